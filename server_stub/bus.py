@@ -1,0 +1,109 @@
+"""Who is told what has happened. Knows nothing of sessions; never waits for a reader.
+
+An event is durable when it changes what is stored: `/global/event` then carries it a second time as `sync`.
+"""
+
+import asyncio
+from collections import Counter, deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+Json = dict[str, Any]
+
+DURABLE = frozenset(
+    {
+        "session.created",
+        "session.updated",
+        "session.deleted",
+        "message.updated",
+        "message.removed",
+        "message.part.updated",
+        "message.part.removed",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    payload: Json
+    """`{"id", "type", "properties"}`."""
+    directory: str | None = None
+    """None for what concerns no directory: `server.connected`, `server.heartbeat`, `global.disposed`."""
+    sync: Json | None = None
+    """The durable copy that only `/global/event` sends."""
+    last: bool = False
+    """The stream ends after this one."""
+
+
+class Subscription:
+    """One reader's queue. `changed` is set whenever there is something new to look at."""
+
+    def __init__(self, directory: str | None, limit: int | None) -> None:
+        self.directory = directory
+        self.events: deque[Event] = deque(maxlen=limit)
+        self.changed = asyncio.Event()
+
+    def wants(self, event: Event) -> bool:
+        return self.directory is None or event.directory in (None, self.directory)
+
+    def put(self, event: Event) -> None:
+        self.events.append(event)
+        self.changed.set()
+
+
+class Bus:
+    """Hands each event to every subscription that wants it.
+
+    `muted` swallows events while streams and their heartbeats stay alive: a fault seen in the field.
+    """
+
+    def __init__(self, new_id: Callable[[], str], limit: int | None) -> None:
+        self._new_id = new_id
+        self._limit = limit
+        self._sequences: Counter[str] = Counter()
+        self.subscriptions: set[Subscription] = set()
+        self.muted = False
+
+    @contextmanager
+    def subscribe(self, directory: str | None = None) -> Iterator[Subscription]:
+        """Everything from here on, of one directory or (None) of all."""
+        subscription = Subscription(directory, self._limit)
+        self.subscriptions.add(subscription)
+        try:
+            yield subscription
+        finally:
+            self.subscriptions.discard(subscription)
+
+    def publish(
+        self, kind: str, properties: Json, directory: str | None = None, *, last: bool = False
+    ) -> None:
+        payload = {"id": self._new_id(), "type": kind, "properties": properties}
+        event = Event(payload, directory, self._sync(payload) if kind in DURABLE else None, last)
+        if self.muted:
+            return
+        for subscription in self.subscriptions:
+            if subscription.wants(event):
+                subscription.put(event)
+
+    def wake(self) -> None:
+        """Make every stream look again at its heartbeat interval."""
+        for subscription in self.subscriptions:
+            subscription.changed.set()
+
+    def _sync(self, payload: Json) -> Json:
+        aggregate: str = payload["properties"]["sessionID"]
+        sequence = self._sequences[aggregate]
+        self._sequences[aggregate] += 1
+        return {
+            "type": "sync",
+            "syncEvent": {
+                "id": payload["id"],
+                "type": f"{payload['type']}.1",
+                "seq": sequence,
+                "aggregateID": aggregate,
+                "data": payload["properties"],
+            },
+            "id": payload["id"],
+        }

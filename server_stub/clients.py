@@ -1,0 +1,109 @@
+"""Who is attached to which session, and when each was last heard. Pure: no HTTP, no clock, no chance of its own.
+
+The rules are those of `qwen serve` 0.24.4. A beat is refused as a whole or taken as a whole: the client id is
+checked, first its form and then its registration, before any mark moves.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+_FORM = re.compile(r"[A-Za-z0-9._:-]{1,128}")
+
+
+class MalformedClientId(Exception):
+    """The id is not 1–128 characters of `A-Z a-z 0-9 . _ : -`."""
+
+
+class UnregisteredClient(Exception):
+    """The id is well formed, but this session has not issued it or it has detached."""
+
+    def __init__(self, session_id: str, client_id: str) -> None:
+        super().__init__(session_id, client_id)
+        self.session_id = session_id
+        self.client_id = client_id
+
+
+@dataclass(frozen=True, slots=True)
+class Attendance:
+    """One session's clients at the moment of asking; a copy, so nothing written to it is kept."""
+
+    last_seen_at: int | None
+    """Epoch ms of the last beat of anyone, anonymous beats too."""
+    client_last_seen_at: dict[str, int]
+    """Epoch ms by client id; those that have never sent a beat are absent."""
+    attachments: dict[str, int]
+    """How often each registered client is attached."""
+
+
+@dataclass(slots=True)
+class _Session:
+    last_seen_at: int | None = None
+    client_last_seen_at: dict[str, int] = field(default_factory=dict)
+    attachments: Counter[str] = field(default_factory=Counter)
+
+
+def well_formed(client_id: str) -> str:
+    """The id itself; raises MalformedClientId."""
+    if not _FORM.fullmatch(client_id):
+        raise MalformedClientId(client_id)
+    return client_id
+
+
+class Clients:
+    """The register. That a session exists is its caller's to know.
+
+    `new_id` makes the ids that are issued; every `client_id` given must be None (anonymous) or `well_formed`.
+    """
+
+    def __init__(self, new_id: Callable[[], str]) -> None:
+        self._new_id = new_id
+        self._sessions: dict[str, _Session] = {}
+
+    def attach(self, session_id: str, client_id: str | None = None) -> str:
+        """Register one more attachment; the id is the one given if it is registered here, else a new one."""
+        if client_id is not None:
+            well_formed(client_id)
+        session = self._sessions.setdefault(session_id, _Session())
+        if client_id is None or client_id not in session.attachments:
+            client_id = self._new_id()
+        session.attachments[client_id] += 1
+        return client_id
+
+    def detach(self, session_id: str, client_id: str | None = None) -> None:
+        """Take one attachment back; the client's entry goes with its last.
+
+        Strangers and the anonymous change nothing.
+        """
+        if client_id is not None:
+            well_formed(client_id)
+        session = self._sessions.get(session_id)
+        if session is None or client_id is None or client_id not in session.attachments:
+            return
+        session.attachments[client_id] -= 1
+        if not session.attachments[client_id]:
+            del session.attachments[client_id]
+            session.client_last_seen_at.pop(client_id, None)
+
+    def beat(self, session_id: str, client_id: str | None, now: int) -> None:
+        """Move the session's mark to `now` (epoch ms), and the client's own if it gave its id.
+
+        Raises MalformedClientId or UnregisteredClient, with every mark left where it was.
+        """
+        session = self._sessions.get(session_id, _Session())
+        if client_id is not None:
+            well_formed(client_id)
+            if client_id not in session.attachments:
+                raise UnregisteredClient(session_id, client_id)
+            session.client_last_seen_at[client_id] = now
+        session.last_seen_at = now
+        self._sessions[session_id] = session
+
+    def attendance(self, session_id: str) -> Attendance:
+        session = self._sessions.get(session_id, _Session())
+        return Attendance(session.last_seen_at, dict(session.client_last_seen_at), dict(session.attachments))
+
+    def forget(self, session_id: str) -> None:
+        """The session is deleted; so is what was known of its clients."""
+        self._sessions.pop(session_id, None)

@@ -1,0 +1,77 @@
+"""How each server family behaves, as data. Nothing here acts; nothing elsewhere asks for a family by name.
+
+Sources: opencode 1.18.33 as measured; the padded-stream proposal for it; MiMo Code generation B as read in
+its source.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True)
+class Padding:
+    """What a held `POST …/message` sends while its turn runs, after its headers have gone out at once."""
+
+    byte: bytes
+    interval_ms: int  # HOLDFAST_STUB_PROMPT_HEARTBEAT_INTERVAL_MS wins over it, read at each request
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """One family's answers to the questions on which the families differ."""
+
+    name: str
+    version: str
+    padding: Padding | None
+    """None: not one byte, not even headers, until the turn ends."""
+    when_busy: Literal["queue", "refuse"]
+    """A second prompt is stored and answered next, or answered 409."""
+    when_client_leaves: Literal["go on", "cancel"]
+    """What becomes of the turn when the connection of its POST breaks."""
+    failed_turn: Literal["message", "nothing"]
+    """A turn that ended in an error gives its message with `info.error`, or no JSON at all."""
+    user: str
+    """User name of HTTP Basic."""
+    directory_header: str
+    event_queue: int | None
+    """Events kept for a slow reader of the event stream, the oldest dropped silently; None keeps all."""
+
+
+OPENCODE = Profile(
+    name="opencode",
+    version="1.18.33",
+    padding=None,
+    when_busy="queue",
+    when_client_leaves="go on",
+    failed_turn="message",
+    user="opencode",
+    directory_header="x-opencode-directory",
+    event_queue=None,
+)
+
+OPENCODE_PADDED = Profile(
+    name="opencode-padded",
+    version="1.18.33",
+    padding=Padding(b"\n", 30_000),
+    when_busy="queue",
+    when_client_leaves="go on",
+    failed_turn="message",
+    user="opencode",
+    directory_header="x-opencode-directory",
+    event_queue=None,
+)
+
+MIMO = Profile(
+    name="mimo",
+    version="0.1.0",
+    padding=Padding(b" ", 10_000),
+    when_busy="refuse",
+    when_client_leaves="cancel",
+    failed_turn="nothing",
+    user="mimocode",
+    directory_header="x-mimocode-directory",
+    event_queue=10_000,
+)
+
+PROFILES = {profile.name: profile for profile in (OPENCODE, OPENCODE_PADDED, MIMO)}
+DEFAULT_PROFILE = OPENCODE_PADDED

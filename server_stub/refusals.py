@@ -1,0 +1,44 @@
+"""Answers that are not a success, in the bodies that opencode 1.18.33 gives them."""
+
+import secrets
+from typing import Any
+
+Json = dict[str, Any]
+
+
+class Refusal(Exception):
+    """Raised where a request cannot be met; `create_app` turns it into a response."""
+
+    def __init__(self, status: int, body: Json) -> None:
+        super().__init__(status, body)
+        self.status = status
+        self.body = body
+
+
+def not_found(message: str) -> Refusal:
+    return Refusal(404, {"name": "NotFoundError", "data": {"message": message}})
+
+
+def request_not_found(tag: str, noun: str, request_id: str) -> Refusal:
+    """`tag` is `QuestionNotFoundError` or `PermissionNotFoundError`."""
+    message = f"{noun} request not found: {request_id}"
+    return Refusal(404, {"_tag": tag, "requestID": request_id, "message": message})
+
+
+def bad_request(message: str, kind: str = "Payload") -> Refusal:
+    """`kind` says what was malformed: Payload, Params or Query."""
+    return Refusal(400, {"name": "BadRequest", "data": {"message": message, "kind": kind}})
+
+
+def unexpected() -> Refusal:
+    """What opencode answers to what it did not foresee: broken JSON, an unknown agent, a foreign id."""
+    data = {
+        "message": "Unexpected server error. Check server logs for details.",
+        "ref": f"err_{secrets.token_hex(4)}",
+    }
+    return Refusal(500, {"name": "UnknownError", "data": data})
+
+
+def session_busy(session_id: str) -> Refusal:
+    body = {"_tag": "SessionBusyError", "sessionID": session_id, "message": f"Session is busy: {session_id}"}
+    return Refusal(409, body)

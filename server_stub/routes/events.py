@@ -1,0 +1,82 @@
+"""`/event` and `/global/event`: what happens, as server-sent events with heartbeats; nothing is replayed."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import StreamingResponse
+from starlette.routing import Route
+
+from server_stub.bus import Event, Subscription
+from server_stub.routes.directory import directory_of
+from server_stub.world import World
+
+Json = dict[str, Any]
+Frame = Callable[[Event], list[Json]]
+
+HEADERS = {
+    "cache-control": "no-cache, no-transform",
+    "x-accel-buffering": "no",
+    "x-content-type-options": "nosniff",
+}
+
+
+def routes(world: World) -> list[Route]:
+    async def event(request: Request) -> StreamingResponse:
+        return _stream(world, directory_of(request, world), lambda event: [event.payload])
+
+    async def global_event(request: Request) -> StreamingResponse:
+        return _stream(world, None, _global_frames)
+
+    return [Route("/event", event), Route("/global/event", global_event)]
+
+
+def _stream(world: World, directory: str | None, frames: Frame) -> StreamingResponse:
+    async def body() -> AsyncIterator[bytes]:
+        with world.bus.subscribe(directory) as subscription:
+            yield _encode(frames(world.bus.event("server.connected", {})))
+            async for event in _with_heartbeats(world, subscription):
+                yield _encode(frames(event))
+                if event.last:
+                    return
+
+    return StreamingResponse(body(), headers=HEADERS, media_type="text/event-stream")
+
+
+async def _with_heartbeats(world: World, subscription: Subscription) -> AsyncIterator[Event]:
+    """Events as they come, and `server.heartbeat` at the interval that is configured at that moment."""
+    loop = asyncio.get_running_loop()
+    last_beat = loop.time()
+    while True:
+        while subscription.events:
+            yield subscription.events.popleft()
+        subscription.changed.clear()
+        due = last_beat + world.heartbeat_ms / 1000
+        if loop.time() >= due:
+            last_beat = loop.time()
+            yield world.bus.event("server.heartbeat", {})
+        else:
+            try:
+                await asyncio.wait_for(subscription.changed.wait(), due - loop.time())
+            except TimeoutError:
+                continue
+
+
+def _global_frames(event: Event) -> list[Json]:
+    if event.directory is None:
+        return [{"payload": event.payload}]
+    where = {"directory": event.directory, "project": "global"}
+    frames: list[Json] = [{**where, "payload": event.payload}]
+    if event.sync is not None:
+        frames.append({**where, "payload": event.sync})
+    return frames
+
+
+def _encode(frames: list[Json]) -> bytes:
+    return b"".join(
+        b"data: " + json.dumps(frame, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
+        + b"\n\n"
+        for frame in frames
+    )

@@ -1,0 +1,196 @@
+"""What the stub server knows: sessions, their messages, the open requests, its configuration. All in memory.
+
+Every change goes through a method here, which publishes its event. Documents (`info`, parts) have the shapes of the
+wire and are replaced, never changed in place: an event may still be waiting to be sent with the old one.
+Nothing here waits, and nothing here knows HTTP but for the refusals that it raises.
+"""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from server_stub.bus import Bus
+from server_stub.clock import Clock
+from server_stub.ids import Ids
+from server_stub.profiles import Profile
+from server_stub.refusals import not_found, unexpected
+from server_stub.requests import Requests
+
+Json = dict[str, Any]
+
+BUSY: Json = {"type": "busy"}
+IDLE: Json = {"type": "idle"}
+
+
+@dataclass(slots=True)
+class Message:
+    info: Json
+    parts: dict[str, Json] = field(default_factory=dict)
+    """By part id, in the order in which they came."""
+
+    def document(self) -> Json:
+        return {"info": self.info, "parts": list(self.parts.values())}
+
+
+@dataclass(slots=True)
+class Session:
+    info: Json
+    messages: dict[str, Message] = field(default_factory=dict)
+    todos: list[Json] = field(default_factory=list)
+    diff: list[Json] = field(default_factory=list)
+    status: Json = field(default_factory=lambda: IDLE)
+
+    @property
+    def id(self) -> str:
+        identifier: str = self.info["id"]
+        return identifier
+
+    @property
+    def directory(self) -> str:
+        directory: str = self.info["directory"]
+        return directory
+
+    def ordered(self) -> list[Message]:
+        """Oldest first; the order is that of `time.created`, not of the ids."""
+        return sorted(self.messages.values(), key=lambda message: message.info["time"]["created"])
+
+
+class World:
+    """The server's state. `wedged` is a fault: prompts are stored, and no turn ever begins."""
+
+    def __init__(self, profile: Profile, clock: Clock, directory: str) -> None:
+        self.profile = profile
+        self.clock = clock
+        self.directory = directory
+        self.ids = Ids(clock)
+        self.bus = Bus(lambda: self.ids.new("evt"), profile.event_queue)
+        self.requests = Requests(self.bus, self.ids)
+        self.sessions: dict[str, Session] = {}
+        self.config: Json = {}
+        self.wedged = False
+
+    # sessions
+
+    def session(self, session_id: str) -> Session:
+        """Raises Refusal: 404 for an unknown id, 500 for one that is no session's."""
+        if not session_id.startswith("ses"):
+            raise unexpected()
+        if session_id not in self.sessions:
+            raise not_found(f"Session not found: {session_id}")
+        return self.sessions[session_id]
+
+    def create_session(
+        self, directory: str, title: str | None = None, parent_id: str | None = None
+    ) -> Session:
+        now = self.clock.now()
+        info: Json = {
+            "id": self.ids.new("ses"),
+            "slug": "quiet-harbor",
+            "projectID": "global",
+            "directory": directory,
+            "path": directory.lstrip("/"),
+            **({"parentID": parent_id} if parent_id else {}),
+            "cost": 0,
+            "tokens": no_tokens(),
+            "title": title or default_title(now, child=parent_id is not None),
+            "version": self.profile.version,
+            "time": {"created": now, "updated": now},
+        }
+        session = self.sessions[info["id"]] = Session(info)
+        self._publish(session, "session.created", {"info": info})
+        return session
+
+    def update_session(self, session: Session, **changes: Any) -> None:
+        """Replace fields of its info (None removes one) and move its `time.updated`."""
+        time = {**session.info["time"], **changes.pop("time", {}), "updated": self.clock.now()}
+        merged = {**session.info, **changes, "time": time}
+        session.info = {name: value for name, value in merged.items() if value is not None}
+        self._publish(session, "session.updated", {"info": session.info})
+
+    def delete_session(self, session: Session) -> None:
+        """Its children go with it."""
+        for child in self.children(session):
+            self.delete_session(child)
+        del self.sessions[session.id]
+        self._publish(session, "session.deleted", {"info": session.info})
+
+    def children(self, session: Session) -> list[Session]:
+        return [one for one in self.sessions.values() if one.info.get("parentID") == session.id]
+
+    def set_status(self, session: Session, status: Json) -> None:
+        """Also says `session.idle`, which clients of older versions wait for."""
+        session.status = status
+        self._publish(session, "session.status", {"status": status})
+        if status == IDLE:
+            self._publish(session, "session.idle", {})
+
+    def statuses(self, directory: str) -> Json:
+        """Idle sessions are absent."""
+        return {
+            one.id: one.status
+            for one in self.sessions.values()
+            if one.directory == directory and one.status != IDLE
+        }
+
+    def set_todos(self, session: Session, todos: list[Json]) -> None:
+        session.todos = todos
+        self._publish(session, "todo.updated", {"todos": todos})
+
+    def set_diff(self, session: Session, diff: list[Json]) -> None:
+        session.diff = diff
+        self._publish(session, "session.diff", {"diff": diff})
+
+    def report_error(self, session: Session, error: Json) -> None:
+        self._publish(session, "session.error", {"error": error})
+
+    # messages
+
+    def message(self, session: Session, message_id: str) -> Message:
+        """Raises Refusal 404 when the session has no such message."""
+        if message_id not in session.messages:
+            raise not_found(f"Message not found: {message_id}")
+        return session.messages[message_id]
+
+    def put_message(self, info: Json) -> Message:
+        """Store it, or replace the info of the one with this id."""
+        session = self.sessions[info["sessionID"]]
+        message = session.messages.get(info["id"])
+        if message is None:
+            message = session.messages[info["id"]] = Message(info)
+        else:
+            message.info = info
+        self._publish(session, "message.updated", {"info": info})
+        return message
+
+    def put_part(self, part: Json) -> None:
+        """Store it, or replace the one with this id."""
+        session = self.sessions[part["sessionID"]]
+        session.messages[part["messageID"]].parts[part["id"]] = part
+        self._publish(session, "message.part.updated", {"part": part, "time": self.clock.now()})
+
+    def stream_text(self, part: Json, delta: str) -> None:
+        """Tell those who listen; what is stored stays as it was until the part ends."""
+        session = self.sessions[part["sessionID"]]
+        where = {"messageID": part["messageID"], "partID": part["id"]}
+        self._publish(session, "message.part.delta", {**where, "field": "text", "delta": delta})
+
+    def remove_message(self, session: Session, message_id: str) -> None:
+        if session.messages.pop(message_id, None) is not None:
+            self._publish(session, "message.removed", {"messageID": message_id})
+
+    def remove_part(self, session: Session, message_id: str, part_id: str) -> None:
+        if self.message(session, message_id).parts.pop(part_id, None) is not None:
+            self._publish(session, "message.part.removed", {"messageID": message_id, "partID": part_id})
+
+    def _publish(self, session: Session, kind: str, properties: Json) -> None:
+        self.bus.publish(kind, {"sessionID": session.id, **properties}, session.directory)
+
+
+def no_tokens() -> Json:
+    return {"input": 0, "output": 0, "reasoning": 0, "cache": {"read": 0, "write": 0}}
+
+
+def default_title(now: int, *, child: bool) -> str:
+    """The title until the first prompt names the session; `now` in epoch ms."""
+    moment = datetime.fromtimestamp(now / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return f"{'Child' if child else 'New'} session - {moment}"
