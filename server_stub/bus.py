@@ -76,11 +76,13 @@ class Bus:
         finally:
             self.subscriptions.discard(subscription)
 
-    def publish(
-        self, kind: str, properties: Json, directory: str | None = None, *, last: bool = False
-    ) -> None:
+    def event(self, kind: str, properties: Json, directory: str | None = None, *, last: bool = False) -> Event:
+        """A new event that is told to nobody yet."""
         payload = {"id": self._new_id(), "type": kind, "properties": properties}
-        event = Event(payload, directory, self._sync(payload) if kind in DURABLE else None, last)
+        return Event(payload, directory, self._sync(payload) if kind in DURABLE else None, last)
+
+    def publish(self, kind: str, properties: Json, directory: str | None = None, *, last: bool = False) -> None:
+        event = self.event(kind, properties, directory, last=last)
         if self.muted:
             return
         for subscription in self.subscriptions:

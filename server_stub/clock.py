@@ -1,4 +1,4 @@
-"""The one source of time and of pauses for the scripted agent: nothing else in it sleeps or looks at a clock."""
+"""The one source of time and of pauses for the scripted agent, which looks at no other clock."""
 
 import asyncio
 import time

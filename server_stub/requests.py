@@ -64,7 +64,7 @@ class Requests:
         return [one.info for one in self._permissions.values() if one.directory == directory]
 
     def ask_question(self, directory: str, session_id: str, questions: list[Json], tool: Json) -> Question:
-        info = {"id": self._ids.new("que"), "sessionID": session_id, "questions": questions, "tool": tool}
+        info: Json = {"id": self._ids.new("que"), "sessionID": session_id, "questions": questions, "tool": tool}
         question = Question(info, directory, asyncio.get_running_loop().create_future())
         self._questions[info["id"]] = question
         self._bus.publish("question.asked", info, directory)
@@ -134,10 +134,12 @@ class Requests:
 
     def forget(self, directory: str | None = None) -> None:
         """Drop what is open without a word, as a server does that starts anew (of one directory, or all)."""
-        for open_requests in (self._questions, self._permissions):
-            for request_id, asked in list(open_requests.items()):
-                if directory in (None, asked.directory):
-                    del open_requests[request_id]
+        self._questions = {
+            one: asked for one, asked in self._questions.items() if directory not in (None, asked.directory)
+        }
+        self._permissions = {
+            one: asked for one, asked in self._permissions.items() if directory not in (None, asked.directory)
+        }
 
     def _take_question(self, request_id: str) -> Question:
         question = self._questions.pop(request_id, None)
@@ -156,8 +158,7 @@ class Requests:
     def _is_allowed(self, asked: Permission) -> bool:
         return all(
             any(
-                (directory, kind) == (asked.directory, asked.info["permission"])
-                and fnmatchcase(pattern, allowed)
+                (directory, kind) == (asked.directory, asked.info["permission"]) and fnmatchcase(pattern, allowed)
                 for directory, kind, allowed in self._always
             )
             for pattern in asked.info["patterns"]

@@ -1,7 +1,7 @@
 """What the stub server knows: sessions, their messages, the open requests, its configuration. All in memory.
 
-Every change goes through a method here, which publishes its event. Documents (`info`, parts) have the shapes of the
-wire and are replaced, never changed in place: an event may still be waiting to be sent with the old one.
+Every change goes through a method here, which publishes its event. Documents (`info`, parts) have the shapes of
+the wire and are replaced, never changed in place: an event may still be waiting to be sent with the old one.
 Nothing here waits, and nothing here knows HTTP but for the refusals that it raises.
 """
 
@@ -69,6 +69,12 @@ class World:
         self.config: Json = {}
         self.wedged = False
 
+    @property
+    def heartbeat_ms(self) -> int:
+        """How often an event stream beats: `server.event_stream.heartbeat_ms` of the configuration, in ms."""
+        interval: int = self.config.get("server", {}).get("event_stream", {}).get("heartbeat_ms", 10_000)
+        return interval
+
     # sessions
 
     def session(self, session_id: str) -> Session:
@@ -79,9 +85,7 @@ class World:
             raise not_found(f"Session not found: {session_id}")
         return self.sessions[session_id]
 
-    def create_session(
-        self, directory: str, title: str | None = None, parent_id: str | None = None
-    ) -> Session:
+    def create_session(self, directory: str, title: str | None = None, parent_id: str | None = None) -> Session:
         now = self.clock.now()
         info: Json = {
             "id": self.ids.new("ses"),

@@ -76,7 +76,8 @@ def _global_frames(event: Event) -> list[Json]:
 
 def _encode(frames: list[Json]) -> bytes:
     return b"".join(
-        b"data: " + json.dumps(frame, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
+        b"data: "
+        + json.dumps(frame, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
         + b"\n\n"
         for frame in frames
     )
