@@ -1,0 +1,116 @@
+"""What a server family must offer. `tui.client` knows nothing beyond this.
+
+Every call may raise `tui.net.errors.NetError`; nothing else leaves a backend.
+"""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Protocol
+
+from tui.core.events import Event, MessagesLoaded, Resynced
+from tui.core.model import Answers, FullMessage, PermissionReply, Prompt, Session
+
+
+@dataclass(frozen=True, slots=True)
+class Traits:
+    """How a family behaves where that changes what the client does or offers."""
+
+    family: str
+    cancels_on_disconnect: bool = False
+    queues_prompts: bool = True
+    reject_with_reason: bool = True
+    client_heartbeat: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ServerInfo:
+    """What the server said of itself. `clock_skew`: its clock minus ours, in seconds, where it told the time."""
+
+    version: str
+    round_trip: float
+    clock_skew: float | None = None
+    features: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Lookup:
+    """What asking for one prompt gave: `stored` says that it is there, `session_gone` that the session is not."""
+
+    stored: bool
+    session_gone: bool = False
+
+
+class PostWatcher(Protocol):
+    """Hears how a held POST fares while it is open."""
+
+    def headers(self) -> None: ...
+    def pads(self, total: int) -> None: ...
+
+
+class EventFeed(Protocol):
+    """An open event stream. `events()` ends when the server ends the stream."""
+
+    def events(self) -> AsyncIterator[Event]: ...
+
+
+class Backend(Protocol):
+    """One server, spoken to in its family's dialect."""
+
+    @property
+    def traits(self) -> Traits: ...
+
+    async def hello(self) -> ServerInfo:
+        """Ask who is there: the server's version, how long it took, what it offers."""
+
+    async def ping(self) -> float:
+        """The round trip of the cheapest call, in seconds."""
+
+    def subscribe(self, on_bytes: Callable[[int], None]) -> AbstractAsyncContextManager[EventFeed]:
+        """Open the event stream; `on_bytes` hears of every byte, heartbeats and comments too."""
+
+    async def resync(self, directories: Sequence[str]) -> Resynced:
+        """All statuses and open requests, of the default directory and of `directories`."""
+
+    async def sessions(self, *, limit: int = 100, search: str = "") -> tuple[Session, ...]:
+        """The newest sessions, newest first."""
+
+    async def session(self, session_id: str) -> Session: ...
+
+    async def create_session(self, title: str = "") -> Session: ...
+
+    async def messages(self, session_id: str, *, limit: int = 50, before: str | None = None) -> MessagesLoaded:
+        """A page of the transcript; `before` is the cursor of a newer page."""
+
+    def new_prompt(self, session_id: str, text: str) -> Prompt:
+        """A prompt with ids of our own, minted from the server's clock."""
+
+    async def post_prompt(self, prompt: Prompt, watcher: PostWatcher) -> FullMessage:
+        """Post and hold until the turn ends; the message that came back may answer another prompt."""
+
+    async def look_up(self, prompt: Prompt) -> Lookup:
+        """Ask whether the prompt has arrived."""
+
+    async def abort(self, session_id: str) -> None: ...
+
+    async def answer(self, request_id: str, answers: Answers) -> None:
+        """Raises `tui.net.errors.Refused` with status 404 when the server does not have the request (any more)."""
+
+    async def reject(self, request_id: str) -> None: ...
+
+    async def reply(self, request_id: str, reply: PermissionReply, message: str = "") -> None: ...
+
+    async def heartbeat(self, session_id: str) -> None:
+        """Tell the server that this client still watches the session; only with `traits.client_heartbeat`."""
+
+    async def close(self) -> None: ...
+
+
+__all__ = [
+    "Backend",
+    "EventFeed",
+    "Lookup",
+    "PostWatcher",
+    "ServerInfo",
+    "Traits",
+]

@@ -1,0 +1,173 @@
+"""The life of the line: connecting → live / late / reconnecting / stopped.
+
+Fed by bytes, beats and losses with the time they came at; asked for a `Line` to show. It never looks at a
+clock, and it knows nothing of turns: a live line over a turn that stands still is shown as just that.
+
+    CONNECTING ──bytes──▶ LIVE ◀──bytes──▶ LATE     (late by the age of the last byte alone)
+        │                  │                │
+        └──────lost────────┴──────lost──────┴──▶ RECONNECTING ──connecting──▶ RECONNECTING ──bytes──▶ LIVE
+    any ──stopped──▶ STOPPED ──connecting──▶ CONNECTING
+"""
+
+from collections import deque
+from dataclasses import dataclass
+from enum import Enum
+from statistics import median
+
+UNLEARNED_LIMIT = 30.0
+"""Seconds without a byte until the stream counts as dead, before the beat interval is learned."""
+SHORTEST_LIMIT = 10.0
+"""Seconds. Terminals stall for half a second now and then; a shorter window fires falsely."""
+BEATS_PER_LIMIT = 3
+BEATS_KEPT = 8
+BEATS_TO_LEARN = 2
+
+
+class LineState(Enum):
+    CONNECTING = "connecting"
+    LIVE = "live"
+    LATE = "quiet"
+    RECONNECTING = "lost"
+    STOPPED = "stopped"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """The line at one moment, ready to be shown. All times in seconds.
+
+    `age` since the last byte of this stream, `round_trip` of the last short call, `gaps` between the newest
+    beats (oldest first), `retry_in` until the next try (None while one is under way), `lost_for` since the line
+    was last seen alive.
+    """
+
+    state: LineState
+    age: float | None = None
+    round_trip: float | None = None
+    gaps: tuple[float, ...] = ()
+    interval: float | None = None
+    attempt: int = 0
+    retry_in: float | None = None
+    reason: str = ""
+    remedy: str = ""
+    lost_for: float | None = None
+
+    @property
+    def up(self) -> bool:
+        return self.state in (LineState.LIVE, LineState.LATE)
+
+
+class Health:
+    """What the link has seen of the line."""
+
+    def __init__(self) -> None:
+        self._state = LineState.CONNECTING
+        self._last_byte: float | None = None
+        self._last_beat: float | None = None
+        self._gaps: deque[float] = deque(maxlen=BEATS_KEPT)
+        self._round_trip: float | None = None
+        self._attempt = 0
+        self._retry_at: float | None = None
+        self._reason = ""
+        self._remedy = ""
+        self._down_since: float | None = None
+        self._opened_at: float | None = None
+
+    @property
+    def interval(self) -> float | None:
+        """The server's beat interval in seconds, once learned."""
+        if len(self._gaps) < BEATS_TO_LEARN:
+            return None
+        return median(self._gaps)
+
+    @property
+    def silence_limit(self) -> float:
+        """Seconds without a byte after which the stream is dead."""
+        interval = self.interval
+        if interval is None:
+            return UNLEARNED_LIMIT
+        return max(SHORTEST_LIMIT, BEATS_PER_LIMIT * interval)
+
+    def silence(self, now: float) -> float | None:
+        """Seconds since this stream opened or last gave a byte; None while there is no stream."""
+        if self._opened_at is None:
+            return None
+        return now - max(self._opened_at, self._last_byte or self._opened_at)
+
+    def connecting(self, now: float) -> None:
+        """A try begins."""
+        if self._state is LineState.STOPPED:
+            self._state = LineState.CONNECTING
+            self._down_since = now
+            self._attempt = 0
+        self._retry_at = None
+        self._opened_at = None
+
+    def opened(self, now: float) -> None:
+        """The server answered with an event stream. Its first byte makes the line live."""
+        self._opened_at = now
+        self._last_beat = None
+
+    def received(self, now: float) -> None:
+        """Bytes came, of whatever kind."""
+        self._last_byte = now
+        self._state = LineState.LIVE
+        self._down_since = None
+        self._reason = self._remedy = ""
+
+    def beat(self, now: float) -> None:
+        """A heartbeat came."""
+        if self._last_beat is not None:
+            self._gaps.append(now - self._last_beat)
+        self._last_beat = now
+
+    def proved(self) -> None:
+        """An event came that only a working stream carries: earlier tries no longer count."""
+        self._attempt = 0
+
+    def answered(self, round_trip: float) -> None:
+        """A short call came back after `round_trip` seconds."""
+        self._round_trip = round_trip
+
+    def lost(self, now: float, reason: str, *, retry_at: float, silent: bool = False) -> None:
+        """The stream ended or a try failed. `silent`: it went without a byte for too long."""
+        if silent:
+            self._gaps.clear()  # the beat we learned may be the very thing that changed
+        if self._down_since is None:
+            self._down_since = self._last_byte if self._last_byte is not None else now
+        self._state = LineState.RECONNECTING
+        self._opened_at = None
+        self._attempt += 1
+        self._retry_at = retry_at
+        self._reason = reason
+
+    def stopped(self, now: float, reason: str, remedy: str) -> None:
+        """Trying again by itself would be wrong: a person has to act."""
+        if self._down_since is None:
+            self._down_since = now
+        self._state = LineState.STOPPED
+        self._opened_at = None
+        self._retry_at = None
+        self._reason = reason
+        self._remedy = remedy
+
+    def view(self, now: float) -> Line:
+        """The line as it is at `now`."""
+        state = self._state
+        age = None if self._last_byte is None else max(0.0, now - self._last_byte)
+        interval = self.interval
+        if state is LineState.LIVE and age is not None:
+            expected = interval if interval is not None else UNLEARNED_LIMIT / BEATS_PER_LIMIT
+            if age > max(1.5 * expected, expected + 2):
+                state = LineState.LATE
+        return Line(
+            state=state,
+            age=age if state in (LineState.LIVE, LineState.LATE) else None,
+            round_trip=self._round_trip,
+            gaps=tuple(self._gaps),
+            interval=interval,
+            attempt=self._attempt,
+            retry_in=None if self._retry_at is None else max(0.0, self._retry_at - now),
+            reason=self._reason,
+            remedy=self._remedy,
+            lost_for=None if self._down_since is None else max(0.0, now - self._down_since),
+        )

@@ -1,0 +1,91 @@
+"""The messages of one open session, and the text that still grows in them.
+
+A delta costs the same however long its message is: its pieces are joined when somebody reads the part.
+"""
+
+from dataclasses import replace
+
+from tui.core.events import TextDelta
+from tui.core.model import Message, Part, ReasoningPart, TextPart
+
+
+class Transcript:
+    """The messages of one open session, oldest first, and their parts."""
+
+    def __init__(self) -> None:
+        self.messages: dict[str, Message] = {}
+        self.parts: dict[str, dict[str, Part]] = {}
+        self.cursor: str | None = None
+        self.loaded = False
+        self.mark = 0
+        self._pieces: dict[str, list[str]] = {}
+        self._held: dict[str, str] = {}
+
+    def ordered(self) -> list[Message]:
+        """By the server's time of creation; ids tell nothing about order."""
+        return sorted(self.messages.values(), key=lambda message: message.created)
+
+    def part(self, message_id: str, part_id: str) -> Part | None:
+        part = self.parts.get(message_id, {}).get(part_id)
+        pieces = self._pieces.get(part_id)
+        if pieces and isinstance(part, TextPart | ReasoningPart):
+            part = replace(part, text=part.text + "".join(pieces))
+            self.parts[message_id][part_id] = part
+            pieces.clear()
+        return part
+
+    def parts_of(self, message_id: str) -> list[Part]:
+        found = (self.part(message_id, part_id) for part_id in list(self.parts.get(message_id, ())))
+        return [part for part in found if part is not None]
+
+    def put_part(self, part: Part) -> None:
+        self.parts.setdefault(part.message_id, {})[part.id] = part
+        self._pieces.pop(part.id, None)
+        self._held.pop(part.id, None)
+
+    def append(self, delta: TextDelta) -> str:
+        """Append to a part that streams; the text that can be shown now ("" if there is none)."""
+        part = self.parts.get(delta.message_id, {}).get(delta.part_id)
+        if not isinstance(part, TextPart | ReasoningPart) or part.state == "done":
+            return ""  # the whole part came first: the delta is old news
+        ready, held = join_halves(self._held.pop(delta.part_id, ""), delta.delta)
+        if held:
+            self._held[delta.part_id] = held
+        if ready:
+            self._pieces.setdefault(delta.part_id, []).append(ready)
+        return ready
+
+    def drop_message(self, message_id: str) -> None:
+        self.messages.pop(message_id, None)
+        for part_id in self.parts.pop(message_id, {}):
+            self._pieces.pop(part_id, None)
+            self._held.pop(part_id, None)
+
+    def drop_part(self, message_id: str, part_id: str) -> None:
+        self.parts.get(message_id, {}).pop(part_id, None)
+        self._pieces.pop(part_id, None)
+        self._held.pop(part_id, None)
+
+    def streaming(self) -> list[TextPart | ReasoningPart]:
+        return [
+            part
+            for parts in self.parts.values()
+            for part in parts.values()
+            if isinstance(part, TextPart | ReasoningPart) and part.state == "streaming"
+        ]
+
+
+def join_halves(held: str, delta: str) -> tuple[str, str]:
+    """Join a held high surrogate with what follows: (text to show, high surrogate to hold).
+
+    JavaScript servers cut deltas between the halves of an emoji. A half without its other half becomes U+FFFD.
+    """
+    text = held + delta
+    if not text or text.isascii():
+        return text, ""
+    rest = ""
+    if "\ud800" <= text[-1] <= "\udbff":
+        text, rest = text[:-1], text[-1]
+    if any("\ud800" <= char <= "\udfff" for char in text):
+        text = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return text, rest

@@ -1,0 +1,410 @@
+"""The life of one turn, as a state machine without I/O.
+
+`Turn.receive(what happened, now)` moves it and answers with what must be done next. Three witnesses feed it:
+the POST that holds the turn open, the event stream, and asking the server. None is trusted alone; the server's
+stored, finished message wins over all. A POST that breaks leads to UNKNOWN, never to a guess.
+
+    state        on                                   becomes
+    ---------    ---------------------------------    ------------------------------------------------
+    SENDING      headers, pads, or the prompt seen    RUNNING
+    SENDING      never left / refused                 NOT_SENT (the text goes back to the person)
+    SENDING,     the POST breaks                      UNKNOWN → ask (at once, then over 5 s)
+     RUNNING                                            or CANCELLED where the server ends turns then
+    UNKNOWN      the prompt is there                  RUNNING, followed by events and polls
+    UNKNOWN      lastingly not there, nothing later   SENDING again, with the same ids
+    UNKNOWN      lastingly not there, a later turn    NOT_SENT
+    RUNNING      a request opens / the last closes    WAITING / RUNNING
+    RUNNING      the server retries / goes on         RETRYING / RUNNING
+    any open     answer complete and session idle     FINISHED, FAILED or ABORTED, by the message itself
+    any open     session idle, answer not complete    after a second look: INTERRUPTED (ABORTED if asked for)
+    any open     the session is gone                  INTERRUPTED
+
+Asking is level-triggered: whatever was missed, one `Observed` that was asked for puts the turn right.
+"""
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import TypeAlias, assert_never
+
+from tui.core.model import Busy, Failure, Idle, Message, Prompt, Retrying, SessionStatus
+
+ASK_AT = (0.0, 0.3, 1.0, 2.0, 3.5, 5.0)
+"""Seconds after a break at which the server is asked for the prompt; a cold instance shows it after 1.5 s."""
+SECOND_LOOK = 2.0
+"""Seconds after which "idle, but not complete" is believed: updates follow the first idle of an abort."""
+COLD_START = 6.0
+"""Seconds that a server may take to begin an answer; until then "idle, no answer" says nothing."""
+HELD_PATIENCE = 15.0
+"""Seconds for the same while the POST is still held: an open POST is a witness too."""
+POSTS_AT_MOST = 4
+STILL_AFTER = 300.0
+"""Seconds without any change of the turn after which the screen says that nothing moves."""
+
+
+class TurnState(Enum):
+    SENDING = "sending"
+    UNKNOWN = "unknown"
+    RUNNING = "running"
+    WAITING = "waiting"
+    RETRYING = "retrying"
+    FINISHED = "finished"
+    FAILED = "failed"
+    ABORTED = "aborted"
+    INTERRUPTED = "interrupted"
+    CANCELLED = "cancelled"
+    NOT_SENT = "not sent"
+
+
+OVER = frozenset(
+    {
+        TurnState.FINISHED,
+        TurnState.FAILED,
+        TurnState.ABORTED,
+        TurnState.INTERRUPTED,
+        TurnState.CANCELLED,
+        TurnState.NOT_SENT,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class HeadersCame:
+    """The server answered the POST with headers, before the result."""
+
+
+@dataclass(frozen=True, slots=True)
+class PadsCame:
+    """Padding came on the POST; `total` bytes of it so far."""
+
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class BodyCame:
+    """The POST returned a whole message. It may belong to another prompt: `message.parent_id` tells."""
+
+    message: Message
+
+
+@dataclass(frozen=True, slots=True)
+class PostNeverLeft:
+    """No byte of the prompt reached the server."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class PostRefused:
+    """The server answered the POST with an error that proves it did not take the prompt."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class PostBroke:
+    """The POST ended without a result that can be used: what became of the turn is unknown."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """What is known of the turn at this moment: from events, or (`asked`) from asking the server just now.
+
+    `stored`: the prompt is on the server; None is not known. `answer`: the newest assistant message whose
+    parent is the prompt. `later`: another prompt came after this one in the session; `later_done`: and its
+    answer is complete. `gone`: the session itself is not there any more. `waiting`: requests of the session
+    or its children are open. `mark` changes whenever anything of the turn changed.
+    """
+
+    status: SessionStatus
+    stored: bool | None
+    answer: Message | None = None
+    waiting: bool = False
+    later: bool = False
+    later_done: bool = False
+    gone: bool = False
+    asked: bool = False
+    mark: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class AbortAsked:
+    """The person asked to abort, and the server took it."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServerError:
+    """A `session.error` came while the turn runs. Kept as a reason; not an end by itself."""
+
+    failure: Failure
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """Time passed."""
+
+
+Input: TypeAlias = (
+    HeadersCame
+    | PadsCame
+    | BodyCame
+    | PostNeverLeft
+    | PostRefused
+    | PostBroke
+    | Observed
+    | AbortAsked
+    | ServerError
+    | Tick
+)
+
+
+class Action(Enum):
+    """What the client must do next."""
+
+    ASK = "ask the server for the prompt, its answer and the status"
+    POST = "post the prompt (again), with the same ids"
+    CLOSE_POST = "let go of the POST: its result is known"
+
+
+@dataclass(slots=True)
+class Turn:
+    """One turn of one session: our own prompt's, or (`prompt` None) one that is followed from outside.
+
+    `prompt_id` is the user message that the turn answers. `cancels_on_disconnect` says that this server ends a
+    turn when the POST that holds it breaks (MiMo Code). All times are seconds of the caller's monotonic clock.
+    """
+
+    session_id: str
+    prompt_id: str
+    started: float
+    prompt: Prompt | None = None
+    cancels_on_disconnect: bool = False
+    state: TurnState = TurnState.SENDING
+    reason: str = ""
+    held: bool = False
+    headers_at: float | None = None
+    pads: int = 0
+    last_pad: float | None = None
+    moved: float = 0.0
+    waiting_since: float | None = None
+    retry: Retrying | None = None
+    ended: float | None = None
+    posts: int = 0
+    abort_asked: bool = False
+    failure: Failure | None = None
+    _broke_at: float | None = None
+    _asks: int = 0
+    _missing: int = 0
+    _mark: int | None = None
+    _idle_since: float | None = None
+    _look_at: float = 0.0
+    _seen: bool = False
+
+    @classmethod
+    def post(cls, prompt: Prompt, now: float, *, cancels_on_disconnect: bool = False) -> "Turn":
+        """The turn of a prompt that is about to be posted."""
+        return cls(
+            session_id=prompt.session_id,
+            prompt_id=prompt.message_id,
+            started=now,
+            prompt=prompt,
+            cancels_on_disconnect=cancels_on_disconnect,
+            held=True,
+            moved=now,
+            posts=1,
+        )
+
+    @classmethod
+    def follow(cls, session_id: str, prompt_id: str, now: float, *, started: float | None = None) -> "Turn":
+        """A turn that runs on the server and is not held by us (we attached, or it broke and goes on)."""
+        return cls(
+            session_id=session_id,
+            prompt_id=prompt_id,
+            started=now if started is None else started,
+            state=TurnState.RUNNING,
+            moved=now,
+            _seen=True,
+        )
+
+    @property
+    def over(self) -> bool:
+        return self.state in OVER
+
+    def still_for(self, now: float) -> float:
+        """Seconds since anything of the turn changed, 0 while it waits for a person or a provider."""
+        if self.state in (TurnState.WAITING, TurnState.RETRYING):
+            return 0.0
+        return max(0.0, now - self.moved)
+
+    def receive(self, what: Input, now: float) -> tuple[Action, ...]:
+        """Move by `what` happened at `now`; the answer is what must be done next, in order."""
+        if self.over:
+            return ()
+        match what:
+            case HeadersCame():
+                self.headers_at = now
+                return self._taken(now)
+            case PadsCame(total):
+                if total > self.pads:
+                    self.pads, self.last_pad = total, now
+                return self._taken(now)
+            case BodyCame(message):
+                return self._body(message, now)
+            case PostNeverLeft(reason) | PostRefused(reason):
+                self.held = False
+                return self._refused(reason, now)
+            case PostBroke(reason):
+                return self._broke(reason, now)
+            case Observed():
+                return self._observed(what, now)
+            case AbortAsked():
+                self.abort_asked = True
+                return (Action.ASK,)
+            case ServerError(failure):
+                self.failure = failure
+                self.moved = now
+                return ()
+            case Tick():
+                return self._tick(now)
+            case _:
+                assert_never(what)
+
+    def _taken(self, now: float) -> tuple[Action, ...]:
+        if self.state is TurnState.SENDING:
+            self.state, self.moved = TurnState.RUNNING, now
+        return ()
+
+    def _body(self, message: Message, now: float) -> tuple[Action, ...]:
+        self.held = False
+        self.moved = now
+        if message.parent_id != self.prompt_id:
+            # The session's last answer, but to another prompt: only asking tells what became of ours.
+            self.state = TurnState.UNKNOWN if not self._seen else TurnState.RUNNING
+            return self._start_asking(now)
+        return self._settle(message, now)
+
+    def _refused(self, reason: str, now: float) -> tuple[Action, ...]:
+        if self._seen:  # a later post of the same prompt was refused; the first one had arrived
+            self.state = TurnState.RUNNING
+            return self._start_asking(now)
+        return self._end(TurnState.NOT_SENT, now, reason)
+
+    def _broke(self, reason: str, now: float) -> tuple[Action, ...]:
+        self.held = False
+        self.reason = reason
+        if self.cancels_on_disconnect and self.state is not TurnState.SENDING:
+            return self._end(TurnState.CANCELLED, now, reason)
+        self.state = TurnState.UNKNOWN
+        return self._start_asking(now)
+
+    def _start_asking(self, now: float) -> tuple[Action, ...]:
+        self._broke_at, self._asks, self._missing = now, 1, 0
+        return (Action.ASK,)
+
+    def _observed(self, seen: Observed, now: float) -> tuple[Action, ...]:
+        if seen.mark != self._mark:
+            self._mark, self.moved = seen.mark, now
+        if seen.gone:
+            return self._end(TurnState.INTERRUPTED, now, "the session is gone from the server")
+        if seen.stored:
+            self._seen = True
+        if not self._seen:
+            return self._not_there(seen, now)
+        if self.state in (TurnState.SENDING, TurnState.UNKNOWN):
+            self.state, self.reason = TurnState.RUNNING, ""
+        self._broke_at = None if seen.asked else self._broke_at
+        if isinstance(seen.status, Idle):
+            return self._idle(seen, now)
+        self._idle_since = None
+        self._show(seen, now)
+        return ()
+
+    def _not_there(self, seen: Observed, now: float) -> tuple[Action, ...]:
+        if self.state is not TurnState.UNKNOWN or not seen.asked or seen.stored is None:
+            return ()
+        self._missing += 1
+        if self._missing < 2 or self._broke_at is None or now - self._broke_at < ASK_AT[-1]:
+            return ()
+        if seen.later or self.prompt is None:
+            return self._end(TurnState.NOT_SENT, now, "the server never got it, and a later prompt is there")
+        if self.posts >= POSTS_AT_MOST:
+            return self._end(TurnState.NOT_SENT, now, self.reason or "the server does not take it")
+        self.posts += 1
+        self.state, self.held, self._broke_at = TurnState.SENDING, True, None
+        return (Action.POST,)
+
+    def _show(self, seen: Observed, now: float) -> None:
+        if seen.waiting:
+            if self.state is not TurnState.WAITING:
+                self.waiting_since = now
+            self.state = TurnState.WAITING
+            return
+        self.waiting_since = None
+        match seen.status:
+            case Retrying():
+                self.state, self.retry = TurnState.RETRYING, seen.status
+            case Busy():
+                self.state, self.retry = TurnState.RUNNING, None
+            case Idle():
+                pass
+
+    def _idle(self, seen: Observed, now: float) -> tuple[Action, ...]:
+        answer = seen.answer
+        if answer is not None and answer.completed is not None and (answer.final or answer.failure):
+            return self._settle(answer, now)
+        if seen.later_done:
+            return self._end(TurnState.FINISHED, now, "answered together with a later prompt")
+        if self._idle_since is None:
+            self._idle_since, self._look_at = now, now + SECOND_LOOK
+        idle_for = now - self._idle_since
+        if not seen.asked or idle_for < SECOND_LOOK:
+            return ()
+        if answer is not None and answer.completed is not None:
+            return self._settle(answer, now)
+        if self.abort_asked:
+            return self._end(TurnState.ABORTED, now, "")
+        if answer is None:
+            if self.held or idle_for < COLD_START:
+                return ()
+            return self._end(TurnState.INTERRUPTED, now, "the server has the prompt but began no answer")
+        if self.held and idle_for < HELD_PATIENCE:
+            return ()
+        return self._end(TurnState.INTERRUPTED, now, "the server stopped in the middle of it")
+
+    def _settle(self, answer: Message, now: float) -> tuple[Action, ...]:
+        failure = answer.failure
+        if failure is None:
+            if self.abort_asked and not answer.final:
+                return self._end(TurnState.ABORTED, now, "")
+            if answer.completed is None and not answer.final:  # an abort while the provider was being retried
+                return self._end(TurnState.ABORTED, now, "aborted from elsewhere")
+            return self._end(TurnState.FINISHED, now, "")
+        if failure.kind == "aborted":
+            return self._end(TurnState.ABORTED, now, "" if self.abort_asked else "aborted from elsewhere")
+        self.failure = failure
+        return self._end(TurnState.FAILED, now, failure.message)
+
+    def _end(self, state: TurnState, now: float, reason: str) -> tuple[Action, ...]:
+        self.state, self.reason, self.ended = state, reason, now
+        self.waiting_since = self.retry = None
+        if self.held:
+            self.held = False
+            return (Action.CLOSE_POST,)
+        return ()
+
+    def _tick(self, now: float) -> tuple[Action, ...]:
+        if self._broke_at is not None:
+            elapsed = now - self._broke_at
+            if self._asks < len(ASK_AT):
+                if elapsed >= ASK_AT[self._asks]:
+                    self._asks += 1
+                    return (Action.ASK,)
+            elif elapsed >= ASK_AT[-1] + (self._asks - len(ASK_AT) + 1) * ASK_AT[-1]:
+                self._asks += 1  # the server could not be asked: keep on, calmly
+                return (Action.ASK,)
+            return ()
+        if self._idle_since is not None and now >= self._look_at:
+            self._look_at = now + SECOND_LOOK
+            return (Action.ASK,)
+        return ()
