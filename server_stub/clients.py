@@ -1,4 +1,4 @@
-"""Who is attached to which session, and when each was last heard. Pure: no HTTP, no clock, no chance of its own.
+"""Who is attached to which session, and when each was last heard. Pure: no HTTP, no clock, no chance.
 
 The rules are those of `qwen serve` 0.24.4. A beat is refused as a whole or taken as a whole: the client id is
 checked, first its form and then its registration, before any mark moves.
