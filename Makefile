@@ -1,0 +1,71 @@
+# Everything that is done with this repository, each as one word. `make` alone lists them.
+# Set-up runs by itself, into .venv, and again only when pyproject.toml or constraints.txt change.
+
+VENV := .venv
+BIN := $(VENV)/bin
+SET_UP := $(VENV)/.set-up
+# Agent servers from npm, for the tests against the real thing.
+SERVERS := .real-servers
+
+# The newest Python that will do; PYTHON=/path/to/python overrides.
+PYTHONS := $(or $(PYTHON),python3.14 python3.13 python3.12 python3.11 python3)
+WILL_DO := import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))
+
+.PHONY: help run test check real screenshots bench clean
+
+help:
+	@echo 'make run          the client, on a scripted server of its own'
+	@echo 'make test         the whole suite, but for what needs npm'
+	@echo 'make check        format, lint, types and import contracts'
+	@echo 'make real         the suite against real agent servers (needs npm)'
+	@echo 'make bench        first paint and idle CPU, measured here'
+	@echo 'make screenshots  take the pictures in screenshots/ again'
+	@echo 'make clean        forget the set-up'
+
+run: $(SET_UP)
+	@$(BIN)/holdfast --demo
+
+test: $(SET_UP)
+	$(BIN)/pytest -m 'not real' -n 2
+
+check: $(SET_UP)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+real: $(SET_UP) $(SERVERS)/.set-up
+	$(BIN)/pytest -m real tests/real
+
+bench: $(SET_UP)
+	$(BIN)/python -m benchmarks.first_paint
+	$(BIN)/python -m benchmarks.idle
+
+screenshots: $(SET_UP)
+	$(BIN)/python -m screenshots.take
+
+clean:
+	rm -rf $(VENV) $(SERVERS)
+
+$(SET_UP): pyproject.toml constraints.txt
+	@echo 'Setting up $(VENV) …'
+	@$(BIN)/python -c 'import pip; $(WILL_DO)' 2>/dev/null || { \
+	  for python in $(PYTHONS); do \
+	    "$$python" -c '$(WILL_DO)' 2>/dev/null && break; python=; \
+	  done; \
+	  [ -n "$$python" ] || { \
+	    echo 'Holdfast needs Python 3.11 or newer, with venv (on Debian: apt install python3-venv).' >&2; \
+	    echo 'None found as: $(PYTHONS). Name one: make PYTHON=/path/to/python' >&2; exit 1; }; \
+	  "$$python" -m venv --clear $(VENV); }
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+# npm's policy on install scripts differs from machine to machine; the one that matters here is run by hand.
+$(SERVERS)/.set-up: tests/real/package.json
+	@command -v npm >/dev/null || { \
+	  echo 'make real needs npm, to install the real servers: install Node.js 20 or newer.' >&2; exit 1; }
+	@mkdir -p $(SERVERS)
+	@cp tests/real/package.json $(SERVERS)/
+	npm install --prefix $(SERVERS) --no-package-lock --ignore-scripts --no-audit --no-fund
+	node $(SERVERS)/node_modules/opencode-ai/postinstall.mjs
+	@touch $@
