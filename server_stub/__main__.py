@@ -3,7 +3,6 @@
 Its first line of output is the address it serves. It never listens beyond loopback.
 """
 
-import os
 import socket
 
 import click
@@ -18,7 +17,9 @@ from server_stub.profiles import DEFAULT_PROFILE, PROFILES
 @click.option("--port", default=0, show_default=True, help="TCP port; 0 takes a free one.")
 @click.option("--profile", type=click.Choice(sorted(PROFILES)), default=DEFAULT_PROFILE.name, show_default=True)
 @click.option("--scenario", default="tour", show_default=True, help="What a prompt without any known word plays.")
-@click.option("--speed", default=1.0, show_default=True, envvar="HOLDFAST_STUB_SPEED", help="2 halves every pause.")
+@click.option(
+    "--speed", default=1.0, show_default=True, envvar="HOLDFAST_STUB_SPEED", help="2 halves every pause."
+)
 @click.option("--admin", is_flag=True, help="Open the route that injects faults.")
 def main(port: int, profile: str, scenario: str, speed: float, admin: bool) -> None:
     """Serve a scripted agent on 127.0.0.1 until interrupted."""

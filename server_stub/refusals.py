@@ -39,6 +39,11 @@ def unexpected() -> Refusal:
     return Refusal(500, {"name": "UnknownError", "data": data})
 
 
+def busy_runner(session_id: str) -> Refusal:
+    """MiMo Code's answer to a second prompt."""
+    return Refusal(409, {"name": "UnknownError", "data": {"message": f"Session {session_id} is busy"}})
+
+
 def session_busy(session_id: str) -> Refusal:
     body = {"_tag": "SessionBusyError", "sessionID": session_id, "message": f"Session is busy: {session_id}"}
     return Refusal(409, body)

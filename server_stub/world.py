@@ -5,6 +5,7 @@ the wire and are replaced, never changed in place: an event may still be waiting
 Nothing here waits, and nothing here knows HTTP but for the refusals that it raises.
 """
 
+import asyncio
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -56,7 +57,7 @@ class Session:
 
 
 class World:
-    """The server's state. `wedged` is a fault: prompts are stored, and no turn ever begins."""
+    """The server's state."""
 
     def __init__(self, profile: Profile, clock: Clock, directory: str) -> None:
         self.profile = profile
@@ -67,13 +68,29 @@ class World:
         self.requests = Requests(self.bus, self.ids)
         self.sessions: dict[str, Session] = {}
         self.config: Json = {}
-        self.wedged = False
+        self._moving = asyncio.Event()
+        self._moving.set()
 
     @property
     def heartbeat_ms(self) -> int:
         """How often an event stream beats: `server.event_stream.heartbeat_ms` of the configuration, in ms."""
         interval: int = self.config.get("server", {}).get("event_stream", {}).get("heartbeat_ms", 10_000)
         return interval
+
+    @property
+    def wedged(self) -> bool:
+        """A fault seen in the field: prompts are stored and all looks healthy, but no turn begins."""
+        return not self._moving.is_set()
+
+    @wedged.setter
+    def wedged(self, wedged: bool) -> None:
+        if wedged:
+            self._moving.clear()
+        else:
+            self._moving.set()
+
+    async def unwedged(self) -> None:
+        await self._moving.wait()
 
     # sessions
 

@@ -1,7 +1,6 @@
 """`/event` and `/global/event`: what happens, as server-sent events with heartbeats; nothing is replayed."""
 
 import asyncio
-import json
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -11,6 +10,7 @@ from starlette.routing import Route
 
 from server_stub.bus import Event, Subscription
 from server_stub.routes.directory import directory_of
+from server_stub.wire import encode
 from server_stub.world import World
 
 Json = dict[str, Any]
@@ -75,9 +75,4 @@ def _global_frames(event: Event) -> list[Json]:
 
 
 def _encode(frames: list[Json]) -> bytes:
-    return b"".join(
-        b"data: "
-        + json.dumps(frame, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
-        + b"\n\n"
-        for frame in frames
-    )
+    return b"".join(b"data: " + encode(frame) + b"\n\n" for frame in frames)

@@ -1,0 +1,207 @@
+"""Runs turns on the world: who is busy, who waits for whose answer, what an abort leaves behind.
+
+One run a session, as in opencode: prompts are stored at once, and the run goes on until the newest is answered. All
+who wait for the session get its last message at the same instant. A run never ends with the connection that asked
+for it; what a family does otherwise is decided where the connection is.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from textwrap import shorten
+from typing import Any
+
+from server_stub.refusals import unexpected
+from server_stub.turn import ModelFailed, Script, Superseded, Turn, TurnEnded
+from server_stub.world import BUSY, IDLE, Message, Session, World
+
+Json = dict[str, Any]
+
+AGENTS = ("build", "explore", "general", "plan")
+MODEL: Json = {"providerID": "holdfast", "modelID": "scripted"}
+ABORTED: Json = {"name": "MessageAbortedError", "data": {"message": "Aborted"}}
+UNTITLED = ("New session - ", "Child session - ")
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """What a person sends: `parts` as on the wire, with or without ids."""
+
+    parts: list[Json]
+    message_id: str | None = None
+    agent: str = "build"
+    model: Json = field(default_factory=lambda: MODEL)
+
+
+@dataclass(slots=True)
+class Run:
+    """One session's; `turn` is the prompt that is being answered."""
+
+    task: "asyncio.Task[None]"
+    turn: Turn | None = None
+
+
+class Agent:
+    """`choose` gives the script for a prompt's text."""
+
+    def __init__(self, world: World, choose: Callable[[str], Script]) -> None:
+        self._world = world
+        self._choose = choose
+        self._runs: dict[str, Run] = {}
+        self._delegated: dict[str, Script] = {}
+
+    def is_busy(self, session: Session) -> bool:
+        return self._run_of(session) is not None
+
+    def accept(self, session: Session, prompt: Prompt) -> Message:
+        """Store the prompt; the same ids twice store it once.
+
+        Raises Refusal 500 for an unknown agent, and for an id that another session has.
+        """
+        if prompt.agent not in AGENTS:
+            known = ", ".join(AGENTS)
+            self._report(session, f'Agent not found: "{prompt.agent}". Available agents: {known}')
+            raise unexpected()
+        message_id = prompt.message_id or self._world.ids.new("msg")
+        if any(message_id in other.messages for other in self._world.sessions.values() if other is not session):
+            raise unexpected()
+        info: Json = {
+            "id": message_id,
+            "role": "user",
+            "sessionID": session.id,
+            "time": {"created": self._next_moment(session)},
+            "agent": prompt.agent,
+            "model": prompt.model,
+        }
+        model = {"id": prompt.model["modelID"], "providerID": prompt.model["providerID"], "variant": "default"}
+        self._world.update_session(session, agent=prompt.agent, model=model)
+        message = self._world.put_message(info)
+        where = {"messageID": message_id, "sessionID": session.id}
+        for part in prompt.parts:
+            self._world.put_part({"id": self._world.ids.new("prt"), **part, **where})
+        return message
+
+    def start(self, session: Session) -> Run:
+        """The session's run, begun if there is none. Raises Refusal 500 when the prompt's model does not exist."""
+        run = self._run_of(session)
+        if run is None:
+            prompt = newest(session, "user")
+            if prompt is not None and prompt.info["model"] != MODEL:
+                self._refuse_model(session, prompt.info["model"])
+            run = self._runs[session.id] = Run(asyncio.create_task(self._run(session)))
+        return run
+
+    async def answer(self, session: Session) -> Message:
+        """Wait until the newest prompt is answered; the last assistant message is given to all who wait.
+
+        Whoever stops waiting does not stop the run. Raises what `start` raises.
+        """
+        run = self.start(session)
+        await asyncio.wait({run.task})
+        if not run.task.cancelled():
+            run.task.result()
+        answer = newest(session, "assistant")
+        if answer is None:
+            raise unexpected()
+        return answer
+
+    def abort(self, session: Session) -> None:
+        """End the run now. Idle is said twice: at once, and again when the parts have been closed."""
+        run = self._run_of(session)
+        if run is not None and not (run.turn and run.turn.waits_for_provider):
+            self._world.report_error(session, ABORTED)
+        self._world.set_status(session, IDLE)
+        if run is not None:
+            run.task.cancel()
+
+    def _run_of(self, session: Session) -> Run | None:
+        run = self._runs.get(session.id)
+        return None if run is None or run.task.done() else run
+
+    async def _run(self, session: Session) -> None:
+        run = self._runs[session.id]
+        try:
+            await self._world.unwedged()
+            while (prompt := self._unanswered(session)) is not None:
+                run.turn = Turn(self._world, session, prompt, self._delegate)
+                try:
+                    await self._play(run.turn)
+                except Superseded:
+                    continue
+                except TurnEnded:
+                    run.turn.end("tool-calls")
+                    break
+                except ModelFailed as failure:
+                    self._world.report_error(session, failure.error)
+                    self._world.set_status(session, IDLE)
+                    run.turn.break_off(failure.error)
+                    break
+        except asyncio.CancelledError:
+            if run.turn is not None:
+                run.turn.break_off(None if run.turn.waits_for_provider else ABORTED)
+        finally:
+            self._world.set_status(session, IDLE)
+
+    async def _play(self, turn: Turn) -> None:
+        text = " ".join(part["text"] for part in turn.prompt.parts.values() if part["type"] == "text")
+        self._introduce(turn, text)
+        script = self._delegated.pop(turn.prompt.info["id"], None) or self._choose(text)
+        await script(turn)
+        turn.end("stop")
+        if turn.is_superseded():
+            raise Superseded
+        self._summarize(turn)
+
+    def _introduce(self, turn: Turn, text: str) -> None:
+        """Name a session after its first prompt, and mark the prompt as seen."""
+        turn.begin()
+        if turn.session.info["title"].startswith(UNTITLED):
+            self._world.update_session(turn.session, title=shorten(text, 50, placeholder="…") or "Untitled")
+        self._summarize(turn)
+
+    def _summarize(self, turn: Turn) -> None:
+        """What changed so far, on the session and on the prompt."""
+        diff = turn.session.diff
+        counts = {kind: sum(file[kind] for file in diff) for kind in ("additions", "deletions")}
+        self._world.update_session(turn.session, summary={**counts, "files": len(diff)})
+        self._world.set_diff(turn.session, diff)
+        self._world.put_message({**turn.prompt.info, "summary": {"diffs": diff}})
+
+    async def _delegate(self, child: Session, text: str, script: Script) -> Message:
+        prompt = self.accept(child, Prompt([{"type": "text", "text": text}], agent="general"))
+        self._delegated[prompt.info["id"]] = script
+        try:
+            return await self.answer(child)
+        except asyncio.CancelledError:
+            self.abort(child)
+            raise
+
+    def _unanswered(self, session: Session) -> Message | None:
+        """The newest prompt, unless the last answer is a finished one to it."""
+        prompt, answer = newest(session, "user"), newest(session, "assistant")
+        if prompt is None or answer is None:
+            return prompt
+        finished = answer.info.get("finish") not in (None, "tool-calls")
+        return None if finished and answer.info["parentID"] == prompt.info["id"] else prompt
+
+    def _next_moment(self, session: Session) -> int:
+        """Now, but later than all that the session holds: prompts are told apart by their time."""
+        moment = self._world.clock.now()
+        for message in session.messages.values():
+            moment = max(moment, message.info["time"]["created"] + 1)
+        return moment
+
+    def _refuse_model(self, session: Session, model: Json) -> None:
+        self._world.set_status(session, BUSY)
+        self._report(session, f"Model not found: {model['providerID']}/{model['modelID']}.")
+        self._world.set_status(session, IDLE)
+        raise unexpected()
+
+    def _report(self, session: Session, message: str) -> None:
+        self._world.report_error(session, {"name": "UnknownError", "data": {"message": message}})
+
+
+def newest(session: Session, role: str) -> Message | None:
+    """By `time.created`, which a prompt posted again renews."""
+    messages = [message for message in session.messages.values() if message.info["role"] == role]
+    return max(messages, key=lambda message: message.info["time"]["created"], default=None)

@@ -1,0 +1,158 @@
+"""Prompts and what came of them: `POST …/message`, held open until the turn ends, and the stored messages."""
+
+import base64
+import json
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import ASGIApp
+
+from server_stub.agent import MODEL, Agent, Prompt
+from server_stub.padding import PaddedResponse
+from server_stub.refusals import Refusal, busy_runner, session_busy
+from server_stub.routes.payload import expected, field, identifier, limit_of, read_object
+from server_stub.wire import JsonResponse, encode
+from server_stub.world import Message, Session, World
+
+Json = dict[str, Any]
+
+
+def routes(world: World, agent: Agent) -> list[Route]:
+    profile = world.profile
+
+    async def listed(request: Request) -> Response:
+        session = world.session(request.path_params["sid"])
+        messages = list(session.messages.values())
+        limit = limit_of(request)
+        if "before" in request.query_params:
+            messages = messages[: _position(messages, request.query_params["before"])]
+        if limit is None or len(messages) <= limit:
+            return JsonResponse([message.document() for message in messages])
+        page = messages[-limit:] if limit else []
+        cursor = _cursor(page[0] if page else messages[-1])
+        following = request.url.include_query_params(limit=limit, before=cursor)
+        headers = {
+            "access-control-expose-headers": "Link, X-Next-Cursor",
+            "link": f'<{following}>; rel="next"',
+            "x-next-cursor": cursor,
+        }
+        return JsonResponse([message.document() for message in page], headers=headers)
+
+    async def one(request: Request) -> Response:
+        session = world.session(request.path_params["sid"])
+        return JsonResponse(world.message(session, request.path_params["mid"]).document())
+
+    async def removed(request: Request) -> Response:
+        session = world.session(request.path_params["sid"])
+        if agent.is_busy(session):
+            raise session_busy(session.id)
+        if "pid" in request.path_params:
+            world.remove_part(session, request.path_params["mid"], request.path_params["pid"])
+        else:
+            world.remove_message(session, request.path_params["mid"])
+        return JsonResponse(True)
+
+    async def prompted(request: Request) -> ASGIApp:
+        session, body = await _prompted(request)
+        message = agent.accept(session, _prompt(body))
+        if body.get("noReply") is True:
+            return JsonResponse(message.document())
+        if profile.padding is None:
+            answer = await agent.answer(session)
+            return JsonResponse(answer.document())
+
+        def when_left() -> None:
+            if profile.when_client_leaves == "cancel":
+                agent.abort(session)
+
+        return PaddedResponse(profile.padding, _padded_body(session), when_left)
+
+    async def prompted_async(request: Request) -> Response:
+        session, body = await _prompted(request)
+        agent.accept(session, _prompt(body))
+        if body.get("noReply") is not True:
+            agent.start(session)
+        return Response(status_code=204)
+
+    async def aborted(request: Request) -> Response:
+        session = world.sessions.get(request.path_params["sid"])
+        if session is not None:
+            agent.abort(session)
+        return JsonResponse(True)
+
+    async def _prompted(request: Request) -> tuple[Session, Json]:
+        body = await read_object(request)
+        session = world.session(request.path_params["sid"])
+        if profile.when_busy == "refuse" and agent.is_busy(session):
+            raise busy_runner(session.id)
+        return session, body
+
+    async def _padded_body(session: Session) -> bytes:
+        """Under padding the status is already sent: what cannot be answered is an empty body."""
+        try:
+            answer = await agent.answer(session)
+        except Refusal:
+            return b""
+        if profile.failed_turn == "nothing" and "error" in answer.info:
+            return b""
+        return encode(answer.document())
+
+    base = "/session/{sid}"
+    return [
+        Route(f"{base}/message", listed, methods=["GET"]),
+        Route(f"{base}/message", prompted, methods=["POST"]),
+        Route(f"{base}/message/{{mid}}", one, methods=["GET"]),
+        Route(f"{base}/message/{{mid}}", removed, methods=["DELETE"]),
+        Route(f"{base}/message/{{mid}}/part/{{pid}}", removed, methods=["DELETE"]),
+        Route(f"{base}/prompt_async", prompted_async, methods=["POST"]),
+        Route(f"{base}/abort", aborted, methods=["POST"]),
+    ]
+
+
+PART_TYPES = ("text", "file", "agent", "subtask")
+
+
+def _prompt(body: Json) -> Prompt:
+    """Raises Refusal 400, as opencode words it, for a payload that is no prompt."""
+    parts = field(body, "parts", list)
+    for index, part in enumerate(parts):
+        at = f'["parts"][{index}]'
+        if not isinstance(part, dict):
+            raise expected("object", part, at)
+        kind = field(part, "type", str, at=at)
+        if kind not in PART_TYPES:
+            raise expected(" | ".join(f'"{known}"' for known in PART_TYPES), kind, f'{at}["type"]')
+        if kind == "text":
+            field(part, "text", str, at=at)
+        if "id" in part:
+            identifier(part["id"], "prt", f'{at}["id"]')
+    if "messageID" in body:
+        identifier(body["messageID"], "msg", '["messageID"]')
+    model = field(body, "model", dict, optional=True) or MODEL
+    for name in ("providerID", "modelID"):
+        field(model, name, str, at='["model"]')
+    return Prompt(
+        parts,
+        message_id=body.get("messageID"),
+        agent=field(body, "agent", str, optional=True) or "build",
+        model={name: model[name] for name in ("providerID", "modelID")},
+    )
+
+
+def _cursor(message: Message) -> str:
+    info = message.info
+    document = encode({"id": info["id"], "time": info["time"]["created"]})
+    return base64.urlsafe_b64encode(document).decode().rstrip("=")
+
+
+def _position(messages: list[Message], cursor: str) -> int:
+    """How many messages are older than the cursor's. Raises Refusal 400 when it is none of ours."""
+    try:
+        document = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+        message_id = document["id"]
+    except (ValueError, TypeError, KeyError) as error:
+        raise Refusal(400, {"_tag": "BadRequest"}) from error
+    ids = [message.info["id"] for message in messages]
+    return ids.index(message_id) if message_id in ids else 0

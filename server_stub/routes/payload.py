@@ -1,0 +1,67 @@
+"""Reads what a request says, and refuses what opencode refuses, in its words."""
+
+import json
+from typing import Any
+
+from starlette.requests import Request
+
+from server_stub.refusals import bad_request, unexpected
+
+Json = dict[str, Any]
+
+
+async def read_object(request: Request, *, required: bool = True) -> Json:
+    """The body as an object. Raises Refusal: 500 when it is no JSON, 400 when it is no object."""
+    raw = await request.body()
+    if not raw:
+        if not required:
+            return {}
+        raise bad_request("Expected object, got undefined")
+    try:
+        body = json.loads(raw)
+    except (ValueError, RecursionError) as error:
+        raise unexpected() from error
+    if not isinstance(body, dict):
+        raise bad_request(f"Expected object, got {_shown(body)}")
+    return body
+
+
+def field(body: Json, name: str, kind: type, *, at: str = "", optional: bool = False) -> Any:
+    """A field of the body of the given type (None when it is optional and absent). Raises Refusal 400."""
+    path = f'{at}["{name}"]'
+    if name not in body:
+        if optional:
+            return None
+        raise bad_request(f"Missing key\n  at {path}")
+    value = body[name]
+    if not isinstance(value, kind) or (kind is not bool and isinstance(value, bool)):
+        raise expected(_names[kind], value, path)
+    return value
+
+
+def identifier(value: object, prefix: str, path: str, kind: str = "Payload") -> str:
+    """An id with its prefix, the only thing that opencode checks. Raises Refusal 400."""
+    if not isinstance(value, str) or not value.startswith(prefix):
+        raise expected(f'a string starting with "{prefix}"', value, path, kind)
+    return value
+
+
+def expected(what: str, value: object, path: str, kind: str = "Payload") -> Exception:
+    return bad_request(f"Expected {what}, got {_shown(value)}\n  at {path}", kind)
+
+
+def limit_of(request: Request) -> int | None:
+    """`?limit=`; None when it is not given. Raises Refusal 400."""
+    text = request.query_params.get("limit")
+    if text is None:
+        return None
+    if not text.isdecimal():
+        raise bad_request('Expected an integer, got NaN\n  at ["limit"]', "Query")
+    return int(text)
+
+
+def _shown(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+_names = {str: "string", list: "array", dict: "object", bool: "boolean", int: "number", float: "number"}

@@ -1,0 +1,77 @@
+"""Questions and permissions that block a turn: what is open, and the answers to it."""
+
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from server_stub.routes.directory import directory_of
+from server_stub.routes.payload import expected, field, identifier, read_object
+from server_stub.wire import JsonResponse
+from server_stub.world import World
+
+Json = dict[str, Any]
+REPLIES = ("once", "always", "reject")
+
+
+def routes(world: World) -> list[Route]:
+    requests = world.requests
+
+    async def questions(request: Request) -> Response:
+        return JsonResponse(requests.questions(directory_of(request, world)))
+
+    async def question_replied(request: Request) -> Response:
+        request_id = identifier(request.path_params["rid"], "que", '["requestID"]', "Params")
+        requests.reply_question(request_id, _answers(await read_object(request)))
+        return JsonResponse(True)
+
+    async def question_rejected(request: Request) -> Response:
+        requests.reject_question(identifier(request.path_params["rid"], "que", '["requestID"]', "Params"))
+        return JsonResponse(True)
+
+    async def permissions(request: Request) -> Response:
+        return JsonResponse(requests.permissions(directory_of(request, world)))
+
+    async def permission_replied(request: Request) -> Response:
+        request_id = identifier(request.path_params["rid"], "per", '["requestID"]', "Params")
+        body = await read_object(request)
+        reply = _reply(body, "reply")
+        requests.reply_permission(request_id, reply, field(body, "message", str, optional=True))
+        return JsonResponse(True)
+
+    async def permission_responded(request: Request) -> Response:
+        """The route of older versions."""
+        request_id = identifier(request.path_params["rid"], "per", '["permissionID"]', "Params")
+        reply = _reply(await read_object(request), "response")
+        requests.reply_permission(request_id, reply)
+        return JsonResponse(True)
+
+    return [
+        Route("/question", questions, methods=["GET"]),
+        Route("/question/{rid}/reply", question_replied, methods=["POST"]),
+        Route("/question/{rid}/reject", question_rejected, methods=["POST"]),
+        Route("/permission", permissions, methods=["GET"]),
+        Route("/permission/{rid}/reply", permission_replied, methods=["POST"]),
+        Route("/session/{sid}/permissions/{rid}", permission_responded, methods=["POST"]),
+    ]
+
+
+def _answers(body: Json) -> list[list[str]]:
+    """A list of labels for each question; neither their number nor the labels are checked. Raises Refusal 400."""
+    answers: list[list[str]] = field(body, "answers", list)
+    for index, answer in enumerate(answers):
+        at = f'["answers"][{index}]'
+        if not isinstance(answer, list):
+            raise expected("QuestionAnswer", answer, at)
+        for place, label in enumerate(answer):
+            if not isinstance(label, str):
+                raise expected("string", label, f"{at}[{place}]")
+    return answers
+
+
+def _reply(body: Json, name: str) -> Any:
+    reply = field(body, name, str)
+    if reply not in REPLIES:
+        raise expected(" | ".join(f'"{known}"' for known in REPLIES), reply, f'["{name}"]')
+    return reply

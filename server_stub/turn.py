@@ -1,0 +1,292 @@
+"""What a scenario can do: speak, think, call tools, ask a person, fail. One Turn answers one prompt.
+
+A turn is a row of rounds, as with a real model: a round is one assistant message, whose words come before its
+tool calls; words after a tool call open the next round. The words of a part are streamed, and stored when it ends.
+"""
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from contextlib import aclosing
+from typing import Any, Literal
+
+from server_stub.requests import Allowed, Answered, Rejected
+from server_stub.tool_call import ToolCall
+from server_stub.world import BUSY, Message, Session, World, no_tokens
+
+Json = dict[str, Any]
+Script = Callable[["Turn"], Awaitable[None]]
+Delegate = Callable[[Session, str, Script], Awaitable[Message]]
+
+WORDS_PER_SECOND = 25.0
+
+
+class TurnEnded(Exception):
+    """The turn ends here, and says so by what it has stored: the person refused what it cannot do without."""
+
+
+class Superseded(Exception):
+    """A newer prompt waits, and the round has ended: the model goes on with that one."""
+
+
+class ModelFailed(Exception):
+    """The model's provider gave a final error."""
+
+    def __init__(self, error: Json) -> None:
+        super().__init__(error)
+        self.error = error
+
+
+class Turn:
+    def __init__(self, world: World, session: Session, prompt: Message, delegate: Delegate) -> None:
+        self.world = world
+        self.clock = world.clock
+        self.session = session
+        self.prompt = prompt
+        self.waits_for_provider = False
+        self._delegate = delegate
+        self._message: Json | None = None
+        self._stepped = False
+        self._calls: list[ToolCall] = []
+        self._words = 0
+
+    # rounds
+
+    def begin(self) -> Json:
+        """The open round's assistant message; opens one if there is none. Raises Superseded between two rounds."""
+        if self._calls and all(call.is_over for call in self._calls):
+            self.end("tool-calls")
+            if self.is_superseded():
+                raise Superseded
+        if self._message is None:
+            self.world.set_status(self.session, BUSY)
+            self._message = {
+                "id": self.world.ids.new("msg"),
+                "parentID": self.prompt.info["id"],
+                "role": "assistant",
+                "mode": self.prompt.info["agent"],
+                "agent": self.prompt.info["agent"],
+                "path": {"cwd": self.session.directory, "root": "/"},
+                "cost": 0,
+                "tokens": no_tokens(),
+                "modelID": self.prompt.info["model"]["modelID"],
+                "providerID": self.prompt.info["model"]["providerID"],
+                "time": {"created": self.clock.now()},
+                "sessionID": self.session.id,
+            }
+            self.world.put_message(self._message)
+        return self._message
+
+    def end(self, reason: Literal["stop", "tool-calls"]) -> None:
+        """Close the open round as the model would."""
+        if self._message is None:
+            return
+        used = {"input": 1200 + 40 * len(self.session.messages), "output": self._words, "reasoning": 0}
+        tokens = {"total": used["input"] + used["output"], **used, "cache": {"write": 0, "read": 0}}
+        self._step()
+        self._put_part({"reason": reason, "type": "step-finish", "tokens": tokens, "cost": 0})
+        self._close(tokens=tokens, finish=reason)
+
+    def break_off(self, error: Json | None) -> None:
+        """Close the open round without an end of its own: aborted, or failed with `error`."""
+        if self._message is not None:
+            self._close(**({} if error is None else {"error": error}))
+
+    def is_superseded(self) -> bool:
+        created = self.prompt.info["time"]["created"]
+        return any(
+            message.info["role"] == "user" and message.info["time"]["created"] > created
+            for message in self.session.messages.values()
+        )
+
+    # words
+
+    async def say(self, text: str, rate: float = WORDS_PER_SECOND) -> None:
+        """Stream `text` word by word, `rate` a second."""
+        await self.stream(re.findall(r"\S+\s*|\s+", text), rate)
+
+    async def think(self, text: str, rate: float = WORDS_PER_SECOND) -> None:
+        """The same as reasoning."""
+        await self.stream(re.findall(r"\S+\s*|\s+", text), rate, kind="reasoning")
+
+    async def stream(
+        self,
+        deltas: list[str],
+        rate: float,
+        *,
+        kind: Literal["text", "reasoning"] = "text",
+        breaks_off: bool = False,
+    ) -> None:
+        """One part, a delta at a time. With `breaks_off` it never ends: the provider's line broke."""
+        self.begin()
+        self._step()
+        start = self.clock.now()
+        part = self._put_part({"type": kind, "text": "", "time": {"start": start}})
+        said: list[str] = []
+        try:
+            async with aclosing(self.clock.ticks(rate)) as ticks:
+                for delta in deltas:
+                    await anext(ticks)
+                    said.append(delta)
+                    self.world.stream_text(part, delta)
+        finally:
+            self._words += len(said)
+            if not breaks_off:
+                end = {"start": start, "end": self.clock.now()}
+                self.world.put_part({**part, "text": "".join(said), "time": end})
+
+    # the provider
+
+    async def retry(self, message: str, attempt: int, seconds: float) -> None:
+        """The provider failed in a way that may pass: the server waits and says until when."""
+        self.begin()
+        until = self.clock.after(seconds)
+        status = {"type": "retry", "attempt": attempt, "message": message, "next": until}
+        self.waits_for_provider = True
+        self.world.set_status(self.session, status)
+        await self.clock.sleep(seconds)
+        self.waits_for_provider = False
+        self.world.set_status(self.session, BUSY)
+
+    def fail(self, message: str, status_code: int) -> None:
+        """The provider failed for good. Raises ModelFailed, always."""
+        self.begin()
+        data = {"message": message, "statusCode": status_code, "isRetryable": False, "responseHeaders": {}}
+        raise ModelFailed({"name": "APIError", "data": {**data, "responseBody": "", "metadata": {}}})
+
+    # tools
+
+    async def together(self, *calls: Coroutine[Any, Any, object]) -> None:
+        """Tool calls of one round that run side by side; all of them end before the round does."""
+        self.begin()
+        for outcome in await asyncio.gather(*calls, return_exceptions=True):
+            if isinstance(outcome, BaseException):
+                raise outcome
+
+    def call(self, tool: str, tool_input: Json) -> ToolCall:
+        """A pending call in the open round."""
+        message = self.begin()
+        self._step()
+        call = ToolCall(self.world, message, tool, tool_input)
+        self._calls.append(call)
+        return call
+
+    async def use(
+        self,
+        tool: str,
+        tool_input: Json,
+        output: str,
+        title: str,
+        metadata: Json | None = None,
+        seconds: float = 0.4,
+    ) -> None:
+        """A tool call that takes `seconds` and succeeds."""
+        with self.call(tool, tool_input) as call:
+            call.running()
+            await self.clock.sleep(seconds)
+            call.completed(output, title, metadata or {})
+
+    async def ask(self, *questions: Json) -> list[list[str]]:
+        """Block on a person's answers, a list for each question. Raises TurnEnded when dismissed."""
+        where = (self.session.directory, self.session.id)
+        with self.call("question", {"questions": list(questions)}) as call:
+            asked = self.world.requests.ask_question(*where, list(questions), call.reference)
+            call.running()
+            match await asked.outcome:
+                case Answered(answers):
+                    title = f"Asked {len(questions)} question{'s' if len(questions) > 1 else ''}"
+                    call.completed(_answered(questions, answers), title, {"answers": answers})
+                    return answers
+                case Rejected():
+                    call.failed("The user dismissed this question")
+                    raise TurnEnded
+
+    async def shell(self, command: str, lines: list[str], pause: float = 0.3, *, asks: bool = True) -> str:
+        """Run a command whose output grows line by line. Returns what the model is told of it.
+
+        Asks for permission first; raises TurnEnded when refused without a reason.
+        """
+        with self.call("bash", {"command": command, "description": "Run it"}) as call:
+            call.running()
+            if asks and (reason := await self._is_refused(call, command)) is not None:
+                error = "The user rejected permission to use this specific tool call"
+                if not reason:
+                    call.failed(f"{error}.")
+                    raise TurnEnded
+                error = f"{error} with the following feedback: {reason}"
+                call.failed(error)
+                return error
+            output = ""
+            for line in lines:
+                await self.clock.sleep(pause)
+                output += f"{line}\n"
+                call.running({"output": output})
+            output = output or "(no output)"
+            call.completed(output, command, {"output": output, "exit": 0})
+            return output
+
+    async def delegate(self, description: str, prompt: str, script: Script) -> None:
+        """Have a child session do it, and wait for it. An abort of this turn aborts that one."""
+        task = {"description": description, "prompt": prompt, "subagent_type": "general"}
+        title = f"{description} (@general subagent)"
+        with self.call("task", task) as call:
+            child = self.world.create_session(self.session.directory, title, self.session.id)
+            call.running({"sessionId": child.id})
+            answer = await self._delegate(child, prompt, script)
+            texts = [part["text"] for part in answer.parts.values() if part["type"] == "text"]
+            result = f"<task_result>\n{texts[-1] if texts else ''}\n</task_result>"
+            call.completed(f"task_id: {child.id}\n\n{result}", description, {"sessionId": child.id})
+
+    async def _is_refused(self, call: ToolCall, command: str) -> str | None:
+        """None when allowed; else the reason, which may be empty."""
+        asked = self.world.requests.ask_permission(
+            self.session.directory,
+            self.session.id,
+            "bash",
+            [command],
+            [f"{command.split()[0]} *"],
+            metadata={"command": command},
+            tool=call.reference,
+        )
+        match await asked.outcome:
+            case Allowed():
+                return None
+            case Rejected(reason):
+                return reason or ""
+
+    # what is stored
+
+    def _step(self) -> None:
+        if not self._stepped:
+            self._stepped = True
+            self._put_part({"type": "step-start"})
+
+    def _put_part(self, part: Json) -> Json:
+        assert self._message is not None, "a part belongs to a round"
+        where = {"messageID": self._message["id"], "sessionID": self.session.id}
+        part = {"id": self.world.ids.new("prt"), **part, **where}
+        self.world.put_part(part)
+        return part
+
+    def _close(self, **changes: Any) -> None:
+        assert self._message is not None
+        time = {**self._message["time"], "completed": self.clock.now()}
+        self.world.put_message({**self._message, "time": time, **changes})
+        if "tokens" in changes:
+            total = self.session.info["tokens"]
+            spent = {kind: total[kind] + changes["tokens"][kind] for kind in ("input", "output", "reasoning")}
+            self.world.update_session(self.session, tokens={**total, **spent})
+        self._message = None
+        self._stepped = False
+        self._calls = []
+        self._words = 0
+
+
+def _answered(questions: Sequence[Json], answers: list[list[str]]) -> str:
+    """What the model is told, in opencode's words."""
+    given = answers + [[]] * (len(questions) - len(answers))
+    said = ", ".join(
+        f'"{question["question"]}"="{", ".join(answer) or "Unanswered"}"'
+        for question, answer in zip(questions, given, strict=False)
+    )
+    return f"User has answered your questions: {said}. You can now continue with the user's answers in mind."
