@@ -1,0 +1,313 @@
+"""What can be made to go wrong, as a table, and which faults are armed now. Touches no byte: `exchange.py` does.
+
+A fault has a target, a place in the answer where it strikes, and a number of strikes. It is armed by the admin
+route or by the command line, strikes exchanges that are open already as well as those to come, and stays listed
+until it is disarmed.
+"""
+
+import asyncio
+import itertools
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Annotated, Any, Literal, Protocol, assert_never, get_args
+
+import msgspec
+
+
+class Place(StrEnum):
+    """Where in an exchange a fault strikes, unless it waits for more bytes or seconds from there on."""
+
+    REQUEST = "request"
+    """The request has come and no route has seen it: nothing is stored."""
+    HEADERS = "headers"
+    """The route has done its work; not one byte of the answer is out."""
+    BODY = "body"
+    """The headers are out, and nothing else."""
+    PADDING = "padding"
+    """Whitespace is out, and nothing else of the body."""
+    JSON = "json"
+    """A byte of the body other than whitespace is out: of JSON, or of an event."""
+
+
+@dataclass(frozen=True, slots=True)
+class Break:
+    """The connection suffers.
+
+    `close` ends it in the middle of the answer (FIN), `reset` destroys it (RST), `stall` leaves it open and lets
+    nothing through until the fault is disarmed, `exit` takes the whole process with it.
+    """
+
+    how: Literal["close", "reset", "stall", "exit"]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Something before the server answers in its place; no route sees the request."""
+
+    status: int
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Rewrite:
+    """The answer ends as if all were well, but its JSON (padding apart) is not what the route wrote."""
+
+    change: Callable[[bytes], bytes]
+
+
+Flag = Literal["muted", "wedged"]
+
+
+@dataclass(frozen=True, slots=True)
+class Switch:
+    """The server itself is ill, for as long as the fault is armed.
+
+    `muted` sends heartbeats and no events; `wedged` is healthy and beats, stores prompts and never begins a turn.
+    """
+
+    flag: Flag
+
+
+Act = Break | Answer | Rewrite | Switch
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What a fault's name means, and what is meant where nothing else is said."""
+
+    act: Act
+    target: str | None = None
+    times: int | None = None
+    at: Place | None = None
+    retry_after: int | None = None
+
+    def defaults(self) -> dict[str, Any]:
+        return {"target": self.target, "times": self.times, "at": self.at, "retry_after": self.retry_after}
+
+
+_BAD_GATEWAY = b"""<html>
+<head><title>502 Bad Gateway</title></head>
+<body><center><h1>502 Bad Gateway</h1></center><hr><center>nginx</center></body>
+</html>
+"""
+
+KINDS: Mapping[str, Kind] = {
+    "cut": Kind(Break("close"), "events", 1, Place.BODY),
+    "reset": Kind(Break("reset"), "events", 1, Place.BODY),
+    "stall": Kind(Break("stall"), "events", 1, Place.BODY),
+    "hang": Kind(Break("stall"), "all", 1, Place.REQUEST),
+    "crash": Kind(Break("exit"), None, 1, Place.REQUEST),
+    "401": Kind(Answer(401, {"www-authenticate": 'Basic realm="Secure Area"'}), "all"),
+    "429": Kind(Answer(429, {"content-type": "text/plain"}, b"Too Many Requests"), "all", 1, retry_after=1),
+    "502": Kind(Answer(502, {"content-type": "text/html"}, _BAD_GATEWAY), "all", 1),
+    "truncated": Kind(Rewrite(lambda whole: whole[: len(whole) // 2]), "prompt", 1),
+    "trailing": Kind(Rewrite(lambda whole: whole + b"\n-- \n"), "prompt", 1),
+    "doubled": Kind(Rewrite(lambda whole: whole + whole), "prompt", 1),
+    "garbled": Kind(Rewrite(lambda whole: b"upstream connect error"), "prompt", 1),
+    "whitespace": Kind(Rewrite(lambda whole: b"\n"), "prompt", 1),
+    "silent": Kind(Switch("muted")),
+    "wedged": Kind(Switch("wedged")),
+}
+
+TARGETS: Mapping[str, re.Pattern[str]] = {
+    "events": re.compile(r"GET /(global/)?event|GET /session/[^/]+/events"),
+    "prompt": re.compile(r"POST /session/[^/]+/(message|prompt_async|prompt)"),
+    "all": re.compile(r".*"),
+}
+
+CRASHED = 70
+"""Exit status of a process that a `crash` ended; EX_SOFTWARE of sysexits.h."""
+
+
+class FaultRefused(ValueError):
+    """There is no such fault, or not with these options; the text says which and why."""
+
+
+class Fault(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One thing to go wrong. Made by `fault` or `parse`, which check it."""
+
+    name: str
+    target: Annotated[str, msgspec.Meta(pattern="^(events|prompt|all|/.*)$")] | None
+    """Whose exchanges it strikes; a path means all that begin with it. None: the server as a whole, at once."""
+    times: Annotated[int, msgspec.Meta(ge=1)] | None
+    """How often it strikes; None: until disarmed."""
+    at: Place | None
+    after_bytes: Annotated[int, msgspec.Meta(ge=0)] | None = None
+    """Bytes of the body to let out from `at` on, or from the moment of arming if that is later."""
+    after_seconds: Annotated[float, msgspec.Meta(ge=0)] | None = None
+    """Seconds to wait from `at` on, or from the moment of arming if that is later."""
+    retry_after: Annotated[int, msgspec.Meta(ge=0)] | None = None
+    """Seconds, for the `Retry-After` of an answer."""
+
+    @property
+    def act(self) -> Act:
+        return KINDS[self.name].act
+
+    def aims_at(self, method: str, path: str) -> bool:
+        match self.target:
+            case None:
+                return False
+            case prefix if prefix.startswith("/"):
+                return path.startswith(prefix)
+            case name:
+                return TARGETS[name].fullmatch(f"{method} {path}") is not None
+
+
+def fault(name: str, options: Mapping[str, object] | None = None) -> Fault:
+    """The fault of this name, with its kind's defaults where `options` say nothing. Raises FaultRefused."""
+    kind = KINDS.get(name)
+    if kind is None:
+        raise FaultRefused(f"there is no fault {name!r}; there are {', '.join(KINDS)}")
+    options = {option: None if value == "always" else value for option, value in (options or {}).items()}
+    try:
+        made = msgspec.convert({**kind.defaults(), **options, "name": name}, Fault, strict=False)
+    except msgspec.ValidationError as error:
+        raise FaultRefused(f"{name}: {error}") from error
+    _check(made, set(options))
+    return made
+
+
+def parse(text: str) -> Fault:
+    """`NAME[=TARGET][,option=value]…`, e.g. `cut=prompt,at=json,after_bytes=10`. Raises FaultRefused."""
+    name, _, argument = text.partition("=")
+    options: dict[str, object] = {}
+    for position, piece in enumerate(argument.split(",") if argument else []):
+        option, given, value = piece.partition("=")
+        if given:
+            options[option] = value
+        elif position == 0:
+            options["target"] = piece
+        else:
+            raise FaultRefused(f"{name}: {piece!r} is no option=value")
+    return fault(name, options)
+
+
+def _check(made: Fault, given: set[str]) -> None:
+    if made.target is None and KINDS[made.name].target is not None:
+        raise FaultRefused(f"{made.name} needs a target")
+    match made.act:
+        case Break():
+            fitting = {"target", "times", "at", "after_bytes", "after_seconds"} if made.target else set()
+            if made.at is None:
+                raise FaultRefused(f"{made.name}: `at` is one of {', '.join(Place)}")
+            if made.after_bytes is not None and made.after_seconds is not None:
+                raise FaultRefused(f"{made.name}: after_bytes or after_seconds, not both")
+            if made.at in (Place.REQUEST, Place.HEADERS) and made.after_bytes is not None:
+                raise FaultRefused(
+                    f"{made.name}: after_bytes counts bytes of the body, and none is out at {made.at}"
+                )
+            if made.at is Place.HEADERS and made.after_seconds is not None:
+                raise FaultRefused(f"{made.name}: headers take no time; count the seconds from request or body")
+        case Answer():
+            fitting = {"target", "times", "retry_after"}
+        case Rewrite():
+            fitting = {"target", "times"}
+        case Switch():
+            fitting = set()
+        case never:
+            assert_never(never)
+    if given - fitting:
+        raise FaultRefused(f"{made.name} takes no {', '.join(sorted(given - fitting))}")
+
+
+@dataclass(slots=True, eq=False)
+class Armed:
+    """A fault with a number to disarm it by, and what it has done so far."""
+
+    id: int
+    fault: Fault
+    struck: int = 0
+    lifted: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when it is disarmed: what it held back goes on."""
+
+    @property
+    def strikes_left(self) -> bool:
+        return not self.lifted.is_set() and (self.fault.times is None or self.struck < self.fault.times)
+
+    def strike(self) -> bool:
+        """Count one strike; False if there was none left."""
+        if not self.strikes_left:
+            return False
+        self.struck += 1
+        return True
+
+    def listed(self) -> dict[str, Any]:
+        return {"id": self.id, **msgspec.to_builtins(self.fault), "struck": self.struck}
+
+
+class Connection(Protocol):
+    """As much of uvicorn's protocol object as a fault needs."""
+
+    @property
+    def transport(self) -> asyncio.Transport: ...
+
+
+class Faults:
+    """The faults armed now.
+
+    `switch` turns the server's own illnesses on and off. `connections` and `exit` come from the process that
+    serves; without them the faults that need them are refused.
+    """
+
+    def __init__(self, switch: Callable[[Flag, bool], None]) -> None:
+        self._switch = switch
+        self._numbers = itertools.count(1)
+        self._armed: dict[int, Armed] = {}
+        self._watchers: set[Callable[[Armed], None]] = set()
+        self.connections: Collection[Connection] | None = None
+        self.exit: Callable[[int], object] | None = None
+
+    def arm(self, fault: Fault) -> Armed:
+        """From now on; a `crash` without a target does not return. Raises FaultRefused."""
+        act = fault.act
+        if isinstance(act, Break) and self.connections is None:
+            raise FaultRefused(f"{fault.name} needs a server that listens on a socket")
+        if act == Break("exit"):
+            if self.exit is None:
+                raise FaultRefused(f"{fault.name} needs a process of its own")
+            if fault.target is None:
+                self.exit(CRASHED)
+        armed = Armed(next(self._numbers), fault)
+        self._armed[armed.id] = armed
+        self._set_switches()
+        for watcher in list(self._watchers):
+            watcher(armed)
+        return armed
+
+    def disarm(self, number: int) -> None:
+        """Raises KeyError when none has this number."""
+        self._armed.pop(number).lifted.set()
+        self._set_switches()
+
+    def disarm_all(self) -> None:
+        for number in list(self._armed):
+            self.disarm(number)
+
+    def armed(self) -> list[Armed]:
+        """In the order of arming, those without strikes left among them."""
+        return list(self._armed.values())
+
+    @contextmanager
+    def watched_by(self, watcher: Callable[[Armed], None]) -> Iterator[None]:
+        """Tell `watcher` of every fault that is armed meanwhile."""
+        self._watchers.add(watcher)
+        try:
+            yield
+        finally:
+            self._watchers.discard(watcher)
+
+    def transport_of(self, client: tuple[str, int]) -> asyncio.Transport | None:
+        """None when this client has left."""
+        for connection in self.connections or ():
+            if connection.transport.get_extra_info("peername") == client:
+                return connection.transport
+        return None
+
+    def _set_switches(self) -> None:
+        acts = {armed.fault.act for armed in self._armed.values() if isinstance(armed.fault.act, Switch)}
+        for flag in get_args(Flag):
+            self._switch(flag, Switch(flag) in acts)
