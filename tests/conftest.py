@@ -1,0 +1,53 @@
+"""What every test may lean on: no trace of the developer's own settings, and the command in a terminal."""
+
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from tests.end_to_end.stub import Stub, running_stub
+from tests.end_to_end.terminal import Terminal
+from tests.processes import clean_environment
+
+COMMAND = str(Path(sys.executable).with_name("holdfast"))
+
+_OURS = ("HOLDFAST_", "OPENCODE_", "MIMOCODE_", "XDG_")
+_PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty home for the test and for what it starts; the environment names no server, password or proxy."""
+    for name in list(os.environ):
+        if name.startswith(_OURS) or name.lower() in _PROXIES:
+            monkeypatch.delenv(name)
+    home = tmp_path / "home"
+    home.mkdir()
+    monkeypatch.setenv("HOME", str(home))
+    return home
+
+
+@pytest.fixture
+def stub(tmp_path: Path) -> Iterator[Callable[..., Stub]]:
+    """Start a stub server as a process: `stub(profile=…, env=…, args=…)`."""
+    with ExitStack() as running:
+        yield lambda **options: running.enter_context(running_stub(tmp_path / "stub", **options))
+
+
+@pytest.fixture
+def holdfast(home: Path) -> Iterator[Callable[..., Terminal]]:
+    """Start the client in a terminal: `holdfast(address, …, env=…, columns=…, lines=…)`."""
+    with ExitStack() as running:
+
+        def start(
+            *args: str, env: Mapping[str, str] | None = None, columns: int = 120, lines: int = 40
+        ) -> Terminal:
+            environment = clean_environment(home) | dict(env or {})
+            terminal = Terminal([COMMAND, *args], env=environment, cwd=home, columns=columns, lines=lines)
+            running.callback(terminal.close)
+            return terminal
+
+        yield start

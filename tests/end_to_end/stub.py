@@ -1,0 +1,53 @@
+"""The stub server as a process of its own, and its faults at hand."""
+
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+from tests.processes import clean_environment, read_line, running
+
+
+@dataclass(frozen=True, slots=True)
+class Stub:
+    """A running stub server. `http` asks it what a second client would."""
+
+    address: str
+    pid: int
+    http: httpx.Client
+
+    def arm(self, name: str, **options: object) -> int:
+        """Let something go wrong from now on (`server_stub.faults`); the number disarms it."""
+        response = self.http.post("/_stub/faults", json={"name": name, **options})
+        assert response.status_code == httpx.codes.CREATED, response.text
+        number = response.json()["id"]
+        assert isinstance(number, int)
+        return number
+
+    def disarm(self, number: int) -> None:
+        assert self.http.delete(f"/_stub/faults/{number}").status_code == httpx.codes.NO_CONTENT
+
+
+@contextmanager
+def running_stub(
+    home: Path,
+    *,
+    profile: str = "opencode-padded",
+    env: Mapping[str, str] | None = None,
+    args: Sequence[str] = (),
+) -> Iterator[Stub]:
+    """Start `python -m server_stub` with its admin route open and `home` for all it writes; end it after."""
+    command = [sys.executable, "-m", "server_stub", "--profile", profile, "--admin", *args]
+    home.mkdir(exist_ok=True)
+    log = home / "stub.stderr"
+    with running(command, env=clean_environment(home) | dict(env or {}), cwd=home, log=log) as process:
+        try:
+            address = read_line(process, within=10)
+        except AssertionError as silent:
+            silent.add_note(log.read_text())
+            raise
+        with httpx.Client(base_url=address, trust_env=False, timeout=5) as http:
+            yield Stub(address, process.pid, http)

@@ -1,0 +1,38 @@
+"""The other half of the harness: a stub server as a process, with faults to arm and nothing left of it after."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.end_to_end.stub import Stub, running_stub
+
+
+def test_answers_at_the_address_that_it_gives(stub: Callable[..., Stub]) -> None:
+    assert stub(profile="mimo").http.get("/global/health").json()["healthy"] is True
+
+
+def test_faults_are_armed_and_disarmed(stub: Callable[..., Stub]) -> None:
+    server = stub()
+    number = server.arm("401")
+    assert server.http.get("/session").status_code == httpx.codes.UNAUTHORIZED
+    server.disarm(number)
+    assert server.http.get("/session").status_code == httpx.codes.OK
+
+
+def test_a_stub_that_does_not_start_says_why(tmp_path: Path) -> None:
+    with (
+        pytest.raises(AssertionError) as failure,
+        running_stub(tmp_path / "stub", args=("--port", "nonsense")),
+    ):
+        pass
+    assert "nonsense" in failure.value.__notes__[0]
+
+
+def test_leaves_no_process_behind(tmp_path: Path) -> None:
+    with running_stub(tmp_path / "stub") as server:
+        os.kill(server.pid, 0)
+    with pytest.raises(ProcessLookupError):
+        os.kill(server.pid, 0)

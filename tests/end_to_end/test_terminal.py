@@ -1,0 +1,117 @@
+"""The harness itself: a terminal that lies would make every test over it worthless."""
+
+import re
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from tests.end_to_end.terminal import Drawing, Terminal
+from tests.processes import clean_environment
+
+Run = Callable[[str], Terminal]
+
+
+@pytest.fixture
+def run(home: Path) -> Iterator[Run]:
+    with ExitStack() as running:
+
+        def start(program: str) -> Terminal:
+            terminal = Terminal(
+                [sys.executable, "-c", program], env=clean_environment(home), cwd=home, columns=60, lines=10
+            )
+            running.callback(terminal.close)
+            return terminal
+
+        yield start
+
+
+TEXTUAL_SAYS = b"\x1b[?1049h\x1b[?2048$p\x1b[>1u\x1b[?25l\x1b[2;3Hhello\x1b[<u\x1bP+q544e\x1b\\\x1b[0m!"
+
+
+@pytest.mark.parametrize("cut", range(len(TEXTUAL_SAYS)))
+def test_private_sequences_are_not_drawn_however_they_are_split(cut: int) -> None:
+    drawing = Drawing(20, 3)
+    drawing.feed(TEXTUAL_SAYS[:cut])
+    drawing.feed(TEXTUAL_SAYS[cut:])
+    assert drawing.lines() == ["", "  hello!", ""]
+
+
+def test_waits_for_text_and_for_patterns_over_lines(run: Run) -> None:
+    terminal = run("print('first'); print('second'); input()")
+    terminal.wait_for("second")
+    assert terminal.wait_for(re.compile(r"first\n(\w+)"))[1] == "second"
+    assert terminal.screen()[:2] == ["first", "second"]
+
+
+def test_says_what_it_shows_when_a_wait_ends_in_vain(run: Run) -> None:
+    terminal = run("print('only this'); input()")
+    with pytest.raises(AssertionError, match=r"after 0.2 s the terminal shows no 'that'(?s:.*)only this"):
+        terminal.wait_for("that", within=0.2)
+
+
+def test_a_wait_ends_with_the_command(run: Run) -> None:
+    terminal = run("print('only this')")
+    with pytest.raises(AssertionError, match="at its end the terminal shows no 'that'"):
+        terminal.wait_for("that", within=60)
+
+
+def test_keys_and_text_reach_the_command(run: Run) -> None:
+    terminal = run("print('got', ascii(input())); print('got', ascii(input()))")
+    terminal.type("some words")
+    terminal.press("enter")
+    terminal.wait_for("got 'some words'")
+    terminal.press("x", "up", "enter")
+    terminal.wait_for(r"got 'x\x1b[A'")
+
+
+def test_no_key_is_misspelt(run: Run) -> None:
+    terminal = run("input()")
+    with pytest.raises(AssertionError, match="no key 'retrun'"):
+        terminal.press("retrun")
+
+
+def test_keeps_the_bytes_that_the_screen_hides(run: Run) -> None:
+    terminal = run(r"print('a\x1b]52;c;aGk=\x07b'); input()")
+    terminal.wait_for("ab")
+    assert b"\x1b]52;c;aGk=\x07" in terminal.raw
+
+
+def test_a_resize_reaches_the_command(run: Run) -> None:
+    terminal = run(
+        "import os, signal\n"
+        "signal.signal(signal.SIGWINCH, lambda *_: print(*os.get_terminal_size(), flush=True))\n"
+        "print('ready')\n"
+        "input()"
+    )
+    terminal.wait_for("ready")
+    terminal.resize(80, 24)
+    terminal.wait_for("80 24")
+    assert len(terminal.screen()) == 24
+
+
+@pytest.mark.parametrize(
+    ("program", "status"),
+    [("raise SystemExit(3)", 3), (f"import os; os.kill(os.getpid(), {signal.SIGTERM})", -signal.SIGTERM)],
+)
+def test_tells_how_the_command_ended(run: Run, program: str, status: int) -> None:
+    assert run(program).wait_for_end() == status
+
+
+def test_tells_a_raw_terminal_from_a_cooked_one(run: Run) -> None:
+    terminal = run("import tty; print('cooked'); input(); tty.setraw(0); print('raw'); input()")
+    terminal.wait_for("cooked")
+    assert terminal.is_cooked()
+    terminal.press("enter")
+    terminal.wait_for("raw")
+    assert not terminal.is_cooked()
+
+
+def test_ends_what_the_command_started(home: Path) -> None:
+    program = "import subprocess, sys; subprocess.Popen(['sleep', '600']); print('started'); input()"
+    terminal = Terminal([sys.executable, "-c", program], env=clean_environment(home), cwd=home)
+    terminal.wait_for("started")
+    terminal.close()  # fails when a process still holds the terminal
