@@ -1,0 +1,110 @@
+"""Each error says what happened and what to do, in words that a terminal may be shown."""
+
+import contextlib
+from collections.abc import Iterator
+
+import pytest
+
+from tui.net import errors
+from tui.net.errors import (
+    Cut,
+    Empty,
+    Garbled,
+    Misshapen,
+    NetError,
+    NotJson,
+    Refused,
+    Silent,
+    TooLarge,
+    TrailingBytes,
+    Truncated,
+    Unreachable,
+    Untrusted,
+    WrongType,
+)
+from tui.net.text import clean
+
+HOSTILE = "\x1b]52;c;x\x07[/]\u202e\n" + "long " * 100
+
+EVERY = [
+    Unreachable(HOSTILE),
+    Untrusted(HOSTILE),
+    Cut(HOSTILE, 12),
+    Silent(2.5),
+    Garbled(HOSTILE),
+    *(Refused(status, HOSTILE, HOSTILE) for status in (301, 401, 403, 404, 407, 408, 409, 410, 429, 500, 503)),
+    WrongType(HOSTILE, HOSTILE),
+    Empty(72),
+    Truncated(1200),
+    TrailingBytes(HOSTILE),
+    NotJson(HOSTILE, HOSTILE),
+    Misshapen(HOSTILE, HOSTILE),
+    TooLarge(64 << 20),
+]
+
+
+@pytest.mark.parametrize("error", EVERY, ids=lambda error: type(error).__name__)
+def test_words_are_short_and_clean(error: NetError) -> None:
+    for words in (error.what, error.remedy, str(error)):
+        assert words
+        assert words == clean(words)
+        assert "\n" not in words
+        assert len(words) <= 200
+    for value in vars(error).values():
+        assert not isinstance(value, str) or value == clean(value)
+
+
+def test_every_error_is_drawn_in_the_docstring() -> None:
+    drawn = str(errors.__doc__)
+    public = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, NetError)]
+    assert {type(error) for error in EVERY} | {NetError, errors.BadBody} == set(public)
+    for kind in public:
+        assert kind.__name__ in drawn
+
+
+@pytest.mark.parametrize("status", [301, 302, 308, 400, 401, 403, 404, 407, 409, 410, 422])
+def test_final_until_the_user_acts(status: int) -> None:
+    assert Refused(status).final
+
+
+@pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504])
+def test_passes_by_itself(status: int) -> None:
+    assert not Refused(status).final
+
+
+def test_only_a_person_mends_a_certificate_or_a_wrong_address() -> None:
+    final = {type(error) for error in EVERY if error.final}
+    assert final == {Untrusted, Refused, WrongType}
+
+
+@pytest.mark.parametrize(
+    ("error", "what"),
+    [
+        (Unreachable("connection refused"), "cannot connect: connection refused"),
+        (Cut("connection reset"), "connection reset before the first byte"),
+        (Cut("connection reset", 1), "connection reset after 1 byte"),
+        (Cut("connection reset", 2 << 20), "connection reset after 2 MiB"),
+        (Silent(2.5), "nothing came for 2.5 s"),
+        (Refused(401), "password refused (401)"),
+        (Refused(409, "Conflict", "session is busy"), "request refused (409 Conflict): session is busy"),
+        (Refused(502, "Bad Gateway", "<html><h1>502"), "the server fails (502 Bad Gateway)"),
+        (WrongType("text/html"), "not an agent server's answer: text/html"),
+        (WrongType(""), "not an agent server's answer: no content type"),
+        (Empty(), "the answer was empty"),
+        (Empty(72), "no answer, only 72 bytes of padding"),
+        (Truncated(20 << 10), "the answer broke off after 20 KiB"),
+        (TrailingBytes("{}"), "more follows the answer: {}"),
+        (TooLarge(64 << 20), "more than 64 MiB came at once"),
+    ],
+)
+def test_what_it_says(error: NetError, what: str) -> None:
+    assert error.what == what
+
+
+def test_an_error_survives_the_way_up() -> None:
+    @contextlib.contextmanager
+    def through() -> Iterator[None]:
+        yield
+
+    with pytest.raises(Silent), through():
+        raise Silent(1.0)

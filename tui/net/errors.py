@@ -1,0 +1,238 @@
+"""Every way in which talking to a server goes wrong, in words for the person in front of the screen.
+
+Whatever the libraries below raise leaves `tui.net` as one of these, so that nobody above catches theirs:
+
+    NetError
+    ├── Unreachable      no connection: refused, unknown host, no route
+    ├── Untrusted        no connection, because its certificate is not one to trust
+    ├── Cut              the connection went before the answer was whole
+    ├── Silent           the connection is there, and nothing comes
+    ├── Garbled          what comes is not HTTP, or is compressed wrongly
+    ├── Refused          an HTTP status other than 2xx
+    ├── WrongType        a web page, say, where JSON or an event stream was due
+    └── BadBody          the answer came, but not as one JSON value
+        ├── Empty
+        ├── Truncated
+        ├── TrailingBytes
+        ├── NotJson
+        ├── Misshapen
+        └── TooLarge
+
+None of them says what became of the request: a prompt whose POST was `Cut` may well be running.
+
+They are values, though not frozen dataclasses: Python itself writes to an exception as it travels
+(`__traceback__`, in `contextlib`), and a frozen one would turn into a FrozenInstanceError on the way.
+"""
+
+from typing import TYPE_CHECKING, Final
+
+from tui.net.text import one_line
+
+if TYPE_CHECKING:
+    from tui.net.clean_json import JSON
+
+_RETRIED_STATUSES: Final = frozenset({408, 425, 429})
+
+
+class NetError(Exception):
+    """`what` has happened and the `remedy`: a short line each, clean for a terminal.
+
+    `final`: trying again is useless until the user has changed something.
+    """
+
+    def __init__(self, what: str, remedy: str, *, final: bool = False) -> None:
+        self.what: Final = one_line(what)
+        self.remedy: Final = one_line(remedy)
+        self.final: Final = final
+        super().__init__(self.what)
+
+
+class Unreachable(NetError):
+    """No connection could be made."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason: Final = one_line(reason)
+        super().__init__(
+            f"cannot connect: {self.reason}", "Check that the server is running and that the address is right."
+        )
+
+
+class Untrusted(NetError):
+    """The certificate is expired, for another name, or signed by someone unknown."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason: Final = one_line(reason)
+        super().__init__(
+            f"certificate not trusted: {self.reason}",
+            "Use the name that the certificate is for, or give its authority with --ca-file.",
+            final=True,
+        )
+
+
+class Cut(NetError):
+    """The connection ended early; `received` bytes of the answer's body had come."""
+
+    def __init__(self, reason: str, received: int = 0) -> None:
+        self.reason: Final = one_line(reason)
+        self.received: Final = received
+        when = f"after {_size(received)}" if received else "before the first byte"
+        super().__init__(f"{self.reason} {when}", "Try again; if it repeats, look at the server's log.")
+
+
+class Silent(NetError):
+    """Not one byte came for `seconds`."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds: Final = seconds
+        super().__init__(
+            f"nothing came for {seconds:g} s", "Check that the server is not suspended and that the network is up."
+        )
+
+
+class Garbled(NetError):
+    """What came cannot be read as HTTP."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason: Final = one_line(reason)
+        super().__init__(
+            f"not valid HTTP: {self.reason}", "Check that the address and its port are an agent server's."
+        )
+
+
+class Refused(NetError):
+    """The server answered with a status other than 2xx.
+
+    `value` is the body where that was JSON, `excerpt` its message or its first words, `retry_after` the seconds
+    that the server asks to be left alone (None: it does not say). Final are 3xx (redirects are never followed:
+    they would carry the password along) and 4xx; 408, 425, 429 and 5xx pass by themselves.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        reason: str = "",
+        excerpt: str = "",
+        *,
+        value: "JSON" = None,
+        retry_after: float | None = None,
+    ) -> None:
+        self.status: Final = status
+        self.reason: Final = one_line(reason)
+        self.excerpt: Final = one_line(excerpt)
+        self.value: Final = value
+        self.retry_after: Final = retry_after
+        what, remedy = _words_for(status, self.reason)
+        if self.excerpt and not self.excerpt.startswith("<"):
+            what += f": {self.excerpt}"
+        super().__init__(what, remedy, final=status < 500 and status not in _RETRIED_STATUSES)
+
+
+class WrongType(NetError):
+    """The answer is of another content type than was asked for; it is most likely not from an agent server."""
+
+    def __init__(self, content_type: str, excerpt: str = "") -> None:
+        self.content_type: Final = one_line(content_type)
+        self.excerpt: Final = one_line(excerpt)
+        super().__init__(
+            f"not an agent server's answer: {self.content_type or 'no content type'}",
+            "Check the address: a web page or a proxy answers there.",
+            final=True,
+        )
+
+
+class BadBody(NetError):
+    """An answer that came, but is not one JSON value."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(what, "Try again; if it repeats, look at the server's log.")
+
+
+class Empty(BadBody):
+    """Nothing came, or nothing but `pads` bytes of white space."""
+
+    def __init__(self, pads: int = 0) -> None:
+        self.pads: Final = pads
+        super().__init__(f"no answer, only {_size(pads)} of padding" if pads else "the answer was empty")
+
+
+class Truncated(BadBody):
+    """The document stops in the middle, after `received` bytes in all."""
+
+    def __init__(self, received: int) -> None:
+        self.received: Final = received
+        super().__init__(f"the answer broke off after {_size(received)}")
+
+
+class TrailingBytes(BadBody):
+    """Something that is not white space follows the document."""
+
+    def __init__(self, excerpt: str) -> None:
+        self.excerpt: Final = one_line(excerpt)
+        super().__init__(f"more follows the answer: {self.excerpt}")
+
+
+class NotJson(BadBody):
+    """What came is no JSON, or is JSON that we do not take; `problem` says why."""
+
+    def __init__(self, excerpt: str, problem: str) -> None:
+        self.excerpt: Final = one_line(excerpt)
+        self.problem: Final = one_line(problem)
+        super().__init__(f"the answer is not JSON ({self.problem}): {self.excerpt}")
+
+
+class Misshapen(BadBody):
+    """JSON, but not of the shape that `path` gives in the versions that this client knows."""
+
+    def __init__(self, path: str, problem: str) -> None:
+        self.path: Final = one_line(path)
+        self.problem: Final = one_line(problem)
+        super().__init__(f"{self.path} answered in a shape that is not known here: {self.problem}")
+
+
+class TooLarge(BadBody):
+    """More than `limit` bytes came for one answer or one event."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit: Final = limit
+        super().__init__(f"more than {_size(limit)} came at once")
+
+
+def _words_for(status: int, reason: str) -> tuple[str, str]:
+    """What happened and what to do about it, for an HTTP status."""
+    match status:
+        case 401:
+            return "password refused (401)", "Give the server's password in HOLDFAST_PASSWORD."
+        case 403:
+            return "access refused (403)", "Check which users and addresses the server lets in."
+        case 404 | 410:
+            return f"not found ({status})", "Check the address and that the session still exists."
+        case 407:
+            return (
+                "the proxy asks for a password (407)",
+                "Give it in the proxy's address, or go without the proxy.",
+            )
+        case 429:
+            return "too many requests (429)", "Wait a little."
+        case _ if 300 <= status < 400:
+            return f"the server points elsewhere ({status})", "Use the address that it points to."
+        case _ if status >= 500:
+            return (
+                f"the server fails ({_phrase(status, reason)})",
+                "Try again; if it repeats, look at the server's log.",
+            )
+        case _ if status in _RETRIED_STATUSES:
+            return f"the server is not ready ({_phrase(status, reason)})", "Wait a little."
+        case _:
+            return f"request refused ({_phrase(status, reason)})", "Look at the server's log for the reason."
+
+
+def _phrase(status: int, reason: str) -> str:
+    return f"{status} {reason}" if reason else str(status)
+
+
+def _size(count: int) -> str:
+    if count < 10_000:
+        return "1 byte" if count == 1 else f"{count} bytes"
+    if count < 1 << 20:
+        return f"{count / 1024:.0f} KiB"
+    return f"{count / (1 << 20):.3g} MiB"

@@ -1,0 +1,82 @@
+"""What may reach a terminal: server text made harmless where bytes become text.
+
+A terminal obeys what it is shown. `ESC]52` writes the clipboard, `ESC[2J` clears the screen, a C1 control does
+either without an ESC, and a bidi control makes `rm` read as something else. Nothing a server sends is shown,
+logged or put in a title unless it has gone through here, and nothing here ever lets an ESC through.
+
+Only what a terminal obeys is taken away. Markup (`[bold]`) is text to a terminal, and is the widgets' affair.
+"""
+
+import re
+from typing import Final
+
+ONE_LINE: Final = 200
+"""Characters that a title, a label or an error keeps unless told otherwise."""
+
+_UNSAFE: Final = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
+)
+
+# ECMA-48, section 5. A string (OSC, DCS, SOS, PM, APC) goes with its payload only if it ends, and on its own line:
+# an opening that never closes must not hide the rest of a message.
+_REPLACED: Final = re.compile(
+    r"\r\n?"
+    r"|(?:\x1b\[|\x9b)[0-?]*+[ -/]*+[@-~]?"
+    r"|(?:\x1b[\]PX^_]|[\x90\x98\x9d-\x9f])(?:[^\x00-\x1f\x7f-\x9f]*+(?:\x07|\x1b\\|\x9c))?"
+    r"|\x1b[ -/]*+[0-~]?"
+    r"|[\ud800-\udfff]+"
+    r"|" + _UNSAFE.pattern
+)
+
+# Textual repeats text while it streams when one of these is in it; as line ends they would also forge new lines.
+_SPACES: Final = frozenset("\x0b\x0c\x85\u2028\u2029")
+
+
+def clean(text: str) -> str:
+    """`text` without anything that a terminal obeys; `text` itself where there is nothing to take away.
+
+    Kept: newline, tab and all that is visible. Gone: the other C0 controls, DEL, C1, whole escape sequences,
+    bidi controls. A CRLF or CR is a newline; VT, FF, NEL, U+2028 and U+2029 are spaces; two surrogates that
+    belong together become their character, one alone becomes U+FFFD.
+    """
+    if _UNSAFE.search(text) is None:
+        return text
+    return _REPLACED.sub(_harmless, text)
+
+
+def clean_fragment(text: str) -> str:
+    """`clean` for one delta of a stream: half a character at either end stays, for whoever joins the deltas.
+
+    JavaScript servers cut their deltas between UTF-16 units, so that an emoji may come as two lone surrogates.
+    """
+    if _UNSAFE.search(text) is None:
+        return text
+    start = 1 if _is_low(text[0]) else 0
+    end = len(text) - 1 if _is_high(text[-1]) else len(text)
+    return text[:start] + clean(text[start:end]) + text[end:]
+
+
+def one_line(text: str, limit: int = ONE_LINE) -> str:
+    """`text` clean and on one line, white space collapsed, cut to `limit` characters with an ellipsis."""
+    line = " ".join(clean(text).split())
+    return line if len(line) <= limit else line[: limit - 1].rstrip() + "…"
+
+
+def _harmless(match: re.Match[str]) -> str:
+    found = match[0]
+    first = found[0]
+    if first == "\r":
+        return "\n"
+    if first in _SPACES:
+        return " "
+    if "\ud800" <= first <= "\udfff":
+        return found.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return ""
+
+
+def _is_high(character: str) -> bool:
+    return "\ud800" <= character <= "\udbff"
+
+
+def _is_low(character: str) -> bool:
+    return "\udc00" <= character <= "\udfff"
