@@ -3,6 +3,7 @@
 Its first line of output is the address it serves. It never listens beyond loopback.
 """
 
+import os
 import socket
 
 import click
@@ -10,7 +11,15 @@ import uvicorn
 
 from server_stub.app import create_app
 from server_stub.clock import PacedClock
+from server_stub.faults import Fault, FaultRefused, Faults, parse
 from server_stub.profiles import DEFAULT_PROFILE, PROFILES
+
+
+def _parsed(ctx: click.Context, param: click.Parameter, texts: tuple[str, ...]) -> list[Fault]:
+    try:
+        return [parse(text) for text in texts]
+    except FaultRefused as refused:
+        raise click.BadParameter(str(refused)) from refused
 
 
 @click.command()
@@ -21,7 +30,15 @@ from server_stub.profiles import DEFAULT_PROFILE, PROFILES
     "--speed", default=1.0, show_default=True, envvar="HOLDFAST_STUB_SPEED", help="2 halves every pause."
 )
 @click.option("--admin", is_flag=True, help="Open the route that injects faults.")
-def main(port: int, profile: str, scenario: str, speed: float, admin: bool) -> None:
+@click.option(
+    "--fault",
+    "armed",
+    multiple=True,
+    callback=_parsed,
+    metavar="NAME[=TARGET][,OPTION=VALUE]…",
+    help="Arm a fault from the start; repeatable.",
+)
+def main(port: int, profile: str, scenario: str, speed: float, admin: bool, armed: list[Fault]) -> None:
     """Serve a scripted agent on 127.0.0.1 until interrupted."""
     app = create_app(PROFILES[profile], scenario=scenario, admin=admin, clock=PacedClock(speed))
     listener = socket.create_server(("127.0.0.1", port))
@@ -30,7 +47,11 @@ def main(port: int, profile: str, scenario: str, speed: float, admin: bool) -> N
             app, log_level="warning", timeout_graceful_shutdown=1, lifespan="off", ws="none", server_header=False
         )
     )
-    app.state.server = server
+    faults: Faults = app.state.faults
+    faults.connections = server.server_state.connections
+    faults.exit = os._exit
+    for fault in armed:
+        faults.arm(fault)
     print(f"http://127.0.0.1:{listener.getsockname()[1]}", flush=True)
     server.run(sockets=[listener])
 
