@@ -1,8 +1,8 @@
 """Runs turns on the world: who is busy, who waits for whose answer, what an abort leaves behind.
 
-One run a session, as in opencode: prompts are stored at once, and the run goes on until the newest is answered. All
-who wait for the session get its last message at the same instant. A run never ends with the connection that asked
-for it; what a family does otherwise is decided where the connection is.
+One run a session, as in opencode: prompts are stored at once, and the run goes on until the newest is answered.
+All who wait for the session get its last message at the same instant. A run never ends with the connection that
+asked for it; what a family does otherwise is decided where the connection is.
 """
 
 import asyncio
@@ -121,8 +121,8 @@ class Agent:
     async def _run(self, session: Session) -> None:
         run = self._runs[session.id]
         try:
-            await self._world.unwedged()
             while (prompt := self._unanswered(session)) is not None:
+                await self._world.unwedged()
                 run.turn = Turn(self._world, session, prompt, self._delegate)
                 try:
                     await self._play(run.turn)
