@@ -20,6 +20,12 @@ Json = dict[str, Any]
 AGENTS = ("build", "explore", "general", "plan")
 MODEL: Json = {"providerID": "holdfast", "modelID": "scripted"}
 ABORTED: Json = {"name": "MessageAbortedError", "data": {"message": "Aborted"}}
+COMMANDS = {
+    "init": ("guided AGENTS.md setup", "Create or update AGENTS.md for this project.\n\n$ARGUMENTS"),
+    "review": ("review changes", "Review what has changed and say what is wrong with it.\n\n$ARGUMENTS"),
+}
+"""Name → description and template."""
+
 UNTITLED = ("New session - ", "Child session - ")
 
 
@@ -48,7 +54,7 @@ class Agent:
         self._world = world
         self._choose = choose
         self._runs: dict[str, Run] = {}
-        self._delegated: dict[str, Script] = {}
+        self._scripts: dict[str, Script] = {}
 
     def is_busy(self, session: Session) -> bool:
         return self._run_of(session) is not None
@@ -73,6 +79,7 @@ class Agent:
             "agent": prompt.agent,
             "model": prompt.model,
         }
+        self._remove_reverted(session)
         model = {"id": prompt.model["modelID"], "providerID": prompt.model["providerID"], "variant": "default"}
         self._world.update_session(session, agent=prompt.agent, model=model)
         message = self._world.put_message(info)
@@ -118,16 +125,70 @@ class Agent:
         run = self._runs.get(session.id)
         return None if run is None or run.task.done() else run
 
+    def drop(self, session: Session) -> None:
+        """End the run without a word: the session itself is going."""
+        run = self._run_of(session)
+        if run is not None:
+            run.task.cancel()
+
+    async def dispose(self, directory: str | None = None) -> None:
+        """End all that runs in a directory, or (None) in every one; open requests are forgotten."""
+        gone = [one for one in self._world.sessions.values() if directory in (None, one.directory)]
+        runs = [run for session in gone if (run := self._run_of(session)) is not None]
+        for run in runs:
+            run.task.cancel()
+        if runs:
+            await asyncio.wait([run.task for run in runs])
+        self._world.requests.forget(directory)
+        for one in {session.directory for session in gone} if directory is None else {directory}:
+            self._world.bus.publish("server.instance.disposed", {"directory": one}, one, last=True)
+        if directory is None:
+            self._world.bus.publish("global.disposed", {})
+
+    async def command(self, session: Session, name: str, arguments: str) -> Message:
+        """Prompt with the command's template. Raises Refusal 500 for an unknown one."""
+        if name not in COMMANDS:
+            self._report(session, f'Command not found: "{name}". Available commands: {", ".join(COMMANDS)}')
+            raise unexpected()
+        _, template = COMMANDS[name]
+        text = template.replace("$ARGUMENTS", arguments)
+        self.accept(session, Prompt([{"type": "text", "text": text}]))
+        answer = await self.answer(session)
+        done = {"name": name, "sessionID": session.id, "arguments": arguments, "messageID": answer.info["id"]}
+        self._world.bus.publish("command.executed", done, session.directory)
+        return answer
+
+    async def shell(self, session: Session, command: str) -> Message:
+        """Play a command that the person runs."""
+
+        async def script(turn: Turn) -> None:
+            await turn.shell(command, [f"(the stub runs nothing: {command})"], asks=False)
+
+        text = "The following tool was executed by the user"
+        return await self._perform(session, Prompt([{"type": "text", "text": text, "synthetic": True}]), script)
+
+    async def summarize(self, session: Session) -> None:
+        async def script(turn: Turn) -> None:
+            await turn.say("So far: the work was described, begun, and is going well.")
+
+        await self._perform(session, Prompt([{"type": "compaction", "auto": False}]), script)
+        self._world.bus.publish("session.compacted", {"sessionID": session.id}, session.directory)
+
+    async def _perform(self, session: Session, prompt: Prompt, script: Script) -> Message:
+        message = self.accept(session, prompt)
+        self._scripts[message.info["id"]] = script
+        return await self.answer(session)
+
     async def _run(self, session: Session) -> None:
         run = self._runs[session.id]
         try:
+            await self._world.unwedged()
             while (prompt := self._unanswered(session)) is not None:
-                await self._world.unwedged()
                 run.turn = Turn(self._world, session, prompt, self._delegate)
                 try:
                     await self._play(run.turn)
                 except Superseded:
-                    continue
+                    await self._world.unwedged()
                 except TurnEnded:
                     run.turn.end("tool-calls")
                     break
@@ -145,7 +206,7 @@ class Agent:
     async def _play(self, turn: Turn) -> None:
         text = " ".join(part["text"] for part in turn.prompt.parts.values() if part["type"] == "text")
         self._introduce(turn, text)
-        script = self._delegated.pop(turn.prompt.info["id"], None) or self._choose(text)
+        script = self._scripts.pop(turn.prompt.info["id"], None) or self._choose(text)
         await script(turn)
         turn.end("stop")
         if turn.is_superseded():
@@ -168,10 +229,8 @@ class Agent:
         self._world.put_message({**turn.prompt.info, "summary": {"diffs": diff}})
 
     async def _delegate(self, child: Session, text: str, script: Script) -> Message:
-        prompt = self.accept(child, Prompt([{"type": "text", "text": text}], agent="general"))
-        self._delegated[prompt.info["id"]] = script
         try:
-            return await self.answer(child)
+            return await self._perform(child, Prompt([{"type": "text", "text": text}], agent="general"), script)
         except asyncio.CancelledError:
             self.abort(child)
             raise
@@ -190,6 +249,15 @@ class Agent:
         for message in session.messages.values():
             moment = max(moment, message.info["time"]["created"] + 1)
         return moment
+
+    def _remove_reverted(self, session: Session) -> None:
+        """A prompt after a revert makes it final."""
+        if "revert" not in session.info:
+            return
+        ids = list(session.messages)
+        for message_id in ids[ids.index(session.info["revert"]["messageID"]) :]:
+            self._world.remove_message(session, message_id)
+        self._world.update_session(session, revert=None)
 
     def _refuse_model(self, session: Session, model: Json) -> None:
         self._world.set_status(session, BUSY)
