@@ -1,6 +1,7 @@
 """The one way a test waits: for a condition, with a bound."""
 
 import asyncio
+import time
 from collections.abc import Callable
 
 
@@ -12,3 +13,12 @@ async def wait_until(condition: Callable[[], object], *, within: float = 5.0, wh
         if loop.time() > deadline:
             raise AssertionError(f"still waiting after {within:g} s: {what or condition}")
         await asyncio.sleep(0.01)  # yields between two looks at the condition; the condition ends the wait
+
+
+def block_until(condition: Callable[[], object], *, within: float = 5.0, what: str = "") -> None:
+    """`wait_until` for a test without an event loop, whose condition asks another process."""
+    deadline = time.monotonic() + within
+    while not condition():
+        if time.monotonic() > deadline:
+            raise AssertionError(f"still waiting after {within:g} s: {what or condition}")
+        time.sleep(0.02)  # yields between two looks at the condition; the condition ends the wait

@@ -1,0 +1,81 @@
+"""The words that the scripted model knows; no server needed."""
+
+import json
+import urllib.request
+from typing import Any
+
+import pytest
+
+from tests.real.scripted_model import QUESTIONS, Asked, Call, Fail, Json, Say, ScriptedModel, choose
+
+TOOLS = ("bash", "question", "read")
+
+
+def told(prompt: str, *results: str, tools: tuple[str, ...] = TOOLS) -> Say | Call | Fail:
+    return choose(Asked(prompt, results, tools))
+
+
+@pytest.mark.parametrize(
+    ("prompt", "does"),
+    [
+        ("ASK", Call("question", {"questions": QUESTIONS})),
+        ("please ASK1 now", Call("question", {"questions": QUESTIONS[:1]})),
+        ("SHELL made.txt", Call("bash", {"command": "touch made.txt", "description": "make a file"})),
+        ("FAIL 429", Fail(429)),
+    ],
+)
+def test_a_word_chooses_what_it_does(prompt: str, does: Call | Fail) -> None:
+    assert told(prompt) == does
+
+
+@pytest.mark.parametrize(
+    ("prompt", "deltas", "pause"),
+    [("SLOW", 40, 0.3), ("FLOOD 90 200", 90, 1 / 200), ("FENCE 50 100", 52, 1 / 100)],
+)
+def test_a_word_chooses_how_fast_it_speaks(prompt: str, deltas: int, pause: float) -> None:
+    said = told(prompt)
+    assert isinstance(said, Say)
+    assert (len(list(said.words)), said.pause) == (deltas, pause)
+
+
+def test_thinks_before_it_answers() -> None:
+    said = told("THINK")
+    assert isinstance(said, Say)
+    assert len(list(said.thoughts)) == 20
+    assert "".join(said.words) == "Done. Nothing to call, **all** is well."
+
+
+def test_quotes_what_a_tool_returned() -> None:
+    said = told("ASK", "Postgres")
+    assert isinstance(said, Say)
+    assert "".join(said.words) == "Done. The tool said: Postgres"
+
+
+def test_gives_a_title_where_no_tools_are_offered() -> None:
+    assert told("FAIL 500 ASK", tools=()) == Say(["A short title"])
+
+
+def post(model: ScriptedModel, messages: list[Json], *, stream: bool) -> bytes:
+    body = {"messages": messages, "stream": stream, "tools": [{"function": {"name": tool}} for tool in TOOLS]}
+    request = urllib.request.Request(f"{model.base_url}/chat/completions", json.dumps(body).encode())
+    with urllib.request.urlopen(request, timeout=5) as response:
+        data: bytes = response.read()
+    return data
+
+
+def deltas(stream: bytes) -> list[dict[str, Any]]:
+    events = [line.removeprefix("data: ") for line in stream.decode().splitlines() if line]
+    assert events.pop() == "[DONE]"
+    return [json.loads(event)["choices"][0]["delta"] for event in events]
+
+
+def test_streams_and_keeps_a_log() -> None:
+    messages: list[Json] = [
+        {"role": "user", "content": "earlier"},
+        {"role": "user", "content": [{"type": "text", "text": "SHELL x"}]},
+        {"role": "tool", "content": "made"},
+    ]
+    with ScriptedModel() as model:
+        said = deltas(post(model, messages, stream=True))
+    assert "".join(delta.get("content", "") for delta in said) == "Done. The tool said: made"
+    assert model.asked == [Asked("SHELL x", ("made",), TOOLS)]

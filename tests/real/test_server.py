@@ -1,0 +1,36 @@
+"""The harness against the server itself, without the client: what these tests build on is really so."""
+
+import httpx
+import pytest
+
+from tests.real.scripted_model import QUESTIONS
+from tests.real.server import RealServer
+from tests.waiting import block_until
+
+pytestmark = pytest.mark.real
+
+
+def post_prompt(http: httpx.Client, session: str, text: str) -> None:
+    response = http.post(f"/session/{session}/prompt_async", json={"parts": [{"type": "text", "text": text}]})
+    assert response.status_code == httpx.codes.NO_CONTENT
+
+
+def test_the_scripted_model_asks_through_the_server_which_forgets_it_when_killed(
+    opencode: RealServer,
+) -> None:
+    with httpx.Client(base_url=opencode.address, timeout=10, trust_env=False) as http:
+        session = http.post("/session", json={}).json()["id"]
+        post_prompt(http, session, "ASK")
+        block_until(lambda: http.get("/question").json(), within=20, what="the question")
+        [request] = http.get("/question").json()
+        assert [question["question"] for question in request["questions"]] == [
+            question["question"] for question in QUESTIONS
+        ]
+        assert [asked.prompt for asked in opencode.model_log()] == ["ASK"]
+
+        opencode.kill()
+        with pytest.raises(httpx.TransportError):
+            http.get("/global/health")
+        opencode.restart()
+        assert http.get("/question").json() == []
+        assert http.get(f"/session/{session}").json()["id"] == session
