@@ -34,7 +34,7 @@ class Event:
     sync: Json | None = None
     """The durable copy that only `/global/event` sends."""
     last: bool = False
-    """The stream ends after this one."""
+    """A stream of one directory ends after this one."""
 
 
 class Subscription:

@@ -92,6 +92,11 @@ class World:
     async def unwedged(self) -> None:
         await self._moving.wait()
 
+    def configure(self, patch: Json) -> None:
+        """Take over what `patch` says; streams that run look at their heartbeat again."""
+        self.config = {name: value for name, value in {**self.config, **patch}.items() if value is not None}
+        self.bus.wake()
+
     # sessions
 
     def session(self, session_id: str) -> Session:
@@ -127,6 +132,25 @@ class World:
         merged = {**session.info, **changes, "time": time}
         session.info = {name: value for name, value in merged.items() if value is not None}
         self._publish(session, "session.updated", {"info": session.info})
+
+    def fork_session(self, session: Session, until: str | None) -> Session:
+        """A copy, with new ids, of all that came before the message `until` (None: of all there is)."""
+        title = f"{session.info['title']} (fork #"
+        count = 1 + sum(other.info["title"].startswith(title) for other in self.sessions.values())
+        fork = self.create_session(session.directory, f"{title}{count})")
+        new_ids: dict[str, str] = {}
+        for message in session.messages.values():
+            if message.info["id"] == until:
+                break
+            message_id = new_ids[message.info["id"]] = self.ids.new("msg")
+            info = {**message.info, "id": message_id, "sessionID": fork.id}
+            if "parentID" in info:
+                info["parentID"] = new_ids.get(info["parentID"], info["parentID"])
+            self.put_message(info)
+            for part in message.parts.values():
+                where = {"id": self.ids.new("prt"), "messageID": message_id, "sessionID": fork.id}
+                self.put_part({**part, **where})
+        return fork
 
     def delete_session(self, session: Session) -> None:
         """Its children go with it."""

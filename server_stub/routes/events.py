@@ -25,12 +25,14 @@ HEADERS = {
 
 def routes(world: World) -> list[Route]:
     async def event(request: Request) -> StreamingResponse:
+        """What happens in one directory; ends when its instance is disposed."""
         return _stream(world, directory_of(request, world), lambda event: [event.payload])
 
     async def global_event(request: Request) -> StreamingResponse:
+        """What happens in every directory; what is stored is told a second time as `sync`."""
         return _stream(world, None, _global_frames)
 
-    return [Route("/event", event), Route("/global/event", global_event)]
+    return [Route("/event", event, methods=["GET"]), Route("/global/event", global_event, methods=["GET"])]
 
 
 def _stream(world: World, directory: str | None, frames: Frame) -> StreamingResponse:
@@ -39,7 +41,7 @@ def _stream(world: World, directory: str | None, frames: Frame) -> StreamingResp
             yield _encode(frames(world.bus.event("server.connected", {})))
             async for event in _with_heartbeats(world, subscription):
                 yield _encode(frames(event))
-                if event.last:
+                if event.last and directory is not None:
                     return
 
     return StreamingResponse(body(), headers=HEADERS, media_type="text/event-stream")

@@ -7,17 +7,44 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from server_stub.agent import Agent
-from server_stub.refusals import Refusal
+from server_stub.refusals import Refusal, session_busy
 from server_stub.routes.directory import directory_of
-from server_stub.routes.payload import read_object
+from server_stub.routes.payload import expected, field, identifier, read_object
 from server_stub.wire import JsonResponse
-from server_stub.world import World
+from server_stub.world import Session, World
 
 Json = dict[str, Any]
 
+MOST_LISTED = 100
+"""Sessions that a list without a limit gives."""
+
 
 def routes(world: World, agent: Agent) -> list[Route]:
+    def session_of(request: Request) -> Session:
+        return world.session(request.path_params["sid"])
+
+    def idle_session_of(request: Request) -> Session:
+        session = session_of(request)
+        if agent.is_busy(session):
+            raise session_busy(session.id)
+        return session
+
+    async def listed(request: Request) -> Response:
+        """Newest first, by their last change; limit, roots, start, search, directory narrow it."""
+        query = request.query_params
+        sessions = [
+            session.info
+            for session in world.sessions.values()
+            if query.get("directory") in (None, session.directory)
+            and not (query.get("roots") == "true" and "parentID" in session.info)
+            and session.info["time"]["updated"] >= int(_number(query.get("start"), 0))
+            and query.get("search", "").lower() in session.info["title"].lower()
+        ]
+        sessions.sort(key=lambda info: (info["time"]["updated"], info["id"]), reverse=True)
+        return JsonResponse(sessions[: _number(query.get("limit"), MOST_LISTED)])
+
     async def created(request: Request) -> Response:
+        """Make a session; `parentID` makes it a child."""
         body = await read_object(request, required=False)
         title, parent_id = body.get("title"), body.get("parentID")
         if not isinstance(title, str | None) or not (parent_id is None or str(parent_id).startswith("ses")):
@@ -26,13 +53,103 @@ def routes(world: World, agent: Agent) -> list[Route]:
         return JsonResponse(session.info)
 
     async def statuses(request: Request) -> Response:
+        """Which sessions of the directory are not idle."""
         return JsonResponse(world.statuses(directory_of(request, world)))
 
     async def one(request: Request) -> Response:
-        return JsonResponse(world.session(request.path_params["sid"]).info)
+        """One session."""
+        return JsonResponse(session_of(request).info)
 
+    async def changed(request: Request) -> Response:
+        """Rename or archive a session."""
+        body = await read_object(request)
+        session = session_of(request)
+        if not isinstance(body.get("title"), str | None):
+            raise expected("string | null", body["title"], '["title"]')
+        changes = {name: body[name] for name in ("title", "time") if body.get(name) is not None}
+        world.update_session(session, **changes)
+        return JsonResponse(session.info)
+
+    async def deleted(request: Request) -> Response:
+        """Delete a session and its children."""
+        session = session_of(request)
+        agent.drop(session)
+        world.delete_session(session)
+        return JsonResponse(True)
+
+    async def children(request: Request) -> Response:
+        """Sessions that this one has delegated to."""
+        return JsonResponse([child.info for child in world.children(session_of(request))])
+
+    async def todos(request: Request) -> Response:
+        """The agent's list of what it has to do."""
+        return JsonResponse(session_of(request).todos)
+
+    async def diff(request: Request) -> Response:
+        """What the session has changed, file by file."""
+        return JsonResponse(session_of(request).diff)
+
+    async def forked(request: Request) -> Response:
+        """Copy a session up to a message, or all of it."""
+        body = await read_object(request, required=False)
+        until = field(body, "messageID", str, optional=True)
+        return JsonResponse(world.fork_session(session_of(request), until).info)
+
+    async def summarized(request: Request) -> Response:
+        """Replace what the model remembers by a summary."""
+        await read_object(request, required=False)
+        await agent.summarize(session_of(request))
+        return JsonResponse(True)
+
+    async def reverted(request: Request) -> Response:
+        """Set a message and all after it aside, until the next prompt removes them."""
+        body = await read_object(request)
+        session = idle_session_of(request)
+        message_id = identifier(field(body, "messageID", str), "msg", '["messageID"]')
+        world.message(session, message_id)
+        world.set_diff(session, session.diff)
+        world.update_session(session, revert={"messageID": message_id})
+        return JsonResponse(session.info)
+
+    async def unreverted(request: Request) -> Response:
+        """Take back what was reverted."""
+        session = idle_session_of(request)
+        world.update_session(session, revert=None)
+        return JsonResponse(session.info)
+
+    async def shell(request: Request) -> Response:
+        """Run a shell command of the person's own; the stub plays its output and runs nothing."""
+        body = await read_object(request)
+        session = idle_session_of(request)
+        return JsonResponse((await agent.shell(session, field(body, "command", str))).document())
+
+    async def command(request: Request) -> Response:
+        """Prompt by the name of a command."""
+        body = await read_object(request)
+        session = session_of(request)
+        name, arguments = field(body, "command", str), field(body, "arguments", str)
+        return JsonResponse((await agent.command(session, name, arguments)).document())
+
+    base = "/session/{sid}"
     return [
+        Route("/session", listed, methods=["GET"]),
         Route("/session", created, methods=["POST"]),
         Route("/session/status", statuses, methods=["GET"]),
-        Route("/session/{sid}", one, methods=["GET"]),
+        Route(base, one, methods=["GET"]),
+        Route(base, changed, methods=["PATCH"]),
+        Route(base, deleted, methods=["DELETE"]),
+        Route(f"{base}/children", children, methods=["GET"]),
+        Route(f"{base}/todo", todos, methods=["GET"]),
+        Route(f"{base}/diff", diff, methods=["GET"]),
+        Route(f"{base}/fork", forked, methods=["POST"]),
+        Route(f"{base}/summarize", summarized, methods=["POST"]),
+        Route(f"{base}/revert", reverted, methods=["POST"]),
+        Route(f"{base}/unrevert", unreverted, methods=["POST"]),
+        Route(f"{base}/shell", shell, methods=["POST"]),
+        Route(f"{base}/command", command, methods=["POST"]),
     ]
+
+
+def _number(text: str | None, otherwise: int) -> int:
+    """opencode takes what is no number here as if it were not there."""
+    return int(text) if text is not None and text.isdecimal() else otherwise

@@ -1,0 +1,42 @@
+"""`GET /doc`: the OpenAPI document of the routes that are there, made from the routes themselves."""
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from starlette.routing import Route
+
+Json = dict[str, Any]
+
+JSON_BODY: Json = {"content": {"application/json": {"schema": {"type": "object"}}}}
+QUERIES: dict[str, tuple[str, ...]] = {
+    "GET /session": ("directory", "roots", "start", "search", "limit"),
+    "GET /session/{sid}/message": ("limit", "before"),
+}
+"""Query parameters beside `directory`, which every route of a directory takes."""
+
+
+def document(routes: Iterable[Route], version: str) -> Json:
+    """A route's summary is the first line of its endpoint's docstring."""
+    paths: dict[str, Json] = {}
+    for route in routes:
+        for method in sorted((route.methods or set()) - {"HEAD"}):
+            paths.setdefault(route.path, {})[method.lower()] = _operation(method, route)
+    return {"openapi": "3.1.0", "info": {"title": "holdfast-stub", "version": version}, "paths": paths}
+
+
+def _operation(method: str, route: Route) -> Json:
+    named = re.findall(r"{(\w+)}", route.path)
+    asked = QUERIES.get(f"{method} {route.path}", ())
+    kind = "text/event-stream" if route.path.endswith("/event") else "application/json"
+    summary = (route.endpoint.__doc__ or "").strip().splitlines()
+    return {
+        "operationId": re.sub(r"\W+", ".", f"{method.lower()}{route.path}").strip("."),
+        "summary": summary[0] if summary else "",
+        "parameters": [
+            *({"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in named),
+            *({"name": name, "in": "query", "schema": {"type": "string"}} for name in asked),
+        ],
+        **({"requestBody": JSON_BODY} if method in ("POST", "PATCH") else {}),
+        "responses": {"200": {"description": "Done", "content": {kind: {"schema": {}}}}},
+    }

@@ -1,0 +1,107 @@
+"""The configuration, and what ends when it changes: an instance (all that runs in one directory) is disposed."""
+
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from server_stub.agent import Agent
+from server_stub.routes.directory import directory_of
+from server_stub.routes.payload import expected, field, read_object
+from server_stub.wire import JsonResponse
+from server_stub.world import World
+
+Json = dict[str, Any]
+
+SCHEMA = {"$schema": "https://opencode.ai/config.json"}
+HEARTBEAT_MS = range(1_000, 60_001)
+LEVELS = ("debug", "info", "error", "warn")
+
+
+def routes(world: World, agent: Agent) -> list[Route]:
+    async def health(request: Request) -> Response:
+        """Whether the server is up, and its version."""
+        return JsonResponse({"healthy": True, "version": world.profile.version})
+
+    async def global_config(request: Request) -> Response:
+        """What is configured for all directories."""
+        return JsonResponse({**SCHEMA, **world.config})
+
+    async def global_changed(request: Request) -> Response:
+        """Change the configuration; all but the heartbeat of the event streams disposes every instance."""
+        patch = _known(await read_object(request))
+        world.configure(patch)
+        if not _is_heartbeat_only(patch):
+            await agent.dispose()
+        return JsonResponse({**SCHEMA, **world.config})
+
+    async def config(request: Request) -> Response:
+        """The configuration of the directory, with its defaults."""
+        return JsonResponse({**SCHEMA, "command": {}, "plugin": [], **MODELS, **NOTHING, **world.config})
+
+    async def changed(request: Request) -> Response:
+        """Change the configuration; all but the event streams' heartbeat disposes the directory's instance."""
+        patch = _known(await read_object(request))
+        world.configure(patch)
+        if not _is_heartbeat_only(patch):
+            await agent.dispose(directory_of(request, world))
+        return JsonResponse(patch)
+
+    async def instance_disposed(request: Request) -> Response:
+        """End all that runs in the directory."""
+        await agent.dispose(directory_of(request, world))
+        return JsonResponse(True)
+
+    async def all_disposed(request: Request) -> Response:
+        """End all that runs in every directory."""
+        await agent.dispose()
+        return JsonResponse(True)
+
+    async def logged(request: Request) -> Response:
+        """Take a line for the server's log; the stub keeps none."""
+        body = await read_object(request)
+        field(body, "service", str)
+        level = field(body, "level", str)
+        if level not in LEVELS:
+            raise expected(" | ".join(f'"{known}"' for known in LEVELS), level, '["level"]')
+        field(body, "message", str)
+        return JsonResponse(True)
+
+    return [
+        Route("/global/health", health, methods=["GET"]),
+        Route("/global/config", global_config, methods=["GET"]),
+        Route("/global/config", global_changed, methods=["PATCH"]),
+        Route("/global/dispose", all_disposed, methods=["POST"]),
+        Route("/config", config, methods=["GET"]),
+        Route("/config", changed, methods=["PATCH"]),
+        Route("/instance/dispose", instance_disposed, methods=["POST"]),
+        Route("/log", logged, methods=["POST"]),
+    ]
+
+
+MODELS = {"model": "holdfast/scripted", "small_model": "holdfast/scripted", "username": "unknown"}
+NOTHING: Json = {"mode": {}, "agent": {}}
+
+
+def _known(body: Json) -> Json:
+    """What of it the stub has; the rest is dropped in silence, as opencode does. Raises Refusal 400."""
+    known: Json = {}
+    if "username" in body:
+        if not isinstance(body["username"], str | None):
+            raise expected("string | null", body["username"], '["username"]')
+        known["username"] = body["username"]
+    server = field(body, "server", dict, optional=True) or {}
+    stream = field(server, "event_stream", dict, at='["server"]', optional=True) or {}
+    if "heartbeat_ms" in stream:
+        interval = stream["heartbeat_ms"]
+        if type(interval) is not int or interval not in HEARTBEAT_MS:
+            span = f"{HEARTBEAT_MS.start} to {HEARTBEAT_MS.stop - 1}"
+            raise expected(f"an integer from {span}", interval, '["server"]["event_stream"]["heartbeat_ms"]')
+        known["server"] = {"event_stream": {"heartbeat_ms": interval}}
+    return known
+
+
+def _is_heartbeat_only(patch: Json) -> bool:
+    """Running streams take the heartbeat up by themselves."""
+    return list(patch) == ["server"]
