@@ -1,0 +1,138 @@
+"""Promises of the repository itself: what it needs, what it must never hold, where its tests stand."""
+
+import ast
+import re
+import subprocess
+import tomllib
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGES = ("tui", "server_stub")
+
+TRACKED = [
+    ROOT / name
+    # the checkout may belong to another user than the one who tests it
+    for name in subprocess.run(
+        ["git", "-c", "safe.directory=*", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.split("\0")
+    if name and (ROOT / name).is_file()
+]
+"""Every file of the repository, those not yet added included."""
+
+
+def named(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def texts() -> list[tuple[str, str]]:
+    return [(named(path), path.read_text()) for path in TRACKED if path.suffix not in {".png", ".raw"}]
+
+
+def pins() -> list[str]:
+    lines = (ROOT / "constraints.txt").read_text().splitlines()
+    return [line for line in lines if line and not line.startswith("#")]
+
+
+def test_constraints_are_exact_and_name_no_source() -> None:
+    assert [pin for pin in pins() if not re.fullmatch(r"[A-Za-z0-9_.-]+==[0-9][0-9a-z.]*", pin)] == []
+
+
+def test_constraints_cover_all_that_is_declared() -> None:
+    pinned = {re.sub(r"[-_.]+", "-", pin.partition("==")[0]).lower() for pin in pins()}
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    declared = [*project["dependencies"], *project["optional-dependencies"]["dev"]]
+    assert {re.split(r"[<>=]", requirement)[0] for requirement in declared} - pinned == set()
+
+
+def test_the_environment_is_the_pinned_one() -> None:
+    wrong = {}
+    for pin in pins():
+        name, _, version = pin.partition("==")
+        try:
+            installed = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue  # needed on another platform or Python only
+        if installed != version:
+            wrong[name] = installed
+    assert wrong == {}
+
+
+def test_no_lock_file_of_npm_is_kept() -> None:
+    assert [
+        named(path) for path in TRACKED if path.name in {"package-lock.json", "yarn.lock", "pnpm-lock.yaml"}
+    ] == []
+
+
+NEVER = re.compile(
+    r"(?<![\w.])/(?:root|work|home/\w+|Users/\w+)/"  # paths of somebody's machine
+    r"|/tmp/\w+[.-]\w{6,}"
+    r"|index-url|/simple/|\"resolved\":|https?://\S+\.(?:whl|tgz|deb)\b"  # where packages came from
+)
+
+
+def test_nothing_of_one_machine_is_kept() -> None:
+    found = [
+        f"{name}:{number}: {line.strip()[:100]}"
+        for name, text in texts()
+        if name != "tests/test_project.py"
+        for number, line in enumerate(text.splitlines(), 1)
+        if NEVER.search(line)
+    ]
+    assert found == []
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_every_module_says_what_it_is_for(package: str) -> None:
+    silent = [
+        named(path)
+        for path in (ROOT / package).rglob("*.py")
+        if path.name != "__init__.py" and ast.get_docstring(ast.parse(path.read_text())) is None
+    ]
+    assert silent == []
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_tests_mirror_the_package(package: str) -> None:
+    """tests/core/test_turn.py tests tui/core/turn.py; a test of no module is named after what went."""
+    home = ROOT / "tests" if package == "tui" else ROOT / "tests" / package
+    rooms = (ROOT / package, *(room for room in (ROOT / package).rglob("*") if room.is_dir()))
+    folders = [room.relative_to(ROOT / package) for room in rooms]
+    strays = [
+        named(test)
+        for folder in folders
+        for test in (home / folder).glob("test_*.py")
+        if not (ROOT / package / folder / f"{test.stem.removeprefix('test_')}.py").exists()
+        and test != Path(__file__)
+    ]
+    assert strays == []
+
+
+def test_every_folder_of_tests_is_a_package() -> None:
+    folders = {path.parent for path in TRACKED if path.suffix == ".py" and path.is_relative_to(ROOT / "tests")}
+    assert [named(folder) for folder in folders if not (folder / "__init__.py").exists()] == []
+
+
+def test_no_test_is_skipped() -> None:
+    """What cannot run here fails and says what is missing; what needs npm has a target of its own."""
+    skips = re.compile(r"pytest\.(?:skip|xfail|importorskip)\(|mark\.(?:skip|xfail)")
+    found = [
+        name
+        for name, text in texts()
+        if name.startswith("tests/") and name != "tests/test_project.py" and skips.search(text)
+    ]
+    assert found == []
+
+
+def test_make_lists_all_that_it_does() -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    phony = re.search(r"^\.PHONY: (.*)$", makefile, re.MULTILINE)
+    assert phony is not None
+    listed = set(re.findall(r"echo 'make (\w+) ", makefile))
+    assert listed == set(phony[1].split()) - {"help"}
