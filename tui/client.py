@@ -3,83 +3,348 @@
 It knows no screen and no family's dialect. Whoever shows it subscribes to its changes and reads its store.
 """
 
-from collections.abc import Callable, Mapping
+import asyncio
+import logging
+import random
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
 
-from tui.backends.base import ServerInfo, Traits
-from tui.core.changes import Change
-from tui.core.health import Line
-from tui.core.model import Answers, PermissionReply, Session
+from tui.answers import Outbox, Reply
+from tui.backends import recognise
+from tui.backends.base import Backend, ServerInfo, Traits
+from tui.core import events as e
+from tui.core.backoff import Backoff
+from tui.core.changes import Change, LineChanged, Notice, RequestClosed, TextGrew
+from tui.core.health import Health, Line
+from tui.core.model import Answers, PermissionReply, PermissionRequest, Request, Session
 from tui.core.store import Store
 from tui.core.turn import Turn
+from tui.net.errors import NetError, Refused
+from tui.net.http import Http
+from tui.net.link import Feed, Link
+from tui.turns import Turns
+
+log = logging.getLogger(__name__)
+
+PING_EVERY = 10.0
+BEAT_EVERY = 30.0
+"""Seconds between two client heartbeats: what qwen's own web client uses."""
+TICK_EVERY = 0.5
 
 Listener = Callable[[Change], None]
+
+
+class NotConnected(NetError):
+    """Something was asked of the server before it was ever reached."""
+
+    def __init__(self) -> None:
+        super().__init__("not connected yet", "Wait for the line, or press F5.")
+
+
+@dataclass(frozen=True, slots=True)
+class Clocks:
+    """Where time and chance come from. `mono` never goes back; `wall` is epoch; all in seconds."""
+
+    mono: Callable[[], float] = time.monotonic
+    wall: Callable[[], float] = time.time
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    random: Callable[[], float] = random.random
 
 
 class Client:
     """One server, seen by one person."""
 
-    store: Store
-    turns: Mapping[str, Turn]
-    server: ServerInfo | None
-    traits: Traits | None
-    address: str
+    def __init__(self, http: Http, *, directory: str | None = None, clocks: Clocks | None = None) -> None:
+        self.store = Store()
+        self.server: ServerInfo | None = None
+        self.address = http.base_url
+        self._http = http
+        self._directory = directory
+        self._clocks = clocks or Clocks()
+        self._backend: Backend | None = None
+        self._health = Health()
+        self._listeners: list[Listener] = []
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._link = Link(
+            subscribe=self._subscribe,
+            fetch=self._fetch_all,
+            deliver=self._deliver,
+            changed=self._line_changed,
+            health=self._health,
+            backoff=Backoff(self._clocks.random),
+            clock=self._clocks.mono,
+            wall=self._clocks.wall,
+            sleep=self._clocks.sleep,
+        )
+        self.turns = Turns(
+            self.store,
+            backend=self._known_backend,
+            refetch=self._link.refetch,
+            spawn=self._spawn,
+            deliver=self._deliver,
+            notify=self._tell,
+            clock=self._clocks.mono,
+        )
+        self._outbox = Outbox(
+            self.store,
+            post=self._post_reply,
+            refresh=self._refresh,
+            deliver=self._deliver,
+            notify=self._tell,
+            backoff=lambda: Backoff(self._clocks.random),
+            pause=self._pause_for_line,
+        )
+        self._line_up = asyncio.Event()
 
     def subscribe(self, listener: Listener) -> None:
         """`listener` hears every change, synchronously and in order, from the event loop's thread."""
-        raise NotImplementedError
+        self._listeners.append(listener)
 
     def now(self) -> float:
         """The monotonic clock that all times of `Line` and `Turn` are in, in seconds."""
-        raise NotImplementedError
+        return self._clocks.mono()
 
     def line(self) -> Line:
         """The line as it is now."""
-        raise NotImplementedError
+        return self._health.view(self.now())
+
+    @property
+    def traits(self) -> Traits | None:
+        """How the server's family behaves; None until it was reached once."""
+        return self._backend.traits if self._backend is not None else None
+
+    def turn(self, session_id: str) -> Turn | None:
+        """The session's turn to show: the one that runs, else the newest that ended."""
+        return self.turns.current(session_id)
 
     def start(self) -> None:
         """Begin to connect; returns at once, what comes of it is told by changes."""
-        raise NotImplementedError
+        for work in (self._link.run(), self._tick(), self._ping(), self._beat()):
+            self._spawn(work)
 
     async def close(self) -> None:
         """Let go of everything. Turns go on at the server (where the family allows)."""
-        raise NotImplementedError
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        if self._backend is not None:
+            await self._backend.close()
+        await self._http.close()
 
     def retry_now(self) -> None:
         """Try to connect at once (F5, the terminal's focus), also after *stopped*."""
-        raise NotImplementedError
+        self._link.retry_now()
 
     async def list_sessions(self, search: str = "") -> tuple[Session, ...]:
         """The newest sessions. Raises `NetError`."""
-        raise NotImplementedError
+        found = await self._known_backend().sessions(search=search)
+        self._deliver(e.SessionsListed(found))
+        return found
 
     async def new_session(self, title: str = "") -> Session:
         """Create a session on the server. Raises `NetError`."""
-        raise NotImplementedError
+        session = await self._known_backend().create_session(title)
+        self._deliver(e.SessionUpserted(session))
+        return session
 
     async def open_session(self, session_id: str) -> None:
-        """Keep the session's transcript from now on and fetch its newest page. Raises `NetError`."""
-        raise NotImplementedError
+        """Keep the session's transcript from now on and fetch its newest page. Raises `NetError`.
+
+        While the line is down nothing is fetched; the next connection brings it.
+        """
+        self.store.open_transcript(session_id)
+        if self._link.synced:
+            await self._link.refetch(lambda: self._fetch_session(session_id))
+
+    def close_session(self, session_id: str) -> None:
+        """Forget the session's transcript; its turns are followed no longer."""
+        self.store.close_transcript(session_id)
 
     async def load_older(self, session_id: str) -> bool:
         """Fetch the page before the oldest message; False when there is none. Raises `NetError`."""
-        raise NotImplementedError
+        transcript = self.store.transcript(session_id)
+        if transcript is None or transcript.cursor is None:
+            return False
+        self._deliver(await self._known_backend().messages(session_id, before=transcript.cursor))
+        return True
 
     def send(self, session_id: str, text: str) -> Turn:
-        """Post a prompt and hold its turn. Its fate is in the turn; `TurnChanged` tells when to look."""
-        raise NotImplementedError
+        """Post a prompt and hold its turn. Its fate is in the turn; `TurnChanged` tells when to look.
+
+        Raises `NotConnected` when the server was never reached.
+        """
+        return self.turns.send(self._known_backend().new_prompt(session_id, text))
 
     async def abort(self, session_id: str) -> None:
-        """Abort the session's turn. Raises `NetError`."""
-        raise NotImplementedError
+        """Abort the session's turn, and clear away the requests that it leaves behind. Raises `NetError`."""
+        left = self.store.requests_of(session_id)
+        await self._known_backend().abort(session_id)
+        self.turns.abort_asked(session_id)
+        for request in left:  # the server keeps them in its list, though nobody waits for them any more
+            self._deliver(e.RequestGone(request.session_id, request.id))
+            permission = isinstance(request, PermissionRequest)
+            self._spawn(self._clear(Reply(request, permission="reject") if permission else Reply(request)))
 
     def answer(self, request_id: str, answers: Answers) -> None:
         """Send an answer until the server says that it has it; `AnswerChanged` tells how it fares."""
-        raise NotImplementedError
+        self._reply(request_id, lambda request: Reply(request, answers=answers))
 
     def reject(self, request_id: str) -> None:
         """Dismiss a question; the agent is told that nobody wants to answer."""
-        raise NotImplementedError
+        self._reply(request_id, Reply)
 
     def reply(self, request_id: str, reply: PermissionReply, message: str = "") -> None:
         """Answer a permission; `message` goes with a rejection and lets the agent go on."""
-        raise NotImplementedError
+        self._reply(request_id, lambda request: Reply(request, permission=reply, message=message))
+
+    def _reply(self, request_id: str, decide: Callable[[Request], Reply]) -> None:
+        request = self.store.requests.get(request_id)
+        if request is not None:
+            self._spawn(self._outbox.send(decide(request)))
+
+    async def _post_reply(self, reply: Reply) -> bool:
+        backend, request = self._known_backend(), reply.request
+        directory = self._directory_of(request.session_id)
+        if reply.permission is not None:
+            return await backend.reply(request.id, reply.permission, reply.message, directory=directory)
+        if reply.answers is None:
+            return await backend.reject(request.id, directory=directory)
+        return await backend.answer(request.id, reply.answers, directory=directory)
+
+    async def _clear(self, reply: Reply) -> None:
+        try:
+            await self._post_reply(reply)
+        except NetError as error:
+            log.info("a request that nobody waits for stays at the server: %s", error.what)
+
+    def _known_backend(self) -> Backend:
+        if self._backend is None:
+            raise NotConnected
+        return self._backend
+
+    def _directory_of(self, session_id: str) -> str:
+        session = self.store.sessions.get(session_id)
+        return session.directory if session is not None else ""
+
+    @asynccontextmanager
+    async def _subscribe(self, on_bytes: Callable[[int], None]) -> AsyncIterator[Feed]:
+        if self._backend is None:
+            self._backend, self.server = await recognise(self._http, directory=self._directory)
+        else:
+            self.server = await self._backend.hello()
+        self._health.answered(self.server.round_trip)
+        async with self._backend.subscribe(on_bytes) as feed:
+            yield feed
+
+    async def _fetch_all(self) -> Sequence[e.Event]:
+        """What must be known anew after a gap. Raises `NetError`."""
+        backend = self._known_backend()
+        directories = [self._directory_of(session_id) for session_id in self.store.open_sessions()]
+        found: list[e.Event] = [e.SessionsListed(await backend.sessions())]
+        found.append(await backend.resync([place for place in directories if place]))
+        for session_id in self.store.open_sessions():
+            found += await self._fetch_session(session_id)
+        return found
+
+    async def _fetch_session(self, session_id: str) -> Sequence[e.Event]:
+        backend = self._known_backend()
+        try:
+            session = await backend.session(session_id)
+        except Refused as refusal:
+            if refusal.status != 404:
+                raise
+            return [e.SessionDeleted(session_id)]
+        return [
+            e.SessionUpserted(session),
+            e.SessionsListed(await backend.children(session_id)),
+            await backend.messages(session_id),
+            e.TodosChanged(session_id, await backend.todos(session_id)),
+            await backend.resync([session.directory]),
+        ]
+
+    async def _refresh(self, session_id: str) -> None:
+        await self._link.refetch(lambda: self._fetch_session(session_id))
+
+    def _deliver(self, event: e.Event) -> None:
+        changes = self.store.apply(event)
+        for change in changes:
+            if isinstance(change, RequestClosed):
+                self._outbox.closed(change)
+            self._tell(change)
+        if isinstance(event, e.SessionFailed):
+            self.turns.failure_seen(event)
+        elif isinstance(event, e.TextDelta):
+            self.turns.moved(event.session_id)
+        elif any(not isinstance(change, TextGrew) for change in changes):
+            self.turns.look()
+
+    def _line_changed(self) -> None:
+        if self._link.synced and not self._line_up.is_set():
+            self._line_up.set()
+            self.turns.ask_all()
+        elif not self._link.synced:
+            self._line_up.clear()
+        self._tell(LineChanged())
+
+    def _tell(self, change: Change) -> None:
+        for listener in self._listeners:
+            listener(change)
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._reap)
+        return task
+
+    def _reap(self, task: "asyncio.Task[None]") -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("a task of the client ended", exc_info=error)
+            self._tell(
+                Notice(f"A part of Holdfast stopped working ({type(error).__name__}). Restart it.", "error")
+            )
+
+    async def _pause_for_line(self, seconds: float) -> None:
+        """Wait `seconds`, or until the line is back, whichever is first."""
+        if self._line_up.is_set():
+            await self._clocks.sleep(seconds)
+            return
+        sleeping = asyncio.ensure_future(self._clocks.sleep(seconds))
+        waking = asyncio.create_task(self._line_up.wait())
+        try:
+            await asyncio.wait({sleeping, waking}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            sleeping.cancel()
+            waking.cancel()
+
+    async def _tick(self) -> None:
+        while True:
+            await self.turns.awake.wait()
+            await self._clocks.sleep(TICK_EVERY)
+            self.turns.tick()
+            if not self.turns.running():
+                self.turns.awake.clear()
+
+    async def _ping(self) -> None:
+        while True:
+            await self._line_up.wait()
+            await self._clocks.sleep(PING_EVERY)
+            try:
+                self._health.answered(await self._known_backend().ping())
+            except NetError as error:
+                log.info("ping: %s", error.what)  # the line is judged by its bytes alone
+
+    async def _beat(self) -> None:
+        while True:
+            await self._line_up.wait()
+            if self._known_backend().traits.client_heartbeat:
+                for session_id in self.store.open_sessions():
+                    try:
+                        await self._known_backend().heartbeat(session_id)
+                    except NetError as error:
+                        log.info("client heartbeat: %s", error.what)
+            await self._clocks.sleep(BEAT_EVERY)

@@ -3,13 +3,14 @@
 Every call may raise `tui.net.errors.NetError`; nothing else leaves a backend.
 """
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
-from tui.core.events import Event, MessagesLoaded, Resynced
-from tui.core.model import Answers, FullMessage, PermissionReply, Prompt, Session
+from tui.core.events import MessagesLoaded, Resynced
+from tui.core.model import Answers, FullMessage, PermissionReply, Prompt, Session, Todo
+from tui.net.link import Feed
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +49,6 @@ class PostWatcher(Protocol):
     def pads(self, total: int) -> None: ...
 
 
-class EventFeed(Protocol):
-    """An open event stream. `events()` ends when the server ends the stream."""
-
-    def events(self) -> AsyncIterator[Event]: ...
-
-
 class Backend(Protocol):
     """One server, spoken to in its family's dialect."""
 
@@ -66,7 +61,7 @@ class Backend(Protocol):
     async def ping(self) -> float:
         """The round trip of the cheapest call, in seconds."""
 
-    def subscribe(self, on_bytes: Callable[[int], None]) -> AbstractAsyncContextManager[EventFeed]:
+    def subscribe(self, on_bytes: Callable[[int], None]) -> AbstractAsyncContextManager[Feed]:
         """Open the event stream; `on_bytes` hears of every byte, heartbeats and comments too."""
 
     async def resync(self, directories: Sequence[str]) -> Resynced:
@@ -77,10 +72,15 @@ class Backend(Protocol):
 
     async def session(self, session_id: str) -> Session: ...
 
+    async def children(self, session_id: str) -> tuple[Session, ...]:
+        """The sessions of the session's subagents."""
+
     async def create_session(self, title: str = "") -> Session: ...
 
     async def messages(self, session_id: str, *, limit: int = 50, before: str | None = None) -> MessagesLoaded:
         """A page of the transcript; `before` is the cursor of a newer page."""
+
+    async def todos(self, session_id: str) -> tuple[Todo, ...]: ...
 
     def new_prompt(self, session_id: str, text: str) -> Prompt:
         """A prompt with ids of our own, minted from the server's clock."""
@@ -88,29 +88,24 @@ class Backend(Protocol):
     async def post_prompt(self, prompt: Prompt, watcher: PostWatcher) -> FullMessage:
         """Post and hold until the turn ends; the message that came back may answer another prompt."""
 
-    async def look_up(self, prompt: Prompt) -> Lookup:
+    async def look_up(self, session_id: str, prompt_id: str) -> Lookup:
         """Ask whether the prompt has arrived."""
 
     async def abort(self, session_id: str) -> None: ...
 
-    async def answer(self, request_id: str, answers: Answers) -> None:
-        """Raises `tui.net.errors.Refused` with status 404 when the server does not have the request (any more)."""
+    async def answer(self, request_id: str, answers: Answers, *, directory: str) -> bool:
+        """True once the server has it. False, or `Refused` with status 404: it is not open there (any more).
 
-    async def reject(self, request_id: str) -> None: ...
+        `directory` is the session's own: requests are kept by directory.
+        """
 
-    async def reply(self, request_id: str, reply: PermissionReply, message: str = "") -> None: ...
+    async def reject(self, request_id: str, *, directory: str) -> bool:
+        """Dismiss a question. As `answer`."""
+
+    async def reply(self, request_id: str, reply: PermissionReply, message: str, *, directory: str) -> bool:
+        """Answer a permission; `message` ("" for none) goes with a rejection. As `answer`."""
 
     async def heartbeat(self, session_id: str) -> None:
         """Tell the server that this client still watches the session; only with `traits.client_heartbeat`."""
 
     async def close(self) -> None: ...
-
-
-__all__ = [
-    "Backend",
-    "EventFeed",
-    "Lookup",
-    "PostWatcher",
-    "ServerInfo",
-    "Traits",
-]

@@ -1,4 +1,4 @@
-"""What changed in the client's picture, for whoever shows it. Widgets read the store; a change tells where to look."""
+"""What changed in the client's picture. Whoever shows it reads the store; a change tells where to look."""
 
 from dataclasses import dataclass
 from typing import Literal, TypeAlias

@@ -115,6 +115,14 @@ class PermissionReplied:
 
 
 @dataclass(frozen=True, slots=True)
+class RequestGone:
+    """The server no longer has the request open, and does not say why."""
+
+    session_id: str
+    request_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class TodosChanged:
     session_id: str
     todos: tuple[Todo, ...]
@@ -176,6 +184,7 @@ Event: TypeAlias = (
     | QuestionAnswered
     | QuestionRejected
     | PermissionReplied
+    | RequestGone
     | TodosChanged
     | StreamLost
     | Resynced

@@ -107,12 +107,14 @@ class Health:
         self._opened_at = now
         self._last_beat = None
 
-    def received(self, now: float) -> None:
-        """Bytes came, of whatever kind."""
+    def received(self, now: float) -> bool:
+        """Bytes came, of whatever kind. True when the line has just come alive by them."""
+        revived = self._state is not LineState.LIVE
         self._last_byte = now
         self._state = LineState.LIVE
         self._down_since = None
         self._reason = self._remedy = ""
+        return revived
 
     def beat(self, now: float) -> None:
         """A heartbeat came."""

@@ -108,9 +108,16 @@ class ReasoningPart:
     state: Literal["streaming", "partial", "done"] = "done"
 
 
+Answers: TypeAlias = tuple[tuple[str, ...], ...]
+"""One tuple of labels or own words for each question of a request, in order; () is unanswered."""
+
+
 @dataclass(frozen=True, slots=True)
 class ToolPart:
-    """One tool call. `output` grows while it runs where the server shows it; `diff` is a unified diff."""
+    """One tool call. `output` grows while it runs where the server shows it; `diff` is a unified diff.
+
+    `answers`: what a question tool was answered, once it was.
+    """
 
     id: str
     session_id: str
@@ -125,6 +132,7 @@ class ToolPart:
     diff: str = ""
     started: float | None = None
     ended: float | None = None
+    answers: Answers | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,9 +219,6 @@ class PermissionRequest:
 
 
 Request: TypeAlias = QuestionRequest | PermissionRequest
-
-Answers: TypeAlias = tuple[tuple[str, ...], ...]
-"""One tuple of labels or own words for each question of a request, in order; () is unanswered."""
 
 PermissionReply: TypeAlias = Literal["once", "always", "reject"]
 

@@ -57,6 +57,7 @@ class Store:
         self._requests: dict[str, Request] = {}
         self._todos: dict[str, tuple[Todo, ...]] = {}
         self._transcripts: dict[str, Transcript] = {}
+        self._marks: dict[str, int] = {}
         self._generation = 0
 
     @property
@@ -102,6 +103,10 @@ class Store:
         family = self.family(session_id)
         return [request for request in self._requests.values() if request.session_id in family]
 
+    def mark(self, session_id: str) -> int:
+        """A number that grows whenever anything of the session or its descendants changed."""
+        return max(self._marks.get(member, 0) for member in self.family(session_id))
+
     def answer_to(self, session_id: str, prompt_id: str) -> Message | None:
         """The newest assistant message whose parent is `prompt_id`."""
         transcript = self._transcripts.get(session_id)
@@ -146,6 +151,8 @@ class Store:
                 return self._close(request_id, "rejected")
             case e.PermissionReplied(_, request_id, reply):
                 return self._close(request_id, "replied", reply=reply)
+            case e.RequestGone(_, request_id):
+                return self._close(request_id, "gone")
             case e.TodosChanged(session_id, todos):
                 self._todos[session_id] = todos
                 return (PlanChanged(session_id),)
@@ -195,11 +202,9 @@ class Store:
         return [r for r in self._requests.values() if r.session_id == session_id]
 
     def _touch(self, session_id: str) -> Transcript | None:
-        transcript = self._transcripts.get(session_id)
-        if transcript is not None:
-            self._generation += 1
-            transcript.mark = self._generation
-        return transcript
+        self._generation += 1
+        self._marks[session_id] = self._generation
+        return self._transcripts.get(session_id)
 
     def _put_message(self, message: Message) -> tuple[Change, ...]:
         transcript = self._touch(message.session_id)
@@ -306,7 +311,7 @@ class Store:
         return session.directory in event.directories
 
     def _load(self, event: e.MessagesLoaded) -> tuple[Change, ...]:
-        old = self._touch(event.session_id)
+        old = self._transcripts.get(event.session_id)
         if old is None:
             return ()
         if event.how == "older":
@@ -315,7 +320,7 @@ class Store:
             old.cursor = event.cursor
             return (OlderLoaded(event.session_id, len(event.messages)),)
         fresh = Transcript()
-        fresh.cursor, fresh.loaded, fresh.mark = event.cursor, True, old.mark
+        fresh.cursor, fresh.loaded = event.cursor, True
         if event.messages and event.cursor is not None and old.loaded:
             first = event.messages[0].message.created
             kept = [m for m in old.messages.values() if m.created < first]
@@ -326,6 +331,9 @@ class Store:
         for full in event.messages:
             self._take(fresh, full, old)
         self._transcripts[event.session_id] = fresh
+        if old.loaded and fresh.same_as(old):
+            return ()
+        self._touch(event.session_id)
         return (TranscriptReset(event.session_id),)
 
     def _take(self, into: Transcript, full: FullMessage, old: Transcript | None) -> None:
@@ -334,8 +342,12 @@ class Store:
         for part in full.parts:
             if isinstance(part, TextPart | ReasoningPart) and part.state != "done":
                 had = old.part(part.message_id, part.id) if old is not None else None
-                text = part.text
-                if isinstance(had, TextPart | ReasoningPart) and len(had.text) > len(text):
-                    text = had.text
-                part = replace(part, text=text, state="partial")
+                if (
+                    isinstance(had, TextPart | ReasoningPart)
+                    and had.state != "done"
+                    and len(had.text) >= len(part.text)
+                ):
+                    part = had
+                else:
+                    part = replace(part, state="partial")
             into.put_part(part)

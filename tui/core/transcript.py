@@ -17,7 +17,6 @@ class Transcript:
         self.parts: dict[str, dict[str, Part]] = {}
         self.cursor: str | None = None
         self.loaded = False
-        self.mark = 0
         self._pieces: dict[str, list[str]] = {}
         self._held: dict[str, str] = {}
 
@@ -65,6 +64,12 @@ class Transcript:
         self.parts.get(message_id, {}).pop(part_id, None)
         self._pieces.pop(part_id, None)
         self._held.pop(part_id, None)
+
+    def same_as(self, other: "Transcript") -> bool:
+        """The same messages and parts, as a reader would see them."""
+        if self.messages != other.messages:
+            return False
+        return all(self.parts_of(message_id) == other.parts_of(message_id) for message_id in self.messages)
 
     def streaming(self) -> list[TextPart | ReasoningPart]:
         return [

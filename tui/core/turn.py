@@ -34,6 +34,8 @@ SECOND_LOOK = 2.0
 """Seconds after which "idle, but not complete" is believed: updates follow the first idle of an abort."""
 COLD_START = 6.0
 """Seconds that a server may take to begin an answer; until then "idle, no answer" says nothing."""
+BODY_GRACE = 3.0
+"""Seconds that a held POST gets to deliver what the event stream already says is complete."""
 HELD_PATIENCE = 15.0
 """Seconds for the same while the POST is still held: an open POST is a witness too."""
 POSTS_AT_MOST = 4
@@ -102,9 +104,14 @@ class PostRefused:
 
 @dataclass(frozen=True, slots=True)
 class PostBroke:
-    """The POST ended without a result that can be used: what became of the turn is unknown."""
+    """The POST ended without a result that can be used: what became of the turn is unknown.
+
+    `cut`: the connection went, rather than the server ending the answer. `again`: posting again may help.
+    """
 
     reason: str
+    cut: bool = True
+    again: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,8 +261,8 @@ class Turn:
             case PostNeverLeft(reason) | PostRefused(reason):
                 self.held = False
                 return self._refused(reason, now)
-            case PostBroke(reason):
-                return self._broke(reason, now)
+            case PostBroke():
+                return self._broke(what, now)
             case Observed():
                 return self._observed(what, now)
             case AbortAsked():
@@ -290,11 +297,13 @@ class Turn:
             return self._start_asking(now)
         return self._end(TurnState.NOT_SENT, now, reason)
 
-    def _broke(self, reason: str, now: float) -> tuple[Action, ...]:
+    def _broke(self, how: PostBroke, now: float) -> tuple[Action, ...]:
         self.held = False
-        self.reason = reason
-        if self.cancels_on_disconnect and self.state is not TurnState.SENDING:
-            return self._end(TurnState.CANCELLED, now, reason)
+        self.reason = how.reason
+        if how.cut and self.cancels_on_disconnect and self.state is not TurnState.SENDING:
+            return self._end(TurnState.CANCELLED, now, how.reason)
+        if not how.again:
+            self.posts = POSTS_AT_MOST
         self.state = TurnState.UNKNOWN
         return self._start_asking(now)
 
@@ -311,12 +320,13 @@ class Turn:
             self._seen = True
         if not self._seen:
             return self._not_there(seen, now)
-        if self.state in (TurnState.SENDING, TurnState.UNKNOWN):
-            self.state, self.reason = TurnState.RUNNING, ""
-        self._broke_at = None if seen.asked else self._broke_at
+        if seen.asked:
+            self._broke_at = None
         if isinstance(seen.status, Idle):
             return self._idle(seen, now)
         self._idle_since = None
+        if self.state in (TurnState.SENDING, TurnState.UNKNOWN):
+            self.state, self.reason = TurnState.RUNNING, ""
         self._show(seen, now)
         return ()
 
@@ -351,19 +361,22 @@ class Turn:
 
     def _idle(self, seen: Observed, now: float) -> tuple[Action, ...]:
         answer = seen.answer
-        if answer is not None and answer.completed is not None and (answer.final or answer.failure):
-            return self._settle(answer, now)
-        if seen.later_done:
-            return self._end(TurnState.FINISHED, now, "answered together with a later prompt")
         if self._idle_since is None:
             self._idle_since, self._look_at = now, now + SECOND_LOOK
         idle_for = now - self._idle_since
+        if not self.held or idle_for >= BODY_GRACE:
+            if answer is not None and answer.completed is not None and (answer.final or answer.failure):
+                return self._settle(answer, now)
+            if seen.later_done:
+                return self._end(TurnState.FINISHED, now, "answered together with a later prompt")
         if not seen.asked or idle_for < SECOND_LOOK:
             return ()
-        if answer is not None and answer.completed is not None:
+        if answer is not None and answer.completed is not None and not self.held:
             return self._settle(answer, now)
-        if self.abort_asked:
+        if self.abort_asked and (not self.held or idle_for >= BODY_GRACE):
             return self._end(TurnState.ABORTED, now, "")
+        if answer is None and not self.held and self.failure is not None:
+            return self._end(TurnState.FAILED, now, self.failure.message)
         if answer is None:
             if self.held or idle_for < COLD_START:
                 return ()

@@ -1,0 +1,310 @@
+"""The table in `tui/core/turn.py`, row by row, then the stories that real servers tell."""
+
+from dataclasses import replace
+
+import pytest
+
+from tui.core.model import Busy, Failure, Idle, Message, Prompt, Retrying
+from tui.core.turn import (
+    ASK_AT,
+    BODY_GRACE,
+    COLD_START,
+    HELD_PATIENCE,
+    POSTS_AT_MOST,
+    SECOND_LOOK,
+    AbortAsked,
+    Action,
+    BodyCame,
+    HeadersCame,
+    Input,
+    Observed,
+    PadsCame,
+    PostBroke,
+    PostNeverLeft,
+    PostRefused,
+    ServerError,
+    Tick,
+    Turn,
+    TurnState,
+)
+
+PROMPT = Prompt("ses_1", "do it", "msg_1", "prt_1")
+BUSY = Observed(status=Busy(), stored=True)
+IDLE = Observed(status=Idle(), stored=True)
+ANSWER = Message("msg_2", "ses_1", "assistant", created=1.0, completed=9.0, parent_id="msg_1", final=True)
+UNDONE = replace(ANSWER, completed=None, final=False)
+ABORTED = replace(ANSWER, failure=Failure("aborted", "aborted"), final=False)
+
+
+def sending(*, mimo: bool = False) -> Turn:
+    return Turn.post(PROMPT, 0.0, cancels_on_disconnect=mimo)
+
+
+def running(*, mimo: bool = False) -> Turn:
+    turn = sending(mimo=mimo)
+    turn.receive(BUSY, 0.1)
+    return turn
+
+
+def asked(seen: Observed) -> Observed:
+    return replace(seen, asked=True)
+
+
+def not_there() -> Observed:
+    return Observed(status=Idle(), stored=False, asked=True)
+
+
+def run(turn: Turn, *steps: tuple[float, Input]) -> list[Action]:
+    return [action for now, what in steps for action in turn.receive(what, now)]
+
+
+@pytest.mark.parametrize("what", [HeadersCame(), PadsCame(1), BUSY])
+def test_sending_becomes_running_by_headers_pads_or_the_prompt_seen(what: Input) -> None:
+    turn = sending()
+    turn.receive(what, 0.5)
+    assert turn.state is TurnState.RUNNING
+
+
+@pytest.mark.parametrize("what", [PostNeverLeft("refused"), PostRefused("busy (409)")])
+def test_a_prompt_that_the_server_does_not_have_is_not_sent(what: Input) -> None:
+    turn = sending()
+    assert turn.receive(what, 0.5) == ()
+    assert turn.state is TurnState.NOT_SENT
+    assert turn.reason in ("refused", "busy (409)")
+
+
+@pytest.mark.parametrize("turn", [sending(), running()])
+def test_a_broken_post_is_unknown_and_asks_at_once(turn: Turn) -> None:
+    assert turn.receive(PostBroke("reset"), 10) == (Action.ASK,)
+    assert turn.state is TurnState.UNKNOWN
+    assert not turn.held
+
+
+def test_unknown_asks_several_times_over_five_seconds_and_then_calmly_for_ever() -> None:
+    turn = sending()
+    turn.receive(PostBroke("reset"), 0)
+    times = [now / 10 for now in range(1, 300) if turn.receive(Tick(), now / 10)]
+    assert times[: len(ASK_AT) - 1] == list(ASK_AT[1:])
+    assert times[len(ASK_AT) - 1 :] == [10.0, 15.0, 20.0, 25.0]
+
+
+def test_unknown_and_there_is_followed() -> None:
+    turn = running()
+    turn.receive(PostBroke("reset"), 10)
+    turn.receive(asked(BUSY), 10.2)
+    assert turn.state is TurnState.RUNNING
+    assert turn.receive(Tick(), 30) == ()
+
+
+def test_one_404_is_no_answer() -> None:
+    turn = sending()
+    turn.receive(PostBroke("reset"), 0)
+    assert turn.receive(not_there(), 0.1) == ()
+    assert turn.receive(not_there(), 3.5) == ()
+    assert turn.state is TurnState.UNKNOWN
+
+
+def test_lastingly_not_there_is_posted_again() -> None:
+    turn = sending()
+    run(turn, (0, PostBroke("reset")), (0.1, not_there()))
+    assert turn.receive(not_there(), 5.1) == (Action.POST,)
+    assert turn.state is TurnState.SENDING
+    assert turn.held
+    assert turn.posts == 2
+
+
+def test_an_unanswered_question_to_the_server_is_no_404() -> None:
+    turn = sending()
+    run(turn, (0, PostBroke("reset")), (0.1, not_there()))
+    assert turn.receive(Observed(status=Idle(), stored=None, asked=True), 60) == ()
+    assert turn.state is TurnState.UNKNOWN
+
+
+def test_it_is_not_posted_again_when_a_later_turn_exists() -> None:
+    turn = sending()
+    run(turn, (0, PostBroke("reset")), (0.1, not_there()), (5.1, replace(not_there(), later=True)))
+    assert turn.state is TurnState.NOT_SENT
+
+
+def test_it_is_posted_only_so_often() -> None:
+    turn, now, posts = sending(), 0.0, 1
+    while not turn.over:
+        assert posts <= POSTS_AT_MOST
+        run(turn, (now, PostBroke("502")), (now + 0.1, not_there()))
+        posts += Action.POST in turn.receive(not_there(), now + 5.1)
+        now += 10
+    assert posts == POSTS_AT_MOST
+    assert turn.state is TurnState.NOT_SENT
+    assert turn.reason == "502"
+
+
+def test_a_server_error_of_its_own_is_not_posted_again() -> None:
+    turn = sending()
+    run(turn, (0, PostBroke("500", again=False)), (0.1, not_there()))
+    assert turn.receive(not_there(), 5.1) == ()
+    assert turn.state is TurnState.NOT_SENT
+
+
+def test_waiting_comes_and_goes_with_the_requests() -> None:
+    turn = running()
+    turn.receive(replace(BUSY, waiting=True), 5)
+    assert (turn.state, turn.waiting_since) == (TurnState.WAITING, 5)
+    turn.receive(replace(BUSY, waiting=True, mark=7), 8)
+    assert turn.waiting_since == 5
+    turn.receive(BUSY, 9)
+    assert (turn.state, turn.waiting_since) == (TurnState.RUNNING, None)
+
+
+def test_a_provider_retry_is_shown_as_such_until_it_goes_on() -> None:
+    turn = running()
+    retry = Retrying(3, "429", 1234.0)
+    turn.receive(replace(BUSY, status=retry), 5)
+    assert (turn.state, turn.retry) == (TurnState.RETRYING, retry)
+    turn.receive(BUSY, 9)
+    assert (turn.state, turn.retry) == (TurnState.RUNNING, None)
+
+
+def test_the_body_of_our_own_prompt_ends_it() -> None:
+    turn = running()
+    assert turn.receive(BodyCame(ANSWER), 9) == ()
+    assert (turn.state, turn.ended) == (TurnState.FINISHED, 9)
+
+
+def test_a_body_with_a_foreign_parent_proves_nothing() -> None:
+    turn = running()
+    assert turn.receive(BodyCame(replace(ANSWER, parent_id="msg_other")), 9) == (Action.ASK,)
+    assert not turn.over
+    turn.receive(asked(replace(IDLE, later=True, later_done=True)), 9.1)
+    assert turn.state is TurnState.FINISHED
+
+
+def test_a_failed_answer_fails_the_turn_with_its_reason() -> None:
+    turn = running()
+    turn.receive(BodyCame(replace(ANSWER, failure=Failure("401 bad key", "provider", 401), final=False)), 9)
+    assert (turn.state, turn.reason) == (TurnState.FAILED, "401 bad key")
+
+
+def test_an_aborted_answer_says_who_aborted_it() -> None:
+    ours, theirs = running(), running()
+    assert ours.receive(AbortAsked(), 3) == (Action.ASK,)
+    ours.receive(BodyCame(ABORTED), 3.1)
+    theirs.receive(BodyCame(ABORTED), 3.1)
+    assert (ours.state, ours.reason) == (TurnState.ABORTED, "")
+    assert (theirs.state, theirs.reason) == (TurnState.ABORTED, "aborted from elsewhere")
+
+
+def test_an_abort_in_a_provider_retry_leaves_neither_error_nor_finish() -> None:
+    turn = running()
+    run(turn, (1, replace(BUSY, status=Retrying(1, "503", None))), (3, AbortAsked()), (3.1, BodyCame(UNDONE)))
+    assert turn.state is TurnState.ABORTED
+
+
+def test_a_silent_post_gets_a_moment_and_then_the_stored_answer_wins() -> None:
+    turn = running()
+    done = replace(IDLE, answer=ANSWER)
+    assert run(turn, (10, done), (10 + BODY_GRACE / 2, done)) == []
+    assert not turn.over
+    assert turn.receive(done, 10 + BODY_GRACE) == (Action.CLOSE_POST,)
+    assert turn.state is TurnState.FINISHED
+
+
+def test_a_followed_turn_ends_as_soon_as_its_answer_is_complete() -> None:
+    turn = Turn.follow("ses_1", "msg_1", 0.0)
+    turn.receive(replace(IDLE, answer=ANSWER), 1.0)
+    assert turn.state is TurnState.FINISHED
+
+
+def test_idle_in_the_middle_is_believed_only_at_a_second_look() -> None:
+    turn = running()
+    run(turn, (10, PostBroke("reset")), (10.1, asked(replace(IDLE, answer=UNDONE))))
+    assert turn.state is TurnState.UNKNOWN
+    assert turn.receive(Tick(), 10.1 + SECOND_LOOK) == (Action.ASK,)
+    turn.receive(asked(replace(IDLE, answer=UNDONE)), 10.2 + SECOND_LOOK)
+    assert (turn.state, turn.reason) == (TurnState.INTERRUPTED, "the server stopped in the middle of it")
+
+
+def test_idle_that_nobody_asked_for_never_interrupts() -> None:
+    turn = Turn.follow("ses_1", "msg_1", 0.0)
+    for now in range(100):
+        turn.receive(replace(IDLE, answer=UNDONE), float(now))
+    assert not turn.over
+
+
+def test_busy_again_forgets_the_idle_moment() -> None:
+    turn = running()
+    run(turn, (10, PostBroke("reset")), (10.1, asked(replace(IDLE, answer=UNDONE))), (11, BUSY))
+    assert turn.receive(Tick(), 30) == ()
+    assert turn.state is TurnState.RUNNING
+
+
+def test_a_held_post_is_a_witness_too() -> None:
+    turn = running()
+    undone = replace(IDLE, answer=UNDONE)
+    run(turn, (10, undone), (10 + HELD_PATIENCE - 1, asked(undone)))
+    assert not turn.over
+    assert turn.receive(asked(undone), 10 + HELD_PATIENCE) == (Action.CLOSE_POST,)
+    assert turn.state is TurnState.INTERRUPTED
+
+
+def test_a_prompt_without_an_answer_gets_the_time_of_a_cold_start() -> None:
+    turn = sending()
+    run(turn, (0, PostBroke("reset")), (0.1, asked(IDLE)), (COLD_START - 1, asked(IDLE)))
+    assert not turn.over
+    turn.receive(asked(IDLE), 0.1 + COLD_START)
+    assert (turn.state, turn.reason) == (TurnState.INTERRUPTED, "the server has the prompt but began no answer")
+
+
+def test_a_session_that_is_gone_interrupts() -> None:
+    turn = running()
+    assert turn.receive(replace(IDLE, stored=False, gone=True), 5) == (Action.CLOSE_POST,)
+    assert turn.state is TurnState.INTERRUPTED
+
+
+def test_an_error_event_is_kept_but_is_no_end() -> None:
+    turn = running()
+    turn.receive(ServerError(Failure("context overflow")), 5)
+    assert not turn.over
+    turn.receive(BodyCame(ANSWER), 9)
+    assert turn.state is TurnState.FINISHED
+
+
+def test_mimo_ends_the_turn_with_its_post() -> None:
+    turn = running(mimo=True)
+    turn.receive(PostBroke("reset"), 10)
+    assert (turn.state, turn.reason) == (TurnState.CANCELLED, "reset")
+
+
+def test_mimo_says_a_failure_with_white_space_alone() -> None:
+    turn = running(mimo=True)
+    run(turn, (5, ServerError(Failure("no model"))), (6, PostBroke("only padding", cut=False)))
+    assert turn.state is TurnState.UNKNOWN
+    run(turn, (6.1, asked(IDLE)), (6.2 + SECOND_LOOK, asked(IDLE)))
+    assert (turn.state, turn.reason) == (TurnState.FAILED, "no model")
+
+
+def test_a_turn_that_ended_in_tool_calls_is_complete_when_the_session_is_idle() -> None:
+    """opencode ends a turn so when a permission or a question is rejected."""
+    turn = Turn.follow("ses_1", "msg_1", 0.0)
+    rejected = replace(IDLE, answer=replace(ANSWER, final=False))
+    turn.receive(rejected, 1.0)
+    assert not turn.over
+    turn.receive(asked(rejected), 1.0 + SECOND_LOOK)
+    assert turn.state is TurnState.FINISHED
+
+
+def test_two_clocks() -> None:
+    turn = running()
+    run(turn, (100, PadsCame(10)), (200, PadsCame(20)))
+    assert (turn.pads, turn.last_pad) == (20, 200)
+    assert turn.still_for(200) == pytest.approx(199.9)
+    turn.receive(replace(BUSY, mark=5), 250)
+    assert turn.still_for(260) == 10
+    turn.receive(replace(BUSY, mark=5, waiting=True), 270)
+    assert turn.still_for(1000) == 0
+
+
+def test_an_ended_turn_moves_no_more() -> None:
+    turn = running()
+    turn.receive(BodyCame(ANSWER), 9)
+    assert run(turn, (10, PostBroke("late")), (11, asked(IDLE)), (12, Tick())) == []
+    assert (turn.state, turn.ended) == (TurnState.FINISHED, 9)

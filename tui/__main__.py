@@ -1,0 +1,83 @@
+"""The command: flags → settings → app."""
+
+import logging
+import os
+import sys
+from pathlib import Path
+
+import click
+
+from tui.settings import BadSettings, Settings, gather
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.argument("url", required=False)
+@click.option("--demo", is_flag=True, help="Start the bundled stub server, talk to it, and end it afterwards.")
+@click.option("--session", metavar="ID", help="Open this session.")
+@click.option("--continue", "resume", is_flag=True, help="Open the session that was used last.")
+@click.option("--directory", metavar="DIR", help="The project folder, as the server names it.")
+@click.option("--log", type=click.Path(dir_okay=False, path_type=Path), help="Write a log to this file.")
+@click.option("--ca-file", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Trust this authority.")
+@click.version_option(package_name="holdfast", prog_name="holdfast")
+def main(
+    url: str | None,
+    demo: bool,
+    session: str | None,
+    resume: bool,
+    directory: str | None,
+    log: Path | None,
+    ca_file: Path | None,
+) -> None:
+    """A terminal client for agent servers whose turns last minutes to hours.
+
+    URL is the server's address (default: HOLDFAST_URL, or http://127.0.0.1:4096, where `opencode serve` listens).
+    The password comes from HOLDFAST_PASSWORD or OPENCODE_SERVER_PASSWORD.
+    """
+    if demo and url:
+        raise click.UsageError("--demo starts a server of its own: leave the URL out")
+    if session and resume:
+        raise click.UsageError("--session and --continue both name a session: give one of them")
+    flags = {
+        "url": url,
+        "demo": demo or None,
+        "session": session,
+        "resume": resume or None,
+        "directory": directory,
+        "log": log,
+        "ca_file": ca_file,
+    }
+    try:
+        settings = gather(flags)
+        set_up_log(settings.log)
+        sys.exit(run(settings))
+    except BadSettings as error:
+        raise click.ClickException(str(error)) from None
+
+
+def run(settings: Settings) -> int:
+    """Run the app until the person leaves; the exit status."""
+    from tui.app import HoldfastApp  # the screen's libraries take longest: after flags and their errors
+    from tui.demo import Demo
+
+    if settings.demo:
+        with Demo() as address:
+            return _run_app(HoldfastApp, settings, address, None)
+    return _run_app(HoldfastApp, settings, settings.url, settings.password)
+
+
+def set_up_log(path: Path | None) -> None:
+    """Log to `path` with mode 0600, or nowhere: standard error is the screen. Raises `BadSettings`."""
+    if path is None:
+        logging.getLogger().addHandler(logging.NullHandler())
+        return
+    try:
+        os.close(os.open(path, os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o600))
+    except OSError as error:
+        raise BadSettings(f"--log {path} cannot be written: {error.strerror}") from error
+    logging.basicConfig(
+        filename=path, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", encoding="utf-8"
+    )
+
+
+if __name__ == "__main__":
+    main()

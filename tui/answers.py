@@ -1,0 +1,156 @@
+"""Sending answers: each is sent until the server says that it has it, or that nobody waits for it any more.
+
+An answer whose acknowledgement was lost may have arrived. Then the server no longer has the request, and only
+what it was answered with tells ours from somebody else's.
+"""
+
+import logging
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from tui.core import events as e
+from tui.core.backoff import Backoff
+from tui.core.changes import AnswerChanged, RequestClosed
+from tui.core.model import Answers, PermissionReply, Request, ToolPart
+from tui.core.store import Store
+from tui.net.errors import NetError, Refused
+
+log = logging.getLogger(__name__)
+
+CLOSED_KEPT = 500
+"""Closed requests whose fate is remembered, so that a late refusal can be explained."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What the person decided: `answers` or (None) a dismissal of a question, `permission` for a permission."""
+
+    request: Request
+    answers: Answers | None = None
+    permission: PermissionReply | None = None
+    message: str = ""
+
+
+class Outbox:
+    """The answers on their way.
+
+    `post` sends one and is true when the server took it; `refresh` fetches the session's transcript anew;
+    `line_back` gives an event that is set when the line comes back, so that waiting answers go at once.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        post: Callable[[Reply], Awaitable[bool]],
+        refresh: Callable[[str], Awaitable[None]],
+        deliver: Callable[[e.Event], None],
+        notify: Callable[[AnswerChanged], None],
+        backoff: Callable[[], Backoff],
+        pause: Callable[[float], Awaitable[None]],
+    ) -> None:
+        self._store = store
+        self._post = post
+        self._refresh = refresh
+        self._deliver = deliver
+        self._notify = notify
+        self._backoff = backoff
+        self._pause = pause
+        self._closed: OrderedDict[str, RequestClosed] = OrderedDict()
+        self._under_way: set[str] = set()
+
+    def under_way(self, request_id: str) -> bool:
+        return request_id in self._under_way
+
+    def closed(self, change: RequestClosed) -> None:
+        """Remember how a request ended."""
+        self._closed[change.request.id] = change
+        while len(self._closed) > CLOSED_KEPT:
+            self._closed.popitem(last=False)
+
+    async def send(self, reply: Reply) -> None:
+        """Send until it is settled; a second call for the same request meanwhile does nothing."""
+        request_id = reply.request.id
+        if request_id in self._under_way:
+            return
+        self._under_way.add(request_id)
+        self._notify(AnswerChanged(request_id, "sending"))
+        try:
+            state, reason = await self._settle(reply)
+        finally:
+            self._under_way.discard(request_id)
+        self._notify(AnswerChanged(request_id, state, reason))
+
+    async def _settle(
+        self, reply: Reply
+    ) -> tuple[Literal["acknowledged", "elsewhere", "expired", "refused", "stopped"], str]:
+        backoff = self._backoff()
+        while True:
+            try:
+                taken = await self._post(reply)
+            except Refused as refusal:
+                if refusal.status in (404, 409, 410):
+                    return await self._explain(reply)
+                if refusal.status == 401:
+                    return "stopped", refusal.what
+                if refusal.final:
+                    return "refused", refusal.what
+                error: NetError = refusal
+            except NetError as broken:
+                if broken.final:
+                    return "stopped", broken.what
+                error = broken
+            else:
+                if not taken:
+                    return await self._explain(reply)
+                self._deliver(_as_event(reply))
+                return "acknowledged", ""
+            log.info("answer to %s: %s; trying again", reply.request.id, error.what)
+            self._notify(AnswerChanged(reply.request.id, "retrying", error.what))
+            await self._pause(backoff.next())
+
+    async def _explain(self, reply: Reply) -> tuple[Literal["acknowledged", "elsewhere", "expired"], str]:
+        """The server does not have the request open: was it us, somebody else, or nobody?"""
+        request = reply.request
+        if request.id not in self._closed:
+            await self._try_refresh(request.session_id)
+        closed = self._closed.get(request.id)
+        given = closed.answers if closed is not None and closed.how == "answered" else self._recorded(request)
+        self._deliver(e.RequestGone(request.session_id, request.id))
+        if closed is not None and closed.how == "replied":
+            ours = reply.permission is not None and closed.reply == reply.permission
+            return ("acknowledged", "") if ours else ("elsewhere", str(closed.reply))
+        if closed is not None and closed.how == "rejected":
+            return ("acknowledged", "") if reply.answers is None else ("elsewhere", "dismissed")
+        if given is not None:
+            if given == reply.answers:
+                return "acknowledged", ""
+            return "elsewhere", "; ".join(", ".join(row) for row in given)
+        return "expired", ""
+
+    async def _try_refresh(self, session_id: str) -> None:
+        try:
+            await self._refresh(session_id)
+        except NetError as error:
+            log.info("could not look up what became of a request: %s", error.what)
+
+    def _recorded(self, request: Request) -> Answers | None:
+        """What the transcript says that the request was answered with."""
+        transcript = self._store.transcript(request.session_id)
+        if transcript is None or request.message_id is None:
+            return None
+        for part in transcript.parts_of(request.message_id):
+            if isinstance(part, ToolPart) and part.call_id == request.call_id:
+                return part.answers
+        return None
+
+
+def _as_event(reply: Reply) -> e.Event:
+    request = reply.request
+    if reply.permission is not None:
+        return e.PermissionReplied(request.session_id, request.id, reply.permission)
+    if reply.answers is None:
+        return e.QuestionRejected(request.session_id, request.id)
+    return e.QuestionAnswered(request.session_id, request.id, reply.answers)

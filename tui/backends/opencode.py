@@ -1,0 +1,238 @@
+"""opencode's routes, and those of its forks. Behaviour as measured on opencode 1.18.33.
+
+It translates and does nothing else: no retry, no state of a turn, no guess.
+"""
+
+import logging
+import random
+import string
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import Any, TypeVar
+from urllib.parse import quote
+
+import msgspec
+
+from tui.backends import opencode_wire as wire
+from tui.backends.base import Lookup, PostWatcher, ServerInfo, Traits
+from tui.backends.presence import HEARTBEAT, Presence
+from tui.core import events as e
+from tui.core.model import Answers, FullMessage, PermissionReply, Prompt, Session, Todo
+from tui.net.clean_json import loads
+from tui.net.errors import Misshapen, NetError, Refused, WrongType
+from tui.net.http import Http, Reply, segment
+from tui.net.padded_json import PaddedJson
+from tui.net.sse import read_events
+
+log = logging.getLogger(__name__)
+
+OPENCODE = Traits(family="opencode")
+BASE62 = string.digits + string.ascii_uppercase + string.ascii_lowercase
+FIRST_BYTE = 3.0
+"""Seconds until an event stream must have answered: just after its start the server accepts and never answers."""
+LONGEST_SILENCE = 60.0
+"""Seconds without a byte after which an event stream is given up, should the link's own watch not have seen it."""
+
+T = TypeVar("T")
+
+
+class EventFeed:
+    """An open event stream, decoded."""
+
+    def __init__(self, chunks: AsyncIterator[bytes], on_bytes: Callable[[int], None]) -> None:
+        self._chunks = chunks
+        self._on_bytes = on_bytes
+
+    async def events(self) -> AsyncGenerator[e.Event, None]:
+        async for frame in read_events(self._chunks, on_bytes=self._on_bytes):
+            try:
+                event = _checked("/event", wire.event, loads(frame.data))
+            except Misshapen as error:
+                log.warning("event skipped: %s", error.what)  # the next resync brings what it would have told
+                continue
+            if event is not None:
+                yield event
+
+
+class OpenCode:
+    """One opencode server. `directory`: only where the user named one; the server's own otherwise."""
+
+    directory_header = "x-opencode-directory"
+    default_traits = OPENCODE
+
+    def __init__(self, http: Http, *, directory: str | None = None) -> None:
+        self._http = http
+        self._presence = Presence(http)
+        self._traits = self.default_traits
+        self._directory = directory
+        self._home = directory or ""
+        self._skew = 0.0
+        self._count = 0
+
+    @property
+    def traits(self) -> Traits:
+        return self._traits
+
+    async def hello(self) -> ServerInfo:
+        health = await self._get("/global/health")
+        value = health.value
+        if not isinstance(value, dict) or value.get("healthy") is not True:
+            raise Misshapen("/global/health", "it does not say that it is healthy")
+        skew = None if health.date is None else health.date + 0.5 - time.time()
+        self._skew = skew if skew is not None and abs(skew) > 1.0 else 0.0  # the header counts whole seconds
+        where = (await self._get("/path")).value
+        if isinstance(where, dict) and isinstance(where.get("directory"), str):
+            self._home = self._directory or where["directory"]
+        features = await self._presence.learn()
+        self._traits = replace(self.default_traits, client_heartbeat=HEARTBEAT in features)
+        return ServerInfo(str(value.get("version", "")), health.elapsed, skew, features)
+
+    async def ping(self) -> float:
+        return (await self._get("/global/health")).elapsed
+
+    @asynccontextmanager
+    async def subscribe(self, on_bytes: Callable[[int], None]) -> AsyncIterator[EventFeed]:
+        path = "/event" if self._directory else "/global/event"
+        headers = {"accept": "text/event-stream", **self._scope(self._directory)}
+        async with self._http.stream(
+            "GET", path, headers=headers, first_byte=FIRST_BYTE, silence=LONGEST_SILENCE
+        ) as response:
+            kind = response.headers.get("content-type", "")
+            if not kind.lower().startswith("text/event-stream"):
+                raise WrongType(kind, "")
+            yield EventFeed(response.chunks(), on_bytes)
+
+    async def resync(self, directories: Sequence[str]) -> e.Resynced:
+        places = list(dict.fromkeys([self._home, *directories]))
+        statuses: dict[str, Any] = {}
+        requests: list[Any] = []
+        for place in places:
+            scope = self._scope(place)
+            # Requests first: one whose session is idle afterwards is a ghost, and never the other way round.
+            questions = (await self._get("/question", headers=scope)).value
+            permissions = (await self._get("/permission", headers=scope)).value
+            requests += _checked("/question", wire.requests, questions, permissions)
+            statuses |= _checked(
+                "/session/status", wire.statuses, (await self._get("/session/status", headers=scope)).value
+            )
+        return e.Resynced(statuses, tuple(requests), frozenset(places))
+
+    async def sessions(self, *, limit: int = 100, search: str = "") -> tuple[Session, ...]:
+        params = {"limit": str(limit)} | ({"search": search} if search else {})
+        reply = await self._get("/session", params=params, headers=self._scope(self._directory))
+        return _checked("/session", wire.sessions, reply.value)
+
+    async def session(self, session_id: str) -> Session:
+        return _checked("/session", wire.session, (await self._get(f"/session/{segment(session_id)}")).value)
+
+    async def children(self, session_id: str) -> tuple[Session, ...]:
+        reply = await self._get(f"/session/{segment(session_id)}/children")
+        return _checked("/session/children", wire.sessions, reply.value)
+
+    async def create_session(self, title: str = "") -> Session:
+        body = {"title": title} if title else {}
+        reply = await self._http.call("POST", "/session", json=body, headers=self._scope(self._directory))
+        return _checked("/session", wire.session, reply.value)
+
+    async def messages(self, session_id: str, *, limit: int = 50, before: str | None = None) -> e.MessagesLoaded:
+        params = {"limit": str(limit)} | ({"before": before} if before is not None else {})
+        reply = await self._get(f"/session/{segment(session_id)}/message", params=params, timeout=15.0)
+        items = _checked("/session/message", _full_messages, reply.value)
+        cursor = reply.headers.get("x-next-cursor")
+        return e.MessagesLoaded(session_id, items, cursor, "newest" if before is None else "older")
+
+    async def todos(self, session_id: str) -> tuple[Todo, ...]:
+        reply = await self._get(f"/session/{segment(session_id)}/todo")
+        return _checked("/session/todo", wire.todos, reply.value)
+
+    def new_prompt(self, session_id: str, text: str) -> Prompt:
+        return Prompt(session_id, text, message_id=self._new_id("msg"), part_id=self._new_id("prt"))
+
+    async def post_prompt(self, prompt: Prompt, watcher: PostWatcher) -> FullMessage:
+        body: dict[str, Any] = {
+            "messageID": prompt.message_id,
+            "parts": [{"id": prompt.part_id, "type": "text", "text": prompt.text}],
+        }
+        if prompt.agent is not None:
+            body["agent"] = prompt.agent
+        path = f"/session/{segment(prompt.session_id)}/message"
+        parser = PaddedJson()
+        async with self._http.stream("POST", path, json=body, first_byte=None, silence=None) as response:
+            watcher.headers()
+            async for chunk in response.chunks():
+                parser.feed(chunk)
+                if not parser.started:
+                    watcher.pads(parser.pads)
+        return _checked(path, wire.full_message, parser.close())
+
+    async def look_up(self, session_id: str, prompt_id: str) -> Lookup:
+        try:
+            await self._get(f"/session/{segment(session_id)}/message/{segment(prompt_id)}")
+        except Refused as refusal:
+            if refusal.status != 404:
+                raise
+        else:
+            return Lookup(stored=True)
+        try:
+            await self.session(session_id)
+        except Refused as refusal:
+            if refusal.status != 404:
+                raise
+            return Lookup(stored=False, session_gone=True)
+        return Lookup(stored=False)
+
+    async def abort(self, session_id: str) -> None:
+        await self._http.call("POST", f"/session/{segment(session_id)}/abort", timeout=10.0)
+
+    async def answer(self, request_id: str, answers: Answers, *, directory: str) -> bool:
+        body = {"answers": [list(row) for row in answers]}
+        return await self._resolve(f"/question/{segment(request_id)}/reply", body, directory)
+
+    async def reject(self, request_id: str, *, directory: str) -> bool:
+        return await self._resolve(f"/question/{segment(request_id)}/reject", {}, directory)
+
+    async def reply(self, request_id: str, reply: PermissionReply, message: str, *, directory: str) -> bool:
+        body = {"reply": reply} | ({"message": message} if message else {})
+        return await self._resolve(f"/permission/{segment(request_id)}/reply", body, directory)
+
+    async def heartbeat(self, session_id: str) -> None:
+        await self._presence.beat(session_id)
+
+    async def close(self) -> None:
+        for session_id in self._presence.watched():
+            try:
+                await self._presence.leave(session_id)
+            except NetError as error:
+                log.info("could not say goodbye to a session: %s", error.what)
+        await self._http.close()
+
+    async def _resolve(self, path: str, body: dict[str, Any], directory: str) -> bool:
+        """True when the server took it; older servers say `false`, newer ones 404, when it is not open."""
+        reply = await self._http.call("POST", path, json=body, headers=self._scope(directory), timeout=5.0)
+        return reply.value is not False
+
+    async def _get(self, path: str, **options: Any) -> Reply:
+        return await self._http.call("GET", path, **options)
+
+    def _scope(self, directory: str | None) -> dict[str, str]:
+        return {self.directory_header: quote(directory, safe="/")} if directory else {}
+
+    def _new_id(self, prefix: str) -> str:
+        """The servers' own form: time in ms · 4096 + n as 12 hex digits, then 14 random characters."""
+        self._count = (self._count + 1) % 4096
+        stamp = (int((time.time() + self._skew) * 1000) * 4096 + self._count) % 2**48
+        return f"{prefix}_{stamp:012x}{''.join(random.choices(BASE62, k=14))}"
+
+
+def _full_messages(value: Any) -> tuple[FullMessage, ...]:
+    return tuple(wire.full_message(item) for item in msgspec.convert(value, list[Any]))
+
+
+def _checked(path: str, translate: Callable[..., T], *values: Any) -> T:
+    """Translate what came from `path`. Raises `Misshapen`, which says what does not fit."""
+    try:
+        return translate(*values)
+    except msgspec.ValidationError as error:
+        raise Misshapen(path, str(error)) from error

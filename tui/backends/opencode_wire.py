@@ -1,0 +1,459 @@
+"""opencode's JSON and what it means in `tui.core`'s terms. No network here.
+
+Shapes as measured on opencode 1.18.33. Every function takes parsed JSON and raises `msgspec.ValidationError`
+where a field that we build on is missing or of another type; fields that we do not use may be anything.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+import msgspec
+
+from tui.core import events as e
+from tui.core.model import (
+    Answers,
+    Busy,
+    Failure,
+    FilePart,
+    FullMessage,
+    Idle,
+    Message,
+    NotePart,
+    Option,
+    Part,
+    PermissionReply,
+    PermissionRequest,
+    Question,
+    QuestionRequest,
+    ReasoningPart,
+    Request,
+    Retrying,
+    Session,
+    SessionStatus,
+    TextPart,
+    Todo,
+    ToolPart,
+    Usage,
+)
+
+JSON = Any
+"""A parsed JSON value: what came, before it is checked."""
+
+GOES_ON = frozenset({"tool-calls", "unknown"})
+"""`finish` values after which the same turn continues with another assistant message."""
+
+T = TypeVar("T")
+
+
+class _Time(msgspec.Struct):
+    created: float = 0.0
+    updated: float = 0.0
+    start: float | None = None
+    end: float | None = None
+    completed: float | None = None
+
+
+class _Session(msgspec.Struct):
+    id: str
+    title: str = ""
+    directory: str = ""
+    parentID: str | None = None
+    time: _Time = msgspec.field(default_factory=_Time)
+
+
+class _Error(msgspec.Struct):
+    name: str = "unknown"
+    data: Any = None
+
+
+class _Model(msgspec.Struct):
+    modelID: str = ""
+
+
+class _Tokens(msgspec.Struct):
+    input: float = 0
+    output: float = 0
+
+
+class _Message(msgspec.Struct):
+    id: str
+    sessionID: str
+    role: str
+    time: _Time = msgspec.field(default_factory=_Time)
+    parentID: str | None = None
+    error: _Error | None = None
+    finish: str | None = None
+    agent: str = ""
+    modelID: str = ""
+    model: _Model | None = None
+    cost: float = 0.0
+    tokens: _Tokens | None = None
+
+
+class _ToolState(msgspec.Struct):
+    status: str
+    input: Any = None
+    title: str | None = None
+    output: str | None = None
+    error: str | None = None
+    metadata: Any = None
+    time: _Time | None = None
+
+
+class _Part(msgspec.Struct):
+    id: str
+    sessionID: str
+    messageID: str
+    type: str
+    text: str = ""
+    synthetic: bool = False
+    time: _Time | None = None
+    callID: str = ""
+    tool: str = ""
+    state: _ToolState | None = None
+    filename: str | None = None
+    mime: str = ""
+    url: str = ""
+    description: str = ""
+    agent: str = ""
+    files: list[str] = []
+
+
+class _Option(msgspec.Struct):
+    label: str
+    description: str = ""
+
+
+class _Question(msgspec.Struct):
+    question: str
+    header: str = ""
+    options: list[_Option] = []
+    multiple: bool | None = None
+    custom: bool | None = None
+
+
+class _Caller(msgspec.Struct):
+    messageID: str | None = None
+    callID: str | None = None
+
+
+class _QuestionRequest(msgspec.Struct):
+    id: str
+    sessionID: str
+    questions: list[_Question]
+    tool: _Caller | None = None
+
+
+class _PermissionRequest(msgspec.Struct):
+    id: str
+    sessionID: str
+    permission: str
+    patterns: list[str] = []
+    always: list[str] = []
+    metadata: Any = None
+    tool: _Caller | None = None
+
+
+class _Todo(msgspec.Struct):
+    content: str
+    status: str = "pending"
+    priority: str = ""
+
+
+class _Status(msgspec.Struct):
+    type: str
+    attempt: int = 0
+    message: str = ""
+    next: float | None = None
+
+
+class _Delta(msgspec.Struct):
+    sessionID: str
+    messageID: str
+    partID: str
+    delta: str
+
+
+class _Resolved(msgspec.Struct):
+    sessionID: str
+    requestID: str
+    answers: list[list[str]] = []
+    reply: PermissionReply | None = None
+
+
+class _Ids(msgspec.Struct):
+    sessionID: str
+    messageID: str = ""
+    partID: str = ""
+
+
+def _as(value: JSON, shape: type[T]) -> T:
+    return msgspec.convert(value, shape, strict=False)
+
+
+def _seconds(milliseconds: float | None) -> float | None:
+    return None if milliseconds is None else milliseconds / 1000
+
+
+def _field(value: object, *names: str) -> str:
+    """The first of `names` that holds a text in a mapping of unknown shape."""
+    if isinstance(value, Mapping):
+        for name in names:
+            found = value.get(name)
+            if isinstance(found, str) and found:
+                return found
+    return ""
+
+
+def session(value: JSON) -> Session:
+    raw = _as(value, _Session)
+    return Session(
+        id=raw.id,
+        title=raw.title,
+        directory=raw.directory,
+        created=raw.time.created / 1000,
+        updated=raw.time.updated / 1000,
+        parent_id=raw.parentID,
+    )
+
+
+def sessions(value: JSON) -> tuple[Session, ...]:
+    return tuple(session(item) for item in _as(value, list[Any]))
+
+
+def failure(raw: _Error) -> Failure:
+    """`APIError` and its like carry `data.message` and the provider's status."""
+    status = raw.data.get("statusCode") if isinstance(raw.data, Mapping) else None
+    return Failure(
+        message=_field(raw.data, "message") or raw.name,
+        kind="aborted" if raw.name == "MessageAbortedError" else "provider" if raw.name == "APIError" else "other",
+        status=status if isinstance(status, int) else None,
+    )
+
+
+def message(value: JSON) -> Message:
+    raw = _as(value, _Message)
+    return Message(
+        id=raw.id,
+        session_id=raw.sessionID,
+        role="user" if raw.role == "user" else "assistant",
+        created=raw.time.created / 1000,
+        completed=_seconds(raw.time.completed),
+        parent_id=raw.parentID,
+        failure=None if raw.error is None else failure(raw.error),
+        final=raw.finish is not None and raw.finish not in GOES_ON,
+        agent=raw.agent,
+        model=raw.modelID or (raw.model.modelID if raw.model is not None else ""),
+        usage=None if raw.tokens is None else Usage(int(raw.tokens.input), int(raw.tokens.output), raw.cost),
+    )
+
+
+def full_message(value: JSON) -> FullMessage:
+    """`{"info": Message, "parts": [Part]}`, as lists and the held POST give it."""
+    envelope = _as(value, dict[str, Any])
+    found = (part(item) for item in _as(envelope.get("parts", []), list[Any]))
+    return FullMessage(message(envelope.get("info")), tuple(p for p in found if p is not None))
+
+
+def part(value: JSON) -> Part | None:
+    """A part, or None for the kinds that show nothing (step-start, step-finish, snapshot, and what is unknown)."""
+    raw = _as(value, _Part)
+    ids = (raw.id, raw.sessionID, raw.messageID)
+    match raw.type:
+        case "text":
+            return TextPart(*ids, raw.text, _progress(raw.time), raw.synthetic)
+        case "reasoning":
+            return ReasoningPart(*ids, raw.text, _progress(raw.time))
+        case "tool":
+            return _tool(raw)
+        case "file":
+            return FilePart(*ids, raw.filename or raw.url, raw.mime)
+        case "patch":
+            return NotePart(
+                *ids, f"changed {len(raw.files)} files" if len(raw.files) != 1 else f"changed {raw.files[0]}"
+            )
+        case "subtask":
+            return NotePart(*ids, f"subtask for {raw.agent or 'an agent'}: {raw.description}")
+        case "compaction":
+            return NotePart(*ids, "the conversation was compacted")
+        case _:
+            return None
+
+
+def _progress(time: _Time | None) -> Any:
+    """A part without times (a prompt's) is whole; one that began and has no end still grows."""
+    return "streaming" if time is not None and time.start is not None and time.end is None else "done"
+
+
+def _tool(raw: _Part) -> ToolPart:
+    state = raw.state or _ToolState("pending")
+    time = state.time or _Time()
+    shown = state.status if state.status in ("pending", "running", "completed", "error") else "running"
+    output = state.output if state.output is not None else _field(state.metadata, "output")
+    answers = state.metadata.get("answers") if isinstance(state.metadata, Mapping) else None
+    return ToolPart(
+        id=raw.id,
+        session_id=raw.sessionID,
+        message_id=raw.messageID,
+        call_id=raw.callID,
+        tool=raw.tool,
+        state=shown,  # type: ignore[arg-type]  # narrowed by the membership test above
+        input=state.input if isinstance(state.input, dict) else {},
+        title=state.title or "",
+        output=output,
+        error=state.error or "",
+        diff=_field(state.metadata, "diff"),
+        started=_seconds(time.start),
+        ended=_seconds(time.end),
+        answers=None if answers is None else _answers(answers),
+    )
+
+
+def _answers(value: JSON) -> Answers:
+    return tuple(tuple(row) for row in _as(value, list[list[str]]))
+
+
+def question(value: JSON) -> QuestionRequest:
+    raw = _as(value, _QuestionRequest)
+    return QuestionRequest(
+        id=raw.id,
+        session_id=raw.sessionID,
+        questions=tuple(
+            Question(
+                text=q.question,
+                header=q.header,
+                options=tuple(Option(o.label, o.description) for o in q.options),
+                multiple=bool(q.multiple),
+                custom=q.custom is not False,
+            )
+            for q in raw.questions
+        ),
+        message_id=raw.tool.messageID if raw.tool is not None else None,
+        call_id=raw.tool.callID if raw.tool is not None else None,
+    )
+
+
+def permission(value: JSON) -> PermissionRequest:
+    raw = _as(value, _PermissionRequest)
+    return PermissionRequest(
+        id=raw.id,
+        session_id=raw.sessionID,
+        action=raw.permission,
+        patterns=tuple(raw.patterns),
+        always=tuple(raw.always),
+        detail=_field(raw.metadata, "command", "diff", "filepath", "url"),
+        message_id=raw.tool.messageID if raw.tool is not None else None,
+        call_id=raw.tool.callID if raw.tool is not None else None,
+    )
+
+
+def requests(questions: JSON, permissions: JSON) -> tuple[Request, ...]:
+    return (
+        *(question(item) for item in _as(questions, list[Any])),
+        *(permission(item) for item in _as(permissions, list[Any])),
+    )
+
+
+def status(value: JSON) -> SessionStatus:
+    raw = _as(value, _Status)
+    match raw.type:
+        case "idle":
+            return Idle()
+        case "retry":
+            return Retrying(raw.attempt, raw.message, _seconds(raw.next))
+        case _:
+            return Busy()
+
+
+def statuses(value: JSON) -> dict[str, SessionStatus]:
+    found = {session_id: status(item) for session_id, item in _as(value, dict[str, Any]).items()}
+    return {session_id: item for session_id, item in found.items() if not isinstance(item, Idle)}
+
+
+def todos(value: JSON) -> tuple[Todo, ...]:
+    return tuple(Todo(t.content, t.status, t.priority) for t in _as(value, list[_Todo]))
+
+
+def _part_updated(properties: JSON) -> e.Event | None:
+    found = part(properties.get("part"))
+    return None if found is None else e.PartUpserted(found)
+
+
+def _delta(properties: JSON) -> e.Event:
+    raw = _as(properties, _Delta)
+    return e.TextDelta(raw.sessionID, raw.messageID, raw.partID, raw.delta)
+
+
+def _status_changed(properties: JSON) -> e.Event:
+    return e.StatusChanged(_as(properties, _Ids).sessionID, status(properties.get("status")))
+
+
+def _session_failed(properties: JSON) -> e.Event | None:
+    session_id = properties.get("sessionID")
+    if not isinstance(session_id, str):
+        return None  # an error of no session (a plugin's): nothing of ours
+    return e.SessionFailed(session_id, failure(_as(properties.get("error") or {}, _Error)))
+
+
+def _question_replied(properties: JSON) -> e.Event:
+    raw = _as(properties, _Resolved)
+    return e.QuestionAnswered(raw.sessionID, raw.requestID, tuple(tuple(row) for row in raw.answers))
+
+
+def _question_rejected(properties: JSON) -> e.Event:
+    raw = _as(properties, _Resolved)
+    return e.QuestionRejected(raw.sessionID, raw.requestID)
+
+
+def _permission_replied(properties: JSON) -> e.Event:
+    raw = _as(properties, _Resolved)
+    return e.PermissionReplied(raw.sessionID, raw.requestID, raw.reply or "once")
+
+
+def _message_removed(properties: JSON) -> e.Event:
+    raw = _as(properties, _Ids)
+    return e.MessageRemoved(raw.sessionID, raw.messageID)
+
+
+def _part_removed(properties: JSON) -> e.Event:
+    raw = _as(properties, _Ids)
+    return e.PartRemoved(raw.sessionID, raw.messageID, raw.partID)
+
+
+_EVENTS: dict[str, Callable[[JSON], e.Event | None]] = {
+    "server.connected": lambda p: e.Connected(),
+    "server.heartbeat": lambda p: e.Beat(),
+    "server.instance.disposed": lambda p: e.ServerLeaving(),
+    "session.created": lambda p: e.SessionUpserted(session(p.get("info"))),
+    "session.updated": lambda p: e.SessionUpserted(session(p.get("info"))),
+    "session.deleted": lambda p: e.SessionDeleted(session(p.get("info")).id),
+    "session.status": _status_changed,
+    "session.idle": lambda p: e.StatusChanged(_as(p, _Ids).sessionID, Idle()),
+    "session.error": _session_failed,
+    "message.updated": lambda p: e.MessageUpserted(message(p.get("info"))),
+    "message.removed": _message_removed,
+    "message.part.updated": _part_updated,
+    "message.part.delta": _delta,
+    "message.part.removed": _part_removed,
+    "question.asked": lambda p: e.RequestOpened(question(p)),
+    "question.replied": _question_replied,
+    "question.rejected": _question_rejected,
+    "permission.asked": lambda p: e.RequestOpened(permission(p)),
+    "permission.replied": _permission_replied,
+    "todo.updated": lambda p: e.TodosChanged(_as(p, _Ids).sessionID, todos(p.get("todos"))),
+}
+
+
+def event(value: JSON) -> e.Event | None:
+    """One frame of `/event` or `/global/event`; None for kinds that change nothing we show.
+
+    `/global/event` wraps the same event in `payload`, and sends each durable one again as type `sync`.
+    """
+    frame = _as(value, dict[str, Any])
+    payload = frame.get("payload", frame)
+    kind = payload.get("type") if isinstance(payload, dict) else None
+    translate = _EVENTS.get(kind) if isinstance(kind, str) else None
+    if translate is None:
+        return None
+    properties = payload.get("properties")
+    return translate(properties if isinstance(properties, dict) else {})

@@ -1,0 +1,182 @@
+"""The half-filled answer of a question request, as a state machine without a screen.
+
+Nothing is sent by choosing: digits, Space and clicks only mark, `confirm` (Enter) alone moves on, and only from
+the last step does it lead to `Step.SEND`. A request of one question is sent from that question; several
+questions end in a review.
+
+    on                  single choice                      multiple choice
+    ----------------    -------------------------------    ---------------------------------
+    choose (Space…)     marks that row alone               marks or unmarks that row
+    confirm (Enter)     marks the row, then goes on        goes on
+    own words           the row opens the text (WRITE); words written count as the choice, or as one more
+"""
+
+from dataclasses import dataclass, field
+from enum import Enum
+
+from tui.core.model import Answers, Question, QuestionRequest
+
+
+class Step(Enum):
+    """What the screen must do after a key."""
+
+    STAY = "show the draft as it is now"
+    WRITE = "let the person write own words"
+    SEND = "send the answers"
+
+
+@dataclass(slots=True)
+class _Entry:
+    cursor: int = 0
+    chosen: set[int] = field(default_factory=set)
+    words: str = ""
+    words_count: bool = False
+
+
+class AnswerDraft:
+    """What the person has chosen and written so far for one request."""
+
+    def __init__(self, request: QuestionRequest) -> None:
+        self.request = request
+        self.tab = 0
+        self._entries = [_Entry() for _ in request.questions]
+
+    @property
+    def has_review(self) -> bool:
+        return len(self.request.questions) > 1
+
+    @property
+    def tabs(self) -> int:
+        """How many tabs there are, the review with them."""
+        return len(self.request.questions) + self.has_review
+
+    @property
+    def on_review(self) -> bool:
+        return self.tab == len(self.request.questions)
+
+    @property
+    def question(self) -> Question | None:
+        """The question of this tab; None on the review."""
+        return None if self.on_review else self.request.questions[self.tab]
+
+    @property
+    def rows(self) -> int:
+        """The rows of this tab: its options, and one for own words where they are allowed."""
+        question = self.question
+        return 0 if question is None else len(question.options) + question.custom
+
+    @property
+    def cursor(self) -> int:
+        return 0 if self.on_review else self._entries[self.tab].cursor
+
+    @property
+    def words(self) -> str:
+        """The own words of this tab, written so far."""
+        return "" if self.on_review else self._entries[self.tab].words
+
+    def is_own(self, row: int) -> bool:
+        """Whether `row` of this tab is the one for own words."""
+        question = self.question
+        return question is not None and question.custom and row == len(question.options)
+
+    def is_chosen(self, row: int) -> bool:
+        if self.on_review:
+            return False
+        entry = self._entries[self.tab]
+        return entry.words_count if self.is_own(row) else row in entry.chosen
+
+    def answered(self, index: int) -> bool:
+        """Whether the question at `index` has an answer."""
+        entry = self._entries[index]
+        return bool(entry.chosen) or entry.words_count
+
+    @property
+    def sendable(self) -> bool:
+        """At least one question has an answer: sending nothing at all would be a rejection in disguise."""
+        return any(self.answered(index) for index in range(len(self._entries)))
+
+    def answers(self) -> Answers:
+        return tuple(
+            self._answer(question, entry)
+            for question, entry in zip(self.request.questions, self._entries, strict=True)
+        )
+
+    def move(self, rows: int) -> None:
+        """Move the cursor; it stops at both ends."""
+        if self.rows:
+            self.point(self.cursor + rows)
+
+    def point(self, row: int) -> None:
+        if self.rows:
+            self._entries[self.tab].cursor = max(0, min(row, self.rows - 1))
+
+    def go(self, tab: int) -> None:
+        self.tab = max(0, min(tab, self.tabs - 1))
+
+    def choose(self, row: int | None = None) -> Step:
+        """Mark `row` (the cursor's, by default), or unmark it; goes nowhere."""
+        if row is not None:
+            if not 0 <= row < self.rows:
+                return Step.STAY
+            self.point(row)
+        question = self.question
+        if question is None or not self.rows:
+            return Step.STAY
+        entry = self._entries[self.tab]
+        if self.is_own(entry.cursor):
+            return self._choose_words(question, entry)
+        if not question.multiple:
+            entry.chosen, entry.words_count = {entry.cursor}, False
+        else:
+            entry.chosen ^= {entry.cursor}
+        return Step.STAY
+
+    def confirm(self) -> Step:
+        """Go on from here: to the next tab, or to sending."""
+        question = self.question
+        if question is None:
+            return Step.SEND if self.sendable else Step.STAY
+        entry = self._entries[self.tab]
+        if self.is_own(entry.cursor) and not entry.words_count:
+            return Step.WRITE
+        if not question.multiple and self.rows:
+            self.choose()
+        return self._next()
+
+    def write(self, words: str) -> None:
+        """Keep what is in the field of own words. It counts as an answer only when it is put down."""
+        if not self.on_review:
+            entry = self._entries[self.tab]
+            entry.words = words
+            entry.words_count = entry.words_count and bool(words.strip())
+
+    def put_down(self) -> Step:
+        """The own words are ready (Enter in their field). Empty ones are taken back."""
+        question = self.question
+        if question is None:
+            return Step.STAY
+        entry = self._entries[self.tab]
+        entry.words_count = bool(entry.words.strip())
+        if not entry.words_count:
+            return Step.STAY
+        if question.multiple:
+            return Step.STAY
+        entry.chosen.clear()
+        return self._next()
+
+    def _choose_words(self, question: Question, entry: _Entry) -> Step:
+        if entry.words_count and question.multiple:
+            entry.words_count = False
+            return Step.STAY
+        return Step.WRITE
+
+    def _next(self) -> Step:
+        if self.has_review:
+            self.tab += 1
+            return Step.STAY
+        return Step.SEND if self.sendable else Step.STAY
+
+    @staticmethod
+    def _answer(question: Question, entry: _Entry) -> tuple[str, ...]:
+        labels = tuple(option.label for row, option in enumerate(question.options) if row in entry.chosen)
+        return (*labels, entry.words.strip()) if entry.words_count else labels

@@ -1,0 +1,211 @@
+"""The line to a server: subscribe, watch, back off, reconnect, fetch again what was missed.
+
+The link delivers events in order and never a gap in silence: when a stream ends it says `StreamLost`; when a new
+one is up it has everything fetched anew while the live events wait, then hands over both in that order. It knows
+no family and no route; what to open and what to fetch come in from outside, and so do clock and sleep.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, aclosing
+from typing import Protocol
+
+from tui.core.backoff import Backoff
+from tui.core.events import Beat, Connected, Event, ServerLeaving, StreamLost
+from tui.core.health import Health
+from tui.net.errors import NetError, Refused, Silent
+
+log = logging.getLogger(__name__)
+
+WATCH_EVERY = 1.0
+"""Seconds between two looks of the watchdog."""
+ASLEEP = 5.0
+"""Seconds by which the wall clock may outrun the monotonic one before the computer must have slept."""
+WAITING_EVENTS = 100_000
+"""Live events that may wait for a fetch; past that the stream is given up and begun anew."""
+
+
+class Feed(Protocol):
+    """An open event stream."""
+
+    def events(self) -> AsyncGenerator[Event, None]: ...
+
+
+class Ended(NetError):
+    """The server ended the event stream in an orderly way."""
+
+    def __init__(self) -> None:
+        super().__init__("the server ended the event stream", "Nothing: it is opened again.")
+
+
+class Slept(NetError):
+    """This computer slept: whatever was open is not to be trusted."""
+
+    def __init__(self) -> None:
+        super().__init__("this computer slept", "Nothing: the line is opened again.")
+
+
+class Flooded(NetError):
+    """More events came than could wait for a fetch to end."""
+
+    def __init__(self) -> None:
+        super().__init__("events came faster than they could be read", "Nothing: the line is opened again.")
+
+
+class Link:
+    """Keeps one event stream open for as long as `run` runs.
+
+    `subscribe` opens a stream and reports its bytes; `fetch` gives what must be known anew after a gap, as events;
+    `deliver` takes events in order; `changed` hears that `health` changed. `clock` is monotonic and `wall` is
+    epoch, both in seconds.
+    """
+
+    def __init__(
+        self,
+        *,
+        subscribe: Callable[[Callable[[int], None]], AbstractAsyncContextManager[Feed]],
+        fetch: Callable[[], Awaitable[Sequence[Event]]],
+        deliver: Callable[[Event], None],
+        changed: Callable[[], None],
+        health: Health,
+        backoff: Backoff,
+        clock: Callable[[], float],
+        wall: Callable[[], float],
+        sleep: Callable[[float], Awaitable[None]],
+    ) -> None:
+        self._subscribe = subscribe
+        self._fetch = fetch
+        self._deliver = deliver
+        self._changed = changed
+        self._health = health
+        self._backoff = backoff
+        self._clock = clock
+        self._wall = wall
+        self._sleep = sleep
+        self._wake = asyncio.Event()
+        self._waiting: list[Event] = []
+        self._fetches = 0
+        self.synced = False
+
+    async def run(self) -> None:
+        """Connect and stay connected until cancelled."""
+        while True:
+            self._health.connecting(self._clock())
+            self._changed()
+            self._wake.clear()
+            lost = await self._hold()
+            if self.synced:
+                self.synced = False
+                self._take(StreamLost())
+            await self._pause(lost)
+
+    def retry_now(self) -> None:
+        """Try at once if a pause or a stop is on; nothing otherwise."""
+        self._wake.set()
+
+    async def refetch(self, fetch: Callable[[], Awaitable[Sequence[Event]]]) -> None:
+        """Deliver what `fetch` gives, in its place between the live events. Raises `NetError`."""
+        fetched: Sequence[Event] = ()
+        self._fetches += 1
+        try:
+            fetched = await fetch()
+        finally:
+            self._fetches -= 1
+            for event in fetched:
+                self._deliver(event)
+            if not self._fetches:
+                waiting, self._waiting = self._waiting, []
+                for event in waiting:
+                    self._deliver(event)
+
+    async def _hold(self) -> NetError:
+        """One stream from its opening to its end; why it ended."""
+        try:
+            async with self._subscribe(self._heard) as feed:
+                self._health.opened(self._clock())
+                # the resync first: from its first step on, live events wait for it
+                tasks = [asyncio.create_task(work) for work in (self._resync(), self._read(feed), self._watch())]
+                try:
+                    pending = set(tasks)
+                    while pending:
+                        done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
+                        for task in done:
+                            task.result()
+                finally:
+                    for task in tasks:
+                        task.cancel()
+                    await asyncio.gather(*tasks, return_exceptions=True)
+        except NetError as error:
+            return error
+        return Ended()
+
+    async def _read(self, feed: Feed) -> None:
+        async with aclosing(feed.events()) as events:
+            async for event in events:
+                if isinstance(event, Beat):
+                    self._health.beat(self._clock())
+                if self.synced and not isinstance(event, Connected | ServerLeaving):
+                    self._backoff.reset()
+                    self._health.proved()
+                self._take(event)
+        raise Ended
+
+    async def _resync(self) -> None:
+        await self.refetch(self._fetch)
+        self.synced = True
+        self._changed()
+
+    async def _watch(self) -> None:
+        """Give up a silent stream, but only after two looks in time: a loop that stood still proves nothing."""
+        overdue, last = False, self._clock()
+        drift = self._wall() - last
+        while True:
+            await self._sleep(WATCH_EVERY)
+            now = self._clock()
+            if abs(self._wall() - now - drift) > ASLEEP:
+                raise Slept
+            in_time, last = now - last < 2 * WATCH_EVERY, now
+            silence = self._health.silence(now)
+            if silence is None or silence <= self._health.silence_limit:
+                overdue = False
+            elif overdue and in_time:
+                raise Silent(round(silence))
+            else:
+                overdue = in_time
+
+    def _heard(self, count: int) -> None:
+        if self._health.received(self._clock()):
+            self._changed()
+
+    def _take(self, event: Event) -> None:
+        if not self._fetches:
+            self._deliver(event)
+            return
+        if len(self._waiting) >= WAITING_EVENTS:
+            raise Flooded
+        self._waiting.append(event)
+
+    async def _pause(self, lost: NetError) -> None:
+        """Wait as long as the loss asks for: the backoff, or until a person acts."""
+        log.info("line lost: %s", lost.what)
+        if lost.final:
+            self._health.stopped(self._clock(), lost.what, lost.remedy)
+            self._changed()
+            await self._wake.wait()
+            return
+        asked = lost.retry_after if isinstance(lost, Refused) and lost.retry_after is not None else 0.0
+        delay = self._backoff.next(at_least=asked)
+        if isinstance(lost, Slept):
+            delay = 0.0
+        now = self._clock()
+        self._health.lost(now, lost.what, retry_at=now + delay, silent=isinstance(lost, Silent))
+        self._changed()
+        sleeping = asyncio.ensure_future(self._sleep(delay))
+        waking = asyncio.create_task(self._wake.wait())
+        try:
+            await asyncio.wait({sleeping, waking}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            sleeping.cancel()
+            waking.cancel()
+            await asyncio.gather(sleeping, waking, return_exceptions=True)

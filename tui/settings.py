@@ -1,0 +1,89 @@
+"""File, environment and flags → one frozen `Settings`. The first that says something wins: flag, environment, file.
+
+The file is `settings.toml` in the platform's configuration folder. Secrets come from the environment or the file,
+never from a flag: flags are seen by everybody on the machine.
+"""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+
+from platformdirs import user_config_path
+
+from tui.net.errors import one_line
+
+DEFAULT_URL = "http://127.0.0.1:4096"
+"""Where `opencode serve` listens when it is not told otherwise."""
+FILE_KEYS = ("url", "user", "password", "directory", "ca_file")
+
+
+class BadSettings(Exception):
+    """A setting cannot be used; the message says which, what came and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything that a run of the client is told from outside.
+
+    `url_given`: somebody named the server, rather than it being the default. `user` is the Basic-auth user, None for
+    the family's own.
+    """
+
+    url: str = DEFAULT_URL
+    url_given: bool = False
+    user: str | None = None
+    password: str | None = field(default=None, repr=False)
+    directory: str | None = None
+    session: str | None = None
+    resume: bool = False
+    demo: bool = False
+    log: Path | None = None
+    ca_file: Path | None = None
+
+
+def settings_file() -> Path:
+    """Where the settings file is looked for."""
+    return user_config_path("holdfast") / "settings.toml"
+
+
+def read_file(path: Path) -> dict[str, str]:
+    """The file's settings; empty when there is none. Raises `BadSettings`."""
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadSettings(f"{path} cannot be read: {error}") from error
+    except tomllib.TOMLDecodeError as error:
+        raise BadSettings(f"{path} is not TOML: {error}") from error
+    for key, value in values.items():
+        if key not in FILE_KEYS:
+            raise BadSettings(f"{path}: {one_line(key)!r} is not a setting; there are {', '.join(FILE_KEYS)}")
+        if not isinstance(value, str):
+            raise BadSettings(f"{path}: {key} must be a text in quotes, not {type(value).__name__}")
+    return values
+
+
+def gather(
+    flags: Mapping[str, object], *, environment: Mapping[str, str] = os.environ, path: Path | None = None
+) -> Settings:
+    """One `Settings` from all three sources; `flags` holds those that were given. Raises `BadSettings`."""
+    known = {f.name for f in fields(Settings)}
+    from_file = read_file(settings_file() if path is None else path)
+    values: dict[str, object] = dict(from_file)
+    for name, variables in {
+        "url": ("HOLDFAST_URL",),
+        "user": ("HOLDFAST_USER",),
+        "password": ("HOLDFAST_PASSWORD", "OPENCODE_SERVER_PASSWORD"),
+    }.items():
+        found = next((environment[v] for v in variables if environment.get(v)), None)
+        if found is not None:
+            values[name] = found
+    values |= {name: value for name, value in flags.items() if value is not None}
+    if isinstance(values.get("ca_file"), str):
+        values["ca_file"] = Path(str(values["ca_file"])).expanduser()
+    values["url_given"] = "url" in values
+    assert set(values) <= known
+    return Settings(**values)  # type: ignore[arg-type]  # every source above gives each name its own type

@@ -1,0 +1,274 @@
+"""The turns of this client: it posts prompts, holds the POSTs, and asks the server when a witness falls silent.
+
+The rules are `tui.core.turn`'s; this carries them out. It never aborts a turn and never posts twice by a guess.
+"""
+
+import asyncio
+import logging
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from typing import Any
+
+from tui.backends.base import Backend
+from tui.core import events as e
+from tui.core.changes import TurnChanged
+from tui.core.model import FullMessage, Idle, Prompt
+from tui.core.store import Store
+from tui.core.turn import (
+    AbortAsked,
+    Action,
+    BodyCame,
+    HeadersCame,
+    Input,
+    Observed,
+    PadsCame,
+    PostBroke,
+    PostNeverLeft,
+    PostRefused,
+    ServerError,
+    Tick,
+    Turn,
+)
+from tui.net.errors import BadBody, NetError, Refused, Unreachable, Untrusted
+
+log = logging.getLogger(__name__)
+
+ENDED_KEPT = 50
+"""Ended turns remembered a session, for their last line in the transcript."""
+
+Spawn = Callable[[Coroutine[Any, Any, None]], "asyncio.Task[None]"]
+Refetch = Callable[[Callable[[], Awaitable[Sequence[e.Event]]]], Awaitable[None]]
+
+
+class Turns:
+    """All turns that run or ended while this client watched.
+
+    `backend` gives the server's backend once it is known; `refetch` is the link's; `spawn` starts a task that ends
+    with the client; `deliver` takes events into the store.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        backend: Callable[[], Backend],
+        refetch: Refetch,
+        spawn: Spawn,
+        deliver: Callable[[e.Event], None],
+        notify: Callable[[TurnChanged], None],
+        clock: Callable[[], float],
+    ) -> None:
+        self._store = store
+        self._backend = backend
+        self._refetch = refetch
+        self._spawn = spawn
+        self._deliver = deliver
+        self._notify = notify
+        self._clock = clock
+        self._turns: dict[str, list[Turn]] = defaultdict(list)
+        self._known: dict[str, frozenset[str]] = {}
+        self._posts: dict[str, asyncio.Task[None]] = {}
+        self._asking: set[str] = set()
+        self.awake = asyncio.Event()
+
+    def of(self, session_id: str) -> Sequence[Turn]:
+        """The session's turns that this client saw, oldest first."""
+        return tuple(self._turns.get(session_id, ()))
+
+    def current(self, session_id: str) -> Turn | None:
+        """The turn to show: the oldest that still runs, else the newest."""
+        turns = self._turns.get(session_id)
+        if not turns:
+            return None
+        return next((turn for turn in turns if not turn.over), turns[-1])
+
+    def running(self) -> list[Turn]:
+        return [turn for turns in self._turns.values() for turn in turns if not turn.over]
+
+    def send(self, prompt: Prompt) -> Turn:
+        """Post a prompt and hold the POST until the turn ends."""
+        turn = Turn.post(prompt, self._clock(), cancels_on_disconnect=self._backend().traits.cancels_on_disconnect)
+        self._add(turn)
+        self._known[prompt.message_id] = self._prompts_in(prompt.session_id)
+        self._post(turn)
+        self._notify(TurnChanged(prompt.session_id))
+        return turn
+
+    def abort_asked(self, session_id: str) -> None:
+        """The server took an abort of the session."""
+        for turn in self._turns.get(session_id, ()):
+            self._feed(turn, AbortAsked())
+
+    def failure_seen(self, event: e.SessionFailed) -> None:
+        for turn in self._turns.get(event.session_id, ()):
+            self._feed(turn, ServerError(event.failure))
+
+    def look(self) -> None:
+        """Something changed in the store: let every running turn see it, and find those that others began."""
+        for session_id in self._store.open_sessions():
+            self._follow(session_id)
+        for turn in self.running():
+            self._feed(turn, self._observed(turn))
+
+    def moved(self, session_id: str) -> None:
+        """Words came for the session: the cheap form of `look`."""
+        for turn in self._turns.get(session_id, ()):
+            if not turn.over:
+                turn.moved = self._clock()
+
+    def ask_all(self) -> None:
+        """The line is back: what became of each turn is asked, not assumed."""
+        for turn in self.running():
+            self._ask(turn)
+
+    def tick(self) -> None:
+        self.look()
+        for turn in self.running():
+            self._feed(turn, Tick())
+
+    def _add(self, turn: Turn) -> None:
+        turns = self._turns[turn.session_id]
+        turns.append(turn)
+        ended = [t for t in turns if t.over]
+        for old in ended[:-ENDED_KEPT]:
+            turns.remove(old)
+        self.awake.set()
+
+    def _feed(self, turn: Turn, what: Input) -> None:
+        before = (turn.state, turn.reason, turn.pads, turn.held)
+        for action in turn.receive(what, self._clock()):
+            match action:
+                case Action.ASK:
+                    self._ask(turn)
+                case Action.POST:
+                    self._post(turn)
+                case Action.CLOSE_POST:
+                    held = self._posts.pop(turn.prompt_id, None)
+                    if held is not None and held is not asyncio.current_task():
+                        held.cancel()
+        if before != (turn.state, turn.reason, turn.pads, turn.held):
+            log.info("turn %s: %s (%s)", turn.prompt_id, turn.state.value, turn.reason)
+            self._notify(TurnChanged(turn.session_id))
+
+    def _follow(self, session_id: str) -> None:
+        if isinstance(self._store.status(session_id), Idle):
+            return
+        transcript = self._store.transcript(session_id)
+        if transcript is None or any(not turn.over for turn in self._turns.get(session_id, ())):
+            return
+        prompts = [m for m in transcript.messages.values() if m.role == "user"]
+        if not prompts:
+            return
+        newest = max(prompts, key=lambda m: m.created)
+        known = next((t for t in self._turns.get(session_id, ()) if t.prompt_id == newest.id), None)
+        if known is not None:
+            return  # it ended; what keeps the session busy now is the server's own work
+        self._add(Turn.follow(session_id, newest.id, self._clock()))
+        self._notify(TurnChanged(session_id))
+
+    def _post(self, turn: Turn) -> None:
+        self._posts[turn.prompt_id] = self._spawn(self._hold_post(turn))
+
+    async def _hold_post(self, turn: Turn) -> None:
+        assert turn.prompt is not None
+        try:
+            full = await self._backend().post_prompt(turn.prompt, _Watcher(self, turn))
+        except (Unreachable, Untrusted) as error:
+            self._feed(turn, PostNeverLeft(error.what))
+        except Refused as error:
+            if error.status < 500:
+                self._feed(turn, PostRefused(error.what))
+            else:
+                self._feed(turn, PostBroke(error.what, again=error.status != 500))
+        except BadBody as error:
+            self._feed(turn, PostBroke(error.what, cut=False))
+        except NetError as error:
+            self._feed(turn, PostBroke(error.what))
+        else:
+            self._take(full)
+            self._feed(turn, BodyCame(full.message))
+        finally:
+            self._posts.pop(turn.prompt_id, None)
+
+    def _take(self, full: FullMessage) -> None:
+        self._deliver(e.MessageUpserted(full.message))
+        for part in full.parts:
+            self._deliver(e.PartUpserted(part))
+
+    def _ask(self, turn: Turn) -> None:
+        if turn.prompt_id not in self._asking:
+            self._asking.add(turn.prompt_id)
+            self._spawn(self._ask_server(turn))
+
+    async def _ask_server(self, turn: Turn) -> None:
+        backend = self._backend()
+        stored: bool | None = None
+        gone = False
+
+        async def fetch() -> Sequence[e.Event]:
+            nonlocal stored, gone
+            found = await backend.look_up(turn.session_id, turn.prompt_id)
+            stored, gone = found.stored, found.session_gone
+            if gone:
+                return ()
+            loaded = await backend.messages(turn.session_id)
+            session = self._store.sessions.get(turn.session_id)
+            return (loaded, await backend.resync([session.directory] if session is not None else []))
+
+        try:
+            await self._refetch(fetch)
+        except NetError as error:
+            log.info("turn %s: could not ask: %s", turn.prompt_id, error.what)
+        else:
+            self._feed(turn, self._observed(turn, asked=True, stored=stored, gone=gone))
+        finally:
+            self._asking.discard(turn.prompt_id)
+
+    def _prompts_in(self, session_id: str) -> frozenset[str]:
+        transcript = self._store.transcript(session_id)
+        messages = transcript.messages.values() if transcript is not None else ()
+        return frozenset(m.id for m in messages if m.role == "user")
+
+    def _observed(
+        self, turn: Turn, *, asked: bool = False, stored: bool | None = None, gone: bool = False
+    ) -> Observed:
+        session_id, prompt_id = turn.session_id, turn.prompt_id
+        transcript = self._store.transcript(session_id)
+        messages = transcript.messages if transcript is not None else {}
+        ours = messages.get(prompt_id)
+        known = self._known.get(prompt_id, frozenset())
+        later = [
+            m.id
+            for m in messages.values()
+            if m.role == "user"
+            and m.id != prompt_id
+            and (m.created > ours.created if ours is not None else m.id not in known)
+        ]
+        answers = [self._store.answer_to(session_id, prompt) for prompt in later]
+        return Observed(
+            status=self._store.status(session_id),
+            stored=True if ours is not None else stored,
+            answer=self._store.answer_to(session_id, prompt_id),
+            waiting=bool(self._store.requests_of(session_id)),
+            later=bool(later),
+            later_done=any(
+                answer is not None and answer.completed is not None and answer.final for answer in answers
+            ),
+            gone=gone,
+            asked=asked,
+            mark=self._store.mark(session_id),
+        )
+
+
+class _Watcher:
+    """Tells a turn how its POST fares."""
+
+    def __init__(self, turns: Turns, turn: Turn) -> None:
+        self._turns = turns
+        self._turn = turn
+
+    def headers(self) -> None:
+        self._turns._feed(self._turn, HeadersCame())
+
+    def pads(self, total: int) -> None:
+        self._turns._feed(self._turn, PadsCame(total))
