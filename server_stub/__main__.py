@@ -13,6 +13,7 @@ from server_stub.app import create_app
 from server_stub.clock import PacedClock
 from server_stub.faults import Fault, FaultRefused, Faults, parse
 from server_stub.profiles import DEFAULT_PROFILE, PROFILES
+from server_stub.scenarios import DEFAULTS
 
 
 def _parsed(ctx: click.Context, param: click.Parameter, texts: tuple[str, ...]) -> list[Fault]:
@@ -25,7 +26,13 @@ def _parsed(ctx: click.Context, param: click.Parameter, texts: tuple[str, ...]) 
 @click.command()
 @click.option("--port", default=0, show_default=True, help="TCP port; 0 takes a free one.")
 @click.option("--profile", type=click.Choice(sorted(PROFILES)), default=DEFAULT_PROFILE.name, show_default=True)
-@click.option("--scenario", default="tour", show_default=True, help="What a prompt without any known word plays.")
+@click.option(
+    "--scenario",
+    type=click.Choice(DEFAULTS),
+    default="tour",
+    show_default=True,
+    help="What a prompt without any known word plays.",
+)
 @click.option(
     "--speed", default=1.0, show_default=True, envvar="HOLDFAST_STUB_SPEED", help="2 halves every pause."
 )

@@ -125,20 +125,18 @@ class Agent:
         run = self._runs.get(session.id)
         return None if run is None or run.task.done() else run
 
-    def drop(self, session: Session) -> None:
-        """End the run without a word: the session itself is going."""
-        run = self._run_of(session)
-        if run is not None:
-            run.task.cancel()
-
-    async def dispose(self, directory: str | None = None) -> None:
-        """End all that runs in a directory, or (None) in every one; open requests are forgotten."""
-        gone = [one for one in self._world.sessions.values() if directory in (None, one.directory)]
-        runs = [run for session in gone if (run := self._run_of(session)) is not None]
+    async def end(self, sessions: list[Session]) -> None:
+        """End their runs and wait until what they leave behind is stored."""
+        runs = [run for session in sessions if (run := self._run_of(session)) is not None]
         for run in runs:
             run.task.cancel()
         if runs:
             await asyncio.wait([run.task for run in runs])
+
+    async def dispose(self, directory: str | None = None) -> None:
+        """End all that runs in a directory, or (None) in every one; open requests are forgotten."""
+        gone = [one for one in self._world.sessions.values() if directory in (None, one.directory)]
+        await self.end(gone)
         self._world.requests.forget(directory)
         for one in {session.directory for session in gone} if directory is None else {directory}:
             self._world.bus.publish("server.instance.disposed", {"directory": one}, one, last=True)

@@ -1,4 +1,4 @@
-"""What every request passes before any route: it is meant for this machine, and knows the password if there is one."""
+"""What every request passes before any route: it is meant for this machine and knows the password, if any."""
 
 import base64
 import hmac

@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from server_stub.requests import Allowed, Answered, Rejected
 from server_stub.tool_call import ToolCall
+from server_stub.wire import encode
 from server_stub.world import BUSY, Message, Session, World, no_tokens
 
 Json = dict[str, Any]
@@ -44,6 +45,8 @@ class Turn:
         self.session = session
         self.prompt = prompt
         self.waits_for_provider = False
+        self.told = ""
+        """What the model was told by the tool that ended last."""
         self._delegate = delegate
         self._message: Json | None = None
         self._stepped = False
@@ -185,6 +188,28 @@ class Turn:
             call.running()
             await self.clock.sleep(seconds)
             call.completed(output, title, metadata or {})
+            self.told = output
+
+    async def edit(self, path: str, patch: str, seconds: float = 0.6) -> None:
+        """Change a file by a unified diff, which the session's diff then holds; nothing is written anywhere."""
+        lines = patch.splitlines()
+        counts = {
+            kind: sum(line.startswith(sign) and not line.startswith(sign * 3) for line in lines)
+            for kind, sign in (("additions", "+"), ("deletions", "-"))
+        }
+        change = {"file": path, "patch": patch, **counts, "status": "modified"}
+        metadata = {"diff": patch, "filediff": change, "diagnostics": {}}
+        await self.use("edit", {"filePath": path}, "Edit applied successfully.", path, metadata, seconds)
+        self.world.set_diff(self.session, [*self.session.diff, change])
+        self.world.bus.publish("file.edited", {"file": path}, self.session.directory)
+
+    async def plan(self, todos: list[Json]) -> None:
+        """Write the list of what is to be done: `{"content", "status", "priority"}` each."""
+        open_ones = sum(todo["status"] != "completed" for todo in todos)
+        self.world.set_todos(self.session, todos)
+        await self.use(
+            "todowrite", {"todos": todos}, encode(todos).decode(), f"{open_ones} todos", {"todos": todos}, 0.1
+        )
 
     async def ask(self, *questions: Json) -> list[list[str]]:
         """Block on a person's answers, a list for each question. Raises TurnEnded when dismissed."""
@@ -195,14 +220,15 @@ class Turn:
             match await asked.outcome:
                 case Answered(answers):
                     title = f"Asked {len(questions)} question{'s' if len(questions) > 1 else ''}"
-                    call.completed(_answered(questions, answers), title, {"answers": answers})
+                    self.told = _answered(questions, answers)
+                    call.completed(self.told, title, {"answers": answers})
                     return answers
                 case Rejected():
                     call.failed("The user dismissed this question")
                     raise TurnEnded
 
-    async def shell(self, command: str, lines: list[str], pause: float = 0.3, *, asks: bool = True) -> str:
-        """Run a command whose output grows line by line. Returns what the model is told of it.
+    async def shell(self, command: str, lines: list[str], pause: float = 0.3, *, asks: bool = True) -> None:
+        """Play a command whose output grows line by line, `pause` seconds apart.
 
         Asks for permission first; raises TurnEnded when refused without a reason.
         """
@@ -213,9 +239,9 @@ class Turn:
                 if not reason:
                     call.failed(f"{error}.")
                     raise TurnEnded
-                error = f"{error} with the following feedback: {reason}"
-                call.failed(error)
-                return error
+                self.told = f"{error} with the following feedback: {reason}"
+                call.failed(self.told)
+                return
             output = ""
             for line in lines:
                 await self.clock.sleep(pause)
@@ -223,7 +249,7 @@ class Turn:
                 call.running({"output": output})
             output = output or "(no output)"
             call.completed(output, command, {"output": output, "exit": 0})
-            return output
+            self.told = output
 
     async def delegate(self, description: str, prompt: str, script: Script) -> None:
         """Have a child session do it, and wait for it. An abort of this turn aborts that one."""
@@ -235,7 +261,8 @@ class Turn:
             answer = await self._delegate(child, prompt, script)
             texts = [part["text"] for part in answer.parts.values() if part["type"] == "text"]
             result = f"<task_result>\n{texts[-1] if texts else ''}\n</task_result>"
-            call.completed(f"task_id: {child.id}\n\n{result}", description, {"sessionId": child.id})
+            self.told = f"task_id: {child.id}\n\n{result}"
+            call.completed(self.told, description, {"sessionId": child.id})
 
     async def _is_refused(self, call: ToolCall, command: str) -> str | None:
         """None when allowed; else the reason, which may be empty."""

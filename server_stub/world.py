@@ -162,6 +162,11 @@ class World:
     def children(self, session: Session) -> list[Session]:
         return [one for one in self.sessions.values() if one.info.get("parentID") == session.id]
 
+    def descendants(self, session: Session) -> list[Session]:
+        """Its children, theirs, and so on."""
+        children = self.children(session)
+        return [*children, *(one for child in children for one in self.descendants(child))]
+
     def set_status(self, session: Session, status: Json) -> None:
         """Also says `session.idle`, which clients of older versions wait for."""
         session.status = status

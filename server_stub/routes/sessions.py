@@ -73,7 +73,7 @@ def routes(world: World, agent: Agent) -> list[Route]:
     async def deleted(request: Request) -> Response:
         """Delete a session and its children."""
         session = session_of(request)
-        agent.drop(session)
+        await agent.end([session, *world.descendants(session)])
         world.delete_session(session)
         return JsonResponse(True)
 
