@@ -1,0 +1,305 @@
+"""What the store makes of events, in particular where the server contradicts, repeats or forgets itself."""
+
+from dataclasses import replace
+
+import pytest
+
+from tui.core import events as e
+from tui.core.changes import (
+    FailureSeen,
+    MessageChanged,
+    MessageGone,
+    OlderLoaded,
+    PartChanged,
+    PartGone,
+    PlanChanged,
+    RequestClosed,
+    RequestsChanged,
+    SessionsChanged,
+    TextGrew,
+    TranscriptReset,
+)
+from tui.core.model import (
+    Busy,
+    Failure,
+    FullMessage,
+    Idle,
+    Message,
+    Option,
+    PermissionRequest,
+    Question,
+    QuestionRequest,
+    Session,
+    TextPart,
+    Todo,
+    ToolPart,
+)
+from tui.core.store import Store
+
+SESSION = Session("ses_1", "one", "/a")
+CHILD = Session("ses_2", "child", "/a", parent_id="ses_1")
+PROMPT = Message("msg_1", "ses_1", "user", created=1.0)
+ANSWER = Message("msg_2", "ses_1", "assistant", created=2.0, parent_id="msg_1")
+TEXT = TextPart("prt_1", "ses_1", "msg_2", "", "streaming")
+QUESTION = QuestionRequest(
+    "que_1", "ses_1", (Question("Which?", "DB", (Option("A"), Option("B"))),), message_id="msg_2", call_id="call_1"
+)
+TOOL = ToolPart("prt_9", "ses_1", "msg_2", "call_1", "question", "running")
+
+
+def delta(text: str, part_id: str = "prt_1") -> e.TextDelta:
+    return e.TextDelta("ses_1", "msg_2", part_id, text)
+
+
+@pytest.fixture
+def store() -> Store:
+    """One open session with a prompt and an answer that streams."""
+    store = Store()
+    store.apply(e.SessionUpserted(SESSION))
+    store.open_transcript("ses_1")
+    store.apply(e.StatusChanged("ses_1", Busy()))
+    for event in (e.MessageUpserted(PROMPT), e.MessageUpserted(ANSWER), e.PartUpserted(TEXT)):
+        store.apply(event)
+    return store
+
+
+def text_of(store: Store, part_id: str = "prt_1") -> tuple[str, str]:
+    transcript = store.transcript("ses_1")
+    assert transcript is not None
+    part = transcript.part("msg_2", part_id)
+    assert isinstance(part, TextPart)
+    return part.text, part.state
+
+
+def test_deltas_grow_a_part(store: Store) -> None:
+    assert store.apply(delta("Hel")) == (TextGrew("ses_1", "msg_2", "prt_1", "Hel"),)
+    store.apply(delta("lo"))
+    assert text_of(store) == ("Hello", "streaming")
+
+
+def test_an_emoji_cut_in_two_is_joined(store: Store) -> None:
+    assert store.apply(delta("a\ud83d")) == (TextGrew("ses_1", "msg_2", "prt_1", "a"),)
+    assert store.apply(delta("\ude00b")) == (TextGrew("ses_1", "msg_2", "prt_1", "\U0001f600b"),)
+    assert text_of(store)[0] == "a\U0001f600b"
+
+
+def test_half_an_emoji_alone_is_replaced(store: Store) -> None:
+    store.apply(delta("\ud83d"))
+    store.apply(delta("x\ude00y"))
+    assert text_of(store)[0] == "\ufffdx\ufffdy"
+
+
+def test_the_whole_part_replaces_its_pieces_and_late_deltas_are_dropped(store: Store) -> None:
+    store.apply(delta("Hel"))
+    whole = replace(TEXT, text="Hello!", state="done")
+    assert store.apply(e.PartUpserted(whole)) == (PartChanged("ses_1", "msg_2", "prt_1"),)
+    assert store.apply(delta("lo!")) == ()
+    assert text_of(store) == ("Hello!", "done")
+
+
+def test_a_part_that_comes_again_unchanged_changes_nothing(store: Store) -> None:
+    whole = replace(TEXT, text="Hello!", state="done")
+    store.apply(e.PartUpserted(whole))
+    assert store.apply(e.PartUpserted(whole)) == ()
+
+
+def test_a_delta_for_a_part_that_nobody_knows_is_dropped(store: Store) -> None:
+    assert store.apply(delta("x", "prt_unknown")) == ()
+
+
+def test_a_lost_stream_marks_what_was_growing_as_partial(store: Store) -> None:
+    store.apply(delta("Hel"))
+    assert store.apply(e.StreamLost()) == (PartChanged("ses_1", "msg_2", "prt_1"),)
+    assert text_of(store) == ("Hel", "partial")
+
+
+def test_a_page_with_an_empty_copy_keeps_the_words_that_came(store: Store) -> None:
+    """opencode stores a text part as "" until it ends."""
+    store.apply(delta("Hel"))
+    store.apply(e.StreamLost())
+    page = (FullMessage(PROMPT, ()), FullMessage(ANSWER, (TEXT,)))
+    store.apply(e.MessagesLoaded("ses_1", page, None))
+    assert text_of(store) == ("Hel", "partial")
+    store.apply(e.PartUpserted(replace(TEXT, text="Hello!", state="done")))
+    assert text_of(store) == ("Hello!", "done")
+
+
+def test_a_page_fetched_without_a_gap_leaves_a_growing_part_as_it_is(store: Store) -> None:
+    store.apply(delta("Hel"))
+    store.apply(e.MessagesLoaded("ses_1", (FullMessage(PROMPT, ()), FullMessage(ANSWER, (TEXT,))), None))
+    store.apply(delta("lo"))
+    assert text_of(store) == ("Hello", "streaming")
+
+
+def test_a_growing_part_first_seen_in_a_page_may_miss_words() -> None:
+    store = Store()
+    store.open_transcript("ses_1")
+    store.apply(e.MessagesLoaded("ses_1", (FullMessage(ANSWER, (TEXT,)),), None))
+    assert text_of(store) == ("", "partial")
+
+
+def test_the_newest_page_replaces_the_transcript_from_its_first_message_on(store: Store) -> None:
+    old = replace(PROMPT, id="msg_0", created=0.5)
+    store.apply(e.MessagesLoaded("ses_1", (FullMessage(PROMPT, ()), FullMessage(ANSWER, ())), "cursor"))
+    store.apply(e.MessagesLoaded("ses_1", (FullMessage(old, ()),), None, "older"))
+    newer = replace(PROMPT, id="msg_3", created=3.0)
+    changes = store.apply(e.MessagesLoaded("ses_1", (FullMessage(ANSWER, ()), FullMessage(newer, ())), "other"))
+    assert changes == (TranscriptReset("ses_1"),)
+    transcript = store.transcript("ses_1")
+    assert transcript is not None
+    assert [m.id for m in transcript.ordered()] == ["msg_0", "msg_1", "msg_2", "msg_3"]
+    assert transcript.cursor is None
+
+
+def test_a_message_that_the_server_no_longer_has_goes_with_the_page(store: Store) -> None:
+    store.apply(e.MessagesLoaded("ses_1", (FullMessage(PROMPT, ()),), None))
+    transcript = store.transcript("ses_1")
+    assert transcript is not None
+    assert list(transcript.messages) == ["msg_1"]
+
+
+def test_an_older_page_goes_in_front(store: Store) -> None:
+    old = replace(PROMPT, id="msg_0", created=0.5)
+    assert store.apply(e.MessagesLoaded("ses_1", (FullMessage(old, ()),), "more", "older")) == (
+        OlderLoaded("ses_1", 1),
+    )
+    transcript = store.transcript("ses_1")
+    assert transcript is not None
+    assert [m.id for m in transcript.ordered()] == ["msg_0", "msg_1", "msg_2"]
+    assert transcript.cursor == "more"
+
+
+def test_the_same_page_again_draws_nothing_anew(store: Store) -> None:
+    page = e.MessagesLoaded(
+        "ses_1", (FullMessage(PROMPT, ()), FullMessage(ANSWER, (replace(TEXT, state="done"),))), None
+    )
+    assert store.apply(page) == (TranscriptReset("ses_1"),)
+    assert store.apply(page) == ()
+
+
+def test_order_is_by_creation_and_not_by_id(store: Store) -> None:
+    store.apply(e.MessageUpserted(replace(PROMPT, id="msg_zzz", created=1.5)))
+    transcript = store.transcript("ses_1")
+    assert transcript is not None
+    assert [m.id for m in transcript.ordered()] == ["msg_1", "msg_zzz", "msg_2"]
+
+
+def test_messages_of_sessions_that_are_not_open_are_not_kept(store: Store) -> None:
+    other = replace(PROMPT, session_id="ses_other")
+    assert store.apply(e.MessageUpserted(other)) == ()
+    assert store.transcript("ses_other") is None
+
+
+def test_messages_and_parts_can_be_removed(store: Store) -> None:
+    assert store.apply(e.PartRemoved("ses_1", "msg_2", "prt_1")) == (PartGone("ses_1", "msg_2", "prt_1"),)
+    assert store.apply(e.PartRemoved("ses_1", "msg_2", "prt_1")) == ()
+    assert store.apply(e.MessageRemoved("ses_1", "msg_2")) == (MessageGone("ses_1", "msg_2"),)
+    assert store.apply(e.MessageRemoved("ses_1", "msg_2")) == ()
+    assert store.apply(e.MessageUpserted(ANSWER)) == (MessageChanged("ses_1", "msg_2"),)
+
+
+def test_a_request_opens_once_and_closes_once(store: Store) -> None:
+    assert store.apply(e.RequestOpened(QUESTION)) == (RequestsChanged(),)
+    assert store.apply(e.RequestOpened(QUESTION)) == ()
+    answered = e.QuestionAnswered("ses_1", "que_1", (("A",),))
+    assert store.apply(answered) == (RequestClosed(QUESTION, "answered", (("A",),)),)
+    assert store.apply(answered) == ()
+
+
+def test_how_a_request_ended_is_told(store: Store) -> None:
+    permission = PermissionRequest("per_1", "ses_1", "bash")
+    store.apply(e.RequestOpened(QUESTION))
+    store.apply(e.RequestOpened(permission))
+    assert store.apply(e.QuestionRejected("ses_1", "que_1")) == (RequestClosed(QUESTION, "rejected"),)
+    assert store.apply(e.PermissionReplied("ses_1", "per_1", "always")) == (
+        RequestClosed(permission, "replied", reply="always"),
+    )
+
+
+def test_an_idle_session_has_no_open_requests(store: Store) -> None:
+    """An abort leaves the question in opencode's list, and no event tells that nobody waits for it."""
+    store.apply(e.RequestOpened(QUESTION))
+    changes = store.apply(e.StatusChanged("ses_1", Idle()))
+    assert changes == (SessionsChanged("ses_1"), RequestClosed(QUESTION, "gone"))
+
+
+def test_a_request_whose_tool_call_ended_is_gone(store: Store) -> None:
+    store.apply(e.RequestOpened(QUESTION))
+    store.apply(e.PartUpserted(TOOL))
+    assert store.requests
+    changes = store.apply(e.PartUpserted(replace(TOOL, state="error", error="Tool execution aborted")))
+    assert changes == (PartChanged("ses_1", "msg_2", "prt_9"), RequestClosed(QUESTION, "gone"))
+
+
+def test_a_resync_brings_missed_requests_and_drops_the_others(store: Store) -> None:
+    stale = replace(QUESTION, id="que_0")
+    store.apply(e.RequestOpened(stale))
+    changes = store.apply(e.Resynced({"ses_1": Busy()}, (QUESTION,), frozenset({"/a"})))
+    assert changes == (RequestClosed(stale, "gone"), RequestsChanged())
+    assert list(store.requests) == ["que_1"]
+
+
+def test_a_resync_does_not_bring_back_ghosts(store: Store) -> None:
+    store.apply(e.Resynced({}, (QUESTION,), frozenset({"/a"})))
+    assert store.status("ses_1") == Idle()
+    assert not store.requests
+
+
+def test_a_resync_says_nothing_of_directories_that_it_did_not_ask(store: Store) -> None:
+    store.apply(e.RequestOpened(QUESTION))
+    store.apply(e.Resynced({}, (), frozenset({"/b"})))
+    assert store.status("ses_1") == Busy()
+    assert list(store.requests) == ["que_1"]
+
+
+def test_a_child_s_requests_count_for_its_ancestors(store: Store) -> None:
+    store.apply(e.SessionUpserted(CHILD))
+    grandchild = replace(CHILD, id="ses_3", parent_id="ses_2")
+    store.apply(e.SessionUpserted(grandchild))
+    deep = replace(QUESTION, id="que_3", session_id="ses_3")
+    store.apply(e.RequestOpened(deep))
+    assert store.requests_of("ses_1") == [deep]
+    assert store.requests_of("ses_3") == [deep]
+
+
+def test_sessions_that_are_each_other_s_parent_do_not_hang(store: Store) -> None:
+    store.apply(e.SessionUpserted(replace(SESSION, parent_id="ses_2")))
+    store.apply(e.SessionUpserted(CHILD))
+    assert store.family("ses_1") == {"ses_1", "ses_2"}
+
+
+def test_the_mark_moves_with_the_session_and_its_children_only(store: Store) -> None:
+    store.apply(e.SessionUpserted(CHILD))
+    before = store.mark("ses_1")
+    store.apply(e.StatusChanged("ses_other", Busy()))
+    store.apply(e.Beat())
+    assert store.mark("ses_1") == before
+    store.apply(e.PartUpserted(replace(TEXT, session_id="ses_2")))
+    assert store.mark("ses_1") > before
+
+
+def test_the_newest_answer_to_a_prompt(store: Store) -> None:
+    second = replace(ANSWER, id="msg_3", created=3.0)
+    store.apply(e.MessageUpserted(second))
+    assert store.answer_to("ses_1", "msg_1") == second
+    assert store.answer_to("ses_1", "msg_x") is None
+    assert store.answer_to("ses_closed", "msg_1") is None
+
+
+def test_a_deleted_session_takes_its_requests_along(store: Store) -> None:
+    store.apply(e.RequestOpened(QUESTION))
+    assert store.apply(e.SessionDeleted("ses_1")) == (RequestClosed(QUESTION, "gone"), SessionsChanged("ses_1"))
+    assert store.apply(e.SessionDeleted("ses_1")) == ()
+
+
+def test_plans_and_failures_are_passed_on(store: Store) -> None:
+    todos = (Todo("write", "pending"),)
+    assert store.apply(e.TodosChanged("ses_1", todos)) == (PlanChanged("ses_1"),)
+    assert store.todos("ses_1") == todos
+    failure = Failure("no model")
+    assert store.apply(e.SessionFailed("ses_1", failure)) == (FailureSeen("ses_1", failure),)
+
+
+def test_a_session_list_adds_and_never_takes_away(store: Store) -> None:
+    assert store.apply(e.SessionsListed((SESSION, CHILD))) == (SessionsChanged("ses_2"),)
+    assert set(store.sessions) == {"ses_1", "ses_2"}
