@@ -3,10 +3,18 @@
 import logging
 import os
 import sys
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import click
 
+from tui.backends import USERS
+from tui.client import Client
+from tui.demo import Demo
+from tui.net.address import is_exposed
+from tui.net.credentials import BasicAuth
+from tui.net.http import Http
 from tui.settings import BadSettings, Settings, gather
 
 
@@ -17,7 +25,9 @@ from tui.settings import BadSettings, Settings, gather
 @click.option("--continue", "resume", is_flag=True, help="Open the session that was used last.")
 @click.option("--directory", metavar="DIR", help="The project folder, as the server names it.")
 @click.option("--log", type=click.Path(dir_okay=False, path_type=Path), help="Write a log to this file.")
-@click.option("--ca-file", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Trust this authority.")
+@click.option(
+    "--ca-file", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Trust this authority."
+)
 @click.version_option(package_name="holdfast", prog_name="holdfast")
 def main(
     url: str | None,
@@ -55,14 +65,34 @@ def main(
 
 
 def run(settings: Settings) -> int:
-    """Run the app until the person leaves; the exit status."""
-    from tui.app import HoldfastApp  # the screen's libraries take longest: after flags and their errors
-    from tui.demo import Demo
-
+    """Run the app until the person leaves; the exit status. Raises `BadSettings`."""
     if settings.demo:
         with Demo() as address:
-            return _run_app(HoldfastApp, settings, address, None)
-    return _run_app(HoldfastApp, settings, settings.url, settings.password)
+            return run_app(replace(settings, url=address, password=None, directory=None))
+    if is_exposed(settings.url, settings.password is not None):
+        click.confirm(
+            f"{settings.url} is plain http on another machine: everybody on the way can read the password. Go on?",
+            abort=True,
+        )
+    return run_app(settings)
+
+
+def run_app(settings: Settings) -> int:
+    """One client and one screen over it."""
+    from tui.app import HoldfastApp  # the screen's libraries take longest to load: after flags and their errors
+
+    def open_http(user: str) -> Http:
+        credentials = None if settings.password is None else BasicAuth(user, settings.password)
+        return Http(settings.url, credentials=credentials, ca_file=settings.ca_file)
+
+    if settings.user is not None:
+        users: Sequence[str] = (settings.user,)
+    else:
+        users = USERS if settings.password is not None else USERS[:1]
+    client = Client(settings.url, open_http, users=users, directory=settings.directory)
+    app = HoldfastApp(client, session=settings.session, resume=settings.resume, demo=settings.demo)
+    app.run()
+    return app.return_code or 0
 
 
 def set_up_log(path: Path | None) -> None:
@@ -75,7 +105,10 @@ def set_up_log(path: Path | None) -> None:
     except OSError as error:
         raise BadSettings(f"--log {path} cannot be written: {error.strerror}") from error
     logging.basicConfig(
-        filename=path, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", encoding="utf-8"
+        filename=path,
+        level=logging.INFO,
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+        encoding="utf-8",
     )
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tui.answers import Outbox, Reply
-from tui.backends import recognise
+from tui.backends import USERS, recognise
 from tui.backends.base import Backend, ServerInfo, Traits
 from tui.core import events as e
 from tui.core.backoff import Backoff
@@ -55,13 +55,22 @@ class Clocks:
 
 
 class Client:
-    """One server, seen by one person."""
+    """One server, seen by one person. `address` is what is shown; `open_http` and `users`: see `recognise`."""
 
-    def __init__(self, http: Http, *, directory: str | None = None, clocks: Clocks | None = None) -> None:
+    def __init__(
+        self,
+        address: str,
+        open_http: Callable[[str], Http],
+        *,
+        users: Sequence[str] = USERS,
+        directory: str | None = None,
+        clocks: Clocks | None = None,
+    ) -> None:
         self.store = Store()
         self.server: ServerInfo | None = None
-        self.address = http.base_url
-        self._http = http
+        self.address = address
+        self._open_http = open_http
+        self._users = users
         self._directory = directory
         self._clocks = clocks or Clocks()
         self._backend: Backend | None = None
@@ -133,7 +142,6 @@ class Client:
         await asyncio.gather(*tasks, return_exceptions=True)
         if self._backend is not None:
             await self._backend.close()
-        await self._http.close()
 
     def retry_now(self) -> None:
         """Try to connect at once (F5, the terminal's focus), also after *stopped*."""
@@ -233,7 +241,9 @@ class Client:
     @asynccontextmanager
     async def _subscribe(self, on_bytes: Callable[[int], None]) -> AsyncIterator[Feed]:
         if self._backend is None:
-            self._backend, self.server = await recognise(self._http, directory=self._directory)
+            self._backend, self.server = await recognise(
+                self._open_http, users=self._users, directory=self._directory
+            )
         else:
             self.server = await self._backend.hello()
         self._health.answered(self.server.round_trip)

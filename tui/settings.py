@@ -1,4 +1,4 @@
-"""File, environment and flags → one frozen `Settings`. The first that says something wins: flag, environment, file.
+"""File, environment and flags → one frozen `Settings`. A flag wins over the environment, and that over the file.
 
 The file is `settings.toml` in the platform's configuration folder. Secrets come from the environment or the file,
 never from a flag: flags are seen by everybody on the machine.
@@ -12,7 +12,8 @@ from pathlib import Path
 
 from platformdirs import user_config_path
 
-from tui.net.errors import one_line
+from tui.net.address import BadAddress, normalise_url
+from tui.net.text import one_line
 
 DEFAULT_URL = "http://127.0.0.1:4096"
 """Where `opencode serve` listens when it is not told otherwise."""
@@ -27,8 +28,8 @@ class BadSettings(Exception):
 class Settings:
     """Everything that a run of the client is told from outside.
 
-    `url_given`: somebody named the server, rather than it being the default. `user` is the Basic-auth user, None for
-    the family's own.
+    `url_given`: somebody named the server, rather than it being the default. `user` is the Basic-auth user, None
+    for the family's own.
     """
 
     url: str = DEFAULT_URL
@@ -85,5 +86,9 @@ def gather(
     if isinstance(values.get("ca_file"), str):
         values["ca_file"] = Path(str(values["ca_file"])).expanduser()
     values["url_given"] = "url" in values
+    try:
+        values["url"] = normalise_url(str(values.get("url", DEFAULT_URL)))
+    except BadAddress as error:
+        raise BadSettings(str(error)) from error
     assert set(values) <= known
     return Settings(**values)  # type: ignore[arg-type]  # every source above gives each name its own type

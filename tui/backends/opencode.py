@@ -20,9 +20,10 @@ from tui.backends.base import Lookup, PostWatcher, ServerInfo, Traits
 from tui.backends.presence import HEARTBEAT, Presence
 from tui.core import events as e
 from tui.core.model import Answers, FullMessage, PermissionReply, Prompt, Session, Todo
+from tui.net.address import segment
 from tui.net.clean_json import loads
 from tui.net.errors import Misshapen, NetError, Refused, WrongType
-from tui.net.http import Http, Reply, segment
+from tui.net.http import Http, Reply
 from tui.net.padded_json import PaddedJson
 from tui.net.sse import read_events
 
@@ -83,8 +84,8 @@ class OpenCode:
         skew = None if health.date is None else health.date + 0.5 - time.time()
         self._skew = skew if skew is not None and abs(skew) > 1.0 else 0.0  # the header counts whole seconds
         where = (await self._get("/path")).value
-        if isinstance(where, dict) and isinstance(where.get("directory"), str):
-            self._home = self._directory or where["directory"]
+        if isinstance(where, dict):
+            self._home = self._directory or str(where.get("directory") or "")
         features = await self._presence.learn()
         self._traits = replace(self.default_traits, client_heartbeat=HEARTBEAT in features)
         return ServerInfo(str(value.get("version", "")), health.elapsed, skew, features)
@@ -132,7 +133,7 @@ class OpenCode:
         return _checked("/session/children", wire.sessions, reply.value)
 
     async def create_session(self, title: str = "") -> Session:
-        body = {"title": title} if title else {}
+        body: dict[str, Any] = {"title": title} if title else {}
         reply = await self._http.call("POST", "/session", json=body, headers=self._scope(self._directory))
         return _checked("/session", wire.session, reply.value)
 
@@ -206,6 +207,7 @@ class OpenCode:
                 await self._presence.leave(session_id)
             except NetError as error:
                 log.info("could not say goodbye to a session: %s", error.what)
+        await self._http.close()
         await self._http.close()
 
     async def _resolve(self, path: str, body: dict[str, Any], directory: str) -> bool:

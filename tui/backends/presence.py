@@ -6,8 +6,9 @@ offer them too. A failure here is never a failure of the turn.
 
 from dataclasses import dataclass, field
 
+from tui.net.address import segment
 from tui.net.errors import BadBody, Refused, WrongType
-from tui.net.http import Http, segment
+from tui.net.http import Http
 
 HEARTBEAT = "client_heartbeat"
 IDENTITY = "client_identity"
