@@ -141,7 +141,7 @@ class Agent:
         for one in {session.directory for session in gone} if directory is None else {directory}:
             self._world.bus.publish("server.instance.disposed", {"directory": one}, one, last=True)
         if directory is None:
-            self._world.bus.publish("global.disposed", {})
+            self._world.bus.publish("global.disposed", {}, "global")
 
     async def command(self, session: Session, name: str, arguments: str) -> Message:
         """Prompt with the command's template. Raises Refusal 500 for an unknown one."""
@@ -181,6 +181,7 @@ class Agent:
         run = self._runs[session.id]
         try:
             await self._world.unwedged()
+            self._world.set_status(session, BUSY)
             while (prompt := self._unanswered(session)) is not None:
                 run.turn = Turn(self._world, session, prompt, self._delegate)
                 try:
@@ -200,6 +201,8 @@ class Agent:
                 run.turn.break_off(None if run.turn.waits_for_provider else ABORTED)
         finally:
             self._world.set_status(session, IDLE)
+        if run.turn is not None:
+            self._summarize(run.turn)
 
     async def _play(self, turn: Turn) -> None:
         text = " ".join(part["text"] for part in turn.prompt.parts.values() if part["type"] == "text")
@@ -209,7 +212,6 @@ class Agent:
         turn.end("stop")
         if turn.is_superseded():
             raise Superseded
-        self._summarize(turn)
 
     def _introduce(self, turn: Turn, text: str) -> None:
         """Name a session after its first prompt, and mark the prompt as seen."""

@@ -30,7 +30,7 @@ class Event:
     payload: Json
     """`{"id", "type", "properties"}`."""
     directory: str | None = None
-    """None for what concerns no directory: `server.connected`, `server.heartbeat`, `global.disposed`."""
+    """None for what concerns no directory: `server.connected`, `server.heartbeat`."""
     sync: Json | None = None
     """The durable copy that only `/global/event` sends."""
     last: bool = False

@@ -10,7 +10,7 @@ Json = dict[str, Any]
 
 JSON_BODY: Json = {"content": {"application/json": {"schema": {"type": "object"}}}}
 QUERIES: dict[str, tuple[str, ...]] = {
-    "GET /session": ("directory", "roots", "start", "search", "limit"),
+    "GET /session": ("directory", "path", "roots", "start", "search", "limit"),
     "GET /session/{sid}/message": ("limit", "before"),
 }
 """Query parameters beside `directory`, which every route of a directory takes."""

@@ -1,4 +1,4 @@
-"""The response that is held open while a turn runs, and what it sends meanwhile.
+"""The response that is held open while a turn runs, and the padding that some families send meanwhile.
 
 No byte of padding falls between those of the JSON nor after it, and none is sent once the turn, the connection or
 the server is gone.
@@ -6,11 +6,12 @@ the server is gone.
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from server_stub.profiles import Padding
+from server_stub.refusals import Refusal
 
 INTERVAL_VARIABLE = "HOLDFAST_STUB_PROMPT_HEARTBEAT_INTERVAL_MS"
 
@@ -24,35 +25,58 @@ def interval_of(padding: Padding) -> float:
     return (interval_ms if interval_ms > 0 else padding.interval_ms) / 1000
 
 
-class PaddedResponse:
-    """200 with its headers at once, then padding until `body` is there, then `body` in one piece.
+class HeldResponse:
+    """Waits for `body` and sends it in one piece; with padding, headers and padding go out before it.
 
-    `body` is awaited in a task of its own; `when_left` is called if the client goes before it is there.
+    `body` is awaited in a task of its own. If it raises Refusal, that is the response, or, where the headers are
+    out already, the body is empty. `when_left` is called if the client goes before it is there.
     """
 
-    def __init__(self, padding: Padding, body: Awaitable[bytes], when_left: Callable[[], None]) -> None:
+    def __init__(
+        self, padding: Padding | None, body: Coroutine[None, None, bytes], when_left: Callable[[], None]
+    ) -> None:
         self._padding = padding
         self._body = body
         self._when_left = when_left
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        headers = [(b"content-type", b"application/json")]
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
-        interval = interval_of(self._padding)
-        body = asyncio.ensure_future(self._body)
+        body = asyncio.create_task(self._body)
         left = asyncio.create_task(_disconnection(receive))
         try:
-            while not body.done():
-                await asyncio.wait({body, left}, timeout=interval, return_when=asyncio.FIRST_COMPLETED)
-                if left.done():
-                    self._when_left()
-                    return
-                if not body.done():
-                    await send({"type": "http.response.body", "body": self._padding.byte, "more_body": True})
-            await send({"type": "http.response.body", "body": body.result()})
+            if self._padding is not None:
+                await send(HEAD)
+                await self._pad(self._padding, body, left, send)
+            else:
+                await asyncio.wait({body, left}, return_when=asyncio.FIRST_COMPLETED)
+            if not body.done():
+                self._when_left()
+                return
+            if self._padding is None:
+                result = body.result()
+                await send(HEAD)
+            else:
+                result = b"" if isinstance(body.exception(), Refusal) else body.result()
+            await send({"type": "http.response.body", "body": result})
         finally:
             left.cancel()
             body.cancel()
+
+    async def _pad(
+        self, padding: Padding, body: "asyncio.Task[bytes]", left: "asyncio.Task[None]", send: Send
+    ) -> None:
+        interval = interval_of(padding)
+        while True:
+            done, _ = await asyncio.wait({body, left}, timeout=interval, return_when=asyncio.FIRST_COMPLETED)
+            if done:
+                return
+            await send({"type": "http.response.body", "body": padding.byte, "more_body": True})
+
+
+HEAD: Message = {
+    "type": "http.response.start",
+    "status": 200,
+    "headers": [(b"content-type", b"application/json")],
+}
 
 
 async def _disconnection(receive: Receive) -> None:

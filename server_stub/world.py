@@ -127,8 +127,10 @@ class World:
         return session
 
     def update_session(self, session: Session, **changes: Any) -> None:
-        """Replace fields of its info (None removes one) and move its `time.updated`."""
-        time = {**session.info["time"], **changes.pop("time", {}), "updated": self.clock.now()}
+        """Replace fields of its info (None removes one). All but a new title alone moves its `time.updated`."""
+        time = {**session.info["time"], **changes.pop("time", {})}
+        if set(changes) != {"title"}:
+            time["updated"] = self.clock.now()
         merged = {**session.info, **changes, "time": time}
         session.info = {name: value for name, value in merged.items() if value is not None}
         self._publish(session, "session.updated", {"info": session.info})

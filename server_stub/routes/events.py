@@ -17,6 +17,7 @@ Json = dict[str, Any]
 Frame = Callable[[Event], list[Json]]
 
 HEADERS = {
+    "content-type": "text/event-stream",
     "cache-control": "no-cache, no-transform",
     "x-accel-buffering": "no",
     "x-content-type-options": "nosniff",
@@ -44,7 +45,7 @@ def _stream(world: World, directory: str | None, frames: Frame) -> StreamingResp
                 if event.last and directory is not None:
                     return
 
-    return StreamingResponse(body(), headers=HEADERS, media_type="text/event-stream")
+    return StreamingResponse(body(), headers=HEADERS)
 
 
 async def _with_heartbeats(world: World, subscription: Subscription) -> AsyncIterator[Event]:

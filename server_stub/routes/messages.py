@@ -9,8 +9,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from server_stub.agent import MODEL, Agent, Prompt
-from server_stub.padding import PaddedResponse
+from server_stub.agent import ABORTED, MODEL, Agent, Prompt
+from server_stub.padding import HeldResponse
 from server_stub.refusals import Refusal, busy_runner, session_busy
 from server_stub.routes.payload import expected, field, identifier, limit_of, read_object
 from server_stub.wire import JsonResponse, encode
@@ -23,6 +23,7 @@ def routes(world: World, agent: Agent) -> list[Route]:
     profile = world.profile
 
     async def listed(request: Request) -> Response:
+        """The session's messages, oldest first; limit and before page through them from the newest."""
         session = world.session(request.path_params["sid"])
         messages = list(session.messages.values())
         limit = limit_of(request)
@@ -41,10 +42,12 @@ def routes(world: World, agent: Agent) -> list[Route]:
         return JsonResponse([message.document() for message in page], headers=headers)
 
     async def one(request: Request) -> Response:
+        """One message with its parts."""
         session = world.session(request.path_params["sid"])
         return JsonResponse(world.message(session, request.path_params["mid"]).document())
 
     async def removed(request: Request) -> Response:
+        """Remove a message, or one part of it, from an idle session."""
         session = world.session(request.path_params["sid"])
         if agent.is_busy(session):
             raise session_busy(session.id)
@@ -55,21 +58,20 @@ def routes(world: World, agent: Agent) -> list[Route]:
         return JsonResponse(True)
 
     async def prompted(request: Request) -> ASGIApp:
+        """Prompt the agent; the answer comes when its turn ends."""
         session, body = await _prompted(request)
         message = agent.accept(session, _prompt(body))
         if body.get("noReply") is True:
             return JsonResponse(message.document())
-        if profile.padding is None:
-            answer = await agent.answer(session)
-            return JsonResponse(answer.document())
 
         def when_left() -> None:
             if profile.when_client_leaves == "cancel":
                 agent.abort(session)
 
-        return PaddedResponse(profile.padding, _padded_body(session), when_left)
+        return HeldResponse(profile.padding, _answer(session), when_left)
 
     async def prompted_async(request: Request) -> Response:
+        """Prompt the agent and wait for nothing."""
         session, body = await _prompted(request)
         agent.accept(session, _prompt(body))
         if body.get("noReply") is not True:
@@ -77,6 +79,7 @@ def routes(world: World, agent: Agent) -> list[Route]:
         return Response(status_code=204)
 
     async def aborted(request: Request) -> Response:
+        """End the session's turn, if one runs."""
         session = world.sessions.get(request.path_params["sid"])
         if session is not None:
             agent.abort(session)
@@ -89,13 +92,9 @@ def routes(world: World, agent: Agent) -> list[Route]:
             raise busy_runner(session.id)
         return session, body
 
-    async def _padded_body(session: Session) -> bytes:
-        """Under padding the status is already sent: what cannot be answered is an empty body."""
-        try:
-            answer = await agent.answer(session)
-        except Refusal:
-            return b""
-        if profile.failed_turn == "nothing" and "error" in answer.info:
+    async def _answer(session: Session) -> bytes:
+        answer = await agent.answer(session)
+        if profile.failed_turn == "nothing" and answer.info.get("error", ABORTED) != ABORTED:
             return b""
         return encode(answer.document())
 

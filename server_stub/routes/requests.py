@@ -19,21 +19,26 @@ def routes(world: World) -> list[Route]:
     requests = world.requests
 
     async def questions(request: Request) -> Response:
+        """Questions of the directory that wait for an answer."""
         return JsonResponse(requests.questions(directory_of(request, world)))
 
     async def question_replied(request: Request) -> Response:
+        """Answer a question: a list of labels or free texts for each of its parts."""
         request_id = identifier(request.path_params["rid"], "que", '["requestID"]', "Params")
         requests.reply_question(request_id, _answers(await read_object(request)))
         return JsonResponse(True)
 
     async def question_rejected(request: Request) -> Response:
+        """Dismiss a question; its turn ends."""
         requests.reject_question(identifier(request.path_params["rid"], "que", '["requestID"]', "Params"))
         return JsonResponse(True)
 
     async def permissions(request: Request) -> Response:
+        """Permissions of the directory that wait for an answer."""
         return JsonResponse(requests.permissions(directory_of(request, world)))
 
     async def permission_replied(request: Request) -> Response:
+        """Allow once, allow always, or reject."""
         request_id = identifier(request.path_params["rid"], "per", '["requestID"]', "Params")
         body = await read_object(request)
         reply = _reply(body, "reply")
@@ -41,7 +46,7 @@ def routes(world: World) -> list[Route]:
         return JsonResponse(True)
 
     async def permission_responded(request: Request) -> Response:
-        """The route of older versions."""
+        """Allow or reject, by the route of older versions."""
         request_id = identifier(request.path_params["rid"], "per", '["permissionID"]', "Params")
         reply = _reply(await read_object(request), "response")
         requests.reply_permission(request_id, reply)

@@ -30,12 +30,13 @@ def routes(world: World, agent: Agent) -> list[Route]:
         return session
 
     async def listed(request: Request) -> Response:
-        """Newest first, by their last change; limit, roots, start, search, directory narrow it."""
+        """Newest first, by their last change; limit, roots, start, search, directory, path narrow it."""
         query = request.query_params
         sessions = [
             session.info
             for session in world.sessions.values()
             if query.get("directory") in (None, session.directory)
+            and query.get("path") in (None, session.info["path"])
             and not (query.get("roots") == "true" and "parentID" in session.info)
             and session.info["time"]["updated"] >= int(_number(query.get("start"), 0))
             and query.get("search", "").lower() in session.info["title"].lower()
