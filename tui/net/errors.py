@@ -102,9 +102,9 @@ class Garbled(NetError):
 class Refused(NetError):
     """The server answered with a status other than 2xx.
 
-    `value` is the body where that was JSON, `excerpt` its message or its first words, `retry_after` the seconds
-    that the server asks to be left alone (None: it does not say). Final are 3xx (redirects are never followed:
-    they would carry the password along) and 4xx; 408, 425, 429 and 5xx pass by themselves.
+    `value` is the body where that was JSON, `excerpt` the message in it or else the words given, `retry_after` the
+    seconds that the server asks to be left alone (None: it does not say). Final are 3xx (redirects are never
+    followed: they would carry the password along) and 4xx; 408, 425, 429 and 5xx pass by themselves.
     """
 
     def __init__(
@@ -118,7 +118,7 @@ class Refused(NetError):
     ) -> None:
         self.status: Final = status
         self.reason: Final = one_line(reason)
-        self.excerpt: Final = one_line(excerpt)
+        self.excerpt: Final = one_line(_message_in(value) or excerpt)
         self.value: Final = value
         self.retry_after: Final = retry_after
         what, remedy = _words_for(status, self.reason)
@@ -195,6 +195,17 @@ class TooLarge(BadBody):
     def __init__(self, limit: int) -> None:
         self.limit: Final = limit
         super().__init__(f"more than {_size(limit)} came at once")
+
+
+def _message_in(value: "JSON") -> str | None:
+    """Where the server families put the words of an error."""
+    match value:
+        case {"data": {"message": str(words)}} | {"error": {"message": str(words)}}:
+            return words
+        case {"message": str(words)} | {"error": str(words)}:
+            return words
+        case _:
+            return None
 
 
 def _words_for(status: int, reason: str) -> tuple[str, str]:

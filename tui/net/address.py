@@ -1,0 +1,82 @@
+"""Where a server is: addresses as people type them, and ids as parts of a path.
+
+No address holds a password: one would end in logs, in `ps` and in the shell's history.
+"""
+
+import re
+from ipaddress import ip_address
+from typing import Final
+from urllib.parse import quote, urlsplit
+
+_SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+_HOST: Final = re.compile(r"[\w-]+(\.[\w-]+)*\.?|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*")
+
+
+class BadAddress(ValueError):
+    """An address that cannot be used, in words for the person who typed it."""
+
+
+def normalise_url(text: str) -> str:
+    """`text` as a full address without a slash at its end.
+
+    `host:port` alone is understood for this machine (`http://` is put before it). Raises BadAddress.
+    """
+    text = text.strip()
+    if not text:
+        raise BadAddress("The address is empty.")
+    if "@" in text:
+        raise BadAddress("Leave user and password out of the address; set HOLDFAST_PASSWORD instead.")
+    if not text.isprintable() or any(character in text for character in " \\"):
+        raise BadAddress("The address holds characters that no address has.")
+    named_scheme = _SCHEME.match(text) is not None
+    try:
+        parts = urlsplit(text if named_scheme else f"http://{text}")
+    except ValueError:
+        raise BadAddress(f"{text} cannot be read as an address.") from None
+    if parts.scheme not in ("http", "https"):
+        raise BadAddress(f"{parts.scheme}:// is not spoken here: use http:// or https://.")
+    host = parts.hostname or ""
+    if _HOST.fullmatch(host) is None:
+        raise BadAddress(f"{text} names no host: write it like http://127.0.0.1:4096.")
+    try:
+        port = parts.port
+    except ValueError:
+        raise BadAddress(f"{text}: the port must be a number up to 65535.") from None
+    if parts.query or parts.fragment:
+        raise BadAddress(f"{text}: leave out what follows ? or #.")
+    if not named_scheme and not _is_this_machine(host):
+        raise BadAddress(f"Write http:// or https:// before {text}.")
+    shown_host = f"[{host}]" if ":" in host else host
+    return f"{parts.scheme}://{shown_host}{'' if port is None else f':{port}'}{parts.path.rstrip('/')}"
+
+
+def is_loopback(url: str) -> bool:
+    """Whether a full address stays on this machine."""
+    return _is_this_machine(urlsplit(url).hostname or "")
+
+
+def is_exposed(url: str, has_password: bool) -> bool:
+    """Whether a password would cross a network in the clear: the caller asks the user first."""
+    return has_password and urlsplit(url).scheme != "https" and not is_loopback(url)
+
+
+def segment(name: str) -> str:
+    """`name` as one segment of a path, whatever it holds.
+
+    A server's ids are only text to us: one that is `..` must not climb. Percent-encoding does not help there
+    (`%2E` is a dot to URL parsers), so that such a name is encoded twice, and no server knows it.
+    """
+    if not name.strip("."):
+        return "%252E" * len(name) or "%25"
+    return quote(name, safe="", errors="replace")
+
+
+def _is_this_machine(host: str) -> bool:
+    name = host.lower().rstrip(".")
+    if name == "localhost" or name.endswith(".localhost"):
+        return True
+    try:
+        address = ip_address(name)
+    except ValueError:
+        return False
+    return address.is_loopback or address.is_unspecified  # 0.0.0.0 is what servers print, and leads here

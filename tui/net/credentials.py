@@ -1,0 +1,33 @@
+"""Who we are to a server. A secret lives here and in one header; no repr, log or error shows it."""
+
+from base64 import b64encode
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+
+@dataclass(frozen=True, slots=True)
+class BasicAuth:
+    """User and password (RFC 7617, in UTF-8)."""
+
+    user: str
+    password: str = field(repr=False)
+
+    def header(self) -> str:
+        return "Basic " + b64encode(f"{self.user}:{self.password}".encode()).decode()
+
+
+@dataclass(frozen=True, slots=True)
+class BearerAuth:
+    """A token (RFC 6750). Raises ValueError, without quoting it, for one that no header can carry."""
+
+    token: str = field(repr=False)
+
+    def __post_init__(self) -> None:
+        if not (self.token.isascii() and self.token.isprintable() and " " not in self.token and self.token):
+            raise ValueError("The token holds characters that a token cannot have.")
+
+    def header(self) -> str:
+        return f"Bearer {self.token}"
+
+
+Credentials: TypeAlias = BasicAuth | BearerAuth

@@ -1,0 +1,147 @@
+"""The event stream: bytes → server-sent events, under our own byte clock and caps.
+
+httpx-sse's decoder interprets the fields, one line at a time; all around it is ours, because it would obey a
+charset other than UTF-8, hold an endless line without bound, lose the first event behind a byte order mark, hand
+on events without data (after any `id:`, one for every comment), and take `-5` for a time to retry after. It
+publishes no name for its decoder; our tests say what we rely on.
+
+Status and content type are the business of `tui.net.http`: what arrives here is an event stream.
+"""
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from httpx_sse._decoders import SSEDecoder
+
+from tui.net.errors import TooLarge
+from tui.net.text import clean
+
+LIMIT: Final = 16 << 20
+"""Bytes of one event, and of one line."""
+SHORTEST_RETRY: Final = 0.1
+LONGEST_RETRY: Final = 60.0
+
+_BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
+_COLON: Final = ord(":")
+
+
+@dataclass(frozen=True, slots=True)
+class ServerSentEvent:
+    """One event. `data` is never empty and not yet cleaned: `clean_json.loads` does that.
+
+    `id` is the last one that the stream gave, in this event or before it; `retry`, in seconds, is what the stream
+    has asked for since the event before.
+    """
+
+    event: str
+    data: str
+    id: str = ""
+    retry: float | None = None
+
+
+class EventDecoder:
+    """Bytes in, events out, without I/O. `on_comment` hears the text of each comment line."""
+
+    def __init__(self, *, limit: int = LIMIT, on_comment: Callable[[str], None] | None = None) -> None:
+        self._limit = limit
+        self._on_comment = on_comment
+        self._decoder = SSEDecoder()
+        self._at_start = True
+        self._after_cr = False
+        self._line = bytearray()
+        self._event_bytes = 0
+        self._retry: float | None = None
+
+    def feed(self, data: bytes) -> Iterator[ServerSentEvent]:
+        """The events that `data` completes. Raises TooLarge, after the events before the one that is."""
+        if self._after_cr and data:
+            self._after_cr = False
+            data = data.removeprefix(b"\n")
+        if not data:
+            return
+        if b"\r" in data:
+            self._after_cr = data.endswith(b"\r")
+            data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        *lines, rest = data.split(b"\n")
+        for line in lines:
+            if self._line:
+                line = bytes(self._line + line)
+                self._line.clear()
+            event = self._take(line)
+            if event is not None:
+                yield event
+        self._line += rest
+        self._check_size(self._line)
+
+    def _take(self, line: bytes) -> ServerSentEvent | None:
+        if self._at_start:
+            self._at_start = False
+            line = line.removeprefix(_BYTE_ORDER_MARK)
+        if not line:
+            return self._dispatch()
+        self._check_size(line)
+        if line[0] == _COLON:
+            if self._on_comment is not None:
+                self._on_comment(clean(line[1:].removeprefix(b" ").decode("utf-8", "replace")))
+            return None
+        self._event_bytes += len(line)
+        if line.startswith(b"retry:"):
+            self._take_retry(line.removeprefix(b"retry:").removeprefix(b" "))
+        else:
+            self._decoder.decode(line.decode("utf-8", "replace"))
+        return None
+
+    def _take_retry(self, milliseconds: bytes) -> None:
+        if milliseconds.isdigit():  # the standard's digits: no sign, no underscore
+            self._retry = min(max(float(milliseconds) / 1000, SHORTEST_RETRY), LONGEST_RETRY)
+
+    def _dispatch(self) -> ServerSentEvent | None:
+        self._event_bytes = 0
+        found = self._decoder.decode("")
+        if found is None or not found.data:
+            return None
+        retry, self._retry = self._retry, None
+        return ServerSentEvent(clean(found.event), found.data, clean(found.id), retry)
+
+    def _check_size(self, line: bytes | bytearray) -> None:
+        """A comment is not kept, so that it counts for itself only."""
+        kept = 0 if line[:1] == b":" else self._event_bytes
+        if kept + len(line) > self._limit:
+            raise TooLarge(self._limit)
+
+
+def read_events(
+    chunks: AsyncIterator[bytes],
+    *,
+    on_bytes: Callable[[int], None],
+    on_comment: Callable[[str], None] | None = None,
+    limit: int = LIMIT,
+) -> AsyncIterator[ServerSentEvent]:
+    """The events in `chunks`, up to its end; what is unfinished then is dropped, as the standard says.
+
+    `on_bytes` hears the size of each chunk, heartbeats and comments too, before any event of it is handed on.
+    Raises TooLarge, and what `chunks` raises. The iterator holds nothing open: it may be left at any time.
+    """
+    return _Events(chunks, on_bytes, EventDecoder(limit=limit, on_comment=on_comment))
+
+
+class _Events:
+    def __init__(
+        self, chunks: AsyncIterator[bytes], on_bytes: Callable[[int], None], decoder: EventDecoder
+    ) -> None:
+        self._chunks = chunks
+        self._on_bytes = on_bytes
+        self._decoder = decoder
+        self._ready: Iterator[ServerSentEvent] = iter(())
+
+    def __aiter__(self) -> AsyncIterator[ServerSentEvent]:
+        return self
+
+    async def __anext__(self) -> ServerSentEvent:
+        while True:
+            for event in self._ready:
+                return event
+            chunk = await anext(self._chunks)
+            self._on_bytes(len(chunk))
+            self._ready = self._decoder.feed(chunk)
