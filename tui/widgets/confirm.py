@@ -1,0 +1,35 @@
+"""A question of our own before something that cannot be taken back."""
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.content import Content
+from textual.screen import ModalScreen
+
+from tui.widgets.key_hints import hints_of
+from tui.widgets.plain import Plain
+
+
+class Confirm(ModalScreen[bool]):
+    """Enter does it; Esc does not."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter,y", "answer(True)", "yes", show=False),
+        Binding("escape,n", "answer(False)", "no", show=False),
+    ]
+
+    def __init__(self, title: str, text: str, yes: str, no: str = "stay") -> None:
+        super().__init__()
+        self._title, self._text, self._yes, self._no = title, text, yes, no
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="dialog"):
+            yield Plain(Content.styled(self._title, "bold"), classes="title")
+            yield Plain(self._text)
+            keys = (("Enter", self._yes, "screen.answer(True)"), ("Esc", self._no, "screen.answer(False)"))
+            yield Plain(hints_of(keys), classes="keys")
+
+    def action_answer(self, yes: bool) -> None:
+        self.dismiss(yes)

@@ -1,0 +1,114 @@
+"""The header: what is open, and whether the line to the server is alive.
+
+It shows a `Line` as it was given, and adds nothing to it: no age grows here by itself.
+"""
+
+from dataclasses import dataclass
+from typing import assert_never
+
+from textual.content import Content
+from textual.widget import Widget
+
+from tui.core.health import Line, LineState
+from tui.widgets.duration import span
+from tui.widgets.plain import FAINT, MUTED, spread
+
+BARS = "▁▂▃▅▇"
+NAME_SHORTEST = 22
+"""Cells kept for the names on the left before the words of the line are cut."""
+
+
+def sparkline(gaps: tuple[float, ...], interval: float | None) -> str:
+    """One bar a beat: as high as its gap is long, measured by the server's own interval."""
+    if not gaps:
+        return ""
+    usual = interval or max(gaps)
+    return "".join(_bar(gap / usual if usual else 1.0) for gap in gaps)
+
+
+def _bar(ratio: float) -> str:
+    for bar, limit in zip(BARS, (0.5, 1.25, 1.75, 2.5), strict=False):
+        if ratio < limit:
+            return bar
+    return BARS[-1]
+
+
+def line_words(line: Line) -> Content:
+    """The state of the line: glyph, colour and word; the word alone is enough."""
+    match line.state:
+        case LineState.CONNECTING:
+            return Content.styled("◌ connecting…", MUTED)
+        case LineState.LIVE | LineState.LATE:
+            return _alive(line)
+        case LineState.RECONNECTING:
+            return _lost(line)
+        case LineState.STOPPED:
+            return Content.assemble((f"■ stopped: {line.reason}", "$error"), (" · F5 after fixing it", MUTED))
+        case _:
+            assert_never(line.state)
+
+
+def _alive(line: Line) -> Content:
+    age = span(line.age or 0.0)
+    late = line.state is LineState.LATE
+    state = (f"◐ quiet {age}", "$warning") if late else (f"● live {age}", "$success")
+    trip = "" if line.round_trip is None else f"  {_milliseconds(line.round_trip)}"
+    beats = sparkline(line.gaps, line.interval)
+    return Content.assemble(state, (trip, MUTED), (f" {beats}" if beats else "", MUTED))
+
+
+def _lost(line: Line) -> Content:
+    when = "trying now" if line.retry_in is None else f"try {line.attempt + 1} in {span(line.retry_in)}"
+    reason = f"↻ lost: {line.reason}" if line.reason else "↻ lost"
+    return Content.assemble((reason, "$warning"), (f" · {when} · F5 now", MUTED))
+
+
+def _milliseconds(seconds: float) -> str:
+    return f"{seconds * 1000:.0f} ms" if seconds < 10 else span(seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class Heading:
+    """What the header's left side names."""
+
+    title: str = ""
+    agent: str = ""
+
+
+class HealthLine(Widget):
+    """One line: names at the left, the line's state and the address at the right."""
+
+    def __init__(self, address: str, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._address = address
+        self._heading = Heading()
+        self._line = Line(LineState.CONNECTING)
+        self._words = line_words(self._line)
+
+    @property
+    def text(self) -> str:
+        """What stands there now."""
+        return self.render().plain
+
+    def show_line(self, line: Line) -> None:
+        self._line = line
+        words = line_words(line)
+        if not words.is_same(self._words):
+            self._words = words
+            self.refresh()
+
+    def show_heading(self, heading: Heading) -> None:
+        if heading != self._heading:
+            self._heading = heading
+            self.refresh()
+
+    def render(self) -> Content:
+        width = self.size.width
+        names = [name for name in (self._heading.title, self._heading.agent) if name]
+        left = Content.assemble((" holdfast", "bold $primary"), "  ", (" · ".join(names), "$foreground"))
+        address = Content.styled(f"   {self._address} ", FAINT)
+        room = width - min(left.cell_length, NAME_SHORTEST) - address.cell_length - 2
+        words = self._words
+        if words.cell_length > room:
+            words = words.truncate(max(12, room), ellipsis=True)
+        return spread(left, Content.assemble(words, address), width)

@@ -1,0 +1,48 @@
+"""The keys, for the part that has the focus and for everywhere."""
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical, VerticalScroll
+from textual.content import Content
+from textual.screen import ModalScreen
+
+from tui.widgets.key_hints import Keys
+from tui.widgets.plain import MUTED, Plain
+
+EVERYWHERE: Keys = (
+    ("F1", "this page"),
+    ("F2", "sessions"),
+    (("F4"), "fold or unfold the question"),
+    ("F5", "try the line again now"),
+    ("Esc Esc", "abort the turn, within 3 seconds"),
+    ("^P", "everything there is, by name"),
+    ("^Q ^C", "quit; asks first while a turn runs"),
+)
+
+
+class Help(ModalScreen[None]):
+    """Two lists; any of the usual keys closes it."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,enter,f1,q", "dismiss", "close", show=False)]
+
+    def __init__(self, part: str, keys: Keys) -> None:
+        super().__init__()
+        self._part, self._keys = part, keys
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="dialog"):
+            with VerticalScroll():
+                yield Plain(Content.styled(f"In {self._part}", "bold"), classes="title")
+                yield Plain(_list(self._keys))
+                yield Plain(Content.styled("Everywhere", "bold"), classes="title")
+                yield Plain(_list(EVERYWHERE))
+            yield Plain(Content.assemble(("Esc", "bold"), (" close", MUTED)), classes="keys")
+
+
+def _list(keys: Keys) -> Content:
+    width = max((len(key) for key, _ in keys), default=0) + 3
+    return Content("\n").join(
+        Content.assemble((f"  {key:<{width}}", "bold $primary"), (what, "$foreground 80%")) for key, what in keys
+    )

@@ -1,0 +1,111 @@
+"""Text of any length in one widget, of which only the lines in sight are rendered.
+
+A `Static` renders all of its lines at each change; this asks its pieces for their lines once per width, and
+renders the line that is asked for. So the cost of a delta does not grow with the length of the message.
+"""
+
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
+
+from textual.content import Content
+from textual.geometry import Size
+from textual.selection import Selection
+from textual.strip import Strip
+from textual.visual import Visual
+from textual.widget import Widget
+
+from tui.widgets.pieces import Piece
+
+
+class Lines(Widget):
+    """Pieces under each other, behind a margin on the left in which `label` stands on the first line."""
+
+    DEFAULT_CSS = """
+    Lines { height: auto; text-wrap: nowrap; text-overflow: clip; }
+    """
+
+    def __init__(
+        self,
+        pieces: Iterable[Piece] = (),
+        *,
+        label: Content | None = None,
+        margin: int = 0,
+        classes: str | None = None,
+    ) -> None:
+        super().__init__(classes=classes)
+        self._pieces: list[Piece] = list(pieces)
+        self._label = label
+        self._margin = margin
+        self._wrapped: list[list[Content]] = []
+        self._starts: list[int] = [0]
+        self._wrapped_at = -1
+
+    @property
+    def text(self) -> str:
+        """All of it, as it stands at the width of now."""
+        self._wrap(self.size.width or 80)
+        return "\n".join(line.plain for lines in self._wrapped for line in lines)
+
+    def replace_from(self, index: int, pieces: Sequence[Piece]) -> None:
+        """Put `pieces` in place of all from `index` on."""
+        if self._pieces[index:] == list(pieces):
+            return
+        height = self._starts[-1]
+        self._pieces[index:] = pieces
+        del self._wrapped[index:]
+        del self._starts[index + 1 :]
+        if self._wrapped_at > 0:
+            self._wrap(self._wrapped_at)
+        self.refresh(layout=self._starts[-1] != height)
+
+    @property
+    def count(self) -> int:
+        """How many pieces there are."""
+        return len(self._pieces)
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        self._wrap(width)
+        return max(1, self._starts[-1])
+
+    def render_line(self, y: int) -> Strip:
+        width = self.size.width
+        self._wrap(width)
+        line = self._line(y)
+        if (selection := self.text_selection) is not None and (span := selection.get_span(y)) is not None:
+            start, end = span
+            style = self.screen.get_component_styles("screen--selection")
+            line = line.stylize(f"on {style.background.hex}", start, len(line) if end == -1 else end)
+        strip = Visual.to_strips(self, line, width, 1, self.visual_style, apply_selection=False, pad=True)[0]
+        return strip.apply_offsets(0, y)
+
+    def get_selection(self, selection: Selection) -> tuple[str, str] | None:
+        self._wrap(self.size.width)
+        text = "\n".join(self._line(y).plain for y in range(self._starts[-1]))
+        return selection.extract(text), "\n"
+
+    def selection_updated(self, selection: Selection | None) -> None:
+        self.refresh()
+
+    def _line(self, y: int) -> Content:
+        if not self._wrapped or y >= self._starts[-1]:
+            words = Content("")
+        else:
+            index = bisect_right(self._starts, y) - 1
+            words = self._wrapped[index][y - self._starts[index]]
+        if not self._margin:
+            return words
+        if y == 0 and self._label is not None:
+            return Content.assemble(self._label.pad_right(self._margin - self._label.cell_length), words)
+        return Content.assemble(" " * self._margin, words)
+
+    def _wrap(self, width: int) -> None:
+        if width != self._wrapped_at:
+            self._wrapped_at = width
+            self._wrapped.clear()
+            del self._starts[1:]
+        room = max(8, width - self._margin)
+        for piece in self._pieces[len(self._wrapped) :]:
+            gap = [Content("")] * (piece.gap if self._wrapped else 0)
+            lines = gap + piece.lines(room)
+            self._wrapped.append(lines)
+            self._starts.append(self._starts[-1] + len(lines))

@@ -1,0 +1,186 @@
+"""The one screen: header, transcript, request, turn, prompt, keys. It places them and moves the focus.
+
+It knows no client: what is to be done is posted as a message, what is to be shown is handed in.
+"""
+
+from collections.abc import Callable
+from typing import ClassVar
+
+from textual import events, on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Container, Horizontal
+from textual.message import Message
+from textual.screen import Screen
+
+from tui.core.store import Store
+from tui.widgets.fold import Fold
+from tui.widgets.health import HealthLine
+from tui.widgets.key_hints import KeyHints, Keys
+from tui.widgets.plain import Plain
+from tui.widgets.prompt import Prompt
+from tui.widgets.request_panel import FOLD_KEY, RequestPanel
+from tui.widgets.transcript import Transcript, Unread
+from tui.widgets.turn_line import TurnLine
+from tui.widgets.welcome import Welcome
+
+TYPING = 1.0
+"""Seconds after a key in which the person counts as writing: nothing may take the keys away then."""
+
+TRANSCRIPT_KEYS: Keys = (
+    ("↑ ↓", "scroll"),
+    ("j k", "next tool call, the one before"),
+    ("Enter", "open or close it"),
+    ("End", "follow the end"),
+    ("Esc", "back to the prompt"),
+)
+
+
+class MainScreen(Screen[None]):
+    """Everything that is always in sight."""
+
+    AUTO_FOCUS = "#prompt"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("tab", "next_part", "next part", show=False),
+        Binding("shift+tab", "next_part(-1)", "part before", show=False),
+        Binding("escape", "back", "back", show=False),
+        Binding(FOLD_KEY.lower(), "fold", "fold or unfold", show=False),
+    ]
+
+    class AbortPressed(Message):
+        """Esc where it means the turn."""
+
+    def __init__(self, store: Store, address: str, now: Callable[[], float]) -> None:
+        super().__init__()
+        self._now = now
+        self._typed_at = float("-inf")
+        self.health = HealthLine(address, id="health")
+        self.transcript = Transcript(store, id="transcript")
+        self.welcome = Welcome(id="welcome")
+        self.unread = Unread(id="unread")
+        self.panel = RequestPanel(now, id="request")
+        self.turn_line = TurnLine(id="turn")
+        self.prompt = Prompt(id="prompt")
+        self.key_hints = KeyHints(id="keys")
+
+    def compose(self) -> ComposeResult:
+        yield self.health
+        with Container(id="body"):
+            yield self.transcript
+            yield self.welcome
+            yield self.unread
+        yield self.panel
+        yield self.turn_line
+        with Horizontal(id="entry"):
+            yield Plain(" ›", id="mark")
+            yield self.prompt
+        yield self.key_hints
+
+    def on_mount(self) -> None:
+        self.unread.display = False
+        self.transcript.display = False
+        self.watch(self, "focused", self._focus_moved, init=True)
+
+    @property
+    def part(self) -> tuple[str, Keys]:
+        """The name and the keys of the part that has the focus."""
+        if self.panel.has_focus_within:
+            return "the question", RequestPanel.KEYS
+        if self.transcript.has_focus_within:
+            return "the transcript", TRANSCRIPT_KEYS
+        return "the prompt", Prompt.KEYS
+
+    def show_session(self, session_id: str | None) -> None:
+        """Show a session's transcript, or the welcome while there is none."""
+        self.transcript.display = session_id is not None
+        self.welcome.display = session_id is None
+        self.transcript.show_session(session_id)
+
+    def request_appeared(self) -> None:
+        """A request appeared: it may take the keys if nobody is writing."""
+        form = self.panel.open_form
+        idle = self.focused is self.prompt and not self.prompt.text
+        if form is not None and idle and self._now() - self._typed_at > TYPING:
+            form.focus()
+        self.refresh_hints()
+
+    def refresh_hints(self) -> None:
+        panel = self.panel
+        if panel.has_focus_within:
+            keys = panel.keys
+        elif self.transcript.has_focus_within:
+            keys = TRANSCRIPT_KEYS
+        elif panel.open_form is not None:
+            keys = (("Tab", "answer"), ("Enter", "send"), ("^J", "newline"), ("Esc Esc", "abort"))
+        elif panel.active is not None:
+            keys = ((FOLD_KEY, "answer"), ("Enter", "send"), ("^J", "newline"), ("Esc Esc", "abort"))
+        else:
+            keys = (("Enter", "send"), ("^J", "newline"), ("Esc Esc", "abort"))
+        self.key_hints.show_keys(keys)
+
+    def action_next_part(self, by: int = 1) -> None:
+        parts = [self.prompt, self.panel.open_form, self.transcript if self.transcript.display else None]
+        there = [part for part in parts if part is not None]
+        at = next((row for row, part in enumerate(there) if part.has_focus or part.has_focus_within), -1)
+        there[(at + by) % len(there)].focus()
+
+    def action_back(self) -> None:
+        if self.focused is self.prompt:
+            self.post_message(self.AbortPressed())
+        else:
+            self.prompt.focus()
+
+    def action_fold(self) -> None:
+        if self.panel.active is None:
+            return
+        if self.panel.folded or not self.panel.has_focus_within:
+            self.panel.unfold()
+        else:
+            self.panel.action_fold()
+
+    def on_key(self, event: events.Key) -> None:
+        """A letter typed where nothing takes letters belongs to the prompt."""
+        if event.is_printable and event.character and isinstance(self.focused, Transcript | Fold | None):
+            event.stop()
+            self._type(event.character)
+
+    def on_resize(self) -> None:
+        self.refresh_hints()
+
+    def _focus_moved(self) -> None:
+        self.refresh_hints()
+
+    def _type(self, character: str) -> None:
+        self.prompt.focus()
+        self.prompt.insert(character)
+
+    @on(Prompt.Changed, "#prompt")
+    def _typed(self) -> None:
+        self._typed_at = self._now()
+
+    @on(Prompt.ScrollWanted)
+    def _scroll(self, event: Prompt.ScrollWanted) -> None:
+        match event.where:
+            case "up":
+                self.transcript.scroll_page_up(animate=False)
+            case "down":
+                self.transcript.scroll_page_down(animate=False)
+            case "end":
+                self.transcript.follow()
+
+    @on(Transcript.ReadingMoved)
+    def _reading_moved(self) -> None:
+        self.unread.show_unread(self.transcript.following, self.transcript.unread)
+
+    @on(events.Click, "#unread")
+    def _unread_clicked(self) -> None:
+        self.transcript.follow()
+
+    @on(RequestPanel.MeantForPrompt)
+    def _meant_for_prompt(self, event: RequestPanel.MeantForPrompt) -> None:
+        self._type(event.character)
+
+    @on(RequestPanel.Folded)
+    def _folded(self) -> None:
+        self.prompt.focus()
+        self.refresh_hints()

@@ -1,0 +1,130 @@
+"""One message: its parts under each other, and how it ended if it ended badly."""
+
+from textual.containers import Vertical
+from textual.content import Content
+from textual.widget import Widget
+
+from tui.core.model import (
+    FilePart,
+    Message,
+    NotePart,
+    Part,
+    ReasoningPart,
+    TextPart,
+    ToolPart,
+)
+from tui.widgets.fold import MARGIN
+from tui.widgets.lines import Lines
+from tui.widgets.pieces import Paragraph, Piece
+from tui.widgets.plain import MUTED, Plain
+from tui.widgets.prose import Prose
+from tui.widgets.thought import Thought
+from tui.widgets.tool_call import ToolCall
+
+YOU = Content.assemble((" ▌", "$accent"), (" you", "bold"))
+
+
+def agent_label(agent: str) -> Content:
+    name = agent or "agent"
+    return Content.assemble((" ▌", "$primary"), (f" {name[: MARGIN - 4]}", "bold"))
+
+
+class MessageView(Vertical):
+    """Draws one message of the store; `show` brings it up to date."""
+
+    DEFAULT_CSS = "MessageView { height: auto; }"
+
+    def __init__(self, message: Message) -> None:
+        super().__init__(classes=message.role)
+        self._label = YOU if message.role == "user" else agent_label(message.agent)
+        self._views: dict[str, Widget] = {}
+        self._failure: Plain | None = None
+        self.message = message
+
+    def show(self, message: Message, parts: list[Part]) -> None:
+        """Bring the message up to date: parts new, grown, replaced or gone."""
+        self.message = message
+        shown = {part.id: part for part in parts if _has_words(part)}
+        for part_id in [part_id for part_id in self._views if part_id not in shown]:
+            self._views.pop(part_id).remove()
+        for part in shown.values():
+            self._show_part(part)
+        self._show_failure()
+
+    def show_part(self, part: Part) -> None:
+        """Bring one part up to date."""
+        if _has_words(part):
+            self._show_part(part)
+
+    def drop_part(self, part_id: str) -> None:
+        view = self._views.pop(part_id, None)
+        if view is not None:
+            view.remove()
+
+    def _show_part(self, part: Part) -> None:
+        view = self._views.get(part.id)
+        if view is None:
+            view = self._views[part.id] = self._view_of(part)
+            self.mount(view, before=self._failure)
+        match view, part:
+            case Prose(), TextPart(state=state):
+                view.show_text(part.text, state)
+            case ToolCall(), ToolPart():
+                view.show_part(part)
+            case Thought(), ReasoningPart():
+                view.show_part(part)
+            case Lines(), _:
+                view.replace_from(0, plain_pieces(part))
+            case _:
+                raise TypeError(f"{type(view).__name__} cannot show a {type(part).__name__}")
+
+    def _view_of(self, part: Part) -> Widget:
+        match part:
+            case ToolPart():
+                return ToolCall(part)
+            case ReasoningPart():
+                return Thought(part)
+            case TextPart() if self.message.role == "assistant":
+                return Prose(label=self._label, margin=MARGIN)
+            case _:
+                return Lines(
+                    label=self._label if isinstance(part, TextPart) else None, margin=MARGIN, classes="words"
+                )
+
+    def _show_failure(self) -> None:
+        failure = self.message.failure
+        if failure is None:
+            return
+        if failure.kind == "aborted":
+            words = Content.styled("■ aborted", "$warning")
+        else:
+            status = f" ({failure.status})" if failure.status else ""
+            words = Content.styled(f"✗ failed{status}: {failure.message}", "$error")
+        if self._failure is None:
+            self._failure = Plain(words, classes="ending")
+            self.mount(self._failure)
+        else:
+            self._failure.show(words)
+
+
+def plain_pieces(part: Part) -> list[Piece]:
+    """A part that is shown as it is: what the person wrote, a file's name, a note."""
+    match part:
+        case TextPart(text=text):
+            return [Paragraph(Content(text.strip("\n").expandtabs(4)))]
+        case FilePart(name=name):
+            return [Paragraph(Content.styled(f"with {name}", MUTED))]
+        case NotePart(text=text):
+            return [Paragraph(Content.styled(f"· {text}", MUTED))]
+        case _:
+            return []
+
+
+def _has_words(part: Part) -> bool:
+    match part:
+        case TextPart(text=text, synthetic=synthetic, state=state):
+            return not synthetic and (bool(text.strip()) or state == "partial")
+        case ReasoningPart(text=text):
+            return bool(text.strip())
+        case _:
+            return True

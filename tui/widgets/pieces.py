@@ -1,0 +1,133 @@
+"""Pieces of a text, each of which can say its lines at any width: paragraphs, code, tables.
+
+Values: made once by `tui.widgets.markdown`, asked again only when the width changes.
+"""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from textual.content import Content
+
+from tui.widgets.plain import FAINT
+
+CODE_GROUND = "on $surface"
+COLUMN_GAP = "  "
+NARROWEST_COLUMN = 6
+
+
+class Piece(Protocol):
+    """Something that stands in a text. `gap` is the number of blank lines before it."""
+
+    @property
+    def gap(self) -> int: ...
+
+    def lines(self, width: int) -> list[Content]:
+        """Its lines, none longer than `width` cells."""
+
+
+@dataclass(frozen=True, slots=True)
+class Paragraph:
+    """Words that wrap. `first` stands before the first line, `rest` before the others (a list's bullet)."""
+
+    words: Content
+    first: str = ""
+    rest: str = ""
+    gap: int = 1
+
+    def lines(self, width: int) -> list[Content]:
+        room = max(8, width - Content(self.rest).cell_length)
+        wrapped = (
+            self.words.wrap(room) if self.words.cell_length > room or "\n" in self.words.plain else [self.words]
+        )
+        if not self.first and not self.rest:
+            return wrapped
+        return [
+            Content.assemble((self.rest if row else self.first, FAINT), line) for row, line in enumerate(wrapped)
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """Lines that keep their breaks, on a ground of their own. Longer ones are folded, never cut."""
+
+    code: tuple[Content, ...]
+    rest: str = ""
+    gap: int = 1
+
+    def lines(self, width: int) -> list[Content]:
+        indent = Content(self.rest).cell_length
+        room = max(8, width - indent)
+        return [
+            Content.assemble(" " * indent, _grounded(row, room))
+            for line in self.code
+            for row in _rows(line, room - 2)
+        ]
+
+
+def _rows(line: Content, room: int) -> list[Content]:
+    return [line] if line.cell_length <= room else line.fold(room)
+
+
+def _grounded(line: Content, room: int) -> Content:
+    padded = Content.assemble(" ", line, " " * max(1, room - 1 - line.cell_length))
+    return padded.stylize_before(CODE_GROUND)
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A thematic break."""
+
+    gap: int = 1
+
+    def lines(self, width: int) -> list[Content]:
+        return [Content.styled("─" * min(width, 40), FAINT)]
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Rows of cells; the first row is the head. Columns shrink to fit, their cells wrap."""
+
+    rows: tuple[tuple[Content, ...], ...]
+    gap: int = 1
+
+    def lines(self, width: int) -> list[Content]:
+        if not self.rows:
+            return []
+        widths = self._widths(width)
+        head, *body = self.rows
+        lines = _row_lines(tuple(cell.stylize("bold") for cell in head), widths)
+        lines.append(Content.styled(COLUMN_GAP.join("─" * column for column in widths), FAINT))
+        for row in body:
+            lines += _row_lines(row, widths)
+        return lines
+
+    def _widths(self, width: int) -> list[int]:
+        columns = max(len(row) for row in self.rows)
+        widths = [
+            max([1, *(row[column].cell_length for row in self.rows if column < len(row))])
+            for column in range(columns)
+        ]
+        room = max(columns, width - len(COLUMN_GAP) * (columns - 1))
+        while sum(widths) > room and max(widths) > NARROWEST_COLUMN:
+            widest = widths.index(max(widths))
+            widths[widest] -= max(1, min(sum(widths) - room, widths[widest] - NARROWEST_COLUMN) // 2)
+        return widths
+
+
+def _row_lines(row: tuple[Content, ...], widths: list[int]) -> list[Content]:
+    cells = [
+        (row[column].wrap(width) if column < len(row) and row[column] else [Content("")])
+        for column, width in enumerate(widths)
+    ]
+    height = max(len(cell) for cell in cells)
+    return [
+        Content(COLUMN_GAP).join(
+            _padded(cell[line] if line < len(cell) else Content(""), width)
+            for cell, width in zip(cells, widths, strict=True)
+        )
+        for line in range(height)
+    ]
+
+
+def _padded(cell: Content, width: int) -> Content:
+    return cell.pad_right(max(0, width - cell.cell_length))

@@ -1,0 +1,39 @@
+"""Text from a server, shown as text: no markup in it is ever read, and nothing is drawn that did not change."""
+
+from textual.content import Content
+from textual.widgets import Static
+
+MUTED = "$foreground 55%"
+FAINT = "$foreground 35%"
+
+
+class Plain(Static):
+    """A `Static` that takes no markup and redraws only what is new."""
+
+    def __init__(self, content: Content | str = "", *, id: str | None = None, classes: str | None = None) -> None:
+        self._shown = as_content(content)
+        super().__init__(self._shown, markup=False, id=id, classes=classes)
+
+    @property
+    def text(self) -> str:
+        return self._shown.plain
+
+    def show(self, content: Content | str, *, layout: bool = True) -> None:
+        """Show `content`. `layout=False` where its height is fixed by the stylesheet."""
+        fresh = as_content(content)
+        if not fresh.is_same(self._shown):
+            self._shown = fresh
+            self.update(fresh, layout=layout)
+
+
+def as_content(content: Content | str) -> Content:
+    return Content(content) if isinstance(content, str) else content
+
+
+def spread(left: Content, right: Content, width: int, *, gap: int = 2) -> Content:
+    """One line of `width` cells: `left` at its start, `right` at its end; `left` gives way, then `right`."""
+    room = max(0, width - right.cell_length - gap)
+    if left.cell_length > room:
+        left = left.truncate(room, ellipsis=True)
+    blank = max(gap, width - left.cell_length - right.cell_length)
+    return Content.assemble(left, " " * blank, right).truncate(max(1, width), ellipsis=True)

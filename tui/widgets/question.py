@@ -1,0 +1,237 @@
+"""The questions of one request: tabs, options, own words, a review. Shows an `AnswerDraft` and moves it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar
+
+from textual import events, on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, VerticalScroll
+from textual.content import Content
+from textual.message import Message
+
+from tui.core.draft import AnswerDraft, Step
+from tui.core.model import Question
+from tui.widgets.choice_row import Choice, ChoiceRow, label_column
+from tui.widgets.editor import Editor
+from tui.widgets.key_hints import Keys
+from tui.widgets.lines import Lines
+from tui.widgets.pieces import Paragraph, Piece
+from tui.widgets.plain import MUTED, Plain
+
+OWN = "something else…"
+
+
+class TabLabel(Plain):
+    """One tab: a question's header and whether it has an answer."""
+
+    @dataclass
+    class Clicked(Message):
+        tab: int
+
+    def __init__(self, tab: int) -> None:
+        super().__init__(classes="tab")
+        self._tab = tab
+
+    def on_click(self, event: events.Click) -> None:
+        event.stop()
+        self.post_message(self.Clicked(self._tab))
+
+
+class QuestionForm(VerticalScroll, can_focus=True):
+    """Draws a draft. Enter at its end posts `Ready`; sending is not its business."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up,k", "move(-1)", "up", show=False),
+        Binding("down,j", "move(1)", "down", show=False),
+        Binding("left,h", "turn(-1)", "question before", show=False),
+        Binding("right,l", "turn(1)", "next question", show=False),
+        Binding("space", "choose", "choose", show=False),
+        Binding("enter", "confirm", "go on", show=False),
+    ]
+
+    @dataclass
+    class Ready(Message):
+        """The draft is to be sent."""
+
+        draft: AnswerDraft
+
+    @dataclass
+    class Hint(Message):
+        """Something the person should know before going on."""
+
+        text: str
+
+    def __init__(self, draft: AnswerDraft, guard: Callable[[events.Key], bool]) -> None:
+        super().__init__()
+        self._guard = guard
+        self.draft = draft
+        self._drawn_tab = -1
+        self._tabs = [TabLabel(tab) for tab in range(draft.tabs)] if draft.has_review else []
+        self._text = Lines(classes="question")
+        self._rows: list[ChoiceRow] = []
+        self._editor = Editor(placeholder="in your own words · Enter takes them")
+
+    def compose(self) -> ComposeResult:
+        if self._tabs:
+            with Horizontal(classes="tabs"):
+                yield from self._tabs
+        yield self._text
+        yield self._editor
+
+    def on_mount(self) -> None:
+        self._editor.display = False
+        self.draw()
+
+    @property
+    def keys(self) -> Keys:
+        question = self.draft.question
+        if self._editor.has_focus:
+            return (("Enter", "take these words"), ("^J", "newline"), ("Esc", "back to the options"))
+        if question is None:
+            return (("Enter", "send"), ("←", "back"), ("Esc", "fold"), ("x", "reject"))
+        onward = "next" if self.draft.has_review else "send"
+        choose = (("Space", "choose"),) if question.multiple else ()
+        turn = (("← →", "question"),) if self.draft.has_review else ()
+        return (("↑↓", "move"), *choose, ("Enter", onward), *turn, ("Esc", "fold"), ("x", "reject"))
+
+    def draw(self) -> None:
+        """Show the draft as it is now."""
+        draft = self.draft
+        for tab, label in enumerate(self._tabs):
+            label.show(self._tab_words(tab))
+            label.set_class(tab == draft.tab, "-here")
+        if draft.tab != self._drawn_tab:
+            self._drawn_tab = draft.tab
+            self._editor.display = False
+            self._text.replace_from(0, self._question_pieces())
+            for row in self._rows:
+                row.remove()
+            self._rows = [ChoiceRow(row) for row in range(draft.rows)]
+            self.mount_all(self._rows, before=self._editor)
+            self._editor.load_text(draft.words)
+            self.scroll_home(animate=False)
+        elif draft.on_review:
+            self._text.replace_from(0, self._question_pieces())
+        self._draw_rows()
+
+    def _draw_rows(self) -> None:
+        question = self.draft.question
+        if question is None:
+            return
+        choices = self._choices(question)
+        column = label_column([choice.label for choice in choices if choice.about])
+        for row, (view, choice) in enumerate(zip(self._rows, choices, strict=True)):
+            view.show_choice(choice, column, cursor=row == self.draft.cursor)
+        if self._rows:
+            self._rows[self.draft.cursor].scroll_visible(animate=False)
+
+    def _choices(self, question: Question) -> list[Choice]:
+        labels = [(option.label, option.description) for option in question.options]
+        if question.custom:
+            labels.append((self.draft.words.strip().split("\n")[0] or OWN, ""))
+        return [
+            Choice(label, about.replace("\n", " "), self._mark(question, row), self.draft.is_chosen(row))
+            for row, (label, about) in enumerate(labels)
+        ]
+
+    def _mark(self, question: Question, row: int) -> str:
+        chosen = self.draft.is_chosen(row)
+        if question.multiple:
+            return "[x]" if chosen else "[ ]"
+        return "(•)" if chosen else "( )"
+
+    def _tab_words(self, tab: int) -> Content:
+        questions = self.draft.request.questions
+        if tab == len(questions):
+            return Content(" Review ")
+        header = questions[tab].header or f"Question {tab + 1}"
+        return Content.assemble(f" {header}", (" ✓ " if self.draft.answered(tab) else " ", "$success"))
+
+    def _question_pieces(self) -> list[Piece]:
+        question = self.draft.question
+        if question is not None:
+            how = "choose any" if question.multiple else "choose one"
+            return [Paragraph(Content.assemble((question.text, "bold"), (f"   {how}", MUTED)), " ", " ", gap=0)]
+        lines: list[Piece] = [Paragraph(Content.styled("Enter sends this:", MUTED), " ", " ", gap=0)]
+        answers = self.draft.answers()
+        for asked, answer in zip(self.draft.request.questions, answers, strict=True):
+            words = Content(", ".join(answer)) if answer else Content.styled("not answered", "$warning")
+            name = asked.header or asked.text
+            lines.append(Paragraph(Content.assemble((f"{name}  ", MUTED), words), "   ", "     ", gap=0))
+        return lines
+
+    def action_move(self, rows: int) -> None:
+        self.draft.move(rows)
+        self._draw_rows()
+
+    def action_turn(self, tabs: int) -> None:
+        self.draft.go(self.draft.tab + tabs)
+        self.draw()
+
+    def action_choose(self) -> None:
+        self._follow(self.draft.choose())
+
+    def action_confirm(self) -> None:
+        before = self.draft.tab
+        step = self.draft.confirm()
+        if step is Step.STAY and self.draft.tab == before:
+            self.post_message(self.Hint("nothing is chosen yet · Space chooses"))
+        self._follow(step)
+
+    def _follow(self, step: Step) -> None:
+        self.draw()
+        match step:
+            case Step.WRITE:
+                self._editor.display = True
+                self._editor.focus()
+                self._editor.move_cursor(self._editor.document.end)
+                self._editor.scroll_visible(animate=False)
+            case Step.SEND:
+                self.post_message(self.Ready(self.draft))
+            case Step.STAY:
+                pass
+
+    def on_key(self, event: events.Key) -> None:
+        if self.has_focus and self._guard(event):
+            event.prevent_default()
+        elif event.key == "escape" and self._editor.has_focus:
+            self._leave_editor()
+        elif event.key.isdecimal() and event.key != "0" and self.has_focus:
+            self._follow(self.draft.choose(int(event.key) - 1))
+        else:
+            return
+        event.stop()
+
+    def _leave_editor(self) -> None:
+        self._editor.display = False
+        self.focus()
+        self.draw()
+
+    @on(Editor.Submitted)
+    def _words_are_ready(self, event: Editor.Submitted) -> None:
+        event.stop()
+        self.draft.write(event.text)
+        step = self.draft.put_down()
+        self._leave_editor()
+        self._follow(step)
+
+    @on(Editor.Changed)
+    def _words_changed(self, event: Editor.Changed) -> None:
+        event.stop()
+        if self._editor.display:
+            self.draft.write(self._editor.text)
+
+    @on(ChoiceRow.Clicked)
+    def _row_clicked(self, event: ChoiceRow.Clicked) -> None:
+        event.stop()
+        self.focus()
+        self._follow(self.draft.choose(event.row))
+
+    @on(TabLabel.Clicked)
+    def _tab_clicked(self, event: TabLabel.Clicked) -> None:
+        event.stop()
+        self.focus()
+        self.draft.go(event.tab)
+        self.draw()

@@ -1,0 +1,288 @@
+"""The requests that wait for the person: one at a time, above the prompt.
+
+It never answers by accident: half a second of grace after a request appears, in which keys that were meant for
+the prompt go to the prompt. Folding is not rejecting. Drafts live here by request, so that folding, another
+request or a lost line costs nothing.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar, assert_never
+
+from textual import events, on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.content import Content
+from textual.message import Message
+
+from tui.core.changes import AnswerChanged
+from tui.core.draft import AnswerDraft
+from tui.core.model import PermissionReply, PermissionRequest, QuestionRequest, Request
+from tui.widgets.duration import span
+from tui.widgets.key_hints import Keys
+from tui.widgets.permission import PermissionDraft, PermissionForm
+from tui.widgets.plain import MUTED, Plain, spread
+from tui.widgets.question import QuestionForm
+
+GRACE = 0.5
+"""Seconds after a request appears in which no key answers it."""
+FOLD_KEY = "F4"
+
+
+class RequestPanel(Vertical):
+    """Shows the active one of the open requests."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "fold", "fold", show=False),
+        Binding("x", "reject", "reject", show=False),
+        Binding("n", "turn(1)", "next request", show=False),
+        Binding("p", "turn(-1)", "request before", show=False),
+    ]
+    KEYS: ClassVar[Keys] = (
+        ("↑ ↓ j k", "move"),
+        ("1 … 9", "choose that row; nothing is sent"),
+        ("Space", "choose, or take back, where several may be chosen"),
+        ("Enter", "go on; from the last step, send"),
+        ("← →", "the question before, the next one"),
+        ("n p", "next request, request before"),
+        ("x", "reject, after asking"),
+        ("Esc", "fold away; nothing is rejected"),
+        (FOLD_KEY, "fold and unfold, from anywhere"),
+    )
+
+    @dataclass
+    class Answered(Message):
+        draft: AnswerDraft
+
+    @dataclass
+    class Replied(Message):
+        request: PermissionRequest
+        reply: PermissionReply
+        words: str
+
+    @dataclass
+    class RejectWanted(Message):
+        request: Request
+
+    @dataclass
+    class MeantForPrompt(Message):
+        """A key came in the grace: it was typed for the prompt."""
+
+        character: str
+
+    class Folded(Message):
+        """The panel gives the keys back."""
+
+    def __init__(self, now: Callable[[], float], *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._now = now
+        self._requests: dict[str, Request] = {}
+        self._active: str | None = None
+        self._since: dict[str, float] = {}
+        self._drafts: dict[str, AnswerDraft | PermissionDraft] = {}
+        self._fares: dict[str, AnswerChanged] = {}
+        self._form: QuestionForm | PermissionForm | None = None
+        self._ready_at = 0.0
+        self._agent = "agent"
+        self.reject_with_reason = True
+        self.folded = False
+
+    def compose(self) -> ComposeResult:
+        yield Plain(classes="head")
+        yield Plain(classes="fare")
+
+    def on_mount(self) -> None:
+        self.display = False
+
+    @property
+    def active(self) -> Request | None:
+        return self._requests.get(self._active or "")
+
+    @property
+    def open_form(self) -> QuestionForm | PermissionForm | None:
+        """The form that can take the keys; None while folded or without a request."""
+        return None if self.folded else self._form
+
+    @property
+    def keys(self) -> Keys:
+        more = (("n", "next request"),) if len(self._requests) > 1 else ()
+        return (*self._form.keys, *more) if self._form is not None else ()
+
+    def show_requests(self, requests: list[Request], agent: str = "agent") -> bool:
+        """Show what is open now. True when a request appeared that was not there before."""
+        self._agent = agent or "agent"
+        appeared = [request for request in requests if request.id not in self._requests]
+        self._requests = {request.id: request for request in requests}
+        for request in appeared:
+            self._since.setdefault(request.id, self._now())
+        if self._active not in self._requests:
+            self._activate(next(iter(self._requests), None), grace=True)
+        self._draw_head()
+        return bool(appeared)
+
+    def forget(self, request_id: str) -> None:
+        """The request is closed: its draft is of no more use."""
+        self._drafts.pop(request_id, None)
+        self._fares.pop(request_id, None)
+        self._since.pop(request_id, None)
+
+    def show_fare(self, change: AnswerChanged) -> None:
+        """How the sending of an answer fares."""
+        self._fares[change.request_id] = change
+        self._draw_fare()
+
+    def tick(self) -> None:
+        """Time passed: the age in the head may have changed."""
+        if self._active is not None:
+            self._draw_head()
+
+    def unfold(self) -> None:
+        self.folded = False
+        self._draw_folding()
+        if self._form is not None:
+            self._form.focus()
+
+    def action_fold(self) -> None:
+        self.folded = True
+        self._draw_folding()
+        self.post_message(self.Folded())
+
+    def action_reject(self) -> None:
+        if self.active is not None and not self._locked and not self._in_grace:
+            self.post_message(self.RejectWanted(self.active))
+
+    def action_turn(self, by: int) -> None:
+        """Another of the requests that wait."""
+        ids = list(self._requests)
+        if len(ids) > 1 and self._active in ids:
+            self._activate(ids[(ids.index(self._active) + by) % len(ids)], grace=False)
+            self.unfold()
+
+    @property
+    def _in_grace(self) -> bool:
+        return self._now() < self._ready_at
+
+    @property
+    def _locked(self) -> bool:
+        fare = self._fares.get(self._active or "")
+        return fare is not None and fare.state in ("sending", "retrying", "acknowledged")
+
+    def _activate(self, request_id: str | None, *, grace: bool) -> None:
+        had_focus = self.has_focus_within
+        self._active = request_id
+        if grace:
+            self._ready_at = self._now() + GRACE
+        if self._form is not None:
+            self._form.remove()
+            self._form = None
+        request = self.active
+        if request is None:
+            self.folded = False
+            self.display = False
+            if had_focus:
+                self.post_message(self.Folded())
+            return
+        self._form = self._make_form(request)
+        self.mount(self._form, before=self.query_one(".fare"))
+        self._draw_folding()
+        self._draw_fare()
+        self.display = True
+        if had_focus and not self.folded:
+            self._form.focus()
+
+    def _make_form(self, request: Request) -> QuestionForm | PermissionForm:
+        draft = self._drafts.get(request.id)
+        match request:
+            case QuestionRequest():
+                if not isinstance(draft, AnswerDraft) or draft.request != request:
+                    draft = self._drafts[request.id] = AnswerDraft(request)
+                return QuestionForm(draft, self.guards)
+            case PermissionRequest():
+                if not isinstance(draft, PermissionDraft):
+                    draft = self._drafts[request.id] = PermissionDraft(request)
+                return PermissionForm(draft, self.guards, reject_with_reason=self.reject_with_reason)
+            case _:
+                assert_never(request)
+
+    def _draw_folding(self) -> None:
+        self.set_class(self.folded, "-folded")
+        if self._form is not None:
+            self._form.display = not self.folded
+        self._draw_head()
+
+    def _draw_head(self) -> None:
+        request = self.active
+        if request is None or not self.is_mounted:
+            return
+        waited = span(self._now() - self._since.get(request.id, self._now()))
+        what = "asks for leave" if isinstance(request, PermissionRequest) else "waits for you"
+        left = Content.assemble((f" ? {self._agent} {what}", "bold $accent"), (f" · {waited}", MUTED))
+        if self.folded:
+            left += Content.assemble((f" · {FOLD_KEY} answers it", MUTED))
+        ids = list(self._requests)
+        right = f"{ids.index(request.id) + 1} of {len(ids)} · n next " if len(ids) > 1 else ""
+        self.query_one(".head", Plain).show(
+            spread(left, Content.styled(right, MUTED), self.size.width or 80), layout=False
+        )
+
+    def _draw_fare(self) -> None:
+        fare = self._fares.get(self._active or "")
+        words = Content("") if fare is None else fare_words(fare)
+        line = self.query_one(".fare", Plain)
+        line.display = bool(words)
+        line.show(words)
+
+    def guards(self, event: events.Key) -> bool:
+        """Whether the form must not act on this key: it came in the grace, or while an answer is on its way."""
+        answers = event.is_printable or event.key == "enter"
+        if answers and self._in_grace:
+            self._ready_at = self._now() + GRACE
+            if event.is_printable and event.character:
+                self.post_message(self.MeantForPrompt(event.character))
+            return True
+        return self._locked and (event.key in ("enter", "space") or event.key.isdecimal())
+
+    def on_resize(self) -> None:
+        self._draw_head()
+
+    @on(QuestionForm.Ready)
+    def _question_is_ready(self, event: QuestionForm.Ready) -> None:
+        event.stop()
+        if not self._locked:
+            self.post_message(self.Answered(event.draft))
+
+    @on(PermissionForm.Ready)
+    def _permission_is_ready(self, event: PermissionForm.Ready) -> None:
+        event.stop()
+        if not self._locked:
+            self.post_message(self.Replied(event.draft.request, event.reply, event.message))
+
+    @on(QuestionForm.Hint)
+    def _hint(self, event: QuestionForm.Hint) -> None:
+        event.stop()
+        line = self.query_one(".fare", Plain)
+        line.display = True
+        line.show(Content.styled(f" {event.text}", MUTED))
+
+
+def fare_words(fare: AnswerChanged) -> Content:
+    """How an answer fares, for the line under the form."""
+    because = f" ({fare.reason})" if fare.reason else ""
+    match fare.state:
+        case "sending":
+            return Content.styled(" sending…", MUTED)
+        case "retrying":
+            return Content.styled(f" no answer from the server{because} · trying again", "$warning")
+        case "acknowledged":
+            return Content.styled(" ✓ the server has your answer", "$success")
+        case "elsewhere":
+            return Content.styled(" answered elsewhere · your answer was not taken", "$warning")
+        case "expired":
+            return Content.styled(f" expired: the server does not have this request any more{because}", "$warning")
+        case "refused":
+            return Content.styled(f" the server refused it{because} · change it and send it again", "$error")
+        case "stopped":
+            return Content.styled(f" not sent: the line is stopped{because} · F5 after fixing it", "$error")
+        case _:
+            assert_never(fare.state)

@@ -1,0 +1,272 @@
+"""The conversation: messages oldest first, as many of them as are worth a widget.
+
+It reads the store it is given and is told where to look. Deltas are gathered and drawn some 15 times a second;
+while none are pending no timer runs. It follows the end until the reader scrolls up.
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from textual.binding import Binding, BindingType
+from textual.containers import VerticalScroll
+from textual.content import Content
+from textual.geometry import Size
+from textual.message import Message as TextualMessage
+from textual.timer import Timer
+
+from tui.core.model import Message, Part
+from tui.core.store import Store
+from tui.widgets.fold import MARGIN, Fold
+from tui.widgets.lines import Lines
+from tui.widgets.message import YOU, MessageView
+from tui.widgets.pieces import Paragraph
+from tui.widgets.plain import Plain
+
+FRAME = 1 / 15
+"""Seconds between two drawings of text that grows."""
+MESSAGES_AT_FIRST = 40
+MESSAGES_MORE = 40
+MESSAGES_KEPT = 120
+"""Messages that stay mounted while the end is followed; older ones come back on scrolling up."""
+NOTES_KEPT = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A line of our own in the transcript; it stands after the message `after` (None: at the end)."""
+
+    after: str | None
+    words: Content
+
+
+class Transcript(VerticalScroll, can_focus=True):
+    """The messages of one session."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("j", "next_fold", "next tool call", show=False),
+        Binding("k", "previous_fold", "previous tool call", show=False),
+    ]
+
+    class OlderWanted(TextualMessage):
+        """The reader is at the top of all that is here."""
+
+    class ReadingMoved(TextualMessage):
+        """`following` or `unread` may have changed."""
+
+    def __init__(self, store: Store, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._store = store
+        self.session_id: str | None = None
+        self._views: dict[str, MessageView] = {}
+        self._notes: dict[str, list[Note]] = {}
+        self._grown: set[tuple[str, str]] = set()
+        self._pending: dict[str, Lines] = {}
+        self._frame: Timer | None = None
+        self._height_seen = 0
+        self.following = True
+
+    @property
+    def unread(self) -> int:
+        """Lines that came since the reader left the end."""
+        return 0 if self.following else max(0, self.virtual_size.height - self._height_seen)
+
+    @property
+    def text(self) -> str:
+        """Everything that is mounted, as text."""
+        return "\n".join(view.text for view in self.walk_children() if isinstance(view, Lines | Fold | Plain))
+
+    def show_session(self, session_id: str | None) -> None:
+        """Draw another session, or none, from its end."""
+        self.session_id = session_id
+        self.draw()
+
+    def show_pending(self, message_id: str, text: str) -> None:
+        """Words that are on their way, until the server has them."""
+        if message_id not in self._views and message_id not in self._pending:
+            view = Lines(
+                [Paragraph(Content(text.expandtabs(4)))], label=YOU, margin=MARGIN, classes="words pending"
+            )
+            self._pending[message_id] = view
+            self.mount(view)
+
+    def drop_pending(self, message_id: str) -> None:
+        view = self._pending.pop(message_id, None)
+        if view is not None:
+            view.remove()
+
+    def draw(self) -> None:
+        """Draw anew from the store: the newest messages, and the notes at their places."""
+        self._grown.clear()
+        self._views.clear()
+        self._pending.clear()
+        self.remove_children()
+        newest = self._messages()[-MESSAGES_AT_FIRST:]
+        self._mount_messages(newest)
+        for note in self._notes.get(self.session_id or "", ()):
+            self._mount_note(note)
+        self.follow()
+
+    def show_message(self, message_id: str) -> None:
+        """A message is new, or its head changed."""
+        self.drop_pending(message_id)
+        view = self._views.get(message_id)
+        messages = self._messages()
+        message = next((m for m in messages if m.id == message_id), None)
+        if message is None:
+            return
+        if view is None:
+            later = [m.id for m in messages[messages.index(message) + 1 :] if m.id in self._views]
+            if later and messages.index(message) < messages.index(self._views[next(iter(self._views))].message):
+                return  # it belongs to what is not mounted
+            self._mount_messages([message], before=self._views[later[0]] if later else None)
+            self._forget_oldest()
+        else:
+            view.show(message, self._parts(message_id))
+
+    def drop_message(self, message_id: str) -> None:
+        view = self._views.pop(message_id, None)
+        if view is not None:
+            view.remove()
+
+    def show_part(self, message_id: str, part_id: str) -> None:
+        """A part is new or was replaced."""
+        self._grown.discard((message_id, part_id))
+        transcript = self._store.transcript(self.session_id or "")
+        part = transcript.part(message_id, part_id) if transcript is not None else None
+        view = self._views.get(message_id)
+        if view is not None and part is not None:
+            view.show_part(part)
+
+    def drop_part(self, message_id: str, part_id: str) -> None:
+        view = self._views.get(message_id)
+        if view is not None:
+            view.drop_part(part_id)
+
+    def grow(self, message_id: str, part_id: str) -> None:
+        """A part has more text: it is drawn with the next frame."""
+        self._grown.add((message_id, part_id))
+        if self._frame is None:
+            self._frame = self.set_timer(FRAME, self._draw_grown)
+
+    def note(self, words: Content) -> None:
+        """Put a line of our own at the end; it keeps its place when the transcript is drawn anew."""
+        messages = self._messages()
+        note = Note(messages[-1].id if messages else None, words)
+        kept = self._notes.setdefault(self.session_id or "", [])
+        kept.append(note)
+        del kept[:-NOTES_KEPT]
+        self._mount_note(note)
+
+    def older_loaded(self) -> None:
+        """Older messages came in front of those that are here."""
+        self._mount_older()
+
+    def follow(self) -> None:
+        """Go to the end and stay there."""
+        self.following = True
+        self.anchor()
+        self.post_message(self.ReadingMoved())
+
+    def _messages(self) -> list[Message]:
+        transcript = self._store.transcript(self.session_id) if self.session_id else None
+        return [] if transcript is None else transcript.ordered()
+
+    def _parts(self, message_id: str) -> list[Part]:
+        transcript = self._store.transcript(self.session_id or "")
+        return [] if transcript is None else transcript.parts_of(message_id)
+
+    def _mount_messages(self, messages: list[Message], *, before: MessageView | None = None) -> None:
+        views = []
+        for message in messages:
+            view = MessageView(message)
+            views.append(view)
+        if before is None:
+            self._views.update({view.message.id: view for view in views})
+        else:
+            ordered = list(self._views.items())
+            at = [view for _, view in ordered].index(before)
+            ordered[at:at] = [(view.message.id, view) for view in views]
+            self._views = dict(ordered)
+        self.mount_all(views, before=before)
+        for view in views:
+            view.call_later(self._fill, view)
+
+    def _fill(self, view: MessageView) -> None:
+        if view.is_attached:
+            view.show(view.message, self._parts(view.message.id))
+
+    def _mount_note(self, note: Note) -> None:
+        line = Plain(note.words, classes="note")
+        after = self._views.get(note.after or "")
+        if after is None or after is list(self._views.values())[-1]:
+            self.mount(line)
+        else:
+            self.mount(line, after=after)
+
+    def _draw_grown(self) -> None:
+        self._frame = None
+        grown, self._grown = self._grown, set()
+        for message_id, part_id in grown:
+            self.show_part(message_id, part_id)
+
+    def _forget_oldest(self) -> None:
+        if self.following and len(self._views) > MESSAGES_KEPT + MESSAGES_MORE:
+            for message_id in list(self._views)[: len(self._views) - MESSAGES_KEPT]:
+                self._views.pop(message_id).remove()
+
+    def _mount_older(self) -> bool:
+        first = next(iter(self._views.values()), None)
+        messages = self._messages()
+        if first is None:
+            self._mount_messages(messages[-MESSAGES_AT_FIRST:])
+            return bool(messages)
+        at = next((row for row, m in enumerate(messages) if m.id == first.message.id), 0)
+        older = messages[max(0, at - MESSAGES_MORE) : at]
+        if not older:
+            return False
+        from_end = self.virtual_size.height - self.scroll_y
+        self._mount_messages(older, before=first)
+        self.call_after_refresh(self._keep_place, from_end)
+        return True
+
+    def _keep_place(self, from_end: float) -> None:
+        self.scroll_to(y=self.virtual_size.height - from_end, animate=False)
+
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        super().watch_scroll_y(old_value, new_value)
+        at_end = round(new_value) >= self.max_scroll_y
+        if at_end != self.following and (at_end or new_value < old_value):
+            self.following = at_end
+            self._height_seen = self.virtual_size.height
+            if at_end:
+                self.anchor()
+            self.post_message(self.ReadingMoved())
+        if new_value <= 0 < old_value and not self._mount_older():
+            self.post_message(self.OlderWanted())
+
+    def watch_virtual_size(self, size: Size) -> None:
+        if not self.following:
+            self.post_message(self.ReadingMoved())
+
+    def action_next_fold(self) -> None:
+        self._step(1)
+
+    def action_previous_fold(self) -> None:
+        self._step(-1)
+
+    def _step(self, by: int) -> None:
+        folds = list(self.query(Fold))
+        if not folds:
+            return
+        focused = self.screen.focused
+        at = folds.index(focused) + by if isinstance(focused, Fold) and focused in folds else -1
+        folds[max(-1, min(at, len(folds) - 1))].focus()
+
+
+class Unread(Plain):
+    """`↓ 12 new lines · End`, over the transcript while the reader is away from its end."""
+
+    def show_unread(self, following: bool, unread: int) -> None:
+        self.display = not following
+        lines = "1 new line" if unread == 1 else f"{unread} new lines"
+        self.show(f" ↓ {lines if unread else 'more below'} · End ")

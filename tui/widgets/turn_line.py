@@ -1,0 +1,134 @@
+"""The line above the prompt: what is known of the turn, and what is not.
+
+A live line to the server says nothing about a turn, so both have words of their own. Whatever cannot be known
+while the line is down is called unknown.
+"""
+
+from typing import assert_never
+
+from textual.content import Content
+
+from tui.core.health import Line
+from tui.core.turn import STILL_AFTER, Turn, TurnState
+from tui.widgets.duration import clock, ordinal, span
+from tui.widgets.plain import MUTED, Plain
+
+PADS_ARE_FRESH = 60.0
+"""Seconds. Padding younger than this proves that the prompt's own connection still holds."""
+
+
+def turn_words(turn: Turn, line: Line, now: float, server_now: float) -> Content:
+    """What a running turn is doing. `now` is the turn's clock, `server_now` the server's epoch seconds."""
+    elapsed = Content.styled(f"turn {clock(now - turn.started)}", "$foreground")
+    if turn.state is TurnState.SENDING:
+        return Content.assemble("sending… ", (span(now - turn.started), MUTED))
+    if turn.state is TurnState.UNKNOWN:
+        why = f" ({turn.reason})" if turn.reason else ""
+        return Content.assemble(
+            elapsed, (f" · unknown: the line broke{why} · asking the server what became of it", "$warning")
+        )
+    if turn.abort_asked:
+        return Content.assemble(elapsed, (" · aborting: waiting for the server to end it", "$warning"))
+    held = _held(turn, now)
+    if not line.up:
+        return Content.assemble(elapsed, _while_down(turn, now, held))
+    match turn.state:
+        case TurnState.WAITING:
+            since = "" if turn.waiting_since is None else f" since {clock(now - turn.waiting_since)}"
+            return Content.assemble(elapsed, (held, MUTED), (f" · waiting for you{since}", "$accent"))
+        case TurnState.RETRYING:
+            return _retrying(turn, server_now)
+        case TurnState.RUNNING:
+            still = turn.still_for(now)
+            if still >= STILL_AFTER:
+                return _still(turn, still, elapsed)
+            return Content.assemble(elapsed, (held, MUTED))
+        case _:
+            return Content(turn.state.value)
+
+
+def _held(turn: Turn, now: float) -> str:
+    if not turn.held:
+        return " · goes on at the server, followed by its events"
+    if turn.pads:
+        beats = "1 beat" if turn.pads == 1 else f"{turn.pads} beats"
+        last = "" if turn.last_pad is None else f", last {span(now - turn.last_pad)} ago"
+        return f" · held open, {beats}{last}"
+    if turn.headers_at is not None:
+        return " · held open, no beat yet"
+    return " · the server keeps still until it ends; the line is live"
+
+
+def _while_down(turn: Turn, now: float, held: str) -> tuple[str, str]:
+    if turn.held and turn.last_pad is not None and now - turn.last_pad < PADS_ARE_FRESH:
+        return f"{held} · its words come when the line is back", "$warning"
+    if turn.cancels_on_disconnect:
+        return " · unknown while the line is down; this server ends a turn when its client is gone", "$warning"
+    return " · unknown while the line is down; the turn goes on at the server", "$warning"
+
+
+def _retrying(turn: Turn, server_now: float) -> Content:
+    retry = turn.retry
+    if retry is None:
+        return Content.styled("the model's provider failed · the server tries again", "$warning")
+    why = f" ({retry.message})" if retry.message else ""
+    wait = "" if retry.next_at is None else f" in {span(retry.next_at - server_now)}"
+    return Content.styled(
+        f"the model's provider failed{why} · the server tries again{wait} ({ordinal(retry.attempt)})", "$warning"
+    )
+
+
+def _still(turn: Turn, still: float, elapsed: Content) -> Content:
+    what = (
+        "The model may be thinking for long, or a command may hang."
+        if turn.pads or turn.headers_at is not None
+        else "The model may be thinking for long, a command may hang, or the server may have lost the turn."
+    )
+    return Content.assemble(
+        elapsed,
+        (f" · nothing has moved for {span(still)}, though the line is live", "$warning"),
+        (f"\n{what} Wait, or Esc Esc aborts.", MUTED),
+    )
+
+
+def end_words(turn: Turn) -> Content:
+    """One line for the transcript: how the turn ended, and why."""
+    took = clock((turn.ended or turn.started) - turn.started)
+    because = f": {turn.reason}" if turn.reason else ""
+    match turn.state:
+        case TurnState.FINISHED:
+            return Content.assemble(("✓ finished", "$success"), (f" in {took}{because}", MUTED))
+        case TurnState.FAILED:
+            return Content.styled(f"✗ failed{because}", "$error")
+        case TurnState.ABORTED:
+            return Content.assemble(("■ aborted", "$warning"), (f" after {took}{because}", MUTED))
+        case TurnState.INTERRUPTED:
+            return Content.assemble((f"! interrupted{because}", "$error"), (" · send again to go on", MUTED))
+        case TurnState.CANCELLED:
+            return Content.assemble(
+                ("! cancelled: this server ends a turn when its client is gone", "$error"),
+                (f" ({turn.reason}) · send again to go on" if turn.reason else " · send again to go on", MUTED),
+            )
+        case TurnState.NOT_SENT:
+            return Content.assemble((f"↩ not sent{because}", "$error"), (" · it is back in the prompt", MUTED))
+        case TurnState.SENDING | TurnState.UNKNOWN | TurnState.RUNNING | TurnState.WAITING | TurnState.RETRYING:
+            return Content("")
+        case _:
+            assert_never(turn.state)
+
+
+class TurnLine(Plain):
+    """The turn, in one line; in two when it stands still."""
+
+    ready = Content.styled("ready", MUTED)
+
+    def show_turn(self, turn: Turn | None, line: Line, now: float, server_now: float) -> None:
+        words = self.ready if turn is None or turn.over else turn_words(turn, line, now, server_now)
+        self.say(words)
+
+    def say(self, words: Content) -> None:
+        self.show(words, layout=self._rows(words) != self._rows(self._shown))
+
+    def _rows(self, words: Content) -> int:
+        width = max(1, self.size.width)
+        return sum(-(-max(1, line.cell_length) // width) for line in words.split("\n"))

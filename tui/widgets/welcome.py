@@ -1,0 +1,57 @@
+"""What stands in the middle while there is no conversation: where we are, and what to do now."""
+
+from typing import assert_never
+
+from textual.content import Content
+
+from tui.core.health import Line, LineState
+from tui.widgets.duration import span
+from tui.widgets.plain import MUTED, Plain
+
+
+def welcome_words(line: Line, address: str, *, ever_up: bool) -> Content:
+    """The body without a session."""
+    match line.state:
+        case LineState.CONNECTING:
+            return _page("◌ connecting…", "$foreground", f"to {address}")
+        case LineState.RECONNECTING if not ever_up:
+            return _nobody_there(line, address)
+        case LineState.RECONNECTING:
+            return _page(f"↻ lost: {line.reason}", "$warning", _when(line), line.remedy)
+        case LineState.STOPPED:
+            remedy = line.remedy or "Mend it, then press F5."
+            return _page(f"■ stopped: {line.reason}", "$error", remedy, "F5 tries again.")
+        case LineState.LIVE | LineState.LATE:
+            return Content.assemble(
+                ("holdfast", "bold $primary"),
+                (f"\n\n{address} is there.\n", MUTED),
+                "\nType what is to be done, and press Enter.\n",
+                ("F2 opens an earlier session.", MUTED),
+            )
+        case _:
+            assert_never(line.state)
+
+
+def _nobody_there(line: Line, address: str) -> Content:
+    return Content.assemble(
+        (f"↻ nothing answers at {address}", "bold $warning"),
+        (f"\n{line.reason}", MUTED) if line.reason else "",
+        (f"\n{line.remedy}", MUTED) if line.remedy else "",
+        "\n\nStart a server        ", ("opencode serve", "bold"),
+        "\nor have a look first  ", ("holdfast --demo", "bold"),
+        (f"\n\n{_when(line)}", MUTED),
+    )  # fmt: skip
+
+
+def _when(line: Line) -> str:
+    if line.retry_in is None:
+        return "trying now"
+    return f"try {line.attempt + 1} in {span(line.retry_in)} · F5 tries now"
+
+
+def _page(head: str, style: str, *lines: str) -> Content:
+    return Content.assemble((head, f"bold {style}"), *[(f"\n\n{line}", MUTED) for line in lines if line])
+
+
+class Welcome(Plain):
+    """Centred, and only as large as its words."""
