@@ -1,0 +1,339 @@
+"""What must survive a crash: drafts, the queue, prompts in flight, answers on their way, history, last sessions.
+
+It is written before the network is touched. It never stands in the way: whatever is wrong with its file costs the
+journal and is said once (`problem`), while the program goes on with a journal in memory. A damaged file is set
+aside, not deleted; a file of a newer version is left alone. Secrets have no place here.
+
+Several clients share one file. Rows that one of them is responsible for carry its name; when it is gone (its lock
+is free), the next client that starts takes them over, and only one does.
+"""
+
+import fcntl
+import logging
+import os
+import sqlite3
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+from tui.core.model import Prompt
+
+log = logging.getLogger(__name__)
+
+VERSION = 1
+HISTORY_KEPT = 10_000
+BUSY_SECONDS = 0.5
+"""How long a write waits for another client's; the screen stands still meanwhile."""
+
+_SCHEMA = """
+CREATE TABLE history (id INTEGER PRIMARY KEY, text TEXT NOT NULL, at REAL NOT NULL);
+CREATE TABLE drafts (
+    server TEXT NOT NULL, session TEXT NOT NULL, text TEXT NOT NULL, PRIMARY KEY (server, session)
+) WITHOUT ROWID;
+CREATE TABLE flights (
+    message TEXT PRIMARY KEY, server TEXT NOT NULL, prompt BLOB NOT NULL, owner TEXT NOT NULL, at REAL NOT NULL
+);
+CREATE TABLE queue (
+    id TEXT PRIMARY KEY, server TEXT NOT NULL, session TEXT NOT NULL, text TEXT NOT NULL, owner TEXT NOT NULL,
+    place INTEGER NOT NULL
+);
+CREATE TABLE answer_drafts (
+    server TEXT NOT NULL, request TEXT NOT NULL, body BLOB NOT NULL, at REAL NOT NULL,
+    PRIMARY KEY (server, request)
+) WITHOUT ROWID;
+CREATE TABLE answers (
+    request TEXT NOT NULL, server TEXT NOT NULL, body BLOB NOT NULL, owner TEXT NOT NULL, at REAL NOT NULL,
+    PRIMARY KEY (server, request)
+) WITHOUT ROWID;
+CREATE TABLE places (server TEXT PRIMARY KEY, session TEXT NOT NULL) WITHOUT ROWID;
+"""
+
+_FORGET_DRAFT = "DELETE FROM drafts WHERE server = ? AND session = ?"
+_FORGET_ANSWER_DRAFT = "DELETE FROM answer_drafts WHERE server = ? AND request = ?"
+
+_ANSWER_DRAFTS_KEPT = 200
+
+Owned = Literal["flights", "queue", "answers"]
+
+
+@dataclass(frozen=True, slots=True)
+class Queued:
+    """A prompt that waits in this client for its session to be free."""
+
+    id: str
+    session_id: str
+    text: str
+
+
+class NewerFile(Exception):
+    """The file was written by a newer version of the program."""
+
+
+class Journal:
+    """What concerns one `server` in the journal of `folder`; in memory where that is None or cannot be used.
+
+    `wall` gives epoch seconds. `told` hears of a problem that comes up later; `problem` keeps the latest.
+    """
+
+    def __init__(self, folder: Path | None, server: str, *, wall: Callable[[], float]) -> None:
+        self._wall = wall
+        self._folder = folder
+        self._server = server
+        self._owner = uuid.uuid4().hex
+        self._lock: int | None = None
+        self.problem: str | None = None
+        self.told: Callable[[str], None] = lambda problem: None
+        try:
+            self._database = self._open(folder)
+        except (OSError, sqlite3.Error, NewerFile) as error:
+            self._database = self._without(error)
+
+    def close(self) -> None:
+        self._database.close()
+        if self._lock is not None and self._folder is not None:
+            _owner_file(self._folder, self._owner).unlink(missing_ok=True)
+            os.close(self._lock)
+            self._lock = None
+
+    def add_history(self, text: str) -> None:
+        """Remember a prompt that was sent."""
+        self._write(
+            ("INSERT INTO history (text, at) VALUES (?, ?)", (text, self._wall())),
+            ("DELETE FROM history WHERE id <= (SELECT max(id) FROM history) - ?", (HISTORY_KEPT,)),
+        )
+
+    def history(self, limit: int = 1000) -> list[str]:
+        """The newest prompts of all sessions, newest first, each once."""
+        rows = self._read("SELECT text FROM history GROUP BY text ORDER BY max(id) DESC LIMIT ?", limit)
+        return [text for (text,) in rows]
+
+    def save_draft(self, session_id: str, text: str) -> None:
+        """Keep what is typed and not sent; "" forgets it."""
+        if text:
+            self._write(("INSERT OR REPLACE INTO drafts VALUES (?, ?, ?)", (self._server, session_id, text)))
+        else:
+            self._write((_FORGET_DRAFT, (self._server, session_id)))
+
+    def draft(self, session_id: str) -> str:
+        rows = self._read("SELECT text FROM drafts WHERE server = ? AND session = ?", self._server, session_id)
+        return str(rows[0][0]) if rows else ""
+
+    def take_off(self, prompt: Prompt, queued_id: str = "") -> None:
+        """A prompt is about to be posted. In the same step it stops being a draft, or a place in the queue."""
+        forget_draft = (_FORGET_DRAFT, (self._server, prompt.session_id))
+        flight = (prompt.message_id, self._server, msgspec.json.encode(prompt), self._owner, self._wall())
+        self._write(
+            ("INSERT OR REPLACE INTO flights VALUES (?, ?, ?, ?, ?)", flight),
+            ("DELETE FROM queue WHERE id = ?", (queued_id,)) if queued_id else forget_draft,
+        )
+
+    def give_back(self, prompt: Prompt) -> None:
+        """The server does not have the prompt: in the same step it becomes a draft again, after what is there."""
+        draft = self.draft(prompt.session_id)
+        text = f"{draft}\n{prompt.text}" if draft else prompt.text
+        self._write(
+            ("INSERT OR REPLACE INTO drafts VALUES (?, ?, ?)", (self._server, prompt.session_id, text)),
+            ("DELETE FROM flights WHERE message = ?", (prompt.message_id,)),
+        )
+
+    def land(self, message_id: str) -> None:
+        """The prompt's turn is over."""
+        self._write(("DELETE FROM flights WHERE message = ?", (message_id,)))
+
+    def adopt_flights(self) -> list[Prompt]:
+        """Prompts whose client is gone: from now on they are this client's. Oldest first."""
+        return [msgspec.json.decode(row, type=Prompt) for row in self._adopt("flights", "prompt", "at")]
+
+    def enqueue(self, queued: Queued, place: int) -> None:
+        """Keep (or change) a prompt that waits."""
+        row = (queued.id, self._server, queued.session_id, queued.text, self._owner, place)
+        self._write(("INSERT OR REPLACE INTO queue VALUES (?, ?, ?, ?, ?, ?)", row))
+
+    def dequeue(self, queued_id: str) -> None:
+        self._write(("DELETE FROM queue WHERE id = ?", (queued_id,)))
+
+    def adopt_queue(self) -> list[Queued]:
+        """Waiting prompts whose client is gone, in their order."""
+        ids = self._adopt("queue", "id", "place")
+        rows = {row[0]: Queued(*row) for row in self._read("SELECT id, session, text FROM queue")}
+        return [rows[str(queued_id)] for queued_id in ids if queued_id in rows]
+
+    def save_answer_draft(self, request_id: str, body: bytes | None) -> None:
+        """Keep a half-filled answer; None forgets it."""
+        if body is None:
+            self._write((_FORGET_ANSWER_DRAFT, (self._server, request_id)))
+            return
+        newest = "SELECT at FROM answer_drafts ORDER BY at DESC LIMIT 1 OFFSET ?"
+        self._write(
+            (
+                "INSERT OR REPLACE INTO answer_drafts VALUES (?, ?, ?, ?)",
+                (self._server, request_id, body, self._wall()),
+            ),
+            (f"DELETE FROM answer_drafts WHERE at <= ({newest})", (_ANSWER_DRAFTS_KEPT,)),
+        )
+
+    def answer_draft(self, request_id: str) -> bytes | None:
+        rows = self._read(
+            "SELECT body FROM answer_drafts WHERE server = ? AND request = ?", self._server, request_id
+        )
+        return bytes(rows[0][0]) if rows else None
+
+    def post_answer(self, request_id: str, body: bytes) -> None:
+        """An answer is about to be sent; its draft is an answer from now on."""
+        row = (request_id, self._server, body, self._owner, self._wall())
+        self._write(("INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?, ?)", row))
+
+    def settle_answer(self, request_id: str, *, keep_draft: bool = False) -> None:
+        """The server has the answer, or nobody waits for it; or (`keep_draft`) it has to be changed first."""
+        forget = ("DELETE FROM answers WHERE server = ? AND request = ?", (self._server, request_id))
+        self._write(forget, *([] if keep_draft else [(_FORGET_ANSWER_DRAFT, (self._server, request_id))]))
+
+    def adopt_answers(self) -> list[bytes]:
+        """Answers on their way whose client is gone."""
+        return [bytes(row) for row in self._adopt("answers", "body", "at")]
+
+    def remember_place(self, session_id: str) -> None:
+        self._write(("INSERT OR REPLACE INTO places VALUES (?, ?)", (self._server, session_id)))
+
+    def place(self) -> str | None:
+        """The session that was open last on the server."""
+        rows = self._read("SELECT session FROM places WHERE server = ?", self._server)
+        return str(rows[0][0]) if rows else None
+
+    def _open(self, folder: Path | None) -> sqlite3.Connection:
+        if folder is None:
+            return _create(sqlite3.connect(":memory:"))
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path = folder / "journal.sqlite"
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+        try:
+            database = _connect(path)
+        except sqlite3.OperationalError:
+            raise  # locked, read-only, full: the file itself may be whole
+        except sqlite3.DatabaseError as error:
+            aside = path.with_name(f"journal.damaged-{int(self._wall())}.sqlite")
+            for suffix in ("", "-wal", "-shm"):
+                part = path.with_name(path.name + suffix)
+                if part.exists():
+                    part.rename(aside.with_name(aside.name + suffix))
+            self._say(f"the journal was damaged ({error}); it is kept as {aside.name}, and a new one begins")
+            os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+            database = _connect(path)
+        self._lock = os.open(_owner_file(folder, self._owner), os.O_CREAT | os.O_RDWR, 0o600)
+        fcntl.flock(self._lock, fcntl.LOCK_EX)
+        return database
+
+    def _without(self, error: Exception) -> sqlite3.Connection:
+        """Go on in memory, and say so."""
+        self._say(f"nothing is kept for the next start: {error}")
+        return _create(sqlite3.connect(":memory:"))
+
+    def _say(self, problem: str) -> None:
+        self.problem = problem
+        log.warning("journal: %s", problem)
+        self.told(problem)
+
+    def _write(self, *steps: tuple[str, tuple[object, ...]]) -> None:
+        """Statements and their values, as one transaction."""
+
+        def work(database: sqlite3.Connection) -> None:
+            for statement, values in steps:
+                database.execute(statement, values)
+
+        self._transact(work)
+
+    def _transact(self, work: Callable[[sqlite3.Connection], None]) -> None:
+        """What a failure costs is the journal, never the caller."""
+        try:
+            with self._database:
+                self._database.execute("BEGIN IMMEDIATE")
+                work(self._database)
+        except sqlite3.Error as error:
+            if isinstance(error, sqlite3.OperationalError) and "locked" in str(error):
+                self._say("another client holds the journal: the newest entry is not kept for the next start")
+                return
+            self._database.close()
+            self._database = self._without(error)
+            with self._database:
+                work(self._database)
+
+    def _read(self, query: str, *values: object) -> list[tuple[Any, ...]]:
+        try:
+            return self._database.execute(query, values).fetchall()
+        except sqlite3.Error as error:
+            self._database.close()
+            self._database = self._without(error)
+            return []
+
+    def _adopt(self, table: Owned, column: str, order: str) -> list[Any]:
+        """Take over the rows whose owner is gone, all or none, so that two clients never take the same."""
+        found: list[Any] = []
+
+        def work(database: sqlite3.Connection) -> None:
+            for (owner,) in database.execute(f"SELECT DISTINCT owner FROM {table}").fetchall():
+                if owner != self._owner and not self._lives(owner):
+                    database.execute(
+                        f"UPDATE {table} SET owner = ? WHERE owner = ? AND server = ?",
+                        (self._owner, owner, self._server),
+                    )
+            mine = f"SELECT {column} FROM {table} WHERE owner = ? AND server = ? ORDER BY {order}"
+            found.extend(value for (value,) in database.execute(mine, (self._owner, self._server)))
+
+        self._transact(work)
+        return found
+
+    def _lives(self, owner: str) -> bool:
+        """Whether the client of that name still runs: it holds a lock for as long as it does."""
+        if self._folder is None:
+            return False
+        try:
+            handle = os.open(_owner_file(self._folder, owner), os.O_RDWR)
+        except OSError:
+            return False
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        finally:
+            os.close(handle)
+        _owner_file(self._folder, owner).unlink(missing_ok=True)
+        return False
+
+
+def _owner_file(folder: Path, owner: str) -> Path:
+    return folder / f"client-{owner}.lock"
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    """Open and check the file. Raises `sqlite3.Error`, or `NewerFile`."""
+    database = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
+    try:
+        (verdict,) = database.execute("PRAGMA quick_check(1)").fetchone()
+        if verdict != "ok":
+            raise sqlite3.DatabaseError(verdict)
+        database.execute("PRAGMA journal_mode = WAL")
+        database.execute("PRAGMA synchronous = NORMAL")  # a crash of ours loses nothing; a power cut the newest
+        return _create(database)
+    except (sqlite3.Error, NewerFile):
+        database.close()
+        raise
+
+
+def _create(database: sqlite3.Connection) -> sqlite3.Connection:
+    """Bring an empty or older file to this version's shape."""
+    database.isolation_level = None
+    database.execute("BEGIN IMMEDIATE")
+    (version,) = database.execute("PRAGMA user_version").fetchone()
+    if version > VERSION:
+        database.execute("ROLLBACK")
+        raise NewerFile(f"the journal is of a newer version ({version}; this program knows {VERSION})")
+    if version == 0:
+        for statement in _SCHEMA.split(";"):
+            database.execute(statement)
+        database.execute(f"PRAGMA user_version = {VERSION}")
+    database.execute("COMMIT")
+    return database
