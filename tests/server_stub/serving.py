@@ -26,7 +26,7 @@ class Served:
 async def serving(app: ASGIApp) -> AsyncIterator[Served]:
     """Serve `app` with uvicorn on a free port of 127.0.0.1."""
     listener = socket.create_server(("127.0.0.1", 0))
-    config = uvicorn.Config(app, log_level="warning", lifespan="off", ws="none", timeout_graceful_shutdown=0)
+    config = uvicorn.Config(app, log_config=None, lifespan="off", ws="none", timeout_graceful_shutdown=0)
     server = uvicorn.Server(config)
     task = asyncio.create_task(server.serve(sockets=[listener]))
     await wait_until(lambda: server.started, what="uvicorn to listen")
@@ -44,9 +44,9 @@ class Wire:
         self._reader = reader
         self._writer = writer
 
-    async def request(self, method: str, path: str, body: bytes = b"") -> None:
+    async def request(self, method: str, path: str, body: bytes = b"", *, connection: str = "close") -> None:
         length = f"Content-Length: {len(body)}\r\n" if method == "POST" else ""
-        head = f"{method} {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n{length}Connection: close\r\n\r\n"
+        head = f"{method} {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n{length}Connection: {connection}\r\n\r\n"
         self._writer.write(head.encode() + body)
         await self._writer.drain()
 

@@ -12,7 +12,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from server_stub.exchange import FaultMiddleware
-from server_stub.faults import CRASHED, Armed, Faults, parse
+from server_stub.faults import CRASHED, Faults, parse
 from tests.server_stub.serving import Served, Wire, serving, wire
 from tests.waiting import wait_until
 
@@ -333,12 +333,15 @@ async def test_a_hang_that_is_disarmed_is_only_late(line: Wire, routes: Routes, 
     assert routes.bodies == [PROMPT[2]], "what had come meanwhile is not lost"
 
 
-async def test_a_client_that_leaves_a_hang(served: Served, faults: Faults) -> None:
+async def test_the_request_of_a_client_that_leaves_a_hang_is_lost(
+    served: Served, routes: Routes, faults: Faults
+) -> None:
     armed = faults.arm(parse("hang"))
     async with wire(served.port) as leaving:
-        await leaving.request("GET", "/session/status")
+        await leaving.request(*PROMPT)
         await wait_until(lambda: armed.struck == 1)
     await wait_until(lambda: not served.server.server_state.tasks, what="the request's task to end")
+    assert routes.bodies == []
 
 
 # answers in the server's place
@@ -489,20 +492,43 @@ async def test_a_crash_in_the_padding(line: Wire, routes: Routes, faults: Faults
     assert statuses == [CRASHED]
 
 
-async def test_nothing_is_left_of_an_exchange_that_has_ended(
-    served: Served, routes: Routes, faults: Faults
+async def test_an_exchange_that_has_ended_leaves_nothing_to_its_connection(
+    line: Wire, routes: Routes, faults: Faults
 ) -> None:
-    timers: list[Armed] = [faults.arm(parse("cut=prompt,at=request,after_seconds=0.2"))]
-    async with wire(served.port) as line:
-        routes.send(TURN, None)
-        await line.request(*PROMPT)
+    armed = faults.arm(parse("cut=prompt,at=request,after_seconds=0.2"))
+    routes.send(TURN, None)
+    await line.request(*PROMPT, connection="keep-alive")
+    await line.read_until(chunk(TURN) + END)
+    routes.send(EVENT)
+    await line.request("GET", "/event")
+    await line.read_until(chunk(EVENT))
+    assert await line.silent_for(0.2 + QUIET)
+    assert armed.struck == 0
+
+
+async def test_of_two_open_answers_one_strike_rewrites_one(served: Served, routes: Routes, faults: Faults) -> None:
+    faults.arm(parse("truncated"))
+    async with wire(served.port) as one, wire(served.port) as other:
+        for line in (one, other):
+            await line.request(*PROMPT)
+        await wait_until(lambda: len(routes.bodies) == 2)
+        routes.send(TURN, None, TURN, None)
+        bodies = {body_of(await line.read_all()) for line in (one, other)}
+    assert bodies == {chunk(TURN) + END, chunk(TURN[: len(TURN) // 2]) + END}
+
+
+@pytest.mark.parametrize("name", ["cut", "reset"])
+@pytest.mark.parametrize("at", ["request", "headers", "body", "json"])
+async def test_the_server_takes_no_offence_at_a_broken_line(
+    line: Wire, routes: Routes, faults: Faults, caplog: pytest.LogCaptureFixture, name: str, at: str
+) -> None:
+    faults.arm(parse(f"{name}=all,at={at}"))
+    await line.request("GET", "/session/status")
+    try:
         await line.read_all()
-    async with wire(served.port) as other:
-        routes.send(EVENT)
-        await other.request("GET", "/event")
-        await other.read_until(chunk(EVENT))
-        assert await other.silent_for(3 * QUIET)
-    assert timers[0].struck == 0
+    except ConnectionResetError:
+        assert name == "reset"
+    assert [record.getMessage() for record in caplog.records if record.name == "uvicorn.error"] == []
 
 
 async def test_a_large_answer_passes_whole(line: Wire, routes: Routes, faults: Faults) -> None:
