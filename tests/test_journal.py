@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tui.core.model import Prompt
-from tui.journal import HISTORY_KEPT, VERSION, Journal, Queued
+from tui.core.model import Prompt, Queued
+from tui.journal import HISTORY_KEPT, VERSION, Journal
 
 SERVER = "http://127.0.0.1:4096"
 PROMPT = Prompt("ses_1", "do it", "msg_1", "prt_1")
@@ -38,8 +38,8 @@ def killed(folder: Path, program: str) -> None:
     code = f"""
 import os, signal
 from pathlib import Path
-from tui.core.model import Prompt
-from tui.journal import Journal, Queued
+from tui.core.model import Prompt, Queued
+from tui.journal import Journal
 journal = Journal(Path({str(folder)!r}), {SERVER!r}, wall=lambda: 5.0)
 assert journal.problem is None
 {program}
@@ -96,7 +96,7 @@ def test_a_refused_answer_leaves_its_draft(start: Start) -> None:
 def test_what_a_killed_client_was_doing_is_taken_over_once(tmp_path: Path, start: Start) -> None:
     killed(
         tmp_path / "state",
-        f"""
+        """
 journal.take_off(Prompt("ses_1", "do it", "msg_1", "prt_1"))
 journal.enqueue(Queued("b", "ses_1", "second"), 2)
 journal.enqueue(Queued("a", "ses_1", "first"), 1)
@@ -145,6 +145,15 @@ def test_what_is_settled_does_not_come_back(start: Start) -> None:
     assert second.answer_draft("que_1") is None
 
 
+def test_a_draft_that_is_sent_waits_in_the_same_step(start: Start) -> None:
+    first = start()
+    first.save_draft("ses_1", "do it")
+    first.submit(Queued("a", "ses_1", "do it"), 1)
+    first.close()
+    heir = start()
+    assert (heir.draft("ses_1"), heir.adopt_queue()) == ("", [Queued("a", "ses_1", "do it")])
+
+
 def test_a_queued_prompt_can_be_changed_in_its_place(start: Start) -> None:
     first = start()
     first.enqueue(Queued("a", "ses_1", "one"), 1)
@@ -163,11 +172,11 @@ def test_answer_drafts_survive(start: Start) -> None:
 
 def test_history_is_newest_first_each_once_and_bounded(start: Start) -> None:
     journal = start()
-    for text in ("a", "b", "a"):
-        journal.add_history(text)
+    for place, text in enumerate(("a", "b", "a")):
+        journal.submit(Queued(str(place), "ses_1", text), place)
     assert start().history() == ["a", "b"]
     for number in range(HISTORY_KEPT + 5):
-        journal.add_history(f"n{number}")
+        journal.submit(Queued("same", "ses_1", f"n{number}"), 9)
     assert len(journal.history(2 * HISTORY_KEPT)) == HISTORY_KEPT
 
 
@@ -222,7 +231,7 @@ def test_a_damaged_file_is_set_aside_and_not_deleted(tmp_path: Path, start: Star
 def test_a_damaged_page_in_the_middle_is_noticed(tmp_path: Path, start: Start) -> None:
     journal = start()
     for number in range(300):
-        journal.add_history(f"{number} " * 50)
+        journal.submit(Queued("same", "ses_1", f"{number} " * 50), 1)
     journal.close()
     path = tmp_path / "state" / "journal.sqlite"
     content = bytearray(path.read_bytes())
@@ -298,8 +307,8 @@ def test_a_locked_file_costs_one_entry_and_says_so(tmp_path: Path, start: Start)
 
 def test_without_a_folder_it_lives_in_memory() -> None:
     journal = Journal(None, SERVER, wall=lambda: 1.0)
-    journal.add_history("x")
-    assert journal.history() == ["x"]
+    journal.take_off(PROMPT)
+    assert journal.history() == ["do it"]
     assert journal.problem is None
     journal.close()
 

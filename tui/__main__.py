@@ -3,15 +3,18 @@
 import logging
 import os
 import sys
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import click
+from platformdirs import user_state_path
 
 from tui.backends import USERS
 from tui.client import Client
 from tui.demo import Demo
+from tui.journal import Journal
 from tui.net.address import is_exposed
 from tui.net.credentials import BasicAuth
 from tui.net.http import Http
@@ -89,7 +92,8 @@ def run_app(settings: Settings) -> int:
         users: Sequence[str] = (settings.user,)
     else:
         users = USERS if settings.password is not None else USERS[:1]
-    client = Client(settings.url, open_http, users=users, directory=settings.directory)
+    journal = Journal(None if settings.demo else user_state_path("holdfast"), settings.url, wall=time.time)
+    client = Client(settings.url, open_http, users=users, directory=settings.directory, journal=journal)
     app = HoldfastApp(client, session=settings.session, resume=settings.resume, demo=settings.demo)
     app.run()
     return app.return_code or 0

@@ -10,11 +10,14 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Literal
 
+import msgspec
+
 from tui.core import events as e
 from tui.core.backoff import Backoff
 from tui.core.changes import AnswerChanged, RequestClosed
-from tui.core.model import Answers, PermissionReply, Request, ToolPart
+from tui.core.model import Answers, PermissionReply, PermissionRequest, QuestionRequest, Request, ToolPart
 from tui.core.store import Store
+from tui.journal import Journal
 from tui.net.errors import NetError, Refused
 
 log = logging.getLogger(__name__)
@@ -43,6 +46,7 @@ class Outbox:
     def __init__(
         self,
         store: Store,
+        journal: Journal,
         *,
         post: Callable[[Reply], Awaitable[bool]],
         refresh: Callable[[str], Awaitable[None]],
@@ -52,6 +56,7 @@ class Outbox:
         pause: Callable[[float], Awaitable[None]],
     ) -> None:
         self._store = store
+        self._journal = journal
         self._post = post
         self._refresh = refresh
         self._deliver = deliver
@@ -63,6 +68,10 @@ class Outbox:
 
     def under_way(self, request_id: str) -> bool:
         return request_id in self._under_way
+
+    def unsettled(self) -> list[Reply]:
+        """Answers on whose way an earlier client died. Whether they arrived is for `send` to find out."""
+        return [_decode(body) for body in self._journal.adopt_answers()]
 
     def closed(self, change: RequestClosed) -> None:
         """Remember how a request ended."""
@@ -76,11 +85,14 @@ class Outbox:
         if request_id in self._under_way:
             return
         self._under_way.add(request_id)
+        self._journal.post_answer(request_id, _encode(reply))
         self._notify(AnswerChanged(request_id, "sending"))
         try:
             state, reason = await self._settle(reply)
         finally:
             self._under_way.discard(request_id)
+        if state != "stopped":
+            self._journal.settle_answer(request_id, keep_draft=state == "refused")
         self._notify(AnswerChanged(request_id, state, reason))
 
     async def _settle(
@@ -145,6 +157,31 @@ class Outbox:
             if isinstance(part, ToolPart) and part.call_id == request.call_id:
                 return part.answers
         return None
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """A `Reply` as the journal keeps it; one of the two requests is set."""
+
+    question: QuestionRequest | None
+    permission_request: PermissionRequest | None
+    answers: Answers | None
+    permission: PermissionReply | None
+    message: str
+
+
+def _encode(reply: Reply) -> bytes:
+    request = reply.request
+    question = request if isinstance(request, QuestionRequest) else None
+    permission = request if isinstance(request, PermissionRequest) else None
+    return msgspec.json.encode(_Row(question, permission, reply.answers, reply.permission, reply.message))
+
+
+def _decode(body: bytes) -> Reply:
+    row = msgspec.json.decode(body, type=_Row)
+    request = row.question or row.permission_request
+    assert request is not None
+    return Reply(request, row.answers, row.permission, row.message)
 
 
 def _as_event(reply: Reply) -> e.Event:

@@ -1,4 +1,6 @@
-"""What the app talks to: open, send, answer, abort. It owns the link, the backend, the store and the turns.
+"""What the app talks to: open, send, answer, abort. It owns the link, the backend, the store and the journal.
+
+Prompts go through `prompts`, what was typed and is not sent through `journal`.
 
 It knows no screen and no family's dialect. Whoever shows it subscribes to its changes and reads its store.
 """
@@ -17,14 +19,22 @@ from tui.backends import USERS, recognise
 from tui.backends.base import Backend, ServerInfo, Traits
 from tui.core import events as e
 from tui.core.backoff import Backoff
-from tui.core.changes import Change, LineChanged, Notice, RequestClosed, TextGrew
+from tui.core.changes import (
+    Change,
+    LineChanged,
+    Notice,
+    RequestClosed,
+    TextGrew,
+)
 from tui.core.health import Health, Line
 from tui.core.model import Answers, PermissionReply, PermissionRequest, Request, Session
 from tui.core.store import Store
 from tui.core.turn import Turn
+from tui.journal import Journal
 from tui.net.errors import NetError, Refused
 from tui.net.http import Http
 from tui.net.link import Feed, Link
+from tui.prompts import Prompts
 from tui.turns import Turns
 
 log = logging.getLogger(__name__)
@@ -64,6 +74,7 @@ class Client:
         *,
         users: Sequence[str] = USERS,
         directory: str | None = None,
+        journal: Journal | None = None,
         clocks: Clocks | None = None,
     ) -> None:
         self.store = Store()
@@ -73,6 +84,7 @@ class Client:
         self._users = users
         self._directory = directory
         self._clocks = clocks or Clocks()
+        self.journal = journal or Journal(None, address, wall=self._clocks.wall)
         self._backend: Backend | None = None
         self._health = Health()
         self._listeners: list[Listener] = []
@@ -95,10 +107,20 @@ class Client:
             spawn=self._spawn,
             deliver=self._deliver,
             notify=self._tell,
+            ended=lambda turn: self.prompts.ended(turn),
             clock=self._clocks.mono,
+        )
+        self.prompts = Prompts(
+            self.store,
+            self.journal,
+            self.turns,
+            backend=self._known_backend,
+            ready=lambda: self._link.synced,
+            notify=self._tell,
         )
         self._outbox = Outbox(
             self.store,
+            self.journal,
             post=self._post_reply,
             refresh=self._refresh,
             deliver=self._deliver,
@@ -130,7 +152,13 @@ class Client:
         return self.turns.current(session_id)
 
     def start(self) -> None:
-        """Begin to connect; returns at once, what comes of it is told by changes."""
+        """Take up what an earlier run left, and begin to connect; what comes of it is told by changes."""
+        self.journal.told = lambda problem: self._tell(Notice(f"The journal: {problem}.", "warning"))
+        if self.journal.problem is not None:
+            self.journal.told(self.journal.problem)
+        self.prompts.restore()
+        for reply in self._outbox.unsettled():
+            self._spawn(self._outbox.send(reply))
         for work in (self._link.run(), self._tick(), self._ping(), self._beat()):
             self._spawn(work)
 
@@ -142,6 +170,7 @@ class Client:
         await asyncio.gather(*tasks, return_exceptions=True)
         if self._backend is not None:
             await self._backend.close()
+        self.journal.close()
 
     def retry_now(self) -> None:
         """Try to connect at once (F5, the terminal's focus), also after *stopped*."""
@@ -165,6 +194,7 @@ class Client:
         While the line is down nothing is fetched; the next connection brings it.
         """
         self.store.open_transcript(session_id)
+        self.journal.remember_place(session_id)
         if self._link.synced:
             await self._link.refetch(lambda: self._fetch_session(session_id))
 
@@ -181,11 +211,8 @@ class Client:
         return True
 
     def send(self, session_id: str, text: str) -> Turn:
-        """Post a prompt and hold its turn. Its fate is in the turn; `TurnChanged` tells when to look.
-
-        Raises `NotConnected` when the server was never reached.
-        """
-        return self.turns.send(self._known_backend().new_prompt(session_id, text))
+        """`prompts.send_now`."""
+        return self.prompts.send_now(session_id, text)
 
     async def abort(self, session_id: str) -> None:
         """Abort the session's turn, and clear away the requests that it leaves behind. Raises `NetError`."""
@@ -291,11 +318,13 @@ class Client:
             self.turns.moved(event.session_id)
         elif any(not isinstance(change, TextGrew) for change in changes):
             self.turns.look()
+            self.prompts.advance()
 
     def _line_changed(self) -> None:
         if self._link.synced and not self._line_up.is_set():
             self._line_up.set()
             self.turns.ask_all()
+            self.prompts.advance()
         elif not self._link.synced:
             self._line_up.clear()
         self._tell(LineChanged())
@@ -336,6 +365,7 @@ class Client:
             await self.turns.awake.wait()
             await self._clocks.sleep(TICK_EVERY)
             self.turns.tick()
+            self.prompts.advance()
             if not self.turns.running():
                 self.turns.awake.clear()
 

@@ -14,13 +14,12 @@ import os
 import sqlite3
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
 
-from tui.core.model import Prompt
+from tui.core.model import Prompt, Queued
 
 log = logging.getLogger(__name__)
 
@@ -52,21 +51,13 @@ CREATE TABLE answers (
 CREATE TABLE places (server TEXT PRIMARY KEY, session TEXT NOT NULL) WITHOUT ROWID;
 """
 
+_ENQUEUE = "INSERT OR REPLACE INTO queue VALUES (?, ?, ?, ?, ?, ?)"
 _FORGET_DRAFT = "DELETE FROM drafts WHERE server = ? AND session = ?"
 _FORGET_ANSWER_DRAFT = "DELETE FROM answer_drafts WHERE server = ? AND request = ?"
 
 _ANSWER_DRAFTS_KEPT = 200
 
 Owned = Literal["flights", "queue", "answers"]
-
-
-@dataclass(frozen=True, slots=True)
-class Queued:
-    """A prompt that waits in this client for its session to be free."""
-
-    id: str
-    session_id: str
-    text: str
 
 
 class NewerFile(Exception):
@@ -99,11 +90,12 @@ class Journal:
             os.close(self._lock)
             self._lock = None
 
-    def add_history(self, text: str) -> None:
-        """Remember a prompt that was sent."""
+    def submit(self, queued: Queued, place: int) -> None:
+        """The person sent a prompt: in one step it stops being a draft, waits, and is history."""
         self._write(
-            ("INSERT INTO history (text, at) VALUES (?, ?)", (text, self._wall())),
-            ("DELETE FROM history WHERE id <= (SELECT max(id) FROM history) - ?", (HISTORY_KEPT,)),
+            (_ENQUEUE, self._queue_row(queued, place)),
+            (_FORGET_DRAFT, (self._server, queued.session_id)),
+            *self._remembering(queued.text),
         )
 
     def history(self, limit: int = 1000) -> list[str]:
@@ -123,12 +115,15 @@ class Journal:
         return str(rows[0][0]) if rows else ""
 
     def take_off(self, prompt: Prompt, queued_id: str = "") -> None:
-        """A prompt is about to be posted. In the same step it stops being a draft, or a place in the queue."""
-        forget_draft = (_FORGET_DRAFT, (self._server, prompt.session_id))
+        """A prompt is about to be posted: in the same step it leaves the queue, or stops being a draft."""
         flight = (prompt.message_id, self._server, msgspec.json.encode(prompt), self._owner, self._wall())
         self._write(
             ("INSERT OR REPLACE INTO flights VALUES (?, ?, ?, ?, ?)", flight),
-            ("DELETE FROM queue WHERE id = ?", (queued_id,)) if queued_id else forget_draft,
+            *(
+                [("DELETE FROM queue WHERE id = ?", (queued_id,))]
+                if queued_id
+                else [(_FORGET_DRAFT, (self._server, prompt.session_id)), *self._remembering(prompt.text)]
+            ),
         )
 
     def give_back(self, prompt: Prompt) -> None:
@@ -150,8 +145,7 @@ class Journal:
 
     def enqueue(self, queued: Queued, place: int) -> None:
         """Keep (or change) a prompt that waits."""
-        row = (queued.id, self._server, queued.session_id, queued.text, self._owner, place)
-        self._write(("INSERT OR REPLACE INTO queue VALUES (?, ?, ?, ?, ?, ?)", row))
+        self._write((_ENQUEUE, self._queue_row(queued, place)))
 
     def dequeue(self, queued_id: str) -> None:
         self._write(("DELETE FROM queue WHERE id = ?", (queued_id,)))
@@ -203,6 +197,15 @@ class Journal:
         """The session that was open last on the server."""
         rows = self._read("SELECT session FROM places WHERE server = ?", self._server)
         return str(rows[0][0]) if rows else None
+
+    def _queue_row(self, queued: Queued, place: int) -> tuple[object, ...]:
+        return (queued.id, self._server, queued.session_id, queued.text, self._owner, place)
+
+    def _remembering(self, text: str) -> list[tuple[str, tuple[object, ...]]]:
+        return [
+            ("INSERT INTO history (text, at) VALUES (?, ?)", (text, self._wall())),
+            ("DELETE FROM history WHERE id <= (SELECT max(id) FROM history) - ?", (HISTORY_KEPT,)),
+        ]
 
     def _open(self, folder: Path | None) -> sqlite3.Connection:
         if folder is None:

@@ -44,7 +44,7 @@ class Turns:
     """All turns that run or ended while this client watched.
 
     `backend` gives the server's backend once it is known; `refetch` is the link's; `spawn` starts a task that ends
-    with the client; `deliver` takes events into the store.
+    with the client; `deliver` takes events into the store; `ended` hears of each turn once, when it is over.
     """
 
     def __init__(
@@ -56,6 +56,7 @@ class Turns:
         spawn: Spawn,
         deliver: Callable[[e.Event], None],
         notify: Callable[[TurnChanged], None],
+        ended: Callable[[Turn], None],
         clock: Callable[[], float],
     ) -> None:
         self._store = store
@@ -64,6 +65,7 @@ class Turns:
         self._spawn = spawn
         self._deliver = deliver
         self._notify = notify
+        self._ended = ended
         self._clock = clock
         self._turns: dict[str, list[Turn]] = defaultdict(list)
         self._known: dict[str, frozenset[str]] = {}
@@ -85,6 +87,9 @@ class Turns:
     def running(self) -> list[Turn]:
         return [turn for turns in self._turns.values() for turn in turns if not turn.over]
 
+    def running_in(self, session_id: str) -> bool:
+        return any(not turn.over for turn in self._turns.get(session_id, ()))
+
     def send(self, prompt: Prompt) -> Turn:
         """Post a prompt and hold the POST until the turn ends."""
         turn = Turn.post(prompt, self._clock(), cancels_on_disconnect=self._backend().traits.cancels_on_disconnect)
@@ -93,6 +98,11 @@ class Turns:
         self._post(turn)
         self._notify(TurnChanged(prompt.session_id))
         return turn
+
+    def recover(self, prompt: Prompt) -> None:
+        """Find out what became of a prompt that was in flight when its client died."""
+        self._add(Turn.recover(prompt, self._clock()))
+        self._notify(TurnChanged(prompt.session_id))
 
     def abort_asked(self, session_id: str) -> None:
         """The server took an abort of the session."""
@@ -135,6 +145,7 @@ class Turns:
         self.awake.set()
 
     def _feed(self, turn: Turn, what: Input) -> None:
+        was_over = turn.over
         before = (turn.state, turn.reason, turn.pads, turn.held)
         for action in turn.receive(what, self._clock()):
             match action:
@@ -149,6 +160,8 @@ class Turns:
         if before != (turn.state, turn.reason, turn.pads, turn.held):
             log.info("turn %s: %s (%s)", turn.prompt_id, turn.state.value, turn.reason)
             self._notify(TurnChanged(turn.session_id))
+        if turn.over and not was_over:
+            self._ended(turn)
 
     def _follow(self, session_id: str) -> None:
         if isinstance(self._store.status(session_id), Idle):
@@ -201,12 +214,12 @@ class Turns:
             self._spawn(self._ask_server(turn))
 
     async def _ask_server(self, turn: Turn) -> None:
-        backend = self._backend()
         stored: bool | None = None
         gone = False
 
         async def fetch() -> Sequence[e.Event]:
             nonlocal stored, gone
+            backend = self._backend()
             found = await backend.look_up(turn.session_id, turn.prompt_id)
             stored, gone = found.stored, found.session_gone
             if gone:

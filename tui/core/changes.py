@@ -109,6 +109,25 @@ class TurnChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class QueueChanged:
+    """The prompts that wait in this client for the session changed, or are held or released."""
+
+    session_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class DraftReturned:
+    """A prompt that the server does not have is a draft again: the journal's draft of the session holds it.
+
+    `text` is the prompt, `reason` why it came back.
+    """
+
+    session_id: str
+    text: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class AnswerChanged:
     """How the sending of an answer fares.
 
@@ -145,6 +164,8 @@ Change: TypeAlias = (
     | FailureSeen
     | LineChanged
     | TurnChanged
+    | QueueChanged
+    | DraftReturned
     | AnswerChanged
     | Notice
 )

@@ -242,3 +242,12 @@ class Prompt:
     part_id: str
     agent: str | None = None
     model: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Queued:
+    """A prompt that waits in this client for its session to be free. `id` is this client's own."""
+
+    id: str
+    session_id: str
+    text: str

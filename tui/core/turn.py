@@ -223,6 +223,22 @@ class Turn:
         )
 
     @classmethod
+    def recover(cls, prompt: Prompt, now: float, *, cancels_on_disconnect: bool = False) -> "Turn":
+        """The turn of a prompt that was in flight when its client died: asked for, never posted again."""
+        return cls(
+            session_id=prompt.session_id,
+            prompt_id=prompt.message_id,
+            started=now,
+            prompt=prompt,
+            cancels_on_disconnect=cancels_on_disconnect,
+            state=TurnState.UNKNOWN,
+            reason="the client ended while it was sent",
+            moved=now,
+            posts=POSTS_AT_MOST,
+            _broke_at=now,
+        )
+
+    @classmethod
     def follow(cls, session_id: str, prompt_id: str, now: float, *, started: float | None = None) -> "Turn":
         """A turn that runs on the server and is not held by us (we attached, or it broke and goes on)."""
         return cls(

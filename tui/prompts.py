@@ -1,0 +1,128 @@
+"""The way of a prompt from the person to its turn: history, queue, flight; or back to the draft.
+
+Each step is in the journal before it is taken, so that whatever dies, the prompt is in exactly one place.
+"""
+
+from collections.abc import Callable
+
+from tui.backends.base import Backend
+from tui.core.changes import Change, DraftReturned, QueueChanged
+from tui.core.model import Idle, Queued
+from tui.core.store import Store
+from tui.core.turn import Turn, TurnState
+from tui.journal import Journal
+from tui.queue import PromptQueue
+from tui.turns import Turns
+
+
+class Prompts:
+    """All prompts of this client that are not yet answered.
+
+    `backend` gives the server's backend, or raises `NetError` before it is known; `ready` says whether the line is
+    up and what the store says is fresh.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        journal: Journal,
+        turns: Turns,
+        *,
+        backend: Callable[[], Backend],
+        ready: Callable[[], bool],
+        notify: Callable[[Change], None],
+    ) -> None:
+        self._store = store
+        self._journal = journal
+        self._turns = turns
+        self._backend = backend
+        self._ready = ready
+        self._notify = notify
+        self._queue = PromptQueue(journal)
+
+    def submit(self, session_id: str, text: str) -> None:
+        """Send a prompt as soon as its session is free and the line is up: at once, or from the queue."""
+        self._queue.release(session_id)
+        self._queue.add(session_id, text)
+        self._advance(session_id)
+        self._notify(QueueChanged(session_id))
+
+    def send_now(self, session_id: str, text: str) -> Turn:
+        """Post a prompt without waiting for the turn that runs. Its fate is in the turn that is returned.
+
+        Raises `NetError` when the server was never reached.
+        """
+        prompt = self._backend().new_prompt(session_id, text)
+        self._journal.take_off(prompt)
+        return self._turns.send(prompt)
+
+    def waiting(self, session_id: str) -> tuple[Queued, ...]:
+        """The session's queue, in order."""
+        return self._queue.of(session_id)
+
+    def held(self, session_id: str) -> str:
+        """Why nothing of the session's queue is sent; "" when it only waits for the session to be free."""
+        return self._queue.held(session_id)
+
+    def release(self, session_id: str) -> None:
+        """Let a held queue go on."""
+        self._queue.release(session_id)
+        self._advance(session_id)
+        self._notify(QueueChanged(session_id))
+
+    def send_waiting(self, queued_id: str) -> None:
+        """Post a waiting prompt at once. Raises `NetError` when the server was never reached."""
+        queued = self._queue.find(queued_id)
+        if queued is not None:
+            self._post(queued)
+
+    def edit(self, queued_id: str, text: str) -> None:
+        """Change a waiting prompt in its place; nothing if it was sent meanwhile."""
+        queued = self._queue.edit(queued_id, text)
+        if queued is not None:
+            self._notify(QueueChanged(queued.session_id))
+
+    def take_back(self, queued_id: str) -> Queued | None:
+        """Remove a waiting prompt from the queue; None if it was sent meanwhile."""
+        queued = self._queue.remove(queued_id)
+        if queued is not None:
+            self._notify(QueueChanged(queued.session_id))
+        return queued
+
+    def restore(self) -> None:
+        """Take up what an earlier run of the client left."""
+        self._queue.restore()
+        for prompt in self._journal.adopt_flights():
+            self._store.open_transcript(prompt.session_id)
+            self._turns.recover(prompt)
+
+    def advance(self) -> None:
+        """Something changed: send what can be sent now."""
+        for session_id in self._queue.sessions():
+            self._advance(session_id)
+
+    def ended(self, turn: Turn) -> None:
+        """A turn is over. A prompt that the server does not have goes back to the person."""
+        if turn.prompt is not None:
+            if turn.state is TurnState.NOT_SENT:
+                self._journal.give_back(turn.prompt)
+                self._notify(DraftReturned(turn.session_id, turn.prompt.text, turn.reason))
+            else:
+                self._journal.land(turn.prompt_id)
+        if turn.state is not TurnState.FINISHED and self._queue.of(turn.session_id):
+            self._queue.hold(turn.session_id, f"the turn before was {turn.state.value}")
+            self._notify(QueueChanged(turn.session_id))
+
+    def _advance(self, session_id: str) -> None:
+        waiting = self._queue.of(session_id)
+        if not waiting or self._queue.held(session_id) or not self._ready():
+            return
+        if isinstance(self._store.status(session_id), Idle) and not self._turns.running_in(session_id):
+            self._post(waiting[0])
+
+    def _post(self, queued: Queued) -> None:
+        prompt = self._backend().new_prompt(queued.session_id, queued.text)
+        self._journal.take_off(prompt, queued.id)
+        self._queue.sent(queued.id)
+        self._turns.send(prompt)
+        self._notify(QueueChanged(queued.session_id))

@@ -1,0 +1,87 @@
+"""Prompts that wait in this client until their session is free: in order, editable, kept over a restart.
+
+After a turn that did not end well the session's queue is held: what comes next is for the person to decide.
+"""
+
+import uuid
+from collections import defaultdict
+from dataclasses import replace
+
+from tui.core.model import Queued
+from tui.journal import Journal
+
+
+class PromptQueue:
+    """The waiting prompts of all sessions, as the journal has them."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+        self._waiting: dict[str, list[Queued]] = defaultdict(list)
+        self._held: dict[str, str] = {}
+        self._place = 0
+
+    def restore(self) -> None:
+        """Take over what a client that is gone had waiting; held, for its person may have changed their mind."""
+        for queued in self._journal.adopt_queue():
+            self._waiting[queued.session_id].append(queued)
+            self._write([queued])
+            self.hold(queued.session_id, "kept from an earlier run")
+
+    def sessions(self) -> tuple[str, ...]:
+        """The sessions for which something waits."""
+        return tuple(session_id for session_id, waiting in self._waiting.items() if waiting)
+
+    def of(self, session_id: str) -> tuple[Queued, ...]:
+        return tuple(self._waiting.get(session_id, ()))
+
+    def add(self, session_id: str, text: str) -> Queued:
+        queued = Queued(uuid.uuid4().hex, session_id, text)
+        self._waiting[session_id].append(queued)
+        self._place += 1
+        self._journal.submit(queued, self._place)
+        return queued
+
+    def find(self, queued_id: str) -> Queued | None:
+        return next((q for waiting in self._waiting.values() for q in waiting if q.id == queued_id), None)
+
+    def edit(self, queued_id: str, text: str) -> Queued | None:
+        """Change a waiting prompt in its place; None if it was sent meanwhile."""
+        old = self.find(queued_id)
+        if old is None:
+            return None
+        waiting = self._waiting[old.session_id]
+        new = replace(old, text=text)
+        waiting[waiting.index(old)] = new
+        self._write(waiting)
+        return new
+
+    def remove(self, queued_id: str) -> Queued | None:
+        """Take a prompt out of the queue; None if it was sent meanwhile."""
+        found = self.sent(queued_id)
+        if found is not None:
+            self._journal.dequeue(queued_id)
+        return found
+
+    def sent(self, queued_id: str) -> Queued | None:
+        """Forget a prompt that the journal already has in flight."""
+        queued = self.find(queued_id)
+        if queued is not None:
+            self._waiting[queued.session_id].remove(queued)
+        return queued
+
+    def hold(self, session_id: str, reason: str) -> None:
+        """Send nothing more of the session until `release`."""
+        if self.of(session_id):
+            self._held[session_id] = reason
+
+    def held(self, session_id: str) -> str:
+        """Why the session's queue is held; "" when it is not."""
+        return self._held.get(session_id, "") if self.of(session_id) else ""
+
+    def release(self, session_id: str) -> None:
+        self._held.pop(session_id, None)
+
+    def _write(self, waiting: list[Queued]) -> None:
+        for queued in waiting:
+            self._place += 1
+            self._journal.enqueue(queued, self._place)
