@@ -73,9 +73,13 @@ def routes(world: World, agent: Agent) -> list[Route]:
     async def prompted_async(request: Request) -> Response:
         """Prompt the agent and wait for nothing."""
         session, body = await _prompted(request)
-        agent.accept(session, _prompt(body))
-        if body.get("noReply") is not True:
-            agent.start(session)
+        prompt = _prompt(body)
+        try:
+            agent.accept(session, prompt)
+            if body.get("noReply") is not True:
+                agent.start(session)
+        except Refusal:
+            pass  # this route tells of it by `session.error` alone
         return Response(status_code=204)
 
     async def aborted(request: Request) -> Response:

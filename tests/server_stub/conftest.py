@@ -1,0 +1,58 @@
+"""A world without a network, whose scenarios take no time."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+
+import pytest
+
+from server_stub.agent import Agent
+from server_stub.profiles import OPENCODE
+from server_stub.scenarios import choose
+from server_stub.world import World
+
+START = 1_795_000_000_000
+HERE = "/home/someone/project"
+
+
+@dataclass(slots=True)
+class InstantClock:
+    """Moves on by as much as anyone sleeps, and lets the event loop turn meanwhile."""
+
+    moment: float = START
+
+    def now(self) -> int:
+        return int(self.moment)
+
+    def after(self, seconds: float) -> int:
+        return int(self.moment + seconds * 1000)
+
+    async def sleep(self, seconds: float) -> None:
+        self.moment += seconds * 1000
+        await asyncio.sleep(0)
+
+    async def ticks(self, rate: float) -> AsyncGenerator[None, None]:
+        while True:
+            await self.sleep(1 / rate)
+            yield
+
+
+@pytest.fixture
+def clock() -> InstantClock:
+    return InstantClock()
+
+
+@pytest.fixture
+def world(clock: InstantClock) -> World:
+    return World(OPENCODE, clock, HERE)
+
+
+@pytest.fixture
+def agent(world: World) -> Agent:
+    return Agent(world, lambda text: choose(text, "plain"))
+
+
+async def turns_of_the_loop(count: int) -> None:
+    """Let every task that can move do so, this many times; no time passes."""
+    for _ in range(count):
+        await asyncio.sleep(0)

@@ -1,0 +1,31 @@
+import re
+
+from server_stub.ids import Ids
+from tests.server_stub.conftest import InstantClock
+
+
+def test_ids_have_opencodes_form(clock: InstantClock) -> None:
+    assert re.fullmatch(r"msg_[0-9a-f]{12}[0-9A-Za-z]{14}", Ids(clock).new("msg"))
+
+
+def test_ids_rise_within_one_millisecond_and_with_time(clock: InstantClock) -> None:
+    ids = Ids(clock)
+    minted = [ids.new("prt") for _ in range(50)]
+    clock.moment += 1
+    minted += [ids.new("prt") for _ in range(50)]
+    assert minted == sorted(minted)
+    assert len(set(minted)) == 100
+
+
+def test_ids_rise_though_the_clock_falls_back(clock: InstantClock) -> None:
+    ids = Ids(clock)
+    before = ids.new("msg")
+    clock.moment -= 60_000
+    assert ids.new("msg") > before
+
+
+def test_sessions_sort_newest_first(clock: InstantClock) -> None:
+    ids = Ids(clock)
+    older = ids.new("ses")
+    clock.moment += 1
+    assert ids.new("ses") < older
