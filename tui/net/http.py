@@ -119,7 +119,7 @@ class Http:
     """One server. `base_url` as `address.normalise_url` gives it; `ca_file` adds to the authorities trusted.
 
     `trust_env`: whether the environment's proxies count; by default they do, except to this machine. Raises
-    BadAddress, or Untrusted for a `ca_file` that cannot be used.
+    BadAddress if httpx takes neither the one nor the other, Untrusted for a `ca_file` that cannot be used.
     """
 
     def __init__(

@@ -3,6 +3,7 @@
 Why it is barred stands only in the errors of the operating system and of TLS, deep in the chain of causes.
 """
 
+import os
 import socket
 import ssl
 from collections.abc import Iterator
@@ -45,7 +46,7 @@ def why_barred(error: Exception) -> Unreachable | Untrusted:
             case ssl.SSLCertVerificationError():
                 return Untrusted(cause.verify_message)
             case ssl.SSLError():
-                return Unreachable(f"no TLS: {(cause.reason or 'refused').lower().replace('_', ' ')}")
+                return Unreachable(f"no TLS: {cause.reason.lower().replace('_', ' ')}")
             case socket.gaierror():
                 return Unreachable("no host of that name")
     return Unreachable(system_words(error) or str(error) or "no connection")
@@ -54,8 +55,8 @@ def why_barred(error: Exception) -> Unreachable | Untrusted:
 def system_words(error: Exception) -> str:
     """What the operating system says of `error`; `""` if it has no part in it."""
     for cause in _causes(error):
-        if isinstance(cause, OSError) and cause.strerror:
-            return cause.strerror.lower()
+        if isinstance(cause, OSError) and not isinstance(cause, ssl.SSLError) and cause.errno is not None:
+            return os.strerror(cause.errno).lower()  # asyncio puts words of its own into `strerror`
     return ""
 
 
