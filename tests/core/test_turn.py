@@ -10,8 +10,11 @@ from tui.core.turn import (
     BODY_GRACE,
     COLD_START,
     HELD_PATIENCE,
+    LONGEST_LOOK,
     POSTS_AT_MOST,
     SECOND_LOOK,
+    SWALLOWED,
+    UNSEEN,
     AbortAsked,
     Action,
     BodyCame,
@@ -120,6 +123,30 @@ def test_an_unanswered_question_to_the_server_is_no_404() -> None:
     assert turn.state is TurnState.UNKNOWN
 
 
+def test_a_prompt_that_nothing_is_heard_of_is_asked_for() -> None:
+    turn = sending()
+    assert [now for now in range(1, 12) if turn.receive(Tick(), now)] == [UNSEEN, 2 * UNSEEN]
+
+
+def test_a_post_that_a_starting_server_swallowed_is_let_go_and_sent_again() -> None:
+    turn = sending()
+    assert turn.receive(not_there(), SWALLOWED - 1) == ()
+    assert turn.receive(Observed(status=Idle(), stored=None, asked=True), SWALLOWED) == ()
+    assert turn.receive(not_there(), SWALLOWED) == (Action.CLOSE_POST, Action.ASK)
+    assert (turn.state, turn.held) == (TurnState.UNKNOWN, False)
+    run(turn, (SWALLOWED + 0.1, not_there()))
+    assert turn.receive(not_there(), SWALLOWED + 5.1) == (Action.POST,)
+    assert turn.receive(not_there(), SWALLOWED + 10) == ()
+    assert [now for now in range(26, 36) if turn.receive(Tick(), now)] == [31]
+
+
+def test_a_held_post_whose_prompt_is_there_is_kept_for_ever() -> None:
+    turn = sending()
+    turn.receive(asked(BUSY), 1)
+    assert run(turn, *((float(now), Tick()) for now in range(2, 10_000))) == []
+    assert turn.held
+
+
 def test_it_is_not_posted_again_when_a_later_turn_exists() -> None:
     turn = sending()
     run(turn, (0, PostBroke("reset")), (0.1, not_there()), (5.1, replace(not_there(), later=True)))
@@ -142,7 +169,14 @@ def test_a_server_error_of_its_own_is_not_posted_again() -> None:
     turn = sending()
     run(turn, (0, PostBroke("500", again=False)), (0.1, not_there()))
     assert turn.receive(not_there(), 5.1) == ()
-    assert turn.state is TurnState.NOT_SENT
+    assert (turn.state, turn.reason) == (TurnState.NOT_SENT, "500")
+
+
+def test_what_the_server_says_of_its_error_is_the_reason() -> None:
+    turn = sending()
+    run(turn, (0, ServerError(Failure("Agent not found"))), (0, PostBroke("500", again=False)), (0.1, not_there()))
+    turn.receive(not_there(), 5.1)
+    assert (turn.state, turn.reason) == (TurnState.NOT_SENT, "Agent not found")
 
 
 def test_waiting_comes_and_goes_with_the_requests() -> None:
@@ -193,10 +227,32 @@ def test_an_aborted_answer_says_who_aborted_it() -> None:
     assert (theirs.state, theirs.reason) == (TurnState.ABORTED, "aborted from elsewhere")
 
 
-def test_an_abort_in_a_provider_retry_leaves_neither_error_nor_finish() -> None:
+@pytest.mark.parametrize("ours", [True, False])
+@pytest.mark.parametrize("ending", [{"broken_off": True}, {"completed": None}])
+def test_an_abort_between_two_tries_of_the_provider_leaves_neither_error_nor_finish(
+    ours: bool, ending: dict[str, object]
+) -> None:
     turn = running()
-    run(turn, (1, replace(BUSY, status=Retrying(1, "503", None))), (3, AbortAsked()), (3.1, BodyCame(UNDONE)))
-    assert turn.state is TurnState.ABORTED
+    if ours:
+        turn.receive(AbortAsked(), 3)
+    turn.receive(BodyCame(replace(ANSWER, final=False, **ending)), 3.1)  # type: ignore[arg-type]
+    assert (turn.state, turn.reason) == (TurnState.ABORTED, "" if ours else "aborted from elsewhere")
+
+
+def test_an_abort_from_elsewhere_before_any_answer_is_no_failure() -> None:
+    turn = Turn.follow("ses_1", "msg_1", 0.0)
+    run(turn, (1, ServerError(Failure("Aborted", "aborted"))), (1, IDLE), (1 + SECOND_LOOK, asked(IDLE)))
+    assert (turn.state, turn.reason) == (TurnState.ABORTED, "aborted from elsewhere")
+
+
+def test_a_session_that_stays_idle_is_asked_ever_more_calmly() -> None:
+    turn = running()
+    turn.receive(IDLE, 0)
+    asks = [now for now in range(1, 500) if turn.receive(Tick(), float(now))]
+    gaps = [b - a for a, b in zip(asks, asks[1:], strict=False)]
+    assert asks[0] == SECOND_LOOK
+    assert gaps == sorted(gaps)
+    assert gaps[-1] == LONGEST_LOOK
 
 
 def test_a_silent_post_gets_a_moment_and_then_the_stored_answer_wins() -> None:
@@ -268,10 +324,38 @@ def test_an_error_event_is_kept_but_is_no_end() -> None:
     assert turn.state is TurnState.FINISHED
 
 
-def test_mimo_ends_the_turn_with_its_post() -> None:
-    turn = running(mimo=True)
-    turn.receive(PostBroke("reset"), 10)
+@pytest.mark.parametrize("turn", [sending(mimo=True), running(mimo=True)])
+def test_mimo_ends_the_turn_with_its_post(turn: Turn) -> None:
+    assert turn.receive(PostBroke("reset"), 10) == (Action.ASK,)
+    assert turn.state is TurnState.UNKNOWN
+    turn.receive(asked(replace(IDLE, answer=ABORTED)), 10.1)
     assert (turn.state, turn.reason) == (TurnState.CANCELLED, "reset")
+
+
+def test_mimo_may_have_ended_the_turn_without_a_word() -> None:
+    turn = running(mimo=True)
+    run(turn, (10, PostBroke("reset")), (10.1, asked(IDLE)), (11, asked(replace(IDLE, answer=UNDONE))))
+    assert not turn.over
+    turn.receive(asked(replace(IDLE, answer=UNDONE)), 10.1 + SECOND_LOOK)
+    assert turn.state is TurnState.CANCELLED
+
+
+def test_mimo_may_have_finished_before_its_post_broke() -> None:
+    turn = running(mimo=True)
+    run(turn, (10, PostBroke("reset")), (10.1, asked(replace(IDLE, answer=ANSWER))))
+    assert turn.state is TurnState.FINISHED
+
+
+def test_a_cut_that_was_followed_by_a_new_post_is_forgotten() -> None:
+    turn = sending(mimo=True)
+    run(turn, (0, PostBroke("reset")), (0.1, not_there()), (5.1, not_there()), (6, BUSY), (7, BodyCame(ABORTED)))
+    assert (turn.state, turn.reason) == (TurnState.ABORTED, "aborted from elsewhere")
+
+
+def test_an_abort_of_our_own_is_no_cancellation() -> None:
+    turn = running(mimo=True)
+    run(turn, (9, AbortAsked()), (10, PostBroke("reset")), (10.1, asked(replace(IDLE, answer=ABORTED))))
+    assert turn.state is TurnState.ABORTED
 
 
 def test_mimo_says_a_failure_with_white_space_alone() -> None:
@@ -301,6 +385,28 @@ def test_two_clocks() -> None:
     assert turn.still_for(260) == 10
     turn.receive(replace(BUSY, mark=5, waiting=True), 270)
     assert turn.still_for(1000) == 0
+
+
+def test_a_turn_that_stands_still_is_asked_for_now_and_then() -> None:
+    turn = running()
+    asks = [now for now in range(1, 120) if turn.receive(Tick(), float(now))]
+    assert asks == [16, 46, 76, 106]
+    turn.receive(replace(BUSY, mark=1), 120)
+    assert turn.receive(Tick(), 134) == ()
+    assert not turn.over
+
+
+def test_a_recovered_prompt_is_asked_for_and_never_posted_again() -> None:
+    turn = Turn.recover(PROMPT, 0)
+    assert not turn.held
+    assert run(turn, (0.5, Tick()), (0.6, not_there()), (5.1, not_there())) == [Action.ASK]
+    assert turn.state is TurnState.NOT_SENT
+
+
+def test_a_recovered_prompt_that_arrived_is_followed() -> None:
+    turn = Turn.recover(PROMPT, 0)
+    turn.receive(asked(BUSY), 1)
+    assert turn.state is TurnState.RUNNING
 
 
 def test_an_ended_turn_moves_no_more() -> None:

@@ -66,6 +66,8 @@ class Message:
     """One message without its parts. An assistant's `parent_id` is the prompt that it answers.
 
     `final` is false for an assistant message after which the same turn goes on (it ended in tool calls).
+    `broken_off`: it came to its end without a reason, as opencode's do when they are aborted between two tries of
+    the provider.
     """
 
     id: str
@@ -79,6 +81,7 @@ class Message:
     agent: str = ""
     model: str = ""
     usage: Usage | None = None
+    broken_off: bool = False
 
 
 @dataclass(frozen=True, slots=True)

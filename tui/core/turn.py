@@ -8,16 +8,19 @@ stored, finished message wins over all. A POST that breaks leads to UNKNOWN, nev
     ---------    ---------------------------------    ------------------------------------------------
     SENDING      headers, pads, or the prompt seen    RUNNING
     SENDING      never left / refused                 NOT_SENT (the text goes back to the person)
+    SENDING      asked, and lastingly not there       UNKNOWN: a server just starting swallows requests
     SENDING,     the POST breaks                      UNKNOWN → ask (at once, then over 5 s)
-     RUNNING                                            or CANCELLED where the server ends turns then
+     RUNNING
     UNKNOWN      the prompt is there                  RUNNING, followed by events and polls
     UNKNOWN      lastingly not there, nothing later   SENDING again, with the same ids
     UNKNOWN      lastingly not there, a later turn    NOT_SENT
     RUNNING      a request opens / the last closes    WAITING / RUNNING
     RUNNING      the server retries / goes on         RETRYING / RUNNING
     any open     answer complete and session idle     FINISHED, FAILED or ABORTED, by the message itself
-    any open     session idle, answer not complete    after a second look: INTERRUPTED (ABORTED if asked for)
+    any open     session idle, answer not complete    after a second look: INTERRUPTED (ABORTED if asked for;
+                                                        CANCELLED where a broken POST ends the turn)
     any open     the session is gone                  INTERRUPTED
+    any open     nothing has changed for a while      the same; the server is asked
 
 Asking is level-triggered: whatever was missed, one `Observed` that was asked for puts the turn right.
 """
@@ -30,8 +33,15 @@ from tui.core.model import Busy, Failure, Idle, Message, Prompt, Retrying, Sessi
 
 ASK_AT = (0.0, 0.3, 1.0, 2.0, 3.5, 5.0)
 """Seconds after a break at which the server is asked for the prompt; a cold instance shows it after 1.5 s."""
+UNSEEN = 5.0
+"""Seconds between two asks for a prompt that was posted and that nothing was heard of."""
+SWALLOWED = 20.0
+"""Seconds after which a POST whose prompt the server does not have is given up: just after its start opencode
+accepts requests that it never reads."""
 SECOND_LOOK = 2.0
 """Seconds after which "idle, but not complete" is believed: updates follow the first idle of an abort."""
+LONGEST_LOOK = 30.0
+"""Seconds between two looks at a session that stays idle under a held POST, at most."""
 COLD_START = 6.0
 """Seconds that a server may take to begin an answer; until then "idle, no answer" says nothing."""
 BODY_GRACE = 3.0
@@ -39,8 +49,10 @@ BODY_GRACE = 3.0
 HELD_PATIENCE = 15.0
 """Seconds for the same while the POST is still held: an open POST is a witness too."""
 POSTS_AT_MOST = 4
-STILL_AFTER = 300.0
-"""Seconds without any change of the turn after which the screen says that nothing moves."""
+LOOK_AFTER = 15.0
+LOOK_EVERY = 30.0
+"""Seconds of stillness after which a running turn is asked for, and between two such questions. An event stream
+may beat and carry nothing; asking is the third witness."""
 
 
 class TurnState(Enum):
@@ -201,11 +213,14 @@ class Turn:
     abort_asked: bool = False
     failure: Failure | None = None
     _broke_at: float | None = None
+    _cut: str | None = None
+    _posted: float = 0.0
     _asks: int = 0
     _missing: int = 0
     _mark: int | None = None
     _idle_since: float | None = None
     _look_at: float = 0.0
+    _looked: float = -LOOK_EVERY
     _seen: bool = False
 
     @classmethod
@@ -220,6 +235,8 @@ class Turn:
             held=True,
             moved=now,
             posts=1,
+            _posted=now,
+            _look_at=now + UNSEEN,
         )
 
     @classmethod
@@ -316,8 +333,8 @@ class Turn:
     def _broke(self, how: PostBroke, now: float) -> tuple[Action, ...]:
         self.held = False
         self.reason = how.reason
-        if how.cut and self.cancels_on_disconnect and self.state is not TurnState.SENDING:
-            return self._end(TurnState.CANCELLED, now, how.reason)
+        if how.cut:
+            self._cut = how.reason
         if not how.again:
             self.posts = POSTS_AT_MOST
         self.state = TurnState.UNKNOWN
@@ -347,7 +364,11 @@ class Turn:
         return ()
 
     def _not_there(self, seen: Observed, now: float) -> tuple[Action, ...]:
-        if self.state is not TurnState.UNKNOWN or not seen.asked or seen.stored is None:
+        if not seen.asked or seen.stored is None:
+            return ()
+        if self.state is TurnState.SENDING and now - self._posted >= SWALLOWED:
+            return (Action.CLOSE_POST, *self._broke(PostBroke("the server never answered it", cut=False), now))
+        if self.state is not TurnState.UNKNOWN:
             return ()
         self._missing += 1
         if self._missing < 2 or self._broke_at is None or now - self._broke_at < ASK_AT[-1]:
@@ -355,9 +376,11 @@ class Turn:
         if seen.later or self.prompt is None:
             return self._end(TurnState.NOT_SENT, now, "the server never got it, and a later prompt is there")
         if self.posts >= POSTS_AT_MOST:
-            return self._end(TurnState.NOT_SENT, now, self.reason or "the server does not take it")
+            why = self.failure.message if self.failure is not None else self.reason
+            return self._end(TurnState.NOT_SENT, now, why or "the server does not take it")
         self.posts += 1
-        self.state, self.held, self._broke_at = TurnState.SENDING, True, None
+        self.state, self.held, self._broke_at, self._cut = TurnState.SENDING, True, None, None
+        self._posted, self._look_at = now, now + UNSEEN
         return (Action.POST,)
 
     def _show(self, seen: Observed, now: float) -> None:
@@ -392,7 +415,7 @@ class Turn:
         if self.abort_asked and (not self.held or idle_for >= BODY_GRACE):
             return self._end(TurnState.ABORTED, now, "")
         if answer is None and not self.held and self.failure is not None:
-            return self._end(TurnState.FAILED, now, self.failure.message)
+            return self._fail(self.failure, now)
         if answer is None:
             if self.held or idle_for < COLD_START:
                 return ()
@@ -403,18 +426,22 @@ class Turn:
 
     def _settle(self, answer: Message, now: float) -> tuple[Action, ...]:
         failure = answer.failure
-        if failure is None:
-            if self.abort_asked and not answer.final:
-                return self._end(TurnState.ABORTED, now, "")
-            if answer.completed is None and not answer.final:  # an abort while the provider was being retried
-                return self._end(TurnState.ABORTED, now, "aborted from elsewhere")
-            return self._end(TurnState.FINISHED, now, "")
+        if failure is not None:
+            return self._fail(failure, now)
+        if not answer.final and (self.abort_asked or answer.broken_off or answer.completed is None):
+            return self._fail(Failure("aborted", "aborted"), now)
+        return self._end(TurnState.FINISHED, now, "")
+
+    def _fail(self, failure: Failure, now: float) -> tuple[Action, ...]:
         if failure.kind == "aborted":
             return self._end(TurnState.ABORTED, now, "" if self.abort_asked else "aborted from elsewhere")
         self.failure = failure
         return self._end(TurnState.FAILED, now, failure.message)
 
     def _end(self, state: TurnState, now: float, reason: str) -> tuple[Action, ...]:
+        unwanted = state in (TurnState.INTERRUPTED, TurnState.ABORTED) and not self.abort_asked
+        if unwanted and self.cancels_on_disconnect and self._cut is not None:
+            state, reason = TurnState.CANCELLED, self._cut
         self.state, self.reason, self.ended = state, reason, now
         self.waiting_since = self.retry = None
         if self.held:
@@ -434,6 +461,9 @@ class Turn:
                 return (Action.ASK,)
             return ()
         if self._idle_since is not None and now >= self._look_at:
-            self._look_at = now + SECOND_LOOK
+            self._look_at = now + min(max(SECOND_LOOK, (now - self._idle_since) / 2), LONGEST_LOOK)
+            return (Action.ASK,)
+        if self.state is TurnState.SENDING and now >= self._look_at:
+            self._look_at = now + UNSEEN
             return (Action.ASK,)
         return ()

@@ -1,0 +1,72 @@
+"""What may be wrong when the line is live and the turn does not move: detected, named, and what to do.
+
+DEAF       heartbeats come, but events do not: asking showed what no event had told
+MUTE       the server answers its health check, but not questions about its sessions
+NOT_BEGUN  the server has the prompt, and nothing of an answer
+STILL      the turn runs, and nothing of it has changed for minutes
+"""
+
+from dataclasses import dataclass
+from enum import Enum
+
+from tui.core.turn import Turn, TurnState
+
+NOT_BEGUN_AFTER = 60.0
+STILL_AFTER = 300.0
+"""Seconds without any change of the turn after which the screen says so."""
+
+
+class Kind(Enum):
+    DEAF = "deaf"
+    MUTE = "mute"
+    NOT_BEGUN = "not begun"
+    STILL = "still"
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """`since`: seconds for which it has been so, as far as the client can know."""
+
+    kind: Kind
+    since: float
+
+
+@dataclass(slots=True)
+class Witness:
+    """What asking the server has shown. Fed by whoever asks; times are of the caller's monotonic clock."""
+
+    deaf_since: float | None = None
+    mute_since: float | None = None
+    _failed: int = 0
+
+    def asked(self, now: float, *, news: bool) -> None:
+        """The server answered; `news`: with something that its events should have told and did not."""
+        self._failed, self.mute_since = 0, None
+        if news and self.deaf_since is None:
+            self.deaf_since = now
+
+    def heard(self) -> None:
+        """An event came that carries more than a beat."""
+        self.deaf_since = None
+
+    def no_answer(self, now: float) -> None:
+        """A question about a session stayed without an answer, while the health check was answered."""
+        self._failed += 1
+        if self._failed >= 2 and self.mute_since is None:
+            self.mute_since = now
+
+
+def trouble(turn: Turn, witness: Witness, now: float, *, answer_begun: bool) -> Trouble | None:
+    """The one thing to say of a running turn, the most telling first; None when nothing is amiss."""
+    if turn.over:
+        return None
+    if witness.mute_since is not None:
+        return Trouble(Kind.MUTE, now - witness.mute_since)
+    if witness.deaf_since is not None:
+        return Trouble(Kind.DEAF, now - witness.deaf_since)
+    if turn.state is not TurnState.RUNNING:
+        return None
+    still = turn.still_for(now)
+    if not answer_begun and still >= NOT_BEGUN_AFTER:
+        return Trouble(Kind.NOT_BEGUN, still)
+    return Trouble(Kind.STILL, still) if still >= STILL_AFTER else None
