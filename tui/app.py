@@ -79,10 +79,13 @@ class HoldfastApp(App[None]):
     def on_mount(self) -> None:
         self.register_theme(HOLDFAST)
         self.theme = HOLDFAST.name
-        if not self.is_headless:
+        if not self.is_headless:  # without this they would leave the terminal as it is now
             loop = asyncio.get_running_loop()
             for sign in (signal.SIGTERM, signal.SIGHUP):
                 loop.add_signal_handler(sign, self.exit)
+
+    def on_ready(self) -> None:
+        """The first frame is on the screen: now connect."""
         self.client.subscribe(self._hear)
         self.client.start()
         self.set_interval(1.0, self.tick)
@@ -156,6 +159,8 @@ class HoldfastApp(App[None]):
                     self._note(Content.styled(f"✗ {failure.message}", "$error"))
             case c.Notice(text, severity):
                 self.notify(text, severity=severity, markup=False)
+            case c.QueueChanged() | c.DraftReturned():
+                pass  # shown with the queue
             case c.PlanChanged():
                 pass  # shown with the inbox and the plan, later
             case _:
@@ -387,7 +392,7 @@ class HoldfastApp(App[None]):
         self.run_worker(self._list_for(picker), group="list", exclusive=True)
 
     async def _list_for(self, picker: "SessionPicker") -> None:
-        if await self._ask(self.client.list_sessions()) is not None and picker.is_attached:
+        if await self._ask(self.client.list_sessions()) is not None and picker.is_mounted:
             picker.draw()
 
     def _begin_anew(self) -> None:

@@ -27,6 +27,8 @@ class Editor(TextArea):
             highlight_cursor_line=False,
         )  # fmt: skip
 
+        self.cursor_blink = False
+
     def on_key(self, event: events.Key) -> None:
         match event.key:
             case "enter":

@@ -15,7 +15,9 @@ from tui.widgets.plain import FAINT, MUTED, spread
 
 BARS = "▁▂▃▅▇"
 NAME_SHORTEST = 22
-"""Cells kept for the names on the left before the words of the line are cut."""
+"""Cells kept for the names on the left while the line is well..."""
+BRAND = 11
+"""...and while its trouble needs the room."""
 
 
 def sparkline(gaps: tuple[float, ...], interval: float | None) -> str:
@@ -33,17 +35,18 @@ def _bar(ratio: float) -> str:
     return BARS[-1]
 
 
-def line_words(line: Line) -> Content:
-    """The state of the line: glyph, colour and word; the word alone is enough."""
+def line_words(line: Line, room: int = 1000) -> Content:
+    """The state of the line in at most `room` cells: glyph, colour and word; the word alone is enough."""
     match line.state:
         case LineState.CONNECTING:
             return Content.styled("◌ connecting…", MUTED)
         case LineState.LIVE | LineState.LATE:
             return _alive(line)
         case LineState.RECONNECTING:
-            return _lost(line)
+            when = "trying now" if line.retry_in is None else f"try {line.attempt + 1} in {span(line.retry_in)}"
+            return _down("↻ lost", "$warning", line.reason, f" · {when} · F5 now", room)
         case LineState.STOPPED:
-            return Content.assemble((f"■ stopped: {line.reason}", "$error"), (" · F5 after fixing it", MUTED))
+            return _down("■ stopped", "$error", line.reason, " · F5 after fixing it", room)
         case _:
             assert_never(line.state)
 
@@ -57,10 +60,13 @@ def _alive(line: Line) -> Content:
     return Content.assemble(state, (trip, MUTED), (f" {beats}" if beats else "", MUTED))
 
 
-def _lost(line: Line) -> Content:
-    when = "trying now" if line.retry_in is None else f"try {line.attempt + 1} in {span(line.retry_in)}"
-    reason = f"↻ lost: {line.reason}" if line.reason else "↻ lost"
-    return Content.assemble((reason, "$warning"), (f" · {when} · F5 now", MUTED))
+def _down(state: str, colour: str, reason: str, then: str, room: int) -> Content:
+    """The reason gives way before what is done next does."""
+    words = Content(f"{state}: {reason}" if reason else state)
+    left = max(len(state), room - len(then))
+    if words.cell_length > left:
+        words = words.truncate(left, ellipsis=True)
+    return Content.assemble(words.stylize(colour), (then, MUTED))
 
 
 def _milliseconds(seconds: float) -> str:
@@ -80,10 +86,10 @@ class HealthLine(Widget):
 
     def __init__(self, address: str, *, id: str | None = None) -> None:
         super().__init__(id=id)
-        self._address = address
+        self._address = address.removeprefix("http://")
         self._heading = Heading()
         self._line = Line(LineState.CONNECTING)
-        self._words = line_words(self._line)
+        self._shown = Content("")
 
     @property
     def text(self) -> str:
@@ -92,23 +98,26 @@ class HealthLine(Widget):
 
     def show_line(self, line: Line) -> None:
         self._line = line
-        words = line_words(line)
-        if not words.is_same(self._words):
-            self._words = words
-            self.refresh()
+        self._redraw()
 
     def show_heading(self, heading: Heading) -> None:
-        if heading != self._heading:
-            self._heading = heading
+        self._heading = heading
+        self._redraw()
+
+    def _redraw(self) -> None:
+        fitted = self._fitted()
+        if not fitted.is_same(self._shown):
+            self._shown = fitted
             self.refresh()
 
     def render(self) -> Content:
+        return self._fitted()
+
+    def _fitted(self) -> Content:
         width = self.size.width
         names = [name for name in (self._heading.title, self._heading.agent) if name]
         left = Content.assemble((" holdfast", "bold $primary"), "  ", (" · ".join(names), "$foreground"))
         address = Content.styled(f"   {self._address} ", FAINT)
-        room = width - min(left.cell_length, NAME_SHORTEST) - address.cell_length - 2
-        words = self._words
-        if words.cell_length > room:
-            words = words.truncate(max(12, room), ellipsis=True)
+        shortest = NAME_SHORTEST if self._line.up else BRAND
+        words = line_words(self._line, width - min(left.cell_length, shortest) - address.cell_length - 2)
         return spread(left, Content.assemble(words, address), width)

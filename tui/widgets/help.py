@@ -14,12 +14,16 @@ from tui.widgets.plain import MUTED, Plain
 EVERYWHERE: Keys = (
     ("F1", "this page"),
     ("F2", "sessions"),
-    (("F4"), "fold or unfold the question"),
+    ("F4", "fold or unfold the question"),
     ("F5", "try the line again now"),
     ("Esc Esc", "abort the turn, within 3 seconds"),
     ("^P", "everything there is, by name"),
     ("^Q ^C", "quit; asks first while a turn runs"),
 )
+
+
+COLUMN = 12
+"""Cells of the keys."""
 
 
 class Help(ModalScreen[None]):
@@ -36,13 +40,12 @@ class Help(ModalScreen[None]):
             with VerticalScroll():
                 yield Plain(Content.styled(f"In {self._part}", "bold"), classes="title")
                 yield Plain(_list(self._keys))
-                yield Plain(Content.styled("Everywhere", "bold"), classes="title")
+                yield Plain(Content.styled("\nEverywhere", "bold"), classes="title")
                 yield Plain(_list(EVERYWHERE))
             yield Plain(Content.assemble(("Esc", "bold"), (" close", MUTED)), classes="keys")
 
 
 def _list(keys: Keys) -> Content:
-    width = max((len(key) for key, _ in keys), default=0) + 3
     return Content("\n").join(
-        Content.assemble((f"  {key:<{width}}", "bold $primary"), (what, "$foreground 80%")) for key, what in keys
+        Content.assemble((f"  {key:<{COLUMN}}", "bold $primary"), (what, "$foreground 80%")) for key, what in keys
     )

@@ -27,7 +27,11 @@ def hints_of(keys: tuple[tuple[str, str, str], ...]) -> Content:
 
 def hints(keys: Keys, width: int) -> Content:
     """As many of `keys` as fit before those that work everywhere."""
-    last = hints_of(EVERYWHERE)
+    needed = sum(len(key) + len(what) + 3 for key, what in keys)
+    everywhere = EVERYWHERE
+    while len(everywhere) > 1 and needed + hints_of(everywhere).cell_length >= width:
+        everywhere = everywhere[1:]
+    last = hints_of(everywhere)
     words = Content(" ")
     for key, what in keys:
         more = Content.assemble((key, "bold"), (f" {what}", MUTED), "  ")

@@ -19,6 +19,7 @@ from tui.widgets.health import HealthLine
 from tui.widgets.key_hints import KeyHints, Keys
 from tui.widgets.plain import Plain
 from tui.widgets.prompt import Prompt
+from tui.widgets.question import QuestionForm
 from tui.widgets.request_panel import FOLD_KEY, RequestPanel
 from tui.widgets.transcript import Transcript, Unread
 from tui.widgets.turn_line import TurnLine
@@ -140,7 +141,8 @@ class MainScreen(Screen[None]):
 
     def on_key(self, event: events.Key) -> None:
         """A letter typed where nothing takes letters belongs to the prompt."""
-        if event.is_printable and event.character and isinstance(self.focused, Transcript | Fold | None):
+        nobody_s = isinstance(self.focused, Transcript | Fold | None) and event.key not in self.active_bindings
+        if event.is_printable and event.character and nobody_s:
             event.stop()
             self._type(event.character)
 
@@ -175,6 +177,10 @@ class MainScreen(Screen[None]):
     @on(events.Click, "#unread")
     def _unread_clicked(self) -> None:
         self.transcript.follow()
+
+    @on(QuestionForm.KeysChanged)
+    def _keys_changed(self) -> None:
+        self.refresh_hints()
 
     @on(RequestPanel.MeantForPrompt)
     def _meant_for_prompt(self, event: RequestPanel.MeantForPrompt) -> None:

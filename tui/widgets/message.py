@@ -13,7 +13,7 @@ from tui.core.model import (
     TextPart,
     ToolPart,
 )
-from tui.widgets.fold import MARGIN
+from tui.widgets.fold import MARGIN, Fold
 from tui.widgets.lines import Lines
 from tui.widgets.pieces import Paragraph, Piece
 from tui.widgets.plain import MUTED, Plain
@@ -65,6 +65,7 @@ class MessageView(Vertical):
         view = self._views.get(part.id)
         if view is None:
             view = self._views[part.id] = self._view_of(part)
+            view.set_class(isinstance(view, Fold) and self._ends_in_fold(), "-next")
             self.mount(view, before=self._failure)
         match view, part:
             case Prose(), TextPart(state=state):
@@ -77,6 +78,17 @@ class MessageView(Vertical):
                 view.replace_from(0, plain_pieces(part))
             case _:
                 raise TypeError(f"{type(view).__name__} cannot show a {type(part).__name__}")
+
+    def _ends_in_fold(self) -> bool:
+        """Whether the line above what comes next is a folded one: folds in a row stand without a gap."""
+        above: Widget = self
+        if not self._views or len(self._views) == 1:
+            siblings = list(self.parent.children) if self.parent is not None else []
+            at = siblings.index(self) if self in siblings else 0
+            if at == 0:
+                return False
+            above = siblings[at - 1]
+        return bool(above.children) and isinstance(above.children[-1], Fold)
 
     def _view_of(self, part: Part) -> Widget:
         match part:

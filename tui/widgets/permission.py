@@ -82,7 +82,7 @@ class PermissionForm(VerticalScroll, can_focus=True):
 
     @property
     def keys(self) -> Keys:
-        if self._editor.has_focus:
+        if self.screen.focused is self._editor:
             return (("Enter", "reject with these words"), ("Esc", "back"))
         return (("↑↓", "move"), ("Enter", "answer"), ("Esc", "fold"), ("x", "reject"))
 

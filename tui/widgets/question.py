@@ -57,6 +57,9 @@ class QuestionForm(VerticalScroll, can_focus=True):
 
         draft: AnswerDraft
 
+    class KeysChanged(Message):
+        """Another tab has other keys."""
+
     @dataclass
     class Hint(Message):
         """Something the person should know before going on."""
@@ -87,14 +90,14 @@ class QuestionForm(VerticalScroll, can_focus=True):
     @property
     def keys(self) -> Keys:
         question = self.draft.question
-        if self._editor.has_focus:
+        if self.screen.focused is self._editor:
             return (("Enter", "take these words"), ("^J", "newline"), ("Esc", "back to the options"))
         if question is None:
             return (("Enter", "send"), ("←", "back"), ("Esc", "fold"), ("x", "reject"))
         onward = "next" if self.draft.has_review else "send"
         choose = (("Space", "choose"),) if question.multiple else ()
         turn = (("← →", "question"),) if self.draft.has_review else ()
-        return (("↑↓", "move"), *choose, ("Enter", onward), *turn, ("Esc", "fold"), ("x", "reject"))
+        return (*choose, ("Enter", onward), ("↑↓", "move"), ("Esc", "fold"), ("x", "reject"), *turn)
 
     def draw(self) -> None:
         """Show the draft as it is now."""
@@ -112,6 +115,7 @@ class QuestionForm(VerticalScroll, can_focus=True):
             self.mount_all(self._rows, before=self._editor)
             self._editor.load_text(draft.words)
             self.scroll_home(animate=False)
+            self.post_message(self.KeysChanged())
         elif draft.on_review:
             self._text.replace_from(0, self._question_pieces())
         self._draw_rows()

@@ -130,7 +130,7 @@ class SessionPicker(ModalScreen[Open | New | None]):
     def _row(self, session: Session) -> Content:
         state, colour = state_words(self._store, self._turn_of(session.id), session.id)
         age = span(self._server_now() - session.updated) if session.updated else ""
-        here = "● " if session.id == self._current else "  "
+        here = "› " if session.id == self._current else "  "
         left = Content.assemble((here, "$primary"), session.title.replace("\n", " ") or "untitled")
         right = Content.assemble((state, colour), (f"{age:>8} ", MUTED))
         return spread(left, right, max(20, self.query_one(OptionList).size.width - 2))

@@ -164,8 +164,13 @@ class Transcript(VerticalScroll, can_focus=True):
     def follow(self) -> None:
         """Go to the end and stay there."""
         self.following = True
-        self.anchor()
+        self._pin()
         self.post_message(self.ReadingMoved())
+
+    def _pin(self) -> None:
+        """Hold on to the end. A transcript shorter than its place starts at the top instead."""
+        if self.following:
+            self.anchor(self.virtual_size.height > self.container_size.height > 0)
 
     def _messages(self) -> list[Message]:
         transcript = self._store.transcript(self.session_id) if self.session_id else None
@@ -238,15 +243,18 @@ class Transcript(VerticalScroll, can_focus=True):
         if at_end != self.following and (at_end or new_value < old_value):
             self.following = at_end
             self._height_seen = self.virtual_size.height
-            if at_end:
-                self.anchor()
+            self._pin()
             self.post_message(self.ReadingMoved())
         if new_value <= 0 < old_value and not self._mount_older():
             self.post_message(self.OlderWanted())
 
     def watch_virtual_size(self, size: Size) -> None:
+        self._pin()
         if not self.following:
             self.post_message(self.ReadingMoved())
+
+    def on_resize(self) -> None:
+        self._pin()
 
     def action_next_fold(self) -> None:
         self._step(1)

@@ -8,8 +8,9 @@ from typing import assert_never
 
 from textual.content import Content
 
-from tui.core.health import Line
-from tui.core.turn import STILL_AFTER, Turn, TurnState
+from tui.core.health import Line, LineState
+from tui.core.trouble import STILL_AFTER
+from tui.core.turn import Turn, TurnState
 from tui.widgets.duration import clock, ordinal, span
 from tui.widgets.plain import MUTED, Plain
 
@@ -61,7 +62,7 @@ def _held(turn: Turn, now: float) -> str:
 
 def _while_down(turn: Turn, now: float, held: str) -> tuple[str, str]:
     if turn.held and turn.last_pad is not None and now - turn.last_pad < PADS_ARE_FRESH:
-        return f"{held} · its words come when the line is back", "$warning"
+        return f"{held} · words come with the line", "$warning"
     if turn.cancels_on_disconnect:
         return " · unknown while the line is down; this server ends a turn when its client is gone", "$warning"
     return " · unknown while the line is down; the turn goes on at the server", "$warning"
@@ -79,15 +80,12 @@ def _retrying(turn: Turn, server_now: float) -> Content:
 
 
 def _still(turn: Turn, still: float, elapsed: Content) -> Content:
-    what = (
-        "The model may be thinking for long, or a command may hang."
-        if turn.pads or turn.headers_at is not None
-        else "The model may be thinking for long, a command may hang, or the server may have lost the turn."
-    )
+    held = turn.pads or turn.headers_at is not None
+    lost = "a long thought or a hanging command" if held else "a long thought, a hanging command, or a lost turn"
     return Content.assemble(
         elapsed,
         (f" · nothing has moved for {span(still)}, though the line is live", "$warning"),
-        (f"\n{what} Wait, or Esc Esc aborts.", MUTED),
+        (f"\nPerhaps {lost}. Wait, or Esc Esc aborts.", MUTED),
     )
 
 
@@ -117,14 +115,31 @@ def end_words(turn: Turn) -> Content:
             assert_never(turn.state)
 
 
-class TurnLine(Plain):
-    """The turn, in one line; in two when it stands still."""
+def quiet_words(line: Line) -> Content:
+    """What to say while no turn runs."""
+    match line.state:
+        case LineState.LIVE | LineState.LATE:
+            return Content.styled("ready", MUTED)
+        case LineState.CONNECTING:
+            return Content.styled("connecting…", MUTED)
+        case LineState.RECONNECTING:
+            return Content.styled("the line is lost · what you write stays here until it is back", "$warning")
+        case LineState.STOPPED:
+            return Content.styled(line.remedy or "Mend it, then press F5.", "$error")
+        case _:
+            assert_never(line.state)
 
-    ready = Content.styled("ready", MUTED)
+
+class TurnLine(Plain):
+    """The turn, in one line; in two when there is something to do about it."""
 
     def show_turn(self, turn: Turn | None, line: Line, now: float, server_now: float) -> None:
-        words = self.ready if turn is None or turn.over else turn_words(turn, line, now, server_now)
-        self.say(words)
+        if turn is None or turn.over:
+            self.say(quiet_words(line))
+            return
+        words = turn_words(turn, line, now, server_now)
+        stopped = line.state is LineState.STOPPED
+        self.say(Content("\n").join([words, quiet_words(line)]) if stopped else words)
 
     def say(self, words: Content) -> None:
         self.show(words, layout=self._rows(words) != self._rows(self._shown))

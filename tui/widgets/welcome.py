@@ -11,6 +11,7 @@ from tui.widgets.plain import MUTED, Plain
 
 def welcome_words(line: Line, address: str, *, ever_up: bool) -> Content:
     """The body without a session."""
+    address = address.removeprefix("http://")
     match line.state:
         case LineState.CONNECTING:
             return _page("◌ connecting…", "$foreground", f"to {address}")

@@ -1,0 +1,159 @@
+"""A client without a network: a real store, and a test that says what the server does.
+
+It keeps what it was asked for, in `asked`, and answers nothing by itself.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from tui.backends.base import ServerInfo, Traits
+from tui.core.changes import AnswerChanged, Change, LineChanged, Notice, TurnChanged
+from tui.core.events import Event, SessionUpserted
+from tui.core.health import Line, LineState
+from tui.core.model import Answers, PermissionReply, Prompt, Session
+from tui.core.store import Store
+from tui.core.turn import Turn
+from tui.net.errors import NetError
+
+LIVE = Line(LineState.LIVE, age=2.0, round_trip=0.011, gaps=(10.0,) * 8, interval=10.0)
+
+
+@dataclass
+class FakeTurns:
+    """The turns that the test made."""
+
+    turns: dict[str, list[Turn]] = field(default_factory=dict)
+
+    def of(self, session_id: str) -> Sequence[Turn]:
+        return tuple(self.turns.get(session_id, ()))
+
+    def current(self, session_id: str) -> Turn | None:
+        turns = self.of(session_id)
+        return next((turn for turn in turns if not turn.over), turns[-1] if turns else None)
+
+    def running(self) -> list[Turn]:
+        return [turn for turns in self.turns.values() for turn in turns if not turn.over]
+
+
+class FakeClient:
+    """What `tui.client.Client` offers, as far as the app asks for it."""
+
+    def __init__(self, *, address: str = "127.0.0.1:4096", line: Line = LIVE) -> None:
+        self.store = Store()
+        self.turns = FakeTurns()
+        self.server: ServerInfo | None = ServerInfo("1.0.0", 0.011)
+        self.traits: Traits | None = Traits("opencode")
+        self.address = address
+        self.asked: list[tuple[Any, ...]] = []
+        self.fails: NetError | None = None
+        self.older: Callable[[], bool] = lambda: False
+        self.closed = False
+        self._line = line
+        self._now = 1000.0
+        self._listeners: list[Callable[[Change], None]] = []
+
+    # What the test does
+
+    def feed(self, *events: Event) -> None:
+        """The server says something."""
+        for event in events:
+            for change in self.store.apply(event):
+                self.tell(change)
+
+    def tell(self, change: Change) -> None:
+        for listener in self._listeners:
+            listener(change)
+
+    def set_line(self, line: Line) -> None:
+        self._line = line
+        self.tell(LineChanged())
+
+    def advance(self, seconds: float) -> None:
+        """Time passes; nothing is told, as in life."""
+        self._now += seconds
+
+    def turn_moved(self, turn: Turn) -> None:
+        """`turn` is new, or the test has changed it."""
+        turns = self.turns.turns.setdefault(turn.session_id, [])
+        if turn not in turns:
+            turns.append(turn)
+        self.tell(TurnChanged(turn.session_id))
+
+    def calls(self, name: str) -> list[tuple[Any, ...]]:
+        """What the app asked for under this name, without the name."""
+        return [call[1:] for call in self.asked if call[0] == name]
+
+    # What the app asks for
+
+    def subscribe(self, listener: Callable[[Change], None]) -> None:
+        self._listeners.append(listener)
+
+    def now(self) -> float:
+        return self._now
+
+    def line(self) -> Line:
+        return self._line
+
+    def turn(self, session_id: str) -> Turn | None:
+        return self.turns.current(session_id)
+
+    def start(self) -> None:
+        self.asked.append(("start",))
+
+    async def close(self) -> None:
+        self.closed = True
+
+    def retry_now(self) -> None:
+        self.asked.append(("retry_now",))
+
+    async def list_sessions(self, search: str = "") -> tuple[Session, ...]:
+        self._answer("list_sessions")
+        return tuple(sorted(self.store.sessions.values(), key=lambda session: -session.updated))
+
+    async def new_session(self, title: str = "") -> Session:
+        self._answer("new_session")
+        session = Session(f"ses_new{len(self.store.sessions)}", title or "New session")
+        self.feed(SessionUpserted(session))
+        return session
+
+    async def open_session(self, session_id: str) -> None:
+        self._answer("open_session", session_id)
+        self.store.open_transcript(session_id)
+
+    def close_session(self, session_id: str) -> None:
+        self.asked.append(("close_session", session_id))
+
+    async def load_older(self, session_id: str) -> bool:
+        self._answer("load_older", session_id)
+        return self.older()
+
+    def send(self, session_id: str, text: str) -> Turn:
+        self._answer("send", session_id, text)
+        sent = len(self.calls("send"))
+        turn = Turn.post(Prompt(session_id, text, f"msg_sent{sent}", f"prt_sent{sent}"), self._now)
+        self.turn_moved(turn)
+        return turn
+
+    async def abort(self, session_id: str) -> None:
+        self._answer("abort", session_id)
+
+    def answer(self, request_id: str, answers: Answers) -> None:
+        self.asked.append(("answer", request_id, answers))
+        self.tell(AnswerChanged(request_id, "sending"))
+
+    def reject(self, request_id: str) -> None:
+        self.asked.append(("reject", request_id))
+        self.tell(AnswerChanged(request_id, "sending"))
+
+    def reply(self, request_id: str, reply: PermissionReply, message: str = "") -> None:
+        self.asked.append(("reply", request_id, reply, message))
+        self.tell(AnswerChanged(request_id, "sending"))
+
+    def notice(self, text: str) -> None:
+        self.tell(Notice(text))
+
+    def _answer(self, *call: Any) -> None:
+        self.asked.append(call)
+        if self.fails is not None:
+            raise self.fails
