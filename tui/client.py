@@ -31,7 +31,7 @@ from tui.core.model import Answers, PermissionReply, PermissionRequest, Request,
 from tui.core.store import Store
 from tui.core.turn import Turn
 from tui.journal import Journal
-from tui.net.errors import NetError, Refused
+from tui.net.errors import NetError, Refused, Silent
 from tui.net.http import Http
 from tui.net.link import Feed, Link
 from tui.prompts import Prompts
@@ -52,6 +52,15 @@ class NotConnected(NetError):
 
     def __init__(self) -> None:
         super().__init__("not connected yet", "Wait for the line, or press F5.")
+
+
+class HalfDead(NetError):
+    """The server's health check answers; what matters does not."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the server answers its health check, but not what its sessions do", "It may be stuck: restart it."
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +117,7 @@ class Client:
             deliver=self._deliver,
             notify=self._tell,
             ended=lambda turn: self.prompts.ended(turn),
+            heard=lambda: self._link.events,
             clock=self._clocks.mono,
         )
         self.prompts = Prompts(
@@ -281,10 +291,13 @@ class Client:
         """What must be known anew after a gap. Raises `NetError`."""
         backend = self._known_backend()
         directories = [self._directory_of(session_id) for session_id in self.store.open_sessions()]
-        found: list[e.Event] = [e.SessionsListed(await backend.sessions())]
-        found.append(await backend.resync([place for place in directories if place]))
-        for session_id in self.store.open_sessions():
-            found += await self._fetch_session(session_id)
+        try:
+            found: list[e.Event] = [e.SessionsListed(await backend.sessions())]
+            found.append(await backend.resync([place for place in directories if place]))
+            for session_id in self.store.open_sessions():
+                found += await self._fetch_session(session_id)
+        except Silent as error:
+            raise HalfDead from error
         return found
 
     async def _fetch_session(self, session_id: str) -> Sequence[e.Event]:

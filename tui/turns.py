@@ -14,6 +14,7 @@ from tui.core import events as e
 from tui.core.changes import TurnChanged
 from tui.core.model import FullMessage, Idle, Prompt
 from tui.core.store import Store
+from tui.core.trouble import Trouble, Witness, trouble
 from tui.core.turn import (
     AbortAsked,
     Action,
@@ -28,13 +29,17 @@ from tui.core.turn import (
     ServerError,
     Tick,
     Turn,
+    TurnState,
 )
-from tui.net.errors import BadBody, NetError, Refused, Unreachable, Untrusted
+from tui.net.errors import BadBody, NetError, Refused, Silent, Unreachable, Untrusted
 
 log = logging.getLogger(__name__)
 
 ENDED_KEPT = 50
 """Ended turns remembered a session, for their last line in the transcript."""
+
+ASK_WHILE_DEAF = 5.0
+"""Seconds between two questions to a server whose events do not come: asking is all that is left."""
 
 Spawn = Callable[[Coroutine[Any, Any, None]], "asyncio.Task[None]"]
 Refetch = Callable[[Callable[[], Awaitable[Sequence[e.Event]]]], Awaitable[None]]
@@ -44,7 +49,8 @@ class Turns:
     """All turns that run or ended while this client watched.
 
     `backend` gives the server's backend once it is known; `refetch` is the link's; `spawn` starts a task that ends
-    with the client; `deliver` takes events into the store; `ended` hears of each turn once, when it is over.
+    with the client; `deliver` takes events into the store; `ended` hears of each turn once, when it is over;
+    `heard` counts the events that came.
     """
 
     def __init__(
@@ -57,6 +63,7 @@ class Turns:
         deliver: Callable[[e.Event], None],
         notify: Callable[[TurnChanged], None],
         ended: Callable[[Turn], None],
+        heard: Callable[[], int],
         clock: Callable[[], float],
     ) -> None:
         self._store = store
@@ -66,11 +73,15 @@ class Turns:
         self._deliver = deliver
         self._notify = notify
         self._ended = ended
+        self._heard = heard
         self._clock = clock
         self._turns: dict[str, list[Turn]] = defaultdict(list)
         self._known: dict[str, frozenset[str]] = {}
         self._posts: dict[str, asyncio.Task[None]] = {}
         self._asking: set[str] = set()
+        self._asked_at = 0.0
+        self._heard_before = 0
+        self.witness = Witness()
         self.awake = asyncio.Event()
 
     def of(self, session_id: str) -> Sequence[Turn]:
@@ -83,6 +94,11 @@ class Turns:
         if not turns:
             return None
         return next((turn for turn in turns if not turn.over), turns[-1])
+
+    def trouble(self, turn: Turn) -> Trouble | None:
+        """What may be wrong with a running turn, while the line is live."""
+        begun = self._store.answer_to(turn.session_id, turn.prompt_id) is not None
+        return trouble(turn, self.witness, self._clock(), answer_begun=begun)
 
     def running(self) -> list[Turn]:
         return [turn for turns in self._turns.values() for turn in turns if not turn.over]
@@ -132,6 +148,13 @@ class Turns:
             self._ask(turn)
 
     def tick(self) -> None:
+        """Time passed: look, ask where it is due, and see whether events come at all."""
+        heard, now = self._heard(), self._clock()
+        if heard != self._heard_before:
+            self._heard_before = heard
+            self.witness.heard()
+        elif self.witness.deaf_since is not None and now - self._asked_at >= ASK_WHILE_DEAF:
+            self.ask_all()
         self.look()
         for turn in self.running():
             self._feed(turn, Tick())
@@ -211,6 +234,7 @@ class Turns:
     def _ask(self, turn: Turn) -> None:
         if turn.prompt_id not in self._asking:
             self._asking.add(turn.prompt_id)
+            self._asked_at = self._clock()
             self._spawn(self._ask_server(turn))
 
     async def _ask_server(self, turn: Turn) -> None:
@@ -228,11 +252,17 @@ class Turns:
             session = self._store.sessions.get(turn.session_id)
             return (loaded, await backend.resync([session.directory] if session is not None else []))
 
+        mark, heard = self._store.mark(turn.session_id), self._heard()
+        was_followed = turn.state in (TurnState.RUNNING, TurnState.WAITING, TurnState.RETRYING)
         try:
             await self._refetch(fetch)
         except NetError as error:
             log.info("turn %s: could not ask: %s", turn.prompt_id, error.what)
+            if isinstance(error, Silent):
+                self.witness.no_answer(self._clock())
         else:
+            news = was_followed and self._store.mark(turn.session_id) != mark and self._heard() == heard
+            self.witness.asked(self._clock(), news=news)
             self._feed(turn, self._observed(turn, asked=True, stored=stored, gone=gone))
         finally:
             self._asking.discard(turn.prompt_id)

@@ -54,7 +54,7 @@ class Flooded(NetError):
 
 
 class Link:
-    """Keeps one event stream open for as long as `run` runs.
+    """Keeps one event stream open for as long as `run` runs. `events` counts those that carry more than a beat.
 
     `subscribe` opens a stream and reports its bytes; `fetch` gives what must be known anew after a gap, as events;
     `deliver` takes events in order; `changed` hears that `health` changed. `clock` is monotonic and `wall` is
@@ -87,6 +87,7 @@ class Link:
         self._waiting: list[Event] = []
         self._fetches = 0
         self.synced = False
+        self.events = 0
 
     async def run(self) -> None:
         """Connect and stay connected until cancelled."""
@@ -145,6 +146,8 @@ class Link:
             async for event in events:
                 if isinstance(event, Beat):
                     self._health.beat(self._clock())
+                elif not isinstance(event, Connected | ServerLeaving):
+                    self.events += 1
                 if self.synced and not isinstance(event, Connected | ServerLeaving):
                     self._backoff.reset()
                     self._health.proved()
