@@ -96,7 +96,7 @@ def test_unknown_and_there_is_followed() -> None:
     turn.receive(PostBroke("reset"), 10)
     turn.receive(asked(BUSY), 10.2)
     assert turn.state is TurnState.RUNNING
-    assert turn.receive(Tick(), 30) == ()
+    assert turn.receive(Tick(), 14) == ()
 
 
 def test_one_404_is_no_answer() -> None:
@@ -143,7 +143,7 @@ def test_a_post_that_a_starting_server_swallowed_is_let_go_and_sent_again() -> N
 def test_a_held_post_whose_prompt_is_there_is_kept_for_ever() -> None:
     turn = sending()
     turn.receive(asked(BUSY), 1)
-    assert run(turn, *((float(now), Tick()) for now in range(2, 10_000))) == []
+    assert set(run(turn, *((float(now), Tick()) for now in range(2, 10_000)))) == {Action.ASK}
     assert turn.held
 
 
@@ -289,7 +289,7 @@ def test_idle_that_nobody_asked_for_never_interrupts() -> None:
 def test_busy_again_forgets_the_idle_moment() -> None:
     turn = running()
     run(turn, (10, PostBroke("reset")), (10.1, asked(replace(IDLE, answer=UNDONE))), (11, BUSY))
-    assert turn.receive(Tick(), 30) == ()
+    assert turn.receive(Tick(), 14) == ()
     assert turn.state is TurnState.RUNNING
 
 

@@ -466,7 +466,8 @@ class Turn:
         if self.state is TurnState.SENDING and now >= self._look_at:
             self._look_at = now + UNSEEN
             return (Action.ASK,)
-        if now - self.moved >= LOOK_AFTER and now - self._looked >= LOOK_EVERY:
+        followed = self.state is not TurnState.SENDING and self._idle_since is None
+        if followed and now - self.moved >= LOOK_AFTER and now - self._looked >= LOOK_EVERY:
             self._looked = now
             return (Action.ASK,)
         return ()
