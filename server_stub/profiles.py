@@ -31,7 +31,7 @@ class Profile:
     failed_turn: Literal["message", "nothing"]
     """A turn that ended in an error gives its message with `info.error`, or no JSON at all."""
     user: str
-    """User name of HTTP Basic."""
+    """User name of HTTP Basic, and the program's name for its folders."""
     directory_header: str
     event_queue: int | None
     """Events kept for a slow reader of the event stream, the oldest dropped silently; None keeps all."""

@@ -156,7 +156,7 @@ def routes(world: World) -> list[Route]:
         **{path: _constant(value) for path, value in FIXED.items()},
         **{path: _located(data) for path, data in LOCATED.items()},
         "/api/location": _location,
-        "/path": _paths,
+        "/path": _paths(world.profile.user),
         "/project": lambda directory: [project],
         "/project/current": lambda directory: project,
     }
@@ -175,6 +175,12 @@ def _location(directory: str) -> Json:
     return {"directory": directory, "project": {"id": "global", "directory": "/"}}
 
 
-def _paths(directory: str) -> Json:
-    """The stub writes nothing anywhere, so its own places are the one it serves."""
-    return {"home": directory, "state": directory, "config": directory, "worktree": "/", "directory": directory}
+def _paths(program: str) -> Callable[[str], object]:
+    """Where `program` would keep its things below the folder it serves. The stub itself writes nothing anywhere."""
+    return lambda directory: {
+        "home": directory,
+        "state": f"{directory}/.local/state/{program}",
+        "config": f"{directory}/.config/{program}",
+        "worktree": "/",
+        "directory": directory,
+    }

@@ -5,7 +5,8 @@ from collections.abc import Callable, Sequence
 from tui.backends.base import Backend, ServerInfo
 from tui.backends.mimo import MimoCode
 from tui.backends.opencode import OpenCode
-from tui.net.errors import NetError, Refused
+from tui.net.clean_json import JSON
+from tui.net.errors import Refused
 from tui.net.http import Http
 
 USERS = ("opencode", "mimocode")
@@ -18,18 +19,29 @@ async def recognise(
     """Find out which family answers, by what it says and never by status alone.
 
     `open_http` gives the server as seen by one of `users`; the next is tried when a password is refused. MiMo Code
-    answers opencode's routes; what tells it apart is where it keeps its state. Raises `NetError`.
+    answers opencode's routes; what tells it apart is the folder in which it keeps its state. Raises `NetError`.
     """
-    for user in users:
-        http = open_http(user)
+    *others, last = users
+    for user in others:
         try:
-            where = (await http.call("GET", "/path")).value
-            homes = [str(where.get(name, "")) for name in ("state", "config")] if isinstance(where, dict) else []
-            family = MimoCode if any("mimocode" in home for home in homes) else OpenCode
-            backend = family(http, directory=directory)
-            return backend, await backend.hello()
-        except NetError as error:
-            await http.close()
-            if not (isinstance(error, Refused) and error.status == 401) or user == users[-1]:
+            return await _as_user(open_http(user), directory)
+        except Refused as refusal:
+            if refusal.status != 401:
                 raise
-    raise ValueError("no user to try")
+    return await _as_user(open_http(last), directory)
+
+
+async def _as_user(http: Http, directory: str | None) -> tuple[Backend, ServerInfo]:
+    try:
+        where = (await http.call("GET", "/path")).value
+        backend = (MimoCode if _is_mimo(where) else OpenCode)(http, directory=directory)
+        return backend, await backend.hello()
+    except BaseException:  # a cancellation too: nobody else knows of these connections
+        await http.close()
+        raise
+
+
+def _is_mimo(where: JSON) -> bool:
+    """By the last folder alone: a person or a project may be called like the program."""
+    folders = [where.get("state"), where.get("config")] if isinstance(where, dict) else []
+    return any(str(folder).replace("\\", "/").rpartition("/")[2] == "mimocode" for folder in folders)

@@ -22,7 +22,7 @@ from tui.core import events as e
 from tui.core.model import Answers, FullMessage, PermissionReply, Prompt, Session, Todo
 from tui.net.address import segment
 from tui.net.clean_json import loads
-from tui.net.errors import Misshapen, NetError, Refused, WrongType
+from tui.net.errors import Misshapen, Refused
 from tui.net.http import Http, Reply
 from tui.net.padded_json import PaddedJson
 from tui.net.sse import read_events
@@ -100,9 +100,6 @@ class OpenCode:
         async with self._http.stream(
             "GET", path, headers=headers, first_byte=FIRST_BYTE, silence=LONGEST_SILENCE
         ) as response:
-            kind = response.headers.get("content-type", "")
-            if not kind.lower().startswith("text/event-stream"):
-                raise WrongType(kind, "")
             yield EventFeed(response.chunks(), on_bytes)
 
     async def resync(self, directories: Sequence[str]) -> e.Resynced:
@@ -202,12 +199,7 @@ class OpenCode:
         await self._presence.beat(session_id)
 
     async def close(self) -> None:
-        for session_id in self._presence.watched():
-            try:
-                await self._presence.leave(session_id)
-            except NetError as error:
-                log.info("could not say goodbye to a session: %s", error.what)
-        await self._http.close()
+        await self._presence.leave_all()
         await self._http.close()
 
     async def _resolve(self, path: str, body: dict[str, Any], directory: str) -> bool:
@@ -219,7 +211,10 @@ class OpenCode:
         return await self._http.call("GET", path, **options)
 
     def _scope(self, directory: str | None) -> dict[str, str]:
-        return {self.directory_header: quote(directory, safe="/")} if directory else {}
+        """The header that chooses a directory; none where it is the server's own and the user named none."""
+        if not directory or (directory == self._home and self._directory is None):
+            return {}
+        return {self.directory_header: quote(directory, safe="/")}
 
     def _new_id(self, prefix: str) -> str:
         """The servers' own form: time in ms · 4096 + n as 12 hex digits, then 14 random characters."""

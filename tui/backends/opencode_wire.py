@@ -5,7 +5,7 @@ where a field that we build on is missing or of another type; fields that we do 
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import msgspec
 
@@ -41,6 +41,8 @@ JSON = Any
 
 GOES_ON = frozenset({"tool-calls", "unknown"})
 """`finish` values after which the same turn continues with another assistant message."""
+
+SHOWN_PARTS = frozenset({"text", "reasoning", "tool", "file", "patch", "subtask", "compaction"})
 
 T = TypeVar("T")
 
@@ -98,6 +100,10 @@ class _ToolState(msgspec.Struct):
     error: str | None = None
     metadata: Any = None
     time: _Time | None = None
+
+
+class _Kind(msgspec.Struct):
+    type: str
 
 
 class _Part(msgspec.Struct):
@@ -245,6 +251,7 @@ def message(value: JSON) -> Message:
         agent=raw.agent,
         model=raw.modelID or (raw.model.modelID if raw.model is not None else ""),
         usage=None if raw.tokens is None else Usage(int(raw.tokens.input), int(raw.tokens.output), raw.cost),
+        broken_off=raw.time.completed is not None and raw.finish is None and raw.error is None,
     )
 
 
@@ -256,7 +263,12 @@ def full_message(value: JSON) -> FullMessage:
 
 
 def part(value: JSON) -> Part | None:
-    """A part, or None for the kinds that show nothing (step-start, step-finish, snapshot, and what is unknown)."""
+    """A part, or None for the kinds that show nothing: step-start, step-finish, snapshot, and those unknown here.
+
+    Fields of an unknown kind may be anything, so that they are not looked at.
+    """
+    if _as(value, _Kind).type not in SHOWN_PARTS:
+        return None
     raw = _as(value, _Part)
     ids = (raw.id, raw.sessionID, raw.messageID)
     match raw.type:
@@ -267,20 +279,19 @@ def part(value: JSON) -> Part | None:
         case "tool":
             return _tool(raw)
         case "file":
-            return FilePart(*ids, raw.filename or raw.url, raw.mime)
+            address = raw.url.partition(",")[0]  # a data URL holds the file itself behind its comma
+            return FilePart(*ids, raw.filename or address, raw.mime)
         case "patch":
             return NotePart(
                 *ids, f"changed {len(raw.files)} files" if len(raw.files) != 1 else f"changed {raw.files[0]}"
             )
         case "subtask":
             return NotePart(*ids, f"subtask for {raw.agent or 'an agent'}: {raw.description}")
-        case "compaction":
-            return NotePart(*ids, "the conversation was compacted")
         case _:
-            return None
+            return NotePart(*ids, "the conversation was compacted")
 
 
-def _progress(time: _Time | None) -> Any:
+def _progress(time: _Time | None) -> Literal["streaming", "done"]:
     """A part without times (a prompt's) is whole; one that began and has no end still grows."""
     return "streaming" if time is not None and time.start is not None and time.end is None else "done"
 
@@ -290,7 +301,6 @@ def _tool(raw: _Part) -> ToolPart:
     time = state.time or _Time()
     shown = state.status if state.status in ("pending", "running", "completed", "error") else "running"
     output = state.output if state.output is not None else _field(state.metadata, "output")
-    answers = state.metadata.get("answers") if isinstance(state.metadata, Mapping) else None
     return ToolPart(
         id=raw.id,
         session_id=raw.sessionID,
@@ -305,12 +315,17 @@ def _tool(raw: _Part) -> ToolPart:
         diff=_field(state.metadata, "diff"),
         started=_seconds(time.start),
         ended=_seconds(time.end),
-        answers=None if answers is None else _answers(answers),
+        answers=_answers_in(state.metadata),
     )
 
 
-def _answers(value: JSON) -> Answers:
-    return tuple(tuple(row) for row in _as(value, list[list[str]]))
+def _answers_in(metadata: object) -> Answers | None:
+    """What a question tool was answered; other tools may keep anything under that name."""
+    found = metadata.get("answers") if isinstance(metadata, Mapping) else None
+    try:
+        return None if found is None else tuple(tuple(row) for row in msgspec.convert(found, list[list[str]]))
+    except msgspec.ValidationError:
+        return None
 
 
 def question(value: JSON) -> QuestionRequest:
@@ -407,7 +422,9 @@ def _question_rejected(properties: JSON) -> e.Event:
 
 def _permission_replied(properties: JSON) -> e.Event:
     raw = _as(properties, _Resolved)
-    return e.PermissionReplied(raw.sessionID, raw.requestID, raw.reply or "once")
+    if raw.reply is None:
+        return e.RequestGone(raw.sessionID, raw.requestID)
+    return e.PermissionReplied(raw.sessionID, raw.requestID, raw.reply)
 
 
 def _message_removed(properties: JSON) -> e.Event:

@@ -4,16 +4,21 @@ The routes are those of qwen serve (`/capabilities`, `…/resume`, `…/heartbea
 offer them too. A failure here is never a failure of the turn.
 """
 
+import asyncio
+import logging
 from dataclasses import dataclass, field
 
 from tui.net.address import segment
-from tui.net.errors import BadBody, Refused, WrongType
+from tui.net.errors import NetError, Refused
 from tui.net.http import Http
 
 HEARTBEAT = "client_heartbeat"
 IDENTITY = "client_identity"
 LIMIT = 5.0
 """Seconds for one beat; the next one comes anyway."""
+LEAVE_LIMIT = 1.0
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -26,15 +31,15 @@ class Presence:
 
     async def learn(self) -> frozenset[str]:
         """What the server offers; nothing where it has no `/capabilities` (some answer any path with a page)."""
+        self.features = frozenset()
         try:
             value = (await self.http.call("GET", "/capabilities")).value
-        except (WrongType, BadBody, Refused):
-            self.features = frozenset()
+        except NetError as error:
+            log.info("the server says nothing of what it offers: %s", error.what)
             return self.features
         listed = value.get("features") if isinstance(value, dict) else None
-        self.features = (
-            frozenset(f for f in listed if isinstance(f, str)) if isinstance(listed, list) else frozenset()
-        )
+        if isinstance(listed, list):
+            self.features = frozenset(feature for feature in listed if isinstance(feature, str))
         return self.features
 
     async def beat(self, session_id: str) -> None:
@@ -52,15 +57,17 @@ class Presence:
                 raise
             return
 
-    async def leave(self, session_id: str) -> None:
-        """Say that we no longer watch the session. Raises `NetError`."""
-        identity = self._identities.pop(session_id, None)
-        if identity is not None:
-            path = f"/session/{segment(session_id)}/detach"
-            await self.http.call("POST", path, headers={"x-qwen-client-id": identity}, timeout=LIMIT)
+    async def leave_all(self) -> None:
+        """Say that we no longer watch any session. Quitting does not wait for a server that is not there."""
+        identities, self._identities = self._identities, {}
+        await asyncio.gather(*(self._leave(*one) for one in identities.items()))
 
-    def watched(self) -> tuple[str, ...]:
-        return tuple(self._identities)
+    async def _leave(self, session_id: str, identity: str) -> None:
+        path = f"/session/{segment(session_id)}/detach"
+        try:
+            await self.http.call("POST", path, headers={"x-qwen-client-id": identity}, timeout=LEAVE_LIMIT)
+        except NetError as error:
+            log.info("could not say goodbye to a session: %s", error.what)
 
     async def _identity(self, session_id: str) -> str | None:
         if IDENTITY not in self.features:
