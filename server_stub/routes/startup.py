@@ -176,7 +176,7 @@ def _location(directory: str) -> Json:
 
 
 def _paths(program: str) -> Callable[[str], object]:
-    """Where `program` would keep its things below the folder it serves. The stub itself writes nothing anywhere."""
+    """Where `program` would keep its things, below the folder it serves; the stub itself writes nothing."""
     return lambda directory: {
         "home": directory,
         "state": f"{directory}/.local/state/{program}",
