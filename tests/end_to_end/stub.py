@@ -10,6 +10,9 @@ import httpx
 
 from tests.processes import clean_environment, read_line, running
 
+USER = "opencode"
+"""Whom the stub's default profile asks the password of."""
+
 
 @dataclass(frozen=True, slots=True)
 class Stub:
@@ -49,5 +52,7 @@ def running_stub(
         except AssertionError as silent:
             silent.add_note(log.read_text())
             raise
-        with httpx.Client(base_url=address, trust_env=False, timeout=5) as http:
+        password = (env or {}).get("HOLDFAST_STUB_PASSWORD")
+        auth = None if password is None else httpx.BasicAuth(USER, password)
+        with httpx.Client(base_url=address, auth=auth, trust_env=False, timeout=5) as http:
             yield Stub(address, process.pid, http)

@@ -50,10 +50,11 @@ KEYS: Mapping[str, str] = {
 _NOT_FOR_PYTE = re.compile(
     rb"\x1b\[[<=>][0-?]*[ -/]*[@-~]"  # private CSI of xterm and kitty: keyboard protocols
     rb"|\x1b\[[0-?]*\$[@-~]"  # questions about modes
+    rb"|\x1b\](?![012];)[^\x07\x1b]*(\x07|\x1b\\)"  # OSC other than titles, which pyte takes for titles
     rb"|\x1b[PX^_].*?\x1b\\",  # DCS, SOS, PM, APC
     re.DOTALL,
 )
-_UNFINISHED = re.compile(rb"\x1b(\[[0-?]*[ -/]*|[PX^_].*)?\Z", re.DOTALL)
+_UNFINISHED = re.compile(rb"\x1b(\[[0-?]*[ -/]*|\][^\x07]*|[PX^_].*)?\Z", re.DOTALL)
 
 
 class Drawing:

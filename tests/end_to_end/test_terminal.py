@@ -29,7 +29,10 @@ def run(home: Path) -> Iterator[Run]:
         yield start
 
 
-TEXTUAL_SAYS = b"\x1b[?1049h\x1b[?2048$p\x1b[>1u\x1b[?25l\x1b[2;3Hhello\x1b[<u\x1bP+q544e\x1b\\\x1b[0m!"
+TEXTUAL_SAYS = (
+    b"\x1b[?1049h\x1b[?2048$p\x1b[>1u\x1b[?25l\x1b[2;3Hhello\x1b[<u"
+    b"\x1bP+q544e\x1b\\\x1b]22;default\x07\x1b]2;title\x07\x1b[0m!"
+)
 
 
 @pytest.mark.parametrize("cut", range(len(TEXTUAL_SAYS)))
@@ -38,6 +41,7 @@ def test_private_sequences_are_not_drawn_however_they_are_split(cut: int) -> Non
     drawing.feed(TEXTUAL_SAYS[:cut])
     drawing.feed(TEXTUAL_SAYS[cut:])
     assert drawing.lines() == ["", "  hello!", ""]
+    assert drawing.screen.title == "title"
 
 
 def test_waits_for_text_and_for_patterns_over_lines(run: Run) -> None:

@@ -1,0 +1,124 @@
+"""The line to the server: how its loss, its return and its end look to the person at the terminal."""
+
+import re
+from collections.abc import Callable
+
+import pytest
+
+from tests.end_to_end.steps import connect, face_request, send
+from tests.end_to_end.stub import Stub
+from tests.end_to_end.terminal import Terminal
+from tests.processes import free_port
+
+Holdfast = Callable[..., Terminal]
+StartStub = Callable[..., Stub]
+
+
+@pytest.mark.parametrize("fault", ["cut", "reset"])
+def test_a_broken_event_stream_is_shown_and_mended(holdfast: Holdfast, stub: StartStub, fault: str) -> None:
+    server = stub()
+    terminal = holdfast(server.address)
+    connect(terminal)
+    server.arm(fault)
+    terminal.wait_for(re.compile(r"↻ lost: .+ · try 2 in \ds · F5 now"), within=3)
+    terminal.wait_for("● live", within=5)
+
+
+def test_a_question_asked_during_the_outage_is_there_after_it(holdfast: Holdfast, stub: StartStub) -> None:
+    server = stub()
+    terminal = holdfast(server.address)
+    connect(terminal)
+    send(terminal, "PLAIN first")
+    terminal.wait_for("✓ finished")
+    down = server.arm("502", target="/global/event", times="always")
+    server.arm("cut", target="/global/event", times=1)
+    terminal.wait_for("↻ lost", within=3)
+    [session] = server.http.get("/session").json()
+    prompt = {"parts": [{"type": "text", "text": "ASK1 from elsewhere"}]}
+    server.http.post(f"/session/{session['id']}/prompt_async", json=prompt).raise_for_status()
+    assert "Which database?" not in terminal.text()
+    server.disarm(down)
+    terminal.press("f5")
+    terminal.wait_for("● live")
+    terminal.wait_for("you          ASK1 from elsewhere")
+    face_request(terminal, "Which database?")
+
+
+def test_a_refused_password_stops_the_line_until_it_is_mended(holdfast: Holdfast, stub: StartStub) -> None:
+    server = stub()
+    refused = server.arm("401")
+    terminal = holdfast(server.address)
+    terminal.wait_for(re.compile(r"■ stopped: .*password.* · F5 after fixing it"), within=20)
+    asked = server.http.get("/_stub/faults").json()["faults"][0]["struck"]
+    terminal.press("f5")
+    terminal.wait_for("◌ connecting…")
+    terminal.wait_for("■ stopped")
+    server.disarm(refused)
+    terminal.press("f5")
+    terminal.wait_for("● live")
+    assert asked < 10
+
+
+def test_the_password_opens_the_server(holdfast: Holdfast, stub: StartStub) -> None:
+    server = stub(env={"HOLDFAST_STUB_PASSWORD": "sesame"})
+    without = holdfast(server.address)
+    without.wait_for(re.compile(r"■ stopped: .*password"), within=20)
+    connect(holdfast(server.address, env={"HOLDFAST_PASSWORD": "sesame"}))
+    connect(holdfast(server.address, env={"OPENCODE_SERVER_PASSWORD": "sesame"}))
+
+
+def test_where_nobody_answers_it_says_what_to_start(holdfast: Holdfast) -> None:
+    terminal = holdfast(f"http://127.0.0.1:{free_port()}")
+    terminal.wait_for("nothing answers at http://127.0.0.1:", within=20)
+    terminal.wait_for("opencode serve")
+    terminal.wait_for("holdfast --demo")
+
+
+def test_a_server_that_comes_later_is_found(holdfast: Holdfast, stub: StartStub) -> None:
+    port = free_port()
+    terminal = holdfast(f"http://127.0.0.1:{port}")
+    terminal.wait_for("nothing answers", within=20)
+    stub(args=("--port", str(port)))
+    terminal.press("f5")
+    terminal.wait_for("● live")
+
+
+def test_the_terminal_getting_the_focus_tries_at_once(holdfast: Holdfast, stub: StartStub) -> None:
+    port = free_port()
+    terminal = holdfast(f"http://127.0.0.1:{port}")
+    terminal.wait_for(re.compile(r"try \d+ in ([4-9]|\d\d)s"), within=30)
+    stub(args=("--port", str(port)))
+    terminal.press("focus out", "focus in")
+    terminal.wait_for("● live", within=3)
+
+
+def test_beats_are_drawn_at_the_interval_that_the_server_gives(holdfast: Holdfast, stub: StartStub) -> None:
+    server = stub()
+    config = {"server": {"event_stream": {"heartbeat_ms": 1000}}}
+    server.http.patch("/global/config", json=config).raise_for_status()
+    terminal = holdfast(server.address)
+    connect(terminal)
+    terminal.wait_for(re.compile(r"● live 0s +\d+ ms [▁▂▃▅▇]{3}"), within=8)
+
+
+def test_heartbeats_that_stop_are_seen_though_the_connection_stays(holdfast: Holdfast, stub: StartStub) -> None:
+    server = stub()
+    config = {"server": {"event_stream": {"heartbeat_ms": 1000}}}
+    server.http.patch("/global/config", json=config).raise_for_status()
+    terminal = holdfast(server.address)
+    connect(terminal)
+    terminal.wait_for(re.compile(r"ms [▁▂▃▅▇]{3}"), within=8)
+    server.arm("stall")
+    terminal.wait_for(re.compile(r"◐ quiet \ds"), within=6)
+    terminal.wait_for(re.compile(r"↻ lost: nothing came for 1\ds"), within=15)
+
+
+def test_a_crashed_server_is_called_lost_and_its_turn_unknown(holdfast: Holdfast, stub: StartStub) -> None:
+    server = stub(profile="opencode")
+    terminal = holdfast(server.address)
+    connect(terminal)
+    send(terminal, "SLOW")
+    terminal.wait_for("word3")
+    server.arm("cut", target="all", times="always")
+    terminal.wait_for("↻ lost", within=3)
+    terminal.wait_for(re.compile(r"turn 0:\d\d · unknown"), within=3)

@@ -1,0 +1,175 @@
+"""From the prompt to its result, by keys, on a screen of a real size."""
+
+import re
+from collections.abc import Callable
+
+import httpx
+import pytest
+
+from tests.end_to_end.steps import answer_both_questions, connect, face_request, send
+from tests.end_to_end.stub import Stub
+from tests.end_to_end.terminal import Terminal
+from tests.waiting import block_until
+
+Holdfast = Callable[..., Terminal]
+StartStub = Callable[..., Stub]
+
+
+def open_questions(stub: Stub) -> list[str]:
+    return [
+        question["question"] for request in stub.http.get("/question").json() for question in request["questions"]
+    ]
+
+
+def test_the_demo_shows_the_tour_and_takes_its_server_with_it(holdfast: Holdfast) -> None:
+    terminal = holdfast("--demo")
+    address = terminal.wait_for(re.compile(r"http://127\.0\.0\.1:\d+"), within=20)[0]
+    connect(terminal)
+    terminal.wait_for("Give me the tour.")
+    terminal.wait_for("turn 0:")
+    assert httpx.get(f"{address}/global/health", trust_env=False).is_success
+
+    terminal.press("ctrl+q")
+    terminal.wait_for("Leave?")
+    terminal.press("enter")
+    assert terminal.wait_for_end() == 0
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(f"{address}/global/health", trust_env=False)
+
+
+@pytest.mark.parametrize("profile", ["opencode", "opencode-padded", "mimo"])
+def test_a_prompt_two_answers_and_the_result(holdfast: Holdfast, stub: StartStub, profile: str) -> None:
+    server = stub(profile=profile)
+    terminal = holdfast(server.address)
+    connect(terminal)
+    send(terminal, "ASK")
+    answer_both_questions(terminal)
+    terminal.wait_for(re.compile(r"Done\. .*SQLite.*auth, search", re.DOTALL))
+    terminal.wait_for("answered  DB: SQLite · Feat: auth, search")
+    terminal.wait_for(re.compile(r"✓ finished in 0:\d\d"))
+    assert open_questions(server) == []
+
+
+def test_padding_is_counted_while_the_turn_is_held(holdfast: Holdfast, stub: StartStub) -> None:
+    server = stub(profile="mimo", env={"HOLDFAST_STUB_PROMPT_HEARTBEAT_INTERVAL_MS": "50"})
+    terminal = holdfast(server.address)
+    connect(terminal)
+    send(terminal, "ASK1")
+    terminal.wait_for(re.compile(r"held open, \d{2,} beats, last 0s ago · waiting for you since 0:\d\d"))
+    face_request(terminal, "Which database?")
+    terminal.press("enter")
+    terminal.wait_for(re.compile(r"Done\. .*Postgres", re.DOTALL))
+    terminal.wait_for("✓ finished")
+
+
+def test_a_permission_is_asked_for_with_what_it_is_for(holdfast: Holdfast, stub: StartStub) -> None:
+    terminal = holdfast(stub().address)
+    connect(terminal)
+    send(terminal, "SHELL made.txt")
+    face_request(terminal, "touch made.txt")
+    terminal.press("1", "enter")
+    terminal.wait_for("allowed once  bash")
+    terminal.wait_for("✓ finished")
+
+
+def test_folding_keeps_the_question_and_what_was_chosen(holdfast: Holdfast, stub: StartStub) -> None:
+    server = stub()
+    terminal = holdfast(server.address)
+    connect(terminal)
+    send(terminal, "ASK")
+    face_request(terminal, "Which database?")
+    terminal.press("2", "enter")
+    terminal.wait_for("Which features?")
+    terminal.press("escape")
+    terminal.wait_until_gone("Which features?")
+    assert open_questions(server) == ["Which database?", "Which features?"]
+    terminal.press("f4")
+    terminal.wait_for("Which features?")
+    terminal.press("left")
+    terminal.wait_for(re.compile(r"\(•\) SQLite"))
+
+
+def test_esc_twice_aborts_the_turn_and_its_question_goes_with_it(holdfast: Holdfast, stub: StartStub) -> None:
+    terminal = holdfast(stub(profile="opencode").address)
+    connect(terminal)
+    send(terminal, "ASK1")
+    face_request(terminal, "Which database?")
+    terminal.press("escape")
+    terminal.wait_until_gone("Which database?")
+    terminal.press("escape")
+    terminal.wait_for("Esc once more aborts the turn")
+    terminal.press("escape")
+    terminal.wait_for("■ aborted")
+    terminal.wait_until_gone("waits for you")
+
+
+def test_an_answer_given_elsewhere_closes_the_question(holdfast: Holdfast, stub: StartStub) -> None:
+    server = stub()
+    terminal = holdfast(server.address)
+    connect(terminal)
+    send(terminal, "ASK1")
+    face_request(terminal, "Which database?")
+    [request] = server.http.get("/question").json()
+    server.http.post(f"/question/{request['id']}/reply", json={"answers": [["SQLite"]]}).raise_for_status()
+    terminal.wait_for(re.compile(r"answered elsewhere +SQLite"))
+    terminal.wait_for("✓ finished")
+
+
+def test_a_model_that_fails_is_shown_with_its_reason(holdfast: Holdfast, stub: StartStub) -> None:
+    terminal = holdfast(stub(profile="opencode").address)
+    connect(terminal)
+    send(terminal, "FAIL 400")
+    terminal.wait_for(re.compile(r"✗.*400"))
+
+
+def test_a_second_window_opens_the_session_from_the_list(holdfast: Holdfast, stub: StartStub) -> None:
+    server = stub()
+    first = holdfast(server.address)
+    connect(first)
+    send(first, "PLAIN words to find again")
+    first.wait_for("✓ finished")
+    second = holdfast(server.address)
+    connect(second)
+    second.press("f2")
+    second.wait_for(re.compile(r"PLAIN words to find again.*ago|PLAIN words to find again"))
+    second.type("find again")
+    second.press("enter")
+    second.wait_for("you          PLAIN words to find again")
+    second.wait_for("all is well")
+
+
+def test_a_small_terminal_loses_room_and_nothing_else(holdfast: Holdfast, stub: StartStub) -> None:
+    terminal = holdfast(stub().address)
+    connect(terminal)
+    send(terminal, "ASK")
+    terminal.wait_for("Which database?")
+    terminal.resize(80, 24)
+    terminal.wait_for(re.compile(r"^ holdfast.*● live", re.MULTILINE))
+    for words in ("Which database?", "SQLite", "turn 0:", "waits for you"):
+        terminal.wait_for(words)
+
+
+def test_leaving_with_nothing_to_lose_asks_nothing(holdfast: Holdfast, stub: StartStub) -> None:
+    terminal = holdfast(stub().address)
+    connect(terminal)
+    terminal.press("ctrl+q")
+    assert terminal.wait_for_end() == 0
+
+
+def test_what_goes_on_without_you_goes_on(holdfast: Holdfast, stub: StartStub) -> None:
+    server = stub()
+    terminal = holdfast(server.address)
+    connect(terminal)
+    send(terminal, "ASK1")
+    face_request(terminal, "Which database?")
+    terminal.press("ctrl+q")
+    terminal.wait_for(re.compile(r"goes on at the server without you;.*question will wait there", re.DOTALL))
+    terminal.press("enter")
+    assert terminal.wait_for_end() == 0
+    assert open_questions(server) == ["Which database?"]
+
+    again = holdfast(server.address, "--continue")
+    face_request(again, "Which database?", within=20)
+    again.press("enter")
+    again.wait_for(re.compile(r"Done\. .*Postgres", re.DOTALL))
+    block_until(lambda: server.http.get("/session/status").json() == {}, what="the turn to end")

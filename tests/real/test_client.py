@@ -1,0 +1,128 @@
+"""The client on a real opencode server: question, permission, abort, model error, and a server that dies."""
+
+import re
+from collections.abc import Callable
+
+import pytest
+
+from tests.end_to_end.steps import answer_both_questions, connect, face_request, send
+from tests.end_to_end.terminal import Terminal
+from tests.real.server import RealServer
+
+pytestmark = pytest.mark.real
+
+Holdfast = Callable[..., Terminal]
+
+
+def test_both_questions_are_answered_by_keys_and_quoted_back(holdfast: Holdfast, opencode: RealServer) -> None:
+    terminal = holdfast(opencode.address)
+    connect(terminal)
+    send(terminal, "ASK")
+    answer_both_questions(terminal)
+    terminal.wait_for(re.compile(r"Done\..*SQLite.*auth, search", re.DOTALL), within=20)
+    terminal.wait_for("answered  DB: SQLite · Feat: auth, search")
+    terminal.wait_for(re.compile(r"✓ finished in 0:\d\d"))
+    [_, told] = opencode.model_log()
+    assert "SQLite" in told.results[-1]
+    assert "auth, search" in told.results[-1]
+
+
+def test_a_command_asks_leave_once_and_runs(holdfast: Holdfast, opencode: RealServer) -> None:
+    terminal = holdfast(opencode.address)
+    connect(terminal)
+    send(terminal, "SHELL made.txt")
+    face_request(terminal, "touch made.txt")
+    made = opencode.project / "made.txt"
+    assert not made.exists()
+    terminal.press("1", "enter")
+    terminal.wait_for("allowed once  bash")
+    terminal.wait_for("✓ finished", within=20)
+    assert made.exists()
+
+
+def test_a_refused_command_does_not_run(holdfast: Holdfast, opencode: RealServer) -> None:
+    terminal = holdfast(opencode.address)
+    connect(terminal)
+    send(terminal, "SHELL made.txt")
+    face_request(terminal, "touch made.txt")
+    terminal.press("x")
+    terminal.wait_for("Reject this permission?")
+    terminal.press("enter")
+    terminal.wait_for("rejected  bash")
+    terminal.wait_until_gone("asks for leave")
+    assert not (opencode.project / "made.txt").exists()
+
+
+def test_a_server_killed_in_mid_turn_is_lost_found_and_its_turn_interrupted(
+    holdfast: Holdfast, opencode: RealServer
+) -> None:
+    terminal = holdfast(opencode.address)
+    connect(terminal)
+    send(terminal, "SLOW")
+    terminal.wait_for("word3", within=20)
+    opencode.kill()
+    terminal.wait_for("↻ lost", within=3)
+    terminal.wait_for(re.compile(r"turn 0:\d\d · unknown"), within=3)
+    opencode.restart()
+    terminal.press("f5")
+    connect(terminal)
+    terminal.wait_for("! interrupted", within=20)
+
+    send(terminal, "and on we go")
+    terminal.wait_for("Nothing to call", within=20)
+    terminal.wait_for("✓ finished")
+
+
+def test_a_question_that_died_with_its_server_disappears(holdfast: Holdfast, opencode: RealServer) -> None:
+    terminal = holdfast(opencode.address)
+    connect(terminal)
+    send(terminal, "ASK1")
+    face_request(terminal, "Which database?")
+    opencode.kill()
+    terminal.wait_for("↻ lost", within=3)
+    terminal.wait_for("Which database?")
+    opencode.restart()
+    terminal.press("f5")
+    terminal.wait_until_gone("Which database?", within=20)
+    terminal.wait_for("! interrupted", within=20)
+
+
+def test_esc_twice_aborts_the_turn(holdfast: Holdfast, opencode: RealServer) -> None:
+    terminal = holdfast(opencode.address)
+    connect(terminal)
+    send(terminal, "SLOW")
+    terminal.wait_for("word3", within=20)
+    terminal.press("escape")
+    terminal.wait_for("Esc once more aborts the turn")
+    terminal.press("escape")
+    terminal.wait_for("■ aborted", within=10)
+    terminal.wait_for("ready")
+    assert "word39" not in terminal.text()
+
+
+def test_an_aborted_question_leaves_no_ghost(holdfast: Holdfast, opencode: RealServer) -> None:
+    terminal = holdfast(opencode.address)
+    connect(terminal)
+    send(terminal, "ASK1")
+    face_request(terminal, "Which database?")
+    terminal.press("escape")
+    terminal.wait_until_gone("Which database?")
+    terminal.press("escape", "escape")
+    terminal.wait_for("■ aborted", within=10)
+    terminal.wait_until_gone("waits for you")
+
+
+def test_a_model_error_is_told_with_its_status(holdfast: Holdfast, opencode: RealServer) -> None:
+    terminal = holdfast(opencode.address)
+    connect(terminal)
+    send(terminal, "FAIL 400")
+    terminal.wait_for(re.compile(r"✗ failed \(400\).*scripted 400", re.DOTALL), within=20)
+
+
+def test_a_model_that_is_busy_is_tried_again_by_the_server(holdfast: Holdfast, opencode: RealServer) -> None:
+    terminal = holdfast(opencode.address)
+    connect(terminal)
+    send(terminal, "FAIL 429")
+    terminal.wait_for(re.compile(r"the model's provider failed .* the server tries again in \ds"), within=20)
+    terminal.press("escape", "escape")
+    terminal.wait_for(re.compile("■ aborted|ready"), within=10)
