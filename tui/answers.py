@@ -6,7 +6,7 @@ what it was answered with tells ours from somebody else's.
 
 import logging
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -15,7 +15,15 @@ import msgspec
 from tui.core import events as e
 from tui.core.backoff import Backoff
 from tui.core.changes import AnswerChanged, RequestClosed
-from tui.core.model import Answers, PermissionReply, PermissionRequest, QuestionRequest, Request, ToolPart
+from tui.core.model import (
+    Answers,
+    FullMessage,
+    PermissionReply,
+    PermissionRequest,
+    QuestionRequest,
+    Request,
+    ToolPart,
+)
 from tui.core.store import Store
 from tui.journal import Journal
 from tui.net.errors import NetError, Refused
@@ -39,8 +47,8 @@ class Reply:
 class Outbox:
     """The answers on their way.
 
-    `post` sends one and is true when the server took it; `refresh` fetches the session's transcript anew;
-    `line_back` gives an event that is set when the line comes back, so that waiting answers go at once.
+    `post` sends one and is true when the server took it; `messages` gives the session's newest, as the server has
+    them now; `pause` waits so many seconds, or less when the line comes back meanwhile.
     """
 
     def __init__(
@@ -49,7 +57,7 @@ class Outbox:
         journal: Journal,
         *,
         post: Callable[[Reply], Awaitable[bool]],
-        refresh: Callable[[str], Awaitable[None]],
+        messages: Callable[[str], Awaitable[Sequence[FullMessage]]],
         deliver: Callable[[e.Event], None],
         notify: Callable[[AnswerChanged], None],
         backoff: Callable[[], Backoff],
@@ -58,16 +66,13 @@ class Outbox:
         self._store = store
         self._journal = journal
         self._post = post
-        self._refresh = refresh
+        self._messages = messages
         self._deliver = deliver
         self._notify = notify
         self._backoff = backoff
         self._pause = pause
         self._closed: OrderedDict[str, RequestClosed] = OrderedDict()
         self._under_way: set[str] = set()
-
-    def under_way(self, request_id: str) -> bool:
-        return request_id in self._under_way
 
     def unsettled(self) -> list[Reply]:
         """Answers on whose way an earlier client died. Whether they arrived is for `send` to find out."""
@@ -121,15 +126,17 @@ class Outbox:
                 return "acknowledged", ""
             log.info("answer to %s: %s; trying again", reply.request.id, error.what)
             self._notify(AnswerChanged(reply.request.id, "retrying", error.what))
-            await self._pause(backoff.next())
+            asked = error.retry_after if isinstance(error, Refused) else None
+            await self._pause(backoff.next(at_least=asked or 0.0))
 
     async def _explain(self, reply: Reply) -> tuple[Literal["acknowledged", "elsewhere", "expired"], str]:
         """The server does not have the request open: was it us, somebody else, or nobody?"""
         request = reply.request
-        if request.id not in self._closed:
-            await self._try_refresh(request.session_id)
+        recorded = None
+        if request.id not in self._closed or self._closed[request.id].how == "gone":
+            recorded = await self._recorded(request)
         closed = self._closed.get(request.id)
-        given = closed.answers if closed is not None and closed.how == "answered" else self._recorded(request)
+        given = closed.answers if closed is not None and closed.how == "answered" else recorded
         self._deliver(e.RequestGone(request.session_id, request.id))
         if closed is not None and closed.how == "replied":
             ours = reply.permission is not None and closed.reply == reply.permission
@@ -142,21 +149,16 @@ class Outbox:
             return "elsewhere", "; ".join(", ".join(row) for row in given)
         return "expired", ""
 
-    async def _try_refresh(self, session_id: str) -> None:
+    async def _recorded(self, request: Request) -> Answers | None:
+        """What the server has on record as the answer; the session need not be open on this client."""
         try:
-            await self._refresh(session_id)
+            messages = await self._messages(request.session_id)
         except NetError as error:
             log.info("could not look up what became of a request: %s", error.what)
-
-    def _recorded(self, request: Request) -> Answers | None:
-        """What the transcript says that the request was answered with."""
-        transcript = self._store.transcript(request.session_id)
-        if transcript is None or request.message_id is None:
             return None
-        for part in transcript.parts_of(request.message_id):
-            if isinstance(part, ToolPart) and part.call_id == request.call_id:
-                return part.answers
-        return None
+        parts = [part for full in messages if full.message.id == request.message_id for part in full.parts]
+        calls = [part for part in parts if isinstance(part, ToolPart) and part.call_id == request.call_id]
+        return calls[0].answers if calls else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ from tui.core.changes import (
     TextGrew,
 )
 from tui.core.health import Health, Line
-from tui.core.model import Answers, PermissionReply, PermissionRequest, Request, Session
+from tui.core.model import Answers, FullMessage, Idle, PermissionReply, PermissionRequest, Request, Session
 from tui.core.store import Store
 from tui.core.turn import Turn
 from tui.journal import Journal
@@ -118,6 +118,7 @@ class Client:
             notify=self._tell,
             ended=lambda turn: self.prompts.ended(turn),
             heard=lambda: self._link.events,
+            ready=lambda: self._link.synced,
             clock=self._clocks.mono,
         )
         self.prompts = Prompts(
@@ -132,7 +133,7 @@ class Client:
             self.store,
             self.journal,
             post=self._post_reply,
-            refresh=self._refresh,
+            messages=self._newest_messages,
             deliver=self._deliver,
             notify=self._tell,
             backoff=lambda: Backoff(self._clocks.random),
@@ -209,8 +210,9 @@ class Client:
             await self._link.refetch(lambda: self._fetch_session(session_id))
 
     def close_session(self, session_id: str) -> None:
-        """Forget the session's transcript; its turns are followed no longer."""
-        self.store.close_transcript(session_id)
+        """Forget the session's transcript, unless a turn runs: its end is read from there."""
+        if not self.turns.running_in(session_id):
+            self.store.close_transcript(session_id)
 
     async def load_older(self, session_id: str) -> bool:
         """Fetch the page before the oldest message; False when there is none. Raises `NetError`."""
@@ -226,10 +228,11 @@ class Client:
 
     async def abort(self, session_id: str) -> None:
         """Abort the session's turn, and clear away the requests that it leaves behind. Raises `NetError`."""
-        left = self.store.requests_of(session_id)
+        left = {request.id: request for request in self.store.requests_of(session_id)}
         await self._known_backend().abort(session_id)
         self.turns.abort_asked(session_id)
-        for request in left:  # the server keeps them in its list, though nobody waits for them any more
+        left |= {request.id: request for request in self.store.requests_of(session_id)}
+        for request in left.values():  # the server keeps them in its list, though nobody waits for them any more
             self._deliver(e.RequestGone(request.session_id, request.id))
             permission = isinstance(request, PermissionRequest)
             self._spawn(self._clear(Reply(request, permission="reject") if permission else Reply(request)))
@@ -290,15 +293,24 @@ class Client:
     async def _fetch_all(self) -> Sequence[e.Event]:
         """What must be known anew after a gap. Raises `NetError`."""
         backend = self._known_backend()
-        directories = [self._directory_of(session_id) for session_id in self.store.open_sessions()]
+        done: set[str] = set()
         try:
             found: list[e.Event] = [e.SessionsListed(await backend.sessions())]
-            found.append(await backend.resync([place for place in directories if place]))
-            for session_id in self.store.open_sessions():
-                found += await self._fetch_session(session_id)
+            found.append(await backend.resync(self._places()))
+            # more may be opened while these are fetched
+            while rest := [one for one in self.store.open_sessions() if one not in done]:
+                for session_id in rest:
+                    found += await self._fetch_session(session_id)
+                done.update(rest)
         except Silent as error:
             raise HalfDead from error
         return found
+
+    def _places(self) -> list[str]:
+        """The directories of all sessions of which something is known that a gap may have made untrue."""
+        sessions = {*self.store.open_sessions(), *(one.session_id for one in self.store.requests.values())}
+        sessions |= {one for one in self.store.sessions if not isinstance(self.store.status(one), Idle)}
+        return sorted({self._directory_of(session_id) for session_id in sessions} - {""})
 
     async def _fetch_session(self, session_id: str) -> Sequence[e.Event]:
         backend = self._known_backend()
@@ -316,8 +328,17 @@ class Client:
             await backend.resync([session.directory]),
         ]
 
-    async def _refresh(self, session_id: str) -> None:
-        await self._link.refetch(lambda: self._fetch_session(session_id))
+    async def _newest_messages(self, session_id: str) -> Sequence[FullMessage]:
+        found: tuple[FullMessage, ...] = ()
+
+        async def fetch() -> Sequence[e.Event]:
+            nonlocal found
+            loaded = await self._known_backend().messages(session_id)
+            found = loaded.messages
+            return [loaded]
+
+        await self._link.refetch(fetch)
+        return found
 
     def _deliver(self, event: e.Event) -> None:
         changes = self.store.apply(event)
@@ -386,10 +407,14 @@ class Client:
         while True:
             await self._line_up.wait()
             await self._clocks.sleep(PING_EVERY)
+            if not self._line_up.is_set():
+                continue  # whether to try at all is the link's to say
             try:
                 self._health.answered(await self._known_backend().ping())
             except NetError as error:
                 log.info("ping: %s", error.what)  # the line is judged by its bytes alone
+            else:
+                self._tell(LineChanged())
 
     async def _beat(self) -> None:
         while True:

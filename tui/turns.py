@@ -31,7 +31,7 @@ from tui.core.turn import (
     Turn,
     TurnState,
 )
-from tui.net.errors import BadBody, NetError, Refused, Silent, Unreachable, Untrusted
+from tui.net.errors import Cut, Garbled, NetError, Refused, Silent, Unreachable, Untrusted
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +50,7 @@ class Turns:
 
     `backend` gives the server's backend once it is known; `refetch` is the link's; `spawn` starts a task that ends
     with the client; `deliver` takes events into the store; `ended` hears of each turn once, when it is over;
-    `heard` counts the events that came.
+    `heard` counts the events that came; `ready` says whether the line is up.
     """
 
     def __init__(
@@ -64,6 +64,7 @@ class Turns:
         notify: Callable[[TurnChanged], None],
         ended: Callable[[Turn], None],
         heard: Callable[[], int],
+        ready: Callable[[], bool],
         clock: Callable[[], float],
     ) -> None:
         self._store = store
@@ -74,6 +75,7 @@ class Turns:
         self._notify = notify
         self._ended = ended
         self._heard = heard
+        self._ready = ready
         self._clock = clock
         self._turns: dict[str, list[Turn]] = defaultdict(list)
         self._known: dict[str, frozenset[str]] = {}
@@ -109,6 +111,7 @@ class Turns:
     def send(self, prompt: Prompt) -> Turn:
         """Post a prompt and hold the POST until the turn ends."""
         turn = Turn.post(prompt, self._clock(), cancels_on_disconnect=self._backend().traits.cancels_on_disconnect)
+        self._store.open_transcript(prompt.session_id)  # what becomes of the turn is read from there
         self._add(turn)
         self._known[prompt.message_id] = self._prompts_in(prompt.session_id)
         self._post(turn)
@@ -184,6 +187,7 @@ class Turns:
             log.info("turn %s: %s (%s)", turn.prompt_id, turn.state.value, turn.reason)
             self._notify(TurnChanged(turn.session_id))
         if turn.over and not was_over:
+            self._known.pop(turn.prompt_id, None)
             self._ended(turn)
 
     def _follow(self, session_id: str) -> None:
@@ -215,16 +219,15 @@ class Turns:
             if error.status < 500:
                 self._feed(turn, PostRefused(error.what))
             else:
-                self._feed(turn, PostBroke(error.what, again=error.status != 500))
-        except BadBody as error:
-            self._feed(turn, PostBroke(error.what, cut=False))
+                self._feed(turn, PostBroke(error.what, cut=False, again=error.status != 500))
         except NetError as error:
-            self._feed(turn, PostBroke(error.what))
+            self._feed(turn, PostBroke(error.what, cut=isinstance(error, Cut | Silent | Garbled)))
         else:
             self._take(full)
             self._feed(turn, BodyCame(full.message))
         finally:
-            self._posts.pop(turn.prompt_id, None)
+            if self._posts.get(turn.prompt_id) is asyncio.current_task():
+                del self._posts[turn.prompt_id]
 
     def _take(self, full: FullMessage) -> None:
         self._deliver(e.MessageUpserted(full.message))
@@ -232,7 +235,8 @@ class Turns:
             self._deliver(e.PartUpserted(part))
 
     def _ask(self, turn: Turn) -> None:
-        if turn.prompt_id not in self._asking:
+        """Ask unless it is being asked, or the line is down: then it waits for `ask_all`."""
+        if self._ready() and turn.prompt_id not in self._asking:
             self._asking.add(turn.prompt_id)
             self._asked_at = self._clock()
             self._spawn(self._ask_server(turn))

@@ -46,6 +46,8 @@ from tui.core.model import (
 from tui.core.transcript import Transcript
 
 IDLE = Idle()
+ENDED = ("completed", "error")
+"""States of a tool call that waits for nobody any more."""
 
 
 class Store:
@@ -183,18 +185,15 @@ class Store:
         return tuple(changes)
 
     def _set_status(self, session_id: str, status: SessionStatus) -> tuple[Change, ...]:
-        if self.status(session_id) == status:
-            return ()
+        changes: list[Change] = []
+        if self.status(session_id) != status:
+            self._statuses[session_id] = status
+            self._touch(session_id)
+            changes.append(SessionsChanged(session_id))
         if isinstance(status, Idle):
             self._statuses.pop(session_id, None)
-            ghosts = self._ghosts(session_id)
-        else:
-            self._statuses[session_id] = status
-            ghosts = []
-        self._touch(session_id)
-        changes: list[Change] = [SessionsChanged(session_id)]
-        for request in ghosts:
-            changes += self._close(request.id, "gone")
+            for request in self._ghosts(session_id):
+                changes += self._close(request.id, "gone")
         return tuple(changes)
 
     def _ghosts(self, session_id: str) -> list[Request]:
@@ -236,7 +235,7 @@ class Store:
         changes: list[Change] = []
         if old != part:
             changes.append(PartChanged(part.session_id, part.message_id, part.id))
-        if isinstance(part, ToolPart) and part.state in ("completed", "error"):
+        if isinstance(part, ToolPart) and part.state in ENDED:
             changes += self._close_for_call(part)
         return tuple(changes)
 
@@ -291,7 +290,7 @@ class Store:
             changes += self._set_status(session_id, IDLE)
         for session_id, status in event.statuses.items():
             changes += self._set_status(session_id, status)
-        open_now = {r.id: r for r in event.requests if r.session_id in event.statuses}
+        open_now = {r.id: r for r in event.requests if r.session_id in event.statuses and not self._is_settled(r)}
         for request_id, request in list(self._requests.items()):
             if request_id not in open_now and self._is_covered(request.session_id, event):
                 changes += self._close(request_id, "gone")
@@ -300,6 +299,16 @@ class Store:
                 self._requests[request_id] = request
                 changes.append(RequestsChanged())
         return tuple(changes)
+
+    def _is_settled(self, request: Request) -> bool:
+        """Its tool call has ended: an earlier turn's abort left it in the server's list."""
+        transcript = self._transcripts.get(request.session_id)
+        if transcript is None or request.message_id is None:
+            return False
+        return any(
+            isinstance(part, ToolPart) and part.call_id == request.call_id and part.state in ENDED
+            for part in transcript.parts_of(request.message_id)
+        )
 
     def _covered(self, event: e.Resynced) -> list[str]:
         return [s for s in {*self._sessions, *self._statuses} if self._is_covered(s, event)]
@@ -322,8 +331,9 @@ class Store:
         fresh = Transcript()
         fresh.cursor, fresh.loaded = event.cursor, True
         if event.messages and event.cursor is not None and old.loaded:
-            first = event.messages[0].message.created
-            kept = [m for m in old.messages.values() if m.created < first]
+            first = event.messages[0].message
+            # a page that begins beyond all we have would leave a hole between: what came before is loaded anew
+            kept = [m for m in old.messages.values() if m.created < first.created and first.id in old.messages]
             for message in kept:
                 self._take(fresh, FullMessage(message, tuple(old.parts_of(message.id))), None)
             if kept:

@@ -94,11 +94,9 @@ class Link:
         while True:
             self._health.connecting(self._clock())
             self._changed()
-            self._wake.clear()
             lost = await self._hold()
-            if self.synced:
-                self.synced = False
-                self._take(StreamLost())
+            self.synced = False
+            self._take(StreamLost())
             await self._pause(lost)
 
     def retry_now(self) -> None:
@@ -192,6 +190,7 @@ class Link:
     async def _pause(self, lost: NetError) -> None:
         """Wait as long as the loss asks for: the backoff, or until a person acts."""
         log.info("line lost: %s", lost.what)
+        self._wake.clear()
         if lost.final:
             self._health.stopped(self._clock(), lost.what, lost.remedy)
             self._changed()
