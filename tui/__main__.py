@@ -15,8 +15,9 @@ from tui.backends import USERS
 from tui.client import Client
 from tui.demo import Demo
 from tui.journal import Journal
-from tui.net.address import is_exposed
+from tui.net.address import BadAddress, is_exposed
 from tui.net.credentials import BasicAuth
+from tui.net.errors import Untrusted
 from tui.net.http import Http
 from tui.settings import BadSettings, Settings, gather
 
@@ -81,7 +82,7 @@ def run(settings: Settings) -> int:
 
 
 def run_app(settings: Settings) -> int:
-    """One client and one screen over it."""
+    """One client and one screen over it. Raises `BadSettings`."""
     from tui.app import HoldfastApp  # the screen's libraries take longest to load: after flags and their errors
 
     def open_http(user: str) -> Http:
@@ -92,6 +93,10 @@ def run_app(settings: Settings) -> int:
         users: Sequence[str] = (settings.user,)
     else:
         users = USERS if settings.password is not None else USERS[:1]
+    try:
+        open_http(users[0])  # what is wrong with the way there is said before the screen is up
+    except (BadAddress, Untrusted) as error:
+        raise BadSettings(str(error)) from error
     journal = Journal(None if settings.demo else user_state_path("holdfast"), settings.url, wall=time.time)
     client = Client(settings.url, open_http, users=users, directory=settings.directory, journal=journal)
     app = HoldfastApp(client, session=settings.session, resume=settings.resume, demo=settings.demo)

@@ -24,7 +24,6 @@ from tui.core.model import (
     Request,
     ToolPart,
 )
-from tui.core.store import Store
 from tui.journal import Journal
 from tui.net.errors import NetError, Refused
 
@@ -53,7 +52,6 @@ class Outbox:
 
     def __init__(
         self,
-        store: Store,
         journal: Journal,
         *,
         post: Callable[[Reply], Awaitable[bool]],
@@ -63,7 +61,6 @@ class Outbox:
         backoff: Callable[[], Backoff],
         pause: Callable[[float], Awaitable[None]],
     ) -> None:
-        self._store = store
         self._journal = journal
         self._post = post
         self._messages = messages

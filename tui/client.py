@@ -130,7 +130,6 @@ class Client:
             notify=self._tell,
         )
         self._outbox = Outbox(
-            self.store,
             self.journal,
             post=self._post_reply,
             messages=self._newest_messages,
