@@ -19,7 +19,7 @@ class LoopbackOnly:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         app = self._app
         if scope["type"] == "http":
-            host = Headers(scope=scope).get("host", "")
+            host = Headers(scope=scope).get("host", "").lower()
             name = host if host.endswith("]") else host.rsplit(":", 1)[0]
             if name not in LOOPBACK:
                 app = PlainTextResponse("This server answers to loopback names only.\n", 403)

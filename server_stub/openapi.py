@@ -29,6 +29,11 @@ def _operation(method: str, route: Route) -> Json:
     named = re.findall(r"{(\w+)}", route.path)
     asked = QUERIES.get(f"{method} {route.path}", ())
     kind = "text/event-stream" if route.path.endswith("/event") else "application/json"
+    done: Json = (
+        {"204": {"description": "Done"}}
+        if route.path.endswith(("/prompt_async", "/detach"))
+        else {"200": {"description": "Done", "content": {kind: {"schema": {}}}}}
+    )
     summary = (route.endpoint.__doc__ or "").strip().splitlines()
     return {
         "operationId": re.sub(r"\W+", ".", f"{method.lower()}{route.path}").strip("."),
@@ -38,5 +43,5 @@ def _operation(method: str, route: Route) -> Json:
             *({"name": name, "in": "query", "schema": {"type": "string"}} for name in asked),
         ],
         **({"requestBody": JSON_BODY} if method in ("POST", "PATCH") else {}),
-        "responses": {"200": {"description": "Done", "content": {kind: {"schema": {}}}}},
+        "responses": {**done, "default": {"description": "Refused; the body says why"}},
     }

@@ -10,6 +10,7 @@ import os
 import uuid
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
+from functools import wraps
 from http import HTTPStatus
 from typing import Any
 
@@ -55,6 +56,7 @@ Handler = Callable[["_Daemon", Request], Awaitable[Response]]
 def _checked(handler: Handler) -> Handler:
     """Answer 400 to a body that is no JSON, to a client id of the wrong form, and to one of no client."""
 
+    @wraps(handler)
     async def checked(daemon: "_Daemon", request: Request) -> Response:
         if not await _body_is_json(request):
             return _refused(HTTPStatus.BAD_REQUEST, "Invalid JSON in request body")
@@ -83,9 +85,11 @@ class _Daemon:
         self._started = world.clock.now()
 
     async def health(self, request: Request) -> Response:
+        """Whether the daemon is up."""
         return JSONResponse({"status": "ok"})
 
     async def capabilities(self, request: Request) -> Response:
+        """What a client may use here."""
         return JSONResponse(
             {
                 "v": 1,
@@ -101,6 +105,7 @@ class _Daemon:
 
     @_checked
     async def resume(self, request: Request) -> Response:
+        """Attach to a session, under the id of the header or a new one."""
         client_id = _client_id(request)
         session = self._session(request)
         if session is None:
@@ -121,11 +126,13 @@ class _Daemon:
 
     @_checked
     async def detach(self, request: Request) -> Response:
+        """Leave a session."""
         self._clients.detach(request.path_params["session_id"], _client_id(request))
         return Response(status_code=HTTPStatus.NO_CONTENT)
 
     @_checked
     async def heartbeat(self, request: Request) -> Response:
+        """Say that the client, or somebody, is still there."""
         client_id = _client_id(request)
         session = self._session(request)
         if session is None:
@@ -136,6 +143,7 @@ class _Daemon:
         return JSONResponse({"sessionId": session.id, **identity, "lastSeenAt": now})
 
     async def status(self, request: Request) -> Response:
+        """Its sessions, and when each was last seen."""
         detail = request.query_params.get("detail", "summary")
         if detail not in ("summary", "full"):
             error = "detail must be one of: summary, full"

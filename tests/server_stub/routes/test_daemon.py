@@ -1,7 +1,7 @@
 """The bodies and status codes below were recorded from `qwen serve` 0.24.4."""
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Any
 
 import httpx
@@ -30,7 +30,13 @@ class StandingClock:
     def now(self) -> int:
         return self.milliseconds
 
+    def after(self, seconds: float) -> int:
+        raise AssertionError("nothing here looks ahead")
+
     async def sleep(self, seconds: float) -> None:
+        raise AssertionError("nothing here may wait")
+
+    def ticks(self, rate: float) -> AsyncGenerator[None, None]:
         raise AssertionError("nothing here may wait")
 
 

@@ -1,0 +1,52 @@
+import httpx
+import pytest
+
+from server_stub.app import PASSWORD_VARIABLE, create_app
+from server_stub.profiles import MIMO, OPENCODE
+
+
+async def get(app: object, path: str, **options: object) -> httpx.Response:
+    transport = httpx.ASGITransport(app)  # type: ignore[arg-type]
+    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:1") as http:
+        return await http.request(str(options.pop("method", "GET")), path, **options)  # type: ignore[arg-type]
+
+
+async def test_a_foreign_host_is_refused_before_all_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(PASSWORD_VARIABLE, "secret")
+    refused = await get(create_app(OPENCODE), "/global/health", headers={"host": "evil.example"})
+    assert refused.status_code == 403
+
+
+@pytest.mark.parametrize("path", ["/global/health", "/event", "/doc", "/nothing"])
+async def test_a_password_guards_everything(monkeypatch: pytest.MonkeyPatch, path: str) -> None:
+    monkeypatch.setenv(PASSWORD_VARIABLE, "secret")
+    app = create_app(MIMO)
+    assert (await get(app, path)).status_code == 401
+    assert (await get(app, path, auth=("opencode", "secret"))).status_code == 401
+
+
+async def test_the_user_is_the_familys(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(PASSWORD_VARIABLE, "secret")
+    assert (await get(create_app(MIMO), "/global/health", auth=("mimocode", "secret"))).status_code == 200
+    assert (await get(create_app(OPENCODE), "/global/health", auth=("opencode", "secret"))).status_code == 200
+
+
+async def test_no_password_no_question(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(PASSWORD_VARIABLE, raising=False)
+    assert (await get(create_app(OPENCODE), "/global/health")).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("method", "path"), [("GET", "/nothing"), ("PUT", "/session"), ("POST", "/global/health")]
+)
+async def test_an_unknown_path_gives_a_web_page_as_opencode_does(method: str, path: str) -> None:
+    page = await get(create_app(OPENCODE), path, method=method)
+    assert page.status_code == 200
+    assert page.headers["content-type"].startswith("text/html")
+
+
+async def test_each_application_has_a_world_of_its_own() -> None:
+    first, second = create_app(OPENCODE), create_app(OPENCODE)
+    await get(first, "/session", method="POST")
+    assert len((await get(first, "/session")).json()) == 1
+    assert (await get(second, "/session")).json() == []

@@ -1,0 +1,53 @@
+"""The command as a process: what it prints, where it listens, how it ends."""
+
+import re
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import httpx
+import pytest
+
+
+@contextmanager
+def running(*options: str) -> Iterator[tuple["subprocess.Popen[str]", str]]:
+    """The command, with its first line of output."""
+    command = [sys.executable, "-m", "server_stub", *options]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            yield process, process.stdout.readline().rstrip("\n")
+        finally:
+            process.kill()
+
+
+def test_the_first_line_is_the_address_and_it_answers_there() -> None:
+    with running() as (_, line):
+        assert re.fullmatch(r"http://127\.0\.0\.1:\d+", line)
+        assert httpx.get(f"{line}/global/health", trust_env=False).json()["healthy"] is True
+
+
+def test_a_port_can_be_chosen() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    with running("--port", str(port)) as (_, line):
+        assert line == f"http://127.0.0.1:{port}"
+
+
+def test_it_ends_at_once_though_a_stream_is_open() -> None:
+    with running() as (process, address), httpx.stream("GET", f"{address}/event", trust_env=False) as response:
+        assert response.status_code == 200
+        process.send_signal(signal.SIGINT)
+        process.wait(timeout=4)
+
+
+@pytest.mark.parametrize(("option", "value"), [("--profile", "other"), ("--scenario", "shell"), ("--port", "x")])
+def test_what_it_does_not_know_is_refused(option: str, value: str) -> None:
+    command = [sys.executable, "-m", "server_stub", option, value]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
+    assert done.returncode == 2
+    assert value in done.stderr
+    assert done.stdout == ""
