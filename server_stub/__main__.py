@@ -3,8 +3,10 @@
 Its first line of output is the address it serves. It never listens beyond loopback.
 """
 
+import asyncio
 import os
 import socket
+import sys
 
 import click
 import uvicorn
@@ -37,6 +39,7 @@ def _parsed(ctx: click.Context, param: click.Parameter, texts: tuple[str, ...]) 
     "--speed", default=1.0, show_default=True, envvar="HOLDFAST_STUB_SPEED", help="2 halves every pause."
 )
 @click.option("--admin", is_flag=True, help="Open the route that injects faults.")
+@click.option("--while-stdin", is_flag=True, help="End when standard input does: with whoever started it.")
 @click.option(
     "--fault",
     "armed",
@@ -45,7 +48,9 @@ def _parsed(ctx: click.Context, param: click.Parameter, texts: tuple[str, ...]) 
     metavar="NAME[=TARGET][,OPTION=VALUE]…",
     help="Arm a fault from the start; repeatable.",
 )
-def main(port: int, profile: str, scenario: str, speed: float, admin: bool, armed: list[Fault]) -> None:
+def main(
+    port: int, profile: str, scenario: str, speed: float, admin: bool, while_stdin: bool, armed: list[Fault]
+) -> None:
     """Serve a scripted agent on 127.0.0.1 until interrupted."""
     app = create_app(PROFILES[profile], scenario=scenario, admin=admin, clock=PacedClock(speed))
     listener = socket.create_server(("127.0.0.1", port))
@@ -60,7 +65,20 @@ def main(port: int, profile: str, scenario: str, speed: float, admin: bool, arme
     for fault in armed:
         faults.arm(fault)
     print(f"http://127.0.0.1:{listener.getsockname()[1]}", flush=True)
-    server.run(sockets=[listener])
+    asyncio.run(_serve(server, listener, while_stdin=while_stdin))
+
+
+async def _serve(server: uvicorn.Server, listener: socket.socket, *, while_stdin: bool) -> None:
+    loop, stdin = asyncio.get_running_loop(), sys.stdin.fileno()
+
+    def read() -> None:
+        if not os.read(stdin, 4096):
+            loop.remove_reader(stdin)
+            server.should_exit = True
+
+    if while_stdin:
+        loop.add_reader(stdin, read)
+    await server.serve(sockets=[listener])
 
 
 if __name__ == "__main__":

@@ -104,7 +104,7 @@ def test_tests_mirror_the_package(package: str) -> None:
     tests = ROOT / "tests" if package == "tui" else ROOT / "tests" / package
     strays = []
     for room in (ROOT / package, *(path for path in (ROOT / package).rglob("*") if path.is_dir())):
-        modules = "|".join(re.escape(path.stem) for path in room.glob("*.py"))
+        modules = "|".join(re.escape(path.stem.strip("_")) for path in room.glob("*.py"))
         strays += [
             named(test)
             for test in (tests / room.relative_to(ROOT / package)).glob("test_*.py")

@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 from platformdirs import user_state_path
 
-from tui.backends import USERS
+from tui.backends.recognise import USERS
 from tui.client import Client
 from tui.demo import Demo
 from tui.journal import Journal

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from tui.answers import Outbox, Reply
-from tui.backends import USERS, recognise
 from tui.backends.base import Backend, ServerInfo, Traits
+from tui.backends.recognise import USERS, recognise
 from tui.core import events as e
 from tui.core.backoff import Backoff
 from tui.core.changes import (

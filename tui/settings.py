@@ -28,12 +28,10 @@ class BadSettings(Exception):
 class Settings:
     """Everything that a run of the client is told from outside.
 
-    `url_given`: somebody named the server, rather than it being the default. `user` is the Basic-auth user, None
-    for the family's own.
+    `user` is the Basic-auth user, None for the family's own.
     """
 
     url: str = DEFAULT_URL
-    url_given: bool = False
     user: str | None = None
     password: str | None = field(default=None, repr=False)
     directory: str | None = None
@@ -85,7 +83,6 @@ def gather(
     values |= {name: value for name, value in flags.items() if value is not None}
     if isinstance(values.get("ca_file"), str):
         values["ca_file"] = Path(str(values["ca_file"])).expanduser()
-    values["url_given"] = "url" in values
     try:
         values["url"] = normalise_url(str(values.get("url", DEFAULT_URL)))
     except BadAddress as error:

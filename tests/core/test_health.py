@@ -128,6 +128,16 @@ def test_stopped_says_why_and_what_to_do_until_somebody_tries_again() -> None:
     assert health.view(last + 61).state is LineState.CONNECTING
 
 
+def test_what_to_do_is_that_of_the_latest_loss() -> None:
+    health, last = beating(10.0)
+    health.stopped(last + 1, "password refused (401)", "Give the password.")
+    health.connecting(last + 2)
+    health.lost(last + 2, "connection refused", "Start it.", retry_at=last + 3)
+    assert health.view(last + 2).remedy == "Start it."
+    health.lost(last + 3, "reset", retry_at=last + 4)
+    assert health.view(last + 3).remedy == ""
+
+
 def test_silence_counts_from_the_opening_of_this_stream() -> None:
     health, last = beating(10.0)
     health.lost(last, "reset", retry_at=last)

@@ -130,7 +130,7 @@ class Health:
         """A short call came back after `round_trip` seconds."""
         self._round_trip = round_trip
 
-    def lost(self, now: float, reason: str, *, retry_at: float, silent: bool = False) -> None:
+    def lost(self, now: float, reason: str, remedy: str = "", *, retry_at: float, silent: bool = False) -> None:
         """The stream ended or a try failed. `silent`: it went without a byte for too long."""
         if silent:
             self._gaps.clear()  # the beat we learned may be the very thing that changed
@@ -141,6 +141,7 @@ class Health:
         self._attempt += 1
         self._retry_at = retry_at
         self._reason = reason
+        self._remedy = remedy
 
     def stopped(self, now: float, reason: str, remedy: str) -> None:
         """Trying again by itself would be wrong: a person has to act."""

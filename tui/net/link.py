@@ -201,7 +201,7 @@ class Link:
         if isinstance(lost, Slept):
             delay = 0.0
         now = self._clock()
-        self._health.lost(now, lost.what, retry_at=now + delay, silent=isinstance(lost, Silent))
+        self._health.lost(now, lost.what, lost.remedy, retry_at=now + delay, silent=isinstance(lost, Silent))
         self._changed()
         sleeping = asyncio.ensure_future(self._sleep(delay))
         waking = asyncio.create_task(self._wake.wait())
