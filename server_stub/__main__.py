@@ -4,6 +4,7 @@ Its first line of output is the address it serves. It never listens beyond loopb
 """
 
 import asyncio
+import logging
 import os
 import socket
 import sys
@@ -25,8 +26,14 @@ def _parsed(ctx: click.Context, param: click.Parameter, texts: tuple[str, ...]) 
         raise click.BadParameter(str(refused)) from refused
 
 
+def _is_news(record: logging.LogRecord) -> bool:
+    """False for uvicorn's reports of the streams that it cuts when it ends."""
+    error = record.exc_info[1] if record.exc_info else None
+    return not isinstance(error, asyncio.CancelledError) and "graceful shutdown" not in record.getMessage()
+
+
 @click.command()
-@click.option("--port", default=0, show_default=True, help="TCP port; 0 takes a free one.")
+@click.option("--port", type=click.IntRange(0, 65535), default=0, show_default=True, help="0 takes a free one.")
 @click.option("--profile", type=click.Choice(sorted(PROFILES)), default=DEFAULT_PROFILE.name, show_default=True)
 @click.option(
     "--scenario",
@@ -36,7 +43,13 @@ def _parsed(ctx: click.Context, param: click.Parameter, texts: tuple[str, ...]) 
     help="What a prompt without any known word plays.",
 )
 @click.option(
-    "--speed", default=1.0, show_default=True, envvar="HOLDFAST_STUB_SPEED", help="2 halves every pause."
+    "--speed",
+    type=click.FloatRange(min=0, min_open=True),
+    default=1.0,
+    show_default=True,
+    envvar="HOLDFAST_STUB_SPEED",
+    show_envvar=True,
+    help="2 halves every pause of the agent.",
 )
 @click.option("--admin", is_flag=True, help="Open the route that injects faults.")
 @click.option("--while-stdin", is_flag=True, help="End when standard input does: with whoever started it.")
@@ -53,10 +66,16 @@ def main(
 ) -> None:
     """Serve a scripted agent on 127.0.0.1 until interrupted."""
     app = create_app(PROFILES[profile], scenario=scenario, admin=admin, clock=PacedClock(speed))
-    listener = socket.create_server(("127.0.0.1", port))
+    try:
+        listener = socket.create_server(("127.0.0.1", port))
+    except OSError as error:
+        raise click.ClickException(
+            f"cannot listen on 127.0.0.1:{port}: {os.strerror(error.errno or 0)}"
+        ) from error
+    logging.getLogger("uvicorn.error").addFilter(_is_news)
     server = uvicorn.Server(
         uvicorn.Config(
-            app, log_level="warning", timeout_graceful_shutdown=1, lifespan="off", ws="none", server_header=False
+            app, log_level="warning", timeout_graceful_shutdown=0, lifespan="off", ws="none", server_header=False
         )
     )
     faults: Faults = app.state.faults

@@ -16,7 +16,7 @@ import pytest
 def running(*options: str) -> Iterator[tuple["subprocess.Popen[str]", str]]:
     """The command, with its first line of output."""
     command = [sys.executable, "-m", "server_stub", *options]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         try:
             yield process, process.stdout.readline().rstrip("\n")
@@ -37,14 +37,33 @@ def test_a_port_can_be_chosen() -> None:
         assert line == f"http://127.0.0.1:{port}"
 
 
-def test_it_ends_at_once_though_a_stream_is_open() -> None:
-    with running() as (process, address), httpx.stream("GET", f"{address}/event", trust_env=False) as response:
-        assert response.status_code == 200
-        process.send_signal(signal.SIGINT)
-        process.wait(timeout=4)
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_it_ends_at_once_and_in_silence_though_streams_are_open(number: signal.Signals) -> None:
+    with running() as (process, address), httpx.Client(base_url=address, trust_env=False) as http:
+        session = http.post("/session").json()["id"]
+        body = {"parts": [{"type": "text", "text": "ASK"}]}
+        with (
+            http.stream("GET", "/event") as events,
+            http.stream("POST", f"/session/{session}/message", json=body) as turn,
+        ):
+            assert (events.status_code, turn.status_code) == (200, 200)
+            process.send_signal(number)
+            _, errors = process.communicate(timeout=3)
+    assert errors.strip() in ("", "Aborted!")
 
 
-@pytest.mark.parametrize(("option", "value"), [("--profile", "other"), ("--scenario", "shell"), ("--port", "x")])
+def test_a_port_that_is_taken_is_named() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        command = [sys.executable, "-m", "server_stub", "--port", str(port)]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
+    assert done.returncode == 1
+    assert done.stderr == f"Error: cannot listen on 127.0.0.1:{port}: Address already in use\n"
+
+
+@pytest.mark.parametrize(
+    ("option", "value"), [("--profile", "other"), ("--scenario", "shell"), ("--port", "70000"), ("--speed", "0")]
+)
 def test_what_it_does_not_know_is_refused(option: str, value: str) -> None:
     command = [sys.executable, "-m", "server_stub", option, value]
     done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
