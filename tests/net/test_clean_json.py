@@ -12,6 +12,8 @@ from tui.net.clean_json import JSON, MAX_DEPTH, loads
 from tui.net.errors import NotJson
 from tui.net.text import clean
 
+UNSAFE = [char for char in map(chr, range(0x10000)) if clean(char) != char and not "\ud801" <= char <= "\udffe"]
+
 texts = st.text(st.characters(exclude_categories=()), max_size=12) | st.sampled_from(
     ["\x1b[2J", "\u202e", "\x7f", "\x85", "\r\n", "\x08", "\ud83d", "\u2028", "\u2066", "\u061c", "\x9b1m"]
 )
@@ -38,6 +40,13 @@ def strings(value: JSON) -> Iterator[str]:
 def test_every_string_is_clean_escaped_or_bare(document: JSON, escaped: bool) -> None:
     raw = json.dumps(document, ensure_ascii=escaped)
     assert all(text == clean(text) for text in strings(loads(raw, fragments=frozenset())))
+
+
+@pytest.mark.parametrize("char", sorted(UNSAFE), ids=lambda char: f"U+{ord(char):04X}")
+def test_one_character_is_enough_to_be_looked_at(char: str) -> None:
+    assert loads(f'["a{json.dumps(char)[1:-1]}b", "é"]') == [clean(f"a{char}b"), "é"]
+    if char >= " ":  # the parser takes no other bare
+        assert loads(f'["a{char}b"]') == [clean(f"a{char}b")]
 
 
 @given(documents)

@@ -79,6 +79,34 @@ def test_every_proper_beginning_is_truncated(document: dict[str, JSON], escaped:
     assert caught.value.received == parser.received
 
 
+@pytest.mark.parametrize(
+    "end",
+    [
+        "1.",
+        "1e",
+        "1.5e+",
+        "-",
+        "tr",
+        "fals",
+        "nul",
+        "Na",
+        "-Infini",
+        '"',
+        '"\\',
+        '"\\u12',
+        '"\\ud83d\\u',
+        "[",
+        '{"b"',
+        "",
+    ],
+)
+def test_wherever_it_breaks_off(end: str) -> None:
+    parser = PaddedJson()
+    parser.feed(b'{"a":' + end.encode())
+    with pytest.raises(Truncated):
+        parser.close()
+
+
 @given(objects, padding, st.sampled_from([b"{}", b"null", b"]", b"}", b"x", b"\x00", b"<html>"]))
 def test_more_after_the_value(document: dict[str, JSON], between: bytes, more: bytes) -> None:
     parser = PaddedJson()

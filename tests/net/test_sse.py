@@ -41,7 +41,9 @@ streams = st.lists(st.tuples(lines, ends).map(b"".join), max_size=30).map(b"".jo
 
 @given(streams, st.lists(st.integers(0, 2000), max_size=12), st.sampled_from([20, 60, 1 << 20]))
 def test_any_split_of_the_bytes_gives_the_same(data: bytes, cuts: list[int], limit: int) -> None:
-    assert decode(*split(data, cuts), limit=limit) == decode(data, limit=limit)
+    whole = decode(data, limit=limit)
+    assert decode(*split(data, cuts), limit=limit) == whole
+    assert decode(*(data[at : at + 1] for at in range(len(data))), limit=limit) == whole
 
 
 @given(streams)
@@ -151,6 +153,12 @@ def test_an_endless_line_ends() -> None:
 def test_an_endless_event_ends_after_those_before_it() -> None:
     assert decode(b"data: x\n\n" + b"data: y\n" * 100, limit=100) == ([ServerSentEvent("message", "x")], [], True)
     assert decode(b"unknown\n" * 100, limit=100)[2]
+
+
+def test_the_limit_is_for_each_event_and_each_comment() -> None:
+    events, comments, too_large = decode((b"data: " + b"x" * 90 + b"\n: " + b"c" * 90 + b"\n\n") * 3, limit=100)
+    assert (len(events), len(comments), too_large) == (3, 3, False)
+    assert decode(b": " + b"c" * 99 + b"\n", limit=100) == ([], [], True)
 
 
 def test_comments_may_go_on_for_ever() -> None:
