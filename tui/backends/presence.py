@@ -45,17 +45,17 @@ class Presence:
     async def beat(self, session_id: str) -> None:
         """Beat once, with an identity where the server gives them out. Raises `NetError`."""
         path = f"/session/{segment(session_id)}/heartbeat"
-        for _ in range(2):
+        for again in (False, True):
             identity = await self._identity(session_id)
             headers = {"x-qwen-client-id": identity} if identity else {}
             try:
                 await self.http.call("POST", path, headers=headers, timeout=LIMIT)
             except Refused as refusal:
-                if refusal.status == 400 and identity:  # the server forgot us: ask for a new identity, once
-                    del self._identities[session_id]
-                    continue
-                raise
-            return
+                if refusal.status != 400 or not identity or again:
+                    raise
+                del self._identities[session_id]  # the server forgot us: a new identity is asked for, once
+            else:
+                return
 
     async def leave_all(self) -> None:
         """Say that we no longer watch any session. Quitting does not wait for a server that is not there."""

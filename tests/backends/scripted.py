@@ -1,0 +1,64 @@
+"""A server that says what a test wants, on a real socket, and remembers what it was asked."""
+
+import json
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.types import Receive, Scope, Send
+
+from tests.listening import listening
+from tui.net.http import Http
+
+PAGE = HTMLResponse("<!doctype html><title>OpenCode</title>")
+"""What opencode answers on every path that it does not know, with status 200."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    call: str
+    query: dict[str, str]
+    headers: Mapping[str, str]
+    body: Any
+
+
+@dataclass(slots=True)
+class Scripted:
+    """`answers`: "METHOD /path" → a JSON value, or a whole response. Everything else gets the page."""
+
+    answers: dict[str, Any] = field(default_factory=dict)
+    asked: list[Asked] = field(default_factory=list)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive)
+        raw = await request.body()
+        call = f"{request.method} {request.url.path}"
+        body = json.loads(raw) if raw else None
+        self.asked.append(Asked(call, dict(request.query_params), request.headers, body))
+        answer = self.answers.get(call, PAGE)
+        response = answer if isinstance(answer, Response) else JSONResponse(answer)
+        await response(scope, receive, send)
+
+    @property
+    def calls(self) -> list[str]:
+        return [asked.call for asked in self.asked]
+
+    def last(self, call: str) -> Asked:
+        return next(asked for asked in reversed(self.asked) if asked.call == call)
+
+
+@asynccontextmanager
+async def scripted(
+    answers: Mapping[str, Any], *, date: float | None = None
+) -> AsyncIterator[tuple[Scripted, Http]]:
+    """The server, and a way to it. `date`: what its clock says, in epoch seconds."""
+    script = Scripted(dict(answers))
+    async with listening(script, date=date) as served:
+        http = Http(served.url)
+        try:
+            yield script, http
+        finally:
+            await http.close()

@@ -1,0 +1,37 @@
+"""What MiMo Code does otherwise, as its backend says it."""
+
+import pytest
+from starlette.responses import JSONResponse
+
+from tests.backends.scripted import scripted
+from tests.backends.test_opencode import GREETED, PROMPT, Watcher
+from tui.backends.mimo import MimoCode
+from tui.backends.opencode import OpenCode
+from tui.net.errors import Refused
+
+
+async def test_a_directory_is_named_in_its_own_header() -> None:
+    async with scripted({**GREETED, "GET /session": []}) as (script, http):
+        await MimoCode(http, directory="/mine").sessions()
+        assert script.asked[0].headers["x-mimocode-directory"] == "/mine"
+        assert "x-opencode-directory" not in script.asked[0].headers
+
+
+async def test_its_turns_end_with_their_post_and_it_queues_nothing() -> None:
+    async with scripted({**GREETED, "GET /capabilities": {"features": ["client_heartbeat"]}}) as (_, http):
+        backend = MimoCode(http)
+        await backend.hello()
+        traits = backend.traits
+        assert (traits.family, traits.cancels_on_disconnect, traits.queues_prompts) == ("mimo", True, False)
+        assert traits.client_heartbeat
+        theirs = OpenCode(http).traits
+        assert (theirs.family, theirs.cancels_on_disconnect, theirs.queues_prompts) == ("opencode", False, True)
+
+
+async def test_a_second_prompt_is_refused_with_its_reason() -> None:
+    busy = JSONResponse({"name": "UnknownError", "data": {"message": "Session ses_1 is busy"}}, 409)
+    async with scripted({"POST /session/ses_1/message": busy}) as (_, http):
+        with pytest.raises(Refused) as refused:
+            await MimoCode(http).post_prompt(PROMPT, Watcher())
+    assert refused.value.status == 409
+    assert "Session ses_1 is busy" in refused.value.what
