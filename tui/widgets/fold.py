@@ -97,6 +97,6 @@ class Fold(Vertical, can_focus=True):
             self._detail = None
 
     def on_click(self, event: events.Click) -> None:
-        if event.widget is self._head:
+        if self._head.region.contains_point(event.screen_offset):
             event.stop()
             self.action_unfold()

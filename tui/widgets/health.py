@@ -120,4 +120,6 @@ class HealthLine(Widget):
         address = Content.styled(f"   {self._address} ", FAINT)
         shortest = NAME_SHORTEST if self._line.up else BRAND
         words = line_words(self._line, width - min(left.cell_length, shortest) - address.cell_length - 2)
+        if width - words.cell_length - address.cell_length < NAME_SHORTEST:
+            left = left[:BRAND]
         return spread(left, Content.assemble(words, address), width)

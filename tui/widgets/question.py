@@ -21,6 +21,7 @@ from tui.widgets.pieces import Paragraph, Piece
 from tui.widgets.plain import MUTED, Plain
 
 OWN = "something else…"
+OWN_ONLY = "in your own words…"
 
 
 class TabLabel(Plain):
@@ -134,7 +135,7 @@ class QuestionForm(VerticalScroll, can_focus=True):
     def _choices(self, question: Question) -> list[Choice]:
         labels = [(option.label, option.description) for option in question.options]
         if question.custom:
-            labels.append((self.draft.words.strip().split("\n")[0] or OWN, ""))
+            labels.append((self.draft.words.strip().split("\n")[0] or (OWN if labels else OWN_ONLY), ""))
         return [
             Choice(label, about.replace("\n", " "), self._mark(question, row), self.draft.is_chosen(row))
             for row, (label, about) in enumerate(labels)
@@ -160,10 +161,13 @@ class QuestionForm(VerticalScroll, can_focus=True):
             return [Paragraph(Content.assemble((question.text, "bold"), (f"   {how}", MUTED)), " ", " ", gap=0)]
         lines: list[Piece] = [Paragraph(Content.styled("Enter sends this:", MUTED), " ", " ", gap=0)]
         answers = self.draft.answers()
+        column = label_column([asked.header or asked.text for asked in self.draft.request.questions])
         for asked, answer in zip(self.draft.request.questions, answers, strict=True):
             words = Content(", ".join(answer)) if answer else Content.styled("not answered", "$warning")
             name = asked.header or asked.text
-            lines.append(Paragraph(Content.assemble((f"{name}  ", MUTED), words), "   ", "     ", gap=0))
+            lines.append(
+                Paragraph(Content.assemble((name.ljust(column), MUTED), "  ", words), "   ", "     ", gap=0)
+            )
         return lines
 
     def action_move(self, rows: int) -> None:

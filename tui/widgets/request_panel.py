@@ -174,6 +174,8 @@ class RequestPanel(Vertical):
         if grace:
             self._ready_at = self._now() + GRACE
         if self._form is not None:
+            if had_focus:
+                self.screen.set_focus(None)  # or Textual would hand it to whatever stands next
             self._form.remove()
             self._form = None
         request = self.active

@@ -267,8 +267,10 @@ class Transcript(VerticalScroll, can_focus=True):
         if not folds:
             return
         focused = self.screen.focused
-        at = folds.index(focused) + by if isinstance(focused, Fold) and focused in folds else -1
-        folds[max(-1, min(at, len(folds) - 1))].focus()
+        at = len(folds) - 1
+        if isinstance(focused, Fold) and focused in folds:
+            at = max(0, min(folds.index(focused) + by, len(folds) - 1))
+        folds[at].focus()
 
 
 class Unread(Plain):

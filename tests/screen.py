@@ -1,0 +1,88 @@
+"""The app over a client without a network, with one session open."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any, cast
+
+from textual.content import Content
+from textual.pilot import Pilot
+
+from tests import conversation as talk
+from tests.fake_client import FakeClient
+from tests.waiting import wait_until
+from tui.app import HoldfastApp
+from tui.client import Client
+from tui.core import events as e
+from tui.core.model import Prompt
+from tui.core.turn import Turn, TurnState
+
+
+class Stage:
+    """What a test holds: the app, the client it talks to, and the keys."""
+
+    def __init__(self, client: FakeClient, app: HoldfastApp, pilot: Pilot[None]) -> None:
+        self.client, self.app, self.pilot = client, app, pilot
+        self.main = app.main
+
+    @property
+    def text(self) -> str:
+        """Every line that the terminal shows now."""
+        strips = self.app.screen._compositor.render_strips()
+        return "\n".join("".join(segment.text for segment in strip) for strip in strips)
+
+    async def press(self, *keys: str) -> None:
+        await self.pilot.press(*keys)
+        await self.pilot.pause()
+
+    async def shows(self, *words: str) -> None:
+        """Wait until all of `words` are on the screen."""
+        await wait_until(lambda: all(word in self.text for word in words), what=f"{words} on\n{self.text}")
+
+    async def hides(self, words: str) -> None:
+        await wait_until(lambda: words not in self.text, what=f"{words} gone from\n{self.text}")
+
+    async def until(self, condition: Callable[[], object], what: str = "") -> None:
+        await wait_until(condition, what=f"{what} on\n{self.text}")
+        await self.pilot.pause()
+
+    def after_grace(self) -> None:
+        """The half second has passed in which a new request takes no keys."""
+        self.client.advance(2.0)
+
+    def second(self) -> None:
+        """A second passes, and the screen's clock ticks."""
+        self.client.advance(1.0)
+        self.app.tick()
+
+    def run_turn(self, state: TurnState = TurnState.RUNNING, **fields: Any) -> Turn:
+        """A turn of ours that has run for 12:04."""
+        now = self.client.now()
+        turn = Turn.post(Prompt(talk.SESSION, "words", talk.PROMPT, "prt_1"), now - 724)
+        turn.state, turn.pads, turn.last_pad, turn.moved = state, 72, now - 4, now
+        for name, value in fields.items():
+            setattr(turn, name, value)
+        self.client.turn_moved(turn)
+        return turn
+
+
+@asynccontextmanager
+async def on_stage(
+    *,
+    client: FakeClient | None = None,
+    size: tuple[int, int] = (120, 40),
+    session: str | None = talk.SESSION,
+    **options: bool,
+) -> AsyncIterator[Stage]:
+    """Run the app; by default with the session of `tests.conversation` open and nothing in it."""
+    client = client or FakeClient()
+    client.feed(e.SessionUpserted(talk.session()))
+    app = HoldfastApp(cast(Client, client), session=session, **options)
+    async with app.run_test(size=size, notifications=True) as pilot:
+        stage = Stage(client, app, pilot)
+        if session is not None and client.line().up:
+            await stage.until(lambda: client.store.transcript(session) is not None, "the session is open")
+        yield stage
+
+
+def plain(words: Content | None) -> str:
+    return "" if words is None else words.plain

@@ -1,0 +1,43 @@
+import pytest
+
+from tui.core.health import Line, LineState
+from tui.widgets.health import line_words, sparkline
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        (Line(LineState.CONNECTING), "◌ connecting…"),
+        (Line(LineState.LIVE, age=2.4, round_trip=0.011), "● live 2s  11 ms"),
+        (Line(LineState.LIVE, age=2.4, gaps=(10.0, 10.0), interval=10.0), "● live 2s ▂▂"),
+        (Line(LineState.LATE, age=14.0), "◐ quiet 14s"),
+        (
+            Line(LineState.RECONNECTING, attempt=2, retry_in=4.2, reason="connection reset"),
+            "↻ lost: connection reset · try 3 in 4s · F5 now",
+        ),
+        (Line(LineState.RECONNECTING, attempt=2), "↻ lost · trying now · F5 now"),
+        (Line(LineState.STOPPED, reason="password refused"), "■ stopped: password refused · F5 after fixing it"),
+    ],
+)
+def test_each_state_has_a_word(line: Line, words: str) -> None:
+    assert line_words(line).plain == words
+
+
+def test_no_beats_are_shown_while_the_line_is_down() -> None:
+    line = Line(LineState.RECONNECTING, gaps=(10.0,) * 8, interval=10.0, round_trip=0.01)
+    assert "▂" not in line_words(line).plain
+    assert "ms" not in line_words(line).plain
+
+
+def test_a_long_reason_gives_way_before_what_comes_next_does() -> None:
+    line = Line(LineState.RECONNECTING, attempt=2, retry_in=4, reason="a reason that goes on and on and on")
+    words = line_words(line, 40)
+    assert words.cell_length <= 40
+    assert words.plain.startswith("↻ lost: a")
+    assert words.plain.endswith("… · try 3 in 4s · F5 now")
+
+
+def test_a_late_beat_stands_out_of_the_sparkline() -> None:
+    assert sparkline((10.0, 10.0, 16.0, 22.0, 60.0, 2.0), 10.0) == "▂▂▃▅▇▁"
+    assert sparkline((), None) == ""
+    assert sparkline((0.0, 0.0), 0.0) == "▂▂"

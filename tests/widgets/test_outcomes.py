@@ -1,0 +1,74 @@
+from tests.conversation import CHOICES, ONE_CHOICE, PERMISSION
+from tui.core.changes import AnswerChanged, RequestClosed
+from tui.widgets.outcomes import Outcomes
+
+ANSWERS = (("SQLite",), ("Migration", "Expiry"))
+
+
+def text(words: object) -> str:
+    return getattr(words, "plain", "")
+
+
+def test_our_answer_is_told_when_the_server_has_it_and_only_once() -> None:
+    outcomes = Outcomes()
+    outcomes.sent(CHOICES, ANSWERS)
+    assert outcomes.changed(AnswerChanged("que_1", "sending")) is None
+    assert outcomes.closed(RequestClosed(CHOICES, "answered", ANSWERS)) is None
+    told = outcomes.changed(AnswerChanged("que_1", "acknowledged"))
+    assert text(told) == "✓ answered  Store: SQLite · Extras: Migration, Expiry"
+    assert outcomes.closed(RequestClosed(CHOICES, "answered", ANSWERS)) is None
+
+
+def test_the_server_s_word_may_come_last() -> None:
+    outcomes = Outcomes()
+    outcomes.sent(ONE_CHOICE, (("Leave them",),))
+    assert text(outcomes.changed(AnswerChanged("que_2", "acknowledged"))) == "✓ answered  Leave them"
+    assert outcomes.closed(RequestClosed(ONE_CHOICE, "answered", (("Leave them",),))) is None
+
+
+def test_somebody_else_s_answer_is_called_that() -> None:
+    outcomes = Outcomes()
+    told = outcomes.closed(RequestClosed(CHOICES, "answered", (("Postgres",), ())))
+    assert text(told) == "· answered elsewhere  Store: Postgres · Extras: not answered"
+
+
+def test_somebody_else_was_faster_than_ours() -> None:
+    outcomes = Outcomes()
+    outcomes.sent(CHOICES, ANSWERS)
+    assert outcomes.closed(RequestClosed(CHOICES, "answered", (("Postgres",), ()))) is None
+    told = text(outcomes.changed(AnswerChanged("que_1", "elsewhere")))
+    assert told.startswith("· answered elsewhere  Store: Postgres")
+    assert told.endswith("your answer was not taken")
+
+
+def test_an_expired_request() -> None:
+    outcomes = Outcomes()
+    outcomes.sent(CHOICES, ANSWERS)
+    told = text(outcomes.changed(AnswerChanged("que_1", "expired", "its turn was aborted")))
+    assert told.startswith("! expired: the server does not have this request any more: its turn was aborted")
+    assert outcomes.closed(RequestClosed(CHOICES, "gone")) is None
+
+
+def test_a_refused_answer_leaves_the_request_open_and_may_be_sent_again() -> None:
+    outcomes = Outcomes()
+    outcomes.sent(CHOICES, ANSWERS)
+    assert "still open" in text(outcomes.changed(AnswerChanged("que_1", "refused", "bad label")))
+    outcomes.sent(CHOICES, ANSWERS)
+    assert text(outcomes.changed(AnswerChanged("que_1", "acknowledged"))).startswith("✓ answered")
+
+
+def test_rejections_and_permissions() -> None:
+    outcomes = Outcomes()
+    outcomes.sent(CHOICES, None)
+    assert text(outcomes.changed(AnswerChanged("que_1", "acknowledged"))) == "✓ rejected the question"
+    outcomes.sent(PERMISSION, "always")
+    assert text(outcomes.changed(AnswerChanged("per_1", "acknowledged"))) == "✓ allowed always  bash"
+    assert (
+        text(Outcomes().closed(RequestClosed(PERMISSION, "replied", (), "once"))) == "· answered elsewhere  once"
+    )
+    assert text(Outcomes().closed(RequestClosed(CHOICES, "rejected"))) == "· rejected elsewhere"
+
+
+def test_a_ghost_is_told_as_gone() -> None:
+    told = text(Outcomes().closed(RequestClosed(CHOICES, "gone")))
+    assert told == "· the question is gone: nothing waits for it any more"

@@ -1,0 +1,291 @@
+import pytest
+from textual.widgets import TextArea
+
+from tests import conversation as talk
+from tests.screen import Stage, on_stage
+from tui.core import events as e
+from tui.core.changes import AnswerChanged
+from tui.core.model import Option, Question, QuestionRequest
+from tui.widgets.choice_row import ChoiceRow
+from tui.widgets.confirm import Confirm
+from tui.widgets.question import TabLabel
+
+WORDS_ONLY = QuestionRequest("que_9", talk.SESSION, (Question("What name?", "Name", ()),))
+MANY = QuestionRequest(
+    "que_8",
+    talk.SESSION,
+    (Question("Which?", "Which", tuple(Option(f"Number {row}", "a thing") for row in range(30)), custom=False),),
+)
+NASTY = QuestionRequest(
+    "que_7",
+    talk.SESSION,
+    (Question("[/] [bold]x", "[@click=app.quit]", (Option("[/]", "[red]"), Option("#&<>\"' ")), custom=False),),
+)
+
+
+async def asked(stage: Stage, *requests: QuestionRequest) -> None:
+    """The requests are open, have the keys, and their grace is over."""
+    stage.client.feed(*(e.RequestOpened(request) for request in requests))
+    await stage.until(lambda: stage.main.panel.has_focus_within, "the panel has the keys")
+    stage.after_grace()
+
+
+async def test_one_question_is_answered_with_enter() -> None:
+    async with on_stage() as stage:
+        await asked(stage, talk.ONE_CHOICE)
+        await stage.shows("? agent waits for you", "May I change the callers?", "1 ( ) Change them", "choose one")
+        await stage.press("down", "enter")
+        assert stage.client.calls("answer") == [("que_2", (("Leave them",),))]
+
+
+@pytest.mark.parametrize("keys", [["2"], ["j", "space"], ["down", "space"]])
+async def test_choosing_does_not_send(keys: list[str]) -> None:
+    async with on_stage() as stage:
+        await asked(stage, talk.ONE_CHOICE)
+        await stage.press(*keys)
+        assert stage.client.calls("answer") == []
+        await stage.shows("2 (•) Leave them")
+        await stage.press("enter")
+        assert stage.client.calls("answer") == [("que_2", (("Leave them",),))]
+
+
+async def test_several_questions_are_tabs_and_end_in_a_review() -> None:
+    async with on_stage() as stage:
+        await asked(stage, talk.CHOICES)
+        await stage.press("enter")
+        await stage.shows("Store ✓", "What shall come with it?", "choose any", "Space choose")
+        await stage.press("space", "down", "space", "enter")
+        await stage.shows("Extras ✓", "Enter sends this:", "Migration, Expiry")
+        assert stage.client.calls("answer") == []
+        await stage.press("left")
+        await stage.shows("1 [x] Migration")
+        await stage.press("right", "enter")
+        assert stage.client.calls("answer") == [("que_1", (("SQLite",), ("Migration", "Expiry")))]
+
+
+async def test_the_review_names_what_is_not_answered() -> None:
+    async with on_stage() as stage:
+        await asked(stage, talk.CHOICES)
+        await stage.press("enter", "right")
+        await stage.shows("not answered")
+
+
+async def test_own_words() -> None:
+    async with on_stage() as stage:
+        await asked(stage, talk.CHOICES)
+        await stage.press("3", *"DuckDB x1", "enter")
+        await stage.shows("What shall come with it?")
+        await stage.press("left")
+        await stage.shows("3 (•) DuckDB x1")
+
+
+async def test_escape_leaves_own_words_without_losing_them() -> None:
+    async with on_stage() as stage:
+        await asked(stage, WORDS_ONLY)
+        await stage.press("enter", *"hello", "escape")
+        assert not stage.main.panel.folded
+        await stage.shows("1 ( ) hello")
+        await stage.press("enter", "enter")
+        assert stage.client.calls("answer") == [("que_9", (("hello",),))]
+
+
+async def test_nothing_chosen_is_not_sent_and_says_why() -> None:
+    lone = QuestionRequest("que_6", talk.SESSION, (talk.CHOICES.questions[1],))
+    async with on_stage() as stage:
+        await asked(stage, lone)
+        await stage.press("enter")
+        await stage.shows("nothing is chosen yet · Space chooses")
+        assert stage.client.calls("answer") == []
+
+
+async def test_mouse_on_tabs_and_rows() -> None:
+    async with on_stage() as stage:
+        await asked(stage, talk.CHOICES)
+        await stage.pilot.click(list(stage.main.panel.query(TabLabel))[1])
+        await stage.shows("What shall come with it?")
+        await stage.pilot.click(list(stage.main.panel.query(ChoiceRow))[1])
+        await stage.shows("2 [x] Expiry")
+
+
+async def test_a_long_list_scrolls_to_the_cursor_and_leaves_the_transcript_in_sight() -> None:
+    async with on_stage(size=(80, 24)) as stage:
+        stage.client.feed(*talk.at_work())
+        await asked(stage, MANY)
+        await stage.press(*["down"] * 29)
+        await stage.shows("Number 29", "pytest -q tests/store")
+        await stage.press("enter")
+        assert stage.client.calls("answer") == [("que_8", (("Number 29",),))]
+
+
+async def test_server_text_is_text() -> None:
+    async with on_stage() as stage:
+        await asked(stage, NASTY)
+        await stage.shows("[/] [bold]x", "[red]", "#&<>\"'")
+        await stage.press("enter")
+        assert stage.client.calls("answer") == [("que_7", (("[/]",),))]
+
+
+async def test_keys_in_the_grace_answer_nothing_and_go_to_the_prompt() -> None:
+    async with on_stage() as stage:
+        stage.client.feed(e.RequestOpened(talk.ONE_CHOICE))
+        await stage.until(lambda: stage.main.panel.has_focus_within, "the panel has the keys")
+        await stage.press("enter", "1")
+        assert stage.client.calls("answer") == []
+        assert stage.main.prompt.text == "1"
+        assert stage.app.focused is stage.main.prompt
+        await stage.press("enter")
+        assert stage.client.calls("send") == [(talk.SESSION, "1")]
+
+
+async def test_keys_that_go_on_make_the_grace_go_on() -> None:
+    async with on_stage() as stage:
+        stage.client.feed(e.RequestOpened(talk.ONE_CHOICE))
+        await stage.until(lambda: stage.main.panel.has_focus_within, "the panel has the keys")
+        for _ in range(4):
+            stage.client.advance(0.4)
+            await stage.press("enter")
+        assert stage.client.calls("answer") == []
+        stage.client.advance(0.6)
+        await stage.press("enter")
+        assert len(stage.client.calls("answer")) == 1
+
+
+async def test_a_request_takes_no_keys_from_somebody_who_writes() -> None:
+    async with on_stage() as stage:
+        await stage.press(*"half a")
+        stage.client.feed(e.RequestOpened(talk.ONE_CHOICE))
+        await stage.shows("May I change the callers?", "Tab answer")
+        assert stage.app.focused is stage.main.prompt
+        await stage.press("tab")
+        assert stage.main.panel.has_focus_within
+        assert stage.main.prompt.text == "half a"
+
+
+async def test_an_emptied_prompt_counts_as_written_in_for_a_moment() -> None:
+    async with on_stage() as stage:
+        await stage.press("a", "backspace")
+        stage.client.feed(e.RequestOpened(talk.ONE_CHOICE))
+        await stage.shows("May I change the callers?")
+        assert stage.app.focused is stage.main.prompt
+
+
+async def test_escape_folds_and_never_rejects() -> None:
+    async with on_stage() as stage:
+        await asked(stage, talk.CHOICES)
+        await stage.press("2", "escape")
+        await stage.shows("F4 answers it")
+        assert "Where shall the sessions live?" not in stage.text
+        assert stage.app.focused is stage.main.prompt
+        assert stage.client.calls("reject") == []
+        await stage.press("f4")
+        await stage.shows("2 (•) Postgres")
+        assert stage.main.panel.has_focus_within
+        await stage.press("f4")
+        assert stage.main.panel.folded
+
+
+async def test_rejecting_asks_first() -> None:
+    async with on_stage() as stage:
+        await asked(stage, talk.ONE_CHOICE)
+        await stage.press("x")
+        await stage.until(lambda: isinstance(stage.app.screen, Confirm))
+        await stage.press("escape")
+        assert stage.client.calls("reject") == []
+        await stage.press("x")
+        await stage.until(lambda: isinstance(stage.app.screen, Confirm))
+        await stage.press("enter")
+        await stage.until(lambda: stage.client.calls("reject") == [("que_2",)])
+
+
+async def test_one_of_two_with_a_key_between_them() -> None:
+    async with on_stage() as stage:
+        await asked(stage, talk.CHOICES, talk.ONE_CHOICE)
+        await stage.shows("1 of 2 · n next", "Where shall the sessions live?")
+        await stage.press("2", "n")
+        await stage.shows("2 of 2", "May I change the callers?")
+        await stage.press("p")
+        await stage.shows("1 of 2", "2 (•) Postgres")
+
+
+async def test_a_draft_survives_a_lost_line() -> None:
+    async with on_stage() as stage:
+        await asked(stage, talk.CHOICES)
+        await stage.press("2")
+        stage.client.feed(e.StreamLost(), e.Resynced({}, ()))
+        await stage.hides("waits for you")
+        stage.client.feed(e.RequestOpened(talk.CHOICES))
+        await stage.shows("Where shall the sessions live?")
+        assert "(•)" not in stage.text, "a request that the server had lost is a new one"
+        stage.after_grace()
+        await stage.until(lambda: stage.main.panel.has_focus_within)
+        await stage.press("2")
+        await stage.shows("2 (•) Postgres")
+        stage.client.feed(e.StreamLost(), e.RequestOpened(talk.CHOICES))
+        await stage.pilot.pause()
+        assert "2 (•) Postgres" in stage.text
+
+
+async def test_how_an_answer_fares_is_told_and_it_cannot_be_sent_twice() -> None:
+    async with on_stage() as stage:
+        await asked(stage, talk.ONE_CHOICE)
+        await stage.press("enter")
+        await stage.shows("sending…")
+        await stage.press("enter", "down", "enter")
+        assert len(stage.client.calls("answer")) == 1
+        stage.client.tell(AnswerChanged("que_2", "retrying", "connection refused"))
+        await stage.shows("no answer from the server (connection refused) · trying again")
+        stage.client.tell(AnswerChanged("que_2", "refused", "no such label"))
+        await stage.shows("the server refused it (no such label)", "still open")
+        await stage.press("enter")
+        assert len(stage.client.calls("answer")) == 2
+
+
+async def test_a_closed_request_leaves_the_screen_and_a_line() -> None:
+    async with on_stage() as stage:
+        await asked(stage, talk.ONE_CHOICE)
+        await stage.press("enter")
+        stage.client.tell(AnswerChanged("que_2", "acknowledged"))
+        stage.client.feed(e.QuestionAnswered(talk.SESSION, "que_2", (("Change them",),)))
+        await stage.hides("waits for you")
+        await stage.shows("✓ answered  Change them")
+        await stage.until(lambda: stage.app.focused is stage.main.prompt)
+
+
+async def test_the_next_request_has_a_grace_of_its_own() -> None:
+    async with on_stage() as stage:
+        await asked(stage, talk.ONE_CHOICE, talk.CHOICES)
+        stage.client.feed(e.QuestionAnswered(talk.SESSION, "que_2", (("Change them",),)))
+        await stage.shows("Where shall the sessions live?")
+        await stage.press("enter")
+        assert "Store ✓" not in stage.text
+
+
+async def test_a_question_of_a_child_session_is_shown() -> None:
+    async with on_stage() as stage:
+        child = talk.session("ses_child", "a subagent")
+        stage.client.feed(
+            e.SessionUpserted(type(child)(child.id, child.title, parent_id=talk.SESSION)),
+            e.RequestOpened(QuestionRequest("que_c", "ses_child", talk.ONE_CHOICE.questions)),
+        )
+        await stage.shows("May I change the callers?")
+
+
+async def test_a_permission_shows_what_it_would_run_and_cover() -> None:
+    async with on_stage() as stage:
+        stage.client.feed(e.RequestOpened(talk.PERMISSION))
+        await stage.until(lambda: stage.main.panel.has_focus_within)
+        stage.after_grace()
+        await stage.shows("asks for leave", "May it run bash?", "make check", "also later: pytest *")
+        await stage.press("2", "enter")
+        assert stage.client.calls("reply") == [("per_1", "always", "")]
+
+
+async def test_a_permission_is_rejected_with_a_reason() -> None:
+    async with on_stage() as stage:
+        stage.client.feed(e.RequestOpened(talk.PERMISSION))
+        await stage.until(lambda: stage.main.panel.has_focus_within)
+        stage.after_grace()
+        await stage.press("4", "enter")
+        assert isinstance(stage.app.focused, TextArea)
+        await stage.press(*"use uv", "enter")
+        assert stage.client.calls("reply") == [("per_1", "reject", "use uv")]

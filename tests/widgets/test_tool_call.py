@@ -1,0 +1,80 @@
+from textual.app import App, ComposeResult
+
+from tests.conversation import DIFF
+from tui.core.model import ToolPart
+from tui.widgets.tool_call import SHOWN_AT_MOST, ToolCall
+
+
+def part(**fields: object) -> ToolPart:
+    return ToolPart("prt_1", "ses_1", "msg_1", "call_1", **({"tool": "bash", "state": "completed"} | fields))  # type: ignore[arg-type]
+
+
+class Page(App[None]):
+    def __init__(self, part: ToolPart) -> None:
+        super().__init__()
+        self.call = ToolCall(part)
+
+    def compose(self) -> ComposeResult:
+        yield self.call
+
+
+async def test_one_line_says_what_how_long_and_how_it_went() -> None:
+    app = Page(part(title="pytest -q", started=1.0, ended=9.4))
+    async with app.run_test(size=(60, 10)):
+        assert app.call.size.height == 1
+        assert app.call.text.split() == ["▸", "bash", "pytest", "-q", "8.4s", "✓"]
+
+
+async def test_each_state_has_a_word_or_a_glyph() -> None:
+    app = Page(part(state="pending"))
+    async with app.run_test(size=(60, 10)):
+        assert "pending" in app.call.text
+        app.call.show_part(part(state="running", input={"command": "make\nall"}))
+        assert "make all" in app.call.text
+        assert "… running" in app.call.text
+        app.call.show_part(part(state="error", error="no such file"))
+        assert "✗ failed" in app.call.text
+
+
+async def test_enter_unfolds_input_output_and_error_and_folds_again() -> None:
+    app = Page(part(input={"command": "ls [/]"}, output="a\n[red]b", error="it [failed]"))
+    async with app.run_test(size=(60, 20)) as pilot:
+        app.call.focus()
+        await pilot.press("enter")
+        await pilot.pause()
+        for words in ("$ ls [/]", "[red]b", "it [failed]"):
+            assert words in app.call.text
+        await pilot.press("enter")
+        await pilot.pause()
+        assert app.call.size.height == 1
+
+
+async def test_a_click_unfolds_it() -> None:
+    app = Page(part(output="twelve passed"))
+    async with app.run_test(size=(60, 20)) as pilot:
+        await pilot.click(app.call, offset=(5, 0))
+        await pilot.pause()
+        assert "twelve passed" in app.call.text
+
+
+async def test_a_diff_is_counted_and_shown() -> None:
+    app = Page(part(tool="edit", title="src/store.py", diff=DIFF))
+    async with app.run_test(size=(60, 20)):
+        assert "src/store.py  +2 −1" in app.call.text
+        app.call.action_unfold()
+        assert "+import sqlite3" in app.call.text
+
+
+async def test_an_unfolded_output_grows() -> None:
+    app = Page(part(state="running", output="one"))
+    async with app.run_test(size=(60, 20)):
+        app.call.action_unfold()
+        app.call.show_part(part(state="running", output="one\ntwo"))
+        assert "two" in app.call.text
+
+
+async def test_a_long_output_says_how_much_is_left_out() -> None:
+    app = Page(part(output="\n".join(str(row) for row in range(SHOWN_AT_MOST + 7))))
+    async with app.run_test(size=(60, 20)):
+        app.call.action_unfold()
+        assert "… 7 more lines" in app.call.text

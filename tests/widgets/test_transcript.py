@@ -1,0 +1,246 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from textual.app import App, ComposeResult
+from textual.content import Content
+from textual.pilot import Pilot
+
+import tui.app
+from tests import conversation as talk
+from tests.waiting import wait_until
+from tui.core import changes as c
+from tui.core import events as e
+from tui.core.model import Failure, Message, TextPart
+from tui.core.store import Store
+from tui.widgets.fold import Fold
+from tui.widgets.message import MessageView
+from tui.widgets.transcript import MESSAGES_AT_FIRST, MESSAGES_KEPT, MESSAGES_MORE, Transcript
+
+
+class Page(App[None]):
+    """A transcript over a store; `feed` routes changes as the app does."""
+
+    CSS_PATH = Path(tui.app.__file__).with_name("app.tcss")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.store = Store()
+        self.store.open_transcript(talk.SESSION)
+        self.transcript = Transcript(self.store)
+        self.older_wanted = 0
+
+    def compose(self) -> ComposeResult:
+        yield self.transcript
+
+    def on_mount(self) -> None:
+        self.transcript.show_session(talk.SESSION)
+
+    def on_transcript_older_wanted(self) -> None:
+        self.older_wanted += 1
+
+    def feed(self, *events: e.Event) -> None:
+        for event in events:
+            for change in self.store.apply(event):
+                self._show(change)
+
+    def _show(self, change: c.Change) -> None:
+        match change:
+            case c.MessageChanged(_, message_id):
+                self.transcript.show_message(message_id)
+            case c.MessageGone(_, message_id):
+                self.transcript.drop_message(message_id)
+            case c.PartChanged(_, message_id, part_id):
+                self.transcript.show_part(message_id, part_id)
+            case c.PartGone(_, message_id, part_id):
+                self.transcript.drop_part(message_id, part_id)
+            case c.TextGrew(_, message_id, part_id):
+                self.transcript.grow(message_id, part_id)
+            case c.TranscriptReset():
+                self.transcript.draw()
+            case c.OlderLoaded():
+                self.transcript.older_loaded()
+            case _:
+                pass
+
+    def has(self, *words: str) -> Callable[[], bool]:
+        return lambda: all(word in self.transcript.text for word in words)
+
+
+def long_history(messages: int, first: int = 0) -> list[e.Event]:
+    events: list[e.Event] = []
+    for number in range(first, first + messages):
+        message_id = f"msg_{number:05}"
+        events += [
+            e.MessageUpserted(Message(message_id, talk.SESSION, "user", created=float(number))),
+            e.PartUpserted(TextPart(f"prt_{number:05}", talk.SESSION, message_id, f"words number {number}.")),
+        ]
+    return events
+
+
+async def settled(pilot: Pilot[None], condition: Callable[[], object]) -> None:
+    await wait_until(condition)
+    await pilot.pause()
+
+
+async def test_a_conversation_is_drawn_in_order() -> None:
+    app = Page()
+    async with app.run_test(size=(80, 30)) as pilot:
+        app.feed(*talk.at_work())
+        await settled(pilot, app.has("Move the session store", "thought", "I'll look", "read", "edit"))
+        text = app.transcript.text
+        order = ["Move the session", "thought", "I'll look", "read", "bash", "edit"]
+        assert sorted(order, key=text.index) == order
+
+
+async def test_deltas_are_gathered_and_drawn_together() -> None:
+    app = Page()
+    async with app.run_test(size=(80, 30)) as pilot:
+        app.feed(*talk.prompt(), talk.answer_begins(), talk.text("", state="streaming"))
+        await pilot.pause()
+        for word in ("one ", "two ", "three"):
+            app.feed(talk.delta(word))
+        assert "one" not in app.transcript.text
+        await settled(pilot, app.has("one two three"))
+
+
+async def test_no_timer_runs_while_nothing_grows() -> None:
+    app = Page()
+    async with app.run_test(size=(80, 30)) as pilot:
+        app.feed(*talk.prompt(), talk.answer_begins(), talk.text("", state="streaming"), talk.delta("one"))
+        await settled(pilot, app.has("one"))
+        await settled(pilot, lambda: app.transcript._frame is None)
+
+
+async def test_a_part_that_may_miss_words_says_so() -> None:
+    app = Page()
+    async with app.run_test(size=(80, 30)) as pilot:
+        app.feed(*talk.prompt(), talk.answer_begins(), talk.text("some wo", state="streaming"), e.StreamLost())
+        await settled(pilot, app.has("… words may be missing until the server sends the whole"))
+        app.feed(talk.text("some words"))
+        await settled(pilot, app.has("some words"))
+        assert "missing" not in app.transcript.text
+
+
+async def test_a_failed_message_says_why() -> None:
+    app = Page()
+    async with app.run_test(size=(80, 30)) as pilot:
+        failed = Message(
+            talk.ANSWER, talk.SESSION, "assistant", 2.0, failure=Failure("overloaded [/]", "provider", 529)
+        )
+        app.feed(*talk.prompt(), e.MessageUpserted(failed))
+        await settled(pilot, app.has("✗ failed (529): overloaded [/]"))
+
+
+async def test_what_is_gone_is_taken_away() -> None:
+    app = Page()
+    async with app.run_test(size=(80, 30)) as pilot:
+        app.feed(*talk.at_work())
+        await settled(pilot, app.has("bash"))
+        app.feed(e.PartRemoved(talk.SESSION, talk.ANSWER, "prt_4"))
+        await settled(pilot, lambda: "bash" not in app.transcript.text)
+        app.feed(e.MessageRemoved(talk.SESSION, talk.ANSWER))
+        await settled(pilot, lambda: "I'll look" not in app.transcript.text)
+
+
+async def test_a_note_keeps_its_place_when_the_transcript_is_drawn_anew() -> None:
+    app = Page()
+    async with app.run_test(size=(80, 30)) as pilot:
+        app.feed(*talk.prompt())
+        await pilot.pause()
+        app.transcript.note(Content("✓ answered  [yes]"))
+        app.feed(talk.answer_begins(), talk.text("after the note"))
+        await settled(pilot, app.has("after the note"))
+        app.transcript.draw()
+        await settled(pilot, app.has("after the note", "✓ answered  [yes]"))
+        assert app.transcript.text.index("answered") < app.transcript.text.index("after the note")
+
+
+async def test_words_on_their_way_are_seen_until_the_server_has_them() -> None:
+    app = Page()
+    async with app.run_test(size=(80, 30)) as pilot:
+        app.transcript.show_pending(talk.PROMPT, "Move the session store")
+        await settled(pilot, app.has("Move the session store"))
+        app.feed(*talk.prompt())
+        await settled(pilot, lambda: app.transcript.text.count("Move the session store") == 1)
+        assert not app.transcript.query(".pending")
+
+
+async def test_the_end_is_followed_until_the_reader_scrolls_up() -> None:
+    app = Page()
+    async with app.run_test(size=(80, 12)) as pilot:
+        app.feed(*long_history(20))
+        transcript = app.transcript
+        await settled(pilot, app.has("words number 19"))
+        await settled(pilot, lambda: transcript.scroll_y == transcript.max_scroll_y > 0)
+        transcript.scroll_up(animate=False)
+        await settled(pilot, lambda: not transcript.following)
+        at = transcript.scroll_y
+        app.feed(*long_history(3, first=20))
+        await settled(pilot, lambda: transcript.unread == 6)
+        assert transcript.scroll_y == at
+        transcript.follow()
+        await settled(pilot, lambda: transcript.scroll_y == transcript.max_scroll_y)
+        app.feed(*long_history(3, first=23))
+        await settled(pilot, app.has("words number 25"))
+        await settled(pilot, lambda: transcript.scroll_y == transcript.max_scroll_y)
+        assert transcript.following
+
+
+async def test_scrolling_back_to_the_end_follows_again() -> None:
+    app = Page()
+    async with app.run_test(size=(80, 12)) as pilot:
+        app.feed(*long_history(20))
+        transcript = app.transcript
+        await settled(pilot, lambda: transcript.max_scroll_y > 0)
+        transcript.scroll_to(y=2, animate=False)
+        await settled(pilot, lambda: not transcript.following)
+        transcript.scroll_to(y=transcript.max_scroll_y, animate=False)
+        await settled(pilot, lambda: transcript.following)
+        app.feed(*long_history(5, first=20))
+        await settled(pilot, app.has("words number 24"))
+        await settled(pilot, lambda: transcript.scroll_y == transcript.max_scroll_y)
+
+
+async def test_only_the_newest_messages_are_mounted_and_older_ones_come_on_scrolling_up() -> None:
+    app = Page()
+    async with app.run_test(size=(80, 20)) as pilot:
+        for event in long_history(2 * MESSAGES_AT_FIRST + 5):
+            app.store.apply(event)
+        transcript = app.transcript
+        transcript.draw()
+        await settled(pilot, lambda: len(transcript.query(MessageView)) == MESSAGES_AT_FIRST)
+        await settled(pilot, lambda: transcript.scroll_y > 0)
+        transcript.scroll_to(y=0, animate=False)
+        await settled(pilot, lambda: len(transcript.query(MessageView)) == MESSAGES_AT_FIRST + MESSAGES_MORE)
+        await settled(pilot, lambda: transcript.scroll_y > 0)
+        assert app.older_wanted == 0
+        transcript.scroll_to(y=0, animate=False)
+        await settled(pilot, app.has("words number 0."))
+        transcript.scroll_to(y=5, animate=False)
+        transcript.scroll_to(y=0, animate=False)
+        await settled(pilot, lambda: app.older_wanted > 0)
+
+
+async def test_a_long_session_does_not_collect_widgets() -> None:
+    app = Page()
+    async with app.run_test(size=(80, 20)) as pilot:
+        app.feed(*long_history(MESSAGES_KEPT + MESSAGES_MORE + 1))
+        await settled(pilot, lambda: len(app.transcript.query(MessageView)) == MESSAGES_KEPT)
+        app.feed(*talk.prompt())  # created before all of them: it stays where it belongs, unmounted
+        await pilot.pause()
+        assert "Move the session store" not in app.transcript.text
+
+
+@pytest.mark.parametrize(("keys", "focused"), [(["j"], -1), (["j", "k"], 1), (["j", "k", "k", "k", "k", "k"], 0)])
+async def test_keys_step_from_fold_to_fold(keys: list[str], focused: int) -> None:
+    app = Page()
+    async with app.run_test(size=(80, 30)) as pilot:
+        app.feed(*talk.at_work())
+        await settled(pilot, app.has("edit"))
+        app.transcript.focus()
+        await pilot.press(*keys)
+        folds = list(app.transcript.query(Fold))
+        assert len(folds) == 4
+        expected = {-1: folds[-1], 1: folds[-2], 0: folds[0]}[focused]
+        assert app.focused is expected

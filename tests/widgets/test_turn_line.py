@@ -1,0 +1,123 @@
+from dataclasses import replace
+
+import pytest
+
+from tui.core.health import Line, LineState
+from tui.core.model import Prompt, Retrying
+from tui.core.turn import Turn, TurnState
+from tui.widgets.turn_line import end_words, quiet_words, turn_words
+
+NOW = 1000.0
+SERVER_NOW = 1_700_000_000.0
+LIVE = Line(LineState.LIVE, age=2.0)
+LOST = Line(LineState.RECONNECTING, attempt=1, retry_in=1.0, reason="connection reset")
+
+
+def turn(state: TurnState = TurnState.RUNNING, **fields: object) -> Turn:
+    begun = Turn.post(Prompt("ses_1", "words", "msg_1", "prt_1"), NOW - 724)
+    return replace(begun, **({"state": state, "moved": NOW} | fields))  # type: ignore[arg-type]
+
+
+def words(turn: Turn, line: Line = LIVE) -> str:
+    return turn_words(turn, line, NOW, SERVER_NOW).plain
+
+
+def test_sending() -> None:
+    assert words(turn(TurnState.SENDING, started=NOW - 3)) == "sending… 3s"
+
+
+def test_a_padded_turn_counts_its_beats() -> None:
+    assert words(turn(pads=72, last_pad=NOW - 4)) == "turn 12:04 · held open, 72 beats, last 4s ago"
+    assert words(turn(pads=1, last_pad=NOW)) == "turn 12:04 · held open, 1 beat, last 0s ago"
+
+
+def test_a_silent_server_is_called_that() -> None:
+    assert words(turn()) == "turn 12:04 · the server keeps still until it ends; the line is live"
+
+
+def test_headers_without_a_beat_yet() -> None:
+    assert words(turn(headers_at=NOW - 5)) == "turn 12:04 · held open, no beat yet"
+
+
+def test_a_turn_that_is_followed() -> None:
+    assert words(turn(held=False)) == "turn 12:04 · goes on at the server, followed by its events"
+
+
+def test_waiting_for_the_person() -> None:
+    waiting = turn(TurnState.WAITING, pads=2, last_pad=NOW, waiting_since=NOW - 190)
+    assert words(waiting).endswith("· waiting for you since 3:10")
+
+
+def test_a_provider_that_is_tried_again_counts_down_on_the_server_s_clock() -> None:
+    retrying = turn(TurnState.RETRYING, retry=Retrying(3, "429", SERVER_NOW + 8))
+    assert words(retrying) == "the model's provider failed (429) · the server tries again in 8s (3rd)"
+    assert words(turn(TurnState.RETRYING, retry=Retrying(1, "", None))).endswith("tries again (1st)")
+
+
+def test_a_turn_that_stands_still_says_so_and_what_to_do() -> None:
+    still = words(turn(moved=NOW - 370))
+    assert "nothing has moved for 6 min, though the line is live" in still
+    assert "Esc Esc aborts" in still
+
+
+@pytest.mark.parametrize("state", [TurnState.WAITING, TurnState.RETRYING])
+def test_a_turn_that_waits_does_not_stand_still(state: TurnState) -> None:
+    assert "nothing has moved" not in words(turn(state, moved=NOW - 370))
+
+
+def test_nothing_is_claimed_while_the_line_is_down() -> None:
+    for state in (TurnState.RUNNING, TurnState.WAITING, TurnState.RETRYING):
+        told = words(turn(state), LOST)
+        assert told == "turn 12:04 · unknown while the line is down; the turn goes on at the server"
+
+
+def test_a_server_that_ends_turns_is_named_while_the_line_is_down() -> None:
+    told = words(turn(cancels_on_disconnect=True), LOST)
+    assert told.endswith("this server ends a turn when its client is gone")
+
+
+def test_beats_of_the_prompt_s_own_connection_still_count_while_the_line_is_down() -> None:
+    assert "held open, 9 beats, last 4s ago" in words(turn(pads=9, last_pad=NOW - 4), LOST)
+    assert "unknown" in words(turn(pads=9, last_pad=NOW - 90), LOST)
+
+
+def test_a_broken_post_is_unknown_whatever_the_line_does() -> None:
+    broken = turn(TurnState.UNKNOWN, reason="connection reset", held=False)
+    for line in (LIVE, LOST):
+        assert "unknown: the line broke (connection reset) · asking the server" in words(broken, line)
+
+
+def test_an_abort_under_way() -> None:
+    assert "aborting" in words(turn(abort_asked=True))
+
+
+@pytest.mark.parametrize(
+    ("state", "reason", "told"),
+    [
+        (TurnState.FINISHED, "", "✓ finished in 12:04"),
+        (TurnState.FAILED, "the model is gone", "✗ failed: the model is gone"),
+        (TurnState.ABORTED, "aborted from elsewhere", "■ aborted after 12:04: aborted from elsewhere"),
+        (TurnState.INTERRUPTED, "the server stopped", "! interrupted: the server stopped · send again to go on"),
+        (TurnState.NOT_SENT, "refused", "↩ not sent: refused · it is back in the prompt"),
+    ],
+)
+def test_how_a_turn_ended(state: TurnState, reason: str, told: str) -> None:
+    assert end_words(turn(state, reason=reason, ended=NOW)).plain == told
+
+
+def test_a_cancelled_turn_names_its_server_s_rule() -> None:
+    told = end_words(turn(TurnState.CANCELLED, reason="connection reset", ended=NOW)).plain
+    assert told.startswith("! cancelled: this server ends a turn when its client is gone (connection reset)")
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        (LIVE, "ready"),
+        (Line(LineState.CONNECTING), "connecting…"),
+        (LOST, "the line is lost · what you write stays here until it is back"),
+        (Line(LineState.STOPPED, remedy="Set HOLDFAST_PASSWORD."), "Set HOLDFAST_PASSWORD."),
+    ],
+)
+def test_without_a_turn(line: Line, told: str) -> None:
+    assert quiet_words(line).plain == told
