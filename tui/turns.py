@@ -226,8 +226,7 @@ class Turns:
             self._take(full)
             self._feed(turn, BodyCame(full.message))
         finally:
-            if self._posts.get(turn.prompt_id) is asyncio.current_task():
-                del self._posts[turn.prompt_id]
+            self._posts.pop(turn.prompt_id, None)
 
     def _take(self, full: FullMessage) -> None:
         self._deliver(e.MessageUpserted(full.message))

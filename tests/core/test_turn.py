@@ -184,7 +184,7 @@ def test_waiting_comes_and_goes_with_the_requests() -> None:
     turn.receive(replace(BUSY, waiting=True), 5)
     assert (turn.state, turn.waiting_since) == (TurnState.WAITING, 5)
     turn.receive(replace(BUSY, waiting=True, mark=7), 8)
-    assert turn.waiting_since == 5
+    assert (turn.state, turn.waiting_since) == (TurnState.WAITING, 5)
     turn.receive(BUSY, 9)
     assert (turn.state, turn.waiting_since) == (TurnState.RUNNING, None)
 
