@@ -11,12 +11,13 @@ SERVERS := .real-servers
 PYTHONS := $(or $(PYTHON),python3.14 python3.13 python3.12 python3.11 python3)
 WILL_DO := import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))
 
-.PHONY: help run test check real screenshots bench clean
+.PHONY: help run test check chaos real screenshots bench clean
 
 help:
 	@echo 'make run          the client, on a scripted server of its own'
 	@echo 'make test         the whole suite, but for what needs npm'
 	@echo 'make check        format, lint, types and import contracts'
+	@echo 'make chaos        2,000 seeded schedules of faults; make test plays the first 200'
 	@echo 'make real         the suite against real agent servers (needs npm)'
 	@echo 'make bench        first paint and idle CPU, measured here'
 	@echo 'make screenshots  take the pictures in screenshots/ again'
@@ -33,6 +34,9 @@ check: $(SET_UP)
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+chaos: $(SET_UP)
+	$(BIN)/pytest tests/chaos --schedules=2000 -n 2
 
 real: $(SET_UP) $(SERVERS)/.set-up
 	$(BIN)/pytest -m real tests/real

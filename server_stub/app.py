@@ -1,6 +1,7 @@
 """Puts the stub server together: one world, its routes, and what stands before every route."""
 
 import os
+from collections.abc import Callable
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -20,6 +21,7 @@ from server_stub.refusals import Refusal
 from server_stub.routes import admin as faults_route
 from server_stub.routes import config, daemon, events, messages, requests, sessions, startup
 from server_stub.scenarios import choose
+from server_stub.turn import Script
 from server_stub.wire import JsonResponse
 from server_stub.world import World
 
@@ -32,15 +34,22 @@ WEB_PAGE = """<!doctype html>
 
 
 def create_app(
-    profile: Profile, *, scenario: str = "tour", admin: bool = False, clock: Clock | None = None
+    profile: Profile,
+    *,
+    scenario: str = "tour",
+    admin: bool = False,
+    clock: Clock | None = None,
+    world: World | None = None,
+    model: Callable[[str], Script] | None = None,
 ) -> Starlette:
-    """An ASGI application with a world of its own (`app.state.world`, `.agent` and `.faults`).
+    """An ASGI application on a world of its own (`app.state.world`, `.agent` and `.faults`), or on `world`.
 
     `scenario` is what the agent plays when a prompt holds none of its words; `admin` opens the faults' route.
+    `model` stands in for the words: it gives the script for a prompt's text, each time that the agent begins one.
     HOLDFAST_STUB_PASSWORD, read here, asks every request for HTTP Basic with the profile's user name.
     """
-    world = World(profile, clock or PacedClock(), os.getcwd())
-    agent = Agent(world, lambda text: choose(text, scenario))
+    world = world or World(profile, clock or PacedClock(), os.getcwd())
+    agent = Agent(world, model or (lambda text: choose(text, scenario)))
 
     def switch(flag: Flag, on: bool) -> None:
         match flag:

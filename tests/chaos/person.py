@@ -1,0 +1,258 @@
+"""The person at the client, without a screen: what they did, and what they were shown of it.
+
+A client that is killed leaves nothing behind but what is on the server; the next one attaches to the same session.
+"""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.chaos.relay import Relay
+from tests.waiting import wait_until
+from tui.client import Client, Clocks, NotConnected
+from tui.core.changes import AnswerChanged, Change, Notice
+from tui.core.health import LineState
+from tui.core.model import Answers, PermissionReply, QuestionRequest, Request
+from tui.core.turn import Turn
+from tui.net.errors import NetError
+from tui.net.http import ByteStream, Http, Reply
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A prompt that the person sent; `life` counts the clients that they have started."""
+
+    token: str
+    turn: Turn
+    life: int
+
+
+@dataclass(slots=True)
+class Given:
+    """An answer that the person gave, and how it was said to fare."""
+
+    request: Request
+    answers: Answers | None
+    permission: PermissionReply | None
+    life: int
+    states: list[str] = field(default_factory=list)
+
+    @property
+    def state(self) -> str:
+        return self.states[-1] if self.states else "unsent"
+
+    @property
+    def under_way(self) -> bool:
+        return self.state in ("unsent", "sending", "retrying")
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """One request that a client made.
+
+    At that time: `known`: what kind of server it is; `stopped`: that a person has to act first, by the screen.
+    """
+
+    at: float
+    method: str
+    path: str
+    known: bool
+    line_up: bool
+    stopped: bool
+
+
+class LoggedHttp(Http):
+    """Http that says what it is about to send."""
+
+    log: Callable[[str, str], None]
+
+    async def call(self, method: str, path: str, **options: Any) -> Reply:
+        self.log(method, path)
+        return await super().call(method, path, **options)
+
+    @asynccontextmanager
+    async def stream(self, method: str, path: str, **options: Any) -> AsyncIterator[ByteStream]:
+        self.log(method, path)
+        async with super().stream(method, path, **options) as stream:
+            yield stream
+
+
+class Person:
+    """Sits at a client that reaches the server through a relay of its own. `number` tells prompts apart."""
+
+    def __init__(self, upstream: int, chance: random.Random) -> None:
+        self.loop = asyncio.get_running_loop()
+        self.session_id = ""
+        self.life = 0
+        self.sent: list[Sent] = []
+        self.given: dict[str, Given] = {}
+        self.trouble: list[str] = []
+        """Notices of the client that a part of it has stopped working."""
+        self.exchanges: list[Exchange] = []
+        self.errors_shown: list[str] = []
+        self.acts: list[float] = []
+        """When the person, or a clock, made the client connect at once."""
+        self.starts: list[float] = []
+        self.wishes: list[float] = []
+        """When the person asked for something that is sent at once, whatever the line."""
+        self.wall_offset = 0.0
+        self.relay = Relay(upstream)
+        self.relays = [self.relay]
+        self._chance = chance
+        self._client: Client | None = None
+        self._errands: set[asyncio.Task[None]] = set()
+        self._numbers = 0
+
+    @property
+    def client(self) -> Client:
+        assert self._client is not None, "nobody sits there"
+        return self._client
+
+    @property
+    def present(self) -> bool:
+        return self._client is not None
+
+    async def sit_down(self) -> None:
+        """Start a client; in the first life also begin a session."""
+        self.life += 1
+        await self.relay.accept()
+        client = self._client = Client(
+            f"http://127.0.0.1:{self.relay.port}",
+            self._open_http,
+            clocks=Clocks(self.loop.time, self._wall, asyncio.sleep, self._chance.random),
+        )
+        client.subscribe(self._hear)
+        self.starts.append(self.loop.time())
+        client.start()
+        if not self.session_id:
+            await wait_until(lambda: client.line().up and client.traits, what="the line to be up")
+            self.session_id = (await client.new_session()).id
+        await self.try_to(client.open_session(self.session_id))
+
+    async def killed(self) -> None:
+        """`kill -9`: not one byte more leaves, and what is in memory is gone."""
+        client, self._client = self._client, None
+        if client is None:
+            return
+        self.relay.close()
+        self.relay = Relay(self.relay.upstream)
+        self.relays.append(self.relay)
+        for errand in list(self._errands):
+            errand.cancel()
+        await client.close()  # reaps its tasks; what it would like to say reaches nobody
+
+    async def leave(self) -> None:
+        """Quit, as by the key."""
+        client, self._client = self._client, None
+        assert client is not None
+        for errand in list(self._errands):
+            errand.cancel()
+        await client.close()
+
+    # acts
+
+    def send(self, words: str) -> None:
+        token = f"#{self._numbers};"
+        self._numbers += 1
+        self.wishes.append(self.loop.time())
+        try:
+            turn = self.client.send(self.session_id, f"{words} {token}")
+        except NotConnected:
+            return  # the words stay in the prompt, and the screen says so
+        self.sent.append(Sent(token, turn, self.life))
+
+    def answer_when_asked(self, *, dismiss: bool = False) -> None:
+        """Answer the oldest request on screen, waiting a little for one."""
+        self._run(self._answer_soon(dismiss))
+
+    def answer_all(self) -> None:
+        for request in list(self.client.store.requests.values()):
+            self._answer(request, dismiss=False)
+
+    def abort(self) -> None:
+        self.wishes.append(self.loop.time())
+        self._run(self.try_to(self.client.abort(self.session_id)))
+
+    def retry_now(self) -> None:
+        self.acts.append(self.loop.time())
+        self.client.retry_now()
+
+    def clock_jumps(self, seconds: float) -> None:
+        self.wall_offset += seconds
+        self.acts += [self.loop.time(), self.loop.time() + 1.5]  # the watchdog sees it at its next look
+
+    async def try_to(self, work: Coroutine[Any, Any, Any]) -> None:
+        """The app shows a `NetError` and lets the person try again."""
+        try:
+            await work
+        except NetError as error:
+            self.errors_shown.append(error.what)
+
+    def _answer(self, request: Request, *, dismiss: bool) -> None:
+        if request.id in self.given and self.given[request.id].under_way:
+            return
+        self.wishes.append(self.loop.time())
+        if isinstance(request, QuestionRequest):
+            answers = tuple((f"own words of {self._next()}",) for _ in request.questions)
+            given = Given(request, None if dismiss else answers, None, self.life)
+            self.given[request.id] = given
+            if dismiss:
+                self.client.reject(request.id)
+            else:
+                self.client.answer(request.id, answers)
+        else:
+            reply: PermissionReply = "reject" if dismiss else "once"
+            self.given[request.id] = Given(request, None, reply, self.life)
+            self.client.reply(request.id, reply)
+
+    async def _answer_soon(self, dismiss: bool) -> None:
+        store = self.client.store
+        for _ in range(40):
+            for request in store.requests.values():
+                if request.id not in self.given:
+                    self._answer(request, dismiss=dismiss)
+                    return
+            await asyncio.sleep(0.25)
+
+    def under_way(self) -> list[Given]:
+        return [given for given in self.given.values() if given.under_way and given.life == self.life]
+
+    def _next(self) -> int:
+        self._numbers += 1
+        return self._numbers
+
+    def _hear(self, change: Change) -> None:
+        match change:
+            case AnswerChanged(request_id, state) if request_id in self.given:
+                self.given[request_id].states.append(state)
+            case Notice(text, "error"):
+                self.trouble.append(text)
+            case _:
+                pass
+
+    def _wall(self) -> float:
+        return 1_700_000_000.0 + self.loop.time() + self.wall_offset
+
+    def _open_http(self, user: str) -> Http:
+        http = LoggedHttp(f"http://127.0.0.1:{self.relay.port}")
+        http.log = self._log
+        return http
+
+    def _log(self, method: str, path: str) -> None:
+        client = self._client
+        if client is None:
+            return
+        line = client.line()
+        self.exchanges.append(
+            Exchange(
+                self.loop.time(), method, path, client.traits is not None, line.up, line.state is LineState.STOPPED
+            )
+        )
+
+    def _run(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.ensure_future(work)
+        self._errands.add(task)
+        task.add_done_callback(self._errands.discard)

@@ -1,0 +1,258 @@
+"""What happens in one schedule, and when: drawn from a seed, printed as it would be written, and nothing more."""
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from tests.chaos.relay import How, Which
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """The person sends a prompt; its words choose what the agent does."""
+
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The person answers the oldest request on screen, or dismisses it."""
+
+    dismiss: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Abort:
+    """The person aborts the turn."""
+
+
+@dataclass(frozen=True, slots=True)
+class RetryNow:
+    """The person presses F5."""
+
+
+@dataclass(frozen=True, slots=True)
+class OtherSends:
+    """Somebody else, on another line, prompts the same session."""
+
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class OtherAnswers:
+    """Somebody else answers the oldest request that the server has."""
+
+
+@dataclass(frozen=True, slots=True)
+class OtherAborts:
+    """Somebody else aborts the turn."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sever:
+    """Connections that are open now end."""
+
+    how: How
+    which: Which = "all"
+
+
+@dataclass(frozen=True, slots=True)
+class CutAfter:
+    """The next connection of a kind ends after so many bytes to the client."""
+
+    count: int
+    which: Which
+
+
+@dataclass(frozen=True, slots=True)
+class Stall:
+    """Sockets stay open and no byte goes through."""
+
+    seconds: float
+    which: Which = "all"
+
+
+@dataclass(frozen=True, slots=True)
+class Refuse:
+    """New connections are refused."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Latency:
+    """Every piece of bytes takes so long, each way."""
+
+    seconds: float
+    each: float
+
+
+@dataclass(frozen=True, slots=True)
+class Crash:
+    """The server is killed, and started again."""
+
+    down: float
+
+
+@dataclass(frozen=True, slots=True)
+class Ill:
+    """A fault of the stub (as `holdfast-stub --fault` reads it) is armed for so long."""
+
+    fault: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class KillClient:
+    """The client is killed, and started again."""
+
+    away: float
+
+
+@dataclass(frozen=True, slots=True)
+class ClockJump:
+    """The client's wall clock jumps: it was set, or the computer slept."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Freeze:
+    """The machine stands still for so long, then all that was due is due at once."""
+
+    seconds: float
+
+
+Step: TypeAlias = (
+    Send
+    | Answer
+    | Abort
+    | RetryNow
+    | OtherSends
+    | OtherAnswers
+    | OtherAborts
+    | Sever
+    | CutAfter
+    | Stall
+    | Refuse
+    | Latency
+    | Crash
+    | Ill
+    | KillClient
+    | ClockJump
+    | Freeze
+)
+
+PROMPTS = (
+    "PLAIN",
+    "PLAIN",
+    "ASK",
+    "ASK1",
+    "ASK1",
+    "BOTH",
+    "CHILD",
+    "SHELL x",
+    "SLOW",
+    "THINK",
+    "TOOLS",
+    "RETRY 3",
+    "FAIL 400",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    seed: int
+    profile: str
+    steps: tuple[tuple[float, Step], ...]
+    """Seconds from the start, in order, each with what happens then."""
+
+    def __str__(self) -> str:
+        lines = [f"  {at:7.2f} s  {step}" for at, step in self.steps]
+        return "\n".join([f"schedule {self.seed}, profile {self.profile}", *lines])
+
+
+def draw(seed: int) -> Schedule:
+    """The same schedule for the same seed, whatever the machine."""
+    chance = random.Random(seed)
+    end = chance.choice([20.0, 45.0, 90.0])
+    steps: list[tuple[float, Step]] = []
+
+    def at_some_time(step: Step) -> None:
+        steps.append((round(chance.uniform(0.0, end), 2), step))
+
+    for _ in range(chance.randint(1, 4)):
+        at_some_time(Send(chance.choice(PROMPTS)))
+    for _ in range(chance.randint(0, 6)):
+        at_some_time(_person(chance))
+    for _ in range(chance.choice([0, 0, 1, 2])):
+        at_some_time(_other(chance))
+    for _ in range(chance.randint(1, 7)):
+        at_some_time(_fault(chance))
+    return Schedule(
+        seed, chance.choice(["opencode", "opencode-padded"]), tuple(sorted(steps, key=lambda step: step[0]))
+    )
+
+
+def _person(chance: random.Random) -> Step:
+    return chance.choice((Answer(), Answer(), Answer(), Answer(dismiss=True), Abort(), RetryNow()))
+
+
+def _other(chance: random.Random) -> Step:
+    return chance.choice((OtherAnswers(), OtherAnswers(), OtherAborts(), OtherSends(chance.choice(PROMPTS))))
+
+
+def _spell(chance: random.Random) -> float:
+    return round(chance.choice([0.2, 1.0, 3.0, 8.0, 20.0, 40.0]) * chance.uniform(0.5, 1.5), 2)
+
+
+def _which(chance: random.Random) -> Which:
+    return chance.choice(("all", "all", "events", "prompt"))
+
+
+ILLNESSES = (
+    "401=all",
+    "401=events",
+    "429=all,times=always,retry_after=7",
+    "429=prompt",
+    "502=all,times=always",
+    "502=prompt",
+    "hang=all,times=always",
+    "hang=events",
+    "stall=events",
+    "cut=prompt,at=request",
+    "cut=prompt,at=headers",
+    "reset=prompt,at=json",
+    "cut=prompt,at=json,after_bytes=100",
+    "cut=/question,at=headers",
+    "cut=/permission,at=headers",
+    "truncated=prompt",
+    "trailing=prompt",
+    "doubled=prompt",
+    "garbled=prompt",
+    "whitespace=prompt",
+    "silent",
+    "wedged",
+)
+
+
+FAULTS: tuple[Callable[[random.Random], Step], ...] = (
+    lambda chance: Sever(chance.choice(("close", "reset", "half-open")), _which(chance)),
+    lambda chance: Sever(chance.choice(("close", "reset", "half-open")), _which(chance)),
+    lambda chance: CutAfter(chance.choice((1, 20, 150, 400, 3000)), chance.choice(("events", "prompt", "all"))),
+    lambda chance: Stall(_spell(chance), _which(chance)),
+    lambda chance: Refuse(_spell(chance)),
+    lambda chance: Latency(_spell(chance), chance.choice((0.02, 0.3, 1.0, 3.0))),
+    lambda chance: Crash(_spell(chance)),
+    lambda chance: Crash(_spell(chance)),
+    lambda chance: Ill(chance.choice(ILLNESSES), _spell(chance)),
+    lambda chance: Ill(chance.choice(ILLNESSES), _spell(chance)),
+    lambda chance: KillClient(_spell(chance)),
+    lambda chance: ClockJump(chance.choice((-3600.0, -20.0, 20.0, 3600.0))),
+    lambda chance: Freeze(_spell(chance)),
+)
+
+
+def _fault(chance: random.Random) -> Step:
+    return chance.choice(FAULTS)(chance)

@@ -1,0 +1,104 @@
+"""The stub as a server that can be killed and started again, inside the test's own event loop."""
+
+import asyncio
+import re
+from collections import Counter
+from email.utils import formatdate
+from typing import Any
+
+import uvicorn
+from uvicorn.server import ServerState
+
+from server_stub.app import create_app
+from server_stub.faults import Fault, Faults
+from server_stub.profiles import Profile
+from server_stub.restart import after_crash
+from server_stub.scenarios import choose
+from server_stub.turn import Script
+from server_stub.world import World
+from tests.chaos.virtual_time import StubClock
+
+TOKEN = re.compile(r"#\d+;")
+"""What makes each prompt of a schedule one of its kind."""
+
+
+class StubServer:
+    """One server on one port, over any number of processes. `epoch`: its clock (s) when the loop's is 0."""
+
+    def __init__(self, profile: Profile, epoch: float) -> None:
+        self.port = 0
+        self.runs: Counter[str] = Counter()
+        """How often the model began to answer the prompt with this token."""
+        self.crashes: list[float] = []
+        self._profile = profile
+        self._epoch = epoch
+        self._clock = StubClock(asyncio.get_running_loop(), epoch)
+        self._world: World | None = None
+        self._app: Any = None
+        self._state = ServerState()
+        self._listener: asyncio.Server | None = None
+        self._ending: set[asyncio.Task[None]] = set()
+
+    @property
+    def up(self) -> bool:
+        return self._listener is not None
+
+    async def start(self) -> None:
+        """Listen, on the same port each time, with what the last process has left behind."""
+        app = create_app(self._profile, clock=self._clock, world=self._world, model=self._play)
+        self._app, self._world = app, app.state.world
+        config = uvicorn.Config(app, log_config=None, log_level="critical", lifespan="off", ws="none")
+        config.load()
+        protocol: Any = config.http_protocol_class
+        state = self._state = ServerState()
+        date = formatdate(self._epoch + asyncio.get_running_loop().time(), usegmt=True)
+        state.default_headers = [(b"date", date.encode())]
+        faults: Faults = app.state.faults
+        faults.connections = state.connections
+        self._listener = await asyncio.get_running_loop().create_server(
+            lambda: protocol(config=config, server_state=state, app_state={}),
+            "127.0.0.1",
+            self.port,
+        )
+        self.port = self._listener.sockets[0].getsockname()[1]
+
+    def crash(self) -> None:
+        """As by SIGKILL: every connection is gone, nothing more is stored, nobody is told."""
+        assert self._world is not None
+        if self._listener is None:
+            return
+        self._listener.close()
+        self._listener = None
+        self.crashes.append(asyncio.get_running_loop().time())
+        for connection in list(self._state.connections):
+            connection.transport.abort()
+        old, self._world = self._world, after_crash(self._world)
+        self._end_soon(self._app.state.agent.end(list(old.sessions.values())))
+
+    def arm(self, fault: Fault) -> None:
+        """On the process that runs now; a restart forgets it."""
+        if self.up:
+            self._app.state.faults.arm(fault)
+
+    def disarm(self, fault: Fault) -> None:
+        for armed in self._app.state.faults.armed():
+            if armed.fault is fault:
+                self._app.state.faults.disarm(armed.id)
+
+    def disarm_all(self) -> None:
+        self._app.state.faults.disarm_all()
+
+    async def close(self) -> None:
+        self.crash()
+        await asyncio.gather(*self._ending)
+        await asyncio.gather(*self._state.tasks, return_exceptions=True)
+
+    def _play(self, text: str) -> Script:
+        if found := TOKEN.search(text):
+            self.runs[found[0]] += 1
+        return choose(text, "plain")
+
+    def _end_soon(self, work: Any) -> None:
+        task = asyncio.ensure_future(work)
+        self._ending.add(task)
+        task.add_done_callback(self._ending.discard)

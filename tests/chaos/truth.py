@@ -1,0 +1,63 @@
+"""What the server has, asked directly and read as plain JSON: no relay and no code of the client between."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Truth:
+    """One session and its children. `requests` maps the id of each open request to its session's."""
+
+    session_id: str
+    messages: dict[str, list[Json]] = field(default_factory=dict)
+    """By session id, oldest first."""
+    statuses: dict[str, str] = field(default_factory=dict)
+    requests: dict[str, str] = field(default_factory=dict)
+
+    def busy(self, session_id: str) -> bool:
+        return self.statuses.get(session_id, "idle") != "idle"
+
+    def prompts(self, token: str) -> list[Json]:
+        """The user messages that hold this token."""
+        return [one for one in self.messages[self.session_id] if token in _words(one) and _is(one, "user")]
+
+    def answers(self, prompt_id: str) -> list[Json]:
+        """The infos of the assistant messages to a prompt, oldest first."""
+        infos = [one["info"] for one in self.messages[self.session_id]]
+        return [info for info in infos if info["role"] == "assistant" and info.get("parentID") == prompt_id]
+
+    def call(self, session_id: str, call_id: str | None) -> Json | None:
+        """The state of a tool call."""
+        for message in self.messages.get(session_id, []):
+            for part in message["parts"]:
+                if part["type"] == "tool" and part["callID"] == call_id:
+                    state: Json = part["state"]
+                    return state
+        return None
+
+
+async def ask(http: httpx.AsyncClient, session_id: str) -> Truth:
+    truth = Truth(session_id)
+    waiting = [session_id]
+    while waiting:
+        one = waiting.pop()
+        truth.messages[one] = (await http.get(f"/session/{one}/message")).json()
+        waiting += [child["id"] for child in (await http.get(f"/session/{one}/children")).json()]
+    for kind in ("question", "permission"):
+        for request in (await http.get(f"/{kind}")).json():
+            truth.requests[request["id"]] = request["sessionID"]
+    for name, status in (await http.get("/session/status")).json().items():
+        truth.statuses[name] = status["type"]
+    return truth
+
+
+def _is(message: Json, role: str) -> bool:
+    return bool(message["info"]["role"] == role)
+
+
+def _words(message: Json) -> str:
+    return " ".join(part.get("text", "") for part in message["parts"])

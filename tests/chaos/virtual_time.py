@@ -1,0 +1,106 @@
+"""An event loop on which waiting costs nothing: an hour of outage is a moment of test.
+
+Sockets are real and bytes travel through the kernel. Only when every task waits and no socket is ready does time
+jump to the next timer. Each round of the loop takes a microsecond on this clock, however slow the machine is: no
+time-out fires because of it, and a schedule runs the same way each time, but for the order in which the kernel
+reports sockets.
+
+It fits programs whose every wait is on this loop: no threads, no child processes.
+"""
+
+import asyncio
+import selectors
+import time
+from collections.abc import AsyncGenerator, Callable, Coroutine
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+ROUND = 1e-6
+STUCK = 10.0
+"""Real seconds without anything to wait for, or without any wait, until the loop says that it is stuck."""
+
+
+class _Jumping(selectors.DefaultSelector):
+    """Reports what is ready; where nothing is, moves the clock on by the time-out instead of waiting for it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = 0.0
+        self._jumped = time.monotonic()
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        if time.monotonic() - self._jumped > STUCK:
+            self._jumped = time.monotonic()  # whoever cleans up now needs the loop
+            raise RuntimeError(f"something runs round and round without ever waiting, {self.now:.2f} s in")
+        self.now += ROUND
+        ready = super().select(0)
+        if ready or timeout == 0:
+            return ready
+        time.sleep(0)  # lets the kernel finish handing over what was just written
+        ready = super().select(0 if timeout is not None else STUCK)
+        if ready:
+            return ready
+        if timeout is None:
+            raise RuntimeError("nothing is left to happen: every task waits for another")
+        self.now += timeout
+        self._jumped = time.monotonic()
+        return []
+
+
+class VirtualTime(asyncio.SelectorEventLoop):
+    """`time()` starts at 0 and counts seconds of waiting. `broken` gathers what tasks and callbacks let fall."""
+
+    def __init__(self) -> None:
+        self._jumping = _Jumping()
+        super().__init__(self._jumping)
+        self.broken: list[str] = []
+        self.set_exception_handler(self._take_down)
+
+    def time(self) -> float:
+        return self._jumping.now
+
+    def skip(self, seconds: float) -> None:
+        """Let time pass in which nothing ran at all, as for a machine that stood still."""
+        self._jumping.now += seconds
+
+    def _take_down(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        self.broken.append(f"{context.get('message')}: {context.get('exception')!r}")
+
+
+def run(main: Callable[[VirtualTime], Coroutine[Any, Any, T]]) -> T:
+    """Run `main(loop)` on a loop of its own."""
+    loops: list[VirtualTime] = []
+
+    def make() -> VirtualTime:
+        loops.append(VirtualTime())
+        return loops[-1]
+
+    with asyncio.Runner(loop_factory=make) as runner:
+        runner.get_loop()
+        return runner.run(main(loops[0]))
+
+
+class StubClock:
+    """The stub's clock on such a loop, `epoch` seconds after 1970 when it starts. See `server_stub.clock`."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, epoch: float) -> None:
+        self._loop = loop
+        self._epoch = epoch
+        self._last = 0
+
+    def now(self) -> int:
+        """Later at each look: where computing takes no time, order would be lost otherwise."""
+        self._last = max(self._last + 1, round((self._epoch + self._loop.time()) * 1000))
+        return self._last
+
+    def after(self, seconds: float) -> int:
+        return self.now() + round(seconds * 1000)
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
+    async def ticks(self, rate: float) -> AsyncGenerator[None, None]:
+        while True:
+            await asyncio.sleep(1 / rate)
+            yield
