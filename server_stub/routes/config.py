@@ -95,7 +95,7 @@ def _known(body: Json) -> Json:
     stream = field(server, "event_stream", dict, at='["server"]', optional=True) or {}
     if "heartbeat_ms" in stream:
         interval = stream["heartbeat_ms"]
-        if type(interval) is not int or interval not in HEARTBEAT_MS:
+        if interval not in HEARTBEAT_MS:
             span = f"{HEARTBEAT_MS.start} to {HEARTBEAT_MS.stop - 1}"
             raise expected(f"an integer from {span}", interval, '["server"]["event_stream"]["heartbeat_ms"]')
         known["server"] = {"event_stream": {"heartbeat_ms": interval}}

@@ -5,9 +5,12 @@ from typing import Any
 
 from starlette.requests import Request
 
-from server_stub.refusals import bad_request, unexpected
+from server_stub.refusals import Refusal, bad_request, unexpected
 
 Json = dict[str, Any]
+
+NAMES: dict[type, str] = {str: "string", list: "array", dict: "object"}
+"""What JavaScript calls them."""
 
 
 async def read_object(request: Request, *, required: bool = True) -> Json:
@@ -34,8 +37,8 @@ def field(body: Json, name: str, kind: type, *, at: str = "", optional: bool = F
             return None
         raise bad_request(f"Missing key\n  at {path}")
     value = body[name]
-    if not isinstance(value, kind) or (kind is not bool and isinstance(value, bool)):
-        raise expected(_names[kind], value, path)
+    if not isinstance(value, kind):
+        raise expected(NAMES[kind], value, path)
     return value
 
 
@@ -46,7 +49,7 @@ def identifier(value: object, prefix: str, path: str, kind: str = "Payload") -> 
     return value
 
 
-def expected(what: str, value: object, path: str, kind: str = "Payload") -> Exception:
+def expected(what: str, value: object, path: str, kind: str = "Payload") -> Refusal:
     return bad_request(f"Expected {what}, got {_shown(value)}\n  at {path}", kind)
 
 
@@ -62,6 +65,3 @@ def limit_of(request: Request) -> int | None:
 
 def _shown(value: object) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-
-
-_names = {str: "string", list: "array", dict: "object", bool: "boolean", int: "number", float: "number"}

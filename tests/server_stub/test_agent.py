@@ -97,6 +97,16 @@ class TestTheSameIdsAgain:
         assert [answer.info["parentID"] for answer in answers(session)] == ["msg_1", "msg_2", "msg_1"]
         assert next(iter(session.messages)) == "msg_1"  # it keeps its place
 
+    async def test_after_a_turn_that_ended_unfinished_it_runs_again(
+        self, agent: Agent, world: World, session: Session
+    ) -> None:
+        for answered in (1, 2):
+            task = await prompted(agent, session, saying("ASK1", "msg_1", "prt_1"))
+            await wait_until(lambda: world.requests.questions(HERE))
+            world.requests.reject_question(world.requests.questions(HERE)[0]["id"])
+            assert (await task).info["parentID"] == "msg_1"
+            assert len(answers(session)) == answered
+
     async def test_in_another_session_nothing_is_stored(
         self, agent: Agent, world: World, session: Session
     ) -> None:
