@@ -32,6 +32,9 @@ log = logging.getLogger(__name__)
 CLOSED_KEPT = 500
 """Closed requests whose fate is remembered, so that a late refusal can be explained."""
 
+NOT_OPEN = (404, 409, 410)
+"""Statuses by which servers say that a request, or its session, is not there any more."""
+
 
 @dataclass(frozen=True, slots=True)
 class Reply:
@@ -103,31 +106,30 @@ class Outbox:
         backoff = self._backoff()
         while True:
             try:
-                taken = await self._post(reply)
-            except Refused as refusal:
-                if refusal.status in (404, 409, 410):
-                    return await self._explain(reply)
-                if refusal.status == 401:
-                    return "stopped", refusal.what
-                if refusal.final:
-                    return "refused", refusal.what
-                error: NetError = refusal
-            except NetError as broken:
-                if broken.final:
-                    return "stopped", broken.what
-                error = broken
-            else:
-                if not taken:
-                    return await self._explain(reply)
-                self._deliver(_as_event(reply))
-                return "acknowledged", ""
-            log.info("answer to %s: %s; trying again", reply.request.id, error.what)
-            self._notify(AnswerChanged(reply.request.id, "retrying", error.what))
-            asked = error.retry_after if isinstance(error, Refused) else None
+                if await self._is_taken(reply):
+                    self._deliver(_as_event(reply))
+                    return "acknowledged", ""
+                return await self._explain(reply)
+            except NetError as error:
+                refused = isinstance(error, Refused) and error.status != 401
+                if error.final:
+                    return "refused" if refused else "stopped", error.what
+                asked = error.retry_after if isinstance(error, Refused) else None
+                log.info("answer to %s: %s; trying again", reply.request.id, error.what)
+                self._notify(AnswerChanged(reply.request.id, "retrying", error.what))
             await self._pause(backoff.next(at_least=asked or 0.0))
 
+    async def _is_taken(self, reply: Reply) -> bool:
+        """False: the request is not open at the server."""
+        try:
+            return await self._post(reply)
+        except Refused as refusal:
+            if refusal.status not in NOT_OPEN:
+                raise
+            return False
+
     async def _explain(self, reply: Reply) -> tuple[Literal["acknowledged", "elsewhere", "expired"], str]:
-        """The server does not have the request open: was it us, somebody else, or nobody?"""
+        """The server does not have the request open: was it us, somebody else, or nobody? Raises `NetError`."""
         request = reply.request
         recorded = None
         if request.id not in self._closed or self._closed[request.id].how == "gone":
@@ -147,11 +149,12 @@ class Outbox:
         return "expired", ""
 
     async def _recorded(self, request: Request) -> Answers | None:
-        """What the server has on record as the answer; the session need not be open on this client."""
+        """What the server has on record as the answer; the session need not be open here. Raises `NetError`."""
         try:
             messages = await self._messages(request.session_id)
-        except NetError as error:
-            log.info("could not look up what became of a request: %s", error.what)
+        except Refused as refusal:
+            if refusal.status not in NOT_OPEN:
+                raise
             return None
         parts = [part for full in messages if full.message.id == request.message_id for part in full.parts]
         calls = [part for part in parts if isinstance(part, ToolPart) and part.call_id == request.call_id]
