@@ -68,7 +68,7 @@ class Server:
         self.posts.append(post)
         return await post.result
 
-    async def look_up(self, session_id: str, prompt_id: str) -> Lookup:
+    async def look_up(self, session_id: str, prompt_id: str, prompt: Prompt | None = None) -> Lookup:
         self.asked += 1
         await self.gate.wait()
         if self.fails is not None:

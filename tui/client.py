@@ -117,6 +117,7 @@ class Client:
             deliver=self._deliver,
             notify=self._tell,
             ended=lambda turn: self.prompts.ended(turn),
+            accepted=self.journal.accepted,
             heard=lambda: self._link.events,
             ready=lambda: self._link.synced,
             clock=self._clocks.mono,

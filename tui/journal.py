@@ -126,6 +126,11 @@ class Journal:
             ),
         )
 
+    def accepted(self, prompt: Prompt) -> None:
+        """The server has the prompt under an id of its own, which `prompt` holds now."""
+        row = (msgspec.json.encode(prompt), prompt.message_id)
+        self._write(("UPDATE flights SET prompt = ? WHERE message = ?", row))
+
     def give_back(self, prompt: Prompt) -> None:
         """The server does not have the prompt: in the same step it becomes a draft again, after what is there."""
         draft = self.draft(prompt.session_id)

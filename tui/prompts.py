@@ -108,7 +108,7 @@ class Prompts:
                 self._journal.give_back(turn.prompt)
                 self._notify(DraftReturned(turn.session_id, turn.prompt.text, turn.reason))
             else:
-                self._journal.land(turn.prompt_id)
+                self._journal.land(turn.prompt.message_id)
         if turn.state is not TurnState.FINISHED and self._queue.of(turn.session_id):
             self._queue.hold(turn.session_id, f"the turn before was {turn.state.value}")
             self._notify(QueueChanged(turn.session_id))

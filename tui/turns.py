@@ -7,9 +7,10 @@ import asyncio
 import logging
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from dataclasses import replace
 from typing import Any
 
-from tui.backends.base import Backend
+from tui.backends.base import Backend, NotTaken, Taken
 from tui.core import events as e
 from tui.core.changes import TurnChanged
 from tui.core.model import FullMessage, Idle, Prompt
@@ -17,6 +18,7 @@ from tui.core.store import Store
 from tui.core.trouble import Trouble, Witness, trouble
 from tui.core.turn import (
     AbortAsked,
+    Accepted,
     Action,
     BodyCame,
     HeadersCame,
@@ -49,7 +51,8 @@ class Turns:
     """All turns that run or ended while this client watched.
 
     `backend` gives the server's backend once it is known; `refetch` is the link's; `spawn` starts a task that ends
-    with the client; `deliver` takes events into the store; `ended` hears of each turn once, when it is over;
+    with the client; `deliver` takes events into the store; `ended` hears of each turn once, when it is over, and
+    `accepted` of each prompt that the server took under an id of its own;
     `heard` counts the events that came; `ready` says whether the line is up.
     """
 
@@ -63,6 +66,7 @@ class Turns:
         deliver: Callable[[e.Event], None],
         notify: Callable[[TurnChanged], None],
         ended: Callable[[Turn], None],
+        accepted: Callable[[Prompt], None] = lambda prompt: None,
         heard: Callable[[], int],
         ready: Callable[[], bool],
         clock: Callable[[], float],
@@ -74,6 +78,7 @@ class Turns:
         self._deliver = deliver
         self._notify = notify
         self._ended = ended
+        self._accepted = accepted
         self._heard = heard
         self._ready = ready
         self._clock = clock
@@ -110,7 +115,13 @@ class Turns:
 
     def send(self, prompt: Prompt) -> Turn:
         """Post a prompt and hold the POST until the turn ends."""
-        turn = Turn.post(prompt, self._clock(), cancels_on_disconnect=self._backend().traits.cancels_on_disconnect)
+        traits = self._backend().traits
+        turn = Turn.post(
+            prompt,
+            self._clock(),
+            cancels_on_disconnect=traits.cancels_on_disconnect,
+            once=not traits.takes_our_ids,
+        )
         self._store.open_transcript(prompt.session_id)  # what becomes of the turn is read from there
         self._add(turn)
         self._known[prompt.message_id] = self._prompts_in(prompt.session_id)
@@ -212,9 +223,11 @@ class Turns:
     async def _hold_post(self, turn: Turn) -> None:
         assert turn.prompt is not None
         try:
-            full = await self._backend().post_prompt(turn.prompt, _Watcher(self, turn))
+            answer = await self._backend().post_prompt(turn.prompt, _Watcher(self, turn))
         except (Unreachable, Untrusted) as error:
             self._feed(turn, PostNeverLeft(error.what))
+        except NotTaken as error:
+            self._feed(turn, PostRefused(error.what))
         except Refused as error:
             if error.status < 500:
                 self._feed(turn, PostRefused(error.what))
@@ -223,10 +236,22 @@ class Turns:
         except NetError as error:
             self._feed(turn, PostBroke(error.what, cut=isinstance(error, Cut | Silent | Garbled)))
         else:
-            self._take(full)
-            self._feed(turn, BodyCame(full.message))
+            if isinstance(answer, Taken):
+                self._accept(turn, answer.known_as)
+            else:
+                self._take(answer)
+                self._feed(turn, BodyCame(answer.message))
         finally:
             self._posts.pop(turn.prompt_id, None)
+
+    def _accept(self, turn: Turn, known_as: str) -> None:
+        """The server has the prompt, and calls it `known_as`: so do we, from now on."""
+        assert turn.prompt is not None
+        self._posts.pop(turn.prompt_id, None)
+        self._known[known_as] = self._known.pop(turn.prompt_id, frozenset())
+        turn.prompt = replace(turn.prompt, known_as=known_as)
+        self._accepted(turn.prompt)
+        self._feed(turn, Accepted(known_as))
 
     def _take(self, full: FullMessage) -> None:
         self._deliver(e.MessageUpserted(full.message))
@@ -243,12 +268,15 @@ class Turns:
     async def _ask_server(self, turn: Turn) -> None:
         stored: bool | None = None
         gone = False
+        asked_for = turn.prompt_id
 
         async def fetch() -> Sequence[e.Event]:
             nonlocal stored, gone
             backend = self._backend()
-            found = await backend.look_up(turn.session_id, turn.prompt_id)
+            found = await backend.look_up(turn.session_id, turn.prompt_id, turn.prompt)
             stored, gone = found.stored, found.session_gone
+            if found.known_as and found.known_as != turn.prompt_id:
+                self._accept(turn, found.known_as)
             if gone:
                 return ()
             loaded = await backend.messages(turn.session_id)
@@ -268,7 +296,7 @@ class Turns:
             self.witness.asked(self._clock(), news=news)
             self._feed(turn, self._observed(turn, asked=True, stored=stored, gone=gone))
         finally:
-            self._asking.discard(turn.prompt_id)
+            self._asking.discard(asked_for)
 
     def _prompts_in(self, session_id: str) -> frozenset[str]:
         transcript = self._store.transcript(session_id)

@@ -10,17 +10,23 @@ from typing import Protocol
 
 from tui.core.events import MessagesLoaded, Resynced
 from tui.core.model import Answers, FullMessage, PermissionReply, Prompt, Session, Todo
+from tui.net.errors import NetError
 from tui.net.link import Feed
 
 
 @dataclass(frozen=True, slots=True)
 class Traits:
-    """How a family behaves where that changes what the client does or offers."""
+    """How a family behaves where that changes what the client does or offers.
+
+    `takes_our_ids`: a prompt keeps the id that we gave it, so that posting it again cannot double it.
+    """
 
     family: str
     cancels_on_disconnect: bool = False
     queues_prompts: bool = True
+    takes_our_ids: bool = True
     reject_with_reason: bool = True
+    reject_ends_turn: bool = False
     client_heartbeat: bool = False
 
 
@@ -36,10 +42,25 @@ class ServerInfo:
 
 @dataclass(frozen=True, slots=True)
 class Lookup:
-    """What asking for one prompt gave: `stored` says that it is there, `session_gone` that the session is not."""
+    """What asking for one prompt gave: `stored` says that it is there, `session_gone` that the session is not.
+
+    `known_as`: the server's own id for it, where that is another than the one asked for.
+    """
 
     stored: bool
     session_gone: bool = False
+    known_as: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """The server has the prompt and calls it `known_as`; what becomes of it is told by events, not by the POST."""
+
+    known_as: str
+
+
+class NotTaken(NetError):
+    """The server says that it does not take the prompt, for a reason that passes: it goes back to the person."""
 
 
 class PostWatcher(Protocol):
@@ -85,11 +106,14 @@ class Backend(Protocol):
     def new_prompt(self, session_id: str, text: str) -> Prompt:
         """A prompt with ids of our own, minted from the server's clock."""
 
-    async def post_prompt(self, prompt: Prompt, watcher: PostWatcher) -> FullMessage:
-        """Post and hold until the turn ends; the message that came back may answer another prompt."""
+    async def post_prompt(self, prompt: Prompt, watcher: PostWatcher) -> FullMessage | Taken:
+        """Post and hold until the turn ends; the message that came back may answer another prompt.
 
-    async def look_up(self, session_id: str, prompt_id: str) -> Lookup:
-        """Ask whether the prompt has arrived."""
+        A server that does not hold the POST gives `Taken` as soon as it has the prompt.
+        """
+
+    async def look_up(self, session_id: str, prompt_id: str, prompt: Prompt | None = None) -> Lookup:
+        """Ask whether the prompt has arrived; `prompt`, where it is ours, tells it from others' prompts."""
 
     async def abort(self, session_id: str) -> None: ...
 
@@ -104,6 +128,9 @@ class Backend(Protocol):
 
     async def reply(self, request_id: str, reply: PermissionReply, message: str, *, directory: str) -> bool:
         """Answer a permission; `message` ("" for none) goes with a rejection. As `answer`."""
+
+    async def leave(self, session_id: str) -> None:
+        """The session is not watched any more: let go of what is held open for it."""
 
     async def heartbeat(self, session_id: str) -> None:
         """Tell the server that this client still watches the session; only with `traits.client_heartbeat`."""

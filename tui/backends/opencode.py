@@ -165,7 +165,7 @@ class OpenCode:
                     watcher.pads(parser.pads)
         return _checked(path, wire.full_message, parser.close())
 
-    async def look_up(self, session_id: str, prompt_id: str) -> Lookup:
+    async def look_up(self, session_id: str, prompt_id: str, prompt: Prompt | None = None) -> Lookup:
         try:
             await self._get(f"/session/{segment(session_id)}/message/{segment(prompt_id)}")
         except Refused as refusal:
@@ -194,6 +194,9 @@ class OpenCode:
     async def reply(self, request_id: str, reply: PermissionReply, message: str, *, directory: str) -> bool:
         body = {"reply": reply} | ({"message": message} if message else {})
         return await self._resolve(f"/permission/{segment(request_id)}/reply", body, directory)
+
+    async def leave(self, session_id: str) -> None:
+        """Nothing is held open for one session alone."""
 
     async def heartbeat(self, session_id: str) -> None:
         await self._presence.beat(session_id)

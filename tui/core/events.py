@@ -81,12 +81,17 @@ class PartRemoved:
 
 @dataclass(frozen=True, slots=True)
 class TextDelta:
-    """More text for a text or reasoning part. `delta` may hold half of a surrogate pair at either end."""
+    """More text for a text or reasoning part. `delta` may hold half of a surrogate pair at either end.
+
+    `at`: how many characters of the part come before it, where that is known. Then what a fetched page already
+    holds is not appended a second time; such a delta is whole characters.
+    """
 
     session_id: str
     message_id: str
     part_id: str
     delta: str
+    at: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

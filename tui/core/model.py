@@ -45,10 +45,13 @@ SessionStatus: TypeAlias = Idle | Busy | Retrying
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why a turn ended badly, as the server tells it. `status` is the provider's HTTP status."""
+    """Why a turn ended badly, as the server tells it. `status` is the provider's HTTP status.
+
+    *interrupted*: the server itself was lost in the middle of the turn, and says so afterwards.
+    """
 
     message: str
-    kind: Literal["aborted", "provider", "other"] = "other"
+    kind: Literal["aborted", "interrupted", "provider", "other"] = "other"
     status: int | None = None
 
 
@@ -237,7 +240,11 @@ class Todo:
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """A prompt and the ids that make posting it again harmless."""
+    """A prompt and the ids that make posting it again harmless, where the server takes ids of ours.
+
+    Where it gives its own, `known_as` is the one that it gave, once that is known, and `after` the place in the
+    session's events behind which the prompt must show: for its backend alone to read.
+    """
 
     session_id: str
     text: str
@@ -245,6 +252,8 @@ class Prompt:
     part_id: str
     agent: str | None = None
     model: str | None = None
+    after: str = ""
+    known_as: str = ""
 
 
 @dataclass(frozen=True, slots=True)

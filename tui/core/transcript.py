@@ -19,6 +19,7 @@ class Transcript:
         self.loaded = False
         self._pieces: dict[str, list[str]] = {}
         self._held: dict[str, str] = {}
+        self._grown: dict[str, int] = {}
 
     def ordered(self) -> list[Message]:
         """By the server's time of creation; ids tell nothing about order."""
@@ -31,6 +32,7 @@ class Transcript:
             part = replace(part, text=part.text + "".join(pieces))
             self.parts[message_id][part_id] = part
             pieces.clear()
+            self._grown.pop(part_id, None)
         return part
 
     def parts_of(self, message_id: str) -> list[Part]:
@@ -39,31 +41,36 @@ class Transcript:
 
     def put_part(self, part: Part) -> None:
         self.parts.setdefault(part.message_id, {})[part.id] = part
-        self._pieces.pop(part.id, None)
-        self._held.pop(part.id, None)
+        self._forget_growth(part.id)
 
     def append(self, delta: TextDelta) -> str:
         """Append to a part that streams; the text that can be shown now ("" if there is none)."""
         part = self.parts.get(delta.message_id, {}).get(delta.part_id)
         if not isinstance(part, TextPart | ReasoningPart) or part.state == "done":
             return ""  # the whole part came first: the delta is old news
-        ready, held = join_halves(self._held.pop(delta.part_id, ""), delta.delta)
+        had = len(part.text) + self._grown.get(delta.part_id, 0)
+        news = delta.delta if delta.at is None else delta.delta[max(0, had - delta.at) :]
+        ready, held = join_halves(self._held.pop(delta.part_id, ""), news)
         if held:
             self._held[delta.part_id] = held
         if ready:
             self._pieces.setdefault(delta.part_id, []).append(ready)
+            self._grown[delta.part_id] = self._grown.get(delta.part_id, 0) + len(ready)
         return ready
 
     def drop_message(self, message_id: str) -> None:
         self.messages.pop(message_id, None)
         for part_id in self.parts.pop(message_id, {}):
-            self._pieces.pop(part_id, None)
-            self._held.pop(part_id, None)
+            self._forget_growth(part_id)
 
     def drop_part(self, message_id: str, part_id: str) -> None:
         self.parts.get(message_id, {}).pop(part_id, None)
+        self._forget_growth(part_id)
+
+    def _forget_growth(self, part_id: str) -> None:
         self._pieces.pop(part_id, None)
         self._held.pop(part_id, None)
+        self._grown.pop(part_id, None)
 
     def same_as(self, other: "Transcript") -> bool:
         """The same messages and parts, as a reader would see them."""

@@ -11,6 +11,7 @@ stored, finished message wins over all. A POST that breaks leads to UNKNOWN, nev
     SENDING      asked, and lastingly not there       UNKNOWN: a server just starting swallows requests
     SENDING,     the POST breaks                      UNKNOWN → ask (at once, then over 5 s)
      RUNNING
+    any open     the server took it under its own id  RUNNING, followed by events and polls
     UNKNOWN      the prompt is there                  RUNNING, followed by events and polls
     UNKNOWN      lastingly not there, nothing later   SENDING again, with the same ids
     UNKNOWN      lastingly not there, a later turn    NOT_SENT
@@ -101,6 +102,13 @@ class BodyCame:
 
 
 @dataclass(frozen=True, slots=True)
+class Accepted:
+    """The server has the prompt, does not hold the POST, and calls it `prompt_id` from now on."""
+
+    prompt_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class PostNeverLeft:
     """No byte of the prompt reached the server."""
 
@@ -168,6 +176,7 @@ Input: TypeAlias = (
     HeadersCame
     | PadsCame
     | BodyCame
+    | Accepted
     | PostNeverLeft
     | PostRefused
     | PostBroke
@@ -224,8 +233,10 @@ class Turn:
     _seen: bool = False
 
     @classmethod
-    def post(cls, prompt: Prompt, now: float, *, cancels_on_disconnect: bool = False) -> "Turn":
-        """The turn of a prompt that is about to be posted."""
+    def post(
+        cls, prompt: Prompt, now: float, *, cancels_on_disconnect: bool = False, once: bool = False
+    ) -> "Turn":
+        """The turn of a prompt that is about to be posted; `once`: posting it again could double it."""
         return cls(
             session_id=prompt.session_id,
             prompt_id=prompt.message_id,
@@ -234,7 +245,7 @@ class Turn:
             cancels_on_disconnect=cancels_on_disconnect,
             held=True,
             moved=now,
-            posts=1,
+            posts=POSTS_AT_MOST if once else 1,
             _posted=now,
             _look_at=now + UNSEEN,
         )
@@ -244,7 +255,7 @@ class Turn:
         """The turn of a prompt that was in flight when its client died: asked for, never posted again."""
         return cls(
             session_id=prompt.session_id,
-            prompt_id=prompt.message_id,
+            prompt_id=prompt.known_as or prompt.message_id,
             started=now,
             prompt=prompt,
             cancels_on_disconnect=cancels_on_disconnect,
@@ -291,6 +302,9 @@ class Turn:
                 return self._taken(now)
             case BodyCame(message):
                 return self._body(message, now)
+            case Accepted(prompt_id):
+                self.prompt_id, self.held, self._seen = prompt_id, False, True
+                return self._taken(now)
             case PostNeverLeft(reason) | PostRefused(reason):
                 self.held = False
                 return self._refused(reason, now)
@@ -435,6 +449,8 @@ class Turn:
     def _fail(self, failure: Failure, now: float) -> tuple[Action, ...]:
         if failure.kind == "aborted":
             return self._end(TurnState.ABORTED, now, "" if self.abort_asked else "aborted from elsewhere")
+        if failure.kind == "interrupted":
+            return self._end(TurnState.INTERRUPTED, now, failure.message)
         self.failure = failure
         return self._end(TurnState.FAILED, now, failure.message)
 
