@@ -41,10 +41,15 @@ class Prompt:
 
 @dataclass(slots=True)
 class Run:
-    """One session's; `turn` is the prompt that is being answered."""
+    """One session's; `turn` is the prompt that is being answered. What `ends` was told to, and tidies up."""
 
     task: "asyncio.Task[None]"
     turn: Turn | None = None
+    ends: bool = False
+
+    def end(self) -> None:
+        self.ends = True
+        self.task.cancel()
 
 
 class Agent:
@@ -91,11 +96,11 @@ class Agent:
     def start(self, session: Session) -> Run:
         """The session's run, begun if there is none. Raises Refusal 500 when the prompt's model does not exist."""
         run = self._run_of(session)
-        if run is None:
+        if run is None or run.ends:
             prompt = newest(session, "user")
             if prompt is not None and prompt.info["model"] != MODEL:
                 self._refuse_model(session, prompt.info["model"])
-            run = self._runs[session.id] = Run(asyncio.create_task(self._run(session)))
+            run = self._runs[session.id] = Run(asyncio.create_task(self._run(session, run)))
         return run
 
     async def answer(self, session: Session) -> Message:
@@ -119,17 +124,13 @@ class Agent:
             self._world.report_error(session, ABORTED)
         self._world.set_status(session, IDLE)
         if run is not None:
-            run.task.cancel()
-
-    def _run_of(self, session: Session) -> Run | None:
-        run = self._runs.get(session.id)
-        return None if run is None or run.task.done() else run
+            run.end()
 
     async def end(self, sessions: list[Session]) -> None:
         """End their runs and wait until what they leave behind is stored."""
         runs = [run for session in sessions if (run := self._run_of(session)) is not None]
         for run in runs:
-            run.task.cancel()
+            run.end()
         if runs:
             await asyncio.wait([run.task for run in runs])
 
@@ -177,9 +178,15 @@ class Agent:
         self._scripts[message.info["id"]] = script
         return await self.answer(session)
 
-    async def _run(self, session: Session) -> None:
+    def _run_of(self, session: Session) -> Run | None:
+        run = self._runs.get(session.id)
+        return None if run is None or run.task.done() else run
+
+    async def _run(self, session: Session, before: Run | None) -> None:
         run = self._runs[session.id]
         try:
+            if before is not None:
+                await asyncio.wait({before.task})
             await self._world.unwedged()
             self._world.set_status(session, BUSY)
             while (prompt := self._unanswered(session)) is not None:

@@ -219,8 +219,14 @@ DEFAULTS = tuple(name for name, scenario in SCENARIOS.items() if re.fullmatch(sc
 
 
 def choose(text: str, default: str) -> Script:
-    """The script that the first known word asks for, else the scenario called `default` (one of DEFAULTS)."""
-    return _chosen(text) or _chosen(default.upper()) or plain
+    """The script that the first known word asks for, else the scenario called `default`, one of DEFAULTS.
+
+    Raises LookupError when there is no such scenario.
+    """
+    script = _chosen(text) or _chosen(default.upper())
+    if script is None:
+        raise LookupError(f"no scenario is called {default!r}")
+    return script
 
 
 def _chosen(text: str) -> Script | None:

@@ -39,6 +39,8 @@ class ModelFailed(Exception):
 
 
 class Turn:
+    """The verbs that scripts are written in, for one prompt of one session."""
+
     def __init__(self, world: World, session: Session, prompt: Message, delegate: Delegate) -> None:
         self.world = world
         self.clock = world.clock

@@ -197,6 +197,18 @@ class TestAbort:
         assert answers(child)[-1].info["error"]["name"] == "MessageAbortedError"
         assert world.statuses(HERE) == {}
 
+    async def test_a_prompt_at_the_same_instant_is_answered(
+        self, agent: Agent, world: World, session: Session
+    ) -> None:
+        task = await asked(agent, world, session)
+        agent.abort(session)
+        agent.accept(session, saying("hello", "msg_next"))
+        agent.start(session)
+        answer = await agent.answer(session)
+        assert answer.info["parentID"] == "msg_next"
+        assert answer.info["finish"] == "stop"
+        assert (await task).info["id"] in session.messages
+
     async def test_then_the_next_prompt_runs(self, agent: Agent, world: World, session: Session) -> None:
         task = await asked(agent, world, session)
         agent.abort(session)

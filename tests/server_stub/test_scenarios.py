@@ -75,6 +75,11 @@ async def test_the_first_whole_word_in_capitals_chooses(
     assert chosen == [name]
 
 
+def test_an_unknown_default_is_named() -> None:
+    with pytest.raises(LookupError, match="'nothing'"):
+        choose("hello", "nothing")
+
+
 def test_what_needs_to_be_told_more_is_no_default() -> None:
     assert "tour" in DEFAULTS
     assert "long" in DEFAULTS
