@@ -52,7 +52,7 @@ class Stage:
     def second(self) -> None:
         """A second passes, and the screen's clock ticks."""
         self.client.advance(1.0)
-        self.app.tick()
+        self.app.presenter.tick()
 
     def run_turn(self, state: TurnState = TurnState.RUNNING, **fields: Any) -> Turn:
         """A turn of ours that has run for 12:04."""

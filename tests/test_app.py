@@ -62,7 +62,7 @@ async def test_a_prompt_not_sent_in_another_session_comes_back_when_that_is_open
         assert turn is not None
         stage.client.feed(e.SessionUpserted(talk.session("ses_2", "The other one")))
         await stage.press("f2", *"other", "enter")
-        await stage.until(lambda: stage.app.session_id == "ses_2")
+        await stage.until(lambda: stage.app.presenter.session_id == "ses_2")
         turn.state = TurnState.NOT_SENT
         stage.client.turn_moved(turn)
         await stage.pilot.pause()
@@ -116,7 +116,7 @@ async def test_continue_opens_the_newest_session() -> None:
     client = FakeClient()
     client.feed(e.SessionUpserted(talk.session("ses_9", "Newest", updated=9.0)))
     async with on_stage(session=None, client=client, resume=True) as stage:
-        await stage.until(lambda: stage.app.session_id == "ses_9")
+        await stage.until(lambda: stage.app.presenter.session_id == "ses_9")
 
 
 async def test_the_demo_begins_with_a_tour() -> None:
@@ -132,9 +132,9 @@ async def test_a_session_that_could_not_be_opened_is_tried_again_with_the_line()
         stage.client.set_line(LIVE)
         await stage.until(lambda: len(stage.client.calls("open_session")) == 1)
         stage.client.fails = None
-        await stage.until(lambda: stage.app.session_id is None)
+        await stage.until(lambda: stage.app.presenter.session_id is None)
         stage.client.set_line(LIVE)
-        await stage.until(lambda: stage.app.session_id == talk.SESSION)
+        await stage.until(lambda: stage.app.presenter.session_id == talk.SESSION)
 
 
 @pytest.mark.parametrize(
@@ -265,11 +265,11 @@ async def test_the_picker_filters_opens_and_begins_anew() -> None:
         await stage.press(*"second")
         await stage.hides("· idle")
         await stage.press("enter")
-        await stage.until(lambda: stage.app.session_id == "ses_2")
+        await stage.until(lambda: stage.app.presenter.session_id == "ses_2")
         await stage.press("f2")
         await stage.until(lambda: isinstance(stage.app.screen, SessionPicker))
         await stage.press("ctrl+n")
-        await stage.until(lambda: stage.app.session_id is None)
+        await stage.until(lambda: stage.app.presenter.session_id is None)
         await stage.shows("Type what is to be done")
 
 

@@ -1,0 +1,222 @@
+"""What the client tells → the part of the screen that shows it. One `match` over all changes, and no I/O.
+
+It computes nothing: parts read the store, a change says where to look. It knows which session is on the screen.
+"""
+
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import TYPE_CHECKING, assert_never
+
+from textual.content import Content
+
+from tui.core import changes as c
+from tui.core.turn import Turn, TurnState
+from tui.widgets.health import Heading
+from tui.widgets.main_screen import MainScreen
+from tui.widgets.outcomes import Outcomes
+from tui.widgets.turn_line import end_words
+from tui.widgets.welcome import welcome_words
+
+if TYPE_CHECKING:
+    from tui.client import Client
+
+
+class Presenter:
+    """Keeps the main screen equal to what the client knows.
+
+    `soon` calls a function from the screen's own loop; `notify` shows a notice; `line_up` hears each time that
+    the line is seen up.
+    """
+
+    def __init__(
+        self,
+        client: "Client",
+        main: MainScreen,
+        *,
+        soon: Callable[[Callable[[], None]], object],
+        notify: Callable[[c.Notice], None],
+        line_up: Callable[[], None],
+    ) -> None:
+        self._client = client
+        self._main = main
+        self._soon = soon
+        self._notify = notify
+        self._line_up = line_up
+        self._changes: deque[c.Change] = deque()
+        self._told: set[str] = set()
+        self._unsent: dict[str, list[str]] = {}
+        self._ever_up = False
+        self._abort_armed = float("-inf")
+        self.outcomes = Outcomes()
+        self.session_id: str | None = None
+
+    def hear(self, change: c.Change) -> None:
+        """Take a change from the client; it is shown with all that came meanwhile."""
+        self._changes.append(change)
+        if len(self._changes) == 1:
+            self._soon(self._show_changes)
+
+    def tick(self) -> None:
+        """Once a second: ages and countdowns. Parts redraw only what changed."""
+        self.show_line()
+        self._main.panel.tick()
+
+    def show_session(self, session_id: str | None) -> None:
+        """Put another session on the screen, or none."""
+        self.session_id = session_id
+        self._main.show_session(session_id)
+        self._show_heading()
+        self._show_requests()
+        self.show_line()
+        for text in self._unsent.pop(session_id or "", []):
+            self._main.prompt.give_back(text)
+
+    def show_sent(self, turn: Turn, text: str) -> None:
+        """A prompt is on its way."""
+        self._main.transcript.show_pending(turn.prompt_id, text)
+        self._main.transcript.follow()
+        self._show_turn_line()
+
+    def arm_abort(self, until: float) -> None:
+        """Say, until this time of the client's clock, that one more Esc aborts."""
+        self._abort_armed = until
+        self._show_turn_line()
+
+    def server_now(self) -> float:
+        """The server's clock, in epoch seconds, as far as it is known."""
+        server = self._client.server
+        skew = server.clock_skew if server is not None else None
+        return time.time() + (skew or 0.0)
+
+    def show_line(self) -> None:
+        line = self._client.line()
+        self._main.health.show_line(line)
+        if line.up:
+            self._ever_up = True
+            self._line_up()
+        if self.session_id is None:
+            self._main.welcome.show(welcome_words(line, self._client.address, ever_up=self._ever_up))
+        self._show_turn_line()
+
+    def _show_changes(self) -> None:
+        while self._changes:
+            self._show(self._changes[0])
+            self._changes.popleft()
+
+    def _show(self, change: c.Change) -> None:
+        match change:
+            case c.LineChanged():
+                self.show_line()
+            case c.TurnChanged(session_id):
+                self._show_turns(session_id)
+            case c.SessionsChanged():
+                self._show_heading()
+                self._show_requests()
+            case c.RequestsChanged():
+                self._show_requests()
+            case c.RequestClosed(request):
+                self._note(self.outcomes.closed(change))
+                self._main.panel.forget(request.id)
+                self._show_requests()
+            case c.AnswerChanged():
+                self._note(self.outcomes.changed(change))
+                self._main.panel.show_fare(change)
+            case c.Notice():
+                self._notify(change)
+            case c.QueueChanged() | c.DraftReturned():
+                pass  # the queue has no place on the screen yet; a prompt that came back is told by its turn
+            case _ if change.session_id == self.session_id:
+                self._show_in_transcript(change)
+            case _:
+                pass  # another session's: it is drawn from the store when it is opened
+
+    def _show_in_transcript(
+        self,
+        change: c.TextGrew
+        | c.PartChanged
+        | c.PartGone
+        | c.MessageChanged
+        | c.MessageGone
+        | c.TranscriptReset
+        | c.OlderLoaded
+        | c.FailureSeen
+        | c.PlanChanged,
+    ) -> None:
+        transcript = self._main.transcript
+        match change:
+            case c.TextGrew(_, message_id, part_id):
+                transcript.grow(message_id, part_id)
+            case c.PartChanged(_, message_id, part_id):
+                transcript.show_part(message_id, part_id)
+            case c.PartGone(_, message_id, part_id):
+                transcript.drop_part(message_id, part_id)
+            case c.MessageChanged(_, message_id):
+                transcript.show_message(message_id)
+                self._show_heading()
+            case c.MessageGone(_, message_id):
+                transcript.drop_message(message_id)
+            case c.TranscriptReset():
+                transcript.draw()
+                self._show_heading()
+            case c.OlderLoaded():
+                transcript.older_loaded()
+            case c.FailureSeen(session_id, failure):
+                turn = self._client.turn(session_id)
+                if turn is None or turn.over:  # else the turn's own end will tell
+                    self._note(Content.styled(f"✗ {failure.message}", "$error"))
+            case c.PlanChanged():
+                pass  # the plan has no place on the screen yet
+            case _:
+                assert_never(change)
+
+    def _show_turn_line(self) -> None:
+        now = self._client.now()
+        if now < self._abort_armed:
+            self._main.turn_line.say(Content.styled("Esc once more aborts the turn", "bold $warning"))
+            return
+        turn = self._client.turn(self.session_id or "")
+        self._main.turn_line.show_turn(turn, self._client.line(), now, self.server_now())
+
+    def _show_turns(self, session_id: str) -> None:
+        for turn in self._client.turns.of(session_id):
+            if turn.over and turn.prompt_id not in self._told:
+                self._told.add(turn.prompt_id)
+                self._tell_end(turn)
+        if session_id == self.session_id:
+            self._show_turn_line()
+
+    def _tell_end(self, turn: Turn) -> None:
+        here = turn.session_id == self.session_id
+        if turn.state is TurnState.NOT_SENT and turn.prompt is not None:
+            if here:
+                self._main.transcript.drop_pending(turn.prompt_id)
+                self._main.prompt.give_back(turn.prompt.text)
+            else:
+                self._unsent.setdefault(turn.session_id, []).append(turn.prompt.text)
+        answer = self._client.store.answer_to(turn.session_id, turn.prompt_id)
+        told_by_message = answer is not None and answer.failure is not None
+        if here and not (told_by_message and turn.state in (TurnState.FAILED, TurnState.ABORTED)):
+            self._note(end_words(turn))
+
+    def _note(self, words: Content | None) -> None:
+        if words is not None:
+            self._main.transcript.note(words)
+
+    def _show_heading(self) -> None:
+        session = self._client.store.sessions.get(self.session_id or "")
+        title = session.title.replace("\n", " ") if session is not None else ""
+        self._main.health.show_heading(Heading(title, self._agent()))
+
+    def _agent(self) -> str:
+        transcript = self._client.store.transcript(self.session_id or "")
+        messages = [] if transcript is None else transcript.ordered()
+        return next((m.agent for m in reversed(messages) if m.role == "assistant" and m.agent), "")
+
+    def _show_requests(self) -> None:
+        traits = self._client.traits
+        self._main.panel.reject_with_reason = traits is None or traits.reject_with_reason
+        requests = self._client.store.requests_of(self.session_id) if self.session_id else []
+        if self._main.panel.show_requests(requests, self._agent()):
+            self._main.request_appeared()
+        self._main.refresh_hints()
