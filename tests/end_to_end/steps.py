@@ -38,3 +38,15 @@ def answer_both_questions(terminal: Terminal) -> None:
     terminal.press("enter")
     terminal.wait_for("Enter sends this:")
     terminal.press("enter")
+
+
+def insist(terminal: Terminal, key: str, then: str) -> None:
+    """Press a key until the screen shows `then`: a request that follows another takes no answer at first."""
+    for _ in range(5):
+        terminal.press(key)
+        try:
+            terminal.wait_for(then, within=1.5)
+        except AssertionError:
+            continue
+        return
+    terminal.wait_for(then)

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pexpect
 import pyte
+from pyte.screens import Char
 
 from tests.processes import end_group
 
@@ -124,6 +125,12 @@ class Terminal:
 
     def text(self) -> str:
         return "\n".join(self.screen())
+
+    def cells(self) -> list[list[Char]]:
+        """A copy of the screen with its colours, cell by cell."""
+        with self._news:
+            screen = self._drawing.screen
+            return [[screen.buffer[y][x] for x in range(screen.columns)] for y in range(screen.lines)]
 
     def press(self, *keys: str) -> None:
         """Keys by their name in `KEYS`, or single characters."""

@@ -87,7 +87,7 @@ def test_keeps_the_bytes_that_the_screen_hides(run: Run) -> None:
 def test_a_resize_reaches_the_command(run: Run) -> None:
     terminal = run(
         "import os, signal\n"
-        "signal.signal(signal.SIGWINCH, lambda *_: print(*os.get_terminal_size(), flush=True))\n"
+        "signal.signal(signal.SIGWINCH, lambda *_: os.write(1, b'%d %d' % os.get_terminal_size()))\n"
         "print('ready')\n"
         "input()"
     )

@@ -23,7 +23,7 @@ def open_questions(stub: Stub) -> list[str]:
 
 def test_the_demo_shows_the_tour_and_takes_its_server_with_it(holdfast: Holdfast) -> None:
     terminal = holdfast("--demo")
-    address = terminal.wait_for(re.compile(r"http://127\.0\.0\.1:\d+"), within=20)[0]
+    address = "http://" + terminal.wait_for(re.compile(r"127\.0\.0\.1:\d+"), within=20)[0]
     connect(terminal)
     terminal.wait_for("Give me the tour.")
     terminal.wait_for("turn 0:")
