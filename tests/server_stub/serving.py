@@ -26,6 +26,7 @@ class Served:
 async def serving(app: ASGIApp) -> AsyncIterator[Served]:
     """Serve `app` with uvicorn on a free port of 127.0.0.1."""
     listener = socket.create_server(("127.0.0.1", 0))
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # as `server_stub.__main__` does, and why
     config = uvicorn.Config(app, log_config=None, lifespan="off", ws="none", timeout_graceful_shutdown=0)
     server = uvicorn.Server(config)
     task = asyncio.create_task(server.serve(sockets=[listener]))
