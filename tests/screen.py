@@ -48,6 +48,7 @@ class Stage:
     def after_grace(self) -> None:
         """The half second has passed in which a new request takes no keys."""
         self.client.advance(2.0)
+        self.app.presenter.tick()
 
     def second(self) -> None:
         """A second passes, and the screen's clock ticks."""
@@ -65,6 +66,12 @@ class Stage:
         return turn
 
 
+def open_app(client: FakeClient, *, session: str | None = talk.SESSION, **options: bool) -> HoldfastApp:
+    """The app over `client`, which knows the session of `tests.conversation`."""
+    client.feed(e.SessionUpserted(talk.session()))
+    return HoldfastApp(cast(Client, client), session=session, **options)
+
+
 @asynccontextmanager
 async def on_stage(
     *,
@@ -75,8 +82,7 @@ async def on_stage(
 ) -> AsyncIterator[Stage]:
     """Run the app; by default with the session of `tests.conversation` open and nothing in it."""
     client = client or FakeClient()
-    client.feed(e.SessionUpserted(talk.session()))
-    app = HoldfastApp(cast(Client, client), session=session, **options)
+    app = open_app(client, session=session, **options)
     async with app.run_test(size=size, notifications=True) as pilot:
         stage = Stage(client, app, pilot)
         if session is not None and client.line().up:

@@ -4,7 +4,7 @@ import asyncio
 import signal
 from collections.abc import Awaitable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, TypeVar, assert_never
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, assert_never
 
 from textual import on
 from textual.app import App, SystemCommand
@@ -79,6 +79,10 @@ class HoldfastApp(App[None]):
 
     async def on_unmount(self) -> None:
         await self.client.close()
+
+    def exit(self, *args: Any, **kwargs: Any) -> None:
+        self.presenter.stop()
+        super().exit(*args, **kwargs)
 
     def on_app_focus(self) -> None:
         if not self.client.line().up:

@@ -48,6 +48,7 @@ class Presenter:
         self._unsent: dict[str, list[str]] = {}
         self._ever_up = False
         self._abort_armed = float("-inf")
+        self._stopped = False
         self.outcomes = Outcomes()
         self.session_id: str | None = None
 
@@ -57,10 +58,15 @@ class Presenter:
         if len(self._changes) == 1:
             self._soon(self._show_changes)
 
+    def stop(self) -> None:
+        """The screen is about to go: nothing is shown any more."""
+        self._stopped = True
+
     def tick(self) -> None:
         """Once a second: ages and countdowns. Parts redraw only what changed."""
-        self.show_line()
-        self._main.panel.tick()
+        if not self._stopped:
+            self.show_line()
+            self._main.panel.tick()
 
     def show_session(self, session_id: str | None) -> None:
         """Put another session on the screen, or none."""
@@ -100,7 +106,7 @@ class Presenter:
         self._show_turn_line()
 
     def _show_changes(self) -> None:
-        while self._changes:
+        while self._changes and not self._stopped:
             self._show(self._changes[0])
             self._changes.popleft()
 

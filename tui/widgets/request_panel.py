@@ -85,12 +85,14 @@ class RequestPanel(Vertical):
         self._form: QuestionForm | PermissionForm | None = None
         self._ready_at = 0.0
         self._agent = "agent"
+        self._head = Plain(classes="head")
+        self._fare = Plain(classes="fare")
         self.reject_with_reason = True
         self.folded = False
 
     def compose(self) -> ComposeResult:
-        yield Plain(classes="head")
-        yield Plain(classes="fare")
+        yield self._head
+        yield self._fare
 
     def on_mount(self) -> None:
         self.display = False
@@ -186,7 +188,7 @@ class RequestPanel(Vertical):
                 self.post_message(self.Folded())
             return
         self._form = self._make_form(request)
-        self.mount(self._form, before=self.query_one(".fare"))
+        self.mount(self._form, before=self._fare)
         self._draw_folding()
         self._draw_fare()
         self.display = True
@@ -224,16 +226,13 @@ class RequestPanel(Vertical):
             left += Content.assemble((f" · {FOLD_KEY} answers it", MUTED))
         ids = list(self._requests)
         right = f"{ids.index(request.id) + 1} of {len(ids)} · n next " if len(ids) > 1 else ""
-        self.query_one(".head", Plain).show(
-            spread(left, Content.styled(right, MUTED), self.size.width or 80), layout=False
-        )
+        self._head.show(spread(left, Content.styled(right, MUTED), self.size.width or 80), layout=False)
 
     def _draw_fare(self) -> None:
         fare = self._fares.get(self._active or "")
         words = Content("") if fare is None else fare_words(fare)
-        line = self.query_one(".fare", Plain)
-        line.display = bool(words)
-        line.show(words)
+        self._fare.display = bool(words)
+        self._fare.show(words)
 
     def guards(self, event: events.Key) -> bool:
         """Whether the form must not act on this key: it came in the grace, or while an answer is on its way."""
@@ -263,9 +262,8 @@ class RequestPanel(Vertical):
     @on(QuestionForm.Hint)
     def _hint(self, event: QuestionForm.Hint) -> None:
         event.stop()
-        line = self.query_one(".fare", Plain)
-        line.display = True
-        line.show(Content.styled(f" {event.text}", MUTED))
+        self._fare.display = True
+        self._fare.show(Content.styled(f" {event.text}", MUTED))
 
 
 def fare_words(fare: AnswerChanged) -> Content:
