@@ -1,0 +1,131 @@
+"""File, environment and flags: who wins, and what is refused."""
+
+from pathlib import Path
+
+import pytest
+
+from tui.settings import DEFAULT_URL, BadSettings, Settings, gather, read_file, settings_file
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "settings.toml"
+
+
+def test_nothing_given_is_the_default_server(file: Path) -> None:
+    assert gather({}, environment={}, path=file) == Settings(url=DEFAULT_URL)
+
+
+def test_the_file_gives_what_it_may(file: Path) -> None:
+    file.write_text(
+        'url = "https://there:1/"\nuser = "me"\npassword = "s3cret"\ndirectory = "/srv"\nca_file = "/etc/ca.pem"\n'
+    )
+    assert gather({}, environment={}, path=file) == Settings(
+        url="https://there:1", user="me", password="s3cret", directory="/srv", ca_file=Path("/etc/ca.pem")
+    )
+
+
+def test_the_environment_wins_over_the_file_and_a_flag_over_both(file: Path) -> None:
+    file.write_text('url = "http://file.example"\nuser = "file"\npassword = "file"\ndirectory = "/file"\n')
+    environment = {
+        "HOLDFAST_URL": "http://environment.example",
+        "HOLDFAST_USER": "environment",
+        "HOLDFAST_PASSWORD": "environment",
+    }
+    settings = gather({}, environment=environment, path=file)
+    assert (settings.url, settings.user, settings.password) == (
+        "http://environment.example",
+        "environment",
+        "environment",
+    )
+    flags = {"url": "http://flag.example", "directory": "/flag", "session": "ses_1", "demo": None, "resume": None}
+    settings = gather(flags, environment=environment, path=file)
+    assert (settings.url, settings.directory, settings.session) == ("http://flag.example", "/flag", "ses_1")
+    assert (settings.demo, settings.resume) == (False, False)
+
+
+@pytest.mark.parametrize(
+    ("environment", "password"),
+    [
+        ({"OPENCODE_SERVER_PASSWORD": "theirs"}, "theirs"),
+        ({"OPENCODE_SERVER_PASSWORD": "theirs", "HOLDFAST_PASSWORD": "ours"}, "ours"),
+        ({"OPENCODE_SERVER_PASSWORD": "theirs", "HOLDFAST_PASSWORD": ""}, "theirs"),
+        ({"HOLDFAST_PASSWORD": ""}, None),
+    ],
+)
+def test_where_the_password_comes_from(environment: dict[str, str], password: str | None, file: Path) -> None:
+    assert gather({}, environment=environment, path=file).password == password
+
+
+def test_the_real_environment_is_the_one_asked(monkeypatch: pytest.MonkeyPatch, file: Path) -> None:
+    monkeypatch.setenv("HOLDFAST_URL", "127.0.0.1:9")
+    assert gather({}, path=file).url == "http://127.0.0.1:9"
+
+
+def test_the_password_is_in_no_picture_of_the_settings(file: Path) -> None:
+    settings = gather({}, environment={"HOLDFAST_PASSWORD": "s3cret"}, path=file)
+    assert "s3cret" not in repr(settings)
+    assert "s3cret" not in str(settings)
+
+
+def test_a_home_may_be_written_short(file: Path, home: Path) -> None:
+    file.write_text('ca_file = "~/ca.pem"\n')
+    assert gather({}, environment={}, path=file).ca_file == home / "ca.pem"
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ('password = "s3cret', "not TOML"),
+        ('pasword = "s3cret"', "'pasword' is not a setting"),
+        ("password = 12345", "password must be a text in quotes, not int"),
+        ('url = ["s3cret"]', "url must be a text in quotes, not list"),
+    ],
+)
+def test_a_file_that_cannot_be_used_says_where_and_why_and_no_secret(text: str, named: str, file: Path) -> None:
+    file.write_text(text)
+    with pytest.raises(BadSettings) as bad:
+        gather({}, environment={}, path=file)
+    assert str(file) in str(bad.value)
+    assert named in str(bad.value)
+    assert "s3cret" not in str(bad.value)
+    assert "12345" not in str(bad.value)
+
+
+def test_a_key_cannot_write_to_the_terminal(file: Path) -> None:
+    file.write_text('"\\u001b[2Jkey" = "x"\n')
+    with pytest.raises(BadSettings) as bad:
+        read_file(file)
+    assert "\x1b" not in str(bad.value)
+
+
+def test_a_file_that_is_no_text_is_said_to_be_none(file: Path) -> None:
+    file.write_bytes(b"\xff\xfe")
+    with pytest.raises(BadSettings, match="cannot be read"):
+        read_file(file)
+
+
+def test_a_folder_is_no_file(tmp_path: Path) -> None:
+    with pytest.raises(BadSettings, match="cannot be read"):
+        read_file(tmp_path)
+
+
+def test_no_file_is_no_fault(file: Path) -> None:
+    assert read_file(file) == {}
+
+
+@pytest.mark.parametrize("url", ["http://me:s3cret@there", "ftp://there", "there:4096", ""])
+def test_an_address_that_cannot_be_used_is_refused_without_its_secret(url: str, file: Path) -> None:
+    with pytest.raises(BadSettings) as bad:
+        gather({"url": url}, environment={}, path=file)
+    assert "s3cret" not in str(bad.value)
+
+
+def test_the_file_is_looked_for_in_the_platform_s_folder(home: Path) -> None:
+    path = settings_file()
+    assert path.name == "settings.toml"
+    assert path.parent.name == "holdfast"
+    assert path.is_relative_to(home)
+    path.parent.mkdir(parents=True)
+    path.write_text('url = "http://from.the.file"\n')
+    assert gather({}, environment={}).url == "http://from.the.file"
