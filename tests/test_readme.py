@@ -1,0 +1,67 @@
+"""The README claims nothing that is not so: each name in it is looked up where it is defined."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+import server_stub.__main__
+import tui.__main__
+from server_stub.scenarios import SCENARIOS
+from tui.settings import FILE_KEYS, read_file
+from tui.widgets.help import EVERYWHERE
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+
+
+def test_make_knows_each_target() -> None:
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    named = set(re.findall(r"(?:^|`)make ([a-z]+)", README, re.MULTILINE))
+    assert named >= {"run", "test", "check", "real", "bench"}
+    assert named - targets == set()
+
+
+def test_each_flag_is_taken() -> None:
+    commands = (tui.__main__.main, server_stub.__main__.main)
+    flags = {flag for command in commands for option in command.params for flag in option.opts}
+    assert set(re.findall(r"--[a-z]+(?:-[a-z]+)*", README)) - flags == {"--help"}
+
+
+def test_each_variable_is_read() -> None:
+    source = (ROOT / "tui" / "settings.py").read_text()
+    variables = set(re.findall(r"\b(?:HOLDFAST|OPENCODE)_[A-Z_]+", README))
+    assert variables
+    assert [variable for variable in variables if f'"{variable}"' not in source] == []
+
+
+def test_the_settings_file_is_taken_as_it_stands(tmp_path: Path) -> None:
+    [example] = blocks("toml")
+    path = tmp_path / "settings.toml"
+    path.write_text(example)
+    assert set(read_file(path)) == set(FILE_KEYS)
+
+
+def test_each_picture_and_each_room_is_there() -> None:
+    pictures = re.findall(r"!\[[^]]+\]\(([^)]+)\)", README)
+    [house] = blocks("text")
+    rooms = re.findall(r"^(\S+) ", house, re.MULTILINE)
+    assert len(pictures) >= 1
+    assert len(rooms) >= 9
+    assert [name for name in (*pictures, *rooms) if not (ROOT / name).exists()] == []
+
+
+def test_the_keys_that_work_everywhere_are_those_of_the_help() -> None:
+    rows = dict(re.findall(r"^\| (`.+`) \| (.+) \|$", README, re.MULTILINE))
+    table = {key.replace("`", ""): what for key, what in rows.items()}
+    assert [key for key, _ in EVERYWHERE if key not in table] == []
+
+
+@pytest.mark.parametrize("word", ["ASK", "SHELL name", "TOOLS", "FAIL 429"])
+def test_each_word_plays_something(word: str) -> None:
+    assert f"`{word}`" in README.replace("\n", " ")
+    assert any(re.fullmatch(scenario.words, word) for scenario in SCENARIOS.values())
