@@ -66,7 +66,7 @@ class Presenter:
         """Once a second: ages and countdowns. Parts redraw only what changed."""
         if not self._stopped:
             self.show_line()
-            self._main.panel.tick()
+            self._main.tick()
 
     def show_session(self, session_id: str | None) -> None:
         """Put another session on the screen, or none."""

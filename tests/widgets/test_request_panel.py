@@ -169,6 +169,25 @@ async def test_an_emptied_prompt_counts_as_written_in_for_a_moment() -> None:
         assert stage.app.focused is stage.main.prompt
 
 
+async def test_a_request_takes_the_keys_once_the_person_has_stopped_writing_and_only_once() -> None:
+    async with on_stage() as stage:
+        await stage.press("a", "backspace")
+        stage.client.feed(e.RequestOpened(talk.ONE_CHOICE))
+        await stage.shows("May I change the callers?")
+        stage.second()
+        stage.second()
+        await stage.until(lambda: stage.main.panel.has_focus_within)
+        await stage.press("enter")
+        assert stage.client.calls("answer") == [], "it has a grace of its own"
+        stage.after_grace()
+        await stage.press("shift+tab")
+        assert stage.app.focused is stage.main.prompt
+        stage.second()
+        stage.second()
+        await stage.pilot.pause()
+        assert stage.app.focused is stage.main.prompt
+
+
 async def test_escape_folds_and_never_rejects() -> None:
     async with on_stage() as stage:
         await asked(stage, talk.CHOICES)

@@ -55,6 +55,7 @@ class MainScreen(Screen[None]):
         super().__init__()
         self._now = now
         self._typed_at = float("-inf")
+        self._keys_wanted = False
         self.health = HealthLine(address, id="health")
         self.transcript = Transcript(store, id="transcript")
         self.welcome = Welcome(id="welcome")
@@ -98,12 +99,25 @@ class MainScreen(Screen[None]):
         self.transcript.show_session(session_id)
 
     def request_appeared(self) -> None:
-        """A request appeared: it may take the keys if nobody is writing."""
-        form = self.panel.open_form
-        idle = self.focused is self.prompt and not self.prompt.text
-        if form is not None and idle and self._now() - self._typed_at > TYPING:
-            form.focus()
+        """A request appeared: it may take the keys as soon as nobody is writing."""
+        self._keys_wanted = True
+        self._offer_keys()
         self.refresh_hints()
+
+    def tick(self) -> None:
+        """Time passed."""
+        self.panel.tick()
+        self._offer_keys()
+
+    def _offer_keys(self) -> None:
+        form = self.panel.open_form
+        if form is None or not self._keys_wanted:
+            return
+        writing = self.focused is not self.prompt or bool(self.prompt.text)
+        if not writing and self._now() - self._typed_at > TYPING:
+            self._keys_wanted = False
+            self.panel.begin_grace()
+            form.focus()
 
     def refresh_hints(self) -> None:
         panel = self.panel
@@ -150,6 +164,8 @@ class MainScreen(Screen[None]):
         self.refresh_hints()
 
     def _focus_moved(self) -> None:
+        if self.panel.has_focus_within:
+            self._keys_wanted = False  # whoever leaves it from now on does so on purpose
         self.refresh_hints()
 
     def _type(self, character: str) -> None:

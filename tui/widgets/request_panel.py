@@ -139,6 +139,10 @@ class RequestPanel(Vertical):
         if self._active is not None:
             self._draw_head()
 
+    def begin_grace(self) -> None:
+        """For half a second no key answers."""
+        self._ready_at = self._now() + GRACE
+
     def unfold(self) -> None:
         self.folded = False
         self._draw_folding()
@@ -174,7 +178,7 @@ class RequestPanel(Vertical):
         had_focus = self.has_focus_within
         self._active = request_id
         if grace:
-            self._ready_at = self._now() + GRACE
+            self.begin_grace()
         if self._form is not None:
             if had_focus:
                 self.screen.set_focus(None)  # or Textual would hand it to whatever stands next
@@ -238,7 +242,7 @@ class RequestPanel(Vertical):
         """Whether the form must not act on this key: it came in the grace, or while an answer is on its way."""
         answers = event.is_printable or event.key == "enter"
         if answers and self._in_grace:
-            self._ready_at = self._now() + GRACE
+            self.begin_grace()
             if event.is_printable and event.character:
                 self.post_message(self.MeantForPrompt(event.character))
             return True

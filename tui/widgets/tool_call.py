@@ -102,7 +102,9 @@ def _changed_lines(diff: str) -> tuple[int, int]:
 
 def diff_lines(diff: str) -> Iterable[Content]:
     for line in diff.rstrip("\n").expandtabs(4).split("\n")[:SHOWN_AT_MOST]:
-        if line.startswith("+"):
+        if line.startswith(("+++ ", "--- ")):
+            yield Content.styled(line, MUTED)
+        elif line.startswith("+"):
             yield Content.styled(line, "$success")
         elif line.startswith("-"):
             yield Content.styled(line, "$error")
