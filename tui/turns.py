@@ -7,8 +7,9 @@ import asyncio
 import logging
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from tui.backends.base import Backend, NotTaken, Taken
 from tui.core import events as e
@@ -319,15 +320,15 @@ class Turns:
             and (m.created > ours.created if ours is not None else m.id not in known)
         ]
         answers = [self._store.answer_to(session_id, prompt) for prompt in later]
+        complete = [m for m in answers if m is not None and m.completed is not None and (m.final or m.failure)]
+        complete = [m for m in answers if m is not None and m.completed is not None and (m.final or m.failure)]
         return Observed(
             status=self._store.status(session_id),
             stored=True if ours is not None else stored,
             answer=self._store.answer_to(session_id, prompt_id),
             waiting=bool(self._store.requests_of(session_id)),
             later=bool(later),
-            later_done=any(
-                answer is not None and answer.completed is not None and answer.final for answer in answers
-            ),
+            later_answer=min(complete, key=lambda m: m.created, default=None),
             gone=gone,
             asked=asked,
             mark=self._store.mark(session_id),

@@ -38,7 +38,7 @@ def prompts_arrived_once_or_are_shown_as_not_sent(person: Person, truth: Truth) 
 def the_model_ran_once(person: Person, truth: Truth, runs: Runs) -> Differences:
     """b. Once for each prompt that arrived.
 
-    Not at all is right where the screen says so: it was aborted or interrupted before it began, or answered
+    Not at all is right where the screen says so: it was aborted or interrupted before it began, or it went
     together with a later prompt (opencode answers the newest only).
     """
     for sent in person.sent:
@@ -46,36 +46,51 @@ def the_model_ran_once(person: Person, truth: Truth, runs: Runs) -> Differences:
         if count > 1:
             yield f"the model ran {count} times for prompt {sent.token}, shown as {_shown(sent)}"
         if count == 0 and truth.prompts(sent.token) and sent.life == person.life:
-            later = "later prompt" in sent.turn.reason
-            if not later and sent.turn.state not in (TurnState.ABORTED, TurnState.INTERRUPTED):
+            told = {TurnState.ABORTED, TurnState.INTERRUPTED} | _ends(truth.later_answers(_id_of(sent, truth)))
+            if sent.turn.state not in told:
                 yield f"the model never ran for prompt {sent.token}, shown as {_shown(sent)}"
 
 
 def turns_end_as_the_server_says(person: Person, truth: Truth) -> Differences:
-    """b, the other half: what a turn is shown as is what the server's messages say became of it."""
+    """b, the other half: what a turn is shown as is what the server's messages say became of it.
+
+    A prompt without an answer of its own ended like a later one that took it along, or it never began. An answer
+    that ended between two steps does not say why: a dismissed question, a later prompt, an abort, a crash.
+    """
     for sent in person.sent:
-        if sent.life != person.life or sent.turn.state is TurnState.NOT_SENT:
+        if sent.life != person.life or not truth.prompts(sent.token):
             continue
-        state = sent.turn.state
-        prompts = truth.prompts(sent.token)
-        answers = truth.answers(prompts[0]["info"]["id"]) if prompts else []
-        last = answers[-1] if answers else {}
-        error = last.get("error")
-        if error is not None:
-            due = {TurnState.ABORTED if error["name"] == "MessageAbortedError" else TurnState.FAILED}
-        elif last.get("finish") == "stop":
-            due = {TurnState.FINISHED}
-        elif "completed" in last.get("time", {}):
-            # ended between two steps: by a dismissed question, a later prompt, an abort, a crash
-            due = {TurnState.FINISHED, TurnState.ABORTED, TurnState.INTERRUPTED}
-        elif answers:
-            due = {TurnState.INTERRUPTED, TurnState.ABORTED}
-        else:
-            due = {TurnState.FINISHED} if "later prompt" in sent.turn.reason else set()
-            due |= {TurnState.INTERRUPTED, TurnState.ABORTED, TurnState.FAILED}
-        if state not in due:
-            ended = {key: last.get(key) for key in ("finish", "error", "time")}
+        prompt_id = _id_of(sent, truth)
+        answers = truth.answers(prompt_id)
+        due = _ends(answers[-1:])
+        if not answers:
+            due = {TurnState.INTERRUPTED, TurnState.ABORTED} | _ends(truth.later_answers(prompt_id))
+        elif answers[-1].get("finish") == "tool-calls":
+            due |= {TurnState.ABORTED, TurnState.INTERRUPTED} | _ends(truth.later_answers(prompt_id))
+        if sent.turn.state not in due:
+            ended = [{key: one.get(key) for key in ("finish", "error", "time")} for one in answers[-1:]]
             yield f"the turn of {sent.token} is shown as {_shown(sent)}; its last answer ended as {ended}"
+
+
+def _ends(answers: list[Json]) -> set[TurnState]:
+    """What a turn may be shown as for the last of these infos of assistant messages."""
+    if not answers:
+        return set()
+    match answers[-1]:
+        case {"error": {"name": "MessageAbortedError"}}:
+            return {TurnState.ABORTED}
+        case {"error": _}:
+            return {TurnState.FAILED}
+        case {"finish": _}:
+            return {TurnState.FINISHED}
+        case {"time": {"completed": _}}:  # an abort while the provider was tried again
+            return {TurnState.ABORTED}
+        case _:
+            return {TurnState.INTERRUPTED}
+
+
+def _id_of(sent: Sent, truth: Truth) -> str:
+    return str(truth.prompts(sent.token)[0]["info"]["id"])
 
 
 def acknowledged_answers_are_the_servers(person: Person, truth: Truth) -> Differences:
@@ -136,11 +151,10 @@ def the_store_equals_the_server(person: Person, truth: Truth) -> Differences:
 def requests_on_screen_are_the_servers(person: Person, truth: Truth) -> Differences:
     """e. The same requests are open here and there.
 
-    But for ghosts: an aborted turn leaves its request in opencode's list, a reply has no effect, and the session
-    is idle. They are not shown.
+    But for ghosts: an aborted turn leaves its request in opencode's list, and a reply has no effect. They are not
+    shown.
     """
-    here = set(person.client.store.requests)
-    there = {request_id for request_id, session_id in truth.requests.items() if truth.busy(session_id)}
+    here, there = set(person.client.store.requests), truth.awaited()
     for request_id in sorted(here - there):
         yield f"request {request_id} is on screen, and the server does not have it"
     for request_id in sorted(there - here):

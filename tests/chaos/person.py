@@ -118,7 +118,7 @@ class Person:
     async def sit_down(self) -> None:
         """Start a client; in the first life also begin a session."""
         self.life += 1
-        await self.relay.accept()
+        self.relay.accept()
         client = self._client = Client(
             f"http://127.0.0.1:{self.relay.port}",
             self._open_http,

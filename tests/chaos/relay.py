@@ -12,6 +12,8 @@ import struct
 from collections.abc import Iterable
 from typing import Literal, TypeAlias
 
+from tests.chaos.listener import Listener
+
 Which: TypeAlias = Literal["all", "events", "prompt"]
 How: TypeAlias = Literal["close", "reset", "half-open"]
 
@@ -38,15 +40,14 @@ class Relay:
         """When an event other than the first went to the client."""
         self._stalled: set[Which] = set()
         self._cut_after: dict[Which, int] = {}
-        self._listener: asyncio.Server | None = None
+        self._listener: Listener | None = None
         self._latest = 0.0
 
-    async def accept(self) -> None:
+    def accept(self) -> None:
         """Let connections come, on the same port each time."""
         if self._listener is None:
-            loop = asyncio.get_running_loop()
-            self._listener = await loop.create_server(lambda: Connection(self).near, "127.0.0.1", self.port)
-            self.port = self._listener.sockets[0].getsockname()[1]
+            self._listener = Listener(lambda: Connection(self).near, self.port)
+            self.port = self._listener.port
 
     def refuse(self) -> None:
         """New connections are refused; those that are open stay."""

@@ -40,7 +40,7 @@ class Scene:
         self._chance = random.Random(schedule.seed)
 
     async def begin(self) -> None:
-        await self.server.start()
+        self.server.start()
         self.person = Person(self.server.port, self._chance)
         self.http = httpx.AsyncClient(base_url=f"http://127.0.0.1:{self.server.port}", trust_env=False, timeout=10)
         await self.person.sit_down()
@@ -156,15 +156,15 @@ class Scene:
         self.server.crash()
         self.person.relay.refuse()
         await asyncio.sleep(down)
-        await self.server.start()
+        self.server.start()
         if self.person.present:
-            await self.person.relay.accept()
+            self.person.relay.accept()
 
     async def _accept_after(self, seconds: float) -> None:
         relay = self.person.relay
         await asyncio.sleep(seconds)
         if relay is self.person.relay and self.person.present and self.server.up:
-            await relay.accept()
+            relay.accept()
 
     async def _kill_client(self, away: float) -> None:
         if not self.person.present:

@@ -9,6 +9,7 @@ from typing import Any
 import uvicorn
 from uvicorn.server import ServerState
 
+from server_stub.agent import Agent
 from server_stub.app import create_app
 from server_stub.faults import Fault, Faults
 from server_stub.profiles import Profile
@@ -16,6 +17,7 @@ from server_stub.restart import after_crash
 from server_stub.scenarios import choose
 from server_stub.turn import Script
 from server_stub.world import World
+from tests.chaos.listener import Listener
 from tests.chaos.virtual_time import StubClock
 
 TOKEN = re.compile(r"#\d+;")
@@ -36,14 +38,14 @@ class StubServer:
         self._world: World | None = None
         self._app: Any = None
         self._state = ServerState()
-        self._listener: asyncio.Server | None = None
+        self._listener: Listener | None = None
         self._ending: set[asyncio.Task[None]] = set()
 
     @property
     def up(self) -> bool:
         return self._listener is not None
 
-    async def start(self) -> None:
+    def start(self) -> None:
         """Listen, on the same port each time, with what the last process has left behind."""
         app = create_app(self._profile, clock=self._clock, world=self._world, model=self._play)
         self._app, self._world = app, app.state.world
@@ -55,12 +57,8 @@ class StubServer:
         state.default_headers = [(b"date", date.encode())]
         faults: Faults = app.state.faults
         faults.connections = state.connections
-        self._listener = await asyncio.get_running_loop().create_server(
-            lambda: protocol(config=config, server_state=state, app_state={}),
-            "127.0.0.1",
-            self.port,
-        )
-        self.port = self._listener.sockets[0].getsockname()[1]
+        self._listener = Listener(lambda: protocol(config=config, server_state=state, app_state={}), self.port)
+        self.port = self._listener.port
 
     def crash(self) -> None:
         """As by SIGKILL: every connection is gone, nothing more is stored, nobody is told."""
@@ -73,7 +71,9 @@ class StubServer:
         for connection in list(self._state.connections):
             connection.transport.abort()
         old, self._world = self._world, after_crash(self._world)
-        self._end_soon(self._app.state.agent.end(list(old.sessions.values())))
+        task = asyncio.ensure_future(_end(list(self._state.tasks), self._app.state.agent, old))
+        self._ending.add(task)
+        task.add_done_callback(self._ending.discard)
 
     def arm(self, fault: Fault) -> None:
         """On the process that runs now; a restart forgets it."""
@@ -91,14 +91,16 @@ class StubServer:
     async def close(self) -> None:
         self.crash()
         await asyncio.gather(*self._ending)
-        await asyncio.gather(*self._state.tasks, return_exceptions=True)
 
     def _play(self, text: str) -> Script:
         if found := TOKEN.search(text):
             self.runs[found[0]] += 1
         return choose(text, "plain")
 
-    def _end_soon(self, work: Any) -> None:
-        task = asyncio.ensure_future(work)
-        self._ending.add(task)
-        task.add_done_callback(self._ending.discard)
+
+async def _end(requests: list[asyncio.Task[None]], agent: Agent, world: World) -> None:
+    """What the dead process was at: no request begins anything any more, and no turn goes on."""
+    for task in requests:
+        task.cancel()
+    await asyncio.gather(*requests, return_exceptions=True)
+    await agent.end(list(world.sessions.values()))

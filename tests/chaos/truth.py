@@ -10,16 +10,27 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Truth:
-    """One session and its children. `requests` maps the id of each open request to its session's."""
+    """One session and its children."""
 
     session_id: str
     messages: dict[str, list[Json]] = field(default_factory=dict)
     """By session id, oldest first."""
     statuses: dict[str, str] = field(default_factory=dict)
-    requests: dict[str, str] = field(default_factory=dict)
+    requests: dict[str, Json] = field(default_factory=dict)
+    """By id: all that the server lists as open."""
 
     def busy(self, session_id: str) -> bool:
         return self.statuses.get(session_id, "idle") != "idle"
+
+    def awaited(self) -> set[str]:
+        """The open requests, but for ghosts: those for whose answer no tool call waits any more."""
+        found = set()
+        for request in self.requests.values():
+            session_id, tool = request["sessionID"], request.get("tool") or {}
+            call = self.call(session_id, tool.get("callID")) or {}
+            if self.busy(session_id) and call.get("status") in ("pending", "running"):
+                found.add(request["id"])
+        return found
 
     def prompts(self, token: str) -> list[Json]:
         """The user messages that hold this token."""
@@ -29,6 +40,16 @@ class Truth:
         """The infos of the assistant messages to a prompt, oldest first."""
         infos = [one["info"] for one in self.messages[self.session_id]]
         return [info for info in infos if info["role"] == "assistant" and info.get("parentID") == prompt_id]
+
+    def later_answers(self, prompt_id: str) -> list[Json]:
+        """The infos of the assistant messages to the first later prompt that was answered to an end."""
+        infos = [one["info"] for one in self.messages[self.session_id]]
+        users = [info["id"] for info in infos if info["role"] == "user"]
+        for later in users[users.index(prompt_id) + 1 :]:
+            answers = self.answers(later)
+            if answers and ("error" in answers[-1] or answers[-1].get("finish") not in (None, "tool-calls")):
+                return answers
+        return []
 
     def call(self, session_id: str, call_id: str | None) -> Json | None:
         """The state of a tool call."""
@@ -49,7 +70,7 @@ async def ask(http: httpx.AsyncClient, session_id: str) -> Truth:
         waiting += [child["id"] for child in (await http.get(f"/session/{one}/children")).json()]
     for kind in ("question", "permission"):
         for request in (await http.get(f"/{kind}")).json():
-            truth.requests[request["id"]] = request["sessionID"]
+            truth.requests[request["id"]] = request
     for name, status in (await http.get("/session/status")).json().items():
         truth.statuses[name] = status["type"]
     return truth

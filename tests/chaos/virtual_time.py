@@ -10,6 +10,7 @@ It fits programs whose every wait is on this loop: no threads, no child processe
 
 import asyncio
 import selectors
+import socket
 import time
 from collections.abc import AsyncGenerator, Callable, Coroutine
 from typing import Any, TypeVar
@@ -28,6 +29,9 @@ class _Jumping(selectors.DefaultSelector):
         super().__init__()
         self.now = 0.0
         self._jumped = time.monotonic()
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            self._probe = socket.create_connection(listener.getsockname())
+            self._echo, _ = listener.accept()
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         if time.monotonic() - self._jumped > STUCK:
@@ -37,7 +41,7 @@ class _Jumping(selectors.DefaultSelector):
         ready = super().select(0)
         if ready or timeout == 0:
             return ready
-        time.sleep(0)  # lets the kernel finish handing over what was just written
+        self._flush()
         ready = super().select(0 if timeout is not None else STUCK)
         if ready:
             return ready
@@ -46,6 +50,19 @@ class _Jumping(selectors.DefaultSelector):
         self.now += timeout
         self._jumped = time.monotonic()
         return []
+
+    def close(self) -> None:
+        self._probe.close()
+        self._echo.close()
+        super().close()
+
+    def _flush(self) -> None:
+        """Wait until the kernel has handed over all that was written: a byte sent now arrives after all others.
+
+        On a busy machine that may take milliseconds, in which time must not jump past an answer's time-out.
+        """
+        self._probe.send(b".")
+        self._echo.recv(1)
 
 
 class VirtualTime(asyncio.SelectorEventLoop):

@@ -1,8 +1,7 @@
 """The table in `tui/core/turn.py`, row by row, then the stories that real servers tell."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from tui.core.model import Busy, Failure, Idle, Message, Prompt, Retrying
 from tui.core.turn import (
@@ -37,6 +36,7 @@ IDLE = Observed(status=Idle(), stored=True)
 ANSWER = Message("msg_2", "ses_1", "assistant", created=1.0, completed=9.0, parent_id="msg_1", final=True)
 UNDONE = replace(ANSWER, completed=None, final=False)
 ABORTED = replace(ANSWER, failure=Failure("aborted", "aborted"), final=False)
+LATER = replace(ANSWER, id="msg_4", parent_id="msg_3")
 
 
 def sending(*, mimo: bool = False) -> Turn:
@@ -208,8 +208,25 @@ def test_a_body_with_a_foreign_parent_proves_nothing() -> None:
     turn = running()
     assert turn.receive(BodyCame(replace(ANSWER, parent_id="msg_other")), 9) == (Action.ASK,)
     assert not turn.over
-    turn.receive(asked(replace(IDLE, later=True, later_done=True)), 9.1)
+    turn.receive(asked(replace(IDLE, later=True, later_answer=LATER)), 9.1)
     assert turn.state is TurnState.FINISHED
+
+
+def test_the_failure_of_a_later_prompt_is_that_of_one_that_it_took_along() -> None:
+    turn = running()
+    turn.receive(BodyCame(replace(ANSWER, parent_id="msg_3")), 9)
+    failed = replace(LATER, failure=Failure("400 too long", "provider", 400), final=False)
+    turn.receive(asked(replace(IDLE, later=True, later_answer=failed)), 9.1)
+    assert (turn.state, turn.reason) == (TurnState.FAILED, "400 too long")
+
+
+@pytest.mark.parametrize("broken", [UNDONE, replace(ANSWER, final=False, broken_off=True)])
+def test_an_answer_that_broke_off_is_not_made_whole_by_a_later_one(broken: Message) -> None:
+    turn = running()
+    turn.receive(PostBroke("the server went down"), 9)
+    seen = asked(replace(IDLE, answer=broken, later=True, later_answer=LATER))
+    run(turn, (10, seen), (10 + SECOND_LOOK, seen))
+    assert turn.state in (TurnState.INTERRUPTED, TurnState.ABORTED)
 
 
 def test_a_failed_answer_fails_the_turn_with_its_reason() -> None:
@@ -235,7 +252,7 @@ def test_an_abort_between_two_tries_of_the_provider_leaves_neither_error_nor_fin
     turn = running()
     if ours:
         turn.receive(AbortAsked(), 3)
-    turn.receive(BodyCame(replace(ANSWER, final=False, **ending)), 3.1)  # type: ignore[arg-type]
+    turn.receive(BodyCame(replace(ANSWER, final=False, **ending)), 3.1)
     assert (turn.state, turn.reason) == (TurnState.ABORTED, "" if ours else "aborted from elsewhere")
 
 

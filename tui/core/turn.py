@@ -30,6 +30,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TypeAlias, assert_never
 
+import msgspec
+
 from tui.core.model import Busy, Failure, Idle, Message, Prompt, Retrying, SessionStatus
 
 ASK_AT = (0.0, 0.3, 1.0, 2.0, 3.5, 5.0)
@@ -82,48 +84,41 @@ OVER = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class HeadersCame:
+class HeadersCame(msgspec.Struct, frozen=True):
     """The server answered the POST with headers, before the result."""
 
 
-@dataclass(frozen=True, slots=True)
-class PadsCame:
+class PadsCame(msgspec.Struct, frozen=True):
     """Padding came on the POST; `total` bytes of it so far."""
 
     total: int
 
 
-@dataclass(frozen=True, slots=True)
-class BodyCame:
+class BodyCame(msgspec.Struct, frozen=True):
     """The POST returned a whole message. It may belong to another prompt: `message.parent_id` tells."""
 
     message: Message
 
 
-@dataclass(frozen=True, slots=True)
-class Accepted:
+class Accepted(msgspec.Struct, frozen=True):
     """The server has the prompt, does not hold the POST, and calls it `prompt_id` from now on."""
 
     prompt_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class PostNeverLeft:
+class PostNeverLeft(msgspec.Struct, frozen=True):
     """No byte of the prompt reached the server."""
 
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class PostRefused:
+class PostRefused(msgspec.Struct, frozen=True):
     """The server answered the POST with an error that proves it did not take the prompt."""
 
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class PostBroke:
+class PostBroke(msgspec.Struct, frozen=True):
     """The POST ended without a result that can be used: what became of the turn is unknown.
 
     `cut`: the connection went, rather than the server ending the answer. `again`: posting again may help.
@@ -134,13 +129,12 @@ class PostBroke:
     again: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Observed:
+class Observed(msgspec.Struct, frozen=True):
     """What is known of the turn at this moment: from events, or (`asked`) from asking the server just now.
 
     `stored`: the prompt is on the server; None is not known. `answer`: the newest assistant message whose
-    parent is the prompt. `later`: another prompt came after this one in the session; `later_done`: and its
-    answer is complete. `gone`: the session itself is not there any more. `waiting`: requests of the session
+    parent is the prompt. `later`: another prompt came after this one in the session; `later_answer`: the first
+    complete answer to such a one. `gone`: the session itself is not there any more. `waiting`: requests of the session
     or its children are open. `mark` changes whenever anything of the turn changed.
     """
 
@@ -149,26 +143,23 @@ class Observed:
     answer: Message | None = None
     waiting: bool = False
     later: bool = False
-    later_done: bool = False
+    later_answer: Message | None = None
     gone: bool = False
     asked: bool = False
     mark: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class AbortAsked:
+class AbortAsked(msgspec.Struct, frozen=True):
     """The person asked to abort, and the server took it."""
 
 
-@dataclass(frozen=True, slots=True)
-class ServerError:
+class ServerError(msgspec.Struct, frozen=True):
     """A `session.error` came while the turn runs. Kept as a reason; not an end by itself."""
 
     failure: Failure
 
 
-@dataclass(frozen=True, slots=True)
-class Tick:
+class Tick(msgspec.Struct, frozen=True):
     """Time passed."""
 
 
@@ -420,8 +411,9 @@ class Turn:
         if not self.held or idle_for >= BODY_GRACE:
             if answer is not None and answer.completed is not None and (answer.final or answer.failure):
                 return self._settle(answer, now)
-            if seen.later_done:
-                return self._end(TurnState.FINISHED, now, "answered together with a later prompt")
+            whole = answer is None or (answer.completed is not None and not answer.broken_off)
+            if seen.later_answer is not None and whole:
+                return self._together(seen.later_answer, now)
         if not seen.asked or idle_for < SECOND_LOOK:
             return ()
         if answer is not None and answer.completed is not None and not self.held:
@@ -445,6 +437,12 @@ class Turn:
         if not answer.final and (self.abort_asked or answer.broken_off or answer.completed is None):
             return self._fail(Failure("aborted", "aborted"), now)
         return self._end(TurnState.FINISHED, now, "")
+
+    def _together(self, answer: Message, now: float) -> tuple[Action, ...]:
+        """The server went on to a later prompt, and its answer, however it ended, is the answer to both."""
+        if answer.failure is not None:
+            return self._fail(answer.failure, now)
+        return self._end(TurnState.FINISHED, now, "answered together with a later prompt")
 
     def _fail(self, failure: Failure, now: float) -> tuple[Action, ...]:
         if failure.kind == "aborted":
