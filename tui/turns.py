@@ -321,7 +321,6 @@ class Turns:
         ]
         answers = [self._store.answer_to(session_id, prompt) for prompt in later]
         complete = [m for m in answers if m is not None and m.completed is not None and (m.final or m.failure)]
-        complete = [m for m in answers if m is not None and m.completed is not None and (m.final or m.failure)]
         return Observed(
             status=self._store.status(session_id),
             stored=True if ours is not None else stored,
