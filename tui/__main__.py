@@ -7,19 +7,22 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from platformdirs import user_state_path
 
-from tui.backends.recognise import USERS
+from tui.backends import USERS
 from tui.client import Client
 from tui.demo import Demo
 from tui.journal import Journal
-from tui.net.address import BadAddress, is_exposed
+from tui.net.address import BadAddress, is_exposed, is_loopback
 from tui.net.credentials import BasicAuth
 from tui.net.errors import Untrusted
-from tui.net.http import Http
 from tui.settings import BadSettings, Settings, gather
+
+if TYPE_CHECKING:
+    from tui.net.http import Http
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -85,7 +88,9 @@ def run_app(settings: Settings) -> int:
     """One client and one screen over it. Raises `BadSettings`."""
     from tui.app import HoldfastApp  # the screen's libraries take longest to load: after flags and their errors
 
-    def open_http(user: str) -> Http:
+    def open_http(user: str) -> "Http":
+        from tui.net.http import Http  # and httpx after the first paint
+
         credentials = None if settings.password is None else BasicAuth(user, settings.password)
         return Http(settings.url, credentials=credentials, ca_file=settings.ca_file)
 
@@ -93,10 +98,11 @@ def run_app(settings: Settings) -> int:
         users: Sequence[str] = (settings.user,)
     else:
         users = USERS if settings.password is not None else USERS[:1]
-    try:
-        open_http(users[0])  # what is wrong with the way there is said before the screen is up
-    except (BadAddress, Untrusted) as error:
-        raise BadSettings(str(error)) from error
+    if settings.ca_file is not None or not is_loopback(settings.url):
+        try:
+            open_http("")  # what is wrong with the way there is said before the screen is up
+        except (BadAddress, Untrusted) as error:
+            raise BadSettings(str(error)) from error
     journal = Journal(None if settings.demo else user_state_path("holdfast"), settings.url, wall=time.time)
     client = Client(settings.url, open_http, users=users, directory=settings.directory, journal=journal)
     app = HoldfastApp(client, session=settings.session, resume=settings.resume, demo=settings.demo)

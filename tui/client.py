@@ -12,11 +12,11 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tui.answers import Outbox, Reply
+from tui.backends import USERS
 from tui.backends.base import Backend, ServerInfo, Traits
-from tui.backends.recognise import USERS, recognise
 from tui.core import events as e
 from tui.core.backoff import Backoff
 from tui.core.changes import (
@@ -32,10 +32,12 @@ from tui.core.store import Store
 from tui.core.turn import Turn
 from tui.journal import Journal
 from tui.net.errors import NetError, Refused, Silent
-from tui.net.http import Http
 from tui.net.link import Feed, Link
 from tui.prompts import Prompts
 from tui.turns import Turns
+
+if TYPE_CHECKING:
+    from tui.net.http import Http
 
 log = logging.getLogger(__name__)
 
@@ -79,10 +81,11 @@ class Client:
     def __init__(
         self,
         address: str,
-        open_http: Callable[[str], Http],
+        open_http: "Callable[[str], Http]",
         *,
         users: Sequence[str] = USERS,
         directory: str | None = None,
+        family: str | None = None,
         journal: Journal | None = None,
         clocks: Clocks | None = None,
     ) -> None:
@@ -92,6 +95,7 @@ class Client:
         self._open_http = open_http
         self._users = users
         self._directory = directory
+        self._family = family
         self._clocks = clocks or Clocks()
         self.journal = journal or Journal(None, address, wall=self._clocks.wall)
         self._backend: Backend | None = None
@@ -213,6 +217,8 @@ class Client:
         """Forget the session's transcript, unless a turn runs: its end is read from there."""
         if not self.turns.running_in(session_id):
             self.store.close_transcript(session_id)
+            if self._backend is not None:
+                self._spawn(self._backend.leave(session_id))
 
     async def load_older(self, session_id: str) -> bool:
         """Fetch the page before the oldest message; False when there is none. Raises `NetError`."""
@@ -281,8 +287,14 @@ class Client:
     @asynccontextmanager
     async def _subscribe(self, on_bytes: Callable[[int], None]) -> AsyncIterator[Feed]:
         if self._backend is None:
+            from tui.backends.recognise import recognise  # httpx takes longest to load: after the first paint
+
             self._backend, self.server = await recognise(
-                self._open_http, users=self._users, directory=self._directory
+                self._open_http,
+                users=self._users,
+                directory=self._directory,
+                family=self._family,
+                identities=self.journal,
             )
         else:
             self.server = await self._backend.hello()

@@ -5,7 +5,8 @@ After a turn that did not end well the session's queue is held: what comes next 
 
 import uuid
 from collections import defaultdict
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from tui.core.model import Queued
 from tui.journal import Journal

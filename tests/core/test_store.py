@@ -1,8 +1,7 @@
 """What the store makes of events, in particular where the server contradicts, repeats or forgets itself."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from tui.core import events as e
 from tui.core.changes import (

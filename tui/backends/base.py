@@ -5,8 +5,9 @@ Every call may raise `tui.net.errors.NetError`; nothing else leaves a backend.
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
 from typing import Protocol
+
+import msgspec
 
 from tui.core.events import MessagesLoaded, Resynced
 from tui.core.model import Answers, FullMessage, PermissionReply, Prompt, Session, Todo
@@ -14,8 +15,7 @@ from tui.net.errors import NetError
 from tui.net.link import Feed
 
 
-@dataclass(frozen=True, slots=True)
-class Traits:
+class Traits(msgspec.Struct, frozen=True):
     """How a family behaves where that changes what the client does or offers.
 
     `takes_our_ids`: a prompt keeps the id that we gave it, so that posting it again cannot double it.
@@ -30,8 +30,7 @@ class Traits:
     client_heartbeat: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class ServerInfo:
+class ServerInfo(msgspec.Struct, frozen=True):
     """What the server said of itself. `clock_skew`: its clock minus ours, in seconds, where it told the time."""
 
     version: str
@@ -40,8 +39,7 @@ class ServerInfo:
     features: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
-class Lookup:
+class Lookup(msgspec.Struct, frozen=True):
     """What asking for one prompt gave: `stored` says that it is there, `session_gone` that the session is not.
 
     `known_as`: the server's own id for it, where that is another than the one asked for.
@@ -52,8 +50,7 @@ class Lookup:
     known_as: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Taken:
+class Taken(msgspec.Struct, frozen=True):
     """The server has the prompt and calls it `known_as`; what becomes of it is told by events, not by the POST."""
 
     known_as: str

@@ -9,11 +9,11 @@ import string
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from typing import Any, TypeVar
 from urllib.parse import quote
 
 import msgspec
+from msgspec.structs import replace
 
 from tui.backends import opencode_wire as wire
 from tui.backends.base import Lookup, PostWatcher, ServerInfo, Traits

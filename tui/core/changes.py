@@ -1,49 +1,44 @@
 """What changed in the client's picture. Whoever shows it reads the store; a change tells where to look."""
 
-from dataclasses import dataclass
 from typing import Literal, TypeAlias
+
+import msgspec
 
 from tui.core.model import Answers, Failure, PermissionReply, Request
 
 
-@dataclass(frozen=True, slots=True)
-class SessionsChanged:
+class SessionsChanged(msgspec.Struct, frozen=True):
     """The list of sessions, a title or a status changed."""
 
     session_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class TranscriptReset:
+class TranscriptReset(msgspec.Struct, frozen=True):
     """The transcript was replaced: draw it anew."""
 
     session_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class OlderLoaded:
+class OlderLoaded(msgspec.Struct, frozen=True):
     """`count` messages came in front of the transcript."""
 
     session_id: str
     count: int
 
 
-@dataclass(frozen=True, slots=True)
-class MessageChanged:
+class MessageChanged(msgspec.Struct, frozen=True):
     """A message is new, or its head (not its parts) changed."""
 
     session_id: str
     message_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class MessageGone:
+class MessageGone(msgspec.Struct, frozen=True):
     session_id: str
     message_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class PartChanged:
+class PartChanged(msgspec.Struct, frozen=True):
     """A part is new or was replaced."""
 
     session_id: str
@@ -51,15 +46,13 @@ class PartChanged:
     part_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class PartGone:
+class PartGone(msgspec.Struct, frozen=True):
     session_id: str
     message_id: str
     part_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class TextGrew:
+class TextGrew(msgspec.Struct, frozen=True):
     """`delta` was appended to a text or reasoning part."""
 
     session_id: str
@@ -68,13 +61,11 @@ class TextGrew:
     delta: str
 
 
-@dataclass(frozen=True, slots=True)
-class RequestsChanged:
+class RequestsChanged(msgspec.Struct, frozen=True):
     """A request opened, or closed other than by `RequestClosed`."""
 
 
-@dataclass(frozen=True, slots=True)
-class RequestClosed:
+class RequestClosed(msgspec.Struct, frozen=True):
     """A request is not open any more. *gone*: the server no longer has it and did not say why."""
 
     request: Request
@@ -83,40 +74,34 @@ class RequestClosed:
     reply: PermissionReply | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class PlanChanged:
+class PlanChanged(msgspec.Struct, frozen=True):
     session_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class FailureSeen:
+class FailureSeen(msgspec.Struct, frozen=True):
     """The server told of an error in the session."""
 
     session_id: str
     failure: Failure
 
 
-@dataclass(frozen=True, slots=True)
-class LineChanged:
+class LineChanged(msgspec.Struct, frozen=True):
     """The line went into another state, or a round trip was measured."""
 
 
-@dataclass(frozen=True, slots=True)
-class TurnChanged:
+class TurnChanged(msgspec.Struct, frozen=True):
     """The session's turn moved: state, pads, reason."""
 
     session_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class QueueChanged:
+class QueueChanged(msgspec.Struct, frozen=True):
     """The prompts that wait in this client for the session changed, or are held or released."""
 
     session_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class DraftReturned:
+class DraftReturned(msgspec.Struct, frozen=True):
     """A prompt that the server does not have is a draft again: the journal's draft of the session holds it.
 
     `text` is the prompt, `reason` why it came back.
@@ -127,8 +112,7 @@ class DraftReturned:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class AnswerChanged:
+class AnswerChanged(msgspec.Struct, frozen=True):
     """How the sending of an answer fares.
 
     *sending* and *retrying* (with the reason) until the server says that it has it: *acknowledged*. Otherwise
@@ -141,8 +125,7 @@ class AnswerChanged:
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Notice:
+class Notice(msgspec.Struct, frozen=True):
     """Something the person should know that belongs to no widget of its own."""
 
     text: str

@@ -1,7 +1,8 @@
 """What a backend can say has happened, in no family's dialect. `Store.apply` is the only reader."""
 
-from dataclasses import dataclass
 from typing import Literal, TypeAlias
+
+import msgspec
 
 from tui.core.model import (
     Answers,
@@ -17,70 +18,58 @@ from tui.core.model import (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Connected:
+class Connected(msgspec.Struct, frozen=True):
     """The server's first word on an event stream. Proves nothing yet: some servers close right after it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Beat:
+class Beat(msgspec.Struct, frozen=True):
     """A heartbeat: the line lives. Says nothing about any turn."""
 
 
-@dataclass(frozen=True, slots=True)
-class ServerLeaving:
+class ServerLeaving(msgspec.Struct, frozen=True):
     """The server (or one instance of it) is about to end the stream: a reconnection is due."""
 
 
-@dataclass(frozen=True, slots=True)
-class SessionUpserted:
+class SessionUpserted(msgspec.Struct, frozen=True):
     session: Session
 
 
-@dataclass(frozen=True, slots=True)
-class SessionDeleted:
+class SessionDeleted(msgspec.Struct, frozen=True):
     session_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class StatusChanged:
+class StatusChanged(msgspec.Struct, frozen=True):
     session_id: str
     status: SessionStatus
 
 
-@dataclass(frozen=True, slots=True)
-class SessionFailed:
+class SessionFailed(msgspec.Struct, frozen=True):
     """An error of a session. Not always the end of its turn (a context overflow compacts and goes on)."""
 
     session_id: str
     failure: Failure
 
 
-@dataclass(frozen=True, slots=True)
-class MessageUpserted:
+class MessageUpserted(msgspec.Struct, frozen=True):
     message: Message
 
 
-@dataclass(frozen=True, slots=True)
-class MessageRemoved:
+class MessageRemoved(msgspec.Struct, frozen=True):
     session_id: str
     message_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class PartUpserted:
+class PartUpserted(msgspec.Struct, frozen=True):
     part: Part
 
 
-@dataclass(frozen=True, slots=True)
-class PartRemoved:
+class PartRemoved(msgspec.Struct, frozen=True):
     session_id: str
     message_id: str
     part_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class TextDelta:
+class TextDelta(msgspec.Struct, frozen=True):
     """More text for a text or reasoning part. `delta` may hold half of a surrogate pair at either end.
 
     `at`: how many characters of the part come before it, where that is known. Then what a fetched page already
@@ -94,52 +83,44 @@ class TextDelta:
     at: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class RequestOpened:
+class RequestOpened(msgspec.Struct, frozen=True):
     request: Request
 
 
-@dataclass(frozen=True, slots=True)
-class QuestionAnswered:
+class QuestionAnswered(msgspec.Struct, frozen=True):
     session_id: str
     request_id: str
     answers: Answers
 
 
-@dataclass(frozen=True, slots=True)
-class QuestionRejected:
+class QuestionRejected(msgspec.Struct, frozen=True):
     session_id: str
     request_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class PermissionReplied:
+class PermissionReplied(msgspec.Struct, frozen=True):
     session_id: str
     request_id: str
     reply: PermissionReply
 
 
-@dataclass(frozen=True, slots=True)
-class RequestGone:
+class RequestGone(msgspec.Struct, frozen=True):
     """The server no longer has the request open, and does not say why."""
 
     session_id: str
     request_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class TodosChanged:
+class TodosChanged(msgspec.Struct, frozen=True):
     session_id: str
     todos: tuple[Todo, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class StreamLost:
+class StreamLost(msgspec.Struct, frozen=True):
     """The event stream is gone: what streams now may miss words until the server sends it whole."""
 
 
-@dataclass(frozen=True, slots=True)
-class Resynced:
+class Resynced(msgspec.Struct, frozen=True):
     """What the server answered when asked anew: all statuses and open requests of some directories.
 
     `requests` is complete for the sessions of `directories` (all of them when that is None), so whatever the
@@ -151,15 +132,13 @@ class Resynced:
     directories: frozenset[str] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class SessionsListed:
+class SessionsListed(msgspec.Struct, frozen=True):
     """A page of the session list, newest first. Says nothing about sessions that it does not hold."""
 
     sessions: tuple[Session, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class MessagesLoaded:
+class MessagesLoaded(msgspec.Struct, frozen=True):
     """A page of a transcript, oldest first.
 
     `how`: *newest* replaces the transcript from the page's first message on; *older* goes in front.

@@ -10,9 +10,10 @@ clock, and it knows nothing of turns: a live line over a turn that stands still 
 """
 
 from collections import deque
-from dataclasses import dataclass
 from enum import Enum
 from statistics import median
+
+import msgspec
 
 UNLEARNED_LIMIT = 30.0
 """Seconds without a byte until the stream counts as dead, before the beat interval is learned."""
@@ -31,8 +32,7 @@ class LineState(Enum):
     STOPPED = "stopped"
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(msgspec.Struct, frozen=True):
     """The line at one moment, ready to be shown. All times in seconds.
 
     `age` since the last byte of this stream, `round_trip` of the last short call, `gaps` between the newest

@@ -5,12 +5,12 @@ fit for a terminal (`tui.net.text` cleans it where bytes become text).
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
+import msgspec
 
-@dataclass(frozen=True, slots=True)
-class Session:
+
+class Session(msgspec.Struct, frozen=True):
     """A conversation. `parent_id` is set where a subagent works for another session."""
 
     id: str
@@ -21,18 +21,15 @@ class Session:
     parent_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Idle:
+class Idle(msgspec.Struct, frozen=True):
     """No turn runs in the session."""
 
 
-@dataclass(frozen=True, slots=True)
-class Busy:
+class Busy(msgspec.Struct, frozen=True):
     """A turn runs."""
 
 
-@dataclass(frozen=True, slots=True)
-class Retrying:
+class Retrying(msgspec.Struct, frozen=True):
     """The model's provider failed; the server tries it again at `next_at` (epoch seconds)."""
 
     attempt: int
@@ -43,8 +40,7 @@ class Retrying:
 SessionStatus: TypeAlias = Idle | Busy | Retrying
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
+class Failure(msgspec.Struct, frozen=True):
     """Why a turn ended badly, as the server tells it. `status` is the provider's HTTP status.
 
     *interrupted*: the server itself was lost in the middle of the turn, and says so afterwards.
@@ -55,8 +51,7 @@ class Failure:
     status: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Usage:
+class Usage(msgspec.Struct, frozen=True):
     """Tokens and cost (US dollars) of a message, where the server gives them."""
 
     input_tokens: int = 0
@@ -64,8 +59,7 @@ class Usage:
     cost: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(msgspec.Struct, frozen=True):
     """One message without its parts. An assistant's `parent_id` is the prompt that it answers.
 
     `final` is false for an assistant message after which the same turn goes on (it ended in tool calls).
@@ -87,8 +81,7 @@ class Message:
     broken_off: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class TextPart:
+class TextPart(msgspec.Struct, frozen=True):
     """Words of the prompt or of the agent.
 
     `state`: *streaming* while deltas come and none was missed, *partial* when some may be missing until the
@@ -103,8 +96,7 @@ class TextPart:
     synthetic: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class ReasoningPart:
+class ReasoningPart(msgspec.Struct, frozen=True):
     """What the model thought before it spoke. `state` as in `TextPart`."""
 
     id: str
@@ -118,8 +110,7 @@ Answers: TypeAlias = tuple[tuple[str, ...], ...]
 """One tuple of labels or own words for each question of a request, in order; () is unanswered."""
 
 
-@dataclass(frozen=True, slots=True)
-class ToolPart:
+class ToolPart(msgspec.Struct, frozen=True):
     """One tool call. `output` grows while it runs where the server shows it; `diff` is a unified diff.
 
     `answers`: what a question tool was answered, once it was.
@@ -131,7 +122,7 @@ class ToolPart:
     call_id: str
     tool: str
     state: Literal["pending", "running", "completed", "error"]
-    input: Mapping[str, object] = field(default_factory=dict)
+    input: Mapping[str, object] = msgspec.field(default_factory=dict)
     title: str = ""
     output: str = ""
     error: str = ""
@@ -141,8 +132,7 @@ class ToolPart:
     answers: Answers | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class FilePart:
+class FilePart(msgspec.Struct, frozen=True):
     """A file that came with a message."""
 
     id: str
@@ -152,8 +142,7 @@ class FilePart:
     mime: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class NotePart:
+class NotePart(msgspec.Struct, frozen=True):
     """Something that happened inside the turn, in one line: a compaction, a subtask, a patch."""
 
     id: str
@@ -165,24 +154,21 @@ class NotePart:
 Part: TypeAlias = TextPart | ReasoningPart | ToolPart | FilePart | NotePart
 
 
-@dataclass(frozen=True, slots=True)
-class FullMessage:
+class FullMessage(msgspec.Struct, frozen=True):
     """A message and its parts, in order, as one answer of the server holds them."""
 
     message: Message
     parts: tuple[Part, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Option:
+class Option(msgspec.Struct, frozen=True):
     """One offered answer."""
 
     label: str
     description: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
+class Question(msgspec.Struct, frozen=True):
     """One question of a request. `custom`: an answer in the person's own words is allowed."""
 
     text: str
@@ -192,8 +178,7 @@ class Question:
     custom: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class QuestionRequest:
+class QuestionRequest(msgspec.Struct, frozen=True):
     """Questions that block a turn until all are answered or the request is rejected.
 
     `call_id` names the tool call that waits; `message_id` the assistant message it stands in.
@@ -206,8 +191,7 @@ class QuestionRequest:
     call_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class PermissionRequest:
+class PermissionRequest(msgspec.Struct, frozen=True):
     """A tool call that waits for leave.
 
     `action` is the kind (bash, edit); `patterns` what is asked for now; `always` what a lasting yes would
@@ -229,8 +213,7 @@ Request: TypeAlias = QuestionRequest | PermissionRequest
 PermissionReply: TypeAlias = Literal["once", "always", "reject"]
 
 
-@dataclass(frozen=True, slots=True)
-class Todo:
+class Todo(msgspec.Struct, frozen=True):
     """A line of the agent's plan. `status` is the server's word (pending, in_progress, completed, cancelled)."""
 
     text: str
@@ -238,8 +221,7 @@ class Todo:
     priority: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Prompt:
+class Prompt(msgspec.Struct, frozen=True):
     """A prompt and the ids that make posting it again harmless, where the server takes ids of ours.
 
     Where it gives its own, `known_as` is the one that it gave, once that is known, and `after` the place in the
@@ -256,8 +238,7 @@ class Prompt:
     known_as: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Queued:
+class Queued(msgspec.Struct, frozen=True):
     """A prompt that waits in this client for its session to be free. `id` is this client's own."""
 
     id: str

@@ -8,9 +8,10 @@ all.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from types import MappingProxyType
 from typing import Literal, assert_never
+
+from msgspec.structs import replace
 
 from tui.core import events as e
 from tui.core.changes import (

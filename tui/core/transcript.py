@@ -3,7 +3,7 @@
 A delta costs the same however long its message is: its pieces are joined when somebody reads the part.
 """
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from tui.core.events import TextDelta
 from tui.core.model import Message, Part, ReasoningPart, TextPart

@@ -9,6 +9,8 @@ STILL      the turn runs, and nothing of it has changed for minutes
 from dataclasses import dataclass
 from enum import Enum
 
+import msgspec
+
 from tui.core.turn import Turn, TurnState
 
 NOT_BEGUN_AFTER = 60.0
@@ -23,8 +25,7 @@ class Kind(Enum):
     STILL = "still"
 
 
-@dataclass(frozen=True, slots=True)
-class Trouble:
+class Trouble(msgspec.Struct, frozen=True):
     """`since`: seconds for which it has been so, as far as the client can know."""
 
     kind: Kind
