@@ -23,7 +23,7 @@ from tui.core.model import Prompt, Queued
 
 log = logging.getLogger(__name__)
 
-VERSION = 1
+VERSION = 2
 HISTORY_KEPT = 10_000
 BUSY_SECONDS = 0.5
 """How long a write waits for another client's; the screen stands still meanwhile."""
@@ -51,13 +51,20 @@ CREATE TABLE answers (
 CREATE TABLE places (server TEXT PRIMARY KEY, session TEXT NOT NULL) WITHOUT ROWID;
 """
 
+_NEW_IN_2 = """
+CREATE TABLE identities (
+    id INTEGER PRIMARY KEY, server TEXT NOT NULL, session TEXT NOT NULL, identity TEXT NOT NULL,
+    owner TEXT NOT NULL
+);
+"""
+
 _ENQUEUE = "INSERT OR REPLACE INTO queue VALUES (?, ?, ?, ?, ?, ?)"
 _FORGET_DRAFT = "DELETE FROM drafts WHERE server = ? AND session = ?"
 _FORGET_ANSWER_DRAFT = "DELETE FROM answer_drafts WHERE server = ? AND request = ?"
 
 _ANSWER_DRAFTS_KEPT = 200
 
-Owned = Literal["flights", "queue", "answers"]
+Owned = Literal["flights", "queue", "answers", "identities"]
 
 
 class NewerFile(Exception):
@@ -203,6 +210,25 @@ class Journal:
         rows = self._read("SELECT session FROM places WHERE server = ?", self._server)
         return str(rows[0][0]) if rows else None
 
+    def identities(self, session_id: str) -> list[str]:
+        """Who we are to the server in the session, the newest first; who a client was that is gone, we are now."""
+        mine = self._adopt("identities", "id", "id DESC")
+        rows = dict(self._read("SELECT id, identity FROM identities WHERE session = ?", session_id))
+        return [rows[row] for row in mine if row in rows]
+
+    def keep_identity(self, session_id: str, identity: str) -> None:
+        row = (self._server, session_id, identity, self._owner)
+        self._write(("INSERT INTO identities (server, session, identity, owner) VALUES (?, ?, ?, ?)", row))
+
+    def forget_identities(self, session_id: str) -> None:
+        """We have taken leave of the session."""
+        self._write(
+            (
+                "DELETE FROM identities WHERE server = ? AND session = ? AND owner = ?",
+                (self._server, session_id, self._owner),
+            ),
+        )
+
     def _queue_row(self, queued: Queued, place: int) -> tuple[object, ...]:
         return (queued.id, self._server, queued.session_id, queued.text, self._owner, place)
 
@@ -339,9 +365,10 @@ def _create(database: sqlite3.Connection) -> sqlite3.Connection:
     if version > VERSION:
         database.execute("ROLLBACK")
         raise NewerFile(f"the journal is of a newer version ({version}; this program knows {VERSION})")
-    if version == 0:
-        for statement in _SCHEMA.split(";"):
-            database.execute(statement)
-        database.execute(f"PRAGMA user_version = {VERSION}")
+    for statement in ("" if version else _SCHEMA).split(";") + ("" if version == VERSION else _NEW_IN_2).split(
+        ";"
+    ):
+        database.execute(statement)
+    database.execute(f"PRAGMA user_version = {VERSION}")
     database.execute("COMMIT")
     return database

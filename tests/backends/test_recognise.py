@@ -5,18 +5,20 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from starlette.responses import JSONResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from tests.backends.scripted import PAGE, scripted
 from tests.backends.test_opencode import GREETED, PATHS
 from tests.listening import listening
 from tests.waiting import wait_until
+from tui.backends import USERS
 from tui.backends.mimo import MimoCode
 from tui.backends.opencode import OpenCode
-from tui.backends.recognise import recognise
+from tui.backends.qwen import QwenServe
+from tui.backends.recognise import UnknownServer, recognise
 from tui.net.credentials import BasicAuth
-from tui.net.errors import NetError, Refused, WrongType
+from tui.net.errors import NetError, Refused
 from tui.net.http import Http
 
 MIMO = {"state": "/home/me/.local/state/mimocode", "config": "/home/me/.config/mimocode", "directory": "/srv"}
@@ -68,7 +70,7 @@ async def test_a_page_is_no_agent_server(path: str) -> None:
     async with scripted({**GREETED, path: PAGE}) as (script, _):
         async with listening(script) as served:
             doors = Doors(served.url)
-            with pytest.raises(WrongType) as wrong:
+            with pytest.raises(NetError) as wrong:
                 await recognise(doors)
     assert wrong.value.final
     assert [door.closed for door in doors.opened.values()] == [True]
@@ -113,7 +115,7 @@ async def test_a_password_that_nobody_takes_is_refused_after_one_try_for_each_us
         with pytest.raises(Refused) as refused:
             await recognise(doors)
     assert refused.value.status == 401
-    assert {user: door.closed for user, door in doors.opened.items()} == {"opencode": True, "mimocode": True}
+    assert {user: door.closed for user, door in doors.opened.items()} == dict.fromkeys(USERS, True)
 
 
 async def test_a_named_user_is_the_only_one_tried() -> None:
@@ -125,12 +127,12 @@ async def test_a_named_user_is_the_only_one_tried() -> None:
 
 
 async def test_only_a_refused_password_is_tried_with_another_user() -> None:
-    async with scripted({"GET /path": JSONResponse({}, 403)}) as (script, http):
+    async with scripted({"GET /global/health": JSONResponse({}, 403)}) as (script, http):
         doors = Doors(http.base_url)
         with pytest.raises(Refused):
             await recognise(doors)
     assert list(doors.opened) == ["opencode"]
-    assert script.calls == ["GET /path"]
+    assert script.calls == ["GET /global/health"]
 
 
 async def test_a_try_that_is_given_up_leaves_no_connection() -> None:
@@ -156,3 +158,59 @@ async def test_the_directory_goes_with_the_family() -> None:
         backend, _ = await recognise(lambda user: http, directory="/mine")
         await backend.sessions()
         assert script.last("GET /session").headers["x-mimocode-directory"] == "/mine"
+
+
+CAPABLE = {"v": 1, "qwenCodeVersion": "0.24.4", "features": ["client_heartbeat"], "workspaceCwd": "/srv"}
+NOT_FOUND = HTMLResponse("<!DOCTYPE html><pre>Cannot GET it</pre>", 404)
+
+
+async def test_qwen_serve_is_known_by_its_capabilities() -> None:
+    answers = {"GET /global/health": NOT_FOUND, "GET /path": NOT_FOUND, "GET /capabilities": CAPABLE}
+    async with scripted(answers) as (script, http):
+        backend, info = await recognise(lambda user: http)
+    assert type(backend) is QwenServe
+    assert info.version == "0.24.4"
+    assert backend.traits.client_heartbeat
+    assert script.calls[:2] == ["GET /global/health", "GET /capabilities"]
+
+
+async def test_capabilities_alone_make_no_family() -> None:
+    """Another server may offer them too; `healthy` at opencode's place weighs more."""
+    async with scripted({**GREETED, "GET /capabilities": {"features": []}}) as (_, http):
+        backend, _ = await recognise(lambda user: http)
+        assert type(backend) is OpenCode
+
+
+async def test_an_unknown_server_is_told_by_what_it_said() -> None:
+    answers = {"GET /global/health": NOT_FOUND, "GET /capabilities": PAGE, "GET /health": {"status": "ok"}}
+    async with scripted(answers) as (_, http):
+        with pytest.raises(UnknownServer) as unknown:
+            await recognise(lambda user: http)
+    assert unknown.value.final
+    assert "/global/health gives 404" in unknown.value.what
+    assert "/capabilities gives a web page" in unknown.value.what
+    assert "/health gives {'status': 'ok'}" in unknown.value.what
+    assert "--family" in unknown.value.remedy
+
+
+@pytest.mark.parametrize("status", [429, 500, 502, 503])
+async def test_a_server_that_fails_is_not_unknown_for_that(status: int) -> None:
+    async with scripted({"GET /global/health": JSONResponse({}, status)}) as (script, http):
+        with pytest.raises(Refused) as refused:
+            await recognise(lambda user: http)
+    assert not refused.value.final
+    assert script.calls == ["GET /global/health"]
+
+
+@pytest.mark.parametrize(("family", "kind"), [("opencode", OpenCode), ("mimocode", MimoCode)])
+async def test_a_family_that_is_named_is_not_asked_for(family: str, kind: type) -> None:
+    async with scripted({**GREETED, "GET /path": PATHS}) as (script, http):
+        backend, _ = await recognise(lambda user: http, family=family)
+    assert type(backend) is kind
+    assert script.calls.count("GET /global/health") == 1
+
+
+async def test_a_named_family_that_does_not_answer_so_is_an_error() -> None:
+    async with scripted({**GREETED, "GET /path": PATHS}) as (_, http):
+        with pytest.raises(NetError):
+            await recognise(lambda user: http, family="qwen")

@@ -1,0 +1,442 @@
+"""One session's events, told to `tui.core`: from a stream as they happen, or from `load` as the server kept them.
+
+What `load` keeps is shorter: neighbouring chunks of text are one, and all updates of a tool call stand at its
+first place. Both must give the same messages with the same ids, so nothing here depends on how often or when a
+piece came: ids are made of the prompt's id, a segment's number and the tool call's id; times are those of the
+prompt's echo and of the turn's end; of several token counts the last one stands.
+
+No network, no clock.
+"""
+
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from msgspec.structs import replace
+
+from tui.backends import qwen_requests as requests
+from tui.backends import qwen_wire as wire
+from tui.core import events as e
+from tui.core.model import (
+    Busy,
+    Failure,
+    FullMessage,
+    Idle,
+    Message,
+    PermissionReply,
+    PermissionRequest,
+    QuestionRequest,
+    ReasoningPart,
+    TextPart,
+    ToolPart,
+)
+from tui.core.store import Store
+from tui.core.transcript import join_halves
+from tui.net.text import clean
+
+JUST_AFTER = 0.0005
+"""Seconds by which an answer follows its prompt in the order of messages: less than the server's clock counts."""
+
+ECHOES_KEPT = 200
+"""Newest prompts among which one whose 202 was lost is looked for."""
+UNDONE = "the turn ended before this did"
+ENDED_EARLY = {
+    "max_tokens": "the model reached its limit of tokens",
+    "max_turn_requests": "the turn reached its limit of model calls",
+    "refusal": "the model refused to answer",
+}
+"""Why an answer is not whole, by `stopReason`."""
+
+Kind = Literal["text", "thought"]
+
+
+@dataclass(frozen=True, slots=True)
+class Echo:
+    """A prompt that the server has: it runs, ran, or waits in the server's queue. `id` is its event's."""
+
+    prompt_id: str
+    text: str
+    author: str
+    id: int
+
+
+@dataclass(slots=True)
+class _Segment:
+    """Words that grow: the last part of the answer, as long as nothing else is shown after them."""
+
+    part_id: str
+    kind: Kind
+    pieces: list[str] = field(default_factory=list)
+    length: int = 0
+    half: str = ""
+
+
+@dataclass(slots=True)
+class _Turn:
+    """The prompt that runs, and its answer as far as it came."""
+
+    prompt_id: str
+    created: float
+    message: Message | None = None
+    segment: _Segment | None = None
+    segments: int = 0
+    said: int = 0
+    calls: dict[str, dict[str, Any]] = field(default_factory=dict)
+    leave: dict[str, requests.Asked] = field(default_factory=dict)
+    ended: bool = False
+
+
+class Fold:
+    """The state that a session's events have led to, as far as the next event needs it."""
+
+    def __init__(self, session_id: str, terminals: Iterable[wire.Terminal] = ()) -> None:
+        self.session_id = session_id
+        self.cursor = 0
+        self.open: dict[str, requests.Asked] = {}
+        self.echoes: deque[Echo] = deque(maxlen=ECHOES_KEPT)
+        self._terminals = {one.prompt_id: one for one in terminals}
+        self._queue: set[str] = set()
+        self._turn: _Turn | None = None
+
+    def take(self, frame: wire.Frame) -> list[e.Event]:
+        """What one event means. Raises `msgspec.ValidationError` for one that cannot be read, and is over it."""
+        if frame.id is not None:
+            self.cursor = max(self.cursor, frame.id)
+        return self._told(frame)
+
+    def finish(self) -> list[e.Event]:
+        """No turn runs at the server: what is still open here ended without our being told."""
+        self._queue.clear()
+        return self._end_unseen()
+
+    def resumed(self) -> list[e.Event]:
+        """The stream goes on after a gap in which nothing was missed: words that were marked partial are whole."""
+        turn = self._turn
+        if turn is None or turn.segment is None or turn.message is None:
+            return []
+        return [e.PartUpserted(self._words(turn, turn.segment, "streaming"))]
+
+    def _told(self, frame: wire.Frame) -> list[e.Event]:
+        match frame.type:
+            case "session_update":
+                return self._updated(frame)
+            case "permission_request":
+                return self._asked(frame)
+            case "permission_resolved":
+                return self._resolved(frame)
+            case "turn_complete":
+                return self._completed(frame)
+            case "turn_error":
+                words = wire.string(frame.data, "message") or "the server does not say why"
+                return self._end(frame.prompt_id, frame.at, wire.failure(words))
+            case "pending_prompt_added":
+                return self._waits(frame)
+            case "pending_prompt_started":
+                self._queue.discard(frame.prompt_id or "")
+                return [e.StatusChanged(self.session_id, Busy())]
+            case "pending_prompt_completed":
+                self._queue.discard(frame.prompt_id or "")
+                return []
+            case "session_died" | "session_closed":
+                return [*self.finish(), *self._gone(self.open), e.StatusChanged(self.session_id, Idle())]
+            case _:
+                return []
+
+    def _updated(self, frame: wire.Frame) -> list[e.Event]:
+        raw = frame.data.get("update", {}) if isinstance(frame.data, Mapping) else {}
+        update = wire.read(raw, wire.Update)
+        match update.session_update:
+            case "user_message_chunk":
+                return self._echoed(frame, update)
+            case "agent_message_chunk":
+                return self._said(frame, update, "text")
+            case "agent_thought_chunk":
+                return self._said(frame, update, "thought")
+            case "tool_call" | "tool_call_update" if update.tool_call_id:
+                return self._called(frame, update.tool_call_id, raw)
+            case "plan":
+                return [e.TodosChanged(self.session_id, wire.todos(update.entries))]
+            case _:
+                return []
+
+    # Prompts
+
+    def _echoed(self, frame: wire.Frame, update: wire.Update) -> list[e.Event]:
+        meta = update.meta or {}
+        record = wire.string(meta, "promptId", "qwen.session.recordId")
+        prompt_id = frame.prompt_id or record or f"{self.session_id}:{frame.id}"
+        text = clean(wire.text_of(update.content))
+        turn = self._turn
+        if turn is not None and turn.prompt_id == prompt_id:
+            return self._said_by_user(turn, text)
+        found = [*self._end_unseen(), *self._begin(prompt_id, frame.at)]
+        self._queue.discard(prompt_id)
+        self.echoes.append(Echo(prompt_id, text, frame.originator_client_id or "", frame.id or 0))
+        assert self._turn is not None
+        return [*found, *self._said_by_user(self._turn, text)]
+
+    def _said_by_user(self, turn: _Turn, text: str) -> list[e.Event]:
+        """One block of the prompt; words given to a running turn come as one more."""
+        found: list[e.Event] = []
+        if not turn.said:
+            found.append(e.MessageUpserted(Message(turn.prompt_id, self.session_id, "user", turn.created)))
+        turn.said += 1
+        part = TextPart(f"{turn.prompt_id}:said:{turn.said}", self.session_id, turn.prompt_id, text)
+        return [*found, e.PartUpserted(part)]
+
+    def _begin(self, prompt_id: str, at: float) -> list[e.Event]:
+        self._turn = _Turn(prompt_id, at)
+        return [e.StatusChanged(self.session_id, Busy())]
+
+    def _waits(self, frame: wire.Frame) -> list[e.Event]:
+        prompt_id = frame.prompt_id or ""
+        self._queue.add(prompt_id)
+        text = clean(wire.string(frame.data, "text"))
+        self.echoes.append(Echo(prompt_id, text, frame.originator_client_id or "", frame.id or 0))
+        return []
+
+    # The answer
+
+    def _said(self, frame: wire.Frame, update: wire.Update, kind: Kind) -> list[e.Event]:
+        meta = update.meta or {}
+        if "parentToolCallId" in meta:
+            return []  # a subagent's words to itself: what it found is in its tool call
+        turn, found = self._turn_of(frame)
+        if turn is None:
+            return found
+        usage = wire.usage(meta)
+        text = wire.text_of(update.content)
+        if usage is not None or text:
+            found += self._answer(turn, usage=usage)
+        if not text:
+            return found
+        alone = meta.get("qwenDiscreteMessage") is True
+        if alone or turn.segment is None or turn.segment.kind != kind:
+            found += self._close_segment(turn)
+            turn.segments += 1
+            turn.segment = _Segment(f"{turn.prompt_id}:{turn.segments}", kind)
+            found.append(e.PartUpserted(self._words(turn, turn.segment, "streaming")))
+        found += self._grow(turn, turn.segment, text)
+        return found + (self._close_segment(turn) if alone else [])
+
+    def _grow(self, turn: _Turn, segment: _Segment, text: str) -> list[e.Event]:
+        ready, segment.half = join_halves(segment.half, text)
+        if not ready:
+            return []
+        at = segment.length
+        segment.pieces.append(ready)
+        segment.length += len(ready)
+        message_id = answer_id(turn.prompt_id)
+        return [e.TextDelta(self.session_id, message_id, segment.part_id, ready, at)]
+
+    def _words(
+        self, turn: _Turn, segment: _Segment, state: Literal["streaming", "done"]
+    ) -> TextPart | ReasoningPart:
+        shape = TextPart if segment.kind == "text" else ReasoningPart
+        text = "".join(segment.pieces)
+        return shape(segment.part_id, self.session_id, answer_id(turn.prompt_id), text, state)
+
+    def _close_segment(self, turn: _Turn) -> list[e.Event]:
+        segment, turn.segment = turn.segment, None
+        return [] if segment is None else [e.PartUpserted(self._words(turn, segment, "done"))]
+
+    def _answer(self, turn: _Turn, **changes: Any) -> list[e.Event]:
+        """The head of the answer, where it is new or changes."""
+        known = {name: value for name, value in changes.items() if value is not None}
+        before = turn.message
+        turn.message = replace(
+            before
+            or Message(
+                answer_id(turn.prompt_id),
+                self.session_id,
+                "assistant",
+                turn.created + JUST_AFTER,
+                parent_id=turn.prompt_id,
+            ),
+            **known,
+        )
+        return [] if turn.message == before else [e.MessageUpserted(turn.message)]
+
+    def _called(self, frame: wire.Frame, call_id: str, update: Mapping[str, Any]) -> list[e.Event]:
+        turn, found = self._turn_of(frame)
+        if turn is None:
+            return found
+        found += self._answer(turn)
+        if call_id not in turn.calls:
+            found += self._close_segment(turn)
+        given = {name: value for name, value in update.items() if value is not None}
+        turn.calls[call_id] = turn.calls.get(call_id, {}) | given
+        part = self._tool(turn, call_id)
+        return [*found, *self._answered(part), e.PartUpserted(part)]
+
+    def _tool(self, turn: _Turn, call_id: str) -> ToolPart:
+        call, asked = turn.calls[call_id], turn.leave.get(call_id)
+        given = call.get("rawInput") or (asked.input if asked is not None else {})
+        bare = not call.get("rawInput") and asked is not None
+        state = _STATES.get(wire.string(call, "status"), "running")
+        output = wire.tool_output(call.get("content"), None if state == "error" else call.get("rawOutput"))
+        if turn.ended and state in ("pending", "running"):
+            state, output = "error", wire.ToolOutput(UNDONE, output.diff)
+        return ToolPart(
+            id=f"{turn.prompt_id}:{call_id}",
+            session_id=self.session_id,
+            message_id=answer_id(turn.prompt_id),
+            call_id=call_id,
+            tool=wire.string(call.get("_meta"), "toolName") or wire.string(call, "kind"),
+            state=state,
+            input=given if isinstance(given, Mapping) else {},
+            title=asked.title if bare and asked is not None else wire.string(call, "title"),
+            output="" if state == "error" else output.text,
+            error=output.text if state == "error" else "",
+            diff=output.diff,
+            answers=requests.answers_in(call.get("rawOutput"), given),
+        )
+
+    def _turn_of(self, frame: wire.Frame) -> tuple[_Turn | None, list[e.Event]]:
+        """The turn that an agent's event belongs to. Turns that no prompt began (a timer's) have no echo."""
+        turn = self._turn
+        if frame.prompt_id is None or (turn is not None and turn.prompt_id == frame.prompt_id):
+            return turn, []
+        created = turn.created + 2 * JUST_AFTER if turn is not None else 0.0
+        found = [*self._end_unseen(), *self._begin(frame.prompt_id, created)]
+        return self._turn, found
+
+    # Its end
+
+    def _completed(self, frame: wire.Frame) -> list[e.Event]:
+        return self._end(frame.prompt_id, frame.at, _why(wire.string(frame.data, "stopReason")))
+
+    def _end(self, prompt_id: str | None, at: float, failure: Failure | None) -> list[e.Event]:
+        turn = self._turn
+        if prompt_id is not None and (turn is None or turn.prompt_id != prompt_id):
+            self._queue.discard(prompt_id)
+            return []  # it was taken from the queue before it began
+        if turn is None or turn.ended:
+            return []
+        turn.ended = True
+        found = self._close_segment(turn)
+        for call_id, call in turn.calls.items():
+            if _STATES.get(wire.string(call, "status"), "running") in ("pending", "running"):
+                found.append(e.PartUpserted(self._tool(turn, call_id)))
+        done = {"completed": at or turn.created, "failure": failure, "final": failure is None}
+        found += self._answer(turn, **done)
+        found += self._gone(self.open)
+        if not self._queue:
+            found.append(e.StatusChanged(self.session_id, Idle()))
+        return found
+
+    def _end_unseen(self) -> list[e.Event]:
+        """End the turn as the server remembers its end: a restored transcript does not tell it in its place."""
+        turn = self._turn
+        if turn is None:
+            return []
+        if turn.ended:
+            return self._close_segment(turn)
+        known = self._terminals.get(turn.prompt_id)
+        if known is None:
+            return self._end(turn.prompt_id, 0.0, None)
+        return self._end(turn.prompt_id, known.at / 1000, _remembered(known))
+
+    # Questions and permissions
+
+    def _asked(self, frame: wire.Frame) -> list[e.Event]:
+        turn, found = self._turn_of(frame)
+        message_id = answer_id(turn.prompt_id) if turn is not None else ""
+        asked = requests.asked(self.session_id, message_id, frame.data)
+        self.open[asked.request.id] = asked
+        call_id = asked.request.call_id
+        if turn is not None and call_id:
+            turn.leave[call_id] = asked
+            if call_id in turn.calls:
+                found.append(e.PartUpserted(self._tool(turn, call_id)))
+        return [*found, e.RequestOpened(asked.request)]
+
+    def _resolved(self, frame: wire.Frame) -> list[e.Event]:
+        end = requests.resolution(frame.data)
+        asked = self.open.get(end.request_id)
+        if asked is None:
+            return [e.RequestGone(self.session_id, end.request_id)]
+        if isinstance(asked.request, QuestionRequest) and end.option not in (
+            None,
+            requests.option(asked, "reject"),
+        ):
+            return []  # its tool call tells next what was answered
+        return self._closed(asked, end)
+
+    def _closed(self, asked: requests.Asked, end: requests.Resolution) -> list[e.Event]:
+        request = asked.request
+        del self.open[request.id]
+        if not end.voter:
+            return [e.RequestGone(request.session_id, request.id)]
+        if isinstance(request, PermissionRequest):
+            return [e.PermissionReplied(request.session_id, request.id, _reply(asked, end.option))]
+        return [e.QuestionRejected(request.session_id, request.id)]
+
+    def _answered(self, part: ToolPart) -> list[e.Event]:
+        """Close what waits for this call, should it have ended."""
+        waiting = [one for one in self.open.values() if one.request.call_id == part.call_id]
+        if not waiting or part.state not in ("completed", "error"):
+            return []
+        if part.answers is None:
+            return self._gone([one.request.id for one in waiting])
+        for one in waiting:
+            del self.open[one.request.id]
+        return [e.QuestionAnswered(self.session_id, one.request.id, part.answers) for one in waiting]
+
+    def _gone(self, request_ids: Iterable[str]) -> list[e.Event]:
+        found: list[e.Event] = []
+        for request_id in list(request_ids):
+            del self.open[request_id]
+            found.append(e.RequestGone(self.session_id, request_id))
+        return found
+
+
+_STATES: Mapping[str, Literal["pending", "running", "completed", "error"]] = {
+    "pending": "pending",
+    "in_progress": "running",
+    "completed": "completed",
+    "failed": "error",
+}
+
+
+def answer_id(prompt_id: str) -> str:
+    """The id of the message that answers a prompt: the server gives it none."""
+    return f"{prompt_id}:answer"
+
+
+def picture(session_id: str, events: Sequence[e.Event]) -> tuple[FullMessage, ...]:
+    """The messages that `events` lead to, oldest first."""
+    store = Store()
+    store.open_transcript(session_id)
+    for event in events:
+        store.apply(event)
+    transcript = store.transcript(session_id)
+    assert transcript is not None
+    return tuple(FullMessage(one, tuple(transcript.parts_of(one.id))) for one in transcript.ordered())
+
+
+def _reply(asked: requests.Asked, option: str | None) -> PermissionReply:
+    if option is None or option == requests.option(asked, "reject"):
+        return "reject"
+    return "once" if option == requests.option(asked, "once") else "always"
+
+
+def _why(stop_reason: str) -> Failure | None:
+    if stop_reason == "cancelled":
+        return Failure("aborted", "aborted")
+    words = ENDED_EARLY.get(stop_reason)
+    return None if words is None else Failure(words)
+
+
+def _remembered(end: wire.Terminal) -> Failure | None:
+    """How a prompt ended, of which only its place in `promptTerminals` tells."""
+    match end.terminal:
+        case "interrupted":
+            return Failure("the server was restarted in the middle of it", "interrupted")
+        case "error":
+            return Failure(end.code or "the server does not say why")
+        case "cancelled":
+            return Failure("aborted", "aborted")
+        case _:
+            return _why(end.stop_reason)
