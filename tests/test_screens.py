@@ -156,13 +156,21 @@ async def helping(stage: Stage) -> None:
     await stage.shows("Everywhere")
 
 
+async def scrolled_up(stage: Stage) -> None:
+    stage.client.feed(*talk.prompt(), talk.answer_begins(), talk.text("a line\n\n" * 60))
+    await stage.until(lambda: stage.main.transcript.max_scroll_y > 60)
+    await stage.press("pageup")
+    stage.client.feed(talk.text("And now something new."[:22], part_id="prt_9"))
+    await stage.shows("2 new lines · End")
+
+
 async def as_it_is(stage: Stage) -> None:
     await stage.shows("holdfast")
 
 
 CONVERSATIONS: list[Act] = [
     live_turn, asked, question_multiple, review, own_words, answer_retried, folded, permission, reconnecting,
-    stopped, standing_still, markdown, unfolded, sessions, leaving, helping,
+    stopped, standing_still, markdown, unfolded, sessions, leaving, helping, scrolled_up,
 ]  # fmt: skip
 
 

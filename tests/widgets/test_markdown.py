@@ -24,6 +24,7 @@ def lines(source: str, width: int = 40, *, growing: bool = False) -> list[str]:
         ("one  \ntwo", ["one", "two"]),
         ("- a\n- b\n  - c", ["• a", "• b", "  • c"]),
         ("3. a\n4. b", ["3. a", "4. b"]),
+        ("0. a\n1. b", ["0. a", "1. b"]),
         ("> quoted", ["▌ quoted"]),
         ("[docs](https://x.y/z)", ["docs (https://x.y/z)"]),
         ("<https://x.y/z>", ["https://x.y/z"]),

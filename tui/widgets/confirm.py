@@ -6,13 +6,13 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
 
+from tui.widgets.dialog import Dialog
 from tui.widgets.key_hints import hints_of
 from tui.widgets.plain import Plain
 
 
-class Confirm(ModalScreen[bool]):
+class Confirm(Dialog[bool]):
     """Enter does it; Esc does not."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -19,6 +19,8 @@ from tui.widgets.plain import MUTED, spread
 
 MARGIN = 16
 """Cells before the words of a message; labels and names stand there."""
+YOU = Content.assemble((" ▌", "$accent"), (" you", "bold"))
+"""What stands in the margin beside the person's words."""
 
 
 @dataclass(frozen=True, slots=True)

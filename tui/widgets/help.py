@@ -6,8 +6,8 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
-from textual.screen import ModalScreen
 
+from tui.widgets.dialog import Dialog
 from tui.widgets.key_hints import Keys
 from tui.widgets.plain import MUTED, Plain
 
@@ -26,7 +26,7 @@ COLUMN = 12
 """Cells of the keys."""
 
 
-class Help(ModalScreen[None]):
+class Help(Dialog[None]):
     """Two lists; any of the usual keys closes it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,enter,f1,q", "dismiss", "close", show=False)]

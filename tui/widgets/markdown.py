@@ -102,7 +102,8 @@ class _Reader:
                 case "bullet_list_open":
                     self.numbers.append(None)
                 case "ordered_list_open":
-                    self.numbers.append(int(token.attrGet("start") or 1))
+                    start = token.attrGet("start")
+                    self.numbers.append(1 if start is None else int(start))
                 case "bullet_list_close" | "ordered_list_close":
                     self.numbers.pop()
                 case "list_item_open":
@@ -214,5 +215,5 @@ def inline(token: "Token") -> Content:
                 style, start = open_marks.pop()
                 spans.append(Span(start, length, style))
             case _:
-                add(child.content)
+                add(child.content.replace("\t", " "))
     return Content("".join(text), spans)

@@ -13,15 +13,13 @@ from tui.core.model import (
     TextPart,
     ToolPart,
 )
-from tui.widgets.fold import MARGIN, Fold
+from tui.widgets.fold import MARGIN, YOU, Fold
 from tui.widgets.lines import Lines
 from tui.widgets.pieces import Paragraph, Piece
 from tui.widgets.plain import MUTED, Plain
 from tui.widgets.prose import Prose
 from tui.widgets.thought import Thought
 from tui.widgets.tool_call import ToolCall
-
-YOU = Content.assemble((" ▌", "$accent"), (" you", "bold"))
 
 
 def agent_label(agent: str) -> Content:
@@ -74,10 +72,11 @@ class MessageView(Vertical):
                 view.show_part(part)
             case Thought(), ReasoningPart():
                 view.show_part(part)
-            case Lines(), _:
+            case Lines(), TextPart() | FilePart() | NotePart():
                 view.replace_from(0, plain_pieces(part))
-            case _:
-                raise TypeError(f"{type(view).__name__} cannot show a {type(part).__name__}")
+            case _:  # the part became one of another kind
+                self.drop_part(part.id)
+                self._show_part(part)
 
     def _ends_in_fold(self) -> bool:
         """Whether the line above what comes next is a folded one: folds in a row stand without a gap."""
@@ -119,7 +118,7 @@ class MessageView(Vertical):
             self._failure.show(words)
 
 
-def plain_pieces(part: Part) -> list[Piece]:
+def plain_pieces(part: TextPart | FilePart | NotePart) -> list[Piece]:
     """A part that is shown as it is: what the person wrote, a file's name, a note."""
     match part:
         case TextPart(text=text):
@@ -128,8 +127,6 @@ def plain_pieces(part: Part) -> list[Piece]:
             return [Paragraph(Content.styled(f"with {name}", MUTED))]
         case NotePart(text=text):
             return [Paragraph(Content.styled(f"· {text}", MUTED))]
-        case _:
-            return []
 
 
 def _has_words(part: Part) -> bool:

@@ -20,6 +20,8 @@ from tui.widgets.lines import Lines
 from tui.widgets.pieces import Paragraph, Piece
 from tui.widgets.plain import MUTED, Plain
 
+HEADER_AT_MOST = 24
+"""Characters of a header in its tab."""
 OWN = "something else…"
 OWN_ONLY = "in your own words…"
 
@@ -151,7 +153,7 @@ class QuestionForm(VerticalScroll, can_focus=True):
         questions = self.draft.request.questions
         if tab == len(questions):
             return Content(" Review ")
-        header = questions[tab].header or f"Question {tab + 1}"
+        header = questions[tab].header.replace("\n", " ")[:HEADER_AT_MOST] or f"Question {tab + 1}"
         return Content.assemble(f" {header}", (" ✓ " if self.draft.answered(tab) else " ", "$success"))
 
     def _question_pieces(self) -> list[Piece]:

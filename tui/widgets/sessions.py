@@ -9,13 +9,13 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Input, OptionList
 from textual.widgets.option_list import Option
 
 from tui.core.model import Busy, Idle, Retrying, Session
 from tui.core.store import Store
 from tui.core.turn import Turn, TurnState
+from tui.widgets.dialog import Dialog
 from tui.widgets.duration import span
 from tui.widgets.key_hints import hints_of
 from tui.widgets.plain import MUTED, Plain, spread
@@ -54,7 +54,7 @@ def state_words(store: Store, turn: Turn | None, session_id: str) -> tuple[str, 
             return "· idle", MUTED
 
 
-class SessionPicker(ModalScreen[Open | New | None]):
+class SessionPicker(Dialog[Open | New | None]):
     """Dismissed with what was chosen."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -5,7 +5,7 @@ while none are pending no timer runs. It follows the end until the reader scroll
 """
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
@@ -16,11 +16,13 @@ from textual.timer import Timer
 
 from tui.core.model import Message, Part
 from tui.core.store import Store
-from tui.widgets.fold import MARGIN, Fold
+from tui.widgets.fold import MARGIN, YOU, Fold
 from tui.widgets.lines import Lines
-from tui.widgets.message import YOU, MessageView
 from tui.widgets.pieces import Paragraph
 from tui.widgets.plain import Plain
+
+if TYPE_CHECKING:
+    from tui.widgets.message import MessageView
 
 FRAME = 1 / 15
 """Seconds between two drawings of text that grows."""
@@ -180,7 +182,9 @@ class Transcript(VerticalScroll, can_focus=True):
         transcript = self._store.transcript(self.session_id or "")
         return [] if transcript is None else transcript.parts_of(message_id)
 
-    def _mount_messages(self, messages: list[Message], *, before: MessageView | None = None) -> None:
+    def _mount_messages(self, messages: list[Message], *, before: "MessageView | None" = None) -> None:
+        from tui.widgets.message import MessageView  # not before the first frame
+
         views = []
         for message in messages:
             view = MessageView(message)
@@ -196,7 +200,7 @@ class Transcript(VerticalScroll, can_focus=True):
         for view in views:
             view.call_later(self._fill, view)
 
-    def _fill(self, view: MessageView) -> None:
+    def _fill(self, view: "MessageView") -> None:
         if view.is_attached:
             view.show(view.message, self._parts(view.message.id))
 

@@ -1,0 +1,68 @@
+from textual.app import App, ComposeResult
+
+from tests.conversation import ANSWER, SESSION
+from tui.core.model import FilePart, Message, NotePart, Part, TextPart, ToolPart
+from tui.widgets.lines import Lines
+from tui.widgets.message import MessageView
+from tui.widgets.tool_call import ToolCall
+
+
+class Page(App[None]):
+    def __init__(self, role: str = "assistant") -> None:
+        super().__init__()
+        self.message = Message(ANSWER, SESSION, role, agent="build")  # type: ignore[arg-type]
+        self.view = MessageView(self.message)
+
+    def compose(self) -> ComposeResult:
+        yield self.view
+
+    def show(self, *parts: Part) -> None:
+        self.view.show(self.message, list(parts))
+
+    @property
+    def text(self) -> str:
+        return "\n".join(child.text for child in self.view.children if isinstance(child, Lines | ToolCall))
+
+
+def text(words: str, **fields: object) -> TextPart:
+    return TextPart("prt_1", SESSION, ANSWER, words, **fields)  # type: ignore[arg-type]
+
+
+async def test_the_person_s_words_are_shown_as_they_were_written() -> None:
+    app = Page("user")
+    async with app.run_test(size=(60, 20)):
+        app.show(text("# not a *head*\n  [/]"))
+        assert app.text == "# not a *head*\n  [/]"
+
+
+async def test_files_and_notes_are_named() -> None:
+    app = Page("user")
+    async with app.run_test(size=(60, 20)):
+        app.show(FilePart("prt_2", SESSION, ANSWER, "store.py"), NotePart("prt_3", SESSION, ANSWER, "compacted"))
+        assert app.text == "with store.py\n· compacted"
+
+
+async def test_what_nobody_said_takes_no_room() -> None:
+    app = Page()
+    async with app.run_test(size=(60, 20)):
+        app.show(text("the server added this", synthetic=True), TextPart("prt_2", SESSION, ANSWER, " \n"))
+        assert len(app.view.children) == 0
+
+
+async def test_a_part_that_becomes_one_of_another_kind_is_drawn_as_that() -> None:
+    app = Page()
+    async with app.run_test(size=(60, 20)) as pilot:
+        app.show(text("words"))
+        app.view.show_part(ToolPart("prt_1", SESSION, ANSWER, "call_1", "bash", "running", title="make"))
+        await pilot.pause()
+        assert [type(child) for child in app.view.children] == [ToolCall]
+        assert "make" in app.text
+
+
+async def test_parts_that_are_not_there_any_more_go() -> None:
+    app = Page()
+    async with app.run_test(size=(60, 20)) as pilot:
+        app.show(text("one"), TextPart("prt_2", SESSION, ANSWER, "two"))
+        app.show(text("one"))
+        await pilot.pause()
+        assert app.text == "one"

@@ -1,0 +1,60 @@
+"""What all dialogs share: a plain ground in the middle, above a dimmed screen. Loaded with the first of them."""
+
+from typing import ClassVar, TypeVar
+
+from textual.screen import ModalScreen
+
+T = TypeVar("T")
+
+
+class Dialog(ModalScreen[T]):
+    """A modal screen whose one child is a container with the class `dialog`."""
+
+    DEFAULT_CSS: ClassVar[str] = """
+    Dialog {
+        align: center middle;
+        background: $background 60%;
+    }
+
+    Dialog > .dialog {
+        width: 64;
+        max-width: 92%;
+        height: auto;
+        max-height: 90%;
+        padding: 1 2;
+        background: $surface;
+
+        .title { margin-bottom: 1; }
+
+        .keys {
+            margin-top: 1;
+            link-style: none;
+            link-color: $foreground;
+            link-background: transparent;
+            link-color-hover: $foreground;
+            link-background-hover: transparent;
+        }
+
+        VerticalScroll {
+            height: auto;
+            max-height: 1fr;
+        }
+
+        OptionList {
+            height: 1fr;
+            background: $surface;
+            border: none;
+            padding: 0;
+        }
+
+        Input {
+            margin-bottom: 1;
+            background: $panel;
+        }
+    }
+
+    Dialog > .dialog.wide {
+        width: 100;
+        height: 80%;
+    }
+    """
