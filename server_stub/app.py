@@ -1,36 +1,26 @@
-"""Puts the stub server together: one world, its routes, and what stands before every route."""
+"""Puts the stub server together: one world, its family's routes, and what stands before every route."""
 
 import os
 from collections.abc import Callable
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
-from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
+from starlette.types import Scope
 
-from server_stub import openapi
 from server_stub.agent import Agent
-from server_stub.clients import Clients
 from server_stub.clock import Clock, PacedClock
 from server_stub.exchange import FaultMiddleware
+from server_stub.families import family_of
 from server_stub.faults import Faults, Flag
-from server_stub.gate import BasicAuth, LoopbackOnly
 from server_stub.profiles import Profile
-from server_stub.refusals import Refusal
 from server_stub.routes import admin as faults_route
-from server_stub.routes import config, daemon, events, messages, requests, sessions, startup
 from server_stub.scenarios import choose
 from server_stub.turn import Script
-from server_stub.wire import JsonResponse
 from server_stub.world import World
 
 PASSWORD_VARIABLE = "HOLDFAST_STUB_PASSWORD"
-
-WEB_PAGE = """<!doctype html>
-<html lang="en"><head><title>holdfast-stub</title></head>
-<body>A scripted agent server. Its routes are described at <a href="/doc">/doc</a>.</body></html>
-"""
+METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 
 
 def create_app(
@@ -46,7 +36,7 @@ def create_app(
 
     `scenario` is what the agent plays when a prompt holds none of its words; `admin` opens the faults' route.
     `model` stands in for the words: it gives the script for a prompt's text, each time that the agent begins one.
-    HOLDFAST_STUB_PASSWORD, read here, asks every request for HTTP Basic with the profile's user name.
+    HOLDFAST_STUB_PASSWORD, read here, is asked of every request, as the family's password or bearer token.
     """
     world = world or World(profile, clock or PacedClock(), os.getcwd())
     agent = Agent(world, model or (lambda text: choose(text, scenario)))
@@ -59,47 +49,23 @@ def create_app(
                 world.wedged = on
 
     faults = Faults(switch)
-    routes = [
-        *events.routes(world),
-        *sessions.routes(world, agent),
-        *messages.routes(world, agent),
-        *requests.routes(world),
-        *config.routes(world, agent),
-        *startup.routes(world),
-        *daemon.routes(world, Clients(daemon.new_client_id)),
-    ]
 
-    async def doc(request: Request) -> Response:
-        """This document."""
-        return JsonResponse(described)
+    def hang_up(scope: Scope) -> None:
+        transport = faults.transport_of(scope["client"])
+        if transport is not None:
+            transport.abort()
 
-    routes.append(Route("/doc", doc, methods=["GET"]))
-    described = openapi.document(routes, world.profile.version)
-    password = os.environ.get(PASSWORD_VARIABLE)
+    family = family_of(world, agent, os.environ.get(PASSWORD_VARIABLE), hang_up)
     app = Starlette(
         routes=[
-            *routes,
+            *family.routes,
             *(faults_route.routes(faults) if admin else ()),
-            Route("/{path:path}", _web_page, methods=["GET", "POST", "PUT", "PATCH", "DELETE"]),
+            Route("/{path:path}", family.unknown, methods=METHODS),
         ],
-        middleware=[
-            Middleware(LoopbackOnly),
-            Middleware(FaultMiddleware, faults=faults),
-            *([Middleware(BasicAuth, profile.user, password)] if password else []),
-        ],
-        exception_handlers={Refusal: _refuse},
+        middleware=[*family.gates, Middleware(FaultMiddleware, faults=faults), *family.auth],
+        exception_handlers=dict(family.errors),
     )
     app.state.world = world
     app.state.agent = agent
     app.state.faults = faults
     return app
-
-
-async def _refuse(request: Request, refusal: Exception) -> Response:
-    assert isinstance(refusal, Refusal)
-    return JsonResponse(refusal.body, refusal.status)
-
-
-async def _web_page(request: Request) -> Response:
-    """opencode answers every path that it does not know with its web page, and 200."""
-    return HTMLResponse(WEB_PAGE)

@@ -56,7 +56,8 @@ class Subscription:
 class Bus:
     """Hands each event to every subscription that wants it.
 
-    `muted` swallows events while streams and their heartbeats stay alive: a fault seen in the field.
+    `muted` swallows events while streams and their heartbeats stay alive: a fault seen in the field. `listeners`
+    belong to the server itself: they hear each event at once, and muting is none of their business.
     """
 
     def __init__(self, new_id: Callable[[], str], limit: int | None) -> None:
@@ -64,6 +65,7 @@ class Bus:
         self._limit = limit
         self._sequences: Counter[str] = Counter()
         self.subscriptions: set[Subscription] = set()
+        self.listeners: list[Callable[[Event], None]] = []
         self.muted = False
 
     @contextmanager
@@ -83,6 +85,8 @@ class Bus:
 
     def publish(self, kind: str, properties: Json, directory: str | None = None, *, last: bool = False) -> None:
         event = self.event(kind, properties, directory, last=last)
+        for listener in self.listeners:
+            listener(event)
         if self.muted:
             return
         for subscription in self.subscriptions:

@@ -86,19 +86,25 @@ class Clients:
             del session.attachments[client_id]
             session.client_last_seen_at.pop(client_id, None)
 
+    def check(self, session_id: str, client_id: str | None) -> None:
+        """Raises MalformedClientId or UnregisteredClient; the anonymous pass."""
+        if client_id is None:
+            return
+        well_formed(client_id)
+        session = self._sessions.get(session_id)
+        if session is None or client_id not in session.attachments:
+            raise UnregisteredClient(session_id, client_id)
+
     def beat(self, session_id: str, client_id: str | None, now: int) -> None:
         """Move the session's mark to `now` (epoch ms), and the client's own if it gave its id.
 
         Raises MalformedClientId or UnregisteredClient, with every mark left where it was.
         """
-        session = self._sessions.get(session_id, _Session())
+        self.check(session_id, client_id)
+        session = self._sessions.setdefault(session_id, _Session())
         if client_id is not None:
-            well_formed(client_id)
-            if client_id not in session.attachments:
-                raise UnregisteredClient(session_id, client_id)
             session.client_last_seen_at[client_id] = now
         session.last_seen_at = now
-        self._sessions[session_id] = session
 
     def attendance(self, session_id: str) -> Attendance:
         session = self._sessions.get(session_id, _Session())

@@ -1,20 +1,22 @@
-"""What every request passes before any route: it is meant for this machine and knows the password, if any."""
+"""What every request passes before any route: it is meant for this machine and knows the secret, if any."""
 
 import base64
 import hmac
 
 from starlette.datastructures import Headers
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
+STRANGER = PlainTextResponse("This server answers to loopback names only.\n", 403)
 
 
 class LoopbackOnly:
     """403 for a Host that is not loopback: a page from elsewhere must not reach the agent by DNS rebinding."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, refusal: Response = STRANGER) -> None:
         self._app = app
+        self._refusal = refusal
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         app = self._app
@@ -22,7 +24,7 @@ class LoopbackOnly:
             host = Headers(scope=scope).get("host", "").lower()
             name = host if host.endswith("]") else host.rsplit(":", 1)[0]
             if name not in LOOPBACK:
-                app = PlainTextResponse("This server answers to loopback names only.\n", 403)
+                app = self._refusal
         await app(scope, receive, send)
 
 
@@ -40,4 +42,36 @@ class BasicAuth:
             known = hmac.compare_digest(credentials.strip().encode(), self._credentials)
             if scheme.lower() != "basic" or not known:
                 app = Response(status_code=401, headers={"www-authenticate": 'Basic realm="Secure Area"'})
+        await app(scope, receive, send)
+
+
+class SameOrigin:
+    """403, as qwen gives it, for a request that a page from another origin has made."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        app = self._app
+        if scope["type"] == "http":
+            headers = Headers(scope=scope)
+            if headers.get("origin") not in (None, f"http://{headers.get('host')}"):
+                app = JSONResponse({"error": "Request denied by CORS policy"}, 403, {"vary": "Origin"})
+        await app(scope, receive, send)
+
+
+class BearerAuth:
+    """401, as qwen gives it, unless the request has this token; its health is anyone's to ask."""
+
+    def __init__(self, app: ASGIApp, token: str) -> None:
+        self._app = app
+        self._token = token.encode()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        app = self._app
+        if scope["type"] == "http" and scope["path"] != "/health":
+            scheme, _, token = Headers(scope=scope).get("authorization", "").partition(" ")
+            known = hmac.compare_digest(token.strip().encode(), self._token)
+            if scheme.lower() != "bearer" or not known:
+                app = JSONResponse({"error": "Unauthorized"}, 401)
         await app(scope, receive, send)

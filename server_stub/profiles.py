@@ -1,7 +1,7 @@
 """How each server family behaves, as data. Nothing here acts; nothing elsewhere asks for a family by name.
 
 Sources: opencode 1.18.33 as measured; the padded-stream proposal for it; MiMo Code generation B as read in
-its source.
+its source; `qwen serve` 0.24.4 as measured.
 """
 
 from dataclasses import dataclass
@@ -22,6 +22,8 @@ class Profile:
 
     name: str
     version: str
+    protocol: Literal["opencode", "qwen"]
+    """Whose routes it answers."""
     padding: Padding | None
     """None: not one byte, not even headers, until the turn ends."""
     when_busy: Literal["queue", "refuse"]
@@ -35,11 +37,16 @@ class Profile:
     directory_header: str
     event_queue: int | None
     """Events kept for a slow reader of the event stream, the oldest dropped silently; None keeps all."""
+    heartbeat_ms: int
+    """How often an event stream beats unless it is configured otherwise."""
+    provider_attempts: int | None
+    """How often the model's provider is asked while its errors may pass; None: for ever."""
 
 
 OPENCODE = Profile(
     name="opencode",
     version="1.18.33",
+    protocol="opencode",
     padding=None,
     when_busy="queue",
     when_client_leaves="go on",
@@ -47,11 +54,14 @@ OPENCODE = Profile(
     user="opencode",
     directory_header="x-opencode-directory",
     event_queue=None,
+    heartbeat_ms=10_000,
+    provider_attempts=None,
 )
 
 OPENCODE_PADDED = Profile(
     name="opencode-padded",
     version="1.18.33",
+    protocol="opencode",
     padding=Padding(b"\n", 30_000),
     when_busy="queue",
     when_client_leaves="go on",
@@ -59,11 +69,14 @@ OPENCODE_PADDED = Profile(
     user="opencode",
     directory_header="x-opencode-directory",
     event_queue=None,
+    heartbeat_ms=10_000,
+    provider_attempts=None,
 )
 
 MIMO = Profile(
     name="mimo",
     version="0.1.0",
+    protocol="opencode",
     padding=Padding(b" ", 10_000),
     when_busy="refuse",
     when_client_leaves="cancel",
@@ -71,7 +84,24 @@ MIMO = Profile(
     user="mimocode",
     directory_header="x-mimocode-directory",
     event_queue=10_000,
+    heartbeat_ms=10_000,
+    provider_attempts=None,
 )
 
-PROFILES = {profile.name: profile for profile in (OPENCODE, OPENCODE_PADDED, MIMO)}
+QWEN = Profile(
+    name="qwen",
+    version="0.24.4",
+    protocol="qwen",
+    padding=None,
+    when_busy="queue",
+    when_client_leaves="go on",
+    failed_turn="message",
+    user="qwen",
+    directory_header="x-qwen-directory",
+    event_queue=None,
+    heartbeat_ms=15_000,
+    provider_attempts=7,
+)
+
+PROFILES = {profile.name: profile for profile in (OPENCODE, OPENCODE_PADDED, MIMO, QWEN)}
 DEFAULT_PROFILE = OPENCODE_PADDED

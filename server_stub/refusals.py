@@ -1,18 +1,23 @@
 """Answers that are not a success, in the bodies that opencode 1.18.33 gives them."""
 
 import secrets
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 Json = dict[str, Any]
+
+NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
 
 class Refusal(Exception):
     """Raised where a request cannot be met; `create_app` turns it into a response."""
 
-    def __init__(self, status: int, body: Json) -> None:
+    def __init__(self, status: int, body: Json, headers: Mapping[str, str] = NO_HEADERS) -> None:
         super().__init__(status, body)
         self.status = status
         self.body = body
+        self.headers = headers
 
 
 def not_found(message: str) -> Refusal:

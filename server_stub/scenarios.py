@@ -115,11 +115,13 @@ async def fence(turn: Turn, count: str, rate: str) -> None:
 
 
 async def fail(turn: Turn, code: str) -> None:
-    """As opencode does: too many requests, a broken server are tried again for ever, all else is final."""
+    """Too many requests, a broken server are tried again, as often as the family does; all else is final."""
     status = int(code)
     message = f"{status} {responses.get(status, 'scripted')}"
+    may_pass = status == HTTPStatus.TOO_MANY_REQUESTS or status >= HTTPStatus.INTERNAL_SERVER_ERROR
+    attempts = turn.world.profile.provider_attempts
     attempt = 0
-    while status == HTTPStatus.TOO_MANY_REQUESTS or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+    while may_pass and (attempts is None or attempt < attempts - 1):
         attempt += 1
         await turn.retry(message, attempt, RETRY_SECONDS[min(attempt, len(RETRY_SECONDS)) - 1])
     turn.fail(message, status)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from server_stub.bus import Bus
+from server_stub.bus import DURABLE, Bus
 from server_stub.clock import Clock
 from server_stub.ids import Ids
 from server_stub.profiles import Profile
@@ -67,6 +67,8 @@ class World:
         self.bus = Bus(lambda: self.ids.new("evt"), profile.event_queue)
         self.requests = Requests(self.bus, self.ids)
         self.sessions: dict[str, Session] = {}
+        self.deleted: dict[str, Session] = {}
+        """What still runs in one goes on, and its status is told; what it stores is told to nobody."""
         self.config: Json = {}
         self._moving = asyncio.Event()
         self._moving.set()
@@ -74,7 +76,8 @@ class World:
     @property
     def heartbeat_ms(self) -> int:
         """How often an event stream beats: `server.event_stream.heartbeat_ms` of the configuration, in ms."""
-        interval: int = self.config.get("server", {}).get("event_stream", {}).get("heartbeat_ms", 10_000)
+        stream = self.config.get("server", {}).get("event_stream", {})
+        interval: int = stream.get("heartbeat_ms", self.profile.heartbeat_ms)
         return interval
 
     @property
@@ -107,10 +110,16 @@ class World:
             raise not_found(f"Session not found: {session_id}")
         return self.sessions[session_id]
 
-    def create_session(self, directory: str, title: str | None = None, parent_id: str | None = None) -> Session:
+    def create_session(
+        self,
+        directory: str,
+        title: str | None = None,
+        parent_id: str | None = None,
+        session_id: str | None = None,
+    ) -> Session:
         now = self.clock.now()
         info: Json = {
-            "id": self.ids.new("ses"),
+            "id": session_id or self.ids.new("ses"),
             "slug": "quiet-harbor",
             "projectID": "global",
             "directory": directory,
@@ -158,8 +167,8 @@ class World:
         """Its children go with it."""
         for child in self.children(session):
             self.delete_session(child)
-        del self.sessions[session.id]
         self._publish(session, "session.deleted", {"info": session.info})
+        self.deleted[session.id] = self.sessions.pop(session.id)
 
     def children(self, session: Session) -> list[Session]:
         return [one for one in self.sessions.values() if one.info.get("parentID") == session.id]
@@ -180,7 +189,7 @@ class World:
         """Idle sessions are absent."""
         return {
             one.id: one.status
-            for one in self.sessions.values()
+            for one in (*self.sessions.values(), *self.deleted.values())
             if one.directory == directory and one.status != IDLE
         }
 
@@ -205,7 +214,7 @@ class World:
 
     def put_message(self, info: Json) -> Message:
         """Store it, or replace the info of the one with this id."""
-        session = self.sessions[info["sessionID"]]
+        session = self._home(info["sessionID"])
         message = session.messages.get(info["id"])
         if message is None:
             message = session.messages[info["id"]] = Message(info)
@@ -216,13 +225,13 @@ class World:
 
     def put_part(self, part: Json) -> None:
         """Store it, or replace the one with this id."""
-        session = self.sessions[part["sessionID"]]
+        session = self._home(part["sessionID"])
         session.messages[part["messageID"]].parts[part["id"]] = part
         self._publish(session, "message.part.updated", {"part": part, "time": self.clock.now()})
 
     def stream_text(self, part: Json, delta: str) -> None:
         """Tell those who listen; what is stored stays as it was until the part ends."""
-        session = self.sessions[part["sessionID"]]
+        session = self._home(part["sessionID"])
         where = {"messageID": part["messageID"], "partID": part["id"]}
         self._publish(session, "message.part.delta", {**where, "field": "text", "delta": delta})
 
@@ -231,10 +240,16 @@ class World:
             self._publish(session, "message.removed", {"messageID": message_id})
 
     def remove_part(self, session: Session, message_id: str, part_id: str) -> None:
-        if self.message(session, message_id).parts.pop(part_id, None) is not None:
+        message = session.messages.get(message_id)
+        if message is not None and message.parts.pop(part_id, None) is not None:
             self._publish(session, "message.part.removed", {"messageID": message_id, "partID": part_id})
 
+    def _home(self, session_id: str) -> Session:
+        return self.sessions.get(session_id) or self.deleted[session_id]
+
     def _publish(self, session: Session, kind: str, properties: Json) -> None:
+        if session.id in self.deleted and kind in DURABLE:
+            return
         self.bus.publish(kind, {"sessionID": session.id, **properties}, session.directory)
 
 

@@ -5,11 +5,9 @@ they offer nothing: `/capabilities` names no feature that is not here, and curso
 closes no session, as it would at `qwen serve`: here sessions belong to the family whose routes made them.
 """
 
-import json
 import os
 import uuid
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
 from functools import wraps
 from http import HTTPStatus
 from typing import Any
@@ -18,12 +16,14 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from server_stub.clients import Clients, MalformedClientId, UnregisteredClient, well_formed
+from server_stub.clients import Clients, MalformedClientId, UnregisteredClient
+from server_stub.qwen.moments import iso
+from server_stub.refusals import Refusal
+from server_stub.routes.qwen_http import body_of, client_id_of, refuse
 from server_stub.world import IDLE, Session, World
 
 Json = dict[str, Any]
 
-CLIENT_ID_HEADER = "X-Qwen-Client-Id"
 FEATURES = [
     "health",
     "daemon_status",
@@ -32,10 +32,6 @@ FEATURES = [
     "client_identity",
     "client_heartbeat",
 ]
-
-
-def new_client_id() -> str:
-    return f"client_{uuid.uuid4()}"
 
 
 def routes(world: World, clients: Clients) -> list[Route]:
@@ -58,21 +54,11 @@ def _checked(handler: Handler) -> Handler:
 
     @wraps(handler)
     async def checked(daemon: "_Daemon", request: Request) -> Response:
-        if not await _body_is_json(request):
-            return _refused(HTTPStatus.BAD_REQUEST, "Invalid JSON in request body")
         try:
+            await body_of(request)
             return await handler(daemon, request)
-        except MalformedClientId:
-            error = f"`{CLIENT_ID_HEADER}` must be a non-empty token of 128 characters or fewer"
-            return _refused(HTTPStatus.BAD_REQUEST, error, code="invalid_client_id")
-        except UnregisteredClient as stranger:
-            return _refused(
-                HTTPStatus.BAD_REQUEST,
-                f'Client id "{stranger.client_id}" is not registered for session {stranger.session_id}',
-                code="invalid_client_id",
-                sessionId=stranger.session_id,
-                clientId=stranger.client_id,
-            )
+        except (Refusal, MalformedClientId, UnregisteredClient) as error:
+            return await refuse(request, error)
 
     return checked
 
@@ -106,7 +92,7 @@ class _Daemon:
     @_checked
     async def resume(self, request: Request) -> Response:
         """Attach to a session, under the id of the header or a new one."""
-        client_id = _client_id(request)
+        client_id = client_id_of(request)
         session = self._session(request)
         if session is None:
             return _session_not_found(request)
@@ -116,7 +102,7 @@ class _Daemon:
                 "workspaceCwd": session.directory,
                 "attached": True,
                 "clientId": self._clients.attach(session.id, client_id),
-                "createdAt": _iso(session.info["time"]["created"]),
+                "createdAt": iso(session.info["time"]["created"]),
                 "state": {},
                 "hasActivePrompt": session.status != IDLE,
                 "lastEventId": 0,
@@ -127,13 +113,13 @@ class _Daemon:
     @_checked
     async def detach(self, request: Request) -> Response:
         """Leave a session."""
-        self._clients.detach(request.path_params["session_id"], _client_id(request))
+        self._clients.detach(request.path_params["session_id"], client_id_of(request))
         return Response(status_code=HTTPStatus.NO_CONTENT)
 
     @_checked
     async def heartbeat(self, request: Request) -> Response:
         """Say that the client, or somebody, is still there."""
-        client_id = _client_id(request)
+        client_id = client_id_of(request)
         session = self._session(request)
         if session is None:
             return _session_not_found(request)
@@ -153,7 +139,7 @@ class _Daemon:
         summary = {
             "v": 1,
             "detail": detail,
-            "generatedAt": _iso(now),
+            "generatedAt": iso(now),
             "status": "ok",
             "issues": [],
             "daemon": {
@@ -173,7 +159,7 @@ class _Daemon:
         return {
             "sessionId": session.id,
             "workspaceCwd": session.directory,
-            "createdAt": _iso(session.info["time"]["created"]),
+            "createdAt": iso(session.info["time"]["created"]),
             "clientCount": len(attendance.attachments),
             "subscriberCount": 0,
             "hasActivePrompt": session.status != IDLE,
@@ -185,23 +171,6 @@ class _Daemon:
         return self._world.sessions.get(request.path_params["session_id"])
 
 
-def _client_id(request: Request) -> str | None:
-    """None for an anonymous client, an empty header being none; raises MalformedClientId."""
-    client_id = request.headers.get(CLIENT_ID_HEADER)
-    return well_formed(client_id) if client_id else None
-
-
-async def _body_is_json(request: Request) -> bool:
-    """Only a body that says it is JSON is looked at, and only an object or an array counts."""
-    body = await request.body()
-    if not body or not request.headers.get("content-type", "").startswith("application/json"):
-        return True
-    try:
-        return isinstance(json.loads(body), dict | list)
-    except ValueError:
-        return False
-
-
 def _session_not_found(request: Request) -> Response:
     session_id = request.path_params["session_id"]
     error = f'No session with id "{session_id}"'
@@ -210,8 +179,3 @@ def _session_not_found(request: Request) -> Response:
 
 def _refused(status: HTTPStatus, error: str, **more: str) -> Response:
     return JSONResponse({"error": error, **more}, status)
-
-
-def _iso(milliseconds: int) -> str:
-    moment = datetime.fromtimestamp(milliseconds / 1000, UTC)
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -10,6 +10,7 @@ from starlette.applications import Starlette
 
 from server_stub.clients import Clients
 from server_stub.profiles import DEFAULT_PROFILE
+from server_stub.qwen.daemon import new_client_id
 from server_stub.routes import daemon
 from server_stub.world import BUSY, Session, World
 
@@ -57,7 +58,7 @@ def session(world: World) -> Session:
 
 @pytest.fixture
 async def http(world: World) -> AsyncIterator[httpx.AsyncClient]:
-    app = Starlette(routes=daemon.routes(world, Clients(daemon.new_client_id)))
+    app = Starlette(routes=daemon.routes(world, Clients(new_client_id)))
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://stub") as client:
         yield client

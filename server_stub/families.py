@@ -1,0 +1,99 @@
+"""What stands between the wire and the world, family by family: routes, gates and the words of refusals."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import assert_never
+
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.routing import Route
+from starlette.types import Scope
+
+from server_stub import openapi
+from server_stub.agent import Agent
+from server_stub.clients import Clients
+from server_stub.gate import BasicAuth, BearerAuth, LoopbackOnly, SameOrigin
+from server_stub.qwen.daemon import Daemon, new_client_id
+from server_stub.refusals import Refusal
+from server_stub.routes import config, daemon, events, messages, qwen, requests, sessions, startup
+from server_stub.routes.qwen_http import unknown_route
+from server_stub.wire import JsonResponse
+from server_stub.world import World
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+ErrorHandler = Callable[[Request, Exception], Awaitable[Response]]
+
+WEB_PAGE = """<!doctype html>
+<html lang="en"><head><title>holdfast-stub</title></head>
+<body>A scripted agent server. Its routes are described at <a href="/doc">/doc</a>.</body></html>
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    routes: list[Route]
+    unknown: Endpoint
+    """Answers every path that no route knows."""
+    gates: list[Middleware]
+    """What a request passes before any fault can strike."""
+    auth: list[Middleware]
+    """What it passes after that: nothing where no password is set."""
+    errors: Mapping[type[Exception], ErrorHandler]
+
+
+def family_of(world: World, agent: Agent, password: str | None, hang_up: Callable[[Scope], None]) -> Family:
+    """The family of the world's profile. `hang_up` destroys the connection that a request came on."""
+    match world.profile.protocol:
+        case "opencode":
+            return _opencode(world, agent, password)
+        case "qwen":
+            return _qwen(world, agent, password, hang_up)
+        case never:
+            assert_never(never)
+
+
+def _opencode(world: World, agent: Agent, password: str | None) -> Family:
+    routes = [
+        *events.routes(world),
+        *sessions.routes(world, agent),
+        *messages.routes(world, agent),
+        *requests.routes(world),
+        *config.routes(world, agent),
+        *startup.routes(world),
+        *daemon.routes(world, Clients(new_client_id)),
+    ]
+
+    async def doc(request: Request) -> Response:
+        """This document."""
+        return JsonResponse(described)
+
+    routes.append(Route("/doc", doc, methods=["GET"]))
+    described = openapi.document(routes, world.profile.version)
+    return Family(
+        routes,
+        _web_page,
+        [Middleware(LoopbackOnly)],
+        [Middleware(BasicAuth, world.profile.user, password)] if password else [],
+        {Refusal: _refuse},
+    )
+
+
+def _qwen(world: World, agent: Agent, password: str | None, hang_up: Callable[[Scope], None]) -> Family:
+    return Family(
+        qwen.routes(Daemon(world, agent), hang_up),
+        unknown_route,
+        [Middleware(LoopbackOnly, JSONResponse({"error": "Invalid Host header"}, 403)), Middleware(SameOrigin)],
+        [Middleware(BearerAuth, password)] if password else [],
+        qwen.ERRORS,
+    )
+
+
+async def _refuse(request: Request, refusal: Exception) -> Response:
+    assert isinstance(refusal, Refusal)
+    return JsonResponse(refusal.body, refusal.status)
+
+
+async def _web_page(request: Request) -> Response:
+    """opencode answers every path that it does not know with its web page, and 200."""
+    return HTMLResponse(WEB_PAGE)

@@ -1,0 +1,192 @@
+"""The daemon: which sessions it holds in memory, how they come alive, and when they are closed again.
+
+What is on disk outlives it (the world's sessions); all else here is gone with the process, and then every id is
+unknown until it is loaded.
+"""
+
+import asyncio
+import uuid
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+from server_stub.agent import Agent
+from server_stub.bus import Event
+from server_stub.clients import Clients
+from server_stub.qwen import transcript
+from server_stub.qwen.live import LiveSession
+from server_stub.refusals import Refusal
+from server_stub.world import Session, World
+
+Json = dict[str, Any]
+
+IDLE_MS = 30 * 60 * 1000
+REAP_SECONDS = 60
+MOST_SESSIONS = 32
+MODES = {
+    "plan": ("Plan", "Analyze only, do not modify files or execute commands"),
+    "default": ("Default", "Require approval for file edits or shell commands"),
+    "auto-edit": ("Auto Edit", "Automatically approve file edits"),
+    "auto": ("Auto", "LLM classifier auto-approves safe actions, blocks risky ones"),
+    "yolo": ("YOLO", "Automatically approve all tools"),
+}
+"""Id → name and description."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attached:
+    """What a client gets that has come to a session."""
+
+    live: LiveSession
+    client_id: str
+    was_live: bool
+
+
+class Daemon:
+    def __init__(self, world: World, agent: Agent) -> None:
+        self.world = world
+        self.clients = Clients(new_client_id)
+        self.started_at = world.clock.now()
+        self.live: dict[str, LiveSession] = {}
+        self._agent = agent
+        self._shared: str | None = None
+        self._reaper: asyncio.TimerHandle | None = None
+        world.bus.listeners.append(self._hear)
+
+    def session(self, session_id: str) -> LiveSession:
+        """Raises Refusal 404 for one that is not alive, on disk or not."""
+        if session_id not in self.live:
+            raise not_found(session_id)
+        return self.live[session_id]
+
+    def stored(self) -> list[Session]:
+        """What is on disk, but for what subagents left: sessions with a message, in no order."""
+        return [one for one in self.world.sessions.values() if one.messages and "parentID" not in one.info]
+
+    # coming and going
+
+    def create(self, *, shared: bool, session_id: str | None, mode: str | None, client_id: str | None) -> Attached:
+        """A new session; with `shared` the one that all share, made if it is not alive.
+
+        Raises Refusal: 409 for an id that is taken, 503 when there are MOST_SESSIONS.
+        """
+        if shared and session_id is None and self._shared in self.live:
+            assert self._shared is not None
+            return self._attach(self.live[self._shared], client_id, was_live=True)
+        if session_id in self.world.sessions:
+            where = {"code": "session_id_conflict", "sessionId": session_id}
+            how = "live" if session_id in self.live else "persisted"
+            error = f'Session "{session_id}" already exists or is being created.'
+            raise Refusal(HTTPStatus.CONFLICT, {"error": error, **where, "conflict": how})
+        self._check_limit()
+        name = session_id or str(uuid.uuid4())
+        live = self._bring_alive(self.world.create_session(self.world.directory, session_id=name))
+        if shared:
+            self._shared = live.id
+        attached = self._attach(live, client_id, was_live=False)
+        if mode is not None:
+            live.change_mode(mode, attached.client_id)
+        live.tell_commands()
+        return attached
+
+    def load(self, session_id: str, client_id: str | None) -> Attached:
+        """Attach to a session, from disk if need be. Raises Refusal 404."""
+        return self._restore(session_id, client_id, replayed=True)
+
+    def resume(self, session_id: str, client_id: str | None) -> Attached:
+        """The same; what it brings back from disk shows nothing of its past, now or later (measured)."""
+        return self._restore(session_id, client_id, replayed=False)
+
+    def detach(self, session_id: str, client_id: str | None) -> None:
+        """The last client's leaving closes a session that nothing holds."""
+        self.clients.detach(session_id, client_id)
+        if session_id in self.live:
+            self._close_if_left(self.live[session_id])
+
+    async def close(self, live: LiveSession, closed_by: str | None) -> None:
+        self._forget(live, "client_close", closed_by)
+        await self._agent.end([live.session, *self.world.descendants(live.session)])
+
+    def reap(self) -> None:
+        """Close what has been idle for IDLE_MS: without event stream, prompt or beat."""
+        now = self.world.clock.now()
+        for live in list(self.live.values()):
+            last_seen = self.clients.attendance(live.id).last_seen_at
+            seen = live.created_at if last_seen is None else last_seen
+            if live.is_idle_and_alone and now - seen >= IDLE_MS:
+                self._forget(live, "idle_timeout", None)
+
+    def _restore(self, session_id: str, client_id: str | None, *, replayed: bool) -> Attached:
+        if session_id in self.live:
+            return self._attach(self.live[session_id], client_id, was_live=True)
+        session = self.world.sessions.get(session_id)
+        if session is None or session not in self.stored():
+            raise not_found(session_id)
+        self._check_limit()
+        transcript.reconcile(self.world, session)
+        live = self._bring_alive(session)
+        live.state = _state(live.mode)
+        if replayed:
+            live.restore()
+        return self._attach(live, client_id, was_live=False)
+
+    def _bring_alive(self, session: Session) -> LiveSession:
+        live = LiveSession(self.world, self._agent, self.clients, session, self._close_if_left)
+        self.live[session.id] = live
+        self._arm_reaper()
+        return live
+
+    def _attach(self, live: LiveSession, client_id: str | None, *, was_live: bool) -> Attached:
+        return Attached(live, self.clients.attach(live.id, client_id), was_live)
+
+    def _close_if_left(self, live: LiveSession) -> None:
+        if live.is_idle_and_alone and not self.clients.attendance(live.id).attachments:
+            self._forget(live, "last_client_detached", None)
+
+    def _forget(self, live: LiveSession, reason: str, closed_by: str | None) -> None:
+        self.live.pop(live.id, None)
+        live.close(reason, closed_by)
+        self.clients.forget(live.id)
+
+    def _check_limit(self) -> None:
+        if len(self.live) >= MOST_SESSIONS:
+            error = f"Session limit reached ({MOST_SESSIONS})"
+            where = {"code": "session_limit_exceeded", "limit": MOST_SESSIONS, "scope": "workspace"}
+            raise Refusal(HTTPStatus.SERVICE_UNAVAILABLE, {"error": error, **where}, {"Retry-After": "5"})
+
+    def _arm_reaper(self) -> None:
+        if self._reaper is None:
+            self._reaper = asyncio.get_running_loop().call_later(REAP_SECONDS, self._reap_again)
+
+    def _reap_again(self) -> None:
+        self._reaper = None
+        self.reap()
+        if self.live:
+            self._arm_reaper()
+
+    def _hear(self, event: Event) -> None:
+        session = self.world.sessions.get(event.payload["properties"].get("sessionID", ""))
+        while session is not None and "parentID" in session.info:
+            session = self.world.sessions.get(session.info["parentID"])
+        if session is not None and session.id in self.live:
+            self.live[session.id].hear(event.payload)
+
+
+def new_client_id() -> str:
+    return f"client_{uuid.uuid4()}"
+
+
+def not_found(session_id: str) -> Refusal:
+    where = {"code": "session_not_found", "sessionId": session_id}
+    return Refusal(HTTPStatus.NOT_FOUND, {"error": f'No session with id "{session_id}"', **where})
+
+
+def _state(mode: str) -> Json:
+    """What a restored session says of itself."""
+    modes = [{"id": name, "name": title, "description": what} for name, (title, what) in MODES.items()]
+    model = {"modelId": "scripted", "name": "Scripted", "description": None}
+    return {
+        "modes": {"currentModeId": mode, "availableModes": modes},
+        "models": {"currentModelId": "scripted", "availableModels": [model]},
+        "_meta": {"hasRunningBackgroundTasks": False},
+    }

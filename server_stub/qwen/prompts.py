@@ -1,0 +1,234 @@
+"""The prompts of one live session, answered one after the other in the order in which they came.
+
+What the agent does with a prompt is the agent's; here is who waits, what is said of it, and how it ended.
+"""
+
+import asyncio
+import uuid
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any, Literal, Protocol
+
+from server_stub import agent as agents
+from server_stub.qwen import transcript, updates
+from server_stub.refusals import Refusal
+from server_stub.world import Message, Session, World
+
+Json = dict[str, Any]
+
+MOST_PENDING = 5
+RETRY_AFTER = {"Retry-After": "5"}
+INTERNAL = {"message": "Internal error", "code": "-32603"}
+"""What qwen makes of an error of the model's provider, but for the event that ends the turn."""
+
+
+@dataclass(slots=True, eq=False)
+class Prompt:
+    content: list[Json]
+    originator: str | None
+    queued_at: int
+    """Epoch ms, like all times here."""
+    id: str = field(default_factory=lambda: str(uuid.uuid4()))
+    state: Literal["queued", "running", "completed", "cancelled", "error"] = "queued"
+    waited: bool = False
+    """It was not the first in the queue, which clients were told."""
+    removed: bool = False
+    started_at: int | None = None
+    cancelled_at: int | None = None
+    ended_at: int | None = None
+    result: str = ""
+
+    @property
+    def text(self) -> str:
+        return "\n".join(str(block.get("text", "")) for block in self.content)
+
+    def pending(self) -> Json:
+        shown = {"promptId": self.id, "text": self.text, "queuedAt": self.queued_at, "state": self.state}
+        return {**shown, **self._originated()}
+
+    def turn(self, session_id: str) -> Json:
+        times = {"queuedAt": self.queued_at, "startedAt": self.started_at, "endedAt": self.ended_at}
+        known: Json = {"sessionId": session_id, "promptId": self.id, "promptText": self.text, "state": self.state}
+        known |= {name: moment for name, moment in times.items() if moment is not None} | self._originated()
+        match self.state:
+            case "completed":
+                known |= {"stopReason": "end_turn", **({"resultText": self.result} if self.result else {})}
+            case "cancelled":
+                known["stopReason"] = "cancelled"
+            case "error":
+                known["error"] = INTERNAL
+        return known
+
+    def _originated(self) -> Json:
+        return {} if self.originator is None else {"originatorClientId": self.originator}
+
+
+class Publish(Protocol):
+    def __call__(self, kind: str, data: Json, prompt: Prompt | None = None) -> None: ...
+
+
+class PromptQueue:
+    def __init__(
+        self,
+        world: World,
+        agent: agents.Agent,
+        session: Session,
+        publish: Publish,
+        settled: Callable[[], None],
+    ) -> None:
+        """`settled` is called after each prompt's end."""
+        self._world = world
+        self._agent = agent
+        self._session = session
+        self._publish = publish
+        self._settled = settled
+        self._known: dict[str, Prompt] = {}
+        self._waiting: deque[Prompt] = deque()
+        self._work: asyncio.Task[None] | None = None
+
+    @property
+    def pending(self) -> list[Prompt]:
+        """The one that runs, and those behind it."""
+        return list(self._waiting)
+
+    @property
+    def running(self) -> Prompt | None:
+        first = self._waiting[0] if self._waiting else None
+        return first if first is not None and first.state == "running" else None
+
+    def find(self, prompt_id: str) -> Prompt:
+        """Raises Refusal 404 for one that this session has not had since it came alive."""
+        if prompt_id not in self._known:
+            where = {"code": "prompt_not_found", "sessionId": self._session.id, "promptId": prompt_id}
+            error = f"Prompt {prompt_id} not found in session {self._session.id}"
+            raise Refusal(HTTPStatus.NOT_FOUND, {"error": error, **where})
+        return self._known[prompt_id]
+
+    def accept(self, content: list[Json], originator: str | None) -> Prompt:
+        """Raises Refusal 503 when MOST_PENDING are here already."""
+        count = len(self._waiting)
+        if count >= MOST_PENDING:
+            error = f'Prompt queue full for session "{self._session.id}" ({count}/{MOST_PENDING} pending)'
+            where = {"code": "prompt_queue_full", "sessionId": self._session.id}
+            body = {"error": error, **where, "limit": MOST_PENDING, "pendingCount": count}
+            raise Refusal(HTTPStatus.SERVICE_UNAVAILABLE, body, RETRY_AFTER)
+        prompt = Prompt(content, originator, self._world.clock.now(), waited=count > 0)
+        self._known[prompt.id] = prompt
+        self._waiting.append(prompt)
+        transcript.record(self._world, self._session, {"promptId": prompt.id, "at": prompt.queued_at})
+        if prompt.waited:
+            said = {"text": prompt.text, "queuedAt": prompt.queued_at}
+            self._publish("pending_prompt_added", self._named(prompt, **said), prompt)
+        if self._work is None or self._work.done():
+            self._work = asyncio.create_task(self._answer_all())
+        return prompt
+
+    def cancel(self) -> Prompt | None:
+        """End the prompt that runs, if one does."""
+        prompt = self.running
+        self._publish("prompt_cancelled", {"sessionId": self._session.id}, prompt)
+        if prompt is not None and prompt.cancelled_at is None:
+            prompt.cancelled_at = self._world.clock.now()
+            self._agent.abort(self._session)
+        return prompt
+
+    def remove(self, prompt_id: str) -> bool:
+        """Take it out of the queue, or cancel it if it runs; False when it is neither."""
+        prompt = next((one for one in self._waiting if one.id == prompt_id), None)
+        if prompt is None or prompt.removed:
+            return False
+        prompt.removed = True
+        if prompt is self.running:
+            self.cancel()
+            self._publish("pending_prompt_completed", self._named(prompt, state="removed"), prompt)
+        else:
+            self._waiting.remove(prompt)
+            self._publish("pending_prompt_completed", self._named(prompt, state="removed"), prompt)
+            self._end(prompt, "cancelled")
+        return True
+
+    def close(self) -> None:
+        """End all there are, with a word about each and no other; what the agent still does is the caller's."""
+        if self._work is not None:
+            self._work.cancel()
+        while self._waiting:
+            self._end(self._waiting.popleft(), "cancelled")
+
+    async def _answer_all(self) -> None:
+        while self._waiting:
+            prompt = self._waiting[0]
+            prompt.state, prompt.started_at = "running", self._world.clock.now()
+            if prompt.waited:
+                self._publish("pending_prompt_started", self._named(prompt, text=prompt.text), prompt)
+            for block in prompt.content:
+                update = {**updates.user_chunk(block), "_meta": self._echo(prompt)}
+                self._publish("session_update", {"sessionId": self._session.id, "update": update}, prompt)
+            if not await self._answer(prompt):
+                return
+            self._waiting.popleft()
+            if prompt.waited and not prompt.removed:
+                self._publish("pending_prompt_completed", self._named(prompt, state="completed"), prompt)
+            self._settled()
+
+    async def _answer(self, prompt: Prompt) -> bool:
+        """False when the agent was ended by something other than `cancel`: this process is over."""
+        if not all(isinstance(block.get("text"), str) for block in prompt.content if block.get("type") == "text"):
+            self._fail(prompt, INTERNAL["message"])
+            return True
+        parts = [block for block in prompt.content if block.get("type") == "text"]
+        asked = self._agent.accept(self._session, agents.Prompt(parts))
+        self._world.put_message({**asked.info, "promptId": prompt.id})
+        answer = await self._answer_to(asked)
+        error = answer.info.get("error") if answer is not None else None
+        if prompt.cancelled_at is not None:
+            elapsed = prompt.cancelled_at - (prompt.started_at or 0)
+            told = {"cancelledAt": prompt.cancelled_at, "elapsedMs": elapsed}
+            self._end(prompt, "cancelled", promptCancelled=told)
+        elif answer is None or error == agents.ABORTED:
+            return False
+        elif error is not None:
+            self._fail(prompt, error["data"]["message"])
+        else:
+            self._complete(prompt, answer)
+        return True
+
+    async def _answer_to(self, asked: Message) -> Message | None:
+        """None when the run ended before it had begun with this prompt."""
+        try:
+            answer = await self._agent.answer(self._session)
+        except Refusal:
+            return None
+        return answer if answer.info["parentID"] == asked.info["id"] else None
+
+    def _complete(self, prompt: Prompt, answer: Message) -> None:
+        if answer.info.get("finish") == "stop":
+            prompt.result = "".join(part["text"] for part in answer.parts.values() if part["type"] == "text")
+        branch = {"assistantRecordUuid": str(uuid.uuid4()), "checkpointUuid": str(uuid.uuid4())}
+        self._end(prompt, "completed", **({"branchPoint": branch} if prompt.result else {}))
+
+    def _fail(self, prompt: Prompt, message: str) -> None:
+        """A provider's error ends the turn; the turn's own route is told less of it than the event."""
+        where = {"sessionId": self._session.id}
+        self._publish("prompt_cancelled", {**where, "reason": "forward_failed"}, prompt)
+        self._record(prompt, "error", code=INTERNAL["code"])
+        said = {**where, **INTERNAL, "message": message, "promptId": prompt.id}
+        self._publish("turn_error", said, prompt)
+
+    def _end(self, prompt: Prompt, state: Literal["completed", "cancelled"], **more: Json) -> None:
+        reason = "end_turn" if state == "completed" else "cancelled"
+        self._record(prompt, state, **({"stopReason": reason} if state == "completed" else {}))
+        said = {"sessionId": self._session.id, "stopReason": reason, "promptId": prompt.id, **more}
+        self._publish("turn_complete", said, prompt)
+
+    def _record(self, prompt: Prompt, state: Literal["completed", "cancelled", "error"], **more: str) -> None:
+        prompt.state, prompt.ended_at = state, self._world.clock.now()
+        entry = {"promptId": prompt.id, "terminal": state, **more, "at": prompt.ended_at}
+        transcript.record(self._world, self._session, entry)
+
+    def _named(self, prompt: Prompt, **more: object) -> Json:
+        return {"sessionId": self._session.id, "promptId": prompt.id, **more}
+
+    def _echo(self, prompt: Prompt) -> Json:
+        return {"serverTimestamp": prompt.started_at, "source": "bridge-echo"}

@@ -1,0 +1,99 @@
+"""What a session says of itself when it is loaded from disk: its stored messages, and how its prompts ended.
+
+A session without a message is not on disk. What was not stored when the daemon was lost is gone: a text that was
+still being streamed leaves nothing, a call that ran is said to have failed. Pure but for the ledger's record.
+"""
+
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+from server_stub.qwen import updates
+from server_stub.world import Message, Session, World
+
+Json = dict[str, Any]
+
+LEDGER = "promptLedger"
+"""Field of the session's info: prompts that were admitted, and how they ended, in the order of these."""
+
+
+def transcript(session: Session) -> list[tuple[str, Json]]:
+    """`(type, data)` of each event that a cold load is seeded with."""
+    said = [update for message in session.ordered() for update in _message(message)]
+    return [("session_update", {"sessionId": session.id, "update": update}) for update in said]
+
+
+def record(world: World, session: Session, entry: Json) -> None:
+    """Add to the ledger an admission, `{promptId, at}`, or an end, which has a `terminal`; `at` is epoch ms."""
+    world.update_session(session, **{LEDGER: [*session.info.get(LEDGER, []), {"v": 1, **entry}]})
+
+
+def terminals(session: Session) -> list[Json]:
+    """How prompts ended, as `load` gives it."""
+    return [entry for entry in session.info.get(LEDGER, []) if "terminal" in entry]
+
+
+def reconcile(world: World, session: Session) -> None:
+    """Write down that a prompt was lost with the daemon, if it is certain which one.
+
+    That is so when a single one had not ended and its words are stored. With another behind it in the queue
+    nothing is written of either (`danglingInFlightPromptIds` in qwen 0.24.4, read and measured).
+    """
+    ended = {entry["promptId"] for entry in terminals(session)}
+    admitted = {entry["promptId"] for entry in session.info.get(LEDGER, [])} - ended
+    stored = {message.info.get("promptId") for message in session.messages.values()}
+    if len(admitted) == 1 and admitted <= stored:
+        [lost] = admitted
+        now = world.clock.now()
+        record(world, session, {"promptId": lost, "terminal": "interrupted", "code": "daemon_lost", "at": now})
+
+
+def _message(message: Message) -> Iterator[Json]:
+    where = _Record(message)
+    if message.info["role"] == "user":
+        content = [
+            {"type": "text", "text": part["text"]} for part in message.parts.values() if part["type"] == "text"
+        ]
+        for block in content:
+            yield where.stamped(updates.user_chunk(block), promptId=message.info.get("promptId"))
+        return
+    calls = [part for part in message.parts.values() if part["type"] == "tool"]
+    for part in message.parts.values():
+        if part["type"] in ("text", "reasoning") and part["text"]:
+            yield where.stamped(updates.text_chunk(part["type"], part["text"]))
+    if "finish" in message.info or calls:
+        yield where.stamped(updates.usage(message.info["tokens"]["output"]))
+    for part in calls:
+        for update in _call(part):
+            yield where.stamped(update)
+
+
+def _call(part: Json) -> Iterator[Json]:
+    status = part["state"]["status"]
+    if part["tool"] == updates.PLAN:
+        if status == "completed":
+            yield updates.plan(part["state"]["input"]["todos"])
+        return
+    if status == "pending":
+        part = {**part, "state": {**part["state"], "input": {}}}
+        yield {**updates.tool_prepared(part), "status": "in_progress"}
+    else:
+        yield {**updates.tool_started(part), "sessionUpdate": "tool_call"}
+    yield updates.tool_ended(part) if status in ("completed", "error") else updates.tool_lost(part)
+
+
+class _Record:
+    """The stored record that updates come from."""
+
+    def __init__(self, message: Message) -> None:
+        self._id = str(uuid.uuid5(uuid.NAMESPACE_OID, message.info["id"]))
+        self._created = message.info["time"]["created"]
+
+    def stamped(self, update: Json, **meta: Any) -> Json:
+        known = {name: value for name, value in meta.items() if value is not None}
+        origin = {
+            "timestamp": self._created,
+            "qwenTranscript": {"sourceRecordIds": [self._id]},
+            "qwen.session.recordId": self._id,
+        }
+        return {**update, "_meta": {**update.get("_meta", {}), **known, **origin}, "timestamp": self._created}

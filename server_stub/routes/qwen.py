@@ -1,0 +1,168 @@
+"""`qwen serve` as a whole: its health, what it can do, what it holds; and all its routes together."""
+
+import hashlib
+import os
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import Scope
+
+from server_stub.clients import MalformedClientId, UnregisteredClient
+from server_stub.qwen.daemon import MOST_SESSIONS, Daemon
+from server_stub.qwen.live import LiveSession
+from server_stub.qwen.moments import iso
+from server_stub.qwen.prompts import MOST_PENDING
+from server_stub.qwen.ring import RING_SIZE
+from server_stub.refusals import Refusal
+from server_stub.routes import qwen_events, qwen_permissions, qwen_prompts, qwen_sessions
+from server_stub.routes.qwen_http import QwenJson, refusal, refuse
+
+Json = dict[str, Any]
+Handler = Callable[[Request, Exception], Awaitable[Response]]
+
+FEATURES = [
+    "health",
+    "daemon_status",
+    "capabilities",
+    "session_create",
+    "session_id_override",
+    "session_scope_override",
+    "session_load",
+    "session_resume",
+    "session_list",
+    "session_prompt",
+    "session_turn_status",
+    "session_cancel",
+    "session_events",
+    "slow_client_warning",
+    "typed_event_schema",
+    "client_identity",
+    "client_heartbeat",
+    "session_permission_vote",
+    "session_status",
+    "session_close",
+    "permission_mediation",
+    "non_blocking_prompt",
+]
+"""Of the names that qwen 0.24.4 gives, those whose routes are here."""
+
+PROTOCOLS: Json = {"current": "v1", "supported": ["v1"]}
+POLICY = {"permission": "first-responder"}
+LIMITS: Json = {"maxPendingPromptsPerSession": MOST_PENDING, "maxSessionsPerWorkspace": MOST_SESSIONS}
+
+ERRORS: dict[type[Exception], Handler] = {
+    kind: refuse for kind in (Refusal, MalformedClientId, UnregisteredClient)
+}
+
+
+def routes(daemon: Daemon, hang_up: Callable[[Scope], None]) -> list[Route]:
+    """`hang_up` destroys the connection that a request came on. What these raise is answered by ERRORS."""
+    world = daemon.world
+    workspace = Workspace(world.directory)
+
+    async def health(request: Request) -> Response:
+        """Whether the daemon is up."""
+        return QwenJson({"status": "ok"})
+
+    async def capabilities(request: Request) -> Response:
+        """What a client may use here."""
+        return QwenJson(
+            {
+                "v": 1,
+                "protocolVersions": PROTOCOLS,
+                "qwenCodeVersion": world.profile.version,
+                "mode": "http-bridge",
+                "features": FEATURES,
+                "modelServices": [],
+                "workspaceCwd": world.directory,
+                "transports": ["rest"],
+                "policy": POLICY,
+                "limits": LIMITS,
+                "workspaces": [workspace.document()],
+            }
+        )
+
+    async def status(request: Request) -> Response:
+        """Its sessions, and when each was last seen."""
+        detail = request.query_params.get("detail", "summary")
+        if detail not in ("summary", "full"):
+            raise refusal("detail must be one of: summary, full", code="invalid_detail")
+        now = world.clock.now()
+        sessions = list(daemon.live.values())
+        pending = sum(len(live.interactions) for live in sessions)
+        summary: Json = {
+            "v": 1,
+            "detail": detail,
+            "generatedAt": iso(now),
+            "status": "ok",
+            "issues": [],
+            "daemon": {
+                "pid": os.getpid(),
+                "uptimeMs": now - daemon.started_at,
+                "mode": "http-bridge",
+                "workspaceCwd": world.directory,
+                "qwenCodeVersion": world.profile.version,
+            },
+            "limits": {**LIMITS, "eventRingSize": RING_SIZE},
+            "capabilities": {"protocolVersions": PROTOCOLS, "features": FEATURES},
+            "runtime": {
+                "sessions": {"active": len(sessions), "admissionInFlight": 0},
+                "permissions": {"pending": pending, "policy": POLICY["permission"]},
+                "channel": {"live": True},
+                "transport": {"restSseActive": sum(live.ring.readers for live in sessions)},
+            },
+        }
+        full = {"full": {"sessions": [_described(daemon, live) for live in sessions]}}
+        return QwenJson(summary | full if detail == "full" else summary)
+
+    return [
+        Route("/health", health),
+        Route("/capabilities", capabilities),
+        Route("/daemon/status", status),
+        *qwen_sessions.routes(daemon, workspace.names),
+        *qwen_prompts.routes(daemon),
+        *qwen_events.routes(daemon, hang_up),
+        *qwen_permissions.routes(daemon),
+    ]
+
+
+class Workspace:
+    """The one folder that this daemon serves."""
+
+    def __init__(self, directory: str) -> None:
+        self._directory = directory
+        self._id = hashlib.sha256(directory.encode()).hexdigest()[:16]
+
+    @property
+    def names(self) -> tuple[str, str]:
+        """What a path may call it."""
+        return self._id, self._directory
+
+    def document(self) -> Json:
+        known = {"id": self._id, "cwd": self._directory, "primary": True, "trusted": True}
+        return {**known, "workflowsEnabled": False, "removable": False}
+
+
+def _described(daemon: Daemon, live: LiveSession) -> Json:
+    attendance = daemon.clients.attendance(live.id)
+    seen = {} if attendance.last_seen_at is None else {"lastSeenAt": attendance.last_seen_at}
+    prompts = live.prompts.pending
+    return {
+        "sessionId": live.id,
+        "workspaceCwd": live.session.directory,
+        "createdAt": iso(live.created_at),
+        "clientCount": len(attendance.attachments),
+        "subscriberCount": live.ring.readers,
+        "attachCount": sum(attendance.attachments.values()),
+        "pendingPromptCount": len(prompts),
+        "pendingPermissionCount": len(live.interactions),
+        "hasActivePrompt": bool(prompts),
+        "hasRunningBackgroundTasks": False,
+        "lastEventId": live.ring.last_id,
+        **seen,
+        "currentModelId": "scripted",
+        "currentApprovalMode": live.mode,
+    }
