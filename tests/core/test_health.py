@@ -114,6 +114,33 @@ def test_proof_of_a_working_stream_ends_the_count_of_tries() -> None:
     assert health.view(last + 4).attempt == 1
 
 
+def test_a_line_that_never_was_is_lost_since_the_first_try() -> None:
+    health = Health()
+    health.connecting(1.0)
+    health.lost(2.0, "refused", retry_at=3.0)
+    health.connecting(3.0)
+    health.lost(4.0, "refused", retry_at=6.0)
+    assert health.view(9.0).lost_for == 7.0
+    assert health.view(9.0).retry_in == 0.0  # the try is due
+    health.stopped(9.5, "401", "")
+    assert health.view(10.0).lost_for == 8.0
+
+
+def test_a_line_that_is_stopped_at_once_is_lost_since_then() -> None:
+    health = Health()
+    health.connecting(1.0)
+    health.stopped(2.0, "401", "")
+    assert health.view(5.0).lost_for == 3.0
+
+
+def test_silence_counts_from_the_last_byte() -> None:
+    health = Health()
+    health.opened(1.0)
+    assert health.silence(3.0) == 2.0
+    health.received(4.0)
+    assert health.silence(5.0) == 1.0
+
+
 def test_stopped_says_why_and_what_to_do_until_somebody_tries_again() -> None:
     health, last = beating(10.0)
     health.stopped(last + 1, "password refused (401)", "Give the password.")

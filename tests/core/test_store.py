@@ -1,5 +1,7 @@
 """What the store makes of events, in particular where the server contradicts, repeats or forgets itself."""
 
+from typing import Literal
+
 import pytest
 from msgspec.structs import replace
 
@@ -150,6 +152,35 @@ def test_the_newest_page_replaces_the_transcript_from_its_first_message_on(store
     assert transcript.cursor is None
 
 
+def test_a_page_beyond_all_that_is_known_leaves_no_hole(store: Store) -> None:
+    """More came during a gap than one page holds: what is between is loaded anew, like all that is older."""
+    store.apply(e.MessagesLoaded("ses_1", (FullMessage(PROMPT, ()), FullMessage(ANSWER, ())), None))
+    far = tuple(FullMessage(replace(PROMPT, id=f"msg_{n}", created=float(n)), ()) for n in (51, 52))
+    store.apply(e.MessagesLoaded("ses_1", far, "cursor"))
+    transcript = store.transcript("ses_1")
+    assert transcript is not None
+    assert [m.id for m in transcript.ordered()] == ["msg_51", "msg_52"]
+    assert transcript.cursor == "cursor"
+
+
+def test_what_came_before_the_first_page_is_not_older_than_it(store: Store) -> None:
+    """Events of a session that was just opened are no page: nobody knows what stands between."""
+    first = replace(PROMPT, id="msg_9", created=9.0)
+    store.apply(e.MessagesLoaded("ses_1", (FullMessage(PROMPT, ()), FullMessage(first, ())), "cursor"))
+    transcript = store.transcript("ses_1")
+    assert transcript is not None
+    assert [m.id for m in transcript.ordered()] == ["msg_1", "msg_9"]
+    store.apply(e.MessagesLoaded("ses_1", (), None))
+    transcript = store.transcript("ses_1")
+    assert transcript is not None
+    assert transcript.ordered() == []
+
+
+def test_a_page_of_a_session_that_is_not_open_is_not_kept(store: Store) -> None:
+    assert store.apply(e.MessagesLoaded("ses_other", (FullMessage(PROMPT, ()),), None)) == ()
+    assert store.transcript("ses_other") is None
+
+
 def test_a_message_that_the_server_no_longer_has_goes_with_the_page(store: Store) -> None:
     store.apply(e.MessagesLoaded("ses_1", (FullMessage(PROMPT, ()),), None))
     transcript = store.transcript("ses_1")
@@ -222,6 +253,30 @@ def test_an_idle_session_has_no_open_requests(store: Store) -> None:
     assert changes == (SessionsChanged("ses_1"), RequestClosed(QUESTION, "gone"))
 
 
+def test_idle_again_drops_a_request_that_came_between(store: Store) -> None:
+    store.apply(e.StatusChanged("ses_1", Idle()))
+    store.apply(e.RequestOpened(QUESTION))
+    assert store.apply(e.StatusChanged("ses_1", Idle())) == (RequestClosed(QUESTION, "gone"),)
+
+
+def test_a_request_of_which_nobody_knows_the_call_is_no_ghost(store: Store) -> None:
+    store.apply(e.PartUpserted(replace(TOOL, state="completed", call_id="")))
+    unplaced = replace(QUESTION, message_id=None, call_id=None)
+    store.apply(e.Resynced({"ses_1": Busy()}, (unplaced,)))
+    assert list(store.requests) == ["que_1"]
+
+
+@pytest.mark.parametrize("state", ["completed", "error"])
+def test_a_resync_does_not_bring_back_a_request_of_an_earlier_turn(
+    store: Store, state: Literal["completed", "error"]
+) -> None:
+    """An abort left it in the server's list; the session is busy again, with something else."""
+    store.apply(e.PartUpserted(replace(TOOL, state=state)))
+    other = replace(QUESTION, id="que_2", call_id="call_2")
+    store.apply(e.Resynced({"ses_1": Busy()}, (QUESTION, other)))
+    assert list(store.requests) == ["que_2"]
+
+
 def test_a_request_whose_tool_call_ended_is_gone(store: Store) -> None:
     store.apply(e.RequestOpened(QUESTION))
     store.apply(e.PartUpserted(TOOL))
@@ -275,6 +330,22 @@ def test_the_mark_moves_with_the_session_and_its_children_only(store: Store) -> 
     assert store.mark("ses_1") == before
     store.apply(e.PartUpserted(replace(TEXT, session_id="ses_2")))
     assert store.mark("ses_1") > before
+
+
+def test_requests_and_pages_that_change_something_move_the_mark(store: Store) -> None:
+    before = store.mark("ses_1")
+    assert before > 0
+    assert store.mark("ses_other") == 0
+    store.apply(e.RequestOpened(QUESTION))
+    store.apply(e.QuestionRejected("ses_1", "que_1"))
+    closed = store.mark("ses_1")
+    assert closed > before
+    page = e.MessagesLoaded("ses_1", (FullMessage(PROMPT, ()),), None)
+    store.apply(page)
+    loaded = store.mark("ses_1")
+    assert loaded > closed
+    store.apply(page)
+    assert store.mark("ses_1") == loaded
 
 
 def test_the_newest_answer_to_a_prompt(store: Store) -> None:

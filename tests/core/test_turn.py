@@ -1,5 +1,7 @@
 """The table in `tui/core/turn.py`, row by row, then the stories that real servers tell."""
 
+from itertools import pairwise
+
 import pytest
 from msgspec.structs import replace
 
@@ -266,7 +268,7 @@ def test_a_session_that_stays_idle_is_asked_ever_more_calmly() -> None:
     turn = running()
     turn.receive(IDLE, 0)
     asks = [now for now in range(1, 500) if turn.receive(Tick(), float(now))]
-    gaps = [b - a for a, b in zip(asks, asks[1:], strict=False)]
+    gaps = [b - a for a, b in pairwise(asks)]
     assert asks[0] == SECOND_LOOK
     assert gaps == sorted(gaps)
     assert gaps[-1] == LONGEST_LOOK
@@ -396,6 +398,8 @@ def test_a_turn_that_ended_in_tool_calls_is_complete_when_the_session_is_idle() 
 def test_two_clocks() -> None:
     turn = running()
     run(turn, (100, PadsCame(10)), (200, PadsCame(20)))
+    assert (turn.pads, turn.last_pad) == (20, 200)
+    turn.receive(PadsCame(20), 205)  # no new pad
     assert (turn.pads, turn.last_pad) == (20, 200)
     assert turn.still_for(200) == pytest.approx(199.9)
     turn.receive(replace(BUSY, mark=5), 250)
