@@ -19,8 +19,8 @@ How: TypeAlias = Literal["close", "reset", "half-open"]
 
 LINES: dict[Which, re.Pattern[bytes]] = {
     "all": re.compile(rb""),
-    "events": re.compile(rb"GET (/global)?/event"),
-    "prompt": re.compile(rb"POST /session/[^/]+/message"),
+    "events": re.compile(rb"GET (/global|/session/[^/]+)?/event"),
+    "prompt": re.compile(rb"POST /session/[^/]+/(message|prompt) "),
 }
 NO_LINGER = struct.pack("ii", 1, 0)
 OTHER_EVENTS = re.compile(rb'"type": ?"(?!server\.connected)')
@@ -28,11 +28,11 @@ OTHER_EVENTS = re.compile(rb'"type": ?"(?!server\.connected)')
 
 
 class Relay:
-    """Listens on a free port of 127.0.0.1; `upstream` is the server's port there."""
+    """Listens on a port of 127.0.0.1, a free one if it is 0; `upstream` is the server's port there."""
 
-    def __init__(self, upstream: int) -> None:
+    def __init__(self, upstream: int, port: int = 0) -> None:
         self.upstream = upstream
-        self.port = 0
+        self.port = port
         self.latency = 0.0
         """Seconds that each piece of bytes is under way, either way."""
         self.connections: set[Connection] = set()

@@ -32,6 +32,7 @@ QUESTIONS: list[Json] = [
         "question": "Which database?",
         "header": "DB",
         "multiple": False,
+        "multiSelect": False,
         "options": [
             {"label": "Postgres", "description": "relational"},
             {"label": "SQLite", "description": "embedded"},
@@ -41,14 +42,15 @@ QUESTIONS: list[Json] = [
         "question": "Which features?",
         "header": "Feat",
         "multiple": True,
+        "multiSelect": True,
         "options": [
             {"label": "auth", "description": "logins"},
             {"label": "search", "description": "full text"},
         ],
     },
 ]
-QUESTION_TOOLS = frozenset({"question"})
-SHELL_TOOLS = frozenset({"bash"})
+QUESTION_TOOLS = frozenset({"question", "ask_user_question"})
+SHELL_TOOLS = frozenset({"bash", "run_shell_command"})
 TITLE = "A short title"
 
 
@@ -98,7 +100,10 @@ def choose(asked: Asked) -> Say | Call | Fail:
     if question and (ask := re.search(r"\bASK(1?)\b", asked.prompt)):
         return Call(question, {"questions": QUESTIONS[:1] if ask[1] else QUESTIONS})
     if shell and (command := re.search(r"\bSHELL (\S+)", asked.prompt)):
-        return Call(shell, {"command": f"touch {command[1]}", "description": "make a file"})
+        arguments: Json = {"command": f"touch {command[1]}", "description": "make a file"}
+        if shell == "run_shell_command":
+            arguments["is_background"] = False  # which qwen insists on
+        return Call(shell, arguments)
     if re.search(r"\bSLOW\b", asked.prompt):
         return Say([f"word{i} " for i in range(40)], pause=0.3)
     if sized := re.search(r"\bFLOOD (\d+) (\d+)", asked.prompt):
