@@ -142,7 +142,7 @@ async def test_a_session_that_could_not_be_opened_is_tried_again_with_the_line()
     [
         (LIVE, ["● live 2s", "11 ms", "▂▂▂"]),
         (Line(LineState.LATE, age=14.0), ["◐ quiet 14s"]),
-        (LOST, ["↻ lost: connection reset · try 3 in 4s · F5 now", "the line is lost"]),
+        (LOST, ["↻ lost: connection reset · try 3 in 4s · F5 now", "what you write stays here"]),
         (STOPPED, ["■ stopped: password refused · F5 after fixing it", "Set HOLDFAST_PASSWORD."]),
     ],
 )

@@ -115,7 +115,7 @@ def test_a_cancelled_turn_names_its_server_s_rule() -> None:
     [
         (LIVE, "ready"),
         (Line(LineState.CONNECTING), "connecting…"),
-        (LOST, "the line is lost · what you write stays here until it is back"),
+        (LOST, "not connected · what you write stays here"),
         (Line(LineState.STOPPED, remedy="Set HOLDFAST_PASSWORD."), "Set HOLDFAST_PASSWORD."),
     ],
 )

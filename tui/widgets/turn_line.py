@@ -123,7 +123,7 @@ def quiet_words(line: Line) -> Content:
         case LineState.CONNECTING:
             return Content.styled("connecting…", MUTED)
         case LineState.RECONNECTING:
-            return Content.styled("the line is lost · what you write stays here until it is back", "$warning")
+            return Content.styled("not connected · what you write stays here", "$warning")
         case LineState.STOPPED:
             return Content.styled(line.remedy or "Mend it, then press F5.", "$error")
         case _:
