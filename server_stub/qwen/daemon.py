@@ -75,9 +75,10 @@ class Daemon:
             return self._attach(self.live[self._shared], client_id, was_live=True)
         if session_id in self.world.sessions:
             where = {"code": "session_id_conflict", "sessionId": session_id}
-            how = "live" if session_id in self.live else "persisted"
+            alive = {"conflict": "live", "liveWorkspaceCwd": self.world.directory}
+            how = alive if session_id in self.live else {"conflict": "persisted"}
             error = f'Session "{session_id}" already exists or is being created.'
-            raise Refusal(HTTPStatus.CONFLICT, {"error": error, **where, "conflict": how})
+            raise Refusal(HTTPStatus.CONFLICT, {"error": error, **where, **how})
         self._check_limit()
         name = session_id or str(uuid.uuid4())
         live = self._bring_alive(self.world.create_session(self.world.directory, session_id=name))
@@ -184,7 +185,7 @@ def not_found(session_id: str) -> Refusal:
 def _state(mode: str) -> Json:
     """What a restored session says of itself."""
     modes = [{"id": name, "name": title, "description": what} for name, (title, what) in MODES.items()]
-    model = {"modelId": "scripted", "name": "Scripted", "description": None}
+    model = {"modelId": "scripted", "name": "Scripted", "description": None, "_meta": {"contextLimit": 200_000}}
     return {
         "modes": {"currentModeId": mode, "availableModes": modes},
         "models": {"currentModelId": "scripted", "availableModels": [model]},

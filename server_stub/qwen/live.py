@@ -22,8 +22,6 @@ ASKS_NOTHING = ("auto", "yolo")
 
 
 class LiveSession:
-    """`is_idle_and_alone` of a session whose clients have all left means that it may be closed."""
-
     def __init__(
         self,
         world: World,
@@ -40,8 +38,8 @@ class LiveSession:
         """What a restored session tells of its modes and models."""
         self.mode = "auto"
         self.ring = Ring(world.clock.now)
-        self.failed = False
-        """The last turn ended in an error."""
+        self.turn_ended_at: int | None = None
+        self._turn_error: Json | None = None
         self._world = world
         self._clients = clients
         self._reporter = Reporter(world, self._update, self._ask, self._settle)
@@ -61,6 +59,11 @@ class LiveSession:
     def is_idle_and_alone(self) -> bool:
         """No event stream, and no prompt."""
         return not self.ring.readers and not self.prompts.pending
+
+    @property
+    def turn_error(self) -> Json | None:
+        """How the last turn failed, until another begins."""
+        return None if self.prompts.running else self._turn_error
 
     def hear(self, payload: Json) -> None:
         """Something has happened to this session, or to a subagent's that works for it."""
@@ -172,8 +175,10 @@ class LiveSession:
         self._publish("session_update", {"sessionId": self.id, "update": update}, self.prompts.running)
 
     def _publish(self, kind: str, data: Json, prompt: Prompt | None = None) -> None:
-        if kind in ("turn_complete", "turn_error"):
-            self.failed = kind == "turn_error"
+        if kind == "turn_error":
+            self._turn_error = {name: data[name] for name in ("message", "code")}
+        elif kind == "turn_complete":
+            self._turn_error = None
         if prompt is None:
             self.ring.publish(kind, data)
         else:
@@ -181,4 +186,5 @@ class LiveSession:
 
     def _prompt_settled(self, settled: Callable[["LiveSession"], None]) -> None:
         self.stay_awake()
+        self.turn_ended_at = self._world.clock.now()
         settled(self)

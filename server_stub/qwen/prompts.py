@@ -186,12 +186,12 @@ class PromptQueue:
             elapsed = prompt.cancelled_at - (prompt.started_at or 0)
             told = {"cancelledAt": prompt.cancelled_at, "elapsedMs": elapsed}
             self._end(prompt, "cancelled", promptCancelled=told)
-        elif answer is None or error == agents.ABORTED:
-            return False
-        elif error is not None:
+        elif answer is not None and "finish" in answer.info:
+            self._complete(prompt, answer)
+        elif error is not None and error != agents.ABORTED:
             self._fail(prompt, error["data"]["message"])
         else:
-            self._complete(prompt, answer)
+            return False
         return True
 
     async def _answer_to(self, asked: Message) -> Message | None:

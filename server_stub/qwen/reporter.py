@@ -101,7 +101,9 @@ class Reporter:
         message = part["messageID"]
         if message not in self._counted:
             self._counted.add(message)
-            self._tell(part["sessionID"], updates.usage(self._words[message]))
+            began = self._world.sessions[part["sessionID"]].messages[message].info["time"]["created"]
+            took = self._world.clock.now() - began
+            self._tell(part["sessionID"], updates.usage(self._words[message], took))
 
     def _call(self, session_id: str, reference: Json) -> Json:
         message = self._world.sessions[session_id].messages[reference["messageID"]]

@@ -48,11 +48,12 @@ def user_chunk(content: Json) -> Json:
     return {"sessionUpdate": "user_message_chunk", "content": content}
 
 
-def usage(words: int) -> Json:
-    """What one round has used, as the empty chunk that ends it."""
+def usage(words: int, duration_ms: int | None = None) -> Json:
+    """What one round has used, as the empty chunk that ends it; how long it took is not on disk."""
     spent = {"inputTokens": INPUT_TOKENS, "outputTokens": words, "totalTokens": INPUT_TOKENS + words}
-    meta = {"usage": {**spent, "thoughtTokens": 0, "cachedReadTokens": 0}}
-    return {**text_chunk("text", ""), "_meta": meta}
+    meta: Json = {"usage": {**spent, "thoughtTokens": 0, "cachedReadTokens": 0}}
+    took = {} if duration_ms is None else {"durationMs": duration_ms}
+    return {**text_chunk("text", ""), "_meta": {**meta, **took}}
 
 
 def plan(todos: Sequence[Json]) -> Json:

@@ -62,7 +62,8 @@ def routes(daemon: Daemon, workspace: Collection[str]) -> list[Route]:
         if before is not None:
             cold = [session for session in cold if _updated(session) < before]
         page = [_stored(session) for session in cold[:size]]
-        alive = [] if before is not None else [_summary(daemon, live) for live in daemon.live.values()]
+        known = [] if before is not None else list(daemon.live.values())
+        alive = [_stored(live.session) | _summary(daemon, live) for live in known]
         sessions = [{**one, "isArchived": False} for one in [*alive, *page]]
         sessions.sort(key=lambda one: str(one.get("updatedAt", one["createdAt"])), reverse=True)
         more = {"nextCursor": str(_updated(cold[size - 1]))} if size and len(cold) > size else {}
@@ -136,7 +137,11 @@ def _check_folder(cwd: object, directory: str) -> None:
     if not isinstance(cwd, str) or not cwd.startswith("/"):
         raise refusal("`cwd` must be an absolute path when provided")
     if cwd != directory:
-        error = f'Workspace mismatch: runtime is bound to "{directory}" but request asked for "{cwd}".'
+        error = (
+            f'Workspace mismatch: runtime is bound to "{directory}" but request asked for "{cwd}". '
+            f'Select a registered runtime for "{cwd}" or register it before retrying; this bridge will not fall '
+            "back to the primary workspace."
+        )
         raise refusal(error, code="workspace_mismatch", boundWorkspace=directory, requestedWorkspace=cwd)
 
 
@@ -170,11 +175,16 @@ def _restored(attached: Attached, past: Json) -> Response:
 
 
 def _summary(daemon: Daemon, live: LiveSession) -> Json:
+    """What the daemon itself tells of a session; what its transcript is called is not its to know."""
     waiting = live.interactions
     busy = bool(live.prompts.pending)
+    ended = {} if live.turn_ended_at is None else {"updatedAt": iso(live.turn_ended_at)}
+    failed = {} if live.turn_error is None else {"turnError": live.turn_error}
     return {
-        **_stored(live.session),
+        "sessionId": live.id,
+        "workspaceCwd": live.session.directory,
         "createdAt": iso(live.created_at),
+        **ended,
         "clientCount": len(daemon.clients.attendance(live.id).attachments),
         "hasActivePrompt": busy,
         "activeWorkState": "active" if busy else "idle",
@@ -182,12 +192,14 @@ def _summary(daemon: Daemon, live: LiveSession) -> Json:
         "isWaitingForPermission": any(one.kind == "permission" for one in waiting),
         "isWaitingForUserQuestion": any(one.kind == "user_question" for one in waiting),
         "pendingInteractionCount": len(waiting),
-        "hasTurnError": live.failed,
+        "hasTurnError": bool(failed),
+        **failed,
         "pendingInteractions": [one.pending() for one in waiting],
     }
 
 
 def _stored(session: Session) -> Json:
+    """What a list tells of a transcript."""
     created, title = session.info["time"]["created"], session.info["title"]
     begun = {"updatedAt": iso(_updated(session))} if session.messages else {}
     named = {} if title == default_title(created, child=False) else {"displayName": title}
