@@ -4,10 +4,10 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import click
 from platformdirs import user_state_path
@@ -25,7 +25,31 @@ if TYPE_CHECKING:
     from tui.net.http import Http
 
 
-@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+class Beside(click.Command):
+    """A command with others beside it: the first word chooses."""
+
+    others: ClassVar[dict[str, click.Command]] = {}
+
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
+    ) -> click.Context:
+        other = self.others.get(args[0]) if args else None
+        if other is None:
+            return super().make_context(info_name, args, parent, **extra)
+        return other.make_context(f"{info_name} {args[0]}", args[1:], parent, **extra)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        return super().invoke(ctx) if ctx.command is self else ctx.command.invoke(ctx)
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Without a screen"):
+            formatter.write_dl([(name, other.get_short_help_str(90)) for name, other in self.others.items()])
+
+
+HELP: dict[str, Any] = {"help_option_names": ["-h", "--help"]}
+
+
+@click.command(cls=Beside, context_settings=HELP)
 @click.argument("url", required=False)
 @click.option("--demo", is_flag=True, help="Start the bundled stub server, talk to it, and end it afterwards.")
 @click.option("--session", metavar="ID", help="Open this session.")
@@ -88,16 +112,7 @@ def run_app(settings: Settings) -> int:
     """One client and one screen over it. Raises `BadSettings`."""
     from tui.app import HoldfastApp  # the screen's libraries take longest to load: after flags and their errors
 
-    def open_http(user: str) -> "Http":
-        from tui.net.http import Http  # and httpx after the first paint
-
-        credentials = None if settings.password is None else BasicAuth(user, settings.password)
-        return Http(settings.url, credentials=credentials, ca_file=settings.ca_file)
-
-    if settings.user is not None:
-        users: Sequence[str] = (settings.user,)
-    else:
-        users = USERS if settings.password is not None else USERS[:1]
+    open_http, users = way_to(settings)
     if settings.ca_file is not None or not is_loopback(settings.url):
         try:
             open_http("")  # what is wrong with the way there is said before the screen is up
@@ -108,6 +123,64 @@ def run_app(settings: Settings) -> int:
     app = HoldfastApp(client, session=settings.session, resume=settings.resume, demo=settings.demo)
     app.run()
     return app.return_code or 0
+
+
+def way_to(settings: Settings) -> "tuple[Callable[[str], Http], Sequence[str]]":
+    """How to open the server, and as which users to try."""
+
+    def open_http(user: str) -> "Http":
+        from tui.net.http import Http  # httpx takes long to load too: after the first paint
+
+        credentials = None if settings.password is None else BasicAuth(user, settings.password)
+        return Http(settings.url, credentials=credentials, ca_file=settings.ca_file)
+
+    if settings.user is not None:
+        return open_http, (settings.user,)
+    return open_http, USERS if settings.password is not None else USERS[:1]
+
+
+@click.command(context_settings=HELP)
+@click.argument("url", required=False)
+@click.option("--json", "as_json", is_flag=True, help="As JSON, for programs.")
+@click.option("--directory", metavar="DIR", help="The project folder, as the server names it.")
+def status(url: str | None, as_json: bool, directory: str | None) -> None:
+    """Print the line's health, the sessions at work and who waits for you.
+
+    Ends with 0, with 3 when someone waits for you, with 4 when the server cannot be reached.
+    """
+    from tui import glance
+
+    sys.exit(glance.run(*_asked(url, directory), as_json=as_json, say=click.echo))
+
+
+@click.command(context_settings=HELP)
+@click.argument("url", required=False)
+@click.option("--seconds", default=30.0, show_default=True, help="How long the event stream is watched.")
+@click.option("--directory", metavar="DIR", help="The project folder, as the server names it.")
+def doctor(url: str | None, seconds: float, directory: str | None) -> None:
+    """Look at everything between this machine and the server; say what is wrong and what helps.
+
+    Ends with 0 when all is well, with 1 when something is not, with 4 when the server cannot be reached.
+    """
+    from tui import doctor as examination
+
+    sys.exit(examination.run(*_asked(url, directory), seconds=seconds, say=click.echo))
+
+
+Beside.others.update(status=status, doctor=doctor)
+
+
+def _asked(url: str | None, directory: str | None) -> "tuple[Settings, Callable[[str], Http], Sequence[str]]":
+    """The settings of a command without a screen, and the way to its server."""
+    try:
+        settings = gather({"url": url, "directory": directory})
+    except BadSettings as error:
+        raise click.ClickException(str(error)) from None
+    if is_exposed(settings.url, settings.password is not None):
+        raise click.ClickException(
+            f"{settings.url} is plain http on another machine: the password is not sent there."
+        )
+    return settings, *way_to(settings)
 
 
 def set_up_log(path: Path | None) -> None:
