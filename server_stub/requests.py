@@ -70,15 +70,15 @@ class Requests:
         self._bus.publish("question.asked", info, directory)
         return question
 
-    def reply_question(self, request_id: str, answers: list[list[str]]) -> None:
-        """Raises Refusal 404 when it is not open."""
-        question = self._take_question(request_id)
+    def reply_question(self, request_id: str, answers: list[list[str]], *, directory: str | None = None) -> None:
+        """Raises Refusal 404 when it is not open, in this directory or (None) in any."""
+        question = self._take_question(request_id, directory)
         self._publish(question, "question.replied", {"answers": answers})
         _settle(question.outcome, Answered(answers))
 
-    def reject_question(self, request_id: str) -> None:
-        """Raises Refusal 404 when it is not open."""
-        question = self._take_question(request_id)
+    def reject_question(self, request_id: str, *, directory: str | None = None) -> None:
+        """Raises Refusal 404 when it is not open, in this directory or (None) in any."""
+        question = self._take_question(request_id, directory)
         self._publish(question, "question.rejected", {})
         _settle(question.outcome, Rejected())
 
@@ -110,12 +110,21 @@ class Requests:
         return asked
 
     def reply_permission(
-        self, request_id: str, reply: Literal["once", "always", "reject"], reason: str | None = None
+        self,
+        request_id: str,
+        reply: Literal["once", "always", "reject"],
+        reason: str | None = None,
+        *,
+        directory: str | None = None,
     ) -> None:
-        """Raises Refusal 404 when it is not open. `reject` rejects every open one of the session with it."""
-        asked = self._permissions.pop(request_id, None)
-        if asked is None:
+        """`reject` rejects every open one of the session with it.
+
+        Raises Refusal 404 when it is not open, in this directory or (None) in any.
+        """
+        asked = self._permissions.get(request_id)
+        if asked is None or directory not in (None, asked.directory):
             raise request_not_found("PermissionNotFoundError", "Permission", request_id)
+        del self._permissions[request_id]
         self._publish(asked, "permission.replied", {"reply": reply})
         match reply:
             case "once":
@@ -133,19 +142,20 @@ class Requests:
                     self._settle_along(other, "reject", Rejected())
 
     def forget(self, directory: str | None = None) -> None:
-        """Drop what is open without a word, as a server does that starts anew (of one directory, or all)."""
+        """Drop without a word what is open or allowed, as a server that starts anew (of one directory, or all)."""
         self._questions = {
             one: asked for one, asked in self._questions.items() if directory not in (None, asked.directory)
         }
         self._permissions = {
             one: asked for one, asked in self._permissions.items() if directory not in (None, asked.directory)
         }
+        self._always = [grant for grant in self._always if directory not in (None, grant[0])]
 
-    def _take_question(self, request_id: str) -> Question:
-        question = self._questions.pop(request_id, None)
-        if question is None:
+    def _take_question(self, request_id: str, directory: str | None) -> Question:
+        question = self._questions.get(request_id)
+        if question is None or directory not in (None, question.directory):
             raise request_not_found("QuestionNotFoundError", "Question", request_id)
-        return question
+        return self._questions.pop(request_id)
 
     def _open_of(self, session_id: str) -> list[Permission]:
         return [one for one in self._permissions.values() if one.info["sessionID"] == session_id]

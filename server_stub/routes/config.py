@@ -29,10 +29,11 @@ def routes(world: World, agent: Agent) -> list[Route]:
         return JsonResponse({**SCHEMA, **world.config})
 
     async def global_changed(request: Request) -> Response:
-        """Change the configuration; all but the heartbeat of the event streams disposes every instance."""
+        """Change the configuration; any change but to the event streams' heartbeat disposes every instance."""
         patch = _known(await read_object(request))
+        before = world.config
         world.configure(patch)
-        if not _is_heartbeat_only(patch):
+        if _of_instances(world.config) != _of_instances(before):
             await agent.dispose()
         return JsonResponse({**SCHEMA, **world.config})
 
@@ -41,10 +42,13 @@ def routes(world: World, agent: Agent) -> list[Route]:
         return JsonResponse({**SCHEMA, "command": {}, "plugin": [], **MODELS, **NOTHING, **world.config})
 
     async def changed(request: Request) -> Response:
-        """Change the configuration; all but the event streams' heartbeat disposes the directory's instance."""
+        """Change the configuration; the directory's instance is disposed though nothing changes.
+
+        A new heartbeat of the event streams alone leaves it be.
+        """
         patch = _known(await read_object(request))
         world.configure(patch)
-        if not _is_heartbeat_only(patch):
+        if not patch or _of_instances(patch):
             await agent.dispose(directory_of(request, world))
         return JsonResponse(patch)
 
@@ -102,6 +106,6 @@ def _known(body: Json) -> Json:
     return known
 
 
-def _is_heartbeat_only(patch: Json) -> bool:
-    """Running streams take the heartbeat up by themselves."""
-    return list(patch) == ["server"]
+def _of_instances(config: Json) -> Json:
+    """What an instance reads once, when it starts; running streams take up their heartbeat by themselves."""
+    return {name: value for name, value in config.items() if name != "server"}

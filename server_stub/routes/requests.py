@@ -25,12 +25,14 @@ def routes(world: World) -> list[Route]:
     async def question_replied(request: Request) -> Response:
         """Answer a question: a list of labels or free texts for each of its parts."""
         request_id = identifier(request.path_params["rid"], "que", '["requestID"]', "Params")
-        requests.reply_question(request_id, _answers(await read_object(request)))
+        answers = _answers(await read_object(request))
+        requests.reply_question(request_id, answers, directory=directory_of(request, world))
         return JsonResponse(True)
 
     async def question_rejected(request: Request) -> Response:
         """Dismiss a question; its turn ends."""
-        requests.reject_question(identifier(request.path_params["rid"], "que", '["requestID"]', "Params"))
+        request_id = identifier(request.path_params["rid"], "que", '["requestID"]', "Params")
+        requests.reject_question(request_id, directory=directory_of(request, world))
         return JsonResponse(True)
 
     async def permissions(request: Request) -> Response:
@@ -41,15 +43,16 @@ def routes(world: World) -> list[Route]:
         """Allow once, allow always, or reject."""
         request_id = identifier(request.path_params["rid"], "per", '["requestID"]', "Params")
         body = await read_object(request)
-        reply = _reply(body, "reply")
-        requests.reply_permission(request_id, reply, field(body, "message", str, optional=True))
+        reply, reason = _reply(body, "reply"), field(body, "message", str, optional=True)
+        requests.reply_permission(request_id, reply, reason, directory=directory_of(request, world))
         return JsonResponse(True)
 
     async def permission_responded(request: Request) -> Response:
-        """Allow or reject, by the route of older versions."""
+        """Allow or reject, by the route of older versions: in the directory of the session that it names."""
+        session = world.session(request.path_params["sid"])
         request_id = identifier(request.path_params["rid"], "per", '["permissionID"]', "Params")
         reply = _reply(await read_object(request), "response")
-        requests.reply_permission(request_id, reply)
+        requests.reply_permission(request_id, reply, directory=session.directory)
         return JsonResponse(True)
 
     return [

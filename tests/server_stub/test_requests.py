@@ -113,6 +113,15 @@ async def test_an_unknown_permission_is_not_found(world: World) -> None:
     }
 
 
+async def test_what_was_allowed_for_good_is_forgotten_with_its_directory(world: World) -> None:
+    for directory in (HERE, "/elsewhere"):
+        first = ask_permission(world, "make lint", directory=directory)
+        world.requests.reply_permission(first.info["id"], "always")
+    world.requests.forget(HERE)
+    assert not ask_permission(world, "make lint").outcome.done()
+    assert ask_permission(world, "make lint", directory="/elsewhere").outcome.done()
+
+
 async def test_forgetting_a_directory_leaves_the_others(world: World) -> None:
     ask(world)
     ask_permission(world, "make lint")

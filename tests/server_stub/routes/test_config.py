@@ -65,6 +65,10 @@ async def test_what_is_no_configuration(stub: Stub, body: object, message: str) 
         ("/config", {"username": "me"}, ["server.instance.disposed"]),
         ("/global/config", {"username": "me"}, ["server.instance.disposed", "global.disposed"]),
         ("/global/config", heartbeat(2_000), []),
+        ("/global/config", {}, []),
+        ("/global/config", {"zzz": 1}, []),
+        ("/config", {}, ["server.instance.disposed"]),
+        ("/config", {"zzz": 1}, ["server.instance.disposed"]),
     ],
 )
 async def test_instances_end_with_their_configuration_but_not_for_a_heartbeat(
@@ -81,3 +85,11 @@ async def test_log_takes_a_line(stub: Stub) -> None:
     assert (await stub.http.post("/log", json=line)).json() is True
     for wrong in ({"service": "client"}, {**line, "level": "loud"}, {**line, "message": 3}):
         assert (await stub.http.post("/log", json=wrong)).status_code == 400
+
+
+async def test_what_is_configured_already_ends_no_instance(stub: Stub) -> None:
+    await stub.session()
+    await stub.http.patch("/global/config", json={"username": "me"})
+    with stub.world.bus.subscribe() as subscription:
+        await stub.http.patch("/global/config", json={"username": "me", **heartbeat(2_000)})
+    assert not subscription.events

@@ -58,7 +58,7 @@ async def test_what_is_no_answer_leaves_the_question_open(stub: Stub, body: obje
         ("POST", "/question/que_none/reply", {"answers": []}, 404, "QuestionNotFoundError"),
         ("POST", "/question/que_none/reject", None, 404, "QuestionNotFoundError"),
         ("POST", "/permission/per_none/reply", {"reply": "once"}, 404, "PermissionNotFoundError"),
-        ("POST", "/session/ses_x/permissions/per_none", {"response": "once"}, 404, "PermissionNotFoundError"),
+        ("POST", "/session/ses_x/permissions/per_none", {"response": "once"}, 404, "NotFoundError"),
         ("POST", "/question/zzz/reply", {"answers": []}, 400, "Params"),
         ("POST", "/permission/zzz/reply", {"reply": "once"}, 400, "Params"),
     ],
@@ -69,7 +69,7 @@ async def test_requests_that_are_not_there(
     response = await stub.http.request(method, path, json=body)
     assert response.status_code == status
     answer = response.json()
-    assert tag in (answer.get("_tag"), answer.get("data", {}).get("kind"))
+    assert tag in (answer.get("_tag"), answer.get("name"), answer.get("data", {}).get("kind"))
 
 
 async def test_a_permission_from_its_listing_to_the_answer(stub: Stub) -> None:
@@ -119,3 +119,41 @@ async def test_lists_are_those_of_the_directory(stub: Stub) -> None:
         assert (await stub.http.get(path, headers=encoded)).json() not in ([], {})
     await stub.http.post(f"/session/{session}/abort")
     await turn
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "answers", "tag"),
+    [
+        ("ASK1", "question", {"reply": {"answers": [["SQLite"]]}, "reject": {}}, "QuestionNotFoundError"),
+        ("SHELL x", "permission", {"reply": {"reply": "once"}}, "PermissionNotFoundError"),
+    ],
+)
+async def test_a_request_is_found_in_its_own_directory_only(
+    stub: Stub, text: str, kind: str, answers: Json, tag: str
+) -> None:
+    there = {"x-opencode-directory": "/else%20where"}
+    session = (await stub.http.post("/session", headers=there)).json()["id"]
+    turn = asyncio.ensure_future(stub.prompt(session, text))
+    requests = stub.world.requests
+    await wait_until(lambda: requests.questions("/else where") or requests.permissions("/else where"))
+    [asked] = (await stub.http.get(f"/{kind}", headers=there)).json()
+    for verb, body in answers.items():
+        missed = await stub.http.post(f"/{kind}/{asked['id']}/{verb}", json=body)
+        assert (missed.status_code, missed.json()["_tag"]) == (404, tag)
+    assert (await stub.http.get(f"/{kind}", headers=there)).json() == [asked]
+    found = await stub.http.post(f"/{kind}/{asked['id']}/reply", json=answers["reply"], headers=there)
+    assert (found.status_code, found.json()) == (200, True)
+    assert (await turn).json()["info"]["finish"] == "stop"
+
+
+async def test_the_old_route_of_permissions_looks_where_its_session_is(stub: Stub) -> None:
+    there = {"x-opencode-directory": "/elsewhere"}
+    session = (await stub.http.post("/session", headers=there)).json()["id"]
+    turn = asyncio.ensure_future(stub.prompt(session, "SHELL x"))
+    await wait_until(lambda: stub.world.requests.permissions("/elsewhere"))
+    [asked] = stub.world.requests.permissions("/elsewhere")
+    here = await stub.session()
+    for identifier, status in (("ses_none", 404), ("none", 500), (here, 404), (session, 200)):
+        url = f"/session/{identifier}/permissions/{asked['id']}"
+        assert (await stub.http.post(url, json={"response": "once"})).status_code == status
+    assert (await turn).json()["info"]["finish"] == "stop"
