@@ -6,7 +6,7 @@ asked for it; what a family does otherwise is decided where the connection is.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
 from textwrap import shorten
 from typing import Any
@@ -47,9 +47,19 @@ class Run:
     turn: Turn | None = None
     ends: bool = False
 
+    @property
+    def waits_for_provider(self) -> bool:
+        return self.turn is not None and self.turn.waits_for_provider
+
     def end(self) -> None:
-        self.ends = True
-        self.task.cancel()
+        """Once is enough: what a second cancellation would interrupt is the tidying up."""
+        if not self.ends:
+            self.ends = True
+            self.task.cancel()
+
+
+Work = Callable[[Session, Run], Awaitable[Turn | None]]
+"""What a run does; gives the turn that is to be summed up once idle has been said."""
 
 
 class Agent:
@@ -100,7 +110,7 @@ class Agent:
             prompt = newest(session, "user")
             if prompt is not None and prompt.info["model"] != MODEL:
                 self._refuse_model(session, prompt.info["model"])
-            run = self._runs[session.id] = Run(asyncio.create_task(self._run(session, run)))
+            run = self._begin(session, self._answer_prompts)
         return run
 
     async def answer(self, session: Session) -> Message:
@@ -108,23 +118,21 @@ class Agent:
 
         Whoever stops waiting does not stop the run. Raises what `start` raises.
         """
-        run = self.start(session)
-        await asyncio.wait({run.task})
-        if not run.task.cancelled():
-            run.task.result()
-        answer = newest(session, "assistant")
-        if answer is None:
-            raise unexpected()
-        return answer
+        return await self._outcome(session, self.start(session))
 
     def abort(self, session: Session) -> None:
-        """End the run now. Idle is said twice: at once, and again when the parts have been closed."""
+        """End the run now. Idle is said twice: at once, and again when the parts have been closed.
+
+        While the provider is awaited nothing is said at once.
+        """
         run = self._run_of(session)
-        if run is not None and not (run.turn and run.turn.waits_for_provider):
+        if run is None:
+            self._world.set_status(session, IDLE)
+            return
+        if not run.ends and not run.waits_for_provider:
             self._world.report_error(session, ABORTED)
-        self._world.set_status(session, IDLE)
-        if run is not None:
-            run.end()
+            self._world.set_status(session, IDLE)
+        run.end()
 
     async def end(self, sessions: list[Session]) -> None:
         """End their runs and wait until what they leave behind is stored."""
@@ -135,8 +143,11 @@ class Agent:
             await asyncio.wait([run.task for run in runs])
 
     async def dispose(self, directory: str | None = None) -> None:
-        """End all that runs in a directory, or (None) in every one; open requests are forgotten."""
-        gone = [one for one in self._world.sessions.values() if directory in (None, one.directory)]
+        """Abort all that runs in a directory, or (None) in every one; requests and grants are forgotten."""
+        gone = [one for one in self._world.with_deleted() if directory in (None, one.directory)]
+        for session in gone:
+            if self.is_busy(session):
+                self.abort(session)
         await self.end(gone)
         self._world.requests.forget(directory)
         for one in {session.directory for session in gone} if directory is None else {directory}:
@@ -144,34 +155,46 @@ class Agent:
         if directory is None:
             self._world.bus.publish("global.disposed", {}, "global")
 
-    async def command(self, session: Session, name: str, arguments: str) -> Message:
-        """Prompt with the command's template. Raises Refusal 500 for an unknown one."""
+    def command(self, session: Session, name: str, arguments: str) -> Coroutine[Any, Any, Message]:
+        """Prompt with the command's template, at once; what it gives waits for the answer.
+
+        Raises Refusal 500 for an unknown one.
+        """
         if name not in COMMANDS:
             self._report(session, f'Command not found: "{name}". Available commands: {", ".join(COMMANDS)}')
             raise unexpected()
         _, template = COMMANDS[name]
         text = template.replace("$ARGUMENTS", arguments)
         self.accept(session, Prompt([{"type": "text", "text": text}]))
-        answer = await self.answer(session)
-        done = {"name": name, "sessionID": session.id, "arguments": arguments, "messageID": answer.info["id"]}
-        self._world.bus.publish("command.executed", done, session.directory)
-        return answer
+
+        async def executed() -> Message:
+            answer = await self.answer(session)
+            done = {"name": name, "sessionID": session.id, "arguments": arguments, "messageID": answer.info["id"]}
+            self._world.bus.publish("command.executed", done, session.directory)
+            return answer
+
+        return executed()
 
     async def shell(self, session: Session, command: str) -> Message:
-        """Play a command that the person runs."""
-
-        async def script(turn: Turn) -> None:
-            await turn.shell(command, [f"(the stub runs nothing: {command})"], asks=False)
-
+        """Play a command that the person runs. No model takes part: the message has neither steps nor a finish."""
         text = "The following tool was executed by the user"
-        return await self._perform(session, Prompt([{"type": "text", "text": text, "synthetic": True}]), script)
+        prompt = self.accept(session, Prompt([{"type": "text", "text": text, "synthetic": True}]))
+
+        async def play(session: Session, run: Run) -> Turn | None:
+            run.turn = Turn(self._world, session, prompt, self._delegate, stepless=True)
+            await run.turn.shell(command, [f"(the stub runs nothing: {command})"], asks=False)
+            run.turn.break_off(None)
+            return None if newest(session, "user") is prompt else await self._answer_prompts(session, run)
+
+        return await self._outcome(session, self._begin(session, play))
 
     async def summarize(self, session: Session) -> None:
         async def script(turn: Turn) -> None:
             await turn.say("So far: the work was described, begun, and is going well.")
+            turn.end("stop")
+            self._world.bus.publish("session.compacted", {"sessionID": session.id}, session.directory)
 
         await self._perform(session, Prompt([{"type": "compaction", "auto": False}]), script)
-        self._world.bus.publish("session.compacted", {"sessionID": session.id}, session.directory)
 
     async def _perform(self, session: Session, prompt: Prompt, script: Script) -> Message:
         message = self.accept(session, prompt)
@@ -182,34 +205,58 @@ class Agent:
         run = self._runs.get(session.id)
         return None if run is None or run.task.done() else run
 
-    async def _run(self, session: Session, before: Run | None) -> None:
+    def _begin(self, session: Session, work: Work) -> Run:
+        before = self._run_of(session)
+        run = self._runs[session.id] = Run(asyncio.create_task(self._run(session, before, work)))
+        return run
+
+    async def _outcome(self, session: Session, run: Run) -> Message:
+        """The last assistant message when the run is over. Raises Refusal 500 when there is none any more."""
+        await asyncio.wait({run.task})
+        if not run.task.cancelled():
+            run.task.result()
+        answer = newest(session, "assistant")
+        if answer is None or session.id in self._world.deleted:
+            raise unexpected()
+        return answer
+
+    async def _run(self, session: Session, before: Run | None, work: Work) -> None:
         run = self._runs[session.id]
+        ended: Turn | None = None
         try:
             if before is not None:
                 await asyncio.wait({before.task})
             await self._world.unwedged()
             self._world.set_status(session, BUSY)
-            while (prompt := self._unanswered(session)) is not None:
-                run.turn = Turn(self._world, session, prompt, self._delegate)
-                try:
-                    await self._play(run.turn)
-                except Superseded:
-                    await self._world.unwedged()
-                except TurnEnded:
-                    run.turn.end("tool-calls")
-                    break
-                except ModelFailed as failure:
-                    self._world.report_error(session, failure.error)
-                    self._world.set_status(session, IDLE)
-                    run.turn.break_off(failure.error)
-                    break
+            ended = await work(session, run)
+            if session.id in self._world.deleted:
+                # opencode tries for ever to store what it has; only an abort ends it
+                await asyncio.get_running_loop().create_future()
         except asyncio.CancelledError:
             if run.turn is not None:
                 run.turn.break_off(None if run.turn.waits_for_provider else ABORTED)
         finally:
             self._world.set_status(session, IDLE)
-        if run.turn is not None:
-            self._summarize(run.turn)
+        if ended is not None and session.id in self._world.sessions:
+            self._summarize(ended)
+
+    async def _answer_prompts(self, session: Session, run: Run) -> Turn | None:
+        """Until the newest is answered; gives the last turn, unless the model failed in it."""
+        while (prompt := self._unanswered(session)) is not None:
+            run.turn = Turn(self._world, session, prompt, self._delegate)
+            try:
+                await self._play(run.turn)
+            except Superseded:
+                await self._world.unwedged()
+            except TurnEnded:
+                run.turn.end("tool-calls")
+                break
+            except ModelFailed as failure:
+                self._world.report_error(session, failure.error)
+                self._world.set_status(session, IDLE)
+                run.turn.break_off(failure.error)
+                return None
+        return run.turn
 
     async def _play(self, turn: Turn) -> None:
         text = " ".join(part["text"] for part in turn.prompt.parts.values() if part["type"] == "text")

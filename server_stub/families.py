@@ -16,7 +16,7 @@ from server_stub.clients import Clients
 from server_stub.gate import BasicAuth, BearerAuth, LoopbackOnly, SameOrigin
 from server_stub.qwen.daemon import Daemon, new_client_id
 from server_stub.refusals import Refusal
-from server_stub.routes import config, daemon, events, messages, qwen, requests, sessions, startup
+from server_stub.routes import config, daemon, events, files, messages, qwen, requests, sessions, startup
 from server_stub.routes.qwen_http import unknown_route
 from server_stub.wire import JsonResponse
 from server_stub.world import World
@@ -54,14 +54,16 @@ def family_of(world: World, agent: Agent, password: str | None, hang_up: Callabl
 
 
 def _opencode(world: World, agent: Agent, password: str | None) -> Family:
+    clients = Clients(new_client_id)
     routes = [
         *events.routes(world),
-        *sessions.routes(world, agent),
+        *sessions.routes(world, agent, clients),
         *messages.routes(world, agent),
         *requests.routes(world),
         *config.routes(world, agent),
         *startup.routes(world),
-        *daemon.routes(world, Clients(new_client_id)),
+        *files.routes(world),
+        *daemon.routes(world, clients),
     ]
 
     async def doc(request: Request) -> Response:

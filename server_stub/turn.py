@@ -1,7 +1,8 @@
 """What a scenario can do: speak, think, call tools, ask a person, fail. One Turn answers one prompt.
 
 A turn is a row of rounds, as with a real model: a round is one assistant message, whose words come before its
-tool calls; words after a tool call open the next round. The words of a part are streamed, and stored when it ends.
+tool calls; words after a tool call open the next round. The words of a part are streamed, and stored when it ends:
+as at opencode that is when other words begin, the round closes, or a call after them has begun to run.
 """
 
 import asyncio
@@ -10,7 +11,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import aclosing
 from typing import Any, Literal
 
-from server_stub.requests import Allowed, Answered, Rejected
+from server_stub.requests import Allowed, Answered, Permission, Rejected
 from server_stub.tool_call import ToolCall
 from server_stub.wire import encode
 from server_stub.world import BUSY, Message, Session, World, no_tokens
@@ -41,7 +42,10 @@ class ModelFailed(Exception):
 class Turn:
     """The verbs that scripts are written in, for one prompt of one session."""
 
-    def __init__(self, world: World, session: Session, prompt: Message, delegate: Delegate) -> None:
+    def __init__(
+        self, world: World, session: Session, prompt: Message, delegate: Delegate, *, stepless: bool = False
+    ) -> None:
+        """`stepless` when no model takes part: its rounds have no steps."""
         self.world = world
         self.clock = world.clock
         self.session = session
@@ -51,7 +55,10 @@ class Turn:
         """What the model was told by the tool that ended last."""
         self._delegate = delegate
         self._message: Json | None = None
+        self._stepless = stepless
         self._stepped = False
+        self._unstored: Json | None = None
+        """The part whose words are all out, as it will be stored."""
         self._calls: list[ToolCall] = []
         self._words = 0
 
@@ -64,14 +71,17 @@ class Turn:
             if self.is_superseded():
                 raise Superseded
         if self._message is None:
+            compacts = any(part["type"] == "compaction" for part in self.prompt.parts.values())
+            agent = "compaction" if compacts else self.prompt.info["agent"]
             self.world.set_status(self.session, BUSY)
             self._message = {
                 "id": self.world.ids.new("msg"),
                 "parentID": self.prompt.info["id"],
                 "role": "assistant",
-                "mode": self.prompt.info["agent"],
-                "agent": self.prompt.info["agent"],
+                "mode": agent,
+                "agent": agent,
                 "path": {"cwd": self.session.directory, "root": "/"},
+                **({"summary": True} if compacts else {}),
                 "cost": 0,
                 "tokens": no_tokens(),
                 "modelID": self.prompt.info["model"]["modelID"],
@@ -89,11 +99,12 @@ class Turn:
         used = {"input": 1200 + 40 * len(self.session.messages), "output": self._words, "reasoning": 0}
         tokens = {"total": used["input"] + used["output"], **used, "cache": {"write": 0, "read": 0}}
         self._step()
+        self._store_words()
         self._put_part({"reason": reason, "type": "step-finish", "tokens": tokens, "cost": 0})
         self._close(tokens=tokens, finish=reason)
 
     def break_off(self, error: Json | None) -> None:
-        """Close the open round without an end of its own: aborted, or failed with `error`."""
+        """Close the open round as no model would: aborted, failed with `error`, or done without one."""
         if self._message is not None:
             self._close(**({} if error is None else {"error": error}))
 
@@ -125,6 +136,7 @@ class Turn:
         """One part, a delta at a time. With `breaks_off` it never ends: the provider's line broke."""
         self.begin()
         self._step()
+        self._store_words()
         start = self.clock.now()
         part = self._put_part({"type": kind, "text": "", "time": {"start": start}})
         said: list[str] = []
@@ -138,7 +150,7 @@ class Turn:
             self._words += len(said)
             if not breaks_off:
                 end = {"start": start, "end": self.clock.now()}
-                self.world.put_part({**part, "text": "".join(said), "time": end})
+                self._unstored = {**part, "text": "".join(said), "time": end}
 
     # the provider
 
@@ -187,7 +199,7 @@ class Turn:
     ) -> None:
         """A tool call that takes `seconds` and succeeds."""
         with self.call(tool, tool_input) as call:
-            call.running()
+            self._run(call)
             await self.clock.sleep(seconds)
             call.completed(output, title, metadata or {})
             self.told = output
@@ -218,7 +230,7 @@ class Turn:
         where = (self.session.directory, self.session.id)
         with self.call("question", {"questions": list(questions)}) as call:
             asked = self.world.requests.ask_question(*where, list(questions), call.reference)
-            call.running()
+            self._run(call)
             match await asked.outcome:
                 case Answered(answers):
                     title = f"Asked {len(questions)} question{'s' if len(questions) > 1 else ''}"
@@ -236,7 +248,9 @@ class Turn:
         """
         with self.call("bash", {"command": command, "description": "Run it"}) as call:
             call.running()
-            if asks and (reason := await self._is_refused(call, command)) is not None:
+            asked = self._ask_leave(call, command) if asks else None
+            self._store_words()
+            if asked is not None and (reason := _refusal(await asked.outcome)) is not None:
                 error = "The user rejected permission to use this specific tool call"
                 if not reason:
                     call.failed(f"{error}.")
@@ -259,16 +273,15 @@ class Turn:
         title = f"{description} (@general subagent)"
         with self.call("task", task) as call:
             child = self.world.create_session(self.session.directory, title, self.session.id)
-            call.running({"sessionId": child.id})
+            self._run(call, {"sessionId": child.id})
             answer = await self._delegate(child, prompt, script)
             texts = [part["text"] for part in answer.parts.values() if part["type"] == "text"]
             result = f"<task_result>\n{texts[-1] if texts else ''}\n</task_result>"
             self.told = f"task_id: {child.id}\n\n{result}"
             call.completed(self.told, description, {"sessionId": child.id})
 
-    async def _is_refused(self, call: ToolCall, command: str) -> str | None:
-        """None when allowed; else the reason, which may be empty."""
-        asked = self.world.requests.ask_permission(
+    def _ask_leave(self, call: ToolCall, command: str) -> Permission:
+        return self.world.requests.ask_permission(
             self.session.directory,
             self.session.id,
             "bash",
@@ -277,18 +290,22 @@ class Turn:
             metadata={"command": command},
             tool=call.reference,
         )
-        match await asked.outcome:
-            case Allowed():
-                return None
-            case Rejected(reason):
-                return reason or ""
+
+    def _run(self, call: ToolCall, metadata: Json | None = None) -> None:
+        call.running(metadata)
+        self._store_words()
 
     # what is stored
 
     def _step(self) -> None:
-        if not self._stepped:
+        if not self._stepped and not self._stepless:
             self._stepped = True
             self._put_part({"type": "step-start"})
+
+    def _store_words(self) -> None:
+        if self._unstored is not None:
+            self.world.put_part(self._unstored)
+            self._unstored = None
 
     def _put_part(self, part: Json) -> Json:
         assert self._message is not None, "a part belongs to a round"
@@ -299,6 +316,7 @@ class Turn:
 
     def _close(self, **changes: Any) -> None:
         assert self._message is not None
+        self._store_words()
         time = {**self._message["time"], "completed": self.clock.now()}
         self.world.put_message({**self._message, "time": time, **changes})
         if "tokens" in changes:
@@ -309,6 +327,15 @@ class Turn:
         self._stepped = False
         self._calls = []
         self._words = 0
+
+
+def _refusal(outcome: Allowed | Rejected) -> str | None:
+    """None when it was allowed; else the reason, which may be empty."""
+    match outcome:
+        case Allowed():
+            return None
+        case Rejected(reason):
+            return reason or ""
 
 
 def _answered(questions: Sequence[Json], answers: list[list[str]]) -> str:

@@ -173,6 +173,10 @@ class World:
     def children(self, session: Session) -> list[Session]:
         return [one for one in self.sessions.values() if one.info.get("parentID") == session.id]
 
+    def with_deleted(self) -> list[Session]:
+        """All in which something may run."""
+        return [*self.sessions.values(), *self.deleted.values()]
+
     def descendants(self, session: Session) -> list[Session]:
         """Its children, theirs, and so on."""
         children = self.children(session)
@@ -188,9 +192,7 @@ class World:
     def statuses(self, directory: str) -> Json:
         """Idle sessions are absent."""
         return {
-            one.id: one.status
-            for one in (*self.sessions.values(), *self.deleted.values())
-            if one.directory == directory and one.status != IDLE
+            one.id: one.status for one in self.with_deleted() if one.directory == directory and one.status != IDLE
         }
 
     def set_todos(self, session: Session, todos: list[Json]) -> None:

@@ -2,6 +2,7 @@
 
 import base64
 import json
+from collections.abc import Awaitable
 from typing import Any
 
 from starlette.requests import Request
@@ -11,8 +12,8 @@ from starlette.types import ASGIApp
 
 from server_stub.agent import ABORTED, MODEL, Agent, Prompt
 from server_stub.padding import HeldResponse
-from server_stub.refusals import Refusal, busy_runner, session_busy
-from server_stub.routes.payload import expected, field, identifier, limit_of, read_object
+from server_stub.refusals import Refusal, busy_runner, session_busy, unexpected
+from server_stub.routes.payload import expected, field, identifier, limit_of, read_object, unexplained
 from server_stub.wire import JsonResponse, encode
 from server_stub.world import Message, Session, World
 
@@ -23,16 +24,21 @@ def routes(world: World, agent: Agent) -> list[Route]:
     profile = world.profile
 
     async def listed(request: Request) -> Response:
-        """The session's messages, oldest first; limit and before page through them from the newest."""
+        """The session's messages, oldest first; limit and before page through them from the newest.
+
+        A limit of 0 is none, and takes no notice of before.
+        """
         session = world.session(request.path_params["sid"])
         messages = list(session.messages.values())
-        limit = limit_of(request)
-        if "before" in request.query_params:
-            messages = messages[: _position(messages, request.query_params["before"])]
-        if limit is None or len(messages) <= limit:
+        limit, before = limit_of(request), request.query_params.get("before")
+        if before is not None:
+            if limit is None:
+                raise unexplained()
+            messages = messages[: _position(messages, before) if limit else None]
+        if not limit or len(messages) <= limit:
             return JsonResponse([message.document() for message in messages])
-        page = messages[-limit:] if limit else []
-        cursor = _cursor(page[0] if page else messages[-1])
+        page = messages[-limit:]
+        cursor = _cursor(page[0])
         following = request.url.include_query_params(limit=limit, before=cursor)
         headers = {
             "access-control-expose-headers": "Link, X-Next-Cursor",
@@ -44,17 +50,19 @@ def routes(world: World, agent: Agent) -> list[Route]:
     async def one(request: Request) -> Response:
         """One message with its parts."""
         session = world.session(request.path_params["sid"])
-        return JsonResponse(world.message(session, request.path_params["mid"]).document())
+        return JsonResponse(world.message(session, _message_id(request)).document())
 
     async def removed(request: Request) -> Response:
         """Remove a message, or one part of it, from an idle session."""
         session = world.session(request.path_params["sid"])
         if agent.is_busy(session):
             raise session_busy(session.id)
+        message_id = _message_id(request)
         if "pid" in request.path_params:
-            world.remove_part(session, request.path_params["mid"], request.path_params["pid"])
+            part_id = identifier(request.path_params["pid"], "prt", '["partID"]', "Params")
+            world.remove_part(session, message_id, part_id)
         else:
-            world.remove_message(session, request.path_params["mid"])
+            world.remove_message(session, message_id)
         return JsonResponse(True)
 
     async def prompted(request: Request) -> ASGIApp:
@@ -63,12 +71,13 @@ def routes(world: World, agent: Agent) -> list[Route]:
         message = agent.accept(session, _prompt(body))
         if body.get("noReply") is True:
             return JsonResponse(message.document())
+        return _held(session, agent.answer(session))
 
-        def when_left() -> None:
-            if profile.when_client_leaves == "cancel":
-                agent.abort(session)
-
-        return HeldResponse(profile.padding, _answer(session), when_left)
+    async def commanded(request: Request) -> ASGIApp:
+        """Prompt by the name of a command; held as a prompt is."""
+        session, body = await _prompted(request)
+        name, arguments = field(body, "command", str), field(body, "arguments", str)
+        return _held(session, agent.command(session, name, arguments))
 
     async def prompted_async(request: Request) -> Response:
         """Prompt the agent and wait for nothing."""
@@ -83,8 +92,11 @@ def routes(world: World, agent: Agent) -> list[Route]:
         return Response(status_code=204)
 
     async def aborted(request: Request) -> Response:
-        """End the session's turn, if one runs."""
-        session = world.sessions.get(request.path_params["sid"])
+        """End the session's turn, if one runs, and though the session was deleted meanwhile."""
+        session_id = request.path_params["sid"]
+        if not session_id.startswith("ses"):
+            raise unexpected()
+        session = world.sessions.get(session_id) or world.deleted.get(session_id)
         if session is not None:
             agent.abort(session)
         return JsonResponse(True)
@@ -96,11 +108,18 @@ def routes(world: World, agent: Agent) -> list[Route]:
             raise busy_runner(session.id)
         return session, body
 
-    async def _answer(session: Session) -> bytes:
-        answer = await agent.answer(session)
-        if profile.failed_turn == "nothing" and answer.info.get("error", ABORTED) != ABORTED:
-            return b""
-        return encode(answer.document())
+    def _held(session: Session, answer: Awaitable[Message]) -> ASGIApp:
+        async def body() -> bytes:
+            message = await answer
+            if profile.failed_turn == "nothing" and message.info.get("error", ABORTED) != ABORTED:
+                return b""
+            return encode(message.document())
+
+        def when_left() -> None:
+            if profile.when_client_leaves == "cancel":
+                agent.abort(session)
+
+        return HeldResponse(profile.padding, body(), when_left)
 
     base = "/session/{sid}"
     return [
@@ -110,6 +129,7 @@ def routes(world: World, agent: Agent) -> list[Route]:
         Route(f"{base}/message/{{mid}}", removed, methods=["DELETE"]),
         Route(f"{base}/message/{{mid}}/part/{{pid}}", removed, methods=["DELETE"]),
         Route(f"{base}/prompt_async", prompted_async, methods=["POST"]),
+        Route(f"{base}/command", commanded, methods=["POST"]),
         Route(f"{base}/abort", aborted, methods=["POST"]),
     ]
 
@@ -144,6 +164,10 @@ def _prompt(body: Json) -> Prompt:
     )
 
 
+def _message_id(request: Request) -> str:
+    return identifier(request.path_params["mid"], "msg", '["messageID"]', "Params")
+
+
 def _cursor(message: Message) -> str:
     info = message.info
     document = encode({"id": info["id"], "time": info["time"]["created"]})
@@ -156,6 +180,6 @@ def _position(messages: list[Message], cursor: str) -> int:
         document = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
         message_id = document["id"]
     except (ValueError, TypeError, KeyError) as error:
-        raise Refusal(400, {"_tag": "BadRequest"}) from error
+        raise unexplained() from error
     ids = [message.info["id"] for message in messages]
     return ids.index(message_id) if message_id in ids else 0

@@ -7,9 +7,10 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from server_stub.agent import Agent
-from server_stub.refusals import Refusal, session_busy
+from server_stub.clients import Clients
+from server_stub.refusals import session_busy
 from server_stub.routes.directory import directory_of
-from server_stub.routes.payload import expected, field, identifier, read_object
+from server_stub.routes.payload import expected, field, identifier, read_object, unexplained
 from server_stub.wire import JsonResponse
 from server_stub.world import Session, World
 
@@ -19,7 +20,7 @@ MOST_LISTED = 100
 """Sessions that a list without a limit gives."""
 
 
-def routes(world: World, agent: Agent) -> list[Route]:
+def routes(world: World, agent: Agent, clients: Clients) -> list[Route]:
     def session_of(request: Request) -> Session:
         return world.session(request.path_params["sid"])
 
@@ -47,9 +48,7 @@ def routes(world: World, agent: Agent) -> list[Route]:
     async def created(request: Request) -> Response:
         """Make a session; `parentID` makes it a child."""
         body = await read_object(request, required=False)
-        title, parent_id = body.get("title"), body.get("parentID")
-        if not isinstance(title, str | None) or not (parent_id is None or str(parent_id).startswith("ses")):
-            raise Refusal(400, {"_tag": "BadRequest"})
+        title, parent_id = _text(body, "title"), _text(body, "parentID", "ses")
         session = world.create_session(directory_of(request, world), title, parent_id)
         return JsonResponse(session.info)
 
@@ -72,9 +71,10 @@ def routes(world: World, agent: Agent) -> list[Route]:
         return JsonResponse(session.info)
 
     async def deleted(request: Request) -> Response:
-        """Delete a session and its children."""
+        """Delete a session and its children; what runs in them is not ended by it."""
         session = session_of(request)
-        await agent.end([session, *world.descendants(session)])
+        for one in (session, *world.descendants(session)):
+            clients.forget(one.id)
         world.delete_session(session)
         return JsonResponse(True)
 
@@ -93,12 +93,14 @@ def routes(world: World, agent: Agent) -> list[Route]:
     async def forked(request: Request) -> Response:
         """Copy a session up to a message, or all of it."""
         body = await read_object(request, required=False)
-        until = field(body, "messageID", str, optional=True)
+        until = _text(body, "messageID", "msg")
         return JsonResponse(world.fork_session(session_of(request), until).info)
 
     async def summarized(request: Request) -> Response:
         """Replace what the model remembers by a summary."""
-        await read_object(request, required=False)
+        body = await read_object(request)
+        for name in ("providerID", "modelID"):
+            field(body, name, str)
         await agent.summarize(session_of(request))
         return JsonResponse(True)
 
@@ -121,15 +123,9 @@ def routes(world: World, agent: Agent) -> list[Route]:
     async def shell(request: Request) -> Response:
         """Run a shell command of the person's own; the stub plays its output and runs nothing."""
         body = await read_object(request)
-        session = idle_session_of(request)
-        return JsonResponse((await agent.shell(session, field(body, "command", str))).document())
-
-    async def command(request: Request) -> Response:
-        """Prompt by the name of a command."""
-        body = await read_object(request)
-        session = session_of(request)
-        name, arguments = field(body, "command", str), field(body, "arguments", str)
-        return JsonResponse((await agent.command(session, name, arguments)).document())
+        field(body, "agent", str)
+        command = field(body, "command", str)
+        return JsonResponse((await agent.shell(idle_session_of(request), command)).document())
 
     base = "/session/{sid}"
     return [
@@ -147,8 +143,17 @@ def routes(world: World, agent: Agent) -> list[Route]:
         Route(f"{base}/revert", reverted, methods=["POST"]),
         Route(f"{base}/unrevert", unreverted, methods=["POST"]),
         Route(f"{base}/shell", shell, methods=["POST"]),
-        Route(f"{base}/command", command, methods=["POST"]),
     ]
+
+
+def _text(body: Json, name: str, prefix: str = "") -> str | None:
+    """A field that may be absent, but is neither null nor of another form. Raises Refusal 400, unexplained."""
+    if name not in body:
+        return None
+    text = body[name]
+    if not isinstance(text, str) or not text.startswith(prefix):
+        raise unexplained()
+    return text
 
 
 def _number(text: str | None, otherwise: int) -> int:

@@ -150,11 +150,11 @@ class TestAbort:
         with watching(world) as witness:
             agent.abort(session)
             answer = await task
-        assert witness.kinds[:5] == [
+        assert witness.kinds == [
             *("session.error", "session.status", "session.idle"),
             *("message.part.updated", "message.updated"),
+            *("session.status", "session.idle"),
         ]
-        assert witness.kinds.count("session.idle") == 2
         assert answer.info["error"] == {"name": "MessageAbortedError", "data": {"message": "Aborted"}}
         assert "finish" not in answer.info
         tool = list(answer.parts.values())[-1]
@@ -178,7 +178,7 @@ class TestAbort:
         with watching(world) as witness:
             agent.abort(session)
             answer = await task
-        assert witness.of("session.error") == []
+        assert witness.kinds == ["message.updated", "session.status", "session.idle"]
         assert "error" not in answer.info
         assert "finish" not in answer.info
         assert "completed" in answer.info["time"]
@@ -223,6 +223,10 @@ async def test_a_model_error_is_in_the_message_and_an_event(agent: Agent, world:
         answer = await (await prompted(agent, session, saying("FAIL 401")))
     assert answer.info["error"]["data"]["message"] == "401 Unauthorized"
     assert witness.of("session.error") == [{"sessionID": session.id, "error": answer.info["error"]}]
+    assert witness.kinds[-6:] == [
+        *("session.error", "session.status", "session.idle"),
+        *("message.updated", "session.status", "session.idle"),
+    ]
     assert not agent.is_busy(session)
 
 
@@ -290,8 +294,34 @@ async def test_disposing_ends_turns_and_forgets_requests(agent: Agent, world: Wo
     assert (await task).info["error"]["name"] == "MessageAbortedError"
     assert world.requests.questions(HERE) == []
     assert world.statuses(HERE) == {}
+    assert witness.kinds == [
+        *("session.error", "session.status", "session.idle"),
+        *("message.part.updated", "message.updated"),
+        *("session.status", "session.idle"),
+        "server.instance.disposed",
+    ]
     assert witness.of("server.instance.disposed") == [{"directory": HERE}]
-    assert "global.disposed" not in witness.kinds
+
+
+async def test_disposing_tells_each_session_once_that_it_is_aborted(
+    agent: Agent, world: World, session: Session
+) -> None:
+    task = await asked(agent, world, session, "CHILD")
+    [child] = world.children(session)
+    with watching(world) as witness:
+        await agent.dispose()
+    assert [told["sessionID"] for told in witness.of("session.error")] == [session.id, child.id]
+    assert witness.kinds[-2:] == ["server.instance.disposed", "global.disposed"]
+    assert (await task).info["error"]["name"] == "MessageAbortedError"
+
+
+async def test_disposing_ends_what_runs_in_a_deleted_session(agent: Agent, world: World, session: Session) -> None:
+    task = await asked(agent, world, session)
+    world.delete_session(session)
+    await agent.dispose(HERE)
+    with pytest.raises(Refusal):
+        await task
+    assert world.statuses(HERE) == {}
 
 
 async def test_disposing_one_directory_leaves_the_others_running(
@@ -319,18 +349,43 @@ async def test_a_command_prompts_with_its_template(agent: Agent, world: World, s
         await agent.command(session, "nothing", "")
 
 
-async def test_a_shell_of_the_persons_own_asks_nobody(agent: Agent, session: Session) -> None:
-    answer = await agent.shell(session, "ls")
-    [tool] = [part for part in answer.parts.values() if part["type"] == "tool"]
+async def test_a_shell_of_the_persons_own_asks_nobody_and_no_model(
+    agent: Agent, world: World, session: Session
+) -> None:
+    title = session.info["title"]
+    with watching(world) as witness:
+        answer = await agent.shell(session, "ls")
+    [tool] = answer.parts.values()
     assert tool["state"]["input"]["command"] == "ls"
+    assert "finish" not in answer.info
+    assert "completed" in answer.info["time"]
     prompt = session.messages[answer.info["parentID"]]
     assert next(iter(prompt.parts.values()))["synthetic"] is True
+    assert session.info["title"] == title
+    assert witness.of("session.diff") == []
+    assert witness.kinds[-2:] == ["session.status", "session.idle"]
+    assert not agent.is_busy(session)
+
+
+async def test_a_prompt_while_a_shell_runs_is_answered_after_it(
+    agent: Agent, world: World, session: Session
+) -> None:
+    shell = asyncio.ensure_future(agent.shell(session, "ls"))
+    await wait_until(lambda: answers(session))
+    with watching(world) as witness:
+        answer = await (await prompted(agent, session, saying("hello", "msg_next")))
+        await shell
+    assert (answer.info["parentID"], answer.info["finish"]) == ("msg_next", "stop")
+    assert witness.kinds.count("session.idle") == 1
 
 
 async def test_a_summary_ends_with_compacted(agent: Agent, world: World, session: Session) -> None:
     with watching(world) as witness:
         await agent.summarize(session)
-    assert witness.kinds[-1] == "session.compacted"
+    kinds = witness.kinds
+    assert "message.updated" not in kinds[kinds.index("session.compacted") : kinds.index("session.idle")]
+    [answer] = answers(session)
+    assert answer.info["summary"] is True
 
 
 async def test_a_prompt_after_a_revert_removes_what_was_reverted(

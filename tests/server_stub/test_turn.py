@@ -7,7 +7,7 @@ import pytest
 from server_stub.turn import ModelFailed, Script, Superseded, Turn, TurnEnded
 from server_stub.world import Message, Session, World
 from tests.server_stub.conftest import HERE, START, InstantClock
-from tests.server_stub.witness import watching
+from tests.server_stub.witness import Witness, watching
 from tests.waiting import wait_until
 
 Json = dict[str, Any]
@@ -84,11 +84,58 @@ async def test_words_are_streamed_and_stored_when_the_part_ends(
 ) -> None:
     with watching(world) as witness:
         await turn.say("one two three", rate=2)
+        turn.end("stop")
     assert [told["delta"] for told in witness.of("message.part.delta")] == ["one ", "two ", "three"]
     begun, ended = [told["part"] for told in witness.of("message.part.updated") if told["part"]["type"] == "text"]
     assert begun["text"] == ""
     assert ended["text"] == "one two three"
     assert ended["time"] == {"start": START, "end": START + 1500}
+
+
+def told_of_parts(witness: Witness) -> list[str]:
+    """`text` when a text has ended, and the state of a call."""
+    parts = [told["part"] for told in witness.of("message.part.updated")]
+    return [
+        part["state"]["status"] if part["type"] == "tool" else part["type"]
+        for part in parts
+        if part["type"] == "tool" or "end" in part.get("time", {})
+    ]
+
+
+async def test_words_before_a_call_end_after_it_has_begun_to_run(
+    world: World, turn: Turn, session: Session
+) -> None:
+    with watching(world) as witness:
+        await turn.say("first")
+        [words] = [part for part in answers(session)[0].parts.values() if part["type"] == "text"]
+        assert (words["text"], "end" in words["time"]) == ("", False)
+        await turn.use("read", {}, "text", "file")
+    assert told_of_parts(witness) == ["pending", "running", "text", "completed"]
+
+
+@pytest.mark.parametrize("asks", ["question", "permission"])
+async def test_a_request_is_open_while_the_words_before_it_are_not_yet_stored(
+    world: World, turn: Turn, asks: str
+) -> None:
+    await turn.say("first")
+    with watching(world) as witness:
+        work = turn.ask(QUESTION) if asks == "question" else turn.shell("make", [])
+        task = await opened(world, work)
+    last = witness.of("message.part.updated")[-1]["part"]
+    assert (last["type"], last["text"]) == ("text", "first")
+    assert witness.kinds[-1] == "message.part.updated"
+    assert f"{asks}.asked" in witness.kinds
+    task.cancel()
+    await asyncio.wait({task})
+
+
+async def test_words_end_where_other_words_begin(world: World, turn: Turn) -> None:
+    with watching(world) as witness:
+        await turn.think("hm")
+        await turn.say("so it is")
+        assert told_of_parts(witness) == ["reasoning"]
+        turn.end("stop")
+        assert told_of_parts(witness) == ["reasoning", "text"]
 
 
 async def test_a_part_that_is_cut_short_keeps_what_was_said(turn: Turn, session: Session) -> None:
@@ -97,6 +144,7 @@ async def test_a_part_that_is_cut_short_keeps_what_was_said(turn: Turn, session:
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
+    turn.break_off(None)
     text = list(answers(session)[0].parts.values())[-1]
     assert "end" in text["time"]
     assert len(text["text"]) < 5000

@@ -138,3 +138,20 @@ def test_streams_are_woken_when_the_heartbeat_changes(world: World) -> None:
         world.configure({"server": {"event_stream": {"heartbeat_ms": 1_000}}})
         assert subscription.changed.is_set()
     assert world.heartbeat_ms == 1_000
+
+
+def test_what_is_stored_in_a_deleted_session_is_told_to_nobody(world: World, session: Session) -> None:
+    world.set_status(session, BUSY)
+    put(world, session, "msg_1")
+    world.delete_session(session)
+    with watching(world) as witness:
+        world.put_part(part(session))
+        world.stream_text(part(session), "word")
+        world.set_status(session, IDLE)
+    assert witness.kinds == ["message.part.delta", "session.status", "session.idle"]
+
+
+def test_a_deleted_sessions_status_is_still_told(world: World, session: Session) -> None:
+    world.set_status(session, BUSY)
+    world.delete_session(session)
+    assert world.statuses(HERE) == {session.id: BUSY}

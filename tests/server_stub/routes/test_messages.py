@@ -137,12 +137,32 @@ class TestPages:
         assert len(ids) == 4
         assert "link" not in response.headers
 
-    async def test_what_is_no_limit_and_no_cursor(self, stub: Stub, session: str) -> None:
-        bad = await stub.http.get(f"/session/{session}/message?limit=bad")
+    @pytest.mark.parametrize("limit", ["0", ""])
+    async def test_no_limit_at_all(self, stub: Stub, session: str, limit: str) -> None:
+        ids, response = await self.ids(stub, f"/session/{session}/message?limit={limit}")
+        assert ids == ["msg_0", "msg_1", "msg_2", "msg_3"]
+        assert "x-next-cursor" not in response.headers
+        assert "link" not in response.headers
+
+    @pytest.mark.parametrize(
+        ("limit", "message"),
+        [
+            ("bad", "Expected an integer, got NaN"),
+            ("1.5", "Expected an integer, got 1.5"),
+            ("-1", "Expected a value greater than or equal to 0, got -1"),
+        ],
+    )
+    async def test_what_is_no_limit(self, stub: Stub, session: str, limit: str, message: str) -> None:
+        bad = await stub.http.get(f"/session/{session}/message?limit={limit}")
         assert bad.status_code == 400
-        assert bad.json()["data"] == {"message": 'Expected an integer, got NaN\n  at ["limit"]', "kind": "Query"}
-        bad = await stub.http.get(f"/session/{session}/message?limit=3&before=zzz")
-        assert (bad.status_code, bad.json()) == (400, {"_tag": "BadRequest"})
+        assert bad.json()["data"] == {"message": f'{message}\n  at ["limit"]', "kind": "Query"}
+
+    async def test_a_cursor_needs_a_limit_and_must_be_one(self, stub: Stub, session: str) -> None:
+        _, response = await self.ids(stub, f"/session/{session}/message?limit=3")
+        cursor = response.headers["x-next-cursor"]
+        for query in ("limit=3&before=zzz", f"before={cursor}"):
+            bad = await stub.http.get(f"/session/{session}/message?{query}")
+            assert (bad.status_code, bad.json()) == (400, {"_tag": "BadRequest"})
 
 
 async def test_messages_of_a_busy_session_are_not_removed(stub: Stub) -> None:
@@ -236,6 +256,23 @@ class TestMimo:
         assert aborted["info"]["error"]["name"] == "MessageAbortedError"
         assert (await stub.prompt(session, "hello")).json()["info"]["finish"] == "stop"
 
+    async def test_a_command_while_busy_is_refused(self, stub: Stub) -> None:
+        session = await stub.session()
+        turn = asyncio.ensure_future(stub.prompt(session, "ASK1"))
+        await stub.question()
+        refused = await stub.http.post(f"/session/{session}/command", json={"command": "init", "arguments": ""})
+        assert refused.status_code == 409
+        assert refused.json()["name"] == "UnknownError"
+        await stub.http.post(f"/session/{session}/abort")
+        await turn
+
+    async def test_a_command_is_held_and_padded_too(self, stub: Stub) -> None:
+        session = await stub.session()
+        body = {"command": "init", "arguments": "ASK1"}
+        async with stub.http.stream("POST", f"/session/{session}/command", json=body) as response:
+            assert await anext(response.aiter_raw()) == b" "
+        await wait_until(lambda: stub.world.statuses(stub.world.directory) == {}, what="the leaver's turn to end")
+
     async def test_a_client_that_leaves_cancels_the_turn(self, stub: Stub) -> None:
         session = await stub.session()
         turn = asyncio.ensure_future(stub.prompt(session, "ASK1"))
@@ -259,3 +296,29 @@ class TestMimo:
         body = {"parts": [{"type": "text", "text": "ASK1"}]}
         async with stub.http.stream("POST", f"/session/{session}/message", json=body) as response:
             assert await anext(response.aiter_raw()) == b" "
+
+
+async def test_ids_without_their_prefix(stub: Stub) -> None:
+    session = await stub.session()
+    assert (await stub.http.post("/session/none/abort")).status_code == 500
+    for method, path, where in (
+        ("GET", "message/zzz", '"msg", got "zzz"\n  at ["messageID"]'),
+        ("DELETE", "message/zzz", '"msg", got "zzz"\n  at ["messageID"]'),
+        ("DELETE", "message/msg_1/part/zzz", '"prt", got "zzz"\n  at ["partID"]'),
+    ):
+        refused = await stub.http.request(method, f"/session/{session}/{path}")
+        assert refused.status_code == 400
+        assert refused.json()["data"] == {"message": f"Expected a string starting with {where}", "kind": "Params"}
+
+
+@pytest.mark.parametrize("path", ["message/msg_none", "message/msg_none/part/prt_none"])
+async def test_what_is_not_there_is_removed_already(stub: Stub, path: str) -> None:
+    assert (await stub.http.delete(f"/session/{await stub.session()}/{path}")).json() is True
+
+
+async def test_a_command_gives_its_answer(stub: Stub) -> None:
+    url = f"/session/{await stub.session()}/command"
+    answer = (await stub.http.post(url, json={"command": "init", "arguments": "PLAIN"})).json()
+    assert answer["info"]["finish"] == "stop"
+    assert (await stub.http.post(url, json={"command": "zzz", "arguments": ""})).status_code == 500
+    assert (await stub.http.post(url, json={"command": "init"})).status_code == 400

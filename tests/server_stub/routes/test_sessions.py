@@ -3,9 +3,15 @@
 import asyncio
 from typing import Any
 
+import httpx
 import pytest
+from starlette.applications import Starlette
 
-from tests.server_stub.conftest import InstantClock
+from server_stub.agent import Agent
+from server_stub.clients import Clients
+from server_stub.routes import sessions
+from server_stub.world import World
+from tests.server_stub.conftest import InstantClock, turns_of_the_loop
 from tests.server_stub.routes.conftest import Stub
 
 Json = dict[str, Any]
@@ -70,9 +76,17 @@ async def test_a_session_is_made_read_renamed_and_deleted(stub: Stub) -> None:
     assert (await stub.http.delete(url)).status_code == 404
 
 
-@pytest.mark.parametrize("body", [{"title": 3}, {"parentID": "bad"}])
-async def test_what_is_no_session(stub: Stub, body: Json) -> None:
-    refused = await stub.http.post("/session", json=body)
+@pytest.mark.parametrize(
+    "body", [b'{"title":3}', b'{"title":null}', b'{"parentID":"bad"}', b"[1]", b"null", b'{"a']
+)
+async def test_what_is_no_session(stub: Stub, body: bytes) -> None:
+    refused = await stub.http.post("/session", content=body)
+    assert (refused.status_code, refused.json()) == (400, {"_tag": "BadRequest"})
+
+
+@pytest.mark.parametrize("body", [b'{"messageID":3}', b'{"messageID":"bad"}', b"[1]", b"null", b'{"a'])
+async def test_what_is_no_fork(stub: Stub, body: bytes) -> None:
+    refused = await stub.http.post(f"/session/{await stub.session()}/fork", content=body)
     assert (refused.status_code, refused.json()) == (400, {"_tag": "BadRequest"})
 
 
@@ -88,15 +102,34 @@ async def test_nothing_is_found_under_an_unknown_session(stub: Stub, path: str) 
     assert (await stub.http.get(f"/session/none{path}")).status_code == 500
 
 
-async def test_a_busy_session_is_deleted_with_its_turn_and_children(stub: Stub) -> None:
+async def test_a_session_deleted_in_mid_turn_stays_busy_and_its_post_open_until_it_is_aborted(stub: Stub) -> None:
     session = await stub.session()
     turn = asyncio.ensure_future(stub.prompt(session, "CHILD"))
-    await stub.question()
+    question = await stub.question()
     [child] = (await stub.http.get(f"/session/{session}/children")).json()
     assert child["parentID"] == session
     assert (await stub.http.delete(f"/session/{session}")).json() is True
-    assert (await turn).status_code in (200, 500)
     assert (await stub.http.get("/session")).json() == []
+    await stub.http.post(f"/question/{question['id']}/reply", json={"answers": [["SQLite"]]})
+    await turns_of_the_loop(100)
+    assert not turn.done()
+    assert set((await stub.http.get("/session/status")).json()) == {session, child["id"]}
+    assert (await stub.http.post(f"/session/{session}/abort")).json() is True
+    assert (await turn).status_code == 500
+    assert (await stub.http.get("/session/status")).json() == {}
+
+
+async def test_the_clients_of_a_deleted_session_are_forgotten(world: World, agent: Agent) -> None:
+    clients = Clients(lambda: "client_1")
+    session = world.create_session(world.directory)
+    child = world.create_session(world.directory, parent_id=session.id)
+    for one in (session, child):
+        clients.attach(one.id)
+    app = Starlette(routes=sessions.routes(world, agent, clients))
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://127.0.0.1:4096") as http:
+        await http.delete(f"/session/{session.id}")
+    for one in (session, child):
+        assert clients.attendance(one.id).attachments == {}
 
 
 async def test_what_a_turn_leaves_behind(stub: Stub) -> None:
@@ -126,7 +159,25 @@ async def test_summarize_is_true_when_it_is_done(stub: Stub) -> None:
     assert (await stub.http.post(f"/session/{session}/summarize", json=body)).json() is True
     prompt, answer = (await stub.http.get(f"/session/{session}/message")).json()
     assert prompt["parts"][0]["type"] == "compaction"
+    assert prompt["info"]["agent"] == "build"
     assert answer["info"]["finish"] == "stop"
+    assert answer["info"]["summary"] is True
+    assert answer["info"]["agent"] == answer["info"]["mode"] == "compaction"
+
+
+@pytest.mark.parametrize(
+    ("route", "body", "missing"),
+    [
+        ("summarize", {"providerID": "holdfast"}, "modelID"),
+        ("summarize", {"modelID": "scripted"}, "providerID"),
+        ("shell", {"command": "ls"}, "agent"),
+        ("shell", {"agent": "build"}, "command"),
+    ],
+)
+async def test_what_must_be_said(stub: Stub, route: str, body: Json, missing: str) -> None:
+    refused = await stub.http.post(f"/session/{await stub.session()}/{route}", json=body)
+    assert refused.status_code == 400
+    assert refused.json()["data"]["message"] == f'Missing key\n  at ["{missing}"]'
 
 
 async def test_revert_and_unrevert(stub: Stub) -> None:
@@ -160,12 +211,9 @@ async def test_what_a_busy_session_refuses(stub: Stub, route: str, body: Json | 
     await turn
 
 
-async def test_a_shell_and_a_command_give_their_answer(stub: Stub) -> None:
+async def test_a_shell_gives_its_call_alone(stub: Stub) -> None:
     session = await stub.session()
     shell = (await stub.http.post(f"/session/{session}/shell", json={"agent": "build", "command": "ls"})).json()
-    assert [part["tool"] for part in shell["parts"] if part["type"] == "tool"] == ["bash"]
-    url = f"/session/{session}/command"
-    answer = (await stub.http.post(url, json={"command": "init", "arguments": "PLAIN"})).json()
-    assert answer["info"]["finish"] == "stop"
-    assert (await stub.http.post(url, json={"command": "zzz", "arguments": ""})).status_code == 500
-    assert (await stub.http.post(url, json={"command": "init"})).status_code == 400
+    assert [part["tool"] for part in shell["parts"]] == ["bash"]
+    assert "finish" not in shell["info"]
+    assert "completed" in shell["info"]["time"]
