@@ -79,6 +79,16 @@ CALLERS: Json = {
     "custom": False,
 }
 
+OLD_FILE: Json = {
+    "question": "What shall become of the old `sessions.json`?",
+    "header": "Old file",
+    "options": [
+        {"label": "Set it aside", "description": "renamed to sessions.json.migrated"},
+        {"label": "Leave it", "description": "it is not read again"},
+    ],
+    "multiple": False,
+}
+
 TESTS = [
     "============================= test session starts ==============================",
     "collected 9 items",
@@ -100,7 +110,7 @@ CLOSING = """The session store is in SQLite now, and the tests pass.
 | two processes | last one wins | both are kept |
 
 - `SessionStore` has the same methods as before.
-- The JSON file is read once and then renamed to `sessions.json.migrated`.
+- The JSON file is read once; what becomes of it then is as you said.
 - Nothing was committed; the change is in your working tree.
 
 ```python
@@ -144,15 +154,12 @@ async def tour(turn: Turn) -> None:
     await turn.stream(["Now ", "the ", "migration: ", "the ", "JSON "], rate=6, breaks_off=True)
     await turn.retry("Overloaded (529)", attempt=1, seconds=5)
     await turn.retry("Overloaded (529)", attempt=2, seconds=12)
-    await turn.say("Now the migration: the JSON file is read once, row by row, and then set aside.\n", rate=6)
+    await turn.say("Now the migration: the JSON file is read once, row by row.\n", rate=6)
     await turn.use("write", {"filePath": MIGRATION}, "Wrote file successfully.", MIGRATION, seconds=4)
     await turn.plan(_todos(done=3))
 
-    await turn.say("Time to run the tests and the linter; both need your leave.\n", rate=7)
-    await turn.together(
-        turn.shell("pytest -q tests", TESTS, pause=2.5),
-        turn.shell("ruff check src", ["All checks passed!"], pause=4),
-    )
+    await turn.say("The tests need your leave, and there is one thing left that only you can say.\n", rate=7)
+    await turn.together(turn.shell("pytest -q tests", TESTS, pause=2.5), turn.ask(OLD_FILE))
     await turn.plan(_todos(done=4))
     await turn.say(CLOSING, rate=5)
 

@@ -211,8 +211,8 @@ class TestTour:
         tools = {part["tool"] for part in parts(session, "tool")}
         assert tools == {"todowrite", "read", "grep", "question", "task", "edit", "write", "bash"}
         assert parts(session, "reasoning")
-        assert [told["sessionID"] == session.id for told in witness.of("question.asked")] == [True, False]
-        assert len(witness.of("permission.asked")) == 2
+        assert [told["sessionID"] == session.id for told in witness.of("question.asked")] == [True, False, True]
+        assert len(witness.of("permission.asked")) == 1
         assert [
             told["status"]["attempt"] for told in witness.of("session.status") if told["status"]["type"] == "retry"
         ] == [1, 2]
@@ -230,4 +230,23 @@ class TestTour:
                 world.requests.reply_question(question["id"], [])
             for permission in world.requests.permissions(HERE):
                 world.requests.reply_permission(permission["id"], "always")
+        assert task.result().info["finish"] == "stop"
+
+    async def test_goes_on_when_its_command_is_refused_with_a_reason(self, agent: Agent, world: World) -> None:
+        session = world.create_session(HERE)
+        agent.accept(session, Prompt([{"type": "text", "text": "TOUR"}]))
+        task = asyncio.ensure_future(agent.answer(session))
+        together = 0
+        while not task.done():
+            await asyncio.sleep(0)
+            permissions, questions = world.requests.permissions(HERE), world.requests.questions(HERE)
+            assert len(permissions) <= 1
+            together = max(together, len(permissions) + len(questions))
+            for permission in permissions:
+                if questions:
+                    world.requests.reply_permission(permission["id"], "reject", "not with these options")
+                    assert world.requests.questions(HERE) == questions
+            for question in questions:
+                world.requests.reply_question(question["id"], [["typed"]])
+        assert together == 2
         assert task.result().info["finish"] == "stop"
