@@ -19,19 +19,16 @@ Runs: TypeAlias = Callable[[str], int]
 
 
 def prompts_arrived_once_or_are_shown_as_not_sent(person: Person, truth: Truth) -> Differences:
-    """a. One user message for each prompt, with its words once; or none, and *not sent* on screen.
-
-    A prompt that was on its way when its client was killed may be on the server or not: nobody is there to say.
-    """
-    for sent in person.sent:
+    """a. One user message for each prompt, with its words once; or none, and *not sent* on screen."""
+    for sent in person.sent.values():
         found = truth.prompts(sent.token)
         texts = [part["text"] for message in found for part in message["parts"] if part["type"] == "text"]
         if len(found) > 1 or len(texts) > 1:
             yield f"prompt {sent.token} is there {len(found)} times, with {len(texts)} texts"
-        not_sent = sent.turn.state is TurnState.NOT_SENT
+        not_sent = sent.turn is not None and sent.turn.state is TurnState.NOT_SENT
         if found and not_sent:
-            yield f"prompt {sent.token} is on the server and shown as not sent ({sent.turn.reason})"
-        if not found and not not_sent and sent.life == person.life:
+            yield f"prompt {sent.token} is on the server and shown as {_shown(sent)}"
+        if not found and not not_sent:
             yield f"prompt {sent.token} is not on the server and shown as {_shown(sent)}"
 
 
@@ -41,11 +38,11 @@ def the_model_ran_once(person: Person, truth: Truth, runs: Runs) -> Differences:
     Not at all is right where the screen says so: it was aborted or interrupted before it began, or it went
     together with a later prompt (opencode answers the newest only).
     """
-    for sent in person.sent:
+    for sent in person.sent.values():
         count = runs(sent.token)
         if count > 1:
             yield f"the model ran {count} times for prompt {sent.token}, shown as {_shown(sent)}"
-        if count == 0 and truth.prompts(sent.token) and sent.life == person.life:
+        if count == 0 and truth.prompts(sent.token) and sent.turn is not None:
             told = {TurnState.ABORTED, TurnState.INTERRUPTED} | _ends(truth.later_answers(_id_of(sent, truth)))
             if sent.turn.state not in told:
                 yield f"the model never ran for prompt {sent.token}, shown as {_shown(sent)}"
@@ -55,10 +52,11 @@ def turns_end_as_the_server_says(person: Person, truth: Truth) -> Differences:
     """b, the other half: what a turn is shown as is what the server's messages say became of it.
 
     A prompt without an answer of its own ended like a later one that took it along, or it never began. An answer
-    that ended between two steps does not say why: a dismissed question, a later prompt, an abort, a crash.
+    that ended between two steps does not say why: a dismissed question, a later prompt, an abort, a crash. A turn
+    that the person aborted after a crash had ended it is shown as what they asked for.
     """
-    for sent in person.sent:
-        if sent.life != person.life or not truth.prompts(sent.token):
+    for sent in person.sent.values():
+        if sent.turn is None or not truth.prompts(sent.token):
             continue
         prompt_id = _id_of(sent, truth)
         answers = truth.answers(prompt_id)
@@ -67,6 +65,8 @@ def turns_end_as_the_server_says(person: Person, truth: Truth) -> Differences:
             due = {TurnState.INTERRUPTED, TurnState.ABORTED} | _ends(truth.later_answers(prompt_id))
         elif answers[-1].get("finish") == "tool-calls":
             due |= {TurnState.ABORTED, TurnState.INTERRUPTED} | _ends(truth.later_answers(prompt_id))
+        if due == {TurnState.INTERRUPTED} and sent.turn.abort_asked:
+            due = {TurnState.INTERRUPTED, TurnState.ABORTED}
         if sent.turn.state not in due:
             ended = [{key: one.get(key) for key in ("finish", "error", "time")} for one in answers[-1:]]
             yield f"the turn of {sent.token} is shown as {_shown(sent)}; its last answer ended as {ended}"
@@ -100,8 +100,6 @@ def acknowledged_answers_are_the_servers(person: Person, truth: Truth) -> Differ
     its tool call is not completed, and the turn is shown for what it is.
     """
     for given in person.given.values():
-        if given.life != person.life:
-            continue
         call = truth.call(given.request.session_id, given.request.call_id) or {}
         recorded = (call.get("metadata") or {}).get("answers")
         if given.answers is not None:
@@ -211,7 +209,7 @@ def _begins_an_attempt(before: Exchange | None, now: Exchange) -> bool:
 
 
 def _shown(sent: Sent) -> str:
-    return f"{sent.turn.state.value} ({sent.turn.reason})"
+    return "nowhere" if sent.turn is None else f"{sent.turn.state.value} ({sent.turn.reason})"
 
 
 def _given(given: Given) -> str:

@@ -1,6 +1,6 @@
 """The person at the client, without a screen: what they did, and what they were shown of it.
 
-A client that is killed leaves nothing behind but what is on the server; the next one attaches to the same session.
+A client that is killed leaves its journal behind as it is at that moment; the next one takes it up.
 """
 
 import asyncio
@@ -8,26 +8,28 @@ import random
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from tests.chaos.relay import Relay
+from tests.chaos.stub_server import TOKEN
 from tests.waiting import wait_until
 from tui.client import Client, Clocks, NotConnected
-from tui.core.changes import AnswerChanged, Change, Notice
+from tui.core.changes import AnswerChanged, Change, Notice, TurnChanged
 from tui.core.health import LineState
 from tui.core.model import Answers, PermissionReply, QuestionRequest, Request
 from tui.core.turn import Turn
+from tui.journal import Journal
 from tui.net.errors import NetError
 from tui.net.http import ByteStream, Http, Reply
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Sent:
-    """A prompt that the person sent; `life` counts the clients that they have started."""
+    """A prompt that the person sent, and its turn as it was shown last, by whichever client."""
 
     token: str
-    turn: Turn
-    life: int
+    turn: Turn | None = None
 
 
 @dataclass(slots=True)
@@ -37,7 +39,6 @@ class Given:
     request: Request
     answers: Answers | None
     permission: PermissionReply | None
-    life: int
     states: list[str] = field(default_factory=list)
 
     @property
@@ -83,11 +84,10 @@ class LoggedHttp(Http):
 class Person:
     """Sits at a client that reaches the server through a relay of its own. `number` tells prompts apart."""
 
-    def __init__(self, upstream: int, chance: random.Random) -> None:
+    def __init__(self, upstream: int, chance: random.Random, folder: Path) -> None:
         self.loop = asyncio.get_running_loop()
         self.session_id = ""
-        self.life = 0
-        self.sent: list[Sent] = []
+        self.sent: dict[str, Sent] = {}
         self.given: dict[str, Given] = {}
         self.trouble: list[str] = []
         """Notices of the client that a part of it has stopped working."""
@@ -102,6 +102,7 @@ class Person:
         self.relay = Relay(upstream)
         self.relays = [self.relay]
         self._chance = chance
+        self._folder = folder
         self._client: Client | None = None
         self._errands: set[asyncio.Task[None]] = set()
         self._numbers = 0
@@ -117,11 +118,12 @@ class Person:
 
     async def sit_down(self) -> None:
         """Start a client; in the first life also begin a session."""
-        self.life += 1
         self.relay.accept()
+        address = f"http://127.0.0.1:{self.relay.port}"
         client = self._client = Client(
-            f"http://127.0.0.1:{self.relay.port}",
+            address,
             self._open_http,
+            journal=Journal(self._folder, address, wall=self._wall),
             clocks=Clocks(self.loop.time, self._wall, asyncio.sleep, self._chance.random),
         )
         client.subscribe(self._hear)
@@ -133,16 +135,22 @@ class Person:
         await self.try_to(client.open_session(self.session_id))
 
     async def killed(self) -> None:
-        """`kill -9`: not one byte more leaves, and what is in memory is gone."""
+        """`kill -9`: not one byte more leaves, and nothing more is written."""
         client, self._client = self._client, None
         if client is None:
             return
         self.relay.close()
-        self.relay = Relay(self.relay.upstream)
+        self.relay = Relay(self.relay.upstream, self.relay.port)
         self.relays.append(self.relay)
         for errand in list(self._errands):
             errand.cancel()
-        await client.close()  # reaps its tasks; what it would like to say reaches nobody
+        self.given = {name: given for name, given in self.given.items() if given.states}
+        journal = {path: path.read_bytes() for path in self._folder.iterdir()}
+        await client.close()  # reaps its tasks; what it would still like to say or write is for nobody
+        for path in self._folder.iterdir():
+            path.unlink()
+        for path, content in journal.items():
+            path.write_bytes(content)
 
     async def leave(self) -> None:
         """Quit, as by the key."""
@@ -154,15 +162,24 @@ class Person:
 
     # acts
 
-    def send(self, words: str) -> None:
-        token = f"#{self._numbers};"
-        self._numbers += 1
+    def send(self, words: str, *, queued: bool) -> None:
+        """By the key that lets it wait for the turn that runs, or the one that does not."""
+        token = f"#{self._next()};"
+        text = f"{words} {token}"
         self.wishes.append(self.loop.time())
+        self.sent[token] = Sent(token)
+        if queued:
+            self.client.prompts.submit(self.session_id, text)
+            return
         try:
-            turn = self.client.send(self.session_id, f"{words} {token}")
+            self.client.send(self.session_id, text)
         except NotConnected:
-            return  # the words stay in the prompt, and the screen says so
-        self.sent.append(Sent(token, turn, self.life))
+            del self.sent[token]  # the words stay in the prompt, and the screen says so
+
+    def release_queue(self) -> None:
+        """Let prompts go on that wait after a turn that went wrong."""
+        if self.client.prompts.held(self.session_id):
+            self.client.prompts.release(self.session_id)
 
     def answer_when_asked(self, *, dismiss: bool = False) -> None:
         """Answer the oldest request on screen, waiting a little for one."""
@@ -197,7 +214,7 @@ class Person:
         self.wishes.append(self.loop.time())
         if isinstance(request, QuestionRequest):
             answers = tuple((f"own words of {self._next()}",) for _ in request.questions)
-            given = Given(request, None if dismiss else answers, None, self.life)
+            given = Given(request, None if dismiss else answers, None)
             self.given[request.id] = given
             if dismiss:
                 self.client.reject(request.id)
@@ -205,7 +222,7 @@ class Person:
                 self.client.answer(request.id, answers)
         else:
             reply: PermissionReply = "reject" if dismiss else "once"
-            self.given[request.id] = Given(request, None, reply, self.life)
+            self.given[request.id] = Given(request, None, reply)
             self.client.reply(request.id, reply)
 
     async def _answer_soon(self, dismiss: bool) -> None:
@@ -218,7 +235,7 @@ class Person:
             await asyncio.sleep(0.25)
 
     def under_way(self) -> list[Given]:
-        return [given for given in self.given.values() if given.under_way and given.life == self.life]
+        return [given for given in self.given.values() if given.under_way]
 
     def _next(self) -> int:
         self._numbers += 1
@@ -228,10 +245,18 @@ class Person:
         match change:
             case AnswerChanged(request_id, state) if request_id in self.given:
                 self.given[request_id].states.append(state)
+            case TurnChanged(session_id) if session_id == self.session_id:
+                self._see_turns()
             case Notice(text, "error"):
                 self.trouble.append(text)
             case _:
                 pass
+
+    def _see_turns(self) -> None:
+        for turn in self.client.turns.of(self.session_id) if self.present else ():
+            found = TOKEN.search(turn.prompt.text) if turn.prompt is not None else None
+            if found is not None:
+                self.sent[found[0]].turn = turn
 
     def _wall(self) -> float:
         return 1_700_000_000.0 + self.loop.time() + self.wall_offset

@@ -4,6 +4,7 @@ import asyncio
 import random
 import time
 from collections.abc import Coroutine
+from pathlib import Path
 from typing import Any, assert_never
 
 import httpx
@@ -31,9 +32,12 @@ class NoRest(AssertionError):
 
 
 class Scene:
-    def __init__(self, loop: VirtualTime, schedule: s.Schedule) -> None:
+    """`folder` holds the client's journal."""
+
+    def __init__(self, loop: VirtualTime, schedule: s.Schedule, folder: Path) -> None:
         self.loop = loop
         self.schedule = schedule
+        self.folder = folder
         self.server = StubServer(PROFILES[schedule.profile], time.time())
         self.somebody_else = 0
         self._errands: set[asyncio.Task[None]] = set()
@@ -41,7 +45,7 @@ class Scene:
 
     async def begin(self) -> None:
         self.server.start()
-        self.person = Person(self.server.port, self._chance)
+        self.person = Person(self.server.port, self._chance, self.folder)
         self.http = httpx.AsyncClient(base_url=f"http://127.0.0.1:{self.server.port}", trust_env=False, timeout=10)
         await self.person.sit_down()
 
@@ -68,6 +72,7 @@ class Scene:
                 self.person.retry_now()
             if answering:
                 self.person.answer_all()
+                self.person.release_queue()
             if not self._calm(answering):
                 calm_since = self.loop.time()
         return await truth.ask(self.http, self.person.session_id)
@@ -80,6 +85,7 @@ class Scene:
         return (
             client.line().up
             and not self.person.under_way()
+            and not (answering and client.prompts.waiting(self.person.session_id))
             and (waiting or not store.requests)
             and (waiting or all(isinstance(store.status(one), Idle) for one in family))
             and all(waiting and turn.state is TurnState.WAITING for turn in client.turns.running())
@@ -91,7 +97,7 @@ class Scene:
         line = client.line()
         lines = [
             f"line {line.state.value} {line.reason}",
-            *(f"turn {turn.prompt_id}: {turn}" for turn in client.turns.of(self.person.session_id)),
+            *(f"turn {turn.prompt_id} {turn.state.value}: {turn}" for turn in client.turns.running()),
             *(f"request {request}" for request in client.store.requests.values()),
             *(f"answer to {one.request.id}: {one.states}" for one in self.person.given.values()),
             *(f"status of {one}: {client.store.status(one)}" for one in client.store.sessions),
@@ -99,7 +105,8 @@ class Scene:
         return "does not come to rest\n" + "\n".join(lines)
 
     async def end(self) -> None:
-        """Everybody goes home."""
+        """Everybody goes home, whatever has happened."""
+        await self.person.killed()
         await self.http.aclose()
         for relay in self.person.relays:
             relay.close()
@@ -110,8 +117,8 @@ class Scene:
         match step:
             case s.Send() | s.Answer() | s.Abort() | s.RetryNow() if not person.present:
                 pass
-            case s.Send(words):
-                person.send(words)
+            case s.Send(words, queued):
+                person.send(words, queued=queued)
             case s.Answer(dismiss):
                 person.answer_when_asked(dismiss=dismiss)
             case s.Abort():

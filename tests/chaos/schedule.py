@@ -10,9 +10,10 @@ from tests.chaos.relay import How, Which
 
 @dataclass(frozen=True, slots=True)
 class Send:
-    """The person sends a prompt; its words choose what the agent does."""
+    """The person sends a prompt; its words choose what the agent does. `queued`: after the turn that runs."""
 
     words: str
+    queued: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +184,7 @@ def draw(seed: int) -> Schedule:
         steps.append((round(chance.uniform(0.0, end), 2), step))
 
     for _ in range(chance.randint(1, 4)):
-        at_some_time(Send(chance.choice(PROMPTS)))
+        at_some_time(Send(chance.choice(PROMPTS), queued=chance.random() < 0.5))
     for _ in range(chance.randint(0, 6)):
         at_some_time(_person(chance))
     for _ in range(chance.choice([0, 0, 1, 2])):

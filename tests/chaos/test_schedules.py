@@ -4,6 +4,7 @@ import asyncio
 import gc
 import os
 from collections.abc import Iterable
+from pathlib import Path
 
 from tests.chaos import invariants
 from tests.chaos.scene import Scene
@@ -13,20 +14,26 @@ from tests.chaos.virtual_time import VirtualTime, run
 from tests.waiting import wait_until
 
 
-def test_nothing_is_lost_and_the_screen_tells_the_truth(seed: int) -> None:
+def test_nothing_is_lost_and_the_screen_tells_the_truth(seed: int, tmp_path: Path) -> None:
     files = open_files()
     schedule = draw(seed)
+    folder = tmp_path / "journal"
+    folder.mkdir()
 
     async def play(loop: VirtualTime) -> list[str]:
-        scene = Scene(loop, schedule)
+        scene = Scene(loop, schedule, folder)
         await scene.begin()
-        await scene.play()
-        return await outcome(scene)
+        try:
+            await scene.play()
+            found = await outcome(scene)
+        except AssertionError as failure:
+            found = [str(failure)]
+        await scene.end()
+        await asyncio.sleep(1.0)  # virtual: what was closed is told of in the next rounds of the loop
+        found += [f"a task is left over: {task}" for task in asyncio.all_tasks() - {asyncio.current_task()}]
+        return [*found, *invariants.nothing_broke(scene.person, loop.broken)]
 
-    try:
-        differences = run(play)
-    except AssertionError as failure:
-        differences = [str(failure)]
+    differences = run(play)
     gc.collect()
     differences += [f"open since then: {name}" for name in open_files() - files]
     again = f"pytest tests/chaos --seed={seed}"
@@ -48,10 +55,6 @@ async def outcome(scene: Scene) -> list[str]:
     await person.leave()
     await wait_until(lambda: not any(relay.connections for relay in person.relays), what="connections to close")
     found += invariants.nothing_is_left_over(person)
-    await scene.end()
-    await asyncio.sleep(1.0)  # virtual: closed sockets are told of in the next rounds of the loop
-    found += [f"a task is left over: {task}" for task in asyncio.all_tasks() - {asyncio.current_task()}]
-    found += invariants.nothing_broke(person, scene.loop.broken)
     return found
 
 
