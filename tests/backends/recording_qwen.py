@@ -1,0 +1,54 @@
+"""What a real qwen serve 0.24.4 said in one session, with the paths of its machine replaced.
+
+`session` is the answer to `POST /session`; `events` are the frames of its stream from the first on; `loads` are
+answers to `load` at named moments; `status` is the session's state while a request was open.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tui.backends import qwen_wire as wire
+from tui.backends.qwen_fold import Fold, picture
+from tui.core import events as e
+from tui.core.model import FullMessage
+
+FOLDER = Path(__file__).with_name("recorded_qwen")
+NAMES = tuple(sorted(path.stem for path in FOLDER.glob("*.json")))
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    session: dict[str, Any]
+    events: list[Any]
+    loads: dict[str, Any]
+    status: dict[str, Any]
+
+    @property
+    def session_id(self) -> str:
+        found = self.session["sessionId"]
+        assert isinstance(found, str)
+        return found
+
+    def frames(self) -> list[wire.Frame]:
+        return [wire.read(raw, wire.Frame) for raw in self.events]
+
+    def fold(self, frames: list[wire.Frame] | None = None) -> tuple[Fold, list[e.Event]]:
+        """What the stream has led to, and told on the way."""
+        fold = Fold(self.session_id)
+        return fold, [event for frame in frames or self.frames() for event in fold.take(frame)]
+
+    def streamed(self) -> tuple[FullMessage, ...]:
+        return picture(self.session_id, self.fold()[1])
+
+    def loaded(self, moment: str) -> tuple[Fold, list[e.Event]]:
+        said = wire.read(self.loads[moment], wire.Loaded)
+        fold = Fold(self.session_id, said.prompt_terminals)
+        frames = [wire.read(raw, wire.Frame) for raw in (*said.compacted_replay, *said.live_journal)]
+        told = [event for frame in frames for event in fold.take(frame)]
+        return fold, told if said.has_active_prompt else [*told, *fold.finish()]
+
+
+def recording(name: str) -> Recording:
+    return Recording(**json.loads((FOLDER / f"{name}.json").read_text()))
