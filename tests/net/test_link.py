@@ -10,8 +10,9 @@ from tests.fake_time import FakeTime, settle
 from tui.core.backoff import Backoff
 from tui.core.events import Beat, Connected, Event, SessionDeleted, StreamLost
 from tui.core.health import Health, LineState
+from tui.net import link
 from tui.net.errors import Cut, NetError, Refused, Unreachable
-from tui.net.link import Feed, Link
+from tui.net.link import Feed, Flooded, Link
 
 LIVE = SessionDeleted("live")
 FETCHED = SessionDeleted("fetched")
@@ -273,3 +274,68 @@ async def test_a_fetch_that_fails_lets_the_live_events_through(line: Line) -> No
     with pytest.raises(Unreachable):
         await fetching
     assert line.delivered == [LIVE]
+
+
+async def test_live_events_wait_for_all_fetches_that_overlap(line: Line) -> None:
+    gates = asyncio.Event(), asyncio.Event()
+
+    async def fetch(number: int) -> Sequence[Event]:
+        await gates[number].wait()
+        return [SessionDeleted(f"fetch {number}")]
+
+    await line.server.say(Connected())
+    line.delivered.clear()
+    fetching = [asyncio.create_task(line.link.refetch(lambda number=number: fetch(number))) for number in (0, 1)]  # type: ignore[misc]
+    await settle()
+    await line.server.say(LIVE)
+    gates[0].set()
+    await settle()
+    assert line.delivered == [SessionDeleted("fetch 0")]
+    gates[1].set()
+    await asyncio.gather(*fetching)
+    assert line.delivered == [SessionDeleted("fetch 0"), SessionDeleted("fetch 1"), LIVE]
+
+
+async def test_one_look_at_a_silent_stream_is_not_enough(line: Line) -> None:
+    for _ in range(4):
+        await line.server.say(Beat())
+        await line.time.advance(1)
+    for _ in range(2):
+        await line.time.advance(10)  # the last look sees eleven seconds of silence, the one before it ten
+        assert line.server.opened == 1
+        await line.server.say(LIVE)
+        await line.time.advance(1)
+    await line.time.advance(11)
+    assert line.server.opened == 1
+    assert line.state() is LineState.RECONNECTING
+
+
+async def test_more_than_can_wait_begins_the_stream_anew(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(link, "WAITING_EVENTS", 3)
+    await line.server.end()
+    line.server.fetch_gate.clear()
+    await line.time.advance(1)
+    await line.server.say(LIVE, LIVE, LIVE)
+    assert line.state() is LineState.LIVE
+    await line.server.say(LIVE)
+    assert (line.state(), line.reason()) == (LineState.RECONNECTING, Flooded().what)
+
+
+async def test_what_a_person_asked_for_while_all_was_well_does_not_count_later(line: Line) -> None:
+    line.link.retry_now()
+    line.server.refuse = Refused(401)
+    await line.server.end()
+    await line.time.advance(3600)
+    assert (line.state(), line.server.opened) == (LineState.STOPPED, 2)
+
+
+async def test_each_loss_is_told_though_nothing_was_fetched(line: Line) -> None:
+    """What came before a fetch that failed may miss words too."""
+    await line.server.end()
+    line.server.fetch_gate.clear()
+    await line.time.advance(1)
+    await line.server.say(Connected(), LIVE)
+    line.server.fetch_fails = Cut("reset")
+    line.server.fetch_gate.set()
+    await settle()
+    assert line.delivered[-2:] == [LIVE, StreamLost()]
