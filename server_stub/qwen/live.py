@@ -17,6 +17,8 @@ from server_stub.world import Session, World
 
 Json = dict[str, Any]
 
+DEFAULT_MODE = "default"
+"""As with `tools.approvalMode` set to this; left alone, qwen starts in `auto`, where a model decides."""
 ASKS_NOTHING = ("auto", "yolo")
 """Approval modes in which the scripted agent's commands need no leave."""
 
@@ -36,7 +38,7 @@ class LiveSession:
         """Epoch ms; that of this life of the session, not of its transcript."""
         self.state: Json = {}
         """What a restored session tells of its modes and models."""
-        self.mode = "auto"
+        self.mode = DEFAULT_MODE
         self.ring = Ring(world.clock.now)
         self.turn_ended_at: int | None = None
         self._turn_error: Json | None = None
