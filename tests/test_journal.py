@@ -324,3 +324,46 @@ def _target(fd: str) -> str:
         return os.readlink(f"/proc/self/fd/{fd}")
     except FileNotFoundError:
         return ""
+
+
+def test_a_prompt_that_was_taken_is_taken_up_by_the_server_s_id(start: Start) -> None:
+    journal = start()
+    journal.take_off(PROMPT)
+    taken = Prompt("ses_1", "do it", "msg_1", "prt_1", known_as="theirs")
+    journal.accepted(taken)
+    journal.close()
+    assert start().adopt_flights() == [taken]
+
+
+def test_who_we_were_in_a_session_outlives_us_but_is_not_shared(start: Start) -> None:
+    first, second = start(), start()
+    first.keep_identity("ses_1", "client_1")
+    first.keep_identity("ses_1", "client_2")
+    first.keep_identity("ses_2", "client_3")
+    assert first.identities("ses_1") == ["client_2", "client_1"]
+    assert second.identities("ses_1") == []
+    first.close()
+    assert second.identities("ses_1") == ["client_2", "client_1"]
+    second.forget_identities("ses_1")
+    assert second.identities("ses_1") == []
+    assert second.identities("ses_2") == ["client_3"]
+
+
+def test_who_we_are_is_kept_by_server(start: Start) -> None:
+    start().keep_identity("ses_1", "client_1")
+    other = start("http://127.0.0.1:5000")
+    assert other.identities("ses_1") == []
+
+
+def test_a_file_of_the_first_version_is_brought_up_to_date(tmp_path: Path, start: Start) -> None:
+    journal = start()
+    journal.save_draft("ses_1", "half a thought")
+    journal.close()
+    with sqlite3.connect(tmp_path / "state" / "journal.sqlite") as database:
+        database.execute("DROP TABLE identities")
+        database.execute("PRAGMA user_version = 1")
+    database.close()
+    journal = start()
+    journal.keep_identity("ses_1", "client_1")
+    assert journal.problem is None
+    assert (journal.draft("ses_1"), journal.identities("ses_1")) == ("half a thought", ["client_1"])

@@ -1,0 +1,55 @@
+"""Deltas that know their place in the part that they grow."""
+
+import pytest
+
+from tui.core.events import TextDelta
+from tui.core.model import TextPart
+from tui.core.transcript import Transcript
+
+
+def growing(text: str = "") -> Transcript:
+    transcript = Transcript()
+    transcript.put_part(TextPart("prt_1", "ses_1", "msg_1", text, "streaming"))
+    return transcript
+
+
+def say(transcript: Transcript, words: str, at: int | None) -> str:
+    return transcript.append(TextDelta("ses_1", "msg_1", "prt_1", words, at))
+
+
+def text(transcript: Transcript) -> str:
+    part = transcript.part("msg_1", "prt_1")
+    assert isinstance(part, TextPart)
+    return part.text
+
+
+@pytest.mark.parametrize("read_between", [False, True])
+def test_what_is_there_already_is_not_appended_again(read_between: bool) -> None:
+    transcript = growing("one ")
+    deltas = [("one ", 0), ("two ", 4), ("three", 8)]
+    for words, at in [*deltas, *deltas]:
+        say(transcript, words, at)
+        if read_between:
+            text(transcript)
+    assert text(transcript) == "one two three"
+
+
+def test_of_a_delta_that_is_half_there_the_rest_is_appended() -> None:
+    transcript = growing("one tw")
+    assert say(transcript, "two three", 4) == "o three"
+    assert text(transcript) == "one two three"
+
+
+def test_a_page_that_replaces_the_part_sets_the_place() -> None:
+    transcript = growing()
+    say(transcript, "one ", 0)
+    transcript.put_part(TextPart("prt_1", "ses_1", "msg_1", "one two ", "streaming"))
+    assert say(transcript, "two ", 4) == ""
+    assert say(transcript, "three", 8) == "three"
+    assert text(transcript) == "one two three"
+
+
+def test_a_delta_without_a_place_is_always_news() -> None:
+    transcript = growing("ha")
+    assert say(transcript, "ha", None) == "ha"
+    assert text(transcript) == "haha"
