@@ -39,7 +39,7 @@ chaos: $(SET_UP)
 	$(BIN)/pytest tests/chaos --schedules=2000 -n 2
 
 real: $(SET_UP) $(SERVERS)/.set-up
-	$(BIN)/pytest -m real tests/real
+	$(BIN)/pytest -m real -n 2 tests/real
 
 bench: $(SET_UP)
 	$(BIN)/python -m benchmarks.first_paint

@@ -2,12 +2,12 @@
 
 import re
 
-from tests.end_to_end.terminal import Terminal
+from tests.end_to_end.terminal import PATIENCE, Terminal
 
 
 def connect(terminal: Terminal) -> None:
     """Wait until the line is live."""
-    terminal.wait_for("● live", within=20)
+    terminal.wait_for("● live")
 
 
 def send(terminal: Terminal, text: str) -> None:
@@ -18,14 +18,16 @@ def send(terminal: Terminal, text: str) -> None:
     terminal.wait_for(f"you          {text}")
 
 
-def face_request(terminal: Terminal, words: str, *, within: float = 15.0) -> None:
-    """Wait until the request that says `words` stands there and takes keys, and give it the keys."""
+def face_request(terminal: Terminal, words: str, *, within: float = PATIENCE) -> None:
+    """Wait until the request that says `words` has the keys, and takes answers.
+
+    It takes the keys by itself once nobody writes, and no answer for half a second from then: the next tick of its
+    age says that this is over.
+    """
     terminal.wait_for(words, within=within)
-    # in the first half second no key answers it: its age tells when that is over
-    terminal.wait_for(re.compile(r"\? \w+ (waits for you|asks for leave) · ([1-9]\d*s|\d+ min)"))
-    if "x reject" not in terminal.text():
-        terminal.press("tab")
     terminal.wait_for("x reject")
+    age = terminal.wait_for(re.compile(r"(waits for you|asks for leave) · \S+"))[0]
+    terminal.wait_until_gone(age)
 
 
 def answer_both_questions(terminal: Terminal) -> None:

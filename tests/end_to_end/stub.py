@@ -33,6 +33,14 @@ class Stub:
     def disarm(self, number: int) -> None:
         assert self.http.delete(f"/_stub/faults/{number}").status_code == httpx.codes.NO_CONTENT
 
+    def struck(self, number: int) -> int:
+        """How often an armed fault has struck so far."""
+        [times] = [
+            fault["struck"] for fault in self.http.get("/_stub/faults").json()["faults"] if fault["id"] == number
+        ]
+        assert isinstance(times, int)
+        return times
+
 
 @contextmanager
 def running_stub(

@@ -48,6 +48,9 @@ KEYS: Mapping[str, str] = {
 }
 """What an xterm sends for a key."""
 
+PATIENCE = 20.0
+"""Seconds that a wait takes at most where no other bound is given: many times what it takes on a busy machine."""
+
 _NOT_FOR_PYTE = re.compile(
     rb"\x1b\[[<=>][0-?]*[ -/]*[@-~]"  # private CSI of xterm and kitty: keyboard protocols
     rb"|\x1b\[[0-?]*\$[@-~]"  # questions about modes
@@ -150,7 +153,7 @@ class Terminal:
         """To the command itself, not to its children."""
         os.kill(self.pid, number)
 
-    def wait_for(self, wanted: str | re.Pattern[str], *, within: float = 10.0) -> re.Match[str]:
+    def wait_for(self, wanted: str | re.Pattern[str], *, within: float = PATIENCE) -> re.Match[str]:
         """Return once the screen shows `wanted` (a regular expression searches all its lines at once)."""
         pattern = re.compile(re.escape(wanted)) if isinstance(wanted, str) else wanted
         found: list[re.Match[str]] = []
@@ -162,7 +165,7 @@ class Terminal:
         self._wait(shown, within, f"shows no {pattern.pattern!r}")
         return found[0]
 
-    def wait_until_gone(self, unwanted: str, *, within: float = 10.0) -> None:
+    def wait_until_gone(self, unwanted: str, *, within: float = PATIENCE) -> None:
         """Return once no line of the screen holds `unwanted`."""
         self._wait(
             lambda: not any(unwanted in line for line in self._drawing.lines()),
@@ -170,11 +173,11 @@ class Terminal:
             f"still shows {unwanted!r}",
         )
 
-    def wait_for_bytes(self, wanted: bytes, *, within: float = 10.0) -> None:
+    def wait_for_bytes(self, wanted: bytes, *, within: float = PATIENCE) -> None:
         """Return once the terminal has received `wanted`."""
         self._wait(lambda: wanted in self._received, within, f"has not received {wanted!r}")
 
-    def wait_for_end(self, *, within: float = 10.0) -> int:
+    def wait_for_end(self, *, within: float = PATIENCE) -> int:
         """The command's exit status, negative for the signal that ended it."""
         self._wait(lambda: self._ended, within, "goes on")
         self._child.wait()

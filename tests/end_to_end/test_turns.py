@@ -23,7 +23,7 @@ def open_questions(stub: Stub) -> list[str]:
 
 def test_the_demo_shows_the_tour_and_takes_its_server_with_it(holdfast: Holdfast) -> None:
     terminal = holdfast("--demo")
-    address = "http://" + terminal.wait_for(re.compile(r"127\.0\.0\.1:\d+"), within=20)[0]
+    address = "http://" + terminal.wait_for(re.compile(r"127\.0\.0\.1:\d+"))[0]
     connect(terminal)
     terminal.wait_for("Give me the tour.")
     terminal.wait_for("turn 0:")
@@ -169,7 +169,7 @@ def test_what_goes_on_without_you_goes_on(holdfast: Holdfast, stub: StartStub) -
     assert open_questions(server) == ["Which database?"]
 
     again = holdfast(server.address, "--continue")
-    face_request(again, "Which database?", within=20)
+    face_request(again, "Which database?")
     again.press("enter")
     again.wait_for(re.compile(r"Done\. .*Postgres", re.DOTALL))
     block_until(lambda: server.http.get("/session/status").json() == {}, what="the turn to end")
