@@ -23,6 +23,7 @@ from tui.core.model import Idle, Prompt, QuestionRequest, Request, TextPart, Too
 from tui.core.transcript import Transcript
 from tui.core.turn import SWALLOWED, Turn, TurnState
 from tui.net.credentials import BasicAuth
+from tui.net.errors import Cut
 from tui.net.http import Http
 
 ANSWERS = (("Postgres",), ("auth", "my own words"))
@@ -287,6 +288,17 @@ async def test_an_abort_leaves_no_ghosts(meeting: Meeting, profile: str) -> None
     assert await meeting.lists("question") == []
     assert await meeting.lists("permission") == []
     assert await meeting.agrees()
+
+
+@virtually()
+async def test_an_abort_of_ours_may_be_seen_before_it_is_acknowledged(meeting: Meeting) -> None:
+    turn = meeting.send("SLOW")
+    await meeting.until(lambda: turn.state is TurnState.RUNNING)
+    meeting.arm(f"cut=/session/{meeting.session_id}/abort,at=headers")
+    with pytest.raises(Cut):
+        await meeting.client.abort(meeting.session_id)
+    await meeting.over(turn)
+    assert (turn.state, turn.reason) == (TurnState.ABORTED, "")
 
 
 @virtually()

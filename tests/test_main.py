@@ -14,6 +14,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from tui import __main__ as command
+from tui.backends import USERS
 from tui.client import Client
 from tui.net.credentials import BasicAuth
 from tui.settings import DEFAULT_URL, Settings, settings_file
@@ -161,8 +162,8 @@ def test_a_password_that_nobody_can_read_is_not_asked_about(
 @pytest.mark.parametrize(
     ("environment", "users"),
     [
-        ({}, ("opencode",)),
-        ({"HOLDFAST_PASSWORD": SECRET}, ("opencode", "mimocode")),
+        ({}, USERS[:1]),
+        ({"HOLDFAST_PASSWORD": SECRET}, USERS),
         ({"HOLDFAST_PASSWORD": SECRET, "HOLDFAST_USER": "me"}, ("me",)),
     ],
 )

@@ -27,7 +27,7 @@ from tui.core.model import (
 )
 from tui.core.store import Store
 from tui.core.trouble import Kind
-from tui.core.turn import BODY_GRACE, SECOND_LOOK, SWALLOWED, Turn, TurnState
+from tui.core.turn import BODY_GRACE, COLD_START, SECOND_LOOK, SWALLOWED, Turn, TurnState
 from tui.net.errors import Cut, Empty, Garbled, NetError, Refused, Silent, Unreachable, Untrusted, WrongType
 from tui.turns import ASK_WHILE_DEAF, ENDED_KEPT, Turns
 
@@ -430,6 +430,18 @@ async def test_a_prompt_that_never_left_is_not_followed_by_mistake(bench: Bench)
     turn = await bench.send()
     await bench.events(e.MessageUpserted(replace(STORED, id="msg_0")), e.StatusChanged("ses_1", Busy()))
     assert bench.turns.running() == [turn]
+
+
+async def test_an_interrupted_turn_that_the_server_takes_up_after_all_goes_on(bench: Bench) -> None:
+    turn = await bench.send()
+    bench.server.messages_there = [STORED]
+    await bench.fail(Cut("reset"))
+    await bench.wait(COLD_START + 2)
+    assert state(turn) is TurnState.INTERRUPTED
+    await bench.events(e.StatusChanged("ses_1", Busy()), e.MessageUpserted(UNDONE))
+    assert state(turn) is TurnState.RUNNING
+    await bench.events(e.MessageUpserted(ANSWER), e.StatusChanged("ses_1", Idle()))
+    assert state(turn) is TurnState.FINISHED
 
 
 async def test_words_move_a_turn(bench: Bench) -> None:

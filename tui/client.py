@@ -6,6 +6,7 @@ It knows no screen and no family's dialect. Whoever shows it subscribes to its c
 """
 
 import asyncio
+import functools
 import logging
 import random
 import time
@@ -45,6 +46,8 @@ PING_EVERY = 10.0
 BEAT_EVERY = 30.0
 """Seconds between two client heartbeats: what qwen's own web client uses."""
 TICK_EVERY = 0.5
+CHECK_EVERY = 30.0
+"""Seconds between two looks whether the server is as its events told: a stream may beat and carry nothing else."""
 
 Listener = Callable[[Change], None]
 
@@ -144,6 +147,7 @@ class Client:
             pause=self._pause_for_line,
         )
         self._line_up = asyncio.Event()
+        self._checked: dict[str, int] = {}
 
     def subscribe(self, listener: Listener) -> None:
         """`listener` hears every change, synchronously and in order, from the event loop's thread."""
@@ -174,7 +178,7 @@ class Client:
         self.prompts.restore()
         for reply in self._outbox.unsettled():
             self._spawn(self._outbox.send(reply))
-        for work in (self._link.run(), self._tick(), self._ping(), self._beat()):
+        for work in (self._link.run(), self._tick(), self._ping(), self._check(), self._beat()):
             self._spawn(work)
 
     async def close(self) -> None:
@@ -235,8 +239,9 @@ class Client:
     async def abort(self, session_id: str) -> None:
         """Abort the session's turn, and clear away the requests that it leaves behind. Raises `NetError`."""
         left = {request.id: request for request in self.store.requests_of(session_id)}
+        self.turns.abort_asked(session_id)  # the POST that ends by it may return before the abort itself does
         await self._known_backend().abort(session_id)
-        self.turns.abort_asked(session_id)
+        self.turns.ask_all()
         left |= {request.id: request for request in self.store.requests_of(session_id)}
         for request in left.values():  # the server keeps them in its list, though nobody waits for them any more
             self._deliver(e.RequestGone(request.session_id, request.id))
@@ -369,7 +374,7 @@ class Client:
     def _line_changed(self) -> None:
         if self._link.synced and not self._line_up.is_set():
             self._line_up.set()
-            self.turns.ask_all()
+            self.turns.line_back()
             self.prompts.advance()
         elif not self._link.synced:
             self._line_up.clear()
@@ -427,6 +432,42 @@ class Client:
                 log.info("ping: %s", error.what)  # the line is judged by its bytes alone
             else:
                 self._tell(LineChanged())
+
+    async def _check(self) -> None:
+        while True:
+            await self._line_up.wait()
+            await self._clocks.sleep(CHECK_EVERY)
+            if not self._line_up.is_set():
+                continue
+            try:
+                await self._look_for_news()
+            except NetError as error:
+                log.info("check: %s", error.what)
+
+    async def _look_for_news(self) -> None:
+        """Fetch statuses and requests, and each open session that its events may have told wrongly.
+
+        That is one that differs from what they told, and once one that changed and has come to rest.
+        """
+        backend = self._known_backend()
+        suspects: set[str] = set()
+
+        async def fetch() -> Sequence[e.Event]:
+            found = [await backend.resync(self._places())]
+            for session_id in self.store.open_sessions():
+                if await backend.session(session_id) != self.store.sessions.get(session_id):
+                    suspects.add(session_id)
+            return found
+
+        before = {session_id: self.store.status(session_id) for session_id in self.store.open_sessions()}
+        await self._link.refetch(fetch)
+        for session_id, status in before.items():
+            now, mark = self.store.status(session_id), self.store.mark(session_id)
+            if now != status or (isinstance(now, Idle) and self._checked.get(session_id) != mark):
+                suspects.add(session_id)
+        for session_id in suspects:
+            await self._link.refetch(functools.partial(self._fetch_session, session_id))
+            self._checked[session_id] = self.store.mark(session_id)
 
     async def _beat(self) -> None:
         while True:

@@ -24,6 +24,7 @@ from tui.core.turn import (
     BodyCame,
     HeadersCame,
     Input,
+    LineBack,
     Observed,
     PadsCame,
     PostBroke,
@@ -136,7 +137,7 @@ class Turns:
         self._notify(TurnChanged(prompt.session_id))
 
     def abort_asked(self, session_id: str) -> None:
-        """The server took an abort of the session."""
+        """The person asks to abort what runs in the session."""
         for turn in self._turns.get(session_id, ()):
             self._feed(turn, AbortAsked())
 
@@ -161,6 +162,11 @@ class Turns:
         """The line is back: what became of each turn is asked, not assumed."""
         for turn in self.running():
             self._ask(turn)
+
+    def line_back(self) -> None:
+        """The event stream is back: POSTs that were open meanwhile are doubted, and each turn is asked for."""
+        for turn in self.running():
+            self._feed(turn, LineBack())
 
     def tick(self) -> None:
         """Time passed: look, ask where it is due, and see whether events come at all."""
@@ -213,8 +219,12 @@ class Turns:
             return
         newest = max(prompts, key=lambda m: m.created)
         known = next((t for t in self._turns.get(session_id, ()) if t.prompt_id == newest.id), None)
+        if known is not None and known.state is TurnState.INTERRUPTED:
+            known.go_on(self._clock())
+            self.awake.set()
+            self._notify(TurnChanged(session_id))
         if known is not None:
-            return  # it ended; what keeps the session busy now is the server's own work
+            return  # where it ended, what keeps the session busy now is the server's own work
         self._add(Turn.follow(session_id, newest.id, self._clock()))
         self._notify(TurnChanged(session_id))
 

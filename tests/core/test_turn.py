@@ -21,6 +21,7 @@ from tui.core.turn import (
     BodyCame,
     HeadersCame,
     Input,
+    LineBack,
     Observed,
     PadsCame,
     PostBroke,
@@ -239,7 +240,8 @@ def test_a_failed_answer_fails_the_turn_with_its_reason() -> None:
 
 def test_an_aborted_answer_says_who_aborted_it() -> None:
     ours, theirs = running(), running()
-    assert ours.receive(AbortAsked(), 3) == (Action.ASK,)
+    assert ours.receive(AbortAsked(), 3) == ()
+    assert not ours.over
     ours.receive(BodyCame(ABORTED), 3.1)
     theirs.receive(BodyCame(ABORTED), 3.1)
     assert (ours.state, ours.reason) == (TurnState.ABORTED, "")
@@ -327,6 +329,32 @@ def test_a_prompt_without_an_answer_gets_the_time_of_a_cold_start() -> None:
     assert not turn.over
     turn.receive(asked(IDLE), 0.1 + COLD_START)
     assert (turn.state, turn.reason) == (TurnState.INTERRUPTED, "the server has the prompt but began no answer")
+
+
+def test_a_held_post_counts_for_nothing_once_the_line_was_lost_and_the_server_is_idle() -> None:
+    """Its socket may be open for ever: the server that held the other end is gone."""
+    sure, doubted = running(), running()
+    assert doubted.receive(LineBack(), 0) == (Action.ASK,)
+    for turn in (sure, doubted):
+        run(turn, (1, asked(IDLE)), (0.9 + HELD_PATIENCE, asked(IDLE)))
+        assert not turn.over
+    assert sure.receive(asked(IDLE), 1 + HELD_PATIENCE) == ()
+    assert not sure.over
+    assert doubted.receive(asked(IDLE), 1 + HELD_PATIENCE) == (Action.CLOSE_POST,)
+    assert doubted.state is TurnState.INTERRUPTED
+
+
+def test_a_held_post_counts_for_nothing_once_the_line_was_lost_and_the_server_is_idle() -> None:
+    """Its socket may be open for ever: the server that held the other end is gone."""
+    sure, doubted = running(), running()
+    assert doubted.receive(LineBack(), 0) == (Action.ASK,)
+    for turn in (sure, doubted):
+        run(turn, (1, asked(IDLE)), (0.9 + HELD_PATIENCE, asked(IDLE)))
+        assert not turn.over
+    assert sure.receive(asked(IDLE), 1 + HELD_PATIENCE) == ()
+    assert not sure.over
+    assert doubted.receive(asked(IDLE), 1 + HELD_PATIENCE) == (Action.CLOSE_POST,)
+    assert doubted.state is TurnState.INTERRUPTED
 
 
 def test_a_session_that_is_gone_interrupts() -> None:

@@ -134,8 +134,8 @@ class Observed(msgspec.Struct, frozen=True):
 
     `stored`: the prompt is on the server; None is not known. `answer`: the newest assistant message whose
     parent is the prompt. `later`: another prompt came after this one in the session; `later_answer`: the first
-    complete answer to such a one. `gone`: the session itself is not there any more. `waiting`: requests of the session
-    or its children are open. `mark` changes whenever anything of the turn changed.
+    complete answer to such a one. `gone`: the session itself is not there any more. `waiting`: requests of the
+    session or its children are open. `mark` changes whenever anything of the turn changed.
     """
 
     status: SessionStatus
@@ -150,13 +150,17 @@ class Observed(msgspec.Struct, frozen=True):
 
 
 class AbortAsked(msgspec.Struct, frozen=True):
-    """The person asked to abort, and the server took it."""
+    """The person asks to abort."""
 
 
 class ServerError(msgspec.Struct, frozen=True):
     """A `session.error` came while the turn runs. Kept as a reason; not an end by itself."""
 
     failure: Failure
+
+
+class LineBack(msgspec.Struct, frozen=True):
+    """The event stream was gone and is back. A POST that was open meanwhile may be dead without a word."""
 
 
 class Tick(msgspec.Struct, frozen=True):
@@ -174,6 +178,7 @@ Input: TypeAlias = (
     | Observed
     | AbortAsked
     | ServerError
+    | LineBack
     | Tick
 )
 
@@ -222,6 +227,7 @@ class Turn:
     _look_at: float = 0.0
     _looked: float = -LOOK_EVERY
     _seen: bool = False
+    _doubted: bool = False
 
     @classmethod
     def post(
@@ -273,6 +279,11 @@ class Turn:
     def over(self) -> bool:
         return self.state in OVER
 
+    def go_on(self, now: float) -> None:
+        """The server took up an interrupted turn after all."""
+        self.state, self.reason, self.ended, self.moved = TurnState.RUNNING, "", None, now
+        self._idle_since = self._broke_at = None
+
     def still_for(self, now: float) -> float:
         """Seconds since anything of the turn changed, 0 while it waits for a person or a provider."""
         if self.state in (TurnState.WAITING, TurnState.RETRYING):
@@ -305,11 +316,14 @@ class Turn:
                 return self._observed(what, now)
             case AbortAsked():
                 self.abort_asked = True
-                return (Action.ASK,)
+                return ()
             case ServerError(failure):
                 self.failure = failure
                 self.moved = now
                 return ()
+            case LineBack():
+                self._doubted = self.held
+                return (Action.ASK,)
             case Tick():
                 return self._tick(now)
             case _:
@@ -385,7 +399,7 @@ class Turn:
             return self._end(TurnState.NOT_SENT, now, why or "the server does not take it")
         self.posts += 1
         self.state, self.held, self._broke_at, self._cut = TurnState.SENDING, True, None, None
-        self._posted, self._look_at = now, now + UNSEEN
+        self._posted, self._look_at, self._doubted = now, now + UNSEEN, False
         return (Action.POST,)
 
     def _show(self, seen: Observed, now: float) -> None:
@@ -416,6 +430,8 @@ class Turn:
                 return self._together(seen.later_answer, now)
         if not seen.asked or idle_for < SECOND_LOOK:
             return ()
+        if answer is None and seen.stored is False and self.prompt is not None and not self.held:
+            return self._end(TurnState.NOT_SENT, now, "the server took it, and has lost it since")
         if answer is not None and answer.completed is not None and not self.held:
             return self._settle(answer, now)
         if self.abort_asked and (not self.held or idle_for >= BODY_GRACE):
@@ -423,7 +439,8 @@ class Turn:
         if answer is None and not self.held and self.failure is not None:
             return self._fail(self.failure, now)
         if answer is None:
-            if self.held or idle_for < COLD_START:
+            patience = HELD_PATIENCE if self.held else COLD_START
+            if idle_for < patience or (self.held and not self._doubted):
                 return ()
             return self._end(TurnState.INTERRUPTED, now, "the server has the prompt but began no answer")
         if self.held and idle_for < HELD_PATIENCE:
