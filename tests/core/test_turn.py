@@ -344,19 +344,6 @@ def test_a_held_post_counts_for_nothing_once_the_line_was_lost_and_the_server_is
     assert doubted.state is TurnState.INTERRUPTED
 
 
-def test_a_held_post_counts_for_nothing_once_the_line_was_lost_and_the_server_is_idle() -> None:
-    """Its socket may be open for ever: the server that held the other end is gone."""
-    sure, doubted = running(), running()
-    assert doubted.receive(LineBack(), 0) == (Action.ASK,)
-    for turn in (sure, doubted):
-        run(turn, (1, asked(IDLE)), (0.9 + HELD_PATIENCE, asked(IDLE)))
-        assert not turn.over
-    assert sure.receive(asked(IDLE), 1 + HELD_PATIENCE) == ()
-    assert not sure.over
-    assert doubted.receive(asked(IDLE), 1 + HELD_PATIENCE) == (Action.CLOSE_POST,)
-    assert doubted.state is TurnState.INTERRUPTED
-
-
 def test_a_session_that_is_gone_interrupts() -> None:
     turn = running()
     assert turn.receive(replace(IDLE, stored=False, gone=True), 5) == (Action.CLOSE_POST,)
