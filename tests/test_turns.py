@@ -9,7 +9,7 @@ import pytest
 from msgspec.structs import replace
 
 from tests.fake_time import FakeTime, settle
-from tui.backends.base import Backend, Lookup, PostWatcher, Traits
+from tui.backends.base import Backend, Lookup, NotTaken, PostWatcher, Traits
 from tui.core import events as e
 from tui.core.changes import TurnChanged
 from tui.core.model import (
@@ -195,7 +195,14 @@ async def test_each_step_is_told(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize(
-    "error", [Unreachable("connection refused"), Untrusted("expired"), Refused(409, excerpt="busy"), Refused(404)]
+    "error",
+    [
+        Unreachable("connection refused"),
+        Untrusted("expired"),
+        Refused(409, excerpt="busy"),
+        Refused(404),
+        NotTaken("five wait already", "Wait."),
+    ],
 )
 async def test_what_proves_that_the_server_does_not_have_it(bench: Bench, error: NetError) -> None:
     turn = await bench.send()
@@ -410,6 +417,7 @@ async def test_a_turn_that_others_began_is_followed(bench: Bench) -> None:
     await bench.events(e.MessageUpserted(replace(STORED, id="msg_0", created=1.0)), e.MessageUpserted(STORED))
     turns = bench.turns.of("ses_1")
     assert [(turn.prompt_id, turn.prompt, turn.held) for turn in turns] == [("msg_0", None, False)]
+    assert bench.told == [TurnChanged("ses_1")]
     await bench.events(e.MessageUpserted(replace(ANSWER, parent_id="msg_0")), e.StatusChanged("ses_1", Idle()))
     assert state(turns[0]) is TurnState.FINISHED
 
@@ -482,6 +490,7 @@ async def test_ended_turns_are_not_kept_for_ever(bench: Bench) -> None:
 async def test_a_prompt_of_a_client_that_died_is_asked_for_and_not_posted(bench: Bench) -> None:
     bench.store.open_transcript("ses_1")
     bench.turns.recover(PROMPT)
+    assert bench.told == [TurnChanged("ses_1")]
     (turn,) = bench.turns.running()
     bench.turns.ask_all()
     await bench.wait(8)
