@@ -1,0 +1,173 @@
+"""A qwen serve that says what a test wants, its event streams in the test's own hands."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.types import Receive, Scope, Send
+
+from tests.backends.scripted import Scripted
+from tests.listening import listening
+from tui.net.http import Http
+
+CAPABILITIES = {
+    "v": 1,
+    "qwenCodeVersion": "0.24.4",
+    "features": ["client_heartbeat", "client_identity"],
+    "workspaceCwd": "/srv",
+    "workspaces": [{"id": "w", "cwd": "/srv", "primary": True, "trusted": True}],
+}
+LIST = "GET /workspaces//srv/sessions"
+"""As the path reads once it is decoded."""
+NOT_FOUND = JSONResponse({"error": "No session", "code": "session_not_found"}, 404)
+FORGOTTEN = JSONResponse({"error": "not registered", "code": "invalid_client_id"}, 400)
+NO_CONTENT = Response(status_code=204)
+
+
+def loaded(*events: dict[str, Any], last: int = 0, epoch: str = "e1", busy: bool = False, **more: Any) -> Any:
+    return {
+        "sessionId": "s1",
+        "workspaceCwd": "/srv",
+        "clientId": "client_1",
+        "createdAt": "2026-11-20T10:00:00.000Z",
+        "hasActivePrompt": busy,
+        "compactedReplay": list(events),
+        "liveJournal": [],
+        "lastEventId": last,
+        "eventEpoch": epoch,
+        **more,
+    }
+
+
+def update(number: int, kind: str, prompt: str = "p1", author: str = "client_1", **fields: Any) -> dict[str, Any]:
+    return {
+        "id": number,
+        "v": 1,
+        "type": "session_update",
+        "promptId": prompt,
+        "originatorClientId": author,
+        "data": {"sessionId": "s1", "update": {"sessionUpdate": kind, **fields}},
+        "_meta": {"serverTimestamp": 1_000 * number},
+    }
+
+
+def echo(number: int, text: str, prompt: str = "p1", author: str = "client_1") -> dict[str, Any]:
+    return update(number, "user_message_chunk", prompt, author, content={"type": "text", "text": text})
+
+
+def said(number: int, text: str, prompt: str = "p1") -> dict[str, Any]:
+    return update(number, "agent_message_chunk", prompt, content={"type": "text", "text": text})
+
+
+def ended(number: int, prompt: str = "p1") -> dict[str, Any]:
+    return {
+        "id": number,
+        "type": "turn_complete",
+        "promptId": prompt,
+        "data": {"stopReason": "end_turn"},
+        "_meta": {"serverTimestamp": 1_000 * number},
+    }
+
+
+def listed(session: str = "s1", *, title: str = "", busy: bool = False, waiting: list[Any] | None = None) -> Any:
+    return {
+        "sessionId": session,
+        "workspaceCwd": "/srv",
+        "createdAt": "2026-11-20T10:00:00.000Z",
+        "displayName": title,
+        "hasActivePrompt": busy,
+        "pendingInteractions": waiting or [],
+    }
+
+
+@dataclass
+class Stream:
+    """One event stream that a client holds open."""
+
+    session: str
+    headers: dict[str, str]
+    _bytes: "asyncio.Queue[bytes | None]" = field(default_factory=asyncio.Queue)
+
+    def send(self, *frames: dict[str, Any]) -> None:
+        for frame in frames:
+            lines = [f"id: {frame['id']}"] if "id" in frame else []
+            lines += [f"event: {frame['type']}", f"data: {json.dumps(frame)}", "", ""]
+            self._bytes.put_nowait("\n".join(lines).encode())
+
+    def beat(self) -> None:
+        self._bytes.put_nowait(b": heartbeat\n\n")
+
+    def end(self) -> None:
+        self._bytes.put_nowait(None)
+
+    async def pour(self, receive: Receive, send: Send) -> None:
+        """Send what comes until the end, or until the client leaves."""
+        self._bytes.put_nowait(b"retry: 3000\n\n")
+        watching = asyncio.create_task(self._watch(receive))
+        while (chunk := await self._bytes.get()) is not None:
+            await send({"type": "http.response.body", "body": chunk, "more_body": True})
+        watching.cancel()
+        await send({"type": "http.response.body", "body": b""})
+
+    async def _watch(self, receive: Receive) -> None:
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        self.end()
+
+
+@dataclass(slots=True)
+class Daemon(Scripted):
+    """`refuse_streams`: what the next event streams are answered with instead."""
+
+    streams: list[Stream] = field(default_factory=list)
+    refuse_streams: list[Response] = field(default_factory=list)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive)
+        if not request.url.path.endswith("/events"):
+            await Scripted.__call__(self, scope, receive, send)
+            return
+        if self.refuse_streams:
+            await self.refuse_streams.pop(0)(scope, receive, send)
+            return
+        stream = Stream(request.url.path.split("/")[2], dict(request.headers))
+        self.streams.append(stream)
+        await send(
+            {"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/event-stream")]}
+        )
+        await stream.pour(receive, send)
+
+    def sent(self, call: str) -> list[Any]:
+        """The bodies that came with this call."""
+        return [asked.body for asked in self.asked if asked.call == call]
+
+    def identities(self, call: str) -> list[str | None]:
+        return [asked.headers.get("x-qwen-client-id") for asked in self.asked if asked.call == call]
+
+
+@asynccontextmanager
+async def daemon(**answers: Any) -> AsyncIterator[tuple[Daemon, Http]]:
+    """The daemon with one session `s1`, and a way to it; `answers` by call."""
+    known: dict[str, Any] = {
+        "GET /capabilities": CAPABILITIES,
+        LIST: {"sessions": [listed()]},
+        "GET /session/s1/status": listed(),
+        "POST /session/s1/load": loaded(),
+        "POST /session/s1/resume": loaded(),
+        "POST /session/s1/detach": NO_CONTENT,
+        "POST /session/s1/cancel": NO_CONTENT,
+        "POST /session/s1/prompt": JSONResponse({"promptId": "p1", "lastEventId": 0, "eventEpoch": "e1"}, 202),
+        "POST /session/s1/heartbeat": {"sessionId": "s1", "lastSeenAt": 1},
+    }
+    told = Daemon({**known, **answers})
+    async with listening(told) as served:
+        http = Http(served.url)
+        try:
+            yield told, http
+        finally:
+            await http.close()
