@@ -297,6 +297,15 @@ async def test_nothing_is_asked_while_the_line_is_down(bench: Bench) -> None:
     assert (bench.server.asked, state(turn)) == (1, TurnState.RUNNING)
 
 
+async def test_what_nobody_asked_for_interrupts_nothing(bench: Bench) -> None:
+    turn = await bench.send()
+    bench.ready = False
+    await bench.events(e.MessageUpserted(STORED), e.MessageUpserted(UNDONE))
+    await bench.fail(Cut("reset"))
+    await bench.wait(60)
+    assert (turn.over, bench.server.asked) == (False, 0)
+
+
 async def test_one_question_at_a_time(bench: Bench) -> None:
     await bench.send()
     bench.server.gate.clear()
