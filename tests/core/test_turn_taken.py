@@ -1,0 +1,85 @@
+"""Turns of a server that takes a prompt under an id of its own, and does not hold the POST."""
+
+import msgspec
+import pytest
+
+from tui.core.model import Busy, Failure, Idle, Message, Prompt
+from tui.core.turn import (
+    ASK_AT,
+    COLD_START,
+    SECOND_LOOK,
+    AbortAsked,
+    Accepted,
+    Action,
+    Observed,
+    PostBroke,
+    Tick,
+    Turn,
+    TurnState,
+)
+
+PROMPT = Prompt("ses_1", "do it", "ours", "", after="place")
+ANSWER = Message("theirs:answer", "ses_1", "assistant", created=1.0, completed=9.0, parent_id="theirs", final=True)
+
+
+def taken() -> Turn:
+    turn = Turn.post(PROMPT, 0.0, once=True)
+    assert turn.receive(Accepted("theirs"), 0.1) == ()
+    return turn
+
+
+def test_it_is_known_by_the_server_s_id_and_followed() -> None:
+    turn = taken()
+    assert (turn.prompt_id, turn.state, turn.held) == ("theirs", TurnState.RUNNING, False)
+    turn.receive(Observed(Busy(), stored=None), 0.2)
+    turn.receive(Observed(Idle(), stored=True, answer=ANSWER), 9.0)
+    assert turn.state is TurnState.FINISHED
+
+
+def test_it_has_time_to_begin() -> None:
+    turn = taken()
+    assert turn.receive(Observed(Idle(), stored=None), 0.2) == ()
+    turn.receive(Observed(Idle(), stored=True, asked=True), 0.2 + COLD_START - 0.1)
+    assert turn.state is TurnState.RUNNING
+
+
+def test_a_lost_202_is_asked_for_and_not_posted_again() -> None:
+    turn = Turn.post(PROMPT, 0.0, once=True)
+    assert turn.receive(PostBroke("the answer was cut off"), 0.5) == (Action.ASK,)
+    for after in (*ASK_AT, ASK_AT[-1] + 0.1):
+        actions = turn.receive(Observed(Idle(), stored=False, asked=True), 0.5 + after)
+        assert Action.POST not in actions
+    assert (turn.state, turn.reason) == (TurnState.NOT_SENT, "the answer was cut off")
+
+
+def test_a_lost_202_that_is_found_is_followed() -> None:
+    turn = Turn.post(PROMPT, 0.0, once=True)
+    turn.receive(PostBroke("cut"), 0.5)
+    turn.receive(Accepted("theirs"), 0.6)
+    turn.receive(Observed(Busy(), stored=True, asked=True), 0.6)
+    assert (turn.prompt_id, turn.state, turn.reason) == ("theirs", TurnState.RUNNING, "")
+    assert turn.receive(Tick(), 5.0) == ()
+
+
+def test_a_prompt_that_the_server_took_and_lost_goes_back() -> None:
+    """It waited in the server's queue when the server died."""
+    turn = taken()
+    turn.receive(Observed(Idle(), stored=None), 1.0)
+    turn.receive(Observed(Idle(), stored=False, asked=True), 1.0 + SECOND_LOOK)
+    assert (turn.state, turn.reason) == (TurnState.NOT_SENT, "the server took it, and has lost it since")
+
+
+@pytest.mark.parametrize("asked_to", [False, True])
+def test_a_turn_that_the_server_says_it_lost_is_interrupted(asked_to: bool) -> None:
+    turn = taken()
+    if asked_to:
+        turn.receive(AbortAsked(), 1.0)
+    failure = Failure("the server was restarted", "interrupted")
+    lost = msgspec.structs.replace(ANSWER, failure=failure, final=False)
+    turn.receive(Observed(Idle(), stored=True, answer=lost), 9.0)
+    assert (turn.state, turn.reason) == (TurnState.INTERRUPTED, "the server was restarted")
+
+
+def test_after_a_crash_of_the_client_it_is_asked_for_by_the_id_that_was_kept() -> None:
+    assert Turn.recover(msgspec.structs.replace(PROMPT, known_as="theirs"), 0.0).prompt_id == "theirs"
+    assert Turn.recover(PROMPT, 0.0).prompt_id == "ours"
