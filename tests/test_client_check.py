@@ -1,0 +1,39 @@
+"""The client where its event stream beats and tells nothing: what changed is found by looking."""
+
+import asyncio
+
+from tests.test_client import Meeting, virtually
+from tui.client import CHECK_EVERY
+
+ASK = {"parts": [{"type": "text", "text": "ASK1"}]}
+
+
+@virtually()
+async def test_a_question_that_no_event_told_appears_and_goes_again(meeting: Meeting) -> None:
+    meeting.arm("silent")
+    await meeting.http.post(f"/session/{meeting.session_id}/prompt_async", json=ASK)
+    await meeting.until(lambda: meeting.client.store.requests, within=CHECK_EVERY + 5, what="the question")
+    (request,) = meeting.client.store.requests
+    await meeting.http.post(f"/question/{request}/reply", json={"answers": [["SQLite"]]})
+    await meeting.until(lambda: not meeting.client.store.requests, within=CHECK_EVERY + 5, what="it to go")
+
+
+@virtually()
+async def test_a_transcript_that_missed_events_is_made_whole_once_the_session_rests(meeting: Meeting) -> None:
+    meeting.arm("silent")
+    await meeting.over(meeting.send("PLAIN"))
+    meeting.server.disarm_all()
+    await meeting.over(meeting.send("PLAIN"))
+    assert not await meeting.agrees()  # the first prompt's own message is missing, and no event will bring it
+    await asyncio.sleep(CHECK_EVERY + 5)
+    assert await meeting.agrees()
+
+
+@virtually()
+async def test_nothing_is_fetched_anew_while_nothing_changes(meeting: Meeting) -> None:
+    await meeting.over(meeting.send("PLAIN"))
+    await asyncio.sleep(2 * CHECK_EVERY)
+    before = len(meeting.asked)
+    await asyncio.sleep(2 * CHECK_EVERY)
+    pages = [path for method, path in meeting.asked[before:] if path.endswith("/message")]
+    assert pages == []
