@@ -72,11 +72,12 @@ class Line:
         self.server = Server()
         self.health = Health()
         self.delivered: list[Event] = []
+        self.synced: list[bool] = []
         self.link = Link(
             subscribe=self.server.subscribe,
             fetch=self.server.fetch,
             deliver=self.delivered.append,
-            changed=lambda: None,
+            changed=lambda: self.synced.append(self.link.synced),
             health=self.health,
             backoff=Backoff(lambda: 0.5),
             clock=self.time.mono,
@@ -339,3 +340,31 @@ async def test_each_loss_is_told_though_nothing_was_fetched(line: Line) -> None:
     line.server.fetch_gate.set()
     await settle()
     assert line.delivered[-2:] == [LIVE, StreamLost()]
+
+
+async def test_the_end_of_a_fetch_is_told(line: Line) -> None:
+    await line.server.end()
+    line.server.fetch_gate.clear()
+    await line.time.advance(1)
+    assert line.synced[-1] is False
+    line.server.fetch_gate.set()
+    await settle()
+    assert line.synced[-1] is True
+
+
+async def test_tries_that_led_to_a_working_stream_no_longer_count(line: Line) -> None:
+    line.server.refuse = Unreachable("connection refused")
+    await line.server.end()
+    await line.time.advance(10)
+    line.server.refuse = None
+    await line.time.advance(20)
+    assert line.health.view(line.time.mono()).attempt > 2
+    await line.server.say(Connected())
+    assert line.health.view(line.time.mono()).attempt > 2
+    await line.server.say(Beat())
+    assert line.health.view(line.time.mono()).attempt == 0
+
+
+async def test_events_are_counted_that_carry_more_than_a_beat(line: Line) -> None:
+    await line.server.say(Connected(), Beat(), LIVE, Beat(), LIVE)
+    assert line.link.events == 2
