@@ -64,6 +64,16 @@ class Prompts:
         """Why nothing of the session's queue is sent; "" when it only waits for the session to be free."""
         return self._queue.held(session_id)
 
+    def sessions(self) -> tuple[str, ...]:
+        """The sessions for which something waits."""
+        return self._queue.sessions()
+
+    def hold(self, session_id: str, reason: str) -> None:
+        """Send nothing more of the session's queue until `release`; a queue that is held keeps its reason."""
+        if not self._queue.held(session_id):
+            self._queue.hold(session_id, reason)
+            self._notify(QueueChanged(session_id))
+
     def release(self, session_id: str) -> None:
         """Let a held queue go on."""
         self._queue.release(session_id)

@@ -16,7 +16,7 @@ from tui.core import events as e
 from tui.core.changes import TurnChanged
 from tui.core.model import FullMessage, Idle, Prompt
 from tui.core.store import Store
-from tui.core.trouble import Trouble, Witness, trouble
+from tui.core.trouble import DEFAULT_PATIENCE, Patience, Trouble, Witness, trouble
 from tui.core.turn import (
     AbortAsked,
     Accepted,
@@ -72,6 +72,7 @@ class Turns:
         heard: Callable[[], int],
         ready: Callable[[], bool],
         clock: Callable[[], float],
+        patience: Patience = DEFAULT_PATIENCE,
     ) -> None:
         self._store = store
         self._backend = backend
@@ -84,6 +85,7 @@ class Turns:
         self._heard = heard
         self._ready = ready
         self._clock = clock
+        self._patience = patience
         self._turns: dict[str, list[Turn]] = defaultdict(list)
         self._known: dict[str, frozenset[str]] = {}
         self._posts: dict[str, asyncio.Task[None]] = {}
@@ -107,7 +109,7 @@ class Turns:
     def trouble(self, turn: Turn) -> Trouble | None:
         """What may be wrong with a running turn, while the line is live."""
         begun = self._store.answer_to(turn.session_id, turn.prompt_id) is not None
-        return trouble(turn, self.witness, self._clock(), answer_begun=begun)
+        return trouble(turn, self.witness, self._clock(), answer_begun=begun, patience=self._patience)
 
     def running(self) -> list[Turn]:
         return [turn for turns in self._turns.values() for turn in turns if not turn.over]

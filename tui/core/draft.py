@@ -11,8 +11,9 @@ questions end in a review.
     own words           the row opens the text (WRITE); words written count as the choice, or as one more
 """
 
-from dataclasses import dataclass, field
 from enum import Enum
+
+import msgspec
 
 from tui.core.model import Answers, Question, QuestionRequest
 
@@ -25,12 +26,16 @@ class Step(Enum):
     SEND = "send the answers"
 
 
-@dataclass(slots=True)
-class _Entry:
+class _Entry(msgspec.Struct):
     cursor: int = 0
-    chosen: set[int] = field(default_factory=set)
+    chosen: set[int] = msgspec.field(default_factory=set)
     words: str = ""
     words_count: bool = False
+
+
+class _Kept(msgspec.Struct):
+    tab: int
+    entries: list[_Entry]
 
 
 class AnswerDraft:
@@ -40,6 +45,27 @@ class AnswerDraft:
         self.request = request
         self.tab = 0
         self._entries = [_Entry() for _ in request.questions]
+
+    @classmethod
+    def restored(cls, request: QuestionRequest, body: bytes) -> "AnswerDraft":
+        """The draft that `keep` gave; an empty one where that does not fit the request."""
+        draft = cls(request)
+        try:
+            kept = msgspec.json.decode(body, type=_Kept)
+        except msgspec.DecodeError:
+            return draft
+        if len(kept.entries) == len(request.questions):
+            for question, entry in zip(request.questions, kept.entries, strict=True):
+                entry.chosen &= set(range(len(question.options)))
+                entry.words_count = entry.words_count and question.custom
+                entry.cursor = max(0, min(entry.cursor, len(question.options) + question.custom - 1))
+            draft._entries = kept.entries
+            draft.go(kept.tab)
+        return draft
+
+    def keep(self) -> bytes:
+        """The draft as the journal keeps it."""
+        return msgspec.json.encode(_Kept(self.tab, self._entries))
 
     @property
     def has_review(self) -> bool:

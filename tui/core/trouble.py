@@ -15,7 +15,13 @@ from tui.core.turn import Turn, TurnState
 
 NOT_BEGUN_AFTER = 60.0
 STILL_AFTER = 300.0
-"""Seconds without any change of the turn after which the screen says so."""
+
+
+class Patience(msgspec.Struct, frozen=True):
+    """Seconds without any change of the turn after which the screen says so: before its answer begins, and after."""
+
+    not_begun_after: float = NOT_BEGUN_AFTER
+    still_after: float = STILL_AFTER
 
 
 class Kind(Enum):
@@ -30,6 +36,9 @@ class Trouble(msgspec.Struct, frozen=True):
 
     kind: Kind
     since: float
+
+
+DEFAULT_PATIENCE = Patience()
 
 
 @dataclass(slots=True)
@@ -57,7 +66,7 @@ class Witness:
             self.mute_since = now
 
 
-def trouble(turn: Turn, witness: Witness, now: float, *, answer_begun: bool) -> Trouble | None:
+def trouble(turn: Turn, witness: Witness, now: float, *, answer_begun: bool, patience: Patience = DEFAULT_PATIENCE) -> Trouble | None:
     """The one thing to say of a running turn, the most telling first; None when nothing is amiss."""
     if turn.over:
         return None
@@ -68,6 +77,6 @@ def trouble(turn: Turn, witness: Witness, now: float, *, answer_begun: bool) -> 
     if turn.state is not TurnState.RUNNING:
         return None
     still = turn.still_for(now)
-    if not answer_begun and still >= NOT_BEGUN_AFTER:
+    if not answer_begun and still >= patience.not_begun_after:
         return Trouble(Kind.NOT_BEGUN, still)
-    return Trouble(Kind.STILL, still) if still >= STILL_AFTER else None
+    return Trouble(Kind.STILL, still) if still >= patience.still_after else None

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
+import msgspec
 from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -32,6 +33,19 @@ class PermissionDraft:
     cursor: int = 0
     reason: str = ""
 
+    @classmethod
+    def restored(cls, request: PermissionRequest, body: bytes) -> "PermissionDraft":
+        """The draft that `keep` gave; an empty one where that cannot be read."""
+        try:
+            cursor, reason = msgspec.json.decode(body, type=tuple[int, str])
+        except msgspec.DecodeError:
+            return cls(request)
+        return cls(request, max(0, cursor), reason)
+
+    def keep(self) -> bytes:
+        """The draft as the journal keeps it."""
+        return msgspec.json.encode((self.cursor, self.reason))
+
 
 class PermissionForm(VerticalScroll, can_focus=True):
     """Shows the call; Enter on a row posts `Ready`."""
@@ -52,6 +66,12 @@ class PermissionForm(VerticalScroll, can_focus=True):
         reply: PermissionReply
         message: str
 
+    @dataclass
+    class Changed(Message):
+        """The draft is another than before."""
+
+        draft: PermissionDraft
+
     def __init__(
         self, draft: PermissionDraft, guard: Callable[[events.Key], bool], *, reject_with_reason: bool = True
     ) -> None:
@@ -67,6 +87,7 @@ class PermissionForm(VerticalScroll, can_focus=True):
             Choice("reject, and say why", "the agent reads it and goes on"),
         ]
         self._choices = choices if reject_with_reason else choices[: self.WITH_REASON]
+        draft.cursor = min(draft.cursor, len(self._choices) - 1)
         self._rows = [ChoiceRow(row) for row in range(len(self._choices))]
         self._text = Lines(detail(request), classes="question")
         self._editor = Editor(draft.reason, placeholder="why not, and what instead · Enter rejects")
@@ -91,6 +112,7 @@ class PermissionForm(VerticalScroll, can_focus=True):
         for row, (view, choice) in enumerate(zip(self._rows, self._choices, strict=True)):
             view.show_choice(choice, column, cursor=row == self.draft.cursor)
         self._rows[self.draft.cursor].scroll_visible(animate=False)
+        self.post_message(self.Changed(self.draft))
 
     def action_move(self, rows: int) -> None:
         self.draft.cursor = max(0, min(self.draft.cursor + rows, len(self._rows) - 1))
@@ -130,6 +152,7 @@ class PermissionForm(VerticalScroll, can_focus=True):
     def _reason_changed(self, event: Editor.Changed) -> None:
         event.stop()
         self.draft.reason = self._editor.text
+        self.post_message(self.Changed(self.draft))
 
     @on(ChoiceRow.Clicked)
     def _row_clicked(self, event: ChoiceRow.Clicked) -> None:

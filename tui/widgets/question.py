@@ -60,6 +60,12 @@ class QuestionForm(VerticalScroll, can_focus=True):
 
         draft: AnswerDraft
 
+    @dataclass
+    class Changed(Message):
+        """The draft is another than before."""
+
+        draft: AnswerDraft
+
     class KeysChanged(Message):
         """Another tab has other keys."""
 
@@ -124,6 +130,7 @@ class QuestionForm(VerticalScroll, can_focus=True):
         self._draw_rows()
 
     def _draw_rows(self) -> None:
+        self.post_message(self.Changed(self.draft))
         question = self.draft.question
         if question is None:
             return
@@ -232,6 +239,7 @@ class QuestionForm(VerticalScroll, can_focus=True):
         event.stop()
         if self._editor.display:
             self.draft.write(self._editor.text)
+            self.post_message(self.Changed(self.draft))
 
     @on(ChoiceRow.Clicked)
     def _row_clicked(self, event: ChoiceRow.Clicked) -> None:

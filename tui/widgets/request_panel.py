@@ -71,16 +71,26 @@ class RequestPanel(Vertical):
 
         character: str
 
+    @dataclass
+    class DraftChanged(Message):
+        """What was chosen or written so far, to be kept."""
+
+        request_id: str
+        body: bytes
+
     class Folded(Message):
         """The panel gives the keys back."""
 
     def __init__(self, now: Callable[[], float], *, id: str | None = None) -> None:
+        """`kept` gives what an earlier `DraftChanged` of the request said."""
         super().__init__(id=id)
+        self.kept: Callable[[str], bytes | None] = lambda request_id: None
         self._now = now
         self._requests: dict[str, Request] = {}
         self._active: str | None = None
         self._since: dict[str, float] = {}
         self._drafts: dict[str, AnswerDraft | PermissionDraft] = {}
+        self._told: dict[str, bytes] = {}
         self._fares: dict[str, AnswerChanged] = {}
         self._form: QuestionForm | PermissionForm | None = None
         self._ready_at = 0.0
@@ -126,6 +136,7 @@ class RequestPanel(Vertical):
     def forget(self, request_id: str) -> None:
         """The request is closed: its draft is of no more use."""
         self._drafts.pop(request_id, None)
+        self._told.pop(request_id, None)
         self._fares.pop(request_id, None)
         self._since.pop(request_id, None)
 
@@ -204,14 +215,22 @@ class RequestPanel(Vertical):
         match request:
             case QuestionRequest():
                 if not isinstance(draft, AnswerDraft) or draft.request != request:
-                    draft = self._drafts[request.id] = AnswerDraft(request)
+                    kept = self.kept(request.id)
+                    draft = AnswerDraft(request) if kept is None else AnswerDraft.restored(request, kept)
+                    self._begin_draft(draft)
                 return QuestionForm(draft, self.guards)
             case PermissionRequest():
                 if not isinstance(draft, PermissionDraft):
-                    draft = self._drafts[request.id] = PermissionDraft(request)
+                    kept = self.kept(request.id)
+                    draft = PermissionDraft(request) if kept is None else PermissionDraft.restored(request, kept)
+                    self._begin_draft(draft)
                 return PermissionForm(draft, self.guards, reject_with_reason=self.reject_with_reason)
             case _:
                 assert_never(request)
+
+    def _begin_draft(self, draft: AnswerDraft | PermissionDraft) -> None:
+        self._drafts[draft.request.id] = draft
+        self._told[draft.request.id] = draft.keep()
 
     def _draw_folding(self) -> None:
         self.set_class(self.folded, "-folded")
@@ -250,6 +269,15 @@ class RequestPanel(Vertical):
 
     def on_resize(self) -> None:
         self._draw_head()
+
+    @on(QuestionForm.Changed)
+    @on(PermissionForm.Changed)
+    def _draft_changed(self, event: QuestionForm.Changed | PermissionForm.Changed) -> None:
+        event.stop()
+        request_id, body = event.draft.request.id, event.draft.keep()
+        if request_id in self._drafts and self._told.get(request_id) != body:
+            self._told[request_id] = body
+            self.post_message(self.DraftChanged(request_id, body))
 
     @on(QuestionForm.Ready)
     def _question_is_ready(self, event: QuestionForm.Ready) -> None:
