@@ -143,6 +143,36 @@ def test_a_permission() -> None:
     assert event == e.PermissionReplied(recorded.session_id, request.id, "once")
 
 
+@pytest.mark.parametrize(
+    ("metadata", "detail"),
+    [
+        (None, ""),
+        ({"command": "", "filepath": "a.py"}, "a.py"),
+        ({"command": 3, "url": "http://there"}, "http://there"),
+        ({"diff": "+a", "filepath": "a.py"}, "+a"),
+        ("odd", ""),
+    ],
+)
+def test_what_a_permission_is_asked_for_in_detail(metadata: object, detail: str) -> None:
+    asked = {"id": "per_1", "sessionID": "s", "permission": "edit", "metadata": metadata}
+    request = wire.permission(asked)
+    assert (request.detail, request.patterns, request.always, request.call_id) == (detail, (), (), None)
+
+
+@pytest.mark.parametrize(
+    ("error", "failure"),
+    [
+        ({"name": "UnknownError", "data": {"message": "no agent"}}, Failure("no agent")),
+        ({"name": "ProviderInitError", "data": {"message": "", "statusCode": "x"}}, Failure("ProviderInitError")),
+        ({"name": "APIError", "data": "odd"}, Failure("APIError", "provider")),
+        ({}, Failure("unknown")),
+    ],
+)
+def test_an_error_without_words_is_called_by_its_name(error: object, failure: Failure) -> None:
+    message = wire.message({"id": "m", "sessionID": "s", "role": "assistant", "error": error})
+    assert (message.failure, message.created, message.broken_off) == (failure, 0.0, False)
+
+
 def test_a_permission_that_ends_without_a_reply_that_we_know_is_gone_and_not_granted() -> None:
     frame = {"type": "permission.replied", "properties": {"sessionID": "ses_1", "requestID": "per_1"}}
     assert wire.event(frame) == e.RequestGone("ses_1", "per_1")
