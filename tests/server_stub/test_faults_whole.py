@@ -110,7 +110,8 @@ def test_a_cut_in_the_json(padded: Stub, client: Client) -> None:
 
 def test_a_cut_at_the_request_stores_nothing(padded: Stub, client: Client) -> None:
     padded.arm("cut", target="prompt", at="request")
-    with pytest.raises(httpx.RemoteProtocolError, match="without sending a response"):
+    # what is closed before its request was read may reach the client as a reset
+    with pytest.raises((httpx.RemoteProtocolError, httpx.ReadError)):
         client.prompt(SHORT)
     assert client.messages() == []
 
