@@ -32,6 +32,15 @@ def session(session_id: str = SESSION, title: str = "Move the store to SQLite", 
     return Session(session_id, title, directory="/src/holdall", updated=updated)
 
 
+def child(session_id: str, parent_id: str = SESSION, title: str = "Look around") -> Session:
+    return Session(session_id, title, directory="/src/holdall", parent_id=parent_id)
+
+
+def asked_in(session_id: str, request_id: str = "que_9", text: str = "Which port?") -> QuestionRequest:
+    """A question of one step in any session."""
+    return QuestionRequest(request_id, session_id, (Question(text, "Port", (Option("4096"), Option("8080"))),))
+
+
 def prompt(text: str = "Move the session store to SQLite.") -> list[e.Event]:
     return [
         e.MessageUpserted(Message(PROMPT, SESSION, "user", created=1.0)),

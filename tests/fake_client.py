@@ -7,9 +7,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from msgspec.structs import replace
+
 from tui.backends.base import ServerInfo, Traits
 from tui.core.changes import AnswerChanged, Change, LineChanged, Notice, TurnChanged
-from tui.core.events import Event, SessionUpserted
+from tui.core.events import Event, SessionDeleted, SessionUpserted
 from tui.core.health import Line, LineState
 from tui.core.model import Answers, PermissionReply, Prompt, Session
 from tui.core.store import Store
@@ -36,12 +38,35 @@ class FakeTurns:
         return [turn for turns in self.turns.values() for turn in turns if not turn.over]
 
 
+class FakeEditing:
+    """What the app asks to be done to sessions; the server does it at once."""
+
+    def __init__(self, client: "FakeClient") -> None:
+        self._client = client
+
+    async def rename(self, session_id: str, title: str) -> None:
+        self._client._answer("rename", session_id, title)
+        self._client.feed(SessionUpserted(replace(self._client.store.sessions[session_id], title=title)))
+
+    async def fork(self, session_id: str) -> Session:
+        self._client._answer("fork", session_id)
+        old = self._client.store.sessions[session_id]
+        copy = replace(old, id=f"{session_id}_copy", title=f"{old.title} (copy)")
+        self._client.feed(SessionUpserted(copy))
+        return copy
+
+    async def delete(self, session_id: str) -> None:
+        self._client._answer("delete", session_id)
+        self._client.feed(SessionDeleted(session_id))
+
+
 class FakeClient:
     """What `tui.client.Client` offers, as far as the app asks for it."""
 
     def __init__(self, *, address: str = "127.0.0.1:4096", line: Line = LIVE) -> None:
         self.store = Store()
         self.turns = FakeTurns()
+        self.editing = FakeEditing(self)
         self.server: ServerInfo | None = ServerInfo("1.0.0", 0.011)
         self.traits: Traits | None = Traits("opencode")
         self.address = address

@@ -2,9 +2,9 @@
 
 import asyncio
 import signal
-from collections.abc import Awaitable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, assert_never
+from typing import TYPE_CHECKING, Any, ClassVar, assert_never
 
 from textual import on
 from textual.app import App, SystemCommand
@@ -16,6 +16,7 @@ from tui.core.changes import Notice
 from tui.core.model import PermissionRequest, QuestionRequest, Request
 from tui.net.errors import NetError
 from tui.presenter import Presenter
+from tui.sessions import Sessions
 from tui.theme import HOLDFAST
 from tui.widgets.editor import Editor
 from tui.widgets.main_screen import MainScreen
@@ -24,13 +25,11 @@ from tui.widgets.transcript import Transcript
 
 if TYPE_CHECKING:
     from tui.client import Client
-    from tui.widgets.sessions import New, Open, SessionPicker
+    from tui.widgets.sessions import SessionPicker
 
 ABORT_WITHIN = 3.0
 """Seconds between the two Esc that abort a turn."""
 TOUR = "Give me the tour."
-
-T = TypeVar("T")
 
 
 class HoldfastApp(App[None]):
@@ -56,6 +55,7 @@ class HoldfastApp(App[None]):
         self.presenter = Presenter(
             client, self.main, soon=self.call_later, notify=self._notice, line_up=self._line_up
         )
+        self.sessions = Sessions(self, client, self.presenter, notify=self._notice)
         self._wanted, self._resume, self._demo = session, resume, demo
         self._begun = False
         self._abort_until = float("-inf")
@@ -104,23 +104,13 @@ class HoldfastApp(App[None]):
             return
         wanted = self._wanted
         if wanted is None and self._resume:
-            sessions = await self._ask(self.client.list_sessions())
-            wanted = next((session.id for session in sessions or () if session.parent_id is None), None)
+            wanted = await self.sessions.newest()
         if wanted is not None:
-            self._begun = await self._open(wanted)  # if not, then when the line is up again
-
-    async def _open(self, session_id: str) -> bool:
-        before = self.presenter.session_id
-        self.presenter.show_session(session_id)
-        if await self._ask(_done(self.client.open_session(session_id))):
-            self.presenter.show_session(session_id)
-            return True
-        self.presenter.show_session(before)
-        return False
+            self._begun = await self.sessions.open(wanted)  # if not, then when the line is up again
 
     async def _send_in_new_session(self, text: str) -> None:
-        session = await self._ask(self.client.new_session())
-        if session is not None and await self._open(session.id):
+        session = await self.sessions.ask(self.client.new_session())
+        if session is not None and await self.sessions.open(session.id):
             self._send(session.id, text)
         else:
             self.main.prompt.give_back(text)
@@ -129,21 +119,10 @@ class HoldfastApp(App[None]):
         try:
             turn = self.client.send(session_id, text)
         except NetError as error:
-            self._say(error)
+            self.sessions.say(error)
             self.main.prompt.give_back(text)
         else:
             self.presenter.show_sent(turn, text)
-
-    async def _ask(self, call: Awaitable[T]) -> T | None:
-        """The call's answer, or None after saying why there is none."""
-        try:
-            return await call
-        except NetError as error:
-            self._say(error)
-            return None
-
-    def _say(self, error: NetError) -> None:
-        self._notice(Notice(f"{error.what}\n{error.remedy}", "warning"))
 
     # What the person does
 
@@ -199,7 +178,7 @@ class HoldfastApp(App[None]):
     def _older_wanted(self) -> None:
         session_id = self.presenter.session_id
         if session_id is not None:
-            self.run_worker(self._ask(self.client.load_older(session_id)), group="older", exclusive=True)
+            self.run_worker(self.sessions.ask(self.client.load_older(session_id)), group="older", exclusive=True)
 
     @on(MainScreen.AbortPressed)
     def _abort_pressed(self) -> None:
@@ -210,7 +189,7 @@ class HoldfastApp(App[None]):
         now = self.client.now()
         if now < self._abort_until:
             self._abort_until = float("-inf")
-            self.run_worker(self._ask(self.client.abort(session_id)), group="abort")
+            self.run_worker(self.sessions.ask(self.client.abort(session_id)), group="abort")
         else:
             self._abort_until = now + ABORT_WITHIN
         self.presenter.arm_abort(self._abort_until)
@@ -219,31 +198,19 @@ class HoldfastApp(App[None]):
         self.client.retry_now()
 
     def action_sessions(self) -> None:
-        from tui.widgets.sessions import SessionPicker
+        self.sessions.pick()
 
-        picker = SessionPicker(
-            self.client.store, self.client.turn, self.presenter.server_now, self.presenter.session_id
-        )
-        self.push_screen(picker, self._session_chosen)
-        self.run_worker(self._list_for(picker), group="list", exclusive=True)
+    def on_session_picker_rename_wanted(self, event: "SessionPicker.RenameWanted") -> None:
+        self.sessions.rename(event.session)
 
-    async def _list_for(self, picker: "SessionPicker") -> None:
-        if await self._ask(self.client.list_sessions()) is not None and picker.is_mounted:
-            picker.draw()
+    def on_session_picker_fork_wanted(self, event: "SessionPicker.ForkWanted") -> None:
+        self.sessions.fork(event.session)
 
-    def _session_chosen(self, choice: "Open | New | None") -> None:
-        from tui.widgets.sessions import New, Open
-
-        match choice:
-            case Open(session_id):
-                self.run_worker(self._open(session_id), group="session", exclusive=True)
-            case New():
-                self.action_new_session()
-            case None:
-                pass
+    def on_session_picker_delete_wanted(self, event: "SessionPicker.DeleteWanted") -> None:
+        self.sessions.delete(event.session)
 
     def action_new_session(self) -> None:
-        self.presenter.show_session(None)
+        self.sessions.begin()
         self.main.prompt.focus()
 
     def action_help(self) -> None:
@@ -291,8 +258,3 @@ class HoldfastApp(App[None]):
         yield SystemCommand("Keys", "The keys of this part and everywhere (F1)", self.action_help)
         yield SystemCommand("Theme", "Other colours", self.action_change_theme)
         yield SystemCommand("Quit", "Leave; says what goes on without you (Ctrl-Q)", self.action_leave)
-
-
-async def _done(call: Awaitable[None]) -> bool:
-    await call
-    return True

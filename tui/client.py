@@ -31,6 +31,7 @@ from tui.core.health import Health, Line
 from tui.core.model import Answers, FullMessage, Idle, PermissionReply, PermissionRequest, Request, Session
 from tui.core.store import Store
 from tui.core.turn import Turn
+from tui.editing import Editing
 from tui.journal import Journal
 from tui.net.errors import NetError, Refused, Silent
 from tui.net.link import Feed, Link
@@ -137,6 +138,7 @@ class Client:
             ready=lambda: self._link.synced,
             notify=self._tell,
         )
+        self.editing = Editing(backend=self._known_backend, deliver=self._deliver)
         self._outbox = Outbox(
             self.journal,
             post=self._post_reply,

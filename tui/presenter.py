@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, assert_never
 from textual.content import Content
 
 from tui.core import changes as c
+from tui.core.standing import Standing, Standings
 from tui.core.turn import Turn, TurnState
 from tui.widgets.health import Heading
 from tui.widgets.main_screen import MainScreen
@@ -49,7 +50,10 @@ class Presenter:
         self._ever_up = False
         self._abort_armed = float("-inf")
         self._stopped = False
+        self._standings = Standings(client.store, client.turn)
         self.outcomes = Outcomes()
+        self._headed: str | None = None
+        self.sessions_shown: Callable[[], None] | None = None
         self.session_id: str | None = None
 
     def hear(self, change: c.Change) -> None:
@@ -65,12 +69,14 @@ class Presenter:
     def tick(self) -> None:
         """Once a second: ages and countdowns. Parts redraw only what changed."""
         if not self._stopped:
+            self._show_standings()
             self.show_line()
             self._main.tick()
 
     def show_session(self, session_id: str | None) -> None:
         """Put another session on the screen, or none."""
         self.session_id = session_id
+        self._standings.reading(session_id)
         self._main.show_session(session_id)
         self._show_heading()
         self._show_requests()
@@ -88,6 +94,10 @@ class Presenter:
         """Say, until this time of the client's clock, that one more Esc aborts."""
         self._abort_armed = until
         self._show_turn_line()
+
+    def standing_of(self, session_id: str) -> Standing:
+        """How a session stands now."""
+        return self._standings.of(session_id, self._client.now())
 
     def server_now(self) -> float:
         """The server's clock, in epoch seconds, as far as it is known."""
@@ -116,9 +126,13 @@ class Presenter:
                 self.show_line()
             case c.TurnChanged(session_id):
                 self._show_turns(session_id)
-            case c.SessionsChanged():
+            case c.SessionsChanged(session_id):
+                if session_id == self.session_id and self._deleted():
+                    self._notify(c.Notice("This session was deleted on the server.", "warning"))
+                    self.show_session(None)
                 self._show_heading()
                 self._show_requests()
+                self._show_standings()
             case c.RequestsChanged():
                 self._show_requests()
             case c.RequestClosed(request):
@@ -132,6 +146,8 @@ class Presenter:
                 self._notify(change)
             case c.QueueChanged() | c.DraftReturned():
                 pass  # the queue has no place on the screen yet; a prompt that came back is told by its turn
+            case c.FailureSeen(session_id, failure) if session_id != self.session_id:
+                self._standings.failed(session_id, failure)
             case _ if change.session_id == self.session_id:
                 self._show_in_transcript(change)
             case _:
@@ -168,6 +184,7 @@ class Presenter:
             case c.OlderLoaded():
                 transcript.older_loaded()
             case c.FailureSeen(session_id, failure):
+                self._standings.failed(session_id, failure)
                 turn = self._client.turn(session_id)
                 if turn is None or turn.over:  # else the turn's own end will tell
                     self._note(Content.styled(f"✗ {failure.message}", "$error"))
@@ -211,6 +228,8 @@ class Presenter:
 
     def _show_heading(self) -> None:
         session = self._client.store.sessions.get(self.session_id or "")
+        if session is not None:
+            self._headed = session.id
         title = session.title.replace("\n", " ") if session is not None else ""
         self._main.health.show_heading(Heading(title, self._agent()))
 
@@ -218,6 +237,16 @@ class Presenter:
         transcript = self._client.store.transcript(self.session_id or "")
         messages = [] if transcript is None else transcript.ordered()
         return next((m.agent for m in reversed(messages) if m.role == "assistant" and m.agent), "")
+
+    def _deleted(self) -> bool:
+        """The session on the screen was known, and is not any more."""
+        shown = self.session_id
+        return shown is not None and shown == self._headed and shown not in self._client.store.sessions
+
+    def _show_standings(self) -> None:
+        self._standings.look(self._client.now())
+        if self.sessions_shown is not None:
+            self.sessions_shown()
 
     def _show_requests(self) -> None:
         traits = self._client.traits

@@ -130,6 +130,7 @@ def routes(world: World, agent: Agent, clients: Clients) -> list[Route]:
     base = "/session/{sid}"
     return [
         Route("/session", listed, methods=["GET"]),
+        Route("/experimental/session", listed, methods=["GET"]),
         Route("/session", created, methods=["POST"]),
         Route("/session/status", statuses, methods=["GET"]),
         Route(base, one, methods=["GET"]),

@@ -194,6 +194,39 @@ SESSION = {"id": "ses_1", "title": "one", "directory": "/srv/project", "time": {
 KNOWN = Session("ses_1", "one", "/srv/project", 1.0, 2.0)
 
 
+async def test_sessions_of_all_projects_are_listed_where_the_server_can() -> None:
+    async with greeted({"GET /experimental/session": [SESSION]}) as (script, backend):
+        assert await backend.sessions(search="on e") == (KNOWN,)
+        assert script.last("GET /experimental/session").query == {"limit": "100", "search": "on e"}
+
+
+@pytest.mark.parametrize("unknown", [PAGE, MISSING])
+async def test_an_older_server_lists_the_sessions_of_one_project(unknown: Response) -> None:
+    answers = {"GET /experimental/session": unknown, "GET /session": [SESSION]}
+    async with greeted(answers) as (script, backend):
+        assert await backend.sessions() == (KNOWN,)
+        assert await backend.sessions() == (KNOWN,)
+        assert script.calls.count("GET /experimental/session") == 1
+
+
+async def test_a_directory_that_was_named_is_the_only_one_listed() -> None:
+    async with greeted({"GET /session": [SESSION]}, directory="/srv/other") as (script, backend):
+        assert await backend.sessions() == (KNOWN,)
+        assert script.calls == ["GET /session"]
+
+
+async def test_a_session_is_renamed_copied_and_deleted() -> None:
+    answers = {
+        "PATCH /session/ses_1": SESSION, "POST /session/ses_1/fork": SESSION, "DELETE /session/ses_1": True
+    }  # fmt: skip
+    async with greeted(answers) as (script, backend):
+        assert await backend.rename("ses_1", "other words") == KNOWN
+        assert script.last("PATCH /session/ses_1").body == {"title": "other words"}
+        assert await backend.fork("ses_1") == KNOWN
+        await backend.delete("ses_1")
+        assert script.calls == list(answers)
+
+
 async def test_sessions() -> None:
     answers = {
         "GET /session": [SESSION],

@@ -5,7 +5,7 @@ Every call may raise `tui.net.errors.NetError`; nothing else leaves a backend.
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import msgspec
 
@@ -19,6 +19,7 @@ class Traits(msgspec.Struct, frozen=True):
     """How a family behaves where that changes what the client does or offers.
 
     `takes_our_ids`: a prompt keeps the id that we gave it, so that posting it again cannot double it.
+    `edits_sessions`: it is a `SessionEditing` too.
     """
 
     family: str
@@ -28,6 +29,7 @@ class Traits(msgspec.Struct, frozen=True):
     reject_with_reason: bool = True
     reject_ends_turn: bool = False
     client_heartbeat: bool = False
+    edits_sessions: bool = True
 
 
 class ServerInfo(msgspec.Struct, frozen=True):
@@ -133,3 +135,15 @@ class Backend(Protocol):
         """Tell the server that this client still watches the session; only with `traits.client_heartbeat`."""
 
     async def close(self) -> None: ...
+
+
+@runtime_checkable
+class SessionEditing(Protocol):
+    """What some families offer beside: sessions renamed, copied and deleted at a person's word."""
+
+    async def rename(self, session_id: str, title: str) -> Session: ...
+
+    async def fork(self, session_id: str) -> Session:
+        """A copy with all messages."""
+
+    async def delete(self, session_id: str) -> None: ...

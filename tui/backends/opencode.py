@@ -22,7 +22,7 @@ from tui.core import events as e
 from tui.core.model import Answers, FullMessage, PermissionReply, Prompt, Session, Todo
 from tui.net.address import segment
 from tui.net.clean_json import loads
-from tui.net.errors import Misshapen, Refused
+from tui.net.errors import Misshapen, Refused, WrongType
 from tui.net.http import Http, Reply
 from tui.net.padded_json import PaddedJson
 from tui.net.sse import read_events
@@ -33,6 +33,8 @@ OPENCODE = Traits(family="opencode")
 BASE62 = string.digits + string.ascii_uppercase + string.ascii_lowercase
 FIRST_BYTE = 3.0
 """Seconds until an event stream must have answered: just after its start the server accepts and never answers."""
+EVERYWHERE = "/experimental/session"
+"""The sessions of all projects, newest first; `/session` knows one project alone."""
 LONGEST_SILENCE = 60.0
 """Seconds without a byte after which an event stream is given up, should the link's own watch not have seen it."""
 
@@ -70,6 +72,7 @@ class OpenCode:
         self._directory = directory
         self._home = directory or ""
         self._skew = 0.0
+        self._lists_everywhere = True
         self._count = 0
 
     @property
@@ -119,6 +122,15 @@ class OpenCode:
 
     async def sessions(self, *, limit: int = 100, search: str = "") -> tuple[Session, ...]:
         params = {"limit": str(limit)} | ({"search": search} if search else {})
+        if self._directory is None and self._lists_everywhere:
+            try:
+                everywhere = await self._get(EVERYWHERE, params=params)
+                return _checked(EVERYWHERE, wire.sessions, everywhere.value)
+            except (Refused, WrongType) as error:  # opencode answers unknown paths with a page
+                if isinstance(error, Refused) and error.status != 404:
+                    raise
+                log.info("an older server lists the sessions of one project: %s", error.what)
+                self._lists_everywhere = False
         reply = await self._get("/session", params=params, headers=self._scope(self._directory))
         return _checked("/session", wire.sessions, reply.value)
 
@@ -133,6 +145,17 @@ class OpenCode:
         body: dict[str, Any] = {"title": title} if title else {}
         reply = await self._http.call("POST", "/session", json=body, headers=self._scope(self._directory))
         return _checked("/session", wire.session, reply.value)
+
+    async def rename(self, session_id: str, title: str) -> Session:
+        path = f"/session/{segment(session_id)}"
+        return _checked(path, wire.session, (await self._http.call("PATCH", path, json={"title": title})).value)
+
+    async def fork(self, session_id: str) -> Session:
+        path = f"/session/{segment(session_id)}/fork"
+        return _checked(path, wire.session, (await self._http.call("POST", path, json={}, timeout=30.0)).value)
+
+    async def delete(self, session_id: str) -> None:
+        await self._http.call("DELETE", f"/session/{segment(session_id)}", timeout=30.0)
 
     async def messages(self, session_id: str, *, limit: int = 50, before: str | None = None) -> e.MessagesLoaded:
         params = {"limit": str(limit)} | ({"before": before} if before is not None else {})

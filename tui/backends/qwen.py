@@ -30,7 +30,9 @@ from tui.net.http import Http
 
 log = logging.getLogger(__name__)
 
-QWEN = Traits(family="qwen", takes_our_ids=False, reject_with_reason=False, reject_ends_turn=True)
+QWEN = Traits(
+    family="qwen", takes_our_ids=False, reject_with_reason=False, reject_ends_turn=True, edits_sessions=False
+)
 PAGE = 200
 """Sessions in one page of the list: the most that the server gives."""
 POST_LIMIT = 10.0

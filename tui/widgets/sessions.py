@@ -1,6 +1,9 @@
-"""The list of sessions: filter by typing, open one, or begin a new one."""
+"""The list of sessions: filter by typing; open, begin, rename, copy or delete one.
 
-from collections.abc import Callable
+It knows no client: what is to be done is its result, or is posted as a message while the list stays open.
+"""
+
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -9,18 +12,34 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
+from textual.message import Message
 from textual.widgets import Input, OptionList
 from textual.widgets.option_list import Option
 
-from tui.core.model import Busy, Idle, Retrying, Session
+from tui.core.model import Session
+from tui.core.standing import Standing
 from tui.core.store import Store
-from tui.core.turn import Turn, TurnState
 from tui.widgets.dialog import Dialog
 from tui.widgets.duration import span
 from tui.widgets.key_hints import hints_of
 from tui.widgets.plain import MUTED, Plain, spread
 
 LISTED_AT_MOST = 200
+PLACE_CELLS = 24
+"""Cells for the folder of a session, where the list is wide enough for one."""
+WIDE = 70
+
+STANDINGS = {
+    Standing.WAITING: ("?", "$accent"),
+    Standing.RETRYING: ("↻", "$warning"),
+    Standing.STALLED: ("◐", "$warning"),
+    Standing.RUNNING: ("●", "$success"),
+    Standing.FAILED: ("✗", "$error"),
+    Standing.INTERRUPTED: ("!", "$error"),
+    Standing.UNREAD: ("✓", "$primary"),
+    Standing.IDLE: ("·", MUTED),
+}
+"""The glyph and the colour beside each word; the word alone is enough."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,46 +52,44 @@ class New:
     """Begin a new session."""
 
 
-def state_words(store: Store, turn: Turn | None, session_id: str) -> tuple[str, str]:
-    """(glyph and word, colour) of what the session does now."""
-    if store.requests_of(session_id):
-        return "? waiting for you", "$accent"
-    if turn is not None and turn.over:
-        match turn.state:
-            case TurnState.FAILED | TurnState.INTERRUPTED | TurnState.CANCELLED | TurnState.NOT_SENT:
-                return f"✗ {turn.state.value}", "$error"
-            case TurnState.ABORTED:
-                return "■ aborted", "$warning"
-            case _:
-                pass
-    match store.status(session_id):
-        case Retrying():
-            return "↻ provider retry", "$warning"
-        case Busy():
-            return "● running", "$success"
-        case Idle():
-            return "· idle", MUTED
-
-
 class SessionPicker(Dialog[Open | New | None]):
-    """Dismissed with what was chosen."""
+    """Dismissed with what was chosen. `standing_of` gives a session's standing, `server_now` epoch seconds."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,f2", "dismiss", "close", show=False),
-        Binding("ctrl+n", "new", "new session", show=False),
+        Binding("ctrl+n", "new", "new session", show=False, priority=True),
+        Binding("ctrl+r", "rename", "rename", show=False, priority=True),
+        Binding("ctrl+o", "fork", "copy", show=False, priority=True),
+        Binding("ctrl+x", "delete", "delete", show=False, priority=True),
         Binding("down", "move(1)", "down", show=False),
         Binding("up", "move(-1)", "up", show=False),
     ]
 
+    @dataclass
+    class RenameWanted(Message):
+        session: Session
+
+    @dataclass
+    class ForkWanted(Message):
+        session: Session
+
+    @dataclass
+    class DeleteWanted(Message):
+        session: Session
+
     def __init__(
         self,
         store: Store,
-        turn_of: Callable[[str], Turn | None],
+        standing_of: Callable[[str], Standing],
         server_now: Callable[[], float],
         current: str | None,
+        *,
+        edits: bool,
     ) -> None:
+        """`edits`: the server's family lets sessions be renamed, copied and deleted."""
         super().__init__()
-        self._store, self._turn_of, self._server_now, self._current = store, turn_of, server_now, current
+        self._store, self._standing_of, self._server_now = store, standing_of, server_now
+        self._current, self._edits = current, edits
         self._listed: list[Session] = []
 
     def compose(self) -> ComposeResult:
@@ -80,9 +97,15 @@ class SessionPicker(Dialog[Open | New | None]):
             yield Plain(Content.styled("Sessions", "bold"), classes="title")
             yield Input(placeholder="filter", compact=True)
             yield OptionList(markup=False, compact=True)
+            edits = (
+                ("^R", "rename", "screen.rename"),
+                ("^O", "copy", "screen.fork"),
+                ("^X", "delete", "screen.delete"),
+            )
             keys = (
                 ("Enter", "open", "screen.open"),
                 ("^N", "new", "screen.new"),
+                *(edits if self._edits else ()),
                 ("Esc", "close", "screen.dismiss"),
             )
             yield Plain(hints_of(keys), classes="keys")
@@ -95,21 +118,30 @@ class SessionPicker(Dialog[Open | New | None]):
         self.call_after_refresh(self.draw)
 
     def draw(self) -> None:
-        """List the sessions of the store that fit the filter, newest first."""
+        """List the sessions of the store that fit the filter, newest first, each above its children."""
+        if not self.is_mounted:
+            return
         options = self.query_one(OptionList)
         chosen = self._chosen()
         keep = chosen.id if chosen is not None else self._current
-        wanted = self.query_one(Input).value.casefold().split()
-        sessions = sorted(
-            (s for s in self._store.sessions.values() if s.parent_id is None),
-            key=lambda s: s.updated,
-            reverse=True,
-        )
-        self._listed = [s for s in sessions if all(word in _searched(s) for word in wanted)][:LISTED_AT_MOST]
+        self._listed = list(self._fitting(self.query_one(Input).value.casefold().split()))[:LISTED_AT_MOST]
         options.clear_options()
         options.add_options([Option(self._row(session)) for session in self._listed])
         at = next((row for row, session in enumerate(self._listed) if session.id == keep), 0)
         options.highlighted = at if self._listed else None
+
+    def _fitting(self, wanted: list[str]) -> Iterator[Session]:
+        newest = sorted(self._store.sessions.values(), key=lambda s: s.updated, reverse=True)
+        for session in newest:
+            if session.parent_id is None or session.parent_id not in self._store.sessions:
+                yield from self._family(session, newest, wanted)
+
+    def _family(self, session: Session, newest: list[Session], wanted: list[str]) -> Iterator[Session]:
+        if all(word in f"{_searched(session)} {self._standing_of(session.id).value}" for word in wanted):
+            yield session
+        for child in newest:
+            if child.parent_id == session.id:
+                yield from self._family(child, newest, wanted)
 
     def action_move(self, rows: int) -> None:
         options = self.query_one(OptionList)
@@ -123,17 +155,35 @@ class SessionPicker(Dialog[Open | New | None]):
         if chosen is not None:
             self.dismiss(Open(chosen.id))
 
+    def action_rename(self) -> None:
+        self._want(self.RenameWanted)
+
+    def action_fork(self) -> None:
+        self._want(self.ForkWanted)
+
+    def action_delete(self) -> None:
+        self._want(self.DeleteWanted)
+
+    def _want(self, wanted: Callable[[Session], Message]) -> None:
+        chosen = self._chosen()
+        if self._edits and chosen is not None:
+            self.post_message(wanted(chosen))
+
     def _chosen(self) -> Session | None:
         at = self.query_one(OptionList).highlighted
         return self._listed[at] if at is not None and at < len(self._listed) else None
 
     def _row(self, session: Session) -> Content:
-        state, colour = state_words(self._store, self._turn_of(session.id), session.id)
+        standing = self._standing_of(session.id)
+        glyph, colour = STANDINGS[standing]
+        width = max(20, self.query_one(OptionList).size.width - 2)
         age = span(self._server_now() - session.updated) if session.updated else ""
         here = "› " if session.id == self._current else "  "
-        left = Content.assemble((here, "$primary"), session.title.replace("\n", " ") or "untitled")
-        right = Content.assemble((state, colour), (f"{age:>8} ", MUTED))
-        return spread(left, right, max(20, self.query_one(OptionList).size.width - 2))
+        child = "└ " if session.parent_id is not None else ""
+        left = Content.assemble((here, "$primary"), (child, MUTED), session.title.replace("\n", " ") or "untitled")
+        place = f"{_tail(session.directory):>{PLACE_CELLS}}  " if width >= WIDE else ""
+        right = Content.assemble((place, MUTED), (f"{glyph} {standing.value:<15}", colour), (f"{age:>7} ", MUTED))
+        return spread(left, right, width)
 
     @on(Input.Changed)
     def _filter(self) -> None:
@@ -146,6 +196,11 @@ class SessionPicker(Dialog[Open | New | None]):
     @on(OptionList.OptionSelected)
     def _selected(self) -> None:
         self.action_open()
+
+
+def _tail(directory: str) -> str:
+    """The end of a path, which tells more than its beginning."""
+    return directory if len(directory) <= PLACE_CELLS else "…" + directory[-(PLACE_CELLS - 1) :]
 
 
 def _searched(session: Session) -> str:

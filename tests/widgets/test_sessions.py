@@ -1,0 +1,163 @@
+"""The list of sessions, used with keys."""
+
+import itertools
+import time
+
+import pytest
+
+from tests import conversation as talk
+from tests.fake_client import FakeClient
+from tests.screen import Stage, on_stage
+from tui.backends.base import Traits
+from tui.core import events as e
+from tui.core.model import Busy, Failure, Idle, Retrying
+from tui.net.errors import Unreachable
+from tui.widgets.sessions import SessionPicker
+
+
+async def open_list(stage: Stage) -> None:
+    await stage.press("f2")
+    await stage.until(lambda: isinstance(stage.app.screen, SessionPicker))
+
+
+def know(client: FakeClient, *titles: str) -> None:
+    """Sessions ses_2 and so on, each older than the one before."""
+    now = time.time()
+    for at, title in enumerate(titles):
+        client.feed(e.SessionUpserted(talk.session(f"ses_{at + 2}", title, updated=now - 60 * (at + 1))))
+
+
+@pytest.mark.parametrize("size", [(120, 40), (80, 24)])
+async def test_each_session_stands_with_a_glyph_and_a_word(size: tuple[int, int]) -> None:
+    async with on_stage(size=size) as stage:
+        know(stage.client, "asks", "tries again", "works", "broke", "was lost", "is done", "rests")
+        for session_id in ("ses_4", "ses_5", "ses_6", "ses_7"):
+            stage.client.feed(e.StatusChanged(session_id, Busy()))
+        stage.client.feed(
+            e.RequestOpened(talk.asked_in("ses_2")),
+            e.StatusChanged("ses_3", Retrying(2, "429", None)),
+            e.SessionFailed("ses_5", Failure("overloaded", "provider")),
+            e.SessionFailed("ses_6", Failure("gone", "interrupted")),
+        )
+        await stage.pilot.pause()
+        stage.client.feed(*(e.StatusChanged(session_id, Idle()) for session_id in ("ses_5", "ses_6", "ses_7")))
+        await open_list(stage)
+        await stage.shows(
+            "? waiting for you", "↻ provider retry", "● running",
+            "✗ failed", "! interrupted", "✓ done, unread", "· idle",
+        )  # fmt: skip
+        rows = {title: line for line in stage.text.split("\n") for title in ("asks", "is done") if title in line}
+        assert "? waiting for you" in rows["asks"]
+        assert "✓ done, unread" in rows["is done"]
+
+
+async def test_the_list_follows_what_happens_and_keeps_its_place() -> None:
+    async with on_stage() as stage:
+        know(stage.client, "one", "two", "three")
+        await open_list(stage)
+        await stage.press("up")
+        stage.client.feed(e.SessionUpserted(talk.session("ses_9", "brand new", updated=time.time() + 60)))
+        await stage.shows("brand new")
+        await stage.press("enter")
+        await stage.until(lambda: stage.app.presenter.session_id == "ses_4")
+
+
+async def test_a_session_that_stands_still_is_called_stalled() -> None:
+    async with on_stage() as stage:
+        know(stage.client, "works")
+        stage.client.feed(e.StatusChanged("ses_2", Busy()))
+        stage.second()
+        stage.client.advance(301)
+        await open_list(stage)
+        await stage.shows("◐ stalled")
+
+
+async def test_words_and_states_filter() -> None:
+    async with on_stage() as stage:
+        know(stage.client, "fix the parser", "write the docs")
+        stage.client.feed(e.StatusChanged("ses_3", Busy()))
+        await open_list(stage)
+        await stage.press(*"docs run")
+        await stage.hides("fix the parser")
+        assert "write the docs" in stage.text
+
+
+async def test_children_stand_under_their_parent_and_are_opened() -> None:
+    async with on_stage() as stage:
+        know(stage.client, "the parent", "another")
+        stage.client.feed(e.SessionUpserted(talk.child("ses_c", "ses_2", "explore the code")))
+        await open_list(stage)
+        await stage.shows("└ explore the code")
+        lines = stage.text.split("\n")
+        above = next(line for line, below in itertools.pairwise(lines) if "explore the code" in below)
+        assert "the parent" in above
+        await stage.press(*"explore", "enter")
+        await stage.until(lambda: stage.app.presenter.session_id == "ses_c")
+
+
+async def test_a_session_is_renamed() -> None:
+    async with on_stage() as stage:
+        await open_list(stage)
+        await stage.press("ctrl+r")
+        await stage.shows("Rename the session")
+        await stage.press("ctrl+u", *"Other words", "enter")
+        await stage.until(lambda: stage.client.calls("rename") == [(talk.SESSION, "Other words")])
+        await stage.shows("Other words", "filter")
+
+
+async def test_a_name_that_is_not_changed_is_not_sent() -> None:
+    async with on_stage() as stage:
+        await open_list(stage)
+        await stage.press("ctrl+r", "enter", "ctrl+r", "escape")
+        assert stage.client.calls("rename") == []
+
+
+async def test_a_copy_is_made_and_opened() -> None:
+    async with on_stage() as stage:
+        await open_list(stage)
+        await stage.press("ctrl+o")
+        await stage.until(lambda: stage.app.presenter.session_id == f"{talk.SESSION}_copy")
+        await stage.shows("(copy)")
+        assert not isinstance(stage.app.screen, SessionPicker)
+
+
+async def test_deleting_asks_and_leaves_what_is_gone() -> None:
+    async with on_stage() as stage:
+        stage.client.feed(e.SessionUpserted(talk.child("ses_c", talk.SESSION)))
+        await stage.pilot.pause()
+        await open_list(stage)
+        await stage.press("ctrl+x")
+        await stage.shows("Delete this session?", "and its 1 child session")
+        await stage.press("escape")
+        assert stage.client.calls("delete") == []
+        await stage.press("ctrl+x", "enter")
+        await stage.until(lambda: stage.client.calls("delete") == [(talk.SESSION,)])
+        await stage.until(lambda: stage.app.presenter.session_id is None)
+
+
+async def test_what_the_server_does_not_offer_has_no_key() -> None:
+    client = FakeClient()
+    client.traits = Traits("any", edits_sessions=False)
+    async with on_stage(client=client) as stage:
+        await open_list(stage)
+        assert "rename" not in stage.text
+        await stage.press("ctrl+x", "ctrl+r", "ctrl+o")
+        assert isinstance(stage.app.screen, SessionPicker)
+        assert [call for call in client.asked if call[0] in ("delete", "rename", "fork")] == []
+
+
+async def test_what_the_server_refuses_is_said() -> None:
+    async with on_stage() as stage:
+        await open_list(stage)
+        stage.client.fails = Unreachable("connection refused")
+        await stage.press("ctrl+o")
+        await stage.shows("connection refused")
+
+
+async def test_a_session_that_others_delete_leaves_the_screen() -> None:
+    async with on_stage() as stage:
+        stage.client.feed(e.SessionUpserted(talk.session(title="Known")))
+        await stage.shows("Known")
+        stage.client.feed(e.SessionDeleted(talk.SESSION))
+        await stage.until(lambda: stage.app.presenter.session_id is None)
+        await stage.shows("was deleted on the server")

@@ -1,0 +1,47 @@
+"""What a person does to a session as a whole: rename, fork, delete. Where the server's family offers it."""
+
+from collections.abc import Callable
+
+from tui.backends.base import Backend, SessionEditing
+from tui.core import events as e
+from tui.core.model import Session
+from tui.net.errors import NetError
+
+
+class NotOffered(NetError):
+    """The server's family has nothing of the kind."""
+
+    def __init__(self) -> None:
+        super().__init__("this server does not offer that", "Nothing was changed.")
+
+
+class Editing:
+    """Changes sessions on the server, and in the store without waiting for the event that tells of it.
+
+    `backend` gives the server's backend, or raises `NetError`; `deliver` takes events into the store. Every call
+    may raise `NetError`.
+    """
+
+    def __init__(self, *, backend: Callable[[], Backend], deliver: Callable[[e.Event], None]) -> None:
+        self._backend = backend
+        self._deliver = deliver
+
+    async def rename(self, session_id: str, title: str) -> None:
+        self._deliver(e.SessionUpserted(await self._sessions().rename(session_id, title)))
+
+    async def fork(self, session_id: str) -> Session:
+        """A copy of the session with all its messages."""
+        session = await self._sessions().fork(session_id)
+        self._deliver(e.SessionUpserted(session))
+        return session
+
+    async def delete(self, session_id: str) -> None:
+        """Delete the session and its children. Nothing brings it back."""
+        await self._sessions().delete(session_id)
+        self._deliver(e.SessionDeleted(session_id))
+
+    def _sessions(self) -> SessionEditing:
+        backend = self._backend()
+        if not isinstance(backend, SessionEditing):
+            raise NotOffered
+        return backend

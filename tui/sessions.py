@@ -1,0 +1,142 @@
+"""What the person does with sessions: begin, find, open, rename, copy, delete. It asks the client, and shows.
+
+No state of the server is kept here; the list is the store's, and the session on the screen the presenter's.
+"""
+
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from tui.core.changes import Notice
+from tui.core.model import Session
+from tui.net.errors import NetError
+from tui.presenter import Presenter
+
+if TYPE_CHECKING:
+    from textual.app import App
+
+    from tui.client import Client
+    from tui.widgets.sessions import New, Open, SessionPicker
+
+T = TypeVar("T")
+
+
+class Sessions:
+    """The sessions of one client, on one screen. `notify` shows a notice."""
+
+    def __init__(
+        self, app: "App[Any]", client: "Client", presenter: Presenter, *, notify: Callable[[Notice], None]
+    ) -> None:
+        self._app = app
+        self._client = client
+        self._presenter = presenter
+        self._notify = notify
+        self._picker: SessionPicker | None = None
+
+    async def ask(self, call: Awaitable[T]) -> T | None:
+        """The call's answer, or None after saying why there is none."""
+        try:
+            return await call
+        except NetError as error:
+            self.say(error)
+            return None
+
+    def say(self, error: NetError) -> None:
+        """Show what went wrong, and what helps."""
+        self._notify(Notice(f"{error.what}\n{error.remedy}", "warning"))
+
+    async def newest(self) -> str | None:
+        """The session that changed last and is no child of another."""
+        sessions = await self.ask(self._client.list_sessions())
+        return next((session.id for session in sessions or () if session.parent_id is None), None)
+
+    async def open(self, session_id: str) -> bool:
+        """Put a session on the screen; False, and the one before, where it cannot be opened."""
+        before = self._presenter.session_id
+        self._presenter.show_session(session_id)
+        if await self.ask(_done(self._client.open_session(session_id))):
+            self._presenter.show_session(session_id)
+            return True
+        self._presenter.show_session(before)
+        return False
+
+    def pick(self) -> None:
+        """Show the list."""
+        from tui.widgets.sessions import SessionPicker
+
+        traits = self._client.traits
+        picker = SessionPicker(
+            self._client.store,
+            self._presenter.standing_of,
+            self._presenter.server_now,
+            self._presenter.session_id,
+            edits=traits is not None and traits.edits_sessions,
+        )
+        self._picker = picker
+        self._presenter.sessions_shown = picker.draw
+        self._app.push_screen(picker, self._chosen)
+        self._work(self._list(picker), "list")
+
+    def rename(self, session: Session) -> None:
+        """Ask for another title."""
+        from tui.widgets.ask import Ask
+
+        def named(title: str | None) -> None:
+            if title is not None:
+                self._work(self.ask(self._client.editing.rename(session.id, title)), "edit")
+
+        self._app.push_screen(Ask("Rename the session", session.title, "rename"), named)
+
+    def fork(self, session: Session) -> None:
+        """Copy a session, and open the copy."""
+        self._work(self._fork(session), "edit")
+
+    def delete(self, session: Session) -> None:
+        """Delete a session, once the person has said so again."""
+        from tui.widgets.confirm import Confirm
+
+        children = len(self._client.store.family(session.id)) - 1
+        more = "" if not children else f" and its {children} child session{'s' if children > 1 else ''}"
+        warning = f"“{session.title.strip() or 'untitled'}”{more} will be gone from the server for good."
+        self._app.push_screen(
+            Confirm("Delete this session?", warning, "delete", "keep it"), partial(self._delete, session.id)
+        )
+
+    def _delete(self, session_id: str, yes: bool | None) -> None:
+        if yes:
+            self._work(self.ask(self._client.editing.delete(session_id)), "edit")
+
+    async def _fork(self, session: Session) -> None:
+        copy = await self.ask(self._client.editing.fork(session.id))
+        if copy is not None:
+            if self._picker is not None and self._picker.is_attached:
+                self._picker.dismiss(None)
+            await self.open(copy.id)
+
+    async def _list(self, picker: "SessionPicker") -> None:
+        if await self.ask(self._client.list_sessions()) is not None:
+            picker.draw()
+
+    def _chosen(self, choice: "Open | New | None") -> None:
+        from tui.widgets.sessions import New, Open
+
+        self._presenter.sessions_shown = None
+        match choice:
+            case Open(session_id):
+                self._work(self.open(session_id), "session")
+            case New():
+                self.begin()
+            case None:
+                pass
+
+    def begin(self) -> None:
+        """Leave the session; the next prompt begins a new one."""
+        self._presenter.show_session(None)
+
+    def _work(self, work: Awaitable[object], group: str) -> None:
+        self._app.run_worker(work, group=group, exclusive=group != "edit")
+
+
+async def _done(call: Awaitable[None]) -> bool:
+    await call
+    return True
