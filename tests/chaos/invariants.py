@@ -3,19 +3,35 @@
 A weaker rule than the plain one stands here only with the reason in its docstring.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from typing import Any, TypeAlias
 
 from tests.chaos.person import Exchange, Given, Person, Sent
 from tests.chaos.truth import Json, Truth
 from tui.core.backoff import BASE, CAP, JITTER
-from tui.core.model import Busy, FullMessage, Idle, Message, Part, ReasoningPart, Retrying, TextPart, ToolPart
+from tui.core.model import Busy, FullMessage, Message, Part, ReasoningPart, Retrying, TextPart, ToolPart
 from tui.core.turn import TurnState
 
 Differences: TypeAlias = Iterator[str]
-Runs: TypeAlias = Callable[[str], int]
+Runs: TypeAlias = Mapping[str, int]
 """How often the model began to answer the prompt with a token."""
+
+
+def at_any_rest(person: Person, truth: Truth) -> Differences:
+    """What holds while requests wait for the person, too."""
+    yield from acknowledged_answers_are_the_servers(person, truth)
+    yield from the_store_equals_the_server(person, truth)
+    yield from requests_on_screen_are_the_servers(person, truth)
+
+
+def at_the_end(person: Person, truth: Truth, runs: Runs) -> Differences:
+    """What holds once everything is answered and no turn runs."""
+    yield from prompts_arrived_once_or_are_shown_as_not_sent(person, truth)
+    yield from the_model_ran_once(person, truth, runs)
+    yield from turns_end_as_the_server_says(person, truth)
+    yield from connections_keep_to_the_backoff(person)
+    yield from nothing_is_sent_after_401(person)
 
 
 def prompts_arrived_once_or_are_shown_as_not_sent(person: Person, truth: Truth) -> Differences:
@@ -39,7 +55,7 @@ def the_model_ran_once(person: Person, truth: Truth, runs: Runs) -> Differences:
     together with a later prompt (opencode answers the newest only).
     """
     for sent in person.sent.values():
-        count = runs(sent.token)
+        count = runs.get(sent.token, 0)
         if count > 1:
             yield f"the model ran {count} times for prompt {sent.token}, shown as {_shown(sent)}"
         if count == 0 and truth.prompts(sent.token) and sent.turn is not None:
@@ -129,9 +145,6 @@ def the_store_equals_the_server(person: Person, truth: Truth) -> Differences:
         shown, busy = store.status(session_id), truth.busy(session_id)
         if isinstance(shown, Busy | Retrying) != busy:
             yield f"session {session_id} is {truth.statuses.get(session_id, 'idle')}, shown as {shown}"
-    for session_id in set(store.sessions) - set(truth.messages):
-        if not isinstance(store.status(session_id), Idle):
-            yield f"session {session_id} is shown as {store.status(session_id)}"
     transcript = store.transcript(truth.session_id)
     if transcript is None:
         yield "no transcript is kept"
@@ -152,7 +165,8 @@ def requests_on_screen_are_the_servers(person: Person, truth: Truth) -> Differen
     But for ghosts: an aborted turn leaves its request in opencode's list, and a reply has no effect. They are not
     shown.
     """
-    here, there = set(person.client.store.requests), truth.awaited()
+    here = {request.id for request in person.client.store.requests_of(truth.session_id)}
+    there = truth.awaited()
     for request_id in sorted(here - there):
         yield f"request {request_id} is on screen, and the server does not have it"
     for request_id in sorted(there - here):
@@ -189,13 +203,6 @@ def nothing_broke(person: Person, broken: list[str]) -> Differences:
     """g. No part of the client stopped working, no error fell through a task or a callback."""
     yield from (f"shown: {notice}" for notice in person.trouble)
     yield from (f"fell through: {one}" for one in broken)
-
-
-def nothing_is_left_over(person: Person) -> Differences:
-    """g. The client has let go of every connection."""
-    for relay in person.relays:
-        for connection in relay.connections:
-            yield f"a connection of the client is still open: {connection.head!r}"
 
 
 def _begins_an_attempt(before: Exchange | None, now: Exchange) -> bool:

@@ -82,9 +82,9 @@ class LoggedHttp(Http):
 
 
 class Person:
-    """Sits at a client that reaches the server through a relay of its own. `number` tells prompts apart."""
+    """Sits at a client that reaches the server by a relay of its own. `name` is in the token of each prompt."""
 
-    def __init__(self, upstream: int, chance: random.Random, folder: Path) -> None:
+    def __init__(self, upstream: int, chance: random.Random, folder: Path, name: str) -> None:
         self.loop = asyncio.get_running_loop()
         self.session_id = ""
         self.sent: dict[str, Sent] = {}
@@ -103,6 +103,7 @@ class Person:
         self.relays = [self.relay]
         self._chance = chance
         self._folder = folder
+        self._name = name
         self._client: Client | None = None
         self._errands: set[asyncio.Task[None]] = set()
         self._numbers = 0
@@ -164,7 +165,7 @@ class Person:
 
     def send(self, words: str, *, queued: bool) -> None:
         """By the key that lets it wait for the turn that runs, or the one that does not."""
-        token = f"#{self._next()};"
+        token = f"#{self._name}{self._next()};"
         text = f"{words} {token}"
         self.wishes.append(self.loop.time())
         self.sent[token] = Sent(token)
@@ -186,7 +187,7 @@ class Person:
         self._run(self._answer_soon(dismiss))
 
     def answer_all(self) -> None:
-        for request in list(self.client.store.requests.values()):
+        for request in self.client.store.requests_of(self.session_id):
             self._answer(request, dismiss=False)
 
     def abort(self) -> None:
@@ -228,7 +229,7 @@ class Person:
     async def _answer_soon(self, dismiss: bool) -> None:
         store = self.client.store
         for _ in range(40):
-            for request in store.requests.values():
+            for request in store.requests_of(self.session_id):
                 if request.id not in self.given:
                     self._answer(request, dismiss=dismiss)
                     return

@@ -2,21 +2,19 @@
 
 import asyncio
 import random
-import time
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from pathlib import Path
-from typing import Any, assert_never
+from typing import Any, Protocol, assert_never
 
 import httpx
 
-from server_stub.faults import parse
-from server_stub.profiles import PROFILES
+from server_stub.faults import Fault, parse
+from tests.chaos import invariants, truth
 from tests.chaos import schedule as s
-from tests.chaos import truth
 from tests.chaos.person import Person
-from tests.chaos.stub_server import StubServer
 from tests.chaos.truth import Truth
 from tests.chaos.virtual_time import VirtualTime
+from tests.waiting import wait_until
 from tui.core.health import LineState
 from tui.core.model import Idle
 from tui.core.turn import TurnState
@@ -31,26 +29,41 @@ class NoRest(AssertionError):
     """Something goes on and on after all faults are over."""
 
 
+class Server(Protocol):
+    """What a scene asks of a server. A crash forgets what a process forgets and nothing else."""
+
+    port: int
+
+    @property
+    def up(self) -> bool: ...
+    @property
+    def runs(self) -> Mapping[str, int]:
+        """How often the model began to answer the prompt with this token."""
+
+    def crash(self) -> None: ...
+    async def restart(self) -> None: ...
+    def arm(self, fault: Fault) -> None: ...
+    def disarm(self, fault: Fault) -> None: ...
+    def disarm_all(self) -> None: ...
+
+
 class Scene:
-    """`folder` holds the client's journal."""
+    """`folder` holds the client's journal, `name` is in the token of each prompt. The server runs already."""
 
-    def __init__(self, loop: VirtualTime, schedule: s.Schedule, folder: Path) -> None:
-        self.loop = loop
+    def __init__(
+        self, schedule: s.Schedule, server: Server, folder: Path, *, name: str = "", calm_for: float = CALM_FOR
+    ) -> None:
+        self.loop = asyncio.get_running_loop()
         self.schedule = schedule
-        self.folder = folder
-        self.server = StubServer(PROFILES[schedule.profile], time.time())
-        self.somebody_else = 0
+        self.server = server
+        self.person = Person(server.port, random.Random(schedule.seed), folder, name)
+        self.http = httpx.AsyncClient(base_url=f"http://127.0.0.1:{server.port}", trust_env=False, timeout=10)
+        self._calm_for = calm_for
         self._errands: set[asyncio.Task[None]] = set()
-        self._chance = random.Random(schedule.seed)
-
-    async def begin(self) -> None:
-        self.server.start()
-        self.person = Person(self.server.port, self._chance, self.folder)
-        self.http = httpx.AsyncClient(base_url=f"http://127.0.0.1:{self.server.port}", trust_env=False, timeout=10)
-        await self.person.sit_down()
 
     async def play(self) -> None:
-        """All steps at their times, then the end of all faults."""
+        """The person sits down; all steps at their times; then the end of all faults."""
+        await self.person.sit_down()
         start = self.loop.time()
         for at, step in self.schedule.steps:
             await asyncio.sleep(max(0.0, start + at - self.loop.time()))
@@ -63,7 +76,7 @@ class Scene:
         """Wait until nothing happens any more; what the server has then. Raises NoRest."""
         deadline = self.loop.time() + COMES_TO_REST
         calm_since = self.loop.time()
-        while self.loop.time() - calm_since < CALM_FOR:
+        while self.loop.time() - calm_since < self._calm_for:
             if self.loop.time() > deadline:
                 raise NoRest(self.picture())
             await asyncio.sleep(LOOKS)
@@ -80,13 +93,14 @@ class Scene:
     def _calm(self, answering: bool) -> bool:
         client = self.person.client
         store = client.store
-        waiting = bool(store.requests) and not answering
+        requests = store.requests_of(self.person.session_id)
+        waiting = bool(requests) and not answering
         family = store.family(self.person.session_id)
         return (
             client.line().up
             and not self.person.under_way()
             and not (answering and client.prompts.waiting(self.person.session_id))
-            and (waiting or not store.requests)
+            and (waiting or not requests)
             and (waiting or all(isinstance(store.status(one), Idle) for one in family))
             and all(waiting and turn.state is TurnState.WAITING for turn in client.turns.running())
         )
@@ -98,7 +112,7 @@ class Scene:
         lines = [
             f"line {line.state.value} {line.reason}",
             *(f"turn {turn.prompt_id} {turn.state.value}: {turn}" for turn in client.turns.running()),
-            *(f"request {request}" for request in client.store.requests.values()),
+            *(f"request {request}" for request in client.store.requests_of(self.person.session_id)),
             *(f"answer to {one.request.id}: {one.states}" for one in self.person.given.values()),
             *(f"status of {one}: {client.store.status(one)}" for one in client.store.sessions),
         ]
@@ -110,7 +124,6 @@ class Scene:
         await self.http.aclose()
         for relay in self.person.relays:
             relay.close()
-        await self.server.close()
 
     def _act(self, step: s.Step) -> None:
         person, server = self.person, self.server
@@ -151,6 +164,7 @@ class Scene:
             case s.ClockJump(seconds):
                 person.clock_jumps(seconds)
             case s.Freeze(seconds):
+                assert isinstance(self.loop, VirtualTime), "only a clock that jumps can"
                 person.acts.append(self.loop.time())
                 self.loop.skip(seconds)
                 person.acts.append(self.loop.time())
@@ -163,7 +177,7 @@ class Scene:
         self.server.crash()
         self.person.relay.refuse()
         await asyncio.sleep(down)
-        self.server.start()
+        await self.server.restart()
         if self.person.present:
             self.person.relay.accept()
 
@@ -185,7 +199,6 @@ class Scene:
         try:
             match step:
                 case s.OtherSends(words):
-                    self.somebody_else += 1
                     await self.http.post(
                         f"/session/{self.person.session_id}/prompt_async",
                         json={"parts": [{"type": "text", "text": f"{words} (from elsewhere)"}]},
@@ -198,15 +211,20 @@ class Scene:
             return
 
     async def _other_answers(self) -> None:
+        """The oldest request of the session itself; a subagent's is left to the person."""
         questions = await self.http.get("/question")
         permissions = await self.http.get("/permission")
         if not (questions.is_success and permissions.is_success):
             return
-        if open_ones := questions.json():
-            answers = [["from elsewhere"] for _ in open_ones[0]["questions"]]
-            await self.http.post(f"/question/{open_ones[0]['id']}/reply", json={"answers": answers})
-        elif open_ones := permissions.json():
-            await self.http.post(f"/permission/{open_ones[0]['id']}/reply", json={"reply": "once"})
+        for one in questions.json():
+            if one["sessionID"] == self.person.session_id:
+                answers = [["from elsewhere"] for _ in one["questions"]]
+                await self.http.post(f"/question/{one['id']}/reply", json={"answers": answers})
+                return
+        for one in permissions.json():
+            if one["sessionID"] == self.person.session_id:
+                await self.http.post(f"/permission/{one['id']}/reply", json={"reply": "once"})
+                return
 
     def _later(self, seconds: float, undo: Any) -> None:
         async def wait() -> None:
@@ -219,3 +237,16 @@ class Scene:
         task = asyncio.ensure_future(work)
         self._errands.add(task)
         task.add_done_callback(self._errands.discard)
+
+
+async def outcome(scene: Scene) -> list[str]:
+    """Come to rest twice, once before the open requests are answered; what differs from what must hold."""
+    person = scene.person
+    early = await scene.rest(answering=False)
+    found = [f"while requests wait: {one}" for one in invariants.at_any_rest(person, early)]
+    late = await scene.rest(answering=True)
+    found += invariants.at_any_rest(person, late)
+    found += invariants.at_the_end(person, late, scene.server.runs)
+    await person.leave()
+    await wait_until(lambda: not any(relay.connections for relay in person.relays), what="connections to close")
+    return found

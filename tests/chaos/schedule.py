@@ -1,7 +1,7 @@
 """What happens in one schedule, and when: drawn from a seed, printed as it would be written, and nothing more."""
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -145,6 +145,8 @@ Step: TypeAlias = (
     | Freeze
 )
 
+Draw: TypeAlias = Callable[[random.Random], Step]
+
 PROMPTS = (
     "PLAIN",
     "PLAIN",
@@ -162,6 +164,10 @@ PROMPTS = (
 )
 
 
+REAL_PROMPTS = ("PLAIN", "ASK", "ASK1", "ASK1", "SHELL x", "SLOW", "THINK", "FAIL 400")
+"""Those that the scripted model of the real servers' tests knows too."""
+
+
 @dataclass(frozen=True, slots=True)
 class Schedule:
     seed: int
@@ -177,31 +183,50 @@ class Schedule:
 def draw(seed: int) -> Schedule:
     """The same schedule for the same seed, whatever the machine."""
     chance = random.Random(seed)
-    end = chance.choice([20.0, 45.0, 90.0])
+    profile = chance.choice(("opencode", "opencode-padded"))
+    return Schedule(seed, profile, _steps(chance, chance.choice((20.0, 45.0, 90.0)), PROMPTS, FAULTS))
+
+
+def draw_for_real(seed: int) -> Schedule:
+    """A schedule for a real server, in real time: short, without what only a stub or a clock of ours can do."""
+    return Schedule(seed, "real", _steps(random.Random(seed), 20.0, REAL_PROMPTS, REAL_FAULTS))
+
+
+def _steps(
+    chance: random.Random, end: float, prompts: Sequence[str], faults: Sequence[Draw]
+) -> tuple[tuple[float, Step], ...]:
     steps: list[tuple[float, Step]] = []
 
-    def at_some_time(step: Step) -> None:
-        steps.append((round(chance.uniform(0.0, end), 2), step))
+    def at(seconds: float, step: Step) -> None:
+        steps.append((round(seconds, 2), step))
 
     for _ in range(chance.randint(1, 4)):
-        at_some_time(Send(chance.choice(PROMPTS), queued=chance.random() < 0.5))
+        at(chance.uniform(0.0, end), Send(chance.choice(prompts), queued=chance.random() < 0.5))
+    sent = [seconds for seconds, _ in steps]
+
+    def some_time() -> float:
+        """Any, but more often soon after something was sent: there is most to go wrong."""
+        if chance.random() < 0.4:
+            return chance.uniform(0.0, end)
+        return chance.choice(sent) + chance.choice(
+            (0.0, 0.05, chance.uniform(0.0, 3.0), chance.uniform(0.0, 12.0))
+        )
+
     for _ in range(chance.randint(0, 6)):
-        at_some_time(_person(chance))
-    for _ in range(chance.choice([0, 0, 1, 2])):
-        at_some_time(_other(chance))
+        at(some_time(), _person(chance))
+    for _ in range(chance.choice((0, 0, 1, 2))):
+        at(some_time(), _other(chance, prompts))
     for _ in range(chance.randint(1, 7)):
-        at_some_time(_fault(chance))
-    return Schedule(
-        seed, chance.choice(["opencode", "opencode-padded"]), tuple(sorted(steps, key=lambda step: step[0]))
-    )
+        at(some_time(), chance.choice(faults)(chance))
+    return tuple(sorted(steps, key=lambda step: step[0]))
 
 
 def _person(chance: random.Random) -> Step:
     return chance.choice((Answer(), Answer(), Answer(), Answer(dismiss=True), Abort(), RetryNow()))
 
 
-def _other(chance: random.Random) -> Step:
-    return chance.choice((OtherAnswers(), OtherAnswers(), OtherAborts(), OtherSends(chance.choice(PROMPTS))))
+def _other(chance: random.Random, prompts: Sequence[str]) -> Step:
+    return chance.choice((OtherAnswers(), OtherAnswers(), OtherAborts(), OtherSends(chance.choice(prompts))))
 
 
 def _spell(chance: random.Random) -> float:
@@ -238,7 +263,7 @@ ILLNESSES = (
 )
 
 
-FAULTS: tuple[Callable[[random.Random], Step], ...] = (
+FAULTS: tuple[Draw, ...] = (
     lambda chance: Sever(chance.choice(("close", "reset", "half-open")), _which(chance)),
     lambda chance: Sever(chance.choice(("close", "reset", "half-open")), _which(chance)),
     lambda chance: CutAfter(chance.choice((1, 20, 150, 400, 3000)), chance.choice(("events", "prompt", "all"))),
@@ -254,6 +279,12 @@ FAULTS: tuple[Callable[[random.Random], Step], ...] = (
     lambda chance: Freeze(_spell(chance)),
 )
 
-
-def _fault(chance: random.Random) -> Step:
-    return chance.choice(FAULTS)(chance)
+REAL_FAULTS: tuple[Draw, ...] = (
+    lambda chance: Sever(chance.choice(("close", "reset")), _which(chance)),
+    lambda chance: Sever(chance.choice(("close", "reset")), _which(chance)),
+    lambda chance: CutAfter(chance.choice((1, 150, 400, 3000)), chance.choice(("events", "prompt", "all"))),
+    lambda chance: Stall(chance.uniform(0.2, 5.0), _which(chance)),
+    lambda chance: Refuse(chance.uniform(0.2, 5.0)),
+    lambda chance: Latency(chance.uniform(0.2, 5.0), chance.choice((0.02, 0.3))),
+    lambda chance: KillClient(chance.uniform(0.2, 5.0)),
+)

@@ -20,7 +20,7 @@ from server_stub.world import World
 from tests.chaos.listener import Listener
 from tests.chaos.virtual_time import StubClock
 
-TOKEN = re.compile(r"#\d+;")
+TOKEN = re.compile(r"#[a-z]*\d+;")
 """What makes each prompt of a schedule one of its kind."""
 
 
@@ -59,6 +59,10 @@ class StubServer:
         faults.connections = state.connections
         self._listener = Listener(lambda: protocol(config=config, server_state=state, app_state={}), self.port)
         self.port = self._listener.port
+
+    async def restart(self) -> None:
+        """Start again after a crash."""
+        self.start()
 
     def crash(self) -> None:
         """As by SIGKILL: every connection is gone, nothing more is stored, nobody is told."""

@@ -3,15 +3,15 @@
 import asyncio
 import gc
 import os
-from collections.abc import Iterable
+import time
 from pathlib import Path
 
+from server_stub.profiles import PROFILES
 from tests.chaos import invariants
-from tests.chaos.scene import Scene
+from tests.chaos.scene import Scene, outcome
 from tests.chaos.schedule import draw
-from tests.chaos.truth import Truth
+from tests.chaos.stub_server import StubServer
 from tests.chaos.virtual_time import VirtualTime, run
-from tests.waiting import wait_until
 
 
 def test_nothing_is_lost_and_the_screen_tells_the_truth(seed: int, tmp_path: Path) -> None:
@@ -21,14 +21,16 @@ def test_nothing_is_lost_and_the_screen_tells_the_truth(seed: int, tmp_path: Pat
     folder.mkdir()
 
     async def play(loop: VirtualTime) -> list[str]:
-        scene = Scene(loop, schedule, folder)
-        await scene.begin()
+        server = StubServer(PROFILES[schedule.profile], time.time())
+        server.start()
+        scene = Scene(schedule, server, folder)
         try:
             await scene.play()
             found = await outcome(scene)
         except AssertionError as failure:
             found = [str(failure)]
         await scene.end()
+        await server.close()
         await asyncio.sleep(1.0)  # virtual: what was closed is told of in the next rounds of the loop
         found += [f"a task is left over: {task}" for task in asyncio.all_tasks() - {asyncio.current_task()}]
         return [*found, *invariants.nothing_broke(scene.person, loop.broken)]
@@ -38,30 +40,6 @@ def test_nothing_is_lost_and_the_screen_tells_the_truth(seed: int, tmp_path: Pat
     differences += [f"open since then: {name}" for name in open_files() - files]
     again = f"pytest tests/chaos --seed={seed}"
     assert not differences, "\n".join(["", *differences, str(schedule), f"again: {again}"])
-
-
-async def outcome(scene: Scene) -> list[str]:
-    """Come to rest twice, once before the open requests are answered; what differs from what must hold."""
-    person = scene.person
-    early = await scene.rest(answering=False)
-    found = [f"while requests wait: {one}" for one in held_open(scene, early)]
-    late = await scene.rest(answering=True)
-    found += [*held_open(scene, late)]
-    found += invariants.prompts_arrived_once_or_are_shown_as_not_sent(person, late)
-    found += invariants.the_model_ran_once(person, late, lambda token: scene.server.runs[token])
-    found += invariants.turns_end_as_the_server_says(person, late)
-    found += invariants.connections_keep_to_the_backoff(person)
-    found += invariants.nothing_is_sent_after_401(person)
-    await person.leave()
-    await wait_until(lambda: not any(relay.connections for relay in person.relays), what="connections to close")
-    found += invariants.nothing_is_left_over(person)
-    return found
-
-
-def held_open(scene: Scene, truth: Truth) -> Iterable[str]:
-    yield from invariants.acknowledged_answers_are_the_servers(scene.person, truth)
-    yield from invariants.the_store_equals_the_server(scene.person, truth)
-    yield from invariants.requests_on_screen_are_the_servers(scene.person, truth)
 
 
 def open_files() -> set[str]:

@@ -70,7 +70,8 @@ async def ask(http: httpx.AsyncClient, session_id: str) -> Truth:
         waiting += [child["id"] for child in (await http.get(f"/session/{one}/children")).json()]
     for kind in ("question", "permission"):
         for request in (await http.get(f"/{kind}")).json():
-            truth.requests[request["id"]] = request
+            if request["sessionID"] in truth.messages:
+                truth.requests[request["id"]] = request
     for name, status in (await http.get("/session/status")).json().items():
         truth.statuses[name] = status["type"]
     return truth

@@ -1,0 +1,97 @@
+"""Schedules of faults between the client and a real opencode server, which is killed under all of them at once.
+
+They run side by side against one server, in real time; each has a session, a relay and a journal of its own.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from server_stub.faults import Fault
+from tests.chaos import invariants
+from tests.chaos.scene import Scene, outcome
+from tests.chaos.schedule import draw_for_real
+from tests.chaos.stub_server import TOKEN
+from tests.real.server import RealServer
+
+pytestmark = pytest.mark.real
+
+SCHEDULES = 30
+KILLED_AT = (6.0, 16.0)
+"""Seconds from the start; a restart takes about 3."""
+CALM_FOR = 20.0
+
+
+class Shared:
+    """A real server as a scene sees it; when it is killed is decided for all scenes together."""
+
+    def __init__(self, server: RealServer) -> None:
+        self._server = server
+        self.port = urlsplit(server.address).port or 0
+        self.up = True
+
+    @property
+    def runs(self) -> Mapping[str, int]:
+        """By the token of the prompt: how often the model was asked, not counting what follows a tool's result."""
+        first = [asked.prompt for asked in self._server.model_log() if not asked.results]
+        return Counter(tokens[-1] for prompt in first if (tokens := TOKEN.findall(prompt)))
+
+    def crash(self) -> None:
+        self.up = False
+        self._server.kill()
+
+    async def restart(self) -> None:
+        await asyncio.to_thread(self._server.restart)
+        self.up = True
+
+    def arm(self, fault: Fault) -> None:
+        raise NotImplementedError("a real server has no faults to arm")
+
+    def disarm(self, fault: Fault) -> None:
+        raise NotImplementedError("a real server has no faults to arm")
+
+    def disarm_all(self) -> None:
+        """There are none."""
+
+
+async def test_nothing_is_lost_and_the_screen_tells_the_truth(opencode: RealServer, tmp_path: Path) -> None:
+    server = Shared(opencode)
+    scenes = [scene_of(seed, server, tmp_path) for seed in range(SCHEDULES)]
+    await asyncio.gather(killing(server, scenes), *(scene.play() for scene in scenes))
+    found = await asyncio.gather(*(judged(scene) for scene in scenes))
+    assert not any(found), "\n".join(differences for differences in found if differences)
+
+
+def scene_of(seed: int, server: Shared, tmp_path: Path) -> Scene:
+    folder = tmp_path / f"journal-{seed}"
+    folder.mkdir()
+    name = chr(ord("a") + seed // 26) + chr(ord("a") + seed % 26)
+    return Scene(draw_for_real(seed), server, folder, name=name, calm_for=CALM_FOR)
+
+
+async def killing(server: Shared, scenes: list[Scene]) -> None:
+    loop = asyncio.get_running_loop()
+    start = loop.time()
+    for at in KILLED_AT:
+        await asyncio.sleep(start + at - loop.time())  # the schedule's own times, as in each scene
+        server.crash()
+        for scene in scenes:
+            scene.person.relay.refuse()
+        await server.restart()
+        for scene in scenes:
+            if scene.person.present:
+                scene.person.relay.accept()
+
+
+async def judged(scene: Scene) -> str:
+    try:
+        found = await outcome(scene)
+    except AssertionError as failure:
+        found = [str(failure)]
+    await scene.end()
+    found += invariants.nothing_broke(scene.person, [])
+    return "\n".join(["", *found, str(scene.schedule)]) if found else ""
