@@ -16,7 +16,7 @@ from click.testing import CliRunner, Result
 from tui import __main__ as command
 from tui.backends import USERS
 from tui.client import Client
-from tui.net.credentials import BasicAuth
+from tui.net.credentials import BasicAuth, BearerAuth, Credentials
 from tui.settings import DEFAULT_URL, Settings, settings_file
 
 SECRET = "s3cret-of-the-test"
@@ -183,8 +183,17 @@ def test_who_the_client_is_to_the_server(
     assert client._directory == "/srv"
     assert screen.options == {"session": "ses_1", "resume": False, "demo": False}
     headers = client._open_http(users[-1])._headers
-    expected = BasicAuth(users[-1], SECRET).header() if environment else None
+    expected = who(users[-1]).header() if environment else None
     assert headers.get("authorization") == expected
+
+
+def who(user: str) -> Credentials:
+    return BasicAuth(user, SECRET) if user else BearerAuth(SECRET)
+
+
+@pytest.mark.parametrize("password", ["two words", "pässword"])
+def test_a_password_that_no_token_can_be_is_tried_without_a_user(password: str) -> None:
+    assert command.credentials("", password) == BasicAuth("", password)
 
 
 def test_an_app_without_a_status_ended_well(monkeypatch: pytest.MonkeyPatch, screens: list[Screen]) -> None:

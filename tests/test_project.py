@@ -144,3 +144,53 @@ def test_make_lists_all_that_it_does() -> None:
     assert phony is not None
     listed = set(re.findall(r"echo 'make (\w+) ", makefile))
     assert listed == set(phony[1].split()) - {"help"}
+
+
+FAMILY = re.compile(r"opencode|mimo|qwen", re.IGNORECASE)
+
+
+def spoken(tree: ast.Module) -> list[tuple[int, str]]:
+    """Every name and text that the code itself uses: no comment, and no docstring."""
+    told = {
+        id(node.value)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+    }
+    found = []
+    for node in ast.walk(tree):
+        match node:
+            case ast.Constant(value=str(text)) if id(node) not in told:
+                found.append((node.lineno, text))
+            case ast.Name(id=text) | ast.Attribute(attr=text) | ast.arg(arg=text) | ast.keyword(arg=str(text)):
+                found.append((node.lineno, text))
+            case ast.FunctionDef(name=text) | ast.AsyncFunctionDef(name=text) | ast.ClassDef(name=text):
+                found.append((node.lineno, text))
+            case ast.alias(name=text):
+                found.append((0, text))
+            case ast.ImportFrom(module=str(text)):
+                found.append((node.lineno, text))
+    return found
+
+
+def test_only_the_backends_know_a_family_by_name() -> None:
+    """What changes with the family is said by its traits; the rest of the client must not ask which one it is."""
+    modules = [path for path in (ROOT / "tui").rglob("*.py") if "backends" not in path.parts]
+    found = [
+        f"{named(path)}:{line}: {text}"
+        for path in modules
+        for line, text in spoken(ast.parse(path.read_text()))
+        if FAMILY.search(text)
+    ]
+    assert found == []
+
+
+def test_of_the_backends_only_what_is_common_is_imported() -> None:
+    common = {"tui.backends", "tui.backends.base", "tui.backends.recognise"}
+    found = [
+        f"{named(path)}: {text}"
+        for path in (ROOT / "tui").rglob("*.py")
+        if "backends" not in path.parts
+        for _, text in spoken(ast.parse(path.read_text()))
+        if text.startswith("tui.backends") and text not in common
+    ]
+    assert found == []

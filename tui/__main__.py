@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import click
 from platformdirs import user_state_path
 
-from tui.backends import USERS
+from tui.backends import FAMILIES, TOKEN, USERS
 from tui.client import Client
 from tui.demo import Demo
 from tui.journal import Journal
 from tui.net.address import BadAddress, is_exposed, is_loopback
-from tui.net.credentials import BasicAuth
+from tui.net.credentials import BasicAuth, BearerAuth, Credentials, is_token
 from tui.net.errors import Untrusted
 from tui.settings import BadSettings, Settings, gather
 
@@ -55,6 +55,7 @@ HELP: dict[str, Any] = {"help_option_names": ["-h", "--help"]}
 @click.option("--session", metavar="ID", help="Open this session.")
 @click.option("--continue", "resume", is_flag=True, help="Open the session that was used last.")
 @click.option("--directory", metavar="DIR", help="The project folder, as the server names it.")
+@click.option("--family", type=click.Choice(FAMILIES), help="What kind of server it is; found out by asking.")
 @click.option("--log", type=click.Path(dir_okay=False, path_type=Path), help="Write a log to this file.")
 @click.option(
     "--ca-file", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Trust this authority."
@@ -66,13 +67,14 @@ def main(
     session: str | None,
     resume: bool,
     directory: str | None,
+    family: str | None,
     log: Path | None,
     ca_file: Path | None,
 ) -> None:
     """A terminal client for agent servers whose turns last minutes to hours.
 
     URL is the server's address (default: HOLDFAST_URL, or http://127.0.0.1:4096, where `opencode serve` listens).
-    The password comes from HOLDFAST_PASSWORD or OPENCODE_SERVER_PASSWORD.
+    The password, or token, comes from HOLDFAST_PASSWORD, OPENCODE_SERVER_PASSWORD or QWEN_SERVER_TOKEN.
     """
     if demo and url:
         raise click.UsageError("--demo starts a server of its own: leave the URL out")
@@ -84,6 +86,7 @@ def main(
         "session": session,
         "resume": resume or None,
         "directory": directory,
+        "family": family,
         "log": log,
         "ca_file": ca_file,
     }
@@ -99,7 +102,7 @@ def run(settings: Settings) -> int:
     """Run the app until the person leaves; the exit status. Raises `BadSettings`."""
     if settings.demo:
         with Demo() as address:
-            return run_app(replace(settings, url=address, password=None, directory=None))
+            return run_app(replace(settings, url=address, password=None, directory=None, family=None))
     if is_exposed(settings.url, settings.password is not None):
         click.confirm(
             f"{settings.url} is plain http on another machine: everybody on the way can read the password. Go on?",
@@ -119,7 +122,14 @@ def run_app(settings: Settings) -> int:
         except (BadAddress, Untrusted) as error:
             raise BadSettings(str(error)) from error
     journal = Journal(None if settings.demo else user_state_path("holdfast"), settings.url, wall=time.time)
-    client = Client(settings.url, open_http, users=users, directory=settings.directory, journal=journal)
+    client = Client(
+        settings.url,
+        open_http,
+        users=users,
+        directory=settings.directory,
+        family=settings.family,
+        journal=journal,
+    )
     app = HoldfastApp(client, session=settings.session, resume=settings.resume, demo=settings.demo)
     app.run()
     return app.return_code or 0
@@ -131,8 +141,7 @@ def way_to(settings: Settings) -> "tuple[Callable[[str], Http], Sequence[str]]":
     def open_http(user: str) -> "Http":
         from tui.net.http import Http  # httpx takes long to load too: after the first paint
 
-        credentials = None if settings.password is None else BasicAuth(user, settings.password)
-        return Http(settings.url, credentials=credentials, ca_file=settings.ca_file)
+        return Http(settings.url, credentials=credentials(user, settings.password), ca_file=settings.ca_file)
 
     if settings.user is not None:
         return open_http, (settings.user,)
@@ -181,6 +190,15 @@ def _asked(url: str | None, directory: str | None) -> "tuple[Settings, Callable[
             f"{settings.url} is plain http on another machine: the password is not sent there."
         )
     return settings, *way_to(settings)
+
+
+def credentials(user: str, password: str | None) -> Credentials | None:
+    """Who we say that we are; a password that no token can be is one for nobody in particular."""
+    if password is None:
+        return None
+    if user == TOKEN and is_token(password):
+        return BearerAuth(password)
+    return BasicAuth(user, password)
 
 
 def set_up_log(path: Path | None) -> None:

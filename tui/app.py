@@ -160,9 +160,15 @@ class HoldfastApp(App[None]):
         request = event.request
         what = "this permission" if isinstance(request, PermissionRequest) else "the question"
         self.push_screen(
-            Confirm(f"Reject {what}?", "The agent is told so, and its turn may end.", "reject", "keep it open"),
+            Confirm(f"Reject {what}?", self._what_rejecting_does(), "reject", "keep it open"),
             lambda yes: self._reject(request) if yes else None,
         )
+
+    def _what_rejecting_does(self) -> str:
+        traits = self.client.traits
+        if traits is not None and traits.reject_ends_turn:
+            return "On this server that ends the turn."
+        return "The agent is told so, and its turn may end."
 
     def _reject(self, request: Request) -> None:
         self.presenter.outcomes.sent(request, None)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, assert_never
 
 from textual.content import Content
 
+from tui.backends import SERVE
 from tui.core import changes as c
 from tui.core.standing import Standing, Standings
 from tui.core.turn import Turn, TurnState
@@ -112,7 +113,7 @@ class Presenter:
             self._ever_up = True
             self._line_up()
         if self.session_id is None:
-            self._main.welcome.show(welcome_words(line, self._client.address, ever_up=self._ever_up))
+            self._main.welcome.show(welcome_words(line, self._client.address, ever_up=self._ever_up, serve=SERVE))
         self._show_turn_line()
 
     def _show_changes(self) -> None:

@@ -12,12 +12,13 @@ from pathlib import Path
 
 from platformdirs import user_config_path
 
+from tui.backends import FAMILIES, PASSWORDS
 from tui.net.address import BadAddress, normalise_url
 from tui.net.text import one_line
 
 DEFAULT_URL = "http://127.0.0.1:4096"
 """Where `opencode serve` listens when it is not told otherwise."""
-FILE_KEYS = ("url", "user", "password", "directory", "ca_file")
+FILE_KEYS = ("url", "user", "password", "directory", "family", "ca_file")
 
 
 class BadSettings(Exception):
@@ -28,13 +29,14 @@ class BadSettings(Exception):
 class Settings:
     """Everything that a run of the client is told from outside.
 
-    `user` is the Basic-auth user, None for the family's own.
+    `user` is the Basic-auth user, None for the family's own; `family` is None where it is found out by asking.
     """
 
     url: str = DEFAULT_URL
     user: str | None = None
     password: str | None = field(default=None, repr=False)
     directory: str | None = None
+    family: str | None = None
     session: str | None = None
     resume: bool = False
     demo: bool = False
@@ -75,12 +77,16 @@ def gather(
     for name, variables in {
         "url": ("HOLDFAST_URL",),
         "user": ("HOLDFAST_USER",),
-        "password": ("HOLDFAST_PASSWORD", "OPENCODE_SERVER_PASSWORD"),
+        "password": ("HOLDFAST_PASSWORD", *PASSWORDS),
+        "family": ("HOLDFAST_FAMILY",),
     }.items():
         found = next((environment[v] for v in variables if environment.get(v)), None)
         if found is not None:
             values[name] = found
     values |= {name: value for name, value in flags.items() if value is not None}
+    if values.get("family") not in (None, *FAMILIES):
+        named = one_line(str(values["family"]))
+        raise BadSettings(f"{named!r} is no family of servers; there are {', '.join(FAMILIES)}")
     if isinstance(values.get("ca_file"), str):
         values["ca_file"] = Path(str(values["ca_file"])).expanduser()
     try:

@@ -6,5 +6,11 @@ FAMILIES = ("opencode", "mimocode", "qwen")
 TOKEN = ""
 """Instead of a user: the password is a bearer token."""
 
+PASSWORDS = ("OPENCODE_SERVER_PASSWORD", "QWEN_SERVER_TOKEN")
+"""Variables from which the families' servers take their own password."""
+
+SERVE = "opencode serve"
+"""What starts a server, for a person who has none yet."""
+
 USERS = ("opencode", "mimocode", TOKEN)
 """The user names of Basic auth, by family. Which one a server wants shows only by trying."""

@@ -23,11 +23,16 @@ class BearerAuth:
     token: str = field(repr=False)
 
     def __post_init__(self) -> None:
-        if not (self.token.isascii() and self.token.isprintable() and " " not in self.token and self.token):
+        if not is_token(self.token):
             raise ValueError("The token holds characters that a token cannot have.")
 
     def header(self) -> str:
         return f"Bearer {self.token}"
+
+
+def is_token(text: str) -> bool:
+    """Whether a header can carry it as a token."""
+    return bool(text) and text.isascii() and text.isprintable() and " " not in text
 
 
 Credentials: TypeAlias = BasicAuth | BearerAuth

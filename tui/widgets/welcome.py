@@ -9,14 +9,14 @@ from tui.widgets.duration import span
 from tui.widgets.plain import MUTED, Plain
 
 
-def welcome_words(line: Line, address: str, *, ever_up: bool) -> Content:
+def welcome_words(line: Line, address: str, *, ever_up: bool, serve: str) -> Content:
     """The body without a session."""
     address = address.removeprefix("http://")
     match line.state:
         case LineState.CONNECTING:
             return _page("◌ connecting…", "$foreground", f"to {address}")
         case LineState.RECONNECTING if not ever_up:
-            return _nobody_there(line, address)
+            return _nobody_there(line, address, serve)
         case LineState.RECONNECTING:
             return _page(f"↻ lost: {line.reason}", "$warning", _when(line), line.remedy)
         case LineState.STOPPED:
@@ -33,12 +33,12 @@ def welcome_words(line: Line, address: str, *, ever_up: bool) -> Content:
             assert_never(line.state)
 
 
-def _nobody_there(line: Line, address: str) -> Content:
+def _nobody_there(line: Line, address: str, serve: str) -> Content:
     return Content.assemble(
         (f"↻ nothing answers at {address}", "bold $warning"),
         (f"\n{line.reason}", MUTED) if line.reason else "",
         (f"\n{line.remedy}", MUTED) if line.remedy else "",
-        "\n\nStart a server        ", ("opencode serve", "bold"),
+        "\n\nStart a server        ", (serve, "bold"),
         "\nor have a look first  ", ("holdfast --demo", "bold"),
         (f"\n\n{_when(line)}", MUTED),
     )  # fmt: skip
