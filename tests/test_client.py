@@ -16,7 +16,7 @@ from server_stub.profiles import PROFILES
 from tests.chaos.stub_server import StubServer
 from tests.chaos.virtual_time import VirtualTime, run
 from tui.backends import opencode_wire as wire
-from tui.client import BEAT_EVERY, PING_EVERY, Client, Clocks, HalfDead, NotConnected
+from tui.client import BEAT_EVERY, BEATS_MISSED, PING_EVERY, Client, Clocks, HalfDead, NotConnected
 from tui.core import changes as c
 from tui.core.health import LineState
 from tui.core.model import Idle, Prompt, QuestionRequest, Request, TextPart, ToolPart
@@ -81,7 +81,7 @@ class Meeting:
         self.server.arm(parse(fault))
 
     def send(self, text: str) -> Turn:
-        return self.client.send(self.session_id, text)
+        return self.client.prompts.send_now(self.session_id, text)
 
     async def over(self, turn: Turn, within: float = 120) -> Turn:
         await self.until(lambda: turn.over, within=within, what=f"the end of {turn}")
@@ -451,7 +451,7 @@ async def test_before_the_server_was_reached_nothing_can_be_asked_of_it(meeting:
     assert (meeting.client.traits, meeting.client.server) == (None, None)
     assert meeting.client.turn("ses_1") is None
     with pytest.raises(NotConnected):
-        meeting.client.send("ses_1", "x")
+        meeting.client.prompts.send_now("ses_1", "x")
     with pytest.raises(NotConnected):
         await meeting.client.new_session()
     assert meeting.client.line().state is LineState.CONNECTING
@@ -505,6 +505,16 @@ async def test_a_line_that_is_lost_and_back_leaves_no_gap(meeting: Meeting) -> N
     assert turn.state is TurnState.FINISHED
     assert await meeting.agrees()
     assert meeting.words()[1].count("word") == 40
+
+
+@virtually()
+async def test_an_event_stream_that_a_starting_server_swallows_is_opened_again_soon(meeting: Meeting) -> None:
+    meeting.arm("hang=events")
+    meeting.arm("cut=events,at=json")
+    await meeting.until(lambda: not meeting.synced, within=20)
+    lost = meeting.client.now()
+    await meeting.until(lambda: meeting.synced, within=20)
+    assert 3 < meeting.client.now() - lost < 6
 
 
 @virtually()
@@ -674,6 +684,23 @@ async def test_the_client_beats_while_it_watches_and_says_goodbye(meeting: Meeti
     assert leave not in meeting.asked
     await meeting.client.close()
     assert leave in meeting.asked
+
+
+@virtually()
+async def test_heartbeats_that_fail_are_told_at_the_third_and_not_again(meeting: Meeting) -> None:
+    def told() -> list[c.Change]:
+        return [one for one in meeting.told if isinstance(one, c.Notice) and "heartbeats" in one.text]
+
+    meeting.arm("502=/session,times=always")
+    await asyncio.sleep(2 * BEAT_EVERY + 5)
+    assert told() == []
+    await asyncio.sleep(4 * BEAT_EVERY)
+    assert len(told()) == 1
+    meeting.server.disarm_all()
+    await asyncio.sleep(BEAT_EVERY)
+    meeting.arm("502=/session,times=always")
+    await asyncio.sleep(BEATS_MISSED * BEAT_EVERY)
+    assert len(told()) == 2
 
 
 @virtually()

@@ -129,3 +129,11 @@ def test_the_file_is_looked_for_in_the_platform_s_folder(home: Path) -> None:
     path.parent.mkdir(parents=True)
     path.write_text('url = "http://from.the.file"\n')
     assert gather({}, environment={}).url == "http://from.the.file"
+
+
+def test_a_family_is_one_that_is_known(file: Path) -> None:
+    assert gather({}, environment={"HOLDFAST_FAMILY": "qwen"}, path=file).family == "qwen"
+    file.write_text('family = "mimocode"')
+    assert gather({}, environment={}, path=file).family == "mimocode"
+    with pytest.raises(BadSettings, match="'clippy' is no family of servers; there are opencode, mimocode, qwen"):
+        gather({"family": "clippy"}, environment={}, path=file)

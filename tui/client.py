@@ -30,6 +30,7 @@ from tui.core.changes import (
 from tui.core.health import Health, Line
 from tui.core.model import Answers, FullMessage, Idle, PermissionReply, PermissionRequest, Request, Session
 from tui.core.store import Store
+from tui.core.trouble import DEFAULT_PATIENCE, Patience
 from tui.core.turn import Turn
 from tui.editing import Editing
 from tui.journal import Journal
@@ -46,6 +47,8 @@ log = logging.getLogger(__name__)
 PING_EVERY = 10.0
 BEAT_EVERY = 30.0
 """Seconds between two client heartbeats: what qwen's own web client uses."""
+BEATS_MISSED = 3
+"""Client heartbeats in a row that fail until the person is told: as many as qwen's own web client takes."""
 TICK_EVERY = 0.5
 CHECK_EVERY = 30.0
 """Seconds between two looks whether the server is as its events told: a stream may beat and carry nothing else."""
@@ -64,9 +67,7 @@ class HalfDead(NetError):
     """The server's health check answers; what matters does not."""
 
     def __init__(self) -> None:
-        super().__init__(
-            "the server answers its health check, but not what its sessions do", "It may be stuck: restart it."
-        )
+        super().__init__("healthy, but it does not say what its sessions do", "It may be stuck: restart it.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +93,7 @@ class Client:
         family: str | None = None,
         journal: Journal | None = None,
         clocks: Clocks | None = None,
+        patience: Patience = DEFAULT_PATIENCE,
     ) -> None:
         self.store = Store()
         self.server: ServerInfo | None = None
@@ -129,6 +131,7 @@ class Client:
             heard=lambda: self._link.events,
             ready=lambda: self._link.synced,
             clock=self._clocks.mono,
+            patience=patience,
         )
         self.prompts = Prompts(
             self.store,
@@ -234,10 +237,6 @@ class Client:
         self._deliver(await self._known_backend().messages(session_id, before=transcript.cursor))
         return True
 
-    def send(self, session_id: str, text: str) -> Turn:
-        """`prompts.send_now`."""
-        return self.prompts.send_now(session_id, text)
-
     async def abort(self, session_id: str) -> None:
         """Abort the session's turn, and clear away the requests that it leaves behind. Raises `NetError`."""
         left = {request.id: request for request in self.store.requests_of(session_id)}
@@ -304,10 +303,16 @@ class Client:
                 identities=self.journal,
             )
         else:
-            self.server = await self._backend.hello()
+            self._greeted(await self._backend.hello())
         self._health.answered(self.server.round_trip)
         async with self._backend.subscribe(on_bytes) as feed:
             yield feed
+
+    def _greeted(self, server: ServerInfo) -> None:
+        """The server is there again; it may be another version of it."""
+        before, self.server = self.server, server
+        if before is not None and before.version != server.version:
+            self._tell(Notice(f"The server is now {server.version} (was {before.version})."))
 
     async def _fetch_all(self) -> Sequence[e.Event]:
         """What must be known anew after a gap. Raises `NetError`."""
@@ -472,12 +477,23 @@ class Client:
             self._checked[session_id] = self.store.mark(session_id)
 
     async def _beat(self) -> None:
+        missed = 0
         while True:
             await self._line_up.wait()
             if self._known_backend().traits.client_heartbeat:
-                for session_id in self.store.open_sessions():
-                    try:
-                        await self._known_backend().heartbeat(session_id)
-                    except NetError as error:
-                        log.info("client heartbeat: %s", error.what)
+                why = await self._beat_in_all()
+                missed = 0 if why is None else missed + 1
+                if why is not None and missed == BEATS_MISSED:
+                    self._tell(Notice(f"The server does not take our heartbeats: {why.what}.", "warning"))
             await self._clocks.sleep(BEAT_EVERY)
+
+    async def _beat_in_all(self) -> NetError | None:
+        """Beat once in each open session; what went wrong, if anything did. It never disturbs a turn."""
+        missed: NetError | None = None
+        for session_id in self.store.open_sessions():
+            try:
+                await self._known_backend().heartbeat(session_id)
+            except NetError as error:
+                log.info("client heartbeat: %s", error.what)
+                missed = error
+        return missed
