@@ -137,7 +137,13 @@ async def test_with_a_directory_the_event_stream_is_that_directory_s() -> None:
 
 
 async def test_an_event_that_cannot_be_read_is_passed_over() -> None:
-    frames = ['{"type":"session.updated","properties":{}}', '{"type":"server.heartbeat","properties":{}}', "[]"]
+    unknown = '{"type":"sync","properties":{}}'
+    frames = [
+        unknown,
+        '{"type":"session.updated","properties":{}}',
+        '{"type":"server.heartbeat","properties":{}}',
+        "[]",
+    ]
     stream = streamed(*(f"data: {frame}\n\n" for frame in frames))
     async with server({"GET /global/event": stream}) as (_, backend):
         assert (await events_of(backend))[0] == [e.Beat()]
