@@ -32,7 +32,7 @@ def create_app(
     world: World | None = None,
     model: Callable[[str], Script] | None = None,
 ) -> Starlette:
-    """An ASGI application on a world of its own (`app.state.world`, `.agent` and `.faults`), or on `world`.
+    """An ASGI application on a world of its own (`app.state.world`, `.agent`, `.faults`, `.daemon`), or on `world`.
 
     `scenario` is what the agent plays when a prompt holds none of its words; `admin` opens the faults' route.
     `model` stands in for the words: it gives the script for a prompt's text, each time that the agent begins one.
@@ -68,4 +68,5 @@ def create_app(
     app.state.world = world
     app.state.agent = agent
     app.state.faults = faults
+    app.state.daemon = family.daemon
     return app

@@ -40,6 +40,8 @@ class Family:
     auth: list[Middleware]
     """What it passes after that: nothing where no password is set."""
     errors: Mapping[type[Exception], ErrorHandler]
+    daemon: Daemon | None = None
+    """What holds the live sessions, where a family has that."""
 
 
 def family_of(world: World, agent: Agent, password: str | None, hang_up: Callable[[Scope], None]) -> Family:
@@ -82,12 +84,14 @@ def _opencode(world: World, agent: Agent, password: str | None) -> Family:
 
 
 def _qwen(world: World, agent: Agent, password: str | None, hang_up: Callable[[Scope], None]) -> Family:
+    daemon = Daemon(world, agent)
     return Family(
-        qwen.routes(Daemon(world, agent), hang_up),
+        qwen.routes(daemon, hang_up),
         unknown_route,
         [Middleware(LoopbackOnly, JSONResponse({"error": "Invalid Host header"}, 403)), Middleware(SameOrigin)],
         [Middleware(BearerAuth, password)] if password else [],
         qwen.ERRORS,
+        daemon,
     )
 
 

@@ -156,7 +156,7 @@ def _described(daemon: Daemon, live: LiveSession) -> Json:
         "createdAt": iso(live.created_at),
         "clientCount": len(attendance.attachments),
         "subscriberCount": live.ring.readers,
-        "attachCount": sum(attendance.attachments.values()),
+        "attachCount": max(0, sum(attendance.attachments.values()) - 1),
         "pendingPromptCount": len(prompts),
         "pendingPermissionCount": len(live.interactions),
         "hasActivePrompt": bool(prompts),

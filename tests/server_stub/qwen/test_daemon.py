@@ -1,0 +1,102 @@
+"""Who is closed and when; the thirty minutes and what holds a session are those of `qwen serve` 0.24.4."""
+
+import pytest
+
+from server_stub.agent import Agent
+from server_stub.profiles import QWEN
+from server_stub.qwen.daemon import IDLE_MS, Daemon
+from server_stub.qwen.live import LiveSession
+from server_stub.refusals import Refusal
+from server_stub.scenarios import choose
+from server_stub.world import World
+from tests.server_stub.conftest import HERE, InstantClock
+from tests.waiting import wait_until
+
+
+@pytest.fixture
+def daemon(clock: InstantClock) -> Daemon:
+    world = World(QWEN, clock, HERE)
+    return Daemon(world, Agent(world, lambda text: choose(text, "plain")))
+
+
+def opened(daemon: Daemon) -> LiveSession:
+    return daemon.create(shared=False, session_id=None, mode=None, client_id=None).live
+
+
+def is_alive(daemon: Daemon, live: LiveSession) -> bool:
+    daemon.reap()
+    return daemon.live.get(live.id) is live
+
+
+async def test_a_session_is_reaped_when_it_has_been_idle_for_thirty_minutes(
+    daemon: Daemon, clock: InstantClock
+) -> None:
+    live = opened(daemon)
+    reader = live.ring.subscribe()
+    live.ring.leave(reader)
+    clock.moment += IDLE_MS - 1
+    assert is_alive(daemon, live)
+    clock.moment += 1
+    assert not is_alive(daemon, live)
+    with pytest.raises(Refusal):
+        daemon.session(live.id)
+
+
+async def test_the_reaped_are_told_why(daemon: Daemon, clock: InstantClock) -> None:
+    live = opened(daemon)
+    clock.moment += IDLE_MS
+    daemon.reap()
+    closed = live.ring.replay.live_journal()[-1]
+    assert (closed["type"], closed["data"]) == (
+        "session_closed",
+        {"sessionId": live.id, "reason": "idle_timeout"},
+    )
+
+
+async def test_a_beat_of_anyone_keeps_it_awake(daemon: Daemon, clock: InstantClock) -> None:
+    live = opened(daemon)
+    clock.moment += IDLE_MS - 1
+    daemon.clients.beat(live.id, None, clock.now())
+    clock.moment += IDLE_MS - 1
+    assert is_alive(daemon, live)
+    clock.moment += 1
+    assert not is_alive(daemon, live)
+
+
+async def test_an_open_stream_holds_it(daemon: Daemon, clock: InstantClock) -> None:
+    live = opened(daemon)
+    reader = live.ring.subscribe()
+    clock.moment += 10 * IDLE_MS
+    assert is_alive(daemon, live)
+    live.ring.leave(reader)
+    assert not is_alive(daemon, live)
+
+
+async def test_a_prompt_holds_it_and_its_end_counts_as_a_sign_of_life(daemon: Daemon, clock: InstantClock) -> None:
+    live = opened(daemon)
+    live.prompts.accept([{"type": "text", "text": "ASK1"}], None)
+    await wait_until(lambda: live.interactions)
+    clock.moment += 10 * IDLE_MS
+    assert is_alive(daemon, live)
+    live.cancel()
+    await wait_until(lambda: not live.prompts.pending)
+    assert is_alive(daemon, live)
+    clock.moment += IDLE_MS
+    assert not is_alive(daemon, live)
+
+
+async def test_it_looks_by_itself(daemon: Daemon, clock: InstantClock, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("server_stub.qwen.daemon.REAP_SECONDS", 0.01)
+    live = opened(daemon)
+    clock.moment += IDLE_MS
+    await wait_until(lambda: live.id not in daemon.live)
+
+
+async def test_a_reaped_session_loads_from_disk(daemon: Daemon, clock: InstantClock) -> None:
+    live = opened(daemon)
+    live.prompts.accept([{"type": "text", "text": "PLAIN"}], None)
+    await wait_until(lambda: not live.prompts.pending)
+    clock.moment += IDLE_MS
+    assert not is_alive(daemon, live)
+    attached = daemon.load(live.id, None)
+    assert (attached.was_live, attached.live is live) == (False, False)
