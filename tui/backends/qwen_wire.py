@@ -106,18 +106,6 @@ class _Page(msgspec.Struct, rename="camel"):
     next_cursor: str | None = None
 
 
-class Pending(msgspec.Struct, rename="camel"):
-    """One prompt that runs or waits at the server."""
-
-    prompt_id: str
-    text: str = ""
-    originator_client_id: str = ""
-
-
-class _PendingPrompts(msgspec.Struct, rename="camel"):
-    pending_prompts: list[Pending] = []
-
-
 class _Entry(msgspec.Struct):
     content: str
     status: str = "pending"
@@ -185,11 +173,6 @@ def session_of(raw: Loaded) -> Session:
 
 def page(value: JSON) -> tuple[Seen, ...]:
     return tuple(seen(item) for item in read(value, _Page).sessions)
-
-
-def pending_prompts(value: JSON) -> tuple[Pending, ...]:
-    found = read(value, _PendingPrompts).pending_prompts
-    return tuple(msgspec.structs.replace(one, text=clean(one.text)) for one in found)
 
 
 def todos(entries: JSON) -> tuple[Todo, ...]:
