@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from tests.backends.recording_qwen import NAMES, Recording, recording
 from tui.backends import qwen_wire as wire
-from tui.backends.qwen_fold import UNDONE, Fold, answer_id, picture
+from tui.backends.qwen_answer import UNDONE, answer_id
+from tui.backends.qwen_fold import Fold, picture
 from tui.core import events as e
 from tui.core.model import (
     Busy,

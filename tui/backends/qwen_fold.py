@@ -17,6 +17,7 @@ from msgspec.structs import replace
 
 from tui.backends import qwen_requests as requests
 from tui.backends import qwen_wire as wire
+from tui.backends.qwen_answer import UNENDED, answer_id, remembered, state_of, tool_part, why_early
 from tui.core import events as e
 from tui.core.model import (
     Busy,
@@ -40,14 +41,6 @@ JUST_AFTER = 0.0005
 
 ECHOES_KEPT = 200
 """Newest prompts among which one whose 202 was lost is looked for."""
-UNDONE = "the turn ended before this did"
-ENDED_EARLY = {
-    "max_tokens": "the model reached its limit of tokens",
-    "max_turn_requests": "the turn reached its limit of model calls",
-    "refusal": "the model refused to answer",
-}
-"""Why an answer is not whole, by `stopReason`."""
-
 Kind = Literal["text", "thought"]
 
 
@@ -271,27 +264,8 @@ class Fold:
         return [*found, *self._answered(part), e.PartUpserted(part)]
 
     def _tool(self, turn: _Turn, call_id: str) -> ToolPart:
-        call, asked = turn.calls[call_id], turn.leave.get(call_id)
-        given = call.get("rawInput") or (asked.input if asked is not None else {})
-        bare = not call.get("rawInput") and asked is not None
-        state = _STATES.get(wire.string(call, "status"), "running")
-        output = wire.tool_output(call.get("content"), None if state == "error" else call.get("rawOutput"))
-        if turn.ended and state in ("pending", "running"):
-            state, output = "error", wire.ToolOutput(UNDONE, output.diff)
-        return ToolPart(
-            id=f"{turn.prompt_id}:{call_id}",
-            session_id=self.session_id,
-            message_id=answer_id(turn.prompt_id),
-            call_id=call_id,
-            tool=wire.string(call.get("_meta"), "toolName") or wire.string(call, "kind"),
-            state=state,
-            input=given if isinstance(given, Mapping) else {},
-            title=asked.title if bare and asked is not None else wire.string(call, "title"),
-            output="" if state == "error" else output.text,
-            error=output.text if state == "error" else "",
-            diff=output.diff,
-            answers=requests.answers_in(call.get("rawOutput"), given),
-        )
+        place = (self.session_id, answer_id(turn.prompt_id), f"{turn.prompt_id}:{call_id}")
+        return tool_part(*place, turn.calls[call_id], turn.leave.get(call_id), ended=turn.ended)
 
     def _turn_of(self, frame: wire.Frame) -> tuple[_Turn | None, list[e.Event]]:
         """The turn that an agent's event belongs to. Turns that no prompt began (a timer's) have no echo."""
@@ -305,7 +279,7 @@ class Fold:
     # Its end
 
     def _completed(self, frame: wire.Frame) -> list[e.Event]:
-        return self._end(frame.prompt_id, frame.at, _why(wire.string(frame.data, "stopReason")))
+        return self._end(frame.prompt_id, frame.at, why_early(wire.string(frame.data, "stopReason")))
 
     def _end(self, prompt_id: str | None, at: float, failure: Failure | None) -> list[e.Event]:
         turn = self._turn
@@ -317,7 +291,7 @@ class Fold:
         turn.ended = True
         found = self._close_segment(turn)
         for call_id, call in turn.calls.items():
-            if _STATES.get(wire.string(call, "status"), "running") in ("pending", "running"):
+            if state_of(call) in UNENDED:
                 found.append(e.PartUpserted(self._tool(turn, call_id)))
         done = {"completed": at or turn.created, "failure": failure, "final": failure is None}
         found += self._answer(turn, **done)
@@ -336,7 +310,7 @@ class Fold:
         known = self._terminals.get(turn.prompt_id)
         if known is None:
             return self._end(turn.prompt_id, 0.0, None)
-        return self._end(turn.prompt_id, known.at / 1000, _remembered(known))
+        return self._end(turn.prompt_id, known.at / 1000, remembered(known))
 
     # Questions and permissions
 
@@ -392,19 +366,6 @@ class Fold:
         return found
 
 
-_STATES: Mapping[str, Literal["pending", "running", "completed", "error"]] = {
-    "pending": "pending",
-    "in_progress": "running",
-    "completed": "completed",
-    "failed": "error",
-}
-
-
-def answer_id(prompt_id: str) -> str:
-    """The id of the message that answers a prompt: the server gives it none."""
-    return f"{prompt_id}:answer"
-
-
 def picture(session_id: str, events: Sequence[e.Event]) -> tuple[FullMessage, ...]:
     """The messages that `events` lead to, oldest first."""
     store = Store()
@@ -420,23 +381,3 @@ def _reply(asked: requests.Asked, option: str | None) -> PermissionReply:
     if option is None or option == requests.option(asked, "reject"):
         return "reject"
     return "once" if option == requests.option(asked, "once") else "always"
-
-
-def _why(stop_reason: str) -> Failure | None:
-    if stop_reason == "cancelled":
-        return Failure("aborted", "aborted")
-    words = ENDED_EARLY.get(stop_reason)
-    return None if words is None else Failure(words)
-
-
-def _remembered(end: wire.Terminal) -> Failure | None:
-    """How a prompt ended, of which only its place in `promptTerminals` tells."""
-    match end.terminal:
-        case "interrupted":
-            return Failure("the server was restarted in the middle of it", "interrupted")
-        case "error":
-            return Failure(end.code or "the server does not say why")
-        case "cancelled":
-            return Failure("aborted", "aborted")
-        case _:
-            return _why(end.stop_reason)
