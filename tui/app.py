@@ -40,6 +40,7 @@ class HoldfastApp(App[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("f1", "help", "help", show=False),
         Binding("f2", "sessions", "sessions", show=False),
+        Binding("f3", "inbox", "inbox", show=False),
         Binding("f5", "retry", "try the line now", show=False),
         Binding("ctrl+q", "leave", "quit", show=False, priority=True),
         Binding("ctrl+c", "copy_or_leave", "copy or quit", show=False, priority=True),
@@ -206,6 +207,9 @@ class HoldfastApp(App[None]):
     def action_sessions(self) -> None:
         self.sessions.pick()
 
+    def action_inbox(self) -> None:
+        self.sessions.inbox()
+
     def on_session_picker_rename_wanted(self, event: "SessionPicker.RenameWanted") -> None:
         self.sessions.rename(event.session)
 
@@ -259,6 +263,7 @@ class HoldfastApp(App[None]):
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         yield SystemCommand("Sessions", "Open another session, or begin a new one (F2)", self.action_sessions)
+        yield SystemCommand("Inbox", "Who waits for you, in any session (F3)", self.action_inbox)
         yield SystemCommand("New session", "Begin anew", self.action_new_session)
         yield SystemCommand("Try the line now", "Connect at once instead of waiting (F5)", self.action_retry)
         yield SystemCommand("Keys", "The keys of this part and everywhere (F1)", self.action_help)

@@ -17,6 +17,7 @@ from tui.core.turn import Turn, TurnState
 from tui.widgets.health import Heading
 from tui.widgets.main_screen import MainScreen
 from tui.widgets.outcomes import Outcomes
+from tui.widgets.request_panel import RequestPanel
 from tui.widgets.turn_line import end_words
 from tui.widgets.welcome import welcome_words
 
@@ -54,8 +55,14 @@ class Presenter:
         self._standings = Standings(client.store, client.turn)
         self.outcomes = Outcomes()
         self._headed: str | None = None
-        self.sessions_shown: Callable[[], None] | None = None
+        self.overlay: Callable[[], None] | None = None
+        self._asked_in: dict[str, str] = {}
         self.session_id: str | None = None
+
+    @property
+    def panel(self) -> RequestPanel:
+        """Where the requests of the session on the screen are answered."""
+        return self._main.panel
 
     def hear(self, change: c.Change) -> None:
         """Take a change from the client; it is shown with all that came meanwhile."""
@@ -70,7 +77,8 @@ class Presenter:
     def tick(self) -> None:
         """Once a second: ages and countdowns. Parts redraw only what changed."""
         if not self._stopped:
-            self._show_standings()
+            self._standings.look(self._client.now())
+            self._draw_overlay()
             self.show_line()
             self._main.tick()
 
@@ -128,21 +136,22 @@ class Presenter:
             case c.TurnChanged(session_id):
                 self._show_turns(session_id)
             case c.SessionsChanged(session_id):
+                self._standings.look(self._client.now())
                 if session_id == self.session_id and self._deleted():
                     self._notify(c.Notice("This session was deleted on the server.", "warning"))
                     self.show_session(None)
                 self._show_heading()
                 self._show_requests()
-                self._show_standings()
             case c.RequestsChanged():
                 self._show_requests()
             case c.RequestClosed(request):
-                self._note(self.outcomes.closed(change))
+                self._tell_outcome(request.id, self.outcomes.closed(change))
                 self._main.panel.forget(request.id)
                 self._show_requests()
             case c.AnswerChanged():
-                self._note(self.outcomes.changed(change))
+                self._tell_outcome(change.request_id, self.outcomes.changed(change))
                 self._main.panel.show_fare(change)
+                self._draw_overlay()
             case c.Notice():
                 self._notify(change)
             case c.QueueChanged() | c.DraftReturned():
@@ -223,6 +232,17 @@ class Presenter:
         if here and not (told_by_message and turn.state in (TurnState.FAILED, TurnState.ABORTED)):
             self._note(end_words(turn))
 
+    def _tell_outcome(self, request_id: str, words: Content | None) -> None:
+        """In the transcript if the request is of the session on the screen, else beside it."""
+        asked_in = self._asked_in.get(request_id, self.session_id)
+        if words is None or asked_in is None:
+            return
+        if self.session_id is not None and asked_in in self._client.store.family(self.session_id):
+            self._note(words)
+        else:
+            session = self._client.store.sessions.get(asked_in)
+            self._notify(c.Notice(f"{session.title if session is not None else asked_in}\n{words.plain}"))
+
     def _note(self, words: Content | None) -> None:
         if words is not None:
             self._main.transcript.note(words)
@@ -244,15 +264,21 @@ class Presenter:
         shown = self.session_id
         return shown is not None and shown == self._headed and shown not in self._client.store.sessions
 
-    def _show_standings(self) -> None:
-        self._standings.look(self._client.now())
-        if self.sessions_shown is not None:
-            self.sessions_shown()
-
     def _show_requests(self) -> None:
         traits = self._client.traits
         self._main.panel.reject_with_reason = traits is None or traits.reject_with_reason
+        waiting = self._client.store.requests
+        for request in waiting.values():
+            self._asked_in[request.id] = request.session_id
+            self._main.panel.book.since.setdefault(request.id, self._client.now())
+        self._main.waiting = len(waiting)
         requests = self._client.store.requests_of(self.session_id) if self.session_id else []
         if self._main.panel.show_requests(requests, self._agent()):
             self._main.request_appeared()
         self._main.refresh_hints()
+        self._draw_overlay()
+
+    def _draw_overlay(self) -> None:
+        """The dialog above the screen, where it shows what may have changed."""
+        if self.overlay is not None:
+            self.overlay()

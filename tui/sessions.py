@@ -73,9 +73,31 @@ class Sessions:
             edits=traits is not None and traits.edits_sessions,
         )
         self._picker = picker
-        self._presenter.sessions_shown = picker.draw
+        self._presenter.overlay = picker.draw
         self._app.push_screen(picker, self._chosen)
         self._work(self._list(picker), "list")
+
+    def inbox(self) -> None:
+        """Show who waits for the person, in all sessions."""
+        from tui.widgets.inbox import Inbox
+
+        panel = self._presenter.panel
+        traits = self._client.traits
+        inbox = Inbox(
+            self._client.store,
+            panel.book,
+            self._client.now,
+            kept=panel.kept,
+            reject_with_reason=traits is None or traits.reject_with_reason,
+        )
+        self._presenter.overlay = inbox.draw
+        self._app.push_screen(inbox, self._inbox_left)
+
+    def _inbox_left(self, session_id: str | None) -> None:
+        self._presenter.overlay = None
+        self._presenter.panel.redraw()
+        if session_id is not None:
+            self._work(self.open(session_id), "session")
 
     def rename(self, session: Session) -> None:
         """Ask for another title."""
@@ -120,7 +142,7 @@ class Sessions:
     def _chosen(self, choice: "Open | New | None") -> None:
         from tui.widgets.sessions import New, Open
 
-        self._presenter.sessions_shown = None
+        self._presenter.overlay = None
         match choice:
             case Open(session_id):
                 self._work(self.open(session_id), "session")

@@ -9,7 +9,7 @@ KEYS = (("Enter", "next"), ("↑↓", "move"), ("Esc", "fold"), ("x", "reject"))
 
 def test_all_keys_where_there_is_room() -> None:
     words = hints(KEYS, 120).plain
-    for expected in ("Enter next", "x reject", "F2 sessions", "^P everything", "F1 help"):
+    for expected in ("Enter next", "x reject", "F2 sessions", "F3 inbox", "^P everything", "F1 help"):
         assert expected in words
 
 
@@ -19,6 +19,13 @@ def test_a_narrow_screen_keeps_the_first_keys_and_help(width: int) -> None:
     assert words.strip().startswith("Enter next") or width == 20
     assert words.endswith("F1 help")
     assert "F2" not in words
+    assert len(words) <= width
+
+
+@pytest.mark.parametrize("width", [120, 60, 50])
+def test_who_waits_is_counted_at_any_width(width: int) -> None:
+    words = hints(KEYS, width, waiting=2).plain
+    assert "F3 inbox (2)" in words
     assert len(words) <= width
 
 

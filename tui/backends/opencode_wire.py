@@ -55,12 +55,20 @@ class _Time(msgspec.Struct):
     completed: float | None = None
 
 
+class _Tokens(msgspec.Struct):
+    input: float = 0
+    output: float = 0
+
+
 class _Session(msgspec.Struct):
     id: str
     title: str = ""
     directory: str = ""
     parentID: str | None = None
     time: _Time = msgspec.field(default_factory=_Time)
+    agent: str | None = None
+    cost: float = 0.0
+    tokens: _Tokens | None = None
 
 
 class _Error(msgspec.Struct):
@@ -70,11 +78,6 @@ class _Error(msgspec.Struct):
 
 class _Model(msgspec.Struct):
     modelID: str = ""
-
-
-class _Tokens(msgspec.Struct):
-    input: float = 0
-    output: float = 0
 
 
 class _Message(msgspec.Struct):
@@ -220,6 +223,9 @@ def session(value: JSON) -> Session:
         created=raw.time.created / 1000,
         updated=raw.time.updated / 1000,
         parent_id=raw.parentID,
+        agent=raw.agent or "",
+        cost=raw.cost,
+        tokens=0 if raw.tokens is None else int(raw.tokens.input + raw.tokens.output),
     )
 
 

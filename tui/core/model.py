@@ -11,7 +11,10 @@ import msgspec
 
 
 class Session(msgspec.Struct, frozen=True):
-    """A conversation. `parent_id` is set where a subagent works for another session."""
+    """A conversation. `parent_id` is set where a subagent works for another session.
+
+    `agent`, `cost` (US dollars) and `tokens` (in and out, all told) where the server gives them.
+    """
 
     id: str
     title: str
@@ -19,6 +22,9 @@ class Session(msgspec.Struct, frozen=True):
     created: float = 0.0
     updated: float = 0.0
     parent_id: str | None = None
+    agent: str = ""
+    cost: float = 0.0
+    tokens: int = 0
 
 
 class Idle(msgspec.Struct, frozen=True):

@@ -14,6 +14,7 @@ from tui.widgets.plain import MUTED, Plain
 EVERYWHERE: Keys = (
     ("F1", "this page"),
     ("F2", "sessions"),
+    ("F3", "inbox: who waits for you, in any session"),
     ("F4", "fold or unfold the question"),
     ("F5", "try the line again now"),
     ("Esc Esc", "abort the turn, within 3 seconds"),

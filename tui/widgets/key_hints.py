@@ -10,14 +10,19 @@ from tui.widgets.plain import MUTED, Plain
 Keys: TypeAlias = tuple[tuple[str, str], ...]
 """Keys and what they do, the most needed first."""
 
-EVERYWHERE: tuple[tuple[str, str, str], ...] = (
-    ("F2", "sessions", "app.sessions"),
-    ("^P", "everything", "app.command_palette"),
-    ("F1", "help", "app.help"),
-)
+Hints: TypeAlias = tuple[tuple[str, str, str], ...]
+"""Keys, what they do, and the action that a click on them runs."""
 
 
-def hints_of(keys: tuple[tuple[str, str, str], ...]) -> Content:
+def everywhere(waiting: int) -> Hints:
+    """The keys that work everywhere, those that a narrow screen can spare first. `waiting`: open requests."""
+    inbox = ("F3", f"inbox ({waiting})" if waiting else "inbox", "app.inbox")
+    others = (("F2", "sessions", "app.sessions"), ("^P", "everything", "app.command_palette"))
+    last = ("F1", "help", "app.help")
+    return (*others, inbox, last) if waiting else (inbox, *others, last)
+
+
+def hints_of(keys: Hints) -> Content:
     """Keys, what they do, and the action that a click on them runs."""
     return Content("  ").join(
         Content.assemble((key, "bold"), (f" {what}", MUTED)).stylize(Style.from_meta({"@click": action}))
@@ -25,13 +30,14 @@ def hints_of(keys: tuple[tuple[str, str, str], ...]) -> Content:
     )
 
 
-def hints(keys: Keys, width: int) -> Content:
-    """As many of `keys` as fit before those that work everywhere."""
+def hints(keys: Keys, width: int, waiting: int = 0) -> Content:
+    """As many of `keys` as fit before those that work everywhere, of which the last always stays."""
     needed = sum(len(key) + len(what) + 3 for key, what in keys)
-    everywhere = EVERYWHERE
-    while len(everywhere) > 1 and needed + hints_of(everywhere).cell_length >= width:
-        everywhere = everywhere[1:]
-    last = hints_of(everywhere)
+    common = everywhere(waiting)
+    kept = 2 if waiting else 1
+    while len(common) > kept and needed + hints_of(common).cell_length >= width:
+        common = common[1:]
+    last = hints_of(common)
     words = Content(" ")
     for key, what in keys:
         more = Content.assemble((key, "bold"), (f" {what}", MUTED), "  ")
@@ -44,5 +50,6 @@ def hints(keys: Keys, width: int) -> Content:
 class KeyHints(Plain):
     """Shows the keys of the part that has the focus."""
 
-    def show_keys(self, keys: Keys) -> None:
-        self.show(hints(keys, self.size.width or 80), layout=False)
+    def show_keys(self, keys: Keys, waiting: int = 0) -> None:
+        """`waiting`: how many requests are open, in all sessions."""
+        self.show(hints(keys, self.size.width or 80, waiting), layout=False)

@@ -56,6 +56,7 @@ class MainScreen(Screen[None]):
         self._now = now
         self._typed_at = float("-inf")
         self._keys_wanted = False
+        self.waiting = 0
         self.health = HealthLine(address, id="health")
         self.transcript = Transcript(store, id="transcript")
         self.welcome = Welcome(id="welcome")
@@ -131,7 +132,7 @@ class MainScreen(Screen[None]):
             keys = ((FOLD_KEY, "answer"), ("Enter", "send"), ("^J", "newline"), ("Esc Esc", "abort"))
         else:
             keys = (("Enter", "send"), ("^J", "newline"), ("Esc Esc", "abort"))
-        self.key_hints.show_keys(keys)
+        self.key_hints.show_keys(keys, self.waiting)
 
     def action_next_part(self, by: int = 1) -> None:
         parts = [self.prompt, self.panel.open_form, self.transcript if self.transcript.display else None]

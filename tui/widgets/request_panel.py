@@ -24,6 +24,7 @@ from tui.widgets.key_hints import Keys
 from tui.widgets.permission import PermissionDraft, PermissionForm
 from tui.widgets.plain import MUTED, Plain, spread
 from tui.widgets.question import QuestionForm
+from tui.widgets.request_book import RequestBook
 
 GRACE = 0.5
 """Seconds after a request appears in which no key answers it."""
@@ -81,17 +82,16 @@ class RequestPanel(Vertical):
     class Folded(Message):
         """The panel gives the keys back."""
 
-    def __init__(self, now: Callable[[], float], *, id: str | None = None) -> None:
-        """`kept` gives what an earlier `DraftChanged` of the request said."""
+    def __init__(
+        self, now: Callable[[], float], book: RequestBook | None = None, *, id: str | None = None
+    ) -> None:
+        """`book` is shared with other panels; `kept` gives what an earlier `DraftChanged` of the request said."""
         super().__init__(id=id)
         self.kept: Callable[[str], bytes | None] = lambda request_id: None
         self._now = now
         self._requests: dict[str, Request] = {}
         self._active: str | None = None
-        self._since: dict[str, float] = {}
-        self._drafts: dict[str, AnswerDraft | PermissionDraft] = {}
-        self._told: dict[str, bytes] = {}
-        self._fares: dict[str, AnswerChanged] = {}
+        self.book = book or RequestBook()
         self._form: QuestionForm | PermissionForm | None = None
         self._ready_at = 0.0
         self._agent = "agent"
@@ -127,7 +127,7 @@ class RequestPanel(Vertical):
         appeared = [request for request in requests if request.id not in self._requests]
         self._requests = {request.id: request for request in requests}
         for request in appeared:
-            self._since.setdefault(request.id, self._now())
+            self.book.since.setdefault(request.id, self._now())
         if self._active not in self._requests:
             self._activate(next(iter(self._requests), None), grace=True)
         self._draw_head()
@@ -135,14 +135,15 @@ class RequestPanel(Vertical):
 
     def forget(self, request_id: str) -> None:
         """The request is closed: its draft is of no more use."""
-        self._drafts.pop(request_id, None)
-        self._told.pop(request_id, None)
-        self._fares.pop(request_id, None)
-        self._since.pop(request_id, None)
+        self.book.forget(request_id)
 
     def show_fare(self, change: AnswerChanged) -> None:
         """How the sending of an answer fares."""
-        self._fares[change.request_id] = change
+        self.book.fares[change.request_id] = change
+        self._draw_fare()
+
+    def show_fares(self) -> None:
+        """How answers fare is in the book: draw it anew."""
         self._draw_fare()
 
     def tick(self) -> None:
@@ -153,6 +154,14 @@ class RequestPanel(Vertical):
     def begin_grace(self) -> None:
         """For half a second no key answers."""
         self._ready_at = self._now() + GRACE
+
+    def redraw(self) -> None:
+        """Another panel may have changed the draft."""
+        self._activate(self._active, grace=False)
+
+    def waive_grace(self) -> None:
+        """The person chose this request, and means the next key for it."""
+        self._ready_at = 0.0
 
     def unfold(self) -> None:
         self.folded = False
@@ -182,7 +191,7 @@ class RequestPanel(Vertical):
 
     @property
     def _locked(self) -> bool:
-        fare = self._fares.get(self._active or "")
+        fare = self.book.fares.get(self._active or "")
         return fare is not None and fare.state in ("sending", "retrying", "acknowledged")
 
     def _activate(self, request_id: str | None, *, grace: bool) -> None:
@@ -211,7 +220,7 @@ class RequestPanel(Vertical):
             self._form.focus()
 
     def _make_form(self, request: Request) -> QuestionForm | PermissionForm:
-        draft = self._drafts.get(request.id)
+        draft = self.book.drafts.get(request.id)
         match request:
             case QuestionRequest():
                 if not isinstance(draft, AnswerDraft) or draft.request != request:
@@ -229,8 +238,8 @@ class RequestPanel(Vertical):
                 assert_never(request)
 
     def _begin_draft(self, draft: AnswerDraft | PermissionDraft) -> None:
-        self._drafts[draft.request.id] = draft
-        self._told[draft.request.id] = draft.keep()
+        self.book.drafts[draft.request.id] = draft
+        self.book.told[draft.request.id] = draft.keep()
 
     def _draw_folding(self) -> None:
         self.set_class(self.folded, "-folded")
@@ -242,7 +251,7 @@ class RequestPanel(Vertical):
         request = self.active
         if request is None or not self.is_mounted:
             return
-        waited = span(self._now() - self._since.get(request.id, self._now()))
+        waited = span(self._now() - self.book.since.get(request.id, self._now()))
         what = "asks for leave" if isinstance(request, PermissionRequest) else "waits for you"
         left = Content.assemble((f" ? {self._agent} {what}", "bold $accent"), (f" · {waited}", MUTED))
         if self.folded:
@@ -252,7 +261,7 @@ class RequestPanel(Vertical):
         self._head.show(spread(left, Content.styled(right, MUTED), self.size.width or 80), layout=False)
 
     def _draw_fare(self) -> None:
-        fare = self._fares.get(self._active or "")
+        fare = self.book.fares.get(self._active or "")
         words = Content("") if fare is None else fare_words(fare)
         self._fare.display = bool(words)
         self._fare.show(words)
@@ -275,8 +284,8 @@ class RequestPanel(Vertical):
     def _draft_changed(self, event: QuestionForm.Changed | PermissionForm.Changed) -> None:
         event.stop()
         request_id, body = event.draft.request.id, event.draft.keep()
-        if request_id in self._drafts and self._told.get(request_id) != body:
-            self._told[request_id] = body
+        if request_id in self.book.drafts and self.book.told.get(request_id) != body:
+            self.book.told[request_id] = body
             self.post_message(self.DraftChanged(request_id, body))
 
     @on(QuestionForm.Ready)

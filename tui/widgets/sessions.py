@@ -91,12 +91,14 @@ class SessionPicker(Dialog[Open | New | None]):
         self._store, self._standing_of, self._server_now = store, standing_of, server_now
         self._current, self._edits = current, edits
         self._listed: list[Session] = []
+        self._filter_box = Input(placeholder="filter", compact=True)
+        self._options = OptionList(markup=False, compact=True)
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog wide"):
             yield Plain(Content.styled("Sessions", "bold"), classes="title")
-            yield Input(placeholder="filter", compact=True)
-            yield OptionList(markup=False, compact=True)
+            yield self._filter_box
+            yield self._options
             edits = (
                 ("^R", "rename", "screen.rename"),
                 ("^O", "copy", "screen.fork"),
@@ -112,19 +114,19 @@ class SessionPicker(Dialog[Open | New | None]):
 
     def on_mount(self) -> None:
         self.draw()
-        self.query_one(Input).focus()
+        self._filter_box.focus()
 
     def on_resize(self) -> None:
         self.call_after_refresh(self.draw)
 
     def draw(self) -> None:
         """List the sessions of the store that fit the filter, newest first, each above its children."""
-        if not self.is_mounted:
+        if not self._options.is_mounted:
             return
-        options = self.query_one(OptionList)
+        options = self._options
         chosen = self._chosen()
         keep = chosen.id if chosen is not None else self._current
-        self._listed = list(self._fitting(self.query_one(Input).value.casefold().split()))[:LISTED_AT_MOST]
+        self._listed = list(self._fitting(self._filter_box.value.casefold().split()))[:LISTED_AT_MOST]
         options.clear_options()
         options.add_options([Option(self._row(session)) for session in self._listed])
         at = next((row for row, session in enumerate(self._listed) if session.id == keep), 0)
@@ -144,7 +146,7 @@ class SessionPicker(Dialog[Open | New | None]):
                 yield from self._family(child, newest, wanted)
 
     def action_move(self, rows: int) -> None:
-        options = self.query_one(OptionList)
+        options = self._options
         (options.action_cursor_down if rows > 0 else options.action_cursor_up)()
 
     def action_new(self) -> None:
@@ -170,13 +172,13 @@ class SessionPicker(Dialog[Open | New | None]):
             self.post_message(wanted(chosen))
 
     def _chosen(self) -> Session | None:
-        at = self.query_one(OptionList).highlighted
+        at = self._options.highlighted
         return self._listed[at] if at is not None and at < len(self._listed) else None
 
     def _row(self, session: Session) -> Content:
         standing = self._standing_of(session.id)
         glyph, colour = STANDINGS[standing]
-        width = max(20, self.query_one(OptionList).size.width - 2)
+        width = max(20, self._options.size.width - 2)
         age = span(self._server_now() - session.updated) if session.updated else ""
         here = "› " if session.id == self._current else "  "
         child = "└ " if session.parent_id is not None else ""

@@ -1,0 +1,162 @@
+"""The inbox, used with keys: answered in place, and never in the way."""
+
+import pytest
+
+from tests import conversation as talk
+from tests.screen import Stage, on_stage
+from tui.core import events as e
+from tui.core.changes import AnswerChanged
+from tui.core.draft import AnswerDraft
+from tui.core.model import PermissionRequest, QuestionRequest
+from tui.widgets.inbox import Inbox
+
+PERMISSION = PermissionRequest("per_9", "ses_3", "bash", ("make *",), ("make *",), "make check")
+
+
+def others_ask(stage: Stage) -> None:
+    """Two sessions, one of them a grandchild; the older request is the grandchild's."""
+    stage.client.feed(
+        e.SessionUpserted(talk.session("ses_2", "Fix the parser")),
+        e.SessionUpserted(talk.child("ses_2a", "ses_2", "explore")),
+        e.SessionUpserted(talk.child("ses_2b", "ses_2a", "read on")),
+        e.SessionUpserted(talk.session("ses_3", "Write the docs")),
+        e.RequestOpened(talk.asked_in("ses_2b", "que_8", "Which grammar?")),
+    )
+
+
+async def open_inbox(stage: Stage) -> Inbox:
+    await stage.press("f3")
+    await stage.until(lambda: isinstance(stage.app.screen, Inbox))
+    assert isinstance(stage.app.screen, Inbox)
+    return stage.app.screen
+
+
+@pytest.mark.parametrize("size", [(120, 40), (80, 24)])
+async def test_all_requests_stand_oldest_first_with_session_and_age(size: tuple[int, int]) -> None:
+    async with on_stage(size=size) as stage:
+        others_ask(stage)
+        await stage.shows("F3 inbox (1)")
+        stage.client.advance(180)
+        stage.client.feed(e.RequestOpened(PERMISSION))
+        await stage.shows("F3 inbox (2)")
+        await open_inbox(stage)
+        await stage.shows(
+            "Inbox · 2 waiting", "Which grammar?", "read on", "3 min", "Write the docs", "may it run bash?"
+        )
+        assert stage.text.index("Which grammar?") < stage.text.index("may it run bash?")
+
+
+async def test_an_answer_in_place_leaves_the_session_where_it_is() -> None:
+    async with on_stage() as stage:
+        others_ask(stage)
+        await stage.press(*"half a prompt")
+        await open_inbox(stage)
+        await stage.press("enter", "2", "enter")
+        await stage.until(lambda: stage.client.calls("answer") == [("que_8", (("8080",),))])
+        await stage.shows("sending…")
+        stage.client.feed(e.QuestionAnswered("ses_2b", "que_8", (("8080",),)))
+        stage.client.tell(AnswerChanged("que_8", "acknowledged"))
+        await stage.shows("Nobody waits for you.")
+        await stage.press("escape")
+        await stage.until(lambda: not isinstance(stage.app.screen, Inbox))
+        assert stage.app.presenter.session_id == talk.SESSION
+        assert stage.main.prompt.text == "half a prompt"
+        await stage.shows("read on", "answered  8080")
+        assert "answered" not in stage.main.transcript.text
+
+
+async def test_the_next_request_takes_no_key_that_was_meant_for_the_last() -> None:
+    async with on_stage() as stage:
+        others_ask(stage)
+        stage.client.feed(e.RequestOpened(PERMISSION))
+        await open_inbox(stage)
+        await stage.press("enter", "1", "enter")
+        stage.client.feed(e.QuestionAnswered("ses_2b", "que_8", (("4096",),)))
+        await stage.shows("Inbox · 1 waiting")
+        await stage.press("enter")
+        assert stage.client.calls("reply") == []
+        stage.client.advance(1.0)
+        await stage.press("enter")
+        await stage.until(lambda: stage.client.calls("reply") == [("per_9", "once", "")])
+
+
+async def test_a_new_arrival_takes_neither_the_place_nor_a_key() -> None:
+    async with on_stage() as stage:
+        others_ask(stage)
+        stage.client.feed(e.RequestOpened(PERMISSION))
+        inbox = await open_inbox(stage)
+        await stage.press("down")
+        await stage.shows("May it run bash?")
+        stage.client.feed(e.RequestOpened(talk.asked_in("ses_3", "que_10", "And now?")))
+        await stage.shows("Inbox · 3 waiting", "May it run bash?")
+        stage.client.feed(e.RequestGone("ses_2b", "que_8"))
+        await stage.shows("Inbox · 2 waiting")
+        request = inbox._looked_at
+        assert request is not None
+        assert request.id == "per_9"
+
+
+async def test_in_the_prompt_a_new_arrival_elsewhere_is_only_counted() -> None:
+    async with on_stage() as stage:
+        await stage.press("a")
+        others_ask(stage)
+        await stage.shows("F3 inbox (1)")
+        await stage.press("b", "enter")
+        assert stage.client.calls("send") == [(talk.SESSION, "ab")]
+        assert stage.client.calls("answer") == []
+
+
+async def test_esc_goes_back_by_one_step_and_rejects_nothing() -> None:
+    async with on_stage() as stage:
+        others_ask(stage)
+        inbox = await open_inbox(stage)
+        await stage.press("enter")
+        assert inbox._panel.has_focus_within
+        await stage.press("escape")
+        assert not inbox._panel.has_focus_within
+        await stage.press("escape")
+        await stage.until(lambda: not isinstance(stage.app.screen, Inbox))
+        assert stage.client.calls("reject") == []
+
+
+async def test_a_draft_is_the_same_in_the_inbox_and_in_its_session() -> None:
+    async with on_stage() as stage:
+        request = QuestionRequest("que_1", talk.SESSION, talk.CHOICES.questions)
+        stage.client.feed(e.RequestOpened(request))
+        await stage.until(lambda: stage.main.panel.has_focus_within)
+        stage.after_grace()
+        await stage.press("2")
+        await open_inbox(stage)
+        draft = stage.main.panel.book.drafts["que_1"]
+        assert isinstance(draft, AnswerDraft)
+        assert draft.answers() == (("Postgres",), ())
+        await stage.press("enter", "1", "escape", "escape")
+        await stage.until(lambda: not isinstance(stage.app.screen, Inbox))
+        assert stage.main.panel.book.drafts["que_1"] is draft
+        assert draft.answers() == (("SQLite",), ())
+
+
+async def test_a_rejection_is_asked_about_and_sent() -> None:
+    async with on_stage() as stage:
+        others_ask(stage)
+        await open_inbox(stage)
+        await stage.press("enter", "x")
+        await stage.shows("Reject the question?")
+        await stage.press("enter")
+        await stage.until(lambda: stage.client.calls("reject") == [("que_8",)])
+
+
+async def test_the_session_of_a_request_can_be_opened() -> None:
+    async with on_stage() as stage:
+        others_ask(stage)
+        await open_inbox(stage)
+        await stage.press("o")
+        await stage.until(lambda: stage.app.presenter.session_id == "ses_2b")
+
+
+async def test_an_empty_inbox_says_so() -> None:
+    async with on_stage() as stage:
+        await open_inbox(stage)
+        await stage.shows("Nobody waits for you.")
+        await stage.press("enter", "o", "escape")
+        await stage.until(lambda: not isinstance(stage.app.screen, Inbox))
