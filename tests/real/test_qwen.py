@@ -1,11 +1,14 @@
 """The client without a screen on a real `qwen serve`: what it holds in the end is what the daemon has."""
 
+import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import pytest
 
 from tests.chaos.relay import Relay
+from tests.end_to_end.steps import answer_both_questions, connect, send
+from tests.end_to_end.terminal import Terminal
 from tests.real.qwen_server import RealQwen
 from tests.waiting import wait_until
 from tui.backends.qwen import QwenServe
@@ -178,11 +181,14 @@ async def test_a_lost_202_is_found_by_its_echo_and_never_posted_twice(qwen: Real
         here.prompt("hello")
         await here.over("hello")
         here.relay.cut_after(0, "prompt")
+        states: list[TurnState] = []
+        here.client.subscribe(lambda change: states.append(here.client.turns.of(here.session_id)[-1].state))
         here.prompt("hello")
         await here.until(lambda: len(here.client.turns.of(here.session_id)) == 2)
         second = here.client.turns.of(here.session_id)[-1]
         await here.until(lambda: second.over, "the second turn")
         assert second.state is TurnState.FINISHED
+        assert TurnState.UNKNOWN in states
         prompts = [full.message.id for full in await kept(qwen, here.session_id) if full.message.role == "user"]
         assert len(prompts) == 2
         assert prompts.index(second.prompt_id) == 1
@@ -219,3 +225,12 @@ async def test_a_question_dies_with_the_daemon(qwen: RealQwen) -> None:
         here.client.retry_now()
         await here.until(lambda: not here.client.store.requests, "the ghost to go")
         assert (await here.over("ASK1")).state is TurnState.INTERRUPTED
+
+
+def test_the_screen_is_the_same_as_for_every_family(holdfast: Callable[..., Terminal], qwen: RealQwen) -> None:
+    terminal = holdfast(qwen.address)
+    connect(terminal)
+    send(terminal, "ASK")
+    answer_both_questions(terminal)
+    terminal.wait_for(re.compile(r"Done\..*SQLite.*auth, search", re.DOTALL), within=WITHIN)
+    terminal.wait_for(re.compile(r"✓ finished in 0:\d\d"), within=WITHIN)
