@@ -4,6 +4,7 @@ from tests.conversation import ANSWER, SESSION
 from tui.core.model import FilePart, Message, NotePart, Part, TextPart, ToolPart
 from tui.widgets.lines import Lines
 from tui.widgets.message import MessageView
+from tui.widgets.prose import Prose
 from tui.widgets.tool_call import ToolCall
 
 
@@ -66,3 +67,23 @@ async def test_parts_that_are_not_there_any_more_go() -> None:
         app.show(text("one"))
         await pilot.pause()
         assert app.text == "one"
+
+
+async def test_a_part_stands_at_its_place_though_its_words_come_late() -> None:
+    """opencode stores a text as "" until it ends: whoever fetches in between has its tool call first."""
+    app = Page()
+    call = ToolPart("prt_2", SESSION, ANSWER, "call_1", "bash", "running", title="make")
+    async with app.run_test(size=(60, 20)):
+        app.show(text(""), call)
+        app.view.show_part(text("I run it."))
+        assert [type(child) for child in app.view.children] == [Prose, ToolCall]
+
+
+async def test_a_part_that_nobody_listed_stands_last() -> None:
+    app = Page()
+    async with app.run_test(size=(60, 20)):
+        app.show(text("one"))
+        app.view.show_part(TextPart("prt_2", SESSION, ANSWER, ""))
+        app.view.show_part(ToolPart("prt_3", SESSION, ANSWER, "call_1", "bash", "running", title="make"))
+        app.view.show_part(TextPart("prt_2", SESSION, ANSWER, "two"))
+        assert [type(child) for child in app.view.children] == [Prose, Prose, ToolCall]

@@ -35,6 +35,7 @@ class MessageView(Vertical):
     def __init__(self, message: Message) -> None:
         super().__init__(classes=message.role)
         self._label = YOU if message.role == "user" else agent_label(message.agent)
+        self._order: list[str] = []
         self._views: dict[str, Widget] = {}
         self._failure: Plain | None = None
         self.message = message
@@ -42,6 +43,7 @@ class MessageView(Vertical):
     def show(self, message: Message, parts: list[Part]) -> None:
         """Bring the message up to date: parts new, grown, replaced or gone."""
         self.message = message
+        self._order = [part.id for part in parts]
         shown = {part.id: part for part in parts if _has_words(part)}
         for part_id in [part_id for part_id in self._views if part_id not in shown]:
             self._views.pop(part_id).remove()
@@ -50,7 +52,9 @@ class MessageView(Vertical):
         self._show_failure()
 
     def show_part(self, part: Part) -> None:
-        """Bring one part up to date."""
+        """Bring one part up to date; one that is new comes last, whenever its words come."""
+        if part.id not in self._order:
+            self._order.append(part.id)
         if _has_words(part):
             self._show_part(part)
 
@@ -64,7 +68,7 @@ class MessageView(Vertical):
         if view is None:
             view = self._views[part.id] = self._view_of(part)
             view.set_class(isinstance(view, Fold) and self._ends_in_fold(), "-next")
-            self.mount(view, before=self._failure)
+            self.mount(view, before=self._below(part.id))
         match view, part:
             case Prose(), TextPart(state=state):
                 view.show_text(part.text, state)
@@ -77,6 +81,11 @@ class MessageView(Vertical):
             case _:  # the part became one of another kind
                 self.drop_part(part.id)
                 self._show_part(part)
+
+    def _below(self, part_id: str) -> Widget | None:
+        """What a part's view stands above; None at the end of the message."""
+        later = self._order[self._order.index(part_id) + 1 :]
+        return next((self._views[other] for other in later if other in self._views), self._failure)
 
     def _ends_in_fold(self) -> bool:
         """Whether the line above what comes next is a folded one: folds in a row stand without a gap."""
