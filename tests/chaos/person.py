@@ -131,7 +131,7 @@ class Person:
         self.starts.append(self.loop.time())
         client.start()
         if not self.session_id:
-            await wait_until(lambda: client.line().up and client.traits, what="the line to be up")
+            await wait_until(lambda: client.line().up and client.traits, within=60, what="the line to be up")
             self.session_id = (await client.new_session()).id
         await self.try_to(client.open_session(self.session_id))
 
@@ -173,7 +173,7 @@ class Person:
             self.client.prompts.submit(self.session_id, text)
             return
         try:
-            self.client.send(self.session_id, text)
+            self.client.prompts.send_now(self.session_id, text)
         except NotConnected:
             del self.sent[token]  # the words stay in the prompt, and the screen says so
 
