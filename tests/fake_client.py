@@ -5,27 +5,36 @@ It keeps what it was asked for, in `asked`, and answers nothing by itself.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 from msgspec.structs import replace
 
-from tui.backends.base import ServerInfo, Traits
+from tui.backends.base import Backend, ServerInfo, Traits
 from tui.core.changes import AnswerChanged, Change, LineChanged, Notice, TurnChanged
 from tui.core.events import Event, SessionDeleted, SessionUpserted
 from tui.core.health import Line, LineState
 from tui.core.model import Answers, PermissionReply, Prompt, Session
 from tui.core.store import Store
+from tui.core.trouble import Trouble, Witness, trouble
 from tui.core.turn import Turn
+from tui.journal import Journal
 from tui.net.errors import NetError
+from tui.prompts import Prompts
+from tui.turns import Turns
 
 LIVE = Line(LineState.LIVE, age=2.0, round_trip=0.011, gaps=(10.0,) * 8, interval=10.0)
 
 
 @dataclass
 class FakeTurns:
-    """The turns that the test made."""
+    """The turns that the test made, and those of prompts that were sent. `post` hears of each prompt."""
 
+    store: Store
+    post: Callable[[Prompt], Turn]
+    now: Callable[[], float]
     turns: dict[str, list[Turn]] = field(default_factory=dict)
+    witness: Witness = field(default_factory=Witness)
 
     def of(self, session_id: str) -> Sequence[Turn]:
         return tuple(self.turns.get(session_id, ()))
@@ -36,6 +45,19 @@ class FakeTurns:
 
     def running(self) -> list[Turn]:
         return [turn for turns in self.turns.values() for turn in turns if not turn.over]
+
+    def running_in(self, session_id: str) -> bool:
+        return any(not turn.over for turn in self.of(session_id))
+
+    def trouble(self, turn: Turn) -> Trouble | None:
+        begun = self.store.answer_to(turn.session_id, turn.prompt_id) is not None
+        return trouble(turn, self.witness, self.now(), answer_begun=begun)
+
+    def send(self, prompt: Prompt) -> Turn:
+        return self.post(prompt)
+
+    def recover(self, prompt: Prompt) -> None:
+        self.turns.setdefault(prompt.session_id, []).append(Turn.recover(prompt, self.now()))
 
 
 class FakeEditing:
@@ -61,11 +83,22 @@ class FakeEditing:
 
 
 class FakeClient:
-    """What `tui.client.Client` offers, as far as the app asks for it."""
+    """What `tui.client.Client` offers, as far as the app asks for it. Its prompts and its journal are real."""
 
-    def __init__(self, *, address: str = "127.0.0.1:4096", line: Line = LIVE) -> None:
+    def __init__(
+        self, *, address: str = "127.0.0.1:4096", line: Line = LIVE, journal: Journal | None = None
+    ) -> None:
         self.store = Store()
-        self.turns = FakeTurns()
+        self.turns = FakeTurns(self.store, self._post, self.now)
+        self.journal = journal or Journal(None, address, wall=lambda: 0.0)
+        self.prompts = Prompts(
+            self.store,
+            self.journal,
+            cast(Turns, self.turns),
+            backend=self._backend,
+            ready=lambda: self._line.up,
+            notify=self.tell,
+        )
         self.editing = FakeEditing(self)
         self.server: ServerInfo | None = ServerInfo("1.0.0", 0.011)
         self.traits: Traits | None = Traits("opencode")
@@ -76,6 +109,8 @@ class FakeClient:
         self.closed = False
         self._line = line
         self._now = 1000.0
+        self._ended: set[str] = set()
+        self._made = 0
         self._listeners: list[Callable[[Change], None]] = []
 
     # What the test does
@@ -104,6 +139,10 @@ class FakeClient:
         if turn not in turns:
             turns.append(turn)
         self.tell(TurnChanged(turn.session_id))
+        if turn.over and turn.prompt_id not in self._ended:
+            self._ended.add(turn.prompt_id)
+            self.prompts.ended(turn)
+        self.prompts.advance()
 
     def calls(self, name: str) -> list[tuple[Any, ...]]:
         """What the app asked for under this name, without the name."""
@@ -125,9 +164,11 @@ class FakeClient:
 
     def start(self) -> None:
         self.asked.append(("start",))
+        self.prompts.restore()
 
     async def close(self) -> None:
         self.closed = True
+        self.journal.close()
 
     def retry_now(self) -> None:
         self.asked.append(("retry_now",))
@@ -144,6 +185,7 @@ class FakeClient:
 
     async def open_session(self, session_id: str) -> None:
         self._answer("open_session", session_id)
+        self.journal.remember_place(session_id)
         self.store.open_transcript(session_id)
 
     def close_session(self, session_id: str) -> None:
@@ -152,13 +194,6 @@ class FakeClient:
     async def load_older(self, session_id: str) -> bool:
         self._answer("load_older", session_id)
         return self.older()
-
-    def send(self, session_id: str, text: str) -> Turn:
-        self._answer("send", session_id, text)
-        sent = len(self.calls("send"))
-        turn = Turn.post(Prompt(session_id, text, f"msg_sent{sent}", f"prt_sent{sent}"), self._now)
-        self.turn_moved(turn)
-        return turn
 
     async def abort(self, session_id: str) -> None:
         self._answer("abort", session_id)
@@ -177,6 +212,21 @@ class FakeClient:
 
     def notice(self, text: str) -> None:
         self.tell(Notice(text))
+
+    def _post(self, prompt: Prompt) -> Turn:
+        self._answer("send", prompt.session_id, prompt.text)
+        turn = Turn.post(prompt, self._now)
+        self.turn_moved(turn)
+        return turn
+
+    def _backend(self) -> Backend:
+        if self.fails is not None:
+            raise self.fails
+        return cast(Backend, SimpleNamespace(new_prompt=self._new_prompt))
+
+    def _new_prompt(self, session_id: str, text: str) -> Prompt:
+        self._made += 1
+        return Prompt(session_id, text, f"msg_sent{self._made}", f"prt_sent{self._made}")
 
     def _answer(self, *call: Any) -> None:
         self.asked.append(call)

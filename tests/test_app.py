@@ -36,13 +36,6 @@ async def test_nothing_is_not_sent(keys: list[str]) -> None:
         assert stage.client.calls("send") == []
 
 
-async def test_another_prompt_is_sent_while_a_turn_runs() -> None:
-    async with on_stage() as stage:
-        stage.run_turn()
-        await stage.press(*"more", "enter")
-        assert stage.client.calls("send") == [(talk.SESSION, "more")]
-
-
 async def test_a_prompt_that_was_not_sent_comes_back() -> None:
     async with on_stage() as stage:
         await stage.press(*"do it", "enter")
@@ -142,7 +135,7 @@ async def test_a_session_that_could_not_be_opened_is_tried_again_with_the_line()
     [
         (LIVE, ["● live 2s", "11 ms", "▂▂▂"]),
         (Line(LineState.LATE, age=14.0), ["◐ quiet 14s"]),
-        (LOST, ["↻ lost: connection reset · try 3 in 4s · F5 now", "what you write stays here"]),
+        (LOST, ["↻ lost: connection reset · try 3 in 4s · F5 now", "not connected: connection reset · what you"]),
         (STOPPED, ["■ stopped: password refused · F5 after fixing it", "Set HOLDFAST_PASSWORD."]),
     ],
 )
@@ -156,6 +149,7 @@ async def test_the_line_is_always_in_sight(line: Line, words: list[str], size: t
 @pytest.mark.parametrize("size", [(120, 40), (80, 24)])
 async def test_the_turn_is_always_in_sight(size: tuple[int, int]) -> None:
     async with on_stage(size=size) as stage:
+        stage.client.feed(*talk.at_work())
         turn = stage.run_turn()
         await stage.shows("turn 12:04 · held open, 72 beats, last 4s ago")
         stage.second()
@@ -303,12 +297,6 @@ async def test_leaving_in_a_turn_says_what_goes_on(cancels: bool, words: str) ->
         await stage.until(lambda: isinstance(stage.app.screen, Confirm))
         await stage.press("enter")
         await stage.until(lambda: stage.app._exit)
-
-
-async def test_leaving_with_words_in_the_box_asks() -> None:
-    async with on_stage() as stage:
-        await stage.press("a", "ctrl+q")
-        await stage.shows("What stands in the prompt is not kept.")
 
 
 async def test_leaving_without_a_turn_just_leaves_and_closes_the_client() -> None:

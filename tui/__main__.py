@@ -129,6 +129,7 @@ def run_app(settings: Settings) -> int:
         directory=settings.directory,
         family=settings.family,
         journal=journal,
+        patience=settings.patience,
     )
     app = HoldfastApp(client, session=settings.session, resume=settings.resume, demo=settings.demo)
     app.run()

@@ -20,8 +20,11 @@ from tui.sessions import Sessions
 from tui.theme import HOLDFAST
 from tui.widgets.editor import Editor
 from tui.widgets.main_screen import MainScreen
+from tui.widgets.prompt import Prompt
+from tui.widgets.queue import QueueList
 from tui.widgets.request_panel import RequestPanel
 from tui.widgets.transcript import Transcript
+from tui.writing import Writing
 
 if TYPE_CHECKING:
     from tui.client import Client
@@ -40,6 +43,8 @@ class HoldfastApp(App[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("f1", "help", "help", show=False),
         Binding("f2", "sessions", "sessions", show=False),
+        Binding("f8", "release", "let waiting prompts go on", show=False),
+        Binding("ctrl+z", "suspend_process", "to the shell", show=False, priority=True),
         Binding("f3", "inbox", "inbox", show=False),
         Binding("f5", "retry", "try the line now", show=False),
         Binding("ctrl+q", "leave", "quit", show=False, priority=True),
@@ -49,12 +54,13 @@ class HoldfastApp(App[None]):
     def __init__(
         self, client: "Client", session: str | None = None, resume: bool = False, demo: bool = False
     ) -> None:
-        """`session` is opened once the line is up; `resume`: the newest one; `demo`: a tour is started."""
+        """`session` is opened once the line is up; `resume`: the one used last; `demo`: a tour is started."""
         super().__init__()
         self.client = client
         self.main = MainScreen(client.store, client.address, client.now)
+        self.writing = Writing(client, self.main, self._notice)
         self.presenter = Presenter(
-            client, self.main, soon=self.call_later, notify=self._notice, line_up=self._line_up
+            client, self.main, self.writing, soon=self.call_later, notify=self._notice, line_up=self._line_up
         )
         self.sessions = Sessions(self, client, self.presenter, notify=self._notice)
         self._wanted, self._resume, self._demo = session, resume, demo
@@ -75,6 +81,7 @@ class HoldfastApp(App[None]):
         """The first frame is on the screen: now connect."""
         self.client.subscribe(self.presenter.hear)
         self.client.start()
+        self._take_up()
         self.set_interval(1.0, self.presenter.tick)
         self.presenter.tick()
 
@@ -82,6 +89,8 @@ class HoldfastApp(App[None]):
         await self.client.close()
 
     def exit(self, *args: Any, **kwargs: Any) -> None:
+        if not self.presenter.stopped:
+            self.writing.save()
         self.presenter.stop()
         super().exit(*args, **kwargs)
 
@@ -94,6 +103,14 @@ class HoldfastApp(App[None]):
 
     # Sessions
 
+    def _take_up(self) -> None:
+        """Go on where the last run left off, if it was asked for, or something was left unfinished there."""
+        place = None if self._demo else self.client.journal.place()
+        if self._wanted is None and place is not None and (self._resume or self.writing.unfinished(place)):
+            self._wanted = place
+        self.writing.start(self._wanted or "")
+        self.writing.tell_left(self._wanted or "")
+
     def _line_up(self) -> None:
         if not self._begun:
             self._begun = True
@@ -101,47 +118,89 @@ class HoldfastApp(App[None]):
 
     async def _begin(self) -> None:
         if self._demo:
+            self.writing.begin(TOUR)
             await self._send_in_new_session(TOUR)
             return
         wanted = self._wanted
         if wanted is None and self._resume:
             wanted = await self.sessions.newest()
         if wanted is not None:
+            self.writing.open(wanted, carry=True)
             self._begun = await self.sessions.open(wanted)  # if not, then when the line is up again
+            if not self._begun:
+                self.writing.open(wanted)
 
     async def _send_in_new_session(self, text: str) -> None:
-        session = await self.sessions.ask(self.client.new_session())
-        if session is not None and await self.sessions.open(session.id):
-            self._send(session.id, text)
-        else:
-            self.main.prompt.give_back(text)
-
-    def _send(self, session_id: str, text: str) -> None:
+        sent = False
         try:
-            turn = self.client.send(session_id, text)
-        except NetError as error:
-            self.sessions.say(error)
-            self.main.prompt.give_back(text)
-        else:
-            self.presenter.show_sent(turn, text)
+            session = await self.sessions.ask(self.client.new_session())
+            if session is not None and await self.sessions.open(session.id):
+                self.client.prompts.submit(session.id, text)
+                sent = True
+        finally:
+            self.writing.begun(sent=sent)
 
     # What the person does
 
     @on(Editor.Submitted, "#prompt")
     def _submitted(self, event: Editor.Submitted) -> None:
-        text = event.text.strip("\n")
-        session_id = self.presenter.session_id
+        if self.main.prompt.text.startswith(event.text):  # else the first of two Enters has sent it
+            self._send(event.text, now=False)
+
+    @on(Prompt.SendNow)
+    def _send_now(self) -> None:
+        self._send(self.main.prompt.text, now=True)
+
+    def _send(self, text: str, *, now: bool) -> None:
+        if self.presenter.session_id is None:
+            self._send_first(text)
+            return
+        try:
+            self.writing.send_now(text) if now else self.writing.submit(text)
+        except NetError as error:
+            self.sessions.say(error)
+        else:
+            self.main.transcript.follow()
+
+    def _send_first(self, text: str) -> None:
+        """There is no session yet: the words wait for one."""
         if not text.strip():
             return
-        if session_id is None and not self.client.line().up:
+        if not self.client.line().up:
             self._notice(Notice("Not connected: nothing was sent, your words stay here.", "warning"))
-            return
-        self.main.prompt.remember(text)
-        self.main.prompt.clear()
-        if session_id is None:
-            self.run_worker(self._send_in_new_session(text), group="session")
+        elif self.writing.beginning:
+            self._notice(Notice("The session is still being created: your words stay here."))
         else:
-            self._send(session_id, text)
+            self.writing.begin(text)
+            self.run_worker(self._send_in_new_session(text), group="session")
+
+    @on(Prompt.Changed, "#prompt")
+    def _written(self) -> None:
+        self.writing.save()
+
+    @on(Prompt.EditLeft)
+    def _edit_left(self) -> None:
+        self.writing.edit_left()
+
+    @on(Prompt.SearchWanted)
+    def _search_wanted(self) -> None:
+        self.action_history()
+
+    @on(QueueList.EditWanted)
+    def _edit_wanted(self, event: QueueList.EditWanted) -> None:
+        self.writing.edit(event.queued)
+
+    @on(QueueList.RemoveWanted)
+    def _remove_wanted(self, event: QueueList.RemoveWanted) -> None:
+        self.writing.remove(event.queued)
+
+    @on(QueueList.SendNowWanted)
+    def _send_waiting_now(self, event: QueueList.SendNowWanted) -> None:
+        self.writing.send_waiting(event.queued)
+
+    @on(RequestPanel.DraftChanged)
+    def _answer_draft_changed(self, event: RequestPanel.DraftChanged) -> None:
+        self.client.journal.save_answer_draft(event.request_id, event.body)
 
     @on(RequestPanel.Answered)
     def _answered(self, event: RequestPanel.Answered) -> None:
@@ -201,6 +260,19 @@ class HoldfastApp(App[None]):
             self._abort_until = now + ABORT_WITHIN
         self.presenter.arm_abort(self._abort_until)
 
+    def action_history(self) -> None:
+        from tui.widgets.history import HistoryPicker
+
+        self.push_screen(HistoryPicker(self.client.journal.history()), self._recall)
+
+    def _recall(self, text: str | None) -> None:
+        if text is not None:
+            self.main.prompt.recall(text)
+            self.main.prompt.focus()
+
+    def action_release(self) -> None:
+        self.writing.release()
+
     def action_retry(self) -> None:
         self.client.retry_now()
 
@@ -239,7 +311,7 @@ class HoldfastApp(App[None]):
             self.action_leave()
 
     def action_leave(self) -> None:
-        """Leave; while a turn runs or words would be lost, say so first. Twice in a row leaves."""
+        """Leave; while a turn runs or prompts wait, say so first. Twice in a row leaves."""
         from tui.widgets.confirm import Confirm
 
         warnings = self._before_leaving()
@@ -257,8 +329,10 @@ class HoldfastApp(App[None]):
             turns = "A turn runs." if running == 1 else f"{running} turns run."
             goes_on = "It goes on at the server without you; a question will wait there."
             warnings.append(f"{turns} {'This server ends a turn when you leave.' if ends else goes_on}")
-        if self.main.prompt.text.strip():
-            warnings.append("What stands in the prompt is not kept.")
+        waiting = sum(len(self.client.prompts.waiting(one)) for one in self.client.prompts.sessions())
+        if waiting:
+            prompts = "A prompt waits" if waiting == 1 else f"{waiting} prompts wait"
+            warnings.append(f"{prompts} here: kept, and not sent before you come back.")
         return warnings
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
@@ -267,5 +341,7 @@ class HoldfastApp(App[None]):
         yield SystemCommand("New session", "Begin anew", self.action_new_session)
         yield SystemCommand("Try the line now", "Connect at once instead of waiting (F5)", self.action_retry)
         yield SystemCommand("Keys", "The keys of this part and everywhere (F1)", self.action_help)
+        yield SystemCommand("Earlier prompts", "Search what was sent before (Ctrl-R)", self.action_history)
+        yield SystemCommand("Let the queue go on", "Send what waits, though it is held (F8)", self.action_release)
         yield SystemCommand("Theme", "Other colours", self.action_change_theme)
         yield SystemCommand("Quit", "Leave; says what goes on without you (Ctrl-Q)", self.action_leave)

@@ -295,7 +295,7 @@ class Client:
         if self._backend is None:
             from tui.backends.recognise import recognise  # httpx takes longest to load: after the first paint
 
-            self._backend, self.server = await recognise(
+            self._backend, server = await recognise(
                 self._open_http,
                 users=self._users,
                 directory=self._directory,
@@ -303,13 +303,14 @@ class Client:
                 identities=self.journal,
             )
         else:
-            self._greeted(await self._backend.hello())
-        self._health.answered(self.server.round_trip)
+            server = await self._backend.hello()
+        self._greeted(server)
+        self._health.answered(server.round_trip)
         async with self._backend.subscribe(on_bytes) as feed:
             yield feed
 
     def _greeted(self, server: ServerInfo) -> None:
-        """The server is there again; it may be another version of it."""
+        """The server is there, or there again; it may be another version of it."""
         before, self.server = self.server, server
         if before is not None and before.version != server.version:
             self._tell(Notice(f"The server is now {server.version} (was {before.version})."))

@@ -20,6 +20,7 @@ from tui.widgets.outcomes import Outcomes
 from tui.widgets.request_panel import RequestPanel
 from tui.widgets.turn_line import end_words
 from tui.widgets.welcome import welcome_words
+from tui.writing import Writing
 
 if TYPE_CHECKING:
     from tui.client import Client
@@ -36,6 +37,7 @@ class Presenter:
         self,
         client: "Client",
         main: MainScreen,
+        writing: Writing,
         *,
         soon: Callable[[Callable[[], None]], object],
         notify: Callable[[c.Notice], None],
@@ -43,21 +45,22 @@ class Presenter:
     ) -> None:
         self._client = client
         self._main = main
+        self._writing = writing
         self._soon = soon
         self._notify = notify
         self._line_up = line_up
         self._changes: deque[c.Change] = deque()
         self._told: set[str] = set()
-        self._unsent: dict[str, list[str]] = {}
         self._ever_up = False
         self._abort_armed = float("-inf")
-        self._stopped = False
+        self.stopped = False
         self._standings = Standings(client.store, client.turn)
         self.outcomes = Outcomes()
         self._headed: str | None = None
         self.overlay: Callable[[], None] | None = None
         self._asked_in: dict[str, str] = {}
         self.session_id: str | None = None
+        main.panel.kept = client.journal.answer_draft
 
     @property
     def panel(self) -> RequestPanel:
@@ -72,11 +75,11 @@ class Presenter:
 
     def stop(self) -> None:
         """The screen is about to go: nothing is shown any more."""
-        self._stopped = True
+        self.stopped = True
 
     def tick(self) -> None:
         """Once a second: ages and countdowns. Parts redraw only what changed."""
-        if not self._stopped:
+        if not self.stopped:
             self._standings.look(self._client.now())
             self._draw_overlay()
             self.show_line()
@@ -87,17 +90,12 @@ class Presenter:
         self.session_id = session_id
         self._standings.reading(session_id)
         self._main.show_session(session_id)
+        self._writing.open(session_id or "")
         self._show_heading()
         self._show_requests()
         self.show_line()
-        for text in self._unsent.pop(session_id or "", []):
-            self._main.prompt.give_back(text)
-
-    def show_sent(self, turn: Turn, text: str) -> None:
-        """A prompt is on its way."""
-        self._main.transcript.show_pending(turn.prompt_id, text)
-        self._main.transcript.follow()
-        self._show_turn_line()
+        for turn in self._client.turns.of(session_id or ""):
+            self._show_pending(turn)
 
     def arm_abort(self, until: float) -> None:
         """Say, until this time of the client's clock, that one more Esc aborts."""
@@ -123,9 +121,10 @@ class Presenter:
         if self.session_id is None:
             self._main.welcome.show(welcome_words(line, self._client.address, ever_up=self._ever_up, serve=SERVE))
         self._show_turn_line()
+        self._writing.show_queue()
 
     def _show_changes(self) -> None:
-        while self._changes and not self._stopped:
+        while self._changes and not self.stopped:
             self._show(self._changes[0])
             self._changes.popleft()
 
@@ -154,8 +153,10 @@ class Presenter:
                 self._draw_overlay()
             case c.Notice():
                 self._notify(change)
-            case c.QueueChanged() | c.DraftReturned():
-                pass  # the queue has no place on the screen yet; a prompt that came back is told by its turn
+            case c.QueueChanged():
+                self._writing.show_queue()
+            case c.DraftReturned():
+                self._writing.returned(change)
             case c.FailureSeen(session_id, failure) if session_id != self.session_id:
                 self._standings.failed(session_id, failure)
             case _ if change.session_id == self.session_id:
@@ -209,28 +210,37 @@ class Presenter:
             self._main.turn_line.say(Content.styled("Esc once more aborts the turn", "bold $warning"))
             return
         turn = self._client.turn(self.session_id or "")
-        self._main.turn_line.show_turn(turn, self._client.line(), now, self.server_now())
+        trouble = None if turn is None else self._client.turns.trouble(turn)
+        self._main.turn_line.show_turn(turn, trouble, self._client.line(), now, self.server_now())
 
     def _show_turns(self, session_id: str) -> None:
         for turn in self._client.turns.of(session_id):
             if turn.over and turn.prompt_id not in self._told:
                 self._told.add(turn.prompt_id)
                 self._tell_end(turn)
+            elif session_id == self.session_id:
+                self._show_pending(turn)
         if session_id == self.session_id:
             self._show_turn_line()
 
     def _tell_end(self, turn: Turn) -> None:
         here = turn.session_id == self.session_id
-        if turn.state is TurnState.NOT_SENT and turn.prompt is not None:
-            if here:
-                self._main.transcript.drop_pending(turn.prompt_id)
-                self._main.prompt.give_back(turn.prompt.text)
-            else:
-                self._unsent.setdefault(turn.session_id, []).append(turn.prompt.text)
+        if here and turn.state is TurnState.NOT_SENT:
+            self._main.transcript.drop_pending(turn.prompt_id)
         answer = self._client.store.answer_to(turn.session_id, turn.prompt_id)
         told_by_message = answer is not None and answer.failure is not None
         if here and not (told_by_message and turn.state in (TurnState.FAILED, TurnState.ABORTED)):
             self._note(end_words(turn))
+
+    def _show_pending(self, turn: Turn) -> None:
+        """Words that are on their way, under the name by which the server will tell of them."""
+        if turn.prompt is None or turn.over:
+            return
+        if turn.prompt_id != turn.prompt.message_id:
+            self._main.transcript.drop_pending(turn.prompt.message_id)
+        transcript = self._client.store.transcript(turn.session_id)
+        if transcript is None or turn.prompt_id not in transcript.messages:
+            self._main.transcript.show_pending(turn.prompt_id, turn.prompt.text)
 
     def _tell_outcome(self, request_id: str, words: Content | None) -> None:
         """In the transcript if the request is of the session on the screen, else beside it."""

@@ -120,7 +120,8 @@ class Prompts:
             else:
                 self._journal.land(turn.prompt.message_id)
         if turn.state is not TurnState.FINISHED and self._queue.of(turn.session_id):
-            self._queue.hold(turn.session_id, f"the turn before was {turn.state.value}")
+            how = "failed" if turn.state is TurnState.FAILED else f"was {turn.state.value}"
+            self._queue.hold(turn.session_id, f"the turn before {how}")
             self._notify(QueueChanged(turn.session_id))
 
     def _advance(self, session_id: str) -> None:

@@ -10,15 +10,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 
+import msgspec
 from platformdirs import user_config_path
 
 from tui.backends import FAMILIES, PASSWORDS
+from tui.core.trouble import DEFAULT_PATIENCE, Patience
 from tui.net.address import BadAddress, normalise_url
 from tui.net.text import one_line
 
 DEFAULT_URL = "http://127.0.0.1:4096"
 """Where `opencode serve` listens when it is not told otherwise."""
 FILE_KEYS = ("url", "user", "password", "directory", "family", "ca_file")
+"""Texts; `[patience]` beside them is a table of numbers."""
 
 
 class BadSettings(Exception):
@@ -42,6 +45,7 @@ class Settings:
     demo: bool = False
     log: Path | None = None
     ca_file: Path | None = None
+    patience: Patience = DEFAULT_PATIENCE
 
 
 def settings_file() -> Path:
@@ -49,7 +53,7 @@ def settings_file() -> Path:
     return user_config_path("holdfast") / "settings.toml"
 
 
-def read_file(path: Path) -> dict[str, str]:
+def read_file(path: Path) -> dict[str, str | Patience]:
     """The file's settings; empty when there is none. Raises `BadSettings`."""
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -59,12 +63,23 @@ def read_file(path: Path) -> dict[str, str]:
         raise BadSettings(f"{path} cannot be read: {error}") from error
     except tomllib.TOMLDecodeError as error:
         raise BadSettings(f"{path} is not TOML: {error}") from error
+    patience = values.pop("patience", {})
     for key, value in values.items():
         if key not in FILE_KEYS:
             raise BadSettings(f"{path}: {one_line(key)!r} is not a setting; there are {', '.join(FILE_KEYS)}")
         if not isinstance(value, str):
             raise BadSettings(f"{path}: {key} must be a text in quotes, not {type(value).__name__}")
-    return values
+    return values | ({"patience": _patience(path, patience)} if patience else {})
+
+
+def _patience(path: Path, table: object) -> Patience:
+    try:
+        patience = msgspec.convert(table, Patience)
+    except msgspec.ValidationError as error:
+        raise BadSettings(f"{path}: [patience] {error}") from error
+    if min(patience.not_begun_after, patience.still_after) <= 0:
+        raise BadSettings(f"{path}: [patience] takes seconds greater than 0")
+    return patience
 
 
 def gather(

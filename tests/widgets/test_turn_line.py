@@ -4,6 +4,7 @@ import pytest
 
 from tui.core.health import Line, LineState
 from tui.core.model import Prompt, Retrying
+from tui.core.trouble import Kind, Trouble
 from tui.core.turn import Turn, TurnState
 from tui.widgets.turn_line import end_words, quiet_words, turn_words
 
@@ -20,6 +21,10 @@ def turn(state: TurnState = TurnState.RUNNING, **fields: object) -> Turn:
 
 def words(turn: Turn, line: Line = LIVE) -> str:
     return turn_words(turn, line, NOW, SERVER_NOW).plain
+
+
+def amiss(kind: Kind, **fields: object) -> str:
+    return turn_words(turn(**fields), LIVE, NOW, SERVER_NOW, Trouble(kind, 370)).plain  # type: ignore[arg-type]
 
 
 def test_sending() -> None:
@@ -55,14 +60,30 @@ def test_a_provider_that_is_tried_again_counts_down_on_the_server_s_clock() -> N
 
 
 def test_a_turn_that_stands_still_says_so_and_what_to_do() -> None:
-    still = words(turn(moved=NOW - 370))
+    still = amiss(Kind.STILL, moved=NOW - 370)
     assert "nothing has moved for 6 min, though the line is live" in still
-    assert "Esc Esc aborts" in still
+    assert "a lost turn. Wait, or Esc Esc aborts" in still
+    assert "a lost turn" not in amiss(Kind.STILL, pads=9)
 
 
-@pytest.mark.parametrize("state", [TurnState.WAITING, TurnState.RETRYING])
-def test_a_turn_that_waits_does_not_stand_still(state: TurnState) -> None:
-    assert "nothing has moved" not in words(turn(state, moved=NOW - 370))
+@pytest.mark.parametrize(
+    ("kind", "told", "advice"),
+    [
+        (Kind.DEAF, "the line beats, but brings no events, for 6 min; the server is asked instead", "doctor"),
+        (Kind.MUTE, "answers its health check, but nothing about this session, for 6 min", "restart it"),
+        (Kind.NOT_BEGUN, "the server has the prompt, and no answer has begun for 6 min", "Esc Esc aborts"),
+    ],
+)
+def test_what_may_be_wrong_is_named_with_what_to_do(kind: Kind, told: str, advice: str) -> None:
+    first, then = amiss(kind).split("\n")
+    assert told in first
+    assert advice in then
+
+
+def test_while_the_line_is_down_its_own_trouble_is_the_one_that_is_told() -> None:
+    told = turn_words(turn(), LOST, NOW, SERVER_NOW, Trouble(Kind.MUTE, 370)).plain
+    assert "unknown while the line is down" in told
+    assert "health check" not in told
 
 
 def test_nothing_is_claimed_while_the_line_is_down() -> None:
@@ -115,7 +136,7 @@ def test_a_cancelled_turn_names_its_server_s_rule() -> None:
     [
         (LIVE, "ready"),
         (Line(LineState.CONNECTING), "connecting…"),
-        (LOST, "not connected · what you write stays here"),
+        (LOST, "not connected: connection reset · what you send waits here"),
         (Line(LineState.STOPPED, remedy="Set HOLDFAST_PASSWORD."), "Set HOLDFAST_PASSWORD."),
     ],
 )

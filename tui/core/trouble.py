@@ -17,8 +17,8 @@ NOT_BEGUN_AFTER = 60.0
 STILL_AFTER = 300.0
 
 
-class Patience(msgspec.Struct, frozen=True):
-    """Seconds without any change of the turn after which the screen says so: before its answer begins, and after."""
+class Patience(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Seconds without any change of a turn after which the screen says so: before its answer begins, and after."""
 
     not_begun_after: float = NOT_BEGUN_AFTER
     still_after: float = STILL_AFTER
@@ -66,7 +66,9 @@ class Witness:
             self.mute_since = now
 
 
-def trouble(turn: Turn, witness: Witness, now: float, *, answer_begun: bool, patience: Patience = DEFAULT_PATIENCE) -> Trouble | None:
+def trouble(
+    turn: Turn, witness: Witness, now: float, *, answer_begun: bool, patience: Patience = DEFAULT_PATIENCE
+) -> Trouble | None:
     """The one thing to say of a running turn, the most telling first; None when nothing is amiss."""
     if turn.over:
         return None

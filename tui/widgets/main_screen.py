@@ -12,6 +12,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Container, Horizontal
 from textual.message import Message
 from textual.screen import Screen
+from textual.widget import Widget
 
 from tui.core.store import Store
 from tui.widgets.fold import Fold
@@ -20,6 +21,7 @@ from tui.widgets.key_hints import KeyHints, Keys
 from tui.widgets.plain import Plain
 from tui.widgets.prompt import Prompt
 from tui.widgets.question import QuestionForm
+from tui.widgets.queue import QueueList
 from tui.widgets.request_panel import FOLD_KEY, RequestPanel
 from tui.widgets.transcript import Transcript, Unread
 from tui.widgets.turn_line import TurnLine
@@ -63,6 +65,7 @@ class MainScreen(Screen[None]):
         self.unread = Unread(id="unread")
         self.panel = RequestPanel(now, id="request")
         self.turn_line = TurnLine(id="turn")
+        self.queue = QueueList(id="queue")
         self.prompt = Prompt(id="prompt")
         self.key_hints = KeyHints(id="keys")
 
@@ -74,6 +77,7 @@ class MainScreen(Screen[None]):
             yield self.unread
         yield self.panel
         yield self.turn_line
+        yield self.queue
         with Horizontal(id="entry"):
             yield Plain(" ›", id="mark")
             yield self.prompt
@@ -91,6 +95,8 @@ class MainScreen(Screen[None]):
             return "the question", RequestPanel.KEYS
         if self.transcript.has_focus_within:
             return "the transcript", TRANSCRIPT_KEYS
+        if self.focused is self.queue:
+            return "the prompts that wait", QueueList.KEYS
         return "the prompt", Prompt.KEYS
 
     def show_session(self, session_id: str | None) -> None:
@@ -126,16 +132,24 @@ class MainScreen(Screen[None]):
             keys = panel.keys
         elif self.transcript.has_focus_within:
             keys = TRANSCRIPT_KEYS
+        elif self.focused is self.queue:
+            keys = (("Enter", "change"), ("x", "remove"), ("^S", "send now"), ("Esc", "back"))
+        elif self.prompt.edited is not None:
+            keys = (("Enter", "put it back in its place"), ("^S", "send now"), ("Esc", "leave it as it was"))
         elif panel.open_form is not None:
             keys = (("Tab", "answer"), ("Enter", "send"), ("^J", "newline"), ("Esc Esc", "abort"))
         elif panel.active is not None:
             keys = ((FOLD_KEY, "answer"), ("Enter", "send"), ("^J", "newline"), ("Esc Esc", "abort"))
+        elif self.queue.display:
+            keys = (("Enter", "wait for the turn's end"), ("^S", "send now"), ("⇧Tab", "what waits"))
         else:
             keys = (("Enter", "send"), ("^J", "newline"), ("Esc Esc", "abort"))
         self.key_hints.show_keys(keys, self.waiting)
 
     def action_next_part(self, by: int = 1) -> None:
-        parts = [self.prompt, self.panel.open_form, self.transcript if self.transcript.display else None]
+        parts: list[Widget | None] = [self.prompt, self.panel.open_form]
+        parts.append(self.transcript if self.transcript.display else None)
+        parts.append(self.queue if self.queue.display else None)
         there = [part for part in parts if part is not None]
         at = next((row for row, part in enumerate(there) if part.has_focus or part.has_focus_within), -1)
         there[(at + by) % len(there)].focus()
@@ -194,6 +208,10 @@ class MainScreen(Screen[None]):
     @on(events.Click, "#unread")
     def _unread_clicked(self) -> None:
         self.transcript.follow()
+
+    @on(QueueList.Emptied)
+    def _queue_emptied(self) -> None:
+        self.prompt.focus()
 
     @on(QuestionForm.KeysChanged)
     def _keys_changed(self) -> None:

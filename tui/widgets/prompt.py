@@ -1,5 +1,10 @@
-"""Where the person writes. What was not sent comes back here; nothing typed is ever dropped."""
+"""Where the person writes. What was not sent comes back here; nothing typed is ever dropped.
 
+Other words may take the place of what is being written: an earlier prompt, or one that waits and is changed. What
+was being written then lies aside, and comes back.
+"""
+
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -9,18 +14,19 @@ from textual.message import Message
 from tui.widgets.editor import Editor
 from tui.widgets.key_hints import Keys
 
-RECALLED_AT_MOST = 200
-
 
 class Prompt(Editor):
-    """The box at the bottom, with the prompts of this run behind it (Up and Down)."""
+    """The box at the bottom, with earlier prompts behind it (Up and Down)."""
 
     KEYS: ClassVar[Keys] = (
-        ("Enter", "send"),
+        ("Enter", "send; while a turn runs, wait for its end"),
+        ("^S", "send now, into the turn that runs"),
         ("^J", "newline"),
         ("↑", "earlier prompts, from the first line"),
+        ("^R", "search earlier prompts"),
         ("PgUp PgDn", "scroll the transcript"),
         ("Tab", "to the question, then to the transcript"),
+        ("⇧Tab", "to the prompts that wait"),
         ("Esc Esc", "abort the turn"),
     )
 
@@ -30,25 +36,70 @@ class Prompt(Editor):
 
         where: Literal["up", "down", "end"]
 
-    def __init__(self, *, id: str | None = None) -> None:
-        super().__init__(placeholder="what is to be done?", id=id)
-        self._sent: list[str] = []
-        self._at = 0
-        self._draft = ""
+    class SendNow(Message):
+        """What stands here is to be sent without waiting."""
 
-    def remember(self, text: str) -> None:
-        """Keep a prompt that was sent, to be recalled."""
-        if text not in self._sent[-1:]:
-            self._sent.append(text)
-            del self._sent[:-RECALLED_AT_MOST]
-        self._at = len(self._sent)
+    class SearchWanted(Message):
+        """Earlier prompts are to be searched."""
+
+    class EditLeft(Message):
+        """The waiting prompt that stood here stays as it was."""
+
+    def __init__(self, *, id: str | None = None) -> None:
+        """`past` gives earlier prompts, the newest first."""
+        super().__init__(placeholder="what is to be done?", id=id)
+        self.past: Callable[[], Sequence[str]] = tuple
+        self.edited: str | None = None
+        self._earlier: Sequence[str] = ()
+        self._at = 0
+        self._aside: str | None = None
+        self._laid = ""
+
+    @property
+    def draft(self) -> str:
+        """All that was written here and not sent, with what lies aside."""
+        if self._aside is None:
+            return self.text
+        return self._aside if self.text == self._laid else joined(self._aside, self.text)
+
+    def load_draft(self, text: str) -> None:
+        """Begin with `text`; nothing lies aside."""
+        self._aside, self._at, self.edited = None, 0, None
+        self._set(text)
+
+    def recall(self, text: str) -> None:
+        """Lay what is being written aside for an earlier prompt."""
+        if self._aside is None:
+            self._aside = self.text
+        self._laid = text
+        self._set(text)
+
+    def take_waiting(self, queued_id: str, text: str) -> None:
+        """Lay what is being written aside for a prompt that waits."""
+        self.recall(text)
+        self.edited = queued_id
+
+    def clear_sent(self, sent: str) -> None:
+        """These words are sent, or wait: what lay aside comes back, and what was typed since stays."""
+        if self._aside is not None or self.text.startswith(sent):
+            self.load_draft(joined(self._aside or "", self.text.removeprefix(sent).strip("\n")))
+
+    def put_back(self) -> None:
+        """What lay aside comes back; what stands here in its place goes."""
+        if self._aside is not None:
+            self.load_draft(self._aside)
+
+    def merge(self) -> None:
+        """What took the place of the draft becomes a part of it."""
+        self.load_draft(self.draft)
 
     def give_back(self, text: str) -> None:
         """Put back a prompt that was not sent, behind what is being written."""
-        if self.text.strip() == text.strip():
-            return
-        self.text = f"{self.text.rstrip()}\n\n{text}" if self.text.strip() else text
-        self.move_cursor(self.document.end)
+        if self._aside is not None:
+            if text.strip() not in (self._aside.strip(), self.text.strip()):
+                self._aside = joined(self._aside, text)
+        elif self.text.strip() != text.strip():
+            self._set(joined(self.text, text))
 
     def on_key(self, event: events.Key) -> None:
         match event.key:
@@ -60,18 +111,45 @@ class Prompt(Editor):
                 self.post_message(self.ScrollWanted("end"))
             case "end" if not self.text:
                 self.post_message(self.ScrollWanted("end"))
-            case "up" if self.cursor_location[0] == 0 and self._at > 0:
-                self._recall(self._at - 1)
-            case "down" if self.cursor_location[0] == self.document.line_count - 1 and self._at < len(self._sent):
-                self._recall(self._at + 1)
+            case "ctrl+s":
+                self.post_message(self.SendNow())
+            case "ctrl+r":
+                self.post_message(self.SearchWanted())
+            case "escape" if self.edited is not None:
+                self.put_back()
+                self.post_message(self.EditLeft())
+            case "up" if self.cursor_location[0] == 0 and self.edited is None and self._recall(self._at + 1):
+                pass
+            case "down" if self._at_last_line and self._aside is not None and self.edited is None:
+                self._recall(max(0, self._at - 1))
             case _:
                 return
         event.stop()
         event.prevent_default()
 
-    def _recall(self, at: int) -> None:
-        if self._at == len(self._sent):
-            self._draft = self.text
-        self._at = at
-        self.text = self._draft if at == len(self._sent) else self._sent[at]
+    @property
+    def _at_last_line(self) -> bool:
+        return self.cursor_location[0] == self.document.line_count - 1
+
+    def _recall(self, at: int) -> bool:
+        """The `at`th newest of the earlier prompts, or (0) the draft; false where there is none."""
+        if self._at == 0:
+            self._earlier = self.past()
+        if at > len(self._earlier):
+            return False
+        if at == 0:
+            self.put_back()
+        else:
+            self.recall(self._earlier[at - 1])
+            self._at = at
+        return True
+
+    def _set(self, text: str) -> None:
+        if text != self.text:
+            self.text = text
         self.move_cursor(self.document.end)
+
+
+def joined(first: str, then: str) -> str:
+    """Both texts, apart by a blank line; one alone as it is."""
+    return f"{first.rstrip()}\n\n{then}" if first.strip() and then else first or then

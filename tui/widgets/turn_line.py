@@ -9,7 +9,7 @@ from typing import assert_never
 from textual.content import Content
 
 from tui.core.health import Line, LineState
-from tui.core.trouble import STILL_AFTER
+from tui.core.trouble import Kind, Trouble
 from tui.core.turn import Turn, TurnState
 from tui.widgets.duration import clock, ordinal, span
 from tui.widgets.plain import MUTED, Plain
@@ -18,8 +18,11 @@ PADS_ARE_FRESH = 60.0
 """Seconds. Padding younger than this proves that the prompt's own connection still holds."""
 
 
-def turn_words(turn: Turn, line: Line, now: float, server_now: float) -> Content:
-    """What a running turn is doing. `now` is the turn's clock, `server_now` the server's epoch seconds."""
+def turn_words(turn: Turn, line: Line, now: float, server_now: float, trouble: Trouble | None = None) -> Content:
+    """What a running turn is doing, and what may be wrong.
+
+    `now` is the turn's clock, `server_now` the server's epoch seconds.
+    """
     elapsed = Content.styled(f"turn {clock(now - turn.started)}", "$foreground")
     if turn.state is TurnState.SENDING:
         return Content.assemble("sending… ", (span(now - turn.started), MUTED))
@@ -33,6 +36,8 @@ def turn_words(turn: Turn, line: Line, now: float, server_now: float) -> Content
     held = _held(turn, now)
     if not line.up:
         return Content.assemble(elapsed, _while_down(turn, now, held))
+    if trouble is not None:
+        return _amiss(trouble, turn, elapsed)
     match turn.state:
         case TurnState.WAITING:
             since = "" if turn.waiting_since is None else f" since {clock(now - turn.waiting_since)}"
@@ -40,9 +45,6 @@ def turn_words(turn: Turn, line: Line, now: float, server_now: float) -> Content
         case TurnState.RETRYING:
             return _retrying(turn, server_now)
         case TurnState.RUNNING:
-            still = turn.still_for(now)
-            if still >= STILL_AFTER:
-                return _still(turn, still, elapsed)
             return Content.assemble(elapsed, (held, MUTED))
         case _:
             return Content(turn.state.value)
@@ -79,14 +81,28 @@ def _retrying(turn: Turn, server_now: float) -> Content:
     )
 
 
-def _still(turn: Turn, still: float, elapsed: Content) -> Content:
-    held = turn.pads or turn.headers_at is not None
-    lost = "a long thought or a hanging command" if held else "a long thought, a hanging command, or a lost turn"
-    return Content.assemble(
-        elapsed,
-        (f" · nothing has moved for {span(still)}, though the line is live", "$warning"),
-        (f"\nPerhaps {lost}. Wait, or Esc Esc aborts.", MUTED),
-    )
+def _amiss(trouble: Trouble, turn: Turn, elapsed: Content) -> Content:
+    """What may be wrong though the line is live, and what to do about it."""
+    lasted = span(trouble.since)
+    match trouble.kind:
+        case Kind.DEAF:
+            what = f"the line beats, but brings no events, for {lasted}; the server is asked instead"
+            advice = "This is some seconds old. Perhaps a proxy is in the way: holdfast doctor tells."
+        case Kind.MUTE:
+            what = f"the server answers its health check, but nothing about this session, for {lasted}"
+            advice = "It may be stuck. Wait, or restart it: what it has stored stays."
+        case Kind.NOT_BEGUN:
+            what = f"the server has the prompt, and no answer has begun for {lasted}"
+            advice = "Its model may be slow, or it is stuck. Wait, or Esc Esc aborts; then send it again."
+        case Kind.STILL:
+            held = turn.pads or turn.headers_at is not None
+            lost = "a long thought or a hanging command"
+            lost += "" if held else ", or a lost turn"
+            what = f"nothing has moved for {lasted}, though the line is live"
+            advice = f"Perhaps {lost}. Wait, or Esc Esc aborts."
+        case _:
+            assert_never(trouble.kind)
+    return Content.assemble(elapsed, (f" · {what}", "$warning"), (f"\n{advice}", MUTED))
 
 
 def end_words(turn: Turn) -> Content:
@@ -123,7 +139,8 @@ def quiet_words(line: Line) -> Content:
         case LineState.CONNECTING:
             return Content.styled("connecting…", MUTED)
         case LineState.RECONNECTING:
-            return Content.styled("not connected · what you write stays here", "$warning")
+            why = f": {line.reason}" if line.reason else ""
+            return Content.styled(f"not connected{why} · what you send waits here", "$warning")
         case LineState.STOPPED:
             return Content.styled(line.remedy or "Mend it, then press F5.", "$error")
         case _:
@@ -133,11 +150,13 @@ def quiet_words(line: Line) -> Content:
 class TurnLine(Plain):
     """The turn, in one line; in two when there is something to do about it."""
 
-    def show_turn(self, turn: Turn | None, line: Line, now: float, server_now: float) -> None:
+    def show_turn(
+        self, turn: Turn | None, trouble: Trouble | None, line: Line, now: float, server_now: float
+    ) -> None:
         if turn is None or turn.over:
             self.say(quiet_words(line))
             return
-        words = turn_words(turn, line, now, server_now)
+        words = turn_words(turn, line, now, server_now, trouble)
         stopped = line.state is LineState.STOPPED
         self.say(Content("\n").join([words, quiet_words(line)]) if stopped else words)
 

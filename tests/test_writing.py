@@ -1,0 +1,383 @@
+"""What the person writes, on the screen: drafts, the queue, earlier prompts, half-filled answers."""
+
+from pathlib import Path
+
+import pytest
+
+from tests import conversation as talk
+from tests.fake_client import LIVE, FakeClient
+from tests.screen import Stage, on_stage
+from tui.core import events as e
+from tui.core.health import Line, LineState
+from tui.core.model import Prompt, Queued
+from tui.core.turn import TurnState
+from tui.journal import Journal
+from tui.net.errors import Unreachable
+from tui.widgets.confirm import Confirm
+from tui.widgets.history import HistoryPicker
+
+LOST = Line(LineState.RECONNECTING, attempt=2, retry_in=4.0, reason="connection reset")
+OTHER = "ses_2"
+
+
+def another_run(folder: Path, *, line: Line = LIVE) -> FakeClient:
+    """A client over the same journal, as after a restart."""
+    return FakeClient(line=line, journal=Journal(folder, "server", wall=lambda: 0.0))
+
+
+def waiting(stage: Stage) -> list[str]:
+    return [queued.text for queued in stage.client.prompts.waiting(talk.SESSION)]
+
+
+async def queue(stage: Stage, *texts: str) -> None:
+    stage.run_turn()
+    for text in texts:
+        await stage.press(*text, "enter")
+    assert waiting(stage) == list(texts)
+
+
+async def end_turn(stage: Stage, state: TurnState = TurnState.FINISHED, reason: str = "") -> None:
+    [turn] = stage.client.turns.running()
+    turn.state, turn.reason, turn.ended = state, reason, stage.client.now()
+    stage.client.turn_moved(turn)
+    await stage.pilot.pause()
+
+
+# The queue
+
+
+async def test_while_a_turn_runs_prompts_wait_and_then_go_in_order() -> None:
+    async with on_stage() as stage:
+        await queue(stage, "first", "second")
+        await stage.shows("2 prompts · waiting until the turn ends", "1 first", "2 second")
+        assert stage.main.prompt.text == ""
+        assert stage.client.calls("send") == []
+        await end_turn(stage)
+        await stage.shows("1 prompt · waiting until the turn ends", "1 second")
+        assert stage.client.calls("send") == [(talk.SESSION, "first")]
+        await end_turn(stage)
+        await stage.hides("waiting until")
+        assert stage.client.calls("send") == [(talk.SESSION, "first"), (talk.SESSION, "second")]
+
+
+async def test_while_the_line_is_down_prompts_wait_for_it() -> None:
+    async with on_stage() as stage:
+        stage.client.set_line(LOST)
+        await stage.press(*"hello", "enter")
+        await stage.shows("1 prompt · waiting until the line is back", "1 hello")
+        stage.client.set_line(LIVE)
+        stage.client.prompts.advance()
+        await stage.until(lambda: stage.client.calls("send") == [(talk.SESSION, "hello")])
+        await stage.hides("until the line is back")
+
+
+async def test_a_held_queue_says_why_and_goes_on_at_a_key() -> None:
+    async with on_stage(size=(80, 24)) as stage:
+        await queue(stage, "next")
+        await end_turn(stage, TurnState.FAILED, "no model")
+        await stage.shows("1 prompt · held: the turn before failed · F8 lets it go on")
+        assert stage.client.calls("send") == []
+        await stage.press("f8")
+        assert stage.client.calls("send") == [(talk.SESSION, "next")]
+
+
+async def test_send_now_does_not_wait_for_the_turn() -> None:
+    async with on_stage() as stage:
+        await queue(stage, "later")
+        await stage.press(*"steer", "ctrl+s")
+        assert stage.client.calls("send") == [(talk.SESSION, "steer")]
+        assert stage.main.prompt.text == ""
+        await stage.press("ctrl+s")
+        assert waiting(stage) == ["later"]
+
+
+async def test_send_now_that_cannot_be_sent_leaves_the_words() -> None:
+    async with on_stage() as stage:
+        stage.client.fails = Unreachable("connection refused")
+        await stage.press(*"steer", "ctrl+s")
+        await stage.shows("cannot connect: connection refused")
+        assert stage.main.prompt.text == "steer"
+
+
+async def test_a_waiting_prompt_is_changed_in_its_place() -> None:
+    async with on_stage() as stage:
+        await queue(stage, "one", "two")
+        await stage.press(*"half", "shift+tab", "up", "enter")
+        await stage.until(lambda: stage.main.prompt.text == "one")
+        await stage.shows("in the prompt", "Enter put it back in its place", "one of them is being changed")
+        await stage.press("end", "1", "enter")
+        await stage.until(lambda: waiting(stage) == ["one1", "two"])
+        assert stage.main.prompt.text == "half"
+        await stage.shows("2 prompts · waiting until the turn ends")
+
+
+async def test_a_prompt_that_is_being_changed_is_not_sent() -> None:
+    async with on_stage() as stage:
+        await queue(stage, "one")
+        await stage.press("shift+tab", "enter", "!")
+        await end_turn(stage)
+        assert stage.client.calls("send") == []
+        await stage.press("enter")
+        await stage.until(lambda: stage.client.calls("send") == [(talk.SESSION, "one!")])
+
+
+async def test_escape_leaves_a_waiting_prompt_as_it_was() -> None:
+    async with on_stage() as stage:
+        await queue(stage, "one")
+        await stage.press("shift+tab", "enter", "!", "escape")
+        await stage.until(lambda: stage.main.prompt.text == "")
+        assert waiting(stage) == ["one"]
+        await stage.shows("until the turn ends")
+        assert stage.client.calls("abort") == []
+
+
+async def test_a_prompt_sent_while_it_was_changed_keeps_the_new_words_in_the_box() -> None:
+    async with on_stage() as stage:
+        await queue(stage, "one")
+        await stage.press("shift+tab", "enter", "!")
+        stage.client.prompts.send_waiting(stage.client.prompts.waiting(talk.SESSION)[0].id)
+        await stage.press("enter")
+        await stage.shows("That prompt was sent meanwhile")
+        assert stage.main.prompt.text == "one!"
+        assert stage.client.calls("send") == [(talk.SESSION, "one")]
+
+
+async def test_a_waiting_prompt_is_removed_and_sent_at_a_key() -> None:
+    async with on_stage() as stage:
+        await queue(stage, "one", "two", "three")
+        await stage.press("shift+tab", "j", "x")
+        assert waiting(stage) == ["one", "three"]
+        await stage.press("j", "ctrl+s")
+        assert stage.client.calls("send") == [(talk.SESSION, "three")]
+        await stage.press("x")
+        await stage.until(lambda: stage.main.prompt.has_focus)
+        assert waiting(stage) == []
+
+
+async def test_a_click_chooses_a_waiting_prompt_and_two_change_it() -> None:
+    async with on_stage() as stage:
+        await queue(stage, "one", "two")
+        await stage.pilot.click("#queue", offset=(4, 2), times=2)
+        await stage.until(lambda: stage.main.prompt.text == "two")
+
+
+async def test_a_long_queue_shows_what_is_around_the_cursor() -> None:
+    async with on_stage(size=(80, 24)) as stage:
+        await queue(stage, *"abcdefgh")
+        assert stage.main.queue.size.height == 5
+        await stage.press("shift+tab", *["down"] * 7)
+        await stage.shows("› 8 h")
+
+
+async def test_leaving_says_that_what_waits_is_kept() -> None:
+    async with on_stage() as stage:
+        await queue(stage, "one", "two")
+        await stage.press("ctrl+q")
+        await stage.until(lambda: isinstance(stage.app.screen, Confirm))
+        await stage.shows("2 prompts wait here: kept, and not sent before you come")
+
+
+async def test_two_enters_send_once() -> None:
+    async with on_stage() as stage:
+        stage.main.prompt.insert("once")
+        for _ in range(2):
+            stage.main.prompt.post_message(stage.main.prompt.Submitted(stage.main.prompt, "once"))
+        await stage.until(lambda: stage.client.calls("send"))
+        assert stage.client.calls("send") == [(talk.SESSION, "once")]
+        assert waiting(stage) == []
+
+
+# Drafts
+
+
+async def test_a_draft_outlives_the_client(tmp_path: Path) -> None:
+    async with on_stage(client=another_run(tmp_path)) as stage:
+        await stage.press(*"half a thou")
+        await stage.until(lambda: stage.client.journal.draft(talk.SESSION) == "half a thou")
+    async with on_stage(client=another_run(tmp_path, line=LOST)) as stage:
+        await stage.until(lambda: stage.main.prompt.text == "half a thou")
+
+
+async def test_leaving_asks_nothing_about_words_in_the_box(tmp_path: Path) -> None:
+    async with on_stage(client=another_run(tmp_path)) as stage:
+        await stage.press(*"kept", "ctrl+q")
+        await stage.until(lambda: stage.app._exit)
+    assert another_run(tmp_path).journal.draft(talk.SESSION) == "kept"
+
+
+async def test_each_session_has_its_own_draft() -> None:
+    async with on_stage() as stage:
+        stage.client.feed(e.SessionUpserted(talk.session(OTHER, "The other one")))
+        await stage.press(*"here", "f2", *"other", "enter")
+        await stage.until(lambda: stage.app.presenter.session_id == OTHER)
+        assert stage.main.prompt.text == ""
+        await stage.press(*"there", "f2", *"SQLite", "enter")
+        await stage.until(lambda: stage.main.prompt.text == "here")
+        assert stage.client.journal.draft(OTHER) == "there"
+
+
+async def test_words_before_a_session_are_a_draft_too(tmp_path: Path) -> None:
+    async with on_stage(client=another_run(tmp_path), session=None) as stage:
+        await stage.press(*"idea")
+        await stage.until(lambda: stage.client.journal.draft("") == "idea")
+    async with on_stage(client=another_run(tmp_path), session=None) as stage:
+        await stage.until(lambda: stage.main.prompt.text == "idea")
+        await stage.press("enter")
+        await stage.until(lambda: stage.client.calls("send"))
+        await stage.until(lambda: stage.client.journal.draft("") == "")
+
+
+async def test_words_typed_while_the_last_session_is_looked_for_go_with_it() -> None:
+    client = FakeClient(line=LOST)
+    async with on_stage(client=client, session=None, resume=True) as stage:
+        await stage.press(*"early")
+        client.set_line(LIVE)
+        await stage.until(lambda: stage.app.presenter.session_id == talk.SESSION)
+        assert stage.main.prompt.text == "early"
+        assert client.journal.draft(talk.SESSION) == "early"
+        assert client.journal.draft("") == ""
+
+
+async def test_a_prompt_that_never_arrived_says_so_and_is_not_given_back_twice() -> None:
+    async with on_stage() as stage:
+        await stage.press(*"do it", "enter")
+        await end_turn(stage, TurnState.NOT_SENT, "connection refused")
+        await stage.shows("“do it” was not sent (connection refused).")
+        assert stage.main.prompt.text == "do it"
+
+
+async def test_one_that_never_arrived_elsewhere_names_its_session() -> None:
+    async with on_stage() as stage:
+        await stage.press(*"do it", "enter")
+        [turn] = stage.client.turns.running()
+        await stage.press("f2", "ctrl+n")
+        await stage.until(lambda: stage.app.presenter.session_id is None)
+        turn.state, turn.reason = TurnState.NOT_SENT, "refused"
+        stage.client.turn_moved(turn)
+        await stage.shows("of Move the store to SQLite.")
+        assert stage.main.prompt.text == ""
+        await stage.press("f2", *"SQLite", "enter")
+        await stage.until(lambda: stage.main.prompt.text == "do it")
+
+
+# Earlier prompts
+
+
+async def test_up_recalls_prompts_of_earlier_runs_and_the_draft_comes_back(tmp_path: Path) -> None:
+    async with on_stage(client=another_run(tmp_path)) as stage:
+        await stage.press(*"one", "enter", *"two", "enter")
+    async with on_stage(client=another_run(tmp_path)) as stage:
+        await stage.press(*"draft", "up", "up")
+        assert stage.main.prompt.text == "one"
+        await stage.until(lambda: stage.client.journal.draft(talk.SESSION) == "draft")
+        await stage.press("down", "down")
+        assert stage.main.prompt.text == "draft"
+
+
+async def test_a_draft_that_lies_aside_comes_back_after_the_recalled_one_is_sent() -> None:
+    async with on_stage() as stage:
+        await stage.press(*"one", "enter", *"draft", "up", "!")
+        await stage.until(lambda: stage.client.journal.draft(talk.SESSION) == "draft\n\none!")
+        await stage.press("enter")
+        assert waiting(stage) == ["one!"]
+        assert stage.main.prompt.text == "draft"
+
+
+async def test_earlier_prompts_are_searched() -> None:
+    async with on_stage() as stage:
+        await stage.press(*"fix the parser", "enter", *"write tests", "enter", *"draft", "ctrl+r")
+        await stage.until(lambda: isinstance(stage.app.screen, HistoryPicker))
+        await stage.shows("fix the parser", "write tests")
+        await stage.press(*"pars")
+        await stage.hides("▎   write tests")
+        await stage.press("enter")
+        await stage.until(lambda: stage.main.prompt.text == "fix the parser")
+        await stage.press("down")
+        assert stage.main.prompt.text == "draft"
+
+
+# Half-filled answers
+
+
+async def test_a_half_filled_answer_outlives_the_client(tmp_path: Path) -> None:
+    async with on_stage(client=another_run(tmp_path)) as stage:
+        stage.client.feed(e.RequestOpened(talk.CHOICES))
+        await stage.until(lambda: stage.main.panel.has_focus_within)
+        stage.after_grace()
+        await stage.press("2", "enter", "space")
+        await stage.until(lambda: stage.client.journal.answer_draft(talk.CHOICES.id))
+    async with on_stage(client=another_run(tmp_path)) as stage:
+        stage.client.feed(e.RequestOpened(talk.CHOICES))
+        await stage.shows("1 [x] Migration")
+        await stage.until(lambda: stage.main.panel.has_focus_within)
+        await stage.press("left")
+        await stage.until(lambda: "2 (•)" in stage.text)
+
+
+async def test_the_reason_of_a_rejection_outlives_the_client(tmp_path: Path) -> None:
+    async with on_stage(client=another_run(tmp_path)) as stage:
+        stage.client.feed(e.RequestOpened(talk.PERMISSION))
+        await stage.until(lambda: stage.main.panel.has_focus_within)
+        stage.after_grace()
+        await stage.press("4", "enter", *"rather not")
+        await stage.until(lambda: b"rather not" in (stage.client.journal.answer_draft(talk.PERMISSION.id) or b""))
+    async with on_stage(client=another_run(tmp_path)) as stage:
+        stage.client.feed(e.RequestOpened(talk.PERMISSION))
+        await stage.until(lambda: stage.main.panel.has_focus_within)
+        stage.after_grace()
+        await stage.press("enter")
+        await stage.shows("rather not")
+
+
+async def test_looking_at_a_question_keeps_nothing() -> None:
+    async with on_stage() as stage:
+        stage.client.feed(e.RequestOpened(talk.CHOICES))
+        await stage.until(lambda: stage.main.panel.has_focus_within)
+        assert stage.client.journal.answer_draft(talk.CHOICES.id) is None
+
+
+# What an earlier run left
+
+
+async def test_continue_opens_the_session_used_last(tmp_path: Path) -> None:
+    another_run(tmp_path).journal.remember_place(OTHER)
+    client = another_run(tmp_path)
+    client.feed(e.SessionUpserted(talk.session(OTHER, "Older", updated=-5.0)))
+    async with on_stage(session=None, client=client, resume=True) as stage:
+        await stage.until(lambda: stage.app.presenter.session_id == OTHER)
+
+
+@pytest.mark.parametrize("left", ["flight", "queue", "draft", "nothing"])
+async def test_a_plain_start_opens_the_last_session_where_something_is_unfinished(
+    tmp_path: Path, left: str
+) -> None:
+    before = another_run(tmp_path)
+    before.journal.remember_place(talk.SESSION)
+    match left:
+        case "flight":
+            before.journal.take_off(Prompt(talk.SESSION, "the prompt", "msg_a", "prt_a"))
+        case "queue":
+            before.journal.submit(Queued("q1", talk.SESSION, "it waits"), 1)
+        case "draft":
+            before.journal.save_draft(talk.SESSION, "half")
+    before.journal.close()
+    async with on_stage(session=None, client=another_run(tmp_path)) as stage:
+        if left == "nothing":
+            await stage.shows("Type what is to be done")
+            assert stage.app.presenter.session_id is None
+            return
+        await stage.until(lambda: stage.app.presenter.session_id == talk.SESSION)
+        words = {
+            "flight": "“the prompt” was under way when the last run ended.",
+            "queue": "held: kept from an earlier run · F8 lets it go on",
+            "draft": "half",
+        }
+        await stage.shows(words[left])
+
+
+async def test_what_an_earlier_run_left_elsewhere_is_said(tmp_path: Path) -> None:
+    before = another_run(tmp_path)
+    before.journal.submit(Queued("q1", OTHER, "it waits"), 1)
+    before.journal.close()
+    async with on_stage(session=None, client=another_run(tmp_path)) as stage:
+        await stage.shows("A prompt of the last run is under way or waiting")

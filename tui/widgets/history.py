@@ -1,0 +1,91 @@
+"""Earlier prompts of all sessions, searched by typing."""
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.content import Content
+from textual.widgets import Input, OptionList
+from textual.widgets.option_list import Option
+
+from tui.net.text import one_line
+from tui.widgets.dialog import Dialog
+from tui.widgets.key_hints import hints_of
+from tui.widgets.plain import MUTED, Plain, spread
+
+LISTED_AT_MOST = 200
+
+
+class HistoryPicker(Dialog[str | None]):
+    """Dismissed with the prompt that was chosen. `history`: the newest first."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,ctrl+r", "dismiss", "close", show=False),
+        Binding("down", "move(1)", "down", show=False),
+        Binding("up", "move(-1)", "up", show=False),
+    ]
+
+    def __init__(self, history: Sequence[str]) -> None:
+        super().__init__()
+        self._history = history
+        self._listed: list[str] = []
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="dialog wide"):
+            yield Plain(Content.styled("Earlier prompts", "bold"), classes="title")
+            yield Input(placeholder="words of the prompt")
+            options = OptionList(markup=False)
+            options.can_focus = False
+            yield options
+            yield Plain(
+                hints_of((("Enter", "put it in the prompt", "screen.take"), ("Esc", "close", "screen.dismiss"))),
+                classes="keys",
+            )
+
+    def on_mount(self) -> None:
+        self.draw()
+        self.query_one(Input).focus()
+
+    def on_resize(self) -> None:
+        self.call_after_refresh(self.draw)
+
+    def draw(self) -> None:
+        """List the prompts that have all the words, the newest first."""
+        wanted = self.query_one(Input).value.casefold().split()
+        found = [text for text in self._history if all(word in text.casefold() for word in wanted)]
+        self._listed = found[:LISTED_AT_MOST]
+        options = self.query_one(OptionList)
+        width = max(20, options.size.width - 2)
+        options.clear_options()
+        options.add_options([Option(_row(text, width)) for text in self._listed])
+        options.highlighted = 0 if self._listed else None
+
+    def action_move(self, rows: int) -> None:
+        options = self.query_one(OptionList)
+        (options.action_cursor_down if rows > 0 else options.action_cursor_up)()
+
+    def action_take(self) -> None:
+        at = self.query_one(OptionList).highlighted
+        if at is not None and at < len(self._listed):
+            self.dismiss(self._listed[at])
+
+    @on(Input.Changed)
+    def _filter(self) -> None:
+        self.draw()
+
+    @on(Input.Submitted)
+    def _enter(self) -> None:
+        self.action_take()
+
+    @on(OptionList.OptionSelected)
+    def _selected(self) -> None:
+        self.action_take()
+
+
+def _row(text: str, width: int) -> Content:
+    lines = text.strip().count("\n")
+    more = Content.styled(f"+{lines} lines " if lines else "", MUTED)
+    return spread(Content(one_line(text)), more, width)

@@ -1,0 +1,136 @@
+"""The prompts that wait in this client, above the box: which, why, and what can be done about it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.content import Content
+from textual.message import Message
+
+from tui.core.health import Line
+from tui.core.model import Queued
+from tui.net.text import one_line
+from tui.widgets.key_hints import Keys
+from tui.widgets.plain import MUTED, Plain, spread
+
+ROWS = 4
+"""Prompts shown at once."""
+RELEASE_KEY = "F8"
+
+
+def why_waiting(held: str, line: Line) -> Content:
+    """Why nothing of a queue is sent now; `held` is the queue's own reason."""
+    if held:
+        return Content.assemble((f"· held: {held}", "$warning"), (f" · {RELEASE_KEY} lets it go on", MUTED))
+    return Content.styled(
+        "· waiting until the turn ends" if line.up else "· waiting until the line is back", MUTED
+    )
+
+
+class QueueList(Plain, can_focus=True):
+    """One line a prompt, in the order in which they will be sent. Takes no room while nothing waits."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up,k", "move(-1)", "up", show=False),
+        Binding("down,j", "move(1)", "down", show=False),
+        Binding("enter,e", "edit", "change", show=False),
+        Binding("delete,backspace,x", "remove", "remove", show=False),
+        Binding("ctrl+s,s", "send_now", "send now", show=False),
+    ]
+    KEYS: ClassVar[Keys] = (
+        ("Enter", "change it in the prompt; it keeps its place"),
+        ("x", "remove it; ↑ in the prompt finds it again"),
+        ("^S", "send it now, into the turn that runs"),
+        (RELEASE_KEY, "let a held queue go on, from anywhere"),
+        ("↑ ↓ j k", "move"),
+        ("Esc", "back to the prompt"),
+    )
+
+    @dataclass
+    class EditWanted(Message):
+        queued: Queued
+
+    @dataclass
+    class RemoveWanted(Message):
+        queued: Queued
+
+    @dataclass
+    class SendNowWanted(Message):
+        queued: Queued
+
+    class Emptied(Message):
+        """Nothing waits any more, and the list had the keys."""
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._waiting: Sequence[Queued] = ()
+        self._why = Content("")
+        self._edited: str | None = None
+        self._cursor = 0
+
+    def on_mount(self) -> None:
+        self.display = False
+        self.watch(self, "has_focus", self._draw, init=False)
+
+    def show_waiting(self, waiting: Sequence[Queued], why: Content, edited: str | None = None) -> None:
+        """Show the session's queue; `edited` is the one that stands in the prompt."""
+        self._waiting, self._why, self._edited = waiting, why, edited
+        self._cursor = max(0, min(self._cursor, len(waiting) - 1))
+        if not waiting and self.has_focus:
+            self.post_message(self.Emptied())
+        self.display = bool(waiting)
+        self._draw()
+
+    def action_move(self, rows: int) -> None:
+        self._cursor = max(0, min(self._cursor + rows, len(self._waiting) - 1))
+        self._draw()
+
+    def action_edit(self) -> None:
+        self.post_message(self.EditWanted(self._waiting[self._cursor]))
+
+    def action_remove(self) -> None:
+        self.post_message(self.RemoveWanted(self._waiting[self._cursor]))
+
+    def action_send_now(self) -> None:
+        self.post_message(self.SendNowWanted(self._waiting[self._cursor]))
+
+    def on_click(self, event: events.Click) -> None:
+        event.stop()
+        row = event.y - 1 + self._first
+        if event.y > 0 and row < len(self._waiting):
+            again = row == self._cursor and event.chain > 1
+            self._cursor = row
+            self._draw()
+            if again:
+                self.action_edit()
+
+    def on_resize(self) -> None:
+        self._draw()
+
+    @property
+    def _first(self) -> int:
+        """The first row in sight."""
+        return max(0, min(self._cursor - ROWS // 2, len(self._waiting) - ROWS))
+
+    def _draw(self) -> None:
+        width = self.size.width or 80
+        count = len(self._waiting)
+        words = "1 prompt" if count == 1 else f"{count} prompts"
+        head = Content.assemble((f" {words} ", "bold"), self._why)
+        keys = Content("" if self.has_focus else "⇧Tab changes ")
+        roomy = head.cell_length + keys.cell_length + 2 <= width
+        rows = [spread(head, keys.stylize(MUTED) if roomy else Content(""), width)]
+        for row, queued in list(enumerate(self._waiting))[self._first : self._first + ROWS]:
+            rows.append(self._row(row, queued, width))
+        self.show(Content("\n").join(rows))
+
+    def _row(self, row: int, queued: Queued, width: int) -> Content:
+        first, *rest = queued.text.strip().split("\n")
+        here = self.has_focus and row == self._cursor
+        left = Content.assemble(
+            (f" {'›' if here else ' '} {row + 1} ", "$primary"), (one_line(first), "bold" if here else "")
+        )
+        more = "in the prompt" if queued.id == self._edited else f"+{len(rest)} lines" if rest else ""
+        return spread(left, Content.styled(f"{more} " if more else "", MUTED), width)
