@@ -173,6 +173,9 @@ class FakeClient:
     def retry_now(self) -> None:
         self.asked.append(("retry_now",))
 
+    def look_again(self) -> None:
+        self.asked.append(("look_again",))
+
     async def list_sessions(self, search: str = "") -> tuple[Session, ...]:
         self._answer("list_sessions")
         return tuple(sorted(self.store.sessions.values(), key=lambda session: -session.updated))

@@ -73,6 +73,7 @@ class HoldfastApp(App[None]):
         return self.main
 
     def on_mount(self) -> None:
+        self.app_resume_signal.subscribe(self, self._resumed)
         if not self.is_headless:  # by default these leave the terminal as it is
             for sign in (signal.SIGTERM, signal.SIGHUP):
                 asyncio.get_running_loop().add_signal_handler(sign, self.exit)
@@ -93,6 +94,12 @@ class HoldfastApp(App[None]):
             self.writing.save()
         self.presenter.stop()
         super().exit(*args, **kwargs)
+
+    def _resumed(self, _: App[object]) -> None:
+        """Back from the shell: the terminal has forgotten what stood there, and time has passed."""
+        self.refresh(layout=True)
+        self.presenter.tick()
+        self.client.look_again()
 
     def on_app_focus(self) -> None:
         if not self.client.line().up:

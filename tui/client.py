@@ -200,6 +200,12 @@ class Client:
         """Try to connect at once (F5, the terminal's focus), also after *stopped*."""
         self._link.retry_now()
 
+    def look_again(self) -> None:
+        """The person was away, and this process with them: what is known of the line and the server may be old."""
+        self.retry_now()
+        if self._line_up.is_set():
+            self._spawn(self._verify())
+
     async def list_sessions(self, search: str = "") -> tuple[Session, ...]:
         """The newest sessions. Raises `NetError`."""
         found = await self._known_backend().sessions(search=search)
@@ -440,6 +446,14 @@ class Client:
                 log.info("ping: %s", error.what)  # the line is judged by its bytes alone
             else:
                 self._tell(LineChanged())
+
+    async def _verify(self) -> None:
+        try:
+            self._health.answered(await self._known_backend().ping())
+            await self._look_for_news()
+        except NetError as error:
+            log.info("verify: %s", error.what)
+        self._tell(LineChanged())
 
     async def _check(self) -> None:
         while True:
