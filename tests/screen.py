@@ -66,7 +66,7 @@ class Stage:
         return turn
 
 
-def open_app(client: FakeClient, *, session: str | None = talk.SESSION, **options: bool) -> HoldfastApp:
+def open_app(client: FakeClient, *, session: str | None = talk.SESSION, **options: Any) -> HoldfastApp:
     """The app over `client`, which knows the session of `tests.conversation`."""
     client.feed(e.SessionUpserted(talk.session()))
     return HoldfastApp(cast(Client, client), session=session, **options)
@@ -78,7 +78,7 @@ async def on_stage(
     client: FakeClient | None = None,
     size: tuple[int, int] = (120, 40),
     session: str | None = talk.SESSION,
-    **options: bool,
+    **options: Any,
 ) -> AsyncIterator[Stage]:
     """Run the app; by default with the session of `tests.conversation` open and nothing in it."""
     client = client or FakeClient()

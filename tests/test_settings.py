@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from tui.look import Look, Notify
 from tui.settings import DEFAULT_URL, BadSettings, Settings, gather, read_file, settings_file
 
 
@@ -137,3 +138,30 @@ def test_a_family_is_one_that_is_known(file: Path) -> None:
     assert gather({}, environment={}, path=file).family == "mimocode"
     with pytest.raises(BadSettings, match="'clippy' is no family of servers; there are opencode, mimocode, qwen"):
         gather({"family": "clippy"}, environment={}, path=file)
+
+
+def test_how_it_looks_and_calls_is_read(file: Path) -> None:
+    file.write_text(
+        'theme = "nord"\nascii = true\n'
+        '[keys]\ninbox = "f9"\n'
+        '[notify]\nwhen = "always"\nbell = false\nosc777 = true\n'
+    )
+    settings = gather({}, environment={}, path=file)
+    assert settings.look == Look(theme="nord", ascii=True, keys={"inbox": "f9"})
+    assert settings.notify == Notify(when="always", bell=False, osc777=True)
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("ascii = 3", "ascii"),
+        ('[keys]\nfly = "f9"', "'fly' has no key"),
+        ('[notify]\nwhen = "later"', "when"),
+        ("[notify]\nhorn = true", "horn"),
+        ("notify = 1", "object"),
+    ],
+)
+def test_what_it_cannot_look_like_is_refused(text: str, named: str, file: Path) -> None:
+    file.write_text(text)
+    with pytest.raises(BadSettings, match=named):
+        gather({}, environment={}, path=file)

@@ -131,7 +131,14 @@ def run_app(settings: Settings) -> int:
         journal=journal,
         patience=settings.patience,
     )
-    app = HoldfastApp(client, session=settings.session, resume=settings.resume, demo=settings.demo)
+    app = HoldfastApp(
+        client,
+        session=settings.session,
+        resume=settings.resume,
+        demo=settings.demo,
+        look=settings.look,
+        notify=settings.notify,
+    )
     app.run()
     return app.return_code or 0
 

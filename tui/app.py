@@ -1,20 +1,24 @@
 """The app: which screen, which keys, and what the person's doing asks of the client. No I/O of its own."""
 
 import asyncio
+import os
 import signal
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, assert_never
 
 from textual import on
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
+from textual.filter import LineFilter
 from textual.screen import Screen
 from textual.widgets import TextArea
 
 from tui.core.changes import Notice
 from tui.core.model import PermissionRequest, QuestionRequest, Request
+from tui.look import DEFAULT_LOOK, DEFAULT_NOTIFY, Look, Notify
 from tui.net.errors import NetError
+from tui.notify import Herald, Terminal
 from tui.presenter import Presenter
 from tui.sessions import Sessions
 from tui.theme import HOLDFAST
@@ -41,20 +45,27 @@ class HoldfastApp(App[None]):
     CSS_PATH = Path(__file__).with_name("app.tcss")
     TITLE = "holdfast"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("f1", "help", "help", show=False),
-        Binding("f2", "sessions", "sessions", show=False),
+        Binding("f1", "help", "help", show=False, id="help"),
+        Binding("f2", "sessions", "sessions", show=False, id="sessions"),
         Binding("f8", "release", "let waiting prompts go on", show=False),
         Binding("ctrl+z", "suspend_process", "to the shell", show=False, priority=True),
-        Binding("f3", "inbox", "inbox", show=False),
-        Binding("f5", "retry", "try the line now", show=False),
-        Binding("ctrl+q", "leave", "quit", show=False, priority=True),
+        Binding("f3", "inbox", "inbox", show=False, id="inbox"),
+        Binding("f5", "retry", "try the line now", show=False, id="retry"),
+        Binding("ctrl+q", "leave", "quit", show=False, priority=True, id="leave"),
         Binding("ctrl+c", "copy_or_leave", "copy or quit", show=False, priority=True),
     ]
 
     def __init__(
-        self, client: "Client", session: str | None = None, resume: bool = False, demo: bool = False
+        self,
+        client: "Client",
+        session: str | None = None,
+        resume: bool = False,
+        demo: bool = False,
+        look: Look = DEFAULT_LOOK,
+        notify: Notify = DEFAULT_NOTIFY,
     ) -> None:
         """`session` is opened once the line is up; `resume`: the one used last; `demo`: a tour is started."""
+        self._more_filters: list[LineFilter] = []
         super().__init__()
         self.client = client
         self.main = MainScreen(client.store, client.address, client.now)
@@ -67,7 +78,27 @@ class HoldfastApp(App[None]):
         self._begun = False
         self._abort_until = float("-inf")
         self.register_theme(HOLDFAST)
-        self.theme = HOLDFAST.name
+        self._set_look(look)
+        self.herald = Herald(client, Terminal(self._write, notify, os.environ), notify)
+
+    def _set_look(self, look: Look) -> None:
+        self.theme = look.theme if look.theme in self.available_themes else HOLDFAST.name
+        if self.theme != look.theme:
+            self.call_later(self._notice, Notice(f"There is no theme {look.theme!r}.", "warning"))
+        self.set_keymap(look.keys)
+        self.main.key_hints.names = look.keys
+        if look.ascii:
+            from tui.ascii import Ascii
+
+            self._more_filters = [Ascii()]
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        return [*super().get_line_filters(), *self._more_filters]
+
+    def _write(self, sequence: str) -> None:
+        if self._driver is not None:
+            self._driver.write(sequence)
+            self._driver.flush()
 
     def get_default_screen(self) -> Screen[None]:
         return self.main
@@ -81,12 +112,15 @@ class HoldfastApp(App[None]):
     def on_ready(self) -> None:
         """The first frame is on the screen: now connect."""
         self.client.subscribe(self.presenter.hear)
+        self.client.subscribe(self.herald.hear)
         self.client.start()
         self._take_up()
         self.set_interval(1.0, self.presenter.tick)
+        self.set_interval(1.0, self.herald.tick)
         self.presenter.tick()
 
     async def on_unmount(self) -> None:
+        self.herald.close()
         await self.client.close()
 
     def exit(self, *args: Any, **kwargs: Any) -> None:
@@ -101,7 +135,11 @@ class HoldfastApp(App[None]):
         self.presenter.tick()
         self.client.look_again()
 
+    def on_app_blur(self) -> None:
+        self.herald.focused = False
+
     def on_app_focus(self) -> None:
+        self.herald.focused = True
         if not self.client.line().up:
             self.client.retry_now()
 

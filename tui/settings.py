@@ -9,19 +9,24 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 from platformdirs import user_config_path
 
 from tui.backends import FAMILIES, PASSWORDS
 from tui.core.trouble import DEFAULT_PATIENCE, Patience
+from tui.look import DEFAULT_LOOK, DEFAULT_NOTIFY, KEYS, Look, Notify
 from tui.net.address import BadAddress, normalise_url
 from tui.net.text import one_line
 
 DEFAULT_URL = "http://127.0.0.1:4096"
 """Where `opencode serve` listens when it is not told otherwise."""
 FILE_KEYS = ("url", "user", "password", "directory", "family", "ca_file")
-"""Texts; `[patience]` beside them is a table of numbers."""
+"""Texts. Beside them stand those of `Look`, and the tables."""
+TABLES: Mapping[str, type[msgspec.Struct]] = {"patience": Patience, "notify": Notify}
+
+T = TypeVar("T")
 
 
 class BadSettings(Exception):
@@ -46,6 +51,8 @@ class Settings:
     log: Path | None = None
     ca_file: Path | None = None
     patience: Patience = DEFAULT_PATIENCE
+    look: Look = DEFAULT_LOOK
+    notify: Notify = DEFAULT_NOTIFY
 
 
 def settings_file() -> Path:
@@ -53,7 +60,7 @@ def settings_file() -> Path:
     return user_config_path("holdfast") / "settings.toml"
 
 
-def read_file(path: Path) -> dict[str, str | Patience]:
+def read_file(path: Path) -> dict[str, object]:
     """The file's settings; empty when there is none. Raises `BadSettings`."""
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -63,23 +70,37 @@ def read_file(path: Path) -> dict[str, str | Patience]:
         raise BadSettings(f"{path} cannot be read: {error}") from error
     except tomllib.TOMLDecodeError as error:
         raise BadSettings(f"{path} is not TOML: {error}") from error
-    patience = values.pop("patience", {})
+    tables: dict[str, object] = {}
+    look = {key: values.pop(key) for key in Look.__struct_fields__ if key in values}
+    if look:
+        tables["look"] = _look(path, look)
+    for name, shape in TABLES.items():
+        if name in values:
+            tables[name] = _table(path, f"[{name}] ", values.pop(name), shape)
     for key, value in values.items():
         if key not in FILE_KEYS:
             raise BadSettings(f"{path}: {one_line(key)!r} is not a setting; there are {', '.join(FILE_KEYS)}")
         if not isinstance(value, str):
             raise BadSettings(f"{path}: {key} must be a text in quotes, not {type(value).__name__}")
-    return values | ({"patience": _patience(path, patience)} if patience else {})
+    return values | tables
 
 
-def _patience(path: Path, table: object) -> Patience:
+def _look(path: Path, values: object) -> Look:
+    look = _table(path, "", values, Look)
+    for action in look.keys:
+        if action not in KEYS:
+            raise BadSettings(f"{path}: [keys] {one_line(action)!r} has no key; there are {', '.join(KEYS)}")
+    return look
+
+
+def _table(path: Path, name: str, value: object, shape: type[T]) -> T:
     try:
-        patience = msgspec.convert(table, Patience)
+        table = msgspec.convert(value, shape)
     except msgspec.ValidationError as error:
-        raise BadSettings(f"{path}: [patience] {error}") from error
-    if min(patience.not_begun_after, patience.still_after) <= 0:
-        raise BadSettings(f"{path}: [patience] takes seconds greater than 0")
-    return patience
+        raise BadSettings(f"{path}: {name}{error}") from error
+    if isinstance(table, Patience) and min(table.not_begun_after, table.still_after) <= 0:
+        raise BadSettings(f"{path}: {name}takes seconds greater than 0")
+    return table
 
 
 def gather(

@@ -111,9 +111,9 @@ async def test_esc_goes_back_by_one_step_and_rejects_nothing() -> None:
         others_ask(stage)
         inbox = await open_inbox(stage)
         await stage.press("enter")
-        assert inbox._panel.has_focus_within
+        await stage.until(lambda: inbox._panel.has_focus_within)
         await stage.press("escape")
-        assert not inbox._panel.has_focus_within
+        await stage.until(lambda: not inbox._panel.has_focus_within)
         await stage.press("escape")
         await stage.until(lambda: not isinstance(stage.app.screen, Inbox))
         assert stage.client.calls("reject") == []

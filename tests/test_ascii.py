@@ -1,0 +1,62 @@
+import pytest
+
+from tests import conversation as talk
+from tests.screen import on_stage
+from tui.ascii import GLYPHS, plain
+from tui.look import Look
+from tui.widgets.inbox import Inbox
+
+
+@pytest.mark.parametrize(
+    ("text", "ascii_text"),
+    [
+        ("● live 2s ▂▂", "* live 2s __"),
+        ("naïve “words”…", 'naive "words".'),
+        ("日本", "????"),
+        ("ﬁ", "?"),
+        ("a\nb", "a\nb"),
+    ],
+)
+def test_each_cell_stays_one_cell(text: str, ascii_text: str) -> None:
+    assert plain(text) == ascii_text
+
+
+def test_every_glyph_has_a_likeness_of_one_character() -> None:
+    assert all(len(chr(code) if isinstance(code, int) else code) == 1 for code in GLYPHS.values())
+
+
+async def test_the_whole_screen_is_ascii() -> None:
+    async with on_stage(look=Look(ascii=True)) as stage:
+        stage.client.feed(*talk.at_work())
+        stage.run_turn()
+        await stage.shows("pytest -q tests/store")
+        assert stage.text.isascii()
+
+
+async def test_keys_and_theme_are_the_person_s() -> None:
+    look = Look(theme="nord", keys={"inbox": "f9", "sessions": "ctrl+s"})
+    async with on_stage(look=look) as stage:
+        assert stage.app.theme == "nord"
+        await stage.shows("F9 inbox", "^S sessions")
+        await stage.press("f3")
+        assert not isinstance(stage.app.screen, Inbox)
+        await stage.press("f9")
+        await stage.until(lambda: isinstance(stage.app.screen, Inbox))
+
+
+async def test_a_theme_that_there_is_not_is_said() -> None:
+    async with on_stage(look=Look(theme="neon")) as stage:
+        await stage.shows("There is no theme 'neon'.")
+
+
+async def test_no_color_is_obeyed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    async with on_stage() as stage:
+        await stage.shows("● live")
+        colours = {
+            segment.style.color.triplet
+            for strip in stage.app.screen._compositor.render_strips()
+            for segment in strip
+            if segment.style is not None and segment.style.color is not None
+        }
+        assert all(colour is None or colour.red == colour.green == colour.blue for colour in colours)

@@ -1,0 +1,39 @@
+"""The screen in plain ASCII, for terminals and readers that have nothing else. Each cell stays one cell."""
+
+import unicodedata
+from functools import lru_cache
+
+from rich.cells import cell_len
+from rich.segment import Segment
+from textual.color import Color
+from textual.filter import LineFilter
+
+GLYPHS = str.maketrans(
+    "●◐◌↻■·✓✗›‹▌▸▾└─│┃━┼├┤┌┐┘…“”‘’–—−×↑↓←→↩•▁▂▃▄▅▆▇█☐☑",
+    "*o.~#.+x><|>v`-||-++++++.\"\"''---x^v<><*__..--=#ox",
+)
+
+
+class Ascii(LineFilter):
+    """Glyphs become their likeness, letters lose their accents, all else becomes `?`."""
+
+    def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
+        return [
+            segment if segment.control or segment.text.isascii() else segment._replace(text=plain(segment.text))
+            for segment in segments
+        ]
+
+
+@lru_cache(maxsize=4096)
+def plain(text: str) -> str:
+    """`text` in ASCII, as wide as before."""
+    text = text.translate(GLYPHS)
+    return text if text.isascii() else "".join(_likeness(character) for character in text)
+
+
+def _likeness(character: str) -> str:
+    if character.isascii():
+        return character
+    bare = unicodedata.normalize("NFKD", character).encode("ascii", "ignore").decode()
+    width = cell_len(character)
+    return bare if len(bare) == width else "?" * width
