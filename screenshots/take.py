@@ -30,7 +30,7 @@ ROUND_FIGURES = (
     (r"127\.0\.0\.1:\d{5}", "127.0.0.1:40960"),
     (r"turn 0:\d\d", "turn 0:42"),
     (r"\d\d beats, last \ds ago", "41 beats, last 1s ago"),
-    (r"finished in 0:\d\d", "finished in 0:42"),
+    (r"finished in \d:\d\d", "finished in 1:08"),
     (r"since 0:\d\d", "since 0:07"),
     (r"(waits for you|asks for leave) · \d\ds", r"\1 · 12s"),
     (r"try \d in \ds · F5 now", "try 4 in 3s · F5 now"),
@@ -98,6 +98,7 @@ def main() -> None:
 
                 def take(name: str, when: re.Pattern[str]) -> None:
                     terminal.wait_for(when, within=60)
+                    terminal.wait_until_quiet()
                     save(with_words(terminal.cells(), ROUND_FIGURES), "holdfast", FOLDER / name)
                     print(f"screenshots/{name}.svg, .png")
 

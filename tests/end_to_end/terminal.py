@@ -173,6 +173,14 @@ class Terminal:
             f"still shows {unwanted!r}",
         )
 
+    def wait_until_quiet(self, seconds: float = 0.3, *, within: float = PATIENCE) -> None:
+        """Return once nothing has come for so long: what is drawn is a whole frame."""
+        with self._news:
+            deadline = time.monotonic() + within
+            while self._news.wait(seconds):
+                if time.monotonic() > deadline:
+                    raise AssertionError(f"after {within:g} s the terminal is still being drawn")
+
     def wait_for_bytes(self, wanted: bytes, *, within: float = PATIENCE) -> None:
         """Return once the terminal has received `wanted`."""
         self._wait(lambda: wanted in self._received, within, f"has not received {wanted!r}")

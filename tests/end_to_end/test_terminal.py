@@ -88,8 +88,8 @@ def test_a_resize_reaches_the_command(run: Run) -> None:
     terminal = run(
         "import os, signal\n"
         "signal.signal(signal.SIGWINCH, lambda *_: os.write(1, b'%d %d' % os.get_terminal_size()))\n"
-        "print('ready')\n"
-        "input()"
+        "print('ready', flush=True)\n"
+        "while True: signal.pause()"
     )
     terminal.wait_for("ready")
     terminal.resize(80, 24)
@@ -119,3 +119,13 @@ def test_ends_what_the_command_started(home: Path) -> None:
     terminal = Terminal([sys.executable, "-c", program], env=clean_environment(home), cwd=home)
     terminal.wait_for("started")
     terminal.close()  # fails when a process still holds the terminal
+
+
+def test_a_screen_is_quiet_once_nothing_comes_any_more(run: Run) -> None:
+    terminal = run("import time\nfor i in range(5): print(i, flush=True); time.sleep(0.1)\ninput()")
+    terminal.wait_for("0")
+    terminal.wait_until_quiet(0.4)
+    assert terminal.screen()[4] == "4"
+    busy = run("import time\nwhile True: print('x', flush=True); time.sleep(0.02)")
+    with pytest.raises(AssertionError, match="still being drawn"):
+        busy.wait_until_quiet(0.4, within=0.5)

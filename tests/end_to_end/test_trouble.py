@@ -1,0 +1,153 @@
+"""What may go wrong while the line is live: each is named in plain words on the screen, with what to do."""
+
+import os
+import re
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.end_to_end.steps import connect, send
+from tests.end_to_end.stub import Stub
+from tests.end_to_end.terminal import Terminal
+from tests.processes import free_port
+from tests.waiting import block_until
+
+Holdfast = Callable[..., Terminal]
+StartStub = Callable[..., Stub]
+
+
+def session_of(server: Stub) -> str:
+    [session] = server.http.get("/session").json()
+    return str(session["id"])
+
+
+def impatient(home: Path, **seconds: float) -> None:
+    """A settings file in which the screen speaks up sooner."""
+    folder = home / ".config/holdfast"
+    folder.mkdir(parents=True)
+    table = "\n".join(f"{name} = {value}" for name, value in seconds.items())
+    (folder / "settings.toml").write_text(f"[patience]\n{table}\n")
+
+
+def test_beats_without_events_are_told_and_asked_around(holdfast: Holdfast, stub: StartStub) -> None:
+    server = stub()
+    terminal = holdfast(server.address)
+    connect(terminal)
+    server.arm("silent")
+    terminal.type("LONG")
+    terminal.press("enter")
+    terminal.wait_for("the line beats, but brings no events", within=40)
+    terminal.wait_for("holdfast doctor tells")
+    terminal.wait_for("python train.py")  # what the events did not bring was asked for
+    terminal.wait_for("● live")
+
+
+def test_a_prompt_stored_and_no_answer_begun(holdfast: Holdfast, stub: StartStub, home: Path) -> None:
+    impatient(home, not_begun_after=2)
+    server = stub()
+    server.arm("wedged")
+    terminal = holdfast(server.address)
+    connect(terminal)
+    send(terminal, "PLAIN words")
+    terminal.wait_for(re.compile(r"the server has the prompt, and no answer has begun for \ds"))
+    terminal.wait_for("Wait, or Esc Esc aborts; then send it again.")
+
+
+def test_busy_and_nothing_moves(holdfast: Holdfast, stub: StartStub, home: Path) -> None:
+    impatient(home, still_after=3)
+    terminal = holdfast(stub().address)
+    connect(terminal)
+    send(terminal, "LONG")
+    terminal.wait_for(re.compile(r"nothing has moved for \ds, though the line is live"))
+    terminal.wait_for("Perhaps a long thought or a hanging command. Wait, or Esc Esc aborts.")
+
+
+def test_health_answers_and_the_session_does_not(holdfast: Holdfast, stub: StartStub) -> None:
+    server = stub()
+    terminal = holdfast(server.address)
+    connect(terminal)
+    send(terminal, "LONG")
+    terminal.wait_for("python train.py")
+    server.arm("hang", target=f"/session/{session_of(server)}/message", times=None)
+    server.arm("cut", target="prompt")
+    terminal.wait_for("the server answers its health check, but nothing about this session", within=60)
+    terminal.wait_for("It may be stuck. Wait, or restart it: what it has stored stays.")
+
+
+def test_health_answers_and_status_does_not(holdfast: Holdfast, stub: StartStub) -> None:
+    server = stub()
+    terminal = holdfast(server.address)
+    connect(terminal)
+    hanging = server.arm("hang", target="/session/status", times=None)
+    server.arm("cut")
+    terminal.wait_for("↻ lost: healthy, but it does not say what its sessions do", within=60)
+    server.disarm(hanging)
+    terminal.press("f5")
+    terminal.wait_for("● live")
+
+
+def test_after_ctrl_z_and_fg_the_screen_is_whole_and_the_line_is_live(holdfast: Holdfast, stub: StartStub) -> None:
+    server = stub()
+    terminal = holdfast(server.address)
+    connect(terminal)
+    send(terminal, "SLOW")
+    terminal.wait_for("word2")
+    terminal.press("ctrl+z")
+    block_until(lambda: stopped(terminal), what="the client to stop")
+    assert terminal.is_cooked()
+    before = len(terminal.raw)
+    server.arm("cut")
+    terminal.send_signal(signal.SIGCONT)
+    terminal.wait_for("word20")
+    terminal.wait_for("● live")
+    assert b"holdfast" in terminal.raw[before:]  # the header too is drawn anew, though nothing in it is new
+    terminal.type("typed")
+    terminal.wait_for("› typed")
+    assert not terminal.is_cooked()
+    terminal.press("ctrl+q")
+    terminal.wait_for("Leave?")
+    terminal.press("enter")
+    terminal.wait_for_end()
+    assert terminal.is_cooked()
+
+
+def test_a_stop_that_nobody_could_catch_leaves_the_terminal_as_it_was(holdfast: Holdfast, stub: StartStub) -> None:
+    terminal = holdfast(stub().address)
+    connect(terminal)
+    terminal.send_signal(signal.SIGSTOP)
+    block_until(lambda: stopped(terminal), what="the client to stop")
+    terminal.send_signal(signal.SIGCONT)
+    terminal.type("typed")
+    terminal.wait_for("› typed")
+    terminal.press("ctrl+q")
+    terminal.wait_for_end()
+    assert terminal.is_cooked()
+
+
+def stopped(terminal: Terminal) -> bool:
+    return Path(f"/proc/{terminal.pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
+
+
+def test_another_version_of_the_server_is_told(holdfast: Holdfast, stub: StartStub) -> None:
+    port = free_port()
+    older = stub(profile="opencode-padded", args=("--port", str(port)))
+    terminal = holdfast(older.address)
+    connect(terminal)
+    os.kill(older.pid, signal.SIGKILL)
+    terminal.wait_for("↻ lost")
+    stub(profile="mimo", args=("--port", str(port)))
+    terminal.press("f5")
+    terminal.wait_for(re.compile(r"The server is now 0\.1\.0 \(was 1\.\d+\.\d+\)"))
+
+
+def test_another_password_stops_the_line_and_says_what_it_needs(holdfast: Holdfast, stub: StartStub) -> None:
+    port = free_port()
+    older = stub(args=("--port", str(port)), env={"HOLDFAST_STUB_PASSWORD": "sesame"})
+    terminal = holdfast(older.address, env={"HOLDFAST_PASSWORD": "sesame"})
+    connect(terminal)
+    os.kill(older.pid, signal.SIGKILL)
+    terminal.wait_for("↻ lost")
+    stub(args=("--port", str(port)), env={"HOLDFAST_STUB_PASSWORD": "simsim"})
+    terminal.press("f5")
+    terminal.wait_for(re.compile(r"■ stopped: .*password"))
+    terminal.wait_for("HOLDFAST_PASSWORD")
