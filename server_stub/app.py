@@ -32,7 +32,9 @@ def create_app(
     world: World | None = None,
     model: Callable[[str], Script] | None = None,
 ) -> Starlette:
-    """An ASGI application on a world of its own (`app.state.world`, `.agent`, `.faults`, `.daemon`), or on `world`.
+    """An ASGI application on `world`, or on one of its own; it is `app.state.world`.
+
+    Beside it are `.agent`, `.faults`, and `.daemon` where the family has one.
 
     `scenario` is what the agent plays when a prompt holds none of its words; `admin` opens the faults' route.
     `model` stands in for the words: it gives the script for a prompt's text, each time that the agent begins one.

@@ -6,6 +6,7 @@ import pytest
 
 from server_stub.profiles import QWEN, Profile
 from server_stub.scenarios import DATABASE, FEATURES
+from tests.server_stub.conftest import turns_of_the_loop
 from tests.server_stub.routes.conftest import Stub
 from tests.server_stub.routes.qwen_client import CANCELLED, ONCE, Json, Person, arrive, kind_of, updates
 
@@ -85,6 +86,7 @@ async def test_a_command_asks_for_leave_and_is_not_started_before(person: Person
         ("reject_once", "cancel"),
     ]
     assert asked["options"][0]["name"] == "Always Allow in project: touch *"
+    await turns_of_the_loop(3)
     assert updates(await person.events(), "tool_call_update") == []
 
 

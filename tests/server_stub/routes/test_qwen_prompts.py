@@ -200,6 +200,18 @@ async def test_the_one_that_runs_can_be_taken_back_too(person: Person) -> None:
     assert (await person.turn(second))["state"] == "completed"
 
 
+async def test_one_that_has_waited_is_said_to_be_over_once(person: Person) -> None:
+    await person.prompt("ASK1")
+    await person.asked()
+    second = await person.prompt("ASK1")
+    await person.post("cancel")
+    await person.asked(2)
+    await person.delete(f"pending-prompts/{second}")
+    await person.until("turn_complete", 2)
+    kinds = await told_of(person, second)
+    assert kinds.count("pending_prompt_completed") == 1
+
+
 # cancelling
 
 
