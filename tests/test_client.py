@@ -16,7 +16,7 @@ from server_stub.profiles import PROFILES
 from tests.chaos.stub_server import StubServer
 from tests.chaos.virtual_time import VirtualTime, run
 from tui.backends import opencode_wire as wire
-from tui.client import BEAT_EVERY, BEATS_MISSED, PING_EVERY, Client, Clocks, HalfDead, NotConnected
+from tui.client import Client, Clocks, NotConnected
 from tui.core import changes as c
 from tui.core.health import LineState
 from tui.core.model import Idle, Prompt, QuestionRequest, Request, TextPart, ToolPart
@@ -25,6 +25,8 @@ from tui.core.turn import SWALLOWED, Turn, TurnState
 from tui.net.credentials import BasicAuth
 from tui.net.errors import Cut
 from tui.net.http import Http
+from tui.pulse import BEAT_EVERY, BEATS_MISSED, PING_EVERY
+from tui.resync import HalfDead
 
 ANSWERS = (("Postgres",), ("auth", "my own words"))
 

@@ -3,7 +3,7 @@
 import asyncio
 
 from tests.test_client import Meeting, virtually
-from tui.client import CHECK_EVERY
+from tui.pulse import CHECK_EVERY
 
 ASK = {"parts": [{"type": "text", "text": "ASK1"}]}
 

@@ -6,7 +6,6 @@ It knows no screen and no family's dialect. Whoever shows it subscribes to its c
 """
 
 import asyncio
-import functools
 import logging
 import random
 import time
@@ -28,15 +27,17 @@ from tui.core.changes import (
     TextGrew,
 )
 from tui.core.health import Health, Line
-from tui.core.model import Answers, FullMessage, Idle, PermissionReply, PermissionRequest, Request, Session
+from tui.core.model import Answers, PermissionReply, PermissionRequest, Request, Session
 from tui.core.store import Store
 from tui.core.trouble import DEFAULT_PATIENCE, Patience
 from tui.core.turn import Turn
 from tui.editing import Editing
 from tui.journal import Journal
-from tui.net.errors import NetError, Refused, Silent
+from tui.net.errors import NetError
 from tui.net.link import Feed, Link
 from tui.prompts import Prompts
+from tui.pulse import Pulse
+from tui.resync import Resync
 from tui.turns import Turns
 
 if TYPE_CHECKING:
@@ -44,14 +45,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-PING_EVERY = 10.0
-BEAT_EVERY = 30.0
-"""Seconds between two client heartbeats: what qwen's own web client uses."""
-BEATS_MISSED = 3
-"""Client heartbeats in a row that fail until the person is told: as many as qwen's own web client takes."""
 TICK_EVERY = 0.5
-CHECK_EVERY = 30.0
-"""Seconds between two looks whether the server is as its events told: a stream may beat and carry nothing else."""
 
 Listener = Callable[[Change], None]
 
@@ -61,13 +55,6 @@ class NotConnected(NetError):
 
     def __init__(self) -> None:
         super().__init__("not connected yet", "Wait for the line, or press F5.")
-
-
-class HalfDead(NetError):
-    """The server's health check answers; what matters does not."""
-
-    def __init__(self) -> None:
-        super().__init__("healthy, but it does not say what its sessions do", "It may be stuck: restart it.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,9 +95,10 @@ class Client:
         self._health = Health()
         self._listeners: list[Listener] = []
         self._tasks: set[asyncio.Task[None]] = set()
+        self._line_up = asyncio.Event()
         self._link = Link(
             subscribe=self._subscribe,
-            fetch=self._fetch_all,
+            fetch=lambda: self._resync.everything(),
             deliver=self._deliver,
             changed=self._line_changed,
             health=self._health,
@@ -119,6 +107,7 @@ class Client:
             wall=self._clocks.wall,
             sleep=self._clocks.sleep,
         )
+        self._resync = Resync(self.store, backend=self._known_backend, refetch=self._link.refetch)
         self.turns = Turns(
             self.store,
             backend=self._known_backend,
@@ -145,14 +134,21 @@ class Client:
         self._outbox = Outbox(
             self.journal,
             post=self._post_reply,
-            messages=self._newest_messages,
+            messages=self._resync.messages,
             deliver=self._deliver,
             notify=self._tell,
             backoff=lambda: Backoff(self._clocks.random),
             pause=self._pause_for_line,
         )
-        self._line_up = asyncio.Event()
-        self._checked: dict[str, int] = {}
+        self._pulse = Pulse(
+            self.store,
+            self._health,
+            self._resync,
+            backend=self._known_backend,
+            line_up=self._line_up,
+            notify=self._tell,
+            sleep=self._clocks.sleep,
+        )
 
     def subscribe(self, listener: Listener) -> None:
         """`listener` hears every change, synchronously and in order, from the event loop's thread."""
@@ -183,7 +179,7 @@ class Client:
         self.prompts.restore()
         for reply in self._outbox.unsettled():
             self._spawn(self._outbox.send(reply))
-        for work in (self._link.run(), self._tick(), self._ping(), self._check(), self._beat()):
+        for work in (self._link.run(), self._tick(), *self._pulse.works()):
             self._spawn(work)
 
     async def close(self) -> None:
@@ -204,7 +200,7 @@ class Client:
         """The person was away, and this process with them: what is known of the line and the server may be old."""
         self.retry_now()
         if self._line_up.is_set():
-            self._spawn(self._verify())
+            self._spawn(self._pulse.verify())
 
     async def list_sessions(self, search: str = "") -> tuple[Session, ...]:
         """The newest sessions. Raises `NetError`."""
@@ -226,7 +222,7 @@ class Client:
         self.store.open_transcript(session_id)
         self.journal.remember_place(session_id)
         if self._link.synced:
-            await self._link.refetch(lambda: self._fetch_session(session_id))
+            await self._resync.session(session_id)
 
     def close_session(self, session_id: str) -> None:
         """Forget the session's transcript, unless a turn runs: its end is read from there."""
@@ -321,56 +317,6 @@ class Client:
         if before is not None and before.version != server.version:
             self._tell(Notice(f"The server is now {server.version} (was {before.version})."))
 
-    async def _fetch_all(self) -> Sequence[e.Event]:
-        """What must be known anew after a gap. Raises `NetError`."""
-        backend = self._known_backend()
-        done: set[str] = set()
-        try:
-            found: list[e.Event] = [e.SessionsListed(await backend.sessions())]
-            found.append(await backend.resync(self._places()))
-            # more may be opened while these are fetched
-            while rest := [one for one in self.store.open_sessions() if one not in done]:
-                for session_id in rest:
-                    found += await self._fetch_session(session_id)
-                done.update(rest)
-        except Silent as error:
-            raise HalfDead from error
-        return found
-
-    def _places(self) -> list[str]:
-        """The directories of all sessions of which something is known that a gap may have made untrue."""
-        sessions = {*self.store.open_sessions(), *(one.session_id for one in self.store.requests.values())}
-        sessions |= {one for one in self.store.sessions if not isinstance(self.store.status(one), Idle)}
-        return sorted({self._directory_of(session_id) for session_id in sessions} - {""})
-
-    async def _fetch_session(self, session_id: str) -> Sequence[e.Event]:
-        backend = self._known_backend()
-        try:
-            session = await backend.session(session_id)
-        except Refused as refusal:
-            if refusal.status != 404:
-                raise
-            return [e.SessionDeleted(session_id)]
-        return [
-            e.SessionUpserted(session),
-            e.SessionsListed(await backend.children(session_id)),
-            await backend.messages(session_id),
-            e.TodosChanged(session_id, await backend.todos(session_id)),
-            await backend.resync([session.directory]),
-        ]
-
-    async def _newest_messages(self, session_id: str) -> Sequence[FullMessage]:
-        found: tuple[FullMessage, ...] = ()
-
-        async def fetch() -> Sequence[e.Event]:
-            nonlocal found
-            loaded = await self._known_backend().messages(session_id)
-            found = loaded.messages
-            return [loaded]
-
-        await self._link.refetch(fetch)
-        return found
-
     def _deliver(self, event: e.Event) -> None:
         changes = self.store.apply(event)
         for change in changes:
@@ -433,82 +379,3 @@ class Client:
             self.prompts.advance()
             if not self.turns.running():
                 self.turns.awake.clear()
-
-    async def _ping(self) -> None:
-        while True:
-            await self._line_up.wait()
-            await self._clocks.sleep(PING_EVERY)
-            if not self._line_up.is_set():
-                continue  # whether to try at all is the link's to say
-            try:
-                self._health.answered(await self._known_backend().ping())
-            except NetError as error:
-                log.info("ping: %s", error.what)  # the line is judged by its bytes alone
-            else:
-                self._tell(LineChanged())
-
-    async def _verify(self) -> None:
-        try:
-            self._health.answered(await self._known_backend().ping())
-            await self._look_for_news()
-        except NetError as error:
-            log.info("verify: %s", error.what)
-        self._tell(LineChanged())
-
-    async def _check(self) -> None:
-        while True:
-            await self._line_up.wait()
-            await self._clocks.sleep(CHECK_EVERY)
-            if not self._line_up.is_set():
-                continue
-            try:
-                await self._look_for_news()
-            except NetError as error:
-                log.info("check: %s", error.what)
-
-    async def _look_for_news(self) -> None:
-        """Fetch statuses and requests, and each open session that its events may have told wrongly.
-
-        That is one that differs from what they told, and once one that changed and has come to rest.
-        """
-        backend = self._known_backend()
-        suspects: set[str] = set()
-
-        async def fetch() -> Sequence[e.Event]:
-            found = [await backend.resync(self._places())]
-            for session_id in self.store.open_sessions():
-                if await backend.session(session_id) != self.store.sessions.get(session_id):
-                    suspects.add(session_id)
-            return found
-
-        before = {session_id: self.store.status(session_id) for session_id in self.store.open_sessions()}
-        await self._link.refetch(fetch)
-        for session_id, status in before.items():
-            now, mark = self.store.status(session_id), self.store.mark(session_id)
-            if now != status or (isinstance(now, Idle) and self._checked.get(session_id) != mark):
-                suspects.add(session_id)
-        for session_id in suspects:
-            await self._link.refetch(functools.partial(self._fetch_session, session_id))
-            self._checked[session_id] = self.store.mark(session_id)
-
-    async def _beat(self) -> None:
-        missed = 0
-        while True:
-            await self._line_up.wait()
-            if self._known_backend().traits.client_heartbeat:
-                why = await self._beat_in_all()
-                missed = 0 if why is None else missed + 1
-                if why is not None and missed == BEATS_MISSED:
-                    self._tell(Notice(f"The server does not take our heartbeats: {why.what}.", "warning"))
-            await self._clocks.sleep(BEAT_EVERY)
-
-    async def _beat_in_all(self) -> NetError | None:
-        """Beat once in each open session; what went wrong, if anything did. It never disturbs a turn."""
-        missed: NetError | None = None
-        for session_id in self.store.open_sessions():
-            try:
-                await self._known_backend().heartbeat(session_id)
-            except NetError as error:
-                log.info("client heartbeat: %s", error.what)
-                missed = error
-        return missed

@@ -6,7 +6,7 @@ The rules are `tui.core.turn`'s; this carries them out. It never aborts a turn a
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 from msgspec.structs import replace
@@ -36,6 +36,7 @@ from tui.core.turn import (
     TurnState,
 )
 from tui.net.errors import Cut, Garbled, NetError, Refused, Silent, Unreachable, Untrusted
+from tui.resync import Refetch
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +47,6 @@ ASK_WHILE_DEAF = 5.0
 """Seconds between two questions to a server whose events do not come: asking is all that is left."""
 
 Spawn = Callable[[Coroutine[Any, Any, None]], "asyncio.Task[None]"]
-Refetch = Callable[[Callable[[], Awaitable[Sequence[e.Event]]]], Awaitable[None]]
 
 
 class Turns:

@@ -1,0 +1,109 @@
+"""What is asked of the server at intervals while the line is up, and never while it is down.
+
+A ping for the round trip, a look whether the events told the truth, and our own heartbeats where the server wants
+them. A failure here is never a failure of the line or of a turn: others judge these.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
+
+from tui.backends.base import Backend
+from tui.core.changes import Change, LineChanged, Notice
+from tui.core.health import Health
+from tui.core.store import Store
+from tui.net.errors import NetError
+from tui.resync import Resync
+
+log = logging.getLogger(__name__)
+
+PING_EVERY = 10.0
+BEAT_EVERY = 30.0
+"""Seconds between two client heartbeats: what qwen's own web client uses."""
+BEATS_MISSED = 3
+"""Client heartbeats in a row that fail until the person is told: as many as qwen's own web client takes."""
+CHECK_EVERY = 30.0
+"""Seconds between two looks whether the server is as its events told: a stream may beat and carry nothing else."""
+
+
+class Pulse:
+    """`line_up` is set while the line is up; `backend` gives the server's backend then."""
+
+    def __init__(
+        self,
+        store: Store,
+        health: Health,
+        resync: Resync,
+        *,
+        backend: Callable[[], Backend],
+        line_up: asyncio.Event,
+        notify: Callable[[Change], None],
+        sleep: Callable[[float], Awaitable[None]],
+    ) -> None:
+        self._store = store
+        self._health = health
+        self._resync = resync
+        self._backend = backend
+        self._line_up = line_up
+        self._notify = notify
+        self._sleep = sleep
+
+    def works(self) -> tuple[Coroutine[Any, Any, None], ...]:
+        """What is to run for as long as the client does."""
+        return self._ping(), self._check(), self._beat()
+
+    async def verify(self) -> None:
+        """Look at once: this process was away, and what it knows may be old."""
+        try:
+            self._health.answered(await self._backend().ping())
+            await self._resync.news()
+        except NetError as error:
+            log.info("verify: %s", error.what)
+        self._notify(LineChanged())
+
+    async def _ping(self) -> None:
+        while True:
+            await self._line_up.wait()
+            await self._sleep(PING_EVERY)
+            if not self._line_up.is_set():
+                continue  # whether to try at all is the link's to say
+            try:
+                self._health.answered(await self._backend().ping())
+            except NetError as error:
+                log.info("ping: %s", error.what)
+            else:
+                self._notify(LineChanged())
+
+    async def _check(self) -> None:
+        while True:
+            await self._line_up.wait()
+            await self._sleep(CHECK_EVERY)
+            if not self._line_up.is_set():
+                continue
+            try:
+                await self._resync.news()
+            except NetError as error:
+                log.info("check: %s", error.what)
+
+    async def _beat(self) -> None:
+        missed = 0
+        while True:
+            await self._line_up.wait()
+            if self._backend().traits.client_heartbeat:
+                why = await self._beat_in_all()
+                missed = 0 if why is None else missed + 1
+                if why is not None and missed == BEATS_MISSED:
+                    self._notify(Notice(f"The server does not take our heartbeats: {why.what}.", "warning"))
+            await self._sleep(BEAT_EVERY)
+
+    async def _beat_in_all(self) -> NetError | None:
+        """Beat once in each open session; what went wrong, if anything did."""
+        missed: NetError | None = None
+        for session_id in self._store.open_sessions():
+            try:
+                await self._backend().heartbeat(session_id)
+            except NetError as error:
+                log.info("client heartbeat: %s", error.what)
+                missed = error
+        return missed
