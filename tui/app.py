@@ -16,6 +16,7 @@ from textual.widgets import TextArea
 
 from tui.core.changes import Notice
 from tui.core.model import PermissionRequest, QuestionRequest, Request
+from tui.job_control import watch_stops
 from tui.look import DEFAULT_LOOK, DEFAULT_NOTIFY, Look, Notify
 from tui.net.errors import NetError
 from tui.notify import Herald, Terminal
@@ -105,9 +106,11 @@ class HoldfastApp(App[None]):
 
     def on_mount(self) -> None:
         self.app_resume_signal.subscribe(self, self._resumed)
-        if not self.is_headless:  # by default these leave the terminal as it is
-            for sign in (signal.SIGTERM, signal.SIGHUP):
-                asyncio.get_running_loop().add_signal_handler(sign, self.exit)
+        if not self.is_headless:
+            loop = asyncio.get_running_loop()
+            for sign in (signal.SIGTERM, signal.SIGHUP):  # by default these leave the terminal as it is
+                loop.add_signal_handler(sign, self.exit)
+            watch_stops(lambda: loop.call_soon_threadsafe(self._resumed, self))
 
     def on_ready(self) -> None:
         """The first frame is on the screen: now connect."""
@@ -129,7 +132,7 @@ class HoldfastApp(App[None]):
         self.presenter.stop()
         super().exit(*args, **kwargs)
 
-    def _resumed(self, _: App[object]) -> None:
+    def _resumed(self, _: App[Any]) -> None:
         """Back from the shell: the terminal has forgotten what stood there, and time has passed."""
         self.refresh(layout=True)
         self.presenter.tick()

@@ -26,6 +26,8 @@ def turn_words(turn: Turn, line: Line, now: float, server_now: float, trouble: T
     elapsed = Content.styled(f"turn {clock(now - turn.started)}", "$foreground")
     if turn.state is TurnState.SENDING:
         return Content.assemble("sending… ", (span(now - turn.started), MUTED))
+    if trouble is not None and line.up:
+        return _amiss(trouble, turn, elapsed)
     if turn.state is TurnState.UNKNOWN:
         why = f" ({turn.reason})" if turn.reason else ""
         return Content.assemble(
@@ -36,8 +38,6 @@ def turn_words(turn: Turn, line: Line, now: float, server_now: float, trouble: T
     held = _held(turn, now)
     if not line.up:
         return Content.assemble(elapsed, _while_down(turn, now, held))
-    if trouble is not None:
-        return _amiss(trouble, turn, elapsed)
     match turn.state:
         case TurnState.WAITING:
             since = "" if turn.waiting_since is None else f" since {clock(now - turn.waiting_since)}"
