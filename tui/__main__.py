@@ -1,5 +1,6 @@
 """The command: flags → settings → app."""
 
+import gc
 import logging
 import os
 import sys
@@ -139,6 +140,7 @@ def run_app(settings: Settings) -> int:
         look=settings.look,
         notify=settings.notify,
     )
+    gc.freeze()  # what is loaded by now stays: looking at it again would hold up the screen by up to 50 ms
     app.run()
     return app.return_code or 0
 

@@ -1,11 +1,14 @@
 import random
+from typing import Literal
 
 import pytest
 from textual.app import App, ComposeResult
 from textual.containers import VerticalScroll
 from textual.content import Content
 
-from tui.widgets.prose import FENCE_STEP, Prose
+from tui.widgets import prose as prose_module
+from tui.widgets.markdown import Block, read
+from tui.widgets.prose import FENCE_STEP, LONG_PARAGRAPH, Prose, calm_place
 
 SOURCE = """# Head
 Some *prose* with **marks**, `code` and a [link](http://x.y/z).
@@ -103,3 +106,51 @@ async def test_a_narrower_page_wraps_anew() -> None:
         await pilot.resize_terminal(30, 40)
         await pilot.pause()
         assert prose.size.height == len(shown(app)) > 4
+
+
+MARKED = "and so **it** is `told` on and on, "
+
+
+@pytest.mark.parametrize("state", ["streaming", "done"])
+async def test_a_paragraph_without_end_is_whole(state: Literal["streaming", "done"]) -> None:
+    app = Page()
+    async with app.run_test(size=(60, 40)):
+        prose = app.query_one(Prose)
+        source = "before\n\n"
+        for _ in range(1500):
+            source += MARKED
+            prose.show_text(source, "streaming")
+        source += "\n\nafter"
+        prose.show_text(source, "streaming")
+        prose.show_text(source.rstrip(), state)
+        words = " ".join(shown(app)).split()
+        assert words == ["before", *MARKED.replace("*", "").replace("`", "").split() * 1500, "after"]
+        assert shown(app)[0] == "before"
+        assert shown(app).count("") == 2, "one gap before the paragraph, one behind it, none inside"
+
+
+async def test_of_a_paragraph_without_end_little_is_read_at_each_growth(monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes: list[int] = []
+
+    def measured(text: str, *, growing: bool = False) -> list[Block]:
+        sizes.append(len(text))
+        return read(text, growing=growing)
+
+    monkeypatch.setattr(prose_module, "read", measured)
+    app = Page()
+    async with app.run_test(size=(60, 40)):
+        prose = app.query_one(Prose)
+        source = ""
+        for _ in range(1500):
+            source += MARKED
+            prose.show_text(source, "streaming")
+        prose.show_text(source.rstrip(), "done")
+    assert len(source) > 7 * LONG_PARAGRAPH
+    assert max(sizes) < LONG_PARAGRAPH + 100
+
+
+@pytest.mark.parametrize(
+    ("text", "cut"), [("one **two three** four", 18), ("one two **three", 8), ("x [a b](c d", 2), ("oneword", 7)]
+)
+def test_a_cut_opens_no_mark(text: str, cut: int) -> None:
+    assert calm_place(text) == cut

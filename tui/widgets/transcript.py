@@ -4,6 +4,7 @@ It reads the store it is given and is told where to look. Deltas are gathered an
 while none are pending no timer runs. It follows the end until the reader scrolls up.
 """
 
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
@@ -25,7 +26,11 @@ if TYPE_CHECKING:
     from tui.widgets.message import MessageView
 
 FRAME = 1 / 15
-"""Seconds between two drawings of text that grows."""
+"""Seconds between two drawings of text that grows..."""
+SHARE = 4
+"""...and how much longer than a drawing takes they are apart at least: the screen slows down, not the client."""
+LONGEST_FRAME = 0.5
+"""Seconds."""
 MESSAGES_AT_FIRST = 40
 MESSAGES_MORE = 40
 MESSAGES_KEPT = 120
@@ -64,6 +69,7 @@ class Transcript(VerticalScroll, can_focus=True):
         self._grown: set[tuple[str, str]] = set()
         self._pending: dict[str, Lines] = {}
         self._frame: Timer | None = None
+        self._pause = FRAME
         self._height_seen = 0
         self.following = True
 
@@ -148,7 +154,7 @@ class Transcript(VerticalScroll, can_focus=True):
         """A part has more text: it is drawn with the next frame."""
         self._grown.add((message_id, part_id))
         if self._frame is None:
-            self._frame = self.set_timer(FRAME, self._draw_grown)
+            self._frame = self.set_timer(self._pause, self._draw_grown)
 
     def note(self, words: Content) -> None:
         """Put a line of our own at the end; it keeps its place when the transcript is drawn anew."""
@@ -214,9 +220,15 @@ class Transcript(VerticalScroll, can_focus=True):
 
     def _draw_grown(self) -> None:
         self._frame = None
+        began = time.perf_counter()
         grown, self._grown = self._grown, set()
         for message_id, part_id in grown:
             self.show_part(message_id, part_id)
+        self.call_after_refresh(self._drawn, began)
+
+    def _drawn(self, began: float) -> None:
+        """The growth is on the screen: what that took says when to look again."""
+        self._pause = min(LONGEST_FRAME, max(FRAME, SHARE * (time.perf_counter() - began)))
 
     def _forget_oldest(self) -> None:
         if self.following and len(self._views) > MESSAGES_KEPT + MESSAGES_MORE:
