@@ -38,13 +38,16 @@ def free_port() -> int:
 def running(
     command: Sequence[str], *, env: Mapping[str, str], cwd: Path, log: Path
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """Run `command` in a process group of its own, its stdout a pipe, its stderr in `log`; end the whole group."""
+    """Run `command` in a process group of its own, its stdin and stdout pipes, its stderr in `log`; end the whole group.
+
+    The pipe into it breaks when the test run is killed: a program that watches it ends then as well.
+    """
     with log.open("ab") as errors:
         process = subprocess.Popen(
             command,
             env=dict(env),
             cwd=cwd,
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=errors,
             start_new_session=True,

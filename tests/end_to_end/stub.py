@@ -51,7 +51,7 @@ def running_stub(
     args: Sequence[str] = (),
 ) -> Iterator[Stub]:
     """Start `python -m server_stub` with its admin route open and `home` for all it writes; end it after."""
-    command = [sys.executable, "-m", "server_stub", "--profile", profile, "--admin", *args]
+    command = [sys.executable, "-m", "server_stub", "--profile", profile, "--admin", "--while-stdin", *args]
     home.mkdir(exist_ok=True)
     log = home / "stub.stderr"
     with running(command, env=clean_environment(home) | dict(env or {}), cwd=home, log=log) as process:
