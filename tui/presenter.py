@@ -92,6 +92,7 @@ class Presenter:
         self._main.show_session(session_id)
         self._writing.open(session_id or "")
         self._show_heading()
+        self._show_plan()
         self._show_requests()
         self.show_line()
         for turn in self._client.turns.of(session_id or ""):
@@ -200,7 +201,7 @@ class Presenter:
                 if turn is None or turn.over:  # else the turn's own end will tell
                     self._note(Content.styled(f"✗ {failure.message}", "$error"))
             case c.PlanChanged():
-                pass  # the plan has no place on the screen yet
+                self._show_plan()
             case _:
                 assert_never(change)
 
@@ -262,7 +263,24 @@ class Presenter:
         if session is not None:
             self._headed = session.id
         title = session.title.replace("\n", " ") if session is not None else ""
-        self._main.health.show_heading(Heading(title, self._agent()))
+        parent = self._client.store.sessions.get(session.parent_id or "") if session is not None else None
+        if parent is not None:
+            title = f"{parent.title} › {title}"
+        tokens, cost = self._spent()
+        self._main.health.show_heading(Heading(title, self._agent(), tokens, cost))
+
+    def _spent(self) -> tuple[int, float]:
+        """Tokens and dollars of the session: as the server sums them, else of the messages that are here."""
+        session = self._client.store.sessions.get(self.session_id or "")
+        if session is not None and session.tokens:
+            return session.tokens, session.cost
+        transcript = self._client.store.transcript(self.session_id or "")
+        messages = () if transcript is None else transcript.messages.values()
+        usages = [message.usage for message in messages if message.usage is not None]
+        return sum(u.input_tokens + u.output_tokens for u in usages), sum(u.cost for u in usages)
+
+    def _show_plan(self) -> None:
+        self._main.plan.show_todos(self._client.store.todos(self.session_id or ""))
 
     def _agent(self) -> str:
         transcript = self._client.store.transcript(self.session_id or "")

@@ -79,6 +79,14 @@ class Heading:
 
     title: str = ""
     agent: str = ""
+    tokens: int = 0
+    cost: float = 0.0
+
+
+def spent(heading: Heading) -> str:
+    """Tokens and dollars, where the server counts them: ` · 12.4k tokens · $0.31`."""
+    tokens = f"{heading.tokens / 1000:.1f}k" if heading.tokens >= 1000 else str(heading.tokens)
+    return (f" · {tokens} tokens" if heading.tokens else "") + (f" · ${heading.cost:.2f}" if heading.cost else "")
 
 
 class HealthLine(Widget):
@@ -116,7 +124,9 @@ class HealthLine(Widget):
     def _fitted(self) -> Content:
         width = self.size.width
         names = [name for name in (self._heading.title, self._heading.agent) if name]
-        left = Content.assemble((" holdfast", "bold $primary"), "  ", (" · ".join(names), "$foreground"))
+        left = Content.assemble(
+            (" holdfast", "bold $primary"), "  ", (" · ".join(names), "$foreground"), (spent(self._heading), MUTED)
+        )
         address = Content.styled(f"   {self._address} ", FAINT)
         shortest = NAME_SHORTEST if self._line.up else BRAND
         words = line_words(self._line, width - min(left.cell_length, shortest) - address.cell_length - 2)

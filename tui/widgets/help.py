@@ -17,6 +17,7 @@ EVERYWHERE: Keys = (
     ("F3", "inbox: who waits for you, in any session"),
     ("F4", "fold or unfold the question"),
     ("F5", "try the line again now"),
+    ("F6", "the agent's whole plan, or one line of it"),
     ("Esc Esc", "abort the turn, within 3 seconds"),
     ("^P", "everything there is, by name"),
     ("^Q ^C", "quit; asks first while a turn runs"),

@@ -19,6 +19,7 @@ from tui.widgets.fold import Fold
 from tui.widgets.health import HealthLine
 from tui.widgets.key_hints import KeyHints, Keys
 from tui.widgets.plain import Plain
+from tui.widgets.plan import Plan
 from tui.widgets.prompt import Prompt
 from tui.widgets.question import QuestionForm
 from tui.widgets.queue import QueueList
@@ -47,7 +48,8 @@ class MainScreen(Screen[None]):
         Binding("tab", "next_part", "next part", show=False),
         Binding("shift+tab", "next_part(-1)", "part before", show=False),
         Binding("escape", "back", "back", show=False),
-        Binding(FOLD_KEY.lower(), "fold", "fold or unfold", show=False),
+        Binding(FOLD_KEY.lower(), "fold", "fold or unfold", show=False, id="fold"),
+        Binding("f6", "plan", "the whole plan", show=False, priority=True, id="plan"),
     ]
 
     class AbortPressed(Message):
@@ -64,6 +66,7 @@ class MainScreen(Screen[None]):
         self.welcome = Welcome(id="welcome")
         self.unread = Unread(id="unread")
         self.panel = RequestPanel(now, id="request")
+        self.plan = Plan(id="plan")
         self.turn_line = TurnLine(id="turn")
         self.queue = QueueList(id="queue")
         self.prompt = Prompt(id="prompt")
@@ -76,6 +79,7 @@ class MainScreen(Screen[None]):
             yield self.welcome
             yield self.unread
         yield self.panel
+        yield self.plan
         yield self.turn_line
         yield self.queue
         with Horizontal(id="entry"):
@@ -167,6 +171,9 @@ class MainScreen(Screen[None]):
             self.panel.unfold()
         else:
             self.panel.action_fold()
+
+    def action_plan(self) -> None:
+        self.plan.fold()
 
     def on_key(self, event: events.Key) -> None:
         """A letter typed where nothing takes letters belongs to the prompt."""

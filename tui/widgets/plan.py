@@ -1,0 +1,76 @@
+"""The agent's plan: one line that says how far it is and what it does now; all of it on a key."""
+
+from collections.abc import Sequence
+
+from textual.content import Content
+
+from tui.core.model import Todo
+from tui.widgets.plain import MUTED, Plain, spread
+
+SHOWN_AT_MOST = 12
+"""Lines of the unfolded plan; the rest is counted."""
+
+MARKS = {
+    "completed": ("✓", MUTED),
+    "in_progress": ("▸", "$primary"),
+    "cancelled": ("×", MUTED),
+}
+"""By the server's word; anything else is still to be done."""
+TO_DO = ("·", "$foreground")
+ENDED = ("completed", "cancelled")
+
+
+class Plan(Plain):
+    """Above the turn, while anything of the plan is left to do, or the person asks for it."""
+
+    DEFAULT_CSS = """
+    Plan { height: auto; padding: 0 1; text-wrap: nowrap; text-overflow: ellipsis; }
+    """
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._todos: Sequence[Todo] = ()
+        self.unfolded = False
+
+    def on_mount(self) -> None:
+        self.display = False
+
+    def show_todos(self, todos: Sequence[Todo]) -> None:
+        """Show this plan."""
+        self._todos = todos
+        self._draw()
+
+    def fold(self) -> None:
+        """Show all of it, or one line again."""
+        self.unfolded = not self.unfolded
+        self._draw()
+
+    def on_resize(self) -> None:
+        self._draw()
+
+    def _draw(self) -> None:
+        left = any(todo.status not in ENDED for todo in self._todos)
+        self.display = bool(self._todos) and (left or self.unfolded)
+        if self.display:
+            lines = [self._summary(), *(self._lines() if self.unfolded else ())]
+            self.show(Content("\n").join(lines))
+
+    def _summary(self) -> Content:
+        done = sum(todo.status in ENDED for todo in self._todos)
+        now = next((todo.text for todo in self._todos if todo.status == "in_progress"), "")
+        left = Content.assemble(f"plan {done} of {len(self._todos)}", (f" · now: {now}" if now else "", MUTED))
+        key = "F6 less" if self.unfolded else "F6 all"
+        return spread(left, Content.styled(key, MUTED), max(20, (self.size.width or 80) - 2))
+
+    def _lines(self) -> list[Content]:
+        lines = [
+            Content.assemble("  ", MARKS.get(todo.status, TO_DO), (f" {todo.text}", _colour(todo)))
+            for todo in self._todos[:SHOWN_AT_MOST]
+        ]
+        if len(self._todos) > SHOWN_AT_MOST:
+            lines.append(Content.styled(f"  … {len(self._todos) - SHOWN_AT_MOST} more", MUTED))
+        return lines
+
+
+def _colour(todo: Todo) -> str:
+    return MUTED if todo.status in ENDED else "$foreground"
