@@ -38,7 +38,7 @@ def free_port() -> int:
 def running(
     command: Sequence[str], *, env: Mapping[str, str], cwd: Path, log: Path
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """Run `command` in a process group of its own, its stdin and stdout pipes, its stderr in `log`; end the whole group.
+    """Run `command` in a process group of its own, stdin and stdout pipes, stderr in `log`; end the whole group.
 
     The pipe into it breaks when the test run is killed: a program that watches it ends then as well.
     """
