@@ -47,6 +47,8 @@ DEPLOY: Json = {
     "custom": False,
 }
 
+REFUSAL_SECONDS = 0.1
+"""What a provider takes to refuse for good."""
 RETRY_SECONDS = (2.0, 5.0, 9.0, 18.0, 30.0)
 """What opencode was seen to wait between two attempts; the last goes on for ever."""
 
@@ -124,6 +126,7 @@ async def fail(turn: Turn, code: str) -> None:
     while may_pass and (attempts is None or attempt < attempts - 1):
         attempt += 1
         await turn.retry(message, attempt, RETRY_SECONDS[min(attempt, len(RETRY_SECONDS)) - 1])
+    await turn.clock.sleep(REFUSAL_SECONDS)
     turn.fail(message, status)
 
 

@@ -26,7 +26,7 @@ from tui.core.changes import (
     RequestClosed,
     TextGrew,
 )
-from tui.core.health import Health, Line
+from tui.core.health import Health, Line, LineState
 from tui.core.model import Answers, PermissionReply, PermissionRequest, Request, Session
 from tui.core.store import Store
 from tui.core.trouble import DEFAULT_PATIENCE, Patience
@@ -359,14 +359,14 @@ class Client:
             )
 
     async def _pause_for_line(self, seconds: float) -> None:
-        """Wait `seconds`, or until the line is back, whichever is first."""
-        if self._line_up.is_set():
-            await self._clocks.sleep(seconds)
-            return
+        """Wait `seconds`, or until the line is back, whichever is first; a line that stopped is waited for."""
         sleeping = asyncio.ensure_future(self._clocks.sleep(seconds))
         waking = asyncio.create_task(self._line_up.wait())
+        waits = {sleeping} if self._line_up.is_set() else {sleeping, waking}
         try:
-            await asyncio.wait({sleeping, waking}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+            if self.line().state is LineState.STOPPED:
+                await self._line_up.wait()
         finally:
             sleeping.cancel()
             waking.cancel()

@@ -188,7 +188,7 @@ class Person:
 
     def answer_all(self) -> None:
         for request in self.client.store.requests_of(self.session_id):
-            self._answer(request, dismiss=False)
+            self.answer(request, dismiss=False)
 
     def abort(self) -> None:
         self.wishes.append(self.loop.time())
@@ -209,7 +209,10 @@ class Person:
         except NetError as error:
             self.errors_shown.append(error.what)
 
-    def _answer(self, request: Request, *, dismiss: bool) -> None:
+    def answer(self, request: Request, *, dismiss: bool) -> None:
+        """Nothing where an answer to it is under way, or where it is not on screen any more."""
+        if request.id not in self.client.store.requests:
+            return
         if request.id in self.given and self.given[request.id].under_way:
             return
         self.wishes.append(self.loop.time())
@@ -227,13 +230,18 @@ class Person:
             self.client.reply(request.id, reply)
 
     async def _answer_soon(self, dismiss: bool) -> None:
-        store = self.client.store
+        request = await self.asked()
+        if request is not None:
+            self.answer(request, dismiss=dismiss)
+
+    async def asked(self) -> Request | None:
+        """The oldest request on screen that is not answered yet; None when none comes in a while."""
         for _ in range(40):
-            for request in store.requests_of(self.session_id):
+            for request in self.client.store.requests_of(self.session_id) if self.present else ():
                 if request.id not in self.given:
-                    self._answer(request, dismiss=dismiss)
-                    return
+                    return request
             await asyncio.sleep(0.25)
+        return None
 
     def under_way(self) -> list[Given]:
         return [given for given in self.given.values() if given.under_way]

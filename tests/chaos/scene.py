@@ -16,7 +16,7 @@ from tests.chaos.truth import Truth
 from tests.chaos.virtual_time import VirtualTime
 from tests.waiting import wait_until
 from tui.core.health import LineState
-from tui.core.model import Idle
+from tui.core.model import Idle, QuestionRequest
 from tui.core.turn import TurnState
 
 CALM_FOR = 40.0
@@ -140,6 +140,8 @@ class Scene:
                 person.retry_now()
             case s.OtherSends() | s.OtherAnswers() | s.OtherAborts():
                 self._run(self._other(step))
+            case s.BothAnswer(lead):
+                self._run(self._both_answer(lead))
             case s.Sever(how, which):
                 person.relay.sever(how, which)
             case s.CutAfter(count, which):
@@ -216,15 +218,37 @@ class Scene:
         permissions = await self.http.get("/permission")
         if not (questions.is_success and permissions.is_success):
             return
-        for one in questions.json():
+        for one in (*questions.json(), *permissions.json()):
             if one["sessionID"] == self.person.session_id:
-                answers = [["from elsewhere"] for _ in one["questions"]]
-                await self.http.post(f"/question/{one['id']}/reply", json={"answers": answers})
+                await self._other_replies(one["id"], len(one.get("questions", [])))
                 return
-        for one in permissions.json():
-            if one["sessionID"] == self.person.session_id:
-                await self.http.post(f"/permission/{one['id']}/reply", json={"reply": "once"})
-                return
+
+    async def _both_answer(self, lead: float) -> None:
+        request = await self.person.asked()
+        if request is None:
+            return
+        questions = len(request.questions) if isinstance(request, QuestionRequest) else 0
+        if lead >= 0:
+            other = asyncio.ensure_future(self._other_replies(request.id, questions))
+            await asyncio.sleep(lead)
+            if self.person.present:
+                self.person.answer(request, dismiss=False)
+        else:
+            self.person.answer(request, dismiss=False)
+            await asyncio.sleep(-lead)
+            other = asyncio.ensure_future(self._other_replies(request.id, questions))
+        await other
+
+    async def _other_replies(self, request_id: str, questions: int) -> None:
+        """To a question of so many parts, or (0) to a permission."""
+        try:
+            if questions:
+                answers = [["from elsewhere"]] * questions
+                await self.http.post(f"/question/{request_id}/reply", json={"answers": answers})
+            else:
+                await self.http.post(f"/permission/{request_id}/reply", json={"reply": "always"})
+        except httpx.HTTPError:
+            return
 
     def _later(self, seconds: float, undo: Any) -> None:
         async def wait() -> None:

@@ -46,6 +46,13 @@ class OtherAnswers:
 
 
 @dataclass(frozen=True, slots=True)
+class BothAnswer:
+    """The person and somebody else answer the same request; `lead`: seconds by which the other is earlier."""
+
+    lead: float
+
+
+@dataclass(frozen=True, slots=True)
 class OtherAborts:
     """Somebody else aborts the turn."""
 
@@ -132,6 +139,7 @@ Step: TypeAlias = (
     | RetryNow
     | OtherSends
     | OtherAnswers
+    | BothAnswer
     | OtherAborts
     | Sever
     | CutAfter
@@ -214,7 +222,7 @@ def _steps(
 
     for _ in range(chance.randint(0, 6)):
         at(some_time(), _person(chance))
-    for _ in range(chance.choice((0, 0, 1, 2))):
+    for _ in range(chance.choice((0, 1, 1, 2))):
         at(some_time(), _other(chance, prompts))
     for _ in range(chance.randint(1, 7)):
         at(some_time(), chance.choice(faults)(chance))
@@ -226,7 +234,8 @@ def _person(chance: random.Random) -> Step:
 
 
 def _other(chance: random.Random, prompts: Sequence[str]) -> Step:
-    return chance.choice((OtherAnswers(), OtherAnswers(), OtherAborts(), OtherSends(chance.choice(prompts))))
+    both = BothAnswer(chance.choice((-0.05, 0.0, 0.001, 0.05, 1.0)))
+    return chance.choice((both, both, OtherAnswers(), OtherAborts(), OtherSends(chance.choice(prompts))))
 
 
 def _spell(chance: random.Random) -> float:
