@@ -11,7 +11,7 @@ SERVERS := .real-servers
 PYTHONS := $(or $(PYTHON),python3.14 python3.13 python3.12 python3.11 python3)
 WILL_DO := import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))
 
-.PHONY: help run test check chaos real screenshots bench clean
+.PHONY: help run test check chaos real screenshots bench soak clean
 
 help:
 	@echo 'make run          the client, on a scripted server of its own'
@@ -20,6 +20,7 @@ help:
 	@echo 'make chaos        2,000 seeded schedules of faults; make test plays the first 200'
 	@echo 'make real         the suite against real agent servers (needs npm)'
 	@echo 'make bench        first paint and idle CPU, measured here'
+	@echo 'make soak         one turn held for long, and what it costs in memory'
 	@echo 'make screenshots  take the pictures in screenshots/ again'
 	@echo 'make clean        forget the set-up'
 
@@ -47,6 +48,10 @@ bench: $(SET_UP)
 
 screenshots: $(SET_UP)
 	$(BIN)/python -m screenshots.take
+
+# Ten minutes, most of them waiting.
+soak: $(SET_UP)
+	$(BIN)/python -m benchmarks.soak
 
 clean:
 	rm -rf $(VENV) $(SERVERS)
