@@ -91,7 +91,11 @@ class HoldfastApp(App[None]):
         if look.ascii:
             from tui.ascii import Ascii
 
-            self._more_filters = [Ascii()]
+            self._more_filters.append(Ascii())
+        if not look.links:
+            from tui.unlinked import Unlinked
+
+            self._more_filters.append(Unlinked())
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         return [*super().get_line_filters(), *self._more_filters]

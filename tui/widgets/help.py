@@ -18,6 +18,8 @@ EVERYWHERE: Keys = (
     ("F4", "fold or unfold the question"),
     ("F5", "try the line again now"),
     ("F6", "the agent's whole plan, or one line of it"),
+    ("F7", "copy the code in sight; again, the block above"),
+    ("^F", "search the transcript"),
     ("Esc Esc", "abort the turn, within 3 seconds"),
     ("^P", "everything there is, by name"),
     ("^Q ^C", "quit; asks first while a turn runs"),

@@ -4,6 +4,7 @@ A `Static` renders all of its lines at each change; this asks its pieces for the
 renders the line that is asked for. So the cost of a delta does not grow with the length of the message.
 """
 
+import re
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 
@@ -14,7 +15,11 @@ from textual.strip import Strip
 from textual.visual import Visual
 from textual.widget import Widget
 
-from tui.widgets.pieces import Piece
+from tui.widgets.pieces import Code, Piece
+
+FOUND = "on $accent 30%"
+FOUND_HERE = "bold on $accent 60%"
+"""What was looked for, and the place that is looked at."""
 
 
 class Lines(Widget):
@@ -39,6 +44,9 @@ class Lines(Widget):
         self._wrapped: list[list[Content]] = []
         self._starts: list[int] = [0]
         self._wrapped_at = -1
+        self._pattern: re.Pattern[str] | None = None
+        self._marks: dict[int, list[tuple[int, int]]] | None = None
+        self._marked_row: int | None = None
 
     @property
     def text(self) -> str:
@@ -51,12 +59,47 @@ class Lines(Widget):
         if self._pieces[index:] == list(pieces):
             return
         height = self._starts[-1]
+        self._marks = None
         self._pieces[index:] = pieces
         del self._wrapped[index:]
         del self._starts[index + 1 :]
         if self._wrapped_at > 0:
             self._wrap(self._wrapped_at)
         self.refresh(layout=self._starts[-1] != height)
+
+    def mark(self, pattern: re.Pattern[str] | None) -> list[int]:
+        """Show where `pattern` stands; the rows at which it begins. None takes all marks away."""
+        if pattern is not None or self._pattern is not None:
+            self._pattern, self._marks, self._marked_row = pattern, None, None
+            self.refresh()
+        return [] if pattern is None else [row for row, _ in self._places()]
+
+    def mark_row(self, row: int | None) -> None:
+        """One of the rows is the one that is looked at."""
+        self._marked_row = row
+        self.refresh()
+
+    def codes(self) -> list[tuple[int, Code]]:
+        """Its blocks of code, each with its first row."""
+        self._wrap(self.size.width or 80)
+        rows = zip(self._starts, self._pieces, strict=False)
+        return [(row, piece) for row, piece in rows if isinstance(piece, Code)]
+
+    def _places(self) -> list[tuple[int, re.Match[str]]]:
+        text = self.text
+        found = [] if self._pattern is None else self._pattern.finditer(text)
+        return [(text.count("\n", 0, match.start()), match) for match in found]
+
+    def _marks_of(self, row: int) -> list[tuple[int, int]]:
+        if self._marks is None:
+            self._marks = {}
+            for first, match in self._places():
+                at = match.start() - (match.string.rfind("\n", 0, match.start()) + 1)
+                for more, part in enumerate(match[0].split("\n")):
+                    self._marks.setdefault(first + more, []).append(
+                        (0 if more else at, (0 if more else at) + len(part))
+                    )
+        return self._marks.get(row, [])
 
     @property
     def count(self) -> int:
@@ -92,6 +135,10 @@ class Lines(Widget):
         else:
             index = bisect_right(self._starts, y) - 1
             words = self._wrapped[index][y - self._starts[index]]
+        if self._pattern is not None:
+            style = FOUND_HERE if y == self._marked_row else FOUND
+            for start, end in self._marks_of(y):
+                words = words.stylize(style, start, end)
         if not self._margin:
             return words
         if y == 0 and self._label is not None:
@@ -101,6 +148,7 @@ class Lines(Widget):
     def _wrap(self, width: int) -> None:
         if width != self._wrapped_at:
             self._wrapped_at = width
+            self._marks = None
             self._wrapped.clear()
             del self._starts[1:]
         room = max(8, width - self._margin)

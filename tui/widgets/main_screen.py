@@ -4,7 +4,7 @@ It knows no client: what is to be done is posted as a message, what is to be sho
 """
 
 from collections.abc import Callable
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import events, on
 from textual.app import ComposeResult
@@ -15,9 +15,11 @@ from textual.screen import Screen
 from textual.widget import Widget
 
 from tui.core.store import Store
+from tui.widgets.finding import Search, code_above
 from tui.widgets.fold import Fold
 from tui.widgets.health import HealthLine
 from tui.widgets.key_hints import KeyHints, Keys
+from tui.widgets.pieces import Code
 from tui.widgets.plain import Plain
 from tui.widgets.plan import Plan
 from tui.widgets.prompt import Prompt
@@ -28,14 +30,22 @@ from tui.widgets.transcript import Transcript, Unread
 from tui.widgets.turn_line import TurnLine
 from tui.widgets.welcome import Welcome
 
+if TYPE_CHECKING:
+    from tui.widgets.search import SearchBar
+
 TYPING = 1.0
 """Seconds after a key in which the person counts as writing: nothing may take the keys away then."""
+
+COPY_AGAIN = 4.0
+"""Seconds after copying code in which the same key takes the block above."""
 
 TRANSCRIPT_KEYS: Keys = (
     ("↑ ↓", "scroll"),
     ("j k", "next tool call, the one before"),
     ("Enter", "open or close it"),
     ("End", "follow the end"),
+    ("^F", "search"),
+    ("F7", "copy the code in sight"),
     ("Esc", "back to the prompt"),
 )
 
@@ -49,6 +59,8 @@ class MainScreen(Screen[None]):
         Binding("shift+tab", "next_part(-1)", "part before", show=False),
         Binding("escape", "back", "back", show=False),
         Binding(FOLD_KEY.lower(), "fold", "fold or unfold", show=False, id="fold"),
+        Binding("ctrl+f", "search", "search", show=False, priority=True, id="search"),
+        Binding("f7", "copy_code", "copy the code in sight", show=False, priority=True, id="copy_code"),
         Binding("f6", "plan", "the whole plan", show=False, priority=True, id="plan"),
     ]
 
@@ -60,6 +72,9 @@ class MainScreen(Screen[None]):
         self._now = now
         self._typed_at = float("-inf")
         self._keys_wanted = False
+        self._search: Search | None = None
+        self._copied: Code | None = None
+        self._copied_at = float("-inf")
         self.waiting = 0
         self.health = HealthLine(address, id="health")
         self.transcript = Transcript(store, id="transcript")
@@ -105,6 +120,7 @@ class MainScreen(Screen[None]):
 
     def show_session(self, session_id: str | None) -> None:
         """Show a session's transcript, or the welcome while there is none."""
+        self.on_search_bar_left()
         self.transcript.display = session_id is not None
         self.welcome.display = session_id is None
         self.transcript.show_session(session_id)
@@ -171,6 +187,51 @@ class MainScreen(Screen[None]):
             self.panel.unfold()
         else:
             self.panel.action_fold()
+
+    def action_search(self) -> None:
+        from tui.widgets.search import SearchBar
+
+        if self._search is not None:
+            self.on_search_bar_left()
+        elif self.transcript.display:
+            self._search = Search(self.transcript)
+            self.transcript.mount_loaded()
+            self.mount(SearchBar(id="search"), before=self.panel)
+
+    def on_search_bar_wanted(self, event: "SearchBar.Wanted") -> None:
+        if self._search is not None:
+            self._search.look_for(event.words)
+            self._show_place()
+
+    def on_search_bar_go(self, event: "SearchBar.Go") -> None:
+        if self._search is not None:
+            self._search.go(event.by)
+            self._show_place()
+
+    def on_search_bar_left(self) -> None:
+        if self._search is not None:
+            self._search.look_for("")
+            self._search = None
+            self.query("#search").remove()
+            self.prompt.focus()
+
+    def _show_place(self) -> None:
+        from tui.widgets.search import SearchBar
+
+        if self._search is not None:
+            self.query_one(SearchBar).show_place(*self._search.place)
+
+    def action_copy_code(self) -> None:
+        """Copy the code in sight; again within a few seconds, the block above it."""
+        again = self._copied if self._now() - self._copied_at < COPY_AGAIN else None
+        code = code_above(self.transcript, again)
+        if code is None:
+            self.notify("No more code above." if again is not None else "No code in sight.", markup=False)
+            return
+        self._copied, self._copied_at = code, self._now()
+        self.app.copy_to_clipboard(code.text)
+        lines = "1 line" if len(code.code) == 1 else f"{len(code.code)} lines"
+        self.notify(f"Copied {lines} of code. F7 again takes the block above.", markup=False)
 
     def action_plan(self) -> None:
         self.plan.fold()

@@ -4,12 +4,14 @@ Not Textual's own `Markdown`: that mounts a widget for each paragraph and lays a
 delta. Here a message is one widget, and only its last block is read again while it grows.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING
 
 from textual.content import Content, Span
+from textual.style import Style
 
 from tui.widgets.pieces import Code, Paragraph, Piece, Rule, Table
 from tui.widgets.plain import MUTED
@@ -24,7 +26,9 @@ HIGHLIGHTED_AT_MOST = 4_000
 MARKS = {"strong": "bold", "em": "italic", "s": "strike"}
 INLINE_CODE = "$secondary"
 HEADING = "bold $primary"
-LINK = "underline"
+LINK = Style(underline=True)
+SAFE_ADDRESS = re.compile(r"https?://[\x21-\x7e]{1,2000}")
+"""What may become a link that a terminal opens (OSC 8): a page's address, with nothing in it that ends the link."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +162,8 @@ class _Reader:
         code = token.content.rstrip("\n").expandtabs(4)
         self.open_fence = self.growing and token.type == "fence" and not self._closed(token)
         language = token.info.split()[0] if token.info.strip() else ""
-        self.pieces.append(Code(code_lines(code, "" if self.open_fence else language), rest, gap))
+        lines = code_lines(code, "" if self.open_fence else language)
+        self.pieces.append(Code(lines, rest, gap, "" if self.open_fence else token.content))
 
     def _closed(self, token: "Token") -> bool:
         if token.map is None or token.map[1] - token.map[0] < 2:
@@ -174,6 +179,11 @@ def code_lines(code: str, language: str) -> tuple[Content, ...]:
     from textual.highlight import highlight
 
     return tuple(highlight(code, language=language).split("\n", allow_blank=True))
+
+
+def link_style(address: str) -> Style:
+    """A link is underlined everywhere, and can be opened where the terminal knows how."""
+    return LINK + Style(link=address) if SAFE_ADDRESS.fullmatch(address) else LINK
 
 
 def inline(token: "Token") -> Content:
@@ -206,7 +216,7 @@ def inline(token: "Token") -> Content:
                 open_marks.append((str(child.attrGet("href") or ""), length))
             case "link_close":
                 address, start = open_marks.pop()
-                spans.append(Span(start, length, LINK))
+                spans.append(Span(start, length, link_style(address)))
                 if address not in ("".join(text)[start:length], ""):
                     add(f" ({address})", MUTED)
             case "strong_open" | "em_open" | "s_open":

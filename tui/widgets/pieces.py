@@ -48,11 +48,20 @@ class Paragraph:
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """Lines that keep their breaks, on a ground of their own. Longer ones are folded, never cut."""
+    """Lines that keep their breaks, on a ground of their own. Longer ones are folded, never cut.
+
+    `source`: as it was written, tabs and all; "" where that is what the lines say.
+    """
 
     code: tuple[Content, ...]
     rest: str = ""
     gap: int = 1
+    source: str = ""
+
+    @property
+    def text(self) -> str:
+        """What is copied."""
+        return self.source or "".join(f"{line.plain}\n" for line in self.code)
 
     def lines(self, width: int) -> list[Content]:
         indent = Content(self.rest).cell_length

@@ -165,6 +165,11 @@ class Transcript(VerticalScroll, can_focus=True):
         del kept[:-NOTES_KEPT]
         self._mount_note(note)
 
+    def mount_loaded(self) -> None:
+        """Mount all that is here, up to as much as is kept: what is not mounted cannot be searched."""
+        while len(self._views) < MESSAGES_KEPT and self._mount_older():
+            pass
+
     def older_loaded(self) -> None:
         """Older messages came in front of those that are here."""
         self._mount_older()
