@@ -14,12 +14,13 @@ from tui.backends.base import Backend, ServerInfo, Traits
 from tui.core.changes import AnswerChanged, Change, LineChanged, Notice, TurnChanged
 from tui.core.events import Event, SessionDeleted, SessionUpserted
 from tui.core.health import Line, LineState
-from tui.core.model import Answers, PermissionReply, Prompt, Session
+from tui.core.model import Answers, Offered, PermissionReply, Prompt, Session
 from tui.core.store import Store
 from tui.core.trouble import Trouble, Witness, trouble
 from tui.core.turn import Turn
 from tui.journal import Journal
 from tui.net.errors import NetError
+from tui.offers import Choices
 from tui.prompts import Prompts
 from tui.turns import Turns
 
@@ -82,6 +83,37 @@ class FakeEditing:
         self._client.feed(SessionDeleted(session_id))
 
 
+class FakeOffers:
+    """A server with two agents, two models and some files."""
+
+    def __init__(self, client: "FakeClient") -> None:
+        self._client = client
+
+    async def agents(self, directory: str) -> tuple[Offered, ...]:
+        self._client._answer("agents", directory)
+        return (Offered("build", "does it"), Offered("plan", "thinks first"))
+
+    async def models(self, directory: str) -> tuple[Offered, ...]:
+        self._client._answer("models", directory)
+        return (Offered("acme/big", "Big · Acme"), Offered("acme/small", "Small · Acme"))
+
+    async def commands(self, directory: str) -> tuple[Offered, ...]:
+        self._client._answer("commands", directory)
+        return (Offered("init", "set up"), Offered("review", "look it over"), Offered("revert"))
+
+    async def files(self, directory: str, query: str) -> tuple[Offered, ...]:
+        self._client._answer("files", directory, query)
+        paths = ("src/store.py", "src/session.py", "tests/")
+        return tuple(Offered(path) for path in paths if query in path)
+
+
+@dataclass
+class FakeBackend:
+    """Of a backend, what is asked for without a network."""
+
+    offers: FakeOffers
+
+
 class FakeClient:
     """What `tui.client.Client` offers, as far as the app asks for it. Its prompts and its journal are real."""
 
@@ -100,6 +132,9 @@ class FakeClient:
             notify=self.tell,
         )
         self.editing = FakeEditing(self)
+        self.choices = Choices(
+            backend=lambda: cast(Backend, FakeBackend(FakeOffers(self))), directory_of=lambda session_id: "/src"
+        )
         self.server: ServerInfo | None = ServerInfo("1.0.0", 0.011)
         self.traits: Traits | None = Traits("opencode")
         self.address = address

@@ -14,6 +14,7 @@ from textual.filter import LineFilter
 from textual.screen import Screen
 from textual.widgets import TextArea
 
+from tui.choosing import Choosing
 from tui.core.changes import Notice
 from tui.core.model import PermissionRequest, QuestionRequest, Request
 from tui.job_control import watch_stops
@@ -51,6 +52,8 @@ class HoldfastApp(App[None]):
         Binding("f8", "release", "let waiting prompts go on", show=False),
         Binding("ctrl+z", "suspend_process", "to the shell", show=False, priority=True),
         Binding("f3", "inbox", "inbox", show=False, id="inbox"),
+        Binding("ctrl+t", "agent", "agent", show=False, priority=True, id="agent"),
+        Binding("ctrl+g", "editor", "editor", show=False, priority=True, id="editor"),
         Binding("f5", "retry", "try the line now", show=False, id="retry"),
         Binding("ctrl+q", "leave", "quit", show=False, priority=True, id="leave"),
         Binding("ctrl+c", "copy_or_leave", "copy or quit", show=False, priority=True),
@@ -75,6 +78,9 @@ class HoldfastApp(App[None]):
             client, self.main, self.writing, soon=self.call_later, notify=self._notice, line_up=self._line_up
         )
         self.sessions = Sessions(self, client, self.presenter, notify=self._notice)
+        self.choosing = Choosing(
+            self, client, self.presenter, self.sessions, self.main.prompt, notify=self._notice
+        )
         self._wanted, self._resume, self._demo = session, resume, demo
         self._begun = False
         self._abort_until = float("-inf")
@@ -331,6 +337,16 @@ class HoldfastApp(App[None]):
     def action_sessions(self) -> None:
         self.sessions.pick()
 
+    def action_agent(self) -> None:
+        self.choosing.agent()
+
+    def action_editor(self) -> None:
+        self.choosing.editor()
+
+    @on(Prompt.CompletionWanted)
+    def _completion_wanted(self, event: Prompt.CompletionWanted) -> None:
+        self.choosing.complete(event.word)
+
     def action_inbox(self) -> None:
         self.sessions.inbox()
 
@@ -390,6 +406,9 @@ class HoldfastApp(App[None]):
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         yield SystemCommand("Sessions", "Open another session, or begin a new one (F2)", self.action_sessions)
         yield SystemCommand("Inbox", "Who waits for you, in any session (F3)", self.action_inbox)
+        yield SystemCommand("Agent", "Who answers from the next prompt on (Ctrl-T)", self.action_agent)
+        yield SystemCommand("Model", "The model from the next prompt on", self.choosing.model)
+        yield SystemCommand("Editor", "Write the prompt in your own editor (Ctrl-G)", self.action_editor)
         yield SystemCommand("New session", "Begin anew", self.action_new_session)
         yield SystemCommand("Try the line now", "Connect at once instead of waiting (F5)", self.action_retry)
         yield SystemCommand("Keys", "The keys of this part and everywhere (F1)", self.action_help)

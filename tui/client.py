@@ -35,6 +35,7 @@ from tui.editing import Editing
 from tui.journal import Journal
 from tui.net.errors import NetError
 from tui.net.link import Feed, Link
+from tui.offers import Choices
 from tui.prompts import Prompts
 from tui.pulse import Pulse
 from tui.resync import Resync
@@ -122,6 +123,7 @@ class Client:
             clock=self._clocks.mono,
             patience=patience,
         )
+        self.choices = Choices(backend=self._known_backend, directory_of=self._directory_of)
         self.prompts = Prompts(
             self.store,
             self.journal,
@@ -129,6 +131,7 @@ class Client:
             backend=self._known_backend,
             ready=lambda: self._link.synced,
             notify=self._tell,
+            choose=self.choices.applied,
         )
         self.editing = Editing(backend=self._known_backend, deliver=self._deliver)
         self._outbox = Outbox(

@@ -55,6 +55,7 @@ class Presenter:
         self._abort_armed = float("-inf")
         self.stopped = False
         self._standings = Standings(client.store, client.turn)
+        self._choices = client.choices
         self.outcomes = Outcomes()
         self._headed: str | None = None
         self.overlay: Callable[[], None] | None = None
@@ -91,7 +92,7 @@ class Presenter:
         self._standings.reading(session_id)
         self._main.show_session(session_id)
         self._writing.open(session_id or "")
-        self._show_heading()
+        self.show_heading()
         self._show_plan()
         self._show_requests()
         self.show_line()
@@ -140,7 +141,7 @@ class Presenter:
                 if session_id == self.session_id and self._deleted():
                     self._notify(c.Notice("This session was deleted on the server.", "warning"))
                     self.show_session(None)
-                self._show_heading()
+                self.show_heading()
                 self._show_requests()
             case c.RequestsChanged():
                 self._show_requests()
@@ -187,12 +188,12 @@ class Presenter:
                 transcript.drop_part(message_id, part_id)
             case c.MessageChanged(_, message_id):
                 transcript.show_message(message_id)
-                self._show_heading()
+                self.show_heading()
             case c.MessageGone(_, message_id):
                 transcript.drop_message(message_id)
             case c.TranscriptReset():
                 transcript.draw()
-                self._show_heading()
+                self.show_heading()
             case c.OlderLoaded():
                 transcript.older_loaded()
             case c.FailureSeen(session_id, failure):
@@ -258,7 +259,8 @@ class Presenter:
         if words is not None:
             self._main.transcript.note(words)
 
-    def _show_heading(self) -> None:
+    def show_heading(self) -> None:
+        """What is open, who answers there, what it cost."""
         session = self._client.store.sessions.get(self.session_id or "")
         if session is not None:
             self._headed = session.id
@@ -267,7 +269,9 @@ class Presenter:
         if parent is not None:
             title = f"{parent.title} › {title}"
         tokens, cost = self._spent()
-        self._main.health.show_heading(Heading(title, self._agent(), tokens, cost))
+        self._main.health.show_heading(
+            Heading(title, self._choices.of(self.session_id or "").agent or self._agent(), tokens, cost)
+        )
 
     def _spent(self) -> tuple[int, float]:
         """Tokens and dollars of the session: as the server sums them, else of the messages that are here."""

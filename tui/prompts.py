@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from tui.backends.base import Backend
 from tui.core.changes import Change, DraftReturned, QueueChanged
-from tui.core.model import Idle, Queued
+from tui.core.model import Idle, Prompt, Queued
 from tui.core.store import Store
 from tui.core.turn import Turn, TurnState
 from tui.journal import Journal
@@ -19,7 +19,7 @@ class Prompts:
     """All prompts of this client that are not yet answered.
 
     `backend` gives the server's backend, or raises `NetError` before it is known; `ready` says whether the line is
-    up and what the store says is fresh.
+    up and what the store says is fresh; `choose` adds the agent and the model that the person chose.
     """
 
     def __init__(
@@ -31,6 +31,7 @@ class Prompts:
         backend: Callable[[], Backend],
         ready: Callable[[], bool],
         notify: Callable[[Change], None],
+        choose: Callable[[Prompt], Prompt] = lambda prompt: prompt,
     ) -> None:
         self._store = store
         self._journal = journal
@@ -38,6 +39,7 @@ class Prompts:
         self._backend = backend
         self._ready = ready
         self._notify = notify
+        self._choose = choose
         self._queue = PromptQueue(journal)
 
     def submit(self, session_id: str, text: str) -> None:
@@ -52,7 +54,7 @@ class Prompts:
 
         Raises `NetError` when the server was never reached.
         """
-        prompt = self._backend().new_prompt(session_id, text)
+        prompt = self._choose(self._backend().new_prompt(session_id, text))
         self._journal.take_off(prompt)
         return self._turns.send(prompt)
 
@@ -132,7 +134,7 @@ class Prompts:
             self._post(waiting[0])
 
     def _post(self, queued: Queued) -> None:
-        prompt = self._backend().new_prompt(queued.session_id, queued.text)
+        prompt = self._choose(self._backend().new_prompt(queued.session_id, queued.text))
         self._journal.take_off(prompt, queued.id)
         self._queue.sent(queued.id)
         self._turns.send(prompt)

@@ -10,7 +10,7 @@ from typing import Protocol, runtime_checkable
 import msgspec
 
 from tui.core.events import MessagesLoaded, Resynced
-from tui.core.model import Answers, FullMessage, PermissionReply, Prompt, Session, Todo
+from tui.core.model import Answers, FullMessage, Offered, PermissionReply, Prompt, Session, Todo
 from tui.net.errors import NetError
 from tui.net.link import Feed
 
@@ -147,3 +147,23 @@ class SessionEditing(Protocol):
         """A copy with all messages."""
 
     async def delete(self, session_id: str) -> None: ...
+
+
+class Offers(Protocol):
+    """What a server has to choose from, in one directory ("" is its own)."""
+
+    async def agents(self, directory: str) -> tuple[Offered, ...]: ...
+
+    async def models(self, directory: str) -> tuple[Offered, ...]: ...
+
+    async def commands(self, directory: str) -> tuple[Offered, ...]: ...
+
+    async def files(self, directory: str, query: str) -> tuple[Offered, ...]: ...
+
+
+@runtime_checkable
+class Offering(Protocol):
+    """A backend whose family lets agent, model, command and files be chosen."""
+
+    @property
+    def offers(self) -> Offers: ...

@@ -17,6 +17,7 @@ from msgspec.structs import replace
 
 from tui.backends import opencode_wire as wire
 from tui.backends.base import Lookup, PostWatcher, ServerInfo, Traits
+from tui.backends.opencode_offers import OpenCodeOffers
 from tui.backends.presence import HEARTBEAT, Presence
 from tui.core import events as e
 from tui.core.model import Answers, FullMessage, PermissionReply, Prompt, Session, Todo
@@ -74,6 +75,7 @@ class OpenCode:
         self._skew = 0.0
         self._lists_everywhere = True
         self._count = 0
+        self.offers = OpenCodeOffers(http, self._scope)
 
     @property
     def traits(self) -> Traits:
@@ -169,16 +171,23 @@ class OpenCode:
         return _checked("/session/todo", wire.todos, reply.value)
 
     def new_prompt(self, session_id: str, text: str) -> Prompt:
-        return Prompt(session_id, text, message_id=self._new_id("msg"), part_id=self._new_id("prt"))
+        command = self.offers.command_in(text)
+        return Prompt(session_id, text, self._new_id("msg"), self._new_id("prt"), command=command)
 
     async def post_prompt(self, prompt: Prompt, watcher: PostWatcher) -> FullMessage:
-        body: dict[str, Any] = {
-            "messageID": prompt.message_id,
-            "parts": [{"id": prompt.part_id, "type": "text", "text": prompt.text}],
-        }
+        body: dict[str, Any] = {"messageID": prompt.message_id}
         if prompt.agent is not None:
             body["agent"] = prompt.agent
-        path = f"/session/{segment(prompt.session_id)}/message"
+        if prompt.command:
+            path = f"/session/{segment(prompt.session_id)}/command"
+            body |= {"command": prompt.command, "arguments": prompt.text.partition(prompt.command)[2].strip()}
+            body |= {"model": prompt.model} if prompt.model is not None else {}
+        else:
+            path = f"/session/{segment(prompt.session_id)}/message"
+            body["parts"] = [{"id": prompt.part_id, "type": "text", "text": prompt.text}]
+            if prompt.model is not None:
+                provider, _, model = prompt.model.partition("/")
+                body["model"] = {"providerID": provider, "modelID": model}
         parser = PaddedJson()
         async with self._http.stream("POST", path, json=body, first_byte=None, silence=None) as response:
             watcher.headers()

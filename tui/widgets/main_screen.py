@@ -167,6 +167,9 @@ class MainScreen(Screen[None]):
         self.key_hints.show_keys(keys, self.waiting)
 
     def action_next_part(self, by: int = 1) -> None:
+        if by == 1 and self.prompt.has_focus and self.prompt.unfinished:
+            self.post_message(Prompt.CompletionWanted(self.prompt.unfinished))
+            return
         parts: list[Widget | None] = [self.prompt, self.panel.open_form]
         parts.append(self.transcript if self.transcript.display else None)
         parts.append(self.queue if self.queue.display else None)

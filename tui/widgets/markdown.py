@@ -28,7 +28,7 @@ INLINE_CODE = "$secondary"
 HEADING = "bold $primary"
 LINK = Style(underline=True)
 SAFE_ADDRESS = re.compile(r"https?://[\x21-\x7e]{1,2000}")
-"""What may become a link that a terminal opens (OSC 8): a page's address, with nothing in it that ends the link."""
+"""What may become a link that a terminal opens (OSC 8): a page's address, with nothing that ends the link."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ Other words may take the place of what is being written: an earlier prompt, or o
 was being written then lies aside, and comes back.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
@@ -14,6 +15,9 @@ from textual.message import Message
 from tui.widgets.editor import Editor
 from tui.widgets.key_hints import Keys
 
+UNFINISHED_NAME = re.compile(r"(?:^|\s)@\S*$")
+UNFINISHED_COMMAND = re.compile(r"^/\S*$")
+
 
 class Prompt(Editor):
     """The box at the bottom, with earlier prompts behind it (Up and Down)."""
@@ -23,6 +27,9 @@ class Prompt(Editor):
         ("^S", "send now, into the turn that runs"),
         ("^J", "newline"),
         ("↑", "earlier prompts, from the first line"),
+        ("@… Tab", "a file of the project"),
+        ("/… Tab", "a command of the server"),
+        ("^T ^G", "choose the agent, write in your editor"),
         ("^R", "search earlier prompts"),
         ("PgUp PgDn", "scroll the transcript"),
         ("Tab", "to the question, then to the transcript"),
@@ -35,6 +42,12 @@ class Prompt(Editor):
         """The transcript is to be moved, though the prompt has the keys."""
 
         where: Literal["up", "down", "end"]
+
+    @dataclass
+    class CompletionWanted(Message):
+        """`word`, which ends at the cursor, is to be finished: `@` and a file's name, or `/` and a command's."""
+
+        word: str
 
     class SendNow(Message):
         """What stands here is to be sent without waiting."""
@@ -54,6 +67,21 @@ class Prompt(Editor):
         self._at = 0
         self._aside: str | None = None
         self._laid = ""
+
+    @property
+    def unfinished(self) -> str:
+        """The word at the cursor that can be finished; "" if it is no such word."""
+        row, column = self.cursor_location
+        line = self.document.get_line(row)[:column]
+        found = UNFINISHED_COMMAND.search(line) if row == 0 else None
+        found = found or UNFINISHED_NAME.search(line)
+        return found[0].strip() if found else ""
+
+    def complete(self, word: str, whole: str) -> None:
+        """Put `whole` in the place of `word`, if that still stands before the cursor."""
+        row, column = self.cursor_location
+        if self.unfinished == word:
+            self.replace(whole, (row, column - len(word)), (row, column))
 
     @property
     def draft(self) -> str:

@@ -1,0 +1,111 @@
+"""What is chosen for the next prompt, with keys."""
+
+from contextlib import nullcontext
+from pathlib import Path
+
+import pytest
+
+from tests import conversation as talk
+from tests.screen import on_stage
+from tui.core.model import Prompt
+from tui.net.errors import Unreachable
+from tui.widgets.choose import Choose
+
+PROMPT = Prompt(talk.SESSION, "words", "msg_1", "prt_1")
+
+
+async def test_the_agent_is_chosen_for_this_session() -> None:
+    async with on_stage() as stage:
+        await stage.press("ctrl+t")
+        await stage.shows("Agent", "thinks first")
+        await stage.press(*"plan", "enter")
+        await stage.shows("agent plan", "· plan")
+        assert stage.client.choices.applied(PROMPT).agent == "plan"
+        assert stage.client.choices.applied(PROMPT).model is None
+        assert stage.client.choices.of("ses_2").agent is None
+
+
+async def test_the_model_is_chosen_from_the_palette() -> None:
+    async with on_stage() as stage:
+        stage.app.choosing.model()
+        await stage.shows("acme/small")
+        await stage.press("down", "enter")
+        await stage.until(lambda: stage.client.choices.applied(PROMPT).model == "acme/small")
+
+
+async def test_esc_chooses_nothing() -> None:
+    async with on_stage() as stage:
+        await stage.press("ctrl+t")
+        await stage.shows("thinks first")
+        await stage.press("escape")
+        await stage.until(lambda: not isinstance(stage.app.screen, Choose))
+        assert stage.client.choices.applied(PROMPT) == PROMPT
+
+
+async def test_a_server_that_does_not_answer_is_said() -> None:
+    async with on_stage() as stage:
+        stage.client.fails = Unreachable("connection refused")
+        await stage.press("ctrl+t")
+        await stage.shows("connection refused")
+
+
+async def test_a_file_s_name_is_finished_with_tab() -> None:
+    async with on_stage() as stage:
+        await stage.press(*"see @store", "tab")
+        await stage.until(lambda: stage.main.prompt.text == "see @src/store.py ")
+        await stage.press(*"and @src", "tab")
+        await stage.shows("Files", "src/session.py")
+        await stage.press("down", "enter")
+        await stage.until(lambda: stage.main.prompt.text == "see @src/store.py and @src/session.py ")
+        assert stage.main.focused is stage.main.prompt
+
+
+async def test_a_command_is_finished_with_tab_at_the_beginning_alone() -> None:
+    async with on_stage() as stage:
+        await stage.press(*"/in", "tab")
+        await stage.until(lambda: stage.main.prompt.text == "/init ")
+        await stage.press(*"/re", "tab")
+        assert not isinstance(stage.app.screen, Choose)
+        assert stage.client.calls("commands") == [("/src",)]
+
+
+async def test_nothing_fitting_is_said_and_the_words_stay() -> None:
+    async with on_stage() as stage:
+        await stage.press(*"@zebra", "tab")
+        await stage.shows("nothing to choose from")
+        assert stage.main.prompt.text == "@zebra"
+
+
+async def test_tab_elsewhere_still_goes_on() -> None:
+    async with on_stage() as stage:
+        await stage.press(*"me@home said", "tab")
+        assert stage.main.transcript.has_focus
+        assert stage.client.calls("files") == []
+
+
+@pytest.mark.parametrize(
+    ("script", "text"), [("printf ' and more\\n' >> \"$1\"", "words and more"), ("exit 3", "words")]
+)
+async def test_the_person_s_editor(
+    script: str, text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    editor = tmp_path / "editor"
+    editor.write_text(f"#!/bin/sh\n{script}\n")
+    editor.chmod(0o700)
+    monkeypatch.setenv("EDITOR", str(editor))
+    monkeypatch.delenv("VISUAL", raising=False)
+    async with on_stage() as stage:
+        monkeypatch.setattr(stage.app, "suspend", nullcontext)
+        await stage.press(*"words", "ctrl+g")
+        if "exit" in script:
+            await stage.shows("ended with 3")
+        await stage.until(lambda: stage.main.prompt.text == text)
+
+
+async def test_an_editor_that_is_not_there_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VISUAL", "/nowhere/editor")
+    async with on_stage() as stage:
+        monkeypatch.setattr(stage.app, "suspend", nullcontext)
+        await stage.press(*"words", "ctrl+g")
+        await stage.shows("/nowhere/editor cannot be started")
+        assert stage.main.prompt.text == "words"

@@ -1,0 +1,143 @@
+"""What the person chooses for the next prompt: agent, model, a file, a command; or another editor to write in.
+
+It asks the client, shows what there is, and puts what was taken where it belongs.
+"""
+
+import asyncio
+import os
+import shlex
+import tempfile
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tui.core.changes import Notice
+from tui.core.model import Offered
+from tui.presenter import Presenter
+from tui.sessions import Sessions
+from tui.widgets.prompt import Prompt
+
+if TYPE_CHECKING:
+    from textual.app import App
+
+    from tui.client import Client
+
+
+class Choosing:
+    """Chooses for the session on the screen. `notify` shows a notice."""
+
+    def __init__(
+        self,
+        app: "App[Any]",
+        client: "Client",
+        presenter: Presenter,
+        sessions: Sessions,
+        prompt: Prompt,
+        *,
+        notify: Callable[[Notice], None],
+        environ: Mapping[str, str] = os.environ,
+    ) -> None:
+        self._app = app
+        self._choices = client.choices
+        self._presenter = presenter
+        self._sessions = sessions
+        self._prompt = prompt
+        self._notify = notify
+        self._environ = environ
+
+    def agent(self) -> None:
+        """Choose who answers from the next prompt on."""
+        session_id = self._session_id
+
+        def chosen(name: str) -> None:
+            self._choices.choose(session_id, agent=name)
+            self._notify(Notice(f"From the next prompt on: agent {name}."))
+            self._presenter.show_heading()
+
+        current = self._choices.of(session_id).agent
+        self._offer("Agent", self._choices.agents(session_id), chosen, current)
+
+    def model(self) -> None:
+        """Choose the model from the next prompt on."""
+        session_id = self._session_id
+
+        def chosen(name: str) -> None:
+            self._choices.choose(session_id, model=name)
+            self._notify(Notice(f"From the next prompt on: {name}."))
+
+        current = self._choices.of(session_id).model
+        self._offer("Model", self._choices.models(session_id), chosen, current)
+
+    def complete(self, word: str) -> None:
+        """Finish a word of the prompt: `@` and letters of a file's name, `/` and those of a command."""
+        sign, letters = word[0], word[1:]
+
+        def chosen(name: str) -> None:
+            self._prompt.complete(word, f"{sign}{name}{'' if name.endswith('/') else ' '}")
+
+        if sign == "@":
+            self._offer("Files", self._choices.files(self._session_id, letters), chosen)
+        else:
+            self._offer("Commands", self._matching(letters), chosen)
+
+    async def _matching(self, letters: str) -> Sequence[Offered]:
+        commands = await self._choices.commands(self._session_id)
+        return [command for command in commands if command.name.startswith(letters)]
+
+    def editor(self) -> None:
+        """Write the prompt in the person's own editor (VISUAL, EDITOR). The line is kept up meanwhile."""
+        self._app.run_worker(self._edit(), group="editor", exclusive=True)
+
+    async def _edit(self) -> None:
+        from textual.app import SuspendNotSupported
+
+        command = shlex.split(self._environ.get("VISUAL") or self._environ.get("EDITOR") or "vi")
+        with tempfile.TemporaryDirectory(prefix="holdfast-") as folder:
+            path = Path(folder) / "prompt.md"
+            path.write_text(self._prompt.text, encoding="utf-8")
+            try:
+                with self._app.batch_update(), self._app.suspend():
+                    process = await asyncio.create_subprocess_exec(*command, str(path))
+                    status = await process.wait()
+            except (OSError, SuspendNotSupported) as error:
+                self._notify(Notice(f"{command[0]} cannot be started: {error}. Set EDITOR.", "warning"))
+                return
+            if status:
+                self._notify(Notice(f"{command[0]} ended with {status}: the prompt stays as it was.", "warning"))
+                return
+            self._prompt.text = path.read_text(encoding="utf-8", errors="replace").rstrip("\n")
+            self._prompt.move_cursor(self._prompt.document.end)
+
+    @property
+    def _session_id(self) -> str:
+        return self._presenter.session_id or ""
+
+    def _offer(
+        self,
+        title: str,
+        offered: Awaitable[Sequence[Offered]],
+        chosen: Callable[[str], None],
+        current: str | None = None,
+    ) -> None:
+        self._app.run_worker(self._choose(title, offered, chosen, current), group="choose", exclusive=True)
+
+    async def _choose(
+        self,
+        title: str,
+        offered: Awaitable[Sequence[Offered]],
+        chosen: Callable[[str], None],
+        current: str | None,
+    ) -> None:
+        from tui.widgets.choose import Choose
+
+        found = await self._sessions.ask(offered)
+        if found is None:
+            return
+        if not found:
+            self._notify(Notice(f"{title}: there is nothing to choose from."))
+        elif len(found) == 1 and title in ("Files", "Commands"):
+            chosen(found[0].name)
+        else:
+            self._app.push_screen(
+                Choose(title, found, current), lambda name: None if name is None else chosen(name)
+            )
