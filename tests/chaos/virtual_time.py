@@ -45,10 +45,10 @@ class _Jumping(selectors.DefaultSelector):
         ready = super().select(0 if timeout is not None else STUCK)
         if ready:
             return ready
+        self._jumped = time.monotonic()
         if timeout is None:
             raise RuntimeError("nothing is left to happen: every task waits for another")
         self.now += timeout
-        self._jumped = time.monotonic()
         return []
 
     def close(self) -> None:
