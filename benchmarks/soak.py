@@ -86,7 +86,7 @@ def real(minutes: float, open_for: float) -> list[float]:
             client.wait_for("waits for you")
             memory = _watch(client.pid, open_for * 60)
             client.wait_for("Postgres")
-            client.press("tab", "enter")
+            client.press("enter")
             client.wait_for("finished", within=30)
             client.type("LONG job")
             client.press("enter")
