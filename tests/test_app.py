@@ -329,7 +329,9 @@ async def test_help_lists_the_keys_of_the_part_that_has_them() -> None:
 async def test_the_palette_knows_our_commands() -> None:
     async with on_stage() as stage:
         await stage.press("ctrl+p")
-        await stage.shows("Try the line now", "New session", "Theme")
+        for name in ("Try the line now", "New session", "Theme", "Inbox", "Copy code", "Editor"):
+            await stage.press("ctrl+u", *name)
+            await stage.shows(f"  {name}  ")
 
 
 async def test_the_keys_of_the_moment_are_shown() -> None:

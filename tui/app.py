@@ -5,7 +5,7 @@ import os
 import signal
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, assert_never
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import on
 from textual.app import App, SystemCommand
@@ -16,12 +16,14 @@ from textual.widgets import TextArea
 
 from tui.choosing import Choosing
 from tui.core.changes import Notice
-from tui.core.model import PermissionRequest, QuestionRequest, Request
+from tui.filters import filters_of
 from tui.job_control import watch_stops
+from tui.leaving import warnings
 from tui.look import DEFAULT_LOOK, DEFAULT_NOTIFY, Look, Notify
 from tui.net.errors import NetError
 from tui.notify import Herald, Terminal
 from tui.presenter import Presenter
+from tui.replies import Replies
 from tui.sessions import Sessions
 from tui.theme import HOLDFAST
 from tui.widgets.editor import Editor
@@ -78,6 +80,7 @@ class HoldfastApp(App[None]):
             client, self.main, self.writing, soon=self.call_later, notify=self._notice, line_up=self._line_up
         )
         self.sessions = Sessions(self, client, self.presenter, notify=self._notice)
+        self.replies = Replies(self, client, self.presenter)
         self.choosing = Choosing(
             self, client, self.presenter, self.sessions, self.main.prompt, notify=self._notice
         )
@@ -94,14 +97,7 @@ class HoldfastApp(App[None]):
             self.call_later(self._notice, Notice(f"There is no theme {look.theme!r}.", "warning"))
         self.set_keymap(look.keys)
         self.main.key_hints.names = look.keys
-        if look.ascii:
-            from tui.ascii import Ascii
-
-            self._more_filters.append(Ascii())
-        if not look.links:
-            from tui.unlinked import Unlinked
-
-            self._more_filters.append(Unlinked())
+        self._more_filters = filters_of(look)
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         return [*super().get_line_filters(), *self._more_filters]
@@ -262,41 +258,15 @@ class HoldfastApp(App[None]):
 
     @on(RequestPanel.Answered)
     def _answered(self, event: RequestPanel.Answered) -> None:
-        request, answers = event.draft.request, event.draft.answers()
-        self.presenter.outcomes.sent(request, answers)
-        self.client.answer(request.id, answers)
+        self.replies.answer(event.draft)
 
     @on(RequestPanel.Replied)
     def _replied(self, event: RequestPanel.Replied) -> None:
-        self.presenter.outcomes.sent(event.request, event.reply)
-        self.client.reply(event.request.id, event.reply, event.words)
+        self.replies.reply(event.request, event.reply, event.words)
 
     @on(RequestPanel.RejectWanted)
     def _reject_wanted(self, event: RequestPanel.RejectWanted) -> None:
-        from tui.widgets.confirm import Confirm
-
-        request = event.request
-        what = "this permission" if isinstance(request, PermissionRequest) else "the question"
-        self.push_screen(
-            Confirm(f"Reject {what}?", self._what_rejecting_does(), "reject", "keep it open"),
-            lambda yes: self._reject(request) if yes else None,
-        )
-
-    def _what_rejecting_does(self) -> str:
-        traits = self.client.traits
-        if traits is not None and traits.reject_ends_turn:
-            return "On this server that ends the turn."
-        return "The agent is told so, and its turn may end."
-
-    def _reject(self, request: Request) -> None:
-        self.presenter.outcomes.sent(request, None)
-        match request:
-            case QuestionRequest():
-                self.client.reject(request.id)
-            case PermissionRequest():
-                self.client.reply(request.id, "reject")
-            case _:
-                assert_never(request)
+        self.replies.reject(event.request)
 
     @on(Transcript.OlderWanted)
     def _older_wanted(self) -> None:
@@ -382,37 +352,13 @@ class HoldfastApp(App[None]):
         """Leave; while a turn runs or prompts wait, say so first. Twice in a row leaves."""
         from tui.widgets.confirm import Confirm
 
-        warnings = self._before_leaving()
-        if not warnings or isinstance(self.screen, Confirm):
+        found = warnings(self.client)
+        if not found or isinstance(self.screen, Confirm):
             self.exit()
             return
-        self.push_screen(Confirm("Leave?", "\n".join(warnings), "leave"), lambda yes: self.exit() if yes else None)
-
-    def _before_leaving(self) -> list[str]:
-        warnings = []
-        running = len(self.client.turns.running())
-        if running:
-            traits = self.client.traits
-            ends = traits is not None and traits.cancels_on_disconnect
-            turns = "A turn runs." if running == 1 else f"{running} turns run."
-            goes_on = "It goes on at the server without you; a question will wait there."
-            warnings.append(f"{turns} {'This server ends a turn when you leave.' if ends else goes_on}")
-        waiting = sum(len(self.client.prompts.waiting(one)) for one in self.client.prompts.sessions())
-        if waiting:
-            prompts = "A prompt waits" if waiting == 1 else f"{waiting} prompts wait"
-            warnings.append(f"{prompts} here: kept, and not sent before you come back.")
-        return warnings
+        self.push_screen(Confirm("Leave?", "\n".join(found), "leave"), lambda yes: self.exit() if yes else None)
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
-        yield SystemCommand("Sessions", "Open another session, or begin a new one (F2)", self.action_sessions)
-        yield SystemCommand("Inbox", "Who waits for you, in any session (F3)", self.action_inbox)
-        yield SystemCommand("Agent", "Who answers from the next prompt on (Ctrl-T)", self.action_agent)
-        yield SystemCommand("Model", "The model from the next prompt on", self.choosing.model)
-        yield SystemCommand("Editor", "Write the prompt in your own editor (Ctrl-G)", self.action_editor)
-        yield SystemCommand("New session", "Begin anew", self.action_new_session)
-        yield SystemCommand("Try the line now", "Connect at once instead of waiting (F5)", self.action_retry)
-        yield SystemCommand("Keys", "The keys of this part and everywhere (F1)", self.action_help)
-        yield SystemCommand("Earlier prompts", "Search what was sent before (Ctrl-R)", self.action_history)
-        yield SystemCommand("Let the queue go on", "Send what waits, though it is held (F8)", self.action_release)
-        yield SystemCommand("Theme", "Other colours", self.action_change_theme)
-        yield SystemCommand("Quit", "Leave; says what goes on without you (Ctrl-Q)", self.action_leave)
+        from tui.palette import commands
+
+        return commands(self)

@@ -1,0 +1,22 @@
+"""What a person should know before the client is left."""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tui.client import Client
+
+
+def warnings(client: "Client") -> list[str]:
+    """What goes on without the client, and what waits for its return; empty when nothing does."""
+    found = []
+    running = len(client.turns.running())
+    if running:
+        ends = client.traits is not None and client.traits.cancels_on_disconnect
+        turns = "A turn runs." if running == 1 else f"{running} turns run."
+        goes_on = "It goes on at the server without you; a question will wait there."
+        found.append(f"{turns} {'This server ends a turn when you leave.' if ends else goes_on}")
+    waiting = sum(len(client.prompts.waiting(one)) for one in client.prompts.sessions())
+    if waiting:
+        prompts = "A prompt waits" if waiting == 1 else f"{waiting} prompts wait"
+        found.append(f"{prompts} here: kept, and not sent before you come back.")
+    return found
