@@ -1,0 +1,172 @@
+"""`kill -9` of the client at any point of a walk, then a new start: what was begun is there, nothing is doubled.
+
+The walk: a prompt that asks two questions, a choice in each, a second prompt that waits for the first one's turn,
+a third one half written, and the answers. A seed names the step after which the client dies, and how long after.
+"""
+
+import random
+import re
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pytest
+
+from tests.end_to_end.steps import connect, face_request, insist
+from tests.end_to_end.stub import Stub
+from tests.end_to_end.terminal import Terminal
+from tests.waiting import block_until
+
+Holdfast = Callable[..., Terminal]
+StartStub = Callable[..., Stub]
+
+FIRST, SECOND, THIRD = "ASK me first", "PLAIN and then this", "a third thou"
+LONGEST_DELAY = 0.4
+"""Seconds after a step within which the client dies: its effects take less."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What the person does, and what they wait for before it."""
+
+    name: str
+    keys: tuple[str, ...]
+    before: Callable[[Terminal], object] = lambda terminal: None
+
+
+def typed(name: str, text: str) -> list[Step]:
+    """A step for each word: within one, keys follow each other as fast as they are read."""
+    return [Step(name, tuple(word)) for word in re.findall(r"\S+\s?", text)]
+
+
+WALK = [
+    *typed("first is typed", FIRST),
+    Step("first is sent", ("enter",), lambda terminal: terminal.wait_for(f"› {FIRST}")),
+    Step("chosen", ("down",), lambda terminal: face_request(terminal, "Which database?")),
+    Step("chosen", ("enter",)),
+    Step("both chosen", ("1",), lambda terminal: terminal.wait_for("Which features?")),
+    Step("back to the prompt", ("shift+tab",), lambda terminal: terminal.wait_for("[x] auth")),
+    *typed("second is typed", SECOND),
+    Step("second waits", ("enter",), lambda terminal: terminal.wait_for(f"› {SECOND}")),
+    *typed("third is typed", THIRD),
+    Step("to the question", ("tab",), lambda terminal: terminal.wait_for(f"› {THIRD}")),
+    Step("looked over", ("enter",), lambda terminal: terminal.wait_for("x reject")),
+    Step("answered", ("enter",), lambda terminal: terminal.wait_for("Enter sends this:")),
+]
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_nothing_is_lost_and_nothing_is_doubled(holdfast: Holdfast, stub: StartStub, seed: int) -> None:
+    chance = random.Random(seed)
+    server = stub()
+    terminal = holdfast(server.address)
+    connect(terminal)
+    last = chance.choice(sorted({step.name for step in WALK}))
+    at = chance.choice([row for row, step in enumerate(WALK) if step.name == last])
+    for step in WALK[: at + 1]:
+        step.before(terminal)
+        terminal.press(*step.keys)
+    dies_at = time.monotonic() + chance.uniform(0, LONGEST_DELAY)
+    block_until(lambda: time.monotonic() >= dies_at)  # the moment is what the seed chooses; nothing is waited for
+    terminal.send_signal(signal.SIGKILL)
+    terminal.wait_for_end()
+
+    again = holdfast(server.address)
+    connect(again)
+    look(again, server, sure={step.name for step in WALK[:at]} - {last}, in_box=box(terminal))
+    go_on(again, server)
+    assert [prompts(server, text) for text in (FIRST, SECOND)] == [1, 1]
+    assert len(answers(server)) == 1
+
+
+def look(again: Terminal, server: Stub, *, sure: set[str], in_box: str) -> None:
+    """What the person finds after the new start; `sure` are the steps that had certainly had their effect."""
+    if "first is sent" in sure:
+        again.wait_for(f"you          {FIRST}")
+        assert prompts(server, FIRST) == 1
+    if "chosen" in sure and open_questions(server):
+        again.wait_for(re.compile(r"DB ✓"))
+    if "both chosen" in sure and open_questions(server) and "looked over" not in sure:
+        again.wait_for(re.compile(r"\[x\] auth|Feat ✓"))
+    if "second waits" in sure:
+        block_until(lambda: f"1 {SECOND}" in again.text() or prompts(server, SECOND), what="the second prompt")
+    words = in_box if sure & {"first is typed", "second is typed", "third is typed"} else in_box[:-1]
+    block_until(lambda: box(again).startswith(words) or prompts(server, words), what=f"{words!r} in the box")
+
+
+def go_on(again: Terminal, server: Stub) -> None:
+    """Finish the walk from where it stands now."""
+    if not prompts(server, FIRST):
+        write(again, FIRST)
+    block_until(lambda: open_questions(server) or answers(server), within=20, what="the question or its answer")
+    if not answers(server):
+        answer(again)
+    block_until(lambda: answers(server), within=5, what=f"the answer on the server\n{again.text()}")
+    again.wait_until_gone("waits for you")
+    if not prompts(server, SECOND):
+        if f"1 {SECOND}" in again.text():
+            again.press("f8")
+        else:
+            write(again, SECOND)
+    again.wait_for("all is well")
+
+
+def write(again: Terminal, text: str) -> None:
+    """Write a prompt in place of what stands in the box, and send it."""
+    again.press("ctrl+u")
+    again.type(text)
+    again.wait_for(f"› {text}")
+    again.press("enter")
+
+
+def answer(again: Terminal) -> None:
+    """Answer as the walk does; what is chosen already stays."""
+    again.wait_for("waits for you")
+    if box(again):  # while something stands there, the question leaves the keys to the prompt
+        again.press("tab")
+    face_request(again, "waits for you")
+    if "Enter sends this:" not in again.text():
+        insist(again, "left", "Which database?")
+        again.press("2", "enter")
+        mark = again.wait_for(re.compile(r"Which features\?.*\[([x ])\] auth", re.DOTALL))[1]
+        if mark == " ":
+            again.press("1")
+            again.wait_for("[x] auth")
+        again.press("enter")
+    again.wait_for("Enter sends this:")
+    again.press("enter")
+
+
+def box(terminal: Terminal) -> str:
+    """What stands in the prompt, which is the last line but one."""
+    found = re.search(r"^ › (.*)\n.*\Z", terminal.text().rstrip("\n"), re.MULTILINE)
+    words = found[1] if found else ""
+    return "" if words == "what is to be done?" else words
+
+
+def messages(server: Stub) -> list[dict[str, object]]:
+    return [
+        message
+        for session in server.http.get("/session").json()
+        for message in server.http.get(f"/session/{session['id']}/message").json()
+    ]
+
+
+def prompts(server: Stub, text: str) -> int:
+    """How often the server has a prompt of this text."""
+    return sum(
+        message["info"]["role"] == "user" and message["parts"][0].get("text") == text  # type: ignore[index]
+        for message in messages(server)
+    )
+
+
+def open_questions(server: Stub) -> bool:
+    return bool(server.http.get("/question").json())
+
+
+def answers(server: Stub) -> list[str]:
+    """What the agent was told, word for word."""
+    texts = [part.get("text", "") for message in messages(server) for part in message["parts"]]  # type: ignore[attr-defined]
+    told = [text for text in texts if "SQLite" in text and "auth" in text]
+    return told
