@@ -16,6 +16,7 @@ from click.testing import CliRunner, Result
 from tui import __main__ as command
 from tui.backends import USERS
 from tui.client import Client
+from tui.look import DEFAULT_LOOK, DEFAULT_NOTIFY
 from tui.net.credentials import BasicAuth, BearerAuth, Credentials
 from tui.settings import DEFAULT_URL, Settings, settings_file
 
