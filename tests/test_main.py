@@ -182,7 +182,9 @@ def test_who_the_client_is_to_the_server(
     assert client.address == DEFAULT_URL
     assert tuple(client._users) == users
     assert client._directory == "/srv"
-    assert screen.options == {"session": "ses_1", "resume": False, "demo": False}
+    assert screen.options == {
+        "session": "ses_1", "resume": False, "demo": False, "look": DEFAULT_LOOK, "notify": DEFAULT_NOTIFY
+    }  # fmt: skip
     headers = client._open_http(users[-1])._headers
     expected = who(users[-1]).header() if environment else None
     assert headers.get("authorization") == expected
