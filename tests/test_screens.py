@@ -124,6 +124,53 @@ async def standing_still(stage: Stage) -> None:
     await stage.shows("nothing has moved")
 
 
+async def deaf(stage: Stage) -> None:
+    await live_turn(stage)
+    stage.client.turns.witness.deaf_since = stage.client.now() - 20
+    stage.app.presenter.tick()
+    await stage.shows("brings no events")
+
+
+async def queued(stage: Stage) -> None:
+    await live_turn(stage)
+    for text in ("run the tests of the store", "then write what changed into the README", "and commit"):
+        await stage.press(*text, "enter")
+    await stage.press("shift+tab", "down")
+    await stage.shows("› 2 then write")
+
+
+async def held(stage: Stage) -> None:
+    await live_turn(stage)
+    await stage.press(*"and then the README", "enter")
+    turn = stage.client.turn(talk.SESSION)
+    assert turn is not None
+    turn.state, turn.reason, turn.ended = TurnState.FAILED, "the model is overloaded", stage.client.now()
+    stage.client.turn_moved(turn)
+    await stage.shows("F8 lets it go on")
+
+
+async def changing(stage: Stage) -> None:
+    await queued(stage)
+    await stage.press("enter")
+    await stage.shows("in the prompt", "Enter put it back")
+
+
+async def earlier(stage: Stage) -> None:
+    await queued(stage)
+    await stage.press("escape", "ctrl+r", "e")
+    await stage.shows("Earlier prompts", "put it in the prompt")
+
+
+async def returned(stage: Stage) -> None:
+    stage.client.feed(*talk.prompt())
+    await stage.press(*"do it", "enter")
+    turn = stage.client.turn(talk.SESSION)
+    assert turn is not None
+    turn.state, turn.reason, turn.ended = TurnState.NOT_SENT, "connection refused", stage.client.now()
+    stage.client.turn_moved(turn)
+    await stage.shows("not sent: connection refused")
+
+
 async def markdown(stage: Stage) -> None:
     stage.client.feed(*talk.prompt(), talk.answer_begins(), talk.text(MARKDOWN))
     await stage.shows("REPLACE INTO session")
@@ -170,7 +217,8 @@ async def as_it_is(stage: Stage) -> None:
 
 CONVERSATIONS: list[Act] = [
     live_turn, asked, question_multiple, review, own_words, answer_retried, folded, permission, reconnecting,
-    stopped, standing_still, markdown, unfolded, sessions, leaving, helping, scrolled_up,
+    stopped, standing_still, deaf, queued, held, changing, earlier, returned,
+    markdown, unfolded, sessions, leaving, helping, scrolled_up,
 ]  # fmt: skip
 
 

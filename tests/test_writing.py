@@ -242,7 +242,7 @@ async def test_a_prompt_that_never_arrived_says_so_and_is_not_given_back_twice()
     async with on_stage() as stage:
         await stage.press(*"do it", "enter")
         await end_turn(stage, TurnState.NOT_SENT, "connection refused")
-        await stage.shows("“do it” was not sent (connection refused).")
+        await stage.shows("↩ not sent: connection refused · it is back in the prompt")
         assert stage.main.prompt.text == "do it"
 
 

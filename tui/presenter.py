@@ -158,7 +158,7 @@ class Presenter:
             case c.QueueChanged():
                 self._writing.show_queue()
             case c.DraftReturned():
-                self._writing.returned(change)
+                self._writing.returned(change, told=change.session_id == self.session_id)
             case c.FailureSeen(session_id, failure) if session_id != self.session_id:
                 self._standings.failed(session_id, failure)
             case _ if change.session_id == self.session_id:

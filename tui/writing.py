@@ -141,8 +141,8 @@ class Writing:
         if self._main.prompt.edited is None:
             self._client.prompts.release(self._session)
 
-    def returned(self, change: DraftReturned) -> None:
-        """A prompt never arrived: it is back in its session's box, and that is said."""
+    def returned(self, change: DraftReturned, *, told: bool) -> None:
+        """A prompt never arrived: it is back in its session's box. That is said, unless it is `told` already."""
         because = f" ({change.reason})" if change.reason else ""
         if change.session_id == self.session_id:
             self._main.prompt.give_back(change.text)
@@ -150,14 +150,17 @@ class Writing:
         else:
             session = self._client.store.sessions.get(change.session_id)
             where = f"It is back in the prompt of {one_line(session.title, QUOTED) if session else 'its session'}."
+        if told:
+            return
         quoted = one_line(change.text, QUOTED)
         self._notify(Notice(f"“{quoted}” was not sent{because}. {where}", "warning"))
 
     def show_queue(self) -> None:
         """The queue above the box, as the client has it."""
         prompts = self._client.prompts
-        why = why_waiting(prompts.held(self._session), self._client.line())
-        self._main.queue.show_waiting(prompts.waiting(self._session), why, self._main.prompt.edited)
+        edited = self._main.prompt.edited
+        why = why_waiting(prompts.held(self._session), self._client.line(), edited=edited is not None)
+        self._main.queue.show_waiting(prompts.waiting(self._session), why, edited)
         self._main.refresh_hints()
 
     def tell_left(self, place: str) -> None:

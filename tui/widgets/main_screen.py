@@ -161,7 +161,7 @@ class MainScreen(Screen[None]):
         elif panel.active is not None:
             keys = ((FOLD_KEY, "answer"), ("Enter", "send"), ("^J", "newline"), ("Esc Esc", "abort"))
         elif self.queue.display:
-            keys = (("Enter", "wait for the turn's end"), ("^S", "send now"), ("⇧Tab", "what waits"))
+            keys = (("Enter", "send after these"), ("^S", "send now"), ("⇧Tab", "what waits"))
         else:
             keys = (("Enter", "send"), ("^J", "newline"), ("Esc Esc", "abort"))
         self.key_hints.show_keys(keys, self.waiting)

@@ -20,10 +20,11 @@ ROWS = 4
 RELEASE_KEY = "F8"
 
 
-def why_waiting(held: str, line: Line) -> Content:
-    """Why nothing of a queue is sent now; `held` is the queue's own reason."""
+def why_waiting(held: str, line: Line, *, edited: bool = False) -> Content:
+    """Why nothing of a queue is sent now. `held` is its own reason; `edited`: the person is changing it."""
     if held:
-        return Content.assemble((f"· held: {held}", "$warning"), (f" · {RELEASE_KEY} lets it go on", MUTED))
+        then = "" if edited else f" · {RELEASE_KEY} lets it go on"
+        return Content.assemble((f"· held: {held}", "$warning"), (then, MUTED))
     return Content.styled(
         "· waiting until the turn ends" if line.up else "· waiting until the line is back", MUTED
     )
