@@ -29,6 +29,9 @@ class Listener:
 
     def _accept(self) -> None:
         accepted, _ = self._socket.accept()
+        # asyncio does so itself for sockets that say that they are TCP, which those of create_server do not; else
+        # the second write of an answer waits 40 ms for an acknowledgement, and on virtual time for ever
+        accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         task = asyncio.ensure_future(self._attach(accepted))
         self._accepting.add(task)
         task.add_done_callback(self._accepting.discard)
