@@ -1,13 +1,15 @@
 """What must hold whatever happens: the terminal is given back, server text is only text, secrets stay secret."""
 
 import base64
+import re
 import signal
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.steps import connect, face_request, send
+from tests.end_to_end.hostile import ATTACK, TELL_TALES, hostile_headers, hostile_relay
+from tests.end_to_end.steps import answer_both_questions, connect, face_request, send
 from tests.end_to_end.stub import Stub
 from tests.end_to_end.terminal import Terminal
 
@@ -33,29 +35,24 @@ def test_a_signal_ends_it_and_gives_the_terminal_back(
     assert [sequence for sequence in GIVEN_BACK if sequence not in terminal.raw] == []
 
 
-ATTACKS = (
-    "\x1b]52;c;cHduZWQ=\x07",  # writes the clipboard
-    "\x1b]0;pwned\x07",  # sets the title
-    "\x1b[2J\x1b[H",  # clears the screen
-    "\x1b[?1049l",  # leaves the screen
-    "\x9b2J\x9d0;pwned\x9c",  # the same in C1
-    "\x1b[6n",  # makes the terminal type
-    "\x07\x08\x0e",
-    "[/] [bold red] [@click=app.bell]x[/]",  # markup of the screen's own library
-)
-TELL_TALES = (b"\x1b]52;", b"pwned", b"\x1b[2J\x1b[H", b"\x1b[6n", b"\x07\x08", b"\x0e", "\x9b2J".encode())
-"""What of them must not be among the bytes that the terminal gets."""
+VISIBLE = "[/] [bold red] [@click=app.bell]x[/]"
+"""Markup of the screen's own library: text like any other."""
+
+
+def told(terminal: Terminal) -> list[bytes]:
+    """What of an attack reached the terminal."""
+    return [tale for tale in TELL_TALES if tale in terminal.raw] + [
+        b"title" for _ in range("pwned" in terminal.title)
+    ]
 
 
 def test_what_the_server_says_reaches_the_terminal_as_text_only(holdfast: Holdfast, stub: StartStub) -> None:
     server = stub()
     session = server.http.post("/session", json={}).json()["id"]
-    attack = "".join(ATTACKS)
+    attack = ATTACK + VISIBLE
     server.http.patch(f"/session/{session}", json={"title": f"title{attack}ends"}).raise_for_status()
     terminal = holdfast(server.address, "--session", session)
     connect(terminal)
-    before = len(terminal.raw)
-
     prompt = {"parts": [{"type": "text", "text": f"PLAIN text{attack}ends"}]}
     server.http.post(f"/session/{session}/prompt_async", json=prompt).raise_for_status()
     terminal.wait_for("all is well")
@@ -66,9 +63,50 @@ def test_what_the_server_says_reaches_the_terminal_as_text_only(holdfast: Holdfa
     terminal.wait_for("ends")
     terminal.press("escape")
 
-    received = terminal.raw[before:]
-    assert [tale for tale in TELL_TALES if tale in received] == []
-    assert "pwned" not in terminal.title
+    assert told(terminal) == []
+
+
+def test_a_server_that_attacks_from_every_text_reaches_nothing(holdfast: Holdfast, stub: StartStub) -> None:
+    server = stub(profile="opencode")
+    with hostile_relay(server.address) as address:
+        terminal = holdfast(address)
+        connect(terminal)
+        send(terminal, "ASK")
+        answer_both_questions(terminal)
+        terminal.wait_for(re.compile(r"Done\. .*SQLite.*auth, search", re.DOTALL))
+        for prompt, shown in (
+            ("TODO", "All three are ticked off"),
+            ("TOOLS", "The tests pass"),
+            ("THINK", "all is well"),
+            ("FAIL 400", "✗"),
+        ):
+            send(terminal, prompt)
+            terminal.wait_for(shown, within=30)
+            terminal.wait_for("ready")
+        send(terminal, "SHELL made.txt")
+        face_request(terminal, "asks for leave")
+        terminal.press("f2")
+        terminal.wait_for("Sessions")
+        terminal.press("escape")
+        terminal.wait_until_gone("Sessions")
+        terminal.press("f3")
+        terminal.wait_until_quiet()
+        terminal.press("escape")
+        terminal.resize(80, 24)
+        terminal.wait_until_quiet()
+        server.arm("502", times=1)
+        server.arm("cut")
+        terminal.wait_for("↻ lost")
+        terminal.wait_for("● live")
+        assert told(terminal) == []
+
+
+def test_status_lines_and_headers_reach_the_terminal_as_text_only(holdfast: Holdfast) -> None:
+    with hostile_headers() as address:
+        terminal = holdfast(address)
+        terminal.wait_for("↻ ")
+        terminal.wait_for("F5")
+        assert told(terminal) == []
 
 
 def test_the_password_is_seen_nowhere(holdfast: Holdfast, stub: StartStub, home: Path) -> None:

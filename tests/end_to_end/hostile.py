@@ -1,0 +1,138 @@
+"""A server that puts an attack behind every text it sends: a relay before the stub, for the terminal's safety.
+
+The attack is nothing but what a terminal obeys, so that what is left of any text is the text itself: ids still
+name what they named, and the client can be walked through everything while all of its fields are under attack.
+"""
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, ClassVar
+
+import httpx
+
+ATTACK = (
+    "\x1b]52;c;cHduZWQ=\x07"  # writes the clipboard
+    "\x1b]0;pwned\x07"  # sets the title
+    "\x1b[2J\x1b[H"  # clears the screen
+    "\x1b[?1049l"  # leaves the screen
+    "\x9b2J\x9d0;pwned\x9c"  # the same in C1
+    "\x1b[6n"  # makes the terminal type
+    "\x07\x08\x0e"  # rings, steps back, changes the alphabet
+    "\u202e\u2066"  # reads backwards
+)
+TELL_TALES = (
+    b"\x1b]52;", b"\x1b]0;pwned", b"\x9d0;pwned", b"\x1b[2J\x1b[H", b"\x1b[6n", b"\x07\x08", b"\x0e",
+    "\x9b2J".encode(), "\u202e".encode(), "\u2066".encode(),
+)  # fmt: skip
+"""What of it must not be among the bytes that the terminal gets."""
+
+_HOP_BY_HOP = ("transfer-encoding", "content-length", "connection", "content-encoding", "host")
+
+
+def poisoned(value: Any) -> Any:
+    """The JSON value with the attack behind each of its texts."""
+    match value:
+        case str():
+            return value + ATTACK
+        case list():
+            return [poisoned(item) for item in value]
+        case dict():
+            return {key: poisoned(item) for key, item in value.items()}
+        case _:
+            return value
+
+
+class _Relay(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    upstream: ClassVar[str]
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass  # standard error is the test's
+
+    def _relay(self) -> None:
+        body = self.rfile.read(int(self.headers.get("content-length", 0)))
+        headers = {name: value for name, value in self.headers.items() if name.lower() not in _HOP_BY_HOP}
+        with (
+            httpx.Client(trust_env=False, timeout=None) as client,
+            client.stream(
+                self.command,
+                self.upstream + self.path,
+                content=body,
+                headers=headers | {"accept-encoding": "identity"},
+            ) as answer,
+        ):
+            self.close_connection = True
+            self.send_response(answer.status_code)
+            for name, value in answer.headers.items():
+                if name not in _HOP_BY_HOP:
+                    self.send_header(name, value)
+            self.end_headers()
+            try:
+                if answer.headers.get("content-type", "").startswith("text/event-stream"):
+                    for line in answer.iter_lines():
+                        self._write(_event_line(line) + "\n")
+                else:
+                    self._write(_whole(answer.read().decode()))
+            except OSError:
+                return  # the client has gone
+
+    do_GET = do_POST = do_PATCH = do_DELETE = do_PUT = _relay
+
+    def _write(self, text: str) -> None:
+        self.wfile.write(text.encode())
+        self.wfile.flush()
+
+
+def _event_line(line: str) -> str:
+    field, _, value = line.partition(": ")
+    return f"data: {json.dumps(poisoned(json.loads(value)))}" if field == "data" else line
+
+
+def _whole(text: str) -> str:
+    try:
+        return json.dumps(poisoned(json.loads(text)))
+    except json.JSONDecodeError:
+        return text + ATTACK if text else text
+
+
+@contextmanager
+def hostile_relay(upstream: str) -> Iterator[str]:
+    """The address of a relay to `upstream` that attacks with every text."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Relay", (_Relay,), {"upstream": upstream}))
+    server.daemon_threads = True
+    server.block_on_close = False
+    thread = threading.Thread(target=server.serve_forever, name="hostile relay")
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+@contextmanager
+def hostile_headers() -> Iterator[str]:
+    """The address of a server whose every answer attacks from its status line and its headers."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def log_message(self, format: str, *args: object) -> None:
+            pass  # standard error is the test's
+
+        def do_GET(self) -> None:
+            head = f"HTTP/1.1 503 {ATTACK}\r\nServer: {ATTACK}\r\nRetry-After: 1{ATTACK}\r\n\r\n{ATTACK}"
+            self.wfile.write(head.encode())
+            self.close_connection = True
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, name="hostile headers")
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
