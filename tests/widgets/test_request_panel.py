@@ -5,7 +5,7 @@ from tests import conversation as talk
 from tests.screen import Stage, on_stage
 from tui.core import events as e
 from tui.core.changes import AnswerChanged
-from tui.core.model import Option, Question, QuestionRequest
+from tui.core.model import Option, Question, QuestionRequest, Request
 from tui.widgets.choice_row import ChoiceRow
 from tui.widgets.confirm import Confirm
 from tui.widgets.question import TabLabel
@@ -23,7 +23,7 @@ NASTY = QuestionRequest(
 )
 
 
-async def asked(stage: Stage, *requests: QuestionRequest) -> None:
+async def asked(stage: Stage, *requests: Request) -> None:
     """The requests are open, have the keys, and their grace is over."""
     stage.client.feed(*(e.RequestOpened(request) for request in requests))
     await stage.until(lambda: stage.main.panel.has_focus_within, "the panel has the keys")
@@ -303,3 +303,30 @@ async def test_a_permission_is_rejected_with_a_reason() -> None:
         assert isinstance(stage.app.focused, TextArea)
         await stage.press(*"use uv", "enter")
         assert stage.client.calls("reply") == [("per_1", "reject", "use uv")]
+
+
+@pytest.mark.parametrize("asked_for", [talk.ONE_CHOICE, talk.PERMISSION])
+async def test_a_sentence_typed_at_an_open_request_goes_to_the_prompt(asked_for: Request) -> None:
+    async with on_stage() as stage:
+        await asked(stage, asked_for)
+        for key in ("s", "t", "o", "p", "space", "2", "space", "x"):
+            await stage.press(key)
+        assert stage.main.prompt.text == "stop 2 x"
+        assert [call for call in stage.client.asked if call[0] in ("answer", "reply", "reject")] == []
+
+
+async def test_a_sentence_in_one_burst_answers_nothing() -> None:
+    async with on_stage() as stage:
+        await asked(stage, talk.PERMISSION)
+        await stage.press(*"do", "space", *"not", "enter")
+        assert [call for call in stage.client.asked if call[0] in ("answer", "reply", "reject")] == []
+
+
+async def test_whoever_goes_on_writing_rejects_nothing() -> None:
+    async with on_stage() as stage:
+        await asked(stage, talk.ONE_CHOICE)
+        await stage.press("x")
+        await stage.shows("Reject the question?")
+        await stage.press("space")
+        await stage.hides("Reject the question?")
+        assert stage.client.calls("reject") == []

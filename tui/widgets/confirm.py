@@ -2,6 +2,7 @@
 
 from typing import ClassVar
 
+from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
@@ -13,7 +14,7 @@ from tui.widgets.plain import Plain
 
 
 class Confirm(Dialog[bool]):
-    """Enter does it; Esc does not."""
+    """Enter does it; Esc does not, nor does any letter."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter,y", "answer(True)", "yes", show=False),
@@ -30,6 +31,12 @@ class Confirm(Dialog[bool]):
             yield Plain(self._text)
             keys = (("Enter", self._yes, "screen.answer(True)"), ("Esc", self._no, "screen.answer(False)"))
             yield Plain(hints_of(keys), classes="keys")
+
+    def on_key(self, event: events.Key) -> None:
+        """Whoever goes on writing did not mean to be asked."""
+        if event.is_printable and event.key not in self.active_bindings:
+            event.stop()
+            self.dismiss(False)
 
     def action_answer(self, yes: bool) -> None:
         self.dismiss(yes)

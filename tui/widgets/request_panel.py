@@ -94,6 +94,7 @@ class RequestPanel(Vertical):
         self.book = book or RequestBook()
         self._form: QuestionForm | PermissionForm | None = None
         self._ready_at = 0.0
+        self._writing = False
         self._agent = "agent"
         self._head = Plain(classes="head")
         self._fare = Plain(classes="fare")
@@ -274,7 +275,19 @@ class RequestPanel(Vertical):
             if event.is_printable and event.character:
                 self.post_message(self.MeantForPrompt(event.character))
             return True
-        return self._locked and (event.key in ("enter", "space") or event.key.isdecimal())
+        nobody_s = not event.key.isdecimal() and event.key not in self.screen.active_bindings
+        if event.is_printable and event.character and (nobody_s or self._writing):
+            self._writing = True  # a sentence began: all that follows in one burst belongs to it
+            self.post_message(self.MeantForPrompt(event.character))
+            return True
+        return (
+            (self._writing and event.key == "enter")
+            or (self._locked
+            and (event.key in ("enter", "space") or event.key.isdecimal()))
+        )
+
+    def on_descendant_blur(self) -> None:
+        self._writing = False
 
     def on_resize(self) -> None:
         self._draw_head()
