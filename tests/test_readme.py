@@ -43,7 +43,7 @@ def test_the_settings_file_is_taken_as_it_stands(tmp_path: Path) -> None:
     [example] = blocks("toml")
     path = tmp_path / "settings.toml"
     path.write_text(example)
-    assert set(read_file(path)) == {*FILE_KEYS, "look", "notify"}
+    assert set(read_file(path)) == {*FILE_KEYS, "look", "notify", "patience"}
 
 
 def test_each_picture_and_each_room_is_there() -> None:

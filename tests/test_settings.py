@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from tui.core.trouble import Patience
 from tui.look import Look, Notify
 from tui.settings import DEFAULT_URL, BadSettings, Settings, gather, read_file, settings_file
 
@@ -162,6 +163,26 @@ def test_how_it_looks_and_calls_is_read(file: Path) -> None:
     ],
 )
 def test_what_it_cannot_look_like_is_refused(text: str, named: str, file: Path) -> None:
+    file.write_text(text)
+    with pytest.raises(BadSettings, match=named):
+        gather({}, environment={}, path=file)
+
+
+def test_how_long_the_screen_waits_before_it_speaks_up(file: Path) -> None:
+    assert gather({}, environment={}, path=file).patience == Patience(60.0, 300.0)
+    file.write_text("[patience]\nstill_after = 900\n")
+    assert gather({}, environment={}, path=file).patience == Patience(60.0, 900.0)
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ('[patience]\nstill_after = "long"', "still_after"),
+        ("[patience]\nstill_after = 0", "greater than 0"),
+        ("[patience]\nangry_after = 1", "angry_after"),
+    ],
+)
+def test_what_no_patience_is(text: str, named: str, file: Path) -> None:
     file.write_text(text)
     with pytest.raises(BadSettings, match=named):
         gather({}, environment={}, path=file)

@@ -174,3 +174,35 @@ def test_nothing_can_be_chosen_or_written_on_the_review() -> None:
     assert answer.put_down() is Step.STAY
     assert (answer.rows, answer.cursor, answer.words) == (0, 0, "")
     assert answer.answers() == ((), ())
+
+
+def filled() -> AnswerDraft:
+    answer = draft(SINGLE, MULTIPLE, WORDS_ONLY)
+    answer.choose(1)
+    answer.confirm()
+    answer.choose(0)
+    answer.go(2)
+    answer.write("half a na")
+    return answer
+
+
+def test_a_kept_draft_is_restored_as_it_was() -> None:
+    kept = filled()
+    again = AnswerDraft.restored(kept.request, kept.keep())
+    assert again.keep() == kept.keep()
+    assert (again.tab, again.words, again.answered(2)) == (2, "half a na", False)
+    assert again.answers() == (("Postgres",), ("Migration",), ())
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b'{"tab": 0}', b'{"tab":0,"entries":[]}'])
+def test_a_draft_that_does_not_fit_is_an_empty_one(body: bytes) -> None:
+    request = filled().request
+    assert AnswerDraft.restored(request, body).keep() == AnswerDraft(request).keep()
+
+
+def test_of_a_draft_that_fits_in_part_only_that_part_is_restored() -> None:
+    kept = filled()
+    fewer = QuestionRequest("que_1", "ses_1", (Question("Which?", "Which", (Option("A"),)), CLOSED, CLOSED))
+    again = AnswerDraft.restored(fewer, kept.keep())
+    assert again.answers() == ((), ("Yes",), ())
+    assert all(0 <= again.cursor < 2 for again.tab in range(3))

@@ -19,8 +19,10 @@ EVERYWHERE: Keys = (
     ("F5", "try the line again now"),
     ("F6", "the agent's whole plan, or one line of it"),
     ("F7", "copy the code in sight; again, the block above"),
+    ("F8", "let waiting prompts go on that are held"),
     ("^F", "search the transcript"),
     ("Esc Esc", "abort the turn, within 3 seconds"),
+    ("^Z", "to the shell; fg comes back"),
     ("^P", "everything there is, by name"),
     ("^Q ^C", "quit; asks first while a turn runs"),
 )
