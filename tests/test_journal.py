@@ -52,10 +52,25 @@ def test_a_draft_survives_and_is_forgotten_when_empty(start: Start) -> None:
     first = start()
     first.save_draft("ses_1", "half a sen")
     first.save_draft("ses_2", "other")
-    assert start().draft("ses_1") == "half a sen"
-    first.save_draft("ses_1", "")
-    assert start().draft("ses_1") == ""
+    first.close()
+    second = start()
     assert start("http://elsewhere").draft("ses_2") == ""
+    assert second.draft("ses_1") == "half a sen"
+    second.save_draft("ses_1", "")
+    second.close()
+    assert start().draft("ses_1") == ""
+
+
+def test_a_living_client_keeps_its_draft_to_itself(start: Start) -> None:
+    first, second = start(), start()
+    first.save_draft("ses_1", "mine")
+    assert second.draft("ses_1") == ""
+    second.save_draft("ses_1", "theirs")
+    assert first.draft("ses_1") == "mine"
+    first.close()
+    assert second.draft("ses_1").splitlines() in (["mine", "theirs"], ["theirs", "mine"])
+    second.close()
+    assert sorted(start().draft("ses_1").splitlines()) == ["mine", "theirs"]
 
 
 def test_the_draft_becomes_the_prompt_in_one_step(start: Start) -> None:
@@ -209,6 +224,7 @@ assert journal.problem is None, journal.problem
         journal.save_draft(f"mine_{number}", "x")
     assert other.wait(30) == 0
     assert journal.problem is None
+    journal.close()
     fresh = start()
     assert all(fresh.draft(f"{who}_{n}") == "x" for who in ("mine", "other") for n in range(200))
 
@@ -225,6 +241,7 @@ def test_a_damaged_file_is_set_aside_and_not_deleted(tmp_path: Path, start: Star
     (aside,) = (tmp_path / "state").glob("journal.damaged-*.sqlite")
     assert aside.read_bytes() == content
     journal.save_draft("ses_1", "x")
+    journal.close()
     assert start().draft("ses_1") == "x"
 
 
@@ -302,6 +319,7 @@ def test_a_locked_file_costs_one_entry_and_says_so(tmp_path: Path, start: Start)
     other.execute("ROLLBACK")
     other.close()
     journal.save_draft("ses_1", "y")
+    journal.close()
     assert start().draft("ses_1") == "y"
 
 

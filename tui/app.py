@@ -352,7 +352,7 @@ class HoldfastApp(App[None]):
         """Leave; while a turn runs or prompts wait, say so first. Twice in a row leaves."""
         from tui.widgets.confirm import Confirm
 
-        found = warnings(self.client)
+        found = warnings(self.client, demo=self._demo)
         if not found or isinstance(self.screen, Confirm):
             self.exit()
             return

@@ -23,7 +23,7 @@ from tui.core.model import Prompt, Queued
 
 log = logging.getLogger(__name__)
 
-VERSION = 2
+VERSION = 3
 HISTORY_KEPT = 10_000
 BUSY_SECONDS = 0.5
 """How long a write waits for another client's; the screen stands still meanwhile."""
@@ -58,8 +58,22 @@ CREATE TABLE identities (
 );
 """
 
+_NEW_IN_3 = """
+CREATE TABLE owned_drafts (
+    server TEXT NOT NULL, session TEXT NOT NULL, owner TEXT NOT NULL, text TEXT NOT NULL,
+    PRIMARY KEY (server, session, owner)
+) WITHOUT ROWID;
+INSERT INTO owned_drafts SELECT server, session, '', text FROM drafts;
+DROP TABLE drafts;
+ALTER TABLE owned_drafts RENAME TO drafts;
+"""
+
+_STEPS = (_SCHEMA, _NEW_IN_2, _NEW_IN_3)
+"""What brings the file from each version to the next."""
+
+_KEEP_DRAFT = "INSERT OR REPLACE INTO drafts VALUES (?, ?, ?, ?)"
 _ENQUEUE = "INSERT OR REPLACE INTO queue VALUES (?, ?, ?, ?, ?, ?)"
-_FORGET_DRAFT = "DELETE FROM drafts WHERE server = ? AND session = ?"
+_FORGET_DRAFT = "DELETE FROM drafts WHERE server = ? AND session = ? AND owner = ?"
 _FORGET_ANSWER_DRAFT = "DELETE FROM answer_drafts WHERE server = ? AND request = ?"
 
 _ANSWER_DRAFTS_KEPT = 200
@@ -101,7 +115,7 @@ class Journal:
         """The person sent a prompt: in one step it stops being a draft, waits, and is history."""
         self._write(
             (_ENQUEUE, self._queue_row(queued, place)),
-            (_FORGET_DRAFT, (self._server, queued.session_id)),
+            (_FORGET_DRAFT, self._draft_key(queued.session_id)),
             *self._remembering(queued.text),
         )
 
@@ -112,14 +126,27 @@ class Journal:
 
     def save_draft(self, session_id: str, text: str) -> None:
         """Keep what is typed and not sent; "" forgets it."""
-        if text:
-            self._write(("INSERT OR REPLACE INTO drafts VALUES (?, ?, ?)", (self._server, session_id, text)))
-        else:
-            self._write((_FORGET_DRAFT, (self._server, session_id)))
+        key = self._draft_key(session_id)
+        self._write((_KEEP_DRAFT, (*key, text)) if text else (_FORGET_DRAFT, key))
 
     def draft(self, session_id: str) -> str:
-        rows = self._read("SELECT text FROM drafts WHERE server = ? AND session = ?", self._server, session_id)
-        return str(rows[0][0]) if rows else ""
+        """What was typed here, or by a client that is gone; a living one keeps its own."""
+        found: list[str] = []
+        key = self._draft_key(session_id)
+
+        def work(database: sqlite3.Connection) -> None:
+            rows = database.execute(
+                "SELECT owner, text FROM drafts WHERE server = ? AND session = ?", (self._server, session_id)
+            ).fetchall()
+            left = [owner for owner, _ in rows if owner != self._owner and not self._lives(owner)]
+            found.extend(text for owner, text in rows if owner == self._owner or owner in left)
+            for owner in left:
+                database.execute(_FORGET_DRAFT, (self._server, session_id, owner))
+            if left:
+                database.execute(_KEEP_DRAFT, (*key, "\n".join(found)))
+
+        self._transact(work)
+        return "\n".join(found)
 
     def take_off(self, prompt: Prompt, queued_id: str = "") -> None:
         """A prompt is about to be posted: in the same step it leaves the queue, or stops being a draft."""
@@ -129,7 +156,7 @@ class Journal:
             *(
                 [("DELETE FROM queue WHERE id = ?", (queued_id,))]
                 if queued_id
-                else [(_FORGET_DRAFT, (self._server, prompt.session_id)), *self._remembering(prompt.text)]
+                else [(_FORGET_DRAFT, self._draft_key(prompt.session_id)), *self._remembering(prompt.text)]
             ),
         )
 
@@ -143,7 +170,7 @@ class Journal:
         draft = self.draft(prompt.session_id)
         text = f"{draft}\n{prompt.text}" if draft else prompt.text
         self._write(
-            ("INSERT OR REPLACE INTO drafts VALUES (?, ?, ?)", (self._server, prompt.session_id, text)),
+            (_KEEP_DRAFT, (*self._draft_key(prompt.session_id), text)),
             ("DELETE FROM flights WHERE message = ?", (prompt.message_id,)),
         )
 
@@ -228,6 +255,9 @@ class Journal:
                 (self._server, session_id, self._owner),
             ),
         )
+
+    def _draft_key(self, session_id: str) -> tuple[str, str, str]:
+        return self._server, session_id, self._owner
 
     def _queue_row(self, queued: Queued, place: int) -> tuple[object, ...]:
         return (queued.id, self._server, queued.session_id, queued.text, self._owner, place)
@@ -365,10 +395,9 @@ def _create(database: sqlite3.Connection) -> sqlite3.Connection:
     if version > VERSION:
         database.execute("ROLLBACK")
         raise NewerFile(f"the journal is of a newer version ({version}; this program knows {VERSION})")
-    for statement in ("" if version else _SCHEMA).split(";") + ("" if version == VERSION else _NEW_IN_2).split(
-        ";"
-    ):
-        database.execute(statement)
+    for step in _STEPS[version:]:
+        for statement in step.split(";"):
+            database.execute(statement)
     database.execute(f"PRAGMA user_version = {VERSION}")
     database.execute("COMMIT")
     return database

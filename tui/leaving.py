@@ -6,10 +6,15 @@ if TYPE_CHECKING:
     from tui.client import Client
 
 
-def warnings(client: "Client") -> list[str]:
-    """What goes on without the client, and what waits for its return; empty when nothing does."""
+def warnings(client: "Client", *, demo: bool = False) -> list[str]:
+    """What goes on without the client, and what waits for its return; empty when nothing does.
+
+    `demo`: the server is this program's own, and ends with it.
+    """
     found = []
     running = len(client.turns.running())
+    if running and demo:
+        return ["A turn runs. The demo's server ends with you, and the turn with it."]
     if running:
         ends = client.traits is not None and client.traits.cancels_on_disconnect
         turns = "A turn runs." if running == 1 else f"{running} turns run."

@@ -280,10 +280,8 @@ class RequestPanel(Vertical):
             self._writing = True  # a sentence began: all that follows in one burst belongs to it
             self.post_message(self.MeantForPrompt(event.character))
             return True
-        return (
-            (self._writing and event.key == "enter")
-            or (self._locked
-            and (event.key in ("enter", "space") or event.key.isdecimal()))
+        return (self._writing and event.key == "enter") or (
+            self._locked and (event.key in ("enter", "space") or event.key.isdecimal())
         )
 
     def on_descendant_blur(self) -> None:

@@ -1,0 +1,18 @@
+from typing import cast
+
+from tests.fake_client import FakeClient
+from tui.client import Client
+from tui.core.model import Prompt
+from tui.core.turn import Turn
+from tui.leaving import warnings
+
+
+def test_the_demo_s_server_ends_with_its_client_and_says_so() -> None:
+    client = FakeClient()
+    assert warnings(cast(Client, client), demo=True) == []
+    client.turn_moved(Turn.post(Prompt("ses_1", "do it", "msg_1", "prt_1"), 0.0))
+    assert warnings(cast(Client, client), demo=True) == [
+        "A turn runs. The demo's server ends with you, and the turn with it."
+    ]
+    (usual,) = warnings(cast(Client, client))
+    assert "goes on at the server without you" in usual
