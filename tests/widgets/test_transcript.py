@@ -244,3 +244,24 @@ async def test_keys_step_from_fold_to_fold(keys: list[str], focused: int) -> Non
         assert len(folds) == 4
         expected = {-1: folds[-1], 1: folds[-2], 0: folds[0]}[focused]
         assert app.focused is expected
+
+
+@pytest.mark.parametrize("messages", [1, 4, 12])
+@pytest.mark.parametrize("small", [(44, 12), (80, 8)])
+async def test_a_screen_that_grows_keeps_the_end_in_sight(messages: int, small: tuple[int, int]) -> None:
+    app = Page()
+    async with app.run_test(size=(80, 16)) as pilot:
+        transcript = app.transcript
+        app.feed(*long_history(messages))
+        await settled(pilot, app.has(f"words number {messages - 1}."))
+        for size in (small, (110, 34)):
+            await pilot.resize_terminal(*size)
+            await pilot.pause()
+            await settled(pilot, lambda: transcript.scroll_y == transcript.max_scroll_y)
+        assert transcript.scroll_y == 0
+        assert transcript.region.contains_region(transcript.query(MessageView).last().region)
+        app.feed(*long_history(30, first=messages))
+        await settled(pilot, app.has(f"words number {messages + 29}."))
+        await settled(pilot, lambda: transcript.scroll_y == transcript.max_scroll_y > 0)
+        assert transcript.region.contains_region(transcript.query(MessageView).last().region)
+        assert transcript.following

@@ -183,7 +183,8 @@ class Transcript(VerticalScroll, can_focus=True):
     def _pin(self) -> None:
         """Hold on to the end. A transcript shorter than its place starts at the top instead."""
         if self.following:
-            self.anchor(self.virtual_size.height > self.container_size.height > 0)
+            # `container_size` is still the old one where `virtual_size` has just grown with the screen.
+            self.anchor(self.virtual_size.height > self.size.height > 0)
 
     def _messages(self) -> list[Message]:
         transcript = self._store.transcript(self.session_id) if self.session_id else None
