@@ -65,3 +65,10 @@ def test_the_keys_that_work_everywhere_are_those_of_the_help() -> None:
 def test_each_word_plays_something(word: str) -> None:
     assert f"`{word}`" in README.replace("\n", " ")
     assert any(re.fullmatch(scenario.words, word) for scenario in SCENARIOS.values())
+
+
+def test_each_test_that_is_named_is_there() -> None:
+    named = re.findall(r"(tests/[\w/]+\.py)::(\w+)", README)
+    assert named
+    for file, test in named:
+        assert f"def {test}(" in (ROOT / file).read_text(), f"{file} has no {test}"
