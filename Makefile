@@ -17,7 +17,7 @@ help:
 	@echo 'make run          the client, on a scripted server of its own'
 	@echo 'make test         the whole suite, but for what needs npm'
 	@echo 'make check        format, lint, types and import contracts'
-	@echo 'make chaos        2,000 seeded schedules of faults; make test plays the first 200'
+	@echo 'make chaos        2,000 seeded schedules of faults; make test plays the first 200; a client killed at 20 points'
 	@echo 'make real         the suite against real agent servers (needs npm)'
 	@echo 'make bench        first paint and idle CPU, measured here'
 	@echo 'make soak         one turn held for long, and what it costs in memory'
@@ -28,7 +28,7 @@ run: $(SET_UP)
 	@$(BIN)/holdfast --demo
 
 test: $(SET_UP)
-	$(BIN)/pytest -m 'not real' -n 2
+	$(BIN)/pytest -m 'not real and not chaos' -n 3 --dist worksteal
 
 check: $(SET_UP)
 	$(BIN)/ruff format --check .
@@ -38,6 +38,7 @@ check: $(SET_UP)
 
 chaos: $(SET_UP)
 	$(BIN)/pytest tests/chaos --schedules=2000 -n 2
+	$(BIN)/pytest tests/end_to_end/test_killed.py -n 2
 
 real: $(SET_UP) $(SERVERS)/.set-up
 	$(BIN)/pytest -m real -n 2 tests/real

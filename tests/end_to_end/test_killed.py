@@ -22,6 +22,8 @@ Holdfast = Callable[..., Terminal]
 StartStub = Callable[..., Stub]
 
 FIRST, SECOND, THIRD = "ASK me first", "PLAIN and then this", "a third thou"
+FEW, ALL = 5, 20
+"""How many walks the suite takes, and how many `make chaos` does."""
 LONGEST_DELAY = 0.4
 """Seconds after a step within which the client dies: its effects take less."""
 
@@ -56,7 +58,9 @@ WALK = [
 ]
 
 
-@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize(
+    "seed", [*range(FEW), *(pytest.param(seed, marks=pytest.mark.chaos) for seed in range(FEW, ALL))]
+)
 def test_nothing_is_lost_and_nothing_is_doubled(holdfast: Holdfast, stub: StartStub, seed: int) -> None:
     chance = random.Random(seed)
     server = stub()
