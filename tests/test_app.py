@@ -336,6 +336,9 @@ async def test_the_palette_knows_our_commands() -> None:
 
 async def test_the_keys_of_the_moment_are_shown() -> None:
     async with on_stage() as stage:
+        await stage.shows("Enter send", "^J newline", "F1 help")
+        await stage.hides("Esc Esc")
+        stage.run_turn()
         await stage.shows("Enter send", "Esc Esc abort", "F1 help")
         await stage.press("tab")
         await stage.shows("j k next tool call")

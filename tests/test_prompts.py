@@ -149,12 +149,28 @@ def test_after_a_bad_end_the_queue_is_held_until_somebody_decides(desk: Desk) ->
     assert desk.sent() == ["one", "two"]
 
 
-def test_a_new_prompt_lets_a_held_queue_go_on_in_order(desk: Desk) -> None:
+def test_a_new_prompt_goes_before_what_is_held_and_lets_none_of_it_go(desk: Desk) -> None:
     desk.prompts.submit("ses_1", "one")
     desk.prompts.submit("ses_1", "two")
     desk.end(PostRefused("busy (409)"))
     desk.prompts.submit("ses_1", "three")
-    assert (desk.sent(), desk.waiting()) == (["one", "two"], ["three"])
+    desk.prompts.submit("ses_1", "four")
+    assert (desk.sent(), desk.waiting()) == (["one", "three"], ["two", "four"])
+    assert [desk.prompts.is_held(queued.id) for queued in desk.prompts.waiting("ses_1")] == [True, False]
+
+
+def test_letting_go_for_one_reason_leaves_what_is_held_for_another(desk: Desk) -> None:
+    desk.prompts.submit("ses_1", "one")
+    desk.prompts.submit("ses_1", "two")
+    desk.end(PostRefused("busy (409)"))
+    desk.store.apply(e.StatusChanged("ses_1", Busy()))
+    desk.prompts.submit("ses_1", "three")
+    desk.prompts.hold("ses_1", "being changed")
+    desk.store.apply(e.StatusChanged("ses_1", Idle()))
+    desk.prompts.advance()
+    assert desk.sent() == ["one"]
+    desk.prompts.release("ses_1", "being changed")
+    assert (desk.sent(), desk.waiting()) == (["one", "three"], ["two"])
 
 
 def test_waiting_prompts_can_be_changed_and_taken_back(desk: Desk) -> None:

@@ -81,6 +81,39 @@ async def test_a_held_queue_says_why_and_goes_on_at_a_key() -> None:
         assert stage.client.calls("send") == [(talk.SESSION, "next")]
 
 
+async def test_after_an_abort_a_new_prompt_goes_and_what_is_held_stays() -> None:
+    async with on_stage(size=(80, 24)) as stage:
+        await queue(stage, "old", "older")
+        await end_turn(stage, TurnState.ABORTED)
+        await stage.shows("Enter send this", "⇧Tab what is held", "F8 let it go on")
+        await stage.hides("Esc Esc")
+        await stage.press(*"new", "enter")
+        assert stage.client.calls("send") == [(talk.SESSION, "new")]
+        await stage.shows("2 prompts · held: the turn before was aborted · F8 lets it go on", "1 old", "2 older")
+        await stage.press(*"newer", "enter")
+        await stage.shows("3 prompts · some held", "3 newer")
+        await end_turn(stage)
+        assert stage.client.calls("send")[1:] == [(talk.SESSION, "newer")]
+        await end_turn(stage)
+        assert waiting(stage) == ["old", "older"]
+        await stage.press("shift+tab", "up", "ctrl+s")
+        assert stage.client.calls("send")[2:] == [(talk.SESSION, "old")]
+        await stage.press("x")
+        await stage.until(lambda: waiting(stage) == [])
+
+
+async def test_a_prompt_that_is_changed_is_not_sent_though_another_is_held() -> None:
+    async with on_stage() as stage:
+        await queue(stage, "old")
+        await end_turn(stage, TurnState.ABORTED)
+        await stage.press(*"new", "enter", *"newer", "enter", "shift+tab", "down", "enter", "!")
+        await end_turn(stage)
+        assert stage.client.calls("send") == [(talk.SESSION, "new")]
+        await stage.press("enter")
+        await stage.until(lambda: stage.client.calls("send")[1:] == [(talk.SESSION, "newer!")])
+        assert waiting(stage) == ["old"]
+
+
 async def test_send_now_does_not_wait_for_the_turn() -> None:
     async with on_stage() as stage:
         await queue(stage, "later")

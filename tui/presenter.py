@@ -207,11 +207,11 @@ class Presenter:
                 assert_never(change)
 
     def _show_turn_line(self) -> None:
-        now = self._client.now()
+        now, turn = self._client.now(), self._client.turn(self.session_id or "")
+        self._main.show_running(turn is not None and not turn.over)
         if now < self._abort_armed:
             self._main.turn_line.say(Content.styled("Esc once more aborts the turn", "bold $warning"))
             return
-        turn = self._client.turn(self.session_id or "")
         trouble = None if turn is None else self._client.turns.trouble(turn)
         self._main.turn_line.show_turn(turn, trouble, self._client.line(), now, self.server_now())
 

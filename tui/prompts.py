@@ -43,8 +43,10 @@ class Prompts:
         self._queue = PromptQueue(journal)
 
     def submit(self, session_id: str, text: str) -> None:
-        """Send a prompt as soon as its session is free and the line is up: at once, or from the queue."""
-        self._queue.release(session_id)
+        """Send a prompt as soon as its session is free and the line is up: at once, or from the queue.
+
+        What is held stays so, and the prompt goes before it.
+        """
         self._queue.add(session_id, text)
         self._advance(session_id)
         self._notify(QueueChanged(session_id))
@@ -63,22 +65,25 @@ class Prompts:
         return self._queue.of(session_id)
 
     def held(self, session_id: str) -> str:
-        """Why nothing of the session's queue is sent; "" when it only waits for the session to be free."""
+        """Why prompts of the session's queue are held; "" when they only wait for the session to be free."""
         return self._queue.held(session_id)
+
+    def is_held(self, queued_id: str) -> bool:
+        """Whether a waiting prompt is held, and not only waits for its session to be free."""
+        return bool(self._queue.why_held(queued_id))
 
     def sessions(self) -> tuple[str, ...]:
         """The sessions for which something waits."""
         return self._queue.sessions()
 
     def hold(self, session_id: str, reason: str) -> None:
-        """Send nothing more of the session's queue until `release`; a queue that is held keeps its reason."""
-        if not self._queue.held(session_id):
-            self._queue.hold(session_id, reason)
-            self._notify(QueueChanged(session_id))
+        """Send nothing more of the session's queue until `release`; what is held keeps its reason."""
+        self._queue.hold(session_id, reason, again=False)
+        self._notify(QueueChanged(session_id))
 
-    def release(self, session_id: str) -> None:
-        """Let a held queue go on."""
-        self._queue.release(session_id)
+    def release(self, session_id: str, reason: str | None = None) -> None:
+        """Let what is held go on, or (`reason`) what is held for this."""
+        self._queue.release(session_id, reason)
         self._advance(session_id)
         self._notify(QueueChanged(session_id))
 
@@ -127,11 +132,11 @@ class Prompts:
             self._notify(QueueChanged(turn.session_id))
 
     def _advance(self, session_id: str) -> None:
-        waiting = self._queue.of(session_id)
-        if not waiting or self._queue.held(session_id) or not self._ready():
+        queued = self._queue.next(session_id)
+        if queued is None or not self._ready():
             return
         if isinstance(self._store.status(session_id), Idle) and not self._turns.running_in(session_id):
-            self._post(waiting[0])
+            self._post(queued)
 
     def _post(self, queued: Queued) -> None:
         prompt = self._choose(self._backend().new_prompt(queued.session_id, queued.text))

@@ -1,6 +1,7 @@
 """Prompts that wait in this client until their session is free: in order, editable, kept over a restart.
 
-After a turn that did not end well the session's queue is held: what comes next is for the person to decide.
+After a turn that did not end well what waits is held: what becomes of it is for the person to decide. A prompt
+that comes after that is no part of it, and goes before it.
 """
 
 import uuid
@@ -19,6 +20,7 @@ class PromptQueue:
         self._journal = journal
         self._waiting: dict[str, list[Queued]] = defaultdict(list)
         self._held: dict[str, str] = {}
+        """Prompts that are held, by their id, and why."""
         self._place = 0
 
     def restore(self) -> None:
@@ -68,19 +70,32 @@ class PromptQueue:
         queued = self.find(queued_id)
         if queued is not None:
             self._waiting[queued.session_id].remove(queued)
+            self._held.pop(queued_id, None)
         return queued
 
-    def hold(self, session_id: str, reason: str) -> None:
-        """Send nothing more of the session until `release`."""
-        if self.of(session_id):
-            self._held[session_id] = reason
+    def hold(self, session_id: str, reason: str, *, again: bool = True) -> None:
+        """Send none of the session's waiting prompts until `release`; `again`: what is held too, for this now."""
+        for queued in self.of(session_id):
+            if again or queued.id not in self._held:
+                self._held[queued.id] = reason
+
+    def why_held(self, queued_id: str) -> str:
+        """Why the prompt is held; "" when it is not."""
+        return self._held.get(queued_id, "")
 
     def held(self, session_id: str) -> str:
-        """Why the session's queue is held; "" when it is not."""
-        return self._held.get(session_id, "") if self.of(session_id) else ""
+        """Why the first of the session's held prompts is held; "" when none is."""
+        return next((self._held[queued.id] for queued in self.of(session_id) if queued.id in self._held), "")
 
-    def release(self, session_id: str) -> None:
-        self._held.pop(session_id, None)
+    def release(self, session_id: str, reason: str | None = None) -> None:
+        """Hold no prompt of the session any more, or (`reason`) none for this reason."""
+        for queued in self.of(session_id):
+            if reason is None or self._held.get(queued.id) == reason:
+                self._held.pop(queued.id, None)
+
+    def next(self, session_id: str) -> Queued | None:
+        """The first of the session's prompts that is not held."""
+        return next((queued for queued in self.of(session_id) if queued.id not in self._held), None)
 
     def _write(self, waiting: list[Queued]) -> None:
         for queued in waiting:

@@ -126,8 +126,8 @@ class Writing:
 
     def edit_left(self) -> None:
         """No waiting prompt stands in the box any more: its queue goes on."""
-        if self._client.prompts.held(self._session) == EDITED:
-            self._client.prompts.release(self._session)
+        if self._client.prompts.waiting(self._session):
+            self._client.prompts.release(self._session, EDITED)
         self.show_queue()
 
     def remove(self, queued: Queued) -> None:
@@ -159,8 +159,12 @@ class Writing:
         """The queue above the box, as the client has it."""
         prompts = self._client.prompts
         edited = self._main.prompt.edited
-        why = why_waiting(prompts.held(self._session), self._client.line(), edited=edited is not None)
-        self._main.queue.show_waiting(prompts.waiting(self._session), why, edited)
+        waiting = prompts.waiting(self._session)
+        held = frozenset(queued.id for queued in waiting if prompts.is_held(queued.id))
+        why = why_waiting(
+            prompts.held(self._session), self._client.line(), all_held=len(held) == len(waiting), edited=edited
+        )
+        self._main.queue.show_waiting(waiting, why, edited, held)
         self._main.refresh_hints()
 
     def tell_left(self, place: str) -> None:

@@ -24,7 +24,7 @@ from tui.widgets.plain import Plain
 from tui.widgets.plan import Plan
 from tui.widgets.prompt import Prompt
 from tui.widgets.question import QuestionForm
-from tui.widgets.queue import QueueList
+from tui.widgets.queue import RELEASE_KEY, QueueList
 from tui.widgets.request_panel import FOLD_KEY, RequestPanel
 from tui.widgets.transcript import Transcript, Unread
 from tui.widgets.turn_line import TurnLine
@@ -76,6 +76,7 @@ class MainScreen(Screen[None]):
         self._copied: Code | None = None
         self._copied_at = float("-inf")
         self.waiting = 0
+        self._turn_runs = False
         self.health = HealthLine(address, id="health")
         self.transcript = Transcript(store, id="transcript")
         self.welcome = Welcome(id="welcome")
@@ -156,15 +157,32 @@ class MainScreen(Screen[None]):
             keys = (("Enter", "change"), ("x", "remove"), ("^S", "send now"), ("Esc", "back"))
         elif self.prompt.edited is not None:
             keys = (("Enter", "put it back in its place"), ("^S", "send now"), ("Esc", "leave it as it was"))
-        elif panel.open_form is not None:
-            keys = (("Tab", "answer"), ("Enter", "send"), ("^J", "newline"), ("Esc Esc", "abort"))
         elif panel.active is not None:
-            keys = ((FOLD_KEY, "answer"), ("Enter", "send"), ("^J", "newline"), ("Esc Esc", "abort"))
+            answer = "Tab" if panel.open_form is not None else FOLD_KEY
+            keys = ((answer, "answer"), ("Enter", "send"), ("^J", "newline"), *self._abort_key)
         elif self.queue.display:
-            keys = (("Enter", "send after these"), ("^S", "send now"), ("⇧Tab", "what waits"))
+            keys = self._keys_over_queue
         else:
-            keys = (("Enter", "send"), ("^J", "newline"), ("Esc Esc", "abort"))
+            keys = (("Enter", "send"), ("^J", "newline"), *self._abort_key)
         self.key_hints.show_keys(keys, self.waiting)
+
+    def show_running(self, running: bool) -> None:
+        """Whether a turn of the session runs: there is one to abort."""
+        if running != self._turn_runs:
+            self._turn_runs = running
+            self.refresh_hints()
+
+    @property
+    def _abort_key(self) -> Keys:
+        return (("Esc Esc", "abort"),) if self._turn_runs else ()
+
+    @property
+    def _keys_over_queue(self) -> Keys:
+        if not self.queue.all_held:
+            return (("Enter", "send after these"), ("^S", "send now"), ("⇧Tab", "what waits"))
+        if self._turn_runs:
+            return (("Enter", "send after the turn"), ("^S", "send now"), ("⇧Tab", "what is held"))
+        return (("Enter", "send this"), ("⇧Tab", "what is held"), (RELEASE_KEY, "let it go on"))
 
     def action_next_part(self, by: int = 1) -> None:
         if by == 1 and self.prompt.has_focus and self.prompt.unfinished:

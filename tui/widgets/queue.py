@@ -1,6 +1,6 @@
 """The prompts that wait in this client, above the box: which, why, and what can be done about it."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -20,11 +20,11 @@ ROWS = 4
 RELEASE_KEY = "F8"
 
 
-def why_waiting(held: str, line: Line, *, edited: bool = False) -> Content:
-    """Why nothing of a queue is sent now. `held` is its own reason; `edited`: the person is changing it."""
+def why_waiting(held: str, line: Line, *, all_held: bool = True, edited: str | None = None) -> Content:
+    """Why nothing is sent now. `held`: why some of the queue, or `all_held`, is; `edited`: what is changed."""
     if held:
-        then = "" if edited else f" · {RELEASE_KEY} lets it go on"
-        return Content.assemble((f"· held: {held}", "$warning"), (then, MUTED))
+        then = "" if edited is not None else f" · {RELEASE_KEY} lets it go on"
+        return Content.assemble((f"· {'' if all_held else 'some '}held: {held}", "$warning"), (then, MUTED))
     return Content.styled(
         "· waiting until the turn ends" if line.up else "· waiting until the line is back", MUTED
     )
@@ -43,8 +43,8 @@ class QueueList(Plain, can_focus=True):
     KEYS: ClassVar[Keys] = (
         ("Enter", "change it in the prompt; it keeps its place"),
         ("x", "remove it; ↑ in the prompt finds it again"),
-        ("^S", "send it now, into the turn that runs"),
-        (RELEASE_KEY, "let a held queue go on, from anywhere"),
+        ("^S", "send it now, held or not, into the turn that runs"),
+        (RELEASE_KEY, "let all that is held go on, from anywhere"),
         ("↑ ↓ j k", "move"),
         ("Esc", "back to the prompt"),
     )
@@ -69,15 +69,18 @@ class QueueList(Plain, can_focus=True):
         self._waiting: Sequence[Queued] = ()
         self._why = Content("")
         self._edited: str | None = None
+        self._held: Collection[str] = ()
         self._cursor = 0
 
     def on_mount(self) -> None:
         self.display = False
         self.watch(self, "has_focus", self._draw, init=False)
 
-    def show_waiting(self, waiting: Sequence[Queued], why: Content, edited: str | None = None) -> None:
-        """Show the session's queue; `edited` is the one that stands in the prompt."""
-        self._waiting, self._why, self._edited = waiting, why, edited
+    def show_waiting(
+        self, waiting: Sequence[Queued], why: Content, edited: str | None = None, held: Collection[str] = ()
+    ) -> None:
+        """Show the session's queue; `edited` stands in the prompt, `held` are not sent by themselves (ids)."""
+        self._waiting, self._why, self._edited, self._held = waiting, why, edited, held
         self._cursor = max(0, min(self._cursor, len(waiting) - 1))
         if not waiting and self.has_focus:
             self.post_message(self.Emptied())
@@ -133,5 +136,12 @@ class QueueList(Plain, can_focus=True):
         left = Content.assemble(
             (f" {'›' if here else ' '} {row + 1} ", "$primary"), (one_line(first), "bold" if here else "")
         )
-        more = "in the prompt" if queued.id == self._edited else f"+{len(rest)} lines" if rest else ""
-        return spread(left, Content.styled(f"{more} " if more else "", MUTED), width)
+        lines = f"+{len(rest)} lines" if rest else ""
+        held = "held" if queued.id in self._held and not self.all_held else ""
+        marks = ["in the prompt"] if queued.id == self._edited else [mark for mark in (lines, held) if mark]
+        return spread(left, Content.styled(f"{' · '.join(marks)} " if marks else "", MUTED), width)
+
+    @property
+    def all_held(self) -> bool:
+        """Whether nothing here is sent by itself."""
+        return all(queued.id in self._held for queued in self._waiting)
