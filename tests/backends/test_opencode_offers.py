@@ -1,10 +1,10 @@
 import pytest
 
 from tests.backends.scripted import scripted
-from tests.backends.test_opencode import GREETED, Watcher, greeted
+from tests.backends.test_opencode import GREETED, greeted
 from tui.backends.opencode import OpenCode
 from tui.core.model import Offered
-from tui.net.errors import Misshapen, NetError
+from tui.net.errors import Misshapen
 
 OFFERED = {
     "GET /agent": [
@@ -25,10 +25,10 @@ OFFERED = {
 async def test_what_a_person_may_choose() -> None:
     async with greeted(OFFERED) as (script, backend):
         offers = backend.offers
-        assert await offers.agents("/other") == (Offered("build", "does it"), Offered("both"))
+        assert await offers.agents("ses_1", "/other") == (Offered("build", "does it"), Offered("both"))
         assert script.last("GET /agent").headers["x-opencode-directory"] == "/other"
-        assert await offers.models("") == (Offered("acme/big/1", "Big · Acme"),)
-        assert await offers.commands("") == (Offered("init"),)
+        assert await offers.models("ses_1", "") == (Offered("acme/big/1", "Big · Acme"),)
+        assert await offers.commands("ses_1", "") == (Offered("init"),)
         assert await offers.files("/other", "st") == (Offered("src/"), Offered("src/store.py"))
         assert script.last("GET /find/file").query == {"query": "st", "limit": "50"}
 
@@ -36,28 +36,4 @@ async def test_what_a_person_may_choose() -> None:
 async def test_what_does_not_fit_is_called_that() -> None:
     async with scripted({**GREETED, "GET /agent": [{"mode": 3}]}) as (_, http):
         with pytest.raises(Misshapen):
-            await OpenCode(http).offers.agents("")
-
-
-async def test_agent_and_model_go_with_the_prompt() -> None:
-    async with greeted({}) as (script, backend):
-        prompt = backend.new_prompt("ses_1", "words")
-        chosen = type(prompt)("ses_1", "words", "msg_1", "prt_1", agent="plan", model="acme/big/1")
-        with pytest.raises(NetError):
-            await backend.post_prompt(chosen, Watcher())
-        body = script.last("POST /session/ses_1/message").body
-        assert body["agent"] == "plan"
-        assert body["model"] == {"providerID": "acme", "modelID": "big/1"}
-
-
-async def test_a_known_command_is_posted_as_one() -> None:
-    async with greeted(OFFERED) as (script, backend):
-        assert backend.new_prompt("ses_1", "/init the lot").command == ""
-        await backend.offers.commands("")
-        prompt = backend.new_prompt("ses_1", "/init the\nlot")
-        with pytest.raises(NetError):
-            await backend.post_prompt(prompt, Watcher())
-        body = script.last("POST /session/ses_1/command").body
-        assert body == {"messageID": prompt.message_id, "command": "init", "arguments": "the\nlot"}
-        assert backend.new_prompt("ses_1", "/initial").command == ""
-        assert backend.new_prompt("ses_1", "/").command == ""
+            await OpenCode(http).offers.agents("ses_1", "")

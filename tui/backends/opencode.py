@@ -18,6 +18,7 @@ from msgspec.structs import replace
 from tui.backends import opencode_wire as wire
 from tui.backends.base import Lookup, PostWatcher, ServerInfo, Traits
 from tui.backends.opencode_offers import OpenCodeOffers
+from tui.backends.opencode_prompt import payload
 from tui.backends.presence import HEARTBEAT, Presence
 from tui.core import events as e
 from tui.core.model import Answers, FullMessage, PermissionReply, Prompt, Session, Todo
@@ -171,23 +172,11 @@ class OpenCode:
         return _checked("/session/todo", wire.todos, reply.value)
 
     def new_prompt(self, session_id: str, text: str) -> Prompt:
-        command = self.offers.command_in(text)
-        return Prompt(session_id, text, self._new_id("msg"), self._new_id("prt"), command=command)
+        return Prompt(session_id, text, self._new_id("msg"), self._new_id("prt"))
 
     async def post_prompt(self, prompt: Prompt, watcher: PostWatcher) -> FullMessage:
-        body: dict[str, Any] = {"messageID": prompt.message_id}
-        if prompt.agent is not None:
-            body["agent"] = prompt.agent
-        if prompt.command:
-            path = f"/session/{segment(prompt.session_id)}/command"
-            body |= {"command": prompt.command, "arguments": prompt.text.partition(prompt.command)[2].strip()}
-            body |= {"model": prompt.model} if prompt.model is not None else {}
-        else:
-            path = f"/session/{segment(prompt.session_id)}/message"
-            body["parts"] = [{"id": prompt.part_id, "type": "text", "text": prompt.text}]
-            if prompt.model is not None:
-                provider, _, model = prompt.model.partition("/")
-                body["model"] = {"providerID": provider, "modelID": model}
+        kind, body = await payload(prompt, self.offers, self._directory_of)
+        path = f"/session/{segment(prompt.session_id)}/{kind}"
         parser = PaddedJson()
         async with self._http.stream("POST", path, json=body, first_byte=None, silence=None) as response:
             watcher.headers()
@@ -241,6 +230,9 @@ class OpenCode:
         """True when the server took it; older servers say `false`, newer ones 404, when it is not open."""
         reply = await self._http.call("POST", path, json=body, headers=self._scope(directory), timeout=5.0)
         return reply.value is not False
+
+    async def _directory_of(self, session_id: str) -> str:
+        return (await self.session(session_id)).directory or self._home
 
     async def _get(self, path: str, **options: Any) -> Reply:
         return await self._http.call("GET", path, **options)

@@ -36,19 +36,18 @@ class _Providers(msgspec.Struct):
 
 
 class OpenCodeOffers:
-    """Asked anew each time; only the names of commands are kept. `scope` gives a directory's header."""
+    """Asked anew each time. `scope` gives a directory's header."""
 
     def __init__(self, http: Http, scope: Callable[[str | None], dict[str, str]]) -> None:
         self._http = http
         self._scope = scope
-        self._commands: frozenset[str] = frozenset()
 
-    async def agents(self, directory: str) -> tuple[Offered, ...]:
+    async def agents(self, session_id: str, directory: str) -> tuple[Offered, ...]:
         """Those that a person may talk to."""
         found = await self._get("/agent", list[_Agent], directory)
         return tuple(Offered(a.name, a.description or "") for a in found if a.mode != "subagent" and not a.hidden)
 
-    async def models(self, directory: str) -> tuple[Offered, ...]:
+    async def models(self, session_id: str, directory: str) -> tuple[Offered, ...]:
         """`provider/model`, of the providers that can be used."""
         found = await self._get("/config/providers", _Providers, directory)
         return tuple(
@@ -57,20 +56,14 @@ class OpenCodeOffers:
             for model_id, model in provider.models.items()
         )
 
-    async def commands(self, directory: str) -> tuple[Offered, ...]:
+    async def commands(self, session_id: str, directory: str) -> tuple[Offered, ...]:
         found = await self._get("/command", list[_Named], directory)
-        self._commands |= {command.name for command in found}
         return tuple(Offered(command.name, command.description or "") for command in found)
 
     async def files(self, directory: str, query: str) -> tuple[Offered, ...]:
         """Paths of the directory that `query` may mean, the likeliest first."""
         params = {"query": query, "limit": str(FILES_AT_MOST)}
         return tuple(Offered(path) for path in await self._get("/find/file", list[str], directory, params))
-
-    def command_in(self, text: str) -> str:
-        """The command that `text` begins with, if the server is known to have it: `/init …`."""
-        name = text[1:].split(maxsplit=1)[0] if text.startswith("/") and text[1:].strip() else ""
-        return name if name in self._commands else ""
 
     async def _get(self, path: str, shape: type[T], directory: str, params: dict[str, str] | None = None) -> T:
         reply = await self._http.call("GET", path, params=params, headers=self._scope(directory))

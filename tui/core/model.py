@@ -231,8 +231,7 @@ class Prompt(msgspec.Struct, frozen=True):
     """A prompt and the ids that make posting it again harmless, where the server takes ids of ours.
 
     Where it gives its own, `known_as` is the one that it gave, once that is known, and `after` the place in the
-    session's events behind which the prompt must show: for its backend alone to read. `command`: the server's
-    own command that the text begins with.
+    session's events behind which the prompt must show: for its backend alone to read.
     """
 
     session_id: str
@@ -243,7 +242,6 @@ class Prompt(msgspec.Struct, frozen=True):
     model: str | None = None
     after: str = ""
     known_as: str = ""
-    command: str = ""
 
 
 class Offered(msgspec.Struct, frozen=True):
