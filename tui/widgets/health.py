@@ -98,6 +98,7 @@ class HealthLine(Widget):
         self._heading = Heading()
         self._line = Line(LineState.CONNECTING)
         self._shown = Content("")
+        self._fitted_to: int | None = None
 
     @property
     def text(self) -> str:
@@ -119,10 +120,12 @@ class HealthLine(Widget):
             self.refresh()
 
     def render(self) -> Content:
-        return self._fitted()
+        if self._fitted_to != self.size.width:
+            self._shown = self._fitted()
+        return self._shown
 
     def _fitted(self) -> Content:
-        width = self.size.width
+        width = self._fitted_to = self.size.width
         names = [name for name in (self._heading.title, self._heading.agent) if name]
         left = Content.assemble(
             (" holdfast", "bold $primary"), "  ", (" · ".join(names), "$foreground"), (spent(self._heading), MUTED)

@@ -61,7 +61,11 @@ class KeyHints(Plain):
     """Shows the keys of the part that has the focus. `names`: an action → the key that the person gave it."""
 
     names: Mapping[str, str] = MappingProxyType({})
+    _given: tuple[Keys, int, int] | None = None
 
     def show_keys(self, keys: Keys, waiting: int = 0) -> None:
         """`waiting`: how many requests are open, in all sessions."""
-        self.show(hints(keys, self.size.width or 80, waiting, self.names), layout=False)
+        width = self.size.width or 80
+        if self._given != (keys, width, waiting):  # asked for every second, and nearly always the same
+            self._given = keys, width, waiting
+            self.show(hints(keys, width, waiting, self.names), layout=False)
