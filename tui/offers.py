@@ -45,13 +45,13 @@ class Choices:
         return prompt if choice == UNCHOSEN else replace(prompt, agent=choice.agent, model=choice.model)
 
     async def agents(self, session_id: str) -> Sequence[Offered]:
-        return await self._offers().agents(self._directory_of(session_id))
+        return await self._offers().agents(self._directory_of(session_id), session_id)
 
     async def models(self, session_id: str) -> Sequence[Offered]:
-        return await self._offers().models(self._directory_of(session_id))
+        return await self._offers().models(self._directory_of(session_id), session_id)
 
     async def commands(self, session_id: str) -> Sequence[Offered]:
-        return await self._offers().commands(self._directory_of(session_id))
+        return await self._offers().commands(self._directory_of(session_id), session_id)
 
     async def files(self, session_id: str, query: str) -> Sequence[Offered]:
         return await self._offers().files(self._directory_of(session_id), query)

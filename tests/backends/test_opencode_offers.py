@@ -25,10 +25,10 @@ OFFERED = {
 async def test_what_a_person_may_choose() -> None:
     async with greeted(OFFERED) as (script, backend):
         offers = backend.offers
-        assert await offers.agents("ses_1", "/other") == (Offered("build", "does it"), Offered("both"))
+        assert await offers.agents("/other") == (Offered("build", "does it"), Offered("both"))
         assert script.last("GET /agent").headers["x-opencode-directory"] == "/other"
-        assert await offers.models("ses_1", "") == (Offered("acme/big/1", "Big · Acme"),)
-        assert await offers.commands("ses_1", "") == (Offered("init"),)
+        assert await offers.models("") == (Offered("acme/big/1", "Big · Acme"),)
+        assert await offers.commands("") == (Offered("init"),)
         assert await offers.files("/other", "st") == (Offered("src/"), Offered("src/store.py"))
         assert script.last("GET /find/file").query == {"query": "st", "limit": "50"}
 
@@ -36,4 +36,4 @@ async def test_what_a_person_may_choose() -> None:
 async def test_what_does_not_fit_is_called_that() -> None:
     async with scripted({**GREETED, "GET /agent": [{"mode": 3}]}) as (_, http):
         with pytest.raises(Misshapen):
-            await OpenCode(http).offers.agents("ses_1", "")
+            await OpenCode(http).offers.agents("")

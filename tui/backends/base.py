@@ -19,7 +19,7 @@ class Traits(msgspec.Struct, frozen=True):
     """How a family behaves where that changes what the client does or offers.
 
     `takes_our_ids`: a prompt keeps the id that we gave it, so that posting it again cannot double it.
-    `edits_sessions`: it is a `SessionEditing` too.
+    `edits_sessions`: it is a `SessionEditing` too. `agents_are`: what it calls that which `Offers.agents` gives.
     """
 
     family: str
@@ -30,6 +30,7 @@ class Traits(msgspec.Struct, frozen=True):
     reject_ends_turn: bool = False
     client_heartbeat: bool = False
     edits_sessions: bool = True
+    agents_are: str = "agent"
 
 
 class ServerInfo(msgspec.Struct, frozen=True):
@@ -150,13 +151,13 @@ class SessionEditing(Protocol):
 
 
 class Offers(Protocol):
-    """What a server has to choose from, in one directory ("" is its own)."""
+    """What a server has to choose from, for a session ("": there is none yet) in a directory ("": its own)."""
 
-    async def agents(self, directory: str) -> tuple[Offered, ...]: ...
+    async def agents(self, directory: str, session_id: str = "") -> tuple[Offered, ...]: ...
 
-    async def models(self, directory: str) -> tuple[Offered, ...]: ...
+    async def models(self, directory: str, session_id: str = "") -> tuple[Offered, ...]: ...
 
-    async def commands(self, directory: str) -> tuple[Offered, ...]: ...
+    async def commands(self, directory: str, session_id: str = "") -> tuple[Offered, ...]: ...
 
     async def files(self, directory: str, query: str) -> tuple[Offered, ...]: ...
 

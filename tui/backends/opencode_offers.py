@@ -42,12 +42,12 @@ class OpenCodeOffers:
         self._http = http
         self._scope = scope
 
-    async def agents(self, session_id: str, directory: str) -> tuple[Offered, ...]:
+    async def agents(self, directory: str, session_id: str = "") -> tuple[Offered, ...]:
         """Those that a person may talk to."""
         found = await self._get("/agent", list[_Agent], directory)
         return tuple(Offered(a.name, a.description or "") for a in found if a.mode != "subagent" and not a.hidden)
 
-    async def models(self, session_id: str, directory: str) -> tuple[Offered, ...]:
+    async def models(self, directory: str, session_id: str = "") -> tuple[Offered, ...]:
         """`provider/model`, of the providers that can be used."""
         found = await self._get("/config/providers", _Providers, directory)
         return tuple(
@@ -56,7 +56,7 @@ class OpenCodeOffers:
             for model_id, model in provider.models.items()
         )
 
-    async def commands(self, session_id: str, directory: str) -> tuple[Offered, ...]:
+    async def commands(self, directory: str, session_id: str = "") -> tuple[Offered, ...]:
         found = await self._get("/command", list[_Named], directory)
         return tuple(Offered(command.name, command.description or "") for command in found)
 
