@@ -124,9 +124,12 @@ class HoldfastApp(App[None]):
         self.client.subscribe(self.herald.hear)
         self.client.start()
         self._take_up()
-        self.set_interval(1.0, self.presenter.tick)
-        self.set_interval(1.0, self.herald.tick)
+        self.set_interval(1.0, self._tick)
         self.presenter.tick()
+
+    def _tick(self) -> None:
+        self.presenter.tick()
+        self.herald.tick()
 
     async def on_unmount(self) -> None:
         self.herald.close()
