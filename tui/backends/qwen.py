@@ -9,6 +9,7 @@ import time
 import uuid
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import msgspec
@@ -19,10 +20,13 @@ from tui.backends.base import Lookup, NotTaken, PostWatcher, ServerInfo, Taken, 
 from tui.backends.presence import HEARTBEAT, Identities, Presence, Unkept
 from tui.backends.qwen_echo import Place, find_prompt
 from tui.backends.qwen_fold import Fold, picture
-from tui.backends.qwen_requests import CANCELLED, Asked, option, pending, selected
+from tui.backends.qwen_listing import Listing
+from tui.backends.qwen_offers import QwenOffers
+from tui.backends.qwen_older import FROM_THE_END, older
+from tui.backends.qwen_requests import CANCELLED, Asked, option, selected
 from tui.backends.qwen_streams import Reloaded, Streams, Watch
 from tui.core import events as e
-from tui.core.model import Answers, Busy, Idle, PermissionReply, Prompt, Request, Session, SessionStatus, Todo
+from tui.core.model import Answers, Busy, Idle, PermissionReply, Prompt, Session, Todo
 from tui.net.address import segment
 from tui.net.clean_json import JSON
 from tui.net.errors import Misshapen, Refused
@@ -31,10 +35,8 @@ from tui.net.http import Http
 log = logging.getLogger(__name__)
 
 QWEN = Traits(
-    family="qwen", takes_our_ids=False, reject_with_reason=False, reject_ends_turn=True, edits_sessions=False
+    family="qwen", takes_our_ids=False, reject_with_reason=False, reject_ends_turn=True, agents_are="mode"
 )
-PAGE = 200
-"""Sessions in one page of the list: the most that the server gives."""
 POST_LIMIT = 10.0
 LOAD_LIMIT = 30.0
 """Seconds for a prompt to be taken, and for a session to be read from the disk."""
@@ -42,6 +44,14 @@ CLAIMS_KEPT = 500
 """Prompts of ours that are remembered, so that no other of the same words is taken for one of them."""
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Beginning:
+    """Where what `load` gave of a session begins: its first message; and how the prompts before it ended."""
+
+    first: str
+    terminals: tuple[wire.Terminal, ...]
 
 
 class QwenServe:
@@ -52,13 +62,13 @@ class QwenServe:
         self._presence = Presence(http, kept=identities or Unkept())
         self._traits = QWEN
         self._directory = directory
-        self._workspaces: tuple[str, ...] = (directory,) if directory else ()
         self._streams: Streams | None = None
         self._watches: dict[str, Watch] = {}
-        self._listed: dict[str, wire.Seen] = {}
-        self._asked: dict[str, Asked] = {}
+        self._listing = Listing(http, self._watches, (directory,) if directory else ())
         self._plans: dict[str, tuple[Todo, ...]] = {}
         self._claims: dict[str, str] = {}
+        self._begins: dict[str, Beginning] = {}
+        self.offers = QwenOffers(http, self._presence)
 
     @property
     def traits(self) -> Traits:
@@ -69,7 +79,7 @@ class QwenServe:
         said = _checked("/capabilities", wire.read, reply.value, wire.Capabilities)
         if self._directory is None:
             trusted = tuple(one.cwd for one in said.workspaces if one.trusted)
-            self._workspaces = trusted or ((said.workspace_cwd,) if said.workspace_cwd else ())
+            self._listing.workspaces = trusted or ((said.workspace_cwd,) if said.workspace_cwd else ())
         self._presence.features = frozenset(said.features)
         self._traits = replace(QWEN, client_heartbeat=HEARTBEAT in said.features)
         skew = None if reply.date is None else reply.date + 0.5 - time.time()
@@ -85,7 +95,7 @@ class QwenServe:
             self._watches,
             reload=self._load,
             identify=self._presence.header,
-            look=self._look,
+            look=self._listing.look,
             on_bytes=on_bytes,
         )
         self._streams = streams
@@ -96,27 +106,19 @@ class QwenServe:
             await streams.close()
 
     async def resync(self, directories: Sequence[str]) -> e.Resynced:
-        seen = await self._list()
-        for session_id in [one for one in self._watches if one not in seen]:
-            if (one := await self._status(session_id)) is not None:
-                seen[session_id] = one
-        self._listed = seen
-        self._asked.clear()
-        statuses: dict[str, SessionStatus] = {session_id: Busy() for session_id, one in seen.items() if one.busy}
-        requests = [request for one in seen.values() for request in self._requests_of(one)]
-        return e.Resynced(statuses, tuple(requests))
+        return await self._listing.resync()
 
     async def sessions(self, *, limit: int = 100, search: str = "") -> tuple[Session, ...]:
-        found = (one.session for one in (await self._list()).values())
+        found = (one.session for one in (await self._listing.fetch()).values())
         wanted = search.casefold()
         return tuple(session for session in found if wanted in session.title.casefold())[:limit]
 
     async def session(self, session_id: str) -> Session:
         """As the list has it: there alone stands the title that a session gets by its first prompt."""
-        if await self._status(session_id) is None:
+        if await self._listing.status(session_id) is None:
             await self._watch(session_id)
-        listed = self._listed.get(session_id) or (await self._list()).get(session_id)
-        found = listed or await self._status(session_id)
+        listed = self._listing.known(session_id) or (await self._listing.fetch()).get(session_id)
+        found = listed or await self._listing.status(session_id)
         return found.session if found is not None else Session(session_id, "")
 
     async def children(self, session_id: str) -> tuple[Session, ...]:
@@ -131,16 +133,41 @@ class QwenServe:
         made = _checked("/session", wire.read, reply.value, wire.Loaded)
         self._presence.issued(made.session_id, made.client_id)
         session = wire.session_of(made)
-        if title:
-            headers = self._presence.header(session.id)
-            await self._http.call(
-                "PATCH", _path(session.id, "metadata"), json={"displayName": title}, headers=headers
-            )
-            session = replace(session, title=title)
-        return session
+        return replace(session, title=await self._entitle(session.id, title)) if title else session
+
+    async def rename(self, session_id: str, title: str) -> Session:
+        await self._awake(session_id)
+        named = await self._entitle(session_id, title)
+        return replace(await self.session(session_id), title=named)
+
+    async def fork(self, session_id: str) -> Session:
+        await self._awake(session_id)
+        reply = await self._presence.call(session_id, "branch", json={}, timeout=LOAD_LIMIT)
+        made = _checked("/branch", wire.read, reply.value, wire.Loaded)
+        self._presence.issued(made.session_id, made.client_id)
+        return await self.session(made.session_id)
+
+    async def delete(self, session_id: str) -> None:
+        """Delete what is stored of it, and close it where nothing is: a session without a prompt is not stored."""
+        await self.leave(session_id)
+        reply = await self._http.call("POST", "/sessions/delete", json={"sessionIds": [session_id]}, timeout=30.0)
+        gone = _checked("/sessions/delete", wire.read, reply.value, wire.Deleted)
+        if session_id in gone.removed:
+            return
+        if session_id not in gone.not_found:
+            raise Misshapen("/sessions/delete", "it says neither that it deleted the session nor why not")
+        try:
+            await self._http.call("DELETE", f"/session/{segment(session_id)}")
+        except Refused as refusal:
+            if refusal.status != 404:
+                raise
+            log.info("nothing was left of the session: %s", refusal.what)
 
     async def messages(self, session_id: str, *, limit: int = 50, before: str | None = None) -> e.MessagesLoaded:
-        """All that the server keeps at hand, at once; there is no page before it."""
+        """All that the server keeps at hand, at once; what came before that in pages."""
+        if before is not None:
+            begins = self._begins.get(session_id, Beginning("", ()))
+            return await older(self._http, session_id, before, begins.first, begins.terminals)
         reloaded = await self._watch(session_id)
         return next(event for event in reloaded.events if isinstance(event, e.MessagesLoaded))
 
@@ -155,6 +182,7 @@ class QwenServe:
 
     async def post_prompt(self, prompt: Prompt, watcher: PostWatcher) -> Taken:
         body: JSON = {"prompt": [{"type": "text", "text": prompt.text}]}
+        await self._choose(prompt)
         try:
             reply = await self._presence.call(prompt.session_id, "prompt", json=body, timeout=POST_LIMIT)
         except Refused as refusal:
@@ -205,8 +233,8 @@ class QwenServe:
         return await self._vote(request_id, lambda asked: selected(option(asked, reply)))
 
     async def leave(self, session_id: str) -> None:
-        self._watches.pop(session_id, None)
-        self._plans.pop(session_id, None)
+        for kept in (self._watches, self._plans, self._begins):
+            kept.pop(session_id, None)
         if self._streams is not None:
             await self._streams.drop(session_id)
         await self._presence.leave(session_id)
@@ -248,15 +276,40 @@ class QwenServe:
         if not said.has_active_prompt:
             told += fold.finish()
         fold.cursor = max(fold.cursor, said.last_event_id)
+        messages = picture(session_id, told)
+        more = any(wire.is_truncation(raw) for raw in said.compacted_replay)
+        first = messages[0].message.id if messages else ""
+        self._begins[session_id] = Beginning(first, tuple(said.prompt_terminals))
         plans = [event for event in told if isinstance(event, e.TodosChanged)]
         self._plans[session_id] = plans[-1].todos if plans else ()
         events: list[e.Event] = [
-            e.MessagesLoaded(session_id, picture(session_id, told), None),
+            e.MessagesLoaded(session_id, messages, FROM_THE_END if more else None),
             e.TodosChanged(session_id, self._plans[session_id]),
             e.StatusChanged(session_id, Busy() if said.has_active_prompt else Idle()),
             *(e.RequestOpened(asked.request) for asked in fold.open.values()),
         ]
         return Reloaded(Watch(fold, said.event_epoch), tuple(events))
+
+    async def _choose(self, prompt: Prompt) -> None:
+        """Set what was chosen for the prompt; where the server does not take that, it does not get the prompt."""
+        try:
+            await self.offers.choose(prompt)
+        except Refused as refusal:
+            why = wire.string(refusal.value.get("data"), "details") if isinstance(refusal.value, dict) else ""
+            raise NotTaken(why or refusal.what, "Choose another, and send it again.") from refusal
+
+    async def _entitle(self, session_id: str, title: str) -> str:
+        """Give the session a title; the server may shorten it."""
+        headers = self._presence.header(session_id)
+        path = _path(session_id, "metadata")
+        reply = await self._http.call("PATCH", path, json={"displayName": title}, headers=headers)
+        named: wire.Named = _checked(path, wire.read, reply.value, wire.Named)
+        return named.display_name
+
+    async def _awake(self, session_id: str) -> None:
+        """Have the server load the session, where it has put it away. Raises `Refused` with status 404."""
+        if await self._listing.status(session_id) is None:
+            await self._load(session_id)
 
     async def _look_up_known(self, session_id: str, prompt_id: str) -> Lookup:
         """Ask for a prompt by the server's id. A restarted server knows it only by the transcript."""
@@ -275,60 +328,8 @@ class QwenServe:
             return Lookup(stored=False, session_gone=True)
         return Lookup(stored=any(echo.prompt_id == prompt_id for echo in loaded.watch.fold.echoes))
 
-    async def _list(self) -> dict[str, wire.Seen]:
-        """The newest sessions of all workspaces, newest first."""
-        found: list[wire.Seen] = []
-        for place in self._workspaces:
-            path = f"/workspaces/{segment(place)}/sessions"
-            found += _checked(path, wire.page, (await self._http.call("GET", path, params={"size": PAGE})).value)
-        found.sort(key=lambda one: one.session.updated, reverse=True)
-        return {one.session.id: one for one in found}
-
-    async def _status(self, session_id: str) -> wire.Seen | None:
-        """The session as it is now; None if the server does not have it awake."""
-        try:
-            reply = await self._http.call("GET", _path(session_id, "status"))
-        except Refused as refusal:
-            if refusal.status != 404:
-                raise
-            return None
-        return _checked("/status", wire.seen, reply.value)
-
-    async def _look(self) -> Sequence[e.Event]:
-        """What changed in the list; for sessions that are watched no more than the title: the rest is streamed."""
-        before, self._listed = self._listed, await self._list()
-        found: list[e.Event] = []
-        for session_id, now in self._listed.items():
-            was = before.get(session_id)
-            watched = session_id in self._watches
-            if was is None or was.session.title != now.session.title or (not watched and was != now):
-                found.append(e.SessionUpserted(now.session))
-            if watched or was == now:
-                continue
-            found.append(e.StatusChanged(session_id, Busy() if now.busy else Idle()))
-            is_open = {request.id: request for request in self._requests_of(now)}
-            gone = [one.id for one in self._requests_of(was) if one.id not in is_open] if was is not None else []
-            found += [e.RequestGone(session_id, request_id) for request_id in gone]
-            found += [e.RequestOpened(request) for request in is_open.values()]
-        return found
-
-    def _requests_of(self, seen: wire.Seen) -> list[Request]:
-        """The open requests of a session; with their place in the transcript, where its events have told it."""
-        watch = self._watches.get(seen.session.id)
-        streamed = {} if watch is None else watch.fold.open
-        found = [pending(seen.session.id, raw) for raw in seen.interactions]
-        asked = [streamed.get(one.request.id, one) for one in found]
-        self._asked |= {one.request.id: one for one in asked}
-        return [one.request for one in asked]
-
-    def _find_asked(self, request_id: str) -> Asked | None:
-        for watch in self._watches.values():
-            if request_id in watch.fold.open:
-                return watch.fold.open[request_id]
-        return self._asked.get(request_id)
-
     async def _vote(self, request_id: str, vote: Callable[[Asked | None], dict[str, Any]]) -> bool:
-        asked = self._find_asked(request_id)
+        asked = self._listing.find_asked(request_id)
         path = f"permission/{segment(request_id)}"
         if asked is None:  # an answer that an earlier run of the client left: any session's route takes it
             await self._http.call("POST", f"/{path}", json=vote(None), timeout=POST_LIMIT)

@@ -91,6 +91,9 @@ class Fold:
         self._terminals = {one.prompt_id: one for one in terminals}
         self._queue: set[str] = set()
         self._turn: _Turn | None = None
+        self._torn = False
+        self.stale = False
+        """A turn has ended of which the server had left out the beginning: the session is to be loaded anew."""
 
     def take(self, frame: wire.Frame) -> list[e.Event]:
         """What one event means. Raises `msgspec.ValidationError` for one that cannot be read, and is over it."""
@@ -131,6 +134,8 @@ class Fold:
             case "pending_prompt_completed":
                 self._queue.discard(frame.prompt_id or "")
                 return []
+            case "history_truncated":
+                return self._cut_short(frame)
             case "session_died" | "session_closed":
                 return [*self.finish(), *self._gone(self.open), e.StatusChanged(self.session_id, Idle())]
             case _:
@@ -289,6 +294,7 @@ class Fold:
         if turn is None or turn.ended:
             return []
         turn.ended = True
+        self.stale = self._torn
         found = self._close_segment(turn)
         for call_id, call in turn.calls.items():
             if state_of(call) in UNENDED:
@@ -299,6 +305,13 @@ class Fold:
         if not self._queue:
             found.append(e.StatusChanged(self.session_id, Idle()))
         return found
+
+    def _cut_short(self, frame: wire.Frame) -> list[e.Event]:
+        """The server no longer has the first events of the turn that runs; once it has ended it has them again."""
+        if wire.string(frame.data, "scope") != "live_journal":
+            return []  # of what came before: that is asked for in pages
+        self._torn = True
+        return []
 
     def _end_unseen(self) -> list[e.Event]:
         """End the turn as the server remembers its end: a restored transcript does not tell it in its place."""

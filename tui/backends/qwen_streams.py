@@ -173,6 +173,8 @@ class Streams:
                 if frame.type == RESYNC:
                     return True
                 self._take(watch, frame)
+                if watch.fold.stale:
+                    return True
                 if frame.type in ENDED:
                     return False
         raise Ended

@@ -85,6 +85,19 @@ class Loaded(msgspec.Struct, rename="camel"):
     prompt_terminals: list[Terminal] = []
 
 
+class Named(msgspec.Struct, rename="camel"):
+    """The answer to a new title."""
+
+    display_name: str = ""
+
+
+class Deleted(msgspec.Struct, rename="camel"):
+    """The answer to a deletion: ids of sessions."""
+
+    removed: list[str] = []
+    not_found: list[str] = []
+
+
 class Accepted(msgspec.Struct, rename="camel"):
     """The 202 of a prompt."""
 
@@ -230,6 +243,12 @@ def _unified(block: Mapping[str, Any]) -> str:
     if len(old) + len(new) > LONGEST_DIFF:
         return f"--- {path}\n+++ {path}\n@@ too long to compare here @@"
     return "\n".join(difflib.unified_diff(old.splitlines(), new.splitlines(), path, path, lineterm=""))
+
+
+def is_truncation(event: JSON, scope: str = "") -> bool:
+    """Whether `load` says here that it does not give all: of the past, or ("live_journal") of the running turn."""
+    is_one = isinstance(event, Mapping) and event.get("type") == "history_truncated"
+    return is_one and string(event.get("data"), "scope") == scope
 
 
 def string(value: object, *names: str) -> str:

@@ -1,0 +1,106 @@
+"""qwen serve's list of sessions: what each one does and asks, also where no event stream tells of it.
+
+It asks and compares, and keeps what it saw last; it changes nothing at the server.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from tui.backends import qwen_wire as wire
+from tui.backends.qwen_requests import Asked, pending
+from tui.backends.qwen_streams import Watch
+from tui.core import events as e
+from tui.core.model import Busy, Idle, Request, SessionStatus
+from tui.net.address import segment
+from tui.net.errors import Misshapen, Refused
+from tui.net.http import Http
+
+PAGE = 200
+"""Sessions in one page of the list: the most that the server gives."""
+
+
+class Listing:
+    """`watches`: the sessions that have a stream. `workspaces`: whose are listed. Calls may raise `NetError`."""
+
+    def __init__(self, http: Http, watches: Mapping[str, Watch], workspaces: tuple[str, ...]) -> None:
+        self.workspaces = workspaces
+        self._http = http
+        self._watches = watches
+        self._seen: dict[str, wire.Seen] = {}
+        self._asked: dict[str, Asked] = {}
+
+    def known(self, session_id: str) -> wire.Seen | None:
+        """The session as it was when all were looked at last."""
+        return self._seen.get(session_id)
+
+    async def fetch(self) -> dict[str, wire.Seen]:
+        """The newest sessions of all workspaces, newest first."""
+        found: list[wire.Seen] = []
+        for place in self.workspaces:
+            path = f"/workspaces/{segment(place)}/sessions"
+            value = (await self._http.call("GET", path, params={"size": PAGE})).value
+            try:
+                found += wire.page(value)
+            except msgspec.ValidationError as error:
+                raise Misshapen(path, str(error)) from error
+        found.sort(key=lambda one: one.session.updated, reverse=True)
+        return {one.session.id: one for one in found}
+
+    async def status(self, session_id: str) -> wire.Seen | None:
+        """The session as it is now; None if the server does not have it awake."""
+        path = f"/session/{segment(session_id)}/status"
+        try:
+            return wire.seen((await self._http.call("GET", path)).value)
+        except Refused as refusal:
+            if refusal.status != 404:
+                raise
+            return None
+        except msgspec.ValidationError as error:
+            raise Misshapen(path, str(error)) from error
+
+    async def resync(self) -> e.Resynced:
+        """All statuses and open requests."""
+        seen = await self.fetch()
+        for session_id in [one for one in self._watches if one not in seen]:
+            if (one := await self.status(session_id)) is not None:
+                seen[session_id] = one
+        self._seen = seen
+        self._asked.clear()
+        statuses: dict[str, SessionStatus] = {session_id: Busy() for session_id, one in seen.items() if one.busy}
+        requests = [request for one in seen.values() for request in self._requests_of(one)]
+        return e.Resynced(statuses, tuple(requests))
+
+    async def look(self) -> Sequence[e.Event]:
+        """What changed in the list; for sessions that are watched no more than the title: the rest is streamed."""
+        before, self._seen = self._seen, await self.fetch()
+        found: list[e.Event] = []
+        for session_id, now in self._seen.items():
+            was = before.get(session_id)
+            watched = session_id in self._watches
+            if was is None or was.session.title != now.session.title or (not watched and was != now):
+                found.append(e.SessionUpserted(now.session))
+            if watched or was == now:
+                continue
+            found.append(e.StatusChanged(session_id, Busy() if now.busy else Idle()))
+            is_open = {request.id: request for request in self._requests_of(now)}
+            gone = [one.id for one in self._requests_of(was) if one.id not in is_open] if was is not None else []
+            found += [e.RequestGone(session_id, request_id) for request_id in gone]
+            found += [e.RequestOpened(request) for request in is_open.values()]
+        return found
+
+    def find_asked(self, request_id: str) -> Asked | None:
+        """An open request, with what is needed to vote on it."""
+        for watch in self._watches.values():
+            if request_id in watch.fold.open:
+                return watch.fold.open[request_id]
+        return self._asked.get(request_id)
+
+    def _requests_of(self, seen: wire.Seen) -> list[Request]:
+        """The open requests of a session; with their place in the transcript, where its events have told it."""
+        watch = self._watches.get(seen.session.id)
+        streamed = {} if watch is None else watch.fold.open
+        found = [pending(seen.session.id, raw) for raw in seen.interactions]
+        asked = [streamed.get(one.request.id, one) for one in found]
+        self._asked |= {one.request.id: one for one in asked}
+        return [one.request for one in asked]

@@ -1,0 +1,110 @@
+"""What a `qwen serve` offers for a prompt: modes, models, commands, names of files. It sends no prompt.
+
+A mode (how much the agent may do unasked) is to a person what an agent is in other families: it is chosen in the
+same place. Mode and model belong to the session: what is chosen is set there just before the prompt goes out.
+"""
+
+from typing import TypeVar
+
+import msgspec
+
+from tui.backends.presence import Presence
+from tui.core.model import Offered, Prompt
+from tui.net.address import segment
+from tui.net.errors import Misshapen
+from tui.net.http import Http
+
+T = TypeVar("T")
+FILES_AT_MOST = 50
+LIMIT = 10.0
+GLOB = str.maketrans({sign: f"[{sign}]" for sign in "*?[]{}!()"})
+"""What is typed is meant as it stands."""
+
+
+class _Mode(msgspec.Struct):
+    id: str
+    description: str | None = None
+
+
+class _Modes(msgspec.Struct, rename="camel"):
+    available_modes: list[_Mode] = []
+
+
+class _Model(msgspec.Struct, rename="camel"):
+    model_id: str
+    name: str | None = None
+
+
+class _Models(msgspec.Struct, rename="camel"):
+    available_models: list[_Model] = []
+
+
+class _State(msgspec.Struct):
+    modes: _Modes = msgspec.field(default_factory=_Modes)
+    models: _Models = msgspec.field(default_factory=_Models)
+
+
+class _Context(msgspec.Struct):
+    state: _State
+
+
+class _Command(msgspec.Struct):
+    name: str
+    description: str | None = None
+
+
+class _Commands(msgspec.Struct, rename="camel"):
+    available_commands: list[_Command]
+
+
+class _Found(msgspec.Struct):
+    matches: list[str]
+
+
+class QwenOffers:
+    """Asked anew each time, and nothing kept. A session that is not awake at the server is refused with 404."""
+
+    def __init__(self, http: Http, presence: Presence) -> None:
+        self._http = http
+        self._presence = presence
+
+    async def agents(self, directory: str, session_id: str = "") -> tuple[Offered, ...]:
+        """The modes of the session."""
+        state = await self._state(session_id)
+        return tuple(Offered(mode.id, mode.description or "") for mode in state.modes.available_modes)
+
+    async def models(self, directory: str, session_id: str = "") -> tuple[Offered, ...]:
+        state = await self._state(session_id)
+        return tuple(Offered(model.model_id, model.name or "") for model in state.models.available_models)
+
+    async def commands(self, directory: str, session_id: str = "") -> tuple[Offered, ...]:
+        """A prompt that begins with `/` and one of these is a command: the server reads it as one by itself."""
+        if not session_id:
+            return ()
+        found = await self._get(f"/session/{segment(session_id)}/supported-commands", _Commands)
+        return tuple(Offered(one.name, one.description or "") for one in found.available_commands)
+
+    async def files(self, directory: str, query: str) -> tuple[Offered, ...]:
+        """Paths of the workspace that hold `query`, the shortest first."""
+        pattern = f"**/*{query.translate(GLOB)}*"
+        path = f"/workspaces/{segment(directory)}/glob" if directory else "/glob"
+        found = await self._get(path, _Found, {"pattern": pattern, "maxResults": str(FILES_AT_MOST)})
+        return tuple(Offered(match) for match in sorted(found.matches, key=len))
+
+    async def choose(self, prompt: Prompt) -> None:
+        """Set in the prompt's session what was chosen for it. Raises `NetError`."""
+        for what, key, chosen in (("approval-mode", "mode", prompt.agent), ("model", "modelId", prompt.model)):
+            if chosen is not None:
+                await self._presence.call(prompt.session_id, what, json={key: chosen}, timeout=LIMIT)
+
+    async def _state(self, session_id: str) -> _State:
+        if not session_id:
+            return _State()
+        return (await self._get(f"/session/{segment(session_id)}/context", _Context)).state
+
+    async def _get(self, path: str, shape: type[T], params: dict[str, str] | None = None) -> T:
+        value = (await self._http.call("GET", path, params=params, timeout=LIMIT)).value
+        try:
+            return msgspec.convert(value, shape, strict=False)
+        except msgspec.ValidationError as error:
+            raise Misshapen(path, str(error)) from error
