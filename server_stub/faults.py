@@ -116,6 +116,7 @@ KINDS: Mapping[str, Kind] = {
 TARGETS: Mapping[str, re.Pattern[str]] = {
     "events": re.compile(r"GET /(global/)?event|GET /session/[^/]+/events"),
     "prompt": re.compile(r"POST /session/[^/]+/(message|prompt_async|prompt)"),
+    "answer": re.compile(r"POST (/question/[^/]+/(reply|reject)|(/session/[^/]+)?/permissions?/[^/]+(/reply)?)"),
     "all": re.compile(r".*"),
 }
 
@@ -131,7 +132,7 @@ class Fault(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One thing to go wrong. Made by `fault` or `parse`, which check it."""
 
     name: str
-    target: Annotated[str, msgspec.Meta(pattern="^(events|prompt|all|/.*)$")] | None
+    target: Annotated[str, msgspec.Meta(pattern="^(events|prompt|answer|all|/.*)$")] | None
     """Whose exchanges it strikes; a path means all that begin with it. None: the server as a whole, at once."""
     times: Annotated[int, msgspec.Meta(ge=1)] | None
     """How often it strikes; None: until disarmed."""

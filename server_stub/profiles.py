@@ -37,6 +37,8 @@ class Profile:
     directory_header: str
     event_queue: int | None
     """Events kept for a slow reader of the event stream, the oldest dropped silently; None keeps all."""
+    event_ring: int
+    """Events of a session kept for those who come back, where streams can be taken up again."""
     heartbeat_ms: int
     """How often an event stream beats unless it is configured otherwise."""
     provider_attempts: int | None
@@ -54,6 +56,7 @@ OPENCODE = Profile(
     user="opencode",
     directory_header="x-opencode-directory",
     event_queue=None,
+    event_ring=0,
     heartbeat_ms=10_000,
     provider_attempts=None,
 )
@@ -69,6 +72,7 @@ OPENCODE_PADDED = Profile(
     user="opencode",
     directory_header="x-opencode-directory",
     event_queue=None,
+    event_ring=0,
     heartbeat_ms=10_000,
     provider_attempts=None,
 )
@@ -84,6 +88,7 @@ MIMO = Profile(
     user="mimocode",
     directory_header="x-mimocode-directory",
     event_queue=10_000,
+    event_ring=0,
     heartbeat_ms=10_000,
     provider_attempts=None,
 )
@@ -99,6 +104,7 @@ QWEN = Profile(
     user="qwen",
     directory_header="x-qwen-directory",
     event_queue=None,
+    event_ring=8000,
     heartbeat_ms=15_000,
     provider_attempts=7,
 )

@@ -39,7 +39,7 @@ class LiveSession:
         self.state: Json = {}
         """What a restored session tells of its modes and models."""
         self.mode = DEFAULT_MODE
-        self.ring = Ring(world.clock.now)
+        self.ring = Ring(world.clock.now, world.profile.event_ring)
         self.turn_ended_at: int | None = None
         self._turn_error: Json | None = None
         self._world = world

@@ -17,7 +17,6 @@ from server_stub.wire import encode
 
 Json = dict[str, Any]
 
-RING_SIZE = 8000
 MOST_READERS = 64
 MOST_WAITING = 256
 MOST_BYTES_WAITING = 2 * 1024 * 1024
@@ -89,9 +88,9 @@ class Reader:
 
 
 class Ring:
-    """The last RING_SIZE events of one session in one process, under an epoch of their own."""
+    """The last `size` events of one session in one process, under an epoch of their own."""
 
-    def __init__(self, now: Callable[[], int], size: int = RING_SIZE) -> None:
+    def __init__(self, now: Callable[[], int], size: int) -> None:
         """`now` gives epoch ms."""
         self.epoch = str(uuid.uuid4())
         self.last_id = 0

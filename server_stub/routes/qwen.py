@@ -15,7 +15,6 @@ from server_stub.qwen.daemon import MOST_SESSIONS, Daemon
 from server_stub.qwen.live import LiveSession
 from server_stub.qwen.moments import iso
 from server_stub.qwen.prompts import MOST_PENDING
-from server_stub.qwen.ring import RING_SIZE
 from server_stub.refusals import Refusal
 from server_stub.routes import qwen_events, qwen_permissions, qwen_prompts, qwen_sessions
 from server_stub.routes.qwen_http import QwenJson, refusal, refuse
@@ -106,7 +105,7 @@ def routes(daemon: Daemon, hang_up: Callable[[Scope], None]) -> list[Route]:
                 "workspaceCwd": world.directory,
                 "qwenCodeVersion": world.profile.version,
             },
-            "limits": {**LIMITS, "eventRingSize": RING_SIZE},
+            "limits": {**LIMITS, "eventRingSize": world.profile.event_ring},
             "capabilities": {"protocolVersions": PROTOCOLS, "features": FEATURES},
             "runtime": {
                 "sessions": {"active": len(sessions), "admissionInFlight": 0},

@@ -3,14 +3,26 @@
 A weaker rule than the plain one stands here only with the reason in its docstring.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from itertools import pairwise
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, assert_never
 
-from tests.chaos.person import Exchange, Given, Person, Sent
-from tests.chaos.truth import Json, Truth
+from tests.chaos.families import Family
+from tests.chaos.person import Given, Person, Sent
+from tests.chaos.truth import Piece, Stored, Truth
 from tui.core.backoff import BASE, CAP, JITTER
-from tui.core.model import Busy, FullMessage, Message, Part, ReasoningPart, Retrying, TextPart, ToolPart
+from tui.core.model import (
+    Busy,
+    FilePart,
+    FullMessage,
+    Message,
+    NotePart,
+    Part,
+    ReasoningPart,
+    Retrying,
+    TextPart,
+    ToolPart,
+)
 from tui.core.turn import TurnState
 
 Differences: TypeAlias = Iterator[str]
@@ -25,46 +37,46 @@ def at_any_rest(person: Person, truth: Truth) -> Differences:
     yield from requests_on_screen_are_the_servers(person, truth)
 
 
-def at_the_end(person: Person, truth: Truth, runs: Runs) -> Differences:
+def at_the_end(person: Person, truth: Truth, runs: Runs, family: Family) -> Differences:
     """What holds once everything is answered and no turn runs."""
     yield from prompts_arrived_once_or_are_shown_as_not_sent(person, truth)
-    yield from the_model_ran_once(person, truth, runs)
-    yield from turns_end_as_the_server_says(person, truth)
+    yield from the_model_ran_once(person, truth, runs, family)
+    yield from turns_end_as_the_server_says(person, truth, family)
     yield from connections_keep_to_the_backoff(person)
     yield from nothing_is_sent_after_401(person)
 
 
 def prompts_arrived_once_or_are_shown_as_not_sent(person: Person, truth: Truth) -> Differences:
-    """a. One user message for each prompt, with its words once; or none, and *not sent* on screen."""
+    """a. One user message for each prompt, with its words once; or none, and on screen *not sent*, or waiting."""
     for sent in person.sent.values():
         found = truth.prompts(sent.token)
-        texts = [part["text"] for message in found for part in message["parts"] if part["type"] == "text"]
+        texts = [words for message in found for words in message.words]
         if len(found) > 1 or len(texts) > 1:
             yield f"prompt {sent.token} is there {len(found)} times, with {len(texts)} texts"
-        not_sent = sent.turn is not None and sent.turn.state is TurnState.NOT_SENT
+        not_sent = sent.turn.state is TurnState.NOT_SENT if sent.turn is not None else person.waits(sent)
         if found and not_sent:
             yield f"prompt {sent.token} is on the server and shown as {_shown(sent)}"
         if not found and not not_sent:
             yield f"prompt {sent.token} is not on the server and shown as {_shown(sent)}"
 
 
-def the_model_ran_once(person: Person, truth: Truth, runs: Runs) -> Differences:
+def the_model_ran_once(person: Person, truth: Truth, runs: Runs, family: Family) -> Differences:
     """b. Once for each prompt that arrived.
 
     Not at all is right where the screen says so: it was aborted or interrupted before it began, or it went
-    together with a later prompt (opencode answers the newest only).
+    together with a later prompt (where only the newest is answered).
     """
     for sent in person.sent.values():
         count = runs.get(sent.token, 0)
         if count > 1:
             yield f"the model ran {count} times for prompt {sent.token}, shown as {_shown(sent)}"
-        if count == 0 and truth.prompts(sent.token) and sent.turn is not None:
-            told = {TurnState.ABORTED, TurnState.INTERRUPTED} | _ends(truth.later_answers(_id_of(sent, truth)))
-            if sent.turn.state not in told:
-                yield f"the model never ran for prompt {sent.token}, shown as {_shown(sent)}"
+        if count > 0 or not truth.prompts(sent.token) or sent.turn is None:
+            continue
+        if sent.turn.state not in _unbegun(sent, truth, family):
+            yield f"the model never ran for prompt {sent.token}, shown as {_shown(sent)}"
 
 
-def turns_end_as_the_server_says(person: Person, truth: Truth) -> Differences:
+def turns_end_as_the_server_says(person: Person, truth: Truth, family: Family) -> Differences:
     """b, the other half: what a turn is shown as is what the server's messages say became of it.
 
     A prompt without an answer of its own ended like a later one that took it along, or it never began. An answer
@@ -74,39 +86,36 @@ def turns_end_as_the_server_says(person: Person, truth: Truth) -> Differences:
     for sent in person.sent.values():
         if sent.turn is None or not truth.prompts(sent.token):
             continue
-        prompt_id = _id_of(sent, truth)
-        answers = truth.answers(prompt_id)
-        due = _ends(answers[-1:])
+        answers = truth.answers(_id_of(sent, truth))
         if not answers:
-            due = {TurnState.INTERRUPTED, TurnState.ABORTED} | _ends(truth.later_answers(prompt_id))
-        elif answers[-1].get("finish") == "tool-calls":
-            due |= {TurnState.ABORTED, TurnState.INTERRUPTED} | _ends(truth.later_answers(prompt_id))
-        if due == {TurnState.INTERRUPTED} and sent.turn.abort_asked:
-            due = {TurnState.INTERRUPTED, TurnState.ABORTED}
+            due = _unbegun(sent, truth, family)
+        elif answers[-1].between_steps:
+            due = _unbegun(sent, truth, family) | answers[-1].fates
+        else:
+            due = _cut(answers[-1].fates, family) | answers[-1].fates
+        if TurnState.INTERRUPTED in due and sent.turn.abort_asked:
+            due |= {TurnState.ABORTED}
         if sent.turn.state not in due:
-            ended = [{key: one.get(key) for key in ("finish", "error", "time")} for one in answers[-1:]]
-            yield f"the turn of {sent.token} is shown as {_shown(sent)}; its last answer ended as {ended}"
+            yield f"the turn of {sent.token} is shown as {_shown(sent)}; its last answer is {answers[-1:]}"
 
 
-def _ends(answers: list[Json]) -> set[TurnState]:
-    """What a turn may be shown as for the last of these infos of assistant messages."""
-    if not answers:
-        return set()
-    match answers[-1]:
-        case {"error": {"name": "MessageAbortedError"}}:
-            return {TurnState.ABORTED}
-        case {"error": _}:
-            return {TurnState.FAILED}
-        case {"finish": _}:
-            return {TurnState.FINISHED}
-        case {"time": {"completed": _}}:  # an abort while the provider was tried again
-            return {TurnState.ABORTED}
-        case _:
-            return {TurnState.INTERRUPTED}
+def _unbegun(sent: Sent, truth: Truth, family: Family) -> set[TurnState]:
+    """What a turn may be shown as whose prompt the server left without an answer to its end."""
+    told = {TurnState.ABORTED, TurnState.INTERRUPTED}
+    told |= _cut(told, family)
+    if family.newest_prompt_only:
+        told |= {fate for answer in truth.later_answers(_id_of(sent, truth))[-1:] for fate in answer.fates}
+    return told
 
 
-def _id_of(sent: Sent, truth: Truth) -> str:
-    return str(truth.prompts(sent.token)[0]["info"]["id"])
+def _cut(fates: Set[TurnState], family: Family) -> set[TurnState]:
+    """Where a turn dies with its POST, an end that the server has no more to say of may be the line's doing."""
+    unwanted = fates & {TurnState.ABORTED, TurnState.INTERRUPTED}
+    return {TurnState.CANCELLED} if unwanted and family.turn_dies_with_its_post else set()
+
+
+def _id_of(sent: Sent, truth: Truth) -> str | None:
+    return truth.prompts(sent.token)[0].id
 
 
 def acknowledged_answers_are_the_servers(person: Person, truth: Truth) -> Differences:
@@ -116,19 +125,19 @@ def acknowledged_answers_are_the_servers(person: Person, truth: Truth) -> Differ
     its tool call is not completed, and the turn is shown for what it is.
     """
     for given in person.given.values():
-        call = truth.call(given.request.session_id, given.request.call_id) or {}
-        recorded = (call.get("metadata") or {}).get("answers")
+        call = truth.call(given.request.session_id, given.request.call_id)
+        recorded = None if call is None else call.answers
+        done = call is not None and call.state == "completed"
         if given.answers is not None:
             ours = [list(row) for row in given.answers]
             if given.state == "acknowledged" and recorded not in (None, ours):
                 yield f"{_given(given)} was acknowledged, and the server has {recorded}"
-            if given.state == "acknowledged" and recorded is None and call.get("status") == "completed":
+            if given.state == "acknowledged" and recorded is None and done:
                 yield f"{_given(given)} was acknowledged, and the server has none"
             if given.state in ("elsewhere", "expired", "refused", "stopped") and recorded == ours:
                 yield f"{_given(given)} is shown as {given.state}, and the server has it"
         elif given.state == "acknowledged":
-            done = call.get("status") == "completed"
-            if given.permission == "once" and "rejected permission" in str(call.get("error")):
+            if given.permission == "once" and call is not None and call.rejected:
                 yield f"{_given(given)} was acknowledged as allowed, and the server has it as rejected"
             if given.permission in (None, "reject") and done:
                 yield f"{_given(given)} was acknowledged as dismissed, and its tool went on: {call}"
@@ -142,34 +151,29 @@ def the_store_equals_the_server(person: Person, truth: Truth) -> Differences:
     """
     store = person.client.store
     for session_id in truth.messages:
-        shown, busy = store.status(session_id), truth.busy(session_id)
+        shown, busy = store.status(session_id), session_id in truth.busy
         if isinstance(shown, Busy | Retrying) != busy:
-            yield f"session {session_id} is {truth.statuses.get(session_id, 'idle')}, shown as {shown}"
+            yield f"session {session_id} is {'busy' if busy else 'idle'}, shown as {shown}"
     transcript = store.transcript(truth.session_id)
     if transcript is None:
         yield "no transcript is kept"
         return
     here = [FullMessage(one, tuple(transcript.parts_of(one.id))) for one in transcript.ordered()]
     there = truth.messages[truth.session_id]
-    if [one.message.id for one in here] != [one["info"]["id"] for one in there]:
-        names, heads = [_name(one["info"]) for one in there], [_head(one.message) for one in here]
-        yield f"messages {names} are shown as {heads}"
+    pairs = list(zip(here, there, strict=False))
+    if len(here) != len(there) or not all(_is_of(shown.message, stored) for shown, stored in pairs):
+        yield f"messages {[_head(one) for one in there]} are shown as {[_head_here(one.message) for one in here]}"
         return
-    for shown_one, stored in zip(here, there, strict=True):
+    for shown_one, stored in pairs:
         yield from _same_message(shown_one, stored)
 
 
 def requests_on_screen_are_the_servers(person: Person, truth: Truth) -> Differences:
-    """e. The same requests are open here and there.
-
-    But for ghosts: an aborted turn leaves its request in opencode's list, and a reply has no effect. They are not
-    shown.
-    """
+    """e. The same requests are open here and there, but for ghosts, which are not shown."""
     here = {request.id for request in person.client.store.requests_of(truth.session_id)}
-    there = truth.awaited()
-    for request_id in sorted(here - there):
+    for request_id in sorted(here - truth.awaited):
         yield f"request {request_id} is on screen, and the server does not have it"
-    for request_id in sorted(there - here):
+    for request_id in sorted(truth.awaited - here):
         yield f"request {request_id} is open at the server, and not on screen"
 
 
@@ -178,12 +182,9 @@ def connections_keep_to_the_backoff(person: Person) -> Differences:
 
     Not where a person (F5, a new start) or a clock asked for one at once.
     """
-    attempts = [
-        now.at for before, now in pairwise([None, *person.exchanges]) if now and _begins_an_attempt(before, now)
-    ]
     proofs = [at for relay in person.relays for at in relay.proofs]
     failures = 0
-    for before, after in pairwise(attempts):
+    for before, after in pairwise(sorted(person.attempts)):
         fresh = any(before <= good <= after for good in (*proofs, *person.starts))
         failures = 0 if fresh else failures + 1
         due = min(CAP, BASE * 2 ** max(0, failures - 1)) * (1 - JITTER)
@@ -205,16 +206,6 @@ def nothing_broke(person: Person, broken: list[str]) -> Differences:
     yield from (f"fell through: {one}" for one in broken)
 
 
-def _begins_an_attempt(before: Exchange | None, now: Exchange) -> bool:
-    """Each begins by asking who is there: by the paths in use as long as that is not known, then by the health.
-
-    With a line that is up, asking for the health is the ping.
-    """
-    if not now.known:
-        return now.path == "/path" and (before is None or before.path != "/global/health")
-    return now.path == "/global/health" and not now.line_up
-
-
 def _shown(sent: Sent) -> str:
     return "nowhere" if sent.turn is None else f"{sent.turn.state.value} ({sent.turn.reason})"
 
@@ -223,56 +214,65 @@ def _given(given: Given) -> str:
     return f"answer {given.answers or given.permission or 'dismissed'} to {given.request.id}"
 
 
-def _head(message: Message) -> tuple[Any, ...]:
+def _is_of(message: Message, stored: Stored) -> bool:
+    """The same message, by all that the server names it with."""
+    same = (message.role, message.parent_id) == (stored.role, stored.parent)
+    return same and stored.id in (None, message.id)
+
+
+def _head_here(message: Message) -> tuple[Any, ...]:
     failure = None if message.failure is None else message.failure.kind
     return (message.id, message.role, message.parent_id, message.completed is not None, failure, message.final)
 
 
-def _name(info: Json) -> tuple[Any, ...]:
-    error = info.get("error")
-    failure = None
-    if error is not None:
-        kinds = {"MessageAbortedError": "aborted", "APIError": "provider"}
-        failure = kinds.get(error["name"], "other")
-    return (
-        info["id"],
-        info["role"],
-        info.get("parentID"),
-        "completed" in info["time"],
-        failure,
-        info.get("finish") not in (None, "tool-calls"),
-    )
+def _head(stored: Stored) -> tuple[Any, ...]:
+    return (stored.id, stored.role, stored.parent, stored.completed, stored.failure, stored.final)
 
 
-SHOWN = ("text", "reasoning", "tool", "file", "patch", "subtask", "compaction")
-
-
-def _same_message(shown: FullMessage, stored: Json) -> Differences:
-    if _head(shown.message) != _name(stored["info"]):
-        yield f"message {_name(stored['info'])} is shown as {_head(shown.message)}"
-    parts = [part for part in stored["parts"] if part["type"] in SHOWN]
-    if [part["id"] for part in parts] != [part.id for part in shown.parts]:
-        there = [(part["type"], part["id"]) for part in parts]
-        here = [(type(part).__name__, part.id) for part in shown.parts]
+def _same_message(shown: FullMessage, stored: Stored) -> Differences:
+    if _head_here(shown.message)[1:] != _head(stored)[1:]:
+        yield f"message {_head(stored)} is shown as {_head_here(shown.message)}"
+    there = [(piece.kind, piece.id) for piece in stored.pieces]
+    here = [(_kind(part), part.id) for part in shown.parts]
+    if len(here) != len(there) or not all(
+        kind == kind_here and part_id in (None, id_here)
+        for (kind, part_id), (kind_here, id_here) in zip(there, here, strict=True)
+    ):
         yield f"parts {there} of {shown.message.id} are shown as {here}"
         return
-    for here_one, there_one in zip(shown.parts, parts, strict=True):
+    for here_one, there_one in zip(shown.parts, stored.pieces, strict=True):
         yield from _same_part(here_one, there_one)
 
 
-def _same_part(shown: Part, stored: Json) -> Differences:
+def _kind(part: Part) -> str:
+    match part:
+        case TextPart():
+            return "text"
+        case ReasoningPart():
+            return "reasoning"
+        case ToolPart():
+            return "tool"
+        case FilePart():
+            return "file"
+        case NotePart():
+            return "note"
+        case _:
+            assert_never(part)
+
+
+def _same_part(shown: Part, stored: Piece) -> Differences:
     match shown:
         case TextPart() | ReasoningPart():
-            ended = "time" not in stored or "end" in stored["time"]
-            if ended and (shown.text, shown.state) != (stored["text"], "done"):
-                yield f"text {stored['text']!r} is shown as {shown.state}: {shown.text!r}"
-            if not ended and (shown.state == "done" or not shown.text.startswith(stored["text"])):
-                yield f"unfinished text {stored['text']!r} is shown as {shown.state}: {shown.text!r}"
-        case ToolPart():
-            state = stored["state"]
-            there = (stored["tool"], state["status"], state.get("output") or "", state.get("error") or "")
+            if stored.ended and (shown.text, shown.state) != (stored.text, "done"):
+                yield f"text {stored.text!r} is shown as {shown.state}: {shown.text!r}"
+            if not stored.ended and (shown.state == "done" or not shown.text.startswith(stored.text)):
+                yield f"unfinished text {stored.text!r} is shown as {shown.state}: {shown.text!r}"
+        case ToolPart() if stored.call is not None:
+            call = stored.call
+            there = (call.tool, call.state, call.output, shown.error if call.error is None else call.error)
             output = shown.output if shown.state == "completed" else ""
-            if there != (shown.tool, shown.state, output, shown.error):
-                yield f"tool call {there} is shown as {(shown.tool, shown.state, output, shown.error)}"
+            here = (shown.tool, shown.state, output, shown.error)
+            if there != here:
+                yield f"tool call {there} is shown as {here}"
         case _:
             pass

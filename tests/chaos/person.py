@@ -11,9 +11,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests.chaos.families import Family
 from tests.chaos.relay import Relay
 from tests.chaos.stub_server import TOKEN
 from tests.waiting import wait_until
+from tui.backends import USERS
 from tui.client import Client, Clocks, NotConnected
 from tui.core.changes import AnswerChanged, Change, Notice, TurnChanged
 from tui.core.health import LineState
@@ -52,15 +54,11 @@ class Given:
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """One request that a client made.
-
-    At that time: `known`: what kind of server it is; `stopped`: that a person has to act first, by the screen.
-    """
+    """One request that a client made; `stopped`: that a person had to act first then, by the screen."""
 
     at: float
     method: str
     path: str
-    known: bool
     line_up: bool
     stopped: bool
 
@@ -84,7 +82,7 @@ class LoggedHttp(Http):
 class Person:
     """Sits at a client that reaches the server by a relay of its own. `name` is in the token of each prompt."""
 
-    def __init__(self, upstream: int, chance: random.Random, folder: Path, name: str) -> None:
+    def __init__(self, upstream: int, family: Family, chance: random.Random, folder: Path, name: str) -> None:
         self.loop = asyncio.get_running_loop()
         self.session_id = ""
         self.sent: dict[str, Sent] = {}
@@ -92,6 +90,8 @@ class Person:
         self.trouble: list[str] = []
         """Notices of the client that a part of it has stopped working."""
         self.exchanges: list[Exchange] = []
+        self.attempts: list[float] = []
+        """When a client began to connect."""
         self.errors_shown: list[str] = []
         self.acts: list[float] = []
         """When the person, or a clock, made the client connect at once."""
@@ -101,6 +101,7 @@ class Person:
         self.wall_offset = 0.0
         self.relay = Relay(upstream)
         self.relays = [self.relay]
+        self._family = family
         self._chance = chance
         self._folder = folder
         self._name = name
@@ -181,6 +182,15 @@ class Person:
         """Let prompts go on that wait after a turn that went wrong."""
         if self.client.prompts.held(self.session_id):
             self.client.prompts.release(self.session_id)
+
+    def has_more_to_send(self) -> bool:
+        """Prompts wait, and not for the person: those of a session that is gone are held whatever they do."""
+        prompts = self.client.prompts
+        return bool(prompts.waiting(self.session_id)) and not prompts.held(self.session_id)
+
+    def waits(self, sent: Sent) -> bool:
+        """The prompt is shown among those that wait here."""
+        return any(sent.token in queued.text for queued in self.client.prompts.waiting(self.session_id))
 
     def answer_when_asked(self, *, dismiss: bool = False) -> None:
         """Answer the oldest request on screen, waiting a little for one."""
@@ -271,6 +281,9 @@ class Person:
         return 1_700_000_000.0 + self.loop.time() + self.wall_offset
 
     def _open_http(self, user: str) -> Http:
+        """Asked for at each attempt as long as it is not known what kind of server it is."""
+        if user == USERS[0]:
+            self.attempts.append(self.loop.time())
         http = LoggedHttp(f"http://127.0.0.1:{self.relay.port}")
         http.log = self._log
         return http
@@ -279,12 +292,10 @@ class Person:
         client = self._client
         if client is None:
             return
-        line = client.line()
-        self.exchanges.append(
-            Exchange(
-                self.loop.time(), method, path, client.traits is not None, line.up, line.state is LineState.STOPPED
-            )
-        )
+        line, now = client.line(), self.loop.time()
+        self.exchanges.append(Exchange(now, method, path, line.up, line.state is LineState.STOPPED))
+        if path == self._family.who and client.traits is not None and not line.up:
+            self.attempts.append(now)
 
     def _run(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.ensure_future(work)

@@ -23,8 +23,10 @@ LINES: dict[Which, re.Pattern[bytes]] = {
     "prompt": re.compile(rb"POST /session/[^/]+/(message|prompt) "),
 }
 NO_LINGER = struct.pack("ii", 1, 0)
-OTHER_EVENTS = re.compile(rb'"type": ?"(?!server\.connected)')
-"""In the bytes of an event stream: an event that proves more than that somebody accepts connections."""
+PROOFS = re.compile(
+    rb'"type": ?"(?!server\.connected|replay_complete|state_resync_required)|^: heartbeat', re.MULTILINE
+)
+"""In the bytes of an event stream: what proves more than that somebody accepts connections."""
 
 
 class Relay:
@@ -37,7 +39,7 @@ class Relay:
         """Seconds that each piece of bytes is under way, either way."""
         self.connections: set[Connection] = set()
         self.proofs: list[float] = []
-        """When an event other than the first went to the client."""
+        """When something of `PROOFS` went to the client."""
         self._stalled: set[Which] = set()
         self._cut_after: dict[Which, int] = {}
         self._listener: Listener | None = None
@@ -138,7 +140,7 @@ class Connection:
                 self._budget = self._relay.take_cut(self)
             self.far.send(data, self._relay.due())
             return
-        if self.is_a("events") and OTHER_EVENTS.search(data):
+        if self.is_a("events") and PROOFS.search(data):
             self._relay.proofs.append(asyncio.get_running_loop().time())
         if self._budget is not None and len(data) >= self._budget:
             self.near.send(data[: self._budget], self._relay.due())

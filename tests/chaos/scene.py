@@ -9,8 +9,9 @@ from typing import Any, Protocol, assert_never
 import httpx
 
 from server_stub.faults import Fault, parse
-from tests.chaos import invariants, truth
+from tests.chaos import invariants
 from tests.chaos import schedule as s
+from tests.chaos.families import FAMILIES
 from tests.chaos.person import Person
 from tests.chaos.truth import Truth
 from tests.chaos.virtual_time import VirtualTime
@@ -56,8 +57,10 @@ class Scene:
         self.loop = asyncio.get_running_loop()
         self.schedule = schedule
         self.server = server
-        self.person = Person(server.port, random.Random(schedule.seed), folder, name)
+        self.family = FAMILIES[schedule.profile]
+        self.person = Person(server.port, self.family, random.Random(schedule.seed), folder, name)
         self.http = httpx.AsyncClient(base_url=f"http://127.0.0.1:{server.port}", trust_env=False, timeout=10)
+        self._somebody = self.family.somebody(self.http)
         self._calm_for = calm_for
         self._errands: set[asyncio.Task[None]] = set()
 
@@ -88,7 +91,7 @@ class Scene:
                 self.person.release_queue()
             if not self._calm(answering):
                 calm_since = self.loop.time()
-        return await truth.ask(self.http, self.person.session_id)
+        return await self.family.ask(self.http, self.person.session_id)
 
     def _calm(self, answering: bool) -> bool:
         client = self.person.client
@@ -99,7 +102,7 @@ class Scene:
         return (
             client.line().up
             and not self.person.under_way()
-            and not (answering and client.prompts.waiting(self.person.session_id))
+            and not (answering and self.person.has_more_to_send())
             and (waiting or not requests)
             and (waiting or all(isinstance(store.status(one), Idle) for one in family))
             and all(waiting and turn.state is TurnState.WAITING for turn in client.turns.running())
@@ -201,27 +204,13 @@ class Scene:
         try:
             match step:
                 case s.OtherSends(words):
-                    await self.http.post(
-                        f"/session/{self.person.session_id}/prompt_async",
-                        json={"parts": [{"type": "text", "text": f"{words} (from elsewhere)"}]},
-                    )
+                    await self._somebody.send(self.person.session_id, f"{words} (from elsewhere)")
                 case s.OtherAnswers():
-                    await self._other_answers()
+                    await self._somebody.answer_oldest(self.person.session_id)
                 case s.OtherAborts():
-                    await self.http.post(f"/session/{self.person.session_id}/abort")
+                    await self._somebody.abort(self.person.session_id)
         except httpx.HTTPError:
             return
-
-    async def _other_answers(self) -> None:
-        """The oldest request of the session itself; a subagent's is left to the person."""
-        questions = await self.http.get("/question")
-        permissions = await self.http.get("/permission")
-        if not (questions.is_success and permissions.is_success):
-            return
-        for one in (*questions.json(), *permissions.json()):
-            if one["sessionID"] == self.person.session_id:
-                await self._other_replies(one["id"], len(one.get("questions", [])))
-                return
 
     async def _both_answer(self, lead: float) -> None:
         request = await self.person.asked()
@@ -229,24 +218,20 @@ class Scene:
             return
         questions = len(request.questions) if isinstance(request, QuestionRequest) else 0
         if lead >= 0:
-            other = asyncio.ensure_future(self._other_replies(request.id, questions))
+            other = asyncio.ensure_future(self._other_replies(request.session_id, request.id, questions))
             await asyncio.sleep(lead)
             if self.person.present:
                 self.person.answer(request, dismiss=False)
         else:
             self.person.answer(request, dismiss=False)
             await asyncio.sleep(-lead)
-            other = asyncio.ensure_future(self._other_replies(request.id, questions))
+            other = asyncio.ensure_future(self._other_replies(request.session_id, request.id, questions))
         await other
 
-    async def _other_replies(self, request_id: str, questions: int) -> None:
+    async def _other_replies(self, session_id: str, request_id: str, questions: int) -> None:
         """To a question of so many parts, or (0) to a permission."""
         try:
-            if questions:
-                answers = [["from elsewhere"]] * questions
-                await self.http.post(f"/question/{request_id}/reply", json={"answers": answers})
-            else:
-                await self.http.post(f"/permission/{request_id}/reply", json={"reply": "always"})
+            await self._somebody.answer(session_id, request_id, questions)
         except httpx.HTTPError:
             return
 
@@ -270,7 +255,7 @@ async def outcome(scene: Scene) -> list[str]:
     found = [f"while requests wait: {one}" for one in invariants.at_any_rest(person, early)]
     late = await scene.rest(answering=True)
     found += invariants.at_any_rest(person, late)
-    found += invariants.at_the_end(person, late, scene.server.runs)
+    found += invariants.at_the_end(person, late, scene.server.runs, scene.family)
     await person.leave()
     await wait_until(lambda: not any(relay.connections for relay in person.relays), what="connections to close")
     return found

@@ -180,24 +180,29 @@ REAL_PROMPTS = ("PLAIN", "ASK", "ASK1", "ASK1", "SHELL x", "SLOW", "THINK", "FAI
 class Schedule:
     seed: int
     profile: str
+    """The stub's, or that of the stub which is like the real server."""
     steps: tuple[tuple[float, Step], ...]
     """Seconds from the start, in order, each with what happens then."""
+    skew: float = 0.0
+    """Seconds by which the server's clock is ahead of the client's."""
 
     def __str__(self) -> str:
         lines = [f"  {at:7.2f} s  {step}" for at, step in self.steps]
-        return "\n".join([f"schedule {self.seed}, profile {self.profile}", *lines])
+        head = f"schedule {self.seed}, profile {self.profile}, server's clock {self.skew:+g} s"
+        return "\n".join([head, *lines])
 
 
-def draw(seed: int) -> Schedule:
-    """The same schedule for the same seed, whatever the machine."""
+def draw(seed: int, profiles: Sequence[str]) -> Schedule:
+    """The same steps for the same seed, whatever the machine and the profile; the profiles take turns."""
     chance = random.Random(seed)
-    profile = chance.choice(("opencode", "opencode-padded"))
-    return Schedule(seed, profile, _steps(chance, chance.choice((20.0, 45.0, 90.0)), PROMPTS, FAULTS))
+    skew = chance.choice((0.0, 0.0, -86_400.0, -40.0, 40.0, 86_400.0))
+    steps = _steps(chance, chance.choice((20.0, 45.0, 90.0)), PROMPTS, FAULTS)
+    return Schedule(seed, profiles[seed % len(profiles)], steps, skew)
 
 
 def draw_for_real(seed: int) -> Schedule:
     """A schedule for a real server, in real time: short, without what only a stub or a clock of ours can do."""
-    return Schedule(seed, "real", _steps(random.Random(seed), 20.0, REAL_PROMPTS, REAL_FAULTS))
+    return Schedule(seed, "opencode", _steps(random.Random(seed), 20.0, REAL_PROMPTS, REAL_FAULTS))
 
 
 def _steps(
@@ -260,8 +265,8 @@ ILLNESSES = (
     "cut=prompt,at=headers",
     "reset=prompt,at=json",
     "cut=prompt,at=json,after_bytes=100",
-    "cut=/question,at=headers",
-    "cut=/permission,at=headers",
+    "cut=answer,at=request",
+    "cut=answer,at=headers",
     "truncated=prompt",
     "trailing=prompt",
     "doubled=prompt",

@@ -1,11 +1,61 @@
-"""What the server has, asked directly and read as plain JSON: no relay and no code of the client between."""
+"""What the server has once it is at rest: a neutral form of it, that each family is read into.
+
+How it is read stands in `truth_opencode.py` and `truth_qwen.py`: asked of the server directly, as plain JSON, with
+no relay and no code of the client between.
+"""
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
-import httpx
+from tui.core.turn import TurnState
 
 Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A tool call. `state` in the client's words; `error` is None where the server has no words for it."""
+
+    id: str
+    tool: str
+    state: str
+    output: str = ""
+    error: str | None = ""
+    answers: list[list[str]] | None = None
+    rejected: bool = False
+    """It failed because a person did not allow it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A part of a message. `id` is None where the server gives it none; `ended`: no more words will come."""
+
+    kind: str
+    id: str | None = None
+    text: str = ""
+    ended: bool = True
+    call: Call | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A message. `id` is None where the server gives it none."""
+
+    id: str | None
+    role: Literal["user", "assistant"]
+    parent: str | None = None
+    completed: bool = False
+    failure: str | None = None
+    final: bool = False
+    pieces: tuple[Piece, ...] = ()
+    fates: frozenset[TurnState] = frozenset()
+    """What a turn may be shown as whose last answer this is, once nothing runs."""
+    between_steps: bool = False
+    """It ended where the model would have gone on, and does not say why nothing followed."""
+
+    @property
+    def words(self) -> list[str]:
+        return [piece.text for piece in self.pieces if piece.kind == "text"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,73 +63,33 @@ class Truth:
     """One session and its children."""
 
     session_id: str
-    messages: dict[str, list[Json]] = field(default_factory=dict)
+    messages: dict[str, list[Stored]] = field(default_factory=dict)
     """By session id, oldest first."""
-    statuses: dict[str, str] = field(default_factory=dict)
-    requests: dict[str, Json] = field(default_factory=dict)
-    """By id: all that the server lists as open."""
+    busy: set[str] = field(default_factory=set)
+    """The sessions in which something runs."""
+    awaited: set[str] = field(default_factory=set)
+    """The ids of the open requests for whose answer something waits."""
 
-    def busy(self, session_id: str) -> bool:
-        return self.statuses.get(session_id, "idle") != "idle"
-
-    def awaited(self) -> set[str]:
-        """The open requests, but for ghosts: those for whose answer no tool call waits any more."""
-        found = set()
-        for request in self.requests.values():
-            session_id, tool = request["sessionID"], request.get("tool") or {}
-            call = self.call(session_id, tool.get("callID")) or {}
-            if self.busy(session_id) and call.get("status") in ("pending", "running"):
-                found.add(request["id"])
-        return found
-
-    def prompts(self, token: str) -> list[Json]:
+    def prompts(self, token: str) -> list[Stored]:
         """The user messages that hold this token."""
-        return [one for one in self.messages[self.session_id] if token in _words(one) and _is(one, "user")]
+        mine = self.messages[self.session_id]
+        return [one for one in mine if one.role == "user" and any(token in words for words in one.words)]
 
-    def answers(self, prompt_id: str) -> list[Json]:
-        """The infos of the assistant messages to a prompt, oldest first."""
-        infos = [one["info"] for one in self.messages[self.session_id]]
-        return [info for info in infos if info["role"] == "assistant" and info.get("parentID") == prompt_id]
+    def answers(self, prompt_id: str | None) -> list[Stored]:
+        """The assistant messages to a prompt, oldest first."""
+        return [
+            one for one in self.messages[self.session_id] if one.role == "assistant" and one.parent == prompt_id
+        ]
 
-    def later_answers(self, prompt_id: str) -> list[Json]:
-        """The infos of the assistant messages to the first later prompt that was answered to an end."""
-        infos = [one["info"] for one in self.messages[self.session_id]]
-        users = [info["id"] for info in infos if info["role"] == "user"]
+    def later_answers(self, prompt_id: str | None) -> list[Stored]:
+        """The assistant messages to the first later prompt that was answered to an end."""
+        users = [one.id for one in self.messages[self.session_id] if one.role == "user"]
         for later in users[users.index(prompt_id) + 1 :]:
             answers = self.answers(later)
-            if answers and ("error" in answers[-1] or answers[-1].get("finish") not in (None, "tool-calls")):
+            if answers and (answers[-1].failure is not None or answers[-1].final):
                 return answers
         return []
 
-    def call(self, session_id: str, call_id: str | None) -> Json | None:
-        """The state of a tool call."""
-        for message in self.messages.get(session_id, []):
-            for part in message["parts"]:
-                if part["type"] == "tool" and part["callID"] == call_id:
-                    state: Json = part["state"]
-                    return state
-        return None
-
-
-async def ask(http: httpx.AsyncClient, session_id: str) -> Truth:
-    truth = Truth(session_id)
-    waiting = [session_id]
-    while waiting:
-        one = waiting.pop()
-        truth.messages[one] = (await http.get(f"/session/{one}/message")).json()
-        waiting += [child["id"] for child in (await http.get(f"/session/{one}/children")).json()]
-    for kind in ("question", "permission"):
-        for request in (await http.get(f"/{kind}")).json():
-            if request["sessionID"] in truth.messages:
-                truth.requests[request["id"]] = request
-    for name, status in (await http.get("/session/status")).json().items():
-        truth.statuses[name] = status["type"]
-    return truth
-
-
-def _is(message: Json, role: str) -> bool:
-    return bool(message["info"]["role"] == role)
-
-
-def _words(message: Json) -> str:
-    return " ".join(part.get("text", "") for part in message["parts"])
+    def call(self, session_id: str, call_id: str | None) -> Call | None:
+        pieces = [piece for message in self.messages.get(session_id, []) for piece in message.pieces]
+        return next((piece.call for piece in pieces if piece.call is not None and piece.call.id == call_id), None)

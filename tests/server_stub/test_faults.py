@@ -97,6 +97,17 @@ def test_what_makes_no_sense_is_refused_with_a_reason(text: str, reason: str) ->
             ["POST /session/s/message", "POST /session/s/prompt_async", "POST /session/s/prompt"],
             ["GET /session/s/message", "POST /session/s/message/m", "POST /session"],
         ),
+        (
+            "answer",
+            [
+                "POST /question/q/reply",
+                "POST /question/q/reject",
+                "POST /permission/p/reply",
+                "POST /session/s/permissions/p",
+                "POST /session/s/permission/p",
+            ],
+            ["GET /question", "GET /permission", "POST /session/s/message"],
+        ),
         ("all", ["GET /", "POST /session/s/message"], []),
         ("/session", ["GET /session", "POST /session/s/abort"], ["GET /event", "GET /global/session"]),
     ],

@@ -32,7 +32,7 @@ def told(reader: Reader) -> list[Any]:
 
 
 def test_an_event_says_who_caused_it() -> None:
-    ring = Ring(lambda: 1_795_000_000_000)
+    ring = Ring(lambda: 1_795_000_000_000, size=8000)
     reader = ring.subscribe()
     ring.publish("turn_complete", {"stopReason": "end_turn"}, prompt_id="p", originator="client_a")
     ring.publish("session_closed", {})

@@ -1,0 +1,118 @@
+"""opencode and its forks, asked directly: what one session has, and what somebody else does there."""
+
+import httpx
+
+from tests.chaos.truth import Call, Json, Piece, Stored, Truth
+from tui.core.turn import TurnState
+
+KINDS = {"text": "text", "reasoning": "reasoning", "tool": "tool", "file": "file"}
+KINDS |= dict.fromkeys(("patch", "subtask", "compaction"), "note")
+"""The parts that are shown, and as what."""
+
+
+async def ask(http: httpx.AsyncClient, session_id: str) -> Truth:
+    truth = Truth(session_id)
+    waiting = [session_id]
+    while waiting:
+        one = waiting.pop()
+        truth.messages[one] = [_message(raw) for raw in (await http.get(f"/session/{one}/message")).json()]
+        waiting += [child["id"] for child in (await http.get(f"/session/{one}/children")).json()]
+    for name, status in (await http.get("/session/status")).json().items():
+        if status["type"] != "idle":
+            truth.busy.add(name)
+    for kind in ("question", "permission"):
+        for request in (await http.get(f"/{kind}")).json():
+            if _is_awaited(truth, request):
+                truth.awaited.add(request["id"])
+    return truth
+
+
+class Somebody:
+    """Somebody else, on a good line of their own. Each act may raise `httpx.HTTPError`; nothing is tried twice."""
+
+    def __init__(self, http: httpx.AsyncClient) -> None:
+        self._http = http
+
+    async def send(self, session_id: str, text: str) -> None:
+        body = {"parts": [{"type": "text", "text": text}]}
+        await self._http.post(f"/session/{session_id}/prompt_async", json=body)
+
+    async def abort(self, session_id: str) -> None:
+        await self._http.post(f"/session/{session_id}/abort")
+
+    async def answer_oldest(self, session_id: str) -> None:
+        """The oldest request of the session itself; a subagent's is left to the person."""
+        questions = await self._http.get("/question")
+        permissions = await self._http.get("/permission")
+        if not (questions.is_success and permissions.is_success):
+            return
+        for one in (*questions.json(), *permissions.json()):
+            if one["sessionID"] == session_id:
+                await self.answer(session_id, one["id"], len(one.get("questions", [])))
+                return
+
+    async def answer(self, session_id: str, request_id: str, questions: int) -> None:
+        """A question of so many parts, or (0) a permission."""
+        if questions:
+            answers = [["from elsewhere"]] * questions
+            await self._http.post(f"/question/{request_id}/reply", json={"answers": answers})
+        else:
+            await self._http.post(f"/permission/{request_id}/reply", json={"reply": "always"})
+
+
+def _is_awaited(truth: Truth, request: Json) -> bool:
+    """False for a ghost: an aborted turn leaves its request in the list, and a reply to it has no effect."""
+    session_id = request["sessionID"]
+    call = truth.call(session_id, (request.get("tool") or {}).get("callID"))
+    return session_id in truth.busy and call is not None and call.state in ("pending", "running")
+
+
+def _message(raw: Json) -> Stored:
+    info = raw["info"]
+    error = info.get("error")
+    kinds = {"MessageAbortedError": "aborted", "APIError": "provider"}
+    return Stored(
+        id=info["id"],
+        role=info["role"],
+        parent=info.get("parentID"),
+        completed="completed" in info["time"],
+        failure=None if error is None else kinds.get(error["name"], "other"),
+        final=info.get("finish") not in (None, "tool-calls"),
+        pieces=tuple(_piece(part) for part in raw["parts"] if part["type"] in KINDS),
+        fates=frozenset({_fate(info)}),
+        between_steps=info.get("finish") == "tool-calls",
+    )
+
+
+def _fate(info: Json) -> TurnState:
+    match info:
+        case {"error": {"name": "MessageAbortedError"}}:
+            return TurnState.ABORTED
+        case {"error": _}:
+            return TurnState.FAILED
+        case {"finish": _}:
+            return TurnState.FINISHED
+        case {"time": {"completed": _}}:  # an abort while the provider was tried again
+            return TurnState.ABORTED
+        case _:
+            return TurnState.INTERRUPTED
+
+
+def _piece(part: Json) -> Piece:
+    if part["type"] == "tool":
+        return Piece("tool", part["id"], call=_call(part))
+    ended = "time" not in part or "end" in part["time"]
+    return Piece(KINDS[part["type"]], part["id"], part.get("text", ""), ended)
+
+
+def _call(part: Json) -> Call:
+    state = part["state"]
+    return Call(
+        id=part["callID"],
+        tool=part["tool"],
+        state=state["status"],
+        output=state.get("output") or "",
+        error=state.get("error") or "",
+        answers=(state.get("metadata") or {}).get("answers"),
+        rejected="rejected permission" in str(state.get("error")),
+    )
