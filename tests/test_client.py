@@ -25,7 +25,7 @@ from tui.core.turn import SWALLOWED, Turn, TurnState
 from tui.net.credentials import BasicAuth
 from tui.net.errors import Cut
 from tui.net.http import Http
-from tui.pulse import BEAT_EVERY, BEATS_MISSED, PING_EVERY
+from tui.pulse import BEAT_EVERY, BEATS_MISSED, CHECK_EVERY, PING_EVERY
 from tui.resync import HalfDead
 
 ANSWERS = (("Postgres",), ("auth", "my own words"))
@@ -748,3 +748,28 @@ async def test_an_answer_waits_for_the_line_and_goes_as_soon_as_it_is_back(meeti
     outcome = await meeting.outcome(request.id)
     assert outcome.state == "expired"  # the server that asked is dead
     assert meeting.client.now() - back < 1
+
+
+@virtually()
+async def test_a_session_that_the_server_lost_is_told_once_and_asked_for_no_more(meeting: Meeting) -> None:
+    meeting.server.forget(meeting.session_id)
+    await meeting.until(lambda: meeting.session_id in meeting.client.store.gone, within=2 * CHECK_EVERY)
+    assert meeting.told.count(c.SessionsChanged(meeting.session_id)) >= 1
+    meeting.asked.clear()
+    meeting.told.clear()
+    await asyncio.sleep(10 * CHECK_EVERY)  # virtual
+    assert [path for _, path in meeting.asked if meeting.session_id in path] == []
+    assert c.SessionsChanged(meeting.session_id) not in meeting.told
+
+
+@virtually()
+async def test_what_waits_for_a_session_that_the_server_lost_is_found_out_at_the_next_line(
+    meeting: Meeting,
+) -> None:
+    meeting.client.journal.save_draft("ses_lost", "half")
+    meeting.client.prompts.submit(meeting.session_id, "hello")
+    meeting.server.crash()
+    await meeting.until(lambda: not meeting.client.line().up)
+    meeting.server.start()
+    await meeting.until(lambda: meeting.synced, within=60)
+    assert "ses_lost" in meeting.client.store.gone

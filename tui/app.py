@@ -85,7 +85,7 @@ class HoldfastApp(App[None]):
             self, client, self.presenter, self.sessions, self.main.prompt, notify=self._notice
         )
         self._wanted, self._resume, self._demo = session, resume, demo
-        self._begun = False
+        self._begun = self._leaving = False
         self._abort_until = float("-inf")
         self.register_theme(HOLDFAST)
         self._set_look(look)
@@ -189,9 +189,12 @@ class HoldfastApp(App[None]):
 
     async def _send_in_new_session(self, text: str) -> None:
         sent = False
+        gone = self.presenter.session_id if self.presenter.gone else None
         try:
             session = await self.sessions.ask(self.client.new_session())
             if session is not None and await self.sessions.open(session.id):
+                if gone is not None:
+                    self.client.prompts.move(gone, session.id)
                 self.client.prompts.submit(session.id, text)
                 sent = True
         finally:
@@ -209,7 +212,7 @@ class HoldfastApp(App[None]):
         self._send(self.main.prompt.text, now=True)
 
     def _send(self, text: str, *, now: bool) -> None:
-        if self.presenter.session_id is None:
+        if self.presenter.session_id is None or (self.presenter.gone and self.main.prompt.edited is None):
             self._send_first(text)
             return
         try:
@@ -220,7 +223,7 @@ class HoldfastApp(App[None]):
             self.main.transcript.follow()
 
     def _send_first(self, text: str) -> None:
-        """There is no session yet: the words wait for one."""
+        """There is no session yet, or none any more: the words wait for one."""
         if not text.strip():
             return
         if not self.client.line().up:
@@ -253,7 +256,31 @@ class HoldfastApp(App[None]):
 
     @on(QueueList.SendNowWanted)
     def _send_waiting_now(self, event: QueueList.SendNowWanted) -> None:
-        self.writing.send_waiting(event.queued)
+        if self.presenter.gone:
+            self._leave_gone(event.queued.session_id, event.queued.id)
+        else:
+            self.writing.send_waiting(event.queued)
+
+    def _leave_gone(self, session_id: str, queued_id: str | None = None) -> None:
+        """Take what waits for a session that is gone into a new one, and send one of it there, or all."""
+        if not self._leaving:
+            self._leaving = True
+            self.run_worker(self._take_to_new_session(session_id, queued_id), group="session")
+
+    async def _take_to_new_session(self, session_id: str, queued_id: str | None) -> None:
+        try:
+            session = await self.sessions.ask(self.client.new_session())
+            if session is None:
+                return
+            self.writing.open(session.id, carry=True)
+            if await self.sessions.open(session.id):
+                self.client.prompts.move(session_id, session.id)
+                if queued_id is None:
+                    self.client.prompts.release(session.id)
+                else:
+                    self.client.prompts.send_waiting(queued_id)
+        finally:
+            self._leaving = False
 
     @on(RequestPanel.DraftChanged)
     def _answer_draft_changed(self, event: RequestPanel.DraftChanged) -> None:
@@ -302,7 +329,11 @@ class HoldfastApp(App[None]):
             self.main.prompt.focus()
 
     def action_release(self) -> None:
-        self.writing.release()
+        gone = self.presenter.session_id if self.presenter.gone else None
+        if gone is not None and self.main.prompt.edited is None and self.client.prompts.waiting(gone):
+            self._leave_gone(gone)
+        else:
+            self.writing.release()
 
     def action_retry(self) -> None:
         self.client.retry_now()

@@ -108,7 +108,12 @@ class Client:
             wall=self._clocks.wall,
             sleep=self._clocks.sleep,
         )
-        self._resync = Resync(self.store, backend=self._known_backend, refetch=self._link.refetch)
+        self._resync = Resync(
+            self.store,
+            backend=self._known_backend,
+            refetch=self._link.refetch,
+            kept=lambda: {*self.prompts.sessions(), *self.journal.drafted()},
+        )
         self.turns = Turns(
             self.store,
             backend=self._known_backend,

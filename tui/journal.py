@@ -148,6 +148,11 @@ class Journal:
         self._transact(work)
         return "\n".join(found)
 
+    def drafted(self) -> list[str]:
+        """The sessions for which something is typed and not sent, by whomever."""
+        rows = self._read("SELECT DISTINCT session FROM drafts WHERE server = ? AND session != ''", self._server)
+        return [session for (session,) in rows]
+
     def take_off(self, prompt: Prompt, queued_id: str = "") -> None:
         """A prompt is about to be posted: in the same step it leaves the queue, or stops being a draft."""
         flight = (prompt.message_id, self._server, msgspec.json.encode(prompt), self._owner, self._wall())
@@ -185,6 +190,10 @@ class Journal:
     def enqueue(self, queued: Queued, place: int) -> None:
         """Keep (or change) a prompt that waits."""
         self._write((_ENQUEUE, self._queue_row(queued, place)))
+
+    def move_queued(self, queued: Queued) -> None:
+        """A prompt that waits does so for another session from now on, which `queued` names."""
+        self._write(("UPDATE queue SET session = ? WHERE id = ?", (queued.session_id, queued.id)))
 
     def dequeue(self, queued_id: str) -> None:
         self._write(("DELETE FROM queue WHERE id = ?", (queued_id,)))

@@ -18,7 +18,7 @@ from tui.widgets.health import Heading
 from tui.widgets.main_screen import MainScreen
 from tui.widgets.outcomes import Outcomes
 from tui.widgets.request_panel import RequestPanel
-from tui.widgets.turn_line import end_words
+from tui.widgets.turn_line import end_words, gone_words
 from tui.widgets.welcome import welcome_words
 from tui.writing import Writing
 
@@ -57,7 +57,6 @@ class Presenter:
         self._standings = Standings(client.store, client.turn)
         self._choices = client.choices
         self.outcomes = Outcomes()
-        self._headed: str | None = None
         self.overlay: Callable[[], None] | None = None
         self._asked_in: dict[str, str] = {}
         self.session_id: str | None = None
@@ -104,6 +103,11 @@ class Presenter:
         self._abort_armed = until
         self._show_turn_line()
 
+    @property
+    def gone(self) -> bool:
+        """Whether the server does not have the session on the screen any more."""
+        return self.session_id in self._client.store.gone
+
     def standing_of(self, session_id: str) -> Standing:
         """How a session stands now."""
         return self._standings.of(session_id, self._client.now())
@@ -138,9 +142,8 @@ class Presenter:
                 self._show_turns(session_id)
             case c.SessionsChanged(session_id):
                 self._standings.look(self._client.now())
-                if session_id == self.session_id and self._deleted():
-                    self._notify(c.Notice("This session was deleted on the server.", "warning"))
-                    self.show_session(None)
+                if session_id == self.session_id:
+                    self._show_turn_line()
                 self.show_heading()
                 self._show_requests()
             case c.RequestsChanged():
@@ -212,6 +215,9 @@ class Presenter:
         if now < self._abort_armed:
             self._main.turn_line.say(Content.styled("Esc once more aborts the turn", "bold $warning"))
             return
+        if self.gone and (turn is None or turn.over):
+            self._main.turn_line.say(gone_words(self._client.line()))
+            return
         trouble = None if turn is None else self._client.turns.trouble(turn)
         self._main.turn_line.show_turn(turn, trouble, self._client.line(), now, self.server_now())
 
@@ -261,9 +267,8 @@ class Presenter:
 
     def show_heading(self) -> None:
         """What is open, who answers there, what it cost."""
-        session = self._client.store.sessions.get(self.session_id or "")
-        if session is not None:
-            self._headed = session.id
+        store, shown = self._client.store, self.session_id or ""
+        session = store.sessions.get(shown) or store.gone.get(shown)
         title = session.title.replace("\n", " ") if session is not None else ""
         parent = self._client.store.sessions.get(session.parent_id or "") if session is not None else None
         if parent is not None:
@@ -290,11 +295,6 @@ class Presenter:
         transcript = self._client.store.transcript(self.session_id or "")
         messages = [] if transcript is None else transcript.ordered()
         return next((m.agent for m in reversed(messages) if m.role == "assistant" and m.agent), "")
-
-    def _deleted(self) -> bool:
-        """The session on the screen was known, and is not any more."""
-        shown = self.session_id
-        return shown is not None and shown == self._headed and shown not in self._client.store.sessions
 
     def _show_requests(self) -> None:
         traits = self._client.traits

@@ -14,6 +14,9 @@ from tui.journal import Journal
 from tui.queue import PromptQueue
 from tui.turns import Turns
 
+GONE = "its session is gone from the server"
+"""Why the queue of a session that was deleted is held."""
+
 
 class Prompts:
     """All prompts of this client that are not yet answered.
@@ -87,6 +90,12 @@ class Prompts:
         self._advance(session_id)
         self._notify(QueueChanged(session_id))
 
+    def move(self, session_id: str, to: str) -> None:
+        """Let what waits for a session that is gone wait for another; held as it was."""
+        self._queue.move(session_id, to)
+        self._notify(QueueChanged(session_id))
+        self._notify(QueueChanged(to))
+
     def send_waiting(self, queued_id: str) -> None:
         """Post a waiting prompt at once. Raises `NetError` when the server was never reached."""
         queued = self._queue.find(queued_id)
@@ -134,6 +143,9 @@ class Prompts:
     def _advance(self, session_id: str) -> None:
         queued = self._queue.next(session_id)
         if queued is None or not self._ready():
+            return
+        if session_id in self._store.gone:
+            self.hold(session_id, GONE)
             return
         if isinstance(self._store.status(session_id), Idle) and not self._turns.running_in(session_id):
             self._post(queued)

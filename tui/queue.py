@@ -44,6 +44,14 @@ class PromptQueue:
         self._journal.submit(queued, self._place)
         return queued
 
+    def move(self, session_id: str, to: str) -> None:
+        """Let all that waits for one session wait for another, behind what waits there; what is held stays so."""
+        for queued in self.of(session_id):
+            moved = replace(queued, session_id=to)
+            self._waiting[to].append(moved)
+            self._journal.move_queued(moved)
+        self._waiting.pop(session_id, None)
+
     def find(self, queued_id: str) -> Queued | None:
         return next((q for waiting in self._waiting.values() for q in waiting if q.id == queued_id), None)
 

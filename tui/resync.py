@@ -4,7 +4,7 @@ What is fetched is told as events and takes its place between the live ones (`Li
 """
 
 import functools
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 from tui.backends.base import Backend
 from tui.core import events as e
@@ -25,11 +25,20 @@ class HalfDead(NetError):
 class Resync:
     """What is asked of the server to make the store true again. Every call may raise `NetError`.
 
-    `backend` gives the server's backend once it is known; `refetch` is the link's.
+    `backend` gives the server's backend once it is known; `refetch` is the link's; `kept` names sessions for which
+    something was written and not sent, and which the server may have lost meanwhile.
     """
 
-    def __init__(self, store: Store, *, backend: Callable[[], Backend], refetch: Refetch) -> None:
+    def __init__(
+        self,
+        store: Store,
+        *,
+        backend: Callable[[], Backend],
+        refetch: Refetch,
+        kept: Callable[[], Iterable[str]] = tuple,
+    ) -> None:
         self._store = store
+        self._kept = kept
         self._backend = backend
         self._refetch = refetch
         self._checked: dict[str, int] = {}
@@ -39,8 +48,11 @@ class Resync:
         backend = self._backend()
         done: set[str] = set()
         try:
-            found: list[e.Event] = [e.SessionsListed(await backend.sessions())]
+            listed = await backend.sessions()
+            found: list[e.Event] = [e.SessionsListed(listed)]
             found.append(await backend.resync(self._places()))
+            known = {*(session.id for session in listed), *self._store.open_sessions(), *self._store.gone}
+            found += [await self._head(one) for one in self._kept() if one not in known]
             # more may be opened while these are fetched
             while rest := [one for one in self._store.open_sessions() if one not in done]:
                 for session_id in rest:
@@ -76,15 +88,20 @@ class Resync:
         suspects: set[str] = set()
 
         async def fetch() -> Sequence[e.Event]:
-            found = [await backend.resync(self._places())]
+            found: list[e.Event] = [await backend.resync(self._places())]
             for session_id in self._store.open_sessions():
-                if await backend.session(session_id) != self._store.sessions.get(session_id):
+                head = await self._head(session_id)
+                if isinstance(head, e.SessionDeleted):
+                    found.append(head)
+                elif head.session != self._store.sessions.get(session_id):
                     suspects.add(session_id)
             return found
 
         before = {session_id: self._store.status(session_id) for session_id in self._store.open_sessions()}
         await self._refetch(fetch)
         for session_id, status in before.items():
+            if session_id in self._store.gone:
+                continue
             now, mark = self._store.status(session_id), self._store.mark(session_id)
             if now != status or (isinstance(now, Idle) and self._checked.get(session_id) != mark):
                 suspects.add(session_id)
@@ -94,19 +111,25 @@ class Resync:
 
     async def _session(self, session_id: str) -> Sequence[e.Event]:
         backend = self._backend()
-        try:
-            session = await backend.session(session_id)
-        except Refused as refusal:
-            if refusal.status != 404:
-                raise
-            return [e.SessionDeleted(session_id)]
+        head = await self._head(session_id)
+        if isinstance(head, e.SessionDeleted):
+            return [head]
         return [
-            e.SessionUpserted(session),
+            head,
             e.SessionsListed(await backend.children(session_id)),
             await backend.messages(session_id),
             e.TodosChanged(session_id, await backend.todos(session_id)),
-            await backend.resync([session.directory]),
+            await backend.resync([head.session.directory]),
         ]
+
+    async def _head(self, session_id: str) -> e.SessionUpserted | e.SessionDeleted:
+        """The session as the server has it, or that it has none of that name."""
+        try:
+            return e.SessionUpserted(await self._backend().session(session_id))
+        except Refused as refusal:
+            if refusal.status != 404:
+                raise
+            return e.SessionDeleted(session_id)
 
     def _places(self) -> list[str]:
         """The directories of all sessions of which something is known that a gap may have made untrue."""

@@ -71,6 +71,7 @@ class Sessions:
             self._presenter.server_now,
             self._presenter.session_id,
             edits=traits is not None and traits.edits_sessions,
+            kept=self._gone_with_words,
         )
         self._picker = picker
         self._presenter.overlay = picker.draw
@@ -126,7 +127,20 @@ class Sessions:
 
     def _delete(self, session_id: str, yes: bool | None) -> None:
         if yes:
-            self._work(self.ask(self._client.editing.delete(session_id)), "edit")
+            self._work(self._delete_now(session_id), "edit")
+
+    async def _delete_now(self, session_id: str) -> None:
+        deleted = await self.ask(_done(self._client.editing.delete(session_id)))
+        if deleted and self._presenter.session_id == session_id and not self._has_words(session_id):
+            self.begin()
+
+    def _has_words(self, session_id: str) -> bool:
+        """Whether something was written for the session and not sent."""
+        return bool(self._client.prompts.waiting(session_id) or self._client.journal.draft(session_id))
+
+    def _gone_with_words(self) -> list[Session]:
+        """Sessions that the server has lost, but not what was written for them."""
+        return [session for session in self._client.store.gone.values() if self._has_words(session.id)]
 
     async def _fork(self, session: Session) -> None:
         copy = await self.ask(self._client.editing.fork(session.id))

@@ -340,7 +340,7 @@ class Turns:
             waiting=bool(self._store.requests_of(session_id)),
             later=bool(later),
             later_answer=min(complete, key=lambda m: m.created, default=None),
-            gone=gone,
+            gone=gone or session_id in self._store.gone,
             asked=asked,
             mark=self._store.mark(session_id),
         )

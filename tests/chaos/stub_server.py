@@ -86,6 +86,11 @@ class StubServer:
         self._ending.add(task)
         task.add_done_callback(self._ending.discard)
 
+    def forget(self, session_id: str) -> None:
+        """Lose a session without a word, as with the storage that held it."""
+        assert self._world is not None
+        del self._world.sessions[session_id]
+
     def arm(self, fault: Fault) -> None:
         """On the process that runs now; a restart forgets it."""
         if self.up:

@@ -11,6 +11,7 @@ from tests.screen import Stage, on_stage
 from tui.backends.base import Traits
 from tui.core import events as e
 from tui.core.model import Busy, Failure, Idle, Retrying
+from tui.core.turn import TurnState
 from tui.net.errors import Unreachable
 from tui.widgets.sessions import SessionPicker
 
@@ -154,10 +155,84 @@ async def test_what_the_server_refuses_is_said() -> None:
         await stage.shows("connection refused")
 
 
-async def test_a_session_that_others_delete_leaves_the_screen() -> None:
-    async with on_stage() as stage:
-        stage.client.feed(e.SessionUpserted(talk.session(title="Known")))
-        await stage.shows("Known")
+GONE = "this session is gone from the server"
+
+
+@pytest.mark.parametrize("size", [(120, 40), (80, 24)])
+async def test_a_session_that_the_server_lost_stays_on_the_screen_and_says_so(size: tuple[int, int]) -> None:
+    async with on_stage(size=size) as stage:
+        stage.client.feed(e.SessionUpserted(talk.session(title="Known")), *talk.prompt())
+        await stage.press(*"half a thought")
         stage.client.feed(e.SessionDeleted(talk.SESSION))
+        await stage.shows(GONE, "what you send begins a new session", "Known", "Move the session store")
+        stage.second()
+        await stage.shows(GONE)
+        await stage.press("enter")
+        await stage.until(lambda: stage.client.calls("send"))
+        [(session_id, words)] = stage.client.calls("send")
+        assert words == "half a thought"
+        assert session_id not in (talk.SESSION, None)
+        await stage.hides(GONE)
+
+
+async def test_what_waits_for_a_session_that_is_gone_is_sent_in_a_new_one() -> None:
+    async with on_stage() as stage:
+        turn = stage.run_turn()
+        await stage.press(*"one", "enter", *"two", "enter", *"draft")
+        stage.client.feed(e.SessionDeleted(talk.SESSION))
+        turn.state, turn.ended = TurnState.INTERRUPTED, stage.client.now()
+        stage.client.turn_moved(turn)
+        await stage.shows(GONE, "2 prompts · held", "F8 let it go on")
+        await stage.press("f8")
+        await stage.until(lambda: stage.client.calls("send"))
+        [(session_id, words)] = stage.client.calls("send")
+        assert (words, stage.main.prompt.text) == ("one", "draft")
+        assert [queued.text for queued in stage.client.prompts.waiting(session_id)] == ["two"]
+        assert not stage.client.prompts.waiting(talk.SESSION)
+        assert stage.client.journal.draft(talk.SESSION) == ""
+
+
+async def test_one_that_waits_for_a_session_that_is_gone_is_sent_alone() -> None:
+    async with on_stage() as stage:
+        stage.run_turn()
+        await stage.press(*"one", "enter", *"two", "enter")
+        stage.client.turns.turns.clear()
+        stage.client.feed(e.SessionDeleted(talk.SESSION))
+        stage.client.prompts.advance()
+        await stage.shows("2 prompts · held: its session is gone from the server")
+        await stage.press("shift+tab", "down", "ctrl+s")
+        await stage.until(lambda: [words for _, words in stage.client.calls("send")] == ["two"])
+        await stage.shows("1 prompt · held: its session is gone", "1 one")
+
+
+async def test_a_session_that_is_gone_is_listed_for_the_words_in_it() -> None:
+    async with on_stage() as stage:
+        know(stage.client, "lost with words", "lost without")
+        stage.client.journal.save_draft("ses_2", "do not lose me")
+        stage.client.feed(e.SessionDeleted("ses_2"), e.SessionDeleted("ses_3"))
+        await open_list(stage)
+        await stage.shows("lost with words", "■ gone")
+        await stage.hides("lost without")
+        await stage.press(*"words", "enter")
+        await stage.until(lambda: stage.main.prompt.text == "do not lose me")
+        await stage.shows(GONE)
+
+
+async def test_a_session_that_the_person_deletes_leaves_the_screen_unless_words_are_in_it() -> None:
+    async with on_stage() as stage:
+        await stage.press(*"hm")
+        await open_list(stage)
+        await stage.press("ctrl+x", "enter", "escape")
+        await stage.shows(GONE)
+    async with on_stage() as stage:
+        await open_list(stage)
+        await stage.press("ctrl+x", "enter", "escape")
         await stage.until(lambda: stage.app.presenter.session_id is None)
-        await stage.shows("was deleted on the server")
+
+
+async def test_a_session_that_comes_back_is_one_again() -> None:
+    async with on_stage() as stage:
+        stage.client.feed(e.SessionDeleted(talk.SESSION))
+        await stage.shows(GONE)
+        stage.client.feed(e.SessionsListed((talk.session(),)))
+        await stage.hides(GONE)

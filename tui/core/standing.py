@@ -24,6 +24,7 @@ class Standing(Enum):
     INTERRUPTED = "interrupted"
     UNREAD = "done, unread"
     IDLE = "idle"
+    GONE = "gone"
 
 
 ENDS = {
@@ -47,6 +48,8 @@ class Standings:
 
     def of(self, session_id: str, now: float) -> Standing:
         """How the session stands at `now`."""
+        if session_id in self._store.gone:
+            return Standing.GONE
         if self._store.requests_of(session_id):
             return Standing.WAITING
         status, turn = self._store.status(session_id), self._turn_of(session_id)

@@ -56,6 +56,7 @@ class Store:
 
     def __init__(self) -> None:
         self._sessions: dict[str, Session] = {}
+        self._gone: dict[str, Session] = {}
         self._statuses: dict[str, SessionStatus] = {}
         self._requests: dict[str, Request] = {}
         self._todos: dict[str, tuple[Todo, ...]] = {}
@@ -66,6 +67,11 @@ class Store:
     @property
     def sessions(self) -> Mapping[str, Session]:
         return MappingProxyType(self._sessions)
+
+    @property
+    def gone(self) -> Mapping[str, Session]:
+        """Sessions that the server does not have any more, as they were last known: at the least by their id."""
+        return MappingProxyType(self._gone)
 
     @property
     def requests(self) -> Mapping[str, Request]:
@@ -87,7 +93,8 @@ class Store:
         self._transcripts.pop(session_id, None)
 
     def open_sessions(self) -> tuple[str, ...]:
-        return tuple(self._transcripts)
+        """The sessions whose messages are kept, but for those that are gone: nothing can be asked of them."""
+        return tuple(session_id for session_id in self._transcripts if session_id not in self._gone)
 
     def transcript(self, session_id: str) -> Transcript | None:
         return self._transcripts.get(session_id)
@@ -172,6 +179,7 @@ class Store:
         changed = [s for s in sessions if self._sessions.get(s.id) != s]
         for session in changed:
             self._sessions[session.id] = session
+            self._gone.pop(session.id, None)
         return tuple(SessionsChanged(session.id) for session in changed)
 
     def _delete_session(self, session_id: str) -> tuple[Change, ...]:
@@ -181,7 +189,8 @@ class Store:
         known = self._sessions.pop(session_id, None)
         self._statuses.pop(session_id, None)
         self._todos.pop(session_id, None)
-        if known is not None:
+        if known is not None or session_id not in self._gone:
+            self._gone[session_id] = known or Session(session_id, "")
             changes.append(SessionsChanged(session_id))
         return tuple(changes)
 

@@ -3,7 +3,7 @@
 It knows no client: what is to be done is its result, or is posted as a message while the list stays open.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -38,6 +38,7 @@ STANDINGS = {
     Standing.INTERRUPTED: ("!", "$error"),
     Standing.UNREAD: ("✓", "$primary"),
     Standing.IDLE: ("·", MUTED),
+    Standing.GONE: ("■", "$warning"),
 }
 """The glyph and the colour beside each word; the word alone is enough."""
 
@@ -85,11 +86,15 @@ class SessionPicker(Dialog[Open | New | None]):
         current: str | None,
         *,
         edits: bool,
+        kept: Callable[[], Sequence[Session]] = tuple,
     ) -> None:
-        """`edits`: the server's family lets sessions be renamed, copied and deleted."""
+        """`edits`: the server's family lets sessions be renamed, copied and deleted.
+
+        `kept`: sessions that are gone, and are listed for what was written for them.
+        """
         super().__init__()
         self._store, self._standing_of, self._server_now = store, standing_of, server_now
-        self._current, self._edits = current, edits
+        self._current, self._edits, self._kept = current, edits, kept
         self._listed: list[Session] = []
         self._filter_box = Input(placeholder="filter", compact=True)
         self._options = OptionList(markup=False, compact=True)
@@ -133,7 +138,8 @@ class SessionPicker(Dialog[Open | New | None]):
         options.highlighted = at if self._listed else None
 
     def _fitting(self, wanted: list[str]) -> Iterator[Session]:
-        newest = sorted(self._store.sessions.values(), key=lambda s: s.updated, reverse=True)
+        listed = (*self._kept(), *self._store.sessions.values())
+        newest = sorted(listed, key=lambda s: s.updated, reverse=True)
         for session in newest:
             if session.parent_id is None or session.parent_id not in self._store.sessions:
                 yield from self._family(session, newest, wanted)
@@ -168,7 +174,7 @@ class SessionPicker(Dialog[Open | New | None]):
 
     def _want(self, wanted: Callable[[Session], Message]) -> None:
         chosen = self._chosen()
-        if self._edits and chosen is not None:
+        if self._edits and chosen is not None and chosen.id in self._store.sessions:
             self.post_message(wanted(chosen))
 
     def _chosen(self) -> Session | None:

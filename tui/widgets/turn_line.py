@@ -131,6 +131,15 @@ def end_words(turn: Turn) -> Content:
             assert_never(turn.state)
 
 
+def gone_words(line: Line) -> Content:
+    """What to say in a session that the server does not have any more."""
+    lost = Content.styled(
+        "■ this session is gone from the server: deleted there, or its storage was lost", "$error"
+    )
+    then = "what you send begins a new session" if line.up else "what you write stays here until the line is back"
+    return Content.assemble(lost, (f"\nIt can still be read here; {then}.", MUTED))
+
+
 def quiet_words(line: Line) -> Content:
     """What to say while no turn runs."""
     match line.state:
