@@ -159,7 +159,7 @@ async def test_the_turn_is_always_in_sight(size: tuple[int, int]) -> None:
         await stage.shows("nothing has moved for 6 min, though the line is live", "Esc Esc aborts")
         turn.moved, turn.last_pad = stage.client.now(), None
         stage.client.set_line(LOST)
-        await stage.shows("unknown while the line is down; the turn goes on at the server")
+        await stage.shows("unknown while the line is down; it goes on if the server is up")
 
 
 async def test_a_provider_retry_counts_down_by_the_server_s_clock(monkeypatch: pytest.MonkeyPatch) -> None:

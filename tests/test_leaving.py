@@ -2,6 +2,7 @@ from typing import cast
 
 from tests.fake_client import FakeClient
 from tui.client import Client
+from tui.core.health import Line, LineState
 from tui.core.model import Prompt
 from tui.core.turn import Turn
 from tui.leaving import warnings
@@ -15,4 +16,11 @@ def test_the_demo_s_server_ends_with_its_client_and_says_so() -> None:
         "A turn runs. The demo's server ends with you, and the turn with it."
     ]
     (usual,) = warnings(cast(Client, client))
-    assert "goes on at the server without you" in usual
+    assert usual.startswith("A turn runs. It goes on at the server without you")
+
+
+def test_with_the_line_down_nothing_is_claimed_of_the_server() -> None:
+    client = FakeClient(line=Line(LineState.RECONNECTING))
+    client.turn_moved(Turn.post(Prompt("ses_1", "do it", "msg_1", "prt_1"), 0.0))
+    (words,) = warnings(cast(Client, client))
+    assert words.startswith("A turn ran when the line was lost. If the server is up, it goes on without you")

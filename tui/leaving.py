@@ -17,9 +17,14 @@ def warnings(client: "Client", *, demo: bool = False) -> list[str]:
         return ["A turn runs. The demo's server ends with you, and the turn with it."]
     if running:
         ends = client.traits is not None and client.traits.cancels_on_disconnect
+        up = client.line().up
         turns = "A turn runs." if running == 1 else f"{running} turns run."
+        lost = "A turn ran" if running == 1 else f"{running} turns ran"
         goes_on = "It goes on at the server without you; a question will wait there."
-        found.append(f"{turns} {'This server ends a turn when you leave.' if ends else goes_on}")
+        if not up:
+            goes_on = "If the server is up, it goes on without you; a question will wait there."
+        what = turns if up else f"{lost} when the line was lost."
+        found.append(f"{what} {'This server ends a turn when you leave.' if ends else goes_on}")
     waiting = sum(len(client.prompts.waiting(one)) for one in client.prompts.sessions())
     if waiting:
         prompts = "A prompt waits" if waiting == 1 else f"{waiting} prompts wait"

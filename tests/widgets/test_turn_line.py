@@ -89,7 +89,7 @@ def test_while_the_line_is_down_its_own_trouble_is_the_one_that_is_told() -> Non
 def test_nothing_is_claimed_while_the_line_is_down() -> None:
     for state in (TurnState.RUNNING, TurnState.WAITING, TurnState.RETRYING):
         told = words(turn(state), LOST)
-        assert told == "turn 12:04 · unknown while the line is down; the turn goes on at the server"
+        assert told == "turn 12:04 · unknown while the line is down; it goes on if the server is up"
 
 
 def test_a_server_that_ends_turns_is_named_while_the_line_is_down() -> None:

@@ -67,7 +67,7 @@ def _while_down(turn: Turn, now: float, held: str) -> tuple[str, str]:
         return f"{held} · words come with the line", "$warning"
     if turn.cancels_on_disconnect:
         return " · unknown while the line is down; this server ends a turn when its client is gone", "$warning"
-    return " · unknown while the line is down; the turn goes on at the server", "$warning"
+    return " · unknown while the line is down; it goes on if the server is up", "$warning"
 
 
 def _retrying(turn: Turn, server_now: float) -> Content:
