@@ -144,11 +144,11 @@ class World:
         session.info = {name: value for name, value in merged.items() if value is not None}
         self._publish(session, "session.updated", {"info": session.info})
 
-    def fork_session(self, session: Session, until: str | None) -> Session:
+    def fork_session(self, session: Session, until: str | None, *, session_id: str | None = None) -> Session:
         """A copy, with new ids, of all that came before the message `until` (None: of all there is)."""
         title = f"{session.info['title']} (fork #"
         count = 1 + sum(other.info["title"].startswith(title) for other in self.sessions.values())
-        fork = self.create_session(session.directory, f"{title}{count})")
+        fork = self.create_session(session.directory, f"{title}{count})", session_id=session_id)
         new_ids: dict[str, str] = {}
         for message in session.messages.values():
             if message.info["id"] == until:

@@ -31,6 +31,7 @@ MODES = {
     "yolo": ("YOLO", "Automatically approve all tools"),
 }
 """Id → name and description."""
+MODEL = "scripted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +99,18 @@ class Daemon:
         """The same; what it brings back from disk shows nothing of its past, now or later (measured)."""
         return self._restore(session_id, client_id, replayed=False)
 
+    def branch(self, live: LiveSession, name: str | None) -> Attached:
+        """A copy of all that is stored of a session, alive and come to. Raises Refusal 503."""
+        self._check_limit()
+        world, session = self.world, live.session
+        copy = world.fork_session(session, None, session_id=str(uuid.uuid4()))
+        world.update_session(copy, title=f"{name or session.info['title']}(1)")
+        world.update_session(copy, **{transcript.LEDGER: session.info.get(transcript.LEDGER, [])})
+        branch = self._bring_alive(copy)
+        branch.state = state_of(branch.mode)
+        branch.restore()
+        return self._attach(branch, None, was_live=False)
+
     def detach(self, session_id: str, client_id: str | None) -> None:
         """The last client's leaving closes a session that nothing holds."""
         self.clients.detach(session_id, client_id)
@@ -126,7 +139,7 @@ class Daemon:
         self._check_limit()
         transcript.reconcile(self.world, session)
         live = self._bring_alive(session)
-        live.state = _state(live.mode)
+        live.state = state_of(live.mode)
         if replayed:
             live.restore()
         return self._attach(live, client_id, was_live=False)
@@ -182,12 +195,12 @@ def not_found(session_id: str) -> Refusal:
     return Refusal(HTTPStatus.NOT_FOUND, {"error": f'No session with id "{session_id}"', **where})
 
 
-def _state(mode: str) -> Json:
-    """What a restored session says of itself."""
+def state_of(mode: str) -> Json:
+    """Which modes and models a session has, and which are chosen."""
     modes = [{"id": name, "name": title, "description": what} for name, (title, what) in MODES.items()]
-    model = {"modelId": "scripted", "name": "Scripted", "description": None, "_meta": {"contextLimit": 200_000}}
+    model = {"modelId": MODEL, "name": "Scripted", "description": None, "_meta": {"contextLimit": 200_000}}
     return {
         "modes": {"currentModeId": mode, "availableModes": modes},
-        "models": {"currentModelId": "scripted", "availableModels": [model]},
+        "models": {"currentModelId": MODEL, "availableModels": [model]},
         "_meta": {"hasRunningBackgroundTasks": False},
     }

@@ -111,6 +111,10 @@ class LiveSession:
 
     # votes
 
+    def asks(self, request_id: str) -> bool:
+        """Whether this request is open here."""
+        return request_id in self._open
+
     def vote(self, request_id: str, outcome: Json, answers: object, voter: str | None) -> None:
         """Raises Refusal: 404 when it is not open (any more), 400 for an option that was not offered."""
         interaction = self._open.get(request_id)

@@ -41,7 +41,7 @@ def routes(world: World) -> list[Route]:
             only = "file"
         paths = [
             path
-            for path in islice(_paths(directory_of(request, world)), MOST_LOOKED_AT)
+            for path in islice(paths_in(directory_of(request, world)), MOST_LOOKED_AT)
             if only in (None, "directory" if path.endswith("/") else "file") and _may_mean(query, path)
         ]
         paths.sort(key=lambda path: (query.lower() not in path.lower(), len(path), path))
@@ -50,7 +50,7 @@ def routes(world: World) -> list[Route]:
     return [Route("/find/file", found, methods=["GET"])]
 
 
-def _paths(directory: str) -> Iterator[str]:
+def paths_in(directory: str) -> Iterator[str]:
     """Relative to it; nothing that is hidden, or that a package manager has put there."""
     for folder, folders, files in os.walk(directory):
         folders[:] = [name for name in folders if not name.startswith(".") and name not in INSTALLED]

@@ -16,7 +16,14 @@ from server_stub.qwen.live import LiveSession
 from server_stub.qwen.moments import iso
 from server_stub.qwen.prompts import MOST_PENDING
 from server_stub.refusals import Refusal
-from server_stub.routes import qwen_events, qwen_permissions, qwen_prompts, qwen_sessions
+from server_stub.routes import (
+    qwen_archive,
+    qwen_choices,
+    qwen_events,
+    qwen_permissions,
+    qwen_prompts,
+    qwen_sessions,
+)
 from server_stub.routes.qwen_http import QwenJson, refusal, refuse
 
 Json = dict[str, Any]
@@ -41,6 +48,15 @@ FEATURES = [
     "client_identity",
     "client_heartbeat",
     "session_permission_vote",
+    "permission_vote",
+    "session_set_model",
+    "session_context",
+    "session_supported_commands",
+    "session_approval_mode_control",
+    "session_metadata",
+    "session_branch",
+    "session_transcript",
+    "session_transcript_pagination",
     "session_status",
     "session_close",
     "permission_mediation",
@@ -125,6 +141,8 @@ def routes(daemon: Daemon, hang_up: Callable[[Scope], None]) -> list[Route]:
         *qwen_prompts.routes(daemon),
         *qwen_events.routes(daemon, hang_up),
         *qwen_permissions.routes(daemon),
+        *qwen_choices.routes(daemon, workspace.names),
+        *qwen_archive.routes(daemon),
     ]
 
 

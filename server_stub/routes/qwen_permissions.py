@@ -1,5 +1,6 @@
 """Votes: how a person settles what the agent asks, permissions and questions alike."""
 
+from http import HTTPStatus
 from typing import Any
 
 from starlette.requests import Request
@@ -7,6 +8,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from server_stub.qwen.daemon import Daemon
+from server_stub.refusals import Refusal
 from server_stub.routes.qwen_http import QwenJson, body_of, client_id_of, refusal
 
 Json = dict[str, Any]
@@ -24,7 +26,24 @@ def routes(daemon: Daemon) -> list[Route]:
         live.stay_awake()
         return QwenJson({})
 
-    return [Route("/session/{sid}/permission/{rid}", voted, methods=["POST"])]
+    async def voted_anywhere(request: Request) -> Response:
+        """The same for somebody who knows the request alone: whoever comes to it by the one session that asks."""
+        client_id = client_id_of(request)
+        body = await body_of(request)
+        outcome, request_id = _outcome(body), request.path_params["rid"]
+        live = next((one for one in daemon.live.values() if one.asks(request_id)), None)
+        if live is None:
+            error = "No pending permission request"
+            raise Refusal(HTTPStatus.NOT_FOUND, {"error": error, "requestId": request_id})
+        daemon.clients.check(live.id, client_id)
+        live.vote(request_id, outcome, body.get("answers"), client_id)
+        live.stay_awake()
+        return QwenJson({})
+
+    return [
+        Route("/session/{sid}/permission/{rid}", voted, methods=["POST"]),
+        Route("/permission/{rid}", voted_anywhere, methods=["POST"]),
+    ]
 
 
 def _outcome(body: Json) -> Json:

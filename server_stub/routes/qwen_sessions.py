@@ -157,21 +157,24 @@ def _identity(attached: Attached) -> Json:
 
 
 def _restored(attached: Attached, past: Json) -> Response:
-    live = attached.live
-    response = QwenJson(
-        {
-            **_identity(attached),
-            "state": live.state,
-            "hasRunningBackgroundTasks": False,
-            "hasActivePrompt": bool(live.prompts.pending),
-            **past,
-            "lastEventId": live.ring.last_id,
-            "eventEpoch": live.ring.epoch,
-        }
-    )
+    response = QwenJson(restored_of(attached, past))
     if not attached.was_live:
-        live.tell_commands()
+        attached.live.tell_commands()
     return response
+
+
+def restored_of(attached: Attached, past: Json) -> Json:
+    """A session that somebody has come to, with what it shows of its `past`."""
+    live = attached.live
+    return {
+        **_identity(attached),
+        "state": live.state,
+        "hasRunningBackgroundTasks": False,
+        "hasActivePrompt": bool(live.prompts.pending),
+        **past,
+        "lastEventId": live.ring.last_id,
+        "eventEpoch": live.ring.epoch,
+    }
 
 
 def _summary(daemon: Daemon, live: LiveSession) -> Json:
