@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tests.backends.recording_qwen import NAMES, Recording, recording
 from tui.backends import qwen_wire as wire
-from tui.backends.qwen_answer import UNDONE, answer_id
+from tui.backends.qwen_answer import BROKEN_OFF, UNDONE, answer_id
 from tui.backends.qwen_fold import Fold, picture
 from tui.core import events as e
 from tui.core.model import (
@@ -297,6 +297,38 @@ def test_a_restarted_server_says_which_turn_it_lost() -> None:
     lost = after[-1]
     assert lost.message.failure == Failure("the server was restarted in the middle of it", "interrupted")
     assert lost.parts == ()
+
+
+SAID = words("agent_message_chunk", "so it is")
+USED = words("agent_message_chunk", "", usage={"inputTokens": 1, "outputTokens": 1})
+
+
+@pytest.mark.parametrize(
+    ("stored", "breaks_off"),
+    [
+        ([], True),
+        ([words("agent_thought_chunk", "hm")], True),
+        ([SAID, USED, call("x", "in_progress"), call("x", "failed")], True),
+        ([SAID, {"sessionUpdate": "plan", "entries": [{"content": "one"}]}], True),
+        ([SAID, USED], False),
+        ([call("x", "completed"), SAID], False),
+    ],
+)
+def test_of_a_prompt_whose_end_is_forgotten_the_transcript_tells(
+    stored: list[dict[str, Any]], breaks_off: bool
+) -> None:
+    fold = Fold("s1", [])
+    raws = [frame(number, update) for number, update in enumerate([words("user_message_chunk", "go"), *stored], 1)]
+    told = [event for raw in raws for event in fold.take(wire.read(raw, wire.Frame))]
+    [_, answer] = picture("s1", [*told, *fold.finish()])
+    assert answer.message.failure == (BROKEN_OFF if breaks_off else None)
+    assert answer.message.completed is not None
+
+
+def test_a_session_that_dies_in_the_middle_of_its_words_has_not_finished_them() -> None:
+    died = {"id": 9, "type": "session_died", "data": {}}
+    [_, answer] = told_of([frame(1, words("user_message_chunk", "go")), frame(2, SAID), died])
+    assert answer.message.failure == BROKEN_OFF
 
 
 def test_a_tool_that_was_running_when_the_turn_ended_is_not_left_running() -> None:

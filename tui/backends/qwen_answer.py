@@ -19,6 +19,7 @@ ENDED_EARLY = {
     "refusal": "the model refused to answer",
 }
 """Why an answer is not whole, by `stopReason`."""
+BROKEN_OFF = Failure("the answer breaks off, and the server does not say why", "interrupted")
 UNENDED = ("pending", "running")
 
 _STATES: Mapping[str, State] = {

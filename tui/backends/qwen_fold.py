@@ -17,7 +17,15 @@ from msgspec.structs import replace
 
 from tui.backends import qwen_requests as requests
 from tui.backends import qwen_wire as wire
-from tui.backends.qwen_answer import UNENDED, answer_id, remembered, state_of, tool_part, why_early
+from tui.backends.qwen_answer import (
+    BROKEN_OFF,
+    UNENDED,
+    answer_id,
+    remembered,
+    state_of,
+    tool_part,
+    why_early,
+)
 from tui.core import events as e
 from tui.core.model import (
     Busy,
@@ -77,6 +85,8 @@ class _Turn:
     said: int = 0
     calls: dict[str, dict[str, Any]] = field(default_factory=dict)
     leave: dict[str, requests.Asked] = field(default_factory=dict)
+    concluded: bool = False
+    """What came of it last are words of the answer: a model that has more to do calls a tool after them."""
     ended: bool = False
 
 
@@ -137,7 +147,9 @@ class Fold:
             case "history_truncated":
                 return self._cut_short(frame)
             case "session_died" | "session_closed":
-                return [*self.finish(), *self._gone(self.open), e.StatusChanged(self.session_id, Idle())]
+                self._queue.clear()
+                ended = self._end(None, frame.at, BROKEN_OFF)
+                return [*ended, *self._gone(self.open), e.StatusChanged(self.session_id, Idle())]
             case _:
                 return []
 
@@ -154,6 +166,8 @@ class Fold:
             case "tool_call" | "tool_call_update" if update.tool_call_id:
                 return self._called(frame, update.tool_call_id, raw)
             case "plan":
+                if self._turn is not None:
+                    self._turn.concluded = False
                 return [e.TodosChanged(self.session_id, wire.todos(update.entries))]
             case _:
                 return []
@@ -209,6 +223,7 @@ class Fold:
             found += self._answer(turn, usage=usage)
         if not text:
             return found
+        turn.concluded = kind == "text"
         alone = meta.get("qwenDiscreteMessage") is True
         if alone or turn.segment is None or turn.segment.kind != kind:
             found += self._close_segment(turn)
@@ -261,6 +276,7 @@ class Fold:
         if turn is None:
             return found
         found += self._answer(turn)
+        turn.concluded = False
         if call_id not in turn.calls:
             found += self._close_segment(turn)
         given = {name: value for name, value in update.items() if value is not None}
@@ -314,7 +330,10 @@ class Fold:
         return []
 
     def _end_unseen(self) -> list[e.Event]:
-        """End the turn as the server remembers its end: a restored transcript does not tell it in its place."""
+        """End the turn as the server remembers its end: a restored transcript does not tell it in its place.
+
+        It does not remember all: not those before the newest 64, nor any that was lost with another behind it.
+        """
         turn = self._turn
         if turn is None:
             return []
@@ -322,7 +341,7 @@ class Fold:
             return self._close_segment(turn)
         known = self._terminals.get(turn.prompt_id)
         if known is None:
-            return self._end(turn.prompt_id, 0.0, None)
+            return self._end(turn.prompt_id, 0.0, None if turn.concluded else BROKEN_OFF)
         return self._end(turn.prompt_id, known.at / 1000, remembered(known))
 
     # Questions and permissions
