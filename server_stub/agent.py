@@ -7,7 +7,7 @@ asked for it; what a family does otherwise is decided where the connection is.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from textwrap import shorten
 from typing import Any
 
@@ -155,17 +155,21 @@ class Agent:
         if directory is None:
             self._world.bus.publish("global.disposed", {}, "global")
 
-    def command(self, session: Session, name: str, arguments: str) -> Coroutine[Any, Any, Message]:
+    def command(
+        self, session: Session, name: str, arguments: str, prompt: Prompt | None = None
+    ) -> Coroutine[Any, Any, Message]:
         """Prompt with the command's template, at once; what it gives waits for the answer.
 
-        Raises Refusal 500 for an unknown one.
+        `prompt`: the files, the id, the agent and the model that go with it. Raises Refusal 500 for an unknown
+        command.
         """
         if name not in COMMANDS:
             self._report(session, f'Command not found: "{name}". Available commands: {", ".join(COMMANDS)}')
             raise unexpected()
         _, template = COMMANDS[name]
+        prompt = prompt or Prompt([])
         text = template.replace("$ARGUMENTS", arguments)
-        self.accept(session, Prompt([{"type": "text", "text": text}]))
+        self.accept(session, replace(prompt, parts=[{"type": "text", "text": text}, *prompt.parts]))
 
         async def executed() -> Message:
             answer = await self.answer(session)

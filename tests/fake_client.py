@@ -3,6 +3,7 @@
 It keeps what it was asked for, in `asked`, and answers nothing by itself.
 """
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from types import SimpleNamespace
@@ -89,21 +90,21 @@ class FakeOffers:
     def __init__(self, client: "FakeClient") -> None:
         self._client = client
 
-    async def agents(self, directory: str) -> tuple[Offered, ...]:
+    async def agents(self, directory: str, session_id: str = "") -> tuple[Offered, ...]:
         self._client._answer("agents", directory)
         return (Offered("build", "does it"), Offered("plan", "thinks first"))
 
-    async def models(self, directory: str) -> tuple[Offered, ...]:
+    async def models(self, directory: str, session_id: str = "") -> tuple[Offered, ...]:
         self._client._answer("models", directory)
         return (Offered("acme/big", "Big · Acme"), Offered("acme/small", "Small · Acme"))
 
-    async def commands(self, directory: str) -> tuple[Offered, ...]:
+    async def commands(self, directory: str, session_id: str = "") -> tuple[Offered, ...]:
         self._client._answer("commands", directory)
         return (Offered("init", "set up"), Offered("review", "look it over"), Offered("revert"))
 
     async def files(self, directory: str, query: str) -> tuple[Offered, ...]:
         self._client._answer("files", directory, query)
-        paths = ("src/store.py", "src/session.py", "tests/")
+        paths = ("src/store.py", "src/session.py", "tests/", "my notes.md")
         return tuple(Offered(path) for path in paths if query in path)
 
 
@@ -190,6 +191,10 @@ class FakeClient:
 
     def now(self) -> float:
         return self._now
+
+    def server_now(self) -> float:
+        skew = self.server.clock_skew if self.server is not None else None
+        return time.time() + (skew or 0.0)
 
     def line(self) -> Line:
         return self._line

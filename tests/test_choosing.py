@@ -60,6 +60,12 @@ async def test_a_file_s_name_is_finished_with_tab() -> None:
         assert stage.main.focused is stage.main.prompt
 
 
+async def test_a_name_with_a_space_stands_in_quotes() -> None:
+    async with on_stage() as stage:
+        await stage.press(*"@notes", "tab")
+        await stage.until(lambda: stage.main.prompt.text == '@"my notes.md" ')
+
+
 async def test_a_command_is_finished_with_tab_at_the_beginning_alone() -> None:
     async with on_stage() as stage:
         await stage.press(*"/in", "tab")

@@ -192,6 +192,8 @@ class HoldfastApp(App[None]):
         gone = self.presenter.session_id if self.presenter.gone else None
         try:
             session = await self.sessions.ask(self.client.new_session())
+            if session is not None:
+                self.client.choices.begin(session.id)
             if session is not None and await self.sessions.open(session.id):
                 if gone is not None:
                     self.client.prompts.move(gone, session.id)

@@ -73,7 +73,8 @@ class Choosing:
         sign, letters = word[0], word[1:]
 
         def chosen(name: str) -> None:
-            self._prompt.complete(word, f"{sign}{name}{'' if name.endswith('/') else ' '}")
+            whole = f'"{name}"' if " " in name else name
+            self._prompt.complete(word, f"{sign}{whole}{'' if name.endswith('/') else ' '}")
 
         if sign == "@":
             self._offer("Files", self._choices.files(self._session_id, letters), chosen)

@@ -39,6 +39,12 @@ class Choices:
         before = self.of(session_id)
         self._chosen[session_id] = Choice(agent or before.agent, model or before.model)
 
+    def begin(self, session_id: str) -> None:
+        """What was chosen while there was no session is for this one, which begins now."""
+        chosen = self._chosen.pop("", None)
+        if chosen is not None:
+            self._chosen[session_id] = chosen
+
     def applied(self, prompt: Prompt) -> Prompt:
         """The prompt with what was chosen for its session."""
         choice = self.of(prompt.session_id)

@@ -29,7 +29,7 @@ def routes(world: World, agent: Agent) -> list[Route]:
         A limit of 0 is none, and takes no notice of before.
         """
         session = world.session(request.path_params["sid"])
-        messages = list(session.messages.values())
+        messages = session.ordered()
         limit, before = limit_of(request), request.query_params.get("before")
         if before is not None:
             if limit is None:
@@ -77,7 +77,8 @@ def routes(world: World, agent: Agent) -> list[Route]:
         """Prompt by the name of a command; held as a prompt is."""
         session, body = await _prompted(request)
         name, arguments = field(body, "command", str), field(body, "arguments", str)
-        return _held(session, agent.command(session, name, arguments))
+        prompt = _prompt({"parts": [], **body, "model": _model_of(body)})
+        return _held(session, agent.command(session, name, arguments, prompt))
 
     async def prompted_async(request: Request) -> Response:
         """Prompt the agent and wait for nothing."""
@@ -162,6 +163,12 @@ def _prompt(body: Json) -> Prompt:
         agent=field(body, "agent", str, optional=True) or "build",
         model={name: model[name] for name in ("providerID", "modelID")},
     )
+
+
+def _model_of(body: Json) -> Json:
+    """Commands name their model in one word, `provider/model`. Raises Refusal 400."""
+    provider, slash, model = (field(body, "model", str, optional=True) or "").partition("/")
+    return {"providerID": provider, "modelID": model} if slash else MODEL
 
 
 def _message_id(request: Request) -> str:

@@ -76,7 +76,7 @@ class OpenCode:
         self._skew = 0.0
         self._lists_everywhere = True
         self._count = 0
-        self.offers = OpenCodeOffers(http, self._scope)
+        self.offers = OpenCodeOffers(http, lambda place: self._scope(place or self._directory))
 
     @property
     def traits(self) -> Traits:

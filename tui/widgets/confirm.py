@@ -14,7 +14,7 @@ from tui.widgets.plain import Plain
 
 
 class Confirm(Dialog[bool]):
-    """Enter does it; Esc does not, nor does any letter."""
+    """Enter or y does it; Esc and n do not, nor any other letter, which goes where it was meant to go."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter,y", "answer(True)", "yes", show=False),
@@ -37,6 +37,7 @@ class Confirm(Dialog[bool]):
         if event.is_printable and event.key not in self.active_bindings:
             event.stop()
             self.dismiss(False)
+            self.app.post_message(events.Key(event.key, event.character))
 
     def action_answer(self, yes: bool) -> None:
         self.dismiss(yes)

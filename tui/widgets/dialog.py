@@ -2,6 +2,7 @@
 
 from typing import ClassVar, TypeVar
 
+from textual.await_complete import AwaitComplete
 from textual.screen import ModalScreen
 
 T = TypeVar("T")
@@ -58,3 +59,7 @@ class Dialog(ModalScreen[T]):
         height: 80%;
     }
     """
+
+    def dismiss(self, result: T | None = None) -> AwaitComplete:
+        """Go away, once: keys of the same burst still come here, and must not end the screen below."""
+        return super().dismiss(result) if self.is_current else AwaitComplete()

@@ -322,3 +322,14 @@ async def test_a_command_gives_its_answer(stub: Stub) -> None:
     assert answer["info"]["finish"] == "stop"
     assert (await stub.http.post(url, json={"command": "zzz", "arguments": ""})).status_code == 500
     assert (await stub.http.post(url, json={"command": "init"})).status_code == 400
+
+
+async def test_a_command_takes_the_id_the_agent_and_the_files_that_go_with_it(stub: Stub) -> None:
+    session = await stub.session()
+    file = {"type": "file", "mime": "text/plain", "filename": "a.py", "url": "file:///a.py"}
+    body = {"command": "init", "arguments": "PLAIN", "messageID": "msg_ours", "agent": "plan", "parts": [file]}
+    answer = (await stub.http.post(f"/session/{session}/command", json=body)).json()
+    assert answer["info"]["parentID"] == "msg_ours"
+    stored = (await stub.http.get(f"/session/{session}/message/msg_ours")).json()
+    assert stored["info"]["agent"] == "plan"
+    assert [part["type"] for part in stored["parts"]] == ["text", "file"]

@@ -1,0 +1,36 @@
+"""Keys that come all at once, as over a slow line: none is lost, and none ends the client."""
+
+from collections.abc import Callable
+
+from tests.end_to_end.steps import connect, face_request, send
+from tests.end_to_end.stub import Stub
+from tests.end_to_end.terminal import Terminal
+
+Holdfast = Callable[..., Terminal]
+StartStub = Callable[..., Stub]
+
+
+def test_a_sentence_at_a_question_of_ours_goes_to_the_prompt(holdfast: Holdfast, stub: StartStub) -> None:
+    server = stub()
+    terminal = holdfast(server.address)
+    connect(terminal)
+    send(terminal, "ASK1")
+    face_request(terminal, "Which database?")
+    terminal.press("x")
+    terminal.wait_for("Reject the question?")
+    terminal.type("see what I wrote")
+    terminal.wait_for("› see what I wrote")
+    assert server.http.get("/question").json()
+
+
+def test_enter_three_times_at_once_opens_once(holdfast: Holdfast, stub: StartStub) -> None:
+    server = stub()
+    server.http.post("/session", json={"title": "the old one"})
+    terminal = holdfast(server.address)
+    connect(terminal)
+    terminal.press("f2")
+    terminal.wait_for("the old one")
+    terminal.type("\r\r\r")
+    terminal.wait_for("holdfast  the old one")
+    terminal.type("still here")
+    terminal.wait_for("› still here")
