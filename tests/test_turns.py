@@ -107,6 +107,7 @@ class Bench:
             heard=lambda: self.heard,
             ready=lambda: self.ready,
             clock=self.time.mono,
+            server_now=self.time.wall,
         )
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
@@ -429,6 +430,28 @@ async def test_a_turn_that_others_began_is_followed(bench: Bench) -> None:
     assert bench.told == [TurnChanged("ses_1")]
     await bench.events(e.MessageUpserted(replace(ANSWER, parent_id="msg_0")), e.StatusChanged("ses_1", Idle()))
     assert state(turns[0]) is TurnState.FINISHED
+
+
+async def test_a_followed_turn_is_as_old_as_the_server_says(bench: Bench) -> None:
+    bench.store.open_transcript("ses_1")
+    now = bench.time.wall()
+    prompt, answer = replace(STORED, created=now - 3600), replace(ANSWER, created=now - 3500, completed=None)
+    await bench.events(e.MessageUpserted(prompt), e.MessageUpserted(answer), e.StatusChanged("ses_1", Busy()))
+    [turn] = bench.turns.running()
+    assert (turn.since_seen, bench.time.mono() - turn.started) == (False, 3600)
+    await bench.time.advance(60)
+    done = replace(answer, completed=now + 30)
+    await bench.events(e.MessageUpserted(done), e.StatusChanged("ses_1", Idle()))
+    assert state(turn) is TurnState.FINISHED
+    assert turn.ended is not None
+    assert turn.ended - turn.started == 3630
+
+
+async def test_of_a_followed_turn_that_the_server_does_not_date_the_least_age_is_known(bench: Bench) -> None:
+    bench.store.open_transcript("ses_1")
+    await bench.events(e.MessageUpserted(replace(STORED, created=0.0)), e.StatusChanged("ses_1", Busy()))
+    [turn] = bench.turns.running()
+    assert (turn.since_seen, turn.started) == (True, bench.time.mono())
 
 
 async def test_of_the_prompts_of_a_busy_session_the_newest_is_followed_once(bench: Bench) -> None:

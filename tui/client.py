@@ -126,6 +126,7 @@ class Client:
             heard=lambda: self._link.events,
             ready=lambda: self._link.synced,
             clock=self._clocks.mono,
+            server_now=self.server_now,
             patience=patience,
         )
         self.choices = Choices(backend=self._known_backend, directory_of=self._directory_of)
@@ -165,6 +166,11 @@ class Client:
     def now(self) -> float:
         """The monotonic clock that all times of `Line` and `Turn` are in, in seconds."""
         return self._clocks.mono()
+
+    def server_now(self) -> float:
+        """The server's clock, in epoch seconds, as far as it is known."""
+        skew = self.server.clock_skew if self.server is not None else None
+        return self._clocks.wall() + (skew or 0.0)
 
     def line(self) -> Line:
         """The line as it is now."""

@@ -3,7 +3,6 @@
 It computes nothing: parts read the store, a change says where to look. It knows which session is on the screen.
 """
 
-import time
 from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, assert_never
@@ -112,12 +111,6 @@ class Presenter:
         """How a session stands now."""
         return self._standings.of(session_id, self._client.now())
 
-    def server_now(self) -> float:
-        """The server's clock, in epoch seconds, as far as it is known."""
-        server = self._client.server
-        skew = server.clock_skew if server is not None else None
-        return time.time() + (skew or 0.0)
-
     def show_line(self) -> None:
         line = self._client.line()
         self._main.health.show_line(line)
@@ -219,7 +212,7 @@ class Presenter:
             self._main.turn_line.say(gone_words(self._client.line()))
             return
         trouble = None if turn is None else self._client.turns.trouble(turn)
-        self._main.turn_line.show_turn(turn, trouble, self._client.line(), now, self.server_now())
+        self._main.turn_line.show_turn(turn, trouble, self._client.line(), now, self._client.server_now())
 
     def _show_turns(self, session_id: str) -> None:
         for turn in self._client.turns.of(session_id):

@@ -68,7 +68,7 @@ class Sessions:
         picker = SessionPicker(
             self._client.store,
             self._presenter.standing_of,
-            self._presenter.server_now,
+            self._client.server_now,
             self._presenter.session_id,
             edits=traits is not None and traits.edits_sessions,
             kept=self._gone_with_words,

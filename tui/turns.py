@@ -46,6 +46,9 @@ ENDED_KEPT = 50
 ASK_WHILE_DEAF = 5.0
 """Seconds between two questions to a server whose events do not come: asking is all that is left."""
 
+SEEN_LATE = 5.0
+"""Seconds: servers tell their time to the second, so what is seen sooner is dated best by the one who saw it."""
+
 Spawn = Callable[[Coroutine[Any, Any, None]], "asyncio.Task[None]"]
 
 
@@ -55,7 +58,8 @@ class Turns:
     `backend` gives the server's backend once it is known; `refetch` is the link's; `spawn` starts a task that ends
     with the client; `deliver` takes events into the store; `ended` hears of each turn once, when it is over, and
     `accepted` of each prompt that the server took under an id of its own;
-    `heard` counts the events that came; `ready` says whether the line is up.
+    `heard` counts the events that came; `ready` says whether the line is up; `server_now` is the server's clock
+    (epoch seconds).
     """
 
     def __init__(
@@ -72,6 +76,7 @@ class Turns:
         heard: Callable[[], int],
         ready: Callable[[], bool],
         clock: Callable[[], float],
+        server_now: Callable[[], float],
         patience: Patience = DEFAULT_PATIENCE,
     ) -> None:
         self._store = store
@@ -85,6 +90,7 @@ class Turns:
         self._heard = heard
         self._ready = ready
         self._clock = clock
+        self._server_now = server_now
         self._patience = patience
         self._turns: dict[str, list[Turn]] = defaultdict(list)
         self._known: dict[str, frozenset[str]] = {}
@@ -208,7 +214,16 @@ class Turns:
             self._notify(TurnChanged(turn.session_id))
         if turn.over and not was_over:
             self._known.pop(turn.prompt_id, None)
+            self._date_end(turn)
             self._ended(turn)
+
+    def _date_end(self, turn: Turn) -> None:
+        """A turn may have ended long before this client heard of it: the server knows when."""
+        answer = self._store.answer_to(turn.session_id, turn.prompt_id)
+        if turn.ended is not None and answer is not None and answer.completed:
+            ago = self._server_now() - answer.completed
+            if ago > SEEN_LATE:
+                turn.ended = max(turn.started, turn.ended - ago)
 
     def _follow(self, session_id: str) -> None:
         if isinstance(self._store.status(session_id), Idle):
@@ -323,6 +338,8 @@ class Turns:
         transcript = self._store.transcript(session_id)
         messages = transcript.messages if transcript is not None else {}
         ours = messages.get(prompt_id)
+        if turn.since_seen and ours is not None and ours.created:
+            turn.date(self._clock() - max(0.0, self._server_now() - ours.created))
         known = self._known.get(prompt_id, frozenset())
         later = [
             m.id

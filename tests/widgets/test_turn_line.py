@@ -86,6 +86,13 @@ def test_while_the_line_is_down_its_own_trouble_is_the_one_that_is_told() -> Non
     assert "health check" not in told
 
 
+def test_of_a_turn_whose_beginning_was_not_seen_the_least_age_is_told() -> None:
+    seen = turn(since_seen=True, held=False)
+    assert words(seen).startswith("turn at least 12:04 · goes on at the server")
+    seen.state, seen.ended = TurnState.FINISHED, NOW
+    assert end_words(seen).plain == "✓ finished in at least 12:04"
+
+
 def test_nothing_is_claimed_while_the_line_is_down() -> None:
     for state in (TurnState.RUNNING, TurnState.WAITING, TurnState.RETRYING):
         told = words(turn(state), LOST)

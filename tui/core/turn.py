@@ -195,13 +195,15 @@ class Action(Enum):
 class Turn:
     """One turn of one session: our own prompt's, or (`prompt` None) one that is followed from outside.
 
-    `prompt_id` is the user message that the turn answers. `cancels_on_disconnect` says that this server ends a
+    `prompt_id` is the user message that the turn answers. `since_seen`: `started` is only when this client first
+    saw the turn, which may be older. `cancels_on_disconnect` says that this server ends a
     turn when the POST that holds it breaks (MiMo Code). All times are seconds of the caller's monotonic clock.
     """
 
     session_id: str
     prompt_id: str
     started: float
+    since_seen: bool = False
     prompt: Prompt | None = None
     cancels_on_disconnect: bool = False
     state: TurnState = TurnState.SENDING
@@ -254,6 +256,7 @@ class Turn:
             session_id=prompt.session_id,
             prompt_id=prompt.known_as or prompt.message_id,
             started=now,
+            since_seen=True,
             prompt=prompt,
             cancels_on_disconnect=cancels_on_disconnect,
             state=TurnState.UNKNOWN,
@@ -264,12 +267,13 @@ class Turn:
         )
 
     @classmethod
-    def follow(cls, session_id: str, prompt_id: str, now: float, *, started: float | None = None) -> "Turn":
+    def follow(cls, session_id: str, prompt_id: str, now: float) -> "Turn":
         """A turn that runs on the server and is not held by us (we attached, or it broke and goes on)."""
         return cls(
             session_id=session_id,
             prompt_id=prompt_id,
-            started=now if started is None else started,
+            started=now,
+            since_seen=True,
             state=TurnState.RUNNING,
             moved=now,
             _seen=True,
@@ -278,6 +282,10 @@ class Turn:
     @property
     def over(self) -> bool:
         return self.state in OVER
+
+    def date(self, started: float) -> None:
+        """The server knows when a turn began that this client did not begin, or began in an earlier life."""
+        self.started, self.since_seen = started, False
 
     def go_on(self, now: float) -> None:
         """The server took up an interrupted turn after all."""

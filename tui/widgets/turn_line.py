@@ -23,7 +23,7 @@ def turn_words(turn: Turn, line: Line, now: float, server_now: float, trouble: T
 
     `now` is the turn's clock, `server_now` the server's epoch seconds.
     """
-    elapsed = Content.styled(f"turn {clock(now - turn.started)}", "$foreground")
+    elapsed = Content.styled(f"turn {_lasted(turn, now)}", "$foreground")
     if turn.state is TurnState.SENDING:
         return Content.assemble("sending… ", (span(now - turn.started), MUTED))
     if trouble is not None and line.up:
@@ -48,6 +48,11 @@ def turn_words(turn: Turn, line: Line, now: float, server_now: float, trouble: T
             return Content.assemble(elapsed, (held, MUTED))
         case _:
             return Content(turn.state.value)
+
+
+def _lasted(turn: Turn, until: float) -> str:
+    """How long the turn takes, until then: the least that it can be where its beginning was not seen."""
+    return f"{'at least ' if turn.since_seen else ''}{clock(until - turn.started)}"
 
 
 def _held(turn: Turn, now: float) -> str:
@@ -107,7 +112,7 @@ def _amiss(trouble: Trouble, turn: Turn, elapsed: Content) -> Content:
 
 def end_words(turn: Turn) -> Content:
     """One line for the transcript: how the turn ended, and why."""
-    took = clock((turn.ended or turn.started) - turn.started)
+    took = _lasted(turn, turn.ended or turn.started)
     because = f": {turn.reason}" if turn.reason else ""
     match turn.state:
         case TurnState.FINISHED:
