@@ -4,6 +4,7 @@ from tests import conversation as talk
 from tests.screen import on_stage
 from tui.core import events as e
 from tui.core.model import Message, Todo, Usage
+from tui.core.turn import TurnState
 
 TODOS = (
     Todo("read the [store]", "completed"),
@@ -16,6 +17,7 @@ TODOS = (
 @pytest.mark.parametrize("size", [(120, 40), (80, 24)])
 async def test_the_plan_is_one_line_and_all_of_it_on_a_key(size: tuple[int, int]) -> None:
     async with on_stage(size=size) as stage:
+        stage.run_turn()
         stage.client.feed(e.TodosChanged(talk.SESSION, TODOS))
         await stage.shows("plan 2 of 4 · now: write the migration", "F6 all")
         assert "run the tests" not in stage.text
@@ -23,6 +25,16 @@ async def test_the_plan_is_one_line_and_all_of_it_on_a_key(size: tuple[int, int]
         await stage.shows("✓ read the [store]", "▸ write the migration", "· run the tests", "× tell the moon")
         await stage.press("f6")
         await stage.hides("run the tests")
+
+
+async def test_where_nothing_runs_the_plan_says_where_it_stopped() -> None:
+    async with on_stage() as stage:
+        turn = stage.run_turn()
+        stage.client.feed(e.TodosChanged(talk.SESSION, TODOS))
+        await stage.shows("plan 2 of 4 · now: write the migration")
+        turn.state, turn.ended = TurnState.ABORTED, stage.client.now()
+        stage.client.turn_moved(turn)
+        await stage.shows("plan 2 of 4 · stopped at: write the migration")
 
 
 async def test_a_plan_that_is_done_goes_away() -> None:

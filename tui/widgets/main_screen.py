@@ -170,6 +170,7 @@ class MainScreen(Screen[None]):
         """Whether a turn of the session runs: there is one to abort."""
         if running != self._turn_runs:
             self._turn_runs = running
+            self.plan.show_running(running)
             self.refresh_hints()
 
     @property

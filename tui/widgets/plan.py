@@ -1,4 +1,7 @@
-"""The agent's plan: one line that says how far it is and what it does now; all of it on a key."""
+"""The agent's plan: one line that says how far it is and what it does now; all of it on a key.
+
+Where nothing runs, what the plan calls under way is where the agent stopped, and nothing is done now.
+"""
 
 from collections.abc import Sequence
 
@@ -30,6 +33,7 @@ class Plan(Plain):
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._todos: Sequence[Todo] = ()
+        self._running = False
         self.unfolded = False
 
     def on_mount(self) -> None:
@@ -38,6 +42,11 @@ class Plan(Plain):
     def show_todos(self, todos: Sequence[Todo]) -> None:
         """Show this plan."""
         self._todos = todos
+        self._draw()
+
+    def show_running(self, running: bool) -> None:
+        """Whether a turn runs that works on the plan."""
+        self._running = running
         self._draw()
 
     def fold(self) -> None:
@@ -57,8 +66,9 @@ class Plan(Plain):
 
     def _summary(self) -> Content:
         done = sum(todo.status in ENDED for todo in self._todos)
-        now = next((todo.text for todo in self._todos if todo.status == "in_progress"), "")
-        left = Content.assemble(f"plan {done} of {len(self._todos)}", (f" · now: {now}" if now else "", MUTED))
+        under_way = next((todo.text for todo in self._todos if todo.status == "in_progress"), "")
+        where = f" · {'now' if self._running else 'stopped at'}: {under_way}" if under_way else ""
+        left = Content.assemble(f"plan {done} of {len(self._todos)}", (where, MUTED))
         key = "F6 less" if self.unfolded else "F6 all"
         return spread(left, Content.styled(key, MUTED), max(20, (self.size.width or 80) - 2))
 
