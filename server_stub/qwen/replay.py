@@ -2,13 +2,19 @@
 
 As in `compactionEngine.ts` of qwen 0.24.4 (read, and measured): within an ended turn the chunks of one text become
 one event under the last one's id, a tool call and its updates become one `tool_call` in the first one's place, and
-of commands and modes only the latest stays.
+of commands and modes only the latest stays. Beyond MOST_BYTES the oldest turns are left out, and that is said.
 """
 
+from collections import deque
 from collections.abc import Iterable
 from typing import Any
 
+from server_stub.wire import encode
+
 Json = dict[str, Any]
+
+MOST_BYTES = 4 * 1024 * 1024
+"""Of ended turns; the oldest go first, and one always stays."""
 
 TURN_ENDS = ("turn_complete", "turn_error")
 TEXTS = ("agent_message_chunk", "agent_thought_chunk")
@@ -17,22 +23,39 @@ LATEST_ONLY = ("available_commands_update", "current_mode_update")
 
 
 class Replay:
-    def __init__(self) -> None:
-        self._ended: list[Json] = []
+    def __init__(self, most_bytes: int | None = None) -> None:
+        self._most_bytes = MOST_BYTES if most_bytes is None else most_bytes
+        self._ended: deque[list[Json]] = deque()
+        self._sizes: deque[int] = deque()
+        self._bytes = 0
+        self._dropped: list[int] = []
+        """Events of each turn that was dropped."""
         self._running: list[Json] = []
 
     def seed(self, events: Iterable[Json]) -> None:
         """A restored transcript, shown as it is."""
-        self._ended.extend(events)
+        for event in events:
+            self._end([event])
 
     def ingest(self, event: Json) -> None:
         self._running.append(event)
         if event["type"] in TURN_ENDS:
-            self._ended += compacted(self._running)
+            self._end(compacted(self._running))
             self._running = []
 
     def compacted_replay(self) -> list[Json]:
-        return list(self._ended)
+        kept = [event for turn in self._ended for event in turn]
+        if not self._dropped:
+            return kept
+        dropped: Json = {
+            "reason": "replay_window_exceeded",
+            "truncatedEvents": sum(self._dropped),
+            "retainedEvents": len(kept),
+            "maxBytes": self._most_bytes,
+            "truncatedTurns": len(self._dropped),
+            "fullTranscriptAvailable": True,
+        }
+        return [{"v": 1, "type": "history_truncated", "data": dropped}, *kept]
 
     def live_journal(self) -> list[Json]:
         """What came after the last end of a turn; chunks that follow each other are one."""
@@ -44,6 +67,14 @@ class Replay:
             else:
                 journal.append(event)
         return journal
+
+    def _end(self, turn: list[Json]) -> None:
+        self._ended.append(turn)
+        self._sizes.append(sum(len(encode(event)) for event in turn))
+        self._bytes += self._sizes[-1]
+        while self._bytes > self._most_bytes and len(self._ended) > 1:
+            self._dropped.append(len(self._ended.popleft()))
+            self._bytes -= self._sizes.popleft()
 
 
 def compacted(events: Iterable[Json]) -> list[Json]:
