@@ -333,6 +333,7 @@ async def test_a_question_that_fails_is_asked_again_and_proves_nothing(bench: Be
 
 async def test_a_session_that_is_gone_takes_its_turn_along(bench: Bench) -> None:
     turn = await bench.send()
+    await bench.events(e.MessageUpserted(STORED), e.StatusChanged("ses_1", Busy()))
     bench.server.session_gone = True
     await bench.fail(Cut("reset"))
     assert (state(turn), turn.reason) == (TurnState.INTERRUPTED, "the session is gone from the server")

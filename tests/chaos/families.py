@@ -27,6 +27,8 @@ class Family:
     somebody: Callable[[httpx.AsyncClient], Somebody]
     who: str
     """What a client that knows the server asks first when it connects, and at no other time while it does not."""
+    proof_without_stream: str = "-"
+    """How the path begins whose answer proves the line, as long as nothing is followed that has a stream."""
     turn_dies_with_its_post: bool = False
     """The server ends a turn whose POST breaks: an abort there may be a cut here."""
     newest_prompt_only: bool = True
@@ -44,6 +46,7 @@ QWEN = Family(
     truth_qwen.ask,
     truth_qwen.Somebody,
     who="/capabilities",
+    proof_without_stream="/workspaces/",
     newest_prompt_only=False,
 )
 

@@ -182,7 +182,7 @@ def connections_keep_to_the_backoff(person: Person) -> Differences:
 
     Not where a person (F5, a new start) or a clock asked for one at once.
     """
-    proofs = [at for relay in person.relays for at in relay.proofs]
+    proofs = [*person.proofs, *(at for relay in person.relays for at in relay.proofs)]
     failures = 0
     for before, after in pairwise(sorted(person.attempts)):
         fresh = any(before <= good <= after for good in (*proofs, *person.starts))

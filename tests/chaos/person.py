@@ -64,19 +64,28 @@ class Exchange:
 
 
 class LoggedHttp(Http):
-    """Http that says what it is about to send."""
+    """Http that says what it is about to send, and what was answered while none of `streams` was open."""
 
     log: Callable[[str, str], None]
+    answered: Callable[[str], None]
+    streams = 0
 
     async def call(self, method: str, path: str, **options: Any) -> Reply:
         self.log(method, path)
-        return await super().call(method, path, **options)
+        reply = await super().call(method, path, **options)
+        if not self.streams:
+            self.answered(path)
+        return reply
 
     @asynccontextmanager
     async def stream(self, method: str, path: str, **options: Any) -> AsyncIterator[ByteStream]:
         self.log(method, path)
         async with super().stream(method, path, **options) as stream:
-            yield stream
+            self.streams += 1
+            try:
+                yield stream
+            finally:
+                self.streams -= 1
 
 
 class Person:
@@ -92,6 +101,8 @@ class Person:
         self.exchanges: list[Exchange] = []
         self.attempts: list[float] = []
         """When a client began to connect."""
+        self.proofs: list[float] = []
+        """When the line was proved without an event stream."""
         self.errors_shown: list[str] = []
         self.acts: list[float] = []
         """When the person, or a clock, made the client connect at once."""
@@ -285,8 +296,12 @@ class Person:
         if user == USERS[0]:
             self.attempts.append(self.loop.time())
         http = LoggedHttp(f"http://127.0.0.1:{self.relay.port}")
-        http.log = self._log
+        http.log, http.answered = self._log, self._answered
         return http
+
+    def _answered(self, path: str) -> None:
+        if path.startswith(self._family.proof_without_stream):
+            self.proofs.append(self.loop.time())
 
     def _log(self, method: str, path: str) -> None:
         client = self._client

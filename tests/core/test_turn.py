@@ -17,6 +17,7 @@ from tui.core.turn import (
     SWALLOWED,
     UNSEEN,
     AbortAsked,
+    Accepted,
     Action,
     BodyCame,
     HeadersCame,
@@ -346,8 +347,15 @@ def test_a_held_post_counts_for_nothing_once_the_line_was_lost_and_the_server_is
 
 def test_a_session_that_is_gone_interrupts() -> None:
     turn = running()
-    assert turn.receive(replace(IDLE, stored=False, gone=True), 5) == (Action.CLOSE_POST,)
+    assert turn.receive(replace(IDLE, stored=True, gone=True), 5) == (Action.CLOSE_POST,)
     assert turn.state is TurnState.INTERRUPTED
+
+
+def test_a_session_that_is_gone_with_a_prompt_that_it_never_showed_gives_the_prompt_back() -> None:
+    """qwen serve stores a session with its first words: what it took before a crash is nowhere afterwards."""
+    turn = sending()
+    run(turn, (0, Accepted("prompt_1")), (5, replace(IDLE, stored=False, gone=True)))
+    assert (turn.state, turn.reason) == (TurnState.NOT_SENT, "the session is gone from the server")
 
 
 def test_an_error_event_is_kept_but_is_no_end() -> None:

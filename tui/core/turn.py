@@ -20,7 +20,7 @@ stored, finished message wins over all. A POST that breaks leads to UNKNOWN, nev
     any open     answer complete and session idle     FINISHED, FAILED or ABORTED, by the message itself
     any open     session idle, answer not complete    after a second look: INTERRUPTED (ABORTED if asked for;
                                                         CANCELLED where a broken POST ends the turn)
-    any open     the session is gone                  INTERRUPTED
+    any open     the session is gone                  INTERRUPTED; NOT_SENT if the prompt was never seen there
     any open     nothing has changed for a while      the same; the server is asked
 
 Asking is level-triggered: whatever was missed, one `Observed` that was asked for puts the turn right.
@@ -375,7 +375,9 @@ class Turn:
         if seen.mark != self._mark:
             self._mark, self.moved = seen.mark, now
         if seen.gone:
-            return self._end(TurnState.INTERRUPTED, now, "the session is gone from the server")
+            unseen = self.prompt is not None and not seen.stored  # taken or not: it is nowhere now
+            state = TurnState.NOT_SENT if unseen else TurnState.INTERRUPTED
+            return self._end(state, now, "the session is gone from the server")
         if seen.stored:
             self._seen = True
         if not self._seen:
