@@ -1,7 +1,8 @@
 """`holdfast doctor`: what is between this machine and an agent server, each finding with a verdict and a remedy.
 
-It watches the event stream for a while and asks the server's cheap questions. It starts no model: whether the held
-POST is padded is found out on a turn that somebody else runs, or not at all, and then it says so.
+It watches the event stream for a while and asks the server's cheap questions. Whether events arrive is tried with
+a session made for that, and deleted again. No model is started: whether a held POST is padded cannot be seen so,
+and that is said.
 """
 
 import asyncio
@@ -12,12 +13,13 @@ from typing import Literal
 
 import msgspec
 
-from tui.backends.base import Backend, ServerInfo
+from tui.backends.base import Backend, ServerInfo, SessionEditing
 from tui.backends.recognise import recognise
 from tui.core import events as e
 from tui.core.model import Idle
 from tui.net.errors import NetError
 from tui.net.http import Http
+from tui.net.link import Feed
 from tui.settings import Settings
 
 WATCH = 30.0
@@ -78,22 +80,40 @@ def greeted(backend: Backend, server: ServerInfo) -> list[Finding]:
 PADDING = Finding(
     "held prompt",
     "unknown",
-    "whether it is padded shows only while a prompt is held: look at the turn line for its beats",
+    "padded or silent: seen only while a prompt is held",
+    "Send one, and look at the line above the prompt: it counts the beats, or says that the server keeps still.",
 )
-"""The server is not asked to run a model for this."""
+NOT_HELD = Finding("held prompt", "good", "none: this server takes a prompt at once and tells the rest by events")
+NO_STREAM = Finding(
+    "event stream",
+    "unknown",
+    "it comes by session, and there is none",
+    "Start one, and ask again.",
+)
+PROBE = "holdfast doctor"
+"""The title of the session that is made to see whether its event arrives."""
+ARRIVES = 5.0
+"""Seconds that its event may take."""
 
 
 class Beats:
-    """The beats of one event stream, as they arrive."""
+    """The beats and events of one stream, as they arrive."""
 
     def __init__(self, now: Callable[[], float]) -> None:
         self._now = now
         self.times: list[float] = []
         self.events = 0
         self.bytes = 0
+        self.told: set[str] = set()
+        self.news = asyncio.Event()
 
     def heard(self, count: int) -> None:
         self.bytes += count
+
+    async def read(self, feed: Feed) -> None:
+        """Take all that the stream carries, to its end."""
+        async for event in feed.events():
+            self.take(event)
 
     def take(self, event: e.Event) -> None:
         match event:
@@ -103,12 +123,18 @@ class Beats:
                 pass
             case _:
                 self.events += 1
+                if isinstance(event, e.SessionUpserted):
+                    self.told.add(event.session.id)
+                    self.news.set()
 
-    def findings(self, watched: float, *, busy: bool) -> list[Finding]:
-        """What `watched` seconds of the stream show; `busy`: some turn ran meanwhile."""
-        return [self._regularity(watched), self._delivery(busy=busy)]
+    async def arrival(self, session_id: str) -> None:
+        """Return once the stream has told of the session."""
+        while session_id not in self.told:
+            self.news.clear()
+            await self.news.wait()
 
-    def _regularity(self, watched: float) -> Finding:
+    def regularity(self, watched: float) -> Finding:
+        """What the beats of `watched` seconds show."""
         gaps = [b - a for a, b in zip(self.times, self.times[1:], strict=False)]
         if not self.bytes:
             return Finding(
@@ -141,19 +167,13 @@ class Beats:
                 f"every {interval:.1f} s, but once {max(gaps):.1f} s apart",
                 "The server or the way to it stalls: look at its load.",
             )
-        return Finding("heartbeats", "good", f"every {interval:.1f} s, regular")
+        return Finding("heartbeats", "good", f"every {interval:.1f} s, regular, for {watched:.0f} s")
 
-    def _delivery(self, *, busy: bool) -> Finding:
+    def delivery(self) -> Finding:
+        """What the events show by themselves, where none can be called forth."""
         if self.events:
             return Finding("events", "good", f"{self.events} delivered")
-        if busy:
-            return Finding(
-                "events",
-                "bad",
-                "a turn runs, beats come, and no event does",
-                "The server's event stream is deaf: restart the server.",
-            )
-        return Finding("events", "unknown", "none came, and nothing ran that would have sent any")
+        return Finding("events", "unknown", "none came, and perhaps nothing ran that would have sent any")
 
 
 async def mute(backend: Backend) -> Finding:
@@ -166,29 +186,69 @@ async def mute(backend: Backend) -> Finding:
     return Finding("sessions", "good", f"answered: {busy} running, {len(found.requests)} open requests")
 
 
-async def watch(backend: Backend, seconds: float, now: Callable[[], float] = time.monotonic) -> list[Finding]:
-    """Watch the event stream for `seconds`."""
-    beats = Beats(now)
-
-    async def read() -> None:
-        async with backend.subscribe(beats.heard) as feed:
-            async for event in feed.events():
-                beats.take(event)
-
+async def delivered(backend: Backend, beats: Beats, now: Callable[[], float]) -> list[Finding]:
+    """Make a session, see whether the stream tells of it, and delete it."""
+    if not (isinstance(backend, SessionEditing) and backend.traits.one_stream):
+        return []
+    began = now()
     try:
-        async with asyncio.timeout(seconds):
-            await read()
+        session = await backend.create_session(PROBE)
+    except NetError as error:
+        return [
+            Finding("events", "unknown", f"no session could be made to see its event: {error.what}", error.remedy)
+        ]
+    findings = []
+    try:
+        async with asyncio.timeout(ARRIVES):
+            await beats.arrival(session.id)
     except TimeoutError:
-        pass  # the end of the watch, as meant
+        findings.append(
+            Finding(
+                "events",
+                "bad",
+                f"a session was made, and within {ARRIVES:.0f} s no event told of it",
+                "The stream is open and deaf: restart the server, or look for a proxy that holds events back.",
+            )
+        )
+    else:
+        findings.append(Finding("events", "good", f"a new session was told of within {now() - began:.1f} s"))
+    try:
+        await backend.delete(session.id)
+    except NetError as error:
+        found = f"the session made for this ({session.id}) could not be deleted: {error.what}"
+        findings.append(Finding("tidying up", "bad", found, f"Delete the session “{PROBE}” by hand."))
+    return findings
+
+
+async def attended(backend: Backend) -> bool:
+    """Open the newest session, where streams are opened by session; False if there is none."""
+    newest = await backend.sessions(limit=1)
+    for session in newest:
+        await backend.messages(session.id, limit=1)
+    return bool(newest)
+
+
+async def watch(backend: Backend, seconds: float, now: Callable[[], float] = time.monotonic) -> list[Finding]:
+    """Watch the event stream for `seconds`, or until the event that is awaited has had its time."""
+    beats = Beats(now)
+    began = now()
+    try:
+        if not backend.traits.one_stream and not await attended(backend):
+            return [NO_STREAM]
+        async with backend.subscribe(beats.heard) as feed:
+            reading = asyncio.ensure_future(beats.read(feed))
+            try:
+                events = await delivered(backend, beats, now)
+                await asyncio.wait((reading,), timeout=max(0.0, began + seconds - now()))
+                if reading.done():
+                    await reading
+                    return [Finding("event stream", "bad", "the server ended it", "Look at the server's log.")]
+            finally:
+                reading.cancel()
+                await asyncio.gather(reading, return_exceptions=True)
     except NetError as error:
         return [Finding("event stream", "bad", error.what, error.remedy)]
-    else:
-        return [Finding("event stream", "bad", "the server ended it", "Look at the server's log.")]
-    try:
-        busy = any(not isinstance(status, Idle) for status in (await backend.resync([])).statuses.values())
-    except NetError:
-        busy = False  # told by the finding on sessions
-    return beats.findings(seconds, busy=busy)
+    return [beats.regularity(now() - began), *(events or [beats.delivery()])]
 
 
 def run(
@@ -200,8 +260,8 @@ def run(
     say: Callable[[str], None],
 ) -> int:
     """Look at everything and say it as it is found; the exit status."""
-    say(f"{settings.url}, watched for {seconds:g} s")
-    findings = asyncio.run(_examine(settings, open_http, users, seconds, lambda finding: say(finding.line())))
+    say(settings.url)
+    findings = asyncio.run(_examine(settings, open_http, users, seconds, say))
     if any(one.what == "reachable" and one.verdict == "bad" for one in findings):
         return CANNOT_CONNECT
     return int(any(one.verdict == "bad" for one in findings))
@@ -212,14 +272,14 @@ async def _examine(
     open_http: Callable[[str], Http],
     users: Sequence[str],
     seconds: float,
-    tell: Callable[[Finding], None],
+    say: Callable[[str], None],
 ) -> list[Finding]:
     found: list[Finding] = []
 
     def note(findings: Sequence[Finding]) -> None:
         for finding in findings:
             found.append(finding)
-            tell(finding)
+            say(finding.line())
 
     try:
         backend, server = await recognise(open_http, users=users, directory=settings.directory)
@@ -229,8 +289,9 @@ async def _examine(
     try:
         note(greeted(backend, server))
         note([await mute(backend)])
+        say(f"… watching the event stream for {seconds:g} s")
         note(await watch(backend, seconds))
-        note([PADDING])
+        note([PADDING if backend.traits.holds_post else NOT_HELD])
     finally:
         await backend.close()
     return found

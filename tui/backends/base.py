@@ -20,6 +20,8 @@ class Traits(msgspec.Struct, frozen=True):
 
     `takes_our_ids`: a prompt keeps the id that we gave it, so that posting it again cannot double it.
     `edits_sessions`: it is a `SessionEditing` too. `agents_are`: what it calls that which `Offers.agents` gives.
+    `one_stream`: every session's events come on one stream, also of one that was made a moment ago.
+    `holds_post`: the answer to a prompt's POST is held back until its turn ends.
     """
 
     family: str
@@ -31,6 +33,8 @@ class Traits(msgspec.Struct, frozen=True):
     client_heartbeat: bool = False
     edits_sessions: bool = True
     agents_are: str = "agent"
+    one_stream: bool = True
+    holds_post: bool = True
 
 
 class ServerInfo(msgspec.Struct, frozen=True):

@@ -35,7 +35,13 @@ from tui.net.http import Http
 log = logging.getLogger(__name__)
 
 QWEN = Traits(
-    family="qwen", takes_our_ids=False, reject_with_reason=False, reject_ends_turn=True, agents_are="mode"
+    family="qwen",
+    takes_our_ids=False,
+    reject_with_reason=False,
+    reject_ends_turn=True,
+    agents_are="mode",
+    one_stream=False,
+    holds_post=False,
 )
 POST_LIMIT = 10.0
 LOAD_LIMIT = 30.0
