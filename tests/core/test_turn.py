@@ -233,6 +233,18 @@ def test_an_answer_that_broke_off_is_not_made_whole_by_a_later_one(broken: Messa
     assert turn.state in (TurnState.INTERRUPTED, TurnState.ABORTED)
 
 
+@pytest.mark.parametrize("stored", [None, False])
+def test_a_later_answer_says_nothing_of_a_prompt_that_is_not_there(stored: bool | None) -> None:
+    """qwen serve forgets the prompts that waited when it is killed, and answers later ones."""
+    turn = sending()
+    turn.receive(Accepted("prompt_1"), 0)
+    later = replace(IDLE, stored=stored, later=True, later_answer=LATER)
+    run(turn, (9, later), (9 + SECOND_LOOK, later))
+    assert not turn.over
+    run(turn, (12, replace(later, stored=False, asked=True)))
+    assert (turn.state, turn.reason) == (TurnState.NOT_SENT, "the server took it, and has lost it since")
+
+
 def test_a_failed_answer_fails_the_turn_with_its_reason() -> None:
     turn = running()
     turn.receive(BodyCame(replace(ANSWER, failure=Failure("401 bad key", "provider", 401), final=False)), 9)

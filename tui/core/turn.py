@@ -436,7 +436,7 @@ class Turn:
             if answer is not None and answer.completed is not None and (answer.final or answer.failure):
                 return self._settle(answer, now)
             whole = answer is None or (answer.completed is not None and not answer.broken_off)
-            if seen.later_answer is not None and whole:
+            if seen.later_answer is not None and whole and seen.stored:
                 return self._together(seen.later_answer, now)
         if not seen.asked or idle_for < SECOND_LOOK:
             return ()
