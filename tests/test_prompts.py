@@ -10,7 +10,8 @@ from tui.core import events as e
 from tui.core.changes import Change, DraftReturned, QueueChanged
 from tui.core.model import Busy, Idle, Prompt
 from tui.core.store import Store
-from tui.core.turn import PostNeverLeft, PostRefused, Turn
+from tui.core.turn import Turn
+from tui.core.witness import PostNeverLeft, PostRefused
 from tui.journal import Journal
 from tui.prompts import Prompts
 from tui.turns import Turns

@@ -17,10 +17,10 @@ from tui.core.changes import TurnChanged
 from tui.core.model import FullMessage, Idle, Prompt
 from tui.core.store import Store
 from tui.core.trouble import DEFAULT_PATIENCE, Patience, Trouble, Witness, trouble
-from tui.core.turn import (
+from tui.core.turn import Action, Turn, TurnState
+from tui.core.witness import (
     AbortAsked,
     Accepted,
-    Action,
     BodyCame,
     HeadersCame,
     Input,
@@ -32,8 +32,6 @@ from tui.core.turn import (
     PostRefused,
     ServerError,
     Tick,
-    Turn,
-    TurnState,
 )
 from tui.net.errors import Cut, Garbled, NetError, Refused, Silent, Unreachable, Untrusted
 from tui.resync import Refetch
@@ -91,7 +89,7 @@ class Turns:
         self._ready = ready
         self._clock = clock
         self._server_now = server_now
-        self._patience = patience
+        self.patience = patience
         self._turns: dict[str, list[Turn]] = defaultdict(list)
         self._known: dict[str, frozenset[str]] = {}
         self._posts: dict[str, asyncio.Task[None]] = {}
@@ -115,7 +113,7 @@ class Turns:
     def trouble(self, turn: Turn) -> Trouble | None:
         """What may be wrong with a running turn, while the line is live."""
         begun = self._store.answer_to(turn.session_id, turn.prompt_id) is not None
-        return trouble(turn, self.witness, self._clock(), answer_begun=begun, patience=self._patience)
+        return trouble(turn, self.witness, self._clock(), answer_begun=begun, patience=self.patience)
 
     def running(self) -> list[Turn]:
         return [turn for turns in self._turns.values() for turn in turns if not turn.over]

@@ -2,7 +2,8 @@ import pytest
 
 from tui.core.model import Busy, Message, Prompt
 from tui.core.trouble import NOT_BEGUN_AFTER, STILL_AFTER, Kind, Trouble, Witness, trouble
-from tui.core.turn import BodyCame, Observed, Turn
+from tui.core.turn import Turn
+from tui.core.witness import BodyCame, Observed
 
 
 @pytest.fixture

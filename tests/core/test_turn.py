@@ -16,9 +16,13 @@ from tui.core.turn import (
     SECOND_LOOK,
     SWALLOWED,
     UNSEEN,
+    Action,
+    Turn,
+    TurnState,
+)
+from tui.core.witness import (
     AbortAsked,
     Accepted,
-    Action,
     BodyCame,
     HeadersCame,
     Input,
@@ -30,8 +34,6 @@ from tui.core.turn import (
     PostRefused,
     ServerError,
     Tick,
-    Turn,
-    TurnState,
 )
 
 PROMPT = Prompt("ses_1", "do it", "msg_1", "prt_1")

@@ -4,19 +4,8 @@ import msgspec
 import pytest
 
 from tui.core.model import Busy, Failure, Idle, Message, Prompt
-from tui.core.turn import (
-    ASK_AT,
-    COLD_START,
-    SECOND_LOOK,
-    AbortAsked,
-    Accepted,
-    Action,
-    Observed,
-    PostBroke,
-    Tick,
-    Turn,
-    TurnState,
-)
+from tui.core.turn import ASK_AT, COLD_START, SECOND_LOOK, Action, Turn, TurnState
+from tui.core.witness import AbortAsked, Accepted, Observed, PostBroke, Tick
 
 PROMPT = Prompt("ses_1", "do it", "ours", "", after="place")
 ANSWER = Message("theirs:answer", "ses_1", "assistant", created=1.0, completed=9.0, parent_id="theirs", final=True)

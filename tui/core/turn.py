@@ -28,11 +28,24 @@ Asking is level-triggered: whatever was missed, one `Observed` that was asked fo
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import TypeAlias, assert_never
+from typing import assert_never
 
-import msgspec
-
-from tui.core.model import Busy, Failure, Idle, Message, Prompt, Retrying, SessionStatus
+from tui.core.model import Busy, Failure, Idle, Message, Prompt, Retrying
+from tui.core.witness import (
+    AbortAsked,
+    Accepted,
+    BodyCame,
+    HeadersCame,
+    Input,
+    LineBack,
+    Observed,
+    PadsCame,
+    PostBroke,
+    PostNeverLeft,
+    PostRefused,
+    ServerError,
+    Tick,
+)
 
 ASK_AT = (0.0, 0.3, 1.0, 2.0, 3.5, 5.0)
 """Seconds after a break at which the server is asked for the prompt; a cold instance shows it after 1.5 s."""
@@ -81,105 +94,6 @@ OVER = frozenset(
         TurnState.CANCELLED,
         TurnState.NOT_SENT,
     }
-)
-
-
-class HeadersCame(msgspec.Struct, frozen=True):
-    """The server answered the POST with headers, before the result."""
-
-
-class PadsCame(msgspec.Struct, frozen=True):
-    """Padding came on the POST; `total` bytes of it so far."""
-
-    total: int
-
-
-class BodyCame(msgspec.Struct, frozen=True):
-    """The POST returned a whole message. It may belong to another prompt: `message.parent_id` tells."""
-
-    message: Message
-
-
-class Accepted(msgspec.Struct, frozen=True):
-    """The server has the prompt, does not hold the POST, and calls it `prompt_id` from now on."""
-
-    prompt_id: str
-
-
-class PostNeverLeft(msgspec.Struct, frozen=True):
-    """No byte of the prompt reached the server."""
-
-    reason: str
-
-
-class PostRefused(msgspec.Struct, frozen=True):
-    """The server answered the POST with an error that proves it did not take the prompt."""
-
-    reason: str
-
-
-class PostBroke(msgspec.Struct, frozen=True):
-    """The POST ended without a result that can be used: what became of the turn is unknown.
-
-    `cut`: the connection went, rather than the server ending the answer. `again`: posting again may help.
-    """
-
-    reason: str
-    cut: bool = True
-    again: bool = True
-
-
-class Observed(msgspec.Struct, frozen=True):
-    """What is known of the turn at this moment: from events, or (`asked`) from asking the server just now.
-
-    `stored`: the prompt is on the server; None is not known. `answer`: the newest assistant message whose
-    parent is the prompt. `later`: another prompt came after this one in the session; `later_answer`: the first
-    complete answer to such a one. `gone`: the session itself is not there any more. `waiting`: requests of the
-    session or its children are open. `mark` changes whenever anything of the turn changed.
-    """
-
-    status: SessionStatus
-    stored: bool | None
-    answer: Message | None = None
-    waiting: bool = False
-    later: bool = False
-    later_answer: Message | None = None
-    gone: bool = False
-    asked: bool = False
-    mark: int = 0
-
-
-class AbortAsked(msgspec.Struct, frozen=True):
-    """The person asks to abort."""
-
-
-class ServerError(msgspec.Struct, frozen=True):
-    """A `session.error` came while the turn runs. Kept as a reason; not an end by itself."""
-
-    failure: Failure
-
-
-class LineBack(msgspec.Struct, frozen=True):
-    """The event stream was gone and is back. A POST that was open meanwhile may be dead without a word."""
-
-
-class Tick(msgspec.Struct, frozen=True):
-    """Time passed."""
-
-
-Input: TypeAlias = (
-    HeadersCame
-    | PadsCame
-    | BodyCame
-    | Accepted
-    | PostNeverLeft
-    | PostRefused
-    | PostBroke
-    | Observed
-    | AbortAsked
-    | ServerError
-    | LineBack
-    | Tick
 )
 
 
