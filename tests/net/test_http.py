@@ -348,6 +348,14 @@ class TestRefused:
         assert caught.value.value is None
         assert not caught.value.final
 
+    async def test_a_cookie_is_not_sent_back(self, server: Server, http: Http) -> None:
+        """Nothing of one answer goes along with the next request unless it was asked for."""
+        server.play(answer(b"true", "200 OK", "set-cookie: who=me; Path=/"))
+        await http.call("GET", "/a")
+        await http.call("GET", "/b")
+        assert len(server.requests) == 2
+        assert not any(b"cookie" in request.lower() for request in server.requests)
+
     async def test_a_redirect_is_not_followed(self, server: Server) -> None:
         server.play(answer(b"", "301 Moved", f"location: {server.url}/elsewhere"))
         async with client(server, credentials=BasicAuth("opencode", "hunter2")) as http:

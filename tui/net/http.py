@@ -18,6 +18,7 @@ import time
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from json import dumps
 from pathlib import Path
 from typing import Final, TypeAlias, cast
@@ -58,6 +59,9 @@ _QUOTED: Final = 64 << 10
 _QUOTED_SECONDS: Final = 2.0
 _SHARED_CONNECTIONS: Final = 20
 _SHARED_SECONDS: Final = 2.0  # under the 5 s after which common servers close an idle connection
+
+_NO_COOKIES: Final = DefaultCookiePolicy(allowed_domains=())
+"""Whoever answers is asked what a route needs and no more: what one answer sets goes along with no other request."""
 
 Params: TypeAlias = Mapping[str, str | int | bool | None]
 
@@ -255,7 +259,11 @@ class Http:
                 verify=self._tls, limits=limits, proxy=self._proxy, socket_options=keepalive_options()
             )
             return httpx.AsyncClient(
-                base_url=self.base_url, headers=self._headers, transport=transport, trust_env=False
+                base_url=self.base_url,
+                headers=self._headers,
+                cookies=CookieJar(_NO_COOKIES),
+                transport=transport,
+                trust_env=False,
             )
         except ImportError as error:
             raise BadAddress("The environment names a SOCKS proxy: install socksio, or unset it.") from error
