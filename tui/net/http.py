@@ -61,7 +61,7 @@ _SHARED_CONNECTIONS: Final = 20
 _SHARED_SECONDS: Final = 2.0  # under the 5 s after which common servers close an idle connection
 
 _NO_COOKIES: Final = DefaultCookiePolicy(allowed_domains=())
-"""Whoever answers is asked what a route needs and no more: what one answer sets goes along with no other request."""
+"""What one answer sets goes along with no other request: a route is sent what it needs, and no more."""
 
 Params: TypeAlias = Mapping[str, str | int | bool | None]
 
