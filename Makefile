@@ -11,7 +11,7 @@ SERVERS := .real-servers
 PYTHONS := $(or $(PYTHON),python3.14 python3.13 python3.12 python3.11 python3)
 WILL_DO := import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))
 
-.PHONY: help run test check chaos real screenshots bench soak clean
+.PHONY: help run test check chaos real screenshots bench bench-peer soak clean
 
 help:
 	@echo 'make run          the client, on a scripted server of its own'
@@ -19,7 +19,8 @@ help:
 	@echo 'make check        format, lint, types and import contracts'
 	@echo 'make chaos        2,000 seeded schedules of faults; make test plays the first 200; a client killed at 20 points'
 	@echo 'make real         the suite against real agent servers (needs npm)'
-	@echo 'make bench        first paint and idle CPU, measured here'
+	@echo 'make bench        what the client costs, measured here, as a table; ONLY=streams takes a part'
+	@echo 'make bench-peer   the same streams through opencode attach beside it (needs make real)'
 	@echo 'make soak         one turn held for long, and what it costs in memory'
 	@echo 'make screenshots  take the pictures in screenshots/ again'
 	@echo 'make clean        forget the set-up'
@@ -43,9 +44,13 @@ chaos: $(SET_UP)
 real: $(SET_UP) $(SERVERS)/.set-up
 	$(BIN)/pytest -m real -n 2 tests/real
 
+# About four minutes; ONLY="idle streams" takes single measurements.
 bench: $(SET_UP)
-	$(BIN)/python -m benchmarks.first_paint
-	$(BIN)/python -m benchmarks.idle
+	@$(BIN)/python -m benchmarks $(ONLY)
+
+# About five minutes, beside a real opencode: that of `make real`, or the one on PATH.
+bench-peer: $(SET_UP)
+	@$(BIN)/python -m benchmarks.peer
 
 screenshots: $(SET_UP)
 	$(BIN)/python -m screenshots.take

@@ -11,6 +11,7 @@ from http import HTTPStatus
 from http.client import responses
 from typing import Any
 
+from server_stub.past import remember
 from server_stub.tour import tour
 from server_stub.turn import Script, Turn
 
@@ -46,6 +47,14 @@ DEPLOY: Json = {
     "multiple": False,
     "custom": False,
 }
+
+SHAPES = {
+    "prose": ("", "Sentence {} has **some** words and `code`.\n\n"),
+    "paragraph": ("", "Sentence {} has **some** words and `code`. "),
+    "list": ("", "- item {} has **some** words and `code`\n"),
+    "code": ("```python\n", "value_{} = compute(whatever, there='is')\n"),
+}
+"""What an answer may be made of: how it opens, and a line of it."""
 
 REFUSAL_SECONDS = 0.1
 """What a provider takes to refuse for good."""
@@ -177,6 +186,22 @@ async def huge(turn: Turn, kilobytes: str | None) -> None:
     await turn.stream([line * 16] * int(kilobytes or 512), rate=200)
 
 
+async def grow(turn: Turn, shape: str, kilobytes: str, count: str, rate: str) -> None:
+    """An answer that is so many KB long from its first delta on, and grows by `count` more.
+
+    All of it is of one shape: paragraphs of prose, one paragraph, one list, one open fence.
+    """
+    opening, line = SHAPES[shape]
+    whole = opening + "".join(line.format(n) for n in range(int(kilobytes) * 1024 // len(line.format(1000))))
+    await turn.stream([whole, *(line.format(n) for n in range(int(count)))], float(rate))
+
+
+async def past(turn: Turn, count: str) -> None:
+    """Leave so many messages behind, as if they had been said before this one: prompts and answers by turns."""
+    remember(turn, [f"Message {n} of the past, with **some** words." for n in range(int(count))])
+    await plain(turn)
+
+
 def _prose(count: int) -> Iterator[str]:
     """Markdown deltas: prose with emphasis, one fenced block in the middle third."""
     for i in range(count):
@@ -216,6 +241,8 @@ SCENARIOS = {
     "todo": Scenario("TODO", todos),
     "tools": Scenario("TOOLS", tools),
     "long": Scenario(r"LONG(?: (\d+))?", long),
+    "grow": Scenario(rf"GROW ({'|'.join(SHAPES)}) (\d+) (\d+) (\d+)", grow),
+    "past": Scenario(r"PAST (\d+)", past),
     "huge": Scenario(r"HUGE(?: (\d+))?", huge),
 }
 

@@ -250,3 +250,19 @@ class TestTour:
                 world.requests.reply_question(question["id"], [["typed"]])
         assert together == 2
         assert task.result().info["finish"] == "stop"
+
+
+@pytest.mark.parametrize(
+    ("shape", "begins"),
+    [("prose", "Sentence"), ("paragraph", "Sentence"), ("list", "- item"), ("code", "```python")],
+)
+async def test_grow_begins_large_and_goes_on_by_deltas(
+    agent: Agent, world: World, shape: str, begins: str
+) -> None:
+    with watching(world) as witness:
+        _, answer = await played(agent, world, f"GROW {shape} 3 5 1000")
+    first, *more = [told["delta"] for told in witness.of("message.part.delta")]
+    assert first.startswith(begins)
+    assert 2.9 < len(first) / 1024 <= 3.01
+    assert len(more) == 5
+    assert said(answer) == first + "".join(more)

@@ -1,0 +1,36 @@
+"""`make bench`: every measurement that has a target, as one table. `make bench ONLY=streams` takes single ones."""
+
+import time
+from collections.abc import Callable
+
+import click
+
+from benchmarks import deltas, first_paint, idle, opening, recovery, streams, throughput
+from benchmarks.table import Row, table
+
+MEASUREMENTS: dict[str, Callable[[], list[Row]]] = {
+    "first_paint": first_paint.rows,
+    "idle": idle.rows,
+    "streams": streams.rows,
+    "opening": opening.rows,
+    "deltas": deltas.rows,
+    "recovery": recovery.rows,
+    "throughput": throughput.rows,
+}
+
+
+@click.command()
+@click.argument("only", nargs=-1, type=click.Choice(list(MEASUREMENTS)))
+def main(only: tuple[str, ...]) -> None:
+    """Measure the client against the stub on this machine; all there is unless ONLY names some."""
+    found: list[Row] = []
+    began = time.monotonic()
+    for name in only or MEASUREMENTS:
+        click.echo(f"{name} …", err=True)
+        found += MEASUREMENTS[name]()
+    click.echo(table(found))
+    click.echo(f"{time.monotonic() - began:.0f} s", err=True)
+
+
+if __name__ == "__main__":
+    main()

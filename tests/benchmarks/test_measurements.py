@@ -1,0 +1,39 @@
+"""Each measurement runs, with sizes that take a second or two; what it finds is not judged."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click import ClickException
+
+from benchmarks import deltas, first_paint, idle, opening, peer, recovery, streams, throughput
+from benchmarks.__main__ import MEASUREMENTS
+from benchmarks.table import Row
+
+TINY: dict[str, Callable[[], list[Row]]] = {
+    "first_paint": lambda: first_paint.rows(runs=1),
+    "idle": lambda: idle.rows(seconds=0.2, settle=0.1),
+    "streams": lambda: streams.rows([streams.Stream("a few deltas", "FLOOD 60 30", 2.0, 1.0)]),
+    "opening": lambda: opening.rows(few=2, many=60, runs=1),
+    "deltas": lambda: deltas.rows({"code": "an open fence"}, large=2, short=2, long=4, seconds=0.2, lead=0.2),
+    "recovery": lambda: recovery.rows(runs=1, outage=0.1),
+    "throughput": lambda: throughput.rows(events=100, rounds=1),
+}
+
+
+def test_each_measurement_is_tried_here() -> None:
+    assert set(TINY) == set(MEASUREMENTS)
+
+
+@pytest.mark.parametrize("name", TINY)
+def test_it_runs(name: str) -> None:
+    rows = TINY[name]()
+    assert rows
+    assert [row for row in rows if row.met is None or not row.measured] == []
+
+
+def test_where_opencode_is_not_installed_that_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(peer, "INSTALLED", tmp_path / "opencode")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(ClickException, match="make real"):
+        peer.opencode()
