@@ -84,6 +84,7 @@ class HoldfastApp(App[None]):
         self.choosing = Choosing(
             self, client, self.presenter, self.sessions, self.main.prompt, notify=self._notice
         )
+        self.main.older = lambda session_id: self.sessions.ask(client.load_older(session_id))
         self._wanted, self._resume, self._demo = session, resume, demo
         self._begun = self._leaving = False
         self._abort_until = float("-inf")

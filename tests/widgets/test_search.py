@@ -1,13 +1,18 @@
 """Looking for words, copying code and opening links, used with keys."""
 
+import asyncio
+
 import pytest
+from msgspec.structs import replace
 from rich.console import Console
 from textual.content import Content
 
 from tests import conversation as talk
 from tests.screen import Stage, on_stage
 from tui.core import events as e
-from tui.core.model import Message, TextPart
+from tui.core.events import MessagesLoaded
+from tui.core.model import FullMessage, Message, ReasoningPart, TextPart, ToolPart
+from tui.net.errors import Unreachable
 from tui.widgets.finding import pattern_of
 from tui.widgets.markdown import link_style
 from tui.widgets.search import SearchBar
@@ -71,6 +76,155 @@ async def test_a_search_ends_with_its_session() -> None:
         await stage.press("ctrl+f", *"hay")
         stage.app.presenter.show_session(None)
         await stage.until(lambda: not stage.main.query(SearchBar))
+
+
+def old_messages(count: int, *, first: float = -1000.0) -> list[FullMessage]:
+    """Messages older than the conversation; every tenth has a needle in it."""
+    messages = []
+    for row in range(count):
+        message_id = f"msg_old{first:.0f}_{row:04}"
+        message = Message(message_id, talk.SESSION, "user", created=first + row)
+        words = f"needle {first:.0f}/{row}" if row % 10 == 0 else "straw"
+        messages.append(FullMessage(message, (TextPart(f"prt{message_id[3:]}", talk.SESSION, message_id, words),)))
+    return messages
+
+
+def pages(stage: Stage, count: int, size: int) -> None:
+    """The server has so many older pages."""
+    left = iter(range(count))
+    loaded = MessagesLoaded(talk.SESSION, (), "cursor", "older")
+
+    def older() -> bool:
+        page = next(left, None)
+        if page is None:
+            return False
+        cursor = None if page == count - 1 else "cursor"
+        found = tuple(old_messages(size, first=-1000.0 * (page + 1)))
+        stage.client.feed(replace(loaded, messages=found, cursor=cursor))
+        return True
+
+    stage.client.feed(loaded)
+    stage.client.older = older
+
+
+async def test_older_pages_are_fetched_and_searched() -> None:
+    async with on_stage() as stage:
+        await long_talk(stage)
+        pages(stage, 3, 50)
+        await stage.press("ctrl+f", *"needle")
+        await stage.shows("17 of 17", "another needle there")
+        assert len(stage.client.calls("load_older")) == 3
+        await stage.press("down")
+        await stage.shows("1 of 17", "needle -3000/0")
+        await stage.press("up")
+        await stage.shows("17 of 17", "another needle there")
+        await stage.press("up", "up")
+        await stage.shows("15 of 17", "needle -1000/40")
+
+
+async def test_what_stands_only_in_older_pages_is_found() -> None:
+    async with on_stage() as stage:
+        await long_talk(stage)
+        pages(stage, 2, 50)
+        await stage.press("ctrl+f", *"needle -2000/40")
+        await stage.shows("1 of 1", "needle -2000/40")
+
+
+async def test_the_search_through_older_pages_is_stopped_and_goes_on() -> None:
+    async with on_stage() as stage:
+        await long_talk(stage)
+        pages(stage, 2, 50)
+        gate = asyncio.Event()
+        fetch = stage.client.load_older
+
+        async def slowly(session_id: str) -> bool:
+            found = await fetch(session_id)
+            await gate.wait()
+            return found
+
+        stage.main.older = slowly
+        await stage.press("ctrl+f", *"zebra")
+        await stage.shows("nowhere yet", "messages, searching on", "Esc stops")
+        await stage.press("escape")
+        gate.set()
+        await stage.shows("the newest 52 messages alone")
+        assert len(stage.client.calls("load_older")) == 1
+        await stage.press("ctrl+o")
+        await stage.hides("nowhere yet")
+        await stage.shows("nowhere")
+        assert len(stage.client.calls("load_older")) == 2
+        await stage.press("escape")
+        await stage.until(lambda: not stage.main.query(SearchBar))
+
+
+async def test_a_page_that_cannot_be_had_is_said() -> None:
+    async with on_stage() as stage:
+        await long_talk(stage)
+        pages(stage, 2, 50)
+        stage.client.fails = Unreachable("connection refused")
+        await stage.press("ctrl+f", *"zebra")
+        await stage.shows("connection refused", "nowhere yet", "messages alone")
+
+
+async def test_what_is_folded_opens_where_the_words_stand() -> None:
+    async with on_stage() as stage:
+        stage.client.feed(*talk.prompt(), talk.answer_begins())
+        tool = ToolPart(
+            "prt_t", talk.SESSION, talk.ANSWER, "call_1", "bash", "completed", output="hay\nneedle one"
+        )
+        thought = ReasoningPart("prt_r", talk.SESSION, talk.ANSWER, "first\n\nthen a needle two")
+        stage.client.feed(e.PartUpserted(tool), e.PartUpserted(thought))
+        await stage.shows("bash")
+        assert "needle" not in stage.text
+        await stage.press("ctrl+f", *"needle")
+        await stage.shows("2 of 2", "then a needle two")
+        await stage.press("enter")
+        await stage.shows("1 of 2", "needle one")
+
+
+async def test_the_line_of_a_tool_call_is_found_without_opening_it() -> None:
+    async with on_stage() as stage:
+        stage.client.feed(*talk.prompt(), talk.answer_begins())
+        tool = ToolPart(
+            "prt_t", talk.SESSION, talk.ANSWER, "call_1", "bash", "completed", title="the needle", output="hay"
+        )
+        stage.client.feed(e.PartUpserted(tool))
+        await stage.press("ctrl+f", *"needle")
+        await stage.shows("1 of 1")
+        await stage.until(lambda: stage.main.transcript.query(".-found"))
+        assert "hay" not in stage.text
+        await stage.press("escape")
+        await stage.until(lambda: not stage.main.transcript.query(".-found"))
+
+
+async def test_from_an_old_place_the_reader_scrolls_down_to_the_end() -> None:
+    async with on_stage() as stage:
+        await long_talk(stage)
+        pages(stage, 2, 100)
+        await stage.press("ctrl+f", *"needle -2000/0")
+        await stage.shows("1 of 1", "needle -2000/0")
+        transcript = stage.main.transcript
+        assert "straw" in stage.text
+        assert not transcript.following
+        stage.client.feed(e.MessageUpserted(Message("msg_new", talk.SESSION, "user", created=90.0)))
+        stage.client.feed(e.PartUpserted(TextPart("prt_new", talk.SESSION, "msg_new", "brand new")))
+        await stage.press("escape")
+        for _ in range(12):
+            transcript.scroll_end(animate=False)
+            await stage.pilot.pause()
+        await stage.shows("brand new")
+        assert transcript.following
+
+
+async def test_end_goes_from_an_old_place_to_the_newest() -> None:
+    async with on_stage() as stage:
+        await long_talk(stage)
+        pages(stage, 2, 100)
+        await stage.press("ctrl+f", *"needle -2000/0")
+        await stage.shows("1 of 1", "needle -2000/0", "more below")
+        await stage.press("escape", "end")
+        await stage.until(lambda: stage.main.transcript.following)
+        await stage.hides("needle -2000/0")
 
 
 async def test_code_is_copied_with_one_key_as_it_was_written() -> None:

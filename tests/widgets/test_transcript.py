@@ -143,6 +143,59 @@ async def test_what_is_gone_is_taken_away() -> None:
         await settled(pilot, lambda: "I'll look" not in app.transcript.text)
 
 
+@pytest.mark.parametrize("call", ["call_prt_3", "call_unknown"])
+async def test_a_note_stands_where_it_came_though_its_message_goes_on(call: str) -> None:
+    app = Page()
+    async with app.run_test() as pilot:
+        app.feed(*talk.prompt(), talk.answer_begins(), talk.tool("prt_3", title="the call"))
+        await settled(pilot, app.has("the call"))
+        app.feed(talk.text("words beside it", part_id="prt_4"))
+        await settled(pilot, app.has("words beside it"))
+        app.transcript.note(Content("✓ answered  one"), call)
+        app.transcript.note(Content("✓ answered  two"), call)
+        app.feed(talk.text("after the note", part_id="prt_5"))
+        await settled(pilot, app.has("after the note"))
+        for _ in range(2):
+            told = app.transcript.text
+            marks = ["the call", "words beside it", "after the note", "✓ answered  one", "✓ answered  two"]
+            order = sorted(marks, key=told.index)
+            at_call = ["the call", "✓ answered  one", "✓ answered  two", "words beside it", "after the note"]
+            at_end = ["the call", "words beside it", "✓ answered  one", "✓ answered  two", "after the note"]
+            assert order == (at_call if call == "call_prt_3" else at_end)
+            app.transcript.draw()
+            await settled(pilot, app.has(*marks))
+
+
+async def test_a_note_before_any_message_stays_before_them() -> None:
+    app = Page()
+    async with app.run_test() as pilot:
+        app.transcript.note(Content("↩ not sent"))
+        app.feed(*talk.prompt("the prompt"))
+        for _ in range(2):
+            await settled(pilot, app.has("↩ not sent", "the prompt"))
+            assert app.transcript.text.index("↩ not sent") < app.transcript.text.index("the prompt")
+            app.transcript.draw()
+
+
+async def test_a_note_of_a_message_that_is_not_mounted_waits_for_it() -> None:
+    app = Page()
+    async with app.run_test() as pilot:
+        app.feed(*talk.prompt("the first"))
+        app.transcript.note(Content("✓ finished"))
+        for row in range(MESSAGES_AT_FIRST + 5):
+            message_id = f"msg_9{row:03}"
+            app.feed(
+                e.MessageUpserted(Message(message_id, talk.SESSION, "user", created=10.0 + row)),
+                e.PartUpserted(TextPart(f"prt_9{row:03}", talk.SESSION, message_id, f"later words {row}")),
+            )
+        app.transcript.draw()
+        await settled(pilot, lambda: len(app.transcript.query(MessageView)) == MESSAGES_AT_FIRST)
+        assert "✓ finished" not in app.transcript.text
+        await settled(pilot, lambda: app.transcript.scroll_y > 0)
+        app.transcript.scroll_home(animate=False)
+        await settled(pilot, app.has("the first", "✓ finished"))
+
+
 async def test_a_note_keeps_its_place_when_the_transcript_is_drawn_anew() -> None:
     app = Page()
     async with app.run_test(size=(80, 30)) as pilot:

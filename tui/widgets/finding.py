@@ -1,12 +1,28 @@
-"""Places in the transcript: where words stand, and which code is in sight. Reads what is mounted; draws marks."""
+"""Where words stand in a conversation, and which code is in sight. Reads what the client has; draws nothing."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from textual.containers import VerticalScroll
 
+from tui.core.model import FilePart, NotePart, Part, ReasoningPart, TextPart, ToolPart
 from tui.widgets.lines import Lines
-from tui.widgets.pieces import Code
+from tui.widgets.pieces import Code, Piece
+
+ANY_WIDTH = 10_000
+"""Cells at which no line is broken."""
+MARKS = str.maketrans("", "", "\\*_`~")
+"""What Markdown writes in the middle of words and does not show."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The `nth` place at which the words stand in a part, from 0."""
+
+    message_id: str
+    part_id: str
+    nth: int
 
 
 def pattern_of(words: str) -> re.Pattern[str] | None:
@@ -15,41 +31,53 @@ def pattern_of(words: str) -> re.Pattern[str] | None:
     return re.compile(r"\s+".join(map(re.escape, parts)), re.IGNORECASE) if parts else None
 
 
-class Search:
-    """The places at which words stand in what `page` holds."""
+def places_in(parts: Sequence[Part], role: str, words: str) -> list[Place]:
+    """All places of one message, folded ones too, in the order in which they are read."""
+    pattern = pattern_of(words)
+    if pattern is None:
+        return []
+    bare = words.translate(MARKS).casefold().split()
+    found = []
+    for part in parts:
+        source = "\n".join(_sources(part)).translate(MARKS).casefold()
+        if all(word in source for word in bare):
+            count = sum(len(pattern.findall(text)) for text in shown_texts(part, role))
+            found += [Place(part.message_id, part.id, nth) for nth in range(count)]
+    return found
 
-    def __init__(self, page: VerticalScroll) -> None:
-        self._page = page
-        self._places: list[tuple[Lines, int]] = []
-        self._at = 0
 
-    @property
-    def place(self) -> tuple[int, int]:
-        """(which one, counted from 1; how many): both 0 where the words stand nowhere."""
-        return (self._at + 1 if self._places else 0), len(self._places)
+def shown_texts(part: Part, role: str) -> Iterator[str]:
+    """What a part shows once it is unfolded: the line that stays first, where there is one."""
+    from tui.widgets import markdown, message, thought, tool_call  # not before the first frame
 
-    def look_for(self, words: str) -> None:
-        """Find the words anew, and go to the last place."""
-        pattern = pattern_of(words)
-        self._places = []
-        for lines in self._page.query(Lines):
-            self._places += [(lines, row) for row in lines.mark(pattern)]
-        self._at = len(self._places) - 1
-        self.go(0)
+    match part:
+        case ToolPart():
+            head = tool_call.headline_of(part)
+            yield f"{head.name} {head.about}"
+            yield _text(tool_call.detail_of(part))
+        case ReasoningPart():
+            yield ""
+            yield _text(thought.detail_of(part))
+        case TextPart(synthetic=True):
+            pass
+        case TextPart() if role == "assistant":
+            yield _text([piece for block in markdown.read(part.text) for piece in block.pieces])
+        case TextPart() | FilePart() | NotePart():
+            yield _text(message.plain_pieces(part))
 
-    def go(self, by: int) -> None:
-        """On by so many places, around both ends."""
-        if self._places:
-            self._at = (self._at + by) % len(self._places)
-            lines, row = self._places[self._at]
-            for other in {one for one, _ in self._places}:
-                other.mark_row(row if other is lines else None)
-            self._show(lines, row)
 
-    def _show(self, lines: Lines, row: int) -> None:
-        page = self._page
-        y = lines.region.y - page.region.y + page.scroll_offset.y + row
-        page.scroll_to(y=max(0, y - page.size.height // 2), animate=False)
+def _text(pieces: Sequence[Piece]) -> str:
+    return "\n".join(line.plain for piece in pieces for line in piece.lines(ANY_WIDTH))
+
+
+def _sources(part: Part) -> Iterator[str]:
+    match part:
+        case ToolPart():
+            yield from (part.tool, part.title, part.output, part.error, part.diff, str(dict(part.input)))
+        case FilePart(name=name):
+            yield f"with {name}"
+        case TextPart(text=text) | ReasoningPart(text=text) | NotePart(text=text):
+            yield text
 
 
 def code_above(page: VerticalScroll, before: Code | None = None) -> Code | None:

@@ -52,7 +52,10 @@ class FoldHead(Widget):
 class Fold(Vertical, can_focus=True):
     """A part of a message that is one line until somebody wants to see more."""
 
-    DEFAULT_CSS = "Fold { height: auto; }"
+    DEFAULT_CSS = """
+    Fold { height: auto; }
+    Fold.-found > FoldHead { background: $accent 45%; }
+    """
     BINDINGS: ClassVar[list[BindingType]] = [Binding("enter", "unfold", "open or close", show=False)]
 
     def __init__(self) -> None:
@@ -97,6 +100,13 @@ class Fold(Vertical, can_focus=True):
         else:
             self._detail.remove()
             self._detail = None
+
+    def unfold(self) -> Lines:
+        """Open it, if it is not open; its detail."""
+        if self._detail is None:
+            self.action_unfold()
+        assert self._detail is not None
+        return self._detail
 
     def on_click(self, event: events.Click) -> None:
         if self._head.region.contains_point(event.screen_offset):

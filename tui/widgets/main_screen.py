@@ -15,7 +15,7 @@ from textual.screen import Screen
 from textual.widget import Widget
 
 from tui.core.store import Store
-from tui.widgets.finding import Search, code_above
+from tui.widgets.finding import code_above
 from tui.widgets.fold import Fold
 from tui.widgets.health import HealthLine
 from tui.widgets.key_hints import KeyHints, Keys
@@ -26,6 +26,7 @@ from tui.widgets.prompt import Prompt
 from tui.widgets.question import QuestionForm
 from tui.widgets.queue import RELEASE_KEY, QueueList
 from tui.widgets.request_panel import FOLD_KEY, RequestPanel
+from tui.widgets.searching import Older, Search
 from tui.widgets.transcript import Transcript, Unread
 from tui.widgets.turn_line import TurnLine
 from tui.widgets.welcome import Welcome
@@ -69,6 +70,8 @@ class MainScreen(Screen[None]):
 
     def __init__(self, store: Store, address: str, now: Callable[[], float]) -> None:
         super().__init__()
+        self.older: Older = _no_older
+        self._store = store
         self._now = now
         self._typed_at = float("-inf")
         self._keys_wanted = False
@@ -121,7 +124,7 @@ class MainScreen(Screen[None]):
 
     def show_session(self, session_id: str | None) -> None:
         """Show a session's transcript, or the welcome while there is none."""
-        self.on_search_bar_left()
+        self.leave_search()
         self.transcript.display = session_id is not None
         self.welcome.display = session_id is None
         self.transcript.show_session(session_id)
@@ -214,34 +217,44 @@ class MainScreen(Screen[None]):
         from tui.widgets.search import SearchBar
 
         if self._search is not None:
-            self.on_search_bar_left()
+            self.leave_search()
         elif self.transcript.display:
-            self._search = Search(self.transcript)
-            self.transcript.mount_loaded()
-            self.mount(SearchBar(id="search"), before=self.panel)
+            bar = SearchBar(id="search")
+            self._search = Search(self.transcript, self._store, bar, self.older)
+            self.mount(bar, before=self.panel)
 
     def on_search_bar_wanted(self, event: "SearchBar.Wanted") -> None:
         if self._search is not None:
             self._search.look_for(event.words)
             self._show_place()
+            self.on_search_bar_go_on()
 
     def on_search_bar_go(self, event: "SearchBar.Go") -> None:
         if self._search is not None:
             self._search.go(event.by)
             self._show_place()
 
-    def on_search_bar_left(self) -> None:
+    def on_search_bar_go_on(self) -> None:
         if self._search is not None:
-            self._search.look_for("")
+            self.run_worker(self._search.fetch(), group="search pages")
+
+    def on_search_bar_left(self) -> None:
+        if self._search is not None and self._search.fetching:
+            self._search.stop()
+        else:
+            self.leave_search()
+
+    def leave_search(self) -> None:
+        """The search is over."""
+        if self._search is not None:
+            self._search.end()
             self._search = None
             self.query("#search").remove()
             self.prompt.focus()
 
     def _show_place(self) -> None:
-        from tui.widgets.search import SearchBar
-
         if self._search is not None:
-            self.query_one(SearchBar).show_place(*self._search.place)
+            self.run_worker(self._search.show(), group="search", exclusive=True)
 
     def action_copy_code(self) -> None:
         """Copy the code in sight; again within a few seconds, the block above it."""
@@ -315,3 +328,7 @@ class MainScreen(Screen[None]):
     def _folded(self) -> None:
         self.prompt.focus()
         self.refresh_hints()
+
+
+async def _no_older(session_id: str) -> bool:
+    return False

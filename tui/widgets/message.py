@@ -38,6 +38,8 @@ class MessageView(Vertical):
         self._order: list[str] = []
         self._views: dict[str, Widget] = {}
         self._failure: Plain | None = None
+        self._notes: list[tuple[Plain, str | None]] = []
+        """Notes whose part is not here yet."""
         self.message = message
 
     def show(self, message: Message, parts: list[Part]) -> None:
@@ -50,6 +52,7 @@ class MessageView(Vertical):
         for part in shown.values():
             self._show_part(part)
         self._show_failure()
+        self._place_notes()
 
     def show_part(self, part: Part) -> None:
         """Bring one part up to date; one that is new comes last, whenever its words come."""
@@ -57,6 +60,26 @@ class MessageView(Vertical):
             self._order.append(part.id)
         if _has_words(part):
             self._show_part(part)
+
+    def view_of(self, part_id: str) -> Widget | None:
+        """What shows a part; None where it shows nothing."""
+        return self._views.get(part_id)
+
+    def add_note(self, line: Plain, part_id: str | None) -> None:
+        """Put a line of our own behind a part, or (None) before all parts; it waits for the part, if it must."""
+        self._notes.append((line, part_id))
+        self._place_notes()
+
+    def _place_notes(self) -> None:
+        waiting = []
+        for line, part_id in self._notes:
+            if part_id is not None and part_id in self._order:
+                self.mount(line, before=self._below(part_id))
+            elif part_id is None and self.is_attached:
+                self.mount(line, before=next(iter(self._views.values()), self._failure))
+            else:
+                waiting.append((line, part_id))
+        self._notes = waiting
 
     def drop_part(self, part_id: str) -> None:
         view = self._views.pop(part_id, None)

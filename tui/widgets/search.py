@@ -25,6 +25,7 @@ class SearchBar(Horizontal):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter,up", "go(-1)", "place before", show=False, priority=True),
         Binding("down", "go(1)", "next place", show=False, priority=True),
+        Binding("ctrl+o", "go_on", "search older pages", show=False, priority=True),
         Binding("escape", "leave", "leave", show=False, priority=True),
     ]
 
@@ -39,6 +40,9 @@ class SearchBar(Horizontal):
         """On by so many places."""
 
         by: int
+
+    class GoOn(Message):
+        """Older pages are to be searched after all."""
 
     class Left(Message):
         """The search is over."""
@@ -56,18 +60,32 @@ class SearchBar(Horizontal):
     def on_mount(self) -> None:
         self._input.focus()
 
-    def show_place(self, at: int, places: int) -> None:
-        """`at` counts from 1; both are 0 while nothing is looked for."""
+    def show_place(self, at: int, places: int, looked: int = 0, further: str = "") -> None:
+        """`at` counts from 1; both are 0 while nothing is looked for.
+
+        `further`: *searching* while older pages come, *stopped* when there are more; `looked`: messages so far.
+        """
         if not self._input.value.strip():
             words = ""
         elif not places:
-            words = "nowhere"
+            words = "nowhere yet" if further else "nowhere"
         else:
             words = f"{at} of {places}"
-        self._count.show(Content.styled(f" {words} · Enter ↑ ↓ · Esc ", MUTED))
+        leave = "Esc"
+        match further if words else "":
+            case "searching":
+                words += f" · {looked} messages, searching on"
+                leave = "Esc stops"
+            case "stopped":
+                words += f" · the newest {looked} messages alone"
+                leave = "^O goes on · Esc"
+        self._count.show(Content.styled(f" {words} · Enter ↑ ↓ · {leave} ", MUTED))
 
     def action_go(self, by: int) -> None:
         self.post_message(self.Go(by))
+
+    def action_go_on(self) -> None:
+        self.post_message(self.GoOn())
 
     def action_leave(self) -> None:
         self.post_message(self.Left())

@@ -28,10 +28,15 @@ class Thought(Fold):
         return Headline("thought", about[:200].strip("*# "), Content.styled(_state(self.part), MUTED))
 
     def detail(self) -> list[Piece]:
-        return [
-            Paragraph(Content.styled(paragraph, f"italic {MUTED}"), gap=1)
-            for paragraph in self.part.text.strip().split("\n\n")
-        ]
+        return detail_of(self.part)
+
+
+def detail_of(part: ReasoningPart) -> list[Piece]:
+    """What stands under the line once it is unfolded."""
+    return [
+        Paragraph(Content.styled(paragraph, f"italic {MUTED}"), gap=1)
+        for paragraph in part.text.strip().split("\n\n")
+    ]
 
 
 def _state(part: ReasoningPart) -> str:

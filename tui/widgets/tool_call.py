@@ -35,25 +35,33 @@ class ToolCall(Fold):
         self.show()
 
     def headline(self) -> Headline:
-        part = self.part
-        added, removed = _changed_lines(part.diff)
-        about = part.title or _telling(part)
-        if part.diff:
-            about = f"{about}  +{added} −{removed}"
-        return Headline(part.tool, about, _outcome(part))
+        return headline_of(self.part)
 
     def detail(self) -> list[Piece]:
-        part = self.part
-        pieces: list[Piece] = []
-        if part.diff:
-            pieces.append(Code(tuple(diff_lines(part.diff))))
-        elif part.input:
-            pieces.append(Code(_shortened(_input_text(part))))
-        if part.error:
-            pieces.append(Paragraph(Content.styled(part.error, "$error")))
-        if part.output and not part.diff:
-            pieces.append(Code(_shortened(part.output)))
-        return pieces or [Paragraph(Content.styled("nothing to show yet", MUTED))]
+        return detail_of(self.part)
+
+
+def headline_of(part: ToolPart) -> Headline:
+    """What stands in the one line."""
+    added, removed = _changed_lines(part.diff)
+    about = part.title or _telling(part)
+    if part.diff:
+        about = f"{about}  +{added} −{removed}"
+    return Headline(part.tool, about, _outcome(part))
+
+
+def detail_of(part: ToolPart) -> list[Piece]:
+    """What stands under it once it is unfolded."""
+    pieces: list[Piece] = []
+    if part.diff:
+        pieces.append(Code(tuple(diff_lines(part.diff))))
+    elif part.input:
+        pieces.append(Code(_shortened(_input_text(part))))
+    if part.error:
+        pieces.append(Paragraph(Content.styled(part.error, "$error")))
+    if part.output and not part.diff:
+        pieces.append(Code(_shortened(part.output)))
+    return pieces or [Paragraph(Content.styled("nothing to show yet", MUTED))]
 
 
 def _outcome(part: ToolPart) -> Content:

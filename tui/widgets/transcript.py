@@ -4,6 +4,7 @@ It reads the store it is given and is told where to look. Deltas are gathered an
 while none are pending no timer runs. It follows the end until the reader scrolls up.
 """
 
+import asyncio
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
@@ -14,8 +15,9 @@ from textual.content import Content
 from textual.geometry import Size
 from textual.message import Message as TextualMessage
 from textual.timer import Timer
+from textual.widget import Widget
 
-from tui.core.model import Message, Part
+from tui.core.model import Message, Part, ToolPart
 from tui.core.store import Store
 from tui.widgets.fold import MARGIN, YOU, Fold
 from tui.widgets.lines import Lines
@@ -40,9 +42,10 @@ NOTES_KEPT = 50
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """A line of our own in the transcript; it stands after the message `after` (None: at the end)."""
+    """A line of our own in the transcript: in the message, behind the part, or (None) before any message."""
 
-    after: str | None
+    message_id: str | None
+    part_id: str | None
     words: Content
 
 
@@ -71,12 +74,13 @@ class Transcript(VerticalScroll, can_focus=True):
         self._frame: Timer | None = None
         self._pause = FRAME
         self._height_seen = 0
+        self._behind = False
         self.following = True
 
     @property
     def unread(self) -> int:
-        """Lines that came since the reader left the end."""
-        return 0 if self.following else max(0, self.virtual_size.height - self._height_seen)
+        """Lines that came since the reader left the end, as far as they are mounted."""
+        return 0 if self.following or self._behind else max(0, self.virtual_size.height - self._height_seen)
 
     @property
     def text(self) -> str:
@@ -91,6 +95,8 @@ class Transcript(VerticalScroll, can_focus=True):
     def show_pending(self, message_id: str, text: str) -> None:
         """Words that are on their way, until the server has them."""
         if message_id not in self._views and message_id not in self._pending:
+            if self._behind:
+                self.draw()
             view = Lines(
                 [Paragraph(Content(text.expandtabs(4)))], label=YOU, margin=MARGIN, classes="words pending"
             )
@@ -104,15 +110,45 @@ class Transcript(VerticalScroll, can_focus=True):
 
     def draw(self) -> None:
         """Draw anew from the store: the newest messages, and the notes at their places."""
+        self._draw(self._messages()[-MESSAGES_AT_FIRST:], behind=False)
+        self.follow()
+
+    def _draw(self, messages: list[Message], *, behind: bool) -> None:
+        """`behind`: newer ones than these are not mounted."""
         self._grown.clear()
         self._views.clear()
         self._pending.clear()
+        self._behind = behind
         self.remove_children()
-        newest = self._messages()[-MESSAGES_AT_FIRST:]
-        self._mount_messages(newest)
-        for note in self._notes.get(self.session_id or "", ()):
-            self._mount_note(note)
-        self.follow()
+        self.mount_all([_line_of(note) for note in self._notes_in(None)])
+        self._mount_messages(messages)
+
+    async def reveal(self, message_id: str, part_id: str) -> Widget | None:
+        """What shows a part, mounted and laid out wherever in the conversation it is; None where nothing does."""
+        messages = self._messages()
+        at = next((row for row, message in enumerate(messages) if message.id == message_id), None)
+        if at is None:
+            return None
+        self.following = False
+        self.anchor(False)
+        if message_id not in self._views:
+            around = messages[max(0, at - MESSAGES_AT_FIRST // 2) : at + MESSAGES_AT_FIRST // 2]
+            self._draw(around, behind=around[-1] is not messages[-1])
+        await self.laid_out()
+        view = self._views.get(message_id)
+        return None if view is None else view.view_of(part_id)
+
+    async def laid_out(self) -> None:
+        """Wait until what was mounted so far has its place."""
+        for _ in range(2):  # a message mounts its parts once it is there itself
+            done = asyncio.Event()
+            self.call_after_refresh(done.set)
+            await done.wait()
+
+    def show_row(self, view: Widget, row: int) -> None:
+        """Put a row of something mounted in the middle."""
+        y = view.region.y - self.region.y + self.scroll_offset.y + row
+        self.scroll_to(y=max(0, y - self.size.height // 2), animate=False)
 
     def show_message(self, message_id: str) -> None:
         """A message is new, or its head changed."""
@@ -123,6 +159,8 @@ class Transcript(VerticalScroll, can_focus=True):
         if message is None:
             return
         if view is None:
+            if self._behind and messages.index(message) > messages.index(self._last.message):
+                return  # it is mounted when the reader comes there
             later = [m.id for m in messages[messages.index(message) + 1 :] if m.id in self._views]
             if later and messages.index(message) < messages.index(self._views[next(iter(self._views))].message):
                 return  # it belongs to what is not mounted
@@ -156,26 +194,31 @@ class Transcript(VerticalScroll, can_focus=True):
         if self._frame is None:
             self._frame = self.set_timer(self._pause, self._draw_grown)
 
-    def note(self, words: Content) -> None:
-        """Put a line of our own at the end; it keeps its place when the transcript is drawn anew."""
-        messages = self._messages()
-        note = Note(messages[-1].id if messages else None, words)
+    def note(self, words: Content, call_id: str = "") -> None:
+        """Put in a line of our own: behind the tool call that it tells of, else behind all that is here now.
+
+        There it stays, whatever comes after it, and when the transcript is drawn anew.
+        """
+        note = Note(*self._place_for_note(call_id), words)
         kept = self._notes.setdefault(self.session_id or "", [])
         kept.append(note)
         del kept[:-NOTES_KEPT]
-        self._mount_note(note)
-
-    def mount_loaded(self) -> None:
-        """Mount all that is here, up to as much as is kept: what is not mounted cannot be searched."""
-        while len(self._views) < MESSAGES_KEPT and self._mount_older():
-            pass
+        view = self._views.get(note.message_id or "")
+        if view is not None:
+            view.add_note(_line_of(note), note.part_id)
+        elif note.message_id is None:
+            self.mount(_line_of(note))
 
     def older_loaded(self) -> None:
-        """Older messages came in front of those that are here."""
-        self._mount_older()
+        """Older messages came in front of those that are here: a reader at the top sees them."""
+        if self.scroll_y <= 0:
+            self._mount_older()
 
     def follow(self) -> None:
         """Go to the end and stay there."""
+        if self._behind:
+            self.draw()
+            return
         self.following = True
         self._pin()
         self.post_message(self.ReadingMoved())
@@ -185,6 +228,21 @@ class Transcript(VerticalScroll, can_focus=True):
         if self.following:
             # `container_size` is still the old one where `virtual_size` has just grown with the screen.
             self.anchor(self.virtual_size.height > self.size.height > 0)
+
+    def _place_for_note(self, call_id: str) -> tuple[str | None, str | None]:
+        """The message and the part behind which a note belongs."""
+        messages = self._messages()
+        for message in reversed(messages if call_id else ()):
+            for part in self._parts(message.id):
+                if isinstance(part, ToolPart) and part.call_id == call_id:
+                    return message.id, part.id
+        if not messages:
+            return None, None
+        parts = self._parts(messages[-1].id)
+        return messages[-1].id, parts[-1].id if parts else None
+
+    def _notes_in(self, message_id: str | None) -> list[Note]:
+        return [note for note in self._notes.get(self.session_id or "", ()) if note.message_id == message_id]
 
     def _messages(self) -> list[Message]:
         transcript = self._store.transcript(self.session_id) if self.session_id else None
@@ -200,6 +258,8 @@ class Transcript(VerticalScroll, can_focus=True):
         views = []
         for message in messages:
             view = MessageView(message)
+            for note in self._notes_in(message.id):
+                view.add_note(_line_of(note), note.part_id)
             views.append(view)
         if before is None:
             self._views.update({view.message.id: view for view in views})
@@ -215,14 +275,6 @@ class Transcript(VerticalScroll, can_focus=True):
     def _fill(self, view: "MessageView") -> None:
         if view.is_attached:
             view.show(view.message, self._parts(view.message.id))
-
-    def _mount_note(self, note: Note) -> None:
-        line = Plain(note.words, classes="note")
-        after = self._views.get(note.after or "")
-        if after is None or after is list(self._views.values())[-1]:
-            self.mount(line)
-        else:
-            self.mount(line, after=after)
 
     def _draw_grown(self) -> None:
         self._frame = None
@@ -256,12 +308,27 @@ class Transcript(VerticalScroll, can_focus=True):
         self.call_after_refresh(self._keep_place, from_end)
         return True
 
+    def _mount_newer(self) -> None:
+        """The reader comes to the end of what is mounted, and more is here."""
+        messages = self._messages()
+        at = next(row for row, message in enumerate(messages) if message.id == self._last.message.id)
+        newer = messages[at + 1 : at + 1 + MESSAGES_MORE]
+        self._behind = at + 1 + MESSAGES_MORE < len(messages)
+        self._mount_messages(newer)
+
+    @property
+    def _last(self) -> "MessageView":
+        return next(reversed(self._views.values()))
+
     def _keep_place(self, from_end: float) -> None:
         self.scroll_to(y=self.virtual_size.height - from_end, animate=False)
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         super().watch_scroll_y(old_value, new_value)
         at_end = round(new_value) >= self.max_scroll_y
+        if at_end and self._behind and new_value > old_value and self._views:
+            self._mount_newer()
+        at_end = at_end and not self._behind
         if at_end != self.following and (at_end or new_value < old_value):
             self.following = at_end
             self._height_seen = self.virtual_size.height
@@ -293,6 +360,10 @@ class Transcript(VerticalScroll, can_focus=True):
         if isinstance(focused, Fold) and focused in folds:
             at = max(0, min(folds.index(focused) + by, len(folds) - 1))
         folds[at].focus()
+
+
+def _line_of(note: Note) -> Plain:
+    return Plain(note.words, classes="note")
 
 
 class Unread(Plain):
