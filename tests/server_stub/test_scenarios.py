@@ -263,6 +263,6 @@ async def test_grow_begins_large_and_goes_on_by_deltas(
         _, answer = await played(agent, world, f"GROW {shape} 3 5 1000")
     first, *more = [told["delta"] for told in witness.of("message.part.delta")]
     assert first.startswith(begins)
-    assert 2.9 < len(first) / 1024 <= 3.01
+    assert 2.8 < len(first) / 1024 <= 3.01
     assert len(more) == 5
     assert said(answer) == first + "".join(more)
