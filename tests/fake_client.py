@@ -17,7 +17,7 @@ from tui.core.events import Event, SessionDeleted, SessionUpserted
 from tui.core.health import Line, LineState
 from tui.core.model import Answers, Offered, PermissionReply, Prompt, Session
 from tui.core.store import Store
-from tui.core.trouble import Trouble, Witness, trouble
+from tui.core.trouble import DEFAULT_PATIENCE, Patience, Trouble, Witness, trouble
 from tui.core.turn import Turn
 from tui.journal import Journal
 from tui.net.errors import NetError
@@ -37,6 +37,7 @@ class FakeTurns:
     now: Callable[[], float]
     turns: dict[str, list[Turn]] = field(default_factory=dict)
     witness: Witness = field(default_factory=Witness)
+    patience: Patience = DEFAULT_PATIENCE
 
     def of(self, session_id: str) -> Sequence[Turn]:
         return tuple(self.turns.get(session_id, ()))

@@ -11,6 +11,7 @@ from textual.content import Content
 
 from tui.backends import SERVE
 from tui.core import changes as c
+from tui.core.model import Request
 from tui.core.standing import Standing, Standings
 from tui.core.turn import Turn, TurnState
 from tui.widgets.health import Heading
@@ -53,11 +54,11 @@ class Presenter:
         self._ever_up = False
         self._abort_armed = float("-inf")
         self.stopped = False
-        self._standings = Standings(client.store, client.turn)
+        self._standings = Standings(client.store, client.turn, client.turns.patience)
         self._choices = client.choices
         self.outcomes = Outcomes()
         self.overlay: Callable[[], None] | None = None
-        self._asked_in: dict[str, str] = {}
+        self._asked: dict[str, Request] = {}
         self.session_id: str | None = None
         main.panel.kept = client.journal.answer_draft
 
@@ -245,11 +246,12 @@ class Presenter:
 
     def _tell_outcome(self, request_id: str, words: Content | None) -> None:
         """In the transcript if the request is of the session on the screen, else beside it."""
-        asked_in = self._asked_in.get(request_id, self.session_id)
+        asked = self._asked.get(request_id)
+        asked_in = asked.session_id if asked is not None else self.session_id
         if words is None or asked_in is None:
             return
         if self.session_id is not None and asked_in in self._client.store.family(self.session_id):
-            self._note(words)
+            self._main.transcript.note(words, (asked.call_id if asked is not None else None) or "")
         else:
             session = self._client.store.sessions.get(asked_in)
             self._notify(c.Notice(f"{session.title if session is not None else asked_in}\n{words.plain}"))
@@ -294,7 +296,7 @@ class Presenter:
         self._main.panel.reject_with_reason = traits is None or traits.reject_with_reason
         waiting = self._client.store.requests
         for request in waiting.values():
-            self._asked_in[request.id] = request.session_id
+            self._asked[request.id] = request
             self._main.panel.book.since.setdefault(request.id, self._client.now())
         self._main.waiting = len(waiting)
         requests = self._client.store.requests_of(self.session_id) if self.session_id else []

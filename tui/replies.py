@@ -26,7 +26,7 @@ class Replies:
         self._client.answer(request.id, answers)
 
     def reply(self, request: PermissionRequest, reply: PermissionReply, words: str) -> None:
-        self._presenter.outcomes.sent(request, reply)
+        self._presenter.outcomes.sent(request, reply, words)
         self._client.reply(request.id, reply, words)
 
     def reject(self, request: Request) -> None:

@@ -5,6 +5,7 @@ from tui.core import events as e
 from tui.core.model import Busy, Failure, Idle, Prompt, Retrying
 from tui.core.standing import Standing, Standings
 from tui.core.store import Store
+from tui.core.trouble import DEFAULT_PATIENCE, Patience
 from tui.core.turn import Turn, TurnState
 
 ELSEWHERE = "ses_2"
@@ -13,10 +14,10 @@ ELSEWHERE = "ses_2"
 class Watched:
     """A store, and how the sessions in it stand."""
 
-    def __init__(self) -> None:
+    def __init__(self, patience: Patience = DEFAULT_PATIENCE) -> None:
         self.store = Store()
         self.turns: dict[str, Turn] = {}
-        self.standings = Standings(self.store, self.turns.get)
+        self.standings = Standings(self.store, self.turns.get, patience)
         self.now = 100.0
         self.feed(e.SessionsListed((talk.session(), talk.session(ELSEWHERE, "Elsewhere"))))
         self.standings.reading(talk.SESSION)
@@ -123,3 +124,17 @@ def test_a_turn_of_ours_stalls_by_its_own_clock(watched: Watched) -> None:
     watched.turn(TurnState.RUNNING)
     watched.now += 300
     assert watched.of() is Standing.STALLED
+
+
+def test_the_person_says_when_a_turn_has_stalled() -> None:
+    watched = Watched(Patience(still_after=20.0))
+    watched.feed(e.StatusChanged(ELSEWHERE, Busy()))
+    watched.now += 19
+    assert watched.of() is Standing.RUNNING
+    watched.now += 1
+    assert watched.of() is Standing.STALLED
+
+
+def test_a_session_that_the_server_lost_is_gone(watched: Watched) -> None:
+    watched.feed(e.StatusChanged(ELSEWHERE, Busy()), e.SessionDeleted(ELSEWHERE))
+    assert watched.of() is Standing.GONE

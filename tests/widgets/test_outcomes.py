@@ -60,12 +60,15 @@ def test_a_refused_answer_leaves_the_request_open_and_may_be_sent_again() -> Non
 def test_rejections_and_permissions() -> None:
     outcomes = Outcomes()
     outcomes.sent(CHOICES, None)
-    assert text(outcomes.changed(AnswerChanged("que_1", "acknowledged"))) == "✓ rejected the question"
+    assert text(outcomes.changed(AnswerChanged("que_1", "acknowledged"))) == "× rejected the question"
     outcomes.sent(PERMISSION, "always")
     assert text(outcomes.changed(AnswerChanged("per_1", "acknowledged"))) == "✓ allowed always  bash"
     assert (
-        text(Outcomes().closed(RequestClosed(PERMISSION, "replied", (), "once"))) == "· answered elsewhere  once"
+        text(Outcomes().closed(RequestClosed(PERMISSION, "replied", (), "once")))
+        == "· allowed once elsewhere  bash"
     )
+    outcomes.sent(PERMISSION, "reject", "not on\nFridays")
+    assert text(outcomes.changed(AnswerChanged("per_1", "acknowledged"))) == "× rejected  bash · not on Fridays"
     assert text(Outcomes().closed(RequestClosed(CHOICES, "rejected"))) == "· rejected elsewhere"
 
 

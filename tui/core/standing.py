@@ -9,7 +9,7 @@ from enum import Enum
 
 from tui.core.model import Failure, Idle, Retrying
 from tui.core.store import Store
-from tui.core.trouble import STILL_AFTER
+from tui.core.trouble import DEFAULT_PATIENCE, Patience
 from tui.core.turn import Turn, TurnState
 
 
@@ -38,8 +38,11 @@ ENDS = {
 class Standings:
     """What became of each session since this client began to watch."""
 
-    def __init__(self, store: Store, turn_of: Callable[[str], Turn | None]) -> None:
+    def __init__(
+        self, store: Store, turn_of: Callable[[str], Turn | None], patience: Patience = DEFAULT_PATIENCE
+    ) -> None:
         self._store = store
+        self._still_after = patience.still_after
         self._turn_of = turn_of
         self._busy: set[str] = set()
         self._ends: dict[str, Standing] = {}
@@ -56,7 +59,9 @@ class Standings:
         if isinstance(status, Retrying):
             return Standing.RETRYING
         if not isinstance(status, Idle) or (turn is not None and not turn.over):
-            return Standing.STALLED if self._still(session_id, turn, now) >= STILL_AFTER else Standing.RUNNING
+            return (
+                Standing.STALLED if self._still(session_id, turn, now) >= self._still_after else Standing.RUNNING
+            )
         ended = ENDS.get(turn.state) if turn is not None else None
         return ended or self._ends.get(session_id, Standing.IDLE)
 

@@ -12,6 +12,14 @@ from tui.core.changes import AnswerChanged, RequestClosed
 from tui.core.model import Answers, PermissionReply, PermissionRequest, QuestionRequest, Request
 from tui.widgets.plain import MUTED
 
+GIVEN = ("✓ ", "$success")
+REFUSED = ("× ", "$warning")
+REPLIES: dict[PermissionReply, str] = {
+    "once": "allowed once",
+    "always": "allowed always",
+    "reject": "rejected",
+}
+
 REMEMBERED = 500
 """Requests whose end is kept in mind, so that it is not told twice."""
 
@@ -24,10 +32,10 @@ class Outcomes:
         self._theirs: dict[str, RequestClosed] = {}
         self._told: dict[str, None] = {}
 
-    def sent(self, request: Request, what: Answers | PermissionReply | None) -> None:
-        """Our answer is on its way; None is a rejection."""
+    def sent(self, request: Request, what: Answers | PermissionReply | None, why: str = "") -> None:
+        """Our answer is on its way; None is a rejection. `why` goes along with a rejection."""
         self._told.pop(request.id, None)
-        self._ours[request.id] = summary(request, what)
+        self._ours[request.id] = summary(request, what, why)
 
     def changed(self, change: AnswerChanged) -> Content | None:
         """How our sending fares; a line if that is the end of it."""
@@ -37,8 +45,8 @@ class Outcomes:
             case "sending" | "retrying" | "stopped":
                 return None
             case "acknowledged":
-                ours = self._ours.get(request_id, Content("the server has it"))
-                return self._tell(request_id, Content.assemble(("✓ ", "$success"), ours))
+                ours = self._ours.get(request_id, Content.assemble(GIVEN, "the server has your answer"))
+                return self._tell(request_id, ours)
             case "elsewhere":
                 closed = self._theirs.get(request_id)
                 words = _elsewhere(closed) if closed is not None else Content("answered elsewhere")
@@ -70,16 +78,18 @@ class Outcomes:
         return words
 
 
-def summary(request: Request, what: Answers | PermissionReply | None) -> Content:
+def summary(request: Request, what: Answers | PermissionReply | None, why: str = "") -> Content:
     """Our own answer, in short."""
     match request:
         case QuestionRequest():
             if what is None or isinstance(what, str):
-                return Content("rejected the question")
-            return Content.assemble("answered  ", _answers(request, what))
+                return Content.assemble(REFUSED, "rejected the question")
+            return Content.assemble(GIVEN, "answered  ", _answers(request, what))
         case PermissionRequest(action=action):
-            words = {"once": "allowed once", "always": "allowed always", "reject": "rejected"}
-            return Content.assemble(f"{words[what] if isinstance(what, str) else 'rejected'}  ", (action, MUTED))
+            reply = what if isinstance(what, str) else "reject"
+            because = f" · {' '.join(why.split())}" if why else ""
+            glyph = REFUSED if reply == "reject" else GIVEN
+            return Content.assemble(glyph, f"{REPLIES[reply]}  ", (action, MUTED), because)
         case _:
             assert_never(request)
 
@@ -90,9 +100,11 @@ def _elsewhere(closed: RequestClosed) -> Content:
         case "answered" if isinstance(request, QuestionRequest):
             return Content.assemble("· answered elsewhere  ", _answers(request, closed.answers))
         case "replied" | "answered":
-            return Content.assemble("· answered elsewhere  ", (closed.reply or "", MUTED))
+            what = REPLIES[closed.reply] if closed.reply is not None else "answered"
+            action = request.action if isinstance(request, PermissionRequest) else ""
+            return Content.assemble(f"· {what} elsewhere  ", (action, MUTED))
         case "rejected":
-            return Content.assemble("· rejected elsewhere")
+            return Content("· rejected elsewhere")
         case "gone":
             what = "question" if isinstance(request, QuestionRequest) else "permission"
             return Content.styled(f"· the {what} is gone: nothing waits for it any more", MUTED)
