@@ -44,7 +44,7 @@ class Recording:
 
     def loaded(self, moment: str) -> tuple[Fold, list[e.Event]]:
         said = wire.read(self.loads[moment], wire.Loaded)
-        fold = Fold(self.session_id, said.prompt_terminals)
+        fold = Fold(self.session_id, said.terminals())
         frames = [wire.read(raw, wire.Frame) for raw in (*said.compacted_replay, *said.live_journal)]
         told = [event for frame in frames for event in fold.take(frame)]
         return fold, told if said.has_active_prompt else [*told, *fold.finish()]

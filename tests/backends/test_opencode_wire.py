@@ -7,6 +7,7 @@ import pytest
 
 from tests.backends.recording import NAMES, Recording, recording
 from tui.backends import opencode_wire as wire
+from tui.backends.opencode_events import event_of
 from tui.core import events as e
 from tui.core.model import (
     Busy,
@@ -35,7 +36,7 @@ def replayed(recorded: Recording) -> Store:
     store = Store()
     store.open_transcript(recorded.session_id)
     for frame in recorded.events:
-        event = wire.event(frame)
+        event = event_of(frame)
         if event is not None:
             store.apply(event)
     return store
@@ -92,7 +93,7 @@ def test_a_question() -> None:
     )
     assert wire.question(asked) == request
     assert wire.requests(recorded.answers["questions"], recorded.answers["permissions"]) == (request,)
-    replies = [wire.event(frame) for frame in recorded.events if frame["payload"]["type"] == "question.replied"]
+    replies = [event_of(frame) for frame in recorded.events if frame["payload"]["type"] == "question.replied"]
     answers = (("Postgres",), ("auth", "my own words"))
     assert replies == [e.QuestionAnswered(recorded.session_id, request.id, answers)]
     tool = tool_of(recorded)
@@ -119,7 +120,7 @@ def test_own_words_are_allowed_unless_they_are_forbidden() -> None:
 def test_a_dismissed_question() -> None:
     recorded = recording("reject")
     (rejected,) = recorded.of_type("question.rejected")
-    event = next(wire.event(f) for f in recorded.events if f["payload"]["type"] == "question.rejected")
+    event = next(event_of(f) for f in recorded.events if f["payload"]["type"] == "question.rejected")
     assert event == e.QuestionRejected(recorded.session_id, rejected["requestID"])
     assert tool_of(recorded).error == "The user dismissed this question"
 
@@ -139,7 +140,7 @@ def test_a_permission() -> None:
     )
     assert wire.permission(asked) == request
     assert wire.requests([], recorded.answers["permissions"]) == (request,)
-    event = next(wire.event(f) for f in recorded.events if f["payload"]["type"] == "permission.replied")
+    event = next(event_of(f) for f in recorded.events if f["payload"]["type"] == "permission.replied")
     assert event == e.PermissionReplied(recorded.session_id, request.id, "once")
 
 
@@ -175,7 +176,7 @@ def test_an_error_without_words_is_called_by_its_name(error: object, failure: Fa
 
 def test_a_permission_that_ends_without_a_reply_that_we_know_is_gone_and_not_granted() -> None:
     frame = {"type": "permission.replied", "properties": {"sessionID": "ses_1", "requestID": "per_1"}}
-    assert wire.event(frame) == e.RequestGone("ses_1", "per_1")
+    assert event_of(frame) == e.RequestGone("ses_1", "per_1")
 
 
 def test_a_refused_permission_ends_the_turn_in_tool_calls() -> None:
@@ -200,7 +201,7 @@ def test_a_model_error() -> None:
     recorded = recording("fail_400")
     failure = Failure("scripted 400", "provider", 400)
     assert last_answer(recorded).failure == failure
-    event = next(wire.event(f) for f in recorded.events if f["payload"]["type"] == "session.error")
+    event = next(event_of(f) for f in recorded.events if f["payload"]["type"] == "session.error")
     assert event == e.SessionFailed(recorded.session_id, failure)
 
 
@@ -260,17 +261,17 @@ def test_a_session() -> None:
     assert (session.id, session.directory, session.parent_id) == (recorded.session_id, "/srv/project", None)
     assert session.created == recorded.answers["session"]["time"]["created"] / 1000
     assert session.updated > session.created
-    upserted = next(wire.event(f) for f in recorded.events if f["payload"]["type"] == "session.updated")
+    upserted = next(event_of(f) for f in recorded.events if f["payload"]["type"] == "session.updated")
     assert isinstance(upserted, e.SessionUpserted)
 
 
 def test_what_is_sent_twice_as_sync_and_what_is_unknown_is_passed_over() -> None:
     frames = recording("ask").events
-    passed_over = {frame["payload"]["type"] for frame in frames if wire.event(frame) is None}
+    passed_over = {frame["payload"]["type"] for frame in frames if event_of(frame) is None}
     assert {"sync", "plugin.added", "session.diff"} <= passed_over
-    assert wire.event({"payload": {"type": "something.new", "properties": 3}}) is None
-    assert wire.event({}) is None
-    assert wire.event({"payload": "odd"}) is None
+    assert event_of({"payload": {"type": "something.new", "properties": 3}}) is None
+    assert event_of({}) is None
+    assert event_of({"payload": "odd"}) is None
 
 
 def frame(kind: str, **properties: Any) -> dict[str, Any]:
@@ -307,7 +308,7 @@ INFO = {"id": "ses_1", "directory": "/a", "parentID": "ses_0"}
     ],
 )
 def test_the_other_events(sent: dict[str, Any], event: e.Event | None) -> None:
-    assert wire.event(sent) == event
+    assert event_of(sent) == event
 
 
 def part_of(kind: str, **fields: Any) -> dict[str, Any]:
@@ -386,4 +387,4 @@ def test_a_session_is_idle_only_when_the_server_says_so(status: object, meant: o
 )
 def test_an_event_without_what_we_build_on_is_refused(sent: object) -> None:
     with pytest.raises(msgspec.ValidationError):
-        wire.event(sent)
+        event_of(sent)

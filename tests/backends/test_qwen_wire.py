@@ -31,7 +31,7 @@ def test_every_load_is_read(name: str) -> None:
 
 def test_terminals_tell_how_prompts_ended() -> None:
     loaded = wire.read(recording("restart").loads["restarted"], wire.Loaded)
-    assert [(one.terminal, one.code) for one in loaded.prompt_terminals] == [
+    assert [(one.terminal, one.code) for one in loaded.terminals()] == [
         ("completed", ""),
         ("interrupted", "daemon_lost"),
     ]

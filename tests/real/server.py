@@ -1,8 +1,9 @@
-"""A real `opencode serve` on loopback, in a home and a project of its own, to be killed and started again."""
+"""A real agent server on loopback, in a home and a project of its own, to be killed and started again."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
@@ -10,36 +11,53 @@ import httpx
 from tests.processes import clean_environment, free_port, read_line, running
 from tests.real.scripted_model import Asked, ScriptedModel
 
-STARTS_WITHIN = 30.0
-"""Seconds; about 3 on an idle machine."""
+STARTS_WITHIN = 60.0
+"""Seconds; about 4 on an idle machine."""
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """How the servers of one family are started.
+
+    `prepare` writes their settings, given home, project and the model's address, and gives their environment.
+    `listening` begins the line that says they listen; `health` is a path that answers once they are up.
+    """
+
+    program: str
+    arguments: tuple[str, ...]
+    prepare: Callable[[Path, Path, str], Mapping[str, str]]
+    listening: bytes
+    health: str
 
 
 class RealServer:
-    """One server on one port with one state on disk, over any number of processes. Made by `running_opencode`."""
+    """One server on one port with one state on disk, over any number of processes. Made by `running_server`."""
 
-    def __init__(self, program: Path, root: Path, model: ScriptedModel) -> None:
-        self._program = program
-        self._model = model
-        self._port = free_port()
-        self._process = ExitStack()
+    def __init__(self, family: Family, programs: Path, root: Path, model: ScriptedModel) -> None:
+        self.port = free_port()
         self.home = root / "home"
         self.project = root / "project"
         self.log = root / "server.stderr"
         self.home.mkdir(parents=True)
         self.project.mkdir()
-        (self.project / "opencode.json").write_text(json.dumps(_config(model.base_url)))
+        self._family = family
+        self._model = model
+        self._process = ExitStack()
+        self._command = [str(programs / family.program), *family.arguments, "--port", str(self.port)]
+        settings = family.prepare(self.home, self.project, model.base_url)
+        self._environment = clean_environment(self.home) | dict(settings)
 
     @property
     def address(self) -> str:
-        return f"http://127.0.0.1:{self._port}"
+        return f"http://127.0.0.1:{self.port}"
 
     def start(self) -> None:
         """Return once the server answers; AssertionError with its log when it does not."""
-        command = [str(self._program), "serve", "--hostname", "127.0.0.1", "--port", str(self._port)]
-        environment = clean_environment(self.home) | {"OPENCODE_DISABLE_AUTOUPDATE": "1"}
-        process = self._process.enter_context(running(command, env=environment, cwd=self.project, log=self.log))
+        process = self._process.enter_context(
+            running(self._command, env=self._environment, cwd=self.project, log=self.log)
+        )
         try:
-            read_line(process, within=STARTS_WITHIN, beginning=b"opencode server listening")
+            read_line(process, within=STARTS_WITHIN, beginning=self._family.listening)
             self._wait_for_health()
         except AssertionError as failure:
             failure.add_note(self.log.read_text())
@@ -61,7 +79,7 @@ class RealServer:
         # a request in the first moments after the port opens is never answered: give it up soon, and ask anew
         for _ in range(int(STARTS_WITHIN)):
             try:
-                if httpx.get(f"{self.address}/global/health", timeout=1, trust_env=False).is_success:
+                if httpx.get(f"{self.address}{self._family.health}", timeout=1, trust_env=False).is_success:
                     return
             except httpx.TimeoutException:
                 continue
@@ -69,10 +87,10 @@ class RealServer:
 
 
 @contextmanager
-def running_opencode(program: Path, root: Path) -> Iterator[RealServer]:
-    """Start `program`, with all that it keeps under `root`; end it after."""
+def running_server(family: Family, programs: Path, root: Path) -> Iterator[RealServer]:
+    """Start a server of the family, with all that it keeps under `root`; end it after."""
     with ScriptedModel() as model:
-        server = RealServer(program, root, model)
+        server = RealServer(family, programs, root, model)
         try:
             server.start()
             yield server
@@ -80,26 +98,46 @@ def running_opencode(program: Path, root: Path) -> Iterator[RealServer]:
             server.kill()
 
 
-def _config(base_url: str) -> dict[str, object]:
-    return {
-        "provider": {
-            "scripted": {
-                "npm": "@ai-sdk/openai-compatible",
-                "name": "Scripted",
-                "options": {"baseURL": base_url, "apiKey": "none"},
-                "models": {
-                    "m": {
-                        "name": "m",
-                        "tool_call": True,
-                        "reasoning": True,
-                        "limit": {"context": 100_000, "output": 4_000},
-                    }
-                },
-            }
-        },
+def _opencode(home: Path, project: Path, model: str) -> Mapping[str, str]:
+    described = {
+        "name": "m",
+        "tool_call": True,
+        "reasoning": True,
+        "limit": {"context": 100_000, "output": 4_000},
+    }
+    provider = {
+        "npm": "@ai-sdk/openai-compatible",
+        "name": "Scripted",
+        "options": {"baseURL": model, "apiKey": "none"},
+        "models": {"m": described},
+    }
+    settings = {
+        "provider": {"scripted": provider},
         "model": "scripted/m",
         "small_model": "scripted/m",
         "permission": {"bash": "ask"},
         "autoupdate": False,
         "share": "disabled",
     }
+    (project / "opencode.json").write_text(json.dumps(settings))
+    return {"OPENCODE_DISABLE_AUTOUPDATE": "1"}
+
+
+def _qwen(home: Path, project: Path, model: str) -> Mapping[str, str]:
+    settings = {
+        "security": {"auth": {"selectedType": "openai"}},
+        "model": {"name": "m"},
+        "tools": {"approvalMode": "default"},  # every command asks for leave; by default a model decides
+        "telemetry": {"enabled": False},
+        "privacy": {"usageStatisticsEnabled": False},
+    }
+    folder = home / ".qwen"
+    folder.mkdir()
+    (folder / "settings.json").write_text(json.dumps(settings))
+    return {"OPENAI_API_KEY": "none", "OPENAI_BASE_URL": model, "OPENAI_MODEL": "m"}
+
+
+OPENCODE = Family(
+    "opencode", ("serve", "--hostname", "127.0.0.1"), _opencode, b"opencode server listening", "/global/health"
+)
+QWEN = Family("qwen", ("serve", "--no-web"), _qwen, b"qwen serve listening", "/health")

@@ -17,6 +17,7 @@ from msgspec.structs import replace
 
 from tui.backends import opencode_wire as wire
 from tui.backends.base import Lookup, PostWatcher, ServerInfo, Traits
+from tui.backends.opencode_events import event_of
 from tui.backends.opencode_offers import OpenCodeOffers
 from tui.backends.opencode_prompt import payload
 from tui.backends.presence import HEARTBEAT, Presence
@@ -53,7 +54,7 @@ class EventFeed:
     async def events(self) -> AsyncGenerator[e.Event, None]:
         async for frame in read_events(self._chunks, on_bytes=self._on_bytes):
             try:
-                event = _checked("/event", wire.event, loads(frame.data))
+                event = _checked("/event", event_of, loads(frame.data))
             except Misshapen as error:
                 log.warning("event skipped: %s", error.what)  # the next resync brings what it would have told
                 continue
@@ -163,7 +164,7 @@ class OpenCode:
     async def messages(self, session_id: str, *, limit: int = 50, before: str | None = None) -> e.MessagesLoaded:
         params = {"limit": str(limit)} | ({"before": before} if before is not None else {})
         reply = await self._get(f"/session/{segment(session_id)}/message", params=params, timeout=15.0)
-        items = _checked("/session/message", _full_messages, reply.value)
+        items = _checked("/session/message", wire.full_messages, reply.value, session_id)
         cursor = reply.headers.get("x-next-cursor")
         return e.MessagesLoaded(session_id, items, cursor, "newest" if before is None else "older")
 
@@ -248,10 +249,6 @@ class OpenCode:
         self._count = (self._count + 1) % 4096
         stamp = (int((time.time() + self._skew) * 1000) * 4096 + self._count) % 2**48
         return f"{prefix}_{stamp:012x}{''.join(random.choices(BASE62, k=14))}"
-
-
-def _full_messages(value: Any) -> tuple[FullMessage, ...]:
-    return tuple(wire.full_message(item) for item in msgspec.convert(value, list[Any]))
 
 
 def _checked(path: str, translate: Callable[..., T], *values: Any) -> T:

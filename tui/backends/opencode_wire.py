@@ -4,12 +4,12 @@ Shapes as measured on opencode 1.18.33. Every function takes parsed JSON and rai
 where a field that we build on is missing or of another type; fields that we do not use may be anything.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Literal, TypeVar
 
 import msgspec
 
-from tui.core import events as e
+from tui.backends.readable import readable, unreadable_part
 from tui.core.model import (
     Answers,
     Busy,
@@ -21,7 +21,6 @@ from tui.core.model import (
     NotePart,
     Option,
     Part,
-    PermissionReply,
     PermissionRequest,
     Question,
     QuestionRequest,
@@ -43,6 +42,9 @@ GOES_ON = frozenset({"tool-calls", "unknown"})
 """`finish` values after which the same turn continues with another assistant message."""
 
 SHOWN_PARTS = frozenset({"text", "reasoning", "tool", "file", "patch", "subtask", "compaction"})
+
+JUST_AFTER = 0.0001
+"""Seconds: less than the server's clock counts."""
 
 T = TypeVar("T")
 
@@ -71,7 +73,7 @@ class _Session(msgspec.Struct):
     tokens: _Tokens | None = None
 
 
-class _Error(msgspec.Struct):
+class Error(msgspec.Struct):
     name: str = "unknown"
     data: Any = None
 
@@ -86,7 +88,7 @@ class _Message(msgspec.Struct):
     role: str
     time: _Time = msgspec.field(default_factory=_Time)
     parentID: str | None = None
-    error: _Error | None = None
+    error: Error | None = None
     finish: str | None = None
     agent: str = ""
     modelID: str = ""
@@ -176,27 +178,7 @@ class _Status(msgspec.Struct):
     next: float | None = None
 
 
-class _Delta(msgspec.Struct):
-    sessionID: str
-    messageID: str
-    partID: str
-    delta: str
-
-
-class _Resolved(msgspec.Struct):
-    sessionID: str
-    requestID: str
-    answers: list[list[str]] = []
-    reply: PermissionReply | None = None
-
-
-class _Ids(msgspec.Struct):
-    sessionID: str
-    messageID: str = ""
-    partID: str = ""
-
-
-def _as(value: JSON, shape: type[T]) -> T:
+def read(value: JSON, shape: type[T]) -> T:
     return msgspec.convert(value, shape, strict=False)
 
 
@@ -215,7 +197,7 @@ def _field(value: object, *names: str) -> str:
 
 
 def session(value: JSON) -> Session:
-    raw = _as(value, _Session)
+    raw = read(value, _Session)
     return Session(
         id=raw.id,
         title=raw.title,
@@ -230,10 +212,10 @@ def session(value: JSON) -> Session:
 
 
 def sessions(value: JSON) -> tuple[Session, ...]:
-    return tuple(session(item) for item in _as(value, list[Any]))
+    return readable(read(value, list[Any]), session, "a session")
 
 
-def failure(raw: _Error) -> Failure:
+def failure(raw: Error) -> Failure:
     """`APIError` and its like carry `data.message` and the provider's status."""
     status = raw.data.get("statusCode") if isinstance(raw.data, Mapping) else None
     return Failure(
@@ -244,7 +226,7 @@ def failure(raw: _Error) -> Failure:
 
 
 def message(value: JSON) -> Message:
-    raw = _as(value, _Message)
+    raw = read(value, _Message)
     return Message(
         id=raw.id,
         session_id=raw.sessionID,
@@ -262,10 +244,43 @@ def message(value: JSON) -> Message:
 
 
 def full_message(value: JSON) -> FullMessage:
-    """`{"info": Message, "parts": [Part]}`, as lists and the held POST give it."""
-    envelope = _as(value, dict[str, Any])
-    found = (part(item) for item in _as(envelope.get("parts", []), list[Any]))
-    return FullMessage(message(envelope.get("info")), tuple(p for p in found if p is not None))
+    """`{"info": Message, "parts": [Part]}`, as lists and the held POST give it; what cannot be read is said."""
+    envelope = read(value, dict[str, Any])
+    head = message(envelope.get("info"))
+    found = (_part_of(head, item, at) for at, item in enumerate(read(envelope.get("parts", []), list[Any])))
+    return FullMessage(head, tuple(p for p in found if p is not None))
+
+
+def full_messages(value: JSON, session_id: str) -> tuple[FullMessage, ...]:
+    """A page of a transcript, oldest first; where a message cannot be read, that is said in its place."""
+    found: list[FullMessage] = []
+    for item in read(value, list[Any]):
+        try:
+            found.append(full_message(item))
+        except msgspec.ValidationError as error:
+            found.append(_unreadable(item, session_id, found[-1].message.created if found else 0.0, error))
+    return tuple(found)
+
+
+def _unreadable(item: JSON, session_id: str, before: float, why: Exception) -> FullMessage:
+    """What stands for a message that cannot be read: just behind the one before it (epoch seconds)."""
+    info = item.get("info") if isinstance(item, Mapping) else None
+    message_id = _field(info, "id") or f"unreadable:{before}"
+    role: Literal["user", "assistant"] = "user" if _field(info, "role") == "user" else "assistant"
+    created = before + JUST_AFTER
+    head = Message(
+        message_id, session_id, role, created, completed=created, parent_id=_field(info, "parentID") or None
+    )
+    note = unreadable_part(f"{message_id}:unreadable", session_id, message_id, "a message", why)
+    return FullMessage(head, (note,))
+
+
+def _part_of(head: Message, item: JSON, at: int) -> Part | None:
+    try:
+        return part(item)
+    except msgspec.ValidationError as error:
+        part_id = _field(item, "id") or f"{head.id}:unreadable:{at}"
+        return unreadable_part(part_id, head.session_id, head.id, "a part of this message", error)
 
 
 def part(value: JSON) -> Part | None:
@@ -273,9 +288,9 @@ def part(value: JSON) -> Part | None:
 
     Fields of an unknown kind may be anything, so that they are not looked at.
     """
-    if _as(value, _Kind).type not in SHOWN_PARTS:
+    if read(value, _Kind).type not in SHOWN_PARTS:
         return None
-    raw = _as(value, _Part)
+    raw = read(value, _Part)
     ids = (raw.id, raw.sessionID, raw.messageID)
     match raw.type:
         case "text":
@@ -335,7 +350,7 @@ def _answers_in(metadata: object) -> Answers | None:
 
 
 def question(value: JSON) -> QuestionRequest:
-    raw = _as(value, _QuestionRequest)
+    raw = read(value, _QuestionRequest)
     return QuestionRequest(
         id=raw.id,
         session_id=raw.sessionID,
@@ -355,7 +370,7 @@ def question(value: JSON) -> QuestionRequest:
 
 
 def permission(value: JSON) -> PermissionRequest:
-    raw = _as(value, _PermissionRequest)
+    raw = read(value, _PermissionRequest)
     return PermissionRequest(
         id=raw.id,
         session_id=raw.sessionID,
@@ -370,13 +385,13 @@ def permission(value: JSON) -> PermissionRequest:
 
 def requests(questions: JSON, permissions: JSON) -> tuple[Request, ...]:
     return (
-        *(question(item) for item in _as(questions, list[Any])),
-        *(permission(item) for item in _as(permissions, list[Any])),
+        *readable(read(questions, list[Any]), question, "a question"),
+        *readable(read(permissions, list[Any]), permission, "a permission"),
     )
 
 
 def status(value: JSON) -> SessionStatus:
-    raw = _as(value, _Status)
+    raw = read(value, _Status)
     match raw.type:
         case "idle":
             return Idle()
@@ -387,96 +402,9 @@ def status(value: JSON) -> SessionStatus:
 
 
 def statuses(value: JSON) -> dict[str, SessionStatus]:
-    found = {session_id: status(item) for session_id, item in _as(value, dict[str, Any]).items()}
+    found = {session_id: status(item) for session_id, item in read(value, dict[str, Any]).items()}
     return {session_id: item for session_id, item in found.items() if not isinstance(item, Idle)}
 
 
 def todos(value: JSON) -> tuple[Todo, ...]:
-    return tuple(Todo(t.content, t.status, t.priority) for t in _as(value, list[_Todo]))
-
-
-def _part_updated(properties: JSON) -> e.Event | None:
-    found = part(properties.get("part"))
-    return None if found is None else e.PartUpserted(found)
-
-
-def _delta(properties: JSON) -> e.Event:
-    raw = _as(properties, _Delta)
-    return e.TextDelta(raw.sessionID, raw.messageID, raw.partID, raw.delta)
-
-
-def _status_changed(properties: JSON) -> e.Event:
-    return e.StatusChanged(_as(properties, _Ids).sessionID, status(properties.get("status")))
-
-
-def _session_failed(properties: JSON) -> e.Event | None:
-    session_id = properties.get("sessionID")
-    if not isinstance(session_id, str):
-        return None  # an error of no session (a plugin's): nothing of ours
-    return e.SessionFailed(session_id, failure(_as(properties.get("error") or {}, _Error)))
-
-
-def _question_replied(properties: JSON) -> e.Event:
-    raw = _as(properties, _Resolved)
-    return e.QuestionAnswered(raw.sessionID, raw.requestID, tuple(tuple(row) for row in raw.answers))
-
-
-def _question_rejected(properties: JSON) -> e.Event:
-    raw = _as(properties, _Resolved)
-    return e.QuestionRejected(raw.sessionID, raw.requestID)
-
-
-def _permission_replied(properties: JSON) -> e.Event:
-    raw = _as(properties, _Resolved)
-    if raw.reply is None:
-        return e.RequestGone(raw.sessionID, raw.requestID)
-    return e.PermissionReplied(raw.sessionID, raw.requestID, raw.reply)
-
-
-def _message_removed(properties: JSON) -> e.Event:
-    raw = _as(properties, _Ids)
-    return e.MessageRemoved(raw.sessionID, raw.messageID)
-
-
-def _part_removed(properties: JSON) -> e.Event:
-    raw = _as(properties, _Ids)
-    return e.PartRemoved(raw.sessionID, raw.messageID, raw.partID)
-
-
-_EVENTS: dict[str, Callable[[JSON], e.Event | None]] = {
-    "server.connected": lambda p: e.Connected(),
-    "server.heartbeat": lambda p: e.Beat(),
-    "server.instance.disposed": lambda p: e.ServerLeaving(),
-    "session.created": lambda p: e.SessionUpserted(session(p.get("info"))),
-    "session.updated": lambda p: e.SessionUpserted(session(p.get("info"))),
-    "session.deleted": lambda p: e.SessionDeleted(session(p.get("info")).id),
-    "session.status": _status_changed,
-    "session.idle": lambda p: e.StatusChanged(_as(p, _Ids).sessionID, Idle()),
-    "session.error": _session_failed,
-    "message.updated": lambda p: e.MessageUpserted(message(p.get("info"))),
-    "message.removed": _message_removed,
-    "message.part.updated": _part_updated,
-    "message.part.delta": _delta,
-    "message.part.removed": _part_removed,
-    "question.asked": lambda p: e.RequestOpened(question(p)),
-    "question.replied": _question_replied,
-    "question.rejected": _question_rejected,
-    "permission.asked": lambda p: e.RequestOpened(permission(p)),
-    "permission.replied": _permission_replied,
-    "todo.updated": lambda p: e.TodosChanged(_as(p, _Ids).sessionID, todos(p.get("todos"))),
-}
-
-
-def event(value: JSON) -> e.Event | None:
-    """One frame of `/event` or `/global/event`; None for kinds that change nothing we show.
-
-    `/global/event` wraps the same event in `payload`, and sends each durable one again as type `sync`.
-    """
-    frame = _as(value, dict[str, Any])
-    payload = frame.get("payload", frame)
-    kind = payload.get("type") if isinstance(payload, dict) else None
-    translate = _EVENTS.get(kind) if isinstance(kind, str) else None
-    if translate is None:
-        return None
-    properties = payload.get("properties")
-    return translate(properties if isinstance(properties, dict) else {})
+    return tuple(Todo(t.content, t.status, t.priority) for t in read(value, list[_Todo]))

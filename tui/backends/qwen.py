@@ -277,7 +277,8 @@ class QwenServe:
             await self._presence.detach(session_id, known)
         elif said.client_id:
             self._presence.issued(session_id, said.client_id)
-        fold = Fold(session_id, said.prompt_terminals)
+        terminals = said.terminals()
+        fold = Fold(session_id, terminals)
         told = [event for raw in (*said.compacted_replay, *said.live_journal) for event in _told(fold, raw)]
         if not said.has_active_prompt:
             told += fold.finish()
@@ -285,7 +286,7 @@ class QwenServe:
         messages = picture(session_id, told)
         more = any(wire.is_truncation(raw) for raw in said.compacted_replay)
         first = messages[0].message.id if messages else ""
-        self._begins[session_id] = Beginning(first, tuple(said.prompt_terminals))
+        self._begins[session_id] = Beginning(first, terminals)
         plans = [event for event in told if isinstance(event, e.TodosChanged)]
         self._plans[session_id] = plans[-1].todos if plans else ()
         events: list[e.Event] = [
@@ -357,8 +358,7 @@ def _told(fold: Fold, raw: JSON) -> list[e.Event]:
     try:
         return fold.take(wire.read(raw, wire.Frame))
     except msgspec.ValidationError as error:
-        log.warning("an event of the transcript is skipped: %s", error)
-        return []
+        return fold.unreadable(error)
 
 
 def _code(refusal: Refused) -> str:

@@ -8,6 +8,7 @@ prompt's echo and of the turn's end; of several token counts the last one stands
 No network, no clock.
 """
 
+import logging
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -26,6 +27,7 @@ from tui.backends.qwen_answer import (
     tool_part,
     why_early,
 )
+from tui.backends.readable import unreadable_part
 from tui.core import events as e
 from tui.core.model import (
     Busy,
@@ -43,6 +45,8 @@ from tui.core.model import (
 from tui.core.store import Store
 from tui.core.transcript import join_halves
 from tui.net.text import clean
+
+log = logging.getLogger(__name__)
 
 JUST_AFTER = 0.0005
 """Seconds by which an answer follows its prompt in the order of messages: less than the server's clock counts."""
@@ -88,6 +92,7 @@ class _Turn:
     concluded: bool = False
     """What came of it last are words of the answer: a model that has more to do calls a tool after them."""
     ended: bool = False
+    unreadable: int = 0
 
 
 class Fold:
@@ -122,6 +127,18 @@ class Fold:
         if turn is None or turn.segment is None or turn.message is None:
             return []
         return [e.PartUpserted(self._words(turn, turn.segment, "streaming"))]
+
+    def unreadable(self, why: Exception) -> list[e.Event]:
+        """Something of the answer cannot be read: that is said in its place. Between turns nothing is missing."""
+        turn = self._turn
+        if turn is None or turn.ended:
+            log.warning("an event cannot be read: %s", why)
+            return []
+        message_id, part_id = answer_id(turn.prompt_id), f"{turn.prompt_id}:unreadable:{turn.unreadable}"
+        turn.unreadable += 1
+        found = [*self._answer(turn), *self._close_segment(turn)]
+        part = unreadable_part(part_id, self.session_id, message_id, "a part of this answer", why)
+        return [*found, e.PartUpserted(part)]
 
     def _told(self, frame: wire.Frame) -> list[e.Event]:
         match frame.type:

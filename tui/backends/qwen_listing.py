@@ -10,6 +10,7 @@ import msgspec
 from tui.backends import qwen_wire as wire
 from tui.backends.qwen_requests import Asked, pending
 from tui.backends.qwen_streams import Watch
+from tui.backends.readable import readable
 from tui.core import events as e
 from tui.core.model import Busy, Idle, Request, SessionStatus
 from tui.net.address import segment
@@ -100,7 +101,7 @@ class Listing:
         """The open requests of a session; with their place in the transcript, where its events have told it."""
         watch = self._watches.get(seen.session.id)
         streamed = {} if watch is None else watch.fold.open
-        found = [pending(seen.session.id, raw) for raw in seen.interactions]
+        found = readable(list(seen.interactions), lambda raw: pending(seen.session.id, raw), "what is asked")
         asked = [streamed.get(one.request.id, one) for one in found]
         self._asked |= {one.request.id: one for one in asked}
         return [one.request for one in asked]

@@ -183,7 +183,7 @@ class Streams:
         try:
             self._tell(watch.fold.take(frame))
         except msgspec.ValidationError as error:
-            log.warning("event %s skipped: %s", frame.type, error)
+            self._tell(watch.fold.unreadable(error))
 
     def _beat(self, watch: Watch) -> None:
         """Each stream has beats of its own: those of the oldest are the line's."""

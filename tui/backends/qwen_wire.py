@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from tui.backends.readable import readable
 from tui.core.model import Failure, Session, Todo, Usage
 from tui.net.text import clean
 
@@ -82,7 +83,10 @@ class Loaded(msgspec.Struct, rename="camel"):
     live_journal: list[Any] = []
     last_event_id: int = 0
     event_epoch: str = ""
-    prompt_terminals: list[Terminal] = []
+    prompt_terminals: list[Any] = []
+
+    def terminals(self) -> tuple[Terminal, ...]:
+        return readable(self.prompt_terminals, lambda one: read(one, Terminal), "how a prompt ended")
 
 
 class Named(msgspec.Struct, rename="camel"):
@@ -185,7 +189,7 @@ def session_of(raw: Loaded) -> Session:
 
 
 def page(value: JSON) -> tuple[Seen, ...]:
-    return tuple(seen(item) for item in read(value, _Page).sessions)
+    return readable(read(value, _Page).sessions, seen, "a session")
 
 
 def todos(entries: JSON) -> tuple[Todo, ...]:

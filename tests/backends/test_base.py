@@ -14,7 +14,7 @@ from tui.client import Clocks
 
 
 @pytest.mark.parametrize("profile", PROFILES)
-@pytest.mark.parametrize("walk", WALKS, ids=lambda walk: walk.__name__)
+@pytest.mark.parametrize("walk", WALKS, ids=str)
 def test_walk(walk: Walk, profile: str) -> None:
     async def play(loop: VirtualTime) -> None:
         epoch = time.time()
@@ -23,7 +23,7 @@ def test_walk(walk: Walk, profile: str) -> None:
         server.start()
         try:
             async with attached(server, clocks=clocks) as here:
-                await walk(here, clocks)
+                await walk.play(here, clocks)
         finally:
             await server.close()
         assert loop.broken == []

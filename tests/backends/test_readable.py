@@ -1,0 +1,105 @@
+"""One damaged item costs itself alone, and is not hushed up: in every family, on every way in."""
+
+import logging
+from typing import Any
+
+import msgspec
+import pytest
+
+from tests.backends.daemon import LIST, daemon, echo, ended, listed, loaded, said
+from tests.backends.recording import recording
+from tests.backends.test_opencode import greeted
+from tui.backends.qwen import QwenServe
+from tui.backends.readable import readable
+from tui.core.model import NotePart, TextPart
+from tui.core.transcript import Transcript
+
+PLAIN = recording("think").answers["messages"]
+
+
+def number(value: Any) -> int:
+    return msgspec.convert(value, int)
+
+
+def test_the_others_count_and_the_log_says_why(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING):
+        assert readable([1, "x", 2], number, "a number") == (1, 2)
+    assert "a number cannot be read" in caplog.text
+
+
+async def test_a_damaged_message_stands_in_its_place_and_the_rest_is_shown() -> None:
+    first, *rest = PLAIN
+    damaged = {"info": {**first["info"], "id": "msg_odd", "sessionID": 3}, "parts": []}
+    async with greeted({"GET /session/ses_1/message": [first, damaged, *rest]}) as (_, backend):
+        page = (await backend.messages("ses_1")).messages
+    assert [full.message.id for full in page] == [first["info"]["id"], "msg_odd", rest[0]["info"]["id"]]
+    created = [full.message.created for full in page]
+    assert created == sorted(created)
+    [note] = page[1].parts
+    assert isinstance(note, NotePart)
+    assert note.text.startswith("a message cannot be shown: the server gives Expected `str`")
+
+
+@pytest.mark.parametrize("odd", [3, None, {}, {"info": None}, {"info": {"id": "m", "time": {"created": "soon"}}}])
+async def test_whatever_stands_for_a_message_the_page_is_read(odd: Any) -> None:
+    async with greeted({"GET /session/ses_1/message": [odd, *PLAIN]}) as (_, backend):
+        page = (await backend.messages("ses_1")).messages
+    assert len(page) == len(PLAIN) + 1
+    assert isinstance(page[0].parts[0], NotePart)
+
+
+async def test_a_damaged_part_stands_in_its_place() -> None:
+    *before, last = PLAIN
+    damaged = {**last, "parts": [{"type": "text", "id": "prt_odd", "text": ["no"]}, *last["parts"]]}
+    async with greeted({"GET /session/ses_1/message": [*before, damaged]}) as (_, backend):
+        page = (await backend.messages("ses_1")).messages
+    assert page[-1].parts[0].id == "prt_odd"
+    assert isinstance(page[-1].parts[0], NotePart)
+    assert any(isinstance(part, TextPart) for part in page[-1].parts)
+
+
+async def test_a_damaged_session_or_request_does_not_hide_the_others() -> None:
+    session = {"id": "ses_1", "title": "one"}
+    question = recording("ask").answers["questions"][0]
+    answers = {
+        "GET /experimental/session": [{"id": 3}, session],
+        "GET /question": [{"odd": 1}, question],
+        "GET /permission": [],
+        "GET /session/status": {},
+    }
+    async with greeted(answers) as (_, backend):
+        assert [one.id for one in await backend.sessions()] == ["ses_1"]
+        assert [one.id for one in (await backend.resync([])).requests] == [question["id"]]
+
+
+LOAD = "POST /session/s1/load"
+
+
+async def test_what_load_gives_is_shown_but_for_the_damaged() -> None:
+    odd = {**said(2, "x"), "data": {"update": {"sessionUpdate": "tool_call", "toolCallId": 7}}}
+    terminals = [{"promptId": 3}, {"promptId": "p1", "terminal": "completed"}]
+    told = loaded(echo(1, "hi"), odd, said(3, "all of it"), ended(4), last=4, promptTerminals=terminals)
+    async with daemon(**{LOAD: told}) as (_, http):
+        backend = QwenServe(http)
+        await backend.hello()
+        prompt, answer = (await backend.messages("s1")).messages
+    assert prompt.message.id == "p1"
+    assert isinstance(answer.parts[0], NotePart)
+    assert answer.parts[0].text.startswith("a part of this answer cannot be shown")
+    assert [part.text for part in answer.parts if isinstance(part, TextPart)] == ["all of it"]
+
+
+async def test_a_damaged_session_in_the_list_does_not_hide_the_others() -> None:
+    damaged = {**listed("s1"), "sessionId": None}
+    asks = listed("s2", busy=True, waiting=[{"odd": 1}, {"requestId": "r1", "kind": "permission"}])
+    async with daemon(**{LIST: {"sessions": [damaged, asks]}}) as (_, http):
+        backend = QwenServe(http)
+        await backend.hello()
+        assert [one.id for one in await backend.sessions()] == ["s2"]
+        assert [one.id for one in (await backend.resync([])).requests] == ["r1"]
+
+
+def test_a_transcript_takes_the_line() -> None:
+    transcript = Transcript()
+    transcript.put_part(NotePart("n", "s", "m", "a part cannot be shown"))
+    assert [part.id for part in transcript.parts_of("m")] == ["n"]

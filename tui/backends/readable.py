@@ -1,0 +1,33 @@
+"""Lists of which one item may be damaged: the others count all the same, and the damaged one is not hushed up.
+
+Without this, one item that cannot be read would make its whole list unreadable, each time that it is fetched.
+"""
+
+import logging
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import msgspec
+
+from tui.core.model import NotePart
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+
+def readable(items: list[Any], translate: Callable[[Any], T], what: str) -> tuple[T, ...]:
+    """Those of `items` that can be read; of each other one the log says why not."""
+    found: list[T] = []
+    for item in items:
+        try:
+            found.append(translate(item))
+        except msgspec.ValidationError as error:
+            log.warning("%s cannot be read: %s", what, error)
+    return tuple(found)
+
+
+def unreadable_part(part_id: str, session_id: str, message_id: str, what: str, why: Exception) -> NotePart:
+    """The line that stands in a transcript where something cannot be read."""
+    log.warning("%s cannot be read: %s", what, why)
+    return NotePart(part_id, session_id, message_id, f"{what} cannot be shown: the server gives {why}")
