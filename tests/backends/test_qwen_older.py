@@ -49,12 +49,18 @@ class Pages(Response):
 NEWEST = loaded(CUT, echo(5, "third", "p3"), said(6, "3", "p3"), ended(7, "p3"), last=7)
 TORN = {
     "backward": {
-        "events": [answered("2", 21), asked("third", 30, "p3"), answered("3", 31)],
+        "events": [
+            answered("1", 11),
+            asked("second", 20, "p2"),
+            answered("2", 21),
+            asked("third", 30, "p3"),
+            answered("3", 31),
+        ],
         "nextCursor": "c1",
         "hasMore": True,
     },
-    "c1": {"events": [asked("second", 20, "p2")], "nextCursor": "c2", "hasMore": True},
-    "c2": {"events": [asked("first", 10, "p1"), answered("1", 11)], "hasMore": False},
+    "c1": {"events": [asked("first", 10, "p1")], "nextCursor": "c2", "hasMore": True},
+    "c2": {"events": [asked("zeroth", 1, "p0"), answered("0", 2)], "hasMore": False},
 }
 
 
@@ -68,12 +74,12 @@ async def test_pages_begin_with_a_prompt_and_hold_nothing_twice() -> None:
         assert newest.messages[0].message.id == "p3"
         second = await backend.messages("s1", before=newest.cursor)
         assert (second.how, second.cursor) == ("older", "c2")
-        assert [full.message.id for full in second.messages] == ["p2", "p2:answer"]
-        assert [p.text for p in second.messages[1].parts if isinstance(p, TextPart)] == ["2"]
+        assert [full.message.id for full in second.messages] == ["p1", "p1:answer", "p2", "p2:answer"]
+        assert [p.text for p in second.messages[1].parts if isinstance(p, TextPart)] == ["1"]
         assert second.cursor is not None
         first = await backend.messages("s1", before=second.cursor)
         assert first.cursor is None
-        assert [full.message.id for full in first.messages] == ["p1", "p1:answer"]
+        assert [full.message.id for full in first.messages] == ["p0", "p0:answer"]
         assert pages.asked == ["backward", "c1", "c2"]
         created = [full.message.created for full in (*first.messages, *second.messages)]
         assert created == sorted(created)
