@@ -3,17 +3,21 @@
 What differs between families is asked of their traits, as the client does; a walk knows none of them by name.
 """
 
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TypeAlias
 
 import pytest
 
-from tests.attached import Attached, attached, newcomer
+from tests.attached import WITHIN, Attached, attached, newcomer
 from tui.backends.base import Offering, SessionEditing
 from tui.client import Clocks
 from tui.core.model import Answers, Idle, PermissionRequest, QuestionRequest, TextPart
 from tui.core.turn import TurnState
+from tui.journal import Journal
 from tui.net.errors import Refused
 
 Story: TypeAlias = Callable[[Attached, Clocks | None], Awaitable[None]]
@@ -122,6 +126,8 @@ async def a_command_that_is_always_allowed_asks_once(here: Attached, clocks: Clo
     here.client.reply(permission.id, "always")
     assert (await here.over("SHELL one.txt")).state is TurnState.FINISHED
     assert here.client.store.requests == {}
+    here.prompt("SHELL two.txt")
+    assert (await here.over("SHELL two.txt")).state is TurnState.FINISHED
 
 
 @walk
@@ -316,3 +322,69 @@ async def a_prompt_that_arrived_though_nobody_said_so_is_not_sent_twice(
     assert second.state is (TurnState.CANCELLED if here.traits.cancels_on_disconnect else TurnState.FINISHED)
     await here.is_true()
     assert len(here.prompts()) == 2
+
+
+@walk
+async def a_client_that_ended_within_a_turn_finds_out_what_became_of_it(
+    here: Attached, clocks: Clocks | None
+) -> None:
+    def journal() -> Journal:
+        return Journal(folder / "journal.db", "the server", wall=time.time)
+
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        async with attached(here.server, journal(), here.session_id, clocks) as first:
+            first.prompt("SLOW")
+            await first.said("word3")
+        async with attached(here.server, journal(), here.session_id, clocks) as second:
+            turn = await second.over("SLOW")
+            if second.traits.cancels_on_disconnect:
+                assert (turn.state, turn.reason) == (TurnState.CANCELLED, "the client ended while it was sent")
+            else:
+                assert turn.state is TurnState.FINISHED
+                assert second.words() == "SLOW" + "".join(f"word{i} " for i in range(40))
+            assert len(second.prompts()) == 1
+            await second.is_true()
+
+
+@walk
+async def a_refusal_carries_its_reason_where_the_family_has_a_place_for_it(
+    here: Attached, clocks: Clocks | None
+) -> None:
+    here.prompt("SHELL made.txt")
+    here.client.reply((await here.asked()).id, "reject", "use another name")
+    await here.over("SHELL made.txt")
+    [tool] = here.tools()
+    assert tool.state == "error"
+    assert ("use another name" in tool.error) is here.traits.reject_with_reason
+
+
+@walk
+async def a_second_prompt_waits_where_the_family_has_a_queue(here: Attached, clocks: Clocks | None) -> None:
+    here.prompt("SLOW")
+    await here.said("word2")
+    here.client.prompts.send_now(here.session_id, "and then this")
+    if here.traits.queues_prompts:
+        second = await here.over("and then this")
+        assert second.state is TurnState.FINISHED
+        assert (await here.over("SLOW")).state is TurnState.FINISHED
+        assert len(here.prompts()) == 2
+    else:
+        second = await here.over("and then this")
+        assert (second.state, bool(second.reason)) == (TurnState.NOT_SENT, True)
+        assert (await here.over("SLOW")).state is TurnState.FINISHED
+        assert len(here.prompts()) == 1
+    await here.is_true()
+
+
+@walk
+async def a_client_that_beats_is_seen(here: Attached, clocks: Clocks | None) -> None:
+    """A beat where the server asks for none is refused, and costs nothing but that."""
+    async with newcomer(here.server) as backend:
+        await backend.messages(here.session_id)
+        if backend.traits.client_heartbeat:
+            await backend.heartbeat(here.session_id)
+        assert await backend.ping() < WITHIN
+        await backend.leave(here.session_id)
+    here.prompt("hello")
+    assert (await here.over("hello")).state is TurnState.FINISHED

@@ -328,6 +328,7 @@ class Client:
     def _greeted(self, server: ServerInfo) -> None:
         """The server is there, or there again; it may be another version of it."""
         before, self.server = self.server, server
+        self.turns.met(self._known_backend().traits)
         if before is not None and before.version != server.version:
             self._tell(Notice(f"The server is now {server.version} (was {before.version})."))
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from tui.backends.base import Backend, NotTaken, Taken
+from tui.backends.base import Backend, NotTaken, Taken, Traits
 from tui.core import events as e
 from tui.core.changes import TurnChanged
 from tui.core.model import FullMessage, Idle, Prompt
@@ -141,6 +141,11 @@ class Turns:
         """Find out what became of a prompt that was in flight when its client died."""
         self._add(Turn.recover(prompt, self._clock()))
         self._notify(TurnChanged(prompt.session_id))
+
+    def met(self, traits: Traits) -> None:
+        """The server's family is known: what was taken up before that hears how its turns end."""
+        for turn in self.running():
+            turn.cancels_on_disconnect = traits.cancels_on_disconnect
 
     def abort_asked(self, session_id: str) -> None:
         """The person asks to abort what runs in the session."""

@@ -461,6 +461,16 @@ def test_a_recovered_prompt_is_asked_for_and_never_posted_again() -> None:
     assert turn.state is TurnState.NOT_SENT
 
 
+@pytest.mark.parametrize(("cancels", "state"), [(True, TurnState.CANCELLED), (False, TurnState.INTERRUPTED)])
+def test_a_recovered_turn_that_died_with_its_client_is_told_so_where_the_family_ends_it(
+    cancels: bool, state: TurnState
+) -> None:
+    turn = Turn.recover(PROMPT, 0, cancels_on_disconnect=cancels)
+    run(turn, (1, asked(IDLE)), (COLD_START + 2, asked(IDLE)))
+    assert turn.state is state
+    assert (turn.reason == "the client ended while it was sent") is cancels
+
+
 def test_a_recovered_prompt_that_arrived_is_followed() -> None:
     turn = Turn.recover(PROMPT, 0)
     turn.receive(asked(BUSY), 1)

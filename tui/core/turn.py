@@ -165,7 +165,11 @@ class Turn:
 
     @classmethod
     def recover(cls, prompt: Prompt, now: float, *, cancels_on_disconnect: bool = False) -> "Turn":
-        """The turn of a prompt that was in flight when its client died: asked for, never posted again."""
+        """The turn of a prompt that was in flight when its client died: asked for, never posted again.
+
+        Its POST broke with the client. Which family the server is of may not be known yet.
+        """
+        reason = "the client ended while it was sent"
         return cls(
             session_id=prompt.session_id,
             prompt_id=prompt.known_as or prompt.message_id,
@@ -174,10 +178,11 @@ class Turn:
             prompt=prompt,
             cancels_on_disconnect=cancels_on_disconnect,
             state=TurnState.UNKNOWN,
-            reason="the client ended while it was sent",
+            reason=reason,
             moved=now,
             posts=POSTS_AT_MOST,
             _broke_at=now,
+            _cut=reason,
         )
 
     @classmethod
