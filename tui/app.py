@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from textual import on
+from textual import events, on
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.filter import LineFilter
@@ -18,6 +18,7 @@ from tui.choosing import Choosing
 from tui.core.changes import Notice
 from tui.filters import filters_of
 from tui.job_control import watch_stops
+from tui.keys import KEYS, take
 from tui.leaving import warnings
 from tui.look import DEFAULT_LOOK, DEFAULT_NOTIFY, Look, Notify
 from tui.net.errors import NetError
@@ -26,7 +27,6 @@ from tui.presenter import Presenter
 from tui.replies import Replies
 from tui.sessions import Sessions
 from tui.theme import HOLDFAST
-from tui.widgets.editor import Editor
 from tui.widgets.main_screen import MainScreen
 from tui.widgets.prompt import Prompt
 from tui.widgets.queue import QueueList
@@ -49,15 +49,15 @@ class HoldfastApp(App[None]):
     CSS_PATH = Path(__file__).with_name("app.tcss")
     TITLE = "holdfast"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("f1", "help", "help", show=False, id="help"),
-        Binding("f2", "sessions", "sessions", show=False, id="sessions"),
-        Binding("f8", "release", "let waiting prompts go on", show=False),
+        Binding(KEYS["help"], "help", "help", show=False, id="help"),
+        Binding(KEYS["sessions"], "sessions", "sessions", show=False, id="sessions"),
+        Binding(KEYS["release"], "release", "let waiting prompts go on", show=False, id="release"),
         Binding("ctrl+z", "suspend_process", "to the shell", show=False, priority=True),
-        Binding("f3", "inbox", "inbox", show=False, id="inbox"),
-        Binding("ctrl+t", "agent", "agent", show=False, priority=True, id="agent"),
-        Binding("ctrl+g", "editor", "editor", show=False, priority=True, id="editor"),
-        Binding("f5", "retry", "try the line now", show=False, id="retry"),
-        Binding("ctrl+q", "leave", "quit", show=False, priority=True, id="leave"),
+        Binding(KEYS["inbox"], "inbox", "inbox", show=False, id="inbox"),
+        Binding(KEYS["agent"], "agent", "agent", show=False, priority=True, id="agent"),
+        Binding(KEYS["editor"], "editor", "editor", show=False, priority=True, id="editor"),
+        Binding(KEYS["retry"], "retry", "try the line now", show=False, id="retry"),
+        Binding(KEYS["leave"], "leave", "quit", show=False, priority=True, id="leave"),
         Binding("ctrl+c", "copy_or_leave", "copy or quit", show=False, priority=True),
     ]
 
@@ -85,6 +85,7 @@ class HoldfastApp(App[None]):
             self, client, self.presenter, self.sessions, self.main.prompt, notify=self._notice
         )
         self.main.older = lambda session_id: self.sessions.ask(client.load_older(session_id))
+        self.main.prompt.submit = self._submit
         self._wanted, self._resume, self._demo = session, resume, demo
         self._begun = self._leaving = False
         self._abort_until = float("-inf")
@@ -97,7 +98,7 @@ class HoldfastApp(App[None]):
         if self.theme != look.theme:
             self.call_later(self._notice, Notice(f"There is no theme {look.theme!r}.", "warning"))
         self.set_keymap(look.keys)
-        self.main.key_hints.names = look.keys
+        take(look.keys)
         self._more_filters = filters_of(look)
 
     def get_line_filters(self) -> Sequence[LineFilter]:
@@ -205,10 +206,8 @@ class HoldfastApp(App[None]):
 
     # What the person does
 
-    @on(Editor.Submitted, "#prompt")
-    def _submitted(self, event: Editor.Submitted) -> None:
-        if self.main.prompt.text.startswith(event.text):  # else the first of two Enters has sent it
-            self._send(event.text, now=False)
+    def _submit(self, text: str) -> None:
+        self._send(text, now=False)
 
     @on(Prompt.SendNow)
     def _send_now(self) -> None:
@@ -308,7 +307,8 @@ class HoldfastApp(App[None]):
             self.run_worker(self.sessions.ask(self.client.load_older(session_id)), group="older", exclusive=True)
 
     @on(MainScreen.AbortPressed)
-    def _abort_pressed(self) -> None:
+    def action_abort(self) -> None:
+        """The first time says so, the second within seconds does it."""
         session_id = self.presenter.session_id
         turn = self.client.turn(session_id or "")
         if turn is None or turn.over or session_id is None:
@@ -320,6 +320,11 @@ class HoldfastApp(App[None]):
         else:
             self._abort_until = now + ABORT_WITHIN
         self.presenter.arm_abort(self._abort_until)
+
+    def action_press(self, *names: str) -> None:
+        """A hint was clicked: as if its keys were pressed."""
+        for name in names:
+            self.post_message(events.Key(name, name if len(name) == 1 else None))
 
     def action_history(self) -> None:
         from tui.widgets.history import HistoryPicker

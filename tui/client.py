@@ -55,7 +55,7 @@ class NotConnected(NetError):
     """Something was asked of the server before it was ever reached."""
 
     def __init__(self) -> None:
-        super().__init__("not connected yet", "Wait for the line, or press F5.")
+        super().__init__("not connected yet", "Wait for the line, or try it now.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,21 +7,6 @@ from typing import Literal
 
 import msgspec
 
-KEYS = {
-    "help": "f1",
-    "sessions": "f2",
-    "inbox": "f3",
-    "fold": "f4",
-    "retry": "f5",
-    "plan": "f6",
-    "copy_code": "f7",
-    "search": "ctrl+f",
-    "editor": "ctrl+g",
-    "agent": "ctrl+t",
-    "leave": "ctrl+q",
-}
-"""What can have another key (`[keys]` of the file), and the key that it has."""
-
 
 class Notify(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How the person is called when a request arrives, a turn ends or the line is lost: `[notify]`.
@@ -41,7 +26,7 @@ class Look(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How it looks.
 
     `theme`: any of Textual's. `ascii`: nothing beyond ASCII is drawn. `links`: addresses can be clicked (OSC 8).
-    `keys`: an action of `KEYS` → the key that it has instead, as Textual names keys.
+    `keys`: an action of `tui.keys.KEYS` → the key that it has instead, as Textual names keys.
     """
 
     theme: str = "holdfast"
@@ -52,11 +37,3 @@ class Look(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 DEFAULT_LOOK = Look()
 DEFAULT_NOTIFY = Notify()
-
-
-def shown(key: str) -> str:
-    """A key as the screen names it: `F2`, `^G`."""
-    first = key.partition(",")[0]
-    if first.startswith("ctrl+") and len(first) == len("ctrl+") + 1:
-        return f"^{first[-1].upper()}"
-    return first.upper() if first[:1] == "f" and first[1:].isdecimal() else first.replace("+", "-").capitalize()

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 
 from textual.app import SystemCommand
 
+from tui.keys import with_keys
+
 if TYPE_CHECKING:
     from tui.app import HoldfastApp
 
@@ -12,18 +14,24 @@ if TYPE_CHECKING:
 def commands(app: "HoldfastApp") -> Iterator[SystemCommand]:
     """Each with its key, where it has one."""
     main = app.main
-    yield SystemCommand("Sessions", "Open, begin, rename, copy or delete one (F2)", app.action_sessions)
-    yield SystemCommand("Inbox", "Who waits for you, in any session (F3)", app.action_inbox)
-    yield SystemCommand("New session", "Begin anew", app.action_new_session)
-    yield SystemCommand("Agent", "Who answers from the next prompt on (Ctrl-T)", app.action_agent)
-    yield SystemCommand("Model", "The model from the next prompt on", app.choosing.model)
-    yield SystemCommand("Editor", "Write the prompt in your own editor (Ctrl-G)", app.action_editor)
-    yield SystemCommand("Earlier prompts", "Search what was sent before (Ctrl-R)", app.action_history)
-    yield SystemCommand("Let the queue go on", "Send what waits, though it is held (F8)", app.action_release)
-    yield SystemCommand("Search", "Look for words in the transcript (Ctrl-F)", main.action_search)
-    yield SystemCommand("Copy code", "The block of code in sight (F7)", main.action_copy_code)
-    yield SystemCommand("Plan", "All of the agent's plan, or one line of it (F6)", main.action_plan)
-    yield SystemCommand("Try the line now", "Connect at once instead of waiting (F5)", app.action_retry)
-    yield SystemCommand("Keys", "The keys of this part and everywhere (F1)", app.action_help)
-    yield SystemCommand("Theme", "Other colours", app.action_change_theme)
-    yield SystemCommand("Quit", "Leave; says what goes on without you (Ctrl-Q)", app.action_leave)
+    for name, about, action in (
+        ("Sessions", "Open, begin, rename, copy or delete one ({sessions})", app.action_sessions),
+        ("Inbox", "Who waits for you, in any session ({inbox})", app.action_inbox),
+        ("Question", "Fold away or unfold what this session asks ({fold})", main.action_fold),
+        ("New session", "Begin anew", app.action_new_session),
+        ("Agent", "Who answers from the next prompt on ({agent})", app.action_agent),
+        ("Model", "The model from the next prompt on", app.choosing.model),
+        ("Editor", "Write the prompt in your own editor ({editor})", app.action_editor),
+        ("Earlier prompts", "Search what was sent before (^R)", app.action_history),
+        ("Let the queue go on", "Send what waits, though it is held ({release})", app.action_release),
+        ("Search", "Look for words in the whole transcript ({search})", main.action_search),
+        ("End of the transcript", "Follow what comes (End)", main.transcript.follow),
+        ("Copy code", "The block of code in sight ({copy_code})", main.action_copy_code),
+        ("Plan", "All of the agent's plan, or one line of it ({plan})", main.action_plan),
+        ("Abort the turn", "Once more within 3 seconds (Esc Esc)", app.action_abort),
+        ("Try the line now", "Connect at once instead of waiting ({retry})", app.action_retry),
+        ("Keys", "The keys of this part and everywhere ({help})", app.action_help),
+        ("Theme", "Other colours", app.action_change_theme),
+        ("Quit", "Leave; says what goes on without you ({leave})", app.action_leave),
+    ):
+        yield SystemCommand(name, with_keys(about), action)

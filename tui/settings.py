@@ -16,7 +16,8 @@ from platformdirs import user_config_path
 
 from tui.backends import FAMILIES, PASSWORDS
 from tui.core.trouble import DEFAULT_PATIENCE, Patience
-from tui.look import DEFAULT_LOOK, DEFAULT_NOTIFY, KEYS, Look, Notify
+from tui.keys import KEYS
+from tui.look import DEFAULT_LOOK, DEFAULT_NOTIFY, Look, Notify
 from tui.net.address import BadAddress, normalise_url
 from tui.net.text import one_line
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from tui.core.changes import DraftReturned, Notice
 from tui.core.model import Queued
+from tui.keys import key
 from tui.net.text import one_line
 from tui.widgets.main_screen import MainScreen
 from tui.widgets.prompt import joined
@@ -181,7 +182,10 @@ class Writing:
             words = "A prompt" if len(elsewhere) == 1 else f"{len(elsewhere)} prompts"
             verb = "is" if len(elsewhere) == 1 else "are"
             self._notify(
-                Notice(f"{words} of the last run {verb} under way or waiting in another session · F2 opens it.")
+                Notice(
+                    f"{words} of the last run {verb} under way or waiting in another session"
+                    f" · {key('sessions')} opens it."
+                )
             )
 
     def unfinished(self, session_id: str) -> bool:

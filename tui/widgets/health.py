@@ -10,6 +10,7 @@ from textual.content import Content
 from textual.widget import Widget
 
 from tui.core.health import Line, LineState
+from tui.keys import key
 from tui.widgets.duration import span
 from tui.widgets.plain import FAINT, MUTED, spread
 
@@ -44,9 +45,9 @@ def line_words(line: Line, room: int = 1000) -> Content:
             return _alive(line)
         case LineState.RECONNECTING:
             when = "trying now" if line.retry_in is None else f"try {line.attempt + 1} in {span(line.retry_in)}"
-            return _down("↻ lost", "$warning", line.reason, f" · {when} · F5 now", room)
+            return _down("↻ lost", "$warning", line.reason, f" · {when} · {key('retry')} now", room)
         case LineState.STOPPED:
-            return _down("■ stopped", "$error", line.reason, " · F5 after fixing it", room)
+            return _down("■ stopped", "$error", line.reason, f" · {key('retry')} after fixing it", room)
         case _:
             assert_never(line.state)
 

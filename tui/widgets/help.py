@@ -7,24 +7,25 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 
+from tui.keys import KEYS, with_keys
 from tui.widgets.dialog import Dialog
 from tui.widgets.key_hints import Keys
 from tui.widgets.plain import MUTED, Plain
 
 EVERYWHERE: Keys = (
-    ("F1", "this page"),
-    ("F2", "sessions"),
-    ("F3", "inbox: who waits for you, in any session"),
-    ("F4", "fold or unfold the question"),
-    ("F5", "try the line again now"),
-    ("F6", "the agent's whole plan, or one line of it"),
-    ("F7", "copy the code in sight; again, the block above"),
-    ("F8", "let waiting prompts go on that are held"),
-    ("^F", "search the transcript"),
+    ("{help}", "this page"),
+    ("{sessions}", "sessions"),
+    ("{inbox}", "inbox: who waits for you, in any session"),
+    ("{fold}", "fold or unfold the question"),
+    ("{retry}", "try the line again now"),
+    ("{plan}", "the agent's whole plan, or one line of it"),
+    ("{copy_code}", "copy the code in sight; again, the block above"),
+    ("{release}", "let waiting prompts go on that are held"),
+    ("{search}", "search the transcript"),
     ("Esc Esc", "abort the turn, within 3 seconds"),
     ("^Z", "to the shell; fg comes back"),
     ("^P", "everything there is, by name"),
-    ("^Q ^C", "quit; asks first while a turn runs"),
+    ("{leave} ^C", "quit; asks first while a turn runs"),
 )
 
 
@@ -35,7 +36,10 @@ COLUMN = 12
 class Help(Dialog[None]):
     """Two lists; any of the usual keys closes it."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,enter,f1,q", "dismiss", "close", show=False)]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,enter,q", "dismiss", "close", show=False),
+        Binding(KEYS["help"], "dismiss", "close", show=False, id="help"),
+    ]
 
     def __init__(self, part: str, keys: Keys) -> None:
         super().__init__()
@@ -52,6 +56,7 @@ class Help(Dialog[None]):
 
 
 def _list(keys: Keys) -> Content:
+    rows = ((f"  {with_keys(key):<{COLUMN}}", what) for key, what in keys)
     return Content("\n").join(
-        Content.assemble((f"  {key:<{COLUMN}}", "bold $primary"), (what, "$foreground 80%")) for key, what in keys
+        Content.assemble((name, "bold $primary"), (what, "$foreground 80%")) for name, what in rows
     )

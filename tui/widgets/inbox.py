@@ -17,6 +17,7 @@ from textual.widgets.option_list import Option
 
 from tui.core.model import PermissionRequest, Request, Session
 from tui.core.store import Store
+from tui.keys import KEYS
 from tui.widgets.dialog import Dialog
 from tui.widgets.duration import span
 from tui.widgets.key_hints import hints_of
@@ -46,7 +47,8 @@ class Inbox(Dialog[str | None]):
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,f3", "dismiss", "close", show=False),
+        Binding("escape", "dismiss", "close", show=False),
+        Binding(KEYS["inbox"], "dismiss", "close", show=False, id="inbox"),
         Binding("tab", "switch", "list or answer", show=False),
         Binding("o", "open", "open the session", show=False),
     ]

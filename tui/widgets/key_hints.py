@@ -1,13 +1,11 @@
 """The last line: the keys of the moment. Each can be clicked."""
 
-from collections.abc import Mapping
-from types import MappingProxyType
 from typing import TypeAlias
 
 from textual.content import Content
 from textual.style import Style
 
-from tui.look import KEYS, shown
+from tui.keys import key, presses, with_keys
 from tui.widgets.plain import MUTED, Plain
 
 Keys: TypeAlias = tuple[tuple[str, str], ...]
@@ -17,15 +15,8 @@ Hints: TypeAlias = tuple[tuple[str, str, str], ...]
 """Keys, what they do, and the action that a click on them runs."""
 
 
-def everywhere(waiting: int, names: Mapping[str, str] = MappingProxyType({})) -> Hints:
-    """The keys that work everywhere, those that a narrow screen can spare first.
-
-    `waiting`: open requests. `names`: an action → the key that the person gave it.
-    """
-
-    def key(action: str) -> str:
-        return shown(names.get(action, KEYS[action]))
-
+def everywhere(waiting: int) -> Hints:
+    """The keys that work everywhere, those that a narrow screen can spare first. `waiting`: open requests."""
     inbox = (key("inbox"), f"inbox ({waiting})" if waiting else "inbox", "app.inbox")
     others = ((key("sessions"), "sessions", "app.sessions"), ("^P", "everything", "app.command_palette"))
     last = (key("help"), "help", "app.help")
@@ -40,32 +31,30 @@ def hints_of(keys: Hints) -> Content:
     )
 
 
-def hints(keys: Keys, width: int, waiting: int = 0, names: Mapping[str, str] = MappingProxyType({})) -> Content:
+def hints(keys: Keys, width: int, waiting: int = 0) -> Content:
     """As many of `keys` as fit before those that work everywhere, of which the last always stays."""
-    needed = sum(len(key) + len(what) + 3 for key, what in keys)
-    common = everywhere(waiting, names)
+    named = [(with_keys(name), what, presses(name)) for name, what in keys]
+    needed = sum(len(name) + len(what) + 3 for name, what, _ in named)
+    common = everywhere(waiting)
     kept = 2 if waiting else 1
     while len(common) > kept and needed + hints_of(common).cell_length >= width:
         common = common[1:]
     last = hints_of(common)
     words = Content(" ")
-    for key, what in keys:
-        more = Content.assemble((key, "bold"), (f" {what}", MUTED), "  ")
-        if words.cell_length + more.cell_length + last.cell_length > width:
+    for name, what, pressed in named:
+        hint = Content.assemble((name, "bold"), (f" {what}", MUTED))
+        if words.cell_length + hint.cell_length + 2 + last.cell_length > width:
             break
-        words += more
+        if pressed:
+            action = f"app.press({', '.join(map(repr, pressed))})"
+            hint = hint.stylize(Style.from_meta({"@click": action}))
+        words += Content.assemble(hint, "  ")
     return words + last
 
 
 class KeyHints(Plain):
-    """Shows the keys of the part that has the focus. `names`: an action → the key that the person gave it."""
-
-    names: Mapping[str, str] = MappingProxyType({})
-    _given: tuple[Keys, int, int] | None = None
+    """Shows the keys of the part that has the focus."""
 
     def show_keys(self, keys: Keys, waiting: int = 0) -> None:
         """`waiting`: how many requests are open, in all sessions."""
-        width = self.size.width or 80
-        if self._given != (keys, width, waiting):  # asked for every second, and nearly always the same
-            self._given = keys, width, waiting
-            self.show(hints(keys, width, waiting, self.names), layout=False)
+        self.show(hints(keys, self.size.width or 80, waiting), layout=False)

@@ -15,6 +15,7 @@ from textual.screen import Screen
 from textual.widget import Widget
 
 from tui.core.store import Store
+from tui.keys import KEYS, key
 from tui.widgets.finding import code_above
 from tui.widgets.fold import Fold
 from tui.widgets.health import HealthLine
@@ -24,8 +25,8 @@ from tui.widgets.plain import Plain
 from tui.widgets.plan import Plan
 from tui.widgets.prompt import Prompt
 from tui.widgets.question import QuestionForm
-from tui.widgets.queue import RELEASE_KEY, QueueList
-from tui.widgets.request_panel import FOLD_KEY, RequestPanel
+from tui.widgets.queue import QueueList
+from tui.widgets.request_panel import RequestPanel
 from tui.widgets.searching import Older, Search
 from tui.widgets.transcript import Transcript, Unread
 from tui.widgets.turn_line import TurnLine
@@ -45,8 +46,8 @@ TRANSCRIPT_KEYS: Keys = (
     ("j k", "next tool call, the one before"),
     ("Enter", "open or close it"),
     ("End", "follow the end"),
-    ("^F", "search"),
-    ("F7", "copy the code in sight"),
+    ("{search}", "search"),
+    ("{copy_code}", "copy the code in sight"),
     ("Esc", "back to the prompt"),
 )
 
@@ -59,10 +60,10 @@ class MainScreen(Screen[None]):
         Binding("tab", "next_part", "next part", show=False),
         Binding("shift+tab", "next_part(-1)", "part before", show=False),
         Binding("escape", "back", "back", show=False),
-        Binding(FOLD_KEY.lower(), "fold", "fold or unfold", show=False, id="fold"),
-        Binding("ctrl+f", "search", "search", show=False, priority=True, id="search"),
-        Binding("f7", "copy_code", "copy the code in sight", show=False, priority=True, id="copy_code"),
-        Binding("f6", "plan", "the whole plan", show=False, priority=True, id="plan"),
+        Binding(KEYS["fold"], "fold", "fold or unfold", show=False, id="fold"),
+        Binding(KEYS["search"], "search", "search", show=False, priority=True, id="search"),
+        Binding(KEYS["copy_code"], "copy_code", "copy code", show=False, priority=True, id="copy_code"),
+        Binding(KEYS["plan"], "plan", "the whole plan", show=False, priority=True, id="plan"),
     ]
 
     class AbortPressed(Message):
@@ -161,7 +162,7 @@ class MainScreen(Screen[None]):
         elif self.prompt.edited is not None:
             keys = (("Enter", "put it back in its place"), ("^S", "send now"), ("Esc", "leave it as it was"))
         elif panel.active is not None:
-            answer = "Tab" if panel.open_form is not None else FOLD_KEY
+            answer = "Tab" if panel.open_form is not None else "{fold}"
             keys = ((answer, "answer"), ("Enter", "send"), ("^J", "newline"), *self._abort_key)
         elif self.queue.display:
             keys = self._keys_over_queue
@@ -186,7 +187,7 @@ class MainScreen(Screen[None]):
             return (("Enter", "send after these"), ("^S", "send now"), ("⇧Tab", "what waits"))
         if self._turn_runs:
             return (("Enter", "send after the turn"), ("^S", "send now"), ("⇧Tab", "what is held"))
-        return (("Enter", "send this"), ("⇧Tab", "what is held"), (RELEASE_KEY, "let it go on"))
+        return (("Enter", "send this"), ("⇧Tab", "what is held"), ("{release}", "let it go on"))
 
     def action_next_part(self, by: int = 1) -> None:
         if by == 1 and self.prompt.has_focus and self.prompt.unfinished:
@@ -266,7 +267,7 @@ class MainScreen(Screen[None]):
         self._copied, self._copied_at = code, self._now()
         self.app.copy_to_clipboard(code.text)
         lines = "1 line" if len(code.code) == 1 else f"{len(code.code)} lines"
-        self.notify(f"Copied {lines} of code. F7 again takes the block above.", markup=False)
+        self.notify(f"Copied {lines} of code. {key('copy_code')} again takes the block above.", markup=False)
 
     def action_plan(self) -> None:
         self.plan.fold()

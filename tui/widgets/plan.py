@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from textual.content import Content
 
 from tui.core.model import Todo
+from tui.keys import key
 from tui.widgets.plain import MUTED, Plain, spread
 
 SHOWN_AT_MOST = 12
@@ -69,8 +70,8 @@ class Plan(Plain):
         under_way = next((todo.text for todo in self._todos if todo.status == "in_progress"), "")
         where = f" · {'now' if self._running else 'stopped at'}: {under_way}" if under_way else ""
         left = Content.assemble(f"plan {done} of {len(self._todos)}", (where, MUTED))
-        key = "F6 less" if self.unfolded else "F6 all"
-        return spread(left, Content.styled(key, MUTED), max(20, (self.size.width or 80) - 2))
+        more = f"{key('plan')} {'less' if self.unfolded else 'all'}"
+        return spread(left, Content.styled(more, MUTED), max(20, (self.size.width or 80) - 2))
 
     def _lines(self) -> list[Content]:
         lines = [

@@ -29,7 +29,7 @@ class Prompt(Editor):
         ("↑", "earlier prompts, from the first line"),
         ("@… Tab", "a file of the project"),
         ("/… Tab", "a command of the server"),
-        ("^T ^G", "choose the agent, write in your editor"),
+        ("{agent} {editor}", "choose the agent, write in your editor"),
         ("^R", "search earlier prompts"),
         ("PgUp PgDn", "scroll the transcript"),
         ("Tab", "to the question, then to the transcript"),
@@ -59,9 +59,10 @@ class Prompt(Editor):
         """The waiting prompt that stood here stays as it was."""
 
     def __init__(self, *, id: str | None = None) -> None:
-        """`past` gives earlier prompts, the newest first."""
+        """`past` gives earlier prompts, the newest first; `submit` takes what stands here, before the next key."""
         super().__init__(placeholder="what is to be done?", id=id)
         self.past: Callable[[], Sequence[str]] = tuple
+        self.submit: Callable[[str], None] = lambda text: None
         self.edited: str | None = None
         self._earlier: Sequence[str] = ()
         self._at = 0
@@ -131,6 +132,8 @@ class Prompt(Editor):
 
     def on_key(self, event: events.Key) -> None:
         match event.key:
+            case "enter":
+                self.submit(self.text)
             case "pageup":
                 self.post_message(self.ScrollWanted("up"))
             case "pagedown":

@@ -11,19 +11,19 @@ from textual.message import Message
 
 from tui.core.health import Line
 from tui.core.model import Queued
+from tui.keys import key
 from tui.net.text import one_line
 from tui.widgets.key_hints import Keys
 from tui.widgets.plain import MUTED, Plain, spread
 
 ROWS = 4
 """Prompts shown at once."""
-RELEASE_KEY = "F8"
 
 
 def why_waiting(held: str, line: Line, *, all_held: bool = True, edited: str | None = None) -> Content:
     """Why nothing is sent now. `held`: why some of the queue, or `all_held`, is; `edited`: what is changed."""
     if held:
-        then = "" if edited is not None else f" · {RELEASE_KEY} lets it go on"
+        then = "" if edited is not None else f" · {key('release')} lets it go on"
         return Content.assemble((f"· {'' if all_held else 'some '}held: {held}", "$warning"), (then, MUTED))
     return Content.styled(
         "· waiting until the turn ends" if line.up else "· waiting until the line is back", MUTED
@@ -44,7 +44,7 @@ class QueueList(Plain, can_focus=True):
         ("Enter", "change it in the prompt; it keeps its place"),
         ("x", "remove it; ↑ in the prompt finds it again"),
         ("^S", "send it now, held or not, into the turn that runs"),
-        (RELEASE_KEY, "let all that is held go on, from anywhere"),
+        ("{release}", "let all that is held go on, from anywhere"),
         ("↑ ↓ j k", "move"),
         ("Esc", "back to the prompt"),
     )

@@ -19,6 +19,7 @@ from textual.widgets.option_list import Option
 from tui.core.model import Session
 from tui.core.standing import Standing
 from tui.core.store import Store
+from tui.keys import KEYS
 from tui.widgets.dialog import Dialog
 from tui.widgets.duration import span
 from tui.widgets.key_hints import hints_of
@@ -57,7 +58,8 @@ class SessionPicker(Dialog[Open | New | None]):
     """Dismissed with what was chosen. `standing_of` gives a session's standing, `server_now` epoch seconds."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,f2", "dismiss", "close", show=False),
+        Binding("escape", "dismiss", "close", show=False),
+        Binding(KEYS["sessions"], "dismiss", "close", show=False, id="sessions"),
         Binding("ctrl+n", "new", "new session", show=False, priority=True),
         Binding("ctrl+r", "rename", "rename", show=False, priority=True),
         Binding("ctrl+o", "fork", "copy", show=False, priority=True),

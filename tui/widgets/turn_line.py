@@ -11,6 +11,7 @@ from textual.content import Content
 from tui.core.health import Line, LineState
 from tui.core.trouble import Kind, Trouble
 from tui.core.turn import Turn, TurnState
+from tui.keys import key
 from tui.widgets.duration import clock, ordinal, span
 from tui.widgets.plain import MUTED, Plain
 
@@ -156,7 +157,7 @@ def quiet_words(line: Line) -> Content:
             why = f": {line.reason}" if line.reason else ""
             return Content.styled(f"not connected{why} · what you send waits here", "$warning")
         case LineState.STOPPED:
-            return Content.styled(line.remedy or "Mend it, then press F5.", "$error")
+            return Content.styled(line.remedy or f"Mend it, then press {key('retry')}.", "$error")
         case _:
             assert_never(line.state)
 

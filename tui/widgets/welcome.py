@@ -5,6 +5,7 @@ from typing import assert_never
 from textual.content import Content
 
 from tui.core.health import Line, LineState
+from tui.keys import key
 from tui.widgets.duration import span
 from tui.widgets.plain import MUTED, Plain
 
@@ -20,14 +21,14 @@ def welcome_words(line: Line, address: str, *, ever_up: bool, serve: str) -> Con
         case LineState.RECONNECTING:
             return _page(f"↻ lost: {line.reason}", "$warning", _when(line), line.remedy)
         case LineState.STOPPED:
-            remedy = line.remedy or "Mend it, then press F5."
-            return _page(f"■ stopped: {line.reason}", "$error", remedy, "F5 tries again.")
+            remedy = line.remedy or f"Mend it, then press {key('retry')}."
+            return _page(f"■ stopped: {line.reason}", "$error", remedy, f"{key('retry')} tries again.")
         case LineState.LIVE | LineState.LATE:
             return Content.assemble(
                 ("holdfast", "bold $primary"),
                 (f"\n\n{address} is there.\n", MUTED),
                 "\nType what is to be done, and press Enter.\n",
-                ("F2 opens an earlier session.", MUTED),
+                (f"{key('sessions')} opens an earlier session.", MUTED),
             )
         case _:
             assert_never(line.state)
@@ -47,7 +48,7 @@ def _nobody_there(line: Line, address: str, serve: str) -> Content:
 def _when(line: Line) -> str:
     if line.retry_in is None:
         return "trying now"
-    return f"try {line.attempt + 1} in {span(line.retry_in)} · F5 tries now"
+    return f"try {line.attempt + 1} in {span(line.retry_in)} · {key('retry')} tries now"
 
 
 def _page(head: str, style: str, *lines: str) -> Content:
