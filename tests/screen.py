@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any, cast
 
+from textual import events
 from textual.content import Content
 from textual.pilot import Pilot
 
@@ -33,6 +34,12 @@ class Stage:
     async def press(self, *keys: str) -> None:
         await self.pilot.press(*keys)
         await self.pilot.pause()
+
+    def burst(self, *keys: str) -> None:
+        """Keys that come faster than the app looks at them."""
+        for key in keys:
+            character = key if len(key) == 1 else {"enter": "\r", "space": " "}.get(key)
+            self.app.post_message(events.Key(key, character))
 
     async def shows(self, *words: str) -> None:
         """Wait until all of `words` are on the screen."""

@@ -212,12 +212,18 @@ async def test_leaving_says_that_what_waits_is_kept() -> None:
 
 async def test_two_enters_send_once() -> None:
     async with on_stage() as stage:
-        stage.main.prompt.insert("once")
-        for _ in range(2):
-            stage.main.prompt.post_message(stage.main.prompt.Submitted(stage.main.prompt, "once"))
+        stage.burst(*"once", "enter", "enter")
         await stage.until(lambda: stage.client.calls("send"))
         assert stage.client.calls("send") == [(talk.SESSION, "once")]
         assert waiting(stage) == []
+
+
+async def test_prompts_typed_in_one_burst_are_all_taken() -> None:
+    async with on_stage() as stage:
+        stage.burst(*"one", "enter", *"two", "enter", *"rest")
+        await stage.until(lambda: stage.main.prompt.text == "rest")
+        assert stage.client.calls("send") == [(talk.SESSION, "one")]
+        assert waiting(stage) == ["two"]
 
 
 # Drafts
@@ -352,7 +358,7 @@ async def test_the_reason_of_a_rejection_outlives_the_client(tmp_path: Path) -> 
         stage.client.feed(e.RequestOpened(talk.PERMISSION))
         await stage.until(lambda: stage.main.panel.has_focus_within)
         stage.after_grace()
-        await stage.press("4", "enter", *"rather not")
+        await stage.press("4", *"rather not")
         await stage.until(lambda: b"rather not" in (stage.client.journal.answer_draft(talk.PERMISSION.id) or b""))
     async with on_stage(client=another_run(tmp_path)) as stage:
         stage.client.feed(e.RequestOpened(talk.PERMISSION))

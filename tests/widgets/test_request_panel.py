@@ -330,3 +330,36 @@ async def test_whoever_goes_on_writing_rejects_nothing() -> None:
         await stage.press("space")
         await stage.hides("Reject the question?")
         assert stage.client.calls("reject") == []
+
+
+async def test_own_words_typed_in_one_burst_are_all_there() -> None:
+    async with on_stage() as stage:
+        await asked(stage, talk.CHOICES)
+        stage.burst("3", *"hello jk x", "backspace", "backspace")
+        form = stage.main.panel.open_form
+        assert form is not None
+        await stage.until(lambda: form.editor.text == "hello jk")
+        assert stage.main.prompt.text == ""
+        stage.burst("!", "enter", "space", "enter", "enter")
+        await stage.until(lambda: stage.client.calls("answer"))
+        assert stage.client.calls("answer") == [("que_1", (("hello jk!",), ("Migration",)))]
+
+
+async def test_own_words_and_all_that_follows_in_one_burst() -> None:
+    async with on_stage() as stage:
+        await asked(stage, talk.CHOICES)
+        stage.burst("3", *"hi", "enter", "2", "enter", "enter")
+        await stage.until(lambda: stage.client.calls("answer"))
+        assert stage.client.calls("answer") == [("que_1", (("hi",), ("Expiry",)))]
+
+
+async def test_the_row_that_takes_a_reason_opens_at_its_number_and_sends_no_empty_one() -> None:
+    async with on_stage() as stage:
+        await asked(stage, talk.PERMISSION)
+        await stage.press("4", "enter")
+        await stage.shows("no words yet")
+        assert stage.client.calls("reply") == []
+        await stage.press("escape")
+        stage.burst("4", *"not now", "enter")
+        await stage.until(lambda: stage.client.calls("reply"))
+        assert stage.client.calls("reply") == [("per_1", "reject", "not now")]

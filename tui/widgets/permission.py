@@ -8,7 +8,6 @@ import msgspec
 from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.message import Message
 
@@ -17,6 +16,7 @@ from tui.widgets.choice_row import Choice, ChoiceRow, label_column
 from tui.widgets.editor import Editor
 from tui.widgets.key_hints import Keys
 from tui.widgets.lines import Lines
+from tui.widgets.own_words import Field, OwnWordsForm
 from tui.widgets.pieces import Code, Paragraph, Piece
 from tui.widgets.plain import MUTED
 from tui.widgets.tool_call import diff_lines
@@ -47,7 +47,7 @@ class PermissionDraft:
         return msgspec.json.encode((self.cursor, self.reason))
 
 
-class PermissionForm(VerticalScroll, can_focus=True):
+class PermissionForm(OwnWordsForm):
     """Shows the call; Enter on a row posts `Ready`."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -72,10 +72,16 @@ class PermissionForm(VerticalScroll, can_focus=True):
 
         draft: PermissionDraft
 
+    @dataclass
+    class Hint(Message):
+        """Something the person should know before going on."""
+
+        text: str
+
     def __init__(
         self, draft: PermissionDraft, guard: Callable[[events.Key], bool], *, reject_with_reason: bool = True
     ) -> None:
-        super().__init__()
+        super().__init__(Field(draft.reason, placeholder="why not, and what instead · Enter rejects"))
         self._guard = guard
         self.draft = draft
         request = draft.request
@@ -90,20 +96,19 @@ class PermissionForm(VerticalScroll, can_focus=True):
         draft.cursor = min(draft.cursor, len(self._choices) - 1)
         self._rows = [ChoiceRow(row) for row in range(len(self._choices))]
         self._text = Lines(detail(request), classes="question")
-        self._editor = Editor(draft.reason, placeholder="why not, and what instead · Enter rejects")
 
     def compose(self) -> ComposeResult:
         yield self._text
         yield from self._rows
-        yield self._editor
+        yield self.editor
 
     def on_mount(self) -> None:
-        self._editor.display = False
+        self.editor.display = False
         self.draw()
 
     @property
     def keys(self) -> Keys:
-        if self.screen.focused is self._editor:
+        if self.screen.focused is self.editor:
             return (("Enter", "reject with these words"), ("Esc", "back"))
         return (("↑↓", "move"), ("Enter", "answer"), ("Esc", "fold"), ("x", "reject"))
 
@@ -121,45 +126,47 @@ class PermissionForm(VerticalScroll, can_focus=True):
     def action_confirm(self) -> None:
         row = self.draft.cursor
         if row == self.WITH_REASON:
-            self._editor.display = True
-            self._editor.focus()
-            self._editor.scroll_visible(animate=False)
+            self.open_words()
         else:
             self.post_message(self.Ready(self.draft, self.REPLIES[row], ""))
 
     def on_key(self, event: events.Key) -> None:
-        if self.has_focus and self._guard(event):
+        if self.took(event) or (self.has_keys and self._guard(event)):
             event.prevent_default()
-        elif event.key == "escape" and self._editor.has_focus:
-            self._editor.display = False
-            self.focus()
-        elif event.key.isdecimal() and 0 < int(event.key) <= len(self._rows) and self.has_focus:
-            self.draft.cursor = int(event.key) - 1
-            self.draw()
+        elif event.key == "escape" and self.editor.display:
+            self.close_words()
+        elif event.key.isdecimal() and 0 < int(event.key) <= len(self._rows) and self.has_keys:
+            self._point(int(event.key) - 1)
         else:
             return
         event.stop()
 
-    @on(Editor.Submitted)
-    def _reason_is_ready(self, event: Editor.Submitted) -> None:
-        event.stop()
-        self.draft.reason = event.text
-        self._editor.display = False
-        self.focus()
-        self.post_message(self.Ready(self.draft, "reject", event.text.strip()))
+    def _point(self, row: int) -> None:
+        """Choose a row; the one that takes a reason opens the field for it, and nothing is sent."""
+        self.draft.cursor = row
+        self.draw()
+        if row == self.WITH_REASON:
+            self.open_words()
+
+    def words_ready(self, words: str) -> None:
+        self.draft.reason = words
+        if not words.strip():
+            self.post_message(self.Hint("no words yet · Esc, and reject above needs none"))
+            return
+        self.close_words()
+        self.post_message(self.Ready(self.draft, "reject", words.strip()))
 
     @on(Editor.Changed)
     def _reason_changed(self, event: Editor.Changed) -> None:
         event.stop()
-        self.draft.reason = self._editor.text
+        self.draft.reason = self.editor.text
         self.post_message(self.Changed(self.draft))
 
     @on(ChoiceRow.Clicked)
     def _row_clicked(self, event: ChoiceRow.Clicked) -> None:
         event.stop()
         self.focus()
-        self.draft.cursor = event.row
-        self.draw()
+        self._point(event.row)
 
 
 def detail(request: PermissionRequest) -> list[Piece]:

@@ -7,7 +7,7 @@ from typing import ClassVar
 from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, VerticalScroll
+from textual.containers import Horizontal
 from textual.content import Content
 from textual.message import Message
 
@@ -17,6 +17,7 @@ from tui.widgets.choice_row import Choice, ChoiceRow, label_column
 from tui.widgets.editor import Editor
 from tui.widgets.key_hints import Keys
 from tui.widgets.lines import Lines
+from tui.widgets.own_words import Field, OwnWordsForm
 from tui.widgets.pieces import Paragraph, Piece
 from tui.widgets.plain import MUTED, Plain
 
@@ -42,7 +43,7 @@ class TabLabel(Plain):
         self.post_message(self.Clicked(self._tab))
 
 
-class QuestionForm(VerticalScroll, can_focus=True):
+class QuestionForm(OwnWordsForm):
     """Draws a draft. Enter at its end posts `Ready`; sending is not its business."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -76,30 +77,29 @@ class QuestionForm(VerticalScroll, can_focus=True):
         text: str
 
     def __init__(self, draft: AnswerDraft, guard: Callable[[events.Key], bool]) -> None:
-        super().__init__()
+        super().__init__(Field(placeholder="in your own words · Enter takes them"))
         self._guard = guard
         self.draft = draft
         self._drawn_tab = -1
         self._tabs = [TabLabel(tab) for tab in range(draft.tabs)] if draft.has_review else []
         self._text = Lines(classes="question")
         self._rows: list[ChoiceRow] = []
-        self._editor = Editor(placeholder="in your own words · Enter takes them")
 
     def compose(self) -> ComposeResult:
         if self._tabs:
             with Horizontal(classes="tabs"):
                 yield from self._tabs
         yield self._text
-        yield self._editor
+        yield self.editor
 
     def on_mount(self) -> None:
-        self._editor.display = False
+        self.editor.display = False
         self.draw()
 
     @property
     def keys(self) -> Keys:
         question = self.draft.question
-        if self.screen.focused is self._editor:
+        if self.screen.focused is self.editor:
             return (("Enter", "take these words"), ("^J", "newline"), ("Esc", "back to the options"))
         if question is None:
             return (("Enter", "send"), ("←", "back"), ("Esc", "fold"), ("x", "reject"))
@@ -116,13 +116,13 @@ class QuestionForm(VerticalScroll, can_focus=True):
             label.set_class(tab == draft.tab, "-here")
         if draft.tab != self._drawn_tab:
             self._drawn_tab = draft.tab
-            self._editor.display = False
+            self.editor.display = False
             self._text.replace_from(0, self._question_pieces())
             for row in self._rows:
                 row.remove()
             self._rows = [ChoiceRow(row) for row in range(draft.rows)]
-            self.mount_all(self._rows, before=self._editor)
-            self._editor.load_text(draft.words)
+            self.mount_all(self._rows, before=self.editor)
+            self.editor.load_text(draft.words)
             self.scroll_home(animate=False)
             self.post_message(self.KeysChanged())
         elif draft.on_review:
@@ -201,35 +201,29 @@ class QuestionForm(VerticalScroll, can_focus=True):
         self.draw()
         match step:
             case Step.WRITE:
-                self._editor.display = True
-                self._editor.focus()
-                self._editor.move_cursor(self._editor.document.end)
-                self._editor.scroll_visible(animate=False)
+                self.open_words()
             case Step.SEND:
                 self.post_message(self.Ready(self.draft))
             case Step.STAY:
                 pass
 
     def on_key(self, event: events.Key) -> None:
-        if self.has_focus and self._guard(event):
+        if self.took(event) or (self.has_keys and self._guard(event)):
             event.prevent_default()
-        elif event.key == "escape" and self._editor.has_focus:
+        elif event.key == "escape" and self.editor.display:
             self._leave_editor()
-        elif event.key.isdecimal() and event.key != "0" and self.has_focus:
+        elif event.key.isdecimal() and event.key != "0" and self.has_keys:
             self._follow(self.draft.choose(int(event.key) - 1))
         else:
             return
         event.stop()
 
     def _leave_editor(self) -> None:
-        self._editor.display = False
-        self.focus()
+        self.close_words()
         self.draw()
 
-    @on(Editor.Submitted)
-    def _words_are_ready(self, event: Editor.Submitted) -> None:
-        event.stop()
-        self.draft.write(event.text)
+    def words_ready(self, words: str) -> None:
+        self.draft.write(words)
         step = self.draft.put_down()
         self._leave_editor()
         self._follow(step)
@@ -237,8 +231,8 @@ class QuestionForm(VerticalScroll, can_focus=True):
     @on(Editor.Changed)
     def _words_changed(self, event: Editor.Changed) -> None:
         event.stop()
-        if self._editor.display:
-            self.draft.write(self._editor.text)
+        if self.editor.display:
+            self.draft.write(self.editor.text)
             self.post_message(self.Changed(self.draft))
 
     @on(ChoiceRow.Clicked)

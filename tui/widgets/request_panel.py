@@ -19,6 +19,7 @@ from textual.message import Message
 from tui.core.changes import AnswerChanged
 from tui.core.draft import AnswerDraft
 from tui.core.model import PermissionReply, PermissionRequest, QuestionRequest, Request
+from tui.keys import key
 from tui.widgets.duration import span
 from tui.widgets.key_hints import Keys
 from tui.widgets.permission import PermissionDraft, PermissionForm
@@ -28,7 +29,6 @@ from tui.widgets.request_book import RequestBook
 
 GRACE = 0.5
 """Seconds after a request appears in which no key answers it."""
-FOLD_KEY = "F4"
 
 
 class RequestPanel(Vertical):
@@ -49,7 +49,7 @@ class RequestPanel(Vertical):
         ("n p", "next request, request before"),
         ("x", "reject, after asking"),
         ("Esc", "fold away; nothing is rejected"),
-        (FOLD_KEY, "fold and unfold, from anywhere"),
+        ("{fold}", "fold and unfold, from anywhere"),
     )
 
     @dataclass
@@ -256,7 +256,7 @@ class RequestPanel(Vertical):
         what = "asks for leave" if isinstance(request, PermissionRequest) else "waits for you"
         left = Content.assemble((f" ? {self._agent} {what}", "bold $accent"), (f" · {waited}", MUTED))
         if self.folded:
-            left += Content.assemble((f" · {FOLD_KEY} answers it", MUTED))
+            left += Content.assemble((f" · {key('fold')} answers it", MUTED))
         ids = list(self._requests)
         right = f"{ids.index(request.id) + 1} of {len(ids)} · n next " if len(ids) > 1 else ""
         self._head.show(spread(left, Content.styled(right, MUTED), self.size.width or 80), layout=False)
@@ -312,7 +312,8 @@ class RequestPanel(Vertical):
             self.post_message(self.Replied(event.draft.request, event.reply, event.message))
 
     @on(QuestionForm.Hint)
-    def _hint(self, event: QuestionForm.Hint) -> None:
+    @on(PermissionForm.Hint)
+    def _hint(self, event: QuestionForm.Hint | PermissionForm.Hint) -> None:
         event.stop()
         self._fare.display = True
         self._fare.show(Content.styled(f" {event.text}", MUTED))
@@ -335,6 +336,8 @@ def fare_words(fare: AnswerChanged) -> Content:
         case "refused":
             return Content.styled(f" the server refused it{because} · change it and send it again", "$error")
         case "stopped":
-            return Content.styled(f" not sent: the line is stopped{because} · F5 after fixing it", "$error")
+            return Content.styled(
+                f" not sent: the line is stopped{because} · {key('retry')} after fixing it", "$error"
+            )
         case _:
             assert_never(fare.state)

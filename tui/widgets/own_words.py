@@ -1,0 +1,86 @@
+"""A form that can open a field for words of one's own. No key of a burst is lost on the way into it or out of it.
+
+Keys come to a widget's queue before it is known which of them opens or closes the field. So the focus moves only
+once the queue of the one that gives it away is empty; until then that one hands its keys on.
+"""
+
+from textual import events
+from textual.containers import VerticalScroll
+from textual.widget import Widget
+
+from tui.widgets.editor import Editor
+
+
+class Field(Editor):
+    """The field. Enter is the form's at once; while the field closes, so is every key."""
+
+    def on_key(self, event: events.Key) -> None:
+        form = self.parent
+        if not isinstance(form, OwnWordsForm) or (self.display and event.key != "enter"):
+            return
+        event.stop()
+        event.prevent_default()
+        if self.display:
+            form.words_ready(self.text)
+        else:
+            form.post_message(events.Key(event.key, event.character))
+
+
+class OwnWordsForm(VerticalScroll, can_focus=True):
+    """Opens `editor`, and closes it. What its words mean is for the form: `words_ready`."""
+
+    def __init__(self, editor: Field) -> None:
+        super().__init__()
+        self.editor = editor
+        self._moves = False
+
+    def words_ready(self, words: str) -> None:
+        """Enter in the field."""
+        raise NotImplementedError
+
+    def open_words(self) -> None:
+        """Let the person write."""
+        self.editor.display = True
+        self.editor.move_cursor(self.editor.document.end)
+        self._move_focus(self, self.editor)
+
+    def close_words(self) -> None:
+        """The form itself has the keys again."""
+        self.editor.display = False
+        self._move_focus(self.editor if self.editor.has_focus else self, self)
+
+    @property
+    def has_keys(self) -> bool:
+        """Whether a key is meant for the form itself."""
+        return self.has_focus if self.editor.display else self.has_focus or self.editor.has_focus
+
+    def took(self, event: events.Key) -> bool:
+        """Whether the key was meant for the field, which opens just now."""
+        if not (self._moves and self.editor.display):
+            return False
+        if event.key == "enter":
+            self.words_ready(self.editor.text)
+        elif event.key == "ctrl+j":
+            self.editor.insert("\n")
+        elif event.key == "backspace":
+            self.editor.action_delete_left()
+        elif event.is_printable and event.character:
+            self.editor.insert(event.character)
+        else:
+            return False
+        return True
+
+    def _move_focus(self, giver: Widget, taker: Widget) -> None:
+        self._moves = True
+        giver.call_later(self._hand_over, giver, taker)
+
+    def _hand_over(self, giver: Widget, taker: Widget) -> None:
+        if not self.is_attached or taker is not (self.editor if self.editor.display else self):
+            return  # another move began meanwhile
+        if giver.message_queue_size:
+            giver.call_later(self._hand_over, giver, taker)
+            return
+        self._moves = False
+        self.screen.set_focus(taker)
+        if taker is self.editor:
+            self.editor.scroll_visible(animate=False)
