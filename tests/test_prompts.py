@@ -180,6 +180,7 @@ def test_waiting_prompts_can_be_changed_and_taken_back(desk: Desk) -> None:
     (queued,) = desk.prompts.waiting("ses_1")
     desk.prompts.edit(queued.id, "one, better")
     assert desk.told[-1] == QueueChanged("ses_1")
+    assert desk.journal.history() == ["one, better", "one"]
     back = desk.prompts.take_back(queued.id)
     assert back is not None
     assert back.text == "one, better"

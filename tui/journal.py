@@ -119,6 +119,10 @@ class Journal:
             *self._remembering(queued.text),
         )
 
+    def remember(self, text: str) -> None:
+        """The person changed a prompt that waits: as it reads now it is history too."""
+        self._write(*self._remembering(text))
+
     def history(self, limit: int = 1000) -> list[str]:
         """The newest prompts of all sessions, newest first, each once."""
         rows = self._read("SELECT text FROM history GROUP BY text ORDER BY max(id) DESC LIMIT ?", limit)

@@ -103,9 +103,10 @@ class Prompts:
             self._post(queued)
 
     def edit(self, queued_id: str, text: str) -> None:
-        """Change a waiting prompt in its place; nothing if it was sent meanwhile."""
+        """Change a waiting prompt in its place, and remember it so; nothing if it was sent meanwhile."""
         queued = self._queue.edit(queued_id, text)
         if queued is not None:
+            self._journal.remember(text)
             self._notify(QueueChanged(queued.session_id))
 
     def take_back(self, queued_id: str) -> Queued | None:
