@@ -94,7 +94,7 @@ def routes(daemon: Daemon, workspace: Collection[str]) -> list[Route]:
 
     async def glob(request: Request) -> Response:
         """Files of the folder whose path a pattern fits."""
-        if request.path_params.get("workspace", daemon.world.directory) not in workspace:
+        if "workspace" in request.path_params and request.path_params["workspace"] not in workspace:
             error = "`:workspace` must decode to a workspace id or absolute path"
             raise refusal(error, code="workspace_mismatch")
         query = request.query_params

@@ -14,8 +14,8 @@ Json = dict[str, Any]
 class Session:
     """Events with ids, as a ring would number them."""
 
-    def __init__(self) -> None:
-        self.replay = Replay()
+    def __init__(self, most_bytes: int | None = None) -> None:
+        self.replay = Replay(most_bytes)
         self._ids: Iterator[int] = count(1)
 
     def update(self, kind: str, **update: Any) -> None:
@@ -115,3 +115,24 @@ def test_a_seeded_transcript_stays_as_it_is(session: Session) -> None:
     session.replay.seed(seeded)
     session.event("turn_complete", {})
     assert session.replay.compacted_replay()[:2] == seeded
+
+
+def test_the_oldest_turns_are_left_out_and_that_is_said() -> None:
+    session = Session(most_bytes=600)
+    for number in range(5):
+        session.say(f"answer {number}")
+        session.event("turn_complete", {})
+    marker, *kept = session.replay.compacted_replay()
+    said = marker["data"]
+    assert (marker["type"], "id" in marker) == ("history_truncated", False)
+    assert said["truncatedEvents"] == 2 * said["truncatedTurns"] == 10 - len(kept)
+    assert (said["retainedEvents"], said["maxBytes"]) == (len(kept), 600)
+    assert 0 < len(kept) < 10
+    assert texts(kept)[-1] == "answer 4"
+
+
+def test_one_turn_always_stays() -> None:
+    session = Session(most_bytes=1)
+    session.say("answer")
+    session.event("turn_complete", {})
+    assert texts(session.replay.compacted_replay()) == ["answer"]
