@@ -42,6 +42,7 @@ def at_the_end(person: Person, truth: Truth, runs: Runs, family: Family) -> Diff
     yield from prompts_arrived_once_or_are_shown_as_not_sent(person, truth)
     yield from the_model_ran_once(person, truth, runs, family)
     yield from turns_end_as_the_server_says(person, truth, family)
+    yield from no_words_were_shown_with_a_hole(person)
     yield from connections_keep_to_the_backoff(person)
     yield from nothing_is_sent_after_401(person)
 
@@ -166,6 +167,22 @@ def the_store_equals_the_server(person: Person, truth: Truth) -> Differences:
         return
     for shown_one, stored in pairs:
         yield from _same_message(shown_one, stored)
+
+
+def no_words_were_shown_with_a_hole(person: Person) -> Differences:
+    """d, in between: words that were not marked as partial were how the text begins, at every moment.
+
+    The text itself is the server's, as `the_store_equals_the_server` says. What a server has forgotten by a crash
+    tells nothing.
+    """
+    transcript = person.client.store.transcript(person.session_id)
+    assert transcript is not None
+    for (message_id, part_id), shown in person.shown.items():
+        part = transcript.part(message_id, part_id)
+        if not isinstance(part, TextPart | ReasoningPart):
+            yield f"part {part_id} is not there, and was shown as {shown}"
+        elif part.state == "done" and not all(part.text.startswith(words) for words in shown):
+            yield f"text {part.text!r} was shown meanwhile as {shown}"
 
 
 def requests_on_screen_are_the_servers(person: Person, truth: Truth) -> Differences:

@@ -17,9 +17,9 @@ from tests.chaos.stub_server import TOKEN
 from tests.waiting import wait_until
 from tui.backends import USERS
 from tui.client import Client, Clocks, NotConnected
-from tui.core.changes import AnswerChanged, Change, Notice, TurnChanged
+from tui.core.changes import AnswerChanged, Change, LineChanged, Notice, PartChanged, TextGrew, TurnChanged
 from tui.core.health import LineState
-from tui.core.model import Answers, PermissionReply, QuestionRequest, Request
+from tui.core.model import Answers, PermissionReply, QuestionRequest, ReasoningPart, Request, TextPart
 from tui.core.turn import Turn
 from tui.journal import Journal
 from tui.net.errors import NetError
@@ -103,6 +103,10 @@ class Person:
         """When a client began to connect."""
         self.proofs: list[float] = []
         """When the line was proved without an event stream."""
+        self.shown: dict[tuple[str, str], list[str]] = {}
+        """The words with which a part was shown as whole so far, without those that only grew on.
+
+        By the ids of its message and of its own."""
         self.errors_shown: list[str] = []
         self.acts: list[float] = []
         """When the person, or a clock, made the client connect at once."""
@@ -119,6 +123,7 @@ class Person:
         self._client: Client | None = None
         self._errands: set[asyncio.Task[None]] = set()
         self._numbers = 0
+        self._forgotten = False
 
     @property
     def client(self) -> Client:
@@ -277,10 +282,30 @@ class Person:
                 self.given[request_id].states.append(state)
             case TurnChanged(session_id) if session_id == self.session_id:
                 self._see_turns()
+            case TextGrew(session_id, message_id, part_id) | PartChanged(session_id, message_id, part_id) if (
+                session_id == self.session_id and self.present
+            ):
+                self._see_words(message_id, part_id)
+            case LineChanged() if self._forgotten and self.present and not self.client.line().up:
+                self.shown.clear()
+                self._forgotten = False
             case Notice(text, "error"):
                 self.trouble.append(text)
             case _:
                 pass
+
+    def server_forgot(self) -> None:
+        """What was on its way when the server crashed may still be shown, as long as the line is up."""
+        self._forgotten = True
+
+    def _see_words(self, message_id: str, part_id: str) -> None:
+        transcript = self.client.store.transcript(self.session_id)
+        part = None if transcript is None else transcript.part(message_id, part_id)
+        if isinstance(part, TextPart | ReasoningPart) and part.state != "partial":
+            shown = self.shown.setdefault((message_id, part_id), [])
+            if shown and part.text.startswith(shown[-1]):
+                shown.pop()
+            shown.append(part.text)
 
     def _see_turns(self) -> None:
         for turn in self.client.turns.of(self.session_id) if self.present else ():

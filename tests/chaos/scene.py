@@ -180,6 +180,7 @@ class Scene:
         if not self.server.up:
             return
         self.server.crash()
+        self.person.server_forgot()
         self.person.relay.refuse()
         await asyncio.sleep(down)
         await self.server.restart()

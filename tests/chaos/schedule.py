@@ -230,7 +230,10 @@ def _steps(
     for _ in range(chance.choice((0, 1, 1, 2))):
         at(some_time(), _other(chance, prompts))
     for _ in range(chance.randint(1, 7)):
-        at(some_time(), chance.choice(faults)(chance))
+        when, fault = some_time(), chance.choice(faults)(chance)
+        at(when, fault)
+        if isinstance(fault, Crash) and chance.random() < 0.3:  # somebody is there again before the person is
+            at(when + fault.down + chance.uniform(0.0, 3.0), OtherSends(chance.choice(prompts)))
     return tuple(sorted(steps, key=lambda step: step[0]))
 
 
