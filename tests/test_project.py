@@ -194,3 +194,31 @@ def test_of_the_backends_only_what_is_common_is_imported() -> None:
         if text.startswith("tui.backends") and text not in common
     ]
     assert found == []
+
+
+STUBS_OWN = {"profiles.py", "families.py", "qwen", "routes"}
+"""Where the stub may know a family by name: how each behaves, what belongs together, and the families' own rooms."""
+
+
+def test_of_the_stub_only_profiles_and_routes_know_a_family_by_name() -> None:
+    """What changes with the family is said by its profile; worlds, agents and faults are the same for all."""
+    stub = ROOT / "server_stub"
+    found = [
+        f"{named(path)}:{line}: {text}"
+        for path in stub.rglob("*.py")
+        if path.relative_to(stub).parts[0] not in STUBS_OWN
+        for line, text in spoken(ast.parse(path.read_text()))
+        if FAMILY.search(text)
+    ]
+    assert found == []
+
+
+def test_the_walks_of_the_contract_know_no_family_by_name() -> None:
+    """They are the same for all: what differs is asked of the traits, as the client does."""
+    found = [
+        f"{name}:{line}: {text}"
+        for name in ("tests/walks.py", "tests/attached.py")
+        for line, text in spoken(ast.parse((ROOT / name).read_text()))
+        if FAMILY.search(text)
+    ]
+    assert found == []
