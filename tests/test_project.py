@@ -197,7 +197,7 @@ def test_of_the_backends_only_what_is_common_is_imported() -> None:
 
 
 STUBS_OWN = {"profiles.py", "families.py", "qwen", "routes"}
-"""Where the stub may know a family by name: how each behaves, what belongs together, and the families' own rooms."""
+"""Where the stub may know a family by name: how each behaves, what goes together, and the families' own rooms."""
 
 
 def test_of_the_stub_only_profiles_and_routes_know_a_family_by_name() -> None:
