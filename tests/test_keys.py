@@ -73,12 +73,32 @@ async def test_the_palette_names_theirs() -> None:
         assert f"Who waits for you, in any session ({shown(OTHER['inbox'])})" in about
 
 
+async def test_a_key_that_the_prompt_would_take_is_theirs() -> None:
+    async with on_stage(look=Look(keys={"help": "ctrl+y", "inbox": "ctrl+w"})) as stage:
+        await stage.press(*"words", "ctrl+y")
+        await stage.shows("In the prompt")
+        await stage.press("escape", "ctrl+w")
+        await stage.shows("Inbox")
+        assert stage.main.prompt.text == "words"
+
+
 @pytest.mark.parametrize(("action", "title"), [("sessions", "filter"), ("inbox", "Inbox")])
 async def test_a_dialog_is_left_by_the_key_that_opened_it(action: str, title: str) -> None:
     async with on_stage(look=Look(keys=OTHER)) as stage:
         await stage.press(OTHER[action])
         await stage.shows(title)
         await stage.press(OTHER[action])
+        await stage.until(lambda: stage.app.screen is stage.main)
+
+
+async def test_in_a_dialog_they_open_no_other_dialog() -> None:
+    async with on_stage() as stage:
+        await stage.press("f2")
+        await stage.shows("filter")
+        dialog = stage.app.screen
+        await stage.press("f1", "f3", "ctrl+t")
+        assert stage.app.screen is dialog
+        await stage.press("f2")
         await stage.until(lambda: stage.app.screen is stage.main)
 
 

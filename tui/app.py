@@ -41,6 +41,8 @@ if TYPE_CHECKING:
 ABORT_WITHIN = 3.0
 """Seconds between the two Esc that abort a turn."""
 TOUR = "Give me the tour."
+BELOW_DIALOGS = ("help", "sessions", "release", "inbox", "agent", "editor", "retry")
+"""Actions whose keys come before all others on the main screen, and mean nothing while a dialog is open."""
 
 
 class HoldfastApp(App[None]):
@@ -49,14 +51,14 @@ class HoldfastApp(App[None]):
     CSS_PATH = Path(__file__).with_name("app.tcss")
     TITLE = "holdfast"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding(KEYS["help"], "help", "help", show=False, id="help"),
-        Binding(KEYS["sessions"], "sessions", "sessions", show=False, id="sessions"),
-        Binding(KEYS["release"], "release", "let waiting prompts go on", show=False, id="release"),
+        Binding(KEYS["help"], "help", "help", show=False, priority=True, id="help"),
+        Binding(KEYS["sessions"], "sessions", "sessions", show=False, priority=True, id="sessions"),
+        Binding(KEYS["release"], "release", "let waiting prompts go on", show=False, priority=True, id="release"),
         Binding("ctrl+z", "suspend_process", "to the shell", show=False, priority=True),
-        Binding(KEYS["inbox"], "inbox", "inbox", show=False, id="inbox"),
+        Binding(KEYS["inbox"], "inbox", "inbox", show=False, priority=True, id="inbox"),
         Binding(KEYS["agent"], "agent", "agent", show=False, priority=True, id="agent"),
         Binding(KEYS["editor"], "editor", "editor", show=False, priority=True, id="editor"),
-        Binding(KEYS["retry"], "retry", "try the line now", show=False, id="retry"),
+        Binding(KEYS["retry"], "retry", "try the line now", show=False, priority=True, id="retry"),
         Binding(KEYS["leave"], "leave", "quit", show=False, priority=True, id="leave"),
         Binding("ctrl+c", "copy_or_leave", "copy or quit", show=False, priority=True),
     ]
@@ -108,6 +110,11 @@ class HoldfastApp(App[None]):
         if self._driver is not None:
             self._driver.write(sequence)
             self._driver.flush()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action in BELOW_DIALOGS and self.screen is not self.main:
+            return False
+        return super().check_action(action, parameters)
 
     def get_default_screen(self) -> Screen[None]:
         return self.main

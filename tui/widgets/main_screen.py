@@ -60,7 +60,7 @@ class MainScreen(Screen[None]):
         Binding("tab", "next_part", "next part", show=False),
         Binding("shift+tab", "next_part(-1)", "part before", show=False),
         Binding("escape", "back", "back", show=False),
-        Binding(KEYS["fold"], "fold", "fold or unfold", show=False, id="fold"),
+        Binding(KEYS["fold"], "fold", "fold or unfold", show=False, priority=True, id="fold"),
         Binding(KEYS["search"], "search", "search", show=False, priority=True, id="search"),
         Binding(KEYS["copy_code"], "copy_code", "copy code", show=False, priority=True, id="copy_code"),
         Binding(KEYS["plan"], "plan", "the whole plan", show=False, priority=True, id="plan"),
