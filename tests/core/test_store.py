@@ -30,6 +30,7 @@ from tui.core.model import (
     PermissionRequest,
     Question,
     QuestionRequest,
+    Retrying,
     Session,
     TextPart,
     Todo,
@@ -373,3 +374,49 @@ def test_plans_and_failures_are_passed_on(store: Store) -> None:
 def test_a_session_list_adds_and_never_takes_away(store: Store) -> None:
     assert store.apply(e.SessionsListed((SESSION, CHILD))) == (SessionsChanged("ses_2"),)
     assert set(store.sessions) == {"ses_1", "ses_2"}
+
+
+def test_words_that_stream_while_the_provider_fails_are_broken_off() -> None:
+    store = Store()
+    store.open_transcript("ses_1")
+    message = Message("msg_2", "ses_1", "assistant", created=2.0, parent_id="msg_1")
+    streaming = TextPart("prt_1", "ses_1", "msg_2", "", "streaming")
+    begun: list[e.Event] = [
+        e.MessageUpserted(message),
+        e.PartUpserted(streaming),
+        e.TextDelta("ses_1", "msg_2", "prt_1", "The store "),
+    ]
+    for event in begun:
+        store.apply(event)
+    told = store.apply(e.StatusChanged("ses_1", Retrying(1, "Overloaded", None)))
+    assert PartChanged("ses_1", "msg_2", "prt_1") in told
+    broken = replace(streaming, text="The store ", state="broken")
+    again = replace(streaming, id="prt_2")
+    anew: list[e.Event] = [
+        e.PartUpserted(again),
+        e.PartUpserted(streaming),  # the server keeps none of the words of the first try
+        e.StatusChanged("ses_1", Busy()),
+        e.StreamLost(),
+    ]
+    for event in anew:
+        store.apply(event)
+    transcript = store.transcript("ses_1")
+    assert transcript is not None
+    assert transcript.parts_of("msg_2") == [broken, replace(again, state="partial")]
+    done = replace(message, completed=3.0, final=True)
+    whole = FullMessage(done, (streaming, replace(again, text="The store is kept.", state="done")))
+    store.apply(e.MessagesLoaded("ses_1", (whole,), None))
+    transcript = store.transcript("ses_1")
+    assert transcript is not None
+    assert transcript.part("msg_2", "prt_1") == broken
+
+
+def test_of_a_complete_message_no_words_are_awaited() -> None:
+    store = Store()
+    store.open_transcript("ses_1")
+    message = Message("msg_2", "ses_1", "assistant", created=2.0, completed=3.0, parent_id="msg_1")
+    page = (FullMessage(message, (TextPart("prt_1", "ses_1", "msg_2", "", "streaming"),)),)
+    store.apply(e.MessagesLoaded("ses_1", page, None))
+    transcript = store.transcript("ses_1")
+    assert transcript is not None
+    assert transcript.part("msg_2", "prt_1") == TextPart("prt_1", "ses_1", "msg_2", "", "done")

@@ -87,18 +87,22 @@ class Message(msgspec.Struct, frozen=True):
     broken_off: bool = False
 
 
+Progress: TypeAlias = Literal["streaming", "partial", "broken", "done"]
+
+
 class TextPart(msgspec.Struct, frozen=True):
     """Words of the prompt or of the agent.
 
     `state`: *streaming* while deltas come and none was missed, *partial* when some may be missing until the
-    server sends the whole, *done* when this is all of it.
+    server sends the whole, *broken* when the model's provider failed in the middle of it and the words begin anew
+    in another part, *done* when this is all of it.
     """
 
     id: str
     session_id: str
     message_id: str
     text: str
-    state: Literal["streaming", "partial", "done"] = "done"
+    state: Progress = "done"
     synthetic: bool = False
 
 
@@ -109,7 +113,7 @@ class ReasoningPart(msgspec.Struct, frozen=True):
     session_id: str
     message_id: str
     text: str
-    state: Literal["streaming", "partial", "done"] = "done"
+    state: Progress = "done"
 
 
 Answers: TypeAlias = tuple[tuple[str, ...], ...]

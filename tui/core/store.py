@@ -38,6 +38,7 @@ from tui.core.model import (
     PermissionReply,
     ReasoningPart,
     Request,
+    Retrying,
     Session,
     SessionStatus,
     TextPart,
@@ -167,7 +168,7 @@ class Store:
                 self._todos[session_id] = todos
                 return (PlanChanged(session_id),)
             case e.StreamLost():
-                return self._mark_partial()
+                return tuple(change for one in self._transcripts for change in self._halt(one, "partial"))
             case e.Resynced():
                 return self._resync(event)
             case e.MessagesLoaded():
@@ -200,6 +201,8 @@ class Store:
             self._statuses[session_id] = status
             self._touch(session_id)
             changes.append(SessionsChanged(session_id))
+            if isinstance(status, Retrying):
+                changes += self._halt(session_id, "broken")
         if isinstance(status, Idle):
             self._statuses.pop(session_id, None)
             for request in self._ghosts(session_id):
@@ -238,7 +241,7 @@ class Store:
             isinstance(part, TextPart | ReasoningPart)
             and isinstance(old, TextPart | ReasoningPart)
             and part.state == "streaming"
-            and len(old.text) > len(part.text)
+            and (len(old.text) > len(part.text) or old.state == "broken")
         ):
             return ()  # the server's copy of a part that still streams is older than the deltas we have
         transcript.put_part(part)
@@ -283,15 +286,16 @@ class Store:
         self._touch(request.session_id)
         return (RequestClosed(request, how, answers, reply),)
 
-    def _mark_partial(self) -> tuple[Change, ...]:
+    def _halt(self, session_id: str, state: Literal["partial", "broken"]) -> list[Change]:
+        """What streams in the session stops here."""
         changes: list[Change] = []
-        for session_id, transcript in self._transcripts.items():
-            for part in transcript.streaming():
-                whole = transcript.part(part.message_id, part.id)
-                if isinstance(whole, TextPart | ReasoningPart):
-                    transcript.put_part(replace(whole, state="partial"))
-                    changes.append(PartChanged(session_id, part.message_id, part.id))
-        return tuple(changes)
+        transcript = self._transcripts.get(session_id)
+        for part in transcript.streaming() if transcript is not None else ():
+            whole = transcript.part(part.message_id, part.id) if transcript is not None else None
+            if transcript is not None and isinstance(whole, TextPart | ReasoningPart):
+                transcript.put_part(replace(whole, state=state))
+                changes.append(PartChanged(session_id, part.message_id, part.id))
+        return changes
 
     def _resync(self, event: e.Resynced) -> tuple[Change, ...]:
         changes: list[Change] = []
@@ -368,6 +372,6 @@ class Store:
                     and len(had.text) >= len(part.text)
                 ):
                     part = had
-                else:
-                    part = replace(part, state="partial")
+                else:  # of a message that is complete, nothing more comes
+                    part = replace(part, state="partial" if full.message.completed is None else "done")
             into.put_part(part)

@@ -6,10 +6,10 @@ closes (colouring anew at each delta costs 490 ms at 1,600 lines); and of a para
 """
 
 from dataclasses import replace
-from typing import Literal
 
 from textual.content import Content
 
+from tui.core.model import Progress
 from tui.widgets.lines import Lines
 from tui.widgets.markdown import Block, read
 from tui.widgets.pieces import Code, Paragraph, Piece
@@ -28,6 +28,11 @@ PARTIAL = Paragraph(
     Content.styled("… words may be missing until the server sends the whole", f"italic {MUTED}"), gap=1
 )
 
+BROKEN = Paragraph(
+    Content.styled("↻ broken off: the model's provider failed in the middle of this; it begins anew", "$warning"),
+    gap=1,
+)
+
 
 class Prose(Lines):
     """The words of the agent."""
@@ -42,7 +47,7 @@ class Prose(Lines):
         self._fence_at = (0, 0)
         self._continues = False
 
-    def show_text(self, text: str, state: Literal["streaming", "partial", "done"]) -> None:
+    def show_text(self, text: str, state: Progress) -> None:
         """Show `text`, of which what was shown before is usually the beginning."""
         text = text.replace("\r\n", "\n")
         if text == self._source and state == self._state:
@@ -62,6 +67,8 @@ class Prose(Lines):
             pieces[0] = replace(pieces[0], gap=0)
         if state == "partial":
             pieces.append(PARTIAL)
+        elif state == "broken":
+            pieces.append(BROKEN)
         self.replace_from(self._settled_pieces, pieces)
         if len(blocks) > 1:
             self._settled += blocks[-1].start - len(self._fence)

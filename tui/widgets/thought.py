@@ -45,5 +45,7 @@ def _state(part: ReasoningPart) -> str:
             return "… thinking"
         case "partial":
             return "… may be incomplete"
+        case "broken":
+            return "↻ broken off"
         case "done":
             return ""
