@@ -16,6 +16,7 @@ from tui.net.errors import Unreachable
 from tui.widgets.finding import pattern_of
 from tui.widgets.markdown import link_style
 from tui.widgets.search import SearchBar
+from tui.widgets.tool_call import SHOWN_AT_MOST
 
 CODE = "words\n\n```make\nall:\n\techo [x]\n```\n\nmore\n\n```python\nprint(1)\n```\n"
 
@@ -180,6 +181,16 @@ async def test_what_is_folded_opens_where_the_words_stand() -> None:
         await stage.shows("2 of 2", "then a needle two")
         await stage.press("enter")
         await stage.shows("1 of 2", "needle one")
+
+
+async def test_what_was_cut_of_an_output_is_found_too() -> None:
+    async with on_stage() as stage:
+        stage.client.feed(*talk.prompt(), talk.answer_begins())
+        output = "hay\n" * (SHOWN_AT_MOST + 50) + "the needle"
+        tool = ToolPart("prt_t", talk.SESSION, talk.ANSWER, "call_1", "bash", "completed", output=output)
+        stage.client.feed(e.PartUpserted(tool))
+        await stage.press("ctrl+f", *"needle")
+        await stage.shows("1 of 1", "the needle")
 
 
 async def test_the_line_of_a_tool_call_is_found_without_opening_it() -> None:

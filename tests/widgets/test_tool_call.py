@@ -73,8 +73,30 @@ async def test_an_unfolded_output_grows() -> None:
         assert "two" in app.call.text
 
 
-async def test_a_long_output_says_how_much_is_left_out() -> None:
-    app = Page(part(output="\n".join(str(row) for row in range(SHOWN_AT_MOST + 7))))
-    async with app.run_test(size=(60, 20)):
-        app.call.action_unfold()
+async def test_a_long_output_is_cut_and_more_of_it_is_shown_on_a_key() -> None:
+    app = Page(part(output="\n".join(f"line {row}" for row in range(SHOWN_AT_MOST + 7))))
+    async with app.run_test(size=(60, 20)) as pilot:
+        app.call.focus()
+        await pilot.press("enter")
+        await pilot.pause()
         assert "… 7 more lines" in app.call.text
+        assert f"line {SHOWN_AT_MOST + 6}" not in app.call.text
+        await pilot.press("m")
+        await pilot.pause()
+        assert "more line" not in app.call.text
+        assert f"line {SHOWN_AT_MOST + 6}" in app.call.text
+
+
+async def test_a_click_on_the_count_shows_more() -> None:
+    app = Page(part(tool="edit", diff="\n".join(f"+line {row}" for row in range(SHOWN_AT_MOST + 1))))
+    async with app.run_test(size=(60, SHOWN_AT_MOST + 20)) as pilot:
+        await pilot.click(app.call, offset=(5, 0))
+        await pilot.pause()
+        assert "… 1 more line ·" in app.call.text
+        await pilot.click(app.call, offset=(20, SHOWN_AT_MOST))
+        await pilot.pause()
+        assert "… 1 more line ·" in app.call.text, "a line of the diff itself"
+        await pilot.click(app.call, offset=(20, SHOWN_AT_MOST + 1))
+        await pilot.pause()
+        assert f"+line {SHOWN_AT_MOST}" in app.call.text
+        assert "more line" not in app.call.text

@@ -12,6 +12,7 @@ from tui.widgets.pieces import Code, Piece
 
 ANY_WIDTH = 10_000
 """Cells at which no line is broken."""
+ALL_LINES = 1_000_000
 MARKS = str.maketrans("", "", "\\*_`~")
 """What Markdown writes in the middle of words and does not show."""
 
@@ -54,7 +55,7 @@ def shown_texts(part: Part, role: str) -> Iterator[str]:
         case ToolPart():
             head = tool_call.headline_of(part)
             yield f"{head.name} {head.about}"
-            yield _text(tool_call.detail_of(part))
+            yield _text(tool_call.detail_of(part, limit=ALL_LINES))
         case ReasoningPart():
             yield ""
             yield _text(thought.detail_of(part))

@@ -45,6 +45,7 @@ TRANSCRIPT_KEYS: Keys = (
     ("↑ ↓", "scroll"),
     ("j k", "next tool call, the one before"),
     ("Enter", "open or close it"),
+    ("m", "more of an output that is cut"),
     ("End", "follow the end"),
     ("{search}", "search"),
     ("{copy_code}", "copy the code in sight"),

@@ -11,6 +11,7 @@ from tui.core.store import Store
 from tui.widgets.finding import Place, pattern_of, places_in, shown_texts
 from tui.widgets.fold import Fold
 from tui.widgets.lines import Lines
+from tui.widgets.tool_call import ToolCall
 from tui.widgets.transcript import Transcript
 
 if TYPE_CHECKING:
@@ -108,6 +109,8 @@ class Search:
             nth -= head
             lines = view.unfold()
         rows = [] if lines is None else lines.mark(pattern)
+        while lines is not None and nth >= len(rows) and isinstance(view, ToolCall) and view.show_more():
+            rows = lines.mark(pattern)
         return lines, rows[min(nth, len(rows) - 1)] if rows else 0
 
     def _look(self) -> None:

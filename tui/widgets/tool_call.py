@@ -1,8 +1,11 @@
 """A tool call in one line; its input, output or diff when it is unfolded."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import ClassVar
 
+from textual import events
+from textual.binding import Binding, BindingType
 from textual.content import Content
 
 from tui.core.model import ToolPart
@@ -13,7 +16,9 @@ from tui.widgets.pieces import Code, Paragraph, Piece
 from tui.widgets.plain import MUTED
 
 SHOWN_AT_MOST = 400
-"""Lines of an output; the rest is counted."""
+"""Lines of an output; the rest is counted, and shown where more is asked for..."""
+MORE = 2_000
+"""...so many lines at a time."""
 
 TELLING = ("command", "filePath", "file_path", "path", "pattern", "query", "url", "description")
 """Names of inputs that say what a call is about, the most telling first."""
@@ -22,9 +27,12 @@ TELLING = ("command", "filePath", "file_path", "path", "pattern", "query", "url"
 class ToolCall(Fold):
     """One tool call."""
 
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("m", "more", "more of a long output", show=False)]
+
     def __init__(self, part: ToolPart) -> None:
         super().__init__()
         self.part = part
+        self._limit = SHOWN_AT_MOST
         self.set_class(part.state == "error", "failed")
 
     def on_mount(self) -> None:
@@ -38,7 +46,29 @@ class ToolCall(Fold):
         return headline_of(self.part)
 
     def detail(self) -> list[Piece]:
-        return detail_of(self.part)
+        return detail_of(self.part, self._limit)
+
+    def on_click(self, event: events.Click) -> None:
+        """On the last line of what was cut: more of it. The line that opens is `Fold`'s."""
+        if self._detail is not None and event.screen_offset.y == self._detail.region.bottom - 1 and self._is_cut:
+            event.stop()
+            self.action_more()
+
+    @property
+    def _is_cut(self) -> bool:
+        text = self.part.diff or self.part.output or _input_text(self.part)
+        return text.rstrip("\n").count("\n") >= self._limit
+
+    def action_more(self) -> None:
+        self.show_more()
+
+    def show_more(self) -> bool:
+        """Show more of what was cut; false where nothing is."""
+        if not self.unfolded or not self._is_cut:
+            return False
+        self._limit += MORE
+        self.show()
+        return True
 
 
 def headline_of(part: ToolPart) -> Headline:
@@ -50,17 +80,17 @@ def headline_of(part: ToolPart) -> Headline:
     return Headline(part.tool, about, _outcome(part))
 
 
-def detail_of(part: ToolPart) -> list[Piece]:
-    """What stands under it once it is unfolded."""
+def detail_of(part: ToolPart, limit: int = SHOWN_AT_MOST) -> list[Piece]:
+    """What stands under it once it is unfolded, each part of it `limit` lines long at most."""
     pieces: list[Piece] = []
     if part.diff:
-        pieces.append(Code(tuple(diff_lines(part.diff))))
+        pieces.append(Code(_cut(part.diff, limit, diff_lines)))
     elif part.input:
-        pieces.append(Code(_shortened(_input_text(part))))
+        pieces.append(Code(_cut(_input_text(part), limit)))
     if part.error:
         pieces.append(Paragraph(Content.styled(part.error, "$error")))
     if part.output and not part.diff:
-        pieces.append(Code(_shortened(part.output)))
+        pieces.append(Code(_cut(part.output, limit)))
     return pieces or [Paragraph(Content.styled("nothing to show yet", MUTED))]
 
 
@@ -95,12 +125,19 @@ def _input_text(part: ToolPart) -> str:
     )
 
 
-def _shortened(text: str) -> tuple[Content, ...]:
+def _plain_lines(text: str) -> Iterable[Content]:
+    return code_lines(text, "")
+
+
+def _cut(text: str, limit: int, draw: Callable[[str], Iterable[Content]] = _plain_lines) -> tuple[Content, ...]:
     lines = text.rstrip("\n").expandtabs(4).split("\n")
-    shown = code_lines("\n".join(lines[:SHOWN_AT_MOST]), "")
-    if len(lines) > SHOWN_AT_MOST:
-        return (*shown, Content.styled(f"… {len(lines) - SHOWN_AT_MOST} more lines", MUTED))
-    return shown
+    shown = tuple(draw("\n".join(lines[:limit])))
+    left = len(lines) - limit
+    if left <= 0:
+        return shown
+    count = "1 more line" if left == 1 else f"{left} more lines"
+    more = Content.styled(f"… {count} · m shows more", MUTED)
+    return (*shown, more)
 
 
 def _changed_lines(diff: str) -> tuple[int, int]:
@@ -109,7 +146,7 @@ def _changed_lines(diff: str) -> tuple[int, int]:
 
 
 def diff_lines(diff: str) -> Iterable[Content]:
-    for line in diff.rstrip("\n").expandtabs(4).split("\n")[:SHOWN_AT_MOST]:
+    for line in diff.rstrip("\n").expandtabs(4).split("\n"):
         if line.startswith(("+++ ", "--- ")):
             yield Content.styled(line, MUTED)
         elif line.startswith("+"):
