@@ -7,6 +7,7 @@ import pytest
 
 from tests import conversation as talk
 from tests.screen import on_stage
+from tui.backends.base import Traits
 from tui.core.model import Prompt
 from tui.net.errors import Unreachable
 from tui.widgets.choose import Choose
@@ -23,6 +24,15 @@ async def test_the_agent_is_chosen_for_this_session() -> None:
         assert stage.client.choices.applied(PROMPT).agent == "plan"
         assert stage.client.choices.applied(PROMPT).model is None
         assert stage.client.choices.of("ses_2").agent is None
+
+
+async def test_what_a_family_calls_otherwise_is_called_that() -> None:
+    async with on_stage() as stage:
+        stage.client.traits = Traits("any", agents_are="mode")
+        await stage.press("ctrl+t")
+        await stage.shows("Mode", "thinks first")
+        await stage.press(*"plan", "enter")
+        await stage.shows("From the next prompt on: mode plan.")
 
 
 async def test_the_model_is_chosen_from_the_palette() -> None:

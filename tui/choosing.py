@@ -38,6 +38,7 @@ class Choosing:
         environ: Mapping[str, str] = os.environ,
     ) -> None:
         self._app = app
+        self._client = client
         self._choices = client.choices
         self._presenter = presenter
         self._sessions = sessions
@@ -46,16 +47,18 @@ class Choosing:
         self._environ = environ
 
     def agent(self) -> None:
-        """Choose who answers from the next prompt on."""
+        """Choose who answers from the next prompt on; or how, where the family calls that a mode."""
         session_id = self._session_id
+        traits = self._client.traits
+        word = "agent" if traits is None else traits.agents_are
 
         def chosen(name: str) -> None:
             self._choices.choose(session_id, agent=name)
-            self._notify(Notice(f"From the next prompt on: agent {name}."))
+            self._notify(Notice(f"From the next prompt on: {word} {name}."))
             self._presenter.show_heading()
 
         current = self._choices.of(session_id).agent
-        self._offer("Agent", self._choices.agents(session_id), chosen, current)
+        self._offer(word.capitalize(), self._choices.agents(session_id), chosen, current)
 
     def model(self) -> None:
         """Choose the model from the next prompt on."""
