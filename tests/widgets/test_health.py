@@ -1,5 +1,7 @@
 import pytest
 
+from tests.fake_client import FakeClient
+from tests.screen import on_stage
 from tui.core.health import Line, LineState
 from tui.widgets.health import line_words, sparkline
 
@@ -41,3 +43,12 @@ def test_a_late_beat_stands_out_of_the_sparkline() -> None:
     assert sparkline((10.0, 10.0, 16.0, 22.0, 60.0, 2.0), 10.0) == "▂▂▃▅▇▁"
     assert sparkline((), None) == ""
     assert sparkline((0.0, 0.0), 0.0) == "▂▂"
+
+
+@pytest.mark.parametrize(("width", "address"), [(80, False), (120, True)])
+async def test_why_the_line_stopped_and_what_to_do_are_told_before_the_address(width: int, address: bool) -> None:
+    line = Line(LineState.STOPPED, reason="password refused (401)")
+    async with on_stage(size=(width, 24), client=FakeClient(line=line)) as stage:
+        await stage.shows("holdfast", "■ stopped: password refused (401) · F5 after fixing it")
+        header = stage.text.split("\n")[0]
+        assert ("127.0.0.1:4096" in header) is address

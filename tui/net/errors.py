@@ -212,7 +212,10 @@ def _words_for(status: int, reason: str) -> tuple[str, str]:
     """What happened and what to do about it, for an HTTP status."""
     match status:
         case 401:
-            return "password refused (401)", "Give the server's password in HOLDFAST_PASSWORD."
+            return (
+                "password refused (401)",
+                "Start again with HOLDFAST_PASSWORD=… holdfast, or password in settings.toml.",
+            )
         case 403:
             return "access refused (403)", "Check which users and addresses the server lets in."
         case 404 | 410:

@@ -132,8 +132,10 @@ class HealthLine(Widget):
             (" holdfast", "bold $primary"), "  ", (" · ".join(names), "$foreground"), (spent(self._heading), MUTED)
         )
         address = Content.styled(f"   {self._address} ", FAINT)
-        shortest = NAME_SHORTEST if self._line.up else BRAND
-        words = line_words(self._line, width - min(left.cell_length, shortest) - address.cell_length - 2)
+        room = width - min(left.cell_length, NAME_SHORTEST if self._line.up else BRAND) - 2
+        if not self._line.up and line_words(self._line).cell_length > room - address.cell_length:
+            address = Content(" ")  # why the line is down, and what to do, matter more
+        words = line_words(self._line, room - address.cell_length)
         if width - words.cell_length - address.cell_length < NAME_SHORTEST:
             left = left[:BRAND]
         return spread(left, Content.assemble(words, address), width)
