@@ -68,7 +68,14 @@ class Presenter:
         return self._main.panel
 
     def hear(self, change: c.Change) -> None:
-        """Take a change from the client; it is shown with all that came meanwhile."""
+        """Take a change from the client; it is shown with all that came meanwhile.
+
+        Growth before which nothing waits is only noted down: a way through the screen's loop costs more than that.
+        """
+        if isinstance(change, c.TextGrew) and not self._changes:
+            if change.session_id == self.session_id and not self.stopped:
+                self._main.transcript.grow(change.message_id, change.part_id)
+            return
         self._changes.append(change)
         if len(self._changes) == 1:
             self._soon(self._show_changes)

@@ -1,5 +1,6 @@
 """The stream's events, named after the examples of the standard (WHATWG HTML, section 9.2)."""
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import strategies as st
 
 from tests.net.test_padded_json import split
 from tui.net.errors import Cut, TooLarge
-from tui.net.sse import EventDecoder, ServerSentEvent, read_events
+from tui.net.sse import GATHER, EventDecoder, ServerSentEvent, read_events
 
 
 def decode(*pieces: bytes, limit: int = 1 << 20) -> tuple[list[ServerSentEvent], list[str], bool]:
@@ -193,3 +194,24 @@ async def test_reading_goes_on_after_a_break() -> None:
         assert event.data == "x"
         break
     assert [event.data async for event in events] == ["y", "z"]
+
+
+async def test_after_a_chunk_that_had_to_be_waited_for_the_stream_rests() -> None:
+    loop = asyncio.get_running_loop()
+    came: list[str] = []
+
+    async def live() -> AsyncIterator[bytes]:
+        for pieces in ((b"data: a\n\n",), (b"data: b\n\n", b"data: c\n\n"), (b"data: d\n\n",)):
+            arrival = loop.create_future()
+            loop.call_later(0.005, arrival.set_result, None)
+            await arrival
+            for piece in pieces:
+                yield piece
+
+    async def pause(seconds: float) -> None:
+        came.append(f"rest {seconds}")
+
+    async for event in read_events(live(), on_bytes=lambda _: None, pause=pause):
+        came.append(event.data)
+    rest = f"rest {GATHER}"
+    assert came == ["a", rest, "b", rest, "c", "d", rest]

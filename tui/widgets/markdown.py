@@ -7,7 +7,7 @@ delta. Here a message is one widget, and only its last block is read again while
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
 from textual.content import Content, Span
@@ -20,8 +20,10 @@ if TYPE_CHECKING:
     from markdown_it import MarkdownIt
     from markdown_it.token import Token
 
-HIGHLIGHTED_AT_MOST = 4_000
-"""Lines. Longer code stays plain: highlighting it would hold up the screen."""
+HIGHLIGHTED_AT_MOST = 600
+"""Lines. Longer code stays plain: highlighting takes 75 ms for each 1,000, and holds up the screen meanwhile."""
+HIGHLIGHTS_KEPT = 32
+"""Blocks of code. A message is read once more when it is done, and when its session is drawn anew."""
 
 MARKS = {"strong": "bold", "em": "italic", "s": "strike"}
 INLINE_CODE = "$secondary"
@@ -172,6 +174,7 @@ class _Reader:
         return last.startswith(token.markup) and not last.strip(token.markup[0])
 
 
+@lru_cache(HIGHLIGHTS_KEPT)
 def code_lines(code: str, language: str) -> tuple[Content, ...]:
     """The lines of `code`, in the colours of `language` where one is named."""
     if not language or code.count("\n") > HIGHLIGHTED_AT_MOST:

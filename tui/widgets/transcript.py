@@ -1,6 +1,6 @@
 """The conversation: messages oldest first, as many of them as are worth a widget.
 
-It reads the store it is given and is told where to look. Deltas are gathered and drawn some 15 times a second;
+It reads the store it is given and is told where to look. Deltas are gathered and drawn some 12 times a second;
 while none are pending no timer runs. It follows the end until the reader scrolls up.
 """
 
@@ -27,12 +27,12 @@ from tui.widgets.plain import Plain
 if TYPE_CHECKING:
     from tui.widgets.message import MessageView
 
-FRAME = 1 / 15
+FRAME = 1 / 12
 """Seconds between two drawings of text that grows..."""
 SHARE = 4
 """...and how much longer than a drawing takes they are apart at least: the screen slows down, not the client."""
-LONGEST_FRAME = 0.5
-"""Seconds."""
+LONGEST_FRAME = 0.12
+"""Seconds: a screen that stands still for longer is taken for frozen."""
 MESSAGES_AT_FIRST = 40
 MESSAGES_MORE = 40
 MESSAGES_KEPT = 120
@@ -219,6 +219,7 @@ class Transcript(VerticalScroll, can_focus=True):
         if self._behind:
             self.draw()
             return
+        self.app.animator.force_stop_animation(self, "scroll_y")  # the wheel's, which would lead away again
         self.following = True
         self._pin()
         self.post_message(self.ReadingMoved())
