@@ -11,23 +11,17 @@ No network, no clock.
 import logging
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Literal
-
-from msgspec.structs import replace
+from dataclasses import dataclass
+from typing import Any
 
 from tui.backends import qwen_requests as requests
 from tui.backends import qwen_wire as wire
 from tui.backends.qwen_answer import (
     BROKEN_OFF,
-    UNENDED,
-    answer_id,
     remembered,
-    state_of,
-    tool_part,
     why_early,
 )
-from tui.backends.readable import unreadable_part
+from tui.backends.qwen_running import JUST_AFTER, Kind, Running
 from tui.core import events as e
 from tui.core.model import (
     Busy,
@@ -38,22 +32,16 @@ from tui.core.model import (
     PermissionReply,
     PermissionRequest,
     QuestionRequest,
-    ReasoningPart,
     TextPart,
     ToolPart,
 )
 from tui.core.store import Store
-from tui.core.transcript import join_halves
 from tui.net.text import clean
 
 log = logging.getLogger(__name__)
 
-JUST_AFTER = 0.0005
-"""Seconds by which an answer follows its prompt in the order of messages: less than the server's clock counts."""
-
 ECHOES_KEPT = 200
 """Newest prompts among which one whose 202 was lost is looked for."""
-Kind = Literal["text", "thought"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,35 +54,6 @@ class Echo:
     id: int
 
 
-@dataclass(slots=True)
-class _Segment:
-    """Words that grow: the last part of the answer, as long as nothing else is shown after them."""
-
-    part_id: str
-    kind: Kind
-    pieces: list[str] = field(default_factory=list)
-    length: int = 0
-    half: str = ""
-
-
-@dataclass(slots=True)
-class _Turn:
-    """The prompt that runs, and its answer as far as it came."""
-
-    prompt_id: str
-    created: float
-    message: Message | None = None
-    segment: _Segment | None = None
-    segments: int = 0
-    said: int = 0
-    calls: dict[str, dict[str, Any]] = field(default_factory=dict)
-    leave: dict[str, requests.Asked] = field(default_factory=dict)
-    concluded: bool = False
-    """What came of it last are words of the answer: a model that has more to do calls a tool after them."""
-    ended: bool = False
-    unreadable: int = 0
-
-
 class Fold:
     """The state that a session's events have led to, as far as the next event needs it."""
 
@@ -105,7 +64,7 @@ class Fold:
         self.echoes: deque[Echo] = deque(maxlen=ECHOES_KEPT)
         self._terminals = {one.prompt_id: one for one in terminals}
         self._queue: set[str] = set()
-        self._turn: _Turn | None = None
+        self._turn: Running | None = None
         self._torn = False
         self.stale = False
         """A turn has ended of which the server had left out the beginning: the session is to be loaded anew."""
@@ -124,9 +83,7 @@ class Fold:
     def resumed(self) -> list[e.Event]:
         """The stream goes on after a gap in which nothing was missed: words that were marked partial are whole."""
         turn = self._turn
-        if turn is None or turn.segment is None or turn.message is None:
-            return []
-        return [e.PartUpserted(self._words(turn, turn.segment, "streaming"))]
+        return [] if turn is None else turn.resumed()
 
     def unreadable(self, why: Exception) -> list[e.Event]:
         """Something of the answer cannot be read: that is said in its place. Between turns nothing is missing."""
@@ -134,11 +91,7 @@ class Fold:
         if turn is None or turn.ended:
             log.warning("an event cannot be read: %s", why)
             return []
-        message_id, part_id = answer_id(turn.prompt_id), f"{turn.prompt_id}:unreadable:{turn.unreadable}"
-        turn.unreadable += 1
-        found = [*self._answer(turn), *self._close_segment(turn)]
-        part = unreadable_part(part_id, self.session_id, message_id, "a part of this answer", why)
-        return [*found, e.PartUpserted(part)]
+        return turn.unreadable(why)
 
     def _told(self, frame: wire.Frame) -> list[e.Event]:
         match frame.type:
@@ -205,7 +158,7 @@ class Fold:
         assert self._turn is not None
         return [*found, *self._said_by_user(self._turn, text)]
 
-    def _said_by_user(self, turn: _Turn, text: str) -> list[e.Event]:
+    def _said_by_user(self, turn: Running, text: str) -> list[e.Event]:
         """One block of the prompt; words given to a running turn come as one more."""
         found: list[e.Event] = []
         if not turn.said:
@@ -215,7 +168,7 @@ class Fold:
         return [*found, e.PartUpserted(part)]
 
     def _begin(self, prompt_id: str, at: float) -> list[e.Event]:
-        self._turn = _Turn(prompt_id, at)
+        self._turn = Running(self.session_id, prompt_id, at)
         return [e.StatusChanged(self.session_id, Busy())]
 
     def _waits(self, frame: wire.Frame) -> list[e.Event]:
@@ -237,81 +190,27 @@ class Fold:
         usage = wire.usage(meta)
         text = wire.text_of(update.content)
         if usage is not None or text:
-            found += self._answer(turn, usage=usage)
+            found += turn.head(usage=usage)
         if not text:
             return found
-        turn.concluded = kind == "text"
-        alone = meta.get("qwenDiscreteMessage") is True
-        if alone or turn.segment is None or turn.segment.kind != kind:
-            found += self._close_segment(turn)
-            turn.segments += 1
-            turn.segment = _Segment(f"{turn.prompt_id}:{turn.segments}", kind)
-            found.append(e.PartUpserted(self._words(turn, turn.segment, "streaming")))
-        found += self._grow(turn, turn.segment, text)
-        return found + (self._close_segment(turn) if alone else [])
-
-    def _grow(self, turn: _Turn, segment: _Segment, text: str) -> list[e.Event]:
-        ready, segment.half = join_halves(segment.half, text)
-        if not ready:
-            return []
-        at = segment.length
-        segment.pieces.append(ready)
-        segment.length += len(ready)
-        message_id = answer_id(turn.prompt_id)
-        return [e.TextDelta(self.session_id, message_id, segment.part_id, ready, at)]
-
-    def _words(
-        self, turn: _Turn, segment: _Segment, state: Literal["streaming", "done"]
-    ) -> TextPart | ReasoningPart:
-        shape = TextPart if segment.kind == "text" else ReasoningPart
-        text = "".join(segment.pieces)
-        return shape(segment.part_id, self.session_id, answer_id(turn.prompt_id), text, state)
-
-    def _close_segment(self, turn: _Turn) -> list[e.Event]:
-        segment, turn.segment = turn.segment, None
-        return [] if segment is None else [e.PartUpserted(self._words(turn, segment, "done"))]
-
-    def _answer(self, turn: _Turn, **changes: Any) -> list[e.Event]:
-        """The head of the answer, where it is new or changes."""
-        known = {name: value for name, value in changes.items() if value is not None}
-        before = turn.message
-        turn.message = replace(
-            before
-            or Message(
-                answer_id(turn.prompt_id),
-                self.session_id,
-                "assistant",
-                turn.created + JUST_AFTER,
-                parent_id=turn.prompt_id,
-            ),
-            **known,
-        )
-        return [] if turn.message == before else [e.MessageUpserted(turn.message)]
+        return found + turn.say(kind, text, alone=meta.get("qwenDiscreteMessage") is True)
 
     def _called(self, frame: wire.Frame, call_id: str, update: Mapping[str, Any]) -> list[e.Event]:
         turn, found = self._turn_of(frame)
         if turn is None:
             return found
-        found += self._answer(turn)
-        turn.concluded = False
-        if call_id not in turn.calls:
-            found += self._close_segment(turn)
-        given = {name: value for name, value in update.items() if value is not None}
-        turn.calls[call_id] = turn.calls.get(call_id, {}) | given
-        part = self._tool(turn, call_id)
-        return [*found, *self._answered(part), e.PartUpserted(part)]
+        before, part = turn.call(call_id, update)
+        return [*found, *before, *self._answered(part), e.PartUpserted(part)]
 
-    def _tool(self, turn: _Turn, call_id: str) -> ToolPart:
-        place = (self.session_id, answer_id(turn.prompt_id), f"{turn.prompt_id}:{call_id}")
-        return tool_part(*place, turn.calls[call_id], turn.leave.get(call_id), ended=turn.ended)
-
-    def _turn_of(self, frame: wire.Frame) -> tuple[_Turn | None, list[e.Event]]:
+    def _turn_of(self, frame: wire.Frame) -> tuple[Running | None, list[e.Event]]:
         """The turn that an agent's event belongs to. Turns that no prompt began (a timer's) have no echo."""
         turn = self._turn
         if frame.prompt_id is None or (turn is not None and turn.prompt_id == frame.prompt_id):
             return turn, []
         created = turn.created + 2 * JUST_AFTER if turn is not None else 0.0
         found = [*self._end_unseen(), *self._begin(frame.prompt_id, created)]
+        if self._torn and self._turn is not None:
+            found += self._turn.torn()
         return self._turn, found
 
     # Its end
@@ -326,15 +225,8 @@ class Fold:
             return []  # it was taken from the queue before it began
         if turn is None or turn.ended:
             return []
-        turn.ended = True
         self.stale = self._torn
-        found = self._close_segment(turn)
-        for call_id, call in turn.calls.items():
-            if state_of(call) in UNENDED:
-                found.append(e.PartUpserted(self._tool(turn, call_id)))
-        done = {"completed": at or turn.created, "failure": failure, "final": failure is None}
-        found += self._answer(turn, **done)
-        found += self._gone(self.open)
+        found = [*turn.end(at, failure), *self._gone(self.open)]
         if not self._queue:
             found.append(e.StatusChanged(self.session_id, Idle()))
         return found
@@ -355,7 +247,7 @@ class Fold:
         if turn is None:
             return []
         if turn.ended:
-            return self._close_segment(turn)
+            return turn.close_words()
         known = self._terminals.get(turn.prompt_id)
         if known is None:
             return self._end(turn.prompt_id, 0.0, None if turn.concluded else BROKEN_OFF)
@@ -365,14 +257,11 @@ class Fold:
 
     def _asked(self, frame: wire.Frame) -> list[e.Event]:
         turn, found = self._turn_of(frame)
-        message_id = answer_id(turn.prompt_id) if turn is not None else ""
+        message_id = turn.answer_id if turn is not None else ""
         asked = requests.asked(self.session_id, message_id, frame.data)
         self.open[asked.request.id] = asked
-        call_id = asked.request.call_id
-        if turn is not None and call_id:
-            turn.leave[call_id] = asked
-            if call_id in turn.calls:
-                found.append(e.PartUpserted(self._tool(turn, call_id)))
+        if turn is not None:
+            found += turn.ask(asked)
         return [*found, e.RequestOpened(asked.request)]
 
     def _resolved(self, frame: wire.Frame) -> list[e.Event]:

@@ -1,0 +1,38 @@
+"""A turn of which the server has dropped the beginning: said while it runs, whole once it has ended."""
+
+from tests.backends.daemon import daemon, echo, ended, loaded, said
+from tests.backends.test_qwen import LOAD, feeding, greeted
+from tests.waiting import wait_until
+from tui.backends.qwen_running import TORN
+from tui.core.model import NotePart
+
+DROPPED = {"v": 1, "type": "history_truncated", "data": {"scope": "live_journal", "truncatedEvents": 7}}
+
+
+async def test_a_torn_answer_is_called_that_and_loaded_anew_at_its_end() -> None:
+    torn = loaded(echo(1, "hi"), said(2, "one. "), ended(3), busy=True, last=12)
+    torn["liveJournal"] = [DROPPED, said(11, "the end of ", "p2")]
+    async with daemon(**{LOAD: torn}) as (told, http):
+        backend = await greeted(http)
+        async with feeding(backend) as feed:
+            page = await backend.messages("s1")
+            assert [part.text for part in page.messages[-1].parts if isinstance(part, NotePart)] == [TORN]
+            assert page.messages[-1].message.id == "p2:answer"
+            feed.store.apply(page)
+            await wait_until(lambda: told.streams)
+            told.streams[0].send(said(13, "it", "p2"))
+            await wait_until(lambda: feed.words().endswith("the end of it"))
+            assert told.calls.count(LOAD) == 1
+            whole = [echo(4, "more", "p2"), said(10, "the beginning and the end of it", "p2"), ended(14, "p2")]
+            told.answers[LOAD] = loaded(echo(1, "hi"), said(2, "one. "), ended(3), *whole, last=14)
+            told.streams[0].send(ended(14, "p2"))
+            await wait_until(lambda: feed.words() == "hione. morethe beginning and the end of it")
+            await wait_until(lambda: len(told.streams) == 2)
+            assert told.streams[1].headers["last-event-id"] == "14"
+
+
+async def test_what_was_left_out_of_the_past_tears_nothing() -> None:
+    past = {**DROPPED, "data": {"truncatedEvents": 7}}
+    async with daemon(**{LOAD: loaded(past, echo(1, "hi"), said(2, "one."), ended(3), last=3)}) as (_, http):
+        page = await (await greeted(http)).messages("s1")
+    assert not any(isinstance(part, NotePart) for full in page.messages for part in full.parts)
