@@ -2,7 +2,10 @@
 
 import asyncio
 
+import pytest
+
 from tests.test_client import Meeting, virtually
+from tui.backends.base import ServerInfo
 from tui.core.health import LineState
 
 
@@ -22,3 +25,20 @@ async def test_an_answer_that_did_not_get_through_waits_for_the_person_too(meeti
     meeting.server.disarm_all()
     meeting.client.retry_now()
     assert (await meeting.outcome(request.id)).state == "acknowledged"
+
+
+@virtually()
+async def test_a_fault_of_our_own_stops_the_line_in_words_and_can_be_tried_again(
+    meeting: Meeting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(server: ServerInfo) -> None:
+        raise KeyError(server.version)
+
+    with monkeypatch.context() as broken:
+        broken.setattr(meeting.client, "_greeted", fail)
+        meeting.arm("cut=events")
+        await meeting.until(lambda: meeting.client.line().state is LineState.STOPPED)
+        assert "Holdfast itself failed (KeyError)" in meeting.client.line().reason
+    meeting.client.retry_now()
+    await meeting.until(lambda: meeting.client.line().up)
+    await meeting.over(meeting.send("PLAIN"))

@@ -97,6 +97,7 @@ class Client:
         self._listeners: list[Listener] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._line_up = asyncio.Event()
+        self._linking: asyncio.Task[None] | None = None
         self._link = Link(
             subscribe=self._subscribe,
             fetch=lambda: self._resync.everything(),
@@ -193,7 +194,8 @@ class Client:
         self.prompts.restore()
         for reply in self._outbox.unsettled():
             self._spawn(self._outbox.send(reply))
-        for work in (self._link.run(), self._tick(), *self._pulse.works()):
+        self._linking = self._hold_line()
+        for work in (self._tick(), *self._pulse.works()):
             self._spawn(work)
 
     async def close(self) -> None:
@@ -208,6 +210,8 @@ class Client:
 
     def retry_now(self) -> None:
         """Try to connect at once (F5, the terminal's focus), also after *stopped*."""
+        if self._linking is not None and self._linking.done():
+            self._linking = self._hold_line()
         self._link.retry_now()
 
     def look_again(self) -> None:
@@ -345,6 +349,18 @@ class Client:
         elif any(not isinstance(change, TextGrew) for change in changes):
             self.turns.look()
             self.prompts.advance()
+
+    def _hold_line(self) -> "asyncio.Task[None]":
+        task = self._spawn(self._link.run())
+        task.add_done_callback(self._line_let_go)
+        return task
+
+    def _line_let_go(self, task: "asyncio.Task[None]") -> None:
+        """Nobody holds the line any more: unless we are closing, that is a fault of our own, and shown as one."""
+        if not task.cancelled():
+            what = f"Holdfast itself failed ({type(task.exception()).__name__})"
+            self._health.stopped(self._clocks.mono(), what, "F5 tries again. If it comes back, restart Holdfast.")
+            self._line_changed()
 
     def _line_changed(self) -> None:
         if self._link.synced and not self._line_up.is_set():

@@ -91,13 +91,16 @@ class Link:
 
     async def run(self) -> None:
         """Connect and stay connected until cancelled."""
-        while True:
-            self._health.connecting(self._clock())
-            self._changed()
-            lost = await self._hold()
+        try:
+            while True:
+                self._health.connecting(self._clock())
+                self._changed()
+                lost = await self._hold()
+                self.synced = False
+                self._take(StreamLost())
+                await self._pause(lost)
+        finally:
             self.synced = False
-            self._take(StreamLost())
-            await self._pause(lost)
 
     def retry_now(self) -> None:
         """Try at once if a pause or a stop is on; nothing otherwise."""
