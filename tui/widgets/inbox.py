@@ -78,7 +78,7 @@ class Inbox(Dialog[str | None]):
             yield self._options
             yield self._panel
             keys = (
-                ("Enter", "answer", "screen.switch"),
+                ("Enter", "answer", "app.press('enter')"),
                 ("o", "open the session", "screen.open"),
                 ("Esc", "back", "screen.dismiss"),
             )

@@ -5,6 +5,7 @@ Where nothing runs, what the plan calls under way is where the agent stopped, an
 
 from collections.abc import Sequence
 
+from textual import events
 from textual.content import Content
 
 from tui.core.model import Todo
@@ -54,6 +55,10 @@ class Plan(Plain):
         """Show all of it, or one line again."""
         self.unfolded = not self.unfolded
         self._draw()
+
+    def on_click(self, event: events.Click) -> None:
+        event.stop()
+        self.fold()
 
     def on_resize(self) -> None:
         self._draw()

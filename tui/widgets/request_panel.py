@@ -257,9 +257,7 @@ class RequestPanel(Vertical):
         left = Content.assemble((f" ? {self._agent} {what}", "bold $accent"), (f" · {waited}", MUTED))
         if self.folded:
             left += Content.assemble((f" · {key('fold')} answers it", MUTED))
-        ids = list(self._requests)
-        right = f"{ids.index(request.id) + 1} of {len(ids)} · n next " if len(ids) > 1 else ""
-        self._head.show(spread(left, Content.styled(right, MUTED), self.size.width or 80), layout=False)
+        self._head.show(spread(left, Content.styled(self._place, MUTED), self.size.width or 80), layout=False)
 
     def _draw_fare(self) -> None:
         fare = self.book.fares.get(self._active or "")
@@ -283,6 +281,24 @@ class RequestPanel(Vertical):
         return (self._writing and event.key == "enter") or (
             self._locked and (event.key in ("enter", "space") or event.key.isdecimal())
         )
+
+    def on_click(self, event: events.Click) -> None:
+        """On the head: the next request at its right end, else fold or unfold."""
+        if not self._head.region.contains_point(event.screen_offset):
+            return
+        event.stop()
+        if len(self._requests) > 1 and event.screen_x >= self._head.region.right - len(self._place):
+            self.action_turn(1)
+        elif self.folded:
+            self.unfold()
+        else:
+            self.action_fold()
+
+    @property
+    def _place(self) -> str:
+        """Which of several requests it is, and the key for the next."""
+        ids = list(self._requests)
+        return f"{ids.index(self._active) + 1} of {len(ids)} · n next " if len(ids) > 1 and self._active else ""
 
     def on_descendant_blur(self) -> None:
         self._writing = False
