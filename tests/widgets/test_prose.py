@@ -6,9 +6,10 @@ from textual.app import App, ComposeResult
 from textual.containers import VerticalScroll
 from textual.content import Content
 
+from tests.waiting import wait_until
 from tui.widgets import prose as prose_module
 from tui.widgets.markdown import Block, read
-from tui.widgets.prose import FENCE_STEP, LONG_PARAGRAPH, Prose, calm_place
+from tui.widgets.prose import AT_ONCE, FENCE_STEP, LONG_BLOCK, Prose, calm_place
 
 SOURCE = """# Head
 Some *prose* with **marks**, `code` and a [link](http://x.y/z).
@@ -145,8 +146,8 @@ async def test_of_a_paragraph_without_end_little_is_read_at_each_growth(monkeypa
             source += MARKED
             prose.show_text(source, "streaming")
         prose.show_text(source.rstrip(), "done")
-    assert len(source) > 7 * LONG_PARAGRAPH
-    assert max(sizes) < LONG_PARAGRAPH + 100
+    assert len(source) > 7 * LONG_BLOCK
+    assert max(sizes) < LONG_BLOCK + 100
 
 
 @pytest.mark.parametrize(
@@ -154,3 +155,63 @@ async def test_of_a_paragraph_without_end_little_is_read_at_each_growth(monkeypa
 )
 def test_a_cut_opens_no_mark(text: str, cut: int) -> None:
     assert calm_place(text) == cut
+
+
+TIGHT = "".join(f"- item {n} with **words**\n  - below {n}\n" for n in range(400))
+LOOSE = "".join(f"- item {n} with **words**\n\n  more of it\n\n" for n in range(400))
+NUMBERED = "".join(f"{n}. item with `code` and more words\n" for n in range(7, 400))
+ALL_ONE = "".join("1. item with `code` and more words\n" for _ in range(300))
+QUOTED = "".join(f"> words {n} of somebody else\n>\n" for n in range(400))
+
+
+@pytest.mark.parametrize("source", [TIGHT, LOOSE, NUMBERED, ALL_ONE, QUOTED], ids=len)
+async def test_a_list_or_a_quotation_without_end_looks_as_if_read_as_a_whole(source: str) -> None:
+    app = Page()
+    async with app.run_test(size=(60, 40)):
+        prose = app.query_one(Prose)
+        for end in range(0, len(source), 400):
+            prose.show_text(source[:end], "streaming")
+        prose.show_text(source, "streaming")
+        grown = shown(app)
+        prose.replace_from(0, [piece for block in read(source) for piece in block.pieces])
+        assert grown == shown(app)
+
+
+@pytest.mark.parametrize("source", [TIGHT, LOOSE, NUMBERED, QUOTED], ids=len)
+async def test_of_a_list_or_a_quotation_without_end_little_is_read_at_each_growth(
+    monkeypatch: pytest.MonkeyPatch, source: str
+) -> None:
+    sizes: list[int] = []
+
+    def measured(text: str, *, growing: bool = False) -> list[Block]:
+        sizes.append(len(text))
+        return read(text, growing=growing)
+
+    monkeypatch.setattr(prose_module, "read", measured)
+    app = Page()
+    async with app.run_test(size=(60, 40)):
+        prose = app.query_one(Prose)
+        for end in range(0, len(source), 100):
+            prose.show_text(source[:end], "streaming")
+    assert len(source) > 3 * LONG_BLOCK
+    assert max(sizes) < LONG_BLOCK + 200
+
+
+async def test_a_long_text_that_comes_at_once_is_read_a_piece_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes: list[int] = []
+
+    def measured(text: str, *, growing: bool = False) -> list[Block]:
+        sizes.append(len(text))
+        return read(text, growing=growing)
+
+    monkeypatch.setattr(prose_module, "read", measured)
+    source = "".join(f"word{n} " if n % 50 else f"\n\n**part {n}** " for n in range(12_000))
+    app = Page()
+    async with app.run_test(size=(60, 40)):
+        prose = app.query_one(Prose)
+        prose.show_text(source, "done")
+        assert 0 < len(prose.text.split()) < 4_000
+        await wait_until(lambda: "word11999" in prose.text)
+        assert " ".join(shown(app)).split() == source.replace("*", "").split()
+    assert len(source) > 4 * AT_ONCE
+    assert max(sizes) < AT_ONCE + LONG_BLOCK

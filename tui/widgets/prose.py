@@ -1,10 +1,12 @@
 """A text that may still grow, as Markdown. Only what may still change is read again at each growth.
 
 That is the last block; of a code fence that is still open, its last lines, which stay without colours until it
-closes (colouring anew at each delta costs 490 ms at 1,600 lines); and of a paragraph without end, its last words
-(reading takes up to 2 ms for each 1,000 characters).
+closes (colouring anew at each delta costs 490 ms at 1,600 lines); and of a long paragraph, list or quotation, its
+last words (reading takes up to 2 ms for each 1,000 characters). For the same reason a long text that comes all at
+once is shown a piece at a time.
 """
 
+import re
 from dataclasses import replace
 
 from textual.content import Content
@@ -17,12 +19,22 @@ from tui.widgets.plain import MUTED
 
 FENCE_STEP = 100
 """Lines of an open fence that are put aside at once."""
-LONG_PARAGRAPH = 3_000
-"""Characters of one paragraph, of which all but the last are put aside..."""
+LONG_BLOCK = 3_000
+"""Characters of one paragraph, list or quotation, of which all but the last are put aside..."""
 KEPT_OF_IT = 500
 """...and how many those are."""
+AT_ONCE = 20_000
+"""Characters that a text may grow by in one frame."""
 READ_AGAIN_AT_MOST = 20_000
 """Characters. What is longer is not read as a whole once more when it is done: that would hold up the screen."""
+
+OPENING = re.compile(r"( {0,3})([-*+]|\d{1,9}[.)]|>)")
+"""How a list or a quotation opens."""
+QUOTED = re.compile(r"^ {0,3}>", re.MULTILINE)
+QUOTED_BLANK = re.compile(r"^ {0,3}>[ \t]*$", re.MULTILINE)
+FENCE = re.compile(r"^[ >]*(?:```|~~~)", re.MULTILINE)
+BLANK_LINE = re.compile(r"\n[ >]*\n\Z")
+"""At the end of what stands before a place."""
 
 PARTIAL = Paragraph(
     Content.styled("… words may be missing until the server sends the whole", f"italic {MUTED}"), gap=1
@@ -45,16 +57,40 @@ class Prose(Lines):
         self._settled_pieces = 0
         self._fence = ""
         self._fence_at = (0, 0)
-        self._continues = False
+        self._rest_gap: int | None = None
+        """Blank lines above the rest of a block of which a part is put aside; None where none is."""
+        self._wanted: tuple[str, Progress] | None = None
 
     def show_text(self, text: str, state: Progress) -> None:
         """Show `text`, of which what was shown before is usually the beginning."""
         text = text.replace("\r\n", "\n")
         if text == self._source and state == self._state:
             return
+        if len(text) - len(self._source) > AT_ONCE:
+            begun = self._wanted is not None
+            self._wanted = text, state
+            if not begun:
+                self._show_more()
+        else:
+            self._wanted = None
+            self._show(text, state)
+
+    def _show_more(self) -> None:
+        """One piece more of a long text; the screen is drawn between two of them."""
+        if self._wanted is None:
+            return
+        text, state = self._wanted
+        if len(text) - len(self._source) > AT_ONCE:
+            self._show(text[: len(self._source) + AT_ONCE], "streaming")
+            self.call_after_refresh(self._show_more)
+        else:
+            self._wanted = None
+            self._show(text, state)
+
+    def _show(self, text: str, state: Progress) -> None:
         done = state == "done" != self._state and len(text) <= READ_AGAIN_AT_MOST
         if done or not text.startswith(self._source[: self._settled]):
-            self._settled, self._settled_pieces, self._fence, self._continues = 0, 0, "", False
+            self._settled, self._settled_pieces, self._fence, self._rest_gap = 0, 0, "", None
         self._source, self._state = text, state
         blocks = self._read_tail()
         if self._fence and not blocks[0].fence:  # it closed: read it whole, in its colours
@@ -63,8 +99,8 @@ class Prose(Lines):
         pieces: list[Piece] = [piece for block in blocks for piece in block.pieces]
         if self._fence and isinstance(pieces[0], Code):
             pieces[0] = Code(pieces[0].code, gap=0)
-        if self._continues and pieces and isinstance(pieces[0], Paragraph):
-            pieces[0] = replace(pieces[0], gap=0)
+        elif self._rest_gap is not None:
+            _set_gap(pieces, self._rest_gap)
         if state == "partial":
             pieces.append(PARTIAL)
         elif state == "broken":
@@ -73,10 +109,10 @@ class Prose(Lines):
         if len(blocks) > 1:
             self._settled += blocks[-1].start - len(self._fence)
             self._settled_pieces += sum(len(block.pieces) for block in blocks[:-1])
-            self._continues = False
+            self._rest_gap = None
         if blocks and state == "streaming":
             self._settle_fence(blocks[-1])
-            self._settle_paragraph(blocks[-1])
+            self._settle_long(blocks[-1])
 
     def _read_tail(self) -> list[Block]:
         return read(self._fence + self._source[self._settled :], growing=self._state != "done")
@@ -99,20 +135,29 @@ class Prose(Lines):
         for line in self._source[self._settled :].split("\n")[: steps * FENCE_STEP]:
             self._settled += len(line) + 1
 
-    def _settle_paragraph(self, block: Block) -> None:
+    def _settle_long(self, block: Block) -> None:
         tail = self._source[self._settled :]
-        if self._fence or len(tail) < LONG_PARAGRAPH or not is_plain(block):
+        if self._fence or len(tail) < LONG_BLOCK:
             return
-        cut = calm_place(tail[: len(tail) - KEPT_OF_IT])
-        gap = 0 if self._continues else 1
-        words = [replace(piece, gap=gap) for piece in read(tail[:cut])[0].pieces if isinstance(piece, Paragraph)]
+        before = tail[: len(tail) - KEPT_OF_IT]
+        cut = calm_place(before) if is_plain(block) else next_item(before)
+        if not cut:
+            return
+        head = [piece for one in read(tail[:cut]) for piece in one.pieces]
         rest = [piece for one in read(tail[cut:], growing=True) for piece in one.pieces]
-        if rest and isinstance(rest[0], Paragraph):
-            rest[0] = replace(rest[0], gap=0)
-        self.replace_from(self._settled_pieces, [*words, *rest])
+        if self._rest_gap is not None:
+            _set_gap(head, self._rest_gap)
+        self._rest_gap = 1 if BLANK_LINE.search(tail[:cut]) else 0
+        _set_gap(rest, self._rest_gap)
+        self.replace_from(self._settled_pieces, [*head, *rest])
         self._settled += cut
-        self._settled_pieces += len(words)
-        self._continues = True
+        self._settled_pieces += len(head)
+
+
+def _set_gap(pieces: list[Piece], gap: int) -> None:
+    """Let the first of the pieces stand so many lines below what is above it."""
+    if pieces and isinstance(first := pieces[0], Paragraph | Code):
+        pieces[0] = replace(first, gap=gap)
 
 
 def is_plain(block: Block) -> bool:
@@ -121,12 +166,40 @@ def is_plain(block: Block) -> bool:
     return isinstance(first, Paragraph) and not first.first and not first.rest
 
 
+def next_item(text: str) -> int:
+    """Where a list's last item begins, a quotation's last paragraph or else its last line; 0 where nothing may."""
+    opening = OPENING.match(text)
+    if opening is None:
+        return 0
+    indent, marker = opening.groups()
+    if marker == ">":
+        places = [one.end() + 1 for one in QUOTED_BLANK.finditer(text)] or [
+            one.start() for one in QUOTED.finditer(text)
+        ]
+    elif marker[0].isdigit():
+        items = list(re.finditer(rf"^{indent}(\d{{1,9}})[.)][ \t]", text, re.MULTILINE))
+        # a rest that counted differently from the whole would show other numbers
+        places = [one.start() for nth, one in enumerate(items) if int(one[1]) == int(items[0][1]) + nth]
+    else:
+        places = [one.start() for one in re.finditer(rf"^{indent}{re.escape(marker)}[ \t]", text, re.MULTILINE)]
+    closed = (place for place in places[:-4:-1] if len(FENCE.findall(text, 0, place)) % 2 == 0)
+    return next(closed, 0)
+
+
 def calm_place(text: str) -> int:
     """Where `text` can be cut with no mark open there, as near to its end as one is found; else between words."""
-    places = [at for at in range(len(text) - 1, max(0, len(text) - 2_000), -1) if text[at].isspace()]
-    for at in places:
-        before = text[:at]
-        paired = all(before.count(first) == before.count(last) for first, last in ("[]", "()"))
-        if paired and all(before.count(mark) % 2 == 0 for mark in "`*_~"):
-            return at + 1
-    return places[0] + 1 if places else len(text)
+    before = {mark: text.count(mark) for mark in "`*_~[]()"}
+    between_words = 0
+    for at in range(len(text) - 1, max(0, len(text) - 2_000), -1):
+        character = text[at]
+        if character in before:
+            before[character] -= 1
+        elif character.isspace():
+            between_words = between_words or at + 1
+            if (
+                before["["] == before["]"]
+                and before["("] == before[")"]
+                and not any(before[m] % 2 for m in "`*_~")
+            ):
+                return at + 1
+    return between_words or len(text)
