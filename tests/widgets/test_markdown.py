@@ -1,7 +1,7 @@
 import pytest
 
 from tui.widgets.markdown import read
-from tui.widgets.pieces import Code
+from tui.widgets.pieces import MEASURE, Code
 
 
 def lines(source: str, width: int = 40, *, growing: bool = False) -> list[str]:
@@ -92,3 +92,10 @@ def test_blocks_know_where_they_begin() -> None:
 @pytest.mark.parametrize("source", ["", "\n\n", "[a]: http://x"])
 def test_nothing_to_show(source: str) -> None:
     assert lines(source) == []
+
+
+def test_words_keep_a_measure_that_can_be_read_and_code_takes_the_room() -> None:
+    words, code = (block.pieces[0].lines(190) for block in read("word " * 60 + "\n\n```\n" + "x" * 180 + "\n```"))
+    assert max(line.cell_length for line in words) <= MEASURE
+    assert len(words) == 3
+    assert len(code) == 1

@@ -13,6 +13,8 @@ from tui.widgets.plain import FAINT
 CODE_GROUND = "on $surface"
 COLUMN_GAP = "  "
 NARROWEST_COLUMN = 6
+MEASURE = 120
+"""Cells of a line of words at most: longer ones are hard to read. Code and tables take the room there is."""
 
 
 class Piece(Protocol):
@@ -35,7 +37,7 @@ class Paragraph:
     gap: int = 1
 
     def lines(self, width: int) -> list[Content]:
-        room = max(8, width - Content(self.rest).cell_length)
+        room = max(8, min(width, MEASURE) - Content(self.rest).cell_length)
         wrapped = (
             self.words.wrap(room) if self.words.cell_length > room or "\n" in self.words.plain else [self.words]
         )
