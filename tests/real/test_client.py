@@ -1,4 +1,4 @@
-"""The client on a real opencode server: question, permission, abort, model error, and a server that dies."""
+"""The client on a real opencode server, as a person sees it. What it must hold is shown by `test_walks`."""
 
 import re
 from collections.abc import Callable
@@ -73,20 +73,6 @@ def test_a_server_killed_in_mid_turn_is_lost_found_and_its_turn_interrupted(
     terminal.wait_for("✓ finished")
 
 
-def test_a_question_that_died_with_its_server_disappears(holdfast: Holdfast, opencode: RealServer) -> None:
-    terminal = holdfast(opencode.address)
-    connect(terminal)
-    send(terminal, "ASK1")
-    face_request(terminal, "Which database?")
-    opencode.kill()
-    terminal.wait_for("↻ lost", within=3)
-    terminal.wait_for("Which database?")
-    opencode.restart()
-    terminal.press("f5")
-    terminal.wait_until_gone("Which database?")
-    terminal.wait_for("! interrupted")
-
-
 def test_esc_twice_aborts_the_turn(holdfast: Holdfast, opencode: RealServer) -> None:
     terminal = holdfast(opencode.address)
     connect(terminal)
@@ -98,18 +84,6 @@ def test_esc_twice_aborts_the_turn(holdfast: Holdfast, opencode: RealServer) -> 
     terminal.wait_for("■ aborted", within=10)
     terminal.wait_for("ready")
     assert "word39" not in terminal.text()
-
-
-def test_an_aborted_question_leaves_no_ghost(holdfast: Holdfast, opencode: RealServer) -> None:
-    terminal = holdfast(opencode.address)
-    connect(terminal)
-    send(terminal, "ASK1")
-    face_request(terminal, "Which database?")
-    terminal.press("escape")
-    terminal.wait_until_gone("Which database?")
-    terminal.press("escape", "escape")
-    terminal.wait_for("■ aborted", within=10)
-    terminal.wait_until_gone("waits for you")
 
 
 def test_a_model_error_is_told_with_its_status(holdfast: Holdfast, opencode: RealServer) -> None:

@@ -2,7 +2,9 @@ import pytest
 from textual.widgets import TextArea
 
 from tests import conversation as talk
+from tests.fake_client import FakeClient
 from tests.screen import Stage, on_stage
+from tui.backends.base import Traits
 from tui.core import events as e
 from tui.core.changes import AnswerChanged
 from tui.core.model import Option, Question, QuestionRequest, Request
@@ -303,6 +305,27 @@ async def test_a_permission_is_rejected_with_a_reason() -> None:
         assert isinstance(stage.app.focused, TextArea)
         await stage.press(*"use uv", "enter")
         assert stage.client.calls("reply") == [("per_1", "reject", "use uv")]
+
+
+async def test_a_reason_is_not_asked_for_where_the_family_has_no_place_for_it() -> None:
+    client = FakeClient()
+    client.traits = Traits("any", reject_with_reason=False)
+    async with on_stage(client=client) as stage:
+        await asked(stage, talk.PERMISSION)
+        await stage.shows("reject")
+        await stage.hides("say why")
+        await stage.press("4", "enter")
+        assert stage.client.calls("reply") == [("per_1", "once", "")]
+
+
+@pytest.mark.parametrize(("ends", "said"), [(True, "On this server that ends the turn."), (False, "may end")])
+async def test_what_rejecting_does_is_said_before_it_is_done(ends: bool, said: str) -> None:
+    client = FakeClient()
+    client.traits = Traits("any", reject_ends_turn=ends)
+    async with on_stage(client=client) as stage:
+        await asked(stage, talk.ONE_CHOICE)
+        await stage.press("x")
+        await stage.shows("Reject the question?", said)
 
 
 @pytest.mark.parametrize("asked_for", [talk.ONE_CHOICE, talk.PERMISSION])
