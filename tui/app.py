@@ -93,7 +93,8 @@ class HoldfastApp(App[None]):
         self._abort_until = float("-inf")
         self.register_theme(HOLDFAST)
         self._set_look(look)
-        self.herald = Herald(client, Terminal(self._write, notify, os.environ), notify)
+        self.terminal = Terminal(self._write, notify, os.environ)
+        self.herald = Herald(client, self.terminal, notify)
 
     def _set_look(self, look: Look) -> None:
         self.theme = look.theme if look.theme in self.available_themes else HOLDFAST.name
@@ -165,7 +166,10 @@ class HoldfastApp(App[None]):
             self.client.retry_now()
 
     def _notice(self, notice: Notice) -> None:
-        self.notify(notice.text, severity=notice.severity, markup=False)
+        if notice.stays or self.screen is self.main:
+            self.main.notices.add(notice)
+        else:  # a dialog is above it
+            self.notify(notice.text, severity=notice.severity, markup=False)
 
     # Sessions
 
@@ -396,6 +400,10 @@ class HoldfastApp(App[None]):
             self.screen.clear_selection()
         else:
             self.action_leave()
+
+    def copy_to_clipboard(self, text: str) -> None:
+        super().copy_to_clipboard(text)
+        self.terminal.copy(text)
 
     def action_leave(self) -> None:
         """Leave; while a turn runs or prompts wait, say so first. Twice in a row leaves."""

@@ -12,7 +12,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from tui.answers import Outbox, Reply
 from tui.backends import USERS
@@ -188,7 +188,7 @@ class Client:
 
     def start(self) -> None:
         """Take up what an earlier run left, and begin to connect; what comes of it is told by changes."""
-        self.journal.told = lambda problem: self._tell(Notice(f"The journal: {problem}.", "warning"))
+        self.journal.told = self._tell_journal
         if self.journal.problem is not None:
             self.journal.told(self.journal.problem)
         self.prompts.restore()
@@ -197,6 +197,11 @@ class Client:
         self._linking = self._hold_line()
         for work in (self._tick(), *self._pulse.works()):
             self._spawn(work)
+
+    def _tell_journal(self, problem: str) -> None:
+        words = f"{problem[:1].upper()}{problem[1:]}"
+        severity: Literal["warning", "error"] = "error" if self.journal.lost else "warning"
+        self._tell(Notice(words, severity, stays=self.journal.lost))
 
     async def close(self) -> None:
         """Let go of everything. Turns go on at the server (where the family allows)."""

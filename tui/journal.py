@@ -20,6 +20,7 @@ from typing import Any, Literal
 import msgspec
 
 from tui.core.model import Prompt, Queued
+from tui.journal_trouble import unusable
 
 log = logging.getLogger(__name__)
 
@@ -78,6 +79,8 @@ _FORGET_ANSWER_DRAFT = "DELETE FROM answer_drafts WHERE server = ? AND request =
 
 _ANSWER_DRAFTS_KEPT = 200
 
+FILE = "journal.sqlite"
+
 Owned = Literal["flights", "queue", "answers", "identities"]
 
 
@@ -98,6 +101,8 @@ class Journal:
         self._owner = uuid.uuid4().hex
         self._lock: int | None = None
         self.problem: str | None = None
+        self.lost = False
+        """Whether nothing is kept in the file any more."""
         self.told: Callable[[str], None] = lambda problem: None
         try:
             self._database = self._open(folder)
@@ -285,7 +290,7 @@ class Journal:
         if folder is None:
             return _create(sqlite3.connect(":memory:"))
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path = folder / "journal.sqlite"
+        path = folder / FILE
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
         try:
             database = _connect(path)
@@ -297,7 +302,7 @@ class Journal:
                 part = path.with_name(path.name + suffix)
                 if part.exists():
                     part.rename(aside.with_name(aside.name + suffix))
-            self._say(f"the journal was damaged ({error}); it is kept as {aside.name}, and a new one begins")
+            self._say(f"the journal was damaged ({error}); it is kept as {aside.name}, and a new one begins.")
             os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
             database = _connect(path)
         self._lock = os.open(_owner_file(folder, self._owner), os.O_CREAT | os.O_RDWR, 0o600)
@@ -306,7 +311,8 @@ class Journal:
 
     def _without(self, error: Exception) -> sqlite3.Connection:
         """Go on in memory, and say so."""
-        self._say(f"nothing is kept for the next start: {error}")
+        self.lost = True
+        self._say(f"nothing is kept for the next start: {unusable(error, (self._folder or Path()) / FILE)}")
         return _create(sqlite3.connect(":memory:"))
 
     def _say(self, problem: str) -> None:
@@ -331,7 +337,7 @@ class Journal:
                 work(self._database)
         except sqlite3.Error as error:
             if isinstance(error, sqlite3.OperationalError) and "locked" in str(error):
-                self._say("another client holds the journal: the newest entry is not kept for the next start")
+                self._say("another client holds the journal: the newest entry is not kept for the next start.")
                 return
             self._database.close()
             self._database = self._without(error)

@@ -126,10 +126,14 @@ class AnswerChanged(msgspec.Struct, frozen=True):
 
 
 class Notice(msgspec.Struct, frozen=True):
-    """Something the person should know that belongs to no widget of its own."""
+    """Something the person should know that belongs to no widget of its own.
+
+    `stays`: it is true for as long as the program runs, and is shown that long.
+    """
 
     text: str
     severity: Literal["information", "warning", "error"] = "information"
+    stays: bool = False
 
 
 Change: TypeAlias = (

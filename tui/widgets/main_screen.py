@@ -14,12 +14,14 @@ from textual.message import Message
 from textual.screen import Screen
 from textual.widget import Widget
 
+from tui.core.changes import Notice
 from tui.core.store import Store
 from tui.keys import KEYS, key
 from tui.widgets.finding import code_above
 from tui.widgets.fold import Fold
 from tui.widgets.health import HealthLine
 from tui.widgets.key_hints import KeyHints, Keys
+from tui.widgets.notices import Notices
 from tui.widgets.pieces import Code
 from tui.widgets.plain import Plain
 from tui.widgets.plan import Plan
@@ -83,6 +85,7 @@ class MainScreen(Screen[None]):
         self.waiting = 0
         self._turn_runs = False
         self.health = HealthLine(address, id="health")
+        self.notices = Notices(id="notices")
         self.transcript = Transcript(store, id="transcript")
         self.welcome = Welcome(id="welcome")
         self.unread = Unread(id="unread")
@@ -95,6 +98,7 @@ class MainScreen(Screen[None]):
 
     def compose(self) -> ComposeResult:
         yield self.health
+        yield self.notices
         with Container(id="body"):
             yield self.transcript
             yield self.welcome
@@ -263,12 +267,12 @@ class MainScreen(Screen[None]):
         again = self._copied if self._now() - self._copied_at < COPY_AGAIN else None
         code = code_above(self.transcript, again)
         if code is None:
-            self.notify("No more code above." if again is not None else "No code in sight.", markup=False)
+            self.notices.add(Notice("No more code above." if again is not None else "No code in sight."))
             return
         self._copied, self._copied_at = code, self._now()
         self.app.copy_to_clipboard(code.text)
         lines = "1 line" if len(code.code) == 1 else f"{len(code.code)} lines"
-        self.notify(f"Copied {lines} of code. {key('copy_code')} again takes the block above.", markup=False)
+        self.notices.add(Notice(f"Copied {lines} of code. {key('copy_code')} again takes the block above."))
 
     def action_plan(self) -> None:
         self.plan.fold()
