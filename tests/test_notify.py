@@ -163,3 +163,24 @@ async def test_the_app_rings_only_while_it_is_not_looked_at(monkeypatch: pytest.
         stage.app.on_app_blur()
         stage.client.feed(e.RequestOpened(talk.asked_in(talk.SESSION, "que_2")))
         await stage.until(lambda: any("\x1b]9" in one for one in written))
+
+
+@pytest.mark.parametrize(
+    ("environ", "written"),
+    [({"TMUX": "/tmp/tmux"}, "\x1bPtmux;\x1b\x1b]52;c;Y29kZQo=\a\x1b\\"), ({"TERM": "xterm"}, "")],
+)
+async def test_what_is_copied_gets_past_tmux(
+    environ: dict[str, str], written: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("TMUX", raising=False)
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+    async with on_stage() as stage:
+        stage.client.feed(*talk.prompt(), talk.answer_begins(), talk.text("```\ncode\n```\n"))
+        await stage.shows("code")
+        out: list[str] = []
+        monkeypatch.setattr(stage.app, "_write", out.append)
+        monkeypatch.setattr(stage.app.terminal, "_write", out.append)
+        await stage.press("f7")
+        await stage.until(lambda: stage.app.clipboard == "code\n")
+        assert "".join(out) == written

@@ -4,6 +4,7 @@ It decides and encodes; `write` alone touches the terminal. Words from a server 
 and the title says states only, never words of a session: titles end up in lists, logs and screenshots.
 """
 
+from base64 import b64encode
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
@@ -47,6 +48,12 @@ class Terminal:
             out += self._through(f"\x1b]777;notify;Holdfast;{text.replace(';', ',')}\a")
         if out:
             self._write(out)
+
+    def copy(self, text: str) -> None:
+        """Past tmux, which may keep a program's OSC 52 to itself. Elsewhere Textual's own is enough."""
+        if self._tmux:
+            words = b64encode(text.encode("utf-8", "replace")).decode("ascii")
+            self._write(self._through(f"\x1b]52;c;{words}\a"))
 
     def show_title(self, words: str) -> None:
         """Name the terminal's window; the name that it had is put aside the first time."""
