@@ -50,11 +50,17 @@ class Feeding:
     def heard(self, count: int) -> None:
         self.bytes += count
 
-    def words(self) -> str:
+    def texts(self) -> list[TextPart]:
         transcript = self.store.transcript("s1")
         assert transcript is not None
         parts = [p for message in transcript.ordered() for p in transcript.parts_of(message.id)]
-        return "".join(part.text for part in parts if isinstance(part, TextPart))
+        return [part for part in parts if isinstance(part, TextPart)]
+
+    def words(self) -> str:
+        return "".join(part.text for part in self.texts())
+
+    def states(self) -> list[str]:
+        return [part.state for part in self.texts()]
 
     async def read(self, backend: QwenServe) -> None:
         try:
@@ -305,6 +311,29 @@ async def test_a_stream_that_ends_ends_the_feed_and_goes_on_from_its_place() -> 
             again.store = feed.store
             told.streams[1].send(said(3, "two"))
             await wait_until(lambda: again.words() == "hione two")
+
+
+async def test_words_are_whole_again_once_the_server_has_told_what_was_missed_and_not_before() -> None:
+    """A server that was restarted opens the stream too, and says after that that it cannot go on from there."""
+    async with daemon() as (told, http):
+        backend = await greeted(http)
+        async with feeding(backend) as feed:
+            await backend.messages("s1")
+            await wait_until(lambda: told.streams)
+            told.streams[0].send(echo(1, "hi"), said(2, "one "))
+            await wait_until(lambda: "one" in feed.words())
+            told.streams[0].end()
+            await wait_until(lambda: feed.error)
+        feed.store.apply(e.StreamLost())
+        async with feeding(backend) as again:
+            again.store = feed.store
+            await wait_until(lambda: len(told.streams) == 2)
+            told.streams[1].send(said(3, "two"))
+            await wait_until(lambda: "two" in again.words())
+            assert again.states() == ["done", "partial"]
+            told.streams[1].send({"type": "replay_complete", "data": {"replayedCount": 1}})
+            await wait_until(lambda: again.states() == ["done", "streaming"])
+            assert again.words() == "hione two"
 
 
 async def test_a_server_that_cannot_go_on_from_there_is_loaded_and_told_anew() -> None:

@@ -123,7 +123,7 @@ class Person:
         self._client: Client | None = None
         self._errands: set[asyncio.Task[None]] = set()
         self._numbers = 0
-        self._forgotten = False
+        self._forgotten = self._lost = False
 
     @property
     def client(self) -> Client:
@@ -286,17 +286,21 @@ class Person:
                 session_id == self.session_id and self.present
             ):
                 self._see_words(message_id, part_id)
-            case LineChanged() if self._forgotten and self.present and not self.client.line().up:
-                self.shown.clear()
-                self._forgotten = False
+            case LineChanged() if self._forgotten and self.present:
+                self._see_line(self.client.line().up)
             case Notice(text, "error"):
                 self.trouble.append(text)
             case _:
                 pass
 
     def server_forgot(self) -> None:
-        """What was on its way when the server crashed may still be shown, as long as the line is up."""
-        self._forgotten = True
+        """What was on its way when the server crashed may still be shown, until the line is lost and up again."""
+        self._forgotten, self._lost = True, False
+
+    def _see_line(self, up: bool) -> None:
+        if not up or self._lost:
+            self.shown.clear()
+        self._forgotten, self._lost = not (up and self._lost), not up
 
     def _see_words(self, message_id: str, part_id: str) -> None:
         transcript = self.client.store.transcript(self.session_id)

@@ -196,13 +196,24 @@ def draw(seed: int, profiles: Sequence[str]) -> Schedule:
     """The same steps for the same seed, whatever the machine and the profile; the profiles take turns."""
     chance = random.Random(seed)
     skew = chance.choice((0.0, 0.0, -86_400.0, -40.0, 40.0, 86_400.0))
-    steps = _steps(chance, chance.choice((20.0, 45.0, 90.0)), PROMPTS, FAULTS)
-    return Schedule(seed, profiles[seed % len(profiles)], steps, skew)
+    end = chance.choice((20.0, 45.0, 90.0))
+    steps = [*_steps(chance, end, PROMPTS, FAULTS), *(_burst(chance, end) if chance.random() < 0.1 else ())]
+    return Schedule(seed, profiles[seed % len(profiles)], _in_order(steps), skew)
 
 
 def draw_for_real(seed: int) -> Schedule:
     """A schedule for a real server, in real time: short, without what only a stub or a clock of ours can do."""
     return Schedule(seed, "opencode", _steps(random.Random(seed), 20.0, REAL_PROMPTS, REAL_FAULTS))
+
+
+def _burst(chance: random.Random, end: float) -> list[tuple[float, Step]]:
+    """More prompts within a second than a server may want to take."""
+    start = chance.uniform(0.0, end)
+    return [(round(start + chance.random(), 2), Send(chance.choice(PROMPTS))) for _ in range(6)]
+
+
+def _in_order(steps: Sequence[tuple[float, Step]]) -> tuple[tuple[float, Step], ...]:
+    return tuple(sorted(steps, key=lambda step: step[0]))
 
 
 def _steps(
@@ -232,9 +243,9 @@ def _steps(
     for _ in range(chance.randint(1, 7)):
         when, fault = some_time(), chance.choice(faults)(chance)
         at(when, fault)
-        if isinstance(fault, Crash) and chance.random() < 0.3:  # somebody is there again before the person is
-            at(when + fault.down + chance.uniform(0.0, 3.0), OtherSends(chance.choice(prompts)))
-    return tuple(sorted(steps, key=lambda step: step[0]))
+        if isinstance(fault, Crash) and chance.random() < 0.5:  # somebody is there again before the person is
+            at(when + fault.down + chance.uniform(0.0, 1.0), OtherSends(chance.choice(prompts)))
+    return _in_order(steps)
 
 
 def _person(chance: random.Random) -> Step:

@@ -14,7 +14,7 @@ from tests.chaos.schedule import Schedule
 from tests.chaos.stub_server import StubServer
 from tests.chaos.virtual_time import VirtualTime, run
 
-RING = 60
+RING = 20
 """Events that a server keeps for those who come back: so few that schedules go past them."""
 
 

@@ -35,6 +35,8 @@ LOOK_EVERY = 10.0
 """Seconds between two looks at the sessions that have no stream, and between beats where none has one."""
 ENDED = frozenset({"session_closed", "session_died"})
 RESYNC = "state_resync_required"
+REPLAYED = "replay_complete"
+"""What was missed is told, and nothing of it was left out unless `RESYNC` came before."""
 
 
 @dataclass(slots=True)
@@ -162,7 +164,6 @@ class Streams:
         async with self._http.stream(
             "GET", path, headers=headers, first_byte=FIRST_BYTE, silence=LONGEST_SILENCE
         ) as response:
-            self._tell(watch.fold.resumed())
             chunks = read_events(
                 response.chunks(), on_bytes=self._on_bytes, on_comment=lambda comment: self._beat(watch)
             )
@@ -172,6 +173,8 @@ class Streams:
                     continue
                 if frame.type == RESYNC:
                     return True
+                if frame.type == REPLAYED:
+                    self._tell(watch.fold.resumed())
                 self._take(watch, frame)
                 if watch.fold.stale:
                     return True
