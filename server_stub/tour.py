@@ -158,7 +158,7 @@ async def tour(turn: Turn) -> None:
     await turn.use("write", {"filePath": MIGRATION}, "Wrote file successfully.", MIGRATION, seconds=4)
     await turn.plan(_todos(done=3))
 
-    await turn.say("The tests need your leave, and there is one thing left that only you can say.\n", rate=7)
+    await turn.say("The tests need your permission, and there is one thing left that only you can say.\n", rate=7)
     await turn.together(turn.shell("pytest -q tests", TESTS, pause=2.5), turn.ask(OLD_FILE))
     await turn.plan(_todos(done=4))
     await turn.say(CLOSING, rate=5)

@@ -1,5 +1,6 @@
 """The README claims nothing that is not so: each name in it is looked up where it is defined."""
 
+import json
 import re
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 
 import server_stub.__main__
 import tui.__main__
+from server_stub.faults import KINDS, fault, parse
 from server_stub.scenarios import SCENARIOS
 from tui.settings import FILE_KEYS, read_file
 from tui.widgets.help import EVERYWHERE
@@ -72,3 +74,12 @@ def test_each_test_that_is_named_is_there() -> None:
     assert named
     for file, test in named:
         assert f"def {test}(" in (ROOT / file).read_text(), f"{file} has no {test}"
+
+
+def test_the_faults_of_the_stub_are_all_named_and_the_examples_are_taken() -> None:
+    rows = re.findall(r"^\| ((?:`[a-z0-9]+` ?)+) \|", README.split("| `name` |")[1], re.MULTILINE)
+    assert re.findall(r"`([a-z0-9]+)`", " ".join(rows)) == list(KINDS)
+    [body] = re.findall(r"_stub/faults .* -d '(.+)'", README)
+    options = json.loads(body)
+    assert fault(options.pop("name"), options) == parse("cut=prompt,at=json")
+    assert "`--fault cut=prompt,at=json`" in README

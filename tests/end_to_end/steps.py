@@ -26,7 +26,7 @@ def face_request(terminal: Terminal, words: str, *, within: float = PATIENCE) ->
     """
     terminal.wait_for(words, within=within)
     terminal.wait_for("x reject")
-    age = terminal.wait_for(re.compile(r"(waits for you|asks for leave) · \S+"))[0]
+    age = terminal.wait_for(re.compile(r"(waits for you|asks for permission) · \S+"))[0]
     terminal.wait_until_gone(age)
 
 

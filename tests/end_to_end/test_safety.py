@@ -58,7 +58,7 @@ def test_what_the_server_says_reaches_the_terminal_as_text_only(holdfast: Holdfa
     terminal.wait_for("all is well")
     shell = {"parts": [{"type": "text", "text": f"SHELL {attack.replace(' ', '')}ends"}]}
     server.http.post(f"/session/{session}/prompt_async", json=shell).raise_for_status()
-    face_request(terminal, "asks for leave")
+    face_request(terminal, "asks for permission")
     terminal.press("f2")
     terminal.wait_for("ends")
     terminal.press("escape")
@@ -84,7 +84,7 @@ def test_a_server_that_attacks_from_every_text_reaches_nothing(holdfast: Holdfas
             terminal.wait_for(shown, within=30)
             terminal.wait_for("ready")
         send(terminal, "SHELL made.txt")
-        face_request(terminal, "asks for leave")
+        face_request(terminal, "asks for permission")
         terminal.press("f2")
         terminal.wait_for("Sessions")
         terminal.press("escape")

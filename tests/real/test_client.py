@@ -34,7 +34,7 @@ def test_a_command_asks_leave_once_and_runs(holdfast: Holdfast, opencode: RealSe
     face_request(terminal, "touch made.txt")
     made = opencode.project / "made.txt"
     assert not made.exists()
-    terminal.press("1", "enter")
+    terminal.press("enter")
     terminal.wait_for("allowed once  bash")
     terminal.wait_for("✓ finished")
     assert made.exists()
@@ -49,7 +49,7 @@ def test_a_refused_command_does_not_run(holdfast: Holdfast, opencode: RealServer
     terminal.wait_for("Reject this permission?")
     terminal.press("enter")
     terminal.wait_for("rejected  bash")
-    terminal.wait_until_gone("asks for leave")
+    terminal.wait_until_gone("asks for permission")
     assert not (opencode.project / "made.txt").exists()
 
 

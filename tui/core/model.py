@@ -202,7 +202,7 @@ class QuestionRequest(msgspec.Struct, frozen=True):
 
 
 class PermissionRequest(msgspec.Struct, frozen=True):
-    """A tool call that waits for leave.
+    """A tool call that waits for permission.
 
     `action` is the kind (bash, edit); `patterns` what is asked for now; `always` what a lasting yes would
     cover; `detail` the command or the diff, where the server gives it.

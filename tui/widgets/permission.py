@@ -1,4 +1,4 @@
-"""A tool call that waits for leave: what it would do, and four answers."""
+"""A tool call that waits for permission: what it would do, and four answers."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

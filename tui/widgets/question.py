@@ -166,8 +166,12 @@ class QuestionForm(OwnWordsForm):
     def _question_pieces(self) -> list[Piece]:
         question = self.draft.question
         if question is not None:
-            how = "choose any" if question.multiple else "choose one"
-            return [Paragraph(Content.assemble((question.text, "bold"), (f"   {how}", MUTED)), " ", " ", gap=0)]
+            how = "choose any" if question.multiple else "choose one" if question.options else ""
+            return [
+                Paragraph(
+                    Content.assemble((question.text, "bold"), (f"   {how}" if how else "", MUTED)), " ", " ", gap=0
+                )
+            ]
         lines: list[Piece] = [Paragraph(Content.styled("Enter sends this:", MUTED), " ", " ", gap=0)]
         answers = self.draft.answers()
         column = label_column([asked.header or asked.text for asked in self.draft.request.questions])

@@ -253,7 +253,7 @@ class RequestPanel(Vertical):
         if request is None or not self.is_mounted:
             return
         waited = span(self._now() - self.book.since.get(request.id, self._now()))
-        what = "asks for leave" if isinstance(request, PermissionRequest) else "waits for you"
+        what = "asks for permission" if isinstance(request, PermissionRequest) else "waits for you"
         left = Content.assemble((f" ? {self._agent} {what}", "bold $accent"), (f" · {waited}", MUTED))
         if self.folded:
             left += Content.assemble((f" · {key('fold')} answers it", MUTED))
