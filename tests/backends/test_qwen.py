@@ -243,6 +243,8 @@ async def test_a_known_prompt_is_asked_for_by_its_id_and_then_in_the_transcript(
     async with daemon(**{"GET /session/s1/turns/p1": {"state": "running"}}) as (told, http):
         backend = await greeted(http)
         assert await backend.look_up("s1", "p1") == Lookup(stored=True)
+        told.answers["GET /session/s1/turns/p1"] = {"state": "cancelled"}  # before it began, unless it is echoed
+        assert await backend.look_up("s1", "p1") == Lookup(stored=False)
         told.answers["GET /session/s1/turns/p1"] = NOT_FOUND
         told.answers[LOAD] = loaded(echo(1, "do it"), last=1)
         assert await backend.look_up("s1", "p1") == Lookup(stored=True)

@@ -319,14 +319,18 @@ class QwenServe:
             await self._load(session_id)
 
     async def _look_up_known(self, session_id: str, prompt_id: str) -> Lookup:
-        """Ask for a prompt by the server's id. A restarted server knows it only by the transcript."""
+        """Ask for a prompt by the server's id. A restarted server knows it only by the transcript.
+
+        One that was cancelled is stored if it had begun, which the transcript tells: it may have been taken out of
+        the server's queue.
+        """
         try:
-            await self._http.call("GET", _path(session_id, f"turns/{segment(prompt_id)}"))
+            turn = await self._http.call("GET", _path(session_id, f"turns/{segment(prompt_id)}"))
         except Refused as refusal:
             if refusal.status != 404:
                 raise
         else:
-            return Lookup(stored=True)
+            return Lookup(stored=wire.string(turn.value, "state") != "cancelled")
         try:
             loaded = await self._watch(session_id)
         except Refused as refusal:
