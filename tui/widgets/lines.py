@@ -1,7 +1,8 @@
 """Text of any length in one widget, of which only the lines in sight are rendered.
 
 A `Static` renders all of its lines at each change; this asks its pieces for their lines once per width, and
-renders the line that is asked for. So the cost of a delta does not grow with the length of the message.
+renders the line that is asked for. So the cost of a delta does not grow with the length of the message. What was
+rendered is kept: text that grows moves up the screen line by line, and is asked for again each time.
 """
 
 import re
@@ -20,6 +21,9 @@ from tui.widgets.pieces import Code, Piece
 FOUND = "on $accent 30%"
 FOUND_HERE = "bold on $accent 60%"
 """What was looked for, and the place that is looked at."""
+
+
+STRIPS_KEPT = 500
 
 
 class Lines(Widget):
@@ -44,6 +48,7 @@ class Lines(Widget):
         self._wrapped: list[list[Content]] = []
         self._starts: list[int] = [0]
         self._wrapped_at = -1
+        self._strips: dict[int, Strip] = {}
         self._pattern: re.Pattern[str] | None = None
         self._marks: dict[int, list[tuple[int, int]]] | None = None
         self._marked_row: int | None = None
@@ -59,6 +64,8 @@ class Lines(Widget):
         if self._pieces[index:] == list(pieces):
             return
         height = self._starts[-1]
+        unchanged = self._starts[min(index, len(self._starts) - 1)]
+        self._strips = {y: strip for y, strip in self._strips.items() if y < unchanged and self._marks is None}
         self._marks = None
         self._pieces[index:] = pieces
         del self._wrapped[index:]
@@ -71,12 +78,14 @@ class Lines(Widget):
         """Show where `pattern` stands; the rows at which it begins. None takes all marks away."""
         if pattern is not None or self._pattern is not None:
             self._pattern, self._marks, self._marked_row = pattern, None, None
+            self._strips.clear()
             self.refresh()
         return [] if pattern is None else [row for row, _ in self._places()]
 
     def mark_row(self, row: int | None) -> None:
         """One of the rows is the one that is looked at."""
         self._marked_row = row
+        self._strips.clear()
         self.refresh()
 
     def codes(self) -> list[tuple[int, Code]]:
@@ -113,6 +122,13 @@ class Lines(Widget):
     def render_line(self, y: int) -> Strip:
         width = self.size.width
         self._wrap(width)
+        if (strip := self._strips.get(y)) is None:
+            if len(self._strips) >= STRIPS_KEPT:
+                self._strips.clear()
+            strip = self._strips[y] = self._rendered(y, width)
+        return strip
+
+    def _rendered(self, y: int, width: int) -> Strip:
         line = self._line(y)
         if (selection := self.text_selection) is not None and (span := selection.get_span(y)) is not None:
             start, end = span
@@ -127,7 +143,12 @@ class Lines(Widget):
         return selection.extract(text), "\n"
 
     def selection_updated(self, selection: Selection | None) -> None:
+        self._strips.clear()
         self.refresh()
+
+    def notify_style_update(self) -> None:
+        self._strips.clear()
+        super().notify_style_update()
 
     def _line(self, y: int) -> Content:
         if not self._wrapped or y >= self._starts[-1]:
@@ -148,6 +169,7 @@ class Lines(Widget):
     def _wrap(self, width: int) -> None:
         if width != self._wrapped_at:
             self._wrapped_at = width
+            self._strips.clear()
             self._marks = None
             self._wrapped.clear()
             del self._starts[1:]

@@ -30,6 +30,7 @@ def agent_label(agent: str) -> Content:
 class MessageView(Vertical):
     """Draws one message of the store; `show` brings it up to date."""
 
+    BLANK = True  # its parts cover it
     DEFAULT_CSS = "MessageView { height: auto; }"
 
     def __init__(self, message: Message) -> None:

@@ -52,6 +52,7 @@ class Note:
 class Transcript(VerticalScroll, can_focus=True):
     """The messages of one session."""
 
+    BLANK = True  # its messages cover it: drawing its own lines under them costs a quarter of a frame
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("j", "next_fold", "next tool call", show=False),
         Binding("k", "previous_fold", "previous tool call", show=False),
@@ -219,7 +220,6 @@ class Transcript(VerticalScroll, can_focus=True):
         if self._behind:
             self.draw()
             return
-        self.app.animator.force_stop_animation(self, "scroll_y")  # the wheel's, which would lead away again
         self.following = True
         self._pin()
         self.post_message(self.ReadingMoved())

@@ -1,0 +1,61 @@
+import re
+
+from textual.app import App, ComposeResult
+from textual.content import Content
+from textual.geometry import Offset
+from textual.selection import Selection
+
+from tui.widgets.lines import Lines
+from tui.widgets.pieces import Paragraph
+
+
+class Page(App[None]):
+    def compose(self) -> ComposeResult:
+        yield Lines([words(name) for name in ("one", "two", "three")], margin=4)
+
+
+def words(text: str) -> Paragraph:
+    return Paragraph(Content.styled(text, "$secondary"))
+
+
+async def test_what_changed_is_rendered_anew_and_nothing_else() -> None:
+    app = Page()
+    async with app.run_test(size=(40, 20)):
+        lines = app.query_one(Lines)
+        first, second = lines.render_line(0), lines.render_line(2)
+        lines.replace_from(1, [words("other"), words("three")])
+        assert lines.render_line(0) is first
+        assert second.text.strip() == "two"
+        assert lines.render_line(2).text.strip() == "other"
+
+
+async def test_a_mark_a_selection_and_a_theme_are_seen_at_once() -> None:
+    app = Page()
+    async with app.run_test(size=(40, 20)) as pilot:
+        lines = app.query_one(Lines)
+        plain = lines.render_line(2)
+        lines.mark(re.compile("two"))
+        marked = lines.render_line(2)
+        assert marked != plain
+        lines.mark_row(2)
+        assert lines.render_line(2) != marked
+        lines.mark(None)
+        assert lines.render_line(2) == plain
+        app.screen.selections = {lines: Selection(Offset(0, 2), Offset(6, 2))}
+        await pilot.pause()
+        assert lines.render_line(2) != plain
+        app.screen.clear_selection()
+        await pilot.pause()
+        assert lines.render_line(2) == plain
+        app.theme = "solarized-light"
+        await pilot.pause()
+        assert lines.render_line(2) != plain
+
+
+async def test_another_width_is_seen_at_once() -> None:
+    app = Page()
+    async with app.run_test(size=(40, 20)) as pilot:
+        lines = app.query_one(Lines)
+        assert lines.render_line(0).cell_length == 40
+        await pilot.resize_terminal(30, 20)
+        assert lines.render_line(0).cell_length == 30
