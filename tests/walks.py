@@ -15,7 +15,7 @@ import pytest
 from tests.attached import WITHIN, Attached, attached, newcomer
 from tui.backends.base import Offering, SessionEditing
 from tui.client import Clocks
-from tui.core.model import Answers, Idle, PermissionRequest, QuestionRequest, TextPart
+from tui.core.model import Answers, Idle, PermissionRequest, QuestionRequest, ReasoningPart
 from tui.core.turn import TurnState
 from tui.journal import Journal
 from tui.net.errors import Refused
@@ -57,7 +57,8 @@ async def a_prompt_is_answered_and_the_store_is_what_a_newcomer_gets(
     turn = await here.over("THINK")
     assert (turn.state, turn.reason) == (TurnState.FINISHED, "")
     assert here.words() == "THINKDone. Nothing to call, **all** is well."
-    assert any("thought19" in getattr(part, "text", "") for part in here.parts() if not isinstance(part, TextPart))
+    assert any("thought19" in part.text for part in here.parts() if isinstance(part, ReasoningPart))
+    assert here.held()[-1].message.usage is not None
     await here.is_true()
 
 

@@ -6,15 +6,31 @@ import time
 import pytest
 
 from server_stub.profiles import PROFILES
-from tests.attached import attached
+from tests.attached import Attached, attached, newcomer
 from tests.chaos.stub_server import StubServer
 from tests.chaos.virtual_time import VirtualTime, run
 from tests.walks import WALKS, Walk
 from tui.client import Clocks
+from tui.core.turn import TurnState
+
+
+async def the_agent_s_plan_is_kept(here: Attached, clocks: Clocks | None) -> None:
+    here.prompt("TODO")
+    assert (await here.over("TODO")).state is TurnState.FINISHED
+    plan = here.client.store.todos(here.session_id)
+    assert "Read the store" in [todo.text for todo in plan]
+    assert plan[0].status == "completed"
+    async with newcomer(here.server) as backend:
+        await backend.messages(here.session_id)
+        assert await backend.todos(here.session_id) == plan
+
+
+HERE_ONLY = [Walk(the_agent_s_plan_is_kept)]
+"""What a real server does only with a model that keeps a plan by itself."""
 
 
 @pytest.mark.parametrize("profile", PROFILES)
-@pytest.mark.parametrize("walk", WALKS, ids=str)
+@pytest.mark.parametrize("walk", [*WALKS, *HERE_ONLY], ids=str)
 def test_walk(walk: Walk, profile: str) -> None:
     async def play(loop: VirtualTime) -> None:
         epoch = time.time()
