@@ -42,7 +42,7 @@ def at_the_end(person: Person, truth: Truth, runs: Runs, family: Family) -> Diff
     yield from prompts_arrived_once_or_are_shown_as_not_sent(person, truth)
     yield from the_model_ran_once(person, truth, runs, family)
     yield from turns_end_as_the_server_says(person, truth, family)
-    yield from no_words_were_shown_with_a_hole(person)
+    yield from no_words_were_shown_with_a_hole(person, truth)
     yield from connections_keep_to_the_backoff(person)
     yield from nothing_is_sent_after_401(person)
 
@@ -169,20 +169,24 @@ def the_store_equals_the_server(person: Person, truth: Truth) -> Differences:
         yield from _same_message(shown_one, stored)
 
 
-def no_words_were_shown_with_a_hole(person: Person) -> Differences:
+def no_words_were_shown_with_a_hole(person: Person, truth: Truth) -> Differences:
     """d, in between: words that were not marked as partial were how the text begins, at every moment.
 
-    The text itself is the server's, as `the_store_equals_the_server` says. What a server has forgotten by a crash
-    tells nothing.
+    What a server has forgotten, by a crash or because the provider broke off, tells nothing.
     """
     transcript = person.client.store.transcript(person.session_id)
     assert transcript is not None
-    for (message_id, part_id), shown in person.shown.items():
-        part = transcript.part(message_id, part_id)
-        if not isinstance(part, TextPart | ReasoningPart):
-            yield f"part {part_id} is not there, and was shown as {shown}"
-        elif part.state == "done" and not all(part.text.startswith(words) for words in shown):
-            yield f"text {part.text!r} was shown meanwhile as {shown}"
+    pieces = {
+        (one.id, part.id): piece
+        for one, stored in zip(transcript.ordered(), truth.messages[truth.session_id], strict=False)
+        for part, piece in zip(transcript.parts_of(one.id), stored.pieces, strict=False)
+    }
+    for place, shown in person.shown.items():
+        piece = pieces.get(place)
+        if piece is None:
+            yield f"part {place} is not there, and was shown as {shown}"
+        elif piece.ended and not all(piece.text.startswith(words) for words in shown):
+            yield f"text {piece.text!r} was shown meanwhile as {shown}"
 
 
 def requests_on_screen_are_the_servers(person: Person, truth: Truth) -> Differences:
@@ -258,7 +262,7 @@ def _same_message(shown: FullMessage, stored: Stored) -> Differences:
         yield f"parts {there} of {shown.message.id} are shown as {here}"
         return
     for here_one, there_one in zip(shown.parts, stored.pieces, strict=True):
-        yield from _same_part(here_one, there_one)
+        yield from _same_part(here_one, there_one, all_there=stored.completed)
 
 
 def _kind(part: Part) -> str:
@@ -277,9 +281,12 @@ def _kind(part: Part) -> str:
             assert_never(part)
 
 
-def _same_part(shown: Part, stored: Piece) -> Differences:
+def _same_part(shown: Part, stored: Piece, *, all_there: bool) -> Differences:
+    """`all_there`: the message is complete; nothing more comes to words that had not ended."""
     match shown:
         case TextPart() | ReasoningPart():
+            if all_there and (shown.text, shown.state) == (stored.text, "done"):
+                return
             if stored.ended and (shown.text, shown.state) != (stored.text, "done"):
                 yield f"text {stored.text!r} is shown as {shown.state}: {shown.text!r}"
             if not stored.ended and (shown.state == "done" or not shown.text.startswith(stored.text)):

@@ -305,7 +305,7 @@ class Person:
     def _see_words(self, message_id: str, part_id: str) -> None:
         transcript = self.client.store.transcript(self.session_id)
         part = None if transcript is None else transcript.part(message_id, part_id)
-        if isinstance(part, TextPart | ReasoningPart) and part.state != "partial":
+        if isinstance(part, TextPart | ReasoningPart) and part.state in ("streaming", "done"):
             shown = self.shown.setdefault((message_id, part_id), [])
             if shown and part.text.startswith(shown[-1]):
                 shown.pop()
