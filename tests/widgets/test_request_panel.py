@@ -291,7 +291,7 @@ async def test_a_permission_shows_what_it_would_run_and_cover() -> None:
         stage.client.feed(e.RequestOpened(talk.PERMISSION))
         await stage.until(lambda: stage.main.panel.has_focus_within)
         stage.after_grace()
-        await stage.shows("asks for leave", "May it run bash?", "make check", "also later: pytest *")
+        await stage.shows("asks for permission", "May it run bash?", "make check", "also later: pytest *")
         await stage.press("2", "enter")
         assert stage.client.calls("reply") == [("per_1", "always", "")]
 
@@ -386,3 +386,47 @@ async def test_the_row_that_takes_a_reason_opens_at_its_number_and_sends_no_empt
         stage.burst("4", *"not now", "enter")
         await stage.until(lambda: stage.client.calls("reply"))
         assert stage.client.calls("reply") == [("per_1", "reject", "not now")]
+
+
+LONG = QuestionRequest(
+    "que_l",
+    talk.SESSION,
+    (
+        Question(
+            "Before anything is moved: " + "which of the stores shall it be, and why not another? " * 4 + "END",
+            "Store",
+            tuple(Option(f"Choice {row}", "with a few words of what it means") for row in range(4)),
+        ),
+    ),
+)
+
+
+@pytest.mark.parametrize("size", [(30, 20), (40, 16), (80, 24)])
+async def test_on_a_small_screen_the_question_is_read_first_and_nothing_unseen_is_answered(
+    size: tuple[int, int],
+) -> None:
+    async with on_stage(size=size) as stage:
+        await asked(stage, LONG)
+        await stage.shows("Before anything")
+        for _ in range(4):
+            if "END" not in stage.text:
+                await stage.press("pagedown")
+        await stage.shows("END")
+        form = stage.main.panel.open_form
+        assert form is not None
+        form.scroll_home(animate=False)
+        await stage.shows("Before anything")
+        unseen = "Choice 0" not in stage.text
+        await stage.press("enter")
+        if unseen:
+            assert stage.client.calls("answer") == []
+            await stage.shows("Choice 0")
+            await stage.press("enter")
+        assert stage.client.calls("answer") == [("que_l", (("Choice 0",),))]
+
+
+async def test_going_up_to_the_first_row_brings_the_question_back() -> None:
+    async with on_stage(size=(40, 20)) as stage:
+        await asked(stage, talk.CHOICES)
+        await stage.press("down", "down", "up", "up")
+        await stage.shows("Where shall the sessions live?", "1 ( ) SQLite")

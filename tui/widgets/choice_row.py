@@ -10,6 +10,8 @@ from tui.widgets.lines import Lines
 from tui.widgets.pieces import Paragraph
 from tui.widgets.plain import MUTED
 
+NARROW = 60
+"""Cells of a screen below which what a label means stands under it."""
 LABEL_AT_MOST = 28
 """Cells up to which labels make a column of their own."""
 
@@ -46,11 +48,13 @@ class ChoiceRow(Lines):
         mark = f"{choice.mark} " if choice.mark else ""
         first = f" {'›' if cursor else ' '} {number} {mark}"
         label = Content.styled(choice.label, "bold" if choice.chosen or cursor else "")
-        blank = " " * max(2, column + 2 - label.cell_length)
+        narrow = self.screen.size.width < NARROW
+        blank = "\n" if narrow else " " * max(2, column + 2 - label.cell_length)
         words = Content.assemble(label, (blank + choice.about, MUTED)) if choice.about else label
         self.set_class(cursor, "-cursor")
         self.set_class(choice.chosen, "-chosen")
-        self.replace_from(0, [Paragraph(words, first, " " * (len(first) + column + 2), gap=0)])
+        indent = len(first) if narrow else len(first) + column + 2
+        self.replace_from(0, [Paragraph(words, first, " " * indent, gap=0)])
 
     def on_click(self, event: events.Click) -> None:
         event.stop()

@@ -54,6 +54,21 @@ class OwnWordsForm(VerticalScroll, can_focus=True):
         """Whether a key is meant for the form itself."""
         return self.has_focus if self.editor.display else self.has_focus or self.editor.has_focus
 
+    def show_row(self, row: Widget) -> None:
+        """Bring a row into sight, with all that stands above it where there is room for both."""
+        if row.virtual_region.bottom <= self.size.height:
+            self.scroll_home(animate=False)
+        else:
+            row.scroll_visible(animate=False)
+
+    def brought(self, row: Widget) -> bool:
+        """Whether a row had to be brought into sight: nobody answers with what cannot be seen."""
+        top, bottom = row.virtual_region.y - self.scroll_y, row.virtual_region.bottom - self.scroll_y
+        if top >= 0 and min(bottom, top + 1) <= self.size.height:
+            return False
+        row.scroll_visible(animate=False)
+        return True
+
     def took(self, event: events.Key) -> bool:
         """Whether the key was meant for the field, which opens just now."""
         if not (self._moves and self.editor.display):

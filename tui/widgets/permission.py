@@ -106,6 +106,9 @@ class PermissionForm(OwnWordsForm):
         self.editor.display = False
         self.draw()
 
+    def on_resize(self) -> None:
+        self.draw()
+
     @property
     def keys(self) -> Keys:
         if self.screen.focused is self.editor:
@@ -116,15 +119,17 @@ class PermissionForm(OwnWordsForm):
         column = label_column([choice.label for choice in self._choices])
         for row, (view, choice) in enumerate(zip(self._rows, self._choices, strict=True)):
             view.show_choice(choice, column, cursor=row == self.draft.cursor)
-        self._rows[self.draft.cursor].scroll_visible(animate=False)
         self.post_message(self.Changed(self.draft))
 
     def action_move(self, rows: int) -> None:
         self.draft.cursor = max(0, min(self.draft.cursor + rows, len(self._rows) - 1))
         self.draw()
+        self.show_row(self._rows[self.draft.cursor])
 
     def action_confirm(self) -> None:
         row = self.draft.cursor
+        if self.brought(self._rows[row]):
+            return
         if row == self.WITH_REASON:
             self.open_words()
         else:
@@ -145,6 +150,7 @@ class PermissionForm(OwnWordsForm):
         """Choose a row; the one that takes a reason opens the field for it, and nothing is sent."""
         self.draft.cursor = row
         self.draw()
+        self.show_row(self._rows[row])
         if row == self.WITH_REASON:
             self.open_words()
 

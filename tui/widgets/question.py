@@ -96,6 +96,9 @@ class QuestionForm(OwnWordsForm):
         self.editor.display = False
         self.draw()
 
+    def on_resize(self) -> None:
+        self._draw_rows()
+
     @property
     def keys(self) -> Keys:
         question = self.draft.question
@@ -138,8 +141,6 @@ class QuestionForm(OwnWordsForm):
         column = label_column([choice.label for choice in choices if choice.about])
         for row, (view, choice) in enumerate(zip(self._rows, choices, strict=True)):
             view.show_choice(choice, column, cursor=row == self.draft.cursor)
-        if self._rows:
-            self._rows[self.draft.cursor].scroll_visible(animate=False)
 
     def _choices(self, question: Question) -> list[Choice]:
         labels = [(option.label, option.description) for option in question.options]
@@ -186,15 +187,23 @@ class QuestionForm(OwnWordsForm):
     def action_move(self, rows: int) -> None:
         self.draft.move(rows)
         self._draw_rows()
+        if self._rows:
+            self.show_row(self._rows[self.draft.cursor])
 
     def action_turn(self, tabs: int) -> None:
         self.draft.go(self.draft.tab + tabs)
         self.draw()
 
     def action_choose(self) -> None:
-        self._follow(self.draft.choose())
+        if not self._cursor_brought():
+            self._follow(self.draft.choose())
+
+    def _cursor_brought(self) -> bool:
+        return bool(self._rows) and self.brought(self._rows[self.draft.cursor])
 
     def action_confirm(self) -> None:
+        if self._cursor_brought():
+            return
         before = self.draft.tab
         step = self.draft.confirm()
         if step is Step.STAY and self.draft.tab == before:
@@ -218,6 +227,8 @@ class QuestionForm(OwnWordsForm):
             self._leave_editor()
         elif event.key.isdecimal() and event.key != "0" and self.has_keys:
             self._follow(self.draft.choose(int(event.key) - 1))
+            if self._rows:
+                self.show_row(self._rows[self.draft.cursor])
         else:
             return
         event.stop()
