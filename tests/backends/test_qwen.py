@@ -338,6 +338,29 @@ async def test_words_are_whole_again_once_the_server_has_told_what_was_missed_an
             assert again.words() == "hione two"
 
 
+async def test_a_client_that_was_too_slow_goes_on_from_what_it_read() -> None:
+    async with daemon() as (told, http):
+        backend = await greeted(http)
+        async with feeding(backend) as feed:
+            await backend.messages("s1")
+            await wait_until(lambda: told.streams)
+            told.streams[0].send(
+                echo(1, "hi"),
+                {"type": "slow_client_warning", "data": {"queueSize": 192, "maxQueued": 256}},
+                said(2, "one "),
+                {"type": "client_evicted", "data": {"reason": "queue_overflow", "droppedAfter": 9}},
+            )
+            told.streams[0].end()
+            await wait_until(lambda: feed.error)
+        async with feeding(backend) as again:
+            await wait_until(lambda: len(told.streams) == 2)
+            assert told.streams[1].headers["last-event-id"] == "2"
+            again.store = feed.store
+            told.streams[1].send(said(3, "two"), {"type": "replay_complete", "data": {"replayedCount": 1}})
+            await wait_until(lambda: again.words() == "hione two")
+        assert told.calls.count(LOAD) == 1
+
+
 async def test_a_server_that_cannot_go_on_from_there_is_loaded_and_told_anew() -> None:
     async with daemon(**{LOAD: loaded(last=5)}) as (told, http):
         backend = await greeted(http)
