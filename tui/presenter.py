@@ -304,7 +304,8 @@ class Presenter:
         waiting = self._client.store.requests
         for request in waiting.values():
             self._asked[request.id] = request
-            self._main.panel.book.since.setdefault(request.id, self._client.now())
+            waited = 0.0 if request.asked is None else max(0.0, self._client.server_now() - request.asked)
+            self._main.panel.book.since.setdefault(request.id, self._client.now() - waited)
         self._main.waiting = len(waiting)
         requests = self._client.store.requests_of(self.session_id) if self.session_id else []
         if self._main.panel.show_requests(requests, self._agent()):

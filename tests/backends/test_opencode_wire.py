@@ -1,5 +1,6 @@
 """opencode's JSON as a real server sends it, and as nobody should."""
 
+import time
 from typing import Any
 
 import msgspec
@@ -90,6 +91,7 @@ def test_a_question() -> None:
         ),
         message_id=asked["tool"]["messageID"],
         call_id=asked["tool"]["callID"],
+        asked=wire.minted(asked["id"], time.time()),
     )
     assert wire.question(asked) == request
     assert wire.requests(recorded.answers["questions"], recorded.answers["permissions"]) == (request,)
@@ -137,6 +139,7 @@ def test_a_permission() -> None:
         detail="touch made.txt",
         message_id=asked["tool"]["messageID"],
         call_id=asked["tool"]["callID"],
+        asked=wire.minted(asked["id"], time.time()),
     )
     assert wire.permission(asked) == request
     assert wire.requests([], recorded.answers["permissions"]) == (request,)
@@ -388,3 +391,17 @@ def test_a_session_is_idle_only_when_the_server_says_so(status: object, meant: o
 def test_an_event_without_what_we_build_on_is_refused(sent: object) -> None:
     with pytest.raises(msgspec.ValidationError):
         event_of(sent)
+
+
+@pytest.mark.parametrize(
+    ("name", "now", "asked"),
+    [
+        ("que_1f92ee1f4001jOpgts0tmCf4NK", 1795182002.0, 1795181961.716),
+        ("per_1f92ee1f4001jOpgts0tmCf4NK", 1795181961.0, 1795181961.716),
+        ("que_1f92ee1f4001jOpgts0tmCf4NK", 1795181961.0 + 2**36 / 1000, 1795181961.716 + 2**36 / 1000),
+        ("que_1", 1795182002.0, None),
+        ("que_zf92ee1f4001jOpgts0tmCf4NK", 1795182002.0, None),
+    ],
+)
+def test_when_an_id_was_made(name: str, now: float, asked: float | None) -> None:
+    assert wire.minted(name, now) == (None if asked is None else pytest.approx(asked, abs=0.001))

@@ -1,6 +1,7 @@
 """The inbox, used with keys: answered in place, and never in the way."""
 
 import pytest
+from msgspec.structs import replace
 
 from tests import conversation as talk
 from tests.screen import Stage, on_stage
@@ -160,3 +161,18 @@ async def test_an_empty_inbox_says_so() -> None:
         await stage.shows("Nobody waits for you.")
         await stage.press("enter", "o", "escape")
         await stage.until(lambda: not isinstance(stage.app.screen, Inbox))
+
+
+async def test_what_was_asked_before_this_client_came_has_its_age_and_its_place() -> None:
+    async with on_stage() as stage:
+        client = stage.client
+        late = replace(
+            talk.asked_in(talk.SESSION, "que_late", text="The late one?"), asked=client.server_now() - 65
+        )
+        early = replace(
+            talk.asked_in(talk.SESSION, "que_early", text="The early one?"), asked=client.server_now() - 605
+        )
+        client.feed(e.RequestOpened(late), e.RequestOpened(early))
+        await stage.press("f3")
+        await stage.shows("The late one?", "The early one?", "10 min", "1 min")
+        assert stage.text.index("The early one?") < stage.text.index("The late one?")

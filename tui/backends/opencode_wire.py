@@ -4,6 +4,8 @@ Shapes as measured on opencode 1.18.33. Every function takes parsed JSON and rai
 where a field that we build on is missing or of another type; fields that we do not use may be anything.
 """
 
+import re
+import time
 from collections.abc import Mapping
 from typing import Any, Literal, TypeVar
 
@@ -37,6 +39,12 @@ from tui.core.model import (
 
 JSON = Any
 """A parsed JSON value: what came, before it is checked."""
+
+MINTED = re.compile(r"[a-z]{3}_([0-9a-f]{12})[0-9A-Za-z]{14}\Z")
+ERA = 2**36
+"""Milliseconds after which the times in ids begin anew: 795 days."""
+DAY = 86_400.0
+"""Seconds that a server's clock may be ahead of ours."""
 
 GOES_ON = frozenset({"tool-calls", "unknown"})
 """`finish` values after which the same turn continues with another assistant message."""
@@ -349,6 +357,19 @@ def _answers_in(metadata: object) -> Answers | None:
         return None
 
 
+def minted(name: str, now: float) -> float | None:
+    """When an id was made (epoch seconds), as opencode's own tell it: ms · 4096 + n, of which they keep 48 bits.
+
+    None where it is no such id. Of the times that it may mean, it is the last that is not a day after `now`.
+    """
+    found = MINTED.match(name)
+    if found is None:
+        return None
+    low = int(found[1], 16) // 4096
+    eras = (int((now + DAY) * 1000) - low) // ERA
+    return (eras * ERA + low) / 1000
+
+
 def question(value: JSON) -> QuestionRequest:
     raw = read(value, _QuestionRequest)
     return QuestionRequest(
@@ -366,6 +387,7 @@ def question(value: JSON) -> QuestionRequest:
         ),
         message_id=raw.tool.messageID if raw.tool is not None else None,
         call_id=raw.tool.callID if raw.tool is not None else None,
+        asked=minted(raw.id, time.time()),
     )
 
 
@@ -380,6 +402,7 @@ def permission(value: JSON) -> PermissionRequest:
         detail=_field(raw.metadata, "command", "diff", "filepath", "url"),
         message_id=raw.tool.messageID if raw.tool is not None else None,
         call_id=raw.tool.callID if raw.tool is not None else None,
+        asked=minted(raw.id, time.time()),
     )
 
 

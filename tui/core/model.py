@@ -191,7 +191,8 @@ class Question(msgspec.Struct, frozen=True):
 class QuestionRequest(msgspec.Struct, frozen=True):
     """Questions that block a turn until all are answered or the request is rejected.
 
-    `call_id` names the tool call that waits; `message_id` the assistant message it stands in.
+    `call_id` names the tool call that waits; `message_id` the assistant message it stands in; `asked` is when it
+    was asked (epoch seconds), where the server tells.
     """
 
     id: str
@@ -199,13 +200,14 @@ class QuestionRequest(msgspec.Struct, frozen=True):
     questions: tuple[Question, ...]
     message_id: str | None = None
     call_id: str | None = None
+    asked: float | None = None
 
 
 class PermissionRequest(msgspec.Struct, frozen=True):
     """A tool call that waits for permission.
 
     `action` is the kind (bash, edit); `patterns` what is asked for now; `always` what a lasting yes would
-    cover; `detail` the command or the diff, where the server gives it.
+    cover; `detail` the command or the diff, where the server gives it; `asked` as in `QuestionRequest`.
     """
 
     id: str
@@ -216,6 +218,7 @@ class PermissionRequest(msgspec.Struct, frozen=True):
     detail: str = ""
     message_id: str | None = None
     call_id: str | None = None
+    asked: float | None = None
 
 
 Request: TypeAlias = QuestionRequest | PermissionRequest

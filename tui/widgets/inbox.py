@@ -98,7 +98,7 @@ class Inbox(Dialog[str | None]):
         options = self._options
         at = options.highlighted or 0
         keep = self._listed[at].id if at < len(self._listed) else ""
-        self._listed = list(self._store.requests.values())
+        self._listed = sorted(self._store.requests.values(), key=self._since)
         rows = [self._row(request) for request in self._listed]
         at = next((row for row, one in enumerate(self._listed) if one.id == keep), min(at, len(rows) - 1))
         if len(rows) == options.option_count:
@@ -130,13 +130,16 @@ class Inbox(Dialog[str | None]):
         return "" if session is None else session.agent
 
     def _row(self, request: Request) -> Content:
-        age = span(self._now() - self._book.since.get(request.id, self._now()))
+        age = span(self._now() - self._since(request))
         agent = self._agent(request)
         left = Content.assemble(("? ", "$accent"), _about(request).replace("\n", " "))
         width = max(30, self._options.size.width - 2)
         names = _tail(self._names(request.session_id), width // 2 - len(agent))
         where = Content.assemble(names, (f" · {agent}" if agent else "", MUTED))
         return spread(left, Content.assemble(where, (f"{age:>8} ", MUTED)), width)
+
+    def _since(self, request: Request) -> float:
+        return self._book.since.get(request.id, self._now())
 
     def _names(self, session_id: str) -> str:
         """The session's title behind those of its parents."""
