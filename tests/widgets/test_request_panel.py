@@ -1,4 +1,5 @@
 import pytest
+from msgspec.structs import replace
 from textual.widgets import TextArea
 
 from tests import conversation as talk
@@ -430,3 +431,21 @@ async def test_going_up_to_the_first_row_brings_the_question_back() -> None:
         await asked(stage, talk.CHOICES)
         await stage.press("down", "down", "up", "up")
         await stage.shows("Where shall the sessions live?", "1 ( ) SQLite")
+
+
+async def test_requests_that_come_and_go_in_one_breath_leave_the_end_of_the_transcript_in_sight() -> None:
+    async with on_stage(size=(80, 24)) as stage:
+        stage.client.feed(*talk.prompt(), talk.answer_begins(), talk.text("a line\n\n" * 60))
+        stage.client.feed(talk.text("", part_id="prt_s", state="streaming"))
+        transcript = stage.main.transcript
+        await stage.until(lambda: transcript.scroll_y == transcript.max_scroll_y > 0)
+        for row in range(30):
+            request = replace(talk.CHOICES if row % 2 else talk.PERMISSION, id=f"request {row}")
+            stage.client.feed(e.RequestOpened(request), talk.delta(f"word {row}\n\n", part_id="prt_s"))
+            if row % 3:
+                await stage.until(lambda: stage.main.panel.display)
+            stage.client.feed(e.RequestGone(talk.SESSION, request.id))
+            assert transcript.following
+        await stage.until(lambda: not stage.main.panel.display)
+        await stage.until(lambda: transcript.scroll_y == transcript.max_scroll_y)
+        assert transcript.following

@@ -48,7 +48,7 @@ class ChoiceRow(Lines):
         mark = f"{choice.mark} " if choice.mark else ""
         first = f" {'›' if cursor else ' '} {number} {mark}"
         label = Content.styled(choice.label, "bold" if choice.chosen or cursor else "")
-        narrow = self.screen.size.width < NARROW
+        narrow = self.app.size.width < NARROW
         blank = "\n" if narrow else " " * max(2, column + 2 - label.cell_length)
         words = Content.assemble(label, (blank + choice.about, MUTED)) if choice.about else label
         self.set_class(cursor, "-cursor")

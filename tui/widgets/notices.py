@@ -53,8 +53,8 @@ class Notices(Plain):
         shown = [*stay, *pass_by[-SHOWN_AT_ONCE:]]
         self.display = bool(shown)
         lines = [_line(notice) for notice in shown]
-        if self.screen.size.height < SMALL:
-            lines = [line.truncate(max(1, self.screen.size.width - 2), ellipsis=True) for line in lines[-1:]]
+        if self.app.size.height < SMALL:
+            lines = [line.truncate(max(1, self.app.size.width - 2), ellipsis=True) for line in lines[-1:]]
         self.show(Content("\n").join(lines))
 
 
