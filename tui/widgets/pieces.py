@@ -68,11 +68,8 @@ class Code:
     def lines(self, width: int) -> list[Content]:
         indent = Content(self.rest).cell_length
         room = max(8, width - indent)
-        return [
-            Content.assemble(" " * indent, _grounded(row, room))
-            for line in self.code
-            for row in _rows(line, room - 2)
-        ]
+        rows = [_grounded(row, room) for line in self.code for row in _rows(line, room - 2)]
+        return [row.pad_left(indent) for row in rows] if indent else rows
 
 
 def _rows(line: Content, room: int) -> list[Content]:

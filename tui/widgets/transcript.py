@@ -35,7 +35,7 @@ LONGEST_FRAME = 0.12
 """Seconds: a screen that stands still for longer is taken for frozen."""
 MESSAGES_AT_FIRST = 40
 MESSAGES_MORE = 40
-MESSAGES_KEPT = 120
+MESSAGES_KEPT = 60
 """Messages that stay mounted while the end is followed; older ones come back on scrolling up."""
 NOTES_KEPT = 50
 
@@ -228,7 +228,9 @@ class Transcript(VerticalScroll, can_focus=True):
         """Hold on to the end. A transcript shorter than its place starts at the top instead."""
         if self.following:
             # `container_size` is still the old one where `virtual_size` has just grown with the screen.
-            self.anchor(self.virtual_size.height > self.size.height > 0)
+            long = self.virtual_size.height > self.size.height > 0
+            if not (long and self.is_anchored and self.scroll_y >= self.max_scroll_y):  # else it costs a layout
+                self.anchor(long)
 
     def _place_for_note(self, call_id: str) -> tuple[str | None, str | None]:
         """The message and the part behind which a note belongs."""
