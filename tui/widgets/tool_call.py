@@ -98,7 +98,7 @@ def _outcome(part: ToolPart) -> Content:
     time = took(part.ended - part.started) if part.ended is not None and part.started is not None else ""
     match part.state:
         case "completed":
-            return Content.assemble((time, MUTED), (" ✓", "$success"))
+            return Content.assemble((time, MUTED), (" ✓ done", "$success"))
         case "error":
             return Content.assemble((time, MUTED), (" ✗ failed", "$error"))
         case "running":
