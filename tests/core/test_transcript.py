@@ -1,9 +1,10 @@
-"""Deltas that know their place in the part that they grow."""
+"""Deltas that know their place in the part that they grow; messages that know theirs in the order."""
 
 import pytest
+from msgspec.structs import replace
 
 from tui.core.events import TextDelta
-from tui.core.model import TextPart
+from tui.core.model import Message, TextPart
 from tui.core.transcript import Transcript
 
 
@@ -53,3 +54,26 @@ def test_a_delta_without_a_place_is_always_news() -> None:
     transcript = growing("ha")
     assert say(transcript, "ha", None) == "ha"
     assert text(transcript) == "haha"
+
+
+def test_messages_stand_in_the_order_of_their_creation_whenever_they_come_or_change() -> None:
+    transcript = Transcript()
+    for name, created in (("b", 2.0), ("d", 4.0), ("a", 1.0), ("c", 2.0)):
+        transcript.put_message(message(name, created))
+    assert names(transcript) == ["a", "b", "c", "d"]
+    transcript.put_message(replace(message("b", 2.0), agent="other"))
+    assert [one.agent for one in transcript.ordered()] == ["", "other", "", ""]
+    transcript.put_message(message("b", 3.0))
+    assert names(transcript) == ["a", "c", "b", "d"]
+    transcript.drop_message("c")
+    transcript.drop_message("c")
+    assert names(transcript) == ["a", "b", "d"]
+    assert set(transcript.messages) == {"a", "b", "d"}
+
+
+def message(name: str, created: float) -> Message:
+    return Message(name, "ses", "assistant", created=created)
+
+
+def names(transcript: Transcript) -> list[str]:
+    return [one.id for one in transcript.ordered()]

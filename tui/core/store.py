@@ -206,7 +206,7 @@ class Store:
         if isinstance(status, Idle):
             self._statuses.pop(session_id, None)
             for request in self._ghosts(session_id):
-                changes += self._close(request.id, "gone")
+                changes += self._close_by_record(request)
         return tuple(changes)
 
     def _ghosts(self, session_id: str) -> list[Request]:
@@ -222,7 +222,7 @@ class Store:
         transcript = self._touch(message.session_id)
         if transcript is None or transcript.messages.get(message.id) == message:
             return ()
-        transcript.messages[message.id] = message
+        transcript.put_message(message)
         return (MessageChanged(message.session_id, message.id),)
 
     def _remove_message(self, session_id: str, message_id: str) -> tuple[Change, ...]:
@@ -256,7 +256,17 @@ class Store:
         waiting = [
             r for r in self._requests.values() if r.session_id == part.session_id and r.call_id == part.call_id
         ]
-        return [change for request in waiting for change in self._close(request.id, "gone")]
+        return [change for request in waiting for change in self._close_by_record(request)]
+
+    def _close_by_record(self, request: Request) -> tuple[Change, ...]:
+        """The server has it no longer: answered, if that is on record in its tool call; else nobody says how."""
+        transcript = self._transcripts.get(request.session_id)
+        parts = [] if transcript is None else transcript.parts_of(request.message_id or "")
+        calls = [part for part in parts if isinstance(part, ToolPart) and part.call_id == request.call_id]
+        answers = next((call.answers for call in calls if call.answers is not None), None)
+        if answers is None:
+            return self._close(request.id, "gone")
+        return self._close(request.id, "answered", answers=answers)
 
     def _remove_part(self, session_id: str, message_id: str, part_id: str) -> tuple[Change, ...]:
         transcript = self._touch(session_id)
@@ -307,7 +317,7 @@ class Store:
         open_now = {r.id: r for r in event.requests if r.session_id in event.statuses and not self._is_settled(r)}
         for request_id, request in list(self._requests.items()):
             if request_id not in open_now and self._is_covered(request.session_id, event):
-                changes += self._close(request_id, "gone")
+                changes += self._close_by_record(request)
         for request_id, request in open_now.items():
             if self._requests.get(request_id) != request:
                 self._requests[request_id] = request
@@ -361,7 +371,7 @@ class Store:
         return (TranscriptReset(event.session_id),)
 
     def _take(self, into: Transcript, full: FullMessage, old: Transcript | None) -> None:
-        into.messages[full.message.id] = full.message
+        into.put_message(full.message)
         into.parts.setdefault(full.message.id, {})
         for part in full.parts:
             if isinstance(part, TextPart | ReasoningPart) and part.state != "done":

@@ -3,10 +3,15 @@
 A delta costs the same however long its message is: its pieces are joined when somebody reads the part.
 """
 
+from bisect import bisect_left, insort
+from operator import attrgetter
+
 from msgspec.structs import replace
 
 from tui.core.events import TextDelta
 from tui.core.model import Message, Part, ReasoningPart, TextPart
+
+_CREATED = attrgetter("created")
 
 
 class Transcript:
@@ -14,6 +19,8 @@ class Transcript:
 
     def __init__(self) -> None:
         self.messages: dict[str, Message] = {}
+        """By id, to be read; `put_message` and `drop_message` change it."""
+        self._order: list[Message] = []
         self.parts: dict[str, dict[str, Part]] = {}
         self.cursor: str | None = None
         self.loaded = False
@@ -23,7 +30,24 @@ class Transcript:
 
     def ordered(self) -> list[Message]:
         """By the server's time of creation; ids tell nothing about order."""
-        return sorted(self.messages.values(), key=lambda message: message.created)
+        return list(self._order)
+
+    def put_message(self, message: Message) -> None:
+        """Take in a message, or another state of one that is here."""
+        known = self.messages.get(message.id)
+        self.messages[message.id] = message
+        if known is not None and known.created == message.created:
+            self._order[self._place(known)] = message
+            return
+        if known is not None:
+            del self._order[self._place(known)]
+        insort(self._order, message, key=_CREATED)
+
+    def _place(self, message: Message) -> int:
+        at = bisect_left(self._order, message.created, key=_CREATED)
+        while self._order[at].id != message.id:
+            at += 1
+        return at
 
     def part(self, message_id: str, part_id: str) -> Part | None:
         part = self.parts.get(message_id, {}).get(part_id)
@@ -59,7 +83,9 @@ class Transcript:
         return ready
 
     def drop_message(self, message_id: str) -> None:
-        self.messages.pop(message_id, None)
+        known = self.messages.pop(message_id, None)
+        if known is not None:
+            del self._order[self._place(known)]
         for part_id in self.parts.pop(message_id, {}):
             self._forget_growth(part_id)
 
