@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from msgspec.structs import replace
@@ -17,6 +18,7 @@ from tui.core.model import (
     FullMessage,
     Message,
     Option,
+    PermissionReply,
     PermissionRequest,
     Question,
     QuestionRequest,
@@ -237,6 +239,27 @@ async def test_a_dismissal_that_came_after_an_answer(desk: Desk) -> None:
 async def test_a_permission_answered_elsewhere(desk: Desk, theirs: str, outcome: tuple[str, str]) -> None:
     desk.deliver(e.PermissionReplied("ses_1", "per_1", theirs))  # type: ignore[arg-type]
     assert await desk.send(ONCE, Refused(404)) == outcome
+
+
+@pytest.mark.parametrize(
+    ("reply", "state", "outcome"),
+    [
+        ("once", "running", ("acknowledged", "")),
+        ("always", "completed", ("acknowledged", "")),
+        ("once", "error", ("expired", "")),
+        ("reject", "error", ("acknowledged", "")),
+        ("reject", "completed", ("elsewhere", "allowed")),
+    ],
+)
+async def test_a_permission_whose_acknowledgement_and_event_were_lost_is_told_by_its_call(
+    desk: Desk, reply: PermissionReply, state: Literal["running", "completed", "error"], outcome: tuple[str, str]
+) -> None:
+    asked = replace(PERMISSION, message_id="msg_2", call_id="call_9")
+    desk.deliver(e.RequestOpened(asked))
+    call = ToolPart("prt_9", "ses_1", "msg_2", "call_9", "bash", state)
+    message = Message("msg_2", "ses_1", "assistant")
+    desk.recorded = (FullMessage(message, (call,)),)
+    assert await desk.send(Reply(asked, permission=reply), Cut("reset"), Refused(404)) == outcome
 
 
 async def test_a_permission_that_is_gone_without_a_word(desk: Desk) -> None:

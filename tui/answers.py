@@ -131,9 +131,10 @@ class Outbox:
     async def _explain(self, reply: Reply) -> tuple[Literal["acknowledged", "elsewhere", "expired"], str]:
         """The server does not have the request open: was it us, somebody else, or nobody? Raises `NetError`."""
         request = reply.request
-        recorded = None
+        call = None
         if request.id not in self._closed or self._closed[request.id].how == "gone":
-            recorded = await self._recorded(request)
+            call = await self._call_of(request)
+        recorded = call.answers if call is not None else None
         closed = self._closed.get(request.id)
         given = closed.answers if closed is not None and closed.how == "answered" else recorded
         self._deliver(e.RequestGone(request.session_id, request.id))
@@ -146,10 +147,22 @@ class Outbox:
             if given == reply.answers:
                 return "acknowledged", ""
             return "elsewhere", "; ".join(", ".join(row) for row in given)
+        if reply.permission is not None and call is not None:
+            return self._explain_by_call(reply.permission, call)
         return "expired", ""
 
-    async def _recorded(self, request: Request) -> Answers | None:
-        """What the server has on record as the answer; the session need not be open here. Raises `NetError`."""
+    @staticmethod
+    def _explain_by_call(
+        reply: PermissionReply, call: ToolPart
+    ) -> tuple[Literal["acknowledged", "elsewhere", "expired"], str]:
+        """Nobody told how a permission ended, but its call went on or did not."""
+        allowed = call.state in ("running", "completed")
+        if allowed:
+            return ("elsewhere", "allowed") if reply == "reject" else ("acknowledged", "")
+        return ("acknowledged", "") if reply == "reject" and call.state == "error" else ("expired", "")
+
+    async def _call_of(self, request: Request) -> ToolPart | None:
+        """The tool call as the server has it; the session need not be open here. Raises `NetError`."""
         try:
             messages = await self._messages(request.session_id)
         except Refused as refusal:
@@ -158,7 +171,7 @@ class Outbox:
             return None
         parts = [part for full in messages if full.message.id == request.message_id for part in full.parts]
         calls = [part for part in parts if isinstance(part, ToolPart) and part.call_id == request.call_id]
-        return calls[0].answers if calls else None
+        return calls[0] if calls else None
 
 
 @dataclass(frozen=True, slots=True)

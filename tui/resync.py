@@ -50,7 +50,6 @@ class Resync:
         try:
             listed = await backend.sessions()
             found: list[e.Event] = [e.SessionsListed(listed)]
-            found.append(await backend.resync(self._places()))
             known = {*(session.id for session in listed), *self._store.open_sessions(), *self._store.gone}
             found += [await self._head(one) for one in self._kept() if one not in known]
             # more may be opened while these are fetched
@@ -58,6 +57,8 @@ class Resync:
                 for session_id in rest:
                     found += await self._session(session_id)
                 done.update(rest)
+            # last: what the transcripts record of a request tells how it ended, where that went unheard
+            found.append(await backend.resync(self._places()))
         except Silent as error:
             raise HalfDead from error
         return found

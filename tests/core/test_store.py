@@ -420,3 +420,22 @@ def test_of_a_complete_message_no_words_are_awaited() -> None:
     transcript = store.transcript("ses_1")
     assert transcript is not None
     assert transcript.part("msg_2", "prt_1") == TextPart("prt_1", "ses_1", "msg_2", "", "done")
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        e.Resynced({"ses_1": Busy()}, ()),
+        e.StatusChanged("ses_1", Idle()),
+    ],
+)
+def test_a_request_that_is_open_no_longer_was_answered_if_its_call_has_it_on_record(end: e.Event) -> None:
+    store = Store()
+    store.open_transcript("ses_1")
+    store.apply(e.SessionUpserted(Session("ses_1", "Title")))
+    store.apply(e.StatusChanged("ses_1", Busy()))
+    store.apply(e.RequestOpened(QUESTION))
+    message = Message("msg_2", "ses_1", "assistant", created=2.0, parent_id="msg_1")
+    call = ToolPart("prt_1", "ses_1", "msg_2", "call_1", "question", "running", answers=(("A",),))
+    store.apply(e.MessagesLoaded("ses_1", (FullMessage(message, (call,)),), None))
+    assert RequestClosed(QUESTION, "answered", (("A",),)) in store.apply(end)
