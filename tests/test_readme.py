@@ -10,6 +10,7 @@ import server_stub.__main__
 import tui.__main__
 from server_stub.faults import KINDS, fault, parse
 from server_stub.scenarios import SCENARIOS
+from tui.keys import KEYS, with_keys
 from tui.settings import FILE_KEYS, read_file
 from tui.widgets.help import EVERYWHERE
 
@@ -60,7 +61,13 @@ def test_each_picture_and_each_room_is_there() -> None:
 def test_the_keys_that_work_everywhere_are_those_of_the_help() -> None:
     rows = dict(re.findall(r"^\| (`.+`) \| (.+) \|$", README, re.MULTILINE))
     table = {key.replace("`", ""): what for key, what in rows.items()}
-    assert [key for key, _ in EVERYWHERE if key not in table] == []
+    assert [key for key, _ in EVERYWHERE if with_keys(key) not in table] == []
+
+
+def test_each_action_that_can_have_another_key_is_named() -> None:
+    named = re.search(r"an action and its key: (.+?),\ninbox = .+?# (.+?)\n", README)
+    assert named is not None
+    assert set(f"{named[1]}, {named[2]}".split(", ")) == set(KEYS)
 
 
 @pytest.mark.parametrize("word", ["ASK", "SHELL name", "TOOLS", "FAIL 429"])
