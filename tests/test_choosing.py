@@ -41,6 +41,7 @@ async def test_the_model_is_chosen_from_the_palette() -> None:
         await stage.shows("acme/small")
         await stage.press("down", "enter")
         await stage.until(lambda: stage.client.choices.applied(PROMPT).model == "acme/small")
+        await stage.shows("Move the store to SQLite · small")
 
 
 async def test_esc_chooses_nothing() -> None:

@@ -67,6 +67,7 @@ class Choosing:
         def chosen(name: str) -> None:
             self._choices.choose(session_id, model=name)
             self._notify(Notice(f"From the next prompt on: {name}."))
+            self._presenter.show_heading()
 
         current = self._choices.of(session_id).model
         self._offer("Model", self._choices.models(session_id), chosen, current)

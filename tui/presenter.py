@@ -276,9 +276,10 @@ class Presenter:
         if parent is not None:
             title = f"{parent.title} › {title}"
         tokens, cost = self._spent()
-        self._main.health.show_heading(
-            Heading(title, self._choices.of(self.session_id or "").agent or self._agent(), tokens, cost)
-        )
+        choice = self._choices.of(self.session_id or "")
+        model = (choice.model or "").rpartition("/")[2]
+        who = " · ".join(name for name in (choice.agent or self._agent(), model) if name)
+        self._main.health.show_heading(Heading(title, who, tokens, cost))
 
     def _spent(self) -> tuple[int, float]:
         """Tokens and dollars of the session: as the server sums them, else of the messages that are here."""
