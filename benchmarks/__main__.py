@@ -6,6 +6,7 @@ from collections.abc import Callable
 import click
 
 from benchmarks import deltas, first_paint, idle, opening, recovery, streams, throughput
+from benchmarks.recording import NeverShown
 from benchmarks.table import Row, table
 
 MEASUREMENTS: dict[str, Callable[[], list[Row]]] = {
@@ -27,7 +28,11 @@ def main(only: tuple[str, ...]) -> None:
     began = time.monotonic()
     for name in only or MEASUREMENTS:
         click.echo(f"{name} …", err=True)
-        found += MEASUREMENTS[name]()
+        try:
+            found += MEASUREMENTS[name]()
+        except (NeverShown, TimeoutError) as failure:
+            click.echo(str(failure), err=True)
+            found.append(Row(name, "came to no end", met=False))
     click.echo(table(found))
     click.echo(f"{time.monotonic() - began:.0f} s", err=True)
 

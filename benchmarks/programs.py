@@ -15,7 +15,7 @@ from tests.end_to_end.stub import Stub, running_stub
 from tests.processes import clean_environment
 
 EMPTY_APP = (sys.executable, "-c", "from textual.app import App; App().run()")
-TURN_BEGINS = 20.0
+TURN_BEGINS = 60.0
 """Seconds within which a prompt that was sent must have begun its turn."""
 ASK_EVERY = 0.1
 """Seconds between two questions to the server whether a turn has ended."""

@@ -23,6 +23,9 @@ COLUMNS, LINES = 120, 40
 LOOK_EVERY = 0.02
 """Seconds between two looks at what has come."""
 
+PATIENCE = 30.0
+"""Seconds that a wait takes at most where no other bound is given."""
+
 Shown = Callable[[pyte.Screen], bool]
 
 
@@ -69,12 +72,12 @@ class Recording:
             self._drawn += 1
         return "\n".join(self._drawing.lines())
 
-    def wait_for(self, wanted: str | re.Pattern[str], *, within: float = 20.0) -> float:
+    def wait_for(self, wanted: str | re.Pattern[str], *, within: float = PATIENCE) -> float:
         """The moment at which the screen showed `wanted`, drawn at once as it comes."""
         pattern = re.compile(re.escape(wanted)) if isinstance(wanted, str) else wanted
         return self._wait(lambda _: pattern.search("\n".join(self._drawing.lines())) is not None, within, 0.0)
 
-    def moment(self, shown: Shown, *, within: float = 20.0, quiet: float = 0.3) -> float:
+    def moment(self, shown: Shown, *, within: float = PATIENCE, quiet: float = 0.3) -> float:
         """The moment at which the screen was so, drawn only once nothing has come for `quiet` seconds."""
         return self._wait(shown, within, quiet)
 

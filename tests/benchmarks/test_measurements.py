@@ -5,9 +5,11 @@ from pathlib import Path
 
 import pytest
 from click import ClickException
+from click.testing import CliRunner
 
 from benchmarks import deltas, first_paint, idle, opening, peer, recovery, streams, throughput
-from benchmarks.__main__ import MEASUREMENTS
+from benchmarks.__main__ import MEASUREMENTS, main
+from benchmarks.recording import NeverShown
 from benchmarks.table import Row
 
 TINY: dict[str, Callable[[], list[Row]]] = {
@@ -37,3 +39,14 @@ def test_where_opencode_is_not_installed_that_is_said(monkeypatch: pytest.Monkey
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(ClickException, match="make real"):
         peer.opencode()
+
+
+def test_what_comes_to_no_end_is_a_row_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    def never() -> list[Row]:
+        raise NeverShown("the screen is empty")
+
+    monkeypatch.setitem(MEASUREMENTS, "idle", never)
+    result = CliRunner().invoke(main, ["idle"])
+    assert result.exit_code == 0
+    assert "| idle | came to no end |" in result.stdout
+    assert "the screen is empty" in result.stderr
