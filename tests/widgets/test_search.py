@@ -46,6 +46,17 @@ async def test_words_are_found_from_the_end_upwards(size: tuple[int, int]) -> No
         assert stage.main.prompt.text == ""
 
 
+async def test_the_keys_of_the_search_are_those_of_the_moment_and_of_the_help() -> None:
+    async with on_stage() as stage:
+        await long_talk(stage)
+        await stage.press("ctrl+f", *"hay")
+        await stage.shows("Enter place before", "Esc leave")
+        await stage.press("f1")
+        await stage.shows("In the search", "search older pages")
+        await stage.press("escape", "escape")
+        await stage.shows("Enter send")
+
+
 async def test_what_stands_nowhere_is_said() -> None:
     async with on_stage() as stage:
         await long_talk(stage)

@@ -55,6 +55,15 @@ TRANSCRIPT_KEYS: Keys = (
 )
 
 
+SEARCH_KEYS: Keys = (
+    ("Enter ↑", "the place before"),
+    ("↓", "the next place"),
+    ("Esc", "stop fetching older pages; then leave"),
+    ("^O", "search older pages after all"),
+    ("{search}", "leave the search"),
+)
+
+
 class MainScreen(Screen[None]):
     """Everything that is always in sight."""
 
@@ -120,6 +129,8 @@ class MainScreen(Screen[None]):
     @property
     def part(self) -> tuple[str, Keys]:
         """The name and the keys of the part that has the focus."""
+        if self._searching:
+            return "the search", SEARCH_KEYS
         if self.panel.has_focus_within:
             return "the question", RequestPanel.KEYS
         if self.transcript.has_focus_within:
@@ -156,9 +167,17 @@ class MainScreen(Screen[None]):
             self.panel.begin_grace()
             form.focus()
 
+    @property
+    def _searching(self) -> bool:
+        """Whether the search has the keys."""
+        bar = self.focused.parent if self.focused is not None else None
+        return self._search is not None and bar is not None and bar.id == "search"
+
     def refresh_hints(self) -> None:
         panel = self.panel
-        if panel.has_focus_within:
+        if self._searching:
+            keys: Keys = (("Enter", "place before"), ("↓", "next place"), ("Esc", "leave"))
+        elif panel.has_focus_within:
             keys = panel.keys
         elif self.transcript.has_focus_within:
             keys = TRANSCRIPT_KEYS
