@@ -377,6 +377,21 @@ async def test_a_server_that_cannot_go_on_from_there_is_loaded_and_told_anew() -
             assert told.streams[1].headers["x-qwen-event-epoch"] == "e2"
 
 
+async def test_an_event_that_is_missing_is_not_gone_without_a_word() -> None:
+    async with daemon() as (told, http):
+        backend = await greeted(http)
+        async with feeding(backend) as feed:
+            await backend.messages("s1")
+            await wait_until(lambda: told.streams)
+            told.streams[0].send(echo(1, "hi"), said(2, "one "))
+            await wait_until(lambda: "one" in feed.words())
+            told.answers[LOAD] = loaded(echo(1, "hi"), said(4, "one two three"), last=4, busy=True)
+            told.streams[0].send(said(4, "three"))
+            await wait_until(lambda: len(told.streams) == 2)
+            assert feed.words() == "hione two three"
+            assert told.streams[1].headers["last-event-id"] == "4"
+
+
 async def test_a_restarted_server_is_asked_to_load_before_its_stream() -> None:
     async with daemon() as (told, http):
         backend = await greeted(http)

@@ -150,6 +150,7 @@ class Person:
         if not self.session_id:
             await wait_until(lambda: client.line().up and client.traits, within=60, what="the line to be up")
             self.session_id = (await client.new_session()).id
+        self.wishes.append(self.loop.time())
         await self.try_to(client.open_session(self.session_id))
 
     async def killed(self) -> None:
@@ -324,7 +325,8 @@ class Person:
         """Asked for at each attempt as long as it is not known what kind of server it is."""
         if user == USERS[0]:
             self.attempts.append(self.loop.time())
-        http = LoggedHttp(f"http://127.0.0.1:{self.relay.port}")
+        host = {"host": f"127.0.0.1:{self.relay.upstream}"}  # a server may refuse every other
+        http = LoggedHttp(f"http://127.0.0.1:{self.relay.port}", headers=host)
         http.log, http.answered = self._log, self._answered
         return http
 

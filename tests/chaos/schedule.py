@@ -201,9 +201,9 @@ def draw(seed: int, profiles: Sequence[str]) -> Schedule:
     return Schedule(seed, profiles[seed % len(profiles)], _in_order(steps), skew)
 
 
-def draw_for_real(seed: int) -> Schedule:
+def draw_for_real(seed: int, profile: str) -> Schedule:
     """A schedule for a real server, in real time: short, without what only a stub or a clock of ours can do."""
-    return Schedule(seed, "opencode", _steps(random.Random(seed), 20.0, REAL_PROMPTS, REAL_FAULTS))
+    return Schedule(seed, profile, _steps(random.Random(seed), 20.0, REAL_PROMPTS, REAL_FAULTS))
 
 
 def _burst(chance: random.Random, end: float) -> list[tuple[float, Step]]:

@@ -1,4 +1,4 @@
-"""Schedules of faults between the client and a real opencode server, which is killed under all of them at once.
+"""Schedules of faults between the client and a real server, which is killed under all of them at once.
 
 They run side by side against one server, in real time; each has a session, a relay and a journal of its own.
 """
@@ -20,7 +20,8 @@ from tests.real.server import RealServer
 
 pytestmark = pytest.mark.real
 
-SCHEDULES = 30
+SCHEDULES = {"opencode": 30, "qwen": 8}
+"""At once, by family; qwen serve needs seconds for each session that is begun."""
 KILLED_AT = (6.0, 16.0)
 """Seconds from the start; a restart takes about 3."""
 CALM_FOR = 20.0
@@ -58,19 +59,22 @@ class Shared:
         """There are none."""
 
 
-async def test_nothing_is_lost_and_the_screen_tells_the_truth(opencode: RealServer, tmp_path: Path) -> None:
-    server = Shared(opencode)
-    scenes = [scene_of(seed, server, tmp_path) for seed in range(SCHEDULES)]
+@pytest.mark.parametrize("family", SCHEDULES)
+async def test_nothing_is_lost_and_the_screen_tells_the_truth(
+    family: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    server = Shared(request.getfixturevalue(family))
+    scenes = [scene_of(seed, family, server, tmp_path) for seed in range(SCHEDULES[family])]
     await asyncio.gather(killing(server, scenes), *(scene.play() for scene in scenes))
     found = await asyncio.gather(*(judged(scene) for scene in scenes))
     assert not any(found), "\n".join(differences for differences in found if differences)
 
 
-def scene_of(seed: int, server: Shared, tmp_path: Path) -> Scene:
+def scene_of(seed: int, family: str, server: Shared, tmp_path: Path) -> Scene:
     folder = tmp_path / f"journal-{seed}"
     folder.mkdir()
     name = chr(ord("a") + seed // 26) + chr(ord("a") + seed % 26)
-    return Scene(draw_for_real(seed), server, folder, name=name, calm_for=CALM_FOR)
+    return Scene(draw_for_real(seed, family), server, folder, name=name, calm_for=CALM_FOR)
 
 
 async def killing(server: Shared, scenes: list[Scene]) -> None:
@@ -80,6 +84,7 @@ async def killing(server: Shared, scenes: list[Scene]) -> None:
         await asyncio.sleep(start + at - loop.time())  # the schedule's own times, as in each scene
         server.crash()
         for scene in scenes:
+            scene.person.server_forgot()
             scene.person.relay.refuse()
         await server.restart()
         for scene in scenes:

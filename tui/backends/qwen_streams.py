@@ -171,8 +171,8 @@ class Streams:
                 frame = _frame(sent.data)
                 if frame is None or (frame.id is not None and frame.id <= watch.fold.cursor):
                     continue
-                if frame.type == RESYNC:
-                    return True
+                if frame.type == RESYNC or (frame.id is not None and frame.id > watch.fold.cursor + 1):
+                    return True  # ids are without gaps: something between was lost on the way, or cannot be read
                 if frame.type == REPLAYED:
                     self._tell(watch.fold.resumed())
                 self._take(watch, frame)
