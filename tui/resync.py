@@ -52,13 +52,15 @@ class Resync:
             found: list[e.Event] = [e.SessionsListed(listed)]
             known = {*(session.id for session in listed), *self._store.open_sessions(), *self._store.gone}
             found += [await self._head(one) for one in self._kept() if one not in known]
-            # more may be opened while these are fetched
-            while rest := [one for one in self._store.open_sessions() if one not in done]:
-                for session_id in rest:
+            resynced: e.Event | None = None
+            # more may be opened while these are fetched, the last of them too
+            while resynced is None or not done.issuperset(self._store.open_sessions()):
+                for session_id in [one for one in self._store.open_sessions() if one not in done]:
                     found += await self._session(session_id)
-                done.update(rest)
+                    done.add(session_id)
+                resynced = await backend.resync(self._places())
             # last: what the transcripts record of a request tells how it ended, where that went unheard
-            found.append(await backend.resync(self._places()))
+            found.append(resynced)
         except Silent as error:
             raise HalfDead from error
         return found
