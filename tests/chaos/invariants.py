@@ -37,11 +37,11 @@ def at_any_rest(person: Person, truth: Truth) -> Differences:
     yield from requests_on_screen_are_the_servers(person, truth)
 
 
-def at_the_end(person: Person, truth: Truth, runs: Runs, family: Family) -> Differences:
-    """What holds once everything is answered and no turn runs."""
+def at_the_end(person: Person, truth: Truth, runs: Runs, family: Family, *, aborts: bool) -> Differences:
+    """What holds once everything is answered and no turn runs; `aborts`: somebody asked for one."""
     yield from prompts_arrived_once_or_are_shown_as_not_sent(person, truth)
     yield from the_model_ran_once(person, truth, runs, family)
-    yield from turns_end_as_the_server_says(person, truth, family)
+    yield from turns_end_as_the_server_says(person, truth, family, aborts=aborts)
     yield from no_words_were_shown_with_a_hole(person, truth)
     yield from connections_keep_to_the_backoff(person)
     yield from nothing_is_sent_after_401(person)
@@ -77,12 +77,13 @@ def the_model_ran_once(person: Person, truth: Truth, runs: Runs, family: Family)
             yield f"the model never ran for prompt {sent.token}, shown as {_shown(sent)}"
 
 
-def turns_end_as_the_server_says(person: Person, truth: Truth, family: Family) -> Differences:
+def turns_end_as_the_server_says(person: Person, truth: Truth, family: Family, *, aborts: bool) -> Differences:
     """b, the other half: what a turn is shown as is what the server's messages say became of it.
 
     A prompt without an answer of its own ended like a later one that took it along, or it never began. An answer
     that ended between two steps does not say why: a dismissed question, a later prompt, an abort, a crash. A turn
-    that the person aborted after a crash had ended it is shown as what they asked for.
+    that the person aborted after a crash had ended it is shown as what they asked for. Where a turn dies with its
+    POST, the server has it as aborted, and the line is to blame unless somebody asked for that.
     """
     for sent in person.sent.values():
         if sent.turn is None or not truth.prompts(sent.token):
@@ -96,6 +97,8 @@ def turns_end_as_the_server_says(person: Person, truth: Truth, family: Family) -
             due = _cut(answers[-1].fates, family) | answers[-1].fates
         if TurnState.INTERRUPTED in due and sent.turn.abort_asked:
             due |= {TurnState.ABORTED}
+        if family.turn_dies_with_its_post and not aborts:
+            due -= {TurnState.ABORTED}
         if sent.turn.state not in due:
             yield f"the turn of {sent.token} is shown as {_shown(sent)}; its last answer is {answers[-1:]}"
 

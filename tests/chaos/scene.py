@@ -256,7 +256,7 @@ async def outcome(scene: Scene) -> list[str]:
     found = [f"while requests wait: {one}" for one in invariants.at_any_rest(person, early)]
     late = await scene.rest(answering=True)
     found += invariants.at_any_rest(person, late)
-    found += invariants.at_the_end(person, late, scene.server.runs, scene.family)
+    found += invariants.at_the_end(person, late, scene.server.runs, scene.family, aborts=scene.schedule.aborts)
     await person.leave()
     await wait_until(lambda: not any(relay.connections for relay in person.relays), what="connections to close")
     return found

@@ -186,6 +186,11 @@ class Schedule:
     skew: float = 0.0
     """Seconds by which the server's clock is ahead of the client's."""
 
+    @property
+    def aborts(self) -> bool:
+        """Somebody asks for an abort."""
+        return any(isinstance(step, Abort | OtherAborts) for _, step in self.steps)
+
     def __str__(self) -> str:
         lines = [f"  {at:7.2f} s  {step}" for at, step in self.steps]
         head = f"schedule {self.seed}, profile {self.profile}, server's clock {self.skew:+g} s"
