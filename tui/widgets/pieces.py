@@ -6,7 +6,7 @@ Values: made once by `tui.widgets.markdown`, asked again only when the width cha
 from dataclasses import dataclass
 from typing import Protocol
 
-from textual.content import Content
+from textual.content import Content, Span
 
 from tui.widgets.plain import FAINT
 
@@ -77,8 +77,11 @@ def _rows(line: Content, room: int) -> list[Content]:
 
 
 def _grounded(line: Content, room: int) -> Content:
-    padded = Content.assemble(" ", line, " " * max(1, room - 1 - line.cell_length))
-    return padded.stylize_before(CODE_GROUND)
+    after = " " * max(1, room - 1 - line.cell_length)
+    if not line.spans:  # a long fence has thousands of these
+        words = f" {line.plain}{after}"
+        return Content(words, [Span(0, len(words), CODE_GROUND)])
+    return Content.assemble(" ", line, after).stylize_before(CODE_GROUND)
 
 
 @dataclass(frozen=True, slots=True)
