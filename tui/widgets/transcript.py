@@ -1,6 +1,6 @@
 """The conversation: messages oldest first, as many of them as are worth a widget.
 
-It reads the store it is given and is told where to look. Deltas are gathered and drawn some 12 times a second;
+It reads the store it is given and is told where to look. Deltas are gathered and drawn some 10 times a second;
 while none are pending no timer runs. It follows the end until the reader scrolls up.
 """
 
@@ -27,7 +27,7 @@ from tui.widgets.plain import Plain
 if TYPE_CHECKING:
     from tui.widgets.message import MessageView
 
-FRAME = 1 / 12
+FRAME = 1 / 10
 """Seconds between two drawings of text that grows..."""
 SHARE = 4
 """...and how much longer than a drawing takes they are apart at least: the screen slows down, not the client."""
