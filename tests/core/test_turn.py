@@ -454,6 +454,20 @@ def test_a_turn_that_stands_still_is_asked_for_now_and_then() -> None:
     assert not turn.over
 
 
+@pytest.mark.parametrize(
+    ("line_lost", "state"), [(True, TurnState.CANCELLED), (False, TurnState.ABORTED)], ids=["half-open", "whole"]
+)
+def test_a_post_that_stays_open_over_a_lost_line_may_be_what_ended_the_turn(
+    line_lost: bool, state: TurnState
+) -> None:
+    """The server saw its end and the client did not; an abort from elsewhere would have come by the POST."""
+    turn = sending(mimo=True)
+    run(turn, (1, HeadersCame()), *([(2, LineBack())] if line_lost else []))
+    gone = asked(replace(IDLE, answer=ABORTED))
+    run(turn, (3, gone), (4 + HELD_PATIENCE, gone))
+    assert turn.state is state
+
+
 def test_a_recovered_prompt_is_asked_for_and_never_posted_again() -> None:
     turn = Turn.recover(PROMPT, 0)
     assert not turn.held

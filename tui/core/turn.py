@@ -400,8 +400,9 @@ class Turn:
 
     def _end(self, state: TurnState, now: float, reason: str) -> tuple[Action, ...]:
         unwanted = state in (TurnState.INTERRUPTED, TurnState.ABORTED) and not self.abort_asked
-        if unwanted and self.cancels_on_disconnect and self._cut is not None:
-            state, reason = TurnState.CANCELLED, self._cut
+        cut = "the line was lost in the middle of it" if self.held and self._doubted else self._cut
+        if unwanted and self.cancels_on_disconnect and cut is not None:
+            state, reason = TurnState.CANCELLED, cut
         self.state, self.reason, self.ended = state, reason, now
         self.waiting_since = self.retry = None
         if self.held:
