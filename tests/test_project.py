@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("tui", "server_stub")
-OF_THE_WHOLE = ("tests/test_project.py", "tests/test_readme.py", "tests/test_screens.py")
+OF_THE_WHOLE = ("tests/test_mouse.py", "tests/test_project.py", "tests/test_readme.py", "tests/test_screens.py")
 """Tests beside the packages that are of no one module."""
 
 TRACKED = [

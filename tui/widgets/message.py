@@ -16,7 +16,7 @@ from tui.core.model import (
 from tui.widgets.fold import MARGIN, YOU, Fold
 from tui.widgets.lines import Lines
 from tui.widgets.pieces import Paragraph, Piece
-from tui.widgets.plain import MUTED, Plain
+from tui.widgets.plain import MUTED, Covered, Plain
 from tui.widgets.prose import Prose
 from tui.widgets.thought import Thought
 from tui.widgets.tool_call import ToolCall
@@ -27,10 +27,9 @@ def agent_label(agent: str) -> Content:
     return Content.assemble((" ▌", "$primary"), (f" {name[: MARGIN - 4]}", "bold"))
 
 
-class MessageView(Vertical):
+class MessageView(Vertical, Covered):
     """Draws one message of the store; `show` brings it up to date."""
 
-    BLANK = True  # its parts cover it
     DEFAULT_CSS = "MessageView { height: auto; }"
 
     def __init__(self, message: Message) -> None:

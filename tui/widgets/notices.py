@@ -26,7 +26,7 @@ class Notices(Plain):
         self._notices: list[Notice] = []
 
     def on_mount(self) -> None:
-        self.display = False
+        self._draw()
 
     def add(self, notice: Notice) -> None:
         """Show it for a while, or (`stays`) from now on; one that is shown already is not shown twice."""

@@ -1,6 +1,9 @@
 """Text from a server, shown as text: no markup in it is ever read, and nothing is drawn that did not change."""
 
 from textual.content import Content
+from textual.geometry import Region
+from textual.strip import Strip
+from textual.widget import Widget
 from textual.widgets import Static
 
 MUTED = "$foreground 55%"
@@ -24,6 +27,19 @@ class Plain(Static):
         if not fresh.is_same(self._shown):
             self._shown = fresh
             self.update(fresh, layout=layout)
+
+
+class Covered(Widget):
+    """What its children cover is not drawn line by line: under them that would cost a quarter of a frame.
+
+    Named after the container in a class's bases: Textual takes stylesheet and bindings from the first one alone.
+    """
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        strip = Strip.blank(crop.width, self.visual_style.rich_style)
+        for line_filter in self.get_line_filters():
+            strip = strip.apply_filter(line_filter, self.background_colors[1])
+        return [strip] * crop.height
 
 
 def as_content(content: Content | str) -> Content:

@@ -22,7 +22,7 @@ from tui.core.store import Store
 from tui.widgets.fold import MARGIN, YOU, Fold
 from tui.widgets.lines import Lines
 from tui.widgets.pieces import Paragraph
-from tui.widgets.plain import Plain
+from tui.widgets.plain import Covered, Plain
 
 if TYPE_CHECKING:
     from tui.widgets.message import MessageView
@@ -49,10 +49,9 @@ class Note:
     words: Content
 
 
-class Transcript(VerticalScroll, can_focus=True):
+class Transcript(VerticalScroll, Covered, can_focus=True):
     """The messages of one session."""
 
-    BLANK = True  # its messages cover it: drawing its own lines under them costs a quarter of a frame
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("j", "next_fold", "next tool call", show=False),
         Binding("k", "previous_fold", "previous tool call", show=False),
