@@ -322,6 +322,26 @@ async def test_more_than_can_wait_begins_the_stream_anew(line: Line, monkeypatch
     assert (line.state(), line.reason()) == (LineState.RECONNECTING, Flooded().what)
 
 
+async def test_a_flood_behind_somebody_else_s_fetch_ends_the_stream_and_not_the_link(
+    line: Line, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(link, "WAITING_EVENTS", 3)
+    gate = asyncio.Event()
+
+    async def fetch() -> Sequence[Event]:
+        await gate.wait()
+        return []
+
+    await line.server.say(Connected())
+    fetching = asyncio.create_task(line.link.refetch(fetch))
+    await settle()
+    await line.server.say(LIVE, LIVE, LIVE, LIVE)
+    assert (line.state(), line.reason()) == (LineState.RECONNECTING, Flooded().what)
+    gate.set()
+    await fetching
+    assert line.delivered[-4:] == [LIVE, LIVE, LIVE, StreamLost()]
+
+
 async def test_what_a_person_asked_for_while_all_was_well_does_not_count_later(line: Line) -> None:
     line.link.retry_now()
     line.server.refuse = Refused(401)

@@ -152,6 +152,8 @@ class Link:
                 if self.synced and not isinstance(event, Connected | ServerLeaving):
                     self._backoff.reset()
                     self._health.proved()
+                if len(self._waiting) >= WAITING_EVENTS:
+                    raise Flooded
                 self._take(event)
         raise Ended
 
@@ -183,12 +185,10 @@ class Link:
             self._changed()
 
     def _take(self, event: Event) -> None:
-        if not self._fetches:
+        if self._fetches:
+            self._waiting.append(event)
+        else:
             self._deliver(event)
-            return
-        if len(self._waiting) >= WAITING_EVENTS:
-            raise Flooded
-        self._waiting.append(event)
 
     async def _pause(self, lost: NetError) -> None:
         """Wait as long as the loss asks for: the backoff, or until a person acts."""
