@@ -100,6 +100,28 @@ def test_a_prompt_that_never_arrived_is_a_draft_again(start: Start) -> None:
     assert start().adopt_flights() == []
 
 
+def test_words_that_go_back_leave_a_dead_client_s_draft_for_whoever_opens_the_session(start: Start) -> None:
+    journal, gone = start(), start()
+    gone.save_draft("ses_1", "theirs")
+    gone.close()
+    journal.take_off(PROMPT)
+    journal.give_back(PROMPT)
+    journal.save_draft("ses_1", "do it, please")  # the box has only what it was given
+    assert sorted(journal.draft("ses_1").splitlines()) == ["do it, please", "theirs"]
+
+
+def test_whether_there_is_a_draft_is_told_without_taking_it(start: Start) -> None:
+    journal, neighbour = start(), start()
+    assert not journal.has_draft("ses_1")
+    neighbour.save_draft("ses_1", "theirs")
+    assert not journal.has_draft("ses_1")
+    neighbour.close()
+    assert journal.has_draft("ses_1")
+    journal.save_draft("ses_1", "mine")
+    assert sorted(journal.draft("ses_1").splitlines()) == ["mine", "theirs"]
+    assert journal.has_draft("ses_1")
+
+
 def test_a_refused_answer_leaves_its_draft(start: Start) -> None:
     journal = start()
     journal.save_answer_draft("que_1", b"half")

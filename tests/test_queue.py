@@ -50,6 +50,18 @@ def test_an_edited_prompt_keeps_its_place(folder: Path) -> None:
     assert texts(after_a_restart(journal, folder)) == ["one, better", "two"]
 
 
+def test_what_moves_to_another_session_stands_behind_what_waits_there(folder: Path) -> None:
+    journal = journal_in(folder)
+    queue = PromptQueue(journal)
+    for session_id, text in (("ses_1", "one"), ("ses_2", "here before"), ("ses_1", "two")):
+        queue.add(session_id, text)
+    queue.hold("ses_1", "its session is gone")
+    queue.move("ses_1", "ses_2")
+    assert (texts(queue), texts(queue, "ses_2")) == ([], ["here before", "one", "two"])
+    assert queue.next("ses_2") == queue.of("ses_2")[0]
+    assert texts(after_a_restart(journal, folder), "ses_2") == ["here before", "one", "two"]
+
+
 def test_a_removed_prompt_does_not_come_back(folder: Path) -> None:
     journal = journal_in(folder)
     queue = PromptQueue(journal)

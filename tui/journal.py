@@ -139,7 +139,10 @@ class Journal:
         self._write((_KEEP_DRAFT, (*key, text)) if text else (_FORGET_DRAFT, key))
 
     def draft(self, session_id: str) -> str:
-        """What was typed here, or by a client that is gone; a living one keeps its own."""
+        """What was typed here, or by a client that is gone; a living one keeps its own.
+
+        What the gone ones left is this client's from now on: ask only to show it.
+        """
         found: list[str] = []
         key = self._draft_key(session_id)
 
@@ -156,6 +159,12 @@ class Journal:
 
         self._transact(work)
         return "\n".join(found)
+
+    def has_draft(self, session_id: str) -> bool:
+        """Whether `draft` would give anything; it is left where it is."""
+        query = "SELECT owner FROM drafts WHERE server = ? AND session = ?"
+        owners = [owner for (owner,) in self._read(query, self._server, session_id)]
+        return any(owner == self._owner or not self._lives(owner) for owner in owners)
 
     def drafted(self) -> list[str]:
         """The sessions for which something is typed and not sent, by whomever."""
@@ -181,12 +190,15 @@ class Journal:
 
     def give_back(self, prompt: Prompt) -> None:
         """The server does not have the prompt: in the same step it becomes a draft again, after what is there."""
-        draft = self.draft(prompt.session_id)
-        text = f"{draft}\n{prompt.text}" if draft else prompt.text
-        self._write(
-            (_KEEP_DRAFT, (*self._draft_key(prompt.session_id), text)),
-            ("DELETE FROM flights WHERE message = ?", (prompt.message_id,)),
-        )
+        key = self._draft_key(prompt.session_id)
+
+        def work(database: sqlite3.Connection) -> None:
+            mine = "SELECT text FROM drafts WHERE server = ? AND session = ? AND owner = ?"
+            texts = [text for (text,) in database.execute(mine, key)]
+            database.execute(_KEEP_DRAFT, (*key, "\n".join([*texts, prompt.text])))
+            database.execute("DELETE FROM flights WHERE message = ?", (prompt.message_id,))
+
+        self._transact(work)
 
     def land(self, message_id: str) -> None:
         """The prompt's turn is over."""
@@ -199,10 +211,6 @@ class Journal:
     def enqueue(self, queued: Queued, place: int) -> None:
         """Keep (or change) a prompt that waits."""
         self._write((_ENQUEUE, self._queue_row(queued, place)))
-
-    def move_queued(self, queued: Queued) -> None:
-        """A prompt that waits does so for another session from now on, which `queued` names."""
-        self._write(("UPDATE queue SET session = ? WHERE id = ?", (queued.session_id, queued.id)))
 
     def dequeue(self, queued_id: str) -> None:
         self._write(("DELETE FROM queue WHERE id = ?", (queued_id,)))

@@ -49,7 +49,7 @@ class PromptQueue:
         for queued in self.of(session_id):
             moved = replace(queued, session_id=to)
             self._waiting[to].append(moved)
-            self._journal.move_queued(moved)
+            self._write([moved])
         self._waiting.pop(session_id, None)
 
     def find(self, queued_id: str) -> Queued | None:

@@ -136,7 +136,7 @@ class Sessions:
 
     def _has_words(self, session_id: str) -> bool:
         """Whether something was written for the session and not sent."""
-        return bool(self._client.prompts.waiting(session_id) or self._client.journal.draft(session_id))
+        return bool(self._client.prompts.waiting(session_id) or self._client.journal.has_draft(session_id))
 
     def _gone_with_words(self) -> list[Session]:
         """Sessions that the server has lost, but not what was written for them."""

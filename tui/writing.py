@@ -193,7 +193,7 @@ class Writing:
         return bool(
             any(turn.session_id == session_id for turn in self._client.turns.running())
             or self._client.prompts.waiting(session_id)
-            or self._client.journal.draft(session_id)
+            or self._client.journal.has_draft(session_id)
         )
 
     @property
