@@ -214,6 +214,9 @@ class FakeClient:
     def retry_now(self) -> None:
         self.asked.append(("retry_now",))
 
+    def looked_at(self, now: bool) -> None:
+        self.asked.append(("looked_at", now))
+
     def look_again(self) -> None:
         self.asked.append(("look_again",))
 

@@ -237,14 +237,13 @@ async def test_escape_without_a_turn_aborts_nothing() -> None:
         assert stage.client.calls("abort") == []
 
 
-async def test_f5_and_the_focus_try_the_line_at_once() -> None:
+async def test_f5_tries_the_line_at_once_and_the_client_hears_whether_somebody_looks() -> None:
     async with on_stage() as stage:
-        stage.app.on_app_focus()
-        assert stage.client.calls("retry_now") == []
         await stage.press("f5")
-        stage.client.set_line(LOST)
+        assert len(stage.client.calls("retry_now")) == 1
+        stage.app.on_app_blur()
         stage.app.on_app_focus()
-        assert len(stage.client.calls("retry_now")) == 2
+        assert stage.client.calls("looked_at") == [(True,), (False,), (True,)]
 
 
 async def test_the_picker_filters_opens_and_begins_anew() -> None:

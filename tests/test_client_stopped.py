@@ -42,3 +42,16 @@ async def test_a_fault_of_our_own_stops_the_line_in_words_and_can_be_tried_again
     meeting.client.retry_now()
     await meeting.until(lambda: meeting.client.line().up)
     await meeting.over(meeting.send("PLAIN"))
+
+
+@virtually()
+async def test_whoever_comes_back_to_the_screen_has_the_line_tried_at_once(meeting: Meeting) -> None:
+    meeting.arm("401=events")
+    meeting.arm("cut=events")
+    await meeting.until(lambda: meeting.client.line().state is LineState.STOPPED)
+    meeting.server.disarm_all()
+    meeting.client.looked_at(False)
+    await asyncio.sleep(60)
+    assert meeting.client.line().state is LineState.STOPPED
+    meeting.client.looked_at(True)
+    await meeting.until(lambda: meeting.client.line().up)

@@ -133,6 +133,7 @@ class HoldfastApp(App[None]):
         self.client.subscribe(self.presenter.hear)
         self.client.subscribe(self.herald.hear)
         self.client.start()
+        self.client.looked_at(self.herald.focused)
         self._take_up()
         self.set_interval(1.0, self._tick)
         self.presenter.tick()
@@ -159,11 +160,11 @@ class HoldfastApp(App[None]):
 
     def on_app_blur(self) -> None:
         self.herald.focused = False
+        self.client.looked_at(False)
 
     def on_app_focus(self) -> None:
         self.herald.focused = True
-        if not self.client.line().up:
-            self.client.retry_now()
+        self.client.looked_at(True)
 
     def _notice(self, notice: Notice) -> None:
         if notice.stays or self.screen is self.main:

@@ -219,6 +219,12 @@ class Client:
             self._linking = self._hold_line()
         self._link.retry_now()
 
+    def looked_at(self, now: bool) -> None:
+        """Whether somebody looks at the screen: the terminal has the focus, or does not say."""
+        self._link.watched = now
+        if now and not self.line().up:
+            self.retry_now()
+
     def look_again(self) -> None:
         """The person was away, and this process with them: what is known of the line and the server may be old."""
         self.retry_now()

@@ -151,6 +151,35 @@ async def test_tries_back_off(line: Line) -> None:
     assert line.state() is LineState.RECONNECTING
 
 
+async def test_while_somebody_looks_a_server_that_is_there_again_is_found_within_a_second(line: Line) -> None:
+    line.link.watched = True
+    line.server.refuse = Unreachable("connection refused")
+    await line.server.end()
+    await line.time.advance(300)
+    opened = line.server.opened
+    await line.time.advance(1)
+    assert line.server.opened > opened
+
+
+async def test_but_not_for_ever_and_no_server_that_answers_is_asked_so_often(line: Line) -> None:
+    line.link.watched = True
+    line.server.refuse = Unreachable("connection refused")
+    await line.server.end()
+    await line.time.advance(700)
+    opened = line.server.opened
+    await line.time.advance(60)
+    assert line.server.opened <= opened + 3
+
+    line.server.refuse = None
+    line.link.retry_now()
+    await line.server.say(Connected(), LIVE)
+    line.server.refuse = Refused(502)
+    await line.server.end()
+    opened = line.server.opened
+    await line.time.advance(60)
+    assert line.server.opened <= opened + 7
+
+
 async def test_a_server_that_ends_right_after_connected_is_not_hammered(line: Line) -> None:
     for _ in range(60):
         await line.server.say(Connected())

@@ -14,7 +14,7 @@ from typing import Protocol
 from tui.core.backoff import Backoff
 from tui.core.events import Beat, Connected, Event, ServerLeaving, StreamLost
 from tui.core.health import Health
-from tui.net.errors import NetError, Refused, Silent
+from tui.net.errors import NetError, Refused, Silent, Unreachable
 
 log = logging.getLogger(__name__)
 
@@ -24,6 +24,11 @@ ASLEEP = 5.0
 """Seconds by which the wall clock may outrun the monotonic one before the computer must have slept."""
 WAITING_EVENTS = 100_000
 """Live events that may wait for a fetch; past that the stream is given up and begun anew."""
+
+WATCHED = 0.7
+"""Seconds between two tries while somebody looks at the screen and nobody answers: nobody is hammered by that."""
+PATIENTLY_WATCHED = 600.0
+"""Seconds for which that goes on; after them it is the backoff's again."""
 
 
 class Feed(Protocol):
@@ -87,6 +92,8 @@ class Link:
         self._waiting: list[Event] = []
         self._fetches = 0
         self.synced = False
+        self.watched = False
+        """Somebody looks at the screen: a server that is there again is found within a second."""
         self.events = 0
 
     async def run(self) -> None:
@@ -190,6 +197,9 @@ class Link:
         else:
             self._deliver(event)
 
+    def _lost_for(self, now: float) -> float:
+        return self._health.view(now).lost_for or 0.0
+
     async def _pause(self, lost: NetError) -> None:
         """Wait as long as the loss asks for: the backoff, or until a person acts."""
         log.info("line lost: %s", lost.what)
@@ -201,9 +211,11 @@ class Link:
             return
         asked = lost.retry_after if isinstance(lost, Refused) and lost.retry_after is not None else 0.0
         delay = self._backoff.next(at_least=asked)
+        now = self._clock()
         if isinstance(lost, Slept):
             delay = 0.0
-        now = self._clock()
+        elif isinstance(lost, Unreachable) and self.watched and self._lost_for(now) < PATIENTLY_WATCHED:
+            delay = min(delay, WATCHED)
         self._health.lost(now, lost.what, lost.remedy, retry_at=now + delay, silent=isinstance(lost, Silent))
         self._changed()
         sleeping = asyncio.ensure_future(self._sleep(delay))

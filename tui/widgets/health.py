@@ -44,7 +44,8 @@ def line_words(line: Line, room: int = 1000) -> Content:
         case LineState.LIVE | LineState.LATE:
             return _alive(line)
         case LineState.RECONNECTING:
-            when = "trying now" if line.retry_in is None else f"try {line.attempt + 1} in {span(line.retry_in)}"
+            soon = line.retry_in is None or line.retry_in < 1
+            when = "trying now" if soon else f"try {line.attempt + 1} in {span(line.retry_in or 0)}"
             return _down("↻ lost", "$warning", line.reason, f" · {when} · {key('retry')} now", room)
         case LineState.STOPPED:
             return _down("■ stopped", "$error", line.reason, f" · {key('retry')} after fixing it", room)
