@@ -2,6 +2,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from textual.app import App, ComposeResult
 from textual.content import Content
 from textual.pilot import Pilot
@@ -120,6 +121,25 @@ async def test_a_part_that_may_miss_words_says_so() -> None:
         app.feed(talk.text("some words"))
         await settled(pilot, app.has("some words"))
         assert "missing" not in app.transcript.text
+
+
+async def test_news_of_several_messages_at_once_come_to_a_reader_who_is_further_up() -> None:
+    app = Page()
+    async with app.run_test(size=(80, 10)) as pilot:
+        app.feed(*long_history(4 * MESSAGES_AT_FIRST))
+        await pilot.pause()
+        await app.transcript.reveal("msg_00050", "prt_00050")
+        last = next(reversed(app.transcript._views.values())).message
+        new = Message("msg_90000", talk.SESSION, "user", created=90_000.0)
+        told = [
+            change
+            for message in (new, replace(last, completed=91_000.0))
+            for change in app.store.apply(e.MessageUpserted(message))
+        ]
+        for change in told:  # the store is always ahead of what is shown
+            app._show(change)
+        assert app.transcript._views[last.id].message.completed == 91_000.0
+        assert new.id not in app.transcript._views
 
 
 async def test_a_failed_message_says_why() -> None:

@@ -153,21 +153,24 @@ class Transcript(VerticalScroll, Covered, can_focus=True):
     def show_message(self, message_id: str) -> None:
         """A message is new, or its head changed."""
         self.drop_pending(message_id)
-        view = self._views.get(message_id)
-        messages = self._messages()
-        message = next((m for m in messages if m.id == message_id), None)
+        transcript = self._store.transcript(self.session_id or "")
+        message = transcript.messages.get(message_id) if transcript is not None else None
         if message is None:
             return
-        if view is None:
-            if self._behind and messages.index(message) > messages.index(self._last.message):
-                return  # it is mounted when the reader comes there
-            later = [m.id for m in messages[messages.index(message) + 1 :] if m.id in self._views]
-            if later and messages.index(message) < messages.index(self._views[next(iter(self._views))].message):
-                return  # it belongs to what is not mounted
-            self._mount_messages([message], before=self._views[later[0]] if later else None)
-            self._forget_oldest()
-        else:
+        view = self._views.get(message_id)
+        if view is not None:
             view.show(message, self._parts(message_id))
+            return
+        ids = [m.id for m in self._messages()]
+        row = ids.index(message_id)
+        mounted = [at for at, one in enumerate(ids) if one in self._views]
+        if self._behind and mounted and row > mounted[-1]:
+            return  # it is mounted when the reader comes there
+        if mounted and row < mounted[0]:
+            return  # it belongs to what is not mounted
+        later = next((at for at in mounted if at > row), None)
+        self._mount_messages([message], before=None if later is None else self._views[ids[later]])
+        self._forget_oldest()
 
     def drop_message(self, message_id: str) -> None:
         view = self._views.pop(message_id, None)
@@ -313,14 +316,10 @@ class Transcript(VerticalScroll, Covered, can_focus=True):
     def _mount_newer(self) -> None:
         """The reader comes to the end of what is mounted, and more is here."""
         messages = self._messages()
-        at = next(row for row, message in enumerate(messages) if message.id == self._last.message.id)
+        at = max((row for row, message in enumerate(messages) if message.id in self._views), default=-1)
         newer = messages[at + 1 : at + 1 + MESSAGES_MORE]
         self._behind = at + 1 + MESSAGES_MORE < len(messages)
         self._mount_messages(newer)
-
-    @property
-    def _last(self) -> "MessageView":
-        return next(reversed(self._views.values()))
 
     def _keep_place(self, from_end: float) -> None:
         self.scroll_to(y=self.virtual_size.height - from_end, animate=False)
