@@ -132,6 +132,28 @@ async def test_send_now_that_cannot_be_sent_leaves_the_words() -> None:
         assert stage.main.prompt.text == "steer"
 
 
+async def test_a_waiting_prompt_that_cannot_be_sent_now_waits_on_and_says_why() -> None:
+    async with on_stage() as stage:
+        await queue(stage, "one")
+        stage.client.fails = Unreachable("connection refused")
+        await stage.press("shift+tab", "ctrl+s")
+        await stage.shows("cannot connect: connection refused")
+        assert waiting(stage) == ["one"]
+
+
+async def test_keys_for_a_prompt_that_has_just_gone_do_nothing() -> None:
+    async with on_stage() as stage:
+        await queue(stage, "one")
+        await stage.press("shift+tab")
+        waits = stage.main.queue
+        await end_turn(stage)
+        assert waiting(stage) == []
+        for action in (waits.action_edit, waits.action_remove, waits.action_send_now):
+            action()
+        await stage.pilot.pause()
+        assert stage.client.calls("send") == [(talk.SESSION, "one")]
+
+
 async def test_a_waiting_prompt_is_changed_in_its_place() -> None:
     async with on_stage() as stage:
         await queue(stage, "one", "two")

@@ -272,8 +272,11 @@ class HoldfastApp(App[None]):
     def _send_waiting_now(self, event: QueueList.SendNowWanted) -> None:
         if self.presenter.gone:
             self._leave_gone(event.queued.session_id, event.queued.id)
-        else:
+            return
+        try:
             self.writing.send_waiting(event.queued)
+        except NetError as error:
+            self.sessions.say(error)
 
     def _leave_gone(self, session_id: str, queued_id: str | None = None) -> None:
         """Take what waits for a session that is gone into a new one, and send one of it there, or all."""

@@ -1,6 +1,6 @@
 """The prompts that wait in this client, above the box: which, why, and what can be done about it."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -92,13 +92,18 @@ class QueueList(Plain, can_focus=True):
         self._draw()
 
     def action_edit(self) -> None:
-        self.post_message(self.EditWanted(self._waiting[self._cursor]))
+        self._want(self.EditWanted)
 
     def action_remove(self) -> None:
-        self.post_message(self.RemoveWanted(self._waiting[self._cursor]))
+        self._want(self.RemoveWanted)
 
     def action_send_now(self) -> None:
-        self.post_message(self.SendNowWanted(self._waiting[self._cursor]))
+        self._want(self.SendNowWanted)
+
+    def _want(self, wanted: Callable[[Queued], Message]) -> None:
+        """Ask for this to be done to the prompt at the cursor, unless it has just gone."""
+        if self._waiting:
+            self.post_message(wanted(self._waiting[self._cursor]))
 
     def on_click(self, event: events.Click) -> None:
         event.stop()
