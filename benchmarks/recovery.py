@@ -20,6 +20,8 @@ from tests.chaos.relay import Relay
 TARGET = 1.0
 ACTS = {"the terminal has the focus": None, "it gets the focus": "focus in", "F5": "f5"}
 """What the person does, and by which key."""
+STEP = 0.25
+"""Seconds by which each outage is longer than the one before: tries come in a rhythm of their own."""
 
 
 def rows(runs: int = 3, outage: float = 4.0) -> list[Row]:
@@ -27,10 +29,10 @@ def rows(runs: int = 3, outage: float = 4.0) -> list[Row]:
     found: dict[str, list[float]] = {act: [] for act in ACTS}
     with bench_stub() as (stub, home), line_to(stub.address) as line:
         with connected(line.address, home) as recording:
-            for _ in range(runs):
+            for run in range(runs):
                 for act, key in ACTS.items():
                     recording.press("focus out" if key else "focus in")
-                    found[act].append(_recover(recording, line, outage, key))
+                    found[act].append(_recover(recording, line, outage + run * STEP, key))
     return [
         at_most(
             f"live again after the line's return, {act}",
