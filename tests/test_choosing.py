@@ -4,6 +4,7 @@ from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
+from textual.widgets import Input
 
 from tests import conversation as talk
 from tests.screen import on_stage
@@ -69,6 +70,44 @@ async def test_a_file_s_name_is_finished_with_tab() -> None:
         await stage.press("down", "enter")
         await stage.until(lambda: stage.main.prompt.text == "see @src/store.py and @src/session.py ")
         assert stage.main.focused is stage.main.prompt
+
+
+async def test_what_is_typed_after_the_choice_reaches_the_prompt() -> None:
+    async with on_stage() as stage:
+        await stage.press(*"see @src", "tab")
+        await stage.until(lambda: isinstance(stage.app.screen, Choose))
+        stage.burst(*"session", "enter", *"and on", "enter", *"rest")
+        await stage.until(lambda: stage.main.prompt.text == "rest")
+        assert stage.client.calls("send") == [(talk.SESSION, "see @src/session.py and on")]
+
+
+async def test_what_is_typed_after_esc_reaches_the_prompt() -> None:
+    async with on_stage() as stage:
+        await stage.press(*"see @src", "tab")
+        await stage.until(lambda: isinstance(stage.app.screen, Choose))
+        stage.burst(*"ses", "escape", *"/app")
+        await stage.until(lambda: stage.main.prompt.text == "see @src/app")
+
+
+async def test_enter_takes_from_a_list_that_has_only_just_come(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its box may not have the keys yet."""
+    async with on_stage() as stage:
+        monkeypatch.setattr(Input, "focus", lambda box: None)
+        monkeypatch.setattr(Choose, "AUTO_FOCUS", "")
+        await stage.press(*"see @src", "tab")
+        await stage.shows("src/session.py")
+        assert stage.app.focused is None
+        stage.burst("enter")
+        await stage.until(lambda: stage.main.prompt.text == "see @src/store.py ")
+
+
+async def test_what_follows_tab_at_once_does_not_change_what_tab_means() -> None:
+    async with on_stage() as stage:
+        stage.burst(*"see @store", "tab", "enter", *"and on")
+        await stage.until(lambda: stage.client.calls("files"))
+        await stage.until(lambda: stage.main.prompt.text == "and on")
+        assert stage.main.focused is stage.main.prompt
+        assert stage.client.calls("send") == [(talk.SESSION, "see @store")]
 
 
 async def test_a_name_with_a_space_stands_in_quotes() -> None:

@@ -143,6 +143,4 @@ class Choosing:
         elif len(found) == 1 and title in ("Files", "Commands"):
             chosen(found[0].name)
         else:
-            self._app.push_screen(
-                Choose(title, found, current), lambda name: None if name is None else chosen(name)
-            )
+            self._app.push_screen(Choose(title, found, chosen, current))

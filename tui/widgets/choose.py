@@ -1,6 +1,10 @@
-"""One of several things that the server offers: filter by typing, take with Enter."""
+"""One of several things that the server offers: filter by typing, take with Enter.
 
-from collections.abc import Sequence
+Enter and Esc are done before the next key is looked at: what is typed after them is for the screen below.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 from textual import on
@@ -17,18 +21,22 @@ from tui.widgets.key_hints import hints_of
 from tui.widgets.plain import MUTED, Plain
 
 
-class Choose(Dialog[str | None]):
-    """Dismissed with the name of what was chosen."""
+class Choose(Dialog[None]):
+    """`take` gets the name of what was chosen."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "dismiss", "close", show=False),
+        Binding("enter", "take", "take it", show=False, priority=True),
+        Binding("escape", "dismiss", "close", show=False, priority=True),
         Binding("down,tab", "move(1)", "down", show=False, priority=True),
         Binding("up,shift+tab", "move(-1)", "up", show=False, priority=True),
     ]
 
-    def __init__(self, title: str, offered: Sequence[Offered], current: str | None = None) -> None:
+    def __init__(
+        self, title: str, offered: Sequence[Offered], take: Callable[[str], None], current: str | None = None
+    ) -> None:
         super().__init__()
-        self._title, self._offered, self._current = title, offered, current
+        self._title, self._offered, self._take, self._current = title, offered, take, current
+        self._listed_for = ""
         self._listed: list[Offered] = []
         self._filter_box = Input(placeholder="filter", compact=True)
         self._options = OptionList(markup=False, compact=True)
@@ -49,7 +57,8 @@ class Choose(Dialog[str | None]):
         self._filter_box.focus()
 
     def _draw(self) -> None:
-        wanted = self._filter_box.value.casefold().split()
+        self._listed_for = self._filter_box.value
+        wanted = self._listed_for.casefold().split()
         self._listed = [
             one for one in self._offered if all(word in f"{one.name} {one.about}".casefold() for word in wanted)
         ]
@@ -61,16 +70,26 @@ class Choose(Dialog[str | None]):
     def action_move(self, rows: int) -> None:
         (self._options.action_cursor_down if rows > 0 else self._options.action_cursor_up)()
 
-    @on(Input.Submitted)
     @on(OptionList.OptionSelected)
-    def action_take(self) -> None:
+    async def action_take(self) -> None:
+        await self._typed()
+        if self._listed_for != self._filter_box.value:
+            self._draw()
         at = self._options.highlighted
-        if at is not None and at < len(self._listed):
-            self.dismiss(self._listed[at].name)
+        if self.is_current and at is not None and at < len(self._listed):
+            self.dismiss()
+            self._take(self._listed[at].name)
+
+    async def _typed(self) -> None:
+        """Wait until the keys before this one are in the box."""
+        typed = asyncio.Event()
+        if self._filter_box.has_focus and self._filter_box.call_later(typed.set):
+            await typed.wait()
 
     @on(Input.Changed)
     def _filter(self) -> None:
-        self._draw()
+        if self._listed_for != self._filter_box.value:
+            self._draw()
 
 
 def _row(offered: Offered) -> Content:

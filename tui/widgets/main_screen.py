@@ -214,9 +214,6 @@ class MainScreen(Screen[None]):
         return (("Enter", "send this"), ("⇧Tab", "what is held"), ("{release}", "let it go on"))
 
     def action_next_part(self, by: int = 1) -> None:
-        if by == 1 and self.prompt.has_focus and self.prompt.unfinished:
-            self.post_message(Prompt.CompletionWanted(self.prompt.unfinished))
-            return
         parts: list[Widget | None] = [self.prompt, self.panel.open_form]
         parts.append(self.transcript if self.transcript.display else None)
         parts.append(self.queue if self.queue.display else None)

@@ -146,6 +146,8 @@ class Prompt(Editor):
                 self.post_message(self.SendNow())
             case "ctrl+r":
                 self.post_message(self.SearchWanted())
+            case "tab" if self.unfinished:
+                self.post_message(self.CompletionWanted(self.unfinished))
             case "escape" if self.edited is not None:
                 self.put_back()
                 self.post_message(self.EditLeft())
