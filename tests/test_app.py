@@ -2,18 +2,20 @@ from collections.abc import Callable
 
 import pytest
 
+import tui.presenter
 from tests import conversation as talk
 from tests.fake_client import LIVE, FakeClient
 from tests.screen import on_stage
 from tui.backends.base import ServerInfo, Traits
 from tui.core import events as e
-from tui.core.changes import FailureSeen, Notice
+from tui.core.changes import AnswerChanged, FailureSeen, Notice
 from tui.core.health import Line, LineState
 from tui.core.model import Busy, Failure, Message, Retrying
 from tui.core.turn import TurnState
 from tui.net.errors import Unreachable
 from tui.widgets.confirm import Confirm
 from tui.widgets.help import Help
+from tui.widgets.request_book import RequestBook
 from tui.widgets.sessions import SessionPicker
 
 LOST = Line(LineState.RECONNECTING, attempt=2, retry_in=4.0, reason="connection reset")
@@ -403,3 +405,19 @@ async def test_changes_of_another_session_are_not_shown() -> None:
         stage.client.feed(*talk.prompt())
         await stage.shows("Move the session store")
         assert len(stage.main.transcript.query("MessageView")) == 1
+
+
+async def test_what_is_kept_of_requests_does_not_grow_with_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tui.presenter, "REMEMBERED", 3)
+    async with on_stage() as stage:
+        for number in range(6):
+            request = talk.asked_in(talk.SESSION, f"que_{number}")
+            stage.client.feed(e.RequestOpened(request))
+            stage.client.tell(AnswerChanged(request.id, "sending"))
+            await stage.pilot.pause(0)
+            stage.client.feed(e.QuestionAnswered(talk.SESSION, request.id, (("5432",),)))
+            stage.client.tell(AnswerChanged(request.id, "acknowledged"))
+        await stage.pilot.pause()
+        presenter = stage.app.presenter
+        assert len(presenter._asked) == 3
+        assert presenter.panel.book == RequestBook()

@@ -268,13 +268,15 @@ async def test_a_permission_is_given_or_not(meeting: Meeting, reply: Any, messag
 
 
 @virtually()
-async def test_nothing_is_answered_that_is_not_open(meeting: Meeting) -> None:
+async def test_nothing_is_answered_that_is_not_open_and_that_is_said(meeting: Meeting) -> None:
     calls = len(meeting.asked)
-    meeting.client.answer("que_nope", ANSWERS)
-    meeting.client.reject("que_nope")
-    meeting.client.reply("per_nope", "once")
+    meeting.client.answer("que_1", ANSWERS)
+    meeting.client.reject("que_2")
+    meeting.client.reply("per_3", "once")
     await asyncio.sleep(1)
     assert len(meeting.asked) == calls
+    told = [(one.request_id, one.state) for one in meeting.told if isinstance(one, c.AnswerChanged)]
+    assert told == [("que_1", "expired"), ("que_2", "expired"), ("per_3", "expired")]
 
 
 @opencode_profiles

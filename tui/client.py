@@ -20,6 +20,7 @@ from tui.backends.base import Backend, ServerInfo, Traits
 from tui.core import events as e
 from tui.core.backoff import Backoff
 from tui.core.changes import (
+    AnswerChanged,
     Change,
     LineChanged,
     Notice,
@@ -296,6 +297,8 @@ class Client:
         request = self.store.requests.get(request_id)
         if request is not None:
             self._spawn(self._outbox.send(decide(request)))
+        else:  # it was closed while the person decided
+            self._tell(AnswerChanged(request_id, "expired"))
 
     async def _post_reply(self, reply: Reply) -> bool:
         backend, request = self._known_backend(), reply.request

@@ -16,7 +16,7 @@ from tui.core.standing import Standing, Standings
 from tui.core.turn import Turn, TurnState
 from tui.widgets.health import Heading
 from tui.widgets.main_screen import MainScreen
-from tui.widgets.outcomes import Outcomes
+from tui.widgets.outcomes import REMEMBERED, Outcomes
 from tui.widgets.request_panel import RequestPanel
 from tui.widgets.turn_line import end_words, gone_words
 from tui.widgets.welcome import welcome_words
@@ -155,7 +155,8 @@ class Presenter:
                 self._show_requests()
             case c.AnswerChanged():
                 self._tell_outcome(change.request_id, self.outcomes.changed(change))
-                self._main.panel.show_fare(change)
+                if change.request_id in self._client.store.requests:
+                    self._main.panel.show_fare(change)
                 self._draw_overlay()
             case c.Notice():
                 self._notify(change)
@@ -307,6 +308,8 @@ class Presenter:
             self._asked[request.id] = request
             waited = 0.0 if request.asked is None else max(0.0, self._client.server_now() - request.asked)
             self._main.panel.book.since.setdefault(request.id, self._client.now() - waited)
+        while len(self._asked) > REMEMBERED:
+            del self._asked[next(iter(self._asked))]
         self._main.waiting = len(waiting)
         requests = self._client.store.requests_of(self.session_id) if self.session_id else []
         if self._main.panel.show_requests(requests, self._agent()):
