@@ -20,6 +20,8 @@ from tests.chaos.relay import Relay
 TARGET = 1.0
 ACTS = {"the terminal has the focus": None, "it gets the focus": "focus in", "F5": "f5"}
 """What the person does, and by which key."""
+PROOF = 2.5
+"""Seconds, two beats, that the line is up before it is lost: one that never lasts is tried less and less often."""
 STEP = 0.25
 """Seconds by which each outage is longer than the one before: tries come in a rhythm of their own."""
 
@@ -28,6 +30,8 @@ def rows(runs: int = 3, outage: float = 4.0) -> list[Row]:
     """The slowest of so many losses of the line, each so many seconds long."""
     found: dict[str, list[float]] = {act: [] for act in ACTS}
     with bench_stub() as (stub, home), line_to(stub.address) as line:
+        config = {"server": {"event_stream": {"heartbeat_ms": 1000}}}
+        stub.http.patch("/global/config", json=config).raise_for_status()
         with connected(line.address, home) as recording:
             for run in range(runs):
                 for act, key in ACTS.items():
@@ -46,6 +50,8 @@ def rows(runs: int = 3, outage: float = 4.0) -> list[Row]:
 
 
 def _recover(recording: Recording, line: "Line", outage: float, key: str | None) -> float:
+    recording.moment(lambda screen: "↻" not in "".join(screen.display), quiet=0.0)
+    time.sleep(PROOF)
     line.drop()
     recording.wait_for("↻ lost")
     time.sleep(outage)
