@@ -3,6 +3,7 @@
 import asyncio
 
 from tests.test_client import Meeting, virtually
+from tui.core import changes as c
 from tui.pulse import CHECK_EVERY
 
 ASK = {"parts": [{"type": "text", "text": "ASK1"}]}
@@ -16,6 +17,8 @@ async def test_a_question_that_no_event_told_appears_and_goes_again(meeting: Mee
     (request,) = meeting.client.store.requests
     await meeting.http.post(f"/question/{request}/reply", json={"answers": [["SQLite"]]})
     await meeting.until(lambda: not meeting.client.store.requests, within=CHECK_EVERY + 5, what="it to go")
+    [closed] = [one for one in meeting.told if isinstance(one, c.RequestClosed)]
+    assert (closed.how, closed.answers) == ("answered", (("SQLite",),))  # as its tool call has it
 
 
 @virtually()

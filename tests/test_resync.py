@@ -2,8 +2,9 @@ from collections.abc import Sequence
 from typing import Any, cast
 
 from tui.backends.base import Backend
+from tui.core import changes as c
 from tui.core import events as e
-from tui.core.model import Session, Todo
+from tui.core.model import Busy, FullMessage, Message, Question, QuestionRequest, Session, Todo, ToolPart
 from tui.core.store import Store
 from tui.resync import Resync
 
@@ -44,3 +45,39 @@ async def test_a_session_that_is_opened_at_the_very_end_is_fetched_too() -> None
     events = await Resync(store, backend=lambda: backend, refetch=refetch).everything()
     assert [one.session_id for one in events if isinstance(one, e.MessagesLoaded)] == ["ses_late"]
     assert isinstance(events[-1], e.Resynced)
+
+
+class Answered(Fetched):
+    """A backend in which a question was answered, and no event told of it."""
+
+    asked = QuestionRequest("que_1", "ses_1", (Question("Which?", "DB", ()),), "msg_2", "call_1")
+    call = ToolPart("prt_1", "ses_1", "msg_2", "call_1", "question", "completed", answers=(("SQLite",),))
+
+    async def messages(self, session_id: str) -> e.MessagesLoaded:
+        answer = Message("msg_2", session_id, "assistant", created=2.0, parent_id="msg_1")
+        return e.MessagesLoaded(session_id, (FullMessage(answer, (self.call,)),), None, "newest")
+
+    async def resync(self, directories: Sequence[str]) -> e.Resynced:
+        return e.Resynced({"ses_1": Busy()}, (), frozenset(directories))
+
+
+async def test_news_tell_how_a_request_ended_by_its_call() -> None:
+    store = Store()
+    store.open_transcript("ses_1")
+    told: list[c.Change] = []
+    begun: list[e.Event] = [
+        e.SessionUpserted(Session("ses_1", "a title", "/project")),
+        e.StatusChanged("ses_1", Busy()),
+        e.RequestOpened(Answered.asked),
+    ]
+    for event in begun:
+        store.apply(event)
+    backend = cast("Backend", Answered(store))
+
+    async def refetch(fetch: Any) -> None:
+        for event in await fetch():
+            told.extend(store.apply(event))
+
+    await Resync(store, backend=lambda: backend, refetch=refetch).news()
+    closed = [one for one in told if isinstance(one, c.RequestClosed)]
+    assert closed == [c.RequestClosed(Answered.asked, "answered", (("SQLite",),))]

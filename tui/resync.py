@@ -8,8 +8,8 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 from tui.backends.base import Backend
 from tui.core import events as e
-from tui.core.model import FullMessage, Idle
-from tui.core.store import Store
+from tui.core.model import FullMessage, Idle, Session
+from tui.core.store import IDLE, Store
 from tui.net.errors import NetError, Refused, Silent
 
 Refetch = Callable[[Callable[[], Awaitable[Sequence[e.Event]]]], Awaitable[None]]
@@ -87,42 +87,49 @@ class Resync:
 
         That is one that differs from what they told, and once one that changed and has come to rest.
         """
-        backend = self._backend()
         suspects: set[str] = set()
 
         async def fetch() -> Sequence[e.Event]:
-            found: list[e.Event] = [await backend.resync(self._places())]
+            resynced = await self._backend().resync(self._places())
+            found: list[e.Event] = []
             for session_id in self._store.open_sessions():
                 head = await self._head(session_id)
                 if isinstance(head, e.SessionDeleted):
                     found.append(head)
-                elif head.session != self._store.sessions.get(session_id):
+                elif self._is_suspect(session_id, head.session, resynced):
                     suspects.add(session_id)
+                    found += await self._contents(head.session)
+            # as in `everything`, last: the transcripts tell how a request ended
+            found.append(await self._backend().resync(self._places()) if suspects else resynced)
             return found
 
-        before = {session_id: self._store.status(session_id) for session_id in self._store.open_sessions()}
         await self._refetch(fetch)
-        for session_id, status in before.items():
-            if session_id in self._store.gone:
-                continue
-            now, mark = self._store.status(session_id), self._store.mark(session_id)
-            if now != status or (isinstance(now, Idle) and self._checked.get(session_id) != mark):
-                suspects.add(session_id)
         for session_id in suspects:
-            await self.session(session_id)
             self._checked[session_id] = self._store.mark(session_id)
 
+    def _is_suspect(self, session_id: str, head: Session, now: e.Resynced) -> bool:
+        """Whether the server has a session otherwise than its events told, or it rests, and was not looked at."""
+        status, listed = now.statuses.get(session_id, IDLE), {request.id for request in now.requests}
+        return (
+            head != self._store.sessions.get(session_id)
+            or status != self._store.status(session_id)
+            or any(request.id not in listed for request in self._store.requests_of(session_id))
+            or (isinstance(status, Idle) and self._checked.get(session_id) != self._store.mark(session_id))
+        )
+
     async def _session(self, session_id: str) -> Sequence[e.Event]:
-        backend = self._backend()
         head = await self._head(session_id)
-        if isinstance(head, e.SessionDeleted):
-            return [head]
+        return [head] if isinstance(head, e.SessionDeleted) else await self._contents(head.session)
+
+    async def _contents(self, session: Session) -> Sequence[e.Event]:
+        """What belongs to a session, after the session itself."""
+        backend = self._backend()
         return [
-            head,
-            e.SessionsListed(await backend.children(session_id)),
-            await backend.messages(session_id),
-            e.TodosChanged(session_id, await backend.todos(session_id)),
-            await backend.resync([head.session.directory]),
+            e.SessionUpserted(session),
+            e.SessionsListed(await backend.children(session.id)),
+            await backend.messages(session.id),
+            e.TodosChanged(session.id, await backend.todos(session.id)),
+            await backend.resync([session.directory]),
         ]
 
     async def _head(self, session_id: str) -> e.SessionUpserted | e.SessionDeleted:
