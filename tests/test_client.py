@@ -775,3 +775,25 @@ async def test_what_waits_for_a_session_that_the_server_lost_is_found_out_at_the
     meeting.server.start()
     await meeting.until(lambda: meeting.synced, within=60)
     assert "ses_lost" in meeting.client.store.gone
+
+
+@virtually()
+async def test_of_many_sessions_the_ones_opened_last_are_kept(
+    meeting: Meeting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tui.client.OPEN_KEPT", 2)
+    client = meeting.client
+    running, waits = meeting.session_id, (await client.new_session("waits")).id
+    turn = meeting.send("ASK1")
+    await client.open_session(waits)
+    client.prompts.submit(waits, "later")
+    client.prompts.submit(waits, "last")
+    client.prompts.hold(waits, "for the test")
+    others = [(await client.new_session(f"number {number}")).id for number in range(4)]
+    for session_id in (*others, others[0], others[3]):
+        await client.open_session(session_id)
+    assert set(client.store.open_sessions()) == {running, waits, others[0], others[3]}
+    client.reject((await meeting.request()).id)
+    await meeting.over(turn)
+    await client.open_session(others[1])
+    assert set(client.store.open_sessions()) == {waits, others[3], others[1]}

@@ -48,6 +48,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 TICK_EVERY = 0.5
+OPEN_KEPT = 8
+"""Sessions opened last whose transcripts are kept: to go back to one of them needs no line."""
 
 Listener = Callable[[Change], None]
 
@@ -96,6 +98,8 @@ class Client:
         self._backend: Backend | None = None
         self._health = Health()
         self._listeners: list[Listener] = []
+        self._opened: dict[str, None] = {}
+        """The sessions that were opened, the newest last."""
         self._tasks: set[asyncio.Task[None]] = set()
         self._line_up = asyncio.Event()
         self._linking: asyncio.Task[None] | None = None
@@ -247,16 +251,22 @@ class Client:
     async def open_session(self, session_id: str) -> None:
         """Keep the session's transcript from now on and fetch its newest page. Raises `NetError`.
 
-        While the line is down nothing is fetched; the next connection brings it.
+        While the line is down nothing is fetched; the next connection brings it. Sessions that were opened long
+        before are closed.
         """
         self.store.open_transcript(session_id)
         self.journal.remember_place(session_id)
+        self._opened.pop(session_id, None)
+        self._opened[session_id] = None
         if self._link.synced:
             await self._resync.session(session_id)
+        for old in list(self._opened)[:-OPEN_KEPT]:
+            self.close_session(old)
 
     def close_session(self, session_id: str) -> None:
-        """Forget the session's transcript, unless a turn runs: its end is read from there."""
-        if not self.turns.running_in(session_id):
+        """Forget the session's transcript, unless a turn runs or a prompt waits: its end is read from there."""
+        if not self.turns.running_in(session_id) and not self.prompts.waiting(session_id):
+            self._opened.pop(session_id, None)
             self.store.close_transcript(session_id)
             if self._backend is not None:
                 self._spawn(self._backend.leave(session_id))
