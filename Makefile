@@ -42,7 +42,7 @@ chaos: $(SET_UP)
 	$(BIN)/pytest tests/end_to_end/test_killed.py -n 2
 
 real: $(SET_UP) $(SERVERS)/.set-up
-	$(BIN)/pytest -m real -n 2 tests/real
+	$(BIN)/pytest -m real -n 2 --dist worksteal tests/real
 
 # About four minutes; ONLY="idle streams" takes single measurements.
 bench: $(SET_UP)

@@ -235,7 +235,7 @@ async def who_comes_later_sees_the_turn_and_answers_its_question(here: Attached,
     assert here.client.store.requests == {}
 
 
-@walk_alone
+@walk
 async def a_server_that_is_killed_interrupts_its_turn(here: Attached, clocks: Clocks | None) -> None:
     here.prompt("hello")
     await here.over("hello")
@@ -255,7 +255,7 @@ async def a_server_that_is_killed_interrupts_its_turn(here: Attached, clocks: Cl
     await here.is_true()
 
 
-@walk_alone
+@walk
 async def a_question_dies_with_its_server(here: Attached, clocks: Clocks | None) -> None:
     here.prompt("ASK1")
     await here.asked()

@@ -1,11 +1,13 @@
 """The real servers that `make real` has installed; without them these tests fail, they do not skip."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from functools import cache
 from pathlib import Path
 
 import pytest
 
-from tests.real.server import OPENCODE, QWEN, RealServer, running_server
+from tests.real.server import OPENCODE, QWEN, Family, RealServer, running_server
 
 INSTALLED = Path(__file__).parents[2] / ".real-servers" / "node_modules"
 
@@ -17,15 +19,60 @@ def npm_modules() -> Path:
     return INSTALLED
 
 
-@pytest.fixture
-def opencode(npm_modules: Path, tmp_path: Path) -> Iterator[RealServer]:
-    """A real opencode server, started anew for each test, on a project of its own."""
-    with running_server(OPENCODE, npm_modules / ".bin", tmp_path / "opencode") as server:
-        yield server
+Serve = Callable[[Family], RealServer]
+
+
+@pytest.fixture(scope="session")
+def shared(npm_modules: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
+    """The one server of a family that tests have in common: it runs on, with what they leave on it.
+
+    A test that kills it starts it again; where it failed before it could, the next one does.
+    """
+    with ExitStack() as running:
+
+        @cache
+        def started(family: Family) -> RealServer:
+            root = tmp_path_factory.mktemp(family.program) / "server"
+            return running.enter_context(running_server(family, npm_modules / ".bin", root))
+
+        def serve(family: Family) -> RealServer:
+            server = started(family)
+            if not server.up:
+                server.kill()
+                server.restart()
+            return server
+
+        yield serve
 
 
 @pytest.fixture
-def qwen(npm_modules: Path, tmp_path: Path) -> Iterator[RealServer]:
-    """A real `qwen serve`, started anew for each test, on a project of its own."""
-    with running_server(QWEN, npm_modules / ".bin", tmp_path / "qwen") as server:
-        yield server
+def alone(npm_modules: Path, tmp_path: Path) -> Iterator[Serve]:
+    """A server that only this test is on: it counts what the server has, or changes it for good."""
+    with ExitStack() as running:
+        yield lambda family: running.enter_context(
+            running_server(family, npm_modules / ".bin", tmp_path / family.program)
+        )
+
+
+@pytest.fixture
+def opencode(shared: Serve) -> RealServer:
+    """The real opencode server that tests have in common."""
+    return shared(OPENCODE)
+
+
+@pytest.fixture
+def qwen(shared: Serve) -> RealServer:
+    """The real `qwen serve` that tests have in common."""
+    return shared(QWEN)
+
+
+@pytest.fixture
+def opencode_alone(alone: Serve) -> RealServer:
+    """A real opencode server that only this test is on."""
+    return alone(OPENCODE)
+
+
+@pytest.fixture
+def qwen_alone(alone: Serve) -> RealServer:
+    """A real `qwen serve` that only this test is on."""
+    return alone(QWEN)

@@ -43,6 +43,7 @@ class RealServer:
         self._family = family
         self._model = model
         self._process = ExitStack()
+        self.up = False
         self._command = [str(programs / family.program), *family.arguments, "--port", str(self.port)]
         settings = family.prepare(self.home, self.project, model.base_url)
         self._environment = clean_environment(self.home) | dict(settings)
@@ -62,9 +63,11 @@ class RealServer:
         except AssertionError as failure:
             failure.add_note(self.log.read_text())
             raise
+        self.up = True
 
     def kill(self) -> None:
         """SIGKILL: no goodbye to anybody."""
+        self.up = False
         self._process.close()
 
     def restart(self) -> None:
@@ -116,11 +119,12 @@ def _opencode(home: Path, project: Path, model: str) -> Mapping[str, str]:
         "model": "scripted/m",
         "small_model": "scripted/m",
         "permission": {"bash": "ask"},
+        "command": {"greet": {"description": "greets", "template": "Say good morning to $ARGUMENTS"}},
         "autoupdate": False,
         "share": "disabled",
     }
     (project / "opencode.json").write_text(json.dumps(settings))
-    return {"OPENCODE_DISABLE_AUTOUPDATE": "1"}
+    return {"OPENCODE_DISABLE_AUTOUPDATE": "1", "OPENCODE_DISABLE_MODELS_FETCH": "1"}
 
 
 def _qwen(home: Path, project: Path, model: str) -> Mapping[str, str]:

@@ -63,7 +63,7 @@ class Shared:
 async def test_nothing_is_lost_and_the_screen_tells_the_truth(
     family: str, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
-    server = Shared(request.getfixturevalue(family))
+    server = Shared(request.getfixturevalue(f"{family}_alone"))
     scenes = [scene_of(seed, family, server, tmp_path) for seed in range(SCHEDULES[family])]
     await asyncio.gather(killing(server, scenes), *(scene.play() for scene in scenes))
     found = await asyncio.gather(*(judged(scene) for scene in scenes))

@@ -1,6 +1,6 @@
 """What is chosen for a prompt, on a real opencode server: it is the server that uses it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import httpx
@@ -9,22 +9,41 @@ import pytest
 from tests.end_to_end.steps import connect
 from tests.end_to_end.terminal import Terminal
 from tests.real.server import RealServer
+from tests.waiting import block_until
 
 pytestmark = pytest.mark.real
 
 Holdfast = Callable[..., Terminal]
+Exchange = Callable[[], tuple[Any, Any]]
 
 
-def exchange(server: RealServer) -> tuple[Any, Any]:
-    """The prompt and its answer, as the server has them."""
-    with httpx.Client(base_url=server.address, trust_env=False) as http:
-        [session] = http.get("/session").json()
-        prompt, *answers = http.get(f"/session/{session['id']}/message").json()
-        return prompt, answers[-1]
+@pytest.fixture
+def exchange(opencode: RealServer) -> Iterator[Exchange]:
+    """The prompt and its answer, as the server has them, in the one session that the test begins."""
+    with httpx.Client(base_url=opencode.address, trust_env=False) as http:
+
+        def sessions() -> set[str]:
+            return {session["id"] for session in http.get("/session").json()}
+
+        def read() -> tuple[Any, Any]:
+            [begun] = sessions() - before
+            prompt, *answers = http.get(f"/session/{begun}/message").json()
+            return prompt, answers[-1]
+
+        before = sessions()
+        yield read
 
 
-def test_a_file_is_read_by_the_server(holdfast: Holdfast, opencode: RealServer) -> None:
+def files(server: RealServer, query: str) -> list[str]:
+    """What the server finds by the name; a file that was only just made is not among it at first."""
+    found = httpx.get(f"{server.address}/find/file", params={"query": query}, timeout=10, trust_env=False)
+    names: list[str] = found.json()
+    return names
+
+
+def test_a_file_is_read_by_the_server(holdfast: Holdfast, opencode: RealServer, exchange: Exchange) -> None:
     (opencode.project / "my notes.md").write_text("the answer is 42")
+    block_until(lambda: "my notes.md" in files(opencode, "notes"), within=20, what="the server's index of files")
     terminal = holdfast(opencode.address)
     connect(terminal)
     terminal.type("look at @notes")
@@ -34,11 +53,11 @@ def test_a_file_is_read_by_the_server(holdfast: Holdfast, opencode: RealServer) 
     terminal.wait_for('@"my notes.md"')
     terminal.press("enter")
     terminal.wait_for("✓ finished")
-    prompt, _ = exchange(opencode)
+    prompt, _ = exchange()
     assert any("the answer is 42" in part.get("text", "") for part in prompt["parts"] if part.get("synthetic"))
 
 
-def test_agent_and_model_are_used(holdfast: Holdfast, opencode: RealServer) -> None:
+def test_agent_and_model_are_used(holdfast: Holdfast, opencode: RealServer, exchange: Exchange) -> None:
     terminal = holdfast(opencode.address)
     connect(terminal)
     terminal.press("ctrl+t")
@@ -58,15 +77,12 @@ def test_agent_and_model_are_used(holdfast: Holdfast, opencode: RealServer) -> N
     terminal.type("words")
     terminal.press("enter")
     terminal.wait_for("✓ finished")
-    prompt, answer = exchange(opencode)
+    prompt, answer = exchange()
     assert prompt["info"]["agent"] == answer["info"]["agent"] == "plan"
     assert (answer["info"]["providerID"], answer["info"]["modelID"]) == ("scripted", "m")
 
 
 def test_a_command_is_run_as_one(holdfast: Holdfast, opencode: RealServer) -> None:
-    folder = opencode.project / ".opencode" / "command"
-    folder.mkdir(parents=True)
-    (folder / "greet.md").write_text("---\ndescription: greets\n---\nSay good morning to $ARGUMENTS")
     terminal = holdfast(opencode.address)
     connect(terminal)
     terminal.type("/greet everybody")

@@ -15,6 +15,7 @@ Holdfast = Callable[..., Terminal]
 
 
 def test_both_questions_are_answered_by_keys_and_quoted_back(holdfast: Holdfast, opencode: RealServer) -> None:
+    asked_before = len(opencode.model_log())
     terminal = holdfast(opencode.address)
     connect(terminal)
     send(terminal, "ASK")
@@ -22,7 +23,7 @@ def test_both_questions_are_answered_by_keys_and_quoted_back(holdfast: Holdfast,
     terminal.wait_for(re.compile(r"Done\..*SQLite.*auth, search", re.DOTALL))
     terminal.wait_for("answered  DB: SQLite · Feat: auth, search")
     terminal.wait_for(re.compile(r"✓ finished in 0:\d\d"))
-    [_, told] = opencode.model_log()
+    [_, told] = opencode.model_log()[asked_before:]
     assert "SQLite" in told.results[-1]
     assert "auth, search" in told.results[-1]
 
@@ -43,14 +44,14 @@ def test_a_command_asks_leave_once_and_runs(holdfast: Holdfast, opencode: RealSe
 def test_a_refused_command_does_not_run(holdfast: Holdfast, opencode: RealServer) -> None:
     terminal = holdfast(opencode.address)
     connect(terminal)
-    send(terminal, "SHELL made.txt")
-    face_request(terminal, "touch made.txt")
+    send(terminal, "SHELL refused.txt")
+    face_request(terminal, "touch refused.txt")
     terminal.press("x")
     terminal.wait_for("Reject this permission?")
     terminal.press("enter")
     terminal.wait_for("rejected  bash")
     terminal.wait_until_gone("asks for permission")
-    assert not (opencode.project / "made.txt").exists()
+    assert not (opencode.project / "refused.txt").exists()
 
 
 def test_a_server_killed_in_mid_turn_is_lost_found_and_its_turn_interrupted(

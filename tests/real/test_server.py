@@ -16,9 +16,9 @@ def post_prompt(http: httpx.Client, session: str, text: str) -> None:
 
 
 def test_the_scripted_model_asks_through_the_server_which_forgets_it_when_killed(
-    opencode: RealServer,
+    opencode_alone: RealServer,
 ) -> None:
-    with httpx.Client(base_url=opencode.address, timeout=10, trust_env=False) as http:
+    with httpx.Client(base_url=opencode_alone.address, timeout=10, trust_env=False) as http:
         session = http.post("/session", json={}).json()["id"]
         post_prompt(http, session, "ASK")
         block_until(lambda: http.get("/question").json(), within=20, what="the question")
@@ -26,11 +26,11 @@ def test_the_scripted_model_asks_through_the_server_which_forgets_it_when_killed
         assert [question["question"] for question in request["questions"]] == [
             question["question"] for question in QUESTIONS
         ]
-        assert [asked.prompt for asked in opencode.model_log()] == ["ASK"]
+        assert [asked.prompt for asked in opencode_alone.model_log()] == ["ASK"]
 
-        opencode.kill()
+        opencode_alone.kill()
         with pytest.raises(httpx.TransportError):
             http.get("/global/health")
-        opencode.restart()
+        opencode_alone.restart()
         assert http.get("/question").json() == []
         assert http.get(f"/session/{session}").json()["id"] == session
