@@ -9,6 +9,7 @@ from textual.widgets import Input
 from tests import conversation as talk
 from tests.screen import on_stage
 from tui.backends.base import Traits
+from tui.core.changes import DraftReturned
 from tui.core.model import Prompt
 from tui.net.errors import Unreachable
 from tui.widgets.choose import Choose
@@ -165,3 +166,31 @@ async def test_an_editor_that_is_not_there_is_said(monkeypatch: pytest.MonkeyPat
         await stage.press(*"words", "ctrl+g")
         await stage.shows("/nowhere/editor cannot be started")
         assert stage.main.prompt.text == "words"
+
+
+async def test_a_prompt_that_comes_back_while_the_editor_is_open_is_not_written_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    editor = tmp_path / "editor"
+    seen, go = tmp_path / "seen", tmp_path / "go"
+    editor.write_text(
+        f'#!/bin/sh\ncp "$1" {seen}\nwhile [ ! -e {go} ]; do sleep 0.05; done\necho "more" >> "$1"\n'
+    )
+    editor.chmod(0o700)
+    monkeypatch.setenv("EDITOR", str(editor))
+    async with on_stage() as stage:
+        monkeypatch.setattr(stage.app, "suspend", nullcontext)
+        await stage.press(*"next ", "ctrl+g")
+        await stage.until(seen.exists)
+        stage.client.tell(DraftReturned(talk.SESSION, "sent before", "refused"))
+        await stage.until(lambda: "sent before" in stage.main.prompt.text)
+        go.touch()
+        await stage.until(lambda: "more" in stage.main.prompt.text)
+        assert stage.main.prompt.text == "next more\n\nsent before"
+
+
+async def test_an_editor_s_command_that_cannot_be_read_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VISUAL", "vi '")
+    async with on_stage() as stage:
+        await stage.press("ctrl+g")
+        await stage.shows("vi ' cannot be started", "Set EDITOR")

@@ -15,7 +15,7 @@ from tui.core.changes import Notice
 from tui.core.model import Offered
 from tui.presenter import Presenter
 from tui.sessions import Sessions
-from tui.widgets.prompt import Prompt
+from tui.widgets.prompt import Prompt, joined
 
 if TYPE_CHECKING:
     from textual.app import App
@@ -96,21 +96,25 @@ class Choosing:
     async def _edit(self) -> None:
         from textual.app import SuspendNotSupported
 
-        command = shlex.split(self._environ.get("VISUAL") or self._environ.get("EDITOR") or "vi")
+        said = self._environ.get("VISUAL") or self._environ.get("EDITOR") or "vi"
+        before = self._prompt.text
         with tempfile.TemporaryDirectory(prefix="holdfast-") as folder:
             path = Path(folder) / "prompt.md"
-            path.write_text(self._prompt.text, encoding="utf-8")
+            path.write_text(before, encoding="utf-8")
             try:
+                program, *arguments = shlex.split(said) or ["vi"]
                 with self._app.batch_update(), self._app.suspend():
-                    process = await asyncio.create_subprocess_exec(*command, str(path))
+                    process = await asyncio.create_subprocess_exec(program, *arguments, str(path))
                     status = await process.wait()
-            except (OSError, SuspendNotSupported) as error:
-                self._notify(Notice(f"{command[0]} cannot be started: {error}. Set EDITOR.", "warning"))
+            except (OSError, ValueError, SuspendNotSupported) as error:
+                self._notify(Notice(f"{said} cannot be started: {error}. Set EDITOR.", "warning"))
                 return
             if status:
-                self._notify(Notice(f"{command[0]} ended with {status}: the prompt stays as it was.", "warning"))
+                self._notify(Notice(f"{program} ended with {status}: the prompt stays as it was.", "warning"))
                 return
-            self._prompt.text = path.read_text(encoding="utf-8", errors="replace").rstrip("\n")
+            written = path.read_text(encoding="utf-8", errors="replace").rstrip("\n")
+            came_back = self._prompt.text.removeprefix(before.rstrip()).strip("\n")  # prompts that were not sent
+            self._prompt.text = joined(written, came_back)
             self._prompt.move_cursor(self._prompt.document.end)
 
     @property
