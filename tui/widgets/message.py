@@ -74,6 +74,7 @@ class MessageView(Vertical, Covered):
         waiting = []
         for line, part_id in self._notes:
             if part_id is not None and part_id in self._order:
+                line.set_class(isinstance(self._views.get(part_id), Fold), "-next")
                 self.mount(line, before=self._below(part_id))
             elif part_id is None and self.is_attached:
                 self.mount(line, before=next(iter(self._views.values()), self._failure))
