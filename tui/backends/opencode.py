@@ -33,6 +33,8 @@ from tui.net.sse import read_events
 log = logging.getLogger(__name__)
 
 OPENCODE = Traits(family="opencode")
+CREATE_LIMIT = 15.0
+"""Seconds for a session to be made: the first of a project waits for the project to be read."""
 BASE62 = string.digits + string.ascii_uppercase + string.ascii_lowercase
 FIRST_BYTE = 3.0
 """Seconds until an event stream must have answered: just after its start the server accepts and never answers."""
@@ -147,7 +149,9 @@ class OpenCode:
 
     async def create_session(self, title: str = "") -> Session:
         body: dict[str, Any] = {"title": title} if title else {}
-        reply = await self._http.call("POST", "/session", json=body, headers=self._scope(self._directory))
+        reply = await self._http.call(
+            "POST", "/session", json=body, headers=self._scope(self._directory), timeout=CREATE_LIMIT
+        )
         return _checked("/session", wire.session, reply.value)
 
     async def rename(self, session_id: str, title: str) -> Session:
