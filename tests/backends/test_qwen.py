@@ -28,6 +28,7 @@ from tui.core.model import Busy, Idle, PermissionRequest, Prompt, QuestionReques
 from tui.core.store import Store
 from tui.net.errors import Misshapen, NetError, Refused
 from tui.net.http import Http
+from tui.net.link import Ended
 
 PROMPT, LOAD, RESUME, DETACH = (f"POST /session/s1/{what}" for what in ("prompt", "load", "resume", "detach"))
 
@@ -375,6 +376,20 @@ async def test_a_server_that_cannot_go_on_from_there_is_loaded_and_told_anew() -
             assert feed.words() == "hiall of it"
             assert told.streams[1].headers["last-event-id"] == "3"
             assert told.streams[1].headers["x-qwen-event-epoch"] == "e2"
+
+
+async def test_a_server_that_never_goes_on_from_what_it_gave_is_not_loaded_without_end() -> None:
+    lost = {"type": "state_resync_required", "data": {"reason": "epoch_reset"}}
+    async with daemon(**{LOAD: loaded(last=5)}) as (told, http):
+        backend = await greeted(http)
+        async with feeding(backend) as feed:
+            await backend.messages("s1")
+            for number in range(2):
+                await wait_until(lambda number=number: len(told.streams) == number + 1)  # type: ignore[misc]
+                told.streams[number].send(lost)
+            await wait_until(lambda: feed.error)
+            assert isinstance(feed.error, Ended)
+            assert told.calls.count(LOAD) == 2
 
 
 async def test_an_event_that_is_missing_is_not_gone_without_a_word() -> None:

@@ -122,18 +122,24 @@ class Streams:
             self._told.put_nowait(event)
 
     async def _follow(self, watch: Watch) -> None:
-        """Follow one session until it is gone or closed. Raises what ends its stream otherwise."""
-        found = True
+        """Follow one session until it is gone or closed. Raises what ends its stream otherwise.
+
+        Loaded in vain, it is not loaded again at once: the feed ends, and the link takes its time.
+        """
+        just_loaded = False
         while True:
+            stood = watch.fold.cursor
             try:
                 if not await self._stream(watch):
                     break
             except Refused as refusal:
-                if refusal.status != 404 or not found:
+                if refusal.status != 404 or just_loaded:
                     raise
-                found = False  # the server was restarted: it knows the session again once it is loaded
+                just_loaded = True  # the server was restarted: it knows the session again once it is loaded
             else:
-                found = True
+                if just_loaded and watch.fold.cursor == stood:
+                    raise Ended
+                just_loaded = watch.fold.cursor == stood
             if not await self._start_over(watch):
                 break
         self._watches.pop(watch.session_id, None)
