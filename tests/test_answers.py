@@ -61,12 +61,14 @@ class Desk:
         self.posted: list[Reply] = []
         self.says: list[bool | NetError] = []
         self.recorded: tuple[FullMessage, ...] | NetError = ()
+        self.running = True
         self.looked_up = 0
         self.journal = journal
         self.outbox = Outbox(
             journal,
             post=self._post,
             messages=self._messages,
+            runs=lambda session_id: self.running,
             deliver=self.deliver,
             notify=self.told.append,
             backoff=lambda: Backoff(lambda: 0.5),
@@ -260,6 +262,25 @@ async def test_a_permission_whose_acknowledgement_and_event_were_lost_is_told_by
     message = Message("msg_2", "ses_1", "assistant")
     desk.recorded = (FullMessage(message, (call,)),)
     assert await desk.send(Reply(asked, permission=reply), Cut("reset"), Refused(404)) == outcome
+
+
+@pytest.mark.parametrize("state", ["pending", "running"])
+@pytest.mark.parametrize("reply", ["once", "reject"])
+@pytest.mark.parametrize("turn", ["none", "a later one"])
+async def test_a_call_that_died_with_its_server_was_not_allowed(
+    desk: Desk, reply: PermissionReply, state: Literal["pending", "running"], turn: str
+) -> None:
+    """opencode asks while the call runs already, and keeps it so for ever where it is ended then."""
+    call = ToolPart("prt_9", "ses_1", "msg_2", "call_2", "bash", state)
+    messages = [FullMessage(Message("msg_2", "ses_1", "assistant"), (call,))]
+    if turn == "a later one":
+        messages += [
+            FullMessage(Message("msg_3", "ses_1", "user"), ()),
+            FullMessage(Message("msg_4", "ses_1", "assistant"), ()),
+        ]
+    desk.running = turn != "none"
+    desk.recorded = tuple(messages)
+    assert await desk.send(Reply(PERMISSION, permission=reply), Cut("reset"), Refused(404)) == ("expired", "")
 
 
 async def test_a_permission_that_is_gone_without_a_word(desk: Desk) -> None:

@@ -24,6 +24,7 @@ from tui.core.model import (
     Request,
     ToolPart,
 )
+from tui.core.store import ENDED
 from tui.journal import Journal
 from tui.net.errors import NetError, Refused
 
@@ -50,7 +51,8 @@ class Outbox:
     """The answers on their way.
 
     `post` sends one and is true when the server took it; `messages` gives the session's newest, as the server has
-    them now; `pause` waits so many seconds, or less when the line comes back meanwhile.
+    them now, and `runs` whether a turn ran there when they were fetched; `pause` waits so many seconds, or less
+    when the line comes back meanwhile.
     """
 
     def __init__(
@@ -59,6 +61,7 @@ class Outbox:
         *,
         post: Callable[[Reply], Awaitable[bool]],
         messages: Callable[[str], Awaitable[Sequence[FullMessage]]],
+        runs: Callable[[str], bool],
         deliver: Callable[[e.Event], None],
         notify: Callable[[AnswerChanged], None],
         backoff: Callable[[], Backoff],
@@ -67,6 +70,7 @@ class Outbox:
         self._journal = journal
         self._post = post
         self._messages = messages
+        self._runs = runs
         self._deliver = deliver
         self._notify = notify
         self._backoff = backoff
@@ -155,14 +159,17 @@ class Outbox:
     def _explain_by_call(
         reply: PermissionReply, call: ToolPart
     ) -> tuple[Literal["acknowledged", "elsewhere", "expired"], str]:
-        """Nobody told how a permission ended, but its call went on or did not."""
-        allowed = call.state in ("running", "completed")
-        if allowed:
+        """Nobody told how a permission ended, but its call went on or did not (`_call_of`)."""
+        if call.state in ("running", "completed"):
             return ("elsewhere", "allowed") if reply == "reject" else ("acknowledged", "")
         return ("acknowledged", "") if reply == "reject" and call.state == "error" else ("expired", "")
 
     async def _call_of(self, request: Request) -> ToolPart | None:
-        """The tool call as the server has it; the session need not be open here. Raises `NetError`."""
+        """The tool call as the server has it; the session need not be open here. Raises `NetError`.
+
+        None too for one that is not over and that no turn works on: a server that was ended keeps its dead calls
+        as they were, and opencode's run before they are allowed.
+        """
         try:
             messages = await self._messages(request.session_id)
         except Refused as refusal:
@@ -171,7 +178,11 @@ class Outbox:
             return None
         parts = [part for full in messages if full.message.id == request.message_id for part in full.parts]
         calls = [part for part in parts if isinstance(part, ToolPart) and part.call_id == request.call_id]
-        return calls[0] if calls else None
+        if not calls or calls[0].state in ENDED:
+            return calls[0] if calls else None
+        works_on = [full.message.id for full in messages if full.message.role == "assistant"][-1:]
+        alive = self._runs(request.session_id) and works_on == [request.message_id]
+        return calls[0] if alive else None
 
 
 @dataclass(frozen=True, slots=True)

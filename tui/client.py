@@ -28,7 +28,7 @@ from tui.core.changes import (
     TextGrew,
 )
 from tui.core.health import Health, Line, LineState
-from tui.core.model import Answers, PermissionReply, PermissionRequest, Request, Session
+from tui.core.model import Answers, Idle, PermissionReply, PermissionRequest, Request, Session
 from tui.core.store import Store
 from tui.core.trouble import DEFAULT_PATIENCE, Patience
 from tui.core.turn import Turn
@@ -150,6 +150,7 @@ class Client:
             self.journal,
             post=self._post_reply,
             messages=self._resync.messages,
+            runs=lambda session_id: not isinstance(self.store.status(session_id), Idle),
             deliver=self._deliver,
             notify=self._tell,
             backoff=lambda: Backoff(self._clocks.random),

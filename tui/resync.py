@@ -70,14 +70,16 @@ class Resync:
         await self._refetch(functools.partial(self._session, session_id))
 
     async def messages(self, session_id: str) -> Sequence[FullMessage]:
-        """Fetch the newest messages of a session; they are told as events too."""
+        """Fetch the newest messages of a session, and before them what runs; both are told as events too."""
         found: tuple[FullMessage, ...] = ()
 
         async def fetch() -> Sequence[e.Event]:
             nonlocal found
+            session = self._store.sessions.get(session_id)
+            resynced = await self._backend().resync([] if session is None else [session.directory])
             loaded = await self._backend().messages(session_id)
             found = loaded.messages
-            return [loaded]
+            return [loaded, resynced]
 
         await self._refetch(fetch)
         return found
