@@ -97,9 +97,13 @@ def several(terminal: Terminal, stub: Stub, take: Take) -> None:
     _settle(terminal)
     terminal.press("f2")
     take("sessions", re.compile(r"Flaky upload test"))
-    terminal.press("escape", "f3")
+    terminal.press("escape")
+    terminal.wait_until_gone("^N new")
+    terminal.press("f3")
     take("inbox", re.compile(r"git-log"))
-    terminal.press("escape", "f1")
+    terminal.press("escape")
+    terminal.wait_until_gone("Inbox")
+    terminal.press("f1")
     take("help", re.compile(r"Esc Esc"))
 
 

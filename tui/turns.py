@@ -273,7 +273,8 @@ class Turns:
                 self._take(answer)
                 self._feed(turn, BodyCame(answer.message))
         finally:
-            self._posts.pop(turn.prompt_id, None)
+            if self._posts.get(turn.prompt_id) is asyncio.current_task():
+                del self._posts[turn.prompt_id]
 
     def _accept(self, turn: Turn, known_as: str) -> None:
         """The server has the prompt, and calls it `known_as`: so do we, from now on."""
