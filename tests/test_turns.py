@@ -54,6 +54,7 @@ class Server:
 
     traits: Traits = field(default_factory=lambda: Traits("test"))
     messages_there: list[Message] = field(default_factory=list)
+    loses_words: bool = False
     status: SessionStatus = field(default_factory=Idle)
     session_gone: bool = False
     fails: NetError | None = None
@@ -77,7 +78,12 @@ class Server:
         return Lookup(any(m.id == prompt_id for m in self.messages_there), self.session_gone)
 
     async def messages(self, session_id: str) -> e.MessagesLoaded:
-        return e.MessagesLoaded(session_id, tuple(FullMessage(m, ()) for m in self.messages_there), None)
+        return e.MessagesLoaded(session_id, tuple(self._full(m) for m in self.messages_there), None)
+
+    def _full(self, message: Message) -> FullMessage:
+        worded = message.role == "user" and not self.loses_words
+        words = TextPart(f"prt_of_{message.id}", message.session_id, message.id, "do it")
+        return FullMessage(message, (words,) if worded else ())
 
     async def resync(self, directories: Sequence[str]) -> e.Resynced:
         busy = not isinstance(self.status, Idle)
@@ -471,6 +477,14 @@ async def test_a_prompt_that_never_left_is_not_followed_by_mistake(bench: Bench)
     turn = await bench.send()
     await bench.events(e.MessageUpserted(replace(STORED, id="msg_0")), e.StatusChanged("ses_1", Busy()))
     assert bench.turns.running() == [turn]
+
+
+async def test_a_prompt_that_the_server_stored_without_its_words_is_not_sent(bench: Bench) -> None:
+    turn = await bench.send()
+    bench.server.messages_there, bench.server.loses_words = [STORED], True
+    await bench.fail(Cut("reset"))
+    await bench.wait(COLD_START + 2)
+    assert state(turn) is TurnState.NOT_SENT
 
 
 async def test_an_interrupted_turn_that_the_server_takes_up_after_all_goes_on(bench: Bench) -> None:

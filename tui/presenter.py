@@ -102,8 +102,7 @@ class Presenter:
         self._show_plan()
         self._show_requests()
         self.show_line()
-        for turn in self._client.turns.of(session_id or ""):
-            self._show_pending(turn)
+        self._show_all_pending()
 
     def arm_abort(self, until: float) -> None:
         """Say, until this time of the client's clock, that one more Esc aborts."""
@@ -198,6 +197,7 @@ class Presenter:
                 transcript.drop_message(message_id)
             case c.TranscriptReset():
                 transcript.draw()
+                self._show_all_pending()
                 self.show_heading()
             case c.OlderLoaded():
                 transcript.older_loaded()
@@ -242,6 +242,10 @@ class Presenter:
         if here and not (told_by_message and turn.state in (TurnState.FAILED, TurnState.ABORTED)):
             self._note(end_words(turn))
 
+    def _show_all_pending(self) -> None:
+        for turn in self._client.turns.of(self.session_id or ""):
+            self._show_pending(turn)
+
     def _show_pending(self, turn: Turn) -> None:
         """Words that are on their way, under the name by which the server will tell of them."""
         if turn.prompt is None or turn.over:
@@ -249,7 +253,7 @@ class Presenter:
         if turn.prompt_id != turn.prompt.message_id:
             self._main.transcript.drop_pending(turn.prompt.message_id)
         transcript = self._client.store.transcript(turn.session_id)
-        if transcript is None or turn.prompt_id not in transcript.messages:
+        if transcript is None or not transcript.parts_of(turn.prompt_id):
             self._main.transcript.show_pending(turn.prompt_id, turn.prompt.text)
 
     def _tell_outcome(self, request_id: str, words: Content | None) -> None:

@@ -364,6 +364,7 @@ class Turns:
             gone=gone or session_id in self._store.gone,
             asked=asked,
             mark=self._store.mark(session_id),
+            wordless=ours is not None and transcript is not None and not transcript.parts_of(prompt_id),
         )
 
 

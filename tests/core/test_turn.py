@@ -346,6 +346,24 @@ def test_a_prompt_without_an_answer_gets_the_time_of_a_cold_start() -> None:
     assert (turn.state, turn.reason) == (TurnState.INTERRUPTED, "the server has the prompt but began no answer")
 
 
+def test_a_prompt_that_is_stored_without_its_words_goes_back() -> None:
+    """opencode stores the message before its parts: killed between the two it has a prompt that says nothing."""
+    turn = running()
+    lost = asked(replace(IDLE, wordless=True))
+    run(turn, (1.0, PostBroke("reset")), (2.0, lost), (3.0 + COLD_START, lost))
+    assert (turn.state, turn.reason) == (
+        TurnState.NOT_SENT,
+        "the server lost its words before it stored them",
+    )
+
+
+def test_words_of_others_that_were_lost_do_not_come_to_this_prompt() -> None:
+    turn = Turn.follow("ses_1", "msg_1", 0.0)
+    lost = asked(replace(IDLE, wordless=True))
+    run(turn, (2.0, lost), (3.0 + COLD_START, lost))
+    assert turn.state is TurnState.INTERRUPTED
+
+
 def test_a_held_post_counts_for_nothing_once_the_line_was_lost_and_the_server_is_idle() -> None:
     """Its socket may be open for ever: the server that held the other end is gone."""
     sure, doubted = running(), running()

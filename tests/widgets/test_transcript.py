@@ -9,11 +9,13 @@ from textual.pilot import Pilot
 
 import tui.app
 from tests import conversation as talk
+from tests.screen import on_stage
 from tests.waiting import wait_until
 from tui.core import changes as c
 from tui.core import events as e
-from tui.core.model import Failure, Message, TextPart
+from tui.core.model import Failure, FullMessage, Message, TextPart
 from tui.core.store import Store
+from tui.core.turn import TurnState
 from tui.widgets.fold import Fold
 from tui.widgets.message import MessageView
 from tui.widgets.transcript import MESSAGES_AT_FIRST, MESSAGES_KEPT, MESSAGES_MORE, Transcript
@@ -237,6 +239,30 @@ async def test_words_on_their_way_are_seen_until_the_server_has_them() -> None:
         app.feed(*talk.prompt())
         await settled(pilot, lambda: app.transcript.text.count("Move the session store") == 1)
         assert not app.transcript.query(".pending")
+
+
+async def test_words_on_their_way_stay_while_the_servers_copy_has_none() -> None:
+    app = Page()
+    async with app.run_test(size=(80, 30)) as pilot:
+        message, words = talk.prompt("Move the session store")
+        app.transcript.show_pending(talk.PROMPT, "Move the session store")
+        app.feed(message)
+        await settled(pilot, app.has("Move the session store"))
+        assert app.transcript.query(".pending")
+        app.feed(words)
+        await settled(pilot, lambda: not app.transcript.query(".pending"))
+        assert app.transcript.text.count("Move the session store") == 1
+
+
+async def test_a_prompt_stays_in_sight_when_the_server_is_read_anew_and_has_none_of_its_words() -> None:
+    async with on_stage() as stage:
+        stage.run_turn(TurnState.UNKNOWN)
+        await stage.shows("▌ you", "words")
+        message, _ = talk.prompt()
+        assert isinstance(message, e.MessageUpserted)
+        stage.client.feed(e.MessagesLoaded(talk.SESSION, (FullMessage(message.message, ()),), None, "newest"))
+        await stage.pilot.pause()
+        await stage.shows("▌ you", "words")
 
 
 async def test_the_end_is_followed_until_the_reader_scrolls_up() -> None:

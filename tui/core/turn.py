@@ -371,6 +371,8 @@ class Turn:
             patience = HELD_PATIENCE if self.held else COLD_START
             if idle_for < patience or (self.held and not self._doubted):
                 return ()
+            if seen.wordless and self.prompt is not None and not self.held:
+                return self._end(TurnState.NOT_SENT, now, "the server lost its words before it stored them")
             return self._end(TurnState.INTERRUPTED, now, "the server has the prompt but began no answer")
         if self.held and idle_for < HELD_PATIENCE:
             return ()

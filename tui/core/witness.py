@@ -58,10 +58,11 @@ class PostBroke(msgspec.Struct, frozen=True):
 class Observed(msgspec.Struct, frozen=True):
     """What is known of the turn at this moment: from events, or (`asked`) from asking the server just now.
 
-    `stored`: the prompt is on the server; None is not known. `answer`: the newest assistant message whose
-    parent is the prompt. `later`: another prompt came after this one in the session; `later_answer`: the first
-    complete answer to such a one. `gone`: the session itself is not there any more. `waiting`: requests of the
-    session or its children are open. `mark` changes whenever anything of the turn changed.
+    `stored`: the prompt is on the server; None is not known. `wordless`: what is stored there has none of its
+    words. `answer`: the newest assistant message whose parent is the prompt. `later`: another prompt came after
+    this one in the session; `later_answer`: the first complete answer to such a one. `gone`: the session itself is
+    not there any more. `waiting`: requests of the session or its children are open. `mark` changes whenever
+    anything of the turn changed.
     """
 
     status: SessionStatus
@@ -73,6 +74,7 @@ class Observed(msgspec.Struct, frozen=True):
     gone: bool = False
     asked: bool = False
     mark: int = 0
+    wordless: bool = False
 
 
 class AbortAsked(msgspec.Struct, frozen=True):

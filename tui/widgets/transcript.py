@@ -93,7 +93,7 @@ class Transcript(VerticalScroll, Covered, can_focus=True):
         self.draw()
 
     def show_pending(self, message_id: str, text: str) -> None:
-        """Words that are on their way, until the server has them."""
+        """Words that are on their way, until the server's own copy of the message has words."""
         if message_id not in self._views and message_id not in self._pending:
             if self._behind:
                 self.draw()
@@ -152,11 +152,11 @@ class Transcript(VerticalScroll, Covered, can_focus=True):
 
     def show_message(self, message_id: str) -> None:
         """A message is new, or its head changed."""
-        self.drop_pending(message_id)
         transcript = self._store.transcript(self.session_id or "")
         message = transcript.messages.get(message_id) if transcript is not None else None
-        if message is None:
+        if message is None or self._is_wordless(message):
             return
+        self.drop_pending(message_id)
         view = self._views.get(message_id)
         if view is not None:
             view.show(message, self._parts(message_id))
@@ -185,6 +185,8 @@ class Transcript(VerticalScroll, Covered, can_focus=True):
         view = self._views.get(message_id)
         if view is not None and part is not None:
             view.show_part(part)
+        elif part is not None and transcript is not None and transcript.parts_of(message_id) == [part]:
+            self.show_message(message_id)
 
     def drop_part(self, message_id: str, part_id: str) -> None:
         view = self._views.get(message_id)
@@ -251,7 +253,12 @@ class Transcript(VerticalScroll, Covered, can_focus=True):
 
     def _messages(self) -> list[Message]:
         transcript = self._store.transcript(self.session_id) if self.session_id else None
-        return [] if transcript is None else transcript.ordered()
+        messages = [] if transcript is None else transcript.ordered()
+        return [message for message in messages if not self._is_wordless(message)]
+
+    def _is_wordless(self, message: Message) -> bool:
+        """A prompt of whose words the server has told none."""
+        return message.role == "user" and not self._parts(message.id)
 
     def _parts(self, message_id: str) -> list[Part]:
         transcript = self._store.transcript(self.session_id or "")
