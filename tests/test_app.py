@@ -340,9 +340,25 @@ async def test_the_keys_of_the_moment_are_shown() -> None:
         await stage.shows("Enter send", "^J newline", "F1 help")
         await stage.hides("Esc Esc")
         stage.run_turn()
-        await stage.shows("Enter send", "Esc Esc abort", "F1 help")
+        await stage.shows("Enter send after the turn  ^S send now", "Esc Esc abort", "F1 help")
+        await stage.press(*"more")
+        await stage.shows("Enter send after the turn  ^S send now")
         await stage.press("tab")
         await stage.shows("j k next tool call")
+
+
+@pytest.mark.parametrize("word", ["/re", "see @READ"])
+async def test_a_name_that_tab_completes_says_so(word: str) -> None:
+    async with on_stage(size=(80, 24)) as stage:
+        stage.run_turn()
+        await stage.press(*word)
+        await stage.shows(" Tab complete  Enter send after the turn", "F1 help")
+        await stage.press("home")
+        await stage.hides("Tab complete")
+        await stage.press("end")
+        await stage.shows(" Tab complete")
+        await stage.press("space", "x")
+        await stage.shows(" Enter send after the turn")
 
 
 async def test_letters_typed_in_the_transcript_go_to_the_prompt() -> None:

@@ -93,6 +93,7 @@ class MainScreen(Screen[None]):
         self._copied_at = float("-inf")
         self.waiting = 0
         self._turn_runs = False
+        self._completes = False
         self.health = HealthLine(address, id="health")
         self.notices = Notices(id="notices")
         self.transcript = Transcript(store, id="transcript")
@@ -186,12 +187,15 @@ class MainScreen(Screen[None]):
         elif self.prompt.edited is not None:
             keys = (("Enter", "put it back in its place"), ("^S", "send now"), ("Esc", "leave it as it was"))
         elif panel.active is not None:
-            answer = "Tab" if panel.open_form is not None else "{fold}"
-            keys = ((answer, "answer"), ("Enter", "send"), ("^J", "newline"), *self._abort_key)
+            answer = "Tab" if panel.open_form is not None and not self.prompt.unfinished else "{fold}"
+            keys = ((answer, "answer"), *self._send_keys)
         elif self.queue.display:
             keys = self._keys_over_queue
         else:
-            keys = (("Enter", "send"), ("^J", "newline"), *self._abort_key)
+            keys = self._send_keys
+        self._completes = self.focused is self.prompt and bool(self.prompt.unfinished)
+        if self._completes:
+            keys = (("Tab", "complete"), *keys)
         self.key_hints.show_keys(keys, self.waiting)
 
     def show_running(self, running: bool) -> None:
@@ -202,8 +206,11 @@ class MainScreen(Screen[None]):
             self.refresh_hints()
 
     @property
-    def _abort_key(self) -> Keys:
-        return (("Esc Esc", "abort"),) if self._turn_runs else ()
+    def _send_keys(self) -> Keys:
+        if self._turn_runs:
+            after = ("Enter", "send after the turn")
+            return (after, ("^S", "send now"), ("Esc Esc", "abort"), ("^J", "newline"))
+        return (("Enter", "send"), ("^J", "newline"))
 
     @property
     def _keys_over_queue(self) -> Keys:
@@ -315,6 +322,11 @@ class MainScreen(Screen[None]):
     @on(Prompt.Changed, "#prompt")
     def _typed(self) -> None:
         self._typed_at = self._now()
+
+    @on(Prompt.SelectionChanged, "#prompt")
+    def _cursor_moved(self) -> None:
+        if self._completes != bool(self.prompt.unfinished):
+            self.refresh_hints()
 
     @on(Prompt.ScrollWanted)
     def _scroll(self, event: Prompt.ScrollWanted) -> None:
