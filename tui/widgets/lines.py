@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 
 from textual.content import Content
 from textual.geometry import Size
+from textual.reactive import Reactive
 from textual.selection import Selection
 from textual.strip import Strip
 from textual.visual import Visual
@@ -32,6 +33,8 @@ class Lines(Widget):
     DEFAULT_CSS = """
     Lines { height: auto; text-wrap: nowrap; text-overflow: clip; }
     """
+    virtual_size = Reactive(Size(0, 0), layout=False)
+    """It grows by a layout, and asks for no second one."""
 
     def __init__(
         self,

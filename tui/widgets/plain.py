@@ -1,7 +1,8 @@
 """Text from a server, shown as text: no markup in it is ever read, and nothing is drawn that did not change."""
 
 from textual.content import Content
-from textual.geometry import Region
+from textual.geometry import Region, Size
+from textual.reactive import Reactive
 from textual.strip import Strip
 from textual.widget import Widget
 from textual.widgets import Static
@@ -32,8 +33,11 @@ class Plain(Static):
 class Covered(Widget):
     """What its children cover is not drawn line by line: under them that would cost a quarter of a frame.
 
+    Nor does its growth ask for a second layout: it grows by one, and what depends on its size is told then.
     Named after the container in a class's bases: Textual takes stylesheet and bindings from the first one alone.
     """
+
+    virtual_size = Reactive(Size(0, 0), layout=False)
 
     def render_lines(self, crop: Region) -> list[Strip]:
         strip = Strip.blank(crop.width, self.visual_style.rich_style)
