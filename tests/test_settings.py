@@ -80,8 +80,8 @@ def test_a_home_may_be_written_short(file: Path, home: Path) -> None:
     [
         ('password = "s3cret', "not TOML"),
         ('pasword = "s3cret"', "'pasword' is not a setting"),
-        ("password = 12345", "password must be a text in quotes, not int"),
-        ('url = ["s3cret"]', "url must be a text in quotes, not list"),
+        ("password = 12345", "password must be text in quotes, not a number"),
+        ('url = ["s3cret"]', "url must be text in quotes, not a list"),
     ],
 )
 def test_a_file_that_cannot_be_used_says_where_and_why_and_no_secret(text: str, named: str, file: Path) -> None:
@@ -155,17 +155,31 @@ def test_how_it_looks_and_calls_is_read(file: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "named"),
     [
-        ("ascii = 3", "ascii"),
+        ("ascii = 3", "ascii must be true or false, not a number$"),
         ('[keys]\nfly = "f9"', "'fly' has no key"),
-        ('[notify]\nwhen = "later"', "when"),
-        ("[notify]\nhorn = true", "horn"),
-        ("notify = 1", "object"),
+        (
+            '[keys]\ninbox = "f2"',
+            r"\[keys\] 'f2' is the key of both inbox and sessions; choose another for inbox$",
+        ),
+        ('[keys]\ninbox = "f9"\nhelp = "f9"', "'f9' is the key of both inbox and help"),
+        ('[keys]\ninbox = "f9, f6"', "'f6' is the key of both inbox and plan"),
+        ('[keys]\ninbox = "ctrl+s"', r"'ctrl\+s' is the key of both inbox and send now"),
+        ("[keys]\ninbox = 3", "keys must be text in quotes, not a number$"),
+        ('[notify]\nwhen = "later"', "notify.when must be one of 'unfocused', 'always', 'never', not 'later'$"),
+        ('[notify]\nosc9 = "yes"', "notify.osc9 must be true or false, not text$"),
+        ("[notify]\nhorn = true", "notify.horn is not a setting; there are when, bell"),
+        ("notify = 1", "notify must be a table, not a number$"),
     ],
 )
 def test_what_it_cannot_look_like_is_refused(text: str, named: str, file: Path) -> None:
     file.write_text(text)
     with pytest.raises(BadSettings, match=named):
         gather({}, environment={}, path=file)
+
+
+def test_two_actions_may_change_their_keys(file: Path) -> None:
+    file.write_text('[keys]\ninbox = "f2"\nsessions = "f3"\n')
+    assert gather({}, environment={}, path=file).look.keys == {"inbox": "f2", "sessions": "f3"}
 
 
 def test_how_long_the_screen_waits_before_it_speaks_up(file: Path) -> None:
@@ -177,9 +191,13 @@ def test_how_long_the_screen_waits_before_it_speaks_up(file: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "named"),
     [
-        ('[patience]\nstill_after = "long"', "still_after"),
-        ("[patience]\nstill_after = 0", "greater than 0"),
-        ("[patience]\nangry_after = 1", "angry_after"),
+        ('[patience]\nstill_after = "long"', "patience.still_after must be a number, not text$"),
+        ("[patience]\nstill_after = true", "patience.still_after must be a number, not true or false$"),
+        ("[patience]\nstill_after = 0", "patience.still_after must be greater than 0"),
+        (
+            "[patience]\nangry_after = 1",
+            "patience.angry_after is not a setting; there are not_begun_after, still_after$",
+        ),
     ],
 )
 def test_what_no_patience_is(text: str, named: str, file: Path) -> None:

@@ -21,6 +21,20 @@ KEYS = {
 }
 """What can have another key (`[keys]` of the file), and the key that it has."""
 
+FIXED = {
+    "enter": "send",
+    "tab": "the next part",
+    "shift+tab": "the part before",
+    "escape": "back",
+    "ctrl+c": "copy or quit",
+    "ctrl+j": "newline",
+    "ctrl+p": "everything by name",
+    "ctrl+r": "earlier prompts",
+    "ctrl+s": "send now",
+    "ctrl+z": "to the shell",
+}
+"""What cannot have another key, so that its key is nobody else's."""
+
 NAMED = {"Enter": "enter", "Tab": "tab", "⇧Tab": "shift+tab", "Esc": "escape", "Space": "space", "End": "end"}
 """What hints call keys that nobody chooses, and what Textual calls them."""
 
@@ -31,6 +45,17 @@ def take(keys: Mapping[str, str]) -> None:
     """Some actions have these keys from now on, as Textual names keys; all others have their own."""
     _taken.clear()
     _taken.update(KEYS | dict(keys))
+
+
+def clash(chosen: Mapping[str, str]) -> tuple[str, str, str] | None:
+    """A key that two things would have, the action that was given it, and what else has it; None: all differ."""
+    owners = dict(FIXED)
+    for action, keys in sorted((KEYS | dict(chosen)).items(), key=lambda item: item[0] in chosen):
+        for name in keys.split(","):
+            other = owners.setdefault(name.strip(), action)
+            if other != action:
+                return name.strip(), action, other
+    return None
 
 
 def key(action: str) -> str:

@@ -5,18 +5,19 @@ never from a flag: flags are seen by everybody on the machine.
 """
 
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeVar, get_args, get_type_hints
 
 import msgspec
 from platformdirs import user_config_path
 
 from tui.backends import FAMILIES, PASSWORDS
 from tui.core.trouble import DEFAULT_PATIENCE, Patience
-from tui.keys import KEYS
+from tui.keys import KEYS, clash
 from tui.look import DEFAULT_LOOK, DEFAULT_NOTIFY, Look, Notify
 from tui.net.address import BadAddress, normalise_url
 from tui.net.text import one_line
@@ -26,6 +27,23 @@ DEFAULT_URL = "http://127.0.0.1:4096"
 FILE_KEYS = ("url", "user", "password", "directory", "family", "ca_file")
 """Texts. Beside them stand those of `Look`, and the tables."""
 TABLES: Mapping[str, type[msgspec.Struct]] = {"patience": Patience, "notify": Notify}
+
+AT = re.compile(r".* - at `\$\.(.+)`$")
+WRONG_TYPE = re.compile(r"Expected `(\w+)(?: \| null)?`, got `(\w+)`")
+UNKNOWN = re.compile(r"Object contains unknown field `(.*)`")
+NO_CHOICE = re.compile(r"Invalid enum value (.*) - at ")
+"""How msgspec says what is wrong with a table."""
+TYPES = {
+    "str": "text",
+    "int": "a number",
+    "float": "a number",
+    "bool": "true or false",
+    "list": "a list",
+    "array": "a list",
+    "dict": "a table",
+    "object": "a table",
+}
+"""What a person calls them: the names of Python and of msgspec."""
 
 T = TypeVar("T")
 
@@ -77,13 +95,18 @@ def read_file(path: Path) -> dict[str, object]:
         tables["look"] = _look(path, look)
     for name, shape in TABLES.items():
         if name in values:
-            tables[name] = _table(path, f"[{name}] ", values.pop(name), shape)
+            tables[name] = _table(path, name, values.pop(name), shape)
     for key, value in values.items():
         if key not in FILE_KEYS:
             raise BadSettings(f"{path}: {one_line(key)!r} is not a setting; there are {', '.join(FILE_KEYS)}")
         if not isinstance(value, str):
-            raise BadSettings(f"{path}: {key} must be a text in quotes, not {type(value).__name__}")
+            raise BadSettings(f"{path}: {key} must be text in quotes, not {_called(value)}")
     return values | tables
+
+
+def _called(value: object) -> str:
+    """What TOML calls a value of this type."""
+    return TYPES.get(type(value).__name__, "a date")
 
 
 def _look(path: Path, values: object) -> Look:
@@ -91,6 +114,12 @@ def _look(path: Path, values: object) -> Look:
     for action in look.keys:
         if action not in KEYS:
             raise BadSettings(f"{path}: [keys] {one_line(action)!r} has no key; there are {', '.join(KEYS)}")
+    shared = clash(look.keys)
+    if shared is not None:
+        key, one, other = shared
+        raise BadSettings(
+            f"{path}: [keys] {one_line(key)!r} is the key of both {one} and {other}; choose another for {one}"
+        )
     return look
 
 
@@ -98,10 +127,28 @@ def _table(path: Path, name: str, value: object, shape: type[T]) -> T:
     try:
         table = msgspec.convert(value, shape)
     except msgspec.ValidationError as error:
-        raise BadSettings(f"{path}: {name}{error}") from error
-    if isinstance(table, Patience) and min(table.not_begun_after, table.still_after) <= 0:
-        raise BadSettings(f"{path}: {name}takes seconds greater than 0")
+        raise BadSettings(f"{path}: {_fault(str(error), name, shape)}") from error
+    if isinstance(table, Patience):
+        for field_name in Patience.__struct_fields__:
+            if getattr(table, field_name) <= 0:
+                raise BadSettings(f"{path}: {name}.{field_name} must be greater than 0 (seconds)")
     return table
+
+
+def _fault(said: str, table: str, shape: type) -> str:
+    """What msgspec `said` of a table of the file, in the words of this file."""
+    place = AT.search(said)
+    setting = ".".join(filter(None, (table, place[1].removesuffix("[...]") if place else "")))
+    if found := WRONG_TYPE.match(said):
+        expected, got = found.groups()
+        return f"{setting} must be {'text in quotes' if expected == 'str' else TYPES[expected]}, not {TYPES[got]}"
+    if found := UNKNOWN.match(said):
+        there_are = ", ".join(getattr(shape, "__struct_fields__", ()))
+        return f"{setting}.{one_line(found[1])} is not a setting; there are {there_are}"
+    if place and (found := NO_CHOICE.match(said)):
+        choices = ", ".join(map(repr, get_args(get_type_hints(shape)[place[1]])))
+        return f"{setting} must be one of {choices}, not {one_line(found[1])}"
+    return f"{setting}: {said}"
 
 
 def gather(
