@@ -143,6 +143,7 @@ class Presenter:
             case c.SessionsChanged(session_id):
                 self._standings.look(self._client.now())
                 if session_id == self.session_id:
+                    self._main.transcript.show_alive()
                     self._show_turn_line()
                 self.show_heading()
                 self._show_requests()

@@ -13,7 +13,7 @@ from tests.screen import on_stage
 from tests.waiting import wait_until
 from tui.core import changes as c
 from tui.core import events as e
-from tui.core.model import Failure, FullMessage, Message, TextPart
+from tui.core.model import Busy, Failure, FullMessage, Idle, Message, TextPart
 from tui.core.store import Store
 from tui.core.turn import TurnState
 from tui.widgets.fold import Fold
@@ -263,6 +263,29 @@ async def test_a_prompt_stays_in_sight_when_the_server_is_read_anew_and_has_none
         stage.client.feed(e.MessagesLoaded(talk.SESSION, (FullMessage(message.message, ()),), None, "newest"))
         await stage.pilot.pause()
         await stage.shows("▌ you", "words")
+
+
+async def test_a_tool_call_that_no_turn_works_on_does_not_run() -> None:
+    """A server that was ended in the middle of a call keeps it as running for ever."""
+    async with on_stage() as stage:
+        stage.client.feed(e.StatusChanged(talk.SESSION, Busy()), *talk.prompt(), talk.answer_begins())
+        stage.client.feed(talk.tool(state="running"))
+        await stage.shows("… running")
+        stage.client.feed(e.StatusChanged(talk.SESSION, Idle()))
+        await stage.shows("! interrupted")
+        later = Message("msg_9", talk.SESSION, "assistant", created=9.0)
+        stage.client.feed(e.StatusChanged(talk.SESSION, Busy()))
+        await stage.shows("… running")
+        stage.client.feed(
+            e.MessageUpserted(later), e.PartUpserted(TextPart("prt_9", talk.SESSION, "msg_9", "Next."))
+        )
+        await stage.shows("! interrupted", "Next.")
+
+
+async def test_a_tool_call_that_died_long_ago_is_drawn_as_interrupted() -> None:
+    async with on_stage() as stage:
+        stage.client.feed(*talk.prompt(), talk.answer_begins(), talk.tool(state="pending"))
+        await stage.shows("! interrupted")
 
 
 async def test_the_end_is_followed_until_the_reader_scrolls_up() -> None:

@@ -38,6 +38,7 @@ class MessageView(Vertical, Covered):
         self._order: list[str] = []
         self._views: dict[str, Widget] = {}
         self._failure: Plain | None = None
+        self._alive = True
         self._notes: list[tuple[Plain, str | None]] = []
         """Notes whose part is not here yet."""
         self.message = message
@@ -60,6 +61,13 @@ class MessageView(Vertical, Covered):
             self._order.append(part.id)
         if _has_words(part):
             self._show_part(part)
+
+    def show_alive(self, alive: bool) -> None:
+        """Whether a turn works on the message: else none of its tool calls runs."""
+        self._alive = alive
+        for view in self._views.values():
+            if isinstance(view, ToolCall):
+                view.show_alive(alive)
 
     def view_of(self, part_id: str) -> Widget | None:
         """What shows a part; None where it shows nothing."""
@@ -125,7 +133,7 @@ class MessageView(Vertical, Covered):
     def _view_of(self, part: Part) -> Widget:
         match part:
             case ToolPart():
-                return ToolCall(part)
+                return ToolCall(part, alive=self._alive)
             case ReasoningPart():
                 return Thought(part)
             case TextPart() if self.message.role == "assistant":

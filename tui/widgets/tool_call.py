@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import ClassVar
 
 from textual import events
@@ -9,6 +10,7 @@ from textual.binding import Binding, BindingType
 from textual.content import Content
 
 from tui.core.model import ToolPart
+from tui.core.store import ENDED
 from tui.widgets.duration import took
 from tui.widgets.fold import Fold, Headline
 from tui.widgets.markdown import code_lines
@@ -25,13 +27,14 @@ TELLING = ("command", "filePath", "file_path", "path", "pattern", "query", "url"
 
 
 class ToolCall(Fold):
-    """One tool call."""
+    """One tool call. `alive`: a turn works on its message."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("m", "more", "more of a long output", show=False)]
 
-    def __init__(self, part: ToolPart) -> None:
+    def __init__(self, part: ToolPart, *, alive: bool = True) -> None:
         super().__init__()
         self.part = part
+        self._alive = alive
         self._limit = SHOWN_AT_MOST
         self.set_class(part.state == "error", "failed")
 
@@ -42,8 +45,17 @@ class ToolCall(Fold):
         self.part = part
         self.show()
 
+    def show_alive(self, alive: bool) -> None:
+        """A call that the server has as running, and that no turn works on, was interrupted."""
+        if alive != self._alive:
+            self._alive = alive
+            self.show()
+
     def headline(self) -> Headline:
-        return headline_of(self.part)
+        headline = headline_of(self.part)
+        if self._alive or self.part.state in ENDED:
+            return headline
+        return replace(headline, outcome=Content.styled("! interrupted", "$warning"))
 
     def detail(self) -> list[Piece]:
         return detail_of(self.part, self._limit)

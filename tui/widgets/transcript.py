@@ -17,7 +17,7 @@ from textual.message import Message as TextualMessage
 from textual.timer import Timer
 from textual.widget import Widget
 
-from tui.core.model import Message, Part, ToolPart
+from tui.core.model import Idle, Message, Part, ToolPart
 from tui.core.store import Store
 from tui.widgets.fold import MARGIN, YOU, Fold
 from tui.widgets.lines import Lines
@@ -172,6 +172,13 @@ class Transcript(VerticalScroll, Covered, can_focus=True):
         self._mount_messages([message], before=None if later is None else self._views[ids[later]])
         self._forget_oldest()
 
+    def show_alive(self) -> None:
+        """What runs may have changed: a turn works on the newest answer of a session that does not rest."""
+        answers = [message.id for message in self._messages() if message.role == "assistant"]
+        rests = isinstance(self._store.status(self.session_id or ""), Idle)
+        for message_id, view in self._views.items():
+            view.show_alive(not rests and answers[-1:] == [message_id])
+
     def drop_message(self, message_id: str) -> None:
         view = self._views.pop(message_id, None)
         if view is not None:
@@ -281,6 +288,7 @@ class Transcript(VerticalScroll, Covered, can_focus=True):
             ordered[at:at] = [(view.message.id, view) for view in views]
             self._views = dict(ordered)
         self.mount_all(views, before=before)
+        self.show_alive()
         for view in views:
             view.call_later(self._fill, view)
 
