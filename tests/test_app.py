@@ -335,6 +335,12 @@ async def test_the_palette_knows_our_commands() -> None:
             await stage.shows(f"  {name}  ")
 
 
+async def test_the_palette_says_that_aborting_asks_once_more() -> None:
+    async with on_stage() as stage:
+        about = {command.title: command.help for command in stage.app.get_system_commands(stage.app.screen)}
+        assert about["Abort the turn"] == "Asks once more: Esc within 3 seconds aborts (Esc Esc)"
+
+
 async def test_the_keys_of_the_moment_are_shown() -> None:
     async with on_stage() as stage:
         await stage.shows("Enter send", "^J newline", "F1 help")

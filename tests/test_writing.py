@@ -441,4 +441,15 @@ async def test_what_an_earlier_run_left_elsewhere_is_said(tmp_path: Path) -> Non
     before.journal.submit(Queued("q1", OTHER, "it waits"), 1)
     before.journal.close()
     async with on_stage(session=None, client=another_run(tmp_path)) as stage:
-        await stage.shows("A prompt of the last run is under way or waiting")
+        await stage.shows("A prompt of the last run is under way or waiting in another session · F2 opens it.")
+
+
+async def test_what_was_left_in_several_sessions_elsewhere_is_said_as_several(tmp_path: Path) -> None:
+    before = another_run(tmp_path)
+    before.journal.submit(Queued("q1", OTHER, "it waits"), 1)
+    before.journal.submit(Queued("q2", "ses_third", "this too"), 1)
+    before.journal.close()
+    async with on_stage(session=None, client=another_run(tmp_path)) as stage:
+        await stage.shows(
+            "2 prompts of the last run are under way or waiting in 2 other sessions · F2 opens them."
+        )

@@ -28,7 +28,7 @@ def commands(app: "HoldfastApp") -> Iterator[SystemCommand]:
         ("End of the transcript", "Follow what comes (End)", main.transcript.follow),
         ("Copy code", "The block of code in sight ({copy_code})", main.action_copy_code),
         ("Plan", "All of the agent's plan, or one line of it ({plan})", main.action_plan),
-        ("Abort the turn", "Once more within 3 seconds (Esc Esc)", app.action_abort),
+        ("Abort the turn", "Asks once more: Esc within 3 seconds aborts (Esc Esc)", app.action_abort),
         ("Try the line now", "Connect at once instead of waiting ({retry})", app.action_retry),
         ("Keys", "The keys of this part and everywhere ({help})", app.action_help),
         ("Theme", "Other colours", app.action_change_theme),

@@ -179,14 +179,12 @@ class Writing:
         elsewhere = [turn.session_id for turn in under_way if turn.session_id != place]
         elsewhere += [s for s in prompts.sessions() if s != place for _ in prompts.waiting(s)]
         if elsewhere:
-            words = "A prompt" if len(elsewhere) == 1 else f"{len(elsewhere)} prompts"
-            verb = "is" if len(elsewhere) == 1 else "are"
-            self._notify(
-                Notice(
-                    f"{words} of the last run {verb} under way or waiting in another session"
-                    f" · {key('sessions')} opens it."
-                )
-            )
+            one = len(elsewhere) == 1
+            words = "A prompt of the last run is" if one else f"{len(elsewhere)} prompts of the last run are"
+            sessions = len(set(elsewhere))
+            where = "another session" if sessions == 1 else f"{sessions} other sessions"
+            opens = f"{key('sessions')} opens {'it' if sessions == 1 else 'them'}."
+            self._notify(Notice(f"{words} under way or waiting in {where} · {opens}"))
 
     def unfinished(self, session_id: str) -> bool:
         """Whether an earlier run left something in the session: a turn, waiting prompts, a draft."""

@@ -187,6 +187,8 @@ async def test_an_unknown_server_is_told_by_what_it_said() -> None:
         with pytest.raises(UnknownServer) as unknown:
             await recognise(lambda user: http)
     assert unknown.value.final
+    assert unknown.value.what.startswith("answers HTTP, but is no agent server that is known here (/global/health")
+    assert unknown.value.what.endswith(")")
     assert "/global/health gives 404" in unknown.value.what
     assert "/capabilities gives a web page" in unknown.value.what
     assert "/health gives {'status': 'ok'}" in unknown.value.what

@@ -55,7 +55,7 @@ def test_code_is_copied_through_the_terminal(holdfast: Holdfast, stub: StartStub
     send(terminal, "FENCE 3 100")
     terminal.wait_for("✓ finished")
     terminal.press("f7")
-    terminal.wait_for("Copied")
+    terminal.wait_for("sent to the terminal's clipboard")
     copied = terminal.raw.rpartition(b"\x1b]52;c;")[2].partition(b"\x07")[0]
     assert base64.b64decode(copied).decode().count("compute(") == 3
 

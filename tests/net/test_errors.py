@@ -87,6 +87,10 @@ def test_only_a_person_mends_a_certificate_or_a_wrong_address() -> None:
         (Silent(2.5), "nothing came for 2.5 s"),
         (Refused(401), "password refused (401)"),
         (Refused(409, "Conflict", "session is busy"), "request refused (409 Conflict): session is busy"),
+        (Refused(429, "Too Many Requests", "Too Many Requests"), "too many requests (429)"),
+        (Refused(429, excerpt="Too many requests."), "too many requests (429)"),
+        (Refused(429, excerpt="quota used up"), "too many requests (429): quota used up"),
+        (Refused(502, "Bad Gateway", "bad gateway"), "the server fails (502 Bad Gateway)"),
         (Refused(502, "Bad Gateway", "<html><h1>502"), "the server fails (502 Bad Gateway)"),
         (WrongType("text/html"), "not an agent server's answer: text/html"),
         (WrongType(""), "not an agent server's answer: no content type"),
@@ -99,6 +103,19 @@ def test_only_a_person_mends_a_certificate_or_a_wrong_address() -> None:
 )
 def test_what_it_says(error: NetError, what: str) -> None:
     assert error.what == what
+
+
+@pytest.mark.parametrize(
+    ("after", "remedy"),
+    [
+        (None, "Wait a little."),
+        (0.0, "Wait a little."),
+        (7.0, "The server asks to wait 7 s."),
+        (6.2, "The server asks to wait 7 s."),
+    ],
+)
+def test_it_says_when_to_try_again_if_the_server_did(after: float | None, remedy: str) -> None:
+    assert Refused(429, retry_after=after).remedy == remedy
 
 
 def test_an_error_survives_the_way_up() -> None:

@@ -255,7 +255,7 @@ async def test_code_is_copied_with_one_key_as_it_was_written() -> None:
         await stage.shows("print(1)")
         await stage.press("f7")
         assert stage.app.clipboard == "print(1)\n"
-        await stage.shows("Copied 1 line of code")
+        await stage.shows("1 line of code sent to the terminal's clipboard")
         await stage.press("f7")
         assert stage.app.clipboard == "all:\n\techo [x]\n"
         await stage.press("f7")

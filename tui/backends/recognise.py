@@ -23,7 +23,7 @@ class UnknownServer(NetError):
     def __init__(self, found: Mapping[str, str]) -> None:
         told = "; ".join(f"{path} gives {what}" for path, what in found.items())
         super().__init__(
-            f"no agent server that is known here: {told}",
+            f"answers HTTP, but is no agent server that is known here ({told})",
             "Check the address, or name the server's family with --family.",
             final=True,
         )

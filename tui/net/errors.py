@@ -24,6 +24,7 @@ They are values, though not frozen dataclasses: Python itself writes to an excep
 (`__traceback__`, in `contextlib`), and a frozen one would turn into a FrozenInstanceError on the way.
 """
 
+from math import ceil, isfinite
 from typing import TYPE_CHECKING, Final
 
 from tui.net.text import one_line
@@ -122,7 +123,9 @@ class Refused(NetError):
         self.value: Final = value
         self.retry_after: Final = retry_after
         what, remedy = _words_for(status, self.reason)
-        if self.excerpt and not self.excerpt.startswith("<"):
+        if status == 429 and retry_after and isfinite(retry_after):
+            remedy = f"The server asks to wait {ceil(retry_after)} s."
+        if self.excerpt and not self.excerpt.startswith("<") and not _says(what, self.excerpt):
             what += f": {self.excerpt}"
         super().__init__(what, remedy, final=status < 500 and status not in _RETRIED_STATUSES)
 
@@ -238,6 +241,11 @@ def _words_for(status: int, reason: str) -> tuple[str, str]:
             return f"the server is not ready ({_phrase(status, reason)})", "Wait a little."
         case _:
             return f"request refused ({_phrase(status, reason)})", "Look at the server's log for the reason."
+
+
+def _says(what: str, words: str) -> bool:
+    """Whether `words` would only repeat `what`."""
+    return words.rstrip(".").casefold() in what.casefold()
 
 
 def _phrase(status: int, reason: str) -> str:

@@ -295,7 +295,8 @@ class MainScreen(Screen[None]):
         self._copied, self._copied_at = code, self._now()
         self.app.copy_to_clipboard(code.text)
         lines = "1 line" if len(code.code) == 1 else f"{len(code.code)} lines"
-        self.notices.add(Notice(f"Copied {lines} of code. {key('copy_code')} again takes the block above."))
+        sent = f"{lines} of code sent to the terminal's clipboard"
+        self.notices.add(Notice(f"{sent}. {key('copy_code')} again takes the block above."))
 
     def action_plan(self) -> None:
         self.plan.fold()
