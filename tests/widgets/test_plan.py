@@ -35,6 +35,13 @@ async def test_where_nothing_runs_the_plan_says_where_it_stopped() -> None:
         turn.state, turn.ended = TurnState.ABORTED, stage.client.now()
         stage.client.turn_moved(turn)
         await stage.shows("plan 2 of 4 · stopped at: write the migration")
+        assert stage.main.plan.is_running  # Textual's: it goes on to take messages
+
+
+async def test_a_plan_on_which_no_turn_ever_worked_is_not_worked_on_now() -> None:
+    async with on_stage() as stage:
+        stage.client.feed(e.TodosChanged(talk.SESSION, TODOS))
+        await stage.shows("plan 2 of 4 · stopped at: write the migration")
 
 
 async def test_a_plan_that_is_done_goes_away() -> None:

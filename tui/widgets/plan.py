@@ -35,7 +35,7 @@ class Plan(Plain):
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._todos: Sequence[Todo] = ()
-        self._running = False
+        self._worked_on = False
         self.unfolded = False
 
     def on_mount(self) -> None:
@@ -48,7 +48,7 @@ class Plan(Plain):
 
     def show_running(self, running: bool) -> None:
         """Whether a turn runs that works on the plan."""
-        self._running = running
+        self._worked_on = running
         self._draw()
 
     def fold(self) -> None:
@@ -73,7 +73,7 @@ class Plan(Plain):
     def _summary(self) -> Content:
         done = sum(todo.status in ENDED for todo in self._todos)
         under_way = next((todo.text for todo in self._todos if todo.status == "in_progress"), "")
-        where = f" · {'now' if self._running else 'stopped at'}: {under_way}" if under_way else ""
+        where = f" · {'now' if self._worked_on else 'stopped at'}: {under_way}" if under_way else ""
         left = Content.assemble(f"plan {done} of {len(self._todos)}", (where, MUTED))
         more = f"{key('plan')} {'less' if self.unfolded else 'all'}"
         return spread(left, Content.styled(more, MUTED), max(20, (self.size.width or 80) - 2))
