@@ -60,3 +60,12 @@ async def test_no_color_is_obeyed(monkeypatch: pytest.MonkeyPatch) -> None:
             if segment.style is not None and segment.style.color is not None
         }
         assert all(colour is None or colour.red == colour.green == colour.blue for colour in colours)
+
+
+@pytest.mark.parametrize("ascii_only", [True, False])
+async def test_the_palette_is_drawn_with_lines_as_all_else(ascii_only: bool) -> None:
+    async with on_stage(size=(80, 24), look=Look(ascii=ascii_only)) as stage:
+        await stage.press("ctrl+p")
+        await stage.shows("Who waits for you")
+        assert stage.text.isascii() is ascii_only
+        assert not [drawn for drawn in ("??", "_" * 20, "🔎", "▔", "▁" * 20) if drawn in stage.text], stage.text
