@@ -429,7 +429,7 @@ async def test_a_plain_start_opens_the_last_session_where_something_is_unfinishe
             return
         await stage.until(lambda: stage.app.presenter.session_id == talk.SESSION)
         words = {
-            "flight": "“the prompt” was under way when the last run ended.",
+            "flight": "“the prompt” was under way when the last run ended. What became of it is asked.",
             "queue": "held: kept from an earlier run · F8 lets it go on",
             "draft": "half",
         }

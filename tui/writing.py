@@ -175,7 +175,9 @@ class Writing:
         for turn in under_way:
             if turn.session_id == place and turn.prompt is not None:
                 quoted = one_line(turn.prompt.text, QUOTED)
-                self._notify(Notice(f"“{quoted}” was under way when the last run ended. It is followed here."))
+                self._notify(
+                    Notice(f"“{quoted}” was under way when the last run ended. What became of it is asked.")
+                )
         elsewhere = [turn.session_id for turn in under_way if turn.session_id != place]
         elsewhere += [s for s in prompts.sessions() if s != place for _ in prompts.waiting(s)]
         if elsewhere:

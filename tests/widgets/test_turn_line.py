@@ -50,7 +50,7 @@ def test_a_turn_that_is_followed() -> None:
 
 def test_waiting_for_the_person() -> None:
     waiting = turn(TurnState.WAITING, pads=2, last_pad=NOW, waiting_since=NOW - 190)
-    assert words(waiting).endswith("· waiting for you since 3:10")
+    assert words(waiting).endswith("· waiting for you for 3 min")
 
 
 def test_a_provider_that_is_tried_again_counts_down_on_the_server_s_clock() -> None:

@@ -41,8 +41,8 @@ def turn_words(turn: Turn, line: Line, now: float, server_now: float, trouble: T
         return Content.assemble(elapsed, _while_down(turn, now, held))
     match turn.state:
         case TurnState.WAITING:
-            since = "" if turn.waiting_since is None else f" since {clock(now - turn.waiting_since)}"
-            return Content.assemble(elapsed, (held, MUTED), (f" · waiting for you{since}", "$accent"))
+            lasts = "" if turn.waiting_since is None else f" for {span(now - turn.waiting_since)}"
+            return Content.assemble(elapsed, (held, MUTED), (f" · waiting for you{lasts}", "$accent"))
         case TurnState.RETRYING:
             return _retrying(turn, server_now)
         case TurnState.RUNNING:
