@@ -335,6 +335,15 @@ async def test_the_palette_knows_our_commands() -> None:
             await stage.shows(f"  {name}  ")
 
 
+async def test_the_server_s_family_is_named_on_the_first_page_and_in_help() -> None:
+    client = FakeClient()
+    client.server, client.traits = ServerInfo("0.24.4\x1b[2J", 0.011), Traits("qwen")
+    async with on_stage(client=client, session=None, size=(80, 24)) as stage:
+        await stage.shows("127.0.0.1:4096 is there: qwen serve 0.24.4")
+        await stage.press("f1")
+        await stage.shows("qwen serve 0.24.4", "at 127.0.0.1:4096")
+
+
 async def test_the_palette_says_that_aborting_asks_once_more() -> None:
     async with on_stage() as stage:
         about = {command.title: command.help for command in stage.app.get_system_commands(stage.app.screen)}

@@ -393,7 +393,12 @@ class HoldfastApp(App[None]):
     def action_help(self) -> None:
         from tui.widgets.help import Help
 
-        self.push_screen(Help(*self.main.part))
+        self.push_screen(Help(*self.main.part, self._server_at))
+
+    @property
+    def _server_at(self) -> str:
+        server = self.presenter.server
+        return f"{server} at {self.client.address.removeprefix('http://')}" if server else ""
 
     def action_copy_or_leave(self) -> None:
         focused = self.focused

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, assert_never
 
 from textual.content import Content
 
-from tui.backends import SERVE
+from tui.backends import NAMES, SERVE
 from tui.core import changes as c
 from tui.core.model import Request
 from tui.core.standing import Standing, Standings
 from tui.core.turn import Turn, TurnState
+from tui.net.text import one_line
 from tui.widgets.health import Heading
 from tui.widgets.main_screen import MainScreen
 from tui.widgets.outcomes import REMEMBERED, Outcomes
@@ -24,6 +25,9 @@ from tui.writing import Writing
 
 if TYPE_CHECKING:
     from tui.client import Client
+
+SERVER = 40
+"""Characters of a server's name and version."""
 
 
 class Presenter:
@@ -110,6 +114,14 @@ class Presenter:
         self._show_turn_line()
 
     @property
+    def server(self) -> str:
+        """The server's family and version, as a person calls them; "" until it was reached once."""
+        traits, server = self._client.traits, self._client.server
+        if traits is None or server is None:
+            return ""
+        return one_line(f"{NAMES.get(traits.family, traits.family)} {server.version}", SERVER)
+
+    @property
     def gone(self) -> bool:
         """Whether the server does not have the session on the screen any more."""
         return self.session_id in self._client.store.gone
@@ -125,7 +137,10 @@ class Presenter:
             self._ever_up = True
             self._line_up()
         if self.session_id is None:
-            self._main.welcome.show(welcome_words(line, self._client.address, ever_up=self._ever_up, serve=SERVE))
+            words = welcome_words(
+                line, self._client.address, ever_up=self._ever_up, serve=SERVE, server=self.server
+            )
+            self._main.welcome.show(words)
         self._show_turn_line()
         self._writing.show_queue()
 

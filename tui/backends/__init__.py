@@ -1,5 +1,7 @@
 """One file a server family: its routes and the translation into `tui.core`, nothing else."""
 
+from collections.abc import Mapping
+
 FAMILIES = ("opencode", "mimocode", "qwen")
 """What a person may name instead of having it found out."""
 
@@ -14,3 +16,5 @@ SERVE = "opencode serve"
 
 USERS = ("opencode", "mimocode", TOKEN)
 """The user names of Basic auth, by family. Which one a server wants shows only by trying."""
+NAMES: Mapping[str, str] = {"opencode": "opencode", "mimo": "MiMo Code", "qwen": "qwen serve"}
+"""What a person calls the family of `Traits.family`."""

@@ -41,13 +41,16 @@ class Help(Dialog[None]):
         Binding(KEYS["help"], "dismiss", "close", show=False, id="help"),
     ]
 
-    def __init__(self, part: str, keys: Keys) -> None:
+    def __init__(self, part: str, keys: Keys, server: str = "") -> None:
+        """`server`: who is there, and where; "" while that is not known."""
         super().__init__()
-        self._part, self._keys = part, keys
+        self._part, self._keys, self._server = part, keys, server
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog"):
             with VerticalScroll():
+                if self._server:
+                    yield Plain(Content.styled(f"{self._server}\n", MUTED))
                 yield Plain(Content.styled(f"In {self._part}", "bold"), classes="title")
                 yield Plain(_list(self._keys))
                 yield Plain(Content.styled("\nEverywhere", "bold"), classes="title")

@@ -10,8 +10,8 @@ from tui.widgets.duration import span
 from tui.widgets.plain import MUTED, Plain
 
 
-def welcome_words(line: Line, address: str, *, ever_up: bool, serve: str) -> Content:
-    """The body without a session."""
+def welcome_words(line: Line, address: str, *, ever_up: bool, serve: str, server: str = "") -> Content:
+    """The body without a session. `server`: its family and version, once it said so."""
     address = address.removeprefix("http://")
     match line.state:
         case LineState.CONNECTING:
@@ -26,7 +26,7 @@ def welcome_words(line: Line, address: str, *, ever_up: bool, serve: str) -> Con
         case LineState.LIVE | LineState.LATE:
             return Content.assemble(
                 ("holdfast", "bold $primary"),
-                (f"\n\n{address} is there.\n", MUTED),
+                (f"\n\n{address} is there{f': {server}' if server else '.'}\n", MUTED),
                 "\nType what is to be done, and press Enter.\n",
                 (f"{key('sessions')} opens an earlier session.", MUTED),
             )
