@@ -194,3 +194,17 @@ async def test_an_editor_s_command_that_cannot_be_read_is_said(monkeypatch: pyte
     async with on_stage() as stage:
         await stage.press("ctrl+g")
         await stage.shows("vi ' cannot be started", "Set EDITOR")
+
+
+@pytest.mark.parametrize("session", [talk.SESSION, None])
+async def test_a_name_that_is_no_file_is_said_when_it_is_sent(session: str | None) -> None:
+    async with on_stage(session=session) as stage:
+        await stage.press(*"see @READ and @src/store.py.", "enter")
+        await stage.shows("@READ names no file here: it goes as text.")
+
+
+async def test_names_of_files_need_no_word() -> None:
+    async with on_stage() as stage:
+        await stage.press(*'see @src/store.py, @"my notes.md"', "enter")
+        await stage.until(lambda: len(stage.client.calls("files")) == 3)
+        await stage.hides("names no file")

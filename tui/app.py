@@ -235,6 +235,7 @@ class HoldfastApp(App[None]):
             self.sessions.say(error)
         else:
             self.main.transcript.follow()
+            self.choosing.look_up_names(text)
 
     def _send_first(self, text: str) -> None:
         """There is no session yet, or none any more: the words wait for one."""
@@ -246,6 +247,7 @@ class HoldfastApp(App[None]):
             self._notice(Notice("The session is still being created: your words stay here."))
         else:
             self.writing.begin(text)
+            self.choosing.look_up_names(text)
             self.run_worker(self._send_in_new_session(text), group="session")
 
     @on(Prompt.Changed, "#prompt")

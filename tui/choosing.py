@@ -11,8 +11,11 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tui.backends.opencode_prompt import FILES_AT_MOST, names_in
 from tui.core.changes import Notice
 from tui.core.model import Offered
+from tui.net.errors import NetError
+from tui.net.text import one_line
 from tui.presenter import Presenter
 from tui.sessions import Sessions
 from tui.widgets.prompt import Prompt, joined
@@ -21,6 +24,9 @@ if TYPE_CHECKING:
     from textual.app import App
 
     from tui.client import Client
+
+LONGEST = 40
+"""Characters of a name that a notice quotes."""
 
 
 class Choosing:
@@ -88,6 +94,31 @@ class Choosing:
     async def _matching(self, letters: str) -> Sequence[Offered]:
         commands = await self._choices.commands(self._session_id)
         return [command for command in commands if command.name.startswith(letters)]
+
+    def look_up_names(self, text: str) -> None:
+        """Say which `@…` of a prompt that was sent name no file, where the server can tell."""
+        named = list(dict.fromkeys(names_in(text)))[:FILES_AT_MOST]
+        if named:
+            self._app.run_worker(self._tell_unnamed(self._session_id, named), group="names")
+
+    async def _tell_unnamed(self, session_id: str, named: Sequence[tuple[str, ...]]) -> None:
+        missing = []
+        try:
+            for candidates in named:
+                if not await self._names_a_file(session_id, candidates):
+                    missing.append(f"@{one_line(candidates[-1], LONGEST)}")
+        except NetError:
+            return  # sending the prompt tells what is wrong with the line
+        if missing:
+            names, goes = ("names", "it goes") if len(missing) == 1 else ("name", "they go")
+            self._notify(Notice(f"{', '.join(missing)} {names} no file here: {goes} as text.", "warning"))
+
+    async def _names_a_file(self, session_id: str, candidates: Sequence[str]) -> bool:
+        for name in candidates:
+            found = await self._choices.files(session_id, name)
+            if any(one.name.rstrip("/") == name.rstrip("/") for one in found):
+                return True
+        return False
 
     def editor(self) -> None:
         """Write the prompt in the person's own editor (VISUAL, EDITOR). The line is kept up meanwhile."""
