@@ -11,9 +11,9 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tui.backends.opencode_prompt import FILES_AT_MOST, names_in
 from tui.core.changes import Notice
 from tui.core.model import Offered
+from tui.core.names import FILES_AT_MOST, names_in
 from tui.net.errors import NetError
 from tui.net.text import one_line
 from tui.presenter import Presenter

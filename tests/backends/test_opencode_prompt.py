@@ -7,7 +7,7 @@ from starlette.responses import JSONResponse
 
 from tests.backends.test_opencode import Watcher, greeted
 from tui.backends.base import NotTaken
-from tui.backends.opencode_prompt import names_in
+from tui.core.names import names_in
 from tui.core.model import Prompt
 from tui.net.errors import NetError
 

@@ -4,20 +4,15 @@ What is a command and what is a file the server says, each time a prompt is post
 being picked from a list means the same as one that was. It sends nothing itself.
 """
 
-import re
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 from urllib.parse import quote
 
 from tui.backends.base import NotTaken, Offers
 from tui.core.model import Offered, Prompt
+from tui.core.names import FILES_AT_MOST, names_in
 from tui.net.errors import NetError, Refused, Unreachable, Untrusted, WrongType
 
-NAMED = re.compile(r'(?<!\S)@(?:"([^"\n]+)"|(\S+))')
-"""`@src/store.py`, or `@"my notes.txt"`; an address with an `@` in its middle names no file."""
-AFTER_A_NAME = ".,;:!?)]}'\""
-"""What a sentence puts behind a name."""
-FILES_AT_MOST = 20
 FOLDER = "application/x-directory"
 FILE = "text/plain"
 """For any file: opencode's own reader finds out what it is, and calls it that."""
@@ -70,16 +65,6 @@ async def _found(prompt: Prompt, offers: Offers, directory_of: DirectoryOf) -> t
 
 def _first_word(text: str) -> str:
     return text[1:].split(maxsplit=1)[0] if text.startswith("/") and not text[1:2].isspace() and text[1:] else ""
-
-
-def names_in(text: str) -> Iterator[tuple[str, ...]]:
-    """What may be a file's name: as it stands, and without what a sentence put behind it."""
-    for found in NAMED.finditer(text):
-        quoted, bare = found.groups()
-        name = quoted or bare
-        shorter = name if quoted else name.rstrip(AFTER_A_NAME)
-        if shorter:
-            yield (name,) if shorter == name else (name, shorter)
 
 
 async def _file(candidates: Sequence[str], offers: Offers, directory: str) -> str:

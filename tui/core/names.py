@@ -1,0 +1,20 @@
+"""The files that a prompt names with `@`. Whether there are such files only the server knows."""
+
+import re
+from collections.abc import Iterator
+
+NAMED = re.compile(r'(?<!\S)@(?:"([^"\n]+)"|(\S+))')
+"""`@src/store.py`, or `@"my notes.txt"`; an address with an `@` in its middle names no file."""
+AFTER_A_NAME = ".,;:!?)]}'\""
+"""What a sentence puts behind a name."""
+FILES_AT_MOST = 20
+
+
+def names_in(text: str) -> Iterator[tuple[str, ...]]:
+    """What may be a file's name: as it stands, and without what a sentence put behind it."""
+    for found in NAMED.finditer(text):
+        quoted, bare = found.groups()
+        name = quoted or bare
+        shorter = name if quoted else name.rstrip(AFTER_A_NAME)
+        if shorter:
+            yield (name,) if shorter == name else (name, shorter)
