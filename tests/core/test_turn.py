@@ -472,17 +472,29 @@ def test_a_turn_that_stands_still_is_asked_for_now_and_then() -> None:
     assert not turn.over
 
 
-@pytest.mark.parametrize(
-    ("line_lost", "state"), [(True, TurnState.CANCELLED), (False, TurnState.ABORTED)], ids=["half-open", "whole"]
-)
-def test_a_post_that_stays_open_over_a_lost_line_may_be_what_ended_the_turn(
-    line_lost: bool, state: TurnState
-) -> None:
+@pytest.mark.parametrize("line_lost", [True, False])
+def test_a_post_that_stays_open_over_the_end_of_its_turn_is_what_ended_it(line_lost: bool) -> None:
     """The server saw its end and the client did not; an abort from elsewhere would have come by the POST."""
     turn = sending(mimo=True)
     run(turn, (1, HeadersCame()), *([(2, LineBack())] if line_lost else []))
     gone = asked(replace(IDLE, answer=ABORTED))
     run(turn, (3, gone), (4 + HELD_PATIENCE, gone))
+    assert turn.state is TurnState.CANCELLED
+
+
+def test_an_abort_that_the_post_tells_of_is_somebody_else_s() -> None:
+    turn = sending(mimo=True)
+    run(turn, (1, HeadersCame()), (2, BodyCame(ABORTED)))
+    assert (turn.state, turn.reason) == (TurnState.ABORTED, "aborted from elsewhere")
+
+
+@pytest.mark.parametrize(("later", "state"), [(True, TurnState.INTERRUPTED), (False, TurnState.WAITING)])
+def test_a_turn_that_broke_off_is_over_though_a_later_prompt_keeps_the_session_waiting(
+    later: bool, state: TurnState
+) -> None:
+    turn = running()
+    broken_off = replace(ABORTED, failure=Failure("the server was restarted", "interrupted"))
+    run(turn, (2, asked(replace(BUSY, answer=broken_off, waiting=True, later=later))))
     assert turn.state is state
 
 

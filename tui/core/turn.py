@@ -305,6 +305,8 @@ class Turn:
             self._broke_at = None
         if isinstance(seen.status, Idle):
             return self._idle(seen, now)
+        if seen.later and seen.answer is not None and _interrupted(seen.answer):
+            return self._settle(seen.answer, now)  # what the session does now is done for a later prompt
         self._idle_since = None
         if self.state in (TurnState.SENDING, TurnState.UNKNOWN):
             self.state, self.reason = TurnState.RUNNING, ""
@@ -402,7 +404,8 @@ class Turn:
 
     def _end(self, state: TurnState, now: float, reason: str) -> tuple[Action, ...]:
         unwanted = state in (TurnState.INTERRUPTED, TurnState.ABORTED) and not self.abort_asked
-        cut = "the line was lost in the middle of it" if self.held and self._doubted else self._cut
+        # a POST that is alive brings the end of an aborted turn itself
+        cut = "the line was lost in the middle of it" if self.held else self._cut
         if unwanted and self.cancels_on_disconnect and cut is not None:
             state, reason = TurnState.CANCELLED, cut
         self.state, self.reason, self.ended = state, reason, now
@@ -434,3 +437,7 @@ class Turn:
             self._looked = now
             return (Action.ASK,)
         return ()
+
+
+def _interrupted(answer: Message) -> bool:
+    return answer.failure is not None and answer.failure.kind == "interrupted"
