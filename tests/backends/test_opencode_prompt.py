@@ -7,8 +7,8 @@ from starlette.responses import JSONResponse
 
 from tests.backends.test_opencode import Watcher, greeted
 from tui.backends.base import NotTaken
-from tui.core.names import names_in
 from tui.core.model import Prompt
+from tui.core.names import names_in
 from tui.net.errors import NetError
 
 SESSION = {"id": "ses_1", "title": "", "directory": "/srv/my project", "time": {"created": 1, "updated": 1}}
