@@ -26,7 +26,7 @@ ROUND_FIGURES = (
     (r"turn 0:\d\d", "turn 0:42"),
     (r"\d\d beats, last \ds ago", "41 beats, last 1s ago"),
     (r"finished in \d:\d\d", "finished in 1:08"),
-    (r"since 0:\d\d", "since 0:07"),
+    (r"waiting for you for \d\ds", "waiting for you for 12s"),
     (r"(waits for you|asks for permission) · \d\ds", r"\1 · 12s"),
     (r"try \d in \ds · F5 now", "try 4 in 3s · F5 now"),
     (r"\b\d\d\.\ds\b", "12.8s"),
