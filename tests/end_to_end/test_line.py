@@ -21,7 +21,7 @@ def test_a_broken_event_stream_is_shown_and_mended(holdfast: Holdfast, stub: Sta
     terminal = holdfast(server.address)
     connect(terminal)
     server.arm(fault)
-    terminal.wait_for(re.compile(r"↻ lost: .+ · try 2 in \ds · F5 now"), within=3)
+    terminal.wait_for(re.compile(r"↻ lost: .+ · (try 2 in \ds|trying now) · F5 now"), within=3)
     terminal.wait_for("● live", within=5)
 
 

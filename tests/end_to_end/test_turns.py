@@ -163,7 +163,7 @@ def test_what_goes_on_without_you_goes_on(holdfast: Holdfast, stub: StartStub) -
     send(terminal, "ASK1")
     face_request(terminal, "Which database?")
     terminal.press("ctrl+q")
-    terminal.wait_for(re.compile(r"goes on at the server without you;.*question will wait there", re.DOTALL))
+    terminal.wait_for(re.compile(r"goes on at the server without you;.*question will wait\s+there", re.DOTALL))
     terminal.press("enter")
     assert terminal.wait_for_end() == 0
     assert open_questions(server) == ["Which database?"]
