@@ -222,6 +222,12 @@ class TestCall:
             await http.call("POST", "/x")
         assert server.connections == 3
 
+    async def test_of_gets_at_once_one_connection_is_kept(self, server: Server, http: Http) -> None:
+        await asyncio.gather(*(http.call("GET", "/x") for _ in range(5)))
+        await wait_until(lambda: len(server.open) == 1, within=1.0, what="the others to be closed")
+        await http.call("GET", "/x")
+        assert server.connections == 5
+
     async def test_a_body_over_the_limit(self, server: Server, http: Http) -> None:
         server.play(answer(b'"' + b"x" * 100_000 + b'"'))
         assert (await http.call("GET", "/x", limit=100_002)).value == "x" * 100_000

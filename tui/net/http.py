@@ -8,7 +8,8 @@ environment names, unless the host is this machine).
 Two clients: GETs share connections, everything else has one of its own. When a server closes a kept connection
 at the moment of its use, nobody knows whether the request arrived; a GET is then asked again, and nothing else
 can get there. Cancelled requests can leak connections from a limited pool (httpcore #1093): streams have no limit,
-and the GETs' client is replaced when it is stuck.
+and the GETs' client is replaced when it is stuck. It keeps one idle connection: of several whose time is over,
+a request that is cancelled while httpcore closes them would leave the others open and unknown to anybody.
 """
 
 import asyncio
@@ -58,6 +59,7 @@ BODY_LIMIT: Final = 64 << 20
 _QUOTED: Final = 64 << 10
 _QUOTED_SECONDS: Final = 2.0
 _SHARED_CONNECTIONS: Final = 20
+_SHARED_KEPT: Final = 1
 _SHARED_SECONDS: Final = 2.0  # under the 5 s after which common servers close an idle connection
 
 _NO_COOKIES: Final = DefaultCookiePolicy(allowed_domains=())
@@ -248,7 +250,7 @@ class Http:
         return self._client(
             httpx.Limits(
                 max_connections=_SHARED_CONNECTIONS,
-                max_keepalive_connections=_SHARED_CONNECTIONS,
+                max_keepalive_connections=_SHARED_KEPT,
                 keepalive_expiry=_SHARED_SECONDS,
             )
         )
