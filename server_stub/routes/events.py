@@ -62,7 +62,8 @@ async def _with_heartbeats(world: World, subscription: Subscription) -> AsyncIte
             yield world.bus.event("server.heartbeat", {})
         else:
             try:
-                await asyncio.wait_for(subscription.changed.wait(), due - loop.time())
+                async with asyncio.timeout_at(due):  # not `wait_for`: in 3.11 it may swallow a cancellation
+                    await subscription.changed.wait()
             except TimeoutError:
                 continue
 

@@ -101,7 +101,8 @@ class EventStream(Response):
                 await self._write(send, HEARTBEAT)
                 continue
             try:
-                await asyncio.wait_for(self.reader.changed.wait(), due - loop.time())
+                async with asyncio.timeout_at(due):  # not `wait_for`: in 3.11 it may swallow a cancellation
+                    await self.reader.changed.wait()
             except TimeoutError:
                 continue
         await send({"type": "http.response.body", "body": b""})

@@ -1,5 +1,6 @@
 """The bytes and their order below were recorded from `qwen serve` 0.24.4."""
 
+import asyncio
 import json
 import re
 import socket
@@ -10,12 +11,16 @@ from typing import Any
 import httpx
 import pytest
 from starlette.applications import Starlette
+from starlette.types import Message
 
 from server_stub.app import create_app
 from server_stub.clock import PacedClock
 from server_stub.faults import fault
 from server_stub.profiles import QWEN, Profile
-from server_stub.qwen.ring import MOST_READERS
+from server_stub.qwen.ring import MOST_READERS, Ring
+from server_stub.routes.qwen_events import EventStream
+from server_stub.world import World
+from tests.server_stub.conftest import InstantClock
 from tests.server_stub.routes.conftest import Stub
 from tests.server_stub.routes.qwen_client import Person, arrive
 from tests.server_stub.serving import serving
@@ -284,3 +289,28 @@ async def test_a_wedged_daemon_takes_prompts_and_begins_none() -> None:
         assert (await person.kinds())[-1] == "user_message_chunk"
         app.state.faults.disarm(number)
         await person.until("turn_complete")
+
+
+@pytest.mark.parametrize("rounds", range(6))
+async def test_a_reader_that_leaves_as_something_happens_is_let_go(clock: InstantClock, rounds: int) -> None:
+    """`rounds` of the loop lie between the two."""
+    ring, left = Ring(clock.now, 10), asyncio.Event()
+    stream = EventStream(World(QWEN, clock, "/"), ring, lambda: None)
+    stream.reader = ring.subscribe()
+    sent: list[Message] = []
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    async def receive() -> Message:
+        await left.wait()
+        return {"type": "http.disconnect"}
+
+    told = asyncio.create_task(stream({"type": "http"}, receive, send))
+    await wait_until(lambda: len(sent) == 2, what="the head and the first frame")
+    left.set()
+    for _ in range(rounds):
+        await asyncio.sleep(0)
+    ring.publish("anything", {})
+    await told
+    await wait_until(lambda: asyncio.all_tasks() == {asyncio.current_task()}, what="every task to end")
