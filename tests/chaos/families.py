@@ -31,6 +31,8 @@ class Family:
     """How the path begins whose answer proves the line, as long as nothing is followed that has a stream."""
     turn_dies_with_its_post: bool = False
     """The server ends a turn whose POST breaks: an abort there may be a cut here."""
+    numbers_events: bool = False
+    """The server numbers its events without gaps: a client sees where some were left out."""
     newest_prompt_only: bool = True
     """Of prompts that wait together only the newest is answered; else each has an answer of its own."""
 
@@ -47,6 +49,7 @@ QWEN = Family(
     truth_qwen.Somebody,
     who="/capabilities",
     proof_without_stream="/workspaces/",
+    numbers_events=True,
     newest_prompt_only=False,
 )
 

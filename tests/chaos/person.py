@@ -18,7 +18,7 @@ from tests.waiting import wait_until
 from tui.backends import USERS
 from tui.client import Client, Clocks, NotConnected
 from tui.core.changes import AnswerChanged, Change, LineChanged, Notice, PartChanged, TextGrew, TurnChanged
-from tui.core.health import LineState
+from tui.core.health import Line, LineState
 from tui.core.model import Answers, PermissionReply, QuestionRequest, ReasoningPart, Request, TextPart
 from tui.core.turn import Turn
 from tui.journal import Journal
@@ -111,6 +111,8 @@ class Person:
         self.acts: list[float] = []
         """When the person, or a clock, made the client connect at once."""
         self.starts: list[float] = []
+        self.stops: list[float] = []
+        """When the screen said that a person had to act first: with their act the tries are counted anew."""
         self.wishes: list[float] = []
         """When the person asked for something that is sent at once, whatever the line."""
         self.wall_offset = 0.0
@@ -287,8 +289,8 @@ class Person:
                 session_id == self.session_id and self.present
             ):
                 self._see_words(message_id, part_id)
-            case LineChanged() if self._forgotten and self.present:
-                self._see_line(self.client.line().up)
+            case LineChanged() if self.present:
+                self._see_line(self.client.line())
             case Notice(text, "error"):
                 self.trouble.append(text)
             case _:
@@ -298,10 +300,14 @@ class Person:
         """What was on its way when the server crashed may still be shown, until the line is lost and up again."""
         self._forgotten, self._lost = True, False
 
-    def _see_line(self, up: bool) -> None:
-        if not up or self._lost:
+    def _see_line(self, line: Line) -> None:
+        if line.state is LineState.STOPPED:
+            self.stops.append(self.loop.time())
+        if not self._forgotten:
+            return
+        if not line.up or self._lost:
             self.shown.clear()
-        self._forgotten, self._lost = not (up and self._lost), not up
+        self._forgotten, self._lost = not (line.up and self._lost), not line.up
 
     def _see_words(self, message_id: str, part_id: str) -> None:
         transcript = self.client.store.transcript(self.session_id)

@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Coroutine, Mapping
+from collections.abc import Coroutine, Mapping, Set
 from pathlib import Path
 from typing import Any, Protocol, assert_never
 
@@ -40,6 +40,10 @@ class Server(Protocol):
     @property
     def runs(self) -> Mapping[str, int]:
         """How often the model began to answer the prompt with this token."""
+
+    @property
+    def unheard(self) -> Set[tuple[str, str]]:
+        """The message and the part of each text of which the server dropped some in silence."""
 
     def crash(self) -> None: ...
     async def restart(self) -> None: ...
@@ -256,7 +260,14 @@ async def outcome(scene: Scene) -> list[str]:
     found = [f"while requests wait: {one}" for one in invariants.at_any_rest(person, early)]
     late = await scene.rest(answering=True)
     found += invariants.at_any_rest(person, late)
-    found += invariants.at_the_end(person, late, scene.server.runs, scene.family, aborts=scene.schedule.aborts)
+    found += invariants.at_the_end(
+        person,
+        late,
+        scene.server.runs,
+        scene.family,
+        aborts=scene.schedule.aborts,
+        unheard=scene.server.unheard,
+    )
     await person.leave()
     await wait_until(lambda: not any(relay.connections for relay in person.relays), what="connections to close")
     return found

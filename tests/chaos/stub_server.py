@@ -11,6 +11,7 @@ from uvicorn.server import ServerState
 
 from server_stub.agent import Agent
 from server_stub.app import create_app
+from server_stub.bus import Event
 from server_stub.faults import Fault, Faults
 from server_stub.profiles import Profile
 from server_stub.restart import after_crash
@@ -31,6 +32,8 @@ class StubServer:
         self.port = 0
         self.runs: Counter[str] = Counter()
         """How often the model began to answer the prompt with this token."""
+        self.unheard: set[tuple[str, str]] = set()
+        """The message and the part of each text of which some was told to nobody."""
         self.crashes: list[float] = []
         self._profile = profile
         self._epoch = epoch
@@ -53,6 +56,7 @@ class StubServer:
             self._profile, clock=self._clock, world=self._world, model=lambda text: self._play(text, number)
         )
         self._app, self._world = app, app.state.world
+        app.state.world.bus.listeners.append(self._note_unheard)
         config = uvicorn.Config(app, log_config=None, log_level="critical", lifespan="off", ws="none")
         config.load()
         protocol: Any = config.http_protocol_class
@@ -107,6 +111,11 @@ class StubServer:
     async def close(self) -> None:
         self.crash()
         await asyncio.gather(*self._ending)
+
+    def _note_unheard(self, event: Event) -> None:
+        if self._world is not None and self._world.bus.muted and event.payload["type"] == "message.part.delta":
+            told = event.payload["properties"]
+            self.unheard.add((told["messageID"], told["partID"]))
 
     def _play(self, text: str, process: int) -> Script:
         """A dead process calls no model, though its tasks here need a moment to end."""

@@ -223,6 +223,20 @@ async def test_what_only_a_person_can_mend_stops_until_they_act(line: Line, stat
     assert line.state() is LineState.LIVE
 
 
+async def test_after_a_stop_tries_are_counted_anew(line: Line) -> None:
+    line.server.refuse = Unreachable("connection refused")
+    await line.server.end()
+    await line.time.advance(120)
+    line.server.refuse = Refused(401)
+    await line.time.advance(60)
+    assert line.state() is LineState.STOPPED
+    line.server.refuse = Unreachable("connection refused")
+    line.link.retry_now()
+    await settle()
+    seen = line.health.view(line.time.mono())
+    assert (seen.attempt, seen.retry_in) == (1, 0.5)
+
+
 async def test_retry_now_does_not_wait_for_the_countdown(line: Line) -> None:
     line.server.refuse = Unreachable("connection refused")
     await line.server.end()

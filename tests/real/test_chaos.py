@@ -5,7 +5,7 @@ They run side by side against one server, in real time; each has a session, a re
 
 import asyncio
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -40,6 +40,11 @@ class Shared:
         """By the token of the prompt: how often the model was asked, not counting what follows a tool's result."""
         first = [asked.prompt for asked in self._server.model_log() if not asked.results]
         return Counter(tokens[-1] for prompt in first if (tokens := TOKEN.findall(prompt)))
+
+    @property
+    def unheard(self) -> Set[tuple[str, str]]:
+        """No fault of its schedules makes it drop events while its streams live."""
+        return set()
 
     def crash(self) -> None:
         self.up = False

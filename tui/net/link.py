@@ -208,6 +208,7 @@ class Link:
             self._health.stopped(self._clock(), lost.what, lost.remedy)
             self._changed()
             await self._wake.wait()
+            self._backoff.reset()  # the person begins a new series of tries, as `Health` counts it too
             return
         asked = lost.retry_after if isinstance(lost, Refused) and lost.retry_after is not None else 0.0
         delay = self._backoff.next(at_least=asked)
