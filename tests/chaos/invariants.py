@@ -42,7 +42,7 @@ def at_the_end(
 ) -> Differences:
     """What holds once everything is answered and no turn runs.
 
-    `aborts`: somebody asked for one; `unheard`: the message and part of each text of which some was told to nobody.
+    `aborts`: somebody asked for one; `unheard`: the message and part of each text of which nobody was told some.
     """
     yield from prompts_arrived_once_or_are_shown_as_not_sent(person, truth)
     yield from the_model_ran_once(person, truth, runs, family)
