@@ -362,7 +362,7 @@ async def test_the_keys_of_the_moment_are_shown() -> None:
         await stage.shows("j k next tool call")
 
 
-@pytest.mark.parametrize("word", ["/re", "see @READ"])
+@pytest.mark.parametrize("word", ["/zz", "see @READ"])
 async def test_a_name_that_tab_completes_says_so(word: str) -> None:
     async with on_stage(size=(80, 24)) as stage:
         stage.run_turn()

@@ -4,7 +4,6 @@ from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
-from textual.widgets import Input
 
 from tests import conversation as talk
 from tests.screen import on_stage
@@ -62,43 +61,154 @@ async def test_a_server_that_does_not_answer_is_said() -> None:
         await stage.shows("connection refused")
 
 
-async def test_a_file_s_name_is_finished_with_tab() -> None:
-    async with on_stage() as stage:
-        await stage.press(*"see @store", "tab")
-        await stage.until(lambda: stage.main.prompt.text == "see @src/store.py ")
-        await stage.press(*"and @src", "tab")
-        await stage.shows("Files", "src/session.py")
-        await stage.press("down", "enter")
-        await stage.until(lambda: stage.main.prompt.text == "see @src/store.py and @src/session.py ")
+async def test_names_are_listed_while_one_is_typed_and_narrowed() -> None:
+    async with on_stage(size=(80, 24)) as stage:
+        await stage.press(*"see @s")
+        await stage.shows(
+            "› @src/store.py", "  @src/session.py", "@tests/", "Tab take it  ↑↓ choose  Esc close the list"
+        )
+        await stage.press(*"rc/se")
+        await stage.shows("› @src/session.py")
+        await stage.hides("@src/store.py")
+        await stage.press("tab")
+        assert stage.main.prompt.text == "see @src/session.py "
+        await stage.hides("› @")
         assert stage.main.focused is stage.main.prompt
 
 
-async def test_what_is_typed_after_the_choice_reaches_the_prompt() -> None:
+async def test_a_name_further_down_is_taken_with_enter() -> None:
     async with on_stage() as stage:
-        await stage.press(*"see @src", "tab")
-        await stage.until(lambda: isinstance(stage.app.screen, Choose))
-        stage.burst(*"session", "enter", *"and on", "enter", *"rest")
+        await stage.press(*"see @src")
+        await stage.shows("› @src/store.py")
+        await stage.press("up", "up", "down", "enter")
+        assert stage.main.prompt.text == "see @src/session.py "
+        assert stage.client.calls("send") == []
+        await stage.press("backspace", "enter")
+        assert stage.client.calls("send") == [(talk.SESSION, "see @src/session.py")]
+
+
+async def test_enter_takes_what_is_not_whole_and_sends_what_is() -> None:
+    async with on_stage() as stage:
+        await stage.press(*"/in")
+        await stage.shows("› /init  set up")
+        await stage.press("enter")
+        assert stage.main.prompt.text == "/init "
+        await stage.press("backspace")
+        await stage.shows("› /init  set up")
+        await stage.press("enter")
+        assert stage.client.calls("send") == [(talk.SESSION, "/init")]
+
+
+async def test_enter_sends_before_the_list_is_there() -> None:
+    async with on_stage() as stage:
+        stage.burst(*"see @src", "enter", *"rest")
         await stage.until(lambda: stage.main.prompt.text == "rest")
-        assert stage.client.calls("send") == [(talk.SESSION, "see @src/session.py and on")]
+        assert stage.client.calls("send") == [(talk.SESSION, "see @src")]
 
 
-async def test_what_is_typed_after_esc_reaches_the_prompt() -> None:
+@pytest.mark.parametrize("words", ["see @", "/"])
+async def test_enter_sends_a_sign_alone(words: str) -> None:
     async with on_stage() as stage:
-        await stage.press(*"see @src", "tab")
-        await stage.until(lambda: isinstance(stage.app.screen, Choose))
-        stage.burst(*"ses", "escape", *"/app")
-        await stage.until(lambda: stage.main.prompt.text == "see @src/app")
+        await stage.press(*words)
+        await stage.shows(f"› {words[-1]}")
+        await stage.press("enter")
+        assert stage.client.calls("send") == [(talk.SESSION, words)]
 
 
-async def test_enter_takes_from_a_list_that_has_only_just_come(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its box may not have the keys yet."""
+async def test_esc_closes_the_list_for_this_word_and_aborts_nothing() -> None:
     async with on_stage() as stage:
-        monkeypatch.setattr(Input, "focus", lambda box: None)
-        monkeypatch.setattr(Choose, "AUTO_FOCUS", "")
-        await stage.press(*"see @src", "tab")
-        await stage.shows("src/session.py")
-        assert stage.app.focused is None
-        stage.burst("enter")
+        stage.run_turn()
+        await stage.press(*"see @src")
+        await stage.shows("› @src/store.py")
+        await stage.press("escape")
+        await stage.hides("› @src/store.py")
+        await stage.hides("Esc once more")
+        await stage.press(*"/st")
+        await stage.hides("› @src/store.py")
+        await stage.press("enter")
+        assert stage.client.calls("wait") or stage.main.queue.display
+        await stage.press(*"@src")
+        await stage.shows("› @src/store.py")
+
+
+async def test_tab_opens_a_list_that_was_closed() -> None:
+    async with on_stage() as stage:
+        await stage.press(*"see @src")
+        await stage.shows("› @src/store.py")
+        await stage.press("escape", "tab")
+        await stage.shows("› @src/store.py")
+        await stage.press("down", "tab")
+        assert stage.main.prompt.text == "see @src/session.py "
+
+
+async def test_a_folder_leads_on_to_what_is_in_it() -> None:
+    async with on_stage() as stage:
+        await stage.press(*"@tes")
+        await stage.shows("› @tests/")
+        await stage.press("tab")
+        assert stage.main.prompt.text == "@tests/"
+        await stage.shows("› @tests/")
+
+
+async def test_earlier_prompts_open_no_list() -> None:
+    async with on_stage() as stage:
+        stage.main.prompt.past = lambda: ("see @src", "before that")
+        await stage.press("up")
+        assert stage.main.prompt.text == "see @src"
+        await stage.press("up")
+        assert stage.main.prompt.text == "before that"
+        assert stage.client.calls("files") == []
+
+
+async def test_a_listed_name_is_taken_with_the_mouse() -> None:
+    async with on_stage() as stage:
+        await stage.press(*"see @src")
+        await stage.shows("@src/session.py")
+        lines = stage.text.split("\n")
+        row = next(row for row, line in enumerate(lines) if "@src/session.py" in line)
+        await stage.pilot.click(offset=(8, row))
+        await stage.until(lambda: stage.main.prompt.text == "see @src/session.py ")
+        assert stage.main.focused is stage.main.prompt
+
+
+async def test_a_server_that_does_not_answer_lists_nothing_and_is_said_with_tab() -> None:
+    async with on_stage() as stage:
+        stage.client.fails = Unreachable("connection refused")
+        await stage.press(*"see @src")
+        await stage.until(lambda: stage.client.calls("files"))
+        await stage.hides("connection refused")
+        await stage.press("tab")
+        await stage.shows("connection refused")
+
+
+async def test_an_unknown_command_stays_in_the_box_until_enter_is_pressed_again() -> None:
+    async with on_stage() as stage:
+        await stage.press(*"/reviw the store", "enter")
+        await stage.shows("There is no command /reviw here; /review is one. Enter again sends it as text.")
+        assert stage.main.prompt.text == "/reviw the store"
+        assert stage.client.calls("send") == []
+        await stage.press("enter")
+        assert stage.client.calls("send") == [(talk.SESSION, "/reviw the store")]
+
+
+async def test_an_unknown_command_that_was_pasted_is_said_as_it_is_sent() -> None:
+    async with on_stage() as stage:
+        stage.burst(*"/frobnicate", "enter")
+        await stage.shows("There is no command /frobnicate here: it goes as text.")
+        assert stage.client.calls("send") == [(talk.SESSION, "/frobnicate")]
+
+
+@pytest.mark.parametrize("words", ["/review the store", "/etc/hosts is wrong", "a /frobnicate"])
+async def test_what_is_a_command_and_what_is_none_needs_no_word(words: str) -> None:
+    async with on_stage() as stage:
+        await stage.press(*words, "enter")
+        assert stage.client.calls("send") == [(talk.SESSION, words)]
+        await stage.hides("no command")
+
+
+async def test_tab_that_comes_before_the_list_finishes_one_name() -> None:
+    async with on_stage() as stage:
+        stage.burst(*"see @store", "tab")
         await stage.until(lambda: stage.main.prompt.text == "see @src/store.py ")
 
 
@@ -129,7 +239,7 @@ async def test_a_command_is_finished_with_tab_at_the_beginning_alone() -> None:
 async def test_nothing_fitting_is_said_and_the_words_stay() -> None:
     async with on_stage() as stage:
         await stage.press(*"@zebra", "tab")
-        await stage.shows("nothing to choose from")
+        await stage.shows("No file here is like @zebra.")
         assert stage.main.prompt.text == "@zebra"
 
 
@@ -206,5 +316,6 @@ async def test_a_name_that_is_no_file_is_said_when_it_is_sent(session: str | Non
 async def test_names_of_files_need_no_word() -> None:
     async with on_stage() as stage:
         await stage.press(*'see @src/store.py, @"my notes.md"', "enter")
-        await stage.until(lambda: len(stage.client.calls("files")) == 3)
+        await stage.until(lambda: ("/src", "src/store.py,") in stage.client.calls("files"))
+        await stage.until(lambda: stage.client.calls("files")[-1] == ("/src", "my notes.md"))
         await stage.hides("names no file")

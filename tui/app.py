@@ -226,6 +226,8 @@ class HoldfastApp(App[None]):
         self._send(self.main.prompt.text, now=True)
 
     def _send(self, text: str, *, now: bool) -> None:
+        if self.main.prompt.edited is None and self.choosing.keeps_back(text):
+            return
         if self.presenter.session_id is None or (self.presenter.gone and self.main.prompt.edited is None):
             self._send_first(text)
             return
@@ -372,9 +374,9 @@ class HoldfastApp(App[None]):
     def action_editor(self) -> None:
         self.choosing.editor()
 
-    @on(Prompt.CompletionWanted)
-    def _completion_wanted(self, event: Prompt.CompletionWanted) -> None:
-        self.choosing.complete(event.word)
+    @on(Prompt.OffersWanted)
+    def _offers_wanted(self, event: Prompt.OffersWanted) -> None:
+        self.choosing.offer(event.word, finish=event.finish)
 
     def action_inbox(self) -> None:
         self.sessions.inbox()

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from tui.core.changes import Notice
 from tui.core.model import Offered
-from tui.core.names import FILES_AT_MOST, names_in
+from tui.core.names import FILES_AT_MOST, command_in, names_in
 from tui.net.errors import NetError
 from tui.net.text import one_line
 from tui.presenter import Presenter
@@ -51,6 +51,9 @@ class Choosing:
         self._prompt = prompt
         self._notify = notify
         self._environ = environ
+        self._word, self._finish, self._looks_up = "", False, False
+        self._known: dict[str, Sequence[Offered]] = {}
+        self._kept_back = ""
 
     def agent(self) -> None:
         """Choose who answers from the next prompt on; or how, where the family calls that a mode."""
@@ -78,28 +81,76 @@ class Choosing:
         current = self._choices.of(session_id).model
         self._offer("Model", self._choices.models(session_id), chosen, current)
 
-    def complete(self, word: str) -> None:
-        """Finish a word of the prompt: `@` and letters of a file's name, `/` and those of a command."""
-        sign, letters = word[0], word[1:]
+    def offer(self, word: str, *, finish: bool) -> None:
+        """Look up what a word of the prompt may become, and hand it back; of several words, the newest."""
+        self._word, self._finish = word, finish
+        if not self._looks_up:
+            self._looks_up = True
+            self._app.run_worker(self._look_up(), group="offers")
 
-        def chosen(name: str) -> None:
-            whole = f'"{name}"' if " " in name else name
-            self._prompt.complete(word, f"{sign}{whole}{'' if name.endswith('/') else ' '}")
+    async def _look_up(self) -> None:
+        try:
+            while word := self._word:
+                finish, self._word = self._finish, ""
+                try:
+                    found = await self._offers_for(word)
+                except NetError as error:
+                    if finish:
+                        self._sessions.say(error)
+                    continue
+                if finish and not found:
+                    what = "file" if word[0] == "@" else "command"
+                    self._notify(Notice(f"No {what} here is like {one_line(word, LONGEST)}."))
+                self._prompt.offer(word, found, finish=finish)
+        finally:
+            self._looks_up = False
 
-        if sign == "@":
-            self._offer("Files", self._choices.files(self._session_id, letters), chosen)
-        else:
-            self._offer("Commands", self._matching(letters), chosen)
+    async def _offers_for(self, word: str) -> Sequence[Offered]:
+        if word[0] == "@":
+            return await self._choices.files(self._session_id, word[1:].strip('"'))
+        known = self._known.get(self._session_id) if len(word) > 1 else None
+        commands = known or await self._commands()
+        return [one for one in commands if one.name.casefold().startswith(word[1:].casefold())]
 
-    async def _matching(self, letters: str) -> Sequence[Offered]:
-        commands = await self._choices.commands(self._session_id)
-        return [command for command in commands if command.name.startswith(letters)]
+    async def _commands(self) -> Sequence[Offered]:
+        session_id = self._session_id
+        commands = await self._choices.commands(session_id)
+        if commands:
+            self._known[session_id] = commands
+        return commands
+
+    def keeps_back(self, text: str) -> bool:
+        """Whether a prompt is kept in the box, once, because it begins with a command that is not there."""
+        known, name = [one.name for one in self._known.get(self._session_id, ())], command_in(text)
+        if not known or not name or name in known or self._kept_back == text:
+            self._kept_back = ""
+            return False
+        from difflib import get_close_matches
+
+        self._kept_back = text
+        near = [one for one in known if one.startswith(name)] or get_close_matches(name, known, 1)
+        meant = f"; /{near[0]} is one" if near else ""
+        unknown = f"There is no command /{one_line(name, LONGEST)} here{meant}."
+        self._notify(Notice(f"{unknown} Enter again sends it as text.", "warning"))
+        return True
 
     def look_up_names(self, text: str) -> None:
-        """Say which `@…` of a prompt that was sent name no file, where the server can tell."""
+        """Say which files, or which command, a prompt that was sent names in vain, where the server can tell."""
         named = list(dict.fromkeys(names_in(text)))[:FILES_AT_MOST]
         if named:
             self._app.run_worker(self._tell_unnamed(self._session_id, named), group="names")
+        command = command_in(text)
+        if command and self._session_id not in self._known:
+            self._app.run_worker(self._tell_unknown(command), group="names")
+
+    async def _tell_unknown(self, command: str) -> None:
+        try:
+            commands = await self._commands()
+        except NetError:
+            return  # sending the prompt tells what is wrong with the line
+        if commands and all(one.name != command for one in commands):
+            unknown = f"There is no command /{one_line(command, LONGEST)} here"
+            self._notify(Notice(f"{unknown}: it goes as text.", "warning"))
 
     async def _tell_unnamed(self, session_id: str, named: Sequence[tuple[str, ...]]) -> None:
         missing = []
@@ -175,7 +226,5 @@ class Choosing:
             return
         if not found:
             self._notify(Notice(f"{title}: there is nothing to choose from."))
-        elif len(found) == 1 and title in ("Files", "Commands"):
-            chosen(found[0].name)
         else:
             self._app.push_screen(Choose(title, found, chosen, current))

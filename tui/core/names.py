@@ -1,4 +1,4 @@
-"""The files that a prompt names with `@`. Whether there are such files only the server knows."""
+"""The command and the files that a prompt names, with `/` and `@`. Which there are, the server knows."""
 
 import re
 from collections.abc import Iterator
@@ -8,6 +8,14 @@ NAMED = re.compile(r'(?<!\S)@(?:"([^"\n]+)"|(\S+))')
 AFTER_A_NAME = ".,;:!?)]}'\""
 """What a sentence puts behind a name."""
 FILES_AT_MOST = 20
+COMMAND = re.compile(r"/([^\s/]+)(?!\S)")
+"""`/init`, at the very beginning; a path is none."""
+
+
+def command_in(text: str) -> str:
+    """What may be the name of a command; "" where the text begins with none."""
+    found = COMMAND.match(text)
+    return found[1] if found is not None else ""
 
 
 def names_in(text: str) -> Iterator[tuple[str, ...]]:

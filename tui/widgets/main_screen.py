@@ -17,6 +17,7 @@ from textual.widget import Widget
 from tui.core.changes import Notice
 from tui.core.store import Store
 from tui.keys import KEYS, key
+from tui.widgets.completions import Completions
 from tui.widgets.finding import code_above
 from tui.widgets.fold import Fold
 from tui.widgets.health import HealthLine
@@ -117,7 +118,8 @@ class MainScreen(Screen[None]):
         yield self.plan
         yield self.turn_line
         yield self.queue
-        with Horizontal(id="entry"):
+        yield self.prompt.completions
+        with Entry(id="entry"):
             yield Plain(" ›", id="mark")
             yield self.prompt
         yield self.key_hints
@@ -194,7 +196,9 @@ class MainScreen(Screen[None]):
         else:
             keys = self._send_keys
         self._completes = self.focused is self.prompt and bool(self.prompt.unfinished)
-        if self._completes:
+        if self.prompt.completions.is_open:
+            keys = (("Tab", "take it"), ("↑↓", "choose"), ("Esc", "close the list"), *keys)
+        elif self._completes:
             keys = (("Tab", "complete"), *keys)
         self.key_hints.show_keys(keys, self.waiting)
 
@@ -353,6 +357,10 @@ class MainScreen(Screen[None]):
 
     @on(QuestionForm.KeysChanged)
     def _keys_changed(self) -> None:
+        self.refresh_hints()
+
+    @on(Completions.Switched)
+    def _list_switched(self) -> None:
         self.refresh_hints()
 
     @on(RequestPanel.MeantForPrompt)

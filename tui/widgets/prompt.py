@@ -9,9 +9,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from textual import events
+from textual import events, on
 from textual.message import Message
 
+from tui.core.model import Offered
+from tui.widgets.completions import Completions
 from tui.widgets.editor import Editor
 from tui.widgets.key_hints import Keys
 
@@ -27,7 +29,7 @@ class Prompt(Editor):
         ("^S", "send now, into the turn that runs"),
         ("^J", "newline"),
         ("↑", "earlier prompts, from the first line"),
-        ("@… Tab", "a file of the project"),
+        ("@… Tab", "a file of the project; ↑ ↓ choose another, Esc leaves the list"),
         ("/… Tab", "a command of the server"),
         ("{agent} {editor}", "choose the agent, write in your editor"),
         ("^R", "search earlier prompts"),
@@ -44,10 +46,14 @@ class Prompt(Editor):
         where: Literal["up", "down", "end"]
 
     @dataclass
-    class CompletionWanted(Message):
-        """`word`, which ends at the cursor, is to be finished: `@` and a file's name, or `/` and a command's."""
+    class OffersWanted(Message):
+        """What may become of `word`, which ends at the cursor: `@` and a file's name, or `/` and a command's.
+
+        `finish`: the person asked for it with Tab, and one alone is taken at once.
+        """
 
         word: str
+        finish: bool = False
 
     class SendNow(Message):
         """What stands here is to be sent without waiting."""
@@ -64,6 +70,10 @@ class Prompt(Editor):
         self.past: Callable[[], Sequence[str]] = tuple
         self.submit: Callable[[str], None] = lambda text: None
         self.edited: str | None = None
+        self.completions = Completions(self._take, id="completions")
+        """Stands above the box, wherever the screen puts it."""
+        self._asked_for = ""
+        self._list_left = False
         self._earlier: Sequence[str] = ()
         self._at = 0
         self._aside: str | None = None
@@ -71,18 +81,49 @@ class Prompt(Editor):
 
     @property
     def unfinished(self) -> str:
-        """The word at the cursor that can be finished; "" if it is no such word."""
+        """The word that ends at the cursor and can be finished; "" if there is no such word."""
         row, column = self.cursor_location
-        line = self.document.get_line(row)[:column]
+        line, rest = self.document.get_line(row)[:column], self.document.get_line(row)[column:]
+        if rest[:1].strip():
+            return ""
         found = UNFINISHED_COMMAND.search(line) if row == 0 else None
         found = found or UNFINISHED_NAME.search(line)
         return found[0].strip() if found else ""
 
-    def complete(self, word: str, whole: str) -> None:
-        """Put `whole` in the place of `word`, if that still stands before the cursor."""
-        row, column = self.cursor_location
-        if self.unfinished == word:
-            self.replace(whole, (row, column - len(word)), (row, column))
+    def offer(self, word: str, offered: Sequence[Offered], *, finish: bool = False) -> None:
+        """`word`, if it still stands before the cursor, may become these; `finish`: where it is one, it does."""
+        if self.unfinished != word or not self.has_focus:
+            return
+        if finish and len(offered) == 1:
+            self._take(offered[0].name)
+        elif finish or not self._list_left:
+            self._list_left = False
+            self.completions.offer(word, offered)
+
+    def _take(self, name: str) -> None:
+        """Put a name in the place of the word before the cursor."""
+        word, (row, column) = self.unfinished, self.cursor_location
+        if word:
+            whole = f'"{name}"' if " " in name else name
+            space = "" if name.endswith("/") else " "
+            self.replace(f"{word[0]}{whole}{space}", (row, column - len(word)), (row, column))
+
+    @on(Editor.SelectionChanged)
+    def _look_at_word(self) -> None:
+        """The word before the cursor may have become another."""
+        word = self.unfinished
+        self._list_left = self._list_left and bool(word)
+        if not word or self._list_left:
+            self._asked_for = ""
+            self.completions.close()
+        elif word != self._asked_for:
+            self._asked_for = word
+            self.completions.narrow(word)
+            self.post_message(self.OffersWanted(word))
+
+    def on_blur(self) -> None:
+        self.completions.close()
+        self._asked_for = ""
 
     @property
     def draft(self) -> str:
@@ -131,7 +172,20 @@ class Prompt(Editor):
             self._set(joined(self.text, text))
 
     def on_key(self, event: events.Key) -> None:
+        listed, word = self.completions, self.unfinished
         match event.key:
+            case "enter" if name := listed.entered(word):
+                self._take(name)
+            case "tab" if name := listed.marked(word):
+                self._take(name)
+            case "tab" if word:
+                self._asked_for = word
+                self.post_message(self.OffersWanted(word, finish=True))
+            case "escape" if listed.is_open:
+                self._list_left = True
+                listed.close()
+            case "up" | "down" if listed.is_open:
+                listed.move(-1 if event.key == "up" else 1)
             case "enter":
                 self.submit(self.text)
             case "pageup":
@@ -146,8 +200,6 @@ class Prompt(Editor):
                 self.post_message(self.SendNow())
             case "ctrl+r":
                 self.post_message(self.SearchWanted())
-            case "tab" if self.unfinished:
-                self.post_message(self.CompletionWanted(self.unfinished))
             case "escape" if self.edited is not None:
                 self.put_back()
                 self.post_message(self.EditLeft())
@@ -181,6 +233,7 @@ class Prompt(Editor):
         if text != self.text:
             self.text = text
         self.move_cursor(self.document.end)
+        self._list_left = bool(self.unfinished)  # nobody is writing that word
 
 
 def joined(first: str, then: str) -> str:
