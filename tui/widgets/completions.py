@@ -26,7 +26,7 @@ class Completions(Plain):
     """Takes no room while it is closed. `take` gets the name on which the person clicked."""
 
     class Switched(Message):
-        """It opened or closed: other keys mean something now."""
+        """It opened or closed, or Enter means something else now."""
 
     def __init__(self, take: Callable[[str], None], *, id: str | None = None) -> None:
         super().__init__(id=id)
@@ -36,6 +36,7 @@ class Completions(Plain):
         self._fitting: Sequence[Offered] = ()
         self._at = 0
         self._moved = False
+        self._meant = (False, False)
 
     def on_mount(self) -> None:
         self.display = False
@@ -100,11 +101,12 @@ class Completions(Plain):
         return max(0, min(self._at - self._rows // 2, len(self._fitting) - self._rows))
 
     def _show(self, fitting: Sequence[Offered], at: int) -> None:
-        was_open = self.is_open
         self._fitting, self._at = fitting, at
         self._draw()
-        if was_open != self.is_open:
-            self.display = self.is_open
+        self.display = self.is_open
+        means = (self.is_open, bool(self.entered(self._word)))
+        if means != self._meant:
+            self._meant = means
             self.post_message(self.Switched())
 
     def _draw(self) -> None:

@@ -197,7 +197,9 @@ class MainScreen(Screen[None]):
             keys = self._send_keys
         self._completes = self.focused is self.prompt and bool(self.prompt.unfinished)
         if self.prompt.completions.is_open:
-            keys = (("Tab", "take it"), ("↑↓", "choose"), ("Esc", "close the list"), *keys)
+            takes = "Enter" if self.prompt.completions.entered(self.prompt.unfinished) else "Tab"
+            others = tuple(hint for hint in keys if hint[0] != takes)
+            keys = ((takes, "take it"), ("↑↓", "choose"), ("Esc", "close the list"), *others)
         elif self._completes:
             keys = (("Tab", "complete"), *keys)
         self.key_hints.show_keys(keys, self.waiting)
