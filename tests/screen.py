@@ -53,9 +53,10 @@ class Stage:
         await self.pilot.pause()
 
     def after_grace(self) -> None:
-        """The half second has passed in which a new request takes no keys."""
+        """The half second has passed in which a new request takes no keys, and the last line tells its keys."""
         self.client.advance(2.0)
         self.app.presenter.tick()
+        self.main.refresh_hints()
 
     def second(self) -> None:
         """A second passes, and the screen's clock ticks."""

@@ -97,6 +97,7 @@ async def permission(stage: Stage) -> None:
     await live_turn(stage)
     stage.client.feed(e.RequestOpened(talk.PERMISSION))
     await stage.until(lambda: stage.main.panel.has_focus_within)
+    stage.after_grace()
     await stage.shows("May it run bash?")
 
 

@@ -21,13 +21,11 @@ def send(terminal: Terminal, text: str) -> None:
 def face_request(terminal: Terminal, words: str, *, within: float = PATIENCE) -> None:
     """Wait until the request that says `words` has the keys, and takes answers.
 
-    It takes the keys by itself once nobody writes, and no answer for half a second from then: the next tick of its
-    age says that this is over.
+    It takes the keys by itself once nobody writes, and no answer for half a second from then; only after that does
+    the last line name a key that answers.
     """
     terminal.wait_for(words, within=within)
     terminal.wait_for("x reject")
-    age = terminal.wait_for(re.compile(r"(waits for you|asks for permission) · \S+"))[0]
-    terminal.wait_until_gone(age)
 
 
 def answer_both_questions(terminal: Terminal) -> None:

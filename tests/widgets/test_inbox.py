@@ -9,6 +9,7 @@ from tui.core import events as e
 from tui.core.changes import AnswerChanged
 from tui.core.draft import AnswerDraft
 from tui.core.model import PermissionRequest, QuestionRequest
+from tui.widgets.grace import GRACE
 from tui.widgets.inbox import Inbox
 
 PERMISSION = PermissionRequest("per_9", "ses_3", "bash", ("make *",), ("make *",), "make check")
@@ -145,6 +146,27 @@ async def test_a_rejection_is_asked_about_and_sent() -> None:
         await stage.shows("Reject the question?")
         await stage.press("enter")
         await stage.until(lambda: stage.client.calls("reject") == [("que_8",)])
+
+
+async def test_the_next_request_takes_no_answer_at_first_and_the_keys_say_so() -> None:
+    async with on_stage() as stage:
+        others_ask(stage)
+        stage.client.feed(e.RequestOpened(PERMISSION))
+        inbox = await open_inbox(stage)
+        await stage.shows("Enter answer", "o open the session", "Esc back")
+        await stage.press("enter")
+        await stage.until(lambda: inbox._panel.has_focus_within)
+        stage.client.feed(e.QuestionAnswered("ses_2b", "que_8", (("8080",),)))
+        await stage.shows("May it run bash?")
+        await stage.until(lambda: inbox._panel.has_focus_within)
+        await stage.hides("Enter answer")
+        await stage.press("enter")
+        assert stage.client.calls("reply") == []
+        await stage.shows("Esc back")
+        stage.client.advance(GRACE)
+        await stage.shows("Enter answer", "o open the session", "Esc back")
+        await stage.press("enter")
+        assert stage.client.calls("reply") == [("per_9", "once", "")]
 
 
 async def test_the_session_of_a_request_can_be_opened() -> None:

@@ -11,6 +11,7 @@ from tui.core.changes import AnswerChanged
 from tui.core.model import Option, Question, QuestionRequest, Request
 from tui.widgets.choice_row import ChoiceRow
 from tui.widgets.confirm import Confirm
+from tui.widgets.grace import GRACE
 from tui.widgets.question import TabLabel
 
 WORDS_ONLY = QuestionRequest("que_9", talk.SESSION, (Question("What name?", "Name", ()),))
@@ -151,6 +152,51 @@ async def test_keys_that_go_on_make_the_grace_go_on() -> None:
         stage.client.advance(0.6)
         await stage.press("enter")
         assert len(stage.client.calls("answer")) == 1
+
+
+async def test_the_last_line_names_a_key_that_answers_only_once_it_does() -> None:
+    async with on_stage() as stage:
+        stage.client.feed(e.RequestOpened(talk.ONE_CHOICE))
+        await stage.until(lambda: stage.main.panel.has_focus_within, "the panel has the keys")
+        await stage.shows("Esc fold")
+        assert "Enter send" not in stage.text
+        assert "x reject" not in stage.text
+        stage.app.presenter.stop()  # no other tick draws the last line
+        stage.client.advance(GRACE)
+        await stage.shows("Enter send", "Esc fold", "x reject")
+
+
+async def test_a_key_in_the_grace_puts_off_what_the_last_line_names() -> None:
+    async with on_stage() as stage:
+        stage.client.feed(e.RequestOpened(talk.ONE_CHOICE))
+        await stage.until(lambda: stage.main.panel.has_focus_within, "the panel has the keys")
+        stage.client.advance(GRACE - 0.1)
+        await stage.press("enter")
+        stage.client.advance(GRACE - 0.1)
+        stage.main.refresh_hints()
+        await stage.pilot.pause()
+        assert "x reject" not in stage.text
+        stage.client.advance(0.1)
+        await stage.shows("Enter send", "x reject")
+
+
+async def test_the_next_request_takes_back_the_keys_that_answer() -> None:
+    async with on_stage() as stage:
+        await asked(stage, talk.ONE_CHOICE, talk.CHOICES)
+        await stage.shows("Enter send", "x reject")
+        stage.client.feed(e.QuestionAnswered(talk.SESSION, "que_2", (("Change them",),)))
+        await stage.shows("Where shall the sessions live?")
+        await stage.hides("x reject")
+        stage.client.advance(GRACE)
+        await stage.shows("Enter next", "x reject")
+
+
+async def test_a_field_opened_by_the_mouse_in_the_grace_names_its_own_keys() -> None:
+    async with on_stage() as stage:
+        stage.client.feed(e.RequestOpened(WORDS_ONLY))
+        await stage.until(lambda: stage.main.panel.has_focus_within, "the panel has the keys")
+        await stage.pilot.click(next(iter(stage.main.panel.query(ChoiceRow))))
+        await stage.shows("Enter take these words", "Esc back to the options")
 
 
 async def test_a_request_takes_no_keys_from_somebody_who_writes() -> None:

@@ -20,7 +20,7 @@ from tui.core.store import Store
 from tui.keys import KEYS
 from tui.widgets.dialog import Dialog
 from tui.widgets.duration import span
-from tui.widgets.key_hints import hints_of
+from tui.widgets.key_hints import Hints, hints_of
 from tui.widgets.plain import MUTED, Plain, spread
 from tui.widgets.request_book import RequestBook
 from tui.widgets.request_panel import RequestPanel
@@ -69,6 +69,7 @@ class Inbox(Dialog[str | None]):
         self._title = Plain(classes="title")
         self._options = OptionList(markup=False, compact=True)
         self._panel = InboxPanel(now, book)
+        self._keys = Plain(classes="keys")
         self._panel.kept = kept
         self._panel.reject_with_reason = reject_with_reason
 
@@ -77,12 +78,7 @@ class Inbox(Dialog[str | None]):
             yield self._title
             yield self._options
             yield self._panel
-            keys = (
-                ("Enter", "answer", "app.press('enter')"),
-                ("o", "open the session", "screen.open"),
-                ("Esc", "back", "screen.dismiss"),
-            )
-            yield Plain(hints_of(keys), classes="keys")
+            yield self._keys
 
     def on_mount(self) -> None:
         self.draw()
@@ -90,6 +86,16 @@ class Inbox(Dialog[str | None]):
 
     def on_resize(self) -> None:
         self.call_after_refresh(self.draw)
+
+    def on_descendant_focus(self) -> None:
+        self._draw_keys()
+
+    @on(RequestPanel.KeysChanged)
+    def _draw_keys(self) -> None:
+        answer: Hints = (("Enter", "answer", "app.press('enter')"), ("o", "open the session", "screen.open"))
+        if self._panel.has_focus_within and self._panel.grace.runs:
+            answer = ()
+        self._keys.show(hints_of((*answer, ("Esc", "back", "screen.dismiss"))))
 
     def draw(self) -> None:
         """Bring it up to date; the request that is looked at stays, wherever it stands now."""
@@ -157,7 +163,7 @@ class Inbox(Dialog[str | None]):
         if form is None or self._panel.has_focus_within:
             self._options.focus()
         else:
-            self._panel.waive_grace()
+            self._panel.grace.waive()  # the person chose this request, and means the next key for it
             form.focus()
 
     def action_open(self) -> None:

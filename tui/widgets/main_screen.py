@@ -167,7 +167,7 @@ class MainScreen(Screen[None]):
         writing = self.focused is not self.prompt or bool(self.prompt.text)
         if not writing and self._now() - self._typed_at > TYPING:
             self._keys_wanted = False
-            self.panel.begin_grace()
+            self.panel.grace.begin()
             form.focus()
 
     @property
@@ -358,6 +358,7 @@ class MainScreen(Screen[None]):
         self.prompt.focus()
 
     @on(QuestionForm.KeysChanged)
+    @on(RequestPanel.KeysChanged)
     def _keys_changed(self) -> None:
         self.refresh_hints()
 

@@ -171,7 +171,7 @@ class PermissionForm(OwnWordsForm):
     @on(ChoiceRow.Clicked)
     def _row_clicked(self, event: ChoiceRow.Clicked) -> None:
         event.stop()
-        self.focus()
+        self.screen.set_focus(self)
         self._point(event.row)
 
 

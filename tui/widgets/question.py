@@ -253,12 +253,12 @@ class QuestionForm(OwnWordsForm):
     @on(ChoiceRow.Clicked)
     def _row_clicked(self, event: ChoiceRow.Clicked) -> None:
         event.stop()
-        self.focus()
+        self.screen.set_focus(self)
         self._follow(self.draft.choose(event.row))
 
     @on(TabLabel.Clicked)
     def _tab_clicked(self, event: TabLabel.Clicked) -> None:
         event.stop()
-        self.focus()
+        self.screen.set_focus(self)
         self.draft.go(event.tab)
         self.draw()

@@ -1,8 +1,8 @@
 """The requests that wait for the person: one at a time, above the prompt.
 
 It never answers by accident: half a second of grace after a request appears, in which keys that were meant for
-the prompt go to the prompt. Folding is not rejecting. Drafts live here by request, so that folding, another
-request or a lost line costs nothing.
+the prompt go to the prompt. `keys` names no key that does not work now. Folding is not rejecting. Drafts live here
+by request, so that folding, another request or a lost line costs nothing.
 """
 
 from collections.abc import Callable
@@ -21,14 +21,12 @@ from tui.core.draft import AnswerDraft
 from tui.core.model import PermissionReply, PermissionRequest, QuestionRequest, Request
 from tui.keys import key
 from tui.widgets.duration import span
+from tui.widgets.grace import Grace
 from tui.widgets.key_hints import Keys
 from tui.widgets.permission import PermissionDraft, PermissionForm
 from tui.widgets.plain import MUTED, Plain, spread
 from tui.widgets.question import QuestionForm
 from tui.widgets.request_book import RequestBook
-
-GRACE = 0.5
-"""Seconds after a request appears in which no key answers it."""
 
 
 class RequestPanel(Vertical):
@@ -51,6 +49,7 @@ class RequestPanel(Vertical):
         ("Esc", "fold away; nothing is rejected"),
         ("{fold}", "fold and unfold, from anywhere"),
     )
+    KEYS_IN_GRACE: ClassVar[Keys] = (("Esc", "fold"),)
 
     @dataclass
     class Answered(Message):
@@ -79,6 +78,9 @@ class RequestPanel(Vertical):
         request_id: str
         body: bytes
 
+    class KeysChanged(Message):
+        """A grace began or is over: `keys` are others now."""
+
     class Folded(Message):
         """The panel gives the keys back."""
 
@@ -93,7 +95,7 @@ class RequestPanel(Vertical):
         self._active: str | None = None
         self.book = book or RequestBook()
         self._form: QuestionForm | PermissionForm | None = None
-        self._ready_at = 0.0
+        self.grace = Grace(self, now, lambda: self.post_message(self.KeysChanged()))
         self._writing = False
         self._agent = "agent"
         self._head = Plain(classes="head")
@@ -119,8 +121,13 @@ class RequestPanel(Vertical):
 
     @property
     def keys(self) -> Keys:
+        """What works now, the most needed first."""
+        if self._form is None:
+            return ()
+        if self.grace.runs and self._form.has_keys:
+            return self.KEYS_IN_GRACE
         more = (("n", "next request"),) if len(self._requests) > 1 else ()
-        return (*self._form.keys, *more) if self._form is not None else ()
+        return (*self._form.keys, *more)
 
     def show_requests(self, requests: list[Request], agent: str = "agent") -> bool:
         """Show what is open now. True when a request appeared that was not there before."""
@@ -152,17 +159,9 @@ class RequestPanel(Vertical):
         if self._active is not None:
             self._draw_head()
 
-    def begin_grace(self) -> None:
-        """For half a second no key answers."""
-        self._ready_at = self._now() + GRACE
-
     def redraw(self) -> None:
         """Another panel may have changed the draft."""
         self._activate(self._active, grace=False)
-
-    def waive_grace(self) -> None:
-        """The person chose this request, and means the next key for it."""
-        self._ready_at = 0.0
 
     def unfold(self) -> None:
         self.folded = False
@@ -176,7 +175,7 @@ class RequestPanel(Vertical):
         self.post_message(self.Folded())
 
     def action_reject(self) -> None:
-        if self.active is not None and not self._locked and not self._in_grace:
+        if self.active is not None and not self._locked and not self.grace.runs:
             self.post_message(self.RejectWanted(self.active))
 
     def action_turn(self, by: int) -> None:
@@ -187,10 +186,6 @@ class RequestPanel(Vertical):
             self.unfold()
 
     @property
-    def _in_grace(self) -> bool:
-        return self._now() < self._ready_at
-
-    @property
     def _locked(self) -> bool:
         fare = self.book.fares.get(self._active or "")
         return fare is not None and fare.state in ("sending", "retrying", "acknowledged")
@@ -198,8 +193,6 @@ class RequestPanel(Vertical):
     def _activate(self, request_id: str | None, *, grace: bool) -> None:
         had_focus = self.has_focus_within
         self._active = request_id
-        if grace:
-            self.begin_grace()
         if self._form is not None:
             if had_focus:
                 self.screen.set_focus(None)  # or Textual would hand it to whatever stands next
@@ -212,6 +205,8 @@ class RequestPanel(Vertical):
             if had_focus:
                 self.post_message(self.Folded())
             return
+        if grace:
+            self.grace.begin()
         self._form = self._make_form(request)
         self.mount(self._form, before=self._fare)
         self._draw_folding()
@@ -268,8 +263,8 @@ class RequestPanel(Vertical):
     def guards(self, event: events.Key) -> bool:
         """Whether the form must not act on this key: it came in the grace, or while an answer is on its way."""
         answers = event.is_printable or event.key == "enter"
-        if answers and self._in_grace:
-            self.begin_grace()
+        if answers and self.grace.runs:
+            self.grace.begin()
             if event.is_printable and event.character:
                 self.post_message(self.MeantForPrompt(event.character))
             return True
