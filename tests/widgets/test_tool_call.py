@@ -36,6 +36,17 @@ async def test_each_state_has_a_word() -> None:
         assert "✗ failed" in app.call.text
 
 
+async def test_a_long_name_keeps_to_its_column_and_is_whole_in_the_detail() -> None:
+    app = Page(part(tool="run_shell_command", title="make"))
+    async with app.run_test(size=(60, 10)) as pilot:
+        assert app.call.text.startswith("   ▸ run_shell… make ")
+        app.call.focus()
+        await pilot.press("enter")
+        assert "run_shell_command" in app.call.text
+        app.call.show_part(part(tool="todo_write", title="make"))
+        assert app.call.text.startswith("   ▾ todo_write make ")
+
+
 async def test_enter_unfolds_input_output_and_error_and_folds_again() -> None:
     app = Page(part(input={"command": "ls [/]"}, output="a\n[red]b", error="it [failed]"))
     async with app.run_test(size=(60, 20)) as pilot:

@@ -7,10 +7,14 @@ from textual.screen import ModalScreen
 
 T = TypeVar("T")
 
+ROOMY = 110
+"""Columns of a screen that leaves something to be seen beside a dialog; on a narrower one it takes them all."""
+
 
 class Dialog(ModalScreen[T]):
     """A modal screen whose one child is a container with the class `dialog`."""
 
+    HORIZONTAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [(0, "-narrow"), (ROOMY, "-roomy")]
     DEFAULT_CSS: ClassVar[str] = """
     Dialog {
         align: center middle;
@@ -57,6 +61,11 @@ class Dialog(ModalScreen[T]):
     Dialog > .dialog.wide {
         width: 100;
         height: 80%;
+    }
+
+    Dialog.-narrow > .dialog, Dialog.-narrow > .dialog.wide {
+        width: 100%;
+        max-width: 100%;
     }
     """
 

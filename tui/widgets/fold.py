@@ -19,6 +19,8 @@ from tui.widgets.plain import MUTED, spread
 
 MARGIN = 16
 """Cells before the words of a message; labels and names stand there."""
+NAME = 10
+"""Cells of them for a name."""
 YOU = Content.assemble((" ▌", "$accent"), (" you", "bold"))
 """What stands in the margin beside the person's words."""
 
@@ -44,8 +46,10 @@ class FoldHead(Widget):
 
     def render(self) -> Content:
         glyph = "▾" if self.unfolded else "▸"
-        name = f"   {glyph} {self.headline.name}".ljust(MARGIN - 1) + " "
-        left = Content.assemble((name, MUTED), self.headline.about.replace("\n", " "))
+        name = Content(self.headline.name).truncate(NAME, ellipsis=True, pad=True)
+        left = Content.assemble(
+            (f"   {glyph} ", MUTED), name.stylize(MUTED), " ", self.headline.about.replace("\n", " ")
+        )
         return spread(left, self.headline.outcome, self.size.width - 1)
 
 

@@ -36,6 +36,10 @@ COLUMN = 12
 class Help(Dialog[None]):
     """Two lists; any of the usual keys closes it."""
 
+    DEFAULT_CSS: ClassVar[str] = """
+    Help > .dialog > .keys { dock: bottom; margin: 0; padding-top: 1; }
+    """
+
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,enter,q", "dismiss", "close", show=False),
         Binding(KEYS["help"], "dismiss", "close", show=False, id="help"),

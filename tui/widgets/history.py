@@ -36,8 +36,8 @@ class HistoryPicker(Dialog[str | None]):
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog wide"):
             yield Plain(Content.styled("Earlier prompts", "bold"), classes="title")
-            yield Input(placeholder="words of the prompt")
-            options = OptionList(markup=False)
+            yield Input(placeholder="filter", compact=True)
+            options = OptionList(markup=False, compact=True)
             options.can_focus = False
             yield options
             yield Plain(

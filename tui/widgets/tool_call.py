@@ -12,7 +12,7 @@ from textual.content import Content
 from tui.core.model import ToolPart
 from tui.core.store import ENDED
 from tui.widgets.duration import took
-from tui.widgets.fold import Fold, Headline
+from tui.widgets.fold import NAME, Fold, Headline
 from tui.widgets.markdown import code_lines
 from tui.widgets.pieces import Code, Paragraph, Piece
 from tui.widgets.plain import MUTED
@@ -95,6 +95,8 @@ def headline_of(part: ToolPart) -> Headline:
 def detail_of(part: ToolPart, limit: int = SHOWN_AT_MOST) -> list[Piece]:
     """What stands under it once it is unfolded, each part of it `limit` lines long at most."""
     pieces: list[Piece] = []
+    if len(part.tool) > NAME:
+        pieces.append(Paragraph(Content.styled(part.tool, MUTED)))
     if part.diff:
         pieces.append(Code(_cut(part.diff, limit, diff_lines)))
     elif part.input:
