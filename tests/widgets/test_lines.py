@@ -6,7 +6,7 @@ from textual.geometry import Offset
 from textual.selection import Selection
 
 from tui.widgets.lines import Lines
-from tui.widgets.pieces import Paragraph
+from tui.widgets.pieces import Code, Paragraph
 
 
 class Page(App[None]):
@@ -59,3 +59,26 @@ async def test_another_width_is_seen_at_once() -> None:
         assert lines.render_line(0).cell_length == 40
         await pilot.resize_terminal(30, 20)
         assert lines.render_line(0).cell_length == 30
+
+
+async def test_lines_that_read_the_same_in_a_piece_that_grew_are_not_rendered_anew() -> None:
+    app = Page()
+    async with app.run_test(size=(40, 20)):
+        lines = app.query_one(Lines)
+        code = tuple(Content(f"line {row}") for row in range(4))
+        lines.replace_from(1, [Code(code[:3])])
+        before = [lines.render_line(row) for row in range(5)]
+        lines.replace_from(1, [Code(code)])
+        assert [lines.render_line(row) for row in range(5)] == before
+        assert all(lines.render_line(row) is strip for row, strip in enumerate(before))
+        assert lines.render_line(5).text.strip() == "line 3"
+
+
+async def test_the_same_words_in_another_style_are_drawn() -> None:
+    app = Page()
+    async with app.run_test(size=(40, 20)):
+        lines = app.query_one(Lines)
+        plain = lines.render_line(0)
+        lines.replace_from(0, [Paragraph(Content.styled("one", "bold"))])
+        assert lines.render_line(0).text == plain.text
+        assert lines.render_line(0) != plain

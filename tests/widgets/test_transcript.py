@@ -1,11 +1,15 @@
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
 from textual.app import App, ComposeResult
 from textual.content import Content
+from textual.geometry import Region
 from textual.pilot import Pilot
+from textual.screen import Screen
+from textual.strip import Strip
 
 import tui.app
 from tests import conversation as talk
@@ -18,6 +22,7 @@ from tui.core.store import Store
 from tui.core.turn import TurnState
 from tui.widgets.fold import Fold
 from tui.widgets.message import MessageView
+from tui.widgets.prose import Prose
 from tui.widgets.transcript import MESSAGES_AT_FIRST, MESSAGES_KEPT, MESSAGES_MORE, Transcript
 
 
@@ -105,6 +110,32 @@ async def test_deltas_are_gathered_and_drawn_together() -> None:
             app.feed(talk.delta(word))
         assert "one" not in app.transcript.text
         await settled(pilot, app.has("one two three"))
+
+
+async def test_text_that_grows_is_laid_out_once_and_drawn_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    app = Page()
+    async with app.run_test(size=(80, 10)) as pilot:
+        app.feed(
+            *talk.prompt(), talk.answer_begins(), talk.text("", state="streaming"), talk.delta("one\n\n" * 40)
+        )
+        await settled(pilot, app.has("one"))
+        drawn, laid_out = [], []
+        draw, lay_out = Prose.render_lines, Screen._refresh_layout
+
+        def counted_draw(prose: Prose, crop: Region) -> list[Strip]:
+            drawn.append(crop)
+            return draw(prose, crop)
+
+        def counted_layout(screen: Screen[None], *args: Any, **options: Any) -> None:
+            laid_out.append(screen)
+            lay_out(screen, *args, **options)
+
+        monkeypatch.setattr(Prose, "render_lines", counted_draw)
+        monkeypatch.setattr(Screen, "_refresh_layout", counted_layout)
+        app.feed(talk.delta("two\n\n" * 5))
+        await settled(pilot, app.has("two"))
+        await app.transcript.laid_out()
+        assert (len(laid_out), len(drawn)) == (1, 1)
 
 
 async def test_no_timer_runs_while_nothing_grows() -> None:

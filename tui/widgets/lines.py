@@ -9,12 +9,12 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 
+from rich.segment import Segment
 from textual.content import Content
-from textual.geometry import Size
+from textual.geometry import Region, Size
 from textual.reactive import Reactive
 from textual.selection import Selection
 from textual.strip import Strip
-from textual.visual import Visual
 from textual.widget import Widget
 
 from tui.widgets.pieces import Code, Piece
@@ -33,8 +33,8 @@ class Lines(Widget):
     DEFAULT_CSS = """
     Lines { height: auto; text-wrap: nowrap; text-overflow: clip; }
     """
-    virtual_size = Reactive(Size(0, 0), layout=False)
-    """It grows by a layout, and asks for no second one."""
+    virtual_size = Reactive(Size(0, 0), layout=False, repaint=False)
+    """It grows by a layout, which draws it: it asks for no second one."""
 
     def __init__(
         self,
@@ -63,18 +63,24 @@ class Lines(Widget):
         return "\n".join(line.plain for lines in self._wrapped for line in lines)
 
     def replace_from(self, index: int, pieces: Sequence[Piece]) -> None:
-        """Put `pieces` in place of all from `index` on."""
-        if self._pieces[index:] == list(pieces):
-            return
+        """Put `pieces` in place of all from `index` on. Lines that read as before are not rendered anew."""
         height = self._starts[-1]
+        before = [line for lines in self._wrapped[index:] for line in lines]
         unchanged = self._starts[min(index, len(self._starts) - 1)]
-        self._strips = {y: strip for y, strip in self._strips.items() if y < unchanged and self._marks is None}
-        self._marks = None
         self._pieces[index:] = pieces
         del self._wrapped[index:]
         del self._starts[index + 1 :]
         if self._wrapped_at > 0:
             self._wrap(self._wrapped_at)
+            after = (line for lines in self._wrapped[index:] for line in lines)
+            for old, new in zip(before, after, strict=False):
+                if not old.is_same(new):
+                    break
+                unchanged += 1
+            if unchanged == height == self._starts[-1]:
+                return
+        self._strips = {y: strip for y, strip in self._strips.items() if y < unchanged and self._marks is None}
+        self._marks = None
         self.refresh(layout=self._starts[-1] != height)
 
     def mark(self, pattern: re.Pattern[str] | None) -> list[int]:
@@ -122,6 +128,13 @@ class Lines(Widget):
         self._wrap(width)
         return max(1, self._starts[-1])
 
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """Straight from what is kept: Textual's own cache is emptied whenever the text grows.
+
+        So a stylesheet can give it no border, padding or opacity.
+        """
+        return [self.render_line(y).crop(crop.x, crop.right) for y in crop.line_range]
+
     def render_line(self, y: int) -> Strip:
         width = self.size.width
         self._wrap(width)
@@ -132,13 +145,20 @@ class Lines(Widget):
         return strip
 
     def _rendered(self, y: int, width: int) -> Strip:
-        line = self._line(y)
+        """A line in its styles: it is wrapped and aligned already, which Textual would look for again."""
+        line, style = self._line(y), self.visual_style
         if (selection := self.text_selection) is not None and (span := selection.get_span(y)) is not None:
             start, end = span
-            style = self.screen.get_component_styles("screen--selection")
-            line = line.stylize(f"on {style.background.hex}", start, len(line) if end == -1 else end)
-        strip = Visual.to_strips(self, line, width, 1, self.visual_style, apply_selection=False, pad=True)[0]
-        return strip.apply_offsets(0, y)
+            selected = self.screen.get_component_styles("screen--selection")
+            line = line.stylize(f"on {selected.background.hex}", start, len(line) if end == -1 else end)
+        segments, x = [], 0
+        for text, look in line.render(style, end=""):
+            segments.append(Segment(text, look.rich_style_with_offset(x, y)))
+            x += len(text)
+        strip = Strip(segments, line.cell_length).adjust_cell_length(width, style.rich_style)
+        for line_filter in self.get_line_filters():
+            strip = strip.apply_filter(line_filter, self.background_colors[1])
+        return strip
 
     def get_selection(self, selection: Selection) -> tuple[str, str] | None:
         self._wrap(self.size.width)

@@ -24,7 +24,7 @@ from tui.widgets.health import HealthLine
 from tui.widgets.key_hints import KeyHints, Keys
 from tui.widgets.notices import Notices
 from tui.widgets.pieces import Code
-from tui.widgets.plain import Plain
+from tui.widgets.plain import Covered, Plain
 from tui.widgets.plan import Plan
 from tui.widgets.prompt import Prompt
 from tui.widgets.question import QuestionForm
@@ -65,7 +65,15 @@ SEARCH_KEYS: Keys = (
 )
 
 
-class MainScreen(Screen[None]):
+class Body(Container, Covered):
+    """The transcript, or the welcome in its place."""
+
+
+class Entry(Horizontal, Covered):
+    """The mark, and the prompt behind it."""
+
+
+class MainScreen(Screen[None], Covered):
     """Everything that is always in sight."""
 
     AUTO_FOCUS = "#prompt"
@@ -110,7 +118,7 @@ class MainScreen(Screen[None]):
     def compose(self) -> ComposeResult:
         yield self.health
         yield self.notices
-        with Container(id="body"):
+        with Body(id="body"):
             yield self.transcript
             yield self.welcome
             yield self.unread
@@ -353,6 +361,10 @@ class MainScreen(Screen[None]):
     def _unread_clicked(self) -> None:
         self.transcript.follow()
 
+    @on(Completions.Switched)
+    def _list_switched(self) -> None:
+        self.refresh_hints()
+
     @on(QueueList.Emptied)
     def _queue_emptied(self) -> None:
         self.prompt.focus()
@@ -360,10 +372,6 @@ class MainScreen(Screen[None]):
     @on(QuestionForm.KeysChanged)
     @on(RequestPanel.KeysChanged)
     def _keys_changed(self) -> None:
-        self.refresh_hints()
-
-    @on(Completions.Switched)
-    def _list_switched(self) -> None:
         self.refresh_hints()
 
     @on(RequestPanel.MeantForPrompt)

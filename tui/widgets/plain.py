@@ -33,17 +33,22 @@ class Plain(Static):
 class Covered(Widget):
     """What its children cover is not drawn line by line: under them that would cost a quarter of a frame.
 
-    Nor does its growth ask for a second layout: it grows by one, and what depends on its size is told then.
+    Its border is. Nor does its growth ask for a second layout or drawing: it grows by a layout, which draws it, and
+    what depends on its size is told then.
     Named after the container in a class's bases: Textual takes stylesheet and bindings from the first one alone.
     """
 
-    virtual_size = Reactive(Size(0, 0), layout=False)
+    virtual_size = Reactive(Size(0, 0), layout=False, repaint=False)
 
     def render_lines(self, crop: Region) -> list[Strip]:
-        strip = Strip.blank(crop.width, self.visual_style.rich_style)
+        blank = Strip.blank(crop.width, self.visual_style.rich_style)
         for line_filter in self.get_line_filters():
-            strip = strip.apply_filter(line_filter, self.background_colors[1])
-        return [strip] * crop.height
+            blank = blank.apply_filter(line_filter, self.background_colors[1])
+        top, bottom = self.gutter.top, self.outer_size.height - self.gutter.bottom
+        return [
+            blank if top <= y < bottom else Widget.render_lines(self, Region(crop.x, y, crop.width, 1))[0]
+            for y in crop.line_range
+        ]
 
 
 def as_content(content: Content | str) -> Content:

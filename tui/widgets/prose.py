@@ -17,7 +17,7 @@ from tui.widgets.markdown import Block, read
 from tui.widgets.pieces import Code, Paragraph, Piece
 from tui.widgets.plain import MUTED
 
-FENCE_STEP = 100
+FENCE_STEP = 30
 """Lines of an open fence that are put aside at once."""
 LONG_BLOCK = 3_000
 """Characters of one paragraph, list or quotation, of which all but the last are put aside..."""

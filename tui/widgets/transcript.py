@@ -27,11 +27,11 @@ from tui.widgets.plain import Covered, Plain
 if TYPE_CHECKING:
     from tui.widgets.message import MessageView
 
-FRAME = 1 / 10
+FRAME = 1 / 12
 """Seconds between two drawings of text that grows..."""
 SHARE = 4
 """...and how much longer than a drawing takes they are apart at least: the screen slows down, not the client."""
-LONGEST_FRAME = 0.12
+LONGEST_FRAME = 0.1
 """Seconds: a screen that stands still for longer is taken for frozen."""
 MESSAGES_AT_FIRST = 40
 MESSAGES_MORE = 40
