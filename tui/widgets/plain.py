@@ -33,8 +33,8 @@ class Plain(Static):
 class Covered(Widget):
     """What its children cover is not drawn line by line: under them that would cost a quarter of a frame.
 
-    Its border is. Nor does its growth ask for a second layout or drawing: it grows by a layout, which draws it, and
-    what depends on its size is told then.
+    Its border is. Nor does its growth ask for a second layout or drawing: it grows by a layout, which draws it,
+    and what depends on its size is told then.
     Named after the container in a class's bases: Textual takes stylesheet and bindings from the first one alone.
     """
 
