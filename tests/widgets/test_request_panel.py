@@ -12,6 +12,7 @@ from tui.core.model import Option, Question, QuestionRequest, Request
 from tui.widgets.choice_row import ChoiceRow
 from tui.widgets.confirm import Confirm
 from tui.widgets.grace import GRACE
+from tui.widgets.key_hints import KeyHints
 from tui.widgets.question import TabLabel
 
 WORDS_ONLY = QuestionRequest("que_9", talk.SESSION, (Question("What name?", "Name", ()),))
@@ -164,6 +165,19 @@ async def test_the_last_line_names_a_key_that_answers_only_once_it_does() -> Non
         stage.app.presenter.stop()  # no other tick draws the last line
         stage.client.advance(GRACE)
         await stage.shows("Enter send", "Esc fold", "x reject")
+
+
+async def test_no_key_that_answers_is_named_for_a_moment_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with on_stage() as stage:
+        named: list[str] = []
+        monkeypatch.setattr(
+            KeyHints, "show_keys", lambda self, keys, waiting: named.extend(key for key, _ in keys)
+        )
+        stage.client.feed(e.RequestOpened(talk.ONE_CHOICE))
+        await stage.until(lambda: stage.main.panel.has_focus_within, "the panel has the keys")
+        await stage.press("up")
+        assert "Esc" in named
+        assert "x" not in named
 
 
 async def test_a_key_in_the_grace_puts_off_what_the_last_line_names() -> None:

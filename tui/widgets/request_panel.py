@@ -124,7 +124,7 @@ class RequestPanel(Vertical):
         """What works now, the most needed first."""
         if self._form is None:
             return ()
-        if self.grace.runs and self._form.has_keys:
+        if self.grace.runs and self.screen.focused is self._form:
             return self.KEYS_IN_GRACE
         more = (("n", "next request"),) if len(self._requests) > 1 else ()
         return (*self._form.keys, *more)
