@@ -64,7 +64,7 @@ async def _held(loop: VirtualTime, seconds: float) -> tuple[Turn, list[float]]:
             gc.collect()
             memory.append(resident("self"))
         (request,) = client.store.requests.values()
-        client.answer(request.id, (("Postgres",),))
+        client.answer(request, (("Postgres",),))
         await wait_until(lambda: turn.over, what="the end")
     finally:
         await client.close()

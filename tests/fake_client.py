@@ -15,7 +15,7 @@ from tui.backends.base import Backend, ServerInfo, Traits
 from tui.core.changes import AnswerChanged, Change, LineChanged, Notice, TurnChanged
 from tui.core.events import Event, SessionDeleted, SessionUpserted
 from tui.core.health import Line, LineState
-from tui.core.model import Answers, Offered, PermissionReply, Prompt, Session
+from tui.core.model import Answers, Offered, PermissionReply, Prompt, Request, Session
 from tui.core.store import Store
 from tui.core.trouble import DEFAULT_PATIENCE, Patience, Trouble, Witness, trouble
 from tui.core.turn import Turn
@@ -245,17 +245,17 @@ class FakeClient:
     async def abort(self, session_id: str) -> None:
         self._answer("abort", session_id)
 
-    def answer(self, request_id: str, answers: Answers) -> None:
-        self.asked.append(("answer", request_id, answers))
-        self.tell(AnswerChanged(request_id, "sending"))
+    def answer(self, request: Request, answers: Answers) -> None:
+        self.asked.append(("answer", request.id, answers))
+        self.tell(AnswerChanged(request, "sending"))
 
-    def reject(self, request_id: str) -> None:
-        self.asked.append(("reject", request_id))
-        self.tell(AnswerChanged(request_id, "sending"))
+    def reject(self, request: Request) -> None:
+        self.asked.append(("reject", request.id))
+        self.tell(AnswerChanged(request, "sending"))
 
-    def reply(self, request_id: str, reply: PermissionReply, message: str = "") -> None:
-        self.asked.append(("reply", request_id, reply, message))
-        self.tell(AnswerChanged(request_id, "sending"))
+    def reply(self, request: Request, reply: PermissionReply, message: str = "") -> None:
+        self.asked.append(("reply", request.id, reply, message))
+        self.tell(AnswerChanged(request, "sending"))
 
     def notice(self, text: str) -> None:
         self.tell(Notice(text))

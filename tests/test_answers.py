@@ -129,8 +129,8 @@ async def test_what_the_server_takes_is_acknowledged_and_closes_the_request(
 ) -> None:
     assert await desk.send(reply, True) == ("acknowledged", "")
     assert desk.told == [
-        AnswerChanged(reply.request.id, "sending"),
-        AnswerChanged(reply.request.id, "acknowledged"),
+        AnswerChanged(reply.request, "sending"),
+        AnswerChanged(reply.request, "acknowledged"),
     ]
     assert desk.posted == [reply]
     assert desk.closed == [closed]

@@ -2,7 +2,6 @@ from collections.abc import Callable
 
 import pytest
 
-import tui.presenter
 from tests import conversation as talk
 from tests.fake_client import LIVE, FakeClient
 from tests.screen import on_stage
@@ -438,17 +437,24 @@ async def test_changes_of_another_session_are_not_shown() -> None:
         assert len(stage.main.transcript.query("MessageView")) == 1
 
 
-async def test_what_is_kept_of_requests_does_not_grow_with_them(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tui.presenter, "REMEMBERED", 3)
+async def test_what_became_of_an_answer_of_an_earlier_run_is_told_in_its_own_session() -> None:
+    async with on_stage() as stage:
+        stage.client.feed(e.SessionUpserted(talk.session("ses_2", "Weather bot")))
+        stage.client.tell(AnswerChanged(talk.asked_in("ses_2", "que_9"), "acknowledged"))
+        stage.client.tell(AnswerChanged(talk.asked_in(talk.SESSION, "que_10"), "expired"))
+        await stage.shows("Weather bot", "the server has your answer")
+        assert "the server has your answer" not in stage.main.transcript.text
+        assert "expired" in stage.main.transcript.text
+
+
+async def test_what_is_kept_of_requests_does_not_grow_with_them() -> None:
     async with on_stage() as stage:
         for number in range(6):
             request = talk.asked_in(talk.SESSION, f"que_{number}")
             stage.client.feed(e.RequestOpened(request))
-            stage.client.tell(AnswerChanged(request.id, "sending"))
+            stage.client.tell(AnswerChanged(request, "sending"))
             await stage.pilot.pause(0)
             stage.client.feed(e.QuestionAnswered(talk.SESSION, request.id, (("5432",),)))
-            stage.client.tell(AnswerChanged(request.id, "acknowledged"))
+            stage.client.tell(AnswerChanged(request, "acknowledged"))
         await stage.pilot.pause()
-        presenter = stage.app.presenter
-        assert len(presenter._asked) == 3
-        assert presenter.panel.book == RequestBook()
+        assert stage.app.presenter.panel.book == RequestBook()

@@ -15,11 +15,12 @@ from server_stub.faults import parse
 from server_stub.profiles import PROFILES
 from tests.chaos.stub_server import StubServer
 from tests.chaos.virtual_time import VirtualTime, run
+from tests.waiting import wait_until
 from tui.backends import opencode_wire as wire
 from tui.client import Client, Clocks, NotConnected
 from tui.core import changes as c
 from tui.core.health import LineState
-from tui.core.model import Idle, Prompt, QuestionRequest, Request, TextPart, ToolPart
+from tui.core.model import Idle, PermissionRequest, Prompt, QuestionRequest, Request, TextPart, ToolPart
 from tui.core.transcript import Transcript
 from tui.core.turn import SWALLOWED, Turn, TurnState
 from tui.net.credentials import BasicAuth
@@ -101,7 +102,7 @@ class Meeting:
 
         def ended() -> list[c.AnswerChanged]:
             changes = [one for one in self.told if isinstance(one, c.AnswerChanged)]
-            return [one for one in changes if one.request_id == request_id and one.state in ends]
+            return [one for one in changes if one.request.id == request_id and one.state in ends]
 
         await self.until(ended, within=60, what="an outcome")
         return ended()[-1]
@@ -190,7 +191,7 @@ def virtually(usual: str = "opencode", *, connected: bool = True) -> Callable[[S
                     await meeting.http.aclose()
                     await server.close()
                 assert loop.broken == []
-                assert asyncio.all_tasks() == {asyncio.current_task()}
+                await wait_until(lambda: asyncio.all_tasks() == {asyncio.current_task()}, what="every task to end")
 
             run(main)
 
@@ -227,7 +228,7 @@ async def test_a_question_is_answered(meeting: Meeting, profile: str) -> None:
     assert isinstance(request, QuestionRequest)
     assert [question.header for question in request.questions] == ["DB", "Feat"]
     await meeting.until(lambda: turn.state is TurnState.WAITING)
-    meeting.client.answer(request.id, ANSWERS)
+    meeting.client.answer(request, ANSWERS)
     assert (await meeting.outcome(request.id)).state == "acknowledged"
     await meeting.over(turn)
     assert turn.state is TurnState.FINISHED
@@ -242,7 +243,7 @@ async def test_a_question_is_answered(meeting: Meeting, profile: str) -> None:
 async def test_a_question_is_dismissed(meeting: Meeting) -> None:
     turn = meeting.send("ASK1")
     request = await meeting.request()
-    meeting.client.reject(request.id)
+    meeting.client.reject(request)
     assert (await meeting.outcome(request.id)).state == "acknowledged"
     await meeting.over(turn)
     assert turn.state is TurnState.FINISHED
@@ -257,7 +258,7 @@ async def test_a_question_is_dismissed(meeting: Meeting) -> None:
 async def test_a_permission_is_given_or_not(meeting: Meeting, reply: Any, message: str) -> None:
     turn = meeting.send("SHELL made.txt")
     request = await meeting.request()
-    meeting.client.reply(request.id, reply, message)
+    meeting.client.reply(request, reply, message)
     assert (await meeting.outcome(request.id)).state == "acknowledged"
     await meeting.over(turn)
     assert turn.state is TurnState.FINISHED
@@ -270,12 +271,12 @@ async def test_a_permission_is_given_or_not(meeting: Meeting, reply: Any, messag
 @virtually()
 async def test_nothing_is_answered_that_is_not_open_and_that_is_said(meeting: Meeting) -> None:
     calls = len(meeting.asked)
-    meeting.client.answer("que_1", ANSWERS)
-    meeting.client.reject("que_2")
-    meeting.client.reply("per_3", "once")
+    meeting.client.answer(QuestionRequest("que_1", "ses_1", ()), ANSWERS)
+    meeting.client.reject(QuestionRequest("que_2", "ses_1", ()))
+    meeting.client.reply(PermissionRequest("per_3", "ses_1", "bash"), "once")
     await asyncio.sleep(1)
     assert len(meeting.asked) == calls
-    told = [(one.request_id, one.state) for one in meeting.told if isinstance(one, c.AnswerChanged)]
+    told = [(one.request.id, one.state) for one in meeting.told if isinstance(one, c.AnswerChanged)]
     assert told == [("que_1", "expired"), ("que_2", "expired"), ("per_3", "expired")]
 
 
@@ -529,7 +530,7 @@ async def test_what_happened_while_the_line_was_down_is_fetched(meeting: Meeting
     meeting.arm("cut=events,at=json")
     await meeting.until(lambda: not meeting.synced, within=20)
     await meeting.http.post(f"/question/{request.id}/reply", json={"answers": [["SQLite"]]})
-    meeting.client.answer(request.id, (("Postgres",),))
+    meeting.client.answer(request, (("Postgres",),))
     outcome = await meeting.outcome(request.id)
     assert (outcome.state, outcome.reason) == ("elsewhere", "SQLite")
     await meeting.over(turn)
@@ -563,7 +564,7 @@ async def test_an_acknowledgement_that_was_lost_is_found_though_the_session_is_n
     assert request.session_id != meeting.session_id
     meeting.arm("silent")
     meeting.arm("cut=/question/que,at=headers")
-    meeting.client.answer(request.id, (("SQLite",),))
+    meeting.client.answer(request, (("SQLite",),))
     assert (await meeting.outcome(request.id)).state == "acknowledged"
     states = [one.state for one in meeting.told if isinstance(one, c.AnswerChanged)]
     assert states == ["sending", "retrying", "acknowledged"]
@@ -742,7 +743,7 @@ async def test_an_answer_waits_for_the_line_and_goes_as_soon_as_it_is_back(meeti
     request = await meeting.request()
     meeting.server.crash()
     await meeting.until(lambda: not meeting.synced)
-    meeting.client.answer(request.id, (("Postgres",),))
+    meeting.client.answer(request, (("Postgres",),))
     await asyncio.sleep(100)
     meeting.server.start()
     back = meeting.client.now()
@@ -793,7 +794,7 @@ async def test_of_many_sessions_the_ones_opened_last_are_kept(
     for session_id in (*others, others[0], others[3]):
         await client.open_session(session_id)
     assert set(client.store.open_sessions()) == {running, waits, others[0], others[3]}
-    client.reject((await meeting.request()).id)
+    client.reject(await meeting.request())
     await meeting.over(turn)
     await client.open_session(others[1])
     assert set(client.store.open_sessions()) == {waits, others[3], others[1]}

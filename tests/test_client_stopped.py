@@ -17,7 +17,7 @@ async def test_an_answer_that_did_not_get_through_waits_for_the_person_too(meeti
     meeting.arm("cut=events")
     await meeting.until(lambda: meeting.client.line().state is LineState.STOPPED)
     meeting.arm("cut=/question,at=headers,times=always")
-    meeting.client.answer(request.id, (("SQLite",),))
+    meeting.client.answer(request, (("SQLite",),))
     await asyncio.sleep(60)
     replies = [path for method, path in meeting.asked if path.endswith("/reply")]
     assert len(replies) == 1  # the person's own act, and none after it

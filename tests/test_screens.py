@@ -83,7 +83,7 @@ async def own_words(stage: Stage) -> None:
 async def answer_retried(stage: Stage) -> None:
     await review(stage)
     await stage.press("enter")
-    stage.client.tell(AnswerChanged("que_1", "retrying", "connection refused"))
+    stage.client.tell(AnswerChanged(talk.CHOICES, "retrying", "connection refused"))
     await stage.shows("trying again")
 
 

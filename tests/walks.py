@@ -70,7 +70,7 @@ async def both_questions_are_answered(here: Attached, clocks: Clocks | None) -> 
     assert [(one.header, one.multiple) for one in question.questions] == [("DB", False), ("Feat", True)]
     assert here.turns("ASK")[-1].state is TurnState.WAITING
     given: Answers = (("SQLite",), ("auth", "search"))
-    here.client.answer(question.id, given)
+    here.client.answer(question, given)
     assert (await here.over("ASK")).state is TurnState.FINISHED
     [tool] = here.tools()
     assert (tool.state, tool.answers) == ("completed", given)
@@ -82,7 +82,7 @@ async def both_questions_are_answered(here: Attached, clocks: Clocks | None) -> 
 @walk
 async def a_question_is_answered_in_own_words(here: Attached, clocks: Clocks | None) -> None:
     here.prompt("ASK1")
-    here.client.answer((await here.asked()).id, (("my own, words",),))
+    here.client.answer(await here.asked(), (("my own, words",),))
     assert (await here.over("ASK1")).state is TurnState.FINISHED
     [tool] = here.tools()
     assert tool.answers == (("my own, words",),)
@@ -92,7 +92,7 @@ async def a_question_is_answered_in_own_words(here: Attached, clocks: Clocks | N
 @walk
 async def a_question_is_rejected(here: Attached, clocks: Clocks | None) -> None:
     here.prompt("ASK1")
-    here.client.reject((await here.asked()).id)
+    here.client.reject(await here.asked())
     await here.over("ASK1")
     [tool] = here.tools()
     assert (tool.state, tool.answers) == ("error", None)
@@ -106,7 +106,7 @@ async def a_command_runs_once_it_is_allowed(here: Attached, clocks: Clocks | Non
     permission = await here.asked()
     assert isinstance(permission, PermissionRequest)
     assert permission.detail == "touch made.txt"
-    here.client.reply(permission.id, "once")
+    here.client.reply(permission, "once")
     assert (await here.over("SHELL made.txt")).state is TurnState.FINISHED
     [tool] = here.tools()
     assert tool.state == "completed"
@@ -114,7 +114,7 @@ async def a_command_runs_once_it_is_allowed(here: Attached, clocks: Clocks | Non
     here.prompt("SHELL other.txt")
     again = await here.asked()
     assert again.id != permission.id
-    here.client.reply(again.id, "once")
+    here.client.reply(again, "once")
     await here.over("SHELL other.txt")
 
 
@@ -124,7 +124,7 @@ async def a_command_that_is_always_allowed_asks_once(here: Attached, clocks: Clo
     permission = await here.asked()
     assert isinstance(permission, PermissionRequest)
     assert permission.always
-    here.client.reply(permission.id, "always")
+    here.client.reply(permission, "always")
     assert (await here.over("SHELL one.txt")).state is TurnState.FINISHED
     assert here.client.store.requests == {}
     here.prompt("SHELL two.txt")
@@ -134,7 +134,7 @@ async def a_command_that_is_always_allowed_asks_once(here: Attached, clocks: Clo
 @walk
 async def a_command_that_is_refused_does_not_run(here: Attached, clocks: Clocks | None) -> None:
     here.prompt("SHELL made.txt")
-    here.client.reply((await here.asked()).id, "reject")
+    here.client.reply(await here.asked(), "reject")
     await here.over("SHELL made.txt")
     [tool] = here.tools()
     assert tool.state == "error"
@@ -216,7 +216,7 @@ async def a_question_that_waited_through_a_gap_is_still_one_question(
     await here.lost()
     await here.live()
     assert await here.asked() == question
-    here.client.answer(question.id, (("SQLite",),))
+    here.client.answer(question, (("SQLite",),))
     assert (await here.over("ASK1")).state is TurnState.FINISHED
     assert len(here.tools()) == 1
 
@@ -229,7 +229,7 @@ async def who_comes_later_sees_the_turn_and_answers_its_question(here: Attached,
         seen = await other.asked()
         assert seen.id == question.id
         await other.until(lambda: other.client.turn(here.session_id), "the turn that others began")
-        other.client.answer(seen.id, (("Postgres",),))
+        other.client.answer(seen, (("Postgres",),))
         assert (await here.over("ASK1")).state is TurnState.FINISHED
         await other.until(lambda: "Postgres" in other.words(), "the answer")
     assert here.client.store.requests == {}
@@ -351,7 +351,7 @@ async def a_refusal_carries_its_reason_where_the_family_has_a_place_for_it(
     here: Attached, clocks: Clocks | None
 ) -> None:
     here.prompt("SHELL made.txt")
-    here.client.reply((await here.asked()).id, "reject", "use another name")
+    here.client.reply(await here.asked(), "reject", "use another name")
     await here.over("SHELL made.txt")
     [tool] = here.tools()
     assert tool.state == "error"

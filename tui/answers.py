@@ -95,14 +95,14 @@ class Outbox:
             return
         self._under_way.add(request_id)
         self._journal.post_answer(request_id, _encode(reply))
-        self._notify(AnswerChanged(request_id, "sending"))
+        self._notify(AnswerChanged(reply.request, "sending"))
         try:
             state, reason = await self._settle(reply)
         finally:
             self._under_way.discard(request_id)
         if state != "stopped":
             self._journal.settle_answer(request_id, keep_draft=state == "refused")
-        self._notify(AnswerChanged(request_id, state, reason))
+        self._notify(AnswerChanged(reply.request, state, reason))
 
     async def _settle(
         self, reply: Reply
@@ -120,7 +120,7 @@ class Outbox:
                     return "refused" if refused else "stopped", error.what
                 asked = error.retry_after if isinstance(error, Refused) else None
                 log.info("answer to %s: %s; trying again", reply.request.id, error.what)
-                self._notify(AnswerChanged(reply.request.id, "retrying", error.what))
+                self._notify(AnswerChanged(reply.request, "retrying", error.what))
             await self._pause(backoff.next(at_least=asked or 0.0))
 
     async def _is_taken(self, reply: Reply) -> bool:

@@ -292,24 +292,23 @@ class Client:
             permission = isinstance(request, PermissionRequest)
             self._spawn(self._clear(Reply(request, permission="reject") if permission else Reply(request)))
 
-    def answer(self, request_id: str, answers: Answers) -> None:
+    def answer(self, request: Request, answers: Answers) -> None:
         """Send an answer until the server says that it has it; `AnswerChanged` tells how it fares."""
-        self._reply(request_id, lambda request: Reply(request, answers=answers))
+        self._reply(Reply(request, answers=answers))
 
-    def reject(self, request_id: str) -> None:
+    def reject(self, request: Request) -> None:
         """Dismiss a question; the agent is told that nobody wants to answer."""
-        self._reply(request_id, Reply)
+        self._reply(Reply(request))
 
-    def reply(self, request_id: str, reply: PermissionReply, message: str = "") -> None:
+    def reply(self, request: Request, reply: PermissionReply, message: str = "") -> None:
         """Answer a permission; `message` goes with a rejection and lets the agent go on."""
-        self._reply(request_id, lambda request: Reply(request, permission=reply, message=message))
+        self._reply(Reply(request, permission=reply, message=message))
 
-    def _reply(self, request_id: str, decide: Callable[[Request], Reply]) -> None:
-        request = self.store.requests.get(request_id)
-        if request is not None:
-            self._spawn(self._outbox.send(decide(request)))
+    def _reply(self, reply: Reply) -> None:
+        if reply.request.id in self.store.requests:
+            self._spawn(self._outbox.send(reply))
         else:  # it was closed while the person decided
-            self._tell(AnswerChanged(request_id, "expired"))
+            self._tell(AnswerChanged(reply.request, "expired"))
 
     async def _post_reply(self, reply: Reply) -> bool:
         backend, request = self._known_backend(), reply.request

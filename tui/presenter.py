@@ -17,7 +17,7 @@ from tui.core.turn import Turn, TurnState
 from tui.net.text import one_line
 from tui.widgets.health import Heading
 from tui.widgets.main_screen import MainScreen
-from tui.widgets.outcomes import REMEMBERED, Outcomes
+from tui.widgets.outcomes import Outcomes
 from tui.widgets.request_panel import RequestPanel
 from tui.widgets.turn_line import end_words, gone_words
 from tui.widgets.welcome import welcome_words
@@ -62,7 +62,6 @@ class Presenter:
         self._choices = client.choices
         self.outcomes = Outcomes()
         self.overlay: Callable[[], None] | None = None
-        self._asked: dict[str, Request] = {}
         self.session_id: str | None = None
         main.panel.kept = client.journal.answer_draft
 
@@ -165,12 +164,12 @@ class Presenter:
             case c.RequestsChanged():
                 self._show_requests()
             case c.RequestClosed(request):
-                self._tell_outcome(request.id, self.outcomes.closed(change))
+                self._tell_outcome(request, self.outcomes.closed(change))
                 self._main.panel.forget(request.id)
                 self._show_requests()
-            case c.AnswerChanged():
-                self._tell_outcome(change.request_id, self.outcomes.changed(change))
-                if change.request_id in self._client.store.requests:
+            case c.AnswerChanged(request):
+                self._tell_outcome(request, self.outcomes.changed(change))
+                if request.id in self._client.store.requests:
                     self._main.panel.show_fare(change)
                 self._draw_overlay()
             case c.Notice():
@@ -272,17 +271,16 @@ class Presenter:
         if transcript is None or not transcript.parts_of(turn.prompt_id):
             self._main.transcript.show_pending(turn.prompt_id, turn.prompt.text)
 
-    def _tell_outcome(self, request_id: str, words: Content | None) -> None:
+    def _tell_outcome(self, request: Request, words: Content | None) -> None:
         """In the transcript if the request is of the session on the screen, else beside it."""
-        asked = self._asked.get(request_id)
-        asked_in = asked.session_id if asked is not None else self.session_id
-        if words is None or asked_in is None:
+        if words is None:
             return
-        if self.session_id is not None and asked_in in self._client.store.family(self.session_id):
-            self._main.transcript.note(words, (asked.call_id if asked is not None else None) or "")
+        if self.session_id is not None and request.session_id in self._client.store.family(self.session_id):
+            self._main.transcript.note(words, request.call_id or "")
         else:
-            session = self._client.store.sessions.get(asked_in)
-            self._notify(c.Notice(f"{session.title if session is not None else asked_in}\n{words.plain}"))
+            session = self._client.store.sessions.get(request.session_id)
+            where = session.title if session is not None else request.session_id
+            self._notify(c.Notice(f"{where}\n{words.plain}"))
 
     def _note(self, words: Content | None) -> None:
         if words is not None:
@@ -325,11 +323,8 @@ class Presenter:
         self._main.panel.reject_with_reason = traits is None or traits.reject_with_reason
         waiting = self._client.store.requests
         for request in waiting.values():
-            self._asked[request.id] = request
             waited = 0.0 if request.asked is None else max(0.0, self._client.server_now() - request.asked)
             self._main.panel.book.since.setdefault(request.id, self._client.now() - waited)
-        while len(self._asked) > REMEMBERED:
-            del self._asked[next(iter(self._asked))]
         self._main.waiting = len(waiting)
         requests = self._client.store.requests_of(self.session_id) if self.session_id else []
         if self._main.panel.show_requests(requests, self._agent()):

@@ -23,11 +23,11 @@ class Replies:
     def answer(self, draft: AnswerDraft) -> None:
         request, answers = draft.request, draft.answers()
         self._presenter.outcomes.sent(request, answers)
-        self._client.answer(request.id, answers)
+        self._client.answer(request, answers)
 
     def reply(self, request: PermissionRequest, reply: PermissionReply, words: str) -> None:
         self._presenter.outcomes.sent(request, reply, words)
-        self._client.reply(request.id, reply, words)
+        self._client.reply(request, reply, words)
 
     def reject(self, request: Request) -> None:
         """Reject a request, once the person has said so again."""
@@ -49,8 +49,8 @@ class Replies:
         self._presenter.outcomes.sent(request, None)
         match request:
             case QuestionRequest():
-                self._client.reject(request.id)
+                self._client.reject(request)
             case PermissionRequest():
-                self._client.reply(request.id, "reject")
+                self._client.reply(request, "reject")
             case _:
                 assert_never(request)

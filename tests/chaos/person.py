@@ -250,13 +250,13 @@ class Person:
             given = Given(request, None if dismiss else answers, None)
             self.given[request.id] = given
             if dismiss:
-                self.client.reject(request.id)
+                self.client.reject(request)
             else:
-                self.client.answer(request.id, answers)
+                self.client.answer(request, answers)
         else:
             reply: PermissionReply = "reject" if dismiss else "once"
             self.given[request.id] = Given(request, None, reply)
-            self.client.reply(request.id, reply)
+            self.client.reply(request, reply)
 
     async def _answer_soon(self, dismiss: bool) -> None:
         request = await self.asked()
@@ -281,8 +281,8 @@ class Person:
 
     def _hear(self, change: Change) -> None:
         match change:
-            case AnswerChanged(request_id, state) if request_id in self.given:
-                self.given[request_id].states.append(state)
+            case AnswerChanged(request, state) if request.id in self.given:
+                self.given[request.id].states.append(state)
             case TurnChanged(session_id) if session_id == self.session_id:
                 self._see_turns()
             case TextGrew(session_id, message_id, part_id) | PartChanged(session_id, message_id, part_id) if (

@@ -57,7 +57,7 @@ async def test_an_answer_in_place_leaves_the_session_where_it_is() -> None:
         await stage.until(lambda: stage.client.calls("answer") == [("que_8", (("8080",),))])
         await stage.shows("sending…")
         stage.client.feed(e.QuestionAnswered("ses_2b", "que_8", (("8080",),)))
-        stage.client.tell(AnswerChanged("que_8", "acknowledged"))
+        stage.client.tell(AnswerChanged(talk.asked_in("ses_2b", "que_8"), "acknowledged"))
         await stage.shows("Nobody waits for you.")
         await stage.press("escape")
         await stage.until(lambda: not isinstance(stage.app.screen, Inbox))

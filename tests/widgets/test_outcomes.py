@@ -12,9 +12,9 @@ def text(words: object) -> str:
 def test_our_answer_is_told_when_the_server_has_it_and_only_once() -> None:
     outcomes = Outcomes()
     outcomes.sent(CHOICES, ANSWERS)
-    assert outcomes.changed(AnswerChanged("que_1", "sending")) is None
+    assert outcomes.changed(AnswerChanged(CHOICES, "sending")) is None
     assert outcomes.closed(RequestClosed(CHOICES, "answered", ANSWERS)) is None
-    told = outcomes.changed(AnswerChanged("que_1", "acknowledged"))
+    told = outcomes.changed(AnswerChanged(CHOICES, "acknowledged"))
     assert text(told) == "✓ answered  Store: SQLite · Extras: Migration, Expiry"
     assert outcomes.closed(RequestClosed(CHOICES, "answered", ANSWERS)) is None
 
@@ -22,7 +22,7 @@ def test_our_answer_is_told_when_the_server_has_it_and_only_once() -> None:
 def test_the_server_s_word_may_come_last() -> None:
     outcomes = Outcomes()
     outcomes.sent(ONE_CHOICE, (("Leave them",),))
-    assert text(outcomes.changed(AnswerChanged("que_2", "acknowledged"))) == "✓ answered  Leave them"
+    assert text(outcomes.changed(AnswerChanged(ONE_CHOICE, "acknowledged"))) == "✓ answered  Leave them"
     assert outcomes.closed(RequestClosed(ONE_CHOICE, "answered", (("Leave them",),))) is None
 
 
@@ -36,7 +36,7 @@ def test_somebody_else_was_faster_than_ours() -> None:
     outcomes = Outcomes()
     outcomes.sent(CHOICES, ANSWERS)
     assert outcomes.closed(RequestClosed(CHOICES, "answered", (("Postgres",), ()))) is None
-    told = text(outcomes.changed(AnswerChanged("que_1", "elsewhere")))
+    told = text(outcomes.changed(AnswerChanged(CHOICES, "elsewhere")))
     assert told.startswith("· answered elsewhere  Store: Postgres")
     assert told.endswith("your answer was not taken")
 
@@ -44,7 +44,7 @@ def test_somebody_else_was_faster_than_ours() -> None:
 def test_an_expired_request() -> None:
     outcomes = Outcomes()
     outcomes.sent(CHOICES, ANSWERS)
-    told = text(outcomes.changed(AnswerChanged("que_1", "expired", "its turn was aborted")))
+    told = text(outcomes.changed(AnswerChanged(CHOICES, "expired", "its turn was aborted")))
     assert told.startswith("! expired: the server does not have this request any more: its turn was aborted")
     assert outcomes.closed(RequestClosed(CHOICES, "gone")) is None
 
@@ -52,23 +52,23 @@ def test_an_expired_request() -> None:
 def test_a_refused_answer_leaves_the_request_open_and_may_be_sent_again() -> None:
     outcomes = Outcomes()
     outcomes.sent(CHOICES, ANSWERS)
-    assert "still open" in text(outcomes.changed(AnswerChanged("que_1", "refused", "bad label")))
+    assert "still open" in text(outcomes.changed(AnswerChanged(CHOICES, "refused", "bad label")))
     outcomes.sent(CHOICES, ANSWERS)
-    assert text(outcomes.changed(AnswerChanged("que_1", "acknowledged"))).startswith("✓ answered")
+    assert text(outcomes.changed(AnswerChanged(CHOICES, "acknowledged"))).startswith("✓ answered")
 
 
 def test_rejections_and_permissions() -> None:
     outcomes = Outcomes()
     outcomes.sent(CHOICES, None)
-    assert text(outcomes.changed(AnswerChanged("que_1", "acknowledged"))) == "× rejected the question"
+    assert text(outcomes.changed(AnswerChanged(CHOICES, "acknowledged"))) == "× rejected the question"
     outcomes.sent(PERMISSION, "always")
-    assert text(outcomes.changed(AnswerChanged("per_1", "acknowledged"))) == "✓ allowed always  bash"
+    assert text(outcomes.changed(AnswerChanged(PERMISSION, "acknowledged"))) == "✓ allowed always  bash"
     assert (
         text(Outcomes().closed(RequestClosed(PERMISSION, "replied", (), "once")))
         == "· allowed once elsewhere  bash"
     )
     outcomes.sent(PERMISSION, "reject", "not on\nFridays")
-    assert text(outcomes.changed(AnswerChanged("per_1", "acknowledged"))) == "× rejected  bash · not on Fridays"
+    assert text(outcomes.changed(AnswerChanged(PERMISSION, "acknowledged"))) == "× rejected  bash · not on Fridays"
     assert text(Outcomes().closed(RequestClosed(CHOICES, "rejected"))) == "· rejected elsewhere"
 
 

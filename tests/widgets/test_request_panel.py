@@ -309,9 +309,9 @@ async def test_how_an_answer_fares_is_told_and_it_cannot_be_sent_twice() -> None
         await stage.shows("sending…")
         await stage.press("enter", "down", "enter")
         assert len(stage.client.calls("answer")) == 1
-        stage.client.tell(AnswerChanged("que_2", "retrying", "connection refused"))
+        stage.client.tell(AnswerChanged(talk.ONE_CHOICE, "retrying", "connection refused"))
         await stage.shows("no answer from the server (connection refused) · trying again")
-        stage.client.tell(AnswerChanged("que_2", "refused", "no such label"))
+        stage.client.tell(AnswerChanged(talk.ONE_CHOICE, "refused", "no such label"))
         await stage.shows("the server refused it (no such label)", "still open")
         await stage.press("enter")
         assert len(stage.client.calls("answer")) == 2
@@ -321,7 +321,7 @@ async def test_a_closed_request_leaves_the_screen_and_a_line() -> None:
     async with on_stage() as stage:
         await asked(stage, talk.ONE_CHOICE)
         await stage.press("enter")
-        stage.client.tell(AnswerChanged("que_2", "acknowledged"))
+        stage.client.tell(AnswerChanged(talk.ONE_CHOICE, "acknowledged"))
         stage.client.feed(e.QuestionAnswered(talk.SESSION, "que_2", (("Change them",),)))
         await stage.hides("waits for you")
         await stage.shows("✓ answered  Change them")

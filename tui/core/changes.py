@@ -120,7 +120,7 @@ class AnswerChanged(msgspec.Struct, frozen=True):
     *refused* (the server said no: the request is still open) or *stopped* (the line needs a person first).
     """
 
-    request_id: str
+    request: Request
     state: Literal["sending", "retrying", "acknowledged", "elsewhere", "expired", "refused", "stopped"]
     reason: str = ""
 

@@ -39,7 +39,7 @@ class Outcomes:
 
     def changed(self, change: AnswerChanged) -> Content | None:
         """How our sending fares; a line if that is the end of it."""
-        request_id = change.request_id
+        request_id = change.request.id
         because = f": {change.reason}" if change.reason else ""
         match change.state:
             case "sending" | "retrying" | "stopped":

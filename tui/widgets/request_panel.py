@@ -147,7 +147,7 @@ class RequestPanel(Vertical):
 
     def show_fare(self, change: AnswerChanged) -> None:
         """How the sending of an answer fares."""
-        self.book.fares[change.request_id] = change
+        self.book.fares[change.request.id] = change
         self._draw_fare()
 
     def show_fares(self) -> None:
