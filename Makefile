@@ -78,7 +78,9 @@ $(SET_UP): pyproject.toml constraints.txt
 # npm's policy on install scripts differs from machine to machine; the one that matters here is run by hand.
 $(SERVERS)/.set-up: tests/real/package.json
 	@command -v npm >/dev/null || { \
-	  echo 'make real needs npm, to install the real servers: install Node.js 20 or newer.' >&2; exit 1; }
+	  echo 'make real needs npm, to install the real servers: install Node.js 22 or newer.' >&2; exit 1; }
+	@node -e 'process.exit(parseInt(process.versions.node) < 22 ? 1 : 0)' || \
+	  echo "qwen serve asks for Node.js 22 or newer, this is $$(node --version): where its tests fail, install that." >&2
 	@mkdir -p $(SERVERS)
 	@cp tests/real/package.json $(SERVERS)/
 	npm install --prefix $(SERVERS) --no-package-lock --ignore-scripts --no-audit --no-fund
