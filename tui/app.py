@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from textual import events, on
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
-from textual.filter import LineFilter
+from textual.filter import LineFilter, Monochrome, NoColor
 from textual.screen import Screen
 from textual.widgets import TextArea
 
@@ -102,10 +102,13 @@ class HoldfastApp(App[None]):
             self.call_later(self._notice, Notice(f"There is no theme {look.theme!r}.", "warning"))
         self.set_keymap(look.keys)
         take(look.keys)
-        self._more_filters = filters_of(look)
+        self._more_filters = filters_of(look, (lambda: self.theme_variables) if self.no_color else None)
 
     def get_line_filters(self) -> Sequence[LineFilter]:
-        return [*super().get_line_filters(), *self._more_filters]
+        usual = super().get_line_filters()
+        if self.no_color:
+            usual = [one for one in usual if not isinstance(one, Monochrome | NoColor)]
+        return [*usual, *self._more_filters]
 
     def _write(self, sequence: str) -> None:
         if self._driver is not None:

@@ -1,13 +1,19 @@
-"""What a person's settings take away from the screen, whatever is drawn on it."""
+"""What a person's settings, and NO_COLOR, take away from the screen, whatever is drawn on it."""
+
+from collections.abc import Callable, Mapping
 
 from textual.filter import LineFilter
 
 from tui.look import Look
 
 
-def filters_of(look: Look) -> list[LineFilter]:
-    """In the order in which lines go through them."""
+def filters_of(look: Look, uncoloured: Callable[[], Mapping[str, str]] | None = None) -> list[LineFilter]:
+    """In the order in which lines go through them. `uncoloured`: there are to be none of the theme's variables."""
     filters: list[LineFilter] = []
+    if uncoloured is not None:
+        from tui.uncoloured import Uncoloured
+
+        filters.append(Uncoloured(uncoloured))
     if look.ascii:
         from tui.ascii import Ascii
 

@@ -14,7 +14,7 @@ ROOMY = 110
 class Dialog(ModalScreen[T]):
     """A modal screen whose one child is a container with the class `dialog`."""
 
-    HORIZONTAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [(0, "-narrow"), (ROOMY, "-roomy")]
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (ROOMY, "-roomy")]  # noqa: RUF012 (Textual's own is not a ClassVar)
     DEFAULT_CSS: ClassVar[str] = """
     Dialog {
         align: center middle;
@@ -55,6 +55,8 @@ class Dialog(ModalScreen[T]):
         Input {
             margin-bottom: 1;
             background: $panel;
+
+            &:focus:nocolor { background-tint: $foreground 0%; }
         }
     }
 
