@@ -321,6 +321,17 @@ async def test_what_only_a_person_can_mend_stops_it(desk: Desk, error: NetError)
     assert len(desk.posted) == 1
 
 
+async def test_what_stopped_is_given_out_once_to_be_sent_again(desk: Desk) -> None:
+    await desk.send(ANSWER, Refused(401))
+    assert desk.outbox.take_stopped() == [ANSWER]
+    assert desk.outbox.take_stopped() == []
+    await desk.send(ANSWER, Refused(401))
+    await desk.send(changed := Reply(QUESTION, answers=(("B",),)), Refused(401))
+    assert desk.outbox.take_stopped() == [changed]
+    await desk.send(changed, True)
+    assert desk.outbox.take_stopped() == []
+
+
 async def test_not_more_is_remembered_than_may_be_asked_for(desk: Desk) -> None:
     for number in range(CLOSED_KEPT + 1):
         desk.outbox.closed(RequestClosed(replace(QUESTION, id=f"que_{number}"), "answered", OURS))

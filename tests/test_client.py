@@ -107,6 +107,10 @@ class Meeting:
         await self.until(ended, within=60, what="an outcome")
         return ended()[-1]
 
+    def replies(self) -> int:
+        """How often an answer was posted."""
+        return sum(path.endswith("/reply") for _, path in self.asked)
+
     def transcript(self) -> Transcript:
         transcript = self.client.store.transcript(self.session_id)
         assert transcript is not None

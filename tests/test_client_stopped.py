@@ -7,6 +7,7 @@ import pytest
 from tests.test_client import Meeting, virtually
 from tui.backends.base import ServerInfo
 from tui.core.health import LineState
+from tui.core.turn import TurnState
 
 
 @virtually()
@@ -19,12 +20,46 @@ async def test_an_answer_that_did_not_get_through_waits_for_the_person_too(meeti
     meeting.arm("cut=/question,at=headers,times=always")
     meeting.client.answer(request, (("SQLite",),))
     await asyncio.sleep(60)
-    replies = [path for method, path in meeting.asked if path.endswith("/reply")]
-    assert len(replies) == 1  # the person's own act, and none after it
+    assert meeting.replies() == 1  # the person's own act, and none after it
 
     meeting.server.disarm_all()
     meeting.client.retry_now()
     assert (await meeting.outcome(request.id)).state == "acknowledged"
+
+
+@virtually()
+async def test_an_answer_that_was_not_authorised_goes_out_once_with_the_line(meeting: Meeting) -> None:
+    turn = meeting.send("ASK1")
+    request = await meeting.request()
+    meeting.arm("401=all,times=always")
+    meeting.client.answer(request, (("SQLite",),))
+    assert (await meeting.outcome(request.id)).state == "stopped"
+    meeting.arm("cut=events")
+    await meeting.until(lambda: meeting.client.line().state is LineState.STOPPED)
+    await asyncio.sleep(60)
+    meeting.server.disarm_all()
+    assert meeting.replies() == 1
+    meeting.client.retry_now()
+    await meeting.over(turn)
+    assert turn.state is TurnState.FINISHED
+    assert meeting.tool().answers == (("SQLite",),)
+    assert meeting.replies() == 2
+
+
+@virtually()
+async def test_where_the_line_was_up_all_the_time_the_person_has_it_sent_again(meeting: Meeting) -> None:
+    turn = meeting.send("ASK1")
+    request = await meeting.request()
+    meeting.arm("401=/question")
+    meeting.client.answer(request, (("SQLite",),))
+    assert (await meeting.outcome(request.id)).state == "stopped"
+    await asyncio.sleep(60)
+    assert (meeting.client.line().up, meeting.replies()) == (True, 1)
+    meeting.server.disarm_all()
+    meeting.client.retry_now()
+    meeting.client.retry_now()
+    await meeting.over(turn)
+    assert meeting.replies() == 2
 
 
 @virtually()

@@ -77,10 +77,16 @@ class Outbox:
         self._pause = pause
         self._closed: OrderedDict[str, RequestClosed] = OrderedDict()
         self._under_way: set[str] = set()
+        self._stopped: dict[str, Reply] = {}
 
     def unsettled(self) -> list[Reply]:
         """Answers on whose way an earlier client died. Whether they arrived is for `send` to find out."""
         return [_decode(body) for body in self._journal.adopt_answers()]
+
+    def take_stopped(self) -> list[Reply]:
+        """Answers that only a person's act could help on their way, each given out once: to be sent after that act."""
+        stopped, self._stopped = list(self._stopped.values()), {}
+        return stopped
 
     def closed(self, change: RequestClosed) -> None:
         """Remember how a request ended."""
@@ -94,13 +100,16 @@ class Outbox:
         if request_id in self._under_way:
             return
         self._under_way.add(request_id)
+        self._stopped.pop(request_id, None)
         self._journal.post_answer(request_id, _encode(reply))
         self._notify(AnswerChanged(reply.request, "sending"))
         try:
             state, reason = await self._settle(reply)
         finally:
             self._under_way.discard(request_id)
-        if state != "stopped":
+        if state == "stopped":
+            self._stopped[request_id] = reply
+        else:
             self._journal.settle_answer(request_id, keep_draft=state == "refused")
         self._notify(AnswerChanged(reply.request, state, reason))
 

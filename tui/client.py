@@ -220,10 +220,12 @@ class Client:
         self.journal.close()
 
     def retry_now(self) -> None:
-        """Try to connect at once (F5, the terminal's focus), also after *stopped*."""
+        """Try to connect at once (F5, the terminal's focus), also after *stopped*; what was refused is sent again."""
         if self._linking is not None and self._linking.done():
             self._linking = self._hold_line()
         self._link.retry_now()
+        if self._line_up.is_set():
+            self._send_stopped_answers()
 
     def looked_at(self, now: bool) -> None:
         """Whether somebody looks at the screen: the terminal has the focus, or does not say."""
@@ -310,6 +312,10 @@ class Client:
         else:  # it was closed while the person decided
             self._tell(AnswerChanged(reply.request, "expired"))
 
+    def _send_stopped_answers(self) -> None:
+        for reply in self._outbox.take_stopped():
+            self._spawn(self._outbox.send(reply))
+
     async def _post_reply(self, reply: Reply) -> bool:
         backend, request = self._known_backend(), reply.request
         directory = self._directory_of(request.session_id)
@@ -391,6 +397,7 @@ class Client:
             self._line_up.set()
             self.turns.line_back()
             self.prompts.advance()
+            self._send_stopped_answers()
         elif not self._link.synced:
             self._line_up.clear()
         self._tell(LineChanged())

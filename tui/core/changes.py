@@ -117,7 +117,8 @@ class AnswerChanged(msgspec.Struct, frozen=True):
 
     *sending* and *retrying* (with the reason) until the server says that it has it: *acknowledged*. Otherwise
     *elsewhere* (somebody else answered first), *expired* (the server does not have the request any more),
-    *refused* (the server said no: the request is still open) or *stopped* (the line needs a person first).
+    *refused* (the server said no: the request is still open) or *stopped* (a person has to mend something first:
+    it is sent again once they have the line tried, or it is up again).
     """
 
     request: Request

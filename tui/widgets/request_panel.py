@@ -347,8 +347,6 @@ def fare_words(fare: AnswerChanged) -> Content:
         case "refused":
             return Content.styled(f" the server refused it{because} · change it and send it again", "$error")
         case "stopped":
-            return Content.styled(
-                f" not sent: the line is stopped{because} · {key('retry')} after fixing it", "$error"
-            )
+            return Content.styled(f" not sent{because} · {key('retry')} after fixing it sends it", "$error")
         case _:
             assert_never(fare.state)
