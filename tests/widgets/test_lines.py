@@ -2,7 +2,7 @@ import re
 
 from textual.app import App, ComposeResult
 from textual.content import Content
-from textual.geometry import Offset
+from textual.geometry import Offset, Region
 from textual.selection import Selection
 
 from tui.widgets.lines import Lines
@@ -50,6 +50,15 @@ async def test_a_mark_a_selection_and_a_theme_are_seen_at_once() -> None:
         app.theme = "solarized-light"
         await pilot.pause()
         assert lines.render_line(2) != plain
+
+
+async def test_what_was_taken_away_can_still_be_drawn() -> None:
+    app = Page()
+    async with app.run_test(size=(40, 20)):
+        lines = app.query_one(Lines)
+        lines.notify_style_update()
+        await lines.remove()
+        assert [strip.cell_length for strip in lines.render_lines(Region(0, 0, 40, 2))] == [40, 40]
 
 
 async def test_another_width_is_seen_at_once() -> None:

@@ -133,6 +133,8 @@ class Lines(Widget):
 
         So a stylesheet can give it no border, padding or opacity.
         """
+        if not self.is_attached:  # taken away, and drawn once more before the layout knows of it
+            return [Strip.blank(crop.width, self.visual_style.rich_style)] * crop.height
         return [self.render_line(y).crop(crop.x, crop.right) for y in crop.line_range]
 
     def render_line(self, y: int) -> Strip:
