@@ -12,7 +12,7 @@ from typing import Any, cast
 from msgspec.structs import replace
 
 from tui.backends.base import Backend, ServerInfo, Traits
-from tui.core.changes import AnswerChanged, Change, LineChanged, Notice, TurnChanged
+from tui.core.changes import AnswerChanged, Change, LineChanged, Notice, TurnChanged, TurnEnded
 from tui.core.events import Event, SessionDeleted, SessionUpserted
 from tui.core.health import Line, LineState
 from tui.core.model import Answers, Offered, PermissionReply, Prompt, Request, Session
@@ -176,8 +176,11 @@ class FakeClient:
         if turn not in turns:
             turns.append(turn)
         self.tell(TurnChanged(turn.session_id))
-        if turn.over and turn.prompt_id not in self._ended:
+        if not turn.over:
+            self._ended.discard(turn.prompt_id)
+        elif turn.prompt_id not in self._ended:
             self._ended.add(turn.prompt_id)
+            self.tell(TurnEnded(turn.session_id, turn.prompt_id))
             self.prompts.ended(turn)
         self.prompts.advance()
 

@@ -192,6 +192,21 @@ async def test_a_turn_ends_with_one_line(state: TurnState, reason: str, words: s
         assert stage.text.count(words) == 1
 
 
+async def test_a_turn_that_goes_on_after_its_end_is_told_to_end_again() -> None:
+    async with on_stage() as stage:
+        stage.client.feed(*talk.prompt())
+        turn = stage.run_turn()
+        turn.state, turn.reason, turn.ended = TurnState.INTERRUPTED, "the server stopped", stage.client.now()
+        stage.client.turn_moved(turn)
+        await stage.shows("! interrupted: the server stopped", "ready")
+        turn.go_on(stage.client.now())
+        stage.client.turn_moved(turn)
+        await stage.hides("ready")
+        turn.state, turn.ended = TurnState.FINISHED, stage.client.now()
+        stage.client.turn_moved(turn)
+        await stage.shows("! interrupted: the server stopped", "✓ finished in 12:04", "ready")
+
+
 async def test_a_failure_that_the_message_tells_is_not_told_twice() -> None:
     async with on_stage() as stage:
         failed = Message(

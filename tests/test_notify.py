@@ -32,10 +32,11 @@ class Called:
         self.client.set_line(LIVE)
         self.herald.focused = False
 
-    def end_turn(self, state: TurnState, prompt_id: str = "msg_1") -> None:
+    def end_turn(self, state: TurnState, prompt_id: str = "msg_1") -> Turn:
         turn = Turn.post(Prompt(talk.SESSION, "words", prompt_id, "prt_1"), self.client.now())
         turn.state = state
         self.client.turn_moved(turn)
+        return turn
 
     def second(self) -> None:
         self.client.advance(1.0)
@@ -65,6 +66,18 @@ def test_the_end_of_a_turn_rings(state: TurnState, word: str) -> None:
     called = Called()
     called.end_turn(state)
     assert called.written == [f"\a\x1b]9;Holdfast: Fix the parser: {word}\a"]
+
+
+def test_a_turn_that_ends_a_second_time_rings_again() -> None:
+    called = Called()
+    turn = called.end_turn(TurnState.INTERRUPTED)
+    turn.go_on(called.client.now())
+    called.client.turn_moved(turn)
+    called.second()
+    turn.state = TurnState.FINISHED
+    called.client.turn_moved(turn)
+    said = ["interrupted", "finished"]
+    assert called.written == [f"\a\x1b]9;Holdfast: Fix the parser: {word}\a" for word in said]
 
 
 def test_what_the_person_aborted_does_not_ring() -> None:

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from tests.fake_time import FakeTime, settle
 from tui.backends.base import Backend, Lookup, NotTaken, PostWatcher, Traits
 from tui.core import events as e
-from tui.core.changes import TurnChanged
+from tui.core.changes import TurnChanged, TurnEnded
 from tui.core.model import (
     Busy,
     Failure,
@@ -97,7 +97,7 @@ class Bench:
         self.time = FakeTime()
         self.server = Server()
         self.store = Store()
-        self.told: list[TurnChanged] = []
+        self.told: list[TurnChanged | TurnEnded] = []
         self.ended: list[Turn] = []
         self.heard = 0
         self.ready = True
@@ -198,7 +198,8 @@ async def test_each_step_is_told(bench: Bench) -> None:
     bench.server.posts[0].watcher.pads(1)
     bench.server.posts[0].watcher.pads(1)
     await bench.answer()
-    assert bench.told == [TurnChanged("ses_1")] * 4  # sent, running, a pad, over
+    sent_running_pad_over = [TurnChanged("ses_1")] * 4
+    assert bench.told == [*sent_running_pad_over, TurnEnded("ses_1", "msg_1")]
 
 
 @pytest.mark.parametrize(
@@ -497,6 +498,7 @@ async def test_an_interrupted_turn_that_the_server_takes_up_after_all_goes_on(be
     assert state(turn) is TurnState.RUNNING
     await bench.events(e.MessageUpserted(ANSWER), e.StatusChanged("ses_1", Idle()))
     assert state(turn) is TurnState.FINISHED
+    assert [one for one in bench.told if isinstance(one, TurnEnded)] == [TurnEnded("ses_1", "msg_1")] * 2
 
 
 async def test_words_move_a_turn(bench: Bench) -> None:

@@ -84,7 +84,7 @@ class Outbox:
         return [_decode(body) for body in self._journal.adopt_answers()]
 
     def take_stopped(self) -> list[Reply]:
-        """Answers that only a person's act could help on their way, each given out once: to be sent after that act."""
+        """Answers that only a person could help on their way, each given out once: to be sent after their act."""
         stopped, self._stopped = list(self._stopped.values()), {}
         return stopped
 

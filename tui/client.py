@@ -220,7 +220,7 @@ class Client:
         self.journal.close()
 
     def retry_now(self) -> None:
-        """Try to connect at once (F5, the terminal's focus), also after *stopped*; what was refused is sent again."""
+        """Try to connect at once (F5, the terminal's focus), also after *stopped*; answers that stopped go out."""
         if self._linking is not None and self._linking.done():
             self._linking = self._hold_line()
         self._link.retry_now()

@@ -85,7 +85,6 @@ class Herald:
         self._terminal = terminal
         self._settings = settings
         self._known: set[str] = set()
-        self._over: set[str] = set()
         self._busy: set[str] = set()
         self._up = self._ever_up = False
         self._waiting: list[str] = []
@@ -96,8 +95,8 @@ class Herald:
         match change:
             case c.RequestsChanged() | c.RequestClosed():
                 self._look_at_requests()
-            case c.TurnChanged(session_id):
-                self._look_at_turns(session_id)
+            case c.TurnEnded(session_id, prompt_id):
+                self._look_at_end(session_id, prompt_id)
             case c.SessionsChanged(session_id) if session_id is not None:
                 self._look_at_session(session_id)
             case c.LineChanged():
@@ -139,12 +138,10 @@ class Herald:
                 self._tell(f"{self._name(request.session_id)} waits for you: {_about(request)}")
         self._known = set(requests)
 
-    def _look_at_turns(self, session_id: str) -> None:
+    def _look_at_end(self, session_id: str, prompt_id: str) -> None:
         for turn in self._client.turns.of(session_id):
-            if turn.over and turn.prompt_id not in self._over:
-                self._over.add(turn.prompt_id)
-                if turn.state is not TurnState.ABORTED:  # the person did that
-                    self._tell(f"{self._name(session_id)}: {turn.state.value}")
+            if turn.prompt_id == prompt_id and turn.state is not TurnState.ABORTED:  # the person did that
+                self._tell(f"{self._name(session_id)}: {turn.state.value}")
 
     def _look_at_session(self, session_id: str) -> None:
         """Turns that others began are seen by their session's coming to rest."""

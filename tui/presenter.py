@@ -54,7 +54,6 @@ class Presenter:
         self._notify = notify
         self._line_up = line_up
         self._changes: deque[c.Change] = deque()
-        self._told: set[str] = set()
         self._ever_up = False
         self._abort_armed = float("-inf")
         self.stopped = False
@@ -153,7 +152,12 @@ class Presenter:
             case c.LineChanged():
                 self.show_line()
             case c.TurnChanged(session_id):
-                self._show_turns(session_id)
+                if session_id == self.session_id:
+                    self._show_all_pending()
+                    self._show_turn_line()
+            case c.TurnEnded(session_id, prompt_id):
+                if session_id == self.session_id:
+                    self._tell_end(prompt_id)
             case c.SessionsChanged(session_id):
                 self._standings.look(self._client.now())
                 if session_id == self.session_id:
@@ -238,24 +242,15 @@ class Presenter:
         trouble = None if turn is None else self._client.turns.trouble(turn)
         self._main.turn_line.show_turn(turn, trouble, self._client.line(), now, self._client.server_now())
 
-    def _show_turns(self, session_id: str) -> None:
-        for turn in self._client.turns.of(session_id):
-            if turn.over and turn.prompt_id not in self._told:
-                self._told.add(turn.prompt_id)
-                self._tell_end(turn)
-            elif session_id == self.session_id:
-                self._show_pending(turn)
-        if session_id == self.session_id:
-            self._show_turn_line()
-
-    def _tell_end(self, turn: Turn) -> None:
-        here = turn.session_id == self.session_id
-        if here and turn.state is TurnState.NOT_SENT:
-            self._main.transcript.drop_pending(turn.prompt_id)
-        answer = self._client.store.answer_to(turn.session_id, turn.prompt_id)
-        told_by_message = answer is not None and answer.failure is not None
-        if here and not (told_by_message and turn.state in (TurnState.FAILED, TurnState.ABORTED)):
-            self._note(end_words(turn))
+    def _tell_end(self, prompt_id: str) -> None:
+        turns = self._client.turns.of(self.session_id or "")
+        for turn in [turn for turn in turns if turn.prompt_id == prompt_id and turn.over]:
+            if turn.state is TurnState.NOT_SENT:
+                self._main.transcript.drop_pending(prompt_id)
+            answer = self._client.store.answer_to(turn.session_id, prompt_id)
+            told_by_message = answer is not None and answer.failure is not None
+            if not (told_by_message and turn.state in (TurnState.FAILED, TurnState.ABORTED)):
+                self._note(end_words(turn))
 
     def _show_all_pending(self) -> None:
         for turn in self._client.turns.of(self.session_id or ""):

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from tui.backends.base import Backend, NotTaken, Taken, Traits
 from tui.core import events as e
-from tui.core.changes import TurnChanged
+from tui.core.changes import TurnChanged, TurnEnded
 from tui.core.model import FullMessage, Idle, Prompt
 from tui.core.store import Store
 from tui.core.trouble import DEFAULT_PATIENCE, Patience, Trouble, Witness, trouble
@@ -54,7 +54,7 @@ class Turns:
     """All turns that run or ended while this client watched.
 
     `backend` gives the server's backend once it is known; `refetch` is the link's; `spawn` starts a task that ends
-    with the client; `deliver` takes events into the store; `ended` hears of each turn once, when it is over, and
+    with the client; `deliver` takes events into the store; `ended` hears of each end of a turn, and
     `accepted` of each prompt that the server took under an id of its own;
     `heard` counts the events that came; `ready` says whether the line is up; `server_now` is the server's clock
     (epoch seconds).
@@ -68,7 +68,7 @@ class Turns:
         refetch: Refetch,
         spawn: Spawn,
         deliver: Callable[[e.Event], None],
-        notify: Callable[[TurnChanged], None],
+        notify: Callable[[TurnChanged | TurnEnded], None],
         ended: Callable[[Turn], None],
         accepted: Callable[[Prompt], None] = lambda prompt: None,
         heard: Callable[[], int],
@@ -218,6 +218,7 @@ class Turns:
         if turn.over and not was_over:
             self._known.pop(turn.prompt_id, None)
             self._date_end(turn)
+            self._notify(TurnEnded(turn.session_id, turn.prompt_id))
             self._ended(turn)
 
     def _date_end(self, turn: Turn) -> None:

@@ -95,6 +95,13 @@ class TurnChanged(msgspec.Struct, frozen=True):
     session_id: str
 
 
+class TurnEnded(msgspec.Struct, frozen=True):
+    """The turn of a prompt is over; told again if the server takes it up once more and it ends then."""
+
+    session_id: str
+    prompt_id: str
+
+
 class QueueChanged(msgspec.Struct, frozen=True):
     """The prompts that wait in this client for the session changed, or are held or released."""
 
@@ -152,6 +159,7 @@ Change: TypeAlias = (
     | FailureSeen
     | LineChanged
     | TurnChanged
+    | TurnEnded
     | QueueChanged
     | DraftReturned
     | AnswerChanged
