@@ -55,6 +55,20 @@ def test_someone_who_waits_ends_with_3(stub: Stub) -> None:
     assert "? question: Which database?" in result.output
 
 
+def test_what_an_aborted_turn_asked_waits_for_nobody(tmp_path: Path) -> None:
+    """MiMo Code keeps it in its list, and the session works again."""
+    with running_stub(tmp_path / "home", profile="mimo") as stub:
+        session_id = prompt(stub, "ASK which")
+        asked_until(lambda look: look.exit_code == 3, stub.address)
+        httpx.post(f"{stub.address}/session/{session_id}/abort").raise_for_status()
+        asked_until(lambda look: "1 idle" in look.output, stub.address)
+        body = {"parts": [{"type": "text", "text": "LONG job"}]}
+        httpx.post(f"{stub.address}/session/{session_id}/prompt_async", json=body).raise_for_status()
+        assert len(httpx.get(f"{stub.address}/question").json()) == 1
+        result = asked_until(lambda look: "idle" not in look.output, stub.address)
+        assert (result.exit_code, "● running" in result.output) == (0, True)
+
+
 def test_the_json_says_the_same(stub: Stub) -> None:
     session_id = prompt(stub, "LONG job")
     glance = json.loads(asked_until(lambda look: session_id in look.output, "--json", stub.address).output)
