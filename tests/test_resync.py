@@ -1,11 +1,14 @@
 from collections.abc import Sequence
 from typing import Any, cast
 
+import pytest
+
 from tui.backends.base import Backend
 from tui.core import changes as c
 from tui.core import events as e
 from tui.core.model import Busy, FullMessage, Message, Question, QuestionRequest, Session, Todo, ToolPart
 from tui.core.store import Store
+from tui.net.errors import Silent
 from tui.resync import Resync
 
 
@@ -45,6 +48,33 @@ async def test_a_session_that_is_opened_at_the_very_end_is_fetched_too() -> None
     events = await Resync(store, backend=lambda: backend, refetch=refetch).everything()
     assert [one.session_id for one in events if isinstance(one, e.MessagesLoaded)] == ["ses_late"]
     assert isinstance(events[-1], e.Resynced)
+
+
+class OneFails(Fetched):
+    """A backend that cannot give the messages of one of its sessions."""
+
+    async def messages(self, session_id: str) -> e.MessagesLoaded:
+        if session_id == "ses_1":
+            raise Silent(3.0)
+        return await super().messages(session_id)
+
+
+async def test_a_session_that_cannot_be_fetched_keeps_no_news_of_others_back() -> None:
+    store = Store()
+    store.open_transcript("ses_1")
+    store.open_transcript("ses_2")
+    backend = cast("Backend", OneFails(store))
+    came: list[e.Event] = []
+
+    async def refetch(fetch: Any) -> None:
+        came.extend(await fetch())
+
+    resync = Resync(store, backend=lambda: backend, refetch=refetch)
+    with pytest.raises(Silent):
+        await resync.news()
+    loaded = [one.session_id for one in came if isinstance(one, e.MessagesLoaded)]
+    assert ("ses_1" in loaded, "ses_2" in loaded) == (False, True)
+    assert isinstance(came[-1], e.Resynced)
 
 
 class Answered(Fetched):

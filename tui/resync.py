@@ -87,20 +87,26 @@ class Resync:
     async def news(self) -> None:
         """Fetch statuses and requests, and each open session that its events may have told wrongly.
 
-        That is one that differs from what they told, and once one that changed and has come to rest.
+        That is one that differs from what they told, and once one that changed and has come to rest. Where one
+        cannot be fetched the others arrive all the same, before that is raised.
         """
         suspects: set[str] = set()
+        failed: NetError | None = None
 
         async def fetch() -> Sequence[e.Event]:
+            nonlocal failed
             resynced = await self._backend().resync(self._places())
             found: list[e.Event] = []
             for session_id in self._store.open_sessions():
-                head = await self._head(session_id)
-                if isinstance(head, e.SessionDeleted):
-                    found.append(head)
-                elif self._is_suspect(session_id, head.session, resynced):
-                    suspects.add(session_id)
-                    found += await self._contents(head.session)
+                try:
+                    head = await self._head(session_id)
+                    if isinstance(head, e.SessionDeleted):
+                        found.append(head)
+                    elif self._is_suspect(session_id, head.session, resynced):
+                        found += await self._contents(head.session)
+                        suspects.add(session_id)
+                except NetError as error:
+                    failed = error
             # as in `everything`, last: the transcripts tell how a request ended
             found.append(await self._backend().resync(self._places()) if suspects else resynced)
             return found
@@ -108,6 +114,8 @@ class Resync:
         await self._refetch(fetch)
         for session_id in suspects:
             self._checked[session_id] = self._store.mark(session_id)
+        if failed is not None:
+            raise failed
 
     def _is_suspect(self, session_id: str, head: Session, now: e.Resynced) -> bool:
         """Whether the server has a session otherwise than its events told, or it rests, and was not looked at."""
