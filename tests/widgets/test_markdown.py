@@ -66,12 +66,12 @@ def test_code_is_coloured_once_its_fence_is_closed() -> None:
     [growing] = read(opened, growing=True)
     assert isinstance(growing.pieces[0], Code)
     assert not growing.pieces[0].code[0].spans
-    assert growing.fence == "```python\n"
+    assert growing.opening == "```python\n"
     for whole in (read(opened + "```", growing=True), read(opened)):
         [block] = whole
         assert isinstance(block.pieces[0], Code)
         assert block.pieces[0].code[0].spans
-        assert not block.fence
+        assert not block.opening
 
 
 def test_an_unknown_language_is_plain() -> None:

@@ -161,11 +161,12 @@ TIGHT = "".join(f"- item {n} with **words**\n  - below {n}\n" for n in range(400
 LOOSE = "".join(f"- item {n} with **words**\n\n  more of it\n\n" for n in range(400))
 NUMBERED = "".join(f"{n}. item with `code` and more words\n" for n in range(7, 400))
 ALL_ONE = "".join("1. item with `code` and more words\n" for _ in range(300))
+TABLE = "| call | before |\n|---|---|\n" + "".join(f"| `call {n:03}` | **{n:03}** ms |\n" for n in range(500))
 QUOTED = "".join(f"> words {n} of somebody else\n>\n" for n in range(400))
 
 
-@pytest.mark.parametrize("source", [TIGHT, LOOSE, NUMBERED, ALL_ONE, QUOTED], ids=len)
-async def test_a_list_or_a_quotation_without_end_looks_as_if_read_as_a_whole(source: str) -> None:
+@pytest.mark.parametrize("source", [TIGHT, LOOSE, NUMBERED, ALL_ONE, QUOTED, TABLE], ids=len)
+async def test_a_list_a_quotation_or_a_table_without_end_looks_as_if_read_as_a_whole(source: str) -> None:
     app = Page()
     async with app.run_test(size=(60, 40)):
         prose = app.query_one(Prose)
@@ -177,8 +178,8 @@ async def test_a_list_or_a_quotation_without_end_looks_as_if_read_as_a_whole(sou
         assert grown == shown(app)
 
 
-@pytest.mark.parametrize("source", [TIGHT, LOOSE, NUMBERED, QUOTED], ids=len)
-async def test_of_a_list_or_a_quotation_without_end_little_is_read_at_each_growth(
+@pytest.mark.parametrize("source", [TIGHT, LOOSE, NUMBERED, QUOTED, TABLE], ids=len)
+async def test_of_a_list_a_quotation_or_a_table_without_end_little_is_read_at_each_growth(
     monkeypatch: pytest.MonkeyPatch, source: str
 ) -> None:
     sizes: list[int] = []
@@ -195,6 +196,23 @@ async def test_of_a_list_or_a_quotation_without_end_little_is_read_at_each_growt
             prose.show_text(source[:end], "streaming")
     assert len(source) > 3 * LONG_BLOCK
     assert max(sizes) < LONG_BLOCK + 200
+
+
+async def test_the_columns_of_a_long_table_stay_as_they_are_and_nothing_of_a_wider_row_is_cut() -> None:
+    app = Page()
+    async with app.run_test(size=(60, 40)):
+        prose = app.query_one(Prose)
+        source = "\n\n" + TABLE
+        prose.show_text(source, "streaming")
+        above = shown(app)
+        source += "| a call with a long name | 501 ms |\n\nafter\n"
+        for end in range(len(source) - 40, len(source) + 1):
+            prose.show_text(source[:end], "streaming")
+        assert shown(app)[: len(above)] == above
+        below = shown(app)[len(above) :]
+        assert [line.split() for line in below] == [
+            ["a", "call", "501", "ms"], ["with", "a"], ["long"], ["name"], [], ["after"]
+        ]  # fmt: skip
 
 
 async def test_a_long_text_that_comes_at_once_is_read_a_piece_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:

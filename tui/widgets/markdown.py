@@ -37,12 +37,13 @@ SAFE_ADDRESS = re.compile(r"https?://[\x21-\x7e]{1,2000}")
 class Block:
     """One block of the document's top level; `start` is the offset in the source at which it begins.
 
-    `fence` is the opening line of a code fence that is not closed yet.
+    `opening` is what has to stand before a part of it for that to be read as one: the first line of a code fence
+    that is not closed yet, the head of a table.
     """
 
     start: int
     pieces: tuple[Piece, ...]
-    fence: str = ""
+    opening: str = ""
 
 
 @cache
@@ -64,8 +65,12 @@ def read(source: str, *, growing: bool = False) -> list[Block]:
         first = group[0].map[0] if group[0].map else 0
         reader = _Reader(lines, growing)
         pieces = tuple(reader.read(group))
-        fence = lines[first] + "\n" if reader.open_fence and group[0].type == "fence" else ""
-        blocks.append(Block(min(starts[first], len(source)), pieces, fence))
+        opening = ""
+        if group[0].type == "fence" and reader.open_fence:
+            opening = f"{lines[first]}\n"
+        elif group[0].type == "table_open":
+            opening = f"{lines[first]}\n{lines[first + 1]}\n"
+        blocks.append(Block(min(starts[first], len(source)), pieces, opening))
     return blocks
 
 

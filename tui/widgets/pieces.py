@@ -96,28 +96,40 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Rows of cells; the first row is the head. Columns shrink to fit, their cells wrap."""
+    """Rows of cells; the first row is the head. Columns shrink to fit, their cells wrap.
+
+    `columns`: the cells that each column wants; () for those of its widest row. `goes_on`: no head, but more rows
+    of the table above.
+    """
 
     rows: tuple[tuple[Content, ...], ...]
     gap: int = 1
+    columns: tuple[int, ...] = ()
+    goes_on: bool = False
 
     def lines(self, width: int) -> list[Content]:
         if not self.rows:
             return []
         widths = self._widths(width)
-        head, *body = self.rows
-        lines = _row_lines(tuple(cell.stylize("bold") for cell in head), widths)
-        lines.append(Content.styled(COLUMN_GAP.join("─" * column for column in widths), FAINT))
-        for row in body:
+        lines: list[Content] = []
+        if not self.goes_on:
+            lines += _row_lines(tuple(cell.stylize("bold") for cell in self.rows[0]), widths)
+            lines.append(Content.styled(COLUMN_GAP.join("─" * column for column in widths), FAINT))
+        for row in self.rows if self.goes_on else self.rows[1:]:
             lines += _row_lines(row, widths)
         return lines
 
-    def _widths(self, width: int) -> list[int]:
+    def wanted(self) -> tuple[int, ...]:
+        """The cells that each column wants."""
         columns = max(len(row) for row in self.rows)
-        widths = [
+        return self.columns or tuple(
             max([1, *(row[column].cell_length for row in self.rows if column < len(row))])
             for column in range(columns)
-        ]
+        )
+
+    def _widths(self, width: int) -> list[int]:
+        widths = list(self.wanted())
+        columns = len(widths)
         room = max(columns, width - len(COLUMN_GAP) * (columns - 1))
         while sum(widths) > room and max(widths) > NARROWEST_COLUMN:
             widest = widths.index(max(widths))

@@ -1,9 +1,9 @@
 """A text that may still grow, as Markdown. Only what may still change is read again at each growth.
 
 That is the last block; of a code fence that is still open, its last lines, which stay without colours until it
-closes (colouring anew at each delta costs 490 ms at 1,600 lines); and of a long paragraph, list or quotation, its
-last words (reading takes up to 2 ms for each 1,000 characters). For the same reason a long text that comes all at
-once is shown a piece at a time.
+closes (colouring anew at each delta costs 490 ms at 1,600 lines); of a table, its last rows (560 ms at 1,000);
+and of a long paragraph, list or quotation, its last words (reading takes up to 2 ms for each 1,000 characters).
+For the same reason a long text that comes all at once is shown a piece at a time.
 """
 
 import re
@@ -14,11 +14,13 @@ from textual.content import Content
 from tui.core.model import Progress
 from tui.widgets.lines import Lines
 from tui.widgets.markdown import Block, read
-from tui.widgets.pieces import Code, Paragraph, Piece
+from tui.widgets.pieces import Code, Paragraph, Piece, Table
 from tui.widgets.plain import MUTED
 
 FENCE_STEP = 30
 """Lines of an open fence that are put aside at once."""
+TABLE_STEP = 40
+"""Rows of a table that are put aside at once. Its columns stay as wide as they are then."""
 LONG_BLOCK = 3_000
 """Characters of one paragraph, list or quotation, of which all but the last are put aside..."""
 KEPT_OF_IT = 500
@@ -55,8 +57,10 @@ class Prose(Lines):
         self._state = ""
         self._settled = 0
         self._settled_pieces = 0
-        self._fence = ""
-        self._fence_at = (0, 0)
+        self._opening = ""
+        """Stands before the rest of a fence or a table of which a part is put aside."""
+        self._opened_at = (0, 0)
+        self._columns: tuple[int, ...] = ()
         self._rest_gap: int | None = None
         """Blank lines above the rest of a block of which a part is put aside; None where none is."""
         self._wanted: tuple[str, Progress] | None = None
@@ -90,15 +94,15 @@ class Prose(Lines):
     def _show(self, text: str, state: Progress) -> None:
         done = state == "done" != self._state and len(text) <= READ_AGAIN_AT_MOST
         if done or not text.startswith(self._source[: self._settled]):
-            self._settled, self._settled_pieces, self._fence, self._rest_gap = 0, 0, "", None
+            self._settled, self._settled_pieces, self._opening, self._rest_gap = 0, 0, "", None
         self._source, self._state = text, state
         blocks = self._read_tail()
-        if self._fence and not blocks[0].fence:  # it closed: read it whole, in its colours
-            (self._settled, self._settled_pieces), self._fence = self._fence_at, ""
+        if self._opening and not blocks[0].opening:  # the fence closed: read it whole, in its colours
+            (self._settled, self._settled_pieces), self._opening = self._opened_at, ""
             blocks = self._read_tail()
         pieces: list[Piece] = [piece for block in blocks for piece in block.pieces]
-        if self._fence and isinstance(pieces[0], Code):
-            pieces[0] = Code(pieces[0].code, gap=0)
+        if self._opening:
+            pieces[0] = self._going_on(pieces[0])
         elif self._rest_gap is not None:
             _set_gap(pieces, self._rest_gap)
         if state == "partial":
@@ -107,37 +111,76 @@ class Prose(Lines):
             pieces.append(BROKEN)
         self.replace_from(self._settled_pieces, pieces)
         if len(blocks) > 1:
-            self._settled += blocks[-1].start - len(self._fence)
+            self._settled += blocks[-1].start - len(self._opening)
             self._settled_pieces += sum(len(block.pieces) for block in blocks[:-1])
-            self._rest_gap = None
+            self._opening, self._rest_gap = "", None
         if blocks and state == "streaming":
-            self._settle_fence(blocks[-1])
-            self._settle_long(blocks[-1])
+            self._settle(blocks[-1])
 
     def _read_tail(self) -> list[Block]:
-        return read(self._fence + self._source[self._settled :], growing=self._state != "done")
+        return read(self._opening + self._source[self._settled :], growing=self._state != "done")
 
-    def _settle_fence(self, block: Block) -> None:
-        code = block.pieces[0] if block.fence else None
-        if not isinstance(code, Code) or len(code.code) <= FENCE_STEP:
+    def _going_on(self, piece: Piece) -> Piece:
+        """What was read behind `_opening`, as it goes on below what is put aside."""
+        match piece:
+            case Code(code):
+                return Code(code, gap=0)
+            case Table(rows):
+                return Table(rows[1:], 0, self._columns, goes_on=True)
+            case _:
+                return piece
+
+    def _settle(self, block: Block) -> None:
+        """Put aside what cannot change any more of a block that has become long."""
+        match block.pieces:
+            case (Code() as code,) if block.opening:
+                self._settle_fence(block, code)
+            case (Table() as table,) if block.opening:
+                self._settle_table(block, table)
+            case _:
+                self._settle_long(block)
+
+    def _open(self, block: Block) -> None:
+        if not self._opening:
+            self._opened_at, self._opening = (self._settled, self._settled_pieces), block.opening
+            self._settled += block.start + len(block.opening)
+
+    def _settle_lines(self, count: int) -> None:
+        for line in self._source[self._settled :].split("\n")[:count]:
+            self._settled += len(line) + 1
+
+    def _settle_table(self, block: Block, table: Table) -> None:
+        head, *body = table.rows
+        if len(body) <= TABLE_STEP:
             return
-        if not self._fence:
-            self._fence_at, self._fence = (self._settled, self._settled_pieces), block.fence
-            self._settled += len(block.fence)
+        if not self._opening:
+            self._columns = table.wanted()
+            aside = Table((head, *body[:-1]), table.gap, self._columns)
+        else:
+            aside = Table(tuple(body[:-1]), 0, self._columns, goes_on=True)
+        self._open(block)
+        last = Table(tuple(body[-1:]), 0, self._columns, goes_on=True)
+        self.replace_from(self._settled_pieces, [aside, last])
+        self._settled_pieces += 1
+        self._settle_lines(len(body) - 1)
+
+    def _settle_fence(self, block: Block, code: Code) -> None:
+        if len(code.code) <= FENCE_STEP:
+            return
+        self._open(block)
         steps = (len(code.code) - 1) // FENCE_STEP
         chunks = [code.code[step * FENCE_STEP : (step + 1) * FENCE_STEP] for step in range(steps)]
         chunks.append(code.code[steps * FENCE_STEP :])
-        gap = 1 if self._settled_pieces == self._fence_at[1] else 0
+        gap = 1 if self._settled_pieces == self._opened_at[1] else 0
         self.replace_from(
             self._settled_pieces, [Code(chunk, gap=0 if row else gap) for row, chunk in enumerate(chunks)]
         )
         self._settled_pieces += steps
-        for line in self._source[self._settled :].split("\n")[: steps * FENCE_STEP]:
-            self._settled += len(line) + 1
+        self._settle_lines(steps * FENCE_STEP)
 
     def _settle_long(self, block: Block) -> None:
         tail = self._source[self._settled :]
-        if self._fence or len(tail) < LONG_BLOCK:
+        if self._opening or len(tail) < LONG_BLOCK:
             return
         before = tail[: len(tail) - KEPT_OF_IT]
         cut = calm_place(before) if is_plain(block) else next_item(before)
