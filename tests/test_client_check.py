@@ -2,7 +2,7 @@
 
 import asyncio
 
-from tests.test_client import Meeting, virtually
+from tests.meeting import Meeting, virtually
 from tui.core import changes as c
 from tui.pulse import CHECK_EVERY
 

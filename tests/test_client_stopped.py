@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from tests.test_client import Meeting, virtually
+from tests.meeting import Meeting, virtually
 from tui.backends.base import ServerInfo
 from tui.core.health import LineState
 from tui.core.turn import TurnState

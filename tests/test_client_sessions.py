@@ -1,0 +1,116 @@
+"""The sessions that the client without a screen has: opened, listed, dropped, lost."""
+
+import asyncio
+
+import pytest
+
+from server_stub.faults import parse
+from tests.meeting import Meeting, virtually
+from tui.core import changes as c
+from tui.core.turn import TurnState
+from tui.pulse import CHECK_EVERY
+
+
+@virtually()
+async def test_a_session_that_is_opened_while_the_line_comes_back_is_fetched_too(meeting: Meeting) -> None:
+    session = (await meeting.http.post("/session", json={})).json()["id"]
+    await meeting.http.post(f"/session/{session}/message", json={"parts": [{"type": "text", "text": "PLAIN"}]})
+    stall = parse(f"stall=/session/{meeting.session_id}/todo,at=request")
+    meeting.server.arm(stall)
+    meeting.arm("cut=events,at=json")
+    await meeting.until(lambda: ("GET", f"/session/{meeting.session_id}/todo") in meeting.asked[-1:], within=30)
+    await meeting.client.open_session(session)
+    meeting.server.disarm(stall)
+    await meeting.until(lambda: meeting.synced, within=30)
+    transcript = meeting.client.store.transcript(session)
+    assert transcript is not None
+    assert len(transcript.messages) == 2
+
+
+@virtually()
+async def test_a_session_that_is_gone_is_dropped(meeting: Meeting) -> None:
+    assert meeting.session_id in meeting.client.store.sessions
+    meeting.arm("502=/global/health,times=2")
+    meeting.arm("cut=events,at=json")
+    await meeting.until(lambda: not meeting.synced, within=20)
+    await meeting.http.delete(f"/session/{meeting.session_id}")
+    await meeting.until(lambda: meeting.synced, within=30)
+    assert meeting.session_id not in meeting.client.store.sessions
+
+
+@virtually()
+async def test_older_messages_come_page_by_page(meeting: Meeting) -> None:
+    for _ in range(30):
+        await meeting.over(meeting.send("PLAIN"))
+    meeting.client.close_session(meeting.session_id)
+    assert meeting.client.store.transcript(meeting.session_id) is None
+    await meeting.client.open_session(meeting.session_id)
+    assert len(meeting.transcript().messages) == 50
+    assert await meeting.client.load_older(meeting.session_id)
+    assert len(meeting.transcript().messages) == 60
+    assert not await meeting.client.load_older(meeting.session_id)
+    assert await meeting.agrees()
+
+
+@virtually()
+async def test_a_session_whose_turn_runs_stays_open_until_it_ended(meeting: Meeting) -> None:
+    turn = meeting.send("SLOW")
+    meeting.client.close_session(meeting.session_id)
+    assert meeting.client.store.transcript(meeting.session_id) is not None
+    await meeting.over(turn)
+    assert turn.state is TurnState.FINISHED
+
+
+@virtually()
+async def test_sessions_are_listed_and_searched(meeting: Meeting) -> None:
+    other = await meeting.client.new_session("another thing")
+    assert [session.title for session in await meeting.client.list_sessions("another")] == ["another thing"]
+    assert {session.id for session in await meeting.client.list_sessions()} == {meeting.session_id, other.id}
+    assert c.SessionsChanged(other.id) in meeting.told
+
+
+@virtually()
+async def test_a_session_that_the_server_lost_is_told_once_and_asked_for_no_more(meeting: Meeting) -> None:
+    meeting.server.forget(meeting.session_id)
+    await meeting.until(lambda: meeting.session_id in meeting.client.store.gone, within=2 * CHECK_EVERY)
+    assert meeting.told.count(c.SessionsChanged(meeting.session_id)) >= 1
+    meeting.asked.clear()
+    meeting.told.clear()
+    await asyncio.sleep(10 * CHECK_EVERY)  # virtual
+    assert [path for _, path in meeting.asked if meeting.session_id in path] == []
+    assert c.SessionsChanged(meeting.session_id) not in meeting.told
+
+
+@virtually()
+async def test_what_waits_for_a_session_that_the_server_lost_is_found_out_at_the_next_line(
+    meeting: Meeting,
+) -> None:
+    meeting.client.journal.save_draft("ses_lost", "half")
+    meeting.client.prompts.submit(meeting.session_id, "hello")
+    meeting.server.crash()
+    await meeting.until(lambda: not meeting.client.line().up)
+    meeting.server.start()
+    await meeting.until(lambda: meeting.synced, within=60)
+    assert "ses_lost" in meeting.client.store.gone
+
+
+@virtually()
+async def test_of_many_sessions_the_ones_opened_last_are_kept(
+    meeting: Meeting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tui.client.OPEN_KEPT", 2)
+    client = meeting.client
+    running, waits = meeting.session_id, (await client.new_session("waits")).id
+    turn = meeting.send("ASK1")
+    await client.open_session(waits)
+    client.prompts.submit(waits, "later")
+    client.prompts.submit(waits, "last")
+    client.prompts.hold(waits, "for the test")
+    others = [(await client.new_session(f"number {number}")).id for number in range(4)]
+    for session_id in (*others, others[0], others[3]):
+        await client.open_session(session_id)
+    assert set(client.store.open_sessions()) == {running, waits, others[0], others[3]}
+    client.reject(await meeting.request())
+    await meeting.over(turn)
+    await client.open_session(others[1])
+    assert set(client.store.open_sessions()) == {waits, others[3], others[1]}
