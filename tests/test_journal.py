@@ -100,6 +100,17 @@ def test_a_prompt_that_never_arrived_is_a_draft_again(start: Start) -> None:
     assert start().adopt_flights() == []
 
 
+def test_a_draft_of_a_session_that_was_done_away_with_is_found_among_the_earlier_prompts(start: Start) -> None:
+    journal, gone = start(), start()
+    gone.save_draft("ses_1", "theirs")
+    gone.close()
+    journal.save_draft("ses_1", "mine")
+    journal.retire_draft("ses_1")
+    journal.retire_draft("ses_2")
+    assert (journal.drafted(), journal.has_draft("ses_1")) == ([], False)
+    assert [sorted(text.splitlines()) for text in journal.history()] == [["mine", "theirs"]]
+
+
 def test_words_that_go_back_leave_a_dead_client_s_draft_for_whoever_opens_the_session(start: Start) -> None:
     journal, gone = start(), start()
     gone.save_draft("ses_1", "theirs")

@@ -160,6 +160,12 @@ class Journal:
         self._transact(work)
         return "\n".join(found)
 
+    def retire_draft(self, session_id: str) -> None:
+        """The person has done away with the session: what was typed for it is among the earlier prompts now."""
+        text = self.draft(session_id)
+        if text:
+            self._write((_FORGET_DRAFT, self._draft_key(session_id)), *self._remembering(text))
+
     def has_draft(self, session_id: str) -> bool:
         """Whether `draft` would give anything; it is left where it is."""
         query = "SELECT owner FROM drafts WHERE server = ? AND session = ?"

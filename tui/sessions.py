@@ -131,7 +131,11 @@ class Sessions:
 
     async def _delete_now(self, session_id: str) -> None:
         deleted = await self.ask(_done(self._client.editing.delete(session_id)))
-        if deleted and self._presenter.session_id == session_id and not self._has_words(session_id):
+        if not deleted:
+            return
+        if self._presenter.session_id != session_id:
+            self._client.journal.retire_draft(session_id)
+        elif not self._has_words(session_id):
             self.begin()
 
     def _has_words(self, session_id: str) -> bool:

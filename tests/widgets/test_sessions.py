@@ -230,6 +230,18 @@ async def test_a_session_that_the_person_deletes_leaves_the_screen_unless_words_
         await stage.until(lambda: stage.app.presenter.session_id is None)
 
 
+async def test_what_was_typed_for_a_session_that_is_deleted_unseen_is_among_the_earlier_prompts() -> None:
+    async with on_stage() as stage:
+        stage.client.feed(e.SessionUpserted(talk.session("ses_2", "Weather bot", updated=9e9)))
+        stage.client.journal.save_draft("ses_2", "half a prompt")
+        await open_list(stage)
+        await stage.press(*"Weather", "ctrl+x", "enter")
+        await stage.until(lambda: stage.client.calls("delete") == [("ses_2",)])
+        await stage.until(lambda: stage.client.journal.history() == ["half a prompt"])
+        assert stage.client.journal.drafted() == []
+        assert stage.app.presenter.session_id == talk.SESSION
+
+
 async def test_a_session_that_comes_back_is_one_again() -> None:
     async with on_stage() as stage:
         stage.client.feed(e.SessionDeleted(talk.SESSION))
