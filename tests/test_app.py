@@ -1,6 +1,7 @@
 from collections.abc import Callable
 
 import pytest
+from msgspec.structs import replace
 
 from tests import conversation as talk
 from tests.fake_client import LIVE, FakeClient
@@ -218,6 +219,66 @@ async def test_a_failure_that_the_message_tells_is_not_told_twice() -> None:
         stage.client.turn_moved(turn)
         await stage.shows("✗ failed: overloaded", "ready")
         assert stage.text.count("overloaded") == 1
+
+
+async def test_an_abort_that_the_server_tells_of_as_a_failure_too_is_told_once() -> None:
+    async with on_stage() as stage:
+        aborted = Failure("Aborted", "aborted")
+        message = Message(talk.ANSWER, talk.SESSION, "assistant", 2.0, 3.0, talk.PROMPT, aborted)
+        stage.client.feed(*talk.prompt(), e.MessageUpserted(message))
+        turn = stage.run_turn()
+        turn.state, turn.ended = TurnState.ABORTED, stage.client.now()
+        stage.client.turn_moved(turn)
+        stage.client.tell(FailureSeen(talk.SESSION, aborted))
+        await stage.shows("■ aborted", "ready")
+        assert stage.text.casefold().count("aborted") == 1
+
+
+@pytest.mark.parametrize("first", ["the turn", "the message"])
+async def test_what_broke_a_turn_off_stands_in_the_place_of_aborted(first: str) -> None:
+    async with on_stage() as stage:
+        aborted = Failure("Aborted", "aborted")
+        answer = Message(talk.ANSWER, talk.SESSION, "assistant", 2.0, 3.0, talk.PROMPT)
+        stage.client.feed(*talk.prompt(), e.MessageUpserted(answer), talk.text("so far"))
+        turn = stage.run_turn()
+        turn.state, turn.ended = TurnState.CANCELLED, stage.client.now()
+        if first == "the turn":
+            stage.client.turn_moved(turn)
+            await stage.shows("! cancelled")
+        stage.client.feed(e.MessageUpserted(replace(answer, failure=aborted)))
+        if first == "the message":
+            await stage.shows("■ aborted")
+            stage.client.turn_moved(turn)
+        await stage.shows("! cancelled", "ready")
+        await stage.hides("■ aborted")
+
+
+async def test_the_question_of_a_child_names_who_asks() -> None:
+    async with on_stage() as stage:
+        stage.client.feed(*talk.prompt(), talk.answer_begins())
+        stage.client.feed(e.SessionUpserted(replace(talk.child("ses_2"), agent="general")))
+        stage.client.feed(e.SessionUpserted(talk.child("ses_3")))
+        stage.client.feed(e.RequestOpened(talk.asked_in("ses_2")))
+        await stage.shows("? general waits for you")
+        stage.client.feed(e.RequestOpened(talk.asked_in("ses_3", "que_10")), e.RequestGone("ses_2", "que_9"))
+        await stage.shows("? Look around waits for you")
+
+
+async def test_a_session_without_a_title_is_called_new() -> None:
+    async with on_stage() as stage:
+        stage.client.feed(e.SessionUpserted(talk.session(title="")))
+        await stage.shows(" holdfast  new session ")
+
+
+@pytest.mark.parametrize(
+    ("columns", "named"), [(160, True), (120, True), (119, False), (80, False)], ids=["160", "120", "119", "80"]
+)
+async def test_a_wide_header_names_the_server(columns: int, named: bool) -> None:
+    async with on_stage(size=(columns, 30)) as stage:
+        await stage.shows("● live", "127.0.0.1:4096")
+        stage.second()
+        await stage.pilot.pause()
+        assert ("opencode 1.0.0 · 127.0.0.1:4096" in stage.text) is named
 
 
 async def test_a_failure_outside_a_turn_is_told() -> None:

@@ -11,7 +11,7 @@ from textual.content import Content
 
 from tui.backends import NAMES, SERVE
 from tui.core import changes as c
-from tui.core.model import Request
+from tui.core.model import Failure, Request
 from tui.core.standing import Standing, Standings
 from tui.core.turn import Turn, TurnState
 from tui.net.text import one_line
@@ -26,6 +26,8 @@ from tui.writing import Writing
 if TYPE_CHECKING:
     from tui.client import Client
 
+UNTITLED = "new session"
+"""What a session is called until the server calls it something."""
 SERVER = 40
 """Characters of a server's name and version."""
 
@@ -130,7 +132,7 @@ class Presenter:
 
     def show_line(self) -> None:
         line = self._client.line()
-        self._main.health.show_line(line)
+        self._main.health.show_line(line, self.server)
         if line.up:
             self._ever_up = True
             self._line_up()
@@ -222,9 +224,8 @@ class Presenter:
                 transcript.older_loaded()
             case c.FailureSeen(session_id, failure):
                 self._standings.failed(session_id, failure)
-                turn = self._client.turn(session_id)
-                if turn is None or turn.over:  # else the turn's own end will tell
-                    self._note(Content.styled(f"✗ {failure.message}", "$error"))
+                if not self._told_otherwise(session_id, failure):
+                    self._main.transcript.note(Content.styled(f"✗ {failure.message}", "$error"))
             case c.PlanChanged():
                 self._show_plan()
             case _:
@@ -250,7 +251,8 @@ class Presenter:
             answer = self._client.store.answer_to(turn.session_id, prompt_id)
             told_by_message = answer is not None and answer.failure is not None
             if not (told_by_message and turn.state in (TurnState.FAILED, TurnState.ABORTED)):
-                self._note(end_words(turn))
+                broke_off = turn.state in (TurnState.INTERRUPTED, TurnState.CANCELLED)
+                self._main.transcript.note(end_words(turn), ends=broke_off)
 
     def _show_all_pending(self) -> None:
         for turn in self._client.turns.of(self.session_id or ""):
@@ -277,18 +279,19 @@ class Presenter:
             where = session.title if session is not None else request.session_id
             self._notify(c.Notice(f"{where}\n{words.plain}"))
 
-    def _note(self, words: Content | None) -> None:
-        if words is not None:
-            self._main.transcript.note(words)
+    def _told_otherwise(self, session_id: str, failure: Failure) -> bool:
+        """Whether the end of a turn tells of a failure, or will, or the answer that was aborted."""
+        turn = self._client.turn(session_id)
+        return failure.kind == "aborted" or (turn is not None and not turn.over)
 
     def show_heading(self) -> None:
         """What is open, who answers there, what it cost."""
         store, shown = self._client.store, self.session_id or ""
         session = store.sessions.get(shown) or store.gone.get(shown)
-        title = session.title.replace("\n", " ") if session is not None else ""
+        title = (session.title.replace("\n", " ").strip() or UNTITLED) if session is not None else ""
         parent = self._client.store.sessions.get(session.parent_id or "") if session is not None else None
         if parent is not None:
-            title = f"{parent.title} › {title}"
+            title = f"{parent.title.strip() or UNTITLED} › {title}"
         tokens, cost = self._spent()
         choice = self._choices.of(self.session_id or "")
         model = (choice.model or "").rpartition("/")[2]
@@ -313,6 +316,14 @@ class Presenter:
         messages = [] if transcript is None else transcript.ordered()
         return next((m.agent for m in reversed(messages) if m.role == "assistant" and m.agent), "")
 
+    def _asker(self, request: Request) -> str:
+        """The agent that asks: of the session on the screen, or of one that works for it."""
+        if request.session_id == self.session_id:
+            return self._agent()
+        session = self._client.store.sessions.get(request.session_id)
+        named = "" if session is None else session.agent or one_line(session.title, SERVER)
+        return named or "a child session"
+
     def _show_requests(self) -> None:
         traits = self._client.traits
         self._main.panel.reject_with_reason = traits is None or traits.reject_with_reason
@@ -322,7 +333,7 @@ class Presenter:
             self._main.panel.book.since.setdefault(request.id, self._client.now() - waited)
         self._main.waiting = len(waiting)
         requests = self._client.store.requests_of(self.session_id) if self.session_id else []
-        if self._main.panel.show_requests(requests, self._agent()):
+        if self._main.panel.show_requests(requests, {one.session_id: self._asker(one) for one in requests}):
             self._main.request_appeared()
         self._main.refresh_hints()
         self._draw_overlay()

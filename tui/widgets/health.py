@@ -19,6 +19,8 @@ NAME_SHORTEST = 22
 """Cells kept for the names on the left while the line is well..."""
 BRAND = 11
 """...and while its trouble needs the room."""
+WIDE = 120
+"""Cells of a header that names the server too, if all else has its room."""
 
 
 def sparkline(gaps: tuple[float, ...], interval: float | None) -> str:
@@ -99,6 +101,7 @@ class HealthLine(Widget):
         self._address = address.removeprefix("http://")
         self._heading = Heading()
         self._line = Line(LineState.CONNECTING)
+        self._server = ""
         self._shown = Content("")
         self._fitted_to: int | None = None
 
@@ -107,8 +110,9 @@ class HealthLine(Widget):
         """What stands there now."""
         return self.render().plain
 
-    def show_line(self, line: Line) -> None:
-        self._line = line
+    def show_line(self, line: Line, server: str = "") -> None:
+        """`server`: its family and version; "" until they are known."""
+        self._line, self._server = line, server
         self._redraw()
 
     def show_heading(self, heading: Heading) -> None:
@@ -137,6 +141,10 @@ class HealthLine(Widget):
         if not self._line.up and line_words(self._line).cell_length > room - address.cell_length:
             address = Content(" ")  # why the line is down, and what to do, matter more
         words = line_words(self._line, room - address.cell_length)
+        if self._server and self._line.up:
+            named = Content.assemble((f"   {self._server} ·", FAINT), address[2:])
+            if left.cell_length + words.cell_length + named.cell_length + 2 <= width >= WIDE:
+                address = named
         if width - words.cell_length - address.cell_length < NAME_SHORTEST:
             left = left[:BRAND]
         return spread(left, Content.assemble(words, address), width)

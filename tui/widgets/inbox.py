@@ -121,7 +121,8 @@ class Inbox(Dialog[str | None]):
     def _show_request(self) -> None:
         request = self._looked_at
         had_focus = self._panel.has_focus_within
-        self._panel.show_requests([] if request is None else [request], self._agent(request))
+        agents = {} if request is None else {request.session_id: self._agent(request)}
+        self._panel.show_requests([] if request is None else [request], agents)
         self._panel.show_fares()
         if had_focus and request is None:
             self._options.focus()

@@ -39,6 +39,7 @@ class MessageView(Vertical, Covered):
         self._views: dict[str, Widget] = {}
         self._failure: Plain | None = None
         self._alive = True
+        self._end_told = False
         self._notes: list[tuple[Plain, str | None]] = []
         """Notes whose part is not here yet."""
         self.message = message
@@ -77,6 +78,9 @@ class MessageView(Vertical, Covered):
         """Put a line of our own behind a part, or (None) before all parts; it waits for the part, if it must."""
         self._notes.append((line, part_id))
         self._place_notes()
+        if line.has_class("end"):
+            self._end_told = True
+            self._show_failure()
 
     def _place_notes(self) -> None:
         waiting = []
@@ -157,6 +161,7 @@ class MessageView(Vertical, Covered):
             self.mount(self._failure)
         else:
             self._failure.show(words)
+        self._failure.display = not (self._end_told and failure.kind == "aborted")
 
 
 def plain_pieces(part: TextPart | FilePart | NotePart) -> list[Piece]:

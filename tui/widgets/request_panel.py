@@ -5,7 +5,7 @@ the prompt go to the prompt. `keys` names no key that does not work now. Folding
 by request, so that folding, another request or a lost line costs nothing.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import ClassVar, assert_never
 
@@ -97,7 +97,7 @@ class RequestPanel(Vertical):
         self._form: QuestionForm | PermissionForm | None = None
         self.grace = Grace(self, now, lambda: self.post_message(self.KeysChanged()))
         self._writing = False
-        self._agent = "agent"
+        self._agents: Mapping[str, str] = {}
         self._head = Plain(classes="head")
         self._fare = Plain(classes="fare")
         self.reject_with_reason = True
@@ -129,9 +129,12 @@ class RequestPanel(Vertical):
         more = (("n", "next request"),) if len(self._requests) > 1 else ()
         return (*self._form.keys, *more)
 
-    def show_requests(self, requests: list[Request], agent: str = "agent") -> bool:
-        """Show what is open now. True when a request appeared that was not there before."""
-        self._agent = agent or "agent"
+    def show_requests(self, requests: list[Request], agents: Mapping[str, str]) -> bool:
+        """Show what is open now. True when a request appeared that was not there before.
+
+        `agents`: by the id of a session, who asks there.
+        """
+        self._agents = agents
         appeared = [request for request in requests if request.id not in self._requests]
         self._requests = {request.id: request for request in requests}
         for request in appeared:
@@ -249,7 +252,8 @@ class RequestPanel(Vertical):
             return
         waited = span(self._now() - self.book.since.get(request.id, self._now()))
         what = "asks for permission" if isinstance(request, PermissionRequest) else "waits for you"
-        left = Content.assemble((f" ? {self._agent} {what}", "bold $accent"), (f" · {waited}", MUTED))
+        agent = self._agents.get(request.session_id) or "agent"
+        left = Content.assemble((f" ? {agent} {what}", "bold $accent"), (f" · {waited}", MUTED))
         if self.folded:
             left += Content.assemble((f" · {key('fold')} answers it", MUTED))
         self._head.show(spread(left, Content.styled(self._place, MUTED), self.size.width or 80), layout=False)

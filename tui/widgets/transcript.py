@@ -47,6 +47,8 @@ class Note:
     message_id: str | None
     part_id: str | None
     words: Content
+    ends: bool = False
+    """It tells how the turn ended: the message need not."""
 
 
 class Transcript(VerticalScroll, Covered, can_focus=True):
@@ -206,12 +208,13 @@ class Transcript(VerticalScroll, Covered, can_focus=True):
         if self._frame is None:
             self._frame = self.set_timer(self._pause, self._draw_grown)
 
-    def note(self, words: Content, call_id: str = "") -> None:
+    def note(self, words: Content, call_id: str = "", *, ends: bool = False) -> None:
         """Put in a line of our own: behind the tool call that it tells of, else behind all that is here now.
 
-        There it stays, whatever comes after it, and when the transcript is drawn anew.
+        There it stays, whatever comes after it, and when the transcript is drawn anew. `ends`: it tells of an end
+        more than the server does, and stands in the place of its word.
         """
-        note = Note(*self._place_for_note(call_id), words)
+        note = Note(*self._place_for_note(call_id), words, ends)
         kept = self._notes.setdefault(self.session_id or "", [])
         kept.append(note)
         del kept[:-NOTES_KEPT]
@@ -379,7 +382,7 @@ class Transcript(VerticalScroll, Covered, can_focus=True):
 
 
 def _line_of(note: Note) -> Plain:
-    return Plain(note.words, classes="note")
+    return Plain(note.words, classes="note end" if note.ends else "note")
 
 
 class Unread(Plain):
