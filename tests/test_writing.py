@@ -303,7 +303,7 @@ async def test_a_prompt_that_never_arrived_says_so_and_is_not_given_back_twice()
     async with on_stage() as stage:
         await stage.press(*"do it", "enter")
         await end_turn(stage, TurnState.NOT_SENT, "connection refused")
-        await stage.shows("↩ not sent: connection refused · it is back in the prompt")
+        await stage.shows("↩ not sent: connection refused · it went back to the prompt")
         assert stage.main.prompt.text == "do it"
 
 
@@ -441,6 +441,26 @@ async def test_what_an_earlier_run_left_elsewhere_is_said(tmp_path: Path) -> Non
     before.journal.submit(Queued("q1", OTHER, "it waits"), 1)
     before.journal.close()
     async with on_stage(session=None, client=another_run(tmp_path)) as stage:
+        await stage.shows("A prompt of the last run is under way or waiting in another session · F2 opens it.")
+
+
+async def test_what_was_left_in_another_session_is_said_with_its_title(tmp_path: Path) -> None:
+    before = another_run(tmp_path)
+    before.journal.submit(Queued("q1", OTHER, "it waits"), 1)
+    before.journal.close()
+    client = another_run(tmp_path)
+    client.feed(e.SessionUpserted(talk.session(OTHER, "Weather bot")))
+    async with on_stage(session=None, client=client) as stage:
+        await stage.shows("A prompt of the last run is under way or waiting in “Weather bot” · F2 opens it.")
+
+
+async def test_what_was_left_elsewhere_is_said_while_nobody_is_there(tmp_path: Path) -> None:
+    before = another_run(tmp_path)
+    before.journal.submit(Queued("q1", OTHER, "it waits"), 1)
+    before.journal.close()
+    client = another_run(tmp_path)
+    client.set_line(LOST)
+    async with on_stage(session=None, client=client) as stage:
         await stage.shows("A prompt of the last run is under way or waiting in another session · F2 opens it.")
 
 

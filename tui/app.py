@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 
 ABORT_WITHIN = 3.0
 """Seconds between the two Esc that abort a turn."""
+TITLES_WITHIN = 3.0
+"""Seconds for the titles of sessions that something of an earlier run is told of."""
 TOUR = "Give me the tour."
 BELOW_DIALOGS = ("help", "sessions", "release", "inbox", "agent", "editor", "retry")
 """Actions whose keys come before all others on the main screen, and mean nothing while a dialog is open."""
@@ -184,11 +186,14 @@ class HoldfastApp(App[None]):
             self._wanted = place
         self.writing.start(self._wanted or "")
         self.writing.tell_left(self._wanted or "")
+        self.set_timer(TITLES_WITHIN, self.writing.tell_left_elsewhere)
 
     def _line_up(self) -> None:
         if not self._begun:
             self._begun = True
             self.run_worker(self._begin(), group="session", exclusive=True)
+            if self.writing.left_elsewhere:
+                self.run_worker(self._tell_left_elsewhere(), group="left")
 
     async def _begin(self) -> None:
         if self._demo:
@@ -203,6 +208,13 @@ class HoldfastApp(App[None]):
             self._begun = await self.sessions.open(wanted)  # if not, then when the line is up again
             if not self._begun:
                 self.writing.open(wanted)
+
+    async def _tell_left_elsewhere(self) -> None:
+        try:
+            await self.client.list_sessions()
+        except NetError:
+            return  # told without titles, in a moment
+        self.writing.tell_left_elsewhere()
 
     async def _send_in_new_session(self, text: str) -> None:
         sent = False

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 EDITED = "one of them is being changed"
 """Why a queue is held while the person changes one of its prompts."""
+NAMED = 2
+"""Sessions that a notice names; more are counted."""
 QUOTED = 40
 """Characters of a prompt that a notice quotes."""
 
@@ -31,6 +33,8 @@ class Writing:
         self._main = main
         self._notify = notify
         self._begun, self._begun_in = "", ""
+        self.left_elsewhere: list[str] = []
+        """Sessions, one for each prompt that an earlier run left there, until that is told."""
         self.session_id: str | None = None
         """Whose draft stands in the box; "" where there is no session, None before `start`."""
         main.prompt.past = client.journal.history
@@ -147,10 +151,12 @@ class Writing:
         because = f" ({change.reason})" if change.reason else ""
         if change.session_id == self.session_id:
             self._main.prompt.give_back(change.text)
-            where = "It is back in the prompt."
+            where = "It went back to the prompt."
         else:
             session = self._client.store.sessions.get(change.session_id)
-            where = f"It is back in the prompt of {one_line(session.title, QUOTED) if session else 'its session'}."
+            where = (
+                f"It went back to the prompt of {one_line(session.title, QUOTED) if session else 'its session'}."
+            )
         if told:
             return
         quoted = one_line(change.text, QUOTED)
@@ -169,7 +175,7 @@ class Writing:
         self._main.refresh_hints()
 
     def tell_left(self, place: str) -> None:
-        """Say what an earlier run left: at `place`, the session that opens now, and elsewhere."""
+        """Say what an earlier run left at `place`, the session that opens now; the rest is `left_elsewhere`."""
         prompts = self._client.prompts
         under_way = [turn for turn in self._client.turns.running() if turn.prompt is not None]
         for turn in under_way:
@@ -178,15 +184,24 @@ class Writing:
                 self._notify(
                     Notice(f"“{quoted}” was under way when the last run ended. What became of it is asked.")
                 )
-        elsewhere = [turn.session_id for turn in under_way if turn.session_id != place]
-        elsewhere += [s for s in prompts.sessions() if s != place for _ in prompts.waiting(s)]
-        if elsewhere:
-            one = len(elsewhere) == 1
-            words = "A prompt of the last run is" if one else f"{len(elsewhere)} prompts of the last run are"
-            sessions = len(set(elsewhere))
-            where = "another session" if sessions == 1 else f"{sessions} other sessions"
-            opens = f"{key('sessions')} opens {'it' if sessions == 1 else 'them'}."
-            self._notify(Notice(f"{words} under way or waiting in {where} · {opens}"))
+        self.left_elsewhere = [turn.session_id for turn in under_way if turn.session_id != place]
+        self.left_elsewhere += [s for s in prompts.sessions() if s != place for _ in prompts.waiting(s)]
+
+    def tell_left_elsewhere(self) -> None:
+        """Say, once, what an earlier run left in other sessions: by their titles, where all are known."""
+        left, self.left_elsewhere = self.left_elsewhere, []
+        if not left:
+            return
+        words = "A prompt of the last run is" if len(left) == 1 else f"{len(left)} prompts of the last run are"
+        ids = list(dict.fromkeys(left))
+        known = [
+            self._client.store.sessions[one].title.strip() for one in ids if one in self._client.store.sessions
+        ]
+        where = "another session" if len(ids) == 1 else f"{len(ids)} other sessions"
+        if len(ids) <= NAMED and len(known) == len(ids) and all(known):
+            where = " and ".join(f"“{one_line(title, QUOTED)}”" for title in known)
+        opens = f"{key('sessions')} opens {'it' if len(ids) == 1 else 'them'}."
+        self._notify(Notice(f"{words} under way or waiting in {where} · {opens}"))
 
     def unfinished(self, session_id: str) -> bool:
         """Whether an earlier run left something in the session: a turn, waiting prompts, a draft."""

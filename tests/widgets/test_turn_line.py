@@ -126,7 +126,7 @@ def test_an_abort_under_way() -> None:
         (TurnState.FAILED, "the model is gone", "✗ failed: the model is gone"),
         (TurnState.ABORTED, "aborted from elsewhere", "■ aborted after 12:04: aborted from elsewhere"),
         (TurnState.INTERRUPTED, "the server stopped", "! interrupted: the server stopped · send again to go on"),
-        (TurnState.NOT_SENT, "refused", "↩ not sent: refused · it is back in the prompt"),
+        (TurnState.NOT_SENT, "refused", "↩ not sent: refused · it went back to the prompt"),
     ],
 )
 def test_how_a_turn_ended(state: TurnState, reason: str, told: str) -> None:

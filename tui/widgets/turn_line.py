@@ -130,7 +130,7 @@ def end_words(turn: Turn) -> Content:
                 (f" ({turn.reason}) · send again to go on" if turn.reason else " · send again to go on", MUTED),
             )
         case TurnState.NOT_SENT:
-            return Content.assemble((f"↩ not sent{because}", "$error"), (" · it is back in the prompt", MUTED))
+            return Content.assemble((f"↩ not sent{because}", "$error"), (" · it went back to the prompt", MUTED))
         case TurnState.SENDING | TurnState.UNKNOWN | TurnState.RUNNING | TurnState.WAITING | TurnState.RETRYING:
             return Content("")
         case _:
