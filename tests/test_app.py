@@ -437,6 +437,13 @@ async def test_the_keys_of_the_moment_are_shown() -> None:
         await stage.shows("j k next tool call")
 
 
+async def test_the_turn_can_be_seen_to_be_aborted_while_prompts_wait() -> None:
+    async with on_stage(size=(80, 24)) as stage:
+        stage.run_turn()
+        await stage.press(*"more", "enter")
+        await stage.shows("Enter send after these  ^S send now  ⇧Tab what waits  Esc Esc abort", "F1 help")
+
+
 @pytest.mark.parametrize("word", ["/zz", "see @READ"])
 async def test_a_name_that_tab_completes_says_so(word: str) -> None:
     async with on_stage(size=(80, 24)) as stage:

@@ -229,9 +229,9 @@ class MainScreen(Screen[None], Covered):
     @property
     def _keys_over_queue(self) -> Keys:
         if not self.queue.all_held:
-            return (("Enter", "send after these"), ("^S", "send now"), ("⇧Tab", "what waits"))
+            return (("Enter", "send after these"), ("^S", "send now"), ("⇧Tab", "what waits"), *abort)
         if self._turn_runs:
-            return (("Enter", "send after the turn"), ("^S", "send now"), ("⇧Tab", "what is held"))
+            return (("Enter", "send after the turn"), ("^S", "send now"), ("⇧Tab", "what is held"), *abort)
         return (("Enter", "send this"), ("⇧Tab", "what is held"), ("{release}", "let it go on"))
 
     def action_next_part(self, by: int = 1) -> None:
