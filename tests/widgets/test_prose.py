@@ -8,6 +8,7 @@ from textual.content import Content
 
 from tests.waiting import wait_until
 from tui.widgets import prose as prose_module
+from tui.widgets.highlights import SHORT
 from tui.widgets.markdown import Block, read
 from tui.widgets.prose import AT_ONCE, FENCE_STEP, LONG_BLOCK, Prose, calm_place
 
@@ -233,3 +234,19 @@ async def test_a_long_text_that_comes_at_once_is_read_a_piece_at_a_time(monkeypa
         assert " ".join(shown(app)).split() == source.replace("*", "").split()
     assert len(source) > 4 * AT_ONCE
     assert max(sizes) < AT_ONCE + LONG_BLOCK
+
+
+async def test_long_code_is_plain_at_first_and_in_its_colours_soon() -> None:
+    app = Page()
+    source = "```python\n" + "".join(f"def f_{n}(): pass  # {n}\n" for n in range(SHORT + 1)) + "```\n\nafter"
+    async with app.run_test(size=(60, 100)):
+        prose = app.query_one(Prose)
+        prose.show_text(source, "done")
+        plain = [prose.render_line(row) for row in range(SHORT + 3)]
+        words = shown(app)
+        await wait_until(lambda: prose.render_line(0) != plain[0])
+        assert all(prose.render_line(row) != plain[row] for row in range(SHORT + 1))
+        assert prose.render_line(SHORT + 2) is plain[SHORT + 2], "what stands behind it is not drawn anew"
+        assert shown(app) == words
+        [(_, code)] = prose.codes()
+        assert code.text == source.removeprefix("```python\n").removesuffix("```\n\nafter")

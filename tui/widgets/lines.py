@@ -83,6 +83,18 @@ class Lines(Widget):
         self._marks = None
         self.refresh(layout=self._starts[-1] != height)
 
+    def recolour(self, old: Piece, new: Piece) -> None:
+        """Show `new` where `old` stands, if it still does; its lines are the same in another style."""
+        if old not in self._pieces:
+            return
+        index = self._pieces.index(old)
+        self._pieces[index] = new
+        if index < len(self._wrapped):
+            self._wrapped[index] = self._lines_of(index)
+            rows = range(self._starts[index], self._starts[index + 1])
+            self._strips = {y: strip for y, strip in self._strips.items() if y not in rows}
+            self.refresh()
+
     def mark(self, pattern: re.Pattern[str] | None) -> list[int]:
         """Show where `pattern` stands; the rows at which it begins. None takes all marks away."""
         if pattern is not None or self._pattern is not None:
@@ -198,9 +210,11 @@ class Lines(Widget):
             self._marks = None
             self._wrapped.clear()
             del self._starts[1:]
-        room = max(8, width - self._margin)
-        for piece in self._pieces[len(self._wrapped) :]:
-            gap = [Content("")] * (piece.gap if self._wrapped else 0)
-            lines = gap + piece.lines(room)
-            self._wrapped.append(lines)
-            self._starts.append(self._starts[-1] + len(lines))
+        for index in range(len(self._wrapped), len(self._pieces)):
+            self._wrapped.append(self._lines_of(index))
+            self._starts.append(self._starts[-1] + len(self._wrapped[-1]))
+
+    def _lines_of(self, index: int) -> list[Content]:
+        piece = self._pieces[index]
+        gap = piece.gap if index else 0
+        return [Content("")] * gap + piece.lines(max(8, self._wrapped_at - self._margin))

@@ -7,12 +7,13 @@ delta. Here a message is one widget, and only its last block is read again while
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cache, lru_cache
+from functools import cache
 from typing import TYPE_CHECKING
 
 from textual.content import Content, Span
 from textual.style import Style
 
+from tui.widgets.highlights import Highlights, plain_lines
 from tui.widgets.pieces import Code, Paragraph, Piece, Rule, Table
 from tui.widgets.plain import MUTED
 
@@ -20,10 +21,7 @@ if TYPE_CHECKING:
     from markdown_it import MarkdownIt
     from markdown_it.token import Token
 
-HIGHLIGHTED_AT_MOST = 600
-"""Lines. Longer code stays plain: highlighting takes 75 ms for each 1,000, and holds up the screen meanwhile."""
-HIGHLIGHTS_KEPT = 32
-"""Blocks of code. A message is read once more when it is done, and when its session is drawn anew."""
+HIGHLIGHTS = Highlights()
 
 MARKS = {"strong": "bold", "em": "italic", "s": "strike"}
 INLINE_CODE = "$secondary"
@@ -169,24 +167,25 @@ class _Reader:
         code = token.content.rstrip("\n").expandtabs(4)
         self.open_fence = self.growing and token.type == "fence" and not self._closed(token)
         language = token.info.split()[0] if token.info.strip() else ""
-        lines = code_lines(code, "" if self.open_fence else language)
-        self.pieces.append(Code(lines, rest, gap, "" if self.open_fence else token.content))
+        if self.open_fence:
+            self.pieces.append(Code(plain_lines(code), rest, gap))
+            return
+        coloured = HIGHLIGHTS.at_once(code, language) if language else None
+        self.pieces.append(
+            Code(
+                coloured or plain_lines(code),
+                rest,
+                gap,
+                source=token.content,
+                language="" if coloured else language,
+            )
+        )
 
     def _closed(self, token: "Token") -> bool:
         if token.map is None or token.map[1] - token.map[0] < 2:
             return False
         last = self.lines[min(token.map[1], len(self.lines)) - 1].strip()
         return last.startswith(token.markup) and not last.strip(token.markup[0])
-
-
-@lru_cache(HIGHLIGHTS_KEPT)
-def code_lines(code: str, language: str) -> tuple[Content, ...]:
-    """The lines of `code`, in the colours of `language` where one is named."""
-    if not language or code.count("\n") > HIGHLIGHTED_AT_MOST:
-        return tuple(Content(line) for line in code.split("\n"))
-    from textual.highlight import highlight
-
-    return tuple(highlight(code, language=language).split("\n", allow_blank=True))
 
 
 def link_style(address: str) -> Style:

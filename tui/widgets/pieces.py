@@ -52,13 +52,15 @@ class Paragraph:
 class Code:
     """Lines that keep their breaks, on a ground of their own. Longer ones are folded, never cut.
 
-    `source`: as it was written, tabs and all; "" where that is what the lines say.
+    `source`: as it was written, tabs and all; "" where that is what the lines say. `language`: in whose colours it
+    is still to be shown.
     """
 
     code: tuple[Content, ...]
     rest: str = ""
     gap: int = 1
     source: str = ""
+    language: str = ""
 
     @property
     def text(self) -> str:

@@ -7,13 +7,14 @@ For the same reason a long text that comes all at once is shown a piece at a tim
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 
 from textual.content import Content
 
 from tui.core.model import Progress
 from tui.widgets.lines import Lines
-from tui.widgets.markdown import Block, read
+from tui.widgets.markdown import HIGHLIGHTS, Block, read
 from tui.widgets.pieces import Code, Paragraph, Piece, Table
 from tui.widgets.plain import MUTED
 
@@ -61,6 +62,7 @@ class Prose(Lines):
         """Stands before the rest of a fence or a table of which a part is put aside."""
         self._opened_at = (0, 0)
         self._columns: tuple[int, ...] = ()
+        self._to_colour: list[Code] = []
         self._rest_gap: int | None = None
         """Blank lines above the rest of a block of which a part is put aside; None where none is."""
         self._wanted: tuple[str, Progress] | None = None
@@ -116,6 +118,19 @@ class Prose(Lines):
             self._opening, self._rest_gap = "", None
         if blocks and state == "streaming":
             self._settle(blocks[-1])
+
+    def replace_from(self, index: int, pieces: Sequence[Piece]) -> None:
+        super().replace_from(index, pieces)
+        for piece in pieces:
+            if isinstance(piece, Code) and piece.language and piece not in self._to_colour:
+                self._to_colour.append(piece)
+                self.run_worker(self._colour(piece))
+
+    async def _colour(self, piece: Code) -> None:
+        code = "\n".join(line.plain for line in piece.code)
+        coloured = await HIGHLIGHTS.beside(code, piece.language)
+        self._to_colour.remove(piece)
+        self.recolour(piece, replace(piece, code=coloured, language=""))
 
     def _read_tail(self) -> list[Block]:
         return read(self._opening + self._source[self._settled :], growing=self._state != "done")

@@ -13,7 +13,7 @@ from tui.core.model import ToolPart
 from tui.core.store import ENDED
 from tui.widgets.duration import took
 from tui.widgets.fold import NAME, Fold, Headline
-from tui.widgets.markdown import code_lines
+from tui.widgets.highlights import plain_lines
 from tui.widgets.pieces import Code, Paragraph, Piece
 from tui.widgets.plain import MUTED
 
@@ -139,11 +139,7 @@ def _input_text(part: ToolPart) -> str:
     )
 
 
-def _plain_lines(text: str) -> Iterable[Content]:
-    return code_lines(text, "")
-
-
-def _cut(text: str, limit: int, draw: Callable[[str], Iterable[Content]] = _plain_lines) -> tuple[Content, ...]:
+def _cut(text: str, limit: int, draw: Callable[[str], Iterable[Content]] = plain_lines) -> tuple[Content, ...]:
     lines = text.rstrip("\n").expandtabs(4).split("\n")
     shown = tuple(draw("\n".join(lines[:limit])))
     left = len(lines) - limit

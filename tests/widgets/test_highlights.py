@@ -1,0 +1,50 @@
+from textual.content import Content
+
+from tui.widgets.highlights import AT_MOST, KEPT, SHORT, Highlights
+
+
+def code(lines: int, name: str = "f") -> str:
+    return "\n".join(f"def {name}_{line}(): pass" for line in range(lines))
+
+
+def coloured(lines: tuple[Content, ...]) -> bool:
+    return all(line.spans for line in lines)
+
+
+def test_short_code_is_coloured_at_once_and_longer_code_is_not() -> None:
+    kept = Highlights()
+    short = kept.at_once(code(SHORT), "python")
+    assert short is not None
+    assert coloured(short)
+    assert kept.at_once(code(SHORT + 1), "python") is None
+
+
+async def test_what_was_coloured_beside_is_there_at_once_from_then_on() -> None:
+    kept = Highlights()
+    long = code(SHORT + 1)
+    lines = await kept.beside(long, "python")
+    assert coloured(lines)
+    assert kept.at_once(long, "python") is lines
+    assert kept.at_once(long, "rust") is None
+
+
+async def test_code_without_end_stays_plain() -> None:
+    lines = await Highlights().beside(code(AT_MOST + 1), "python")
+    assert len(lines) == AT_MOST + 1
+    assert not any(line.spans for line in lines)
+
+
+async def test_no_more_lines_are_kept_than_their_bound() -> None:
+    kept = Highlights()
+    pieces = [code(AT_MOST, name) for name in "abcde"]
+    for piece in pieces:
+        await kept.beside(piece, "python")
+    assert KEPT < 5 * AT_MOST
+    assert [kept.at_once(piece, "python") is None for piece in pieces] == [True, False, False, False, False]
+
+
+def test_colours_that_would_break_other_lines_are_not_taken() -> None:
+    source = "a = 1\u2028b = 2"
+    lines = Highlights().at_once(source, "python")
+    assert lines is not None
+    assert [line.plain for line in lines] == [source]
