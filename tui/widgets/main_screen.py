@@ -228,6 +228,7 @@ class MainScreen(Screen[None], Covered):
 
     @property
     def _keys_over_queue(self) -> Keys:
+        abort: Keys = (("Esc Esc", "abort"),) if self._turn_runs else ()
         if not self.queue.all_held:
             return (("Enter", "send after these"), ("^S", "send now"), ("⇧Tab", "what waits"), *abort)
         if self._turn_runs:
