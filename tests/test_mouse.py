@@ -1,5 +1,7 @@
 """The mouse, wherever something can be chosen, opened or left."""
 
+import pytest
+from textual.color import Color
 from textual.events import MouseScrollUp
 
 from tests import conversation as talk
@@ -7,6 +9,7 @@ from tests.screen import Stage, on_stage
 from tests.widgets.test_request_panel import asked
 from tui.core import events as e
 from tui.core.model import Session, Todo, ToolPart
+from tui.look import Look
 
 
 async def click_on(stage: Stage, words: str) -> None:
@@ -66,6 +69,54 @@ async def test_the_request_s_head_folds_and_unfolds_it() -> None:
         await stage.hides("Leave them")
         await click_on(stage, "answers it")
         await stage.shows("Leave them")
+
+
+THEMES = ["holdfast", "textual-dark", "dracula", "gruvbox", "textual-light", "solarized-light"]
+
+
+@pytest.mark.parametrize("theme", THEMES)
+@pytest.mark.parametrize("plain", [False, True], ids=["glyphs", "ascii"])
+async def test_what_is_selected_can_be_read_in_any_theme(theme: str, plain: bool) -> None:
+    async with on_stage(size=(80, 24), look=Look(theme=theme, ascii=plain)) as stage:
+        words = "first `code`\n\n```python\nprint('x')\n```\n- item\n\nlast"
+        stage.client.feed(*talk.prompt(), talk.answer_begins(), talk.text(words))
+        await stage.shows("print('x')", "last")
+        lines = stage.text.split("\n")
+        top, bottom = (next(y for y, line in enumerate(lines) if word in line) for word in ("first", "last"))
+        await stage.pilot.mouse_down(offset=(16, top))
+        await stage.pilot.hover(offset=(22, bottom))
+        await stage.pilot.mouse_up(offset=(22, bottom))
+        await stage.until(lambda: "print('x')" in (stage.app.screen.get_selected_text() or ""))
+        strips = stage.app.screen._compositor.render_strips()[top : bottom + 1]
+        found = [(one, one.style) for strip in strips for one in strip.crop(16, 20) if one.text.strip()]
+        assert len(found) >= 4
+        for one, style in found:
+            assert style is not None
+            colour, ground = Color.from_rich_color(style.color), Color.from_rich_color(style.bgcolor)
+            assert abs(colour.brightness - ground.brightness) > 0.4, one
+        await stage.press("ctrl+c")
+        assert "print('x')" in stage.app.clipboard
+        await stage.shows("lines sent to the terminal's clipboard.")
+
+
+@pytest.mark.parametrize(("environ", "told"), [("/tmp/tmux", True), ("", False)], ids=["in tmux", "elsewhere"])
+async def test_tmux_may_keep_what_is_copied_and_that_is_said_once(
+    environ: str, told: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("TMUX", raising=False)
+    if environ:
+        monkeypatch.setenv("TMUX", environ)
+    async with on_stage() as stage:
+        await stage.press(*"words")
+        stage.main.prompt.select_all()
+        await stage.press("ctrl+c")
+        await stage.shows("1 line sent to the terminal's clipboard.")
+        assert ("set -g set-clipboard on" in stage.text) is told
+        for notice in stage.main.notices._notices[:]:
+            stage.main.notices._drop(notice)
+        await stage.press("ctrl+c")
+        await stage.shows("1 line sent to the terminal's clipboard.")
+        assert "set-clipboard" not in stage.text
 
 
 async def test_the_next_of_two_requests() -> None:

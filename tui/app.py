@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
 ABORT_WITHIN = 3.0
 """Seconds between the two Esc that abort a turn."""
+TMUX_KEEPS = "If it did not get there: tmux hands it on with `set -g set-clipboard on`."
 TITLES_WITHIN = 3.0
 """Seconds for the titles of sessions that something of an earlier run is told of."""
 TOUR = "Give me the tour."
@@ -91,7 +92,7 @@ class HoldfastApp(App[None]):
         self.main.older = lambda session_id: self.sessions.ask(client.load_older(session_id))
         self.main.prompt.submit = self._submit
         self._wanted, self._resume, self._demo = session, resume, demo
-        self._begun = self._leaving = False
+        self._begun = self._leaving = self._copy_explained = False
         self._abort_until = float("-inf")
         self.register_theme(HOLDFAST)
         self._set_look(look)
@@ -421,17 +422,23 @@ class HoldfastApp(App[None]):
 
     def action_copy_or_leave(self) -> None:
         focused = self.focused
-        if isinstance(focused, TextArea) and focused.selected_text:
-            self.copy_to_clipboard(focused.selected_text)
-        elif selected := self.screen.get_selected_text():
-            self.copy_to_clipboard(selected)
-            self.screen.clear_selection()
-        else:
+        in_box = focused.selected_text if isinstance(focused, TextArea) else ""
+        selected = in_box or self.screen.get_selected_text()
+        if not selected:
             self.action_leave()
+            return
+        self.copy_to_clipboard(selected)
+        count = selected.strip("\n").count("\n") + 1
+        self._notice(Notice(f"{'1 line' if count == 1 else f'{count} lines'} sent to the terminal's clipboard."))
+        if not in_box:
+            self.screen.clear_selection()
 
     def copy_to_clipboard(self, text: str) -> None:
         super().copy_to_clipboard(text)
         self.terminal.copy(text)
+        if self.terminal.may_keep_copies and not self._copy_explained:
+            self._copy_explained = True
+            self.call_later(self._notice, Notice(TMUX_KEEPS))
 
     def action_leave(self) -> None:
         """Leave; while a turn runs or prompts wait, say so first. Twice in a row leaves."""

@@ -55,6 +55,11 @@ class Terminal:
             words = b64encode(text.encode("utf-8", "replace")).decode("ascii")
             self._write(self._through(f"\x1b]52;c;{words}\a"))
 
+    @property
+    def may_keep_copies(self) -> bool:
+        """Whether something between us and the terminal keeps OSC 52 to itself, unless it was told otherwise."""
+        return self._tmux
+
     def show_title(self, words: str) -> None:
         """Name the terminal's window; the name that it had is put aside the first time."""
         title = one_line(f"holdfast · {words}" if words else "holdfast", LONGEST)

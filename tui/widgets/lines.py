@@ -15,6 +15,7 @@ from textual.geometry import Region, Size
 from textual.reactive import Reactive
 from textual.selection import Selection
 from textual.strip import Strip
+from textual.style import Style
 from textual.widget import Widget
 
 from tui.widgets.pieces import Code, Piece
@@ -163,8 +164,8 @@ class Lines(Widget):
         line, style = self._line(y), self.visual_style
         if (selection := self.text_selection) is not None and (span := selection.get_span(y)) is not None:
             start, end = span
-            selected = self.screen.get_component_styles("screen--selection")
-            line = line.stylize(f"on {selected.background.hex}", start, len(line) if end == -1 else end)
+            selected = Style.from_styles(self.screen.get_component_styles("screen--selection"))
+            line = line.stylize(selected, start, len(line) if end == -1 else end)
         segments, x = [], 0
         for text, look in line.render(style, end=""):
             segments.append(Segment(text, look.rich_style_with_offset(x, y)))
