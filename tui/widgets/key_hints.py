@@ -55,6 +55,13 @@ def hints(keys: Keys, width: int, waiting: int = 0) -> Content:
 class KeyHints(Plain):
     """Shows the keys of the part that has the focus."""
 
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._of: tuple[Keys, int, int] | None = None
+
     def show_keys(self, keys: Keys, waiting: int = 0) -> None:
         """`waiting`: how many requests are open, in all sessions."""
-        self.show(hints(keys, self.size.width or 80, waiting), layout=False)
+        width = self.size.width or 80
+        if self._of != (keys, width, waiting):  # asked each second
+            self._of = keys, width, waiting
+            self.show(hints(keys, width, waiting), layout=False)
