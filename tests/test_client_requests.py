@@ -39,7 +39,7 @@ async def test_a_question_is_dismissed(meeting: Meeting) -> None:
     meeting.client.reject(request)
     assert (await meeting.outcome(request.id)).state == "acknowledged"
     await meeting.over(turn)
-    assert turn.state is TurnState.FINISHED
+    assert (turn.state, turn.reason) == (TurnState.ABORTED, "a request of it was rejected")
     assert meeting.tool().state == "error"
     assert await meeting.lists("question") == []
 
@@ -54,7 +54,8 @@ async def test_a_permission_is_given_or_not(meeting: Meeting, reply: Any, messag
     meeting.client.reply(request, reply, message)
     assert (await meeting.outcome(request.id)).state == "acknowledged"
     await meeting.over(turn)
-    assert turn.state is TurnState.FINISHED
+    goes_on = reply != "reject" or message
+    assert turn.state is (TurnState.FINISHED if goes_on else TurnState.ABORTED)
     assert meeting.tool().state == ("error" if reply == "reject" else "completed")
     assert ("not now" in meeting.tool().error) is (message != "")
     assert await meeting.lists("permission") == []

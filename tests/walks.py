@@ -93,7 +93,8 @@ async def a_question_is_answered_in_own_words(here: Attached, clocks: Clocks | N
 async def a_question_is_rejected(here: Attached, clocks: Clocks | None) -> None:
     here.prompt("ASK1")
     here.client.reject(await here.asked())
-    await here.over("ASK1")
+    turn = await here.over("ASK1")
+    assert (turn.state, turn.reason) == (TurnState.ABORTED, "a request of it was rejected")
     [tool] = here.tools()
     assert (tool.state, tool.answers) == ("error", None)
     assert here.client.store.requests == {}

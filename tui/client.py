@@ -371,6 +371,8 @@ class Client:
         for change in changes:
             if isinstance(change, RequestClosed):
                 self._outbox.closed(change)
+                if change.how == "rejected" or change.reply == "reject":
+                    self.turns.rejected(change.request.session_id)
             self._tell(change)
         if isinstance(event, e.SessionFailed):
             self.turns.failure_seen(event)

@@ -30,6 +30,7 @@ from tui.core.witness import (
     PostBroke,
     PostNeverLeft,
     PostRefused,
+    Rejected,
     ServerError,
     Tick,
 )
@@ -151,6 +152,12 @@ class Turns:
         """The person asks to abort what runs in the session."""
         for turn in self._turns.get(session_id, ()):
             self._feed(turn, AbortAsked())
+
+    def rejected(self, session_id: str) -> None:
+        """A request of the session was rejected: of the turn that runs there."""
+        turn = self.current(session_id)
+        if turn is not None:
+            self._feed(turn, Rejected(self._backend().traits.reject_ends_turn))
 
     def failure_seen(self, event: e.SessionFailed) -> None:
         for turn in self._turns.get(event.session_id, ()):

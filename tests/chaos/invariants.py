@@ -88,7 +88,8 @@ def turns_end_as_the_server_says(person: Person, truth: Truth, family: Family, *
     A prompt without an answer of its own ended like a later one that took it along, or it never began. An answer
     that ended between two steps does not say why: a dismissed question, a later prompt, an abort, a crash. A turn
     that the person aborted after a crash had ended it is shown as what they asked for. Where a turn dies with its
-    POST, the server has it as aborted, and the line is to blame unless somebody asked for that.
+    POST, the server has it as aborted, and the line is to blame unless somebody asked for that. Where a rejected
+    request ended it, that is said of it by whoever heard of the rejection.
     """
     for sent in person.sent.values():
         if sent.turn is None or not truth.prompts(sent.token):
@@ -104,6 +105,8 @@ def turns_end_as_the_server_says(person: Person, truth: Truth, family: Family, *
             due |= {TurnState.ABORTED}
         if family.turn_dies_with_its_post and not aborts:
             due -= {TurnState.ABORTED}
+        if answers and any(piece.call is not None and piece.call.rejected for piece in answers[-1].pieces):
+            due |= {TurnState.ABORTED}
         if sent.turn.state not in due:
             yield f"the turn of {sent.token} is shown as {_shown(sent)}; its last answer is {answers[-1:]}"
 
@@ -118,9 +121,13 @@ def _unbegun(sent: Sent, truth: Truth, family: Family) -> set[TurnState]:
 
 
 def _cut(fates: Set[TurnState], family: Family) -> set[TurnState]:
-    """Where a turn dies with its POST, an end that the server has no more to say of may be the line's doing."""
+    """Where a turn dies with its POST, an end that the server has no more to say of may be the line's doing.
+
+    As interrupted it is shown where nothing tells that the line was lost.
+    """
     unwanted = fates & {TurnState.ABORTED, TurnState.INTERRUPTED}
-    return {TurnState.CANCELLED} if unwanted and family.turn_dies_with_its_post else set()
+    due = {TurnState.CANCELLED, TurnState.INTERRUPTED}
+    return due if unwanted and family.turn_dies_with_its_post else set()
 
 
 def _id_of(sent: Sent, truth: Truth) -> str | None:

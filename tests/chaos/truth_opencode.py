@@ -1,10 +1,13 @@
 """opencode and its forks, asked directly: what one session has, and what somebody else does there."""
 
+import re
+
 import httpx
 
 from tests.chaos.truth import Call, Json, Piece, Stored, Truth
 from tui.core.turn import TurnState
 
+REJECTED = re.compile("rejected permission|dismissed this question")
 KINDS = {"text": "text", "reasoning": "reasoning", "tool": "tool", "file": "file"}
 KINDS |= dict.fromkeys(("patch", "subtask", "compaction"), "note")
 """The parts that are shown, and as what."""
@@ -114,5 +117,5 @@ def _call(part: Json) -> Call:
         output=state.get("output") or "",
         error=state.get("error") or "",
         answers=(state.get("metadata") or {}).get("answers"),
-        rejected="rejected permission" in str(state.get("error")),
+        rejected=REJECTED.search(str(state.get("error"))) is not None,
     )

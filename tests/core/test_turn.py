@@ -32,6 +32,7 @@ from tui.core.witness import (
     PostBroke,
     PostNeverLeft,
     PostRefused,
+    Rejected,
     ServerError,
     Tick,
 )
@@ -472,14 +473,40 @@ def test_a_turn_that_stands_still_is_asked_for_now_and_then() -> None:
     assert not turn.over
 
 
-@pytest.mark.parametrize("line_lost", [True, False])
-def test_a_post_that_stays_open_over_the_end_of_its_turn_is_what_ended_it(line_lost: bool) -> None:
+def test_a_post_that_stays_open_over_the_end_of_its_turn_and_a_lost_line_is_what_ended_it() -> None:
     """The server saw its end and the client did not; an abort from elsewhere would have come by the POST."""
     turn = sending(mimo=True)
-    run(turn, (1, HeadersCame()), *([(2, LineBack())] if line_lost else []))
     gone = asked(replace(IDLE, answer=ABORTED))
-    run(turn, (3, gone), (4 + HELD_PATIENCE, gone))
-    assert turn.state is TurnState.CANCELLED
+    run(turn, (1, HeadersCame()), (2, LineBack()), (3, gone), (4 + HELD_PATIENCE, gone))
+    assert (turn.state, turn.reason) == (TurnState.CANCELLED, "the line was lost in the middle of it")
+
+
+def test_where_the_line_was_never_in_doubt_nobody_knows_who_ended_it() -> None:
+    """Somebody else may have aborted, and the POST be late; or it is lost, and nothing says so."""
+    turn = sending(mimo=True)
+    gone = asked(replace(IDLE, answer=ABORTED))
+    run(turn, (1, HeadersCame()), (3, gone), (4 + HELD_PATIENCE, gone))
+    assert (turn.state, turn.reason) == (TurnState.INTERRUPTED, "the server ended it, and its answer did not come")
+
+
+@pytest.mark.parametrize(
+    ("rejected", "answer", "state"),
+    [
+        (Rejected(ends=True), ANSWER, TurnState.ABORTED),
+        (Rejected(ends=False), replace(ANSWER, final=False), TurnState.ABORTED),
+        (Rejected(ends=False), ANSWER, TurnState.FINISHED),  # the agent was told, and went on
+    ],
+)
+@pytest.mark.parametrize("mimo", [False, True])
+def test_a_turn_that_a_rejected_request_ended_did_not_finish(
+    rejected: Rejected, answer: Message, state: TurnState, mimo: bool
+) -> None:
+    turn = running(mimo=mimo)
+    run(turn, (5, rejected), (6, BodyCame(answer)))
+    assert (turn.state, turn.reason) == (
+        state,
+        "a request of it was rejected" if state is TurnState.ABORTED else "",
+    )
 
 
 def test_an_abort_that_the_post_tells_of_is_somebody_else_s() -> None:

@@ -18,8 +18,10 @@ stored, finished message wins over all. A POST that breaks leads to UNKNOWN, nev
     RUNNING      a request opens / the last closes    WAITING / RUNNING
     RUNNING      the server retries / goes on         RETRYING / RUNNING
     any open     answer complete and session idle     FINISHED, FAILED or ABORTED, by the message itself
+                                                        (ABORTED too where a rejected request is what ended it)
     any open     session idle, answer not complete    after a second look: INTERRUPTED (ABORTED if asked for;
-                                                        CANCELLED where a broken POST ends the turn)
+                                                        CANCELLED where a broken POST ends the turn, unless it
+                                                        is still held and its line was never in doubt)
     any open     the session is gone                  INTERRUPTED; NOT_SENT if the prompt was never seen there
     any open     nothing has changed for a while      the same; the server is asked
 
@@ -43,6 +45,7 @@ from tui.core.witness import (
     PostBroke,
     PostNeverLeft,
     PostRefused,
+    Rejected,
     ServerError,
     Tick,
 )
@@ -132,6 +135,7 @@ class Turn:
     ended: float | None = None
     posts: int = 0
     abort_asked: bool = False
+    rejected: Rejected | None = None
     failure: Failure | None = None
     _broke_at: float | None = None
     _cut: str | None = None
@@ -243,6 +247,9 @@ class Turn:
                 return self._observed(what, now)
             case AbortAsked():
                 self.abort_asked = True
+                return ()
+            case Rejected():
+                self.rejected = what
                 return ()
             case ServerError(failure):
                 self.failure = failure
@@ -386,6 +393,8 @@ class Turn:
             return self._fail(failure, now)
         if not answer.final and (self.abort_asked or answer.broken_off or answer.completed is None):
             return self._fail(Failure("aborted", "aborted"), now)
+        if self.rejected is not None and (self.rejected.ends or not answer.final):
+            return self._end(TurnState.ABORTED, now, "a request of it was rejected", wanted=True)
         return self._end(TurnState.FINISHED, now, "")
 
     def _together(self, answer: Message, now: float) -> tuple[Action, ...]:
@@ -402,12 +411,14 @@ class Turn:
         self.failure = failure
         return self._end(TurnState.FAILED, now, failure.message)
 
-    def _end(self, state: TurnState, now: float, reason: str) -> tuple[Action, ...]:
-        unwanted = state in (TurnState.INTERRUPTED, TurnState.ABORTED) and not self.abort_asked
-        # a POST that is alive brings the end of an aborted turn itself
-        cut = "the line was lost in the middle of it" if self.held else self._cut
-        if unwanted and self.cancels_on_disconnect and cut is not None:
-            state, reason = TurnState.CANCELLED, cut
+    def _end(self, state: TurnState, now: float, reason: str, *, wanted: bool = False) -> tuple[Action, ...]:
+        broke_off = state in (TurnState.INTERRUPTED, TurnState.ABORTED) and not (wanted or self.abort_asked)
+        if broke_off and self.cancels_on_disconnect:
+            # a POST that is alive brings the end of an aborted turn itself
+            if self.held and not self._doubted:
+                state, reason = TurnState.INTERRUPTED, "the server ended it, and its answer did not come"
+            elif self.held or self._cut is not None:
+                state, reason = TurnState.CANCELLED, self._cut or "the line was lost in the middle of it"
         self.state, self.reason, self.ended = state, reason, now
         self.waiting_since = self.retry = None
         if self.held:

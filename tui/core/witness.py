@@ -81,6 +81,12 @@ class AbortAsked(msgspec.Struct, frozen=True):
     """The person asks to abort."""
 
 
+class Rejected(msgspec.Struct, frozen=True):
+    """A request of the turn was rejected, here or elsewhere. `ends`: with that the turn ends on this server."""
+
+    ends: bool
+
+
 class ServerError(msgspec.Struct, frozen=True):
     """A `session.error` came while the turn runs. Kept as a reason; not an end by itself."""
 
@@ -105,6 +111,7 @@ Input: TypeAlias = (
     | PostBroke
     | Observed
     | AbortAsked
+    | Rejected
     | ServerError
     | LineBack
     | Tick
