@@ -304,9 +304,7 @@ class Presenter:
         if session is not None and session.tokens:
             return session.tokens, session.cost
         transcript = self._client.store.transcript(self.session_id or "")
-        messages = () if transcript is None else transcript.messages.values()
-        usages = [message.usage for message in messages if message.usage is not None]
-        return sum(u.input_tokens + u.output_tokens for u in usages), sum(u.cost for u in usages)
+        return transcript.spent() if transcript is not None else (0, 0.0)
 
     def _show_plan(self) -> None:
         self._main.plan.show_todos(self._client.store.todos(self.session_id or ""))

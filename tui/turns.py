@@ -14,8 +14,9 @@ from msgspec.structs import replace
 from tui.backends.base import Backend, NotTaken, Taken, Traits
 from tui.core import events as e
 from tui.core.changes import TurnChanged, TurnEnded
-from tui.core.model import FullMessage, Idle, Prompt
+from tui.core.model import FullMessage, Idle, Message, Prompt
 from tui.core.store import Store
+from tui.core.transcript import Transcript
 from tui.core.trouble import DEFAULT_PATIENCE, Patience, Trouble, Witness, trouble
 from tui.core.turn import Action, Turn, TurnState
 from tui.core.witness import (
@@ -242,10 +243,9 @@ class Turns:
         transcript = self._store.transcript(session_id)
         if transcript is None or any(not turn.over for turn in self._turns.get(session_id, ())):
             return
-        prompts = [m for m in transcript.messages.values() if m.role == "user"]
-        if not prompts:
+        newest = transcript.newest_prompt()
+        if newest is None:
             return
-        newest = max(prompts, key=lambda m: m.created)
         known = next((t for t in self._turns.get(session_id, ()) if t.prompt_id == newest.id), None)
         if known is not None and known.state is TurnState.INTERRUPTED:
             known.go_on(self._clock())
@@ -348,19 +348,11 @@ class Turns:
     ) -> Observed:
         session_id, prompt_id = turn.session_id, turn.prompt_id
         transcript = self._store.transcript(session_id)
-        messages = transcript.messages if transcript is not None else {}
-        ours = messages.get(prompt_id)
+        ours = transcript.messages.get(prompt_id) if transcript is not None else None
         if turn.since_seen and ours is not None and ours.created:
             turn.date(self._clock() - max(0.0, self._server_now() - ours.created))
-        known = self._known.get(prompt_id, frozenset())
-        later = [
-            m.id
-            for m in messages.values()
-            if m.role == "user"
-            and m.id != prompt_id
-            and (m.created > ours.created if ours is not None else m.id not in known)
-        ]
-        answers = [self._store.answer_to(session_id, prompt) for prompt in later]
+        later = self._later(turn, ours, transcript) if transcript is not None else []
+        answers = [self._store.answer_to(session_id, prompt.id) for prompt in later]
         complete = [m for m in answers if m is not None and m.completed is not None and (m.final or m.failure)]
         return Observed(
             status=self._store.status(session_id),
@@ -374,6 +366,13 @@ class Turns:
             mark=self._store.mark(session_id),
             wordless=ours is not None and transcript is not None and not transcript.parts_of(prompt_id),
         )
+
+    def _later(self, turn: Turn, ours: Message | None, transcript: Transcript) -> list[Message]:
+        """The prompts that came after the turn's: while it is not there, those that were not when it was sent."""
+        if ours is not None:
+            return transcript.prompts_after(ours.created)
+        known = self._known.get(turn.prompt_id, frozenset())
+        return [m for m in transcript.prompts_after(float("-inf")) if m.id not in known]
 
 
 class _Watcher:

@@ -4,7 +4,7 @@ import pytest
 from msgspec.structs import replace
 
 from tui.core.events import TextDelta
-from tui.core.model import Message, TextPart
+from tui.core.model import Message, TextPart, Usage
 from tui.core.transcript import Transcript
 
 
@@ -69,6 +69,42 @@ def test_messages_stand_in_the_order_of_their_creation_whenever_they_come_or_cha
     transcript.drop_message("c")
     assert names(transcript) == ["a", "b", "d"]
     assert set(transcript.messages) == {"a", "b", "d"}
+
+
+def test_what_is_asked_of_the_order_is_right_after_every_change() -> None:
+    transcript = Transcript()
+    assert (transcript.answer_to("p"), transcript.newest_prompt(), transcript.newest_answer()) == (
+        None,
+        None,
+        None,
+    )
+    first, second = answer("a", 2.0, "p", 10), answer("b", 3.0, "p", 5)
+    for one in (second, first, Message("p", "ses", "user", created=1.0), Message("q", "ses", "user", created=4.0)):
+        transcript.put_message(one)
+    assert transcript.answer_to("p") == second == transcript.newest_answer()
+    assert [one.id for one in transcript.prompts_after(1.0)] == ["q"]
+    assert [one.id for one in transcript.prompts_after(float("-inf"))] == ["p", "q"]
+    assert (transcript.newest_prompt() or first).id == "q"
+    assert transcript.spent() == (15, 0.0)
+    transcript.put_message(replace(second, parent_id="q", usage=Usage(7)))
+    assert (transcript.answer_to("p"), (transcript.answer_to("q") or first).id) == (first, "b")
+    assert transcript.spent() == (17, 0.0)
+    transcript.put_message(replace(first, created=9.0))
+    assert (transcript.answer_to("p") or second).created == 9.0
+    assert (transcript.newest_answer() or second).id == "a"
+    transcript.drop_message("a")
+    assert (transcript.answer_to("p"), transcript.spent()) == (None, (7, 0.0))
+
+
+def test_a_message_has_parts_once_one_came_and_until_the_last_went() -> None:
+    transcript = growing()
+    assert (transcript.has_parts("msg_1"), transcript.has_parts("msg_2")) == (True, False)
+    transcript.drop_part("msg_1", "prt_1")
+    assert not transcript.has_parts("msg_1")
+
+
+def answer(name: str, created: float, parent_id: str, tokens: int) -> Message:
+    return Message(name, "ses", "assistant", created=created, parent_id=parent_id, usage=Usage(tokens))
 
 
 def message(name: str, created: float) -> Message:

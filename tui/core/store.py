@@ -121,10 +121,7 @@ class Store:
     def answer_to(self, session_id: str, prompt_id: str) -> Message | None:
         """The newest assistant message whose parent is `prompt_id`."""
         transcript = self._transcripts.get(session_id)
-        if transcript is None:
-            return None
-        answers = [m for m in transcript.messages.values() if m.role == "assistant" and m.parent_id == prompt_id]
-        return max(answers, key=lambda m: m.created, default=None)
+        return None if transcript is None else transcript.answer_to(prompt_id)
 
     def apply(self, event: e.Event) -> tuple[Change, ...]:
         """Take in one event; what changed, in order."""

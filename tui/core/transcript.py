@@ -3,7 +3,7 @@
 A delta costs the same however long its message is: its pieces are joined when somebody reads the part.
 """
 
-from bisect import bisect_left, insort
+from bisect import bisect_left, bisect_right, insort
 from operator import attrgetter
 
 from msgspec.structs import replace
@@ -21,6 +21,9 @@ class Transcript:
         self.messages: dict[str, Message] = {}
         """By id, to be read; `put_message` and `drop_message` change it."""
         self._order: list[Message] = []
+        self._answers: dict[str, dict[str, None]] = {}
+        """The ids of the answers to each prompt."""
+        self._spent: tuple[int, float] | None = None
         self.parts: dict[str, dict[str, Part]] = {}
         self.cursor: str | None = None
         self.loaded = False
@@ -35,6 +38,10 @@ class Transcript:
     def put_message(self, message: Message) -> None:
         """Take in a message, or another state of one that is here."""
         known = self.messages.get(message.id)
+        if known is None or (known.parent_id, known.usage) != (message.parent_id, message.usage):
+            self._unlist(known)
+            if message.role == "assistant" and message.parent_id is not None:
+                self._answers.setdefault(message.parent_id, {})[message.id] = None
         self.messages[message.id] = message
         if known is not None and known.created == message.created:
             self._order[self._place(known)] = message
@@ -42,6 +49,41 @@ class Transcript:
         if known is not None:
             del self._order[self._place(known)]
         insort(self._order, message, key=_CREATED)
+
+    def answer_to(self, prompt_id: str) -> Message | None:
+        """The newest assistant message whose parent is `prompt_id`."""
+        answers = (self.messages[message_id] for message_id in self._answers.get(prompt_id, ()))
+        return max(answers, key=_CREATED, default=None)
+
+    def prompts_after(self, created: float) -> list[Message]:
+        """The user's messages of a later time (epoch seconds), oldest first."""
+        return [m for m in self._order[bisect_right(self._order, created, key=_CREATED) :] if m.role == "user"]
+
+    def newest_prompt(self) -> Message | None:
+        """The user's message that came last."""
+        return next((message for message in reversed(self._order) if message.role == "user"), None)
+
+    def newest_answer(self) -> Message | None:
+        """The agent's message that came last."""
+        return next((message for message in reversed(self._order) if message.role == "assistant"), None)
+
+    def has_parts(self, message_id: str) -> bool:
+        """Whether anything of the message's content is here."""
+        return bool(self.parts.get(message_id))
+
+    def spent(self) -> tuple[int, float]:
+        """Tokens, in and out, and US dollars of the messages that are here."""
+        if self._spent is None:
+            usages = [message.usage for message in self._order if message.usage is not None]
+            tokens = sum(usage.input_tokens + usage.output_tokens for usage in usages)
+            self._spent = tokens, sum(usage.cost for usage in usages)
+        return self._spent
+
+    def _unlist(self, known: Message | None) -> None:
+        """Forget what is kept of a message beside itself."""
+        self._spent = None
+        if known is not None and known.parent_id is not None:
+            self._answers.get(known.parent_id, {}).pop(known.id, None)
 
     def _place(self, message: Message) -> int:
         at = bisect_left(self._order, message.created, key=_CREATED)
@@ -85,6 +127,7 @@ class Transcript:
     def drop_message(self, message_id: str) -> None:
         known = self.messages.pop(message_id, None)
         if known is not None:
+            self._unlist(known)
             del self._order[self._place(known)]
         for part_id in self.parts.pop(message_id, {}):
             self._forget_growth(part_id)

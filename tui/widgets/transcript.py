@@ -19,6 +19,7 @@ from textual.widget import Widget
 
 from tui.core.model import Idle, Message, Part, ToolPart
 from tui.core.store import Store
+from tui.core.transcript import Transcript as Conversation
 from tui.widgets.fold import MARGIN, YOU, Fold
 from tui.widgets.lines import Lines
 from tui.widgets.pieces import Paragraph
@@ -156,7 +157,7 @@ class Transcript(VerticalScroll, Covered, can_focus=True):
         """A message is new, or its head changed."""
         transcript = self._store.transcript(self.session_id or "")
         message = transcript.messages.get(message_id) if transcript is not None else None
-        if message is None or self._is_wordless(message):
+        if transcript is None or message is None or _is_wordless(message, transcript):
             return
         self.drop_pending(message_id)
         view = self._views.get(message_id)
@@ -176,10 +177,11 @@ class Transcript(VerticalScroll, Covered, can_focus=True):
 
     def show_alive(self) -> None:
         """What runs may have changed: a turn works on the newest answer of a session that does not rest."""
-        answers = [message.id for message in self._messages() if message.role == "assistant"]
+        transcript = self._store.transcript(self.session_id or "")
+        newest = transcript.newest_answer() if transcript is not None else None
         rests = isinstance(self._store.status(self.session_id or ""), Idle)
         for message_id, view in self._views.items():
-            view.show_alive(not rests and answers[-1:] == [message_id])
+            view.show_alive(not rests and newest is not None and newest.id == message_id)
 
     def drop_message(self, message_id: str) -> None:
         view = self._views.pop(message_id, None)
@@ -263,12 +265,9 @@ class Transcript(VerticalScroll, Covered, can_focus=True):
 
     def _messages(self) -> list[Message]:
         transcript = self._store.transcript(self.session_id) if self.session_id else None
-        messages = [] if transcript is None else transcript.ordered()
-        return [message for message in messages if not self._is_wordless(message)]
-
-    def _is_wordless(self, message: Message) -> bool:
-        """A prompt of whose words the server has told none."""
-        return message.role == "user" and not self._parts(message.id)
+        if transcript is None:
+            return []
+        return [message for message in transcript.ordered() if not _is_wordless(message, transcript)]
 
     def _parts(self, message_id: str) -> list[Part]:
         transcript = self._store.transcript(self.session_id or "")
@@ -379,6 +378,11 @@ class Transcript(VerticalScroll, Covered, can_focus=True):
         if isinstance(focused, Fold) and focused in folds:
             at = max(0, min(folds.index(focused) + by, len(folds) - 1))
         folds[at].focus()
+
+
+def _is_wordless(message: Message, transcript: Conversation) -> bool:
+    """A prompt of whose words the server has told none."""
+    return message.role == "user" and not transcript.has_parts(message.id)
 
 
 def _line_of(note: Note) -> Plain:
