@@ -19,12 +19,12 @@ async def test_a_narrow_screen_shows_nothing_beside_a_dialog(key: str) -> None:
         assert "▔" not in stage.text, "a box of lines"
 
 
-@pytest.mark.parametrize("size", [(120, 40), (200, 60)])
-async def test_a_roomy_screen_stays_in_sight_beside_a_dialog(size: tuple[int, int]) -> None:
+@pytest.mark.parametrize(("size", "width"), [((120, 40), 100), ((200, 60), 140)], ids=["120x40", "200x60"])
+async def test_a_roomy_screen_stays_in_sight_beside_a_dialog(size: tuple[int, int], width: int) -> None:
     async with on_stage(size=size) as stage:
         await stage.press("f2")
         await stage.until(lambda: stage.app.screen is not stage.main)
-        assert stage.app.screen.query_one(".dialog").region.width == 100
+        assert stage.app.screen.query_one(".dialog").region.width == width
 
 
 @pytest.mark.parametrize("size", [(80, 24), (60, 12), (120, 40), (200, 60)])

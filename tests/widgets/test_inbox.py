@@ -180,7 +180,8 @@ async def test_the_session_of_a_request_can_be_opened() -> None:
 async def test_an_empty_inbox_says_so() -> None:
     async with on_stage() as stage:
         await open_inbox(stage)
-        await stage.shows("Nobody waits for you.")
+        await stage.shows("Nobody waits for you.", "Esc back")
+        await stage.hides("Enter answer")
         await stage.press("enter", "o", "escape")
         await stage.until(lambda: not isinstance(stage.app.screen, Inbox))
 

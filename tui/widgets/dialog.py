@@ -9,12 +9,14 @@ T = TypeVar("T")
 
 ROOMY = 110
 """Columns of a screen that leaves something to be seen beside a dialog; on a narrower one it takes them all."""
+VAST = 160
+"""Columns of a screen on which a list has room for long names."""
 
 
 class Dialog(ModalScreen[T]):
     """A modal screen whose one child is a container with the class `dialog`."""
 
-    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (ROOMY, "-roomy")]  # noqa: RUF012 (Textual's own is not a ClassVar)
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (ROOMY, "-roomy"), (VAST, "-vast")]  # noqa: RUF012 (Textual's own is not a ClassVar)
     DEFAULT_CSS: ClassVar[str] = """
     Dialog {
         align: center middle;
@@ -63,6 +65,10 @@ class Dialog(ModalScreen[T]):
     Dialog > .dialog.wide {
         width: 100;
         height: 80%;
+    }
+
+    Dialog.-vast > .dialog.wide {
+        width: 140;
     }
 
     Dialog.-narrow > .dialog, Dialog.-narrow > .dialog.wide {

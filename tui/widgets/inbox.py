@@ -93,7 +93,7 @@ class Inbox(Dialog[str | None]):
     @on(RequestPanel.KeysChanged)
     def _draw_keys(self) -> None:
         answer: Hints = (("Enter", "answer", "app.press('enter')"), ("o", "open the session", "screen.open"))
-        if self._panel.has_focus_within and self._panel.grace.runs:
+        if not self._listed or (self._panel.has_focus_within and self._panel.grace.runs):
             answer = ()
         self._keys.show(hints_of((*answer, ("Esc", "back", "screen.dismiss"))))
 
@@ -116,6 +116,7 @@ class Inbox(Dialog[str | None]):
         options.highlighted = at if rows else None
         count = f"Inbox · {len(rows)} waiting" if rows else f"Inbox · {NOBODY}"
         self._title.show(Content.styled(count, "bold"))
+        self._draw_keys()
         self._show_request()
 
     def _show_request(self) -> None:
