@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 HIGHLIGHTS = Highlights()
 
 MARKS = {"strong": "bold", "em": "italic", "s": "strike"}
-INLINE_CODE = "$secondary"
+INLINE_CODE = "$text-secondary"
 HEADING = "bold $primary"
 LINK = Style(underline=True)
 SAFE_ADDRESS = re.compile(r"https?://[\x21-\x7e]{1,2000}")
