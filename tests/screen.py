@@ -6,6 +6,7 @@ from typing import Any, cast
 
 from textual import events
 from textual.content import Content
+from textual.keys import _character_to_key
 from textual.pilot import Pilot
 
 from tests import conversation as talk
@@ -32,25 +33,46 @@ class Stage:
         return "\n".join("".join(segment.text for segment in strip) for strip in strips)
 
     async def press(self, *keys: str) -> None:
-        await self.pilot.press(*keys)
-        await self.pilot.pause()
+        """One key after the other, each once all that came of the one before is done."""
+        for key in keys:
+            self.burst(key)
+            await self.settled()
 
     def burst(self, *keys: str) -> None:
         """Keys that come faster than the app looks at them."""
         for key in keys:
             character = key if len(key) == 1 else {"enter": "\r", "space": " "}.get(key)
-            self.app.post_message(events.Key(key, character))
+            self.app.post_message(events.Key(_character_to_key(key) if len(key) == 1 else key, character))
+
+    async def settled(self) -> None:
+        """Return once every widget has done what was asked of it, and what that led to.
+
+        The pilot's own wait is for an idle process: longer than it need be, and on a busy machine too short.
+        """
+        rounds_in_quiet = 0
+        while rounds_in_quiet < 2:
+            await self.pilot._wait_for_screen()
+            self.app.screen._on_timer_update()
+            asked = any(node.message_queue_size for node in self.app.screen.walk_children(with_self=True))
+            rounds_in_quiet = 0 if asked or self.app.message_queue_size else rounds_in_quiet + 1
 
     async def shows(self, *words: str) -> None:
         """Wait until all of `words` are on the screen."""
-        await wait_until(lambda: all(word in self.text for word in words), what=f"{words} on\n{self.text}")
+        await self._wait(lambda: all(word in self.text for word in words), f"{words}")
 
     async def hides(self, words: str) -> None:
-        await wait_until(lambda: words not in self.text, what=f"{words} gone from\n{self.text}")
+        await self._wait(lambda: words not in self.text, f"{words} to go")
 
     async def until(self, condition: Callable[[], object], what: str = "") -> None:
-        await wait_until(condition, what=f"{what} on\n{self.text}")
-        await self.pilot.pause()
+        await self._wait(condition, what)
+        await self.settled()
+
+    async def _wait(self, condition: Callable[[], object], what: str) -> None:
+        try:
+            await wait_until(condition, what=what)
+        except AssertionError as waited:
+            waited.add_note(self.text)
+            raise
 
     def after_grace(self) -> None:
         """The half second has passed in which a new request takes no keys, and the last line tells its keys."""
