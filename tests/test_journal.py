@@ -100,6 +100,29 @@ def test_a_prompt_that_never_arrived_is_a_draft_again(start: Start) -> None:
     assert start().adopt_flights() == []
 
 
+def test_how_turns_broke_off_outlives_the_client_until_they_end_better(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = start()
+    first.keep_end("ses_1", "msg_1", "interrupted", "the server stopped")
+    first.keep_end("ses_2", "msg_2", "failed", "no model")
+    first.close()
+    second = start()
+    assert second.ends("ses_1") == [("msg_1", "interrupted", "the server stopped")]
+    assert start("http://elsewhere").ends("ses_1") == []
+    second.keep_end("ses_1", "msg_3", "cancelled", "")
+    second.keep_end("ses_1", "msg_1", "failed", "now it failed")
+    assert sorted(second.ends("ses_1")) == [("msg_1", "failed", "now it failed"), ("msg_3", "cancelled", "")]
+    second.forget_end("ses_1", "msg_1")
+    assert second.ends("ses_1") == [("msg_3", "cancelled", "")]
+    monkeypatch.setattr("tui.journal._ENDS_KEPT", 2)
+    third = start()
+    for number in range(5):
+        monkeypatch.setattr(third, "_wall", lambda number=number: 9000.0 + number)
+        third.keep_end("ses_9", f"msg_{number}", "failed", "")
+    assert [prompt for prompt, _, _ in third.ends("ses_9")] == ["msg_3", "msg_4"]
+
+
 def test_a_draft_of_a_session_that_was_done_away_with_is_found_among_the_earlier_prompts(start: Start) -> None:
     journal, gone = start(), start()
     gone.save_draft("ses_1", "theirs")
@@ -412,6 +435,7 @@ def test_a_file_of_the_first_version_is_brought_up_to_date(tmp_path: Path, start
     journal.close()
     with sqlite3.connect(tmp_path / "state" / "journal.sqlite") as database:
         database.execute("DROP TABLE identities")
+        database.execute("DROP TABLE ends")
         database.execute("PRAGMA user_version = 1")
     database.close()
     journal = start()

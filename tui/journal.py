@@ -1,4 +1,4 @@
-"""What must survive a crash: drafts, the queue, prompts in flight, answers on their way, history, last sessions.
+"""What must survive a crash: what is typed, waits or is on its way, how turns broke off, history, last sessions.
 
 It is written before the network is touched. It never stands in the way: whatever is wrong with its file costs the
 journal and is said once (`problem`), while the program goes on with a journal in memory. A damaged file is set
@@ -24,7 +24,7 @@ from tui.journal_trouble import unusable
 
 log = logging.getLogger(__name__)
 
-VERSION = 3
+VERSION = 4
 HISTORY_KEPT = 10_000
 BUSY_SECONDS = 0.5
 """How long a write waits for another client's; the screen stands still meanwhile."""
@@ -69,7 +69,14 @@ DROP TABLE drafts;
 ALTER TABLE owned_drafts RENAME TO drafts;
 """
 
-_STEPS = (_SCHEMA, _NEW_IN_2, _NEW_IN_3)
+_NEW_IN_4 = """
+CREATE TABLE ends (
+    server TEXT NOT NULL, session TEXT NOT NULL, prompt TEXT NOT NULL, state TEXT NOT NULL, reason TEXT NOT NULL,
+    at REAL NOT NULL, PRIMARY KEY (server, session, prompt)
+) WITHOUT ROWID;
+"""
+
+_STEPS = (_SCHEMA, _NEW_IN_2, _NEW_IN_3, _NEW_IN_4)
 """What brings the file from each version to the next."""
 
 _KEEP_DRAFT = "INSERT OR REPLACE INTO drafts VALUES (?, ?, ?, ?)"
@@ -78,6 +85,7 @@ _FORGET_DRAFT = "DELETE FROM drafts WHERE server = ? AND session = ? AND owner =
 _FORGET_ANSWER_DRAFT = "DELETE FROM answer_drafts WHERE server = ? AND request = ?"
 
 _ANSWER_DRAFTS_KEPT = 200
+_ENDS_KEPT = 1000
 
 FILE = "journal.sqlite"
 
@@ -209,6 +217,25 @@ class Journal:
     def land(self, message_id: str) -> None:
         """The prompt's turn is over."""
         self._write(("DELETE FROM flights WHERE message = ?", (message_id,)))
+
+    def keep_end(self, session_id: str, prompt_id: str, state: str, reason: str) -> None:
+        """The prompt's turn broke off: the server may not tell how, or not at all."""
+        newest = "SELECT at FROM ends ORDER BY at DESC LIMIT 1 OFFSET ?"
+        row = (self._server, session_id, prompt_id, state, reason, self._wall())
+        self._write(
+            ("INSERT OR REPLACE INTO ends VALUES (?, ?, ?, ?, ?, ?)", row),
+            (f"DELETE FROM ends WHERE at <= ({newest})", (_ENDS_KEPT,)),
+        )
+
+    def forget_end(self, session_id: str, prompt_id: str) -> None:
+        """The prompt's turn came to a better end."""
+        forget = "DELETE FROM ends WHERE server = ? AND session = ? AND prompt = ?"
+        self._write((forget, (self._server, session_id, prompt_id)))
+
+    def ends(self, session_id: str) -> list[tuple[str, str, str]]:
+        """Turns of the session that broke off: prompt, state and reason, the oldest first."""
+        query = "SELECT prompt, state, reason FROM ends WHERE server = ? AND session = ? ORDER BY at"
+        return [(prompt, state, reason) for prompt, state, reason in self._read(query, self._server, session_id)]
 
     def adopt_flights(self) -> list[Prompt]:
         """Prompts whose client is gone: from now on they are this client's. Oldest first."""

@@ -9,7 +9,7 @@ from tui.backends.base import Backend
 from tui.core.changes import Change, DraftReturned, QueueChanged
 from tui.core.model import Idle, Prompt, Queued
 from tui.core.store import Store
-from tui.core.turn import Turn, TurnState
+from tui.core.turn import BROKE_OFF, Turn, TurnState
 from tui.journal import Journal
 from tui.queue import PromptQueue
 from tui.turns import Turns
@@ -130,6 +130,10 @@ class Prompts:
 
     def ended(self, turn: Turn) -> None:
         """A turn is over. A prompt that the server does not have goes back to the person."""
+        if turn.state in BROKE_OFF:
+            self._journal.keep_end(turn.session_id, turn.prompt_id, turn.state.value, turn.reason)
+        else:
+            self._journal.forget_end(turn.session_id, turn.prompt_id)
         if turn.prompt is not None:
             if turn.state is TurnState.NOT_SENT:
                 self._journal.give_back(turn.prompt)

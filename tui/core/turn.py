@@ -100,6 +100,10 @@ OVER = frozenset(
 )
 
 
+BROKE_OFF = frozenset({TurnState.FAILED, TurnState.INTERRUPTED, TurnState.CANCELLED})
+"""Ends that nobody here asked for, and that the server may not tell, or not so."""
+
+
 class Action(Enum):
     """What the client must do next."""
 

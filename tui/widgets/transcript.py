@@ -210,13 +210,15 @@ class Transcript(VerticalScroll, Covered, can_focus=True):
         if self._frame is None:
             self._frame = self.set_timer(self._pause, self._draw_grown)
 
-    def note(self, words: Content, call_id: str = "", *, ends: bool = False) -> None:
-        """Put in a line of our own: behind the tool call that it tells of, else behind all that is here now.
+    def note(
+        self, words: Content, call_id: str = "", *, ends: bool = False, behind: Message | None = None
+    ) -> None:
+        """Put in a line of our own: behind the tool call or message that it tells of, else behind all there is.
 
         There it stays, whatever comes after it, and when the transcript is drawn anew. `ends`: it tells of an end
         more than the server does, and stands in the place of its word.
         """
-        note = Note(*self._place_for_note(call_id), words, ends)
+        note = Note(*self._place_for_note(call_id, behind), words, ends)
         kept = self._notes.setdefault(self.session_id or "", [])
         kept.append(note)
         del kept[:-NOTES_KEPT]
@@ -248,17 +250,18 @@ class Transcript(VerticalScroll, Covered, can_focus=True):
             if not (long and self.is_anchored and self.scroll_y >= self.max_scroll_y):  # else it costs a layout
                 self.anchor(long)
 
-    def _place_for_note(self, call_id: str) -> tuple[str | None, str | None]:
+    def _place_for_note(self, call_id: str, behind: Message | None) -> tuple[str | None, str | None]:
         """The message and the part behind which a note belongs."""
         messages = self._messages()
         for message in reversed(messages if call_id else ()):
             for part in self._parts(message.id):
                 if isinstance(part, ToolPart) and part.call_id == call_id:
                     return message.id, part.id
-        if not messages:
+        last = behind or (messages[-1] if messages else None)
+        if last is None:
             return None, None
-        parts = self._parts(messages[-1].id)
-        return messages[-1].id, parts[-1].id if parts else None
+        parts = self._parts(last.id)
+        return last.id, parts[-1].id if parts else None
 
     def _notes_in(self, message_id: str | None) -> list[Note]:
         return [note for note in self._notes.get(self.session_id or "", ()) if note.message_id == message_id]
