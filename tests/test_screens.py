@@ -198,6 +198,12 @@ async def leaving(stage: Stage) -> None:
     await stage.shows("Leave?")
 
 
+async def completing(stage: Stage) -> None:
+    await live_turn(stage)
+    await stage.press(*"then see @s")
+    await stage.shows("› @src/store.py", "Enter take it")
+
+
 async def helping(stage: Stage) -> None:
     await live_turn(stage)
     await stage.press("f1")
@@ -219,7 +225,7 @@ async def as_it_is(stage: Stage) -> None:
 CONVERSATIONS: list[Act] = [
     live_turn, asked, question_multiple, review, own_words, answer_retried, folded, permission, reconnecting,
     stopped, standing_still, deaf, queued, held, changing, earlier, returned,
-    markdown, unfolded, sessions, leaving, helping, scrolled_up,
+    markdown, unfolded, sessions, leaving, completing, helping, scrolled_up,
 ]  # fmt: skip
 
 

@@ -42,6 +42,16 @@ class Dialog(ModalScreen[T]):
             link-background-hover: transparent;
         }
 
+        VerticalScroll, OptionList {
+            scrollbar-size-vertical: 1;
+            scrollbar-color: $foreground 20%;
+            scrollbar-color-hover: $foreground 35%;
+            scrollbar-color-active: $primary;
+            scrollbar-background: $surface;
+            scrollbar-background-hover: $surface;
+            scrollbar-background-active: $surface;
+        }
+
         VerticalScroll {
             height: auto;
             max-height: 1fr;

@@ -29,6 +29,8 @@ EVERYWHERE: Keys = (
 )
 
 
+TALL = 36
+"""Rows of a screen on which all of it can stand with room between."""
 COLUMN = 12
 """Cells of the keys."""
 
@@ -38,7 +40,10 @@ class Help(Dialog[None]):
 
     DEFAULT_CSS: ClassVar[str] = """
     Help > .dialog > .keys { dock: bottom; margin: 0; padding-top: 1; }
+    Help.-short > .dialog { padding: 0 2; }
+    Help.-short > .dialog .title { margin-bottom: 0; }
     """
+    VERTICAL_BREAKPOINTS = [(0, "-short"), (TALL, "-tall")]  # noqa: RUF012 (Textual's own is not a ClassVar)
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,enter,q", "dismiss", "close", show=False),

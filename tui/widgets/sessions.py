@@ -28,7 +28,7 @@ from tui.widgets.plain import MUTED, Plain, spread
 LISTED_AT_MOST = 200
 PLACE_CELLS = 24
 """Cells for the folder of a session, where the list is wide enough for one."""
-WIDE = 70
+WIDE = 80
 
 STANDINGS = {
     Standing.WAITING: ("?", "$accent"),
