@@ -215,7 +215,7 @@ async def test_how_a_turn_broke_off_is_still_said_after_a_restart_right_behind_i
     async with on_stage(client=client) as stage:
         later = Message("msg_later", talk.SESSION, "user", created=9.0)
         words = TextPart("prt_later", talk.SESSION, later.id, "And now?")
-        page = (
+        page: tuple[FullMessage, ...] = (
             FullMessage(
                 Message(talk.PROMPT, talk.SESSION, "user", created=1.0),
                 (TextPart("prt_1", talk.SESSION, talk.PROMPT, "Do it."),),
