@@ -11,15 +11,16 @@ from textual.content import Content
 
 from tui.backends import NAMES, SERVE
 from tui.core import changes as c
-from tui.core.model import Failure, Message, Request
+from tui.core.model import Failure, Request
 from tui.core.standing import Standing, Standings
-from tui.core.turn import BROKE_OFF, Turn, TurnState
+from tui.core.turn import Turn
+from tui.endings import Endings
 from tui.net.text import one_line
 from tui.widgets.health import Heading
 from tui.widgets.main_screen import MainScreen
-from tui.widgets.outcomes import REMEMBERED, Outcomes
+from tui.widgets.outcomes import Outcomes
 from tui.widgets.request_panel import RequestPanel
-from tui.widgets.turn_line import end_words, gone_words
+from tui.widgets.turn_line import gone_words
 from tui.widgets.welcome import welcome_words
 from tui.writing import Writing
 
@@ -57,8 +58,7 @@ class Presenter:
         self._line_up = line_up
         self._changes: deque[c.Change] = deque()
         self._ever_up = False
-        self._breaks_told: dict[str, None] = {}
-        """Prompts of which it stands in the transcript that their turn broke off."""
+        self._endings = Endings(client, main.transcript)
         self._abort_armed = float("-inf")
         self.stopped = False
         self._standings = Standings(client.store, client.turn, client.turns.patience)
@@ -103,7 +103,7 @@ class Presenter:
         self.session_id = session_id
         self._standings.reading(session_id)
         self._main.show_session(session_id)
-        self._recall_breaks()
+        self._endings.recall(session_id or "")
         self._writing.open(session_id or "")
         self.show_heading()
         self._show_plan()
@@ -157,15 +157,13 @@ class Presenter:
             case c.LineChanged():
                 self.show_line()
             case c.TurnChanged(session_id):
-                for turn in self._client.turns.of(session_id):
-                    if not turn.over:
-                        self._breaks_told.pop(turn.prompt_id, None)
+                self._endings.goes_on(session_id)
                 if session_id == self.session_id:
                     self._show_all_pending()
                     self._show_turn_line()
             case c.TurnEnded(session_id, prompt_id):
                 if session_id == self.session_id:
-                    self._tell_end(prompt_id)
+                    self._endings.tell(session_id, prompt_id)
             case c.SessionsChanged(session_id):
                 self._standings.look(self._client.now())
                 if session_id == self.session_id:
@@ -224,11 +222,11 @@ class Presenter:
                 transcript.drop_message(message_id)
             case c.TranscriptReset():
                 transcript.draw()
-                self._recall_breaks()
+                self._endings.recall(change.session_id)
                 self._show_all_pending()
                 self.show_heading()
             case c.OlderLoaded():
-                self._recall_breaks()
+                self._endings.recall(change.session_id)
                 transcript.older_loaded()
             case c.FailureSeen(session_id, failure):
                 self._standings.failed(session_id, failure)
@@ -250,35 +248,6 @@ class Presenter:
             return
         trouble = None if turn is None else self._client.turns.trouble(turn)
         self._main.turn_line.show_turn(turn, trouble, self._client.line(), now, self._client.server_now())
-
-    def _tell_end(self, prompt_id: str) -> None:
-        turns = self._client.turns.of(self.session_id or "")
-        for turn in [turn for turn in turns if turn.prompt_id == prompt_id and turn.over]:
-            if turn.state is TurnState.NOT_SENT:
-                self._main.transcript.drop_pending(prompt_id)
-            self._note_end(turn)
-
-    def _recall_breaks(self) -> None:
-        """How turns broke off in an earlier run, or while another session was read."""
-        session_id = self.session_id or ""
-        transcript = self._client.store.transcript(session_id)
-        for prompt_id, state, reason in self._client.journal.ends(session_id) if transcript is not None else ():
-            if transcript is not None and prompt_id in transcript.messages:
-                turn = Turn(session_id, prompt_id, 0.0, state=TurnState(state), reason=reason)
-                self._note_end(turn, behind=transcript.answer_to(prompt_id) or transcript.messages[prompt_id])
-
-    def _note_end(self, turn: Turn, *, behind: Message | None = None) -> None:
-        if turn.state in BROKE_OFF:
-            if turn.prompt_id in self._breaks_told:
-                return
-            self._breaks_told[turn.prompt_id] = None
-            for old in list(self._breaks_told)[:-REMEMBERED]:
-                del self._breaks_told[old]
-        answer = self._client.store.answer_to(turn.session_id, turn.prompt_id)
-        told_by_message = answer is not None and answer.failure is not None
-        if not (told_by_message and turn.state in (TurnState.FAILED, TurnState.ABORTED)):
-            more = turn.state in (TurnState.INTERRUPTED, TurnState.CANCELLED)
-            self._main.transcript.note(end_words(turn), ends=more, behind=behind)
 
     def _show_all_pending(self) -> None:
         for turn in self._client.turns.of(self.session_id or ""):

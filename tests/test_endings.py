@@ -1,0 +1,73 @@
+"""How turns ended, told in the transcript."""
+
+from msgspec.structs import replace
+
+from tests import conversation as talk
+from tests.fake_client import FakeClient
+from tests.screen import on_stage
+from tui.core import events as e
+from tui.core.model import FullMessage, Message, TextPart
+from tui.core.turn import TurnState
+
+
+async def test_a_turn_that_goes_on_after_its_end_is_told_to_end_again() -> None:
+    async with on_stage() as stage:
+        stage.client.feed(*talk.prompt())
+        turn = stage.run_turn()
+        turn.state, turn.reason, turn.ended = TurnState.INTERRUPTED, "the server stopped", stage.client.now()
+        stage.client.turn_moved(turn)
+        await stage.shows("! interrupted: the server stopped", "ready")
+        turn.go_on(stage.client.now())
+        stage.client.turn_moved(turn)
+        await stage.hides("ready")
+        turn.state, turn.ended = TurnState.FINISHED, stage.client.now()
+        stage.client.turn_moved(turn)
+        await stage.shows("! interrupted: the server stopped", "✓ finished in 12:04", "ready")
+
+
+async def test_how_a_turn_broke_off_is_still_said_after_a_restart_right_behind_its_answer() -> None:
+    client = FakeClient()
+    client.journal.keep_end(talk.SESSION, talk.PROMPT, "interrupted", "the server stopped")
+    client.journal.keep_end(talk.SESSION, "msg_not_loaded", "failed", "no model")
+    async with on_stage(client=client) as stage:
+        later = Message("msg_later", talk.SESSION, "user", created=9.0)
+        words = TextPart("prt_later", talk.SESSION, later.id, "And now?")
+        page: tuple[FullMessage, ...] = (
+            FullMessage(
+                Message(talk.PROMPT, talk.SESSION, "user", created=1.0),
+                (TextPart("prt_1", talk.SESSION, talk.PROMPT, "Do it."),),
+            ),
+            FullMessage(later, (words,)),
+        )
+        for _ in range(2):
+            client.feed(e.MessagesLoaded(talk.SESSION, page, None))
+            page = (*page, FullMessage(replace(later, id="msg_last", created=10.0), ()))
+        await stage.shows("! interrupted: the server stopped", "And now?")
+        assert stage.text.index("the server stopped") < stage.text.index("And now?")
+        assert stage.text.count("the server stopped") == 1
+        assert "no model" not in stage.text
+
+
+async def test_a_turn_that_breaks_off_while_another_session_is_read_is_told_there_later() -> None:
+    async with on_stage() as stage:
+        stage.client.feed(e.SessionUpserted(talk.session("ses_2", "The other one")), *talk.prompt())
+        turn = stage.run_turn()
+        stage.app.presenter.show_session("ses_2")
+        turn.state, turn.reason, turn.ended = TurnState.INTERRUPTED, "the server stopped", stage.client.now()
+        stage.client.turn_moved(turn)
+        await stage.pilot.pause()
+        assert "the server stopped" not in stage.text
+        stage.app.presenter.show_session(talk.SESSION)
+        await stage.shows("! interrupted: the server stopped")
+
+
+async def test_what_the_server_finished_after_all_did_not_break_off() -> None:
+    client = FakeClient()
+    client.journal.keep_end(talk.SESSION, talk.PROMPT, "interrupted", "the server stopped")
+    async with on_stage(client=client) as stage:
+        prompt = FullMessage(Message(talk.PROMPT, talk.SESSION, "user", created=1.0), ())
+        done = Message(talk.ANSWER, talk.SESSION, "assistant", 2.0, 3.0, talk.PROMPT, final=True)
+        words = TextPart("prt_2", talk.SESSION, talk.ANSWER, "All is done.")
+        client.feed(e.MessagesLoaded(talk.SESSION, (prompt, FullMessage(done, (words,))), None))
+        await stage.shows("All is done.")
+        assert "the server stopped" not in stage.text
