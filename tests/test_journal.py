@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from tui.core.model import Prompt, Queued
-from tui.journal import HISTORY_KEPT, VERSION, Journal
+from tui.journal import HISTORY_KEPT, Journal
+from tui.journal_file import VERSION
 
 SERVER = "http://127.0.0.1:4096"
 PROMPT = Prompt("ses_1", "do it", "msg_1", "prt_1")

@@ -20,64 +20,12 @@ from typing import Any, Literal
 import msgspec
 
 from tui.core.model import Prompt, Queued
+from tui.journal_file import FILE, NewerFile, connect, create
 from tui.journal_trouble import unusable
 
 log = logging.getLogger(__name__)
 
-VERSION = 4
 HISTORY_KEPT = 10_000
-BUSY_SECONDS = 0.5
-"""How long a write waits for another client's; the screen stands still meanwhile."""
-
-_SCHEMA = """
-CREATE TABLE history (id INTEGER PRIMARY KEY, text TEXT NOT NULL, at REAL NOT NULL);
-CREATE TABLE drafts (
-    server TEXT NOT NULL, session TEXT NOT NULL, text TEXT NOT NULL, PRIMARY KEY (server, session)
-) WITHOUT ROWID;
-CREATE TABLE flights (
-    message TEXT PRIMARY KEY, server TEXT NOT NULL, prompt BLOB NOT NULL, owner TEXT NOT NULL, at REAL NOT NULL
-);
-CREATE TABLE queue (
-    id TEXT PRIMARY KEY, server TEXT NOT NULL, session TEXT NOT NULL, text TEXT NOT NULL, owner TEXT NOT NULL,
-    place INTEGER NOT NULL
-);
-CREATE TABLE answer_drafts (
-    server TEXT NOT NULL, request TEXT NOT NULL, body BLOB NOT NULL, at REAL NOT NULL,
-    PRIMARY KEY (server, request)
-) WITHOUT ROWID;
-CREATE TABLE answers (
-    request TEXT NOT NULL, server TEXT NOT NULL, body BLOB NOT NULL, owner TEXT NOT NULL, at REAL NOT NULL,
-    PRIMARY KEY (server, request)
-) WITHOUT ROWID;
-CREATE TABLE places (server TEXT PRIMARY KEY, session TEXT NOT NULL) WITHOUT ROWID;
-"""
-
-_NEW_IN_2 = """
-CREATE TABLE identities (
-    id INTEGER PRIMARY KEY, server TEXT NOT NULL, session TEXT NOT NULL, identity TEXT NOT NULL,
-    owner TEXT NOT NULL
-);
-"""
-
-_NEW_IN_3 = """
-CREATE TABLE owned_drafts (
-    server TEXT NOT NULL, session TEXT NOT NULL, owner TEXT NOT NULL, text TEXT NOT NULL,
-    PRIMARY KEY (server, session, owner)
-) WITHOUT ROWID;
-INSERT INTO owned_drafts SELECT server, session, '', text FROM drafts;
-DROP TABLE drafts;
-ALTER TABLE owned_drafts RENAME TO drafts;
-"""
-
-_NEW_IN_4 = """
-CREATE TABLE ends (
-    server TEXT NOT NULL, session TEXT NOT NULL, prompt TEXT NOT NULL, state TEXT NOT NULL, reason TEXT NOT NULL,
-    at REAL NOT NULL, PRIMARY KEY (server, session, prompt)
-) WITHOUT ROWID;
-"""
-
-_STEPS = (_SCHEMA, _NEW_IN_2, _NEW_IN_3, _NEW_IN_4)
-"""What brings the file from each version to the next."""
 
 _KEEP_DRAFT = "INSERT OR REPLACE INTO drafts VALUES (?, ?, ?, ?)"
 _ENQUEUE = "INSERT OR REPLACE INTO queue VALUES (?, ?, ?, ?, ?, ?)"
@@ -87,13 +35,7 @@ _FORGET_ANSWER_DRAFT = "DELETE FROM answer_drafts WHERE server = ? AND request =
 _ANSWER_DRAFTS_KEPT = 200
 _ENDS_KEPT = 1000
 
-FILE = "journal.sqlite"
-
 Owned = Literal["flights", "queue", "answers", "identities"]
-
-
-class NewerFile(Exception):
-    """The file was written by a newer version of the program."""
 
 
 class Journal:
@@ -329,12 +271,12 @@ class Journal:
 
     def _open(self, folder: Path | None) -> sqlite3.Connection:
         if folder is None:
-            return _create(sqlite3.connect(":memory:"))
+            return create(sqlite3.connect(":memory:"))
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         path = folder / FILE
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
         try:
-            database = _connect(path)
+            database = connect(path)
         except sqlite3.OperationalError:
             raise  # locked, read-only, full: the file itself may be whole
         except sqlite3.DatabaseError as error:
@@ -345,7 +287,7 @@ class Journal:
                     part.rename(aside.with_name(aside.name + suffix))
             self._say(f"the journal was damaged ({error}); it is kept as {aside.name}, and a new one begins.")
             os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-            database = _connect(path)
+            database = connect(path)
         self._lock = os.open(_owner_file(folder, self._owner), os.O_CREAT | os.O_RDWR, 0o600)
         fcntl.flock(self._lock, fcntl.LOCK_EX)
         return database
@@ -354,7 +296,7 @@ class Journal:
         """Go on in memory, and say so."""
         self.lost = True
         self._say(f"nothing is kept for the next start: {unusable(error, (self._folder or Path()) / FILE)}")
-        return _create(sqlite3.connect(":memory:"))
+        return create(sqlite3.connect(":memory:"))
 
     def _say(self, problem: str) -> None:
         self.problem = problem
@@ -430,34 +372,3 @@ class Journal:
 
 def _owner_file(folder: Path, owner: str) -> Path:
     return folder / f"client-{owner}.lock"
-
-
-def _connect(path: Path) -> sqlite3.Connection:
-    """Open and check the file. Raises `sqlite3.Error`, or `NewerFile`."""
-    database = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
-    try:
-        (verdict,) = database.execute("PRAGMA quick_check(1)").fetchone()
-        if verdict != "ok":
-            raise sqlite3.DatabaseError(verdict)
-        database.execute("PRAGMA journal_mode = WAL")
-        database.execute("PRAGMA synchronous = NORMAL")  # a crash of ours loses nothing; a power cut the newest
-        return _create(database)
-    except (sqlite3.Error, NewerFile):
-        database.close()
-        raise
-
-
-def _create(database: sqlite3.Connection) -> sqlite3.Connection:
-    """Bring an empty or older file to this version's shape."""
-    database.isolation_level = None
-    database.execute("BEGIN IMMEDIATE")
-    (version,) = database.execute("PRAGMA user_version").fetchone()
-    if version > VERSION:
-        database.execute("ROLLBACK")
-        raise NewerFile(f"the journal is of a newer version ({version}; this program knows {VERSION})")
-    for step in _STEPS[version:]:
-        for statement in step.split(";"):
-            database.execute(statement)
-    database.execute(f"PRAGMA user_version = {VERSION}")
-    database.execute("COMMIT")
-    return database

@@ -1,0 +1,97 @@
+"""The journal's file: its tables, by version, and how it is opened. It knows nothing of what is kept in them.
+
+A file of an older version is brought up to this one; one of a newer version is left alone.
+"""
+
+import sqlite3
+from pathlib import Path
+
+VERSION = 4
+FILE = "journal.sqlite"
+BUSY_SECONDS = 0.5
+"""How long a write waits for another client's; the screen stands still meanwhile."""
+
+_SCHEMA = """
+CREATE TABLE history (id INTEGER PRIMARY KEY, text TEXT NOT NULL, at REAL NOT NULL);
+CREATE TABLE drafts (
+    server TEXT NOT NULL, session TEXT NOT NULL, text TEXT NOT NULL, PRIMARY KEY (server, session)
+) WITHOUT ROWID;
+CREATE TABLE flights (
+    message TEXT PRIMARY KEY, server TEXT NOT NULL, prompt BLOB NOT NULL, owner TEXT NOT NULL, at REAL NOT NULL
+);
+CREATE TABLE queue (
+    id TEXT PRIMARY KEY, server TEXT NOT NULL, session TEXT NOT NULL, text TEXT NOT NULL, owner TEXT NOT NULL,
+    place INTEGER NOT NULL
+);
+CREATE TABLE answer_drafts (
+    server TEXT NOT NULL, request TEXT NOT NULL, body BLOB NOT NULL, at REAL NOT NULL,
+    PRIMARY KEY (server, request)
+) WITHOUT ROWID;
+CREATE TABLE answers (
+    request TEXT NOT NULL, server TEXT NOT NULL, body BLOB NOT NULL, owner TEXT NOT NULL, at REAL NOT NULL,
+    PRIMARY KEY (server, request)
+) WITHOUT ROWID;
+CREATE TABLE places (server TEXT PRIMARY KEY, session TEXT NOT NULL) WITHOUT ROWID;
+"""
+
+_NEW_IN_2 = """
+CREATE TABLE identities (
+    id INTEGER PRIMARY KEY, server TEXT NOT NULL, session TEXT NOT NULL, identity TEXT NOT NULL,
+    owner TEXT NOT NULL
+);
+"""
+
+_NEW_IN_3 = """
+CREATE TABLE owned_drafts (
+    server TEXT NOT NULL, session TEXT NOT NULL, owner TEXT NOT NULL, text TEXT NOT NULL,
+    PRIMARY KEY (server, session, owner)
+) WITHOUT ROWID;
+INSERT INTO owned_drafts SELECT server, session, '', text FROM drafts;
+DROP TABLE drafts;
+ALTER TABLE owned_drafts RENAME TO drafts;
+"""
+
+_NEW_IN_4 = """
+CREATE TABLE ends (
+    server TEXT NOT NULL, session TEXT NOT NULL, prompt TEXT NOT NULL, state TEXT NOT NULL, reason TEXT NOT NULL,
+    at REAL NOT NULL, PRIMARY KEY (server, session, prompt)
+) WITHOUT ROWID;
+"""
+
+_STEPS = (_SCHEMA, _NEW_IN_2, _NEW_IN_3, _NEW_IN_4)
+"""What brings the file from each version to the next."""
+
+
+class NewerFile(Exception):
+    """The file was written by a newer version of the program."""
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """Open and check the file. Raises `sqlite3.Error`, or `NewerFile`."""
+    database = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
+    try:
+        (verdict,) = database.execute("PRAGMA quick_check(1)").fetchone()
+        if verdict != "ok":
+            raise sqlite3.DatabaseError(verdict)
+        database.execute("PRAGMA journal_mode = WAL")
+        database.execute("PRAGMA synchronous = NORMAL")  # a crash of ours loses nothing; a power cut the newest
+        return create(database)
+    except (sqlite3.Error, NewerFile):
+        database.close()
+        raise
+
+
+def create(database: sqlite3.Connection) -> sqlite3.Connection:
+    """Bring an empty or older file to this version's shape."""
+    database.isolation_level = None
+    database.execute("BEGIN IMMEDIATE")
+    (version,) = database.execute("PRAGMA user_version").fetchone()
+    if version > VERSION:
+        database.execute("ROLLBACK")
+        raise NewerFile(f"the journal is of a newer version ({version}; this program knows {VERSION})")
+    for step in _STEPS[version:]:
+        for statement in step.split(";"):
+            database.execute(statement)
+    database.execute(f"PRAGMA user_version = {VERSION}")
+    database.execute("COMMIT")
+    return database
