@@ -230,8 +230,8 @@ async def test_what_broke_a_turn_off_stands_in_the_place_of_aborted(first: str) 
         if first == "the turn":
             stage.client.turn_moved(turn)
             await stage.shows("! cancelled")
-        stage.client.feed(e.MessageUpserted(replace(answer, failure=aborted)), talk.text("the last words", "prt_9"))
-        await stage.shows("the last words")
+        stage.client.feed(e.MessageUpserted(replace(answer, failure=aborted)), talk.text("its last", "prt_9"))
+        await stage.shows("its last")
         if first == "the message":
             await stage.shows("■ aborted")
             stage.client.turn_moved(turn)
