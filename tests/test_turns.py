@@ -415,6 +415,28 @@ async def test_an_abort_is_told_to_all_turns_of_the_session(bench: Bench) -> Non
     assert not other.over
 
 
+async def test_a_rejection_is_of_the_turn_whose_answer_it_stands_in(bench: Bench) -> None:
+    request = QuestionRequest("que_1", "ses_1", (), message_id="msg_8")
+    first = await bench.send()
+    bench.turns.rejected(replace(request, message_id=None))
+    assert first.rejected is not None
+    first.rejected = None
+    second = await bench.send(replace(PROMPT, message_id="msg_7"))
+    await bench.events(
+        e.MessageUpserted(STORED),
+        e.MessageUpserted(UNDONE),
+        e.MessageUpserted(LATER),
+        e.MessageUpserted(replace(UNDONE, id="msg_8", parent_id="msg_7", created=21.0)),
+    )
+    bench.turns.rejected(replace(request, message_id=None))  # of which, nobody knows
+    assert (first.rejected, second.rejected) == (None, None)
+    bench.turns.rejected(request)
+    assert (first.rejected is None, second.rejected is not None) == (True, True)
+    await bench.answer(message=replace(ANSWER, id="msg_8", parent_id="msg_7", final=False))
+    assert (state(second), second.reason) == (TurnState.ABORTED, "a request of it was rejected")
+    assert not first.over
+
+
 async def test_waiting_is_seen_in_the_requests_of_a_subagent(bench: Bench) -> None:
     turn = await bench.send()
     await bench.events(

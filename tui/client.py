@@ -372,7 +372,7 @@ class Client:
             if isinstance(change, RequestClosed):
                 self._outbox.closed(change)
                 if change.how == "rejected" or change.reply == "reject":
-                    self.turns.rejected(change.request.session_id)
+                    self.turns.rejected(change.request)
             self._tell(change)
         if isinstance(event, e.SessionFailed):
             self.turns.failure_seen(event)

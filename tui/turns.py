@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from tui.backends.base import Backend, NotTaken, Taken, Traits
 from tui.core import events as e
 from tui.core.changes import TurnChanged, TurnEnded
-from tui.core.model import FullMessage, Idle, Message, Prompt
+from tui.core.model import FullMessage, Idle, Message, Prompt, Request
 from tui.core.store import Store
 from tui.core.transcript import Transcript
 from tui.core.trouble import DEFAULT_PATIENCE, Patience, Trouble, Witness, trouble
@@ -154,11 +154,15 @@ class Turns:
         for turn in self._turns.get(session_id, ()):
             self._feed(turn, AbortAsked())
 
-    def rejected(self, session_id: str) -> None:
-        """A request of the session was rejected: of the turn that runs there."""
-        turn = self.current(session_id)
-        if turn is not None:
-            self._feed(turn, Rejected(self._backend().traits.reject_ends_turn))
+    def rejected(self, request: Request) -> None:
+        """A request was rejected: of the turn whose answer it stands in, or the only one that runs there."""
+        transcript = self._store.transcript(request.session_id)
+        asked_in = transcript.messages.get(request.message_id or "") if transcript is not None else None
+        running = [turn for turn in self._turns.get(request.session_id, ()) if not turn.over]
+        if asked_in is not None:
+            running = [turn for turn in running if turn.prompt_id == asked_in.parent_id]
+        if len(running) == 1:
+            self._feed(running[0], Rejected(self._backend().traits.reject_ends_turn))
 
     def failure_seen(self, event: e.SessionFailed) -> None:
         for turn in self._turns.get(event.session_id, ()):
