@@ -1,6 +1,15 @@
+import pytest
 from textual.content import Content
 
-from tui.widgets.highlights import AT_MOST, KEPT, SHORT, Highlights
+from tui.widgets.highlights import (
+    AT_MOST,
+    AT_MOST_CHARACTERS,
+    KEPT,
+    LONGEST_LINE,
+    SHORT,
+    SHORT_CHARACTERS,
+    Highlights,
+)
 
 
 def code(lines: int, name: str = "f") -> str:
@@ -28,10 +37,19 @@ async def test_what_was_coloured_beside_is_there_at_once_from_then_on() -> None:
     assert kept.at_once(long, "rust") is None
 
 
-async def test_code_without_end_stays_plain() -> None:
-    lines = await Highlights().beside(code(AT_MOST + 1), "python")
-    assert len(lines) == AT_MOST + 1
+@pytest.mark.parametrize(
+    "source",
+    [code(AT_MOST + 1), "x = 1; " * LONGEST_LINE, ("x = 1; " * 100 + "\n") * (AT_MOST_CHARACTERS // 700 + 1)],
+    ids=["lines", "one line", "characters"],
+)
+def test_code_without_end_stays_plain(source: str) -> None:
+    lines = Highlights().at_once(source, "python")
+    assert lines == tuple(map(Content, source.split("\n")))
     assert not any(line.spans for line in lines)
+
+
+def test_few_lines_of_many_characters_are_not_coloured_at_once() -> None:
+    assert Highlights().at_once(("x = 1; " * 20 + "\n") * (SHORT_CHARACTERS // 140 + 1), "python") is None
 
 
 async def test_no_more_lines_are_kept_than_their_bound() -> None:

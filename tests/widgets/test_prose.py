@@ -1,4 +1,5 @@
 import random
+import re
 from typing import Literal
 
 import pytest
@@ -78,6 +79,43 @@ async def test_a_long_fence_is_whole_while_open_and_when_it_closes(step: int) ->
         assert [line.strip() for line in shown(app)] == ["words", "", *code]
         prose.show_text(source + "```\n\nafter", "streaming")
         assert [line.strip() for line in shown(app)] == ["words", "", *code, "", "after"]
+
+
+BODY = {
+    "fence": ("```python\n", "row {n:03} = {n}\n"),
+    "table": ("| a | b |\n|---|---|\n", "| row {n:03} | {n:03} |\n"),
+}
+
+
+@pytest.mark.parametrize("kind", ["fence", "table"])
+async def test_what_stands_above_a_long_block_that_came_with_it_costs_no_line_of_it(kind: str) -> None:
+    head, row = BODY[kind]
+    rows = [row.format(n=n) for n in range(200)]
+    app = Page()
+    async with app.run_test(size=(60, 40)):
+        prose = app.query_one(Prose)
+        source = "words that come in the same frame\n\n" + head + "".join(rows[:100])
+        prose.show_text(source, "streaming")
+        for line in rows[100:]:
+            source += line
+            prose.show_text(source, "streaming")
+        assert re.findall(r"row (\d+)", prose.text) == [f"{n:03}" for n in range(200)]
+
+
+@pytest.mark.parametrize("last", ["***so*** on", "#12 and on", "```so``` on", "---so on"])
+@pytest.mark.parametrize("above", ["one paragraph", "- an item", "> quoted", "| a |\n|---|\n| row |"])
+async def test_a_line_that_begins_like_a_block_of_its_own_goes_on_with_the_one_above(
+    above: str, last: str
+) -> None:
+    app = Page()
+    async with app.run_test(size=(60, 40)):
+        prose = app.query_one(Prose)
+        source = f"before\n\n{above}\n{last}"
+        for end in range(len(source) + 1):
+            prose.show_text(source[:end], "streaming")
+        grown = shown(app)
+        prose.replace_from(0, [piece for block in read(source) for piece in block.pieces])
+        assert grown == shown(app)
 
 
 async def test_a_text_that_was_replaced_is_read_anew() -> None:
@@ -250,3 +288,13 @@ async def test_long_code_is_plain_at_first_and_in_its_colours_soon() -> None:
         assert shown(app) == words
         [(_, code)] = prose.codes()
         assert code.text == source.removeprefix("```python\n").removesuffix("```\n\nafter")
+
+
+async def test_long_code_that_stands_there_twice_gets_its_colours_twice() -> None:
+    app = Page()
+    source = "```python\n" + "".join(f"def f_{n}(): pass  # twice\n" for n in range(SHORT + 1)) + "```\n\n"
+    async with app.run_test(size=(60, 100)):
+        prose = app.query_one(Prose)
+        prose.show_text("words\n\n" + source + source, "done")
+        await wait_until(lambda: all(line.spans for _, code in prose.codes() for line in code.code))
+        assert len(prose.codes()) == 2

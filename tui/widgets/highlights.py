@@ -11,9 +11,15 @@ from concurrent.futures import ThreadPoolExecutor
 from textual.content import Content
 
 SHORT = 60
-"""Lines of a piece that is coloured at once."""
+"""Lines of a piece that is coloured at once..."""
+SHORT_CHARACTERS = 4_000
+"""...and its characters."""
 AT_MOST = 1_000
-"""Lines of a piece that is coloured at all: half a second of work, for which the end of the client may wait."""
+"""Lines of a piece that is coloured at all: half a second of work, for which the end of the client may wait..."""
+AT_MOST_CHARACTERS = 60_000
+"""...and its characters."""
+LONGEST_LINE = 1_000
+"""Characters of its longest line: to fold one in its colours costs the square of them, 1.6 s at 20,000."""
 KEPT = 4_000
 """Lines that are kept in their colours; each takes some 2 KB."""
 
@@ -30,18 +36,21 @@ class Highlights:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="colours code")
 
     def at_once(self, code: str, language: str) -> tuple[Content, ...] | None:
-        """The lines of `code` in the colours of `language`; None where that has to be done beside the screen."""
+        """The lines of `code` in the colours of `language`, plain where it is too long to have any.
+
+        None where that has to be done beside the screen.
+        """
         lines = self._kept.get((code, language))
         if lines is not None:
             self._kept.move_to_end((code, language))
-        elif code.count("\n") < SHORT:
+        elif _is_too_long(code):
+            lines = plain_lines(code)
+        elif code.count("\n") < SHORT and len(code) <= SHORT_CHARACTERS:
             lines = self._keep(code, language, _coloured(code, language))
         return lines
 
     async def beside(self, code: str, language: str) -> tuple[Content, ...]:
-        """The same, for code of any length; plain what is longer than `AT_MOST`."""
-        if code.count("\n") >= AT_MOST:
-            return plain_lines(code)
+        """What could not be done at once."""
         work = asyncio.get_running_loop().run_in_executor(self._thread, _coloured, code, language)
         return self._keep(code, language, await work)
 
@@ -50,6 +59,11 @@ class Highlights:
         while len(self._kept) > 1 and sum(map(len, self._kept.values())) > KEPT:
             self._kept.popitem(last=False)
         return lines
+
+
+def _is_too_long(code: str) -> bool:
+    lines = code.split("\n")
+    return len(lines) > AT_MOST or len(code) > AT_MOST_CHARACTERS or max(map(len, lines)) > LONGEST_LINE
 
 
 def _coloured(code: str, language: str) -> tuple[Content, ...]:

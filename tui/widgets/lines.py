@@ -85,16 +85,14 @@ class Lines(Widget):
         self.refresh(layout=self._starts[-1] != height)
 
     def recolour(self, old: Piece, new: Piece) -> None:
-        """Show `new` where `old` stands, if it still does; its lines are the same in another style."""
-        if old not in self._pieces:
-            return
-        index = self._pieces.index(old)
-        self._pieces[index] = new
-        if index < len(self._wrapped):
-            self._wrapped[index] = self._lines_of(index)
-            rows = range(self._starts[index], self._starts[index + 1])
-            self._strips = {y: strip for y, strip in self._strips.items() if y not in rows}
-            self.refresh()
+        """Show `new` wherever `old` still stands; its lines are the same in another style."""
+        for index in [at for at, piece in enumerate(self._pieces) if piece == old]:
+            self._pieces[index] = new
+            if index < len(self._wrapped):
+                self._wrapped[index] = self._lines_of(index)
+                rows = range(self._starts[index], self._starts[index + 1])
+                self._strips = {y: strip for y, strip in self._strips.items() if y not in rows}
+                self.refresh()
 
     def mark(self, pattern: re.Pattern[str] | None) -> list[int]:
         """Show where `pattern` stands; the rows at which it begins. None takes all marks away."""

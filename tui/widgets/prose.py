@@ -10,6 +10,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
+from textual import work
 from textual.content import Content
 
 from tui.core.model import Progress
@@ -112,25 +113,41 @@ class Prose(Lines):
         elif state == "broken":
             pieces.append(BROKEN)
         self.replace_from(self._settled_pieces, pieces)
-        if len(blocks) > 1:
-            self._settled += blocks[-1].start - len(self._opening)
-            self._settled_pieces += sum(len(block.pieces) for block in blocks[:-1])
+        open_blocks = 1 if self._stands_alone(blocks) else 2
+        if len(blocks) > open_blocks:
+            self._settled += blocks[-open_blocks].start - len(self._opening)
+            self._settled_pieces += sum(len(block.pieces) for block in blocks[:-open_blocks])
             self._opening, self._rest_gap = "", None
-        if blocks and state == "streaming":
+        if state == "streaming" and len(blocks[-open_blocks:]) == 1:
             self._settle(blocks[-1])
+
+    def _stands_alone(self, blocks: Sequence[Block]) -> bool:
+        """Whether the last block cannot become words of the one before it.
+
+        Right under a paragraph `***` is a rule, but `***so***` goes on with the paragraph.
+        """
+        if len(blocks) < 2:
+            return True
+        tail = self._opening + self._source[self._settled :]
+        before, own = tail[: blocks[-1].start], tail[blocks[-1].start :]
+        return "\n" in own or is_plain(blocks[-1]) or BLANK_LINE.search(before) is not None
 
     def replace_from(self, index: int, pieces: Sequence[Piece]) -> None:
         super().replace_from(index, pieces)
+        at_work = bool(self._to_colour)
         for piece in pieces:
             if isinstance(piece, Code) and piece.language and piece not in self._to_colour:
                 self._to_colour.append(piece)
-                self.run_worker(self._colour(piece))
+        if self._to_colour and not at_work:
+            self._colour()
 
-    async def _colour(self, piece: Code) -> None:
-        code = "\n".join(line.plain for line in piece.code)
-        coloured = await HIGHLIGHTS.beside(code, piece.language)
-        self._to_colour.remove(piece)
-        self.recolour(piece, replace(piece, code=coloured, language=""))
+    @work
+    async def _colour(self) -> None:
+        while self._to_colour:
+            piece = self._to_colour[0]
+            coloured = await HIGHLIGHTS.beside("\n".join(line.plain for line in piece.code), piece.language)
+            self._to_colour.remove(piece)
+            self.recolour(piece, replace(piece, code=coloured, language=""))
 
     def _read_tail(self) -> list[Block]:
         return read(self._opening + self._source[self._settled :], growing=self._state != "done")
@@ -158,7 +175,7 @@ class Prose(Lines):
     def _open(self, block: Block) -> None:
         if not self._opening:
             self._opened_at, self._opening = (self._settled, self._settled_pieces), block.opening
-            self._settled += block.start + len(block.opening)
+            self._settled = self._source.index(block.opening, self._settled) + len(block.opening)
 
     def _settle_lines(self, count: int) -> None:
         for line in self._source[self._settled :].split("\n")[:count]:
@@ -219,9 +236,9 @@ def _set_gap(pieces: list[Piece], gap: int) -> None:
 
 
 def is_plain(block: Block) -> bool:
-    """Words alone: neither a list nor a quotation, which look ahead and behind."""
+    """Words alone: neither a list nor a quotation, which look ahead and behind, nor a heading without any."""
     first = block.pieces[0] if len(block.pieces) == 1 else None
-    return isinstance(first, Paragraph) and not first.first and not first.rest
+    return isinstance(first, Paragraph) and bool(first.words) and not first.first and not first.rest
 
 
 def next_item(text: str) -> int:
