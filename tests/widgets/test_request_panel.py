@@ -1,3 +1,5 @@
+import asyncio
+
 import pytest
 from msgspec.structs import replace
 from textual.widgets import TextArea
@@ -509,3 +511,36 @@ async def test_requests_that_come_and_go_in_one_breath_leave_the_end_of_the_tran
         await stage.until(lambda: not stage.main.panel.display)
         await stage.until(lambda: transcript.scroll_y == transcript.max_scroll_y)
         assert transcript.following
+
+
+@pytest.mark.parametrize("at", ["request", "dialog", "transcript"])
+@pytest.mark.parametrize("turns", range(3))
+async def test_words_typed_fast_where_they_are_not_meant_keep_their_order(at: str, turns: int) -> None:
+    """`turns`: of the event loop, between two keys."""
+    words = "see what I wrote to you before"
+    async with on_stage() as stage:
+        await asked(stage, talk.ONE_CHOICE)
+        match at:
+            case "dialog":
+                await stage.press("x")
+                await stage.shows("Reject the question?")
+            case "transcript":
+                stage.main.transcript.focus()
+                await stage.until(lambda: stage.main.transcript.has_focus)
+        for letter in words:
+            stage.burst(letter)
+            for _ in range(turns):
+                await asyncio.sleep(0)
+        await stage.until(lambda: len(stage.main.prompt.text) == len(words))
+        assert stage.main.prompt.text == words
+        await stage.until(lambda: stage.main.prompt.has_focus)
+
+
+async def test_words_that_begin_at_a_dialog_do_not_answer_it() -> None:
+    async with on_stage() as stage:
+        await asked(stage, talk.ONE_CHOICE)
+        await stage.press("x")
+        await stage.shows("Reject the question?")
+        stage.burst(*"say yes", "enter")
+        await stage.until(lambda: stage.main.prompt.text == "say yes")
+        assert stage.client.calls("reject") == []

@@ -24,6 +24,7 @@ class Confirm(Dialog[bool]):
     def __init__(self, title: str, text: str, yes: str, no: str = "stay") -> None:
         super().__init__()
         self._title, self._text, self._yes, self._no = title, text, yes, no
+        self._words: list[events.Key] = []
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog"):
@@ -34,10 +35,23 @@ class Confirm(Dialog[bool]):
 
     def on_key(self, event: events.Key) -> None:
         """Whoever goes on writing did not mean to be asked."""
-        if event.is_printable and event.key not in self.active_bindings:
+        if self._words or (event.is_printable and event.key not in self.active_bindings):
             event.stop()
-            self.dismiss(False)
-            self.app.post_message(events.Key(event.key, event.character))
+            event.prevent_default()
+            if not self._words:
+                self.call_later(self._leave)
+            if event.is_printable:
+                self._words.append(events.Key(event.key, event.character))
+
+    def _leave(self) -> None:
+        """Hand the words on once all that came here are read: what comes from then on stands behind them."""
+        if self.message_queue_size:
+            self.call_later(self._leave)
+            return
+        self.dismiss(False)
+        below = self.app.focused or self.app.screen
+        for key in self._words:
+            below._forward_event(key)
 
     def action_answer(self, yes: bool) -> None:
         self.dismiss(yes)

@@ -97,6 +97,7 @@ class MainScreen(Screen[None], Covered):
         self._now = now
         self._typed_at = float("-inf")
         self._keys_wanted = False
+        self._giver: Widget | None = None
         self._search: Search | None = None
         self._copied: Code | None = None
         self._copied_at = float("-inf")
@@ -327,13 +328,28 @@ class MainScreen(Screen[None], Covered):
         self.refresh_hints()
 
     def _focus_moved(self) -> None:
+        self._giver = None
         if self.panel.has_focus_within:
             self._keys_wanted = False  # whoever leaves it from now on does so on purpose
         self.refresh_hints()
 
     def _type(self, character: str) -> None:
-        self.prompt.focus()
+        """Write it into the prompt, which then gets the keys."""
         self.prompt.insert(character)
+        if self._giver is None and self.focused is not self.prompt:
+            self._giver = self.focused or self
+            self._hand_over()
+
+    def _hand_over(self) -> None:
+        """Give the prompt the keys once none are on their way here through who had them: those stand before it."""
+        giver = self._giver
+        if giver is None:
+            return
+        way = [node for node in giver.ancestors_with_self if node is not self.app]
+        if any(node.message_queue_size for node in way) and giver.call_later(self.call_later, self._hand_over):
+            return
+        self._giver = None
+        self.set_focus(self.prompt)
 
     @on(Prompt.Changed, "#prompt")
     def _typed(self) -> None:
