@@ -359,6 +359,18 @@ async def test_a_permission_shows_what_it_would_run_and_cover() -> None:
         assert stage.client.calls("reply") == [("per_1", "always", "")]
 
 
+async def test_what_becomes_known_of_a_permission_is_shown_and_the_choice_stays() -> None:
+    async with on_stage() as stage:
+        await asked(stage, replace(talk.PERMISSION, action="execute", call_id=None))
+        await stage.shows("May it run execute?")
+        await stage.press("2")
+        stage.client.feed(e.RequestOpened(talk.PERMISSION))
+        await stage.shows("May it run bash?", "› 2 always")
+        await stage.until(lambda: stage.main.panel.has_focus_within)
+        await stage.press("enter")
+        assert stage.client.calls("reply") == [("per_1", "always", "")]
+
+
 async def test_a_permission_is_rejected_with_a_reason() -> None:
     async with on_stage() as stage:
         stage.client.feed(e.RequestOpened(talk.PERMISSION))

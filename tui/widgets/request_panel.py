@@ -136,11 +136,14 @@ class RequestPanel(Vertical):
         """
         self._agents = agents
         appeared = [request for request in requests if request.id not in self._requests]
+        before = self.active
         self._requests = {request.id: request for request in requests}
         for request in appeared:
             self.book.since.setdefault(request.id, self._now())
         if self._active not in self._requests:
             self._activate(next(iter(self._requests), None), grace=True)
+        elif isinstance(before, PermissionRequest) and before != self.active:
+            self._activate(self._active, grace=False)  # more is known of it, as the name of its tool
         self._draw_head()
         return bool(appeared)
 
@@ -228,8 +231,8 @@ class RequestPanel(Vertical):
                     self._begin_draft(draft)
                 return QuestionForm(draft, self.guards)
             case PermissionRequest():
-                if not isinstance(draft, PermissionDraft):
-                    kept = self.kept(request.id)
+                if not isinstance(draft, PermissionDraft) or draft.request != request:
+                    kept = draft.keep() if isinstance(draft, PermissionDraft) else self.kept(request.id)
                     draft = PermissionDraft(request) if kept is None else PermissionDraft.restored(request, kept)
                     self._begin_draft(draft)
                 return PermissionForm(draft, self.guards, reject_with_reason=self.reject_with_reason)
