@@ -118,6 +118,16 @@ async def test_a_line_that_begins_like_a_block_of_its_own_goes_on_with_the_one_a
         assert grown == shown(app)
 
 
+async def test_items_apart_from_each_other_are_counted_as_one_list() -> None:
+    app = Page()
+    async with app.run_test(size=(60, 40)):
+        prose = app.query_one(Prose)
+        source = "1. one\n1. two\n\n1. three"
+        for end in range(len(source) + 1):
+            prose.show_text(source[:end], "streaming")
+        assert shown(app) == ["1. one", "", "2. two", "", "3. three"]
+
+
 async def test_a_text_that_was_replaced_is_read_anew() -> None:
     app = Page()
     async with app.run_test(size=(60, 40)):

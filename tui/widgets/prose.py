@@ -124,12 +124,15 @@ class Prose(Lines):
     def _stands_alone(self, blocks: Sequence[Block]) -> bool:
         """Whether the last block cannot become words of the one before it.
 
-        Right under a paragraph `***` is a rule, but `***so***` goes on with the paragraph.
+        Right under a paragraph `***` is a rule, but `***so***` goes on with the paragraph; behind a list `2` is
+        a paragraph, but `2. so` its next item.
         """
         if len(blocks) < 2:
             return True
         tail = self._opening + self._source[self._settled :]
         before, own = tail[: blocks[-1].start], tail[blocks[-1].start :]
+        if own.strip().isdigit():
+            return False
         return "\n" in own or is_plain(blocks[-1]) or BLANK_LINE.search(before) is not None
 
     def replace_from(self, index: int, pieces: Sequence[Piece]) -> None:
