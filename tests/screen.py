@@ -52,6 +52,7 @@ class Stage:
         rounds_in_quiet = 0
         while rounds_in_quiet < 2:
             await self.pilot._wait_for_screen()
+            await self.app.animator.wait_until_complete()
             self.app.screen._on_timer_update()
             asked = any(node.message_queue_size for node in self.app.screen.walk_children(with_self=True))
             rounds_in_quiet = 0 if asked or self.app.message_queue_size else rounds_in_quiet + 1

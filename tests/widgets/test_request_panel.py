@@ -525,7 +525,7 @@ async def test_requests_that_come_and_go_in_one_breath_leave_the_end_of_the_tran
         assert transcript.following
 
 
-@pytest.mark.parametrize("at", ["request", "dialog", "transcript"])
+@pytest.mark.parametrize("at", ["request", "dialog", "transcript", "shift+tab"])
 @pytest.mark.parametrize("turns", range(3))
 async def test_words_typed_fast_where_they_are_not_meant_keep_their_order(at: str, turns: int) -> None:
     """`turns`: of the event loop, between two keys."""
@@ -539,6 +539,8 @@ async def test_words_typed_fast_where_they_are_not_meant_keep_their_order(at: st
             case "transcript":
                 stage.main.transcript.focus()
                 await stage.until(lambda: stage.main.transcript.has_focus)
+            case "shift+tab":
+                stage.burst(at)
         for letter in words:
             stage.burst(letter)
             for _ in range(turns):

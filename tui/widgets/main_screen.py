@@ -242,13 +242,17 @@ class MainScreen(Screen[None], Covered):
         parts.append(self.queue if self.queue.display else None)
         there = [part for part in parts if part is not None]
         at = next((row for row, part in enumerate(there) if part.has_focus or part.has_focus_within), -1)
-        there[(at + by) % len(there)].focus()
+        part = there[(at + by) % len(there)]
+        if part is self.prompt:
+            self._lead_to_prompt()
+        else:
+            part.focus()
 
     def action_back(self) -> None:
         if self.focused is self.prompt:
             self.post_message(self.AbortPressed())
         else:
-            self.prompt.focus()
+            self._lead_to_prompt()
 
     def action_fold(self) -> None:
         if self.panel.active is None:
@@ -334,8 +338,11 @@ class MainScreen(Screen[None], Covered):
         self.refresh_hints()
 
     def _type(self, character: str) -> None:
-        """Write it into the prompt, which then gets the keys."""
+        """Write it into the prompt, which gets the keys."""
         self.prompt.insert(character)
+        self._lead_to_prompt()
+
+    def _lead_to_prompt(self) -> None:
         if self._giver is None and self.focused is not self.prompt:
             self._giver = self.focused or self
             self._hand_over()
