@@ -27,6 +27,7 @@ from tui.presenter import Presenter
 from tui.replies import Replies
 from tui.sessions import Sessions
 from tui.theme import HOLDFAST
+from tui.widgets import keys_now
 from tui.widgets.main_screen import MainScreen
 from tui.widgets.prompt import Prompt
 from tui.widgets.queue import QueueList
@@ -413,7 +414,7 @@ class HoldfastApp(App[None]):
     def action_help(self) -> None:
         from tui.widgets.help import Help
 
-        self.push_screen(Help(*self.main.part, self._server_at))
+        self.push_screen(Help(*keys_now.of_part(self.main), self._server_at))
 
     @property
     def _server_at(self) -> str:

@@ -311,10 +311,11 @@ async def test_how_an_answer_fares_is_told_and_it_cannot_be_sent_twice() -> None
         await stage.shows("sending…")
         await stage.press("enter", "down", "enter")
         assert len(stage.client.calls("answer")) == 1
+        await stage.hides("x reject")
         stage.client.tell(AnswerChanged(talk.ONE_CHOICE, "retrying", "connection refused"))
         await stage.shows("no answer from the server (connection refused) · trying again")
         stage.client.tell(AnswerChanged(talk.ONE_CHOICE, "refused", "no such label"))
-        await stage.shows("the server refused it (no such label)", "still open")
+        await stage.shows("the server refused it (no such label)", "still open", "Enter send", "x reject")
         await stage.press("enter")
         assert len(stage.client.calls("answer")) == 2
 

@@ -17,11 +17,12 @@ from textual.widget import Widget
 from tui.core.changes import Notice
 from tui.core.store import Store
 from tui.keys import KEYS, key
+from tui.widgets import keys_now
 from tui.widgets.completions import Completions
 from tui.widgets.finding import code_above
 from tui.widgets.fold import Fold
 from tui.widgets.health import HealthLine
-from tui.widgets.key_hints import KeyHints, Keys
+from tui.widgets.key_hints import KeyHints
 from tui.widgets.notices import Notices
 from tui.widgets.pieces import Code
 from tui.widgets.plain import Covered, Plain
@@ -43,26 +44,6 @@ TYPING = 1.0
 
 COPY_AGAIN = 4.0
 """Seconds after copying code in which the same key takes the block above."""
-
-TRANSCRIPT_KEYS: Keys = (
-    ("↑ ↓", "scroll"),
-    ("j k", "next tool call, the one before"),
-    ("Enter", "open or close it"),
-    ("m", "more of an output that is cut"),
-    ("End", "follow the end"),
-    ("{search}", "search"),
-    ("{copy_code}", "copy the code in sight"),
-    ("Esc", "back to the prompt"),
-)
-
-
-SEARCH_KEYS: Keys = (
-    ("Enter ↑", "the place before"),
-    ("↓", "the next place"),
-    ("Esc", "stop fetching older pages; then leave"),
-    ("^O", "search older pages after all"),
-    ("{search}", "leave the search"),
-)
 
 
 class Body(Container, Covered):
@@ -102,7 +83,7 @@ class MainScreen(Screen[None], Covered):
         self._copied: Code | None = None
         self._copied_at = float("-inf")
         self.waiting = 0
-        self._turn_runs = False
+        self.turn_runs = False
         self._completes = False
         self.health = HealthLine(address, id="health")
         self.notices = Notices(id="notices")
@@ -138,19 +119,6 @@ class MainScreen(Screen[None], Covered):
         self.transcript.display = False
         self.watch(self, "focused", self._focus_moved, init=True)
 
-    @property
-    def part(self) -> tuple[str, Keys]:
-        """The name and the keys of the part that has the focus."""
-        if self._searching:
-            return "the search", SEARCH_KEYS
-        if self.panel.has_focus_within:
-            return "the question", RequestPanel.KEYS
-        if self.transcript.has_focus_within:
-            return "the transcript", TRANSCRIPT_KEYS
-        if self.focused is self.queue:
-            return "the prompts that wait", QueueList.KEYS
-        return "the prompt", Prompt.KEYS
-
     def show_session(self, session_id: str | None) -> None:
         """Show a session's transcript, or the welcome while there is none."""
         self.leave_search()
@@ -180,61 +148,22 @@ class MainScreen(Screen[None], Covered):
             form.focus()
 
     @property
-    def _searching(self) -> bool:
+    def searching(self) -> bool:
         """Whether the search has the keys."""
         bar = self.focused.parent if self.focused is not None else None
         return self._search is not None and bar is not None and bar.id == "search"
 
     def refresh_hints(self) -> None:
-        panel = self.panel
-        if self._searching:
-            keys: Keys = (("Enter", "place before"), ("↓", "next place"), ("Esc", "leave"))
-        elif panel.has_focus_within:
-            keys = panel.keys
-        elif self.transcript.has_focus_within:
-            keys = TRANSCRIPT_KEYS
-        elif self.focused is self.queue:
-            keys = (("Enter", "change"), ("x", "remove"), ("^S", "send now"), ("Esc", "back"))
-        elif self.prompt.edited is not None:
-            keys = (("Enter", "put it back in its place"), ("^S", "send now"), ("Esc", "leave it as it was"))
-        elif panel.active is not None:
-            answer = "Tab" if panel.open_form is not None and not self.prompt.unfinished else "{fold}"
-            keys = ((answer, "answer"), *self._send_keys)
-        elif self.queue.display:
-            keys = self._keys_over_queue
-        else:
-            keys = self._send_keys
-        self._completes = self.focused is self.prompt and bool(self.prompt.unfinished)
-        if self.prompt.completions.is_open:
-            takes = "Enter" if self.prompt.completions.entered(self.prompt.unfinished) else "Tab"
-            others = tuple(hint for hint in keys if hint[0] != takes)
-            keys = ((takes, "take it"), ("↑↓", "choose"), ("Esc", "close the list"), *others)
-        elif self._completes:
-            keys = (("Tab", "complete"), *keys)
-        self.key_hints.show_keys(keys, self.waiting)
+        """Name the keys of now in the footer."""
+        self._completes = keys_now.completes(self)
+        self.key_hints.show_keys(keys_now.named(self), self.waiting)
 
     def show_running(self, running: bool) -> None:
         """Whether a turn of the session runs: there is one to abort."""
-        if running != self._turn_runs:
-            self._turn_runs = running
+        if running != self.turn_runs:
+            self.turn_runs = running
             self.plan.show_running(running)
             self.refresh_hints()
-
-    @property
-    def _send_keys(self) -> Keys:
-        if self._turn_runs:
-            after = ("Enter", "send after the turn")
-            return (after, ("^S", "send now"), ("Esc Esc", "abort"), ("^J", "newline"))
-        return (("Enter", "send"), ("^J", "newline"))
-
-    @property
-    def _keys_over_queue(self) -> Keys:
-        abort: Keys = (("Esc Esc", "abort"),) if self._turn_runs else ()
-        if not self.queue.all_held:
-            return (("Enter", "send after these"), ("^S", "send now"), ("⇧Tab", "what waits"), *abort)
-        if self._turn_runs:
-            return (("Enter", "send after the turn"), ("^S", "send now"), ("⇧Tab", "what is held"), *abort)
-        return (("Enter", "send this"), ("⇧Tab", "what is held"), ("{release}", "let it go on"))
 
     def action_next_part(self, by: int = 1) -> None:
         parts: list[Widget | None] = [self.prompt, self.panel.open_form]

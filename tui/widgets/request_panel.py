@@ -49,7 +49,7 @@ class RequestPanel(Vertical):
         ("Esc", "fold away; nothing is rejected"),
         ("{fold}", "fold and unfold, from anywhere"),
     )
-    KEYS_IN_GRACE: ClassVar[Keys] = (("Esc", "fold"),)
+    KEYS_WITHOUT_ANSWER: ClassVar[Keys] = (("Esc", "fold"),)
 
     @dataclass
     class Answered(Message):
@@ -79,7 +79,7 @@ class RequestPanel(Vertical):
         body: bytes
 
     class KeysChanged(Message):
-        """A grace began or is over: `keys` are others now."""
+        """A grace began or is over, or an answer fares otherwise: `keys` are others now."""
 
     class Folded(Message):
         """The panel gives the keys back."""
@@ -125,9 +125,9 @@ class RequestPanel(Vertical):
         if self._form is None:
             return ()
         if self.grace.runs and self.screen.focused is self._form:
-            return self.KEYS_IN_GRACE
+            return self.KEYS_WITHOUT_ANSWER
         more = (("n", "next request"),) if len(self._requests) > 1 else ()
-        return (*self._form.keys, *more)
+        return (*(self.KEYS_WITHOUT_ANSWER if self._locked else self._form.keys), *more)
 
     def show_requests(self, requests: list[Request], agents: Mapping[str, str]) -> bool:
         """Show what is open now. True when a request appeared that was not there before.
@@ -155,6 +155,7 @@ class RequestPanel(Vertical):
         """How the sending of an answer fares."""
         self.book.fares[change.request.id] = change
         self._draw_fare()
+        self.post_message(self.KeysChanged())
 
     def show_fares(self) -> None:
         """How answers fare is in the book: draw it anew."""

@@ -1,0 +1,94 @@
+"""Which keys count now: a few of them for the footer, all of the part that has them for the help."""
+
+from typing import TYPE_CHECKING
+
+from tui.widgets.key_hints import Keys
+from tui.widgets.prompt import Prompt
+from tui.widgets.queue import QueueList
+from tui.widgets.request_panel import RequestPanel
+
+if TYPE_CHECKING:
+    from tui.widgets.main_screen import MainScreen
+
+TRANSCRIPT_KEYS: Keys = (
+    ("↑ ↓", "scroll"),
+    ("j k", "next tool call, the one before"),
+    ("Enter", "open or close it"),
+    ("m", "more of an output that is cut"),
+    ("End", "follow the end"),
+    ("{search}", "search"),
+    ("{copy_code}", "copy the code in sight"),
+    ("Esc", "back to the prompt"),
+)
+
+
+SEARCH_KEYS: Keys = (
+    ("Enter ↑", "the place before"),
+    ("↓", "the next place"),
+    ("Esc", "stop fetching older pages; then leave"),
+    ("^O", "search older pages after all"),
+    ("{search}", "leave the search"),
+)
+
+
+def of_part(main: "MainScreen") -> tuple[str, Keys]:
+    """The name and all keys of the part that has the focus."""
+    if main.searching:
+        return "the search", SEARCH_KEYS
+    if main.panel.has_focus_within:
+        return "the question", RequestPanel.KEYS
+    if main.transcript.has_focus_within:
+        return "the transcript", TRANSCRIPT_KEYS
+    if main.focused is main.queue:
+        return "the prompts that wait", QueueList.KEYS
+    return "the prompt", Prompt.KEYS
+
+
+def named(main: "MainScreen") -> Keys:
+    """Those that the footer names, the most needed first."""
+    keys = _of_the_moment(main)
+    completions = main.prompt.completions
+    if completions.is_open:
+        takes = "Enter" if completions.entered(main.prompt.unfinished) else "Tab"
+        others = tuple(hint for hint in keys if hint[0] != takes)
+        return ((takes, "take it"), ("↑↓", "choose"), ("Esc", "close the list"), *others)
+    return (("Tab", "complete"), *keys) if completes(main) else keys
+
+
+def completes(main: "MainScreen") -> bool:
+    """Whether Tab completes the word at the cursor."""
+    return main.focused is main.prompt and bool(main.prompt.unfinished)
+
+
+def _of_the_moment(main: "MainScreen") -> Keys:
+    panel = main.panel
+    if main.searching:
+        return (("Enter", "place before"), ("↓", "next place"), ("Esc", "leave"))
+    if panel.has_focus_within:
+        return panel.keys
+    if main.transcript.has_focus_within:
+        return TRANSCRIPT_KEYS
+    if main.focused is main.queue:
+        return (("Enter", "change"), ("x", "remove"), ("^S", "send now"), ("Esc", "back"))
+    if main.prompt.edited is not None:
+        return (("Enter", "put it back in its place"), ("^S", "send now"), ("Esc", "leave it as it was"))
+    if panel.active is not None:
+        answer = "Tab" if panel.open_form is not None and not main.prompt.unfinished else "{fold}"
+        return ((answer, "answer"), *_sending(main))
+    return _over_queue(main) if main.queue.display else _sending(main)
+
+
+def _sending(main: "MainScreen") -> Keys:
+    if main.turn_runs:
+        after = ("Enter", "send after the turn")
+        return (after, ("^S", "send now"), ("Esc Esc", "abort"), ("^J", "newline"))
+    return (("Enter", "send"), ("^J", "newline"))
+
+
+def _over_queue(main: "MainScreen") -> Keys:
+    abort: Keys = (("Esc Esc", "abort"),) if main.turn_runs else ()
+    if not main.queue.all_held:
+        return (("Enter", "send after these"), ("^S", "send now"), ("⇧Tab", "what waits"), *abort)
+    if main.turn_runs:
+        return (("Enter", "send after the turn"), ("^S", "send now"), ("⇧Tab", "what is held"), *abort)
+    return (("Enter", "send this"), ("⇧Tab", "what is held"), ("{release}", "let it go on"))
