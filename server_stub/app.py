@@ -58,6 +58,8 @@ def create_app(
             transport.abort()
 
     family = family_of(world, agent, os.environ.get(PASSWORD_VARIABLE), hang_up)
+    if family.daemon is not None:
+        faults.lose_agent = family.daemon.lose_agent
     app = Starlette(
         routes=[
             *family.routes,

@@ -72,7 +72,12 @@ class Switch:
     flag: Flag
 
 
-Act = Break | Answer | Rewrite | Switch
+@dataclass(frozen=True, slots=True)
+class Die:
+    """The process in which the agents run is gone, at once; the server itself goes on."""
+
+
+Act = Break | Answer | Rewrite | Switch | Die
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +116,7 @@ KINDS: Mapping[str, Kind] = {
     "whitespace": Kind(Rewrite(lambda whole: b"\n"), "prompt", 1),
     "silent": Kind(Switch("muted")),
     "wedged": Kind(Switch("wedged")),
+    "died": Kind(Die()),
 }
 
 TARGETS: Mapping[str, re.Pattern[str]] = {
@@ -207,7 +213,7 @@ def _check(made: Fault, given: set[str]) -> None:
             fitting = {"target", "times", "retry_after"}
         case Rewrite():
             fitting = {"target", "times"}
-        case Switch():
+        case Switch() | Die():
             fitting = set()
         case never:
             assert_never(never)
@@ -251,7 +257,8 @@ class Faults:
     """The faults armed now.
 
     `switch` turns the server's own illnesses on and off. `connections` and `exit` come from the process that
-    serves; without them the faults that need them are refused.
+    serves, `lose_agent` from a family whose agents have a process of their own; without them the faults that need
+    them are refused.
     """
 
     def __init__(self, switch: Callable[[Flag, bool], None]) -> None:
@@ -261,9 +268,13 @@ class Faults:
         self._watchers: set[Callable[[Armed], None]] = set()
         self.connections: Collection[Connection] | None = None
         self.exit: Callable[[int], object] | None = None
+        self.lose_agent: Callable[[], object] | None = None
 
     def arm(self, fault: Fault) -> Armed:
-        """From now on; a `crash` without a target does not return. Raises FaultRefused."""
+        """From now on; a `crash` without a target does not return, and `died` is over at once.
+
+        Raises FaultRefused.
+        """
         act = fault.act
         if isinstance(act, Break) and self.connections is None:
             raise FaultRefused(f"{fault.name} needs a server that listens on a socket")
@@ -272,6 +283,10 @@ class Faults:
                 raise FaultRefused(f"{fault.name} needs a process of its own")
             if fault.target is None:
                 self.exit(CRASHED)
+        if isinstance(act, Die):
+            if self.lose_agent is None:
+                raise FaultRefused(f"{fault.name} needs agents that have a process of their own, as qwen's have")
+            self.lose_agent()
         armed = Armed(next(self._numbers), fault)
         self._armed[armed.id] = armed
         self._set_switches()

@@ -12,10 +12,15 @@ def after_crash(world: World) -> World:
     found = World(world.profile, world.clock, world.directory)
     found.config = world.config
     for session in world.sessions.values():
-        found.sessions[session.id] = Session(
-            session.info,
-            {name: Message(message.info, dict(message.parts)) for name, message in session.messages.items()},
-            session.todos,
-            session.diff,
-        )
+        found.sessions[session.id] = as_stored(session)
     return found
+
+
+def as_stored(session: Session) -> Session:
+    """A copy of what is on disk now."""
+    return Session(
+        session.info,
+        {name: Message(message.info, dict(message.parts)) for name, message in session.messages.items()},
+        session.todos,
+        session.diff,
+    )

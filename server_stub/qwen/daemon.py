@@ -16,6 +16,7 @@ from server_stub.clients import Clients
 from server_stub.qwen import transcript
 from server_stub.qwen.live import LiveSession
 from server_stub.refusals import Refusal
+from server_stub.restart import as_stored
 from server_stub.world import Session, World
 
 Json = dict[str, Any]
@@ -52,6 +53,7 @@ class Daemon:
         self._agent = agent
         self._shared: str | None = None
         self._reaper: asyncio.TimerHandle | None = None
+        self._burials: set[asyncio.Task[None]] = set()
         world.bus.listeners.append(self._hear)
 
     def session(self, session_id: str) -> LiveSession:
@@ -120,6 +122,23 @@ class Daemon:
     async def close(self, live: LiveSession, closed_by: str | None) -> None:
         self._forget(live, "client_close", closed_by)
         await self._agent.end([live.session, *self.world.descendants(live.session)])
+
+    def lose_agent(self) -> None:
+        """The process in which all agents run is gone, and every live session with it; what is stored stays."""
+        for live in list(self.live.values()):
+            family = [live.session, *self.world.descendants(live.session)]
+            del self.live[live.id]
+            live.die()
+            self.clients.forget(live.id)
+            burial = asyncio.create_task(self._bury([(session, as_stored(session)) for session in family]))
+            self._burials.add(burial)
+            burial.add_done_callback(self._burials.discard)
+
+    async def _bury(self, family: list[tuple[Session, Session]]) -> None:
+        """End what still runs of it here; a process that is gone would have stored nothing more."""
+        await self._agent.end([session for session, _ in family])
+        for session, stored in family:
+            session.messages, session.todos, session.diff = stored.messages, stored.todos, stored.diff
 
     def reap(self) -> None:
         """Close what has been idle for IDLE_MS: without event stream, prompt or beat."""

@@ -109,6 +109,18 @@ class LiveSession:
         self.ring.publish("session_closed", said, originator=closed_by)
         self.ring.close()
 
+    def die(self) -> None:
+        """The process in which its agent runs is gone, as by SIGKILL."""
+        running = self.prompts.running
+        if running is not None:
+            said = {"sessionId": self.id, "reason": "forward_failed"}
+            self._publish("prompt_cancelled", said, running)
+        self._cancel_interactions()
+        self.prompts.die()
+        how = {"reason": "channel_closed", "exitCode": None, "signalCode": "SIGKILL"}
+        self.ring.publish("session_died", {"sessionId": self.id, **how})
+        self.ring.close()
+
     # votes
 
     def asks(self, request_id: str) -> bool:
@@ -182,7 +194,7 @@ class LiveSession:
 
     def _publish(self, kind: str, data: Json, prompt: Prompt | None = None) -> None:
         if kind == "turn_error":
-            self._turn_error = {name: data[name] for name in ("message", "code")}
+            self._turn_error = {name: data[name] for name in ("message", "code") if name in data}
         elif kind == "turn_complete":
             self._turn_error = None
         if prompt is None:

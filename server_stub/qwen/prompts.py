@@ -156,6 +156,21 @@ class PromptQueue:
         while self._waiting:
             self._end(self._waiting.popleft(), "cancelled")
 
+    def die(self) -> None:
+        """The process in which the agent runs is gone: what runs breaks off, and what waits is nowhere stored."""
+        if self._work is not None:
+            self._work.cancel()
+        where = self._session.id
+        while self._waiting:
+            prompt = self._waiting.popleft()
+            if prompt.state == "running":
+                self._break_off(prompt, f"agent channel closed mid-request (session {where})")
+            else:
+                self._publish("pending_prompt_started", self._named(prompt, text=prompt.text), prompt)
+                self._break_off(prompt, f'No session with id "{where}"', code="session_not_found")
+            if prompt.waited:
+                self._publish("pending_prompt_completed", self._named(prompt, state="completed"), prompt)
+
     async def _answer_all(self) -> None:
         while self._waiting:
             prompt = self._waiting[0]
@@ -214,6 +229,11 @@ class PromptQueue:
         self._publish("prompt_cancelled", {**where, "reason": "forward_failed"}, prompt)
         self._record(prompt, "error", code=INTERNAL["code"])
         said = {**where, **INTERNAL, "message": message, "promptId": prompt.id}
+        self._publish("turn_error", said, prompt)
+
+    def _break_off(self, prompt: Prompt, message: str, **code: str) -> None:
+        self._record(prompt, "error", **code)
+        said = {"sessionId": self._session.id, "message": message, **code, "promptId": prompt.id}
         self._publish("turn_error", said, prompt)
 
     def _end(self, prompt: Prompt, state: Literal["completed", "cancelled"], **more: Json) -> None:

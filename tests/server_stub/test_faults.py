@@ -15,6 +15,7 @@ def flags() -> dict[Flag, bool]:
 def faults(flags: dict[Flag, bool]) -> Faults:
     faults = Faults(flags.__setitem__)
     faults.connections = []
+    faults.lose_agent = list
     return faults
 
 
@@ -214,6 +215,20 @@ def test_a_crash_with_a_target_waits_for_it(faults: Faults) -> None:
     faults.exit = statuses.append
     faults.arm(parse("crash=prompt"))
     assert statuses == []
+
+
+def test_agents_that_have_no_process_of_their_own_cannot_die(faults: Faults) -> None:
+    faults.lose_agent = None
+    with pytest.raises(FaultRefused, match="process of their own"):
+        faults.arm(parse("died"))
+
+
+def test_agents_die_at_once_and_once(faults: Faults) -> None:
+    deaths: list[str] = []
+    faults.lose_agent = lambda: deaths.append("died")
+    armed = faults.arm(parse("died"))
+    faults.disarm(armed.id)
+    assert deaths == ["died"]
 
 
 def test_the_transport_is_found_by_the_client_s_address(faults: Faults) -> None:
