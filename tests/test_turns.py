@@ -450,6 +450,19 @@ async def test_waiting_is_seen_in_the_requests_of_a_subagent(bench: Bench) -> No
     assert state(turn) is TurnState.RUNNING
 
 
+async def test_a_request_waits_since_the_server_asked_it(bench: Bench) -> None:
+    turn = await bench.send()
+    first, second = (
+        QuestionRequest(f"que_{ago}", "ses_1", (Question("?", "Q", ()),), asked=bench.time.wall() - ago)
+        for ago in (180.0, 20.0)
+    )
+    await bench.events(e.MessageUpserted(STORED), e.StatusChanged("ses_1", Busy()))
+    await bench.events(e.RequestOpened(second))
+    assert turn.waiting_since == bench.time.mono() - 20.0
+    await bench.events(e.RequestOpened(first))
+    assert turn.waiting_since == bench.time.mono() - 180.0
+
+
 async def test_a_turn_that_others_began_is_followed(bench: Bench) -> None:
     await bench.events(e.StatusChanged("ses_1", Busy()))
     assert bench.turns.of("ses_1") == ()  # its transcript is not open here

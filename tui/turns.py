@@ -357,12 +357,14 @@ class Turns:
             turn.date(self._clock() - max(0.0, self._server_now() - ours.created))
         later = self._later(turn, ours, transcript) if transcript is not None else []
         answers = [self._store.answer_to(session_id, prompt.id) for prompt in later]
+        requests = self._store.requests_of(session_id)
         complete = [m for m in answers if m is not None and m.completed is not None and (m.final or m.failure)]
         return Observed(
             status=self._store.status(session_id),
             stored=True if ours is not None else stored,
             answer=self._store.answer_to(session_id, prompt_id),
-            waiting=bool(self._store.requests_of(session_id)),
+            waiting=bool(requests),
+            waited=max([0.0, *(self._server_now() - one.asked for one in requests if one.asked is not None)]),
             later=bool(later),
             later_answer=min(complete, key=lambda m: m.created, default=None),
             gone=gone or session_id in self._store.gone,

@@ -196,6 +196,13 @@ def test_waiting_comes_and_goes_with_the_requests() -> None:
     assert (turn.state, turn.waiting_since) == (TurnState.RUNNING, None)
 
 
+def test_what_waited_before_it_was_seen_has_waited_since_it_was_asked() -> None:
+    turn = running()
+    turn.receive(replace(BUSY, waiting=True, waited=180.0), 5)
+    turn.receive(replace(BUSY, waiting=True, waited=183.0, mark=7), 8)
+    assert (turn.state, turn.waiting_since) == (TurnState.WAITING, -175)
+
+
 def test_a_provider_retry_is_shown_as_such_until_it_goes_on() -> None:
     turn = running()
     retry = Retrying(3, "429", 1234.0)

@@ -346,8 +346,8 @@ class Turn:
 
     def _show(self, seen: Observed, now: float) -> None:
         if seen.waiting:
-            if self.state is not TurnState.WAITING:
-                self.waiting_since = now
+            since = now - seen.waited
+            self.waiting_since = since if self.waiting_since is None else min(self.waiting_since, since)
             self.state = TurnState.WAITING
             return
         self.waiting_since = None

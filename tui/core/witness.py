@@ -61,14 +61,15 @@ class Observed(msgspec.Struct, frozen=True):
     `stored`: the prompt is on the server; None is not known. `wordless`: what is stored there has none of its
     words. `answer`: the newest assistant message whose parent is the prompt. `later`: another prompt came after
     this one in the session; `later_answer`: the first complete answer to such a one. `gone`: the session itself is
-    not there any more. `waiting`: requests of the session or its children are open. `mark` changes whenever
-    anything of the turn changed.
+    not there any more. `waiting`: requests of the session or its children are open, the first of them for `waited`
+    seconds, as far as the server tells. `mark` changes whenever anything of the turn changed.
     """
 
     status: SessionStatus
     stored: bool | None
     answer: Message | None = None
     waiting: bool = False
+    waited: float = 0.0
     later: bool = False
     later_answer: Message | None = None
     gone: bool = False
