@@ -6,7 +6,7 @@ It knows no client: what is to be done is posted as a message, what is to be sho
 from collections.abc import Callable
 from typing import TYPE_CHECKING, ClassVar
 
-from textual import events, on
+from textual import events, on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container, Horizontal
@@ -230,9 +230,10 @@ class MainScreen(Screen[None], Covered):
             self.query("#search").remove()
             self.prompt.focus()
 
-    def _show_place(self) -> None:
+    @work(group="search", exclusive=True)
+    async def _show_place(self) -> None:
         if self._search is not None:
-            self.run_worker(self._search.show(), group="search", exclusive=True)
+            await self._search.show()
 
     def action_copy_code(self) -> None:
         """Copy the code in sight; again within a few seconds, the block above it."""
