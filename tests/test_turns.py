@@ -461,6 +461,8 @@ async def test_a_request_waits_since_the_server_asked_it(bench: Bench) -> None:
     assert turn.waiting_since == bench.time.mono() - 20.0
     await bench.events(e.RequestOpened(first))
     assert turn.waiting_since == bench.time.mono() - 180.0
+    await bench.events(e.QuestionAnswered("ses_1", first.id, (("A",),)))
+    assert turn.waiting_since == bench.time.mono() - 180.0, "it has waited all the time"
 
 
 async def test_a_turn_that_others_began_is_followed(bench: Bench) -> None:
