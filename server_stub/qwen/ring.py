@@ -105,8 +105,12 @@ class Ring:
         return len(self._readers)
 
     def seed(self, updates: list[tuple[str, Json]]) -> None:
-        """What a restored transcript says: numbered and shown by `replay`, but not in the ring."""
-        self.replay.seed([self._number({"type": kind, "data": data}) for kind, data in updates])
+        """What a restored transcript says: numbered, dated, and shown by `replay`, but not in the ring."""
+        seeded = []
+        for kind, data in updates:
+            event = self._number({"type": kind, "data": data})
+            seeded.append({**event, "_meta": {"serverTimestamp": data["update"]["timestamp"]}})
+        self.replay.seed(seeded)
 
     def publish(
         self, kind: str, data: Json, *, prompt_id: str | None = None, originator: str | None = None

@@ -20,6 +20,15 @@ ENDED_EARLY = {
 }
 """Why an answer is not whole, by `stopReason`."""
 BROKEN_OFF = Failure("the answer breaks off, and the server does not say why", "interrupted")
+AGENT_GONE = Failure("the server's agent stopped in the middle of it", "interrupted")
+CUT_OFF = {
+    "channel_closed": AGENT_GONE,
+    "session_killed": Failure("the server ended the session in the middle of it", "interrupted"),
+    "daemon_shutdown": Failure("the server was stopped in the middle of it", "interrupted"),
+}
+"""What ended a turn that could have gone on, by the code of its `turn_error` (read in the source of 0.24.4)."""
+AGENT_GONE_WORDS = "agent channel closed mid-request"
+"""How that `turn_error` begins which comes without a code, right before `session_died` (measured)."""
 UNENDED = ("pending", "running")
 
 _STATES: Mapping[str, State] = {
@@ -82,6 +91,14 @@ def why_early(stop_reason: str) -> Failure | None:
         return Failure("aborted", "aborted")
     words = ENDED_EARLY.get(stop_reason)
     return None if words is None else Failure(words)
+
+
+def why_failed(error: object) -> Failure:
+    """What a `turn_error` says."""
+    words = wire.string(error, "message") or "the server does not say why"
+    if words.startswith(AGENT_GONE_WORDS):
+        return AGENT_GONE
+    return CUT_OFF.get(wire.string(error, "code")) or wire.failure(words)
 
 
 def remembered(end: wire.Terminal) -> Failure | None:

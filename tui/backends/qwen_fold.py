@@ -20,6 +20,7 @@ from tui.backends.qwen_answer import (
     BROKEN_OFF,
     remembered,
     why_early,
+    why_failed,
 )
 from tui.backends.qwen_running import JUST_AFTER, Kind, Running
 from tui.core import events as e
@@ -104,8 +105,7 @@ class Fold:
             case "turn_complete":
                 return self._completed(frame)
             case "turn_error":
-                words = wire.string(frame.data, "message") or "the server does not say why"
-                return self._end(frame.prompt_id, frame.at, wire.failure(words))
+                return self._end(frame.prompt_id, frame.at, why_failed(frame.data))
             case "pending_prompt_added":
                 return self._waits(frame)
             case "pending_prompt_started":

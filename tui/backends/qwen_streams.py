@@ -11,6 +11,7 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from typing import Any
 
 import msgspec
@@ -33,10 +34,20 @@ LONGEST_SILENCE = 45.0
 """Seconds without a byte, three beats, after which one stream is given up, though others may live."""
 LOOK_EVERY = 10.0
 """Seconds between two looks at the sessions that have no stream, and between beats where none has one."""
-ENDED = frozenset({"session_closed", "session_died"})
+CLOSED, DIED = "session_closed", "session_died"
+DIES_AGAIN = 30.0
+"""Seconds after a session has died within which another death is not answered by loading it at once again."""
 RESYNC = "state_resync_required"
 REPLAYED = "replay_complete"
 """What was missed is told, and nothing of it was left out unless `RESYNC` came before."""
+
+
+class End(Enum):
+    """Why a stream has nothing more to tell."""
+
+    CLOSED = "somebody closed the session"
+    DIED = "the agent's process is gone: what is stored can be loaded again"
+    STALE = "the server cannot go on from where we stand"
 
 
 @dataclass(slots=True)
@@ -127,11 +138,19 @@ class Streams:
         Loaded in vain, it is not loaded again at once: the feed ends, and the link takes its time.
         """
         just_loaded = False
+        died_at = float("-inf")
         while True:
             stood = watch.fold.cursor
             try:
-                if not await self._stream(watch):
-                    break
+                match await self._stream(watch):
+                    case End.CLOSED:
+                        break
+                    case End.DIED:
+                        before, died_at = died_at, asyncio.get_running_loop().time()
+                        if died_at - before < DIES_AGAIN:
+                            raise Ended
+                    case End.STALE:
+                        pass
             except Refused as refusal:
                 if refusal.status != 404 or just_loaded:
                     raise
@@ -158,8 +177,8 @@ class Streams:
         self._tell(reloaded.events)
         return True
 
-    async def _stream(self, watch: Watch) -> bool:
-        """One stream from its opening on. True if the session must be loaded anew, False if it was closed."""
+    async def _stream(self, watch: Watch) -> End:
+        """One stream from its opening on. Raises what ends it without a word."""
         headers = {
             "accept": "text/event-stream",
             "last-event-id": str(watch.fold.cursor),
@@ -178,14 +197,16 @@ class Streams:
                 if frame is None or (frame.id is not None and frame.id <= watch.fold.cursor):
                     continue
                 if frame.type == RESYNC or (frame.id is not None and frame.id > watch.fold.cursor + 1):
-                    return True  # ids are without gaps: something between was lost on the way, or cannot be read
+                    return End.STALE  # ids are without gaps: something was lost on the way, or cannot be read
                 if frame.type == REPLAYED:
                     self._tell(watch.fold.resumed())
                 self._take(watch, frame)
+                if frame.type == CLOSED:
+                    return End.CLOSED
+                if frame.type == DIED:
+                    return End.DIED
                 if watch.fold.stale:
-                    return True
-                if frame.type in ENDED:
-                    return False
+                    return End.STALE
         raise Ended
 
     def _take(self, watch: Watch, frame: wire.Frame) -> None:

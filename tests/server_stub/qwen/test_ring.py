@@ -108,8 +108,9 @@ def test_the_last_event_before_the_ring_is_no_loss(ring: Ring) -> None:
 
 
 def test_a_restored_transcript_is_not_in_the_ring(ring: Ring) -> None:
-    ring.seed([("session_update", {"update": {"sessionUpdate": "plan"}})] * 3)
+    ring.seed([("session_update", {"update": {"sessionUpdate": "plan", "timestamp": 77}})] * 3)
     assert ring.last_id == 3
+    assert [body["_meta"]["serverTimestamp"] for body in ring.replay.compacted_replay()] == [77] * 3
     assert told(ring.subscribe(3, ring.epoch)) == ["replay_complete"]
     first, *_ = taken(ring.subscribe(1, ring.epoch))
     assert first["data"] == {
