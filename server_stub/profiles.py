@@ -39,6 +39,8 @@ class Profile:
     """Events kept for a slow reader of the event stream, the oldest dropped silently; None keeps all."""
     event_ring: int
     """Events of a session kept for those who come back, where streams can be taken up again."""
+    live_journal: int
+    """Entries of a turn that runs kept for those who load its session, where that gives more than messages."""
     heartbeat_ms: int
     """How often an event stream beats unless it is configured otherwise."""
     provider_attempts: int | None
@@ -57,6 +59,7 @@ OPENCODE = Profile(
     directory_header="x-opencode-directory",
     event_queue=None,
     event_ring=0,
+    live_journal=0,
     heartbeat_ms=10_000,
     provider_attempts=None,
 )
@@ -73,6 +76,7 @@ OPENCODE_PADDED = Profile(
     directory_header="x-opencode-directory",
     event_queue=None,
     event_ring=0,
+    live_journal=0,
     heartbeat_ms=10_000,
     provider_attempts=None,
 )
@@ -89,6 +93,7 @@ MIMO = Profile(
     directory_header="x-mimocode-directory",
     event_queue=10_000,
     event_ring=0,
+    live_journal=0,
     heartbeat_ms=10_000,
     provider_attempts=None,
 )
@@ -105,6 +110,7 @@ QWEN = Profile(
     directory_header="x-qwen-directory",
     event_queue=None,
     event_ring=8000,
+    live_journal=10_000,
     heartbeat_ms=15_000,
     provider_attempts=7,
 )

@@ -10,6 +10,7 @@ from server_stub.qwen import interactions, transcript, updates
 from server_stub.qwen.interactions import ALWAYS, CANCELLED, Interaction
 from server_stub.qwen.moments import iso
 from server_stub.qwen.prompts import Prompt, PromptQueue
+from server_stub.qwen.replay import Replay
 from server_stub.qwen.reporter import Reporter
 from server_stub.qwen.ring import Ring
 from server_stub.refusals import Refusal
@@ -39,7 +40,7 @@ class LiveSession:
         self.state: Json = {}
         """What a restored session tells of its modes and models."""
         self.mode = DEFAULT_MODE
-        self.ring = Ring(world.clock.now, world.profile.event_ring)
+        self.ring = Ring(world.clock.now, world.profile.event_ring, Replay(world.profile.live_journal))
         self.turn_ended_at: int | None = None
         self._turn_error: Json | None = None
         self._world = world
@@ -88,6 +89,11 @@ class LiveSession:
     def restore(self) -> None:
         """Show what is on disk."""
         self.ring.seed(transcript.transcript(self.session))
+
+    def journal(self) -> list[Json]:
+        """The turn that runs, as far as it is kept."""
+        running = self.prompts.running
+        return self.ring.replay.live_journal(None if running is None else running.id)
 
     def cancel(self) -> None:
         """End the prompt that runs; what it asks is settled with it."""

@@ -90,11 +90,11 @@ class Reader:
 class Ring:
     """The last `size` events of one session in one process, under an epoch of their own."""
 
-    def __init__(self, now: Callable[[], int], size: int) -> None:
+    def __init__(self, now: Callable[[], int], size: int, replay: Replay) -> None:
         """`now` gives epoch ms."""
         self.epoch = str(uuid.uuid4())
         self.last_id = 0
-        self.replay = Replay()
+        self.replay = replay
         self._now = now
         self._events: deque[Event] = deque(maxlen=size)
         self._readers: set[Reader] = set()

@@ -82,7 +82,7 @@ def routes(daemon: Daemon, workspace: Collection[str]) -> list[Route]:
         ended = transcript.terminals(live.session)
         past = {
             "compactedReplay": live.ring.replay.compacted_replay(),
-            "liveJournal": live.ring.replay.live_journal(),
+            "liveJournal": live.journal(),
             **({"promptTerminals": ended} if ended else {}),
         }
         return _restored(attached, past)

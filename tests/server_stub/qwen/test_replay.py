@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from server_stub.qwen.replay import Replay
+from server_stub.qwen.replay import CHUNKS_AN_ENTRY, MOST_BYTES, MOST_JOURNAL_BYTES, Replay
 
 Json = dict[str, Any]
 
@@ -14,8 +14,8 @@ Json = dict[str, Any]
 class Session:
     """Events with ids, as a ring would number them."""
 
-    def __init__(self, most_bytes: int | None = None) -> None:
-        self.replay = Replay(most_bytes)
+    def __init__(self, most_bytes: int = MOST_BYTES, most_entries: int = 100) -> None:
+        self.replay = Replay(most_entries, most_bytes)
         self._ids: Iterator[int] = count(1)
 
     def update(self, kind: str, **update: Any) -> None:
@@ -136,3 +136,66 @@ def test_one_turn_always_stays() -> None:
     session.say("answer")
     session.event("turn_complete", {})
     assert texts(session.replay.compacted_replay()) == ["answer"]
+
+
+def turn_of_calls(session: Session, count: int) -> None:
+    for number in range(count):
+        session.update("tool_call", toolCallId=str(number))
+
+
+def test_a_turn_that_outgrows_its_journal_loses_its_first_events_until_it_has_ended() -> None:
+    session = Session(most_entries=3)
+    session.say("Wor")
+    session.say("king")
+    turn_of_calls(session, 4)
+    marker, *kept = session.replay.live_journal("p1")
+    assert marker == {
+        "v": 1,
+        "type": "history_truncated",
+        "data": {
+            "reason": "replay_window_exceeded",
+            "scope": "live_journal",
+            "truncatedEvents": 3,
+            "retainedEvents": 3,
+            "maxBytes": MOST_JOURNAL_BYTES,
+            "maxEvents": 3,
+            "fullTranscriptAvailable": True,
+        },
+        "promptId": "p1",
+    }
+    assert [event["id"] for event in kept] == [4, 5, 6]
+    session.event("turn_complete", {})
+    assert session.replay.live_journal() == []
+    assert [event["id"] for event in session.replay.compacted_replay()] == [2, 3, 4, 5, 6, 7]
+    turn_of_calls(session, 1)
+    assert [event["id"] for event in session.replay.live_journal()] == [8]
+
+
+def test_a_journal_of_too_many_bytes_keeps_its_last_entry(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("server_stub.qwen.replay.MOST_JOURNAL_BYTES", 1)
+    session = Session()
+    turn_of_calls(session, 2)
+    marker, *kept = session.replay.live_journal()
+    assert (marker["data"]["truncatedEvents"], [event["id"] for event in kept]) == (1, [2])
+
+
+def test_so_many_chunks_are_one_entry_and_no_more(session: Session) -> None:
+    for _ in range(CHUNKS_AN_ENTRY + 1):
+        session.say("x")
+    assert [len(text) for text in texts(session.replay.live_journal())] == [CHUNKS_AN_ENTRY, 1]
+
+
+def test_the_record_that_is_named_is_the_first_that_was_kept_at_first_and_may_be_gone_since() -> None:
+    session = Session(most_bytes=400, most_entries=1)
+    session.replay.seed(
+        {
+            "id": number,
+            "type": "session_update",
+            "data": {"update": {"_meta": {"qwen.session.recordId": f"r{number}"}}},
+        }
+        for number in range(10)
+    )
+    marker, first, *_ = session.replay.compacted_replay()
+    assert (marker["data"]["recordId"], first["id"]) == ("r1", 6)
+    turn_of_calls(session, 2)
+    assert session.replay.live_journal()[0]["data"]["recordId"] == "r9"
