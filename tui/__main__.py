@@ -141,6 +141,7 @@ def run_app(settings: Settings) -> int:
         notify=settings.notify,
     )
     gc.freeze()  # what is loaded by now stays: looking at it again would hold up the screen by up to 50 ms
+    gc.set_threshold(10_000, 10, 10)  # the rest seldom: each time holds up a fast stream by 25 to 50 ms
     app.run()
     return app.return_code or 0
 

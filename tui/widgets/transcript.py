@@ -28,7 +28,7 @@ from tui.widgets.plain import Covered, Plain
 if TYPE_CHECKING:
     from tui.widgets.message import MessageView
 
-FRAME = 1 / 12
+FRAME = 0.09
 """Seconds between two drawings of text that grows..."""
 SHARE = 4
 """...and how much longer than a drawing takes they are apart at least: the screen slows down, not the client."""
