@@ -5,8 +5,8 @@ one event under the last one's id, a tool call and its updates become one `tool_
 of commands and modes only the latest stays. Beyond MOST_BYTES the oldest turns are left out, and that is said.
 
 So are the first events of a turn that outgrows its journal; it is whole again once it has ended. The real journal
-may grow before that, as far as memory allows; this one keeps to its limits, as the real one does where they are set
-on its command line.
+may grow before that, as far as memory allows; this one keeps to its limits, as the real one does where they are
+set on its command line.
 """
 
 from collections import deque

@@ -1,12 +1,17 @@
 """A turn of which the server has dropped the beginning: said while it runs, whole once it has ended."""
 
-from tests.backends.daemon import daemon, echo, ended, loaded, said
+from tests.backends.daemon import daemon, echo, ended, loaded, said, update
 from tests.backends.test_qwen import LOAD, feeding, greeted
 from tests.waiting import wait_until
 from tui.backends.qwen_running import TORN
 from tui.core.model import NotePart
 
-DROPPED = {"v": 1, "type": "history_truncated", "data": {"scope": "live_journal", "truncatedEvents": 7}}
+DROPPED = {
+    "v": 1,
+    "type": "history_truncated",
+    "promptId": "p2",
+    "data": {"scope": "live_journal", "truncatedEvents": 7},
+}
 
 
 async def test_a_torn_answer_is_called_that_and_loaded_anew_at_its_end() -> None:
@@ -36,3 +41,25 @@ async def test_what_was_left_out_of_the_past_tears_nothing() -> None:
     async with daemon(**{LOAD: loaded(past, echo(1, "hi"), said(2, "one."), ended(3), last=3)}) as (_, http):
         page = await (await greeted(http)).messages("s1")
     assert not any(isinstance(part, NotePart) for full in page.messages for part in full.parts)
+
+
+async def test_a_torn_answer_of_which_only_a_plan_is_left_is_called_that_too() -> None:
+    torn = loaded(busy=True, last=12)
+    torn["liveJournal"] = [DROPPED, update(12, "plan", "p2", entries=[{"content": "one"}])]
+    async with daemon(**{LOAD: torn}) as (_, http):
+        [full] = (await (await greeted(http)).messages("s1")).messages
+    assert [part.text for part in full.parts if isinstance(part, NotePart)] == [TORN]
+
+
+async def test_a_turn_of_which_only_its_end_is_left_is_loaded_anew() -> None:
+    torn = loaded(busy=True, last=12)
+    torn["liveJournal"] = [DROPPED]
+    async with daemon(**{LOAD: torn}) as (told, http):
+        backend = await greeted(http)
+        async with feeding(backend) as feed:
+            feed.store.apply(await backend.messages("s1"))
+            await wait_until(lambda: told.streams)
+            whole = [echo(4, "more", "p2"), said(10, "and its answer", "p2"), ended(13, "p2")]
+            told.answers[LOAD] = loaded(*whole, last=13)
+            told.streams[0].send(ended(13, "p2"))
+            await wait_until(lambda: feed.words() == "moreand its answer")

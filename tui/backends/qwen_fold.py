@@ -66,7 +66,8 @@ class Fold:
         self._terminals = {one.prompt_id: one for one in terminals}
         self._queue: set[str] = set()
         self._turn: Running | None = None
-        self._torn = False
+        self._torn = ""
+        """The prompt of which the server does not have the first events, where that is so."""
         self.stale = False
         """A turn has ended of which the server had left out the beginning: the session is to be loaded anew."""
 
@@ -136,9 +137,10 @@ class Fold:
             case "tool_call" | "tool_call_update" if update.tool_call_id:
                 return self._called(frame, update.tool_call_id, raw)
             case "plan":
-                if self._turn is not None:
-                    self._turn.concluded = False
-                return [e.TodosChanged(self.session_id, wire.todos(update.entries))]
+                turn, found = self._turn_of(frame)
+                if turn is not None:
+                    turn.concluded = False
+                return [*found, e.TodosChanged(self.session_id, wire.todos(update.entries))]
             case _:
                 return []
 
@@ -222,10 +224,11 @@ class Fold:
         turn = self._turn
         if prompt_id is not None and (turn is None or turn.prompt_id != prompt_id):
             self._queue.discard(prompt_id)
-            return []  # it was taken from the queue before it began
+            self.stale = self.stale or prompt_id == self._torn
+            return []  # it was taken from the queue before it began, or all that is kept of it is its end
         if turn is None or turn.ended:
             return []
-        self.stale = self._torn
+        self.stale = bool(self._torn)
         found = [*turn.end(at, failure), *self._gone(self.open)]
         if not self._queue:
             found.append(e.StatusChanged(self.session_id, Idle()))
@@ -235,7 +238,7 @@ class Fold:
         """The server no longer has the first events of the turn that runs; once it has ended it has them again."""
         if wire.string(frame.data, "scope") != "live_journal":
             return []  # of what came before: that is asked for in pages
-        self._torn = True
+        self._torn = frame.prompt_id or "unknown"
         return []
 
     def _end_unseen(self) -> list[e.Event]:
