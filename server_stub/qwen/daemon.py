@@ -93,9 +93,9 @@ class Daemon:
         live.tell_commands()
         return attached
 
-    def load(self, session_id: str, client_id: str | None) -> Attached:
-        """Attach to a session, from disk if need be. Raises Refusal 404."""
-        return self._restore(session_id, client_id, replayed=True)
+    def load(self, session_id: str, client_id: str | None, page_size: int | None = None) -> Attached:
+        """Attach to a session, from disk if need be, then by its last `page_size` records. Raises Refusal 404."""
+        return self._restore(session_id, client_id, replayed=True, page_size=page_size)
 
     def resume(self, session_id: str, client_id: str | None) -> Attached:
         """The same; what it brings back from disk shows nothing of its past, now or later (measured)."""
@@ -149,7 +149,9 @@ class Daemon:
             if live.is_idle_and_alone and now - seen >= IDLE_MS:
                 self._forget(live, "idle_timeout", None)
 
-    def _restore(self, session_id: str, client_id: str | None, *, replayed: bool) -> Attached:
+    def _restore(
+        self, session_id: str, client_id: str | None, *, replayed: bool, page_size: int | None = None
+    ) -> Attached:
         if session_id in self.live:
             return self._attach(self.live[session_id], client_id, was_live=True)
         session = self.world.sessions.get(session_id)
@@ -160,7 +162,7 @@ class Daemon:
         live = self._bring_alive(session)
         live.state = state_of(live.mode)
         if replayed:
-            live.restore()
+            live.restore(page_size)
         return self._attach(live, client_id, was_live=False)
 
     def _bring_alive(self, session: Session) -> LiveSession:

@@ -10,7 +10,7 @@ from server_stub.qwen import interactions, transcript, updates
 from server_stub.qwen.interactions import ALWAYS, CANCELLED, Interaction
 from server_stub.qwen.moments import iso
 from server_stub.qwen.prompts import Prompt, PromptQueue
-from server_stub.qwen.replay import Replay
+from server_stub.qwen.replay import MOST_BYTES, Replay
 from server_stub.qwen.reporter import Reporter
 from server_stub.qwen.ring import Ring
 from server_stub.refusals import Refusal
@@ -40,7 +40,9 @@ class LiveSession:
         self.state: Json = {}
         """What a restored session tells of its modes and models."""
         self.mode = DEFAULT_MODE
-        self.ring = Ring(world.clock.now, world.profile.event_ring, Replay(world.profile.live_journal))
+        self.ring = Ring(world.clock.now, world.profile.event_ring, Replay(world.profile.live_journal, MOST_BYTES))
+        self.began_with_a_page = False
+        """It was brought alive by somebody who wanted no more than its newest records."""
         self.turn_ended_at: int | None = None
         self._turn_error: Json | None = None
         self._world = world
@@ -86,9 +88,12 @@ class LiveSession:
         said = {"sessionId": self.id, "update": updates.commands(COMMANDS)}
         self.ring.publish("session_update", said)
 
-    def restore(self) -> None:
-        """Show what is on disk."""
-        self.ring.seed(transcript.transcript(self.session))
+    def restore(self, page_size: int | None = None) -> None:
+        """Show what is on disk: all, or the newest `page_size` records, and then no more than these ever."""
+        records = transcript.records(self.session)
+        kept = records if page_size is None else records[-page_size:]
+        self.began_with_a_page = len(kept) < len(records)
+        self.ring.seed([event for _, said in kept for event in said])
 
     def journal(self) -> list[Json]:
         """The turn that runs, as far as it is kept."""

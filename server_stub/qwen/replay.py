@@ -14,6 +14,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from server_stub.qwen.transcript import record_of
 from server_stub.wire import encode
 
 Json = dict[str, Any]
@@ -94,7 +95,7 @@ class Journal:
 
 
 class Replay:
-    def __init__(self, most_entries: int, most_bytes: int = MOST_BYTES) -> None:
+    def __init__(self, most_entries: int, most_bytes: int) -> None:
         self._most_bytes = most_bytes
         self._journal = Journal(most_entries, MOST_JOURNAL_BYTES)
         self._last_record: str | None = None
@@ -174,13 +175,6 @@ def compacted(events: Iterable[Json]) -> list[Json]:
         else:
             kept.append(event)
     return kept
-
-
-def record_of(event: Json) -> str | None:
-    """The stored record that an event comes from; those that happen live do not say."""
-    data = event["data"]
-    found: str | None = data.get("update", data).get("_meta", {}).get("qwen.session.recordId")
-    return found
 
 
 def _kind(event: Json) -> str | None:

@@ -13,6 +13,9 @@ from server_stub.world import Message, Session, World
 
 Json = dict[str, Any]
 
+MOST_RECORDS = 500
+"""Records in one page, at most."""
+RECORD = "qwen.session.recordId"
 LEDGER = "promptLedger"
 """Field of the session's info: prompts that were admitted, and how they ended, in the order of these."""
 
@@ -21,6 +24,27 @@ def transcript(session: Session) -> list[tuple[str, Json]]:
     """`(type, data)` of each event that a cold load is seeded with."""
     said = [update for message in session.ordered() for update in _message(message)]
     return [("session_update", {"sessionId": session.id, "update": update}) for update in said]
+
+
+Record = tuple[str, list[tuple[str, Json]]]
+"""Its id, and what it says."""
+
+
+def records(session: Session) -> list[Record]:
+    """The transcript by the records that it stands in."""
+    found: list[Record] = []
+    for kind, data in transcript(session):
+        record_id = data["update"]["_meta"][RECORD]
+        if not found or found[-1][0] != record_id:
+            found.append((record_id, []))
+        found[-1][1].append((kind, data))
+    return found
+
+
+def record_of(event: Json) -> str | None:
+    """The stored record that an event comes from; those that happen live do not say."""
+    found: str | None = event["data"].get("update", {}).get("_meta", {}).get(RECORD)
+    return found
 
 
 def record(world: World, session: Session, entry: Json) -> None:
@@ -94,6 +118,6 @@ class _Record:
         origin = {
             "timestamp": self._created,
             "qwenTranscript": {"sourceRecordIds": [self._id]},
-            "qwen.session.recordId": self._id,
+            RECORD: self._id,
         }
         return {**update, "_meta": {**update.get("_meta", {}), **known, **origin}, "timestamp": self._created}

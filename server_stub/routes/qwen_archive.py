@@ -14,9 +14,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from server_stub.qwen import transcript
 from server_stub.qwen.daemon import Daemon, not_found
 from server_stub.qwen.moments import iso
+from server_stub.qwen.transcript import MOST_RECORDS, Record, records
 from server_stub.refusals import Refusal
 from server_stub.routes.qwen_http import QwenJson, body_of, client_id_of, refusal
 from server_stub.routes.qwen_sessions import restored_of
@@ -25,8 +25,7 @@ from server_stub.world import Session
 Json = dict[str, Any]
 
 RECORDS = 100
-MOST_RECORDS = 500
-"""Records in one page of a transcript: without a limit, and at most."""
+"""Records in one page of a transcript where no limit is given."""
 MOST_DELETED = 100
 
 
@@ -36,13 +35,11 @@ def routes(daemon: Daemon) -> list[Route]:
     async def page(request: Request) -> Response:
         """Some records of a transcript: from its beginning, from its end, or from where the last page ended."""
         limit = _limit(request.query_params.get("limit"))
-        records = _records(_stored(request.path_params["sid"]))
-        start, stop, backward = _span(request, records, limit)
-        more = start > 0 if backward else stop < len(records)
+        found = records(_stored(request.path_params["sid"]))
+        start, stop, backward = _span(request, found, limit)
+        more = start > 0 if backward else stop < len(found)
         events = [
-            {"v": 1, "type": kind, "data": data["update"]}
-            for _, said in records[start:stop]
-            for kind, data in said
+            {"v": 1, "type": kind, "data": data["update"]} for _, said in found[start:stop] for kind, data in said
         ]
         session = _stored(request.path_params["sid"])
         place = {"at": start if backward else stop, "backward": backward}
@@ -102,21 +99,7 @@ def routes(daemon: Daemon) -> list[Route]:
     ]
 
 
-Record = tuple[str, list[tuple[str, Json]]]
-"""Its id, and what it says."""
-
-
-def _records(session: Session) -> list[Record]:
-    records: list[Record] = []
-    for kind, data in transcript.transcript(session):
-        record_id = data["update"]["_meta"]["qwen.session.recordId"]
-        if not records or records[-1][0] != record_id:
-            records.append((record_id, []))
-        records[-1][1].append((kind, data))
-    return records
-
-
-def _span(request: Request, records: Collection[Record], limit: int) -> tuple[int, int, bool]:
+def _span(request: Request, stored: Collection[Record], limit: int) -> tuple[int, int, bool]:
     """First and last record (exclusive) of the page, and whether it is read backward. Raises Refusal 400."""
     query = request.query_params
     direction, cursor, before = query.get("direction"), query.get("cursor"), query.get("beforeRecordId")
@@ -127,14 +110,14 @@ def _span(request: Request, records: Collection[Record], limit: int) -> tuple[in
     if cursor is not None:
         place = _place(cursor)
     elif before is not None:
-        ids = [record_id for record_id, _ in records]
+        ids = [record_id for record_id, _ in stored]
         if before not in ids:
             raise _misplaced("Invalid transcript cursor")
         place = {"at": ids.index(before), "backward": True}
     else:
-        place = {"at": len(records) if direction else 0, "backward": direction is not None}
+        place = {"at": len(stored) if direction else 0, "backward": direction is not None}
     at = place["at"]
-    return (max(0, at - limit), at, True) if place["backward"] else (at, min(len(records), at + limit), False)
+    return (max(0, at - limit), at, True) if place["backward"] else (at, min(len(stored), at + limit), False)
 
 
 def _place(cursor: str) -> Json:

@@ -9,10 +9,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from server_stub.qwen import transcript
 from server_stub.qwen.daemon import MODES, Attached, Daemon
+from server_stub.qwen.history import past
 from server_stub.qwen.live import LiveSession
 from server_stub.qwen.moments import iso
+from server_stub.qwen.transcript import MOST_RECORDS
 from server_stub.routes.qwen_http import QwenJson, body_of, client_id_of, refusal
 from server_stub.world import Session, default_title
 
@@ -76,16 +77,9 @@ def routes(daemon: Daemon, workspace: Collection[str]) -> list[Route]:
     async def loaded(request: Request) -> Response:
         """Attach, from disk if need be, and see what has happened so far."""
         client_id = client_id_of(request)
-        await body_of(request)
-        attached = daemon.load(request.path_params["sid"], client_id)
-        live = attached.live
-        ended = transcript.terminals(live.session)
-        past = {
-            "compactedReplay": live.ring.replay.compacted_replay(),
-            "liveJournal": live.journal(),
-            **({"promptTerminals": ended} if ended else {}),
-        }
-        return _restored(attached, past)
+        page_size = _page_size(await body_of(request))
+        attached = daemon.load(request.path_params["sid"], client_id, page_size)
+        return _restored(attached, past(attached.live, page_size if attached.was_live else None))
 
     async def resumed(request: Request) -> Response:
         """Attach, and see nothing of what has happened."""
@@ -131,6 +125,17 @@ def routes(daemon: Daemon, workspace: Collection[str]) -> list[Route]:
     ]
 
 
+def _page_size(body: Json) -> int | None:
+    """Raises Refusal 400."""
+    if "historyPageSize" not in body:
+        return None
+    size = body["historyPageSize"]
+    if type(size) is not int or not 0 < size <= MOST_RECORDS:
+        error = f"`historyPageSize` must be between 1 and {MOST_RECORDS}"
+        raise refusal(error, code="invalid_transcript_limit", maxLimit=MOST_RECORDS)
+    return size
+
+
 def _check_folder(cwd: object, directory: str) -> None:
     if cwd is None:
         return
@@ -156,22 +161,22 @@ def _identity(attached: Attached) -> Json:
     }
 
 
-def _restored(attached: Attached, past: Json) -> Response:
-    response = QwenJson(restored_of(attached, past))
+def _restored(attached: Attached, shown: Json) -> Response:
+    response = QwenJson(restored_of(attached, shown))
     if not attached.was_live:
         attached.live.tell_commands()
     return response
 
 
-def restored_of(attached: Attached, past: Json) -> Json:
-    """A session that somebody has come to, with what it shows of its `past`."""
+def restored_of(attached: Attached, shown: Json) -> Json:
+    """A session that somebody has come to, with what is shown of its past."""
     live = attached.live
     return {
         **_identity(attached),
         "state": live.state,
         "hasRunningBackgroundTasks": False,
         "hasActivePrompt": bool(live.prompts.pending),
-        **past,
+        **shown,
         "lastEventId": live.ring.last_id,
         "eventEpoch": live.ring.epoch,
     }

@@ -111,3 +111,14 @@ async def test_another_shape_is_said() -> None:
         await backend.messages("s1")
         with pytest.raises(Misshapen):
             await backend.messages("s1", before=FROM_THE_END)
+
+
+async def test_a_session_that_somebody_woke_by_a_page_has_more_than_it_shows() -> None:
+    newest = loaded(echo(1, "late", "p2"), said(2, "three", "p2"), ended(3, "p2"), last=3, historyHasMore=True)
+    pages = Pages(backward={"events": [asked("early", 10, "p1"), answered("one", 11), asked("late", 20, "p2")]})
+    async with daemon(**{LOAD: newest, PAGES: pages}) as (_, http):
+        backend = QwenServe(http)
+        page = await backend.messages("s1")
+        assert page.cursor == FROM_THE_END
+        older = await backend.messages("s1", before=page.cursor)
+    assert [full.message.id for full in older.messages] == ["p1", "p1:answer"]

@@ -284,7 +284,7 @@ class QwenServe:
             told += fold.finish()
         fold.cursor = max(fold.cursor, said.last_event_id)
         messages = picture(session_id, told)
-        more = any(wire.is_truncation(raw) for raw in said.compacted_replay)
+        more = said.history_has_more or any(wire.is_truncation(raw) for raw in said.compacted_replay)
         first = messages[0].message.id if messages else ""
         self._begins[session_id] = Beginning(first, terminals)
         plans = [event for event in told if isinstance(event, e.TodosChanged)]

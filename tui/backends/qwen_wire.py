@@ -84,6 +84,8 @@ class Loaded(msgspec.Struct, rename="camel"):
     last_event_id: int = 0
     event_epoch: str = ""
     prompt_terminals: list[Any] = []
+    history_has_more: bool = False
+    """Somebody else asked for the newest records alone when they woke the session: that is all anybody gets."""
 
     def terminals(self) -> tuple[Terminal, ...]:
         return readable(self.prompt_terminals, lambda one: read(one, Terminal), "how a prompt ended")

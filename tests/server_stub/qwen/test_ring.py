@@ -12,7 +12,7 @@ Json = dict[str, Any]
 
 @pytest.fixture
 def ring() -> Ring:
-    return Ring(lambda: 1_795_000_000_000, size=5, replay=Replay(100))
+    return Ring(lambda: 1_795_000_000_000, size=5, replay=Replay(100, 10_000))
 
 
 def publish(ring: Ring, count: int) -> None:
@@ -33,7 +33,7 @@ def told(reader: Reader) -> list[Any]:
 
 
 def test_an_event_says_who_caused_it() -> None:
-    ring = Ring(lambda: 1_795_000_000_000, size=8000, replay=Replay(100))
+    ring = Ring(lambda: 1_795_000_000_000, size=8000, replay=Replay(100, 10_000))
     reader = ring.subscribe()
     ring.publish("turn_complete", {"stopReason": "end_turn"}, prompt_id="p", originator="client_a")
     ring.publish("session_closed", {})

@@ -295,7 +295,7 @@ async def test_a_wedged_daemon_takes_prompts_and_begins_none() -> None:
 @pytest.mark.parametrize("rounds", range(6))
 async def test_a_reader_that_leaves_as_something_happens_is_let_go(clock: InstantClock, rounds: int) -> None:
     """`rounds` of the loop lie between the two."""
-    ring, left = Ring(clock.now, 10, Replay(100)), asyncio.Event()
+    ring, left = Ring(clock.now, 10, Replay(100, 10_000)), asyncio.Event()
     stream = EventStream(World(QWEN, clock, "/"), ring, lambda: None)
     stream.reader = ring.subscribe()
     sent: list[Message] = []
