@@ -57,6 +57,7 @@ FEATURES = [
     "session_branch",
     "session_transcript",
     "session_transcript_pagination",
+    "session_turn_navigation",
     "session_status",
     "session_close",
     "permission_mediation",
