@@ -1,5 +1,6 @@
-"""A session is opened in the middle of a turn of which the server has dropped the beginning (qwen)."""
+"""A session is opened of which the server does not show all: the running turn's beginning, or its past (qwen)."""
 
+import asyncio
 from dataclasses import replace
 
 import pytest
@@ -22,6 +23,14 @@ def notes(meeting: Meeting) -> list[str]:
     return [part.text for part in parts if isinstance(part, NotePart)]
 
 
+async def ended(meeting: Meeting, turn: str) -> None:
+    for _ in range(200):
+        if (await meeting.http.get(turn)).json()["state"] == "completed":
+            return
+        await asyncio.sleep(0.1)
+    raise AssertionError("the turn goes on")
+
+
 @pytest.mark.usefixtures("short_journal")
 @virtually("qwen")
 async def test_what_is_missing_is_marked_and_comes_when_the_turn_has_ended(meeting: Meeting) -> None:
@@ -36,3 +45,24 @@ async def test_what_is_missing_is_marked_and_comes_when_the_turn_has_ended(meeti
     assert notes(meeting) == []
     assert meeting.words()[1].startswith("word0 word1 ")
     assert meeting.words()[1].rstrip().endswith("word39")
+
+
+@pytest.mark.parametrize("page", [None, 2])
+@virtually("qwen")
+async def test_the_past_of_a_session_that_somebody_woke_without_it_is_there_to_be_had(
+    meeting: Meeting, page: int | None
+) -> None:
+    made = (await meeting.http.post("/session", json={"sessionScope": "thread"})).json()
+    meeting.session_id, path = made["sessionId"], f"/session/{made['sessionId']}"
+    for text in ("PLAIN 1", "PLAIN 2"):
+        taken = await meeting.http.post(f"{path}/prompt", json={"prompt": [{"type": "text", "text": text}]})
+        await ended(meeting, f"{path}/turns/{taken.json()['promptId']}")
+    await meeting.http.delete(path)
+    if page is None:
+        await meeting.http.post(f"{path}/resume", json={})
+    else:
+        await meeting.http.post(f"{path}/load", json={"historyPageSize": page})
+    await meeting.client.open_session(meeting.session_id)
+    assert "PLAIN 1" not in meeting.words()
+    await meeting.client.load_older(meeting.session_id)
+    assert [words for words in meeting.words() if words.startswith("PLAIN")] == ["PLAIN 1", "PLAIN 2"]

@@ -7,7 +7,7 @@ out and wants back: who we are in each session, where each stream stands, how ea
 import logging
 import time
 import uuid
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -284,7 +284,8 @@ class QwenServe:
             told += fold.finish()
         fold.cursor = max(fold.cursor, said.last_event_id)
         messages = picture(session_id, told)
-        more = said.history_has_more or any(wire.is_truncation(raw) for raw in said.compacted_replay)
+        cut = said.history_has_more or any(wire.is_truncation(raw) for raw in said.compacted_replay)
+        more = cut or _lacks_prompts(fold, terminals)
         first = messages[0].message.id if messages else ""
         self._begins[session_id] = Beginning(first, terminals)
         plans = [event for event in told if isinstance(event, e.TodosChanged)]
@@ -356,6 +357,15 @@ class QwenServe:
 
 def _path(session_id: str, what: str) -> str:
     return f"/session/{segment(session_id)}/{what}"
+
+
+def _lacks_prompts(fold: Fold, terminals: Iterable[wire.Terminal]) -> bool:
+    """Whether prompts were answered of which nothing is told.
+
+    That is so where somebody woke the session by `resume`: then `load` shows nobody its past, and does not say so.
+    """
+    told = {echo.prompt_id for echo in fold.echoes}
+    return any(end.terminal == "completed" and end.prompt_id not in told for end in terminals)
 
 
 def _told(fold: Fold, raw: JSON) -> list[e.Event]:
