@@ -114,7 +114,10 @@ def run(settings: Settings) -> int:
 
 def run_app(settings: Settings) -> int:
     """One client and one screen over it. Raises `BadSettings`."""
+    gc.disable()  # nothing of what is loaded now goes again
     from tui.app import HoldfastApp  # the screen's libraries take longest to load: after flags and their errors
+
+    gc.enable()
 
     open_http, users = way_to(settings)
     if settings.ca_file is not None or not is_loopback(settings.url):

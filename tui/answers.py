@@ -7,7 +7,6 @@ what it was answered with tells ours from somebody else's.
 import logging
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from typing import Literal
 
 import msgspec
@@ -37,8 +36,7 @@ NOT_OPEN = (404, 409, 410)
 """Statuses by which servers say that a request, or its session, is not there any more."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(msgspec.Struct, frozen=True):
     """What the person decided: `answers` or (None) a dismissal of a question, `permission` for a permission."""
 
     request: Request
@@ -194,8 +192,7 @@ class Outbox:
         return calls[0] if alive else None
 
 
-@dataclass(frozen=True, slots=True)
-class _Row:
+class _Row(msgspec.Struct, frozen=True):
     """A `Reply` as the journal keeps it; one of the two requests is set."""
 
     question: QuestionRequest | None

@@ -11,8 +11,9 @@ import random
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
+
+import msgspec
 
 from tui.answers import Outbox, Reply
 from tui.backends import USERS
@@ -61,8 +62,7 @@ class NotConnected(NetError):
         super().__init__("not connected yet", "Wait for the line, or try it now.")
 
 
-@dataclass(frozen=True, slots=True)
-class Clocks:
+class Clocks(msgspec.Struct, frozen=True):
     """Where time and chance come from. `mono` never goes back; `wall` is epoch; all in seconds."""
 
     mono: Callable[[], float] = time.monotonic

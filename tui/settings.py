@@ -6,7 +6,6 @@ never from a flag: flags are seen by everybody on the machine.
 
 import os
 import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -82,11 +81,15 @@ def settings_file() -> Path:
 def read_file(path: Path) -> dict[str, object]:
     """The file's settings; empty when there is none. Raises `BadSettings`."""
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         return {}
     except (OSError, UnicodeDecodeError) as error:
         raise BadSettings(f"{path} cannot be read: {error}") from error
+    import tomllib  # most have no such file
+
+    try:
+        values = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise BadSettings(f"{path} is not TOML: {error}") from error
     tables: dict[str, object] = {}

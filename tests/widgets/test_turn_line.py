@@ -1,6 +1,7 @@
-from dataclasses import replace
+from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from tui.core.health import Line, LineState
 from tui.core.model import Prompt, Retrying
@@ -14,17 +15,17 @@ LIVE = Line(LineState.LIVE, age=2.0)
 LOST = Line(LineState.RECONNECTING, attempt=1, retry_in=1.0, reason="connection reset")
 
 
-def turn(state: TurnState = TurnState.RUNNING, **fields: object) -> Turn:
+def turn(state: TurnState = TurnState.RUNNING, **fields: Any) -> Turn:
     begun = Turn.post(Prompt("ses_1", "words", "msg_1", "prt_1"), NOW - 724)
-    return replace(begun, **({"state": state, "moved": NOW} | fields))  # type: ignore[arg-type]
+    return replace(begun, **({"state": state, "moved": NOW} | fields))
 
 
 def words(turn: Turn, line: Line = LIVE) -> str:
     return turn_words(turn, line, NOW, SERVER_NOW).plain
 
 
-def amiss(kind: Kind, **fields: object) -> str:
-    return turn_words(turn(**fields), LIVE, NOW, SERVER_NOW, Trouble(kind, 370)).plain  # type: ignore[arg-type]
+def amiss(kind: Kind, **fields: Any) -> str:
+    return turn_words(turn(**fields), LIVE, NOW, SERVER_NOW, Trouble(kind, 370)).plain
 
 
 def test_sending() -> None:

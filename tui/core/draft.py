@@ -1,4 +1,4 @@
-"""The half-filled answer of a question request, as a state machine without a screen.
+"""The half-filled answers of requests. A question's is a state machine without a screen:
 
 Nothing is sent by choosing: digits, Space and clicks only mark, `confirm` (Enter) alone moves on, and only from
 the last step does it lead to `Step.SEND`. A request of one question is sent from that question; several
@@ -15,7 +15,7 @@ from enum import Enum
 
 import msgspec
 
-from tui.core.model import Answers, Question, QuestionRequest
+from tui.core.model import Answers, PermissionRequest, Question, QuestionRequest
 
 
 class Step(Enum):
@@ -206,3 +206,24 @@ class AnswerDraft:
     def _answer(question: Question, entry: _Entry) -> tuple[str, ...]:
         labels = tuple(option.label for row, option in enumerate(question.options) if row in entry.chosen)
         return (*labels, entry.words.strip()) if entry.words_count else labels
+
+
+class PermissionDraft(msgspec.Struct):
+    """Where the person is with a permission."""
+
+    request: PermissionRequest
+    cursor: int = 0
+    reason: str = ""
+
+    @classmethod
+    def restored(cls, request: PermissionRequest, body: bytes) -> "PermissionDraft":
+        """The draft that `keep` gave; an empty one where that cannot be read."""
+        try:
+            cursor, reason = msgspec.json.decode(body, type=tuple[int, str])
+        except msgspec.DecodeError:
+            return cls(request)
+        return cls(request, max(0, cursor), reason)
+
+    def keep(self) -> bytes:
+        """The draft as the journal keeps it."""
+        return msgspec.json.encode((self.cursor, self.reason))

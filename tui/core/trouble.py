@@ -6,7 +6,6 @@ NOT_BEGUN  the server has the prompt, and nothing of an answer
 STILL      the turn runs, and nothing of it has changed for minutes
 """
 
-from dataclasses import dataclass
 from enum import Enum
 
 import msgspec
@@ -41,8 +40,7 @@ class Trouble(msgspec.Struct, frozen=True):
 DEFAULT_PATIENCE = Patience()
 
 
-@dataclass(slots=True)
-class Witness:
+class Witness(msgspec.Struct):
     """What asking the server has shown. Fed by whoever asks; times are of the caller's monotonic clock."""
 
     deaf_since: float | None = None

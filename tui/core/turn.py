@@ -28,9 +28,10 @@ stored, finished message wins over all. A POST that breaks leads to UNKNOWN, nev
 Asking is level-triggered: whatever was missed, one `Observed` that was asked for puts the turn right.
 """
 
-from dataclasses import dataclass
 from enum import Enum
 from typing import assert_never
+
+import msgspec
 
 from tui.core.model import Busy, Failure, Idle, Message, Prompt, Retrying
 from tui.core.witness import (
@@ -112,8 +113,7 @@ class Action(Enum):
     CLOSE_POST = "let go of the POST: its result is known"
 
 
-@dataclass(slots=True)
-class Turn:
+class Turn(msgspec.Struct):
     """One turn of one session: our own prompt's, or (`prompt` None) one that is followed from outside.
 
     `prompt_id` is the user message that the turn answers. `since_seen`: `started` is only when this client first

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import msgspec
 from textual import events
 from textual.content import Content
 from textual.message import Message
@@ -16,8 +17,7 @@ LABEL_AT_MOST = 28
 """Cells up to which labels make a column of their own."""
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(msgspec.Struct, frozen=True):
     """What a row shows. `mark` is `[x]`, `( )` or nothing."""
 
     label: str

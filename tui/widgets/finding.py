@@ -2,8 +2,8 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
+import msgspec
 from textual.containers import VerticalScroll
 
 from tui.core.model import FilePart, NotePart, Part, ReasoningPart, TextPart, ToolPart
@@ -17,8 +17,7 @@ MARKS = str.maketrans("", "", "\\*_`~")
 """What Markdown writes in the middle of words and does not show."""
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(msgspec.Struct, frozen=True):
     """The `nth` place at which the words stand in a part, from 0."""
 
     message_id: str

@@ -3,9 +3,9 @@
 The detail is made when it is asked for, and thrown away when it is folded again.
 """
 
-from dataclasses import dataclass
 from typing import ClassVar
 
+import msgspec
 from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -25,8 +25,7 @@ YOU = Content.assemble((" ▌", "$accent"), (" you", "bold"))
 """What stands in the margin beside the person's words."""
 
 
-@dataclass(frozen=True, slots=True)
-class Headline:
+class Headline(msgspec.Struct, frozen=True):
     """What a folded line shows. `outcome` is already coloured."""
 
     name: str

@@ -3,9 +3,9 @@
 It shows a `Line` as it was given, and adds nothing to it: no age grows here by itself.
 """
 
-from dataclasses import dataclass
 from typing import assert_never
 
+import msgspec
 from textual.content import Content
 from textual.widget import Widget
 
@@ -77,8 +77,7 @@ def _milliseconds(seconds: float) -> str:
     return f"{seconds * 1000:.0f} ms" if seconds < 10 else span(seconds)
 
 
-@dataclass(frozen=True, slots=True)
-class Heading:
+class Heading(msgspec.Struct, frozen=True):
     """What the header's left side names."""
 
     title: str = ""

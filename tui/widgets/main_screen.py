@@ -19,7 +19,6 @@ from tui.core.store import Store
 from tui.keys import KEYS, key
 from tui.widgets import keys_now
 from tui.widgets.completions import Completions
-from tui.widgets.finding import code_above
 from tui.widgets.fold import Fold
 from tui.widgets.health import HealthLine
 from tui.widgets.key_hints import KeyHints
@@ -28,16 +27,15 @@ from tui.widgets.pieces import Code
 from tui.widgets.plain import Covered, Plain
 from tui.widgets.plan import Plan
 from tui.widgets.prompt import Prompt
-from tui.widgets.question import QuestionForm
 from tui.widgets.queue import QueueList
 from tui.widgets.request_panel import RequestPanel
-from tui.widgets.searching import Older, Search
 from tui.widgets.transcript import Transcript, Unread
 from tui.widgets.turn_line import TurnLine
 from tui.widgets.welcome import Welcome
 
 if TYPE_CHECKING:
     from tui.widgets.search import SearchBar
+    from tui.widgets.searching import Older, Search
 
 TYPING = 1.0
 """Seconds after a key in which the person counts as writing: nothing may take the keys away then."""
@@ -192,7 +190,8 @@ class MainScreen(Screen[None], Covered):
             self.panel.action_fold()
 
     def action_search(self) -> None:
-        from tui.widgets.search import SearchBar
+        from tui.widgets.search import SearchBar  # not before the first frame
+        from tui.widgets.searching import Search
 
         if self._search is not None:
             self.leave_search()
@@ -237,6 +236,8 @@ class MainScreen(Screen[None], Covered):
 
     def action_copy_code(self) -> None:
         """Copy the code in sight; again within a few seconds, the block above it."""
+        from tui.widgets.finding import code_above
+
         again = self._copied if self._now() - self._copied_at < COPY_AGAIN else None
         code = code_above(self.transcript, again)
         if code is None:
@@ -323,9 +324,8 @@ class MainScreen(Screen[None], Covered):
     def _queue_emptied(self) -> None:
         self.prompt.focus()
 
-    @on(QuestionForm.KeysChanged)
     @on(RequestPanel.KeysChanged)
-    def _keys_changed(self) -> None:
+    def on_question_form_keys_changed(self) -> None:
         self.refresh_hints()
 
     @on(RequestPanel.MeantForPrompt)

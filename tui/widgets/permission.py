@@ -4,13 +4,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
-import msgspec
 from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.message import Message
 
+from tui.core.draft import PermissionDraft
 from tui.core.model import PermissionReply, PermissionRequest
 from tui.widgets.choice_row import Choice, ChoiceRow, label_column
 from tui.widgets.editor import Editor
@@ -23,28 +23,6 @@ from tui.widgets.tool_call import diff_lines
 
 DETAIL_AT_MOST = 200
 """Lines of a command or a diff that are shown."""
-
-
-@dataclass(slots=True)
-class PermissionDraft:
-    """Where the person is with a permission."""
-
-    request: PermissionRequest
-    cursor: int = 0
-    reason: str = ""
-
-    @classmethod
-    def restored(cls, request: PermissionRequest, body: bytes) -> "PermissionDraft":
-        """The draft that `keep` gave; an empty one where that cannot be read."""
-        try:
-            cursor, reason = msgspec.json.decode(body, type=tuple[int, str])
-        except msgspec.DecodeError:
-            return cls(request)
-        return cls(request, max(0, cursor), reason)
-
-    def keep(self) -> bytes:
-        """The draft as the journal keeps it."""
-        return msgspec.json.encode((self.cursor, self.reason))
 
 
 class PermissionForm(OwnWordsForm):

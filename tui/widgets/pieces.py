@@ -3,9 +3,9 @@
 Values: made once by `tui.widgets.markdown`, asked again only when the width changes.
 """
 
-from dataclasses import dataclass
 from typing import Protocol
 
+import msgspec
 from textual.content import Content, Span
 
 from tui.widgets.plain import FAINT
@@ -27,8 +27,7 @@ class Piece(Protocol):
         """Its lines, none longer than `width` cells."""
 
 
-@dataclass(frozen=True, slots=True)
-class Paragraph:
+class Paragraph(msgspec.Struct, frozen=True):
     """Words that wrap. `first` stands before the first line, `rest` before the others (a list's bullet)."""
 
     words: Content
@@ -48,8 +47,7 @@ class Paragraph:
         ]
 
 
-@dataclass(frozen=True, slots=True)
-class Code:
+class Code(msgspec.Struct, frozen=True):
     """Lines that keep their breaks, on a ground of their own. Longer ones are folded, never cut.
 
     `source`: as it was written, tabs and all; "" where that is what the lines say. `language`: in whose colours it
@@ -86,8 +84,7 @@ def _grounded(line: Content, room: int) -> Content:
     return Content.assemble(" ", line, after).stylize_before(CODE_GROUND)
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(msgspec.Struct, frozen=True):
     """A thematic break."""
 
     gap: int = 1
@@ -96,8 +93,7 @@ class Rule:
         return [Content.styled("─" * min(width, 40), FAINT)]
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
+class Table(msgspec.Struct, frozen=True):
     """Rows of cells; the first row is the head. Columns shrink to fit, their cells wrap.
 
     `columns`: the cells that each column wants; () for those of its widest row. `goes_on`: no head, but more rows

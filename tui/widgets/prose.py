@@ -8,8 +8,8 @@ For the same reason a long text that comes all at once is shown a piece at a tim
 
 import re
 from collections.abc import Sequence
-from dataclasses import replace
 
+from msgspec.structs import replace
 from textual import work
 from textual.content import Content
 

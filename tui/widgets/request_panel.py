@@ -7,9 +7,9 @@ by request, so that folding, another request or a lost line costs nothing.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import ClassVar, assert_never
+from typing import TYPE_CHECKING, ClassVar, assert_never
 
-from textual import events, on
+from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
@@ -17,16 +17,18 @@ from textual.content import Content
 from textual.message import Message
 
 from tui.core.changes import AnswerChanged
-from tui.core.draft import AnswerDraft
+from tui.core.draft import AnswerDraft, PermissionDraft
 from tui.core.model import PermissionReply, PermissionRequest, QuestionRequest, Request
 from tui.keys import key
 from tui.widgets.duration import span
 from tui.widgets.grace import Grace
 from tui.widgets.key_hints import Keys
-from tui.widgets.permission import PermissionDraft, PermissionForm
 from tui.widgets.plain import MUTED, Plain, spread
-from tui.widgets.question import QuestionForm
 from tui.widgets.request_book import RequestBook
+
+if TYPE_CHECKING:
+    from tui.widgets.permission import PermissionForm
+    from tui.widgets.question import QuestionForm
 
 
 class RequestPanel(Vertical):
@@ -115,7 +117,7 @@ class RequestPanel(Vertical):
         return self._requests.get(self._active or "")
 
     @property
-    def open_form(self) -> QuestionForm | PermissionForm | None:
+    def open_form(self) -> "QuestionForm | PermissionForm | None":
         """The form that can take the keys; None while folded or without a request."""
         return None if self.folded else self._form
 
@@ -222,7 +224,10 @@ class RequestPanel(Vertical):
         if had_focus and not self.folded:
             self._form.focus()
 
-    def _make_form(self, request: Request) -> QuestionForm | PermissionForm:
+    def _make_form(self, request: Request) -> "QuestionForm | PermissionForm":
+        from tui.widgets.permission import PermissionForm  # not before the first frame
+        from tui.widgets.question import QuestionForm
+
         draft = self.book.drafts.get(request.id)
         match request:
             case QuestionRequest():
@@ -309,30 +314,36 @@ class RequestPanel(Vertical):
     def on_resize(self) -> None:
         self._draw_head()
 
-    @on(QuestionForm.Changed)
-    @on(PermissionForm.Changed)
-    def _draft_changed(self, event: QuestionForm.Changed | PermissionForm.Changed) -> None:
+    def on_question_form_changed(self, event: "QuestionForm.Changed") -> None:
+        self._draft_changed(event)
+
+    def on_permission_form_changed(self, event: "PermissionForm.Changed") -> None:
+        self._draft_changed(event)
+
+    def _draft_changed(self, event: "QuestionForm.Changed | PermissionForm.Changed") -> None:
         event.stop()
         request_id, body = event.draft.request.id, event.draft.keep()
         if request_id in self.book.drafts and self.book.told.get(request_id) != body:
             self.book.told[request_id] = body
             self.post_message(self.DraftChanged(request_id, body))
 
-    @on(QuestionForm.Ready)
-    def _question_is_ready(self, event: QuestionForm.Ready) -> None:
+    def on_question_form_ready(self, event: "QuestionForm.Ready") -> None:
         event.stop()
         if not self._locked:
             self.post_message(self.Answered(event.draft))
 
-    @on(PermissionForm.Ready)
-    def _permission_is_ready(self, event: PermissionForm.Ready) -> None:
+    def on_permission_form_ready(self, event: "PermissionForm.Ready") -> None:
         event.stop()
         if not self._locked:
             self.post_message(self.Replied(event.draft.request, event.reply, event.message))
 
-    @on(QuestionForm.Hint)
-    @on(PermissionForm.Hint)
-    def _hint(self, event: QuestionForm.Hint | PermissionForm.Hint) -> None:
+    def on_question_form_hint(self, event: "QuestionForm.Hint") -> None:
+        self._hint(event)
+
+    def on_permission_form_hint(self, event: "PermissionForm.Hint") -> None:
+        self._hint(event)
+
+    def _hint(self, event: "QuestionForm.Hint | PermissionForm.Hint") -> None:
         event.stop()
         self._fare.display = True
         self._fare.show(Content.styled(f" {event.text}", MUTED))

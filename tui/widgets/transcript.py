@@ -6,9 +6,9 @@ while none are pending no timer runs. It follows the end until the reader scroll
 
 import asyncio
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
+import msgspec
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
@@ -41,8 +41,7 @@ MESSAGES_KEPT = 60
 NOTES_KEPT = 50
 
 
-@dataclass(frozen=True, slots=True)
-class Note:
+class Note(msgspec.Struct, frozen=True):
     """A line of our own in the transcript: in the message, behind the part, or (None) before any message."""
 
     message_id: str | None
