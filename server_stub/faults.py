@@ -285,7 +285,7 @@ class Faults:
                 self.exit(CRASHED)
         if isinstance(act, Die):
             if self.lose_agent is None:
-                raise FaultRefused(f"{fault.name} needs agents that have a process of their own, as qwen's have")
+                raise FaultRefused(f"{fault.name} needs agents that have a process of their own")
             self.lose_agent()
         armed = Armed(next(self._numbers), fault)
         self._armed[armed.id] = armed
