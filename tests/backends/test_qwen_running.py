@@ -63,3 +63,16 @@ async def test_a_turn_of_which_only_its_end_is_left_is_loaded_anew() -> None:
             told.answers[LOAD] = loaded(*whole, last=13)
             told.streams[0].send(ended(13, "p2"))
             await wait_until(lambda: feed.words() == "moreand its answer")
+
+
+async def test_what_is_torn_where_no_turn_runs_is_not_loaded_again_and_again() -> None:
+    torn = loaded(last=12)
+    torn["liveJournal"] = [{**DROPPED, "promptId": None}, said(12, "of a timer's turn", "p2")]
+    async with daemon(**{LOAD: torn}) as (told, http):
+        backend = await greeted(http)
+        async with feeding(backend) as feed:
+            feed.store.apply(await backend.messages("s1"))
+            await wait_until(lambda: told.streams)
+            told.streams[0].send({"type": "replay_complete", "data": {}}, echo(13, "next", "p3"))
+            await wait_until(lambda: feed.words().endswith("next"))
+            assert told.calls.count(LOAD) == 1

@@ -80,7 +80,9 @@ class Fold:
     def finish(self) -> list[e.Event]:
         """No turn runs at the server: what is still open here ended without our being told."""
         self._queue.clear()
-        return self._end_unseen()
+        found = self._end_unseen()
+        self.stale = False  # loaded anew it would be no other
+        return found
 
     def resumed(self) -> list[e.Event]:
         """The stream goes on after a gap in which nothing was missed: words that were marked partial are whole."""
