@@ -24,6 +24,8 @@ from tui.settings import Settings
 
 WATCH = 30.0
 """Seconds for which the event stream is watched."""
+BEATS_WITHIN = 15.0
+"""Seconds between two beats of the slowest family: qwen serve's, as measured on 0.24.4; opencode's are 10."""
 SKEWED = 5.0
 UNEVEN = 0.5
 """A beat that comes later than its interval by more than this part of it is not regular."""
@@ -146,6 +148,13 @@ class Beats:
         if not gaps:
             if self.times:
                 return Finding("heartbeats", "unknown", f"one in {watched:.0f} s: too few to judge")
+            if watched < BEATS_WITHIN + 1:
+                return Finding(
+                    "heartbeats",
+                    "unknown",
+                    f"none in {watched:.0f} s, which may be shorter than from one to the next",
+                    f"They come up to {BEATS_WITHIN:.0f} s apart: watch longer, with --seconds {WATCH:.0f}.",
+                )
             return Finding(
                 "heartbeats",
                 "bad",
