@@ -25,6 +25,22 @@ async def test_a_turn_that_goes_on_after_its_end_is_told_to_end_again() -> None:
         await stage.shows("! interrupted: the server stopped", "✓ finished in 12:04", "ready")
 
 
+async def test_a_turn_that_goes_on_is_not_said_to_have_broken_off_where_its_session_is_drawn_anew() -> None:
+    async with on_stage() as stage:
+        stage.client.feed(e.SessionUpserted(talk.session("ses_2", "The other one")), *talk.prompt())
+        turn = stage.run_turn()
+        turn.state, turn.reason, turn.ended = TurnState.INTERRUPTED, "the server stopped", stage.client.now()
+        stage.client.turn_moved(turn)
+        await stage.shows("! interrupted: the server stopped")
+        turn.go_on(stage.client.now())
+        stage.client.turn_moved(turn)
+        stage.app.presenter.show_session("ses_2")
+        await stage.hides("the server stopped")
+        stage.app.presenter.show_session(talk.SESSION)
+        await stage.shows("! interrupted: the server stopped")
+        assert stage.text.count("the server stopped") == 1
+
+
 async def test_how_a_turn_broke_off_is_still_said_after_a_restart_right_behind_its_answer() -> None:
     client = FakeClient()
     client.journal.keep_end(talk.SESSION, talk.PROMPT, "interrupted", "the server stopped")

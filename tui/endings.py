@@ -44,9 +44,11 @@ class Endings:
         transcript = self._client.store.transcript(session_id)
         if transcript is None:
             return
+        going_on = {turn.prompt_id for turn in self._client.turns.of(session_id) if not turn.over}
         for prompt_id, state, reason in self._client.journal.ends(session_id):
             prompt, answer = transcript.messages.get(prompt_id), transcript.answer_to(prompt_id)
-            if prompt is not None and not (answer is not None and answer.final and answer.failure is None):
+            finished = answer is not None and answer.final and answer.failure is None
+            if prompt is not None and prompt_id not in going_on and not finished:
                 turn = Turn(session_id, prompt_id, 0.0, state=TurnState(state), reason=reason)
                 self._note(turn, behind=answer or prompt)
 
