@@ -124,6 +124,8 @@ def test_the_command_watches_a_session_where_streams_are_opened_by_session(tmp_p
     assert "? event stream   it comes by session, and there is none" in without.output
     assert "? heartbeats     none in" in watched.output  # 15 s apart there: half a second hears none
     assert "✓ held prompt    none" in watched.output
+    assert "✓ family         qwen serve 0" in watched.output
+    assert "1 running, no open request\n" in watched.output
 
 
 def test_the_command_where_nobody_answers() -> None:

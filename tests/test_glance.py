@@ -67,6 +67,7 @@ def test_what_an_aborted_turn_asked_waits_for_nobody(tmp_path: Path) -> None:
         assert len(httpx.get(f"{stub.address}/question").json()) == 1
         result = asked_until(lambda look: "idle" not in look.output, stub.address)
         assert (result.exit_code, "● running" in result.output) == (0, True)
+        assert result.output.startswith("● live  MiMo Code 0")
 
 
 def test_the_json_says_the_same(stub: Stub) -> None:

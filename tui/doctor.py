@@ -13,6 +13,7 @@ from typing import Literal
 
 import msgspec
 
+from tui.backends import NAMES
 from tui.backends.base import Backend, ServerInfo, SessionEditing
 from tui.backends.recognise import recognise
 from tui.core import events as e
@@ -73,7 +74,7 @@ def greeted(backend: Backend, server: ServerInfo) -> list[Finding]:
         clock = Finding("clock", "good", "equal to this machine's within a second or two")
     return [
         Finding("reachable", "good", f"answers in {server.round_trip * 1000:.0f} ms"),
-        Finding("family", "good", f"{backend.traits.family} {server.version}"),
+        Finding("family", "good", f"{NAMES.get(backend.traits.family, backend.traits.family)} {server.version}"),
         Finding("password", "good", "taken, or none is asked for"),
         clock,
     ]
@@ -192,7 +193,9 @@ async def mute(backend: Backend) -> Finding:
     except NetError as error:
         return Finding("sessions", "bad", f"no answer: {error.what}", "The server is stuck: restart it.")
     busy = sum(not isinstance(status, Idle) for status in found.statuses.values())
-    return Finding("sessions", "good", f"answered: {busy} running, {len(found.requests)} open requests")
+    asked = len(found.requests)
+    requests = f"{asked or 'no'} open request{'s' if asked > 1 else ''}"
+    return Finding("sessions", "good", f"answered: {busy} running, {requests}")
 
 
 async def delivered(backend: Backend, beats: Beats, now: Callable[[], float]) -> list[Finding]:

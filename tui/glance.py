@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
+from tui.backends import NAMES
 from tui.backends.base import Backend, ServerInfo
 from tui.backends.recognise import recognise
 from tui.core.events import Resynced
@@ -117,7 +118,8 @@ async def _look(settings: Settings, open_http: Callable[[str], Http], users: Seq
 
 def lines(glance: Glance) -> list[str]:
     """The look in words, a line each."""
-    head = f"● live  {glance.family} {glance.version}  {glance.round_trip:g} ms  {glance.address}"
+    name = NAMES.get(glance.family, glance.family)
+    head = f"● live  {name} {glance.version}  {glance.round_trip:g} ms  {glance.address}"
     rows = [f"{_glyph(one.state)} {one.state:<15}  {one.title or one.id}" for one in glance.sessions]
     asks = [f"  ? {one.kind}: {one.what}" for one in glance.requests]
     idle = f"○ {glance.idle} idle" if glance.idle else ""
