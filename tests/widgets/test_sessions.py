@@ -83,6 +83,18 @@ async def test_words_and_states_filter() -> None:
         assert "write the docs" in stage.text
 
 
+async def test_an_empty_list_says_why_it_is_empty() -> None:
+    async with on_stage(session=None) as stage:
+        stage.client.feed(e.SessionDeleted(talk.SESSION))
+        await open_list(stage)
+        await stage.shows("Sessions · none is known yet")
+        know(stage.client, "the first")
+        await stage.shows("the first")
+        assert "none" not in stage.text
+        await stage.press(*"zebra")
+        await stage.shows("Sessions · none fits the filter")
+
+
 async def test_children_stand_under_their_parent_and_are_opened() -> None:
     async with on_stage() as stage:
         know(stage.client, "the parent", "another")

@@ -98,12 +98,13 @@ class SessionPicker(Dialog[Open | New | None]):
         self._store, self._standing_of, self._server_now = store, standing_of, server_now
         self._current, self._edits, self._kept = current, edits, kept
         self._listed: list[Session] = []
+        self._title = Plain(Content.styled("Sessions", "bold"), classes="title")
         self._filter_box = Input(placeholder="filter", compact=True)
         self._options = OptionList(markup=False, compact=True)
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog wide"):
-            yield Plain(Content.styled("Sessions", "bold"), classes="title")
+            yield self._title
             yield self._filter_box
             yield self._options
             edits = (
@@ -133,7 +134,10 @@ class SessionPicker(Dialog[Open | New | None]):
         options = self._options
         chosen = self._chosen()
         keep = chosen.id if chosen is not None else self._current
-        self._listed = list(self._fitting(self._filter_box.value.casefold().split()))[:LISTED_AT_MOST]
+        wanted = self._filter_box.value.casefold().split()
+        self._listed = list(self._fitting(wanted))[:LISTED_AT_MOST]
+        empty = "" if self._listed else " · none fits the filter" if wanted else " · none is known yet"
+        self._title.show(Content.styled(f"Sessions{empty}", "bold"))
         options.clear_options()
         options.add_options([Option(self._row(session)) for session in self._listed])
         at = next((row for row, session in enumerate(self._listed) if session.id == keep), 0)
