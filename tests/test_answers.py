@@ -382,3 +382,23 @@ async def test_an_answer_is_kept_until_it_is_settled(
     assert after.outbox.unsettled() == kept
     after.journal.close()
     assert (draft is not None) is (isinstance(says, Refused) and says.status in (400, 401))
+
+
+@pytest.mark.parametrize(
+    ("answers", "outcome"), [((("B",),), ("elsewhere", "B")), (OURS, ("acknowledged", ""))], ids=["theirs", "ours"]
+)
+async def test_what_stopped_is_settled_by_word_of_how_its_request_ended(
+    desk: Desk, answers: Answers, outcome: tuple[str, str]
+) -> None:
+    await desk.send(ANSWER, Refused(401))
+    desk.deliver(e.QuestionAnswered("ses_1", "que_1", answers))
+    assert (desk.told[-1].state, desk.told[-1].reason) == outcome
+    assert desk.outbox.take_stopped() == []
+    assert len(desk.posted) == 1
+    assert desk.journal.adopt_answers() == []
+
+
+async def test_what_stops_after_its_request_ended_is_settled_by_that_word_too(desk: Desk) -> None:
+    desk.deliver(e.QuestionAnswered("ses_1", "que_1", (("B",),)))
+    assert await desk.send(ANSWER, Refused(401)) == ("elsewhere", "B")
+    assert desk.outbox.take_stopped() == []

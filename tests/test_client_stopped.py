@@ -6,6 +6,7 @@ import pytest
 
 from tests.meeting import Meeting, virtually
 from tui.backends.base import ServerInfo
+from tui.core.changes import AnswerChanged, RequestClosed
 from tui.core.health import LineState
 from tui.core.turn import TurnState
 
@@ -90,3 +91,22 @@ async def test_whoever_comes_back_to_the_screen_has_the_line_tried_at_once(meeti
     assert meeting.client.line().state is LineState.STOPPED
     meeting.client.looked_at(True)
     await meeting.until(lambda: meeting.client.line().up)
+
+
+@virtually()
+async def test_that_somebody_else_answered_what_stopped_here_is_told_at_once(meeting: Meeting) -> None:
+    turn = meeting.send("ASK1")
+    request = await meeting.request()
+    meeting.arm("401=/question")
+    meeting.client.answer(request, (("SQLite",),))
+    assert (await meeting.outcome(request.id)).state == "stopped"
+    meeting.server.disarm_all()
+    await meeting.http.post(f"/question/{request.id}/reply", json={"answers": [["Postgres"]]})
+    await meeting.over(turn)
+    outcome = await meeting.outcome(request.id)
+    assert (outcome.state, outcome.reason) == ("elsewhere", "Postgres")
+    told = [type(one) for one in meeting.told if isinstance(one, RequestClosed | AnswerChanged)]
+    assert told[-2:] == [RequestClosed, AnswerChanged]
+    meeting.client.retry_now()
+    await asyncio.sleep(1)
+    assert meeting.replies() == 1

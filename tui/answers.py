@@ -87,10 +87,18 @@ class Outbox:
         return stopped
 
     def closed(self, change: RequestClosed) -> None:
-        """Remember how a request ended."""
+        """Remember how a request ended; where that is known, an answer that stopped is settled by it."""
         self._closed[change.request.id] = change
         while len(self._closed) > CLOSED_KEPT:
             self._closed.popitem(last=False)
+        self._settle_stopped(change)
+
+    def _settle_stopped(self, closed: RequestClosed) -> None:
+        reply = self._stopped.get(closed.request.id)
+        if reply is not None and closed.how != "gone":
+            del self._stopped[closed.request.id]
+            self._journal.settle_answer(closed.request.id)
+            self._notify(AnswerChanged(reply.request, *_explain_by_end(reply, closed)))
 
     async def send(self, reply: Reply) -> None:
         """Send until it is settled; a second call for the same request meanwhile does nothing."""
@@ -110,6 +118,8 @@ class Outbox:
         else:
             self._journal.settle_answer(request_id, keep_draft=state == "refused")
         self._notify(AnswerChanged(reply.request, state, reason))
+        if request_id in self._closed:
+            self._settle_stopped(self._closed[request_id])
 
     async def _settle(
         self, reply: Reply
@@ -145,19 +155,12 @@ class Outbox:
         call = None
         if request.id not in self._closed or self._closed[request.id].how == "gone":
             call = await self._call_of(request)
-        recorded = call.answers if call is not None else None
         closed = self._closed.get(request.id)
-        given = closed.answers if closed is not None and closed.how == "answered" else recorded
         self._deliver(e.RequestGone(request.session_id, request.id))
-        if closed is not None and closed.how == "replied":
-            ours = reply.permission is not None and closed.reply == reply.permission
-            return ("acknowledged", "") if ours else ("elsewhere", str(closed.reply))
-        if closed is not None and closed.how == "rejected":
-            return ("acknowledged", "") if reply.answers is None else ("elsewhere", "dismissed")
-        if given is not None:
-            if given == reply.answers:
-                return "acknowledged", ""
-            return "elsewhere", "; ".join(", ".join(row) for row in given)
+        if closed is not None and closed.how != "gone":
+            return _explain_by_end(reply, closed)
+        if call is not None and call.answers is not None:
+            return _explain_by_answers(reply, call.answers)
         if reply.permission is not None and call is not None:
             return self._explain_by_call(reply.permission, call)
         return "expired", ""
@@ -190,6 +193,22 @@ class Outbox:
         works_on = [full.message.id for full in messages if full.message.role == "assistant"][-1:]
         alive = self._runs(request.session_id) and works_on == [request.message_id]
         return calls[0] if alive else None
+
+
+def _explain_by_end(reply: Reply, closed: RequestClosed) -> tuple[Literal["acknowledged", "elsewhere"], str]:
+    """The server told how the request ended: was it by `reply`?"""
+    if closed.how == "replied":
+        ours = reply.permission is not None and closed.reply == reply.permission
+        return ("acknowledged", "") if ours else ("elsewhere", str(closed.reply))
+    if closed.how == "rejected":
+        return ("acknowledged", "") if reply.answers is None else ("elsewhere", "dismissed")
+    return _explain_by_answers(reply, closed.answers)
+
+
+def _explain_by_answers(reply: Reply, given: Answers) -> tuple[Literal["acknowledged", "elsewhere"], str]:
+    if given == reply.answers:
+        return "acknowledged", ""
+    return "elsewhere", "; ".join(", ".join(row) for row in given)
 
 
 class _Row(msgspec.Struct, frozen=True):

@@ -369,11 +369,11 @@ class Client:
     def _deliver(self, event: e.Event) -> None:
         changes = self.store.apply(event)
         for change in changes:
+            self._tell(change)
             if isinstance(change, RequestClosed):
                 self._outbox.closed(change)
                 if change.how == "rejected" or change.reply == "reject":
                     self.turns.rejected(change.request)
-            self._tell(change)
         if isinstance(event, e.SessionFailed):
             self.turns.failure_seen(event)
         elif isinstance(event, e.TextDelta):
