@@ -3,7 +3,7 @@ import pytest
 from tests.fake_client import FakeClient
 from tests.screen import on_stage
 from tui.core.health import Line, LineState
-from tui.widgets.health import line_words, sparkline
+from tui.widgets.health import Heading, HealthLine, line_words, sparkline
 
 
 @pytest.mark.parametrize(
@@ -52,3 +52,21 @@ async def test_why_the_line_stopped_and_what_to_do_are_told_before_the_address(w
         await stage.shows("holdfast", "■ stopped: password refused (401) · F5 after fixing it")
         header = stage.text.split("\n")[0]
         assert ("127.0.0.1:4096" in header) is address
+
+
+@pytest.mark.parametrize(
+    ("title", "left"),
+    [
+        ("Short", " holdfast  Short · build · 4.0k tokens  "),
+        ("A title of 18 cells", " holdfast  A title of 18 cells · build  "),
+        ("A title of 25 cells, or so", " holdfast  A title of 25 cells, or so  "),
+        ("A title that is longer than all the room", " holdfast  A title that is longer than a…  "),
+    ],
+)
+async def test_no_number_and_no_name_is_cut_in_two_but_the_title(title: str, left: str) -> None:
+    line = Line(LineState.LIVE, age=2.4, round_trip=0.011, gaps=(10.0,) * 2, interval=10.0)
+    async with on_stage(size=(80, 24)) as stage:
+        header = stage.app.query_one(HealthLine)
+        header.show_line(line)
+        header.show_heading(Heading(title, "build", tokens=4000))
+        assert header.text.startswith(left)

@@ -92,6 +92,17 @@ def spent(heading: Heading) -> str:
     return (f" · {tokens} tokens" if heading.tokens else "") + (f" · ${heading.cost:.2f}" if heading.cost else "")
 
 
+def names(heading: Heading, room: int = 1000) -> Content:
+    """The header's left side. Where it is wider than `room` cells, its last parts go, each as a whole."""
+    named = [name for name in (heading.title, heading.agent) if name]
+    brand = Content.assemble((" holdfast", "bold $primary"), "  ")
+    left = Content.assemble(brand, (" · ".join(named), "$foreground"), (spent(heading), MUTED))
+    while left.cell_length > room and named:
+        left = Content.assemble(brand, (" · ".join(named), "$foreground"))
+        named.pop()
+    return left
+
+
 class HealthLine(Widget):
     """One line: names at the left, the line's state and the address at the right."""
 
@@ -131,10 +142,7 @@ class HealthLine(Widget):
 
     def _fitted(self) -> Content:
         width = self._fitted_to = self.size.width
-        names = [name for name in (self._heading.title, self._heading.agent) if name]
-        left = Content.assemble(
-            (" holdfast", "bold $primary"), "  ", (" · ".join(names), "$foreground"), (spent(self._heading), MUTED)
-        )
+        left = names(self._heading)
         address = Content.styled(f"   {self._address} ", FAINT)
         room = width - min(left.cell_length, NAME_SHORTEST if self._line.up else BRAND) - 2
         if not self._line.up and line_words(self._line).cell_length > room - address.cell_length:
@@ -146,4 +154,6 @@ class HealthLine(Widget):
                 address = named
         if width - words.cell_length - address.cell_length < NAME_SHORTEST:
             left = left[:BRAND]
+        elif left.cell_length > (room := width - words.cell_length - address.cell_length - 2):
+            left = names(self._heading, room)
         return spread(left, Content.assemble(words, address), width)
