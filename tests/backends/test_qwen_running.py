@@ -76,3 +76,19 @@ async def test_what_is_torn_where_no_turn_runs_is_not_loaded_again_and_again() -
             told.streams[0].send({"type": "replay_complete", "data": {}}, echo(13, "next", "p3"))
             await wait_until(lambda: feed.words().endswith("next"))
             assert told.calls.count(LOAD) == 1
+
+
+async def test_a_torn_answer_behind_a_past_that_tells_no_ends_is_loaded_once_while_it_runs() -> None:
+    for marker in (DROPPED, {**DROPPED, "promptId": None}):
+        torn = loaded(echo(1, "hi"), said(2, "one. "), busy=True, last=12)
+        torn["liveJournal"] = [marker, said(11, "the end of ", "p2")]
+        async with daemon(**{LOAD: torn}) as (told, http):
+            backend = await greeted(http)
+            async with feeding(backend) as feed:
+                feed.store.apply(await backend.messages("s1"))
+                await wait_until(lambda: told.streams)
+                told.streams[0].send(said(13, "it", "p2"))
+                await wait_until(lambda: feed.words().endswith("the end of it"))
+                told.streams[0].send(said(14, " all", "p2"))
+                await wait_until(lambda: feed.words().endswith("the end of it all"))
+                assert told.calls.count(LOAD) == 1

@@ -240,8 +240,10 @@ class Fold:
         """The server no longer has the first events of the turn that runs; once it has ended it has them again."""
         if wire.string(frame.data, "scope") != "live_journal":
             return []  # of what came before: that is asked for in pages
+        turn = self._turn
+        before = [] if turn is None or turn.prompt_id == frame.prompt_id else self._end_unseen()
         self._torn = frame.prompt_id or "unknown"
-        return []
+        return before
 
     def _end_unseen(self) -> list[e.Event]:
         """End the turn as the server remembers its end: a restored transcript does not tell it in its place.
