@@ -12,6 +12,7 @@ from tui.widgets.turn_line import end_words, quiet_words, turn_words
 NOW = 1000.0
 SERVER_NOW = 1_700_000_000.0
 LIVE = Line(LineState.LIVE, age=2.0)
+LATE = Line(LineState.LATE, age=16.0)
 LOST = Line(LineState.RECONNECTING, attempt=1, retry_in=1.0, reason="connection reset")
 
 
@@ -39,6 +40,13 @@ def test_a_padded_turn_counts_its_beats() -> None:
 
 def test_a_silent_server_is_called_that() -> None:
     assert words(turn()) == "turn 12:04 · the server keeps still until it ends; the line is live"
+
+
+def test_no_line_is_called_live_that_the_header_calls_quiet() -> None:
+    assert words(turn(), LATE) == "turn 12:04 · the server keeps still until it ends; the line is quiet"
+    assert words(turn(held=False), LATE) == "turn 12:04 · followed by its events; the line is quiet"
+    still = turn_words(turn(), LATE, NOW, SERVER_NOW, Trouble(Kind.STILL, 370)).plain
+    assert "nothing has moved for 6 min, and the line is quiet" in still
 
 
 def test_headers_without_a_beat_yet() -> None:

@@ -28,7 +28,7 @@ def turn_words(turn: Turn, line: Line, now: float, server_now: float, trouble: T
     if turn.state is TurnState.SENDING:
         return Content.assemble("sending… ", (span(now - turn.started), MUTED))
     if trouble is not None and line.up:
-        return _amiss(trouble, turn, elapsed)
+        return _amiss(trouble, turn, line, elapsed)
     if turn.state is TurnState.UNKNOWN:
         why = f" ({turn.reason})" if turn.reason else ""
         return Content.assemble(
@@ -36,7 +36,7 @@ def turn_words(turn: Turn, line: Line, now: float, server_now: float, trouble: T
         )
     if turn.abort_asked:
         return Content.assemble(elapsed, (" · aborting: waiting for the server to end it", "$warning"))
-    held = _held(turn, now)
+    held = _held(turn, line, now)
     if not line.up:
         return Content.assemble(elapsed, _while_down(turn, now, held))
     match turn.state:
@@ -56,8 +56,11 @@ def _lasted(turn: Turn, until: float) -> str:
     return f"{'at least ' if turn.since_seen else ''}{clock(until - turn.started)}"
 
 
-def _held(turn: Turn, now: float) -> str:
+def _held(turn: Turn, line: Line, now: float) -> str:
+    late = line.state is LineState.LATE
     if not turn.held:
+        if late:
+            return " · followed by its events; the line is quiet"
         return " · goes on at the server, followed by its events"
     if turn.pads:
         beats = "1 beat" if turn.pads == 1 else f"{turn.pads} beats"
@@ -65,7 +68,7 @@ def _held(turn: Turn, now: float) -> str:
         return f" · held open, {beats}{last}"
     if turn.headers_at is not None:
         return " · held open, no beat yet"
-    return " · the server keeps still until it ends; the line is live"
+    return f" · the server keeps still until it ends; the line is {'quiet' if late else 'live'}"
 
 
 def _while_down(turn: Turn, now: float, held: str) -> tuple[str, str]:
@@ -87,8 +90,8 @@ def _retrying(turn: Turn, server_now: float) -> Content:
     )
 
 
-def _amiss(trouble: Trouble, turn: Turn, elapsed: Content) -> Content:
-    """What may be wrong though the line is live, and what to do about it."""
+def _amiss(trouble: Trouble, turn: Turn, line: Line, elapsed: Content) -> Content:
+    """What may be wrong though the line is up, and what to do about it."""
     lasted = span(trouble.since)
     match trouble.kind:
         case Kind.DEAF:
@@ -104,7 +107,8 @@ def _amiss(trouble: Trouble, turn: Turn, elapsed: Content) -> Content:
             held = turn.pads or turn.headers_at is not None
             lost = "a long thought or a hanging command"
             lost += "" if held else ", or a lost turn"
-            what = f"nothing has moved for {lasted}, though the line is live"
+            although = "and the line is quiet" if line.state is LineState.LATE else "though the line is live"
+            what = f"nothing has moved for {lasted}, {although}"
             advice = f"Perhaps {lost}. Wait, or Esc Esc aborts."
         case _:
             assert_never(trouble.kind)
