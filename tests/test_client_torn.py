@@ -9,6 +9,7 @@ from server_stub.profiles import PROFILES
 from tests.meeting import Meeting, virtually
 from tui.backends.qwen_running import TORN
 from tui.core.model import NotePart
+from tui.core.turn import TurnState
 
 
 @pytest.fixture
@@ -66,3 +67,13 @@ async def test_the_past_of_a_session_that_somebody_woke_without_it_is_there_to_b
     assert "PLAIN 1" not in meeting.words()
     await meeting.client.load_older(meeting.session_id)
     assert [words for words in meeting.words() if words.startswith("PLAIN")] == ["PLAIN 1", "PLAIN 2"]
+
+
+@pytest.mark.usefixtures("short_journal")
+@virtually("qwen")
+async def test_a_prompt_whose_echo_is_cut_off_with_its_202_lost_is_not_given_back(meeting: Meeting) -> None:
+    meeting.arm("cut=prompt,at=headers")
+    meeting.arm(f"502=/session/{meeting.session_id}/load,times=5")
+    turn = await meeting.over(meeting.send("SLOW"))
+    assert turn.state is TurnState.FINISHED
+    assert meeting.words()[0] == "SLOW"

@@ -3,6 +3,7 @@
 from tests.backends.daemon import daemon, echo, ended, loaded, said, update
 from tests.backends.test_qwen import LOAD, feeding, greeted
 from tests.waiting import wait_until
+from tui.backends.base import Lookup
 from tui.backends.qwen_running import TORN
 from tui.core.model import NotePart
 
@@ -92,3 +93,18 @@ async def test_a_torn_answer_behind_a_past_that_tells_no_ends_is_loaded_once_whi
                 told.streams[0].send(said(14, " all", "p2"))
                 await wait_until(lambda: feed.words().endswith("the end of it all"))
                 assert told.calls.count(LOAD) == 1
+
+
+async def test_whether_a_prompt_is_there_is_not_known_while_the_server_shows_only_the_end_of_what_runs() -> None:
+    async with daemon(**{LOAD: loaded(last=2)}) as (told, http):
+        backend = await greeted(http)
+        await backend.messages("s1")
+        prompt = backend.new_prompt("s1", "do it")
+        torn = loaded(busy=True, last=12)
+        torn["liveJournal"] = [DROPPED, said(12, "the end of it", "p2")]
+        told.answers[LOAD] = torn
+        assert await backend.look_up("s1", prompt.message_id, prompt) == Lookup(stored=None)
+        told.answers[LOAD] = loaded(
+            echo(3, "do it", "p2"), said(12, "the end of it", "p2"), ended(13, "p2"), last=13
+        )
+        assert await backend.look_up("s1", prompt.message_id, prompt) == Lookup(stored=True, known_as="p2")

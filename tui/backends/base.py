@@ -49,10 +49,11 @@ class ServerInfo(msgspec.Struct, frozen=True):
 class Lookup(msgspec.Struct, frozen=True):
     """What asking for one prompt gave: `stored` says that it is there, `session_gone` that the session is not.
 
+    `stored` None: the server does not show all that it has, and will later.
     `known_as`: the server's own id for it, where that is another than the one asked for.
     """
 
-    stored: bool
+    stored: bool | None
     session_gone: bool = False
     known_as: str = ""
 

@@ -217,7 +217,7 @@ class QwenServe:
         claimed = frozenset(one for one, owner in self._claims.items() if owner != prompt.message_id)
         found = find_prompt(prompt, loaded.watch, mine=mine, claimed=claimed)
         if found is None:
-            return Lookup(stored=False)
+            return Lookup(stored=None if loaded.watch.fold.torn else False)
         self._claim(found, prompt)
         return Lookup(stored=True, known_as=found)
 

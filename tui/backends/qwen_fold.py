@@ -71,6 +71,11 @@ class Fold:
         self.stale = False
         """A turn has ended of which the server had left out the beginning: the session is to be loaded anew."""
 
+    @property
+    def torn(self) -> bool:
+        """Whether the server has left out the beginning of what runs, and the prompts that came meanwhile."""
+        return bool(self._torn)
+
     def take(self, frame: wire.Frame) -> list[e.Event]:
         """What one event means. Raises `msgspec.ValidationError` for one that cannot be read, and is over it."""
         if frame.id is not None:
@@ -81,7 +86,7 @@ class Fold:
         """No turn runs at the server: what is still open here ended without our being told."""
         self._queue.clear()
         found = self._end_unseen()
-        self.stale = False  # loaded anew it would be no other
+        self._torn, self.stale = "", False  # loaded anew it would be no other
         return found
 
     def resumed(self) -> list[e.Event]:
