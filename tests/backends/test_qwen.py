@@ -23,6 +23,7 @@ from tests.backends.daemon import (
 from tests.waiting import wait_until
 from tui.backends.base import Lookup, NotTaken, Taken
 from tui.backends.qwen import QwenServe
+from tui.backends.qwen_streams import LOOK_EVERY
 from tui.core import events as e
 from tui.core.model import Busy, Idle, PermissionRequest, Prompt, QuestionRequest, Session, TextPart, Todo
 from tui.core.store import Store
@@ -438,6 +439,21 @@ async def test_a_session_that_is_gone_is_told_so_and_the_line_stays() -> None:
         told.answers[LOAD] = NOT_FOUND
         async with feeding(backend) as feed:
             await wait_until(lambda: e.SessionDeleted("s1") in feed.told)
+            assert feed.error is None
+
+
+async def test_once_the_last_stream_is_gone_the_line_is_proved_at_once() -> None:
+    async with daemon() as (told, http):
+        backend = await greeted(http)
+        async with feeding(backend) as feed:
+            await backend.messages("s1")
+            await wait_until(lambda: told.streams)
+            before = feed.told.count(e.Beat())
+            told.answers[LOAD] = NOT_FOUND
+            told.refuse_streams.append(NOT_FOUND)
+            told.streams[0].send({"id": 9, "type": "state_resync_required", "data": {}})
+            await wait_until(lambda: e.SessionDeleted("s1") in feed.told)
+            await wait_until(lambda: feed.told.count(e.Beat()) > before, within=LOOK_EVERY / 2)
             assert feed.error is None
 
 

@@ -10,6 +10,7 @@ What happens in sessions that nobody watches has no stream; it is asked for, cal
 import asyncio
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -95,6 +96,7 @@ class Streams:
         self._on_bytes = on_bytes
         self._told: asyncio.Queue[e.Event | BaseException] = asyncio.Queue()
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._alone = asyncio.Event()
         self._looking = asyncio.create_task(self._keep_looking())
         self._looking.add_done_callback(self._done)
         for session_id in watches:
@@ -163,6 +165,8 @@ class Streams:
                 break
         self._watches.pop(watch.session_id, None)
         self._tasks.pop(watch.session_id, None)
+        if not self._tasks:
+            self._alone.set()
 
     async def _start_over(self, watch: Watch) -> bool:
         """Load the session and tell it anew; False if it is gone."""
@@ -223,6 +227,7 @@ class Streams:
     async def _keep_looking(self) -> None:
         """Look at what has no stream. Where nothing has one, that is all there is to prove the line by."""
         while True:
+            self._alone.clear()
             try:
                 found = await self._look()
             except NetError as error:
@@ -234,7 +239,9 @@ class Streams:
                     self._on_bytes(1)
                     self._tell([e.Beat()])
                 self._tell(found)
-            await asyncio.sleep(LOOK_EVERY)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(LOOK_EVERY):
+                    await self._alone.wait()
 
 
 async def _ended(*tasks: "asyncio.Task[Any]") -> None:
