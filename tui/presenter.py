@@ -135,6 +135,7 @@ class Presenter:
 
     def show_line(self) -> None:
         line = self._client.line()
+        self._main.panel.show_line(line.up)
         self._main.health.show_line(line, self.server)
         if line.up:
             self._ever_up = True

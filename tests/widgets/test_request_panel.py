@@ -5,11 +5,12 @@ from msgspec.structs import replace
 from textual.widgets import TextArea
 
 from tests import conversation as talk
-from tests.fake_client import FakeClient
+from tests.fake_client import LIVE, FakeClient
 from tests.screen import Stage, on_stage
 from tui.backends.base import Traits
 from tui.core import events as e
 from tui.core.changes import AnswerChanged
+from tui.core.health import Line, LineState
 from tui.core.model import Option, Question, QuestionRequest, Request
 from tui.widgets.choice_row import ChoiceRow
 from tui.widgets.confirm import Confirm
@@ -17,6 +18,7 @@ from tui.widgets.grace import GRACE
 from tui.widgets.key_hints import KeyHints
 from tui.widgets.question import TabLabel
 
+LOST = Line(LineState.RECONNECTING, attempt=2, retry_in=4.0, reason="connection reset")
 WORDS_ONLY = QuestionRequest("que_9", talk.SESSION, (Question("What name?", "Name", ()),))
 MANY = QuestionRequest(
     "que_8",
@@ -169,6 +171,16 @@ async def test_the_last_line_names_a_key_that_answers_only_once_it_does() -> Non
         await stage.shows("Enter send", "Esc fold", "x reject")
 
 
+async def test_the_last_line_names_the_keys_of_the_next_question_at_once() -> None:
+    async with on_stage() as stage:
+        await asked(stage, talk.CHOICES)
+        await stage.shows("Enter next")
+        assert "Space choose" not in stage.text
+        stage.app.presenter.stop()  # no other tick draws the last line
+        await stage.press("1", "enter")
+        await stage.shows("Space choose")
+
+
 async def test_no_key_that_answers_is_named_for_a_moment_before(monkeypatch: pytest.MonkeyPatch) -> None:
     async with on_stage() as stage:
         named: list[str] = []
@@ -318,6 +330,16 @@ async def test_how_an_answer_fares_is_told_and_it_cannot_be_sent_twice() -> None
         await stage.shows("the server refused it (no such label)", "still open", "Enter send", "x reject")
         await stage.press("enter")
         assert len(stage.client.calls("answer")) == 2
+
+
+async def test_while_the_line_is_lost_it_is_not_known_whether_a_request_still_waits() -> None:
+    async with on_stage() as stage:
+        await asked(stage, talk.ONE_CHOICE)
+        assert "as last known" not in stage.text
+        stage.client.set_line(LOST)
+        await stage.shows("waits for you", "as last known")
+        stage.client.set_line(LIVE)
+        await stage.hides("as last known")
 
 
 async def test_a_closed_request_leaves_the_screen_and_a_line() -> None:

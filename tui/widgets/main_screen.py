@@ -324,8 +324,11 @@ class MainScreen(Screen[None], Covered):
     def _queue_emptied(self) -> None:
         self.prompt.focus()
 
-    @on(RequestPanel.KeysChanged)
     def on_question_form_keys_changed(self) -> None:
+        self.refresh_hints()
+
+    @on(RequestPanel.KeysChanged)
+    def _keys_changed(self) -> None:
         self.refresh_hints()
 
     @on(RequestPanel.MeantForPrompt)

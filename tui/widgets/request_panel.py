@@ -104,6 +104,7 @@ class RequestPanel(Vertical):
         self._fare = Plain(classes="fare")
         self.reject_with_reason = True
         self.folded = False
+        self._line_up = True
 
     def compose(self) -> ComposeResult:
         yield self._head
@@ -158,6 +159,12 @@ class RequestPanel(Vertical):
         self.book.fares[change.request.id] = change
         self._draw_fare()
         self.post_message(self.KeysChanged())
+
+    def show_line(self, up: bool) -> None:
+        """While the line is not up, nobody knows whether the request still waits."""
+        if up != self._line_up:
+            self._line_up = up
+            self._draw_head()
 
     def show_fares(self) -> None:
         """How answers fare is in the book: draw it anew."""
@@ -263,6 +270,8 @@ class RequestPanel(Vertical):
         what = "asks for permission" if isinstance(request, PermissionRequest) else "waits for you"
         agent = self._agents.get(request.session_id) or "agent"
         left = Content.assemble((f" ? {agent} {what}", "bold $accent"), (f" · {waited}", MUTED))
+        if not self._line_up:
+            left += Content.styled(" · as last known", MUTED)
         if self.folded:
             left += Content.assemble((f" · {key('fold')} answers it", MUTED))
         self._head.show(spread(left, Content.styled(self._place, MUTED), self.size.width or 80), layout=False)
