@@ -176,7 +176,8 @@ async def test_the_last_line_names_the_keys_of_the_next_question_at_once() -> No
         await asked(stage, talk.CHOICES)
         await stage.shows("Enter next")
         assert "Space choose" not in stage.text
-        stage.app.presenter.stop()  # no other tick draws the last line
+        stage.app.presenter.stop()  # no tick draws the last line...
+        await stage.until(lambda: stage.main.panel.grace._timer is None)  # ...nor does the end of the grace
         await stage.press("1", "enter")
         await stage.shows("Space choose")
 
