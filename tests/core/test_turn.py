@@ -365,6 +365,30 @@ def test_a_prompt_that_is_stored_without_its_words_goes_back() -> None:
     )
 
 
+def test_words_that_were_lost_go_back_whatever_became_of_the_session_since() -> None:
+    aborted, answered, told = running(), running(), running()
+    aborted.receive(AbortAsked(), 1.0)
+    told.receive(ServerError(Failure("context overflow")), 1.0)
+    for turn in (aborted, answered, told):
+        seen = replace(IDLE, wordless=True, later=True, later_answer=LATER if turn is answered else None)
+        run(turn, (1.0, PostBroke("reset")), (2.0, seen), (1.9 + COLD_START, asked(seen)))
+        assert not turn.over
+        turn.receive(asked(seen), 2.0 + COLD_START)
+        assert (turn.state, turn.reason) == (
+            TurnState.NOT_SENT,
+            "the server lost its words before it stored them",
+        )
+
+
+def test_an_abort_of_a_held_post_waits_for_the_words_to_be_stored() -> None:
+    turn = running()
+    lost = replace(IDLE, wordless=True)
+    run(turn, (1.0, AbortAsked()), (2.0, lost), (1.9 + HELD_PATIENCE, asked(lost)))
+    assert not turn.over
+    assert turn.receive(asked(lost), 2.0 + HELD_PATIENCE) == (Action.CLOSE_POST,)
+    assert turn.state is TurnState.NOT_SENT
+
+
 def test_words_of_others_that_were_lost_do_not_come_to_this_prompt() -> None:
     turn = Turn.follow("ses_1", "msg_1", 0.0)
     lost = asked(replace(IDLE, wordless=True))

@@ -22,6 +22,7 @@ stored, finished message wins over all. A POST that breaks leads to UNKNOWN, nev
     any open     session idle, answer not complete    after a second look: INTERRUPTED (ABORTED if asked for;
                                                         CANCELLED where a broken POST ends the turn, unless it
                                                         is still held and its line was never in doubt)
+    any open     session idle, prompt without words   NOT_SENT: killed between the two, a server keeps only its id
     any open     the session is gone                  INTERRUPTED; NOT_SENT if the prompt was never seen there
     any open     nothing has changed for a while      the same; the server is asked
 
@@ -364,6 +365,8 @@ class Turn(msgspec.Struct):
         if self._idle_since is None:
             self._idle_since, self._look_at = now, now + SECOND_LOOK
         idle_for = now - self._idle_since
+        if answer is None and seen.wordless and self.prompt is not None:
+            return self._wordless(seen, idle_for, now)
         if not self.held or idle_for >= BODY_GRACE:
             if answer is not None and answer.completed is not None and (answer.final or answer.failure):
                 return self._settle(answer, now)
@@ -384,12 +387,21 @@ class Turn(msgspec.Struct):
             patience = HELD_PATIENCE if self.held else COLD_START
             if idle_for < patience or (self.held and not self._doubted):
                 return ()
-            if seen.wordless and self.prompt is not None and not self.held:
-                return self._end(TurnState.NOT_SENT, now, "the server lost its words before it stored them")
             return self._end(TurnState.INTERRUPTED, now, "the server has the prompt but began no answer")
         if self.held and idle_for < HELD_PATIENCE:
             return ()
         return self._end(TurnState.INTERRUPTED, now, "the server stopped in the middle of it")
+
+    def _wordless(self, seen: Observed, idle_for: float, now: float) -> tuple[Action, ...]:
+        """opencode stores a message before its words: killed between the two it keeps a prompt that says nothing.
+
+        Whatever became of the session since, an abort or an answer to a later prompt, nobody read those words.
+        """
+        if not seen.asked or idle_for < (HELD_PATIENCE if self.held else COLD_START):
+            return ()
+        if self.held and not (self._doubted or self.abort_asked):
+            return ()
+        return self._end(TurnState.NOT_SENT, now, "the server lost its words before it stored them")
 
     def _settle(self, answer: Message, now: float) -> tuple[Action, ...]:
         failure = answer.failure
