@@ -69,6 +69,7 @@ class Desk:
             post=self._post,
             messages=self._messages,
             runs=lambda session_id: self.running,
+            spawn=asyncio.create_task,
             deliver=self.deliver,
             notify=self.told.append,
             backoff=lambda: Backoff(lambda: 0.5),
@@ -392,6 +393,7 @@ async def test_what_stopped_is_settled_by_word_of_how_its_request_ended(
 ) -> None:
     await desk.send(ANSWER, Refused(401))
     desk.deliver(e.QuestionAnswered("ses_1", "que_1", answers))
+    await settle()
     assert (desk.told[-1].state, desk.told[-1].reason) == outcome
     assert desk.outbox.take_stopped() == []
     assert len(desk.posted) == 1
@@ -402,3 +404,38 @@ async def test_what_stops_after_its_request_ended_is_settled_by_that_word_too(de
     desk.deliver(e.QuestionAnswered("ses_1", "que_1", (("B",),)))
     assert await desk.send(ANSWER, Refused(401)) == ("elsewhere", "B")
     assert desk.outbox.take_stopped() == []
+
+
+@pytest.mark.parametrize(
+    ("recorded", "outcome"),
+    [(OURS, ("acknowledged", "")), ((("B",),), ("elsewhere", "B")), (None, ("expired", ""))],
+)
+async def test_what_stopped_is_settled_by_the_record_where_its_request_goes_without_a_word(
+    desk: Desk, recorded: Answers | None, outcome: tuple[str, str]
+) -> None:
+    await desk.send(ANSWER, Refused(401))
+    desk.recorded = transcript(recorded)
+    desk.deliver(e.RequestGone("ses_1", "que_1"))
+    await settle()
+    assert (desk.told[-1].state, desk.told[-1].reason) == outcome
+    assert desk.posted == [ANSWER]  # nobody sends a thing until the person acts
+    assert desk.outbox.take_stopped() == []
+    assert desk.journal.adopt_answers() == []
+
+
+async def test_while_the_record_is_refused_too_what_stopped_stays_and_that_is_told(desk: Desk) -> None:
+    await desk.send(ANSWER, Refused(401))
+    desk.recorded = Refused(403)
+    desk.deliver(e.RequestGone("ses_1", "que_1"))
+    await settle()
+    assert desk.states == ["sending", "stopped", "stopped"]
+    assert "403" in desk.told[-1].reason
+    assert desk.outbox.take_stopped() == [ANSWER]
+    desk.recorded = transcript(OURS)
+    assert await desk.send(ANSWER, Refused(404)) == ("acknowledged", "")
+
+
+async def test_what_is_refused_after_its_request_is_over_is_not_called_open(desk: Desk) -> None:
+    desk.deliver(e.RequestGone("ses_1", "que_1"))
+    desk.recorded = transcript((("B",),))
+    assert await desk.send(ANSWER, Refused(400)) == ("elsewhere", "B")

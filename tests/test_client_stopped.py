@@ -110,3 +110,18 @@ async def test_that_somebody_else_answered_what_stopped_here_is_told_at_once(mee
     meeting.client.retry_now()
     await asyncio.sleep(1)
     assert meeting.replies() == 1
+
+
+@virtually()
+async def test_what_stopped_here_and_ends_without_a_word_is_told_at_once(meeting: Meeting) -> None:
+    turn = meeting.send("ASK1")
+    request = await meeting.request()
+    meeting.arm("401=/question/que")
+    meeting.client.answer(request, (("SQLite",),))
+    assert (await meeting.outcome(request.id)).state == "stopped"
+    await meeting.http.post(f"/session/{meeting.session_id}/abort")
+    await meeting.over(turn)
+    await meeting.until(lambda: request.id not in meeting.client.store.requests)
+    await asyncio.sleep(1)
+    assert (await meeting.outcome(request.id)).state == "expired"
+    assert meeting.replies() == 1

@@ -6,8 +6,8 @@ what it was answered with tells ours from somebody else's.
 
 import logging
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Literal
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from typing import Any, Literal, TypeAlias
 
 import msgspec
 
@@ -35,6 +35,11 @@ CLOSED_KEPT = 500
 NOT_OPEN = (404, 409, 410)
 """Statuses by which servers say that a request, or its session, is not there any more."""
 
+Ending: TypeAlias = tuple[Literal["acknowledged", "elsewhere", "expired"], str]
+"""What became of an answer whose request is over, and by what it was so."""
+Fate: TypeAlias = Ending | tuple[Literal["refused", "stopped"], str]
+"""As far as the sending of an answer has come, and why no farther."""
+
 
 class Reply(msgspec.Struct, frozen=True):
     """What the person decided: `answers` or (None) a dismissal of a question, `permission` for a permission."""
@@ -49,8 +54,8 @@ class Outbox:
     """The answers on their way.
 
     `post` sends one and is true when the server took it; `messages` gives the session's newest, as the server has
-    them now, and `runs` whether a turn ran there when they were fetched; `pause` waits so many seconds, or less
-    when the line comes back meanwhile.
+    them now, and `runs` whether a turn ran there when they were fetched; `spawn` starts what is to run beside;
+    `pause` waits so many seconds, or less when the line comes back meanwhile.
     """
 
     def __init__(
@@ -60,6 +65,7 @@ class Outbox:
         post: Callable[[Reply], Awaitable[bool]],
         messages: Callable[[str], Awaitable[Sequence[FullMessage]]],
         runs: Callable[[str], bool],
+        spawn: Callable[[Coroutine[Any, Any, None]], object],
         deliver: Callable[[e.Event], None],
         notify: Callable[[AnswerChanged], None],
         backoff: Callable[[], Backoff],
@@ -69,6 +75,7 @@ class Outbox:
         self._post = post
         self._messages = messages
         self._runs = runs
+        self._spawn = spawn
         self._deliver = deliver
         self._notify = notify
         self._backoff = backoff
@@ -87,69 +94,66 @@ class Outbox:
         return stopped
 
     def closed(self, change: RequestClosed) -> None:
-        """Remember how a request ended; where that is known, an answer that stopped is settled by it."""
+        """Remember how a request ended; an answer to it that stopped waits for nobody any more."""
         self._closed[change.request.id] = change
         while len(self._closed) > CLOSED_KEPT:
             self._closed.popitem(last=False)
-        self._settle_stopped(change)
-
-    def _settle_stopped(self, closed: RequestClosed) -> None:
-        reply = self._stopped.get(closed.request.id)
-        if reply is not None and closed.how != "gone":
-            del self._stopped[closed.request.id]
-            self._journal.settle_answer(closed.request.id)
-            self._notify(AnswerChanged(reply.request, *_explain_by_end(reply, closed)))
+        reply = self._stopped.pop(change.request.id, None)
+        if reply is not None:
+            self._spawn(self._pursue(reply, self._explain))
 
     async def send(self, reply: Reply) -> None:
         """Send until it is settled; a second call for the same request meanwhile does nothing."""
-        request_id = reply.request.id
-        if request_id in self._under_way:
+        if reply.request.id in self._under_way:
             return
-        self._under_way.add(request_id)
-        self._stopped.pop(request_id, None)
-        self._journal.post_answer(request_id, _encode(reply))
+        self._journal.post_answer(reply.request.id, _encode(reply))
         self._notify(AnswerChanged(reply.request, "sending"))
-        try:
-            state, reason = await self._settle(reply)
-        finally:
-            self._under_way.discard(request_id)
-        if state == "stopped":
-            self._stopped[request_id] = reply
-        else:
-            self._journal.settle_answer(request_id, keep_draft=state == "refused")
-        self._notify(AnswerChanged(reply.request, state, reason))
-        if request_id in self._closed:
-            self._settle_stopped(self._closed[request_id])
+        await self._pursue(reply, self._post_or_explain)
 
-    async def _settle(
-        self, reply: Reply
-    ) -> tuple[Literal["acknowledged", "elsewhere", "expired", "refused", "stopped"], str]:
+    async def _pursue(self, reply: Reply, step: Callable[[Reply], Awaitable[Fate]]) -> None:
+        """Repeat `step` until it tells what became of the answer, and tell that."""
+        request = reply.request
+        self._under_way.add(request.id)
+        self._stopped.pop(request.id, None)
+        try:
+            state, reason = await self._settle(reply, step)
+        finally:
+            self._under_way.discard(request.id)
+        if state == "stopped":
+            self._stopped[request.id] = reply
+        else:
+            self._journal.settle_answer(request.id, keep_draft=state == "refused")
+        self._notify(AnswerChanged(request, state, reason))
+
+    async def _settle(self, reply: Reply, step: Callable[[Reply], Awaitable[Fate]]) -> Fate:
         backoff = self._backoff()
         while True:
             try:
-                if await self._is_taken(reply):
-                    self._deliver(_as_event(reply))
-                    return "acknowledged", ""
-                return await self._explain(reply)
+                return await step(reply)
             except NetError as error:
-                refused = isinstance(error, Refused) and error.status != 401
                 if error.final:
-                    return "refused" if refused else "stopped", error.what
+                    return "stopped", error.what
                 asked = error.retry_after if isinstance(error, Refused) else None
                 log.info("answer to %s: %s; trying again", reply.request.id, error.what)
                 self._notify(AnswerChanged(reply.request, "retrying", error.what))
             await self._pause(backoff.next(at_least=asked or 0.0))
 
-    async def _is_taken(self, reply: Reply) -> bool:
-        """False: the request is not open at the server."""
+    async def _post_or_explain(self, reply: Reply) -> Fate:
         try:
-            return await self._post(reply)
-        except Refused as refusal:
-            if refusal.status not in NOT_OPEN:
-                raise
-            return False
+            taken = await self._post(reply)
+        except NetError as error:
+            status = error.status if isinstance(error, Refused) else None
+            if status in NOT_OPEN or (error.final and reply.request.id in self._closed):
+                return await self._explain(reply)
+            if error.final and status not in (None, 401):
+                return "refused", error.what
+            raise
+        if not taken:
+            return await self._explain(reply)
+        self._deliver(_as_event(reply))
+        return "acknowledged", ""
 
-    async def _explain(self, reply: Reply) -> tuple[Literal["acknowledged", "elsewhere", "expired"], str]:
+    async def _explain(self, reply: Reply) -> Ending:
         """The server does not have the request open: was it us, somebody else, or nobody? Raises `NetError`."""
         request = reply.request
         call = None
@@ -166,9 +170,7 @@ class Outbox:
         return "expired", ""
 
     @staticmethod
-    def _explain_by_call(
-        reply: PermissionReply, call: ToolPart
-    ) -> tuple[Literal["acknowledged", "elsewhere", "expired"], str]:
+    def _explain_by_call(reply: PermissionReply, call: ToolPart) -> Ending:
         """Nobody told how a permission ended, but its call went on or did not (`_call_of`)."""
         if call.state in ("running", "completed"):
             return ("elsewhere", "allowed") if reply == "reject" else ("acknowledged", "")
@@ -195,7 +197,7 @@ class Outbox:
         return calls[0] if alive else None
 
 
-def _explain_by_end(reply: Reply, closed: RequestClosed) -> tuple[Literal["acknowledged", "elsewhere"], str]:
+def _explain_by_end(reply: Reply, closed: RequestClosed) -> Ending:
     """The server told how the request ended: was it by `reply`?"""
     if closed.how == "replied":
         ours = reply.permission is not None and closed.reply == reply.permission
@@ -205,7 +207,7 @@ def _explain_by_end(reply: Reply, closed: RequestClosed) -> tuple[Literal["ackno
     return _explain_by_answers(reply, closed.answers)
 
 
-def _explain_by_answers(reply: Reply, given: Answers) -> tuple[Literal["acknowledged", "elsewhere"], str]:
+def _explain_by_answers(reply: Reply, given: Answers) -> Ending:
     if given == reply.answers:
         return "acknowledged", ""
     return "elsewhere", "; ".join(", ".join(row) for row in given)

@@ -151,6 +151,7 @@ class Client:
             post=self._post_reply,
             messages=self._resync.messages,
             runs=lambda session_id: not isinstance(self.store.status(session_id), Idle),
+            spawn=self._spawn,
             deliver=self._deliver,
             notify=self._tell,
             backoff=lambda: Backoff(self._clocks.random),

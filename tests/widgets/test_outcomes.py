@@ -75,3 +75,15 @@ def test_rejections_and_permissions() -> None:
 def test_a_ghost_is_told_as_gone() -> None:
     told = text(Outcomes().closed(RequestClosed(CHOICES, "gone")))
     assert told == "· the question is gone: nothing waits for it any more"
+
+
+def test_an_answer_that_lies_here_while_its_question_goes_is_not_called_taken_or_lost() -> None:
+    outcomes = Outcomes()
+    outcomes.sent(CHOICES, ANSWERS)
+    stopped = AnswerChanged(CHOICES, "stopped", "401 Unauthorized")
+    assert outcomes.changed(stopped) is None  # the question's own panel says it
+    assert outcomes.closed(RequestClosed(CHOICES, "gone")) is None
+    told = text(outcomes.changed(stopped))
+    assert told.startswith("! the question is gone, and whether your answer was taken is not known: 401")
+    assert told.endswith("F5 after fixing it asks")
+    assert text(outcomes.changed(AnswerChanged(CHOICES, "acknowledged"))).startswith("✓ answered")

@@ -10,6 +10,7 @@ from textual.content import Content
 
 from tui.core.changes import AnswerChanged, RequestClosed
 from tui.core.model import Answers, PermissionReply, PermissionRequest, QuestionRequest, Request
+from tui.keys import key
 from tui.widgets.plain import MUTED
 
 GIVEN = ("✓ ", "$success")
@@ -42,8 +43,13 @@ class Outcomes:
         request_id = change.request.id
         because = f": {change.reason}" if change.reason else ""
         match change.state:
-            case "sending" | "retrying" | "stopped":
+            case "sending" | "retrying":
                 return None
+            case "stopped":
+                if request_id not in self._theirs:
+                    return None
+                what = f"! the {_kind(change.request)} is gone, and whether your answer was taken is not known"
+                return Content.styled(f"{what}{because} · {key('retry')} after fixing it asks", "$warning")
             case "acknowledged":
                 ours = self._ours.get(request_id, Content.assemble(GIVEN, "the server has your answer"))
                 return self._tell(request_id, ours)
@@ -106,10 +112,13 @@ def _elsewhere(closed: RequestClosed) -> Content:
         case "rejected":
             return Content("· rejected elsewhere")
         case "gone":
-            what = "question" if isinstance(request, QuestionRequest) else "permission"
-            return Content.styled(f"· the {what} is gone: nothing waits for it any more", MUTED)
+            return Content.styled(f"· the {_kind(request)} is gone: nothing waits for it any more", MUTED)
         case _:
             assert_never(closed.how)
+
+
+def _kind(request: Request) -> str:
+    return "question" if isinstance(request, QuestionRequest) else "permission"
 
 
 def _answers(request: QuestionRequest, answers: Answers) -> Content:
