@@ -100,7 +100,7 @@ class Agent:
         message = self._world.put_message(info)
         where = {"messageID": message_id, "sessionID": session.id}
         for part in prompt.parts:
-            self._world.put_part({"id": self._world.ids.new("prt"), **part, **where})
+            self._world.put_prompt_part({"id": self._world.ids.new("prt"), **part, **where})
         return message
 
     def start(self, session: Session) -> Run:

@@ -49,6 +49,8 @@ def create_app(
                 world.bus.muted = on
             case "wedged":
                 world.wedged = on
+            case "wordless":
+                world.wordless = on
 
     faults = Faults(switch)
 
@@ -58,6 +60,7 @@ def create_app(
             transport.abort()
 
     family = family_of(world, agent, os.environ.get(PASSWORD_VARIABLE), hang_up)
+    faults.illnesses = family.illnesses
     if family.daemon is not None:
         faults.lose_agent = family.daemon.lose_agent
     app = Starlette(

@@ -1,8 +1,8 @@
 """What stands between the wire and the world, family by family: routes, gates and the words of refusals."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
-from typing import assert_never
+from typing import assert_never, get_args
 
 from starlette.middleware import Middleware
 from starlette.requests import Request
@@ -13,6 +13,7 @@ from starlette.types import Scope
 from server_stub import openapi
 from server_stub.agent import Agent
 from server_stub.clients import Clients
+from server_stub.faults import Flag
 from server_stub.gate import BasicAuth, BearerAuth, LoopbackOnly, SameOrigin
 from server_stub.qwen.daemon import Daemon, new_client_id
 from server_stub.refusals import Refusal
@@ -42,6 +43,7 @@ class Family:
     errors: Mapping[type[Exception], ErrorHandler]
     daemon: Daemon | None = None
     """What holds the live sessions, where a family has that."""
+    illnesses: Collection[Flag] = get_args(Flag)
 
 
 def family_of(world: World, agent: Agent, password: str | None, hang_up: Callable[[Scope], None]) -> Family:
@@ -92,6 +94,7 @@ def _qwen(world: World, agent: Agent, password: str | None, hang_up: Callable[[S
         [Middleware(BearerAuth, password)] if password else [],
         qwen.ERRORS,
         daemon,
+        illnesses=("muted", "wedged"),  # a prompt is one line of its transcript
     )
 
 

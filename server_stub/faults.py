@@ -59,14 +59,15 @@ class Rewrite:
     change: Callable[[bytes], bytes]
 
 
-Flag = Literal["muted", "wedged"]
+Flag = Literal["muted", "wedged", "wordless"]
 
 
 @dataclass(frozen=True, slots=True)
 class Switch:
     """The server itself is ill, for as long as the fault is armed.
 
-    `muted` sends heartbeats and no events; `wedged` is healthy and beats, stores prompts and never begins a turn.
+    `muted` sends heartbeats and no events; `wedged` is healthy and beats, stores prompts and never begins a turn;
+    `wordless` stands still at each prompt between storing it and its parts: killed then, it never has them.
     """
 
     flag: Flag
@@ -116,6 +117,7 @@ KINDS: Mapping[str, Kind] = {
     "whitespace": Kind(Rewrite(lambda whole: b"\n"), "prompt", 1),
     "silent": Kind(Switch("muted")),
     "wedged": Kind(Switch("wedged")),
+    "wordless": Kind(Switch("wordless")),
     "died": Kind(Die()),
 }
 
@@ -258,7 +260,7 @@ class Faults:
 
     `switch` turns the server's own illnesses on and off. `connections` and `exit` come from the process that
     serves, `lose_agent` from a family whose agents have a process of their own; without them the faults that need
-    them are refused.
+    them are refused, and so are the illnesses that are not among `illnesses`.
     """
 
     def __init__(self, switch: Callable[[Flag, bool], None]) -> None:
@@ -269,6 +271,7 @@ class Faults:
         self.connections: Collection[Connection] | None = None
         self.exit: Callable[[int], object] | None = None
         self.lose_agent: Callable[[], object] | None = None
+        self.illnesses: Collection[Flag] = get_args(Flag)
 
     def arm(self, fault: Fault) -> Armed:
         """From now on; a `crash` without a target does not return, and `died` is over at once.
@@ -287,6 +290,8 @@ class Faults:
             if self.lose_agent is None:
                 raise FaultRefused(f"{fault.name} needs agents that have a process of their own")
             self.lose_agent()
+        if isinstance(act, Switch) and act.flag not in self.illnesses:
+            raise FaultRefused(f"{fault.name} needs a server that stores a prompt in pieces")
         armed = Armed(next(self._numbers), fault)
         self._armed[armed.id] = armed
         self._set_switches()

@@ -70,6 +70,8 @@ class World:
         self.deleted: dict[str, Session] = {}
         """What still runs in one goes on, and its status is told; what it stores is told to nobody."""
         self.config: Json = {}
+        self._wedged = False
+        self._withheld: list[Json] | None = None
         self._moving = asyncio.Event()
         self._moving.set()
 
@@ -83,17 +85,34 @@ class World:
     @property
     def wedged(self) -> bool:
         """A fault seen in the field: prompts are stored and all looks healthy, but no turn begins."""
-        return not self._moving.is_set()
+        return self._wedged
 
     @wedged.setter
     def wedged(self, wedged: bool) -> None:
-        if wedged:
+        self._wedged = wedged
+        self._move_or_not()
+
+    @property
+    def wordless(self) -> bool:
+        """A moment made long: prompts are stored, their parts only once it is over, and no turn begins before."""
+        return self._withheld is not None
+
+    @wordless.setter
+    def wordless(self, wordless: bool) -> None:
+        withheld, self._withheld = self._withheld or [], [] if wordless else None
+        for part in withheld:
+            self.put_prompt_part(part)
+        self._move_or_not()
+
+    async def unwedged(self) -> None:
+        """Until a turn may begin."""
+        await self._moving.wait()
+
+    def _move_or_not(self) -> None:
+        if self.wedged or self.wordless:
             self._moving.clear()
         else:
             self._moving.set()
-
-    async def unwedged(self) -> None:
-        await self._moving.wait()
 
     def configure(self, patch: Json) -> None:
         """Take over what `patch` says; streams that run look at their heartbeat again."""
@@ -230,6 +249,13 @@ class World:
         session = self._home(part["sessionID"])
         session.messages[part["messageID"]].parts[part["id"]] = part
         self._publish(session, "message.part.updated", {"part": part, "time": self.clock.now()})
+
+    def put_prompt_part(self, part: Json) -> None:
+        """The same for what a person sends, whose message is stored already."""
+        if self._withheld is None:
+            self.put_part(part)
+        else:
+            self._withheld.append(part)
 
     def stream_text(self, part: Json, delta: str) -> None:
         """Tell those who listen; what is stored stays as it was until the part ends."""

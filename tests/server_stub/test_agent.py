@@ -287,6 +287,30 @@ async def test_wedged_prompts_are_stored_and_do_not_move(agent: Agent, world: Wo
     assert (await task).info["finish"] == "stop"
 
 
+async def test_words_that_are_not_stored_yet_are_awaited(agent: Agent, world: World, session: Session) -> None:
+    world.wordless = True
+    task = await prompted(agent, session, saying("hello"))
+    await turns_of_the_loop(20)
+    [prompt] = session.messages.values()
+    assert prompt.parts == {}
+    assert world.statuses(HERE) == {}
+    world.wordless = False
+    assert [part["text"] for part in prompt.parts.values()] == ["hello"]
+    assert (await task).info["parentID"] == prompt.info["id"]
+
+
+async def test_a_server_ill_in_two_ways_moves_once_it_is_well(
+    agent: Agent, world: World, session: Session
+) -> None:
+    world.wordless = world.wedged = True
+    task = await prompted(agent, session, saying("hello"))
+    world.wordless = False
+    await turns_of_the_loop(20)
+    assert world.statuses(HERE) == {}
+    world.wedged = False
+    assert (await task).info["finish"] == "stop"
+
+
 async def test_disposing_ends_turns_and_forgets_requests(agent: Agent, world: World, session: Session) -> None:
     task = await asked(agent, world, session)
     with watching(world) as witness:

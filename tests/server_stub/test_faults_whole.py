@@ -277,6 +277,15 @@ async def test_a_wedged_server_stores_prompts_and_never_begins(padded: Stub, cli
     await wait_until(client.has_finished, what="the prompt to be answered after all")
 
 
+def test_words_come_later(padded: Stub, client: Client) -> None:
+    number = padded.arm("wordless")
+    with client.held(SHORT) as response:
+        next(response.iter_raw())
+    assert [(message["info"]["role"], message["parts"]) for message in client.messages()] == [("user", [])]
+    padded.disarm(number)
+    assert [part["type"] for part in client.messages()[0]["parts"]] == ["text"]
+
+
 @contextmanager
 def stub_process(home: Path, *args: str) -> Iterator[tuple[subprocess.Popen[bytes], httpx.Client]]:
     command = [sys.executable, "-m", "server_stub", *args]

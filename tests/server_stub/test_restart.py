@@ -42,6 +42,20 @@ async def test_open_requests_and_statuses_are_forgotten() -> None:
     await agent.end([session])
 
 
+async def test_a_prompt_whose_words_were_not_stored_yet_is_kept_without_them() -> None:
+    """As seen on opencode 1.18.33 on a busy machine, killed between storing a message and its parts."""
+    world = World(OPENCODE, PacedClock(100), "/project")
+    agent, session = Agent(world, lambda text: choose(text, "plain")), world.create_session("/project")
+    world.wordless = True
+    agent.accept(session, Prompt([{"type": "text", "text": "PLAIN"}]))
+    agent.start(session)
+    found = after_crash(world)
+    await agent.end([session])
+    world.wordless = False
+    [kept] = found.session(session.id).ordered()
+    assert (kept.info["role"], kept.parts) == ("user", {})
+
+
 async def test_what_the_dead_process_still_does_is_not_seen() -> None:
     world, agent, session = await asking()
     found = after_crash(world)
