@@ -1,8 +1,10 @@
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, cast
 
 import pytest
 
+from tests.fake_time import FakeTime
 from tui.backends.base import Backend
 from tui.core import changes as c
 from tui.core import events as e
@@ -74,6 +76,66 @@ async def test_a_session_that_cannot_be_fetched_keeps_no_news_of_others_back() -
         await resync.news()
     loaded = [one.session_id for one in came if isinstance(one, e.MessagesLoaded)]
     assert ("ses_1" in loaded, "ses_2" in loaded) == (False, True)
+    assert isinstance(came[-1], e.Resynced)
+
+
+class AllHangButOne(Fetched):
+    """A backend that gives one session, and of each other one nothing until the call's time is over."""
+
+    def __init__(self, store: Store, sleep: Callable[[float], Awaitable[None]]) -> None:
+        super().__init__(store)
+        self._sleep = sleep
+
+    async def session(self, session_id: str) -> Session:
+        if session_id != "ses_4":
+            await self._sleep(5.5)
+            raise Silent(5.5)
+        return await super().session(session_id)
+
+
+async def test_sessions_that_hang_take_one_time_out_together_and_keep_nothing_back() -> None:
+    time, store = FakeTime(), Store()
+    for number in range(8):
+        store.open_transcript(f"ses_{number}")
+    backend = cast("Backend", AllHangButOne(store, time.sleep))
+    came: list[e.Event] = []
+
+    async def refetch(fetch: Any) -> None:
+        came.extend(await fetch())
+
+    asking = asyncio.create_task(Resync(store, backend=lambda: backend, refetch=refetch).news())
+    await time.advance(6)
+    assert asking.done()
+    with pytest.raises(Silent):
+        await asking
+    assert [one.session_id for one in came if isinstance(one, e.MessagesLoaded)] == ["ses_4"]
+
+
+class FallsSilent(Fetched):
+    """A backend that says twice what runs (of all, and of its session), and then not again."""
+
+    asked = 0
+
+    async def resync(self, directories: Sequence[str]) -> e.Resynced:
+        self.asked += 1
+        if self.asked > 2:
+            raise Silent(3.0)
+        return e.Resynced({}, (), frozenset(directories))
+
+
+async def test_what_was_fetched_counts_though_the_last_question_stays_without_an_answer() -> None:
+    store = Store()
+    store.open_transcript("ses_1")
+    backend = cast("Backend", silent := FallsSilent(store))
+    came: list[e.Event] = []
+
+    async def refetch(fetch: Any) -> None:
+        came.extend(await fetch())
+
+    with pytest.raises(Silent):
+        await Resync(store, backend=lambda: backend, refetch=refetch).news()
+    assert silent.asked > 2
+    assert [one.session_id for one in came if isinstance(one, e.MessagesLoaded)] == ["ses_1"]
     assert isinstance(came[-1], e.Resynced)
 
 

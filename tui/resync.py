@@ -3,6 +3,7 @@
 What is fetched is told as events and takes its place between the live ones (`Link.refetch`).
 """
 
+import asyncio
 import functools
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 
@@ -87,35 +88,47 @@ class Resync:
     async def news(self) -> None:
         """Fetch statuses and requests, and each open session that its events may have told wrongly.
 
-        That is one that differs from what they told, and once one that changed and has come to rest. Where one
+        That is one that differs from what they told, and once one that changed and has come to rest. All are asked
+        for together: while this lasts live events wait, and routes that hang take their time at once. Where one
         cannot be fetched the others arrive all the same, before that is raised.
         """
+        failed: list[NetError] = []
         suspects: set[str] = set()
-        failed: NetError | None = None
+
+        async def contents(session_id: str, now: e.Resynced) -> Sequence[e.Event]:
+            try:
+                head = await self._head(session_id)
+                if isinstance(head, e.SessionDeleted):
+                    return [head]
+                if not self._is_suspect(session_id, head.session, now):
+                    return []
+                found = await self._contents(head.session)
+            except NetError as error:
+                failed.append(error)
+                return []
+            suspects.add(session_id)
+            return found
 
         async def fetch() -> Sequence[e.Event]:
-            nonlocal failed
             resynced = await self._backend().resync(self._places())
-            found: list[e.Event] = []
-            for session_id in self._store.open_sessions():
+            async with asyncio.TaskGroup() as together:
+                told = [
+                    together.create_task(contents(session_id, resynced))
+                    for session_id in self._store.open_sessions()
+                ]
+            if suspects:
                 try:
-                    head = await self._head(session_id)
-                    if isinstance(head, e.SessionDeleted):
-                        found.append(head)
-                    elif self._is_suspect(session_id, head.session, resynced):
-                        found += await self._contents(head.session)
-                        suspects.add(session_id)
+                    resynced = await self._backend().resync(self._places())
                 except NetError as error:
-                    failed = error
+                    failed.append(error)
             # as in `everything`, last: the transcripts tell how a request ended
-            found.append(await self._backend().resync(self._places()) if suspects else resynced)
-            return found
+            return [*(event for one in told for event in one.result()), resynced]
 
         await self._refetch(fetch)
         for session_id in suspects:
             self._checked[session_id] = self._store.mark(session_id)
-        if failed is not None:
-            raise failed
+        if failed:
+            raise failed[-1]
 
     def _is_suspect(self, session_id: str, head: Session, now: e.Resynced) -> bool:
         """Whether the server has a session otherwise than its events told, or it rests, and was not looked at."""
