@@ -6,23 +6,27 @@ import pytest
 from click.testing import CliRunner, Result
 
 from tests.end_to_end.stub import running_stub
+from tests.fake_time import FakeTime
 from tui import __main__ as command
 from tui.backends.base import ServerInfo
 from tui.core import events as e
-from tui.core.model import Busy
+from tui.core.model import Busy, Session
 from tui.doctor import Beats, Finding
 
 
-def beats(*times: float, events: int = 0) -> Beats:
-    """A stream that beat at these seconds and carried as many events."""
-    clock = iter(times)
-    found = Beats(lambda: next(clock))
-    for _ in times:
+def beats(*times: float, until: float = 30.0, events: int = 0, every: float = 10.0) -> Beats:
+    """A stream that was opened at 0, beat at these seconds, carried as many events and is judged at `until`."""
+    clock = FakeTime(start=0.0)
+    found = Beats(clock.mono, every)
+    if times or events:
         found.heard(20)
+    for time in times:
+        clock.jump(time - clock.mono())
         found.take(e.Beat())
     for _ in range(events):
         found.heard(200)
         found.take(e.StatusChanged("ses_1", Busy()))
+    clock.jump(until - clock.mono())
     return found
 
 
@@ -46,16 +50,30 @@ def test_beats_that_arrive_in_a_bunch_were_held_back() -> None:
     assert "buffering" in finding.remedy
 
 
-def test_no_beat_at_all_is_bad_and_one_is_too_few() -> None:
+def test_no_beat_at_all_is_bad() -> None:
     assert beats(events=1).regularity(30).verdict == "bad"
-    assert beats(10).regularity(15).verdict == "unknown"
+
+
+def test_one_beat_that_comes_when_it_is_due_is_enough() -> None:
+    """qwen serve's second one is due as the half minute ends."""
+    finding = beats(15.02, until=30.1, every=15).regularity(30)
+    assert finding.verdict == "good"
+    assert finding.found == "one, 15.0 s after the stream's opening, as is due: this server sends one every 15 s"
+
+
+@pytest.mark.parametrize(("at", "until"), [(25.0, 30.0), (2.0, 30.0)])
+def test_one_beat_that_comes_late_or_has_no_second_in_time_is_not(at: float, until: float) -> None:
+    finding = beats(at, until=until, every=15).regularity(30)
+    assert (finding.what, finding.verdict) == ("heartbeats", "bad")
+    assert "sends one every 15 s" in finding.found
+    assert ("none in the 28 s since" in finding.found) is (at == 2.0)
 
 
 def test_no_beat_in_less_than_their_interval_says_nothing_of_the_server() -> None:
-    finding = beats(events=1).regularity(8)
+    finding = beats(events=1, every=15).regularity(15.5)
     assert finding.verdict == "unknown"
     assert "shorter than" in finding.found
-    assert "--seconds" in finding.remedy
+    assert "15 s apart: watch longer, with --seconds 30" in finding.remedy
 
 
 def test_not_one_byte_points_at_the_proxy() -> None:
@@ -65,7 +83,9 @@ def test_not_one_byte_points_at_the_proxy() -> None:
 
 
 def test_no_event_says_nothing_where_none_can_be_called_forth() -> None:
-    assert beats(0, 10, 20).delivery().verdict == "unknown"
+    found = beats(0, 10, 20)
+    found.take(e.SessionUpserted(Session("ses_1", "from the list")))
+    assert found.delivery().verdict == "unknown"
     assert beats(0, 10, 20, events=3).delivery().verdict == "good"
 
 
@@ -118,10 +138,13 @@ def test_what_cannot_be_tidied_up_is_said(tmp_path: Path) -> None:
 def test_the_command_watches_a_session_where_streams_are_opened_by_session(tmp_path: Path) -> None:
     with running_stub(tmp_path / "home", profile="qwen") as stub:
         without = invoke("doctor", "--seconds", "0.5", stub.address)
+        [place] = stub.http.get("/capabilities").json()["workspaces"]
+        left = stub.http.get(f"/workspaces/{place['id']}/sessions").json()["sessions"]
         session = stub.http.post("/session", json={}).raise_for_status().json()["sessionId"]
         stub.http.post(f"/session/{session}/prompt", json={"prompt": [{"type": "text", "text": "PLAIN"}]})
         watched = invoke("doctor", "--seconds", "0.5", stub.address)
-    assert "? event stream   it comes by session, and there is none" in without.output
+    assert "? heartbeats     none in" in without.output
+    assert left == []
     assert "? heartbeats     none in" in watched.output  # 15 s apart there: half a second hears none
     assert "✓ held prompt    none" in watched.output
     assert "✓ family         qwen serve 0" in watched.output

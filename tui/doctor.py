@@ -17,7 +17,7 @@ from tui.backends import NAMES
 from tui.backends.base import Backend, ServerInfo, SessionEditing
 from tui.backends.recognise import recognise
 from tui.core import events as e
-from tui.core.model import Idle
+from tui.core.model import Idle, Session
 from tui.net.errors import NetError
 from tui.net.http import Http
 from tui.net.link import Feed
@@ -25,8 +25,6 @@ from tui.settings import Settings
 
 WATCH = 30.0
 """Seconds for which the event stream is watched."""
-BEATS_WITHIN = 15.0
-"""Seconds between two beats of the slowest family: qwen serve's, as measured on 0.24.4; opencode's are 10."""
 SKEWED = 5.0
 UNEVEN = 0.5
 """A beat that comes later than its interval by more than this part of it is not regular."""
@@ -100,10 +98,15 @@ ARRIVES = 5.0
 
 
 class Beats:
-    """The beats and events of one stream, as they arrive."""
+    """The beats and events of one stream, as they arrive. `every`: the seconds from one beat to the next.
 
-    def __init__(self, now: Callable[[], float]) -> None:
+    Servers count them from the stream's opening on, so that one beat that comes when it is due is proof enough.
+    """
+
+    def __init__(self, now: Callable[[], float], every: float) -> None:
         self._now = now
+        self._every = every
+        self._opened = 0.0
         self.times: list[float] = []
         self.events = 0
         self.bytes = 0
@@ -111,6 +114,8 @@ class Beats:
         self.news = asyncio.Event()
 
     def heard(self, count: int) -> None:
+        if not self.bytes:
+            self._opened = self._now()
         self.bytes += count
 
     async def read(self, feed: Feed) -> None:
@@ -124,11 +129,11 @@ class Beats:
                 self.times.append(self._now())
             case e.Connected() | e.ServerLeaving():
                 pass
+            case e.SessionUpserted(session):  # which may come from a list, where streams are opened by session
+                self.told.add(session.id)
+                self.news.set()
             case _:
                 self.events += 1
-                if isinstance(event, e.SessionUpserted):
-                    self.told.add(event.session.id)
-                    self.news.set()
 
     async def arrival(self, session_id: str) -> None:
         """Return once the stream has told of the session."""
@@ -146,22 +151,10 @@ class Beats:
                 f"not one byte in {watched:.0f} s",
                 "A proxy may hold the stream back: switch its response buffering off for text/event-stream.",
             )
+        if not self.times:
+            return self._none(watched)
         if not gaps:
-            if self.times:
-                return Finding("heartbeats", "unknown", f"one in {watched:.0f} s: too few to judge")
-            if watched < BEATS_WITHIN + 1:
-                return Finding(
-                    "heartbeats",
-                    "unknown",
-                    f"none in {watched:.0f} s, which may be shorter than from one to the next",
-                    f"They come up to {BEATS_WITHIN:.0f} s apart: watch longer, with --seconds {WATCH:.0f}.",
-                )
-            return Finding(
-                "heartbeats",
-                "bad",
-                f"none in {watched:.0f} s",
-                "Without beats a dead line looks like a quiet one: update the server, or look at its settings.",
-            )
+            return self._one()
         interval = median(gaps)
         if min(gaps) < BURST:
             return Finding(
@@ -178,6 +171,38 @@ class Beats:
                 "The server or the way to it stalls: look at its load.",
             )
         return Finding("heartbeats", "good", f"every {interval:.1f} s, regular, for {watched:.0f} s")
+
+    def _none(self, watched: float) -> Finding:
+        if watched < self._every + 1:
+            return Finding(
+                "heartbeats",
+                "unknown",
+                f"none in {watched:.0f} s, which may be shorter than from one to the next",
+                f"They come {self._every:.0f} s apart: watch longer, with --seconds {WATCH:.0f}.",
+            )
+        return Finding(
+            "heartbeats",
+            "bad",
+            f"none in {watched:.0f} s",
+            "Without beats a dead line looks like a quiet one: update the server, or look at its settings.",
+        )
+
+    def _one(self) -> Finding:
+        """A single beat: on time after the stream's opening, and none overdue since."""
+        after, since = self.times[0] - self._opened, self._now() - self.times[0]
+        found = f"one, {after:.1f} s after the stream's opening"
+        latest = self._every * (1 + UNEVEN) + 1
+        if after > latest or since > latest:
+            late = found if after > latest else f"{found}, and none in the {since:.0f} s since"
+            return Finding(
+                "heartbeats",
+                "bad",
+                f"{late}: this server sends one every {self._every:.0f} s",
+                "The server or the way to it stalls: look at its load.",
+            )
+        return Finding(
+            "heartbeats", "good", f"{found}, as is due: this server sends one every {self._every:.0f} s"
+        )
 
     def delivery(self) -> Finding:
         """What the events show by themselves, where none can be called forth."""
@@ -225,42 +250,60 @@ async def delivered(backend: Backend, beats: Beats, now: Callable[[], float]) ->
     else:
         took = max(0.1, now() - began)
         findings.append(Finding("events", "good", f"a new session was told of within {took:.1f} s"))
+    return findings + await tidied(backend, session)
+
+
+async def tidied(backend: SessionEditing, made: Session) -> list[Finding]:
+    """Delete the session that was made for a look; a finding if that fails."""
     try:
-        await backend.delete(session.id)
+        await backend.delete(made.id)
     except NetError as error:
-        found = f"the session made for this ({session.id}) could not be deleted: {error.what}"
-        findings.append(Finding("tidying up", "bad", found, f"Delete the session “{PROBE}” by hand."))
-    return findings
-
-
-async def attended(backend: Backend) -> bool:
-    """Open the newest session, where streams are opened by session; False if there is none."""
-    newest = await backend.sessions(limit=1)
-    for session in newest:
-        await backend.messages(session.id, limit=1)
-    return bool(newest)
+        found = f"the session made for this ({made.id}) could not be deleted: {error.what}"
+        return [Finding("tidying up", "bad", found, f"Delete the session “{PROBE}” by hand.")]
+    return []
 
 
 async def watch(backend: Backend, seconds: float, now: Callable[[], float] = time.monotonic) -> list[Finding]:
     """Watch the event stream for `seconds`, or until the event that is awaited has had its time."""
-    beats = Beats(now)
-    began = now()
     try:
-        if not backend.traits.one_stream and not await attended(backend):
+        if backend.traits.one_stream:
+            return await _watch(backend, seconds, now)
+        newest = await backend.sessions(limit=1)
+        if newest:
+            return await _watch_in(newest[0], backend, seconds, now)
+        if not isinstance(backend, SessionEditing):
             return [NO_STREAM]
-        async with backend.subscribe(beats.heard) as feed:
-            reading = asyncio.ensure_future(beats.read(feed))
-            try:
-                events = await delivered(backend, beats, now)
-                await asyncio.wait((reading,), timeout=max(0.0, began + seconds - now()))
-                if reading.done():
-                    await reading
-                    return [Finding("event stream", "bad", "the server ended it", "Look at the server's log.")]
-            finally:
-                reading.cancel()
-                await asyncio.gather(reading, return_exceptions=True)
+        made = await backend.create_session(PROBE)
+        try:
+            found = await _watch_in(made, backend, seconds, now)
+        finally:
+            left = await tidied(backend, made)
+        return found + left
     except NetError as error:
         return [Finding("event stream", "bad", error.what, error.remedy)]
+
+
+async def _watch_in(session: Session, backend: Backend, seconds: float, now: Callable[[], float]) -> list[Finding]:
+    """Watch the stream of one session, where streams are opened by session. Raises `NetError`."""
+    await backend.messages(session.id, limit=1)
+    return await _watch(backend, seconds, now)
+
+
+async def _watch(backend: Backend, seconds: float, now: Callable[[], float]) -> list[Finding]:
+    """Watch what `backend` has open. Raises `NetError`."""
+    beats = Beats(now, backend.traits.beats_every)
+    began = now()
+    async with backend.subscribe(beats.heard) as feed:
+        reading = asyncio.ensure_future(beats.read(feed))
+        try:
+            events = await delivered(backend, beats, now)
+            await asyncio.wait((reading,), timeout=max(0.0, began + seconds - now()))
+            if reading.done():
+                await reading
+                return [Finding("event stream", "bad", "the server ended it", "Look at the server's log.")]
+        finally:
+            reading.cancel()
+            await asyncio.gather(reading, return_exceptions=True)
     return [beats.regularity(now() - began), *(events or [beats.delivery()])]
 
 

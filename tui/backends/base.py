@@ -22,6 +22,7 @@ class Traits(msgspec.Struct, frozen=True):
     `edits_sessions`: it is a `SessionEditing` too. `agents_are`: what it calls that which `Offers.agents` gives.
     `one_stream`: every session's events come on one stream, also of one that was made a moment ago.
     `holds_post`: the answer to a prompt's POST is held back until its turn ends.
+    `beats_every`: seconds from one beat of an event stream to the next, counted from its opening.
     """
 
     family: str
@@ -35,6 +36,7 @@ class Traits(msgspec.Struct, frozen=True):
     agents_are: str = "agent"
     one_stream: bool = True
     holds_post: bool = True
+    beats_every: float = 10.0
 
 
 class ServerInfo(msgspec.Struct, frozen=True):

@@ -42,6 +42,7 @@ QWEN = Traits(
     agents_are="mode",
     one_stream=False,
     holds_post=False,
+    beats_every=15.0,
 )
 POST_LIMIT = 10.0
 LOAD_LIMIT = 30.0
