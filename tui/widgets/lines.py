@@ -9,16 +9,15 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 
-from rich.segment import Segment
 from textual.content import Content
 from textual.geometry import Region, Size
 from textual.reactive import Reactive
 from textual.selection import Selection
 from textual.strip import Strip
-from textual.style import Style
 from textual.widget import Widget
 
 from tui.widgets.pieces import Code, Piece
+from tui.widgets.plain import strip_of
 
 FOUND = "on $accent 30%"
 FOUND_HERE = "bold on $accent 60%"
@@ -154,23 +153,7 @@ class Lines(Widget):
         if (strip := self._strips.get(y)) is None:
             if len(self._strips) >= STRIPS_KEPT:
                 self._strips.clear()
-            strip = self._strips[y] = self._rendered(y, width)
-        return strip
-
-    def _rendered(self, y: int, width: int) -> Strip:
-        """A line in its styles: it is wrapped and aligned already, which Textual would look for again."""
-        line, style = self._line(y), self.visual_style
-        if (selection := self.text_selection) is not None and (span := selection.get_span(y)) is not None:
-            start, end = span
-            selected = Style.from_styles(self.screen.get_component_styles("screen--selection"))
-            line = line.stylize(selected, start, len(line) if end == -1 else end)
-        segments, x = [], 0
-        for text, look in line.render(style, end=""):
-            segments.append(Segment(text, look.rich_style_with_offset(x, y)))
-            x += len(text)
-        strip = Strip(segments, line.cell_length).adjust_cell_length(width, style.rich_style)
-        for line_filter in self.get_line_filters():
-            strip = strip.apply_filter(line_filter, self.background_colors[1])
+            strip = self._strips[y] = strip_of(self, self._line(y), y)
         return strip
 
     def get_selection(self, selection: Selection) -> tuple[str, str] | None:

@@ -1,9 +1,11 @@
 """Text from a server, shown as text: no markup in it is ever read, and nothing is drawn that did not change."""
 
+from rich.segment import Segment
 from textual.content import Content
 from textual.geometry import Region, Size
 from textual.reactive import Reactive
 from textual.strip import Strip
+from textual.style import Style
 from textual.widget import Widget
 from textual.widgets import Static
 
@@ -49,6 +51,27 @@ class Covered(Widget):
             blank if top <= y < bottom else Widget.render_lines(self, Region(crop.x, y, crop.width, 1))[0]
             for y in crop.line_range
         ]
+
+
+def strip_of(widget: Widget, line: Content, y: int) -> Strip:
+    """Line `y` of a widget, in its styles and as wide as it is: wrapped and aligned already.
+
+    Textual's own way would look for that again, which takes most of the time of a line.
+    """
+    style = widget.visual_style
+    selection = widget.text_selection
+    if selection is not None and (span := selection.get_span(y)) is not None:
+        start, end = span
+        selected = Style.from_styles(widget.screen.get_component_styles("screen--selection"))
+        line = line.stylize(selected, start, len(line) if end == -1 else end)
+    segments, x = [], 0
+    for text, look in line.render(style, end=""):
+        segments.append(Segment(text, look.rich_style_with_offset(x, y)))
+        x += len(text)
+    strip = Strip(segments, line.cell_length).adjust_cell_length(widget.size.width, style.rich_style)
+    for line_filter in widget.get_line_filters():
+        strip = strip.apply_filter(line_filter, widget.background_colors[1])
+    return strip
 
 
 def as_content(content: Content | str) -> Content:

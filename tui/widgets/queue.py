@@ -85,7 +85,8 @@ class QueueList(Plain, can_focus=True):
         if not waiting and self.has_focus:
             self.post_message(self.Emptied())
         self.display = bool(waiting)
-        self._draw()
+        if waiting:
+            self._draw()
 
     def action_move(self, rows: int) -> None:
         self._cursor = max(0, min(self._cursor + rows, len(self._waiting) - 1))
