@@ -70,6 +70,16 @@ def test_what_an_aborted_turn_asked_waits_for_nobody(tmp_path: Path) -> None:
         assert result.output.startswith("● live  MiMo Code 0")
 
 
+def test_the_tool_that_waits_for_permission_is_named_though_the_list_does_not(tmp_path: Path) -> None:
+    with running_stub(tmp_path / "home", profile="qwen") as stub:
+        made = {"sessionScope": "thread", "approvalMode": "default"}
+        session_id = stub.http.post("/session", json=made).json()["sessionId"]
+        body = {"prompt": [{"type": "text", "text": "SHELL made.txt"}]}
+        stub.http.post(f"/session/{session_id}/prompt", json=body).raise_for_status()
+        result = asked_until(lambda look: look.exit_code == 3, stub.address)
+        assert "? permission: run_shell_command touch made.txt" in result.output
+
+
 def test_the_json_says_the_same(stub: Stub) -> None:
     session_id = prompt(stub, "LONG job")
     glance = json.loads(asked_until(lambda look: session_id in look.output, "--json", stub.address).output)

@@ -24,6 +24,7 @@ CAPABILITIES = {
 }
 LIST = "GET /workspaces//srv/sessions"
 """As the path reads once it is decoded."""
+LOAD, DETACH = "POST /session/s1/load", "POST /session/s1/detach"
 NOT_FOUND = JSONResponse({"error": "No session", "code": "session_not_found"}, 404)
 FORGOTTEN = JSONResponse({"error": "not registered", "code": "invalid_client_id"}, 400)
 NO_CONTENT = Response(status_code=204)
@@ -83,6 +84,36 @@ def listed(session: str = "s1", *, title: str = "", busy: bool = False, waiting:
         "hasActivePrompt": busy,
         "pendingInteractions": waiting or [],
     }
+
+
+ASKED: dict[str, Any] = {
+    "id": 1,
+    "type": "permission_request",
+    "promptId": "p1",
+    "data": {
+        "requestId": "r1",
+        "toolCall": {
+            "toolCallId": "call_1",
+            "_meta": {
+                "qwenInteractionKind": "user_question",
+                "qwenQuestions": [{"question": "Which?", "options": [{"label": "a"}], "multiSelect": True}],
+            },
+        },
+        "options": [
+            {"kind": "allow_once", "optionId": "submit", "name": "Submit"},
+            {"kind": "reject_once", "optionId": "no", "name": "Cancel"},
+        ],
+    },
+}
+"""A question, as the stream asks it."""
+
+PERMISSION = {
+    "requestId": "r1",
+    "kind": "permission",
+    "action": {"type": "execute", "title": "touch x", "input": {"command": "touch x"}},
+    "options": [{"optionId": "proceed_once", "label": "Allow", "kind": "allow_once"}],
+}
+"""A permission, as the list of sessions has it."""
 
 
 @dataclass

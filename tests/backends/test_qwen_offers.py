@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from starlette.responses import JSONResponse
 
 from tests.backends.daemon import LIST, NO_CONTENT, NOT_FOUND, Daemon, daemon, listed, loaded
-from tests.backends.test_qwen import Watcher
+from tests.backends.feeding import Watcher
 from tui.backends.base import NotTaken, Offering, SessionEditing
 from tui.backends.qwen import QwenServe
 from tui.core.model import Offered

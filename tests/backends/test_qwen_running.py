@@ -1,7 +1,7 @@
 """A turn of which the server has dropped the beginning: said while it runs, whole once it has ended."""
 
-from tests.backends.daemon import daemon, echo, ended, loaded, said, update
-from tests.backends.test_qwen import LOAD, feeding, greeted
+from tests.backends.daemon import LOAD, daemon, echo, ended, loaded, said, update
+from tests.backends.feeding import feeding, greeted
 from tests.waiting import wait_until
 from tui.backends.base import Lookup
 from tui.backends.qwen_running import TORN

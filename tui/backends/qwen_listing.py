@@ -3,16 +3,20 @@
 It asks and compares, and keeps what it saw last; it changes nothing at the server.
 """
 
+import asyncio
+import dataclasses
 from collections.abc import Mapping, Sequence
 
 import msgspec
+from msgspec.structs import replace
 
 from tui.backends import qwen_wire as wire
 from tui.backends.qwen_requests import Asked, pending
 from tui.backends.qwen_streams import Watch
+from tui.backends.qwen_tool_names import tool_of
 from tui.backends.readable import readable
 from tui.core import events as e
-from tui.core.model import Busy, Idle, Request, SessionStatus
+from tui.core.model import Busy, Idle, PermissionRequest, Request, SessionStatus
 from tui.net.address import segment
 from tui.net.errors import Misshapen, Refused
 from tui.net.http import Http
@@ -30,6 +34,8 @@ class Listing:
         self._watches = watches
         self._seen: dict[str, wire.Seen] = {}
         self._asked: dict[str, Asked] = {}
+        self._tools: dict[str, str] = {}
+        """By request: the tool that waits for permission, "" where nothing tells its name."""
 
     def known(self, session_id: str) -> wire.Seen | None:
         """The session as it was when all were looked at last."""
@@ -66,6 +72,7 @@ class Listing:
         for session_id in [one for one in self._watches if one not in seen]:
             if (one := await self.status(session_id)) is not None:
                 seen[session_id] = one
+        await self._name_tools(seen)
         self._seen = seen
         self._asked.clear()
         statuses: dict[str, SessionStatus] = {session_id: Busy() for session_id, one in seen.items() if one.busy}
@@ -74,7 +81,9 @@ class Listing:
 
     async def look(self) -> Sequence[e.Event]:
         """What changed in the list; for sessions that are watched no more than the title: the rest is streamed."""
-        before, self._seen = self._seen, await self.fetch()
+        seen = await self.fetch()
+        await self._name_tools(seen)
+        before, self._seen = self._seen, seen
         found: list[e.Event] = []
         for session_id, now in self._seen.items():
             was = before.get(session_id)
@@ -97,11 +106,34 @@ class Listing:
                 return watch.fold.open[request_id]
         return self._asked.get(request_id)
 
+    async def _name_tools(self, seen: Mapping[str, wire.Seen]) -> None:
+        """Find out, once for each, which tool waits for permission where no stream tells it: the list does not."""
+        waiting = {
+            asked.request.id: asked
+            for one in seen.values()
+            if one.session.id not in self._watches
+            for asked in _waiting(one)
+            if isinstance(asked.request, PermissionRequest)
+        }
+        new = [asked for request_id, asked in waiting.items() if request_id not in self._tools]
+        names = await asyncio.gather(*(tool_of(self._http, asked) for asked in new))
+        found = {asked.request.id: name for asked, name in zip(new, names, strict=True)}
+        self._tools = {one: name for one, name in self._tools.items() if one in waiting} | found
+
     def _requests_of(self, seen: wire.Seen) -> list[Request]:
         """The open requests of a session; with their place in the transcript, where its events have told it."""
         watch = self._watches.get(seen.session.id)
         streamed = {} if watch is None else watch.fold.open
-        found = readable(list(seen.interactions), lambda raw: pending(seen.session.id, raw), "what is asked")
-        asked = [streamed.get(one.request.id, one) for one in found]
+        asked = [streamed.get(one.request.id) or self._named(one) for one in _waiting(seen)]
         self._asked |= {one.request.id: one for one in asked}
         return [one.request for one in asked]
+
+    def _named(self, asked: Asked) -> Asked:
+        tool = self._tools.get(asked.request.id)
+        if not tool or not isinstance(asked.request, PermissionRequest):
+            return asked
+        return dataclasses.replace(asked, request=replace(asked.request, action=tool))
+
+
+def _waiting(seen: wire.Seen) -> tuple[Asked, ...]:
+    return readable(list(seen.interactions), lambda raw: pending(seen.session.id, raw), "what is asked")

@@ -143,7 +143,8 @@ def pending(session_id: str, value: JSON) -> Asked:
             always=_lasting(raw.options),
             detail=_detail(raw.action.input, raw.action.content),
         )
-    return Asked(request, _by_kind(raw.options))
+    given_input = raw.action.input if isinstance(raw.action.input, Mapping) else {}
+    return Asked(request, _by_kind(raw.options), raw.action.title, given_input)
 
 
 def option(asked: Asked | None, reply: PermissionReply) -> str:

@@ -1,0 +1,71 @@
+"""The qwen backend at work: greeted, and its feed read into a store."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import aclosing, asynccontextmanager
+
+from tui.backends.qwen import QwenServe
+from tui.core import events as e
+from tui.core.model import TextPart
+from tui.core.store import Store
+from tui.net.errors import NetError
+from tui.net.http import Http
+
+
+class Feeding:
+    """The feed while it is read, and a store that hears it."""
+
+    def __init__(self) -> None:
+        self.store = Store()
+        self.store.open_transcript("s1")
+        self.told: list[e.Event] = []
+        self.bytes = 0
+        self.error: NetError | None = None
+
+    def heard(self, count: int) -> None:
+        self.bytes += count
+
+    def texts(self) -> list[TextPart]:
+        transcript = self.store.transcript("s1")
+        assert transcript is not None
+        parts = [p for message in transcript.ordered() for p in transcript.parts_of(message.id)]
+        return [part for part in parts if isinstance(part, TextPart)]
+
+    def words(self) -> str:
+        return "".join(part.text for part in self.texts())
+
+    def states(self) -> list[str]:
+        return [part.state for part in self.texts()]
+
+    async def read(self, backend: QwenServe) -> None:
+        try:
+            async with backend.subscribe(self.heard) as feed, aclosing(feed.events()) as events:
+                async for event in events:
+                    self.told.append(event)
+                    self.store.apply(event)
+        except NetError as error:
+            self.error = error
+
+
+@asynccontextmanager
+async def feeding(backend: QwenServe) -> AsyncIterator[Feeding]:
+    feed = Feeding()
+    task = asyncio.create_task(feed.read(backend))
+    try:
+        yield feed
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def greeted(http: Http) -> QwenServe:
+    backend = QwenServe(http)
+    await backend.hello()
+    return backend
+
+
+class Watcher:
+    """Watches a POST that is not held: there is nothing to hear."""
+
+    def headers(self) -> None: ...
+    def pads(self, total: int) -> None: ...

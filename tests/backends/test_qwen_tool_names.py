@@ -1,0 +1,53 @@
+"""The name of the tool that waits for permission, where the list gives only its kind."""
+
+from typing import Any
+
+import pytest
+
+from tests.backends.daemon import LIST, LOAD, NOT_FOUND, PERMISSION, daemon, listed
+from tests.backends.feeding import greeted
+from tui.core.model import PermissionRequest
+
+STORED = "GET /session/s1/transcript"
+
+
+def called(command: str, tool: str = "run_shell_command", kind: str = "tool_call") -> dict[str, Any]:
+    """A call as the stored transcript has it."""
+    given = {"sessionUpdate": kind, "kind": "execute", "rawInput": {"command": command}}
+    return {"v": 1, "type": "session_update", "data": {**given, "_meta": {"toolName": tool}}}
+
+
+async def test_the_tool_that_waits_for_permission_gets_its_name_from_the_stored_call_and_is_asked_for_once() -> (
+    None
+):
+    stored = {"events": [called("touch x", "another"), called("touch x"), called("touch y", "a_later_one")]}
+    answers = {LIST: {"sessions": [listed(busy=True, waiting=[PERMISSION])]}, STORED: stored}
+    async with daemon(**answers) as (told, http):
+        backend = await greeted(http)
+        for _ in range(2):
+            [request] = (await backend.resync([])).requests
+            assert isinstance(request, PermissionRequest)
+            assert (request.action, request.patterns) == ("run_shell_command", ("touch x",))
+        assert told.calls.count(STORED) == 1
+        assert told.last(STORED).query["direction"] == "backward"
+        assert LOAD not in told.calls  # to ask what is waited for wakes and joins nothing
+
+
+@pytest.mark.parametrize(
+    "stored",
+    [
+        NOT_FOUND,
+        {"events": [called("touch y"), called("touch x", kind="tool_call_update")]},
+        {"events": [{"data": {"_meta": "?"}}]},
+    ],
+    ids=["gone", "not among them", "unreadable"],
+)
+async def test_where_no_stored_call_tells_the_kind_of_it_is_what_is_known(stored: Any) -> None:
+    answers = {LIST: {"sessions": [listed(busy=True, waiting=[PERMISSION])]}, STORED: stored}
+    async with daemon(**answers) as (told, http):
+        backend = await greeted(http)
+        for _ in range(2):
+            [request] = (await backend.resync([])).requests
+            assert isinstance(request, PermissionRequest)
+            assert request.action == "execute"
+        assert told.calls.count(STORED) == 1
