@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 from textual import events, on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Container, Horizontal
+from textual.containers import Container, Horizontal, Vertical
 from textual.message import Message
 from textual.screen import Screen
 from textual.widget import Widget
@@ -50,6 +50,10 @@ class Body(Container, Covered):
 
 class Entry(Horizontal, Covered):
     """The mark, and the prompt behind it."""
+
+
+class Rest(Vertical, Covered):
+    """All below the header: when only that changes, as it does each second, the compositor asks nothing of this."""
 
 
 class MainScreen(Screen[None], Covered):
@@ -97,20 +101,21 @@ class MainScreen(Screen[None], Covered):
 
     def compose(self) -> ComposeResult:
         yield self.health
-        yield self.notices
-        with Body(id="body"):
-            yield self.transcript
-            yield self.welcome
-            yield self.unread
-        yield self.panel
-        yield self.plan
-        yield self.turn_line
-        yield self.queue
-        yield self.prompt.completions
-        with Entry(id="entry"):
-            yield Plain(" ›", id="mark")
-            yield self.prompt
-        yield self.key_hints
+        with Rest(id="rest"):
+            yield self.notices
+            with Body(id="body"):
+                yield self.transcript
+                yield self.welcome
+                yield self.unread
+            yield self.panel
+            yield self.plan
+            yield self.turn_line
+            yield self.queue
+            yield self.prompt.completions
+            with Entry(id="entry"):
+                yield Plain(" ›", id="mark")
+                yield self.prompt
+            yield self.key_hints
 
     def on_mount(self) -> None:
         self.unread.display = False
