@@ -11,9 +11,9 @@ import msgspec
 from tui.backends import NAMES
 from tui.backends.base import Backend, ServerInfo
 from tui.backends.recognise import recognise
-from tui.core.events import Resynced
 from tui.core.model import Idle, PermissionRequest, Request, Retrying, Session, SessionStatus
 from tui.core.store import Store
+from tui.ghosts import Ghosts
 from tui.net.errors import NetError
 from tui.net.http import Http
 from tui.settings import Settings
@@ -61,7 +61,9 @@ async def look(address: str, backend: Backend, server: ServerInfo) -> Glance:
     sessions = await backend.sessions()
     places = sorted({session.directory for session in sessions} - {""})
     found = await backend.resync(places)
-    requests = await _open(backend, found)
+    store = Store()
+    store.apply(await Ghosts(store).left_out(backend, found))
+    requests = list(store.requests.values())
     busy = [one for one in sessions if not isinstance(found.statuses.get(one.id, Idle()), Idle)]
     return Glance(
         address=address,
@@ -72,18 +74,6 @@ async def look(address: str, backend: Backend, server: ServerInfo) -> Glance:
         requests=tuple(_request(one) for one in requests),
         idle=len(sessions) - len(busy),
     )
-
-
-async def _open(backend: Backend, found: Resynced) -> list[Request]:
-    """The requests that somebody waits for: an aborted turn leaves its own in the server's list."""
-    store = Store()
-    for session_id in {
-        one.session_id for one in found.requests if one.message_id and one.session_id in found.statuses
-    }:
-        store.open_transcript(session_id)
-        store.apply(await backend.messages(session_id))
-    store.apply(found)
-    return list(store.requests.values())
 
 
 def run(

@@ -11,6 +11,7 @@ from tui.backends.base import Backend
 from tui.core import events as e
 from tui.core.model import FullMessage, Idle, Session
 from tui.core.store import IDLE, Store
+from tui.ghosts import Ghosts
 from tui.net.errors import NetError, Refused, Silent
 
 Refetch = Callable[[Callable[[], Awaitable[Sequence[e.Event]]]], Awaitable[None]]
@@ -43,10 +44,12 @@ class Resync:
         self._backend = backend
         self._refetch = refetch
         self._checked: dict[str, int] = {}
+        self._ghosts = Ghosts(store)
 
     async def everything(self) -> Sequence[e.Event]:
         """What must be known anew after a gap. Raises `HalfDead` when only the health check answers."""
         backend = self._backend()
+        self._ghosts.forget()
         done: set[str] = set()
         try:
             listed = await backend.sessions()
@@ -59,7 +62,7 @@ class Resync:
                 for session_id in [one for one in self._store.open_sessions() if one not in done]:
                     found += await self._session(session_id)
                     done.add(session_id)
-                resynced = await backend.resync(self._places())
+                resynced = await self._running(self._places())
             # last: what the transcripts record of a request tells how it ended, where that went unheard
             found.append(resynced)
         except Silent as error:
@@ -77,7 +80,7 @@ class Resync:
         async def fetch() -> Sequence[e.Event]:
             nonlocal found
             session = self._store.sessions.get(session_id)
-            resynced = await self._backend().resync([] if session is None else [session.directory])
+            resynced = await self._running([] if session is None else [session.directory])
             loaded = await self._backend().messages(session_id)
             found = loaded.messages
             return [loaded, resynced]
@@ -110,7 +113,7 @@ class Resync:
             return found
 
         async def fetch() -> Sequence[e.Event]:
-            resynced = await self._backend().resync(self._places())
+            resynced = await self._running(self._places())
             async with asyncio.TaskGroup() as together:
                 told = [
                     together.create_task(contents(session_id, resynced))
@@ -118,7 +121,7 @@ class Resync:
                 ]
             if suspects:
                 try:
-                    resynced = await self._backend().resync(self._places())
+                    resynced = await self._running(self._places())
                 except NetError as error:
                     failed.append(error)
             # as in `everything`, last: the transcripts tell how a request ended
@@ -152,8 +155,13 @@ class Resync:
             e.SessionsListed(await backend.children(session.id)),
             await backend.messages(session.id),
             e.TodosChanged(session.id, await backend.todos(session.id)),
-            await backend.resync([session.directory]),
+            await self._running([session.directory]),
         ]
+
+    async def _running(self, places: Sequence[str]) -> e.Resynced:
+        """What runs and what is asked, in these directories and the default one."""
+        backend = self._backend()
+        return await self._ghosts.left_out(backend, await backend.resync(places))
 
     async def _head(self, session_id: str) -> e.SessionUpserted | e.SessionDeleted:
         """The session as the server has it, or that it has none of that name."""

@@ -1,0 +1,63 @@
+"""Requests that stand in a server's list though nobody waits for them: aborted turns leave theirs there.
+
+In a session that is idle all are, and in one whose transcript is kept the store sees it by the call that asked.
+What is left are sessions at work of which no transcript is kept: their newest messages are looked at.
+"""
+
+import asyncio
+import logging
+
+from msgspec.structs import replace
+
+from tui.backends.base import Backend
+from tui.core import events as e
+from tui.core.model import FullMessage, Request, ToolPart
+from tui.core.store import ENDED, Store
+from tui.net.errors import NetError
+
+log = logging.getLogger(__name__)
+
+
+class Ghosts:
+    """Tells them from the requests that somebody waits for. A session that did not change is asked about once."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._looked: dict[str, tuple[int, frozenset[str]]] = {}
+        """By session: what its mark was, and the requests that were ghosts then."""
+
+    def forget(self) -> None:
+        """There was a gap: sessions may have changed unseen."""
+        self._looked.clear()
+
+    async def left_out(self, backend: Backend, found: e.Resynced) -> e.Resynced:
+        """`found` without them. Where a session cannot be looked at its requests stay: rather one too many."""
+        doubtful: dict[str, list[Request]] = {}
+        for request in found.requests:
+            kept = self._store.transcript(request.session_id) is not None
+            if request.message_id is not None and request.session_id in found.statuses and not kept:
+                doubtful.setdefault(request.session_id, []).append(request)
+        asking = (self._among(backend, session_id, requests) for session_id, requests in doubtful.items())
+        ghosts = frozenset[str]().union(*await asyncio.gather(*asking))
+        return replace(found, requests=tuple(one for one in found.requests if one.id not in ghosts))
+
+    async def _among(self, backend: Backend, session_id: str, requests: list[Request]) -> frozenset[str]:
+        mark = self._store.mark(session_id)
+        looked_at, ghosts = self._looked.get(session_id, (-1, frozenset()))
+        if looked_at == mark:
+            return ghosts
+        try:
+            page = (await backend.messages(session_id)).messages
+        except NetError as error:
+            log.info("whether anybody waits for the requests of %s is not known: %s", session_id, error.what)
+            return frozenset()
+        ghosts = frozenset(request.id for request in requests if _has_ended(request, page))
+        self._looked[session_id] = mark, ghosts
+        return ghosts
+
+
+def _has_ended(request: Request, page: tuple[FullMessage, ...]) -> bool:
+    """Whether the call that asked has."""
+    parts = (part for full in page if full.message.id == request.message_id for part in full.parts)
+    calls = (part for part in parts if isinstance(part, ToolPart) and part.call_id == request.call_id)
+    return any(call.state in ENDED for call in calls)
