@@ -1,4 +1,4 @@
-"""What an aborted turn asked stays in the server's list, also while its session works again and is not open here."""
+"""What an aborted turn asked stays listed, also while its session works again and is not open here."""
 
 from collections.abc import Sequence
 from typing import cast
