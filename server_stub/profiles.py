@@ -43,6 +43,8 @@ class Profile:
     """Entries of a turn that runs kept for those who load its session, where that gives more than messages."""
     heartbeat_ms: int
     """How often an event stream beats unless it is configured otherwise."""
+    refused_subagent: Literal["answers", "ends the turn"]
+    """What becomes of the turn that sent it, once a person has refused what it cannot do without."""
     provider_attempts: int | None
     """How often the model's provider is asked while its errors may pass; None: for ever."""
 
@@ -61,6 +63,7 @@ OPENCODE = Profile(
     event_ring=0,
     live_journal=0,
     heartbeat_ms=10_000,
+    refused_subagent="answers",
     provider_attempts=None,
 )
 
@@ -78,6 +81,7 @@ OPENCODE_PADDED = Profile(
     event_ring=0,
     live_journal=0,
     heartbeat_ms=10_000,
+    refused_subagent="answers",
     provider_attempts=None,
 )
 
@@ -95,6 +99,7 @@ MIMO = Profile(
     event_ring=0,
     live_journal=0,
     heartbeat_ms=10_000,
+    refused_subagent="answers",
     provider_attempts=None,
 )
 
@@ -112,6 +117,7 @@ QWEN = Profile(
     event_ring=8000,
     live_journal=10_000,
     heartbeat_ms=15_000,
+    refused_subagent="ends the turn",
     provider_attempts=7,
 )
 

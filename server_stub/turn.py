@@ -268,13 +268,20 @@ class Turn:
             self.told = output
 
     async def delegate(self, description: str, prompt: str, script: Script) -> None:
-        """Have a child session do it, and wait for it. An abort of this turn aborts that one."""
+        """Have a child session do it, and wait for it. An abort of this turn aborts that one.
+
+        Raises TurnEnded where a refusal there ends this turn too.
+        """
         task = {"description": description, "prompt": prompt, "subagent_type": "general"}
         title = f"{description} (@general subagent)"
         with self.call("task", task) as call:
             child = self.world.create_session(self.session.directory, title, self.session.id)
             self._run(call, {"sessionId": child.id})
             answer = await self._delegate(child, prompt, script)
+            refused = answer.info.get("finish") == "tool-calls"
+            if refused and self.world.profile.refused_subagent == "ends the turn":
+                call.failed("The user refused what it asked for")
+                raise TurnEnded
             texts = [part["text"] for part in answer.parts.values() if part["type"] == "text"]
             result = f"<task_result>\n{texts[-1] if texts else ''}\n</task_result>"
             self.told = f"task_id: {child.id}\n\n{result}"

@@ -209,6 +209,8 @@ def _said(text: str) -> Json:
 def _why(tool: Tool, state: Json) -> str:
     if state.get("metadata", {}).get("interrupted"):
         return "Tool call was cancelled before execution."
+    if tool.name == "agent":  # a request of the subagent was refused
+        return "The tool had already completed; its output was discarded."
     return f'Tool "{tool.name}" was canceled by the user.'
 
 

@@ -38,15 +38,23 @@ def at_any_rest(person: Person, truth: Truth) -> Differences:
 
 
 def at_the_end(
-    person: Person, truth: Truth, runs: Runs, family: Family, *, aborts: bool, unheard: Set[tuple[str, str]]
+    person: Person,
+    truth: Truth,
+    runs: Runs,
+    family: Family,
+    *,
+    aborts: bool,
+    deaths: bool,
+    unheard: Set[tuple[str, str]],
 ) -> Differences:
     """What holds once everything is answered and no turn runs.
 
-    `aborts`: somebody asked for one; `unheard`: the message and part of each text of which nobody was told some.
+    `aborts`: somebody asked for one; `deaths`: an agent died; `unheard`: the message and part of each text of
+    which nobody was told some.
     """
     yield from prompts_arrived_once_or_are_shown_as_not_sent(person, truth)
     yield from the_model_ran_once(person, truth, runs, family)
-    yield from turns_end_as_the_server_says(person, truth, family, aborts=aborts)
+    yield from turns_end_as_the_server_says(person, truth, family, aborts=aborts, deaths=deaths)
     yield from no_words_were_shown_with_a_hole(person, truth, set() if family.numbers_events else unheard)
     yield from connections_keep_to_the_backoff(person)
     yield from nothing_is_sent_after_401(person)
@@ -82,14 +90,17 @@ def the_model_ran_once(person: Person, truth: Truth, runs: Runs, family: Family)
             yield f"the model never ran for prompt {sent.token}, shown as {_shown(sent)}"
 
 
-def turns_end_as_the_server_says(person: Person, truth: Truth, family: Family, *, aborts: bool) -> Differences:
+def turns_end_as_the_server_says(
+    person: Person, truth: Truth, family: Family, *, aborts: bool, deaths: bool
+) -> Differences:
     """b, the other half: what a turn is shown as is what the server's messages say became of it.
 
     A prompt without an answer of its own ended like a later one that took it along, or it never began. An answer
     that ended between two steps does not say why: a dismissed question, a later prompt, an abort, a crash. A turn
     that the person aborted after a crash had ended it is shown as what they asked for. Where a turn dies with its
     POST, the server has it as aborted, and the line is to blame unless somebody asked for that. Where a rejected
-    request ended it, that is said of it by whoever heard of the rejection.
+    request ended it, that is said of it by whoever heard of the rejection. That an agent's death ended it the
+    server tells once; afterwards it has an error there, without a word.
     """
     for sent in person.sent.values():
         if sent.turn is None or not truth.prompts(sent.token):
@@ -107,6 +118,8 @@ def turns_end_as_the_server_says(person: Person, truth: Truth, family: Family, *
             due -= {TurnState.ABORTED}
         if answers and any(piece.call is not None and piece.call.rejected for piece in answers[-1].pieces):
             due |= {TurnState.ABORTED}
+        if deaths and answers and answers[-1].unexplained:
+            due |= {TurnState.INTERRUPTED}
         if sent.turn.state not in due:
             yield f"the turn of {sent.token} is shown as {_shown(sent)}; its last answer is {answers[-1:]}"
 

@@ -17,7 +17,16 @@ from tests.chaos.stub_server import TOKEN
 from tests.waiting import wait_until
 from tui.backends import USERS
 from tui.client import Client, Clocks, NotConnected
-from tui.core.changes import AnswerChanged, Change, LineChanged, Notice, PartChanged, TextGrew, TurnChanged
+from tui.core.changes import (
+    AnswerChanged,
+    Change,
+    LineChanged,
+    Notice,
+    PartChanged,
+    TextGrew,
+    TranscriptReset,
+    TurnChanged,
+)
 from tui.core.health import Line, LineState
 from tui.core.model import Answers, PermissionReply, QuestionRequest, ReasoningPart, Request, TextPart
 from tui.core.turn import Turn
@@ -125,7 +134,7 @@ class Person:
         self._client: Client | None = None
         self._errands: set[asyncio.Task[None]] = set()
         self._numbers = 0
-        self._forgotten = self._lost = False
+        self._forgotten = self._lost = self._agent_died = False
 
     @property
     def client(self) -> Client:
@@ -289,6 +298,8 @@ class Person:
                 session_id == self.session_id and self.present
             ):
                 self._see_words(message_id, part_id)
+            case TranscriptReset(session_id) if session_id == self.session_id and self._agent_died:
+                self.shown.clear()
             case LineChanged() if self.present:
                 self._see_line(self.client.line())
             case Notice(text, "error"):
@@ -299,6 +310,10 @@ class Person:
     def server_forgot(self) -> None:
         """What was on its way when the server crashed may still be shown, until the line is lost and up again."""
         self._forgotten, self._lost = True, False
+
+    def agent_died(self) -> None:
+        """The same until the session is told anew; the line may live all the while."""
+        self._agent_died = True
 
     def _see_line(self, line: Line) -> None:
         if line.state is LineState.STOPPED:

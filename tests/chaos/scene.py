@@ -162,11 +162,13 @@ class Scene:
             case s.Latency(seconds, each):
                 person.relay.latency = each
                 self._later(seconds, person.relay.calm)
-            case s.Crash(down):
-                self._run(self._crash(down))
+            case s.Crash(down, wordless):
+                self._run(self._crash(down, wordless))
+            case s.AgentDies():
+                self._arm("died")
+                person.agent_died()
             case s.Ill(fault, seconds):
-                armed = parse(fault)
-                server.arm(armed)
+                armed = self._arm(fault)
                 self._later(seconds, lambda: server.disarm(armed))
             case s.KillClient(away):
                 self._run(self._kill_client(away))
@@ -180,7 +182,16 @@ class Scene:
             case _:
                 assert_never(step)
 
-    async def _crash(self, down: float) -> None:
+    def _arm(self, fault: str) -> Fault:
+        armed = parse(fault)
+        if armed.name not in self.family.spared:
+            self.server.arm(armed)
+        return armed
+
+    async def _crash(self, down: float, wordless: float) -> None:
+        if wordless:
+            self._arm("wordless")
+            await asyncio.sleep(wordless)
         if not self.server.up:
             return
         self.server.crash()
@@ -266,6 +277,7 @@ async def outcome(scene: Scene) -> list[str]:
         scene.server.runs,
         scene.family,
         aborts=scene.schedule.aborts,
+        deaths=scene.schedule.deaths,
         unheard=scene.server.unheard,
     )
     await person.leave()

@@ -98,9 +98,23 @@ class Latency:
 
 @dataclass(frozen=True, slots=True)
 class Crash:
-    """The server is killed, and started again."""
+    """The server is killed, and started again.
+
+    `wordless`: seconds before, in which it stored prompts and not their words, where a server does so one by one.
+    """
 
     down: float
+    wordless: float = 0.0
+
+    @property
+    def seconds(self) -> float:
+        """Until it is there again."""
+        return self.wordless + self.down
+
+
+@dataclass(frozen=True, slots=True)
+class AgentDies:
+    """The process of the server's agents dies, where that is one of its own; the server goes on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +161,7 @@ Step: TypeAlias = (
     | Refuse
     | Latency
     | Crash
+    | AgentDies
     | Ill
     | KillClient
     | ClockJump
@@ -190,6 +205,11 @@ class Schedule:
     def aborts(self) -> bool:
         """Somebody asks for an abort."""
         return any(isinstance(step, Abort | OtherAborts) for _, step in self.steps)
+
+    @property
+    def deaths(self) -> bool:
+        """An agent dies."""
+        return any(isinstance(step, AgentDies) for _, step in self.steps)
 
     def __str__(self) -> str:
         lines = [f"  {at:7.2f} s  {step}" for at, step in self.steps]
@@ -247,9 +267,14 @@ def _steps(
         at(some_time(), _other(chance, prompts))
     for _ in range(chance.randint(1, 7)):
         when, fault = some_time(), chance.choice(faults)(chance)
+        if isinstance(fault, Crash) and fault.wordless:  # with a prompt on its way
+            when = max(0.0, chance.choice(sent) - chance.uniform(0.0, fault.wordless))
         at(when, fault)
-        if isinstance(fault, Crash) and chance.random() < 0.5:  # somebody is there again before the person is
-            at(when + fault.down + chance.uniform(0.0, 1.0), OtherSends(chance.choice(prompts)))
+        if (
+            isinstance(fault, Crash | AgentDies) and chance.random() < 0.5
+        ):  # somebody is there before the person is
+            back = when + (fault.seconds if isinstance(fault, Crash) else 0.0)
+            at(back + chance.uniform(0.0, 1.0), OtherSends(chance.choice(prompts)))
     return _in_order(steps)
 
 
@@ -305,6 +330,9 @@ FAULTS: tuple[Draw, ...] = (
     lambda chance: Latency(_spell(chance), chance.choice((0.02, 0.3, 1.0, 3.0))),
     lambda chance: Crash(_spell(chance)),
     lambda chance: Crash(_spell(chance)),
+    lambda chance: Crash(_spell(chance), wordless=chance.choice((0.1, 1.0, 3.0))),
+    lambda chance: Ill("wordless", round(chance.uniform(0.1, 3.0), 2)),
+    lambda chance: AgentDies(),
     lambda chance: Ill(chance.choice(ILLNESSES), _spell(chance)),
     lambda chance: Ill(chance.choice(ILLNESSES), _spell(chance)),
     lambda chance: KillClient(_spell(chance)),

@@ -52,6 +52,8 @@ class Stored:
     """What a turn may be shown as whose last answer this is, once nothing runs."""
     between_steps: bool = False
     """It ended where the model would have gone on, and does not say why nothing followed."""
+    unexplained: bool = False
+    """It ended in an error, and the server has kept no more of that."""
 
     @property
     def words(self) -> list[str]:

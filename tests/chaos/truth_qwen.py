@@ -1,5 +1,6 @@
 """qwen serve, asked directly: what one session has, as `load` gives it, and what somebody else does there."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -11,7 +12,8 @@ from tui.core.turn import TurnState
 CLIENT_ID = "X-Qwen-Client-Id"
 STATES = {"pending": "pending", "in_progress": "running", "completed": "completed", "failed": "error"}
 KINDS = {"agent_message_chunk": "text", "agent_thought_chunk": "reasoning"}
-REJECTED = "was canceled by the user"
+REJECTED = re.compile("was canceled by the user|its output was discarded")
+"""Of the call itself, or of a subagent's."""
 FATES = {
     "completed": TurnState.FINISHED,
     "cancelled": TurnState.ABORTED,
@@ -164,7 +166,17 @@ def _messages(turn: _Turn, ends: dict[str, str], *, runs: bool) -> list[Stored]:
         failure = "provider"
     pieces = [_piece(piece, turn, over=True, ended=True) for piece in turn.pieces]
     fates = frozenset({FATES[how]})
-    answer = Stored(None, "assistant", turn.id, True, failure, failure is None, tuple(pieces), fates)
+    answer = Stored(
+        None,
+        "assistant",
+        turn.id,
+        completed=True,
+        failure=failure,
+        final=failure is None,
+        pieces=tuple(pieces),
+        fates=fates,
+        unexplained=how == "error" and not turn.end,
+    )
     return [prompt, answer]
 
 
@@ -200,5 +212,7 @@ def _piece(piece: Piece, turn: _Turn, *, over: bool, ended: bool) -> Piece:
         shown = result["output"]
     elif isinstance(result, dict) and "answers" in result:
         answers = [[one["answer"]] for one in result["answers"]]
-    call = Call(piece.id, raw["_meta"]["toolName"], state, shown, error, answers, REJECTED in (error or ""))
+    call = Call(
+        piece.id, raw["_meta"]["toolName"], state, shown, error, answers, REJECTED.search(error or "") is not None
+    )
     return Piece("tool", call=call)

@@ -191,6 +191,17 @@ async def test_a_refusal_ends_the_turn_as_if_it_were_done(person: Person, text: 
     assert (turn["state"], "resultText" in turn) == ("completed", False)
 
 
+async def test_a_refusal_to_a_subagent_ends_the_turn_too(person: Person) -> None:
+    await person.prompt("CHILD")
+    assert (await person.vote((await person.asked())["requestId"], REJECTED)).status_code == 200
+    assert (await person.until("turn_complete"))["data"]["stopReason"] == "end_turn"
+    agent, _ = updates(await person.events(), "tool_call")
+    assert agent["status"] == "failed"
+    assert agent["content"][0]["content"]["text"] == "The tool had already completed; its output was discarded."
+    words = "".join(chunk["content"]["text"] for chunk in updates(await person.events(), "agent_message_chunk"))
+    assert "The subagent has answered" not in words
+
+
 async def test_what_is_allowed_for_good_asks_no_more(person: Person) -> None:
     await person.prompt("SHELL x.txt")
     always = {"outcome": "selected", "optionId": "proceed_always_project"}
