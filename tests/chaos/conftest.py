@@ -1,4 +1,4 @@
-"""Which schedules run: `pytest tests/chaos --schedules=2000`, `… --profile=qwen --seed=17`."""
+"""Which schedules run: `pytest tests/chaos --schedules=2000 --first=1000`, `… --profile=qwen --seed=17`."""
 
 import pytest
 
@@ -12,6 +12,7 @@ SCHEDULES = 200
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("chaos")
     group.addoption("--schedules", type=int, default=SCHEDULES, help="how many schedules of faults to play")
+    group.addoption("--first", type=int, default=0, help="the seed to begin with")
     group.addoption("--seed", type=int, action="append", help="play the schedule of this seed only; repeatable")
     group.addoption(
         "--profile",
@@ -28,7 +29,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         chosen = metafunc.config.getoption("--seed", default=None)
         count = metafunc.config.getoption("--schedules", default=SCHEDULES)
         profiles = metafunc.config.getoption("--profile", default=None) or list(FAMILIES)
-        schedules = [draw(seed, profiles) for seed in chosen or range(count)]
+        first = metafunc.config.getoption("--first", default=0)
+        schedules = [draw(seed, profiles) for seed in chosen or range(first, first + count)]
         metafunc.parametrize("schedule", schedules, ids=[f"{one.profile}-{one.seed}" for one in schedules])
 
 
