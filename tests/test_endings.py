@@ -6,7 +6,7 @@ from tests import conversation as talk
 from tests.fake_client import FakeClient
 from tests.screen import on_stage
 from tui.core import events as e
-from tui.core.model import FullMessage, Message, TextPart
+from tui.core.model import Busy, FullMessage, Message, TextPart
 from tui.core.turn import TurnState
 
 
@@ -62,6 +62,25 @@ async def test_how_a_turn_broke_off_is_still_said_after_a_restart_right_behind_i
         assert stage.text.index("the server stopped") < stage.text.index("And now?")
         assert stage.text.count("the server stopped") == 1
         assert "no model" not in stage.text
+
+
+async def test_a_turn_that_goes_on_is_not_said_to_have_broken_off_after_a_restart_of_the_client() -> None:
+    client = FakeClient()
+    client.journal.keep_end(talk.SESSION, talk.PROMPT, "interrupted", "the server stopped")
+    client.journal.keep_end(talk.SESSION, "msg_0", "interrupted", "an earlier stop")
+    async with on_stage(client=client) as stage:
+        asked = [
+            FullMessage(
+                Message(one, talk.SESSION, "user", created=at), (TextPart(f"p{at}", talk.SESSION, one, "Do it."),)
+            )
+            for one, at in (("msg_0", 0.5), (talk.PROMPT, 1.0))
+        ]
+        words = TextPart("prt_2", talk.SESSION, talk.ANSWER, "Half of it,")
+        answer = FullMessage(Message(talk.ANSWER, talk.SESSION, "assistant", 2.0, None, talk.PROMPT), (words,))
+        client.feed(e.StatusChanged(talk.SESSION, Busy()))
+        client.feed(e.MessagesLoaded(talk.SESSION, (*asked, answer), None))
+        await stage.shows("Half of it,", "an earlier stop")
+        assert "the server stopped" not in stage.text
 
 
 async def test_a_turn_that_breaks_off_while_another_session_is_read_is_told_there_later() -> None:

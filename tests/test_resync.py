@@ -173,3 +173,16 @@ async def test_news_tell_how_a_request_ended_by_its_call() -> None:
     await Resync(store, backend=lambda: backend, refetch=refetch).news()
     closed = [one for one in told if isinstance(one, c.RequestClosed)]
     assert closed == [c.RequestClosed(Answered.asked, "answered", (("SQLite",),))]
+
+
+async def test_that_a_session_is_at_work_is_told_before_its_messages() -> None:
+    store = Store()
+    store.open_transcript("ses_1")
+    backend = cast("Backend", Answered(store))
+
+    async def refetch(fetch: Any) -> None:
+        await fetch()
+
+    events = await Resync(store, backend=lambda: backend, refetch=refetch).everything()
+    kinds = [type(one) for one in events]
+    assert kinds.index(e.StatusChanged) < kinds.index(e.MessagesLoaded) < kinds.index(e.Resynced)

@@ -6,7 +6,7 @@ server may say less of it, or nothing. Where it has a finished answer meanwhile,
 
 from typing import TYPE_CHECKING
 
-from tui.core.model import Message
+from tui.core.model import Idle, Message
 from tui.core.turn import BROKE_OFF, Turn, TurnState
 from tui.widgets.outcomes import REMEMBERED
 from tui.widgets.turn_line import end_words
@@ -45,6 +45,9 @@ class Endings:
         if transcript is None:
             return
         going_on = {turn.prompt_id for turn in self._client.turns.of(session_id) if not turn.over}
+        newest = transcript.newest_prompt()
+        if newest is not None and not isinstance(self._client.store.status(session_id), Idle):
+            going_on.add(newest.id)  # the server works on it; that is not told of as a turn yet
         for prompt_id, state, reason in self._client.journal.ends(session_id):
             prompt, answer = transcript.messages.get(prompt_id), transcript.answer_to(prompt_id)
             finished = answer is not None and answer.final and answer.failure is None

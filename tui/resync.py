@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 from tui.backends.base import Backend
 from tui.core import events as e
-from tui.core.model import FullMessage, Idle, Session
+from tui.core.model import Busy, FullMessage, Idle, Session
 from tui.core.store import IDLE, Store
 from tui.ghosts import Ghosts
 from tui.net.errors import NetError, Refused, Silent
@@ -148,15 +148,20 @@ class Resync:
         return [head] if isinstance(head, e.SessionDeleted) else await self._contents(head.session)
 
     async def _contents(self, session: Session) -> Sequence[e.Event]:
-        """What belongs to a session, after the session itself."""
+        """What belongs to a session, after the session itself.
+
+        That it is at work is told before its messages: they are read otherwise then.
+        """
         backend = self._backend()
-        return [
-            e.SessionUpserted(session),
+        contents: list[e.Event] = [
             e.SessionsListed(await backend.children(session.id)),
             await backend.messages(session.id),
             e.TodosChanged(session.id, await backend.todos(session.id)),
-            await self._running([session.directory]),
         ]
+        running = await self._running([session.directory])
+        status = running.statuses.get(session.id)
+        busy = [e.StatusChanged(session.id, status)] if isinstance(status, Busy) else []
+        return [e.SessionUpserted(session), *busy, *contents, running]
 
     async def _running(self, places: Sequence[str]) -> e.Resynced:
         """What runs and what is asked, in these directories and the default one."""
