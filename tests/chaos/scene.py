@@ -69,8 +69,9 @@ class Scene:
         self._errands: set[asyncio.Task[None]] = set()
 
     async def play(self) -> None:
-        """The person sits down; all steps at their times; then the end of all faults."""
-        await self.person.sit_down()
+        """The person sits down, unless they do; all steps at their times; then the end of all faults."""
+        if not self.person.present:
+            await self.person.sit_down()
         start = self.loop.time()
         for at, step in self.schedule.steps:
             await asyncio.sleep(max(0.0, start + at - self.loop.time()))

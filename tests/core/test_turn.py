@@ -346,6 +346,21 @@ def test_a_held_post_is_a_witness_too() -> None:
     assert turn.state is TurnState.INTERRUPTED
 
 
+@pytest.mark.parametrize("aborted", [False, True])
+def test_a_whole_answer_that_its_server_had_no_time_to_close_is_finished(aborted: bool) -> None:
+    """opencode stores why the model stopped before it stores when: killed between the two it never says when."""
+    unclosed = replace(IDLE, answer=replace(ANSWER, completed=None))
+    broken, held = running(), running()
+    broken.receive(PostBroke("reset"), 1.0)
+    for turn, patience in ((broken, SECOND_LOOK), (held, HELD_PATIENCE)):
+        if aborted:
+            turn.receive(AbortAsked(), 1.5)
+        run(turn, (2.0, unclosed), (1.9 + patience, asked(unclosed)))
+        assert not turn.over
+        turn.receive(asked(unclosed), 2.0 + patience)
+        assert turn.state is TurnState.FINISHED
+
+
 def test_a_prompt_without_an_answer_gets_the_time_of_a_cold_start() -> None:
     turn = sending()
     run(turn, (0, PostBroke("reset")), (0.1, asked(IDLE)), (COLD_START - 1, asked(IDLE)))

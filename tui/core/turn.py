@@ -377,9 +377,10 @@ class Turn(msgspec.Struct):
             return ()
         if answer is None and seen.stored is False and self.prompt is not None and not self.held:
             return self._end(TurnState.NOT_SENT, now, "the server took it, and has lost it since")
-        if answer is not None and answer.completed is not None and not self.held:
+        whole = answer is not None and answer.final  # opencode killed now would never say when it was completed
+        if answer is not None and (answer.completed is not None or whole) and not self.held:
             return self._settle(answer, now)
-        if self.abort_asked and (not self.held or idle_for >= BODY_GRACE):
+        if self.abort_asked and not whole and (not self.held or idle_for >= BODY_GRACE):
             return self._end(TurnState.ABORTED, now, "")
         if answer is None and not self.held and self.failure is not None:
             return self._fail(self.failure, now)
@@ -390,6 +391,8 @@ class Turn(msgspec.Struct):
             return self._end(TurnState.INTERRUPTED, now, "the server has the prompt but began no answer")
         if self.held and idle_for < HELD_PATIENCE:
             return ()
+        if whole:
+            return self._settle(answer, now)
         return self._end(TurnState.INTERRUPTED, now, "the server stopped in the middle of it")
 
     def _wordless(self, seen: Observed, idle_for: float, now: float) -> tuple[Action, ...]:
