@@ -2,6 +2,7 @@ import asyncio
 
 import pytest
 from msgspec.structs import replace
+from textual import events
 from textual.widgets import TextArea
 
 from tests import conversation as talk
@@ -363,6 +364,65 @@ async def test_the_next_request_has_a_grace_of_its_own() -> None:
         assert "Store ✓" not in stage.text
 
 
+@pytest.mark.parametrize("closes", ["answered", "gone"])
+async def test_enter_once_too_often_does_not_send_what_stands_in_the_prompt(closes: str) -> None:
+    async with on_stage() as stage:
+        await stage.press(*"half a")
+        stage.client.feed(e.RequestOpened(talk.ONE_CHOICE))
+        await stage.shows("Tab answer")
+        await stage.press("tab")
+        stage.after_grace()
+        if closes == "answered":
+            await stage.press("enter")
+            stage.client.tell(AnswerChanged(talk.ONE_CHOICE, "acknowledged"))
+            stage.client.feed(e.QuestionAnswered(talk.SESSION, "que_2", (("Change them",),)))
+        else:
+            stage.client.feed(e.RequestGone(talk.SESSION, "que_2"))
+        await stage.until(lambda: stage.app.focused is stage.main.prompt)
+        await stage.hides("Enter send")
+        await stage.press("enter")
+        stage.client.advance(GRACE - 0.1)
+        await stage.press("enter")
+        assert stage.client.calls("send") == []
+        stage.client.advance(GRACE)
+        await stage.shows("Enter send")
+        await stage.press("enter")
+        assert stage.client.calls("send") == [(talk.SESSION, "half a")]
+
+
+@pytest.mark.parametrize("how", ["typed", "pasted"])
+async def test_whoever_writes_once_the_request_is_gone_may_send_at_once(how: str) -> None:
+    async with on_stage() as stage:
+        await asked(stage, talk.ONE_CHOICE)
+        stage.client.feed(e.RequestGone(talk.SESSION, "que_2"))
+        await stage.until(lambda: stage.app.focused is stage.main.prompt)
+        if how == "typed":
+            stage.burst(*"go on", "enter")
+        else:
+            stage.app.post_message(events.Paste("go on"))
+            stage.burst("enter")
+        await stage.until(lambda: stage.client.calls("send"))
+        assert stage.client.calls("send") == [(talk.SESSION, "go on")]
+
+
+async def test_keys_right_behind_the_one_for_the_next_request_are_for_that_one() -> None:
+    async with on_stage() as stage:
+        await asked(stage, talk.CHOICES, talk.ONE_CHOICE)
+        stage.burst("n", "2")
+        await stage.shows("May I change the callers?", "2 (•) Leave them")
+        stage.burst("p", "enter")
+        await stage.shows("Where shall the sessions live?", "1 ( ) SQLite", "2 ( ) Postgres")
+        assert stage.client.calls("answer") == [], "nobody has seen what Enter would have answered"
+
+
+async def test_enter_right_behind_the_key_that_rejects_answers_nothing() -> None:
+    async with on_stage() as stage:
+        await asked(stage, talk.ONE_CHOICE)
+        stage.burst("x", "enter")
+        await stage.shows("Reject the question?")
+        assert [call for call in stage.client.asked if call[0] in ("answer", "reject")] == []
+
+
 async def test_a_question_of_a_child_session_is_shown() -> None:
     async with on_stage() as stage:
         child = talk.session("ses_child", "a subagent")
@@ -549,7 +609,7 @@ async def test_requests_that_come_and_go_in_one_breath_leave_the_end_of_the_tran
         assert transcript.following
 
 
-@pytest.mark.parametrize("at", ["request", "dialog", "transcript", "shift+tab"])
+@pytest.mark.parametrize("at", ["request", "dialog", "transcript", "shift+tab", "escape", "f4", "closed", "next"])
 @pytest.mark.parametrize("turns", range(3))
 async def test_words_typed_fast_where_they_are_not_meant_keep_their_order(at: str, turns: int) -> None:
     """`turns`: of the event loop, between two keys."""
@@ -563,8 +623,12 @@ async def test_words_typed_fast_where_they_are_not_meant_keep_their_order(at: st
             case "transcript":
                 stage.main.transcript.focus()
                 await stage.until(lambda: stage.main.transcript.has_focus)
-            case "shift+tab":
+            case "shift+tab" | "escape" | "f4":
                 stage.burst(at)
+            case "closed":
+                stage.client.feed(e.RequestGone(talk.SESSION, talk.ONE_CHOICE.id))
+            case "next":
+                stage.client.feed(e.RequestOpened(talk.CHOICES), e.RequestGone(talk.SESSION, talk.ONE_CHOICE.id))
         for letter in words:
             stage.burst(letter)
             for _ in range(turns):

@@ -9,6 +9,7 @@ from textual.containers import Vertical
 from textual.content import Content
 
 from tui.widgets.dialog import Dialog
+from tui.widgets.handover import has_messages
 from tui.widgets.key_hints import hints_of
 from tui.widgets.plain import Plain
 
@@ -45,7 +46,7 @@ class Confirm(Dialog[bool]):
 
     def _leave(self) -> None:
         """Hand the words on once all that came here are read: what comes from then on stands behind them."""
-        if self.message_queue_size:
+        if has_messages(self):
             self.call_later(self._leave)
             return
         self.dismiss(False)

@@ -1,4 +1,8 @@
-"""The half second after a request appears in which no key answers it: who writes just then means the prompt."""
+"""The half second in which a key is likely meant for what stood there before.
+
+After a request appears no key answers it: who writes just then means the prompt. After one goes that had the keys,
+Enter does not send what stands in the prompt.
+"""
 
 from collections.abc import Callable
 
@@ -6,7 +10,7 @@ from textual.timer import Timer
 from textual.widget import Widget
 
 GRACE = 0.5
-"""Seconds after a request appears in which no key answers it."""
+"""Seconds."""
 
 
 class Grace:

@@ -186,9 +186,11 @@ class Inbox(Dialog[str | None]):
         event.stop()
         self._options.focus()
 
-    @on(RequestPanel.MeantForPrompt)
-    def _meant_for_nobody(self, event: RequestPanel.MeantForPrompt) -> None:
-        event.stop()  # typed in the grace: there is no prompt here
+    @on(RequestPanel.KeyPassedOn)
+    def _passed_on(self, event: RequestPanel.KeyPassedOn) -> None:
+        event.stop()
+        if self._panel.handover.taker is not None:
+            self._panel.handover.keep(event.key)  # else it was typed in the grace: there is no prompt here
 
 
 def _tail(names: str, cells: int) -> str:

@@ -47,6 +47,8 @@ def of_part(main: "MainScreen") -> tuple[str, Keys]:
 def named(main: "MainScreen") -> Keys:
     """Those that the footer names, the most needed first."""
     keys = _of_the_moment(main)
+    if main.focused is main.prompt and main.prompt.grace.runs:
+        keys = tuple(hint for hint in keys if hint[0] != "Enter")
     completions = main.prompt.completions
     if completions.is_open:
         takes = "Enter" if completions.entered(main.prompt.unfinished) else "Tab"

@@ -53,7 +53,7 @@ class Entry(Horizontal, Covered):
 
 
 class Rest(Vertical, Covered):
-    """All below the header: when only that changes, as it does each second, the compositor asks nothing of this."""
+    """All below the header. When only that changes, as each second, the compositor asks nothing of this."""
 
 
 class MainScreen(Screen[None], Covered):
@@ -80,7 +80,6 @@ class MainScreen(Screen[None], Covered):
         self._now = now
         self._typed_at = float("-inf")
         self._keys_wanted = False
-        self._giver: Widget | None = None
         self._search: Search | None = None
         self._copied: Code | None = None
         self._copied_at = float("-inf")
@@ -96,7 +95,7 @@ class MainScreen(Screen[None], Covered):
         self.plan = Plan(id="plan")
         self.turn_line = TurnLine(id="turn")
         self.queue = QueueList(id="queue")
-        self.prompt = Prompt(id="prompt")
+        self.prompt = Prompt(now, id="prompt")
         self.key_hints = KeyHints(id="keys")
 
     def compose(self) -> ComposeResult:
@@ -260,39 +259,27 @@ class MainScreen(Screen[None], Covered):
     def on_key(self, event: events.Key) -> None:
         """A letter typed where nothing takes letters belongs to the prompt."""
         nobody_s = isinstance(self.focused, Transcript | Fold | None) and event.key not in self.active_bindings
-        if event.is_printable and event.character and nobody_s:
+        if event.is_printable and nobody_s:
             event.stop()
-            self._type(event.character)
+            self._pass_on(event)
 
     def on_resize(self) -> None:
         self.refresh_hints()
 
     def _focus_moved(self) -> None:
-        self._giver = None
         if self.panel.has_focus_within:
             self._keys_wanted = False  # whoever leaves it from now on does so on purpose
         self.refresh_hints()
 
-    def _type(self, character: str) -> None:
-        """Write it into the prompt, which gets the keys."""
-        self.prompt.insert(character)
-        self._lead_to_prompt()
+    def _pass_on(self, key: events.Key) -> None:
+        """To whoever gets the keys just now; else to the prompt, which gets them."""
+        handover = self.panel.handover
+        handover.keep(key)
+        if handover.taker is None:
+            handover.begin(self.prompt)
 
     def _lead_to_prompt(self) -> None:
-        if self._giver is None and self.focused is not self.prompt:
-            self._giver = self.focused or self
-            self._hand_over()
-
-    def _hand_over(self) -> None:
-        """Give the prompt the keys once none are on their way here through who had them: those stand before it."""
-        giver = self._giver
-        if giver is None:
-            return
-        way = [node for node in giver.ancestors_with_self if node is not self.app]
-        if any(node.message_queue_size for node in way) and giver.call_later(self.call_later, self._hand_over):
-            return
-        self._giver = None
-        self.set_focus(self.prompt)
+        self.panel.handover.begin(self.prompt)
 
     @on(Prompt.Changed, "#prompt")
     def _typed(self) -> None:
@@ -332,17 +319,21 @@ class MainScreen(Screen[None], Covered):
     def on_question_form_keys_changed(self) -> None:
         self.refresh_hints()
 
+    @on(Prompt.KeysChanged)
     @on(RequestPanel.KeysChanged)
     def _keys_changed(self) -> None:
         self.refresh_hints()
 
-    @on(RequestPanel.MeantForPrompt)
-    def _meant_for_prompt(self, event: RequestPanel.MeantForPrompt) -> None:
-        self._type(event.character)
+    @on(RequestPanel.KeyPassedOn)
+    def _passed_on(self, event: RequestPanel.KeyPassedOn) -> None:
+        self._pass_on(event.key)
 
     @on(RequestPanel.Folded)
     def _folded(self) -> None:
-        self.prompt.focus()
+        if self.panel.active is None:
+            self.prompt.grace.begin()  # whoever presses Enter just now means the request that is gone
+        if self.panel.open_form is None:
+            self._lead_to_prompt()
         self.refresh_hints()
 
 

@@ -9,6 +9,7 @@ from textual.containers import VerticalScroll
 from textual.widget import Widget
 
 from tui.widgets.editor import Editor
+from tui.widgets.handover import has_messages
 
 
 class Field(Editor):
@@ -92,7 +93,7 @@ class OwnWordsForm(VerticalScroll, can_focus=True):
     def _hand_over(self, giver: Widget, taker: Widget) -> None:
         if not self.is_attached or taker is not (self.editor if self.editor.display else self):
             return  # another move began meanwhile
-        if giver.message_queue_size:
+        if has_messages(giver):
             giver.call_later(self._hand_over, giver, taker)
             return
         self._moves = False

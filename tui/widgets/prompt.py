@@ -15,6 +15,7 @@ from textual.message import Message
 from tui.core.model import Offered
 from tui.widgets.completions import Completions
 from tui.widgets.editor import Editor
+from tui.widgets.grace import Grace
 from tui.widgets.key_hints import Keys
 
 UNFINISHED_NAME = re.compile(r"(?:^|\s)@\S*$")
@@ -61,15 +62,20 @@ class Prompt(Editor):
     class SearchWanted(Message):
         """Earlier prompts are to be searched."""
 
+    class KeysChanged(Message):
+        """Enter means something again, or nothing for a moment."""
+
     class EditLeft(Message):
         """The waiting prompt that stood here stays as it was."""
 
-    def __init__(self, *, id: str | None = None) -> None:
+    def __init__(self, now: Callable[[], float], *, id: str | None = None) -> None:
         """`past` gives earlier prompts, the newest first; `submit` takes what stands here, before the next key."""
         super().__init__(placeholder="what is to be done?", id=id)
         self.past: Callable[[], Sequence[str]] = tuple
         self.submit: Callable[[str], None] = lambda text: None
         self.edited: str | None = None
+        self.grace = Grace(self, now, lambda: self.post_message(self.KeysChanged()))
+        """In it Enter sends nothing, until something is written."""
         self.completions = Completions(self._take, id="completions")
         """Stands above the box, wherever the screen puts it."""
         self._asked_for = ""
@@ -171,9 +177,17 @@ class Prompt(Editor):
         elif self.text.strip() != text.strip():
             self._set(joined(self.text, text))
 
+    def on_paste(self) -> None:
+        if self.grace.runs:
+            self.grace.waive()
+
     def on_key(self, event: events.Key) -> None:
         listed, word = self.completions, self.unfinished
+        if event.is_printable and self.grace.runs:
+            self.grace.waive()
         match event.key:
+            case "enter" if self.grace.runs:
+                self.grace.begin()
             case "enter" if name := listed.entered(word):
                 self._take(name)
             case "tab" if name := listed.marked(word):

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, ClassVar, assert_never
 
 from textual import events
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
 from textual.message import Message
@@ -21,7 +20,9 @@ from tui.core.draft import AnswerDraft, PermissionDraft
 from tui.core.model import PermissionReply, PermissionRequest, QuestionRequest, Request
 from tui.keys import key
 from tui.widgets.duration import span
+from tui.widgets.fares import fare_words
 from tui.widgets.grace import Grace
+from tui.widgets.handover import Handover
 from tui.widgets.key_hints import Keys
 from tui.widgets.plain import MUTED, Plain, spread
 from tui.widgets.request_book import RequestBook
@@ -34,12 +35,6 @@ if TYPE_CHECKING:
 class RequestPanel(Vertical):
     """Shows the active one of the open requests."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "fold", "fold", show=False),
-        Binding("x", "reject", "reject", show=False),
-        Binding("n", "turn(1)", "next request", show=False),
-        Binding("p", "turn(-1)", "request before", show=False),
-    ]
     KEYS: ClassVar[Keys] = (
         ("↑ ↓ j k", "move"),
         ("1 … 9", "choose that row; nothing is sent"),
@@ -68,10 +63,10 @@ class RequestPanel(Vertical):
         request: Request
 
     @dataclass
-    class MeantForPrompt(Message):
-        """A key came in the grace: it was typed for the prompt."""
+    class KeyPassedOn(Message):
+        """A key came that was typed for the prompt, or for whoever gets the keys just now."""
 
-        character: str
+        key: events.Key
 
     @dataclass
     class DraftChanged(Message):
@@ -98,7 +93,9 @@ class RequestPanel(Vertical):
         self.book = book or RequestBook()
         self._form: QuestionForm | PermissionForm | None = None
         self.grace = Grace(self, now, lambda: self.post_message(self.KeysChanged()))
-        self._writing = False
+        self.handover = Handover(self)
+        self._left: QuestionForm | PermissionForm | None = None
+        self._writing = self._asks = False
         self._agents: Mapping[str, str] = {}
         self._head = Plain(classes="head")
         self._fare = Plain(classes="fare")
@@ -181,18 +178,30 @@ class RequestPanel(Vertical):
 
     def unfold(self) -> None:
         self.folded = False
+        if self._left is self._form:
+            self._left = None
         self._draw_folding()
         if self._form is not None:
-            self._form.focus()
+            self.handover.begin(self._form)
 
     def action_fold(self) -> None:
         self.folded = True
+        if self.has_focus_within and self._left is None:
+            self._left = self._form
         self._draw_folding()
         self.post_message(self.Folded())
 
     def action_reject(self) -> None:
         if self.active is not None and not self._locked and not self.grace.runs:
             self.post_message(self.RejectWanted(self.active))
+            if self._form is not None:  # until the app has its dialog, and what came here before that is read
+                self._asks = True
+                self.call_later(
+                    self.screen.call_later, self.app.call_later, self._form.call_later, self._has_asked
+                )
+
+    def _has_asked(self) -> None:
+        self._asks = False
 
     def action_turn(self, by: int) -> None:
         """Another of the requests that wait."""
@@ -207,29 +216,38 @@ class RequestPanel(Vertical):
         return fare is not None and fare.state in ("sending", "retrying", "acknowledged")
 
     def _activate(self, request_id: str | None, *, grace: bool) -> None:
-        had_focus = self.has_focus_within
-        self._active = request_id
-        if self._form is not None:
-            if had_focus:
-                self.screen.set_focus(None)  # or Textual would hand it to whatever stands next
-            self._form.remove()
-            self._form = None
+        had_keys, before = self._has_keys, self._form
+        self._active, self._form = request_id, None
         request = self.active
         if request is None:
             self.folded = False
-            self.display = False
-            if had_focus:
+            if had_keys:
                 self.post_message(self.Folded())
-            return
-        if grace:
-            self.grace.begin()
-        self._form = self._make_form(request)
-        self.mount(self._form, before=self._fare)
-        self._draw_folding()
-        self._draw_fare()
-        self.display = True
-        if had_focus and not self.folded:
-            self._form.focus()
+        else:
+            if grace:
+                self.grace.begin()
+            self._form = self._make_form(request)
+            self.mount(self._form, before=self._fare)
+            if had_keys and not self.folded:
+                self.handover.begin(self._form)
+            self._draw_folding()
+            self._draw_fare()
+        if before is not None and before.has_focus_within:
+            self._left = before
+        elif before is not None:
+            before.remove()
+        self.display = request is not None or self._left is not None
+
+    @property
+    def _leaves(self) -> bool:
+        """Whether keys still come to a form that is gone or folded away."""
+        return self._left is not None and self._left.has_focus_within
+
+    @property
+    def _has_keys(self) -> bool:
+        """Whether the form has the keys, or gets them just now."""
+        taker = self.handover.taker
+        return self.has_focus_within if taker is None else taker is self._form
 
     def _make_form(self, request: Request) -> "QuestionForm | PermissionForm":
         from tui.widgets.permission import PermissionForm  # not before the first frame
@@ -259,7 +277,7 @@ class RequestPanel(Vertical):
     def _draw_folding(self) -> None:
         self.set_class(self.folded, "-folded")
         if self._form is not None:
-            self._form.display = not self.folded
+            self._form.display = not self.folded or self._form is self._left
         self._draw_head()
 
     def _draw_head(self) -> None:
@@ -284,20 +302,41 @@ class RequestPanel(Vertical):
 
     def guards(self, event: events.Key) -> bool:
         """Whether the form must not act on this key: it came in the grace, or while an answer is on its way."""
+        if self._leaves or self.handover.taker is not None:
+            self.post_message(self.KeyPassedOn(event))
+            return True
         answers = event.is_printable or event.key == "enter"
-        if answers and self.grace.runs:
-            self.grace.begin()
+        if answers and (self.grace.runs or self._asks):
+            if self.grace.runs:
+                self.grace.begin()
             if event.is_printable and event.character:
-                self.post_message(self.MeantForPrompt(event.character))
+                self.post_message(self.KeyPassedOn(event))
+            return True
+        if not self._writing and self._acts(event.key):
             return True
         nobody_s = not event.key.isdecimal() and event.key not in self.screen.active_bindings
         if event.is_printable and event.character and (nobody_s or self._writing):
             self._writing = True  # a sentence began: all that follows in one burst belongs to it
-            self.post_message(self.MeantForPrompt(event.character))
+            self.post_message(self.KeyPassedOn(event))
             return True
         return (self._writing and event.key == "enter") or (
             self._locked and (event.key in ("enter", "space") or event.key.isdecimal())
         )
+
+    def _acts(self, key: str) -> bool:
+        """Do what the key means here, before the one behind it is looked at: a binding would come after that."""
+        match key:
+            case "escape":
+                self.action_fold()
+            case "x":
+                self.action_reject()
+            case "n":
+                self.action_turn(1)
+            case "p":
+                self.action_turn(-1)
+            case _:
+                return False
+        return True
 
     def on_click(self, event: events.Click) -> None:
         """On the head: the next request at its right end, else fold or unfold."""
@@ -319,6 +358,14 @@ class RequestPanel(Vertical):
 
     def on_descendant_blur(self) -> None:
         self._writing = False
+        left = self._left
+        if left is not None and not self._leaves:
+            self._left = None
+            if left is self._form:
+                self._draw_folding()
+            else:
+                left.remove()
+            self.display = self.active is not None
 
     def on_resize(self) -> None:
         self._draw_head()
@@ -338,12 +385,12 @@ class RequestPanel(Vertical):
 
     def on_question_form_ready(self, event: "QuestionForm.Ready") -> None:
         event.stop()
-        if not self._locked:
+        if not self._locked and event.draft.request.id == self._active:
             self.post_message(self.Answered(event.draft))
 
     def on_permission_form_ready(self, event: "PermissionForm.Ready") -> None:
         event.stop()
-        if not self._locked:
+        if not self._locked and event.draft.request.id == self._active:
             self.post_message(self.Replied(event.draft.request, event.reply, event.message))
 
     def on_question_form_hint(self, event: "QuestionForm.Hint") -> None:
@@ -356,25 +403,3 @@ class RequestPanel(Vertical):
         event.stop()
         self._fare.display = True
         self._fare.show(Content.styled(f" {event.text}", MUTED))
-
-
-def fare_words(fare: AnswerChanged) -> Content:
-    """How an answer fares, for the line under the form."""
-    because = f" ({fare.reason})" if fare.reason else ""
-    match fare.state:
-        case "sending":
-            return Content.styled(" sending…", MUTED)
-        case "retrying":
-            return Content.styled(f" no answer from the server{because} · trying again", "$warning")
-        case "acknowledged":
-            return Content.styled(" ✓ the server has your answer", "$success")
-        case "elsewhere":
-            return Content.styled(" answered elsewhere · your answer was not taken", "$warning")
-        case "expired":
-            return Content.styled(f" expired: the server does not have this request any more{because}", "$warning")
-        case "refused":
-            return Content.styled(f" the server refused it{because} · change it and send it again", "$error")
-        case "stopped":
-            return Content.styled(f" not sent{because} · {key('retry')} after fixing it sends it", "$error")
-        case _:
-            assert_never(fare.state)
