@@ -16,7 +16,7 @@ from server_stub.profiles import PROFILES
 from tests.chaos.stub_server import StubServer
 from tests.chaos.virtual_time import VirtualTime, run
 from tests.waiting import wait_until
-from tui.backends import opencode_wire as wire
+from tui.backends.opencode_messages import full_message
 from tui.client import Client, Clocks
 from tui.core import changes as c
 from tui.core.model import Request, TextPart, ToolPart
@@ -134,7 +134,7 @@ class Meeting:
     async def agrees(self) -> bool:
         """Whether the client's transcript is the server's."""
         theirs = Transcript()
-        for full in map(wire.full_message, await self.stored()):
+        for full in map(full_message, await self.stored()):
             theirs.messages[full.message.id] = full.message
             for part in full.parts:
                 theirs.put_part(part)

@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tui.backends.opencode_messages import full_message
+from tui.core.model import Message, ToolPart
+
 FOLDER = Path(__file__).with_name("recorded")
 NAMES = tuple(sorted(path.stem for path in FOLDER.glob("*.json")))
 
@@ -31,3 +34,12 @@ class Recording:
 
 def recording(name: str) -> Recording:
     return Recording(**json.loads((FOLDER / f"{name}.json").read_text()))
+
+
+def last_answer(recorded: Recording) -> Message:
+    return full_message(recorded.answers["messages"][-1]).message
+
+
+def tool_of(recorded: Recording, answer: str = "messages") -> ToolPart:
+    parts = [part for item in recorded.answers[answer] for part in full_message(item).parts]
+    return next(part for part in parts if isinstance(part, ToolPart))

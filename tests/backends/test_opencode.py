@@ -11,9 +11,10 @@ from starlette.responses import JSONResponse, Response
 
 from tests.backends.recording import recording
 from tests.backends.scripted import PAGE, Asked, Scripted, scripted
-from tui.backends import opencode_wire as wire
 from tui.backends.base import Lookup
 from tui.backends.opencode import OpenCode
+from tui.backends.opencode_messages import full_message
+from tui.backends.opencode_requests import question
 from tui.core import events as e
 from tui.core.model import Busy, Prompt, Session, Todo
 from tui.net.errors import BadBody, Empty, Misshapen, NetError, NotJson, Refused, WrongType
@@ -178,7 +179,7 @@ async def test_a_resync_asks_for_requests_before_statuses() -> None:
         resynced = await backend.resync([])
         assert script.calls == ["GET /question", "GET /permission", "GET /session/status"]
         assert resynced == e.Resynced(
-            {ASK.session_id: Busy()}, (wire.question(ASK.answers["questions"][0]),), frozenset({"/srv/project"})
+            {ASK.session_id: Busy()}, (question(ASK.answers["questions"][0]),), frozenset({"/srv/project"})
         )
 
 
@@ -266,7 +267,7 @@ async def test_pages_of_messages_follow_the_cursor() -> None:
         newest = await backend.messages("ses_1")
         assert script.asked[-1].query == {"limit": "50"}
         assert (newest.cursor, newest.how) == ("older", "newest")
-        assert newest.messages == tuple(wire.full_message(item) for item in ASK.answers["messages"])
+        assert newest.messages == tuple(full_message(item) for item in ASK.answers["messages"])
         script.answers["GET /session/ses_1/message"] = []
         before = await backend.messages("ses_1", limit=10, before="older")
         assert script.asked[-1].query == {"limit": "10", "before": "older"}
@@ -296,7 +297,7 @@ def answered(body: str) -> dict[str, Any]:
 async def test_a_prompt_carries_ids_of_our_own() -> None:
     async with server({"POST /session/ses_1/message": ASK.answers["prompt"]}) as (script, backend):
         full = await backend.post_prompt(PROMPT, Watcher())
-        assert full == wire.full_message(ASK.answers["prompt"])
+        assert full == full_message(ASK.answers["prompt"])
         parts = [{"id": "prt_1", "type": "text", "text": "do it"}]
         assert script.asked[0].body == {"messageID": "msg_1", "parts": parts}
         await backend.post_prompt(Prompt("ses_1", "do it", "msg_1", "prt_1", agent="plan"), Watcher())

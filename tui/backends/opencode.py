@@ -18,8 +18,10 @@ from msgspec.structs import replace
 from tui.backends import opencode_wire as wire
 from tui.backends.base import Lookup, PostWatcher, ServerInfo, Traits
 from tui.backends.opencode_events import event_of
+from tui.backends.opencode_messages import full_message, full_messages
 from tui.backends.opencode_offers import OpenCodeOffers
 from tui.backends.opencode_prompt import payload
+from tui.backends.opencode_requests import all_requests
 from tui.backends.presence import HEARTBEAT, Presence
 from tui.core import events as e
 from tui.core.model import Answers, FullMessage, PermissionReply, Prompt, Session, Todo
@@ -120,7 +122,7 @@ class OpenCode:
             # Requests first: one whose session is idle afterwards is a ghost, and never the other way round.
             questions = (await self._get("/question", headers=scope)).value
             permissions = (await self._get("/permission", headers=scope)).value
-            requests += _checked("/question", wire.requests, questions, permissions)
+            requests += _checked("/question", all_requests, questions, permissions)
             statuses |= _checked(
                 "/session/status", wire.statuses, (await self._get("/session/status", headers=scope)).value
             )
@@ -168,7 +170,7 @@ class OpenCode:
     async def messages(self, session_id: str, *, limit: int = 50, before: str | None = None) -> e.MessagesLoaded:
         params = {"limit": str(limit)} | ({"before": before} if before is not None else {})
         reply = await self._get(f"/session/{segment(session_id)}/message", params=params, timeout=15.0)
-        items = _checked("/session/message", wire.full_messages, reply.value, session_id)
+        items = _checked("/session/message", full_messages, reply.value, session_id)
         cursor = reply.headers.get("x-next-cursor")
         return e.MessagesLoaded(session_id, items, cursor, "newest" if before is None else "older")
 
@@ -189,7 +191,7 @@ class OpenCode:
                 parser.feed(chunk)
                 if not parser.started:
                     watcher.pads(parser.pads)
-        return _checked(path, wire.full_message, parser.close())
+        return _checked(path, full_message, parser.close())
 
     async def look_up(self, session_id: str, prompt_id: str, prompt: Prompt | None = None) -> Lookup:
         try:

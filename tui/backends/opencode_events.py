@@ -9,6 +9,8 @@ from typing import Any
 import msgspec
 
 from tui.backends import opencode_wire as wire
+from tui.backends.opencode_messages import message, part
+from tui.backends.opencode_requests import permission, question
 from tui.core import events as e
 from tui.core.model import Idle, PermissionReply
 
@@ -34,7 +36,7 @@ class _Ids(msgspec.Struct):
 
 
 def _part_updated(properties: wire.JSON) -> e.Event | None:
-    found = wire.part(properties.get("part"))
+    found = part(properties.get("part"))
     return None if found is None else e.PartUpserted(found)
 
 
@@ -91,15 +93,15 @@ _EVENTS: dict[str, Callable[[wire.JSON], e.Event | None]] = {
     "session.status": _status_changed,
     "session.idle": lambda p: e.StatusChanged(wire.read(p, _Ids).sessionID, Idle()),
     "session.error": _session_failed,
-    "message.updated": lambda p: e.MessageUpserted(wire.message(p.get("info"))),
+    "message.updated": lambda p: e.MessageUpserted(message(p.get("info"))),
     "message.removed": _message_removed,
     "message.part.updated": _part_updated,
     "message.part.delta": _delta,
     "message.part.removed": _part_removed,
-    "question.asked": lambda p: e.RequestOpened(wire.question(p)),
+    "question.asked": lambda p: e.RequestOpened(question(p)),
     "question.replied": _question_replied,
     "question.rejected": _question_rejected,
-    "permission.asked": lambda p: e.RequestOpened(wire.permission(p)),
+    "permission.asked": lambda p: e.RequestOpened(permission(p)),
     "permission.replied": _permission_replied,
     "todo.updated": lambda p: e.TodosChanged(wire.read(p, _Ids).sessionID, wire.todos(p.get("todos"))),
 }
