@@ -1,12 +1,9 @@
-"""A text that may still grow, as Markdown. Only what may still change is read again at each growth.
+"""The words of the agent, as Markdown, while they come and afterwards.
 
-That is the last block; of a code fence that is still open, its last lines, which stay without colours until it
-closes (colouring anew at each delta costs 490 ms at 1,600 lines); of a table, its last rows (560 ms at 1,000);
-and of a long paragraph, list or quotation, its last words (reading takes up to 2 ms for each 1,000 characters).
-For the same reason a long text that comes all at once is shown a piece at a time.
+A long text that comes all at once is shown a piece at a time, and long code gets its colours in a thread: neither
+holds up the screen.
 """
 
-import re
 from collections.abc import Sequence
 
 from msgspec.structs import replace
@@ -14,40 +11,23 @@ from textual import work
 from textual.content import Content
 
 from tui.core.model import Progress
+from tui.widgets.growing import Growing
 from tui.widgets.lines import Lines
-from tui.widgets.markdown import HIGHLIGHTS, Block, read
-from tui.widgets.pieces import Code, Paragraph, Piece, Table
+from tui.widgets.markdown import HIGHLIGHTS
+from tui.widgets.pieces import Code, Paragraph, Piece
 from tui.widgets.plain import MUTED
 
-FENCE_STEP = 30
-"""Lines of an open fence that are put aside at once."""
-TABLE_STEP = 40
-"""Rows of a table that are put aside at once. Its columns stay as wide as they are then."""
-LONG_BLOCK = 3_000
-"""Characters of one paragraph, list or quotation, of which all but the last are put aside..."""
-KEPT_OF_IT = 500
-"""...and how many those are."""
 AT_ONCE = 20_000
 """Characters that a text may grow by in one frame."""
-READ_AGAIN_AT_MOST = 20_000
-"""Characters. What is longer is not read as a whole once more when it is done: that would hold up the screen."""
-
-OPENING = re.compile(r"( {0,3})([-*+]|\d{1,9}[.)]|>)")
-"""How a list or a quotation opens."""
-QUOTED = re.compile(r"^ {0,3}>", re.MULTILINE)
-QUOTED_BLANK = re.compile(r"^ {0,3}>[ \t]*$", re.MULTILINE)
-FENCE = re.compile(r"^[ >]*(?:```|~~~)", re.MULTILINE)
-BLANK_LINE = re.compile(r"\n[ >]*\n\Z")
-"""At the end of what stands before a place."""
 
 PARTIAL = Paragraph(
     Content.styled("… words may be missing until the server sends the whole", f"italic {MUTED}"), gap=1
 )
-
 BROKEN = Paragraph(
     Content.styled("↻ broken off: the model's provider failed in the middle of this; it begins anew", "$warning"),
     gap=1,
 )
+BELOW: dict[Progress, Sequence[Piece]] = {"partial": (PARTIAL,), "broken": (BROKEN,)}
 
 
 class Prose(Lines):
@@ -55,25 +35,17 @@ class Prose(Lines):
 
     def __init__(self, *, label: Content | None = None, margin: int = 0) -> None:
         super().__init__(label=label, margin=margin, classes="prose")
-        self._source = ""
-        self._state = ""
-        self._settled = 0
-        self._settled_pieces = 0
-        self._opening = ""
-        """Stands before the rest of a fence or a table of which a part is put aside."""
-        self._opened_at = (0, 0)
-        self._columns: tuple[int, ...] = ()
+        self._growing = Growing()
         self._to_colour: list[Code] = []
-        self._rest_gap: int | None = None
-        """Blank lines above the rest of a block of which a part is put aside; None where none is."""
         self._wanted: tuple[str, Progress] | None = None
+        """What comes piece by piece, as it is to be in the end."""
 
     def show_text(self, text: str, state: Progress) -> None:
         """Show `text`, of which what was shown before is usually the beginning."""
         text = text.replace("\r\n", "\n")
-        if text == self._source and state == self._state:
+        if text == self._growing.source and state == self._growing.state:
             return
-        if len(text) - len(self._source) > AT_ONCE:
+        if self._comes_in_pieces(text):
             begun = self._wanted is not None
             self._wanted = text, state
             if not begun:
@@ -82,58 +54,24 @@ class Prose(Lines):
             self._wanted = None
             self._show(text, state)
 
+    def _comes_in_pieces(self, text: str) -> bool:
+        return len(text) - len(self._growing.source) > AT_ONCE
+
     def _show_more(self) -> None:
         """One piece more of a long text; the screen is drawn between two of them."""
         if self._wanted is None:
             return
         text, state = self._wanted
-        if len(text) - len(self._source) > AT_ONCE:
-            self._show(text[: len(self._source) + AT_ONCE], "streaming")
+        if self._comes_in_pieces(text):
+            self._show(text[: len(self._growing.source) + AT_ONCE], "streaming")
             self.call_after_refresh(self._show_more)
         else:
             self._wanted = None
             self._show(text, state)
 
     def _show(self, text: str, state: Progress) -> None:
-        done = state == "done" != self._state and len(text) <= READ_AGAIN_AT_MOST
-        if done or not text.startswith(self._source[: self._settled]):
-            self._settled, self._settled_pieces, self._opening, self._rest_gap = 0, 0, "", None
-        self._source, self._state = text, state
-        blocks = self._read_tail()
-        if self._opening and not blocks[0].opening:  # the fence closed: read it whole, in its colours
-            (self._settled, self._settled_pieces), self._opening = self._opened_at, ""
-            blocks = self._read_tail()
-        pieces: list[Piece] = [piece for block in blocks for piece in block.pieces]
-        if self._opening:
-            pieces[0] = self._going_on(pieces[0])
-        elif self._rest_gap is not None:
-            _set_gap(pieces, self._rest_gap)
-        if state == "partial":
-            pieces.append(PARTIAL)
-        elif state == "broken":
-            pieces.append(BROKEN)
-        self.replace_from(self._settled_pieces, pieces)
-        open_blocks = 1 if self._stands_alone(blocks) else 2
-        if len(blocks) > open_blocks:
-            self._settled += blocks[-open_blocks].start - len(self._opening)
-            self._settled_pieces += sum(len(block.pieces) for block in blocks[:-open_blocks])
-            self._opening, self._rest_gap = "", None
-        if state == "streaming" and len(blocks[-open_blocks:]) == 1:
-            self._settle(blocks[-1])
-
-    def _stands_alone(self, blocks: Sequence[Block]) -> bool:
-        """Whether the last block cannot become words of the one before it.
-
-        Right under a paragraph `***` is a rule, but `***so***` goes on with the paragraph; behind a list `2` is
-        a paragraph, but `2. so` its next item.
-        """
-        if len(blocks) < 2:
-            return True
-        tail = self._opening + self._source[self._settled :]
-        before, own = tail[: blocks[-1].start], tail[blocks[-1].start :]
-        if own.strip().isdigit():
-            return False
-        return "\n" in own or is_plain(blocks[-1]) or BLANK_LINE.search(before) is not None
+        for index, pieces in self._growing.show(text, state, BELOW.get(state, ())):
+            self.replace_from(index, pieces)
 
     def replace_from(self, index: int, pieces: Sequence[Piece]) -> None:
         super().replace_from(index, pieces)
@@ -151,133 +89,3 @@ class Prose(Lines):
             coloured = await HIGHLIGHTS.beside("\n".join(line.plain for line in piece.code), piece.language)
             self._to_colour.remove(piece)
             self.recolour(piece, replace(piece, code=coloured, language=""))
-
-    def _read_tail(self) -> list[Block]:
-        return read(self._opening + self._source[self._settled :], growing=self._state != "done")
-
-    def _going_on(self, piece: Piece) -> Piece:
-        """What was read behind `_opening`, as it goes on below what is put aside."""
-        match piece:
-            case Code(code):
-                return Code(code, gap=0)
-            case Table(rows):
-                return Table(rows[1:], 0, self._columns, goes_on=True)
-            case _:
-                return piece
-
-    def _settle(self, block: Block) -> None:
-        """Put aside what cannot change any more of a block that has become long."""
-        match block.pieces:
-            case (Code() as code,) if block.opening:
-                self._settle_fence(block, code)
-            case (Table() as table,) if block.opening:
-                self._settle_table(block, table)
-            case _:
-                self._settle_long(block)
-
-    def _open(self, block: Block) -> None:
-        if not self._opening:
-            self._opened_at, self._opening = (self._settled, self._settled_pieces), block.opening
-            self._settled = self._source.index(block.opening, self._settled) + len(block.opening)
-
-    def _settle_lines(self, count: int) -> None:
-        for line in self._source[self._settled :].split("\n")[:count]:
-            self._settled += len(line) + 1
-
-    def _settle_table(self, block: Block, table: Table) -> None:
-        head, *body = table.rows
-        if len(body) <= TABLE_STEP:
-            return
-        if not self._opening:
-            self._columns = table.wanted()
-            aside = Table((head, *body[:-1]), table.gap, self._columns)
-        else:
-            aside = Table(tuple(body[:-1]), 0, self._columns, goes_on=True)
-        self._open(block)
-        last = Table(tuple(body[-1:]), 0, self._columns, goes_on=True)
-        self.replace_from(self._settled_pieces, [aside, last])
-        self._settled_pieces += 1
-        self._settle_lines(len(body) - 1)
-
-    def _settle_fence(self, block: Block, code: Code) -> None:
-        if len(code.code) <= FENCE_STEP:
-            return
-        self._open(block)
-        steps = (len(code.code) - 1) // FENCE_STEP
-        chunks = [code.code[step * FENCE_STEP : (step + 1) * FENCE_STEP] for step in range(steps)]
-        chunks.append(code.code[steps * FENCE_STEP :])
-        gap = 1 if self._settled_pieces == self._opened_at[1] else 0
-        self.replace_from(
-            self._settled_pieces, [Code(chunk, gap=0 if row else gap) for row, chunk in enumerate(chunks)]
-        )
-        self._settled_pieces += steps
-        self._settle_lines(steps * FENCE_STEP)
-
-    def _settle_long(self, block: Block) -> None:
-        tail = self._source[self._settled :]
-        if self._opening or len(tail) < LONG_BLOCK:
-            return
-        before = tail[: len(tail) - KEPT_OF_IT]
-        cut = calm_place(before) if is_plain(block) else next_item(before)
-        if not cut:
-            return
-        head = [piece for one in read(tail[:cut]) for piece in one.pieces]
-        rest = [piece for one in read(tail[cut:], growing=True) for piece in one.pieces]
-        if self._rest_gap is not None:
-            _set_gap(head, self._rest_gap)
-        self._rest_gap = 1 if BLANK_LINE.search(tail[:cut]) else 0
-        _set_gap(rest, self._rest_gap)
-        self.replace_from(self._settled_pieces, [*head, *rest])
-        self._settled += cut
-        self._settled_pieces += len(head)
-
-
-def _set_gap(pieces: list[Piece], gap: int) -> None:
-    """Let the first of the pieces stand so many lines below what is above it."""
-    if pieces and isinstance(first := pieces[0], Paragraph | Code):
-        pieces[0] = replace(first, gap=gap)
-
-
-def is_plain(block: Block) -> bool:
-    """Words alone: neither a list nor a quotation, which look ahead and behind, nor a heading without any."""
-    first = block.pieces[0] if len(block.pieces) == 1 else None
-    return isinstance(first, Paragraph) and bool(first.words) and not first.first and not first.rest
-
-
-def next_item(text: str) -> int:
-    """Where a list's last item begins, a quotation's last paragraph or else its last line; 0 where nothing may."""
-    opening = OPENING.match(text)
-    if opening is None:
-        return 0
-    indent, marker = opening.groups()
-    if marker == ">":
-        places = [one.end() + 1 for one in QUOTED_BLANK.finditer(text)] or [
-            one.start() for one in QUOTED.finditer(text)
-        ]
-    elif marker[0].isdigit():
-        items = list(re.finditer(rf"^{indent}(\d{{1,9}})[.)][ \t]", text, re.MULTILINE))
-        # a rest that counted differently from the whole would show other numbers
-        places = [one.start() for nth, one in enumerate(items) if int(one[1]) == int(items[0][1]) + nth]
-    else:
-        places = [one.start() for one in re.finditer(rf"^{indent}{re.escape(marker)}[ \t]", text, re.MULTILINE)]
-    closed = (place for place in places[:-4:-1] if len(FENCE.findall(text, 0, place)) % 2 == 0)
-    return next(closed, 0)
-
-
-def calm_place(text: str) -> int:
-    """Where `text` can be cut with no mark open there, as near to its end as one is found; else between words."""
-    before = {mark: text.count(mark) for mark in "`*_~[]()"}
-    between_words = 0
-    for at in range(len(text) - 1, max(0, len(text) - 2_000), -1):
-        character = text[at]
-        if character in before:
-            before[character] -= 1
-        elif character.isspace():
-            between_words = between_words or at + 1
-            if (
-                before["["] == before["]"]
-                and before["("] == before[")"]
-                and not any(before[m] % 2 for m in "`*_~")
-            ):
-                return at + 1
-    return between_words or len(text)
