@@ -8,7 +8,7 @@ from tui.core.model import Progress
 from tui.widgets import growing
 from tui.widgets.growing import FENCE_STEP, LONG_BLOCK, Growing, calm_place
 from tui.widgets.markdown import Block, read
-from tui.widgets.pieces import Piece
+from tui.widgets.pieces import Code, Piece
 
 WIDTH = 48
 
@@ -18,21 +18,21 @@ class Page:
 
     def __init__(self) -> None:
         self._growing = Growing()
-        self._pieces: list[Piece] = []
+        self.pieces: list[Piece] = []
 
     def show(self, text: str, state: Progress) -> None:
         for index, pieces in self._growing.show(text, state):
-            self._pieces[index:] = pieces
+            self.pieces[index:] = pieces
 
     def read_whole(self, text: str) -> None:
         """As it would look had it come at once."""
-        self._pieces = [piece for block in read(text) for piece in block.pieces]
+        self.pieces = [piece for block in read(text) for piece in block.pieces]
 
     def rows(self) -> list[str]:
         """What stands there, line by line."""
         lines = chain.from_iterable(
             [*[""] * (piece.gap if at else 0), *(line.plain.rstrip() for line in piece.lines(WIDTH))]
-            for at, piece in enumerate(self._pieces)
+            for at, piece in enumerate(self.pieces)
         )
         return list(lines)
 
@@ -52,6 +52,7 @@ def test_a_long_fence_is_whole_while_open_and_when_it_closes(step: int) -> None:
     assert [line.strip() for line in page.rows()] == ["words", "", *code]
     page.show(source + "```\n\nafter", "streaming")
     assert [line.strip() for line in page.rows()] == ["words", "", *code, "", "after"]
+    assert [block.text for block in page.pieces if isinstance(block, Code)] == ["\n".join([*code, ""])], "in one"
 
 
 BODY = {
