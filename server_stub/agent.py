@@ -260,6 +260,7 @@ class Agent:
                 self._world.set_status(session, IDLE)
                 run.turn.break_off(failure.error)
                 return None
+        await self._world.stored()
         return run.turn
 
     async def _play(self, turn: Turn) -> None:

@@ -49,8 +49,8 @@ def create_app(
                 world.bus.muted = on
             case "wedged":
                 world.wedged = on
-            case "wordless":
-                world.wordless = on
+            case "halfway":
+                world.halfway = on
 
     faults = Faults(switch)
 

@@ -59,7 +59,7 @@ class Rewrite:
     change: Callable[[bytes], bytes]
 
 
-Flag = Literal["muted", "wedged", "wordless"]
+Flag = Literal["muted", "wedged", "halfway"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,8 @@ class Switch:
     """The server itself is ill, for as long as the fault is armed.
 
     `muted` sends heartbeats and no events; `wedged` is healthy and beats, stores prompts and never begins a turn;
-    `wordless` stands still at each prompt between storing it and its parts: killed then, it never has them.
+    `halfway` stands still between two writes that belong together, a prompt and its words, or why an answer ended
+    and when: killed then, it never has the second.
     """
 
     flag: Flag
@@ -117,7 +118,7 @@ KINDS: Mapping[str, Kind] = {
     "whitespace": Kind(Rewrite(lambda whole: b"\n"), "prompt", 1),
     "silent": Kind(Switch("muted")),
     "wedged": Kind(Switch("wedged")),
-    "wordless": Kind(Switch("wordless")),
+    "halfway": Kind(Switch("halfway")),
     "died": Kind(Die()),
 }
 

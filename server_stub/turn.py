@@ -325,7 +325,8 @@ class Turn:
         assert self._message is not None
         self._store_words()
         time = {**self._message["time"], "completed": self.clock.now()}
-        self.world.put_message({**self._message, "time": time, **changes})
+        put = self.world.put_ended if changes.get("finish") == "stop" else self.world.put_message
+        put({**self._message, "time": time, **changes})
         if "tokens" in changes:
             total = self.session.info["tokens"]
             spent = {kind: total[kind] + changes["tokens"][kind] for kind in ("input", "output", "reasoning")}

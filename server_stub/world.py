@@ -6,6 +6,7 @@ Nothing here waits, and nothing here knows HTTP but for the refusals that it rai
 """
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -71,9 +72,11 @@ class World:
         """What still runs in one goes on, and its status is told; what it stores is told to nobody."""
         self.config: Json = {}
         self._wedged = False
-        self._withheld: list[Json] | None = None
-        self._moving = asyncio.Event()
+        self._withheld: list[Callable[[], object]] | None = None
+        """Second writes whose first is done, while the server stands still between the two; else None."""
+        self._moving, self._storing = asyncio.Event(), asyncio.Event()
         self._moving.set()
+        self._storing.set()
 
     @property
     def heartbeat_ms(self) -> int:
@@ -93,23 +96,34 @@ class World:
         self._move_or_not()
 
     @property
-    def wordless(self) -> bool:
-        """A moment made long: prompts are stored, their parts only once it is over, and no turn begins before."""
+    def halfway(self) -> bool:
+        """A moment made long, between two writes that belong together.
+
+        Prompts are stored and not their parts, answers with why they ended and not when; no turn begins or ends.
+        """
         return self._withheld is not None
 
-    @wordless.setter
-    def wordless(self, wordless: bool) -> None:
-        withheld, self._withheld = self._withheld or [], [] if wordless else None
-        for part in withheld:
-            self.put_prompt_part(part)
+    @halfway.setter
+    def halfway(self, halfway: bool) -> None:
+        withheld, self._withheld = self._withheld or [], [] if halfway else None
+        for write in withheld:
+            write()
         self._move_or_not()
+        if halfway:
+            self._storing.clear()
+        else:
+            self._storing.set()
 
     async def unwedged(self) -> None:
         """Until a turn may begin."""
         await self._moving.wait()
 
+    async def stored(self) -> None:
+        """Until a turn may end."""
+        await self._storing.wait()
+
     def _move_or_not(self) -> None:
-        if self.wedged or self.wordless:
+        if self.wedged or self.halfway:
             self._moving.clear()
         else:
             self._moving.set()
@@ -252,10 +266,21 @@ class World:
 
     def put_prompt_part(self, part: Json) -> None:
         """The same for what a person sends, whose message is stored already."""
+        self._write(lambda: self.put_part(part))
+
+    def put_ended(self, info: Json) -> None:
+        """The same as `put_message` for an answer that has ended: why it did is stored before when it did."""
+        if self.halfway:
+            time = {name: moment for name, moment in info["time"].items() if name != "completed"}
+            self.put_message({**info, "time": time})
+        self._write(lambda: self.put_message(info))
+
+    def _write(self, write: Callable[[], object]) -> None:
+        """The second of two writes."""
         if self._withheld is None:
-            self.put_part(part)
+            write()
         else:
-            self._withheld.append(part)
+            self._withheld.append(write)
 
     def stream_text(self, part: Json, delta: str) -> None:
         """Tell those who listen; what is stored stays as it was until the part ends."""

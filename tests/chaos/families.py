@@ -59,7 +59,7 @@ QWEN = Family(
     proof_without_stream="/workspaces/",
     numbers_events=True,
     newest_prompt_only=False,
-    spared={"wordless"},
+    spared={"halfway"},
 )
 
 FAMILIES: Mapping[str, Family] = {

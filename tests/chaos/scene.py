@@ -163,8 +163,8 @@ class Scene:
             case s.Latency(seconds, each):
                 person.relay.latency = each
                 self._later(seconds, person.relay.calm)
-            case s.Crash(down, wordless):
-                self._run(self._crash(down, wordless))
+            case s.Crash(down, halfway):
+                self._run(self._crash(down, halfway))
             case s.AgentDies():
                 self._arm("died")
                 person.agent_died()
@@ -189,10 +189,10 @@ class Scene:
             self.server.arm(armed)
         return armed
 
-    async def _crash(self, down: float, wordless: float) -> None:
-        if wordless:
-            self._arm("wordless")
-            await asyncio.sleep(wordless)
+    async def _crash(self, down: float, halfway: float) -> None:
+        if halfway:
+            self._arm("halfway")
+            await asyncio.sleep(halfway)
         if not self.server.up:
             return
         self.server.crash()

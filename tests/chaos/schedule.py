@@ -100,16 +100,16 @@ class Latency:
 class Crash:
     """The server is killed, and started again.
 
-    `wordless`: seconds before, in which it stored prompts and not their words, where a server does so one by one.
+    `halfway`: seconds before, in which it stood still between two writes, where it stores anything by two.
     """
 
     down: float
-    wordless: float = 0.0
+    halfway: float = 0.0
 
     @property
     def seconds(self) -> float:
         """Until it is there again."""
-        return self.wordless + self.down
+        return self.halfway + self.down
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,8 +267,8 @@ def _steps(
         at(some_time(), _other(chance, prompts))
     for _ in range(chance.randint(1, 7)):
         when, fault = some_time(), chance.choice(faults)(chance)
-        if isinstance(fault, Crash) and fault.wordless:  # with a prompt on its way
-            when = max(0.0, chance.choice(sent) - chance.uniform(0.0, fault.wordless))
+        if isinstance(fault, Crash) and fault.halfway and chance.random() < 0.5:  # with a prompt on its way
+            when = max(0.0, chance.choice(sent) - chance.uniform(0.0, fault.halfway))
         at(when, fault)
         if (
             isinstance(fault, Crash | AgentDies) and chance.random() < 0.5
@@ -330,8 +330,8 @@ FAULTS: tuple[Draw, ...] = (
     lambda chance: Latency(_spell(chance), chance.choice((0.02, 0.3, 1.0, 3.0))),
     lambda chance: Crash(_spell(chance)),
     lambda chance: Crash(_spell(chance)),
-    lambda chance: Crash(_spell(chance), wordless=chance.choice((0.1, 1.0, 3.0))),
-    lambda chance: Ill("wordless", round(chance.uniform(0.1, 3.0), 2)),
+    lambda chance: Crash(_spell(chance), halfway=chance.choice((0.1, 1.0, 3.0))),
+    lambda chance: Ill("halfway", round(chance.uniform(0.1, 3.0), 2)),
     lambda chance: AgentDies(),
     lambda chance: Ill(chance.choice(ILLNESSES), _spell(chance)),
     lambda chance: Ill(chance.choice(ILLNESSES), _spell(chance)),

@@ -18,6 +18,7 @@ from tests.chaos.scene import Scene, outcome
 from tests.chaos.schedule import draw_for_real
 from tests.chaos.stub_server import TOKEN
 from tests.real.server import RealServer
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.real
 
@@ -73,7 +74,7 @@ async def test_nothing_is_lost_and_the_screen_tells_the_truth(
 ) -> None:
     server = Shared(request.getfixturevalue(f"{family}_alone"))
     scenes = [scene_of(seed, family, server, tmp_path) for seed in range(SCHEDULES[family])]
-    await asyncio.gather(*(scene.person.sit_down() for scene in scenes))  # which takes qwen long
+    await settled(scenes)
     await asyncio.gather(killing(server, scenes), *(scene.play() for scene in scenes))
     found = await asyncio.gather(*(judged(scene) for scene in scenes))
     assert not any(found), "\n".join(differences for differences in found if differences)
@@ -85,6 +86,19 @@ def scene_of(seed: int, family: str, server: Shared, tmp_path: Path) -> Scene:
     folder.mkdir()
     name = chr(ord("a") + seed // 26) + chr(ord("a") + seed % 26)
     return Scene(draw_for_real(seed, family), server, folder, name=name, calm_for=CALM_FOR)
+
+
+async def settled(scenes: list[Scene]) -> None:
+    """Everybody sits there, which takes qwen long; every other session has a message, and outlives its server."""
+    await asyncio.gather(*(scene.person.sit_down() for scene in scenes))
+    spoken = [scene.person for scene in scenes[::2]]
+    for person in spoken:
+        person.send("PLAIN", queued=False)
+    await wait_until(
+        lambda: all(sent.turn and sent.turn.over for person in spoken for sent in person.sent.values()),
+        within=60,
+        what="the first answers",
+    )
 
 
 async def killing(server: Shared, scenes: list[Scene]) -> None:

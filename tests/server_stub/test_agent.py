@@ -6,7 +6,7 @@ import pytest
 from server_stub.agent import Agent, Prompt
 from server_stub.refusals import Refusal
 from server_stub.turn import Turn
-from server_stub.world import Message, Session, World
+from server_stub.world import BUSY, Message, Session, World
 from tests.server_stub.conftest import HERE, InstantClock, turns_of_the_loop
 from tests.server_stub.witness import watching
 from tests.waiting import wait_until
@@ -288,23 +288,37 @@ async def test_wedged_prompts_are_stored_and_do_not_move(agent: Agent, world: Wo
 
 
 async def test_words_that_are_not_stored_yet_are_awaited(agent: Agent, world: World, session: Session) -> None:
-    world.wordless = True
+    world.halfway = True
     task = await prompted(agent, session, saying("hello"))
     await turns_of_the_loop(20)
     [prompt] = session.messages.values()
     assert prompt.parts == {}
     assert world.statuses(HERE) == {}
-    world.wordless = False
+    world.halfway = False
     assert [part["text"] for part in prompt.parts.values()] == ["hello"]
     assert (await task).info["parentID"] == prompt.info["id"]
+
+
+async def test_an_answer_that_is_not_stored_whole_has_not_ended(
+    agent: Agent, world: World, session: Session
+) -> None:
+    task = await asked(agent, world, session)
+    world.halfway = True
+    world.requests.reply_question(world.requests.questions(HERE)[0]["id"], [["SQLite"]])
+    await wait_until(lambda: answers(session)[-1].info.get("finish") == "stop")
+    await turns_of_the_loop(20)
+    assert "completed" not in answers(session)[-1].info["time"]
+    assert world.statuses(HERE) == {session.id: BUSY}
+    world.halfway = False
+    assert "completed" in (await task).info["time"]
 
 
 async def test_a_server_ill_in_two_ways_moves_once_it_is_well(
     agent: Agent, world: World, session: Session
 ) -> None:
-    world.wordless = world.wedged = True
+    world.halfway = world.wedged = True
     task = await prompted(agent, session, saying("hello"))
-    world.wordless = False
+    world.halfway = False
     await turns_of_the_loop(20)
     assert world.statuses(HERE) == {}
     world.wedged = False

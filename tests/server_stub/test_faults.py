@@ -182,7 +182,7 @@ def test_watchers_hear_of_faults_armed_while_they_watch(faults: Faults) -> None:
 def test_the_server_s_illnesses_last_while_any_fault_asks_for_them(
     faults: Faults, flags: dict[Flag, bool]
 ) -> None:
-    well = {"wedged": False, "muted": False, "wordless": False}
+    well = {"wedged": False, "muted": False, "halfway": False}
     first, second = faults.arm(parse("wedged")), faults.arm(parse("wedged"))
     assert flags == {**well, "wedged": True}
     faults.disarm(first.id)
@@ -191,14 +191,14 @@ def test_the_server_s_illnesses_last_while_any_fault_asks_for_them(
     assert flags == well
     faults.arm(parse("silent"))
     assert flags == {**well, "muted": True}
-    faults.arm(parse("wordless"))
-    assert flags == {**well, "muted": True, "wordless": True}
+    faults.arm(parse("halfway"))
+    assert flags == {**well, "muted": True, "halfway": True}
 
 
 def test_what_is_stored_whole_cannot_lose_its_words(faults: Faults) -> None:
     faults.illnesses = ("muted", "wedged")
     with pytest.raises(FaultRefused, match="stores a prompt in pieces"):
-        faults.arm(parse("wordless"))
+        faults.arm(parse("halfway"))
     assert faults.armed() == []
 
 

@@ -278,7 +278,7 @@ async def test_a_wedged_server_stores_prompts_and_never_begins(padded: Stub, cli
 
 
 def test_words_come_later(padded: Stub, client: Client) -> None:
-    number = padded.arm("wordless")
+    number = padded.arm("halfway")
     with client.held(SHORT) as response:
         next(response.iter_raw())
     assert [(message["info"]["role"], message["parts"]) for message in client.messages()] == [("user", [])]

@@ -46,14 +46,28 @@ async def test_a_prompt_whose_words_were_not_stored_yet_is_kept_without_them() -
     """As seen on opencode 1.18.33 on a busy machine, killed between storing a message and its parts."""
     world = World(OPENCODE, PacedClock(100), "/project")
     agent, session = Agent(world, lambda text: choose(text, "plain")), world.create_session("/project")
-    world.wordless = True
+    world.halfway = True
     agent.accept(session, Prompt([{"type": "text", "text": "PLAIN"}]))
     agent.start(session)
     found = after_crash(world)
     await agent.end([session])
-    world.wordless = False
+    world.halfway = False
     [kept] = found.session(session.id).ordered()
     assert (kept.info["role"], kept.parts) == ("user", {})
+
+
+async def test_an_answer_may_have_ended_and_never_been_completed() -> None:
+    """As seen there, too: killed between storing why the model stopped and when the answer was completed."""
+    world, agent, session = await asking()
+    world.halfway = True
+    world.requests.reply_question(world.requests.questions("/project")[0]["id"], [["SQLite"]])
+    await wait_until(lambda: session.ordered()[-1].info.get("finish") == "stop")
+    found = after_crash(world)
+    assert agent.is_busy(session)
+    await agent.end([session])
+    answer = found.session(session.id).ordered()[-1]
+    assert (answer.info["finish"], "completed" in answer.info["time"]) == ("stop", False)
+    assert [part["type"] for part in answer.parts.values()] == ["step-start", "text", "step-finish"]
 
 
 async def test_what_the_dead_process_still_does_is_not_seen() -> None:
