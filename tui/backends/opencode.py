@@ -9,10 +9,9 @@ import string
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, TypeVar
+from typing import Any
 from urllib.parse import quote
 
-import msgspec
 from msgspec.structs import replace
 
 from tui.backends import opencode_wire as wire
@@ -23,6 +22,7 @@ from tui.backends.opencode_offers import OpenCodeOffers
 from tui.backends.opencode_prompt import payload
 from tui.backends.opencode_requests import all_requests
 from tui.backends.presence import HEARTBEAT, Presence
+from tui.backends.readable import checked
 from tui.core import events as e
 from tui.core.model import Answers, FullMessage, PermissionReply, Prompt, Session, Todo
 from tui.net.address import segment
@@ -45,8 +45,6 @@ EVERYWHERE = "/experimental/session"
 LONGEST_SILENCE = 60.0
 """Seconds without a byte after which an event stream is given up, should the link's own watch not have seen it."""
 
-T = TypeVar("T")
-
 
 class EventFeed:
     """An open event stream, decoded."""
@@ -58,7 +56,7 @@ class EventFeed:
     async def events(self) -> AsyncGenerator[e.Event, None]:
         async for frame in read_events(self._chunks, on_bytes=self._on_bytes):
             try:
-                event = _checked("/event", event_of, loads(frame.data))
+                event = checked("/event", event_of, loads(frame.data))
             except Misshapen as error:
                 log.warning("event skipped: %s", error.what)  # the next resync brings what it would have told
                 continue
@@ -122,8 +120,8 @@ class OpenCode:
             # Requests first: one whose session is idle afterwards is a ghost, and never the other way round.
             questions = (await self._get("/question", headers=scope)).value
             permissions = (await self._get("/permission", headers=scope)).value
-            requests += _checked("/question", all_requests, questions, permissions)
-            statuses |= _checked(
+            requests += checked("/question", all_requests, questions, permissions)
+            statuses |= checked(
                 "/session/status", wire.statuses, (await self._get("/session/status", headers=scope)).value
             )
         return e.Resynced(statuses, tuple(requests), frozenset(places))
@@ -133,36 +131,36 @@ class OpenCode:
         if self._directory is None and self._lists_everywhere:
             try:
                 everywhere = await self._get(EVERYWHERE, params=params)
-                return _checked(EVERYWHERE, wire.sessions, everywhere.value)
+                return checked(EVERYWHERE, wire.sessions, everywhere.value)
             except (Refused, WrongType) as error:  # opencode answers unknown paths with a page
                 if isinstance(error, Refused) and error.status != 404:
                     raise
                 log.info("an older server lists the sessions of one project: %s", error.what)
                 self._lists_everywhere = False
         reply = await self._get("/session", params=params, headers=self._scope(self._directory))
-        return _checked("/session", wire.sessions, reply.value)
+        return checked("/session", wire.sessions, reply.value)
 
     async def session(self, session_id: str) -> Session:
-        return _checked("/session", wire.session, (await self._get(f"/session/{segment(session_id)}")).value)
+        return checked("/session", wire.session, (await self._get(f"/session/{segment(session_id)}")).value)
 
     async def children(self, session_id: str) -> tuple[Session, ...]:
         reply = await self._get(f"/session/{segment(session_id)}/children")
-        return _checked("/session/children", wire.sessions, reply.value)
+        return checked("/session/children", wire.sessions, reply.value)
 
     async def create_session(self, title: str = "") -> Session:
         body: dict[str, Any] = {"title": title} if title else {}
         reply = await self._http.call(
             "POST", "/session", json=body, headers=self._scope(self._directory), timeout=CREATE_LIMIT
         )
-        return _checked("/session", wire.session, reply.value)
+        return checked("/session", wire.session, reply.value)
 
     async def rename(self, session_id: str, title: str) -> Session:
         path = f"/session/{segment(session_id)}"
-        return _checked(path, wire.session, (await self._http.call("PATCH", path, json={"title": title})).value)
+        return checked(path, wire.session, (await self._http.call("PATCH", path, json={"title": title})).value)
 
     async def fork(self, session_id: str) -> Session:
         path = f"/session/{segment(session_id)}/fork"
-        return _checked(path, wire.session, (await self._http.call("POST", path, json={}, timeout=30.0)).value)
+        return checked(path, wire.session, (await self._http.call("POST", path, json={}, timeout=30.0)).value)
 
     async def delete(self, session_id: str) -> None:
         await self._http.call("DELETE", f"/session/{segment(session_id)}", timeout=30.0)
@@ -170,13 +168,13 @@ class OpenCode:
     async def messages(self, session_id: str, *, limit: int = 50, before: str | None = None) -> e.MessagesLoaded:
         params = {"limit": str(limit)} | ({"before": before} if before is not None else {})
         reply = await self._get(f"/session/{segment(session_id)}/message", params=params, timeout=15.0)
-        items = _checked("/session/message", full_messages, reply.value, session_id)
+        items = checked("/session/message", full_messages, reply.value, session_id)
         cursor = reply.headers.get("x-next-cursor")
         return e.MessagesLoaded(session_id, items, cursor, "newest" if before is None else "older")
 
     async def todos(self, session_id: str) -> tuple[Todo, ...]:
         reply = await self._get(f"/session/{segment(session_id)}/todo")
-        return _checked("/session/todo", wire.todos, reply.value)
+        return checked("/session/todo", wire.todos, reply.value)
 
     def new_prompt(self, session_id: str, text: str) -> Prompt:
         return Prompt(session_id, text, self._new_id("msg"), self._new_id("prt"))
@@ -191,7 +189,7 @@ class OpenCode:
                 parser.feed(chunk)
                 if not parser.started:
                     watcher.pads(parser.pads)
-        return _checked(path, full_message, parser.close())
+        return checked(path, full_message, parser.close())
 
     async def look_up(self, session_id: str, prompt_id: str, prompt: Prompt | None = None) -> Lookup:
         try:
@@ -255,11 +253,3 @@ class OpenCode:
         self._count = (self._count + 1) % 4096
         stamp = (int((time.time() + self._skew) * 1000) * 4096 + self._count) % 2**48
         return f"{prefix}_{stamp:012x}{''.join(random.choices(BASE62, k=14))}"
-
-
-def _checked(path: str, translate: Callable[..., T], *values: Any) -> T:
-    """Translate what came from `path`. Raises `Misshapen`, which says what does not fit."""
-    try:
-        return translate(*values)
-    except msgspec.ValidationError as error:
-        raise Misshapen(path, str(error)) from error

@@ -1,12 +1,13 @@
 """What an opencode server offers for a prompt: agents, models, commands, names of files. It sends nothing."""
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import msgspec
 
+from tui.backends.opencode_wire import read
+from tui.backends.readable import checked
 from tui.core.model import Offered
-from tui.net.errors import Misshapen
 from tui.net.http import Http
 
 T = TypeVar("T")
@@ -67,8 +68,4 @@ class OpenCodeOffers:
 
     async def _get(self, path: str, shape: type[T], directory: str, params: dict[str, str] | None = None) -> T:
         reply = await self._http.call("GET", path, params=params, headers=self._scope(directory))
-        value: Any = reply.value
-        try:
-            return msgspec.convert(value, shape, strict=False)
-        except msgspec.ValidationError as error:
-            raise Misshapen(path, str(error)) from error
+        return checked(path, read, reply.value, shape)

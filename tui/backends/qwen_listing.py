@@ -7,18 +7,17 @@ import asyncio
 import dataclasses
 from collections.abc import Mapping, Sequence
 
-import msgspec
 from msgspec.structs import replace
 
 from tui.backends import qwen_wire as wire
 from tui.backends.qwen_requests import Asked, pending
 from tui.backends.qwen_streams import Watch
 from tui.backends.qwen_tool_names import tool_of
-from tui.backends.readable import readable
+from tui.backends.readable import checked, readable
 from tui.core import events as e
 from tui.core.model import Busy, Idle, PermissionRequest, Request, SessionStatus
 from tui.net.address import segment
-from tui.net.errors import Misshapen, Refused
+from tui.net.errors import Refused
 from tui.net.http import Http
 
 PAGE = 200
@@ -47,10 +46,7 @@ class Listing:
         for place in self.workspaces:
             path = f"/workspaces/{segment(place)}/sessions"
             value = (await self._http.call("GET", path, params={"size": PAGE})).value
-            try:
-                found += wire.page(value)
-            except msgspec.ValidationError as error:
-                raise Misshapen(path, str(error)) from error
+            found += checked(path, wire.page, value)
         found.sort(key=lambda one: one.session.updated, reverse=True)
         return {one.session.id: one for one in found}
 
@@ -58,13 +54,12 @@ class Listing:
         """The session as it is now; None if the server does not have it awake."""
         path = f"/session/{segment(session_id)}/status"
         try:
-            return wire.seen((await self._http.call("GET", path)).value)
+            value = (await self._http.call("GET", path)).value
         except Refused as refusal:
             if refusal.status != 404:
                 raise
             return None
-        except msgspec.ValidationError as error:
-            raise Misshapen(path, str(error)) from error
+        return checked(path, wire.seen, value)
 
     async def resync(self) -> e.Resynced:
         """All statuses and open requests."""

@@ -9,9 +9,10 @@ from typing import TypeVar
 import msgspec
 
 from tui.backends.presence import Presence
+from tui.backends.qwen_wire import read
+from tui.backends.readable import checked
 from tui.core.model import Offered, Prompt
 from tui.net.address import segment
-from tui.net.errors import Misshapen
 from tui.net.http import Http
 
 T = TypeVar("T")
@@ -104,7 +105,4 @@ class QwenOffers:
 
     async def _get(self, path: str, shape: type[T], params: dict[str, str] | None = None) -> T:
         value = (await self._http.call("GET", path, params=params, timeout=LIMIT)).value
-        try:
-            return msgspec.convert(value, shape, strict=False)
-        except msgspec.ValidationError as error:
-            raise Misshapen(path, str(error)) from error
+        return checked(path, read, value, shape)

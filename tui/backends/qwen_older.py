@@ -12,10 +12,10 @@ import msgspec
 
 from tui.backends import qwen_wire as wire
 from tui.backends.qwen_fold import Fold, picture
+from tui.backends.readable import checked
 from tui.core import events as e
 from tui.core.model import FullMessage
 from tui.net.address import segment
-from tui.net.errors import Misshapen
 from tui.net.http import Http
 
 FROM_THE_END = "end"
@@ -41,11 +41,8 @@ async def older(
     while cursor is not None:
         params = {"direction": "backward"} if cursor == FROM_THE_END else {"cursor": cursor}
         reply = await http.call("GET", path, params={**params, "limit": str(RECORDS)}, timeout=READ_LIMIT)
-        try:
-            page = wire.read(reply.value, _Page)
-            held = [*map(_frame, page.events), *held]
-        except msgspec.ValidationError as error:
-            raise Misshapen(path, str(error)) from error
+        page = checked(path, wire.read, reply.value, _Page)
+        held = [*(checked(path, _frame, raw) for raw in page.events), *held]
         cursor = page.next_cursor if page.has_more else None
         if held and _is_prompt(held[0]):
             messages = _before(first, _messages(session_id, held, terminals))
