@@ -6,7 +6,7 @@ import pytest
 
 from tui.core.model import Progress
 from tui.widgets import growing
-from tui.widgets.growing import FENCE_STEP, LONG_BLOCK, Growing, calm_place
+from tui.widgets.growing import FENCE_STEP, LONG_BLOCK, READ_AGAIN_AT_MOST, Growing, calm_place
 from tui.widgets.markdown import Block, read
 from tui.widgets.pieces import Code, Piece
 
@@ -182,16 +182,39 @@ def test_of_a_list_a_quotation_or_a_table_without_end_little_is_read_at_each_gro
     assert max(sizes) < LONG_BLOCK + 200
 
 
-def test_the_columns_of_a_long_table_stay_as_they_are_and_nothing_of_a_wider_row_is_cut() -> None:
-    page = Page()
+def test_the_columns_of_a_long_table_stay_as_they_are_until_it_ends_and_nothing_of_a_wider_row_is_cut() -> None:
+    page, whole = Page(), Page()
     source = "\n\n" + TABLE
     page.show(source, "streaming")
     above = page.rows()
-    source += "| a call with a long name | 501 ms |\n\nafter\n"
+    source += "| a call with a long name | 501 ms |\n"
     for end in range(len(source) - 40, len(source) + 1):
         page.show(source[:end], "streaming")
     assert page.rows()[: len(above)] == above
     below = page.rows()[len(above) :]
-    assert [line.split() for line in below] == [
-        ["a", "call", "501", "ms"], ["with", "a"], ["long"], ["name"], [], ["after"]
-    ]  # fmt: skip
+    assert [line.split() for line in below] == [["a", "call", "501", "ms"], ["with", "a"], ["long"], ["name"]]
+    whole.read_whole(source + "\nafter")
+    page.show(source + "\nafter", "streaming")
+    assert page.rows() == whole.rows()
+
+
+@pytest.mark.parametrize("before", ["", "words before, "])
+def test_a_table_at_the_end_of_a_long_text_gets_its_own_columns_when_it_is_done(before: str) -> None:
+    page, whole = Page(), Page()
+    source = before * 2000 + "\n\n" + TABLE
+    for end in range(len(source) - len(TABLE) // 2, len(source), 300):
+        page.show(source[:end], "streaming")
+    source += "| a call with a long name | 501 ms |\n"
+    page.show(source, "done")
+    whole.read_whole(source)
+    assert page.rows()[-300:] == whole.rows()[-300:]
+
+
+def test_a_table_that_is_too_long_to_be_read_again_keeps_its_columns() -> None:
+    page = Page()
+    source = TABLE + "".join(f"| `call {n:03}` | **{n:03}** ms |\n" for n in range(500, 900))
+    page.show(source, "streaming")
+    above = page.rows()
+    assert len(source) > READ_AGAIN_AT_MOST
+    page.show(source + "| a call with a long name | 501 ms |\n\nafter", "done")
+    assert page.rows()[: len(above)] == above

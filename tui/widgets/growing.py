@@ -18,7 +18,7 @@ from tui.widgets.pieces import Code, Paragraph, Piece, Table
 FENCE_STEP = 30
 """Lines of an open fence that are put aside at once."""
 TABLE_STEP = 40
-"""Rows of a table that are put aside at once. Its columns stay as wide as they are then."""
+"""Rows of a table that are put aside at once. Until it ends its columns stay as wide as they are then."""
 LONG_BLOCK = 3_000
 """Characters of one paragraph, list or quotation, of which all but the last are put aside..."""
 KEPT_OF_IT = 500
@@ -64,7 +64,7 @@ class Growing:
             self._settled, self._settled_pieces, self._opening, self._rest_gap = 0, 0, "", None
         self.source, self.state = text, state
         blocks = self._read_rest()
-        if self._opening and not blocks[0].opening:  # the fence closed: read it whole, in its colours
+        if self._opening and self._has_ended(blocks):  # read whole, it gets its colours, or its own columns
             (self._settled, self._settled_pieces), self._opening = self._opened_at, ""
             blocks = self._read_rest()
         pieces: list[Piece] = [piece for block in blocks for piece in block.pieces]
@@ -80,6 +80,15 @@ class Growing:
             self._opening, self._rest_gap = "", None
         if state == "streaming" and len(blocks[-open_blocks:]) == 1:
             yield from self._settle(blocks[-1])
+
+    def _has_ended(self, blocks: Sequence[Block]) -> bool:
+        """Whether the fence or the table of which a part is put aside is complete."""
+        if not blocks[0].opening:
+            return True
+        if not any(isinstance(piece, Table) for piece in blocks[0].pieces):
+            return False
+        short = len(self.source) - self._opened_at[0] <= READ_AGAIN_AT_MOST
+        return short and (self.state == "done" or (len(blocks) > 1 and self._stands_alone(blocks)))
 
     def _stands_alone(self, blocks: Sequence[Block]) -> bool:
         """Whether the last block cannot become words of the one before it.
