@@ -439,3 +439,23 @@ async def test_what_is_refused_after_its_request_is_over_is_not_called_open(desk
     desk.deliver(e.RequestGone("ses_1", "que_1"))
     desk.recorded = transcript((("B",),))
     assert await desk.send(ANSWER, Refused(400)) == ("elsewhere", "B")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"{", b"{}", b'{"question":null,"permission_request":null,"answers":null,"permission":null,"message":""}'],
+)
+async def test_an_answer_of_an_earlier_run_that_cannot_be_read_keeps_none_of_the_others(
+    tmp_path: Path, body: bytes
+) -> None:
+    journal = Journal(tmp_path, "server", wall=lambda: 1.0)
+    before = Desk(journal)
+    before.says = [Unreachable("connection refused")] * 3
+    journal.post_answer("per_0", body)
+    sending = asyncio.create_task(before.outbox.send(ANSWER))
+    await settle()
+    sending.cancel()
+    journal.close()
+    after = Desk(Journal(tmp_path, "server", wall=lambda: 1.0))
+    assert after.outbox.unsettled() == [ANSWER]
+    after.journal.close()

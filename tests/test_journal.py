@@ -1,14 +1,17 @@
 """The journal across deaths, neighbours and bad files."""
 
+import errno
 import os
 import sqlite3
 import stat
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from tui.core.model import Prompt, Queued
 from tui.journal import HISTORY_KEPT, Journal
@@ -47,6 +50,16 @@ assert journal.problem is None
 os.kill(os.getpid(), signal.SIGKILL)
 """
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == -9
+
+
+@contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """Another client is in the middle of writing."""
+    other = sqlite3.connect(folder / "state" / "journal.sqlite", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    yield
+    other.execute("ROLLBACK")
+    other.close()
 
 
 def test_a_draft_survives_and_is_forgotten_when_empty(start: Start) -> None:
@@ -365,19 +378,76 @@ def test_a_newer_file_is_left_alone(tmp_path: Path, start: Start) -> None:
     assert path.read_bytes() == before
 
 
-def test_a_locked_file_costs_one_entry_and_says_so(tmp_path: Path, start: Start) -> None:
+def test_a_locked_file_is_said(tmp_path: Path, start: Start) -> None:
     journal = start()
     told: list[str] = []
     journal.told = told.append
-    other = sqlite3.connect(tmp_path / "state" / "journal.sqlite", isolation_level=None)
-    other.execute("BEGIN IMMEDIATE")
-    journal.save_draft("ses_1", "x")
+    with held(tmp_path):
+        journal.save_draft("ses_1", "x")
     assert "another client" in told[0]
-    other.execute("ROLLBACK")
-    other.close()
     journal.save_draft("ses_1", "y")
     journal.close()
     assert start().draft("ses_1") == "y"
+
+
+def test_what_a_lock_kept_out_goes_in_before_the_next_entry(tmp_path: Path, start: Start) -> None:
+    journal = start()
+    queued = Queued("q_1", "ses_1", "do it")
+    journal.submit(queued, 1)
+    with held(tmp_path):
+        journal.take_off(PROMPT, queued.id)
+    journal.remember_place("ses_1")
+    journal.close()
+    following = start()
+    assert following.adopt_queue() == []
+    assert following.adopt_flights() == [PROMPT]
+
+
+def test_what_a_lock_kept_out_goes_in_at_the_end(tmp_path: Path, start: Start) -> None:
+    journal = start()
+    with held(tmp_path):
+        journal.save_draft("ses_1", "x")
+    journal.close()
+    assert start().draft("ses_1") == "x"
+
+
+def test_a_draft_is_found_while_another_client_holds_the_file(tmp_path: Path, start: Start) -> None:
+    journal = start()
+    journal.save_draft("ses_1", "half a sen")
+    with held(tmp_path):
+        assert journal.draft("ses_1") == "half a sen"
+    assert "is not looked for" in str(journal.problem)
+
+
+def test_a_neighbour_whose_lock_cannot_be_looked_at_keeps_its_own(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    neighbour, second = start(), start()
+    neighbour.take_off(PROMPT)
+    open_file = os.open
+
+    def refuse(path: Path, flags: int) -> int:
+        if neighbour._owner in str(path):
+            raise PermissionError(errno.EACCES, "not yours", str(path))
+        return open_file(path, flags)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "open", refuse)
+        assert second.adopt_flights() == []
+
+
+@pytest.mark.parametrize("row", [b"{", b"{}", b'{"session_id": 1}'])
+def test_a_prompt_that_cannot_be_read_is_said_and_the_others_are_taken_up(
+    tmp_path: Path, start: Start, row: bytes
+) -> None:
+    journal = start()
+    journal.take_off(replace(PROMPT, message_id="msg_0"))
+    journal._database.execute("UPDATE flights SET prompt = ?", (row,))
+    journal.take_off(PROMPT)
+    journal.close()
+    following = start()
+    assert following.adopt_flights() == [PROMPT]
+    assert "cannot be read" in str(following.problem)
 
 
 def test_without_a_folder_it_lives_in_memory() -> None:

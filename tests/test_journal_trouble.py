@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from tui.journal import Journal
+from tui.journal_file import FILE
 from tui.journal_trouble import unusable
 
 
@@ -42,3 +43,13 @@ def test_the_journal_names_the_file_and_the_remedy(tmp_path: Path) -> None:
     assert journal.lost
     assert "a file stands where its folder should be. Move that file away" in str(journal.problem)
     assert "Errno" not in str(journal.problem)
+
+
+def test_a_journal_that_is_held_at_the_start_is_not_to_be_moved_away(tmp_path: Path) -> None:
+    Journal(tmp_path, "server", wall=lambda: 1.0).close()
+    other = sqlite3.connect(tmp_path / FILE, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    journal = Journal(tmp_path, "server", wall=lambda: 1.0)
+    other.close()
+    assert "is held by another program. Wait until that lets go of it" in str(journal.problem)
+    assert "Move" not in str(journal.problem)

@@ -86,7 +86,13 @@ class Outbox:
 
     def unsettled(self) -> list[Reply]:
         """Answers on whose way an earlier client died. Whether they arrived is for `send` to find out."""
-        return [_decode(body) for body in self._journal.adopt_answers()]
+        replies = []
+        for body in self._journal.adopt_answers():
+            try:
+                replies.append(_decode(body))
+            except msgspec.DecodeError as error:
+                log.warning("an answer of an earlier run cannot be read: %s", error)
+        return replies
 
     def take_stopped(self) -> list[Reply]:
         """Answers that only a person could help on their way, each given out once: to be sent after their act."""
@@ -233,7 +239,8 @@ def _encode(reply: Reply) -> bytes:
 def _decode(body: bytes) -> Reply:
     row = msgspec.json.decode(body, type=_Row)
     request = row.question or row.permission_request
-    assert request is not None
+    if request is None:
+        raise msgspec.ValidationError("it answers no request")
     return Reply(request, row.answers, row.permission, row.message)
 
 

@@ -29,6 +29,7 @@ HISTORY_KEPT = 10_000
 
 _KEEP_DRAFT = "INSERT OR REPLACE INTO drafts VALUES (?, ?, ?, ?)"
 _ENQUEUE = "INSERT OR REPLACE INTO queue VALUES (?, ?, ?, ?, ?, ?)"
+_MY_DRAFT = "SELECT text FROM drafts WHERE server = ? AND session = ? AND owner = ?"
 _FORGET_DRAFT = "DELETE FROM drafts WHERE server = ? AND session = ? AND owner = ?"
 _FORGET_ANSWER_DRAFT = "DELETE FROM answer_drafts WHERE server = ? AND request = ?"
 
@@ -36,6 +37,7 @@ _ANSWER_DRAFTS_KEPT = 200
 _ENDS_KEPT = 1000
 
 Owned = Literal["flights", "queue", "answers", "identities"]
+Work = Callable[[sqlite3.Connection], None]
 
 
 class Journal:
@@ -54,12 +56,16 @@ class Journal:
         self.lost = False
         """Whether nothing is kept in the file any more."""
         self.told: Callable[[str], None] = lambda problem: None
+        self._missed: list[Work] = []
+        """Writes that another client's lock kept out, oldest first: they go in before the next one."""
         try:
             self._database = self._open(folder)
         except (OSError, sqlite3.Error, NewerFile) as error:
             self._database = self._without(error)
 
     def close(self) -> None:
+        if self._missed:
+            self._transact(lambda database: None)
         self._database.close()
         if self._lock is not None and self._folder is not None:
             _owner_file(self._folder, self._owner).unlink(missing_ok=True)
@@ -107,7 +113,8 @@ class Journal:
             if left:
                 database.execute(_KEEP_DRAFT, (*key, "\n".join(found)))
 
-        self._transact(work)
+        if not self._transact(work):
+            found.extend(text for (text,) in self._read(_MY_DRAFT, *key))
         return "\n".join(found)
 
     def retire_draft(self, session_id: str) -> None:
@@ -149,12 +156,11 @@ class Journal:
         key = self._draft_key(prompt.session_id)
 
         def work(database: sqlite3.Connection) -> None:
-            mine = "SELECT text FROM drafts WHERE server = ? AND session = ? AND owner = ?"
-            texts = [text for (text,) in database.execute(mine, key)]
+            texts = [text for (text,) in database.execute(_MY_DRAFT, key)]
             database.execute(_KEEP_DRAFT, (*key, "\n".join([*texts, prompt.text])))
             database.execute("DELETE FROM flights WHERE message = ?", (prompt.message_id,))
 
-        self._transact(work)
+        self._transact(work, later=True)
 
     def land(self, message_id: str) -> None:
         """The prompt's turn is over."""
@@ -181,7 +187,13 @@ class Journal:
 
     def adopt_flights(self) -> list[Prompt]:
         """Prompts whose client is gone: from now on they are this client's. Oldest first."""
-        return [msgspec.json.decode(row, type=Prompt) for row in self._adopt("flights", "prompt", "at")]
+        prompts = []
+        for row in self._adopt("flights", "prompt", "at"):
+            try:
+                prompts.append(msgspec.json.decode(row, type=Prompt))
+            except msgspec.DecodeError as error:
+                self._say(f"a prompt that an earlier run sent cannot be read ({error}); it stays in the journal.")
+        return prompts
 
     def enqueue(self, queued: Queued, place: int) -> None:
         """Keep (or change) a prompt that waits."""
@@ -310,22 +322,33 @@ class Journal:
             for statement, values in steps:
                 database.execute(statement, values)
 
-        self._transact(work)
+        self._transact(work, later=True)
 
-    def _transact(self, work: Callable[[sqlite3.Connection], None]) -> None:
-        """What a failure costs is the journal, never the caller."""
+    def _transact(self, work: Work, *, later: bool = False) -> bool:
+        """Whether the work is done. What a failure costs is the journal, never the caller.
+
+        `later`: work that another client's lock keeps out is done before the next.
+        """
+        works = [*self._missed, work]
         try:
             with self._database:
                 self._database.execute("BEGIN IMMEDIATE")
-                work(self._database)
+                for one in works:
+                    one(self._database)
         except sqlite3.Error as error:
             if isinstance(error, sqlite3.OperationalError) and "locked" in str(error):
-                self._say("another client holds the journal: the newest entry is not kept for the next start.")
-                return
+                if later:
+                    self._missed.append(work)
+                lost = "the newest entries wait for it" if later else "what earlier runs left is not looked for"
+                self._say(f"another client holds the journal: {lost}.")
+                return False
             self._database.close()
             self._database = self._without(error)
             with self._database:
-                work(self._database)
+                for one in works:
+                    one(self._database)
+        self._missed.clear()
+        return True
 
     def _read(self, query: str, *values: object) -> list[tuple[Any, ...]]:
         try:
@@ -353,13 +376,18 @@ class Journal:
         return found
 
     def _lives(self, owner: str) -> bool:
-        """Whether the client of that name still runs: it holds a lock for as long as it does."""
+        """Whether the client of that name still runs: it holds a lock for as long as it does.
+
+        One whose lock cannot be looked at (another user's) may: what it is responsible for stays its own.
+        """
         if self._folder is None:
             return False
         try:
             handle = os.open(_owner_file(self._folder, owner), os.O_RDWR)
-        except OSError:
+        except FileNotFoundError:
             return False
+        except OSError:
+            return True
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -17,6 +17,7 @@ _BY_ERRNO = {
 _BY_SQLITE = {
     sqlite3.SQLITE_READONLY: _BY_ERRNO[errno.EACCES],
     sqlite3.SQLITE_PERM: _BY_ERRNO[errno.EACCES],
+    sqlite3.SQLITE_BUSY: ("is held by another program", "Wait until that lets go of it, or end it"),
     sqlite3.SQLITE_CANTOPEN: ("cannot be opened", "Look at the mode of the file and its folder"),
     sqlite3.SQLITE_FULL: _BY_ERRNO[errno.ENOSPC],
     sqlite3.SQLITE_IOERR: ("cannot be read or written: the disk fails", "Look at the disk"),
