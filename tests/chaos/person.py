@@ -31,8 +31,9 @@ from tui.core.health import Line, LineState
 from tui.core.model import Answers, PermissionReply, QuestionRequest, ReasoningPart, Request, TextPart
 from tui.core.turn import Turn
 from tui.journal import Journal
+from tui.net.answer import Reply
 from tui.net.errors import NetError
-from tui.net.http import ByteStream, Http, Reply
+from tui.net.http import ByteStream, Http
 
 
 @dataclass(slots=True)

@@ -26,9 +26,10 @@ from tui.backends.readable import checked
 from tui.core import events as e
 from tui.core.model import Answers, FullMessage, PermissionReply, Prompt, Session, Todo
 from tui.net.address import segment
+from tui.net.answer import Reply
 from tui.net.clean_json import loads
 from tui.net.errors import Misshapen, Refused, WrongType
-from tui.net.http import Http, Reply
+from tui.net.http import Http
 from tui.net.padded_json import PaddedJson
 from tui.net.sse import read_events
 

@@ -62,9 +62,13 @@ class OpenCodeOffers:
         return tuple(Offered(command.name, command.description or "") for command in found)
 
     async def files(self, directory: str, query: str) -> tuple[Offered, ...]:
-        """Paths of the directory that `query` may mean, the likeliest first."""
+        """Paths of the directory that `query` may mean, the likeliest first.
+
+        opencode 1.18 names the directory itself too, as `/`, and first of all: that is not offered.
+        """
         params = {"query": query, "limit": str(FILES_AT_MOST)}
-        return tuple(Offered(path) for path in await self._get("/find/file", list[str], directory, params))
+        found = await self._get("/find/file", list[str], directory, params)
+        return tuple(Offered(path) for path in found if path != "/")
 
     async def _get(self, path: str, shape: type[T], directory: str, params: dict[str, str] | None = None) -> T:
         reply = await self._http.call("GET", path, params=params, headers=self._scope(directory))

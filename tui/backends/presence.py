@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from tui.net.address import segment
+from tui.net.answer import Reply
 from tui.net.clean_json import JSON
 from tui.net.errors import NetError, Refused
-from tui.net.http import Http, Reply
+from tui.net.http import Http
 
 HEARTBEAT = "client_heartbeat"
 IDENTITY = "client_identity"

@@ -12,7 +12,6 @@ and the GETs' client is replaced when it is stuck. It keeps one idle connection:
 a request that is cancelled while httpcore closes them would leave the others open and unknown to anybody.
 """
 
-import asyncio
 import logging
 import ssl
 import time
@@ -29,19 +28,16 @@ import httpx
 
 from tui.net import headers as http_headers
 from tui.net.address import BadAddress, is_loopback
+from tui.net.answer import QUOTED_SECONDS, Reply, collect, is_wanted, unwelcome
 from tui.net.clean_json import JSON, loads
 from tui.net.credentials import Credentials
 from tui.net.errors import (
     Cut,
     Garbled,
     NetError,
-    NotJson,
-    Refused,
     Silent,
-    TooLarge,
     Unreachable,
     Untrusted,
-    WrongType,
 )
 from tui.net.route import keepalive_options, proxy_for, system_words, why_barred
 
@@ -56,8 +52,6 @@ WRITE_LIMIT: Final = 30.0
 BODY_LIMIT: Final = 64 << 20
 """Bytes of one answer to a call, after decoding."""
 
-_QUOTED: Final = 64 << 10
-_QUOTED_SECONDS: Final = 2.0
 _SHARED_CONNECTIONS: Final = 20
 _SHARED_KEPT: Final = 1
 _SHARED_SECONDS: Final = 2.0  # under the 5 s after which common servers close an idle connection
@@ -66,20 +60,6 @@ _NO_COOKIES: Final = DefaultCookiePolicy(allowed_domains=())
 """What one answer sets goes along with no other request: a route is sent what it needs, and no more."""
 
 Params: TypeAlias = Mapping[str, str | int | bool | None]
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """A 2xx answer. Header names are in lower case; `value` is None for an empty body.
-
-    `elapsed` is in seconds, `date` the server's clock in epoch seconds (whole ones) where it told it.
-    """
-
-    status: int
-    headers: Mapping[str, str]
-    value: JSON
-    elapsed: float
-    date: float | None
 
 
 class ByteStream:
@@ -211,7 +191,7 @@ class Http:
         limits = _limits(seconds, min(seconds, CONNECT_LIMIT), seconds)
         body = bytearray()
         async with self._exchange(client, request, limits) as stream:
-            await _collect(stream, body, limit, seconds)
+            await collect(stream, body, limit, seconds)
         return Reply(
             status=stream.status,
             headers=stream.headers,
@@ -233,9 +213,9 @@ class Http:
             raise _in_our_words(error, limits) from error
         stream = ByteStream(response, limits)
         try:
-            if not _is_wanted(stream, outgoing.headers["accept"]):
-                limits["read"] = _QUOTED_SECONDS
-                raise await _unwelcome(stream, response.reason_phrase)
+            if not is_wanted(stream, outgoing.headers["accept"]):
+                limits["read"] = QUOTED_SECONDS
+                raise await unwelcome(stream, response.reason_phrase)
             yield stream
         finally:
             await stream.close()
@@ -302,53 +282,6 @@ class _Request:
 def _limits(read: float | None, connect: float, write: float) -> dict[str, float | None]:
     """Seconds, as httpcore looks them up in the request: it takes `read` anew when the body begins."""
     return {"connect": connect, "read": read, "write": write, "pool": connect}
-
-
-async def _collect(stream: ByteStream, body: bytearray, limit: int, seconds: float) -> None:
-    """Read all of it into `body`; a drip that keeps within the read limit ends by `seconds` all the same."""
-    clock = asyncio.get_running_loop().time
-    deadline = clock() + seconds
-    async for chunk in stream.chunks():
-        if len(body) + len(chunk) > limit:
-            raise TooLarge(limit)
-        body += chunk
-        if clock() > deadline:
-            raise Silent(seconds)
-
-
-async def _unwelcome(stream: ByteStream, reason: str) -> Refused | WrongType:
-    """What to raise for an answer that is not the one asked for, quoting what can soon be had of it."""
-    body = bytearray()
-    try:
-        await _collect(stream, body, _QUOTED, _QUOTED_SECONDS)
-    except NetError as error:
-        log.debug("the body of a refusal is not whole: %s", error.what)
-    words = body.decode("utf-8", "replace")
-    if 200 <= stream.status < 300:
-        return WrongType(stream.headers.get("content-type", ""), words)
-    try:
-        value = loads(words)
-    except NotJson:
-        value = None
-    return Refused(
-        stream.status,
-        reason,
-        words,
-        value=value,
-        retry_after=http_headers.retry_after(stream.headers, time.time()),
-    )
-
-
-def _is_wanted(stream: ByteStream, accept: str) -> bool:
-    """Whether it is a success, and of the type asked for; JSON may come without a type or under a longer name."""
-    if stream.status == 204:
-        return True
-    if not 200 <= stream.status < 300:
-        return False
-    media_type = http_headers.media_type(stream.headers)
-    return media_type == accept or (
-        accept == "application/json" and (not media_type or media_type.endswith("+json"))
-    )
 
 
 def _tls(base_url: str, ca_file: Path | None) -> ssl.SSLContext:
