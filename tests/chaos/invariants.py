@@ -61,12 +61,18 @@ def at_the_end(
 
 
 def prompts_arrived_once_or_are_shown_as_not_sent(person: Person, truth: Truth) -> Differences:
-    """a. One user message for each prompt, with its words once; or none, and on screen *not sent*, or waiting."""
+    """a. One user message for each prompt, with its words once; or none, and on screen *not sent*, or waiting.
+
+    A prompt that is aborted the moment it came may be cancelled there before its words are stored (measured on
+    qwen): the screen says of it what the server does.
+    """
     for sent in person.sent.values():
         found = truth.prompts(sent.token)
         texts = [words for message in found for words in message.words]
         if len(found) > 1 or len(texts) > 1:
             yield f"prompt {sent.token} is there {len(found)} times, with {len(texts)} texts"
+        if sent.turn is not None and sent.turn.prompt_id in truth.dropped and sent.turn.state is TurnState.ABORTED:
+            continue
         not_sent = sent.turn.state is TurnState.NOT_SENT if sent.turn is not None else person.waits(sent)
         if found and not_sent:
             yield f"prompt {sent.token} is on the server and shown as {_shown(sent)}"

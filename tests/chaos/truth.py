@@ -72,6 +72,9 @@ class Truth:
     awaited: set[str] = field(default_factory=set)
     """The ids of the open requests for whose answer something waits."""
 
+    dropped: set[str] = field(default_factory=set)
+    """The ids of prompts that the server remembers as cancelled, and of which it has not one word."""
+
     def prompts(self, token: str) -> list[Stored]:
         """The user messages that hold this token."""
         mine = self.messages[self.session_id]

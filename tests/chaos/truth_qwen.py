@@ -39,6 +39,7 @@ async def ask(http: httpx.AsyncClient, session_id: str) -> Truth:
         {session_id: messages},
         {session_id} if runs else set(),
         {one["requestId"] for one in status["pendingInteractions"]},
+        {prompt_id for prompt_id, how in ends.items() if how == "cancelled"} - {turn.id for turn in turns},
     )
 
 
@@ -111,6 +112,8 @@ def _turns(events: Iterable[Json]) -> list[_Turn]:
     for event in events:
         update = event["data"].get("update", {}) if event["type"] == "session_update" else {}
         kind = update.get("sessionUpdate")
+        if "promptCancelled" in update.get("_meta", {}):
+            continue  # no words, and nothing before it where the prompt was cancelled before it was stored
         if kind == "user_message_chunk":
             prompt_id = event.get("promptId") or update["_meta"]["promptId"]
             if not turns or turns[-1].id != prompt_id:
