@@ -12,6 +12,7 @@ from server_stub.app import create_app
 from server_stub.profiles import OPENCODE, Profile
 from server_stub.world import World
 from tests.server_stub.conftest import InstantClock
+from tests.server_stub.routes.qwen_client import Person, arrive
 from tests.server_stub.serving import serving
 from tests.waiting import wait_until
 
@@ -60,3 +61,16 @@ async def stub_on_a_socket(app: Starlette) -> AsyncIterator[Stub]:
     """For what must be seen as it comes."""
     async with serving(app) as served, httpx.AsyncClient(base_url=served.url, trust_env=False) as http:
         yield Stub(http, app.state.world)
+
+
+@pytest.fixture
+async def person(stub: Stub) -> Person:
+    """Somebody on a session of their own, where the stub plays `qwen serve`."""
+    return await arrive(stub.http)
+
+
+@pytest.fixture
+async def three_turns(person: Person) -> None:
+    """Each of two records."""
+    for text in ("PLAIN 1", "PLAIN 2", "PLAIN 3"):
+        await person.say(text)

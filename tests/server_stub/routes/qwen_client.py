@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import httpx
+import pytest
+
+from server_stub.profiles import QWEN
 
 Json = dict[str, Any]
 
@@ -14,6 +17,10 @@ LOOKS = 500
 
 ONCE: Json = {"outcome": "selected", "optionId": "proceed_once"}
 CANCELLED: Json = {"outcome": "cancelled"}
+
+
+on_qwen = pytest.mark.parametrize("profile", [QWEN], ids=["qwen"])
+"""Has the stub of a test play `qwen serve`."""
 
 
 def block(text: str) -> Json:

@@ -4,21 +4,13 @@ from typing import Any
 
 import pytest
 
-from server_stub.profiles import QWEN, Profile
 from tests.server_stub.routes.conftest import Stub
-from tests.server_stub.routes.qwen_client import CANCELLED, ONCE, Person, arrive
+from tests.server_stub.routes.qwen_client import CANCELLED, ONCE, Person, on_qwen
 
 Json = dict[str, Any]
 
 
-@pytest.fixture
-def profile() -> Profile:
-    return QWEN
-
-
-@pytest.fixture
-async def person(stub: Stub) -> Person:
-    return await arrive(stub.http)
+pytestmark = on_qwen
 
 
 def texts(page: Json) -> list[str]:

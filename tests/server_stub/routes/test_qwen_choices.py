@@ -4,20 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from server_stub.profiles import QWEN, Profile
 from server_stub.qwen.daemon import MODEL, MODES
 from tests.server_stub.routes.conftest import Stub
-from tests.server_stub.routes.qwen_client import Person, arrive
+from tests.server_stub.routes.qwen_client import Person, on_qwen
 
-
-@pytest.fixture
-def profile() -> Profile:
-    return QWEN
-
-
-@pytest.fixture
-async def person(stub: Stub) -> Person:
-    return await arrive(stub.http)
+pytestmark = on_qwen
 
 
 async def test_the_context_tells_modes_and_models(person: Person) -> None:

@@ -5,18 +5,15 @@ from typing import Any
 import pytest
 
 from server_stub.faults import parse
-from server_stub.profiles import QWEN, Profile
 from server_stub.qwen.live import LiveSession
 from tests.server_stub.routes.conftest import Stub
-from tests.server_stub.routes.qwen_client import Person, arrive, updates
+from tests.server_stub.routes.qwen_client import Person, arrive, on_qwen, updates
 from tests.waiting import wait_until
 
 Json = dict[str, Any]
 
 
-@pytest.fixture
-def profile() -> Profile:
-    return QWEN
+pytestmark = on_qwen
 
 
 class Watched:

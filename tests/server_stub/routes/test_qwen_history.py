@@ -5,25 +5,13 @@ from typing import Any
 
 import pytest
 
-from server_stub.profiles import QWEN, Profile
 from tests.server_stub.routes.conftest import Stub
-from tests.server_stub.routes.qwen_client import CANCELLED, LOOKS, Person, arrive, updates
+from tests.server_stub.routes.qwen_client import CANCELLED, LOOKS, Person, arrive, on_qwen, updates
 
 Json = dict[str, Any]
 
 
-@pytest.fixture
-def profile() -> Profile:
-    return QWEN
-
-
-@pytest.fixture
-async def person(stub: Stub) -> Person:
-    """On a session of three turns, each of two records."""
-    person = await arrive(stub.http)
-    for text in ("PLAIN 1", "PLAIN 2", "PLAIN 3"):
-        await person.say(text)
-    return person
+pytestmark = [on_qwen, pytest.mark.usefixtures("three_turns")]
 
 
 async def over(person: Person, prompt_id: str) -> None:

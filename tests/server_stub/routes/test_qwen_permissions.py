@@ -4,23 +4,15 @@ from typing import Any
 
 import pytest
 
-from server_stub.profiles import QWEN, Profile
 from server_stub.scenarios import DATABASE, FEATURES
 from tests.server_stub.conftest import turns_of_the_loop
 from tests.server_stub.routes.conftest import Stub
-from tests.server_stub.routes.qwen_client import CANCELLED, ONCE, Json, Person, arrive, kind_of, updates
+from tests.server_stub.routes.qwen_client import CANCELLED, ONCE, Json, Person, arrive, kind_of, on_qwen, updates
 
 REJECTED = {"outcome": "selected", "optionId": "cancel"}
 
 
-@pytest.fixture
-def profile() -> Profile:
-    return QWEN
-
-
-@pytest.fixture
-async def person(stub: Stub) -> Person:
-    return await arrive(stub.http)
+pytestmark = on_qwen
 
 
 def as_asked(question: Json) -> Json:

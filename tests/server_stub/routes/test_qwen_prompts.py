@@ -4,19 +4,10 @@ from typing import Any
 
 import pytest
 
-from server_stub.profiles import QWEN, Profile
 from tests.server_stub.routes.conftest import Stub
-from tests.server_stub.routes.qwen_client import ONCE, Json, Person, arrive, block, kind_of, updates
+from tests.server_stub.routes.qwen_client import ONCE, Json, Person, arrive, block, kind_of, on_qwen, updates
 
-
-@pytest.fixture
-def profile() -> Profile:
-    return QWEN
-
-
-@pytest.fixture
-async def person(stub: Stub) -> Person:
-    return await arrive(stub.http)
+pytestmark = on_qwen
 
 
 async def told_of(person: Person, prompt_id: str) -> list[str]:

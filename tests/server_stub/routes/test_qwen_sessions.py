@@ -6,10 +6,9 @@ from urllib.parse import quote
 
 import pytest
 
-from server_stub.profiles import QWEN, Profile
 from tests.server_stub.conftest import InstantClock
 from tests.server_stub.routes.conftest import Stub
-from tests.server_stub.routes.qwen_client import CLIENT_ID, Person, arrive, updates
+from tests.server_stub.routes.qwen_client import CLIENT_ID, Person, arrive, on_qwen, updates
 
 Json = dict[str, Any]
 
@@ -21,9 +20,7 @@ UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}"
 GIVEN = "11111111-1111-4111-8111-111111111111"
 
 
-@pytest.fixture
-def profile() -> Profile:
-    return QWEN
+pytestmark = on_qwen
 
 
 async def listed(stub: Stub, query: str = "") -> Json:

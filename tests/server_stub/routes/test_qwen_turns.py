@@ -4,9 +4,8 @@ from typing import Any
 
 import pytest
 
-from server_stub.profiles import QWEN, Profile
 from tests.server_stub.routes.conftest import Stub
-from tests.server_stub.routes.qwen_client import Person, arrive
+from tests.server_stub.routes.qwen_client import Person, on_qwen
 
 Json = dict[str, Any]
 
@@ -16,18 +15,7 @@ NO_ANCHOR = ("Invalid transcript turn anchor", "invalid_turn_anchor")
 NO_RECORD = ("`atRecordId` must be a non-empty record id", "invalid_turn_anchor")
 
 
-@pytest.fixture
-def profile() -> Profile:
-    return QWEN
-
-
-@pytest.fixture
-async def person(stub: Stub) -> Person:
-    """On a session of three turns, each of two records."""
-    person = await arrive(stub.http)
-    for text in ("PLAIN 1", "PLAIN 2", "PLAIN 3"):
-        await person.say(text)
-    return person
+pytestmark = [on_qwen, pytest.mark.usefixtures("three_turns")]
 
 
 async def index(person: Person, query: str = "") -> Json:
