@@ -1,4 +1,7 @@
+import asyncio
 from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
@@ -12,7 +15,8 @@ from tui.core.changes import AnswerChanged, FailureSeen, Notice
 from tui.core.health import Line, LineState
 from tui.core.model import Busy, Failure, Message, Retrying
 from tui.core.turn import TurnState
-from tui.net.errors import Unreachable
+from tui.journal import Journal
+from tui.net.errors import NetError, Refused, Unreachable
 from tui.widgets.confirm import Confirm
 from tui.widgets.help import Help
 from tui.widgets.request_book import RequestBook
@@ -21,6 +25,10 @@ from tui.widgets.sessions import SessionPicker
 LOST = Line(LineState.RECONNECTING, attempt=2, retry_in=4.0, reason="connection reset")
 STOPPED = Line(LineState.STOPPED, reason="password refused", remedy="Set HOLDFAST_PASSWORD.")
 CONNECTING = Line(LineState.CONNECTING)
+
+
+def journal_in(folder: Path) -> Journal:
+    return Journal(folder, "127.0.0.1:4096", wall=lambda: 1.0)
 
 
 async def test_a_prompt_is_sent_and_seen_at_once() -> None:
@@ -128,8 +136,60 @@ async def test_a_session_that_could_not_be_opened_is_tried_again_with_the_line()
         await stage.until(lambda: len(stage.client.calls("open_session")) == 1)
         stage.client.fails = None
         await stage.until(lambda: stage.app.presenter.session_id is None)
+        stage.client.set_line(LOST)
+        await stage.shows("lost: connection reset")
         stage.client.set_line(LIVE)
         await stage.until(lambda: stage.app.presenter.session_id == talk.SESSION)
+
+
+async def test_a_session_that_cannot_be_opened_is_not_asked_for_again_and_again() -> None:
+    client = FakeClient(line=CONNECTING)
+    client.fails = Refused(400)
+    async with on_stage(client=client) as stage:
+        stage.client.set_line(LIVE)
+        await stage.until(lambda: stage.client.calls("open_session") and stage.app.presenter.session_id is None)
+        for _ in range(3):
+            stage.second()
+            await stage.settled()
+        assert len(stage.client.calls("open_session")) == 1
+
+
+@pytest.mark.parametrize("failure", [None, Unreachable("connection refused")])
+async def test_a_session_that_opens_late_does_not_put_itself_before_what_was_begun_meanwhile(
+    failure: NetError | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arrives = asyncio.Event()
+
+    async def open_late(session_id: str) -> None:
+        await arrives.wait()
+        if failure is not None:
+            raise failure
+
+    async with on_stage() as stage:
+        monkeypatch.setattr(stage.client, "open_session", open_late)
+        stage.client.feed(e.SessionUpserted(talk.session("ses_2", "The other one")))
+        await stage.press("f2", *"other", "enter")
+        await stage.until(lambda: stage.app.presenter.session_id == "ses_2")
+        stage.app.action_new_session()
+        arrives.set()
+        await stage.until(lambda: not list(stage.app.workers))
+        assert stage.app.presenter.session_id is None
+
+
+@pytest.mark.parametrize("left_first", [False, True])
+async def test_a_prompt_that_comes_back_as_the_client_is_left_is_kept(tmp_path: Path, left_first: bool) -> None:
+    async with on_stage(client=FakeClient(journal=journal_in(tmp_path))) as stage:
+        await stage.press(*"do it", "enter", *"next")
+        turn = stage.client.turn(talk.SESSION)
+        assert turn is not None
+        turn.state = TurnState.NOT_SENT
+        stage.main.prompt.post_message(stage.main.prompt.Changed(stage.main.prompt))
+        if left_first:
+            stage.app.exit()
+        stage.client.turn_moved(turn)
+        stage.app.exit()
+    with closing(journal_in(tmp_path)) as journal:
+        assert journal.draft(talk.SESSION).split() == ["next", "do", "it"]
 
 
 @pytest.mark.parametrize(
@@ -427,6 +487,9 @@ async def test_the_turn_can_be_seen_to_be_aborted_while_prompts_wait() -> None:
     async with on_stage(size=(80, 24)) as stage:
         stage.run_turn()
         await stage.press(*"more", "enter")
+        await stage.shows("⇧Tab what waits  Esc Esc abort", "F1 help")
+        await stage.hides("Enter send")
+        await stage.press("a")
         await stage.shows("Enter send after these  ^S send now  ⇧Tab what waits  Esc Esc abort", "F1 help")
 
 

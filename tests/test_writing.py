@@ -85,9 +85,12 @@ async def test_after_an_abort_a_new_prompt_goes_and_what_is_held_stays() -> None
     async with on_stage(size=(80, 24)) as stage:
         await queue(stage, "old", "older")
         await end_turn(stage, TurnState.ABORTED)
-        await stage.shows("Enter send this", "⇧Tab what is held", "F8 let it go on")
+        await stage.shows("⇧Tab what is held", "F8 let it go on")
         await stage.hides("Esc Esc")
-        await stage.press(*"new", "enter")
+        await stage.hides("Enter send")
+        await stage.press(*"new")
+        await stage.shows("Enter send this", "⇧Tab what is held", "F8 let it go on")
+        await stage.press("enter")
         assert stage.client.calls("send") == [(talk.SESSION, "new")]
         await stage.shows("2 prompts · held: the turn before was aborted · F8 lets it go on", "1 old", "2 older")
         await stage.press(*"newer", "enter")
@@ -112,6 +115,21 @@ async def test_a_prompt_that_is_changed_is_not_sent_though_another_is_held() -> 
         await stage.press("enter")
         await stage.until(lambda: stage.client.calls("send")[1:] == [(talk.SESSION, "newer!")])
         assert waiting(stage) == ["old"]
+
+
+async def test_the_queue_names_its_key_only_where_that_leads_there() -> None:
+    async with on_stage() as stage:
+        await queue(stage, "one")
+        await stage.shows("⇧Tab changes")
+        stage.client.feed(e.RequestOpened(talk.ONE_CHOICE))
+        await stage.press("tab")
+        await stage.until(lambda: stage.main.panel.has_focus_within)
+        await stage.hides("⇧Tab changes")
+        await stage.press("escape")
+        await stage.shows("⇧Tab changes")
+        await stage.press("shift+tab")
+        assert stage.app.focused is stage.main.queue
+        await stage.hides("⇧Tab changes")
 
 
 async def test_send_now_does_not_wait_for_the_turn() -> None:

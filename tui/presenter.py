@@ -37,7 +37,7 @@ class Presenter:
     """Keeps the main screen equal to what the client knows.
 
     `soon` calls a function from the screen's own loop; `notify` shows a notice; `line_up` hears each time that
-    the line is seen up.
+    the line comes up.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class Presenter:
         self._notify = notify
         self._line_up = line_up
         self._changes: deque[c.Change] = deque()
-        self._ever_up = False
+        self._up = self._ever_up = False
         self._endings = Endings(client, main.transcript)
         self._abort_armed = float("-inf")
         self.stopped = False
@@ -87,7 +87,8 @@ class Presenter:
             self._soon(self._show_changes)
 
     def stop(self) -> None:
-        """The screen is about to go: nothing is shown any more."""
+        """The screen is about to go: what was told already is shown, for words may stand in it; nothing more."""
+        self._show_changes()
         self.stopped = True
 
     def tick(self) -> None:
@@ -137,7 +138,8 @@ class Presenter:
         line = self._client.line()
         self._main.panel.show_line(line.up)
         self._main.health.show_line(line, self.server)
-        if line.up:
+        came_up, self._up = line.up and not self._up, line.up
+        if came_up:
             self._ever_up = True
             self._line_up()
         if self.session_id is None:
@@ -157,6 +159,7 @@ class Presenter:
         match change:
             case c.LineChanged():
                 self.show_line()
+                self._draw_overlay()
             case c.TurnChanged(session_id):
                 self._endings.goes_on(session_id)
                 if session_id == self.session_id:

@@ -18,7 +18,7 @@ OFFERED = {
         "default": {"acme": "big/1"},
     },
     "GET /command": [{"name": "init", "description": None, "template": "…"}],
-    "GET /find/file": ["src/", "src/store.py"],
+    "GET /find/file": ["/", "src/", "src/store.py"],
 }
 
 

@@ -4,14 +4,17 @@ import pytest
 from msgspec.structs import replace
 
 from tests import conversation as talk
+from tests.fake_client import LIVE
 from tests.screen import Stage, on_stage
 from tui.core import events as e
 from tui.core.changes import AnswerChanged
 from tui.core.draft import AnswerDraft
+from tui.core.health import Line, LineState
 from tui.core.model import PermissionRequest, QuestionRequest
 from tui.widgets.grace import GRACE
 from tui.widgets.inbox import Inbox
 
+LOST = Line(LineState.RECONNECTING, attempt=2, retry_in=4.0, reason="connection reset")
 PERMISSION = PermissionRequest("per_9", "ses_3", "bash", ("make *",), ("make *",), "make check")
 
 
@@ -136,6 +139,28 @@ async def test_a_draft_is_the_same_in_the_inbox_and_in_its_session() -> None:
         await stage.until(lambda: not isinstance(stage.app.screen, Inbox))
         assert stage.main.panel.book.drafts["que_1"] is draft
         assert draft.answers() == (("SQLite",), ())
+
+
+async def test_while_the_line_is_lost_it_is_not_known_who_still_waits() -> None:
+    async with on_stage() as stage:
+        others_ask(stage)
+        await open_inbox(stage)
+        assert "as last known" not in stage.text
+        stage.client.set_line(LOST)
+        await stage.shows("Inbox · 1 waiting · as last known", "waits for you · 0s · as last known")
+        await stage.press("escape", "f3")
+        await stage.shows("Inbox · 1 waiting · as last known", "waits for you · 0s · as last known")
+        stage.client.set_line(LIVE)
+        await stage.hides("as last known")
+
+
+async def test_an_empty_inbox_claims_nothing_while_the_line_is_lost() -> None:
+    async with on_stage() as stage:
+        await open_inbox(stage)
+        await stage.shows("Nobody waits for you.")
+        stage.client.set_line(LOST)
+        await stage.shows("Who waits for you is unknown while the line is down.")
+        await stage.hides("Nobody waits for you.")
 
 
 async def test_a_rejection_is_asked_about_and_sent() -> None:

@@ -17,6 +17,7 @@ from tui.widgets.choice_row import ChoiceRow
 from tui.widgets.confirm import Confirm
 from tui.widgets.grace import GRACE
 from tui.widgets.key_hints import KeyHints
+from tui.widgets.main_screen import CAME
 from tui.widgets.question import TabLabel
 
 LOST = Line(LineState.RECONNECTING, attempt=2, retry_in=4.0, reason="connection reset")
@@ -265,6 +266,52 @@ async def test_a_request_takes_the_keys_once_the_person_has_stopped_writing_and_
         stage.second()
         await stage.pilot.pause()
         assert stage.app.focused is stage.main.prompt
+
+
+async def test_tab_right_after_the_question_took_the_keys_by_itself_does_not_lead_away() -> None:
+    async with on_stage() as stage:
+        stage.client.feed(e.RequestOpened(talk.ONE_CHOICE))
+        await stage.until(lambda: stage.main.panel.has_focus_within)
+        await stage.press("tab")
+        assert stage.main.panel.has_focus_within
+        await stage.shows("Enter send", "Tab transcript")
+        await stage.press("tab")
+        assert stage.app.focused is stage.main.transcript
+
+
+async def test_tab_leads_on_from_a_question_that_has_the_keys_for_long() -> None:
+    async with on_stage() as stage:
+        stage.client.feed(e.RequestOpened(talk.ONE_CHOICE))
+        await stage.until(lambda: stage.main.panel.has_focus_within)
+        stage.client.advance(CAME)
+        stage.main.refresh_hints()
+        await stage.shows("Tab transcript")
+        await stage.press("tab")
+        assert stage.app.focused is stage.main.transcript
+
+
+async def test_tab_leads_on_from_a_question_that_the_person_went_to() -> None:
+    async with on_stage() as stage:
+        await stage.press(*"half a")
+        stage.client.feed(e.RequestOpened(talk.ONE_CHOICE))
+        await stage.shows("Tab answer")
+        await stage.press("tab", "tab")
+        assert stage.app.focused is stage.main.transcript
+
+
+async def test_what_an_option_means_fills_the_line() -> None:
+    about = "one file, atomic writes, nothing to install, and a backup is a copy of that file"
+    request = QuestionRequest(
+        "que_5",
+        talk.SESSION,
+        (Question("Where?", "Where", (Option("SQLite", about), Option("No")), custom=False),),
+    )
+    async with on_stage(size=(80, 24)) as stage:
+        await asked(stage, request)
+        await stage.shows("1 ( ) SQLite  one file, atomic writes, nothing to install, and a backup is")
+        row = next(iter(stage.main.panel.query(ChoiceRow)))
+        first, rest = row.text.split("\n")
+        assert first.index("one file") == rest.index("a copy of that file")
 
 
 async def test_escape_folds_and_never_rejects() -> None:

@@ -14,15 +14,23 @@ GRACE = 0.5
 
 
 class Grace:
-    """Runs for `GRACE` seconds from the last `begin`, by the clock `now`.
+    """Runs for `lasts` seconds from the last `begin`, by the clock `now`.
 
     `changed` is called when one begins, and once it is over. One timer of `widget` runs meanwhile, and none after.
     """
 
-    def __init__(self, widget: Widget, now: Callable[[], float], changed: Callable[[], object]) -> None:
+    def __init__(
+        self,
+        widget: Widget,
+        now: Callable[[], float],
+        changed: Callable[[], object],
+        *,
+        lasts: float = GRACE,
+    ) -> None:
         self._widget = widget
         self._now = now
         self._changed = changed
+        self._lasts = lasts
         self._over_at = 0.0
         self._timer: Timer | None = None
 
@@ -32,9 +40,9 @@ class Grace:
 
     def begin(self) -> None:
         """Where one runs, it starts again."""
-        self._over_at = self._now() + GRACE
+        self._over_at = self._now() + self._lasts
         if self._timer is None:
-            self._timer = self._widget.set_timer(GRACE, self._look)
+            self._timer = self._widget.set_timer(self._lasts, self._look)
         self._changed()
 
     def waive(self) -> None:

@@ -23,9 +23,10 @@ from tui.widgets.duration import span
 from tui.widgets.key_hints import Hints, hints_of
 from tui.widgets.plain import MUTED, Plain, spread
 from tui.widgets.request_book import RequestBook
-from tui.widgets.request_panel import RequestPanel
+from tui.widgets.request_panel import AS_LAST_KNOWN, RequestPanel
 
 NOBODY = "Nobody waits for you."
+NOT_KNOWN = "Who waits for you is unknown while the line is down."
 
 
 class InboxPanel(RequestPanel):
@@ -114,10 +115,16 @@ class Inbox(Dialog[str | None]):
             options.clear_options()
             options.add_options([Option(row) for row in rows])
         options.highlighted = at if rows else None
-        count = f"Inbox · {len(rows)} waiting" if rows else f"Inbox · {NOBODY}"
-        self._title.show(Content.styled(count, "bold"))
+        self._title.show(self._count(len(rows)))
         self._draw_keys()
         self._show_request()
+
+    def _count(self, waiting: int) -> Content:
+        up = self._book.line_up
+        if waiting:
+            known = "" if up else AS_LAST_KNOWN
+            return Content.assemble((f"Inbox · {waiting} waiting", "bold"), (known, MUTED))
+        return Content.styled(f"Inbox · {NOBODY if up else NOT_KNOWN}", "bold")
 
     def _show_request(self) -> None:
         request = self._looked_at

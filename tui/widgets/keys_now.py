@@ -67,7 +67,7 @@ def _of_the_moment(main: "MainScreen") -> Keys:
     if main.searching:
         return (("Enter", "place before"), ("↓", "next place"), ("Esc", "leave"))
     if panel.has_focus_within:
-        return panel.keys
+        return panel.keys if main.just_came or panel.grace.runs else (*panel.keys, ("Tab", "transcript"))
     if main.transcript.has_focus_within:
         return TRANSCRIPT_KEYS
     if main.focused is main.queue:
@@ -90,7 +90,12 @@ def _sending(main: "MainScreen") -> Keys:
 def _over_queue(main: "MainScreen") -> Keys:
     abort: Keys = (("Esc Esc", "abort"),) if main.turn_runs else ()
     if not main.queue.all_held:
-        return (("Enter", "send after these"), ("^S", "send now"), ("⇧Tab", "what waits"), *abort)
+        return (*_if_written(main, "send after these"), ("⇧Tab", "what waits"), *abort)
     if main.turn_runs:
-        return (("Enter", "send after the turn"), ("^S", "send now"), ("⇧Tab", "what is held"), *abort)
-    return (("Enter", "send this"), ("⇧Tab", "what is held"), ("{release}", "let it go on"))
+        return (*_if_written(main, "send after the turn"), ("⇧Tab", "what is held"), *abort)
+    return (*_if_written(main, "send this")[:1], ("⇧Tab", "what is held"), ("{release}", "let it go on"))
+
+
+def _if_written(main: "MainScreen", enter: str) -> Keys:
+    """Over a queue Enter looks as if it were for that: it is named once there is something of its own to send."""
+    return (("Enter", enter), ("^S", "send now")) if main.prompt.has_words else ()

@@ -20,6 +20,7 @@ from tui.keys import KEYS, key
 from tui.widgets import keys_now
 from tui.widgets.completions import Completions
 from tui.widgets.fold import Fold
+from tui.widgets.grace import Grace
 from tui.widgets.health import HealthLine
 from tui.widgets.key_hints import KeyHints
 from tui.widgets.notices import Notices
@@ -39,6 +40,9 @@ if TYPE_CHECKING:
 
 TYPING = 1.0
 """Seconds after a key in which the person counts as writing: nothing may take the keys away then."""
+
+CAME = 3.0
+"""Seconds after the question took the keys by itself in which Tab, which leads there, does not lead away."""
 
 COPY_AGAIN = 4.0
 """Seconds after copying code in which the same key takes the block above."""
@@ -80,12 +84,13 @@ class MainScreen(Screen[None], Covered):
         self._now = now
         self._typed_at = float("-inf")
         self._keys_wanted = False
+        self._came = Grace(self, now, self.refresh_hints, lasts=CAME)
         self._search: Search | None = None
         self._copied: Code | None = None
         self._copied_at = float("-inf")
         self.waiting = 0
         self.turn_runs = False
-        self._completes = False
+        self._completes = self._written = False
         self.health = HealthLine(address, id="health")
         self.notices = Notices(id="notices")
         self.transcript = Transcript(store, id="transcript")
@@ -147,6 +152,7 @@ class MainScreen(Screen[None], Covered):
         if not writing and self._now() - self._typed_at > TYPING:
             self._keys_wanted = False
             self.panel.grace.begin()
+            self._came.begin()
             form.focus()
 
     @property
@@ -158,6 +164,7 @@ class MainScreen(Screen[None], Covered):
     def refresh_hints(self) -> None:
         """Name the keys of now in the footer."""
         self._completes = keys_now.completes(self)
+        self._written = self.prompt.has_words
         self.key_hints.show_keys(keys_now.named(self), self.waiting)
 
     def show_running(self, running: bool) -> None:
@@ -167,7 +174,16 @@ class MainScreen(Screen[None], Covered):
             self.plan.show_running(running)
             self.refresh_hints()
 
+    @property
+    def just_came(self) -> bool:
+        """Whether the question took the keys by itself just now: Tab was pressed to get there."""
+        return self._came.runs and self.panel.has_focus_within
+
     def action_next_part(self, by: int = 1) -> None:
+        if by > 0 and self.just_came:
+            self._came.waive()
+            self.panel.grace.waive()  # the person wants to answer it
+            return
         parts: list[Widget | None] = [self.prompt, self.panel.open_form]
         parts.append(self.transcript if self.transcript.display else None)
         parts.append(self.queue if self.queue.display else None)
@@ -269,6 +285,7 @@ class MainScreen(Screen[None], Covered):
     def _focus_moved(self) -> None:
         if self.panel.has_focus_within:
             self._keys_wanted = False  # whoever leaves it from now on does so on purpose
+        self.queue.show_reach(self.focused is self.prompt)
         self.refresh_hints()
 
     def _pass_on(self, key: events.Key) -> None:
@@ -284,6 +301,8 @@ class MainScreen(Screen[None], Covered):
     @on(Prompt.Changed, "#prompt")
     def _typed(self) -> None:
         self._typed_at = self._now()
+        if self._written != self.prompt.has_words:
+            self.refresh_hints()
 
     @on(Prompt.SelectionChanged, "#prompt")
     def _cursor_moved(self) -> None:

@@ -16,8 +16,9 @@ from tui.core.model import (
 from tui.widgets.fold import MARGIN, YOU, Fold
 from tui.widgets.lines import Lines
 from tui.widgets.pieces import Paragraph, Piece
-from tui.widgets.plain import MUTED, Covered, Plain
+from tui.widgets.plain import MUTED, Covered
 from tui.widgets.prose import Prose
+from tui.widgets.remark import Remark
 from tui.widgets.thought import Thought
 from tui.widgets.tool_call import ToolCall
 
@@ -37,10 +38,10 @@ class MessageView(Vertical, Covered):
         self._label = YOU if message.role == "user" else agent_label(message.agent)
         self._order: list[str] = []
         self._views: dict[str, Widget] = {}
-        self._failure: Plain | None = None
+        self._failure: Remark | None = None
         self._alive = True
         self._end_told = False
-        self._notes: list[tuple[Plain, str | None]] = []
+        self._notes: list[tuple[Remark, str | None]] = []
         """Notes whose part is not here yet."""
         self.message = message
 
@@ -74,7 +75,7 @@ class MessageView(Vertical, Covered):
         """What shows a part; None where it shows nothing."""
         return self._views.get(part_id)
 
-    def add_note(self, line: Plain, part_id: str | None) -> None:
+    def add_note(self, line: Remark, part_id: str | None) -> None:
         """Put a line of our own behind a part, or (None) before all parts; it waits for the part, if it must."""
         self._notes.append((line, part_id))
         self._place_notes()
@@ -157,7 +158,7 @@ class MessageView(Vertical, Covered):
             status = f" ({failure.status})" if failure.status else ""
             words = Content.styled(f"✗ failed{status}: {failure.message}", "$error")
         if self._failure is None:
-            self._failure = Plain(words, classes="ending")
+            self._failure = Remark(words, classes="ending")
             self.mount(self._failure)
         else:
             self._failure.show(words)

@@ -28,7 +28,10 @@ class Piece(Protocol):
 
 
 class Paragraph(msgspec.Struct, frozen=True):
-    """Words that wrap. `first` stands before the first line, `rest` before the others (a list's bullet)."""
+    """Words that wrap. `first` stands before the first line, `rest` before the others (a list's bullet).
+
+    Either may be the longer one: a first line of words may begin further left, or right, than the others.
+    """
 
     words: Content
     first: str = ""
@@ -37,14 +40,27 @@ class Paragraph(msgspec.Struct, frozen=True):
 
     def lines(self, width: int) -> list[Content]:
         room = max(8, min(width, MEASURE) - Content(self.rest).cell_length)
-        wrapped = (
-            self.words.wrap(room) if self.words.cell_length > room or "\n" in self.words.plain else [self.words]
-        )
+        at_first = room
+        if len(self.first) != len(self.rest):
+            at_first = max(8, min(width, MEASURE) - Content(self.first).cell_length)
+        wrapped = [self.words]
+        if self.words.cell_length > at_first or "\n" in self.words.plain:
+            wrapped = self.words.wrap(at_first)
+            if at_first != room and len(wrapped) > 1:
+                wrapped = [wrapped[0], *_after(self.words, wrapped[0]).wrap(room)]
         if not self.first and not self.rest:
             return wrapped
         return [
             Content.assemble((self.rest if row else self.first, FAINT), line) for row, line in enumerate(wrapped)
         ]
+
+
+def _after(words: Content, line: Content) -> Content:
+    """What stands behind the first line of `words`, without the blank or the break that ended it."""
+    behind = len(line.plain)
+    blanks = len(words.plain) - behind - len(words.plain[behind:].lstrip(" "))
+    behind += blanks
+    return words[behind + 1 :] if words.plain[behind : behind + 1] == "\n" else words[behind:]
 
 
 class Code(msgspec.Struct, frozen=True):

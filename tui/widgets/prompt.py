@@ -132,6 +132,11 @@ class Prompt(Editor):
         self._asked_for = ""
 
     @property
+    def has_words(self) -> bool:
+        """Whether there is something to send."""
+        return bool(self.text.strip())
+
+    @property
     def draft(self) -> str:
         """All that was written here and not sent, with what lies aside."""
         if self._aside is None:

@@ -70,6 +70,7 @@ class QueueList(Plain, can_focus=True):
         self._why = Content("")
         self._edited: str | None = None
         self._held: Collection[str] = ()
+        self._within_reach = False
         self._cursor = 0
 
     def on_mount(self) -> None:
@@ -86,6 +87,12 @@ class QueueList(Plain, can_focus=True):
             self.post_message(self.Emptied())
         self.display = bool(waiting)
         if waiting:
+            self._draw()
+
+    def show_reach(self, within: bool) -> None:
+        """Whether ⇧Tab leads here from where the keys are."""
+        if within != self._within_reach:
+            self._within_reach = within
             self._draw()
 
     def action_move(self, rows: int) -> None:
@@ -129,7 +136,7 @@ class QueueList(Plain, can_focus=True):
         count = len(self._waiting)
         words = "1 prompt" if count == 1 else f"{count} prompts"
         head = Content.assemble((f" {words} ", "bold"), self._why)
-        keys = Content("" if self.has_focus else "⇧Tab changes ")
+        keys = Content("⇧Tab changes " if self._within_reach else "")
         roomy = head.cell_length + keys.cell_length + 2 <= width
         rows = [spread(head, keys.stylize(MUTED) if roomy else Content(""), width)]
         for row, queued in list(enumerate(self._waiting))[self._first : self._first + ROWS]:

@@ -13,13 +13,14 @@ RequestDraft: TypeAlias = AnswerDraft | PermissionDraft
 class RequestBook(msgspec.Struct):
     """By the request's id: since when it waits (the client's clock), the half-filled answer, how an answer fares.
 
-    `told`: the draft as it was last handed out to be kept.
+    `told`: the draft as it was last handed out to be kept. `line_up`: else nobody knows which of them still wait.
     """
 
     since: dict[str, float] = {}
     drafts: dict[str, RequestDraft] = {}
     told: dict[str, bytes] = {}
     fares: dict[str, AnswerChanged] = {}
+    line_up: bool = True
 
     def forget(self, request_id: str) -> None:
         """The request is closed: nothing of it is of more use."""

@@ -32,6 +32,10 @@ if TYPE_CHECKING:
     from tui.widgets.question import QuestionForm
 
 
+AS_LAST_KNOWN = " · as last known"
+"""What is said of a request while the line is not up."""
+
+
 class RequestPanel(Vertical):
     """Shows the active one of the open requests."""
 
@@ -42,6 +46,7 @@ class RequestPanel(Vertical):
         ("Enter", "go on; from the last step, send"),
         ("← →", "the question before, the next one"),
         ("n p", "next request, request before"),
+        ("Tab", "to the transcript; not where it took the keys just now"),
         ("x", "reject, after asking"),
         ("Esc", "fold away; nothing is rejected"),
         ("{fold}", "fold and unfold, from anywhere"),
@@ -101,7 +106,6 @@ class RequestPanel(Vertical):
         self._fare = Plain(classes="fare")
         self.reject_with_reason = True
         self.folded = False
-        self._line_up = True
 
     def compose(self) -> ComposeResult:
         yield self._head
@@ -159,8 +163,8 @@ class RequestPanel(Vertical):
 
     def show_line(self, up: bool) -> None:
         """While the line is not up, nobody knows whether the request still waits."""
-        if up != self._line_up:
-            self._line_up = up
+        if up != self.book.line_up:
+            self.book.line_up = up
             self._draw_head()
 
     def show_fares(self) -> None:
@@ -288,8 +292,8 @@ class RequestPanel(Vertical):
         what = "asks for permission" if isinstance(request, PermissionRequest) else "waits for you"
         agent = self._agents.get(request.session_id) or "agent"
         left = Content.assemble((f" ? {agent} {what}", "bold $accent"), (f" · {waited}", MUTED))
-        if not self._line_up:
-            left += Content.styled(" · as last known", MUTED)
+        if not self.book.line_up:
+            left += Content.styled(AS_LAST_KNOWN, MUTED)
         if self.folded:
             left += Content.assemble((f" · {key('fold')} answers it", MUTED))
         self._head.show(spread(left, Content.styled(self._place, MUTED), self.size.width or 80), layout=False)

@@ -24,6 +24,7 @@ from tui.widgets.fold import MARGIN, YOU, Fold
 from tui.widgets.lines import Lines
 from tui.widgets.pieces import Paragraph
 from tui.widgets.plain import Covered, Plain
+from tui.widgets.remark import Remark
 
 if TYPE_CHECKING:
     from tui.widgets.message import MessageView
@@ -387,8 +388,8 @@ def _is_wordless(message: Message, transcript: Conversation) -> bool:
     return message.role == "user" and not transcript.has_parts(message.id)
 
 
-def _line_of(note: Note) -> Plain:
-    return Plain(note.words, classes="note end" if note.ends else "note")
+def _line_of(note: Note) -> Remark:
+    return Remark(note.words, classes="note end" if note.ends else "note")
 
 
 class Unread(Plain):
