@@ -251,10 +251,16 @@ async def test_tab_elsewhere_still_goes_on() -> None:
 
 
 @pytest.mark.parametrize(
-    ("script", "text"), [("printf ' and more\\n' >> \"$1\"", "words and more"), ("exit 3", "words")]
+    ("script", "told", "text"),
+    [
+        ("printf ' and more\\n' >> \"$1\"", "", "words and more"),
+        ("exit 3", "ended with 3", "words"),
+        ('rm "$1"', "left no file", "words"),
+        ('rm "$1"; mkdir "$1"', "left no file", "words"),
+    ],
 )
 async def test_the_person_s_editor(
-    script: str, text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    script: str, told: str, text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     editor = tmp_path / "editor"
     editor.write_text(f"#!/bin/sh\n{script}\n")
@@ -264,8 +270,7 @@ async def test_the_person_s_editor(
     async with on_stage() as stage:
         monkeypatch.setattr(stage.app, "suspend", nullcontext)
         await stage.press(*"words", "ctrl+g")
-        if "exit" in script:
-            await stage.shows("ended with 3")
+        await stage.shows(told)
         await stage.until(lambda: stage.main.prompt.text == text)
 
 

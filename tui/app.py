@@ -155,8 +155,8 @@ class HoldfastApp(App[None]):
 
     def exit(self, *args: Any, **kwargs: Any) -> None:
         if not self.presenter.stopped:
+            self.presenter.stop()
             self.writing.save()
-        self.presenter.stop()
         super().exit(*args, **kwargs)
 
     def _resumed(self, _: App[Any]) -> None:
@@ -207,7 +207,7 @@ class HoldfastApp(App[None]):
             wanted = await self.sessions.newest()
         if wanted is not None:
             self.writing.open(wanted, carry=True)
-            self._begun = await self.sessions.open(wanted)  # if not, then when the line is up again
+            self._begun = await self.sessions.open(wanted)  # if not, then when the line comes up again
             if not self._begun:
                 self.writing.open(wanted)
 

@@ -194,7 +194,12 @@ class Choosing:
             if status:
                 self._notify(Notice(f"{program} ended with {status}: the prompt stays as it was.", "warning"))
                 return
-            written = path.read_text(encoding="utf-8", errors="replace").rstrip("\n")
+            try:
+                written = path.read_text(encoding="utf-8", errors="replace").rstrip("\n")
+            except OSError as error:
+                why = f"{program} left no file to read ({error.strerror})"
+                self._notify(Notice(f"{why}: the prompt stays as it was.", "warning"))
+                return
             came_back = self._prompt.text.removeprefix(before.rstrip()).strip("\n")  # prompts that were not sent
             self._prompt.text = joined(written, came_back)
             self._prompt.move_cursor(self._prompt.document.end)

@@ -51,14 +51,16 @@ class Sessions:
         return next((session.id for session in sessions or () if session.parent_id is None), None)
 
     async def open(self, session_id: str) -> bool:
-        """Put a session on the screen; False, and the one before, where it cannot be opened."""
+        """Put a session on the screen; False, and the one before, where it cannot be opened.
+
+        What the person has put there meanwhile stays.
+        """
         before = self._presenter.session_id
         self._presenter.show_session(session_id)
-        if await self.ask(_done(self._client.open_session(session_id))):
-            self._presenter.show_session(session_id)
-            return True
-        self._presenter.show_session(before)
-        return False
+        opened = bool(await self.ask(_done(self._client.open_session(session_id))))
+        if self._presenter.session_id == session_id:
+            self._presenter.show_session(session_id if opened else before)
+        return opened
 
     def pick(self) -> None:
         """Show the list."""
