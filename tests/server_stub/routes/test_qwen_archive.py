@@ -9,7 +9,6 @@ from tests.server_stub.routes.qwen_client import CANCELLED, ONCE, Person, on_qwe
 
 Json = dict[str, Any]
 
-
 pytestmark = on_qwen
 
 

@@ -12,7 +12,6 @@ from tests.waiting import wait_until
 
 Json = dict[str, Any]
 
-
 pytestmark = on_qwen
 
 

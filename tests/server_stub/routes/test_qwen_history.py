@@ -10,7 +10,6 @@ from tests.server_stub.routes.qwen_client import CANCELLED, LOOKS, Person, arriv
 
 Json = dict[str, Any]
 
-
 pytestmark = [on_qwen, pytest.mark.usefixtures("three_turns")]
 
 

@@ -11,7 +11,6 @@ from tests.server_stub.routes.qwen_client import CANCELLED, ONCE, Json, Person, 
 
 REJECTED = {"outcome": "selected", "optionId": "cancel"}
 
-
 pytestmark = on_qwen
 
 

@@ -14,7 +14,6 @@ NO_CURSOR = ("Invalid transcript cursor", "invalid_transcript_cursor")
 NO_ANCHOR = ("Invalid transcript turn anchor", "invalid_turn_anchor")
 NO_RECORD = ("`atRecordId` must be a non-empty record id", "invalid_turn_anchor")
 
-
 pytestmark = [on_qwen, pytest.mark.usefixtures("three_turns")]
 
 
