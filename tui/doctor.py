@@ -8,47 +8,23 @@ and that is said.
 import asyncio
 import time
 from collections.abc import Callable, Sequence
-from statistics import median
-from typing import Literal
-
-import msgspec
 
 from tui.backends import NAMES
 from tui.backends.base import Backend, ServerInfo, SessionEditing
 from tui.backends.recognise import recognise
-from tui.core import events as e
+from tui.beats import Beats
 from tui.core.model import Idle, Session
+from tui.finding import Finding
 from tui.net.errors import NetError
 from tui.net.http import Http
-from tui.net.link import Feed
 from tui.settings import Settings
 
 WATCH = 30.0
 """Seconds for which the event stream is watched."""
 SKEWED = 5.0
-UNEVEN = 0.5
-"""A beat that comes later than its interval by more than this part of it is not regular."""
-BURST = 0.05
-"""Seconds: beats that come closer together than this were held back on the way, and let go at once."""
-
-Verdict = Literal["good", "bad", "unknown"]
-
-
+"""Seconds between two clocks from which on they are called different."""
 CANNOT_CONNECT = 4
-
-
-class Finding(msgspec.Struct, frozen=True):
-    """One thing that was looked at: what was found, and what to do where that is not good."""
-
-    what: str
-    verdict: Verdict
-    found: str
-    remedy: str = ""
-
-    def line(self) -> str:
-        glyph = {"good": "✓", "bad": "✗", "unknown": "?"}[self.verdict]
-        remedy = f"\n    {self.remedy}" if self.remedy else ""
-        return f"{glyph} {self.what:<14} {self.found}{remedy}"
+"""The exit status where nobody answers."""
 
 
 def unreachable(error: NetError) -> list[Finding]:
@@ -95,120 +71,6 @@ PROBE = "holdfast doctor"
 """The title of the session that is made to see whether its event arrives."""
 ARRIVES = 5.0
 """Seconds that its event may take."""
-
-
-class Beats:
-    """The beats and events of one stream, as they arrive. `every`: the seconds from one beat to the next.
-
-    Servers count them from the stream's opening on, so that one beat that comes when it is due is proof enough.
-    """
-
-    def __init__(self, now: Callable[[], float], every: float) -> None:
-        self._now = now
-        self._every = every
-        self._opened = 0.0
-        self.times: list[float] = []
-        self.events = 0
-        self.bytes = 0
-        self.told: set[str] = set()
-        self.news = asyncio.Event()
-
-    def heard(self, count: int) -> None:
-        if not self.bytes:
-            self._opened = self._now()
-        self.bytes += count
-
-    async def read(self, feed: Feed) -> None:
-        """Take all that the stream carries, to its end."""
-        async for event in feed.events():
-            self.take(event)
-
-    def take(self, event: e.Event) -> None:
-        match event:
-            case e.Beat():
-                self.times.append(self._now())
-            case e.Connected() | e.ServerLeaving():
-                pass
-            case e.SessionUpserted(session):  # which may come from a list, where streams are opened by session
-                self.told.add(session.id)
-                self.news.set()
-            case _:
-                self.events += 1
-
-    async def arrival(self, session_id: str) -> None:
-        """Return once the stream has told of the session."""
-        while session_id not in self.told:
-            self.news.clear()
-            await self.news.wait()
-
-    def regularity(self, watched: float) -> Finding:
-        """What the beats of `watched` seconds show."""
-        gaps = [b - a for a, b in zip(self.times, self.times[1:], strict=False)]
-        if not self.bytes:
-            return Finding(
-                "event stream",
-                "bad",
-                f"not one byte in {watched:.0f} s",
-                "A proxy may hold the stream back: switch its response buffering off for text/event-stream.",
-            )
-        if not self.times:
-            return self._none(watched)
-        if not gaps:
-            return self._one()
-        interval = median(gaps)
-        if min(gaps) < BURST:
-            return Finding(
-                "heartbeats",
-                "bad",
-                "several at once: something on the way holds them back",
-                "Switch response buffering off in the proxy (nginx: proxy_buffering off).",
-            )
-        if max(gaps) > interval * (1 + UNEVEN) + 1:
-            return Finding(
-                "heartbeats",
-                "bad",
-                f"every {interval:.1f} s, but once {max(gaps):.1f} s apart",
-                "The server or the way to it stalls: look at its load.",
-            )
-        return Finding("heartbeats", "good", f"every {interval:.1f} s, regular, for {watched:.0f} s")
-
-    def _none(self, watched: float) -> Finding:
-        if watched < self._every + 1:
-            return Finding(
-                "heartbeats",
-                "unknown",
-                f"none in {watched:.0f} s, which may be shorter than from one to the next",
-                f"They come {self._every:.0f} s apart: watch longer, with --seconds {WATCH:.0f}.",
-            )
-        return Finding(
-            "heartbeats",
-            "bad",
-            f"none in {watched:.0f} s",
-            "Without beats a dead line looks like a quiet one: update the server, or look at its settings.",
-        )
-
-    def _one(self) -> Finding:
-        """A single beat: on time after the stream's opening, and none overdue since."""
-        after, since = self.times[0] - self._opened, self._now() - self.times[0]
-        found = f"one, {after:.1f} s after the stream's opening"
-        latest = self._every * (1 + UNEVEN) + 1
-        if after > latest or since > latest:
-            late = found if after > latest else f"{found}, and none in the {since:.0f} s since"
-            return Finding(
-                "heartbeats",
-                "bad",
-                f"{late}: this server sends one every {self._every:.0f} s",
-                "The server or the way to it stalls: look at its load.",
-            )
-        return Finding(
-            "heartbeats", "good", f"{found}, as is due: this server sends one every {self._every:.0f} s"
-        )
-
-    def delivery(self) -> Finding:
-        """What the events show by themselves, where none can be called forth."""
-        if self.events:
-            return Finding("events", "good", f"{self.events} delivered")
-        return Finding("events", "unknown", "none came, and perhaps nothing ran that would have sent any")
 
 
 async def mute(backend: Backend) -> Finding:

@@ -1,0 +1,21 @@
+"""One thing that `holdfast doctor` looked at, with a verdict and, where it is not good, a remedy."""
+
+from typing import Literal
+
+import msgspec
+
+Verdict = Literal["good", "bad", "unknown"]
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """What was looked at, what was found, and what to do where that is not good."""
+
+    what: str
+    verdict: Verdict
+    found: str
+    remedy: str = ""
+
+    def line(self) -> str:
+        glyph = {"good": "✓", "bad": "✗", "unknown": "?"}[self.verdict]
+        remedy = f"\n    {self.remedy}" if self.remedy else ""
+        return f"{glyph} {self.what:<14} {self.found}{remedy}"
