@@ -406,6 +406,21 @@ async def test_words_from_the_server_say_why(bench: Bench) -> None:
     assert (state(turn), turn.reason) == (TurnState.NOT_SENT, "Agent not found")
 
 
+async def test_an_error_that_another_prompt_s_answer_holds_is_not_this_one_s(bench: Bench) -> None:
+    """opencode leaves a prompt that waited behind one whose model failed without an answer."""
+    before = replace(STORED, id="msg_0", created=5.0)
+    failed = replace(ANSWER, id="msg_00", parent_id="msg_0", failure=Failure("400"), final=False)
+    ours = await bench.send()
+    bench.turns.failure_seen(e.SessionFailed("ses_1", Failure("400")))
+    bench.server.messages_there = [before, STORED, failed]
+    await bench.fail(Cut("reset"))
+    await bench.wait(COLD_START + 3)
+    assert (state(ours), ours.reason) == (
+        TurnState.INTERRUPTED,
+        "the server has the prompt but began no answer",
+    )
+
+
 async def test_an_abort_is_told_to_all_turns_of_the_session(bench: Bench) -> None:
     ours = await bench.send()
     other = await bench.send(Prompt("ses_2", "x", "msg_x", "prt_x"))

@@ -371,6 +371,7 @@ class Turns:
             asked=asked,
             mark=self._store.mark(session_id),
             wordless=ours is not None and transcript is not None and not transcript.parts_of(prompt_id),
+            others_failure=transcript is not None and _is_others(turn, ours, transcript),
         )
 
     def _later(self, turn: Turn, ours: Message | None, transcript: Transcript) -> list[Message]:
@@ -379,6 +380,17 @@ class Turns:
             return transcript.prompts_after(ours.created)
         known = self._known.get(turn.prompt_id, frozenset())
         return [m for m in transcript.prompts_after(float("-inf")) if m.id not in known]
+
+
+def _is_others(turn: Turn, ours: Message | None, transcript: Transcript) -> bool:
+    """The error that came while the turn was open is how the answer to another prompt ended since."""
+    if turn.failure is None or ours is None:
+        return False
+    ended = [m for m in transcript.messages.values() if m.completed is not None and m.completed >= ours.created]
+    return any(
+        m.failure is not None and m.failure.message == turn.failure.message and m.parent_id != ours.id
+        for m in ended
+    )
 
 
 class _Watcher:

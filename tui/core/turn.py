@@ -377,12 +377,12 @@ class Turn(msgspec.Struct):
             return ()
         if answer is None and seen.stored is False and self.prompt is not None and not self.held:
             return self._end(TurnState.NOT_SENT, now, "the server took it, and has lost it since")
-        whole = answer is not None and answer.final  # opencode killed now would never say when it was completed
+        whole = answer is not None and answer.final  # opencode stores when it was completed after that, or never
         if answer is not None and (answer.completed is not None or whole) and not self.held:
             return self._settle(answer, now)
         if self.abort_asked and not whole and (not self.held or idle_for >= BODY_GRACE):
             return self._end(TurnState.ABORTED, now, "")
-        if answer is None and not self.held and self.failure is not None:
+        if answer is None and not self.held and self.failure is not None and not seen.others_failure:
             return self._fail(self.failure, now)
         if answer is None:
             patience = HELD_PATIENCE if self.held else COLD_START

@@ -62,7 +62,8 @@ class Observed(msgspec.Struct, frozen=True):
     words. `answer`: the newest assistant message whose parent is the prompt. `later`: another prompt came after
     this one in the session; `later_answer`: the first complete answer to such a one. `gone`: the session itself is
     not there any more. `waiting`: requests of the session or its children are open, the first of them for `waited`
-    seconds, as far as the server tells. `mark` changes whenever anything of the turn changed.
+    seconds, as far as the server tells. `mark` changes whenever anything of the turn changed. `others_failure`:
+    the error that came meanwhile is how another prompt's answer ended.
     """
 
     status: SessionStatus
@@ -76,6 +77,7 @@ class Observed(msgspec.Struct, frozen=True):
     asked: bool = False
     mark: int = 0
     wordless: bool = False
+    others_failure: bool = False
 
 
 class AbortAsked(msgspec.Struct, frozen=True):
