@@ -1,4 +1,4 @@
-"""What the beats and events of one stream show, as `holdfast doctor` watches it: regular, late, held back, or none.
+"""What the beats and events of one stream show, as `holdfast doctor` watches it: regular, late, held or missing.
 
 It judges what it heard and asks nothing.
 """
