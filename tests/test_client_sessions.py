@@ -7,6 +7,7 @@ import pytest
 from server_stub.faults import parse
 from tests.meeting import Meeting, virtually
 from tui.core import changes as c
+from tui.core.events import MessagesLoaded
 from tui.core.turn import TurnState
 from tui.pulse import CHECK_EVERY
 
@@ -49,6 +50,36 @@ async def test_older_messages_come_page_by_page(meeting: Meeting) -> None:
     assert await meeting.client.load_older(meeting.session_id)
     assert len(meeting.transcript().messages) == 60
     assert not await meeting.client.load_older(meeting.session_id)
+    assert await meeting.agrees()
+
+
+@virtually()
+async def test_an_older_page_leaves_no_gap_where_the_transcript_was_read_anew_meanwhile(
+    meeting: Meeting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(75):
+        await meeting.over(meeting.send("PLAIN"))
+    client, session_id = meeting.client, meeting.session_id
+    client.close_session(session_id)
+    await client.open_session(session_id)
+    await client.load_older(session_id)
+    assert len(meeting.transcript().messages) == 100
+    fetch = client._known_backend().messages
+
+    async def read_anew_meanwhile(session_id: str, *, before: str) -> MessagesLoaded:
+        older = await fetch(session_id, before=before)
+        client.close_session(session_id)
+        client.store.open_transcript(session_id)
+        client._deliver(await fetch(session_id))
+        return older
+
+    with monkeypatch.context() as patch:
+        patch.setattr(client._known_backend(), "messages", read_anew_meanwhile)
+        await client.load_older(session_id)
+    assert len(meeting.transcript().messages) == 50
+    assert await client.load_older(session_id)
+    assert await client.load_older(session_id)
+    assert len(meeting.transcript().messages) == 150
     assert await meeting.agrees()
 
 

@@ -9,7 +9,7 @@ from tui.core import changes as c
 from tui.core.health import LineState
 from tui.core.model import Prompt
 from tui.core.turn import SWALLOWED, TurnState
-from tui.net.errors import Cut
+from tui.net.errors import Cut, Refused, Unreachable
 
 
 @every_profile
@@ -46,6 +46,35 @@ async def test_an_abort_of_ours_may_be_seen_before_it_is_acknowledged(meeting: M
     await meeting.until(lambda: turn.state is TurnState.RUNNING)
     meeting.arm(f"cut=/session/{meeting.session_id}/abort,at=headers")
     with pytest.raises(Cut):
+        await meeting.client.abort(meeting.session_id)
+    await meeting.over(turn)
+    assert (turn.state, turn.reason) == (TurnState.ABORTED, "")
+
+
+@pytest.mark.parametrize("lost", [False, True])
+@virtually()
+async def test_an_abort_that_failed_is_not_under_way(meeting: Meeting, lost: bool) -> None:
+    turn = meeting.send("ASK1")
+    await meeting.request()
+    if lost:
+        meeting.server.crash()
+    else:
+        meeting.arm(f"429=/session/{meeting.session_id}/abort")
+    with pytest.raises(Unreachable if lost else Refused):
+        await meeting.client.abort(meeting.session_id)
+    assert not turn.over
+    assert not turn.abort_asked
+
+
+@virtually()
+async def test_an_abort_that_failed_leaves_the_one_before_under_way(meeting: Meeting) -> None:
+    turn = meeting.send("SLOW")
+    await meeting.until(lambda: turn.state is TurnState.RUNNING)
+    meeting.arm(f"cut=/session/{meeting.session_id}/abort,at=headers")
+    with pytest.raises(Cut):
+        await meeting.client.abort(meeting.session_id)
+    meeting.arm(f"429=/session/{meeting.session_id}/abort")
+    with pytest.raises(Refused):
         await meeting.client.abort(meeting.session_id)
     await meeting.over(turn)
     assert (turn.state, turn.reason) == (TurnState.ABORTED, "")

@@ -35,7 +35,7 @@ from tui.core.trouble import DEFAULT_PATIENCE, Patience
 from tui.core.turn import Turn
 from tui.editing import Editing
 from tui.journal import Journal
-from tui.net.errors import NetError
+from tui.net.errors import NetError, Refused, Unreachable
 from tui.net.link import Feed, Link
 from tui.offers import Choices
 from tui.prompts import Prompts
@@ -151,6 +151,7 @@ class Client:
             post=self._post_reply,
             messages=self._resync.messages,
             runs=lambda session_id: not isinstance(self.store.status(session_id), Idle),
+            is_open=lambda request_id: request_id in self.store.requests,
             spawn=self._spawn,
             deliver=self._deliver,
             notify=self._tell,
@@ -280,14 +281,26 @@ class Client:
         transcript = self.store.transcript(session_id)
         if transcript is None or transcript.cursor is None:
             return False
-        self._deliver(await self._known_backend().messages(session_id, before=transcript.cursor))
+        cursor = transcript.cursor
+        page = await self._known_backend().messages(session_id, before=cursor)
+        transcript = self.store.transcript(session_id)
+        if (
+            transcript is not None and transcript.cursor == cursor
+        ):  # else it was read anew meanwhile: a gap lies between
+            self._deliver(page)
         return True
 
     async def abort(self, session_id: str) -> None:
         """Abort the session's turn, and clear away the requests that it leaves behind. Raises `NetError`."""
         left = {request.id: request for request in self.store.requests_of(session_id)}
-        self.turns.abort_asked(session_id)  # the POST that ends by it may return before the abort itself does
-        await self._known_backend().abort(session_id)
+        asked = self.turns.abort_asked(session_id)  # their POST may return before the abort itself does
+        try:
+            await self._known_backend().abort(session_id)
+        except NetError as error:
+            refused = isinstance(error, Refused) and error.status < 500
+            if refused or isinstance(error, NotConnected | Unreachable):
+                self.turns.abort_failed(asked)
+            raise
         self.turns.ask_all()
         left |= {request.id: request for request in self.store.requests_of(session_id)}
         for request in left.values():  # the server keeps them in its list, though nobody waits for them any more

@@ -6,7 +6,7 @@ The rules are `tui.core.turn`'s; this carries them out. It never aborts a turn a
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from typing import Any
 
 from msgspec.structs import replace
@@ -21,6 +21,7 @@ from tui.core.trouble import DEFAULT_PATIENCE, Patience, Trouble, Witness, troub
 from tui.core.turn import Action, Turn, TurnState
 from tui.core.witness import (
     AbortAsked,
+    AbortFailed,
     Accepted,
     BodyCame,
     HeadersCame,
@@ -149,10 +150,17 @@ class Turns:
         for turn in self.running():
             turn.cancels_on_disconnect = traits.cancels_on_disconnect
 
-    def abort_asked(self, session_id: str) -> None:
-        """The person asks to abort what runs in the session."""
-        for turn in self._turns.get(session_id, ()):
+    def abort_asked(self, session_id: str) -> list[Turn]:
+        """The person asks to abort what runs in the session: the turns that nobody here had asked to abort yet."""
+        asked = [t for t in self._turns.get(session_id, ()) if not (t.over or t.abort_asked)]
+        for turn in asked:
             self._feed(turn, AbortAsked())
+        return asked
+
+    def abort_failed(self, turns: Iterable[Turn]) -> None:
+        """These are not aborted after all: the server was not reached, or refused."""
+        for turn in turns:
+            self._feed(turn, AbortFailed())
 
     def rejected(self, request: Request) -> None:
         """A request was rejected: of the turn whose answer it stands in, or the only one that runs there."""

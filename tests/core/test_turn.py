@@ -22,6 +22,7 @@ from tui.core.turn import (
 )
 from tui.core.witness import (
     AbortAsked,
+    AbortFailed,
     Accepted,
     BodyCame,
     HeadersCame,
@@ -281,6 +282,13 @@ def test_an_abort_between_two_tries_of_the_provider_leaves_neither_error_nor_fin
         turn.receive(AbortAsked(), 3)
     turn.receive(BodyCame(replace(ANSWER, final=False, **ending)), 3.1)
     assert (turn.state, turn.reason) == (TurnState.ABORTED, "" if ours else "aborted from elsewhere")
+
+
+def test_an_abort_that_failed_explains_no_end() -> None:
+    turn = running()
+    run(turn, (1, AbortAsked()), (1, AbortFailed()), (2, PostBroke("reset")))
+    run(turn, (9, asked(replace(IDLE, answer=UNDONE))), (9 + SECOND_LOOK, asked(replace(IDLE, answer=UNDONE))))
+    assert turn.state is TurnState.INTERRUPTED
 
 
 def test_an_abort_from_elsewhere_before_any_answer_is_no_failure() -> None:

@@ -37,6 +37,7 @@ import msgspec
 from tui.core.model import Busy, Failure, Idle, Message, Prompt, Retrying
 from tui.core.witness import (
     AbortAsked,
+    AbortFailed,
     Accepted,
     BodyCame,
     HeadersCame,
@@ -252,6 +253,9 @@ class Turn(msgspec.Struct):
                 return self._observed(what, now)
             case AbortAsked():
                 self.abort_asked = True
+                return ()
+            case AbortFailed():
+                self.abort_asked = False
                 return ()
             case Rejected():
                 self.rejected = what

@@ -84,6 +84,10 @@ class AbortAsked(msgspec.Struct, frozen=True):
     """The person asks to abort."""
 
 
+class AbortFailed(msgspec.Struct, frozen=True):
+    """What the person asked for never reached the server, or it said no: the turn is not being aborted."""
+
+
 class Rejected(msgspec.Struct, frozen=True):
     """A request of the turn was rejected, here or elsewhere. `ends`: with that the turn ends on this server."""
 
@@ -114,6 +118,7 @@ Input: TypeAlias = (
     | PostBroke
     | Observed
     | AbortAsked
+    | AbortFailed
     | Rejected
     | ServerError
     | LineBack
