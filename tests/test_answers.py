@@ -63,12 +63,14 @@ class Desk:
         self.recorded: tuple[FullMessage, ...] | NetError = ()
         self.running = True
         self.looked_up = 0
+        self.heard_meanwhile: list[e.Event] = []
         self.journal = journal
         self.outbox = Outbox(
             journal,
             post=self._post,
             messages=self._messages,
             runs=lambda session_id: self.running,
+            is_open=lambda request_id: request_id in self.store.requests,
             spawn=asyncio.create_task,
             deliver=self.deliver,
             notify=self.told.append,
@@ -86,6 +88,8 @@ class Desk:
     async def _messages(self, session_id: str) -> Sequence[FullMessage]:
         assert session_id == "ses_1"
         self.looked_up += 1
+        for event in self.heard_meanwhile:
+            self.deliver(event)
         if isinstance(self.recorded, NetError):
             raise self.recorded
         return self.recorded
@@ -433,6 +437,22 @@ async def test_while_the_record_is_refused_too_what_stopped_stays_and_that_is_to
     assert desk.outbox.take_stopped() == [ANSWER]
     desk.recorded = transcript(OURS)
     assert await desk.send(ANSWER, Refused(404)) == ("acknowledged", "")
+
+
+async def test_a_request_that_is_open_after_all_gets_the_answer(desk: Desk) -> None:
+    """Its call runs while it waits: that is no sign that the answer arrived."""
+    asked = replace(PERMISSION, message_id="msg_2", call_id="call_9")
+    desk.deliver(e.RequestOpened(asked))
+    call = ToolPart("prt_9", "ses_1", "msg_2", "call_9", "bash", "running")
+    desk.recorded = (FullMessage(Message("msg_2", "ses_1", "assistant"), (call,)),)
+    reply = Reply(asked, permission="once")
+    await desk.send(reply, Refused(401))
+    desk.heard_meanwhile = [e.RequestOpened(asked)]
+    desk.says = [True]
+    desk.deliver(e.RequestGone("ses_1", "per_1"))
+    await settle()
+    assert desk.posted == [reply, reply]
+    assert desk.states[-1] == "acknowledged"
 
 
 async def test_what_is_refused_after_its_request_is_over_is_not_called_open(desk: Desk) -> None:

@@ -54,8 +54,8 @@ class Outbox:
     """The answers on their way.
 
     `post` sends one and is true when the server took it; `messages` gives the session's newest, as the server has
-    them now, and `runs` whether a turn ran there when they were fetched; `spawn` starts what is to run beside;
-    `pause` waits so many seconds, or less when the line comes back meanwhile.
+    them now; `runs` and `is_open` say whether a turn ran, and whether a request was open, when they were fetched;
+    `spawn` starts what is to run beside; `pause` waits so many seconds, or less when the line comes back before.
     """
 
     def __init__(
@@ -65,6 +65,7 @@ class Outbox:
         post: Callable[[Reply], Awaitable[bool]],
         messages: Callable[[str], Awaitable[Sequence[FullMessage]]],
         runs: Callable[[str], bool],
+        is_open: Callable[[str], bool],
         spawn: Callable[[Coroutine[Any, Any, None]], object],
         deliver: Callable[[e.Event], None],
         notify: Callable[[AnswerChanged], None],
@@ -75,6 +76,7 @@ class Outbox:
         self._post = post
         self._messages = messages
         self._runs = runs
+        self._is_open = is_open
         self._spawn = spawn
         self._deliver = deliver
         self._notify = notify
@@ -106,7 +108,7 @@ class Outbox:
             self._closed.popitem(last=False)
         reply = self._stopped.pop(change.request.id, None)
         if reply is not None:
-            self._spawn(self._pursue(reply, self._explain))
+            self._spawn(self._pursue(reply, self._explain_or_post))
 
     async def send(self, reply: Reply) -> None:
         """Send until it is settled; a second call for the same request meanwhile does nothing."""
@@ -149,7 +151,7 @@ class Outbox:
             taken = await self._post(reply)
         except NetError as error:
             status = error.status if isinstance(error, Refused) else None
-            if status in NOT_OPEN or (error.final and reply.request.id in self._closed):
+            if status in NOT_OPEN or (error.final and self._is_over(reply.request.id)):
                 return await self._explain(reply)
             if error.final and status not in (None, 401):
                 return "refused", error.what
@@ -159,12 +161,26 @@ class Outbox:
         self._deliver(_as_event(reply))
         return "acknowledged", ""
 
+    async def _explain_or_post(self, reply: Reply) -> Fate:
+        """The request ended while the answer lay here; should it be open after all, the answer goes out."""
+        call = await self._recorded(reply.request)
+        return self._judge(reply, call) if self._is_over(reply.request.id) else await self._post_or_explain(reply)
+
     async def _explain(self, reply: Reply) -> Ending:
         """The server does not have the request open: was it us, somebody else, or nobody? Raises `NetError`."""
+        return self._judge(reply, await self._recorded(reply.request))
+
+    def _is_over(self, request_id: str) -> bool:
+        return request_id in self._closed and not self._is_open(request_id)
+
+    async def _recorded(self, request: Request) -> ToolPart | None:
+        """The call that asked, where nobody told how the request ended. Raises `NetError`."""
+        if request.id in self._closed and self._closed[request.id].how != "gone":
+            return None
+        return await self._call_of(request)
+
+    def _judge(self, reply: Reply, call: ToolPart | None) -> Ending:
         request = reply.request
-        call = None
-        if request.id not in self._closed or self._closed[request.id].how == "gone":
-            call = await self._call_of(request)
         closed = self._closed.get(request.id)
         self._deliver(e.RequestGone(request.session_id, request.id))
         if closed is not None and closed.how != "gone":
