@@ -1,6 +1,6 @@
 """Calling a person who looks elsewhere: what is written to the terminal, and when."""
 
-from typing import cast
+from typing import Any, cast
 
 import pytest
 
@@ -10,8 +10,9 @@ from tests.screen import on_stage
 from tui.client import Client
 from tui.core import events as e
 from tui.core.health import Line, LineState
-from tui.core.model import Busy, Idle, Prompt
+from tui.core.model import Busy, Idle, Prompt, Retrying
 from tui.core.turn import Turn, TurnState
+from tui.core.witness import Rejected
 from tui.look import Notify
 from tui.notify import Herald, Terminal
 
@@ -32,9 +33,11 @@ class Called:
         self.client.set_line(LIVE)
         self.herald.focused = False
 
-    def end_turn(self, state: TurnState, prompt_id: str = "msg_1") -> Turn:
-        turn = Turn.post(Prompt(talk.SESSION, "words", prompt_id, "prt_1"), self.client.now())
+    def end_turn(self, state: TurnState, **fields: Any) -> Turn:
+        turn = Turn.post(Prompt(talk.SESSION, "words", "msg_1", "prt_1"), self.client.now())
         turn.state = state
+        for name, value in fields.items():
+            setattr(turn, name, value)
         self.client.turn_moved(turn)
         return turn
 
@@ -80,11 +83,14 @@ def test_a_turn_that_ends_a_second_time_rings_again() -> None:
     assert called.written == [f"\a\x1b]9;Holdfast: Fix the parser: {word}\a" for word in said]
 
 
-def test_what_the_person_aborted_does_not_ring() -> None:
+@pytest.mark.parametrize(
+    ("wanted", "rings"), [({"abort_asked": True}, 0), ({"rejected": Rejected(ends=True)}, 0), ({}, 1)]
+)
+def test_what_was_aborted_rings_unless_the_person_wanted_that(wanted: dict[str, Any], rings: int) -> None:
     called = Called()
-    called.end_turn(TurnState.ABORTED)
+    called.end_turn(TurnState.ABORTED, **wanted)
     called.second()
-    assert called.written == []
+    assert len(called.written) == rings
 
 
 def test_a_turn_that_others_began_rings_when_its_session_rests() -> None:
@@ -164,6 +170,13 @@ def test_the_title_tells_states_and_no_words_of_a_session() -> None:
     assert titles == ["holdfast", "holdfast · 1 running", "holdfast · 1 waiting for you", "holdfast · line lost"]
     assert called.written[0].startswith("\x1b[22;2t")
     assert called.written[-1] == "\x1b[23;2t"
+
+
+def test_a_turn_whose_provider_is_tried_again_runs_in_the_title_too() -> None:
+    called = Called(Notify(when="never"))
+    called.client.feed(e.StatusChanged(talk.SESSION, Retrying(2, "429", None)))
+    called.second()
+    assert called.written[-1] == "\x1b]2;holdfast · 1 running\a"
 
 
 async def test_the_app_rings_only_while_it_is_not_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:

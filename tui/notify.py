@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from tui.core import changes as c
-from tui.core.model import Busy, Idle, PermissionRequest, Request
+from tui.core.model import Idle, PermissionRequest, Request
 from tui.core.turn import TurnState
 from tui.look import Notify
 from tui.net.text import one_line
@@ -129,7 +129,8 @@ class Herald:
             return "line lost"
         if waiting:
             return f"{waiting} waiting for you"
-        running = sum(isinstance(self._client.store.status(s), Busy) for s in self._client.store.sessions)
+        store = self._client.store
+        running = sum(not isinstance(store.status(session_id), Idle) for session_id in store.sessions)
         return f"{running} running" if running else ""
 
     def _tell(self, words: str) -> None:
@@ -145,7 +146,8 @@ class Herald:
 
     def _look_at_end(self, session_id: str, prompt_id: str) -> None:
         for turn in self._client.turns.of(session_id):
-            if turn.prompt_id == prompt_id and turn.state is not TurnState.ABORTED:  # the person did that
+            wanted = turn.state is TurnState.ABORTED and (turn.abort_asked or turn.rejected is not None)
+            if turn.prompt_id == prompt_id and not wanted:
                 self._tell(f"{self._name(session_id)}: {turn.state.value}")
 
     def _look_at_session(self, session_id: str) -> None:
