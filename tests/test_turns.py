@@ -421,6 +421,17 @@ async def test_an_error_that_another_prompt_s_answer_holds_is_not_this_one_s(ben
     )
 
 
+async def test_what_the_server_has_as_broken_off_is_not_taken_up_by_the_next_prompt(bench: Bench) -> None:
+    """qwen's agents died: the session is busy again before its next prompt is told."""
+    cut = replace(ANSWER, failure=Failure("agent gone", "interrupted"), final=False)
+    turn = await bench.send()
+    await bench.answer(message=cut)
+    await bench.events(e.MessageUpserted(STORED), e.MessageUpserted(cut), e.StatusChanged("ses_1", Busy()))
+    assert (state(turn), turn.reason) == (TurnState.INTERRUPTED, "agent gone")
+    await bench.events(e.MessageUpserted(LATER))
+    assert [one.prompt_id for one in bench.turns.running()] == [LATER.id]
+
+
 async def test_an_abort_is_told_to_all_turns_of_the_session(bench: Bench) -> None:
     ours = await bench.send()
     other = await bench.send(Prompt("ses_2", "x", "msg_x", "prt_x"))

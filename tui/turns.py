@@ -259,7 +259,9 @@ class Turns:
         if newest is None:
             return
         known = next((t for t in self._turns.get(session_id, ()) if t.prompt_id == newest.id), None)
-        if known is not None and known.state is TurnState.INTERRUPTED:
+        answer = self._store.answer_to(session_id, newest.id)
+        unended = answer is None or answer.completed is None
+        if known is not None and known.state is TurnState.INTERRUPTED and unended:
             known.go_on(self._clock())
             self.awake.set()
             self._notify(TurnChanged(session_id))
