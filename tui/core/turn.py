@@ -20,6 +20,7 @@ stored, finished message wins over all. A POST that breaks leads to UNKNOWN, nev
     any open     answer complete and session idle     FINISHED, FAILED or ABORTED, by the message itself
                                                         (ABORTED too where a rejected request is what ended it)
     any open     session idle, answer not complete    after a second look: INTERRUPTED (ABORTED if asked for;
+                                                        FINISHED if it says why it ended;
                                                         CANCELLED where a broken POST ends the turn, unless it
                                                         is still held and its line was never in doubt)
     any open     session idle, prompt without words   NOT_SENT: killed between the two, a server keeps only its id
