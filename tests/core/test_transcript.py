@@ -1,5 +1,7 @@
 """Deltas that know their place in the part that they grow; messages that know theirs in the order."""
 
+import math
+
 import pytest
 from msgspec.structs import replace
 
@@ -94,6 +96,20 @@ def test_what_is_asked_of_the_order_is_right_after_every_change() -> None:
     assert (transcript.newest_answer() or second).id == "a"
     transcript.drop_message("a")
     assert (transcript.answer_to("p"), transcript.spent()) == (None, (7, 0.0))
+
+
+def test_a_message_without_a_time_that_can_be_ordered_stands_first_and_can_go() -> None:
+    transcript = Transcript()
+    for number in range(4):
+        transcript.put_message(message(f"timed {number}", float(number)))
+        transcript.put_message(message(f"untimed {number}", math.nan))
+    for one in list(transcript.messages.values()):
+        transcript.put_message(replace(one, completed=9.0))
+    assert names(transcript)[0] == "timed 0"
+    assert names(transcript)[-3:] == ["timed 1", "timed 2", "timed 3"]
+    for name in list(transcript.messages):
+        transcript.drop_message(name)
+    assert names(transcript) == []
 
 
 def test_a_message_has_parts_once_one_came_and_until_the_last_went() -> None:

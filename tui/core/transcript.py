@@ -4,6 +4,7 @@ A delta costs the same however long its message is: its pieces are joined when s
 """
 
 from bisect import bisect_left, bisect_right, insort
+from math import isnan
 from operator import attrgetter
 
 from msgspec.structs import replace
@@ -37,6 +38,8 @@ class Transcript:
 
     def put_message(self, message: Message) -> None:
         """Take in a message, or another state of one that is here."""
+        if isnan(message.created):
+            message = replace(message, created=0.0)  # it has no place in any order
         known = self.messages.get(message.id)
         if known is None or (known.parent_id, known.usage) != (message.parent_id, message.usage):
             self._unlist(known)
