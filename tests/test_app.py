@@ -479,6 +479,20 @@ async def test_the_keys_of_the_moment_are_shown() -> None:
         await stage.shows("j k next tool call")
 
 
+async def test_what_is_cut_is_said_each_time_and_can_be_put_back() -> None:
+    async with on_stage(size=(80, 24)) as stage:
+        for words in ("one", "two"):
+            await stage.press(*words, "ctrl+x")
+            assert stage.main.prompt.text == ""
+            await stage.shows("1 line cut, and sent to the terminal's clipboard. ^V puts back")
+            await stage.pilot.click(stage.main.notices)
+            await stage.hides("1 line cut")
+        await stage.press("ctrl+x")
+        assert "cut" not in stage.text
+        await stage.press("ctrl+v")
+        assert stage.main.prompt.text.strip() == "two", "nothing was cut the third time"
+
+
 async def test_the_turn_can_be_seen_to_be_aborted_while_prompts_wait() -> None:
     async with on_stage(size=(80, 24)) as stage:
         stage.run_turn()

@@ -28,6 +28,7 @@ from tui.replies import Replies
 from tui.sessions import Sessions
 from tui.theme import HOLDFAST
 from tui.widgets import keys_now
+from tui.widgets.editor import Editor
 from tui.widgets.main_screen import MainScreen
 from tui.widgets.prompt import Prompt
 from tui.widgets.queue import QueueList
@@ -429,10 +430,14 @@ class HoldfastApp(App[None]):
             self.action_leave()
             return
         self.copy_to_clipboard(selected)
-        count = selected.strip("\n").count("\n") + 1
-        self._notice(Notice(f"{'1 line' if count == 1 else f'{count} lines'} sent to the terminal's clipboard."))
+        self._notice(Notice(f"{_lines(selected)} sent to the terminal's clipboard."))
         if not in_box:
             self.screen.clear_selection()
+
+    @on(Editor.Cut)
+    def _cut(self, event: Editor.Cut) -> None:
+        said = f"{_lines(event.text)} cut, and sent to the terminal's clipboard. ^V puts back what was cut last."
+        self._notice(Notice(said))
 
     def copy_to_clipboard(self, text: str) -> None:
         super().copy_to_clipboard(text)
@@ -455,3 +460,8 @@ class HoldfastApp(App[None]):
         from tui.palette import commands
 
         return commands(self)
+
+
+def _lines(text: str) -> str:
+    count = text.strip("\n").count("\n") + 1
+    return "1 line" if count == 1 else f"{count} lines"

@@ -134,6 +134,16 @@ async def test_a_copy_is_made_and_opened() -> None:
         assert not isinstance(stage.app.screen, SessionPicker)
 
 
+async def test_the_mark_of_the_session_on_the_screen_is_explained_where_it_stands() -> None:
+    async with on_stage() as stage:
+        stage.client.feed(e.SessionUpserted(talk.session("ses_2", "Fix the parser")))
+        await open_list(stage)
+        await stage.shows("› is on the screen", "› Move the store")
+        await stage.press(*"parser")
+        await stage.shows("Fix the parser")
+        await stage.hides("is on the screen")
+
+
 async def test_deleting_asks_and_leaves_what_is_gone() -> None:
     async with on_stage() as stage:
         stage.client.feed(e.SessionUpserted(talk.child("ses_c", talk.SESSION)))

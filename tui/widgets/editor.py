@@ -21,6 +21,12 @@ class Editor(TextArea):
         def control(self) -> "Editor":
             return self.editor
 
+    @dataclass
+    class Cut(Message):
+        """These words went from here to the clipboard."""
+
+        text: str
+
     def __init__(self, text: str = "", *, placeholder: str = "", id: str | None = None) -> None:
         super().__init__(
             text, id=id, soft_wrap=True, show_line_numbers=False, compact=True, placeholder=placeholder,
@@ -28,6 +34,14 @@ class Editor(TextArea):
         )  # fmt: skip
 
         self.cursor_blink = False
+
+    def action_cut(self) -> None:
+        """What is selected, else the line. Where there is nothing, the clipboard keeps what it has."""
+        before = self.text
+        if before:
+            super().action_cut()
+        if self.text != before:
+            self.post_message(self.Cut(self.app.clipboard))
 
     def on_key(self, event: events.Key) -> None:
         match event.key:

@@ -137,7 +137,9 @@ class SessionPicker(Dialog[Open | New | None]):
         wanted = self._filter_box.value.casefold().split()
         self._listed = list(self._fitting(wanted))[:LISTED_AT_MOST]
         empty = "" if self._listed else " · none fits the filter" if wanted else " · none is known yet"
-        self._title.show(Content.styled(f"Sessions{empty}", "bold"))
+        here = any(session.id == self._current for session in self._listed)
+        mark = Content.assemble(("   › ", "$primary"), ("is on the screen", MUTED)) if here else ""
+        self._title.show(Content.assemble((f"Sessions{empty}", "bold"), mark))
         options.clear_options()
         options.add_options([Option(self._row(session)) for session in self._listed])
         at = next((row for row, session in enumerate(self._listed) if session.id == keep), 0)
