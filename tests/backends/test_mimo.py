@@ -3,8 +3,8 @@
 import pytest
 from starlette.responses import JSONResponse
 
+from tests.backends.opencode_server import GREETED, PROMPT, Watcher
 from tests.backends.scripted import scripted
-from tests.backends.test_opencode import GREETED, PROMPT, Watcher
 from tui.backends.mimo import MimoCode
 from tui.backends.opencode import OpenCode
 from tui.net.errors import Refused

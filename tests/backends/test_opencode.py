@@ -3,14 +3,23 @@
 import re
 import time
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
 from starlette.responses import JSONResponse, Response
 
+from tests.backends.opencode_server import (
+    GREETED,
+    HEADER,
+    MISSING,
+    PROMPT,
+    Watcher,
+    greeted,
+    server,
+    streamed,
+)
 from tests.backends.recording import recording
-from tests.backends.scripted import PAGE, Asked, Scripted, scripted
+from tests.backends.scripted import PAGE, Asked, scripted
 from tui.backends.base import Lookup
 from tui.backends.opencode import OpenCode
 from tui.backends.opencode_messages import full_message
@@ -18,46 +27,6 @@ from tui.backends.opencode_requests import question
 from tui.core import events as e
 from tui.core.model import Busy, Prompt, Session, Todo
 from tui.net.errors import BadBody, Empty, Misshapen, NetError, NotJson, Refused, WrongType
-
-HEALTH = {"healthy": True, "version": "1.18.33"}
-PATHS = {"state": "/home/me/.local/state/opencode", "directory": "/srv/project"}
-GREETED = {"GET /global/health": HEALTH, "GET /path": PATHS}
-HEADER = "x-opencode-directory"
-MISSING = JSONResponse({"name": "NotFoundError", "data": {"message": "not found"}}, 404)
-
-
-@asynccontextmanager
-async def server(
-    answers: dict[str, Any], directory: str | None = None
-) -> AsyncIterator[tuple[Scripted, OpenCode]]:
-    async with scripted(answers) as (script, http):
-        yield script, OpenCode(http, directory=directory)
-
-
-@asynccontextmanager
-async def greeted(
-    answers: dict[str, Any], directory: str | None = None
-) -> AsyncIterator[tuple[Scripted, OpenCode]]:
-    """After `hello`, which every connection begins with."""
-    async with server({**GREETED, **answers}, directory) as (script, backend):
-        await backend.hello()
-        script.asked.clear()
-        yield script, backend
-
-
-class Watcher:
-    def __init__(self) -> None:
-        self.told: list[str | int] = []
-
-    def headers(self) -> None:
-        self.told.append("headers")
-
-    def pads(self, total: int) -> None:
-        self.told.append(total)
-
-
-def streamed(*chunks: str, kind: str = "text/event-stream") -> Response:
-    return Response("".join(chunks), media_type=kind)
 
 
 async def events_of(backend: OpenCode) -> tuple[list[e.Event], int]:
@@ -198,6 +167,8 @@ async def test_a_directory_is_named_only_where_it_must_be() -> None:
 
 
 SESSION = {"id": "ses_1", "title": "one", "directory": "/srv/project", "time": {"created": 1000, "updated": 2000}}
+
+
 KNOWN = Session("ses_1", "one", "/srv/project", 1.0, 2.0)
 
 
@@ -285,9 +256,6 @@ async def test_an_id_cannot_climb() -> None:
         with pytest.raises(NetError):
             await backend.session("../../global/health?")
         assert script.calls == ["GET /session/../../global/health%3F"]  # one segment, as it is sent
-
-
-PROMPT = Prompt("ses_1", "do it", "msg_1", "prt_1")
 
 
 def answered(body: str) -> dict[str, Any]:

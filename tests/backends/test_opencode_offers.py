@@ -1,7 +1,7 @@
 import pytest
 
+from tests.backends.opencode_server import GREETED, greeted
 from tests.backends.scripted import scripted
-from tests.backends.test_opencode import GREETED, greeted
 from tui.backends.opencode import OpenCode
 from tui.core.model import Offered
 from tui.net.errors import Misshapen

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from starlette.responses import JSONResponse
 
-from tests.backends.test_opencode import Watcher, greeted
+from tests.backends.opencode_server import Watcher, greeted
 from tui.backends.base import NotTaken
 from tui.core.model import Prompt
 from tui.core.names import names_in

@@ -7,8 +7,8 @@ import msgspec
 import pytest
 
 from tests.backends.daemon import LIST, daemon, echo, ended, listed, loaded, said
+from tests.backends.opencode_server import greeted
 from tests.backends.recording import recording
-from tests.backends.test_opencode import greeted
 from tui.backends.qwen import QwenServe
 from tui.backends.readable import readable
 from tui.core.model import NotePart, TextPart

@@ -8,8 +8,8 @@ import pytest
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
+from tests.backends.opencode_server import GREETED, PATHS
 from tests.backends.scripted import PAGE, scripted
-from tests.backends.test_opencode import GREETED, PATHS
 from tests.listening import listening
 from tests.waiting import wait_until
 from tui.backends import USERS

@@ -14,7 +14,7 @@ from server_stub.exchange import FaultMiddleware
 from server_stub.faults import Faults
 from server_stub.profiles import OPENCODE
 from server_stub.scenarios import choose
-from server_stub.world import World
+from server_stub.world import Session, World
 from tests.server_stub.held import Routes
 from tests.server_stub.serving import Served, Wire, serving, wire
 
@@ -52,6 +52,11 @@ def clock() -> InstantClock:
 @pytest.fixture
 def world(clock: InstantClock) -> World:
     return World(OPENCODE, clock, HERE)
+
+
+@pytest.fixture
+def session(world: World) -> Session:
+    return world.create_session(HERE)
 
 
 @pytest.fixture

@@ -1,43 +1,16 @@
+"""The scripted agent: prompts taken, repeated, queued and answered, commands, shells and summaries."""
+
 import asyncio
-from typing import Any
 
 import pytest
 
 from server_stub.agent import Agent, Prompt
 from server_stub.refusals import Refusal
-from server_stub.turn import Turn
-from server_stub.world import BUSY, Message, Session, World
+from server_stub.world import Session, World
 from tests.server_stub.conftest import HERE, InstantClock, turns_of_the_loop
+from tests.server_stub.prompting import answers, asked, prompted, saying
 from tests.server_stub.witness import watching
 from tests.waiting import wait_until
-
-Json = dict[str, Any]
-
-
-@pytest.fixture
-def session(world: World) -> Session:
-    return world.create_session(HERE)
-
-
-def saying(text: str, message_id: str | None = None, part_id: str | None = None) -> Prompt:
-    part = {"type": "text", "text": text} | ({"id": part_id} if part_id else {})
-    return Prompt([part], message_id=message_id)
-
-
-async def prompted(agent: Agent, session: Session, prompt: Prompt) -> "asyncio.Task[Message]":
-    agent.accept(session, prompt)
-    return asyncio.ensure_future(agent.answer(session))
-
-
-async def asked(agent: Agent, world: World, session: Session, text: str = "ASK1") -> "asyncio.Task[Message]":
-    """A turn that waits for a person."""
-    task = await prompted(agent, session, saying(text))
-    await wait_until(lambda: world.requests.questions(HERE))
-    return task
-
-
-def answers(session: Session) -> list[Message]:
-    return [message for message in session.messages.values() if message.info["role"] == "assistant"]
 
 
 async def test_a_prompt_is_stored_at_once_and_answered(agent: Agent, session: Session) -> None:
@@ -144,103 +117,6 @@ async def test_who_stops_waiting_does_not_stop_the_turn(agent: Agent, world: Wor
     assert answers(session)[-1].info["finish"] == "stop"
 
 
-class TestAbort:
-    async def test_is_told_first_and_tidied_up_after(self, agent: Agent, world: World, session: Session) -> None:
-        task = await asked(agent, world, session)
-        with watching(world) as witness:
-            agent.abort(session)
-            answer = await task
-        assert witness.kinds == [
-            *("session.error", "session.status", "session.idle"),
-            *("message.part.updated", "message.updated"),
-            *("session.status", "session.idle"),
-        ]
-        assert answer.info["error"] == {"name": "MessageAbortedError", "data": {"message": "Aborted"}}
-        assert "finish" not in answer.info
-        tool = list(answer.parts.values())[-1]
-        assert tool["state"]["error"] == "Tool execution aborted"
-        assert world.statuses(HERE) == {}
-
-    async def test_leaves_the_question_as_a_ghost(self, agent: Agent, world: World, session: Session) -> None:
-        task = await asked(agent, world, session)
-        agent.abort(session)
-        await task
-        [ghost] = world.requests.questions(HERE)
-        world.requests.reply_question(ghost["id"], [["SQLite"]])
-        assert not agent.is_busy(session)
-        assert world.requests.questions(HERE) == []
-
-    async def test_while_the_provider_is_awaited_is_no_error(
-        self, agent: Agent, world: World, session: Session
-    ) -> None:
-        task = await prompted(agent, session, saying("FAIL 429"))
-        await wait_until(lambda: session.status["type"] == "retry")
-        with watching(world) as witness:
-            agent.abort(session)
-            answer = await task
-        assert witness.kinds == ["message.updated", "session.status", "session.idle"]
-        assert "error" not in answer.info
-        assert "finish" not in answer.info
-        assert "completed" in answer.info["time"]
-
-    async def test_of_an_idle_session_only_says_idle(self, agent: Agent, world: World, session: Session) -> None:
-        with watching(world) as witness:
-            agent.abort(session)
-        assert witness.kinds == ["session.status", "session.idle"]
-
-    async def test_reaches_the_child_session(self, agent: Agent, world: World, session: Session) -> None:
-        task = await asked(agent, world, session, "CHILD")
-        [child] = world.children(session)
-        agent.abort(session)
-        await task
-        await wait_until(lambda: not agent.is_busy(child))
-        assert answers(child)[-1].info["error"]["name"] == "MessageAbortedError"
-        assert world.statuses(HERE) == {}
-
-    async def test_a_prompt_at_the_same_instant_is_answered(
-        self, agent: Agent, world: World, session: Session
-    ) -> None:
-        task = await asked(agent, world, session)
-        agent.abort(session)
-        agent.accept(session, saying("hello", "msg_next"))
-        agent.start(session)
-        answer = await agent.answer(session)
-        assert answer.info["parentID"] == "msg_next"
-        assert answer.info["finish"] == "stop"
-        assert (await task).info["id"] in session.messages
-
-    async def test_then_the_next_prompt_runs(self, agent: Agent, world: World, session: Session) -> None:
-        task = await asked(agent, world, session)
-        agent.abort(session)
-        answer = await (await prompted(agent, session, saying("hello", "msg_next")))
-        await task
-        assert answer.info["parentID"] == "msg_next"
-        assert answer.info["finish"] == "stop"
-
-
-async def test_a_model_error_is_in_the_message_and_an_event(agent: Agent, world: World, session: Session) -> None:
-    with watching(world) as witness:
-        answer = await (await prompted(agent, session, saying("FAIL 401")))
-    assert answer.info["error"]["data"]["message"] == "401 Unauthorized"
-    assert witness.of("session.error") == [{"sessionID": session.id, "error": answer.info["error"]}]
-    assert witness.kinds[-6:] == [
-        *("session.error", "session.status", "session.idle"),
-        *("message.updated", "session.status", "session.idle"),
-    ]
-    assert not agent.is_busy(session)
-
-
-async def test_a_dismissed_question_ends_the_turn_without_an_error(
-    agent: Agent, world: World, session: Session
-) -> None:
-    task = await asked(agent, world, session)
-    world.requests.reject_question(world.requests.questions(HERE)[0]["id"])
-    answer = await task
-    assert answer.info["finish"] == "tool-calls"
-    assert "error" not in answer.info
-    assert not agent.is_busy(session)
-
-
 async def test_a_childs_question_carries_the_childs_session_only(
     agent: Agent, world: World, session: Session
 ) -> None:
@@ -275,102 +151,6 @@ async def test_an_unknown_model_is_refused_with_the_prompt_stored(
     assert refusal.value.status == 500
     assert len(session.messages) == 1
     assert witness.kinds[-4:] == ["session.status", "session.error", "session.status", "session.idle"]
-
-
-async def test_wedged_prompts_are_stored_and_do_not_move(agent: Agent, world: World, session: Session) -> None:
-    world.wedged = True
-    task = await prompted(agent, session, saying("hello"))
-    await turns_of_the_loop(20)
-    assert len(session.messages) == 1
-    assert world.statuses(HERE) == {}
-    world.wedged = False
-    assert (await task).info["finish"] == "stop"
-
-
-async def test_words_that_are_not_stored_yet_are_awaited(agent: Agent, world: World, session: Session) -> None:
-    world.halfway = True
-    task = await prompted(agent, session, saying("hello"))
-    await turns_of_the_loop(20)
-    [prompt] = session.messages.values()
-    assert prompt.parts == {}
-    assert world.statuses(HERE) == {}
-    world.halfway = False
-    assert [part["text"] for part in prompt.parts.values()] == ["hello"]
-    assert (await task).info["parentID"] == prompt.info["id"]
-
-
-async def test_an_answer_that_is_not_stored_whole_has_not_ended(
-    agent: Agent, world: World, session: Session
-) -> None:
-    task = await asked(agent, world, session)
-    world.halfway = True
-    world.requests.reply_question(world.requests.questions(HERE)[0]["id"], [["SQLite"]])
-    await wait_until(lambda: answers(session)[-1].info.get("finish") == "stop")
-    await turns_of_the_loop(20)
-    assert "completed" not in answers(session)[-1].info["time"]
-    assert world.statuses(HERE) == {session.id: BUSY}
-    world.halfway = False
-    assert "completed" in (await task).info["time"]
-
-
-async def test_a_server_ill_in_two_ways_moves_once_it_is_well(
-    agent: Agent, world: World, session: Session
-) -> None:
-    world.halfway = world.wedged = True
-    task = await prompted(agent, session, saying("hello"))
-    world.halfway = False
-    await turns_of_the_loop(20)
-    assert world.statuses(HERE) == {}
-    world.wedged = False
-    assert (await task).info["finish"] == "stop"
-
-
-async def test_disposing_ends_turns_and_forgets_requests(agent: Agent, world: World, session: Session) -> None:
-    task = await asked(agent, world, session)
-    with watching(world) as witness:
-        await agent.dispose(HERE)
-    assert (await task).info["error"]["name"] == "MessageAbortedError"
-    assert world.requests.questions(HERE) == []
-    assert world.statuses(HERE) == {}
-    assert witness.kinds == [
-        *("session.error", "session.status", "session.idle"),
-        *("message.part.updated", "message.updated"),
-        *("session.status", "session.idle"),
-        "server.instance.disposed",
-    ]
-    assert witness.of("server.instance.disposed") == [{"directory": HERE}]
-
-
-async def test_disposing_tells_each_session_once_that_it_is_aborted(
-    agent: Agent, world: World, session: Session
-) -> None:
-    task = await asked(agent, world, session, "CHILD")
-    [child] = world.children(session)
-    with watching(world) as witness:
-        await agent.dispose()
-    assert [told["sessionID"] for told in witness.of("session.error")] == [session.id, child.id]
-    assert witness.kinds[-2:] == ["server.instance.disposed", "global.disposed"]
-    assert (await task).info["error"]["name"] == "MessageAbortedError"
-
-
-async def test_disposing_ends_what_runs_in_a_deleted_session(agent: Agent, world: World, session: Session) -> None:
-    task = await asked(agent, world, session)
-    world.delete_session(session)
-    await agent.dispose(HERE)
-    with pytest.raises(Refusal):
-        await task
-    assert world.statuses(HERE) == {}
-
-
-async def test_disposing_one_directory_leaves_the_others_running(
-    agent: Agent, world: World, session: Session
-) -> None:
-    task = await asked(agent, world, session)
-    await agent.dispose("/elsewhere")
-    assert not task.done()
-    assert len(world.requests.questions(HERE)) == 1
-    await agent.dispose()
-    assert task.done() or (await task)
 
 
 async def test_a_command_prompts_with_its_template(agent: Agent, world: World, session: Session) -> None:
@@ -445,14 +225,3 @@ async def test_prompts_of_one_millisecond_keep_their_order(
         agent.accept(session, saying("hello", f"msg_{number}"))
     answer = await agent.answer(session)
     assert answer.info["parentID"] == "msg_2"
-
-
-async def test_a_broken_script_is_no_success(world: World, session: Session) -> None:
-    async def broken(turn: Turn) -> None:
-        raise LookupError("a mistake in the script")
-
-    agent = Agent(world, lambda text: broken)
-    with pytest.raises(LookupError):
-        await (await prompted(agent, session, saying("hello")))
-    assert not agent.is_busy(session)
-    assert world.statuses(HERE) == {}

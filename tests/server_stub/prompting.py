@@ -1,0 +1,29 @@
+"""Prompts to the scripted agent, and what it answered."""
+
+import asyncio
+
+from server_stub.agent import Agent, Prompt
+from server_stub.world import Message, Session, World
+from tests.server_stub.conftest import HERE
+from tests.waiting import wait_until
+
+
+def saying(text: str, message_id: str | None = None, part_id: str | None = None) -> Prompt:
+    part = {"type": "text", "text": text} | ({"id": part_id} if part_id else {})
+    return Prompt([part], message_id=message_id)
+
+
+async def prompted(agent: Agent, session: Session, prompt: Prompt) -> "asyncio.Task[Message]":
+    agent.accept(session, prompt)
+    return asyncio.ensure_future(agent.answer(session))
+
+
+async def asked(agent: Agent, world: World, session: Session, text: str = "ASK1") -> "asyncio.Task[Message]":
+    """A turn that waits for a person."""
+    task = await prompted(agent, session, saying(text))
+    await wait_until(lambda: world.requests.questions(HERE))
+    return task
+
+
+def answers(session: Session) -> list[Message]:
+    return [message for message in session.messages.values() if message.info["role"] == "assistant"]
