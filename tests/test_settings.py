@@ -164,6 +164,14 @@ def test_how_it_looks_and_calls_is_read(file: Path) -> None:
         ('[keys]\ninbox = "f9"\nhelp = "f9"', "'f9' is the key of both inbox and help"),
         ('[keys]\ninbox = "f9, f6"', "'f6' is the key of both inbox and plan"),
         ('[keys]\ninbox = "ctrl+s"', r"'ctrl\+s' is the key of both inbox and send now"),
+        ('[keys]\ninbox = ""', "'' cannot be the key of inbox; there are f1 to f24"),
+        ('[keys]\ninbox = "a"', "'a' cannot be the key of inbox"),
+        ('[keys]\ninbox = "F9"', "'F9' cannot be the key of inbox"),
+        ('[keys]\ninbox = "f9,home"', "'home' cannot be the key of inbox"),
+        ('[keys]\ninbox = "shift+a"', r"'shift\+a' cannot be the key of inbox"),
+        ('[keys]\ninbox = "f25"', "'f25' cannot be the key of inbox"),
+        ('[keys]\ninbox = "ctrl+"', r"'ctrl\+' cannot be the key of inbox"),
+        ('[keys]\ninbox = "ctrl+i"', r"'ctrl\+i' is the key of both inbox and the next part"),
         ("[keys]\ninbox = 3", "keys must be text in quotes, not a number$"),
         ('[notify]\nwhen = "later"', "notify.when must be one of 'unfocused', 'always', 'never', not 'later'$"),
         ('[notify]\nosc9 = "yes"', "notify.osc9 must be true or false, not text$"),
@@ -175,6 +183,14 @@ def test_what_it_cannot_look_like_is_refused(text: str, named: str, file: Path) 
     file.write_text(text)
     with pytest.raises(BadSettings, match=named):
         gather({}, environment={}, path=file)
+
+
+@pytest.mark.parametrize(
+    "name", ["f24", "shift+f1", "ctrl+o", "alt+x", "ctrl+shift+left", "ctrl+backslash", "f9, f10"]
+)
+def test_a_key_that_types_nothing_can_be_chosen(file: Path, name: str) -> None:
+    file.write_text(f'[keys]\ninbox = "{name}"\n')
+    assert gather({}, environment={}, path=file).look.keys == {"inbox": name}
 
 
 def test_two_actions_may_change_their_keys(file: Path) -> None:
@@ -193,6 +209,7 @@ def test_how_long_the_screen_waits_before_it_speaks_up(file: Path) -> None:
     [
         ('[patience]\nstill_after = "long"', "patience.still_after must be a number, not text$"),
         ("[patience]\nstill_after = true", "patience.still_after must be a number, not true or false$"),
+        ("[patience]\nstill_after = nan", "patience.still_after must be greater than 0"),
         ("[patience]\nstill_after = 0", "patience.still_after must be greater than 0"),
         (
             "[patience]\nangry_after = 1",

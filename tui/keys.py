@@ -3,6 +3,7 @@
 The choice is made once, when the client starts (`take`): all that is drawn afterwards has the person's own keys.
 """
 
+import re
 from collections.abc import Mapping
 
 KEYS = {
@@ -27,13 +28,20 @@ FIXED = {
     "shift+tab": "the part before",
     "escape": "back",
     "ctrl+c": "copy or quit",
+    "ctrl+i": "the next part",
     "ctrl+j": "newline",
+    "ctrl+m": "send",
     "ctrl+p": "everything by name",
     "ctrl+r": "earlier prompts",
     "ctrl+s": "send now",
     "ctrl+z": "to the shell",
 }
-"""What cannot have another key, so that its key is nobody else's."""
+"""What cannot have another key, so that its key is nobody else's. Terminals send Tab as ^I, and Enter as ^M."""
+
+_MODIFIERS = r"(?:(?:ctrl|alt|shift|super|hyper|meta)\+)*"
+_TYPES_NOTHING = re.compile(
+    rf"{_MODIFIERS}f(?:[1-9]|1\d|2[0-4])|{_MODIFIERS}(?:ctrl|alt|super|hyper|meta)\+(?:shift\+)?[a-z0-9_]+"
+)
 
 NAMED = {"Enter": "enter", "Tab": "tab", "⇧Tab": "shift+tab", "Esc": "escape", "Space": "space", "End": "end"}
 """What hints call keys that nobody chooses, and what Textual calls them."""
@@ -45,6 +53,11 @@ def take(keys: Mapping[str, str]) -> None:
     """Some actions have these keys from now on, as Textual names keys; all others have their own."""
     _taken.clear()
     _taken.update(KEYS | dict(keys))
+
+
+def unusable(keys: str) -> str | None:
+    """The first of these keys that is none, or that could not be typed any more; None: an action can have them all."""
+    return next((key for key in map(str.strip, keys.split(",")) if not _TYPES_NOTHING.fullmatch(key)), None)
 
 
 def clash(chosen: Mapping[str, str]) -> tuple[str, str, str] | None:

@@ -16,7 +16,7 @@ from platformdirs import user_config_path
 
 from tui.backends import FAMILIES, PASSWORDS
 from tui.core.trouble import DEFAULT_PATIENCE, Patience
-from tui.keys import KEYS, clash
+from tui.keys import KEYS, clash, unusable
 from tui.look import DEFAULT_LOOK, DEFAULT_NOTIFY, Look, Notify
 from tui.net.address import BadAddress, normalise_url
 from tui.net.text import one_line
@@ -43,6 +43,9 @@ TYPES = {
     "object": "a table",
 }
 """What a person calls them: the names of Python and of msgspec."""
+
+CAN_BE = "there are f1 to f24, and any with ctrl+ or alt+, as ctrl+o"
+"""Which keys an action can have."""
 
 T = TypeVar("T")
 
@@ -114,9 +117,11 @@ def _called(value: object) -> str:
 
 def _look(path: Path, values: object) -> Look:
     look = _table(path, "", values, Look)
-    for action in look.keys:
+    for action, keys in look.keys.items():
         if action not in KEYS:
             raise BadSettings(f"{path}: [keys] {one_line(action)!r} has no key; there are {', '.join(KEYS)}")
+        if (typed := unusable(keys)) is not None:
+            raise BadSettings(f"{path}: [keys] {one_line(typed)!r} cannot be the key of {action}; {CAN_BE}")
     shared = clash(look.keys)
     if shared is not None:
         key, one, other = shared
@@ -133,7 +138,7 @@ def _table(path: Path, name: str, value: object, shape: type[T]) -> T:
         raise BadSettings(f"{path}: {_fault(str(error), name, shape)}") from error
     if isinstance(table, Patience):
         for field_name in Patience.__struct_fields__:
-            if getattr(table, field_name) <= 0:
+            if not getattr(table, field_name) > 0:
                 raise BadSettings(f"{path}: {name}.{field_name} must be greater than 0 (seconds)")
     return table
 
