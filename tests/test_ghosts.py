@@ -6,7 +6,7 @@ from typing import cast
 from tests.meeting import Meeting, virtually
 from tui.backends.base import Backend
 from tui.core import events as e
-from tui.core.model import Busy, FullMessage, Message, Question, QuestionRequest, ToolPart
+from tui.core.model import Busy, FullMessage, Idle, Message, Question, QuestionRequest, ToolPart
 from tui.core.store import Store
 from tui.ghosts import Ghosts
 from tui.net.errors import NetError, Silent
@@ -51,18 +51,28 @@ async def test_where_the_call_cannot_be_looked_at_its_request_stays_and_is_looke
     assert await left(ghosts, backend) == []
 
 
-async def test_a_session_is_looked_at_again_once_it_changed_or_may_have() -> None:
+async def test_what_the_events_told_is_looked_at_once_and_again_after_a_gap() -> None:
     store, backend = Store(), Asking("running")
     ghosts = Ghosts(store)
     for _ in range(2):
-        assert await left(ghosts, backend) == ["que_1"]
+        store.apply(await ghosts.left_out(cast("Backend", backend), LISTED))
+    assert list(store.requests) == ["que_1"]
     assert backend.looks == 1
-    backend.state = "error"
-    store.apply(e.MessageUpserted(Message("msg_3", "ses_2", "user")))
-    assert await left(ghosts, backend) == []
-    backend.state = "running"
-    ghosts.forget()
+    backend.state = "error"  # the events will tell, and how it was answered too
     assert await left(ghosts, backend) == ["que_1"]
+    ghosts.forget()
+    assert await left(ghosts, backend) == []
+
+
+async def test_what_the_events_closed_and_the_list_still_holds_is_looked_at() -> None:
+    store, backend = Store(), Asking("running")
+    ghosts = Ghosts(store)
+    store.apply(await ghosts.left_out(cast("Backend", backend), LISTED))
+    store.apply(e.StatusChanged("ses_2", Idle()))
+    backend.state = "error"
+    for _ in range(2):
+        assert await left(ghosts, backend) == []
+    assert backend.looks == 2
 
 
 async def test_the_store_sees_to_those_whose_transcript_is_kept() -> None:

@@ -19,16 +19,19 @@ log = logging.getLogger(__name__)
 
 
 class Ghosts:
-    """Tells them from the requests that somebody waits for. A session that did not change is asked about once."""
+    """Tells them from the requests that somebody waits for.
+
+    Since the last gap, a session is looked at once, and again where its list holds what the events did not tell.
+    """
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._looked: dict[str, tuple[int, frozenset[str]]] = {}
-        """By session: what its mark was, and the requests that were ghosts then."""
+        self._found: dict[str, frozenset[str]] = {}
+        """By session: the requests that are ghosts."""
 
     def forget(self) -> None:
         """There was a gap: sessions may have changed unseen."""
-        self._looked.clear()
+        self._found.clear()
 
     async def left_out(self, backend: Backend, found: e.Resynced) -> e.Resynced:
         """`found` without them. Where a session cannot be looked at its requests stay: rather one too many."""
@@ -42,18 +45,16 @@ class Ghosts:
         return replace(found, requests=tuple(one for one in found.requests if one.id not in ghosts))
 
     async def _among(self, backend: Backend, session_id: str, requests: list[Request]) -> frozenset[str]:
-        mark = self._store.mark(session_id)
-        looked_at, ghosts = self._looked.get(session_id, (-1, frozenset()))
-        if looked_at == mark:
-            return ghosts
+        known = self._found.get(session_id)
+        if known is not None and all(one.id in known or one.id in self._store.requests for one in requests):
+            return known
         try:
             page = (await backend.messages(session_id)).messages
         except NetError as error:
             log.info("whether anybody waits for the requests of %s is not known: %s", session_id, error.what)
             return frozenset()
-        ghosts = frozenset(request.id for request in requests if _has_ended(request, page))
-        self._looked[session_id] = mark, ghosts
-        return ghosts
+        self._found[session_id] = frozenset(request.id for request in requests if _has_ended(request, page))
+        return self._found[session_id]
 
 
 def _has_ended(request: Request, page: tuple[FullMessage, ...]) -> bool:
