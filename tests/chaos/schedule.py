@@ -3,7 +3,7 @@
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import ClassVar, TypeAlias
 
 from tests.chaos.relay import How, Which
 
@@ -100,7 +100,7 @@ class Latency:
 class Crash:
     """The server is killed, and started again.
 
-    `halfway`: seconds before, in which it stood still between two writes, where it stores anything by two.
+    `halfway`: seconds before, in which it stood still between two writes, where it stores things in two steps.
     """
 
     down: float
@@ -115,6 +115,9 @@ class Crash:
 @dataclass(frozen=True, slots=True)
 class AgentDies:
     """The process of the server's agents dies, where that is one of its own; the server goes on."""
+
+    seconds: ClassVar[float] = 0.0
+    """Until it is there again: it starts when it is wanted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,11 +273,9 @@ def _steps(
         if isinstance(fault, Crash) and fault.halfway and chance.random() < 0.5:  # with a prompt on its way
             when = max(0.0, chance.choice(sent) - chance.uniform(0.0, fault.halfway))
         at(when, fault)
-        if (
-            isinstance(fault, Crash | AgentDies) and chance.random() < 0.5
-        ):  # somebody is there before the person is
-            back = when + (fault.seconds if isinstance(fault, Crash) else 0.0)
-            at(back + chance.uniform(0.0, 1.0), OtherSends(chance.choice(prompts)))
+        if isinstance(fault, Crash | AgentDies) and chance.random() < 0.5:
+            # somebody is there again before the person is
+            at(when + fault.seconds + chance.uniform(0.0, 1.0), OtherSends(chance.choice(prompts)))
     return _in_order(steps)
 
 
