@@ -36,8 +36,7 @@ async def test_a_request_of_the_inbox_is_answered_in_place() -> None:
         await click_on(stage, "F3 inbox (1)")
         await click_on(stage, "The other one")
         await click_on(stage, "Leave them")
-        await click_on(stage, "Enter answer")
-        await stage.press("enter")
+        await click_on(stage, "Enter send")
         await stage.until(lambda: stage.client.calls("answer") == [("que_9", (("Leave them",),))])
         assert stage.app.presenter.session_id == talk.SESSION
 

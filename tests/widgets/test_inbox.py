@@ -163,6 +163,25 @@ async def test_an_empty_inbox_claims_nothing_while_the_line_is_lost() -> None:
         await stage.hides("Nobody waits for you.")
 
 
+@pytest.mark.parametrize("size", [(120, 40), (80, 24)])
+async def test_the_keys_are_those_of_the_step_that_is_answered(size: tuple[int, int]) -> None:
+    async with on_stage(size=size) as stage:
+        stage.client.feed(e.RequestOpened(talk.CHOICES))
+        await open_inbox(stage)
+        await stage.shows("Enter answer", "o open the session", "Esc back")
+        await stage.press("enter")
+        await stage.shows("Enter next", "x reject", "o open the session", "Esc back")
+        await stage.press("1", "enter")
+        await stage.shows("Space choose", "Enter next")
+        await stage.press("right")
+        await stage.shows("Enter send", "← back")
+        await stage.press("left", "left", "3")
+        await stage.shows("Enter take these words", "Esc back to the options")
+        await stage.hides("o open the session")
+        await stage.press("escape", "escape")
+        await stage.shows("Enter answer")
+
+
 async def test_a_rejection_is_asked_about_and_sent() -> None:
     async with on_stage() as stage:
         others_ask(stage)

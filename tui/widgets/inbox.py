@@ -20,12 +20,13 @@ from tui.core.store import Store
 from tui.keys import KEYS
 from tui.widgets.dialog import Dialog
 from tui.widgets.duration import span
-from tui.widgets.key_hints import Hints, hints_of
+from tui.widgets.key_hints import Keys, fitting
 from tui.widgets.plain import MUTED, Plain, spread
 from tui.widgets.request_book import RequestBook
-from tui.widgets.request_panel import AS_LAST_KNOWN, RequestPanel
+from tui.widgets.request_panel import AS_LAST_KNOWN, FOLD, RequestPanel
 
 NOBODY = "Nobody waits for you."
+BACK, OPEN = ("Esc", "back"), ("o", "open the session")
 NOT_KNOWN = "Who waits for you is unknown while the line is down."
 
 
@@ -91,12 +92,23 @@ class Inbox(Dialog[str | None]):
     def on_descendant_focus(self) -> None:
         self._draw_keys()
 
+    def on_question_form_keys_changed(self) -> None:
+        self._draw_keys()
+
     @on(RequestPanel.KeysChanged)
     def _draw_keys(self) -> None:
-        answer: Hints = (("Enter", "answer", "app.press('enter')"), ("o", "open the session", "screen.open"))
-        if not self._listed or (self._panel.has_focus_within and self._panel.grace.runs):
-            answer = ()
-        self._keys.show(hints_of((*answer, ("Esc", "back", "screen.dismiss"))))
+        self._keys.show(fitting(self._keys_of_now, self._keys.size.width + 2))
+
+    @property
+    def _keys_of_now(self) -> Keys:
+        panel = self._panel
+        if not panel.has_focus_within:
+            return (("Enter", "answer"), OPEN, BACK) if self._listed else (BACK,)
+        after_back = () if panel.grace.runs or self.focused is not panel.open_form else (OPEN,)
+        keys: list[tuple[str, str]] = []
+        for hint in panel.keys:
+            keys += (BACK, *after_back) if hint == FOLD else (hint,)
+        return tuple(keys)
 
     def draw(self) -> None:
         """Bring it up to date; the request that is looked at stays, wherever it stands now."""

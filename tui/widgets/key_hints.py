@@ -33,23 +33,27 @@ def hints_of(keys: Hints) -> Content:
 
 def hints(keys: Keys, width: int, waiting: int = 0) -> Content:
     """As many of `keys` as fit before those that work everywhere, of which the last always stays."""
-    named = [(with_keys(name), what, presses(name)) for name, what in keys]
-    needed = sum(len(name) + len(what) + 3 for name, what, _ in named)
+    needed = sum(len(with_keys(name)) + len(what) + 3 for name, what in keys)
     common = everywhere(waiting)
     kept = 2 if waiting else 1
     while len(common) > kept and needed + hints_of(common).cell_length >= width:
         common = common[1:]
     last = hints_of(common)
-    words = Content(" ")
-    for name, what, pressed in named:
-        hint = Content.assemble((name, "bold"), (f" {what}", MUTED))
-        if words.cell_length + hint.cell_length + 2 + last.cell_length > width:
+    return Content.assemble(" ", fitting(keys, width - last.cell_length - 1), last)
+
+
+def fitting(keys: Keys, width: int) -> Content:
+    """As many of `keys` as fit into so many cells, with a gap behind each. A click presses what names one key."""
+    words = Content("")
+    for name, what in keys:
+        hint = Content.assemble((with_keys(name), "bold"), (f" {what}", MUTED))
+        if words.cell_length + hint.cell_length + 2 > width:
             break
-        if pressed:
+        if pressed := presses(name):
             action = f"app.press({', '.join(map(repr, pressed))})"
             hint = hint.stylize(Style.from_meta({"@click": action}))
         words += Content.assemble(hint, "  ")
-    return words + last
+    return words
 
 
 class KeyHints(Plain):

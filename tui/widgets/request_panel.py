@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from tui.widgets.question import QuestionForm
 
 
+FOLD = ("Esc", "fold")
 AS_LAST_KNOWN = " · as last known"
 """What is said of a request while the line is not up."""
 
@@ -51,7 +52,7 @@ class RequestPanel(Vertical):
         ("Esc", "fold away; nothing is rejected"),
         ("{fold}", "fold and unfold, from anywhere"),
     )
-    KEYS_WITHOUT_ANSWER: ClassVar[Keys] = (("Esc", "fold"),)
+    KEYS_WITHOUT_ANSWER: ClassVar[Keys] = (FOLD,)
 
     @dataclass
     class Answered(Message):
