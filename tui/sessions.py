@@ -73,6 +73,7 @@ class Sessions:
             self._client.server_now,
             self._presenter.session_id,
             edits=traits is not None and traits.edits_sessions,
+            line_up=lambda: self._client.line().up,
             kept=self._gone_with_words,
         )
         self._picker = picker
@@ -156,6 +157,8 @@ class Sessions:
             await self.open(copy.id)
 
     async def _list(self, picker: "SessionPicker") -> None:
+        if not self._client.line().up:
+            return  # the list says that it is as last known, and the header why
         if await self.ask(self._client.list_sessions()) is not None:
             picker.draw()
 

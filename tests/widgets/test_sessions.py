@@ -6,14 +6,17 @@ import time
 import pytest
 
 from tests import conversation as talk
-from tests.fake_client import FakeClient
+from tests.fake_client import LIVE, FakeClient
 from tests.screen import Stage, on_stage
 from tui.backends.base import Traits
 from tui.core import events as e
+from tui.core.health import Line, LineState
 from tui.core.model import Busy, Failure, Idle, Retrying
 from tui.core.turn import TurnState
 from tui.net.errors import Unreachable
 from tui.widgets.sessions import SessionPicker
+
+LOST = Line(LineState.RECONNECTING, attempt=2, retry_in=4.0, reason="connection reset")
 
 
 async def open_list(stage: Stage) -> None:
@@ -132,6 +135,21 @@ async def test_a_copy_is_made_and_opened() -> None:
         await stage.until(lambda: stage.app.presenter.session_id == f"{talk.SESSION}_copy")
         await stage.shows("(copy)")
         assert not isinstance(stage.app.screen, SessionPicker)
+
+
+async def test_while_the_line_is_lost_the_list_is_as_last_known_and_nothing_covers_it() -> None:
+    async with on_stage(size=(80, 24)) as stage:
+        await open_list(stage)
+        await stage.shows("Sessions   ›")
+        stage.client.set_line(LOST)
+        await stage.shows("Sessions · as last known   ›")
+        await stage.press("escape")
+        stage.client.fails = Unreachable("connection refused")
+        await open_list(stage)
+        await stage.shows("Sessions · as last known   ›")
+        assert "Check that the server is running" not in stage.text
+        stage.client.set_line(LIVE)
+        await stage.hides("as last known")
 
 
 async def test_the_mark_of_the_session_on_the_screen_is_explained_where_it_stands() -> None:

@@ -14,6 +14,7 @@ SERVER_NOW = 1_700_000_000.0
 LIVE = Line(LineState.LIVE, age=2.0)
 LATE = Line(LineState.LATE, age=16.0)
 LOST = Line(LineState.RECONNECTING, attempt=1, retry_in=1.0, reason="connection reset")
+NOBODY = Line(LineState.RECONNECTING, attempt=3, reason="cannot connect: connection refused")
 
 
 def turn(state: TurnState = TurnState.RUNNING, **fields: Any) -> Turn:
@@ -153,6 +154,7 @@ def test_a_cancelled_turn_names_its_server_s_rule() -> None:
         (LIVE, "ready"),
         (Line(LineState.CONNECTING), "connecting…"),
         (LOST, "not connected: connection reset · what you send waits here"),
+        (NOBODY, "not connected: connection refused · what you send waits here"),
         (Line(LineState.STOPPED, remedy="Set HOLDFAST_PASSWORD."), "Set HOLDFAST_PASSWORD."),
     ],
 )

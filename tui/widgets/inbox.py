@@ -21,9 +21,9 @@ from tui.keys import KEYS
 from tui.widgets.dialog import Dialog
 from tui.widgets.duration import span
 from tui.widgets.key_hints import Keys, fitting
-from tui.widgets.plain import MUTED, Plain, spread
+from tui.widgets.plain import AS_LAST_KNOWN, MUTED, Plain, spread
 from tui.widgets.request_book import RequestBook
-from tui.widgets.request_panel import AS_LAST_KNOWN, FOLD, RequestPanel
+from tui.widgets.request_panel import FOLD, RequestPanel
 
 NOBODY = "Nobody waits for you."
 BACK, OPEN = ("Esc", "back"), ("o", "open the session")

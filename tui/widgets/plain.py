@@ -11,6 +11,8 @@ from textual.widgets import Static
 
 MUTED = "$foreground 55%"
 FAINT = "$foreground 35%"
+AS_LAST_KNOWN = " · as last known"
+"""What is said of the server's while the line is not up."""
 
 
 class Plain(Static):

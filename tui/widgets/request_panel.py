@@ -24,7 +24,7 @@ from tui.widgets.fares import fare_words
 from tui.widgets.grace import Grace
 from tui.widgets.handover import Handover
 from tui.widgets.key_hints import Keys
-from tui.widgets.plain import MUTED, Plain, spread
+from tui.widgets.plain import AS_LAST_KNOWN, MUTED, Plain, spread
 from tui.widgets.request_book import RequestBook
 
 if TYPE_CHECKING:
@@ -33,8 +33,6 @@ if TYPE_CHECKING:
 
 
 FOLD = ("Esc", "fold")
-AS_LAST_KNOWN = " · as last known"
-"""What is said of a request while the line is not up."""
 
 
 class RequestPanel(Vertical):

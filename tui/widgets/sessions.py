@@ -23,7 +23,7 @@ from tui.keys import KEYS
 from tui.widgets.dialog import Dialog
 from tui.widgets.duration import span
 from tui.widgets.key_hints import hints_of
-from tui.widgets.plain import MUTED, Plain, spread
+from tui.widgets.plain import AS_LAST_KNOWN, MUTED, Plain, spread
 
 LISTED_AT_MOST = 200
 PLACE_CELLS = 24
@@ -88,15 +88,17 @@ class SessionPicker(Dialog[Open | New | None]):
         current: str | None,
         *,
         edits: bool,
+        line_up: Callable[[], bool] = lambda: True,
         kept: Callable[[], Sequence[Session]] = tuple,
     ) -> None:
         """`edits`: the server's family lets sessions be renamed, copied and deleted.
 
-        `kept`: sessions that are gone, and are listed for what was written for them.
+        `line_up`: else how they stand is what was known last. `kept`: sessions that are gone, and are listed for
+        what was written for them.
         """
         super().__init__()
         self._store, self._standing_of, self._server_now = store, standing_of, server_now
-        self._current, self._edits, self._kept = current, edits, kept
+        self._current, self._edits, self._line_up, self._kept = current, edits, line_up, kept
         self._listed: list[Session] = []
         self._title = Plain(Content.styled("Sessions", "bold"), classes="title")
         self._filter_box = Input(placeholder="filter", compact=True)
@@ -139,7 +141,8 @@ class SessionPicker(Dialog[Open | New | None]):
         empty = "" if self._listed else " · none fits the filter" if wanted else " · none is known yet"
         here = any(session.id == self._current for session in self._listed)
         mark = Content.assemble(("   › ", "$primary"), ("is on the screen", MUTED)) if here else ""
-        self._title.show(Content.assemble((f"Sessions{empty}", "bold"), mark))
+        known = "" if self._line_up() else AS_LAST_KNOWN
+        self._title.show(Content.assemble((f"Sessions{empty}", "bold"), (known, MUTED), mark))
         options.clear_options()
         options.add_options([Option(self._row(session)) for session in self._listed])
         at = next((row for row, session in enumerate(self._listed) if session.id == keep), 0)

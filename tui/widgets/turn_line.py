@@ -158,7 +158,7 @@ def quiet_words(line: Line) -> Content:
         case LineState.CONNECTING:
             return Content.styled("connecting…", MUTED)
         case LineState.RECONNECTING:
-            why = f": {line.reason}" if line.reason else ""
+            why = f": {line.reason.removeprefix('cannot connect: ')}" if line.reason else ""
             return Content.styled(f"not connected{why} · what you send waits here", "$warning")
         case LineState.STOPPED:
             return Content.styled(line.remedy or f"Mend it, then press {key('retry')}.", "$error")
