@@ -56,8 +56,8 @@ def take(keys: Mapping[str, str]) -> None:
 
 
 def unusable(keys: str) -> str | None:
-    """The first of these keys that is none, or that could not be typed any more; None: an action can have them all."""
-    return next((key for key in map(str.strip, keys.split(",")) if not _TYPES_NOTHING.fullmatch(key)), None)
+    """The first of an action's keys that is none, or would not be typed any more; None: it can have them all."""
+    return next((name for name in map(str.strip, keys.split(",")) if not _TYPES_NOTHING.fullmatch(name)), None)
 
 
 def clash(chosen: Mapping[str, str]) -> tuple[str, str, str] | None:
