@@ -274,9 +274,10 @@ class Presenter:
         if self.session_id is not None and request.session_id in self._client.store.family(self.session_id):
             self._main.transcript.note(words, request.call_id or "")
         else:
-            session = self._client.store.sessions.get(request.session_id)
-            where = session.title if session is not None else request.session_id
-            self._notify(c.Notice(f"{where}\n{words.plain}"))
+            store, session_id = self._client.store, request.session_id
+            session = store.sessions.get(session_id) or store.gone.get(session_id)
+            where = one_line(session.title, SERVER) if session is not None else ""
+            self._notify(c.Notice(f"{where or UNTITLED}\n{words.plain.removeprefix('· ')}"))
 
     def _told_otherwise(self, session_id: str, failure: Failure) -> bool:
         """Whether the end of a turn tells of a failure, or will, or the answer that was aborted."""

@@ -163,6 +163,17 @@ async def test_an_empty_inbox_claims_nothing_while_the_line_is_lost() -> None:
         await stage.hides("Nobody waits for you.")
 
 
+async def test_what_becomes_of_a_request_of_a_session_that_is_gone_is_told_by_its_title() -> None:
+    async with on_stage(size=(80, 24)) as stage:
+        stage.client.feed(
+            e.SessionUpserted(talk.session("ses_2", "Fix the parser")),
+            e.RequestOpened(talk.asked_in("ses_2", "que_8", "Which grammar?")),
+        )
+        await stage.shows("F3 inbox (1)")
+        stage.client.feed(e.SessionDeleted("ses_2"))
+        await stage.shows("Fix the parser · the question is gone")
+
+
 @pytest.mark.parametrize("size", [(120, 40), (80, 24)])
 async def test_the_keys_are_those_of_the_step_that_is_answered(size: tuple[int, int]) -> None:
     async with on_stage(size=size) as stage:
