@@ -41,6 +41,27 @@ async def test_quitting_leaves_the_turn_to_the_server(meeting: Meeting) -> None:
 
 
 @virtually()
+async def test_what_is_sent_while_the_client_leaves_waits_for_the_next_start(meeting: Meeting) -> None:
+    leaving = asyncio.create_task(meeting.client.close())
+    await asyncio.sleep(0)
+    meeting.client.prompts.submit(meeting.session_id, "PLAIN and late")
+    await leaving
+    assert [queued.text for queued in meeting.client.prompts.waiting(meeting.session_id)] == ["PLAIN and late"]
+    assert await meeting.stored() == []
+
+
+@virtually()
+async def test_what_begins_while_the_client_leaves_ends_with_it(meeting: Meeting) -> None:
+    leaving = asyncio.create_task(meeting.client.close())
+    await asyncio.sleep(0)
+    turn = meeting.send("PLAIN and at once")
+    await leaving
+    await asyncio.sleep(10)
+    assert not turn.over, "what became of it is asked at the next start"
+    assert not [one for one in meeting.told if isinstance(one, c.Notice)]
+
+
+@virtually()
 async def test_a_part_of_the_client_that_breaks_is_told(meeting: Meeting) -> None:
     async def broken() -> None:
         raise LookupError("a mistake of ours")

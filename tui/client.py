@@ -103,6 +103,7 @@ class Client:
         self._tasks: set[asyncio.Task[None]] = set()
         self._line_up = asyncio.Event()
         self._linking: asyncio.Task[None] | None = None
+        self._closing = False
         self._link = Link(
             subscribe=self._subscribe,
             fetch=lambda: self._resync.everything(),
@@ -141,7 +142,7 @@ class Client:
             self.journal,
             self.turns,
             backend=self._known_backend,
-            ready=lambda: self._link.synced,
+            ready=lambda: self._link.synced and not self._closing,
             notify=self._tell,
             choose=self.choices.applied,
         )
@@ -213,10 +214,11 @@ class Client:
 
     async def close(self) -> None:
         """Let go of everything. Turns go on at the server (where the family allows)."""
-        tasks = list(self._tasks)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        self._closing = True
+        while tasks := list(self._tasks):  # what ends now may begin something else
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
         if self._backend is not None:
             await self._backend.close()
         self.journal.close()
