@@ -31,9 +31,9 @@ def test_both_questions_are_answered_by_keys_and_quoted_back(holdfast: Holdfast,
 def test_a_command_asks_leave_once_and_runs(holdfast: Holdfast, opencode: RealServer) -> None:
     terminal = holdfast(opencode.address)
     connect(terminal)
-    send(terminal, "SHELL made.txt")
-    face_request(terminal, "touch made.txt")
-    made = opencode.project / "made.txt"
+    send(terminal, "SHELL allowed.txt")
+    face_request(terminal, "touch allowed.txt")
+    made = opencode.project / "allowed.txt"
     assert not made.exists()
     terminal.press("enter")
     terminal.wait_for("allowed once  bash")
