@@ -1,5 +1,6 @@
 """The app over a client without a network, with one session open."""
 
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any, cast
@@ -17,6 +18,9 @@ from tui.client import Client
 from tui.core import events as e
 from tui.core.model import Prompt
 from tui.core.turn import Turn, TurnState
+
+AT_REST_WITHIN = 30.0
+"""Seconds; long for a busy machine, and short for widgets that keep each other awake."""
 
 
 class Stage:
@@ -50,7 +54,9 @@ class Stage:
         The pilot's own wait is for an idle process: longer than it need be, and on a busy machine too short.
         """
         rounds_in_quiet = 0
+        deadline = time.monotonic() + AT_REST_WITHIN
         while rounds_in_quiet < 2:
+            assert time.monotonic() < deadline, f"never at rest:\n{self.text}"
             await self.pilot._wait_for_screen()
             await self.app.animator.wait_until_complete()
             self.app.screen._on_timer_update()
