@@ -327,7 +327,7 @@ class HoldfastApp(App[None]):
 
     @on(RequestPanel.Answered)
     def _answered(self, event: RequestPanel.Answered) -> None:
-        self.replies.answer(event.draft)
+        self.replies.answer(event.request, event.answers)
 
     @on(RequestPanel.Replied)
     def _replied(self, event: RequestPanel.Replied) -> None:

@@ -2,8 +2,7 @@
 
 from typing import TYPE_CHECKING, Any, assert_never
 
-from tui.core.draft import AnswerDraft
-from tui.core.model import PermissionReply, PermissionRequest, QuestionRequest, Request
+from tui.core.model import Answers, PermissionReply, PermissionRequest, QuestionRequest, Request
 from tui.presenter import Presenter
 
 if TYPE_CHECKING:
@@ -20,8 +19,7 @@ class Replies:
         self._client = client
         self._presenter = presenter
 
-    def answer(self, draft: AnswerDraft) -> None:
-        request, answers = draft.request, draft.answers()
+    def answer(self, request: QuestionRequest, answers: Answers) -> None:
         self._presenter.outcomes.sent(request, answers)
         self._client.answer(request, answers)
 

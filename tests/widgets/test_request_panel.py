@@ -11,6 +11,7 @@ from tests.screen import Stage, on_stage
 from tui.backends.base import Traits
 from tui.core import events as e
 from tui.core.changes import AnswerChanged
+from tui.core.draft import AnswerDraft
 from tui.core.health import Line, LineState
 from tui.core.model import Option, Question, QuestionRequest, Request
 from tui.widgets.choice_row import ChoiceRow
@@ -458,7 +459,12 @@ async def test_keys_right_behind_the_one_for_the_next_request_are_for_that_one()
         stage.burst("n", "2")
         await stage.shows("May I change the callers?", "2 (•) Leave them")
         stage.burst("p", "enter")
-        await stage.shows("Where shall the sessions live?", "1 ( ) SQLite", "2 ( ) Postgres")
+        await stage.shows("Where shall the sessions live?")
+        await stage.settled()
+        await stage.shows("1 ( ) SQLite", "2 ( ) Postgres")
+        stage.burst("n", "enter")
+        await stage.shows("May I change the callers?")
+        await stage.settled()
         assert stage.client.calls("answer") == [], "nobody has seen what Enter would have answered"
 
 
@@ -468,6 +474,34 @@ async def test_enter_right_behind_the_key_that_rejects_answers_nothing() -> None
         stage.burst("x", "enter")
         await stage.shows("Reject the question?")
         assert [call for call in stage.client.asked if call[0] in ("answer", "reject")] == []
+
+
+@pytest.mark.parametrize("behind", [["2"], ["enter"], ["down", "enter"], ["x"]])
+async def test_keys_right_behind_the_one_that_sends_change_nothing(behind: list[str]) -> None:
+    async with on_stage() as stage:
+        await asked(stage, talk.ONE_CHOICE)
+        stage.burst("enter", *behind)
+        await stage.until(lambda: stage.client.calls("answer"))
+        assert stage.client.calls("answer") == [("que_2", (("Change them",),))]
+        assert stage.app.screen is stage.main, "nor is a rejection asked about"
+
+
+async def test_keys_of_one_burst_are_done_in_their_order() -> None:
+    async with on_stage() as stage:
+        await asked(stage, talk.CHOICES)
+        stage.burst("right", "1", "left", "2", "up", "space")
+        await stage.settled()
+        draft = stage.main.panel.book.drafts["que_1"]
+        assert isinstance(draft, AnswerDraft)
+        assert draft.answers() == (("SQLite",), ("Migration",))
+
+
+async def test_a_permission_takes_the_first_of_two_replies_in_one_burst() -> None:
+    async with on_stage() as stage:
+        await asked(stage, talk.PERMISSION)
+        stage.burst("enter", "down", "enter")
+        await stage.until(lambda: stage.client.calls("reply"))
+        assert stage.client.calls("reply") == [("per_1", "once", "")]
 
 
 async def test_a_question_of_a_child_session_is_shown() -> None:

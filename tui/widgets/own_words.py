@@ -55,6 +55,13 @@ class OwnWordsForm(VerticalScroll, can_focus=True):
         """Whether a key is meant for the form itself."""
         return self.has_focus if self.editor.display else self.has_focus or self.editor.has_focus
 
+    async def acted(self, event: events.Key) -> bool:
+        """Whether the key is bound here; it is done at once. Textual would look at the keys behind it first."""
+        bound = self._bindings.key_to_bindings.get(event.key) if self.has_keys else None
+        if bound:
+            await self.run_action(bound[0].action)
+        return bool(bound)
+
     def show_row(self, row: Widget) -> None:
         """Bring a row into sight, with all that stands above it where there is room for both."""
         if row.virtual_region.bottom <= self.size.height:

@@ -26,7 +26,7 @@ DETAIL_AT_MOST = 200
 
 
 class PermissionForm(OwnWordsForm):
-    """Shows the call; Enter on a row posts `Ready`."""
+    """Shows the call. Enter on a row calls `ready` with the reply and its reason, before the next key."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up,k", "move(-1)", "up", show=False),
@@ -35,14 +35,6 @@ class PermissionForm(OwnWordsForm):
     ]
     REPLIES: ClassVar[tuple[PermissionReply, ...]] = ("once", "always", "reject", "reject")
     WITH_REASON = 3
-
-    @dataclass
-    class Ready(Message):
-        """The reply is to be sent."""
-
-        draft: PermissionDraft
-        reply: PermissionReply
-        message: str
 
     @dataclass
     class Changed(Message):
@@ -57,10 +49,15 @@ class PermissionForm(OwnWordsForm):
         text: str
 
     def __init__(
-        self, draft: PermissionDraft, guard: Callable[[events.Key], bool], *, reject_with_reason: bool = True
+        self,
+        draft: PermissionDraft,
+        guard: Callable[[events.Key], bool],
+        ready: Callable[[PermissionDraft, PermissionReply, str], None],
+        *,
+        reject_with_reason: bool = True,
     ) -> None:
         super().__init__(Field(draft.reason, placeholder="why not, and what instead · Enter rejects"))
-        self._guard = guard
+        self._guard, self._ready = guard, ready
         self.draft = draft
         request = draft.request
         covers = ", ".join(request.always)
@@ -111,16 +108,16 @@ class PermissionForm(OwnWordsForm):
         if row == self.WITH_REASON:
             self.open_words()
         else:
-            self.post_message(self.Ready(self.draft, self.REPLIES[row], ""))
+            self._ready(self.draft, self.REPLIES[row], "")
 
-    def on_key(self, event: events.Key) -> None:
+    async def on_key(self, event: events.Key) -> None:
         if self.took(event) or (self.has_keys and self._guard(event)):
             event.prevent_default()
         elif event.key == "escape" and self.editor.display:
             self.close_words()
         elif event.key.isdecimal() and 0 < int(event.key) <= len(self._rows) and self.has_keys:
             self._point(int(event.key) - 1)
-        else:
+        elif not await self.acted(event):
             return
         event.stop()
 
@@ -138,7 +135,7 @@ class PermissionForm(OwnWordsForm):
             self.post_message(self.Hint("no words yet · Esc, and reject above needs none"))
             return
         self.close_words()
-        self.post_message(self.Ready(self.draft, "reject", words.strip()))
+        self._ready(self.draft, "reject", words.strip())
 
     @on(Editor.Changed)
     def _reason_changed(self, event: Editor.Changed) -> None:

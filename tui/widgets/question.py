@@ -44,7 +44,7 @@ class TabLabel(Plain):
 
 
 class QuestionForm(OwnWordsForm):
-    """Draws a draft. Enter at its end posts `Ready`; sending is not its business."""
+    """Draws a draft. Enter at its end calls `ready`, before the next key; sending is not its business."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up,k", "move(-1)", "up", show=False),
@@ -54,12 +54,6 @@ class QuestionForm(OwnWordsForm):
         Binding("space", "choose", "choose", show=False),
         Binding("enter", "confirm", "go on", show=False),
     ]
-
-    @dataclass
-    class Ready(Message):
-        """The draft is to be sent."""
-
-        draft: AnswerDraft
 
     @dataclass
     class Changed(Message):
@@ -76,9 +70,14 @@ class QuestionForm(OwnWordsForm):
 
         text: str
 
-    def __init__(self, draft: AnswerDraft, guard: Callable[[events.Key], bool]) -> None:
+    def __init__(
+        self,
+        draft: AnswerDraft,
+        guard: Callable[[events.Key], bool],
+        ready: Callable[[AnswerDraft], None],
+    ) -> None:
         super().__init__(Field(placeholder="in your own words · Enter takes them"))
-        self._guard = guard
+        self._guard, self._ready = guard, ready
         self.draft = draft
         self._drawn_tab = -1
         self._tabs = [TabLabel(tab) for tab in range(draft.tabs)] if draft.has_review else []
@@ -216,11 +215,11 @@ class QuestionForm(OwnWordsForm):
             case Step.WRITE:
                 self.open_words()
             case Step.SEND:
-                self.post_message(self.Ready(self.draft))
+                self._ready(self.draft)
             case Step.STAY:
                 pass
 
-    def on_key(self, event: events.Key) -> None:
+    async def on_key(self, event: events.Key) -> None:
         if self.took(event) or (self.has_keys and self._guard(event)):
             event.prevent_default()
         elif event.key == "escape" and self.editor.display:
@@ -229,7 +228,7 @@ class QuestionForm(OwnWordsForm):
             self._follow(self.draft.choose(int(event.key) - 1))
             if self._rows:
                 self.show_row(self._rows[self.draft.cursor])
-        else:
+        elif not await self.acted(event):
             return
         event.stop()
 

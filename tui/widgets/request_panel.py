@@ -17,7 +17,7 @@ from textual.message import Message
 
 from tui.core.changes import AnswerChanged
 from tui.core.draft import AnswerDraft, PermissionDraft
-from tui.core.model import PermissionReply, PermissionRequest, QuestionRequest, Request
+from tui.core.model import Answers, PermissionReply, PermissionRequest, QuestionRequest, Request
 from tui.keys import key
 from tui.widgets.duration import span
 from tui.widgets.fares import fare_words
@@ -54,7 +54,8 @@ class RequestPanel(Vertical):
 
     @dataclass
     class Answered(Message):
-        draft: AnswerDraft
+        request: QuestionRequest
+        answers: Answers
 
     @dataclass
     class Replied(Message):
@@ -263,13 +264,13 @@ class RequestPanel(Vertical):
                     kept = self.kept(request.id)
                     draft = AnswerDraft(request) if kept is None else AnswerDraft.restored(request, kept)
                     self._begin_draft(draft)
-                return QuestionForm(draft, self.guards)
+                return QuestionForm(draft, self.guards, self._answer)
             case PermissionRequest():
                 if not isinstance(draft, PermissionDraft) or draft.request != request:
                     kept = draft.keep() if isinstance(draft, PermissionDraft) else self.kept(request.id)
                     draft = PermissionDraft(request) if kept is None else PermissionDraft.restored(request, kept)
                     self._begin_draft(draft)
-                return PermissionForm(draft, self.guards, reject_with_reason=self.reject_with_reason)
+                return PermissionForm(draft, self.guards, self._reply, reject_with_reason=self.reject_with_reason)
             case _:
                 assert_never(request)
 
@@ -305,8 +306,10 @@ class RequestPanel(Vertical):
 
     def guards(self, event: events.Key) -> bool:
         """Whether the form must not act on this key: it came in the grace, or while an answer is on its way."""
-        if self._leaves or self.handover.taker is not None:
-            self.post_message(self.KeyPassedOn(event))
+        taker = self.handover.taker
+        if self._leaves or taker is not None:
+            if event.key != "enter" or taker is not self._form:  # nobody has seen what Enter would answer there
+                self.post_message(self.KeyPassedOn(event))
             return True
         answers = event.is_printable or event.key == "enter"
         if answers and (self.grace.runs or self._asks):
@@ -386,15 +389,21 @@ class RequestPanel(Vertical):
             self.book.told[request_id] = body
             self.post_message(self.DraftChanged(request_id, body))
 
-    def on_question_form_ready(self, event: "QuestionForm.Ready") -> None:
-        event.stop()
-        if not self._locked and event.draft.request.id == self._active:
-            self.post_message(self.Answered(event.draft))
+    def _answer(self, draft: AnswerDraft) -> None:
+        """The answer is the draft as it stands now: the keys behind this one may change that."""
+        if self._lock(draft.request):
+            self.post_message(self.Answered(draft.request, draft.answers()))
 
-    def on_permission_form_ready(self, event: "PermissionForm.Ready") -> None:
-        event.stop()
-        if not self._locked and event.draft.request.id == self._active:
-            self.post_message(self.Replied(event.draft.request, event.reply, event.message))
+    def _reply(self, draft: PermissionDraft, reply: PermissionReply, words: str) -> None:
+        if self._lock(draft.request):
+            self.post_message(self.Replied(draft.request, reply, words))
+
+    def _lock(self, request: Request) -> bool:
+        """Whether the request takes an answer; from now on it takes no other."""
+        if self._locked or request.id != self._active:
+            return False
+        self.show_fare(AnswerChanged(request, "sending"))
+        return True
 
     def on_question_form_hint(self, event: "QuestionForm.Hint") -> None:
         self._hint(event)
