@@ -173,6 +173,12 @@ class HoldfastApp(App[None]):
     def on_app_focus(self) -> None:
         self.herald.focused = True
         self.client.looked_at(True)
+        self.call_later(self._give_keys)
+
+    def _give_keys(self) -> None:
+        """What had the keys before may have gone while nobody looked: then nobody has them."""
+        if self.screen.focused is None:
+            self.screen.focus_next(self.screen.AUTO_FOCUS or "*")
 
     def _notice(self, notice: Notice) -> None:
         if notice.stays or self.screen is self.main:

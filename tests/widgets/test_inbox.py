@@ -2,6 +2,7 @@
 
 import pytest
 from msgspec.structs import replace
+from textual import events
 
 from tests import conversation as talk
 from tests.fake_client import LIVE
@@ -230,6 +231,20 @@ async def test_the_session_of_a_request_can_be_opened() -> None:
         await open_inbox(stage)
         await stage.press("o")
         await stage.until(lambda: stage.app.presenter.session_id == "ses_2b")
+
+
+async def test_the_list_has_the_keys_when_an_answered_request_went_while_nobody_looked() -> None:
+    async with on_stage() as stage:
+        others_ask(stage)
+        stage.client.feed(e.RequestOpened(PERMISSION))
+        inbox = await open_inbox(stage)
+        await stage.press("enter")
+        stage.app.post_message(events.AppBlur())
+        await stage.until(lambda: inbox.focused is None)
+        stage.client.feed(e.RequestGone("ses_2b", "que_8"))
+        await stage.shows("May it run bash?")
+        stage.app.post_message(events.AppFocus())
+        await stage.until(lambda: inbox.focused is inbox._options)
 
 
 async def test_an_empty_inbox_says_so() -> None:

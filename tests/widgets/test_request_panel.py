@@ -727,3 +727,27 @@ async def test_words_that_begin_at_a_dialog_do_not_answer_it() -> None:
         stage.burst(*"say yes", "enter")
         await stage.until(lambda: stage.main.prompt.text == "say yes")
         assert stage.client.calls("reject") == []
+
+
+async def test_somebody_has_the_keys_when_a_request_went_while_the_terminal_was_not_looked_at() -> None:
+    async with on_stage() as stage:
+        await asked(stage, talk.ONE_CHOICE)
+        stage.app.post_message(events.AppBlur())
+        await stage.until(lambda: stage.main.focused is None)
+        stage.client.feed(e.RequestGone(talk.SESSION, talk.ONE_CHOICE.id))
+        await stage.until(lambda: not stage.main.panel.display)
+        stage.app.post_message(events.AppFocus())
+        await stage.until(lambda: stage.main.prompt.has_focus)
+
+
+async def test_the_next_request_gets_the_keys_that_the_last_one_had_before_the_terminal_was_left() -> None:
+    async with on_stage() as stage:
+        await asked(stage, talk.ONE_CHOICE)
+        stage.app.post_message(events.AppBlur())
+        await stage.until(lambda: stage.main.focused is None)
+        stage.client.feed(e.RequestOpened(talk.CHOICES), e.RequestGone(talk.SESSION, talk.ONE_CHOICE.id))
+        await stage.shows("Where shall the sessions live?")
+        stage.app.post_message(events.AppFocus())
+        await stage.until(lambda: stage.main.prompt.has_focus)
+        stage.second()
+        await stage.until(lambda: stage.main.panel.has_focus_within)
