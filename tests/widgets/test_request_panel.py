@@ -101,6 +101,14 @@ async def test_escape_leaves_own_words_without_losing_them() -> None:
         assert stage.client.calls("answer") == [("que_9", (("hello",),))]
 
 
+async def test_the_last_letter_before_escape_is_kept_too() -> None:
+    async with on_stage() as stage:
+        await asked(stage, WORDS_ONLY)
+        await stage.press("enter")
+        stage.burst(*"hello", "escape")
+        await stage.shows("1 ( ) hello")
+
+
 async def test_nothing_chosen_is_not_sent_and_says_why() -> None:
     lone = QuestionRequest("que_6", talk.SESSION, (talk.CHOICES.questions[1],))
     async with on_stage() as stage:

@@ -223,6 +223,7 @@ class QuestionForm(OwnWordsForm):
         if self.took(event) or (self.has_keys and self._guard(event)):
             event.prevent_default()
         elif event.key == "escape" and self.editor.display:
+            self._keep_words()
             self._leave_editor()
         elif event.key.isdecimal() and event.key != "0" and self.has_keys:
             self._follow(self.draft.choose(int(event.key) - 1))
@@ -245,9 +246,13 @@ class QuestionForm(OwnWordsForm):
     @on(Editor.Changed)
     def _words_changed(self, event: Editor.Changed) -> None:
         event.stop()
+        self._keep_words()
+        self.post_message(self.Changed(self.draft))
+
+    def _keep_words(self) -> None:
+        """What stands in the open field is of the draft: now, for its last letters may not have been told yet."""
         if self.editor.display:
             self.draft.write(self.editor.text)
-            self.post_message(self.Changed(self.draft))
 
     @on(ChoiceRow.Clicked)
     def _row_clicked(self, event: ChoiceRow.Clicked) -> None:
