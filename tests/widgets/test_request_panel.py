@@ -544,6 +544,16 @@ async def test_what_becomes_known_of_a_permission_is_shown_and_the_choice_stays(
         assert stage.client.calls("reply") == [("per_1", "always", "")]
 
 
+async def test_what_becomes_known_of_a_permission_interrupts_nobody_who_writes_a_reason() -> None:
+    async with on_stage() as stage:
+        await asked(stage, replace(talk.PERMISSION, action="execute", always=(), call_id=None))
+        await stage.press("4", *"no, use")
+        stage.client.feed(e.RequestOpened(talk.PERMISSION))
+        await stage.shows("May it run bash?", "pytest *")
+        await stage.press(*" make", "enter")
+        assert stage.client.calls("reply") == [("per_1", "reject", "no, use make")]
+
+
 async def test_a_permission_is_rejected_with_a_reason() -> None:
     async with on_stage() as stage:
         stage.client.feed(e.RequestOpened(talk.PERMISSION))

@@ -59,18 +59,10 @@ class PermissionForm(OwnWordsForm):
         super().__init__(Field(draft.reason, placeholder="why not, and what instead · Enter rejects"))
         self._guard, self._ready = guard, ready
         self.draft = draft
-        request = draft.request
-        covers = ", ".join(request.always)
-        choices = [
-            Choice("once", "this call only"),
-            Choice("always", f"also later: {covers}" if covers else "also later calls like it"),
-            Choice("reject", "the agent may not, and stops"),
-            Choice("reject, and say why", "the agent reads it and goes on"),
-        ]
-        self._choices = choices if reject_with_reason else choices[: self.WITH_REASON]
-        draft.cursor = min(draft.cursor, len(self._choices) - 1)
-        self._rows = [ChoiceRow(row) for row in range(len(self._choices))]
-        self._text = Lines(detail(request), classes="question")
+        rows = len(self.REPLIES) if reject_with_reason else self.WITH_REASON
+        draft.cursor = min(draft.cursor, rows - 1)
+        self._rows = [ChoiceRow(row) for row in range(rows)]
+        self._text = Lines(detail(draft.request), classes="question")
 
     def compose(self) -> ComposeResult:
         yield self._text
@@ -90,9 +82,27 @@ class PermissionForm(OwnWordsForm):
             return (("Enter", "reject with these words"), ("Esc", "back"))
         return (("↑↓", "move"), ("Enter", "answer"), ("Esc", "fold"), ("x", "reject"))
 
+    def show_request(self, request: PermissionRequest) -> None:
+        """More is known of it, as the name of its tool. Whoever answers it just now is not interrupted."""
+        self.draft.request = request
+        self._text.replace_from(0, detail(request))
+        self.draw()
+
+    @property
+    def _choices(self) -> list[Choice]:
+        covers = ", ".join(self.draft.request.always)
+        choices = [
+            Choice("once", "this call only"),
+            Choice("always", f"also later: {covers}" if covers else "also later calls like it"),
+            Choice("reject", "the agent may not, and stops"),
+            Choice("reject, and say why", "the agent reads it and goes on"),
+        ]
+        return choices[: len(self._rows)]
+
     def draw(self) -> None:
-        column = label_column([choice.label for choice in self._choices])
-        for row, (view, choice) in enumerate(zip(self._rows, self._choices, strict=True)):
+        choices = self._choices
+        column = label_column([choice.label for choice in choices])
+        for row, (view, choice) in enumerate(zip(self._rows, choices, strict=True)):
             view.show_choice(choice, column, cursor=row == self.draft.cursor)
         self.post_message(self.Changed(self.draft))
 

@@ -146,8 +146,8 @@ class RequestPanel(Vertical):
             self.book.since.setdefault(request.id, self._now())
         if self._active not in self._requests:
             self._activate(next(iter(self._requests), None), grace=True)
-        elif isinstance(before, PermissionRequest) and before != self.active:
-            self._activate(self._active, grace=False)  # more is known of it, as the name of its tool
+        elif isinstance(self.active, PermissionRequest) and before != self.active:
+            self._tell_more(self.active)
         self._draw_head()
         return bool(appeared)
 
@@ -266,13 +266,21 @@ class RequestPanel(Vertical):
                     self._begin_draft(draft)
                 return QuestionForm(draft, self.guards, self._answer)
             case PermissionRequest():
-                if not isinstance(draft, PermissionDraft) or draft.request != request:
-                    kept = draft.keep() if isinstance(draft, PermissionDraft) else self.kept(request.id)
+                if isinstance(draft, PermissionDraft):
+                    draft.request = request
+                else:
+                    kept = self.kept(request.id)
                     draft = PermissionDraft(request) if kept is None else PermissionDraft.restored(request, kept)
                     self._begin_draft(draft)
                 return PermissionForm(draft, self.guards, self._reply, reject_with_reason=self.reject_with_reason)
             case _:
                 assert_never(request)
+
+    def _tell_more(self, request: PermissionRequest) -> None:
+        from tui.widgets.permission import PermissionForm
+
+        if isinstance(self._form, PermissionForm):
+            self._form.show_request(request)
 
     def _begin_draft(self, draft: AnswerDraft | PermissionDraft) -> None:
         self.book.drafts[draft.request.id] = draft
