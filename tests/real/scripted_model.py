@@ -10,9 +10,12 @@ It listens on 127.0.0.1, in a thread. The newest user message says what it does:
     FENCE n r      n deltas of code in one fence, at r a second
     THINK          reasoning, then an answer
     FAIL code      answers the request with this HTTP status
+    AGENT (words)  calls the agent tool; what it starts works for a while, and reports the words
     anything else  one short sentence
 
 After a tool has run, it answers by quoting the result. A request without tools (a title, a summary) gets a title.
+Where a server lets an agent work in the background and tells the model of its report later, the words of that are
+a prompt's: `AGENT (ASK1)` ends with a question.
 """
 
 import json
@@ -51,6 +54,7 @@ QUESTIONS: list[Json] = [
 ]
 QUESTION_TOOLS = frozenset({"question", "ask_user_question"})
 SHELL_TOOLS = frozenset({"bash", "run_shell_command"})
+AGENT_TOOLS = frozenset({"agent"})
 TITLE = "A short title"
 
 
@@ -91,10 +95,15 @@ def choose(asked: Asked) -> Say | Call | Fail:
     """What the words of the prompt ask for."""
     if not asked.tools:
         return Say([TITLE])
-    if failure := re.search(r"\bFAIL (\d{3})\b", asked.prompt):
-        return Fail(int(failure[1]))
     if asked.results:
         return Say(_words(f"Done. The tool said: {asked.results[-1][:400]}"))
+    agent = next((tool for tool in asked.tools if tool in AGENT_TOOLS), None)
+    if report := re.search(r"\bREPORT \((.*?)\)", asked.prompt):
+        return Say([*(f"step{i} " for i in range(10)), report[1]], pause=0.3)
+    if agent and (work := re.search(r"\bAGENT \((.*?)\)", asked.prompt)):
+        return Call(agent, {"description": "look around", "prompt": f"REPORT ({work[1]})"})
+    if failure := re.search(r"\bFAIL (\d{3})\b", asked.prompt):
+        return Fail(int(failure[1]))
     question = next((tool for tool in asked.tools if tool in QUESTION_TOOLS), None)
     shell = next((tool for tool in asked.tools if tool in SHELL_TOOLS), None)
     if question and (ask := re.search(r"\bASK(1?)\b", asked.prompt)):

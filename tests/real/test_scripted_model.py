@@ -51,6 +51,17 @@ def test_quotes_what_a_tool_returned() -> None:
     assert "".join(said.words) == "Done. The tool said: Postgres"
 
 
+def test_an_agent_reports_the_words_that_it_was_started_with() -> None:
+    started = told("AGENT (ASK1)", tools=("agent", "question"))
+    assert started == Call("agent", {"description": "look around", "prompt": "REPORT (ASK1)"})
+    report = told("REPORT (ASK1)", tools=("question",))
+    assert isinstance(report, Say)
+    assert "".join(report.words).endswith(" ASK1")
+    assert told("the agent says: step9 ASK1", tools=("agent", "question")) == Call(
+        "question", {"questions": QUESTIONS[:1]}
+    )
+
+
 def test_gives_a_title_where_no_tools_are_offered() -> None:
     assert told("FAIL 500 ASK", tools=()) == Say(["A short title"])
 

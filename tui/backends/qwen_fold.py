@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from tui.backends import qwen_background as background
 from tui.backends import qwen_requests as requests
 from tui.backends import qwen_wire as wire
 from tui.backends.qwen_answer import (
@@ -22,6 +23,7 @@ from tui.backends.qwen_answer import (
     why_early,
     why_failed,
 )
+from tui.backends.qwen_open import OpenRequests
 from tui.backends.qwen_running import JUST_AFTER, Kind, Running
 from tui.core import events as e
 from tui.core.model import (
@@ -30,11 +32,7 @@ from tui.core.model import (
     FullMessage,
     Idle,
     Message,
-    PermissionReply,
-    PermissionRequest,
-    QuestionRequest,
     TextPart,
-    ToolPart,
 )
 from tui.core.store import Store
 from tui.net.text import clean
@@ -47,7 +45,10 @@ ECHOES_KEPT = 200
 
 @dataclass(frozen=True, slots=True)
 class Echo:
-    """A prompt that the server has: it runs, ran, or waits in the server's queue. `id` is its event's."""
+    """A prompt that the server has: it runs, ran, or waits in the server's queue. `id` is its event's.
+
+    Turns that the server began itself are among them, without words.
+    """
 
     prompt_id: str
     text: str
@@ -61,15 +62,22 @@ class Fold:
     def __init__(self, session_id: str, terminals: Iterable[wire.Terminal] = ()) -> None:
         self.session_id = session_id
         self.cursor = 0
-        self.open: dict[str, requests.Asked] = {}
+        self._requests = OpenRequests(session_id)
         self.echoes: deque[Echo] = deque(maxlen=ECHOES_KEPT)
         self._terminals = {one.prompt_id: one for one in terminals}
         self._queue: set[str] = set()
         self._turn: Running | None = None
+        self._overtaken: Running | None = None
+        """A turn that the server began itself, and that a prompt is ending: the last of it is still to come."""
         self._torn = ""
         """The prompt of which the server does not have the first events, where that is so."""
         self.stale = False
         """A turn has ended of which the server had left out the beginning: the session is to be loaded anew."""
+
+    @property
+    def open(self) -> Mapping[str, requests.Asked]:
+        """What waits for a person, by the request's id."""
+        return self._requests.open
 
     @property
     def torn(self) -> bool:
@@ -109,7 +117,7 @@ class Fold:
             case "permission_request":
                 return self._asked(frame)
             case "permission_resolved":
-                return self._resolved(frame)
+                return self._requests.resolved(frame.data)
             case "turn_complete":
                 return self._completed(frame)
             case "turn_error":
@@ -127,13 +135,20 @@ class Fold:
             case "session_died" | "session_closed":
                 self._queue.clear()
                 ended = self._end(None, frame.at, BROKEN_OFF)
-                return [*ended, *self._gone(self.open), e.StatusChanged(self.session_id, Idle())]
+                return [*ended, *self._requests.all_gone(), e.StatusChanged(self.session_id, Idle())]
             case _:
                 return []
 
     def _updated(self, frame: wire.Frame) -> list[e.Event]:
         raw = frame.data.get("update", {}) if isinstance(frame.data, Mapping) else {}
         update = wire.read(raw, wire.Update)
+        match background.source(update):
+            case background.SAID_AGAIN:
+                return []
+            case background.BEGINS:
+                return self._turn_of(frame)[1]
+            case background.NOTICE:
+                return self._noticed(frame, update)
         match update.session_update:
             case "user_message_chunk":
                 return self._echoed(frame, update)
@@ -161,7 +176,7 @@ class Fold:
         turn = self._turn
         if turn is not None and turn.prompt_id == prompt_id:
             return self._said_by_user(turn, text)
-        found = [*self._end_unseen(), *self._begin(prompt_id, frame.at)]
+        found = [*self._overtake(), *self._begin(prompt_id, frame.at)]
         self._queue.discard(prompt_id)
         self.echoes.append(Echo(prompt_id, text, frame.originator_client_id or "", frame.id or 0))
         assert self._turn is not None
@@ -179,6 +194,26 @@ class Fold:
     def _begin(self, prompt_id: str, at: float) -> list[e.Event]:
         self._turn = Running(self.session_id, prompt_id, at)
         return [e.StatusChanged(self.session_id, Busy())]
+
+    def _begin_own(self, prompt_id: str, at: float, event_id: int) -> list[e.Event]:
+        """The server begins a turn by itself: what it began with will stand where a prompt does."""
+        self._turn = Running(self.session_id, prompt_id, at, own=True)
+        self.echoes.append(Echo(prompt_id, "", "", event_id))
+        begun = Message(prompt_id, self.session_id, "user", at)
+        return [e.StatusChanged(self.session_id, Busy()), e.MessageUpserted(begun)]
+
+    def _noticed(self, frame: wire.Frame, update: wire.Update) -> list[e.Event]:
+        turn, found = self._turn_of(frame)
+        return found if turn is None else [*found, *turn.notice(clean(wire.text_of(update.content)).strip())]
+
+    def _overtake(self) -> list[e.Event]:
+        """A prompt begins: what ran is over, but for a turn of the server's own, of which the last comes now."""
+        turn = self._turn
+        if turn is None or turn.ended or not turn.own:
+            return self._end_unseen()
+        found = self._end_overtaken()
+        self._overtaken = turn
+        return found
 
     def _waits(self, frame: wire.Frame) -> list[e.Event]:
         prompt_id = frame.prompt_id or ""
@@ -200,6 +235,9 @@ class Fold:
         text = wire.text_of(update.content)
         if usage is not None or text:
             found += turn.head(usage=usage)
+        if turn.own and (failure := background.failure(text)) is not None:
+            turn.failed = failure
+            return found
         if not text:
             return found
         return found + turn.say(kind, text, alone=meta.get("qwenDiscreteMessage") is True)
@@ -209,15 +247,22 @@ class Fold:
         if turn is None:
             return found
         before, part = turn.call(call_id, update)
-        return [*found, *before, *self._answered(part), e.PartUpserted(part)]
+        return [*found, *before, *self._requests.answered(part), e.PartUpserted(part)]
 
     def _turn_of(self, frame: wire.Frame) -> tuple[Running | None, list[e.Event]]:
         """The turn that an agent's event belongs to. Turns that no prompt began (a timer's) have no echo."""
         turn = self._turn
         if frame.prompt_id is None or (turn is not None and turn.prompt_id == frame.prompt_id):
             return turn, []
+        if self._overtaken is not None and self._overtaken.prompt_id == frame.prompt_id:
+            return self._overtaken, []
         created = turn.created + 2 * JUST_AFTER if turn is not None else 0.0
-        found = [*self._end_unseen(), *self._begin(frame.prompt_id, created)]
+        began = background.began(frame.data)
+        found = self._end_unseen()
+        if began is None:
+            found += self._begin(frame.prompt_id, created)
+        else:
+            found += self._begin_own(frame.prompt_id, max(began, created), frame.id or 0)
         if self._torn and self._turn is not None:
             found += self._turn.torn()
         return self._turn, found
@@ -228,7 +273,10 @@ class Fold:
         return self._end(frame.prompt_id, frame.at, why_early(wire.string(frame.data, "stopReason")))
 
     def _end(self, prompt_id: str | None, at: float, failure: Failure | None) -> list[e.Event]:
-        turn = self._turn
+        turn, overtaken = self._turn, self._overtaken
+        if overtaken is not None and overtaken.prompt_id == prompt_id:
+            self._overtaken = None
+            return overtaken.end(at, failure)
         if prompt_id is not None and (turn is None or turn.prompt_id != prompt_id):
             self._queue.discard(prompt_id)
             self.stale = self.stale or prompt_id == self._torn
@@ -236,7 +284,7 @@ class Fold:
         if turn is None or turn.ended:
             return []
         self.stale = bool(self._torn)
-        found = [*turn.end(at, failure), *self._gone(self.open)]
+        found = [*self._end_overtaken(), *turn.end(at, failure), *self._requests.all_gone()]
         if not self._queue:
             found.append(e.StatusChanged(self.session_id, Idle()))
         return found
@@ -259,11 +307,19 @@ class Fold:
         if turn is None:
             return []
         if turn.ended:
-            return turn.close_words()
+            return [*self._end_overtaken(), *turn.close_words()]
+        return self._end(turn.prompt_id, *self._remembered(turn))
+
+    def _end_overtaken(self) -> list[e.Event]:
+        turn, self._overtaken = self._overtaken, None
+        return [] if turn is None else turn.end(*self._remembered(turn))
+
+    def _remembered(self, turn: Running) -> tuple[float, Failure | None]:
+        """When and how the turn ended, which its events did not tell."""
         known = self._terminals.get(turn.prompt_id)
         if known is None:
-            return self._end(turn.prompt_id, 0.0, None if turn.concluded else BROKEN_OFF)
-        return self._end(turn.prompt_id, known.at / 1000, remembered(known))
+            return 0.0, None if turn.concluded else BROKEN_OFF
+        return known.at / 1000, remembered(known)
 
     # Questions and permissions
 
@@ -271,49 +327,9 @@ class Fold:
         turn, found = self._turn_of(frame)
         message_id = turn.answer_id if turn is not None else ""
         asked = requests.asked(self.session_id, message_id, frame.data)
-        self.open[asked.request.id] = asked
         if turn is not None:
             found += turn.ask(asked)
-        return [*found, e.RequestOpened(asked.request)]
-
-    def _resolved(self, frame: wire.Frame) -> list[e.Event]:
-        end = requests.resolution(frame.data)
-        asked = self.open.get(end.request_id)
-        if asked is None:
-            return [e.RequestGone(self.session_id, end.request_id)]
-        if isinstance(asked.request, QuestionRequest) and end.option not in (
-            None,
-            requests.option(asked, "reject"),
-        ):
-            return []  # its tool call tells next what was answered
-        return self._closed(asked, end)
-
-    def _closed(self, asked: requests.Asked, end: requests.Resolution) -> list[e.Event]:
-        request = asked.request
-        del self.open[request.id]
-        if not end.voter:
-            return [e.RequestGone(request.session_id, request.id)]
-        if isinstance(request, PermissionRequest):
-            return [e.PermissionReplied(request.session_id, request.id, _reply(asked, end.option))]
-        return [e.QuestionRejected(request.session_id, request.id)]
-
-    def _answered(self, part: ToolPart) -> list[e.Event]:
-        """Close what waits for this call, should it have ended."""
-        waiting = [one for one in self.open.values() if one.request.call_id == part.call_id]
-        if not waiting or part.state not in ("completed", "error"):
-            return []
-        if part.answers is None:
-            return self._gone([one.request.id for one in waiting])
-        for one in waiting:
-            del self.open[one.request.id]
-        return [e.QuestionAnswered(self.session_id, one.request.id, part.answers) for one in waiting]
-
-    def _gone(self, request_ids: Iterable[str]) -> list[e.Event]:
-        found: list[e.Event] = []
-        for request_id in list(request_ids):
-            del self.open[request_id]
-            found.append(e.RequestGone(self.session_id, request_id))
-        return found
+        return [*found, *self._requests.opened(asked)]
 
 
 def picture(session_id: str, events: Sequence[e.Event]) -> tuple[FullMessage, ...]:
@@ -325,9 +341,3 @@ def picture(session_id: str, events: Sequence[e.Event]) -> tuple[FullMessage, ..
     transcript = store.transcript(session_id)
     assert transcript is not None
     return tuple(FullMessage(one, tuple(transcript.parts_of(one.id))) for one in transcript.ordered())
-
-
-def _reply(asked: requests.Asked, option: str | None) -> PermissionReply:
-    if option is None or option == requests.option(asked, "reject"):
-        return "reject"
-    return "once" if option == requests.option(asked, "once") else "always"

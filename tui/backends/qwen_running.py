@@ -42,17 +42,22 @@ class Running:
     session_id: str
     prompt_id: str
     created: float
+    own: bool = False
+    """The server began it itself: there is no prompt, and a note stands in its place."""
     said: int = 0
     leave: dict[str, requests.Asked] = field(default_factory=dict)
     """What was asked of a person, by tool call."""
     concluded: bool = False
     """What came of it last are words of the answer: a model that has more to do calls a tool after them."""
     ended: bool = False
+    failed: Failure | None = None
+    """An error that was told before the end, which will not tell it."""
     _message: Message | None = None
     _segment: _Segment | None = None
     _segments: int = 0
     _calls: dict[str, dict[str, Any]] = field(default_factory=dict)
     _unreadable: int = 0
+    _notices: int = 0
 
     @property
     def answer_id(self) -> str:
@@ -107,6 +112,15 @@ class Running:
         self.leave[call_id] = asked
         return [e.PartUpserted(self._tool(call_id))] if call_id in self._calls else []
 
+    def notice(self, text: str) -> list[e.Event]:
+        """What came of work in the background: the turn began with it, or is told of it while it runs."""
+        self._notices += 1
+        part_id = f"{self.prompt_id}:notice:{self._notices}"
+        if self.own and self._message is None:
+            return [e.PartUpserted(NotePart(part_id, self.session_id, self.prompt_id, text))]
+        note = NotePart(part_id, self.session_id, self.answer_id, text)
+        return [*self.head(), *self.close_words(), e.PartUpserted(note)]
+
     def unreadable(self, why: Exception) -> list[e.Event]:
         """Something of the answer cannot be read: that is said in its place."""
         self._unreadable += 1
@@ -122,6 +136,7 @@ class Running:
     def end(self, at: float, failure: Failure | None) -> list[e.Event]:
         """Its turn is over, at `at` (epoch seconds; 0 is not known): what still ran then runs no more."""
         self.ended = True
+        failure = failure or self.failed
         found = self.close_words()
         for call_id, call in self._calls.items():
             if state_of(call) in UNENDED:
