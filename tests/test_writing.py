@@ -7,6 +7,7 @@ import pytest
 from tests import conversation as talk
 from tests.fake_client import LIVE, FakeClient
 from tests.screen import Stage, on_stage
+from tui.backends.base import Traits
 from tui.core import events as e
 from tui.core.health import Line, LineState
 from tui.core.model import Prompt, Queued
@@ -140,6 +141,25 @@ async def test_send_now_does_not_wait_for_the_turn() -> None:
         assert stage.main.prompt.text == ""
         await stage.press("ctrl+s")
         assert waiting(stage) == ["later"]
+
+
+async def test_where_no_prompt_is_taken_while_a_turn_runs_none_is_sent_and_no_key_promises_it() -> None:
+    async with on_stage() as stage:
+        stage.client.traits = Traits("mimo", queues_prompts=False)
+        turn = stage.run_turn()
+        await stage.press(*"steer")
+        await stage.shows("Enter send after the turn")
+        assert "^S" not in stage.text
+        await stage.press("ctrl+s")
+        await stage.shows("This server takes no prompt while a turn runs: it is sent when the turn ends.")
+        assert (waiting(stage), stage.main.prompt.text) == (["steer"], "")
+        await stage.press("shift+tab", "ctrl+s")
+        assert "^S" not in stage.text
+        assert waiting(stage) == ["steer"]
+        assert stage.client.calls("send") == []
+        turn.state = TurnState.FINISHED
+        stage.client.turn_moved(turn)
+        await stage.until(lambda: waiting(stage) == [], "what waits to be sent")
 
 
 async def test_send_now_that_cannot_be_sent_leaves_the_words() -> None:

@@ -243,7 +243,7 @@ class Presenter:
 
     def _show_turn_line(self) -> None:
         now, turn = self._client.now(), self._client.turn(self.session_id or "")
-        self._main.show_running(turn is not None and not turn.over)
+        self._main.show_running(turn is not None and not turn.over, takes_now=self._writing.takes_now)
         if now < self._abort_armed:
             self._main.turn_line.say(Content.styled("Esc once more aborts the turn", "bold $warning"))
             return

@@ -24,6 +24,8 @@ NAMED = 2
 QUOTED = 40
 """Characters of a prompt that a notice quotes."""
 
+REFUSED_NOW = Notice("This server takes no prompt while a turn runs: it is sent when the turn ends.")
+
 
 class Writing:
     """The box, and the queue above it. `notify` shows a notice."""
@@ -98,9 +100,22 @@ class Writing:
             self._client.prompts.submit(self._session, text)
             box.clear_sent(text)
 
+    @property
+    def takes_now(self) -> bool:
+        """Whether the server takes a prompt as it is now: some refuse one while a turn runs."""
+        traits = self._client.traits
+        return traits is None or traits.queues_prompts or not self._client.turns.running_in(self._session)
+
     def send_now(self, text: str) -> None:
-        """Send without waiting for the turn that runs. Raises `NetError`, with the words still in the box."""
+        """Send without waiting for the turn that runs, where the server takes that; where not, it waits.
+
+        Raises `NetError`, with the words still in the box.
+        """
         box, prompts = self._main.prompt, self._client.prompts
+        if not self.takes_now:
+            self._notify(REFUSED_NOW)
+            self.submit(text)
+            return
         if box.edited is not None:
             queued_id = box.edited
             if self._put_back(queued_id, text):
@@ -111,6 +126,9 @@ class Writing:
 
     def send_waiting(self, queued: Queued) -> None:
         """Send a waiting prompt as it is, now. Raises `NetError`."""
+        if not self.takes_now:
+            self._notify(REFUSED_NOW)
+            return
         if self._main.prompt.edited == queued.id:
             self.leave_edit()
         self._client.prompts.send_waiting(queued.id)

@@ -18,6 +18,7 @@ from tui.net.link import Feed
 class Traits(msgspec.Struct, frozen=True):
     """How a family behaves where that changes what the client does or offers.
 
+    `queues_prompts`: one that comes while a turn runs is taken, not refused.
     `takes_our_ids`: a prompt keeps the id that we gave it, so that posting it again cannot double it.
     `edits_sessions`: it is a `SessionEditing` too. `agents_are`: what it calls that which `Offers.agents` gives.
     `one_stream`: every session's events come on one stream, also of one that was made a moment ago.

@@ -71,9 +71,9 @@ def _of_the_moment(main: "MainScreen") -> Keys:
     if main.transcript.has_focus_within:
         return TRANSCRIPT_KEYS
     if main.focused is main.queue:
-        return (("Enter", "change"), ("x", "remove"), ("^S", "send now"), ("Esc", "back"))
+        return (("Enter", "change"), ("x", "remove"), *_now(main), ("Esc", "back"))
     if main.prompt.edited is not None:
-        return (("Enter", "put it back in its place"), ("^S", "send now"), ("Esc", "leave it as it was"))
+        return (("Enter", "put it back in its place"), *_now(main), ("Esc", "leave it as it was"))
     if panel.active is not None:
         answer = "Tab" if panel.open_form is not None and not main.prompt.unfinished else "{fold}"
         return ((answer, "answer"), *_sending(main))
@@ -83,7 +83,7 @@ def _of_the_moment(main: "MainScreen") -> Keys:
 def _sending(main: "MainScreen") -> Keys:
     if main.turn_runs:
         after = ("Enter", "send after the turn")
-        return (after, ("^S", "send now"), ("Esc Esc", "abort"), ("^J", "newline"))
+        return (after, *_now(main), ("Esc Esc", "abort"), ("^J", "newline"))
     return (("Enter", "send"), ("^J", "newline"))
 
 
@@ -98,4 +98,9 @@ def _over_queue(main: "MainScreen") -> Keys:
 
 def _if_written(main: "MainScreen", enter: str) -> Keys:
     """Over a queue Enter looks as if it were for that: it is named once there is something of its own to send."""
-    return (("Enter", enter), ("^S", "send now")) if main.prompt.has_words else ()
+    return (("Enter", enter), *_now(main)) if main.prompt.has_words else ()
+
+
+def _now(main: "MainScreen") -> Keys:
+    """Only where the server takes a prompt as it is now."""
+    return (("^S", "send now"),) if main.takes_now else ()

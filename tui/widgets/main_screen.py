@@ -90,6 +90,7 @@ class MainScreen(Screen[None], Covered):
         self._copied_at = float("-inf")
         self.waiting = 0
         self.turn_runs = False
+        self.takes_now = True
         self._completes = self._written = False
         self.health = HealthLine(address, id="health")
         self.notices = Notices(id="notices")
@@ -167,10 +168,10 @@ class MainScreen(Screen[None], Covered):
         self._written = self.prompt.has_words
         self.key_hints.show_keys(keys_now.named(self), self.waiting)
 
-    def show_running(self, running: bool) -> None:
-        """Whether a turn of the session runs: there is one to abort."""
-        if running != self.turn_runs:
-            self.turn_runs = running
+    def show_running(self, running: bool, *, takes_now: bool = True) -> None:
+        """Whether a turn of the session runs: there is one to abort; and whether a prompt is taken meanwhile."""
+        if (running, takes_now) != (self.turn_runs, self.takes_now):
+            self.turn_runs, self.takes_now = running, takes_now
             self.plan.show_running(running)
             self.refresh_hints()
 
