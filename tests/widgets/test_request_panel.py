@@ -769,3 +769,36 @@ async def test_the_next_request_gets_the_keys_that_the_last_one_had_before_the_t
         await stage.until(lambda: stage.main.prompt.has_focus)
         stage.second()
         await stage.until(lambda: stage.main.panel.has_focus_within)
+
+
+@pytest.mark.parametrize("how", ["closed", "f4"])
+@pytest.mark.parametrize("turns", range(3))
+async def test_letters_on_their_way_into_own_words_go_to_the_prompt_once_the_field_is_gone(
+    how: str, turns: int
+) -> None:
+    """`turns`: of the event loop, between two keys."""
+    async with on_stage() as stage:
+        await asked(stage, WORDS_ONLY)
+        await stage.press("enter")
+        await stage.until(lambda: isinstance(stage.app.focused, TextArea))
+        if how == "f4":
+            stage.burst("f4")
+        else:
+            stage.client.feed(e.RequestGone(talk.SESSION, WORDS_ONLY.id))
+        for letter in "what I wrote":
+            stage.burst(letter)
+            for _ in range(turns):
+                await asyncio.sleep(0)
+        await stage.until(lambda: stage.main.prompt.text == "what I wrote")
+        await stage.until(lambda: stage.main.prompt.has_focus)
+
+
+async def test_enter_that_was_to_end_own_words_sends_no_prompt() -> None:
+    async with on_stage() as stage:
+        await asked(stage, WORDS_ONLY)
+        await stage.press("enter")
+        stage.client.feed(e.RequestGone(talk.SESSION, WORDS_ONLY.id))
+        stage.burst(*"wrote", "enter")
+        await stage.until(lambda: stage.main.prompt.text == "wrote")
+        await stage.settled()
+        assert stage.client.calls("send") == []

@@ -4,6 +4,8 @@ Keys come to a widget's queue before it is known which of them opens or closes t
 once the queue of the one that gives it away is empty; until then that one hands its keys on.
 """
 
+from typing import Protocol
+
 from textual import events
 from textual.containers import VerticalScroll
 from textual.widget import Widget
@@ -12,16 +14,39 @@ from tui.widgets.editor import Editor
 from tui.widgets.handover import has_messages
 
 
+class Keeper(Protocol):
+    """What holds the form, and knows whose the keys are."""
+
+    @property
+    def gives_keys_away(self) -> bool:
+        """Whether keys that still come to the form are for whoever gets them just now."""
+
+    def hand_on(self, event: events.Key) -> None:
+        """To that one."""
+
+    def guards(self, event: events.Key) -> bool:
+        """Whether the form must not act on this key."""
+
+
 class Field(Editor):
-    """The field. Enter is the form's at once; while the field closes, so is every key."""
+    """The field. Enter is the form's at once; while the field closes, so is every key.
+
+    While the form goes, its keys are led on like the form's; but not Enter, which was to end the words here.
+    """
 
     def on_key(self, event: events.Key) -> None:
         form = self.parent
-        if not isinstance(form, OwnWordsForm) or (self.display and event.key != "enter"):
+        if not isinstance(form, OwnWordsForm):
+            return
+        leads_on = form.keeper.gives_keys_away
+        if self.display and event.key != "enter" and not leads_on:
             return
         event.stop()
         event.prevent_default()
-        if self.display:
+        if leads_on:
+            if event.key != "enter":
+                form.keeper.hand_on(event)
+        elif self.display:
             form.words_ready(self.text)
         else:
             form.post_message(events.Key(event.key, event.character))
@@ -30,9 +55,9 @@ class Field(Editor):
 class OwnWordsForm(VerticalScroll, can_focus=True):
     """Opens `editor`, and closes it. What its words mean is for the form: `words_ready`."""
 
-    def __init__(self, editor: Field) -> None:
+    def __init__(self, editor: Field, keeper: Keeper) -> None:
         super().__init__()
-        self.editor = editor
+        self.editor, self.keeper = editor, keeper
         self._moves = False
 
     def words_ready(self, words: str) -> None:

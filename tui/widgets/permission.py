@@ -16,7 +16,7 @@ from tui.widgets.choice_row import Choice, ChoiceRow, label_column
 from tui.widgets.editor import Editor
 from tui.widgets.key_hints import Keys
 from tui.widgets.lines import Lines
-from tui.widgets.own_words import Field, OwnWordsForm
+from tui.widgets.own_words import Field, Keeper, OwnWordsForm
 from tui.widgets.pieces import Code, Paragraph, Piece
 from tui.widgets.plain import MUTED
 from tui.widgets.tool_call import diff_lines
@@ -51,13 +51,13 @@ class PermissionForm(OwnWordsForm):
     def __init__(
         self,
         draft: PermissionDraft,
-        guard: Callable[[events.Key], bool],
+        keeper: Keeper,
         ready: Callable[[PermissionDraft, PermissionReply, str], None],
         *,
         reject_with_reason: bool = True,
     ) -> None:
-        super().__init__(Field(draft.reason, placeholder="why not, and what instead · Enter rejects"))
-        self._guard, self._ready = guard, ready
+        super().__init__(Field(draft.reason, placeholder="why not, and what instead · Enter rejects"), keeper)
+        self._ready = ready
         self.draft = draft
         rows = len(self.REPLIES) if reject_with_reason else self.WITH_REASON
         draft.cursor = min(draft.cursor, rows - 1)
@@ -121,7 +121,7 @@ class PermissionForm(OwnWordsForm):
             self._ready(self.draft, self.REPLIES[row], "")
 
     async def on_key(self, event: events.Key) -> None:
-        if self.took(event) or (self.has_keys and self._guard(event)):
+        if self.took(event) or (self.has_keys and self.keeper.guards(event)):
             event.prevent_default()
         elif event.key == "escape" and self.editor.display:
             self.close_words()

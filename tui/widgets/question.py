@@ -17,7 +17,7 @@ from tui.widgets.choice_row import Choice, ChoiceRow, label_column
 from tui.widgets.editor import Editor
 from tui.widgets.key_hints import Keys
 from tui.widgets.lines import Lines
-from tui.widgets.own_words import Field, OwnWordsForm
+from tui.widgets.own_words import Field, Keeper, OwnWordsForm
 from tui.widgets.pieces import Paragraph, Piece
 from tui.widgets.plain import MUTED, Plain
 
@@ -73,11 +73,11 @@ class QuestionForm(OwnWordsForm):
     def __init__(
         self,
         draft: AnswerDraft,
-        guard: Callable[[events.Key], bool],
+        keeper: Keeper,
         ready: Callable[[AnswerDraft], None],
     ) -> None:
-        super().__init__(Field(placeholder="in your own words · Enter takes them"))
-        self._guard, self._ready = guard, ready
+        super().__init__(Field(placeholder="in your own words · Enter takes them"), keeper)
+        self._ready = ready
         self.draft = draft
         self._drawn_tab = -1
         self._tabs = [TabLabel(tab) for tab in range(draft.tabs)] if draft.has_review else []
@@ -220,7 +220,7 @@ class QuestionForm(OwnWordsForm):
                 pass
 
     async def on_key(self, event: events.Key) -> None:
-        if self.took(event) or (self.has_keys and self._guard(event)):
+        if self.took(event) or (self.has_keys and self.keeper.guards(event)):
             event.prevent_default()
         elif event.key == "escape" and self.editor.display:
             self._keep_words()

@@ -264,7 +264,7 @@ class RequestPanel(Vertical):
                     kept = self.kept(request.id)
                     draft = AnswerDraft(request) if kept is None else AnswerDraft.restored(request, kept)
                     self._begin_draft(draft)
-                return QuestionForm(draft, self.guards, self._answer)
+                return QuestionForm(draft, self, self._answer)
             case PermissionRequest():
                 if isinstance(draft, PermissionDraft):
                     draft.request = request
@@ -272,7 +272,7 @@ class RequestPanel(Vertical):
                     kept = self.kept(request.id)
                     draft = PermissionDraft(request) if kept is None else PermissionDraft.restored(request, kept)
                     self._begin_draft(draft)
-                return PermissionForm(draft, self.guards, self._reply, reject_with_reason=self.reject_with_reason)
+                return PermissionForm(draft, self, self._reply, reject_with_reason=self.reject_with_reason)
             case _:
                 assert_never(request)
 
@@ -312,12 +312,20 @@ class RequestPanel(Vertical):
         self._fare.display = bool(words)
         self._fare.show(words)
 
+    @property
+    def gives_keys_away(self) -> bool:
+        """Whether keys that still come to a form are for whoever gets them just now."""
+        return self._leaves or self.handover.taker is not None
+
+    def hand_on(self, event: events.Key) -> None:
+        """To that one; but nobody has seen yet what Enter would answer on another form."""
+        if event.key != "enter" or self.handover.taker is not self._form:
+            self.post_message(self.KeyPassedOn(event))
+
     def guards(self, event: events.Key) -> bool:
         """Whether the form must not act on this key: it came in the grace, or while an answer is on its way."""
-        taker = self.handover.taker
-        if self._leaves or taker is not None:
-            if event.key != "enter" or taker is not self._form:  # nobody has seen what Enter would answer there
-                self.post_message(self.KeyPassedOn(event))
+        if self.gives_keys_away:
+            self.hand_on(event)
             return True
         answers = event.is_printable or event.key == "enter"
         if answers and (self.grace.runs or self._asks):
