@@ -427,7 +427,7 @@ def test_a_neighbour_whose_lock_cannot_be_looked_at_keeps_its_own(
     open_file = os.open
 
     def refuse(path: Path, flags: int) -> int:
-        if neighbour._owner in str(path):
+        if neighbour._me.name in str(path):
             raise PermissionError(errno.EACCES, "not yours", str(path))
         return open_file(path, flags)
 

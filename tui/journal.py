@@ -8,11 +8,9 @@ Several clients share one file. Rows that one of them is responsible for carry i
 is free), the next client that starts takes them over, and only one does.
 """
 
-import fcntl
 import logging
 import os
 import sqlite3
-import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
@@ -21,6 +19,7 @@ import msgspec
 
 from tui.core.model import Prompt, Queued
 from tui.journal_file import FILE, NewerFile, connect, create
+from tui.journal_owner import Owner
 from tui.journal_trouble import unusable
 
 log = logging.getLogger(__name__)
@@ -50,8 +49,7 @@ class Journal:
         self._wall = wall
         self._folder = folder
         self._server = server
-        self._owner = uuid.uuid4().hex
-        self._lock: int | None = None
+        self._me = Owner(folder)
         self.problem: str | None = None
         self.lost = False
         """Whether nothing is kept in the file any more."""
@@ -67,10 +65,7 @@ class Journal:
         if self._missed:
             self._transact(lambda database: None)
         self._database.close()
-        if self._lock is not None and self._folder is not None:
-            _owner_file(self._folder, self._owner).unlink(missing_ok=True)
-            os.close(self._lock)
-            self._lock = None
+        self._me.end()
 
     def submit(self, queued: Queued, place: int) -> None:
         """The person sent a prompt: in one step it stops being a draft, waits, and is history."""
@@ -106,8 +101,8 @@ class Journal:
             rows = database.execute(
                 "SELECT owner, text FROM drafts WHERE server = ? AND session = ?", (self._server, session_id)
             ).fetchall()
-            left = [owner for owner, _ in rows if owner != self._owner and not self._lives(owner)]
-            found.extend(text for owner, text in rows if owner == self._owner or owner in left)
+            left = [owner for owner, _ in rows if self._me.is_gone(owner)]
+            found.extend(text for owner, text in rows if owner == self._me.name or owner in left)
             for owner in left:
                 database.execute(_FORGET_DRAFT, (self._server, session_id, owner))
             if left:
@@ -127,7 +122,7 @@ class Journal:
         """Whether `draft` would give anything; it is left where it is."""
         query = "SELECT owner FROM drafts WHERE server = ? AND session = ?"
         owners = [owner for (owner,) in self._read(query, self._server, session_id)]
-        return any(owner == self._owner or not self._lives(owner) for owner in owners)
+        return any(owner == self._me.name or self._me.is_gone(owner) for owner in owners)
 
     def drafted(self) -> list[str]:
         """The sessions for which something is typed and not sent, by whomever."""
@@ -136,7 +131,7 @@ class Journal:
 
     def take_off(self, prompt: Prompt, queued_id: str = "") -> None:
         """A prompt is about to be posted: in the same step it leaves the queue, or stops being a draft."""
-        flight = (prompt.message_id, self._server, msgspec.json.encode(prompt), self._owner, self._wall())
+        flight = (prompt.message_id, self._server, msgspec.json.encode(prompt), self._me.name, self._wall())
         self._write(
             ("INSERT OR REPLACE INTO flights VALUES (?, ?, ?, ?, ?)", flight),
             *(
@@ -230,7 +225,7 @@ class Journal:
 
     def post_answer(self, request_id: str, body: bytes) -> None:
         """An answer is about to be sent; its draft is an answer from now on."""
-        row = (request_id, self._server, body, self._owner, self._wall())
+        row = (request_id, self._server, body, self._me.name, self._wall())
         self._write(("INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?, ?)", row))
 
     def settle_answer(self, request_id: str, *, keep_draft: bool = False) -> None:
@@ -257,7 +252,7 @@ class Journal:
         return [rows[row] for row in mine if row in rows]
 
     def keep_identity(self, session_id: str, identity: str) -> None:
-        row = (self._server, session_id, identity, self._owner)
+        row = (self._server, session_id, identity, self._me.name)
         self._write(("INSERT INTO identities (server, session, identity, owner) VALUES (?, ?, ?, ?)", row))
 
     def forget_identities(self, session_id: str) -> None:
@@ -265,15 +260,15 @@ class Journal:
         self._write(
             (
                 "DELETE FROM identities WHERE server = ? AND session = ? AND owner = ?",
-                (self._server, session_id, self._owner),
+                (self._server, session_id, self._me.name),
             ),
         )
 
     def _draft_key(self, session_id: str) -> tuple[str, str, str]:
-        return self._server, session_id, self._owner
+        return self._server, session_id, self._me.name
 
     def _queue_row(self, queued: Queued, place: int) -> tuple[object, ...]:
-        return (queued.id, self._server, queued.session_id, queued.text, self._owner, place)
+        return (queued.id, self._server, queued.session_id, queued.text, self._me.name, place)
 
     def _remembering(self, text: str) -> list[tuple[str, tuple[object, ...]]]:
         return [
@@ -300,8 +295,7 @@ class Journal:
             self._say(f"the journal was damaged ({error}); it is kept as {aside.name}, and a new one begins.")
             os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
             database = connect(path)
-        self._lock = os.open(_owner_file(folder, self._owner), os.O_CREAT | os.O_RDWR, 0o600)
-        fcntl.flock(self._lock, fcntl.LOCK_EX)
+        self._me.begin()
         return database
 
     def _without(self, error: Exception) -> sqlite3.Connection:
@@ -364,39 +358,13 @@ class Journal:
 
         def work(database: sqlite3.Connection) -> None:
             for (owner,) in database.execute(f"SELECT DISTINCT owner FROM {table}").fetchall():
-                if owner != self._owner and not self._lives(owner):
+                if self._me.is_gone(owner):
                     database.execute(
                         f"UPDATE {table} SET owner = ? WHERE owner = ? AND server = ?",
-                        (self._owner, owner, self._server),
+                        (self._me.name, owner, self._server),
                     )
             mine = f"SELECT {column} FROM {table} WHERE owner = ? AND server = ? ORDER BY {order}"
-            found.extend(value for (value,) in database.execute(mine, (self._owner, self._server)))
+            found.extend(value for (value,) in database.execute(mine, (self._me.name, self._server)))
 
         self._transact(work)
         return found
-
-    def _lives(self, owner: str) -> bool:
-        """Whether the client of that name still runs: it holds a lock for as long as it does.
-
-        One whose lock cannot be looked at (another user's) may: what it is responsible for stays its own.
-        """
-        if self._folder is None:
-            return False
-        try:
-            handle = os.open(_owner_file(self._folder, owner), os.O_RDWR)
-        except FileNotFoundError:
-            return False
-        except OSError:
-            return True
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-        finally:
-            os.close(handle)
-        _owner_file(self._folder, owner).unlink(missing_ok=True)
-        return False
-
-
-def _owner_file(folder: Path, owner: str) -> Path:
-    return folder / f"client-{owner}.lock"
