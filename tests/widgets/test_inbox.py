@@ -247,6 +247,26 @@ async def test_the_list_has_the_keys_when_an_answered_request_went_while_nobody_
         await stage.until(lambda: inbox.focused is inbox._options)
 
 
+async def test_a_letter_that_means_nothing_here_leaves_enter_and_esc_as_they_are() -> None:
+    async with on_stage() as stage:
+        others_ask(stage)
+        inbox = await open_inbox(stage)
+        await stage.press("enter", "w", "2", "w", "enter")
+        assert stage.client.calls("answer") == [("que_8", (("8080",),))]
+        await stage.press("w", "escape")
+        assert inbox.focused is inbox._options
+
+
+async def test_a_sentence_in_one_burst_answers_nothing() -> None:
+    async with on_stage() as stage:
+        others_ask(stage)
+        await open_inbox(stage)
+        await stage.press("enter")
+        stage.burst(*"well, use 2", "enter")
+        await stage.settled()
+        assert stage.client.calls("answer") == []
+
+
 async def test_an_empty_inbox_says_so() -> None:
     async with on_stage() as stage:
         await open_inbox(stage)

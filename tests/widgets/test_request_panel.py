@@ -802,3 +802,26 @@ async def test_enter_that_was_to_end_own_words_sends_no_prompt() -> None:
         await stage.until(lambda: stage.main.prompt.text == "wrote")
         await stage.settled()
         assert stage.client.calls("send") == []
+
+
+@pytest.mark.parametrize("at", ["grace", "request", "own words", "transcript", "prompt"])
+async def test_what_is_pasted_where_nothing_is_written_goes_to_the_prompt(at: str) -> None:
+    async with on_stage() as stage:
+        stage.client.feed(e.RequestOpened(WORDS_ONLY))
+        await stage.until(lambda: stage.main.panel.has_focus_within)
+        match at:
+            case "request" | "own words":
+                stage.after_grace()
+                await stage.press(*["enter"] * (at == "own words"))
+            case "transcript":
+                stage.main.transcript.focus()
+            case "prompt":
+                await stage.press("escape")
+        await stage.settled()
+        stage.app.post_message(events.Paste("two\nlines"))
+        stage.burst(*" more")
+        into = stage.app.focused if at == "own words" else stage.main.prompt
+        assert isinstance(into, TextArea)
+        await stage.until(lambda: into.text == "two\nlines more")
+        await stage.until(lambda: into.has_focus)
+        assert stage.main.prompt.text in ("", into.text)

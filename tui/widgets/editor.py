@@ -43,6 +43,10 @@ class Editor(TextArea):
         if self.text != before:
             self.post_message(self.Cut(self.app.clipboard))
 
+    def on_paste(self, event: events.Paste) -> None:
+        """It is written here, and nowhere above."""
+        event.stop()
+
     def on_key(self, event: events.Key) -> None:
         match event.key:
             case "enter":

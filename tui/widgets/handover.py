@@ -18,7 +18,7 @@ class Handover:
         self._widget = widget
         self._giver: Widget | None = None
         self._taker: Widget | None = None
-        self._kept: list[events.Key] = []
+        self._kept: list[events.Key | events.Paste] = []
 
     @property
     def taker(self) -> Widget | None:
@@ -32,9 +32,13 @@ class Handover:
             self._giver = self._widget.screen.focused or self._widget.screen
             self._go_on()
 
-    def keep(self, event: events.Key) -> None:
-        """This key came to the one that gives the focus away, and is meant for the one that takes it."""
-        self._kept.append(events.Key(event.key, event.character))
+    def keep(self, event: events.Key | events.Paste) -> None:
+        """This came to the one that gives the focus away, and is meant for the one that takes it."""
+        match event:
+            case events.Key(key=key, character=character):
+                self._kept.append(events.Key(key, character))
+            case events.Paste(text=text):
+                self._kept.append(events.Paste(text))
 
     def _go_on(self) -> None:
         giver, taker, screen = self._giver, self._taker, self._widget.screen
@@ -46,8 +50,8 @@ class Handover:
                 return
             screen.set_focus(taker)
         kept, self._giver, self._taker, self._kept = self._kept, None, None, []
-        for key in kept:
-            taker.post_message(key)
+        for event in kept:
+            taker.post_message(event)
 
 
 def has_messages(pump: MessagePump) -> bool:

@@ -209,7 +209,9 @@ class Inbox(Dialog[str | None]):
     def _passed_on(self, event: RequestPanel.KeyPassedOn) -> None:
         event.stop()
         if self._panel.handover.taker is not None:
-            self._panel.handover.keep(event.key)  # else it was typed in the grace: there is no prompt here
+            self._panel.handover.keep(event.event)
+        else:  # there is no prompt here
+            self._panel.stop_writing()
 
 
 def _tail(names: str, cells: int) -> str:

@@ -280,6 +280,11 @@ class MainScreen(Screen[None], Covered):
             event.stop()
             self._pass_on(event)
 
+    def on_paste(self, event: events.Paste) -> None:
+        """So does what is pasted there."""
+        event.stop()
+        self._pass_on(event)
+
     def on_resize(self) -> None:
         self.refresh_hints()
 
@@ -289,10 +294,10 @@ class MainScreen(Screen[None], Covered):
         self.queue.show_reach(self.focused is self.prompt)
         self.refresh_hints()
 
-    def _pass_on(self, key: events.Key) -> None:
+    def _pass_on(self, event: events.Key | events.Paste) -> None:
         """To whoever gets the keys just now; else to the prompt, which gets them."""
         handover = self.panel.handover
-        handover.keep(key)
+        handover.keep(event)
         if handover.taker is None:
             handover.begin(self.prompt)
 
@@ -346,7 +351,7 @@ class MainScreen(Screen[None], Covered):
 
     @on(RequestPanel.KeyPassedOn)
     def _passed_on(self, event: RequestPanel.KeyPassedOn) -> None:
-        self._pass_on(event.key)
+        self._pass_on(event.event)
 
     @on(RequestPanel.Folded)
     def _folded(self) -> None:

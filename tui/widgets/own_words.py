@@ -21,8 +21,8 @@ class Keeper(Protocol):
     def gives_keys_away(self) -> bool:
         """Whether keys that still come to the form are for whoever gets them just now."""
 
-    def hand_on(self, event: events.Key) -> None:
-        """To that one."""
+    def hand_on(self, event: events.Key | events.Paste) -> None:
+        """To that one, or to the prompt."""
 
     def guards(self, event: events.Key) -> bool:
         """Whether the form must not act on this key."""
@@ -79,6 +79,11 @@ class OwnWordsForm(VerticalScroll, can_focus=True):
     def has_keys(self) -> bool:
         """Whether a key is meant for the form itself."""
         return self.has_focus if self.editor.display else self.has_focus or self.editor.has_focus
+
+    def on_paste(self, event: events.Paste) -> None:
+        """Only the field takes words."""
+        event.stop()
+        self.keeper.hand_on(event)
 
     async def acted(self, event: events.Key) -> bool:
         """Whether the key is bound here; it is done at once. Textual would look at the keys behind it first."""

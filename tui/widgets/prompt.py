@@ -182,7 +182,7 @@ class Prompt(Editor):
         elif self.text.strip() != text.strip():
             self._set(joined(self.text, text))
 
-    def on_paste(self) -> None:
+    def on_paste(self, event: events.Paste) -> None:
         if self.grace.runs:
             self.grace.waive()
 

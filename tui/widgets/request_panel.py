@@ -69,9 +69,9 @@ class RequestPanel(Vertical):
 
     @dataclass
     class KeyPassedOn(Message):
-        """A key came that was typed for the prompt, or for whoever gets the keys just now."""
+        """A key or a paste came that was meant for the prompt, or for whoever gets the keys just now."""
 
-        key: events.Key
+        event: events.Key | events.Paste
 
     @dataclass
     class DraftChanged(Message):
@@ -317,10 +317,17 @@ class RequestPanel(Vertical):
         """Whether keys that still come to a form are for whoever gets them just now."""
         return self._leaves or self.handover.taker is not None
 
-    def hand_on(self, event: events.Key) -> None:
+    def hand_on(self, event: events.Key | events.Paste) -> None:
         """To that one; but nobody has seen yet what Enter would answer on another form."""
-        if event.key != "enter" or self.handover.taker is not self._form:
-            self.post_message(self.KeyPassedOn(event))
+        if isinstance(event, events.Paste):
+            self._writing = True
+        elif event.key == "enter" and self.handover.taker is self._form:
+            return
+        self.post_message(self.KeyPassedOn(event))
+
+    def stop_writing(self) -> None:
+        """The words that were passed on came nowhere: the next key is for the form again."""
+        self._writing = False
 
     def guards(self, event: events.Key) -> bool:
         """Whether the form must not act on this key: it came in the grace, or while an answer is on its way."""
