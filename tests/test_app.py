@@ -356,6 +356,20 @@ async def test_escape_without_a_turn_aborts_nothing() -> None:
         assert stage.client.calls("abort") == []
 
 
+async def test_over_a_dialog_no_second_one_opens_and_the_line_can_be_tried() -> None:
+    async with on_stage() as stage:
+        for dialog, *others in (("f1", "f2", "f3"), ("f2", "f3", "f1"), ("f3", "f1", "f2")):
+            await stage.press(dialog)
+            [_, opened] = stage.app.screen_stack
+            await stage.press("ctrl+p", *others)
+            assert stage.app.screen_stack[1:] == [opened]
+            await stage.press("escape")
+        await stage.press("f3")
+        tried = len(stage.client.calls("retry_now"))
+        await stage.press("f5")
+        assert len(stage.client.calls("retry_now")) == tried + 1
+
+
 async def test_f5_tries_the_line_at_once_and_the_client_hears_whether_somebody_looks() -> None:
     async with on_stage() as stage:
         await stage.press("f5")

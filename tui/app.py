@@ -46,7 +46,7 @@ TMUX_KEEPS = "If it did not get there: tmux hands it on with `set -g set-clipboa
 TITLES_WITHIN = 3.0
 """Seconds for the titles of sessions that something of an earlier run is told of."""
 TOUR = "Give me the tour."
-BELOW_DIALOGS = ("help", "sessions", "release", "inbox", "agent", "editor", "retry")
+BELOW_DIALOGS = ("help", "sessions", "release", "inbox", "agent", "editor", "command_palette")
 """Actions whose keys come before all others on the main screen, and mean nothing while a dialog is open."""
 
 
