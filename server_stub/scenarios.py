@@ -1,7 +1,7 @@
 """Which words in a prompt choose what the scripted agent plays.
 
 Words that the scripted model of the real servers' tests has too mean the same here: ASK, ASK1, SHELL, SLOW, FLOOD,
-FENCE, THINK, FAIL. A prompt without any of the words plays the server's default.
+FENCE, THINK, FAIL, AGENT. A prompt without any of the words plays the server's default.
 """
 
 import re
@@ -105,6 +105,14 @@ async def shell(turn: Turn, name: str) -> None:
     await turn.say("Working. ")
     await turn.shell(f"touch {name}", [])
     await turn.say(f"Done. The tool said: {turn.told}")
+
+
+async def agent(turn: Turn, report: str) -> None:
+    """An agent works in the background. On qwen its report then begins a turn that plays what it says."""
+    await turn.say("Working. ")
+    given = {"description": "look around", "prompt": report, "subagent_type": "general", "run_in_background": True}
+    await turn.use("task", given, "Background agent launched successfully.", "look around")
+    await turn.say("Launched.")
 
 
 async def slow(turn: Turn) -> None:
@@ -232,6 +240,7 @@ SCENARIOS = {
     "child": Scenario("CHILD", ask_from_child),
     "both": Scenario("BOTH", ask_twice_at_once),
     "shell": Scenario(r"SHELL (\S+)", shell),
+    "agent": Scenario(r"AGENT \(([^()]*)\)", agent),
     "slow": Scenario("SLOW", slow),
     "think": Scenario("THINK", think),
     "flood": Scenario(r"FLOOD (\d+) (\d+)", flood),
@@ -265,7 +274,7 @@ def _chosen(text: str) -> Script | None:
     found = [
         (match.start(), scenario.play, match.groups())
         for scenario in SCENARIOS.values()
-        if (match := re.search(rf"\b{scenario.words}\b", text))
+        if (match := re.search(rf"\b{scenario.words}(?!\w)", text))
     ]
     if not found:
         return None

@@ -20,7 +20,7 @@ def past(live: LiveSession, page_size: int | None) -> Json:
     """`page_size` in records; None for all. Of a session that this load brought alive the page is kept already."""
     ended = transcript.terminals(live.session)
     terminals = {"promptTerminals": ended} if ended else {}
-    if page_size is not None and not live.prompts.pending and not live.interactions:
+    if page_size is not None and not live.prompts.busy and not live.interactions:
         return {**_page(live, page_size), **terminals}
     replay, journal = live.ring.replay.compacted_replay(), live.journal()
     more = {"historyHasMore": True} if live.began_with_a_page else {}

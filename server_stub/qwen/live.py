@@ -63,7 +63,7 @@ class LiveSession:
     @property
     def is_idle_and_alone(self) -> bool:
         """No event stream, and no prompt."""
-        return not self.ring.readers and not self.prompts.pending
+        return not self.ring.readers and not self.prompts.busy
 
     @property
     def turn_error(self) -> Json | None:
@@ -201,7 +201,10 @@ class LiveSession:
     # what is said
 
     def _update(self, update: Json) -> None:
-        self._publish("session_update", {"sessionId": self.id, "update": update}, self.prompts.running)
+        running = self.prompts.running
+        told = [update] if running is None or running.report is None else running.report.told(update)
+        for one in told:
+            self._publish("session_update", {"sessionId": self.id, "update": one}, running)
 
     def _publish(self, kind: str, data: Json, prompt: Prompt | None = None) -> None:
         if kind == "turn_error":

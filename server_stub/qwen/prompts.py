@@ -12,7 +12,8 @@ from http import HTTPStatus
 from typing import Any, Literal, Protocol
 
 from server_stub import agent as agents
-from server_stub.qwen import transcript, updates
+from server_stub.qwen import background, transcript, updates
+from server_stub.qwen.background import Report
 from server_stub.refusals import Refusal
 from server_stub.world import Message, Session, World
 
@@ -39,6 +40,9 @@ class Prompt:
     cancelled_at: int | None = None
     ended_at: int | None = None
     result: str = ""
+    report: Report | None = None
+    """It is nobody's: the daemon tells the model what an agent reports."""
+    echoed: bool = False
 
     @property
     def text(self) -> str:
@@ -87,6 +91,11 @@ class PromptQueue:
         self._known: dict[str, Prompt] = {}
         self._waiting: deque[Prompt] = deque()
         self._work: asyncio.Task[None] | None = None
+        self._own: Prompt | None = None
+        self._reports: deque[Report] = deque()
+        self._expected = {report.call_id for report in background.started(session, "")}
+        """Calls whose report is told, or will be; what worked when the process ended reports to nobody."""
+        self._agents: set[asyncio.Task[None]] = set()
 
     @property
     def pending(self) -> list[Prompt]:
@@ -94,7 +103,13 @@ class PromptQueue:
         return list(self._waiting)
 
     @property
+    def busy(self) -> bool:
+        return bool(self._waiting) or self._own is not None
+
+    @property
     def running(self) -> Prompt | None:
+        if self._own is not None:
+            return self._own
         first = self._waiting[0] if self._waiting else None
         return first if first is not None and first.state == "running" else None
 
@@ -121,17 +136,18 @@ class PromptQueue:
         if prompt.waited:
             said = {"text": prompt.text, "queuedAt": prompt.queued_at}
             self._publish("pending_prompt_added", self._named(prompt, **said), prompt)
-        if self._work is None or self._work.done():
-            self._work = asyncio.create_task(self._answer_all())
+        if self._own is not None and not prompt.waited:
+            self._echo(prompt)
+            self._abort(self._own)
+        self._begin_work()
         return prompt
 
     def cancel(self) -> Prompt | None:
         """End the prompt that runs, if one does."""
         prompt = self.running
         self._publish("prompt_cancelled", {"sessionId": self._session.id}, prompt)
-        if prompt is not None and prompt.cancelled_at is None:
-            prompt.cancelled_at = self._world.clock.now()
-            self._agent.abort(self._session)
+        if prompt is not None:
+            self._abort(prompt)
         return prompt
 
     def remove(self, prompt_id: str) -> bool:
@@ -151,15 +167,13 @@ class PromptQueue:
 
     def close(self) -> None:
         """End all there are, with a word about each and no other; what the agent still does is the caller's."""
-        if self._work is not None:
-            self._work.cancel()
+        self._stop()
         while self._waiting:
             self._end(self._waiting.popleft(), "cancelled")
 
     def die(self) -> None:
         """The process in which the agent runs is gone: what runs breaks off, and what waits is nowhere stored."""
-        if self._work is not None:
-            self._work.cancel()
+        self._stop()
         where = self._session.id
         while self._waiting:
             prompt = self._waiting.popleft()
@@ -171,21 +185,70 @@ class PromptQueue:
             if prompt.waited:
                 self._publish("pending_prompt_completed", self._named(prompt, state="completed"), prompt)
 
+    def _abort(self, prompt: Prompt) -> None:
+        if prompt.cancelled_at is None:
+            prompt.cancelled_at = self._world.clock.now()
+            self._agent.abort(self._session)
+
+    def _begin_work(self) -> None:
+        if self._work is None or self._work.done():
+            self._work = asyncio.create_task(self._answer_all())
+
+    def _stop(self) -> None:
+        for task in (self._work, *self._agents):
+            if task is not None:
+                task.cancel()
+        self._reports.clear()
+        own, self._own = self._own, None
+        if own is not None:
+            self._end(own, "cancelled")
+
     async def _answer_all(self) -> None:
-        while self._waiting:
+        while self._waiting or self._reports:
+            if not self._waiting:
+                if not await self._answer_report(self._reports.popleft()):
+                    return
+                continue
             prompt = self._waiting[0]
             prompt.state, prompt.started_at = "running", self._world.clock.now()
             if prompt.waited:
                 self._publish("pending_prompt_started", self._named(prompt, text=prompt.text), prompt)
-            for block in prompt.content:
-                update = {**updates.user_chunk(block), "_meta": self._echo(prompt)}
-                self._publish("session_update", {"sessionId": self._session.id, "update": update}, prompt)
+            self._echo(prompt)
             if not await self._answer(prompt):
                 return
             self._waiting.popleft()
             if prompt.waited and not prompt.removed:
                 self._publish("pending_prompt_completed", self._named(prompt, state="completed"), prompt)
+            self._expect_reports(prompt.id)
             self._settled()
+
+    def _expect_reports(self, source: str) -> None:
+        for report in background.started(self._session, source):
+            if report.call_id not in self._expected:
+                self._expected.add(report.call_id)
+                agent = asyncio.create_task(self._await_report(report))
+                self._agents.add(agent)
+                agent.add_done_callback(self._agents.discard)
+
+    async def _await_report(self, report: Report) -> None:
+        await self._world.clock.sleep(background.REPORTS_AFTER)
+        self._tell(report.completed())
+        self._reports.append(report)
+        self._begin_work()
+
+    async def _answer_report(self, report: Report) -> bool:
+        """A turn that the daemon begins; False when this process is over."""
+        now = self._world.clock.now()
+        report.begin(self._session.id, now)
+        block = {"type": "text", "text": report.text}
+        prompt = self._own = Prompt([block], None, now, report.id, "running", started_at=now, report=report)
+        for update in report.opening():
+            self._tell(update, prompt)
+        goes_on = await self._answer(prompt)
+        self._own = None
+        if goes_on:
+            self._settled()
+        return goes_on
 
     async def _answer(self, prompt: Prompt) -> bool:
         """False when the agent was ended by something other than `cancel`: this process is over."""
@@ -194,7 +257,8 @@ class PromptQueue:
             return True
         parts = [block for block in prompt.content if block.get("type") == "text"]
         asked = self._agent.accept(self._session, agents.Prompt(parts))
-        self._world.put_message({**asked.info, "promptId": prompt.id})
+        own = {} if prompt.report is None else prompt.report.stored()
+        self._world.put_message({**asked.info, "promptId": prompt.id, **own})
         answer = await self._answer_to(asked)
         error = answer.info.get("error") if answer is not None else None
         if prompt.cancelled_at is not None:
@@ -225,6 +289,10 @@ class PromptQueue:
 
     def _fail(self, prompt: Prompt, message: str) -> None:
         """A provider's error ends the turn; the turn's own route is told less of it than the event."""
+        if prompt.report is not None:
+            self._tell(prompt.report.failed(message), prompt)
+            self._end(prompt, "completed")
+            return
         where = {"sessionId": self._session.id}
         self._publish("prompt_cancelled", {**where, "reason": "forward_failed"}, prompt)
         self._record(prompt, "error", code=INTERNAL["code"])
@@ -238,9 +306,21 @@ class PromptQueue:
 
     def _end(self, prompt: Prompt, state: Literal["completed", "cancelled"], **more: Json) -> None:
         reason = "end_turn" if state == "completed" else "cancelled"
+        if prompt.report is not None:
+            self._end_own(prompt, prompt.report, reason)
+            return
         self._record(prompt, state, **({"stopReason": reason} if state == "completed" else {}))
         said = {"sessionId": self._session.id, "stopReason": reason, "promptId": prompt.id, **more}
         self._publish("turn_complete", said, prompt)
+
+    def _end_own(self, prompt: Prompt, report: Report, reason: str) -> None:
+        for update in report.closing():
+            self._tell(update, prompt)
+        where = {"sessionId": self._session.id}
+        said = {**where, "promptId": prompt.id, "stopReason": reason, "backgroundTurn": report.turn}
+        self._publish("turn_complete", said, prompt)
+        over = {**where, "reason": reason, "turnId": prompt.id}
+        self._publish("background_notification_turn_complete", over, prompt)
 
     def _record(self, prompt: Prompt, state: Literal["completed", "cancelled", "error"], **more: str) -> None:
         prompt.state, prompt.ended_at = state, self._world.clock.now()
@@ -250,5 +330,14 @@ class PromptQueue:
     def _named(self, prompt: Prompt, **more: object) -> Json:
         return {"sessionId": self._session.id, "promptId": prompt.id, **more}
 
-    def _echo(self, prompt: Prompt) -> Json:
-        return {"serverTimestamp": prompt.started_at, "source": "bridge-echo"}
+    def _tell(self, update: Json, prompt: Prompt | None = None) -> None:
+        self._publish("session_update", {"sessionId": self._session.id, "update": update}, prompt)
+
+    def _echo(self, prompt: Prompt) -> None:
+        """Once: before its turn if a turn of the daemon's own has to make way for it."""
+        if prompt.echoed:
+            return
+        prompt.echoed = True
+        meta = {"serverTimestamp": prompt.started_at or self._world.clock.now(), "source": "bridge-echo"}
+        for block in prompt.content:
+            self._tell({**updates.user_chunk(block), "_meta": meta}, prompt)

@@ -190,7 +190,14 @@ def _is_plain(event: Json) -> bool:
 
 
 def _continues(earlier: Json, event: Json) -> bool:
+    if _is_discrete(earlier) or _is_discrete(event):
+        return False
     return _kind(earlier) == _kind(event) and _parent(earlier) == _parent(event)
+
+
+def _is_discrete(event: Json) -> bool:
+    """What is said whole belongs together with nothing else."""
+    return event["type"] == "session_update" and "qwenDiscreteMessage" in event["data"]["update"].get("_meta", {})
 
 
 def _parent(event: Json) -> str | None:

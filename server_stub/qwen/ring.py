@@ -13,6 +13,7 @@ from itertools import dropwhile
 from typing import Any, Literal
 
 from server_stub.qwen.replay import Replay
+from server_stub.qwen.transcript import TURN
 from server_stub.wire import encode
 
 Json = dict[str, Any]
@@ -108,7 +109,9 @@ class Ring:
         """What a restored transcript says: numbered, dated, and shown by `replay`, but not in the ring."""
         seeded = []
         for kind, data in updates:
-            event = self._number({"type": kind, "data": data})
+            own = data["update"].get("_meta", {}).get(TURN)
+            whose = {} if own is None else {"promptId": own["turnId"]}
+            event = self._number({"type": kind, **whose, "data": data})
             seeded.append({**event, "_meta": {"serverTimestamp": data["update"]["timestamp"]}})
         self.replay.seed(seeded)
 

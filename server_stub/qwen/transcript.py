@@ -19,10 +19,15 @@ RECORD = "qwen.session.recordId"
 LEDGER = "promptLedger"
 """Field of the session's info: prompts that were admitted, and how they ended, in the order of these."""
 
+TURN = "backgroundTurn"
+"""Field of a prompt's info, and of what is said of its turn: the turn that the daemon began by itself."""
+NOTICES = "backgroundNotices"
+"""Field of such a prompt's info: what is said of it instead of its words, when it came and when it was told."""
+
 
 def transcript(session: Session) -> list[tuple[str, Json]]:
     """`(type, data)` of each event that a cold load is seeded with."""
-    said = [update for message in session.ordered() for update in _message(message)]
+    said = [update for message in session.ordered() for update in _message(message, _own_turn(session, message))]
     return [("session_update", {"sessionId": session.id, "update": update}) for update in said]
 
 
@@ -72,8 +77,19 @@ def reconcile(world: World, session: Session) -> None:
         record(world, session, {"promptId": lost, "terminal": "interrupted", "code": "daemon_lost", "at": now})
 
 
-def _message(message: Message) -> Iterator[Json]:
-    where = _Record(message)
+def _own_turn(session: Session, message: Message) -> Json | None:
+    """The turn that the daemon began by itself, should the message be of one."""
+    asked = session.messages.get(str(message.info.get("parentID", message.info["id"])))
+    return None if asked is None else asked.info.get(TURN)
+
+
+def _message(message: Message, own: Json | None) -> Iterator[Json]:
+    where = _Record(message, own)
+    if own is not None and message.info["role"] == "user":
+        completed, notice = message.info[NOTICES]
+        yield _Record(message, None).stamped(completed)
+        yield where.stamped({**notice, "sessionUpdate": "user_message_chunk"})
+        return
     if message.info["role"] == "user":
         content = [
             {"type": "text", "text": part["text"]} for part in message.parts.values() if part["type"] == "text"
@@ -109,7 +125,8 @@ def _call(part: Json) -> Iterator[Json]:
 class _Record:
     """The stored record that updates come from."""
 
-    def __init__(self, message: Message) -> None:
+    def __init__(self, message: Message, own: Json | None) -> None:
+        self._own = {} if own is None else {TURN: own}
         self._id = str(uuid.uuid5(uuid.NAMESPACE_OID, message.info["id"]))
         self._created = message.info["time"]["created"]
 
@@ -119,5 +136,6 @@ class _Record:
             "timestamp": self._created,
             "qwenTranscript": {"sourceRecordIds": [self._id]},
             RECORD: self._id,
+            **self._own,
         }
         return {**update, "_meta": {**update.get("_meta", {}), **known, **origin}, "timestamp": self._created}

@@ -177,7 +177,7 @@ def _described(daemon: Daemon, live: LiveSession) -> Json:
         "attachCount": max(0, sum(attendance.attachments.values()) - 1),
         "pendingPromptCount": len(prompts),
         "pendingPermissionCount": len(live.interactions),
-        "hasActivePrompt": bool(prompts),
+        "hasActivePrompt": live.prompts.busy,
         "hasRunningBackgroundTasks": False,
         "lastEventId": live.ring.last_id,
         **seen,

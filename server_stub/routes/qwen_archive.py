@@ -79,7 +79,7 @@ def routes(daemon: Daemon) -> list[Route]:
         name = (await body_of(request)).get("name")
         live = daemon.session(request.path_params["sid"])
         daemon.clients.check(live.id, client_id)
-        if live.prompts.pending:
+        if live.prompts.busy:
             error = f"Cannot branch session {live.id}: a prompt is currently active"
             where = {"code": "branch_while_prompt_active", "sessionId": live.id}
             raise Refusal(HTTPStatus.CONFLICT, {"error": error, **where})

@@ -44,7 +44,7 @@ def routes(daemon: Daemon, workspace: Collection[str]) -> list[Route]:
             known = '`sessionId` must be an RFC UUID v1-v5 (e.g. "550e8400-e29b-41d4-a716-446655440000")'
             raise refusal(known, code="invalid_session_id")
         attached = daemon.create(shared=scope != "thread", session_id=session_id, mode=mode, client_id=client_id)
-        busy = {"hasActivePrompt": bool(attached.live.prompts.pending)} if attached.was_live else {}
+        busy = {"hasActivePrompt": attached.live.prompts.busy} if attached.was_live else {}
         return QwenJson({**_identity(attached), **busy})
 
     async def listed(request: Request) -> Response:
@@ -175,7 +175,7 @@ def restored_of(attached: Attached, shown: Json) -> Json:
         **_identity(attached),
         "state": live.state,
         "hasRunningBackgroundTasks": False,
-        "hasActivePrompt": bool(live.prompts.pending),
+        "hasActivePrompt": live.prompts.busy,
         **shown,
         "lastEventId": live.ring.last_id,
         "eventEpoch": live.ring.epoch,
@@ -185,7 +185,7 @@ def restored_of(attached: Attached, shown: Json) -> Json:
 def _summary(daemon: Daemon, live: LiveSession) -> Json:
     """What the daemon itself tells of a session; what its transcript is called is not its to know."""
     waiting = live.interactions
-    busy = bool(live.prompts.pending)
+    busy = live.prompts.busy
     ended = {} if live.turn_ended_at is None else {"updatedAt": iso(live.turn_ended_at)}
     failed = {} if live.turn_error is None else {"turnError": live.turn_error}
     return {

@@ -1,0 +1,18 @@
+"""The client with a turn that a real `qwen serve` begins by itself, because an agent worked in the background."""
+
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from tests.attached import Attached, attached
+from tests.own_turns import STORIES
+from tests.real.server import RealServer
+from tests.real.test_walks import Killable
+
+pytestmark = pytest.mark.real
+
+
+@pytest.mark.parametrize("story", STORIES)
+async def test_story(story: Callable[[Attached], Awaitable[None]], qwen: RealServer) -> None:
+    async with attached(Killable(qwen)) as here:
+        await story(here)
