@@ -793,15 +793,27 @@ async def test_letters_on_their_way_into_own_words_go_to_the_prompt_once_the_fie
         await stage.until(lambda: stage.main.prompt.has_focus)
 
 
-async def test_enter_that_was_to_end_own_words_sends_no_prompt() -> None:
+@pytest.mark.parametrize("then", ["nothing", "next"])
+@pytest.mark.parametrize("turns", range(8))
+async def test_enter_that_was_to_end_own_words_sends_no_prompt(turns: int, then: str) -> None:
+    """`turns`: of the event loop, between two keys."""
     async with on_stage() as stage:
         await asked(stage, WORDS_ONLY)
         await stage.press("enter")
+        if then == "next":
+            stage.client.feed(e.RequestOpened(talk.ONE_CHOICE))
         stage.client.feed(e.RequestGone(talk.SESSION, WORDS_ONLY.id))
-        stage.burst(*"wrote", "enter")
+        for key in (*"wrote", "enter"):
+            stage.burst(key)
+            for _ in range(turns):
+                await asyncio.sleep(0)
         await stage.until(lambda: stage.main.prompt.text == "wrote")
-        await stage.settled()
+        await stage.until(lambda: stage.main.prompt.has_focus)
         assert stage.client.calls("send") == []
+        stage.client.advance(GRACE)
+        await stage.shows("Enter send")
+        await stage.press("enter")
+        assert stage.client.calls("send") == [(talk.SESSION, "wrote")]
 
 
 @pytest.mark.parametrize("at", ["grace", "request", "own words", "transcript", "prompt"])

@@ -353,6 +353,10 @@ class MainScreen(Screen[None], Covered):
     def _passed_on(self, event: RequestPanel.KeyPassedOn) -> None:
         self._pass_on(event.event)
 
+    @on(RequestPanel.CutOff)
+    def _cut_off(self) -> None:
+        self.prompt.take_rest()
+
     @on(RequestPanel.Folded)
     def _folded(self) -> None:
         if self.panel.active is None:

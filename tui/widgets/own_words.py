@@ -31,7 +31,7 @@ class Keeper(Protocol):
 class Field(Editor):
     """The field. Enter is the form's at once; while the field closes, so is every key.
 
-    While the form goes, its keys are led on like the form's; but not Enter, which was to end the words here.
+    While the form goes, its keys are handed on like the form's.
     """
 
     def on_key(self, event: events.Key) -> None:
@@ -44,8 +44,7 @@ class Field(Editor):
         event.stop()
         event.prevent_default()
         if leads_on:
-            if event.key != "enter":
-                form.keeper.hand_on(event)
+            form.keeper.hand_on(event)
         elif self.display:
             form.words_ready(self.text)
         else:

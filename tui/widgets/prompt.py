@@ -74,8 +74,9 @@ class Prompt(Editor):
         self.past: Callable[[], Sequence[str]] = tuple
         self.submit: Callable[[str], None] = lambda text: None
         self.edited: str | None = None
-        self.grace = Grace(self, now, lambda: self.post_message(self.KeysChanged()))
+        self.grace = Grace(self, now, self._grace_changed)
         """In it Enter sends nothing, until something is written."""
+        self._rest_comes = False
         self.completions = Completions(self._take, id="completions")
         """Stands above the box, wherever the screen puts it."""
         self._asked_for = ""
@@ -182,6 +183,15 @@ class Prompt(Editor):
         elif self.text.strip() != text.strip():
             self._set(joined(self.text, text))
 
+    def take_rest(self) -> None:
+        """Words that were being written elsewhere go on here: Enter sends none of them until they pause."""
+        self._rest_comes = True
+        self.grace.begin()
+
+    def _grace_changed(self) -> None:
+        self._rest_comes = self._rest_comes and self.grace.runs
+        self.post_message(self.KeysChanged())
+
     def on_paste(self, event: events.Paste) -> None:
         if self.grace.runs:
             self.grace.waive()
@@ -189,7 +199,7 @@ class Prompt(Editor):
     def on_key(self, event: events.Key) -> None:
         listed, word = self.completions, self.unfinished
         if event.is_printable and self.grace.runs:
-            self.grace.waive()
+            (self.grace.begin if self._rest_comes else self.grace.waive)()
         match event.key:
             case "enter" if self.grace.runs:
                 self.grace.begin()

@@ -83,6 +83,9 @@ class RequestPanel(Vertical):
     class KeysChanged(Message):
         """A grace began or is over, or an answer fares otherwise: `keys` are others now."""
 
+    class CutOff(Message):
+        """The request went while somebody wrote own words: the rest of them comes to the prompt."""
+
     class Folded(Message):
         """The panel gives the keys back."""
 
@@ -221,6 +224,8 @@ class RequestPanel(Vertical):
 
     def _activate(self, request_id: str | None, *, grace: bool) -> None:
         had_keys, before = self._has_keys, self._form
+        if before is not None and before.editor.has_focus and request_id != self._active:
+            self.post_message(self.CutOff())
         self._active, self._form = request_id, None
         request = self.active
         if request is None:
