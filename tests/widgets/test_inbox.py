@@ -247,6 +247,14 @@ async def test_the_list_has_the_keys_when_an_answered_request_went_while_nobody_
         await stage.until(lambda: inbox.focused is inbox._options)
 
 
+async def test_keys_of_one_burst_go_where_each_was_meant() -> None:
+    async with on_stage() as stage:
+        others_ask(stage)
+        await open_inbox(stage)
+        stage.burst("enter", "2", "enter")
+        await stage.until(lambda: stage.client.calls("answer") == [("que_8", (("8080",),))])
+
+
 async def test_a_letter_that_means_nothing_here_leaves_enter_and_esc_as_they_are() -> None:
     async with on_stage() as stage:
         others_ask(stage)

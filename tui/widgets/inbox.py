@@ -7,7 +7,7 @@ one step: from the answer to the list, from the list to where one was; it reject
 from collections.abc import Callable
 from typing import ClassVar
 
-from textual import on
+from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
@@ -185,7 +185,19 @@ class Inbox(Dialog[str | None]):
             self._options.focus()
         else:
             self._panel.grace.waive()  # the person chose this request, and means the next key for it
-            form.focus()
+            self._panel.handover.begin(form)
+
+    def on_key(self, event: events.Key) -> None:
+        """Enter leads from the list to the answer at once: what comes behind it is meant for that."""
+        handover = self._panel.handover
+        if handover.taker is not None:
+            handover.keep(event)
+        elif event.key == "enter" and self._options.has_focus:
+            self.action_switch()
+        else:
+            return
+        event.stop()
+        event.prevent_default()
 
     def action_open(self) -> None:
         request = self._looked_at
