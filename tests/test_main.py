@@ -2,6 +2,8 @@
 
 import logging
 import stat
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -29,6 +31,11 @@ def invoke(*args: str, typed: str = "") -> Result:
     assert SECRET not in result.output
     assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
     return result
+
+
+@pytest.fixture(autouse=True)
+def _terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(command, "has_terminal", lambda: True)
 
 
 @pytest.fixture
@@ -197,6 +204,18 @@ def who(user: str) -> Credentials:
 @pytest.mark.parametrize("password", ["two words", "pässword"])
 def test_a_password_that_no_token_can_be_is_tried_without_a_user(password: str) -> None:
     assert command.credentials("", password) == BasicAuth("", password)
+
+
+@pytest.mark.parametrize("flag", ["--demo", "http://127.0.0.1:9"])
+def test_without_a_terminal_it_says_so_and_ends(flag: str, home: Path) -> None:
+    """Textual would read the end of such an input for ever, with a whole core."""
+    started = subprocess.run(
+        [sys.executable, "-m", "tui", flag], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60
+    )
+    assert started.returncode == 1
+    assert started.stdout == ""
+    assert "needs a terminal" in started.stderr
+    assert "holdfast status" in started.stderr
 
 
 def test_an_app_without_a_status_ended_well(monkeypatch: pytest.MonkeyPatch, screens: list[Screen]) -> None:

@@ -101,6 +101,11 @@ def main(
 
 def run(settings: Settings) -> int:
     """Run the app until the person leaves; the exit status. Raises `BadSettings`."""
+    if not has_terminal():
+        raise BadSettings(
+            "Holdfast needs a terminal to draw on and to read keys from, and this is none. "
+            "Without a screen `holdfast status` says who waits for you, and `holdfast doctor` what is wrong."
+        )
     if settings.demo:
         with Demo() as address:
             return run_app(replace(settings, url=address, password=None, directory=None, family=None))
@@ -110,6 +115,11 @@ def run(settings: Settings) -> int:
             abort=True,
         )
     return run_app(settings)
+
+
+def has_terminal() -> bool:
+    """Whether keys can be read, and the screen drawn: Textual does that where errors go."""
+    return os.isatty(0) and os.isatty(2)
 
 
 def run_app(settings: Settings) -> int:
