@@ -603,6 +603,18 @@ async def test_a_sentence_in_one_burst_answers_nothing() -> None:
         assert [call for call in stage.client.asked if call[0] in ("answer", "reply", "reject")] == []
 
 
+@pytest.mark.parametrize("word", ["xfoo", "x 2"])
+async def test_a_word_in_one_burst_that_begins_like_a_rejection_is_a_word(word: str) -> None:
+    async with on_stage() as stage:
+        await asked(stage, talk.ONE_CHOICE)
+        stage.burst(*(" " if key == " " else key for key in word))
+        await stage.until(lambda: stage.main.prompt.text == word)
+        await stage.settled()
+        assert not isinstance(stage.app.screen, Confirm)
+        await stage.press("enter")
+        assert [call for call in stage.client.asked if call[0] in ("answer", "reply", "reject")] == []
+
+
 async def test_whoever_goes_on_writing_rejects_nothing() -> None:
     async with on_stage() as stage:
         await asked(stage, talk.ONE_CHOICE)

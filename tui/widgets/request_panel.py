@@ -104,6 +104,7 @@ class RequestPanel(Vertical):
         self.handover = Handover(self)
         self._left: QuestionForm | PermissionForm | None = None
         self._writing = self._asks = False
+        self._to_reject: Request | None = None
         self._agents: Mapping[str, str] = {}
         self._head = Plain(classes="head")
         self._fare = Plain(classes="fare")
@@ -200,15 +201,27 @@ class RequestPanel(Vertical):
 
     def action_reject(self) -> None:
         if self.active is not None and not self._locked and not self.grace.runs:
-            self.post_message(self.RejectWanted(self.active))
-            if self._form is not None:  # until the app has its dialog, and what came here before that is read
-                self._asks = True
-                self.call_later(
-                    self.screen.call_later, self.app.call_later, self._form.call_later, self._has_asked
-                )
+            self._asks, self._to_reject = True, self.active
+            self._behind_burst(self._ask_to_reject)
+
+    def _ask_to_reject(self) -> None:
+        """Unless the key began a word: whoever goes on writing did not mean to be asked."""
+        request, self._to_reject = self._to_reject, None
+        if request is None or request is not self.active or self._locked:
+            self._asks = False
+        else:
+            self.post_message(self.RejectWanted(request))
+            self._behind_burst(self._has_asked)  # until the app has its dialog
 
     def _has_asked(self) -> None:
         self._asks = False
+
+    def _behind_burst(self, then: Callable[[], object]) -> None:
+        """Call this once all keys are read that came together with this one."""
+        if self._form is None:
+            then()
+        else:
+            self.call_later(self.screen.call_later, self.app.call_later, self._form.call_later, then)
 
     def action_turn(self, by: int) -> None:
         """Another of the requests that wait."""
@@ -224,6 +237,7 @@ class RequestPanel(Vertical):
 
     def _activate(self, request_id: str | None, *, grace: bool) -> None:
         had_keys, before = self._has_keys, self._form
+        self._asks = False
         if before is not None and before.editor.has_focus and request_id != self._active:
             self.post_message(self.CutOff())
         self._active, self._form = request_id, None
@@ -344,6 +358,9 @@ class RequestPanel(Vertical):
             if self.grace.runs:
                 self.grace.begin()
             if event.is_printable and event.character:
+                if self._to_reject is not None:
+                    self._to_reject = None
+                    self.post_message(self.KeyPassedOn(events.Key("x", "x")))
                 self.post_message(self.KeyPassedOn(event))
             return True
         if not self._writing and self._acts(event.key):
