@@ -9,6 +9,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 
+import msgspec
 from textual.content import Content
 from textual.geometry import Region, Size
 from textual.reactive import Reactive
@@ -25,6 +26,19 @@ FOUND_HERE = "bold on $accent 60%"
 
 
 STRIPS_KEPT = 500
+
+
+class Marks(msgspec.Struct):
+    """Where a pattern stands in a text: its places in order, and by row the spans of each line."""
+
+    places: list[tuple[int, re.Match[str]]]
+    spans: dict[int, list[tuple[int, int]]]
+
+    def add(self, row: int, match: re.Match[str]) -> None:
+        self.places.append((row, match))
+        at = match.start() - (match.string.rfind("\n", 0, match.start()) + 1)
+        for more, part in enumerate(match[0].split("\n")):
+            self.spans.setdefault(row + more, []).append((0 if more else at, (0 if more else at) + len(part)))
 
 
 class Lines(Widget):
@@ -53,7 +67,7 @@ class Lines(Widget):
         self._wrapped_at = -1
         self._strips: dict[int, Strip] = {}
         self._pattern: re.Pattern[str] | None = None
-        self._marks: dict[int, list[tuple[int, int]]] | None = None
+        self._marks: Marks | None = None
         self._marked_row: int | None = None
 
     @property
@@ -95,11 +109,14 @@ class Lines(Widget):
 
     def mark(self, pattern: re.Pattern[str] | None) -> list[int]:
         """Show where `pattern` stands; the rows at which it begins. None takes all marks away."""
-        if pattern is not None or self._pattern is not None:
-            self._pattern, self._marks, self._marked_row = pattern, None, None
-            self._strips.clear()
-            self.refresh()
-        return [] if pattern is None else [row for row, _ in self._places()]
+        if pattern != self._pattern:
+            self._pattern, self._marks = pattern, None
+        elif self._marked_row is None:
+            return [row for row, _ in self._places()]
+        self._marked_row = None
+        self._strips.clear()
+        self.refresh()
+        return [row for row, _ in self._places()]
 
     def mark_row(self, row: int | None) -> None:
         """One of the rows is the one that is looked at."""
@@ -114,20 +131,19 @@ class Lines(Widget):
         return [(row, piece) for row, piece in rows if isinstance(piece, Code)]
 
     def _places(self) -> list[tuple[int, re.Match[str]]]:
-        text = self.text
-        found = [] if self._pattern is None else self._pattern.finditer(text)
-        return [(text.count("\n", 0, match.start()), match) for match in found]
+        """Where the pattern stands, with its row: looked for once, until the text or its width changes."""
+        self._wrap(self.size.width or 80)
+        if self._marks is None:
+            self._marks = Marks([], {})
+            row, counted, text = 0, 0, "" if self._pattern is None else self.text
+            for match in [] if self._pattern is None else self._pattern.finditer(text):
+                row, counted = row + text.count("\n", counted, match.start()), match.start()
+                self._marks.add(row, match)
+        return self._marks.places
 
     def _marks_of(self, row: int) -> list[tuple[int, int]]:
-        if self._marks is None:
-            self._marks = {}
-            for first, match in self._places():
-                at = match.start() - (match.string.rfind("\n", 0, match.start()) + 1)
-                for more, part in enumerate(match[0].split("\n")):
-                    self._marks.setdefault(first + more, []).append(
-                        (0 if more else at, (0 if more else at) + len(part))
-                    )
-        return self._marks.get(row, [])
+        self._places()
+        return [] if self._marks is None else self._marks.spans.get(row, [])
 
     @property
     def count(self) -> int:
