@@ -16,7 +16,7 @@ from server_stub.app import create_app
 from server_stub.clock import PacedClock
 from server_stub.faults import Fault, FaultRefused, Faults, parse
 from server_stub.profiles import DEFAULT_PROFILE, PROFILES
-from server_stub.scenarios import DEFAULTS
+from server_stub.scenarios import DEFAULTS, WORDS
 
 
 def _parsed(ctx: click.Context, param: click.Parameter, texts: tuple[str, ...]) -> list[Fault]:
@@ -32,7 +32,7 @@ def _is_news(record: logging.LogRecord) -> bool:
     return not isinstance(error, asyncio.CancelledError) and "graceful shutdown" not in record.getMessage()
 
 
-@click.command()
+@click.command(epilog=f"What a prompt may ask for, by these words in capitals: {', '.join(WORDS)}.")
 @click.option("--port", type=click.IntRange(0, 65535), default=0, show_default=True, help="0 takes a free one.")
 @click.option("--profile", type=click.Choice(sorted(PROFILES)), default=DEFAULT_PROFILE.name, show_default=True)
 @click.option(

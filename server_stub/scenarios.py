@@ -225,10 +225,11 @@ def _prose(count: int) -> Iterator[str]:
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """`words` is matched as a whole word, in capitals; its groups are handed to `play`."""
+    """`words` is matched as a whole word, in capitals; its groups, which `given` names, are handed to `play`."""
 
     words: str
     play: Play
+    given: str = ""
 
 
 SCENARIOS = {
@@ -239,21 +240,26 @@ SCENARIOS = {
     "askall": Scenario("ASKALL", ask_all),
     "child": Scenario("CHILD", ask_from_child),
     "both": Scenario("BOTH", ask_twice_at_once),
-    "shell": Scenario(r"SHELL (\S+)", shell),
-    "agent": Scenario(r"AGENT \(([^()]*)\)", agent),
+    "shell": Scenario(r"SHELL (\S+)", shell, "NAME"),
+    "agent": Scenario(r"AGENT \(([^()]*)\)", agent, "(WORDS)"),
     "slow": Scenario("SLOW", slow),
     "think": Scenario("THINK", think),
-    "flood": Scenario(r"FLOOD (\d+) (\d+)", flood),
-    "fence": Scenario(r"FENCE (\d+) (\d+)", fence),
-    "fail": Scenario(r"FAIL (\d{3})", fail),
-    "retry": Scenario(r"RETRY(?: (\d+))?", retry),
+    "flood": Scenario(r"FLOOD (\d+) (\d+)", flood, "COUNT PER-SECOND"),
+    "fence": Scenario(r"FENCE (\d+) (\d+)", fence, "LINES PER-SECOND"),
+    "fail": Scenario(r"FAIL (\d{3})", fail, "STATUS"),
+    "retry": Scenario(r"RETRY(?: (\d+))?", retry, "[SECONDS]"),
     "todo": Scenario("TODO", todos),
     "tools": Scenario("TOOLS", tools),
-    "long": Scenario(r"LONG(?: (\d+))?", long),
-    "grow": Scenario(rf"GROW ({'|'.join(SHAPES)}) (\d+) (\d+) (\d+)", grow),
-    "past": Scenario(r"PAST (\d+)", past),
-    "huge": Scenario(r"HUGE(?: (\d+))?", huge),
+    "long": Scenario(r"LONG(?: (\d+))?", long, "[MINUTES]"),
+    "grow": Scenario(
+        rf"GROW ({'|'.join(SHAPES)}) (\d+) (\d+) (\d+)", grow, f"{'|'.join(SHAPES)} KB COUNT PER-SECOND"
+    ),
+    "past": Scenario(r"PAST (\d+)", past, "MESSAGES"),
+    "huge": Scenario(r"HUGE(?: (\d+))?", huge, "[KB]"),
 }
+
+WORDS = tuple(f"{name.upper()} {scenario.given}".rstrip() for name, scenario in SCENARIOS.items())
+"""What to write in a prompt, for a person."""
 
 DEFAULTS = tuple(name for name, scenario in SCENARIOS.items() if re.fullmatch(scenario.words, name.upper()))
 """What can be played without being told more."""

@@ -38,6 +38,10 @@ def test_an_idle_server_ends_with_0(stub: Stub) -> None:
     assert "○ 1 idle" in result.output
 
 
+def test_the_family_can_be_named(stub: Stub) -> None:
+    assert invoke(stub.address, "--family", "mimocode").output.startswith("● live  MiMo Code ")
+
+
 def asked_until(good: Callable[[Result], bool], *args: str) -> Result:
     """The first look that is as hoped for: a prompt takes a moment to get under way."""
     result = invoke(*args)

@@ -79,7 +79,11 @@ def test_a_home_may_be_written_short(file: Path, home: Path) -> None:
     ("text", "named"),
     [
         ('password = "s3cret', "not TOML"),
-        ('pasword = "s3cret"', "'pasword' is not a setting"),
+        (
+            'pasword = "s3cret"',
+            "'pasword' is not a setting; there are url, user, password, directory, family, ca_file, "
+            "theme, ascii, links, [keys], [patience], [notify]",
+        ),
         ("password = 12345", "password must be text in quotes, not a number"),
         ('url = ["s3cret"]', "url must be text in quotes, not a list"),
     ],

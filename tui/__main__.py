@@ -176,37 +176,41 @@ def way_to(settings: Settings) -> "tuple[Callable[[str], Http], Sequence[str]]":
 @click.argument("url", required=False)
 @click.option("--json", "as_json", is_flag=True, help="As JSON, for programs.")
 @click.option("--directory", metavar="DIR", help="The project folder, as the server names it.")
-def status(url: str | None, as_json: bool, directory: str | None) -> None:
+@click.option("--family", type=click.Choice(FAMILIES), help="What kind of server it is; found out by asking.")
+def status(url: str | None, as_json: bool, directory: str | None, family: str | None) -> None:
     """Print the line's health, the sessions at work and who waits for you.
 
     Ends with 0, with 3 when someone waits for you, with 4 when the server cannot be reached.
     """
     from tui import glance
 
-    sys.exit(glance.run(*_asked(url, directory), as_json=as_json, say=click.echo))
+    sys.exit(glance.run(*_asked(url, directory, family), as_json=as_json, say=click.echo))
 
 
 @click.command(context_settings=HELP)
 @click.argument("url", required=False)
 @click.option("--seconds", default=30.0, show_default=True, help="How long the event stream is watched.")
 @click.option("--directory", metavar="DIR", help="The project folder, as the server names it.")
-def doctor(url: str | None, seconds: float, directory: str | None) -> None:
+@click.option("--family", type=click.Choice(FAMILIES), help="What kind of server it is; found out by asking.")
+def doctor(url: str | None, seconds: float, directory: str | None, family: str | None) -> None:
     """Look at everything between this machine and the server; say what is wrong and what helps.
 
     Ends with 0 when all is well, with 1 when something is not, with 4 when the server cannot be reached.
     """
     from tui import doctor as examination
 
-    sys.exit(examination.run(*_asked(url, directory), seconds=seconds, say=click.echo))
+    sys.exit(examination.run(*_asked(url, directory, family), seconds=seconds, say=click.echo))
 
 
 Beside.others.update(status=status, doctor=doctor)
 
 
-def _asked(url: str | None, directory: str | None) -> "tuple[Settings, Callable[[str], Http], Sequence[str]]":
+def _asked(
+    url: str | None, directory: str | None, family: str | None
+) -> "tuple[Settings, Callable[[str], Http], Sequence[str]]":
     """The settings of a command without a screen, and the way to its server."""
     try:
-        settings = gather({"url": url, "directory": directory})
+        settings = gather({"url": url, "directory": directory, "family": family})
     except BadSettings as error:
         raise click.ClickException(str(error)) from None
     if is_exposed(settings.url, settings.password is not None):

@@ -200,7 +200,9 @@ async def _examine(
             say(finding.line())
 
     try:
-        backend, server = await recognise(open_http, users=users, directory=settings.directory)
+        backend, server = await recognise(
+            open_http, users=users, directory=settings.directory, family=settings.family
+        )
     except NetError as error:
         note(unreachable(error))
         return found

@@ -99,7 +99,7 @@ def run(
 
 
 async def _look(settings: Settings, open_http: Callable[[str], Http], users: Sequence[str]) -> Glance:
-    backend, server = await recognise(open_http, users=users, directory=settings.directory)
+    backend, server = await recognise(open_http, users=users, directory=settings.directory, family=settings.family)
     try:
         return await look(settings.url, backend, server)
     finally:

@@ -248,7 +248,9 @@ class Presenter:
             self._main.turn_line.say(Content.styled("Esc once more aborts the turn", "bold $warning"))
             return
         if self.gone and (turn is None or turn.over):
-            self._main.turn_line.say(gone_words(self._client.line()))
+            transcript = self._client.store.transcript(self.session_id or "")
+            readable = transcript is not None and bool(transcript.messages)
+            self._main.turn_line.say(gone_words(self._client.line(), readable=readable))
             return
         trouble = None if turn is None else self._client.turns.trouble(turn)
         self._main.turn_line.show_turn(turn, trouble, self._client.line(), now, self._client.server_now())

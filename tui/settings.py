@@ -104,7 +104,10 @@ def read_file(path: Path) -> dict[str, object]:
             tables[name] = _table(path, name, values.pop(name), shape)
     for key, value in values.items():
         if key not in FILE_KEYS:
-            raise BadSettings(f"{path}: {one_line(key)!r} is not a setting; there are {', '.join(FILE_KEYS)}")
+            there_are = ", ".join(
+                (*FILE_KEYS, "theme", "ascii", "links", "[keys]", *(f"[{name}]" for name in TABLES))
+            )
+            raise BadSettings(f"{path}: {one_line(key)!r} is not a setting; there are {there_are}")
         if not isinstance(value, str):
             raise BadSettings(f"{path}: {key} must be text in quotes, not {_called(value)}")
     return values | tables

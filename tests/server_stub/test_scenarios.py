@@ -3,7 +3,9 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
+from server_stub import __main__ as command
 from server_stub.agent import Agent, Prompt
 from server_stub.scenarios import DEFAULTS, SCENARIOS, choose
 from server_stub.turn import Turn
@@ -266,3 +268,9 @@ async def test_grow_begins_large_and_goes_on_by_deltas(
     assert 2.8 < len(first) / 1024 <= 3.01
     assert len(more) == 5
     assert said(answer) == first + "".join(more)
+
+
+def test_the_command_names_what_a_prompt_may_ask_for() -> None:
+    said = " ".join(CliRunner().invoke(command.main, ["--help"]).output.replace("-\n", "-").split())
+    assert [name for name in SCENARIOS if name.upper() not in said] == []
+    assert "SHELL NAME, AGENT (WORDS), SLOW" in said

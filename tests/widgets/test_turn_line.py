@@ -7,7 +7,7 @@ from tui.core.health import Line, LineState
 from tui.core.model import Prompt, Retrying
 from tui.core.trouble import Kind, Trouble
 from tui.core.turn import Turn, TurnState
-from tui.widgets.turn_line import end_words, quiet_words, turn_words
+from tui.widgets.turn_line import end_words, gone_words, quiet_words, turn_words
 
 NOW = 1000.0
 SERVER_NOW = 1_700_000_000.0
@@ -160,3 +160,11 @@ def test_a_cancelled_turn_names_its_server_s_rule() -> None:
 )
 def test_without_a_turn(line: Line, told: str) -> None:
     assert quiet_words(line).plain == told
+
+
+@pytest.mark.parametrize(
+    ("readable", "said"), [(True, "It can still be read here; what you"), (False, "\nWhat you")]
+)
+def test_what_is_not_here_cannot_be_read_once_the_session_is_gone(readable: bool, said: str) -> None:
+    told = gone_words(Line(LineState.LIVE), readable=readable).plain
+    assert f"{said} send begins a new session." in told

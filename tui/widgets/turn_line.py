@@ -141,13 +141,14 @@ def end_words(turn: Turn) -> Content:
             assert_never(turn.state)
 
 
-def gone_words(line: Line) -> Content:
-    """What to say in a session that the server does not have any more."""
+def gone_words(line: Line, *, readable: bool = True) -> Content:
+    """What to say in a session that the server does not have any more; `readable`: what was said in it is here."""
     lost = Content.styled(
         "■ this session is gone from the server: deleted there, or its storage was lost", "$error"
     )
     then = "what you send begins a new session" if line.up else "what you write stays here until the line is back"
-    return Content.assemble(lost, (f"\nIt can still be read here; {then}.", MUTED))
+    here = f"It can still be read here; {then}" if readable else then[0].upper() + then[1:]
+    return Content.assemble(lost, (f"\n{here}.", MUTED))
 
 
 def quiet_words(line: Line) -> Content:
