@@ -369,6 +369,15 @@ def test_a_whole_answer_that_its_server_had_no_time_to_close_is_finished(aborted
         assert turn.state is TurnState.FINISHED
 
 
+def test_an_abort_from_elsewhere_is_told_though_the_post_is_half_open() -> None:
+    turn = running()
+    aborted = replace(IDLE, answer=replace(ANSWER, final=False, broken_off=True))
+    run(turn, (10, aborted), (9.9 + HELD_PATIENCE, asked(aborted)))
+    assert not turn.over
+    assert turn.receive(asked(aborted), 10 + HELD_PATIENCE) == (Action.CLOSE_POST,)
+    assert (turn.state, turn.reason) == (TurnState.ABORTED, "aborted from elsewhere")
+
+
 def test_a_prompt_without_an_answer_gets_the_time_of_a_cold_start() -> None:
     turn = sending()
     run(turn, (0, PostBroke("reset")), (0.1, asked(IDLE)), (COLD_START - 1, asked(IDLE)))

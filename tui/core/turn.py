@@ -396,7 +396,7 @@ class Turn(msgspec.Struct):
             return self._end(TurnState.INTERRUPTED, now, "the server has the prompt but began no answer")
         if self.held and idle_for < HELD_PATIENCE:
             return ()
-        if whole:
+        if whole or answer.broken_off:
             return self._settle(answer, now)
         return self._end(TurnState.INTERRUPTED, now, "the server stopped in the middle of it")
 
