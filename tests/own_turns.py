@@ -14,7 +14,8 @@ async def start_agent(here: Attached, report: str) -> None:
     here.prompt(f"AGENT ({report})")
 
     def over_or_asked() -> bool:
-        return bool(here.client.store.requests) or here.turns(f"AGENT ({report})")[-1].over
+        begun = here.turns(f"AGENT ({report})")  # none while the prompt still waits here
+        return bool(here.client.store.requests) or any(turn.over for turn in begun[-1:])
 
     await here.until(over_or_asked)
     for request in list(here.client.store.requests.values()):
