@@ -51,6 +51,10 @@ def create_app(
                 world.wedged = on
             case "halfway":
                 world.halfway = on
+            case "late":
+                world.late = on
+            case "early":
+                world.early = on
 
     faults = Faults(switch)
 

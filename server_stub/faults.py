@@ -59,7 +59,7 @@ class Rewrite:
     change: Callable[[bytes], bytes]
 
 
-Flag = Literal["muted", "wedged", "halfway"]
+Flag = Literal["muted", "wedged", "halfway", "late", "early"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,8 @@ class Switch:
 
     `muted` sends heartbeats and no events; `wedged` is healthy and beats, stores prompts and never begins a turn;
     `halfway` stands still between two writes that belong together, a prompt and its words, or why an answer ended
-    and when: killed then, it never has the second.
+    and when: killed then, it never has the second. `late` sends events some ms after what they report, so that the
+    answers to requests arrive first, `early` before those answers, whatever the profile has; `early` wins.
     """
 
     flag: Flag
@@ -119,6 +120,8 @@ KINDS: Mapping[str, Kind] = {
     "silent": Kind(Switch("muted")),
     "wedged": Kind(Switch("wedged")),
     "halfway": Kind(Switch("halfway")),
+    "late-events": Kind(Switch("late")),
+    "early-events": Kind(Switch("early")),
     "died": Kind(Die()),
 }
 
@@ -292,7 +295,7 @@ class Faults:
                 raise FaultRefused(f"{fault.name} needs agents that have a process of their own")
             self.lose_agent()
         if isinstance(act, Switch) and act.flag not in self.illnesses:
-            raise FaultRefused(f"{fault.name} needs a server that stores a prompt in pieces")
+            raise FaultRefused(f"{fault.name} is not possible with this profile")
         armed = Armed(next(self._numbers), fault)
         self._armed[armed.id] = armed
         self._set_switches()

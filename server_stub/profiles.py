@@ -45,6 +45,8 @@ class Profile:
     """How often an event stream beats unless it is configured otherwise."""
     refused_subagent: Literal["answers", "ends the turn"]
     """What becomes of the turn that sent it, once a person has refused what it cannot do without."""
+    late_events: bool
+    """Events are sent some ms after what they report: answers to requests arrive before them."""
     provider_attempts: int | None
     """How often the model's provider is asked while its errors may pass; None: for ever."""
 
@@ -64,6 +66,7 @@ OPENCODE = Profile(
     live_journal=0,
     heartbeat_ms=10_000,
     refused_subagent="answers",
+    late_events=False,
     provider_attempts=None,
 )
 
@@ -82,6 +85,7 @@ OPENCODE_PADDED = Profile(
     live_journal=0,
     heartbeat_ms=10_000,
     refused_subagent="answers",
+    late_events=False,
     provider_attempts=None,
 )
 
@@ -100,6 +104,7 @@ MIMO = Profile(
     live_journal=0,
     heartbeat_ms=10_000,
     refused_subagent="answers",
+    late_events=False,
     provider_attempts=None,
 )
 
@@ -118,6 +123,7 @@ QWEN = Profile(
     live_journal=10_000,
     heartbeat_ms=15_000,
     refused_subagent="ends the turn",
+    late_events=False,
     provider_attempts=7,
 )
 

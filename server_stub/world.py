@@ -71,6 +71,9 @@ class World:
         self.deleted: dict[str, Session] = {}
         """What still runs in one goes on, and its status is told; what it stores is told to nobody."""
         self.config: Json = {}
+        self.late = False
+        self.early = False
+        """Faults that override `late_events` of the profile."""
         self._wedged = False
         self._withheld: list[Callable[[], object]] | None = None
         """Second writes whose first is done, while the server stands still between the two; else None."""
@@ -84,6 +87,11 @@ class World:
         stream = self.config.get("server", {}).get("event_stream", {})
         interval: int = stream.get("heartbeat_ms", self.profile.heartbeat_ms)
         return interval
+
+    @property
+    def late_events(self) -> bool:
+        """Events are sent some ms after what they report."""
+        return (self.late or self.profile.late_events) and not self.early
 
     @property
     def wedged(self) -> bool:

@@ -85,8 +85,8 @@ def test_each_test_that_is_named_is_there() -> None:
 
 
 def test_the_faults_of_the_stub_are_all_named_and_the_examples_are_taken() -> None:
-    rows = re.findall(r"^\| ((?:`[a-z0-9]+` ?)+) \|", README.split("| `name` |")[1], re.MULTILINE)
-    assert re.findall(r"`([a-z0-9]+)`", " ".join(rows)) == list(KINDS)
+    rows = re.findall(r"^\| ((?:`[a-z0-9-]+` ?)+) \|", README.split("| `name` |")[1], re.MULTILINE)
+    assert re.findall(r"`([a-z0-9-]+)`", " ".join(rows)) == list(KINDS)
     [body] = re.findall(r"_stub/faults .* -d '(.+)'", README)
     options = json.loads(body)
     assert fault(options.pop("name"), options) == parse("cut=prompt,at=json")

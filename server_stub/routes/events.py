@@ -16,6 +16,9 @@ from server_stub.world import World
 Json = dict[str, Any]
 Frame = Callable[[Event], list[Json]]
 
+LATE_BY = 0.02
+"""Seconds. Real opencode 1.18.33 and MiMo Code 0.1.15 send the body of a held POST 2 to 15 ms before events."""
+
 HEADERS = {
     "content-type": "text/event-stream",
     "cache-control": "no-cache, no-transform",
@@ -53,8 +56,12 @@ async def _with_heartbeats(world: World, subscription: Subscription) -> AsyncIte
     loop = asyncio.get_running_loop()
     last_beat = loop.time()
     while True:
-        while subscription.events:
+        if subscription.events and world.late_events:
+            await asyncio.sleep(LATE_BY)
+        for _ in range(len(subscription.events)):
             yield subscription.events.popleft()
+        if subscription.events:
+            continue
         subscription.changed.clear()
         due = last_beat + world.heartbeat_ms / 1000
         if loop.time() >= due:

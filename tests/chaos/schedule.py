@@ -203,6 +203,8 @@ class Schedule:
     """Seconds from the start, in order, each with what happens then."""
     skew: float = 0.0
     """Seconds by which the server's clock is ahead of the client's."""
+    late_events: bool = False
+    """The stub sends events after the answers to requests that caused them, as real servers do."""
 
     @property
     def aborts(self) -> bool:
@@ -216,7 +218,8 @@ class Schedule:
 
     def __str__(self) -> str:
         lines = [f"  {at:7.2f} s  {step}" for at, step in self.steps]
-        head = f"schedule {self.seed}, profile {self.profile}, server's clock {self.skew:+g} s"
+        order = "late" if self.late_events else "early"
+        head = f"schedule {self.seed}, profile {self.profile}, server's clock {self.skew:+g} s, {order} events"
         return "\n".join([head, *lines])
 
 
@@ -226,7 +229,8 @@ def draw(seed: int, profiles: Sequence[str]) -> Schedule:
     skew = chance.choice((0.0, 0.0, -86_400.0, -40.0, 40.0, 86_400.0))
     end = chance.choice((20.0, 45.0, 90.0))
     steps = [*_steps(chance, end, PROMPTS, FAULTS), *(_burst(chance, end) if chance.random() < 0.1 else ())]
-    return Schedule(seed, profiles[seed % len(profiles)], _in_order(steps), skew)
+    late_events = seed // 4 % 2 == 1  # not drawn, so that the steps of a seed stay as they were
+    return Schedule(seed, profiles[seed % len(profiles)], _in_order(steps), skew, late_events)
 
 
 def draw_for_real(seed: int, profile: str) -> Schedule:

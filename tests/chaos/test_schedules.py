@@ -24,7 +24,7 @@ def test_nothing_is_lost_and_the_screen_tells_the_truth(schedule: Schedule, tmp_
     folder.mkdir()
 
     async def play(loop: VirtualTime) -> list[str]:
-        profile = replace(PROFILES[schedule.profile], event_ring=RING)
+        profile = replace(PROFILES[schedule.profile], event_ring=RING, late_events=schedule.late_events)
         server = StubServer(profile, time.time() + schedule.skew)
         server.start()
         scene = Scene(schedule, server, folder)

@@ -149,6 +149,31 @@ async def test_muted_streams_go_on_beating(stub: Stub) -> None:
         assert (await stream.frame(within=1.5))["type"] == "server.heartbeat"
 
 
+@pytest.mark.parametrize(("late", "first"), [(True, "body"), (False, "session.idle")], ids=["late", "early"])
+async def test_events_of_a_turn_s_end_come_after_the_body_of_its_post_or_before(
+    stub: Stub, late: bool, first: str
+) -> None:
+    """After, at real opencode 1.18.33 and MiMo Code 0.1.15: a request rejected elsewhere, a turn that finishes."""
+    stub.world.late, stub.world.early = late, not late
+    session_id = await stub.session()
+    arrived: list[str] = []
+
+    async def hold() -> None:
+        await stub.prompt(session_id, "ASK1")
+        arrived.append("body")
+
+    async with streaming(stub, "/event") as stream:
+        held = asyncio.create_task(hold())
+        question = await stub.question()
+        await stub.http.post(f"/question/{question['id']}/reject")
+        while (frame := await stream.frame())["type"] != "session.idle":
+            arrived += ["question.rejected"] if frame["type"] == "question.rejected" else []
+        arrived.append("session.idle")
+        await held
+    rest = ["question.rejected", "session.idle"]
+    assert arrived == (["body", *rest] if first == "body" else [*rest, "body"])
+
+
 async def test_a_reader_that_leaves_is_forgotten(stub: Stub) -> None:
     async with streaming(stub, "/event") as stream:
         await stream.frame()
