@@ -11,7 +11,7 @@ from textual.content import Content
 
 from tui.backends import NAMES, SERVE
 from tui.core import changes as c
-from tui.core.model import Failure, Request
+from tui.core.model import Failure, Idle, Request, Session
 from tui.core.standing import Standing, Standings
 from tui.core.turn import Turn
 from tui.endings import Endings
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 UNTITLED = "new session"
 """What a session is called until the server calls it something."""
+OTHERS = object()
+"""Stands for a turn that another client began."""
 SERVER = 40
 """Characters of a server's name and version."""
 
@@ -107,7 +109,7 @@ class Presenter:
         self._endings.recall(session_id or "")
         self._writing.open(session_id or "")
         self.show_heading()
-        self._show_plan()
+        self._main.plan.open(self._client.store.todos(session_id or ""))
         self._show_requests()
         self.show_line()
         self._show_all_pending()
@@ -243,14 +245,20 @@ class Presenter:
 
     def _show_turn_line(self) -> None:
         now, turn = self._client.now(), self._client.turn(self.session_id or "")
-        self._main.show_running(turn is not None and not turn.over, takes_now=self._writing.takes_now)
+        runs = turn is not None and not turn.over
+        self._main.show_running(runs, takes_now=self._writing.takes_now)
+        busy = not isinstance(self._client.store.status(self.session_id or ""), Idle)
+        self._main.plan.show_turn(turn if runs else OTHERS if busy else None)
         if now < self._abort_armed:
             self._main.turn_line.say(Content.styled("Esc once more aborts the turn", "bold $warning"))
             return
         if self.gone and (turn is None or turn.over):
             transcript = self._client.store.transcript(self.session_id or "")
             readable = transcript is not None and bool(transcript.messages)
-            self._main.turn_line.say(gone_words(self._client.line(), readable=readable))
+            shown = self.session_id or ""
+            never_seen = self._client.store.gone[shown] == Session(shown, "")
+            unknown = one_line(shown, SERVER) if never_seen else ""
+            self._main.turn_line.say(gone_words(self._client.line(), readable=readable, unknown=unknown))
             return
         trouble = None if turn is None else self._client.turns.trouble(turn)
         self._main.turn_line.show_turn(turn, trouble, self._client.line(), now, self._client.server_now())

@@ -35,6 +35,26 @@ def test_a_dismissed_question() -> None:
     event = next(event_of(f) for f in recorded.events if f["payload"]["type"] == "question.rejected")
     assert event == e.QuestionRejected(recorded.session_id, rejected["requestID"])
     assert tool_of(recorded).error == "The user dismissed this question"
+    assert tool_of(recorded).why == "rejected"
+
+
+@pytest.mark.parametrize(
+    ("error", "why"),
+    [
+        ("The user rejected permission to use this specific tool call.", "denied"),
+        ("The user rejected permission to use this specific tool call with the following feedback: no", "denied"),
+        ("The user has specified a rule which prevents you from using this specific tool call. Here", "denied"),
+        ("The user dismissed this question", "rejected"),
+        ("Tool execution aborted", "aborted"),
+        ("File not found: /nosuch", "failed"),
+    ],
+)
+def test_a_call_that_a_person_refused_did_not_fail(error: str, why: str) -> None:
+    state = {"status": "error", "input": {}, "error": error, "time": {"start": 1, "end": 2}}
+    ids = {"id": "prt_1", "sessionID": "ses_1", "messageID": "msg_1", "callID": "call_1"}
+    told = messages.part({**ids, "type": "tool", "tool": "bash", "state": state})
+    assert isinstance(told, ToolPart)
+    assert told.why == why
 
 
 def test_a_refused_permission_ends_the_turn_in_tool_calls() -> None:

@@ -220,6 +220,7 @@ def test_a_question_that_is_dismissed_ends_its_turn() -> None:
     assert answer.message.final
     [tool] = tools([answer])
     assert (tool.state, tool.error) == ("error", 'Tool "ask_user_question" was canceled by the user.')
+    assert tool.why == "cancelled"
 
 
 @pytest.mark.parametrize(("name", "reply"), [("shell", "once"), ("refuse", "reject")])

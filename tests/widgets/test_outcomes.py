@@ -62,10 +62,14 @@ def test_rejections_and_permissions() -> None:
     outcomes.sent(CHOICES, None)
     assert text(outcomes.changed(AnswerChanged(CHOICES, "acknowledged"))) == "× rejected the question"
     outcomes.sent(PERMISSION, "always")
-    assert text(outcomes.changed(AnswerChanged(PERMISSION, "acknowledged"))) == "✓ allowed always  bash"
+    assert text(outcomes.changed(AnswerChanged(PERMISSION, "acknowledged"))) == "✓ allowed always  bash: pytest *"
     assert (
         text(Outcomes().closed(RequestClosed(PERMISSION, "replied", (), "once")))
         == "· allowed once elsewhere  bash"
+    )
+    assert (
+        text(Outcomes().closed(RequestClosed(PERMISSION, "replied", (), "always")))
+        == "· allowed always elsewhere  bash: pytest *"
     )
     outcomes.sent(PERMISSION, "reject", "not on\nFridays")
     assert text(outcomes.changed(AnswerChanged(PERMISSION, "acknowledged"))) == "× rejected  bash · not on Fridays"

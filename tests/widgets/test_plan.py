@@ -3,7 +3,7 @@ import pytest
 from tests import conversation as talk
 from tests.screen import on_stage
 from tui.core import events as e
-from tui.core.model import Message, Todo, Usage
+from tui.core.model import Busy, Message, Todo, Usage
 from tui.core.turn import TurnState
 
 TODOS = (
@@ -42,6 +42,27 @@ async def test_a_plan_on_which_no_turn_ever_worked_is_not_worked_on_now() -> Non
     async with on_stage() as stage:
         stage.client.feed(e.TodosChanged(talk.SESSION, TODOS))
         await stage.shows("plan 2 of 4 · stopped at: write the migration")
+
+
+async def test_the_plan_of_an_ended_turn_is_not_worked_on_by_the_next() -> None:
+    async with on_stage() as stage:
+        turn = stage.run_turn()
+        stage.client.feed(e.TodosChanged(talk.SESSION, TODOS))
+        await stage.shows("now: write the migration")
+        turn.state, turn.ended = TurnState.ABORTED, stage.client.now()
+        stage.run_turn()
+        await stage.shows("plan 2 of 4 · in progress: write the migration")
+        stage.client.feed(e.TodosChanged(talk.SESSION, TODOS))  # as it was: read anew, not written anew
+        await stage.pilot.pause()
+        assert "in progress: write the migration" in stage.text
+        stage.client.feed(e.TodosChanged(talk.SESSION, (*TODOS, Todo("tell the sun", "pending"))))
+        await stage.shows("plan 2 of 5 · now: write the migration")
+
+
+async def test_a_plan_under_a_turn_of_another_client_has_not_stopped() -> None:
+    async with on_stage() as stage:
+        stage.client.feed(e.TodosChanged(talk.SESSION, TODOS), e.StatusChanged(talk.SESSION, Busy()))
+        await stage.shows("plan 2 of 4 · in progress: write the migration")
 
 
 async def test_a_plan_that_is_done_goes_away() -> None:

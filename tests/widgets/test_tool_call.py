@@ -34,6 +34,10 @@ async def test_each_state_has_a_word() -> None:
         assert "… running" in app.call.text
         app.call.show_part(part(state="error", error="no such file"))
         assert "✗ failed" in app.call.text
+        for why in ("denied", "rejected", "cancelled", "aborted"):
+            app.call.show_part(part(state="error", error="no", why=why))
+            assert f"× {why}" in app.call.text
+            assert "failed" not in app.call.text
 
 
 async def test_a_long_name_keeps_to_its_column_and_is_whole_in_the_detail() -> None:

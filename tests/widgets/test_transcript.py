@@ -340,6 +340,24 @@ async def test_the_end_is_followed_until_the_reader_scrolls_up() -> None:
         assert transcript.following
 
 
+async def test_older_messages_above_are_not_counted_as_new_lines() -> None:
+    app = Page()
+    async with app.run_test(size=(80, 12)) as pilot:
+        app.feed(*long_history(60, first=100))
+        transcript = app.transcript
+        transcript.draw()  # the newest are mounted, the others once the reader comes there
+        await settled(pilot, app.has("words number 159"))
+        await settled(pilot, lambda: transcript.scroll_y == transcript.max_scroll_y > 0)
+        before = transcript.virtual_size.height
+        transcript.scroll_to(y=5, animate=False)
+        await settled(pilot, lambda: not transcript.following)
+        transcript.scroll_to(y=0, animate=False)
+        await settled(pilot, lambda: transcript.virtual_size.height > before)
+        assert transcript.unread == 0
+        app.feed(*long_history(3, first=160))
+        await settled(pilot, lambda: transcript.unread == 6)
+
+
 async def test_scrolling_back_to_the_end_follows_again() -> None:
     app = Page()
     async with app.run_test(size=(80, 12)) as pilot:

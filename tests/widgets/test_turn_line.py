@@ -162,6 +162,12 @@ def test_without_a_turn(line: Line, told: str) -> None:
     assert quiet_words(line).plain == told
 
 
+def test_a_session_that_was_never_seen_is_not_called_deleted() -> None:
+    told = gone_words(Line(LineState.LIVE), readable=False, unknown="ses_typo").plain
+    assert "no session ses_typo on this server" in told
+    assert "deleted" not in told
+
+
 @pytest.mark.parametrize(
     ("readable", "said"), [(True, "It can still be read here; what you"), (False, "\nWhat you")]
 )

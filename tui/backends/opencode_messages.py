@@ -197,7 +197,17 @@ def _tool(raw: _Part) -> ToolPart:
         started=seconds(time.start),
         ended=seconds(time.end),
         answers=_answers_in(state.metadata),
+        why=_why(state.error or ""),
     )
+
+
+def _why(error: str) -> Literal["failed", "denied", "rejected", "aborted"]:
+    """How a call came to its error: opencode says it only in these words."""
+    if error.startswith(("The user rejected permission", "The user has specified a rule which prevents")):
+        return "denied"
+    if error.startswith("The user dismissed this question"):
+        return "rejected"
+    return "aborted" if error == "Tool execution aborted" else "failed"
 
 
 def _answers_in(metadata: object) -> Answers | None:

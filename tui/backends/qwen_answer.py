@@ -29,6 +29,8 @@ CUT_OFF = {
 """What ended a turn that could have gone on, by the code of its `turn_error` (read in the source of 0.24.4)."""
 AGENT_GONE_WORDS = "agent channel closed mid-request"
 """How that `turn_error` begins which comes without a code, right before `session_died` (measured)."""
+CANCELLED_CALL = "was canceled by the user."
+"""How the error of a call ends that a person refused, or whose question they dismissed (measured)."""
 UNENDED = ("pending", "running")
 
 _STATES: Mapping[str, State] = {
@@ -83,6 +85,7 @@ def tool_part(
         error=output.text if state == "error" else "",
         diff=output.diff,
         answers=requests.answers_in(call.get("rawOutput"), given),
+        why="cancelled" if state == "error" and output.text.endswith(CANCELLED_CALL) else "failed",
     )
 
 

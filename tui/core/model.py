@@ -123,7 +123,9 @@ Answers: TypeAlias = tuple[tuple[str, ...], ...]
 class ToolPart(msgspec.Struct, frozen=True):
     """One tool call. `output` grows while it runs where the server shows it; `diff` is a unified diff.
 
-    `answers`: what a question tool was answered, once it was.
+    `answers`: what a question tool was answered, once it was. `why`: how a call in state *error* came to it, as
+    far as the server says: *failed* by itself, *denied* or *rejected* by a person, *cancelled* by one or by an
+    abort, *aborted* with its turn.
     """
 
     id: str
@@ -140,6 +142,7 @@ class ToolPart(msgspec.Struct, frozen=True):
     started: float | None = None
     ended: float | None = None
     answers: Answers | None = None
+    why: Literal["failed", "denied", "rejected", "cancelled", "aborted"] = "failed"
 
 
 class FilePart(msgspec.Struct, frozen=True):

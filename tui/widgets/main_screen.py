@@ -172,7 +172,6 @@ class MainScreen(Screen[None], Covered):
         """Whether a turn of the session runs: there is one to abort; and whether a prompt is taken meanwhile."""
         if (running, takes_now) != (self.turn_runs, self.takes_now):
             self.turn_runs, self.takes_now = running, takes_now
-            self.plan.show_running(running)
             self.refresh_hints()
 
     @property

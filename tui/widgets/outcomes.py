@@ -91,11 +91,11 @@ def summary(request: Request, what: Answers | PermissionReply | None, why: str =
             if what is None or isinstance(what, str):
                 return Content.assemble(REFUSED, "rejected the question")
             return Content.assemble(GIVEN, "answered  ", _answers(request, what))
-        case PermissionRequest(action=action):
+        case PermissionRequest():
             reply = what if isinstance(what, str) else "reject"
             because = f" · {' '.join(why.split())}" if why else ""
             glyph = REFUSED if reply == "reject" else GIVEN
-            return Content.assemble(glyph, f"{REPLIES[reply]}  ", (action, MUTED), because)
+            return Content.assemble(glyph, f"{REPLIES[reply]}  ", (_scope(request, reply), MUTED), because)
         case _:
             assert_never(request)
 
@@ -107,14 +107,20 @@ def _elsewhere(closed: RequestClosed) -> Content:
             return Content.assemble("· answered elsewhere  ", _answers(request, closed.answers))
         case "replied" | "answered":
             what = REPLIES[closed.reply] if closed.reply is not None else "answered"
-            action = request.action if isinstance(request, PermissionRequest) else ""
-            return Content.assemble(f"· {what} elsewhere  ", (action, MUTED))
+            scope = _scope(request, closed.reply) if isinstance(request, PermissionRequest) else ""
+            return Content.assemble(f"· {what} elsewhere  ", (scope, MUTED))
         case "rejected":
             return Content("· rejected elsewhere")
         case "gone":
             return Content.styled(f"· the {_kind(request)} is gone: nothing waits for it any more", MUTED)
         case _:
             assert_never(closed.how)
+
+
+def _scope(request: PermissionRequest, reply: PermissionReply | None) -> str:
+    """What the reply was about: a lasting yes covers the patterns that the request named for it."""
+    covered = " · ".join(request.always) if reply == "always" else ""
+    return f"{request.action}: {covered}" if covered else request.action
 
 
 def _kind(request: Request) -> str:

@@ -1,6 +1,7 @@
 """The agent's plan: one line that says how far it is and what it does now; all of it on a key.
 
-Where nothing runs, what the plan calls under way is where the agent stopped, and nothing is done now.
+What the plan calls in progress is done *now* only where the turn that runs wrote it. Where nothing runs, it is
+where the agent stopped; a plan that an earlier turn may have left says *in progress*, which is the server's word.
 """
 
 from collections.abc import Sequence
@@ -35,21 +36,30 @@ class Plan(Plain):
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._todos: Sequence[Todo] = ()
-        self._worked_on = False
+        self._turn: object = None
+        self._written_by: object = None
         self.unfolded = False
 
     def on_mount(self) -> None:
         self.display = False
 
-    def show_todos(self, todos: Sequence[Todo]) -> None:
-        """Show this plan."""
+    def open(self, todos: Sequence[Todo]) -> None:
+        """Show the plan of another session: which turn wrote it is not known."""
+        self._turn = self._written_by = None
         self._todos = todos
         self._draw()
 
-    def show_running(self, running: bool) -> None:
-        """Whether a turn runs that works on the plan."""
-        self._worked_on = running
-        self._draw()
+    def show_todos(self, todos: Sequence[Todo]) -> None:
+        """Show this plan: one that differs was written by the turn that runs."""
+        if todos != self._todos:
+            self._todos, self._written_by = todos, self._turn
+            self._draw()
+
+    def show_turn(self, turn: object) -> None:
+        """Which turn runs in the session (told apart by identity); None: none does."""
+        if turn is not self._turn:
+            self._turn = turn
+            self._draw()
 
     def fold(self) -> None:
         """Show all of it, or one line again."""
@@ -73,10 +83,15 @@ class Plan(Plain):
     def _summary(self) -> Content:
         done = sum(todo.status in ENDED for todo in self._todos)
         under_way = next((todo.text for todo in self._todos if todo.status == "in_progress"), "")
-        where = f" · {'now' if self._worked_on else 'stopped at'}: {under_way}" if under_way else ""
+        where = f" · {self._when()}: {under_way}" if under_way else ""
         left = Content.assemble(f"plan {done} of {len(self._todos)}", (where, MUTED))
         more = f"{key('plan')} {'less' if self.unfolded else 'all'}"
         return spread(left, Content.styled(more, MUTED), max(20, (self.size.width or 80) - 2))
+
+    def _when(self) -> str:
+        if self._turn is None:
+            return "stopped at"
+        return "now" if self._turn is self._written_by else "in progress"
 
     def _lines(self) -> list[Content]:
         lines = [

@@ -36,7 +36,6 @@ class ToolCall(Fold):
         self.part = part
         self._alive = alive
         self._limit = SHOWN_AT_MOST
-        self.set_class(part.state == "error", "failed")
 
     def on_mount(self) -> None:
         self.show()
@@ -114,7 +113,8 @@ def _outcome(part: ToolPart) -> Content:
         case "completed":
             return Content.assemble((time, MUTED), (" ✓ done", "$success"))
         case "error":
-            return Content.assemble((time, MUTED), (" ✗ failed", "$error"))
+            glyph, colour = ("✗", "$error") if part.why == "failed" else ("×", "$warning")
+            return Content.assemble((time, MUTED), (f" {glyph} {part.why}", colour))
         case "running":
             return Content.styled("… running", "$primary")
         case "pending":

@@ -76,14 +76,22 @@ class Transcript(VerticalScroll, Covered, can_focus=True):
         self._pending: dict[str, Lines] = {}
         self._frame: Timer | None = None
         self._pause = FRAME
-        self._height_seen = 0
+        self._last_read: MessageView | None = None
+        self._read_height = 0
         self._behind = False
         self.following = True
 
     @property
     def unread(self) -> int:
-        """Lines that came since the reader left the end, as far as they are mounted."""
-        return 0 if self.following or self._behind else max(0, self.virtual_size.height - self._height_seen)
+        """Lines that came below what was the end when the reader left it, as far as they are mounted."""
+        last = self._last_read
+        if self.following or self._behind or last is None or last.parent is not self:
+            return 0
+        return max(0, self._height_from(last) - self._read_height)
+
+    def _height_from(self, view: Widget) -> int:
+        """Lines from the top of a message to the end: older ones that are loaded above do not change it."""
+        return self.virtual_size.height - view.virtual_region.y
 
     @property
     def text(self) -> str:
@@ -352,7 +360,9 @@ class Transcript(VerticalScroll, Covered, can_focus=True):
         at_end = at_end and not self._behind
         if at_end != self.following and (at_end or new_value < old_value):
             self.following = at_end
-            self._height_seen = self.virtual_size.height
+            self._last_read = next(reversed(self._views.values()), None)
+            if self._last_read is not None:
+                self._read_height = self._height_from(self._last_read)
             self._pin()
             self.post_message(self.ReadingMoved())
         if new_value <= 0 < old_value and not self._mount_older():

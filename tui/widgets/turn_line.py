@@ -141,11 +141,17 @@ def end_words(turn: Turn) -> Content:
             assert_never(turn.state)
 
 
-def gone_words(line: Line, *, readable: bool = True) -> Content:
-    """What to say in a session that the server does not have any more; `readable`: what was said in it is here."""
-    lost = Content.styled(
-        "■ this session is gone from the server: deleted there, or its storage was lost", "$error"
+def gone_words(line: Line, *, readable: bool = True, unknown: str = "") -> Content:
+    """What to say in a session that the server does not have; `readable`: what was said in it is here.
+
+    `unknown`: the id of one that this server never showed: that it was deleted there is not known.
+    """
+    what = (
+        f"■ no session {unknown} on this server: check the id and the address"
+        if unknown
+        else "■ this session is gone from the server: deleted there, or its storage was lost"
     )
+    lost = Content.styled(what, "$error")
     then = "what you send begins a new session" if line.up else "what you write stays here until the line is back"
     here = f"It can still be read here; {then}" if readable else then[0].upper() + then[1:]
     return Content.assemble(lost, (f"\n{here}.", MUTED))
