@@ -116,6 +116,10 @@ class FakeBackend:
     offers: FakeOffers
 
 
+TRAITS = Traits("fake", takes_our_ids=False)
+"""Of a server that no session's messages must have come from before a prompt is sent."""
+
+
 class FakeClient:
     """What `tui.client.Client` offers, as far as the app asks for it. Its prompts and its journal are real."""
 
@@ -132,6 +136,7 @@ class FakeClient:
             backend=self._backend,
             ready=lambda: self._line.up,
             notify=self.tell,
+            fetch=lambda session_id: None,
         )
         self.editing = FakeEditing(self)
         self.choices = Choices(
@@ -272,7 +277,7 @@ class FakeClient:
     def _backend(self) -> Backend:
         if self.fails is not None:
             raise self.fails
-        return cast(Backend, SimpleNamespace(new_prompt=self._new_prompt))
+        return cast(Backend, SimpleNamespace(new_prompt=self._new_prompt, traits=TRAITS))
 
     def _new_prompt(self, session_id: str, text: str) -> Prompt:
         self._made += 1

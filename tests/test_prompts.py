@@ -5,7 +5,7 @@ from typing import cast
 
 import pytest
 
-from tui.backends.base import Backend
+from tui.backends.base import Backend, Traits
 from tui.core import events as e
 from tui.core.changes import Change, DraftReturned, QueueChanged
 from tui.core.model import Busy, Idle, Prompt
@@ -13,7 +13,7 @@ from tui.core.store import Store
 from tui.core.turn import Turn
 from tui.core.witness import PostNeverLeft, PostRefused
 from tui.journal import Journal
-from tui.prompts import Prompts
+from tui.prompts import NotFetched, Prompts
 from tui.turns import Turns
 
 
@@ -22,6 +22,7 @@ class Minting:
 
     def __init__(self) -> None:
         self.count = 0
+        self.traits = Traits("any", takes_our_ids=False)
 
     def new_prompt(self, session_id: str, text: str) -> Prompt:
         self.count += 1
@@ -55,14 +56,16 @@ class Desk:
         self.turns = Running()
         self.ready = True
         self.told: list[Change] = []
-        backend = Minting()
+        self.backend = Minting()
+        self.fetched: list[str] = []
         self.prompts = Prompts(
             self.store,
             self.journal,
             cast(Turns, self.turns),
-            backend=lambda: cast(Backend, backend),
+            backend=lambda: cast(Backend, self.backend),
             ready=lambda: self.ready,
             notify=self.told.append,
+            fetch=self.fetched.append,
         )
 
     def sent(self) -> list[str]:
@@ -198,3 +201,17 @@ def test_what_an_earlier_run_had_in_flight_is_asked_for_and_not_sent(desk: Desk,
     assert heir.store.open_sessions() == ("ses_1",)
     heir.prompts.advance()
     assert (heir.sent(), heir.waiting()) == ([], ["waiting"])
+
+
+def test_a_prompt_gets_its_ids_once_the_session_s_newest_messages_are_known(desk: Desk) -> None:
+    desk.backend.traits = Traits("any")
+    desk.prompts.submit("ses_1", "first")
+    assert (desk.sent(), desk.waiting(), desk.fetched) == ([], ["first"], ["ses_1"])
+    with pytest.raises(NotFetched):
+        desk.prompts.send_now("ses_1", "at once")
+    desk.store.open_transcript("ses_1")
+    desk.prompts.advance()
+    assert desk.sent() == []
+    desk.store.apply(e.MessagesLoaded("ses_1", (), None, "newest"))
+    desk.prompts.advance()
+    assert (desk.sent(), desk.waiting()) == (["first"], [])

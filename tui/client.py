@@ -40,7 +40,7 @@ from tui.net.link import Feed, Link
 from tui.offers import Choices
 from tui.prompts import Prompts
 from tui.pulse import Pulse
-from tui.resync import Resync
+from tui.resync import Fetching, Resync
 from tui.turns import Turns
 
 if TYPE_CHECKING:
@@ -121,6 +121,7 @@ class Client:
             refetch=self._link.refetch,
             kept=lambda: {*self.prompts.sessions(), *self.journal.drafted()},
         )
+        fetching = Fetching(self.store, self._resync, spawn=self._spawn, sleep=self._clocks.sleep)
         self.turns = Turns(
             self.store,
             backend=self._known_backend,
@@ -145,6 +146,7 @@ class Client:
             ready=lambda: self._link.synced and not self._closing,
             notify=self._tell,
             choose=self.choices.applied,
+            fetch=lambda session_id: fetching.fetch(session_id, self.prompts.advance),
         )
         self.editing = Editing(backend=self._known_backend, deliver=self._deliver)
         self._outbox = Outbox(

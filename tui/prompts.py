@@ -11,6 +11,7 @@ from tui.core.model import Idle, Prompt, Queued
 from tui.core.store import Store
 from tui.core.turn import BROKE_OFF, Turn, TurnState
 from tui.journal import Journal
+from tui.net.errors import NetError
 from tui.queue import PromptQueue
 from tui.turns import Turns
 
@@ -18,11 +19,19 @@ GONE = "its session is gone from the server"
 """Why the queue of a session that was deleted is held."""
 
 
+class NotFetched(NetError):
+    """A prompt's ids must be minted above those of the session's messages, which have not come yet."""
+
+    def __init__(self) -> None:
+        super().__init__("the session's messages have not come yet", "Send it again in a moment.")
+
+
 class Prompts:
     """All prompts of this client that are not yet answered.
 
     `backend` gives the server's backend, or raises `NetError` before it is known; `ready` says whether the line is
-    up and what the store says is fresh; `choose` adds the agent and the model that the person chose.
+    up and what the store says is fresh; `choose` adds the agent and the model that the person chose; `fetch`
+    fetches a session's newest messages and calls `advance` after that.
     """
 
     def __init__(
@@ -35,6 +44,7 @@ class Prompts:
         ready: Callable[[], bool],
         notify: Callable[[Change], None],
         choose: Callable[[Prompt], Prompt] = lambda prompt: prompt,
+        fetch: Callable[[str], None],
     ) -> None:
         self._store = store
         self._journal = journal
@@ -43,6 +53,7 @@ class Prompts:
         self._ready = ready
         self._notify = notify
         self._choose = choose
+        self._fetch = fetch
         self._queue = PromptQueue(journal)
 
     def submit(self, session_id: str, text: str) -> None:
@@ -57,8 +68,9 @@ class Prompts:
     def send_now(self, session_id: str, text: str) -> Turn:
         """Post a prompt without waiting for the turn that runs. Its fate is in the turn that is returned.
 
-        Raises `NetError` when the server was never reached.
+        Raises `NetError` when the server was never reached, or the session's messages have not come yet.
         """
+        self._check_fetched(session_id)
         prompt = self._choose(self._backend().new_prompt(session_id, text))
         self._journal.take_off(prompt)
         return self._turns.send(prompt)
@@ -97,9 +109,10 @@ class Prompts:
         self._notify(QueueChanged(to))
 
     def send_waiting(self, queued_id: str) -> None:
-        """Post a waiting prompt at once. Raises `NetError` when the server was never reached."""
+        """Post a waiting prompt at once. Raises as `send_now`."""
         queued = self._queue.find(queued_id)
         if queued is not None:
+            self._check_fetched(queued.session_id)
             self._post(queued)
 
     def edit(self, queued_id: str, text: str) -> None:
@@ -153,7 +166,20 @@ class Prompts:
             self.hold(session_id, GONE)
             return
         if isinstance(self._store.status(session_id), Idle) and not self._turns.running_in(session_id):
-            self._post(queued)
+            if self._fetched(session_id):
+                self._post(queued)
+            else:
+                self._fetch(session_id)
+
+    def _fetched(self, session_id: str) -> bool:
+        """Whether ids for the session can be minted: above its newest, which must be known."""
+        transcript = self._store.transcript(session_id)
+        return not self._backend().traits.takes_our_ids or (transcript is not None and transcript.loaded)
+
+    def _check_fetched(self, session_id: str) -> None:
+        if not self._fetched(session_id):
+            self._fetch(session_id)
+            raise NotFetched
 
     def _post(self, queued: Queued) -> None:
         prompt = self._choose(self._backend().new_prompt(queued.session_id, queued.text))

@@ -5,7 +5,9 @@ What is fetched is told as events and takes its place between the live ones (`Li
 
 import asyncio
 import functools
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+import logging
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from typing import Any
 
 from tui.backends.base import Backend
 from tui.core import events as e
@@ -13,6 +15,11 @@ from tui.core.model import Busy, FullMessage, Idle, Session
 from tui.core.store import IDLE, Store
 from tui.ghosts import Ghosts
 from tui.net.errors import NetError, Refused, Silent
+
+log = logging.getLogger(__name__)
+
+FETCH_AGAIN = 3.0
+"""Seconds until what could not be fetched is fetched again."""
 
 Refetch = Callable[[Callable[[], Awaitable[Sequence[e.Event]]]], Awaitable[None]]
 
@@ -184,3 +191,38 @@ class Resync:
         sessions |= {one for one in store.sessions if not isinstance(store.status(one), Idle)}
         known = (store.sessions.get(session_id) for session_id in sessions)
         return sorted({session.directory for session in known if session is not None} - {""})
+
+
+class Fetching:
+    """Fetches sessions in the background: each once at a time, and again only after a pause where it failed."""
+
+    def __init__(
+        self,
+        store: Store,
+        resync: Resync,
+        *,
+        spawn: Callable[[Coroutine[Any, Any, None]], object],
+        sleep: Callable[[float], Awaitable[None]],
+    ) -> None:
+        self._store = store
+        self._resync = resync
+        self._spawn = spawn
+        self._sleep = sleep
+        self._under_way: set[str] = set()
+
+    def fetch(self, session_id: str, then: Callable[[], None]) -> None:
+        """Fetch the session's newest messages, and `then` call; nothing if that is under way."""
+        if session_id not in self._under_way:
+            self._under_way.add(session_id)
+            self._spawn(self._work(session_id, then))
+
+    async def _work(self, session_id: str, then: Callable[[], None]) -> None:
+        try:
+            self._store.open_transcript(session_id)
+            await self._resync.session(session_id)
+        except NetError as error:
+            log.info("session %s could not be fetched: %s", session_id, error.what)
+            await self._sleep(FETCH_AGAIN)
+        finally:
+            self._under_way.discard(session_id)
+        then()

@@ -382,6 +382,7 @@ class Turns:
             mark=self._store.mark(session_id),
             wordless=ours is not None and transcript is not None and not transcript.parts_of(prompt_id),
             others_failure=transcript is not None and _is_others(turn, ours, transcript),
+            outrun=asked and self._backend().traits.answers_in_id_order and _is_outrun(turn, transcript),
         )
 
     def _later(self, turn: Turn, ours: Message | None, transcript: Transcript) -> list[Message]:
@@ -401,6 +402,11 @@ def _is_others(turn: Turn, ours: Message | None, transcript: Transcript) -> bool
         m.failure is not None and m.failure.message == turn.failure.message and m.parent_id != ours.id
         for m in ended
     )
+
+
+def _is_outrun(turn: Turn, transcript: Transcript | None) -> bool:
+    newest = transcript.newest_answer() if transcript is not None else None
+    return newest is not None and newest.id > turn.prompt_id
 
 
 class _Watcher:

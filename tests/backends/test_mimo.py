@@ -1,5 +1,7 @@
 """What MiMo Code does otherwise, as its backend says it."""
 
+import re
+
 import pytest
 from starlette.responses import JSONResponse
 
@@ -26,6 +28,25 @@ async def test_its_turns_end_with_their_post_and_it_queues_nothing() -> None:
         assert traits.client_heartbeat
         theirs = OpenCode(http).traits
         assert (theirs.family, theirs.cancels_on_disconnect, theirs.queues_prompts) == ("opencode", False, True)
+
+
+async def test_a_prompt_s_ids_are_of_the_server_s_form_and_above_its_newest() -> None:
+    """Below, 0.1.15 stores the prompt and never answers it."""
+    answer = {
+        "id": "msg_g001a2211c839a001dbtdp4j4y",
+        "sessionID": "ses_1",
+        "role": "assistant",
+        "time": {"created": 1795851846554},
+    }
+    async with scripted({**GREETED, "GET /session/ses_1/message": [{"info": answer, "parts": []}]}) as (_, http):
+        backend = MimoCode(http)
+        await backend.messages("ses_1")
+        prompts = [backend.new_prompt("ses_1", "x") for _ in range(5)]
+    ids = [one.message_id for one in prompts]
+    assert all(re.fullmatch(r"msg_g[0-9a-f]{16}[0-9A-Za-z]{9}", one) for one in ids)
+    assert all(re.fullmatch(r"prt_g[0-9a-f]{16}[0-9A-Za-z]{9}", one.part_id) for one in prompts)
+    assert [answer["id"], *ids] == sorted([str(answer["id"]), *ids])
+    assert backend.traits.answers_in_id_order
 
 
 async def test_a_second_prompt_is_refused_with_its_reason() -> None:

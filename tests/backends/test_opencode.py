@@ -22,6 +22,7 @@ from tests.backends.recording import recording
 from tests.backends.scripted import PAGE, Asked, scripted
 from tui.backends.base import Lookup
 from tui.backends.opencode import OpenCode
+from tui.backends.opencode_ids import BEHIND
 from tui.backends.opencode_messages import full_message
 from tui.backends.opencode_requests import question
 from tui.core import events as e
@@ -68,9 +69,9 @@ async def test_a_ping_is_one_call() -> None:
 
 async def test_ids_have_the_servers_own_form_and_grow() -> None:
     async with server({}) as (_, backend):
-        before = int(time.time() * 1000)
+        before = int((time.time() - BEHIND) * 1000)
         prompts = [backend.new_prompt("ses_1", "x") for _ in range(50)]
-        after = int(time.time() * 1000)
+        after = int((time.time() - BEHIND) * 1000)
     ids = [prompt.message_id for prompt in prompts]
     assert all(re.fullmatch(r"msg_[0-9a-f]{12}[0-9A-Za-z]{14}", one) for one in ids)
     assert all(re.fullmatch(r"prt_[0-9a-f]{12}[0-9A-Za-z]{14}", prompt.part_id) for prompt in prompts)

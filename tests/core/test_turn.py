@@ -161,6 +161,14 @@ def test_it_is_not_posted_again_when_a_later_turn_exists() -> None:
     assert turn.state is TurnState.NOT_SENT
 
 
+def test_it_is_not_posted_again_where_its_id_would_never_be_answered() -> None:
+    turn = sending()
+    run(turn, (0, PostBroke("reset")), (0.1, not_there()))
+    assert turn.receive(replace(not_there(), outrun=True), 5.1) == ()
+    assert turn.state is TurnState.NOT_SENT
+    assert "went on meanwhile" in turn.reason
+
+
 def test_it_is_posted_only_so_often() -> None:
     turn, now, posts = sending(), 0.0, 1
     while not turn.over:

@@ -20,6 +20,7 @@ class Traits(msgspec.Struct, frozen=True):
 
     `queues_prompts`: one that comes while a turn runs is taken, not refused.
     `takes_our_ids`: a prompt keeps the id that we gave it, so that posting it again cannot double it.
+    `answers_in_id_order`: one whose id sorts below the session's newest answer is stored and never answered.
     `edits_sessions`: it is a `SessionEditing` too. `agents_are`: what it calls that which `Offers.agents` gives.
     `one_stream`: every session's events come on one stream, also of one that was made a moment ago.
     `holds_post`: the answer to a prompt's POST is held back until its turn ends.
@@ -30,6 +31,7 @@ class Traits(msgspec.Struct, frozen=True):
     cancels_on_disconnect: bool = False
     queues_prompts: bool = True
     takes_our_ids: bool = True
+    answers_in_id_order: bool = False
     reject_with_reason: bool = True
     reject_ends_turn: bool = False
     client_heartbeat: bool = False
@@ -112,7 +114,11 @@ class Backend(Protocol):
     async def todos(self, session_id: str) -> tuple[Todo, ...]: ...
 
     def new_prompt(self, session_id: str, text: str) -> Prompt:
-        """A prompt with ids of our own, minted from the server's clock."""
+        """A prompt with ids of our own, or of a form that the server will replace.
+
+        The session's newest messages must have been fetched before: where ids decide what is answered, those of
+        the prompt are minted above theirs.
+        """
 
     async def post_prompt(self, prompt: Prompt, watcher: PostWatcher) -> FullMessage | Taken:
         """Post and hold until the turn ends; the message that came back may answer another prompt.

@@ -6,7 +6,7 @@ From its source and the pull request of its padded stream; no package of it coul
 from tui.backends.base import Traits
 from tui.backends.opencode import OpenCode
 
-MIMO = Traits(family="mimo", cancels_on_disconnect=True, queues_prompts=False)
+MIMO = Traits(family="mimo", cancels_on_disconnect=True, queues_prompts=False, answers_in_id_order=True)
 
 
 class MimoCode(OpenCode):

@@ -4,8 +4,6 @@ It translates and does nothing else: no retry, no state of a turn, no guess.
 """
 
 import logging
-import random
-import string
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -17,6 +15,7 @@ from msgspec.structs import replace
 from tui.backends import opencode_wire as wire
 from tui.backends.base import Lookup, PostWatcher, ServerInfo, Traits
 from tui.backends.opencode_events import event_of
+from tui.backends.opencode_ids import Ids
 from tui.backends.opencode_messages import full_message, full_messages
 from tui.backends.opencode_offers import OpenCodeOffers
 from tui.backends.opencode_prompt import payload
@@ -38,7 +37,6 @@ log = logging.getLogger(__name__)
 OPENCODE = Traits(family="opencode")
 CREATE_LIMIT = 15.0
 """Seconds for a session to be made: the first of a project waits for the project to be read."""
-BASE62 = string.digits + string.ascii_uppercase + string.ascii_lowercase
 FIRST_BYTE = 3.0
 """Seconds until an event stream must have answered: just after its start the server accepts and never answers."""
 EVERYWHERE = "/experimental/session"
@@ -50,9 +48,10 @@ LONGEST_SILENCE = 60.0
 class EventFeed:
     """An open event stream, decoded."""
 
-    def __init__(self, chunks: AsyncIterator[bytes], on_bytes: Callable[[int], None]) -> None:
+    def __init__(self, chunks: AsyncIterator[bytes], on_bytes: Callable[[int], None], ids: Ids) -> None:
         self._chunks = chunks
         self._on_bytes = on_bytes
+        self._ids = ids
 
     async def events(self) -> AsyncGenerator[e.Event, None]:
         async for frame in read_events(self._chunks, on_bytes=self._on_bytes):
@@ -61,6 +60,8 @@ class EventFeed:
             except Misshapen as error:
                 log.warning("event skipped: %s", error.what)  # the next resync brings what it would have told
                 continue
+            if isinstance(event, e.MessageUpserted):
+                self._ids.saw(event.message)
             if event is not None:
                 yield event
 
@@ -77,9 +78,8 @@ class OpenCode:
         self._traits = self.default_traits
         self._directory = directory
         self._home = directory or ""
-        self._skew = 0.0
+        self._ids = Ids()
         self._lists_everywhere = True
-        self._count = 0
         self.offers = OpenCodeOffers(http, lambda place: self._scope(place or self._directory))
 
     @property
@@ -92,7 +92,8 @@ class OpenCode:
         if not isinstance(value, dict) or value.get("healthy") is not True:
             raise Misshapen("/global/health", "it does not say that it is healthy")
         skew = None if health.date is None else health.date + 0.5 - time.time()
-        self._skew = skew if skew is not None and abs(skew) > 1.0 else 0.0  # the header counts whole seconds
+        if health.date is not None:
+            self._ids.dated(health.date)
         where = (await self._get("/path")).value
         if isinstance(where, dict):
             self._home = self._directory or str(where.get("directory") or "")
@@ -110,7 +111,7 @@ class OpenCode:
         async with self._http.stream(
             "GET", path, headers=headers, first_byte=FIRST_BYTE, silence=LONGEST_SILENCE
         ) as response:
-            yield EventFeed(response.chunks(), on_bytes)
+            yield EventFeed(response.chunks(), on_bytes, self._ids)
 
     async def resync(self, directories: Sequence[str]) -> e.Resynced:
         places = list(dict.fromkeys([self._home, *directories]))
@@ -170,6 +171,8 @@ class OpenCode:
         params = {"limit": str(limit)} | ({"before": before} if before is not None else {})
         reply = await self._get(f"/session/{segment(session_id)}/message", params=params, timeout=15.0)
         items = checked("/session/message", full_messages, reply.value, session_id)
+        for full in items:
+            self._ids.saw(full.message)
         cursor = reply.headers.get("x-next-cursor")
         return e.MessagesLoaded(session_id, items, cursor, "newest" if before is None else "older")
 
@@ -178,7 +181,7 @@ class OpenCode:
         return checked("/session/todo", wire.todos, reply.value)
 
     def new_prompt(self, session_id: str, text: str) -> Prompt:
-        return Prompt(session_id, text, self._new_id("msg"), self._new_id("prt"))
+        return Prompt(session_id, text, *self._ids.new(session_id))
 
     async def post_prompt(self, prompt: Prompt, watcher: PostWatcher) -> FullMessage:
         kind, body = await payload(prompt, self.offers, self._directory_of)
@@ -190,7 +193,9 @@ class OpenCode:
                 parser.feed(chunk)
                 if not parser.started:
                     watcher.pads(parser.pads)
-        return checked(path, full_message, parser.close())
+        answer = checked(path, full_message, parser.close())
+        self._ids.saw(answer.message)
+        return answer
 
     async def look_up(self, session_id: str, prompt_id: str, prompt: Prompt | None = None) -> Lookup:
         try:
@@ -248,9 +253,3 @@ class OpenCode:
         if not directory or (directory == self._home and self._directory is None):
             return {}
         return {self.directory_header: quote(directory, safe="/")}
-
-    def _new_id(self, prefix: str) -> str:
-        """The servers' own form: time in ms · 4096 + n as 12 hex digits, then 14 random characters."""
-        self._count = (self._count + 1) % 4096
-        stamp = (int((time.time() + self._skew) * 1000) * 4096 + self._count) % 2**48
-        return f"{prefix}_{stamp:012x}{''.join(random.choices(BASE62, k=14))}"

@@ -14,7 +14,7 @@ stored, finished message wins over all. A POST that breaks leads to UNKNOWN, nev
     any open     the server took it under its own id  RUNNING, followed by events and polls
     UNKNOWN      the prompt is there                  RUNNING, followed by events and polls
     UNKNOWN      lastingly not there, nothing later   SENDING again, with the same ids
-    UNKNOWN      lastingly not there, a later turn    NOT_SENT
+    UNKNOWN      lastingly not there, a later turn    NOT_SENT (so too where its id would never be answered now)
     RUNNING      a request opens / the last closes    WAITING / RUNNING
     RUNNING      the server retries / goes on         RETRYING / RUNNING
     any open     answer complete and session idle     FINISHED, FAILED or ABORTED, by the message itself
@@ -342,6 +342,8 @@ class Turn(msgspec.Struct):
             return ()
         if seen.later or self.prompt is None:
             return self._end(TurnState.NOT_SENT, now, "the server never got it, and a later prompt is there")
+        if seen.outrun:
+            return self._end(TurnState.NOT_SENT, now, "the server never got it, and its session went on meanwhile")
         if self.posts >= POSTS_AT_MOST:
             why = self.failure.message if self.failure is not None else self.reason
             return self._end(TurnState.NOT_SENT, now, why or "the server does not take it")

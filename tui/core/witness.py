@@ -63,7 +63,8 @@ class Observed(msgspec.Struct, frozen=True):
     this one in the session; `later_answer`: the first complete answer to such a one. `gone`: the session itself is
     not there any more. `waiting`: requests of the session or its children are open, the first of them for `waited`
     seconds, as far as the server tells. `mark` changes whenever anything of the turn changed. `others_failure`:
-    the error that came meanwhile is how another prompt's answer ended.
+    the error that came meanwhile is how another prompt's answer ended. `outrun`: the server decides by the order
+    of ids what it answers, and the session has an answer above the prompt: posted now, it would not be answered.
     """
 
     status: SessionStatus
@@ -78,6 +79,7 @@ class Observed(msgspec.Struct, frozen=True):
     mark: int = 0
     wordless: bool = False
     others_failure: bool = False
+    outrun: bool = False
 
 
 class AbortAsked(msgspec.Struct, frozen=True):
