@@ -151,3 +151,15 @@ def test_another_password_stops_the_line_and_says_what_it_needs(holdfast: Holdfa
     terminal.press("f5")
     terminal.wait_for(re.compile(r"■ stopped: .*password"))
     terminal.wait_for("HOLDFAST_PASSWORD")
+
+
+def test_a_turn_whose_agent_dies_fails_and_the_client_goes_on(holdfast: Holdfast, stub: StartStub) -> None:
+    server = stub(profile="qwen")
+    terminal = holdfast(server.address)
+    connect(terminal)
+    send(terminal, "SLOW")
+    terminal.wait_for("word3")
+    server.arm("died")
+    terminal.wait_for("✗ failed")
+    send(terminal, "PLAIN again")
+    terminal.wait_for("✓ finished")

@@ -11,9 +11,11 @@ from tui.core import events as e
 from tui.core.changes import AnswerChanged
 from tui.core.draft import AnswerDraft
 from tui.core.health import Line, LineState
-from tui.core.model import PermissionRequest, QuestionRequest
+from tui.core.model import Option, PermissionRequest, Question, QuestionRequest
+from tui.widgets.choice_row import ChoiceRow
 from tui.widgets.grace import GRACE
 from tui.widgets.inbox import Inbox
+from tui.widgets.question import QuestionForm
 
 LOST = Line(LineState.RECONNECTING, attempt=2, retry_in=4.0, reason="connection reset")
 PERMISSION = PermissionRequest("per_9", "ses_3", "bash", ("make *",), ("make *",), "make check")
@@ -50,6 +52,20 @@ async def test_all_requests_stand_oldest_first_with_session_and_age(size: tuple[
             "Inbox · 2 waiting", "Which grammar?", "read on", "3 min", "Write the docs", "may it run bash?"
         )
         assert stage.text.index("Which grammar?") < stage.text.index("may it run bash?")
+
+
+async def test_a_question_that_moved_on_in_the_inbox_is_drawn_at_its_new_place_below_it_too() -> None:
+    three = Question("What else?", "More", (Option("a"), Option("b"), Option("c")), multiple=True)
+    request = QuestionRequest("que_1", talk.SESSION, (talk.CHOICES.questions[0], three))
+    async with on_stage() as stage:
+        stage.client.feed(e.RequestOpened(request))
+        await stage.shows("Where shall the sessions live?")
+        await open_inbox(stage)
+        await stage.press("enter", "1", "enter")
+        await stage.shows("What else?")
+        form = stage.main.query_one(QuestionForm)
+        form.post_message(events.Resize(form.size, form.size))
+        await stage.until(lambda: len(form.query(ChoiceRow)) == 4, "the options of the second question")
 
 
 async def test_an_answer_in_place_leaves_the_session_where_it_is() -> None:

@@ -1,10 +1,14 @@
+from msgspec.structs import replace
 from textual.app import App, ComposeResult
+from textual.content import Content
 
 from tests.conversation import ANSWER, SESSION
-from tui.core.model import FilePart, Message, NotePart, Part, TextPart, ToolPart
+from tests.waiting import wait_until
+from tui.core.model import Failure, FilePart, Message, NotePart, Part, TextPart, ToolPart
 from tui.widgets.lines import Lines
 from tui.widgets.message import MessageView
 from tui.widgets.prose import Prose
+from tui.widgets.remark import Remark
 from tui.widgets.tool_call import ToolCall
 
 
@@ -87,3 +91,36 @@ async def test_a_part_that_nobody_listed_stands_last() -> None:
         app.view.show_part(ToolPart("prt_3", SESSION, ANSWER, "call_1", "bash", "running", title="make"))
         app.view.show_part(TextPart("prt_2", SESSION, ANSWER, "two"))
         assert [type(child) for child in app.view.children] == [Prose, Prose, ToolCall]
+
+
+def draw_everything(view: MessageView) -> None:
+    failed = replace(view.message, failure=Failure("no model"))
+    view.show(failed, [text("words"), ToolPart("prt_2", SESSION, ANSWER, "call_1", "bash", "running")])
+    view.show_part(TextPart("prt_3", SESSION, ANSWER, "more words"))
+    view.add_note(Remark(Content("before all"), classes="note"), None)
+    view.add_note(Remark(Content("! interrupted"), classes="note end"), "prt_1")
+    view.add_note(Remark(Content("of a part that is not here"), classes="note"), "prt_9")
+    view.drop_part("prt_2")
+    view.show_alive(False)
+
+
+async def test_what_is_drawn_before_a_message_is_mounted_is_shown_once_it_is() -> None:
+    app = Page()
+    async with app.run_test(size=(60, 20)):
+        view = MessageView(app.message)
+        draw_everything(view)
+        assert not view.children
+        await app.mount(view)
+        view.show(view.message, [text("words")])
+        shown = [child.text for child in view.children if isinstance(child, Lines)]
+        assert shown == ["before all", "words", "! interrupted", "✗ failed: no model"]
+
+
+async def test_drawing_into_a_message_that_is_removed_does_nothing() -> None:
+    app = Page()
+    async with app.run_test(size=(60, 20)):
+        app.show(text("words"))
+        app.view.remove()
+        draw_everything(app.view)
+        await wait_until(lambda: not app.view.is_attached)
+        draw_everything(app.view)

@@ -436,3 +436,16 @@ async def test_a_screen_that_grows_keeps_the_end_in_sight(messages: int, small: 
         await settled(pilot, lambda: transcript.scroll_y == transcript.max_scroll_y > 0)
         assert transcript.region.contains_region(transcript.query(MessageView).last().region)
         assert transcript.following
+
+
+async def test_the_end_of_a_failed_answer_is_drawn_anew_with_its_note() -> None:
+    app = Page()
+    async with app.run_test(size=(80, 30)) as pilot:
+        app.feed(*talk.prompt(), talk.answer_begins(), talk.text("half an answer"))
+        await settled(pilot, app.has("half an answer"))
+        app.transcript.note(Content("! interrupted: the agent died"), ends=True)
+        failure = Failure("the agent died")
+        app.feed(e.MessageUpserted(Message(talk.ANSWER, talk.SESSION, "assistant", created=2.0, failure=failure)))
+        for _ in range(2):
+            await settled(pilot, app.has("half an answer", "! interrupted", "✗ failed: the agent died"))
+            app.transcript.draw()

@@ -32,43 +32,44 @@ class HistoryPicker(Dialog[str | None]):
         super().__init__()
         self._history = history
         self._listed: list[str] = []
+        self._filter_box = Input(placeholder="filter", compact=True)
+        self._options = OptionList(markup=False, compact=True)
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog wide"):
             yield Plain(Content.styled("Earlier prompts", "bold"), classes="title")
-            yield Input(placeholder="filter", compact=True)
-            options = OptionList(markup=False, compact=True)
-            options.can_focus = False
-            yield options
+            yield self._filter_box
+            yield self._options
             yield Plain(
                 hints_of((("Enter", "put it in the prompt", "screen.take"), ("Esc", "close", "screen.dismiss"))),
                 classes="keys",
             )
 
     def on_mount(self) -> None:
+        self._options.can_focus = False
         self.draw()
-        self.query_one(Input).focus()
+        self._filter_box.focus()
 
     def on_resize(self) -> None:
         self.call_after_refresh(self.draw)
 
     def draw(self) -> None:
         """List the prompts that have all the words, the newest first."""
-        wanted = self.query_one(Input).value.casefold().split()
+        wanted = self._filter_box.value.casefold().split()
         found = [text for text in self._history if all(word in text.casefold() for word in wanted)]
         self._listed = found[:LISTED_AT_MOST]
-        options = self.query_one(OptionList)
+        options = self._options
         width = max(20, options.size.width - 2)
         options.clear_options()
         options.add_options([Option(_row(text, width)) for text in self._listed])
         options.highlighted = 0 if self._listed else None
 
     def action_move(self, rows: int) -> None:
-        options = self.query_one(OptionList)
+        options = self._options
         (options.action_cursor_down if rows > 0 else options.action_cursor_up)()
 
     def action_take(self) -> None:
-        at = self.query_one(OptionList).highlighted
+        at = self._options.highlighted
         if at is not None and at < len(self._listed):
             self.dismiss(self._listed[at])
 

@@ -1,4 +1,8 @@
-"""One message: its parts under each other, and how it ended if it ended badly."""
+"""One message: its parts under each other, and how it ended if it ended badly.
+
+A view that is not on the screen (yet, or any more) only remembers: nothing can be mounted into it. `show` draws
+all that it remembers once it is there.
+"""
 
 from textual.containers import Vertical
 from textual.content import Content
@@ -49,6 +53,8 @@ class MessageView(Vertical, Covered):
         """Bring the message up to date: parts new, grown, replaced or gone."""
         self.message = message
         self._order = [part.id for part in parts]
+        if not self.is_attached:
+            return
         shown = {part.id: part for part in parts if _has_words(part)}
         for part_id in [part_id for part_id in self._views if part_id not in shown]:
             self._views.pop(part_id).remove()
@@ -61,7 +67,7 @@ class MessageView(Vertical, Covered):
         """Bring one part up to date; one that is new comes last, whenever its words come."""
         if part.id not in self._order:
             self._order.append(part.id)
-        if _has_words(part):
+        if _has_words(part) and self.is_attached:
             self._show_part(part)
 
     def show_alive(self, alive: bool) -> None:
@@ -78,18 +84,18 @@ class MessageView(Vertical, Covered):
     def add_note(self, line: Remark, part_id: str | None) -> None:
         """Put a line of our own behind a part, or (None) before all parts; it waits for the part, if it must."""
         self._notes.append((line, part_id))
-        self._place_notes()
-        if line.has_class("end"):
-            self._end_told = True
+        self._end_told = self._end_told or line.has_class("end")
+        if self.is_attached:
+            self._place_notes()
             self._show_failure()
 
     def _place_notes(self) -> None:
-        waiting = []
+        waiting: list[tuple[Remark, str | None]] = []
         for line, part_id in self._notes:
             if part_id is not None and part_id in self._order:
                 line.set_class(isinstance(self._views.get(part_id), Fold), "-next")
                 self.mount(line, before=self._below(part_id))
-            elif part_id is None and self.is_attached:
+            elif part_id is None:
                 self.mount(line, before=next(iter(self._views.values()), self._failure))
             else:
                 waiting.append((line, part_id))

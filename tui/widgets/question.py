@@ -96,7 +96,7 @@ class QuestionForm(OwnWordsForm):
         self.draw()
 
     def on_resize(self) -> None:
-        self._draw_rows()
+        self.draw()  # another panel may have moved the draft on to another question
 
     @property
     def keys(self) -> Keys:

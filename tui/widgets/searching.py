@@ -83,8 +83,8 @@ class Search:
         if place is None:
             return
         view = await self._page.reveal(place.message_id, place.part_id)
-        if self._ended or place != self._here or view is None:
-            return
+        if self._ended or place != self._here or view is None or not view.is_attached:
+            return  # other words are looked for, or the transcript was drawn anew meanwhile
         lines, row = self._at(view, place)
         if isinstance(view, Fold) and lines is not None:
             await self._page.laid_out()
