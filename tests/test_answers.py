@@ -39,11 +39,15 @@ DISMISSAL = Reply(QUESTION)
 ONCE = Reply(PERMISSION, permission="once")
 
 
-def transcript(answers: Answers | None, call_id: str = "call_1") -> tuple[FullMessage, ...]:
+def transcript(
+    answers: Answers | None, call_id: str = "call_1", *, rejected: bool = False
+) -> tuple[FullMessage, ...]:
     """What the server has stored of the turn."""
     message = Message("msg_2", "ses_1", "assistant")
     text = TextPart("prt_1", "ses_1", "msg_2", "Working.")
     tool = ToolPart("prt_2", "ses_1", "msg_2", call_id, "question", "completed", answers=answers)
+    if rejected:
+        tool = replace(tool, state="error", rejected=True)
     other = ToolPart("prt_9", "ses_1", "msg_9", "call_1", "question", "completed", answers=(("of another",),))
     return FullMessage(replace(message, id="msg_9"), (other,)), FullMessage(message, (text, tool))
 
@@ -228,6 +232,16 @@ async def test_our_own_answer_told_by_an_event_is_acknowledged(desk: Desk) -> No
 async def test_a_question_dismissed_elsewhere(desk: Desk) -> None:
     desk.deliver(e.QuestionRejected("ses_1", "que_1"))
     assert await desk.send(ANSWER, Refused(404)) == ("elsewhere", "dismissed")
+
+
+@pytest.mark.parametrize(
+    ("reply", "outcome"), [("dismissal", ("acknowledged", "")), ("answer", ("elsewhere", "rejected"))]
+)
+async def test_a_rejection_is_found_in_what_the_server_recorded(
+    desk: Desk, reply: str, outcome: tuple[str, str]
+) -> None:
+    desk.recorded = transcript(None, rejected=True)
+    assert await desk.send(ANSWER if reply == "answer" else DISMISSAL, Refused(404)) == outcome
 
 
 async def test_a_dismissal_whose_acknowledgement_was_lost(desk: Desk) -> None:

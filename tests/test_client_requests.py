@@ -39,7 +39,7 @@ async def test_a_question_is_dismissed(meeting: Meeting) -> None:
     meeting.client.reject(request)
     assert (await meeting.outcome(request.id)).state == "acknowledged"
     await meeting.over(turn)
-    assert (turn.state, turn.reason) == (TurnState.ABORTED, "a request of it was rejected")
+    assert (turn.state, turn.reason) == (TurnState.ABORTED, "you rejected a request")
     assert meeting.tool().state == "error"
     assert await meeting.lists("question") == []
 
@@ -136,3 +136,25 @@ async def test_an_answer_waits_for_the_line_and_goes_as_soon_as_it_is_back(meeti
     outcome = await meeting.outcome(request.id)
     assert outcome.state == "expired"  # the server that asked is dead
     assert meeting.client.now() - back < 1
+
+
+@pytest.mark.parametrize("order", ["late-events", "early-events"])
+@pytest.mark.parametrize("prompt", ["ASK1", "SHELL made.txt"])
+@virtually()
+async def test_a_turn_that_a_rejection_elsewhere_ended_is_told_so(
+    meeting: Meeting, prompt: str, order: str
+) -> None:
+    """Also where the POST of the prompt ends before an event tells of the rejection, as on a real opencode."""
+    meeting.arm(order)
+    turn = meeting.send(prompt)
+    request = await meeting.request()
+    meeting.client.prompts.submit(meeting.session_id, "the next one")
+    asked = isinstance(request, QuestionRequest)
+    path = f"/question/{request.id}/reject" if asked else f"/permission/{request.id}/reply"
+    await meeting.http.post(path, json={} if asked else {"reply": "reject"})
+    await meeting.over(turn)
+    assert (turn.state, turn.reason) == (TurnState.ABORTED, "a request was rejected elsewhere")
+    await meeting.until(lambda: any(isinstance(one, c.RequestClosed) for one in meeting.told))
+    [closed] = [one for one in meeting.told if isinstance(one, c.RequestClosed)]
+    assert (closed.how, closed.reply) == (("rejected", None) if asked else ("replied", "reject"))
+    assert meeting.client.prompts.held(meeting.session_id) == "the turn before was aborted"

@@ -84,7 +84,13 @@ def test_a_turn_that_ends_a_second_time_rings_again() -> None:
 
 
 @pytest.mark.parametrize(
-    ("wanted", "rings"), [({"abort_asked": True}, 0), ({"rejected": Rejected(ends=True)}, 0), ({}, 1)]
+    ("wanted", "rings"),
+    [
+        ({"abort_asked": True}, 0),
+        ({"rejected": Rejected(here=True)}, 0),
+        ({"rejected": Rejected(here=False)}, 1),
+        ({}, 1),
+    ],
 )
 def test_what_was_aborted_rings_unless_the_person_wanted_that(wanted: dict[str, Any], rings: int) -> None:
     called = Called()

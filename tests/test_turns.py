@@ -444,7 +444,7 @@ async def test_an_abort_is_told_to_all_turns_of_the_session(bench: Bench) -> Non
 async def test_a_rejection_is_of_the_turn_whose_answer_it_stands_in(bench: Bench) -> None:
     request = QuestionRequest("que_1", "ses_1", (), message_id="msg_8")
     first = await bench.send()
-    bench.turns.rejected(replace(request, message_id=None))
+    bench.turns.rejected(replace(request, message_id=None), here=True)
     assert first.rejected is not None
     first.rejected = None
     second = await bench.send(replace(PROMPT, message_id="msg_7"))
@@ -454,12 +454,12 @@ async def test_a_rejection_is_of_the_turn_whose_answer_it_stands_in(bench: Bench
         e.MessageUpserted(LATER),
         e.MessageUpserted(replace(UNDONE, id="msg_8", parent_id="msg_7", created=21.0)),
     )
-    bench.turns.rejected(replace(request, message_id=None))  # of which, nobody knows
+    bench.turns.rejected(replace(request, message_id=None), here=True)  # of which, nobody knows
     assert (first.rejected, second.rejected) == (None, None)
-    bench.turns.rejected(request)
+    bench.turns.rejected(request, here=True)
     assert (first.rejected is None, second.rejected is not None) == (True, True)
     await bench.answer(message=replace(ANSWER, id="msg_8", parent_id="msg_7", final=False))
-    assert (state(second), second.reason) == (TurnState.ABORTED, "a request of it was rejected")
+    assert (state(second), second.reason) == (TurnState.ABORTED, "you rejected a request")
     assert not first.over
 
 

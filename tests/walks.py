@@ -15,6 +15,7 @@ import pytest
 from tests.attached import WITHIN, Attached, attached, newcomer
 from tui.backends.base import Offering, SessionEditing
 from tui.client import Clocks
+from tui.core.changes import RequestClosed
 from tui.core.model import Answers, Idle, PermissionRequest, QuestionRequest, ReasoningPart
 from tui.core.turn import TurnState
 from tui.journal import Journal
@@ -94,10 +95,37 @@ async def a_question_is_rejected(here: Attached, clocks: Clocks | None) -> None:
     here.prompt("ASK1")
     here.client.reject(await here.asked())
     turn = await here.over("ASK1")
-    assert (turn.state, turn.reason) == (TurnState.ABORTED, "a request of it was rejected")
+    assert (turn.state, turn.reason) == (TurnState.ABORTED, "you rejected a request")
     [tool] = here.tools()
     assert (tool.state, tool.answers) == ("error", None)
     assert here.client.store.requests == {}
+    await here.is_true()
+
+
+@walk
+async def a_question_is_rejected_elsewhere(here: Attached, clocks: Clocks | None) -> None:
+    """Servers differ in what comes first: the event, or the end of the POST that holds the turn."""
+    here.prompt("ASK1")
+    question = await here.asked()
+    closed: list[RequestClosed] = []
+    here.client.subscribe(lambda change: closed.append(change) if isinstance(change, RequestClosed) else None)
+    async with newcomer(here.server) as somebody:
+        assert await somebody.reject(question.id, directory=here.client.store.sessions[here.session_id].directory)
+    turn = await here.over("ASK1")
+    assert (turn.state, turn.reason) == (TurnState.ABORTED, "a request was rejected elsewhere")
+    assert [one.how for one in closed] == ["rejected"]
+    await here.is_true()
+
+
+@walk
+async def a_permission_is_rejected_elsewhere(here: Attached, clocks: Clocks | None) -> None:
+    here.prompt("SHELL rejected.txt")
+    permission = await here.asked()
+    directory = here.client.store.sessions[here.session_id].directory
+    async with newcomer(here.server) as somebody:
+        assert await somebody.reply(permission.id, "reject", "", directory=directory)
+    turn = await here.over("SHELL rejected.txt")
+    assert (turn.state, turn.reason) == (TurnState.ABORTED, "a request was rejected elsewhere")
     await here.is_true()
 
 

@@ -49,6 +49,10 @@ class Reply(msgspec.Struct, frozen=True):
     permission: PermissionReply | None = None
     message: str = ""
 
+    @property
+    def rejects(self) -> bool:
+        return self.answers is None and self.permission in (None, "reject")
+
 
 class Outbox:
     """The answers on their way.
@@ -83,7 +87,7 @@ class Outbox:
         self._backoff = backoff
         self._pause = pause
         self._closed: OrderedDict[str, RequestClosed] = OrderedDict()
-        self._under_way: set[str] = set()
+        self._under_way: dict[str, Reply] = {}
         self._stopped: dict[str, Reply] = {}
 
     def unsettled(self) -> list[Reply]:
@@ -110,6 +114,11 @@ class Outbox:
         if reply is not None:
             self._spawn(self._pursue(reply, self._explain_or_post))
 
+    def rejects(self, request_id: str) -> bool:
+        """Whether a rejection is on its way to this request."""
+        reply = self._under_way.get(request_id)
+        return reply is not None and reply.rejects
+
     async def send(self, reply: Reply) -> None:
         """Send until it is settled; a second call for the same request meanwhile does nothing."""
         if reply.request.id in self._under_way:
@@ -121,12 +130,12 @@ class Outbox:
     async def _pursue(self, reply: Reply, step: Callable[[Reply], Awaitable[Fate]]) -> None:
         """Repeat `step` until it tells what became of the answer, and tell that."""
         request = reply.request
-        self._under_way.add(request.id)
+        self._under_way[request.id] = reply
         self._stopped.pop(request.id, None)
         try:
             state, reason = await self._settle(reply, step)
         finally:
-            self._under_way.discard(request.id)
+            del self._under_way[request.id]
         if state == "stopped":
             self._stopped[request.id] = reply
         else:
@@ -187,6 +196,8 @@ class Outbox:
             return _explain_by_end(reply, closed)
         if call is not None and call.answers is not None:
             return _explain_by_answers(reply, call.answers)
+        if call is not None and call.rejected:
+            return ("acknowledged", "") if reply.rejects else ("elsewhere", "rejected")
         if reply.permission is not None and call is not None:
             return self._explain_by_call(reply.permission, call)
         return "expired", ""

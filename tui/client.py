@@ -391,7 +391,7 @@ class Client:
             if isinstance(change, RequestClosed):
                 self._outbox.closed(change)
                 if change.how == "rejected" or change.reply == "reject":
-                    self.turns.rejected(change.request)
+                    self.turns.rejected(change.request, here=self._outbox.rejects(change.request.id))
         if isinstance(event, e.SessionFailed):
             self.turns.failure_seen(event)
         elif isinstance(event, e.TextDelta):

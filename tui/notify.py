@@ -146,7 +146,7 @@ class Herald:
 
     def _look_at_end(self, session_id: str, prompt_id: str) -> None:
         for turn in self._client.turns.of(session_id):
-            wanted = turn.state is TurnState.ABORTED and (turn.abort_asked or turn.rejected is not None)
+            wanted = turn.state is TurnState.ABORTED and (turn.abort_asked or turn.rejected_here)
             if turn.prompt_id == prompt_id and not wanted:
                 self._tell(f"{self._name(session_id)}: {turn.state.value}")
 

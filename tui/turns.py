@@ -15,6 +15,7 @@ from tui.backends.base import Backend, NotTaken, Taken, Traits
 from tui.core import events as e
 from tui.core.changes import TurnChanged, TurnEnded
 from tui.core.model import FullMessage, Idle, Message, Prompt, Request
+from tui.core.record import breaks_off_rejected
 from tui.core.store import Store
 from tui.core.transcript import Transcript
 from tui.core.trouble import DEFAULT_PATIENCE, Patience, Trouble, Witness, trouble
@@ -162,15 +163,15 @@ class Turns:
         for turn in turns:
             self._feed(turn, AbortFailed())
 
-    def rejected(self, request: Request) -> None:
-        """A request was rejected: of the turn whose answer it stands in, or the only one that runs there."""
+    def rejected(self, request: Request, *, here: bool) -> None:
+        """A request was rejected (`here`: by us): of the turn whose answer it stands in, or the only one there."""
         transcript = self._store.transcript(request.session_id)
         asked_in = transcript.messages.get(request.message_id or "") if transcript is not None else None
         running = [turn for turn in self._turns.get(request.session_id, ()) if not turn.over]
         if asked_in is not None:
             running = [turn for turn in running if turn.prompt_id == asked_in.parent_id]
         if len(running) == 1:
-            self._feed(running[0], Rejected(self._backend().traits.reject_ends_turn))
+            self._feed(running[0], Rejected(here))
 
     def failure_seen(self, event: e.SessionFailed) -> None:
         for turn in self._turns.get(event.session_id, ()):
@@ -293,7 +294,7 @@ class Turns:
                 self._accept(turn, answer.known_as)
             else:
                 self._take(answer)
-                self._feed(turn, BodyCame(answer.message))
+                self._feed(turn, BodyCame(answer.message, rejected=breaks_off_rejected(answer.parts)))
         finally:
             if self._posts.get(turn.prompt_id) is asyncio.current_task():
                 del self._posts[turn.prompt_id]
@@ -368,11 +369,13 @@ class Turns:
         later = self._later(turn, ours, transcript) if transcript is not None else []
         answers = [self._store.answer_to(session_id, prompt.id) for prompt in later]
         requests = self._store.requests_of(session_id)
+        answer = self._store.answer_to(session_id, prompt_id)
+        parts = transcript.parts_of(answer.id) if transcript is not None and answer is not None else ()
         complete = [m for m in answers if m is not None and m.completed is not None and (m.final or m.failure)]
         return Observed(
             status=self._store.status(session_id),
             stored=True if ours is not None else stored,
-            answer=self._store.answer_to(session_id, prompt_id),
+            answer=answer,
             waiting=bool(requests),
             waited=max([0.0, *(self._server_now() - one.asked for one in requests if one.asked is not None)]),
             later=bool(later),
@@ -383,6 +386,7 @@ class Turns:
             wordless=ours is not None and transcript is not None and not transcript.parts_of(prompt_id),
             others_failure=transcript is not None and _is_others(turn, ours, transcript),
             outrun=asked and self._backend().traits.answers_in_id_order and _is_outrun(turn, transcript),
+            rejected=breaks_off_rejected(parts),
         )
 
     def _later(self, turn: Turn, ours: Message | None, transcript: Transcript) -> list[Message]:

@@ -43,6 +43,7 @@ BUSY = Observed(status=Busy(), stored=True)
 IDLE = Observed(status=Idle(), stored=True)
 ANSWER = Message("msg_2", "ses_1", "assistant", created=1.0, completed=9.0, parent_id="msg_1", final=True)
 UNDONE = replace(ANSWER, completed=None, final=False)
+BETWEEN = replace(ANSWER, final=False)
 ABORTED = replace(ANSWER, failure=Failure("aborted", "aborted"), final=False)
 LATER = replace(ANSWER, id="msg_4", parent_id="msg_3")
 
@@ -512,14 +513,23 @@ def test_mimo_says_a_failure_with_white_space_alone() -> None:
     assert (turn.state, turn.reason) == (TurnState.FAILED, "no model")
 
 
-def test_a_turn_that_ended_in_tool_calls_is_complete_when_the_session_is_idle() -> None:
-    """opencode ends a turn so when a permission or a question is rejected."""
+@pytest.mark.parametrize(
+    ("rejected", "state", "reason"),
+    [
+        (True, TurnState.ABORTED, "a request was rejected"),
+        (False, TurnState.INTERRUPTED, "it ended between two steps, and the server does not say why"),
+    ],
+)
+def test_a_turn_that_ended_in_tool_calls_is_over_when_the_session_is_idle(
+    rejected: bool, state: TurnState, reason: str
+) -> None:
+    """opencode ends a turn so when a permission or a question is rejected, which the call says."""
     turn = Turn.follow("ses_1", "msg_1", 0.0)
-    rejected = replace(IDLE, answer=replace(ANSWER, final=False))
-    turn.receive(rejected, 1.0)
+    seen = replace(IDLE, answer=replace(ANSWER, final=False), rejected=rejected)
+    turn.receive(seen, 1.0)
     assert not turn.over
-    turn.receive(asked(rejected), 1.0 + SECOND_LOOK)
-    assert turn.state is TurnState.FINISHED
+    turn.receive(asked(seen), 1.0 + SECOND_LOOK)
+    assert (turn.state, turn.reason) == (state, reason)
 
 
 def test_two_clocks() -> None:
@@ -561,23 +571,22 @@ def test_where_the_line_was_never_in_doubt_nobody_knows_who_ended_it() -> None:
 
 
 @pytest.mark.parametrize(
-    ("rejected", "answer", "state"),
+    ("told", "body", "state", "reason"),
     [
-        (Rejected(ends=True), ANSWER, TurnState.ABORTED),
-        (Rejected(ends=False), replace(ANSWER, final=False), TurnState.ABORTED),
-        (Rejected(ends=False), ANSWER, TurnState.FINISHED),  # the agent was told, and went on
+        ([Rejected(here=True)], BodyCame(ANSWER, rejected=True), TurnState.ABORTED, "you rejected a request"),
+        ([Rejected(here=True)], BodyCame(BETWEEN), TurnState.ABORTED, "you rejected a request"),
+        ([Rejected(here=False)], BodyCame(BETWEEN), TurnState.ABORTED, "a request was rejected elsewhere"),
+        ([], BodyCame(BETWEEN, rejected=True), TurnState.ABORTED, "a request was rejected"),
+        ([Rejected(here=True)], BodyCame(ANSWER), TurnState.FINISHED, ""),  # the agent was told, and went on
     ],
 )
 @pytest.mark.parametrize("mimo", [False, True])
 def test_a_turn_that_a_rejected_request_ended_did_not_finish(
-    rejected: Rejected, answer: Message, state: TurnState, mimo: bool
+    told: list[Input], body: BodyCame, state: TurnState, reason: str, mimo: bool
 ) -> None:
     turn = running(mimo=mimo)
-    run(turn, (5, rejected), (6, BodyCame(answer)))
-    assert (turn.state, turn.reason) == (
-        state,
-        "a request of it was rejected" if state is TurnState.ABORTED else "",
-    )
+    run(turn, *((5, what) for what in told), (6, body))
+    assert (turn.state, turn.reason) == (state, reason)
 
 
 def test_an_abort_that_the_post_tells_of_is_somebody_else_s() -> None:

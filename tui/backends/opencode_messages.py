@@ -27,6 +27,14 @@ from tui.core.model import (
 GOES_ON = frozenset({"tool-calls", "unknown"})
 """`finish` values after which the same turn continues with another assistant message."""
 
+REJECTED = frozenset(
+    {
+        "The user dismissed this question",
+        "The user rejected permission to use this specific tool call.",
+    }
+)
+"""Errors of calls that a person rejected; with a reason, which the agent is told, the second goes on."""
+
 SHOWN_PARTS = frozenset({"text", "reasoning", "tool", "file", "patch", "subtask", "compaction"})
 
 JUST_AFTER = 0.0001
@@ -198,6 +206,7 @@ def _tool(raw: _Part) -> ToolPart:
         ended=seconds(time.end),
         answers=_answers_in(state.metadata),
         why=_why(state.error or ""),
+        rejected=shown == "error" and state.error in REJECTED,
     )
 
 

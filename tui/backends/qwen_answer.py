@@ -3,6 +3,7 @@
 Pure: what is remembered from one event to the next is `qwen_fold`'s.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Any, Literal
 
@@ -12,6 +13,10 @@ from tui.core.model import Failure, ToolPart
 
 State = Literal["pending", "running", "completed", "error"]
 
+REJECTED = re.compile(
+    r'Tool ".*" was canceled by the user\.|The tool had already completed; its output was discarded\.'
+)
+"""What a call says that a person rejected, and one whose subagent's call was (measured); an abort says another."""
 UNDONE = "the turn ended before this did"
 ENDED_EARLY = {
     "max_tokens": "the model reached its limit of tokens",
@@ -86,6 +91,7 @@ def tool_part(
         diff=output.diff,
         answers=requests.answers_in(call.get("rawOutput"), given),
         why="cancelled" if state == "error" and output.text.endswith(CANCELLED_CALL) else "failed",
+        rejected=state == "error" and REJECTED.fullmatch(output.text) is not None,
     )
 
 

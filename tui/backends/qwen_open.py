@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from tui.backends import qwen_requests as requests
 from tui.core import events as e
 from tui.core.model import PermissionReply, PermissionRequest, QuestionRequest, ToolPart
+from tui.core.record import ended
 from tui.net.clean_json import JSON
 
 
@@ -28,11 +29,10 @@ class OpenRequests:
         asked = self.open.get(end.request_id)
         if asked is None:
             return [e.RequestGone(self._session_id, end.request_id)]
-        if isinstance(asked.request, QuestionRequest) and end.option not in (
-            None,
-            requests.option(asked, "reject"),
-        ):
-            return []  # its tool call tells next what was answered
+        chosen = end.option not in (None, requests.option(asked, "reject"))
+        told_by_call = isinstance(asked.request, QuestionRequest) if chosen else not end.voter
+        if told_by_call and asked.request.call_id:
+            return []  # its tool call tells next what was answered, and whether somebody rejected it
         return self._closed(asked, end)
 
     def answered(self, part: ToolPart) -> list[e.Event]:
@@ -40,11 +40,9 @@ class OpenRequests:
         waiting = [one for one in self.open.values() if one.request.call_id == part.call_id]
         if not waiting or part.state not in ("completed", "error"):
             return []
-        if part.answers is None:
-            return self._gone([one.request.id for one in waiting])
         for one in waiting:
             del self.open[one.request.id]
-        return [e.QuestionAnswered(self._session_id, one.request.id, part.answers) for one in waiting]
+        return [ended(one.request, part) for one in waiting]
 
     def all_gone(self) -> list[e.Event]:
         """The turn that waited is over."""

@@ -125,7 +125,8 @@ class ToolPart(msgspec.Struct, frozen=True):
 
     `answers`: what a question tool was answered, once it was. `why`: how a call in state *error* came to it, as
     far as the server says: *failed* by itself, *denied* or *rejected* by a person, *cancelled* by one or by an
-    abort, *aborted* with its turn.
+    abort, *aborted* with its turn. `rejected`: a person rejected what it asked for, and gave no reason that the
+    agent could go on with.
     """
 
     id: str
@@ -143,6 +144,7 @@ class ToolPart(msgspec.Struct, frozen=True):
     ended: float | None = None
     answers: Answers | None = None
     why: Literal["failed", "denied", "rejected", "cancelled", "aborted"] = "failed"
+    rejected: bool = False
 
 
 class FilePart(msgspec.Struct, frozen=True):

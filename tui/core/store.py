@@ -45,6 +45,7 @@ from tui.core.model import (
     Todo,
     ToolPart,
 )
+from tui.core.record import ended
 from tui.core.transcript import Transcript
 
 IDLE = Idle()
@@ -256,14 +257,12 @@ class Store:
         return [change for request in waiting for change in self._close_by_record(request)]
 
     def _close_by_record(self, request: Request) -> tuple[Change, ...]:
-        """The server has it no longer: answered, if that is on record in its tool call; else nobody says how."""
+        """The server has it no longer: its tool call tells how it ended, if anything does."""
         transcript = self._transcripts.get(request.session_id)
         parts = [] if transcript is None else transcript.parts_of(request.message_id or "")
         calls = [part for part in parts if isinstance(part, ToolPart) and part.call_id == request.call_id]
-        answers = next((call.answers for call in calls if call.answers is not None), None)
-        if answers is None:
-            return self._close(request.id, "gone")
-        return self._close(request.id, "answered", answers=answers)
+        told = next((call for call in calls if call.answers is not None or call.rejected), None)
+        return self.apply(ended(request, told))
 
     def _remove_part(self, session_id: str, message_id: str, part_id: str) -> tuple[Change, ...]:
         transcript = self._touch(session_id)

@@ -18,9 +18,9 @@ stored, finished message wins over all. A POST that breaks leads to UNKNOWN, nev
     RUNNING      a request opens / the last closes    WAITING / RUNNING
     RUNNING      the server retries / goes on         RETRYING / RUNNING
     any open     answer complete and session idle     FINISHED, FAILED or ABORTED, by the message itself
-                                                        (ABORTED too where a rejected request is what ended it)
+                                                        (ABORTED too where a rejected request is what ended it:
+                                                        the last call of the answer says so)
     any open     session idle, answer not complete    after a second look: INTERRUPTED (ABORTED if asked for;
-                                                        FINISHED if it says why it ended;
                                                         CANCELLED where a broken POST ends the turn, unless it
                                                         is still held and its line was never in doubt)
     any open     session idle, prompt without words   NOT_SENT: killed between the two, a server keeps only its id
@@ -213,6 +213,11 @@ class Turn(msgspec.Struct):
     def over(self) -> bool:
         return self.state in OVER
 
+    @property
+    def rejected_here(self) -> bool:
+        """Whether this client rejected a request of it."""
+        return self.rejected is not None and self.rejected.here
+
     def date(self, started: float) -> None:
         """The server knows when a turn began that this client did not begin, or began in an earlier life."""
         self.started, self.since_seen = started, False
@@ -240,8 +245,8 @@ class Turn(msgspec.Struct):
                 if total > self.pads:
                     self.pads, self.last_pad = total, now
                 return self._taken(now)
-            case BodyCame(message):
-                return self._body(message, now)
+            case BodyCame(message, rejected):
+                return self._body(message, now, rejected=rejected)
             case Accepted(prompt_id):
                 self.prompt_id, self.held, self._seen = prompt_id, False, True
                 return self._taken(now)
@@ -278,14 +283,14 @@ class Turn(msgspec.Struct):
             self.state, self.moved = TurnState.RUNNING, now
         return ()
 
-    def _body(self, message: Message, now: float) -> tuple[Action, ...]:
+    def _body(self, message: Message, now: float, *, rejected: bool) -> tuple[Action, ...]:
         self.held = False
         self.moved = now
         if message.parent_id != self.prompt_id:
             # The session's last answer, but to another prompt: only asking tells what became of ours.
             self.state = TurnState.UNKNOWN if not self._seen else TurnState.RUNNING
             return self._start_asking(now)
-        return self._settle(message, now)
+        return self._settle(message, now, rejected=rejected)
 
     def _refused(self, reason: str, now: float) -> tuple[Action, ...]:
         if self._seen:  # a later post of the same prompt was refused; the first one had arrived
@@ -323,7 +328,9 @@ class Turn(msgspec.Struct):
         if isinstance(seen.status, Idle):
             return self._idle(seen, now)
         if seen.later and seen.answer is not None and _interrupted(seen.answer):
-            return self._settle(seen.answer, now)  # what the session does now is done for a later prompt
+            return self._settle(
+                seen.answer, now, rejected=seen.rejected
+            )  # what the session does now is done for a later prompt
         self._idle_since = None
         if self.state in (TurnState.SENDING, TurnState.UNKNOWN):
             self.state, self.reason = TurnState.RUNNING, ""
@@ -376,7 +383,7 @@ class Turn(msgspec.Struct):
             return self._wordless(seen, idle_for, now)
         if not self.held or idle_for >= BODY_GRACE:
             if answer is not None and answer.completed is not None and (answer.final or answer.failure):
-                return self._settle(answer, now)
+                return self._settle(answer, now, rejected=seen.rejected)
             whole = answer is None or (answer.completed is not None and not answer.broken_off)
             if seen.later_answer is not None and whole and seen.stored:
                 return self._together(seen.later_answer, now)
@@ -386,7 +393,7 @@ class Turn(msgspec.Struct):
             return self._end(TurnState.NOT_SENT, now, "the server took it, and has lost it since")
         whole = answer is not None and answer.final  # opencode stores when it was completed after that, or never
         if answer is not None and (answer.completed is not None or whole) and not self.held:
-            return self._settle(answer, now)
+            return self._settle(answer, now, rejected=seen.rejected)
         if self.abort_asked and not whole and (not self.held or idle_for >= BODY_GRACE):
             return self._end(TurnState.ABORTED, now, "")
         if answer is None and not self.held and self.failure is not None and not seen.others_failure:
@@ -399,7 +406,7 @@ class Turn(msgspec.Struct):
         if self.held and idle_for < HELD_PATIENCE:
             return ()
         if whole or answer.broken_off:
-            return self._settle(answer, now)
+            return self._settle(answer, now, rejected=seen.rejected)
         return self._end(TurnState.INTERRUPTED, now, "the server stopped in the middle of it")
 
     def _wordless(self, seen: Observed, idle_for: float, now: float) -> tuple[Action, ...]:
@@ -413,15 +420,22 @@ class Turn(msgspec.Struct):
             return ()
         return self._end(TurnState.NOT_SENT, now, "the server lost its words before it stored them")
 
-    def _settle(self, answer: Message, now: float) -> tuple[Action, ...]:
-        failure = answer.failure
-        if failure is not None:
-            return self._fail(failure, now)
-        if not answer.final and (self.abort_asked or answer.broken_off or answer.completed is None):
+    def _settle(self, answer: Message, now: float, *, rejected: bool) -> tuple[Action, ...]:
+        """The server has an answer, and works on it no more: how the turn ended is what that answer says."""
+        if answer.failure is not None:
+            return self._fail(answer.failure, now)
+        if rejected or (self.rejected is not None and not answer.final):
+            return self._end(TurnState.ABORTED, now, self._who_rejected(), wanted=True)
+        if answer.final:
+            return self._end(TurnState.FINISHED, now, "")
+        if self.abort_asked or answer.broken_off or answer.completed is None:
             return self._fail(Failure("aborted", "aborted"), now)
-        if self.rejected is not None and (self.rejected.ends or not answer.final):
-            return self._end(TurnState.ABORTED, now, "a request of it was rejected", wanted=True)
-        return self._end(TurnState.FINISHED, now, "")
+        return self._end(TurnState.INTERRUPTED, now, "it ended between two steps, and the server does not say why")
+
+    def _who_rejected(self) -> str:
+        if self.rejected is None:
+            return "a request was rejected"
+        return "you rejected a request" if self.rejected_here else "a request was rejected elsewhere"
 
     def _together(self, answer: Message, now: float) -> tuple[Action, ...]:
         """The server went on to a later prompt, and its answer, however it ended, is the answer to both."""

@@ -21,9 +21,13 @@ class PadsCame(msgspec.Struct, frozen=True):
 
 
 class BodyCame(msgspec.Struct, frozen=True):
-    """The POST returned a whole message. It may belong to another prompt: `message.parent_id` tells."""
+    """The POST returned a whole message. It may belong to another prompt: `message.parent_id` tells.
+
+    `rejected` as in `Observed`.
+    """
 
     message: Message
+    rejected: bool = False
 
 
 class Accepted(msgspec.Struct, frozen=True):
@@ -65,6 +69,7 @@ class Observed(msgspec.Struct, frozen=True):
     seconds, as far as the server tells. `mark` changes whenever anything of the turn changed. `others_failure`:
     the error that came meanwhile is how another prompt's answer ended. `outrun`: the server decides by the order
     of ids what it answers, and the session has an answer above the prompt: posted now, it would not be answered.
+    `rejected`: the last that `answer` has is a call that a person rejected.
     """
 
     status: SessionStatus
@@ -80,6 +85,7 @@ class Observed(msgspec.Struct, frozen=True):
     wordless: bool = False
     others_failure: bool = False
     outrun: bool = False
+    rejected: bool = False
 
 
 class AbortAsked(msgspec.Struct, frozen=True):
@@ -91,9 +97,9 @@ class AbortFailed(msgspec.Struct, frozen=True):
 
 
 class Rejected(msgspec.Struct, frozen=True):
-    """A request of the turn was rejected, here or elsewhere. `ends`: with that the turn ends on this server."""
+    """A request of the turn was rejected; `here`: by this client."""
 
-    ends: bool
+    here: bool
 
 
 class ServerError(msgspec.Struct, frozen=True):
