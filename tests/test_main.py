@@ -173,6 +173,7 @@ def test_a_password_that_nobody_can_read_is_not_asked_about(
         ({}, USERS[:1]),
         ({"HOLDFAST_PASSWORD": SECRET}, USERS),
         ({"HOLDFAST_PASSWORD": SECRET, "HOLDFAST_USER": "me"}, ("me",)),
+        ({"HOLDFAST_PASSWORD": SECRET, "OPENCODE_SERVER_USERNAME": "them"}, ("them", *USERS)),
     ],
 )
 def test_who_the_client_is_to_the_server(
@@ -253,19 +254,24 @@ def test_the_demo_leaves_no_trace_in_the_journal(screens: list[Screen], home: Pa
 def test_an_authority_that_is_none_is_said_before_the_screen_is_up(screens: list[Screen], tmp_path: Path) -> None:
     ca_file = tmp_path / "ca.pem"
     ca_file.write_text("no certificate")
-    result = invoke("https://there.example", "--ca-file", str(ca_file))
-    assert result.exit_code == 1
-    assert "holds no certificate" in result.output
+    for command_name in ([], ["status"], ["doctor"]):
+        result = invoke(*command_name, "https://there.example", "--ca-file", str(ca_file))
+        assert result.exit_code == 1
+        assert "holds no certificate" in result.output
     assert screens == []
 
 
 def test_a_proxy_that_cannot_be_used_is_said_before_the_screen_is_up(
     screens: list[Screen], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("https_proxy", f"quantum://me:{SECRET}@proxy")
-    result = invoke("https://there.example")
-    assert result.exit_code == 1
-    assert "proxy" in result.output
+    for proxy, said in ((f"quantum://me:{SECRET}@proxy", "quantum://proxy"), ("socks5://proxy:1", "socksio")):
+        monkeypatch.setenv("https_proxy", proxy)
+        for command_name in ([], ["status"], ["doctor"]):
+            result = invoke(*command_name, "https://there.example")
+            assert result.exit_code == 1
+            assert result.output.startswith("Error: The proxy ")
+            assert said in result.output
+            assert result.output.count("\n") == 1
     assert screens == []
 
 

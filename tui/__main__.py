@@ -48,6 +48,11 @@ class Beside(click.Command):
 
 
 HELP: dict[str, Any] = {"help_option_names": ["-h", "--help"]}
+CA_FILE: Any = click.option(
+    "--ca-file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="CA certificate to trust, beside the system's.",
+)
 
 
 @click.command(cls=Beside, context_settings=HELP)
@@ -58,9 +63,7 @@ HELP: dict[str, Any] = {"help_option_names": ["-h", "--help"]}
 @click.option("--directory", metavar="DIR", help="The project folder, as the server names it.")
 @click.option("--family", type=click.Choice(FAMILIES), help="What kind of server it is; found out by asking.")
 @click.option("--log", type=click.Path(dir_okay=False, path_type=Path), help="Write a log to this file.")
-@click.option(
-    "--ca-file", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Trust this authority."
-)
+@CA_FILE
 @click.version_option(package_name="holdfast", prog_name="holdfast")
 def main(
     url: str | None,
@@ -130,11 +133,6 @@ def run_app(settings: Settings) -> int:
     gc.enable()
 
     open_http, users = way_to(settings)
-    if settings.ca_file is not None or not is_loopback(settings.url):
-        try:
-            open_http("")  # what is wrong with the way there is said before the screen is up
-        except (BadAddress, Untrusted) as error:
-            raise BadSettings(str(error)) from error
     journal = Journal(None if settings.demo else user_state_path("holdfast"), settings.url, wall=time.time)
     client = Client(
         settings.url,
@@ -160,16 +158,22 @@ def run_app(settings: Settings) -> int:
 
 
 def way_to(settings: Settings) -> "tuple[Callable[[str], Http], Sequence[str]]":
-    """How to open the server, and as which users to try."""
+    """How to open the server, and as which users to try. Raises `BadSettings` where the way there cannot be used."""
 
     def open_http(user: str) -> "Http":
         from tui.net.http import Http  # httpx takes long to load too: after the first paint
 
         return Http(settings.url, credentials=credentials(user, settings.password), ca_file=settings.ca_file)
 
+    if settings.ca_file is not None or not is_loopback(settings.url):
+        try:
+            open_http("")  # what is wrong with the way there is said at once
+        except (BadAddress, Untrusted) as error:
+            raise BadSettings(str(error)) from error
     if settings.user is not None:
         return open_http, (settings.user,)
-    return open_http, USERS if settings.password is not None else USERS[:1]
+    known = (settings.server_user, *USERS) if settings.server_user is not None else USERS
+    return open_http, known if settings.password is not None else known[:1]
 
 
 @click.command(context_settings=HELP)
@@ -177,14 +181,17 @@ def way_to(settings: Settings) -> "tuple[Callable[[str], Http], Sequence[str]]":
 @click.option("--json", "as_json", is_flag=True, help="As JSON, for programs.")
 @click.option("--directory", metavar="DIR", help="The project folder, as the server names it.")
 @click.option("--family", type=click.Choice(FAMILIES), help="What kind of server it is; found out by asking.")
-def status(url: str | None, as_json: bool, directory: str | None, family: str | None) -> None:
+@CA_FILE
+def status(
+    url: str | None, as_json: bool, directory: str | None, family: str | None, ca_file: Path | None
+) -> None:
     """Print the line's health, the sessions at work and who waits for you.
 
     Ends with 0, with 3 when someone waits for you, with 4 when the server cannot be reached.
     """
     from tui import glance
 
-    sys.exit(glance.run(*_asked(url, directory, family), as_json=as_json, say=click.echo))
+    sys.exit(glance.run(*_asked(url, directory, family, ca_file), as_json=as_json, say=click.echo))
 
 
 @click.command(context_settings=HELP)
@@ -192,32 +199,33 @@ def status(url: str | None, as_json: bool, directory: str | None, family: str | 
 @click.option("--seconds", default=30.0, show_default=True, help="How long the event stream is watched.")
 @click.option("--directory", metavar="DIR", help="The project folder, as the server names it.")
 @click.option("--family", type=click.Choice(FAMILIES), help="What kind of server it is; found out by asking.")
-def doctor(url: str | None, seconds: float, directory: str | None, family: str | None) -> None:
+@CA_FILE
+def doctor(
+    url: str | None, seconds: float, directory: str | None, family: str | None, ca_file: Path | None
+) -> None:
     """Look at everything between this machine and the server; say what is wrong and what helps.
 
     Ends with 0 when all is well, with 1 when something is not, with 4 when the server cannot be reached.
     """
     from tui import doctor as examination
 
-    sys.exit(examination.run(*_asked(url, directory, family), seconds=seconds, say=click.echo))
+    sys.exit(examination.run(*_asked(url, directory, family, ca_file), seconds=seconds, say=click.echo))
 
 
 Beside.others.update(status=status, doctor=doctor)
 
 
 def _asked(
-    url: str | None, directory: str | None, family: str | None
+    url: str | None, directory: str | None, family: str | None, ca_file: Path | None
 ) -> "tuple[Settings, Callable[[str], Http], Sequence[str]]":
     """The settings of a command without a screen, and the way to its server."""
     try:
-        settings = gather({"url": url, "directory": directory, "family": family})
+        settings = gather({"url": url, "directory": directory, "family": family, "ca_file": ca_file})
+        if is_exposed(settings.url, settings.password is not None):
+            raise BadSettings(f"{settings.url} is plain http on another machine: the password is not sent there.")
+        return settings, *way_to(settings)
     except BadSettings as error:
         raise click.ClickException(str(error)) from None
-    if is_exposed(settings.url, settings.password is not None):
-        raise click.ClickException(
-            f"{settings.url} is plain http on another machine: the password is not sent there."
-        )
-    return settings, *way_to(settings)
 
 
 def credentials(user: str, password: str | None) -> Credentials | None:

@@ -14,7 +14,7 @@ from typing import TypeVar, get_args, get_type_hints
 import msgspec
 from platformdirs import user_config_path
 
-from tui.backends import FAMILIES, PASSWORDS
+from tui.backends import FAMILIES, PASSWORDS, SERVER_USERS
 from tui.core.trouble import DEFAULT_PATIENCE, Patience
 from tui.keys import KEYS, clash, unusable
 from tui.look import DEFAULT_LOOK, DEFAULT_NOTIFY, Look, Notify
@@ -58,11 +58,13 @@ class BadSettings(Exception):
 class Settings:
     """Everything that a run of the client is told from outside.
 
-    `user` is the Basic-auth user, None for the family's own; `family` is None where it is found out by asking.
+    `user` is the Basic-auth user, None for the family's own; `server_user` the one that the environment has for a
+    server of the person's own, which is tried first; `family` is None where it is found out by asking.
     """
 
     url: str = DEFAULT_URL
     user: str | None = None
+    server_user: str | None = None
     password: str | None = field(default=None, repr=False)
     directory: str | None = None
     family: str | None = None
@@ -172,6 +174,7 @@ def gather(
     for name, variables in {
         "url": ("HOLDFAST_URL",),
         "user": ("HOLDFAST_USER",),
+        "server_user": SERVER_USERS,
         "password": ("HOLDFAST_PASSWORD", *PASSWORDS),
         "family": ("HOLDFAST_FAMILY",),
     }.items():

@@ -23,6 +23,7 @@ from tui.net.address import BadAddress, is_exposed, is_loopback, normalise_url, 
         ("http://build.example", "http://build.example"),
         ("http://bücher.example", "http://bücher.example"),
         ("http://my_host:1", "http://my_host:1"),
+        ("localhost:4096/team@home", "http://localhost:4096/team@home"),
     ],
 )
 def test_what_is_understood(typed: str, url: str) -> None:

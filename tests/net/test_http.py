@@ -272,6 +272,37 @@ class TestSetUp:
         with pytest.raises(BadAddress, match="socksio"):
             Http("http://build.example")
 
+    @pytest.mark.parametrize(
+        "proxy", ["quantum://proxy:1", "http://[::1", "http://proxy:port", "socks4://me:no@p"]
+    )
+    def test_a_broken_proxy_is_said_without_its_password(
+        self, proxy: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("all_proxy", proxy)
+        monkeypatch.delenv("no_proxy", raising=False)
+        with pytest.raises(BadAddress, match="^The proxy .* cannot be used: .*NO_PROXY") as caught:
+            Http("http://build.example")
+        assert "me:no" not in str(caught.value)
+
+    async def test_a_proxy_that_is_not_there_is_named(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("http_proxy", "me:hunter2@127.0.0.1:1")
+        beyond = Http("http://build.example")
+        with pytest.raises(Unreachable, match="proxy http://127.0.0.1:1: connection refused") as caught:
+            await beyond.call("GET", "/x")
+        assert "NO_PROXY" in caught.value.remedy
+        await beyond.close()
+
+    async def test_a_proxy_that_refuses_is_named(self, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("all_proxy", server.url)
+        server.play(answer(b"not for you", "403 Forbidden", kind="text/plain"))
+        plain, tunnelled = Http("http://build.example"), Http("https://build.example")
+        with pytest.raises(Refused, match=f"through the proxy {server.url}"):
+            await plain.call("GET", "/x")
+        with pytest.raises(Unreachable, match=f"through the proxy {server.url}: 403 Forbidden"):
+            await tunnelled.call("GET", "/x")
+        await plain.close()
+        await tunnelled.close()
+
     async def test_keepalive_is_on(self, server: Server, http: Http) -> None:
         server.play(server.saying(STREAM_HEAD, hold=True))
         async with http.stream("GET", "/event", headers=EVENTS, first_byte=2, silence=2) as stream:

@@ -81,3 +81,32 @@ def test_the_environment_names_the_proxy(monkeypatch: pytest.MonkeyPatch) -> Non
     assert proxy_for("https://build.example") == "http://secure:1"
     assert proxy_for("http://build.example") == "http://any:1"
     assert proxy_for("http://inside.example:4096") is None
+    monkeypatch.setenv("all_proxy", "any:1")
+    assert proxy_for("http://build.example") == "http://any:1"
+
+
+@pytest.mark.parametrize(
+    ("entries", "url", "exempt"),
+    [
+        ("*", "http://build.example", True),
+        ("10.0.0.0/8", "http://10.1.2.3:4096", True),
+        ("10.0.0.0/8", "http://11.1.2.3:4096", False),
+        ("10.0.0.0/8", "http://build.example", False),
+        ("fd00::/8", "http://[fd12::1]:4096", True),
+        ("10.0.0.0/99", "http://10.1.2.3", False),
+        ("*.example", "https://build.example", True),
+        ("*.example", "https://build.example.org", False),
+        ("192.168.*", "http://192.168.7.7", True),
+        ("other, build.example:4096", "http://build.example:4096", True),
+        ("build.example:4097", "http://build.example:4096", False),
+        ("[fd12::1]:4096", "http://[fd12::1]:4096", True),
+        ("fd12::1", "http://[fd12::1]:4096", True),
+        (".example", "http://build.example", True),
+        ("example", "http://build.example", True),
+        ("ample", "http://build.example", False),
+    ],
+)
+def test_what_no_proxy_covers(entries: str, url: str, exempt: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("all_proxy", "http://any:1")
+    monkeypatch.setenv("no_proxy", entries)
+    assert (proxy_for(url) is None) == exempt

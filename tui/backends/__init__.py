@@ -11,6 +11,9 @@ TOKEN = ""
 PASSWORDS = ("OPENCODE_SERVER_PASSWORD", "QWEN_SERVER_TOKEN")
 """Variables from which the families' servers take their own password."""
 
+SERVER_USERS = ("OPENCODE_SERVER_USERNAME", "MIMOCODE_SERVER_USERNAME")
+"""Variables from which they take the user name that goes with it."""
+
 SERVE = "opencode serve"
 """What starts a server, for a person who has none yet."""
 

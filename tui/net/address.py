@@ -6,7 +6,7 @@ No address holds a password: one would end in logs, in `ps` and in the shell's h
 import re
 from ipaddress import ip_address
 from typing import Final
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, urlsplit, urlunsplit
 
 _SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _HOST: Final = re.compile(r"[\w-]+(\.[\w-]+)*\.?|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*")
@@ -24,15 +24,15 @@ def normalise_url(text: str) -> str:
     text = text.strip()
     if not text:
         raise BadAddress("The address is empty.")
-    if "@" in text:
-        raise BadAddress("Leave user and password out of the address; set HOLDFAST_PASSWORD instead.")
     if not text.isprintable() or any(character in text for character in " \\"):
         raise BadAddress("The address holds characters that no address has.")
     named_scheme = _SCHEME.match(text) is not None
     try:
         parts = urlsplit(text if named_scheme else f"http://{text}")
     except ValueError:
-        raise BadAddress(f"{text} cannot be read as an address.") from None
+        raise BadAddress("The address cannot be read.") from None
+    if "@" in parts.netloc:
+        raise BadAddress("Leave user and password out of the address; set HOLDFAST_PASSWORD instead.")
     if parts.scheme not in ("http", "https"):
         raise BadAddress(f"{parts.scheme}:// is not spoken here: use http:// or https://.")
     host = parts.hostname or ""
@@ -58,6 +58,15 @@ def is_loopback(url: str) -> bool:
 def is_exposed(url: str, has_password: bool) -> bool:
     """Whether a password would cross a network in the clear: the caller asks the user first."""
     return has_password and urlsplit(url).scheme != "https" and not is_loopback(url)
+
+
+def without_secrets(url: str) -> str:
+    """`url` as it may be shown: without user, password, query and fragment; "" for one that cannot be read."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return ""
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
 
 
 def segment(name: str) -> str:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from tui.net import headers as http_headers
+from tui.net.address import without_secrets
 from tui.net.clean_json import JSON, loads
 from tui.net.errors import NetError, NotJson, Refused, Silent, TooLarge, WrongType
 
@@ -58,8 +59,13 @@ async def collect(answer: Body, body: bytearray, limit: int, seconds: float) -> 
             raise Silent(seconds)
 
 
-async def unwelcome(answer: Body, reason: str) -> Refused | WrongType:
-    """What to raise for an answer that is not the one asked for, quoting what can soon be had of it."""
+async def unwelcome(
+    answer: Body, reason: str, *, proxy: str | None = None, sent_password: bool = True
+) -> Refused | WrongType:
+    """What to raise for an answer that is not the one asked for, quoting what can soon be had of it.
+
+    `proxy`, `sent_password`: see `Refused`.
+    """
     body = bytearray()
     try:
         await collect(answer, body, QUOTED, QUOTED_SECONDS)
@@ -78,6 +84,9 @@ async def unwelcome(answer: Body, reason: str) -> Refused | WrongType:
         words,
         value=value,
         retry_after=http_headers.retry_after(answer.headers, time.time()),
+        location=without_secrets(answer.headers.get("location", "")),
+        proxy=proxy,
+        sent_password=sent_password,
     )
 
 

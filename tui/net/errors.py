@@ -49,13 +49,16 @@ class NetError(Exception):
 
 
 class Unreachable(NetError):
-    """No connection could be made."""
+    """No connection could be made; with `proxy`, to that or through that."""
 
-    def __init__(self, reason: str) -> None:
+    def __init__(self, reason: str, proxy: str | None = None) -> None:
         self.reason: Final = one_line(reason)
-        super().__init__(
-            f"cannot connect: {self.reason}", "Check that the server is running and that the address is right."
-        )
+        if proxy is None:
+            what, remedy = "cannot connect", "Check that the server is running and that the address is right."
+        else:
+            what = f"cannot connect through the proxy {proxy}"
+            remedy = "Check that proxy, or name the server in NO_PROXY to go without it."
+        super().__init__(f"{what}: {self.reason}", remedy)
 
 
 class Untrusted(NetError):
@@ -105,7 +108,9 @@ class Refused(NetError):
 
     `value` is the body where that was JSON, `excerpt` the message in it or else the words given, `retry_after` the
     seconds that the server asks to be left alone (None: it does not say). Final are 3xx (redirects are never
-    followed: they would carry the password along) and 4xx; 408, 425, 429 and 5xx pass by themselves.
+    followed: they would carry the password along; `location` is where one points, without secrets) and 4xx; 408,
+    425, 429 and 5xx pass by themselves. `proxy`: the answer came through that one, and may be its own.
+    `sent_password`: whether there was one in the request.
     """
 
     def __init__(
@@ -116,17 +121,22 @@ class Refused(NetError):
         *,
         value: "JSON" = None,
         retry_after: float | None = None,
+        location: str = "",
+        proxy: str | None = None,
+        sent_password: bool = True,
     ) -> None:
         self.status: Final = status
         self.reason: Final = one_line(reason)
         self.excerpt: Final = one_line(_message_in(value) or excerpt)
         self.value: Final = value
         self.retry_after: Final = retry_after
-        what, remedy = _words_for(status, self.reason)
+        what, remedy = _words_for(status, self.reason, one_line(location), sent_password=sent_password)
         if status == 429 and retry_after and isfinite(retry_after):
             remedy = f"The server asks to wait {ceil(retry_after)} s."
         if self.excerpt and not self.excerpt.startswith("<") and not _says(what, self.excerpt):
             what += f": {self.excerpt}"
+        if proxy is not None:
+            what += f" · through the proxy {proxy}"
         super().__init__(what, remedy, final=status < 500 and status not in _RETRIED_STATUSES)
 
 
@@ -211,9 +221,14 @@ def _message_in(value: "JSON") -> str | None:
             return None
 
 
-def _words_for(status: int, reason: str) -> tuple[str, str]:
+def _words_for(status: int, reason: str, location: str = "", *, sent_password: bool = True) -> tuple[str, str]:
     """What happened and what to do about it, for an HTTP status."""
     match status:
+        case 401 if not sent_password:
+            return (
+                "a password is required (401)",
+                "Start again with HOLDFAST_PASSWORD=… holdfast, or password in settings.toml.",
+            )
         case 401:
             return (
                 "password refused (401)",
@@ -231,7 +246,8 @@ def _words_for(status: int, reason: str) -> tuple[str, str]:
         case 429:
             return "too many requests (429)", "Wait a little."
         case _ if 300 <= status < 400:
-            return f"the server points elsewhere ({status})", "Use the address that it points to."
+            where = f"to {location}" if location else "elsewhere"
+            return f"the server points {where} ({status})", "Use the address that it points to."
         case _ if status >= 500:
             return (
                 f"the server fails ({_phrase(status, reason)})",

@@ -39,7 +39,7 @@ from tui.net.errors import (
     Unreachable,
     Untrusted,
 )
-from tui.net.route import keepalive_options, proxy_for, system_words, why_barred
+from tui.net.route import keepalive_options, proxy_for, shown_proxy, system_words, why_barred
 
 log = logging.getLogger(__name__)
 
@@ -55,6 +55,8 @@ BODY_LIMIT: Final = 64 << 20
 _SHARED_CONNECTIONS: Final = 20
 _SHARED_KEPT: Final = 1
 _SHARED_SECONDS: Final = 2.0  # under the 5 s after which common servers close an idle connection
+
+GO_WITHOUT: Final = "name the server in NO_PROXY to go without it."
 
 _NO_COOKIES: Final = DefaultCookiePolicy(allowed_domains=())
 """What one answer sets goes along with no other request: a route is sent what it needs, and no more."""
@@ -126,6 +128,8 @@ class Http:
         self._proxy = (
             proxy_for(base_url) if (not is_loopback(base_url) if trust_env is None else trust_env) else None
         )
+        plain = urlsplit(base_url).scheme == "http"
+        self._answering_proxy = shown_proxy(self._proxy) if self._proxy is not None and plain else None
         self._own = self._client(httpx.Limits(max_connections=None, max_keepalive_connections=0))
         self._shared = self._shared_client()
 
@@ -210,12 +214,17 @@ class Http:
         except _HTTPX_ERRORS as error:
             if isinstance(error, httpx.PoolTimeout):
                 await self._replace_shared(client)
-            raise _in_our_words(error, limits) from error
+            raise _in_our_words(error, limits, proxy=self._proxy) from error
         stream = ByteStream(response, limits)
         try:
             if not is_wanted(stream, outgoing.headers["accept"]):
                 limits["read"] = QUOTED_SECONDS
-                raise await unwelcome(stream, response.reason_phrase)
+                raise await unwelcome(
+                    stream,
+                    response.reason_phrase,
+                    proxy=self._answering_proxy,
+                    sent_password="authorization" in outgoing.headers,
+                )
             yield stream
         finally:
             await stream.close()
@@ -248,9 +257,15 @@ class Http:
                 trust_env=False,
             )
         except ImportError as error:
-            raise BadAddress("The environment names a SOCKS proxy: install socksio, or unset it.") from error
+            raise BadAddress(f"{self._proxy_named} is a SOCKS proxy: install socksio, or {GO_WITHOUT}") from error
         except (httpx.InvalidURL, ValueError) as error:
-            raise BadAddress("The address, or the proxy that the environment names, cannot be used.") from error
+            if self._proxy is None:
+                raise BadAddress("The address cannot be used.") from error
+            raise BadAddress(f"{self._proxy_named} cannot be used: correct it, or {GO_WITHOUT}") from error
+
+    @property
+    def _proxy_named(self) -> str:
+        return f"The proxy {shown_proxy(self._proxy or '')} of the environment"
 
 
 @dataclass(frozen=True, slots=True)
@@ -303,10 +318,13 @@ def _tls(base_url: str, ca_file: Path | None) -> ssl.SSLContext:
 _HTTPX_ERRORS: Final = (httpx.HTTPError, OSError)
 
 
-def _in_our_words(error: Exception, limits: Mapping[str, float | None], received: int = 0) -> NetError:
+def _in_our_words(
+    error: Exception, limits: Mapping[str, float | None], received: int = 0, *, proxy: str | None = None
+) -> NetError:
     match error:
         case httpx.ConnectTimeout():
-            return Unreachable(f"no answer within {limits['connect']:g} s")
+            through = None if proxy is None else shown_proxy(proxy)
+            return Unreachable(f"no answer within {limits['connect']:g} s", through)
         case httpx.ReadTimeout():
             return Silent(limits["read"] or 0.0)
         case httpx.WriteTimeout():
@@ -314,7 +332,7 @@ def _in_our_words(error: Exception, limits: Mapping[str, float | None], received
         case httpx.PoolTimeout():
             return Silent(limits["pool"] or 0.0)
         case httpx.ConnectError() | httpx.ProxyError():
-            return why_barred(error)
+            return why_barred(error, proxy)
         case httpx.RemoteProtocolError() if "disconnected" in str(error):
             return Cut("the server closed the connection", received)
         case httpx.RemoteProtocolError() if "closed connection" in str(error):
