@@ -225,6 +225,9 @@ class FakeClient:
     def looked_at(self, now: bool) -> None:
         self.asked.append(("looked_at", now))
 
+    def input_came(self) -> None:
+        self.asked.append(("input_came",))
+
     def look_again(self) -> None:
         self.asked.append(("look_again",))
 

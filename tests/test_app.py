@@ -376,7 +376,8 @@ async def test_f5_tries_the_line_at_once_and_the_client_hears_whether_somebody_l
         assert len(stage.client.calls("retry_now")) == 1
         stage.app.on_app_blur()
         stage.app.on_app_focus()
-        assert stage.client.calls("looked_at") == [(True,), (False,), (True,)]
+        assert stage.client.calls("looked_at") == [(False,), (True,)]
+        assert stage.client.calls("input_came")
 
 
 async def test_the_picker_filters_opens_and_begins_anew() -> None:

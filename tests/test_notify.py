@@ -59,7 +59,20 @@ def test_a_lost_line_rings_once() -> None:
     called.client.set_line(LOST)
     called.client.set_line(LOST)
     called.second()
+    called.second()
+    called.second()
     assert called.written == ["\a\x1b]9;Holdfast: the line is lost: connection reset\a"]
+
+
+def test_a_stream_that_is_begun_anew_within_two_seconds_rings_for_nobody() -> None:
+    called = Called()
+    for _ in range(3):
+        called.client.set_line(Line(LineState.RECONNECTING, reason="the server ended the event stream"))
+        called.second()
+        called.client.set_line(LIVE)
+        called.second()
+        called.second()
+    assert called.written == []
 
 
 @pytest.mark.parametrize(

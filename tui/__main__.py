@@ -48,7 +48,7 @@ class Beside(click.Command):
 
 
 HELP: dict[str, Any] = {"help_option_names": ["-h", "--help"]}
-CA_FILE: Any = click.option(
+CA_FILE = click.option(
     "--ca-file",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="CA certificate to trust, beside the system's.",
@@ -158,7 +158,7 @@ def run_app(settings: Settings) -> int:
 
 
 def way_to(settings: Settings) -> "tuple[Callable[[str], Http], Sequence[str]]":
-    """How to open the server, and as which users to try. Raises `BadSettings` where the way there cannot be used."""
+    """How to open the server, and as which users to try. Raises `BadSettings` for a proxy or CA of no use."""
 
     def open_http(user: str) -> "Http":
         from tui.net.http import Http  # httpx takes long to load too: after the first paint

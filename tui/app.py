@@ -141,7 +141,6 @@ class HoldfastApp(App[None]):
         self.client.subscribe(self.presenter.hear)
         self.client.subscribe(self.herald.hear)
         self.client.start()
-        self.client.looked_at(self.herald.focused)
         self._take_up()
         self.set_interval(1.0, self._tick)
         self.presenter.tick()
@@ -165,6 +164,11 @@ class HoldfastApp(App[None]):
         self.refresh(layout=True)
         self.presenter.tick()
         self.client.look_again()
+
+    async def on_event(self, event: events.Event) -> None:
+        if isinstance(event, events.InputEvent):
+            self.client.input_came()
+        await super().on_event(event)
 
     def on_app_blur(self) -> None:
         self.herald.focused = False

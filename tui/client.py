@@ -234,9 +234,16 @@ class Client:
             self._send_stopped_answers()
 
     def looked_at(self, now: bool) -> None:
-        """Whether somebody looks at the screen: the terminal has the focus, or does not say."""
-        self._link.watched = now
+        """The terminal got the focus, or lost it."""
+        self._link.focused = now
         if now and not self.line().up:
+            self.retry_now()
+
+    def input_came(self) -> None:
+        """A person pressed a key: somebody looks, whatever the terminal tells of its focus."""
+        watched = self._link.watched
+        self._link.input_came()
+        if not watched and self.line().state is LineState.RECONNECTING:
             self.retry_now()
 
     def look_again(self) -> None:

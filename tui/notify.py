@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 AT_MOST_EVERY = 1.0
 """Seconds between two notices; what comes between is told with the next."""
+LOST_FOR = 2.0
+"""Seconds that the line must be down to be told: servers and proxies end long streams on purpose."""
 LONGEST = 120
 """Characters of a notice."""
 NAMED_777 = ("rxvt", "foot")
@@ -92,6 +94,7 @@ class Herald:
         self._known: set[str] = set()
         self._busy: set[str] = set()
         self._up = self._ever_up = False
+        self._lost_at: float | None = None
         self._waiting: list[str] = []
         self._rang_at = float("-inf")
         self.focused = True
@@ -114,6 +117,9 @@ class Herald:
         """Time passed: what had to wait may be told now."""
         self._terminal.show_title(self._state())
         now = self._client.now()
+        if self._lost_at is not None and now - self._lost_at >= LOST_FOR:
+            self._lost_at, reason = None, self._client.line().reason
+            self._tell(f"the line is lost{f': {reason}' if reason else ''}")
         if self._waiting and now - self._rang_at >= AT_MOST_EVERY:
             words, more = self._waiting[-1], len(self._waiting) - 1
             self._waiting.clear()
@@ -163,8 +169,10 @@ class Herald:
 
     def _look_at_line(self) -> None:
         line = self._client.line()
-        if self._up and not line.up:
-            self._tell(f"the line is lost{f': {line.reason}' if line.reason else ''}")
+        if line.up:
+            self._lost_at = None
+        elif self._up:
+            self._lost_at = self._client.now()
         self._up = line.up
         self._ever_up = self._ever_up or line.up
 

@@ -280,14 +280,14 @@ class TestSetUp:
     ) -> None:
         monkeypatch.setenv("all_proxy", proxy)
         monkeypatch.delenv("no_proxy", raising=False)
-        with pytest.raises(BadAddress, match="^The proxy .* cannot be used: .*NO_PROXY") as caught:
+        with pytest.raises(BadAddress, match=r"^The proxy .* cannot be used: .*NO_PROXY") as caught:
             Http("http://build.example")
         assert "me:no" not in str(caught.value)
 
     async def test_a_proxy_that_is_not_there_is_named(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("http_proxy", "me:hunter2@127.0.0.1:1")
         beyond = Http("http://build.example")
-        with pytest.raises(Unreachable, match="proxy http://127.0.0.1:1: connection refused") as caught:
+        with pytest.raises(Unreachable, match=r"proxy http://127\.0\.0\.1:1: connection refused") as caught:
             await beyond.call("GET", "/x")
         assert "NO_PROXY" in caught.value.remedy
         await beyond.close()

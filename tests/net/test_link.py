@@ -152,7 +152,7 @@ async def test_tries_back_off(line: Line) -> None:
 
 
 async def test_while_somebody_looks_a_server_that_is_there_again_is_found_within_a_second(line: Line) -> None:
-    line.link.watched = True
+    line.link.focused = True
     line.server.refuse = Unreachable("connection refused")
     await line.server.end()
     await line.time.advance(300)
@@ -161,8 +161,20 @@ async def test_while_somebody_looks_a_server_that_is_there_again_is_found_within
     assert line.server.opened > opened
 
 
+async def test_a_person_at_the_keys_is_known_to_look_for_half_a_minute(line: Line) -> None:
+    line.server.refuse = Unreachable("connection refused")
+    await line.server.end()
+    line.link.input_came()
+    await line.time.advance(29)
+    assert line.server.opened > 29 / link.WATCHED / 1.1
+    await line.time.advance(31)
+    opened = line.server.opened
+    await line.time.advance(60)
+    assert line.server.opened <= opened + 3
+
+
 async def test_but_not_for_ever_and_no_server_that_answers_is_asked_so_often(line: Line) -> None:
-    line.link.watched = True
+    line.link.focused = True
     line.server.refuse = Unreachable("connection refused")
     await line.server.end()
     await line.time.advance(700)

@@ -26,7 +26,9 @@ WAITING_EVENTS = 100_000
 """Live events that may wait for a fetch; past that the stream is given up and begun anew."""
 
 WATCHED = 0.7
-"""Seconds between two tries while somebody looks at the screen and nobody answers: nobody is hammered by that."""
+"""Seconds between two tries while somebody is known to look and nobody answers: nobody is hammered by that."""
+AT_THE_KEYS = 30.0
+"""Seconds for which a person who pressed a key is known to look, where the terminal does not tell of its focus."""
 PATIENTLY_WATCHED = 600.0
 """Seconds for which that goes on; after them it is the backoff's again."""
 
@@ -92,8 +94,9 @@ class Link:
         self._waiting: list[Event] = []
         self._fetches = 0
         self.synced = False
-        self.watched = False
-        """Somebody looks at the screen: a server that is there again is found within a second."""
+        self.focused = False
+        """The terminal said that it has the focus, and not since that it lost it."""
+        self._input_at = float("-inf")
         self.events = 0
 
     async def run(self) -> None:
@@ -108,6 +111,15 @@ class Link:
                 await self._pause(lost)
         finally:
             self.synced = False
+
+    @property
+    def watched(self) -> bool:
+        """Whether somebody is known to look: a server that is there again is then found within a second."""
+        return self.focused or self._clock() - self._input_at < AT_THE_KEYS
+
+    def input_came(self) -> None:
+        """A person pressed a key or moved the mouse."""
+        self._input_at = self._clock()
 
     def retry_now(self) -> None:
         """Try at once if a pause or a stop is on; nothing otherwise."""
