@@ -6,6 +6,7 @@ asked for it; what a family does otherwise is decided where the connection is.
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field, replace
 from textwrap import shorten
@@ -25,6 +26,17 @@ COMMANDS = {
     "review": ("review changes", "Review what has changed and say what is wrong with it.\n\n$ARGUMENTS"),
 }
 """Name → description and template."""
+
+SAME_ANSWERS = 3
+LOOP: Json = {
+    "type": "text",
+    "synthetic": True,
+    "text": "<system-reminder>\nLOOP DETECTED: Your last several outputs were identical.\n</system-reminder>",
+}
+"""What MiMo Code 0.1.15 prompts by itself after so many equal answers.
+
+Until then it answers a prompt again and again whose id sorts above its own, as by a clock that is ahead.
+"""
 
 UNTITLED = ("New session - ", "Child session - ")
 
@@ -246,7 +258,11 @@ class Agent:
 
     async def _answer_prompts(self, session: Session, run: Run) -> Turn | None:
         """Until the newest is answered; gives the last turn, unless the model failed in it."""
+        answered: Counter[str] = Counter()
         while (prompt := self._unanswered(session)) is not None:
+            if answered[prompt.info["id"]] == SAME_ANSWERS:
+                prompt = self.accept(session, Prompt([LOOP], agent=prompt.info["agent"]))
+            answered[prompt.info["id"]] += 1
             run.turn = Turn(self._world, session, prompt, self._delegate)
             try:
                 await self._play(run.turn)
@@ -300,7 +316,11 @@ class Agent:
         if prompt is None or answer is None:
             return prompt
         finished = answer.info.get("finish") not in (None, "tool-calls")
-        return None if finished and answer.info["parentID"] == prompt.info["id"] else prompt
+        if self._world.profile.answered_by == "id order":
+            answered = prompt.info["id"] < answer.info["id"]
+        else:
+            answered = answer.info["parentID"] == prompt.info["id"]
+        return None if finished and answered else prompt
 
     def _next_moment(self, session: Session) -> int:
         """Now, but later than all that the session holds: prompts are told apart by their time."""

@@ -28,8 +28,8 @@ def interval_of(padding: Padding) -> float:
 class HeldResponse:
     """Waits for `body` and sends it in one piece; with padding, headers and padding go out before it.
 
-    `body` is awaited in a task of its own. If it raises Refusal, that is the response, or, where the headers are
-    out already, the body is empty. `when_left` is called if the client goes before it is there.
+    `body` is awaited in a task of its own. If it raises Refusal, that is the response, or, with padding, the body
+    is empty. `when_left` is called if the client goes before it is there.
     """
 
     def __init__(
@@ -43,19 +43,18 @@ class HeldResponse:
         body = asyncio.create_task(self._body)
         left = asyncio.create_task(_disconnection(receive))
         try:
+            has_headers = False
             if self._padding is not None:
-                await send(HEAD)
-                await self._pad(self._padding, body, left, send)
+                has_headers = await self._pad(self._padding, body, left, send)
             else:
                 await asyncio.wait({body, left}, return_when=asyncio.FIRST_COMPLETED)
             if not body.done():
                 self._when_left()
                 return
-            if self._padding is None:
-                result = body.result()
+            refused = self._padding is not None and isinstance(body.exception(), Refusal)
+            result = b"" if refused else body.result()
+            if not has_headers:
                 await send(HEAD)
-            else:
-                result = b"" if isinstance(body.exception(), Refusal) else body.result()
             await send({"type": "http.response.body", "body": result})
         finally:
             left.cancel()
@@ -63,12 +62,19 @@ class HeldResponse:
 
     async def _pad(
         self, padding: Padding, body: "asyncio.Task[bytes]", left: "asyncio.Task[None]", send: Send
-    ) -> None:
+    ) -> bool:
+        """Until the body is there or the client is gone; whether the headers have been sent."""
         interval = interval_of(padding)
+        has_headers = padding.headers == "at once"
+        if has_headers:
+            await send(HEAD)
         while True:
             done, _ = await asyncio.wait({body, left}, timeout=interval, return_when=asyncio.FIRST_COMPLETED)
             if done:
-                return
+                return has_headers
+            if not has_headers:
+                await send(HEAD)
+                has_headers = True
             await send({"type": "http.response.body", "body": padding.byte, "more_body": True})
 
 

@@ -1,19 +1,23 @@
 """How each server family behaves, as data. Nothing here acts; nothing elsewhere asks for a family by name.
 
-Sources: opencode 1.18.33 as measured; the padded-stream proposal for it; MiMo Code generation B as read in
-its source; `qwen serve` 0.24.4 as measured.
+Sources: opencode 1.18.33, MiMo Code 0.1.15 and `qwen serve` 0.24.4 as measured; the padded-stream proposal for
+opencode; an earlier MiMo Code as read in its source.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 
 @dataclass(frozen=True, slots=True)
 class Padding:
-    """What a held `POST …/message` sends while its turn runs, after its headers have gone out at once."""
+    """What a held `POST …/message` sends while its turn runs."""
 
     byte: bytes
     interval_ms: int  # HOLDFAST_STUB_PROMPT_HEARTBEAT_INTERVAL_MS wins over it, read at each request
+    headers: Literal["at once", "with the first byte"] = "at once"
+    """With the first byte, which is the first of the padding, or of the answer where that is earlier."""
+    commands: bool = True
+    """`POST …/command` is padded too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,12 +26,16 @@ class Profile:
 
     name: str
     version: str
+    ids: Literal["short", "long"]
+    """The form of ids that it mints; see `ids.py`."""
+    answered_by: Literal["parent", "id order"]
+    """A prompt counts as answered if it is the newest answer's parent, or if its id sorts below that answer's."""
     protocol: Literal["opencode", "qwen"]
     """Whose routes it answers."""
     padding: Padding | None
     """None: not one byte, not even headers, until the turn ends."""
-    when_busy: Literal["queue", "refuse"]
-    """A second prompt is stored and answered next, or answered 409."""
+    refuses_when_busy: frozenset[Literal["message", "command", "prompt_async"]]
+    """The routes that answer a second prompt with 409; others store it, and it is answered next."""
     when_client_leaves: Literal["go on", "cancel"]
     """What becomes of the turn when the connection of its POST breaks."""
     failed_turn: Literal["message", "nothing"]
@@ -54,9 +62,11 @@ class Profile:
 OPENCODE = Profile(
     name="opencode",
     version="1.18.33",
+    ids="short",
+    answered_by="parent",
     protocol="opencode",
     padding=None,
-    when_busy="queue",
+    refuses_when_busy=frozenset(),
     when_client_leaves="go on",
     failed_turn="message",
     user="opencode",
@@ -73,9 +83,11 @@ OPENCODE = Profile(
 OPENCODE_PADDED = Profile(
     name="opencode-padded",
     version="1.18.33",
+    ids="short",
+    answered_by="parent",
     protocol="opencode",
     padding=Padding(b"\n", 30_000),
-    when_busy="queue",
+    refuses_when_busy=frozenset(),
     when_client_leaves="go on",
     failed_turn="message",
     user="opencode",
@@ -91,12 +103,14 @@ OPENCODE_PADDED = Profile(
 
 MIMO = Profile(
     name="mimo",
-    version="0.1.0",
+    version="0.1.15",
+    ids="long",
+    answered_by="id order",
     protocol="opencode",
-    padding=Padding(b" ", 10_000),
-    when_busy="refuse",
-    when_client_leaves="cancel",
-    failed_turn="nothing",
+    padding=Padding(b" ", 10_000, "with the first byte", commands=False),
+    refuses_when_busy=frozenset({"message"}),
+    when_client_leaves="go on",
+    failed_turn="message",
     user="mimocode",
     directory_header="x-mimocode-directory",
     event_queue=10_000,
@@ -108,12 +122,27 @@ MIMO = Profile(
     provider_attempts=None,
 )
 
+MIMO_CANCEL = replace(
+    MIMO,
+    name="mimo-cancel",
+    version="0.1.0",
+    ids="short",
+    answered_by="parent",
+    padding=Padding(b" ", 10_000),
+    refuses_when_busy=frozenset({"message", "command", "prompt_async"}),
+    when_client_leaves="cancel",
+    failed_turn="nothing",
+)
+"""An earlier generation of MiMo Code: as read in a pull request and its source, and never seen to run."""
+
 QWEN = Profile(
     name="qwen",
     version="0.24.4",
+    ids="short",
+    answered_by="parent",
     protocol="qwen",
     padding=None,
-    when_busy="queue",
+    refuses_when_busy=frozenset(),
     when_client_leaves="go on",
     failed_turn="message",
     user="qwen",
@@ -127,5 +156,5 @@ QWEN = Profile(
     provider_attempts=7,
 )
 
-PROFILES = {profile.name: profile for profile in (OPENCODE, OPENCODE_PADDED, MIMO, QWEN)}
+PROFILES = {profile.name: profile for profile in (OPENCODE, OPENCODE_PADDED, MIMO, MIMO_CANCEL, QWEN)}
 DEFAULT_PROFILE = OPENCODE_PADDED

@@ -64,7 +64,7 @@ class World:
         self.profile = profile
         self.clock = clock
         self.directory = directory
-        self.ids = Ids(clock)
+        self.ids = Ids(clock, profile.ids)
         self.bus = Bus(lambda: self.ids.new("evt"), profile.event_queue)
         self.requests = Requests(self.bus, self.ids)
         self.sessions: dict[str, Session] = {}

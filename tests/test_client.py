@@ -11,7 +11,7 @@ from tui.core.health import LineState
 from tui.core.turn import TurnState
 
 
-@virtually("mimo")
+@virtually("mimo-cancel")
 async def test_the_family_is_known_by_what_the_server_says(meeting: Meeting) -> None:
     traits, server = meeting.client.traits, meeting.client.server
     assert traits is not None

@@ -201,7 +201,7 @@ async def test_mimo_refuses_a_second_prompt_with_its_reason(meeting: Meeting) ->
 
 
 @pytest.mark.parametrize("fault", ["reset=prompt,at=padding", "cut=prompt,at=body"])
-@virtually("mimo")
+@virtually("mimo-cancel")
 async def test_mimo_cancels_a_turn_whose_post_breaks(meeting: Meeting, fault: str) -> None:
     meeting.arm(fault)
     turn = await meeting.over(meeting.send("LONG 5"))
@@ -210,7 +210,7 @@ async def test_mimo_cancels_a_turn_whose_post_breaks(meeting: Meeting, fault: st
     assert await meeting.agrees()
 
 
-@virtually("mimo")
+@virtually("mimo-cancel")
 async def test_mimo_says_a_failure_with_nothing(meeting: Meeting) -> None:
     turn = await meeting.over(meeting.send("FAIL 400"))
     assert turn.state is TurnState.FAILED

@@ -12,6 +12,7 @@ from starlette.types import ASGIApp
 
 from server_stub.agent import ABORTED, MODEL, Agent, Prompt
 from server_stub.padding import HeldResponse
+from server_stub.profiles import Padding
 from server_stub.refusals import Refusal, busy_runner, session_busy, unexpected
 from server_stub.routes.payload import expected, field, identifier, limit_of, read_object, unexplained
 from server_stub.wire import JsonResponse, encode
@@ -67,22 +68,23 @@ def routes(world: World, agent: Agent) -> list[Route]:
 
     async def prompted(request: Request) -> ASGIApp:
         """Prompt the agent; the answer comes when its turn ends."""
-        session, body = await _prompted(request)
+        session, body = await _prompted(request, "message")
         message = agent.accept(session, _prompt(body))
         if body.get("noReply") is True:
             return JsonResponse(message.document())
-        return _held(session, agent.answer(session))
+        return _held(session, agent.answer(session), profile.padding)
 
     async def commanded(request: Request) -> ASGIApp:
         """Prompt by the name of a command; held as a prompt is."""
-        session, body = await _prompted(request)
+        session, body = await _prompted(request, "command")
         name, arguments = field(body, "command", str), field(body, "arguments", str)
         prompt = _prompt({"parts": [], **body, "model": _model_of(body)})
-        return _held(session, agent.command(session, name, arguments, prompt))
+        padding = profile.padding if profile.padding is not None and profile.padding.commands else None
+        return _held(session, agent.command(session, name, arguments, prompt), padding)
 
     async def prompted_async(request: Request) -> Response:
         """Prompt the agent and wait for nothing."""
-        session, body = await _prompted(request)
+        session, body = await _prompted(request, "prompt_async")
         prompt = _prompt(body)
         try:
             agent.accept(session, prompt)
@@ -102,14 +104,14 @@ def routes(world: World, agent: Agent) -> list[Route]:
             agent.abort(session)
         return JsonResponse(True)
 
-    async def _prompted(request: Request) -> tuple[Session, Json]:
+    async def _prompted(request: Request, route: str) -> tuple[Session, Json]:
         body = await read_object(request)
         session = world.session(request.path_params["sid"])
-        if profile.when_busy == "refuse" and agent.is_busy(session):
+        if route in profile.refuses_when_busy and agent.is_busy(session):
             raise busy_runner(session.id)
         return session, body
 
-    def _held(session: Session, answer: Awaitable[Message]) -> ASGIApp:
+    def _held(session: Session, answer: Awaitable[Message], padding: Padding | None) -> ASGIApp:
         async def body() -> bytes:
             message = await answer
             if profile.failed_turn == "nothing" and message.info.get("error", ABORTED) != ABORTED:
@@ -120,7 +122,7 @@ def routes(world: World, agent: Agent) -> list[Route]:
             if profile.when_client_leaves == "cancel":
                 agent.abort(session)
 
-        return HeldResponse(profile.padding, body(), when_left)
+        return HeldResponse(padding, body(), when_left)
 
     base = "/session/{sid}"
     return [

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.chaos.families import FAMILIES
+from tests.chaos.families import FAMILIES, IN_TURN
 from tests.chaos.schedule import draw
 
 SCHEDULES = 200
@@ -28,7 +28,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         # the options are unknown where pytest was started on another folder
         chosen = metafunc.config.getoption("--seed", default=None)
         count = metafunc.config.getoption("--schedules", default=SCHEDULES)
-        profiles = metafunc.config.getoption("--profile", default=None) or list(FAMILIES)
+        profiles = metafunc.config.getoption("--profile", default=None) or IN_TURN
         first = metafunc.config.getoption("--first", default=0)
         schedules = [draw(seed, profiles) for seed in chosen or range(first, first + count)]
         metafunc.parametrize("schedule", schedules, ids=[f"{one.profile}-{one.seed}" for one in schedules])

@@ -1,7 +1,7 @@
 """What the suite must know of a server's family, as named facts. Nothing elsewhere asks for a family by name."""
 
 from collections.abc import Awaitable, Callable, Mapping, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import httpx
@@ -45,13 +45,8 @@ OPENCODE = Family(
     who="/global/health",
     spared={"died"},
 )
-MIMO = Family(
-    truth_opencode.ask,
-    truth_opencode.Somebody,
-    who="/global/health",
-    turn_dies_with_its_post=True,
-    spared={"died"},
-)
+MIMO = OPENCODE
+MIMO_CANCEL = replace(OPENCODE, turn_dies_with_its_post=True)
 QWEN = Family(
     truth_qwen.ask,
     truth_qwen.Somebody,
@@ -66,6 +61,12 @@ FAMILIES: Mapping[str, Family] = {
     "opencode": OPENCODE,
     "opencode-padded": OPENCODE,
     "mimo": MIMO,
+    "mimo-cancel": MIMO_CANCEL,
     "qwen": QWEN,
 }
 """By the stub's profile."""
+IN_TURN = (
+    *("opencode", "opencode-padded", "mimo", "qwen"),
+    *("opencode", "opencode-padded", "mimo-cancel", "qwen"),
+)
+"""The profiles of the schedules, unless others are chosen."""

@@ -229,7 +229,7 @@ def draw(seed: int, profiles: Sequence[str]) -> Schedule:
     skew = chance.choice((0.0, 0.0, -86_400.0, -40.0, 40.0, 86_400.0))
     end = chance.choice((20.0, 45.0, 90.0))
     steps = [*_steps(chance, end, PROMPTS, FAULTS), *(_burst(chance, end) if chance.random() < 0.1 else ())]
-    late_events = seed // 4 % 2 == 1  # not drawn, so that the steps of a seed stay as they were
+    late_events = seed // 8 % 2 == 1  # not drawn, so that the steps of a seed stay as they were
     return Schedule(seed, profiles[seed % len(profiles)], _in_order(steps), skew, late_events)
 
 

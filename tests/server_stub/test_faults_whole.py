@@ -127,7 +127,7 @@ async def test_a_cut_before_the_headers_of_a_silent_server(stub: StartStub, opti
 
 
 async def test_a_server_that_ends_a_turn_with_its_connection_does_so_on_a_cut(stub: StartStub) -> None:
-    mimo = stub(profile="mimo", env=BRISK)
+    mimo = stub(profile="mimo-cancel", env=BRISK)
     client = Client(mimo)
     mimo.arm("cut", target="prompt", at="padding")
     with pytest.raises(httpx.RemoteProtocolError):

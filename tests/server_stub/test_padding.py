@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Coroutine
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -82,6 +83,27 @@ async def test_headers_at_once_then_padding_then_the_json_in_one_piece() -> None
     assert "more_body" not in exchange.sent[-1]
     await nobody_is_left_to_send()
     assert exchange.departures == 0
+
+
+async def test_headers_with_the_first_byte_of_padding() -> None:
+    exchange = Exchange(replace(FAST, headers="with the first byte"), Turn().body())
+    task = exchange.start()
+    await turns_of_the_loop(2)
+    assert exchange.sent == []
+    await wait_until(lambda: exchange.bodies)
+    assert [message["type"] for message in exchange.sent[:2]] == ["http.response.start", "http.response.body"]
+    exchange.leave()
+    await task
+
+
+async def test_headers_with_the_first_byte_of_an_early_answer() -> None:
+    turn = Turn()
+    exchange = Exchange(Padding(b" ", 60_000, "with the first byte"), turn.body())
+    task = exchange.start()
+    turn.end()
+    await task
+    assert exchange.sent[0]["status"] == 200
+    assert exchange.bodies == [JSON]
 
 
 async def test_without_padding_not_even_headers_until_the_end() -> None:
@@ -178,5 +200,5 @@ async def test_the_interval_is_read_at_each_request(monkeypatch: pytest.MonkeyPa
 
 
 def test_the_families_pad_as_they_are_known_to() -> None:
-    assert MIMO.padding == Padding(b" ", 10_000)
+    assert MIMO.padding == Padding(b" ", 10_000, "with the first byte", commands=False)
     assert OPENCODE_PADDED.padding == Padding(b"\n", 30_000)

@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from server_stub.padding import INTERVAL_VARIABLE
-from server_stub.profiles import MIMO, OPENCODE_PADDED
+from server_stub.profiles import MIMO, MIMO_CANCEL, OPENCODE_PADDED
 from tests.server_stub.routes.conftest import Stub
 from tests.waiting import wait_until
 
@@ -235,6 +235,8 @@ class TestPaddedOpencode:
 
 
 class TestMimo:
+    """As measured on 0.1.15."""
+
     @pytest.fixture
     def stub(self, stub_on_a_socket: Stub) -> Stub:
         return stub_on_a_socket
@@ -243,6 +245,96 @@ class TestMimo:
     def profile(self, monkeypatch: pytest.MonkeyPatch) -> object:
         monkeypatch.setenv(INTERVAL_VARIABLE, "20")
         return MIMO
+
+    async def test_a_second_prompt_while_busy_is_refused(self, stub: Stub) -> None:
+        session = await stub.session()
+        turn = asyncio.ensure_future(stub.prompt(session, "ASK1"))
+        await stub.question()
+        refused = await stub.prompt(session, "hello")
+        assert refused.status_code == 409
+        assert refused.json() == {"name": "UnknownError", "data": {"message": f"Session {session} is busy"}}
+        await stub.http.post(f"/session/{session}/abort")
+        aborted = (await turn).json()
+        assert aborted["info"]["error"]["name"] == "MessageAbortedError"
+        assert (await stub.prompt(session, "hello")).json()["info"]["finish"] == "stop"
+
+    async def test_a_command_and_a_prompt_without_an_answer_are_taken_while_busy(self, stub: Stub) -> None:
+        session = await stub.session()
+        turn = asyncio.ensure_future(stub.prompt(session, "ASK1"))
+        question = await stub.question()
+        named = {"command": "init", "arguments": ""}
+        command = asyncio.ensure_future(stub.http.post(f"/session/{session}/command", json=named))
+        await wait_until(lambda: len(stub.world.sessions[session].messages) == 3)
+        body = {"parts": [{"type": "text", "text": "next"}]}
+        assert (await stub.http.post(f"/session/{session}/prompt_async", json=body)).status_code == 204
+        await stub.http.post(f"/question/{question['id']}/reply", json={"answers": [["Postgres"]]})
+        newest = list(stub.world.sessions[session].messages.values())[3]
+        for held in (turn, command):
+            assert (await held).json()["info"]["parentID"] == newest.info["id"]
+
+    async def test_headers_come_with_the_first_space(self, stub: Stub) -> None:
+        session = await stub.session()
+        body = {"parts": [{"type": "text", "text": "ASK1"}]}
+        async with stub.http.stream("POST", f"/session/{session}/message", json=body) as response:
+            assert await anext(response.aiter_raw()) == b" "
+
+    async def test_a_client_that_leaves_does_not_end_the_turn(self, stub: Stub) -> None:
+        session = await stub.session()
+        turn = asyncio.ensure_future(stub.prompt(session, "ASK1"))
+        question = await stub.question()
+        turn.cancel()
+        await asyncio.wait({turn})
+        assert stub.world.statuses(stub.world.directory) == {session: {"type": "busy"}}
+        await stub.http.post(f"/question/{question['id']}/reply", json={"answers": [["Postgres"]]})
+        await wait_until(lambda: stub.world.statuses(stub.world.directory) == {})
+        last = (await stub.http.get(f"/session/{session}/message")).json()[-1]
+        assert last["info"]["finish"] == "stop"
+
+    async def test_a_failed_turn_gives_its_message(self, stub: Stub) -> None:
+        response = await stub.prompt(await stub.session(), "FAIL 401")
+        assert response.status_code == 200
+        assert response.json()["info"]["error"]["name"] == "APIError"
+
+    async def test_what_cannot_run_is_an_empty_body(self, stub: Stub) -> None:
+        model = {"providerID": "x", "modelID": "y"}
+        response = await stub.prompt(await stub.session(), "hello", model=model)
+        assert (response.status_code, response.content) == (200, b"")
+
+    async def test_a_prompt_whose_id_sorts_below_an_answer_is_stored_and_never_runs(self, stub: Stub) -> None:
+        session = await stub.session()
+        first = (await stub.prompt(session, "one", messageID="msg_0001")).json()
+        assert first["info"]["parentID"] == "msg_0001"
+        second = (await stub.prompt(session, "two", messageID="msg_0002")).json()
+        assert second == first
+        third = (await stub.prompt(session, "three")).json()
+        assert third["info"]["parentID"] not in ("msg_0001", "msg_0002")
+        messages = (await stub.http.get(f"/session/{session}/message")).json()
+        assert sorted(one["info"]["role"] for one in messages) == ["assistant"] * 2 + ["user"] * 3
+
+    async def test_a_prompt_whose_id_sorts_above_all_answers_runs_until_the_server_sees_a_loop(
+        self, stub: Stub
+    ) -> None:
+        session = await stub.session()
+        last = (await stub.prompt(session, "one", messageID="msg_z")).json()
+        messages = (await stub.http.get(f"/session/{session}/message")).json()
+        prompts = {one["info"]["id"]: one["parts"][0]["text"] for one in messages if one["info"]["role"] == "user"}
+        assert prompts["msg_z"] == "one"
+        assert prompts[last["info"]["parentID"]].startswith("<system-reminder>\nLOOP DETECTED")
+        answered = [one["info"]["parentID"] for one in messages if one["info"]["role"] == "assistant"]
+        assert answered == ["msg_z"] * 3 + [last["info"]["parentID"]]
+
+
+class TestMimoOfAnEarlierGeneration:
+    """As read in its source: never seen."""
+
+    @pytest.fixture
+    def stub(self, stub_on_a_socket: Stub) -> Stub:
+        return stub_on_a_socket
+
+    @pytest.fixture
+    def profile(self, monkeypatch: pytest.MonkeyPatch) -> object:
+        monkeypatch.setenv(INTERVAL_VARIABLE, "20")
+        return MIMO_CANCEL
 
     async def test_a_second_prompt_while_busy_is_refused(self, stub: Stub) -> None:
         session = await stub.session()
