@@ -10,8 +10,8 @@ from tui.core import changes as c
 from tui.core import events as e
 from tui.core.model import Busy, FullMessage, Message, Question, QuestionRequest, Session, Todo, ToolPart
 from tui.core.store import Store
-from tui.net.errors import Silent
-from tui.resync import Resync
+from tui.net.errors import NetError, Silent
+from tui.resync import HalfDead, Resync
 
 
 class Fetched:
@@ -186,3 +186,34 @@ async def test_that_a_session_is_at_work_is_told_before_its_messages() -> None:
     events = await Resync(store, backend=lambda: backend, refetch=refetch).everything()
     kinds = [type(one) for one in events]
     assert kinds.index(e.StatusChanged) < kinds.index(e.MessagesLoaded) < kinds.index(e.Resynced)
+
+
+class StopsDead(Fetched):
+    """A backend that answers nothing any more, its health check only where `healthy`."""
+
+    def __init__(self, store: Store, *, healthy: bool) -> None:
+        super().__init__(store)
+        self._healthy = healthy
+
+    async def ping(self) -> float:
+        if not self._healthy:
+            raise Silent(2.0)
+        return 0.0
+
+    async def resync(self, directories: Sequence[str]) -> e.Resynced:
+        raise Silent(3.0)
+
+
+@pytest.mark.parametrize(("healthy", "what"), [(True, HalfDead().what), (False, Silent(2.0).what)])
+async def test_a_server_is_called_healthy_only_where_its_health_check_is_answered(
+    healthy: bool, what: str
+) -> None:
+    store = Store()
+    backend = cast("Backend", StopsDead(store, healthy=healthy))
+
+    async def refetch(fetch: Any) -> None:
+        await fetch()
+
+    with pytest.raises(NetError) as raised:
+        await Resync(store, backend=lambda: backend, refetch=refetch).everything()
+    assert raised.value.what == what

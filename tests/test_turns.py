@@ -60,10 +60,16 @@ class Server:
     fails: NetError | None = None
     posts: list[Post] = field(default_factory=list)
     asked: int = 0
+    ping_fails: NetError | None = None
     gate: asyncio.Event = field(default_factory=asyncio.Event)
 
     def __post_init__(self) -> None:
         self.gate.set()
+
+    async def ping(self) -> float:
+        if self.ping_fails is not None:
+            raise self.ping_fails
+        return 0.0
 
     async def post_prompt(self, prompt: Prompt, watcher: PostWatcher) -> FullMessage:
         post = Post(prompt, watcher, asyncio.get_running_loop().create_future())
@@ -628,7 +634,11 @@ async def test_news_that_no_event_told_show_a_deaf_line(bench: Bench) -> None:
     assert bench.turns.trouble(turn) is None
 
 
-async def test_questions_that_stay_without_an_answer_show_a_mute_server(bench: Bench) -> None:
+@pytest.mark.parametrize(("ping", "kind"), [(None, Kind.MUTE), (Silent(3), Kind.SILENT)])
+async def test_questions_that_stay_without_an_answer_show_what_the_server_still_answers(
+    bench: Bench, ping: NetError | None, kind: Kind
+) -> None:
+    bench.server.ping_fails = ping
     turn = await bench.send()
     bench.server.fails = Silent(3)
     for _ in range(2):
@@ -637,4 +647,4 @@ async def test_questions_that_stay_without_an_answer_show_a_mute_server(bench: B
         await settle()
     trouble = bench.turns.trouble(turn)
     assert trouble is not None
-    assert trouble.kind is Kind.MUTE
+    assert trouble.kind is kind

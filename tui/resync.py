@@ -73,6 +73,7 @@ class Resync:
             # last: what the transcripts record of a request tells how it ended, where that went unheard
             found.append(resynced)
         except Silent as error:
+            await backend.ping()  # where that is not answered either, this is what is so
             raise HalfDead from error
         return found
 

@@ -345,13 +345,21 @@ class Turns:
         except NetError as error:
             log.info("turn %s: could not ask: %s", turn.prompt_id, error.what)
             if isinstance(error, Silent):
-                self.witness.no_answer(self._clock())
+                self.witness.no_answer(self._clock(), healthy=await self._is_healthy())
         else:
             news = was_followed and self._store.mark(turn.session_id) != mark and self._heard() == heard
             self.witness.asked(self._clock(), news=news)
             self._feed(turn, self._observed(turn, asked=True, stored=stored, gone=gone))
         finally:
             self._asking.discard(asked_for)
+
+    async def _is_healthy(self) -> bool:
+        try:
+            await self._backend().ping()
+        except NetError as error:
+            log.info("the health check: %s", error.what)
+            return False
+        return True
 
     def _prompts_in(self, session_id: str) -> frozenset[str]:
         transcript = self._store.transcript(session_id)

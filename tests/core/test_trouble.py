@@ -49,10 +49,21 @@ def test_news_that_no_event_told_means_deaf_until_an_event_comes(turn: Turn) -> 
 
 def test_two_unanswered_questions_mean_mute_until_one_is_answered(turn: Turn) -> None:
     witness = Witness()
-    witness.no_answer(10)
+    witness.no_answer(10, healthy=True)
     assert trouble(turn, witness, 11, answer_begun=True) is None
-    witness.no_answer(20)
-    witness.no_answer(30)
+    witness.no_answer(20, healthy=True)
+    witness.no_answer(30, healthy=True)
     assert trouble(turn, witness, 50, answer_begun=False) == Trouble(Kind.MUTE, 30)
     witness.asked(60, news=False)
     assert trouble(turn, witness, 61, answer_begun=True) is None
+
+
+def test_a_server_that_answers_not_even_its_health_check_is_silent_and_not_mute(turn: Turn) -> None:
+    witness = Witness()
+    for now, healthy in ((10, True), (20, True), (30, False), (40, False)):
+        witness.no_answer(now, healthy=healthy)
+    assert trouble(turn, witness, 50, answer_begun=False) == Trouble(Kind.SILENT, 20)
+    witness.no_answer(60, healthy=True)
+    assert trouble(turn, witness, 70, answer_begun=False) == Trouble(Kind.MUTE, 10)
+    witness.asked(80, news=False)
+    assert trouble(turn, witness, 81, answer_begun=True) is None

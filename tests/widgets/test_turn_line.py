@@ -81,6 +81,7 @@ def test_a_turn_that_stands_still_says_so_and_what_to_do() -> None:
     [
         (Kind.DEAF, "the line beats, but brings no events, for 6 min; the server is asked instead", "doctor"),
         (Kind.MUTE, "answers its health check, but nothing about this session, for 6 min", "restart it"),
+        (Kind.SILENT, "answered nothing for 6 min, not even its health check", "the network stands still"),
         (Kind.NOT_BEGUN, "the server has the prompt, and no answer has begun for 6 min", "Esc Esc aborts"),
     ],
 )

@@ -2,6 +2,7 @@
 
 DEAF       heartbeats come, but events do not: asking showed what no event had told
 MUTE       the server answers its health check, but not questions about its sessions
+SILENT     it answers neither, and the line is not given up yet
 NOT_BEGUN  the server has the prompt, and nothing of an answer
 STILL      the turn runs, and nothing of it has changed for minutes
 """
@@ -26,6 +27,7 @@ class Patience(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Kind(Enum):
     DEAF = "deaf"
     MUTE = "mute"
+    SILENT = "silent"
     NOT_BEGUN = "not begun"
     STILL = "still"
 
@@ -45,11 +47,12 @@ class Witness(msgspec.Struct):
 
     deaf_since: float | None = None
     mute_since: float | None = None
+    silent_since: float | None = None
     _failed: int = 0
 
     def asked(self, now: float, *, news: bool) -> None:
         """The server answered; `news`: with something that its events should have told and did not."""
-        self._failed, self.mute_since = 0, None
+        self._failed, self.mute_since, self.silent_since = 0, None, None
         if news and self.deaf_since is None:
             self.deaf_since = now
 
@@ -57,11 +60,17 @@ class Witness(msgspec.Struct):
         """An event came that carries more than a beat."""
         self.deaf_since = None
 
-    def no_answer(self, now: float) -> None:
-        """A question about a session stayed without an answer, while the health check was answered."""
+    def no_answer(self, now: float, *, healthy: bool) -> None:
+        """A question about a session stayed without an answer; `healthy`: the health check right after it did not."""
         self._failed += 1
-        if self._failed >= 2 and self.mute_since is None:
-            self.mute_since = now
+        if self._failed < 2:
+            return
+        if healthy:
+            self.silent_since = None
+            self.mute_since = now if self.mute_since is None else self.mute_since
+        else:
+            self.mute_since = None
+            self.silent_since = now if self.silent_since is None else self.silent_since
 
 
 def trouble(
@@ -70,6 +79,8 @@ def trouble(
     """The one thing to say of a running turn, the most telling first; None when nothing is amiss."""
     if turn.over:
         return None
+    if witness.silent_since is not None:
+        return Trouble(Kind.SILENT, now - witness.silent_since)
     if witness.mute_since is not None:
         return Trouble(Kind.MUTE, now - witness.mute_since)
     if witness.deaf_since is not None:
