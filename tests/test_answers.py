@@ -138,7 +138,7 @@ async def test_what_the_server_takes_is_acknowledged_and_closes_the_request(
 ) -> None:
     assert await desk.send(reply, True) == ("acknowledged", "")
     assert desk.told == [
-        AnswerChanged(reply.request, "sending"),
+        AnswerChanged(reply.request, "sending", given=reply.given),
         AnswerChanged(reply.request, "acknowledged"),
     ]
     assert desk.posted == [reply]

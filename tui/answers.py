@@ -13,7 +13,7 @@ import msgspec
 
 from tui.core import events as e
 from tui.core.backoff import Backoff
-from tui.core.changes import AnswerChanged, RequestClosed
+from tui.core.changes import AnswerChanged, Given, RequestClosed
 from tui.core.model import (
     Answers,
     FullMessage,
@@ -48,6 +48,10 @@ class Reply(msgspec.Struct, frozen=True):
     answers: Answers | None = None
     permission: PermissionReply | None = None
     message: str = ""
+
+    @property
+    def given(self) -> Given:
+        return Given(self.answers if self.answers is not None else self.permission, self.message)
 
     @property
     def rejects(self) -> bool:
@@ -124,7 +128,7 @@ class Outbox:
         if reply.request.id in self._under_way:
             return
         self._journal.post_answer(reply.request.id, _encode(reply))
-        self._notify(AnswerChanged(reply.request, "sending"))
+        self._notify(AnswerChanged(reply.request, "sending", given=reply.given))
         await self._pursue(reply, self._post_or_explain)
 
     async def _pursue(self, reply: Reply, step: Callable[[Reply], Awaitable[Fate]]) -> None:

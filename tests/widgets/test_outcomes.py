@@ -1,5 +1,5 @@
 from tests.conversation import CHOICES, ONE_CHOICE, PERMISSION
-from tui.core.changes import AnswerChanged, RequestClosed
+from tui.core.changes import AnswerChanged, Given, RequestClosed
 from tui.widgets.outcomes import Outcomes
 
 ANSWERS = (("SQLite",), ("Migration", "Expiry"))
@@ -91,3 +91,21 @@ def test_an_answer_that_lies_here_while_its_question_goes_is_not_called_taken_or
     assert told.startswith("! the question is gone, and whether your answer was taken is not known: 401")
     assert told.endswith("F5 after fixing it asks")
     assert text(outcomes.changed(AnswerChanged(CHOICES, "acknowledged"))).startswith("✓ answered")
+
+
+def test_an_answer_that_an_earlier_run_gave_is_ours() -> None:
+    """It is sent by the client that found it in the journal; nobody typed it here."""
+    outcomes = Outcomes()
+    assert outcomes.changed(AnswerChanged(CHOICES, "sending", given=Given(ANSWERS))) is None
+    assert outcomes.closed(RequestClosed(CHOICES, "answered", ANSWERS)) is None
+    assert text(outcomes.changed(AnswerChanged(CHOICES, "acknowledged"))).startswith("✓ answered")
+    outcomes.changed(AnswerChanged(PERMISSION, "sending", given=Given("reject", "not on Fridays")))
+    assert text(outcomes.changed(AnswerChanged(PERMISSION, "acknowledged"))) == "× rejected  bash · not on Fridays"
+
+
+def test_an_answer_elsewhere_that_only_the_record_tells_of() -> None:
+    outcomes = Outcomes()
+    outcomes.sent(CHOICES, ANSWERS)
+    assert outcomes.closed(RequestClosed(CHOICES, "gone")) is None
+    told = text(outcomes.changed(AnswerChanged(CHOICES, "elsewhere", "Postgres")))
+    assert told == "· answered elsewhere: Postgres · your answer was not taken"

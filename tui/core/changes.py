@@ -119,18 +119,27 @@ class DraftReturned(msgspec.Struct, frozen=True):
     reason: str
 
 
+class Given(msgspec.Struct, frozen=True):
+    """What this client answers a request; `what` None rejects it. `why` goes along with a rejection."""
+
+    what: Answers | PermissionReply | None
+    why: str = ""
+
+
 class AnswerChanged(msgspec.Struct, frozen=True):
     """How the sending of an answer fares.
 
     *sending* and *retrying* (with the reason) until the server says that it has it: *acknowledged*. Otherwise
     *elsewhere* (somebody else answered first), *expired* (the server does not have the request any more),
     *refused* (the server said no: the request is still open) or *stopped* (a person has to mend something first:
-    it is sent again once they have the line tried, or it is up again).
+    it is sent again once they have the line tried, or it is up again). `given` comes with *sending*: an earlier
+    run of the client may have decided it.
     """
 
     request: Request
     state: Literal["sending", "retrying", "acknowledged", "elsewhere", "expired", "refused", "stopped"]
     reason: str = ""
+    given: Given | None = None
 
 
 class Notice(msgspec.Struct, frozen=True):

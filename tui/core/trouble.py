@@ -61,7 +61,7 @@ class Witness(msgspec.Struct):
         self.deaf_since = None
 
     def no_answer(self, now: float, *, healthy: bool) -> None:
-        """A question about a session stayed without an answer; `healthy`: the health check right after it did not."""
+        """A question about a session was not answered; `healthy`: the health check right after it was."""
         self._failed += 1
         if self._failed < 2:
             return

@@ -44,6 +44,9 @@ class Outcomes:
         because = f": {change.reason}" if change.reason else ""
         match change.state:
             case "sending" | "retrying":
+                if change.given is not None:
+                    given = summary(change.request, change.given.what, change.given.why)
+                    self._ours.setdefault(request_id, given)
                 return None
             case "stopped":
                 if request_id not in self._theirs:
@@ -55,7 +58,9 @@ class Outcomes:
                 return self._tell(request_id, ours)
             case "elsewhere":
                 closed = self._theirs.get(request_id)
-                words = _elsewhere(closed) if closed is not None else Content("answered elsewhere")
+                words = Content(f"· answered elsewhere{because}")
+                if closed is not None and closed.how != "gone":
+                    words = _elsewhere(closed)
                 return self._tell(request_id, Content.assemble(words, (" · your answer was not taken", MUTED)))
             case "expired":
                 late = f"! expired: the server does not have this request any more{because}"

@@ -102,7 +102,9 @@ def _amiss(trouble: Trouble, turn: Turn, line: Line, elapsed: Content) -> Conten
             advice = "It may be stuck. Wait, or restart it: what it has stored stays."
         case Kind.SILENT:
             what = f"the server has answered nothing for {lasted}, not even its health check"
-            advice = f"It or the network stands still. {key('retry')} tries anew; what became of the turn is asked then."
+            advice = (
+                f"It or the network stands still; the turn is asked for when it is back. {key('retry')} tries now."
+            )
         case Kind.NOT_BEGUN:
             what = f"the server has the prompt, and no answer has begun for {lasted}"
             advice = "Its model may be slow, or it is stuck. Wait, or Esc Esc aborts; then send it again."
