@@ -235,7 +235,7 @@ async def test_a_provider_retry_counts_down_by_the_server_s_clock(monkeypatch: p
         (TurnState.FINISHED, "", "✓ finished in 12:04"),
         (TurnState.FAILED, "no [/] model", "✗ failed: no [/] model"),
         (TurnState.INTERRUPTED, "the server stopped", "! interrupted: the server stopped"),
-        (TurnState.CANCELLED, "", "! cancelled: this server ends a turn when its client is gone"),
+        (TurnState.CANCELLED, "", "! cancelled: the server has it as aborted since its connection broke"),
     ],
 )
 async def test_a_turn_ends_with_one_line(state: TurnState, reason: str, words: str) -> None:
@@ -414,9 +414,14 @@ async def test_older_messages_are_asked_for_at_the_top() -> None:
 
 
 @pytest.mark.parametrize(
-    ("cancels", "words"), [(False, "goes on at the server without you"), (True, "ends a turn when you leave")]
+    ("cancels", "words"),
+    [
+        (False, "goes on at the server without you"),
+        (True, "ends a turn when you leave"),
+        (None, "may end a turn when you leave"),
+    ],
 )
-async def test_leaving_in_a_turn_says_what_goes_on(cancels: bool, words: str) -> None:
+async def test_leaving_in_a_turn_says_what_goes_on(cancels: bool | None, words: str) -> None:
     client = FakeClient()
     client.traits = Traits("any", cancels_on_disconnect=cancels)
     async with on_stage(client=client) as stage:

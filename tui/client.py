@@ -190,8 +190,13 @@ class Client:
 
     @property
     def traits(self) -> Traits | None:
-        """How the server's family behaves; None until it was reached once."""
-        return self._backend.traits if self._backend is not None else None
+        """How the server behaves, by its family and by what was seen of it; None until it was reached once."""
+        if self._backend is None:
+            return None
+        traits = self._backend.traits
+        if self.turns.cancels is not None:
+            traits = msgspec.structs.replace(traits, cancels_on_disconnect=self.turns.cancels)
+        return traits
 
     def turn(self, session_id: str) -> Turn | None:
         """The session's turn to show: the one that runs, else the newest that ended."""

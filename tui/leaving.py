@@ -26,7 +26,7 @@ def warnings(client: "Client", *, demo: bool = False) -> list[str]:
     if running and demo:
         return ["A turn runs. The demo's server ends with you, and the turn with it."]
     if running:
-        ends = client.traits is not None and client.traits.cancels_on_disconnect
+        ends = client.traits.cancels_on_disconnect if client.traits is not None else False
         up = client.line().up
         where = titles(client.store, (turn.session_id for turn in turns))
         run = (
@@ -39,7 +39,11 @@ def warnings(client: "Client", *, demo: bool = False) -> list[str]:
         if not up:
             goes_on = f"If the server is up, {it_goes} on without you; a question will wait there."
         what = f"{run}{where}." if up else f"{run}{where} when the line was lost."
-        found.append(f"{what}\n{'This server ends a turn when you leave.' if ends else goes_on}")
+        if ends is None:
+            goes_on = "This server may end a turn when you leave, or go on with it: which is not known."
+        elif ends:
+            goes_on = "This server ends a turn when you leave."
+        found.append(f"{what}\n{goes_on}")
     waiting = sum(len(client.prompts.waiting(one)) for one in client.prompts.sessions())
     if waiting:
         prompts = "A prompt waits" if waiting == 1 else f"{waiting} prompts wait"

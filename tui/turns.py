@@ -48,6 +48,9 @@ ENDED_KEPT = 50
 ASK_WHILE_DEAF = 5.0
 """Seconds between two questions to a server whose events do not come: asking is all that is left."""
 
+WENT_ON = 2.0
+"""Seconds that a turn must have gone on after its connection broke, for that to show that its server does so."""
+
 SEEN_LATE = 5.0
 """Seconds: servers tell their time to the second, so what is seen sooner is dated best by the one who saw it."""
 
@@ -101,6 +104,8 @@ class Turns:
         self._asked_at = 0.0
         self._heard_before = 0
         self.witness = Witness()
+        self.cancels: bool | None = None
+        """Whether this server ends a turn when its client leaves, as far as turns have shown."""
         self.awake = asyncio.Event()
 
     def of(self, session_id: str) -> Sequence[Turn]:
@@ -131,7 +136,7 @@ class Turns:
         turn = Turn.post(
             prompt,
             self._clock(),
-            cancels_on_disconnect=traits.cancels_on_disconnect,
+            cancels_on_disconnect=self._cancels(traits),
             once=not traits.takes_our_ids,
         )
         self._store.open_transcript(prompt.session_id)  # what becomes of the turn is read from there
@@ -149,7 +154,18 @@ class Turns:
     def met(self, traits: Traits) -> None:
         """The server's family is known: what was taken up before that hears how its turns end."""
         for turn in self.running():
-            turn.cancels_on_disconnect = traits.cancels_on_disconnect
+            turn.cancels_on_disconnect = self._cancels(traits)
+
+    def _cancels(self, traits: Traits) -> bool | None:
+        return traits.cancels_on_disconnect if self.cancels is None else self.cancels
+
+    def _learn(self, turn: Turn) -> None:
+        """How a turn ended whose connection had broken shows what its server does then."""
+        if turn.state is TurnState.CANCELLED:
+            self.cancels = True
+        elif turn.state is TurnState.FINISHED and turn.cut_at is not None:
+            went_on = (turn.ended or turn.cut_at) - turn.cut_at > WENT_ON
+            self.cancels = False if went_on else self.cancels
 
     def abort_asked(self, session_id: str) -> list[Turn]:
         """The person asks to abort what runs in the session: the turns that nobody here had asked to abort yet."""
@@ -239,6 +255,7 @@ class Turns:
         if turn.over and not was_over:
             self._known.pop(turn.prompt_id, None)
             self._date_end(turn)
+            self._learn(turn)
             self._notify(TurnEnded(turn.session_id, turn.prompt_id))
             self._ended(turn)
 

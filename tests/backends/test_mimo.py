@@ -19,12 +19,17 @@ async def test_a_directory_is_named_in_its_own_header() -> None:
         assert "x-opencode-directory" not in script.asked[0].headers
 
 
-async def test_its_turns_end_with_their_post_and_it_queues_nothing() -> None:
-    async with scripted({**GREETED, "GET /capabilities": {"features": ["client_heartbeat"]}}) as (_, http):
+@pytest.mark.parametrize(("version", "cancels"), [("0.1.15", False), ("0.1.0", None)])
+async def test_what_it_does_with_a_turn_whose_client_leaves_is_known_of_measured_versions_only(
+    version: str, cancels: bool | None
+) -> None:
+    health = {"healthy": True, "version": version}
+    offered = {"features": ["client_heartbeat"]}
+    async with scripted({**GREETED, "GET /global/health": health, "GET /capabilities": offered}) as (_, http):
         backend = MimoCode(http)
         await backend.hello()
         traits = backend.traits
-        assert (traits.family, traits.cancels_on_disconnect, traits.queues_prompts) == ("mimo", True, False)
+        assert (traits.family, traits.cancels_on_disconnect, traits.queues_prompts) == ("mimo", cancels, False)
         assert traits.client_heartbeat
         theirs = OpenCode(http).traits
         assert (theirs.family, theirs.cancels_on_disconnect, theirs.queues_prompts) == ("opencode", False, True)

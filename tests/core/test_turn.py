@@ -170,6 +170,16 @@ def test_it_is_not_posted_again_where_its_id_would_never_be_answered() -> None:
     assert "went on meanwhile" in turn.reason
 
 
+@pytest.mark.parametrize(("answer", "state"), [(ABORTED, TurnState.CANCELLED), (UNDONE, TurnState.INTERRUPTED)])
+def test_where_it_is_not_known_whether_a_cut_ends_a_turn_the_server_s_record_tells(
+    answer: Message, state: TurnState
+) -> None:
+    turn = Turn.post(PROMPT, 0.0, cancels_on_disconnect=None)
+    idle = asked(replace(IDLE, answer=answer))
+    run(turn, (0.1, BUSY), (1, PostBroke("reset")), (1.1, idle), (4.2, idle), (10, idle))
+    assert (turn.state, turn.cut_at) == (state, 1)
+
+
 def test_it_is_posted_only_so_often() -> None:
     turn, now, posts = sending(), 0.0, 1
     while not turn.over:

@@ -113,6 +113,8 @@ def test_nothing_is_claimed_while_the_line_is_down() -> None:
 def test_a_server_that_ends_turns_is_named_while_the_line_is_down() -> None:
     told = words(turn(cancels_on_disconnect=True), LOST)
     assert told.endswith("this server ends a turn when its client is gone")
+    told = words(turn(cancels_on_disconnect=None), LOST)
+    assert told.endswith("this server may end a turn when its client is gone")
 
 
 def test_beats_of_the_prompt_s_own_connection_still_count_while_the_line_is_down() -> None:
@@ -145,8 +147,17 @@ def test_how_a_turn_ended(state: TurnState, reason: str, told: str) -> None:
 
 
 def test_a_cancelled_turn_names_its_server_s_rule() -> None:
-    told = end_words(turn(TurnState.CANCELLED, reason="connection reset", ended=NOW)).plain
+    ended = turn(TurnState.CANCELLED, reason="connection reset", ended=NOW, cancels_on_disconnect=True)
+    told = end_words(ended).plain
     assert told.startswith("! cancelled: this server ends a turn when its client is gone (connection reset)")
+
+
+def test_a_cancelled_turn_names_no_rule_that_is_not_known() -> None:
+    ended = turn(TurnState.CANCELLED, reason="connection reset", ended=NOW, cancels_on_disconnect=None)
+    told = end_words(ended).plain
+    assert told.startswith(
+        "! cancelled: the server has it as aborted since its connection broke (connection reset)"
+    )
 
 
 @pytest.mark.parametrize(

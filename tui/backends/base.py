@@ -18,6 +18,7 @@ from tui.net.link import Feed
 class Traits(msgspec.Struct, frozen=True):
     """How a family behaves where that changes what the client does or offers.
 
+    `cancels_on_disconnect`: a turn ends when the connection of its POST breaks; None: not known of this server.
     `queues_prompts`: one that comes while a turn runs is taken, not refused.
     `takes_our_ids`: a prompt keeps the id that we gave it, so that posting it again cannot double it.
     `answers_in_id_order`: one whose id sorts below the session's newest answer is stored and never answered.
@@ -28,7 +29,7 @@ class Traits(msgspec.Struct, frozen=True):
     """
 
     family: str
-    cancels_on_disconnect: bool = False
+    cancels_on_disconnect: bool | None = False
     queues_prompts: bool = True
     takes_our_ids: bool = True
     answers_in_id_order: bool = False

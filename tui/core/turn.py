@@ -21,7 +21,8 @@ stored, finished message wins over all. A POST that breaks leads to UNKNOWN, nev
                                                         (ABORTED too where a rejected request is what ended it:
                                                         the last call of the answer says so)
     any open     session idle, answer not complete    after a second look: INTERRUPTED (ABORTED if asked for;
-                                                        CANCELLED where a broken POST ends the turn, unless it
+                                                        CANCELLED where a broken POST ends the turn, or that is
+                                                        not known and the server has it as aborted; unless it
                                                         is still held and its line was never in doubt)
     any open     session idle, prompt without words   NOT_SENT: killed between the two, a server keeps only its id
     any open     the session is gone                  INTERRUPTED; NOT_SENT if the prompt was never seen there
@@ -120,8 +121,9 @@ class Turn(msgspec.Struct):
     """One turn of one session: our own prompt's, or (`prompt` None) one that is followed from outside.
 
     `prompt_id` is the user message that the turn answers. `since_seen`: `started` is only when this client first
-    saw the turn, which may be older. `cancels_on_disconnect` says that this server ends a
-    turn when the POST that holds it breaks (MiMo Code). All times are seconds of the caller's monotonic clock.
+    saw the turn, which may be older. `cancels_on_disconnect`: this server ends a turn when the POST that holds it
+    breaks; None: not known. `cut_at`: when that connection broke. All times are seconds of the caller's monotonic
+    clock.
     """
 
     session_id: str
@@ -129,7 +131,7 @@ class Turn(msgspec.Struct):
     started: float
     since_seen: bool = False
     prompt: Prompt | None = None
-    cancels_on_disconnect: bool = False
+    cancels_on_disconnect: bool | None = False
     state: TurnState = TurnState.SENDING
     reason: str = ""
     held: bool = False
@@ -144,6 +146,7 @@ class Turn(msgspec.Struct):
     abort_asked: bool = False
     rejected: Rejected | None = None
     failure: Failure | None = None
+    cut_at: float | None = None
     _broke_at: float | None = None
     _cut: str | None = None
     _posted: float = 0.0
@@ -158,7 +161,7 @@ class Turn(msgspec.Struct):
 
     @classmethod
     def post(
-        cls, prompt: Prompt, now: float, *, cancels_on_disconnect: bool = False, once: bool = False
+        cls, prompt: Prompt, now: float, *, cancels_on_disconnect: bool | None = False, once: bool = False
     ) -> "Turn":
         """The turn of a prompt that is about to be posted; `once`: posting it again could double it."""
         return cls(
@@ -175,7 +178,7 @@ class Turn(msgspec.Struct):
         )
 
     @classmethod
-    def recover(cls, prompt: Prompt, now: float, *, cancels_on_disconnect: bool = False) -> "Turn":
+    def recover(cls, prompt: Prompt, now: float, *, cancels_on_disconnect: bool | None = False) -> "Turn":
         """The turn of a prompt that was in flight when its client died: asked for, never posted again.
 
         Its POST broke with the client. Which family the server is of may not be known yet.
@@ -192,6 +195,7 @@ class Turn(msgspec.Struct):
             reason=reason,
             moved=now,
             posts=POSTS_AT_MOST,
+            cut_at=now,
             _broke_at=now,
             _cut=reason,
         )
@@ -302,7 +306,7 @@ class Turn(msgspec.Struct):
         self.held = False
         self.reason = how.reason
         if how.cut:
-            self._cut = how.reason
+            self._cut, self.cut_at = how.reason, now
         if not how.again:
             self.posts = POSTS_AT_MOST
         self.state = TurnState.UNKNOWN
@@ -356,6 +360,7 @@ class Turn(msgspec.Struct):
             return self._end(TurnState.NOT_SENT, now, why or "the server does not take it")
         self.posts += 1
         self.state, self.held, self._broke_at, self._cut = TurnState.SENDING, True, None, None
+        self.cut_at = None
         self._posted, self._look_at, self._doubted = now, now + UNSEEN, False
         return (Action.POST,)
 
@@ -453,7 +458,11 @@ class Turn(msgspec.Struct):
 
     def _end(self, state: TurnState, now: float, reason: str, *, wanted: bool = False) -> tuple[Action, ...]:
         broke_off = state in (TurnState.INTERRUPTED, TurnState.ABORTED) and not (wanted or self.abort_asked)
-        if broke_off and self.cancels_on_disconnect:
+        if (
+            self.cancels_on_disconnect is None
+        ):  # a server that was killed has a turn as interrupted, not as aborted
+            broke_off = state is TurnState.ABORTED and broke_off and (self._cut is not None or self._doubted)
+        if broke_off and self.cancels_on_disconnect is not False:
             # a POST that is alive brings the end of an aborted turn itself
             if self.held and not self._doubted:
                 state, reason = TurnState.INTERRUPTED, "the server ended it, and its answer did not come"

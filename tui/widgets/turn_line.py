@@ -74,8 +74,9 @@ def _held(turn: Turn, line: Line, now: float) -> str:
 def _while_down(turn: Turn, now: float, held: str) -> tuple[str, str]:
     if turn.held and turn.last_pad is not None and now - turn.last_pad < PADS_ARE_FRESH:
         return f"{held} · words come with the line", "$warning"
-    if turn.cancels_on_disconnect:
-        return " · unknown while the line is down; this server ends a turn when its client is gone", "$warning"
+    if turn.cancels_on_disconnect is not False:
+        does = "ends" if turn.cancels_on_disconnect else "may end"
+        return f" · unknown while the line is down; this server {does} a turn when its client is gone", "$warning"
     return " · unknown while the line is down; it goes on if the server is up", "$warning"
 
 
@@ -134,10 +135,11 @@ def end_words(turn: Turn) -> Content:
         case TurnState.INTERRUPTED:
             return Content.assemble((f"! interrupted{because}", "$error"), (" · send again to go on", MUTED))
         case TurnState.CANCELLED:
-            return Content.assemble(
-                ("! cancelled: this server ends a turn when its client is gone", "$error"),
-                (f" ({turn.reason}) · send again to go on" if turn.reason else " · send again to go on", MUTED),
-            )
+            why = "the server has it as aborted since its connection broke"
+            if turn.cancels_on_disconnect:
+                why = "this server ends a turn when its client is gone"
+            reason = f" ({turn.reason})" if turn.reason else ""
+            return Content.assemble((f"! cancelled: {why}", "$error"), (f"{reason} · send again to go on", MUTED))
         case TurnState.NOT_SENT:
             return Content.assemble((f"↩ not sent{because}", "$error"), (" · it went back to the prompt", MUTED))
         case TurnState.SENDING | TurnState.UNKNOWN | TurnState.RUNNING | TurnState.WAITING | TurnState.RETRYING:
