@@ -12,7 +12,7 @@ from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.filter import LineFilter, Monochrome, NoColor
 from textual.screen import Screen
-from textual.widgets import TextArea
+from textual.widgets import Input, TextArea
 
 from tui.choosing import Choosing
 from tui.core.changes import Notice
@@ -26,6 +26,7 @@ from tui.notify import Herald, Terminal
 from tui.presenter import Presenter
 from tui.replies import Replies
 from tui.sessions import Sessions
+from tui.terminal_input import Character, InputDriver, TextBurst, is_text
 from tui.theme import HOLDFAST
 from tui.widgets import keys_now
 from tui.widgets.editor import Editor
@@ -79,7 +80,7 @@ class HoldfastApp(App[None]):
     ) -> None:
         """`session` is opened once the line is up; `resume`: the one used last; `demo`: a tour is started."""
         self._more_filters: list[LineFilter] = []
-        super().__init__()
+        super().__init__(driver_class=InputDriver)
         self.client = client
         self.main = MainScreen(client.store, client.address, client.now)
         self.writing = Writing(client, self.main, self._notice)
@@ -165,11 +166,6 @@ class HoldfastApp(App[None]):
         self.presenter.tick()
         self.client.look_again()
 
-    async def on_event(self, event: events.Event) -> None:
-        if isinstance(event, events.InputEvent):
-            self.client.input_came()
-        await super().on_event(event)
-
     def on_app_blur(self) -> None:
         self.herald.focused = False
         self.client.looked_at(False)
@@ -245,6 +241,27 @@ class HoldfastApp(App[None]):
             self.writing.begun(sent=sent)
 
     # What the person does
+
+    async def on_event(self, event: events.Event) -> None:
+        """Every key and paste, before anything has it: a field takes each character, and each line."""
+        if isinstance(event, events.InputEvent | events.Paste):
+            self.client.input_came()
+        if not event.is_forwarded:
+            match event:
+                case events.Key(character=str(character)) if is_text(character):
+                    event.character = Character(character)
+                case events.Paste(text=text) if isinstance(self.focused, Input):
+                    event.text = " ".join(text.splitlines())
+        await super().on_event(event)
+
+    async def on_text_burst(self, event: TextBurst) -> None:
+        """A paste; unless each of its characters is a key of the part that has the keys, or it ends a field."""
+        one_enter = isinstance(self.focused, Input) and event.text.count("\r") == 1
+        if one_enter or keys_now.are_keys(self.screen, event.keys):
+            for key in event.keys:
+                await self.on_event(key)
+        else:
+            await self.on_event(event.pasted)
 
     def _submit(self, text: str) -> None:
         self._send(text, now=False)

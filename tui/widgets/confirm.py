@@ -34,6 +34,12 @@ class Confirm(Dialog[bool]):
             keys = (("Enter", self._yes, "screen.answer(True)"), ("Esc", self._no, "screen.answer(False)"))
             yield Plain(hints_of(keys), classes="keys")
 
+    def on_paste(self, event: events.Paste) -> None:
+        """So does a paste, which answers nothing."""
+        super().on_paste(event)
+        event.prevent_default()  # Textual would call the base class's as well
+        self.dismiss(False)
+
     def on_key(self, event: events.Key) -> None:
         """Whoever goes on writing did not mean to be asked."""
         if self._words or (event.is_printable and event.key not in self.active_bindings):

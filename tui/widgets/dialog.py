@@ -2,6 +2,7 @@
 
 from typing import ClassVar, TypeVar
 
+from textual import events
 from textual.await_complete import AwaitComplete
 from textual.screen import ModalScreen
 
@@ -86,6 +87,12 @@ class Dialog(ModalScreen[T]):
         max-width: 100%;
     }
     """
+
+    def on_paste(self, event: events.Paste) -> None:
+        """Nothing here takes text, or a field would have it: it goes to the screen below."""
+        event.stop()
+        below = self.app.screen_stack[-2] if self.is_current else self.app.screen
+        (below.focused or below)._forward_event(events.Paste(event.text))
 
     def dismiss(self, result: T | None = None) -> AwaitComplete:
         """Go away, once: keys of the same burst still come here, and must not end the screen below."""

@@ -1,8 +1,14 @@
 """Which keys count now: a few of them for the footer, all of the part that has them for the help."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from textual import events
+from textual.screen import Screen
+from textual.widgets import Input, TextArea
 
 from tui.widgets.key_hints import Keys
+from tui.widgets.own_words import OwnWordsForm
 from tui.widgets.prompt import Prompt
 from tui.widgets.queue import QueueList
 from tui.widgets.request_panel import RequestPanel
@@ -22,6 +28,8 @@ TRANSCRIPT_KEYS: Keys = (
 )
 
 
+ANSWERS = frozenset("123456789npx")
+"""What a question does without a binding."""
 SEARCH_KEYS: Keys = (
     ("Enter ↑", "the place before"),
     ("↓", "the next place"),
@@ -55,6 +63,15 @@ def named(main: "MainScreen") -> Keys:
         others = tuple(hint for hint in keys if hint[0] != takes)
         return ((takes, "take it"), ("↑↓", "choose"), ("Esc", "close the list"), *others)
     return (("Tab", "complete"), *keys) if completes(main) else keys
+
+
+def are_keys(screen: Screen[Any], keys: Iterable[events.Key]) -> bool:
+    """Whether each of them does something where the focus is, and none is only a letter."""
+    if isinstance(screen.focused, Input | TextArea):
+        return False
+    bound = screen.active_bindings
+    answers = isinstance(screen.focused, OwnWordsForm)
+    return all(key.key in bound or (answers and key.key in ANSWERS) for key in keys)
 
 
 def completes(main: "MainScreen") -> bool:
