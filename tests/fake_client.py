@@ -12,7 +12,7 @@ from typing import Any, cast
 from msgspec.structs import replace
 
 from tui.backends.base import Backend, ServerInfo, Traits
-from tui.core.changes import AnswerChanged, Change, LineChanged, Notice, TurnChanged, TurnEnded
+from tui.core.changes import AbortProgress, AnswerChanged, Change, LineChanged, Notice, TurnChanged, TurnEnded
 from tui.core.events import Event, SessionDeleted, SessionUpserted
 from tui.core.health import Line, LineState
 from tui.core.model import Answers, Offered, PermissionReply, Prompt, Request, Session
@@ -139,6 +139,8 @@ class FakeClient:
             fetch=lambda session_id: None,
         )
         self.editing = FakeEditing(self)
+        self.abort_progress: AbortProgress | None = None
+        self.aborts = SimpleNamespace(progress=lambda session_id: self.abort_progress)
         self.choices = Choices(
             backend=lambda: cast(Backend, FakeBackend(FakeOffers(self))), directory_of=lambda session_id: "/src"
         )
@@ -253,7 +255,7 @@ class FakeClient:
         self._answer("load_older", session_id)
         return self.older()
 
-    async def abort(self, session_id: str) -> None:
+    def abort(self, session_id: str) -> None:
         self._answer("abort", session_id)
 
     def answer(self, request: Request, answers: Answers) -> None:

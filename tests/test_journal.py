@@ -507,6 +507,7 @@ def test_a_file_of_the_first_version_is_brought_up_to_date(tmp_path: Path, start
     with sqlite3.connect(tmp_path / "state" / "journal.sqlite") as database:
         database.execute("DROP TABLE identities")
         database.execute("DROP TABLE ends")
+        database.execute("DROP TABLE aborts")
         database.execute("PRAGMA user_version = 1")
     database.close()
     journal = start()

@@ -441,7 +441,7 @@ async def test_what_the_server_has_as_broken_off_is_not_taken_up_by_the_next_pro
 async def test_an_abort_is_told_to_all_turns_of_the_session(bench: Bench) -> None:
     ours = await bench.send()
     other = await bench.send(Prompt("ses_2", "x", "msg_x", "prt_x"))
-    bench.turns.abort_asked("ses_1")
+    bench.turns.abort_asked(bench.turns.abortable("ses_1"))
     await bench.answer(message=replace(ANSWER, failure=Failure("Aborted", "aborted")), post=0)
     assert (state(ours), ours.reason) == (TurnState.ABORTED, "")
     assert not other.over

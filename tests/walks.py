@@ -175,7 +175,7 @@ async def a_command_that_is_refused_does_not_run(here: Attached, clocks: Clocks 
 async def a_turn_is_cancelled(here: Attached, clocks: Clocks | None) -> None:
     here.prompt("SLOW")
     await here.said("word2")
-    await here.client.abort(here.session_id)
+    here.client.abort(here.session_id)
     turn = await here.over("SLOW")
     assert (turn.state, turn.reason) == (TurnState.ABORTED, "")
     assert "word39" not in here.words()
@@ -189,7 +189,7 @@ async def a_turn_is_cancelled(here: Attached, clocks: Clocks | None) -> None:
 async def a_cancelled_question_leaves_no_ghost(here: Attached, clocks: Clocks | None) -> None:
     here.prompt("ASK1")
     await here.asked()
-    await here.client.abort(here.session_id)
+    here.client.abort(here.session_id)
     assert (await here.over("ASK1")).state is TurnState.ABORTED
     assert here.client.store.requests == {}
     async with newcomer(here.server) as backend:

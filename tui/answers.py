@@ -26,6 +26,7 @@ from tui.core.model import (
 from tui.core.store import ENDED
 from tui.journal import Journal
 from tui.net.errors import NetError, Refused
+from tui.sending import until_settled
 
 log = logging.getLogger(__name__)
 
@@ -147,17 +148,16 @@ class Outbox:
         self._notify(AnswerChanged(request, state, reason))
 
     async def _settle(self, reply: Reply, step: Callable[[Reply], Awaitable[Fate]]) -> Fate:
-        backoff = self._backoff()
-        while True:
-            try:
-                return await step(reply)
-            except NetError as error:
-                if error.final:
-                    return "stopped", error.what
-                asked = error.retry_after if isinstance(error, Refused) else None
-                log.info("answer to %s: %s; trying again", reply.request.id, error.what)
-                self._notify(AnswerChanged(reply.request, "retrying", error.what))
-            await self._pause(backoff.next(at_least=asked or 0.0))
+        def failed(error: NetError) -> None:
+            log.info("answer to %s: %s; trying again", reply.request.id, error.what)
+            self._notify(AnswerChanged(reply.request, "retrying", error.what))
+
+        try:
+            return await until_settled(
+                lambda: step(reply), backoff=self._backoff(), pause=self._pause, failed=failed
+            )
+        except NetError as error:
+            return "stopped", error.what
 
     async def _post_or_explain(self, reply: Reply) -> Fate:
         try:

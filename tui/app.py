@@ -380,7 +380,7 @@ class HoldfastApp(App[None]):
         now = self.client.now()
         if now < self._abort_until:
             self._abort_until = float("-inf")
-            self.run_worker(self.sessions.ask(self.client.abort(session_id)), group="abort")
+            self.client.abort(session_id)
         else:
             self._abort_until = now + ABORT_WITHIN
         self.presenter.arm_abort(self._abort_until)

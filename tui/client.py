@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
+from tui.aborts import Aborts
 from tui.answers import Outbox, Reply
 from tui.backends import USERS
 from tui.backends.base import Backend, ServerInfo, Traits
@@ -27,15 +28,17 @@ from tui.core.changes import (
     Notice,
     RequestClosed,
     TextGrew,
+    TurnChanged,
+    TurnEnded,
 )
 from tui.core.health import Health, Line, LineState
 from tui.core.model import Answers, Idle, PermissionReply, PermissionRequest, Request, Session
 from tui.core.store import Store
 from tui.core.trouble import DEFAULT_PATIENCE, Patience
-from tui.core.turn import Turn
+from tui.core.turn import Turn, TurnState
 from tui.editing import Editing
 from tui.journal import Journal
-from tui.net.errors import NetError, Refused, Unreachable
+from tui.net.errors import NetError
 from tui.net.link import Feed, Link
 from tui.offers import Choices
 from tui.prompts import Prompts
@@ -128,9 +131,10 @@ class Client:
             refetch=self._link.refetch,
             spawn=self._spawn,
             deliver=self._deliver,
-            notify=self._tell,
-            ended=lambda turn: self.prompts.ended(turn),
+            notify=self._turn_changed,
+            ended=self._turn_ended,
             accepted=self.journal.accepted,
+            clear=lambda turn: self.aborts.settled(turn),
             heard=lambda: self._link.events,
             ready=lambda: self._link.synced,
             clock=self._clocks.mono,
@@ -157,6 +161,17 @@ class Client:
             is_open=lambda request_id: request_id in self.store.requests,
             spawn=self._spawn,
             deliver=self._deliver,
+            notify=self._tell,
+            backoff=lambda: Backoff(self._clocks.random),
+            pause=self._pause_for_line,
+        )
+        self.aborts = Aborts(
+            self.journal,
+            self.turns,
+            post=self._post_abort,
+            ready=lambda: self._link.synced,
+            live=lambda: self.line().state is LineState.LIVE,
+            spawn=self._spawn,
             notify=self._tell,
             backoff=lambda: Backoff(self._clocks.random),
             pause=self._pause_for_line,
@@ -208,6 +223,7 @@ class Client:
         if self.journal.problem is not None:
             self.journal.told(self.journal.problem)
         self.prompts.restore()
+        self.aborts.restore()
         for reply in self._outbox.unsettled():
             self._spawn(self._outbox.send(reply))
         self._linking = self._hold_line()
@@ -236,7 +252,7 @@ class Client:
             self._linking = self._hold_line()
         self._link.retry_now()
         if self._line_up.is_set():
-            self._send_stopped_answers()
+            self._send_stopped()
 
     def looked_at(self, now: bool) -> None:
         """The terminal got the focus, or lost it."""
@@ -306,17 +322,14 @@ class Client:
             self._deliver(page)
         return True
 
-    async def abort(self, session_id: str) -> None:
-        """Abort the session's turn, and clear away the requests that it leaves behind. Raises `NetError`."""
+    def abort(self, session_id: str) -> None:
+        """Abort what runs in the session now, however long it takes the server to hear of it (`aborts`)."""
+        self.aborts.ask(session_id)
+
+    async def _post_abort(self, session_id: str) -> None:
+        """Send an abort, and clear away the requests that it leaves behind. Raises `NetError`."""
         left = {request.id: request for request in self.store.requests_of(session_id)}
-        asked = self.turns.abort_asked(session_id)  # their POST may return before the abort itself does
-        try:
-            await self._known_backend().abort(session_id)
-        except NetError as error:
-            refused = isinstance(error, Refused) and error.status < 500
-            if refused or isinstance(error, NotConnected | Unreachable):
-                self.turns.abort_failed(asked)
-            raise
+        await self._known_backend().abort(session_id)
         self.turns.ask_all()
         left |= {request.id: request for request in self.store.requests_of(session_id)}
         for request in left.values():  # the server keeps them in its list, though nobody waits for them any more
@@ -342,7 +355,8 @@ class Client:
         else:  # it was closed while the person decided
             self._tell(AnswerChanged(reply.request, "expired"))
 
-    def _send_stopped_answers(self) -> None:
+    def _send_stopped(self) -> None:
+        self.aborts.resume()
         for reply in self._outbox.take_stopped():
             self._spawn(self._outbox.send(reply))
 
@@ -429,10 +443,19 @@ class Client:
             self._line_up.set()
             self.turns.line_back()
             self.prompts.advance()
-            self._send_stopped_answers()
+            self._send_stopped()
         elif not self._link.synced:
             self._line_up.clear()
         self._tell(LineChanged())
+
+    def _turn_changed(self, change: TurnChanged | TurnEnded) -> None:
+        self._tell(change)
+        self.aborts.turn_changed(change.session_id)
+
+    def _turn_ended(self, turn: Turn) -> None:
+        self.prompts.ended(turn)
+        if turn.state is TurnState.FINISHED and self.aborts.covers(turn) and self.prompts.waiting(turn.session_id):
+            self.prompts.hold(turn.session_id, "the turn before finished before it could be aborted")
 
     def _tell(self, change: Change) -> None:
         for listener in self._listeners:

@@ -11,7 +11,7 @@ is free), the next client that starts takes them over, and only one does.
 import logging
 import os
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Literal
 
@@ -35,7 +35,7 @@ _FORGET_ANSWER_DRAFT = "DELETE FROM answer_drafts WHERE server = ? AND request =
 _ANSWER_DRAFTS_KEPT = 200
 _ENDS_KEPT = 1000
 
-Owned = Literal["flights", "queue", "answers", "identities"]
+Owned = Literal["flights", "queue", "answers", "aborts", "identities"]
 Work = Callable[[sqlite3.Connection], None]
 
 
@@ -236,6 +236,24 @@ class Journal:
     def adopt_answers(self) -> list[bytes]:
         """Answers on their way whose client is gone."""
         return [bytes(row) for row in self._adopt("answers", "body", "at")]
+
+    def post_abort(self, session_id: str, prompt_ids: Iterable[str], *, tried: bool) -> None:
+        """The turns of these prompts are to be aborted; `tried`: a request for it may have reached the server."""
+        for prompt_id in prompt_ids:
+            row = (self._server, session_id, prompt_id, tried, self._me.name, self._wall())
+            self._write(("INSERT OR REPLACE INTO aborts VALUES (?, ?, ?, ?, ?, ?)", row))
+
+    def settle_abort(self, prompt_ids: Iterable[str]) -> None:
+        """The turns of these prompts are over, or the server refuses to abort them."""
+        for prompt_id in prompt_ids:
+            self._write(("DELETE FROM aborts WHERE server = ? AND prompt = ?", (self._server, prompt_id)))
+
+    def adopt_aborts(self) -> list[tuple[str, str, bool]]:
+        """Session, prompt and `tried` of aborts that are not settled and whose client is gone, oldest first."""
+        mine = self._adopt("aborts", "prompt", "at")
+        query = "SELECT prompt, session, tried FROM aborts WHERE server = ?"
+        rows = {row[0]: row for row in self._read(query, self._server)}
+        return [(rows[one][1], one, bool(rows[one][2])) for one in mine if one in rows]
 
     def remember_place(self, session_id: str) -> None:
         self._write(("INSERT OR REPLACE INTO places VALUES (?, ?)", (self._server, session_id)))

@@ -6,7 +6,7 @@ A file of an older version is brought up to this one; one of a newer version is 
 import sqlite3
 from pathlib import Path
 
-VERSION = 4
+VERSION = 5
 FILE = "journal.sqlite"
 BUSY_SECONDS = 0.5
 """How long a write waits for another client's; the screen stands still meanwhile."""
@@ -58,7 +58,14 @@ CREATE TABLE ends (
 ) WITHOUT ROWID;
 """
 
-_STEPS = (_SCHEMA, _NEW_IN_2, _NEW_IN_3, _NEW_IN_4)
+_NEW_IN_5 = """
+CREATE TABLE aborts (
+    server TEXT NOT NULL, session TEXT NOT NULL, prompt TEXT NOT NULL, tried INTEGER NOT NULL, owner TEXT NOT NULL,
+    at REAL NOT NULL, PRIMARY KEY (server, prompt)
+) WITHOUT ROWID;
+"""
+
+_STEPS = (_SCHEMA, _NEW_IN_2, _NEW_IN_3, _NEW_IN_4, _NEW_IN_5)
 """What brings the file from each version to the next."""
 
 

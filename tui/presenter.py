@@ -261,7 +261,8 @@ class Presenter:
             self._main.turn_line.say(gone_words(self._client.line(), readable=readable, unknown=unknown))
             return
         trouble = None if turn is None else self._client.turns.trouble(turn)
-        self._main.turn_line.show_turn(turn, trouble, self._client.line(), now, self._client.server_now())
+        abort = self._client.aborts.progress(self.session_id or "")
+        self._main.turn_line.show_turn(turn, trouble, self._client.line(), now, self._client.server_now(), abort)
 
     def _show_all_pending(self) -> None:
         for turn in self._client.turns.of(self.session_id or ""):

@@ -5,9 +5,10 @@ The rules are `tui.core.turn`'s; this carries them out. It never aborts a turn a
 
 import asyncio
 import logging
+import math
 from collections import defaultdict
-from collections.abc import Callable, Coroutine, Iterable, Sequence
-from typing import Any
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from typing import Any, Literal, TypeAlias
 
 from msgspec.structs import replace
 
@@ -54,6 +55,9 @@ WENT_ON = 2.0
 SEEN_LATE = 5.0
 """Seconds: servers tell their time to the second, so what is seen sooner is dated best by the one who saw it."""
 
+Position: TypeAlias = Literal["unseen", "idle", "running", "passed"]
+"""Where a server is with a turn: does not show its prompt, works on nothing, on this turn, on a later one."""
+
 Spawn = Callable[[Coroutine[Any, Any, None]], "asyncio.Task[None]"]
 
 
@@ -63,6 +67,7 @@ class Turns:
     `backend` gives the server's backend once it is known; `refetch` is the link's; `spawn` starts a task that ends
     with the client; `deliver` takes events into the store; `ended` hears of each end of a turn, and
     `accepted` of each prompt that the server took under an id of its own;
+    `clear` waits until the prompt may be posted, where it may not at once;
     `heard` counts the events that came; `ready` says whether the line is up; `server_now` is the server's clock
     (epoch seconds).
     """
@@ -78,6 +83,7 @@ class Turns:
         notify: Callable[[TurnChanged | TurnEnded], None],
         ended: Callable[[Turn], None],
         accepted: Callable[[Prompt], None] = lambda prompt: None,
+        clear: Callable[[Turn], Awaitable[None]] | None = None,
         heard: Callable[[], int],
         ready: Callable[[], bool],
         clock: Callable[[], float],
@@ -92,6 +98,7 @@ class Turns:
         self._notify = notify
         self._ended = ended
         self._accepted = accepted
+        self._clear = clear
         self._heard = heard
         self._ready = ready
         self._clock = clock
@@ -100,6 +107,9 @@ class Turns:
         self._turns: dict[str, list[Turn]] = defaultdict(list)
         self._known: dict[str, frozenset[str]] = {}
         self._posts: dict[str, asyncio.Task[None]] = {}
+        self._unposted: set[str] = set()
+        """The prompts whose POST waits for an abort to be over."""
+        self._traits: Traits | None = None
         self._asking: set[str] = set()
         self._asked_at = 0.0
         self._heard_before = 0
@@ -153,6 +163,7 @@ class Turns:
 
     def met(self, traits: Traits) -> None:
         """The server's family is known: what was taken up before that hears how its turns end."""
+        self._traits = traits
         for turn in self.running():
             turn.cancels_on_disconnect = self._cancels(traits)
 
@@ -167,12 +178,44 @@ class Turns:
             went_on = (turn.ended or turn.cut_at) - turn.cut_at > WENT_ON
             self.cancels = False if went_on else self.cancels
 
-    def abort_asked(self, session_id: str) -> list[Turn]:
-        """The person asks to abort what runs in the session: the turns that nobody here had asked to abort yet."""
-        asked = [t for t in self._turns.get(session_id, ()) if not (t.over or t.abort_asked)]
-        for turn in asked:
+    def find(self, session_id: str, prompt_id: str) -> Turn | None:
+        """The turn of a prompt, by the server's id of it or by ours."""
+        turns = self._turns.get(session_id, ())
+        ours = (t for t in turns if t.prompt is not None and t.prompt.message_id == prompt_id)
+        return next((t for t in turns if t.prompt_id == prompt_id), None) or next(ours, None)
+
+    def follow(self, session_id: str, prompt_id: str) -> Turn:
+        """A turn of somebody else that an earlier run of this client saw: what became of it is asked."""
+        self._store.open_transcript(session_id)
+        turn = Turn.follow(session_id, prompt_id, self._clock())
+        self._add(turn)
+        return turn
+
+    def abortable(self, session_id: str) -> list[Turn]:
+        """The turns that an abort of the session ends, where it is taken now."""
+        running = [t for t in self._turns.get(session_id, ()) if not t.over and t.prompt_id not in self._unposted]
+        return running if self._traits is None or self._traits.aborts_queued else running[:1]
+
+    def position(self, turn: Turn) -> Position:
+        """Where the server is with the turn, as far as is known here."""
+        transcript = self._store.transcript(turn.session_id)
+        ours = transcript.messages.get(turn.prompt_id) if transcript is not None else None
+        if transcript is None or (ours is None and turn.state in (TurnState.SENDING, TurnState.UNKNOWN)):
+            return "unseen"
+        if isinstance(self._store.status(turn.session_id), Idle):
+            return "idle"
+        later = self._later(turn, ours, transcript)
+        answer = transcript.answer_to(turn.prompt_id)
+        whole = (
+            answer is not None and answer.completed is not None and (answer.final or answer.failure is not None)
+        )
+        begun = any(transcript.answer_to(prompt.id) is not None for prompt in later)
+        return "passed" if begun or (later and whole) else "running"
+
+    def abort_asked(self, turns: Iterable[Turn]) -> None:
+        """An abort of these is about to be sent."""
+        for turn in turns:
             self._feed(turn, AbortAsked())
-        return asked
 
     def abort_failed(self, turns: Iterable[Turn]) -> None:
         """These are not aborted after all: the server was not reached, or refused."""
@@ -294,6 +337,8 @@ class Turns:
     async def _hold_post(self, turn: Turn) -> None:
         assert turn.prompt is not None
         try:
+            if self._clear is not None:
+                await self._post_when_clear(turn, self._clear)
             answer = await self._backend().post_prompt(turn.prompt, _Watcher(self, turn))
         except (Unreachable, Untrusted) as error:
             self._feed(turn, PostNeverLeft(error.what))
@@ -315,6 +360,16 @@ class Turns:
         finally:
             if self._posts.get(turn.prompt_id) is asyncio.current_task():
                 del self._posts[turn.prompt_id]
+
+    async def _post_when_clear(self, turn: Turn, clear: Callable[[Turn], Awaitable[None]]) -> None:
+        """Wait until no abort is under way in the session, which would end this turn too."""
+        self._unposted.add(turn.prompt_id)
+        turn.posted(math.inf)
+        try:
+            await clear(turn)
+        finally:
+            self._unposted.discard(turn.prompt_id)
+        turn.posted(self._clock())
 
     def _accept(self, turn: Turn, known_as: str) -> None:
         """The server has the prompt, and calls it `known_as`: so do we, from now on."""
@@ -338,9 +393,20 @@ class Turns:
             self._spawn(self._ask_server(turn))
 
     async def _ask_server(self, turn: Turn) -> None:
+        asked_for = turn.prompt_id
+        try:
+            await self.ask(turn)
+        except NetError as error:
+            log.info("turn %s: could not ask: %s", turn.prompt_id, error.what)
+            if isinstance(error, Silent):
+                self.witness.no_answer(self._clock(), healthy=await self._is_healthy())
+        finally:
+            self._asking.discard(asked_for)
+
+    async def ask(self, turn: Turn) -> None:
+        """Ask the server for the turn now. Raises `NetError`."""
         stored: bool | None = None
         gone = False
-        asked_for = turn.prompt_id
 
         async def fetch() -> Sequence[e.Event]:
             nonlocal stored, gone
@@ -357,18 +423,10 @@ class Turns:
 
         mark, heard = self._store.mark(turn.session_id), self._heard()
         was_followed = turn.state in (TurnState.RUNNING, TurnState.WAITING, TurnState.RETRYING)
-        try:
-            await self._refetch(fetch)
-        except NetError as error:
-            log.info("turn %s: could not ask: %s", turn.prompt_id, error.what)
-            if isinstance(error, Silent):
-                self.witness.no_answer(self._clock(), healthy=await self._is_healthy())
-        else:
-            news = was_followed and self._store.mark(turn.session_id) != mark and self._heard() == heard
-            self.witness.asked(self._clock(), news=news)
-            self._feed(turn, self._observed(turn, asked=True, stored=stored, gone=gone))
-        finally:
-            self._asking.discard(asked_for)
+        await self._refetch(fetch)
+        news = was_followed and self._store.mark(turn.session_id) != mark and self._heard() == heard
+        self.witness.asked(self._clock(), news=news)
+        self._feed(turn, self._observed(turn, asked=True, stored=stored, gone=gone))
 
     async def _is_healthy(self) -> bool:
         try:

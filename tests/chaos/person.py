@@ -231,7 +231,7 @@ class Person:
 
     def abort(self) -> None:
         self.wishes.append(self.loop.time())
-        self._run(self.try_to(self.client.abort(self.session_id)))
+        self.client.abort(self.session_id)
 
     def retry_now(self) -> None:
         self.acts.append(self.loop.time())

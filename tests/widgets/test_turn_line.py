@@ -3,6 +3,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from tui.core.changes import AbortProgress, AbortState
 from tui.core.health import Line, LineState
 from tui.core.model import Prompt, Retrying
 from tui.core.trouble import Kind, Trouble
@@ -128,8 +129,20 @@ def test_a_broken_post_is_unknown_whatever_the_line_does() -> None:
         assert "unknown: the line broke (connection reset) · asking the server" in words(broken, line)
 
 
-def test_an_abort_under_way() -> None:
-    assert "aborting" in words(turn(abort_asked=True))
+@pytest.mark.parametrize(
+    ("state", "reason", "line", "shown"),
+    [
+        ("unsent", "no connection", LOST, "abort not sent yet: no connection"),
+        ("sending", "", LIVE, "sending the abort…"),
+        ("retrying", "the server closed the connection", LIVE, "abort not confirmed: the server closed the"),
+        ("delivered", "", LIVE, "aborting: waiting for the server to end it"),
+        ("delivered", "", LOST, "the server has the abort · no connection to see the turn end"),
+        ("stopped", "password refused", LOST, "abort not sent: password refused · F5 after fixing it"),
+    ],
+)
+def test_an_abort_under_way(state: AbortState, reason: str, line: Line, shown: str) -> None:
+    for one in (turn(), turn(TurnState.SENDING), turn(TurnState.UNKNOWN)):
+        assert shown in turn_words(one, line, NOW, SERVER_NOW, abort=AbortProgress(state, reason)).plain
 
 
 @pytest.mark.parametrize(

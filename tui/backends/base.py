@@ -25,6 +25,7 @@ class Traits(msgspec.Struct, frozen=True):
     `edits_sessions`: it is a `SessionEditing` too. `agents_are`: what it calls that which `Offers.agents` gives.
     `one_stream`: every session's events come on one stream, also of one that was made a moment ago.
     `holds_post`: the answer to a prompt's POST is held back until its turn ends.
+    `aborts_queued`: an abort also ends the prompts that wait at the server behind the turn that runs.
     `beats_every`: seconds from one beat of an event stream to the next, counted from its opening.
     """
 
@@ -40,6 +41,7 @@ class Traits(msgspec.Struct, frozen=True):
     agents_are: str = "agent"
     one_stream: bool = True
     holds_post: bool = True
+    aborts_queued: bool = True
     beats_every: float = 10.0
 
 

@@ -41,6 +41,7 @@ QWEN = Traits(
     agents_are="mode",
     one_stream=False,
     holds_post=False,
+    aborts_queued=False,
     beats_every=15.0,
 )
 LIMIT = 10.0

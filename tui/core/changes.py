@@ -142,6 +142,20 @@ class AnswerChanged(msgspec.Struct, frozen=True):
     given: Given | None = None
 
 
+AbortState: TypeAlias = Literal["unsent", "sending", "retrying", "delivered", "stopped"]
+
+
+class AbortProgress(msgspec.Struct, frozen=True):
+    """How an abort stands whose turn is not over; not a change by itself, a `TurnChanged` tells of it.
+
+    *unsent* (it cannot be sent now, with the reason), *sending*, *retrying* (a try failed, and may
+    have arrived all the same), *delivered* (the server took it), *stopped* (a person has to mend something first).
+    """
+
+    state: AbortState
+    reason: str = ""
+
+
 class Notice(msgspec.Struct, frozen=True):
     """Something the person should know that belongs to no widget of its own.
 

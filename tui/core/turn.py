@@ -222,6 +222,10 @@ class Turn(msgspec.Struct):
         """Whether this client rejected a request of it."""
         return self.rejected is not None and self.rejected.here
 
+    def posted(self, now: float) -> None:
+        """The POST leaves now; inf: later."""
+        self._posted, self._look_at = now, now + UNSEEN
+
     def date(self, started: float) -> None:
         """The server knows when a turn began that this client did not begin, or began in an earlier life."""
         self.started, self.since_seen = started, False

@@ -8,6 +8,7 @@ from typing import assert_never
 
 from textual.content import Content
 
+from tui.core.changes import AbortProgress
 from tui.core.health import Line, LineState
 from tui.core.trouble import Kind, Trouble
 from tui.core.turn import Turn, TurnState
@@ -19,12 +20,21 @@ PADS_ARE_FRESH = 60.0
 """Seconds. Padding younger than this proves that the prompt's own connection still holds."""
 
 
-def turn_words(turn: Turn, line: Line, now: float, server_now: float, trouble: Trouble | None = None) -> Content:
-    """What a running turn is doing, and what may be wrong.
+def turn_words(
+    turn: Turn,
+    line: Line,
+    now: float,
+    server_now: float,
+    trouble: Trouble | None = None,
+    abort: AbortProgress | None = None,
+) -> Content:
+    """What a running turn is doing, and what may be wrong; `abort`: how the abort stands that was asked for.
 
     `now` is the turn's clock, `server_now` the server's epoch seconds.
     """
     elapsed = Content.styled(f"turn {_lasted(turn, now)}", "$foreground")
+    if abort is not None:
+        return Content.assemble(elapsed, (f" · {_aborting(abort, line)}", "$warning"))
     if turn.state is TurnState.SENDING:
         return Content.assemble("sending… ", (span(now - turn.started), MUTED))
     if trouble is not None and line.up:
@@ -34,8 +44,6 @@ def turn_words(turn: Turn, line: Line, now: float, server_now: float, trouble: T
         return Content.assemble(
             elapsed, (f" · unknown: the line broke{why} · asking the server what became of it", "$warning")
         )
-    if turn.abort_asked:
-        return Content.assemble(elapsed, (" · aborting: waiting for the server to end it", "$warning"))
     held = _held(turn, line, now)
     if not line.up:
         return Content.assemble(elapsed, _while_down(turn, now, held))
@@ -49,6 +57,24 @@ def turn_words(turn: Turn, line: Line, now: float, server_now: float, trouble: T
             return Content.assemble(elapsed, (held, MUTED))
         case _:
             return Content(turn.state.value)
+
+
+def _aborting(abort: AbortProgress, line: Line) -> str:
+    match abort.state:
+        case "unsent":
+            return f"abort not sent yet: {abort.reason}"
+        case "sending":
+            return "sending the abort…"
+        case "retrying":
+            return f"abort not confirmed: {abort.reason} · trying again"
+        case "stopped":
+            return f"abort not sent: {abort.reason} · {key('retry')} after fixing it"
+        case "delivered" if line.up:
+            return "aborting: waiting for the server to end it"
+        case "delivered":
+            return "the server has the abort · no connection to see the turn end"
+        case _:
+            assert_never(abort.state)
 
 
 def _lasted(turn: Turn, until: float) -> str:
@@ -184,12 +210,18 @@ class TurnLine(Plain):
     """The turn, in one line; in two when there is something to do about it."""
 
     def show_turn(
-        self, turn: Turn | None, trouble: Trouble | None, line: Line, now: float, server_now: float
+        self,
+        turn: Turn | None,
+        trouble: Trouble | None,
+        line: Line,
+        now: float,
+        server_now: float,
+        abort: AbortProgress | None = None,
     ) -> None:
         if turn is None or turn.over:
             self.say(quiet_words(line))
             return
-        words = turn_words(turn, line, now, server_now, trouble)
+        words = turn_words(turn, line, now, server_now, trouble, abort)
         stopped = line.state is LineState.STOPPED
         self.say(Content("\n").join([words, quiet_words(line)]) if stopped else words)
 
