@@ -47,7 +47,14 @@ def holdfast(home: Path) -> Iterator[Callable[..., Terminal]]:
         ) -> Terminal:
             environment = clean_environment(home) | dict(env or {})
             terminal = Terminal([COMMAND, *args], env=environment, cwd=home, columns=columns, lines=lines)
+            running.callback(_no_part_failed, terminal)
             running.callback(terminal.close)
             return terminal
 
         yield start
+
+
+def _no_part_failed(terminal: Terminal) -> None:
+    """The app would go on: it must not hide from a test that something raised."""
+    assert b"failed and was drawn anew" not in terminal.raw
+    assert b"failed and was closed" not in terminal.raw

@@ -115,9 +115,13 @@ async def on_stage(
     client: FakeClient | None = None,
     size: tuple[int, int] = (120, 40),
     session: str | None = talk.SESSION,
+    fails: bool = False,
     **options: Any,
 ) -> AsyncIterator[Stage]:
-    """Run the app; by default with the session of `tests.conversation` open and nothing in it."""
+    """Run the app; by default with the session of `tests.conversation` open and nothing in it.
+
+    `fails`: the test lets a part of the screen raise. Else nothing of it may.
+    """
     client = client or FakeClient()
     app = open_app(client, session=session, **options)
     async with app.run_test(size=size, notifications=True) as pilot:
@@ -125,6 +129,7 @@ async def on_stage(
         if session is not None and client.line().up:
             await stage.until(lambda: client.store.transcript(session) is not None, "the session is open")
         yield stage
+    assert fails or not app.boundary.errors, app.boundary.errors
 
 
 def plain(words: Content | None) -> str:

@@ -154,6 +154,8 @@ def run_app(settings: Settings) -> int:
     gc.freeze()  # what is loaded by now stays: looking at it again would hold up the screen by up to 50 ms
     gc.set_threshold(10_000, 10, 10)  # the rest seldom: each time holds up a fast stream by 25 to 50 ms
     app.run()
+    for error in app.boundary.errors:
+        click.echo(f"A part of the screen failed: {error}. --log FILE keeps the details.", err=True)
     return app.return_code or 0
 
 

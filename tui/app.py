@@ -11,11 +11,13 @@ from textual import events, on
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.filter import LineFilter, Monochrome, NoColor
+from textual.message import Message
 from textual.screen import Screen
 from textual.widgets import Input, TextArea
 
 from tui.choosing import Choosing
-from tui.core.changes import Notice
+from tui.core.changes import Change, Notice
+from tui.error_boundary import ErrorBoundary
 from tui.filters import filters_of
 from tui.job_control import watch_stops
 from tui.keys import KEYS, take
@@ -84,8 +86,17 @@ class HoldfastApp(App[None]):
         self.client = client
         self.main = MainScreen(client.store, client.address, client.now)
         self.writing = Writing(client, self.main, self._notice)
+        self.boundary = ErrorBoundary(
+            self, client.now, notify=self._notice, redraw=self._redraw, replace=self.main.replace
+        )
         self.presenter = Presenter(
-            client, self.main, self.writing, soon=self.call_later, notify=self._notice, line_up=self._line_up
+            client,
+            self.main,
+            self.writing,
+            soon=self.call_later,
+            guard=self.boundary.guard,
+            notify=self._notice,
+            line_up=self._line_up,
         )
         self.sessions = Sessions(self, client, self.presenter, notify=self._notice)
         self.replies = Replies(self, client, self.presenter)
@@ -95,7 +106,7 @@ class HoldfastApp(App[None]):
         self.main.older = lambda session_id: self.sessions.ask(client.load_older(session_id))
         self.main.prompt.submit = self._submit
         self._wanted, self._resume, self._demo = session, resume, demo
-        self._begun = self._leaving = self._copy_explained = False
+        self._begun = self._leaving = self._copy_explained = self._up = False
         self._abort_until = float("-inf")
         self.register_theme(HOLDFAST)
         self._set_look(look)
@@ -139,16 +150,43 @@ class HoldfastApp(App[None]):
 
     def on_ready(self) -> None:
         """The first frame is on the screen: now connect."""
-        self.client.subscribe(self.presenter.hear)
-        self.client.subscribe(self.herald.hear)
+        self._up = True
+        self.client.subscribe(self._hear)
         self.client.start()
         self._take_up()
         self.set_interval(1.0, self._tick)
         self.presenter.tick()
 
+    def _hear(self, change: Change) -> None:
+        """What the client tells: its own work must not fail by what the screen makes of it."""
+        with self.boundary.guard():
+            self.presenter.hear(change)
+        with self.boundary.guard():
+            self.herald.hear(change)
+
     def _tick(self) -> None:
-        self.presenter.tick()
-        self.herald.tick()
+        with self.boundary.guard():
+            self.presenter.tick()
+        with self.boundary.guard():
+            self.herald.tick()
+
+    def _redraw(self, transcript: bool) -> None:
+        self.presenter.redraw(transcript)
+
+    async def _dispatch_message(self, message: Message) -> None:
+        """As in `Guarded`: the app's own message loop goes on too."""
+        if not self._up:
+            await super()._dispatch_message(message)
+            return
+        with self.boundary.guard():
+            await super()._dispatch_message(message)
+
+    def _handle_exception(self, error: Exception) -> None:
+        """Textual brings every exception here. Before the screen is up the app ends, with the traceback."""
+        if self._up:
+            self.boundary.caught(error)
+        else:
+            super()._handle_exception(error)
 
     async def on_unmount(self) -> None:
         self.herald.close()
@@ -156,8 +194,10 @@ class HoldfastApp(App[None]):
 
     def exit(self, *args: Any, **kwargs: Any) -> None:
         if not self.presenter.stopped:
-            self.presenter.stop()
-            self.writing.save()
+            with self.boundary.guard():
+                self.presenter.stop()
+            with self.boundary.guard():
+                self.writing.save()
         super().exit(*args, **kwargs)
 
     def _resumed(self, _: App[Any]) -> None:

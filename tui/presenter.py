@@ -5,6 +5,7 @@ It computes nothing: parts read the store, a change says where to look. It knows
 
 from collections import deque
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, assert_never
 
 from textual.content import Content
@@ -38,8 +39,8 @@ SERVER = 40
 class Presenter:
     """Keeps the main screen equal to what the client knows.
 
-    `soon` calls a function from the screen's own loop; `notify` shows a notice; `line_up` hears each time that
-    the line comes up.
+    `soon` calls a function from the screen's own loop; `guard` takes the exceptions of what fails on the screen;
+    `notify` shows a notice; `line_up` hears each time that the line comes up.
     """
 
     def __init__(
@@ -49,6 +50,7 @@ class Presenter:
         writing: Writing,
         *,
         soon: Callable[[Callable[[], None]], object],
+        guard: Callable[[], AbstractContextManager[None]],
         notify: Callable[[c.Notice], None],
         line_up: Callable[[], None],
     ) -> None:
@@ -56,6 +58,7 @@ class Presenter:
         self._main = main
         self._writing = writing
         self._soon = soon
+        self._guard = guard
         self._notify = notify
         self._line_up = line_up
         self._changes: deque[c.Change] = deque()
@@ -105,6 +108,7 @@ class Presenter:
         """Put another session on the screen, or none."""
         self.session_id = session_id
         self._standings.reading(session_id)
+        self._main.restore()
         self._main.show_session(session_id)
         self._endings.recall(session_id or "")
         self._writing.open(session_id or "")
@@ -113,6 +117,24 @@ class Presenter:
         self._show_requests()
         self.show_line()
         self._show_all_pending()
+
+    def redraw(self, transcript: bool = True) -> None:
+        """Draw the main screen anew from what the client knows; what fails in that costs nothing else."""
+        if transcript:
+            with self._guard():
+                self._main.show_session(self.session_id)
+                self._endings.recall(self.session_id or "")
+        for draw in (
+            self.show_heading,
+            self._show_plan,
+            self._show_requests,
+            self._main.panel.redraw,
+            self.show_line,
+            self._show_all_pending,
+        ):
+            with self._guard():
+                draw()
+        self._main.refresh(layout=True)
 
     def arm_abort(self, until: float) -> None:
         """Say, until this time of the client's clock, that one more Esc aborts."""
@@ -154,7 +176,8 @@ class Presenter:
 
     def _show_changes(self) -> None:
         while self._changes and not self.stopped:
-            self._show(self._changes[0])
+            with self._guard():
+                self._show(self._changes[0])
             self._changes.popleft()
 
     def _show(self, change: c.Change) -> None:

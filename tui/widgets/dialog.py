@@ -6,6 +6,8 @@ from textual import events
 from textual.await_complete import AwaitComplete
 from textual.screen import ModalScreen
 
+from tui.widgets.guarded import Guarded
+
 T = TypeVar("T")
 
 ROOMY = 110
@@ -14,7 +16,7 @@ VAST = 160
 """Columns of a screen on which a list has room for long names."""
 
 
-class Dialog(ModalScreen[T]):
+class Dialog(ModalScreen[T], Guarded):
     """A modal screen whose one child is a container with the class `dialog`."""
 
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (ROOMY, "-roomy"), (VAST, "-vast")]  # noqa: RUF012 (Textual's own is not a ClassVar)

@@ -6,8 +6,10 @@ from textual import events
 from textual.message import Message
 from textual.widgets import TextArea
 
+from tui.widgets.guarded import Guarded
 
-class Editor(TextArea):
+
+class Editor(TextArea, Guarded):
     """A text area that ends with Enter."""
 
     @dataclass

@@ -11,8 +11,8 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
-from textual.widget import Widget
 
+from tui.widgets.guarded import Guarded
 from tui.widgets.lines import Lines
 from tui.widgets.pieces import Piece
 from tui.widgets.plain import MUTED, spread
@@ -33,7 +33,7 @@ class Headline(msgspec.Struct, frozen=True):
     outcome: Content
 
 
-class FoldHead(Widget):
+class FoldHead(Guarded):
     """The line itself."""
 
     DEFAULT_CSS = "FoldHead { height: 1; text-wrap: nowrap; text-overflow: ellipsis; }"
@@ -52,7 +52,7 @@ class FoldHead(Widget):
         return spread(left, self.headline.outcome, self.size.width - 1)
 
 
-class Fold(Vertical, can_focus=True):
+class Fold(Vertical, Guarded, can_focus=True):
     """A part of a message that is one line until somebody wants to see more."""
 
     DEFAULT_CSS = """

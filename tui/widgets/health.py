@@ -10,11 +10,11 @@ import msgspec
 from textual.content import Content
 from textual.geometry import Region
 from textual.strip import Strip
-from textual.widget import Widget
 
 from tui.core.health import Line, LineState
 from tui.keys import key
 from tui.widgets.duration import span
+from tui.widgets.guarded import Guarded
 from tui.widgets.plain import FAINT, MUTED, spread, strip_of
 
 BARS = "▁▂▃▅▇"
@@ -107,7 +107,7 @@ def names(heading: Heading, room: int = 1000) -> Content:
     return left
 
 
-class HealthLine(Widget):
+class HealthLine(Guarded):
     """One line: names at the left, the line's state and the address at the right."""
 
     def __init__(self, address: str, *, id: str | None = None) -> None:

@@ -15,8 +15,8 @@ from textual.geometry import Region, Size
 from textual.reactive import Reactive
 from textual.selection import Selection
 from textual.strip import Strip
-from textual.widget import Widget
 
+from tui.widgets.guarded import Guarded
 from tui.widgets.pieces import Code, Piece
 from tui.widgets.plain import strip_of
 
@@ -41,7 +41,7 @@ class Marks(msgspec.Struct):
             self.spans.setdefault(row + more, []).append((0 if more else at, (0 if more else at) + len(part)))
 
 
-class Lines(Widget):
+class Lines(Guarded):
     """Pieces under each other, behind a margin on the left in which `label` stands on the first line."""
 
     DEFAULT_CSS = """

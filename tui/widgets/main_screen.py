@@ -29,6 +29,7 @@ from tui.widgets.plain import Covered, Plain
 from tui.widgets.plan import Plan
 from tui.widgets.prompt import Prompt
 from tui.widgets.queue import QueueList
+from tui.widgets.replaced import Replaced
 from tui.widgets.request_panel import RequestPanel
 from tui.widgets.transcript import Transcript, Unread
 from tui.widgets.turn_line import TurnLine
@@ -103,6 +104,7 @@ class MainScreen(Screen[None], Covered):
         self.queue = QueueList(id="queue")
         self.prompt = Prompt(now, id="prompt")
         self.key_hints = KeyHints(id="keys")
+        self._replaced: list[Replaced] = []
 
     def compose(self) -> ComposeResult:
         yield self.health
@@ -133,6 +135,22 @@ class MainScreen(Screen[None], Covered):
         self.transcript.display = session_id is not None
         self.welcome.display = session_id is None
         self.transcript.show_session(session_id)
+
+    def replace(self, widget: Widget, words: str) -> bool:
+        """Put a line in place of a widget that cannot be drawn; false where it, or what it holds, must stay."""
+        while isinstance(widget.parent, Widget) and widget not in widget.parent.children:
+            widget = widget.parent  # a scrollbar is no child
+        if isinstance(widget, Body) or widget in self.prompt.ancestors_with_self:
+            return False
+        if self.focused is not None and widget in self.focused.ancestors_with_self:
+            self.prompt.focus()
+        self._replaced.append(Replaced(widget, words))
+        return True
+
+    def restore(self) -> None:
+        """Draw again what was replaced: with another session it may be drawable."""
+        while self._replaced:
+            self._replaced.pop().restore()
 
     def request_appeared(self) -> None:
         """A request appeared: it may take the keys as soon as nobody is writing."""

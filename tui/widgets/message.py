@@ -59,7 +59,8 @@ class MessageView(Vertical, Covered):
         for part_id in [part_id for part_id in self._views if part_id not in shown]:
             self._views.pop(part_id).remove()
         for part in shown.values():
-            self._show_part(part)
+            with self.guard():
+                self._show_part(part)
         self._show_failure()
         self._place_notes()
 

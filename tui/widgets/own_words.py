@@ -11,6 +11,7 @@ from textual.containers import VerticalScroll
 from textual.widget import Widget
 
 from tui.widgets.editor import Editor
+from tui.widgets.guarded import Guarded
 from tui.widgets.handover import has_messages
 
 
@@ -51,7 +52,7 @@ class Field(Editor):
             form.post_message(events.Key(event.key, event.character))
 
 
-class OwnWordsForm(VerticalScroll, can_focus=True):
+class OwnWordsForm(VerticalScroll, Guarded, can_focus=True):
     """Opens `editor`, and closes it. What its words mean is for the form: `words_ready`."""
 
     def __init__(self, editor: Field, keeper: Keeper) -> None:

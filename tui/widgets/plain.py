@@ -9,13 +9,15 @@ from textual.style import Style
 from textual.widget import Widget
 from textual.widgets import Static
 
+from tui.widgets.guarded import Guarded
+
 MUTED = "$foreground 55%"
 FAINT = "$foreground 35%"
 AS_LAST_KNOWN = " · as last known"
 """What is said of the server's while the line is not up."""
 
 
-class Plain(Static):
+class Plain(Static, Guarded):
     """A `Static` that takes no markup and redraws only what is new."""
 
     def __init__(self, content: Content | str = "", *, id: str | None = None, classes: str | None = None) -> None:
@@ -34,7 +36,7 @@ class Plain(Static):
             self.update(fresh, layout=layout)
 
 
-class Covered(Widget):
+class Covered(Guarded):
     """What its children cover is not drawn line by line: under them that would cost a quarter of a frame.
 
     Its border is. Nor does its growth ask for a second layout or drawing: it grows by a layout, which draws it,

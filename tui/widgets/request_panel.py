@@ -22,6 +22,7 @@ from tui.keys import key
 from tui.widgets.duration import span
 from tui.widgets.fares import fare_words
 from tui.widgets.grace import Grace
+from tui.widgets.guarded import Guarded
 from tui.widgets.handover import Handover
 from tui.widgets.key_hints import Keys
 from tui.widgets.plain import AS_LAST_KNOWN, MUTED, Plain, spread
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 FOLD = ("Esc", "fold")
 
 
-class RequestPanel(Vertical):
+class RequestPanel(Vertical, Guarded):
     """Shows the active one of the open requests."""
 
     KEYS: ClassVar[Keys] = (

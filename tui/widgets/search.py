@@ -11,10 +11,11 @@ from textual.content import Content
 from textual.message import Message
 from textual.widgets import Input
 
+from tui.widgets.guarded import Guarded
 from tui.widgets.plain import MUTED, Plain
 
 
-class SearchBar(Horizontal):
+class SearchBar(Horizontal, Guarded):
     """Enter goes up to the place before, as one who looks back wants it; Down the other way; Esc ends."""
 
     DEFAULT_CSS = """

@@ -314,7 +314,8 @@ class Transcript(VerticalScroll, Covered, can_focus=True):
         began = time.perf_counter()
         grown, self._grown = self._grown, set()
         for message_id, part_id in grown:
-            self.show_part(message_id, part_id)
+            with self.guard():
+                self.show_part(message_id, part_id)
         self.call_after_refresh(self._drawn, began)
 
     def _drawn(self, began: float) -> None:
