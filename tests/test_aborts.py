@@ -188,10 +188,10 @@ async def test_an_abort_never_ends_a_later_turn(here: Here) -> None:
     await wait_until(lambda: here.progress() is None, within=30, what="the abort to be dropped")
     assert here.aborts_sent() == 0
     await here.over(sent)
-    transcript = here.person.client.store.transcript(here.person.session_id)
-    assert transcript is not None
 
     def theirs_is_whole() -> bool:
+        transcript = here.person.client.store.transcript(here.person.session_id)
+        assert transcript is not None
         newest = transcript.newest_prompt()
         answer = transcript.answer_to(newest.id) if newest is not None else None
         return answer is not None and answer.final and answer.failure is None

@@ -267,7 +267,7 @@ async def test_a_server_that_failed_by_itself_is_not_given_it_again(bench: Bench
 async def test_it_is_not_posted_again_once_a_later_prompt_is_there(bench: Bench) -> None:
     turn = await bench.send()
     await bench.fail(Cut("reset"))
-    bench.server.messages_there = [LATER]
+    bench.server.messages_there = [replace(LATER, created=bench.time.wall() + 1)]
     await bench.wait(7)
     assert (state(turn), len(bench.server.posts)) == (TurnState.NOT_SENT, 1)
 
@@ -648,3 +648,71 @@ async def test_questions_that_stay_without_an_answer_show_what_the_server_still_
     trouble = bench.turns.trouble(turn)
     assert trouble is not None
     assert trouble.kind is kind
+
+
+async def test_an_earlier_prompt_is_not_taken_for_a_later_one(bench: Bench) -> None:
+    """Older pages may be loaded meanwhile, and an own prompt that was sent before may only be stored now."""
+    bench.store.open_transcript("ses_1")
+    bench.deliver(e.MessagesLoaded("ses_1", (FullMessage(LATER, ()),), "older"))
+    await bench.send(replace(PROMPT, message_id="msg_8"))
+    turn = await bench.send()
+    await bench.fail(Cut("reset"))
+    own = replace(LATER, id="msg_8", created=21.0)
+    bench.server.messages_there = [replace(LATER, id="msg_6", created=5.0), LATER, own]
+    await bench.wait(7)
+    assert (state(turn), len(bench.server.posts)) == (TurnState.SENDING, 3)
+
+
+async def test_of_a_prompt_of_an_earlier_run_no_later_one_is_claimed(bench: Bench) -> None:
+    bench.store.open_transcript("ses_1")
+    bench.server.messages_there = [LATER]
+    bench.turns.recover(PROMPT)
+    await bench.wait(7)
+    [turn] = bench.turns.of("ses_1")
+    assert (state(turn), turn.reason) == (TurnState.NOT_SENT, "the client ended while it was sent")
+
+
+async def test_a_session_at_work_is_not_at_work_on_a_prompt_that_is_answered(bench: Bench) -> None:
+    """qwen serve says that the session is busy before it tells of the prompt."""
+    bench.store.open_transcript("ses_1")
+    await bench.events(e.MessageUpserted(STORED), e.MessageUpserted(ANSWER), e.StatusChanged("ses_1", Busy()))
+    assert bench.turns.of("ses_1") == ()
+    await bench.events(e.MessageUpserted(LATER))
+    assert [one.prompt_id for one in bench.turns.running()] == [LATER.id]
+
+
+async def test_a_turn_whose_answer_is_complete_ends_though_the_session_works_on_a_later_prompt(
+    bench: Bench,
+) -> None:
+    bench.store.open_transcript("ses_1")
+    await bench.events(e.MessageUpserted(STORED), e.StatusChanged("ses_1", Busy()), e.MessageUpserted(UNDONE))
+    await bench.events(e.MessageUpserted(ANSWER), e.MessageUpserted(LATER))
+    first, second = bench.turns.of("ses_1")
+    assert (state(first), second.prompt_id, second.over) == (TurnState.FINISHED, LATER.id, False)
+
+
+async def test_a_turn_that_is_seen_late_took_as_long_as_the_server_says(bench: Bench) -> None:
+    bench.store.open_transcript("ses_1")
+    turn = await bench.send()
+    now = bench.time.wall()
+    await bench.wait(4)
+    stored, answer = replace(STORED, created=now), replace(ANSWER, created=now + 0.1, completed=now + 1.0)
+    await bench.events(e.MessageUpserted(stored), e.MessageUpserted(answer))
+    await bench.answer(message=answer)
+    assert state(turn) is TurnState.FINISHED
+    assert turn.took == pytest.approx(1.0)
+
+
+async def test_how_long_a_turn_took_is_the_clients_own_where_the_server_has_no_end_on_record(
+    bench: Bench,
+) -> None:
+    """qwen serve does not remember when every turn ended; its answer is dated by its beginning then."""
+    bench.store.open_transcript("ses_1")
+    stored = replace(STORED, created=bench.time.wall())
+    await bench.events(e.MessageUpserted(stored), e.StatusChanged("ses_1", Busy()))
+    await bench.wait(13)
+    answer = replace(ANSWER, created=stored.created + 0.0005, completed=stored.created)
+    await bench.events(e.MessageUpserted(answer), e.StatusChanged("ses_1", Idle()))
+    [turn] = bench.turns.of("ses_1")
+    assert turn.took is None
+    assert turn.ended == pytest.approx(turn.started + 13, abs=1.0)

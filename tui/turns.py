@@ -8,8 +8,10 @@ import logging
 import math
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from itertools import takewhile
 from typing import Any, Literal, TypeAlias
 
+import msgspec
 from msgspec.structs import replace
 
 from tui.backends.base import Backend, NotTaken, Taken, Traits
@@ -105,7 +107,7 @@ class Turns:
         self._server_now = server_now
         self.patience = patience
         self._turns: dict[str, list[Turn]] = defaultdict(list)
-        self._known: dict[str, frozenset[str]] = {}
+        self._before: dict[str, _Before] = {}
         self._posts: dict[str, asyncio.Task[None]] = {}
         self._unposted: set[str] = set()
         """The prompts whose POST waits for an abort to be over."""
@@ -151,7 +153,7 @@ class Turns:
         )
         self._store.open_transcript(prompt.session_id)  # what becomes of the turn is read from there
         self._add(turn)
-        self._known[prompt.message_id] = self._prompts_in(prompt.session_id)
+        self._before[prompt.message_id] = self._state_before(prompt.session_id)
         self._post(turn)
         self._notify(TurnChanged(prompt.session_id))
         return turn
@@ -238,10 +240,12 @@ class Turns:
 
     def look(self) -> None:
         """Something changed in the store: let every running turn see it, and find those that others began."""
-        for session_id in self._store.open_sessions():
-            self._follow(session_id)
         for turn in self.running():
             self._feed(turn, self._observed(turn))
+        for session_id in self._store.open_sessions():
+            followed = self._follow(session_id)
+            if followed is not None:
+                self._feed(followed, self._observed(followed))
 
     def moved(self, session_id: str) -> None:
         """Words came for the session: the cheap form of `look`."""
@@ -296,40 +300,48 @@ class Turns:
             log.info("turn %s: %s (%s)", turn.prompt_id, turn.state.value, turn.reason)
             self._notify(TurnChanged(turn.session_id))
         if turn.over and not was_over:
-            self._known.pop(turn.prompt_id, None)
+            self._before.pop(turn.prompt_id, None)
             self._date_end(turn)
             self._learn(turn)
             self._notify(TurnEnded(turn.session_id, turn.prompt_id))
             self._ended(turn)
 
     def _date_end(self, turn: Turn) -> None:
-        """A turn may have ended long before this client heard of it: the server knows when."""
+        """A turn may have ended long before this client heard of it: the server knows when it did."""
+        transcript = self._store.transcript(turn.session_id)
+        prompt = transcript.messages.get(turn.prompt_id) if transcript is not None else None
         answer = self._store.answer_to(turn.session_id, turn.prompt_id)
-        if turn.ended is not None and answer is not None and answer.completed:
-            ago = self._server_now() - answer.completed
-            if ago > SEEN_LATE:
-                turn.ended = max(turn.started, turn.ended - ago)
+        if turn.ended is None or prompt is None or answer is None or not answer.completed:
+            return
+        if answer.completed <= answer.created:
+            return  # when it ended is not on record
+        turn.took = max(0.0, answer.completed - prompt.created)
+        ago = self._server_now() - answer.completed
+        if ago > SEEN_LATE:
+            turn.ended = max(turn.started, turn.ended - ago)
 
-    def _follow(self, session_id: str) -> None:
-        if isinstance(self._store.status(session_id), Idle):
-            return
+    def _follow(self, session_id: str) -> Turn | None:
+        """The turn that the session is at work on, where it is not known as running yet."""
         transcript = self._store.transcript(session_id)
-        if transcript is None or any(not turn.over for turn in self._turns.get(session_id, ())):
-            return
+        if isinstance(self._store.status(session_id), Idle) or transcript is None or self.running_in(session_id):
+            return None
         newest = transcript.newest_prompt()
         if newest is None:
-            return
+            return None
         known = next((t for t in self._turns.get(session_id, ()) if t.prompt_id == newest.id), None)
-        answer = self._store.answer_to(session_id, newest.id)
-        unended = answer is None or answer.completed is None
-        if known is not None and known.state is TurnState.INTERRUPTED and unended:
+        answer = transcript.answer_to(newest.id)
+        if known is None:
+            if answer is not None and answer.ended:
+                return None  # the session is at work on a prompt that is still to be told
+            known = Turn.follow(session_id, newest.id, self._clock())
+            self._add(known)
+        elif known.state is TurnState.INTERRUPTED and (answer is None or answer.completed is None):
             known.go_on(self._clock())
             self.awake.set()
-            self._notify(TurnChanged(session_id))
-        if known is not None:
-            return  # where it ended, what keeps the session busy now is the server's own work
-        self._add(Turn.follow(session_id, newest.id, self._clock()))
+        else:
+            return None  # where it ended, what keeps the session busy now is the server's own work
         self._notify(TurnChanged(session_id))
+        return known
 
     def _post(self, turn: Turn) -> None:
         self._posts[turn.prompt_id] = self._spawn(self._hold_post(turn))
@@ -375,7 +387,8 @@ class Turns:
         """The server has the prompt, and calls it `known_as`: so do we, from now on."""
         assert turn.prompt is not None
         self._posts.pop(turn.prompt_id, None)
-        self._known[known_as] = self._known.pop(turn.prompt_id, frozenset())
+        if turn.prompt_id in self._before:
+            self._before[known_as] = self._before.pop(turn.prompt_id)
         turn.prompt = replace(turn.prompt, known_as=known_as)
         self._accepted(turn.prompt)
         self._feed(turn, Accepted(known_as))
@@ -436,10 +449,13 @@ class Turns:
             return False
         return True
 
-    def _prompts_in(self, session_id: str) -> frozenset[str]:
+    def _state_before(self, session_id: str) -> "_Before":
         transcript = self._store.transcript(session_id)
-        messages = transcript.messages.values() if transcript is not None else ()
-        return frozenset(m.id for m in messages if m.role == "user")
+        if transcript is None or not transcript.loaded:
+            return _Before(self._server_now(), frozenset())
+        prompts = [m for m in transcript.messages.values() if m.role == "user"]
+        newest = max((m.created for m in prompts), default=float("-inf"))
+        return _Before(newest, frozenset(m.id for m in prompts))
 
     def _observed(
         self, turn: Turn, *, asked: bool = False, stored: bool | None = None, gone: bool = False
@@ -454,7 +470,7 @@ class Turns:
         requests = self._store.requests_of(session_id)
         answer = self._store.answer_to(session_id, prompt_id)
         parts = transcript.parts_of(answer.id) if transcript is not None and answer is not None else ()
-        complete = [m for m in answers if m is not None and m.completed is not None and (m.final or m.failure)]
+        complete = [m for m in answers if m is not None and m.ended]
         return Observed(
             status=self._store.status(session_id),
             stored=True if ours is not None else stored,
@@ -476,8 +492,12 @@ class Turns:
         """The prompts that came after the turn's: while it is not there, those that were not when it was sent."""
         if ours is not None:
             return transcript.prompts_after(ours.created)
-        known = self._known.get(turn.prompt_id, frozenset())
-        return [m for m in transcript.prompts_after(float("-inf")) if m.id not in known]
+        before = self._before.get(turn.prompt_id)
+        if before is None:
+            return []  # of an earlier run: what was there when it was sent is not known
+        earlier = takewhile(lambda one: one is not turn, self._turns.get(turn.session_id, ()))
+        known = before.ids | {one.prompt_id for one in earlier}
+        return [m for m in transcript.prompts_after(before.created) if m.id not in known]
 
 
 def _is_others(turn: Turn, ours: Message | None, transcript: Transcript) -> bool:
@@ -494,6 +514,13 @@ def _is_others(turn: Turn, ours: Message | None, transcript: Transcript) -> bool
 def _is_outrun(turn: Turn, transcript: Transcript | None) -> bool:
     newest = transcript.newest_answer() if transcript is not None else None
     return newest is not None and newest.id > turn.prompt_id
+
+
+class _Before(msgspec.Struct, frozen=True):
+    """The prompts of a session when another one was sent: their ids, and when the newest came (epoch seconds)."""
+
+    created: float
+    ids: frozenset[str]
 
 
 class _Watcher:

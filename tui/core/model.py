@@ -86,6 +86,11 @@ class Message(msgspec.Struct, frozen=True):
     usage: Usage | None = None
     broken_off: bool = False
 
+    @property
+    def ended(self) -> bool:
+        """Whether it is an answer after which nothing more of its turn comes."""
+        return self.completed is not None and (self.final or self.failure is not None)
+
 
 Progress: TypeAlias = Literal["streaming", "partial", "broken", "done"]
 

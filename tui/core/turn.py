@@ -142,6 +142,8 @@ class Turn(msgspec.Struct):
     waiting_since: float | None = None
     retry: Retrying | None = None
     ended: float | None = None
+    took: float | None = None
+    """Seconds from the prompt to the end of its answer, by the server's record."""
     posts: int = 0
     abort_asked: bool = False
     rejected: Rejected | None = None
@@ -335,7 +337,7 @@ class Turn(msgspec.Struct):
             self._broke_at = None
         if isinstance(seen.status, Idle):
             return self._idle(seen, now)
-        if seen.later and seen.answer is not None and _interrupted(seen.answer):
+        if seen.later and seen.answer is not None and (_interrupted(seen.answer) or self._is_told(seen.answer)):
             return self._settle(
                 seen.answer, now, rejected=seen.rejected
             )  # what the session does now is done for a later prompt
@@ -344,6 +346,10 @@ class Turn(msgspec.Struct):
             self.state, self.reason = TurnState.RUNNING, ""
         self._show(seen, now)
         return ()
+
+    def _is_told(self, answer: Message) -> bool:
+        """Whether the answer is complete, and no POST is held that brings it."""
+        return not self.held and answer.ended
 
     def _not_there(self, seen: Observed, now: float) -> tuple[Action, ...]:
         if not seen.asked or seen.stored is None:
@@ -356,7 +362,7 @@ class Turn(msgspec.Struct):
         if self._missing < 2 or self._broke_at is None or now - self._broke_at < ASK_AT[-1]:
             return ()
         if seen.later or self.prompt is None:
-            return self._end(TurnState.NOT_SENT, now, "the server never got it, and a later prompt is there")
+            return self._end(TurnState.NOT_SENT, now, "the server does not have it, and a later prompt is there")
         if seen.outrun:
             return self._end(TurnState.NOT_SENT, now, "the server never got it, and its session went on meanwhile")
         if self.posts >= POSTS_AT_MOST:
@@ -391,7 +397,7 @@ class Turn(msgspec.Struct):
         if answer is None and seen.wordless and self.prompt is not None:
             return self._wordless(seen, idle_for, now)
         if not self.held or idle_for >= BODY_GRACE:
-            if answer is not None and answer.completed is not None and (answer.final or answer.failure):
+            if answer is not None and answer.ended:
                 return self._settle(answer, now, rejected=seen.rejected)
             whole = answer is None or (answer.completed is not None and not answer.broken_off)
             if seen.later_answer is not None and whole and seen.stored:

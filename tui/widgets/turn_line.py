@@ -149,7 +149,7 @@ def _amiss(trouble: Trouble, turn: Turn, line: Line, elapsed: Content) -> Conten
 
 def end_words(turn: Turn) -> Content:
     """One line for the transcript: how the turn ended, and why."""
-    took = _lasted(turn, turn.ended or turn.started)
+    took = clock(turn.took) if turn.took is not None else _lasted(turn, turn.ended or turn.started)
     because = f": {turn.reason}" if turn.reason else ""
     match turn.state:
         case TurnState.FINISHED:
