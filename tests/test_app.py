@@ -350,6 +350,35 @@ async def test_two_escapes_far_apart_do_not_abort() -> None:
         assert stage.client.calls("abort") == []
 
 
+async def test_the_second_escape_aborts_no_other_turn_than_the_first_meant() -> None:
+    async with on_stage() as stage:
+        first = stage.run_turn()
+        await stage.press("escape")
+        await stage.shows("Esc once more aborts the turn")
+        first.state, first.ended = TurnState.FINISHED, stage.client.now()
+        stage.client.turn_moved(first)
+        stage.run_turn()
+        await stage.hides("Esc once more")
+        await stage.press("escape")
+        await stage.shows("That turn ended before the second Esc. Nothing was aborted.")
+        assert stage.client.calls("abort") == []
+        await stage.press("escape")
+        await stage.shows("Esc once more aborts the turn")
+        await stage.press("escape")
+        await stage.until(lambda: stage.client.calls("abort") == [(talk.SESSION,)])
+
+
+async def test_a_turn_that_ended_between_two_escapes_is_said() -> None:
+    async with on_stage() as stage:
+        turn = stage.run_turn()
+        await stage.press("escape")
+        turn.state, turn.ended = TurnState.FINISHED, stage.client.now()
+        stage.client.turn_moved(turn)
+        await stage.press("escape")
+        await stage.shows("That turn ended before the second Esc. Nothing was aborted.")
+        assert stage.client.calls("abort") == []
+
+
 async def test_escape_without_a_turn_aborts_nothing() -> None:
     async with on_stage() as stage:
         await stage.press("escape", "escape")

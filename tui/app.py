@@ -41,6 +41,7 @@ from tui.writing import Writing
 
 if TYPE_CHECKING:
     from tui.client import Client
+    from tui.core.turn import Turn
     from tui.widgets.sessions import SessionPicker
 
 ABORT_WITHIN = 3.0
@@ -107,6 +108,7 @@ class HoldfastApp(App[None]):
         self.main.prompt.submit = self._submit
         self._wanted, self._resume, self._demo = session, resume, demo
         self._begun = self._leaving = self._copy_explained = self._up = False
+        self._to_abort: Turn | None = None
         self._abort_until = float("-inf")
         self.register_theme(HOLDFAST)
         self._set_look(look)
@@ -412,18 +414,20 @@ class HoldfastApp(App[None]):
 
     @on(MainScreen.AbortPressed)
     def action_abort(self) -> None:
-        """The first time says so, the second within seconds does it."""
+        """The first time says so, the second within seconds aborts the turn that ran at the first, and no other."""
         session_id = self.presenter.session_id
         turn = self.client.turn(session_id or "")
-        if turn is None or turn.over or session_id is None:
-            return
-        now = self.client.now()
-        if now < self._abort_until:
-            self._abort_until = float("-inf")
-            self.client.abort(session_id)
-        else:
-            self._abort_until = now + ABORT_WITHIN
-        self.presenter.arm_abort(self._abort_until)
+        now, armed = self.client.now(), self._to_abort
+        armed_here = armed is not None and now < self._abort_until and armed.session_id == session_id
+        self._to_abort = None
+        if armed_here and armed is not None and armed.over:
+            self._notice(Notice("That turn ended before the second Esc. Nothing was aborted."))
+        elif turn is not None and not turn.over and session_id is not None:
+            if armed_here and turn is armed:
+                self.client.abort(session_id)
+            else:
+                self._to_abort, self._abort_until = turn, now + ABORT_WITHIN
+        self.presenter.arm_abort(self._to_abort, self._abort_until)
 
     def action_press(self, *names: str) -> None:
         """A hint was clicked: as if its keys were pressed."""

@@ -64,7 +64,8 @@ class Presenter:
         self._changes: deque[c.Change] = deque()
         self._up = self._ever_up = False
         self._endings = Endings(client, main.transcript)
-        self._abort_armed = float("-inf")
+        self._to_abort: Turn | None = None
+        self._abort_until = float("-inf")
         self.stopped = False
         self._standings = Standings(client.store, client.turn, client.turns.patience)
         self._choices = client.choices
@@ -136,9 +137,9 @@ class Presenter:
                 draw()
         self._main.refresh(layout=True)
 
-    def arm_abort(self, until: float) -> None:
-        """Say, until this time of the client's clock, that one more Esc aborts."""
-        self._abort_armed = until
+    def arm_abort(self, turn: Turn | None, until: float) -> None:
+        """Say, until this time of the client's clock and while the turn runs, that one more Esc aborts it."""
+        self._to_abort, self._abort_until = turn, until
         self._show_turn_line()
 
     @property
@@ -272,7 +273,7 @@ class Presenter:
         self._main.show_running(runs, takes_now=self._writing.takes_now)
         busy = not isinstance(self._client.store.status(self.session_id or ""), Idle)
         self._main.plan.show_turn(turn if runs else OTHERS if busy else None)
-        if now < self._abort_armed:
+        if runs and turn is self._to_abort and now < self._abort_until:
             self._main.turn_line.say(Content.styled("Esc once more aborts the turn", "bold $warning"))
             return
         if self.gone and (turn is None or turn.over):
