@@ -414,7 +414,7 @@ class HoldfastApp(App[None]):
 
     @on(MainScreen.AbortPressed)
     def action_abort(self) -> None:
-        """The first time says so, the second within seconds aborts the turn that ran at the first, and no other."""
+        """The first time says so, the second within seconds aborts the turn that ran at the first."""
         session_id = self.presenter.session_id
         turn = self.client.turn(session_id or "")
         now, armed = self.client.now(), self._to_abort
