@@ -210,8 +210,10 @@ class MainScreen(Screen[None], Covered):
         part = there[(at + by) % len(there)]
         if part is self.prompt:
             self._lead_to_prompt()
-        else:
-            part.focus()
+            return
+        if part is self.panel.open_form:
+            self.panel.grace.waive()  # the person wants to answer it
+        part.focus()
 
     def action_back(self) -> None:
         if self.focused is self.prompt:

@@ -25,6 +25,10 @@ class Keeper(Protocol):
     def hand_on(self, event: events.Key | events.Paste) -> None:
         """To that one, or to the prompt."""
 
+    @property
+    def may_write(self) -> bool:
+        """Whether text that comes to the form is for it: not just after it appeared, nor after it was answered."""
+
     def guards(self, event: events.Key) -> bool:
         """Whether the form must not act on this key."""
 
@@ -80,10 +84,30 @@ class OwnWordsForm(VerticalScroll, Guarded, can_focus=True):
         """Whether a key is meant for the form itself."""
         return self.has_focus if self.editor.display else self.has_focus or self.editor.has_focus
 
+    @property
+    def takes_text(self) -> bool:
+        """Whether there is nothing here but the field, which any text opens."""
+        return False
+
     def on_paste(self, event: events.Paste) -> None:
         """Only the field takes words."""
         event.stop()
-        self.keeper.hand_on(event)
+        opens = self._moves and self.editor.display
+        if self.keeper.may_write and (opens or self.takes_text):
+            if not opens:
+                self.open_words()
+            self.editor.insert(event.text)
+        else:
+            self.keeper.hand_on(event)
+
+    def wrote(self, event: events.Key) -> bool:
+        """Whether the key opened the field, as its first character."""
+        if not (self.takes_text and self.has_keys and not self.editor.display and self.keeper.may_write):
+            return False
+        if not event.is_printable or event.key == "space":
+            return False
+        self.open_words()
+        return self.took(event)
 
     async def acted(self, event: events.Key) -> bool:
         """Whether the key is bound here; it is done at once. Textual would look at the keys behind it first."""

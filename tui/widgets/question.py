@@ -102,13 +102,24 @@ class QuestionForm(OwnWordsForm):
     def keys(self) -> Keys:
         question = self.draft.question
         if self.screen.focused is self.editor:
-            return (("Enter", "take these words"), ("^J", "newline"), ("Esc", "back to the options"))
+            back = "back" if self.takes_text else "back to the options"
+            return (("Enter", "take these words"), ("^J", "newline"), ("Esc", back))
         if question is None:
             return (("Enter", "send"), ("←", "back"), ("Esc", "fold"), ("x", "reject"))
         onward = "next" if self.draft.has_review else "send"
+        if self.takes_text:
+            enter = (
+                ("Enter", onward) if self.draft.answered(self.draft.tab) else ("any letter", "begins your answer")
+            )
+            return (enter, ("Esc", "fold"), ("^X", "reject"))
         choose = (("Space", "choose"),) if question.multiple else ()
         turn = (("← →", "question"),) if self.draft.has_review else ()
         return (*choose, ("Enter", onward), ("↑↓", "move"), ("Esc", "fold"), ("x", "reject"), *turn)
+
+    @property
+    def takes_text(self) -> bool:
+        question = self.draft.question
+        return question is not None and question.custom and not question.options
 
     def draw(self) -> None:
         """Show the draft as it is now."""
@@ -220,7 +231,7 @@ class QuestionForm(OwnWordsForm):
                 pass
 
     async def on_key(self, event: events.Key) -> None:
-        if self.took(event) or (self.has_keys and self.keeper.guards(event)):
+        if self.took(event) or self.wrote(event) or (self.has_keys and self.keeper.guards(event)):
             event.prevent_default()
         elif event.key == "escape" and self.editor.display:
             self._keep_words()

@@ -48,6 +48,7 @@ class RequestPanel(Vertical, Guarded):
         ("n p", "next request, request before"),
         ("Tab", "to the transcript; not where it took the keys just now"),
         ("x", "reject, after asking"),
+        ("^X ^N", "the same as x and n, where letters begin an answer"),
         ("Esc", "fold away; nothing is rejected"),
         ("{fold}", "fold and unfold, from anywhere"),
     )
@@ -135,7 +136,7 @@ class RequestPanel(Vertical, Guarded):
             return ()
         if self.grace.runs and self.screen.focused is self._form:
             return self.KEYS_WITHOUT_ANSWER
-        more = (("n", "next request"),) if len(self._requests) > 1 else ()
+        more = ((self._next_key, "next request"),) if len(self._requests) > 1 else ()
         return (*(self.KEYS_WITHOUT_ANSWER if self._locked else self._form.keys), *more)
 
     def show_requests(self, requests: list[Request], agents: Mapping[str, str]) -> bool:
@@ -337,6 +338,11 @@ class RequestPanel(Vertical, Guarded):
         """Whether keys that still come to a form are for whoever gets them just now."""
         return self._leaves or self.handover.taker is not None
 
+    @property
+    def may_write(self) -> bool:
+        """Whether text that comes to the form is for it: not just after it appeared, nor after it was answered."""
+        return not (self.gives_keys_away or self.grace.runs or self._asks or self._locked or self._writing)
+
     def hand_on(self, event: events.Key | events.Paste) -> None:
         """To that one; but nobody has seen yet what Enter would answer on another form."""
         if isinstance(event, events.Paste):
@@ -380,9 +386,9 @@ class RequestPanel(Vertical, Guarded):
         match key:
             case "escape":
                 self.action_fold()
-            case "x":
+            case "x" | "ctrl+x":
                 self.action_reject()
-            case "n":
+            case "n" | "ctrl+n":
                 self.action_turn(1)
             case "p":
                 self.action_turn(-1)
@@ -406,7 +412,15 @@ class RequestPanel(Vertical, Guarded):
     def _place(self) -> str:
         """Which of several requests it is, and the key for the next."""
         ids = list(self._requests)
-        return f"{ids.index(self._active) + 1} of {len(ids)} · n next " if len(ids) > 1 and self._active else ""
+        return (
+            f"{ids.index(self._active) + 1} of {len(ids)} · {self._next_key} next "
+            if len(ids) > 1 and self._active
+            else ""
+        )
+
+    @property
+    def _next_key(self) -> str:
+        return "^N" if self._form is not None and self._form.takes_text else "n"
 
     def on_descendant_blur(self) -> None:
         self._writing = False
