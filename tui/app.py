@@ -46,6 +46,11 @@ if TYPE_CHECKING:
 
 ABORT_WITHIN = 3.0
 """Seconds between the two Esc that abort a turn."""
+ENDING = (
+    *(signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGABRT),
+    *(signal.SIGALRM, signal.SIGUSR1, signal.SIGUSR2, signal.SIGXCPU),
+)
+"""Signals that end a program, and by default leave the terminal as it is: mouse reports on, no echo."""
 TMUX_KEEPS = "If it did not get there: tmux hands it on with `set -g set-clipboard on`."
 TITLES_WITHIN = 3.0
 """Seconds for the titles of sessions that something of an earlier run is told of."""
@@ -146,7 +151,7 @@ class HoldfastApp(App[None]):
         self.app_resume_signal.subscribe(self, self._resumed)
         if not self.is_headless:
             loop = asyncio.get_running_loop()
-            for sign in (signal.SIGTERM, signal.SIGHUP):  # by default these leave the terminal as it is
+            for sign in ENDING:
                 loop.add_signal_handler(sign, self.exit)
             watch_stops(lambda: loop.call_soon_threadsafe(self._resumed, self))
 

@@ -16,11 +16,15 @@ from tests.end_to_end.terminal import Terminal
 Holdfast = Callable[..., Terminal]
 StartStub = Callable[..., Stub]
 
+ENDING = (
+    *(signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGABRT),
+    *(signal.SIGALRM, signal.SIGUSR1, signal.SIGUSR2, signal.SIGXCPU),
+)
 GIVEN_BACK = (b"\x1b[?1049l", b"\x1b[?25h", b"\x1b[?1000l", b"\x1b[?1003l", b"\x1b[?1006l", b"\x1b[?2004l")
 """The first screen, the cursor, no mouse reports, no bracketed paste."""
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("number", ENDING, ids=lambda number: number.name)
 def test_a_signal_ends_it_and_gives_the_terminal_back(
     holdfast: Holdfast, stub: StartStub, number: signal.Signals
 ) -> None:
