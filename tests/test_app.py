@@ -649,3 +649,19 @@ async def test_what_is_kept_of_requests_does_not_grow_with_them() -> None:
             stage.client.tell(AnswerChanged(request, "acknowledged"))
         await stage.pilot.pause()
         assert stage.app.presenter.panel.book == RequestBook()
+
+
+async def test_the_theme_that_is_chosen_is_handed_on_and_that_of_the_start_is_not() -> None:
+    chosen: list[str] = []
+    async with on_stage(keep_theme=chosen.append) as stage:
+        assert chosen == []
+        await stage.press("ctrl+p", *"theme", "enter")
+        await stage.shows("nord")
+        await stage.press(*"nord", "enter")
+        await stage.until(lambda: stage.app.theme == "nord")
+        assert chosen == ["nord"]
+
+
+async def test_warnings_of_the_settings_are_told() -> None:
+    async with on_stage(warnings=["Others can read it.\nchmod 600 it"]) as stage:
+        await stage.shows("Others can read it. · chmod 600 it")

@@ -14,6 +14,7 @@ from tui.widgets.inbox import Inbox
         ("naïve “words”…", 'naive "words".'),
         ("日本", "????"),
         ("ﬁ", "?"),
+        ("▸ folded ▾ open", "+ folded - open"),
         ("a\nb", "a\nb"),
     ],
 )

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -17,6 +18,7 @@ from click.testing import CliRunner, Result
 
 from tui import __main__ as command
 from tui.backends import USERS
+from tui.chosen_theme import ChosenTheme
 from tui.client import Client
 from tui.look import DEFAULT_LOOK, DEFAULT_NOTIFY
 from tui.net.credentials import BasicAuth, BearerAuth, Credentials
@@ -59,6 +61,8 @@ class Screen:
     options: dict[str, Any]
     return_code: int | None = 3
     ran: bool = False
+    open_session: str | None = None
+    boundary = SimpleNamespace(errors=["ValueError at message.py:1"])
 
     def run(self) -> None:
         self.ran = True
@@ -190,7 +194,9 @@ def test_who_the_client_is_to_the_server(
     assert client.address == DEFAULT_URL
     assert tuple(client._users) == users
     assert client._directory == "/srv"
-    assert screen.options == {
+    options = {name: value for name, value in screen.options.items() if name != "keep_theme"}
+    assert options.pop("warnings") == ()
+    assert options == {
         "session": "ses_1", "resume": False, "demo": False, "look": DEFAULT_LOOK, "notify": DEFAULT_NOTIFY
     }  # fmt: skip
     headers = client._open_http(users[-1])._headers
@@ -223,6 +229,73 @@ def test_an_app_without_a_status_ended_well(monkeypatch: pytest.MonkeyPatch, scr
     monkeypatch.setattr(Screen, "return_code", None)
     monkeypatch.setattr("tui.app.HoldfastApp", lambda client, **options: Screen(client, options, return_code=None))
     assert invoke().exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        ((), "To come back: holdfast --session ses_1\n"),
+        ((DEFAULT_URL,), "To come back: holdfast --session ses_1\n"),
+        (
+            ("https://there.example:1", "--directory", "/a b", "--family", "qwen"),
+            "To come back: holdfast --session ses_1 --directory '/a b' --family qwen https://there.example:1\n",
+        ),
+        (("--demo",), ""),
+    ],
+)
+def test_whoever_quits_is_told_how_to_come_back(
+    args: tuple[str, ...], said: str, monkeypatch: pytest.MonkeyPatch, screens: list[Screen]
+) -> None:
+    monkeypatch.setattr(
+        "tui.app.HoldfastApp", lambda client, **options: Screen(client, options, open_session="ses_1")
+    )
+    assert invoke(*args).stdout == said
+
+
+def test_without_a_session_there_is_nothing_to_come_back_to(screens: list[Screen]) -> None:
+    assert "To come back" not in invoke().output
+
+
+def test_a_part_of_the_screen_that_failed_is_told_in_the_end(screens: list[Screen]) -> None:
+    assert (
+        "A part of the screen failed: ValueError at message.py:1. --log FILE keeps the details." in invoke().output
+    )
+
+
+def test_a_theme_that_was_chosen_is_kept_until_another_is_set(screens: list[Screen], home: Path) -> None:
+    def theme_of_next_run() -> str:
+        invoke()
+        return str(screens[-1].options["look"].theme)
+
+    assert theme_of_next_run() == "holdfast"
+    screens[-1].options["keep_theme"]("nord")
+    assert theme_of_next_run() == "nord"
+    settings_file().parent.mkdir(parents=True)
+    settings_file().write_text('theme = "gruvbox"')
+    assert theme_of_next_run() == "gruvbox"
+    screens[-1].options["keep_theme"]("dracula")
+    assert theme_of_next_run() == "dracula"
+
+
+@pytest.mark.parametrize("kept", ["", "[]", "{}", '{"chosen": 1, "set": "holdfast"}', "\xff"])
+def test_a_kept_theme_that_cannot_be_read_is_the_one_set(kept: str, tmp_path: Path) -> None:
+    (tmp_path / "theme.json").write_text(kept)
+    assert ChosenTheme(tmp_path, "holdfast").name == "holdfast"
+
+
+def test_a_password_in_a_file_that_others_can_read_is_warned_of(screens: list[Screen], home: Path) -> None:
+    settings_file().parent.mkdir(parents=True)
+    settings_file().write_text(f'password = "{SECRET}"')
+    warning = f"Others on this machine can read the password in {settings_file()}.\nchmod 600 {settings_file()}"
+    for mode, warned in ((0o644, (warning,)), (0o640, (warning,)), (0o600, ())):
+        settings_file().chmod(mode)
+        invoke()
+        assert screens[-1].options["warnings"] == warned
+    settings_file().chmod(0o644)
+    assert warning in invoke("status", "http://127.0.0.1:1").output
+    settings_file().write_text('theme = "nord"')
+    invoke()
+    assert screens[-1].options["warnings"] == ()
 
 
 def test_the_demo_is_a_server_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,6 +22,7 @@ def test_the_file_gives_what_it_may(file: Path) -> None:
     file.write_text(
         'url = "https://there:1/"\nuser = "me"\npassword = "s3cret"\ndirectory = "/srv"\nca_file = "/etc/ca.pem"\n'
     )
+    file.chmod(0o600)
     assert gather({}, environment={}, path=file) == Settings(
         url="https://there:1", user="me", password="s3cret", directory="/srv", ca_file=Path("/etc/ca.pem")
     )

@@ -82,6 +82,18 @@ async def test_a_held_queue_says_why_and_goes_on_at_a_key() -> None:
         assert stage.client.calls("send") == [(talk.SESSION, "next")]
 
 
+async def test_prompts_beyond_those_in_sight_are_counted() -> None:
+    async with on_stage(size=(80, 24)) as stage:
+        await queue(stage, "one", "two", "three", "four")
+        await stage.shows("4 prompts", "4 four")
+        assert "more" not in stage.text
+        await stage.press(*"five", "enter")
+        await stage.shows("5 prompts", "1 one", "4 four", "+1 more")
+        assert "5 five" not in stage.text
+        await stage.press(*"six", "enter", "shift+tab", "down", "down", "down", "down")
+        await stage.shows("5 five", "+2 more")
+
+
 async def test_after_an_abort_a_new_prompt_goes_and_what_is_held_stays() -> None:
     async with on_stage(size=(80, 24)) as stage:
         await queue(stage, "old", "older")

@@ -3,6 +3,7 @@
 import gc
 import logging
 import os
+import shlex
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -11,16 +12,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import click
+import msgspec
 from platformdirs import user_state_path
 
 from tui.backends import FAMILIES, TOKEN, USERS
+from tui.chosen_theme import ChosenTheme
 from tui.client import Client
 from tui.demo import Demo
 from tui.journal import Journal
 from tui.net.address import BadAddress, is_exposed, is_loopback
 from tui.net.credentials import BasicAuth, BearerAuth, Credentials, is_token
 from tui.net.errors import Untrusted
-from tui.settings import BadSettings, Settings, gather
+from tui.settings import DEFAULT_URL, BadSettings, Settings, gather
 
 if TYPE_CHECKING:
     from tui.net.http import Http
@@ -133,7 +136,9 @@ def run_app(settings: Settings) -> int:
     gc.enable()
 
     open_http, users = way_to(settings)
-    journal = Journal(None if settings.demo else user_state_path("holdfast"), settings.url, wall=time.time)
+    state = None if settings.demo else user_state_path("holdfast")
+    journal = Journal(state, settings.url, wall=time.time)
+    theme = ChosenTheme(state, settings.look.theme)
     client = Client(
         settings.url,
         open_http,
@@ -148,15 +153,33 @@ def run_app(settings: Settings) -> int:
         session=settings.session,
         resume=settings.resume,
         demo=settings.demo,
-        look=settings.look,
+        look=msgspec.structs.replace(settings.look, theme=theme.name),
         notify=settings.notify,
+        warnings=settings.warnings,
+        keep_theme=theme.keep,
     )
     gc.freeze()  # what is loaded by now stays: looking at it again would hold up the screen by up to 50 ms
     gc.set_threshold(10_000, 10, 10)  # the rest seldom: each time holds up a fast stream by 25 to 50 ms
     app.run()
     for error in app.boundary.errors:
         click.echo(f"A part of the screen failed: {error}. --log FILE keeps the details.", err=True)
+    if app.open_session is not None and not settings.demo:
+        click.echo(f"To come back: {way_back(settings, app.open_session)}")
     return app.return_code or 0
+
+
+def way_back(settings: Settings, session_id: str) -> str:
+    """The command that opens the session again, as a shell takes it."""
+    words = ["holdfast", "--session", session_id]
+    if settings.directory is not None:
+        words += ["--directory", settings.directory]
+    if settings.family is not None:
+        words += ["--family", settings.family]
+    if settings.ca_file is not None:
+        words += ["--ca-file", str(settings.ca_file)]
+    if settings.url != DEFAULT_URL:
+        words.append(settings.url)
+    return shlex.join(words)
 
 
 def way_to(settings: Settings) -> "tuple[Callable[[str], Http], Sequence[str]]":
@@ -225,6 +248,8 @@ def _asked(
         settings = gather({"url": url, "directory": directory, "family": family, "ca_file": ca_file})
         if is_exposed(settings.url, settings.password is not None):
             raise BadSettings(f"{settings.url} is plain http on another machine: the password is not sent there.")
+        for warning in settings.warnings:
+            click.echo(warning, err=True)
         return settings, *way_to(settings)
     except BadSettings as error:
         raise click.ClickException(str(error)) from None

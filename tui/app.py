@@ -3,7 +3,7 @@
 import asyncio
 import os
 import signal
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -85,8 +85,13 @@ class HoldfastApp(App[None]):
         demo: bool = False,
         look: Look = DEFAULT_LOOK,
         notify: Notify = DEFAULT_NOTIFY,
+        warnings: Sequence[str] = (),
+        keep_theme: Callable[[str], None] = lambda theme: None,
     ) -> None:
-        """`session` is opened once the line is up; `resume`: the one used last; `demo`: a tour is started."""
+        """`session` is opened once the line is up; `resume`: the one used last; `demo`: a tour is started.
+
+        `warnings` are told once the screen is up; `keep_theme` hears which theme the person chose.
+        """
         self._more_filters: list[LineFilter] = []
         super().__init__(driver_class=InputDriver)
         self.client = client
@@ -112,6 +117,7 @@ class HoldfastApp(App[None]):
         self.main.older = lambda session_id: self.sessions.ask(client.load_older(session_id))
         self.main.prompt.submit = self._submit
         self._wanted, self._resume, self._demo = session, resume, demo
+        self._warnings, self._keep_theme = warnings, keep_theme
         self._begun = self._leaving = self._copy_explained = self._up = False
         self._to_abort: Turn | None = None
         self._abort_until = float("-inf")
@@ -149,6 +155,7 @@ class HoldfastApp(App[None]):
 
     def on_mount(self) -> None:
         self.app_resume_signal.subscribe(self, self._resumed)
+        self.theme_changed_signal.subscribe(self, lambda theme: self._keep_theme(theme.name))
         if not self.is_headless:
             loop = asyncio.get_running_loop()
             for sign in ENDING:
@@ -160,6 +167,8 @@ class HoldfastApp(App[None]):
         self._up = True
         self.client.subscribe(self._hear)
         self.client.start()
+        for warning in self._warnings:
+            self._notice(Notice(warning, "warning"))
         self._take_up()
         self.set_interval(1.0, self._tick)
         self.presenter.tick()
@@ -198,6 +207,11 @@ class HoldfastApp(App[None]):
     async def on_unmount(self) -> None:
         self.herald.close()
         await self.client.close()
+
+    @property
+    def open_session(self) -> str | None:
+        """The session on the screen, where it can be opened again."""
+        return None if self.presenter.gone else self.presenter.session_id
 
     def exit(self, *args: Any, **kwargs: Any) -> None:
         if not self.presenter.stopped:

@@ -6,6 +6,7 @@ never from a flag: flags are seen by everybody on the machine.
 
 import os
 import re
+import stat
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -76,6 +77,7 @@ class Settings:
     patience: Patience = DEFAULT_PATIENCE
     look: Look = DEFAULT_LOOK
     notify: Notify = DEFAULT_NOTIFY
+    warnings: tuple[str, ...] = ()
 
 
 def settings_file() -> Path:
@@ -113,6 +115,16 @@ def read_file(path: Path) -> dict[str, object]:
         if not isinstance(value, str):
             raise BadSettings(f"{path}: {key} must be text in quotes, not {_called(value)}")
     return values | tables
+
+
+def readable_by_others(path: Path) -> tuple[str, ...]:
+    """A warning where a file that holds a password can be read by others than its owner."""
+    try:
+        if not path.stat().st_mode & (stat.S_IRGRP | stat.S_IROTH):
+            return ()
+    except OSError:
+        return ()
+    return (f"Others on this machine can read the password in {path}.\nchmod 600 {path}",)
 
 
 def _called(value: object) -> str:
@@ -181,6 +193,8 @@ def gather(
         found = next((environment[v] for v in variables if environment.get(v)), None)
         if found is not None:
             values[name] = found
+    if "password" in from_file:
+        values["warnings"] = readable_by_others(settings_file() if path is None else path)
     values |= {name: value for name, value in flags.items() if value is not None}
     if values.get("family") not in (None, *FAMILIES):
         named = one_line(str(values["family"]))

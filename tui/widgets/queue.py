@@ -139,8 +139,10 @@ class QueueList(Plain, can_focus=True):
         keys = Content("⇧Tab changes " if self._within_reach else "")
         roomy = head.cell_length + keys.cell_length + 2 <= width
         rows = [spread(head, keys.stylize(MUTED) if roomy else Content(""), width)]
-        for row, queued in list(enumerate(self._waiting))[self._first : self._first + ROWS]:
-            rows.append(self._row(row, queued, width))
+        shown = range(count)[self._first :][:ROWS]
+        rows += [self._row(row, self._waiting[row], width) for row in shown]
+        if len(shown) < count:
+            rows.append(Content.styled(f"     +{count - len(shown)} more", MUTED))
         self.show(Content("\n").join(rows))
 
     def _row(self, row: int, queued: Queued, width: int) -> Content:

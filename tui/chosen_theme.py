@@ -1,0 +1,37 @@
+"""The theme that was chosen in the palette, kept from one run to the next. A file that is changed later wins."""
+
+import json
+import logging
+from pathlib import Path
+
+FILE = "theme.json"
+
+logger = logging.getLogger(__name__)
+
+
+class ChosenTheme:
+    """What `folder` keeps; nothing where that is None. `set_theme`: of the settings file, or the default."""
+
+    def __init__(self, folder: Path | None, set_theme: str) -> None:
+        self._file = None if folder is None else folder / FILE
+        self._set_theme = set_theme
+
+    @property
+    def name(self) -> str:
+        """The theme to begin with: the one chosen last, unless another was set since."""
+        try:
+            kept = {} if self._file is None else json.loads(self._file.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            kept = {}
+        chosen = kept.get("chosen") if isinstance(kept, dict) and kept.get("set") == self._set_theme else None
+        return chosen if isinstance(chosen, str) else self._set_theme
+
+    def keep(self, chosen: str) -> None:
+        """The person chose this one."""
+        if self._file is None:
+            return
+        try:
+            self._file.parent.mkdir(parents=True, exist_ok=True)
+            self._file.write_text(json.dumps({"chosen": chosen, "set": self._set_theme}), encoding="utf-8")
+        except OSError as error:
+            logger.warning("the theme is not kept: %s", error)
