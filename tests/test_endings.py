@@ -6,7 +6,7 @@ from tests import conversation as talk
 from tests.fake_client import FakeClient
 from tests.screen import on_stage
 from tui.core import events as e
-from tui.core.model import Busy, FullMessage, Message, TextPart
+from tui.core.model import Busy, Failure, FullMessage, Message, TextPart
 from tui.core.turn import TurnState
 
 
@@ -22,7 +22,8 @@ async def test_a_turn_that_goes_on_after_its_end_is_told_to_end_again() -> None:
         await stage.hides("ready")
         turn.state, turn.ended = TurnState.FINISHED, stage.client.now()
         stage.client.turn_moved(turn)
-        await stage.shows("! interrupted: the server stopped", "✓ finished in 12:04", "ready")
+        await stage.shows("✓ finished in 12:04", "ready")
+        assert "interrupted" not in stage.text
 
 
 async def test_a_turn_that_goes_on_is_not_said_to_have_broken_off_where_its_session_is_drawn_anew() -> None:
@@ -37,8 +38,7 @@ async def test_a_turn_that_goes_on_is_not_said_to_have_broken_off_where_its_sess
         stage.app.presenter.show_session("ses_2")
         await stage.hides("the server stopped")
         stage.app.presenter.show_session(talk.SESSION)
-        await stage.shows("! interrupted: the server stopped")
-        assert stage.text.count("the server stopped") == 1
+        await stage.hides("interrupted")
 
 
 async def test_how_a_turn_broke_off_is_still_said_after_a_restart_right_behind_its_answer() -> None:
@@ -106,3 +106,48 @@ async def test_what_the_server_finished_after_all_did_not_break_off() -> None:
         client.feed(e.MessagesLoaded(talk.SESSION, (prompt, FullMessage(done, (words,))), None))
         await stage.shows("All is done.")
         assert "the server stopped" not in stage.text
+
+
+async def test_an_end_stands_below_the_answer_of_its_own_prompt() -> None:
+    """Two clients, or a prompt sent while a turn runs: the first turn ends when the second prompt is there."""
+    later = Message("msg_later", talk.SESSION, "user", created=9.0)
+    words = TextPart("prt_later", talk.SESSION, later.id, "And now?")
+    async with on_stage() as stage:
+        stage.client.feed(*talk.prompt(), talk.answer_begins(), talk.text("The first answer."))
+        turn = stage.run_turn()
+        stage.client.feed(e.MessageUpserted(later), e.PartUpserted(words))
+        await stage.shows("The first answer.", "And now?")
+        turn.state, turn.ended = TurnState.FINISHED, stage.client.now()
+        stage.client.turn_moved(turn)
+        await stage.shows("✓ finished in 12:04")
+        for _ in range(2):
+            told = [stage.text.index(one) for one in ("The first answer.", "✓ finished", "And now?")]
+            assert told == sorted(told)
+            stage.client.feed(talk.text("The first answer.", "prt_more"))  # what comes late stands above it
+            stage.app.presenter.show_session(talk.SESSION)
+            await stage.shows("✓ finished in 12:04")
+
+
+async def test_a_failure_that_an_answer_tells_is_not_told_again_by_its_event() -> None:
+    """A real opencode sends the event after the answer."""
+    failure = Failure("no key", "provider", 401)
+    async with on_stage() as stage:
+        stage.client.feed(*talk.prompt(), talk.answer_begins())
+        turn = stage.run_turn()
+        answer = Message(
+            talk.ANSWER,
+            talk.SESSION,
+            "assistant",
+            created=2.0,
+            completed=3.0,
+            parent_id=talk.PROMPT,
+            failure=failure,
+        )
+        stage.client.feed(e.MessageUpserted(answer))
+        turn.state, turn.reason, turn.failure, turn.ended = TurnState.FAILED, "no key", failure, stage.client.now()
+        stage.client.turn_moved(turn)
+        await stage.shows("✗ failed (401): no key")
+        stage.client.feed(e.SessionFailed(talk.SESSION, failure))
+        stage.client.feed(e.SessionFailed(talk.SESSION, Failure("a plugin failed")))
+        await stage.shows("✗ a plugin failed")
+        assert stage.text.count("no key") == 1

@@ -316,8 +316,14 @@ class Presenter:
 
     def _told_otherwise(self, session_id: str, failure: Failure) -> bool:
         """Whether the end of a turn tells of a failure, or will, or the answer that was aborted."""
-        turn = self._client.turn(session_id)
-        return failure.kind == "aborted" or (turn is not None and not turn.over)
+        turn, transcript = self._client.turn(session_id), self._client.store.transcript(session_id)
+        answer = transcript.newest_answer() if transcript is not None else None
+        told = answer.failure if answer is not None else None
+        return (
+            failure.kind == "aborted"
+            or (told is not None and told.message == failure.message)
+            or (turn is not None and (not turn.over or turn.reason == failure.message))
+        )
 
     def show_heading(self) -> None:
         """What is open, who answers there, what it cost."""

@@ -23,6 +23,7 @@ from tui.core.turn import TurnState
 from tui.widgets.fold import Fold
 from tui.widgets.message import MessageView
 from tui.widgets.prose import Prose
+from tui.widgets.remark import Remark
 from tui.widgets.transcript import MESSAGES_AT_FIRST, MESSAGES_KEPT, MESSAGES_MORE, Transcript
 
 
@@ -438,14 +439,20 @@ async def test_a_screen_that_grows_keeps_the_end_in_sight(messages: int, small: 
         assert transcript.following
 
 
-async def test_the_end_of_a_failed_answer_is_drawn_anew_with_its_note() -> None:
+async def test_an_answer_has_one_end_also_when_it_is_drawn_anew() -> None:
     app = Page()
     async with app.run_test(size=(80, 30)) as pilot:
         app.feed(*talk.prompt(), talk.answer_begins(), talk.text("half an answer"))
         await settled(pilot, app.has("half an answer"))
-        app.transcript.note(Content("! interrupted: the agent died"), ends=True)
-        failure = Failure("the agent died")
-        app.feed(e.MessageUpserted(Message(talk.ANSWER, talk.SESSION, "assistant", created=2.0, failure=failure)))
-        for _ in range(2):
-            await settled(pilot, app.has("half an answer", "! interrupted", "✗ failed: the agent died"))
-            app.transcript.draw()
+        app.transcript.note_end(talk.PROMPT, Content("! interrupted: the agent died"), ends=True)
+        answer = Message(talk.ANSWER, talk.SESSION, "assistant", created=2.0, parent_id=talk.PROMPT)
+        for failure, shown in (
+            (Failure("it does not say why"), "! interrupted: the agent died"),
+            (Failure("the agent died", "interrupted"), "! interrupted: the agent died"),
+            (Failure("no key", "provider", 401), "✗ failed (401): no key"),
+        ):
+            app.feed(e.MessageUpserted(replace(answer, failure=failure)))
+            for _ in range(2):
+                await settled(pilot, app.has("half an answer", shown))
+                assert [line.text for line in app.transcript.query(Remark) if line.display] == [shown]
+                app.transcript.draw()

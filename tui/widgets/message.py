@@ -44,7 +44,7 @@ class MessageView(Vertical, Covered):
         self._views: dict[str, Widget] = {}
         self._failure: Remark | None = None
         self._alive = True
-        self._end_told = False
+        self._ends: list[Remark] = []
         self._notes: list[tuple[Remark, str | None]] = []
         """Notes whose part is not here yet."""
         self.message = message
@@ -63,6 +63,7 @@ class MessageView(Vertical, Covered):
                 self._show_part(part)
         self._show_failure()
         self._place_notes()
+        self._place_ends()
 
     def show_part(self, part: Part) -> None:
         """Bring one part up to date; one that is new comes last, whenever its words come."""
@@ -85,10 +86,31 @@ class MessageView(Vertical, Covered):
     def add_note(self, line: Remark, part_id: str | None) -> None:
         """Put a line of our own behind a part, or (None) before all parts; it waits for the part, if it must."""
         self._notes.append((line, part_id))
-        self._end_told = self._end_told or line.has_class("end")
         if self.is_attached:
             self._place_notes()
+
+    def add_end(self, line: Remark) -> None:
+        """Tell below everything else how a turn ended."""
+        self._ends.append(line)
+        if self.is_attached:
             self._show_failure()
+            self._place_ends()
+
+    def drop_end(self, turn: str) -> None:
+        """The turn goes on, or another end of it is told."""
+        for line in [line for line in self._ends if line.turn == turn]:
+            self._ends.remove(line)
+            if line.is_attached:
+                line.remove()
+        if self.is_attached:
+            self._show_failure()
+
+    def _place_ends(self) -> None:
+        last = next((self._views[one] for one in reversed(self._order) if one in self._views), None)
+        for line in self._ends:
+            if not line.is_attached:
+                line.set_class(isinstance(last, Fold), "-next")
+                self.mount(line)
 
     def _place_notes(self) -> None:
         waiting: list[tuple[Remark, str | None]] = []
@@ -97,7 +119,7 @@ class MessageView(Vertical, Covered):
                 line.set_class(isinstance(self._views.get(part_id), Fold), "-next")
                 self.mount(line, before=self._below(part_id))
             elif part_id is None:
-                self.mount(line, before=next(iter(self._views.values()), self._failure))
+                self.mount(line, before=next(iter(self._views.values()), self._bottom()))
             else:
                 waiting.append((line, part_id))
         self._notes = waiting
@@ -129,7 +151,14 @@ class MessageView(Vertical, Covered):
     def _below(self, part_id: str) -> Widget | None:
         """What a part's view stands above; None at the end of the message."""
         later = self._order[self._order.index(part_id) + 1 :]
-        return next((self._views[other] for other in later if other in self._views), self._failure)
+        return next((self._views[other] for other in later if other in self._views), self._bottom())
+
+    def _bottom(self) -> Widget | None:
+        """What tells how the message, or its turn, ended; None where nothing does."""
+        return self._failure or self._first_end()
+
+    def _first_end(self) -> Widget | None:
+        return next((line for line in self._ends if line.is_attached), None)
 
     def _ends_in_fold(self) -> bool:
         """Whether the line above what comes next is a folded one: folds in a row stand without a gap."""
@@ -161,15 +190,21 @@ class MessageView(Vertical, Covered):
             return
         if failure.kind == "aborted":
             words = Content.styled("■ aborted", "$warning")
+        elif failure.kind == "interrupted":
+            words = Content.styled(f"! interrupted: {failure.message}", "$error")
         else:
             status = f" ({failure.status})" if failure.status else ""
             words = Content.styled(f"✗ failed{status}: {failure.message}", "$error")
         if self._failure is None:
             self._failure = Remark(words, classes="ending")
-            self.mount(self._failure)
+            self.mount(self._failure, before=self._first_end())
         else:
             self._failure.show(words)
-        self._failure.display = not (self._end_told and failure.kind == "aborted")
+        told = [line for line in self._ends if line.has_class("end")]
+        explained = failure.kind == "provider"  # nothing that is known here says more than that
+        self._failure.display = explained or not told
+        for line in told:
+            line.display = not explained
 
 
 def plain_pieces(part: TextPart | FilePart | NotePart) -> list[Piece]:

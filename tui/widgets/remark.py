@@ -11,10 +11,11 @@ GLYPH = "  "
 
 
 class Remark(Lines):
-    """Words that begin with a glyph."""
+    """Words that begin with a glyph. `turn`: the prompt of the turn whose end they tell."""
 
-    def __init__(self, words: Content, *, classes: str) -> None:
+    def __init__(self, words: Content, *, classes: str, turn: str = "") -> None:
         super().__init__([_hanging(words)], margin=MARGIN, classes=classes)
+        self.turn = turn
 
     def show(self, words: Content) -> None:
         self.replace_from(0, [_hanging(words)])

@@ -43,13 +43,17 @@ NOTES_KEPT = 50
 
 
 class Note(msgspec.Struct, frozen=True):
-    """A line of our own in the transcript: in the message, behind the part, or (None) before any message."""
+    """A line of our own in the transcript: in the message, behind the part, or (None) before any message.
+
+    `turn`: it tells how the turn of this prompt ended, and stands below the answer, wherever that is by then.
+    """
 
     message_id: str | None
     part_id: str | None
     words: Content
     ends: bool = False
     """It tells how the turn ended: the message need not."""
+    turn: str = ""
 
 
 class Transcript(VerticalScroll, Covered, can_focus=True):
@@ -218,23 +222,54 @@ class Transcript(VerticalScroll, Covered, can_focus=True):
         if self._frame is None:
             self._frame = self.set_timer(self._pause, self._draw_grown)
 
-    def note(
-        self, words: Content, call_id: str = "", *, ends: bool = False, behind: Message | None = None
-    ) -> None:
-        """Put in a line of our own: behind the tool call or message that it tells of, else behind all there is.
+    def note(self, words: Content, call_id: str = "") -> None:
+        """Put in a line of our own: behind the tool call that it tells of, else behind all there is.
 
-        There it stays, whatever comes after it, and when the transcript is drawn anew. `ends`: it tells of an end
-        more than the server does, and stands in the place of its word.
+        There it stays, whatever comes after it, and when the transcript is drawn anew.
         """
-        note = Note(*self._place_for_note(call_id, behind), words, ends)
+        self._keep(Note(*self._place_for_note(call_id), words))
+
+    def note_end(self, turn: str, words: Content, *, ends: bool) -> None:
+        """Tell how the turn of this prompt ended, in the place of what was told of that before.
+
+        `ends`: it tells more than the server does, and stands in the place of its word.
+        """
+        told = next((note for note in self._notes.get(self.session_id or "", ()) if note.turn == turn), None)
+        if told is not None and (told.words.plain, told.ends) == (words.plain, ends):
+            return
+        self.drop_end(turn)
+        last = next(reversed(self._messages()), None)
+        self._keep(Note(None if last is None else last.id, None, words, ends, turn))
+
+    def drop_end(self, turn: str) -> None:
+        """The turn goes on: what was told of its end is taken back."""
+        kept = self._notes.get(self.session_id or "", [])
+        for note in [note for note in kept if note.turn == turn]:
+            kept.remove(note)
+            for view in self._views.values():
+                view.drop_end(turn)
+            for line in [one for one in self.children if isinstance(one, Remark) and one.turn == turn]:
+                line.remove()
+
+    def _keep(self, note: Note) -> None:
         kept = self._notes.setdefault(self.session_id or "", [])
         kept.append(note)
         del kept[:-NOTES_KEPT]
-        view = self._views.get(note.message_id or "")
+        message_id = self._message_of(note)
+        view = self._views.get(message_id or "")
         if view is not None:
-            view.add_note(_line_of(note), note.part_id)
-        elif note.message_id is None:
+            _put(note, view)
+        elif message_id is None:
             self.mount(_line_of(note))
+
+    def _message_of(self, note: Note) -> str | None:
+        """The message in which a note stands."""
+        transcript = self._store.transcript(self.session_id or "")
+        if note.turn and transcript is not None:
+            found = transcript.answer_to(note.turn) or transcript.messages.get(note.turn)
+            if found is not None and not _is_wordless(found, transcript):
+                return found.id
+        return note.message_id
 
     def older_loaded(self) -> None:
         """Older messages came in front of those that are here: a reader at the top sees them."""
@@ -258,21 +293,23 @@ class Transcript(VerticalScroll, Covered, can_focus=True):
             if not (long and self.is_anchored and self.scroll_y >= self.max_scroll_y):  # else it costs a layout
                 self.anchor(long)
 
-    def _place_for_note(self, call_id: str, behind: Message | None) -> tuple[str | None, str | None]:
+    def _place_for_note(self, call_id: str) -> tuple[str | None, str | None]:
         """The message and the part behind which a note belongs."""
         messages = self._messages()
         for message in reversed(messages if call_id else ()):
             for part in self._parts(message.id):
                 if isinstance(part, ToolPart) and part.call_id == call_id:
                     return message.id, part.id
-        last = behind or (messages[-1] if messages else None)
+        last = messages[-1] if messages else None
         if last is None:
             return None, None
         parts = self._parts(last.id)
         return last.id, parts[-1].id if parts else None
 
     def _notes_in(self, message_id: str | None) -> list[Note]:
-        return [note for note in self._notes.get(self.session_id or "", ()) if note.message_id == message_id]
+        return [
+            note for note in self._notes.get(self.session_id or "", ()) if self._message_of(note) == message_id
+        ]
 
     def _messages(self) -> list[Message]:
         transcript = self._store.transcript(self.session_id) if self.session_id else None
@@ -291,7 +328,7 @@ class Transcript(VerticalScroll, Covered, can_focus=True):
         for message in messages:
             view = MessageView(message)
             for note in self._notes_in(message.id):
-                view.add_note(_line_of(note), note.part_id)
+                _put(note, view)
             views.append(view)
         if before is None:
             self._views.update({view.message.id: view for view in views})
@@ -400,7 +437,14 @@ def _is_wordless(message: Message, transcript: Conversation) -> bool:
 
 
 def _line_of(note: Note) -> Remark:
-    return Remark(note.words, classes="note end" if note.ends else "note")
+    return Remark(note.words, classes="note end" if note.ends else "note", turn=note.turn)
+
+
+def _put(note: Note, view: "MessageView") -> None:
+    if note.turn:
+        view.add_end(_line_of(note))
+    else:
+        view.add_note(_line_of(note), note.part_id)
 
 
 class Unread(Plain):
