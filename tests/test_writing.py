@@ -114,7 +114,7 @@ async def test_after_an_abort_a_new_prompt_goes_and_what_is_held_stays() -> None
         assert waiting(stage) == ["old", "older"]
         await stage.press("shift+tab", "up", "ctrl+s")
         assert stage.client.calls("send")[2:] == [(talk.SESSION, "old")]
-        await stage.press("x")
+        await stage.press("x", "enter")
         await stage.until(lambda: waiting(stage) == [])
 
 
@@ -251,12 +251,38 @@ async def test_a_waiting_prompt_is_removed_and_sent_at_a_key() -> None:
     async with on_stage() as stage:
         await queue(stage, "one", "two", "three")
         await stage.press("shift+tab", "j", "x")
+        await stage.shows("Remove the waiting prompt?", "“two” is not sent then")
+        assert waiting(stage) == ["one", "two", "three"]
+        await stage.press("escape")
+        assert waiting(stage) == ["one", "two", "three"]
+        await stage.press("x", "enter")
         assert waiting(stage) == ["one", "three"]
         await stage.press("j", "ctrl+s")
         assert stage.client.calls("send") == [(talk.SESSION, "three")]
-        await stage.press("x")
+        await stage.press("x", "enter")
         await stage.until(lambda: stage.main.prompt.has_focus)
         assert waiting(stage) == []
+
+
+async def test_a_prompt_sent_while_its_removal_is_asked_about_is_not_said_to_be_removed() -> None:
+    async with on_stage() as stage:
+        await queue(stage, "one")
+        await stage.press("shift+tab", "x")
+        await stage.shows("Remove the waiting prompt?")
+        await end_turn(stage)
+        await stage.press("enter")
+        await stage.shows("That prompt was sent meanwhile, and is not removed.")
+        assert stage.client.calls("send") == [(talk.SESSION, "one")]
+
+
+async def test_letters_typed_at_the_queue_go_to_the_prompt() -> None:
+    async with on_stage() as stage:
+        await queue(stage, "one")
+        await stage.press("shift+tab")
+        stage.burst(*"see this")
+        await stage.until(lambda: stage.main.prompt.text == "see this")
+        assert stage.client.calls("send") == []
+        assert waiting(stage) == ["one"]
 
 
 async def test_a_click_chooses_a_waiting_prompt_and_two_change_it() -> None:
@@ -383,6 +409,44 @@ async def test_up_recalls_prompts_of_earlier_runs_and_the_draft_comes_back(tmp_p
         await stage.until(lambda: stage.client.journal.draft(talk.SESSION) == "draft")
         await stage.press("down", "down")
         assert stage.main.prompt.text == "draft"
+
+
+async def test_an_earlier_prompt_that_was_changed_is_changed_when_it_comes_again() -> None:
+    async with on_stage() as stage:
+        await stage.press(*"one", "enter", *"two", "enter", *"half")
+        await stage.press("up", "!", "up", "?", "down")
+        assert stage.main.prompt.text == "two!"
+        await stage.press("ctrl+r", *"one", "enter")
+        await stage.until(lambda: stage.main.prompt.text == "one?")
+        await stage.press("2", "down")
+        assert stage.main.prompt.text == "half"
+        await stage.press("up")
+        assert stage.main.prompt.text == "two!"
+        await stage.press("up")
+        assert stage.main.prompt.text == "one?2"
+        await stage.press("enter", "up", "up")
+        assert stage.main.prompt.text == "two!"
+
+
+async def test_a_search_while_a_waiting_prompt_is_changed_replaces_nothing() -> None:
+    async with on_stage() as stage:
+        await queue(stage, "one", "two")
+        await stage.press(*"half", "shift+tab", "up", "enter")
+        await stage.until(lambda: stage.main.prompt.text == "one")
+        await stage.press(*" and ", "ctrl+r", *"two", "enter")
+        await stage.until(lambda: stage.main.prompt.text == "one and two")
+        await stage.press("enter")
+        await stage.until(lambda: waiting(stage) == ["one and two", "two"])
+        assert stage.main.prompt.text == "half"
+
+
+async def test_a_changed_earlier_prompt_lies_aside_while_a_waiting_one_is_changed() -> None:
+    async with on_stage() as stage:
+        await queue(stage, "one")
+        await stage.press(*"half", "up", "!", "shift+tab", "enter")
+        await stage.until(lambda: stage.main.prompt.text == "one")
+        await stage.press("escape")
+        assert stage.main.prompt.text == "half\n\none!"
 
 
 async def test_a_draft_that_lies_aside_comes_back_after_the_recalled_one_is_sent() -> None:

@@ -24,6 +24,7 @@ from tui.keys import KEYS, take
 from tui.leaving import warnings
 from tui.look import DEFAULT_LOOK, DEFAULT_NOTIFY, Look, Notify
 from tui.net.errors import NetError
+from tui.net.text import one_line
 from tui.notify import Herald, Terminal
 from tui.presenter import Presenter
 from tui.replies import Replies
@@ -37,7 +38,7 @@ from tui.widgets.prompt import Prompt
 from tui.widgets.queue import QueueList
 from tui.widgets.request_panel import RequestPanel
 from tui.widgets.transcript import Transcript
-from tui.writing import Writing
+from tui.writing import QUOTED, Writing
 
 if TYPE_CHECKING:
     from tui.client import Client
@@ -376,7 +377,13 @@ class HoldfastApp(App[None]):
 
     @on(QueueList.RemoveWanted)
     def _remove_wanted(self, event: QueueList.RemoveWanted) -> None:
-        self.writing.remove(event.queued)
+        from tui.widgets.confirm import Confirm
+
+        text = f"“{one_line(event.queued.text, QUOTED)}” is not sent then. ↑ in the prompt finds it again."
+        self.push_screen(
+            Confirm("Remove the waiting prompt?", text, "remove", "keep"),
+            lambda yes: self.writing.remove(event.queued) if yes else None,
+        )
 
     @on(QueueList.SendNowWanted)
     def _send_waiting_now(self, event: QueueList.SendNowWanted) -> None:
@@ -460,7 +467,7 @@ class HoldfastApp(App[None]):
 
     def _recall(self, text: str | None) -> None:
         if text is not None:
-            self.main.prompt.recall(text)
+            self.main.prompt.recall_earlier(text)
             self.main.prompt.focus()
 
     def action_release(self) -> None:

@@ -157,7 +157,8 @@ class Writing:
         """Take a waiting prompt out of the queue; earlier prompts (Up) still have it."""
         if self._main.prompt.edited == queued.id:
             self.leave_edit()
-        self._client.prompts.take_back(queued.id)
+        if self._client.prompts.take_back(queued.id) is None:
+            self._notify(Notice("That prompt was sent meanwhile, and is not removed.", "warning"))
 
     def release(self) -> None:
         """Let a held queue go on."""

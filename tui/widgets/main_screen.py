@@ -294,7 +294,10 @@ class MainScreen(Screen[None], Covered):
 
     def on_key(self, event: events.Key) -> None:
         """A letter typed where nothing takes letters belongs to the prompt."""
-        nobody_s = isinstance(self.focused, Transcript | Fold | None) and event.key not in self.active_bindings
+        nobody_s = (
+            isinstance(self.focused, Transcript | Fold | QueueList | None)
+            and event.key not in self.active_bindings
+        )
         if event.is_printable and nobody_s:
             event.stop()
             self._pass_on(event)

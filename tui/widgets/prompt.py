@@ -85,6 +85,8 @@ class Prompt(Editor):
         self._at = 0
         self._aside: str | None = None
         self._laid = ""
+        self._changed: dict[str, str] = {}
+        """Earlier prompts that were changed here and left again, by what was sent."""
 
     @property
     def unfinished(self) -> str:
@@ -146,7 +148,7 @@ class Prompt(Editor):
 
     def load_draft(self, text: str) -> None:
         """Begin with `text`; nothing lies aside."""
-        self._aside, self._at, self.edited = None, 0, None
+        self._aside, self._laid, self._at, self.edited = None, "", 0, None
         self._set(text)
 
     def recall(self, text: str) -> None:
@@ -156,13 +158,25 @@ class Prompt(Editor):
         self._laid = text
         self._set(text)
 
+    def recall_earlier(self, text: str) -> None:
+        """As Up, to the earlier prompt `text`; a waiting one that is being changed gets it inserted."""
+        if self.edited is not None:
+            self.insert(text)
+            return
+        self._keep_changes()
+        self._at = 0
+        self._show_earlier(text)
+
     def take_waiting(self, queued_id: str, text: str) -> None:
         """Lay what is being written aside for a prompt that waits."""
+        self._aside = self.draft
         self.recall(text)
-        self.edited = queued_id
+        self._at, self.edited = 0, queued_id
 
     def clear_sent(self, sent: str) -> None:
         """These words are sent, or wait: what lay aside comes back, and what was typed since stays."""
+        if self.edited is None:
+            self._changed.pop(self._laid, None)
         if self._aside is not None or self.text.startswith(sent):
             self.load_draft(joined(self._aside or "", self.text.removeprefix(sent).strip("\n")))
 
@@ -251,12 +265,23 @@ class Prompt(Editor):
             self._earlier = self.past()
         if at > len(self._earlier):
             return False
+        self._keep_changes()
         if at == 0:
             self.put_back()
         else:
-            self.recall(self._earlier[at - 1])
             self._at = at
+            self._show_earlier(self._earlier[at - 1])
         return True
+
+    def _show_earlier(self, sent: str) -> None:
+        """As it was sent, or as it was changed here since."""
+        self.recall(self._changed.get(sent, sent))
+        self._laid = sent
+
+    def _keep_changes(self) -> None:
+        """An earlier prompt that was changed here is found changed when it comes again."""
+        if self._aside is not None and self.text != self._laid:
+            self._changed[self._laid] = self.text
 
     def _set(self, text: str) -> None:
         if text != self.text:

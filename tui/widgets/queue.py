@@ -36,17 +36,17 @@ class QueueList(Plain, can_focus=True):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up,k", "move(-1)", "up", show=False),
         Binding("down,j", "move(1)", "down", show=False),
-        Binding("enter,e", "edit", "change", show=False),
+        Binding("enter", "edit", "change", show=False),
         Binding("delete,backspace,x", "remove", "remove", show=False),
-        Binding("ctrl+s,s", "send_now", "send now", show=False),
+        Binding("ctrl+s", "send_now", "send now", show=False),
     ]
     KEYS: ClassVar[Keys] = (
         ("Enter", "change it in the prompt; it keeps its place"),
-        ("x", "remove it; ↑ in the prompt finds it again"),
+        ("x", "remove it, after asking; ↑ in the prompt finds it again"),
         ("^S", "send it now, held or not, into the turn that runs"),
         ("{release}", "let all that is held go on, from anywhere"),
         ("↑ ↓ j k", "move"),
-        ("Esc", "back to the prompt"),
+        ("Esc", "back to the prompt; so does any other letter"),
     )
 
     @dataclass
