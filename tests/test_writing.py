@@ -295,7 +295,7 @@ async def test_a_click_chooses_a_waiting_prompt_and_two_change_it() -> None:
 async def test_a_long_queue_shows_what_is_around_the_cursor() -> None:
     async with on_stage(size=(80, 24)) as stage:
         await queue(stage, *"abcdefgh")
-        assert stage.main.queue.size.height == 5
+        assert stage.main.queue.size.height == 6
         await stage.press("shift+tab", *["down"] * 7)
         await stage.shows("› 8 h")
 
