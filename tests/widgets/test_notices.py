@@ -19,14 +19,16 @@ async def test_a_notice_covers_nothing(size: tuple[int, int]) -> None:
         stage.client.feed(e.RequestOpened(talk.PERMISSION))
         await stage.until(lambda: stage.main.panel.has_focus_within)
         await stage.press("tab", "tab", *"typed")
-        before = stage.text.split("\n")[-9:]
+        before = stage.text.split("\n")[-3:]
         for row in range(4):
             stage.client.tell(
                 Notice(f"Notice {row}, of some length, so that it may need two lines.\nAnd a remedy.")
             )
         await stage.shows("Notice 3")
         assert "Notice 0" not in stage.text
-        assert stage.text.split("\n")[-9:] == before
+        lines = stage.text.split("\n")
+        assert lines[-3:] == before
+        assert "Notice 3" in " ".join(lines[-5:-3]), "it stands just above the turn and the prompt"
         assert not stage.app.screen.query(Toast)
 
 

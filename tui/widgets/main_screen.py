@@ -23,7 +23,7 @@ from tui.widgets.fold import Fold
 from tui.widgets.grace import Grace
 from tui.widgets.health import HealthLine
 from tui.widgets.key_hints import KeyHints
-from tui.widgets.notices import Notices
+from tui.widgets.notices import SMALL, Notices
 from tui.widgets.pieces import Code
 from tui.widgets.plain import Covered, Plain
 from tui.widgets.plan import Plan
@@ -57,6 +57,10 @@ class Entry(Horizontal, Covered):
     """The mark, and the prompt behind it."""
 
 
+class Foot(Vertical, Covered):
+    """What stays in sight whatever is above it: the prompt and its keys."""
+
+
 class Rest(Vertical, Covered):
     """All below the header. When only that changes, as each second, the compositor asks nothing of this."""
 
@@ -65,6 +69,7 @@ class MainScreen(Screen[None], Covered):
     """Everything that is always in sight."""
 
     AUTO_FOCUS = "#prompt"
+    VERTICAL_BREAKPOINTS = [(0, "-short"), (SMALL, "-tall")]  # noqa: RUF012 (Textual's own is not a ClassVar)
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("tab", "next_part", "next part", show=False),
         Binding("shift+tab", "next_part(-1)", "part before", show=False),
@@ -109,20 +114,21 @@ class MainScreen(Screen[None], Covered):
     def compose(self) -> ComposeResult:
         yield self.health
         with Rest(id="rest"):
-            yield self.notices
             with Body(id="body"):
                 yield self.transcript
                 yield self.welcome
                 yield self.unread
             yield self.panel
             yield self.plan
+            yield self.notices
             yield self.turn_line
             yield self.queue
-            yield self.prompt.completions
-            with Entry(id="entry"):
-                yield Plain(" ›", id="mark")
-                yield self.prompt
-            yield self.key_hints
+            with Foot(id="foot"):
+                yield self.prompt.completions
+                with Entry(id="entry"):
+                    yield Plain(" ›", id="mark")
+                    yield self.prompt
+                yield self.key_hints
 
     def on_mount(self) -> None:
         self.unread.display = False
@@ -307,7 +313,8 @@ class MainScreen(Screen[None], Covered):
         event.stop()
         self._pass_on(event)
 
-    def on_resize(self) -> None:
+    def on_resize(self, event: events.Resize) -> None:
+        self.queue.show_room(event.size.height < SMALL)
         self.refresh_hints()
 
     def _focus_moved(self) -> None:

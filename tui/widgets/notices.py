@@ -1,4 +1,4 @@
-"""What is to be told beside the conversation, under the header. It takes room of its own, and covers nothing."""
+"""What is to be told beside the conversation, just above the turn and the prompt. It covers nothing."""
 
 from textual import events
 from textual.content import Content

@@ -17,7 +17,7 @@ from tui.widgets.key_hints import Keys
 from tui.widgets.plain import MUTED, Plain, spread
 
 ROWS = 4
-"""Prompts shown at once."""
+"""Prompts shown at once, on a screen that has room for them."""
 
 
 def why_waiting(held: str, line: Line, *, all_held: bool = True, edited: str | None = None) -> Content:
@@ -72,6 +72,7 @@ class QueueList(Plain, can_focus=True):
         self._held: Collection[str] = ()
         self._within_reach = False
         self._cursor = 0
+        self._small = False
 
     def on_mount(self) -> None:
         self.display = False
@@ -93,6 +94,12 @@ class QueueList(Plain, can_focus=True):
         """Whether ⇧Tab leads here from where the keys are."""
         if within != self._within_reach:
             self._within_reach = within
+            self._draw()
+
+    def show_room(self, small: bool) -> None:
+        """A small screen has room for one line, and for the prompt at the cursor while that is looked at."""
+        if small != self._small:
+            self._small = small
             self._draw()
 
     def action_move(self, rows: int) -> None:
@@ -129,7 +136,11 @@ class QueueList(Plain, can_focus=True):
     @property
     def _first(self) -> int:
         """The first row in sight."""
-        return max(0, min(self._cursor - ROWS // 2, len(self._waiting) - ROWS))
+        return max(0, min(self._cursor - self._rows // 2, len(self._waiting) - self._rows))
+
+    @property
+    def _rows(self) -> int:
+        return ROWS if not self._small else int(self.has_focus)
 
     def _draw(self) -> None:
         width = self.size.width or 80
@@ -139,9 +150,9 @@ class QueueList(Plain, can_focus=True):
         keys = Content("⇧Tab changes " if self._within_reach else "")
         roomy = head.cell_length + keys.cell_length + 2 <= width
         rows = [spread(head, keys.stylize(MUTED) if roomy else Content(""), width)]
-        shown = range(count)[self._first :][:ROWS]
+        shown = range(count)[self._first :][: self._rows]
         rows += [self._row(row, self._waiting[row], width) for row in shown]
-        if len(shown) < count:
+        if len(shown) < count and not self._small:
             rows.append(Content.styled(f"     +{count - len(shown)} more", MUTED))
         self.show(Content("\n").join(rows))
 
