@@ -9,6 +9,7 @@ from tui.core import changes as c
 from tui.core.health import LineState
 from tui.core.model import Prompt
 from tui.core.turn import SWALLOWED, TurnState
+from tui.core.witness import PostRefused
 
 
 @every_profile
@@ -202,3 +203,39 @@ async def test_a_turn_that_runs_already_is_followed(meeting: Meeting) -> None:
     assert (turn.state, turn.prompt) == (TurnState.RUNNING, None)
     await meeting.over(turn)
     assert turn.state is TurnState.FINISHED
+
+
+@pytest.mark.parametrize("fault", ["stall=prompt,at=headers", "reset=prompt,at=headers"])
+@virtually("qwen")
+async def test_a_prompt_whose_202_does_not_come_is_known_by_its_echo(meeting: Meeting, fault: str) -> None:
+    """It is one prompt, which runs: not a second one beside one that is still being sent."""
+    first = meeting.send("PLAIN")
+    await meeting.over(first)
+    states: list[TurnState] = []
+    meeting.arm(fault)
+    turn = meeting.send("PLAIN")
+    transcript = meeting.client.store.transcript(meeting.session_id)
+    assert transcript is not None
+    await meeting.until(lambda: len(transcript.prompts_after(float("-inf"))) == 2, within=4, what="its echo")
+    states.append(turn.state)
+    await meeting.over(turn, within=4)
+    assert (states, turn.state) == ([TurnState.RUNNING], TurnState.FINISHED)
+    assert turn.prompt is not None
+    assert turn.prompt.known_as == turn.prompt_id != first.prompt_id
+
+
+@pytest.mark.parametrize("profile", ["opencode", "qwen"])
+@virtually()
+async def test_a_prompt_that_arrives_after_it_was_taken_for_not_sent_runs(meeting: Meeting, profile: str) -> None:
+    """Something between here and the server held it back."""
+    client, session_id = meeting.client, meeting.session_id
+    turn = client.turns.send(client._known_backend().new_prompt(session_id, "PLAIN"))
+    turn.receive(PostRefused("a proxy said so"), client.now())
+    assert turn.over
+    await meeting.until(lambda: not turn.over, within=4, what="its arrival")
+    await meeting.over(turn)
+    assert turn.state is TurnState.FINISHED
+    assert [one.text for one in meeting.told if isinstance(one, c.Notice)] == [
+        "The server has “PLAIN” after all. Do not send again the copy that went back to the prompt."
+    ]
+    assert meeting.words().count("PLAIN") == 1

@@ -32,7 +32,7 @@ from tui.core.changes import (
     TurnEnded,
 )
 from tui.core.health import Health, Line, LineState
-from tui.core.model import Answers, Idle, PermissionReply, PermissionRequest, Request, Session
+from tui.core.model import Answers, Idle, PermissionReply, PermissionRequest, Prompt, Request, Session
 from tui.core.store import Store
 from tui.core.trouble import DEFAULT_PATIENCE, Patience
 from tui.core.turn import Turn, TurnState
@@ -40,6 +40,7 @@ from tui.editing import Editing
 from tui.journal import Journal
 from tui.net.errors import NetError
 from tui.net.link import Feed, Link
+from tui.net.text import one_line
 from tui.offers import Choices
 from tui.prompts import Prompts
 from tui.pulse import Pulse
@@ -52,6 +53,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 TICK_EVERY = 0.5
+QUOTED = 40
+"""Characters of a prompt that a notice is about."""
 OPEN_KEPT = 8
 """Sessions opened last whose transcripts are kept: to go back to one of them needs no line."""
 
@@ -134,6 +137,7 @@ class Client:
             notify=self._turn_changed,
             ended=self._turn_ended,
             accepted=self.journal.accepted,
+            arrived=self._arrived,
             clear=lambda turn: self.aborts.settled(turn),
             heard=lambda: self._link.events,
             ready=lambda: self._link.synced,
@@ -229,6 +233,11 @@ class Client:
         self._linking = self._hold_line()
         for work in (self._tick(), *self._pulse.works()):
             self._spawn(work)
+
+    def _arrived(self, prompt: Prompt) -> None:
+        words = one_line(prompt.text, QUOTED)
+        what = f"The server has “{words}” after all. Do not send again the copy that went back to the prompt."
+        self._tell(Notice(what, "warning"))
 
     def _tell_journal(self, problem: str) -> None:
         words = f"{problem[:1].upper()}{problem[1:]}"

@@ -68,7 +68,8 @@ class Turns:
 
     `backend` gives the server's backend once it is known; `refetch` is the link's; `spawn` starts a task that ends
     with the client; `deliver` takes events into the store; `ended` hears of each end of a turn, and
-    `accepted` of each prompt that the server took under an id of its own;
+    `accepted` of each prompt that the server took under an id of its own, `arrived` of each that had gone back to
+    the person;
     `clear` waits until the prompt may be posted, where it may not at once;
     `heard` counts the events that came; `ready` says whether the line is up; `server_now` is the server's clock
     (epoch seconds).
@@ -85,6 +86,7 @@ class Turns:
         notify: Callable[[TurnChanged | TurnEnded], None],
         ended: Callable[[Turn], None],
         accepted: Callable[[Prompt], None] = lambda prompt: None,
+        arrived: Callable[[Prompt], None] = lambda prompt: None,
         clear: Callable[[Turn], Awaitable[None]] | None = None,
         heard: Callable[[], int],
         ready: Callable[[], bool],
@@ -100,6 +102,7 @@ class Turns:
         self._notify = notify
         self._ended = ended
         self._accepted = accepted
+        self._arrived = arrived
         self._clear = clear
         self._heard = heard
         self._ready = ready
@@ -240,6 +243,8 @@ class Turns:
 
     def look(self) -> None:
         """Something changed in the store: let every running turn see it, and find those that others began."""
+        for session_id in self._store.open_sessions():
+            self._recognise(session_id)
         for turn in self.running():
             self._feed(turn, self._observed(turn))
         for session_id in self._store.open_sessions():
@@ -382,6 +387,25 @@ class Turns:
         finally:
             self._unposted.discard(turn.prompt_id)
         turn.posted(self._clock())
+
+    def _recognise(self, session_id: str) -> None:
+        """Find what is there of prompts whose POST is not answered, and of those that were taken for not sent."""
+        transcript = self._store.transcript(session_id)
+        own = [one for one in self._turns.get(session_id, ()) if one.prompt is not None and one.may_arrive]
+        for turn in own:
+            assert turn.prompt is not None
+            known_as = turn.prompt_id
+            if self._traits is not None and not self._traits.takes_our_ids:
+                same = [one for one in own if one.prompt is not None and one.prompt.text == turn.prompt.text]
+                known_as = self._backend().told_as(turn.prompt) if len(same) == 1 else ""
+            was_over, there = turn.over, transcript is not None and transcript.has_parts(known_as)
+            if was_over and there:
+                turn.go_on(self._clock())
+                self.awake.set()
+                self._notify(TurnChanged(session_id))
+                self._arrived(turn.prompt)
+            if there and known_as != turn.prompt_id:
+                self._accept(turn, known_as)
 
     def _accept(self, turn: Turn, known_as: str) -> None:
         """The server has the prompt, and calls it `known_as`: so do we, from now on."""

@@ -132,6 +132,9 @@ class Backend(Protocol):
     async def look_up(self, session_id: str, prompt_id: str, prompt: Prompt | None = None) -> Lookup:
         """Ask whether the prompt has arrived; `prompt`, where it is ours, tells it from others' prompts."""
 
+    def told_as(self, prompt: Prompt) -> str:
+        """The server's own id of a prompt of ours, by the events that came so far; "" where none told of it."""
+
     async def abort(self, session_id: str) -> None: ...
 
     async def answer(self, request_id: str, answers: Answers, *, directory: str) -> bool:

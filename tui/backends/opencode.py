@@ -213,6 +213,9 @@ class OpenCode:
             return Lookup(stored=False, session_gone=True)
         return Lookup(stored=False)
 
+    def told_as(self, prompt: Prompt) -> str:
+        return prompt.message_id
+
     async def abort(self, session_id: str) -> None:
         await self._http.call("POST", f"/session/{segment(session_id)}/abort", timeout=10.0)
 

@@ -182,6 +182,9 @@ class QwenServe:
     async def look_up(self, session_id: str, prompt_id: str, prompt: Prompt | None = None) -> Lookup:
         return await self._prompts.look_up(session_id, prompt_id, prompt)
 
+    def told_as(self, prompt: Prompt) -> str:
+        return self._prompts.told_as(prompt)
+
     async def abort(self, session_id: str) -> None:
         try:
             await self._presence.call(session_id, "cancel", timeout=LIMIT)

@@ -81,13 +81,24 @@ class Prompts:
             if refusal.status != 404:
                 raise
             return Lookup(stored=False, session_gone=True)
-        mine = frozenset(self._presence.mine(session_id))
-        claimed = frozenset(one for one, owner in self._claims.items() if owner != prompt.message_id)
-        found = find_prompt(prompt, loaded.watch, mine=mine, claimed=claimed)
-        if found is None:
+        found = self._found_in(loaded.watch, prompt)
+        if not found:
             return Lookup(stored=None if loaded.watch.fold.torn else False)
-        self._claim(found, prompt)
         return Lookup(stored=True, known_as=found)
+
+    def told_as(self, prompt: Prompt) -> str:
+        """See `Backend.told_as`."""
+        watch = self._watches.get(prompt.session_id)
+        return "" if watch is None else self._found_in(watch, prompt)
+
+    def _found_in(self, watch: Watch, prompt: Prompt) -> str:
+        mine = frozenset(self._presence.mine(prompt.session_id))
+        claimed = frozenset(one for one, owner in self._claims.items() if owner != prompt.message_id)
+        found = find_prompt(prompt, watch, mine=mine, claimed=claimed)
+        if found is None:
+            return ""
+        self._claim(found, prompt)
+        return found
 
     async def _choose(self, prompt: Prompt) -> None:
         """Set what was chosen for the prompt; where the server does not take that, it does not get the prompt."""

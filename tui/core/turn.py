@@ -232,8 +232,13 @@ class Turn(msgspec.Struct):
         """The server knows when a turn began that this client did not begin, or began in an earlier life."""
         self.started, self.since_seen = started, False
 
+    @property
+    def may_arrive(self) -> bool:
+        """Whether the prompt may be at the server, and nothing has told so yet."""
+        return not self._seen and (not self.over or self.state is TurnState.NOT_SENT)
+
     def go_on(self, now: float) -> None:
-        """The server took up an interrupted turn after all."""
+        """The server took up an interrupted turn after all, or has a prompt that was taken for not sent."""
         self.state, self.reason, self.ended, self.moved = TurnState.RUNNING, "", None, now
         self._idle_since = self._broke_at = None
 
@@ -309,6 +314,8 @@ class Turn(msgspec.Struct):
         return self._end(TurnState.NOT_SENT, now, reason)
 
     def _broke(self, how: PostBroke, now: float) -> tuple[Action, ...]:
+        if self._seen and not self.held:
+            return ()  # the server has it, and does not hold the POST
         self.held = False
         self.reason = how.reason
         if how.cut:
