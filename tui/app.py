@@ -317,9 +317,8 @@ class HoldfastApp(App[None]):
         await super().on_event(event)
 
     async def on_text_burst(self, event: TextBurst) -> None:
-        """A paste; unless each of its characters is a key of the part that has the keys, or it ends a field."""
-        one_enter = isinstance(self.focused, Input) and event.text.count("\r") == 1
-        if one_enter or keys_now.are_keys(self.screen, event.keys):
+        """Keys, where each of them is one or a field takes them; else words, which no part takes for its keys."""
+        if keys_now.are_keys(self.screen, event):
             for key in event.keys:
                 await self.on_event(key)
         else:

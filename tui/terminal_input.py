@@ -56,11 +56,16 @@ def is_text(character: str | None) -> bool:
 
 
 class TextBurst(Message):
-    """Text that came at once, more than anybody types: several lines (ended by `\\r`), or a long one."""
+    """Characters that came at once, in one line or several (ended by `\\r`)."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
         self.text = text
+
+    @property
+    def is_paste(self) -> bool:
+        """Whether it is more than anybody types."""
+        return "\r" in self.text or len(self.text) >= LONG
 
     @property
     def pasted(self) -> events.Paste:
@@ -108,7 +113,8 @@ def _usual(key: events.Key, sequence: str) -> events.Key:
 
 
 class Burst:
-    """Text that came together. `send` gets it key by key; a long line or several lines as one `TextBurst`."""
+    """Characters that came together: `send` gets them as one `TextBurst`. A key alone stays a key, and so do Tab
+    and the Enter at the end."""
 
     def __init__(self, send: Callable[[Message], None]) -> None:
         self._send = send
@@ -147,7 +153,7 @@ class Burst:
         self._keys, self._text, self._has_enter, self._has_lines = [], [], False, False
         if has_lines:
             self._send(TextBurst("".join(text)))
-        elif len(line := "".join(text).rstrip("\r")) >= LONG:
+        elif len(line := "".join(text).rstrip("\r")) >= LONG or (len(line) > 1 and "\t" not in line):
             self._send(TextBurst(line))
             del keys[: len(line)]
         for key in keys:

@@ -130,3 +130,23 @@ def test_lines_that_come_at_once_at_a_confirmation_are_one_draft(holdfast: Holdf
     terminal.type("one\rtwo")
     terminal.wait_for(re.compile(r"› yes\n +noone\n +two"))
     assert prompts(server) == ["SLOW"]
+
+
+@pytest.mark.parametrize("words", ["next is", "phone", "kill it", "xylophone"])
+def test_a_word_that_comes_at_once_is_no_key_of_a_question_or_a_list(
+    holdfast: Holdfast, stub: StartStub, words: str
+) -> None:
+    server = stub()
+    terminal = holdfast(server.address)
+    connect(terminal)
+    send(terminal, "ASK1")
+    face_request(terminal, "Which database?")
+    terminal.type(words)
+    terminal.wait_for(f"› {words}")
+    terminal.press("enter")
+    terminal.wait_for("1 prompt")
+    terminal.press("shift+tab")
+    terminal.wait_for("x remove")
+    terminal.type(words)
+    terminal.wait_for(f"› {words}")
+    assert prompts(server) == ["ASK1"]

@@ -1,12 +1,11 @@
 """Which keys count now: a few of them for the footer, all of the part that has them for the help."""
 
-from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from textual import events
 from textual.screen import Screen
 from textual.widgets import Input, TextArea
 
+from tui.terminal_input import TextBurst
 from tui.widgets.key_hints import Keys
 from tui.widgets.own_words import OwnWordsForm
 from tui.widgets.prompt import Prompt
@@ -65,13 +64,20 @@ def named(main: "MainScreen") -> Keys:
     return (("Tab", "complete"), *keys) if completes(main) else keys
 
 
-def are_keys(screen: Screen[Any], keys: Iterable[events.Key]) -> bool:
-    """Whether each of them does something where the focus is, and none is only a letter."""
-    if isinstance(screen.focused, Input | TextArea):
-        return False
+def are_keys(screen: Screen[Any], burst: TextBurst) -> bool:
+    """Whether the part that has the focus takes each character as a key of its own, and the burst for no paste."""
+    focused, text = screen.focused, burst.text
+    if isinstance(focused, Input):
+        return (
+            not burst.is_paste or text.count("\r") == 1
+        )  # Enter ends the field: what follows is for another part
+    if isinstance(focused, TextArea):
+        return not burst.is_paste
+    answers = isinstance(focused, OwnWordsForm)
+    if answers and text[0].isdecimal() and not burst.is_paste:
+        return True  # it may open a field, and the rest is written there
     bound = screen.active_bindings
-    answers = isinstance(screen.focused, OwnWordsForm)
-    return all(key.key in bound or (answers and key.key in ANSWERS) for key in keys)
+    return all(key.key in bound or (answers and key.key in ANSWERS) for key in burst.keys)
 
 
 def completes(main: "MainScreen") -> bool:
