@@ -577,6 +577,7 @@ async def test_letters_typed_in_the_transcript_go_to_the_prompt() -> None:
     [
         (CONNECTING, ["◌ connecting…", "127.0.0.1:4096"]),
         (LOST, ["nothing answers at 127.0.0.1:4096", "opencode serve", "holdfast --demo", "try 3 in 4s"]),
+        (replace(LOST, answers=True), ["127.0.0.1:4096 answers, but cannot be used yet", "connection reset"]),
         (STOPPED, ["■ stopped: password refused", "Set HOLDFAST_PASSWORD.", "F5 tries again"]),
         (LIVE, ["Type what is to be done"]),
     ],

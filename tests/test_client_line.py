@@ -2,6 +2,8 @@
 
 import asyncio
 
+import pytest
+
 from tests.meeting import Meeting, virtually
 from tui.core import changes as c
 from tui.core.health import LineState
@@ -120,6 +122,32 @@ async def test_heartbeats_that_fail_are_told_at_the_third_and_not_again(meeting:
     meeting.arm("502=/session,times=always")
     await asyncio.sleep(BEATS_MISSED * BEAT_EVERY)
     assert len(told()) == 2
+
+
+@virtually(connected=False)
+@pytest.mark.parametrize("at", ["request", "headers"])
+async def test_a_stream_alone_that_is_held_back_is_told_from_a_server_that_is_silent(
+    meeting: Meeting, at: str
+) -> None:
+    meeting.arm(f"stall=events,times=always,at={at}")
+    meeting.client.start()
+    await meeting.until(lambda: meeting.client.line().state is LineState.RECONNECTING, within=30)
+    line = meeting.client.line()
+    assert "the server answers, but its event stream brings nothing" in line.reason
+    assert "buffer" in line.remedy
+    assert line.answers
+    meeting.server.disarm_all()
+    await meeting.until(lambda: meeting.client.line().state is LineState.LIVE, within=60)
+
+
+@virtually(connected=False)
+async def test_a_server_that_is_silent_altogether_is_not_said_to_answer(meeting: Meeting) -> None:
+    meeting.arm("stall=/global/event,times=always,at=request")
+    meeting.arm("stall=/global/health,times=always,at=request")
+    meeting.client.start()
+    await meeting.until(lambda: meeting.client.line().state is LineState.RECONNECTING, within=30)
+    assert "nothing came" in meeting.client.line().reason
+    assert not meeting.client.line().answers
 
 
 @virtually()

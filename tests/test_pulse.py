@@ -48,6 +48,8 @@ async def test_sessions_whose_heartbeats_hang_do_not_delay_those_of_others() -> 
         backend=lambda: cast("Backend", hanging),
         line_up=line_up,
         notify=lambda change: None,
+        heard=lambda: 0,
+        asked=lambda news: None,
         sleep=time.sleep,
     )
     *others, beat = pulse.works()

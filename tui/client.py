@@ -10,7 +10,7 @@ import logging
 import random
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
@@ -38,8 +38,8 @@ from tui.core.trouble import DEFAULT_PATIENCE, Patience
 from tui.core.turn import Turn, TurnState
 from tui.editing import Editing
 from tui.journal import Journal
-from tui.net.errors import NetError
-from tui.net.link import Feed, Link
+from tui.net.errors import NetError, Silent
+from tui.net.link import Feed, HeldBack, Link
 from tui.net.text import one_line
 from tui.offers import Choices
 from tui.prompts import Prompts
@@ -187,6 +187,8 @@ class Client:
             backend=self._known_backend,
             line_up=self._line_up,
             notify=self._tell,
+            heard=lambda: self._link.events,
+            asked=lambda news: self.turns.witness.asked(self._clocks.mono(), news=news),
             sleep=self._clocks.sleep,
         )
 
@@ -409,7 +411,15 @@ class Client:
             server = await self._backend.hello()
         self._greeted(server)
         self._health.answered(server.round_trip)
-        async with self._backend.subscribe(on_bytes) as feed:
+        async with AsyncExitStack() as stack:
+            try:
+                feed = await stack.enter_async_context(self._backend.subscribe(on_bytes))
+            except Silent as error:
+                try:
+                    await self._backend.ping()
+                except NetError:
+                    raise error from None
+                raise HeldBack(error.seconds) from error
             yield feed
 
     def _greeted(self, server: ServerInfo) -> None:

@@ -28,7 +28,11 @@ CHECK_EVERY = 30.0
 
 
 class Pulse:
-    """`line_up` is set while the line is up; `backend` gives the server's backend then."""
+    """`line_up` is set while the line is up; `backend` gives the server's backend then.
+
+    `heard` counts the events that came; `asked` hears that the server was asked, and whether that brought
+    something that no event had told.
+    """
 
     def __init__(
         self,
@@ -39,6 +43,8 @@ class Pulse:
         backend: Callable[[], Backend],
         line_up: asyncio.Event,
         notify: Callable[[Change], None],
+        heard: Callable[[], int],
+        asked: Callable[[bool], None],
         sleep: Callable[[float], Awaitable[None]],
     ) -> None:
         self._store = store
@@ -47,6 +53,8 @@ class Pulse:
         self._backend = backend
         self._line_up = line_up
         self._notify = notify
+        self._heard = heard
+        self._asked = asked
         self._sleep = sleep
 
     def works(self) -> tuple[Coroutine[Any, Any, None], ...]:
@@ -81,10 +89,13 @@ class Pulse:
             await self._sleep(CHECK_EVERY)
             if not self._line_up.is_set():
                 continue
+            before, heard = self._store.version, self._heard()
             try:
                 await self._resync.news()
             except NetError as error:
                 log.info("check: %s", error.what)
+            else:
+                self._asked(self._store.version != before and self._heard() == heard)
 
     async def _beat(self) -> None:
         missed = 0

@@ -48,6 +48,8 @@ log = logging.getLogger(__name__)
 ENDED_KEPT = 50
 """Ended turns remembered a session, for their last line in the transcript."""
 
+EVENTS_DUE = 5.0
+"""Seconds after a prompt was posted by which the events of a server that has it must have come."""
 ASK_WHILE_DEAF = 5.0
 """Seconds between two questions to a server whose events do not come: asking is all that is left."""
 
@@ -115,6 +117,8 @@ class Turns:
         self._unposted: set[str] = set()
         """The prompts whose POST waits for an abort to be over."""
         self._traits: Traits | None = None
+        self._heard_at_post: dict[str, int] = {}
+        """The events heard when a prompt was posted, while the stream has not broken since."""
         self._asking: set[str] = set()
         self._asked_at = 0.0
         self._heard_before = 0
@@ -157,6 +161,7 @@ class Turns:
         self._store.open_transcript(prompt.session_id)  # what becomes of the turn is read from there
         self._add(turn)
         self._before[prompt.message_id] = self._state_before(prompt.session_id)
+        self._heard_at_post[prompt.message_id] = self._heard()
         self._post(turn)
         self._notify(TurnChanged(prompt.session_id))
         return turn
@@ -265,6 +270,7 @@ class Turns:
 
     def line_back(self) -> None:
         """The event stream is back: POSTs that were open meanwhile are doubted, and each turn is asked for."""
+        self._heard_at_post.clear()
         for turn in self.running():
             self._feed(turn, LineBack())
 
@@ -306,6 +312,7 @@ class Turns:
             self._notify(TurnChanged(turn.session_id))
         if turn.over and not was_over:
             self._before.pop(turn.prompt_id, None)
+            self._heard_at_post.pop(turn.prompt_id, None)
             self._date_end(turn)
             self._learn(turn)
             self._notify(TurnEnded(turn.session_id, turn.prompt_id))
@@ -462,7 +469,7 @@ class Turns:
         was_followed = turn.state in (TurnState.RUNNING, TurnState.WAITING, TurnState.RETRYING)
         await self._refetch(fetch)
         news = was_followed and self._store.mark(turn.session_id) != mark and self._heard() == heard
-        self.witness.asked(self._clock(), news=news)
+        self.witness.asked(self._clock(), news=news or (bool(stored) and self._is_untold(turn)))
         self._feed(turn, self._observed(turn, asked=True, stored=stored, gone=gone))
 
     async def _is_healthy(self) -> bool:
@@ -472,6 +479,11 @@ class Turns:
             log.info("the health check: %s", error.what)
             return False
         return True
+
+    def _is_untold(self, turn: Turn) -> bool:
+        """No event at all came since the prompt was posted, though the server has it."""
+        due = self._clock() - turn.started >= EVENTS_DUE
+        return due and self._heard_at_post.get(turn.prompt_id) == self._heard()
 
     def _state_before(self, session_id: str) -> "_Before":
         transcript = self._store.transcript(session_id)

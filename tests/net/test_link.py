@@ -432,7 +432,8 @@ async def test_tries_that_led_to_a_working_stream_no_longer_count(line: Line) ->
     await line.server.end()
     await line.time.advance(10)
     line.server.refuse = None
-    await line.time.advance(20)
+    line.link.retry_now()
+    await settle()
     assert line.health.view(line.time.mono()).attempt > 2
     await line.server.say(Connected())
     assert line.health.view(line.time.mono()).attempt > 2

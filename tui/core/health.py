@@ -37,7 +37,7 @@ class Line(msgspec.Struct, frozen=True):
 
     `age` since the last byte of this stream, `round_trip` of the last short call, `gaps` between the newest
     beats (oldest first), `retry_in` until the next try (None while one is under way), `lost_for` since the line
-    was last seen alive.
+    was last seen alive. `answers`: what answers there did so in vain; else nothing does.
     """
 
     state: LineState
@@ -50,6 +50,7 @@ class Line(msgspec.Struct, frozen=True):
     reason: str = ""
     remedy: str = ""
     lost_for: float | None = None
+    answers: bool = False
 
     @property
     def up(self) -> bool:
@@ -69,6 +70,7 @@ class Health:
         self._retry_at: float | None = None
         self._reason = ""
         self._remedy = ""
+        self._answers = False
         self._down_since: float | None = None
         self._opened_at: float | None = None
 
@@ -86,6 +88,11 @@ class Health:
         if interval is None:
             return UNLEARNED_LIMIT
         return max(SHORTEST_LIMIT, BEATS_PER_LIMIT * interval)
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether the stream that is open has given a byte."""
+        return self._state is LineState.LIVE
 
     def silence(self, now: float) -> float | None:
         """Seconds since this stream opened or last gave a byte; None while there is no stream."""
@@ -130,8 +137,21 @@ class Health:
         """A short call came back after `round_trip` seconds."""
         self._round_trip = round_trip
 
-    def lost(self, now: float, reason: str, remedy: str = "", *, retry_at: float, silent: bool = False) -> None:
-        """The stream ended or a try failed. `silent`: it went without a byte for too long."""
+    def lost(
+        self,
+        now: float,
+        reason: str,
+        remedy: str = "",
+        *,
+        retry_at: float,
+        silent: bool = False,
+        answers: bool = False,
+    ) -> None:
+        """The stream ended or a try failed.
+
+        `silent`: it went without a byte for too long. `answers`: something answers there all the same.
+        """
+        self._answers = answers
         if silent:
             self._gaps.clear()  # the beat we learned may be the very thing that changed
         if self._down_since is None:
@@ -172,5 +192,6 @@ class Health:
             retry_in=None if self._retry_at is None else max(0.0, self._retry_at - now),
             reason=self._reason,
             remedy=self._remedy,
+            answers=self._answers,
             lost_for=None if self._down_since is None else max(0.0, now - self._down_since),
         )

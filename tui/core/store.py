@@ -115,6 +115,11 @@ class Store:
         family = self.family(session_id)
         return [request for request in self._requests.values() if request.session_id in family]
 
+    @property
+    def version(self) -> tuple[int, frozenset[str]]:
+        """What differs as soon as anything changed that the server's events tell of."""
+        return self._generation, frozenset(self._requests)
+
     def mark(self, session_id: str) -> int:
         """A number that grows whenever anything of the session or its descendants changed."""
         return max(self._marks.get(member, 0) for member in self.family(session_id))

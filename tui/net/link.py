@@ -14,12 +14,14 @@ from typing import Protocol
 from tui.core.backoff import Backoff
 from tui.core.events import Beat, Connected, Event, ServerLeaving, StreamLost
 from tui.core.health import Health
-from tui.net.errors import NetError, Refused, Silent, Unreachable
+from tui.net.errors import Cut, NetError, Refused, Silent, Unreachable
 
 log = logging.getLogger(__name__)
 
 WATCH_EVERY = 1.0
 """Seconds between two looks of the watchdog."""
+FIRST_BYTES = 10.0
+"""Seconds within which an open event stream must bring its first byte: the servers greet, or say when to retry."""
 ASLEEP = 5.0
 """Seconds by which the wall clock may outrun the monotonic one before the computer must have slept."""
 WAITING_EVENTS = 100_000
@@ -44,6 +46,16 @@ class Ended(NetError):
 
     def __init__(self) -> None:
         super().__init__("the server ended the event stream", "Nothing: it is opened again.")
+
+
+class HeldBack(NetError):
+    """The server answered the calls before and beside it, and the event stream brought nothing."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(
+            f"the server answers, but its event stream brings nothing ({seconds:g} s)",
+            "A proxy may buffer it: switch response buffering off for text/event-stream. holdfast doctor looks.",
+        )
 
 
 class Slept(NetError):
@@ -192,6 +204,8 @@ class Link:
                 raise Slept
             in_time, last = now - last < 2 * WATCH_EVERY, now
             silence = self._health.silence(now)
+            if silence is not None and silence > FIRST_BYTES and self.synced and not self._health.has_begun:
+                raise HeldBack(round(silence))
             if silence is None or silence <= self._health.silence_limit:
                 overdue = False
             elif overdue and in_time:
@@ -229,7 +243,14 @@ class Link:
             delay = 0.0
         elif isinstance(lost, Unreachable) and self.watched and self._lost_for(now) < PATIENTLY_WATCHED:
             delay = min(delay, WATCHED)
-        self._health.lost(now, lost.what, lost.remedy, retry_at=now + delay, silent=isinstance(lost, Silent))
+        self._health.lost(
+            now,
+            lost.what,
+            lost.remedy,
+            retry_at=now + delay,
+            silent=isinstance(lost, Silent),
+            answers=not isinstance(lost, Unreachable | Silent | Cut),
+        )
         self._changed()
         sleeping = asyncio.ensure_future(self._sleep(delay))
         waking = asyncio.create_task(self._wake.wait())

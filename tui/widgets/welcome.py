@@ -35,6 +35,10 @@ def welcome_words(line: Line, address: str, *, ever_up: bool, serve: str, server
 
 
 def _nobody_there(line: Line, address: str, serve: str) -> Content:
+    if line.answers:
+        return _page(
+            f"↻ {address} answers, but cannot be used yet", "$warning", line.reason, line.remedy, _when(line)
+        )
     return Content.assemble(
         (f"↻ nothing answers at {address}", "bold $warning"),
         (f"\n{line.reason}", MUTED) if line.reason else "",
