@@ -3,6 +3,7 @@
 The detail is made when it is asked for, and thrown away when it is folded again.
 """
 
+import re
 from typing import ClassVar
 
 import msgspec
@@ -11,6 +12,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
+from textual.selection import Selection
 
 from tui.widgets.guarded import Guarded
 from tui.widgets.lines import Lines
@@ -19,6 +21,7 @@ from tui.widgets.plain import MUTED, spread
 
 MARGIN = 16
 """Cells before the words of a message; labels and names stand there."""
+BLANKS = re.compile(r" {3,}")
 NAME = 10
 """Cells of them for a name."""
 YOU = Content.assemble((" ▌", "$accent"), (" you", "bold"))
@@ -50,6 +53,10 @@ class FoldHead(Guarded):
             (f"   {glyph} ", MUTED), name.stylize(MUTED), " ", self.headline.about.replace("\n", " ")
         )
         return spread(left, self.headline.outcome, self.size.width - 1)
+
+    def get_selection(self, selection: Selection) -> tuple[str, str]:
+        """Without the margin, and without the blanks in the middle."""
+        return BLANKS.sub("  ", selection.extract(self.render().plain).strip()), "\n"
 
 
 class Fold(Vertical, Guarded, can_focus=True):

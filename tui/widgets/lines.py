@@ -16,6 +16,7 @@ from textual.reactive import Reactive
 from textual.selection import Selection
 from textual.strip import Strip
 
+from tui.widgets.copying import Row, rows_of, selected
 from tui.widgets.guarded import Guarded
 from tui.widgets.pieces import Code, Piece
 from tui.widgets.plain import strip_of
@@ -173,9 +174,11 @@ class Lines(Guarded):
         return strip
 
     def get_selection(self, selection: Selection) -> tuple[str, str] | None:
-        self._wrap(self.size.width)
-        text = "\n".join(self._line(y).plain for y in range(self._starts[-1]))
-        return selection.extract(text), "\n"
+        width = max(8, self.size.width - self._margin)
+        rows = []
+        for index, piece in enumerate(self._pieces):
+            rows += [Row("")] * (piece.gap if index else 0) + rows_of(piece, width)
+        return selected(rows, selection, self._margin), "\n"
 
     def selection_updated(self, selection: Selection | None) -> None:
         self._strips.clear()

@@ -3,6 +3,7 @@
 Values: made once by `tui.widgets.markdown`, asked again only when the width changes.
 """
 
+from collections.abc import Iterator
 from typing import Protocol
 
 import msgspec
@@ -39,6 +40,15 @@ class Paragraph(msgspec.Struct, frozen=True):
     gap: int = 1
 
     def lines(self, width: int) -> list[Content]:
+        wrapped = self.wrapped(width)
+        if not self.first and not self.rest:
+            return wrapped
+        return [
+            Content.assemble((self.rest if row else self.first, FAINT), line) for row, line in enumerate(wrapped)
+        ]
+
+    def wrapped(self, width: int) -> list[Content]:
+        """The words of each line, without what stands before them."""
         room = max(8, min(width, MEASURE) - Content(self.rest).cell_length)
         at_first = room
         if len(self.first) != len(self.rest):
@@ -48,11 +58,7 @@ class Paragraph(msgspec.Struct, frozen=True):
             wrapped = self.words.wrap(at_first)
             if at_first != room and len(wrapped) > 1:
                 wrapped = [wrapped[0], *_after(self.words, wrapped[0]).wrap(room)]
-        if not self.first and not self.rest:
-            return wrapped
-        return [
-            Content.assemble((self.rest if row else self.first, FAINT), line) for row, line in enumerate(wrapped)
-        ]
+        return wrapped
 
 
 def _after(words: Content, line: Content) -> Content:
@@ -81,11 +87,21 @@ class Code(msgspec.Struct, frozen=True):
         """What is copied."""
         return self.source or "".join(f"{line.plain}\n" for line in self.code)
 
+    @property
+    def indent(self) -> int:
+        """Blanks before the ground."""
+        return Content(self.rest).cell_length
+
     def lines(self, width: int) -> list[Content]:
-        indent = Content(self.rest).cell_length
+        indent = self.indent
         room = max(8, width - indent)
-        rows = [_grounded(row, room) for line in self.code for row in _rows(line, room - 2)]
+        rows = [_grounded(row, room) for rows in self.folded(width) for row in rows]
         return [row.pad_left(indent) for row in rows] if indent else rows
+
+    def folded(self, width: int) -> Iterator[list[Content]]:
+        """The rows of each line."""
+        room = max(8, width - self.indent)
+        return (_rows(line, room - 2) for line in self.code)
 
 
 def _rows(line: Content, room: int) -> list[Content]:
