@@ -23,6 +23,7 @@ from tui.widgets.request_book import RequestBook
 from tui.widgets.sessions import SessionPicker
 
 LOST = Line(LineState.RECONNECTING, attempt=2, retry_in=4.0, reason="connection reset")
+NOBODY = Line(LineState.RECONNECTING, attempt=2, retry_in=4.0, reason="cannot connect: connection refused")
 STOPPED = Line(LineState.STOPPED, reason="password refused", remedy="Set HOLDFAST_PASSWORD.")
 CONNECTING = Line(LineState.CONNECTING)
 
@@ -576,7 +577,9 @@ async def test_letters_typed_in_the_transcript_go_to_the_prompt() -> None:
     ("line", "words"),
     [
         (CONNECTING, ["◌ connecting…", "127.0.0.1:4096"]),
-        (LOST, ["nothing answers at 127.0.0.1:4096", "opencode serve", "holdfast --demo", "try 3 in 4s"]),
+        (NOBODY, ["No server at 127.0.0.1:4096 yet", "opencode serve", "holdfast --demo", "holdfast doctor"]),
+        (NOBODY, ["holdfast http://host:port", "↻ not connected: connection refused · try 3 in 4s"]),
+        (LOST, ["↻ not connected: connection reset", "try 3 in 4s"]),
         (replace(LOST, answers=True), ["127.0.0.1:4096 answers, but cannot be used yet", "connection reset"]),
         (STOPPED, ["■ stopped: password refused", "Set HOLDFAST_PASSWORD.", "F5 tries again"]),
         (LIVE, ["Type what is to be done"]),
@@ -588,6 +591,13 @@ async def test_the_page_without_a_session_says_what_to_do(
 ) -> None:
     async with on_stage(session=None, client=FakeClient(line=line), size=size) as stage:
         await stage.shows(*words)
+        assert "lost" not in stage.text
+
+
+async def test_a_server_that_was_there_is_lost() -> None:
+    async with on_stage(session=None) as stage:
+        stage.client.set_line(NOBODY)
+        await stage.shows("↻ lost: cannot connect: connection refused", "try 3 in 4s")
 
 
 NASTY = "[/] [bold red]x[/bold red] [@click=app.exit]y[/]"

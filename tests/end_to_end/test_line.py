@@ -69,7 +69,7 @@ def test_the_password_opens_the_server(holdfast: Holdfast, stub: StartStub) -> N
 
 def test_where_nobody_answers_it_says_what_to_start(holdfast: Holdfast) -> None:
     terminal = holdfast(f"http://127.0.0.1:{free_port()}")
-    terminal.wait_for("nothing answers at 127.0.0.1:")
+    terminal.wait_for("No server at 127.0.0.1:")
     terminal.wait_for("opencode serve")
     terminal.wait_for("holdfast --demo")
 
@@ -77,7 +77,7 @@ def test_where_nobody_answers_it_says_what_to_start(holdfast: Holdfast) -> None:
 def test_a_server_that_comes_later_is_found(holdfast: Holdfast, stub: StartStub) -> None:
     port = free_port()
     terminal = holdfast(f"http://127.0.0.1:{port}")
-    terminal.wait_for("nothing answers")
+    terminal.wait_for("No server at")
     stub(args=("--port", str(port)))
     terminal.press("f5")
     terminal.wait_for("● live")

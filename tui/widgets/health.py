@@ -41,8 +41,11 @@ def _bar(ratio: float) -> str:
     return BARS[-1]
 
 
-def line_words(line: Line, room: int = 1000) -> Content:
-    """The state of the line in at most `room` cells: glyph, colour and word; the word alone is enough."""
+def line_words(line: Line, room: int = 1000, *, ever_up: bool = True) -> Content:
+    """The state of the line in at most `room` cells: glyph, colour and word; the word alone is enough.
+
+    `ever_up`: it was up before; else nothing is lost.
+    """
     match line.state:
         case LineState.CONNECTING:
             return Content.styled("◌ connecting…", MUTED)
@@ -51,7 +54,9 @@ def line_words(line: Line, room: int = 1000) -> Content:
         case LineState.RECONNECTING:
             soon = line.retry_in is None or line.retry_in < 1
             when = "trying now" if soon else f"try {line.attempt + 1} in {span(line.retry_in or 0)}"
-            return _down("↻ lost", "$warning", line.reason, f" · {when} · {key('retry')} now", room)
+            state = "↻ lost" if ever_up else "↻ not connected"
+            reason = line.reason if ever_up else line.reason.removeprefix("cannot connect: ")
+            return _down(state, "$warning", reason, f" · {when} · {key('retry')} now", room)
         case LineState.STOPPED:
             return _down("■ stopped", "$error", line.reason, f" · {key('retry')} after fixing it", room)
         case _:
@@ -116,6 +121,7 @@ class HealthLine(Guarded):
         self._heading = Heading()
         self._line = Line(LineState.CONNECTING)
         self._server = ""
+        self._ever_up = False
         self._shown = Content("")
         self._fitted_to: int | None = None
 
@@ -127,6 +133,7 @@ class HealthLine(Guarded):
     def show_line(self, line: Line, server: str = "") -> None:
         """`server`: its family and version; "" until they are known."""
         self._line, self._server = line, server
+        self._ever_up = self._ever_up or line.up
         self._redraw()
 
     def show_heading(self, heading: Heading) -> None:
@@ -153,9 +160,10 @@ class HealthLine(Guarded):
         left = names(self._heading)
         address = Content.styled(f"   {self._address} ", FAINT)
         room = width - min(left.cell_length, NAME_SHORTEST if self._line.up else BRAND) - 2
-        if not self._line.up and line_words(self._line).cell_length > room - address.cell_length:
+        whole = line_words(self._line, ever_up=self._ever_up)
+        if not self._line.up and whole.cell_length > room - address.cell_length:
             address = Content(" ")  # why the line is down, and what to do, matter more
-        words = line_words(self._line, room - address.cell_length)
+        words = line_words(self._line, room - address.cell_length, ever_up=self._ever_up)
         if self._server and self._line.up:
             named = Content.assemble((f"   {self._server} ·", FAINT), address[2:])
             if left.cell_length + words.cell_length + named.cell_length + 2 <= width >= WIDE:

@@ -17,7 +17,7 @@ def welcome_words(line: Line, address: str, *, ever_up: bool, serve: str, server
         case LineState.CONNECTING:
             return _page("◌ connecting…", "$foreground", f"to {address}")
         case LineState.RECONNECTING if not ever_up:
-            return _nobody_there(line, address, serve)
+            return _first_page(line, address, serve)
         case LineState.RECONNECTING:
             return _page(f"↻ lost: {line.reason}", "$warning", _when(line), line.remedy)
         case LineState.STOPPED:
@@ -34,19 +34,29 @@ def welcome_words(line: Line, address: str, *, ever_up: bool, serve: str, server
             assert_never(line.state)
 
 
-def _nobody_there(line: Line, address: str, serve: str) -> Content:
+def _first_page(line: Line, address: str, serve: str) -> Content:
+    """No server yet: what can be done about that. Where something answers, but wrongly, why comes first."""
     if line.answers:
-        return _page(
-            f"↻ {address} answers, but cannot be used yet", "$warning", line.reason, line.remedy, _when(line)
-        )
-    return Content.assemble(
-        (f"↻ nothing answers at {address}", "bold $warning"),
-        (f"\n{line.reason}", MUTED) if line.reason else "",
-        (f"\n{line.remedy}", MUTED) if line.remedy else "",
-        "\n\nStart a server        ", (serve, "bold"),
-        "\nor have a look first  ", ("holdfast --demo", "bold"),
-        (f"\n\n{_when(line)}", MUTED),
-    )  # fmt: skip
+        head = f"↻ {address} answers, but cannot be used yet"
+        return _page(head, "$warning", line.reason, line.remedy, _when(line))
+    if not line.reason.startswith("cannot connect: "):
+        return _page(f"↻ not connected: {line.reason}", "$warning", f"to {address}", _when(line), line.remedy)
+    choices = (
+        ("Start one", serve),
+        ("Try a demo", "holdfast --demo"),
+        ("Elsewhere", "holdfast http://host:port"),
+        ("Diagnose", "holdfast doctor"),
+    )
+    column = max(len(about) for about, _ in choices) + 2
+    return Content("\n").join(
+        [
+            Content.styled(f"No server at {address} yet", "bold"),
+            Content(""),
+            *(Content.assemble(f"{about:<{column}}", (command, "bold $primary")) for about, command in choices),
+            Content(""),
+            Content.styled(f"It connects by itself: {_when(line)}", MUTED),
+        ]
+    )
 
 
 def _when(line: Line) -> str:
