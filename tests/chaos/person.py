@@ -362,7 +362,8 @@ class Person:
             return
         line, now = client.line(), self.loop.time()
         self.exchanges.append(Exchange(now, method, path, line.up, line.state is LineState.STOPPED))
-        if path == self._family.who and client.traits is not None and not line.up:
+        connecting = not client._link.synced  # else it is the health check, though no byte of the stream came yet
+        if path == self._family.who and client.traits is not None and connecting:
             self.attempts.append(now)
 
     def _run(self, work: Coroutine[Any, Any, None]) -> None:
