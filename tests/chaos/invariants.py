@@ -3,7 +3,7 @@
 A weaker rule than the plain one stands here only with the reason in its docstring.
 """
 
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from itertools import pairwise
 from typing import Any, TypeAlias, assert_never
 
@@ -24,6 +24,9 @@ from tui.core.model import (
     ToolPart,
 )
 from tui.core.turn import TurnState
+
+UNKNOWN_FOR = 25.0
+"""Seconds for which an event stream may bring nothing until a client counts it as lost."""
 
 Differences: TypeAlias = Iterator[str]
 Runs: TypeAlias = Mapping[str, int]
@@ -264,6 +267,31 @@ def nothing_is_sent_after_401(person: Person) -> Differences:
     for one in person.exchanges:
         if one.stopped and not any(0 <= one.at - act < 0.01 for act in (*person.acts, *person.wishes)):
             yield f"{one.method} {one.path} at {one.at:.2f} s, though the line is stopped"
+
+
+def no_aborted_turn_runs_on(person: Person, begun: Sequence[tuple[float, str]]) -> Differences:
+    """i. At rest the server waits in no turn that the person asked to abort. `begun`: as below."""
+    runs = bool(person.client.turns.running_in(person.session_id))
+    for abort in person.aborts if runs and begun else ():
+        _, prompt = begun[-1]
+        if prompt in abort.prompts:
+            yield f"the turn of {prompt!r} runs on, though it was to be aborted at {abort.at:.2f} s"
+
+
+def aborts_end_the_turn_they_were_meant_for(
+    person: Person, begun: Sequence[tuple[float, str]], aborted: Sequence[tuple[float, str]]
+) -> Differences:
+    """i, the other half: what an abort found running is what it was meant for.
+
+    `begun`: when the model began to answer which prompt; `aborted`: when an abort was sent, and what it found. An
+    abort names no turn. So it may hit another one that began while it was under way, or so shortly before that a
+    client on a connection that seems alive could not know of it.
+    """
+    for sent, found in aborted:
+        meant = {prompt for abort in person.aborts if abort.at <= sent for prompt in abort.prompts}
+        since = next(at for at, prompt in reversed(begun) if prompt == found)
+        if found not in meant and since < sent - UNKNOWN_FOR:
+            yield f"an abort sent at {sent:.2f} s ended {found!r}, running since {since:.2f} s; meant: {meant}"
 
 
 def nothing_broke(person: Person, broken: list[str]) -> Differences:

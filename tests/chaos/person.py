@@ -13,7 +13,7 @@ from typing import Any
 
 from tests.chaos.families import Family
 from tests.chaos.relay import Relay
-from tests.chaos.stub_server import TOKEN
+from tests.chaos.stub_server import SENT_AT, TOKEN
 from tests.waiting import wait_until
 from tui.backends import USERS
 from tui.client import Client, Clocks, NotConnected
@@ -63,6 +63,15 @@ class Given:
 
 
 @dataclass(frozen=True, slots=True)
+class Aborted:
+    """An abort that the person asked for: when, and the turns that ran by the screen, with their prompts."""
+
+    at: float
+    turns: tuple[Turn, ...]
+    prompts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Exchange:
     """One request that a client made; `stopped`: that a person had to act first then, by the screen."""
 
@@ -82,6 +91,9 @@ class LoggedHttp(Http):
 
     async def call(self, method: str, path: str, **options: Any) -> Reply:
         self.log(method, path)
+        if method == "POST" and path.endswith(("/abort", "/cancel")):
+            sent_at = {SENT_AT.decode(): str(asyncio.get_running_loop().time())}
+            options["headers"] = sent_at | dict(options.get("headers") or {})
         reply = await super().call(method, path, **options)
         if not self.streams:
             self.answered(path)
@@ -106,6 +118,7 @@ class Person:
         self.session_id = ""
         self.sent: dict[str, Sent] = {}
         self.given: dict[str, Given] = {}
+        self.aborts: list[Aborted] = []
         self.trouble: list[str] = []
         """Notices of the client that a part of it has stopped working."""
         self.exchanges: list[Exchange] = []
@@ -230,7 +243,9 @@ class Person:
             self.answer(request, dismiss=False)
 
     def abort(self) -> None:
+        turns = tuple(self.client.turns.abortable(self.session_id))
         self.wishes.append(self.loop.time())
+        self.aborts.append(Aborted(self.loop.time(), turns, tuple(map(self._prompt_of, turns))))
         self.client.abort(self.session_id)
 
     def retry_now(self) -> None:
@@ -333,6 +348,14 @@ class Person:
             if shown and part.text.startswith(shown[-1]):
                 shown.pop()
             shown.append(part.text)
+
+    def _prompt_of(self, turn: Turn) -> str:
+        """The words of the prompt that a turn answers."""
+        if turn.prompt is not None:
+            return turn.prompt.text
+        transcript = self.client.store.transcript(turn.session_id)
+        parts = transcript.parts_of(turn.prompt_id) if transcript is not None else []
+        return "".join(part.text for part in parts if isinstance(part, TextPart))
 
     def _see_turns(self) -> None:
         for turn in self.client.turns.of(self.session_id) if self.present else ():

@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Coroutine, Mapping, Set
+from collections.abc import Coroutine, Mapping, Sequence, Set
 from pathlib import Path
 from typing import Any, Protocol, assert_never
 
@@ -13,6 +13,7 @@ from tests.chaos import invariants
 from tests.chaos import schedule as s
 from tests.chaos.families import FAMILIES
 from tests.chaos.person import Person
+from tests.chaos.stub_server import ELSEWHERE
 from tests.chaos.truth import Truth
 from tests.chaos.virtual_time import VirtualTime
 from tests.waiting import wait_until
@@ -45,6 +46,14 @@ class Server(Protocol):
     def unheard(self) -> Set[tuple[str, str]]:
         """The message and the part of each text of which the server dropped some in silence."""
 
+    @property
+    def begun(self) -> Sequence[tuple[float, str]]:
+        """When the model began to answer a prompt of the session itself, and the prompt."""
+
+    @property
+    def aborted(self) -> Sequence[tuple[float, str]]:
+        """For each abort of the person that found something running: when they sent it, and what ran."""
+
     def crash(self) -> None: ...
     async def restart(self) -> None: ...
     def arm(self, fault: Fault) -> None: ...
@@ -66,6 +75,7 @@ class Scene:
         self.http = httpx.AsyncClient(base_url=f"http://127.0.0.1:{server.port}", trust_env=False, timeout=10)
         self._somebody = self.family.somebody(self.http)
         self._calm_for = calm_for
+        self._others = 0
         self._errands: set[asyncio.Task[None]] = set()
 
     async def play(self) -> None:
@@ -89,7 +99,9 @@ class Scene:
                 raise NoRest(self.picture())
             await asyncio.sleep(LOOKS)
             client = self.person.client
-            if client.line().state is LineState.STOPPED:
+            abort = client.aborts.progress(self.person.session_id)
+            stopped = client.line().state is LineState.STOPPED or (abort is not None and abort.state == "stopped")
+            if stopped:
                 self.person.retry_now()
             if answering:
                 self.person.answer_all()
@@ -107,6 +119,7 @@ class Scene:
         return (
             client.line().up
             and not self.person.under_way()
+            and client.aborts.progress(self.person.session_id) is None
             and not (answering and self.person.has_more_to_send())
             and (waiting or not requests)
             and (waiting or all(isinstance(store.status(one), Idle) for one in family))
@@ -221,7 +234,9 @@ class Scene:
         try:
             match step:
                 case s.OtherSends(words):
-                    await self._somebody.send(self.person.session_id, f"{words} (from elsewhere)")
+                    self._others += 1
+                    text = f"{words} {ELSEWHERE}, {self._others})"
+                    await self._somebody.send(self.person.session_id, text)
                 case s.OtherAnswers():
                     await self._somebody.answer_oldest(self.person.session_id)
                 case s.OtherAborts():
@@ -270,6 +285,7 @@ async def outcome(scene: Scene) -> list[str]:
     person = scene.person
     early = await scene.rest(answering=False)
     found = [f"while requests wait: {one}" for one in invariants.at_any_rest(person, early)]
+    found += invariants.no_aborted_turn_runs_on(person, scene.server.begun)
     late = await scene.rest(answering=True)
     found += invariants.at_any_rest(person, late)
     found += invariants.at_the_end(
@@ -281,6 +297,7 @@ async def outcome(scene: Scene) -> list[str]:
         deaths=scene.schedule.deaths,
         unheard=scene.server.unheard,
     )
+    found += invariants.aborts_end_the_turn_they_were_meant_for(person, scene.server.begun, scene.server.aborted)
     await person.leave()
     await wait_until(lambda: not any(relay.connections for relay in person.relays), what="connections to close")
     return found

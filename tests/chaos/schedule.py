@@ -229,6 +229,8 @@ def draw(seed: int, profiles: Sequence[str]) -> Schedule:
     skew = chance.choice((0.0, 0.0, -86_400.0, -40.0, 40.0, 86_400.0))
     end = chance.choice((20.0, 45.0, 90.0))
     steps = [*_steps(chance, end, PROMPTS, FAULTS), *(_burst(chance, end) if chance.random() < 0.1 else ())]
+    # of another source, so that the steps of a seed stay as they were
+    steps += _aborts(random.Random(f"aborts of {seed}"), end)
     late_events = seed // 8 % 2 == 1  # not drawn, so that the steps of a seed stay as they were
     return Schedule(seed, profiles[seed % len(profiles)], _in_order(steps), skew, late_events)
 
@@ -242,6 +244,43 @@ def _burst(chance: random.Random, end: float) -> list[tuple[float, Step]]:
     """More prompts within a second than a server may want to take."""
     start = chance.uniform(0.0, end)
     return [(round(start + chance.random(), 2), Send(chance.choice(PROMPTS))) for _ in range(6)]
+
+
+def _aborts(chance: random.Random, end: float) -> list[tuple[float, Step]]:
+    """Sometimes an abort of a turn that may be long, often with a fault right before or after it."""
+    if chance.random() < 0.7:
+        return []
+    sent = chance.uniform(0.0, end)
+    asked = sent + chance.choice((0.0, 0.05, chance.uniform(0.1, 3.0), chance.uniform(3.0, 15.0)))
+    steps: list[tuple[float, Step]] = [
+        (sent, Send(chance.choice(("FLOOD 100 5", "ASK1", "SLOW", "BOTH")))),
+        (asked, Abort()),
+    ]
+    spell = _spell(chance)
+    fault = chance.choice(
+        (
+            None,
+            Stall(spell, chance.choice(("all", "all", "events"))),
+            Refuse(spell),
+            KillClient(spell),
+            Crash(spell),
+            Ill(
+                chance.choice(("429=all,times=3", "502=all,times=3", "hang=all,times=2", "401=all,times=1")), spell
+            ),
+        )
+    )
+    if fault is not None:
+        at = asked + chance.choice((-1.0, -0.05, 0.0, 0.05, 0.5))
+        steps.append((at, fault))
+        if isinstance(fault, Refuse):
+            steps.append((at, Sever("reset")))
+        if isinstance(fault, Stall) and chance.random() < 0.5:
+            steps.append((at + spell, Sever("reset")))
+    if chance.random() < 0.3:
+        steps.append((asked + chance.uniform(0.1, 20.0), OtherSends("FLOOD 50 5")))
+    if chance.random() < 0.3:
+        steps.append((asked + chance.uniform(0.0, 3.0), Send("PLAIN", queued=chance.random() < 0.5)))
+    return [(round(max(0.0, at), 2), step) for at, step in steps]
 
 
 def _in_order(steps: Sequence[tuple[float, Step]]) -> tuple[tuple[float, Step], ...]:

@@ -7,6 +7,7 @@ from email.utils import formatdate
 from typing import Any
 
 import uvicorn
+from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.server import ServerState
 
 from server_stub.agent import Agent
@@ -25,6 +26,12 @@ TOKEN = re.compile(r"#[a-z]*\d+;")
 """What makes each prompt of a schedule one of its kind."""
 
 
+ELSEWHERE = "(from elsewhere"
+"""In each prompt of somebody else."""
+SENT_AT = b"x-sent-at"
+"""A header of each abort of the person: the loop's time (s) when it left."""
+
+
 class StubServer:
     """One server on one port, over any number of processes. `epoch`: its clock (s) when the loop's is 0."""
 
@@ -34,6 +41,10 @@ class StubServer:
         """How often the model began to answer the prompt with this token."""
         self.unheard: set[tuple[str, str]] = set()
         """The message and the part of each text of which some was told to nobody."""
+        self.begun: list[tuple[float, str]] = []
+        """When the model began to answer a prompt of the session itself, and the prompt."""
+        self.aborted: list[tuple[float, str]] = []
+        """For each abort of the person that found something running: when they sent it, and what ran."""
         self.crashes: list[float] = []
         self._profile = profile
         self._epoch = epoch
@@ -57,7 +68,13 @@ class StubServer:
         )
         self._app, self._world = app, app.state.world
         app.state.world.bus.listeners.append(self._note_unheard)
-        config = uvicorn.Config(app, log_config=None, log_level="critical", lifespan="off", ws="none")
+        config = uvicorn.Config(
+            self._note_aborts(app, app.state.agent),
+            log_config=None,
+            log_level="critical",
+            lifespan="off",
+            ws="none",
+        )
         config.load()
         protocol: Any = config.http_protocol_class
         state = self._state = ServerState()
@@ -112,6 +129,19 @@ class StubServer:
         self.crash()
         await asyncio.gather(*self._ending)
 
+    def _note_aborts(self, app: ASGIApp, agent: Agent) -> ASGIApp:
+        """The app, which says what it works on when an abort arrives."""
+
+        async def noted(scope: Scope, receive: Receive, send: Send) -> None:
+            headers = dict(scope.get("headers", ()))
+            if SENT_AT in headers and self.begun and self._world is not None:
+                session = self._world.sessions.get(scope["path"].split("/")[2])
+                if session is not None and agent.is_busy(session):
+                    self.aborted.append((float(headers[SENT_AT]), self.begun[-1][1]))
+            await app(scope, receive, send)
+
+        return noted
+
     def _note_unheard(self, event: Event) -> None:
         if self._world is not None and self._world.bus.muted and event.payload["type"] == "message.part.delta":
             told = event.payload["properties"]
@@ -119,8 +149,11 @@ class StubServer:
 
     def _play(self, text: str, process: int) -> Script:
         """A dead process calls no model, though its tasks here need a moment to end."""
-        if (found := TOKEN.search(text)) and process == self._process:
+        found = TOKEN.search(text)
+        if found and process == self._process:
             self.runs[found[0]] += 1
+        if found or ELSEWHERE in text:
+            self.begun.append((asyncio.get_running_loop().time(), text))
         return choose(text, "plain")
 
 

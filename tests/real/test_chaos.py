@@ -6,7 +6,7 @@ They run side by side against one server, in real time; each has a session, a re
 import asyncio
 import re
 from collections import Counter
-from collections.abc import Mapping, Set
+from collections.abc import Mapping, Sequence, Set
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -49,6 +49,13 @@ class Shared:
     def unheard(self) -> Set[tuple[str, str]]:
         """No fault of its schedules makes it drop events while its streams live."""
         return set()
+
+    @property
+    def begun(self) -> Sequence[tuple[float, str]]:
+        """It does not say what it works on when an abort arrives."""
+        return ()
+
+    aborted = begun
 
     def crash(self) -> None:
         self.up = False
