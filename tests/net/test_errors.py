@@ -16,6 +16,7 @@ from tui.net.errors import (
     Refused,
     Silent,
     TooLarge,
+    TooSlow,
     TrailingBytes,
     Truncated,
     Unreachable,
@@ -40,6 +41,7 @@ EVERY = [
     NotJson(HOSTILE, HOSTILE),
     Misshapen(HOSTILE, HOSTILE),
     TooLarge(64 << 20),
+    TooSlow(1 << 20, 4.0, 11 << 20),
 ]
 
 
@@ -99,6 +101,7 @@ def test_only_a_person_mends_a_certificate_or_a_wrong_address() -> None:
         (Truncated(20 << 10), "the answer broke off after 20 KiB"),
         (TrailingBytes("{}"), "more follows the answer: {}"),
         (TooLarge(64 << 20), "more than 64 MiB came at once"),
+        (TooSlow(1 << 20, 4.0, 11 << 20), "only 1 MiB came in 4 s"),
     ],
 )
 def test_what_it_says(error: NetError, what: str) -> None:

@@ -140,6 +140,41 @@ class TestCall:
         with pytest.raises(Silent):
             await http.call("POST", "/x", timeout=0.2)
 
+    async def test_a_long_answer_that_makes_progress_is_read_to_its_end(self, server: Server, http: Http) -> None:
+        heard: list[tuple[int, int | None]] = []
+
+        async def trickle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await server.hear(reader)
+            writer.write(JSON_HEAD + b"content-length: 20002\r\n\r\n\"")
+            for _ in range(20):
+                writer.write(b"x" * 1000)
+                await writer.drain()
+                await asyncio.sleep(0.03)
+            writer.write(b"\"")
+
+        server.play(trickle)
+        reply = await http.call("GET", "/x", timeout=0.2, progress=lambda *come: heard.append(come))
+        assert reply.value == "x" * 20_000
+        assert reply.elapsed < 0.2
+        assert server.connections == 1
+        assert heard[-1] == (20_002, 20_002)
+        assert heard == sorted(heard)
+        assert len(heard) > 5
+
+    async def test_a_body_that_stops_in_the_middle_ends(self, server: Server, http: Http) -> None:
+        server.play(server.saying(JSON_HEAD + b"content-length: 99\r\n\r\n[1,", hold=True))
+        with pytest.raises(Silent):
+            await http.call("POST", "/x", timeout=0.1)
+
+    async def test_what_is_too_large_tells_its_size_and_its_beginning(self, server: Server, http: Http) -> None:
+        server.play(answer(b'["' + b"x" * 300_000 + b'"]', "200 OK", "x-next-cursor: before"))
+        with pytest.raises(TooLarge) as caught:
+            await http.call("GET", "/x", limit=100_000)
+        error = caught.value
+        assert (error.limit, error.size, error.headers["x-next-cursor"]) == (100_000, 300_004, "before")
+        assert error.head.startswith(b'["xxx')
+        assert len(error.head) <= 64 << 10
+
     async def test_closed_before_the_answer(self, server: Server, http: Http) -> None:
         server.play(server.saying())
         with pytest.raises(Cut, match="the server closed the connection before the first byte"):
@@ -184,6 +219,20 @@ class TestSecondTry:
         for _ in range(2):
             assert (await http.call("GET", "/x")).value is True
         assert len(server.requests) == 3
+
+    async def test_on_a_slow_connection_the_first_try_may_still_answer(
+        self, server: Server, http: Http, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(module, "FIRST_TRY", 0.1)
+
+        async def late(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await server.hear(reader)
+            await asyncio.sleep(0.2)
+            writer.write(answer(b"1"))
+
+        server.play(late, server.saying(hold=True))
+        assert (await http.call("GET", "/x", timeout=1.0)).value == 1
+        assert server.connections == 2
 
     async def test_the_second_try_is_the_last(self, server: Server, http: Http) -> None:
         server.play(server.saying(hold=True))

@@ -37,7 +37,7 @@ log = logging.getLogger(__name__)
 OPENCODE = Traits(family="opencode")
 CREATE_LIMIT = 15.0
 """Seconds for a session to be made: the first of a project waits for the project to be read."""
-FIRST_BYTE = 3.0
+FIRST_BYTE = 6.0
 """Seconds until an event stream must have answered: just after its start the server accepts and never answers."""
 EVERYWHERE = "/experimental/session"
 """The sessions of all projects, newest first; `/session` knows one project alone."""

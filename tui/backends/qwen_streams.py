@@ -29,7 +29,7 @@ from tui.net.sse import read_events
 
 log = logging.getLogger(__name__)
 
-FIRST_BYTE = 5.0
+FIRST_BYTE = 6.0
 """Seconds until an event stream must have answered."""
 LONGEST_SILENCE = 45.0
 """Seconds without a byte, three beats, after which one stream is given up, though others may live."""

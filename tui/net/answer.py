@@ -6,9 +6,9 @@ How its bytes come is not known here, only that they come in pieces, under a sta
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeAlias
 
 from tui.net import headers as http_headers
 from tui.net.address import without_secrets
@@ -21,13 +21,20 @@ QUOTED: Final = 64 << 10
 """Bytes that are read of an answer which nobody wanted."""
 QUOTED_SECONDS: Final = 2.0
 """Seconds that they may take."""
+SLOWEST: Final = 256
+"""Bytes per second that an answer must bring: below that it is given up as silent."""
+HEAD: Final = 64 << 10
+"""Bytes that are kept of an answer that is too large: what it is about stands at its beginning."""
+
+Progress: TypeAlias = Callable[[int, int | None], None]
+"""Hears how many bytes of an answer have come, and how many it will have, where it says so."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
     """A 2xx answer. Header names are in lower case; `value` is None for an empty body.
 
-    `elapsed` is in seconds, `date` the server's clock in epoch seconds (whole ones) where it told it.
+    `elapsed`: seconds until it began; `date`: the server's clock in epoch seconds (whole ones) where it told it.
     """
 
     status: int
@@ -47,16 +54,29 @@ class Body(Protocol):
     def chunks(self) -> AsyncIterator[bytes]: ...
 
 
-async def collect(answer: Body, body: bytearray, limit: int, seconds: float) -> None:
-    """Read all of it into `body`; a drip that keeps within the read limit ends by `seconds` all the same."""
+async def collect(
+    answer: Body, body: bytearray, limit: int, seconds: float, progress: Progress | None = None
+) -> None:
+    """Read all of it into `body`, for as long as it makes progress.
+
+    Raises TooLarge beyond `limit` bytes; Silent if within `seconds` less than SLOWEST bytes a second came, however
+    the read limit of the connection is kept. `progress` may raise a NetError to have no more of it.
+    """
     clock = asyncio.get_running_loop().time
-    deadline = clock() + seconds
+    length = http_headers.content_length(answer.headers)
+    stop = min(limit, HEAD) if length is not None and length > limit else limit
+    since, had = clock(), 0
     async for chunk in answer.chunks():
-        if len(body) + len(chunk) > limit:
-            raise TooLarge(limit)
+        if len(body) + len(chunk) > stop:
+            head = bytes(body[:HEAD] + chunk[: max(0, HEAD - len(body))])
+            raise TooLarge(limit, size=length, headers=answer.headers, head=head)
         body += chunk
-        if clock() > deadline:
-            raise Silent(seconds)
+        if progress is not None:
+            progress(len(body), length)
+        if clock() - since > seconds:
+            if len(body) - had < SLOWEST * seconds:
+                raise Silent(seconds)
+            since, had = clock(), len(body)
 
 
 async def unwelcome(
@@ -68,9 +88,10 @@ async def unwelcome(
     """
     body = bytearray()
     try:
-        await collect(answer, body, QUOTED, QUOTED_SECONDS)
-    except NetError as error:
-        log.debug("the body of a refusal is not whole: %s", error.what)
+        async with asyncio.timeout(QUOTED_SECONDS):
+            await collect(answer, body, QUOTED, QUOTED_SECONDS)
+    except (NetError, TimeoutError) as error:
+        log.debug("the body of a refusal is not whole: %s", error)
     words = body.decode("utf-8", "replace")
     if 200 <= answer.status < 300:
         return WrongType(answer.headers.get("content-type", ""), words)

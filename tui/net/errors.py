@@ -16,7 +16,8 @@ Whatever the libraries below raise leaves `tui.net` as one of these, so that nob
         ├── TrailingBytes
         ├── NotJson
         ├── Misshapen
-        └── TooLarge
+        ├── TooLarge
+        └── TooSlow
 
 None of them says what became of the request: a prompt whose POST was `Cut` may well be running.
 
@@ -24,6 +25,7 @@ They are values, though not frozen dataclasses: Python itself writes to an excep
 (`__traceback__`, in `contextlib`), and a frozen one would turn into a FrozenInstanceError on the way.
 """
 
+from collections.abc import Mapping
 from math import ceil, isfinite
 from typing import TYPE_CHECKING, Final
 
@@ -79,7 +81,7 @@ class Cut(NetError):
     def __init__(self, reason: str, received: int = 0) -> None:
         self.reason: Final = one_line(reason)
         self.received: Final = received
-        when = f"after {_size(received)}" if received else "before the first byte"
+        when = f"after {byte_count(received)}" if received else "before the first byte"
         super().__init__(f"{self.reason} {when}", "Try again; if it repeats, look at the server's log.")
 
 
@@ -165,7 +167,7 @@ class Empty(BadBody):
 
     def __init__(self, pads: int = 0) -> None:
         self.pads: Final = pads
-        super().__init__(f"no answer, only {_size(pads)} of padding" if pads else "the answer was empty")
+        super().__init__(f"no answer, only {byte_count(pads)} of padding" if pads else "the answer was empty")
 
 
 class Truncated(BadBody):
@@ -173,7 +175,7 @@ class Truncated(BadBody):
 
     def __init__(self, received: int) -> None:
         self.received: Final = received
-        super().__init__(f"the answer broke off after {_size(received)}")
+        super().__init__(f"the answer broke off after {byte_count(received)}")
 
 
 class TrailingBytes(BadBody):
@@ -203,11 +205,29 @@ class Misshapen(BadBody):
 
 
 class TooLarge(BadBody):
-    """More than `limit` bytes came for one answer or one event."""
+    """More than `limit` bytes came for one answer or one event.
 
-    def __init__(self, limit: int) -> None:
+    `size` is what it says that it has, in bytes; `headers` and `head`, its first bytes, tell what it was.
+    """
+
+    def __init__(
+        self, limit: int, *, size: int | None = None, headers: Mapping[str, str] | None = None, head: bytes = b""
+    ) -> None:
         self.limit: Final = limit
-        super().__init__(f"more than {_size(limit)} came at once")
+        self.size: Final = size
+        self.headers: Final = headers or {}
+        self.head: Final = head
+        super().__init__(f"more than {byte_count(limit)} came at once")
+
+
+class TooSlow(BadBody):
+    """Whoever asked gives the answer up, to ask for less: `received` bytes came in `seconds`, of `size` in all."""
+
+    def __init__(self, received: int, seconds: float, size: int | None) -> None:
+        self.received: Final = received
+        self.seconds: Final = seconds
+        self.size: Final = size
+        super().__init__(f"only {byte_count(received)} came in {seconds:.0f} s")
 
 
 def _message_in(value: "JSON") -> str | None:
@@ -268,7 +288,8 @@ def _phrase(status: int, reason: str) -> str:
     return f"{status} {reason}" if reason else str(status)
 
 
-def _size(count: int) -> str:
+def byte_count(count: int) -> str:
+    """A number of bytes, for a person."""
     if count < 10_000:
         return "1 byte" if count == 1 else f"{count} bytes"
     if count < 1 << 20:

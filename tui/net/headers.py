@@ -21,6 +21,13 @@ def media_type(headers: Mapping[str, str]) -> str:
     return headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
+def content_length(headers: Mapping[str, str]) -> int | None:
+    """Bytes of the body, where they are as sent: a compressed body says nothing of what it unpacks to."""
+    value = headers.get("content-length", "").strip()
+    packed = headers.get("content-encoding", "identity") != "identity"
+    return int(value) if value.isascii() and value.isdecimal() and not packed else None
+
+
 def date(headers: Mapping[str, str]) -> float | None:
     """The server's clock in epoch seconds."""
     return _epoch(headers.get("date", ""))

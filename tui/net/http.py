@@ -12,6 +12,7 @@ and the GETs' client is replaced when it is stuck. It keeps one idle connection:
 a request that is cancelled while httpcore closes them would leave the others open and unknown to anybody.
 """
 
+import asyncio
 import logging
 import ssl
 import time
@@ -28,7 +29,7 @@ import httpx
 
 from tui.net import headers as http_headers
 from tui.net.address import BadAddress, is_loopback
-from tui.net.answer import QUOTED_SECONDS, Reply, collect, is_wanted, unwelcome
+from tui.net.answer import QUOTED_SECONDS, Progress, Reply, collect, is_wanted, unwelcome
 from tui.net.clean_json import JSON, loads
 from tui.net.credentials import Credentials
 from tui.net.errors import (
@@ -43,10 +44,10 @@ from tui.net.route import keepalive_options, proxy_for, shown_proxy, system_word
 
 log = logging.getLogger(__name__)
 
-CALL_LIMIT: Final = 3.0
-"""Seconds that a short call may take."""
+CALL_LIMIT: Final = 5.5
+"""Seconds that a server may leave a call without a byte: more than a round trip of 4 s, the slowest we serve."""
 FIRST_TRY: Final = 2.5
-"""Seconds for a GET's first try: opencode accepts connections just after its start and never answers them."""
+"""Seconds until a GET is asked once more: opencode accepts connections just after its start and never answers."""
 CONNECT_LIMIT: Final = 5.0
 WRITE_LIMIT: Final = 30.0
 BODY_LIMIT: Final = 64 << 20
@@ -151,21 +152,21 @@ class Http:
         headers: Mapping[str, str] | None = None,
         timeout: float = CALL_LIMIT,
         limit: int = BODY_LIMIT,
+        progress: Progress | None = None,
     ) -> Reply:
-        """One short exchange of JSON, over within `timeout` seconds. Raises NetError.
+        """One exchange of JSON. Raises NetError.
 
-        A GET that stays without an answer, or whose connection breaks, is tried once more on a new connection;
-        with that it may take FIRST_TRY seconds longer. An answer of another type than the `accept` header asks for
-        (JSON, unless given) is WrongType, here and in `stream`.
+        `timeout`: seconds that the server may keep still before its answer, and within it. However long the answer
+        takes as a whole, it is read for as long as its bytes come; `progress` hears of them (see `collect`).
+
+        A GET that stays without an answer, or whose connection breaks, is tried once more on a new connection; the
+        first answer counts. An answer of another type than the `accept` header asks for (JSON, unless given) is
+        WrongType, here and in `stream`.
         """
         request = _Request(method, path, params, json, headers)
-        if method != "GET":
-            return await self._call(self._own, request, timeout, limit)
-        try:
-            return await self._call(self._shared, request, min(timeout, FIRST_TRY), limit)
-        except (Silent, Cut) as error:
-            log.info("GET %s is tried again: %s", path, error.what)
-        return await self._call(self._own, request, timeout, limit)
+        if method == "GET":
+            return await self._get(request, timeout, limit, progress)
+        return await self._call(self._own, request, timeout, limit, progress)
 
     @asynccontextmanager
     async def stream(
@@ -190,17 +191,64 @@ class Http:
             limits["read"] = silence
             yield stream
 
-    async def _call(self, client: httpx.AsyncClient, request: "_Request", seconds: float, limit: int) -> Reply:
+    async def _get(
+        self, request: "_Request", seconds: float, limit: int, progress: Progress | None
+    ) -> Reply:
+        """Ask, and ask once more on another connection where no answer has begun: on a slow line both may answer."""
+        wait = min(FIRST_TRY, seconds / 2)
+        began = asyncio.Event()
+        first = asyncio.create_task(
+            self._call(self._shared, request, seconds, limit, progress, pool=wait, began=began)
+        )
+        beginning = asyncio.create_task(began.wait())
+        tries: set[asyncio.Task[Reply]] = {first}
+        try:
+            await asyncio.wait({first, beginning}, timeout=wait, return_when=asyncio.FIRST_COMPLETED)
+            if first.done() or began.is_set():
+                try:
+                    return await first
+                except (Silent, Cut) as error:
+                    log.info("GET %s is tried again: %s", request.path, error.what)
+                return await self._call(self._own, request, seconds, limit, progress)
+            log.info("GET %s is tried again: no answer within %g s", request.path, wait)
+            second = asyncio.create_task(self._call(self._own, request, seconds - wait, limit, progress))
+            tries.add(second)
+            while not (done := (await asyncio.wait(tries, return_when=asyncio.FIRST_COMPLETED))[0]).issuperset(tries):
+                if any(not isinstance(one.exception(), Silent | Cut) for one in done):
+                    break
+            answered = next((one for one in done if not isinstance(one.exception(), Silent | Cut)), second)
+            return await answered
+        finally:
+            for task in (beginning, *tries):
+                task.cancel()
+            await asyncio.gather(beginning, *tries, return_exceptions=True)
+
+    async def _call(
+        self,
+        client: httpx.AsyncClient,
+        request: "_Request",
+        seconds: float,
+        limit: int,
+        progress: Progress | None,
+        *,
+        pool: float | None = None,
+        began: asyncio.Event | None = None,
+    ) -> Reply:
         started = time.monotonic()
         limits = _limits(seconds, min(seconds, CONNECT_LIMIT), seconds)
+        if pool is not None:
+            limits["pool"] = pool
         body = bytearray()
         async with self._exchange(client, request, limits) as stream:
-            await collect(stream, body, limit, seconds)
+            elapsed = time.monotonic() - started
+            if began is not None:
+                began.set()
+            await collect(stream, body, limit, seconds, progress)
         return Reply(
             status=stream.status,
             headers=stream.headers,
             value=loads(bytes(body)) if body else None,
-            elapsed=time.monotonic() - started,
+            elapsed=elapsed,
             date=http_headers.date(stream.headers),
         )
 
