@@ -176,7 +176,28 @@ KNOWN = Session("ses_1", "one", "/srv/project", 1.0, 2.0)
 async def test_sessions_of_all_projects_are_listed_where_the_server_can() -> None:
     async with greeted({"GET /experimental/session": [SESSION]}) as (script, backend):
         assert await backend.sessions(search="on e") == (KNOWN,)
-        assert script.last("GET /experimental/session").query == {"limit": "100", "search": "on e"}
+        assert script.last("GET /experimental/session").query == {
+            "limit": "100",
+            "roots": "true",
+            "search": "on e",
+        }
+
+
+async def test_the_next_page_of_sessions_follows_the_cursor() -> None:
+    answer = JSONResponse([SESSION], headers={"x-next-cursor": "17"})
+    async with greeted({"GET /experimental/session": answer}) as (script, backend):
+        page = await backend.sessions()
+        assert page.cursor == "17"
+        await backend.sessions(cursor=page.cursor)
+        assert script.asked[-1].query == {"limit": "100", "roots": "true", "cursor": "17"}
+
+
+async def test_a_list_without_a_cursor_is_asked_for_again_and_longer() -> None:
+    async with greeted({"GET /session": [SESSION, SESSION]}, directory="/srv/other") as (script, backend):
+        page = await backend.sessions(limit=2)
+        assert page.cursor is not None
+        assert (await backend.sessions(cursor=page.cursor)).cursor is None
+        assert script.asked[-1].query == {"limit": "4", "roots": "true"}
 
 
 @pytest.mark.parametrize("unknown", [PAGE, MISSING])
@@ -215,9 +236,9 @@ async def test_sessions() -> None:
     }
     async with server(answers, "/mine") as (script, backend):
         assert await backend.sessions(search="on e") == (KNOWN,)
-        assert script.last("GET /session").query == {"limit": "100", "search": "on e"}
+        assert script.last("GET /session").query == {"limit": "100", "roots": "true", "search": "on e"}
         assert await backend.sessions(limit=5) == (KNOWN,)
-        assert script.last("GET /session").query == {"limit": "5"}
+        assert script.last("GET /session").query == {"limit": "5", "roots": "true"}
         assert await backend.session("ses_1") == KNOWN
         assert await backend.children("ses_1") == (KNOWN,)
         assert await backend.create_session("one") == KNOWN

@@ -34,6 +34,6 @@ async def test_what_a_person_may_choose() -> None:
 
 
 async def test_what_does_not_fit_is_called_that() -> None:
-    async with scripted({**GREETED, "GET /agent": [{"mode": 3}]}) as (_, http):
+    async with scripted({**GREETED, "GET /agent": {"mode": 3}}) as (_, http):
         with pytest.raises(Misshapen):
             await OpenCode(http).offers.agents("")

@@ -11,7 +11,7 @@ from tests.backends.opencode_server import greeted
 from tests.backends.recording import recording
 from tui.backends.qwen import QwenServe
 from tui.backends.readable import readable
-from tui.core.model import NotePart, TextPart
+from tui.core.model import Busy, NotePart, Retrying, TextPart
 from tui.core.transcript import Transcript
 
 PLAIN = recording("think").answers["messages"]
@@ -70,6 +70,60 @@ async def test_a_damaged_session_or_request_does_not_hide_the_others() -> None:
     async with greeted(answers) as (_, backend):
         assert [one.id for one in await backend.sessions()] == ["ses_1"]
         assert [one.id for one in (await backend.resync([])).requests] == [question["id"]]
+
+
+async def test_a_damaged_status_is_that_of_a_session_at_work() -> None:
+    statuses = {
+        "ses_1": None,
+        "ses_2": {"type": "retry", "attempt": 1, "message": None},
+        "ses_3": {"type": "busy"},
+        "ses_4": {"type": "idle"},
+    }
+    answers = {"GET /question": [None], "GET /permission": [7], "GET /session/status": statuses}
+    async with greeted(answers) as (_, backend):
+        found = await backend.resync([])
+    assert found.statuses == {"ses_1": Busy(), "ses_2": Retrying(0, "", None), "ses_3": Busy()}
+    assert found.unreadable == 2
+
+
+async def test_a_session_without_a_title_is_one_all_the_same() -> None:
+    rows = [{"id": "ses_1", "title": None}, None, {"id": "ses_2", "title": "two", "tokens": {"input": "1e999"}}]
+    answers = {
+        "GET /experimental/session": rows,
+        "GET /session/ses_1": rows[0],
+        "GET /session/ses_1/children": rows,
+    }
+    async with greeted(answers) as (_, backend):
+        page = await backend.sessions()
+        assert [(one.id, one.title) for one in page] == [("ses_1", "")]
+        assert page.unreadable == 2
+        assert (await backend.session("ses_1")).title == ""
+        assert [one.id for one in await backend.children("ses_1")] == ["ses_1"]
+
+
+async def test_a_damaged_entry_of_a_plan_stands_in_its_place() -> None:
+    todos = [{"content": "one"}, {"content": None}, {"content": "three", "status": "completed"}]
+    async with greeted({"GET /session/ses_1/todo": todos}) as (_, backend):
+        told = [(one.text, one.status) for one in await backend.todos("ses_1")]
+    assert told == [("one", "pending"), ("an entry that cannot be shown", "unreadable"), ("three", "completed")]
+
+
+async def test_what_cannot_be_read_of_an_offer_is_counted() -> None:
+    providers = [None, {"id": "p", "models": {"m": {"name": "M"}, "n": None}}]
+    answers = {
+        "GET /agent": [{"name": "build"}, None, {"name": 3}],
+        "GET /command": [{"name": "init", "description": None}, {"description": "nameless"}],
+        "GET /find/file": ["a.py", None],
+        "GET /config/providers": {"providers": providers},
+    }
+    async with greeted(answers) as (_, backend):
+        offers = backend.offers
+        found = [
+            await offers.agents("/p"), await offers.commands("/p"),
+            await offers.files("/p", "a"), await offers.models("/p"),
+        ]  # fmt: skip
+    assert [[one.name for one in rows] for rows in found] == [["build"], ["init"], ["a.py"], ["p/m"]]
+    assert [rows.unreadable for rows in found] == [2, 1, 1, 2]
 
 
 LOAD = "POST /session/s1/load"

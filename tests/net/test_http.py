@@ -145,12 +145,12 @@ class TestCall:
 
         async def trickle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             await server.hear(reader)
-            writer.write(JSON_HEAD + b"content-length: 20002\r\n\r\n\"")
+            writer.write(JSON_HEAD + b'content-length: 20002\r\n\r\n"')
             for _ in range(20):
                 writer.write(b"x" * 1000)
                 await writer.drain()
                 await asyncio.sleep(0.03)
-            writer.write(b"\"")
+            writer.write(b'"')
 
         server.play(trickle)
         reply = await http.call("GET", "/x", timeout=0.2, progress=lambda *come: heard.append(come))

@@ -145,15 +145,24 @@ def test_names_ids_and_comments_are_clean() -> None:
 
 def test_an_endless_line_ends() -> None:
     decoder = EventDecoder(limit=1000)
-    for _ in range(10):
+    for _ in range(150):
         assert not list(decoder.feed(b"x" * 100))
     with pytest.raises(TooLarge):
-        list(decoder.feed(b"x"))
+        list(decoder.feed(b"x" * 1000))
+
+
+@pytest.mark.parametrize("size", [1, 7, 1000])
+def test_an_event_over_the_limit_costs_itself_alone(size: int) -> None:
+    large = b"id: 2\ndata: " + b"y" * 500 + b"\ndata: more\n\n"
+    stream = b"id: 1\ndata: x\n\n" + large + b": beat\n\n" + b"id: 3\ndata: z\n\n"
+    decoder = EventDecoder(limit=100)
+    pieces = (stream[at : at + size] for at in range(0, len(stream), size))
+    assert [event.data for piece in pieces for event in decoder.feed(piece)] == ["x", "z"]
 
 
 def test_an_endless_event_ends_after_those_before_it() -> None:
-    assert decode(b"data: x\n\n" + b"data: y\n" * 100, limit=100) == ([ServerSentEvent("message", "x")], [], True)
-    assert decode(b"unknown\n" * 100, limit=100)[2]
+    assert decode(b"data: x\n\n" + b"data: y\n" * 1000, limit=100) == ([ServerSentEvent("message", "x")], [], True)
+    assert decode(b"unknown\n" * 1000, limit=100)[2]
 
 
 def test_the_limit_is_for_each_event_and_each_comment() -> None:

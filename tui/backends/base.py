@@ -9,6 +9,8 @@ from typing import Protocol, runtime_checkable
 
 import msgspec
 
+from tui.backends.paging import OnBytes
+from tui.backends.readable import Rows
 from tui.core.events import MessagesLoaded, Resynced
 from tui.core.model import Answers, FullMessage, Offered, PermissionReply, Prompt, Session, Todo
 from tui.net.errors import NetError
@@ -101,8 +103,11 @@ class Backend(Protocol):
     async def resync(self, directories: Sequence[str]) -> Resynced:
         """All statuses and open requests, of the default directory and of `directories`."""
 
-    async def sessions(self, *, limit: int = 100, search: str = "") -> tuple[Session, ...]:
-        """The newest sessions, newest first."""
+    async def sessions(self, *, limit: int = 100, search: str = "", cursor: str | None = None) -> Rows[Session]:
+        """A page of the sessions, newest first; those of subagents are not among them.
+
+        `search`: those whose title holds it. `cursor`: that of the page before; some pages repeat sessions.
+        """
 
     async def session(self, session_id: str) -> Session: ...
 
@@ -111,8 +116,13 @@ class Backend(Protocol):
 
     async def create_session(self, title: str = "") -> Session: ...
 
-    async def messages(self, session_id: str, *, limit: int = 50, before: str | None = None) -> MessagesLoaded:
-        """A page of the transcript; `before` is the cursor of a newer page."""
+    async def messages(
+        self, session_id: str, *, limit: int = 50, before: str | None = None, on_bytes: OnBytes | None = None
+    ) -> MessagesLoaded:
+        """A page of the transcript; `before` is the cursor of a newer page. `on_bytes` hears how far it has come.
+
+        Where the connection is slow, or messages are large, it has fewer than `limit` messages.
+        """
 
     async def todos(self, session_id: str) -> tuple[Todo, ...]: ...
 
@@ -173,13 +183,13 @@ class SessionEditing(Protocol):
 class Offers(Protocol):
     """What a server has to choose from, for a session ("": there is none yet) in a directory ("": its own)."""
 
-    async def agents(self, directory: str, session_id: str = "") -> tuple[Offered, ...]: ...
+    async def agents(self, directory: str, session_id: str = "") -> Rows[Offered]: ...
 
-    async def models(self, directory: str, session_id: str = "") -> tuple[Offered, ...]: ...
+    async def models(self, directory: str, session_id: str = "") -> Rows[Offered]: ...
 
-    async def commands(self, directory: str, session_id: str = "") -> tuple[Offered, ...]: ...
+    async def commands(self, directory: str, session_id: str = "") -> Rows[Offered]: ...
 
-    async def files(self, directory: str, query: str) -> tuple[Offered, ...]: ...
+    async def files(self, directory: str, query: str) -> Rows[Offered]: ...
 
 
 @runtime_checkable

@@ -3,6 +3,7 @@
 It translates and does nothing else: no retry, no state of a turn, no guess.
 """
 
+import asyncio
 import logging
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
@@ -16,18 +17,19 @@ from tui.backends import opencode_wire as wire
 from tui.backends.base import Lookup, PostWatcher, ServerInfo, Traits
 from tui.backends.opencode_events import event_of
 from tui.backends.opencode_ids import Ids
-from tui.backends.opencode_messages import full_message, full_messages
+from tui.backends.opencode_messages import full_message, full_messages, too_large
 from tui.backends.opencode_offers import OpenCodeOffers
 from tui.backends.opencode_prompt import payload
 from tui.backends.opencode_requests import all_requests
+from tui.backends.paging import OnBytes, Paging
 from tui.backends.presence import HEARTBEAT, Presence
-from tui.backends.readable import checked
+from tui.backends.readable import Rows, checked
 from tui.core import events as e
-from tui.core.model import Answers, FullMessage, PermissionReply, Prompt, Session, Todo
+from tui.core.model import Answers, FullMessage, PermissionReply, Prompt, Request, Session, Todo
 from tui.net.address import segment
-from tui.net.answer import Reply
+from tui.net.answer import Progress, Reply
 from tui.net.clean_json import loads
-from tui.net.errors import Misshapen, Refused, WrongType
+from tui.net.errors import Misshapen, Refused, TooLarge, WrongType
 from tui.net.http import Http
 from tui.net.padded_json import PaddedJson
 from tui.net.sse import read_events
@@ -41,6 +43,10 @@ FIRST_BYTE = 6.0
 """Seconds until an event stream must have answered: just after its start the server accepts and never answers."""
 EVERYWHERE = "/experimental/session"
 """The sessions of all projects, newest first; `/session` knows one project alone."""
+LONGER = "limit="
+"""Begins the cursor of a list that has no pages: it is asked for again, and longer."""
+MESSAGES_AT_MOST = 50
+"""Messages of one page."""
 LONGEST_SILENCE = 60.0
 """Seconds without a byte after which an event stream is given up, should the link's own watch not have seen it."""
 
@@ -80,6 +86,7 @@ class OpenCode:
         self._home = directory or ""
         self._ids = Ids()
         self._lists_everywhere = True
+        self._paging = Paging(MESSAGES_AT_MOST)
         self.offers = OpenCodeOffers(http, lambda place: self._scope(place or self._directory))
 
     @property
@@ -116,31 +123,37 @@ class OpenCode:
     async def resync(self, directories: Sequence[str]) -> e.Resynced:
         places = list(dict.fromkeys([self._home, *directories]))
         statuses: dict[str, Any] = {}
-        requests: list[Any] = []
+        requests: list[Request] = []
+        unreadable = 0
         for place in places:
             scope = self._scope(place)
             # Requests first: one whose session is idle afterwards is a ghost, and never the other way round.
-            questions = (await self._get("/question", headers=scope)).value
-            permissions = (await self._get("/permission", headers=scope)).value
-            requests += checked("/question", all_requests, questions, permissions)
+            questions, permissions = await asyncio.gather(
+                self._get("/question", headers=scope), self._get("/permission", headers=scope)
+            )
+            found = checked("/question", all_requests, questions.value, permissions.value)
+            requests += found
+            unreadable += found.unreadable
             statuses |= checked(
                 "/session/status", wire.statuses, (await self._get("/session/status", headers=scope)).value
             )
-        return e.Resynced(statuses, tuple(requests), frozenset(places))
+        return e.Resynced(statuses, tuple(requests), frozenset(places), unreadable)
 
-    async def sessions(self, *, limit: int = 100, search: str = "") -> tuple[Session, ...]:
-        params = {"limit": str(limit)} | ({"search": search} if search else {})
+    async def sessions(self, *, limit: int = 100, search: str = "", cursor: str | None = None) -> Rows[Session]:
+        params = {"limit": str(limit), "roots": "true"} | ({"search": search} if search else {})
+        if cursor is not None:
+            params |= {"limit": cursor.removeprefix(LONGER)} if cursor.startswith(LONGER) else {"cursor": cursor}
         if self._directory is None and self._lists_everywhere:
             try:
                 everywhere = await self._get(EVERYWHERE, params=params)
-                return checked(EVERYWHERE, wire.sessions, everywhere.value)
+                return _page(EVERYWHERE, everywhere, int(params["limit"]))
             except (Refused, WrongType) as error:  # opencode answers unknown paths with a page
                 if isinstance(error, Refused) and error.status != 404:
                     raise
                 log.info("an older server lists the sessions of one project: %s", error.what)
                 self._lists_everywhere = False
         reply = await self._get("/session", params=params, headers=self._scope(self._directory))
-        return checked("/session", wire.sessions, reply.value)
+        return _page("/session", reply, int(params["limit"]))
 
     async def session(self, session_id: str) -> Session:
         return checked("/session", wire.session, (await self._get(f"/session/{segment(session_id)}")).value)
@@ -167,14 +180,35 @@ class OpenCode:
     async def delete(self, session_id: str) -> None:
         await self._http.call("DELETE", f"/session/{segment(session_id)}", timeout=30.0)
 
-    async def messages(self, session_id: str, *, limit: int = 50, before: str | None = None) -> e.MessagesLoaded:
-        params = {"limit": str(limit)} | ({"before": before} if before is not None else {})
-        reply = await self._get(f"/session/{segment(session_id)}/message", params=params, timeout=15.0)
-        items = checked("/session/message", full_messages, reply.value, session_id)
+    async def messages(
+        self, session_id: str, *, limit: int = 50, before: str | None = None, on_bytes: OnBytes | None = None
+    ) -> e.MessagesLoaded:
+        """The newest page holds a prompt at the least, where there is one: it tells how the last turn stands."""
+        items, cursor = await self._page_of(session_id, limit, before, on_bytes)
+        while (
+            before is None and cursor and len(items) < limit and not any(m.message.role == "user" for m in items)
+        ):
+            older, cursor = await self._page_of(session_id, limit - len(items), cursor, on_bytes)
+            items = (*older, *items)
         for full in items:
             self._ids.saw(full.message)
-        cursor = reply.headers.get("x-next-cursor")
         return e.MessagesLoaded(session_id, items, cursor, "newest" if before is None else "older")
+
+    async def _page_of(
+        self, session_id: str, limit: int, before: str | None, on_bytes: OnBytes | None
+    ) -> tuple[tuple[FullMessage, ...], str | None]:
+        """Messages, oldest first, and the cursor for those before them."""
+        path = f"/session/{segment(session_id)}/message"
+
+        async def fetch(count: int, progress: Progress) -> Reply:
+            params = {"limit": str(count)} | ({"before": before} if before is not None else {})
+            return await self._get(path, params=params, timeout=15.0, progress=progress)
+
+        try:
+            reply = await self._paging.ask(fetch, limit, on_bytes)
+        except TooLarge as error:
+            return (too_large(session_id, error),), error.headers.get("x-next-cursor")
+        return checked(path, full_messages, reply.value, session_id), reply.headers.get("x-next-cursor")
 
     async def todos(self, session_id: str) -> tuple[Todo, ...]:
         reply = await self._get(f"/session/{segment(session_id)}/todo")
@@ -256,3 +290,11 @@ class OpenCode:
         if not directory or (directory == self._home and self._directory is None):
             return {}
         return {self.directory_header: quote(directory, safe="/")}
+
+
+def _page(path: str, reply: Reply, limit: int) -> Rows[Session]:
+    """A page of the list of sessions; an older server gives no cursor, and is asked for a longer list instead."""
+    rows = checked(path, wire.sessions, reply.value)
+    full = isinstance(reply.value, list) and len(reply.value) >= limit
+    rows.cursor = reply.headers.get("x-next-cursor") or (f"{LONGER}{2 * limit}" if full else None)
+    return rows

@@ -5,12 +5,13 @@ must not make its whole transcript unreadable.
 """
 
 from collections.abc import Mapping
+from json import JSONDecoder
 from typing import Any, Literal
 
 import msgspec
 
 from tui.backends.opencode_wire import JSON, Error, Time, Tokens, failure, field, read, seconds
-from tui.backends.readable import unreadable_part
+from tui.backends.readable import UNREADABLE, readable, unreadable_part
 from tui.core.model import (
     Answers,
     FilePart,
@@ -23,6 +24,8 @@ from tui.core.model import (
     ToolPart,
     Usage,
 )
+from tui.net.clean_json import loads
+from tui.net.errors import NotJson, TooLarge, megabytes
 
 GOES_ON = frozenset({"tool-calls", "unknown"})
 """`finish` values after which the same turn continues with another assistant message."""
@@ -115,40 +118,44 @@ def full_message(value: JSON) -> FullMessage:
     """`{"info": Message, "parts": [Part]}`, as lists and the held POST give it; what cannot be read is said."""
     envelope = read(value, dict[str, Any])
     head = message(envelope.get("info"))
-    found = (_part_of(head, item, at) for at, item in enumerate(read(envelope.get("parts", []), list[Any])))
+    items = envelope.get("parts", [])
+
+    def stand_in(at: int, item: JSON, why: Exception) -> Part:
+        part_id = field(item, "id") or f"{head.id}:unreadable:{at}"
+        return unreadable_part(part_id, head.session_id, head.id, "a part of this message", why)
+
+    found = readable(items if isinstance(items, list) else [items], part, "a part of a message", stand_in)
     return FullMessage(head, tuple(p for p in found if p is not None))
 
 
 def full_messages(value: JSON, session_id: str) -> tuple[FullMessage, ...]:
     """A page of a transcript, oldest first; where a message cannot be read, that is said in its place."""
-    found: list[FullMessage] = []
-    for item in read(value, list[Any]):
-        try:
-            found.append(full_message(item))
-        except msgspec.ValidationError as error:
-            found.append(_unreadable(item, session_id, found[-1].message.created if found else 0.0, error))
-    return tuple(found)
+    before = 0.0
+
+    def translate(item: JSON) -> FullMessage:
+        nonlocal before
+        full = full_message(item)
+        before = full.message.created
+        return full
+
+    def stand_in(at: int, item: JSON, why: Exception) -> FullMessage:
+        nonlocal before
+        before += JUST_AFTER
+        return _unreadable(item, session_id, before, why)
+
+    return readable(read(value, list[Any]), translate, "a message", stand_in)
 
 
-def _unreadable(item: JSON, session_id: str, before: float, why: Exception) -> FullMessage:
-    """What stands for a message that cannot be read: just behind the one before it (epoch seconds)."""
+def _unreadable(item: JSON, session_id: str, created: float, why: Exception) -> FullMessage:
+    """What stands for a message that cannot be read, in the place of `created` (epoch seconds)."""
     info = item.get("info") if isinstance(item, Mapping) else None
-    message_id = field(info, "id") or f"unreadable:{before}"
+    message_id = field(info, "id") or f"unreadable:{created}"
     role: Literal["user", "assistant"] = "user" if field(info, "role") == "user" else "assistant"
-    created = before + JUST_AFTER
     head = Message(
         message_id, session_id, role, created, completed=created, parent_id=field(info, "parentID") or None
     )
     note = unreadable_part(f"{message_id}:unreadable", session_id, message_id, "a message", why)
     return FullMessage(head, (note,))
-
-
-def _part_of(head: Message, item: JSON, at: int) -> Part | None:
-    try:
-        return part(item)
-    except msgspec.ValidationError as error:
-        part_id = field(item, "id") or f"{head.id}:unreadable:{at}"
-        return unreadable_part(part_id, head.session_id, head.id, "a part of this message", error)
 
 
 def part(value: JSON) -> Part | None:
@@ -178,6 +185,27 @@ def part(value: JSON) -> Part | None:
             return NotePart(*ids, f"subtask for {raw.agent or 'an agent'}: {raw.description}")
         case _:
             return NotePart(*ids, "the conversation was compacted")
+
+
+def too_large(session_id: str, error: TooLarge) -> FullMessage:
+    """What stands for a message that is too large to be fetched; its head is read where that comes first."""
+    text = error.head.decode("utf-8", "replace")
+    _, _, rest = text.partition('"info":')
+    try:
+        head = message(loads(rest[: _end_of_object(rest)]))
+    except (NotJson, *UNREADABLE):
+        head = Message(f"too-large:{session_id}", session_id, "assistant", 0.0, completed=0.0)
+    size = megabytes(error.size) if error.size is not None else f"over {megabytes(error.limit)}"
+    words = f"This message is too large to show ({size})"
+    return FullMessage(head, (NotePart(f"{head.id}:too-large", session_id, head.id, words),))
+
+
+def _end_of_object(text: str) -> int:
+    """Where the JSON object ends that the text begins with; 0 where it does not end."""
+    try:
+        return JSONDecoder().raw_decode(text.lstrip())[1] + len(text) - len(text.lstrip())
+    except ValueError:
+        return 0
 
 
 def _progress(time: Time | None) -> Literal["streaming", "done"]:
@@ -224,5 +252,5 @@ def _answers_in(metadata: object) -> Answers | None:
     found = metadata.get("answers") if isinstance(metadata, Mapping) else None
     try:
         return None if found is None else tuple(tuple(row) for row in msgspec.convert(found, list[list[str]]))
-    except msgspec.ValidationError:
+    except UNREADABLE:
         return None

@@ -1,12 +1,13 @@
 """What an opencode server offers for a prompt: agents, models, commands, names of files. It sends nothing."""
 
 from collections.abc import Callable
-from typing import TypeVar
+from functools import partial
+from typing import Any, TypeVar
 
 import msgspec
 
 from tui.backends.opencode_wire import read
-from tui.backends.readable import checked
+from tui.backends.readable import Rows, checked, readable
 from tui.core.model import Offered
 from tui.net.http import Http
 
@@ -17,11 +18,16 @@ FILES_AT_MOST = 50
 class _Agent(msgspec.Struct):
     name: str
     description: str | None = None
-    mode: str = "primary"
+    mode: str | None = "primary"
     hidden: bool | None = None
 
 
-class _Named(msgspec.Struct):
+class _Command(msgspec.Struct):
+    name: str
+    description: str | None = None
+
+
+class _Model(msgspec.Struct):
     name: str = ""
     description: str | None = None
 
@@ -29,11 +35,11 @@ class _Named(msgspec.Struct):
 class _Provider(msgspec.Struct):
     id: str
     name: str = ""
-    models: dict[str, _Named] = {}
+    models: dict[str, Any] = {}
 
 
 class _Providers(msgspec.Struct):
-    providers: list[_Provider] = []
+    providers: list[Any] = []
 
 
 class OpenCodeOffers:
@@ -43,33 +49,45 @@ class OpenCodeOffers:
         self._http = http
         self._scope = scope
 
-    async def agents(self, directory: str, session_id: str = "") -> tuple[Offered, ...]:
+    async def agents(self, directory: str, session_id: str = "") -> Rows[Offered]:
         """Those that a person may talk to."""
-        found = await self._get("/agent", list[_Agent], directory)
-        return tuple(Offered(a.name, a.description or "") for a in found if a.mode != "subagent" and not a.hidden)
-
-    async def models(self, directory: str, session_id: str = "") -> tuple[Offered, ...]:
-        """`provider/model`, of the providers that can be used."""
-        found = await self._get("/config/providers", _Providers, directory)
-        return tuple(
-            Offered(f"{provider.id}/{model_id}", f"{model.name} · {provider.name}")
-            for provider in found.providers
-            for model_id, model in provider.models.items()
+        found = await self._get("/agent", list[Any], directory)
+        agents = readable(found, lambda one: read(one, _Agent), "an agent")
+        return agents.map(
+            lambda a: None if a.mode == "subagent" or a.hidden else Offered(a.name, a.description or "")
         )
 
-    async def commands(self, directory: str, session_id: str = "") -> tuple[Offered, ...]:
-        found = await self._get("/command", list[_Named], directory)
-        return tuple(Offered(command.name, command.description or "") for command in found)
+    async def models(self, directory: str, session_id: str = "") -> Rows[Offered]:
+        """`provider/model`, of the providers that can be used."""
+        found = await self._get("/config/providers", _Providers, directory)
+        providers = readable(found.providers, lambda one: read(one, _Provider), "a provider")
+        models: Rows[Offered] = providers.map(lambda one: None)
+        for provider in providers:
+            models = models.with_more(
+                readable(list(provider.models.items()), partial(_model_of, provider), "a model")
+            )
+        return models
 
-    async def files(self, directory: str, query: str) -> tuple[Offered, ...]:
+    async def commands(self, directory: str, session_id: str = "") -> Rows[Offered]:
+        found = await self._get("/command", list[Any], directory)
+        commands = readable(found, lambda one: read(one, _Command), "a command")
+        return commands.map(lambda one: Offered(one.name, one.description or ""))
+
+    async def files(self, directory: str, query: str) -> Rows[Offered]:
         """Paths of the directory that `query` may mean, the likeliest first.
 
         opencode 1.18 names the directory itself too, as `/`, and first of all: that is not offered.
         """
         params = {"query": query, "limit": str(FILES_AT_MOST)}
-        found = await self._get("/find/file", list[str], directory, params)
-        return tuple(Offered(path) for path in found if path != "/")
+        found = await self._get("/find/file", list[Any], directory, params)
+        paths = readable(found, lambda one: read(one, str), "the name of a file")
+        return paths.map(lambda path: Offered(path) if path != "/" else None)
 
     async def _get(self, path: str, shape: type[T], directory: str, params: dict[str, str] | None = None) -> T:
         reply = await self._http.call("GET", path, params=params, headers=self._scope(directory))
         return checked(path, read, reply.value, shape)
+
+
+def _model_of(provider: _Provider, item: tuple[str, Any]) -> Offered:
+    model_id, model = item
+    return Offered(f"{provider.id}/{model_id}", f"{read(model, _Model).name} · {provider.name}")

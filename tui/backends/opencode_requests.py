@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from tui.backends.opencode_wire import JSON, field, read
-from tui.backends.readable import readable
+from tui.backends.readable import Rows, readable
 from tui.core.model import (
     Option,
     PermissionRequest,
@@ -99,11 +99,10 @@ def permission(value: JSON) -> PermissionRequest:
     )
 
 
-def all_requests(questions: JSON, permissions: JSON) -> tuple[Request, ...]:
-    return (
-        *readable(read(questions, list[Any]), question, "a question"),
-        *readable(read(permissions, list[Any]), permission, "a permission"),
-    )
+def all_requests(questions: JSON, permissions: JSON) -> Rows[Request]:
+    asked: Rows[Request] = readable(read(questions, list[Any]), question, "a question")
+    allowed: Rows[Request] = readable(read(permissions, list[Any]), permission, "a permission")
+    return asked.with_more(allowed)
 
 
 def minted(name: str, now: float) -> float | None:

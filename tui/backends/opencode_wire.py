@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from tui.backends.readable import readable
+from tui.backends.readable import Rows, readable, unreadable_todo
 from tui.core.model import (
     Busy,
     Failure,
@@ -41,8 +41,8 @@ class Tokens(msgspec.Struct):
 
 class _Session(msgspec.Struct):
     id: str
-    title: str = ""
-    directory: str = ""
+    title: str | None = None
+    directory: str | None = None
     parentID: str | None = None
     time: Time = msgspec.field(default_factory=Time)
     agent: str | None = None
@@ -90,8 +90,8 @@ def session(value: JSON) -> Session:
     raw = read(value, _Session)
     return Session(
         id=raw.id,
-        title=raw.title,
-        directory=raw.directory,
+        title=raw.title or "",
+        directory=raw.directory or "",
         created=raw.time.created / 1000,
         updated=raw.time.updated / 1000,
         parent_id=raw.parentID,
@@ -101,7 +101,7 @@ def session(value: JSON) -> Session:
     )
 
 
-def sessions(value: JSON) -> tuple[Session, ...]:
+def sessions(value: JSON) -> Rows[Session]:
     return readable(read(value, list[Any]), session, "a session")
 
 
@@ -127,9 +127,21 @@ def status(value: JSON) -> SessionStatus:
 
 
 def statuses(value: JSON) -> dict[str, SessionStatus]:
-    found = {session_id: status(item) for session_id, item in read(value, dict[str, Any]).items()}
-    return {session_id: item for session_id, item in found.items() if not isinstance(item, Idle)}
+    """By session, those that are not idle. One that cannot be read is at work: who rests is not in this list."""
+
+    def stand_in(at: int, item: JSON, why: Exception) -> tuple[str, SessionStatus]:
+        session_id, raw = item
+        return session_id, Retrying(0, "", None) if field(raw, "type") == "retry" else Busy()
+
+    rows = list(read(value, dict[str, Any]).items())
+    found = readable(rows, lambda row: (row[0], status(row[1])), "the status of a session", stand_in)
+    return {session_id: item for session_id, item in found if not isinstance(item, Idle)}
 
 
 def todos(value: JSON) -> tuple[Todo, ...]:
-    return tuple(Todo(t.content, t.status, t.priority) for t in read(value, list[_Todo]))
+    return readable(read(value, list[Any]), _todo, "an entry of a plan", unreadable_todo)
+
+
+def _todo(value: JSON) -> Todo:
+    raw = read(value, _Todo)
+    return Todo(raw.content, raw.status, raw.priority)

@@ -8,22 +8,24 @@ import logging
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any, TypeVar
 
 from msgspec.structs import replace
 
 from tui.backends import qwen_wire as wire
 from tui.backends.base import Lookup, PostWatcher, ServerInfo, Taken, Traits
+from tui.backends.paging import OnBytes, Paging
 from tui.backends.presence import HEARTBEAT, Identities, Presence, Unkept
 from tui.backends.qwen_listing import Listing
 from tui.backends.qwen_loading import LIMIT as LOAD_LIMIT
 from tui.backends.qwen_loading import Loading
 from tui.backends.qwen_offers import QwenOffers
-from tui.backends.qwen_older import older
+from tui.backends.qwen_older import RECORDS, older
 from tui.backends.qwen_prompts import Prompts
 from tui.backends.qwen_requests import CANCELLED, Asked, option, selected
 from tui.backends.qwen_streams import Reloaded, Streams, Watch
-from tui.backends.readable import checked
+from tui.backends.readable import Rows, checked
 from tui.core import events as e
 from tui.core.model import Answers, PermissionReply, Prompt, Session, Todo
 from tui.net.address import segment
@@ -62,6 +64,7 @@ class QwenServe:
         self._watches: dict[str, Watch] = {}
         self._listing = Listing(http, self._watches, (directory,) if directory else ())
         self._loading = Loading(http, self._presence)
+        self._paging = Paging(RECORDS)
         self.offers = QwenOffers(http, self._presence)
         self._prompts = Prompts(
             http, self._presence, self.offers, self._watches, load=self._loading.load, watch=self._watch
@@ -75,9 +78,8 @@ class QwenServe:
         reply = await self._http.call("GET", "/capabilities")
         said = checked("/capabilities", wire.read, reply.value, wire.Capabilities)
         if self._directory is None:
-            trusted = tuple(one.cwd for one in said.workspaces if one.trusted)
-            self._listing.workspaces = trusted or ((said.workspace_cwd,) if said.workspace_cwd else ())
-        self._presence.features = frozenset(said.features)
+            self._listing.workspaces = said.trusted() or ((said.workspace_cwd,) if said.workspace_cwd else ())
+        self._presence.features = frozenset(one for one in said.features if isinstance(one, str))
         self._traits = replace(QWEN, client_heartbeat=HEARTBEAT in said.features)
         skew = None if reply.date is None else reply.date + 0.5 - time.time()
         return ServerInfo(said.qwen_code_version, reply.elapsed, skew, self._presence.features)
@@ -105,10 +107,9 @@ class QwenServe:
     async def resync(self, directories: Sequence[str]) -> e.Resynced:
         return await self._listing.resync()
 
-    async def sessions(self, *, limit: int = 100, search: str = "") -> tuple[Session, ...]:
-        found = (one.session for one in (await self._listing.fetch()).values())
-        wanted = search.casefold()
-        return tuple(session for session in found if wanted in session.title.casefold())[:limit]
+    async def sessions(self, *, limit: int = 100, search: str = "", cursor: str | None = None) -> Rows[Session]:
+        """As many as the server gives in a page, whatever the `limit`."""
+        return await self._listing.page(search, cursor)
 
     async def session(self, session_id: str) -> Session:
         """As the list has it: there alone stands the title that a session gets by its first prompt."""
@@ -162,12 +163,15 @@ class QwenServe:
                 raise
             log.info("nothing was left of the session: %s", refusal.what)
 
-    async def messages(self, session_id: str, *, limit: int = 50, before: str | None = None) -> e.MessagesLoaded:
+    async def messages(
+        self, session_id: str, *, limit: int = 50, before: str | None = None, on_bytes: OnBytes | None = None
+    ) -> e.MessagesLoaded:
         """All that the server keeps at hand, at once; what came before that in pages."""
         if before is not None:
             begins = self._loading.beginning(session_id)
-            return await older(self._http, session_id, before, begins.first, begins.terminals)
-        reloaded = await self._watch(session_id)
+            ask = partial(self._paging.ask, most=RECORDS, on_bytes=on_bytes)
+            return await older(self._http, session_id, before, begins.first, begins.terminals, ask)
+        reloaded = await self._watch(session_id, on_bytes)
         return next(event for event in reloaded.events if isinstance(event, e.MessagesLoaded))
 
     async def todos(self, session_id: str) -> tuple[Todo, ...]:
@@ -221,9 +225,9 @@ class QwenServe:
         await self._presence.leave_all()
         await self._http.close()
 
-    async def _watch(self, session_id: str) -> Reloaded:
+    async def _watch(self, session_id: str, on_bytes: OnBytes | None = None) -> Reloaded:
         """Load the session; its events are followed from there on, if they are not yet."""
-        reloaded = await self._loading.load(session_id)
+        reloaded = await self._loading.load(session_id, on_bytes)
         if session_id not in self._watches:
             self._watches[session_id] = reloaded.watch
             if self._streams is not None:

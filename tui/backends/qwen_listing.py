@@ -5,6 +5,7 @@ It asks and compares, and keeps what it saw last; it changes nothing at the serv
 
 import asyncio
 import dataclasses
+import json
 from collections.abc import Mapping, Sequence
 
 from msgspec.structs import replace
@@ -13,15 +14,17 @@ from tui.backends import qwen_wire as wire
 from tui.backends.qwen_requests import Asked, pending
 from tui.backends.qwen_streams import Watch
 from tui.backends.qwen_tool_names import tool_of
-from tui.backends.readable import checked, readable
+from tui.backends.readable import Rows, checked, readable
 from tui.core import events as e
-from tui.core.model import Busy, Idle, PermissionRequest, Request, SessionStatus
+from tui.core.model import Busy, Idle, PermissionRequest, Request, Session, SessionStatus
 from tui.net.address import segment
 from tui.net.errors import Refused
 from tui.net.http import Http
 
 PAGE = 200
 """Sessions in one page of the list: the most that the server gives."""
+SEARCHED_AT_MOST = 5000
+"""Sessions among which one is looked for at once."""
 
 
 class Listing:
@@ -42,13 +45,40 @@ class Listing:
 
     async def fetch(self) -> dict[str, wire.Seen]:
         """The newest sessions of all workspaces, newest first."""
-        found: list[wire.Seen] = []
-        for place in self.workspaces:
-            path = f"/workspaces/{segment(place)}/sessions"
-            value = (await self._http.call("GET", path, params={"size": PAGE})).value
-            found += checked(path, wire.page, value)
+        found = [seen for place in self.workspaces for seen in (await self._page(place)).sessions]
         found.sort(key=lambda one: one.session.updated, reverse=True)
         return {one.session.id: one for one in found}
+
+    async def page(self, search: str, cursor: str | None) -> Rows[Session]:
+        """A page of the sessions of each workspace; `cursor` is that of the page before.
+
+        The server cannot search: with `search` all pages are read, up to SEARCHED_AT_MOST.
+        """
+        at: dict[str, str | None] = dict.fromkeys(self.workspaces) if cursor is None else json.loads(cursor)
+        wanted = search.casefold()
+        found: dict[str, wire.Seen] = {}
+        read = unreadable = 0
+        while at:
+            for place, where in list(at.items()):
+                page = await self._page(place, where)
+                read += len(page.sessions)
+                unreadable += page.sessions.unreadable
+                fitting = (one for one in page.sessions if wanted in one.session.title.casefold())
+                found |= {one.session.id: one for one in fitting}
+                at[place] = page.cursor
+                if page.cursor is None or page.cursor == where:
+                    del at[place]
+            if not wanted or read >= SEARCHED_AT_MOST:
+                break
+        newest = sorted(found.values(), key=lambda one: one.session.updated, reverse=True)
+        rows = Rows(one.session for one in newest)
+        rows.unreadable, rows.cursor = unreadable, json.dumps(at) if at else None
+        return rows
+
+    async def _page(self, place: str, cursor: str | None = None) -> wire.SeenPage:
+        path = f"/workspaces/{segment(place)}/sessions"
+        params = {"size": str(PAGE)} | ({} if cursor is None else {"cursor": cursor})
+        return checked(path, wire.page, (await self._http.call("GET", path, params=params)).value)
 
     async def status(self, session_id: str) -> wire.Seen | None:
         """The session as it is now; None if the server does not have it awake."""
@@ -72,7 +102,8 @@ class Listing:
         self._asked.clear()
         statuses: dict[str, SessionStatus] = {session_id: Busy() for session_id, one in seen.items() if one.busy}
         requests = [request for one in seen.values() for request in self._requests_of(one)]
-        return e.Resynced(statuses, tuple(requests))
+        unreadable = sum(_waiting(one).unreadable for one in seen.values())
+        return e.Resynced(statuses, tuple(requests), unreadable=unreadable)
 
     async def look(self) -> Sequence[e.Event]:
         """What changed in the list; for sessions that are watched no more than the title: the rest is streamed."""
@@ -130,5 +161,5 @@ class Listing:
         return dataclasses.replace(asked, request=replace(asked.request, action=tool))
 
 
-def _waiting(seen: wire.Seen) -> tuple[Asked, ...]:
+def _waiting(seen: wire.Seen) -> Rows[Asked]:
     return readable(list(seen.interactions), lambda raw: pending(seen.session.id, raw), "what is asked")

@@ -6,14 +6,13 @@ It remembers of each what nothing else gives: its plan, and where what was told 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-import msgspec
-
 from tui.backends import qwen_wire as wire
+from tui.backends.paging import OnBytes
 from tui.backends.presence import Presence
 from tui.backends.qwen_fold import Fold, picture
 from tui.backends.qwen_older import FROM_THE_END
 from tui.backends.qwen_streams import Reloaded, Watch
-from tui.backends.readable import checked
+from tui.backends.readable import UNREADABLE, checked
 from tui.core import events as e
 from tui.core.model import Busy, Idle, Todo
 from tui.net.address import segment
@@ -53,11 +52,12 @@ class Loading:
         self._plans.pop(session_id, None)
         self._begins.pop(session_id, None)
 
-    async def load(self, session_id: str) -> Reloaded:
+    async def load(self, session_id: str, on_bytes: OnBytes | None = None) -> Reloaded:
         """The session as the server keeps it. Raises `Refused` with status 404 if there is none."""
         known = self._presence.header(session_id)
         path = f"/session/{segment(session_id)}/load"
-        reply = await self._http.call("POST", path, json={}, headers=known, timeout=LIMIT)
+        heard = None if on_bytes is None else lambda received, size: on_bytes(received)
+        reply = await self._http.call("POST", path, json={}, headers=known, timeout=LIMIT, progress=heard)
         said = checked(path, wire.read, reply.value, wire.Loaded)
         if said.client_id in known.values():
             await self._presence.detach(session_id, known)
@@ -97,5 +97,5 @@ def _lacks_prompts(fold: Fold, terminals: Iterable[wire.Terminal]) -> bool:
 def _told(fold: Fold, raw: JSON) -> list[e.Event]:
     try:
         return fold.take(wire.read(raw, wire.Frame))
-    except msgspec.ValidationError as error:
+    except UNREADABLE as error:
         return fold.unreadable(error)

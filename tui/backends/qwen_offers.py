@@ -4,13 +4,13 @@ A mode (how much the agent may do unasked) is to a person what an agent is in ot
 same place. Mode and model belong to the session: what is chosen is set there just before the prompt goes out.
 """
 
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
 from tui.backends.presence import Presence
 from tui.backends.qwen_wire import read
-from tui.backends.readable import checked
+from tui.backends.readable import Rows, checked, readable
 from tui.core.model import Offered, Prompt
 from tui.net.address import segment
 from tui.net.http import Http
@@ -28,7 +28,7 @@ class _Mode(msgspec.Struct):
 
 
 class _Modes(msgspec.Struct, rename="camel"):
-    available_modes: list[_Mode] = []
+    available_modes: list[Any] = []
 
 
 class _Model(msgspec.Struct, rename="camel"):
@@ -37,7 +37,7 @@ class _Model(msgspec.Struct, rename="camel"):
 
 
 class _Models(msgspec.Struct, rename="camel"):
-    available_models: list[_Model] = []
+    available_models: list[Any] = []
 
 
 class _State(msgspec.Struct):
@@ -55,11 +55,11 @@ class _Command(msgspec.Struct):
 
 
 class _Commands(msgspec.Struct, rename="camel"):
-    available_commands: list[_Command]
+    available_commands: list[Any]
 
 
 class _Found(msgspec.Struct):
-    matches: list[str]
+    matches: list[Any]
 
 
 class QwenOffers:
@@ -69,28 +69,34 @@ class QwenOffers:
         self._http = http
         self._presence = presence
 
-    async def agents(self, directory: str, session_id: str = "") -> tuple[Offered, ...]:
+    async def agents(self, directory: str, session_id: str = "") -> Rows[Offered]:
         """The modes of the session."""
         state = await self._state(session_id)
-        return tuple(Offered(mode.id, mode.description or "") for mode in state.modes.available_modes)
+        modes = readable(state.modes.available_modes, lambda one: read(one, _Mode), "a mode")
+        return modes.map(lambda mode: Offered(mode.id, mode.description or ""))
 
-    async def models(self, directory: str, session_id: str = "") -> tuple[Offered, ...]:
+    async def models(self, directory: str, session_id: str = "") -> Rows[Offered]:
         state = await self._state(session_id)
-        return tuple(Offered(model.model_id, model.name or "") for model in state.models.available_models)
+        models = readable(state.models.available_models, lambda one: read(one, _Model), "a model")
+        return models.map(lambda model: Offered(model.model_id, model.name or ""))
 
-    async def commands(self, directory: str, session_id: str = "") -> tuple[Offered, ...]:
+    async def commands(self, directory: str, session_id: str = "") -> Rows[Offered]:
         """A prompt that begins with `/` and one of these is a command: the server reads it as one by itself."""
         if not session_id:
-            return ()
+            return Rows()
         found = await self._get(f"/session/{segment(session_id)}/supported-commands", _Commands)
-        return tuple(Offered(one.name, one.description or "") for one in found.available_commands)
+        commands = readable(found.available_commands, lambda one: read(one, _Command), "a command")
+        return commands.map(lambda one: Offered(one.name, one.description or ""))
 
-    async def files(self, directory: str, query: str) -> tuple[Offered, ...]:
+    async def files(self, directory: str, query: str) -> Rows[Offered]:
         """Paths of the workspace that hold `query`, the shortest first."""
         pattern = f"**/*{query.translate(GLOB)}*"
         path = f"/workspaces/{segment(directory)}/glob" if directory else "/glob"
         found = await self._get(path, _Found, {"pattern": pattern, "maxResults": str(FILES_AT_MOST)})
-        return tuple(Offered(match) for match in sorted(found.matches, key=len))
+        paths = readable(
+            sorted(found.matches, key=lambda one: len(str(one))), lambda one: read(one, str), "a path"
+        )
+        return paths.map(Offered)
 
     async def choose(self, prompt: Prompt) -> None:
         """Set in the prompt's session what was chosen for it. Raises `NetError`."""

@@ -6,16 +6,17 @@ backward from its end, and what `load` gave already is passed over. The server's
 with a prompt, so that no answer is torn.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
 import msgspec
 
 from tui.backends import qwen_wire as wire
 from tui.backends.qwen_fold import Fold, picture
-from tui.backends.readable import checked
+from tui.backends.readable import UNREADABLE, checked, readable
 from tui.core import events as e
 from tui.core.model import FullMessage
 from tui.net.address import segment
+from tui.net.answer import Progress, Reply
 from tui.net.http import Http
 
 FROM_THE_END = "end"
@@ -23,6 +24,8 @@ FROM_THE_END = "end"
 RECORDS = 500
 """Records that one answer holds: the most that the server gives."""
 READ_LIMIT = 30.0
+DAMAGED = "damaged"
+"""What stands for an event that cannot be read."""
 
 
 class _Page(msgspec.Struct, rename="camel"):
@@ -32,17 +35,29 @@ class _Page(msgspec.Struct, rename="camel"):
 
 
 async def older(
-    http: Http, session_id: str, before: str, first: str, terminals: Iterable[wire.Terminal]
+    http: Http,
+    session_id: str,
+    before: str,
+    first: str,
+    terminals: Iterable[wire.Terminal],
+    ask: Callable[[Callable[[int, Progress], Awaitable[Reply]]], Awaitable[Reply]],
 ) -> e.MessagesLoaded:
-    """The page before the message `first`, from the cursor `before` on. Raises `NetError`."""
+    """The page before the message `first`, from the cursor `before` on. Raises `NetError`.
+
+    `ask` gives the number of records that an answer is to have (see `Paging`).
+    """
     path = f"/session/{segment(session_id)}/transcript"
     cursor: str | None = before
     held: list[wire.Frame] = []
     while cursor is not None:
         params = {"direction": "backward"} if cursor == FROM_THE_END else {"cursor": cursor}
-        reply = await http.call("GET", path, params={**params, "limit": str(RECORDS)}, timeout=READ_LIMIT)
-        page = checked(path, wire.read, reply.value, _Page)
-        held = [*(checked(path, _frame, raw) for raw in page.events), *held]
+
+        async def fetch(count: int, progress: Progress, params: Mapping[str, str] = params) -> Reply:
+            asked = {**params, "limit": str(count)}
+            return await http.call("GET", path, params=asked, timeout=READ_LIMIT, progress=progress)
+
+        page = checked(path, wire.read, (await ask(fetch)).value, _Page)
+        held = [*readable(page.events, _frame, "an event of a stored transcript", _damaged), *held]
         cursor = page.next_cursor if page.has_more else None
         if held and _is_prompt(held[0]):
             messages = _before(first, _messages(session_id, held, terminals))
@@ -67,8 +82,21 @@ def _messages(
     session_id: str, frames: Sequence[wire.Frame], terminals: Iterable[wire.Terminal]
 ) -> tuple[FullMessage, ...]:
     fold = Fold(session_id, terminals)
-    told = [event for frame in frames for event in fold.take(frame)]
+    told = [event for frame in frames for event in _told(fold, frame)]
     return picture(session_id, [*told, *fold.finish()])
+
+
+def _damaged(at: int, raw: wire.JSON, why: Exception) -> wire.Frame:
+    return wire.Frame(DAMAGED, data={"update": {}, "why": str(why)})
+
+
+def _told(fold: Fold, frame: wire.Frame) -> list[e.Event]:
+    if frame.type == DAMAGED:
+        return fold.unreadable(ValueError(frame.data["why"]))
+    try:
+        return fold.take(frame)
+    except UNREADABLE as error:
+        return fold.unreadable(error)
 
 
 def _before(first: str, messages: Sequence[FullMessage]) -> tuple[FullMessage, ...]:

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from tui.backends.qwen_wire import JSON, read, string, tool_output
+from tui.backends.readable import UNREADABLE
 from tui.core.model import (
     Answers,
     Option,
@@ -186,7 +187,7 @@ def _questions_in(raw_input: JSON) -> tuple[Question, ...]:
     found = raw_input.get("questions") if isinstance(raw_input, Mapping) else None
     try:
         return _questions(read(found or [], list[_Question]))
-    except msgspec.ValidationError:
+    except UNREADABLE:
         return ()
 
 

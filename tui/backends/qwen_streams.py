@@ -15,10 +15,9 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-import msgspec
-
 from tui.backends import qwen_wire as wire
 from tui.backends.qwen_fold import Fold
+from tui.backends.readable import UNREADABLE
 from tui.core import events as e
 from tui.net.address import segment
 from tui.net.clean_json import loads
@@ -216,7 +215,7 @@ class Streams:
     def _take(self, watch: Watch, frame: wire.Frame) -> None:
         try:
             self._tell(watch.fold.take(frame))
-        except msgspec.ValidationError as error:
+        except UNREADABLE as error:
             self._tell(watch.fold.unreadable(error))
 
     def _beat(self, watch: Watch) -> None:
@@ -254,6 +253,6 @@ def _frame(data: str) -> wire.Frame | None:
     """One event as it came; None for one that cannot be read: the next load brings what it would have told."""
     try:
         return wire.read(loads(data, fragments=wire.FRAGMENTS), wire.Frame)
-    except (BadBody, msgspec.ValidationError) as error:
+    except (BadBody, *UNREADABLE) as error:
         log.warning("event skipped: %s", error)
         return None

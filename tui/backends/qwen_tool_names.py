@@ -11,6 +11,7 @@ import msgspec
 
 from tui.backends import qwen_wire as wire
 from tui.backends.qwen_requests import Asked
+from tui.backends.readable import UNREADABLE, readable
 from tui.net.address import segment
 from tui.net.errors import NetError
 from tui.net.http import Http
@@ -45,7 +46,7 @@ async def tool_of(http: Http, asked: Asked) -> str:
     try:
         reply = await http.call("GET", path, params={"direction": "backward", "limit": NEWEST})
         calls = list(_calls(reply.value))
-    except (NetError, msgspec.ValidationError) as error:
+    except (NetError, *UNREADABLE) as error:
         log.info("the tool that waits for permission stays without its name: %s", error)
         return ""
     names = [call.meta.tool_name for call in calls if asked.input and call.raw_input == asked.input]
@@ -53,7 +54,8 @@ async def tool_of(http: Http, asked: Asked) -> str:
 
 
 def _calls(value: wire.JSON) -> Iterator[_Update]:
-    for raw in wire.read(value, _Page).events:
-        update = wire.read(raw, _Event).data
+    events = wire.read(value, _Page).events
+    for event in readable(events, lambda raw: wire.read(raw, _Event), "an event of a stored transcript"):
+        update = event.data
         if update.session_update == "tool_call":
             yield update

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from tui.backends.readable import readable
+from tui.backends.readable import Rows, readable, unreadable_todo
 from tui.core.model import Failure, Session, Todo, Usage
 from tui.net.text import clean
 
@@ -114,8 +114,8 @@ class _Session(msgspec.Struct, rename="camel"):
     session_id: str
     workspace_cwd: str = ""
     created_at: str = ""
-    updated_at: str = ""
-    display_name: str = ""
+    updated_at: str | None = None
+    display_name: str | None = None
     has_active_prompt: bool = False
     pending_interactions: list[Any] = []
 
@@ -131,7 +131,7 @@ class _Entry(msgspec.Struct):
     priority: str = ""
 
 
-class _Workspace(msgspec.Struct):
+class Workspace(msgspec.Struct):
     cwd: str
     trusted: bool = True
 
@@ -140,9 +140,14 @@ class Capabilities(msgspec.Struct, rename="camel"):
     """What the server says of itself; what tells it apart from every other family."""
 
     qwen_code_version: str
-    features: list[str]
+    features: list[Any]
     workspace_cwd: str = ""
-    workspaces: list[_Workspace] = []
+    workspaces: list[Any] = []
+
+    def trusted(self) -> tuple[str, ...]:
+        """The folders of its workspaces, but for those that it does not trust."""
+        found = readable(self.workspaces, lambda one: read(one, Workspace), "a workspace")
+        return tuple(one.cwd for one in found if one.trusted)
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,10 +181,10 @@ def seen(value: JSON) -> Seen:
     created = epoch(raw.created_at)
     session = Session(
         id=raw.session_id,
-        title=raw.display_name,
+        title=raw.display_name or "",
         directory=raw.workspace_cwd,
         created=created,
-        updated=epoch(raw.updated_at) or created,
+        updated=epoch(raw.updated_at or "") or created,
     )
     return Seen(session, raw.has_active_prompt, tuple(raw.pending_interactions))
 
@@ -190,12 +195,26 @@ def session_of(raw: Loaded) -> Session:
     return Session(raw.session_id, "", raw.workspace_cwd, created, created)
 
 
-def page(value: JSON) -> tuple[Seen, ...]:
-    return readable(read(value, _Page).sessions, seen, "a session")
+@dataclass(frozen=True, slots=True)
+class SeenPage:
+    """A page of the list; `cursor` asks for the next one, None: there is none."""
+
+    sessions: Rows[Seen]
+    cursor: str | None
+
+
+def page(value: JSON) -> SeenPage:
+    raw = read(value, _Page)
+    return SeenPage(readable(raw.sessions, seen, "a session"), raw.next_cursor)
 
 
 def todos(entries: JSON) -> tuple[Todo, ...]:
-    return tuple(Todo(one.content, one.status, one.priority) for one in read(entries or [], list[_Entry]))
+    return readable(read(entries or [], list[Any]), _todo, "an entry of a plan", unreadable_todo)
+
+
+def _todo(entry: JSON) -> Todo:
+    raw = read(entry, _Entry)
+    return Todo(raw.content, raw.status, raw.priority)
 
 
 def usage(meta: Mapping[str, Any] | None) -> Usage | None:

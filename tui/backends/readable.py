@@ -1,44 +1,94 @@
 """What came from a server, read by those who know its shape: as a whole, or as a list of which an item is damaged.
 
-The other items of such a list count all the same, and the damaged one is not hushed up. Without this, one item
-that cannot be read would make its whole list unreadable, each time that it is fetched.
+Every list of a server is read by `readable`, item by item: one damaged item costs itself alone. It is not hidden:
+something stands in its place, or it is counted (`Rows.unreadable`) for whoever shows the list.
 """
 
 import logging
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any, ParamSpec, TypeVar
 
 import msgspec
 
-from tui.core.model import NotePart
+from tui.core.model import NotePart, Todo
 from tui.net.errors import Misshapen
 
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
+U = TypeVar("U")
 P = ParamSpec("P")
+
+UNREADABLE = (msgspec.ValidationError, ValueError, OverflowError)
+"""What reading a value of another shape raises: numbers may be infinite, or no number at all."""
+
+
+class Rows(tuple[T, ...]):
+    """The items of a list that could be read; `unreadable` counts those that were left out."""
+
+    unreadable: int = 0
+    cursor: str | None = None
+    """Asks for the next page; None: there is none."""
+
+    def map(self, translate: "Callable[[T], U | None]") -> "Rows[U]":
+        """Each of them as something else; those are left out of which `translate` makes None."""
+        return _rows([made for item in self if (made := translate(item)) is not None], self.unreadable)
+
+    def with_more(self, more: "Rows[T]") -> "Rows[T]":
+        """These and then `more`, of which some may be unreadable too."""
+        return _rows([*self, *more], self.unreadable + more.unreadable)
 
 
 def checked(path: str, translate: Callable[P, T], *values: P.args, **more: P.kwargs) -> T:
     """Translate what came from `path`. Raises `Misshapen`, which says what does not fit."""
     try:
         return translate(*values, **more)
-    except msgspec.ValidationError as error:
+    except UNREADABLE as error:
         raise Misshapen(path, str(error)) from error
 
 
-def readable(items: list[Any], translate: Callable[[Any], T], what: str) -> tuple[T, ...]:
-    """Those of `items` that can be read; of each other one the log says why not."""
+def readable(
+    items: list[Any],
+    translate: Callable[[Any], T],
+    what: str,
+    stand_in: Callable[[int, Any, Exception], T] | None = None,
+) -> Rows[T]:
+    """The `items`, each translated by itself.
+
+    `stand_in(index, item, error)` gives what is shown in the place of one that cannot be read; without it, such an
+    item is left out and counted. The log says once why.
+    """
     found: list[T] = []
-    for item in items:
+    lost = 0
+    for at, item in enumerate(items):
         try:
             found.append(translate(item))
-        except msgspec.ValidationError as error:
-            log.warning("%s cannot be read: %s", what, error)
-    return tuple(found)
+        except UNREADABLE as error:
+            _log_once(what, str(error))
+            if stand_in is None:
+                lost += 1
+            else:
+                found.append(stand_in(at, item, error))
+    return _rows(found, lost)
+
+
+def _rows(items: list[T], unreadable: int) -> Rows[T]:
+    rows = Rows(items)
+    rows.unreadable = unreadable
+    return rows
 
 
 def unreadable_part(part_id: str, session_id: str, message_id: str, what: str, why: Exception) -> NotePart:
     """The line that stands in a transcript where something cannot be read."""
-    log.warning("%s cannot be read: %s", what, why)
     return NotePart(part_id, session_id, message_id, f"{what} cannot be shown: the server gives {why}")
+
+
+def unreadable_todo(at: int, item: object, why: Exception) -> Todo:
+    """The line that stands in a plan where an entry cannot be read: whether it is done is not known."""
+    return Todo("an entry that cannot be shown", "unreadable")
+
+
+@lru_cache(maxsize=256)
+def _log_once(what: str, why: str) -> None:
+    log.warning("%s cannot be read: %s", what, why)

@@ -124,12 +124,14 @@ class Resynced(msgspec.Struct, frozen=True):
     """What the server answered when asked anew: all statuses and open requests of some directories.
 
     `requests` is complete for the sessions of `directories` (all of them when that is None), so whatever the
-    store holds beyond it is gone. A session that `statuses` does not name is idle.
+    store holds beyond it is gone. A session that `statuses` does not name is idle. `unreadable` requests are open
+    beside them of which nothing more is known.
     """
 
     statuses: dict[str, SessionStatus]
     requests: tuple[Request, ...]
     directories: frozenset[str] | None = None
+    unreadable: int = 0
 
 
 class SessionsListed(msgspec.Struct, frozen=True):

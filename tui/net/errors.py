@@ -288,6 +288,11 @@ def _phrase(status: int, reason: str) -> str:
     return f"{status} {reason}" if reason else str(status)
 
 
+def megabytes(count: int) -> str:
+    """A large number of bytes, for a person."""
+    return f"{count / 1e6:.0f} MB" if count >= 10_000_000 else f"{count / 1e6:.1f} MB"
+
+
 def byte_count(count: int) -> str:
     """A number of bytes, for a person."""
     if count < 10_000:

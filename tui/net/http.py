@@ -16,7 +16,7 @@ import asyncio
 import logging
 import ssl
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from http.cookiejar import CookieJar, DefaultCookiePolicy
@@ -191,33 +191,26 @@ class Http:
             limits["read"] = silence
             yield stream
 
-    async def _get(
-        self, request: "_Request", seconds: float, limit: int, progress: Progress | None
-    ) -> Reply:
-        """Ask, and ask once more on another connection where no answer has begun: on a slow line both may answer."""
+    async def _get(self, request: "_Request", seconds: float, limit: int, progress: Progress | None) -> Reply:
+        """Ask, and where no answer begins ask once more beside it: on a slow line the first may still answer."""
         wait = min(FIRST_TRY, seconds / 2)
         began = asyncio.Event()
         first = asyncio.create_task(
             self._call(self._shared, request, seconds, limit, progress, pool=wait, began=began)
         )
         beginning = asyncio.create_task(began.wait())
-        tries: set[asyncio.Task[Reply]] = {first}
+        tries: list[asyncio.Task[Reply]] = [first]
         try:
-            await asyncio.wait({first, beginning}, timeout=wait, return_when=asyncio.FIRST_COMPLETED)
-            if first.done() or began.is_set():
-                try:
-                    return await first
-                except (Silent, Cut) as error:
-                    log.info("GET %s is tried again: %s", request.path, error.what)
-                return await self._call(self._own, request, seconds, limit, progress)
-            log.info("GET %s is tried again: no answer within %g s", request.path, wait)
-            second = asyncio.create_task(self._call(self._own, request, seconds - wait, limit, progress))
-            tries.add(second)
-            while not (done := (await asyncio.wait(tries, return_when=asyncio.FIRST_COMPLETED))[0]).issuperset(tries):
-                if any(not isinstance(one.exception(), Silent | Cut) for one in done):
-                    break
-            answered = next((one for one in done if not isinstance(one.exception(), Silent | Cut)), second)
-            return await answered
+            await asyncio.wait((first, beginning), timeout=wait, return_when=asyncio.FIRST_COMPLETED)
+            if not first.done() and not began.is_set():
+                log.info("GET %s is tried again: no answer within %g s", request.path, wait)
+                tries.append(asyncio.create_task(self._call(self._own, request, seconds - wait, limit, progress)))
+            return await _first_answer(tries)
+        except (Silent, Cut) as error:
+            if len(tries) > 1:
+                raise
+            log.info("GET %s is tried again: %s", request.path, error.what)
+            return await self._call(self._own, request, seconds, limit, progress)
         finally:
             for task in (beginning, *tries):
                 task.cancel()
@@ -340,6 +333,17 @@ class _Request:
             headers=headers,
             extensions={"timeout": limits},
         )
+
+
+async def _first_answer(tries: Sequence[asyncio.Task[Reply]]) -> Reply:
+    """That of the try which is answered first; where the connection of all broke or kept still, the last error."""
+    waiting = set(tries)
+    while waiting:
+        done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        for one in done:
+            if not isinstance(one.exception(), Silent | Cut):
+                return one.result()
+    return tries[-1].result()
 
 
 def _limits(read: float | None, connect: float, write: float) -> dict[str, float | None]:

@@ -9,17 +9,22 @@ Status and content type are the business of `tui.net.http`: what arrives here is
 """
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
 from httpx_sse._decoders import SSEDecoder
 
-from tui.net.errors import TooLarge
+from tui.net.errors import TooLarge, byte_count
 from tui.net.text import clean
+
+log = logging.getLogger(__name__)
 
 LIMIT: Final = 16 << 20
 """Bytes of one event, and of one line."""
+ENDLESS: Final = 16
+"""Times the limit: an event that is larger than that is taken for a stream that has none."""
 SHORTEST_RETRY: Final = 0.1
 LONGEST_RETRY: Final = 60.0
 
@@ -57,10 +62,14 @@ class EventDecoder:
         self._after_cr = False
         self._line = bytearray()
         self._event_bytes = 0
+        self._dropping = 0
         self._retry: float | None = None
 
     def feed(self, data: bytes) -> Iterator[ServerSentEvent]:
-        """The events that `data` completes. Raises TooLarge, after the events before the one that is."""
+        """The events that `data` completes, but for those over the limit; each of these costs itself alone.
+
+        Raises TooLarge, after the events before it, where one has ENDLESS times the limit and no end.
+        """
         if self._after_cr and data:
             self._after_cr = False
             data = data.removeprefix(b"\n")
@@ -78,7 +87,11 @@ class EventDecoder:
             if event is not None:
                 yield event
         self._line += rest
-        self._check_size(self._line)
+        if self._line[:1] != b":" and self._too_large(len(self._line)):
+            self._drop(len(self._line))
+            del self._line[1:]  # which keeps its rest from being taken for another line
+        elif len(self._line) > self._limit:
+            raise TooLarge(self._limit)
 
     def _take(self, line: bytes) -> ServerSentEvent | None:
         if self._at_start:
@@ -86,7 +99,11 @@ class EventDecoder:
             line = line.removeprefix(_BYTE_ORDER_MARK)
         if not line:
             return self._dispatch()
-        self._check_size(line)
+        if line[:1] == b":" and len(line) > self._limit:
+            raise TooLarge(self._limit)
+        if line[:1] != b":" and self._too_large(len(line)):
+            self._drop(len(line))
+            return None
         if line[0] == _COLON:
             if self._on_comment is not None:
                 self._on_comment(clean(line[1:].removeprefix(b" ").decode("utf-8", "replace")))
@@ -105,15 +122,22 @@ class EventDecoder:
     def _dispatch(self) -> ServerSentEvent | None:
         self._event_bytes = 0
         found = self._decoder.decode("")
+        if self._dropping:
+            log.warning("an event of %s is too large to be read", byte_count(self._dropping))
+            self._dropping = 0
+            return None
         if found is None or not found.data:
             return None
         retry, self._retry = self._retry, None
         return ServerSentEvent(clean(found.event), found.data, clean(found.id), retry)
 
-    def _check_size(self, line: bytes | bytearray) -> None:
-        """A comment is not kept, so that it counts for itself only."""
-        kept = 0 if line[:1] == b":" else self._event_bytes
-        if kept + len(line) > self._limit:
+    def _too_large(self, more: int) -> bool:
+        """Whether the event would be with `more` bytes. A comment is not kept: it counts for itself only."""
+        return bool(self._dropping) or self._event_bytes + more > self._limit
+
+    def _drop(self, count: int) -> None:
+        self._dropping += count
+        if self._dropping > ENDLESS * self._limit:
             raise TooLarge(self._limit)
 
 

@@ -1,0 +1,137 @@
+"""Pages are as large as the connection carries, down to a single message."""
+
+from typing import Any
+
+import pytest
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.types import Receive, Scope, Send
+
+from tests.listening import listening
+from tui.backends.opencode import OpenCode
+from tui.backends.paging import Paging
+from tui.core.model import NotePart, TextPart
+from tui.net.answer import Progress, Reply
+from tui.net.http import Http
+
+REPLY = Reply(200, {}, [], 0.0, None)
+
+
+def message(number: int, size: int = 10) -> dict[str, Any]:
+    role = "assistant" if number % 2 else "user"
+    info = {"id": f"msg_{number}", "sessionID": "ses_1", "role": role, "time": {"created": 1000.0 * number}}
+    part = {"id": f"prt_{number}", "sessionID": "ses_1", "messageID": f"msg_{number}", "type": "text"}
+    return {"info": info, "parts": [{**part, "text": "x" * size}]}
+
+
+class Pages:
+    """Gives messages by `limit` and `before`, as opencode does."""
+
+    def __init__(self, messages: list[dict[str, Any]]) -> None:
+        self.messages = messages
+        self.limits: list[int] = []
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        query = Request(scope, receive).query_params
+        end = int(query.get("before", len(self.messages)))
+        self.limits.append(limit := int(query["limit"]))
+        begin = max(0, end - limit)
+        headers = {"x-next-cursor": str(begin)} if begin else {}
+        answer: Response = JSONResponse(self.messages[begin:end], headers=headers)
+        await answer(scope, receive, send)
+
+
+class Limited(Http):
+    """No answer may have more than `most` bytes."""
+
+    most = 0
+
+    async def call(self, method: str, path: str, **options: Any) -> Reply:
+        return await super().call(method, path, limit=self.most, **options)
+
+
+async def all_of(pages: Pages, limit: int) -> list[Any]:
+    """The parts of all messages, oldest first, where no answer may have more than `limit` bytes."""
+    async with listening(pages) as served:
+        http = Limited(served.url)
+        http.most = limit
+        backend = OpenCode(http)
+        page = await backend.messages("ses_1")
+        found = list(page.messages)
+        while page.cursor is not None:
+            page = await backend.messages("ses_1", before=page.cursor)
+            found[:0] = page.messages
+        await http.close()
+    assert [full.message.id for full in found] == [one["info"]["id"] for one in pages.messages]
+    return [part for full in found for part in full.parts]
+
+
+async def test_a_page_over_the_limit_is_asked_for_in_smaller_ones() -> None:
+    parts = await all_of(Pages([message(number, 3000) for number in range(50)]), 20_000)
+    assert all(isinstance(part, TextPart) for part in parts)
+
+
+@pytest.mark.parametrize("at", [0, 1, 5, 9])
+async def test_a_single_message_over_the_limit_is_named_and_the_rest_is_shown(at: int) -> None:
+    pages = Pages([message(number, 150_000 if number == at else 100) for number in range(10)])
+    parts = await all_of(pages, 90_000)
+    assert [isinstance(part, NotePart) for part in parts] == [number == at for number in range(10)]
+    assert parts[at].text == "This message is too large to show (0.2 MB)"
+
+
+async def test_the_newest_page_holds_a_prompt() -> None:
+    pages = Pages([message(number * 2, 10) if number < 2 else message(2 * number + 1) for number in range(12)])
+    async with listening(pages) as served:
+        http = Http(served.url)
+        page = await OpenCode(http).messages("ses_1", limit=50)
+        assert any(full.message.role == "user" for full in page.messages)
+        await http.close()
+
+
+class Slow:
+    """A fetch whose answers bring `rate` bytes a second, of `each` bytes an item."""
+
+    def __init__(self, rate: float, each: int, *, tells_size: bool = True) -> None:
+        self.rate, self.each, self.tells_size = rate, each, tells_size
+        self.now = 0.0
+        self.limits: list[int] = []
+
+    def time(self) -> float:
+        return self.now
+
+    async def __call__(self, limit: int, progress: Progress) -> Reply:
+        self.limits.append(limit)
+        size, received = limit * self.each, 0
+        while received < size:
+            received = min(size, received + self.each // 4)
+            progress(received, size if self.tells_size else None)
+            self.now += self.each / 4 / self.rate
+        return REPLY
+
+
+async def took(pager: Paging, slow: Slow) -> float:
+    """Seconds until a page is there."""
+    began = slow.now
+    await pager.ask(slow, 50)
+    return slow.now - began
+
+
+@pytest.mark.parametrize("tells_size", [True, False])
+async def test_on_a_slow_connection_pages_get_smaller_and_then_larger_again(tells_size: bool) -> None:
+    slow = Slow(625_000, 220_000, tells_size=tells_size)  # 11 MB in 50 messages
+    pager = Paging(50, slow.time)
+    assert await took(pager, slow) < 17
+    assert await took(pager, slow) < 9
+    assert slow.limits[0] == 50
+    assert 1 < slow.limits[-1] < 25
+    slow.rate = 100e6
+    for _ in range(4):
+        await took(pager, slow)
+    assert slow.limits[-1] == 50
+
+
+async def test_a_single_item_is_read_however_slow_it_is() -> None:
+    slow = Slow(1000, 200_000)
+    pager = Paging(50, slow.time)
+    assert await took(pager, slow) >= 200
+    assert slow.limits[-1] == 1
