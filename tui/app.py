@@ -29,7 +29,7 @@ from tui.notify import Herald, Terminal
 from tui.presenter import Presenter
 from tui.replies import Replies
 from tui.sessions import Sessions
-from tui.terminal_input import Character, InputDriver, TextBurst, is_text
+from tui.terminal_input import LINE_ENDS, Character, InputDriver, TextBurst, is_text
 from tui.theme import HOLDFAST
 from tui.widgets import keys_now
 from tui.widgets.editor import Editor
@@ -310,10 +310,14 @@ class HoldfastApp(App[None]):
             self.client.input_came()
         if not event.is_forwarded:
             match event:
+                case events.Key(character="\u2028" | "\u2029"):
+                    event.key, event.character = "ctrl+j", "\n"
                 case events.Key(character=str(character)) if is_text(character):
                     event.character = Character(character)
                 case events.Paste(text=text) if isinstance(self.focused, Input):
                     event.text = " ".join(text.splitlines())
+                case events.Paste(text=text):
+                    event.text = text.translate(LINE_ENDS)
         await super().on_event(event)
 
     async def on_text_burst(self, event: TextBurst) -> None:

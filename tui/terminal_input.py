@@ -50,6 +50,10 @@ class Character(str):
         return True
 
 
+LINE_ENDS = str.maketrans(dict.fromkeys("\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029", "\n"))
+"""What Textual's text widgets take for the end of a line, and drop at the end of what they are given."""
+
+
 def is_text(character: str | None) -> bool:
     """Whether it is a character, and no control."""
     return character is not None and len(character) == 1 and unicodedata.category(character) != "Cc"

@@ -71,6 +71,18 @@ def test_a_character_with_shift_in_the_kitty_protocol_arrives(
     terminal.wait_for(f"› PLAIN x{character}y")
 
 
+@pytest.mark.parametrize("brackets", [("\x1b[200~", "\x1b[201~"), ("", "")])
+def test_a_line_separator_ends_a_line(holdfast: Holdfast, stub: StartStub, brackets: tuple[str, str]) -> None:
+    server = stub()
+    terminal = holdfast(server.address)
+    connect(terminal)
+    terminal.type("PLAIN a\u2028b\u2029".join(brackets))
+    terminal.type("c")
+    terminal.wait_for(re.compile(r"› PLAIN a\n +b\n +c"))
+    terminal.press("enter")
+    stored(server, "PLAIN a\nb\nc")
+
+
 @pytest.mark.parametrize("end", ["", "\r"])
 def test_lines_that_come_at_once_are_one_draft(holdfast: Holdfast, stub: StartStub, end: str) -> None:
     server = stub()

@@ -291,6 +291,18 @@ async def test_a_sentence_in_one_burst_answers_nothing() -> None:
         assert stage.client.calls("answer") == []
 
 
+@pytest.mark.parametrize("at", ["list", "answer", "nothing"])
+async def test_what_is_pasted_here_goes_to_the_prompt_below(at: str) -> None:
+    async with on_stage() as stage:
+        if at != "nothing":
+            others_ask(stage)
+        await open_inbox(stage)
+        await stage.press(*["enter"] * (at == "answer"))
+        stage.app.post_message(events.Paste("two\nlines"))
+        await stage.until(lambda: stage.main.prompt.text == "two\nlines")
+        assert stage.client.calls("answer") == []
+
+
 async def test_an_empty_inbox_says_so() -> None:
     async with on_stage() as stage:
         await open_inbox(stage)

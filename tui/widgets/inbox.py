@@ -222,8 +222,10 @@ class Inbox(Dialog[str | None]):
         event.stop()
         if self._panel.handover.taker is not None:
             self._panel.handover.keep(event.event)
-        else:  # there is no prompt here
-            self._panel.stop_writing()
+            return
+        if isinstance(event.event, events.Paste):
+            self.on_paste(event.event)
+        self._panel.stop_writing()  # there is no prompt here
 
 
 def _tail(names: str, cells: int) -> str:
