@@ -145,3 +145,23 @@ async def test_of_many_sessions_the_ones_opened_last_are_kept(
     await meeting.over(turn)
     await client.open_session(others[1])
     assert set(client.store.open_sessions()) == {waits, others[3], others[1]}
+
+
+@virtually()
+async def test_messages_are_undone_and_brought_back_until_the_next_prompt(meeting: Meeting) -> None:
+    store, session = meeting.client.store, meeting.session_id
+    for _ in range(2):
+        await meeting.over(meeting.send("PLAIN"))
+    first, second = await meeting.prompts_stored()
+    await meeting.http.post(f"/session/{session}/revert", json={"messageID": second})  # another client
+    await meeting.until(lambda: store.undone(session), what="the undone messages")
+    assert second in store.undone(session)
+    assert first not in store.undone(session)
+    await meeting.client.editing.redo(session)
+    assert store.undone(session) == set()
+    await meeting.client.editing.undo(session, second)
+    assert len(store.undone(session)) == 2
+    await meeting.over(meeting.send("PLAIN"))
+    assert store.undone(session) == set()
+    assert second not in await meeting.prompts_stored()
+    assert await meeting.agrees()

@@ -13,7 +13,7 @@ from typing import TypeAlias
 import pytest
 
 from tests.attached import WITHIN, Attached, attached, newcomer
-from tui.backends.base import Offering, SessionEditing
+from tui.backends.base import Offering, SessionEditing, Undoing
 from tui.client import Clocks
 from tui.core.changes import RequestClosed
 from tui.core.model import Answers, Idle, PermissionRequest, QuestionRequest, ReasoningPart
@@ -307,6 +307,7 @@ async def sessions_are_listed_named_copied_and_deleted(here: Attached, clocks: C
         assert await backend.sessions(search="no such title") == ()
         assert await backend.children(here.session_id) == ()
         assert backend.traits.edits_sessions is isinstance(backend, SessionEditing)
+        assert backend.traits.undoes is isinstance(backend, Undoing)
         assert isinstance(backend, SessionEditing)
         assert (await backend.rename(here.session_id, "a talk")).title == "a talk"
         assert [one.title for one in await backend.sessions(search="talk")] == ["a talk"]

@@ -1,8 +1,8 @@
-"""What a person does to a session as a whole: rename, fork, delete. Where the server's family offers it."""
+"""What a person does to a session as a whole: rename, fork, delete, undo. Where the server's family offers it."""
 
 from collections.abc import Callable
 
-from tui.backends.base import Backend, SessionEditing
+from tui.backends.base import Backend, SessionEditing, Undoing
 from tui.core import events as e
 from tui.core.model import Session
 from tui.net.errors import NetError
@@ -39,6 +39,19 @@ class Editing:
         """Delete the session and its children. Nothing brings it back."""
         await self._sessions().delete(session_id)
         self._deliver(e.SessionDeleted(session_id))
+
+    async def undo(self, session_id: str, message_id: str) -> None:
+        """Undo a message and all after it; `redo` brings them back until the next prompt."""
+        self._deliver(e.SessionUpserted(await self._undoing().undo(session_id, message_id)))
+
+    async def redo(self, session_id: str) -> None:
+        self._deliver(e.SessionUpserted(await self._undoing().redo(session_id)))
+
+    def _undoing(self) -> Undoing:
+        backend = self._backend()
+        if not isinstance(backend, Undoing):
+            raise NotOffered
+        return backend
 
     def _sessions(self) -> SessionEditing:
         backend = self._backend()

@@ -26,6 +26,14 @@ def commands(app: "HoldfastApp") -> Iterator[SystemCommand]:
         ("Let the queue go on", "Send what waits, though it is held ({release})", app.action_release),
         ("Search", "Look for words in the whole transcript ({search})", main.action_search),
         ("End of the transcript", "Follow what comes (End)", main.transcript.follow),
+        *(
+            (
+                ("Undo", "The newest prompt and all after it, with their changes to files", app.sessions.undo),
+                ("Redo", "Bring back what is undone; the next prompt removes it for good", app.sessions.redo),
+            )
+            if app.client.traits is None or app.client.traits.undoes
+            else ()
+        ),
         ("Copy code", "The block of code in sight ({copy_code})", main.action_copy_code),
         ("Plan", "All of the agent's plan, or one line of it ({plan})", main.action_plan),
         ("Abort the turn", "Asks once more: Esc within 3 seconds aborts (Esc Esc)", app.action_abort),

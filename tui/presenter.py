@@ -21,7 +21,7 @@ from tui.widgets.health import Heading
 from tui.widgets.main_screen import MainScreen
 from tui.widgets.outcomes import Outcomes
 from tui.widgets.request_panel import RequestPanel
-from tui.widgets.turn_line import gone_words
+from tui.widgets.turn_line import gone_words, undone_words
 from tui.widgets.welcome import welcome_words
 from tui.writing import Writing
 
@@ -72,6 +72,7 @@ class Presenter:
         self.outcomes = Outcomes()
         self.overlay: Callable[[], None] | None = None
         self.session_id: str | None = None
+        self._undone_from = ""
         main.panel.kept = client.journal.answer_draft
 
     @property
@@ -108,6 +109,8 @@ class Presenter:
     def show_session(self, session_id: str | None) -> None:
         """Put another session on the screen, or none."""
         self.session_id = session_id
+        session = self._client.store.sessions.get(session_id or "")
+        self._undone_from = "" if session is None else session.undone_from
         self._standings.reading(session_id)
         self._main.restore()
         self._main.show_session(session_id)
@@ -198,6 +201,7 @@ class Presenter:
                 self._standings.look(self._client.now())
                 if session_id == self.session_id:
                     self._main.transcript.show_alive()
+                    self._show_undone()
                     self._show_turn_line()
                 self.show_heading()
                 self._show_requests()
@@ -284,9 +288,26 @@ class Presenter:
             unknown = one_line(shown, SERVER) if never_seen else ""
             self._main.turn_line.say(gone_words(self._client.line(), readable=readable, unknown=unknown))
             return
+        undone = self._client.store.undone(self.session_id or "")
+        if undone and not runs and self._client.line().up:
+            transcript = self._client.store.transcript(self.session_id or "")
+            messages = {} if transcript is None else transcript.messages
+            prompts = sum(messages[message_id].role == "user" for message_id in undone)
+            self._main.turn_line.say(undone_words(prompts))
+            return
         trouble = None if turn is None else self._client.turns.trouble(turn)
         abort = self._client.aborts.progress(self.session_id or "")
         self._main.turn_line.show_turn(turn, trouble, self._client.line(), now, self._client.server_now(), abort)
+
+    def _show_undone(self) -> None:
+        """Draw the transcript anew where another client, or this one, undid messages or brought them back."""
+        session = self._client.store.sessions.get(self.session_id or "")
+        undone_from = "" if session is None else session.undone_from
+        if undone_from != self._undone_from:
+            self._undone_from = undone_from
+            self._main.transcript.draw()
+            self._endings.recall(self.session_id or "")
+            self._show_all_pending()
 
     def _show_all_pending(self) -> None:
         for turn in self._client.turns.of(self.session_id or ""):

@@ -128,6 +128,25 @@ class Sessions:
             Confirm("Delete this session?", warning, "delete", "keep it"), partial(self._delete, session.id)
         )
 
+    def undo(self) -> None:
+        """Undo the newest prompt of the session on the screen that is not undone yet, and all after it."""
+        session_id, store = self._presenter.session_id or "", self._client.store
+        transcript, undone = store.transcript(session_id), store.undone(session_id)
+        messages = [] if transcript is None else transcript.ordered()
+        newest = next((m for m in reversed(messages) if m.role == "user" and m.id not in undone), None)
+        if newest is None:
+            self._notify(Notice("No prompt here can be undone."))
+        else:
+            self._work(self.ask(self._client.editing.undo(session_id, newest.id)), "edit")
+
+    def redo(self) -> None:
+        """Bring back what is undone in the session on the screen."""
+        session_id = self._presenter.session_id or ""
+        if not self._client.store.undone(session_id):
+            self._notify(Notice("Nothing is undone here."))
+        else:
+            self._work(self.ask(self._client.editing.redo(session_id)), "edit")
+
     def _delete(self, session_id: str, yes: bool | None) -> None:
         if yes:
             self._work(self._delete_now(session_id), "edit")

@@ -105,19 +105,26 @@ def routes(world: World, agent: Agent, clients: Clients) -> list[Route]:
         return JsonResponse(True)
 
     async def reverted(request: Request) -> Response:
-        """Set a message and all after it aside, until the next prompt removes them."""
+        """Set a prompt and all after it aside, until the next prompt removes them.
+
+        An answer's id means the prompt before it; an id that is not there changes nothing.
+        """
         body = await read_object(request)
         session = idle_session_of(request)
         message_id = identifier(field(body, "messageID", str), "msg", '["messageID"]')
-        world.message(session, message_id)
-        world.set_diff(session, session.diff)
-        world.update_session(session, revert={"messageID": message_id})
+        ids = [message.info["id"] for message in session.ordered()]
+        if message_id in ids:
+            until = session.ordered()[: ids.index(message_id) + 1]
+            prompt = next(m.info["id"] for m in reversed(until) if m.info["role"] == "user")
+            world.set_diff(session, session.diff)
+            world.update_session(session, revert={"messageID": prompt})
         return JsonResponse(session.info)
 
     async def unreverted(request: Request) -> Response:
         """Take back what was reverted."""
         session = idle_session_of(request)
-        world.update_session(session, revert=None)
+        if "revert" in session.info:
+            world.update_session(session, revert=None)
         return JsonResponse(session.info)
 
     async def shell(request: Request) -> Response:

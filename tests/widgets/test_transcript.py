@@ -456,3 +456,17 @@ async def test_an_answer_has_one_end_also_when_it_is_drawn_anew() -> None:
                 await settled(pilot, app.has("half an answer", shown))
                 assert [line.text for line in app.transcript.query(Remark) if line.display] == [shown]
                 app.transcript.draw()
+
+
+async def test_messages_that_another_client_undid_do_not_stand_as_valid() -> None:
+    async with on_stage() as stage:
+        stage.client.feed(*long_history(4))
+        await stage.shows("words number 3.")
+        undone = replace(talk.session(), undone_from="msg_00002")
+        stage.client.feed(e.SessionUpserted(undone))
+        await stage.hides("words number 2.")
+        await stage.shows("words number 1.", "↩ 2 prompts and what followed are undone", "Redo (^P)")
+        assert "words number 3." not in stage.text
+        stage.client.feed(e.SessionUpserted(talk.session()))
+        await stage.shows("words number 2.", "words number 3.")
+        await stage.hides("undone")

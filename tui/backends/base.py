@@ -24,7 +24,8 @@ class Traits(msgspec.Struct, frozen=True):
     `queues_prompts`: one that comes while a turn runs is taken, not refused.
     `takes_our_ids`: a prompt keeps the id that we gave it, so that posting it again cannot double it.
     `answers_in_id_order`: one whose id sorts below the session's newest answer is stored and never answered.
-    `edits_sessions`: it is a `SessionEditing` too. `agents_are`: what it calls that which `Offers.agents` gives.
+    `edits_sessions`: it is a `SessionEditing` too; `undoes`: an `Undoing`.
+    `agents_are`: what it calls that which `Offers.agents` gives.
     `one_stream`: every session's events come on one stream, also of one that was made a moment ago.
     `holds_post`: the answer to a prompt's POST is held back until its turn ends.
     `aborts_queued`: an abort also ends the prompts that wait at the server behind the turn that runs.
@@ -40,6 +41,7 @@ class Traits(msgspec.Struct, frozen=True):
     reject_ends_turn: bool = False
     client_heartbeat: bool = False
     edits_sessions: bool = True
+    undoes: bool = True
     agents_are: str = "agent"
     one_stream: bool = True
     holds_post: bool = True
@@ -178,6 +180,17 @@ class SessionEditing(Protocol):
         """A copy with all messages."""
 
     async def delete(self, session_id: str) -> None: ...
+
+
+@runtime_checkable
+class Undoing(Protocol):
+    """What some families offer beside: the newest messages undone, and brought back until the next prompt."""
+
+    async def undo(self, session_id: str, message_id: str) -> Session:
+        """Undo the message and all after it."""
+
+    async def redo(self, session_id: str) -> Session:
+        """Bring back all that is undone."""
 
 
 class Offers(Protocol):

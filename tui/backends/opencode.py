@@ -39,6 +39,8 @@ log = logging.getLogger(__name__)
 OPENCODE = Traits(family="opencode")
 CREATE_LIMIT = 15.0
 """Seconds for a session to be made: the first of a project waits for the project to be read."""
+UNDO_LIMIT = 30.0
+"""Seconds to undo or redo: the server may restore files with it."""
 FIRST_BYTE = 6.0
 """Seconds until an event stream must have answered: just after its start the server accepts and never answers."""
 EVERYWHERE = "/experimental/session"
@@ -176,6 +178,15 @@ class OpenCode:
     async def fork(self, session_id: str) -> Session:
         path = f"/session/{segment(session_id)}/fork"
         return checked(path, wire.session, (await self._http.call("POST", path, json={}, timeout=30.0)).value)
+
+    async def undo(self, session_id: str, message_id: str) -> Session:
+        path = f"/session/{segment(session_id)}/revert"
+        reply = await self._http.call("POST", path, json={"messageID": message_id}, timeout=UNDO_LIMIT)
+        return checked(path, wire.session, reply.value)
+
+    async def redo(self, session_id: str) -> Session:
+        path = f"/session/{segment(session_id)}/unrevert"
+        return checked(path, wire.session, (await self._http.call("POST", path, timeout=UNDO_LIMIT)).value)
 
     async def delete(self, session_id: str) -> None:
         await self._http.call("DELETE", f"/session/{segment(session_id)}", timeout=30.0)

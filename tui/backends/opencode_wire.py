@@ -48,6 +48,7 @@ class _Session(msgspec.Struct):
     agent: str | None = None
     cost: float = 0.0
     tokens: Tokens | None = None
+    revert: Any = None
 
 
 class Error(msgspec.Struct):
@@ -98,6 +99,7 @@ def session(value: JSON) -> Session:
         agent=raw.agent or "",
         cost=raw.cost,
         tokens=0 if raw.tokens is None else int(raw.tokens.input + raw.tokens.output),
+        undone_from=field(raw.revert, "messageID"),
     )
 
 

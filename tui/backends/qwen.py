@@ -40,6 +40,7 @@ QWEN = Traits(
     takes_our_ids=False,
     reject_with_reason=False,
     reject_ends_turn=True,
+    undoes=False,
     agents_are="mode",
     one_stream=False,
     holds_post=False,

@@ -13,7 +13,8 @@ import msgspec
 class Session(msgspec.Struct, frozen=True):
     """A conversation. `parent_id` is set where a subagent works for another session.
 
-    `agent`, `cost` (US dollars) and `tokens` (in and out, all told) where the server gives them.
+    `agent`, `cost` (US dollars) and `tokens` (in and out, all told) where the server gives them. `undone_from`:
+    the message from which on all is undone, until the next prompt removes it for good; "" where nothing is.
     """
 
     id: str
@@ -25,6 +26,7 @@ class Session(msgspec.Struct, frozen=True):
     agent: str = ""
     cost: float = 0.0
     tokens: int = 0
+    undone_from: str = ""
 
 
 class Idle(msgspec.Struct, frozen=True):

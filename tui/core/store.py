@@ -101,6 +101,11 @@ class Store:
     def transcript(self, session_id: str) -> Transcript | None:
         return self._transcripts.get(session_id)
 
+    def undone(self, session_id: str) -> set[str]:
+        """The ids of the messages, as far as they are here, that are undone in an open session."""
+        session, transcript = self._sessions.get(session_id), self._transcripts.get(session_id)
+        return transcript.undone(session.undone_from) if session is not None and transcript is not None else set()
+
     def family(self, session_id: str) -> set[str]:
         """The session and all its descendants."""
         found, grew = {session_id}, True

@@ -62,6 +62,16 @@ class Transcript:
         """The user's messages of a later time (epoch seconds), oldest first."""
         return [m for m in self._order[bisect_right(self._order, created, key=_CREATED) :] if m.role == "user"]
 
+    def undone(self, undone_from: str) -> set[str]:
+        """The ids of the message `undone_from` and of all after it.
+
+        Where that is not here, it is older than all that is. "": nothing is undone.
+        """
+        if not undone_from:
+            return set()
+        first = self.messages.get(undone_from)
+        return {m.id for m in (self._order if first is None else self._order[self._place(first) :])}
+
     def newest_prompt(self) -> Message | None:
         """The user's message that came last."""
         return next((message for message in reversed(self._order) if message.role == "user"), None)

@@ -177,6 +177,8 @@ class Transcript(VerticalScroll, Covered, can_focus=True):
             view.show(message, self._parts(message_id))
             return
         ids = [m.id for m in self._messages()]
+        if message_id not in ids:
+            return  # it is undone
         row = ids.index(message_id)
         mounted = [at for at, one in enumerate(ids) if one in self._views]
         if self._behind and mounted and row > mounted[-1]:
@@ -315,7 +317,8 @@ class Transcript(VerticalScroll, Covered, can_focus=True):
         transcript = self._store.transcript(self.session_id) if self.session_id else None
         if transcript is None:
             return []
-        return [message for message in transcript.ordered() if not _is_wordless(message, transcript)]
+        undone = self._store.undone(self.session_id or "")
+        return [m for m in transcript.ordered() if not _is_wordless(m, transcript) and m.id not in undone]
 
     def _parts(self, message_id: str) -> list[Part]:
         transcript = self._store.transcript(self.session_id or "")

@@ -190,6 +190,15 @@ def gone_words(line: Line, *, readable: bool = True, unknown: str = "") -> Conte
     return Content.assemble(lost, (f"\n{here}.", MUTED))
 
 
+def undone_words(prompts: int) -> Content:
+    """What to say where the newest messages are undone on the server; they are not drawn."""
+    what = "1 prompt and what followed is" if prompts == 1 else f"{prompts} prompts and what followed are"
+    return Content.assemble(
+        (f"↩ {what} undone", "$warning"),
+        ("\nThe next prompt removes them for good; Redo (^P) brings them back.", MUTED),
+    )
+
+
 def quiet_words(line: Line) -> Content:
     """What to say while no turn runs."""
     match line.state:

@@ -188,7 +188,11 @@ async def test_revert_and_unrevert(stub: Stub) -> None:
     assert reverted["revert"] == {"messageID": "msg_one"}
     assert len((await stub.http.get(f"{url}/message")).json()) == 2
     assert "revert" not in (await stub.http.post(f"{url}/unrevert")).json()
-    assert (await stub.http.post(f"{url}/revert", json={"messageID": "msg_no"})).status_code == 404
+    unknown = await stub.http.post(f"{url}/revert", json={"messageID": "msg_no"})
+    assert (unknown.status_code, "revert" in unknown.json()) == (200, False)
+    answer = (await stub.http.get(f"{url}/message")).json()[1]["info"]["id"]
+    of_answer = (await stub.http.post(f"{url}/revert", json={"messageID": answer})).json()
+    assert of_answer["revert"] == {"messageID": "msg_one"}
     assert (await stub.http.post(f"{url}/revert", json={"messageID": "no"})).status_code == 400
 
 
