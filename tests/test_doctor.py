@@ -48,6 +48,7 @@ def test_the_command_on_a_stream_that_beats_and_is_deaf(tmp_path: Path, monkeypa
         left = stub.http.get("/session").json()
     assert "✗ events         a session was made, and within 0 s no event told of it" in result.output
     assert "restart the server" in result.output
+    assert result.exit_code == 1
     assert left == []
 
 
@@ -81,3 +82,24 @@ def test_the_command_where_nobody_answers() -> None:
     assert result.exit_code == 4
     assert "✗ reachable      cannot connect: connection refused" in result.output
     assert "watch" not in result.output
+
+
+def test_a_server_that_asks_for_a_password_is_reachable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with running_stub(tmp_path / "home", env={"HOLDFAST_STUB_PASSWORD": "right"}) as stub:
+        without = invoke("doctor", stub.address)
+        monkeypatch.setenv("HOLDFAST_PASSWORD", "wrong")
+        refused = invoke("doctor", stub.address)
+    assert "✓ reachable      it answers" in without.output
+    assert "✗ password       a password is required (401)" in without.output
+    assert "HOLDFAST_PASSWORD=" in without.output
+    assert "✗ password       password refused (401)" in refused.output
+    assert (without.exit_code, refused.exit_code) == (1, 1)
+
+
+def test_what_answers_and_is_no_agent_server_is_reachable(tmp_path: Path) -> None:
+    with running_stub(tmp_path / "home") as stub:
+        stub.arm("502", times="always")
+        result = invoke("doctor", stub.address)
+    assert "✓ reachable      it answers" in result.output
+    assert "✗ server " in result.output
+    assert result.exit_code == 1

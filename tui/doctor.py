@@ -15,7 +15,7 @@ from tui.backends.recognise import recognise
 from tui.beats import Beats
 from tui.core.model import Idle, Session
 from tui.finding import Finding
-from tui.net.errors import NetError
+from tui.net.errors import Cut, Garbled, NetError, Refused, Silent, Unreachable, Untrusted
 from tui.net.http import Http
 from tui.settings import Settings
 
@@ -27,9 +27,12 @@ CANNOT_CONNECT = 4
 """The exit status where nobody answers."""
 
 
-def unreachable(error: NetError) -> list[Finding]:
-    """What a server says of itself by not answering."""
-    return [Finding("reachable", "bad", error.what, error.remedy)]
+def not_greeted(error: NetError) -> list[Finding]:
+    """What the first question shows where it is not answered as by a server that lets us in."""
+    if isinstance(error, Unreachable | Untrusted | Cut | Silent | Garbled):
+        return [Finding("reachable", "bad", error.what, error.remedy)]
+    about = "password" if isinstance(error, Refused) and error.status == 401 else "server"
+    return [Finding("reachable", "good", "it answers"), Finding(about, "bad", error.what, error.remedy)]
 
 
 def greeted(backend: Backend, server: ServerInfo) -> list[Finding]:
@@ -204,7 +207,7 @@ async def _examine(
             open_http, users=users, directory=settings.directory, family=settings.family
         )
     except NetError as error:
-        note(unreachable(error))
+        note(not_greeted(error))
         return found
     try:
         note(greeted(backend, server))
