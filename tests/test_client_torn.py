@@ -76,4 +76,4 @@ async def test_a_prompt_whose_echo_is_cut_off_with_its_202_lost_is_not_given_bac
     meeting.arm(f"502=/session/{meeting.session_id}/load,times=5")
     turn = await meeting.over(meeting.send("SLOW"))
     assert turn.state is TurnState.FINISHED
-    assert meeting.words()[0] == "SLOW"
+    await meeting.until(lambda: meeting.words()[0] == "SLOW", what="the beginning, which the server has again")

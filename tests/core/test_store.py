@@ -439,3 +439,15 @@ def test_a_request_that_is_open_no_longer_was_answered_if_its_call_has_it_on_rec
     call = ToolPart("prt_1", "ses_1", "msg_2", "call_1", "question", "running", answers=(("A",),))
     store.apply(e.MessagesLoaded("ses_1", (FullMessage(message, (call,)),), None))
     assert RequestClosed(QUESTION, "answered", (("A",),)) in store.apply(end)
+
+
+def test_a_page_that_is_up_to_date_makes_what_grows_whole_again(store: Store) -> None:
+    """qwen serve's load has all words by now; what the stream told of meanwhile is taken once."""
+    store.apply(delta("Hel"))
+    store.apply(e.StreamLost())
+    for text, whole in (("Hello", "Hello"), ("Hell", "Hello")):
+        page = (FullMessage(PROMPT, ()), FullMessage(ANSWER, (replace(TEXT, text=text),)))
+        store.apply(e.MessagesLoaded("ses_1", page, None, up_to_date=True))
+        assert text_of(store) == (whole, "streaming")
+    store.apply(e.TextDelta("ses_1", "msg_2", "prt_1", "llo you", 2))
+    assert text_of(store) == ("Hello you", "streaming")

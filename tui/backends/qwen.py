@@ -229,7 +229,10 @@ class QwenServe:
     async def _watch(self, session_id: str, on_bytes: OnBytes | None = None) -> Reloaded:
         """Load the session; its events are followed from there on, if they are not yet."""
         reloaded = await self._loading.load(session_id, on_bytes)
-        if session_id not in self._watches:
+        watch = self._watches.get(session_id)
+        if watch is not None:
+            watch.fold.shown_as(reloaded.watch.fold)
+        else:
             self._watches[session_id] = reloaded.watch
             if self._streams is not None:
                 self._streams.follow(session_id)

@@ -84,6 +84,10 @@ class Fold:
         """Whether the server has left out the beginning of what runs, and the prompts that came meanwhile."""
         return bool(self._torn)
 
+    def shown_as(self, loaded: "Fold") -> None:
+        """The session is shown as it was loaded meanwhile: what that lacks is loaded once the turn has ended."""
+        self._torn = self._torn or loaded._torn
+
     def take(self, frame: wire.Frame) -> list[e.Event]:
         """What one event means. Raises `msgspec.ValidationError` for one that cannot be read, and is over it."""
         if frame.id is not None:

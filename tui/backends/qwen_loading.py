@@ -77,7 +77,7 @@ class Loading:
         plans = [event for event in told if isinstance(event, e.TodosChanged)]
         self._plans[session_id] = plans[-1].todos if plans else ()
         events: list[e.Event] = [
-            e.MessagesLoaded(session_id, messages, FROM_THE_END if more else None),
+            e.MessagesLoaded(session_id, messages, FROM_THE_END if more else None, up_to_date=True),
             e.TodosChanged(session_id, self._plans[session_id]),
             e.StatusChanged(session_id, Busy() if said.has_active_prompt else Idle()),
             *(e.RequestOpened(asked.request) for asked in fold.open.values()),

@@ -144,13 +144,15 @@ class MessagesLoaded(msgspec.Struct, frozen=True):
     """A page of a transcript, oldest first.
 
     `how`: *newest* replaces the transcript from the page's first message on; *older* goes in front.
-    `cursor` asks for the page before this one, None when there is none.
+    `cursor` asks for the page before this one, None when there is none. `up_to_date`: it has all that there
+    is by now of what still grows; other servers give the beginning of that, or nothing.
     """
 
     session_id: str
     messages: tuple[FullMessage, ...]
     cursor: str | None
     how: Literal["newest", "older"] = "newest"
+    up_to_date: bool = False
 
 
 Event: TypeAlias = (

@@ -369,14 +369,16 @@ class Store:
             if kept:
                 fresh.cursor = old.cursor
         for full in event.messages:
-            self._take(fresh, full, old)
+            self._take(fresh, full, old, up_to_date=event.up_to_date)
         self._transcripts[event.session_id] = fresh
         if old.loaded and fresh.same_as(old):
             return ()
         self._touch(event.session_id)
         return (TranscriptReset(event.session_id),)
 
-    def _take(self, into: Transcript, full: FullMessage, old: Transcript | None) -> None:
+    def _take(
+        self, into: Transcript, full: FullMessage, old: Transcript | None, *, up_to_date: bool = False
+    ) -> None:
         into.put_message(full.message)
         into.parts.setdefault(full.message.id, {})
         for part in full.parts:
@@ -388,6 +390,10 @@ class Store:
                     and len(had.text) >= len(part.text)
                 ):
                     part = had
-                else:  # of a message that is complete, nothing more comes
-                    part = replace(part, state="partial" if full.message.completed is None else "done")
+                elif not up_to_date:
+                    part = replace(part, state="partial")
+                if full.message.completed is not None and part is not had:
+                    part = replace(part, state="done")  # of a message that is complete, nothing more comes
+                elif up_to_date:
+                    part = replace(part, state="streaming")
             into.put_part(part)
