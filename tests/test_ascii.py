@@ -2,6 +2,7 @@ import pytest
 
 from tests import conversation as talk
 from tests.screen import on_stage
+from tests.widgets.test_request_panel import asked
 from tui.ascii import GLYPHS, plain
 from tui.look import Look
 from tui.widgets.inbox import Inbox
@@ -15,6 +16,7 @@ from tui.widgets.inbox import Inbox
         ("日本", "????"),
         ("ﬁ", "?"),
         ("▸ folded ▾ open", "+ folded - open"),
+        ("✓ done ✗ failed", "v done x failed"),
         ("a\nb", "a\nb"),
     ],
 )
@@ -32,6 +34,13 @@ async def test_the_whole_screen_is_ascii() -> None:
         stage.run_turn()
         await stage.shows("pytest -q tests/store")
         assert stage.text.isascii()
+
+
+async def test_the_arrows_of_a_hint_read_as_no_other_key() -> None:
+    async with on_stage(look=Look(ascii=True)) as stage:
+        await asked(stage, talk.CHOICES)
+        await stage.shows("^ v move", "Esc fold")
+        assert "^v" not in stage.text
 
 
 async def test_keys_and_theme_are_the_person_s() -> None:

@@ -125,7 +125,7 @@ def test_how_keys_are_named_and_pressed() -> None:
     assert presses("⇧Tab") == ("shift+tab",)
     assert presses("^J") == ("ctrl+j",)
     assert presses("x") == ("x",)
-    assert presses("↑↓") == ()
+    assert presses("↑ ↓") == ()
     assert presses("← →") == ()
     assert presses("n p") == ()
 

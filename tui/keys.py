@@ -90,7 +90,7 @@ def shown(name: str) -> str:
 
 
 def presses(hint: str) -> tuple[str, ...]:
-    """The keys that a hint names, as Textual names them; () where it leaves a choice, as `↑↓` does."""
+    """The keys that a hint names, as Textual names them; () where it leaves a choice, as `↑ ↓` does."""
     names = tuple(_pressed(word) for word in hint.split())
     return names if all(names) and len(set(names)) == 1 else ()
 

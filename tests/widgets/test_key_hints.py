@@ -4,7 +4,7 @@ from textual.content import Content
 from tui.widgets.key_hints import hints
 from tui.widgets.plain import spread
 
-KEYS = (("Enter", "next"), ("↑↓", "move"), ("Esc", "fold"), ("x", "reject"))
+KEYS = (("Enter", "next"), ("↑ ↓", "move"), ("Esc", "fold"), ("x", "reject"))
 
 
 def test_all_keys_where_there_is_room() -> None:

@@ -60,7 +60,7 @@ def named(main: "MainScreen") -> Keys:
     if completions.is_open:
         takes = "Enter" if completions.entered(main.prompt.unfinished) else "Tab"
         others = tuple(hint for hint in keys if hint[0] != takes)
-        return ((takes, "take it"), ("↑↓", "choose"), ("Esc", "close the list"), *others)
+        return ((takes, "take it"), ("↑ ↓", "choose"), ("Esc", "close the list"), *others)
     return (("Tab", "complete"), *keys) if completes(main) else keys
 
 

@@ -80,7 +80,7 @@ class PermissionForm(OwnWordsForm):
     def keys(self) -> Keys:
         if self.screen.focused is self.editor:
             return (("Enter", "reject with these words"), ("Esc", "back"))
-        return (("↑↓", "move"), ("Enter", "answer"), ("Esc", "fold"), ("x", "reject"))
+        return (("↑ ↓", "move"), ("Enter", "answer"), ("Esc", "fold"), ("x", "reject"))
 
     def show_request(self, request: PermissionRequest) -> None:
         """More is known of it, as the name of its tool. Whoever answers it just now is not interrupted."""

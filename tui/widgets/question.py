@@ -114,7 +114,7 @@ class QuestionForm(OwnWordsForm):
             return (enter, ("Esc", "fold"), ("^X", "reject"))
         choose = (("Space", "choose"),) if question.multiple else ()
         turn = (("← →", "question"),) if self.draft.has_review else ()
-        return (*choose, ("Enter", onward), ("↑↓", "move"), ("Esc", "fold"), ("x", "reject"), *turn)
+        return (*choose, ("Enter", onward), ("↑ ↓", "move"), ("Esc", "fold"), ("x", "reject"), *turn)
 
     @property
     def takes_text(self) -> bool:
