@@ -199,6 +199,16 @@ def test_a_server_error_of_its_own_is_not_posted_again() -> None:
     assert (turn.state, turn.reason) == (TurnState.NOT_SENT, "500")
 
 
+@pytest.mark.parametrize("answer", [None, UNDONE])
+def test_a_stored_prompt_that_the_server_answered_with_an_error_failed_by_that(answer: Message | None) -> None:
+    turn = sending()
+    stored = asked(replace(IDLE, answer=answer))
+    run(turn, (0, PostBroke("the server fails (500): no such directory", again=False)), (0.1, stored))
+    for now in range(1, 30):
+        turn.receive(stored, float(now))
+    assert (turn.state, turn.reason) == (TurnState.FAILED, "the server fails (500): no such directory")
+
+
 def test_what_the_server_says_of_its_error_is_the_reason() -> None:
     turn = sending()
     run(turn, (0, ServerError(Failure("Agent not found"))), (0, PostBroke("500", again=False)), (0.1, not_there()))

@@ -151,6 +151,8 @@ class Turn(msgspec.Struct):
     cut_at: float | None = None
     _broke_at: float | None = None
     _cut: str | None = None
+    _post_error: str = ""
+    """The error with which the server answered the POST, though it may have stored the prompt."""
     _posted: float = 0.0
     _asks: int = 0
     _missing: int = 0
@@ -321,7 +323,7 @@ class Turn(msgspec.Struct):
         if how.cut:
             self._cut, self.cut_at = how.reason, now
         if not how.again:
-            self.posts = POSTS_AT_MOST
+            self.posts, self._post_error = POSTS_AT_MOST, how.reason
         self.state = TurnState.UNKNOWN
         return self._start_asking(now)
 
@@ -424,11 +426,15 @@ class Turn(msgspec.Struct):
             patience = HELD_PATIENCE if self.held else COLD_START
             if idle_for < patience or (self.held and not self._doubted):
                 return ()
+            if self._post_error:
+                return self._end(TurnState.FAILED, now, self._post_error)
             return self._end(TurnState.INTERRUPTED, now, "the server has the prompt but began no answer")
         if self.held and idle_for < HELD_PATIENCE:
             return ()
         if whole or answer.broken_off:
             return self._settle(answer, now, rejected=seen.rejected)
+        if self._post_error:
+            return self._end(TurnState.FAILED, now, self._post_error)
         return self._end(TurnState.INTERRUPTED, now, "the server stopped in the middle of it")
 
     def _wordless(self, seen: Observed, idle_for: float, now: float) -> tuple[Action, ...]:
