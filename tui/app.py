@@ -29,7 +29,7 @@ from tui.notify import Herald, Terminal
 from tui.presenter import Presenter
 from tui.replies import Replies
 from tui.sessions import Sessions
-from tui.terminal_input import LINE_ENDS, Character, InputDriver, TextBurst, is_text
+from tui.terminal_input import InputDriver, TextBurst, adapt
 from tui.theme import HOLDFAST
 from tui.widgets import keys_now
 from tui.widgets.editor import Editor
@@ -308,16 +308,8 @@ class HoldfastApp(App[None]):
         """Every key and paste, before anything has it: a field takes each character, and each line."""
         if isinstance(event, events.InputEvent | events.Paste):
             self.client.input_came()
-        if not event.is_forwarded:
-            match event:
-                case events.Key(character="\u2028" | "\u2029"):
-                    event.key, event.character = "ctrl+j", "\n"
-                case events.Key(character=str(character)) if is_text(character):
-                    event.character = Character(character)
-                case events.Paste(text=text) if isinstance(self.focused, Input):
-                    event.text = " ".join(text.splitlines())
-                case events.Paste(text=text):
-                    event.text = text.translate(LINE_ENDS)
+        if isinstance(event, events.Key | events.Paste) and not event.is_forwarded:
+            adapt(event, one_line=isinstance(self.focused, Input))
         await super().on_event(event)
 
     async def on_text_burst(self, event: TextBurst) -> None:
