@@ -61,3 +61,21 @@ async def test_a_second_prompt_is_refused_with_its_reason() -> None:
             await MimoCode(http).post_prompt(PROMPT, Watcher())
     assert refused.value.status == 409
     assert "Session ses_1 is busy" in refused.value.what
+
+
+@pytest.mark.parametrize("revision", [{}, {"titleRevision": 3}])
+async def test_a_session_is_renamed_over_the_title_that_it_has(revision: dict[str, int]) -> None:
+    session = {"id": "ses_1", "title": "old"} | revision
+    async with scripted({"GET /session/ses_1": session, "PATCH /session/ses_1": session}) as (script, http):
+        await MimoCode(http).rename("ses_1", "new")
+    expected = {"expectedRevision": 3} if revision else {}
+    assert script.last("PATCH /session/ses_1").body == {"title": "new"} | expected
+
+
+async def test_a_title_that_the_server_gave_meanwhile_is_replaced_too() -> None:
+    conflict = JSONResponse({"name": "TitleConflictError", "data": {}}, 409)
+    session = {"id": "ses_1", "title": "old", "titleRevision": 3}
+    async with scripted({"GET /session/ses_1": session, "PATCH /session/ses_1": conflict}) as (script, http):
+        with pytest.raises(Refused):
+            await MimoCode(http).rename("ses_1", "new")
+    assert script.calls == ["GET /session/ses_1", "PATCH /session/ses_1"] * 2

@@ -95,6 +95,7 @@ def test_what_a_permission_is_asked_for_in_detail(metadata: object, detail: str)
         ("que_1f92ee1f4001jOpgts0tmCf4NK", 1795181961.0 + 2**36 / 1000, 1795181961.716 + 2**36 / 1000),
         ("que_1", 1795182002.0, None),
         ("que_zf92ee1f4001jOpgts0tmCf4NK", 1795182002.0, None),
+        ("que_g001a221338dec001JwvImYb1x", 1795853356.0, 1795853356.524),
     ],
 )
 def test_when_an_id_was_made(name: str, now: float, asked: float | None) -> None:

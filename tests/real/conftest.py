@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.real.server import OPENCODE, QWEN, Family, RealServer, running_server
+from tests.real.server import MIMO, OPENCODE, QWEN, Family, RealServer, running_server
 
 INSTALLED = Path(__file__).parents[2] / ".real-servers" / "node_modules"
 
@@ -76,3 +76,15 @@ def opencode_alone(alone: Serve) -> RealServer:
 def qwen_alone(alone: Serve) -> RealServer:
     """A real `qwen serve` that only this test is on."""
     return alone(QWEN)
+
+
+@pytest.fixture
+def mimo(shared: Serve) -> RealServer:
+    """The real MiMo Code server that tests have in common."""
+    return shared(MIMO)
+
+
+@pytest.fixture
+def mimo_alone(alone: Serve) -> RealServer:
+    """A real MiMo Code server that only this test is on."""
+    return alone(MIMO)

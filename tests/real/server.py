@@ -1,6 +1,7 @@
 """A real agent server on loopback, in a home and a project of its own, to be killed and started again."""
 
 import json
+import platform
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -28,6 +29,19 @@ class Family:
     prepare: Callable[[Path, Path, str], Mapping[str, str]]
     listening: bytes
     health: str
+    package: str = ""
+    """Where the program stands, below `node_modules`, when npm does not link it; it is for Linux on x64 alone."""
+
+    def command(self, programs: Path) -> Path:
+        """The installed program. AssertionError where this platform has none."""
+        if not self.package:
+            return programs / self.program
+        found = programs.parent / self.package / "bin" / self.program
+        where = f"{platform.system()} {platform.machine()}"
+        assert found.is_file(), (
+            f"{self.package} is not installed; it comes for Linux on x64 alone, this is {where}"
+        )
+        return found
 
 
 class RealServer:
@@ -44,7 +58,7 @@ class RealServer:
         self._model = model
         self._process = ExitStack()
         self.up = False
-        self._command = [str(programs / family.program), *family.arguments, "--port", str(self.port)]
+        self._command = [str(family.command(programs)), *family.arguments, "--port", str(self.port)]
         settings = family.prepare(self.home, self.project, model.base_url)
         self._environment = clean_environment(self.home) | dict(settings)
 
@@ -91,7 +105,10 @@ class RealServer:
 
 @contextmanager
 def running_server(family: Family, programs: Path, root: Path) -> Iterator[RealServer]:
-    """Start a server of the family, with all that it keeps under `root`; end it after."""
+    """Start a server of the family, with all that it keeps under `root`; end it after.
+
+    `programs` is the folder of what npm has linked, within the one of the packages.
+    """
     with ScriptedModel() as model:
         server = RealServer(family, programs, root, model)
         try:
@@ -102,6 +119,28 @@ def running_server(family: Family, programs: Path, root: Path) -> Iterator[RealS
 
 
 def _opencode(home: Path, project: Path, model: str) -> Mapping[str, str]:
+    _describe(model, project / "opencode.json")
+    return {"OPENCODE_DISABLE_AUTOUPDATE": "1", "OPENCODE_DISABLE_MODELS_FETCH": "1"}
+
+
+def _mimo(home: Path, project: Path, model: str) -> Mapping[str, str]:
+    """It is a fork of opencode, and its settings are of the same form."""
+    _describe(model, project / "mimocode.json")
+    off = (
+        "AUTOUPDATE",
+        "MODELS_FETCH",
+        "LSP_DOWNLOAD",
+        "DEFAULT_PLUGINS",
+        "CLAUDE_CODE",
+        "EXTERNAL_SKILLS",
+        "PROVIDER_ENV",
+    )
+    disabled = {f"MIMOCODE_DISABLE_{what}": "1" for what in off}
+    return disabled | {"MIMOCODE_ENABLE_ANALYSIS": "false", "MIMOCODE_PROMPT_HEARTBEAT_INTERVAL_MS": "1000"}
+
+
+def _describe(model: str, file: Path) -> None:
+    """Write the settings of opencode and its forks: the scripted model, and permissions that are asked for."""
     described = {
         "name": "m",
         "tool_call": True,
@@ -123,8 +162,7 @@ def _opencode(home: Path, project: Path, model: str) -> Mapping[str, str]:
         "autoupdate": False,
         "share": "disabled",
     }
-    (project / "opencode.json").write_text(json.dumps(settings))
-    return {"OPENCODE_DISABLE_AUTOUPDATE": "1", "OPENCODE_DISABLE_MODELS_FETCH": "1"}
+    file.write_text(json.dumps(settings))
 
 
 def _qwen(home: Path, project: Path, model: str) -> Mapping[str, str]:
@@ -143,5 +181,13 @@ def _qwen(home: Path, project: Path, model: str) -> Mapping[str, str]:
 
 OPENCODE = Family(
     "opencode", ("serve", "--hostname", "127.0.0.1"), _opencode, b"opencode server listening", "/global/health"
+)
+MIMO = Family(
+    "mimo",
+    ("serve", "--hostname", "127.0.0.1"),
+    _mimo,
+    b"mimocode server listening",
+    "/global/health",
+    "@mimo-ai/mimocode-linux-x64",
 )
 QWEN = Family("qwen", ("serve", "--no-web"), _qwen, b"qwen serve listening", "/health")

@@ -7,7 +7,7 @@ import pytest
 
 from tests.attached import attached
 from tests.real.conftest import Serve
-from tests.real.server import OPENCODE, QWEN, Family, RealServer
+from tests.real.server import MIMO, OPENCODE, QWEN, Family, RealServer
 from tests.walks import WALKS, Walk
 
 pytestmark = pytest.mark.real
@@ -31,7 +31,7 @@ class Killable:
 
 
 @pytest.mark.parametrize("walk", WALKS, ids=str)
-@pytest.mark.parametrize("family", [OPENCODE, QWEN], ids=lambda family: family.program)
+@pytest.mark.parametrize("family", [OPENCODE, QWEN, MIMO], ids=lambda family: family.program)
 async def test_walk(shared: Serve, alone: Serve, walk: Walk, family: Family) -> None:
     serve = alone if walk.alone else shared
     async with attached(Killable(serve(family))) as here:

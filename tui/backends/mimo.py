@@ -1,9 +1,16 @@
 """MiMo Code, a fork of opencode: the same routes with another name. Behaviour as measured on 0.1.15."""
 
+from typing import Any
+
 from msgspec.structs import replace
 
+from tui.backends import opencode_wire as wire
 from tui.backends.base import ServerInfo, Traits
 from tui.backends.opencode import OpenCode
+from tui.backends.readable import checked
+from tui.core.model import Session
+from tui.net.address import segment
+from tui.net.errors import Refused
 
 MIMO = Traits(family="mimo", cancels_on_disconnect=None, queues_prompts=False, answers_in_id_order=True)
 GOES_ON = frozenset({"0.1.15"})
@@ -21,3 +28,20 @@ class MimoCode(OpenCode):
         if server.version in GOES_ON:
             self._traits = replace(self._traits, cancels_on_disconnect=False)
         return server
+
+    async def rename(self, session_id: str, title: str) -> Session:
+        """The server wants to be told which of the session's titles is replaced; it may give it one meanwhile."""
+        path = f"/session/{segment(session_id)}"
+        try:
+            return await self._rename(path, title)
+        except Refused as refusal:
+            if refusal.status != 409:
+                raise
+            return await self._rename(path, title)
+
+    async def _rename(self, path: str, title: str) -> Session:
+        known = (await self._get(path)).value
+        body: dict[str, Any] = {"title": title}
+        if isinstance(known, dict) and "titleRevision" in known:
+            body["expectedRevision"] = known["titleRevision"]
+        return checked(path, wire.session, (await self._http.call("PATCH", path, json=body)).value)

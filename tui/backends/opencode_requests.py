@@ -19,7 +19,8 @@ from tui.core.model import (
     Request,
 )
 
-MINTED = re.compile(r"[a-z]{3}_([0-9a-f]{12})[0-9A-Za-z]{14}\Z")
+MINTED = re.compile(r"[a-z]{3}_(?:([0-9a-f]{12})[0-9A-Za-z]{14}|g([0-9a-f]{16})[0-9A-Za-z]{9})\Z")
+"""Both forms: see `opencode_ids`."""
 
 ERA = 2**36
 """Milliseconds after which the times in ids begin anew: 795 days."""
@@ -106,13 +107,15 @@ def all_requests(questions: JSON, permissions: JSON) -> Rows[Request]:
 
 
 def minted(name: str, now: float) -> float | None:
-    """When an id was made (epoch seconds), as opencode's own tell it: ms · 4096 + n, of which they keep 48 bits.
+    """When an id was made (epoch seconds), as it tells: ms · 4096 + n, of which the short form keeps 48 bits.
 
     None where it is no such id. Of the times that it may mean, it is the last that is not a day after `now`.
     """
     found = MINTED.match(name)
     if found is None:
         return None
+    if found[2]:
+        return int(found[2], 16) // 4096 / 1000
     low = int(found[1], 16) // 4096
     eras = (int((now + DAY) * 1000) - low) // ERA
     return (eras * ERA + low) / 1000
