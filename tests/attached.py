@@ -171,7 +171,7 @@ def _known_of(ours: tuple[FullMessage, ...], theirs: tuple[FullMessage, ...]) ->
     def known(part: Part) -> Part:
         there = stored.get(part.id)
         words = TextPart | ReasoningPart
-        if isinstance(part, words) and isinstance(there, words) and part.state == there.state == "partial":
+        if isinstance(part, words) and isinstance(there, words) and part.state == "partial":
             return there if part.text.startswith(there.text) else part
         return part
 

@@ -55,3 +55,10 @@ def test_an_error_without_words_is_called_by_its_name(error: object, failure: Fa
 )
 def test_a_session_is_idle_only_when_the_server_says_so(status: object, meant: object) -> None:
     assert wire.status(status) == meant
+
+
+def test_a_turn_that_its_server_did_not_survive_was_interrupted_not_aborted() -> None:
+    """MiMo Code 0.1.15 tells it as aborted, when the next turn begins."""
+    told = "Abandoned: previous request interrupted before completion"
+    error = wire.Error("MessageAbortedError", {"message": told})
+    assert wire.failure(error) == Failure(told, "interrupted")

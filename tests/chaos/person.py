@@ -34,6 +34,7 @@ from tui.journal import Journal
 from tui.net.answer import Reply
 from tui.net.errors import NetError
 from tui.net.http import ByteStream, Http
+from tui.prompts import NotFetched
 
 
 @dataclass(slots=True)
@@ -217,7 +218,7 @@ class Person:
             return
         try:
             self.client.prompts.send_now(self.session_id, text)
-        except NotConnected:
+        except (NotConnected, NotFetched):
             del self.sent[token]  # the words stay in the prompt, and the screen says so
 
     def release_queue(self) -> None:

@@ -73,7 +73,8 @@ def _is_awaited(truth: Truth, request: Json) -> bool:
 def _message(raw: Json) -> Stored:
     info = raw["info"]
     error = info.get("error")
-    kinds = {"MessageAbortedError": "aborted", "APIError": "provider"}
+    aborted = "interrupted" if _is_abandoned(info) else "aborted"
+    kinds = {"MessageAbortedError": aborted, "APIError": "provider"}
     return Stored(
         id=info["id"],
         role=info["role"],
@@ -87,7 +88,14 @@ def _message(raw: Json) -> Stored:
     )
 
 
+def _is_abandoned(info: Json) -> bool:
+    """MiMo Code says so, when a turn begins, of one before it that a killed server left unfinished."""
+    return str(((info.get("error") or {}).get("data") or {}).get("message")).startswith("Abandoned: ")
+
+
 def _fate(info: Json) -> TurnState:
+    if _is_abandoned(info):
+        return TurnState.INTERRUPTED
     match info:
         case {"error": {"name": "MessageAbortedError"}}:
             return TurnState.ABORTED

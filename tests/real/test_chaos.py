@@ -100,7 +100,7 @@ async def settled(scenes: list[Scene]) -> None:
     await asyncio.gather(*(scene.person.sit_down() for scene in scenes))
     spoken = [scene.person for scene in scenes[::2]]
     for person in spoken:
-        person.send("PLAIN", queued=False)
+        person.send("PLAIN", queued=True)
     await wait_until(
         lambda: all(sent.turn and sent.turn.over for person in spoken for sent in person.sent.values()),
         within=60,

@@ -5,7 +5,7 @@ where a field that we build on is missing or of another type; fields that we do 
 """
 
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import msgspec
 
@@ -22,6 +22,9 @@ from tui.core.model import (
 
 JSON = Any
 """A parsed JSON value: what came, before it is checked."""
+
+ABANDONED = "Abandoned: previous request interrupted"
+"""How the message begins that MiMo Code 0.1.15 gives such a turn."""
 
 T = TypeVar("T")
 
@@ -108,11 +111,16 @@ def sessions(value: JSON) -> Rows[Session]:
 
 
 def failure(raw: Error) -> Failure:
-    """`APIError` and its like carry `data.message` and the provider's status."""
+    """`APIError` and its like carry `data.message` and the provider's status.
+
+    MiMo Code says of a turn that its process did not survive that it was aborted, when the next one begins.
+    """
+    message = field(raw.data, "message") or raw.name
+    aborted: Literal["aborted", "interrupted"] = "interrupted" if message.startswith(ABANDONED) else "aborted"
     status = raw.data.get("statusCode") if isinstance(raw.data, Mapping) else None
     return Failure(
-        message=field(raw.data, "message") or raw.name,
-        kind="aborted" if raw.name == "MessageAbortedError" else "provider" if raw.name == "APIError" else "other",
+        message=message,
+        kind=aborted if raw.name == "MessageAbortedError" else "provider" if raw.name == "APIError" else "other",
         status=status if isinstance(status, int) else None,
     )
 
