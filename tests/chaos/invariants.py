@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence, Set
 from itertools import pairwise
 from typing import Any, TypeAlias, assert_never
 
+from tests.chaos.evidence import Case, unfounded
 from tests.chaos.families import Family
 from tests.chaos.person import Given, Person, Sent
 from tests.chaos.truth import Piece, Stored, Truth
@@ -38,6 +39,8 @@ def at_any_rest(person: Person, truth: Truth) -> Differences:
     yield from acknowledged_answers_are_the_servers(person, truth)
     yield from the_store_equals_the_server(person, truth)
     yield from requests_on_screen_are_the_servers(person, truth)
+    yield from counts_are_the_servers(person, truth)
+    yield from answers_elsewhere_are_somebody_s(person, truth)
 
 
 def at_the_end(
@@ -47,17 +50,19 @@ def at_the_end(
     family: Family,
     *,
     aborts: bool,
+    others_abort: bool,
     deaths: bool,
     unheard: Set[tuple[str, str]],
 ) -> Differences:
     """What holds once everything is answered and no turn runs.
 
-    `aborts`: somebody asked for one; `deaths`: an agent died; `unheard`: the message and part of each text of
-    which nobody was told some.
+    `aborts`: somebody asked for one, `others_abort`: somebody else did; `deaths`: an agent died; `unheard`: the
+    message and part of each text of which nobody was told some.
     """
     yield from prompts_arrived_once_or_are_shown_as_not_sent(person, truth)
     yield from the_model_ran_once(person, truth, runs, family)
     yield from turns_end_as_the_server_says(person, truth, family, aborts=aborts, deaths=deaths)
+    yield from reasons_are_the_servers(person, truth, family, others_abort=others_abort)
     yield from no_words_were_shown_with_a_hole(person, truth, set() if family.numbers_events else unheard)
     yield from connections_keep_to_the_backoff(person)
     yield from nothing_is_sent_after_401(person)
@@ -276,6 +281,46 @@ def no_aborted_turn_runs_on(person: Person, begun: Sequence[tuple[float, str]]) 
         _, prompt = begun[-1]
         if prompt in abort.prompts:
             yield f"the turn of {prompt!r} runs on, though it was to be aborted at {abort.at:.2f} s"
+
+
+def reasons_are_the_servers(person: Person, truth: Truth, family: Family, *, others_abort: bool) -> Differences:
+    """h. Why a turn ended as it is shown to have is in the server's record (`evidence`)."""
+    users = [one for one in truth.messages[truth.session_id] if one.role == "user"]
+    for sent in person.sent.values():
+        if sent.turn is None or not sent.turn.over or sent.turn.prompt_id in truth.dropped:
+            continue
+        found = truth.prompts(sent.token)
+        prompt_id = found[0].id if found else None
+        case = Case(
+            sent.turn,
+            bool(found),
+            tuple(truth.answers(prompt_id)) if found else (),
+            tuple(truth.later_answers(prompt_id)) if found else (),
+            later=len(users) > len(found),
+            asked=any(sent.token in prompt for abort in person.aborts for prompt in abort.prompts),
+            others_abort=others_abort,
+            dies_with_its_post=family.turn_dies_with_its_post,
+        )
+        wrong = unfounded(case)
+        if wrong is not None:
+            yield f"the turn of {sent.token} {wrong}"
+
+
+def counts_are_the_servers(person: Person, truth: Truth) -> Differences:
+    """h. As many requests wait by the screen as at the server, and no prompt waits here that is there already."""
+    here = set(person.client.store.requests)
+    if here != truth.awaited:
+        yield f"{len(here)} requests wait by the screen ({here}), and {len(truth.awaited)} at the server"
+    for sent in person.sent.values():
+        if person.waits(sent) and truth.prompts(sent.token):
+            yield f"prompt {sent.token} is counted among those that wait, and the server has it"
+
+
+def answers_elsewhere_are_somebody_s(person: Person, truth: Truth) -> Differences:
+    """h. *Answered elsewhere* and *expired* are not said of a request that the server still has."""
+    for given in person.given.values():
+        if given.state in ("acknowledged", "elsewhere", "expired") and given.request.id in truth.awaited:
+            yield f"{_given(given)} is shown as {given.state}, and the server waits for it"
 
 
 def aborts_end_the_turn_they_were_meant_for(

@@ -294,6 +294,7 @@ async def outcome(scene: Scene) -> list[str]:
         scene.server.runs,
         scene.family,
         aborts=scene.schedule.aborts,
+        others_abort=scene.schedule.others_abort,
         deaths=scene.schedule.deaths,
         unheard=scene.server.unheard,
     )

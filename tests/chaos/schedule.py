@@ -212,6 +212,11 @@ class Schedule:
         return any(isinstance(step, Abort | OtherAborts) for _, step in self.steps)
 
     @property
+    def others_abort(self) -> bool:
+        """Somebody else asks for an abort."""
+        return any(isinstance(step, OtherAborts) for _, step in self.steps)
+
+    @property
     def deaths(self) -> bool:
         """An agent dies."""
         return any(isinstance(step, AgentDies) for _, step in self.steps)

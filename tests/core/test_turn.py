@@ -609,6 +609,15 @@ def test_a_turn_that_a_rejected_request_ended_did_not_finish(
     assert (turn.state, turn.reason) == (state, reason)
 
 
+def test_an_abort_under_a_half_open_post_may_be_the_server_s_own() -> None:
+    turn = running()
+    turn.cancels_on_disconnect = None
+    aborted = replace(IDLE, answer=ABORTED)
+    run(turn, (10, aborted), (10 + HELD_PATIENCE, asked(aborted)))
+    assert turn.state is TurnState.ABORTED
+    assert turn.reason == "not from here: another client or the server aborted it"
+
+
 def test_an_abort_that_the_post_tells_of_is_somebody_else_s() -> None:
     turn = sending(mimo=True)
     run(turn, (1, HeadersCame()), (2, BodyCame(ABORTED)))

@@ -162,6 +162,7 @@ class Turn(msgspec.Struct):
     _looked: float = -LOOK_EVERY
     _seen: bool = False
     _doubted: bool = False
+    _brought: bool = False
 
     @classmethod
     def post(
@@ -307,6 +308,7 @@ class Turn(msgspec.Struct):
             # The session's last answer, but to another prompt: only asking tells what became of ours.
             self.state = TurnState.UNKNOWN if not self._seen else TurnState.RUNNING
             return self._start_asking(now)
+        self._brought = True
         return self._settle(message, now, rejected=rejected)
 
     def _refused(self, reason: str, now: float) -> tuple[Action, ...]:
@@ -460,6 +462,11 @@ class Turn(msgspec.Struct):
             return self._fail(Failure("aborted", "aborted"), now)
         return self._end(TurnState.INTERRUPTED, now, "it ended between two steps, and the server does not say why")
 
+    def _who_aborted(self) -> str:
+        """Where a server may end a turn whose connection broke, a half-open one may have done it unseen."""
+        certain = self._brought or self.cancels_on_disconnect is False
+        return "aborted from elsewhere" if certain else "not from here: another client or the server aborted it"
+
     def _who_rejected(self) -> str:
         if self.rejected is None:
             return "a request was rejected"
@@ -473,7 +480,7 @@ class Turn(msgspec.Struct):
 
     def _fail(self, failure: Failure, now: float) -> tuple[Action, ...]:
         if failure.kind == "aborted":
-            return self._end(TurnState.ABORTED, now, "" if self.abort_asked else "aborted from elsewhere")
+            return self._end(TurnState.ABORTED, now, "" if self.abort_asked else self._who_aborted())
         if failure.kind == "interrupted":
             return self._end(TurnState.INTERRUPTED, now, failure.message)
         self.failure = failure

@@ -1,0 +1,113 @@
+"""How a turn is said to have ended, and what the server must have for it. `docs/evidence.md` explains each row.
+
+The states of a turn are compared with the server's messages elsewhere (`invariants`); this is about the reasons.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from tests.chaos.truth import Stored
+from tui.core.turn import Turn, TurnState
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A turn that is over, and what the server has of it.
+
+    `stored`: its prompt is there; `answers` to it, oldest first, and `later_answers` to the first later prompt
+    that was answered to an end; `later`: there are other prompts; `asked`: the person asked to abort it;
+    `others_abort`: somebody else aborted something.
+    `dies_with_its_post`: a server of this kind ends a turn whose connection breaks.
+    """
+
+    turn: Turn
+    stored: bool
+    answers: tuple[Stored, ...]
+    later_answers: tuple[Stored, ...]
+    later: bool
+    asked: bool
+    others_abort: bool
+    dies_with_its_post: bool = False
+
+    @property
+    def last(self) -> Stored | None:
+        return self.answers[-1] if self.answers else None
+
+    @property
+    def broken(self) -> bool:
+        """The server has no answer that it calls finished."""
+        return self.last is None or not self.last.final or self.last.failure is not None
+
+    @property
+    def rejected(self) -> bool:
+        """A call of it failed because a person did not allow it."""
+        return any(piece.call is not None and piece.call.rejected for one in self.answers for piece in one.pieces)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A reason (as a pattern) that is shown for a state, and the evidence for it."""
+
+    state: TurnState
+    reason: str
+    holds: Callable[[Case], bool]
+
+    def shows(self, turn: Turn) -> bool:
+        return turn.state is self.state and re.fullmatch(self.reason, turn.reason, re.DOTALL) is not None
+
+
+def _failed(case: Case) -> bool:
+    found = (*case.answers[-1:], *(case.later_answers[-1:] if not case.answers else ()))
+    return not case.answers or any(one.failure in ("provider", "other") or one.unexplained for one in found)
+
+
+S = TurnState
+ROWS = (
+    Row(S.FINISHED, "", lambda case: case.last is not None and case.last.final and case.last.failure is None),
+    Row(
+        S.FINISHED,
+        "answered together with a later prompt",
+        lambda case: bool(case.later_answers) and case.later_answers[-1].failure is None,
+    ),
+    Row(S.FAILED, ".+", _failed),
+    Row(S.ABORTED, "", lambda case: case.asked and case.broken),
+    Row(S.ABORTED, "aborted from elsewhere", lambda case: case.broken and case.others_abort),
+    Row(S.ABORTED, "not from here: another client or the server aborted it", lambda case: case.broken),
+    Row(
+        S.ABORTED,
+        "you rejected a request|a request was rejected elsewhere|a request was rejected",
+        lambda case: case.rejected,
+    ),
+    Row(S.INTERRUPTED, "the session is gone from the server", lambda case: not case.stored),
+    Row(S.INTERRUPTED, "the server has the prompt but began no answer", lambda case: case.stored and case.broken),
+    Row(S.INTERRUPTED, "the server stopped in the middle of it", lambda case: bool(case.answers) and case.broken),
+    Row(
+        S.INTERRUPTED,
+        "it ended between two steps, and the server does not say why",
+        lambda case: case.last is not None and case.last.between_steps,
+    ),
+    Row(S.INTERRUPTED, "the server ended it, and its answer did not come", lambda case: case.broken),
+    Row(
+        S.INTERRUPTED,
+        ".+",
+        lambda case: case.last is not None and (case.last.failure == "interrupted" or case.last.unexplained),
+    ),
+    Row(S.CANCELLED, ".+", lambda case: case.broken and case.dies_with_its_post),
+    Row(
+        S.NOT_SENT,
+        "the server does not have it, and a later prompt is there",
+        lambda case: not case.stored and case.later,
+    ),
+    Row(S.NOT_SENT, ".*", lambda case: not case.stored),
+)
+"""The first that shows an end is the one whose evidence counts."""
+
+
+def unfounded(case: Case) -> str | None:
+    """What is said of the turn's end and is not so; None where all is."""
+    row = next((row for row in ROWS if row.shows(case.turn)), None)
+    said = f"{case.turn.state.value} ({case.turn.reason})"
+    if row is None:
+        return f"is shown as {said}, of which no evidence is named"
+    return None if row.holds(case) else f"is shown as {said}; of it the server has {case}"
