@@ -6,7 +6,8 @@ from tests import conversation as talk
 from tests.fake_client import FakeClient
 from tests.screen import on_stage
 from tui.core import events as e
-from tui.core.model import Busy, Failure, FullMessage, Message, TextPart
+from tui.core.changes import AnswerChanged, Given
+from tui.core.model import Busy, Failure, FullMessage, Message, TextPart, ToolPart
 from tui.core.turn import TurnState
 
 
@@ -149,5 +150,21 @@ async def test_a_failure_that_an_answer_tells_is_not_told_again_by_its_event() -
         await stage.shows("✗ failed (401): no key")
         stage.client.feed(e.SessionFailed(talk.SESSION, failure))
         stage.client.feed(e.SessionFailed(talk.SESSION, Failure("a plugin failed")))
-        await stage.shows("✗ a plugin failed")
+        await stage.shows("✗ failed (401): no key", "✗ a plugin failed")
         assert stage.text.count("no key") == 1
+
+
+async def test_what_became_of_a_request_stands_below_its_call_though_that_is_loaded_later() -> None:
+    """After a restart an answer that lay in the journal may be taken before the transcript is here."""
+    call = ToolPart("prt_2", talk.SESSION, talk.ANSWER, "call_1", "question", "completed")
+    question = replace(talk.ONE_CHOICE, call_id="call_1", message_id=talk.ANSWER)
+    answer = Message(talk.ANSWER, talk.SESSION, "assistant", 2.0, 3.0, talk.PROMPT, final=True)
+    async with on_stage() as stage:
+        stage.client.tell(AnswerChanged(question, "sending", given=Given((("Leave them",),))))
+        stage.client.tell(AnswerChanged(question, "acknowledged"))
+        await stage.shows("✓ answered  Leave them")
+        words = (TextPart("prt_1", talk.SESSION, talk.PROMPT, "Do it."),)
+        prompt = FullMessage(Message(talk.PROMPT, talk.SESSION, "user", created=1.0), words)
+        stage.client.feed(e.MessagesLoaded(talk.SESSION, (prompt, FullMessage(answer, (call,))), None))
+        await stage.shows("Do it.", "✓ done", "✓ answered  Leave them")
+        assert stage.text.index("Do it.") < stage.text.index("✓ answered")

@@ -9,6 +9,7 @@ import time
 from typing import TYPE_CHECKING, ClassVar
 
 import msgspec
+from msgspec.structs import replace
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
@@ -46,6 +47,7 @@ class Note(msgspec.Struct, frozen=True):
     """A line of our own in the transcript: in the message, behind the part, or (None) before any message.
 
     `turn`: it tells how the turn of this prompt ended, and stands below the answer, wherever that is by then.
+    `call_id`: it belongs to this tool call, which may be loaded later.
     """
 
     message_id: str | None
@@ -54,6 +56,7 @@ class Note(msgspec.Struct, frozen=True):
     ends: bool = False
     """It tells how the turn ended: the message need not."""
     turn: str = ""
+    call_id: str = ""
 
 
 class Transcript(VerticalScroll, Covered, can_focus=True):
@@ -135,6 +138,7 @@ class Transcript(VerticalScroll, Covered, can_focus=True):
         self._pending.clear()
         self._behind = behind
         self.remove_children()
+        self._place_unplaced_notes()
         self.mount_all([_line_of(note) for note in self._notes_in(None)])
         self._mount_messages(messages)
 
@@ -229,7 +233,7 @@ class Transcript(VerticalScroll, Covered, can_focus=True):
 
         There it stays, whatever comes after it, and when the transcript is drawn anew.
         """
-        self._keep(Note(*self._place_for_note(call_id), words))
+        self._keep(Note(*self._place_for_note(call_id), words, call_id=call_id))
 
     def note_end(self, turn: str, words: Content, *, ends: bool) -> None:
         """Tell how the turn of this prompt ended, in the place of what was told of that before.
@@ -294,6 +298,13 @@ class Transcript(VerticalScroll, Covered, can_focus=True):
             long = self.virtual_size.height > self.size.height > 0
             if not (long and self.is_anchored and self.scroll_y >= self.max_scroll_y):  # else it costs a layout
                 self.anchor(long)
+
+    def _place_unplaced_notes(self) -> None:
+        notes = self._notes.get(self.session_id or "", [])
+        for row, note in enumerate(notes):
+            if note.message_id is None and note.call_id:
+                message_id, part_id = self._place_for_note(note.call_id)
+                notes[row] = replace(note, message_id=message_id, part_id=part_id)
 
     def _place_for_note(self, call_id: str) -> tuple[str | None, str | None]:
         """The message and the part behind which a note belongs."""
