@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from textwrap import shorten
 from typing import Any
 
-from server_stub.refusals import unexpected
+from server_stub.refusals import Refusal, unexpected
 from server_stub.turn import ModelFailed, Script, Superseded, Turn, TurnEnded
 from server_stub.world import BUSY, IDLE, Message, Session, World
 
@@ -38,7 +38,7 @@ LOOP: Json = {
 Until then it answers a prompt again and again whose id sorts above its own, as by a clock that is ahead.
 """
 
-UNTITLED = ("New session - ", "Child session - ")
+UNTITLED = ("New session - ", "Child session - ", "Untitled")
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +107,13 @@ class Agent:
             "model": prompt.model,
         }
         self._remove_reverted(session)
-        model = {"id": prompt.model["modelID"], "providerID": prompt.model["providerID"], "variant": "default"}
-        self._world.update_session(session, agent=prompt.agent, model=model)
+        if self._world.profile.revisions:
+            mode = {"systemMode": "append", "harness": "auto"}
+            info |= {**mode, "agentID": "main"}
+            self._world.update_session(session, prompt=mode)
+        else:
+            model = {"id": prompt.model["modelID"], "providerID": prompt.model["providerID"], "variant": "default"}
+            self._world.update_session(session, agent=prompt.agent, model=model)
         message = self._world.put_message(info)
         where = {"messageID": message_id, "sessionID": session.id}
         for part in prompt.parts:
@@ -141,9 +146,14 @@ class Agent:
         if run is None:
             self._world.set_status(session, IDLE)
             return
-        if not run.ends and not run.waits_for_provider:
+        profile = self._world.profile
+        says_nothing = run.waits_for_provider and profile.provider_retry == "status"
+        if not run.ends and not says_nothing:
             self._world.report_error(session, ABORTED)
-            self._world.set_status(session, IDLE)
+            if profile.early_idle:
+                self._world.set_status(session, IDLE)
+        if profile.abort_takes_permission:
+            self._world.requests.take_back_permissions(session.id)
         run.end()
 
     async def end(self, sessions: list[Session]) -> None:
@@ -176,8 +186,10 @@ class Agent:
         command.
         """
         if name not in COMMANDS:
-            self._report(session, f'Command not found: "{name}". Available commands: {", ".join(COMMANDS)}')
-            raise unexpected()
+            said = f'Command not found: "{name}". Available commands: {", ".join(COMMANDS)}'
+            self._report(session, said)
+            zods = self._world.profile.validation == "zod"
+            raise Refusal(500, {"name": "UnknownError", "data": {"message": said}}) if zods else unexpected()
         _, template = COMMANDS[name]
         prompt = prompt or Prompt([])
         text = template.replace("$ARGUMENTS", arguments)
@@ -250,7 +262,10 @@ class Agent:
                 await asyncio.get_running_loop().create_future()
         except asyncio.CancelledError:
             if run.turn is not None:
-                run.turn.break_off(None if run.turn.waits_for_provider else ABORTED)
+                silent = run.turn.waits_for_provider and self._world.profile.provider_retry == "status"
+                run.turn.break_off(None if silent else ABORTED)
+            if not self._world.profile.early_idle:
+                self._world.set_status(session, IDLE)
         finally:
             self._world.set_status(session, IDLE)
         if ended is not None and session.id in self._world.sessions:
@@ -269,11 +284,15 @@ class Agent:
             except Superseded:
                 await self._world.unwedged()
             except TurnEnded:
+                if not self._world.profile.finishes_rejected:
+                    run.turn.break_off(None)
+                    return None
                 run.turn.end("tool-calls")
                 break
             except ModelFailed as failure:
                 self._world.report_error(session, failure.error)
-                self._world.set_status(session, IDLE)
+                if self._world.profile.early_idle:
+                    self._world.set_status(session, IDLE)
                 run.turn.break_off(failure.error)
                 return None
         await self._world.stored()
@@ -292,7 +311,9 @@ class Agent:
         """Name a session after its first prompt, and mark the prompt as seen."""
         turn.begin()
         if turn.session.info["title"].startswith(UNTITLED):
-            self._world.update_session(turn.session, title=shorten(text, 50, placeholder="…") or "Untitled")
+            title = shorten(text, 50, placeholder="…") or "Untitled"
+            revision = {"titleRevision": 1} if self._world.profile.revisions else {}
+            self._world.update_session(turn.session, title=title, **revision)
         self._summarize(turn)
 
     def _summarize(self, turn: Turn) -> None:

@@ -60,7 +60,9 @@ class Bus:
     belong to the server itself: they hear each event at once, and muting is none of their business.
     """
 
-    def __init__(self, new_id: Callable[[], str], limit: int | None) -> None:
+    def __init__(self, new_id: Callable[[], str], limit: int | None, *, shows_ids: bool = True) -> None:
+        """`shows_ids`: events carry their ids, those that are told again as `sync` apart."""
+        self._shows_ids = shows_ids
         self._new_id = new_id
         self._limit = limit
         self._sequences: Counter[str] = Counter()
@@ -80,8 +82,13 @@ class Bus:
 
     def event(self, kind: str, properties: Json, directory: str | None = None, *, last: bool = False) -> Event:
         """A new event that is told to nobody yet."""
-        payload = {"id": self._new_id(), "type": kind, "properties": properties}
-        return Event(payload, directory, self._sync(payload) if kind in DURABLE else None, last)
+        event_id = self._new_id()
+        payload = {"id": event_id, "type": kind, "properties": properties}
+        sync = self._sync(payload) if kind in DURABLE else None
+        if not self._shows_ids:
+            payload = {"type": kind, "properties": properties}
+            sync = sync and {name: value for name, value in sync.items() if name != "id"}
+        return Event(payload, directory, sync, last)
 
     def publish(self, kind: str, properties: Json, directory: str | None = None, *, last: bool = False) -> None:
         event = self.event(kind, properties, directory, last=last)

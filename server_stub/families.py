@@ -10,14 +10,26 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import Scope
 
-from server_stub import openapi
+from server_stub import openapi, zod
 from server_stub.agent import Agent
 from server_stub.clients import Clients
 from server_stub.faults import Flag
 from server_stub.gate import BasicAuth, BearerAuth, LoopbackOnly, SameOrigin
 from server_stub.qwen.daemon import Daemon, new_client_id
-from server_stub.refusals import Refusal
-from server_stub.routes import config, daemon, events, files, messages, qwen, requests, sessions, startup
+from server_stub.refusals import MalformedJson, Refusal
+from server_stub.routes import (
+    bash_interactive,
+    config,
+    daemon,
+    events,
+    files,
+    messages,
+    qwen,
+    requests,
+    sessions,
+    startup,
+)
+from server_stub.routes.directory import OwnDirectory
 from server_stub.routes.qwen_http import unknown_route
 from server_stub.wire import JsonResponse
 from server_stub.world import World
@@ -25,6 +37,8 @@ from server_stub.world import World
 Endpoint = Callable[[Request], Awaitable[Response]]
 ErrorHandler = Callable[[Request, Exception], Awaitable[Response]]
 
+ZOD_DOC = ("/auth/{providerID}", "/log")
+"""All that MiMo Code 0.1.15 describes of itself."""
 WEB_PAGE = """<!doctype html>
 <html lang="en"><head><title>holdfast-stub</title></head>
 <body>A scripted agent server. Its routes are described at <a href="/doc">/doc</a>.</body></html>
@@ -74,14 +88,21 @@ def _opencode(world: World, agent: Agent, password: str | None) -> Family:
         """This document."""
         return JsonResponse(described)
 
+    if world.profile.bash_interactive:
+        routes += bash_interactive.routes(world)
     routes.append(Route("/doc", doc, methods=["GET"]))
-    described = openapi.document(routes, world.profile.version)
+    told = routes if world.profile.validation == "effect" else [Route(path, doc) for path in ZOD_DOC]
+    described = openapi.document(told, world.profile.version)
+    zods = world.profile.validation == "zod"
+    auth = [Middleware(BasicAuth, world.profile.user, password)] if password else []
+    if not password and not world.profile.foreign_directories:
+        auth.append(Middleware(OwnDirectory, world))
     return Family(
         routes,
-        _web_page,
+        _no_web_page if zods else _web_page,
         [Middleware(LoopbackOnly)],
-        [Middleware(BasicAuth, world.profile.user, password)] if password else [],
-        {Refusal: _refuse},
+        auth,
+        {Refusal: _refuse_with_zod if zods else _refuse},
     )
 
 
@@ -100,7 +121,21 @@ def _qwen(world: World, agent: Agent, password: str | None, hang_up: Callable[[S
 
 async def _refuse(request: Request, refusal: Exception) -> Response:
     assert isinstance(refusal, Refusal)
-    return JsonResponse(refusal.body, refusal.status)
+    return JsonResponse(refusal.body, refusal.status, headers=dict(refusal.headers))
+
+
+async def _refuse_with_zod(request: Request, refusal: Exception) -> Response:
+    assert isinstance(refusal, Refusal)
+    if isinstance(refusal, MalformedJson):
+        return Response("Malformed JSON in request body", 400, media_type="application/octet-stream")
+    if refusal.issue is None:
+        return await _refuse(request, refusal)
+    return JsonResponse(await zod.body_of(request, refusal), 400)
+
+
+async def _no_web_page(request: Request) -> Response:
+    """MiMo Code fetches its web page from elsewhere, and cannot here."""
+    return JsonResponse({"error": "Web UI is temporarily unavailable."}, 503)
 
 
 async def _web_page(request: Request) -> Response:

@@ -57,6 +57,28 @@ class Profile:
     """Events are sent some ms after what they report: answers to requests arrive before them."""
     provider_attempts: int | None
     """How often the model's provider is asked while its errors may pass; None: for ever."""
+    validation: Literal["effect", "zod"] = "effect"
+    """What checks requests, and so the bodies of refusals, what ids may look like, and unknown paths."""
+    provider_retry: Literal["status", "event"] = "status"
+    """A retry of the provider is the session's status, or an event while the status stays busy."""
+    gone_request: Literal["404", "true"] = "404"
+    """The answer to a reply to a request that is not open."""
+    abort_takes_permission: bool = False
+    """An open permission of an aborted turn is taken back; else it stays listed, as its question does."""
+    early_idle: bool = True
+    """A turn that is aborted or fails is said to be idle before its message is closed, and again after."""
+    closes_broken_off: bool = True
+    """The message of a turn that was aborted or failed gets its time of completion."""
+    finishes_rejected: bool = True
+    """The message of a turn that a rejection ended has a finish and an end of its step."""
+    foreign_directories: bool = True
+    """Without a password too, directories outside that of the server are served; else they get 403."""
+    revisions: bool = False
+    """A title has a revision, which who renames must know; prompts and answers belong to an agent's slice."""
+    bash_interactive: bool = False
+    """Commands that need a person's terminal wait in routes of their own."""
+    async_prompts_per_minute: int | None = None
+    """More `prompt_async` within a minute get 429."""
 
 
 OPENCODE = Profile(
@@ -120,6 +142,17 @@ MIMO = Profile(
     refused_subagent="answers",
     late_events=False,
     provider_attempts=None,
+    validation="zod",
+    provider_retry="event",
+    gone_request="true",
+    abort_takes_permission=True,
+    early_idle=False,
+    closes_broken_off=False,
+    finishes_rejected=False,
+    foreign_directories=False,
+    revisions=True,
+    bash_interactive=True,
+    async_prompts_per_minute=20,
 )
 
 MIMO_CANCEL = replace(
@@ -132,6 +165,17 @@ MIMO_CANCEL = replace(
     refuses_when_busy=frozenset({"message", "command", "prompt_async"}),
     when_client_leaves="cancel",
     failed_turn="nothing",
+    validation="effect",
+    provider_retry="status",
+    gone_request="404",
+    abort_takes_permission=False,
+    early_idle=True,
+    closes_broken_off=True,
+    finishes_rejected=True,
+    foreign_directories=True,
+    revisions=False,
+    bash_interactive=False,
+    async_prompts_per_minute=None,
 )
 """An earlier generation of MiMo Code: as read in a pull request and its source, and never seen to run."""
 

@@ -3,7 +3,7 @@
 import secrets
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Literal
 
 Json = dict[str, Any]
 
@@ -13,11 +13,24 @@ NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 class Refusal(Exception):
     """Raised where a request cannot be met; `create_app` turns it into a response."""
 
+    issue: Json | None = None
+    """What is wrong with the request as zod words it, where it is malformed; see `zod.py`."""
+    part: "Part" = "Payload"
+    """Which part of the request that is."""
+
     def __init__(self, status: int, body: Json, headers: Mapping[str, str] = NO_HEADERS) -> None:
         super().__init__(status, body)
         self.status = status
         self.body = body
         self.headers = headers
+
+
+class MalformedJson(Refusal):
+    """The body is no JSON."""
+
+    def __init__(self) -> None:
+        unforeseen = unexpected()
+        super().__init__(unforeseen.status, unforeseen.body)
 
 
 def not_found(message: str) -> Refusal:
@@ -30,9 +43,14 @@ def request_not_found(tag: str, noun: str, request_id: str) -> Refusal:
     return Refusal(404, {"_tag": tag, "requestID": request_id, "message": message})
 
 
-def bad_request(message: str, kind: str = "Payload") -> Refusal:
-    """`kind` says what was malformed: Payload, Params or Query."""
-    return Refusal(400, {"name": "BadRequest", "data": {"message": message, "kind": kind}})
+Part = Literal["Payload", "Params", "Query"]
+
+
+def bad_request(message: str, kind: Part = "Payload", issue: Json | None = None) -> Refusal:
+    """`kind` says what was malformed; `issue` how zod says it."""
+    refusal = Refusal(400, {"name": "BadRequest", "data": {"message": message, "kind": kind}})
+    refusal.part, refusal.issue = kind, issue
+    return refusal
 
 
 def unexpected() -> Refusal:
@@ -52,3 +70,7 @@ def busy_runner(session_id: str) -> Refusal:
 def session_busy(session_id: str) -> Refusal:
     body = {"_tag": "SessionBusyError", "sessionID": session_id, "message": f"Session is busy: {session_id}"}
     return Refusal(409, body)
+
+
+def too_many(seconds: int) -> Refusal:
+    return Refusal(429, {"error": "Too many requests"}, {"retry-after": str(seconds)})

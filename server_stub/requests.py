@@ -4,6 +4,7 @@ An aborted turn leaves its request behind: it stays listed, and a reply to it is
 """
 
 import asyncio
+import uuid
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any, Literal, TypeVar
@@ -47,10 +48,25 @@ class Permission:
     outcome: asyncio.Future[Allowed | Rejected]
 
 
-class Requests:
-    """The open requests of all sessions, and the patterns that were allowed for good."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Command:
+    """One that a person is to run; it names neither its session nor its call."""
 
-    def __init__(self, bus: Bus, ids: Ids) -> None:
+    info: Json
+    directory: str
+    outcome: asyncio.Future[tuple[str, int]]
+    """Its output and exit code."""
+
+
+class Requests:
+    """The open requests of all sessions, and the patterns that were allowed for good.
+
+    With `lenient`, a reply to what is not open is taken without effect; else it raises Refusal 404.
+    """
+
+    def __init__(self, bus: Bus, ids: Ids, *, lenient: bool = False) -> None:
+        self._lenient = lenient
+        self._commands: dict[str, Command] = {}
         self._bus = bus
         self._ids = ids
         self._questions: dict[str, Question] = {}
@@ -73,12 +89,16 @@ class Requests:
     def reply_question(self, request_id: str, answers: list[list[str]], *, directory: str | None = None) -> None:
         """Raises Refusal 404 when it is not open, in this directory or (None) in any."""
         question = self._take_question(request_id, directory)
+        if question is None:
+            return
         self._publish(question, "question.replied", {"answers": answers})
         _settle(question.outcome, Answered(answers))
 
     def reject_question(self, request_id: str, *, directory: str | None = None) -> None:
         """Raises Refusal 404 when it is not open, in this directory or (None) in any."""
         question = self._take_question(request_id, directory)
+        if question is None:
+            return
         self._publish(question, "question.rejected", {})
         _settle(question.outcome, Rejected())
 
@@ -123,6 +143,8 @@ class Requests:
         """
         asked = self._permissions.get(request_id)
         if asked is None or directory not in (None, asked.directory):
+            if self._lenient:
+                return
             raise request_not_found("PermissionNotFoundError", "Permission", request_id)
         del self._permissions[request_id]
         self._publish(asked, "permission.replied", {"reply": reply})
@@ -141,6 +163,30 @@ class Requests:
                 for other in self._open_of(asked.info["sessionID"]):
                     self._settle_along(other, "reject", Rejected())
 
+    def commands(self) -> list[Json]:
+        return [one.info for one in self._commands.values()]
+
+    def ask_command(self, directory: str, command: str, description: str) -> Command:
+        """That a person runs it at a terminal. It stays listed when its turn is aborted."""
+        info: Json = {"id": str(uuid.uuid4()), "command": command, "cwd": directory, "env": {}}
+        info["description"] = description
+        asked = Command(info, directory, asyncio.get_running_loop().create_future())
+        self._commands[info["id"]] = asked
+        self._bus.publish("bash.interactive.asked", info, directory)
+        return asked
+
+    def reply_command(self, request_id: str, output: str, exit_code: int) -> None:
+        asked = self._commands.pop(request_id, None)
+        if asked is not None:
+            said = {"id": request_id, "output": output, "exitCode": exit_code}
+            self._bus.publish("bash.interactive.replied", said, asked.directory)
+            _settle(asked.outcome, (output, exit_code))
+
+    def take_back_permissions(self, session_id: str) -> None:
+        """Those of a turn that was aborted; nobody is told."""
+        for asked in self._open_of(session_id):
+            del self._permissions[asked.info["id"]]
+
     def forget(self, directory: str | None = None) -> None:
         """Drop without a word what is open or allowed, as a server that starts anew (of one directory, or all)."""
         self._questions = {
@@ -149,11 +195,16 @@ class Requests:
         self._permissions = {
             one: asked for one, asked in self._permissions.items() if directory not in (None, asked.directory)
         }
+        self._commands = {
+            one: asked for one, asked in self._commands.items() if directory not in (None, asked.directory)
+        }
         self._always = [grant for grant in self._always if directory not in (None, grant[0])]
 
-    def _take_question(self, request_id: str, directory: str | None) -> Question:
+    def _take_question(self, request_id: str, directory: str | None) -> Question | None:
         question = self._questions.get(request_id)
         if question is None or directory not in (None, question.directory):
+            if self._lenient:
+                return None
             raise request_not_found("QuestionNotFoundError", "Question", request_id)
         return self._questions.pop(request_id)
 

@@ -107,6 +107,13 @@ async def shell(turn: Turn, name: str) -> None:
     await turn.say(f"Done. The tool said: {turn.told}")
 
 
+async def interactive(turn: Turn, name: str) -> None:
+    """A command that a person must run at a terminal, where the family has such."""
+    await turn.say("Working. ")
+    await turn.interactive(f"read {name}")
+    await turn.say(f"Done. The tool said: {turn.told}")
+
+
 async def agent(turn: Turn, report: str) -> None:
     """An agent works in the background. On qwen its report then begins a turn that plays what it says."""
     await turn.say("Working. ")
@@ -241,6 +248,7 @@ SCENARIOS = {
     "child": Scenario("CHILD", ask_from_child),
     "both": Scenario("BOTH", ask_twice_at_once),
     "shell": Scenario(r"SHELL (\S+)", shell, "NAME"),
+    "interactive": Scenario(r"INTERACTIVE (\S+)", interactive, "NAME"),
     "agent": Scenario(r"AGENT \(([^()]*)\)", agent, "(WORDS)"),
     "slow": Scenario("SLOW", slow),
     "think": Scenario("THINK", think),

@@ -88,6 +88,7 @@ class Turn:
                 "providerID": self.prompt.info["model"]["providerID"],
                 "time": {"created": self.clock.now()},
                 "sessionID": self.session.id,
+                **({"agentID": "main"} if self.world.profile.revisions else {}),
             }
             self.world.put_message(self._message)
         return self._message
@@ -106,7 +107,8 @@ class Turn:
     def break_off(self, error: Json | None) -> None:
         """Close the open round as no model would: aborted, failed with `error`, or done without one."""
         if self._message is not None:
-            self._close(**({} if error is None else {"error": error}))
+            closes = error is None or self.world.profile.closes_broken_off
+            self._close(**({} if error is None else {"error": error}), closes=closes)
 
     def is_superseded(self) -> bool:
         created = self.prompt.info["time"]["created"]
@@ -158,12 +160,22 @@ class Turn:
         """The provider failed in a way that may pass: the server waits and says until when."""
         self.begin()
         until = self.clock.after(seconds)
-        status = {"type": "retry", "attempt": attempt, "message": message, "next": until}
         self.waits_for_provider = True
-        self.world.set_status(self.session, status)
+        if self.world.profile.provider_retry == "event":
+            self._publish_retry(message, attempt, until - self.clock.now())
+        else:
+            status = {"type": "retry", "attempt": attempt, "message": message, "next": until}
+            self.world.set_status(self.session, status)
         await self.clock.sleep(seconds)
         self.waits_for_provider = False
         self.world.set_status(self.session, BUSY)
+
+    def _publish_retry(self, reason: str, attempt: int, delay_ms: int) -> None:
+        kind = "rate_limit" if reason.startswith("429") else "server"
+        counted = {"attempt": attempt, "phaseAttempt": attempt, "maxAttempts": 0}
+        why = {"phase": "request", "kind": kind, "scope": "request", "reason": reason, "nextDelayMs": delay_ms}
+        where = {"sessionID": self.session.id, "messageID": self.prompt.info["id"]}
+        self.world.bus.publish("session.retry.attempt", {**where, **counted, **why}, self.session.directory)
 
     def fail(self, message: str, status_code: int) -> None:
         """The provider failed for good. Raises ModelFailed, always."""
@@ -267,6 +279,24 @@ class Turn:
             call.completed(output, command, {"output": output, "exit": 0})
             self.told = output
 
+    async def interactive(self, command: str) -> None:
+        """A command that a person must run at a terminal, and tell what came of it."""
+        if not self.world.profile.bash_interactive:
+            await self.shell(command, ["typed"])
+            return
+        description = "Run it at a terminal"
+        with self.call("bash", {"command": command, "description": description, "interactive": True}) as call:
+            call.running()
+            asked = self._ask_leave(call, command)
+            self._store_words()
+            if _refusal(await asked.outcome) is not None:
+                call.failed("The user rejected permission to use this specific tool call.")
+                raise TurnEnded
+            call.running({"output": "(waiting for user interaction...)", "description": description})
+            waiting = self.world.requests.ask_command(self.session.directory, command, description)
+            self.told, code = await waiting.outcome
+            call.completed(self.told, description, {"output": self.told, "exit": code, "description": description})
+
     async def delegate(self, description: str, prompt: str, script: Script) -> None:
         """Have a child session do it, and wait for it. An abort of this turn aborts that one.
 
@@ -294,7 +324,7 @@ class Turn:
             "bash",
             [command],
             [f"{command.split()[0]} *"],
-            metadata={"command": command},
+            metadata={} if self.world.profile.revisions else {"command": command},
             tool=call.reference,
         )
 
@@ -321,13 +351,13 @@ class Turn:
         self.world.put_part(part)
         return part
 
-    def _close(self, **changes: Any) -> None:
+    def _close(self, *, closes: bool = True, **changes: Any) -> None:
         assert self._message is not None
         self._store_words()
-        time = {**self._message["time"], "completed": self.clock.now()}
+        time = {**self._message["time"], **({"completed": self.clock.now()} if closes else {})}
         put = self.world.put_ended if changes.get("finish") == "stop" else self.world.put_message
         put({**self._message, "time": time, **changes})
-        if "tokens" in changes:
+        if "tokens" in changes and "tokens" in self.session.info:
             total = self.session.info["tokens"]
             spent = {kind: total[kind] + changes["tokens"][kind] for kind in ("input", "output", "reasoning")}
             self.world.update_session(self.session, tokens={**total, **spent})

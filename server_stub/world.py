@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from server_stub import zod
 from server_stub.bus import DURABLE, Bus
 from server_stub.clock import Clock
 from server_stub.ids import Ids
@@ -65,8 +66,8 @@ class World:
         self.clock = clock
         self.directory = directory
         self.ids = Ids(clock, profile.ids)
-        self.bus = Bus(lambda: self.ids.new("evt"), profile.event_queue)
-        self.requests = Requests(self.bus, self.ids)
+        self.bus = Bus(lambda: self.ids.new("evt"), profile.event_queue, shows_ids=not profile.revisions)
+        self.requests = Requests(self.bus, self.ids, lenient=profile.gone_request == "true")
         self.sessions: dict[str, Session] = {}
         self.deleted: dict[str, Session] = {}
         """What still runs in one goes on, and its status is told; what it stores is told to nobody."""
@@ -146,7 +147,9 @@ class World:
     def session(self, session_id: str) -> Session:
         """Raises Refusal: 404 for an unknown id, 500 for one that is no session's."""
         if not session_id.startswith("ses"):
-            raise unexpected()
+            refusal = unexpected()
+            refusal.part, refusal.issue = "Params", zod.wrong_prefix("ses", '["sessionID"]')
+            raise refusal
         if session_id not in self.sessions:
             raise not_found(f"Session not found: {session_id}")
         return self.sessions[session_id]
@@ -172,6 +175,11 @@ class World:
             "version": self.profile.version,
             "time": {"created": now, "updated": now},
         }
+        if self.profile.revisions:
+            for name in ("path", "cost", "tokens"):
+                del info[name]
+            info |= {"title": title or "Untitled", "titleSource": "user" if title else "fallback"}
+            info["titleRevision"] = 0
         session = self.sessions[info["id"]] = Session(info)
         self._publish(session, "session.created", {"info": info})
         return session

@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from server_stub import zod
 from server_stub.refusals import bad_request
 from server_stub.routes.directory import directory_of
 from server_stub.routes.payload import expected, limit_of
@@ -32,7 +33,7 @@ def routes(world: World) -> list[Route]:
         """Paths of the directory that `query` may mean, folders with a slash at their end."""
         query = request.query_params.get("query")
         if query is None:
-            raise bad_request('Missing key\n  at ["query"]', "Query")
+            raise bad_request('Missing key\n  at ["query"]', "Query", zod.missing("string", '["query"]'))
         limit = limit_of(request, MOST_FOUND.start, MOST_FOUND.stop - 1) or FOUND
         only = request.query_params.get("type")
         if only not in (None, *TYPES):

@@ -2,7 +2,9 @@
 
 import base64
 import json
+from collections import deque
 from collections.abc import Awaitable
+from http import HTTPStatus
 from typing import Any
 
 from starlette.requests import Request
@@ -10,10 +12,11 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
+from server_stub import zod
 from server_stub.agent import ABORTED, MODEL, Agent, Prompt
 from server_stub.padding import HeldResponse
 from server_stub.profiles import Padding
-from server_stub.refusals import Refusal, busy_runner, session_busy, unexpected
+from server_stub.refusals import Refusal, bad_request, busy_runner, session_busy, too_many
 from server_stub.routes.payload import expected, field, identifier, limit_of, read_object, unexplained
 from server_stub.wire import JsonResponse, encode
 from server_stub.world import Message, Session, World
@@ -23,6 +26,9 @@ Json = dict[str, Any]
 
 def routes(world: World, agent: Agent) -> list[Route]:
     profile = world.profile
+    zods = profile.validation == "zod"
+    minute = deque[int](maxlen=profile.async_prompts_per_minute)
+    """When the last `prompt_async` came, in epoch ms."""
 
     async def listed(request: Request) -> Response:
         """The session's messages, oldest first; limit and before page through them from the newest.
@@ -34,7 +40,7 @@ def routes(world: World, agent: Agent) -> list[Route]:
         limit, before = limit_of(request), request.query_params.get("before")
         if before is not None:
             if limit is None:
-                raise unexplained()
+                raise _bad_cursor("before requires limit")
             messages = messages[: _position(messages, before) if limit else None]
         if not limit or len(messages) <= limit:
             return JsonResponse([message.document() for message in messages])
@@ -57,7 +63,7 @@ def routes(world: World, agent: Agent) -> list[Route]:
         """Remove a message, or one part of it, from an idle session."""
         session = world.session(request.path_params["sid"])
         if agent.is_busy(session):
-            raise session_busy(session.id)
+            raise busy_runner(session.id) if zods else session_busy(session.id)
         message_id = _message_id(request)
         if "pid" in request.path_params:
             part_id = identifier(request.path_params["pid"], "prt", '["partID"]', "Params")
@@ -68,15 +74,25 @@ def routes(world: World, agent: Agent) -> list[Route]:
 
     async def prompted(request: Request) -> ASGIApp:
         """Prompt the agent; the answer comes when its turn ends."""
-        session, body = await _prompted(request, "message")
-        message = agent.accept(session, _prompt(body))
+        body = await read_object(request)
+        prompt = _prompt(body)
+        if zods and not prompt.parts:
+            raise bad_request("No parts", issue=NO_PARTS)
+        try:
+            session = _session_for(request, "message")
+            message = agent.accept(session, prompt)
+        except Refusal as refusal:
+            if not zods or refusal.issue is not None or refusal.status == HTTPStatus.CONFLICT:
+                raise
+            return Response(media_type="application/json")  # the headers were on their way already
         if body.get("noReply") is True:
             return JsonResponse(message.document())
         return _held(session, agent.answer(session), profile.padding)
 
     async def commanded(request: Request) -> ASGIApp:
         """Prompt by the name of a command; held as a prompt is."""
-        session, body = await _prompted(request, "command")
+        body = await read_object(request)
+        session = _session_for(request, "command")
         name, arguments = field(body, "command", str), field(body, "arguments", str)
         prompt = _prompt({"parts": [], **body, "model": _model_of(body)})
         padding = profile.padding if profile.padding is not None and profile.padding.commands else None
@@ -84,32 +100,44 @@ def routes(world: World, agent: Agent) -> list[Route]:
 
     async def prompted_async(request: Request) -> Response:
         """Prompt the agent and wait for nothing."""
-        session, body = await _prompted(request, "prompt_async")
+        _count_async()
+        body = await read_object(request)
         prompt = _prompt(body)
         try:
+            session = _session_for(request, "prompt_async")
             agent.accept(session, prompt)
             if body.get("noReply") is not True:
                 agent.start(session)
-        except Refusal:
-            pass  # this route tells of it by `session.error` alone
+        except Refusal as refusal:
+            # this route tells of it by `session.error` alone
+            unknown = refusal.status == HTTPStatus.NOT_FOUND and not zods
+            if refusal.issue is not None or refusal.status == HTTPStatus.CONFLICT or unknown:
+                raise
         return Response(status_code=204)
 
     async def aborted(request: Request) -> Response:
         """End the session's turn, if one runs, and though the session was deleted meanwhile."""
         session_id = request.path_params["sid"]
         if not session_id.startswith("ses"):
-            raise unexpected()
+            world.session(session_id)
         session = world.sessions.get(session_id) or world.deleted.get(session_id)
         if session is not None:
             agent.abort(session)
         return JsonResponse(True)
 
-    async def _prompted(request: Request, route: str) -> tuple[Session, Json]:
-        body = await read_object(request)
+    def _session_for(request: Request, route: str) -> Session:
         session = world.session(request.path_params["sid"])
         if route in profile.refuses_when_busy and agent.is_busy(session):
             raise busy_runner(session.id)
-        return session, body
+        return session
+
+    def _count_async() -> None:
+        if minute.maxlen is None:
+            return
+        now = world.clock.now()
+        if len(minute) == minute.maxlen and now - minute[0] < MINUTE:
+            raise too_many(-(-(MINUTE - now + minute[0]) // 1000))
+        minute.append(now)
 
     def _held(session: Session, answer: Awaitable[Message], padding: Padding | None) -> ASGIApp:
         async def body() -> bytes:
@@ -137,6 +165,11 @@ def routes(world: World, agent: Agent) -> list[Route]:
     ]
 
 
+MINUTE = 60_000
+NO_PARTS: Json = {
+    **{"origin": "array", "code": "too_small", "minimum": 1, "inclusive": True, "path": ["parts"]},
+    "message": "parts must contain at least one element",
+}
 PART_TYPES = ("text", "file", "agent", "subtask")
 
 
@@ -183,12 +216,18 @@ def _cursor(message: Message) -> str:
     return base64.urlsafe_b64encode(document).decode().rstrip("=")
 
 
+def _bad_cursor(why: str) -> Refusal:
+    refusal = unexplained()
+    refusal.part, refusal.issue = "Query", zod.custom(why, '["before"]')
+    return refusal
+
+
 def _position(messages: list[Message], cursor: str) -> int:
     """How many messages are older than the cursor's. Raises Refusal 400 when it is none of ours."""
     try:
         document = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
         message_id = document["id"]
     except (ValueError, TypeError, KeyError) as error:
-        raise unexplained() from error
+        raise _bad_cursor("Invalid cursor") from error
     ids = [message.info["id"] for message in messages]
     return ids.index(message_id) if message_id in ids else 0

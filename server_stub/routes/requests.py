@@ -7,7 +7,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from server_stub.routes.directory import directory_of
-from server_stub.routes.payload import expected, field, identifier, read_object
+from server_stub.routes.payload import expected, field, identifier, option, read_object
 from server_stub.wire import JsonResponse
 from server_stub.world import World
 
@@ -79,7 +79,4 @@ def _answers(body: Json) -> list[list[str]]:
 
 
 def _reply(body: Json, name: str) -> Any:
-    reply = field(body, name, str)
-    if reply not in REPLIES:
-        raise expected(" | ".join(f'"{known}"' for known in REPLIES), reply, f'["{name}"]')
-    return reply
+    return option(field(body, name, str), REPLIES, f'["{name}"]')

@@ -6,9 +6,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from server_stub import zod
 from server_stub.agent import Agent
 from server_stub.clients import Clients
-from server_stub.refusals import session_busy
+from server_stub.refusals import Refusal, bad_request, busy_runner, session_busy
 from server_stub.routes.directory import directory_of
 from server_stub.routes.payload import expected, field, identifier, read_object, unexplained
 from server_stub.wire import JsonResponse
@@ -24,10 +25,17 @@ def routes(world: World, agent: Agent, clients: Clients) -> list[Route]:
     def session_of(request: Request) -> Session:
         return world.session(request.path_params["sid"])
 
+    def read_session_of(request: Request) -> Session:
+        """MiMo Code takes one that it does not know as one that is empty."""
+        session_id = request.path_params["sid"]
+        if world.profile.validation == "zod" and session_id.startswith("ses") and session_id not in world.sessions:
+            return Session({"id": session_id})
+        return session_of(request)
+
     def idle_session_of(request: Request) -> Session:
         session = session_of(request)
         if agent.is_busy(session):
-            raise session_busy(session.id)
+            raise busy_runner(session.id) if world.profile.validation == "zod" else session_busy(session.id)
         return session
 
     async def listed(request: Request) -> Response:
@@ -37,7 +45,7 @@ def routes(world: World, agent: Agent, clients: Clients) -> list[Route]:
             session.info
             for session in world.sessions.values()
             if query.get("directory") in (None, session.directory)
-            and query.get("path") in (None, session.info["path"])
+            and query.get("path") in (None, session.info.get("path"))
             and not (query.get("roots") == "true" and "parentID" in session.info)
             and session.info["time"]["updated"] >= int(_number(query.get("start"), 0))
             and query.get("search", "").lower() in session.info["title"].lower()
@@ -64,10 +72,15 @@ def routes(world: World, agent: Agent, clients: Clients) -> list[Route]:
         """Rename or archive a session."""
         body = await read_object(request)
         session = session_of(request)
+        if world.profile.revisions:
+            check_revision(session, body)
         if not isinstance(body.get("title"), str | None):
             raise expected("string | null", body["title"], '["title"]')
         changes = {name: body[name] for name in ("title", "time") if body.get(name) is not None}
-        world.update_session(session, **changes)
+        if world.profile.revisions and "title" in changes:
+            changes |= {"titleSource": "user", "titleRevision": session.info["titleRevision"] + 2}
+        if changes or not world.profile.revisions:
+            world.update_session(session, **changes)
         return JsonResponse(session.info)
 
     async def deleted(request: Request) -> Response:
@@ -80,15 +93,15 @@ def routes(world: World, agent: Agent, clients: Clients) -> list[Route]:
 
     async def children(request: Request) -> Response:
         """Sessions that this one has delegated to."""
-        return JsonResponse([child.info for child in world.children(session_of(request))])
+        return JsonResponse([child.info for child in world.children(read_session_of(request))])
 
     async def todos(request: Request) -> Response:
         """The agent's list of what it has to do."""
-        return JsonResponse(session_of(request).todos)
+        return JsonResponse(read_session_of(request).todos)
 
     async def diff(request: Request) -> Response:
         """What the session has changed, file by file."""
-        return JsonResponse(session_of(request).diff)
+        return JsonResponse(read_session_of(request).diff)
 
     async def forked(request: Request) -> Response:
         """Copy a session up to a message, or all of it."""
@@ -152,6 +165,32 @@ def routes(world: World, agent: Agent, clients: Clients) -> list[Route]:
         Route(f"{base}/unrevert", unreverted, methods=["POST"]),
         Route(f"{base}/shell", shell, methods=["POST"]),
     ]
+
+
+RENAMED = ("title", "expectedRevision", "permission", "time")
+
+
+def check_revision(session: Session, body: Json) -> None:
+    """Who renames must know the title as it is. Raises Refusal 400, or 409 where it has changed since."""
+    unknown = [name for name in body if name not in RENAMED]
+    if unknown:
+        named = ", ".join(f'"{name}"' for name in unknown)
+        message = f"Unrecognized key{'s' if len(unknown) > 1 else ''}: {named}"
+        raise bad_request(message, issue=zod.custom(message, "", "unrecognized_keys", keys=unknown))
+    if "title" not in body:
+        return
+    if "expectedRevision" not in body:
+        message = "expectedRevision is required when renaming"
+        raise bad_request(message, issue=zod.custom(message, '["expectedRevision"]'))
+    given, now = body["expectedRevision"], session.info["titleRevision"]
+    if given > now:
+        said = {"message": "expectedRevision is in the future"}
+        raise Refusal(400, {"success": False, "data": said, "errors": [said]})
+    if given < now:
+        current = {name: session.info[name] for name in ("title", "titleSource", "titleRevision")}
+        raise Refusal(
+            409, {"name": "TitleConflictError", "data": {"current": {"sessionID": session.id, **current}}}
+        )
 
 
 def _text(body: Json, name: str, prefix: str = "") -> str | None:

@@ -96,6 +96,21 @@ API_AGENTS: list[Json] = [
     for agent in AGENTS
 ]
 
+TOOLS = (
+    "invalid",
+    "question",
+    "bash",
+    "read",
+    "glob",
+    "grep",
+    "edit",
+    "write",
+    "task",
+    "webfetch",
+    "todowrite",
+    "skill",
+)
+
 FIXED: dict[str, object] = {
     "/agent": AGENTS,
     "/command": [
@@ -112,6 +127,7 @@ FIXED: dict[str, object] = {
     "/provider": {"all": [PROVIDER], "default": DEFAULT, "connected": [PROVIDER_ID]},
     "/provider/auth": {},
     "/experimental/capabilities": {"backgroundSubagents": False},
+    "/experimental/tool/ids": TOOLS,
     "/experimental/console": {"consoleManagedProviders": [], "switchableOrgCount": 0},
     "/experimental/resource": {},
     "/experimental/workspace": [],

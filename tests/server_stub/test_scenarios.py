@@ -273,4 +273,4 @@ async def test_grow_begins_large_and_goes_on_by_deltas(
 def test_the_command_names_what_a_prompt_may_ask_for() -> None:
     said = " ".join(CliRunner().invoke(command.main, ["--help"]).output.replace("-\n", "-").split())
     assert [name for name in SCENARIOS if name.upper() not in said] == []
-    assert "SHELL NAME, AGENT (WORDS), SLOW" in said
+    assert "SHELL NAME, INTERACTIVE NAME, AGENT (WORDS), SLOW" in said
