@@ -20,6 +20,7 @@ from tui.core.store import Store
 from tui.core.trouble import DEFAULT_PATIENCE, Patience, Trouble, Witness, trouble
 from tui.core.turn import Turn
 from tui.journal import Journal
+from tui.loading import Loadings
 from tui.net.errors import NetError
 from tui.offers import Choices
 from tui.prompts import Prompts
@@ -127,6 +128,7 @@ class FakeClient:
         self, *, address: str = "127.0.0.1:4096", line: Line = LIVE, journal: Journal | None = None
     ) -> None:
         self.store = Store()
+        self.loadings = Loadings(self.tell)
         self.turns = FakeTurns(self.store, self._post, self.now)
         self.journal = journal or Journal(None, address, wall=lambda: 0.0)
         self.prompts = Prompts(

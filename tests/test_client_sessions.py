@@ -1,6 +1,7 @@
 """The sessions that the client without a screen has: opened, listed, dropped, lost."""
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -66,7 +67,7 @@ async def test_an_older_page_leaves_no_gap_where_the_transcript_was_read_anew_me
     assert len(meeting.transcript().messages) == 100
     fetch = client._known_backend().messages
 
-    async def read_anew_meanwhile(session_id: str, *, before: str) -> MessagesLoaded:
+    async def read_anew_meanwhile(session_id: str, *, before: str, on_bytes: Any) -> MessagesLoaded:
         older = await fetch(session_id, before=before)
         client.close_session(session_id)
         client.store.open_transcript(session_id)

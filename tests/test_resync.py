@@ -10,6 +10,7 @@ from tui.core import changes as c
 from tui.core import events as e
 from tui.core.model import Busy, FullMessage, Message, Question, QuestionRequest, Session, Todo, ToolPart
 from tui.core.store import Store
+from tui.loading import Loadings
 from tui.net.errors import NetError, Silent
 from tui.resync import HalfDead, Resync
 
@@ -29,7 +30,7 @@ class Fetched:
     async def children(self, session_id: str) -> tuple[Session, ...]:
         return ()
 
-    async def messages(self, session_id: str) -> e.MessagesLoaded:
+    async def messages(self, session_id: str, **options: Any) -> e.MessagesLoaded:
         return e.MessagesLoaded(session_id, (), None, "newest")
 
     async def todos(self, session_id: str) -> tuple[Todo, ...]:
@@ -55,8 +56,10 @@ async def test_a_session_that_is_opened_at_the_very_end_is_fetched_too() -> None
 class OneFails(Fetched):
     """A backend that cannot give the messages of one of its sessions."""
 
-    async def messages(self, session_id: str) -> e.MessagesLoaded:
-        if session_id == "ses_1":
+    fails = True
+
+    async def messages(self, session_id: str, **options: Any) -> e.MessagesLoaded:
+        if session_id == "ses_1" and self.fails:
             raise Silent(3.0)
         return await super().messages(session_id)
 
@@ -145,7 +148,7 @@ class Answered(Fetched):
     asked = QuestionRequest("que_1", "ses_1", (Question("Which?", "DB", ()),), "msg_2", "call_1")
     call = ToolPart("prt_1", "ses_1", "msg_2", "call_1", "question", "completed", answers=(("SQLite",),))
 
-    async def messages(self, session_id: str) -> e.MessagesLoaded:
+    async def messages(self, session_id: str, **options: Any) -> e.MessagesLoaded:
         answer = Message("msg_2", session_id, "assistant", created=2.0, parent_id="msg_1")
         return e.MessagesLoaded(session_id, (FullMessage(answer, (self.call,)),), None, "newest")
 
@@ -217,3 +220,30 @@ async def test_a_server_is_called_healthy_only_where_its_health_check_is_answere
     with pytest.raises(NetError) as raised:
         await Resync(store, backend=lambda: backend, refetch=refetch).everything()
     assert raised.value.what == what
+
+
+async def test_a_session_that_cannot_be_fetched_costs_itself_alone_and_is_tried_again() -> None:
+    store = Store()
+    store.open_transcript("ses_1")
+    store.open_transcript("ses_2")
+    failing = OneFails(store)
+    told: list[c.Change] = []
+    loadings = Loadings(told.append)
+    came: list[e.Event] = []
+
+    async def refetch(fetch: Any) -> None:
+        came.extend(await fetch())
+
+    resync = Resync(store, backend=lambda: cast("Backend", failing), refetch=refetch, loadings=loadings)
+    events = await resync.everything()
+    assert "ses_2" in [one.session_id for one in events if isinstance(one, e.MessagesLoaded)]
+    assert isinstance(events[-1], e.Resynced)
+    assert loadings.of("ses_1").failed == "nothing came for 3 s"
+    assert loadings.failed() == ["ses_1"]
+    assert c.LoadingChanged("ses_1") in told
+    await resync.failed()
+    assert not came
+    failing.fails = False
+    await resync.failed()
+    assert [one.session_id for one in came if isinstance(one, e.MessagesLoaded)] == ["ses_1"]
+    assert not loadings.failed()

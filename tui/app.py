@@ -1,6 +1,7 @@
 """The app: which screen, which keys, and what the person's doing asks of the client. No I/O of its own."""
 
 import asyncio
+import logging
 import os
 import signal
 from collections.abc import Callable, Iterable, Sequence
@@ -431,7 +432,13 @@ class HoldfastApp(App[None]):
     def _older_wanted(self) -> None:
         session_id = self.presenter.session_id
         if session_id is not None:
-            self.run_worker(self.sessions.ask(self.client.load_older(session_id)), group="older", exclusive=True)
+            self.run_worker(self._load_older(session_id), group="older")
+
+    async def _load_older(self, session_id: str) -> None:
+        try:
+            await self.client.load_older(session_id)
+        except NetError as error:
+            logging.getLogger(__name__).info("older messages: %s", error.what)  # the transcript says so too
 
     @on(MainScreen.AbortPressed)
     def action_abort(self) -> None:

@@ -38,6 +38,7 @@ from tui.core.trouble import DEFAULT_PATIENCE, Patience
 from tui.core.turn import Turn, TurnState
 from tui.editing import Editing
 from tui.journal import Journal
+from tui.loading import Loadings
 from tui.net.errors import NetError, Silent
 from tui.net.link import Feed, HeldBack, Link
 from tui.net.text import one_line
@@ -110,6 +111,7 @@ class Client:
         self._line_up = asyncio.Event()
         self._linking: asyncio.Task[None] | None = None
         self._closing = False
+        self._unreadable = 0
         self._link = Link(
             subscribe=self._subscribe,
             fetch=lambda: self._resync.everything(),
@@ -121,8 +123,10 @@ class Client:
             wall=self._clocks.wall,
             sleep=self._clocks.sleep,
         )
+        self.loadings = Loadings(self._tell, self._clocks.mono)
         self._resync = Resync(
             self.store,
+            loadings=self.loadings,
             backend=self._known_backend,
             refetch=self._link.refetch,
             kept=lambda: {*self.prompts.sessions(), *self.journal.drafted()},
@@ -264,6 +268,7 @@ class Client:
         self._link.retry_now()
         if self._line_up.is_set():
             self._send_stopped()
+            self._spawn(self._pulse.load_failed())
 
     def looked_at(self, now: bool) -> None:
         """The terminal got the focus, or lost it."""
@@ -299,6 +304,7 @@ class Client:
     async def open_session(self, session_id: str) -> None:
         """Keep the session's transcript from now on and fetch its newest page. Raises `NetError`.
 
+        Where that fails `loadings` says why, and it is tried again.
         While the line is down nothing is fetched; the next connection brings it. Sessions that were opened long
         before are closed.
         """
@@ -316,6 +322,7 @@ class Client:
         if not self.turns.running_in(session_id) and not self.prompts.waiting(session_id):
             self._opened.pop(session_id, None)
             self.store.close_transcript(session_id)
+            self.loadings.forget(session_id)
             if self._backend is not None:
                 self._spawn(self._backend.leave(session_id))
 
@@ -325,7 +332,10 @@ class Client:
         if transcript is None or transcript.cursor is None:
             return False
         cursor = transcript.cursor
-        page = await self._known_backend().messages(session_id, before=cursor)
+        if self.loadings.of(session_id).doing == "older":
+            return True
+        with self.loadings.fetching(session_id, "older") as on_bytes:
+            page = await self._known_backend().messages(session_id, before=cursor, on_bytes=on_bytes)
         transcript = self.store.transcript(session_id)
         if (
             transcript is not None and transcript.cursor == cursor
@@ -437,6 +447,8 @@ class Client:
                 self._outbox.closed(change)
                 if change.how == "rejected" or change.reply == "reject":
                     self.turns.rejected(change.request, here=self._outbox.rejects(change.request.id))
+        if isinstance(event, e.Resynced):
+            self._tell_unreadable(event.unreadable)
         if isinstance(event, e.SessionFailed):
             self.turns.failure_seen(event)
         elif isinstance(event, e.TextDelta):
@@ -444,6 +456,13 @@ class Client:
         elif any(not isinstance(change, TextGrew) for change in changes):
             self.turns.look()
             self.prompts.advance()
+
+    def _tell_unreadable(self, count: int) -> None:
+        """Requests wait that cannot be shown; each number of them is told once."""
+        before, self._unreadable = self._unreadable, count
+        if count > before:
+            what = "1 request that waits" if count == 1 else f"{count} requests that wait"
+            self._tell(Notice(f"{what} for an answer cannot be read. Answer in another client.", "warning"))
 
     def _hold_line(self) -> "asyncio.Task[None]":
         task = self._spawn(self._link.run())

@@ -113,6 +113,7 @@ class Presenter:
         self._undone_from = "" if session is None else session.undone_from
         self._standings.reading(session_id)
         self._main.restore()
+        self._show_loading()
         self._main.show_session(session_id)
         self._endings.recall(session_id or "")
         self._writing.open(session_id or "")
@@ -238,6 +239,7 @@ class Presenter:
         | c.MessageGone
         | c.TranscriptReset
         | c.OlderLoaded
+        | c.LoadingChanged
         | c.FailureSeen
         | c.PlanChanged,
     ) -> None:
@@ -261,7 +263,10 @@ class Presenter:
                 self.show_heading()
             case c.OlderLoaded():
                 self._endings.recall(change.session_id)
+                self._show_loading()
                 transcript.older_loaded()
+            case c.LoadingChanged():
+                self._show_loading()
             case c.FailureSeen(session_id, failure):
                 self._standings.failed(session_id, failure)
                 if not self._told_otherwise(session_id, failure):
@@ -270,6 +275,10 @@ class Presenter:
                 self._show_plan()
             case _:
                 assert_never(change)
+
+    def _show_loading(self) -> None:
+        loading = self._client.loadings.of(self.session_id or "")
+        self._main.transcript.show_loading(loading.doing, loading.received, loading.failed, loading.failed_older)
 
     def _show_turn_line(self) -> None:
         now, turn = self._client.now(), self._client.turn(self.session_id or "")

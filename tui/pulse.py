@@ -23,6 +23,8 @@ BEAT_EVERY = 30.0
 """Seconds between two client heartbeats: what qwen's own web client uses."""
 BEATS_MISSED = 3
 """Client heartbeats in a row that fail until the person is told: as many as qwen's own web client takes."""
+LOAD_AGAIN_EVERY = 10.0
+"""Seconds until a session that could not be fetched is fetched again."""
 CHECK_EVERY = 30.0
 """Seconds between two looks whether the server is as its events told: a stream may beat and carry nothing else."""
 
@@ -59,7 +61,7 @@ class Pulse:
 
     def works(self) -> tuple[Coroutine[Any, Any, None], ...]:
         """What is to run for as long as the client does."""
-        return self._ping(), self._check(), self._beat()
+        return self._ping(), self._check(), self._load_again(), self._beat()
 
     async def verify(self) -> None:
         """Look at once: this process was away, and what it knows may be old."""
@@ -96,6 +98,21 @@ class Pulse:
                 log.info("check: %s", error.what)
             else:
                 self._asked(self._store.version != before and self._heard() == heard)
+
+    async def _load_again(self) -> None:
+        """Fetch again what could not be fetched of open sessions."""
+        while True:
+            await self._line_up.wait()
+            await self._sleep(LOAD_AGAIN_EVERY)
+            if self._line_up.is_set():
+                await self.load_failed()
+
+    async def load_failed(self) -> None:
+        """Fetch the sessions again that could not be fetched."""
+        try:
+            await self._resync.failed()
+        except NetError as error:
+            log.info("load again: %s", error.what)
 
     async def _beat(self) -> None:
         missed = 0

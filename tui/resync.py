@@ -10,16 +10,20 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from typing import Any
 
 from tui.backends.base import Backend
+from tui.backends.paging import OnBytes
 from tui.core import events as e
 from tui.core.model import Busy, FullMessage, Idle, Session
 from tui.core.store import IDLE, Store
 from tui.ghosts import Ghosts
-from tui.net.errors import NetError, Refused, Silent
+from tui.loading import Loadings
+from tui.net.errors import BadBody, Cut, NetError, Refused, Silent
 
 log = logging.getLogger(__name__)
 
 FETCH_AGAIN = 3.0
 """Seconds until what could not be fetched is fetched again."""
+
+log = logging.getLogger(__name__)
 
 Refetch = Callable[[Callable[[], Awaitable[Sequence[e.Event]]]], Awaitable[None]]
 
@@ -45,7 +49,9 @@ class Resync:
         backend: Callable[[], Backend],
         refetch: Refetch,
         kept: Callable[[], Iterable[str]] = tuple,
+        loadings: Loadings | None = None,
     ) -> None:
+        self._loadings = loadings or Loadings(lambda change: None)
         self._store = store
         self._kept = kept
         self._backend = backend
@@ -67,7 +73,7 @@ class Resync:
             # more may be opened while these are fetched, the last of them too
             while resynced is None or not done.issuperset(self._store.open_sessions()):
                 for session_id in [one for one in self._store.open_sessions() if one not in done]:
-                    found += await self._session(session_id)
+                    found += await self._session_or_nothing(session_id)
                     done.add(session_id)
                 resynced = await self._running(self._places())
             # last: what the transcripts record of a request tells how it ended, where that went unheard
@@ -78,8 +84,27 @@ class Resync:
         return found
 
     async def session(self, session_id: str) -> None:
-        """Fetch one session: its head, newest messages, plan, children and requests."""
-        await self._refetch(functools.partial(self._session, session_id))
+        """Fetch one session: its head, newest messages, plan, children and requests; or keep why it failed."""
+        await self._refetch(functools.partial(self._session_or_nothing, session_id))
+
+    async def failed(self) -> None:
+        """Fetch the open sessions anew of which it failed. What fails again is kept (`Loadings`), not raised."""
+        for session_id in self._loadings.failed():
+            if session_id in self._store.open_sessions():
+                await self._refetch(functools.partial(self._session_or_nothing, session_id))
+
+    async def _session_or_nothing(self, session_id: str) -> Sequence[e.Event]:
+        """A session that cannot be fetched costs itself alone: why is kept, for it is shown in its place."""
+        try:
+            return await self._session(session_id)
+        except (Silent, Cut, BadBody) as error:
+            log.info("session %s could not be fetched: %s", session_id, error.what)
+            return []
+        except Refused as refusal:
+            if refusal.status in (401, 403):
+                raise
+            log.info("session %s could not be fetched: %s", session_id, refusal.what)
+            return []
 
     async def messages(self, session_id: str) -> Sequence[FullMessage]:
         """Fetch the newest messages of a session, and before them what runs; both are told as events too."""
@@ -152,10 +177,14 @@ class Resync:
         )
 
     async def _session(self, session_id: str) -> Sequence[e.Event]:
-        head = await self._head(session_id)
-        return [head] if isinstance(head, e.SessionDeleted) else await self._contents(head.session)
+        with self._loadings.fetching(session_id, "newest") as on_bytes:
+            return await self._told(session_id, on_bytes)
 
-    async def _contents(self, session: Session) -> Sequence[e.Event]:
+    async def _told(self, session_id: str, on_bytes: OnBytes) -> Sequence[e.Event]:
+        head = await self._head(session_id)
+        return [head] if isinstance(head, e.SessionDeleted) else await self._contents(head.session, on_bytes)
+
+    async def _contents(self, session: Session, on_bytes: OnBytes | None = None) -> Sequence[e.Event]:
         """What belongs to a session, after the session itself.
 
         That it is at work is told before its messages: they are read otherwise then.
@@ -163,7 +192,7 @@ class Resync:
         backend = self._backend()
         contents: list[e.Event] = [
             e.SessionsListed(await backend.children(session.id)),
-            await backend.messages(session.id),
+            await backend.messages(session.id, on_bytes=on_bytes),
             e.TodosChanged(session.id, await backend.todos(session.id)),
         ]
         running = await self._running([session.directory])

@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -470,3 +471,52 @@ async def test_messages_that_another_client_undid_do_not_stand_as_valid() -> Non
         stage.client.feed(e.SessionUpserted(talk.session()))
         await stage.shows("words number 2.", "words number 3.")
         await stage.hides("undone")
+
+
+async def test_who_stays_at_the_top_gets_page_after_page() -> None:
+    app = Page()
+    async with app.run_test(size=(80, 20)) as pilot:
+        everything = list(long_history(200))
+        for event in everything:
+            app.store.apply(event)
+        transcript = app.transcript
+        transcript.draw()
+        await settled(pilot, lambda: transcript.scroll_y > 0)
+
+        def is_mounted(count: int) -> bool:
+            return len(transcript.query(MessageView)) == count
+
+        for mounted in range(MESSAGES_AT_FIRST + MESSAGES_MORE, 201, MESSAGES_MORE):
+            transcript.scroll_to(y=0, animate=False, immediate=True)
+            await settled(pilot, partial(is_mounted, mounted))
+            await settled(pilot, lambda: transcript.scroll_y > 0)
+        transcript.scroll_to(y=0, animate=False, immediate=True)
+        await settled(pilot, lambda: app.older_wanted > 0)
+
+
+async def test_the_top_says_whether_there_is_more_and_how_it_is_fetched() -> None:
+    app = Page()
+    async with app.run_test(size=(80, 20)) as pilot:
+        for event in long_history(60):
+            app.store.apply(event)
+        conversation = app.store.transcript(talk.SESSION)
+        assert conversation is not None
+        conversation.cursor, conversation.loaded = "before", True
+        transcript = app.transcript
+        transcript.draw()
+        await settled(pilot, lambda: "↑ older messages" in transcript.text)
+        transcript.show_loading("older", 4_200_000, "", "")
+        await settled(pilot, lambda: "loading older messages… 4.2 MB" in transcript.text)
+        transcript.show_loading("", 0, "", "nothing came for 15 s")
+        await settled(
+            pilot, lambda: "older messages could not be loaded: nothing came for 15 s" in transcript.text
+        )
+        transcript.scroll_to(y=0, animate=False, immediate=True)
+        await settled(pilot, lambda: len(transcript.query(MessageView)) == 60)
+        wanted = app.older_wanted
+        transcript.scroll_to(y=0, animate=False, immediate=True)
+        transcript.action_page_up()
+        await settled(pilot, lambda: app.older_wanted > wanted)
+        conversation.cursor = None
+        transcript.show_loading("", 0, "", "")
+        await settled(pilot, lambda: "beginning of the session" in transcript.text)

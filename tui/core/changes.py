@@ -26,6 +26,12 @@ class OlderLoaded(msgspec.Struct, frozen=True):
     count: int
 
 
+class LoadingChanged(msgspec.Struct, frozen=True):
+    """The fetching of the session's messages began, came further, or ended."""
+
+    session_id: str
+
+
 class MessageChanged(msgspec.Struct, frozen=True):
     """A message is new, or its head (not its parts) changed."""
 
@@ -171,6 +177,7 @@ Change: TypeAlias = (
     SessionsChanged
     | TranscriptReset
     | OlderLoaded
+    | LoadingChanged
     | MessageChanged
     | MessageGone
     | PartChanged

@@ -348,7 +348,7 @@ class MainScreen(Screen[None], Covered):
     def _scroll(self, event: Prompt.ScrollWanted) -> None:
         match event.where:
             case "up":
-                self.transcript.scroll_page_up(animate=False)
+                self.transcript.action_page_up()
             case "down":
                 self.transcript.scroll_page_down(animate=False)
             case "end":

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import msgspec
 from msgspec.structs import replace
+from textual import events
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
@@ -26,6 +27,7 @@ from tui.widgets.lines import Lines
 from tui.widgets.pieces import Paragraph
 from tui.widgets.plain import Covered, Plain
 from tui.widgets.remark import Remark
+from tui.widgets.top import Top
 
 if TYPE_CHECKING:
     from tui.widgets.message import MessageView
@@ -86,6 +88,12 @@ class Transcript(VerticalScroll, Covered, can_focus=True):
         self._last_read: MessageView | None = None
         self._read_height = 0
         self._behind = False
+        self._top = Top()
+        self._doing = self._failed = self._failed_older = ""
+        self._received = 0
+        self._held: tuple[Widget, float] | None = None
+        """What the reader looks at while messages come in front of it, and its distance from the top."""
+        self._placing = False
         self.following = True
 
     @property
@@ -137,8 +145,12 @@ class Transcript(VerticalScroll, Covered, can_focus=True):
         self._views.clear()
         self._pending.clear()
         self._behind = behind
+        self._held = None
         self.remove_children()
         self._place_unplaced_notes()
+        self._top = Top()
+        self.mount(self._top)
+        self._show_top()
         self.mount_all([_line_of(note) for note in self._notes_in(None)])
         self._mount_messages(messages)
 
@@ -279,8 +291,61 @@ class Transcript(VerticalScroll, Covered, can_focus=True):
 
     def older_loaded(self) -> None:
         """Older messages came in front of those that are here: a reader at the top sees them."""
-        if self.scroll_y <= 0:
-            self._mount_older()
+        self._show_top()
+        self._want_older()
+
+    def show_loading(self, doing: str, received: int, failed: str, failed_older: str) -> None:
+        """How the fetching of messages fares; ended, it may be time to fetch more."""
+        self._doing, self._received, self._failed, self._failed_older = doing, received, failed, failed_older
+        self._show_top()
+        if not doing:
+            self.call_after_refresh(self._want_older)
+
+    def _show_top(self) -> None:
+        if not self._top.is_attached:
+            return
+        transcript = self._store.transcript(self.session_id or "")
+        loaded = transcript is not None and transcript.loaded
+        messages = self._messages()
+        unmounted = bool(messages) and bool(self._views) and messages[0].id not in self._views
+        more = unmounted or (transcript is not None and transcript.cursor is not None)
+        self._top.show_top(
+            loaded=loaded,
+            more=more,
+            long=len(messages) > MESSAGES_AT_FIRST,
+            doing=self._doing,
+            received=self._received,
+            failed=self._failed,
+            failed_older=self._failed_older,
+        )
+
+    def _want_older(self, *, again: bool = False) -> None:
+        """At the top of what is mounted: mount more, or have it fetched. `again`: though it failed before."""
+        if self.scroll_y > 0 or (self._held is not None and not again) or self._doing:
+            return
+        if self.following and self.virtual_size.height > self.size.height:
+            return
+        transcript = self._store.transcript(self.session_id or "")
+        if transcript is None or self._mount_older() or transcript.cursor is None:
+            return
+        if again or not self._failed_older:
+            self.post_message(self.OlderWanted())
+
+    def action_scroll_up(self) -> None:
+        super().action_scroll_up()
+        self._want_older(again=True)
+
+    def action_page_up(self) -> None:
+        self.scroll_page_up(animate=False)
+        self._want_older(again=True)
+
+    def action_scroll_home(self) -> None:
+        super().action_scroll_home()
+        self._want_older(again=True)
+
+    def _on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
+        super()._on_mouse_scroll_up(event)
+        self._want_older(again=True)
 
     def follow(self) -> None:
         """Go to the end and stay there."""
@@ -388,9 +453,10 @@ class Transcript(VerticalScroll, Covered, can_focus=True):
         older = messages[max(0, at - MESSAGES_MORE) : at]
         if not older:
             return False
-        from_end = self.virtual_size.height - self.scroll_y
+        self._held = first, first.virtual_region.y - self.scroll_y
         self._mount_messages(older, before=first)
-        self.call_after_refresh(self._keep_place, from_end)
+        self._show_top()
+        self.call_after_refresh(self._keep_place)
         return True
 
     def _mount_newer(self) -> None:
@@ -401,8 +467,17 @@ class Transcript(VerticalScroll, Covered, can_focus=True):
         self._behind = at + 1 + MESSAGES_MORE < len(messages)
         self._mount_messages(newer)
 
-    def _keep_place(self, from_end: float) -> None:
-        self.scroll_to(y=self.virtual_size.height - from_end, animate=False)
+    def _keep_place(self) -> None:
+        """Hold what the reader looks at where it was: messages in front of it are filled one after the other."""
+        if self._held is None:
+            return
+        view, distance = self._held
+        if not view.is_attached:
+            self._held = None
+            return
+        self._placing = True
+        self.scroll_to(y=view.virtual_region.y - distance, animate=False, immediate=True, force=True)
+        self._placing = False
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         super().watch_scroll_y(old_value, new_value)
@@ -417,11 +492,15 @@ class Transcript(VerticalScroll, Covered, can_focus=True):
                 self._read_height = self._height_from(self._last_read)
             self._pin()
             self.post_message(self.ReadingMoved())
-        if new_value <= 0 < old_value and not self._mount_older():
-            self.post_message(self.OlderWanted())
+        if not self._placing:
+            self._held = None
+            if new_value <= 0 < old_value and not self._mount_older():
+                self.post_message(self.OlderWanted())
 
     def watch_virtual_size(self, size: Size) -> None:
         self._pin()
+        if self._held is not None:
+            self.call_after_refresh(self._keep_place)
         if not self.following:
             self.post_message(self.ReadingMoved())
 

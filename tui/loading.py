@@ -1,0 +1,83 @@
+"""How the fetching of transcripts fares: how far it has come, and what could not be fetched.
+
+It fetches nothing; who fetches reports here, and `tell` hears of each change that is worth drawing.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Literal
+
+import msgspec
+from msgspec.structs import replace
+
+from tui.core.changes import Change, LoadingChanged
+from tui.net.errors import NetError
+
+TOLD_EVERY = 0.25
+"""Seconds between two reports of how far an answer has come."""
+
+
+class Loading(msgspec.Struct, frozen=True):
+    """Of one session: what is fetched now, and how many bytes of it came; why the last attempts failed."""
+
+    doing: Literal["", "newest", "older"] = ""
+    received: int = 0
+    failed: str = ""
+    failed_older: str = ""
+
+
+IDLE = Loading()
+
+
+class Loadings:
+    """Of all sessions."""
+
+    def __init__(self, tell: Callable[[Change], None], clock: Callable[[], float] = time.monotonic) -> None:
+        self._tell = tell
+        self._clock = clock
+        self._of: dict[str, Loading] = {}
+        self._told = float("-inf")
+
+    def of(self, session_id: str) -> Loading:
+        return self._of.get(session_id, IDLE)
+
+    def failed(self) -> list[str]:
+        """The sessions whose newest messages could not be fetched."""
+        return [session_id for session_id, one in self._of.items() if one.failed]
+
+    @contextmanager
+    def fetching(self, session_id: str, doing: Literal["newest", "older"]) -> Iterator[Callable[[int], None]]:
+        """While a page is fetched: gives what is to hear of its bytes. An error is kept, and raised again."""
+        before = self.of(session_id)
+        self._set(session_id, replace(before, doing=doing, received=0))
+        older = doing == "older"
+        failed = ""
+        try:
+            yield lambda count: self._heard(session_id, count)
+        except NetError as error:
+            failed = error.what
+            raise
+        finally:
+            self._set(
+                session_id,
+                Loading(
+                    failed=before.failed if older else failed,
+                    failed_older=failed if older else before.failed_older,
+                ),
+            )
+
+    def forget(self, session_id: str) -> None:
+        self._of.pop(session_id, None)
+
+    def _heard(self, session_id: str, count: int) -> None:
+        self._of[session_id] = replace(self.of(session_id), received=count)
+        if self._clock() - self._told >= TOLD_EVERY:
+            self._told = self._clock()
+            self._tell(LoadingChanged(session_id))
+
+    def _set(self, session_id: str, loading: Loading) -> None:
+        if loading == self.of(session_id):
+            return
+        self._of[session_id] = loading
+        self._tell(LoadingChanged(session_id))
