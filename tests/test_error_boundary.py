@@ -1,5 +1,6 @@
 """An exception of any part of the screen: the app goes on, says it in one line, and draws the part anew."""
 
+import functools
 import importlib
 import pkgutil
 from collections.abc import Callable, Iterator
@@ -39,6 +40,7 @@ class Fault:
         original, fault = getattr(widget, method), self
         self.struck, self.times = 0, times
 
+        @functools.wraps(original)  # Textual gives a handler as many arguments as it takes
         def faulty(self: Widget, *args: object, **kwargs: object) -> object:
             if fault.struck < fault.times:
                 fault.struck += 1
@@ -176,6 +178,21 @@ async def test_a_dialog_that_fails_is_closed(inject: Inject) -> None:
         await still_works(stage)
 
 
+async def test_a_worker_and_a_timer_that_fail_end_nothing(inject: Inject) -> None:
+    async def fail() -> None:
+        raise ZeroDivisionError
+
+    async with on_stage(fails=True) as stage:
+        stage.app.run_worker(fail())
+        await stage.shows("A part of the screen failed and was drawn anew: ZeroDivisionError at ")
+        stage.client.feed(*talk.prompt(), talk.answer_begins(), talk.text("", state="streaming"))
+        fault = inject(Transcript, "_draw_grown")
+        stage.client.feed(talk.delta("lost with its frame"))
+        await wait_until(lambda: fault.struck == ONCE)
+        await stage.shows("The transcript failed and was drawn anew", "lost with its frame")
+        await still_works(stage)
+
+
 async def test_what_fails_while_the_client_leaves_does_not_keep_it(inject: Inject) -> None:
     async with on_stage(fails=True) as stage:
         await stage.press(*"a draft")
@@ -185,6 +202,24 @@ async def test_what_fails_while_the_client_leaves_does_not_keep_it(inject: Injec
         assert fault.struck == ONCE
         assert stage.client.journal.draft(talk.SESSION) == "a draft"
     assert stage.client.closed
+
+
+async def test_the_place_is_where_it_was_raised_and_not_where_it_was_caught() -> None:
+    def fail() -> None:
+        raise ZeroDivisionError
+
+    async with on_stage(fails=True) as stage:
+        stage.main.prompt.call_later(fail)
+        await stage.shows("The prompt failed and was drawn anew: ZeroDivisionError at test_error_boundary.py:")
+
+
+async def test_a_widget_is_replaced_once() -> None:
+    async with on_stage() as stage:
+        for _ in range(2):
+            assert stage.main.replace(stage.main.turn_line, "cannot be shown")
+        await stage.shows("cannot be shown")
+        assert stage.text.count("cannot be shown") == 1
+        assert not stage.main.replace(stage.main.prompt, "cannot be shown")
 
 
 def ours() -> Iterator[type[Widget]]:

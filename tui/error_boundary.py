@@ -161,8 +161,12 @@ class ErrorBoundary:
 def _place_of(error: Exception) -> str:
     """File and line: the innermost of ours, else the innermost."""
     frames = traceback.extract_tb(error.__traceback__)
-    ours = [frame for frame in frames if Path(frame.filename).is_relative_to(OURS)]
-    frame = next(reversed([one for one in ours if one.name != "_dispatch_message"] or frames), None)
+    ours = [
+        frame
+        for frame in frames
+        if Path(frame.filename).is_relative_to(OURS) and frame.name not in ("guard", "_dispatch_message")
+    ]
+    frame = next(reversed(ours or frames), None)
     return "an unknown place" if frame is None else f"{Path(frame.filename).name}:{frame.lineno}"
 
 

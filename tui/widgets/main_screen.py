@@ -150,7 +150,8 @@ class MainScreen(Screen[None], Covered):
             return False
         if self.focused is not None and widget in self.focused.ancestors_with_self:
             self.prompt.focus()
-        self._replaced.append(Replaced(widget, words))
+        if all(widget is not one.widget for one in self._replaced):
+            self._replaced.append(Replaced(widget, words))
         return True
 
     def restore(self) -> None:

@@ -10,7 +10,7 @@ class Replaced:
     """Takes the widget out of sight, whatever it does to its `display`, until `restore`."""
 
     def __init__(self, widget: Widget, words: str) -> None:
-        self._widget = widget
+        self.widget = widget
         self._line = Plain(Content.styled(words, "$error"), classes="replaced")
         widget.styles.height = 0
         widget.visible = False
@@ -19,6 +19,6 @@ class Replaced:
             parent.mount(self._line, before=widget)
 
     def restore(self) -> None:
-        self._widget.visible = True
-        self._widget.styles.height = None
+        self.widget.visible = True
+        self.widget.styles.height = None
         self._line.remove()
