@@ -212,7 +212,7 @@ def status(
 ) -> None:
     """Print the line's health, the sessions at work and who waits for you.
 
-    Ends with 0, with 3 when someone waits for you, with 4 when the server cannot be reached.
+    Ends with 0, with 3 when someone waits for you, with 4 when the server cannot be reached or refuses.
     """
     from tui import glance
 
