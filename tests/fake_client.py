@@ -12,6 +12,7 @@ from typing import Any, cast
 from msgspec.structs import replace
 
 from tui.backends.base import Backend, ServerInfo, Traits
+from tui.backends.readable import Rows
 from tui.core.changes import AbortProgress, AnswerChanged, Change, LineChanged, Notice, TurnChanged, TurnEnded
 from tui.core.events import Event, SessionDeleted, SessionUpserted
 from tui.core.health import Line, LineState
@@ -235,9 +236,9 @@ class FakeClient:
     def look_again(self) -> None:
         self.asked.append(("look_again",))
 
-    async def list_sessions(self, search: str = "") -> tuple[Session, ...]:
+    async def list_sessions(self, search: str = "", cursor: str | None = None) -> Rows[Session]:
         self._answer("list_sessions")
-        return tuple(sorted(self.store.sessions.values(), key=lambda session: -session.updated))
+        return Rows(sorted(self.store.sessions.values(), key=lambda session: -session.updated))
 
     async def new_session(self, title: str = "") -> Session:
         self._answer("new_session")

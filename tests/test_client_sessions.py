@@ -166,3 +166,16 @@ async def test_messages_are_undone_and_brought_back_until_the_next_prompt(meetin
     assert store.undone(session) == set()
     assert second not in await meeting.prompts_stored()
     assert await meeting.agrees()
+
+
+@virtually()
+async def test_a_session_beyond_the_newest_hundred_is_reached_by_paging_and_by_search(meeting: Meeting) -> None:
+    client = meeting.client
+    oldest = await client.new_session("the one that is looked for")
+    for number in range(120):
+        await client.new_session(f"session {number}")
+    page = await client.list_sessions()
+    assert oldest.id not in {one.id for one in page}
+    assert page.cursor is not None
+    assert oldest.id in {one.id for one in await client.list_sessions(cursor=page.cursor)}
+    assert [one.id for one in await client.list_sessions("looked")] == [oldest.id]

@@ -19,6 +19,7 @@ from tui.aborts import Aborts
 from tui.answers import Outbox, Reply
 from tui.backends import USERS
 from tui.backends.base import Backend, ServerInfo, Traits
+from tui.backends.readable import Rows
 from tui.core import events as e
 from tui.core.backoff import Backoff
 from tui.core.changes import (
@@ -289,9 +290,9 @@ class Client:
         if self._line_up.is_set():
             self._spawn(self._pulse.verify())
 
-    async def list_sessions(self, search: str = "") -> tuple[Session, ...]:
-        """The newest sessions. Raises `NetError`."""
-        found = await self._known_backend().sessions(search=search)
+    async def list_sessions(self, search: str = "", cursor: str | None = None) -> Rows[Session]:
+        """The newest sessions whose title holds `search`; `cursor`: of the page before. Raises `NetError`."""
+        found = await self._known_backend().sessions(search=search, cursor=cursor)
         self._deliver(e.SessionsListed(found))
         return found
 

@@ -3,6 +3,7 @@
 No state of the server is kept here; the list is the store's, and the session on the screen the presenter's.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from tui.widgets.sessions import New, Open, SessionPicker
 
 T = TypeVar("T")
+
+TYPING = 0.25
+"""Seconds without a key after which the server is asked for what was typed."""
 
 
 class Sessions:
@@ -76,6 +80,7 @@ class Sessions:
             line_up=lambda: self._client.line().up,
             kept=self._gone_with_words,
         )
+        picker.more = lambda search, cursor: self._work(self._list(picker, search, cursor), "list")
         self._picker = picker
         self._presenter.overlay = picker.draw
         self._app.push_screen(picker, self._chosen)
@@ -175,11 +180,18 @@ class Sessions:
                 self._picker.dismiss(None)
             await self.open(copy.id)
 
-    async def _list(self, picker: "SessionPicker") -> None:
+    async def _list(self, picker: "SessionPicker", search: str = "", cursor: str | None = None) -> None:
+        """Ask the server for sessions, for the list to show; what is asked for later takes the place of this."""
         if not self._client.line().up:
+            picker.show_searching(False)
             return  # the list says that it is as last known, and the header why
-        if await self.ask(self._client.list_sessions()) is not None:
-            picker.draw()
+        if search:
+            await asyncio.sleep(TYPING)
+        picker.show_searching(True)
+        page = await self.ask(self._client.list_sessions(search, cursor))
+        picker.show_searching(False)
+        if page is not None:
+            picker.show_page(page.cursor, page.unreadable, first=cursor is None)
 
     def _chosen(self, choice: "Open | New | None") -> None:
         from tui.widgets.sessions import New, Open

@@ -26,6 +26,9 @@ from tui.widgets.key_hints import hints_of
 from tui.widgets.plain import AS_LAST_KNOWN, MUTED, Plain, spread
 
 LISTED_AT_MOST = 200
+"""Sessions listed at first; more, as the reader comes to the end of the list."""
+NEAR_THE_END = 5
+"""Rows before the end of the list from which more are fetched."""
 PLACE_CELLS = 24
 """Cells for the folder of a session, where the list is wide enough for one."""
 WIDE = 80
@@ -100,6 +103,13 @@ class SessionPicker(Dialog[Open | New | None]):
         self._store, self._standing_of, self._server_now = store, standing_of, server_now
         self._current, self._edits, self._line_up, self._kept = current, edits, line_up, kept
         self._listed: list[Session] = []
+        self._most = LISTED_AT_MOST
+        self._cursor: str | None = None
+        self._searched = ""
+        self._searching = False
+        self._unreadable = 0
+        self.more: Callable[[str, str | None], None] = lambda search, cursor: None
+        """Asks for a page of the sessions whose title holds `search`."""
         self._title = Plain(Content.styled("Sessions", "bold"), classes="title")
         self._filter_box = Input(placeholder="filter", compact=True)
         self._options = OptionList(markup=False, compact=True)
@@ -137,8 +147,15 @@ class SessionPicker(Dialog[Open | New | None]):
         chosen = self._chosen()
         keep = chosen.id if chosen is not None else self._current
         wanted = self._filter_box.value.casefold().split()
-        self._listed = list(self._fitting(wanted))[:LISTED_AT_MOST]
-        empty = "" if self._listed else " · none fits the filter" if wanted else " · none is known yet"
+        self._listed = list(self._fitting(wanted))[: self._most]
+        if self._searching:
+            empty = " · searching…"
+        elif self._listed:
+            empty = ""
+        else:
+            empty = " · none fits the filter" if wanted else " · none is known yet"
+        if self._unreadable:
+            empty += f" · {self._unreadable} cannot be read"
         here = any(session.id == self._current for session in self._listed)
         mark = Content.assemble(("   › ", "$primary"), ("is on the screen", MUTED)) if here else ""
         known = "" if self._line_up() else AS_LAST_KNOWN
@@ -147,6 +164,19 @@ class SessionPicker(Dialog[Open | New | None]):
         options.add_options([Option(self._row(session)) for session in self._listed])
         at = next((row for row, session in enumerate(self._listed) if session.id == keep), 0)
         options.highlighted = at if self._listed else None
+
+    def show_searching(self, searching: bool) -> None:
+        """Whether the server is being asked."""
+        self._searching = searching
+        if self.is_attached:
+            self.draw()
+
+    def show_page(self, cursor: str | None, unreadable: int, *, first: bool) -> None:
+        """The server was asked: where the next page begins, and how many of this one could not be read."""
+        self._cursor = cursor
+        self._unreadable = unreadable + (0 if first else self._unreadable)
+        if self.is_attached:
+            self.draw()
 
     def _fitting(self, wanted: list[str]) -> Iterator[Session]:
         listed = (*self._kept(), *self._store.sessions.values())
@@ -206,7 +236,23 @@ class SessionPicker(Dialog[Open | New | None]):
 
     @on(Input.Changed)
     def _filter(self) -> None:
+        """What is here is filtered at once; the server is asked for the longest word: it knows only one."""
+        search = max(self._filter_box.value.split(), key=len, default="")
+        if search != self._searched:
+            self._searched, self._cursor = search, None
+            self._searching = bool(search)
+            self.more(search, None)
         self.draw()
+
+    @on(OptionList.OptionHighlighted)
+    def _moved(self, event: OptionList.OptionHighlighted) -> None:
+        if event.option_index < len(self._listed) - NEAR_THE_END:
+            return
+        if len(self._listed) == self._most:
+            self._most += LISTED_AT_MOST
+        if self._cursor is not None and not self._searching and event.option_index > 0:
+            cursor, self._cursor = self._cursor, None
+            self.more(self._searched, cursor)
 
     @on(Input.Submitted)
     def _enter(self) -> None:
