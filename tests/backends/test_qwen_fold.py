@@ -362,3 +362,32 @@ def test_an_unreadable_event_is_passed_over_once() -> None:
     with pytest.raises(msgspec.ValidationError):
         fold.take(wire.Frame("session_update", id=7, data={"update": {"sessionUpdate": 3}}))
     assert fold.cursor == 7
+
+
+@pytest.mark.parametrize("code", ["session_closed", "-32602"])
+def test_a_prompt_that_its_session_s_end_overtook_is_not_said_to_be_there(code: str) -> None:
+    """Measured on 0.24.4: it leaves the server's queue, is echoed, and refused by an agent that is closing."""
+    fold = Fold("s1")
+    fold.take(wire.read(frame(1, words("user_message_chunk", "hello")), wire.Frame))
+    end = {
+        "id": 2,
+        "type": "turn_error",
+        "promptId": "p1",
+        "data": {"message": "Session is closing", "code": code},
+    }
+    told = fold.take(wire.read(end, wire.Frame))
+    assert told == [e.MessageRemoved("s1", "p1"), e.StatusChanged("s1", Idle())]
+
+
+def test_a_turn_whose_answer_had_begun_fails_when_its_session_is_closed() -> None:
+    fold = Fold("s1")
+    fold.take(wire.read(frame(1, words("user_message_chunk", "hello")), wire.Frame))
+    fold.take(wire.read(frame(2, words("agent_message_chunk", "Well")), wire.Frame))
+    end = {
+        "id": 3,
+        "type": "turn_error",
+        "promptId": "p1",
+        "data": {"message": "closed", "code": "session_closed"},
+    }
+    (ended,) = [one for one in of(fold.take(wire.read(end, wire.Frame)), e.MessageUpserted)]
+    assert ended.message.failure is not None

@@ -56,6 +56,10 @@ class Echo:
     id: int
 
 
+CLOSED = ("session_closed", "-32602")
+"""Codes of a prompt that ends because its session is closed; the second is JSON-RPC's *invalid params*."""
+
+
 class Fold:
     """The state that a session's events have led to, as far as the next event needs it."""
 
@@ -125,6 +129,8 @@ class Fold:
             case "turn_complete":
                 return self._completed(frame)
             case "turn_error":
+                if wire.string(frame.data, "code") in CLOSED and self._is_unanswered(frame.prompt_id):
+                    return self._withdrawn()
                 return self._end(frame.prompt_id, frame.at, why_failed(frame.data))
             case "pending_prompt_added":
                 return self._waits(frame)
@@ -292,6 +298,20 @@ class Fold:
         if not self._queue:
             found.append(e.StatusChanged(self.session_id, Idle()))
         return found
+
+    def _is_unanswered(self, prompt_id: str | None) -> bool:
+        turn = self._turn
+        return turn is not None and turn.prompt_id == prompt_id and not (turn.ended or turn.begun)
+
+    def _withdrawn(self) -> list[e.Event]:
+        """Its session was closed: the agent may never have had the prompt, though the server echoed it.
+
+        Whether it is stored the transcript tells, which is asked for.
+        """
+        turn, self._turn = self._turn, None
+        assert turn is not None
+        found = [e.MessageRemoved(self.session_id, turn.prompt_id), *self._requests.all_gone()]
+        return found if self._queue else [*found, e.StatusChanged(self.session_id, Idle())]
 
     def _cut_short(self, frame: wire.Frame) -> list[e.Event]:
         """The server no longer has the first events of the turn that runs; once it has ended it has them again."""

@@ -63,6 +63,11 @@ class Running:
     def answer_id(self) -> str:
         return answer_id(self.prompt_id)
 
+    @property
+    def begun(self) -> bool:
+        """Whether anything of the answer came."""
+        return self._message is not None
+
     def head(self, **changes: Any) -> list[e.Event]:
         """The head of the answer, where it is new or changes."""
         known = {name: value for name, value in changes.items() if value is not None}
