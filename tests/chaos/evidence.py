@@ -58,8 +58,11 @@ class Row:
 
 
 def _failed(case: Case) -> bool:
-    found = (*case.answers[-1:], *(case.later_answers[-1:] if not case.answers else ()))
-    return not case.answers or any(one.failure in ("provider", "other") or one.unexplained for one in found)
+    return not case.answers or _has_error(case.answers[-1])
+
+
+def _has_error(answer: Stored) -> bool:
+    return answer.failure in ("provider", "other") or answer.unexplained
 
 
 S = TurnState
@@ -69,6 +72,11 @@ ROWS = (
         S.FINISHED,
         "answered together with a later prompt",
         lambda case: bool(case.later_answers) and case.later_answers[-1].failure is None,
+    ),
+    Row(
+        S.FAILED,
+        "together with a later prompt: .+",
+        lambda case: bool(case.later_answers) and _has_error(case.later_answers[-1]),
     ),
     Row(S.FAILED, ".+", _failed),
     Row(S.ABORTED, "", lambda case: case.asked and case.broken),

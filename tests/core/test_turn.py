@@ -261,7 +261,7 @@ def test_the_failure_of_a_later_prompt_is_that_of_one_that_it_took_along() -> No
     turn.receive(BodyCame(replace(ANSWER, parent_id="msg_3")), 9)
     failed = replace(LATER, failure=Failure("400 too long", "provider", 400), final=False)
     turn.receive(asked(replace(IDLE, later=True, later_answer=failed)), 9.1)
-    assert (turn.state, turn.reason) == (TurnState.FAILED, "400 too long")
+    assert (turn.state, turn.reason) == (TurnState.FAILED, "together with a later prompt: 400 too long")
 
 
 @pytest.mark.parametrize("broken", [UNDONE, replace(ANSWER, final=False, broken_off=True)])

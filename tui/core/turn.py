@@ -474,8 +474,11 @@ class Turn(msgspec.Struct):
 
     def _together(self, answer: Message, now: float) -> tuple[Action, ...]:
         """The server went on to a later prompt, and its answer, however it ended, is the answer to both."""
-        if answer.failure is not None:
-            return self._fail(answer.failure, now)
+        failure = answer.failure
+        if failure is not None and failure.kind in ("provider", "other"):
+            return self._end(TurnState.FAILED, now, f"together with a later prompt: {failure.message}")
+        if failure is not None:
+            return self._fail(failure, now)
         return self._end(TurnState.FINISHED, now, "answered together with a later prompt")
 
     def _fail(self, failure: Failure, now: float) -> tuple[Action, ...]:
