@@ -180,6 +180,15 @@ def test_where_it_is_not_known_whether_a_cut_ends_a_turn_the_server_s_record_tel
     assert (turn.state, turn.cut_at) == (state, 1)
 
 
+def test_an_answer_that_failed_is_over_though_the_server_keeps_no_time_for_that() -> None:
+    """MiMo Code stores the error of an answer, and not when it was completed."""
+    turn = running()
+    failed = replace(UNDONE, failure=Failure("Bad Request", "provider", 400))
+    idle = asked(replace(IDLE, answer=failed))
+    run(turn, (1, PostBroke("reset")), (1.1, idle), (4.2, idle))
+    assert (turn.state, turn.reason) == (TurnState.FAILED, "Bad Request")
+
+
 def test_it_is_posted_only_so_often() -> None:
     turn, now, posts = sending(), 0.0, 1
     while not turn.over:

@@ -22,7 +22,7 @@ from tests.waiting import wait_until
 
 pytestmark = pytest.mark.real
 
-SCHEDULES = {"opencode": 30, "qwen": 8}
+SCHEDULES = {"opencode": 30, "qwen": 8, "mimo": 30}
 """At once, by family; qwen serve needs seconds for each session that is begun."""
 KILLED_AT = (6.0, 16.0)
 """Seconds from the start; a restart takes about 3."""

@@ -91,7 +91,7 @@ class Message(msgspec.Struct, frozen=True):
     @property
     def ended(self) -> bool:
         """Whether it is an answer after which nothing more of its turn comes."""
-        return self.completed is not None and (self.final or self.failure is not None)
+        return self.failure is not None or (self.completed is not None and self.final)
 
 
 Progress: TypeAlias = Literal["streaming", "partial", "broken", "done"]
