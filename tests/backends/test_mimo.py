@@ -79,3 +79,13 @@ async def test_a_title_that_the_server_gave_meanwhile_is_replaced_too() -> None:
         with pytest.raises(Refused):
             await MimoCode(http).rename("ses_1", "new")
     assert script.calls == ["GET /session/ses_1", "PATCH /session/ses_1"] * 2
+
+
+@pytest.mark.parametrize(("listed", "taken"), [([{"id": "que_1"}], True), ([{"id": "que_2"}], False)])
+async def test_an_answer_to_what_is_not_open_is_not_taken_for_one_that_arrived(
+    listed: list[dict[str, str]], taken: bool
+) -> None:
+    """The server says `true` to that, as to any other."""
+    async with scripted({"GET /question": listed, "POST /question/que_1/reply": True}) as (script, http):
+        assert await MimoCode(http).answer("que_1", (("yes",),), directory="") is taken
+    assert ("POST /question/que_1/reply" in script.calls) is taken

@@ -1,5 +1,6 @@
 """opencode's events: together they give what the server has, and each by itself what it says."""
 
+import time
 from typing import Any
 
 import msgspec
@@ -15,6 +16,7 @@ from tui.core.model import (
     Busy,
     Failure,
     Idle,
+    Retrying,
     Session,
     Todo,
 )
@@ -134,3 +136,12 @@ def test_the_other_events(sent: dict[str, Any], event: e.Event | None) -> None:
 def test_an_event_without_what_we_build_on_is_refused(sent: object) -> None:
     with pytest.raises(msgspec.ValidationError):
         event_of(sent)
+
+
+def test_mimo_tells_a_retry_of_the_provider_by_an_event_of_its_own() -> None:
+    told = {"sessionID": "ses_1", "attempt": 2, "reason": "scripted 429", "nextDelayMs": 4368, "phase": "request"}
+    event = event_of({"type": "session.retry.attempt", "properties": told})
+    assert isinstance(event, e.StatusChanged)
+    assert isinstance(event.status, Retrying)
+    assert (event.status.attempt, event.status.message) == (2, "scripted 429")
+    assert event.status.next_at == pytest.approx(time.time() + 4.368, abs=1)

@@ -308,7 +308,8 @@ def reasons_are_the_servers(person: Person, truth: Truth, family: Family, *, oth
 
 def counts_are_the_servers(person: Person, truth: Truth) -> Differences:
     """h. As many requests wait by the screen as at the server, and no prompt waits here that is there already."""
-    here = set(person.client.store.requests)
+    requests = person.client.store.requests.values()
+    here = {request.id for request in requests if request.session_id in truth.messages}  # others may be there too
     if here != truth.awaited:
         yield f"{len(here)} requests wait by the screen ({here}), and {len(truth.awaited)} at the server"
     for sent in person.sent.values():

@@ -45,3 +45,11 @@ class MimoCode(OpenCode):
         if isinstance(known, dict) and "titleRevision" in known:
             body["expectedRevision"] = known["titleRevision"]
         return checked(path, wire.session, (await self._http.call("PATCH", path, json=body)).value)
+
+    async def _resolve(self, path: str, body: dict[str, Any], directory: str) -> bool:
+        """The server says `true` to an answer to what is not open (any more): whether it is, is asked before."""
+        _, kind, request_id, _ = path.split("/")
+        listed = (await self._get(f"/{kind}", headers=self._scope(directory))).value
+        if isinstance(listed, list) and request_id not in [wire.field(one, "id") for one in listed]:
+            return False
+        return await super()._resolve(path, body, directory)

@@ -3,6 +3,7 @@
 Raises `msgspec.ValidationError` where a field that we build on is missing or of another type.
 """
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -12,7 +13,7 @@ from tui.backends import opencode_wire as wire
 from tui.backends.opencode_messages import message, part
 from tui.backends.opencode_requests import permission, question
 from tui.core import events as e
-from tui.core.model import Idle, PermissionReply
+from tui.core.model import Idle, PermissionReply, Retrying
 
 
 class _Delta(msgspec.Struct):
@@ -35,6 +36,13 @@ class _Ids(msgspec.Struct):
     partID: str = ""
 
 
+class _Retry(msgspec.Struct):
+    sessionID: str
+    attempt: int
+    reason: str = ""
+    nextDelayMs: float = 0.0
+
+
 def _part_updated(properties: wire.JSON) -> e.Event | None:
     found = part(properties.get("part"))
     return None if found is None else e.PartUpserted(found)
@@ -47,6 +55,12 @@ def _delta(properties: wire.JSON) -> e.Event:
 
 def _status_changed(properties: wire.JSON) -> e.Event:
     return e.StatusChanged(wire.read(properties, _Ids).sessionID, wire.status(properties.get("status")))
+
+
+def _retry(properties: wire.JSON) -> e.Event:
+    """MiMo Code's status stays busy while the provider is tried again; it says busy anew at each try."""
+    raw = wire.read(properties, _Retry)
+    return e.StatusChanged(raw.sessionID, Retrying(raw.attempt, raw.reason, time.time() + raw.nextDelayMs / 1000))
 
 
 def _session_failed(properties: wire.JSON) -> e.Event | None:
@@ -91,6 +105,7 @@ _EVENTS: dict[str, Callable[[wire.JSON], e.Event | None]] = {
     "session.updated": lambda p: e.SessionUpserted(wire.session(p.get("info"))),
     "session.deleted": lambda p: e.SessionDeleted(wire.session(p.get("info")).id),
     "session.status": _status_changed,
+    "session.retry.attempt": _retry,
     "session.idle": lambda p: e.StatusChanged(wire.read(p, _Ids).sessionID, Idle()),
     "session.error": _session_failed,
     "message.updated": lambda p: e.MessageUpserted(message(p.get("info"))),
