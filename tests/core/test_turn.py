@@ -618,6 +618,14 @@ def test_a_turn_that_a_rejected_request_ended_did_not_finish(
     assert (turn.state, turn.reason) == (state, reason)
 
 
+def test_an_aborted_answer_that_was_never_completed_was_not_interrupted() -> None:
+    """MiMo Code stores no time of completion for an aborted answer, though it says that it was aborted."""
+    turn = Turn.follow("ses_1", PROMPT.message_id, 0.0)
+    aborted = replace(IDLE, answer=replace(ABORTED, completed=None))
+    run(turn, (10, aborted), (13, asked(aborted)))
+    assert turn.state is TurnState.ABORTED
+
+
 def test_an_abort_under_a_half_open_post_may_be_the_server_s_own() -> None:
     turn = running()
     turn.cancels_on_disconnect = None

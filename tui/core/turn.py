@@ -433,7 +433,7 @@ class Turn(msgspec.Struct):
             return self._end(TurnState.INTERRUPTED, now, "the server has the prompt but began no answer")
         if self.held and idle_for < HELD_PATIENCE:
             return ()
-        if whole or answer.broken_off:
+        if whole or answer.broken_off or answer.failure is not None:
             return self._settle(answer, now, rejected=seen.rejected)
         if self._post_error:
             return self._end(TurnState.FAILED, now, self._post_error)
