@@ -41,6 +41,7 @@ HOLD: dict[str, Case] = {
     "✓ finished: answered together with a later prompt": Case(
         NOTHING.turn, True, (), (WHOLE,), True, False, False
     ),
+    "✗ failed: together with a later prompt: …": Case(NOTHING.turn, True, (), (FAILED,), True, False, False),
     "✗ failed: …": Case(NOTHING.turn, True, (FAILED,), (), False, False, False),
     "■ aborted": Case(NOTHING.turn, True, (ABORTED,), (), False, True, False),
     "■ aborted: aborted from elsewhere": Case(NOTHING.turn, True, (ABORTED,), (), False, False, True),
@@ -130,7 +131,8 @@ def test_every_reason_in_the_code_has_a_row_of_its_own() -> None:
                 reasons |= {one for one in found if isinstance(one, str) and one}
     assert reasons
     for reason in reasons:
-        assert any(shown.endswith(f": {reason}") for shown in ENDS), reason
+        sentence = f": {reason}…" if reason.endswith(": ") else f": {reason}"
+        assert any(shown.endswith(sentence) for shown in ENDS), reason
 
 
 def test_the_rows_of_the_suite_are_those_of_the_table() -> None:
