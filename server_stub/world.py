@@ -198,6 +198,8 @@ class World:
         title = f"{session.info['title']} (fork #"
         count = 1 + sum(other.info["title"].startswith(title) for other in self.sessions.values())
         fork = self.create_session(session.directory, f"{title}{count})", session_id=session_id)
+        if "prompt" in session.info:
+            self.update_session(fork, prompt=session.info["prompt"])
         new_ids: dict[str, str] = {}
         for message in session.messages.values():
             if message.info["id"] == until:

@@ -86,7 +86,8 @@ def routes(world: World, agent: Agent) -> list[Route]:
                 raise
             return Response(media_type="application/json")  # the headers were on their way already
         if body.get("noReply") is True:
-            return JsonResponse(message.document())
+            without = {name: value for name, value in message.info.items() if name != "agentID"}
+            return JsonResponse({**message.document(), "info": without})
         return _held(session, agent.answer(session), profile.padding)
 
     async def commanded(request: Request) -> ASGIApp:

@@ -38,7 +38,7 @@ def routes(world: World, agent: Agent, clients: Clients) -> list[Route]:
             raise busy_runner(session.id) if world.profile.validation == "zod" else session_busy(session.id)
         return session
 
-    async def listed(request: Request) -> Response:
+    def matching(request: Request) -> list[Json]:
         """Newest first, by their last change; limit, roots, start, search, directory, path narrow it."""
         query = request.query_params
         sessions = [
@@ -51,7 +51,16 @@ def routes(world: World, agent: Agent, clients: Clients) -> list[Route]:
             and query.get("search", "").lower() in session.info["title"].lower()
         ]
         sessions.sort(key=lambda info: (info["time"]["updated"], info["id"]), reverse=True)
-        return JsonResponse(sessions[: _number(query.get("limit"), MOST_LISTED)])
+        return sessions[: _number(query.get("limit"), MOST_LISTED)]
+
+    async def listed(request: Request) -> Response:
+        """Newest first, by their last change."""
+        return JsonResponse(matching(request))
+
+    async def listed_with_projects(request: Request) -> Response:
+        """The same of every project, with the project of each."""
+        project = {"id": "global", "worktree": "/"}
+        return JsonResponse([{**info, "project": project} for info in matching(request)])
 
     async def created(request: Request) -> Response:
         """Make a session; `parentID` makes it a child."""
@@ -101,7 +110,10 @@ def routes(world: World, agent: Agent, clients: Clients) -> list[Route]:
 
     async def diff(request: Request) -> Response:
         """What the session has changed, file by file."""
-        return JsonResponse(read_session_of(request).diff)
+        session_id = request.path_params["sid"]
+        if session_id.startswith("ses") and session_id not in world.sessions:
+            return JsonResponse([])
+        return JsonResponse(session_of(request).diff)
 
     async def forked(request: Request) -> Response:
         """Copy a session up to a message, or all of it."""
@@ -150,7 +162,7 @@ def routes(world: World, agent: Agent, clients: Clients) -> list[Route]:
     base = "/session/{sid}"
     return [
         Route("/session", listed, methods=["GET"]),
-        Route("/experimental/session", listed, methods=["GET"]),
+        Route("/experimental/session", listed_with_projects, methods=["GET"]),
         Route("/session", created, methods=["POST"]),
         Route("/session/status", statuses, methods=["GET"]),
         Route(base, one, methods=["GET"]),

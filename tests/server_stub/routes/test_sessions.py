@@ -96,9 +96,10 @@ async def test_a_title_is_text_or_null(stub: Stub) -> None:
     assert refused.json()["data"]["message"] == 'Expected string | null, got 3\n  at ["title"]'
 
 
-@pytest.mark.parametrize("path", ["", "/message", "/children", "/todo", "/diff"])
+@pytest.mark.parametrize("path", ["", "/message", "/children", "/todo"])
 async def test_nothing_is_found_under_an_unknown_session(stub: Stub, path: str) -> None:
     assert (await stub.http.get(f"/session/ses_none{path}")).status_code == 404
+    assert (await stub.http.get("/session/ses_none/diff")).json() == []
     assert (await stub.http.get(f"/session/none{path}")).status_code == 500
 
 

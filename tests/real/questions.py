@@ -1,0 +1,186 @@
+"""What the stub and a real server are both asked, family by family: one row a question.
+
+A question leads to a fact without the values that differ by nature (ids, times, paths): of an answer its status,
+its type and the shape of its JSON, of a refusal its whole body; of a turn what happened, in its order.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A request. `{session}` in its path is a session of its own, `{message}` that session's answered prompt."""
+
+    method: str
+    path: str
+    body: object = None
+    content: bytes | None = None
+
+    def __str__(self) -> str:
+        said = self.content.decode() if self.content is not None else "" if self.body is None else str(self.body)
+        return f"{self.method} {self.path} {said}".strip()
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """A turn, and what is done in it: its request answered or rejected, itself aborted."""
+
+    prompt: str
+    reply: Sequence[object] = ()
+    """The path behind the request's id, and the body of the POST there."""
+    aborts: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.prompt}, {'abort' if self.aborts else ' '.join(map(str, self.reply)) or 'no act'}"
+
+
+TEXT = {"type": "text", "text": "hello"}
+OF_OPENCODE = (
+    Ask("GET", "/global/health"),
+    Ask("GET", "/session/status"),
+    Ask("GET", "/question"),
+    Ask("GET", "/permission"),
+    Ask("GET", "/lsp"),
+    Ask("GET", "/formatter"),
+    Ask("GET", "/mcp"),
+    Ask("GET", "/path"),
+    Ask("GET", "/project/current"),
+    Ask("GET", "/experimental/tool/ids"),
+    Ask("GET", "/experimental/session?limit=1"),
+    Ask("GET", "/session?limit=1"),
+    Ask("POST", "/session", {}),
+    Ask("GET", "/session/{session}"),
+    Ask("GET", "/session/{session}/message"),
+    Ask("GET", "/session/{session}/message/{message}"),
+    Ask("GET", "/session/{session}/message?limit=1"),
+    Ask("GET", "/session/{session}/message?limit=-1"),
+    Ask("GET", "/session/{session}/message?before=x&limit=3"),
+    Ask("GET", "/session/{session}/children"),
+    Ask("GET", "/session/{session}/todo"),
+    Ask("GET", "/session/{session}/diff"),
+    Ask("GET", "/session/ses_nope"),
+    Ask("GET", "/session/nope"),
+    Ask("GET", "/session/ses_nope/message"),
+    Ask("GET", "/session/nope/message"),
+    Ask("GET", "/session/ses_nope/children"),
+    Ask("GET", "/session/ses_nope/todo"),
+    Ask("GET", "/session/ses_nope/diff"),
+    Ask("GET", "/session/{session}/message/msg_nope"),
+    Ask("GET", "/session/{session}/message/nope"),
+    Ask("DELETE", "/session/ses_nope"),
+    Ask("PATCH", "/session/ses_nope", {"title": "x", "expectedRevision": 0}),
+    Ask("PATCH", "/session/{session}", {}),
+    Ask("POST", "/session/{session}/abort"),
+    Ask("POST", "/session/ses_nope/abort"),
+    Ask("POST", "/session/nope/abort"),
+    Ask("POST", "/session/{session}/message", {"parts": [TEXT]}),
+    Ask("POST", "/session/{session}/message", {"parts": [TEXT], "noReply": True}),
+    Ask("POST", "/session/{session}/message", {}),
+    Ask("POST", "/session/{session}/message", {"parts": "x"}),
+    Ask("POST", "/session/{session}/message", {"parts": [{"type": "text"}]}),
+    Ask("POST", "/session/{session}/message", {"parts": [TEXT], "messageID": "nope"}),
+    Ask("POST", "/session/{session}/message", {"parts": [{**TEXT, "id": "nope"}]}),
+    Ask("POST", "/session/{session}/message", content=b"{"),
+    Ask("POST", "/session/{session}/message", {"parts": [TEXT], "agent": "nope"}),
+    Ask("POST", "/session/{session}/message", {"parts": [TEXT], "model": {"providerID": "x", "modelID": "y"}}),
+    Ask("POST", "/session/ses_nope/message", {"parts": [TEXT]}),
+    Ask("POST", "/session/nope/message", {"parts": [TEXT]}),
+    Ask("POST", "/session/{session}/prompt_async", {}),
+    Ask("POST", "/session/ses_nope/prompt_async", {"parts": [TEXT]}),
+    Ask("POST", "/session/{session}/revert", {"messageID": "msg_nope"}),
+    Ask("POST", "/session/{session}/fork", {}),
+    Ask("POST", "/session/ses_nope/fork", {}),
+    Ask("POST", "/session/{session}/shell", {"command": "ls"}),
+    Ask("POST", "/question/que_nope/reply", {"answers": [["a"]]}),
+    Ask("POST", "/question/que_nope/reply", {"answers": None}),
+    Ask("POST", "/question/que_nope/reply", {}),
+    Ask("POST", "/question/nope/reply", {"answers": []}),
+    Ask("POST", "/question/que_nope/reject"),
+    Ask("POST", "/permission/per_nope/reply", {"reply": "once"}),
+    Ask("POST", "/permission/per_nope/reply", {"reply": "x"}),
+    Ask("GET", "/find/file"),
+    Ask("GET", "/nowhere"),
+    Ask("POST", "/session/{session}/prompt_async", {"parts": [TEXT]}),
+)
+ACTS = (
+    Act("hello"),
+    Act("THINK"),
+    Act("ASK1", ("reply", {"answers": [["Postgres"]]})),
+    Act("ASK1", ("reject", {})),
+    Act("ASK1", aborts=True),
+    Act("SHELL made.txt", ("reply", {"reply": "once"})),
+    Act("SHELL made.txt", ("reply", {"reply": "reject"})),
+    Act("SHELL made.txt", ("reply", {"reply": "reject", "message": "no"})),
+    Act("SHELL made.txt", aborts=True),
+    Act("SLOW", aborts=True),
+    Act("FAIL 400"),
+)
+OF_MIMO = (
+    Ask("GET", "/bash-interactive"),
+    Ask("GET", "/question/never-ask"),
+    Ask("GET", "/permission/skip-all"),
+    Ask("POST", "/bash-interactive/nope/reply", {"output": "", "exitCode": 0}),
+    Ask("POST", "/session/{session}/message", {"parts": []}),
+    Ask("PATCH", "/session/{session}", {"title": "x"}),
+    Ask("PATCH", "/session/{session}", {"title": "x", "expectedRevision": 99}),
+    Ask("PATCH", "/session/{session}", {"x": 1}),
+    Ask("GET", "/session?directory=/usr"),
+)
+OF_QWEN = (
+    Ask("GET", "/health"),
+    Ask("GET", "/nowhere"),
+    Ask("POST", "/session", {"sessionScope": "thread"}),
+    Ask("GET", "/session/nope/status"),
+    Ask("POST", "/session/nope/load", {}),
+    Ask("POST", "/session/nope/resume", {}),
+    Ask("POST", "/session/nope/heartbeat"),
+    Ask("POST", "/session/nope/cancel"),
+    Ask("POST", "/session/nope/prompt", {"prompt": [TEXT]}),
+    Ask("GET", "/session/{session}/status"),
+    Ask("POST", "/session/{session}/heartbeat"),
+    Ask("POST", "/session/{session}/prompt", {}),
+    Ask("POST", "/session/{session}/prompt", {"prompt": []}),
+    Ask("POST", "/session/{session}/prompt", content=b"{"),
+    Ask("GET", "/session/{session}/pending-prompts"),
+    Ask("GET", "/session/{session}/turns/nope"),
+    Ask("POST", "/session/{session}/permission/nope", {"outcome": {"outcome": "cancelled"}}),
+    Ask("POST", "/session/{session}/cancel"),
+)
+QUESTIONS: Mapping[str, Sequence[Ask]] = {"opencode": OF_OPENCODE, "mimo": OF_OPENCODE + OF_MIMO, "qwen": OF_QWEN}
+
+ID = re.compile(r"\b(?:ses|msg|prt|que|per|err|evt|client)_[0-9A-Za-z-]{6,}|[0-9a-f]{8}-[0-9a-f-]{27}")
+
+
+def shape(value: object) -> object:
+    """The keys and the types of a JSON value; a list has the shapes that occur in it."""
+    match value:
+        case dict():
+            return {name: shape(inner) for name, inner in sorted(value.items())}
+        case list():
+            shapes: list[object] = []
+            for inner in value:
+                if shape(inner) not in shapes:
+                    shapes.append(shape(inner))
+            return shapes
+        case bool() | None:
+            return value
+        case _:
+            return type(value).__name__.replace("float", "int")
+
+
+def refusal(value: object) -> object:
+    """The whole body, without ids."""
+    match value:
+        case dict():
+            return {name: refusal(inner) for name, inner in sorted(value.items())}
+        case list():
+            return [refusal(inner) for inner in value]
+        case str():
+            return ID.sub("ID", value)
+        case _:
+            return value

@@ -1,0 +1,156 @@
+"""The stub answers as the real servers do: both are asked the same, and every difference is a failure."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.end_to_end.stub import running_stub
+from tests.real.conftest import Serve
+from tests.real.questions import ACTS, QUESTIONS, Act, Ask, Json, refusal, shape
+from tests.real.server import MIMO, OPENCODE, QWEN
+
+pytestmark = pytest.mark.real
+
+WITHIN = 30.0
+FAMILIES = {"opencode": OPENCODE, "mimo": MIMO, "qwen": QWEN}
+MAIN = ("question.", "permission.", "session.error", "session.idle")
+"""How the events begin that are compared in their order; `session.idle` said twice in a row counts once."""
+
+
+async def answer_to(http: httpx.AsyncClient, question: Ask, session: str, message: str) -> object:
+    """Status, type and shape; of what is refused the body."""
+    path = question.path.format(session=session, message=message)
+    given: dict[str, Any] = {"headers": {"content-type": "application/json"}, "content": question.content}
+    if question.content is None:
+        given = {"json": question.body} if question.body is not None else {}
+    response = await http.request(question.method, path, **given)
+    kind = response.headers.get("content-type", "").partition(";")[0]
+    if not response.content or not kind.endswith("json"):
+        return response.status_code, kind, bool(response.content)
+    reads = shape if response.is_success else refusal
+    return response.status_code, kind, reads(response.json())
+
+
+async def turn_of(http: httpx.AsyncClient, act: Act) -> object:
+    """What happened, in its order, and what is stored after."""
+    session = (await http.post("/session", json={})).json()["id"]
+    told: list[str] = []
+    async with events_of(http, session) as events:
+        body = {"parts": [{"type": "text", "text": act.prompt}]}
+        post = asyncio.ensure_future(http.post(f"/session/{session}/message", json=body))
+        async for event in events:
+            kind, properties = event["type"], event["properties"]
+            if kind.startswith(MAIN) and told[-1:] != [kind]:
+                told.append(kind)
+            if act.reply and kind.endswith(".asked"):
+                route = "question" if kind.startswith("question") else "permission"
+                where, answer = act.reply
+                await http.post(f"/{route}/{properties['id']}/{where}", json=answer)
+            if act.aborts and (kind.endswith(".asked") or kind == "message.part.delta") and "abort" not in told:
+                told.append("abort")
+                await http.post(f"/session/{session}/abort")
+            if kind == "session.idle":
+                break
+        posted = (await post).json()["info"]
+    stored = (await http.get(f"/session/{session}/message")).json()
+    left = [one for path in ("/question", "/permission") for one in (await http.get(path)).json()]
+    return {
+        "events": told,
+        "posted": [posted.get("finish"), posted.get("error", {}).get("name"), "completed" in posted["time"]],
+        "stored": [ended(one["info"]) | {"parts": [part_of(part) for part in one["parts"]]} for one in stored],
+        "left": [shape(one) for one in left if one["sessionID"] == session],
+    }
+
+
+def ended(info: Json) -> Json:
+    return {
+        "keys": sorted(set(info) - {"error", "summary"}),
+        "role": info["role"],
+        "finish": info.get("finish"),
+        "completed": "completed" in info["time"],
+        "error": info.get("error", {}).get("name"),
+    }
+
+
+def part_of(part: Json) -> Json:
+    state = part.get("state", {})
+    return {
+        "keys": sorted(part),
+        "type": part["type"],
+        "state": [state.get("status"), state.get("error"), sorted(state)],
+        "reason": part.get("reason"),
+    }
+
+
+@asynccontextmanager
+async def events_of(http: httpx.AsyncClient, session: str) -> AsyncIterator[AsyncIterator[Json]]:
+    async with http.stream("GET", "/event") as response:
+        lines = response.aiter_lines()
+
+        async def events() -> AsyncIterator[Json]:
+            async for line in lines:
+                if line.startswith("data:"):
+                    event: Json = json.loads(line.removeprefix("data:"))
+                    if event["properties"].get("sessionID") == session:
+                        yield event
+
+        async for line in lines:
+            if "server.connected" in line:
+                break
+        yield events()
+
+
+async def made(http: httpx.AsyncClient, family: str) -> tuple[str, str]:
+    """A session, with a prompt that has been answered where the family names messages."""
+    if family == "qwen":
+        identifier: str = (await http.post("/session", json={"sessionScope": "thread"})).json()["sessionId"]
+        return identifier, ""
+    identifier = (await http.post("/session", json={})).json()["id"]
+    answer = await http.post(f"/session/{identifier}/message", json={"parts": [{"type": "text", "text": "hello"}]})
+    return identifier, answer.json()["info"]["parentID"]
+
+
+Both = Callable[[str], Any]
+
+
+@pytest.fixture
+def both(shared: Serve, tmp_path: Path) -> Both:
+    @asynccontextmanager
+    async def opened(family: str) -> AsyncIterator[tuple[httpx.AsyncClient, httpx.AsyncClient]]:
+        real = shared(FAMILIES[family]).address
+        with running_stub(tmp_path / "home", profile=family, args=("--scenario", "plain")) as stub:
+            async with (
+                httpx.AsyncClient(base_url=real, timeout=WITHIN, trust_env=False) as theirs,
+                httpx.AsyncClient(base_url=stub.address, timeout=WITHIN, trust_env=False) as ours,
+            ):
+                yield theirs, ours
+
+    return opened
+
+
+@pytest.mark.parametrize("family", QUESTIONS)
+async def test_the_stub_answers_as_the_real_server_does(both: Both, family: str) -> None:
+    differences = []
+    async with both(family) as clients:
+        places = [await made(http, family) for http in clients]
+        for question in QUESTIONS[family]:
+            theirs, ours = [
+                await answer_to(http, question, *place) for http, place in zip(clients, places, strict=True)
+            ]
+            if theirs != ours:
+                differences.append(f"{question}\n  real {theirs}\n  stub {ours}")
+    assert not differences, "\n".join(differences)
+
+
+@pytest.mark.parametrize("act", ACTS, ids=str)
+@pytest.mark.parametrize("family", ["opencode", "mimo"])
+async def test_a_turn_goes_as_at_the_real_server(both: Both, family: str, act: Act) -> None:
+    async with both(family) as clients, asyncio.timeout(WITHIN):
+        theirs, ours = [await turn_of(http, act) for http in clients]
+    assert ours == theirs
