@@ -4,6 +4,7 @@ import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from types import FunctionType
 from typing import Any
 
 from starlette.requests import Request
@@ -27,7 +28,10 @@ class Asked:
 
 @dataclass(slots=True)
 class Scripted:
-    """`answers`: "METHOD /path" → a JSON value, or a whole response. Everything else gets the page."""
+    """`answers`: "METHOD /path" → a JSON value, a whole response, or what gives it for the request.
+
+    Everything else gets the page.
+    """
 
     answers: dict[str, Any] = field(default_factory=dict)
     asked: list[Asked] = field(default_factory=list)
@@ -37,8 +41,11 @@ class Scripted:
         raw = await request.body()
         call = f"{request.method} {request.url.path}"
         body = json.loads(raw) if raw else None
-        self.asked.append(Asked(call, dict(request.query_params), request.headers, body))
+        asked = Asked(call, dict(request.query_params), request.headers, body)
+        self.asked.append(asked)
         answer = self.answers.get(call, PAGE)
+        if isinstance(answer, FunctionType):
+            answer = answer(asked)
         response = answer if isinstance(answer, Response) else JSONResponse(answer)
         await response(scope, receive, send)
 

@@ -116,7 +116,7 @@ class OpenCode:
     @asynccontextmanager
     async def subscribe(self, on_bytes: Callable[[int], None]) -> AsyncIterator[EventFeed]:
         path = "/event" if self._directory else "/global/event"
-        headers = {"accept": "text/event-stream", **self._scope(self._directory)}
+        headers = {"accept": "text/event-stream", **await self._scope(self._directory)}
         async with self._http.stream(
             "GET", path, headers=headers, first_byte=FIRST_BYTE, silence=LONGEST_SILENCE
         ) as response:
@@ -127,8 +127,8 @@ class OpenCode:
         statuses: dict[str, Any] = {}
         requests: list[Request] = []
         unreadable = 0
-        for place in places:
-            scope = self._scope(place)
+        scopes = [await self._scope(place) for place in places]
+        for scope in [one for row, one in enumerate(scopes) if one not in scopes[:row]]:
             # Requests first: one whose session is idle afterwards is a ghost, and never the other way round.
             questions, permissions = await asyncio.gather(
                 self._get("/question", headers=scope), self._get("/permission", headers=scope)
@@ -154,7 +154,7 @@ class OpenCode:
                     raise
                 log.info("an older server lists the sessions of one project: %s", error.what)
                 self._lists_everywhere = False
-        reply = await self._get("/session", params=params, headers=self._scope(self._directory))
+        reply = await self._get("/session", params=params, headers=await self._scope(self._directory))
         return _page("/session", reply, int(params["limit"]))
 
     async def session(self, session_id: str) -> Session:
@@ -167,7 +167,7 @@ class OpenCode:
     async def create_session(self, title: str = "") -> Session:
         body: dict[str, Any] = {"title": title} if title else {}
         reply = await self._http.call(
-            "POST", "/session", json=body, headers=self._scope(self._directory), timeout=CREATE_LIMIT
+            "POST", "/session", json=body, headers=await self._scope(self._directory), timeout=CREATE_LIMIT
         )
         return checked("/session", wire.session, reply.value)
 
@@ -177,11 +177,15 @@ class OpenCode:
 
     async def fork(self, session_id: str) -> Session:
         path = f"/session/{segment(session_id)}/fork"
-        return checked(path, wire.session, (await self._http.call("POST", path, json={}, timeout=30.0)).value)
+        scope = await self._scope_of(session_id)
+        reply = await self._http.call("POST", path, json={}, headers=scope, timeout=30.0)
+        return checked(path, wire.session, reply.value)
 
     async def undo(self, session_id: str, message_id: str) -> Session:
         path = f"/session/{segment(session_id)}/revert"
-        reply = await self._http.call("POST", path, json={"messageID": message_id}, timeout=UNDO_LIMIT)
+        scope = await self._scope_of(session_id)
+        body: dict[str, Any] = {"messageID": message_id}
+        reply = await self._http.call("POST", path, json=body, headers=scope, timeout=UNDO_LIMIT)
         return checked(path, wire.session, reply.value)
 
     async def redo(self, session_id: str) -> Session:
@@ -231,8 +235,11 @@ class OpenCode:
     async def post_prompt(self, prompt: Prompt, watcher: PostWatcher) -> FullMessage:
         kind, body = await payload(prompt, self.offers, self._directory_of)
         path = f"/session/{segment(prompt.session_id)}/{kind}"
+        scope = await self._scope_of(prompt.session_id)
         parser = PaddedJson()
-        async with self._http.stream("POST", path, json=body, first_byte=None, silence=None) as response:
+        async with self._http.stream(
+            "POST", path, json=body, headers=scope, first_byte=None, silence=None
+        ) as response:
             watcher.headers()
             async for chunk in response.chunks():
                 parser.feed(chunk)
@@ -287,7 +294,7 @@ class OpenCode:
 
     async def _resolve(self, path: str, body: dict[str, Any], directory: str) -> bool:
         """True when the server took it; older servers say `false`, newer ones 404, when it is not open."""
-        reply = await self._http.call("POST", path, json=body, headers=self._scope(directory), timeout=5.0)
+        reply = await self._http.call("POST", path, json=body, headers=await self._scope(directory), timeout=5.0)
         return reply.value is not False
 
     async def _directory_of(self, session_id: str) -> str:
@@ -296,7 +303,11 @@ class OpenCode:
     async def _get(self, path: str, **options: Any) -> Reply:
         return await self._http.call("GET", path, **options)
 
-    def _scope(self, directory: str | None) -> dict[str, str]:
+    async def _scope_of(self, session_id: str) -> dict[str, str]:
+        """The header with which a session is acted on; opencode itself takes it for its own directory."""
+        return {}
+
+    async def _scope(self, directory: str | None) -> dict[str, str]:
         """The header that chooses a directory; none where it is the server's own and the user named none."""
         if not directory or (directory == self._home and self._directory is None):
             return {}

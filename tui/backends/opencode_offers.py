@@ -1,6 +1,6 @@
 """What an opencode server offers for a prompt: agents, models, commands, names of files. It sends nothing."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any, TypeVar
 
@@ -45,7 +45,7 @@ class _Providers(msgspec.Struct):
 class OpenCodeOffers:
     """Asked anew each time. `scope` gives a directory's header."""
 
-    def __init__(self, http: Http, scope: Callable[[str | None], dict[str, str]]) -> None:
+    def __init__(self, http: Http, scope: Callable[[str | None], Awaitable[dict[str, str]]]) -> None:
         self._http = http
         self._scope = scope
 
@@ -84,7 +84,7 @@ class OpenCodeOffers:
         return paths.map(lambda path: Offered(path) if path != "/" else None)
 
     async def _get(self, path: str, shape: type[T], directory: str, params: dict[str, str] | None = None) -> T:
-        reply = await self._http.call("GET", path, params=params, headers=self._scope(directory))
+        reply = await self._http.call("GET", path, params=params, headers=await self._scope(directory))
         return checked(path, read, reply.value, shape)
 
 
