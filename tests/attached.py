@@ -122,14 +122,24 @@ class Attached:
 
 @asynccontextmanager
 async def attached(
-    server: Server, journal: Journal | None = None, session: str = "", clocks: Clocks | None = None
+    server: Server,
+    journal: Journal | None = None,
+    session: str = "",
+    clocks: Clocks | None = None,
+    directory: str | None = None,
 ) -> AsyncIterator[Attached]:
-    """Come to `session`, or to a new one."""
+    """Come to `session`, or to a new one; `directory`: the one that the person named."""
     relay = Relay(server.port)
     relay.accept()
     address = f"http://127.0.0.1:{relay.port}"
     host = {"host": f"127.0.0.1:{server.port}"}  # a server may refuse every other
-    client = Client(address, lambda user: Http(address, headers=host), journal=journal, clocks=clocks)
+    client = Client(
+        address,
+        lambda user: Http(address, headers=host),
+        journal=journal,
+        clocks=clocks,
+        directory=directory,
+    )
     client.start()
     try:
         await wait_until(lambda: client.line().state is LineState.LIVE, within=WITHIN, what="the line")

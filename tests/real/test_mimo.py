@@ -1,12 +1,18 @@
 """The client on a real MiMo Code, which answers only prompts whose id lies above its newest answer."""
 
+from pathlib import Path
+
 import httpx
 import pytest
 
-from tests.attached import attached
+from tests.attached import WITHIN, attached
 from tests.real.server import RealServer
 from tests.real.test_walks import Killable
+from tests.waiting import wait_until
+from tui.client import Client
+from tui.core.health import LineState
 from tui.core.turn import TurnState
+from tui.net.http import Http
 
 pytestmark = pytest.mark.real
 
@@ -35,3 +41,48 @@ async def test_prompts_in_a_session_that_another_client_began_are_answered(mimo:
         assert (await here.over("and mine")).state is TurnState.FINISHED
         await here.is_true()
         assert len(here.prompts()) == len(BY_ANOTHER) + 1
+
+
+async def test_a_session_is_worked_on_in_its_own_directory(mimo: RealServer) -> None:
+    """The server itself takes it for that of the header, and shows what is asked there alone."""
+    below = mimo.project / "below"
+    below.mkdir()
+    async with attached(Killable(mimo), directory=str(below)) as here:
+        here.prompt("SHELL made")
+        here.client.reply(await here.asked(), "once")
+        assert (await here.over("SHELL made")).state is TurnState.FINISHED
+        assert (below / "made").is_file()
+        here.prompt("SLOW")
+        await here.said("word1")
+        here.client.abort(here.session_id)
+        assert (await here.over("SLOW")).state is TurnState.ABORTED
+
+
+async def test_a_session_outside_the_server_s_directory_is_read_and_takes_no_prompt(
+    mimo_alone: RealServer, tmp_path: Path
+) -> None:
+    home = mimo_alone.project
+    mimo_alone.kill()
+    mimo_alone.project = tmp_path  # one state on disk, for servers started anywhere
+    mimo_alone.restart()
+    session = httpx.post(f"{mimo_alone.address}/session", json={}, timeout=30, trust_env=False).json()["id"]
+    mimo_alone.kill()
+    mimo_alone.project = home
+    mimo_alone.restart()
+    async with attached(Killable(mimo_alone), session=session) as here:
+        here.prompt("SHELL made")
+        turn = await here.over("SHELL made")
+        assert (turn.state, str(tmp_path) in turn.reason) == (TurnState.NOT_SENT, True)
+        assert here.client.line().state is LineState.LIVE
+        await here.is_true()
+    assert not (home / "made").exists()
+
+
+async def test_a_directory_outside_the_server_s_own_is_refused_with_what_helps(mimo: RealServer) -> None:
+    client = Client(mimo.address, lambda user: Http(mimo.address), directory="/")
+    client.start()
+    try:
+        await wait_until(lambda: client.line().state is LineState.STOPPED, within=WITHIN, what="the refusal")
+        assert "MIMOCODE_SERVER_PASSWORD" in client.line().remedy
+    finally:
+        await client.close()
