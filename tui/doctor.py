@@ -61,7 +61,7 @@ PADDING = Finding(
     "held prompt",
     "unknown",
     "padded or silent: seen only while a prompt is held",
-    "Send one, and look at the line above the prompt: it counts the beats, or says that the server keeps still.",
+    "Send one, and look at the line above the prompt: it counts the beats, or says that none has come.",
 )
 NOT_HELD = Finding("held prompt", "good", "none: this server takes a prompt at once and tells the rest by events")
 NO_STREAM = Finding(

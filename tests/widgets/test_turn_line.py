@@ -40,12 +40,14 @@ def test_a_padded_turn_counts_its_beats() -> None:
     assert words(turn(pads=1, last_pad=NOW)) == "turn 12:04 · held open, 1 beat, last 0s ago"
 
 
-def test_a_silent_server_is_called_that() -> None:
-    assert words(turn()) == "turn 12:04 · the server keeps still until it ends; the line is live"
+def test_of_a_silent_server_no_more_is_told_than_that_nothing_has_come() -> None:
+    """Not that it keeps still until the end: it may pad late, and headers may come with its first pad."""
+    assert words(turn(started=NOW - 12, _posted=NOW - 12)) == "turn 0:12 · held open, no beat yet"
+    assert words(turn()) == "turn 12:04 · held open, nothing has come on it yet; the line is live"
 
 
 def test_no_line_is_called_live_that_the_header_calls_quiet() -> None:
-    assert words(turn(), LATE) == "turn 12:04 · the server keeps still until it ends; the line is quiet"
+    assert words(turn(), LATE) == "turn 12:04 · held open, nothing has come on it yet; the line is quiet"
     assert words(turn(held=False), LATE) == "turn 12:04 · followed by its events; the line is quiet"
     still = turn_words(turn(), LATE, NOW, SERVER_NOW, Trouble(Kind.STILL, 370)).plain
     assert "nothing has moved for 6 min, and the line is quiet" in still

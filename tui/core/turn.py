@@ -245,6 +245,10 @@ class Turn(msgspec.Struct):
         self.state, self.reason, self.ended, self.moved = TurnState.RUNNING, "", None, now
         self._idle_since = self._broke_at = None
 
+    def held_for(self, now: float) -> float:
+        """Seconds since the POST left that is held; below 0 before."""
+        return now - self._posted
+
     def still_for(self, now: float) -> float:
         """Seconds since anything of the turn changed, 0 while it waits for a person or a provider."""
         if self.state in (TurnState.WAITING, TurnState.RETRYING):

@@ -18,6 +18,9 @@ from tui.widgets.plain import MUTED, Plain
 
 PADS_ARE_FRESH = 60.0
 """Seconds. Padding younger than this proves that the prompt's own connection still holds."""
+PADS_WITHIN = 35.0
+"""Seconds within which a server that pads has begun to: every 10 s, or 30; MiMo Code's headers too come with the
+first pad. That a server sends nothing until the turn ends is not known before it ends."""
 
 
 def turn_words(
@@ -92,9 +95,9 @@ def _held(turn: Turn, line: Line, now: float) -> str:
         beats = "1 beat" if turn.pads == 1 else f"{turn.pads} beats"
         last = "" if turn.last_pad is None else f", last {span(now - turn.last_pad)} ago"
         return f" · held open, {beats}{last}"
-    if turn.headers_at is not None:
+    if turn.headers_at is not None or turn.held_for(now) < PADS_WITHIN:
         return " · held open, no beat yet"
-    return f" · the server keeps still until it ends; the line is {'quiet' if late else 'live'}"
+    return f" · held open, nothing has come on it yet; the line is {'quiet' if late else 'live'}"
 
 
 def _while_down(turn: Turn, now: float, held: str) -> tuple[str, str]:
