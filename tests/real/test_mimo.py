@@ -65,7 +65,8 @@ async def test_a_session_outside_the_server_s_directory_is_read_and_takes_no_pro
     mimo_alone.kill()
     mimo_alone.project = tmp_path  # one state on disk, for servers started anywhere
     mimo_alone.restart()
-    session = httpx.post(f"{mimo_alone.address}/session", json={}, timeout=30, trust_env=False).json()["id"]
+    async with httpx.AsyncClient(base_url=mimo_alone.address, timeout=30, trust_env=False) as http:
+        session = (await http.post("/session", json={})).json()["id"]
     mimo_alone.kill()
     mimo_alone.project = home
     mimo_alone.restart()
