@@ -14,7 +14,7 @@ from pathlib import Path
 
 import click
 
-from server_stub.profiles import PROFILES
+from server_stub.domain.profiles import PROFILES
 from tests.chaos.stub_server import StubServer
 from tests.chaos.virtual_time import VirtualTime, run
 from tests.conftest import COMMAND
@@ -22,9 +22,9 @@ from tests.end_to_end.stub import running_stub
 from tests.end_to_end.terminal import Terminal
 from tests.processes import clean_environment
 from tests.waiting import wait_until
-from tui.client import Client, Clocks
+from tui.client.client import Client, Clocks
 from tui.core.turn import Turn, TurnState
-from tui.net.http import Http
+from tui.net.http_client import Http
 
 ALLOWED = 5.0
 """Megabytes by which memory may rise or fall."""

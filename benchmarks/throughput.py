@@ -20,13 +20,13 @@ import httpx_sse
 from benchmarks.programs import bench_stub
 from benchmarks.table import Row
 from tests.processes import clean_environment, read_line, running
-from tui.backends.opencode import OpenCode
+from tui.backends.opencode.backend import OpenCode
 from tui.core.backoff import Backoff
+from tui.core.connection_status import Health
 from tui.core.events import Event, StreamLost
-from tui.core.health import Health
 from tui.core.store import Store
-from tui.net.http import Http
-from tui.net.link import Link
+from tui.net.event_connection import Link
+from tui.net.http_client import Http
 
 TIMES = 4.0
 

@@ -13,10 +13,10 @@ import click
 import uvicorn
 
 from server_stub.app import create_app
-from server_stub.clock import PacedClock
-from server_stub.faults import Fault, FaultRefused, Faults, parse
-from server_stub.profiles import DEFAULT_PROFILE, PROFILES
-from server_stub.scenarios import DEFAULTS, WORDS
+from server_stub.domain.clock import PacedClock
+from server_stub.domain.profiles import DEFAULT_PROFILE, PROFILES
+from server_stub.faults.kinds import Fault, FaultRefused, Faults, parse
+from server_stub.scenarios.catalog import DEFAULTS, WORDS
 
 
 def _parsed(ctx: click.Context, param: click.Parameter, texts: tuple[str, ...]) -> list[Fault]:

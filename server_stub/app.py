@@ -8,16 +8,16 @@ from starlette.middleware import Middleware
 from starlette.routing import Route
 from starlette.types import Scope
 
-from server_stub.agent import Agent
-from server_stub.clock import Clock, PacedClock
-from server_stub.exchange import FaultMiddleware
-from server_stub.families import family_of
-from server_stub.faults import Faults, Flag
-from server_stub.profiles import Profile
-from server_stub.routes import admin as faults_route
-from server_stub.scenarios import choose
-from server_stub.turn import Script
-from server_stub.world import World
+from server_stub.domain.agent import Agent
+from server_stub.domain.clock import Clock, PacedClock
+from server_stub.domain.profiles import Profile
+from server_stub.domain.scripted_turn import Script
+from server_stub.domain.state import World
+from server_stub.faults import routes as faults_route
+from server_stub.faults.fault_middleware import FaultMiddleware
+from server_stub.faults.kinds import Faults, Flag
+from server_stub.protocols import family_of
+from server_stub.scenarios.catalog import choose
 
 PASSWORD_VARIABLE = "HOLDFAST_STUB_PASSWORD"
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]

@@ -12,20 +12,20 @@ from typing import Any, cast
 from msgspec.structs import replace
 
 from tui.backends.base import Backend, ServerInfo, Traits
-from tui.backends.readable import Rows
+from tui.backends.decoding import Rows
+from tui.client.loading import Loadings
+from tui.client.prompt_dispatcher import Prompts
+from tui.client.prompt_options import Choices
+from tui.client.turns import Turns
 from tui.core.changes import AbortProgress, AnswerChanged, Change, LineChanged, Notice, TurnChanged, TurnEnded
+from tui.core.connection_status import Line, LineState
+from tui.core.diagnosis import DEFAULT_PATIENCE, Patience, Trouble, Witness, trouble
 from tui.core.events import Event, SessionDeleted, SessionUpserted
-from tui.core.health import Line, LineState
 from tui.core.model import Answers, Offered, PermissionReply, Prompt, Request, Session
 from tui.core.store import Store
-from tui.core.trouble import DEFAULT_PATIENCE, Patience, Trouble, Witness, trouble
 from tui.core.turn import Turn
-from tui.journal import Journal
-from tui.loading import Loadings
 from tui.net.errors import NetError
-from tui.offers import Choices
-from tui.prompts import Prompts
-from tui.turns import Turns
+from tui.storage.journal import Journal
 
 LIVE = Line(LineState.LIVE, age=2.0, round_trip=0.011, gaps=(10.0,) * 8, interval=10.0)
 
@@ -123,7 +123,7 @@ TRAITS = Traits("fake", takes_our_ids=False)
 
 
 class FakeClient:
-    """What `tui.client.Client` offers, as far as the app asks for it. Its prompts and its journal are real."""
+    """What the app uses of `tui.client.client.Client`, with real prompts and a real journal."""
 
     def __init__(
         self, *, address: str = "127.0.0.1:4096", line: Line = LIVE, journal: Journal | None = None

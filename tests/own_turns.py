@@ -1,6 +1,6 @@
 """Turns that a server begins by itself once an agent has worked in the background: on the stub, on a real one."""
 
-from tests.attached import Attached
+from tests.contract_harness import Attached
 from tui.core.model import NotePart, PermissionRequest, QuestionRequest
 from tui.core.turn import Turn, TurnState
 

@@ -11,9 +11,9 @@ from msgspec.structs import replace
 from tests.chaos.evidence import ROWS, Case, unfounded
 from tests.chaos.truth import Call, Piece, Stored
 from tui.core.changes import AbortProgress, AbortState, AnswerChanged
-from tui.core.health import Line, LineState
+from tui.core.connection_status import Line, LineState
 from tui.core.turn import OVER, Turn, TurnState
-from tui.widgets.turn_line import end_words, turn_words
+from tui.widgets.status.turn_status import end_words, turn_words
 
 HERE = Path(__file__).parent.parent
 SHOWN = re.findall(r"^\| `([^`]+)` \|", (HERE / "docs" / "evidence.md").read_text(), re.MULTILINE)

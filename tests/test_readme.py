@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 import server_stub.__main__
-import tui.__main__
-from server_stub.faults import KINDS, fault, parse
-from server_stub.scenarios import SCENARIOS
-from tui.keys import KEYS, with_keys
-from tui.settings import FILE_KEYS, read_file
-from tui.widgets.help import EVERYWHERE
+import tui.cli.main
+from server_stub.faults.kinds import KINDS, fault, parse
+from server_stub.scenarios.catalog import SCENARIOS
+from tui.config.keymap import KEYS, with_keys
+from tui.config.settings import FILE_KEYS, read_file
+from tui.widgets.dialogs.help import EVERYWHERE
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -30,14 +30,14 @@ def test_make_knows_each_target() -> None:
 
 
 def test_each_flag_is_taken() -> None:
-    commands = (tui.__main__.main, server_stub.__main__.main)
+    commands = (tui.cli.main.main, server_stub.__main__.main)
     flags = {flag for command in commands for option in command.params for flag in option.opts}
     of_pytest = {"--schedules"}
     assert set(re.findall(r"--[a-z]+(?:-[a-z]+)*", README)) - flags == {"--help", *of_pytest}
 
 
 def test_each_variable_is_read() -> None:
-    source = "".join((ROOT / "tui" / name).read_text() for name in ("settings.py", "backends/__init__.py"))
+    source = "".join((ROOT / "tui" / name).read_text() for name in ("config/settings.py", "backends/__init__.py"))
     variables = set(re.findall(r"\b(?:HOLDFAST|OPENCODE)_[A-Z_]+", README))
     assert variables
     assert [variable for variable in variables if f'"{variable}"' not in source] == []

@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
-from server_stub.agent import Agent
-from server_stub.bus import Event
-from server_stub.clients import Clients
-from server_stub.qwen import transcript
-from server_stub.qwen.live import LiveSession
-from server_stub.refusals import Refusal
-from server_stub.restart import as_stored
-from server_stub.world import Session, World
+from server_stub.domain.agent import Agent
+from server_stub.domain.api_errors import Refusal
+from server_stub.domain.client_registry import Clients
+from server_stub.domain.event_bus import Event
+from server_stub.domain.restart import as_stored
+from server_stub.domain.state import Session, World
+from server_stub.qwen import stored_transcript
+from server_stub.qwen.live_session import LiveSession
 
 Json = dict[str, Any]
 
@@ -107,7 +107,7 @@ class Daemon:
         world, session = self.world, live.session
         copy = world.fork_session(session, None, session_id=str(uuid.uuid4()))
         world.update_session(copy, title=f"{name or session.info['title']}(1)")
-        world.update_session(copy, **{transcript.LEDGER: session.info.get(transcript.LEDGER, [])})
+        world.update_session(copy, **{stored_transcript.LEDGER: session.info.get(stored_transcript.LEDGER, [])})
         branch = self._bring_alive(copy)
         branch.state = state_of(branch.mode)
         branch.restore()
@@ -158,7 +158,7 @@ class Daemon:
         if session is None or session not in self.stored():
             raise not_found(session_id)
         self._check_limit()
-        transcript.reconcile(self.world, session)
+        stored_transcript.reconcile(self.world, session)
         live = self._bring_alive(session)
         live.state = state_of(live.mode)
         if replayed:

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any, Literal
 
+from server_stub.domain.api_errors import Refusal
 from server_stub.qwen import updates
-from server_stub.refusals import Refusal
 
 Json = dict[str, Any]
 

@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any, Literal, Protocol
 
-from server_stub import agent as agents
-from server_stub.qwen import background, transcript, updates
-from server_stub.qwen.background import Report
-from server_stub.refusals import Refusal
-from server_stub.world import Message, Session, World
+from server_stub.domain import agent as agents
+from server_stub.domain.api_errors import Refusal
+from server_stub.domain.state import Message, Session, World
+from server_stub.qwen import background_turns, stored_transcript, updates
+from server_stub.qwen.background_turns import Report
 
 Json = dict[str, Any]
 
@@ -93,7 +93,7 @@ class PromptQueue:
         self._work: asyncio.Task[None] | None = None
         self._own: Prompt | None = None
         self._reports: deque[Report] = deque()
-        self._expected = {report.call_id for report in background.started(session, "")}
+        self._expected = {report.call_id for report in background_turns.started(session, "")}
         """Calls whose report is told, or will be; what worked when the process ended reports to nobody."""
         self._agents: set[asyncio.Task[None]] = set()
 
@@ -132,7 +132,7 @@ class PromptQueue:
         prompt = Prompt(content, originator, self._world.clock.now(), waited=count > 0)
         self._known[prompt.id] = prompt
         self._waiting.append(prompt)
-        transcript.record(self._world, self._session, {"promptId": prompt.id, "at": prompt.queued_at})
+        stored_transcript.record(self._world, self._session, {"promptId": prompt.id, "at": prompt.queued_at})
         if prompt.waited:
             said = {"text": prompt.text, "queuedAt": prompt.queued_at}
             self._publish("pending_prompt_added", self._named(prompt, **said), prompt)
@@ -223,7 +223,7 @@ class PromptQueue:
             self._settled()
 
     def _expect_reports(self, source: str) -> None:
-        for report in background.started(self._session, source):
+        for report in background_turns.started(self._session, source):
             if report.call_id not in self._expected:
                 self._expected.add(report.call_id)
                 agent = asyncio.create_task(self._await_report(report))
@@ -231,7 +231,7 @@ class PromptQueue:
                 agent.add_done_callback(self._agents.discard)
 
     async def _await_report(self, report: Report) -> None:
-        await self._world.clock.sleep(background.REPORTS_AFTER)
+        await self._world.clock.sleep(background_turns.REPORTS_AFTER)
         self._tell(report.completed())
         self._reports.append(report)
         self._begin_work()
@@ -325,7 +325,7 @@ class PromptQueue:
     def _record(self, prompt: Prompt, state: Literal["completed", "cancelled", "error"], **more: str) -> None:
         prompt.state, prompt.ended_at = state, self._world.clock.now()
         entry = {"promptId": prompt.id, "terminal": state, **more, "at": prompt.ended_at}
-        transcript.record(self._world, self._session, entry)
+        stored_transcript.record(self._world, self._session, entry)
 
     def _named(self, prompt: Prompt, **more: object) -> Json:
         return {"sessionId": self._session.id, "promptId": prompt.id, **more}

@@ -13,7 +13,7 @@ from starlette.types import Receive, Scope, Send
 
 from tests.backends.scripted import Scripted
 from tests.listening import listening
-from tui.net.http import Http
+from tui.net.http_client import Http
 
 CAPABILITIES = {
     "v": 1,

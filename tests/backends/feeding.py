@@ -4,12 +4,12 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 
-from tui.backends.qwen import QwenServe
+from tui.backends.qwen.backend import QwenServe
 from tui.core import events as e
 from tui.core.model import TextPart
 from tui.core.store import Store
 from tui.net.errors import NetError
-from tui.net.http import Http
+from tui.net.http_client import Http
 
 
 class Feeding:

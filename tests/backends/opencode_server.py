@@ -7,7 +7,7 @@ from typing import Any
 from starlette.responses import JSONResponse, Response
 
 from tests.backends.scripted import Scripted, scripted
-from tui.backends.opencode import OpenCode
+from tui.backends.opencode.backend import OpenCode
 from tui.core.model import Prompt
 
 HEALTH = {"healthy": True, "version": "1.18.33"}

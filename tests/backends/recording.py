@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tui.backends.opencode_messages import full_message
+from tui.backends.opencode.messages import full_message
 from tui.core.model import Message, ToolPart
 
 FOLDER = Path(__file__).with_name("recorded")

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tui.backends import qwen_wire as wire
-from tui.backends.qwen_fold import Fold, picture
+from tui.backends.qwen import schema as wire
+from tui.backends.qwen.session_reducer import Fold, picture
 from tui.core import events as e
 from tui.core.model import FullMessage
 

@@ -12,7 +12,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from tests.listening import listening
-from tui.net.http import Http
+from tui.net.http_client import Http
 
 PAGE = HTMLResponse("<!doctype html><title>OpenCode</title>")
 """What opencode answers on every path that it does not know, with status 200."""

@@ -5,12 +5,12 @@ import time
 
 import pytest
 
-from server_stub.profiles import PROFILES
-from tests.attached import Attached, attached, newcomer
+from server_stub.domain.profiles import PROFILES
 from tests.chaos.stub_server import StubServer
 from tests.chaos.virtual_time import VirtualTime, run
-from tests.walks import WALKS, Walk
-from tui.client import Clocks
+from tests.contract import WALKS, Walk
+from tests.contract_harness import Attached, attached, newcomer
+from tui.client.client import Clocks
 from tui.core.turn import TurnState
 
 

@@ -8,11 +8,11 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from tests.listening import listening
-from tui.backends.opencode import OpenCode
+from tui.backends.opencode.backend import OpenCode
 from tui.backends.paging import Paging
 from tui.core.model import NotePart, TextPart
-from tui.net.answer import Progress, Reply
-from tui.net.http import Http
+from tui.net.http_client import Http
+from tui.net.response import Progress, Reply
 
 REPLY = Reply(200, {}, [], 0.0, None)
 

@@ -16,7 +16,8 @@ from tests.chaos.relay import Relay
 from tests.chaos.stub_server import SENT_AT, TOKEN
 from tests.waiting import wait_until
 from tui.backends import USERS
-from tui.client import Client, Clocks, NotConnected
+from tui.client.client import Client, Clocks, NotConnected
+from tui.client.prompt_dispatcher import NotFetched
 from tui.core.changes import (
     AnswerChanged,
     Change,
@@ -27,14 +28,13 @@ from tui.core.changes import (
     TranscriptReset,
     TurnChanged,
 )
-from tui.core.health import Line, LineState
+from tui.core.connection_status import Line, LineState
 from tui.core.model import Answers, PermissionReply, QuestionRequest, ReasoningPart, Request, TextPart
 from tui.core.turn import Turn
-from tui.journal import Journal
-from tui.net.answer import Reply
 from tui.net.errors import NetError
-from tui.net.http import ByteStream, Http
-from tui.prompts import NotFetched
+from tui.net.http_client import ByteStream, Http
+from tui.net.response import Reply
+from tui.storage.journal import Journal
 
 
 @dataclass(slots=True)

@@ -8,7 +8,7 @@ from typing import Any, Protocol, assert_never
 
 import httpx
 
-from server_stub.faults import Fault, parse
+from server_stub.faults.kinds import Fault, parse
 from tests.chaos import invariants
 from tests.chaos import schedule as s
 from tests.chaos.families import FAMILIES
@@ -17,7 +17,7 @@ from tests.chaos.stub_server import ELSEWHERE
 from tests.chaos.truth import Truth
 from tests.chaos.virtual_time import VirtualTime
 from tests.waiting import wait_until
-from tui.core.health import LineState
+from tui.core.connection_status import LineState
 from tui.core.model import Idle, QuestionRequest
 from tui.core.turn import TurnState
 

@@ -10,15 +10,15 @@ import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.server import ServerState
 
-from server_stub.agent import Agent
 from server_stub.app import create_app
-from server_stub.bus import Event
-from server_stub.faults import Fault, Faults
-from server_stub.profiles import Profile
-from server_stub.restart import after_crash
-from server_stub.scenarios import choose
-from server_stub.turn import Script
-from server_stub.world import World
+from server_stub.domain.agent import Agent
+from server_stub.domain.event_bus import Event
+from server_stub.domain.profiles import Profile
+from server_stub.domain.restart import after_crash
+from server_stub.domain.scripted_turn import Script
+from server_stub.domain.state import World
+from server_stub.faults.kinds import Fault, Faults
+from server_stub.scenarios.catalog import choose
 from tests.chaos.listener import Listener
 from tests.chaos.virtual_time import StubClock
 

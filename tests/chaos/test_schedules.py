@@ -7,7 +7,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from server_stub.profiles import PROFILES
+from server_stub.domain.profiles import PROFILES
 from tests.chaos import invariants
 from tests.chaos.scene import Scene, outcome
 from tests.chaos.schedule import Schedule

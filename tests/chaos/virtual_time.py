@@ -99,7 +99,7 @@ def run(main: Callable[[VirtualTime], Coroutine[Any, Any, T]]) -> T:
 
 
 class StubClock:
-    """The stub's clock on such a loop, `epoch` seconds after 1970 when it starts. See `server_stub.clock`."""
+    """The stub's clock (`server_stub.domain.clock`) on such a loop, starting `epoch` seconds after 1970."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, epoch: float) -> None:
         self._loop = loop

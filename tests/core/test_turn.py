@@ -20,7 +20,7 @@ from tui.core.turn import (
     Turn,
     TurnState,
 )
-from tui.core.witness import (
+from tui.core.turn_inputs import (
     AbortAsked,
     AbortFailed,
     Accepted,

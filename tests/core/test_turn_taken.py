@@ -5,7 +5,7 @@ import pytest
 
 from tui.core.model import Busy, Failure, Idle, Message, Prompt
 from tui.core.turn import ASK_AT, COLD_START, SECOND_LOOK, Action, Turn, TurnState
-from tui.core.witness import AbortAsked, Accepted, Observed, PostBroke, Tick
+from tui.core.turn_inputs import AbortAsked, Accepted, Observed, PostBroke, Tick
 
 PROMPT = Prompt("ses_1", "do it", "ours", "", after="place")
 ANSWER = Message("theirs:answer", "ses_1", "assistant", created=1.0, completed=9.0, parent_id="theirs", final=True)

@@ -23,7 +23,7 @@ class Stub:
     http: httpx.Client
 
     def arm(self, name: str, **options: object) -> int:
-        """Let something go wrong from now on (`server_stub.faults`); the number disarms it."""
+        """Let something go wrong from now on (`server_stub.faults.kinds`); the number disarms it."""
         response = self.http.post("/_stub/faults", json={"name": name, **options})
         assert response.status_code == httpx.codes.CREATED, response.text
         number = response.json()["id"]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.hostile import ATTACK, TELL_TALES, hostile_headers, hostile_relay
+from tests.end_to_end.hostile_server import ATTACK, TELL_TALES, hostile_headers, hostile_relay
 from tests.end_to_end.steps import answer_both_questions, connect, face_request, send
 from tests.end_to_end.stub import Stub
 from tests.end_to_end.terminal import Terminal

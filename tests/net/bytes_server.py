@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 from tests.waiting import wait_until
-from tui.net.http import Http
+from tui.net.http_client import Http
 
 JSON_HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n"
 OK = JSON_HEAD + b"content-length: 4\r\n\r\ntrue"

@@ -7,7 +7,7 @@ import pytest
 
 from tests.net.bytes_server import OK, Server, client
 from tests.waiting import wait_until
-from tui.net.http import Http
+from tui.net.http_client import Http
 
 
 @pytest.fixture

@@ -6,10 +6,10 @@ import pytest
 from rich.console import Console
 from rich.traceback import Traceback
 
-from tui.client import Client
+from tui.client.client import Client
+from tui.config.settings import Settings
 from tui.net.credentials import BasicAuth, BearerAuth
-from tui.net.http import Http
-from tui.settings import Settings
+from tui.net.http_client import Http
 
 SECRET = "correct-horse-battery"
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tui.core.sanitize import clean
 from tui.net import errors
 from tui.net.errors import (
     Cut,
@@ -23,7 +24,6 @@ from tui.net.errors import (
     Untrusted,
     WrongType,
 )
-from tui.net.text import clean
 
 HOSTILE = "\x1b]52;c;x\x07[/]\u202e\n" + "long " * 100
 

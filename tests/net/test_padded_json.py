@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.net.test_clean_json import documents
-from tui.net.clean_json import JSON
+from tests.net.test_json_input import documents
 from tui.net.errors import Empty, NetError, NotJson, TooLarge, TrailingBytes, Truncated
+from tui.net.json_input import JSON
 from tui.net.padded_json import PaddedJson
 
 MARK = b"\xef\xbb\xbf"

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from server_stub.faults import Fault
+from server_stub.faults.kinds import Fault
 from tests.chaos import invariants
 from tests.chaos.scene import Scene, outcome
 from tests.chaos.schedule import draw_for_real

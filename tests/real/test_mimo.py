@@ -5,14 +5,14 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.attached import WITHIN, attached
+from tests.contract_harness import WITHIN, attached
 from tests.real.server import RealServer
 from tests.real.test_walks import Killable
 from tests.waiting import wait_until
-from tui.client import Client
-from tui.core.health import LineState
+from tui.client.client import Client
+from tui.core.connection_status import LineState
 from tui.core.turn import TurnState
-from tui.net.http import Http
+from tui.net.http_client import Http
 
 pytestmark = pytest.mark.real
 

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from tests.attached import Attached, attached
+from tests.contract_harness import Attached, attached
 from tests.own_turns import STORIES
 from tests.real.server import RealServer
 from tests.real.test_walks import Killable

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 import pytest
 
-from tests.attached import attached
+from tests.contract import WALKS, Walk
+from tests.contract_harness import attached
 from tests.real.conftest import Serve
 from tests.real.server import MIMO, OPENCODE, QWEN, Family, RealServer
-from tests.walks import WALKS, Walk
 
 pytestmark = pytest.mark.real
 

@@ -3,20 +3,25 @@
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass
+from typing import Any
 
+import httpx
 import pytest
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.routing import Route
 
-from server_stub.agent import Agent
-from server_stub.exchange import FaultMiddleware
-from server_stub.faults import Faults
-from server_stub.profiles import OPENCODE
-from server_stub.scenarios import choose
-from server_stub.world import Session, World
+from server_stub.app import create_app
+from server_stub.domain.agent import Agent
+from server_stub.domain.profiles import OPENCODE, Profile
+from server_stub.domain.state import Session, World
+from server_stub.faults.fault_middleware import FaultMiddleware
+from server_stub.faults.kinds import Faults
+from server_stub.scenarios.catalog import choose
 from tests.server_stub.held import Routes
+from tests.server_stub.qwen.routes.qwen_client import Person, arrive
 from tests.server_stub.serving import Served, Wire, serving, wire
+from tests.waiting import wait_until
 
 START = 1_795_000_000_000
 HERE = "/home/someone/project"
@@ -100,3 +105,63 @@ async def turns_of_the_loop(count: int) -> None:
     """Let every task that can move do so, this many times; no time passes."""
     for _ in range(count):
         await asyncio.sleep(0)
+
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Stub:
+    http: httpx.AsyncClient
+    world: World
+
+    async def session(self, **body: object) -> str:
+        identifier: str = (await self.http.post("/session", json=body)).json()["id"]
+        return identifier
+
+    async def prompt(self, session_id: str, text: str, **more: object) -> httpx.Response:
+        body = {"parts": [{"type": "text", "text": text}], **more}
+        return await self.http.post(f"/session/{session_id}/message", json=body)
+
+    async def question(self) -> Json:
+        """The next one that is asked."""
+        await wait_until(lambda: self.world.requests.questions(self.world.directory))
+        return self.world.requests.questions(self.world.directory)[0]
+
+
+@pytest.fixture
+def profile() -> Profile:
+    return OPENCODE
+
+
+@pytest.fixture
+def app(profile: Profile, clock: InstantClock) -> Starlette:
+    return create_app(profile, scenario="plain", clock=clock)
+
+
+@pytest.fixture
+async def stub(app: Starlette) -> AsyncIterator[Stub]:
+    """Without a network: a response is seen when it is whole."""
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:4096") as http:
+        yield Stub(http, app.state.world)
+
+
+@pytest.fixture
+async def stub_on_a_socket(app: Starlette) -> AsyncIterator[Stub]:
+    """For what must be seen as it comes."""
+    async with serving(app) as served, httpx.AsyncClient(base_url=served.url, trust_env=False) as http:
+        yield Stub(http, app.state.world)
+
+
+@pytest.fixture
+async def person(stub: Stub) -> Person:
+    """Somebody on a session of their own, where the stub plays `qwen serve`."""
+    return await arrive(stub.http)
+
+
+@pytest.fixture
+async def three_turns(person: Person) -> None:
+    """Each of two records."""
+    for text in ("PLAIN 1", "PLAIN 2", "PLAIN 3"):
+        await person.say(text)

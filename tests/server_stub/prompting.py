@@ -2,8 +2,8 @@
 
 import asyncio
 
-from server_stub.agent import Agent, Prompt
-from server_stub.world import Message, Session, World
+from server_stub.domain.agent import Agent, Prompt
+from server_stub.domain.state import Message, Session, World
 from tests.server_stub.conftest import HERE
 from tests.waiting import wait_until
 

@@ -2,7 +2,7 @@ import httpx
 import pytest
 
 from server_stub.app import PASSWORD_VARIABLE, create_app
-from server_stub.profiles import MIMO, OPENCODE
+from server_stub.domain.profiles import MIMO, OPENCODE
 
 
 async def get(app: object, path: str, **options: object) -> httpx.Response:

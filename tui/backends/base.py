@@ -1,4 +1,4 @@
-"""What a server family must offer. `tui.client` knows nothing beyond this.
+"""What a server family must offer. `tui.client.client` knows nothing beyond this.
 
 Every call may raise `tui.net.errors.NetError`; nothing else leaves a backend.
 """
@@ -9,12 +9,12 @@ from typing import Protocol, runtime_checkable
 
 import msgspec
 
+from tui.backends.decoding import Rows
 from tui.backends.paging import OnBytes
-from tui.backends.readable import Rows
 from tui.core.events import MessagesLoaded, Resynced
 from tui.core.model import Answers, FullMessage, Offered, PermissionReply, Prompt, Session, Todo
 from tui.net.errors import NetError
-from tui.net.link import Feed
+from tui.net.event_connection import Feed
 
 
 class Traits(msgspec.Struct, frozen=True):

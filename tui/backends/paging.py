@@ -8,8 +8,8 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Final, TypeAlias
 
-from tui.net.answer import Progress, Reply
 from tui.net.errors import TooLarge, TooSlow
+from tui.net.response import Progress, Reply
 
 log = logging.getLogger(__name__)
 

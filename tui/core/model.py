@@ -1,7 +1,7 @@
 """What a server has: sessions, messages, their parts, and the requests that wait for a person.
 
 Values only, in no family's dialect. Times are epoch seconds of the server's clock; text is already
-fit for a terminal (`tui.net.text` cleans it where bytes become text).
+fit for a terminal (`tui.core.sanitize` cleans it where bytes become text).
 """
 
 from collections.abc import Mapping

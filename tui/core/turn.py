@@ -37,7 +37,7 @@ from typing import assert_never
 import msgspec
 
 from tui.core.model import Busy, Failure, Idle, Message, Prompt, Retrying
-from tui.core.witness import (
+from tui.core.turn_inputs import (
     AbortAsked,
     AbortFailed,
     Accepted,

@@ -29,10 +29,10 @@ from collections.abc import Mapping
 from math import ceil, isfinite
 from typing import TYPE_CHECKING, Final
 
-from tui.net.text import one_line
+from tui.core.sanitize import one_line
 
 if TYPE_CHECKING:
-    from tui.net.clean_json import JSON
+    from tui.net.json_input import JSON
 
 _RETRIED_STATUSES: Final = frozenset({408, 425, 429})
 

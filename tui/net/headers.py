@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 
-from tui.net.text import clean
+from tui.core.sanitize import clean
 
 
 def readable(headers: Iterable[tuple[str, str]]) -> Mapping[str, str]:

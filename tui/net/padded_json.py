@@ -12,8 +12,8 @@ import json
 import re
 from typing import Final
 
-from tui.net.clean_json import JSON, loads
 from tui.net.errors import Empty, NotJson, TooLarge, TrailingBytes, Truncated
+from tui.net.json_input import JSON, loads
 
 LIMIT: Final = 64 << 20
 """Bytes of one value."""

@@ -5,7 +5,7 @@ charset other than UTF-8, hold an endless line without bound, lose the first eve
 on events without data (after any `id:`, one for every comment), and take `-5` for a time to retry after. It
 publishes no name for its decoder; our tests say what we rely on.
 
-Status and content type are the business of `tui.net.http`: what arrives here is an event stream.
+Status and content type are the business of `tui.net.http_client`: what arrives here is an event stream.
 """
 
 import asyncio
@@ -16,8 +16,8 @@ from typing import Final
 
 from httpx_sse._decoders import SSEDecoder
 
+from tui.core.sanitize import clean
 from tui.net.errors import TooLarge, byte_count
-from tui.net.text import clean
 
 log = logging.getLogger(__name__)
 

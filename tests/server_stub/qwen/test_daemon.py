@@ -2,13 +2,13 @@
 
 import pytest
 
-from server_stub.agent import Agent
-from server_stub.profiles import QWEN
+from server_stub.domain.agent import Agent
+from server_stub.domain.api_errors import Refusal
+from server_stub.domain.profiles import QWEN
+from server_stub.domain.state import World
 from server_stub.qwen.daemon import IDLE_MS, Daemon
-from server_stub.qwen.live import LiveSession
-from server_stub.refusals import Refusal
-from server_stub.scenarios import choose
-from server_stub.world import World
+from server_stub.qwen.live_session import LiveSession
+from server_stub.scenarios.catalog import choose
 from tests.server_stub.conftest import HERE, InstantClock
 from tests.waiting import wait_until
 

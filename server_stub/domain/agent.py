@@ -1,0 +1,375 @@
+"""Runs turns on the world: who is busy, who waits for whose answer, what an abort leaves behind.
+
+One run a session, as in opencode: prompts are stored at once, and the run goes on until the newest is answered.
+All who wait for the session get its last message at the same instant. A run never ends with the connection that
+asked for it; what a family does otherwise is decided where the connection is.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass, field, replace
+from textwrap import shorten
+from typing import Any
+
+from server_stub.domain.api_errors import Refusal, unexpected
+from server_stub.domain.scripted_turn import ModelFailed, Script, Superseded, Turn, TurnEnded
+from server_stub.domain.state import BUSY, IDLE, Message, Session, World
+
+Json = dict[str, Any]
+
+AGENTS = ("build", "explore", "general", "plan")
+MODEL: Json = {"providerID": "holdfast", "modelID": "scripted"}
+ABORTED: Json = {"name": "MessageAbortedError", "data": {"message": "Aborted"}}
+COMMANDS = {
+    "init": ("guided AGENTS.md setup", "Create or update AGENTS.md for this project.\n\n$ARGUMENTS"),
+    "review": ("review changes", "Review what has changed and say what is wrong with it.\n\n$ARGUMENTS"),
+}
+"""Name → description and template."""
+
+SAME_ANSWERS = 3
+LOOP: Json = {
+    "type": "text",
+    "synthetic": True,
+    "text": "<system-reminder>\nLOOP DETECTED: Your last several outputs were identical.\n</system-reminder>",
+}
+"""What MiMo Code 0.1.15 prompts by itself after so many equal answers.
+
+Until then it answers a prompt again and again whose id sorts above its own, as by a clock that is ahead.
+"""
+
+UNTITLED = ("New session - ", "Child session - ", "Untitled")
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """What a person sends: `parts` as on the wire, with or without ids."""
+
+    parts: list[Json]
+    message_id: str | None = None
+    agent: str = "build"
+    model: Json = field(default_factory=lambda: MODEL)
+
+
+@dataclass(slots=True)
+class Run:
+    """One session's; `turn` is the prompt that is being answered. What `ends` was told to, and tidies up."""
+
+    task: "asyncio.Task[None]"
+    turn: Turn | None = None
+    ends: bool = False
+
+    @property
+    def waits_for_provider(self) -> bool:
+        return self.turn is not None and self.turn.waits_for_provider
+
+    def end(self) -> None:
+        """Once is enough: what a second cancellation would interrupt is the tidying up."""
+        if not self.ends:
+            self.ends = True
+            self.task.cancel()
+
+
+Work = Callable[[Session, Run], Awaitable[Turn | None]]
+"""What a run does; gives the turn that is to be summed up once idle has been said."""
+
+
+class Agent:
+    """`choose` gives the script for a prompt's text."""
+
+    def __init__(self, world: World, choose: Callable[[str], Script]) -> None:
+        self._world = world
+        self._choose = choose
+        self._runs: dict[str, Run] = {}
+        self._scripts: dict[str, Script] = {}
+
+    def is_busy(self, session: Session) -> bool:
+        return self._run_of(session) is not None
+
+    def accept(self, session: Session, prompt: Prompt) -> Message:
+        """Store the prompt; the same ids twice store it once.
+
+        Raises Refusal 500 for an unknown agent, and for an id that another session has.
+        """
+        if prompt.agent not in AGENTS:
+            known = ", ".join(AGENTS)
+            self._report(session, f'Agent not found: "{prompt.agent}". Available agents: {known}')
+            raise unexpected()
+        message_id = prompt.message_id or self._world.ids.new("msg")
+        if any(message_id in other.messages for other in self._world.sessions.values() if other is not session):
+            raise unexpected()
+        info: Json = {
+            "id": message_id,
+            "role": "user",
+            "sessionID": session.id,
+            "time": {"created": self._next_moment(session)},
+            "agent": prompt.agent,
+            "model": prompt.model,
+        }
+        self._remove_reverted(session)
+        if self._world.profile.revisions:
+            mode = {"systemMode": "append", "harness": "auto"}
+            info |= {**mode, "agentID": "main"}
+            self._world.update_session(session, prompt=mode)
+        else:
+            model = {"id": prompt.model["modelID"], "providerID": prompt.model["providerID"], "variant": "default"}
+            self._world.update_session(session, agent=prompt.agent, model=model)
+        message = self._world.put_message(info)
+        where = {"messageID": message_id, "sessionID": session.id}
+        for part in prompt.parts:
+            self._world.put_prompt_part({"id": self._world.ids.new("prt"), **part, **where})
+        return message
+
+    def start(self, session: Session) -> Run:
+        """The session's run, begun if there is none. Raises Refusal 500 when the prompt's model does not exist."""
+        run = self._run_of(session)
+        if run is None or run.ends:
+            prompt = newest(session, "user")
+            if prompt is not None and prompt.info["model"] != MODEL:
+                self._refuse_model(session, prompt.info["model"])
+            run = self._begin(session, self._answer_prompts)
+        return run
+
+    async def answer(self, session: Session) -> Message:
+        """Wait until the newest prompt is answered; the last assistant message is given to all who wait.
+
+        Whoever stops waiting does not stop the run. Raises what `start` raises.
+        """
+        return await self._outcome(session, self.start(session))
+
+    def abort(self, session: Session) -> None:
+        """End the run now. Idle is said twice: at once, and again when the parts have been closed.
+
+        While the provider is awaited nothing is said at once.
+        """
+        run = self._run_of(session)
+        if run is None:
+            self._world.set_status(session, IDLE)
+            return
+        profile = self._world.profile
+        says_nothing = run.waits_for_provider and profile.provider_retry == "status"
+        if not run.ends and not says_nothing:
+            self._world.report_error(session, ABORTED)
+            if profile.early_idle:
+                self._world.set_status(session, IDLE)
+        if profile.abort_takes_permission:
+            self._world.requests.take_back_permissions(session.id)
+        run.end()
+
+    async def end(self, sessions: list[Session]) -> None:
+        """End their runs and wait until what they leave behind is stored."""
+        runs = [run for session in sessions if (run := self._run_of(session)) is not None]
+        for run in runs:
+            run.end()
+        if runs:
+            await asyncio.wait([run.task for run in runs])
+
+    async def dispose(self, directory: str | None = None) -> None:
+        """Abort all that runs in a directory, or (None) in every one; requests and grants are forgotten."""
+        gone = [one for one in self._world.with_deleted() if directory in (None, one.directory)]
+        for session in gone:
+            if self.is_busy(session):
+                self.abort(session)
+        await self.end(gone)
+        self._world.requests.forget(directory)
+        for one in {session.directory for session in gone} if directory is None else {directory}:
+            self._world.bus.publish("server.instance.disposed", {"directory": one}, one, last=True)
+        if directory is None:
+            self._world.bus.publish("global.disposed", {}, "global")
+
+    def command(
+        self, session: Session, name: str, arguments: str, prompt: Prompt | None = None
+    ) -> Coroutine[Any, Any, Message]:
+        """Prompt with the command's template, at once; what it gives waits for the answer.
+
+        `prompt`: the files, the id, the agent and the model that go with it. Raises Refusal 500 for an unknown
+        command.
+        """
+        if name not in COMMANDS:
+            said = f'Command not found: "{name}". Available commands: {", ".join(COMMANDS)}'
+            self._report(session, said)
+            zods = self._world.profile.validation == "zod"
+            raise Refusal(500, {"name": "UnknownError", "data": {"message": said}}) if zods else unexpected()
+        _, template = COMMANDS[name]
+        prompt = prompt or Prompt([])
+        text = template.replace("$ARGUMENTS", arguments)
+        self.accept(session, replace(prompt, parts=[{"type": "text", "text": text}, *prompt.parts]))
+
+        async def executed() -> Message:
+            answer = await self.answer(session)
+            done = {"name": name, "sessionID": session.id, "arguments": arguments, "messageID": answer.info["id"]}
+            self._world.bus.publish("command.executed", done, session.directory)
+            return answer
+
+        return executed()
+
+    async def shell(self, session: Session, command: str) -> Message:
+        """Play a command that the person runs. No model takes part: the message has neither steps nor a finish."""
+        text = "The following tool was executed by the user"
+        prompt = self.accept(session, Prompt([{"type": "text", "text": text, "synthetic": True}]))
+
+        async def play(session: Session, run: Run) -> Turn | None:
+            run.turn = Turn(self._world, session, prompt, self._delegate, stepless=True)
+            await run.turn.shell(command, [f"(the stub runs nothing: {command})"], asks=False)
+            run.turn.break_off(None)
+            return None if newest(session, "user") is prompt else await self._answer_prompts(session, run)
+
+        return await self._outcome(session, self._begin(session, play))
+
+    async def summarize(self, session: Session) -> None:
+        async def script(turn: Turn) -> None:
+            await turn.say("So far: the work was described, begun, and is going well.")
+            turn.end("stop")
+            self._world.bus.publish("session.compacted", {"sessionID": session.id}, session.directory)
+
+        await self._perform(session, Prompt([{"type": "compaction", "auto": False}]), script)
+
+    async def _perform(self, session: Session, prompt: Prompt, script: Script) -> Message:
+        message = self.accept(session, prompt)
+        self._scripts[message.info["id"]] = script
+        return await self.answer(session)
+
+    def _run_of(self, session: Session) -> Run | None:
+        run = self._runs.get(session.id)
+        return None if run is None or run.task.done() else run
+
+    def _begin(self, session: Session, work: Work) -> Run:
+        before = self._run_of(session)
+        run = self._runs[session.id] = Run(asyncio.create_task(self._run(session, before, work)))
+        return run
+
+    async def _outcome(self, session: Session, run: Run) -> Message:
+        """The last assistant message when the run is over. Raises Refusal 500 when there is none any more."""
+        await asyncio.wait({run.task})
+        if not run.task.cancelled():
+            run.task.result()
+        answer = newest(session, "assistant")
+        if answer is None or session.id in self._world.deleted:
+            raise unexpected()
+        return answer
+
+    async def _run(self, session: Session, before: Run | None, work: Work) -> None:
+        run = self._runs[session.id]
+        ended: Turn | None = None
+        try:
+            if before is not None:
+                await asyncio.wait({before.task})
+            await self._world.unwedged()
+            self._world.set_status(session, BUSY)
+            ended = await work(session, run)
+            if session.id in self._world.deleted:
+                # opencode tries for ever to store what it has; only an abort ends it
+                await asyncio.get_running_loop().create_future()
+        except asyncio.CancelledError:
+            if run.turn is not None:
+                silent = run.turn.waits_for_provider and self._world.profile.provider_retry == "status"
+                run.turn.break_off(None if silent else ABORTED)
+            if not self._world.profile.early_idle:
+                self._world.set_status(session, IDLE)
+        finally:
+            self._world.set_status(session, IDLE)
+        if ended is not None and session.id in self._world.sessions:
+            self._summarize(ended)
+
+    async def _answer_prompts(self, session: Session, run: Run) -> Turn | None:
+        """Until the newest is answered; gives the last turn, unless the model failed in it."""
+        answered: Counter[str] = Counter()
+        while (prompt := self._unanswered(session)) is not None:
+            if answered[prompt.info["id"]] == SAME_ANSWERS:
+                prompt = self.accept(session, Prompt([LOOP], agent=prompt.info["agent"]))
+            answered[prompt.info["id"]] += 1
+            run.turn = Turn(self._world, session, prompt, self._delegate)
+            try:
+                await self._play(run.turn)
+            except Superseded:
+                await self._world.unwedged()
+            except TurnEnded:
+                if not self._world.profile.finishes_rejected:
+                    run.turn.break_off(None)
+                    return None
+                run.turn.end("tool-calls")
+                break
+            except ModelFailed as failure:
+                self._world.report_error(session, failure.error)
+                if self._world.profile.early_idle:
+                    self._world.set_status(session, IDLE)
+                run.turn.break_off(failure.error)
+                return None
+        await self._world.stored()
+        return run.turn
+
+    async def _play(self, turn: Turn) -> None:
+        text = " ".join(part["text"] for part in turn.prompt.parts.values() if part["type"] == "text")
+        self._introduce(turn, text)
+        script = self._scripts.pop(turn.prompt.info["id"], None) or self._choose(text)
+        await script(turn)
+        turn.end("stop")
+        if turn.is_superseded():
+            raise Superseded
+
+    def _introduce(self, turn: Turn, text: str) -> None:
+        """Name a session after its first prompt, and mark the prompt as seen."""
+        turn.begin()
+        if turn.session.info["title"].startswith(UNTITLED):
+            title = shorten(text, 50, placeholder="…") or "Untitled"
+            revision = {"titleRevision": 1} if self._world.profile.revisions else {}
+            self._world.update_session(turn.session, title=title, **revision)
+        self._summarize(turn)
+
+    def _summarize(self, turn: Turn) -> None:
+        """What changed so far, on the session and on the prompt."""
+        diff = turn.session.diff
+        counts = {kind: sum(file[kind] for file in diff) for kind in ("additions", "deletions")}
+        self._world.update_session(turn.session, summary={**counts, "files": len(diff)})
+        self._world.set_diff(turn.session, diff)
+        self._world.put_message({**turn.prompt.info, "summary": {"diffs": diff}})
+
+    async def _delegate(self, child: Session, text: str, script: Script) -> Message:
+        try:
+            return await self._perform(child, Prompt([{"type": "text", "text": text}], agent="general"), script)
+        except asyncio.CancelledError:
+            self.abort(child)
+            raise
+
+    def _unanswered(self, session: Session) -> Message | None:
+        """The newest prompt, unless the last answer is a finished one to it."""
+        prompt, answer = newest(session, "user"), newest(session, "assistant")
+        if prompt is None or answer is None:
+            return prompt
+        finished = answer.info.get("finish") not in (None, "tool-calls")
+        if self._world.profile.answered_by == "id order":
+            answered = prompt.info["id"] < answer.info["id"]
+        else:
+            answered = answer.info["parentID"] == prompt.info["id"]
+        return None if finished and answered else prompt
+
+    def _next_moment(self, session: Session) -> int:
+        """Now, but later than all that the session holds: prompts are told apart by their time."""
+        moment = self._world.clock.now()
+        for message in session.messages.values():
+            moment = max(moment, message.info["time"]["created"] + 1)
+        return moment
+
+    def _remove_reverted(self, session: Session) -> None:
+        """A prompt after a revert makes it final."""
+        if "revert" not in session.info:
+            return
+        ids = list(session.messages)
+        for message_id in ids[ids.index(session.info["revert"]["messageID"]) :]:
+            self._world.remove_message(session, message_id)
+        self._world.update_session(session, revert=None)
+
+    def _refuse_model(self, session: Session, model: Json) -> None:
+        self._world.set_status(session, BUSY)
+        self._report(session, f"Model not found: {model['providerID']}/{model['modelID']}.")
+        self._world.set_status(session, IDLE)
+        raise unexpected()
+
+    def _report(self, session: Session, message: str) -> None:
+        self._world.report_error(session, {"name": "UnknownError", "data": {"message": message}})
+
+
+def newest(session: Session, role: str) -> Message | None:
+    """By `time.created`, which a prompt posted again renews."""
+    messages = [message for message in session.messages.values() if message.info["role"] == role]
+    return max(messages, key=lambda message: message.info["time"]["created"], default=None)

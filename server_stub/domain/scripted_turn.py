@@ -1,0 +1,386 @@
+"""What a scenario can do: speak, think, call tools, ask a person, fail. One Turn answers one prompt.
+
+A turn is a row of rounds, as with a real model: a round is one assistant message, whose words come before its
+tool calls; words after a tool call open the next round. The words of a part are streamed, and stored when it ends:
+as at opencode that is when other words begin, the round closes, or a call after them has begun to run.
+"""
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from contextlib import aclosing
+from typing import Any, Literal
+
+from server_stub.domain.json_encoding import encode
+from server_stub.domain.pending_requests import Allowed, Answered, Permission, Rejected
+from server_stub.domain.state import BUSY, Message, Session, World, no_tokens
+from server_stub.domain.tool_call import ToolCall
+
+Json = dict[str, Any]
+Script = Callable[["Turn"], Awaitable[None]]
+Delegate = Callable[[Session, str, Script], Awaitable[Message]]
+
+WORDS_PER_SECOND = 25.0
+
+
+class TurnEnded(Exception):
+    """The turn ends here, and says so by what it has stored: the person refused what it cannot do without."""
+
+
+class Superseded(Exception):
+    """A newer prompt waits, and the round has ended: the model goes on with that one."""
+
+
+class ModelFailed(Exception):
+    """The model's provider gave a final error."""
+
+    def __init__(self, error: Json) -> None:
+        super().__init__(error)
+        self.error = error
+
+
+class Turn:
+    """The verbs that scripts are written in, for one prompt of one session."""
+
+    def __init__(
+        self, world: World, session: Session, prompt: Message, delegate: Delegate, *, stepless: bool = False
+    ) -> None:
+        """`stepless` when no model takes part: its rounds have no steps."""
+        self.world = world
+        self.clock = world.clock
+        self.session = session
+        self.prompt = prompt
+        self.waits_for_provider = False
+        self.told = ""
+        """What the model was told by the tool that ended last."""
+        self._delegate = delegate
+        self._message: Json | None = None
+        self._stepless = stepless
+        self._stepped = False
+        self._unstored: Json | None = None
+        """The part whose words are all out, as it will be stored."""
+        self._calls: list[ToolCall] = []
+        self._words = 0
+
+    # rounds
+
+    def begin(self) -> Json:
+        """The open round's assistant message; opens one if there is none. Raises Superseded between two rounds."""
+        if self._calls and all(call.is_over for call in self._calls):
+            self.end("tool-calls")
+            if self.is_superseded():
+                raise Superseded
+        if self._message is None:
+            compacts = any(part["type"] == "compaction" for part in self.prompt.parts.values())
+            agent = "compaction" if compacts else self.prompt.info["agent"]
+            self.world.set_status(self.session, BUSY)
+            self._message = {
+                "id": self.world.ids.new("msg"),
+                "parentID": self.prompt.info["id"],
+                "role": "assistant",
+                "mode": agent,
+                "agent": agent,
+                "path": {"cwd": self.session.directory, "root": "/"},
+                **({"summary": True} if compacts else {}),
+                "cost": 0,
+                "tokens": no_tokens(),
+                "modelID": self.prompt.info["model"]["modelID"],
+                "providerID": self.prompt.info["model"]["providerID"],
+                "time": {"created": self.clock.now()},
+                "sessionID": self.session.id,
+                **({"agentID": "main"} if self.world.profile.revisions else {}),
+            }
+            self.world.put_message(self._message)
+        return self._message
+
+    def end(self, reason: Literal["stop", "tool-calls"]) -> None:
+        """Close the open round as the model would."""
+        if self._message is None:
+            return
+        used = {"input": 1200 + 40 * len(self.session.messages), "output": self._words, "reasoning": 0}
+        tokens = {"total": used["input"] + used["output"], **used, "cache": {"write": 0, "read": 0}}
+        self._step()
+        self._store_words()
+        self._put_part({"reason": reason, "type": "step-finish", "tokens": tokens, "cost": 0})
+        self._close(tokens=tokens, finish=reason)
+
+    def break_off(self, error: Json | None) -> None:
+        """Close the open round as no model would: aborted, failed with `error`, or done without one."""
+        if self._message is not None:
+            closes = error is None or self.world.profile.closes_broken_off
+            self._close(**({} if error is None else {"error": error}), closes=closes)
+
+    def is_superseded(self) -> bool:
+        created = self.prompt.info["time"]["created"]
+        return any(
+            message.info["role"] == "user" and message.info["time"]["created"] > created
+            for message in self.session.messages.values()
+        )
+
+    # words
+
+    async def say(self, text: str, rate: float = WORDS_PER_SECOND) -> None:
+        """Stream `text` word by word, `rate` a second."""
+        await self.stream(re.findall(r"\S+\s*|\s+", text), rate)
+
+    async def think(self, text: str, rate: float = WORDS_PER_SECOND) -> None:
+        """The same as reasoning."""
+        await self.stream(re.findall(r"\S+\s*|\s+", text), rate, kind="reasoning")
+
+    async def stream(
+        self,
+        deltas: list[str],
+        rate: float,
+        *,
+        kind: Literal["text", "reasoning"] = "text",
+        breaks_off: bool = False,
+    ) -> None:
+        """One part, a delta at a time. With `breaks_off` it never ends: the provider's line broke."""
+        self.begin()
+        self._step()
+        self._store_words()
+        start = self.clock.now()
+        part = self._put_part({"type": kind, "text": "", "time": {"start": start}})
+        said: list[str] = []
+        try:
+            async with aclosing(self.clock.ticks(rate)) as ticks:
+                for delta in deltas:
+                    await anext(ticks)
+                    said.append(delta)
+                    self.world.stream_text(part, delta)
+        finally:
+            self._words += len(said)
+            if not breaks_off:
+                end = {"start": start, "end": self.clock.now()}
+                self._unstored = {**part, "text": "".join(said), "time": end}
+
+    # the provider
+
+    async def retry(self, message: str, attempt: int, seconds: float) -> None:
+        """The provider failed in a way that may pass: the server waits and says until when."""
+        self.begin()
+        until = self.clock.after(seconds)
+        self.waits_for_provider = True
+        if self.world.profile.provider_retry == "event":
+            self._publish_retry(message, attempt, until - self.clock.now())
+        else:
+            status = {"type": "retry", "attempt": attempt, "message": message, "next": until}
+            self.world.set_status(self.session, status)
+        await self.clock.sleep(seconds)
+        self.waits_for_provider = False
+        self.world.set_status(self.session, BUSY)
+
+    def _publish_retry(self, reason: str, attempt: int, delay_ms: int) -> None:
+        kind = "rate_limit" if reason.startswith("429") else "server"
+        counted = {"attempt": attempt, "phaseAttempt": attempt, "maxAttempts": 0}
+        why = {"phase": "request", "kind": kind, "scope": "request", "reason": reason, "nextDelayMs": delay_ms}
+        where = {"sessionID": self.session.id, "messageID": self.prompt.info["id"]}
+        self.world.bus.publish("session.retry.attempt", {**where, **counted, **why}, self.session.directory)
+
+    def fail(self, message: str, status_code: int) -> None:
+        """The provider failed for good. Raises ModelFailed, always."""
+        self.begin()
+        data = {"message": message, "statusCode": status_code, "isRetryable": False, "responseHeaders": {}}
+        raise ModelFailed({"name": "APIError", "data": {**data, "responseBody": "", "metadata": {}}})
+
+    # tools
+
+    async def together(self, *calls: Coroutine[Any, Any, object]) -> None:
+        """Tool calls of one round that run side by side; all of them end before the round does."""
+        self.begin()
+        for outcome in await asyncio.gather(*calls, return_exceptions=True):
+            if isinstance(outcome, BaseException):
+                raise outcome
+
+    def call(self, tool: str, tool_input: Json) -> ToolCall:
+        """A pending call in the open round."""
+        message = self.begin()
+        self._step()
+        call = ToolCall(self.world, message, tool, tool_input)
+        self._calls.append(call)
+        return call
+
+    async def use(
+        self,
+        tool: str,
+        tool_input: Json,
+        output: str,
+        title: str,
+        metadata: Json | None = None,
+        seconds: float = 0.4,
+    ) -> None:
+        """A tool call that takes `seconds` and succeeds."""
+        with self.call(tool, tool_input) as call:
+            self._run(call)
+            await self.clock.sleep(seconds)
+            call.completed(output, title, metadata or {})
+            self.told = output
+
+    async def edit(self, path: str, patch: str, seconds: float = 0.6) -> None:
+        """Change a file by a unified diff, which the session's diff then holds; nothing is written anywhere."""
+        lines = patch.splitlines()
+        counts = {
+            kind: sum(line.startswith(sign) and not line.startswith(sign * 3) for line in lines)
+            for kind, sign in (("additions", "+"), ("deletions", "-"))
+        }
+        change = {"file": path, "patch": patch, **counts, "status": "modified"}
+        metadata = {"diff": patch, "filediff": change, "diagnostics": {}}
+        await self.use("edit", {"filePath": path}, "Edit applied successfully.", path, metadata, seconds)
+        self.world.set_diff(self.session, [*self.session.diff, change])
+        self.world.bus.publish("file.edited", {"file": path}, self.session.directory)
+
+    async def plan(self, todos: list[Json]) -> None:
+        """Write the list of what is to be done: `{"content", "status", "priority"}` each."""
+        open_ones = sum(todo["status"] != "completed" for todo in todos)
+        self.world.set_todos(self.session, todos)
+        await self.use(
+            "todowrite", {"todos": todos}, encode(todos).decode(), f"{open_ones} todos", {"todos": todos}, 0.1
+        )
+
+    async def ask(self, *questions: Json) -> list[list[str]]:
+        """Block on a person's answers, a list for each question. Raises TurnEnded when dismissed."""
+        where = (self.session.directory, self.session.id)
+        with self.call("question", {"questions": list(questions)}) as call:
+            asked = self.world.requests.ask_question(*where, list(questions), call.reference)
+            self._run(call)
+            match await asked.outcome:
+                case Answered(answers):
+                    title = f"Asked {len(questions)} question{'s' if len(questions) > 1 else ''}"
+                    self.told = _answered(questions, answers)
+                    call.completed(self.told, title, {"answers": answers})
+                    return answers
+                case Rejected():
+                    call.failed("The user dismissed this question")
+                    raise TurnEnded
+
+    async def shell(self, command: str, lines: list[str], pause: float = 0.3, *, asks: bool = True) -> None:
+        """Play a command whose output grows line by line, `pause` seconds apart.
+
+        Asks for permission first; raises TurnEnded when refused without a reason.
+        """
+        with self.call("bash", {"command": command, "description": "Run it"}) as call:
+            call.running()
+            asked = self._ask_leave(call, command) if asks else None
+            self._store_words()
+            if asked is not None and (reason := _refusal(await asked.outcome)) is not None:
+                error = "The user rejected permission to use this specific tool call"
+                if not reason:
+                    call.failed(f"{error}.")
+                    raise TurnEnded
+                self.told = f"{error} with the following feedback: {reason}"
+                call.failed(self.told)
+                return
+            output = ""
+            for line in lines:
+                await self.clock.sleep(pause)
+                output += f"{line}\n"
+                call.running({"output": output})
+            output = output or "(no output)"
+            call.completed(output, command, {"output": output, "exit": 0})
+            self.told = output
+
+    async def interactive(self, command: str) -> None:
+        """A command that a person must run at a terminal, and tell what came of it."""
+        if not self.world.profile.bash_interactive:
+            await self.shell(command, ["typed"])
+            return
+        description = "Run it at a terminal"
+        with self.call("bash", {"command": command, "description": description, "interactive": True}) as call:
+            call.running()
+            asked = self._ask_leave(call, command)
+            self._store_words()
+            if _refusal(await asked.outcome) is not None:
+                call.failed("The user rejected permission to use this specific tool call.")
+                raise TurnEnded
+            call.running({"output": "(waiting for user interaction...)", "description": description})
+            waiting = self.world.requests.ask_command(self.session.directory, command, description)
+            self.told, code = await waiting.outcome
+            call.completed(self.told, description, {"output": self.told, "exit": code, "description": description})
+
+    async def delegate(self, description: str, prompt: str, script: Script) -> None:
+        """Have a child session do it, and wait for it. An abort of this turn aborts that one.
+
+        Raises TurnEnded where a refusal there ends this turn too.
+        """
+        task = {"description": description, "prompt": prompt, "subagent_type": "general"}
+        title = f"{description} (@general subagent)"
+        with self.call("task", task) as call:
+            child = self.world.create_session(self.session.directory, title, self.session.id)
+            self._run(call, {"sessionId": child.id})
+            answer = await self._delegate(child, prompt, script)
+            refused = answer.info.get("finish") == "tool-calls"
+            if refused and self.world.profile.refused_subagent == "ends the turn":
+                call.failed("The user refused what it asked for")
+                raise TurnEnded
+            texts = [part["text"] for part in answer.parts.values() if part["type"] == "text"]
+            result = f"<task_result>\n{texts[-1] if texts else ''}\n</task_result>"
+            self.told = f"task_id: {child.id}\n\n{result}"
+            call.completed(self.told, description, {"sessionId": child.id})
+
+    def _ask_leave(self, call: ToolCall, command: str) -> Permission:
+        return self.world.requests.ask_permission(
+            self.session.directory,
+            self.session.id,
+            "bash",
+            [command],
+            [f"{command.split()[0]} *"],
+            metadata={} if self.world.profile.revisions else {"command": command},
+            tool=call.reference,
+        )
+
+    def _run(self, call: ToolCall, metadata: Json | None = None) -> None:
+        call.running(metadata)
+        self._store_words()
+
+    # what is stored
+
+    def _step(self) -> None:
+        if not self._stepped and not self._stepless:
+            self._stepped = True
+            self._put_part({"type": "step-start"})
+
+    def _store_words(self) -> None:
+        if self._unstored is not None:
+            self.world.put_part(self._unstored)
+            self._unstored = None
+
+    def _put_part(self, part: Json) -> Json:
+        assert self._message is not None, "a part belongs to a round"
+        where = {"messageID": self._message["id"], "sessionID": self.session.id}
+        part = {"id": self.world.ids.new("prt"), **part, **where}
+        self.world.put_part(part)
+        return part
+
+    def _close(self, *, closes: bool = True, **changes: Any) -> None:
+        assert self._message is not None
+        self._store_words()
+        time = {**self._message["time"], **({"completed": self.clock.now()} if closes else {})}
+        put = self.world.put_ended if changes.get("finish") == "stop" else self.world.put_message
+        put({**self._message, "time": time, **changes})
+        if "tokens" in changes and "tokens" in self.session.info:
+            total = self.session.info["tokens"]
+            spent = {kind: total[kind] + changes["tokens"][kind] for kind in ("input", "output", "reasoning")}
+            self.world.update_session(self.session, tokens={**total, **spent})
+        self._message = None
+        self._stepped = False
+        self._calls = []
+        self._words = 0
+
+
+def _refusal(outcome: Allowed | Rejected) -> str | None:
+    """None when it was allowed; else the reason, which may be empty."""
+    match outcome:
+        case Allowed():
+            return None
+        case Rejected(reason):
+            return reason or ""
+
+
+def _answered(questions: Sequence[Json], answers: list[list[str]]) -> str:
+    """What the model is told, in opencode's words."""
+    given = answers + [[]] * (len(questions) - len(answers))
+    said = ", ".join(
+        f'"{question["question"]}"="{", ".join(answer) or "Unanswered"}"'
+        for question, answer in zip(questions, given, strict=False)
+    )
+    return f"User has answered your questions: {said}. You can now continue with the user's answers in mind."

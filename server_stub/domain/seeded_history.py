@@ -1,0 +1,49 @@
+"""Messages that were said before: a session that is already long when it is opened. Nobody waits for them."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from server_stub.domain.scripted_turn import Turn
+from server_stub.domain.state import no_tokens
+
+Json = dict[str, Any]
+
+APART = 1000
+"""Milliseconds between two of them."""
+
+
+def remember(turn: Turn, texts: Sequence[str]) -> None:
+    """Store them as older than the turn's prompt: a person's, an answer, and so on."""
+    prompt = turn.prompt.info
+    begun: int = prompt["time"]["created"] - APART * len(texts)
+    asked = prompt
+    for n, text in enumerate(texts):
+        moment = begun + APART * n
+        head: Json = {**prompt, "id": turn.world.ids.new("msg"), "time": {"created": moment}}
+        if n % 2:
+            _store(turn, _answer(head, asked["id"], moment), text)
+        else:
+            asked = head
+            _store(turn, head, text)
+
+
+def _answer(head: Json, prompt_id: str, moment: int) -> Json:
+    model = head.pop("model")
+    return {
+        **head,
+        **model,
+        "role": "assistant",
+        "parentID": prompt_id,
+        "mode": head["agent"],
+        "path": {"cwd": "/", "root": "/"},
+        "cost": 0,
+        "tokens": no_tokens(),
+        "finish": "stop",
+        "time": {"created": moment, "completed": moment},
+    }
+
+
+def _store(turn: Turn, info: Json, text: str) -> None:
+    turn.world.put_message(info)
+    where = {"messageID": info["id"], "sessionID": info["sessionID"]}
+    turn.world.put_part({"id": turn.world.ids.new("prt"), "type": "text", "text": text, **where})

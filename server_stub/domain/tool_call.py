@@ -1,0 +1,69 @@
+"""The life of one tool part: pending, running, then completed or error. It awaits nothing."""
+
+import asyncio
+from types import TracebackType
+from typing import Any, Self
+
+from server_stub.domain.state import World
+
+Json = dict[str, Any]
+
+
+class ToolCall:
+    """Entered while its work is done: a cancellation that passes through marks the part as aborted."""
+
+    def __init__(self, world: World, message: Json, tool: str, tool_input: Json) -> None:
+        """`message` is the info of the assistant message to which the part is added, at once, as pending."""
+        self._world = world
+        self._input = tool_input
+        self._started: int | None = None
+        self._part: Json = {
+            "id": world.ids.new("prt"),
+            "messageID": message["id"],
+            "sessionID": message["sessionID"],
+            "type": "tool",
+            "tool": tool,
+            "callID": world.ids.new("prt").replace("prt_", "call_"),
+        }
+        self._put({"status": "pending", "input": {}, "raw": ""})
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if isinstance(error, asyncio.CancelledError):
+            self.failed("Tool execution aborted", {"interrupted": True})
+
+    @property
+    def is_over(self) -> bool:
+        return self._part["state"]["status"] in ("completed", "error")
+
+    @property
+    def reference(self) -> Json:
+        """How a question or a permission names this call."""
+        return {"messageID": self._part["messageID"], "callID": self._part["callID"]}
+
+    def running(self, metadata: Json | None = None) -> None:
+        """May be said again with more: the metadata of a shell holds all of its output so far."""
+        self._started = self._started or self._world.clock.now()
+        more = {} if metadata is None else {"metadata": metadata}
+        self._put({"status": "running", "input": self._input, **more, "time": {"start": self._started}})
+
+    def completed(self, output: str, title: str, metadata: Json) -> None:
+        metadata = {**metadata, "truncated": False}
+        body = {"input": self._input, "output": output, "title": title, "metadata": metadata}
+        self._put({"status": "completed", **body, "time": self._time()})
+
+    def failed(self, error: str, metadata: Json | None = None) -> None:
+        more = {} if metadata is None else {"metadata": metadata}
+        self._put({"status": "error", "input": self._input, "error": error, **more, "time": self._time()})
+
+    def _time(self) -> Json:
+        now = self._world.clock.now()
+        return {"start": self._started or now, "end": now}
+
+    def _put(self, state: Json) -> None:
+        self._part = {**self._part, "state": state}
+        self._world.put_part(self._part)

@@ -1,0 +1,37 @@
+"""Which directory a request is about, and which ones are served."""
+
+import posixpath
+from pathlib import PurePosixPath
+from urllib.parse import unquote
+
+from starlette.requests import Request
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from server_stub.domain.json_encoding import JsonResponse
+from server_stub.domain.state import World
+
+
+def directory_of(request: Request, world: World) -> str:
+    """The family's header (percent-encoded), else `?directory=`, else the one the server was started in."""
+    header = request.headers.get(world.profile.directory_header)
+    if header:
+        return unquote(header)
+    return request.query_params.get("directory") or world.directory
+
+
+class OwnDirectory:
+    """403 for a directory that is not below the server's own, as MiMo Code 0.1.15 gives it without a password."""
+
+    def __init__(self, app: ASGIApp, world: World) -> None:
+        self._app = app
+        self._world = world
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        app = self._app
+        if scope["type"] == "http" and not scope["path"].startswith("/global/"):
+            directory, own = directory_of(Request(scope), self._world), self._world.directory
+            if not PurePosixPath(posixpath.normpath(directory)).is_relative_to(own):
+                error = "Access denied: directory must be within the server's working directory"
+                body = {"code": "directory_not_allowed", "error": error, "directory": directory}
+                app = JsonResponse(body, 403)
+        await app(scope, receive, send)

@@ -1,0 +1,90 @@
+"""The response that is held open while a turn runs, and the padding that some families send meanwhile.
+
+No byte of padding falls between those of the JSON nor after it, and none is sent once the turn, the connection or
+the server is gone.
+"""
+
+import asyncio
+import os
+from collections.abc import Callable, Coroutine
+
+from starlette.types import Message, Receive, Scope, Send
+
+from server_stub.domain.api_errors import Refusal
+from server_stub.domain.profiles import Padding
+
+INTERVAL_VARIABLE = "HOLDFAST_STUB_PROMPT_HEARTBEAT_INTERVAL_MS"
+
+
+def interval_of(padding: Padding) -> float:
+    """Seconds between two bytes; the environment, read each time, wins over the family's own if it is above 0."""
+    try:
+        interval_ms = float(os.environ.get(INTERVAL_VARIABLE, ""))
+    except ValueError:
+        interval_ms = 0
+    return (interval_ms if interval_ms > 0 else padding.interval_ms) / 1000
+
+
+class HeldResponse:
+    """Waits for `body` and sends it in one piece; with padding, headers and padding go out before it.
+
+    `body` is awaited in a task of its own. If it raises Refusal, that is the response, or, with padding, the body
+    is empty. `when_left` is called if the client goes before it is there.
+    """
+
+    def __init__(
+        self, padding: Padding | None, body: Coroutine[None, None, bytes], when_left: Callable[[], None]
+    ) -> None:
+        self._padding = padding
+        self._body = body
+        self._when_left = when_left
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        body = asyncio.create_task(self._body)
+        left = asyncio.create_task(_disconnection(receive))
+        try:
+            has_headers = False
+            if self._padding is not None:
+                has_headers = await self._pad(self._padding, body, left, send)
+            else:
+                await asyncio.wait({body, left}, return_when=asyncio.FIRST_COMPLETED)
+            if not body.done():
+                self._when_left()
+                return
+            refused = self._padding is not None and isinstance(body.exception(), Refusal)
+            result = b"" if refused else body.result()
+            if not has_headers:
+                await send(HEAD)
+            await send({"type": "http.response.body", "body": result})
+        finally:
+            left.cancel()
+            body.cancel()
+
+    async def _pad(
+        self, padding: Padding, body: "asyncio.Task[bytes]", left: "asyncio.Task[None]", send: Send
+    ) -> bool:
+        """Until the body is there or the client is gone; whether the headers have been sent."""
+        interval = interval_of(padding)
+        has_headers = padding.headers == "at once"
+        if has_headers:
+            await send(HEAD)
+        while True:
+            done, _ = await asyncio.wait({body, left}, timeout=interval, return_when=asyncio.FIRST_COMPLETED)
+            if done:
+                return has_headers
+            if not has_headers:
+                await send(HEAD)
+                has_headers = True
+            await send({"type": "http.response.body", "body": padding.byte, "more_body": True})
+
+
+HEAD: Message = {
+    "type": "http.response.start",
+    "status": 200,
+    "headers": [(b"content-type", b"application/json")],
+}
+
+
+async def _disconnection(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        continue

@@ -1,0 +1,111 @@
+"""Reads what a request says, and refuses what opencode refuses, in its words."""
+
+import json
+import math
+from typing import Any
+
+from starlette.requests import Request
+
+from server_stub.domain.api_errors import MalformedJson, Part, Refusal, bad_request
+from server_stub.http import zod
+
+Json = dict[str, Any]
+
+NAMES: dict[type, str] = {str: "string", list: "array", dict: "object"}
+"""What JavaScript calls them."""
+
+
+async def read_object(request: Request, *, required: bool = True) -> Json:
+    """The body as an object. Raises Refusal: 500 when it is no JSON, 400 when it is no object.
+
+    Routes that can do without a body say 400 to both, and nothing of why.
+    """
+    raw = await request.body()
+    if not raw:
+        if not required:
+            return {}
+        raise bad_request("Expected object, got undefined", issue=zod.missing("object", ""))
+    try:
+        body = json.loads(raw)
+    except (ValueError, RecursionError) as error:
+        raise (MalformedJson() if required else unexplained()) from error
+    if not isinstance(body, dict):
+        raise bad_request(f"Expected object, got {_shown(body)}") if required else unexplained()
+    return body
+
+
+def unexplained() -> Refusal:
+    return Refusal(400, {"_tag": "BadRequest"})
+
+
+def field(body: Json, name: str, kind: type, *, at: str = "", optional: bool = False) -> Any:
+    """A field of the body of the given type (None when it is optional and absent). Raises Refusal 400."""
+    path = f'{at}["{name}"]'
+    if name not in body:
+        if optional:
+            return None
+        raise bad_request(f"Missing key\n  at {path}", issue=zod.missing(NAMES[kind], path))
+    value = body[name]
+    if not isinstance(value, kind):
+        raise expected(NAMES[kind], value, path)
+    return value
+
+
+def identifier(value: object, prefix: str, path: str, kind: Part = "Payload") -> str:
+    """An id with its prefix, the only thing that opencode checks. Raises Refusal 400."""
+    if not isinstance(value, str) or not value.startswith(prefix):
+        refusal = expected(f'a string starting with "{prefix}"', value, path, kind)
+        if isinstance(value, str):
+            refusal.issue = zod.wrong_prefix(prefix, path)
+        raise refusal
+    return value
+
+
+def option(value: object, values: tuple[str, ...], path: str, kind: Part = "Payload") -> str:
+    """One of `values`. Raises Refusal 400."""
+    if value in values:
+        return str(value)
+    refusal = expected(" | ".join(f'"{known}"' for known in values), value, path, kind)
+    refusal.issue = zod.wrong_option(values, path)
+    raise refusal
+
+
+def expected(what: str, value: object, path: str, kind: Part = "Payload") -> Refusal:
+    issue = zod.wrong_type(what, value, path)
+    return bad_request(f"Expected {what}, got {_shown(value)}\n  at {path}", kind, issue)
+
+
+def limit_of(request: Request, least: int = 0, most: int | None = None) -> int | None:
+    """`?limit=`; None when it is not given. Raises Refusal 400."""
+    text = request.query_params.get("limit")
+    if not text:
+        return None
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not number.is_integer():
+        raise _bad_limit("an integer", "NaN" if math.isnan(number) else text, _NOT_A_NUMBER)
+    if number < least:
+        message = f"Too small: expected number to be >={least}"
+        issue = zod.custom(message, '["limit"]', origin="number", code="too_small", minimum=least, inclusive=True)
+        raise _bad_limit(f"a value greater than or equal to {least}", text, issue)
+    if most is not None and number > most:
+        message = f"Too big: expected number to be <={most}"
+        issue = zod.custom(message, '["limit"]', origin="number", code="too_big", maximum=most, inclusive=True)
+        raise _bad_limit(f"a value less than or equal to {most}", text, issue)
+    return int(number)
+
+
+_NOT_A_NUMBER = {
+    **{"expected": "number", "code": "invalid_type", "received": "NaN", "path": ["limit"]},
+    "message": "Invalid input: expected number, received NaN",
+}
+
+
+def _bad_limit(what: str, given: str, issue: Json) -> Refusal:
+    return bad_request(f'Expected {what}, got {given}\n  at ["limit"]', "Query", issue)
+
+
+def _shown(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

@@ -1,0 +1,73 @@
+"""Refusals of malformed requests in the words of zod, with which MiMo Code 0.1.15 checks them.
+
+The body quotes the part of the request that is wrong, and lists what is wrong with it. Only the first is listed.
+"""
+
+import json
+import re
+from typing import Any
+
+from starlette.requests import Request
+
+from server_stub.domain.api_errors import Refusal
+
+Json = dict[str, Any]
+
+PARAMS = {"sid": "sessionID", "mid": "messageID", "pid": "partID", "rid": "requestID"}
+"""What the routes' parameters are called there."""
+
+
+async def body_of(request: Request, refusal: Refusal) -> Json:
+    """For a refusal with an issue."""
+    assert refusal.issue is not None
+    data: object
+    if refusal.part == "Payload":
+        data = json.loads(await request.body() or b"{}")
+    elif refusal.part == "Params":
+        data = {PARAMS.get(name, name): value for name, value in request.path_params.items()}
+    else:
+        data = dict(request.query_params)
+    return {"data": data, "error": [refusal.issue], "success": False}
+
+
+def at(path: str) -> list[str | int]:
+    """The keys of a path that is written as opencode does, `["parts"][0]`."""
+    return [json.loads(key) for key in re.findall(r"\[(\"[^\"]*\"|\d+)\]", path)]
+
+
+def wrong_type(expected: str, value: object, path: str) -> Json:
+    received = next((name for kinds, name in _RECEIVED if isinstance(value, kinds)), "object")
+    received = "null" if value is None else received
+    message = f"Invalid input: expected {expected}, received {received}"
+    return {"expected": expected, "code": "invalid_type", "path": at(path), "message": message}
+
+
+def missing(expected: str, path: str) -> Json:
+    return {
+        **wrong_type(expected, None, path),
+        "message": f"Invalid input: expected {expected}, received undefined",
+    }
+
+
+def wrong_prefix(prefix: str, path: str) -> Json:
+    message = f'Invalid string: must start with "{prefix}"'
+    form = {"origin": "string", "code": "invalid_format", "format": "starts_with", "prefix": prefix}
+    return {**form, "path": at(path), "message": message}
+
+
+def wrong_option(values: tuple[str, ...], path: str) -> Json:
+    named = "|".join(json.dumps(value) for value in values)
+    message = f"Invalid option: expected one of {named}"
+    return {"code": "invalid_value", "values": list(values), "path": at(path), "message": message}
+
+
+def custom(message: str, path: str, code: str = "custom", **more: Any) -> Json:
+    return {**more, "code": code, "path": at(path), "message": message}
+
+
+_RECEIVED: tuple[tuple[type | tuple[type, ...], str], ...] = (
+    (bool, "boolean"),
+    ((int, float), "number"),
+    (str, "string"),
+    (list, "array"),
+)

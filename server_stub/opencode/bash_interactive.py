@@ -1,0 +1,39 @@
+"""Commands that wait for a person at a terminal, and the other switches that MiMo Code 0.1.15 alone has."""
+
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from server_stub.domain.json_encoding import JsonResponse
+from server_stub.domain.state import World
+from server_stub.http.validation import expected, field, read_object
+
+Json = dict[str, Any]
+
+
+def routes(world: World) -> list[Route]:
+    async def listed(request: Request) -> Response:
+        """Commands that wait for somebody to run them, with what they need for it."""
+        return JsonResponse(world.requests.commands())
+
+    async def replied(request: Request) -> Response:
+        """What a command has put out, and its exit code; true for one that is unknown too."""
+        body = await read_object(request)
+        output, code = field(body, "output", str), body.get("exitCode")
+        if not isinstance(code, int | float):
+            raise expected("number", code, '["exitCode"]')
+        world.requests.reply_command(request.path_params["rid"], output, int(code))
+        return JsonResponse(True)
+
+    async def switched_off(request: Request) -> Response:
+        """Whether questions or permissions are answered without a person: never, here."""
+        return JsonResponse(False)
+
+    return [
+        Route("/bash-interactive", listed, methods=["GET"]),
+        Route("/bash-interactive/{rid}/reply", replied, methods=["POST"]),
+        Route("/question/never-ask", switched_off, methods=["GET"]),
+        Route("/permission/skip-all", switched_off, methods=["GET"]),
+    ]

@@ -1,0 +1,111 @@
+"""The configuration, and what ends when it changes: an instance (all that runs in one directory) is disposed."""
+
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from server_stub.domain.agent import Agent
+from server_stub.domain.json_encoding import JsonResponse
+from server_stub.domain.state import World
+from server_stub.http.directory import directory_of
+from server_stub.http.validation import expected, field, read_object
+
+Json = dict[str, Any]
+
+SCHEMA = {"$schema": "https://opencode.ai/config.json"}
+HEARTBEAT_MS = range(1_000, 60_001)
+LEVELS = ("debug", "info", "error", "warn")
+
+
+def routes(world: World, agent: Agent) -> list[Route]:
+    async def health(request: Request) -> Response:
+        """Whether the server is up, and its version."""
+        return JsonResponse({"healthy": True, "version": world.profile.version})
+
+    async def global_config(request: Request) -> Response:
+        """What is configured for all directories."""
+        return JsonResponse({**SCHEMA, **world.config})
+
+    async def global_changed(request: Request) -> Response:
+        """Change the configuration; any change but to the event streams' heartbeat disposes every instance."""
+        patch = _known(await read_object(request))
+        before = world.config
+        world.configure(patch)
+        if _of_instances(world.config) != _of_instances(before):
+            await agent.dispose()
+        return JsonResponse({**SCHEMA, **world.config})
+
+    async def config(request: Request) -> Response:
+        """The configuration of the directory, with its defaults."""
+        return JsonResponse({**SCHEMA, "command": {}, "plugin": [], **MODELS, **NOTHING, **world.config})
+
+    async def changed(request: Request) -> Response:
+        """Change the configuration; the directory's instance is disposed though nothing changes.
+
+        A new heartbeat of the event streams alone leaves it be.
+        """
+        patch = _known(await read_object(request))
+        world.configure(patch)
+        if not patch or _of_instances(patch):
+            await agent.dispose(directory_of(request, world))
+        return JsonResponse(patch)
+
+    async def instance_disposed(request: Request) -> Response:
+        """End all that runs in the directory."""
+        await agent.dispose(directory_of(request, world))
+        return JsonResponse(True)
+
+    async def all_disposed(request: Request) -> Response:
+        """End all that runs in every directory."""
+        await agent.dispose()
+        return JsonResponse(True)
+
+    async def logged(request: Request) -> Response:
+        """Take a line for the server's log; the stub keeps none."""
+        body = await read_object(request)
+        field(body, "service", str)
+        level = field(body, "level", str)
+        if level not in LEVELS:
+            raise expected(" | ".join(f'"{known}"' for known in LEVELS), level, '["level"]')
+        field(body, "message", str)
+        return JsonResponse(True)
+
+    return [
+        Route("/global/health", health, methods=["GET"]),
+        Route("/global/config", global_config, methods=["GET"]),
+        Route("/global/config", global_changed, methods=["PATCH"]),
+        Route("/global/dispose", all_disposed, methods=["POST"]),
+        Route("/config", config, methods=["GET"]),
+        Route("/config", changed, methods=["PATCH"]),
+        Route("/instance/dispose", instance_disposed, methods=["POST"]),
+        Route("/log", logged, methods=["POST"]),
+    ]
+
+
+MODELS = {"model": "holdfast/scripted", "small_model": "holdfast/scripted", "username": "unknown"}
+NOTHING: Json = {"mode": {}, "agent": {}}
+
+
+def _known(body: Json) -> Json:
+    """What of it the stub has; the rest is dropped in silence, as opencode does. Raises Refusal 400."""
+    known: Json = {}
+    if "username" in body:
+        if not isinstance(body["username"], str | None):
+            raise expected("string | null", body["username"], '["username"]')
+        known["username"] = body["username"]
+    server = field(body, "server", dict, optional=True) or {}
+    stream = field(server, "event_stream", dict, at='["server"]', optional=True) or {}
+    if "heartbeat_ms" in stream:
+        interval = stream["heartbeat_ms"]
+        if interval not in HEARTBEAT_MS:
+            span = f"{HEARTBEAT_MS.start} to {HEARTBEAT_MS.stop - 1}"
+            raise expected(f"an integer from {span}", interval, '["server"]["event_stream"]["heartbeat_ms"]')
+        known["server"] = {"event_stream": {"heartbeat_ms": interval}}
+    return known
+
+
+def _of_instances(config: Json) -> Json:
+    """What an instance reads once, when it starts; running streams take up their heartbeat by themselves."""
+    return {name: value for name, value in config.items() if name != "server"}

@@ -1,0 +1,89 @@
+"""`/event` and `/global/event`: what happens, as server-sent events with heartbeats; nothing is replayed."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import StreamingResponse
+from starlette.routing import Route
+
+from server_stub.domain.event_bus import Event, Subscription
+from server_stub.domain.json_encoding import encode
+from server_stub.domain.state import World
+from server_stub.http.directory import directory_of
+
+Json = dict[str, Any]
+Frame = Callable[[Event], list[Json]]
+
+LATE_BY = 0.02
+"""Seconds. Real opencode 1.18.33 and MiMo Code 0.1.15 send the body of a held POST 2 to 15 ms before events."""
+
+HEADERS = {
+    "content-type": "text/event-stream",
+    "cache-control": "no-cache, no-transform",
+    "x-accel-buffering": "no",
+    "x-content-type-options": "nosniff",
+}
+
+
+def routes(world: World) -> list[Route]:
+    async def event(request: Request) -> StreamingResponse:
+        """What happens in one directory; ends when its instance is disposed."""
+        return _stream(world, directory_of(request, world), lambda event: [event.payload])
+
+    async def global_event(request: Request) -> StreamingResponse:
+        """What happens in every directory; what is stored is told a second time as `sync`."""
+        return _stream(world, None, _global_frames)
+
+    return [Route("/event", event, methods=["GET"]), Route("/global/event", global_event, methods=["GET"])]
+
+
+def _stream(world: World, directory: str | None, frames: Frame) -> StreamingResponse:
+    async def body() -> AsyncIterator[bytes]:
+        with world.bus.subscribe(directory) as subscription:
+            yield _encode(frames(world.bus.event("server.connected", {})))
+            async for event in _with_heartbeats(world, subscription):
+                yield _encode(frames(event))
+                if event.last and directory is not None:
+                    return
+
+    return StreamingResponse(body(), headers=HEADERS)
+
+
+async def _with_heartbeats(world: World, subscription: Subscription) -> AsyncIterator[Event]:
+    """Events as they come, and `server.heartbeat` at the interval that is configured at that moment."""
+    loop = asyncio.get_running_loop()
+    last_beat = loop.time()
+    while True:
+        if subscription.events and world.late_events:
+            await asyncio.sleep(LATE_BY)
+        for _ in range(len(subscription.events)):
+            yield subscription.events.popleft()
+        if subscription.events:
+            continue
+        subscription.changed.clear()
+        due = last_beat + world.heartbeat_ms / 1000
+        if loop.time() >= due:
+            last_beat = loop.time()
+            yield world.bus.event("server.heartbeat", {})
+        else:
+            try:
+                async with asyncio.timeout_at(due):  # not `wait_for`: in 3.11 it may swallow a cancellation
+                    await subscription.changed.wait()
+            except TimeoutError:
+                continue
+
+
+def _global_frames(event: Event) -> list[Json]:
+    if event.directory is None:
+        return [{"payload": event.payload}]
+    where = {"directory": event.directory, "project": "global"}
+    frames: list[Json] = [{**where, "payload": event.payload}]
+    if event.sync is not None:
+        frames.append({**where, "payload": event.sync})
+    return frames
+
+
+def _encode(frames: list[Json]) -> bytes:
+    return b"".join(b"data: " + encode(frame) + b"\n\n" for frame in frames)

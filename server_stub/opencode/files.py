@@ -1,0 +1,66 @@
+"""Which paths of a directory may be meant by a few letters: what a client offers while a person types `@…`.
+
+It lists names and opens no file. Real servers rank by likeness and forgive slips; here the letters must all be
+there, in their order.
+"""
+
+import os
+from collections.abc import Iterator
+from itertools import islice
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from server_stub.domain.api_errors import bad_request
+from server_stub.domain.json_encoding import JsonResponse
+from server_stub.domain.state import World
+from server_stub.http import zod
+from server_stub.http.directory import directory_of
+from server_stub.http.validation import expected, limit_of
+
+MOST_LOOKED_AT = 5_000
+"""Paths, in a directory without end."""
+MOST_FOUND = range(1, 201)
+FOUND = 10
+"""Without a limit."""
+INSTALLED = ("node_modules", "__pycache__")
+TYPES = ("file", "directory")
+
+
+def routes(world: World) -> list[Route]:
+    async def found(request: Request) -> Response:
+        """Paths of the directory that `query` may mean, folders with a slash at their end."""
+        query = request.query_params.get("query")
+        if query is None:
+            raise bad_request('Missing key\n  at ["query"]', "Query", zod.missing("string", '["query"]'))
+        limit = limit_of(request, MOST_FOUND.start, MOST_FOUND.stop - 1) or FOUND
+        only = request.query_params.get("type")
+        if only not in (None, *TYPES):
+            raise expected(" | ".join(f'"{known}"' for known in TYPES), only, '["type"]', "Query")
+        if request.query_params.get("dirs") == "false":
+            only = "file"
+        paths = [
+            path
+            for path in islice(paths_in(directory_of(request, world)), MOST_LOOKED_AT)
+            if only in (None, "directory" if path.endswith("/") else "file") and _may_mean(query, path)
+        ]
+        paths.sort(key=lambda path: (query.lower() not in path.lower(), len(path), path))
+        return JsonResponse(paths[:limit])
+
+    return [Route("/find/file", found, methods=["GET"])]
+
+
+def paths_in(directory: str) -> Iterator[str]:
+    """Relative to it; nothing that is hidden, or that a package manager has put there."""
+    for folder, folders, files in os.walk(directory):
+        folders[:] = [name for name in folders if not name.startswith(".") and name not in INSTALLED]
+        above = os.path.relpath(folder, directory)
+        for name in (*(f"{name}/" for name in folders), *files):
+            if not name.startswith("."):
+                yield name if above == "." else f"{above}/{name}"
+
+
+def _may_mean(query: str, path: str) -> bool:
+    letters = iter(path.lower())
+    return all(letter in letters for letter in query.lower())

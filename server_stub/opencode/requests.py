@@ -1,0 +1,82 @@
+"""Questions and permissions that block a turn: what is open, and the answers to it."""
+
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from server_stub.domain.json_encoding import JsonResponse
+from server_stub.domain.state import World
+from server_stub.http.directory import directory_of
+from server_stub.http.validation import expected, field, identifier, option, read_object
+
+Json = dict[str, Any]
+REPLIES = ("once", "always", "reject")
+
+
+def routes(world: World) -> list[Route]:
+    requests = world.requests
+
+    async def questions(request: Request) -> Response:
+        """Questions of the directory that wait for an answer."""
+        return JsonResponse(requests.questions(directory_of(request, world)))
+
+    async def question_replied(request: Request) -> Response:
+        """Answer a question: a list of labels or free texts for each of its parts."""
+        request_id = identifier(request.path_params["rid"], "que", '["requestID"]', "Params")
+        answers = _answers(await read_object(request))
+        requests.reply_question(request_id, answers, directory=directory_of(request, world))
+        return JsonResponse(True)
+
+    async def question_rejected(request: Request) -> Response:
+        """Dismiss a question; its turn ends."""
+        request_id = identifier(request.path_params["rid"], "que", '["requestID"]', "Params")
+        requests.reject_question(request_id, directory=directory_of(request, world))
+        return JsonResponse(True)
+
+    async def permissions(request: Request) -> Response:
+        """Permissions of the directory that wait for an answer."""
+        return JsonResponse(requests.permissions(directory_of(request, world)))
+
+    async def permission_replied(request: Request) -> Response:
+        """Allow once, allow always, or reject."""
+        request_id = identifier(request.path_params["rid"], "per", '["requestID"]', "Params")
+        body = await read_object(request)
+        reply, reason = _reply(body, "reply"), field(body, "message", str, optional=True)
+        requests.reply_permission(request_id, reply, reason, directory=directory_of(request, world))
+        return JsonResponse(True)
+
+    async def permission_responded(request: Request) -> Response:
+        """Allow or reject, by the route of older versions: in the directory of the session that it names."""
+        session = world.session(request.path_params["sid"])
+        request_id = identifier(request.path_params["rid"], "per", '["permissionID"]', "Params")
+        reply = _reply(await read_object(request), "response")
+        requests.reply_permission(request_id, reply, directory=session.directory)
+        return JsonResponse(True)
+
+    return [
+        Route("/question", questions, methods=["GET"]),
+        Route("/question/{rid}/reply", question_replied, methods=["POST"]),
+        Route("/question/{rid}/reject", question_rejected, methods=["POST"]),
+        Route("/permission", permissions, methods=["GET"]),
+        Route("/permission/{rid}/reply", permission_replied, methods=["POST"]),
+        Route("/session/{sid}/permissions/{rid}", permission_responded, methods=["POST"]),
+    ]
+
+
+def _answers(body: Json) -> list[list[str]]:
+    """A list of labels for each question; neither their number nor the labels are checked. Raises Refusal 400."""
+    answers: list[list[str]] = field(body, "answers", list)
+    for index, answer in enumerate(answers):
+        at = f'["answers"][{index}]'
+        if not isinstance(answer, list):
+            raise expected("QuestionAnswer", answer, at)
+        for place, label in enumerate(answer):
+            if not isinstance(label, str):
+                raise expected("string", label, f"{at}[{place}]")
+    return answers
+
+
+def _reply(body: Json, name: str) -> Any:
+    return option(field(body, name, str), REPLIES, f'["{name}"]')

@@ -1,0 +1,220 @@
+"""Sessions: what there is, their names and their family; and what may only be done while one is idle."""
+
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from server_stub.domain.agent import Agent
+from server_stub.domain.api_errors import Refusal, bad_request, busy_runner, session_busy
+from server_stub.domain.client_registry import Clients
+from server_stub.domain.json_encoding import JsonResponse
+from server_stub.domain.state import Session, World
+from server_stub.http import zod
+from server_stub.http.directory import directory_of
+from server_stub.http.validation import expected, field, identifier, read_object, unexplained
+
+Json = dict[str, Any]
+
+MOST_LISTED = 100
+"""Sessions that a list without a limit gives."""
+
+
+def routes(world: World, agent: Agent, clients: Clients) -> list[Route]:
+    def session_of(request: Request) -> Session:
+        return world.session(request.path_params["sid"])
+
+    def read_session_of(request: Request) -> Session:
+        """MiMo Code takes one that it does not know as one that is empty."""
+        session_id = request.path_params["sid"]
+        if world.profile.validation == "zod" and session_id.startswith("ses") and session_id not in world.sessions:
+            return Session({"id": session_id})
+        return session_of(request)
+
+    def idle_session_of(request: Request) -> Session:
+        session = session_of(request)
+        if agent.is_busy(session):
+            raise busy_runner(session.id) if world.profile.validation == "zod" else session_busy(session.id)
+        return session
+
+    def matching(request: Request) -> list[Json]:
+        """Newest first, by their last change; limit, roots, start, search, directory, path narrow it."""
+        query = request.query_params
+        sessions = [
+            session.info
+            for session in world.sessions.values()
+            if query.get("directory") in (None, session.directory)
+            and query.get("path") in (None, session.info.get("path"))
+            and not (query.get("roots") == "true" and "parentID" in session.info)
+            and session.info["time"]["updated"] >= int(_number(query.get("start"), 0))
+            and query.get("search", "").lower() in session.info["title"].lower()
+        ]
+        sessions.sort(key=lambda info: (info["time"]["updated"], info["id"]), reverse=True)
+        return sessions[: _number(query.get("limit"), MOST_LISTED)]
+
+    async def listed(request: Request) -> Response:
+        """Newest first, by their last change."""
+        return JsonResponse(matching(request))
+
+    async def listed_with_projects(request: Request) -> Response:
+        """The same of every project, with the project of each."""
+        project = {"id": "global", "worktree": "/"}
+        return JsonResponse([{**info, "project": project} for info in matching(request)])
+
+    async def created(request: Request) -> Response:
+        """Make a session; `parentID` makes it a child."""
+        body = await read_object(request, required=False)
+        title, parent_id = _text(body, "title"), _text(body, "parentID", "ses")
+        session = world.create_session(directory_of(request, world), title, parent_id)
+        return JsonResponse(session.info)
+
+    async def statuses(request: Request) -> Response:
+        """Which sessions of the directory are not idle."""
+        return JsonResponse(world.statuses(directory_of(request, world)))
+
+    async def one(request: Request) -> Response:
+        """One session."""
+        return JsonResponse(session_of(request).info)
+
+    async def changed(request: Request) -> Response:
+        """Rename or archive a session."""
+        body = await read_object(request)
+        session = session_of(request)
+        if world.profile.revisions:
+            check_revision(session, body)
+        if not isinstance(body.get("title"), str | None):
+            raise expected("string | null", body["title"], '["title"]')
+        changes = {name: body[name] for name in ("title", "time") if body.get(name) is not None}
+        if world.profile.revisions and "title" in changes:
+            changes |= {"titleSource": "user", "titleRevision": session.info["titleRevision"] + 2}
+        if changes or not world.profile.revisions:
+            world.update_session(session, **changes)
+        return JsonResponse(session.info)
+
+    async def deleted(request: Request) -> Response:
+        """Delete a session and its children; what runs in them is not ended by it."""
+        session = session_of(request)
+        for one in (session, *world.descendants(session)):
+            clients.forget(one.id)
+        world.delete_session(session)
+        return JsonResponse(True)
+
+    async def children(request: Request) -> Response:
+        """Sessions that this one has delegated to."""
+        return JsonResponse([child.info for child in world.children(read_session_of(request))])
+
+    async def todos(request: Request) -> Response:
+        """The agent's list of what it has to do."""
+        return JsonResponse(read_session_of(request).todos)
+
+    async def diff(request: Request) -> Response:
+        """What the session has changed, file by file."""
+        session_id = request.path_params["sid"]
+        if session_id.startswith("ses") and session_id not in world.sessions:
+            return JsonResponse([])
+        return JsonResponse(session_of(request).diff)
+
+    async def forked(request: Request) -> Response:
+        """Copy a session up to a message, or all of it."""
+        body = await read_object(request, required=False)
+        until = _text(body, "messageID", "msg")
+        return JsonResponse(world.fork_session(session_of(request), until).info)
+
+    async def summarized(request: Request) -> Response:
+        """Replace what the model remembers by a summary."""
+        body = await read_object(request)
+        for name in ("providerID", "modelID"):
+            field(body, name, str)
+        await agent.summarize(session_of(request))
+        return JsonResponse(True)
+
+    async def reverted(request: Request) -> Response:
+        """Set a prompt and all after it aside, until the next prompt removes them.
+
+        An answer's id means the prompt before it; an id that is not there changes nothing.
+        """
+        body = await read_object(request)
+        session = idle_session_of(request)
+        message_id = identifier(field(body, "messageID", str), "msg", '["messageID"]')
+        ids = [message.info["id"] for message in session.ordered()]
+        if message_id in ids:
+            until = session.ordered()[: ids.index(message_id) + 1]
+            prompt = next(m.info["id"] for m in reversed(until) if m.info["role"] == "user")
+            world.set_diff(session, session.diff)
+            world.update_session(session, revert={"messageID": prompt})
+        return JsonResponse(session.info)
+
+    async def unreverted(request: Request) -> Response:
+        """Take back what was reverted."""
+        session = idle_session_of(request)
+        if "revert" in session.info:
+            world.update_session(session, revert=None)
+        return JsonResponse(session.info)
+
+    async def shell(request: Request) -> Response:
+        """Run a shell command of the person's own; the stub plays its output and runs nothing."""
+        body = await read_object(request)
+        field(body, "agent", str)
+        command = field(body, "command", str)
+        return JsonResponse((await agent.shell(idle_session_of(request), command)).document())
+
+    base = "/session/{sid}"
+    return [
+        Route("/session", listed, methods=["GET"]),
+        Route("/experimental/session", listed_with_projects, methods=["GET"]),
+        Route("/session", created, methods=["POST"]),
+        Route("/session/status", statuses, methods=["GET"]),
+        Route(base, one, methods=["GET"]),
+        Route(base, changed, methods=["PATCH"]),
+        Route(base, deleted, methods=["DELETE"]),
+        Route(f"{base}/children", children, methods=["GET"]),
+        Route(f"{base}/todo", todos, methods=["GET"]),
+        Route(f"{base}/diff", diff, methods=["GET"]),
+        Route(f"{base}/fork", forked, methods=["POST"]),
+        Route(f"{base}/summarize", summarized, methods=["POST"]),
+        Route(f"{base}/revert", reverted, methods=["POST"]),
+        Route(f"{base}/unrevert", unreverted, methods=["POST"]),
+        Route(f"{base}/shell", shell, methods=["POST"]),
+    ]
+
+
+RENAMED = ("title", "expectedRevision", "permission", "time")
+
+
+def check_revision(session: Session, body: Json) -> None:
+    """Who renames must know the title as it is. Raises Refusal 400, or 409 where it has changed since."""
+    unknown = [name for name in body if name not in RENAMED]
+    if unknown:
+        named = ", ".join(f'"{name}"' for name in unknown)
+        message = f"Unrecognized key{'s' if len(unknown) > 1 else ''}: {named}"
+        raise bad_request(message, issue=zod.custom(message, "", "unrecognized_keys", keys=unknown))
+    if "title" not in body:
+        return
+    if "expectedRevision" not in body:
+        message = "expectedRevision is required when renaming"
+        raise bad_request(message, issue=zod.custom(message, '["expectedRevision"]'))
+    given, now = body["expectedRevision"], session.info["titleRevision"]
+    if given > now:
+        said = {"message": "expectedRevision is in the future"}
+        raise Refusal(400, {"success": False, "data": said, "errors": [said]})
+    if given < now:
+        current = {name: session.info[name] for name in ("title", "titleSource", "titleRevision")}
+        raise Refusal(
+            409, {"name": "TitleConflictError", "data": {"current": {"sessionID": session.id, **current}}}
+        )
+
+
+def _text(body: Json, name: str, prefix: str = "") -> str | None:
+    """A field that may be absent, but is neither null nor of another form. Raises Refusal 400, unexplained."""
+    if name not in body:
+        return None
+    text = body[name]
+    if not isinstance(text, str) or not text.startswith(prefix):
+        raise unexplained()
+    return text
+
+
+def _number(text: str | None, otherwise: int) -> int:
+    """opencode takes what is no number here as if it were not there."""
+    return int(text) if text is not None and text.isdecimal() else otherwise

@@ -1,0 +1,142 @@
+"""What stands between the wire and the world, family by family: routes, gates and the words of refusals."""
+
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from dataclasses import dataclass
+from typing import assert_never, get_args
+
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.routing import Route
+from starlette.types import Scope
+
+from server_stub.domain.agent import Agent
+from server_stub.domain.api_errors import MalformedJson, Refusal
+from server_stub.domain.client_registry import Clients
+from server_stub.domain.json_encoding import JsonResponse
+from server_stub.domain.state import World
+from server_stub.faults.kinds import Flag
+from server_stub.http import openapi, zod
+from server_stub.http.auth import BasicAuth, BearerAuth, LoopbackOnly, SameOrigin
+from server_stub.http.directory import OwnDirectory
+from server_stub.opencode import (
+    bash_interactive,
+    config,
+    events,
+    files,
+    messages,
+    requests,
+    sessions,
+    static_documents,
+)
+from server_stub.qwen.daemon import Daemon, new_client_id
+from server_stub.qwen.routes import identity, root
+from server_stub.qwen.routes.request import unknown_route
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+ErrorHandler = Callable[[Request, Exception], Awaitable[Response]]
+
+ZOD_DOC = ("/auth/{providerID}", "/log")
+"""All that MiMo Code 0.1.15 describes of itself."""
+WEB_PAGE = """<!doctype html>
+<html lang="en"><head><title>holdfast-stub</title></head>
+<body>A scripted agent server. Its routes are described at <a href="/doc">/doc</a>.</body></html>
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    routes: list[Route]
+    unknown: Endpoint
+    """Answers every path that no route knows."""
+    gates: list[Middleware]
+    """What a request passes before any fault can strike."""
+    auth: list[Middleware]
+    """What it passes after that: nothing where no password is set."""
+    errors: Mapping[type[Exception], ErrorHandler]
+    daemon: Daemon | None = None
+    """What holds the live sessions, where a family has that."""
+    illnesses: Collection[Flag] = get_args(Flag)
+
+
+def family_of(world: World, agent: Agent, password: str | None, hang_up: Callable[[Scope], None]) -> Family:
+    """The family of the world's profile. `hang_up` destroys the connection that a request came on."""
+    match world.profile.protocol:
+        case "opencode":
+            return _opencode(world, agent, password)
+        case "qwen":
+            return _qwen(world, agent, password, hang_up)
+        case never:
+            assert_never(never)
+
+
+def _opencode(world: World, agent: Agent, password: str | None) -> Family:
+    clients = Clients(new_client_id)
+    routes = [
+        *events.routes(world),
+        *sessions.routes(world, agent, clients),
+        *messages.routes(world, agent),
+        *requests.routes(world),
+        *config.routes(world, agent),
+        *static_documents.routes(world),
+        *files.routes(world),
+        *identity.routes(world, clients),
+    ]
+
+    async def doc(request: Request) -> Response:
+        """This document."""
+        return JsonResponse(described)
+
+    if world.profile.bash_interactive:
+        routes += bash_interactive.routes(world)
+    routes.append(Route("/doc", doc, methods=["GET"]))
+    told = routes if world.profile.validation == "effect" else [Route(path, doc) for path in ZOD_DOC]
+    described = openapi.document(told, world.profile.version)
+    zods = world.profile.validation == "zod"
+    auth = [Middleware(BasicAuth, world.profile.user, password)] if password else []
+    if not password and not world.profile.foreign_directories:
+        auth.append(Middleware(OwnDirectory, world))
+    return Family(
+        routes,
+        _no_web_page if zods else _web_page,
+        [Middleware(LoopbackOnly)],
+        auth,
+        {Refusal: _refuse_with_zod if zods else _refuse},
+    )
+
+
+def _qwen(world: World, agent: Agent, password: str | None, hang_up: Callable[[Scope], None]) -> Family:
+    daemon = Daemon(world, agent)
+    return Family(
+        root.routes(daemon, hang_up),
+        unknown_route,
+        [Middleware(LoopbackOnly, JSONResponse({"error": "Invalid Host header"}, 403)), Middleware(SameOrigin)],
+        [Middleware(BearerAuth, password)] if password else [],
+        root.ERRORS,
+        daemon,
+        illnesses=("muted", "wedged"),  # a prompt is one line of its transcript
+    )
+
+
+async def _refuse(request: Request, refusal: Exception) -> Response:
+    assert isinstance(refusal, Refusal)
+    return JsonResponse(refusal.body, refusal.status, headers=dict(refusal.headers))
+
+
+async def _refuse_with_zod(request: Request, refusal: Exception) -> Response:
+    assert isinstance(refusal, Refusal)
+    if isinstance(refusal, MalformedJson):
+        return Response("Malformed JSON in request body", 400, media_type="application/octet-stream")
+    if refusal.issue is None:
+        return await _refuse(request, refusal)
+    return JsonResponse(await zod.body_of(request, refusal), 400)
+
+
+async def _no_web_page(request: Request) -> Response:
+    """MiMo Code fetches its web page from elsewhere, and cannot here."""
+    return JsonResponse({"error": "Web UI is temporarily unavailable."}, 503)
+
+
+async def _web_page(request: Request) -> Response:
+    """opencode answers every path that it does not know with its web page, and 200."""
+    return HTMLResponse(WEB_PAGE)

@@ -1,0 +1,225 @@
+"""One live session's events: numbered from 1, kept for those who come back, handed to those who listen.
+
+Never waits for a reader: one that falls behind is warned, then dropped. Knows no HTTP, nor what the events say.
+The numbers are those of `qwen serve` 0.24.4 (its `eventBus.ts`, read).
+"""
+
+import asyncio
+import uuid
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import dropwhile
+from typing import Any, Literal
+
+from server_stub.domain.json_encoding import encode
+from server_stub.qwen.compaction import Replay
+from server_stub.qwen.stored_transcript import TURN
+
+Json = dict[str, Any]
+
+MOST_READERS = 64
+MOST_WAITING = 256
+MOST_BYTES_WAITING = 2 * 1024 * 1024
+WARN_AT = 0.75
+WARN_AGAIN_BELOW = 0.375
+
+
+class TooManyReaders(Exception):
+    """The session has MOST_READERS already."""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    body: Json
+    data: bytes
+    """`body`, encoded once for all readers."""
+
+
+class Reader:
+    """One event stream's queue. `changed` is set whenever there is something new to look at.
+
+    Only what happens live counts towards the limits; what is replayed, and what the ring itself says, does not.
+    """
+
+    def __init__(self, limit: int, when_evicted: Callable[[], None]) -> None:
+        self.limit = limit
+        self.when_evicted = when_evicted
+        self.changed = asyncio.Event()
+        self.ended = False
+        """Nothing more comes after what waits."""
+        self.warned = False
+        self._waiting: deque[tuple[Event, bool]] = deque()
+        self.count = 0
+        self.bytes = 0
+
+    def take(self) -> Event | None:
+        """The next event, or None when none waits."""
+        if not self._waiting:
+            self.changed.clear()
+            return None
+        event, live = self._waiting.popleft()
+        if live:
+            self.count -= 1
+            self.bytes -= len(event.data)
+        return event
+
+    def overflow(self, event: Event) -> str | None:
+        """Why this live event cannot be taken, if so."""
+        if self.count >= self.limit:
+            return "queue_overflow"
+        if self.count and self.bytes + len(event.data) > MOST_BYTES_WAITING:
+            return "queue_bytes_overflow"
+        return None
+
+    def put(self, event: Event, *, live: bool = False) -> None:
+        self._waiting.append((event, live))
+        if live:
+            self.count += 1
+            self.bytes += len(event.data)
+        self.changed.set()
+
+    def fill(self) -> tuple[float, float]:
+        """How full it is, of events and of bytes; 1 is full."""
+        return self.count / self.limit, self.bytes / MOST_BYTES_WAITING
+
+    def end(self) -> None:
+        self.ended = True
+        self.changed.set()
+
+
+class Ring:
+    """The last `size` events of one session in one process, under an epoch of their own."""
+
+    def __init__(self, now: Callable[[], int], size: int, replay: Replay) -> None:
+        """`now` gives epoch ms."""
+        self.epoch = str(uuid.uuid4())
+        self.last_id = 0
+        self.replay = replay
+        self._now = now
+        self._events: deque[Event] = deque(maxlen=size)
+        self._readers: set[Reader] = set()
+        self._closed = False
+
+    @property
+    def readers(self) -> int:
+        return len(self._readers)
+
+    def seed(self, updates: list[tuple[str, Json]]) -> None:
+        """What a restored transcript says: numbered, dated, and shown by `replay`, but not in the ring."""
+        seeded = []
+        for kind, data in updates:
+            own = data["update"].get("_meta", {}).get(TURN)
+            whose = {} if own is None else {"promptId": own["turnId"]}
+            event = self._number({"type": kind, **whose, "data": data})
+            seeded.append({**event, "_meta": {"serverTimestamp": data["update"]["timestamp"]}})
+        self.replay.seed(seeded)
+
+    def publish(
+        self, kind: str, data: Json, *, prompt_id: str | None = None, originator: str | None = None
+    ) -> None:
+        """Number the event, keep it and tell it. Nothing happens once the ring is closed."""
+        if self._closed:
+            return
+        who = {"promptId": prompt_id, "originatorClientId": originator}
+        known = {name: value for name, value in who.items() if value is not None}
+        body = self._number({"type": kind, **known, "data": data})
+        event = Event(body, encode(body))
+        self._events.append(event)
+        self.replay.ingest(body)
+        for reader in list(self._readers):
+            self._tell(reader, event)
+
+    def subscribe(
+        self,
+        cursor: int | None = None,
+        epoch: str | None = None,
+        limit: int = MOST_WAITING,
+        when_evicted: Callable[[], None] = lambda: None,
+    ) -> Reader:
+        """Everything from here on, until `leave`; with a cursor, what came after it first.
+
+        `epoch` is the one the cursor was given in, if the reader knows. Raises TooManyReaders.
+        """
+        if len(self._readers) >= MOST_READERS:
+            raise TooManyReaders
+        reader = Reader(limit, when_evicted)
+        if self._closed:
+            reader.end()
+        elif cursor is not None:
+            self._replay(reader, cursor, epoch)
+        self._readers.add(reader)
+        return reader
+
+    def leave(self, reader: Reader) -> None:
+        self._readers.discard(reader)
+
+    def close(self) -> None:
+        """Readers get what waits for them, and then their end."""
+        self._closed = True
+        for reader in self._readers:
+            reader.end()
+
+    def _replay(self, reader: Reader, cursor: int, epoch: str | None) -> None:
+        earliest = self._events[0].body["id"] if self._events else self.last_id + 1
+        mismatch = epoch is not None and epoch != self.epoch
+        lost: Json | None = None
+        if mismatch or cursor > self.last_id:
+            lost = {"reason": "epoch_reset", **({"detail": "epoch_mismatch"} if mismatch else {})}
+        elif earliest > cursor + 1:
+            lost = {"reason": "ring_evicted" if self._events else "seeded_replay_not_in_ring"}
+        if lost is not None:
+            where = {"lastDeliveredId": cursor, "earliestAvailableId": earliest}
+            reader.put(self._unnumbered("state_resync_required", {**lost, **where}))
+        after = 0 if lost is not None and lost["reason"] == "epoch_reset" else cursor
+        replayed = list(dropwhile(lambda event: event.body["id"] <= after, self._events))
+        for event in replayed:
+            reader.put(event)
+        done: Json = {"replayedCount": len(replayed)}
+        if replayed:
+            last = replayed[-1].body["id"]
+            done = {"lastReplayedEventId": last, "lastEventId": last, **done}
+        reader.put(self._unnumbered("replay_complete", done))
+
+    def _tell(self, reader: Reader, event: Event) -> None:
+        if reader.ended:
+            return
+        reason = reader.overflow(event)
+        if reason is not None:
+            said = {"reason": reason, "droppedAfter": event.body["id"], **self._load(reader)}
+            reader.put(self._unnumbered("client_evicted", said))
+            reader.end()
+            self.leave(reader)
+            reader.when_evicted()
+            return
+        reader.put(event, live=True)
+        frames, size = reader.fill()
+        if max(frames, size) <= WARN_AGAIN_BELOW:
+            reader.warned = False
+        if not reader.warned and max(frames, size) >= WARN_AT:
+            reader.warned = True
+            said = {"lastEventId": event.body["id"], "threshold": _threshold(frames, size), **self._load(reader)}
+            reader.put(self._unnumbered("slow_client_warning", said))
+
+    def _load(self, reader: Reader) -> Json:
+        return {
+            "queueSize": reader.count,
+            "maxQueued": reader.limit,
+            "queuedBytes": reader.bytes,
+            "maxQueuedBytes": MOST_BYTES_WAITING,
+        }
+
+    def _number(self, said: Json) -> Json:
+        self.last_id += 1
+        return {"id": self.last_id, "v": 1, **said, "_meta": {"serverTimestamp": self._now()}}
+
+    def _unnumbered(self, kind: str, data: Json) -> Event:
+        """Said by the ring to one reader: it has no id, and is not kept."""
+        body = {"v": 1, "type": kind, "data": data, "_meta": {"serverTimestamp": self._now()}}
+        return Event(body, encode(body))
+
+
+def _threshold(frames: float, size: float) -> Literal["frames", "bytes", "frames_and_bytes"]:
+    if frames >= WARN_AT and size >= WARN_AT:
+        return "frames_and_bytes"
+    return "frames" if frames >= WARN_AT else "bytes"

@@ -1,0 +1,222 @@
+"""One session that a daemon holds in memory: its events, its queue, what it asks, and who is attached."""
+
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Any
+
+from server_stub.domain.agent import COMMANDS, Agent
+from server_stub.domain.api_errors import Refusal
+from server_stub.domain.client_registry import Clients
+from server_stub.domain.state import Session, World
+from server_stub.qwen import interactions, stored_transcript, updates
+from server_stub.qwen.compaction import MOST_BYTES, Replay
+from server_stub.qwen.event_ring import Ring
+from server_stub.qwen.interactions import ALWAYS, CANCELLED, Interaction
+from server_stub.qwen.prompts import Prompt, PromptQueue
+from server_stub.qwen.timestamps import iso
+from server_stub.qwen.update_translator import Reporter
+
+Json = dict[str, Any]
+
+DEFAULT_MODE = "default"
+"""As with `tools.approvalMode` set to this; left alone, qwen starts in `auto`, where a model decides."""
+ASKS_NOTHING = ("auto", "yolo")
+"""Approval modes in which the scripted agent's commands need no leave."""
+
+
+class LiveSession:
+    def __init__(
+        self,
+        world: World,
+        agent: Agent,
+        clients: Clients,
+        session: Session,
+        settled: Callable[["LiveSession"], None],
+    ) -> None:
+        """`settled` is called after each prompt's end."""
+        self.session = session
+        self.created_at = world.clock.now()
+        """Epoch ms; that of this life of the session, not of its transcript."""
+        self.state: Json = {}
+        """What a restored session tells of its modes and models."""
+        self.mode = DEFAULT_MODE
+        self.ring = Ring(world.clock.now, world.profile.event_ring, Replay(world.profile.live_journal, MOST_BYTES))
+        self.began_with_a_page = False
+        """It was brought alive by somebody who wanted no more than its newest records."""
+        self.turn_ended_at: int | None = None
+        self._turn_error: Json | None = None
+        self._world = world
+        self._clients = clients
+        self._reporter = Reporter(world, self._update, self._ask, self._settle)
+        self._open: dict[str, Interaction] = {}
+        self._resolved: dict[str, tuple[Interaction, Json]] = {}
+        self.prompts = PromptQueue(world, agent, session, self._publish, lambda: self._prompt_settled(settled))
+
+    @property
+    def id(self) -> str:
+        return self.session.id
+
+    @property
+    def interactions(self) -> list[Interaction]:
+        return list(self._open.values())
+
+    @property
+    def is_idle_and_alone(self) -> bool:
+        """No event stream, and no prompt."""
+        return not self.ring.readers and not self.prompts.busy
+
+    @property
+    def turn_error(self) -> Json | None:
+        """How the last turn failed, until another begins."""
+        return None if self.prompts.running else self._turn_error
+
+    def hear(self, payload: Json) -> None:
+        """Something has happened to this session, or to a subagent's that works for it."""
+        self._reporter.hear(payload)
+
+    def stay_awake(self) -> None:
+        """Something was done here: the session is not idle."""
+        self._clients.beat(self.id, None, self._world.clock.now())
+
+    def change_mode(self, mode: str, client_id: str | None) -> None:
+        if mode != self.mode:
+            said = {"sessionId": self.id, "previous": self.mode, "next": mode, "persisted": False}
+            self.mode = mode
+            self.ring.publish("approval_mode_changed", said, originator=client_id)
+
+    def tell_commands(self) -> None:
+        said = {"sessionId": self.id, "update": updates.commands(COMMANDS)}
+        self.ring.publish("session_update", said)
+
+    def restore(self, page_size: int | None = None) -> None:
+        """Show what is on disk: all, or the newest `page_size` records, and then no more than these ever."""
+        records = stored_transcript.records(self.session)
+        kept = records if page_size is None else records[-page_size:]
+        self.began_with_a_page = len(kept) < len(records)
+        self.ring.seed([event for _, said in kept for event in said])
+
+    def journal(self) -> list[Json]:
+        """The turn that runs, as far as it is kept."""
+        running = self.prompts.running
+        return self.ring.replay.live_journal(None if running is None else running.id)
+
+    def cancel(self) -> None:
+        """End the prompt that runs; what it asks is settled with it."""
+        self.prompts.cancel()
+        self._cancel_interactions()
+
+    def remove_prompt(self, prompt_id: str) -> bool:
+        """False when it is over, or was never here."""
+        runs = self.prompts.running
+        removed = self.prompts.remove(prompt_id)
+        if removed and runs is not None and runs.id == prompt_id:
+            self._cancel_interactions()
+        return removed
+
+    def close(self, reason: str, closed_by: str | None) -> None:
+        self.prompts.close()
+        by = {} if closed_by is None else {"closedBy": closed_by}
+        said = {"sessionId": self.id, "reason": reason, **by}
+        self.ring.publish("session_closed", said, originator=closed_by)
+        self.ring.close()
+
+    def die(self) -> None:
+        """The process in which its agent runs is gone, as by SIGKILL."""
+        running = self.prompts.running
+        if running is not None:
+            said = {"sessionId": self.id, "reason": "forward_failed"}
+            self._publish("prompt_cancelled", said, running)
+        self._cancel_interactions()
+        self.prompts.die()
+        how = {"reason": "channel_closed", "exitCode": None, "signalCode": "SIGKILL"}
+        self.ring.publish("session_died", {"sessionId": self.id, **how})
+        self.ring.close()
+
+    # votes
+
+    def asks(self, request_id: str) -> bool:
+        """Whether this request is open here."""
+        return request_id in self._open
+
+    def vote(self, request_id: str, outcome: Json, answers: object, voter: str | None) -> None:
+        """Raises Refusal: 404 when it is not open (any more), 400 for an option that was not offered."""
+        interaction = self._open.get(request_id)
+        if interaction is None:
+            self._tell_resolved(request_id)
+            where = {"sessionId": self.id, "requestId": request_id}
+            raise Refusal(HTTPStatus.NOT_FOUND, {"error": "No pending permission request for session", **where})
+        interaction.check(outcome)
+        self._resolve(interaction, outcome, voter)
+        requests = self._world.requests
+        if interaction.kind == "user_question":
+            if interaction.allows(outcome):
+                requests.reply_question(interaction.asked, interactions.answers_of(interaction, answers))
+            else:
+                requests.reject_question(interaction.asked)
+        elif not interaction.allows(outcome):
+            requests.reply_permission(interaction.asked, "reject")
+        else:
+            always = outcome["optionId"].startswith(ALWAYS)
+            requests.reply_permission(interaction.asked, "always" if always else "once")
+
+    def _ask(self, kind: str, asked: Json, given: Json) -> None:
+        running = self.prompts.running
+        prompt_id = None if running is None else running.id
+        now = iso(self._world.clock.now())
+        if kind == "permission" and self.mode in ASKS_NOTHING:
+            self._world.requests.reply_permission(asked["id"], "once")
+            return
+        if kind == "question":
+            interaction = interactions.question(asked, now, prompt_id)
+        else:
+            interaction = interactions.permission(asked, given, now, prompt_id)
+        self._open[interaction.id] = interaction
+        said = {"requestId": interaction.id, "sessionId": self.id, "toolCall": interaction.call}
+        self._publish("permission_request", {**said, "options": interaction.options}, running)
+
+    def _settle(self, asked: str) -> None:
+        """The world's request is closed; if nobody voted on it, another vote has settled it too."""
+        for interaction in self.interactions:
+            if interaction.asked == asked:
+                self._resolve(interaction, CANCELLED, None)
+
+    def _resolve(self, interaction: Interaction, outcome: Json, voter: str | None) -> None:
+        del self._open[interaction.id]
+        self._resolved[interaction.id] = (interaction, outcome)
+        by = {} if voter is None else {"voterClientId": voter}
+        said = {"requestId": interaction.id, "outcome": outcome, **by}
+        self.ring.publish("permission_resolved", said, prompt_id=interaction.prompt_id, originator=voter)
+
+    def _tell_resolved(self, request_id: str) -> None:
+        """Everyone is told again how a request ended when somebody votes on it too late."""
+        if request_id in self._resolved:
+            interaction, outcome = self._resolved[request_id]
+            said = {"requestId": request_id, "sessionId": self.id, "outcome": outcome}
+            self.ring.publish("permission_already_resolved", said, prompt_id=interaction.prompt_id)
+
+    def _cancel_interactions(self) -> None:
+        for interaction in self.interactions:
+            self._resolve(interaction, CANCELLED, None)
+
+    # what is said
+
+    def _update(self, update: Json) -> None:
+        running = self.prompts.running
+        told = [update] if running is None or running.report is None else running.report.told(update)
+        for one in told:
+            self._publish("session_update", {"sessionId": self.id, "update": one}, running)
+
+    def _publish(self, kind: str, data: Json, prompt: Prompt | None = None) -> None:
+        if kind == "turn_error":
+            self._turn_error = {name: data[name] for name in ("message", "code") if name in data}
+        elif kind == "turn_complete":
+            self._turn_error = None
+        if prompt is None:
+            self.ring.publish(kind, data)
+        else:
+            self.ring.publish(kind, data, prompt_id=prompt.id, originator=prompt.originator)
+
+    def _prompt_settled(self, settled: Callable[["LiveSession"], None]) -> None:
+        self.stay_awake()
+        self.turn_ended_at = self._world.clock.now()
+        settled(self)

@@ -1,0 +1,44 @@
+"""What `load` gives of a session's past: all that is kept, or its newest records where it is asked for those.
+
+A page is given from the disk, and only while nothing runs or waits; otherwise the whole comes, page or not.
+Whoever brings a session alive by a page leaves it so for all: until it is closed, nobody's `load` shows more.
+(Measured on qwen 0.24.4. What is not here: after a failed turn the real page ends with its `turn_error`.)
+"""
+
+from typing import Any
+
+from server_stub.qwen import stored_transcript
+from server_stub.qwen.live_session import LiveSession
+
+Json = dict[str, Any]
+
+LOOKED_AT_FOR_ANCHOR = 50
+"""Newest records, of which the first is named where what is kept names none."""
+
+
+def past(live: LiveSession, page_size: int | None) -> Json:
+    """`page_size` in records; None for all. Of a session that this load brought alive the page is kept already."""
+    ended = stored_transcript.terminals(live.session)
+    terminals = {"promptTerminals": ended} if ended else {}
+    if page_size is not None and not live.prompts.busy and not live.interactions:
+        return {**_page(live, page_size), **terminals}
+    replay, journal = live.ring.replay.compacted_replay(), live.journal()
+    more = {"historyHasMore": True} if live.began_with_a_page else {}
+    anchor = _anchor(live, [*replay, *journal])
+    named = {} if anchor is None else {"historyAnchorRecordId": anchor}
+    return {"compactedReplay": replay, "liveJournal": journal, **more, **named, **terminals}
+
+
+def _page(live: LiveSession, size: int) -> Json:
+    records = stored_transcript.records(live.session)
+    events = [{"v": 1, "type": kind, "data": data["update"]} for _, said in records[-size:] for kind, data in said]
+    more = {"historyHasMore": True} if len(records) > size else {}
+    return {"compactedReplay": events, "liveJournal": [], **more}
+
+
+def _anchor(live: LiveSession, events: list[Json]) -> str | None:
+    """Where something was left out, and nothing that is kept says of which record it is."""
+    left_out = [event["data"] for event in events if event["type"] == "history_truncated"]
+    known = any("recordId" in data for data in left_out) or any(map(stored_transcript.record_of, events))
+    records = stored_transcript.records(live.session)[-LOOKED_AT_FOR_ANCHOR:]
+    return records[0][0] if left_out and records and not known else None

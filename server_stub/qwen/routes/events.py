@@ -1,0 +1,140 @@
+"""`GET /session/:id/events`: one session's events as they happen, and first those that a reader has missed."""
+
+import asyncio
+import re
+import uuid
+from collections.abc import Callable
+from http import HTTPStatus
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
+
+from server_stub.domain.api_errors import Refusal
+from server_stub.domain.state import World
+from server_stub.qwen.daemon import Daemon
+from server_stub.qwen.event_ring import MOST_READERS, MOST_WAITING, Event, Reader, Ring, TooManyReaders
+from server_stub.qwen.routes.request import refusal
+
+RETRY = b"retry: 3000\n\n"
+HEARTBEAT = b": heartbeat\n\n"
+CURSOR = re.compile(r"[0-9]+")
+EPOCH = re.compile(r"[\w-]{1,64}", re.ASCII)
+QUEUE_SIZES = range(16, 2049)
+"""What `?maxQueued=` may ask for."""
+
+HEADERS = {
+    "content-type": "text/event-stream",
+    "cache-control": "no-cache, no-transform",
+    "x-accel-buffering": "no",
+}
+
+
+def routes(daemon: Daemon, hang_up: Callable[[Scope], None]) -> list[Route]:
+    async def events(request: Request) -> Response:
+        """What happens in one session; a cursor that is no number is as good as none."""
+        limit = _queue_size(request.query_params.get("maxQueued"))
+        ring = daemon.session(request.path_params["sid"]).ring
+        cursor = request.headers.get("last-event-id", "")
+        epoch = request.headers.get("x-qwen-event-epoch", "")
+        stream = EventStream(daemon.world, ring, lambda: hang_up(request.scope))
+        try:
+            stream.reader = ring.subscribe(
+                int(cursor) if CURSOR.fullmatch(cursor) else None,
+                epoch if EPOCH.fullmatch(epoch) else None,
+                limit,
+                stream.leave_behind,
+            )
+        except TooManyReaders as full:
+            raise _too_many() from full
+        return stream
+
+    return [Route("/session/{sid}/events", events)]
+
+
+class EventStream(Response):
+    """Goes on until the session ends, the reader leaves, or the reader is so slow that it is left behind."""
+
+    reader: Reader
+
+    def __init__(self, world: World, ring: Ring, hang_up: Callable[[], None]) -> None:
+        ids = {"x-qwen-event-epoch": ring.epoch, "x-qwen-sse-stream-id": str(uuid.uuid4())}
+        super().__init__(headers=HEADERS | ids)
+        del self.headers["content-length"]
+        self._world = world
+        self._ring = ring
+        self._hang_up = hang_up
+        self._writing = False
+
+    def leave_behind(self) -> None:
+        """A reader that takes nothing any more loses its connection, in the middle of a frame if need be."""
+        if self._writing:
+            self._hang_up()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        left = asyncio.create_task(_disconnection(receive))
+        told = asyncio.create_task(self._tell(send))
+        try:
+            await asyncio.wait({left, told}, return_when=asyncio.FIRST_COMPLETED)
+            if told.done():
+                told.result()
+        finally:
+            self._ring.leave(self.reader)
+            left.cancel()
+            told.cancel()
+
+    async def _tell(self, send: Send) -> None:
+        await send({"type": "http.response.start", "status": HTTPStatus.OK, "headers": self.raw_headers})
+        await self._write(send, RETRY)
+        loop = asyncio.get_running_loop()
+        last_beat = loop.time()
+        while True:
+            while (event := self.reader.take()) is not None:
+                if not self._world.bus.muted:
+                    await self._write(send, _frame(event))
+            if self.reader.ended:
+                break
+            due = last_beat + self._world.heartbeat_ms / 1000
+            if loop.time() >= due:
+                last_beat = loop.time()
+                await self._write(send, HEARTBEAT)
+                continue
+            try:
+                async with asyncio.timeout_at(due):  # not `wait_for`: in 3.11 it may swallow a cancellation
+                    await self.reader.changed.wait()
+            except TimeoutError:
+                continue
+        await send({"type": "http.response.body", "body": b""})
+
+    async def _write(self, send: Send, data: bytes) -> None:
+        self._writing = True
+        await send({"type": "http.response.body", "body": data, "more_body": True})
+        self._writing = False
+
+
+def _frame(event: Event) -> bytes:
+    identity = f"id: {event.body['id']}\n" if "id" in event.body else ""
+    return f"{identity}event: {event.body['type']}\ndata: ".encode() + event.data + b"\n\n"
+
+
+def _queue_size(text: str | None) -> int:
+    if text is None:
+        return MOST_WAITING
+    if not text.isdecimal():
+        raise refusal("`maxQueued` must be a decimal integer", code="invalid_max_queued")
+    if int(text) not in QUEUE_SIZES:
+        span = f"[{QUEUE_SIZES.start}, {QUEUE_SIZES.stop - 1}]"
+        raise refusal(f"`maxQueued` must be in {span}", code="invalid_max_queued")
+    return int(text)
+
+
+def _too_many() -> Refusal:
+    error = f"EventBus subscriber limit reached ({MOST_READERS})"
+    body = {"error": error, "code": "subscriber_limit_exceeded", "limit": MOST_READERS}
+    return Refusal(HTTPStatus.TOO_MANY_REQUESTS, body, {"Retry-After": "5"})
+
+
+async def _disconnection(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        continue

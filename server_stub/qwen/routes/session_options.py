@@ -1,0 +1,143 @@
+"""What a person may choose in a session of `qwen serve` (mode, model, commands), its title, and files to name."""
+
+import re
+import time
+from collections.abc import Collection
+from fnmatch import fnmatch
+from http import HTTPStatus
+from itertools import islice
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from server_stub.domain.agent import COMMANDS
+from server_stub.domain.api_errors import Refusal
+from server_stub.opencode.files import MOST_LOOKED_AT, paths_in
+from server_stub.qwen import updates
+from server_stub.qwen.daemon import MODEL, MODES, Daemon, state_of
+from server_stub.qwen.live_session import LiveSession
+from server_stub.qwen.routes.request import QwenJson, body_of, client_id_of, refusal
+
+Json = dict[str, Any]
+
+SESSION_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+MOST_MATCHES = 50_000
+MATCHES = 5_000
+"""Without `maxResults`."""
+
+
+def routes(daemon: Daemon, workspace: Collection[str]) -> list[Route]:
+    """`workspace` holds the names of the one folder that is served: its id and its path."""
+
+    async def context(request: Request) -> Response:
+        """Which modes and models there are, and which are chosen."""
+        live = daemon.session(request.path_params["sid"])
+        known = {"v": 1, "sessionId": live.id, "workspaceCwd": live.session.directory}
+        return QwenJson(
+            {**known, "recovery": {"kind": "clean", "canContinue": False}, "state": state_of(live.mode)}
+        )
+
+    async def commands(request: Request) -> Response:
+        """What a prompt may begin with after a slash."""
+        live = daemon.session(request.path_params["sid"])
+        available = updates.commands(COMMANDS)["availableCommands"]
+        none: Json = {"availableSkills": [], "workflowsEnabled": False, "savedWorkflows": []}
+        return QwenJson({"v": 1, "sessionId": live.id, "availableCommands": available, **none})
+
+    async def mode(request: Request) -> Response:
+        """Change how much the agent may do unasked."""
+        body = await body_of(request)
+        wanted, persist = body.get("mode"), body.get("persist")
+        if wanted not in MODES:
+            error = "`mode` is required and must be one of the allowed values"
+            raise refusal(error, code="invalid_approval_mode", allowed=list(MODES))
+        if not isinstance(persist, bool | None):
+            raise refusal("`persist` must be a boolean when provided", code="invalid_persist_flag")
+        live, client_id = _mine(request)
+        before = live.mode
+        live.change_mode(wanted, client_id)
+        planned = {"planExecutionMode": before} if wanted == "plan" else {}
+        said = {"sessionId": live.id, "mode": wanted, "previous": before, "persisted": persist is True}
+        return QwenJson({**said, **planned})
+
+    async def model(request: Request) -> Response:
+        """Change the model; there is but one."""
+        wanted = (await body_of(request)).get("modelId")
+        if not isinstance(wanted, str) or not wanted:
+            raise refusal("`modelId` is required and must be a non-empty string")
+        live, client_id = _mine(request)
+        if wanted != MODEL:
+            why = f"Model '{wanted}' not found for authType 'openai'"
+            failed = {"sessionId": live.id, "requestedModelId": wanted, "error": why}
+            live.ring.publish("model_switch_failed", failed, originator=client_id)
+            body = {"error": "Internal error", "code": -32603, "data": {"details": why}}
+            raise Refusal(HTTPStatus.INTERNAL_SERVER_ERROR, body)
+        live.ring.publish("model_switched", {"sessionId": live.id, "modelId": wanted}, originator=client_id)
+        return QwenJson({"_meta": {"qwenModelSwitch": {"authType": "openai", "modelId": wanted}}})
+
+    async def named(request: Request) -> Response:
+        """Give the session a title, or see it."""
+        session_id = request.path_params["sid"]
+        if not SESSION_ID.fullmatch(session_id):
+            raise refusal("`sessionId` must be a valid session id", code="invalid_session_id")
+        title = (await body_of(request)).get("displayName")
+        if not isinstance(title, str | None):
+            raise refusal("`displayName` must be a string", code="invalid_metadata", field="displayName")
+        live, client_id = _mine(request)
+        if title is not None:
+            daemon.world.update_session(live.session, title=title)
+            said = {"sessionId": live.id, "displayName": title, "titleSource": "manual"}
+            live.ring.publish("session_metadata_updated", said, originator=client_id)
+        return QwenJson({"sessionId": live.id, "displayName": live.session.info["title"]})
+
+    async def glob(request: Request) -> Response:
+        """Files of the folder whose path a pattern fits."""
+        if "workspace" in request.path_params and request.path_params["workspace"] not in workspace:
+            error = "`:workspace` must decode to a workspace id or absolute path"
+            raise refusal(error, code="workspace_mismatch")
+        query = request.query_params
+        pattern, most = query.get("pattern"), query.get("maxResults", str(MATCHES))
+        if not pattern:
+            raise _unparsed("pattern query parameter is required")
+        if not most.isdecimal() or not 0 < int(most) <= MOST_MATCHES:
+            raise _unparsed(f"`maxResults` must be a positive integer in [1, {MOST_MATCHES}]")
+        began = time.monotonic()
+        files = (path for path in paths_in(daemon.world.directory) if not path.endswith("/"))
+        fitting = [path for path in islice(files, MOST_LOOKED_AT) if _fits(path, pattern)]
+        found = fitting[: int(most)]
+        said: Json = {"kind": "glob", "pattern": pattern, "cwd": query.get("cwd", ""), "matches": found}
+        took = round((time.monotonic() - began) * 1000)
+        return QwenJson(
+            {**said, "count": len(found), "truncated": len(fitting) > len(found), "durationMs": took},
+            headers={"cache-control": "no-store", "x-content-type-options": "nosniff"},
+        )
+
+    def _mine(request: Request) -> tuple[LiveSession, str | None]:
+        """The session, and who changes it. Raises Refusal, MalformedClientId or UnregisteredClient."""
+        client_id = client_id_of(request)
+        live = daemon.session(request.path_params["sid"])
+        daemon.clients.check(live.id, client_id)
+        return live, client_id
+
+    base = "/session/{sid}"
+    return [
+        Route(f"{base}/context", context),
+        Route(f"{base}/supported-commands", commands),
+        Route(f"{base}/approval-mode", mode, methods=["POST"]),
+        Route(f"{base}/model", model, methods=["POST"]),
+        Route(f"{base}/metadata", named, methods=["PATCH"]),
+        Route("/glob", glob),
+        Route("/workspaces/{workspace:path}/glob", glob),
+    ]
+
+
+def _fits(path: str, pattern: str) -> bool:
+    """`**/` stands for any folders, none among them; other than in qwen, `*` reaches over a slash."""
+    return fnmatch(path, pattern) or fnmatch(path, pattern.replace("**/", ""))
+
+
+def _unparsed(error: str) -> Refusal:
+    body = {"errorKind": "parse_error", "error": error, "status": 400}
+    return Refusal(HTTPStatus.BAD_REQUEST, body)

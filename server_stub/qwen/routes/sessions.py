@@ -1,0 +1,232 @@
+"""Sessions of `qwen serve`: made, listed, loaded, left and closed; and the beats of those who are attached."""
+
+import re
+from collections.abc import Collection
+from http import HTTPStatus
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from server_stub.domain.state import Session, default_title
+from server_stub.qwen.daemon import MODES, Attached, Daemon
+from server_stub.qwen.live_session import LiveSession
+from server_stub.qwen.load_response import past
+from server_stub.qwen.routes.request import QwenJson, body_of, client_id_of, refusal
+from server_stub.qwen.stored_transcript import MOST_RECORDS
+from server_stub.qwen.timestamps import iso
+
+Json = dict[str, Any]
+
+UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[1-5][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", re.IGNORECASE)
+MOST_LISTED = 50
+"""Sessions on disk that one page of a list gives; those that are alive all come with the first."""
+
+
+def routes(daemon: Daemon, workspace: Collection[str]) -> list[Route]:
+    """`workspace` holds the names of the one folder that is served: its id and its path."""
+    world = daemon.world
+
+    async def created(request: Request) -> Response:
+        """Make a session, or come to the one that all share."""
+        client_id = client_id_of(request)
+        body = await body_of(request)
+        _check_folder(body.get("cwd"), world.directory)
+        scope, mode, session_id = body.get("sessionScope"), body.get("approvalMode"), body.get("sessionId")
+        if scope not in (None, "single", "thread"):
+            known = '`sessionScope` must be "single" or "thread" when provided'
+            raise refusal(known, code="invalid_session_scope")
+        if mode is not None and mode not in MODES:
+            known = "`approvalMode` must be a known approval mode when provided"
+            raise refusal(known, code="invalid_approval_mode", allowed=list(MODES))
+        if session_id is not None and not (isinstance(session_id, str) and UUID.fullmatch(session_id)):
+            known = '`sessionId` must be an RFC UUID v1-v5 (e.g. "550e8400-e29b-41d4-a716-446655440000")'
+            raise refusal(known, code="invalid_session_id")
+        attached = daemon.create(shared=scope != "thread", session_id=session_id, mode=mode, client_id=client_id)
+        busy = {"hasActivePrompt": attached.live.prompts.busy} if attached.was_live else {}
+        return QwenJson({**_identity(attached), **busy})
+
+    async def listed(request: Request) -> Response:
+        """Newest first: what is alive, and what is on disk."""
+        name = request.path_params["workspace"]
+        if name not in workspace:
+            if name.startswith("/"):
+                error = "Workspace mismatch: the requested workspace is not registered with this daemon."
+                raise refusal(error, code="workspace_mismatch", workspaceCount=1)
+            error = "`:workspace` must decode to a workspace id or absolute path"
+            raise refusal(error, code="workspace_mismatch")
+        size = _number(request.query_params.get("size"), MOST_LISTED)
+        before = _number(request.query_params.get("cursor"), None)
+        cold = [session for session in daemon.stored() if session.id not in daemon.live]
+        cold.sort(key=_updated, reverse=True)
+        if before is not None:
+            cold = [session for session in cold if _updated(session) < before]
+        page = [_stored(session) for session in cold[:size]]
+        known = [] if before is not None else list(daemon.live.values())
+        alive = [_stored(live.session) | _summary(daemon, live) for live in known]
+        sessions = [{**one, "isArchived": False} for one in [*alive, *page]]
+        sessions.sort(key=lambda one: str(one.get("updatedAt", one["createdAt"])), reverse=True)
+        more = {"nextCursor": str(_updated(cold[size - 1]))} if size and len(cold) > size else {}
+        return QwenJson({"sessions": sessions, **more})
+
+    async def status(request: Request) -> Response:
+        """One session, with all that waits for a person."""
+        return QwenJson(_summary(daemon, _live(request)))
+
+    async def loaded(request: Request) -> Response:
+        """Attach, from disk if need be, and see what has happened so far."""
+        client_id = client_id_of(request)
+        page_size = _page_size(await body_of(request))
+        attached = daemon.load(request.path_params["sid"], client_id, page_size)
+        return _restored(attached, past(attached.live, page_size if attached.was_live else None))
+
+    async def resumed(request: Request) -> Response:
+        """Attach, and see nothing of what has happened."""
+        client_id = client_id_of(request)
+        await body_of(request)
+        return _restored(daemon.resume(request.path_params["sid"], client_id), {})
+
+    async def closed(request: Request) -> Response:
+        """Close a session; its transcript stays."""
+        client_id = client_id_of(request)
+        await daemon.close(_live(request), client_id)
+        return Response(status_code=HTTPStatus.NO_CONTENT)
+
+    async def detached(request: Request) -> Response:
+        """Leave a session."""
+        client_id = client_id_of(request)
+        await body_of(request)
+        daemon.detach(request.path_params["sid"], client_id)
+        return Response(status_code=HTTPStatus.NO_CONTENT)
+
+    async def beaten(request: Request) -> Response:
+        """Say that the client, or somebody, is still there."""
+        client_id = client_id_of(request)
+        await body_of(request)
+        live, now = _live(request), world.clock.now()
+        daemon.clients.beat(live.id, client_id, now)
+        identity = {} if client_id is None else {"clientId": client_id}
+        return QwenJson({"sessionId": live.id, **identity, "lastSeenAt": now})
+
+    def _live(request: Request) -> LiveSession:
+        return daemon.session(request.path_params["sid"])
+
+    base = "/session/{sid}"
+    return [
+        Route("/session", created, methods=["POST"]),
+        Route("/workspaces/{workspace:path}/sessions", listed),
+        Route(f"{base}/status", status),
+        Route(f"{base}/load", loaded, methods=["POST"]),
+        Route(f"{base}/resume", resumed, methods=["POST"]),
+        Route(base, closed, methods=["DELETE"]),
+        Route(f"{base}/detach", detached, methods=["POST"]),
+        Route(f"{base}/heartbeat", beaten, methods=["POST"]),
+    ]
+
+
+def _page_size(body: Json) -> int | None:
+    """Raises Refusal 400."""
+    if "historyPageSize" not in body:
+        return None
+    size = body["historyPageSize"]
+    if type(size) is not int or not 0 < size <= MOST_RECORDS:
+        error = f"`historyPageSize` must be between 1 and {MOST_RECORDS}"
+        raise refusal(error, code="invalid_transcript_limit", maxLimit=MOST_RECORDS)
+    return size
+
+
+def _check_folder(cwd: object, directory: str) -> None:
+    if cwd is None:
+        return
+    if not isinstance(cwd, str) or not cwd.startswith("/"):
+        raise refusal("`cwd` must be an absolute path when provided")
+    if cwd != directory:
+        error = (
+            f'Workspace mismatch: runtime is bound to "{directory}" but request asked for "{cwd}". '
+            f'Select a registered runtime for "{cwd}" or register it before retrying; this bridge will not fall '
+            "back to the primary workspace."
+        )
+        raise refusal(error, code="workspace_mismatch", boundWorkspace=directory, requestedWorkspace=cwd)
+
+
+def _identity(attached: Attached) -> Json:
+    live = attached.live
+    return {
+        "sessionId": live.id,
+        "workspaceCwd": live.session.directory,
+        "attached": attached.was_live,
+        "clientId": attached.client_id,
+        "createdAt": iso(live.created_at),
+    }
+
+
+def _restored(attached: Attached, shown: Json) -> Response:
+    response = QwenJson(restored_of(attached, shown))
+    if not attached.was_live:
+        attached.live.tell_commands()
+    return response
+
+
+def restored_of(attached: Attached, shown: Json) -> Json:
+    """A session that somebody has come to, with what is shown of its past."""
+    live = attached.live
+    return {
+        **_identity(attached),
+        "state": live.state,
+        "hasRunningBackgroundTasks": False,
+        "hasActivePrompt": live.prompts.busy,
+        **shown,
+        "lastEventId": live.ring.last_id,
+        "eventEpoch": live.ring.epoch,
+    }
+
+
+def _summary(daemon: Daemon, live: LiveSession) -> Json:
+    """What the daemon itself tells of a session; what its transcript is called is not its to know."""
+    waiting = live.interactions
+    busy = live.prompts.busy
+    ended = {} if live.turn_ended_at is None else {"updatedAt": iso(live.turn_ended_at)}
+    failed = {} if live.turn_error is None else {"turnError": live.turn_error}
+    return {
+        "sessionId": live.id,
+        "workspaceCwd": live.session.directory,
+        "createdAt": iso(live.created_at),
+        **ended,
+        "clientCount": len(daemon.clients.attendance(live.id).attachments),
+        "hasActivePrompt": busy,
+        "activeWorkState": "active" if busy else "idle",
+        "hasRunningBackgroundTasks": False,
+        "isWaitingForPermission": any(one.kind == "permission" for one in waiting),
+        "isWaitingForUserQuestion": any(one.kind == "user_question" for one in waiting),
+        "pendingInteractionCount": len(waiting),
+        "hasTurnError": bool(failed),
+        **failed,
+        "pendingInteractions": [one.pending() for one in waiting],
+    }
+
+
+def _stored(session: Session) -> Json:
+    """What a list tells of a transcript."""
+    created, title = session.info["time"]["created"], session.info["title"]
+    begun = {"updatedAt": iso(_updated(session))} if session.messages else {}
+    named = {} if title == default_title(created, child=False) else {"displayName": title}
+    return {
+        "sessionId": session.id,
+        "workspaceCwd": session.directory,
+        "createdAt": iso(created),
+        **begun,
+        **named,
+        "clientCount": 0,
+        "hasActivePrompt": False,
+    }
+
+
+def _updated(session: Session) -> int:
+    updated: int = session.info["time"]["updated"]
+    return updated
+
+
+def _number(text: str | None, otherwise: Any) -> Any:
+    """What is no number counts as not given."""
+    return int(text) if text is not None and text.isdecimal() else otherwise

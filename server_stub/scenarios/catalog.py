@@ -1,0 +1,300 @@
+"""Which words in a prompt choose what the scripted agent plays.
+
+Words that the scripted model of the real servers' tests has too mean the same here: ASK, ASK1, SHELL, SLOW, FLOOD,
+FENCE, THINK, FAIL, AGENT. A prompt without any of the words plays the server's default.
+"""
+
+import re
+from collections.abc import Callable, Coroutine, Iterator
+from dataclasses import dataclass
+from http import HTTPStatus
+from http.client import responses
+from typing import Any
+
+from server_stub.domain.scripted_turn import Script, Turn
+from server_stub.domain.seeded_history import remember
+from server_stub.scenarios.tour import tour
+
+Json = dict[str, Any]
+Play = Callable[..., Coroutine[Any, Any, None]]
+
+DATABASE: Json = {
+    "question": "Which database?",
+    "header": "DB",
+    "options": [
+        {"label": "Postgres", "description": "relational"},
+        {"label": "SQLite", "description": "embedded"},
+    ],
+    "multiple": False,
+}
+FEATURES: Json = {
+    "question": "Which features?",
+    "header": "Feat",
+    "options": [
+        {"label": "auth", "description": "logins"},
+        {"label": "search", "description": "full text"},
+    ],
+    "multiple": True,
+}
+NAME: Json = {"question": "What shall the new package be called?", "header": "Name", "options": []}
+DEPLOY: Json = {
+    "question": "Deploy when the tests pass?",
+    "header": "Deploy",
+    "options": [
+        {"label": "Yes", "description": "to staging"},
+        {"label": "No", "description": "I do it myself"},
+    ],
+    "multiple": False,
+    "custom": False,
+}
+
+SHAPES = {
+    "prose": ("", "Sentence {} has **some** words and `code`.\n\n"),
+    "paragraph": ("", "Sentence {} has **some** words and `code`. "),
+    "list": ("", "- item {} has **some** words and `code`\n"),
+    "code": ("```python\n", "value_{} = compute(whatever, there='is')\n"),
+}
+"""What an answer may be made of: how it opens, and a line of it."""
+
+REFUSAL_SECONDS = 0.1
+"""What a provider takes to refuse for good."""
+RETRY_SECONDS = (2.0, 5.0, 9.0, 18.0, 30.0)
+"""What opencode was seen to wait between two attempts; the last goes on for ever."""
+
+
+async def plain(turn: Turn) -> None:
+    await turn.say("Done. Nothing to call, **all** is well.")
+
+
+async def ask(turn: Turn) -> None:
+    await turn.say("Working. ")
+    await turn.ask(DATABASE, FEATURES)
+    await turn.say(f"Done. The tool said: {turn.told}")
+
+
+async def ask_one(turn: Turn) -> None:
+    await turn.say("Working. ")
+    await turn.ask(DATABASE)
+    await turn.say(f"Done. The tool said: {turn.told}")
+
+
+async def ask_all(turn: Turn) -> None:
+    await turn.say("Before I begin, four things that I cannot know. ")
+    await turn.ask(DATABASE, FEATURES, NAME, DEPLOY)
+    await turn.say(f"Done. The tool said: {turn.told}")
+
+
+async def ask_from_child(turn: Turn) -> None:
+    async def look_around(child: Turn) -> None:
+        await child.say("Two layouts are in use here. ")
+        await child.ask(DATABASE)
+        await child.say(f"Found it. {child.told}")
+
+    await turn.say("I hand this to a subagent. ")
+    await turn.delegate("Look at the layout", "Find out which database this project uses.", look_around)
+    await turn.say("Done. The subagent has answered.")
+
+
+async def ask_twice_at_once(turn: Turn) -> None:
+    await turn.say("Two things side by side. ")
+    await turn.together(turn.ask(DATABASE), turn.shell("make lint", ["All checks passed!"]))
+    await turn.say("Done. Both are settled.")
+
+
+async def shell(turn: Turn, name: str) -> None:
+    await turn.say("Working. ")
+    await turn.shell(f"touch {name}", [])
+    await turn.say(f"Done. The tool said: {turn.told}")
+
+
+async def interactive(turn: Turn, name: str) -> None:
+    """A command that a person must run at a terminal, where the family has such."""
+    await turn.say("Working. ")
+    await turn.interactive(f"read {name}")
+    await turn.say(f"Done. The tool said: {turn.told}")
+
+
+async def agent(turn: Turn, report: str) -> None:
+    """An agent works in the background. On qwen its report then begins a turn that plays what it says."""
+    await turn.say("Working. ")
+    given = {"description": "look around", "prompt": report, "subagent_type": "general", "run_in_background": True}
+    await turn.use("task", given, "Background agent launched successfully.", "look around")
+    await turn.say("Launched.")
+
+
+async def slow(turn: Turn) -> None:
+    await turn.stream([f"word{i} " for i in range(40)], rate=1 / 0.3)
+
+
+async def think(turn: Turn) -> None:
+    await turn.stream([f"thought{i} " for i in range(20)], rate=20, kind="reasoning")
+    await plain(turn)
+
+
+async def flood(turn: Turn, count: str, rate: str) -> None:
+    await turn.stream(list(_prose(int(count))), float(rate))
+
+
+async def fence(turn: Turn, count: str, rate: str) -> None:
+    code = [f"value_{i} = compute({i})\n" for i in range(int(count))]
+    await turn.stream(["```python\n", *code, "```\n"], float(rate))
+
+
+async def fail(turn: Turn, code: str) -> None:
+    """Too many requests, a broken server are tried again, as often as the family does; all else is final."""
+    status = int(code)
+    message = f"{status} {responses.get(status, 'scripted')}"
+    may_pass = status == HTTPStatus.TOO_MANY_REQUESTS or status >= HTTPStatus.INTERNAL_SERVER_ERROR
+    attempts = turn.world.profile.provider_attempts
+    attempt = 0
+    while may_pass and (attempts is None or attempt < attempts - 1):
+        attempt += 1
+        await turn.retry(message, attempt, RETRY_SECONDS[min(attempt, len(RETRY_SECONDS)) - 1])
+    await turn.clock.sleep(REFUSAL_SECONDS)
+    turn.fail(message, status)
+
+
+async def retry(turn: Turn, seconds: str | None) -> None:
+    """The provider breaks off in the middle of a sentence, and again, and then it works."""
+    await turn.stream(["The ", "store ", "is ", "kept ", "in "], rate=10, breaks_off=True)
+    await turn.retry("Overloaded", 1, float(seconds or RETRY_SECONDS[0]))
+    await turn.retry("Overloaded", 2, float(seconds or RETRY_SECONDS[1]))
+    await turn.say("The store is kept in memory, and written when the process ends.")
+
+
+async def todos(turn: Turn) -> None:
+    steps = ("Read the store", "Write the migration", "Run the tests")
+    for done in range(len(steps) + 1):
+        states = ["completed"] * done + ["in_progress"] + ["pending"] * len(steps)
+        await turn.plan(
+            [
+                {"content": content, "status": status, "priority": "medium"}
+                for content, status in zip(steps, states, strict=False)
+            ]
+        )
+        await turn.clock.sleep(0.5)
+    await turn.say("Done. All three are ticked off.")
+
+
+async def tools(turn: Turn) -> None:
+    await turn.say("I look, change one line, and run the tests. ")
+    await turn.use("read", {"filePath": "src/store.py"}, "1: import json\n2: \n3: CACHE = {}", "src/store.py")
+    await turn.edit(
+        "src/store.py", "--- src/store.py\n+++ src/store.py\n@@ -3 +3 @@\n-CACHE = {}\n+CACHE: dict = {}\n"
+    )
+    lines = [f"tests/test_store.py::test_{name} PASSED" for name in ("opens", "writes", "reads", "closes")]
+    await turn.shell("pytest -v tests/test_store.py", [*lines, "4 passed in 0.31s"], asks=False)
+    await turn.say("Done. The tests pass.")
+
+
+async def long(turn: Turn, minutes: str | None) -> None:
+    """Something to watch over: a line of output every 20 s, for 10 minutes unless it is said."""
+    await turn.say("This will take a while. ")
+    lines = [f"epoch {i + 1}: loss {2.4 / (i + 2):.3f}" for i in range(int(float(minutes or 10) * 3))]
+    await turn.shell("python train.py", lines, pause=20, asks=False)
+    await turn.say("Done. It has converged.")
+
+
+async def huge(turn: Turn, kilobytes: str | None) -> None:
+    """One answer of so many KB (512 unless it is said), in deltas of 1 KB, 200 a second."""
+    line = "Each line of this answer is 64 bytes long, and there are many.\n\n"[-64:]
+    await turn.stream([line * 16] * int(kilobytes or 512), rate=200)
+
+
+async def grow(turn: Turn, shape: str, kilobytes: str, count: str, rate: str) -> None:
+    """An answer that is so many KB long from its first delta on, and grows by `count` more.
+
+    All of it is of one shape: paragraphs of prose, one paragraph, one list, one open fence.
+    """
+    opening, line = SHAPES[shape]
+    whole = opening + "".join(line.format(n) for n in range(int(kilobytes) * 1024 // len(line.format(1000))))
+    await turn.stream([whole, *(line.format(n) for n in range(int(count)))], float(rate))
+
+
+async def past(turn: Turn, count: str) -> None:
+    """Leave so many messages behind, as if they had been said before this one: prompts and answers by turns."""
+    remember(turn, [f"Message {n} of the past, with **some** words." for n in range(int(count))])
+    await plain(turn)
+
+
+def _prose(count: int) -> Iterator[str]:
+    """Markdown deltas: prose with emphasis, one fenced block in the middle third."""
+    for i in range(count):
+        if i == count // 3:
+            yield "\n\n```python\n"
+        elif i == 2 * count // 3:
+            yield "\n```\n\n"
+        elif count // 3 < i < 2 * count // 3:
+            yield f"x{i} = {i}\n"
+        else:
+            yield f"w{i} " if i % 20 else f"**w{i}**.\n\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """`words` is matched as a whole word, in capitals; its groups, which `given` names, are handed to `play`."""
+
+    words: str
+    play: Play
+    given: str = ""
+
+
+SCENARIOS = {
+    "tour": Scenario("TOUR", tour),
+    "plain": Scenario("PLAIN", plain),
+    "ask": Scenario("ASK", ask),
+    "ask1": Scenario("ASK1", ask_one),
+    "askall": Scenario("ASKALL", ask_all),
+    "child": Scenario("CHILD", ask_from_child),
+    "both": Scenario("BOTH", ask_twice_at_once),
+    "shell": Scenario(r"SHELL (\S+)", shell, "NAME"),
+    "interactive": Scenario(r"INTERACTIVE (\S+)", interactive, "NAME"),
+    "agent": Scenario(r"AGENT \(([^()]*)\)", agent, "(WORDS)"),
+    "slow": Scenario("SLOW", slow),
+    "think": Scenario("THINK", think),
+    "flood": Scenario(r"FLOOD (\d+) (\d+)", flood, "COUNT PER-SECOND"),
+    "fence": Scenario(r"FENCE (\d+) (\d+)", fence, "LINES PER-SECOND"),
+    "fail": Scenario(r"FAIL (\d{3})", fail, "STATUS"),
+    "retry": Scenario(r"RETRY(?: (\d+))?", retry, "[SECONDS]"),
+    "todo": Scenario("TODO", todos),
+    "tools": Scenario("TOOLS", tools),
+    "long": Scenario(r"LONG(?: (\d+))?", long, "[MINUTES]"),
+    "grow": Scenario(
+        rf"GROW ({'|'.join(SHAPES)}) (\d+) (\d+) (\d+)", grow, f"{'|'.join(SHAPES)} KB COUNT PER-SECOND"
+    ),
+    "past": Scenario(r"PAST (\d+)", past, "MESSAGES"),
+    "huge": Scenario(r"HUGE(?: (\d+))?", huge, "[KB]"),
+}
+
+WORDS = tuple(f"{name.upper()} {scenario.given}".rstrip() for name, scenario in SCENARIOS.items())
+"""What to write in a prompt, for a person."""
+
+DEFAULTS = tuple(name for name, scenario in SCENARIOS.items() if re.fullmatch(scenario.words, name.upper()))
+"""What can be played without being told more."""
+
+
+def choose(text: str, default: str) -> Script:
+    """The script that the first known word asks for, else the scenario called `default`, one of DEFAULTS.
+
+    Raises LookupError when there is no such scenario.
+    """
+    script = _chosen(text) or _chosen(default.upper())
+    if script is None:
+        raise LookupError(f"no scenario is called {default!r}")
+    return script
+
+
+def _chosen(text: str) -> Script | None:
+    found = [
+        (match.start(), scenario.play, match.groups())
+        for scenario in SCENARIOS.values()
+        if (match := re.search(rf"\b{scenario.words}(?!\w)", text))
+    ]
+    if not found:
+        return None
+    _, play, arguments = min(found, key=lambda one: one[0])
+
+    async def script(turn: Turn) -> None:
+        await play(turn, *arguments)
+
+    return script

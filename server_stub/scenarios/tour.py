@@ -1,0 +1,180 @@
+"""The tour: in about two minutes, and the time a person takes to answer, most of what an agent's turn can hold."""
+
+from typing import Any
+
+from server_stub.domain.scripted_turn import Turn
+
+Json = dict[str, Any]
+
+STORE = "src/holdall/store.py"
+MIGRATION = "src/holdall/migration.py"
+SYNC = "src/holdall/sync.py"
+
+SOURCE = """1: import json
+2: from pathlib import Path
+3:
+4: class SessionStore:
+5:     def __init__(self, path: Path) -> None:
+6:         self._path = path
+7:         self._sessions = json.loads(path.read_text()) if path.exists() else {}
+8:
+9:     def save(self, key: str, value: dict) -> None:
+10:         self._sessions[key] = value
+11:         self._path.write_text(json.dumps(self._sessions))"""
+
+PATCH = f"""--- {STORE}
++++ {STORE}
+@@ -1,11 +1,14 @@
+ import json
++import sqlite3
+ from pathlib import Path
+
+ class SessionStore:
+     def __init__(self, path: Path) -> None:
+-        self._path = path
+-        self._sessions = json.loads(path.read_text()) if path.exists() else {{}}
++        self._db = sqlite3.connect(path)
++        self._db.execute("PRAGMA journal_mode = WAL")
++        self._db.execute("CREATE TABLE IF NOT EXISTS session (key TEXT PRIMARY KEY, value TEXT)")
+
+     def save(self, key: str, value: dict) -> None:
+-        self._sessions[key] = value
+-        self._path.write_text(json.dumps(self._sessions))
++        with self._db:
++            self._db.execute("REPLACE INTO session VALUES (?, ?)", (key, json.dumps(value)))
+"""
+
+CHOICES: list[Json] = [
+    {
+        "question": "Where shall the sessions live?",
+        "header": "Store",
+        "options": [
+            {"label": "SQLite (recommended)", "description": "one file, atomic writes, nothing to install"},
+            {"label": "Postgres", "description": "shared by several machines, needs a server"},
+            {"label": "Keep JSON", "description": "only make the write atomic"},
+        ],
+        "multiple": False,
+    },
+    {
+        "question": "What shall come with it?",
+        "header": "Extras",
+        "options": [
+            {"label": "Migration", "description": "carry over the JSON files that exist"},
+            {"label": "Expiry", "description": "drop sessions after 30 days"},
+            {"label": "Benchmark", "description": "writes a second, before and after"},
+        ],
+        "multiple": True,
+    },
+    {"question": "How shall the new table be called?", "header": "Table", "options": []},
+]
+
+CALLERS: Json = {
+    "question": "Three callers use the private attribute `_sessions`. May I change them?",
+    "header": "Callers",
+    "options": [
+        {"label": "Change them", "description": "3 files, 5 lines"},
+        {"label": "Leave them", "description": "I add a property that still answers"},
+    ],
+    "multiple": False,
+    "custom": False,
+}
+
+OLD_FILE: Json = {
+    "question": "What shall become of the old `sessions.json`?",
+    "header": "Old file",
+    "options": [
+        {"label": "Set it aside", "description": "renamed to sessions.json.migrated"},
+        {"label": "Leave it", "description": "it is not read again"},
+    ],
+    "multiple": False,
+}
+
+TESTS = [
+    "============================= test session starts ==============================",
+    "collected 9 items",
+    "",
+    "tests/test_store.py ......                                               [ 66%]",
+    "tests/test_migration.py ...                                              [100%]",
+    "",
+    "============================== 9 passed in 1.84s ===============================",
+]
+
+STEPS = ("Read the store and its callers", "Move it to SQLite", "Carry over the JSON files", "Run the tests")
+
+CLOSING = """The session store is in SQLite now, and the tests pass.
+
+| | before | after |
+|---|---|---|
+| a write | whole file, 41 ms | one row, 0.6 ms |
+| killed in mid-write | file lost | old row stays |
+| two processes | last one wins | both are kept |
+
+- `SessionStore` has the same methods as before.
+- The JSON file is read once; what becomes of it then is as you said.
+- Nothing was committed; the change is in your working tree.
+
+```python
+store = SessionStore(Path("sessions.db"))
+store.save("ses_1", {"title": "api refactor"})
+```
+
+Shall I go on with the expiry?"""
+
+
+async def tour(turn: Turn) -> None:
+    await turn.think(
+        "The store keeps every session in one JSON file and rewrites it whole at each save. A crash in the middle "
+        "of a write loses all of them. I should look at the file and at who calls it before I propose anything.",
+        rate=10,
+    )
+    await turn.say("I'll look at the store first, then at whoever calls it.\n", rate=7)
+    await turn.plan(_todos(done=0))
+    await turn.use("read", {"filePath": STORE}, SOURCE, STORE, seconds=3)
+    callers = "src/holdall/web.py:41\nsrc/holdall/cli.py:88\nsrc/holdall/sync.py:12"
+    await turn.use("grep", {"pattern": r"_sessions\b"}, callers, "_sessions", {"matches": 3}, seconds=4)
+
+    await turn.say(
+        "Every save rewrites the whole file: that is slow, and a crash in mid-write loses **every** session. "
+        "There is more than one good way out, so three questions before I touch anything.\n",
+        rate=7,
+    )
+    choices = await turn.ask(*CHOICES)
+    where = choices[0][0] if choices and choices[0] else "SQLite"
+    await turn.say(f"{where} it is. A subagent looks at the callers while I plan the change.\n", rate=7)
+    await turn.plan(_todos(done=1))
+    await turn.delegate("Check the callers", f"Who depends on the inside of {STORE}?", check_callers)
+
+    await turn.think(
+        "The callers are clear. The change stays inside one class, so its methods keep their names.", rate=8
+    )
+    await turn.say("The change fits into one class; its methods stay as they are.\n", rate=7)
+    await turn.edit(STORE, PATCH, seconds=5)
+    await turn.plan(_todos(done=2))
+
+    await turn.stream(["Now ", "the ", "migration: ", "the ", "JSON "], rate=6, breaks_off=True)
+    await turn.retry("Overloaded (529)", attempt=1, seconds=5)
+    await turn.retry("Overloaded (529)", attempt=2, seconds=12)
+    await turn.say("Now the migration: the JSON file is read once, row by row.\n", rate=6)
+    await turn.use("write", {"filePath": MIGRATION}, "Wrote file successfully.", MIGRATION, seconds=4)
+    await turn.plan(_todos(done=3))
+
+    await turn.say("The tests need your permission, and there is one thing left that only you can say.\n", rate=7)
+    await turn.together(turn.shell("pytest -q tests", TESTS, pause=2.5), turn.ask(OLD_FILE))
+    await turn.plan(_todos(done=4))
+    await turn.say(CLOSING, rate=5)
+
+
+async def check_callers(turn: Turn) -> None:
+    await turn.say("Three files reach into the class.\n", rate=8)
+    await turn.use("read", {"filePath": SYNC}, "12: store._sessions.items()", SYNC)
+    answers = await turn.ask(CALLERS)
+    choice = answers[0][0] if answers and answers[0] else "Leave them"
+    await turn.say(f"Three callers use `_sessions`; you chose: {choice}.", rate=10)
+
+
+def _todos(done: int) -> list[Json]:
+    states = ["completed"] * done + ["in_progress"] + ["pending"] * len(STEPS)
+    return [
+        {"content": content, "status": status, "priority": "high"}
+        for content, status in zip(STEPS, states, strict=False)
+    ]

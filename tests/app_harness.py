@@ -1,0 +1,136 @@
+"""The app over a client without a network, with one session open."""
+
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any, cast
+
+from textual import events
+from textual.content import Content
+from textual.keys import _character_to_key
+from textual.pilot import Pilot
+
+from tests import sample_events as talk
+from tests.fake_client import FakeClient
+from tests.waiting import wait_until
+from tui.client.client import Client
+from tui.core import events as e
+from tui.core.model import Prompt
+from tui.core.turn import Turn, TurnState
+from tui.ui.app import HoldfastApp
+
+AT_REST_WITHIN = 30.0
+"""Seconds; long for a busy machine, and short for widgets that keep each other awake."""
+
+
+class Stage:
+    """What a test holds: the app, the client it talks to, and the keys."""
+
+    def __init__(self, client: FakeClient, app: HoldfastApp, pilot: Pilot[None]) -> None:
+        self.client, self.app, self.pilot = client, app, pilot
+        self.main = app.main
+
+    @property
+    def text(self) -> str:
+        """Every line that the terminal shows now."""
+        strips = self.app.screen._compositor.render_strips()
+        return "\n".join("".join(segment.text for segment in strip) for strip in strips)
+
+    async def press(self, *keys: str) -> None:
+        """One key after the other, each once all that came of the one before is done."""
+        for key in keys:
+            self.burst(key)
+            await self.settled()
+
+    def burst(self, *keys: str) -> None:
+        """Keys that come faster than the app looks at them."""
+        for key in keys:
+            character = key if len(key) == 1 else {"enter": "\r", "space": " "}.get(key)
+            self.app.post_message(events.Key(_character_to_key(key) if len(key) == 1 else key, character))
+
+    async def settled(self) -> None:
+        """Return once every widget has done what was asked of it, and what that led to.
+
+        The pilot's own wait is for an idle process: longer than it need be, and on a busy machine too short.
+        """
+        rounds_in_quiet = 0
+        deadline = time.monotonic() + AT_REST_WITHIN
+        while rounds_in_quiet < 2:
+            assert time.monotonic() < deadline, f"never at rest:\n{self.text}"
+            await self.pilot._wait_for_screen()
+            await self.app.animator.wait_until_complete()
+            self.app.screen._on_timer_update()
+            asked = any(node.message_queue_size for node in self.app.screen.walk_children(with_self=True))
+            rounds_in_quiet = 0 if asked or self.app.message_queue_size else rounds_in_quiet + 1
+
+    async def shows(self, *words: str) -> None:
+        """Wait until all of `words` are on the screen."""
+        await self._wait(lambda: all(word in self.text for word in words), f"{words}")
+
+    async def hides(self, words: str) -> None:
+        await self._wait(lambda: words not in self.text, f"{words} to go")
+
+    async def until(self, condition: Callable[[], object], what: str = "") -> None:
+        await self._wait(condition, what)
+        await self.settled()
+
+    async def _wait(self, condition: Callable[[], object], what: str) -> None:
+        try:
+            await wait_until(condition, what=what)
+        except AssertionError as waited:
+            waited.add_note(self.text)
+            raise
+
+    def after_grace(self) -> None:
+        """The half second has passed in which a new request takes no keys, and the last line tells its keys."""
+        self.client.advance(2.0)
+        self.app.presenter.tick()
+        self.main.refresh_hints()
+
+    def second(self) -> None:
+        """A second passes, and the screen's clock ticks."""
+        self.client.advance(1.0)
+        self.app.presenter.tick()
+
+    def run_turn(self, state: TurnState = TurnState.RUNNING, **fields: Any) -> Turn:
+        """A turn of ours that has run for 12:04."""
+        now = self.client.now()
+        turn = Turn.post(Prompt(talk.SESSION, "words", talk.PROMPT, "prt_1"), now - 724)
+        turn.state, turn.pads, turn.last_pad, turn.moved = state, 72, now - 4, now
+        for name, value in fields.items():
+            setattr(turn, name, value)
+        self.client.turn_moved(turn)
+        return turn
+
+
+def open_app(client: FakeClient, *, session: str | None = talk.SESSION, **options: Any) -> HoldfastApp:
+    """The app over `client`, which knows the session of `tests.sample_events`."""
+    client.feed(e.SessionUpserted(talk.session()))
+    return HoldfastApp(cast(Client, client), session=session, **options)
+
+
+@asynccontextmanager
+async def on_stage(
+    *,
+    client: FakeClient | None = None,
+    size: tuple[int, int] = (120, 40),
+    session: str | None = talk.SESSION,
+    fails: bool = False,
+    **options: Any,
+) -> AsyncIterator[Stage]:
+    """Run the app; by default with the session of `tests.sample_events` open and nothing in it.
+
+    `fails`: the test lets a part of the screen raise. Else nothing of it may.
+    """
+    client = client or FakeClient()
+    app = open_app(client, session=session, **options)
+    async with app.run_test(size=size, notifications=True) as pilot:
+        stage = Stage(client, app, pilot)
+        if session is not None and client.line().up:
+            await stage.until(lambda: client.store.transcript(session) is not None, "the session is open")
+        yield stage
+    assert fails or not app.boundary.errors, app.boundary.errors
+
+
+def plain(words: Content | None) -> str:
+    return "" if words is None else words.plain

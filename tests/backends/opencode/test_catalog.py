@@ -1,0 +1,39 @@
+import pytest
+
+from tests.backends.opencode_server import GREETED, greeted
+from tests.backends.scripted import scripted
+from tui.backends.opencode.backend import OpenCode
+from tui.core.model import Offered
+from tui.net.errors import Misshapen
+
+OFFERED = {
+    "GET /agent": [
+        {"name": "build", "description": "does it", "mode": "primary"},
+        {"name": "title", "mode": "primary", "hidden": True},
+        {"name": "explore", "description": "looks", "mode": "subagent"},
+        {"name": "both", "mode": "all"},
+    ],
+    "GET /config/providers": {
+        "providers": [{"id": "acme", "name": "Acme", "models": {"big/1": {"name": "Big"}}}],
+        "default": {"acme": "big/1"},
+    },
+    "GET /command": [{"name": "init", "description": None, "template": "…"}],
+    "GET /find/file": ["/", "src/", "src/store.py"],
+}
+
+
+async def test_what_a_person_may_choose() -> None:
+    async with greeted(OFFERED) as (script, backend):
+        offers = backend.offers
+        assert await offers.agents("/other") == (Offered("build", "does it"), Offered("both"))
+        assert script.last("GET /agent").headers["x-opencode-directory"] == "/other"
+        assert await offers.models("") == (Offered("acme/big/1", "Big · Acme"),)
+        assert await offers.commands("") == (Offered("init"),)
+        assert await offers.files("/other", "st") == (Offered("src/"), Offered("src/store.py"))
+        assert script.last("GET /find/file").query == {"query": "st", "limit": "50"}
+
+
+async def test_what_does_not_fit_is_called_that() -> None:
+    async with scripted({**GREETED, "GET /agent": {"mode": 3}}) as (_, http):
+        with pytest.raises(Misshapen):
+            await OpenCode(http).offers.agents("")

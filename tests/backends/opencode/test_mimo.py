@@ -1,0 +1,173 @@
+"""What MiMo Code does otherwise, as its backend says it."""
+
+import re
+
+import pytest
+from starlette.responses import JSONResponse
+
+from tests.backends.opencode_server import GREETED, PATHS, PROMPT, Watcher
+from tests.backends.scripted import Asked, scripted
+from tui.backends.base import NotTaken
+from tui.backends.opencode.backend import OpenCode
+from tui.backends.opencode.mimo import MimoCode
+from tui.core.model import Prompt
+from tui.net.errors import NetError, Refused
+
+HEADER = "x-mimocode-directory"
+OUTSIDE = "/elsewhere"
+BELOW = "/srv/project/sub"
+
+
+def path(asked: Asked) -> JSONResponse:
+    """Without a password 0.1.15 takes calls about its own directory and those below it only."""
+    if asked.headers.get(HEADER) == OUTSIDE:
+        error = "Access denied: directory must be within the server's working directory"
+        return JSONResponse({"code": "directory_not_allowed", "error": error, "directory": OUTSIDE}, 403)
+    return JSONResponse(PATHS)
+
+
+CONFINED = {
+    **GREETED,
+    "GET /path": path,
+    "GET /session/ses_1": {"id": "ses_1", "directory": BELOW},
+    "GET /session/ses_2": {"id": "ses_2", "directory": OUTSIDE},
+    "GET /question": [],
+    "GET /permission": [],
+    "GET /session/status": {},
+}
+
+
+async def test_a_directory_is_named_in_its_own_header() -> None:
+    async with scripted({**GREETED, "GET /session": []}) as (script, http):
+        await MimoCode(http, directory="/mine").sessions()
+        assert script.asked[0].headers["x-mimocode-directory"] == "/mine"
+        assert "x-opencode-directory" not in script.asked[0].headers
+
+
+@pytest.mark.parametrize(("version", "cancels"), [("0.1.15", False), ("0.1.0", None)])
+async def test_what_it_does_with_a_turn_whose_client_leaves_is_known_of_measured_versions_only(
+    version: str, cancels: bool | None
+) -> None:
+    health = {"healthy": True, "version": version}
+    offered = {"features": ["client_heartbeat"]}
+    async with scripted({**GREETED, "GET /global/health": health, "GET /capabilities": offered}) as (_, http):
+        backend = MimoCode(http)
+        await backend.hello()
+        traits = backend.traits
+        assert (traits.family, traits.cancels_on_disconnect, traits.queues_prompts) == ("mimo", cancels, False)
+        assert traits.client_heartbeat
+        theirs = OpenCode(http).traits
+        assert (theirs.family, theirs.cancels_on_disconnect, theirs.queues_prompts) == ("opencode", False, True)
+
+
+async def test_a_prompt_s_ids_are_of_the_server_s_form_and_above_its_newest() -> None:
+    """Below, 0.1.15 stores the prompt and never answers it."""
+    answer = {
+        "id": "msg_g001a2211c839a001dbtdp4j4y",
+        "sessionID": "ses_1",
+        "role": "assistant",
+        "time": {"created": 1795851846554},
+    }
+    async with scripted({**GREETED, "GET /session/ses_1/message": [{"info": answer, "parts": []}]}) as (_, http):
+        backend = MimoCode(http)
+        await backend.messages("ses_1")
+        prompts = [backend.new_prompt("ses_1", "x") for _ in range(5)]
+    ids = [one.message_id for one in prompts]
+    assert all(re.fullmatch(r"msg_g[0-9a-f]{16}[0-9A-Za-z]{9}", one) for one in ids)
+    assert all(re.fullmatch(r"prt_g[0-9a-f]{16}[0-9A-Za-z]{9}", one.part_id) for one in prompts)
+    assert [answer["id"], *ids] == sorted([str(answer["id"]), *ids])
+    assert backend.traits.answers_in_id_order
+
+
+async def test_a_second_prompt_is_refused_with_its_reason() -> None:
+    busy = JSONResponse({"name": "UnknownError", "data": {"message": "Session ses_1 is busy"}}, 409)
+    session = {"id": "ses_1", "directory": ""}
+    async with scripted({"GET /session/ses_1": session, "POST /session/ses_1/message": busy}) as (_, http):
+        with pytest.raises(Refused) as refused:
+            await MimoCode(http).post_prompt(PROMPT, Watcher())
+    assert refused.value.status == 409
+    assert "Session ses_1 is busy" in refused.value.what
+
+
+@pytest.mark.parametrize("revision", [{}, {"titleRevision": 3}])
+async def test_a_session_is_renamed_over_the_title_that_it_has(revision: dict[str, int]) -> None:
+    session = {"id": "ses_1", "title": "old"} | revision
+    async with scripted({"GET /session/ses_1": session, "PATCH /session/ses_1": session}) as (script, http):
+        await MimoCode(http).rename("ses_1", "new")
+    expected = {"expectedRevision": 3} if revision else {}
+    assert script.last("PATCH /session/ses_1").body == {"title": "new"} | expected
+
+
+async def test_a_title_that_the_server_gave_meanwhile_is_replaced_too() -> None:
+    conflict = JSONResponse({"name": "TitleConflictError", "data": {}}, 409)
+    session = {"id": "ses_1", "title": "old", "titleRevision": 3}
+    async with scripted({"GET /session/ses_1": session, "PATCH /session/ses_1": conflict}) as (script, http):
+        with pytest.raises(Refused):
+            await MimoCode(http).rename("ses_1", "new")
+    assert script.calls == ["GET /session/ses_1", "PATCH /session/ses_1"] * 2
+
+
+@pytest.mark.parametrize(("listed", "taken"), [([{"id": "que_1"}], True), ([{"id": "que_2"}], False)])
+async def test_an_answer_to_what_is_not_open_is_not_taken_for_one_that_arrived(
+    listed: list[dict[str, str]], taken: bool
+) -> None:
+    """The server says `true` to that, as to any other."""
+    async with scripted({"GET /question": listed, "POST /question/que_1/reply": True}) as (script, http):
+        assert await MimoCode(http).answer("que_1", (("yes",),), directory="") is taken
+    assert ("POST /question/que_1/reply" in script.calls) is taken
+
+
+async def test_a_directory_that_the_server_refuses_is_read_without_naming_it() -> None:
+    async with scripted(CONFINED) as (script, http):
+        backend = MimoCode(http)
+        await backend.hello()
+        script.asked.clear()
+        found = await backend.resync([OUTSIDE, BELOW])
+    assert found.directories == frozenset({PATHS["directory"], OUTSIDE, BELOW})
+    named = [one.headers.get(HEADER) for one in script.asked if one.call != "GET /path"]
+    assert named == [None] * 3 + [BELOW] * 3
+
+
+async def test_a_named_directory_that_the_server_refuses_is_refused_with_what_helps() -> None:
+    async with scripted(CONFINED) as (_, http):
+        with pytest.raises(NetError) as refused:
+            await MimoCode(http, directory=OUTSIDE).hello()
+    assert refused.value.final
+    assert OUTSIDE in refused.value.what
+    assert OUTSIDE in refused.value.remedy
+    assert "MIMOCODE_SERVER_PASSWORD" in refused.value.remedy
+
+
+async def test_no_prompt_is_sent_to_where_its_agent_would_work_in_another_directory() -> None:
+    prompt = Prompt("ses_2", "do it", "msg_1", "prt_1")
+    async with scripted(CONFINED) as (script, http):
+        with pytest.raises(NotTaken) as refused:
+            await MimoCode(http).post_prompt(prompt, Watcher())
+    assert OUTSIDE in refused.value.what
+    assert "MIMOCODE_SERVER_PASSWORD" in refused.value.what
+    assert not [call for call in script.calls if call.startswith("POST")]
+
+
+async def test_a_prompt_is_sent_to_the_directory_of_its_session() -> None:
+    """0.1.15 lets the agent work where the header says, or in its own directory."""
+    answer = {"info": {"id": "msg_2", "sessionID": "ses_1", "role": "assistant"}, "parts": []}
+    async with scripted({**CONFINED, "POST /session/ses_1/message": answer}) as (script, http):
+        await MimoCode(http).post_prompt(PROMPT, Watcher())
+    assert script.last("POST /session/ses_1/message").headers[HEADER] == BELOW
+
+
+async def test_a_turn_is_aborted_in_whichever_directory_it_runs() -> None:
+    async with scripted({**CONFINED, "POST /session/ses_1/abort": True}) as (script, http):
+        await MimoCode(http).abort("ses_1")
+    aborts = [one.headers.get(HEADER) for one in script.asked if one.call.startswith("POST")]
+    assert aborts == [BELOW, None]
+
+
+async def test_a_request_is_answered_in_whichever_directory_it_is_open() -> None:
+    def listed(asked: Asked) -> JSONResponse:
+        return JSONResponse([] if HEADER in asked.headers else [{"id": "que_1"}])
+
+    calls = {**CONFINED, "GET /question": listed, "POST /question/que_1/reply": True}
+    async with scripted(calls) as (script, http):
+        assert await MimoCode(http).answer("que_1", (("yes",),), directory=BELOW)
+    assert HEADER not in script.last("POST /question/que_1/reply").headers

@@ -1,0 +1,64 @@
+"""opencode's sessions, statuses and errors, as a real server sends them."""
+
+import pytest
+
+from tests.backends.recording import recording
+from tui.backends.opencode import messages as messages
+from tui.backends.opencode import schema as wire
+from tui.backends.opencode.events import event_of
+from tui.core import events as e
+from tui.core.model import (
+    Busy,
+    Failure,
+    Idle,
+    Retrying,
+)
+
+
+def test_a_session() -> None:
+    recorded = recording("ask")
+    session = wire.session(recorded.answers["session"])
+    assert (session.id, session.directory, session.parent_id) == (recorded.session_id, "/srv/project", None)
+    assert session.created == recorded.answers["session"]["time"]["created"] / 1000
+    assert session.updated > session.created
+    upserted = next(event_of(f) for f in recorded.events if f["payload"]["type"] == "session.updated")
+    assert isinstance(upserted, e.SessionUpserted)
+
+
+def test_a_provider_retry() -> None:
+    recorded = recording("fail_503")
+    statuses = [wire.status(properties["status"]) for properties in recorded.of_type("session.status")]
+    retries = [status for status in statuses if isinstance(status, Retrying)]
+    assert [(retry.attempt, retry.message) for retry in retries] == [(1, "scripted 503"), (2, "scripted 503")]
+    second = retries[1].next_at
+    assert second is not None
+    assert second == recorded.answers["status"][recorded.session_id]["next"] / 1000
+    assert wire.statuses(recorded.answers["status"]) == {recorded.session_id: retries[1]}
+
+
+@pytest.mark.parametrize(
+    ("error", "failure"),
+    [
+        ({"name": "UnknownError", "data": {"message": "no agent"}}, Failure("no agent")),
+        ({"name": "ProviderInitError", "data": {"message": "", "statusCode": "x"}}, Failure("ProviderInitError")),
+        ({"name": "APIError", "data": "odd"}, Failure("APIError", "provider")),
+        ({}, Failure("unknown")),
+    ],
+)
+def test_an_error_without_words_is_called_by_its_name(error: object, failure: Failure) -> None:
+    message = messages.message({"id": "m", "sessionID": "s", "role": "assistant", "error": error})
+    assert (message.failure, message.created, message.broken_off) == (failure, 0.0, False)
+
+
+@pytest.mark.parametrize(
+    ("status", "meant"), [({"type": "idle"}, Idle()), ({"type": "busy"}, Busy()), ({"type": "compacting"}, Busy())]
+)
+def test_a_session_is_idle_only_when_the_server_says_so(status: object, meant: object) -> None:
+    assert wire.status(status) == meant
+
+
+def test_a_turn_that_its_server_did_not_survive_was_interrupted_not_aborted() -> None:
+    """MiMo Code 0.1.15 tells it as aborted, when the next turn begins."""
+    told = "Abandoned: previous request interrupted before completion"
+    error = wire.Error("MessageAbortedError", {"message": told})
+    assert wire.failure(error) == Failure(told, "interrupted")

@@ -1,0 +1,149 @@
+"""The backend against a qwen serve that does what a test wants: sessions, identities, votes."""
+
+import pytest
+from starlette.responses import JSONResponse
+
+from tests.backends.daemon import (
+    ASKED,
+    DETACH,
+    LIST,
+    LOAD,
+    NOT_FOUND,
+    Daemon,
+    daemon,
+    echo,
+    loaded,
+)
+from tests.backends.feeding import greeted
+from tui.backends.qwen.backend import QwenServe
+from tui.core.model import Todo
+from tui.net.errors import Misshapen, Refused
+
+
+async def test_what_it_is_and_what_it_lacks() -> None:
+    async with daemon() as (_, http):
+        backend = QwenServe(http)
+        info = await backend.hello()
+        assert info.version == "0.24.4"
+        assert info.clock_skew is not None
+        assert abs(info.clock_skew) < 60
+        traits = backend.traits
+        assert (traits.takes_our_ids, traits.reject_with_reason, traits.reject_ends_turn) == (False, False, True)
+        assert traits.client_heartbeat
+
+
+async def test_capabilities_of_another_shape_are_said_to_be_so() -> None:
+    async with daemon(**{"GET /capabilities": {"features": []}}) as (_, http):
+        with pytest.raises(Misshapen):
+            await QwenServe(http).hello()
+
+
+async def test_a_session_is_made_of_its_own_and_named() -> None:
+    made = {"sessionId": "s9", "workspaceCwd": "/srv", "clientId": "client_9", "createdAt": ""}
+    answers = {"POST /session": made, "PATCH /session/s9/metadata": {"displayName": "mine"}}
+    async with daemon(**answers) as (told, http):
+        backend = await greeted(http)
+        assert (await backend.create_session("mine")).title == "mine"
+        assert told.sent("POST /session") == [{"sessionScope": "thread"}]
+        assert told.identities("PATCH /session/s9/metadata") == ["client_9"]
+
+
+async def test_a_session_that_sleeps_is_woken_and_one_that_is_not_there_is_refused() -> None:
+    async with daemon(**{"GET /session/s1/status": NOT_FOUND, LOAD: loaded(), LIST: {"sessions": []}}) as (
+        told,
+        http,
+    ):
+        backend = await greeted(http)
+        assert (await backend.session("s1")).id == "s1"
+        assert LOAD in told.calls
+        told.answers |= {"GET /session/nope/status": NOT_FOUND, "POST /session/nope/load": NOT_FOUND}
+        with pytest.raises(Refused) as refused:
+            await backend.session("nope")
+        assert refused.value.status == 404
+
+
+async def test_each_load_that_comes_as_the_same_client_is_taken_back() -> None:
+    """The server counts how often we came, and a session with somebody in it is never put away."""
+    async with daemon() as (told, http):
+        backend = await greeted(http)
+        for _ in range(3):
+            await backend.messages("s1")
+        assert told.identities(LOAD) == [None, "client_1", "client_1"]
+        assert told.identities(DETACH) == ["client_1", "client_1"]
+        await backend.close()
+        assert told.identities(DETACH) == ["client_1"] * 3
+
+
+async def test_a_plan_is_there_after_a_load() -> None:
+    entries = [{"content": "first", "status": "completed", "priority": "low"}]
+    plan = {"id": 1, "type": "session_update", "data": {"update": {"sessionUpdate": "plan", "entries": entries}}}
+    async with daemon(**{LOAD: loaded(plan, last=1)}) as (_, http):
+        backend = await greeted(http)
+        await backend.messages("s1")
+        assert await backend.todos("s1") == (Todo("first", "completed", "low"),)
+
+
+async def asked(told: Daemon, backend: QwenServe) -> None:
+    told.answers[LOAD] = loaded(echo(0, "hi"), ASKED, last=1, busy=True)
+    told.answers["POST /session/s1/permission/r1"] = {}
+    await backend.messages("s1")
+
+
+async def test_an_answer_is_strings_by_index_and_unanswered_ones_are_left_out() -> None:
+    async with daemon() as (told, http):
+        backend = await greeted(http)
+        await asked(told, backend)
+        assert await backend.answer("r1", (("a", "own words"), (), ("c",)), directory="/srv")
+        assert told.sent("POST /session/s1/permission/r1") == [
+            {
+                "outcome": {"outcome": "selected", "optionId": "submit"},
+                "answers": {"0": "a, own words", "2": "c"},
+            }
+        ]
+        assert told.identities("POST /session/s1/permission/r1") == ["client_1"]
+
+
+async def test_a_dismissal_and_a_refusal() -> None:
+    async with daemon() as (told, http):
+        backend = await greeted(http)
+        await asked(told, backend)
+        await backend.reject("r1", directory="")
+        await backend.reply("r1", "reject", "", directory="")
+        assert told.sent("POST /session/s1/permission/r1") == [
+            {"outcome": {"outcome": "cancelled"}},
+            {"outcome": {"outcome": "selected", "optionId": "no"}},
+        ]
+
+
+async def test_an_answer_that_an_earlier_run_left_goes_by_the_request_alone() -> None:
+    async with daemon(**{"POST /permission/r9": {}}) as (told, http):
+        backend = await greeted(http)
+        assert await backend.answer("r9", (("a",),), directory="/srv")
+        assert told.sent("POST /permission/r9") == [
+            {"outcome": {"outcome": "selected", "optionId": "proceed_once"}, "answers": {"0": "a"}}
+        ]
+
+
+async def test_a_vote_that_comes_too_late_is_refused() -> None:
+    async with daemon() as (told, http):
+        backend = await greeted(http)
+        await asked(told, backend)
+        told.answers["POST /session/s1/permission/r1"] = JSONResponse({"error": "No pending permission"}, 404)
+        with pytest.raises(Refused) as refused:
+            await backend.answer("r1", (("a",),), directory="/srv")
+        assert refused.value.status == 404
+
+
+async def test_a_beat_for_a_session_that_the_server_put_away_wakes_it() -> None:
+    async with daemon(**{"POST /session/s1/heartbeat": NOT_FOUND}) as (told, http):
+        backend = await greeted(http)
+        with pytest.raises(Refused):
+            await backend.heartbeat("s1")
+        await backend.messages("s1")
+        await backend.heartbeat("s1")
+        assert told.calls.count(LOAD) == 2
+
+
+async def test_cancelling_where_nothing_is_awake_is_no_error() -> None:
+    async with daemon(**{"POST /session/s1/cancel": NOT_FOUND}) as (_, http):
+        await (await greeted(http)).abort("s1")

@@ -1,0 +1,31 @@
+"""The client with a turn that the stub's daemon begins by itself; tests/real shows the same on a real one."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from server_stub.domain.profiles import PROFILES
+from tests.chaos.stub_server import StubServer
+from tests.chaos.virtual_time import VirtualTime, run
+from tests.contract_harness import Attached, attached
+from tests.own_turns import STORIES
+from tui.client.client import Clocks
+
+
+@pytest.mark.parametrize("story", STORIES)
+def test_story(story: Callable[[Attached], Awaitable[None]]) -> None:
+    async def play(loop: VirtualTime) -> None:
+        epoch = time.time()
+        clocks = Clocks(loop.time, lambda: epoch + loop.time(), asyncio.sleep, lambda: 0.5)
+        server = StubServer(PROFILES["qwen"], epoch)
+        server.start()
+        try:
+            async with attached(server, clocks=clocks) as here:
+                await story(here)
+        finally:
+            await server.close()
+        assert loop.broken == []
+
+    run(play)

@@ -1,0 +1,143 @@
+"""What qwen serve offers for a prompt, and how a choice reaches it; titles, copies and deletions."""
+
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+from starlette.responses import JSONResponse
+
+from tests.backends.daemon import LIST, NO_CONTENT, NOT_FOUND, Daemon, daemon, listed, loaded
+from tests.backends.feeding import Watcher
+from tui.backends.base import NotTaken, Offering, SessionEditing
+from tui.backends.qwen.backend import QwenServe
+from tui.core.model import Offered
+from tui.net.errors import Misshapen, Refused
+from tui.net.http_client import Http
+
+BASE = "/session/s1"
+MODE, MODEL, PROMPT = (f"POST {BASE}/{what}" for what in ("approval-mode", "model", "prompt"))
+CONTEXT = {
+    "state": {
+        "modes": {"currentModeId": "default", "availableModes": [{"id": "plan", "description": "looks only"}]},
+        "models": {"availableModels": [{"modelId": "$runtime|m", "name": "m", "description": None}]},
+    }
+}
+
+
+async def greeted(http: Http) -> QwenServe:
+    backend = QwenServe(http)
+    await backend.hello()
+    return backend
+
+
+async def test_what_a_person_may_choose() -> None:
+    answers = {
+        f"GET {BASE}/context": CONTEXT,
+        f"GET {BASE}/supported-commands": {"availableCommands": [{"name": "init", "description": "sets up"}]},
+        "GET /glob": {"matches": ["src/store.py", "store.py"]},
+        "GET /workspaces//srv/glob": {"matches": []},
+    }
+    async with daemon(**answers) as (told, http):
+        backend = await greeted(http)
+        assert isinstance(backend, Offering)
+        offers = backend.offers
+        assert await offers.agents("/srv", "s1") == (Offered("plan", "looks only"),)
+        assert await offers.models("/srv", "s1") == (Offered("$runtime|m", "m"),)
+        assert await offers.commands("/srv", "s1") == (Offered("init", "sets up"),)
+        assert await offers.files("", "sto*") == (Offered("store.py"), Offered("src/store.py"))
+        assert told.last("GET /glob").query == {"pattern": "**/*sto[*]*", "maxResults": "50"}
+        assert await offers.files("/srv", "x") == ()
+
+
+async def test_before_there_is_a_session_there_is_nothing_to_choose() -> None:
+    async with daemon() as (told, http):
+        offers = (await greeted(http)).offers
+        told.asked.clear()
+        assert (await offers.agents(""), await offers.models(""), await offers.commands("")) == ((), (), ())
+        assert told.calls == []
+
+
+async def test_what_does_not_fit_is_called_that() -> None:
+    async with daemon(**{f"GET {BASE}/context": {"state": 3}}) as (_, http):
+        with pytest.raises(Misshapen):
+            await (await greeted(http)).offers.agents("", "s1")
+
+
+async def test_a_choice_is_set_before_the_prompt_goes_out() -> None:
+    async with daemon(**{MODE: {}, MODEL: {}}) as (told, http):
+        backend = await greeted(http)
+        await backend.messages("s1")
+        prompt = backend.new_prompt("s1", "do it")
+        told.asked.clear()
+        await backend.post_prompt(prompt, Watcher())
+        assert told.calls == [PROMPT]
+        told.asked.clear()
+        await backend.post_prompt(replace(prompt, agent="plan", model="m"), Watcher())
+        assert told.calls == [MODE, MODEL, PROMPT]
+        assert (told.sent(MODE), told.sent(MODEL)) == ([{"mode": "plan"}], [{"modelId": "m"}])
+        assert told.identities(MODE) == ["client_1"]
+
+
+async def test_a_choice_that_is_not_taken_keeps_the_prompt_here() -> None:
+    body = {"error": "Internal error", "code": -32603, "data": {"details": "Model 'm' not found"}}
+    async with daemon(**{MODEL: JSONResponse(body, 500)}) as (told, http):
+        backend = await greeted(http)
+        await backend.messages("s1")
+        with pytest.raises(NotTaken, match="Model 'm' not found"):
+            await backend.post_prompt(replace(backend.new_prompt("s1", "do it"), model="m"), Watcher())
+        assert PROMPT not in told.calls
+
+
+@pytest.mark.parametrize("awake", [True, False])
+async def test_a_session_is_woken_to_be_named(awake: bool) -> None:
+    answers: dict[str, Any] = {f"PATCH {BASE}/metadata": {"displayName": "shorter"}}
+    answers |= {} if awake else {f"GET {BASE}/status": NOT_FOUND}
+    async with daemon(**answers) as (told, http):
+        backend = await greeted(http)
+        assert isinstance(backend, SessionEditing)
+        assert (await backend.rename("s1", "a long one")).title == "shorter"
+        assert told.sent(f"PATCH {BASE}/metadata") == [{"displayName": "a long one"}]
+        before = told.calls[: told.calls.index(f"PATCH {BASE}/metadata")]
+        assert (f"POST {BASE}/load" in before) is not awake
+
+
+async def test_a_copy_is_the_server_s() -> None:
+    copy = loaded(sessionId="s2", clientId="client_2")
+    answers = {
+        f"POST {BASE}/branch": JSONResponse(copy, 201),
+        "GET /session/s2/status": listed("s2"),
+        LIST: {"sessions": [listed("s2", title="one(1)")]},
+    }
+    async with daemon(**answers) as (_, http):
+        assert (await (await greeted(http)).fork("s1")).title == "one(1)"
+
+
+async def deletion(told: Daemon, http: Http, **answer: Any) -> None:
+    told.answers["POST /sessions/delete"] = {"removed": [], "notFound": [], "errors": [], **answer}
+    await (await greeted(http)).delete("s1")
+
+
+async def test_a_stored_session_is_deleted() -> None:
+    async with daemon() as (told, http):
+        await deletion(told, http, removed=["s1"])
+        assert told.sent("POST /sessions/delete") == [{"sessionIds": ["s1"]}]
+        assert f"DELETE {BASE}" not in told.calls
+
+
+@pytest.mark.parametrize("answer", [NO_CONTENT, NOT_FOUND])
+async def test_one_that_was_never_stored_is_closed(answer: Any) -> None:
+    async with daemon(**{f"DELETE {BASE}": answer}) as (told, http):
+        await deletion(told, http, notFound=["s1"])
+        assert f"DELETE {BASE}" in told.calls
+
+
+async def test_a_deletion_of_which_nothing_is_said_did_not_happen() -> None:
+    async with daemon() as (told, http):
+        with pytest.raises(Misshapen):
+            await deletion(told, http, errors=[{"sessionId": "s1"}])
+
+
+async def test_another_refusal_is_the_caller_s() -> None:
+    async with daemon(**{f"DELETE {BASE}": JSONResponse({}, 500)}) as (told, http):
+        with pytest.raises(Refused):
+            await deletion(told, http, notFound=["s1"])

@@ -1,0 +1,74 @@
+"""A prompt whose 202 was lost, found by what the server keeps of it."""
+
+import pytest
+
+from tui.backends.qwen.echo import Place, find_prompt
+from tui.backends.qwen.session_reducer import Echo, Fold
+from tui.backends.qwen.streams import Watch
+from tui.core.model import Prompt
+
+MINE = frozenset({"client_1"})
+
+
+def session(*echoes: Echo, epoch: str = "e1") -> Watch:
+    fold = Fold("s1")
+    fold.echoes.extend(echoes)
+    return Watch(fold, epoch)
+
+
+def echo(prompt_id: str, number: int, *, text: str = "do it", author: str = "client_1") -> Echo:
+    return Echo(prompt_id, text, author, number)
+
+
+def prompt(after: str = "e1 5 p0", text: str = "do it") -> Prompt:
+    return Prompt("s1", text, "ours", "", after=after)
+
+
+def found(now: Watch, sought: Prompt, *, claimed: frozenset[str] = frozenset()) -> str | None:
+    return find_prompt(sought, now, mine=MINE, claimed=claimed)
+
+
+def test_a_place_is_read_back() -> None:
+    fold = Fold("s1")
+    fold.cursor = 7
+    fold.echoes.append(echo("p3", 6))
+    place = Place.of(Watch(fold, "e1"))
+    assert Place.parse(str(place)) == place == Place("e1", 7, "p3")
+    assert Place.parse(str(Place.of(Watch(Fold("s1"), "e1")))) == Place("e1", 0, "")
+
+
+@pytest.mark.parametrize("text", ["", "e1", "e1 x p"])
+def test_what_is_no_place(text: str) -> None:
+    assert Place.parse(text) is None
+
+
+@pytest.mark.parametrize(
+    ("one", "is_ours"),
+    [
+        (echo("p1", 6), True),
+        (echo("p1", 5), False),
+        (echo("p1", 6, author="another"), False),
+        (echo("p1", 6, author=""), False),
+        (echo("p1", 6, text="do that"), False),
+        (echo("p1", 6, text=" do it\n"), True),
+    ],
+)
+def test_it_has_our_words_and_our_name_and_comes_after_our_place(one: Echo, is_ours: bool) -> None:
+    assert found(session(one), prompt()) == ("p1" if is_ours else None)
+
+
+def test_the_first_that_is_not_another_of_ours() -> None:
+    now = session(echo("p1", 6), echo("p2", 7))
+    assert found(now, prompt()) == "p1"
+    assert found(now, prompt(), claimed=frozenset({"p1"})) == "p2"
+
+
+def test_a_restart_forgets_authors_and_numbers_but_not_the_order() -> None:
+    before, after = echo("p0", 1, author=""), echo("p1", 2, author="")
+    assert found(session(before, after, epoch="e2"), prompt()) == "p1"
+    assert found(session(before, epoch="e2"), prompt()) is None
+
+
+def test_without_a_place_only_the_name_tells() -> None:
+    assert found(session(echo("p1", 1, author="")), prompt(after="")) is None
+    assert found(session(echo("p1", 1)), prompt(after="")) == "p1"

@@ -1,0 +1,111 @@
+"""Questions and permissions of qwen serve, both ways; votes; and how answers are told apart again."""
+
+from typing import Any
+
+import pytest
+
+from tests.backends.recording_qwen import recording
+from tui.backends.qwen import requests as requests
+from tui.core.model import Answers, PermissionReply, PermissionRequest, QuestionRequest
+
+
+def of_stream(name: str) -> requests.Asked:
+    data = next(frame["data"] for frame in recording(name).events if frame["type"] == "permission_request")
+    return requests.asked("s1", "m1", data)
+
+
+@pytest.mark.parametrize("name", ["ask", "dismiss", "shell", "refuse", "edit"])
+def test_a_request_in_the_session_s_state_says_the_same_but_for_its_place(name: str) -> None:
+    [interaction] = recording(name).status["pendingInteractions"]
+    streamed, stated = of_stream(name), requests.pending("s1", interaction)
+    assert stated.options == streamed.options
+    request = stated.request
+    assert (request.id, request.call_id) == (streamed.request.id, None)
+    if isinstance(request, QuestionRequest):
+        assert isinstance(streamed.request, QuestionRequest)
+        assert request.questions == streamed.request.questions
+    else:
+        assert isinstance(streamed.request, PermissionRequest)
+        assert (request.patterns, request.always, request.detail) == (
+            streamed.request.patterns,
+            streamed.request.always,
+            streamed.request.detail,
+        )
+
+
+@pytest.mark.parametrize(
+    ("reply", "option"),
+    [("once", "proceed_once"), ("always", "proceed_always_project"), ("reject", "cancel")],
+)
+def test_each_reply_has_its_option(reply: PermissionReply, option: str) -> None:
+    assert requests.option(of_stream("shell"), reply) == option
+
+
+@pytest.mark.parametrize(
+    ("reply", "option"), [("once", "proceed_once"), ("always", "proceed_once"), ("reject", "cancel")]
+)
+def test_a_request_that_is_not_known_gets_the_usual_option(reply: PermissionReply, option: str) -> None:
+    """Never more than was asked for: without knowing the options nothing is allowed for ever."""
+    assert requests.option(None, reply) == option
+
+
+def test_an_edit_shows_its_diff_before_it_is_allowed() -> None:
+    request = of_stream("edit").request
+    assert isinstance(request, PermissionRequest)
+    assert "-two\n+three" in request.detail
+
+
+def test_resolutions() -> None:
+    def resolved(name: str) -> requests.Resolution:
+        data = next(frame["data"] for frame in recording(name).events if frame["type"] == "permission_resolved")
+        return requests.resolution(data)
+
+    assert (resolved("shell").option, bool(resolved("shell").voter)) == ("proceed_once", True)
+    assert resolved("dismiss").option is None
+    assert resolved("refuse").option == "cancel"
+
+
+@pytest.mark.parametrize(
+    ("answers", "sent"),
+    [
+        ((("Postgres",), ("auth", "search")), {"0": "Postgres", "1": "auth, search"}),
+        (((), ("own words",)), {"1": "own words"}),
+    ],
+)
+def test_answers_are_strings_by_index(answers: Answers, sent: dict[str, str]) -> None:
+    assert requests.selected("proceed_once", answers)["answers"] == sent
+    assert "answers" not in requests.selected("proceed_once")
+
+
+def asked_with(labels: list[str], *, multiple: bool = True) -> dict[str, Any]:
+    return {
+        "questions": [{"question": "?", "options": [{"label": one} for one in labels], "multiSelect": multiple}]
+    }
+
+
+@pytest.mark.parametrize(
+    ("labels", "answer", "row"),
+    [
+        (["auth", "search"], "auth, search", ("auth", "search")),
+        (["a", "a, b"], "a, b, a", ("a, b", "a")),
+        (["auth"], "auth, my own, words", ("auth", "my own, words")),
+        (["auth"], "authors", ("authors",)),
+        (["auth"], "", ()),
+    ],
+)
+def test_several_labels_are_told_apart_by_what_was_offered(
+    labels: list[str], answer: str, row: tuple[str, ...]
+) -> None:
+    given = {"answers": [{"question": "?", "answer": answer}]}
+    assert requests.answers_in(given, asked_with(labels)) == (row,)
+
+
+def test_a_single_answer_is_one_whatever_it_holds() -> None:
+    given = {"answers": [{"answer": "auth, search"}]}
+    assert requests.answers_in(given, asked_with(["auth", "search"], multiple=False)) == (("auth, search",),)
+    assert requests.answers_in(given, None) == (("auth, search",),)
+
+
+@pytest.mark.parametrize("result", [None, "words", {}, {"answers": "no"}])
+def test_other_tools_have_no_answers(result: object) -> None:
+    assert requests.answers_in(result, asked_with(["a"])) is None

@@ -1,0 +1,110 @@
+"""A turn of which the server has dropped the beginning: said while it runs, whole once it has ended."""
+
+from tests.backends.daemon import LOAD, daemon, echo, ended, loaded, said, update
+from tests.backends.feeding import feeding, greeted
+from tests.waiting import wait_until
+from tui.backends.base import Lookup
+from tui.backends.qwen.running_turn import TORN
+from tui.core.model import NotePart
+
+DROPPED = {
+    "v": 1,
+    "type": "history_truncated",
+    "promptId": "p2",
+    "data": {"scope": "live_journal", "truncatedEvents": 7},
+}
+
+
+async def test_a_torn_answer_is_called_that_and_loaded_anew_at_its_end() -> None:
+    torn = loaded(echo(1, "hi"), said(2, "one. "), ended(3), busy=True, last=12)
+    torn["liveJournal"] = [DROPPED, said(11, "the end of ", "p2")]
+    async with daemon(**{LOAD: torn}) as (told, http):
+        backend = await greeted(http)
+        async with feeding(backend) as feed:
+            page = await backend.messages("s1")
+            assert [part.text for part in page.messages[-1].parts if isinstance(part, NotePart)] == [TORN]
+            assert page.messages[-1].message.id == "p2:answer"
+            feed.store.apply(page)
+            await wait_until(lambda: told.streams)
+            told.streams[0].send(said(13, "it", "p2"))
+            await wait_until(lambda: feed.words().endswith("the end of it"))
+            assert told.calls.count(LOAD) == 1
+            whole = [echo(4, "more", "p2"), said(10, "the beginning and the end of it", "p2"), ended(14, "p2")]
+            told.answers[LOAD] = loaded(echo(1, "hi"), said(2, "one. "), ended(3), *whole, last=14)
+            told.streams[0].send(ended(14, "p2"))
+            await wait_until(lambda: feed.words() == "hione. morethe beginning and the end of it")
+            await wait_until(lambda: len(told.streams) == 2)
+            assert told.streams[1].headers["last-event-id"] == "14"
+
+
+async def test_what_was_left_out_of_the_past_tears_nothing() -> None:
+    past = {**DROPPED, "data": {"truncatedEvents": 7}}
+    async with daemon(**{LOAD: loaded(past, echo(1, "hi"), said(2, "one."), ended(3), last=3)}) as (_, http):
+        page = await (await greeted(http)).messages("s1")
+    assert not any(isinstance(part, NotePart) for full in page.messages for part in full.parts)
+
+
+async def test_a_torn_answer_of_which_only_a_plan_is_left_is_called_that_too() -> None:
+    torn = loaded(busy=True, last=12)
+    torn["liveJournal"] = [DROPPED, update(12, "plan", "p2", entries=[{"content": "one"}])]
+    async with daemon(**{LOAD: torn}) as (_, http):
+        [full] = (await (await greeted(http)).messages("s1")).messages
+    assert [part.text for part in full.parts if isinstance(part, NotePart)] == [TORN]
+
+
+async def test_a_turn_of_which_only_its_end_is_left_is_loaded_anew() -> None:
+    torn = loaded(busy=True, last=12)
+    torn["liveJournal"] = [DROPPED]
+    async with daemon(**{LOAD: torn}) as (told, http):
+        backend = await greeted(http)
+        async with feeding(backend) as feed:
+            feed.store.apply(await backend.messages("s1"))
+            await wait_until(lambda: told.streams)
+            whole = [echo(4, "more", "p2"), said(10, "and its answer", "p2"), ended(13, "p2")]
+            told.answers[LOAD] = loaded(*whole, last=13)
+            told.streams[0].send(ended(13, "p2"))
+            await wait_until(lambda: feed.words() == "moreand its answer")
+
+
+async def test_what_is_torn_where_no_turn_runs_is_not_loaded_again_and_again() -> None:
+    torn = loaded(last=12)
+    torn["liveJournal"] = [{**DROPPED, "promptId": None}, said(12, "of a timer's turn", "p2")]
+    async with daemon(**{LOAD: torn}) as (told, http):
+        backend = await greeted(http)
+        async with feeding(backend) as feed:
+            feed.store.apply(await backend.messages("s1"))
+            await wait_until(lambda: told.streams)
+            told.streams[0].send({"type": "replay_complete", "data": {}}, echo(13, "next", "p3"))
+            await wait_until(lambda: feed.words().endswith("next"))
+            assert told.calls.count(LOAD) == 1
+
+
+async def test_a_torn_answer_behind_a_past_that_tells_no_ends_is_loaded_once_while_it_runs() -> None:
+    for marker in (DROPPED, {**DROPPED, "promptId": None}):
+        torn = loaded(echo(1, "hi"), said(2, "one. "), busy=True, last=12)
+        torn["liveJournal"] = [marker, said(11, "the end of ", "p2")]
+        async with daemon(**{LOAD: torn}) as (told, http):
+            backend = await greeted(http)
+            async with feeding(backend) as feed:
+                feed.store.apply(await backend.messages("s1"))
+                await wait_until(lambda: told.streams)
+                told.streams[0].send(said(13, "it", "p2"))
+                await wait_until(lambda: feed.words().endswith("the end of it"))
+                told.streams[0].send(said(14, " all", "p2"))
+                await wait_until(lambda: feed.words().endswith("the end of it all"))
+                assert told.calls.count(LOAD) == 1
+
+
+async def test_whether_a_prompt_is_there_is_not_known_while_the_server_shows_only_the_end_of_what_runs() -> None:
+    async with daemon(**{LOAD: loaded(last=2)}) as (told, http):
+        backend = await greeted(http)
+        await backend.messages("s1")
+        prompt = backend.new_prompt("s1", "do it")
+        torn = loaded(busy=True, last=12)
+        torn["liveJournal"] = [DROPPED, said(12, "the end of it", "p2")]
+        told.answers[LOAD] = torn
+        assert await backend.look_up("s1", prompt.message_id, prompt) == Lookup(stored=None)
+        told.answers[LOAD] = loaded(
+            echo(3, "do it", "p2"), said(12, "the end of it", "p2"), ended(13, "p2"), last=13
+        )
+        assert await backend.look_up("s1", prompt.message_id, prompt) == Lookup(stored=True, known_as="p2")

@@ -1,0 +1,120 @@
+"""Single pieces of qwen serve's JSON, as a real server sends them and as nobody should."""
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from tests.backends.recording_qwen import NAMES, recording
+from tui.backends.qwen import schema as wire
+from tui.core.model import Failure, Todo, Usage
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_frame_of_a_real_stream_is_read(name: str) -> None:
+    frames = recording(name).frames()
+    numbered = [frame.id for frame in frames if frame.id is not None]
+    assert numbered == list(range(1, len(numbered) + 1))
+    assert {frame.type for frame in frames if frame.id is None} <= {"replay_complete"}
+    assert all(frame.at > 1e9 for frame in frames)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_load_is_read(name: str) -> None:
+    for said in recording(name).loads.values():
+        loaded = wire.read(said, wire.Loaded)
+        assert loaded.session_id == recording(name).session_id
+        assert loaded.client_id.startswith("client_")
+        assert loaded.event_epoch
+        assert loaded.last_event_id > 0
+
+
+def test_terminals_tell_how_prompts_ended() -> None:
+    loaded = wire.read(recording("restart").loads["restarted"], wire.Loaded)
+    assert [(one.terminal, one.code) for one in loaded.terminals()] == [
+        ("completed", ""),
+        ("interrupted", "daemon_lost"),
+    ]
+
+
+def test_a_state_with_an_open_question() -> None:
+    seen = wire.seen(recording("ask").status)
+    assert seen.busy
+    assert seen.session.directory == "/srv/project"
+    assert seen.session.created == seen.session.updated > 1e9
+    assert len(seen.interactions) == 1
+
+
+@pytest.mark.parametrize("stamp", ["", "yesterday", "2026-99-99"])
+def test_a_time_that_makes_no_sense_is_none(stamp: str) -> None:
+    assert wire.epoch(stamp) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("message", "failure"),
+    [
+        ("401 bad key", Failure("bad key", "provider", 401)),
+        ("503", Failure("503", "provider", 503)),
+        ("4010 things", Failure("4010 things")),
+        ("the socket hung up", Failure("the socket hung up")),
+    ],
+)
+def test_an_error_may_begin_with_the_provider_s_status(message: str, failure: Failure) -> None:
+    assert wire.failure(message) == failure
+
+
+@pytest.mark.parametrize(
+    ("meta", "usage"),
+    [
+        ({"usage": {"inputTokens": 7, "outputTokens": 3.0}}, Usage(7, 3)),
+        ({"usage": {"inputTokens": "many"}}, Usage(0, 0)),
+        ({"usage": 3}, None),
+        ({}, None),
+        (None, None),
+    ],
+)
+def test_tokens(meta: dict[str, Any] | None, usage: Usage | None) -> None:
+    assert wire.usage(meta) == usage
+
+
+def test_a_shell_shows_what_the_command_printed_and_not_the_report_to_the_model() -> None:
+    content = [{"type": "content", "content": {"type": "text", "text": "Command: ls\nOutput: a"}}]
+    assert wire.tool_output(content, {"type": "shell_result", "output": "a"}).text == "a"
+    assert wire.tool_output(content, {"type": "shell_result", "output": None}).text == "Command: ls\nOutput: a"
+
+
+def test_a_diff_is_the_server_s_or_else_made_here() -> None:
+    block = {"type": "diff", "path": "a.txt", "oldText": "one\ntwo\n", "newText": "one\nthree\n"}
+    made = wire.tool_output([block], None).diff
+    assert made.startswith("--- a.txt\n+++ a.txt")
+    assert "-two\n+three" in made
+    assert wire.tool_output([block], {"fileDiff": "Index: a\n====\n--- a\n+++ b\n"}).diff == "--- a\n+++ b\n"
+
+
+def test_a_diff_of_something_huge_is_not_made() -> None:
+    block = {"type": "diff", "path": "big", "oldText": "x\n" * wire.LONGEST_DIFF, "newText": "y"}
+    assert "too long to compare" in wire.tool_output([block], None).diff
+
+
+@pytest.mark.parametrize("content", [None, "words", [3, None], [{"type": "content", "content": 5}], [{}]])
+def test_content_of_no_known_shape_is_empty(content: object) -> None:
+    assert wire.tool_output(content, None) == wire.ToolOutput("", "")
+
+
+def test_whole_text_is_clean() -> None:
+    content = [{"type": "content", "content": {"text": "a\x1b[2Jb\ud83d"}}]
+    assert wire.tool_output(content, None).text == "ab\ufffd"
+
+
+def test_todos() -> None:
+    assert wire.todos([{"content": "a"}, {"content": "b", "status": "completed", "priority": "high"}]) == (
+        Todo("a", "pending", ""),
+        Todo("b", "completed", "high"),
+    )
+    assert wire.todos(None) == ()
+
+
+@pytest.mark.parametrize("value", [{}, {"type": 3}, [], None, "x", {"type": "x", "id": "seven"}])
+def test_what_is_no_frame_is_refused(value: object) -> None:
+    with pytest.raises(msgspec.ValidationError):
+        wire.read(value, wire.Frame)

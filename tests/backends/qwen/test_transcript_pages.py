@@ -1,0 +1,124 @@
+"""Pages of a transcript that `load` left out, from a server that gives them as the test says."""
+
+from typing import Any
+
+import pytest
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.types import Receive, Scope, Send
+
+from tests.backends.daemon import daemon, echo, ended, loaded, said
+from tui.backends.qwen.backend import QwenServe
+from tui.backends.qwen.transcript_pages import FROM_THE_END
+from tui.core.model import TextPart
+from tui.net.errors import Misshapen
+
+LOAD, PAGES = "POST /session/s1/load", "GET /session/s1/transcript"
+CUT = {"v": 1, "type": "history_truncated", "data": {"reason": "replay_window_exceeded", "truncatedEvents": 4}}
+
+
+def bare(kind: str, text: str, at: int, prompt: str = "") -> dict[str, Any]:
+    meta = {"promptId": prompt} if prompt else {}
+    update = {"sessionUpdate": kind, "content": {"type": "text", "text": text}, "_meta": meta, "timestamp": at}
+    return {"v": 1, "type": "session_update", "data": update}
+
+
+def asked(text: str, at: int, prompt: str) -> dict[str, Any]:
+    return bare("user_message_chunk", text, at, prompt)
+
+
+def answered(text: str, at: int) -> dict[str, Any]:
+    return bare("agent_message_chunk", text, at)
+
+
+class Pages(Response):
+    """The transcript, read backward: one page for each cursor ("" for the first)."""
+
+    def __init__(self, **pages: Any) -> None:
+        super().__init__()
+        self._pages = pages
+        self.asked: list[str] = []
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        query = Request(scope).query_params
+        cursor = query.get("cursor", query.get("direction", ""))
+        self.asked.append(cursor)
+        await JSONResponse(self._pages[cursor])(scope, receive, send)
+
+
+NEWEST = loaded(CUT, echo(5, "third", "p3"), said(6, "3", "p3"), ended(7, "p3"), last=7)
+TORN = {
+    "backward": {
+        "events": [
+            answered("1", 11),
+            asked("second", 20, "p2"),
+            answered("2", 21),
+            asked("third", 30, "p3"),
+            answered("3", 31),
+        ],
+        "nextCursor": "c1",
+        "hasMore": True,
+    },
+    "c1": {"events": [asked("first", 10, "p1")], "nextCursor": "c2", "hasMore": True},
+    "c2": {"events": [asked("zeroth", 1, "p0"), answered("0", 2)], "hasMore": False},
+}
+
+
+async def test_pages_begin_with_a_prompt_and_hold_nothing_twice() -> None:
+    pages = Pages(**TORN)
+    async with daemon(**{LOAD: NEWEST, PAGES: pages}) as (_, http):
+        backend = QwenServe(http)
+        await backend.hello()
+        newest = await backend.messages("s1")
+        assert newest.cursor == FROM_THE_END
+        assert newest.messages[0].message.id == "p3"
+        second = await backend.messages("s1", before=newest.cursor)
+        assert (second.how, second.cursor) == ("older", "c2")
+        assert [full.message.id for full in second.messages] == ["p1", "p1:answer", "p2", "p2:answer"]
+        assert [p.text for p in second.messages[1].parts if isinstance(p, TextPart)] == ["1"]
+        assert second.cursor is not None
+        first = await backend.messages("s1", before=second.cursor)
+        assert first.cursor is None
+        assert [full.message.id for full in first.messages] == ["p0", "p0:answer"]
+        assert pages.asked == ["backward", "c1", "c2"]
+        created = [full.message.created for full in (*first.messages, *second.messages)]
+        assert created == sorted(created)
+
+
+async def test_where_all_is_given_there_is_nothing_older() -> None:
+    async with daemon(**{LOAD: loaded(echo(1, "hi"))}) as (_, http):
+        backend = QwenServe(http)
+        await backend.hello()
+        assert (await backend.messages("s1")).cursor is None
+
+
+async def test_a_failed_prompt_is_one_in_older_pages_too() -> None:
+    terminals = [{"promptId": "p1", "terminal": "error", "code": "-32603", "at": 12}]
+    pages = Pages(backward={"events": [asked("first", 10, "p1"), asked("third", 30, "p3")]})
+    async with daemon(**{LOAD: {**NEWEST, "promptTerminals": terminals}, PAGES: pages}) as (_, http):
+        backend = QwenServe(http)
+        await backend.hello()
+        await backend.messages("s1")
+        older = await backend.messages("s1", before=FROM_THE_END)
+        assert older.messages[-1].message.failure is not None
+        assert older.messages[-1].message.failure.message == "-32603"
+
+
+async def test_another_shape_is_said() -> None:
+    async with daemon(**{LOAD: NEWEST, PAGES: {"events": 3}}) as (_, http):
+        backend = QwenServe(http)
+        await backend.hello()
+        await backend.messages("s1")
+        with pytest.raises(Misshapen):
+            await backend.messages("s1", before=FROM_THE_END)
+
+
+async def test_a_session_that_somebody_woke_by_a_page_has_more_than_it_shows() -> None:
+    newest = loaded(echo(1, "late", "p2"), said(2, "three", "p2"), ended(3, "p2"), last=3, historyHasMore=True)
+    pages = Pages(backward={"events": [asked("early", 10, "p1"), answered("one", 11), asked("late", 20, "p2")]})
+    async with daemon(**{LOAD: newest, PAGES: pages}) as (_, http):
+        backend = QwenServe(http)
+        page = await backend.messages("s1")
+        assert page.cursor == FROM_THE_END
+        older = await backend.messages("s1", before=page.cursor)
+    assert [full.message.id for full in older.messages] == ["p1", "p1:answer"]

@@ -1,0 +1,126 @@
+"""Client heartbeats against a server that says what the test wants."""
+
+from typing import Any
+
+import pytest
+from starlette.responses import JSONResponse, Response
+
+from tests.backends.scripted import Scripted, scripted
+from tui.backends.client_identity import HEARTBEAT, IDENTITY, Presence
+from tui.net.errors import NetError, Refused
+from tui.net.http_client import Http
+
+BEAT, RESUME, DETACH = (f"POST /session/ses_1/{what}" for what in ("heartbeat", "resume", "detach"))
+KNOWS_CLIENTS = {
+    "GET /capabilities": {"features": [HEARTBEAT, IDENTITY]},
+    RESUME: {"clientId": "client_1"},
+    BEAT: {"sessionId": "ses_1"},
+    DETACH: Response(status_code=204),
+}
+FORGOT = JSONResponse({"error": "unknown client", "code": "invalid_client_id"}, 400)
+
+
+def identities(script: Scripted, call: str) -> list[str | None]:
+    return [asked.headers.get("x-qwen-client-id") for asked in script.asked if asked.call == call]
+
+
+async def learned(http: Http) -> Presence:
+    presence = Presence(http)
+    await presence.learn()
+    return presence
+
+
+@pytest.mark.parametrize(
+    ("capabilities", "features"),
+    [
+        ({"features": [HEARTBEAT, 3, None]}, {HEARTBEAT}),
+        ({"features": "client_heartbeat"}, set()),
+        ({}, set()),
+        ([], set()),
+        (JSONResponse({"error": "no"}, 404), set()),
+        (Response("upstream connect error", media_type="application/json"), set()),
+    ],
+)
+async def test_what_is_offered(capabilities: Any, features: set[str]) -> None:
+    async with scripted({"GET /capabilities": capabilities}) as (_, http):
+        presence = Presence(http, features=frozenset({"from before"}))
+        assert set(await presence.learn()) == features
+        assert set(presence.features) == features
+
+
+async def test_a_page_offers_nothing() -> None:
+    async with scripted({}) as (_, http):
+        assert not await Presence(http).learn()
+
+
+async def test_who_cannot_be_asked_offers_nothing() -> None:
+    async with scripted({}) as (_, http):
+        pass
+    nobody = Http(http.base_url)
+    assert not await Presence(nobody).learn()
+    await nobody.close()
+
+
+async def test_a_beat_carries_the_identity_that_the_server_gave() -> None:
+    async with scripted(KNOWS_CLIENTS) as (script, http):
+        presence = await learned(http)
+        await presence.beat("ses_1")
+        await presence.beat("ses_1")
+        assert script.calls == ["GET /capabilities", RESUME, BEAT, BEAT]
+        assert identities(script, BEAT) == ["client_1", "client_1"]
+
+
+async def test_without_identities_a_beat_is_anonymous() -> None:
+    async with scripted({**KNOWS_CLIENTS, "GET /capabilities": {"features": [HEARTBEAT]}}) as (script, http):
+        presence = await learned(http)
+        await presence.beat("ses_1")
+        assert script.calls == ["GET /capabilities", BEAT]
+        assert identities(script, BEAT) == [None]
+        await presence.leave_all()
+        assert len(script.calls) == 2
+
+
+@pytest.mark.parametrize("issued", [{}, {"clientId": ""}, {"clientId": 3}, []])
+async def test_no_identity_is_made_up(issued: object) -> None:
+    async with scripted({**KNOWS_CLIENTS, RESUME: issued}) as (script, http):
+        await (await learned(http)).beat("ses_1")
+        assert identities(script, BEAT) == [None]
+
+
+async def test_a_server_that_forgot_us_is_asked_for_a_new_identity_once() -> None:
+    async with scripted({**KNOWS_CLIENTS, BEAT: FORGOT}) as (script, http):
+        presence = await learned(http)
+        with pytest.raises(Refused):
+            await presence.beat("ses_1")
+        assert script.calls == ["GET /capabilities", RESUME, BEAT, RESUME, BEAT]
+
+
+async def test_another_refusal_is_the_caller_s() -> None:
+    async with scripted({**KNOWS_CLIENTS, BEAT: JSONResponse({}, 404)}) as (script, http):
+        presence = await learned(http)
+        with pytest.raises(Refused):
+            await presence.beat("ses_1")
+        assert script.calls.count(RESUME) == 1
+
+
+async def test_leaving_says_goodbye_to_every_session_once() -> None:
+    other = {"POST /session/ses_2/resume": {"clientId": "client_2"}, "POST /session/ses_2/heartbeat": {}}
+    async with scripted({**KNOWS_CLIENTS, **other}) as (script, http):
+        presence = await learned(http)
+        await presence.beat("ses_1")
+        await presence.beat("ses_2")
+        await presence.leave_all()  # one of them is refused: the page answers there
+        assert identities(script, DETACH) == ["client_1"]
+        assert identities(script, "POST /session/ses_2/detach") == ["client_2"]
+        script.asked.clear()
+        await presence.leave_all()
+        assert script.calls == []
+
+
+async def test_a_beat_that_cannot_be_sent_is_an_error_of_ours() -> None:
+    async with scripted(KNOWS_CLIENTS) as (_, http):
+        pass
+    nobody = Http(http.base_url)
+    with pytest.raises(NetError):
+        await Presence(nobody).beat("ses_1")
+    await nobody.close()

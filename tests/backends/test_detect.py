@@ -1,0 +1,218 @@
+"""Which family a server is of, though any path may be answered with a page and 200."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.types import Receive, Scope, Send
+
+from tests.backends.opencode_server import GREETED, PATHS
+from tests.backends.scripted import PAGE, scripted
+from tests.listening import listening
+from tests.waiting import wait_until
+from tui.backends import USERS
+from tui.backends.detect import UnknownServer, recognise
+from tui.backends.opencode.backend import OpenCode
+from tui.backends.opencode.mimo import MimoCode
+from tui.backends.qwen.backend import QwenServe
+from tui.net.credentials import BasicAuth
+from tui.net.errors import NetError, Refused
+from tui.net.http_client import Http
+
+MIMO = {"state": "/home/me/.local/state/mimocode", "config": "/home/me/.config/mimocode", "directory": "/srv"}
+LOCKED = Response(status_code=401, headers={"www-authenticate": 'Basic realm="Secure Area"'})
+
+
+class Watched(Http):
+    """Remembers that it was closed."""
+
+    closed = False
+
+    async def close(self) -> None:
+        self.closed = True
+        await super().close()
+
+
+class Doors:
+    """Opens the server for each user that is asked for."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self.opened: dict[str, Watched] = {}
+
+    def __call__(self, user: str) -> Http:
+        self.opened[user] = Watched(self._url, credentials=BasicAuth(user, "secret"))
+        return self.opened[user]
+
+
+@pytest.mark.parametrize(
+    ("paths", "family"),
+    [
+        (PATHS, OpenCode),
+        (MIMO, MimoCode),
+        ({"config": "C:\\Users\\me\\AppData\\mimocode", "directory": "C:\\"}, MimoCode),
+        ({"state": "/home/mimocode/.local/state/opencode", "directory": "/srv/mimocode"}, OpenCode),
+        ({"state": 3, "config": None}, OpenCode),
+        ([], OpenCode),
+    ],
+)
+async def test_the_family_is_known_by_the_folder_of_its_state(paths: object, family: type) -> None:
+    async with scripted({**GREETED, "GET /path": paths}) as (_, http):
+        backend, info = await recognise(lambda user: http)
+        assert type(backend) is family
+        assert info.version == "1.18.33"
+
+
+@pytest.mark.parametrize("path", ["GET /path", "GET /global/health"])
+async def test_a_page_is_no_agent_server(path: str) -> None:
+    async with scripted({**GREETED, path: PAGE}) as (script, _):
+        async with listening(script) as served:
+            doors = Doors(served.url)
+            with pytest.raises(NetError) as wrong:
+                await recognise(doors)
+    assert wrong.value.final
+    assert [door.closed for door in doors.opened.values()] == [True]
+
+
+@pytest.mark.parametrize("health", [{"status": "ok"}, {"healthy": "true"}, "healthy", None])
+async def test_what_does_not_say_that_it_is_healthy_is_no_agent_server(health: object) -> None:
+    async with scripted({**GREETED, "GET /global/health": health}) as (_, http):
+        with pytest.raises(NetError):
+            await recognise(lambda user: http)
+
+
+def lets_in(name: str) -> Callable[[Scope, Receive, Send], Any]:
+    wanted = BasicAuth(name, "secret").header()
+    known: dict[str, object] = {
+        "/path": MIMO if name == "mimocode" else PATHS,
+        "/global/health": GREETED["GET /global/health"],
+    }
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        given = dict(scope["headers"]).get(b"authorization", b"").decode()
+        document = known.get(scope["path"])
+        answer = LOCKED if given != wanted else PAGE if document is None else JSONResponse(document)
+        await answer(scope, receive, send)
+
+    return app
+
+
+@pytest.mark.parametrize(("name", "family"), [("opencode", OpenCode), ("mimocode", MimoCode)])
+async def test_the_user_that_is_let_in_stays(name: str, family: type) -> None:
+    async with listening(lets_in(name)) as served:
+        doors = Doors(served.url)
+        backend, _ = await recognise(doors)
+        assert type(backend) is family
+        assert [user for user, door in doors.opened.items() if not door.closed] == [name]
+        await backend.close()
+
+
+async def test_a_password_that_nobody_takes_is_refused_after_one_try_for_each_user() -> None:
+    async with listening(lets_in("somebody")) as served:
+        doors = Doors(served.url)
+        with pytest.raises(Refused) as refused:
+            await recognise(doors)
+    assert refused.value.status == 401
+    assert {user: door.closed for user, door in doors.opened.items()} == dict.fromkeys(USERS, True)
+
+
+async def test_a_named_user_is_the_only_one_tried() -> None:
+    async with listening(lets_in("opencode")) as served:
+        doors = Doors(served.url)
+        with pytest.raises(Refused):
+            await recognise(doors, users=("me",))
+    assert list(doors.opened) == ["me"]
+
+
+async def test_only_a_refused_password_is_tried_with_another_user() -> None:
+    async with scripted({"GET /global/health": JSONResponse({}, 403)}) as (script, http):
+        doors = Doors(http.base_url)
+        with pytest.raises(Refused):
+            await recognise(doors)
+    assert list(doors.opened) == ["opencode"]
+    assert script.calls == ["GET /global/health"]
+
+
+async def test_a_try_that_is_given_up_leaves_no_connection() -> None:
+    asked = asyncio.Event()
+
+    async def silent(scope: Scope, receive: Receive, send: Send) -> None:
+        asked.set()
+        while (await receive())["type"] != "http.disconnect":
+            pass
+
+    async with listening(silent) as served:
+        doors = Doors(served.url)
+        trying = asyncio.create_task(recognise(doors))
+        await wait_until(asked.is_set)
+        trying.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await trying
+    assert [door.closed for door in doors.opened.values()] == [True]
+
+
+async def test_the_directory_goes_with_the_family() -> None:
+    async with scripted({**GREETED, "GET /path": MIMO, "GET /session": []}) as (script, http):
+        backend, _ = await recognise(lambda user: http, directory="/mine")
+        await backend.sessions()
+        assert script.last("GET /session").headers["x-mimocode-directory"] == "/mine"
+
+
+CAPABLE = {"v": 1, "qwenCodeVersion": "0.24.4", "features": ["client_heartbeat"], "workspaceCwd": "/srv"}
+NOT_FOUND = HTMLResponse("<!DOCTYPE html><pre>Cannot GET it</pre>", 404)
+
+
+async def test_qwen_serve_is_known_by_its_capabilities() -> None:
+    answers = {"GET /global/health": NOT_FOUND, "GET /path": NOT_FOUND, "GET /capabilities": CAPABLE}
+    async with scripted(answers) as (script, http):
+        backend, info = await recognise(lambda user: http)
+    assert type(backend) is QwenServe
+    assert info.version == "0.24.4"
+    assert backend.traits.client_heartbeat
+    assert script.calls[:2] == ["GET /global/health", "GET /capabilities"]
+
+
+async def test_capabilities_alone_make_no_family() -> None:
+    """Another server may offer them too; `healthy` at opencode's place weighs more."""
+    async with scripted({**GREETED, "GET /capabilities": {"features": []}}) as (_, http):
+        backend, _ = await recognise(lambda user: http)
+        assert type(backend) is OpenCode
+
+
+async def test_an_unknown_server_is_told_by_what_it_said() -> None:
+    answers = {"GET /global/health": NOT_FOUND, "GET /capabilities": PAGE, "GET /health": {"status": "ok"}}
+    async with scripted(answers) as (_, http):
+        with pytest.raises(UnknownServer) as unknown:
+            await recognise(lambda user: http)
+    assert unknown.value.final
+    assert unknown.value.what.startswith("answers HTTP, but is no agent server that is known here (/global/health")
+    assert unknown.value.what.endswith(")")
+    assert "/global/health gives 404" in unknown.value.what
+    assert "/capabilities gives a web page" in unknown.value.what
+    assert "/health gives {'status': 'ok'}" in unknown.value.what
+    assert "--family" in unknown.value.remedy
+
+
+@pytest.mark.parametrize("status", [429, 500, 502, 503])
+async def test_a_server_that_fails_is_not_unknown_for_that(status: int) -> None:
+    async with scripted({"GET /global/health": JSONResponse({}, status)}) as (script, http):
+        with pytest.raises(Refused) as refused:
+            await recognise(lambda user: http)
+    assert not refused.value.final
+    assert script.calls == ["GET /global/health"]
+
+
+@pytest.mark.parametrize(("family", "kind"), [("opencode", OpenCode), ("mimocode", MimoCode)])
+async def test_a_family_that_is_named_is_not_asked_for(family: str, kind: type) -> None:
+    async with scripted({**GREETED, "GET /path": PATHS}) as (script, http):
+        backend, _ = await recognise(lambda user: http, family=family)
+    assert type(backend) is kind
+    assert script.calls.count("GET /global/health") == 1
+
+
+async def test_a_named_family_that_does_not_answer_so_is_an_error() -> None:
+    async with scripted({**GREETED, "GET /path": PATHS}) as (_, http):
+        with pytest.raises(NetError):
+            await recognise(lambda user: http, family="qwen")

@@ -1,0 +1,107 @@
+"""The stub that `--demo` starts: there while it is needed, and gone whatever happens to whoever started it."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.processes import clean_environment, read_line, running
+from tests.waiting import block_until
+from tui.cli import demo
+from tui.cli.demo import Demo
+from tui.config.settings import BadSettings
+
+
+def answers(address: str) -> bool:
+    try:
+        return httpx.get(f"{address}/global/health", trust_env=False, timeout=2).is_success
+    except httpx.TransportError:
+        return False
+
+
+def test_it_answers_while_it_lasts_and_not_longer() -> None:
+    with Demo() as address:
+        assert address.startswith("http://127.0.0.1:")
+        assert answers(address)
+    assert not answers(address)
+
+
+def test_it_ends_with_an_error_too() -> None:
+    with pytest.raises(LookupError), Demo() as address:
+        raise LookupError
+    assert not answers(address)
+
+
+def program(path: Path, lines: str) -> str:
+    """A shell script to be started in the place of Python."""
+    path.write_text(f"#!/bin/sh\n{lines}\n")
+    path.chmod(0o700)
+    return str(path)
+
+
+def test_it_is_told_no_password(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in ("HOLDFAST_PASSWORD", "OPENCODE_SERVER_PASSWORD", "HOLDFAST_STUB_PASSWORD"):
+        monkeypatch.setenv(name, "s3cret")
+    monkeypatch.setenv("KEPT", "kept")
+    seen = tmp_path / "environment"
+    monkeypatch.setattr(sys, "executable", program(tmp_path / "python", f"env > '{seen}'; echo http://there; cat"))
+    with Demo() as address:
+        assert address == "http://there"
+    assert "KEPT=kept" in seen.read_text()
+    assert "s3cret" not in seen.read_text()
+
+
+def test_a_stub_that_does_not_start_is_said_to_be_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", "/bin/true")
+    with pytest.raises(BadSettings, match="holdfast-stub"):
+        Demo().__enter__()
+
+
+def test_one_that_will_not_end_is_ended(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(demo, "END_WITHIN", 0.1)
+    stubborn = program(tmp_path / "python", "trap '' TERM; echo http://there; while :; do sleep 1; done")
+    monkeypatch.setattr(sys, "executable", stubborn)
+    started = Demo()
+    with started:
+        pass
+    assert started._process.returncode == -signal.SIGKILL
+
+
+PARENT = """
+import time
+from tui.cli.demo import Demo
+with Demo() as address:
+    print(address, flush=True)
+    time.sleep(600)
+"""
+
+
+def test_it_ends_when_whoever_started_it_is_killed(home: Path, tmp_path: Path) -> None:
+    environment = clean_environment(home) | {"PYTHONPATH": str(Path(__file__).parents[2])}
+    with running([sys.executable, "-c", PARENT], env=environment, cwd=tmp_path, log=tmp_path / "log") as parent:
+        address = read_line(parent, within=20)
+        assert answers(address)
+        os.kill(parent.pid, signal.SIGKILL)
+        parent.wait(10)
+        block_until(lambda: not answers(address), within=10, what="the stub to end by itself")
+
+
+def test_standard_input_is_nothing_to_a_stub_that_was_not_told_so(tmp_path: Path, home: Path) -> None:
+    command = [sys.executable, "-m", "server_stub"]
+    environment = clean_environment(home)
+    stub = subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, cwd=Path(__file__).parents[2]
+    )
+    with stub:
+        try:
+            address = read_line(stub, within=20)
+            assert stub.stdin is not None
+            stub.stdin.close()
+            assert answers(address)
+            assert answers(address)
+        finally:
+            stub.kill()

@@ -1,0 +1,105 @@
+"""`holdfast doctor` on a server that is well, one that is not, and where there is none."""
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from tests.end_to_end.stub import running_stub
+from tui.backends.base import ServerInfo
+from tui.backends.opencode.backend import OpenCode
+from tui.cli import main as command
+from tui.cli.doctor import greeted
+from tui.cli.finding import Finding
+from tui.net.http_client import Http
+
+
+def verdict(findings: list[Finding], what: str) -> str:
+    return next(one.verdict for one in findings if one.what == what)
+
+
+@pytest.mark.parametrize(("skew", "expected"), [(None, "unknown"), (0.4, "good"), (-90.0, "bad")])
+def test_clocks_are_compared(skew: float | None, expected: str) -> None:
+    backend = OpenCode(Http("http://127.0.0.1:1"))
+    assert verdict(greeted(backend, ServerInfo("1", 0.01, skew)), "clock") == expected
+
+
+def invoke(*args: str) -> Result:
+    return CliRunner().invoke(command.main, args)
+
+
+def test_the_command_on_a_server_that_is_well(tmp_path: Path) -> None:
+    with running_stub(tmp_path / "home") as stub:
+        result = invoke("doctor", "--seconds", "0.5", stub.address)
+        left = stub.http.get("/session").json()
+    assert result.exit_code == 0, result.output
+    assert "✓ reachable" in result.output
+    assert "✓ sessions" in result.output
+    assert "✓ events         a new session was told of within" in result.output
+    assert "? heartbeats     none in" in result.output  # half a second hears no beat
+    assert left == []
+
+
+def test_the_command_on_a_stream_that_beats_and_is_deaf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tui.cli.doctor.ARRIVES", 0.3)
+    with running_stub(tmp_path / "home") as stub:
+        stub.arm("silent")
+        result = invoke("doctor", "--seconds", "0.5", stub.address)
+        left = stub.http.get("/session").json()
+    assert "✗ events         a session was made, and within 0 s no event told of it" in result.output
+    assert "restart the server" in result.output
+    assert result.exit_code == 1
+    assert left == []
+
+
+def test_what_cannot_be_tidied_up_is_said(tmp_path: Path) -> None:
+    with running_stub(tmp_path / "home") as stub:
+        stub.arm("502", target="/session/ses_")
+        result = invoke("doctor", "--seconds", "0.5", stub.address)
+        [left] = stub.http.get("/session").json()
+    assert f"✗ tidying up     the session made for this ({left['id']}) could not be deleted" in result.output
+    assert left["title"] == "holdfast doctor"
+
+
+def test_the_command_watches_a_session_where_streams_are_opened_by_session(tmp_path: Path) -> None:
+    with running_stub(tmp_path / "home", profile="qwen") as stub:
+        without = invoke("doctor", "--seconds", "0.5", stub.address)
+        [place] = stub.http.get("/capabilities").json()["workspaces"]
+        left = stub.http.get(f"/workspaces/{place['id']}/sessions").json()["sessions"]
+        session = stub.http.post("/session", json={}).raise_for_status().json()["sessionId"]
+        stub.http.post(f"/session/{session}/prompt", json={"prompt": [{"type": "text", "text": "PLAIN"}]})
+        watched = invoke("doctor", "--seconds", "0.5", stub.address)
+    assert "? heartbeats     none in" in without.output
+    assert left == []
+    assert "? heartbeats     none in" in watched.output  # 15 s apart there: half a second hears none
+    assert "✓ held prompt    none" in watched.output
+    assert "✓ family         qwen serve 0" in watched.output
+    assert "1 running, no open request\n" in watched.output
+
+
+def test_the_command_where_nobody_answers() -> None:
+    result = invoke("doctor", "http://127.0.0.1:1")
+    assert result.exit_code == 4
+    assert "✗ reachable      cannot connect: connection refused" in result.output
+    assert "watch" not in result.output
+
+
+def test_a_server_that_asks_for_a_password_is_reachable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with running_stub(tmp_path / "home", env={"HOLDFAST_STUB_PASSWORD": "right"}) as stub:
+        without = invoke("doctor", stub.address)
+        monkeypatch.setenv("HOLDFAST_PASSWORD", "wrong")
+        refused = invoke("doctor", stub.address)
+    assert "✓ reachable      it answers" in without.output
+    assert "✗ password       a password is required (401)" in without.output
+    assert "HOLDFAST_PASSWORD=" in without.output
+    assert "✗ password       password refused (401)" in refused.output
+    assert (without.exit_code, refused.exit_code) == (1, 1)
+
+
+def test_what_answers_and_is_no_agent_server_is_reachable(tmp_path: Path) -> None:
+    with running_stub(tmp_path / "home") as stub:
+        stub.arm("502", times="always")
+        result = invoke("doctor", stub.address)
+    assert "✓ reachable      it answers" in result.output
+    assert "✗ server " in result.output
+    assert result.exit_code == 1

@@ -1,0 +1,108 @@
+"""`holdfast status` on a server that is idle, at work, waiting, or not there."""
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from click.testing import CliRunner, Result
+
+from tests.end_to_end.stub import Stub, running_stub
+from tui.cli import main as command
+
+
+def invoke(*args: str) -> Result:
+    return CliRunner().invoke(command.main, ["status", *args])
+
+
+@pytest.fixture
+def stub(tmp_path: Path) -> Iterator[Stub]:
+    with running_stub(tmp_path / "home") as stub:
+        yield stub
+
+
+def prompt(stub: Stub, words: str) -> str:
+    """Begin a turn in a session of its own, without waiting for it."""
+    session = httpx.post(f"{stub.address}/session", json={"title": words}).json()
+    body = {"parts": [{"type": "text", "text": words}]}
+    assert httpx.post(f"{stub.address}/session/{session['id']}/prompt_async", json=body).status_code == 204
+    return str(session["id"])
+
+
+def test_an_idle_server_ends_with_0(stub: Stub) -> None:
+    httpx.post(f"{stub.address}/session", json={"title": "quiet"})
+    result = invoke(stub.address)
+    assert result.exit_code == 0
+    assert result.output.startswith("● live  opencode ")
+    assert "○ 1 idle" in result.output
+
+
+def test_the_family_can_be_named(stub: Stub) -> None:
+    assert invoke(stub.address, "--family", "mimocode").output.startswith("● live  MiMo Code ")
+
+
+def asked_until(good: Callable[[Result], bool], *args: str) -> Result:
+    """The first look that is as hoped for: a prompt takes a moment to get under way."""
+    result = invoke(*args)
+    for _ in range(200):
+        if good(result):
+            return result
+        result = invoke(*args)
+    raise AssertionError(f"never as hoped for; at last: {result.output}")
+
+
+def test_someone_who_waits_ends_with_3(stub: Stub) -> None:
+    prompt(stub, "ASK which")
+    result = asked_until(lambda look: look.exit_code == 3, stub.address)
+    assert "? waiting for you" in result.output
+    assert "? question: Which database?" in result.output
+
+
+def test_what_an_aborted_turn_asked_waits_for_nobody(tmp_path: Path) -> None:
+    """MiMo Code keeps it in its list, and the session works again."""
+    with running_stub(tmp_path / "home", profile="mimo") as stub:
+        session_id = prompt(stub, "ASK which")
+        asked_until(lambda look: look.exit_code == 3, stub.address)
+        httpx.post(f"{stub.address}/session/{session_id}/abort").raise_for_status()
+        asked_until(lambda look: "1 idle" in look.output, stub.address)
+        body = {"parts": [{"type": "text", "text": "LONG job"}]}
+        httpx.post(f"{stub.address}/session/{session_id}/prompt_async", json=body).raise_for_status()
+        assert len(httpx.get(f"{stub.address}/question").json()) == 1
+        result = asked_until(lambda look: "idle" not in look.output, stub.address)
+        assert (result.exit_code, "● running" in result.output) == (0, True)
+        assert result.output.startswith("● live  MiMo Code 0")
+
+
+def test_the_tool_that_waits_for_permission_is_named_though_the_list_does_not(tmp_path: Path) -> None:
+    with running_stub(tmp_path / "home", profile="qwen") as stub:
+        made = {"sessionScope": "thread", "approvalMode": "default"}
+        session_id = stub.http.post("/session", json=made).json()["sessionId"]
+        body = {"prompt": [{"type": "text", "text": "SHELL made.txt"}]}
+        stub.http.post(f"/session/{session_id}/prompt", json=body).raise_for_status()
+        result = asked_until(lambda look: look.exit_code == 3, stub.address)
+        assert "? permission: run_shell_command touch made.txt" in result.output
+
+
+def test_the_json_says_the_same(stub: Stub) -> None:
+    session_id = prompt(stub, "LONG job")
+    glance = json.loads(asked_until(lambda look: session_id in look.output, "--json", stub.address).output)
+    (session,) = glance["sessions"]
+    assert (session["id"], session["state"]) == (session_id, "running")
+    assert (glance["requests"], glance["idle"], glance["family"]) == ([], 0, "opencode")
+
+
+def test_a_server_that_is_not_there_ends_with_4() -> None:
+    result = invoke("http://127.0.0.1:1")
+    assert result.exit_code == 4
+    assert "cannot connect: connection refused" in result.output
+    told = json.loads(invoke("--json", "http://127.0.0.1:1").output)
+    assert told["error"] == "cannot connect: connection refused"
+
+
+def test_a_password_does_not_cross_a_network_in_the_clear(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOLDFAST_PASSWORD", "s3cret")
+    result = invoke("http://198.51.100.7:4096")
+    assert result.exit_code == 1
+    assert "plain http" in result.output
+    assert "s3cret" not in result.output

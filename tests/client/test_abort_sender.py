@@ -1,0 +1,287 @@
+"""Aborts: each is sent until its turn is over, over lost connections and restarts, and never ends another."""
+
+import asyncio
+import functools
+import inspect
+import random
+import time
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+
+import httpx
+import pytest
+
+from server_stub.domain.profiles import PROFILES
+from server_stub.faults.kinds import parse
+from tests.chaos.families import FAMILIES
+from tests.chaos.person import Person, Sent
+from tests.chaos.stub_server import StubServer
+from tests.chaos.virtual_time import VirtualTime, run
+from tests.waiting import wait_until
+from tui.core.changes import AbortProgress, Change, Notice
+from tui.core.turn import Turn, TurnState
+from tui.net.errors import Refused
+
+FLOOD = "FLOOD 300 5"
+"""A turn of one minute."""
+
+Story = Callable[..., Coroutine[None, None, None]]
+
+
+class Here:
+    """A person whose client reaches the stub through a relay, and somebody else who reaches it directly."""
+
+    def __init__(self, server: StubServer, profile: str, folder: Path) -> None:
+        self.server = server
+        self._abort = "cancel" if profile == "qwen" else "abort"
+        self.person = Person(server.port, FAMILIES[profile], random.Random(1), folder, "")
+        self.http = httpx.AsyncClient(base_url=f"http://127.0.0.1:{server.port}", trust_env=False, timeout=10)
+        self.notices: list[str] = []
+        self.somebody = FAMILIES[profile].somebody(self.http)
+
+    async def running(self, words: str = FLOOD) -> Sent:
+        """A prompt of the person, once its answer has begun."""
+        before = set(self.person.sent)
+        self.person.send(words, queued=False)
+        (sent,) = [sent for token, sent in self.person.sent.items() if token not in before]
+        await wait_until(lambda: self.answer_begun(sent), within=20, what="an answer")
+        return sent
+
+    def answer_begun(self, sent: Sent) -> bool:
+        turn = sent.turn
+        if turn is None or turn.state is TurnState.SENDING:
+            return False
+        return self.person.client.store.answer_to(turn.session_id, turn.prompt_id) is not None
+
+    async def over(self, sent: Sent, within: float = 120.0) -> Turn:
+        await wait_until(lambda: sent.turn is not None and sent.turn.over, within=within, what="the turn's end")
+        assert sent.turn is not None
+        return sent.turn
+
+    def progress(self) -> AbortProgress | None:
+        return self.person.client.aborts.progress(self.person.session_id)
+
+    def aborts_sent(self) -> int:
+        """Requests of the client that abort something."""
+        return sum(
+            one.method == "POST" and one.path.endswith(("/abort", "/cancel")) for one in self.person.exchanges
+        )
+
+    @property
+    def abort_route(self) -> str:
+        return f"/session/{self.person.session_id}/{self._abort}"
+
+    async def sit_down(self) -> None:
+        await self.person.sit_down()
+        self.person.client.subscribe(self._hear)
+
+    def _hear(self, change: Change) -> None:
+        if isinstance(change, Notice):
+            self.notices.append(change.text)
+
+    async def lose_the_connection(self) -> None:
+        """It is lost, and a new one is refused."""
+        self.person.relay.refuse()
+        self.person.relay.sever("reset")
+        await wait_until(lambda: not self.person.client.line().up, what="the loss")
+
+
+def through_a_relay(test: Story) -> Callable[..., None]:
+    """Play a test on virtual time, with a client that is connected and has a session open."""
+
+    @functools.wraps(test)
+    def played(tmp_path: Path, profile: str, **given: object) -> None:
+        async def main(loop: VirtualTime) -> None:
+            server = StubServer(PROFILES[profile], time.time())
+            server.start()
+            folder = tmp_path / "journal"
+            folder.mkdir()
+            here = Here(server, profile, folder)
+            try:
+                await here.sit_down()
+                await test(here, **given)
+                assert here.person.trouble == []
+            finally:
+                await here.person.killed()
+                for relay in here.person.relays:
+                    relay.close()
+                await here.http.aclose()
+                await server.close()
+            assert loop.broken == []
+
+        run(main)
+
+    names = [one for name, one in inspect.signature(test).parameters.items() if name != "here"]
+    mine = [inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD) for name in ("tmp_path", "profile")]
+    played.__signature__ = inspect.Signature([*mine, *names])  # type: ignore[attr-defined]
+    return pytest.mark.parametrize("profile", ["opencode", "mimo", "qwen"])(played)
+
+
+@through_a_relay
+async def test_an_abort_pressed_while_the_connection_stalls_arrives_once_it_is_back(here: Here) -> None:
+    sent = await here.running()
+    here.person.relay.stall()
+    here.person.abort()
+    await asyncio.sleep(12)
+    assert here.progress() is not None
+    here.person.relay.sever("reset")
+    here.person.relay.flow()
+    turn = await here.over(sent, within=8)
+    assert turn.state in (TurnState.ABORTED, TurnState.CANCELLED)
+    assert here.progress() is None
+
+
+@through_a_relay
+async def test_an_abort_without_a_connection_is_called_unsent_and_sent_when_it_is_back(here: Here) -> None:
+    sent = await here.running()
+    await here.lose_the_connection()
+    here.person.abort()
+    await asyncio.sleep(3)
+    assert here.progress() == AbortProgress("unsent", "no connection")
+    assert here.aborts_sent() == 0
+    here.person.relay.accept()
+    turn = await here.over(sent, within=15)
+    assert turn.state in (TurnState.ABORTED, TurnState.CANCELLED)
+
+
+@through_a_relay
+async def test_an_abort_outlives_its_client(here: Here) -> None:
+    sent = await here.running()
+    await here.lose_the_connection()
+    here.person.abort()
+    await asyncio.sleep(1)
+    await here.person.killed()
+    sent.turn = None
+    await here.sit_down()
+    turn = await here.over(sent, within=15)
+    assert turn.state in (TurnState.ABORTED, TurnState.CANCELLED)
+    await wait_until(lambda: here.person.client.journal.adopt_aborts() == [], what="the journal to forget it")
+
+
+@through_a_relay
+async def test_an_abort_of_somebody_else_s_turn_outlives_its_client(here: Here) -> None:
+    await here.somebody.send(here.person.session_id, FLOOD)
+    client = here.person.client
+    await wait_until(lambda: client.turns.running_in(here.person.session_id), within=20, what="their turn")
+    await here.lose_the_connection()
+    here.person.abort()
+    await here.person.killed()
+    await here.sit_down()
+    client = here.person.client
+    await wait_until(lambda: client.line().up, within=20, what="the line")
+    await wait_until(lambda: not client.turns.running_in(here.person.session_id), within=15, what="its end")
+    assert [turn.state for turn in client.turns.of(here.person.session_id)] == [TurnState.ABORTED]
+    assert here.aborts_sent() == 1
+
+
+@through_a_relay
+async def test_an_abort_never_ends_a_later_turn(here: Here) -> None:
+    """The turn ends, and somebody begins another, while the connection is lost: that one runs on."""
+    sent = await here.running("FLOOD 20 5")
+    await here.lose_the_connection()
+    here.person.abort()
+    await asyncio.sleep(8)
+    await here.somebody.send(here.person.session_id, FLOOD)
+    await asyncio.sleep(1)
+    here.person.relay.accept()
+    await wait_until(lambda: here.person.client.line().up, within=30, what="the connection")
+    await wait_until(lambda: here.progress() is None, within=30, what="the abort to be dropped")
+    assert here.aborts_sent() == 0
+    await here.over(sent)
+
+    def theirs_is_whole() -> bool:
+        transcript = here.person.client.store.transcript(here.person.session_id)
+        assert transcript is not None
+        newest = transcript.newest_prompt()
+        answer = transcript.answer_to(newest.id) if newest is not None else None
+        return answer is not None and answer.final and answer.failure is None
+
+    await wait_until(theirs_is_whole, within=90, what="the whole of their answer")
+
+
+@through_a_relay
+async def test_a_prompt_sent_after_an_abort_is_posted_once_the_aborted_turn_is_over(here: Here) -> None:
+    sent = await here.running()
+    await here.lose_the_connection()
+    here.person.abort()
+    here.person.send("PLAIN", queued=False)
+    (later,) = [one for one in here.person.sent.values() if one is not sent]
+    await asyncio.sleep(1)
+    here.person.relay.accept()
+    assert (await here.over(later)).state is TurnState.FINISHED
+    assert (await here.over(sent)).state in (TurnState.ABORTED, TurnState.CANCELLED)
+
+
+@through_a_relay
+async def test_an_abort_that_the_server_cannot_take_now_is_sent_again(here: Here) -> None:
+    sent = await here.running()
+    here.server.arm(parse(f"429={here.abort_route},times=2"))
+    here.person.abort()
+    turn = await here.over(sent, within=10)
+    assert (turn.state, turn.reason) == (TurnState.ABORTED, "")
+
+
+@through_a_relay
+async def test_an_abort_whose_acknowledgement_is_lost_is_not_called_another_s(here: Here) -> None:
+    sent = await here.running()
+    here.server.arm(parse(f"cut={here.abort_route},at=headers"))
+    here.person.abort()
+    turn = await here.over(sent, within=10)
+    assert (turn.state, turn.reason) == (TurnState.ABORTED, "")
+
+
+@through_a_relay
+async def test_an_abort_that_the_server_refuses_is_said_to_be_refused(
+    here: Here, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent = await here.running()
+
+    async def refuse(session_id: str) -> None:
+        raise Refused(403, "Forbidden", "Not for you.")
+
+    monkeypatch.setattr(here.person.client._known_backend(), "abort", refuse)
+    here.person.abort()
+    await wait_until(lambda: here.notices, what="a notice")
+    assert here.notices[0].startswith("The server refused the abort: ")
+    assert here.person.client.journal.adopt_aborts() == []
+    assert here.progress() is None
+    assert sent.turn is not None
+    assert (sent.turn.over, sent.turn.abort_asked) == (False, False)
+
+
+@through_a_relay
+async def test_an_abort_that_needs_the_person_first_is_sent_after_their_act(here: Here) -> None:
+    sent = await here.running()
+    here.server.arm(parse(f"401={here.abort_route},times=1"))
+    here.person.abort()
+    await wait_until(lambda: stopped(here.progress()), what="the abort to stop")
+    here.person.retry_now()
+    assert (await here.over(sent, within=10)).state is TurnState.ABORTED
+
+
+def stopped(progress: AbortProgress | None) -> bool:
+    return progress is not None and progress.state == "stopped"
+
+
+@through_a_relay
+async def test_somebody_else_s_abort_is_called_that_while_ours_is_unsent(here: Here) -> None:
+    sent = await here.running()
+    await here.lose_the_connection()
+    here.person.abort()
+    await here.somebody.abort(here.person.session_id)
+    here.person.relay.accept()
+    turn = await here.over(sent, within=30)
+    assert turn.reason != ""
+    assert here.aborts_sent() == 0
+
+
+@through_a_relay
+async def test_a_turn_that_finishes_before_its_abort_can_be_sent_holds_the_queue(here: Here) -> None:
+    sent = await here.running("FLOOD 20 5")
+    here.person.send("PLAIN", queued=True)
+    await here.lose_the_connection()
+    here.person.abort()
+    await asyncio.sleep(8)
+    here.person.relay.accept()
+    assert (await here.over(sent)).state in (TurnState.FINISHED, TurnState.CANCELLED)
+    assert here.person.client.prompts.held(here.person.session_id)

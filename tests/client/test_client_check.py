@@ -1,0 +1,80 @@
+"""The client where its event stream beats and tells nothing: what changed is found by looking."""
+
+import asyncio
+
+from tests.client_harness import Meeting, virtually
+from tui.client.polling import CHECK_EVERY
+from tui.core import changes as c
+from tui.core.diagnosis import Kind
+
+ASK = {"parts": [{"type": "text", "text": "ASK1"}]}
+
+
+@virtually()
+async def test_a_question_that_no_event_told_appears_and_goes_again(meeting: Meeting) -> None:
+    meeting.arm("silent")
+    await meeting.http.post(f"/session/{meeting.session_id}/prompt_async", json=ASK)
+    await meeting.until(lambda: meeting.client.store.requests, within=CHECK_EVERY + 5, what="the question")
+    (request,) = meeting.client.store.requests
+    await meeting.http.post(f"/question/{request}/reply", json={"answers": [["SQLite"]]})
+    await meeting.until(lambda: not meeting.client.store.requests, within=CHECK_EVERY + 5, what="it to go")
+    [closed] = [one for one in meeting.told if isinstance(one, c.RequestClosed)]
+    assert (closed.how, closed.answers) == ("answered", (("SQLite",),))  # as its tool call has it
+
+
+@virtually()
+async def test_a_silent_stream_under_an_open_question_is_named(meeting: Meeting) -> None:
+    meeting.arm("silent")
+    turn = meeting.send("ASK1")
+
+    def named() -> bool:
+        trouble = meeting.client.turns.trouble(turn)
+        return trouble is not None and trouble.kind is Kind.DEAF
+
+    await meeting.until(named, within=CHECK_EVERY + 5, what="the silent stream to be named")
+    assert meeting.client.store.requests
+    meeting.server.disarm_all()
+    await meeting.http.post(f"/session/{meeting.session_id}/prompt_async", json=ASK)  # its events come again
+    await meeting.until(lambda: not named(), what="it to be well again")
+
+
+@virtually()
+async def test_a_silent_stream_under_the_question_of_another_client_is_named(meeting: Meeting) -> None:
+    meeting.arm("silent")
+    await meeting.http.post(f"/session/{meeting.session_id}/prompt_async", json=ASK)
+
+    def named() -> bool:
+        turn = meeting.client.turn(meeting.session_id)
+        trouble = None if turn is None else meeting.client.turns.trouble(turn)
+        return trouble is not None and trouble.kind is Kind.DEAF
+
+    await meeting.until(named, within=CHECK_EVERY + 5, what="the silent stream to be named")
+
+
+@virtually()
+async def test_a_stream_that_tells_all_is_never_called_silent(meeting: Meeting) -> None:
+    turn = meeting.send("ASK1")
+    for _ in range(6):
+        await asyncio.sleep(CHECK_EVERY / 2)
+        assert meeting.client.turns.trouble(turn) is None
+
+
+@virtually()
+async def test_a_transcript_that_missed_events_is_made_whole_once_the_session_rests(meeting: Meeting) -> None:
+    meeting.arm("silent")
+    await meeting.over(meeting.send("PLAIN"))
+    meeting.server.disarm_all()
+    await meeting.over(meeting.send("PLAIN"))
+    assert not await meeting.agrees()  # the first prompt's own message is missing, and no event will bring it
+    await asyncio.sleep(CHECK_EVERY + 5)
+    assert await meeting.agrees()
+
+
+@virtually()
+async def test_nothing_is_fetched_anew_while_nothing_changes(meeting: Meeting) -> None:
+    await meeting.over(meeting.send("PLAIN"))
+    await asyncio.sleep(2 * CHECK_EVERY)
+    before = len(meeting.asked)
+    await asyncio.sleep(2 * CHECK_EVERY)
+    pages = [path for method, path in meeting.asked[before:] if path.endswith("/message")]
+    assert pages == []

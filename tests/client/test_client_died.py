@@ -1,0 +1,113 @@
+"""The server's agents die (qwen): what ran is over and said to be, nothing is lost, and the session goes on."""
+
+import asyncio
+
+from tests.client_harness import Meeting, virtually
+from tui.backends.qwen.tool_calls import AGENT_GONE
+from tui.core.model import Idle
+from tui.core.turn import TurnState
+
+SAID = ["PLAIN", "Done. Nothing to call, **all** is well."]
+
+
+def loads(meeting: Meeting) -> int:
+    return meeting.asked.count(("POST", f"/session/{meeting.session_id}/load"))
+
+
+def streams(meeting: Meeting) -> int:
+    return meeting.asked.count(("GET", f"/session/{meeting.session_id}/events"))
+
+
+def meetings(meeting: Meeting) -> int:
+    """How often the line was taken up."""
+    return meeting.asked.count(("GET", "/capabilities"))
+
+
+async def followed(meeting: Meeting, *, by: int) -> None:
+    """Until the server, too, knows of the stream that is the `by`th."""
+    await meeting.until(lambda: streams(meeting) == by, what="the stream")
+    for _ in range(50):
+        found = (await meeting.http.get("/daemon/status?detail=full")).json()["full"]["sessions"]
+        if [one["subscriberCount"] for one in found] == [1]:
+            return
+        await asyncio.sleep(0.1)
+    raise AssertionError("the server knows of no stream")
+
+
+async def running(meeting: Meeting, after: str) -> None:
+    await meeting.until(lambda: after in " ".join(meeting.words()), what="its first words")
+
+
+@virtually("qwen")
+async def test_a_turn_whose_agent_dies_is_over_and_its_prompt_stays(meeting: Meeting) -> None:
+    await meeting.over(meeting.send("PLAIN"))
+    turn = meeting.send("SLOW")
+    await running(meeting, "word3")
+    meeting.arm("died")
+    await meeting.over(turn)
+    assert (turn.state, turn.reason) == (TurnState.INTERRUPTED, AGENT_GONE.message)
+    await meeting.until(lambda: meeting.words() == [*SAID, "SLOW"], what="what the server has stored")
+    assert meeting.client.store.status(meeting.session_id) == Idle()
+    assert (await meeting.over(meeting.send("PLAIN"))).state is TurnState.FINISHED
+    assert meeting.words() == [*SAID, "SLOW", *SAID]
+
+
+@virtually("qwen")
+async def test_a_prompt_that_waited_at_the_server_comes_back(meeting: Meeting) -> None:
+    meeting.send("SLOW")
+    await running(meeting, "word3")
+    waits = meeting.send("THINK")
+    await meeting.until(lambda: waits.prompt is not None and waits.prompt.known_as)
+    meeting.arm("died")
+    await meeting.over(waits)
+    assert (waits.state, waits.reason) == (TurnState.NOT_SENT, "the server took it, and has lost it since")
+    assert waits.prompt is not None
+    assert waits.prompt.text == "THINK"
+
+
+@virtually("qwen")
+async def test_prompts_that_wait_here_stay_and_are_held(meeting: Meeting) -> None:
+    turn = meeting.send("SLOW")
+    await running(meeting, "word3")
+    meeting.client.prompts.submit(meeting.session_id, "PLAIN")
+    meeting.arm("died")
+    await meeting.over(turn)
+    [queued] = meeting.client.prompts.waiting(meeting.session_id)
+    assert meeting.client.prompts.is_held(queued.id)
+    meeting.client.prompts.release(meeting.session_id)
+    await meeting.until(lambda: meeting.words() == ["SLOW", *SAID], within=30, what="the prompt that was held")
+
+
+@virtually("qwen")
+async def test_a_request_of_the_dead_is_gone(meeting: Meeting) -> None:
+    turn = meeting.send("ASK1")
+    await meeting.request()
+    meeting.arm("died")
+    await meeting.over(turn)
+    assert turn.state is TurnState.INTERRUPTED
+    await meeting.until(lambda: not meeting.client.store.requests)
+
+
+@virtually("qwen")
+async def test_an_idle_session_that_dies_is_followed_further(meeting: Meeting) -> None:
+    await meeting.over(meeting.send("PLAIN"))
+    before = loads(meeting)
+    meeting.arm("died")
+    await meeting.until(lambda: loads(meeting) == before + 1, what="the session to be loaded again")
+    await meeting.http.post(
+        f"/session/{meeting.session_id}/prompt", json={"prompt": [{"type": "text", "text": "SHELL x"}]}
+    )
+    await meeting.until(lambda: "SHELL x" in meeting.words(), what="what somebody else says")
+
+
+@virtually("qwen")
+async def test_an_agent_that_dies_again_soon_is_not_woken_again_at_once(meeting: Meeting) -> None:
+    await meeting.over(meeting.send("PLAIN"))
+    met = meetings(meeting)
+    meeting.arm("died")
+    await followed(meeting, by=2)
+    assert meetings(meeting) == met
+    meeting.arm("died")
+    await meeting.until(lambda: streams(meeting) > 2, within=30, what="its third life")
+    assert meetings(meeting) > met
+    assert (await meeting.over(meeting.send("PLAIN"))).state is TurnState.FINISHED

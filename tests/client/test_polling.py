@@ -1,0 +1,63 @@
+"""What is asked at intervals, on a clock that the test moves."""
+
+import asyncio
+from typing import cast
+
+from tests.fake_time import FakeTime
+from tui.backends.base import Backend, Traits
+from tui.client.polling import BEAT_EVERY, Pulse
+from tui.client.resync import Resync
+from tui.core.connection_status import Health
+from tui.core.store import Store
+from tui.net.errors import Silent
+
+LIMIT = 8.0
+
+
+class Hanging:
+    """A backend that answers no heartbeat but one session's."""
+
+    traits = Traits("qwen", client_heartbeat=True)
+
+    def __init__(self, time: FakeTime) -> None:
+        self._time = time
+        self.beats: list[float] = []
+
+    async def heartbeat(self, session_id: str) -> None:
+        if session_id != "ses_7":
+            await self._time.sleep(LIMIT)
+            raise Silent(LIMIT)
+        self.beats.append(self._time.mono())
+
+
+async def test_sessions_whose_heartbeats_hang_do_not_delay_those_of_others() -> None:
+    time, store = FakeTime(), Store()
+    for number in range(8):
+        store.open_transcript(f"ses_{number}")
+    hanging = Hanging(time)
+    line_up = asyncio.Event()
+    line_up.set()
+
+    async def refetch(fetch: object) -> None:
+        raise AssertionError("nothing is looked at here")
+
+    pulse = Pulse(
+        store,
+        Health(),
+        Resync(store, backend=lambda: cast("Backend", hanging), refetch=refetch),
+        backend=lambda: cast("Backend", hanging),
+        line_up=line_up,
+        notify=lambda change: None,
+        heard=lambda: 0,
+        asked=lambda news: None,
+        sleep=time.sleep,
+    )
+    *others, beat = pulse.works()
+    for other in others:
+        other.close()
+    beating = asyncio.create_task(beat)
+    began = time.mono()
+    await time.advance(2.5 * BEAT_EVERY + LIMIT)
+    beating.cancel()
+    assert [at - began for at in hanging.beats] == [0.0, BEAT_EVERY + LIMIT, 2 * (BEAT_EVERY + LIMIT)]
+    await asyncio.gather(beating, return_exceptions=True)

@@ -1,0 +1,217 @@
+"""A prompt is in exactly one place at each moment: the draft, the queue, or in flight."""
+
+from pathlib import Path
+from typing import cast
+
+import pytest
+
+from tui.backends.base import Backend, Traits
+from tui.client.prompt_dispatcher import NotFetched, Prompts
+from tui.client.turns import Turns
+from tui.core import events as e
+from tui.core.changes import Change, DraftReturned, QueueChanged
+from tui.core.model import Busy, Idle, Prompt
+from tui.core.store import Store
+from tui.core.turn import Turn
+from tui.core.turn_inputs import PostNeverLeft, PostRefused
+from tui.storage.journal import Journal
+
+
+class Minting:
+    """The backend, as far as prompts need it: it gives them ids."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.traits = Traits("any", takes_our_ids=False)
+
+    def new_prompt(self, session_id: str, text: str) -> Prompt:
+        self.count += 1
+        return Prompt(session_id, text, f"msg_{self.count}", f"prt_{self.count}")
+
+
+class Running:
+    """The turns, as far as prompts need them."""
+
+    def __init__(self) -> None:
+        self.turns: list[Turn] = []
+        self.recovered: list[Prompt] = []
+
+    def send(self, prompt: Prompt) -> Turn:
+        self.turns.append(Turn.post(prompt, 0.0))
+        return self.turns[-1]
+
+    def recover(self, prompt: Prompt) -> None:
+        self.recovered.append(prompt)
+
+    def running_in(self, session_id: str) -> bool:
+        return any(turn.session_id == session_id and not turn.over for turn in self.turns)
+
+
+class Desk:
+    """Prompts and all that they stand on."""
+
+    def __init__(self, folder: Path) -> None:
+        self.store = Store()
+        self.journal = Journal(folder, "http://127.0.0.1:4096", wall=lambda: 1.0)
+        self.turns = Running()
+        self.ready = True
+        self.told: list[Change] = []
+        self.backend = Minting()
+        self.fetched: list[str] = []
+        self.prompts = Prompts(
+            self.store,
+            self.journal,
+            cast(Turns, self.turns),
+            backend=lambda: cast(Backend, self.backend),
+            ready=lambda: self.ready,
+            notify=self.told.append,
+            fetch=self.fetched.append,
+        )
+
+    def sent(self) -> list[str]:
+        return [turn.prompt.text for turn in self.turns.turns if turn.prompt is not None]
+
+    def waiting(self) -> list[str]:
+        return [queued.text for queued in self.prompts.waiting("ses_1")]
+
+    def end(self, how: PostNeverLeft | PostRefused) -> None:
+        turn = self.turns.turns[-1]
+        turn.receive(how, 1.0)
+        self.prompts.ended(turn)
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
+    return Desk(tmp_path / "state")
+
+
+def left(desk: Desk, tmp_path: Path) -> tuple[str, list[str], list[str]]:
+    """Where the journal has prompts once this client is gone: draft, queue, flights."""
+    desk.journal.close()
+    heir = Journal(tmp_path / "state", "http://127.0.0.1:4096", wall=lambda: 2.0)
+    places = (
+        heir.draft("ses_1"),
+        [queued.text for queued in heir.adopt_queue()],
+        [prompt.text for prompt in heir.adopt_flights()],
+    )
+    heir.close()
+    return places
+
+
+def test_a_free_session_gets_its_prompt_at_once(desk: Desk, tmp_path: Path) -> None:
+    desk.journal.save_draft("ses_1", "do it")
+    desk.prompts.submit("ses_1", "do it")
+    assert (desk.sent(), desk.waiting()) == (["do it"], [])
+    assert left(desk, tmp_path) == ("", [], ["do it"])
+
+
+def test_a_busy_session_s_prompts_wait_and_go_one_by_one(desk: Desk, tmp_path: Path) -> None:
+    desk.store.apply(e.StatusChanged("ses_1", Busy()))
+    desk.prompts.submit("ses_1", "one")
+    desk.prompts.submit("ses_1", "two")
+    assert (desk.sent(), desk.waiting()) == ([], ["one", "two"])
+    desk.store.apply(e.StatusChanged("ses_1", Idle()))
+    desk.prompts.advance()
+    desk.prompts.advance()
+    assert (desk.sent(), desk.waiting()) == (["one"], ["two"])
+    assert left(desk, tmp_path) == ("", ["two"], ["one"])
+
+
+def test_while_the_line_is_down_prompts_wait(desk: Desk) -> None:
+    desk.ready = False
+    desk.prompts.submit("ses_1", "one")
+    assert desk.waiting() == ["one"]
+    desk.ready = True
+    desk.prompts.advance()
+    assert desk.sent() == ["one"]
+
+
+def test_steering_does_not_wait(desk: Desk) -> None:
+    desk.store.apply(e.StatusChanged("ses_1", Busy()))
+    desk.prompts.send_now("ses_1", "left, not right")
+    assert desk.sent() == ["left, not right"]
+    desk.prompts.submit("ses_1", "later")
+    desk.prompts.send_waiting(desk.prompts.waiting("ses_1")[0].id)
+    assert desk.sent() == ["left, not right", "later"]
+
+
+def test_a_prompt_that_never_arrived_is_a_draft_again(desk: Desk, tmp_path: Path) -> None:
+    desk.prompts.submit("ses_1", "do it")
+    desk.end(PostNeverLeft("connection refused"))
+    assert DraftReturned("ses_1", "do it", "connection refused") in desk.told
+    assert left(desk, tmp_path) == ("do it", [], [])
+
+
+def test_after_a_bad_end_the_queue_is_held_until_somebody_decides(desk: Desk) -> None:
+    desk.prompts.submit("ses_1", "one")
+    desk.prompts.submit("ses_1", "two")
+    desk.end(PostRefused("busy (409)"))
+    desk.prompts.advance()
+    assert desk.waiting() == ["two"]
+    assert desk.prompts.held("ses_1") == "the turn before was not sent"
+    desk.prompts.release("ses_1")
+    assert desk.sent() == ["one", "two"]
+
+
+def test_a_new_prompt_goes_before_what_is_held_and_lets_none_of_it_go(desk: Desk) -> None:
+    desk.prompts.submit("ses_1", "one")
+    desk.prompts.submit("ses_1", "two")
+    desk.end(PostRefused("busy (409)"))
+    desk.prompts.submit("ses_1", "three")
+    desk.prompts.submit("ses_1", "four")
+    assert (desk.sent(), desk.waiting()) == (["one", "three"], ["two", "four"])
+    assert [desk.prompts.is_held(queued.id) for queued in desk.prompts.waiting("ses_1")] == [True, False]
+
+
+def test_letting_go_for_one_reason_leaves_what_is_held_for_another(desk: Desk) -> None:
+    desk.prompts.submit("ses_1", "one")
+    desk.prompts.submit("ses_1", "two")
+    desk.end(PostRefused("busy (409)"))
+    desk.store.apply(e.StatusChanged("ses_1", Busy()))
+    desk.prompts.submit("ses_1", "three")
+    desk.prompts.hold("ses_1", "being changed")
+    desk.store.apply(e.StatusChanged("ses_1", Idle()))
+    desk.prompts.advance()
+    assert desk.sent() == ["one"]
+    desk.prompts.release("ses_1", "being changed")
+    assert (desk.sent(), desk.waiting()) == (["one", "three"], ["two"])
+
+
+def test_waiting_prompts_can_be_changed_and_taken_back(desk: Desk) -> None:
+    desk.store.apply(e.StatusChanged("ses_1", Busy()))
+    desk.prompts.submit("ses_1", "one")
+    (queued,) = desk.prompts.waiting("ses_1")
+    desk.prompts.edit(queued.id, "one, better")
+    assert desk.told[-1] == QueueChanged("ses_1")
+    assert desk.journal.history() == ["one, better", "one"]
+    back = desk.prompts.take_back(queued.id)
+    assert back is not None
+    assert back.text == "one, better"
+    assert desk.prompts.take_back(queued.id) is None
+    assert desk.waiting() == []
+
+
+def test_what_an_earlier_run_had_in_flight_is_asked_for_and_not_sent(desk: Desk, tmp_path: Path) -> None:
+    desk.prompts.submit("ses_1", "in flight")
+    desk.prompts.submit("ses_1", "waiting")
+    desk.journal.close()
+    heir = Desk(tmp_path / "state")
+    heir.prompts.restore()
+    assert [prompt.text for prompt in heir.turns.recovered] == ["in flight"]
+    assert heir.store.open_sessions() == ("ses_1",)
+    heir.prompts.advance()
+    assert (heir.sent(), heir.waiting()) == ([], ["waiting"])
+
+
+def test_a_prompt_gets_its_ids_once_the_session_s_newest_messages_are_known(desk: Desk) -> None:
+    desk.backend.traits = Traits("any")
+    desk.prompts.submit("ses_1", "first")
+    assert (desk.sent(), desk.waiting(), desk.fetched) == ([], ["first"], ["ses_1"])
+    with pytest.raises(NotFetched):
+        desk.prompts.send_now("ses_1", "at once")
+    desk.store.open_transcript("ses_1")
+    desk.prompts.advance()
+    assert desk.sent() == []
+    desk.store.apply(e.MessagesLoaded("ses_1", (), None, "newest"))
+    desk.prompts.advance()
+    assert (desk.sent(), desk.waiting()) == (["first"], [])

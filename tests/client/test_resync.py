@@ -1,0 +1,249 @@
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, cast
+
+import pytest
+
+from tests.fake_time import FakeTime
+from tui.backends.base import Backend
+from tui.client.loading import Loadings
+from tui.client.resync import HalfDead, Resync
+from tui.core import changes as c
+from tui.core import events as e
+from tui.core.model import Busy, FullMessage, Message, Question, QuestionRequest, Session, Todo, ToolPart
+from tui.core.store import Store
+from tui.net.errors import NetError, Silent
+
+
+class Fetched:
+    """A backend in which a person opens a session while the last thing of all is being fetched."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def sessions(self) -> tuple[Session, ...]:
+        return ()
+
+    async def session(self, session_id: str) -> Session:
+        return Session(session_id, "a title", "/project")
+
+    async def children(self, session_id: str) -> tuple[Session, ...]:
+        return ()
+
+    async def messages(self, session_id: str, **options: Any) -> e.MessagesLoaded:
+        return e.MessagesLoaded(session_id, (), None, "newest")
+
+    async def todos(self, session_id: str) -> tuple[Todo, ...]:
+        return ()
+
+    async def resync(self, directories: Sequence[str]) -> e.Resynced:
+        self._store.open_transcript("ses_late")
+        return e.Resynced({}, (), frozenset(directories))
+
+
+async def test_a_session_that_is_opened_at_the_very_end_is_fetched_too() -> None:
+    store = Store()
+    backend = cast("Backend", Fetched(store))
+
+    async def refetch(fetch: Any) -> None:
+        await fetch()
+
+    events = await Resync(store, backend=lambda: backend, refetch=refetch).everything()
+    assert [one.session_id for one in events if isinstance(one, e.MessagesLoaded)] == ["ses_late"]
+    assert isinstance(events[-1], e.Resynced)
+
+
+class OneFails(Fetched):
+    """A backend that cannot give the messages of one of its sessions."""
+
+    fails = True
+
+    async def messages(self, session_id: str, **options: Any) -> e.MessagesLoaded:
+        if session_id == "ses_1" and self.fails:
+            raise Silent(3.0)
+        return await super().messages(session_id)
+
+
+async def test_a_session_that_cannot_be_fetched_keeps_no_news_of_others_back() -> None:
+    store = Store()
+    store.open_transcript("ses_1")
+    store.open_transcript("ses_2")
+    backend = cast("Backend", OneFails(store))
+    came: list[e.Event] = []
+
+    async def refetch(fetch: Any) -> None:
+        came.extend(await fetch())
+
+    resync = Resync(store, backend=lambda: backend, refetch=refetch)
+    with pytest.raises(Silent):
+        await resync.news()
+    loaded = [one.session_id for one in came if isinstance(one, e.MessagesLoaded)]
+    assert ("ses_1" in loaded, "ses_2" in loaded) == (False, True)
+    assert isinstance(came[-1], e.Resynced)
+
+
+class AllHangButOne(Fetched):
+    """A backend that gives one session, and of each other one nothing until the call's time is over."""
+
+    def __init__(self, store: Store, sleep: Callable[[float], Awaitable[None]]) -> None:
+        super().__init__(store)
+        self._sleep = sleep
+
+    async def session(self, session_id: str) -> Session:
+        if session_id != "ses_4":
+            await self._sleep(5.5)
+            raise Silent(5.5)
+        return await super().session(session_id)
+
+
+async def test_sessions_that_hang_take_one_time_out_together_and_keep_nothing_back() -> None:
+    time, store = FakeTime(), Store()
+    for number in range(8):
+        store.open_transcript(f"ses_{number}")
+    backend = cast("Backend", AllHangButOne(store, time.sleep))
+    came: list[e.Event] = []
+
+    async def refetch(fetch: Any) -> None:
+        came.extend(await fetch())
+
+    asking = asyncio.create_task(Resync(store, backend=lambda: backend, refetch=refetch).news())
+    await time.advance(6)
+    assert asking.done()
+    with pytest.raises(Silent):
+        await asking
+    assert [one.session_id for one in came if isinstance(one, e.MessagesLoaded)] == ["ses_4"]
+
+
+class FallsSilent(Fetched):
+    """A backend that says twice what runs (of all, and of its session), and then not again."""
+
+    asked = 0
+
+    async def resync(self, directories: Sequence[str]) -> e.Resynced:
+        self.asked += 1
+        if self.asked > 2:
+            raise Silent(3.0)
+        return e.Resynced({}, (), frozenset(directories))
+
+
+async def test_what_was_fetched_counts_though_the_last_question_stays_without_an_answer() -> None:
+    store = Store()
+    store.open_transcript("ses_1")
+    backend = cast("Backend", silent := FallsSilent(store))
+    came: list[e.Event] = []
+
+    async def refetch(fetch: Any) -> None:
+        came.extend(await fetch())
+
+    with pytest.raises(Silent):
+        await Resync(store, backend=lambda: backend, refetch=refetch).news()
+    assert silent.asked > 2
+    assert [one.session_id for one in came if isinstance(one, e.MessagesLoaded)] == ["ses_1"]
+    assert isinstance(came[-1], e.Resynced)
+
+
+class Answered(Fetched):
+    """A backend in which a question was answered, and no event told of it."""
+
+    asked = QuestionRequest("que_1", "ses_1", (Question("Which?", "DB", ()),), "msg_2", "call_1")
+    call = ToolPart("prt_1", "ses_1", "msg_2", "call_1", "question", "completed", answers=(("SQLite",),))
+
+    async def messages(self, session_id: str, **options: Any) -> e.MessagesLoaded:
+        answer = Message("msg_2", session_id, "assistant", created=2.0, parent_id="msg_1")
+        return e.MessagesLoaded(session_id, (FullMessage(answer, (self.call,)),), None, "newest")
+
+    async def resync(self, directories: Sequence[str]) -> e.Resynced:
+        return e.Resynced({"ses_1": Busy()}, (), frozenset(directories))
+
+
+async def test_news_tell_how_a_request_ended_by_its_call() -> None:
+    store = Store()
+    store.open_transcript("ses_1")
+    told: list[c.Change] = []
+    begun: list[e.Event] = [
+        e.SessionUpserted(Session("ses_1", "a title", "/project")),
+        e.StatusChanged("ses_1", Busy()),
+        e.RequestOpened(Answered.asked),
+    ]
+    for event in begun:
+        store.apply(event)
+    backend = cast("Backend", Answered(store))
+
+    async def refetch(fetch: Any) -> None:
+        for event in await fetch():
+            told.extend(store.apply(event))
+
+    await Resync(store, backend=lambda: backend, refetch=refetch).news()
+    closed = [one for one in told if isinstance(one, c.RequestClosed)]
+    assert closed == [c.RequestClosed(Answered.asked, "answered", (("SQLite",),))]
+
+
+async def test_that_a_session_is_at_work_is_told_before_its_messages() -> None:
+    store = Store()
+    store.open_transcript("ses_1")
+    backend = cast("Backend", Answered(store))
+
+    async def refetch(fetch: Any) -> None:
+        await fetch()
+
+    events = await Resync(store, backend=lambda: backend, refetch=refetch).everything()
+    kinds = [type(one) for one in events]
+    assert kinds.index(e.StatusChanged) < kinds.index(e.MessagesLoaded) < kinds.index(e.Resynced)
+
+
+class StopsDead(Fetched):
+    """A backend that answers nothing any more, its health check only where `healthy`."""
+
+    def __init__(self, store: Store, *, healthy: bool) -> None:
+        super().__init__(store)
+        self._healthy = healthy
+
+    async def ping(self) -> float:
+        if not self._healthy:
+            raise Silent(2.0)
+        return 0.0
+
+    async def resync(self, directories: Sequence[str]) -> e.Resynced:
+        raise Silent(3.0)
+
+
+@pytest.mark.parametrize(("healthy", "what"), [(True, HalfDead().what), (False, Silent(2.0).what)])
+async def test_a_server_is_called_healthy_only_where_its_health_check_is_answered(
+    healthy: bool, what: str
+) -> None:
+    store = Store()
+    backend = cast("Backend", StopsDead(store, healthy=healthy))
+
+    async def refetch(fetch: Any) -> None:
+        await fetch()
+
+    with pytest.raises(NetError) as raised:
+        await Resync(store, backend=lambda: backend, refetch=refetch).everything()
+    assert raised.value.what == what
+
+
+async def test_a_session_that_cannot_be_fetched_costs_itself_alone_and_is_tried_again() -> None:
+    store = Store()
+    store.open_transcript("ses_1")
+    store.open_transcript("ses_2")
+    failing = OneFails(store)
+    told: list[c.Change] = []
+    loadings = Loadings(told.append)
+    came: list[e.Event] = []
+
+    async def refetch(fetch: Any) -> None:
+        came.extend(await fetch())
+
+    resync = Resync(store, backend=lambda: cast("Backend", failing), refetch=refetch, loadings=loadings)
+    events = await resync.everything()
+    assert "ses_2" in [one.session_id for one in events if isinstance(one, e.MessagesLoaded)]
+    assert isinstance(events[-1], e.Resynced)
+    assert loadings.of("ses_1").failed == "nothing came for 3 s"
+    assert loadings.failed() == ["ses_1"]
+    assert c.LoadingChanged("ses_1") in told
+    await resync.failed()
+    assert not came
+    failing.fails = False
+    await resync.failed()
+    assert [one.session_id for one in came if isinstance(one, e.MessagesLoaded)] == ["ses_1"]
+    assert not loadings.failed()

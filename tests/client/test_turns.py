@@ -1,0 +1,718 @@
+"""The turns of a client against a server that the test plays, on a clock that only the test moves."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+import pytest
+from msgspec.structs import replace
+
+from tests.fake_time import FakeTime, settle
+from tui.backends.base import Backend, Lookup, NotTaken, PostWatcher, Traits
+from tui.client.turns import ASK_WHILE_DEAF, ENDED_KEPT, Turns
+from tui.core import events as e
+from tui.core.changes import TurnChanged, TurnEnded
+from tui.core.diagnosis import Kind
+from tui.core.model import (
+    Busy,
+    Failure,
+    FullMessage,
+    Idle,
+    Message,
+    Prompt,
+    Question,
+    QuestionRequest,
+    Session,
+    SessionStatus,
+    TextPart,
+)
+from tui.core.store import Store
+from tui.core.turn import BODY_GRACE, COLD_START, SECOND_LOOK, SWALLOWED, Turn, TurnState
+from tui.net.errors import Cut, Empty, Garbled, NetError, Refused, Silent, Unreachable, Untrusted, WrongType
+
+PROMPT = Prompt("ses_1", "do it", "msg_1", "prt_1")
+STORED = Message("msg_1", "ses_1", "user", created=10.0)
+ANSWER = Message("msg_2", "ses_1", "assistant", created=11.0, completed=12.0, parent_id="msg_1", final=True)
+UNDONE = replace(ANSWER, completed=None, final=False)
+WORDS = TextPart("prt_2", "ses_1", "msg_2", "Done.")
+LATER = Message("msg_7", "ses_1", "user", created=20.0)
+
+
+@dataclass
+class Post:
+    """A POST that is held until the test ends it."""
+
+    prompt: Prompt
+    watcher: PostWatcher
+    result: "asyncio.Future[FullMessage]"
+
+
+@dataclass
+class Server:
+    """As much of a backend as turns ask for."""
+
+    traits: Traits = field(default_factory=lambda: Traits("test"))
+    messages_there: list[Message] = field(default_factory=list)
+    loses_words: bool = False
+    status: SessionStatus = field(default_factory=Idle)
+    session_gone: bool = False
+    fails: NetError | None = None
+    posts: list[Post] = field(default_factory=list)
+    asked: int = 0
+    ping_fails: NetError | None = None
+    gate: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def __post_init__(self) -> None:
+        self.gate.set()
+
+    async def ping(self) -> float:
+        if self.ping_fails is not None:
+            raise self.ping_fails
+        return 0.0
+
+    async def post_prompt(self, prompt: Prompt, watcher: PostWatcher) -> FullMessage:
+        post = Post(prompt, watcher, asyncio.get_running_loop().create_future())
+        self.posts.append(post)
+        return await post.result
+
+    async def look_up(self, session_id: str, prompt_id: str, prompt: Prompt | None = None) -> Lookup:
+        self.asked += 1
+        await self.gate.wait()
+        if self.fails is not None:
+            raise self.fails
+        return Lookup(any(m.id == prompt_id for m in self.messages_there), self.session_gone)
+
+    async def messages(self, session_id: str) -> e.MessagesLoaded:
+        return e.MessagesLoaded(session_id, tuple(self._full(m) for m in self.messages_there), None)
+
+    def _full(self, message: Message) -> FullMessage:
+        worded = message.role == "user" and not self.loses_words
+        words = TextPart(f"prt_of_{message.id}", message.session_id, message.id, "do it")
+        return FullMessage(message, (words,) if worded else ())
+
+    async def resync(self, directories: Sequence[str]) -> e.Resynced:
+        busy = not isinstance(self.status, Idle)
+        return e.Resynced({"ses_1": self.status} if busy else {}, ())
+
+
+class Bench:
+    """Turns, all that they stand on, and what they told."""
+
+    def __init__(self) -> None:
+        self.time = FakeTime()
+        self.server = Server()
+        self.store = Store()
+        self.told: list[TurnChanged | TurnEnded] = []
+        self.ended: list[Turn] = []
+        self.heard = 0
+        self.ready = True
+        self.tasks: set[asyncio.Task[None]] = set()
+        self.turns = Turns(
+            self.store,
+            backend=lambda: cast(Backend, self.server),
+            refetch=self.refetch,
+            spawn=self.spawn,
+            deliver=self.deliver,
+            notify=self.told.append,
+            ended=self.ended.append,
+            heard=lambda: self.heard,
+            ready=lambda: self.ready,
+            clock=self.time.mono,
+            server_now=self.time.wall,
+        )
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
+        task = asyncio.create_task(work)
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+        return task
+
+    async def refetch(self, fetch: Callable[[], Awaitable[Sequence[e.Event]]]) -> None:
+        for event in await fetch():
+            self.deliver(event)
+
+    def deliver(self, event: e.Event) -> None:
+        if self.store.apply(event):
+            self.turns.look()
+
+    async def events(self, *events: e.Event) -> None:
+        """The event stream says so."""
+        for event in events:
+            self.heard += 1
+            self.deliver(event)
+        await settle()
+
+    async def send(self, prompt: Prompt = PROMPT) -> Turn:
+        turn = self.turns.send(prompt)
+        await settle()
+        return turn
+
+    async def answer(self, *parts: TextPart, message: Message = ANSWER, post: int = -1) -> None:
+        self.server.posts[post].result.set_result(FullMessage(message, parts))
+        await settle()
+
+    async def fail(self, error: NetError, post: int = -1) -> None:
+        self.server.posts[post].result.set_exception(error)
+        await settle()
+
+    async def wait(self, seconds: float) -> None:
+        """Time passes, in the steps of the client's tick."""
+        for _ in range(int(seconds * 2)):
+            await self.time.advance(0.5)
+            self.turns.tick()
+            await settle()
+
+
+def state(turn: Turn) -> TurnState:
+    """As it is now: a type checker believes that an attribute once compared stays as it is."""
+    return turn.state
+
+
+@pytest.fixture
+async def bench() -> AsyncIterator[Bench]:
+    bench = Bench()
+    yield bench
+    for task in list(bench.tasks):
+        task.cancel()
+    await asyncio.gather(*bench.tasks, return_exceptions=True)
+
+
+async def test_a_prompt_is_posted_and_held_until_its_answer_comes(bench: Bench) -> None:
+    turn = await bench.send()
+    assert [post.prompt for post in bench.server.posts] == [PROMPT]
+    assert (state(turn), turn.held) == (TurnState.SENDING, True)
+    assert bench.turns.current("ses_1") is turn
+    assert bench.turns.running() == [turn]
+    bench.server.posts[0].watcher.headers()
+    assert state(turn) is TurnState.RUNNING
+    bench.server.posts[0].watcher.pads(3)
+    assert (turn.pads, turn.last_pad) == (3, bench.time.mono())
+    assert bench.ended == []
+    await bench.answer(WORDS)
+    assert state(turn) is TurnState.FINISHED
+    assert (bench.ended, bench.turns.running(), bench.tasks) == ([turn], [], set())
+    transcript = bench.store.transcript("ses_1")
+    assert transcript is not None
+    assert transcript.messages == {"msg_2": ANSWER}
+    assert transcript.parts_of("msg_2") == [WORDS]
+
+
+async def test_each_step_is_told(bench: Bench) -> None:
+    await bench.send()
+    bench.server.posts[0].watcher.headers()
+    bench.server.posts[0].watcher.pads(1)
+    bench.server.posts[0].watcher.pads(1)
+    await bench.answer()
+    sent_running_pad_over = [TurnChanged("ses_1")] * 4
+    assert bench.told == [*sent_running_pad_over, TurnEnded("ses_1", "msg_1")]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        Unreachable("connection refused"),
+        Untrusted("expired"),
+        Refused(409, excerpt="busy"),
+        Refused(404),
+        NotTaken("five wait already", "Wait."),
+    ],
+)
+async def test_what_proves_that_the_server_does_not_have_it(bench: Bench, error: NetError) -> None:
+    turn = await bench.send()
+    await bench.fail(error)
+    assert (state(turn), turn.reason) == (TurnState.NOT_SENT, error.what)
+    assert bench.server.asked == 0
+    assert bench.ended == [turn]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [Cut("reset"), Silent(30), Garbled("odd"), Refused(502), Refused(500), WrongType("text/html"), Empty(3)],
+)
+async def test_what_proves_nothing_is_asked_for(bench: Bench, error: NetError) -> None:
+    bench.server.messages_there, bench.server.status = [STORED], Busy()
+    turn = await bench.send()
+    await bench.fail(error)
+    assert bench.server.asked == 1
+    assert state(turn) is TurnState.RUNNING  # it has arrived, and goes on without us
+    assert not turn.held
+    assert turn.reason == ""
+    await bench.events(e.MessageUpserted(ANSWER), e.StatusChanged("ses_1", Idle()))
+    assert state(turn) is TurnState.FINISHED
+    assert len(bench.server.posts) == 1
+
+
+async def test_a_prompt_that_never_arrived_is_posted_again_with_the_same_ids(bench: Bench) -> None:
+    turn = await bench.send()
+    await bench.fail(Cut("reset"))
+    assert state(turn) is TurnState.UNKNOWN
+    await bench.wait(4.5)
+    assert len(bench.server.posts) == 1
+    await bench.wait(2)
+    assert [post.prompt for post in bench.server.posts] == [PROMPT, PROMPT]
+    assert (state(turn), turn.posts) == (TurnState.SENDING, 2)
+    await bench.answer()
+    assert state(turn) is TurnState.FINISHED
+
+
+async def test_a_server_that_failed_by_itself_is_not_given_it_again(bench: Bench) -> None:
+    turn = await bench.send()
+    await bench.fail(Refused(500))
+    await bench.wait(7)
+    assert len(bench.server.posts) == 1
+    assert state(turn) is TurnState.NOT_SENT
+
+
+async def test_it_is_not_posted_again_once_a_later_prompt_is_there(bench: Bench) -> None:
+    turn = await bench.send()
+    await bench.fail(Cut("reset"))
+    bench.server.messages_there = [replace(LATER, created=bench.time.wall() + 1)]
+    await bench.wait(7)
+    assert (state(turn), len(bench.server.posts)) == (TurnState.NOT_SENT, 1)
+
+
+async def test_a_prompt_that_was_there_before_is_not_a_later_one(bench: Bench) -> None:
+    bench.store.open_transcript("ses_1")
+    bench.server.messages_there = [LATER]
+    await bench.events(e.MessageUpserted(LATER))
+    turn = await bench.send()
+    await bench.fail(Cut("reset"))
+    await bench.wait(7)
+    assert (state(turn), len(bench.server.posts)) == (TurnState.SENDING, 2)
+
+
+async def test_the_answer_to_a_later_prompt_ends_an_earlier_one_that_it_took_along(bench: Bench) -> None:
+    turn = await bench.send()
+    later = replace(ANSWER, id="msg_8", parent_id="msg_7")
+    bench.server.messages_there = [STORED, LATER, later]
+    await bench.answer(message=later)
+    assert (state(turn), turn.reason) == (TurnState.FINISHED, "answered together with a later prompt")
+
+
+async def test_an_earlier_answer_that_came_back_ends_nothing(bench: Bench) -> None:
+    bench.server.messages_there, bench.server.status = [STORED], Busy()
+    turn = await bench.send()
+    await bench.answer(message=replace(ANSWER, parent_id="msg_0"))
+    assert state(turn) is TurnState.RUNNING
+    assert bench.server.asked == 1
+
+
+async def test_nothing_is_asked_while_the_line_is_down(bench: Bench) -> None:
+    turn = await bench.send()
+    bench.ready = False
+    await bench.fail(Cut("reset"))
+    await bench.wait(60)
+    assert (bench.server.asked, state(turn)) == (0, TurnState.UNKNOWN)
+    bench.ready = True
+    bench.server.messages_there, bench.server.status = [STORED], Busy()
+    bench.turns.ask_all()
+    await settle()
+    assert (bench.server.asked, state(turn)) == (1, TurnState.RUNNING)
+
+
+async def test_what_nobody_asked_for_interrupts_nothing(bench: Bench) -> None:
+    turn = await bench.send()
+    bench.ready = False
+    await bench.events(e.MessageUpserted(STORED), e.MessageUpserted(UNDONE))
+    await bench.fail(Cut("reset"))
+    await bench.wait(60)
+    assert (turn.over, bench.server.asked) == (False, 0)
+
+
+async def test_one_question_at_a_time(bench: Bench) -> None:
+    await bench.send()
+    bench.server.gate.clear()
+    bench.turns.ask_all()
+    bench.turns.ask_all()
+    await settle()
+    assert bench.server.asked == 1
+    bench.server.gate.set()
+    await settle()
+    bench.turns.ask_all()
+    await settle()
+    assert bench.server.asked == 2
+
+
+async def test_a_question_that_fails_is_asked_again_and_proves_nothing(bench: Bench) -> None:
+    turn = await bench.send()
+    bench.server.fails = Refused(502)
+    await bench.fail(Cut("reset"))
+    await bench.wait(60)
+    assert state(turn) is TurnState.UNKNOWN
+    assert bench.server.asked == pytest.approx(17, abs=2)
+    assert len(bench.server.posts) == 1
+
+
+async def test_a_session_that_is_gone_takes_its_turn_along(bench: Bench) -> None:
+    turn = await bench.send()
+    await bench.events(e.MessageUpserted(STORED), e.StatusChanged("ses_1", Busy()))
+    bench.server.session_gone = True
+    await bench.fail(Cut("reset"))
+    assert (state(turn), turn.reason) == (TurnState.INTERRUPTED, "the session is gone from the server")
+
+
+async def test_the_stored_answer_wins_over_a_post_that_keeps_still(bench: Bench) -> None:
+    turn = await bench.send()
+    await bench.events(e.MessageUpserted(STORED), e.StatusChanged("ses_1", Busy()))
+    await bench.events(e.MessageUpserted(ANSWER), e.StatusChanged("ses_1", Idle()))
+    assert (state(turn), turn.held) == (TurnState.RUNNING, True)
+    bench.server.messages_there = [STORED, ANSWER]
+    await bench.wait(BODY_GRACE + 0.5)
+    assert (state(turn), turn.held) == (TurnState.FINISHED, False)
+    assert bench.server.posts[0].result.cancelled()
+
+
+async def test_a_server_killed_in_mid_turn_interrupts_it(bench: Bench) -> None:
+    turn = await bench.send()
+    await bench.events(e.MessageUpserted(STORED), e.MessageUpserted(UNDONE), e.StatusChanged("ses_1", Busy()))
+    bench.ready = False
+    await bench.fail(Cut("reset"))
+    bench.ready = True
+    bench.server.messages_there = [STORED, UNDONE]
+    bench.turns.ask_all()
+    await bench.wait(SECOND_LOOK + 1)
+    assert (state(turn), turn.reason) == (TurnState.INTERRUPTED, "the server stopped in the middle of it")
+
+
+async def test_a_swallowed_post_is_let_go_and_sent_again(bench: Bench) -> None:
+    turn = await bench.send()
+    await bench.wait(SWALLOWED + 1)
+    assert state(turn) is TurnState.UNKNOWN
+    assert bench.server.posts[0].result.cancelled()
+    await bench.wait(6)
+    assert len(bench.server.posts) == 2
+    await bench.answer()
+    assert state(turn) is TurnState.FINISHED
+
+
+async def test_mimo_s_turn_is_cancelled_with_its_post(bench: Bench) -> None:
+    bench.server.traits = Traits("mimo", cancels_on_disconnect=True)
+    bench.server.messages_there = [STORED, replace(ANSWER, final=False, failure=Failure("Aborted", "aborted"))]
+    turn = await bench.send()
+    await bench.fail(Cut("reset"))
+    assert (state(turn), turn.reason) == (TurnState.CANCELLED, Cut("reset").what)
+
+
+@pytest.mark.parametrize("error", [Empty(7), Refused(502), WrongType("text/html")])
+async def test_mimo_s_turn_is_not_cancelled_by_an_answer_that_is_useless(bench: Bench, error: NetError) -> None:
+    bench.server.traits = Traits("mimo", cancels_on_disconnect=True)
+    bench.server.messages_there = [STORED, replace(ANSWER, final=False, failure=Failure("no model", "provider"))]
+    turn = await bench.send()
+    await bench.fail(error)
+    assert (state(turn), turn.reason) == (TurnState.FAILED, "no model")
+
+
+async def test_words_from_the_server_say_why(bench: Bench) -> None:
+    turn = await bench.send()
+    bench.turns.failure_seen(e.SessionFailed("ses_other", Failure("not ours")))
+    bench.turns.failure_seen(e.SessionFailed("ses_1", Failure("Agent not found")))
+    await bench.fail(Refused(500))
+    await bench.wait(7)
+    assert (state(turn), turn.reason) == (TurnState.NOT_SENT, "Agent not found")
+
+
+async def test_an_error_that_another_prompt_s_answer_holds_is_not_this_one_s(bench: Bench) -> None:
+    """opencode leaves a prompt that waited behind one whose model failed without an answer."""
+    before = replace(STORED, id="msg_0", created=5.0)
+    failed = replace(ANSWER, id="msg_00", parent_id="msg_0", failure=Failure("400"), final=False)
+    ours = await bench.send()
+    bench.turns.failure_seen(e.SessionFailed("ses_1", Failure("400")))
+    bench.server.messages_there = [before, STORED, failed]
+    await bench.fail(Cut("reset"))
+    await bench.wait(COLD_START + 3)
+    assert (state(ours), ours.reason) == (
+        TurnState.INTERRUPTED,
+        "the server has the prompt but began no answer",
+    )
+
+
+async def test_what_the_server_has_as_broken_off_is_not_taken_up_by_the_next_prompt(bench: Bench) -> None:
+    """qwen's agents died: the session is busy again before its next prompt is told."""
+    cut = replace(ANSWER, failure=Failure("agent gone", "interrupted"), final=False)
+    turn = await bench.send()
+    await bench.answer(message=cut)
+    await bench.events(e.MessageUpserted(STORED), e.MessageUpserted(cut), e.StatusChanged("ses_1", Busy()))
+    assert (state(turn), turn.reason) == (TurnState.INTERRUPTED, "agent gone")
+    await bench.events(e.MessageUpserted(LATER))
+    assert [one.prompt_id for one in bench.turns.running()] == [LATER.id]
+
+
+async def test_an_abort_is_told_to_all_turns_of_the_session(bench: Bench) -> None:
+    ours = await bench.send()
+    other = await bench.send(Prompt("ses_2", "x", "msg_x", "prt_x"))
+    bench.turns.abort_asked(bench.turns.abortable("ses_1"))
+    await bench.answer(message=replace(ANSWER, failure=Failure("Aborted", "aborted")), post=0)
+    assert (state(ours), ours.reason) == (TurnState.ABORTED, "")
+    assert not other.over
+
+
+async def test_a_rejection_is_of_the_turn_whose_answer_it_stands_in(bench: Bench) -> None:
+    request = QuestionRequest("que_1", "ses_1", (), message_id="msg_8")
+    first = await bench.send()
+    bench.turns.rejected(replace(request, message_id=None), here=True)
+    assert first.rejected is not None
+    first.rejected = None
+    second = await bench.send(replace(PROMPT, message_id="msg_7"))
+    await bench.events(
+        e.MessageUpserted(STORED),
+        e.MessageUpserted(UNDONE),
+        e.MessageUpserted(LATER),
+        e.MessageUpserted(replace(UNDONE, id="msg_8", parent_id="msg_7", created=21.0)),
+    )
+    bench.turns.rejected(replace(request, message_id=None), here=True)  # of which, nobody knows
+    assert (first.rejected, second.rejected) == (None, None)
+    bench.turns.rejected(request, here=True)
+    assert (first.rejected is None, second.rejected is not None) == (True, True)
+    await bench.answer(message=replace(ANSWER, id="msg_8", parent_id="msg_7", final=False))
+    assert (state(second), second.reason) == (TurnState.ABORTED, "you rejected a request")
+    assert not first.over
+
+
+async def test_waiting_is_seen_in_the_requests_of_a_subagent(bench: Bench) -> None:
+    turn = await bench.send()
+    await bench.events(
+        e.SessionUpserted(Session("ses_2", "child", parent_id="ses_1")),
+        e.MessageUpserted(STORED),
+        e.StatusChanged("ses_1", Busy()),
+        e.RequestOpened(QuestionRequest("que_1", "ses_2", (Question("?", "Q", ()),))),
+    )
+    assert state(turn) is TurnState.WAITING
+    await bench.events(e.QuestionAnswered("ses_2", "que_1", (("A",),)))
+    assert state(turn) is TurnState.RUNNING
+
+
+async def test_a_request_waits_since_the_server_asked_it(bench: Bench) -> None:
+    turn = await bench.send()
+    first, second = (
+        QuestionRequest(f"que_{ago}", "ses_1", (Question("?", "Q", ()),), asked=bench.time.wall() - ago)
+        for ago in (180.0, 20.0)
+    )
+    await bench.events(e.MessageUpserted(STORED), e.StatusChanged("ses_1", Busy()))
+    await bench.events(e.RequestOpened(second))
+    assert turn.waiting_since == bench.time.mono() - 20.0
+    await bench.events(e.RequestOpened(first))
+    assert turn.waiting_since == bench.time.mono() - 180.0
+    await bench.events(e.QuestionAnswered("ses_1", first.id, (("A",),)))
+    assert turn.waiting_since == bench.time.mono() - 180.0, "it has waited all the time"
+
+
+async def test_a_turn_that_others_began_is_followed(bench: Bench) -> None:
+    await bench.events(e.StatusChanged("ses_1", Busy()))
+    assert bench.turns.of("ses_1") == ()  # its transcript is not open here
+    bench.store.open_transcript("ses_1")
+    await bench.events(e.MessageUpserted(replace(STORED, id="msg_0", created=1.0)), e.MessageUpserted(STORED))
+    turns = bench.turns.of("ses_1")
+    assert [(turn.prompt_id, turn.prompt, turn.held) for turn in turns] == [("msg_0", None, False)]
+    assert bench.told == [TurnChanged("ses_1")]
+    await bench.events(e.MessageUpserted(replace(ANSWER, parent_id="msg_0")), e.StatusChanged("ses_1", Idle()))
+    assert state(turns[0]) is TurnState.FINISHED
+
+
+async def test_a_followed_turn_is_as_old_as_the_server_says(bench: Bench) -> None:
+    bench.store.open_transcript("ses_1")
+    now = bench.time.wall()
+    prompt, answer = replace(STORED, created=now - 3600), replace(ANSWER, created=now - 3500, completed=None)
+    await bench.events(e.MessageUpserted(prompt), e.MessageUpserted(answer), e.StatusChanged("ses_1", Busy()))
+    [turn] = bench.turns.running()
+    assert (turn.since_seen, bench.time.mono() - turn.started) == (False, 3600)
+    await bench.time.advance(60)
+    done = replace(answer, completed=now + 30)
+    await bench.events(e.MessageUpserted(done), e.StatusChanged("ses_1", Idle()))
+    assert state(turn) is TurnState.FINISHED
+    assert turn.ended is not None
+    assert turn.ended - turn.started == 3630
+
+
+async def test_of_a_followed_turn_that_the_server_does_not_date_the_least_age_is_known(bench: Bench) -> None:
+    bench.store.open_transcript("ses_1")
+    await bench.events(e.MessageUpserted(replace(STORED, created=0.0)), e.StatusChanged("ses_1", Busy()))
+    [turn] = bench.turns.running()
+    assert (turn.since_seen, turn.started) == (True, bench.time.mono())
+
+
+async def test_of_the_prompts_of_a_busy_session_the_newest_is_followed_once(bench: Bench) -> None:
+    bench.store.open_transcript("ses_1")
+    await bench.events(e.MessageUpserted(STORED), e.MessageUpserted(replace(STORED, id="msg_0", created=1.0)))
+    assert bench.turns.running() == []  # nothing runs there
+    await bench.events(e.StatusChanged("ses_1", Busy()))
+    assert [turn.prompt_id for turn in bench.turns.running()] == ["msg_1"]
+    await bench.events(e.MessageUpserted(ANSWER), e.StatusChanged("ses_1", Idle()))
+    await bench.events(e.StatusChanged("ses_1", Busy()))  # the server tidies up after it
+    assert bench.turns.running() == []
+    assert len(bench.turns.of("ses_1")) == 1
+
+
+async def test_a_prompt_that_never_left_is_not_followed_by_mistake(bench: Bench) -> None:
+    turn = await bench.send()
+    await bench.events(e.MessageUpserted(replace(STORED, id="msg_0")), e.StatusChanged("ses_1", Busy()))
+    assert bench.turns.running() == [turn]
+
+
+async def test_a_prompt_that_the_server_stored_without_its_words_is_not_sent(bench: Bench) -> None:
+    turn = await bench.send()
+    bench.server.messages_there, bench.server.loses_words = [STORED], True
+    await bench.fail(Cut("reset"))
+    await bench.wait(COLD_START + 2)
+    assert state(turn) is TurnState.NOT_SENT
+
+
+async def test_an_interrupted_turn_that_the_server_takes_up_after_all_goes_on(bench: Bench) -> None:
+    turn = await bench.send()
+    bench.server.messages_there = [STORED]
+    await bench.fail(Cut("reset"))
+    await bench.wait(COLD_START + 2)
+    assert state(turn) is TurnState.INTERRUPTED
+    await bench.events(e.StatusChanged("ses_1", Busy()), e.MessageUpserted(UNDONE))
+    assert state(turn) is TurnState.RUNNING
+    await bench.events(e.MessageUpserted(ANSWER), e.StatusChanged("ses_1", Idle()))
+    assert state(turn) is TurnState.FINISHED
+    assert [one for one in bench.told if isinstance(one, TurnEnded)] == [TurnEnded("ses_1", "msg_1")] * 2
+
+
+async def test_words_move_a_turn(bench: Bench) -> None:
+    turn = await bench.send()
+    await bench.time.advance(100)
+    bench.turns.moved("ses_other")
+    assert turn.still_for(bench.time.mono()) == 100
+    bench.turns.moved("ses_1")
+    assert turn.still_for(bench.time.mono()) == 0
+    await bench.answer()
+    ended_at = turn.moved
+    await bench.time.advance(5)
+    bench.turns.moved("ses_1")
+    assert turn.moved == ended_at
+
+
+async def test_the_oldest_that_runs_is_shown_else_the_newest(bench: Bench) -> None:
+    assert bench.turns.current("ses_1") is None
+    first, second = await bench.send(), await bench.send(replace(PROMPT, message_id="msg_b", part_id="prt_b"))
+    assert bench.turns.current("ses_1") is first
+    assert bench.turns.running_in("ses_1")
+    await bench.answer(post=0)
+    assert bench.turns.current("ses_1") is second
+    await bench.answer(message=replace(ANSWER, id="msg_c", parent_id="msg_b"), post=1)
+    assert bench.turns.current("ses_1") is second
+    assert not bench.turns.running_in("ses_1")
+    assert not bench.turns.running_in("ses_other")
+
+
+async def test_ended_turns_are_not_kept_for_ever(bench: Bench) -> None:
+    for number in range(ENDED_KEPT + 5):
+        await bench.send(replace(PROMPT, message_id=f"msg_{number}"))
+        await bench.fail(Unreachable("connection refused"))
+    assert len(bench.turns.of("ses_1")) <= ENDED_KEPT + 1
+    assert bench.turns.of("ses_1")[-1].prompt_id == f"msg_{ENDED_KEPT + 4}"
+
+
+async def test_a_prompt_of_a_client_that_died_is_asked_for_and_not_posted(bench: Bench) -> None:
+    bench.store.open_transcript("ses_1")
+    bench.turns.recover(PROMPT)
+    assert bench.told == [TurnChanged("ses_1")]
+    (turn,) = bench.turns.running()
+    bench.turns.ask_all()
+    await bench.wait(8)
+    assert (state(turn), bench.server.posts) == (TurnState.NOT_SENT, [])
+
+
+async def test_news_that_no_event_told_show_a_deaf_line(bench: Bench) -> None:
+    turn = await bench.send()
+    await bench.events(e.MessageUpserted(STORED), e.StatusChanged("ses_1", Busy()))
+    bench.turns.tick()
+    bench.server.status = Busy()
+    bench.server.messages_there = [STORED, UNDONE]
+    bench.turns.ask_all()
+    await settle()
+    trouble = bench.turns.trouble(turn)
+    assert trouble is not None
+    assert trouble.kind is Kind.DEAF
+    asked = bench.server.asked
+    await bench.wait(ASK_WHILE_DEAF + 0.5)
+    assert bench.server.asked == asked + 1  # asking is all that is left
+    bench.heard += 1
+    await bench.wait(0.5)
+    assert bench.turns.trouble(turn) is None
+
+
+@pytest.mark.parametrize(("ping", "kind"), [(None, Kind.MUTE), (Silent(3), Kind.SILENT)])
+async def test_questions_that_stay_without_an_answer_show_what_the_server_still_answers(
+    bench: Bench, ping: NetError | None, kind: Kind
+) -> None:
+    bench.server.ping_fails = ping
+    turn = await bench.send()
+    bench.server.fails = Silent(3)
+    for _ in range(2):
+        assert bench.turns.trouble(turn) is None
+        bench.turns.ask_all()
+        await settle()
+    trouble = bench.turns.trouble(turn)
+    assert trouble is not None
+    assert trouble.kind is kind
+
+
+async def test_an_earlier_prompt_is_not_taken_for_a_later_one(bench: Bench) -> None:
+    """Older pages may be loaded meanwhile, and an own prompt that was sent before may only be stored now."""
+    bench.store.open_transcript("ses_1")
+    bench.deliver(e.MessagesLoaded("ses_1", (FullMessage(LATER, ()),), "older"))
+    await bench.send(replace(PROMPT, message_id="msg_8"))
+    turn = await bench.send()
+    await bench.fail(Cut("reset"))
+    own = replace(LATER, id="msg_8", created=21.0)
+    bench.server.messages_there = [replace(LATER, id="msg_6", created=5.0), LATER, own]
+    await bench.wait(7)
+    assert (state(turn), len(bench.server.posts)) == (TurnState.SENDING, 3)
+
+
+async def test_of_a_prompt_of_an_earlier_run_no_later_one_is_claimed(bench: Bench) -> None:
+    bench.store.open_transcript("ses_1")
+    bench.server.messages_there = [LATER]
+    bench.turns.recover(PROMPT)
+    await bench.wait(7)
+    [turn] = bench.turns.of("ses_1")
+    assert (state(turn), turn.reason) == (TurnState.NOT_SENT, "the client ended while it was sent")
+
+
+async def test_a_session_at_work_is_not_at_work_on_a_prompt_that_is_answered(bench: Bench) -> None:
+    """qwen serve says that the session is busy before it tells of the prompt."""
+    bench.store.open_transcript("ses_1")
+    await bench.events(e.MessageUpserted(STORED), e.MessageUpserted(ANSWER), e.StatusChanged("ses_1", Busy()))
+    assert bench.turns.of("ses_1") == ()
+    await bench.events(e.MessageUpserted(LATER))
+    assert [one.prompt_id for one in bench.turns.running()] == [LATER.id]
+
+
+async def test_a_turn_whose_answer_is_complete_ends_though_the_session_works_on_a_later_prompt(
+    bench: Bench,
+) -> None:
+    bench.store.open_transcript("ses_1")
+    await bench.events(e.MessageUpserted(STORED), e.StatusChanged("ses_1", Busy()), e.MessageUpserted(UNDONE))
+    await bench.events(e.MessageUpserted(ANSWER), e.MessageUpserted(LATER))
+    first, second = bench.turns.of("ses_1")
+    assert (state(first), second.prompt_id, second.over) == (TurnState.FINISHED, LATER.id, False)
+
+
+async def test_a_turn_that_is_seen_late_took_as_long_as_the_server_says(bench: Bench) -> None:
+    bench.store.open_transcript("ses_1")
+    turn = await bench.send()
+    now = bench.time.wall()
+    await bench.wait(4)
+    stored, answer = replace(STORED, created=now), replace(ANSWER, created=now + 0.1, completed=now + 1.0)
+    await bench.events(e.MessageUpserted(stored), e.MessageUpserted(answer))
+    await bench.answer(message=answer)
+    assert state(turn) is TurnState.FINISHED
+    assert turn.took == pytest.approx(1.0)
+
+
+async def test_how_long_a_turn_took_is_the_clients_own_where_the_server_has_no_end_on_record(
+    bench: Bench,
+) -> None:
+    """qwen serve does not remember when every turn ended; its answer is dated by its beginning then."""
+    bench.store.open_transcript("ses_1")
+    stored = replace(STORED, created=bench.time.wall())
+    await bench.events(e.MessageUpserted(stored), e.StatusChanged("ses_1", Busy()))
+    await bench.wait(13)
+    answer = replace(ANSWER, created=stored.created + 0.0005, completed=stored.created)
+    await bench.events(e.MessageUpserted(answer), e.StatusChanged("ses_1", Idle()))
+    [turn] = bench.turns.of("ses_1")
+    assert turn.took is None
+    assert turn.ended == pytest.approx(turn.started + 13, abs=1.0)

@@ -1,0 +1,207 @@
+"""A client without a screen meets the stub server: real sockets, and a clock that jumps over all waiting."""
+
+import asyncio
+import functools
+import inspect
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx
+import pytest
+
+from server_stub.domain.profiles import PROFILES
+from server_stub.faults.kinds import parse
+from tests.chaos.stub_server import StubServer
+from tests.chaos.virtual_time import VirtualTime, run
+from tests.waiting import wait_until
+from tui.backends.opencode.messages import full_message
+from tui.client.client import Client, Clocks
+from tui.core import changes as c
+from tui.core.model import Request, TextPart, ToolPart
+from tui.core.transcript import Transcript
+from tui.core.turn import Turn
+from tui.net.credentials import BasicAuth
+from tui.net.http_client import Http
+
+
+class Meeting:
+    """A client and a server, and what was asked and told between them."""
+
+    def __init__(self, server: StubServer) -> None:
+        self.server = server
+        self.told: list[c.Change] = []
+        self.asked: list[tuple[str, str]] = []
+        self.session_id = ""
+        loop = asyncio.get_running_loop()
+        address = f"http://127.0.0.1:{server.port}"
+        self.http = httpx.AsyncClient(base_url=address, trust_env=False, timeout=10)
+
+        def open_http(user: str) -> Http:
+            self.asked.append(("OPEN", user))
+            return Watched(self.asked, address, credentials=BasicAuth(user, "secret"))
+
+        epoch = time.time()
+        clocks = Clocks(loop.time, lambda: epoch + loop.time(), asyncio.sleep, lambda: 0.5)
+        self.client = Client(address, open_http, clocks=clocks)
+        self.client.subscribe(self._hear)
+        self._news = asyncio.Event()
+
+    def _hear(self, change: c.Change) -> None:
+        self.told.append(change)
+        self._news.set()
+
+    async def until(self, condition: Callable[[], object], within: float = 5, what: str = "") -> None:
+        """Look at each change; `tests.waiting` would look a hundred times a second, and an hour has many."""
+        deadline = self.client.now() + within
+        while not condition():
+            assert self.client.now() < deadline, f"still waiting after {within:g} s: {what or condition}"
+            self._news.clear()
+            try:
+                await asyncio.wait_for(self._news.wait(), 0.5)
+            except TimeoutError:
+                continue
+
+    @property
+    def synced(self) -> bool:
+        return self.client._link.synced
+
+    async def connect(self) -> None:
+        self.client.start()
+        await self.until(lambda: self.synced, what="the line")
+        session = await self.client.new_session("a talk")
+        self.session_id = session.id
+        await self.client.open_session(session.id)
+
+    def arm(self, fault: str) -> None:
+        self.server.arm(parse(fault))
+
+    def send(self, text: str) -> Turn:
+        return self.client.prompts.send_now(self.session_id, text)
+
+    async def over(self, turn: Turn, within: float = 120) -> Turn:
+        await self.until(lambda: turn.over, within=within, what=f"the end of {turn}")
+        return turn
+
+    async def request(self) -> Request:
+        """The one that is open."""
+        await self.until(lambda: self.client.store.requests, within=30, what="a request")
+        (request,) = self.client.store.requests.values()
+        return request
+
+    async def outcome(self, request_id: str) -> c.AnswerChanged:
+        """How an answer ended."""
+        ends = ("acknowledged", "elsewhere", "expired", "refused", "stopped")
+
+        def ended() -> list[c.AnswerChanged]:
+            changes = [one for one in self.told if isinstance(one, c.AnswerChanged)]
+            return [one for one in changes if one.request.id == request_id and one.state in ends]
+
+        await self.until(ended, within=60, what="an outcome")
+        return ended()[-1]
+
+    def replies(self) -> int:
+        """How often an answer was posted."""
+        return sum(path.endswith("/reply") for _, path in self.asked)
+
+    def transcript(self) -> Transcript:
+        transcript = self.client.store.transcript(self.session_id)
+        assert transcript is not None
+        return transcript
+
+    def words(self) -> list[str]:
+        """All texts of the session, as the client has them."""
+        parts = [
+            part for message in self.transcript().ordered() for part in self.transcript().parts_of(message.id)
+        ]
+        return [part.text for part in parts if isinstance(part, TextPart)]
+
+    def tool(self) -> ToolPart:
+        parts = [
+            part for message in self.transcript().ordered() for part in self.transcript().parts_of(message.id)
+        ]
+        return next(part for part in parts if isinstance(part, ToolPart))
+
+    async def stored(self) -> list[Any]:
+        found = (await self.http.get(f"/session/{self.session_id}/message")).json()
+        assert isinstance(found, list)
+        return found
+
+    async def prompts_stored(self) -> list[str]:
+        return [one["info"]["id"] for one in await self.stored() if one["info"]["role"] == "user"]
+
+    async def agrees(self) -> bool:
+        """Whether the client's transcript is the server's."""
+        theirs = Transcript()
+        for full in map(full_message, await self.stored()):
+            theirs.messages[full.message.id] = full.message
+            for part in full.parts:
+                theirs.put_part(part)
+        return self.transcript().same_as(theirs)
+
+    async def lists(self, kind: str) -> list[Any]:
+        found = (await self.http.get(f"/{kind}")).json()
+        assert isinstance(found, list)
+        return found
+
+
+class Watched(Http):
+    """Remembers what it was asked to send."""
+
+    def __init__(self, asked: list[tuple[str, str]], *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._asked = asked
+
+    async def call(self, method: str, path: str, **options: Any) -> Any:
+        self._asked.append((method, path))
+        return await super().call(method, path, **options)
+
+    @asynccontextmanager
+    async def stream(self, method: str, path: str, **options: Any) -> AsyncIterator[Any]:
+        self._asked.append((method, path))
+        async with super().stream(method, path, **options) as stream:
+            yield stream
+
+
+Story = Callable[..., Coroutine[Any, Any, None]]
+
+
+def virtually(usual: str = "opencode", *, connected: bool = True) -> Callable[[Story], Callable[..., None]]:
+    """Play a test on virtual time: it gets a `Meeting`, with a line and an open session unless told otherwise.
+
+    The server is of the `usual` profile, or of the one that the test takes as `profile`.
+    """
+
+    def decorate(test: Story) -> Callable[..., None]:
+        @functools.wraps(test)
+        def played(**given: Any) -> None:
+            async def main(loop: VirtualTime) -> None:
+                server = StubServer(PROFILES[given.get("profile", usual)], time.time())
+                server.start()
+                meeting = Meeting(server)
+                try:
+                    if connected:
+                        await meeting.connect()
+                    await test(meeting, **given)
+                finally:
+                    await meeting.client.close()
+                    await meeting.http.aclose()
+                    await server.close()
+                assert loop.broken == []
+                await wait_until(lambda: asyncio.all_tasks() == {asyncio.current_task()}, what="every task to end")
+
+            run(main)
+
+        signature = inspect.signature(test)
+        fixtures = [one for name, one in signature.parameters.items() if name != "meeting"]
+        played.__signature__ = signature.replace(parameters=fixtures)  # type: ignore[attr-defined]
+        return played
+
+    return decorate
+
+
+every_profile = pytest.mark.parametrize("profile", ["opencode", "opencode-padded", "mimo"])
+
+
+opencode_profiles = pytest.mark.parametrize("profile", ["opencode", "opencode-padded"])

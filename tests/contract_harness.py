@@ -1,0 +1,194 @@
+"""A client without a screen on one session of a server, with a relay between them that can be cut.
+
+The server is whatever a test has: the stub in this process, or a real one in another.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Protocol
+
+from tests.chaos.relay import Relay
+from tests.waiting import wait_until
+from tui.backends.base import Backend, Traits
+from tui.backends.detect import recognise
+from tui.client.client import Client, Clocks
+from tui.core.connection_status import LineState
+from tui.core.model import FullMessage, Message, Part, ReasoningPart, Request, TextPart, ToolPart
+from tui.core.store import Store
+from tui.core.turn import Turn
+from tui.net.http_client import Http
+from tui.storage.journal import Journal
+
+WITHIN = 60.0
+"""Seconds for whatever a server does; most of it takes one."""
+
+
+class Server(Protocol):
+    """What is attached to: a server on one port with one state, over any number of processes."""
+
+    @property
+    def port(self) -> int: ...
+
+    def crash(self) -> None:
+        """As by SIGKILL."""
+
+    async def restart(self) -> None: ...
+
+
+class Attached:
+    def __init__(self, client: Client, server: Server, relay: Relay, session_id: str) -> None:
+        self.client = client
+        self.server = server
+        self.relay = relay
+        self.session_id = session_id
+
+    @property
+    def traits(self) -> Traits:
+        assert self.client.traits is not None
+        return self.client.traits
+
+    def held(self) -> tuple[FullMessage, ...]:
+        """What the client's store holds of the session."""
+        return _messages_in(self.client.store, self.session_id)
+
+    def parts(self) -> list[Part]:
+        return [part for full in self.held() for part in full.parts]
+
+    def tools(self) -> list[ToolPart]:
+        return [part for part in self.parts() if isinstance(part, ToolPart)]
+
+    def words(self) -> str:
+        return "".join(part.text for part in self.parts() if isinstance(part, TextPart))
+
+    def prompts(self) -> list[Message]:
+        return [full.message for full in self.held() if full.message.role == "user"]
+
+    def prompt(self, text: str) -> None:
+        self.client.prompts.release(self.session_id)  # an earlier turn that ended badly holds what comes after it
+        self.client.prompts.submit(self.session_id, text)
+
+    async def until(self, condition: Callable[[], object], what: str = "") -> None:
+        await wait_until(condition, within=WITHIN, what=what)
+
+    def turns(self, text: str) -> list[Turn]:
+        """The turns of this prompt, oldest first."""
+        turns = self.client.turns.of(self.session_id)
+        return [turn for turn in turns if turn.prompt is not None and turn.prompt.text == text]
+
+    async def over(self, text: str) -> Turn:
+        """The newest turn of this prompt, once it has ended."""
+
+        def ended() -> bool:
+            turns = self.turns(text)
+            return bool(turns) and turns[-1].over
+
+        await self.until(ended, f"the end of {text}")
+        return self.turns(text)[-1]
+
+    async def said(self, word: str) -> None:
+        await self.until(lambda: f"{word} " in self.words(), word)
+
+    async def asked(self) -> Request:
+        """The one request that is open."""
+        await self.until(lambda: self.client.store.requests, "a request")
+        [request] = self.client.store.requests.values()
+        return request
+
+    async def live(self) -> None:
+        await self.until(lambda: self.client.line().state is LineState.LIVE, "the line")
+
+    async def lost(self) -> None:
+        await self.until(lambda: self.client.line().state is not LineState.LIVE, "the loss")
+
+    async def cut(self) -> None:
+        """Break everything that is open, and wait until the line is back."""
+        self.relay.sever("reset")
+        await self.lost()
+        self.client.retry_now()
+        await self.live()
+
+    async def is_true(self) -> None:
+        """Wait until the client holds of the session what somebody gets who comes anew."""
+        async with newcomer(self.server) as backend:
+            theirs: tuple[FullMessage, ...] = ()
+            for _ in range(int(WITHIN)):
+                theirs = await _whole(backend, self.session_id)
+                if _known_of(self.held(), theirs) == theirs:
+                    return
+                await asyncio.sleep(1)  # between two looks; equality ends the wait
+            assert _known_of(self.held(), theirs) == theirs
+
+
+@asynccontextmanager
+async def attached(
+    server: Server,
+    journal: Journal | None = None,
+    session: str = "",
+    clocks: Clocks | None = None,
+    directory: str | None = None,
+) -> AsyncIterator[Attached]:
+    """Come to `session`, or to a new one; `directory`: the one that the person named."""
+    relay = Relay(server.port)
+    relay.accept()
+    address = f"http://127.0.0.1:{relay.port}"
+    host = {"host": f"127.0.0.1:{server.port}"}  # a server may refuse every other
+    client = Client(
+        address,
+        lambda user: Http(address, headers=host),
+        journal=journal,
+        clocks=clocks,
+        directory=directory,
+    )
+    client.start()
+    try:
+        await wait_until(lambda: client.line().state is LineState.LIVE, within=WITHIN, what="the line")
+        session = session or (await client.new_session("a walk")).id
+        await client.open_session(session)
+        yield Attached(client, server, relay, session)
+    finally:
+        await client.close()
+        relay.close()
+
+
+@asynccontextmanager
+async def newcomer(server: Server) -> AsyncIterator[Backend]:
+    """Somebody who knows nothing yet, with no relay between."""
+    address = f"http://127.0.0.1:{server.port}"
+    backend, _ = await recognise(lambda user: Http(address))
+    try:
+        yield backend
+    finally:
+        await backend.close()
+
+
+async def _whole(backend: Backend, session_id: str) -> tuple[FullMessage, ...]:
+    """The session with all its pages."""
+    store = Store()
+    store.open_transcript(session_id)
+    page = await backend.messages(session_id)
+    store.apply(page)
+    while page.cursor is not None:
+        page = await backend.messages(session_id, before=page.cursor)
+        store.apply(page)
+    return _messages_in(store, session_id)
+
+
+def _known_of(ours: tuple[FullMessage, ...], theirs: tuple[FullMessage, ...]) -> tuple[FullMessage, ...]:
+    """What we hold, but for words that the server lost with its process: we saw them, and call them partial."""
+    stored = {part.id: part for full in theirs for part in full.parts}
+
+    def known(part: Part) -> Part:
+        there = stored.get(part.id)
+        words = TextPart | ReasoningPart
+        if isinstance(part, words) and isinstance(there, words) and part.state == "partial":
+            return there if part.text.startswith(there.text) else part
+        return part
+
+    return tuple(FullMessage(full.message, tuple(map(known, full.parts))) for full in ours)
+
+
+def _messages_in(store: Store, session_id: str) -> tuple[FullMessage, ...]:
+    transcript = store.transcript(session_id)
+    assert transcript is not None
+    return tuple(FullMessage(one, tuple(transcript.parts_of(one.id))) for one in transcript.ordered())

@@ -1,0 +1,208 @@
+import pytest
+
+from tui.core.answer_draft import AnswerDraft, Step
+from tui.core.model import Option, Question, QuestionRequest
+
+SINGLE = Question("Which store?", "Store", (Option("SQLite"), Option("Postgres")))
+CLOSED = Question("May I?", "May I", (Option("Yes"), Option("No")), custom=False)
+MULTIPLE = Question("Which extras?", "Extras", (Option("Migration"), Option("Expiry")), multiple=True)
+WORDS_ONLY = Question("What name?", "Name", ())
+
+
+def draft(*questions: Question) -> AnswerDraft:
+    return AnswerDraft(QuestionRequest("que_1", "ses_1", questions))
+
+
+def test_one_closed_question_is_answered_by_enter_on_a_row() -> None:
+    answer = draft(CLOSED)
+    answer.move(1)
+    assert answer.confirm() is Step.SEND
+    assert answer.answers() == (("No",),)
+
+
+def test_choosing_alone_never_sends() -> None:
+    answer = draft(CLOSED)
+    assert answer.choose(1) is Step.STAY
+    assert answer.choose() is Step.STAY
+    assert answer.answers() == (("No",),)
+
+
+def test_a_single_choice_is_replaced() -> None:
+    answer = draft(SINGLE)
+    answer.choose(0)
+    answer.choose(1)
+    assert answer.answers() == (("Postgres",),)
+
+
+def test_a_multiple_choice_is_toggled_and_answered_in_the_order_of_the_options() -> None:
+    answer = draft(MULTIPLE)
+    answer.choose(1)
+    answer.choose(0)
+    assert answer.answers() == (("Migration", "Expiry"),)
+    answer.choose(1)
+    assert answer.answers() == (("Migration",),)
+
+
+def test_enter_on_an_option_of_a_multiple_choice_chooses_nothing() -> None:
+    answer = draft(MULTIPLE)
+    assert answer.confirm() is Step.STAY
+    assert answer.answers() == ((),)
+    answer.choose(0)
+    assert answer.confirm() is Step.SEND
+
+
+@pytest.mark.parametrize(("question", "rows"), [(SINGLE, 3), (CLOSED, 2), (MULTIPLE, 3), (WORDS_ONLY, 1)])
+def test_own_words_have_a_row_unless_they_are_forbidden(question: Question, rows: int) -> None:
+    answer = draft(question)
+    assert answer.rows == rows
+    assert answer.is_own(rows - 1) is question.custom
+
+
+@pytest.mark.parametrize("row", [-1, 2, 9])
+def test_a_row_that_is_not_there_chooses_nothing(row: int) -> None:
+    answer = draft(CLOSED)
+    assert answer.choose(row) is Step.STAY
+    assert answer.answers() == ((),)
+
+
+def test_the_cursor_stops_at_both_ends() -> None:
+    answer = draft(CLOSED)
+    answer.move(-3)
+    assert answer.cursor == 0
+    answer.move(7)
+    assert answer.cursor == 1
+
+
+def test_own_words_replace_a_single_choice_and_lead_on() -> None:
+    answer = draft(SINGLE)
+    answer.choose(0)
+    answer.move(2)
+    assert answer.confirm() is Step.WRITE
+    answer.write("  DuckDB ")
+    assert answer.answers() == (("SQLite",),), "words count only when they are put down"
+    assert answer.put_down() is Step.SEND
+    assert answer.answers() == (("DuckDB",),)
+
+
+def test_own_words_are_one_more_of_a_multiple_choice() -> None:
+    answer = draft(MULTIPLE)
+    answer.choose(0)
+    assert answer.choose(2) is Step.WRITE
+    answer.write("Logs")
+    assert answer.put_down() is Step.STAY
+    assert answer.answers() == (("Migration", "Logs"),)
+    answer.choose(2)
+    assert answer.answers() == (("Migration",),), "Space takes them back"
+    assert answer.words == "Logs", "but they are kept"
+
+
+def test_a_choice_after_own_words_keeps_the_words_and_does_not_send_them() -> None:
+    answer = draft(SINGLE)
+    answer.choose(2)
+    answer.write("DuckDB")
+    answer.put_down()
+    answer.choose(0)
+    assert answer.answers() == (("SQLite",),)
+    assert answer.words == "DuckDB"
+
+
+@pytest.mark.parametrize("words", ["", "  \n "])
+def test_empty_words_are_no_answer(words: str) -> None:
+    answer = draft(WORDS_ONLY)
+    assert answer.confirm() is Step.WRITE
+    answer.write(words)
+    assert answer.put_down() is Step.STAY
+    assert not answer.sendable
+
+
+def test_words_emptied_later_are_taken_back() -> None:
+    answer = draft(WORDS_ONLY)
+    answer.write("sessions")
+    answer.put_down()
+    answer.write("")
+    assert answer.answers() == ((),)
+
+
+def test_several_questions_lead_to_a_review_and_only_it_sends() -> None:
+    answer = draft(SINGLE, MULTIPLE)
+    assert answer.tabs == 3
+    assert answer.confirm() is Step.STAY
+    assert answer.tab == 1
+    answer.choose(1)
+    assert answer.confirm() is Step.STAY
+    assert answer.on_review
+    assert answer.question is None
+    assert answer.confirm() is Step.SEND
+    assert answer.answers() == (("SQLite",), ("Expiry",))
+
+
+def test_a_review_may_leave_a_question_out_but_not_all() -> None:
+    answer = draft(SINGLE, MULTIPLE)
+    answer.go(2)
+    assert answer.confirm() is Step.STAY
+    answer.go(1)
+    answer.choose(0)
+    answer.go(2)
+    assert answer.confirm() is Step.SEND
+    assert answer.answers() == ((), ("Migration",))
+    assert [answer.answered(index) for index in range(2)] == [False, True]
+
+
+def test_tabs_stop_at_both_ends_and_keep_their_own_cursor() -> None:
+    answer = draft(SINGLE, MULTIPLE)
+    answer.move(1)
+    answer.go(-1)
+    assert answer.tab == 0
+    answer.go(1)
+    assert answer.cursor == 0
+    answer.go(9)
+    assert answer.on_review
+    answer.go(0)
+    assert answer.cursor == 1
+
+
+def test_one_question_has_no_review() -> None:
+    assert not draft(MULTIPLE).has_review
+    assert draft(MULTIPLE).tabs == 1
+
+
+def test_nothing_can_be_chosen_or_written_on_the_review() -> None:
+    answer = draft(SINGLE, CLOSED)
+    answer.go(2)
+    assert answer.choose() is Step.STAY
+    answer.write("words")
+    assert answer.put_down() is Step.STAY
+    assert (answer.rows, answer.cursor, answer.words) == (0, 0, "")
+    assert answer.answers() == ((), ())
+
+
+def filled() -> AnswerDraft:
+    answer = draft(SINGLE, MULTIPLE, WORDS_ONLY)
+    answer.choose(1)
+    answer.confirm()
+    answer.choose(0)
+    answer.go(2)
+    answer.write("half a na")
+    return answer
+
+
+def test_a_kept_draft_is_restored_as_it_was() -> None:
+    kept = filled()
+    again = AnswerDraft.restored(kept.request, kept.keep())
+    assert again.keep() == kept.keep()
+    assert (again.tab, again.words, again.answered(2)) == (2, "half a na", False)
+    assert again.answers() == (("Postgres",), ("Migration",), ())
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b'{"tab": 0}', b'{"tab":0,"entries":[]}'])
+def test_a_draft_that_does_not_fit_is_an_empty_one(body: bytes) -> None:
+    request = filled().request
+    assert AnswerDraft.restored(request, body).keep() == AnswerDraft(request).keep()
+
+
+def test_of_a_draft_that_fits_in_part_only_that_part_is_restored() -> None:
+    kept = filled()
+    fewer = QuestionRequest("que_1", "ses_1", (Question("Which?", "Which", (Option("A"),)), CLOSED, CLOSED))
+    again = AnswerDraft.restored(fewer, kept.keep())
+    assert again.answers() == ((), ("Yes",), ())
+    assert all(0 <= again.cursor < 2 for again.tab in range(3))

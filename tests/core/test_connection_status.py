@@ -1,0 +1,173 @@
+import pytest
+
+from tui.core.connection_status import SHORTEST_LIMIT, UNLEARNED_LIMIT, Health, LineState
+
+
+def beating(interval: float, beats: int = 4) -> tuple[Health, float]:
+    """A line that beats, and the time of its last beat."""
+    health, now = Health(), 100.0
+    health.connecting(now)
+    health.opened(now)
+    for _ in range(beats):
+        health.received(now)
+        health.beat(now)
+        now += interval
+    return health, now - interval
+
+
+def test_connecting_until_the_first_byte() -> None:
+    health = Health()
+    health.connecting(1.0)
+    assert health.view(1.0).state is LineState.CONNECTING
+    health.opened(1.5)
+    assert health.view(1.6).state is LineState.CONNECTING
+    assert health.received(2.0)
+    assert health.view(2.0).state is LineState.LIVE
+
+
+def test_age_is_the_time_since_the_last_byte_of_any_kind() -> None:
+    health, last = beating(10.0)
+    health.received(last + 3)
+    assert health.view(last + 5).age == 2.0
+
+
+def test_only_the_byte_that_revives_the_line_says_so() -> None:
+    health, last = beating(10.0)
+    assert not health.received(last + 1)
+    health.lost(last + 2, "reset", retry_at=last + 3)
+    assert health.received(last + 4)
+
+
+@pytest.mark.parametrize(("interval", "limit"), [(1.0, SHORTEST_LIMIT), (10.0, 30.0), (15.0, 45.0)])
+def test_three_learned_beats_but_at_least_ten_seconds(interval: float, limit: float) -> None:
+    assert beating(interval)[0].silence_limit == pytest.approx(limit)
+
+
+def test_thirty_seconds_until_the_interval_is_learned() -> None:
+    assert beating(1.0, beats=2)[0].silence_limit == UNLEARNED_LIMIT
+    assert beating(1.0, beats=3)[0].silence_limit == SHORTEST_LIMIT
+
+
+def test_one_odd_gap_does_not_move_the_limit() -> None:
+    health, last = beating(10.0, beats=5)
+    health.beat(last + 25)
+    assert health.silence_limit == pytest.approx(30.0)
+
+
+def test_death_by_silence_forgets_the_interval_that_may_have_changed() -> None:
+    health, last = beating(1.0)
+    health.lost(last + 10, "silent", retry_at=last + 11, silent=True)
+    assert health.silence_limit == UNLEARNED_LIMIT
+
+
+def test_a_gap_between_two_streams_is_no_beat() -> None:
+    health, last = beating(1.0)
+    health.lost(last, "reset", retry_at=last)
+    health.connecting(last + 50)
+    health.opened(last + 50)
+    health.beat(last + 50)
+    assert max(health.view(last + 50).gaps) == pytest.approx(1.0)
+
+
+def test_late_when_a_beat_is_overdue_and_live_again_with_the_next_byte() -> None:
+    health, last = beating(10.0)
+    assert health.view(last + 14).state is LineState.LIVE
+    assert health.view(last + 16).state is LineState.LATE
+    health.received(last + 17)
+    assert health.view(last + 17).state is LineState.LIVE
+
+
+def test_lost_tells_attempt_countdown_reason_and_since_when() -> None:
+    health, last = beating(10.0)
+    health.lost(last + 2, "connection reset", retry_at=last + 6)
+    health.connecting(last + 6)
+    health.lost(last + 6, "connection refused", retry_at=last + 10)
+    line = health.view(last + 8)
+    assert (line.state, line.attempt, line.retry_in, line.reason) == (
+        LineState.RECONNECTING,
+        2,
+        2.0,
+        "connection refused",
+    )
+    assert line.lost_for == 8.0
+    assert line.age is None
+    assert not line.up
+
+
+def test_a_try_under_way_has_no_countdown() -> None:
+    health, last = beating(10.0)
+    health.lost(last, "reset", retry_at=last + 1)
+    health.connecting(last + 1)
+    line = health.view(last + 1.5)
+    assert line.state is LineState.RECONNECTING
+    assert line.retry_in is None
+
+
+def test_proof_of_a_working_stream_ends_the_count_of_tries() -> None:
+    health, last = beating(10.0)
+    health.lost(last, "reset", retry_at=last + 1)
+    health.received(last + 1)
+    health.lost(last + 2, "reset", retry_at=last + 3)
+    assert health.view(last + 2).attempt == 2
+    health.proved()
+    health.lost(last + 4, "reset", retry_at=last + 5)
+    assert health.view(last + 4).attempt == 1
+
+
+def test_a_line_that_never_was_is_lost_since_the_first_try() -> None:
+    health = Health()
+    health.connecting(1.0)
+    health.lost(2.0, "refused", retry_at=3.0)
+    health.connecting(3.0)
+    health.lost(4.0, "refused", retry_at=6.0)
+    assert health.view(9.0).lost_for == 7.0
+    assert health.view(9.0).retry_in == 0.0  # the try is due
+    health.stopped(9.5, "401", "")
+    assert health.view(10.0).lost_for == 8.0
+
+
+def test_a_line_that_is_stopped_at_once_is_lost_since_then() -> None:
+    health = Health()
+    health.connecting(1.0)
+    health.stopped(2.0, "401", "")
+    assert health.view(5.0).lost_for == 3.0
+
+
+def test_silence_counts_from_the_last_byte() -> None:
+    health = Health()
+    health.opened(1.0)
+    assert health.silence(3.0) == 2.0
+    health.received(4.0)
+    assert health.silence(5.0) == 1.0
+
+
+def test_stopped_says_why_and_what_to_do_until_somebody_tries_again() -> None:
+    health, last = beating(10.0)
+    health.stopped(last + 1, "password refused (401)", "Give the password.")
+    line = health.view(last + 60)
+    assert (line.state, line.reason, line.remedy) == (
+        LineState.STOPPED,
+        "password refused (401)",
+        "Give the password.",
+    )
+    assert line.retry_in is None
+    health.connecting(last + 61)
+    assert health.view(last + 61).state is LineState.CONNECTING
+
+
+def test_what_to_do_is_that_of_the_latest_loss() -> None:
+    health, last = beating(10.0)
+    health.stopped(last + 1, "password refused (401)", "Give the password.")
+    health.connecting(last + 2)
+    health.lost(last + 2, "connection refused", "Start it.", retry_at=last + 3)
+    assert health.view(last + 2).remedy == "Start it."
+    health.lost(last + 3, "reset", retry_at=last + 4)
+    assert health.view(last + 3).remedy == ""
+
+
+def test_silence_counts_from_the_opening_of_this_stream() -> None:
+    health, last = beating(10.0)
+    health.lost(last, "reset", retry_at=last)
+    assert health.silence(last + 5) is None
+    health.opened(last + 100)
+    assert health.silence(last + 104) == 4.0

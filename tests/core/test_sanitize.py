@@ -1,0 +1,123 @@
+"""What a terminal would obey never passes; what a person would read always does."""
+
+import unicodedata
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tui.core.sanitize import clean, clean_fragment, one_line
+from tui.core.transcript import join_halves
+
+OBEYED = (
+    {chr(code) for code in (*range(0x20), *range(0x7F, 0xA0))} - {"\n", "\t"}
+    | set("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+    | set("\u2028\u2029")
+)
+any_text = st.text(st.characters(exclude_categories=()))
+hostile_text = st.text(st.sampled_from([*OBEYED, *"[]();?0m\\PX^_ab \n\t😀é", "\ud83d", "\ude00"]))
+
+
+@given(any_text | hostile_text)
+def test_nothing_that_a_terminal_obeys_passes(text: str) -> None:
+    assert not OBEYED & set(clean(text))
+    assert clean(text).encode("utf-8").decode() == clean(text)
+
+
+@given(any_text | hostile_text)
+def test_cleaning_twice_changes_nothing_more(text: str) -> None:
+    assert clean(clean(text)) == clean(text)
+
+
+@given(st.text(st.characters(exclude_categories=("C", "Zl", "Zp"))))
+def test_what_is_visible_stays(text: str) -> None:
+    assert clean(text) is text
+
+
+def test_every_control_character_is_known() -> None:
+    passing = {chr(code) for code in range(0x110000) if clean(chr(code)) == chr(code)}
+    assert {char for char in passing if unicodedata.category(char) in ("Cc", "Cs", "Zl", "Zp")} == {"\n", "\t"}
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("a\x1b[31mred\x1b[0m", "ared"),
+        ("a\x1b[2Jb", "ab"),
+        ("a\x1b[?1049hb", "ab"),
+        ("a\x9b2Jb", "ab"),
+        ("a\x1b]52;c;cm0gLXJm\x07b", "ab"),
+        ("a\x1b]0;title\x1b\\b", "ab"),
+        ("a\x1b]0;title\x9cb", "ab"),
+        ("a\x9d0;title\x9cb", "ab"),
+        ("a\x1bP1$r\x1b\\b", "ab"),
+        ("a\x1b_payload\x1b\\b", "ab"),
+        ("a\x1bcb", "ab"),
+        ("a\x1b(0b", "ab"),
+        ("a\x1b", "a"),
+        ("a\x1b[", "a"),
+        ("a\x1b[31", "a"),
+        ("a\x1b\x1b[31mb", "ab"),
+        ("a\x07\x08\x00\x7fb", "ab"),
+        ("rm \u202egnp.txt\u202c", "rm gnp.txt"),
+        ("a\r\nb\rc\n", "a\nb\nc\n"),
+        ("a\u2028b\u2029c\x0cd\x0be\x85f", "a b c d e f"),
+        ("[bold]a[/]", "[bold]a[/]"),
+        ("👩\u200d🚀 naïve 漢字\t|", "👩\u200d🚀 naïve 漢字\t|"),
+    ],
+)
+def test_sequences_go_whole(text: str, shown: str) -> None:
+    assert clean(text) == shown
+
+
+@pytest.mark.parametrize("opening", ["\x1b]0;", "\x1bP", "\x9d", "\x1b_", "\x1b^"])
+def test_a_string_that_never_ends_hides_nothing(opening: str) -> None:
+    assert clean(f"{opening}still\nhere").endswith("still\nhere")
+
+
+def test_surrogates() -> None:
+    assert clean("a\ud83db") == "a\ufffdb"
+    assert clean("a\ude00") == "a\ufffd"
+    assert clean("\ud83d\ude00") == "😀"
+    assert clean("\ud83d\ud83d\ude00\ude00") == "\ufffd😀\ufffd"
+
+
+def test_a_fragment_keeps_half_a_character_at_its_ends_only() -> None:
+    assert clean_fragment("\ude00 a\ud83db \ud83d") == "\ude00 a\ufffdb \ud83d"
+    assert clean_fragment("\ud83d\ude00") == "😀"
+    assert clean_fragment("\ude00") == "\ude00"
+    assert clean_fragment("\x1b[m\x07") == ""
+
+
+@given(st.text(st.sampled_from("ab\n😀é🚀漢")), st.data())
+def test_a_text_cut_anywhere_between_utf16_units_is_the_same_text(text: str, data: st.DataObject) -> None:
+    units = text.encode("utf-16-le")
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(units) // 2), max_size=8)))
+    edges = [0, *(cut * 2 for cut in cuts), len(units)]
+    held = shown = ""
+    for start, end in pairwise(edges):
+        delta = units[start:end].decode("utf-16-le", "surrogatepass")
+        ready, held = join_halves(held, clean_fragment(delta))
+        shown += ready
+    assert shown + clean(held) == text
+
+
+@given(any_text | hostile_text, st.integers(1, 40))
+def test_one_line_is_one_short_line(text: str, limit: int) -> None:
+    line = one_line(text, limit)
+    assert len(line) <= limit
+    assert line.split() == line.split(" ") or line == ""
+
+
+def test_one_line_says_that_it_was_cut() -> None:
+    assert one_line(" a\n\tb \x1b[31m c\r\n") == "a b c"
+    assert one_line("abcdef", 4) == "abc…"
+    assert one_line("abcd", 4) == "abcd"
+    assert one_line("ab cdef", 4) == "ab…"
+
+
+def test_hostile_text_costs_little_more_than_its_length() -> None:
+    """Thousands of openings without an end would take hours if each were searched to the end of the text."""
+    for opening in ("\x1b]", "\x9d", "\x1b[", "\x1bP", "\x1b[0;", "\x9b "):
+        assert "\x1b" not in clean(opening * 100_000)

@@ -1,0 +1,140 @@
+import pytest
+
+from tests import sample_events as talk
+from tui.core import events as e
+from tui.core.diagnosis import DEFAULT_PATIENCE, Patience
+from tui.core.model import Busy, Failure, Idle, Prompt, Retrying
+from tui.core.session_state import Standing, Standings
+from tui.core.store import Store
+from tui.core.turn import Turn, TurnState
+
+ELSEWHERE = "ses_2"
+
+
+class Watched:
+    """A store, and how the sessions in it stand."""
+
+    def __init__(self, patience: Patience = DEFAULT_PATIENCE) -> None:
+        self.store = Store()
+        self.turns: dict[str, Turn] = {}
+        self.standings = Standings(self.store, self.turns.get, patience)
+        self.now = 100.0
+        self.feed(e.SessionsListed((talk.session(), talk.session(ELSEWHERE, "Elsewhere"))))
+        self.standings.reading(talk.SESSION)
+
+    def feed(self, *events: e.Event) -> None:
+        for event in events:
+            self.store.apply(event)
+            self.standings.look(self.now)
+
+    def of(self, session_id: str = ELSEWHERE) -> Standing:
+        return self.standings.of(session_id, self.now)
+
+    def turn(self, state: TurnState) -> None:
+        turn = Turn.post(Prompt(ELSEWHERE, "words", "msg_1", "prt_1"), self.now)
+        turn.state = state
+        self.turns[ELSEWHERE] = turn
+
+
+@pytest.fixture
+def watched() -> Watched:
+    return Watched()
+
+
+def test_a_session_of_which_nothing_is_known_is_idle(watched: Watched) -> None:
+    assert watched.of() is Standing.IDLE
+
+
+def test_running_and_retrying_are_the_server_s_words(watched: Watched) -> None:
+    watched.feed(e.StatusChanged(ELSEWHERE, Busy()))
+    assert watched.of() is Standing.RUNNING
+    watched.feed(e.StatusChanged(ELSEWHERE, Retrying(2, "429", None)))
+    assert watched.of() is Standing.RETRYING
+
+
+def test_a_child_that_asks_makes_its_parent_wait(watched: Watched) -> None:
+    watched.feed(
+        e.SessionUpserted(talk.session("ses_3")),
+        e.SessionUpserted(talk.child("ses_4", ELSEWHERE)),
+        e.RequestOpened(talk.asked_in("ses_4")),
+    )
+    assert watched.of() is Standing.WAITING
+    assert watched.of("ses_3") is Standing.IDLE
+
+
+def test_what_ended_elsewhere_is_unread_until_it_is_read(watched: Watched) -> None:
+    watched.feed(e.StatusChanged(ELSEWHERE, Busy()), e.StatusChanged(ELSEWHERE, Idle()))
+    assert watched.of() is Standing.UNREAD
+    watched.standings.reading(ELSEWHERE)
+    watched.standings.reading(talk.SESSION)
+    assert watched.of() is Standing.IDLE
+
+
+def test_what_ended_before_the_person_s_eyes_is_read(watched: Watched) -> None:
+    watched.feed(e.StatusChanged(talk.SESSION, Busy()), e.StatusChanged(talk.SESSION, Idle()))
+    assert watched.of(talk.SESSION) is Standing.IDLE
+
+
+@pytest.mark.parametrize(
+    ("failure", "standing"),
+    [
+        (Failure("overloaded", "provider"), Standing.FAILED),
+        (Failure("the server was lost", "interrupted"), Standing.INTERRUPTED),
+        (Failure("aborted", "aborted"), Standing.UNREAD),
+    ],
+)
+def test_a_failure_shows_once_the_session_rests(watched: Watched, failure: Failure, standing: Standing) -> None:
+    watched.feed(e.StatusChanged(ELSEWHERE, Busy()))
+    watched.standings.failed(ELSEWHERE, failure)
+    assert watched.of() is Standing.RUNNING
+    watched.feed(e.StatusChanged(ELSEWHERE, Idle()))
+    assert watched.of() is standing
+    watched.feed(e.StatusChanged(ELSEWHERE, Busy()))
+    watched.feed(e.StatusChanged(ELSEWHERE, Idle()))
+    assert watched.of() is Standing.UNREAD
+
+
+@pytest.mark.parametrize(
+    ("state", "standing"),
+    [
+        (TurnState.FAILED, Standing.FAILED),
+        (TurnState.NOT_SENT, Standing.FAILED),
+        (TurnState.INTERRUPTED, Standing.INTERRUPTED),
+        (TurnState.CANCELLED, Standing.INTERRUPTED),
+        (TurnState.ABORTED, Standing.IDLE),
+        (TurnState.UNKNOWN, Standing.RUNNING),
+    ],
+)
+def test_our_own_turn_tells_how_it_ended(watched: Watched, state: TurnState, standing: Standing) -> None:
+    watched.turn(state)
+    assert watched.of() is standing
+
+
+def test_what_has_not_moved_for_minutes_is_stalled_and_a_word_mends_it(watched: Watched) -> None:
+    watched.feed(e.StatusChanged(ELSEWHERE, Busy()))
+    watched.now += 299
+    assert watched.of() is Standing.RUNNING
+    watched.now += 1
+    assert watched.of() is Standing.STALLED
+    watched.feed(e.TextDelta(ELSEWHERE, "msg_2", "prt_2", "word"))
+    assert watched.of() is Standing.RUNNING
+
+
+def test_a_turn_of_ours_stalls_by_its_own_clock(watched: Watched) -> None:
+    watched.turn(TurnState.RUNNING)
+    watched.now += 300
+    assert watched.of() is Standing.STALLED
+
+
+def test_the_person_says_when_a_turn_has_stalled() -> None:
+    watched = Watched(Patience(still_after=20.0))
+    watched.feed(e.StatusChanged(ELSEWHERE, Busy()))
+    watched.now += 19
+    assert watched.of() is Standing.RUNNING
+    watched.now += 1
+    assert watched.of() is Standing.STALLED
+
+
+def test_a_session_that_the_server_lost_is_gone(watched: Watched) -> None:
+    watched.feed(e.StatusChanged(ELSEWHERE, Busy()), e.SessionDeleted(ELSEWHERE))
+    assert watched.of() is Standing.GONE

@@ -1,0 +1,338 @@
+"""Every fault on the whole stub as a process of its own, armed as a person would and seen as a client would."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from server_stub.faults.kinds import CRASHED, KINDS
+from tests.end_to_end.stub import Stub
+from tests.processes import clean_environment, read_line, running
+from tests.waiting import wait_until
+
+Json = dict[str, Any]
+StartStub = Callable[..., Stub]
+
+BRISK = {"HOLDFAST_STUB_PROMPT_HEARTBEAT_INTERVAL_MS": "50"}
+SILENCE = 0.5  # seconds without a byte, though ten bytes of padding were due
+HELD = "ASK1"  # a prompt whose turn is held open by a question
+SHORT = "PLAIN"
+
+
+class Client:
+    """What a test asks of one stub, and the one session that it prompts."""
+
+    def __init__(self, stub: Stub) -> None:
+        self.http = stub.http
+        self.session = self.http.post("/session", json={}).json()["id"]
+
+    def held(self, text: str) -> AbstractContextManager[httpx.Response]:
+        """`POST …/message` as a stream; a silence longer than any padding is a ReadTimeout."""
+        body = {"parts": [{"type": "text", "text": text}]}
+        timeout = httpx.Timeout(5, read=SILENCE)
+        return self.http.stream("POST", f"/session/{self.session}/message", json=body, timeout=timeout)
+
+    def prompt(self, text: str, received: bytearray | None = None) -> bytes:
+        """The whole body of the answer; what of it has come goes to `received` too."""
+        whole = bytearray() if received is None else received
+        with self.held(text) as response:
+            for piece in response.iter_raw():
+                whole += piece
+        return bytes(whole)
+
+    def messages(self) -> list[Json]:
+        found: list[Json] = self.http.get(f"/session/{self.session}/message").json()
+        return found
+
+    def questions(self) -> list[Json]:
+        found: list[Json] = self.http.get("/question").json()
+        return found
+
+    def is_idle(self) -> bool:
+        return bool(self.http.get("/session/status").json() == {})
+
+    def has_finished(self) -> bool:
+        """The turn is over and its answer is stored whole."""
+        return self.messages()[-1]["info"].get("finish") == "stop" and self.is_idle()
+
+    def struck(self) -> int:
+        """How often the only armed fault has struck."""
+        [fault] = self.http.get("/_stub/faults").json()["faults"]
+        struck: int = fault["struck"]
+        return struck
+
+    async def answer(self) -> None:
+        await wait_until(self.questions, what="the question")
+        [question] = self.questions()
+        replied = self.http.post(f"/question/{question['id']}/reply", json={"answers": [["SQLite"]]})
+        assert replied.json() is True
+
+
+@pytest.fixture
+def padded(stub: StartStub) -> Stub:
+    return stub(env=BRISK)
+
+
+@pytest.fixture
+def client(padded: Stub) -> Client:
+    return Client(padded)
+
+
+# the prompt
+
+
+async def test_a_cut_in_the_padding_leaves_the_turn_running(padded: Stub, client: Client) -> None:
+    padded.arm("cut", target="prompt", at="padding", after_bytes=3)
+    received = bytearray()
+    with pytest.raises(httpx.RemoteProtocolError, match="incomplete chunked read"):
+        client.prompt(HELD, received)
+    assert received == b"\n\n\n"
+    assert not client.is_idle()
+    await client.answer()
+    await wait_until(client.has_finished, what="the turn to go on to its end")
+
+
+def test_a_cut_in_the_json(padded: Stub, client: Client) -> None:
+    padded.arm("cut", target="prompt", at="json", after_bytes=10)
+    received = bytearray()
+    with pytest.raises(httpx.RemoteProtocolError, match="incomplete chunked read"):
+        client.prompt(SHORT, received)
+    assert received.strip() == b'{"info":{"'
+    assert client.has_finished()
+
+
+def test_a_cut_at_the_request_stores_nothing(padded: Stub, client: Client) -> None:
+    padded.arm("cut", target="prompt", at="request")
+    # what is closed before its request was read may reach the client as a reset
+    with pytest.raises((httpx.RemoteProtocolError, httpx.ReadError)):
+        client.prompt(SHORT)
+    assert client.messages() == []
+
+
+@pytest.mark.parametrize("options", [{"at": "headers"}, {"at": "request", "after_seconds": 0.1}])
+async def test_a_cut_before_the_headers_of_a_silent_server(stub: StartStub, options: Json) -> None:
+    silent = stub(profile="opencode")
+    client = Client(silent)
+    silent.arm("cut", target="prompt", **options)
+    with pytest.raises(httpx.RemoteProtocolError, match="without sending a response"):
+        client.prompt(SHORT)
+    await wait_until(client.has_finished, what="the turn to go on to its end")
+
+
+async def test_a_server_that_ends_a_turn_with_its_connection_does_so_on_a_cut(stub: StartStub) -> None:
+    mimo = stub(profile="mimo-cancel", env=BRISK)
+    client = Client(mimo)
+    mimo.arm("cut", target="prompt", at="padding")
+    with pytest.raises(httpx.RemoteProtocolError):
+        client.prompt(HELD)
+    await wait_until(client.is_idle, what="the turn to be cancelled")
+    assert client.messages()[-1]["info"]["error"]["name"] == "MessageAbortedError"
+
+
+async def test_a_reset_in_the_padding(padded: Stub, client: Client) -> None:
+    padded.arm("reset", target="prompt", at="padding")
+    with pytest.raises(httpx.ReadError):
+        client.prompt(HELD)
+    await client.answer()
+    await wait_until(client.has_finished, what="the turn to go on to its end")
+
+
+async def test_a_stall_stops_the_padding(padded: Stub, client: Client) -> None:
+    padded.arm("stall", target="prompt", at="padding")
+    received = bytearray()
+    with pytest.raises(httpx.ReadTimeout):
+        client.prompt(HELD, received)
+    assert received == b"\n"
+    await client.answer()
+    await wait_until(client.has_finished, what="the turn to go on to its end")
+
+
+@pytest.mark.parametrize("name", [name for name, kind in KINDS.items() if kind.target == "prompt"])
+def test_a_body_that_is_not_the_message(padded: Stub, client: Client, name: str) -> None:
+    padded.arm(name)
+    body = client.prompt(SHORT)
+    with pytest.raises(ValueError, match=r"(Extra data|Expecting|Unterminated)"):
+        json.loads(body)
+    assert client.has_finished()
+    assert json.loads(client.prompt(SHORT))["info"]["finish"] == "stop", "it strikes once"
+
+
+# any route
+
+
+def test_hang(padded: Stub, client: Client) -> None:
+    padded.arm("hang", target="/global/health")
+    with pytest.raises(httpx.ReadTimeout):
+        client.http.get("/global/health", timeout=SILENCE)
+    assert client.http.get("/session/status").status_code == 200
+
+
+def test_401_until_it_is_disarmed(padded: Stub, client: Client) -> None:
+    number = padded.arm("401")
+    for path in ("/session/status", "/event", "/question"):
+        refused = client.http.get(path)
+        assert (refused.status_code, refused.content) == (401, b"")
+        assert refused.headers["www-authenticate"] == 'Basic realm="Secure Area"'
+    padded.disarm(number)
+    assert client.http.get("/session/status").status_code == 200
+
+
+def test_429_says_when_to_come_back(padded: Stub, client: Client) -> None:
+    padded.arm("429", target="prompt", retry_after=3)
+    with client.held(SHORT) as refused:
+        assert (refused.status_code, refused.headers["retry-after"]) == (429, "3")
+    assert client.messages() == []
+
+
+def test_502_is_a_page(padded: Stub, client: Client) -> None:
+    padded.arm("502", times=2)
+    answers = [client.http.get("/session/status") for _ in range(3)]
+    assert [answer.status_code for answer in answers] == [502, 502, 200]
+    assert answers[0].headers["content-type"] == "text/html"
+    assert b"<html>" in answers[0].content
+
+
+# the event stream
+
+
+@contextmanager
+def events(client: Client, path: str = "/event", *, quiet: float = SILENCE) -> Iterator[Iterator[Json]]:
+    """The events after `server.connected`; `quiet` seconds without one are a ReadTimeout."""
+    timeout = httpx.Timeout(5, read=quiet)
+    with client.http.stream("GET", path, timeout=timeout) as response:
+        frames = (json.loads(line.removeprefix("data: ")) for line in response.iter_lines() if line)
+        stream = (frame.get("payload", frame) for frame in frames)
+        assert next(stream)["type"] == "server.connected"
+        yield stream
+
+
+@pytest.mark.parametrize("path", ["/event", "/global/event"])
+@pytest.mark.parametrize(("name", "error"), [("cut", httpx.RemoteProtocolError), ("reset", httpx.ReadError)])
+def test_an_open_event_stream_breaks(
+    padded: Stub, client: Client, path: str, name: str, error: type[Exception]
+) -> None:
+    with events(client, path) as stream:
+        padded.arm(name)
+        with pytest.raises(error):
+            next(stream)
+    with events(client, path):
+        assert client.struck() == 1, "the next one is spared"
+
+
+def test_event_streams_that_always_end_right_after_their_first_event(padded: Stub, client: Client) -> None:
+    first = len(b'data: {"id":"')
+    padded.arm("cut", target="events", at="json", after_bytes=first, times=None)
+    for struck in (1, 2, 3):
+        with pytest.raises(httpx.RemoteProtocolError):
+            client.http.get("/event")
+        assert client.struck() == struck
+
+
+def test_a_stalled_event_stream_is_open_and_silent(padded: Stub, client: Client) -> None:
+    with events(client) as stream:
+        padded.arm("stall")
+        client.http.post("/session", json={})
+        with pytest.raises(httpx.ReadTimeout):
+            next(stream)
+
+
+def test_what_a_stall_held_back_comes_when_it_is_disarmed(padded: Stub, client: Client) -> None:
+    with events(client) as stream:
+        number = padded.arm("stall")
+        created = client.http.post("/session", json={}).json()
+        padded.disarm(number)
+        assert next(stream)["properties"]["sessionID"] == created["id"]
+
+
+def test_a_silent_event_stream_beats_and_says_nothing(padded: Stub, client: Client) -> None:
+    beats = {"server": {"event_stream": {"heartbeat_ms": 1000}}}
+    assert client.http.patch("/global/config", json=beats).status_code == 200
+    with events(client, quiet=1.5) as stream:
+        number = padded.arm("silent")
+        client.http.post("/session", json={})
+        assert next(stream)["type"] == "server.heartbeat"
+        padded.disarm(number)
+        client.http.post("/session", json={})
+        assert next(stream)["type"] == "session.created"
+
+
+# the server as a whole
+
+
+async def test_a_wedged_server_stores_prompts_and_never_begins(padded: Stub, client: Client) -> None:
+    number = padded.arm("wedged")
+    with client.held(SHORT) as response:
+        padding = list(islice(response.iter_raw(), 3))
+    assert b"".join(padding).strip() == b"", "padding flows all the same"
+    assert [message["info"]["role"] for message in client.messages()] == ["user"]
+    assert client.http.get("/global/health").json()["healthy"] is True
+    padded.disarm(number)
+    await wait_until(client.has_finished, what="the prompt to be answered after all")
+
+
+def test_words_come_later(padded: Stub, client: Client) -> None:
+    number = padded.arm("halfway")
+    with client.held(SHORT) as response:
+        next(response.iter_raw())
+    assert [(message["info"]["role"], message["parts"]) for message in client.messages()] == [("user", [])]
+    padded.disarm(number)
+    assert [part["type"] for part in client.messages()[0]["parts"]] == ["text"]
+
+
+@contextmanager
+def stub_process(home: Path, *args: str) -> Iterator[tuple[subprocess.Popen[bytes], httpx.Client]]:
+    command = [sys.executable, "-m", "server_stub", *args]
+    env = clean_environment(home) | BRISK
+    with running(command, env=env, cwd=home, log=home / "stub.stderr") as process:
+        address = read_line(process, within=10)
+        with httpx.Client(base_url=address, trust_env=False, timeout=5) as http:
+            yield process, http
+
+
+def test_a_crash_is_at_once(tmp_path: Path) -> None:
+    with stub_process(tmp_path, "--admin") as (process, http):
+        with pytest.raises(httpx.TransportError):
+            http.post("/_stub/faults", json={"name": "crash"})
+        assert process.wait(timeout=5) == CRASHED
+
+
+def test_a_crash_in_the_padding(tmp_path: Path) -> None:
+    with stub_process(tmp_path, "--admin") as (process, http):
+        session = http.post("/session", json={}).json()["id"]
+        http.post("/_stub/faults", json={"name": "crash", "target": "prompt", "at": "padding"})
+        body = {"parts": [{"type": "text", "text": HELD}]}
+        with pytest.raises(httpx.TransportError):
+            http.post(f"/session/{session}/message", json=body)
+        assert process.wait(timeout=5) == CRASHED
+
+
+# the command line
+
+
+def test_faults_from_the_command_line(stub: StartStub) -> None:
+    struck = stub(args=("--fault", "502=/session/status,times=2", "--fault", "401=/question"))
+    statuses = [struck.http.get("/session/status").status_code for _ in range(3)]
+    assert statuses == [502, 502, 200]
+    assert struck.http.get("/question").status_code == 401
+    assert [fault["name"] for fault in struck.http.get("/_stub/faults").json()["faults"]] == ["502", "401"]
+
+
+def test_a_fault_that_does_not_exist_is_refused_at_the_start() -> None:
+    command = [sys.executable, "-m", "server_stub", "--fault", "cutt"]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=10)
+    assert ended.returncode == 2
+    assert "there is no fault 'cutt'; there are cut, reset" in ended.stderr
+
+
+def test_nothing_can_be_armed_unless_asked_for(tmp_path: Path) -> None:
+    with stub_process(tmp_path) as (_, http):
+        for answer in (http.get("/_stub/faults"), http.post("/_stub/faults", json={"name": "401"})):
+            assert not answer.headers.get("content-type", "").startswith("application/json")
+        assert http.get("/session/status").status_code == 200

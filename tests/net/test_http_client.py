@@ -1,0 +1,376 @@
+"""Every way in which a short exchange goes wrong comes out as one of our errors, and no secret with it."""
+
+import asyncio
+import gzip
+import logging
+import socket
+from pathlib import Path
+
+import pytest
+
+from tests.net.bytes_server import EVENTS, JSON_HEAD, OK, STREAM_HEAD, Server, answer, client
+from tests.waiting import wait_until
+from tui.net import http_client as module
+from tui.net.credentials import BasicAuth, BearerAuth
+from tui.net.errors import (
+    Cut,
+    Garbled,
+    NetError,
+    NotJson,
+    Refused,
+    Silent,
+    TooLarge,
+    Unreachable,
+    Untrusted,
+    WrongType,
+)
+from tui.net.http_client import Http
+from tui.net.url import BadAddress, segment
+
+
+class TestCall:
+    async def test_what_comes_back(self, server: Server, http: Http) -> None:
+        server.play(
+            answer(b'{"a":"\\u001b[2Jx"}', "201 Created", "X-Next: é\x7f", "date: Thu, 20 Nov 2025 12:00:00 GMT")
+        )
+        reply = await http.call("GET", "/session")
+        assert (reply.status, reply.value, reply.date) == (201, {"a": "x"}, 1763640000.0)
+        assert reply.headers["x-next"] == "é"
+        assert 0 < reply.elapsed < 2
+
+    async def test_what_is_sent(self, server: Server) -> None:
+        async with client(server, credentials=BasicAuth("opencode", "hunter2"), headers={"x-id": "7"}) as http:
+            await http.call(
+                "POST",
+                f"/session/{segment('a/../b')}/{segment('..')}",
+                params={"limit": 5, "roots": True, "search": "a b&c", "start": None},
+                json={"text": "é\ud83d"},
+                headers={"x-one": "1"},
+            )
+        head, body = server.requests[0].split(b"\r\n\r\n")
+        target, *headers = head.decode().split("\r\n")
+        sent = dict(line.lower().split(": ") for line in headers)
+        assert target == "POST /session/a%2F..%2Fb/%252E%252E?limit=5&roots=true&search=a+b%26c HTTP/1.1"
+        assert body == b'{"text":"\\u00e9\\ud83d"}'
+        assert sent["authorization"] == "basic b3blbmnvzgu6ahvudgvymg=="
+        assert sent["accept-encoding"] == "identity"
+        assert sent["accept"] == sent["content-type"] == "application/json"
+        assert (sent["x-id"], sent["x-one"], sent["user-agent"]) == ("7", "1", "holdfast")
+
+    async def test_without_json_there_is_no_body(self, server: Server, http: Http) -> None:
+        await http.call("POST", "/session/1/abort")
+        assert b"content-type" not in server.requests[0].lower()
+        assert server.requests[0].endswith(b"\r\n\r\n")
+
+    async def test_the_path_of_the_address_is_kept(self, server: Server) -> None:
+        http = Http(f"{server.url}/agent")
+        await http.call("GET", "/session")
+        await http.close()
+        assert server.requests[0].startswith(b"GET /agent/session HTTP")
+
+    @pytest.mark.parametrize("path", ["http://evil.example/", "session", ""])
+    async def test_nobody_else_is_called(self, http: Http, path: str) -> None:
+        with pytest.raises(ValueError, match="a path begins with /"):
+            await http.call("GET", path)
+
+    @pytest.mark.parametrize("body", [b"HTTP/1.1 204 No Content\r\n\r\n", answer(b""), answer(b"", kind="")])
+    async def test_an_empty_answer_is_none(self, server: Server, http: Http, body: bytes) -> None:
+        server.play(body)
+        assert (await http.call("POST", "/x")).value is None
+
+    @pytest.mark.parametrize("kind", ["Application/JSON; charset=utf-8", "application/problem+json", ""])
+    async def test_names_for_json(self, server: Server, http: Http, kind: str) -> None:
+        server.play(answer(b"true", kind=kind))
+        assert (await http.call("GET", "/x")).value is True
+
+    async def test_a_web_page_is_no_answer(self, server: Server, http: Http) -> None:
+        server.play(answer(b"<html>\x1b[2J<title>Welcome", kind="text/html"))
+        with pytest.raises(WrongType) as caught:
+            await http.call("GET", "/global/health")
+        assert caught.value.final
+        assert caught.value.excerpt == "<html><title>Welcome"
+
+    async def test_no_json(self, server: Server, http: Http) -> None:
+        server.play(answer(b'{"a":'))
+        with pytest.raises(NotJson):
+            await http.call("GET", "/x")
+
+    async def test_gets_share_a_connection_and_posts_do_not(self, server: Server, http: Http) -> None:
+        for _ in range(3):
+            await http.call("GET", "/x")
+        assert server.connections == 1
+        for _ in range(2):
+            await http.call("POST", "/x")
+        assert server.connections == 3
+
+    async def test_of_gets_at_once_one_connection_is_kept(self, server: Server, http: Http) -> None:
+        await asyncio.gather(*(http.call("GET", "/x") for _ in range(5)))
+        await wait_until(lambda: len(server.open) == 1, within=1.0, what="the others to be closed")
+        await http.call("GET", "/x")
+        assert server.connections == 5
+
+    async def test_a_body_over_the_limit(self, server: Server, http: Http) -> None:
+        server.play(answer(b'"' + b"x" * 100_000 + b'"'))
+        assert (await http.call("GET", "/x", limit=100_002)).value == "x" * 100_000
+        with pytest.raises(TooLarge):
+            await http.call("GET", "/x", limit=100_001)
+
+    async def test_the_limit_counts_what_is_unpacked(self, server: Server, http: Http) -> None:
+        packed = gzip.compress(b'"' + b"x" * 1_000_000 + b'"')
+        server.play(answer(packed, "200 OK", "content-encoding: gzip"))
+        assert (await http.call("GET", "/x")).value == "x" * 1_000_000
+        with pytest.raises(TooLarge):
+            await http.call("GET", "/x", limit=len(packed) * 2)
+
+    async def test_damaged_gzip(self, server: Server, http: Http) -> None:
+        server.play(answer(b"no gzip", "200 OK", "content-encoding: gzip"))
+        with pytest.raises(Garbled, match="the compression is damaged"):
+            await http.call("GET", "/x")
+
+    async def test_a_drip_ends(self, server: Server, http: Http) -> None:
+        async def drip(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await server.hear(reader)
+            writer.write(JSON_HEAD + b"content-length: 1000\r\n\r\n")
+            while not reader.at_eof():
+                writer.write(b" ")
+                await writer.drain()
+                await asyncio.sleep(0.01)
+
+        server.play(drip)
+        with pytest.raises(Silent):
+            await http.call("POST", "/x", timeout=0.2)
+
+    async def test_a_long_answer_that_makes_progress_is_read_to_its_end(self, server: Server, http: Http) -> None:
+        heard: list[tuple[int, int | None]] = []
+
+        async def trickle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await server.hear(reader)
+            writer.write(JSON_HEAD + b'content-length: 20002\r\n\r\n"')
+            for _ in range(20):
+                writer.write(b"x" * 1000)
+                await writer.drain()
+                await asyncio.sleep(0.03)
+            writer.write(b'"')
+
+        server.play(trickle)
+        reply = await http.call("GET", "/x", timeout=0.2, progress=lambda *come: heard.append(come))
+        assert reply.value == "x" * 20_000
+        assert reply.elapsed < 0.2
+        assert server.connections == 1
+        assert heard[-1] == (20_002, 20_002)
+        assert heard == sorted(heard)
+        assert len(heard) > 5
+
+    async def test_a_body_that_stops_in_the_middle_ends(self, server: Server, http: Http) -> None:
+        server.play(server.saying(JSON_HEAD + b"content-length: 99\r\n\r\n[1,", hold=True))
+        with pytest.raises(Silent):
+            await http.call("POST", "/x", timeout=0.1)
+
+    async def test_what_is_too_large_tells_its_size_and_its_beginning(self, server: Server, http: Http) -> None:
+        server.play(answer(b'["' + b"x" * 300_000 + b'"]', "200 OK", "x-next-cursor: before"))
+        with pytest.raises(TooLarge) as caught:
+            await http.call("GET", "/x", limit=100_000)
+        error = caught.value
+        assert (error.limit, error.size, error.headers["x-next-cursor"]) == (100_000, 300_004, "before")
+        assert error.head.startswith(b'["xxx')
+        assert len(error.head) <= 64 << 10
+
+    async def test_closed_before_the_answer(self, server: Server, http: Http) -> None:
+        server.play(server.saying())
+        with pytest.raises(Cut, match="the server closed the connection before the first byte"):
+            await http.call("POST", "/x")
+        assert server.connections == 1
+
+    async def test_nobody_there(self) -> None:
+        with socket.socket() as unused:
+            unused.bind(("127.0.0.1", 0))
+            http = Http(f"http://127.0.0.1:{unused.getsockname()[1]}")
+            with pytest.raises(Unreachable, match="cannot connect: connection refused"):
+                await http.call("GET", "/x")
+            await http.close()
+
+    async def test_no_such_host(self) -> None:
+        http = Http("http://nobody.invalid", trust_env=False)
+        with pytest.raises(Unreachable, match="no host of that name"):
+            await http.call("GET", "/x")
+        await http.close()
+
+
+class TestSecondTry:
+    """A GET is tried once more, on a new connection; a POST never is."""
+
+    async def test_a_server_that_accepts_and_does_not_answer(
+        self, server: Server, http: Http, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(module, "FIRST_TRY", 0.1)
+        server.play(server.saying(hold=True), OK)
+        reply = await http.call("GET", "/x")
+        assert reply.value is True
+        assert reply.elapsed < 0.1
+        assert server.connections == 2
+
+    async def test_a_kept_connection_closed_at_the_moment_of_its_use(self, server: Server, http: Http) -> None:
+        async def answer_once(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await server.hear(reader)
+            writer.write(OK)
+            await server.hear(reader)
+
+        server.play(answer_once, OK)
+        for _ in range(2):
+            assert (await http.call("GET", "/x")).value is True
+        assert len(server.requests) == 3
+
+    async def test_on_a_slow_connection_the_first_try_may_still_answer(
+        self, server: Server, http: Http, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(module, "FIRST_TRY", 0.1)
+
+        async def late(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await server.hear(reader)
+            await asyncio.sleep(0.2)
+            writer.write(answer(b"1"))
+
+        server.play(late, server.saying(hold=True))
+        assert (await http.call("GET", "/x", timeout=1.0)).value == 1
+        assert server.connections == 2
+
+    async def test_the_second_try_is_the_last(self, server: Server, http: Http) -> None:
+        server.play(server.saying(hold=True))
+        with pytest.raises(Silent):
+            await http.call("GET", "/x", timeout=0.1)
+        assert len(server.requests) == 2
+
+    async def test_a_post_is_sent_once(self, server: Server, http: Http) -> None:
+        server.play(server.saying(hold=True), OK)
+        with pytest.raises(Silent, match=r"nothing came for 0\.1 s"):
+            await http.call("POST", "/x", timeout=0.1)
+        assert len(server.requests) == 1
+
+    @pytest.mark.parametrize("status", ["404 Not Found", "503 Busy"])
+    async def test_a_refusal_is_an_answer(self, server: Server, http: Http, status: str) -> None:
+        server.play(answer(b"{}", status))
+        with pytest.raises(Refused):
+            await http.call("GET", "/x")
+        assert len(server.requests) == 1
+
+    async def test_a_stuck_pool_is_replaced(self, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(module, "_SHARED_CONNECTIONS", 1)
+        server.play(server.saying(hold=True), OK)
+        async with client(server) as http:
+            stuck = asyncio.create_task(http.call("GET", "/stuck"))
+            await wait_until(lambda: server.requests)
+            assert (await http.call("GET", "/x", timeout=0.2)).value is True
+            assert (await asyncio.wait_for(stuck, 1)).value is True  # long before its own first try ends
+
+
+class TestSecrets:
+    @pytest.mark.parametrize("credentials", [BasicAuth("opencode", "hunter2"), BearerAuth("hunter2")])
+    async def test_neither_repr_nor_log_nor_error_shows_one(
+        self, server: Server, credentials: BasicAuth | BearerAuth, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        caplog.set_level(logging.DEBUG)
+        said: list[str] = []
+        async with client(server, credentials=credentials) as http:
+            said.append(repr(http))
+            for play in (OK, answer(b"", "401 No"), server.saying(), server.saying(b"HTTP/1.1 200 OK\r\n")):
+                server.play(play)
+                server.connections = 0
+                try:
+                    await http.call("POST", "/x", timeout=0.5)
+                except NetError as error:
+                    said += [str(error), repr(error), error.remedy, repr(error.__cause__)]
+        secret = credentials.header().split()[1]
+        shown = "\n".join([*said, *(record.getMessage() for record in caplog.records)])
+        assert b"uthorization" in server.requests[0]
+        assert "hunter2" not in shown
+        assert secret not in shown.replace(caplog.text, "")
+        assert secret not in "\n".join(said)
+
+    async def test_a_header_that_cannot_be_sent_is_not_quoted(self, http: Http) -> None:
+        with pytest.raises(Garbled) as caught:
+            await http.call("GET", "/x", headers={"x-secret": "hunter2\n"})
+        assert "hunter2" not in caught.value.what
+
+
+class TestSetUp:
+    def test_a_certificate_file_that_is_none(self, tmp_path: Path) -> None:
+        with pytest.raises(Untrusted, match="no such file"):
+            Http("https://build.example", ca_file=tmp_path / "missing.pem")
+        (tmp_path / "empty.pem").write_text("nothing")
+        with pytest.raises(Untrusted, match="holds no certificate"):
+            Http("https://build.example", ca_file=tmp_path / "empty.pem")
+
+    def test_an_address_that_is_none(self) -> None:
+        with pytest.raises(BadAddress):
+            Http("http://_é.example")
+
+    async def test_proxies_of_the_environment(self, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("http_proxy", server.url)
+        monkeypatch.delenv("no_proxy", raising=False)
+        beyond = Http("http://build.example")
+        await beyond.call("GET", "/x")
+        await beyond.close()
+        assert server.requests[0].startswith(b"GET http://build.example/x")
+        async with client(server) as http:
+            await http.call("GET", "/x")
+        assert server.requests[1].startswith(b"GET /x")
+
+    def test_a_socks_proxy_says_what_it_needs(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("all_proxy", "socks5://127.0.0.1:1")
+        monkeypatch.delenv("no_proxy", raising=False)
+        with pytest.raises(BadAddress, match="socksio"):
+            Http("http://build.example")
+
+    @pytest.mark.parametrize(
+        "proxy", ["quantum://proxy:1", "http://[::1", "http://proxy:port", "socks4://me:no@p"]
+    )
+    def test_a_broken_proxy_is_said_without_its_password(
+        self, proxy: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("all_proxy", proxy)
+        monkeypatch.delenv("no_proxy", raising=False)
+        with pytest.raises(BadAddress, match=r"^The proxy .* cannot be used: .*NO_PROXY") as caught:
+            Http("http://build.example")
+        assert "me:no" not in str(caught.value)
+
+    async def test_a_proxy_that_is_not_there_is_named(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("http_proxy", "me:hunter2@127.0.0.1:1")
+        beyond = Http("http://build.example")
+        with pytest.raises(Unreachable, match=r"proxy http://127\.0\.0\.1:1: connection refused") as caught:
+            await beyond.call("GET", "/x")
+        assert "NO_PROXY" in caught.value.remedy
+        await beyond.close()
+
+    async def test_a_proxy_that_refuses_is_named(self, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("all_proxy", server.url)
+        server.play(answer(b"not for you", "403 Forbidden", kind="text/plain"))
+        plain, tunnelled = Http("http://build.example"), Http("https://build.example")
+        with pytest.raises(Refused, match=f"through the proxy {server.url}"):
+            await plain.call("GET", "/x")
+        with pytest.raises(Unreachable, match=f"through the proxy {server.url}: 403 Forbidden"):
+            await tunnelled.call("GET", "/x")
+        await plain.close()
+        await tunnelled.close()
+
+    async def test_keepalive_is_on(self, server: Server, http: Http) -> None:
+        server.play(server.saying(STREAM_HEAD, hold=True))
+        async with http.stream("GET", "/event", headers=EVENTS, first_byte=2, silence=2) as stream:
+            raw = stream._response.extensions["network_stream"].get_extra_info("socket")
+            assert raw.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+
+
+async def test_tls_where_there_is_none(server: Server) -> None:
+    async def bewildered(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1)
+        writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+    server.play(bewildered)
+    http = Http(server.url.replace("http:", "https:"))
+    with pytest.raises(Unreachable, match="no TLS"):
+        await http.call("GET", "/x", timeout=1.0)
+    await http.close()
+
+
+def test_plain_http_has_no_authorities_to_read() -> None:
+    assert Http("http://127.0.0.1:1")._tls.cert_store_stats()["x509_ca"] == 0
+    assert Http("https://127.0.0.1:1")._tls.cert_store_stats()["x509_ca"] > 0

@@ -1,0 +1,188 @@
+"""Streams that are held, cut, garbled and left: what comes of them, and that nothing stays open behind them."""
+
+import asyncio
+import json
+
+import pytest
+
+from tests.net.bytes_server import EVENTS, JSON_HEAD, STREAM_HEAD, Server, answer, chunk, read
+from tests.waiting import wait_until
+from tui.net.errors import (
+    Cut,
+    Garbled,
+    Silent,
+    WrongType,
+)
+from tui.net.http_client import ByteStream, Http
+
+
+class TestStream:
+    async def test_bytes_as_they_come(self, server: Server, http: Http) -> None:
+        server.play(server.saying(STREAM_HEAD + chunk(b"data: a\n\n"), chunk(b": beat\n"), b"0\r\n\r\n"))
+        async with http.stream("GET", "/event", headers=EVENTS, first_byte=2, silence=2) as stream:
+            assert (stream.status, stream.received) == (200, 0)
+            assert stream.headers["content-type"] == "Text/Event-Stream; charset=latin-1"
+            assert b"".join([piece async for piece in stream.chunks()]) == b"data: a\n\n: beat\n"
+            assert stream.received == 16
+            assert [piece async for piece in stream.chunks()] == []
+
+    async def test_a_post_may_be_silent_before_its_headers_and_in_its_body(
+        self, server: Server, http: Http
+    ) -> None:
+        go = asyncio.Event()
+
+        async def slow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await server.hear(reader)
+            await go.wait()
+            writer.write(JSON_HEAD + b"transfer-encoding: chunked\r\n\r\n" + chunk(b"\n"))
+            go.clear()
+            await go.wait()
+            writer.write(chunk(b'{"a":1}') + b"0\r\n\r\n")
+
+        async def held() -> bytes:
+            async with http.stream("POST", "/x", json={"a": 1}, first_byte=None, silence=None) as stream:
+                padded.append(await anext(stream.chunks()))
+                return b"".join([piece async for piece in stream.chunks()])
+
+        server.play(slow)
+        padded: list[bytes] = []
+        turn = asyncio.create_task(held())
+        await wait_until(lambda: server.requests)
+        go.set()
+        await wait_until(lambda: padded)
+        go.set()
+        assert json.loads(await turn) == {"a": 1}
+        assert server.requests[0].endswith(b'{"a":1}')
+
+    async def test_no_headers_in_time(self, server: Server, http: Http) -> None:
+        server.play(server.saying(hold=True))
+        with pytest.raises(Silent, match=r"nothing came for 0\.1 s"):
+            await read(http, first_byte=0.1, silence=None)
+
+    async def test_silence_after_the_headers_has_its_own_limit(self, server: Server, http: Http) -> None:
+        """httpcore must look the limit up again when the body begins; no limit at all would hang here."""
+        server.play(server.saying(STREAM_HEAD, chunk(b"x"), hold=True))
+        with pytest.raises(Silent, match=r"nothing came for 0\.15 s"):
+            await read(http, first_byte=None, silence=0.15)
+
+    async def test_no_limit_before_the_headers_does_not_limit_the_rest(self, server: Server, http: Http) -> None:
+        async def slow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await server.hear(reader)
+            writer.write(STREAM_HEAD)
+            await asyncio.sleep(0.3)  # a server slower than the first limit: the wait is what is tested
+            writer.write(chunk(b"late") + b"0\r\n\r\n")
+
+        server.play(slow)
+        assert await read(http, first_byte=0.1, silence=None) == b"late"
+
+    async def test_reset(self, server: Server, http: Http) -> None:
+        server.play(server.saying(STREAM_HEAD + chunk(b"12345"), reset=True))
+        with pytest.raises(Cut) as caught:
+            await read(http)
+        assert caught.value.reason == "connection reset by peer"
+
+    async def test_reset_counts_what_had_come(self, server: Server, http: Http) -> None:
+        server.play(server.saying(STREAM_HEAD + chunk(b"12345"), hold=True))
+        async with http.stream("GET", "/event", headers=EVENTS, first_byte=2, silence=2) as stream:
+            assert await anext(stream.chunks()) == b"12345"
+            for writer in server.open:
+                writer.transport.abort()
+            with pytest.raises(Cut, match="the answer was cut off after 5 bytes"):
+                await anext(stream.chunks())
+
+    @pytest.mark.parametrize(
+        "play",
+        [
+            STREAM_HEAD + chunk(b"12345"),
+            STREAM_HEAD + b"ff\r\n12345",
+            b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncontent-length: 9\r\n\r\n12345",
+        ],
+        ids=["no last chunk", "half a chunk", "short"],
+    )
+    async def test_cut_in_the_body(self, server: Server, http: Http, play: bytes) -> None:
+        server.play(server.saying(play))
+        with pytest.raises(Cut, match="the answer was cut off"):
+            await read(http)
+
+    async def test_a_body_without_a_length_ends_cleanly_when_cut(self, server: Server, http: Http) -> None:
+        """Nobody can tell: the JSON itself must show that it is whole."""
+        server.play(server.saying(b'HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n{"a":'))
+        assert await read(http) == b'{"a":'
+
+    @pytest.mark.parametrize("head", [b"SSH-2.0-OpenSSH_9\r\n\r\n", b"HTTP/1.1 200 OK\r\nx\x00y: z\r\n\r\n"])
+    async def test_no_http(self, server: Server, http: Http, head: bytes) -> None:
+        server.play(server.saying(head, hold=True))
+        with pytest.raises(Garbled):
+            await read(http)
+
+    async def test_an_endless_header(self, server: Server, http: Http) -> None:
+        server.play(server.saying(b"HTTP/1.1 200 OK\r\nx: ", *[b"x" * 50_000] * 10, hold=True))
+        with pytest.raises(Garbled):
+            await read(http)
+
+    @pytest.mark.parametrize("kind", ["application/json", "text/html", "text/event-stream-not", ""])
+    async def test_no_event_stream(self, server: Server, http: Http, kind: str) -> None:
+        server.play(answer(b"{}", kind=kind))
+        with pytest.raises(WrongType):
+            await read(http)
+
+    async def test_204_is_a_stream_without_bytes(self, server: Server, http: Http) -> None:
+        server.play(b"HTTP/1.1 204 No Content\r\n\r\n")
+        assert await read(http) == b""
+
+    async def test_a_damaged_stream_of_gzip(self, server: Server, http: Http) -> None:
+        server.play(STREAM_HEAD[:-2] + b"content-encoding: gzip\r\n\r\n" + chunk(b"no gzip"))
+        with pytest.raises(Garbled):
+            await read(http)
+
+
+class TestLeaving:
+    async def test_leaving_early_closes_the_connection(self, server: Server, http: Http) -> None:
+        server.play(server.saying(STREAM_HEAD + chunk(b"x"), hold=True))
+        async with http.stream("GET", "/event", headers=EVENTS, first_byte=2, silence=2) as stream:
+            await anext(stream.chunks())
+        await wait_until(lambda: server.connections and not server.open)
+
+    async def test_leaving_without_a_look_closes_the_connection(self, server: Server, http: Http) -> None:
+        server.play(server.saying(STREAM_HEAD, hold=True))
+        async with http.stream("GET", "/event", headers=EVENTS, first_byte=2, silence=2):
+            pass
+        await wait_until(lambda: server.connections and not server.open)
+
+    async def test_cancelling_closes_the_connection(self, server: Server, http: Http) -> None:
+        server.play(server.saying(STREAM_HEAD, hold=True))
+        reading = asyncio.create_task(read(http))
+        await wait_until(lambda: server.requests)
+        reading.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await reading
+        await wait_until(lambda: not server.open)
+
+    async def test_a_read_that_was_cancelled_is_no_clean_end(self, server: Server, http: Http) -> None:
+        server.play(server.saying(STREAM_HEAD + chunk(b"x"), hold=True))
+        async with http.stream("GET", "/event", headers=EVENTS, first_byte=2, silence=None) as stream:
+            assert await anext(stream.chunks()) == b"x"
+            reading = asyncio.ensure_future(anext(stream.chunks()))
+            await asyncio.sleep(0)
+            reading.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await reading
+            with pytest.raises(Cut, match="reading was interrupted after 1 byte"):
+                await anext(stream.chunks())
+
+    async def test_closing_breaks_what_is_open(self, server: Server) -> None:
+        server.play(server.saying(STREAM_HEAD, hold=True))
+        http = Http(server.url)
+        streams: list[ByteStream] = []
+
+        async def hold() -> None:
+            async with http.stream("GET", "/event", headers=EVENTS, first_byte=2, silence=None) as stream:
+                streams.append(stream)
+                await anext(stream.chunks())
+
+        holding = asyncio.create_task(hold())
+        await wait_until(lambda: streams)
+        await asyncio.sleep(0)
+        await http.close()
+        with pytest.raises(Cut):
+            await holding

@@ -1,0 +1,112 @@
+"""Why a server cannot be reached, found in what led to the error."""
+
+import errno
+import socket
+import ssl
+
+import pytest
+
+from tui.net.errors import NetError, Unreachable, Untrusted
+from tui.net.transport import keepalive_options, proxy_for, system_words, why_barred
+
+
+def bad_certificate() -> ssl.SSLCertVerificationError:
+    error = ssl.SSLCertVerificationError(1, "certificate verify failed")
+    error.verify_message = "certificate has expired"
+    return error
+
+
+def not_tls() -> ssl.SSLError:
+    error = ssl.SSLError(1, "[SSL: WRONG_VERSION_NUMBER] wrong version number")
+    error.reason = "WRONG_VERSION_NUMBER"
+    return error
+
+
+def wrapped(cause: BaseException) -> Exception:
+    """As httpx gives it: without words of its own, the cause two steps down."""
+    middle, outer = RuntimeError(""), ValueError("")
+    middle.__cause__, outer.__context__ = cause, middle
+    return outer
+
+
+REFUSED = OSError(errno.ECONNREFUSED, "Connect call failed ('127.0.0.1', 4096)")
+
+
+@pytest.mark.parametrize(
+    ("cause", "kind", "words"),
+    [
+        (REFUSED, Unreachable, "connection refused"),
+        (OSError(errno.ENETUNREACH, ""), Unreachable, "network is unreachable"),
+        (ExceptionGroup("all addresses", [REFUSED, OSError("second")]), Unreachable, "connection refused"),
+        (socket.gaierror(-2, "Name or service not known"), Unreachable, "no host of that name"),
+        (not_tls(), Unreachable, "no TLS: wrong version number"),
+        (bad_certificate(), Untrusted, "certificate has expired"),
+        (ExceptionGroup("all addresses", [bad_certificate()]), Untrusted, "certificate has expired"),
+        (RuntimeError("odd"), Unreachable, "no connection"),
+    ],
+)
+def test_why(cause: Exception, kind: type[NetError], words: str) -> None:
+    error = why_barred(wrapped(cause))
+    assert type(error) is kind
+    assert error.reason == words
+
+
+def test_an_error_with_words_of_its_own() -> None:
+    assert (
+        why_barred(RuntimeError("407 Proxy Authentication Required")).reason == "407 Proxy Authentication Required"
+    )
+
+
+def test_tls_has_no_words_of_the_system() -> None:
+    assert system_words(wrapped(ssl.SSLError(1, "[SSL] bad record mac"))) == ""
+    assert system_words(wrapped(ConnectionResetError(errno.ECONNRESET, ""))) == "connection reset by peer"
+
+
+def test_keepalive_finds_a_dead_peer_within_a_minute_or_so() -> None:
+    options = {option: value for level, option, value in keepalive_options() if level == socket.IPPROTO_TCP}
+    assert (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1) in keepalive_options()
+    if hasattr(socket, "TCP_KEEPIDLE"):
+        idle, interval, count = (options[getattr(socket, f"TCP_KEEP{name}")] for name in ("IDLE", "INTVL", "CNT"))
+        assert idle + interval * count <= 60
+
+
+def test_the_environment_names_the_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+    assert proxy_for("https://build.example") is None
+    monkeypatch.setenv("all_proxy", "http://any:1")
+    monkeypatch.setenv("https_proxy", "http://secure:1")
+    monkeypatch.setenv("no_proxy", "inside.example")
+    assert proxy_for("https://build.example") == "http://secure:1"
+    assert proxy_for("http://build.example") == "http://any:1"
+    assert proxy_for("http://inside.example:4096") is None
+    monkeypatch.setenv("all_proxy", "any:1")
+    assert proxy_for("http://build.example") == "http://any:1"
+
+
+@pytest.mark.parametrize(
+    ("entries", "url", "exempt"),
+    [
+        ("*", "http://build.example", True),
+        ("10.0.0.0/8", "http://10.1.2.3:4096", True),
+        ("10.0.0.0/8", "http://11.1.2.3:4096", False),
+        ("10.0.0.0/8", "http://build.example", False),
+        ("fd00::/8", "http://[fd12::1]:4096", True),
+        ("10.0.0.0/99", "http://10.1.2.3", False),
+        ("*.example", "https://build.example", True),
+        ("*.example", "https://build.example.org", False),
+        ("192.168.*", "http://192.168.7.7", True),
+        ("other, build.example:4096", "http://build.example:4096", True),
+        ("build.example:4097", "http://build.example:4096", False),
+        ("[fd12::1]:4096", "http://[fd12::1]:4096", True),
+        ("fd12::1", "http://[fd12::1]:4096", True),
+        (".example", "http://build.example", True),
+        ("example", "http://build.example", True),
+        ("ample", "http://build.example", False),
+    ],
+)
+def test_what_no_proxy_covers(entries: str, url: str, exempt: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("all_proxy", "http://any:1")
+    monkeypatch.setenv("no_proxy", entries)
+    assert (proxy_for(url) is None) == exempt

@@ -1,0 +1,111 @@
+"""Addresses as people type them; ids that are no paths."""
+
+from urllib.parse import unquote
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tui.net.url import BadAddress, is_exposed, is_loopback, normalise_url, segment
+
+
+@pytest.mark.parametrize(
+    ("typed", "url"),
+    [
+        ("127.0.0.1:4096", "http://127.0.0.1:4096"),
+        ("localhost", "http://localhost"),
+        (" localhost:4096/ ", "http://localhost:4096"),
+        ("[::1]:4096", "http://[::1]:4096"),
+        ("0.0.0.0:4096", "http://0.0.0.0:4096"),
+        ("HTTP://LocalHost:4096", "http://localhost:4096"),
+        ("https://build.example", "https://build.example"),
+        ("https://build.example:8443/agent/", "https://build.example:8443/agent"),
+        ("http://build.example", "http://build.example"),
+        ("http://bücher.example", "http://bücher.example"),
+        ("http://my_host:1", "http://my_host:1"),
+        ("localhost:4096/team@home", "http://localhost:4096/team@home"),
+    ],
+)
+def test_what_is_understood(typed: str, url: str) -> None:
+    assert normalise_url(typed) == url
+    assert normalise_url(url) == url
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ("", "empty"),
+        ("build.example:4096", "Write http:// or https:// before build.example:4096"),
+        ("ftp://localhost", "ftp:// is not spoken here"),
+        ("http://", "names no host"),
+        ("http:///path", "names no host"),
+        ("http://-.-:x", "port must be a number"),
+        ("localhost:99999", "port must be a number"),
+        ("localhost:port", "port must be a number"),
+        ("http://a b", "characters"),
+        ("http://a\x1b[2J", "characters"),
+        ("http://a\u202eb", "characters"),
+        ("http://a\\b", "characters"),
+        ("http://local%host", "names no host"),
+        ("http://localhost?x=1", "leave out what follows"),
+        ("http://localhost#x", "leave out what follows"),
+        ("http://[::1", "cannot be read"),
+    ],
+)
+def test_what_is_not_says_why(typed: str, said: str) -> None:
+    with pytest.raises(BadAddress, match=said):
+        normalise_url(typed)
+
+
+def test_a_password_in_an_address_is_refused_and_not_repeated() -> None:
+    with pytest.raises(BadAddress) as caught:
+        normalise_url("http://opencode:hunter2@localhost:4096")
+    assert "HOLDFAST_PASSWORD" in str(caught.value)
+    assert "hunter2" not in str(caught.value)
+
+
+@given(st.text())
+def test_anything_typed_is_an_address_or_refused(typed: str) -> None:
+    try:
+        url = normalise_url(typed)
+    except BadAddress:
+        return
+    assert normalise_url(url) == url
+
+
+@pytest.mark.parametrize(
+    "host", ["localhost", "LOCALHOST.", "api.localhost", "127.0.0.1", "127.9.9.9", "[::1]", "0.0.0.0"]
+)
+def test_this_machine(host: str) -> None:
+    assert is_loopback(f"http://{host}:4096")
+    assert not is_exposed(f"http://{host}:4096", has_password=True)
+
+
+@pytest.mark.parametrize(
+    "host", ["localhost.example", "127.0.0.1.example", "10.0.0.1", "128.0.0.1", "[::2]", "127"]
+)
+def test_another_machine(host: str) -> None:
+    assert not is_loopback(f"http://{host}:4096")
+    assert is_exposed(f"http://{host}:4096", has_password=True)
+    assert not is_exposed(f"http://{host}:4096", has_password=False)
+    assert not is_exposed(f"https://{host}:4096", has_password=True)
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1).filter(lambda name: name.strip(".")))
+def test_an_id_is_one_segment(name: str) -> None:
+    encoded = segment(name)
+    assert unquote(encoded) == name
+    assert encoded.isascii()
+    assert not set(encoded) & set("/?#\\ ;")
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "..."])
+def test_an_id_does_not_climb(name: str) -> None:
+    once = unquote(segment(name))
+    assert segment(name)
+    assert once.strip(".")
+    assert "/" not in once
+
+
+def test_half_a_character_in_an_id_is_no_crash() -> None:
+    assert segment("ses_\ud83d") == "ses_%3F"

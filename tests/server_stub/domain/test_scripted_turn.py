@@ -1,0 +1,316 @@
+import asyncio
+from collections.abc import Coroutine
+from typing import Any
+
+import pytest
+
+from server_stub.domain.scripted_turn import ModelFailed, Script, Superseded, Turn, TurnEnded
+from server_stub.domain.state import Message, Session, World
+from tests.server_stub.conftest import HERE, START, InstantClock
+from tests.server_stub.event_listener import Witness, watching
+from tests.waiting import wait_until
+
+Json = dict[str, Any]
+QUESTION: Json = {"question": "Which?", "header": "Which", "options": [{"label": "a", "description": ""}]}
+
+
+@pytest.fixture
+def session(world: World) -> Session:
+    return world.create_session(HERE)
+
+
+def prompt(world: World, session: Session, message_id: str = "msg_prompt") -> Message:
+    info: Json = {
+        "id": message_id,
+        "role": "user",
+        "sessionID": session.id,
+        "time": {"created": world.clock.now()},
+        "agent": "build",
+        "model": {"providerID": "p", "modelID": "m"},
+    }
+    return world.put_message(info)
+
+
+@pytest.fixture
+def turn(world: World, session: Session) -> Turn:
+    return Turn(world, session, prompt(world, session), no_delegate)
+
+
+async def no_delegate(child: Session, text: str, script: Script) -> Message:
+    raise AssertionError("nothing to delegate here")
+
+
+def answers(session: Session) -> list[Message]:
+    return [message for message in session.messages.values() if message.info["role"] == "assistant"]
+
+
+def types(message: Message) -> list[str]:
+    return [part["type"] for part in message.parts.values()]
+
+
+async def opened(world: World, work: Coroutine[Any, Any, Any]) -> "asyncio.Task[Any]":
+    """The work, begun and waiting for a person."""
+    task = asyncio.ensure_future(work)
+    await wait_until(lambda: world.requests.questions(HERE) or world.requests.permissions(HERE))
+    return task
+
+
+async def test_a_round_is_one_message_with_steps_around_its_words(turn: Turn, session: Session) -> None:
+    await turn.think("hm")
+    await turn.say("so it is")
+    turn.end("stop")
+    [answer] = answers(session)
+    assert types(answer) == ["step-start", "reasoning", "text", "step-finish"]
+    assert answer.info["parentID"] == "msg_prompt"
+    assert answer.info["finish"] == "stop"
+    assert answer.info["time"]["completed"] > answer.info["time"]["created"]
+    assert answer.info["tokens"]["output"] == 4
+    assert session.info["tokens"]["output"] == 4
+
+
+async def test_what_follows_a_tool_call_opens_the_next_round(turn: Turn, session: Session) -> None:
+    await turn.say("first")
+    await turn.use("read", {}, "text", "file")
+    await turn.say("then")
+    turn.end("stop")
+    first, second = answers(session)
+    assert types(first) == ["step-start", "text", "tool", "step-finish"]
+    assert first.info["finish"] == "tool-calls"
+    assert types(second) == ["step-start", "text", "step-finish"]
+
+
+async def test_words_are_streamed_and_stored_when_the_part_ends(
+    world: World, turn: Turn, session: Session, clock: InstantClock
+) -> None:
+    with watching(world) as witness:
+        await turn.say("one two three", rate=2)
+        turn.end("stop")
+    assert [told["delta"] for told in witness.of("message.part.delta")] == ["one ", "two ", "three"]
+    begun, ended = [told["part"] for told in witness.of("message.part.updated") if told["part"]["type"] == "text"]
+    assert begun["text"] == ""
+    assert ended["text"] == "one two three"
+    assert ended["time"] == {"start": START, "end": START + 1500}
+
+
+def told_of_parts(witness: Witness) -> list[str]:
+    """`text` when a text has ended, and the state of a call."""
+    parts = [told["part"] for told in witness.of("message.part.updated")]
+    return [
+        part["state"]["status"] if part["type"] == "tool" else part["type"]
+        for part in parts
+        if part["type"] == "tool" or "end" in part.get("time", {})
+    ]
+
+
+async def test_words_before_a_call_end_after_it_has_begun_to_run(
+    world: World, turn: Turn, session: Session
+) -> None:
+    with watching(world) as witness:
+        await turn.say("first")
+        [words] = [part for part in answers(session)[0].parts.values() if part["type"] == "text"]
+        assert (words["text"], "end" in words["time"]) == ("", False)
+        await turn.use("read", {}, "text", "file")
+    assert told_of_parts(witness) == ["pending", "running", "text", "completed"]
+
+
+@pytest.mark.parametrize("asks", ["question", "permission"])
+async def test_a_request_is_open_while_the_words_before_it_are_not_yet_stored(
+    world: World, turn: Turn, asks: str
+) -> None:
+    await turn.say("first")
+    with watching(world) as witness:
+        work = turn.ask(QUESTION) if asks == "question" else turn.shell("make", [])
+        task = await opened(world, work)
+    last = witness.of("message.part.updated")[-1]["part"]
+    assert (last["type"], last["text"]) == ("text", "first")
+    assert witness.kinds[-1] == "message.part.updated"
+    assert f"{asks}.asked" in witness.kinds
+    task.cancel()
+    await asyncio.wait({task})
+
+
+async def test_words_end_where_other_words_begin(world: World, turn: Turn) -> None:
+    with watching(world) as witness:
+        await turn.think("hm")
+        await turn.say("so it is")
+        assert told_of_parts(witness) == ["reasoning"]
+        turn.end("stop")
+        assert told_of_parts(witness) == ["reasoning", "text"]
+
+
+async def test_a_part_that_is_cut_short_keeps_what_was_said(turn: Turn, session: Session) -> None:
+    task = asyncio.ensure_future(turn.say("word " * 1000))
+    await wait_until(lambda: answers(session) and len(answers(session)[0].parts) == 2)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    turn.break_off(None)
+    text = list(answers(session)[0].parts.values())[-1]
+    assert "end" in text["time"]
+    assert len(text["text"]) < 5000
+
+
+async def test_a_stream_that_breaks_off_stays_empty_in_the_store(turn: Turn, session: Session) -> None:
+    await turn.stream(["half ", "a "], rate=10, breaks_off=True)
+    await turn.retry("Overloaded", attempt=1, seconds=2)
+    await turn.say("all of it")
+    turn.end("stop")
+    [answer] = answers(session)
+    assert [part["text"] for part in answer.parts.values() if part["type"] == "text"] == ["", "all of it"]
+
+
+async def test_a_retry_says_until_when_and_then_is_busy_again(world: World, turn: Turn, session: Session) -> None:
+    turn.begin()
+    with watching(world) as witness:
+        await turn.retry("Overloaded", attempt=3, seconds=9)
+    waiting, busy = [told["status"] for told in witness.of("session.status")]
+    assert waiting == {"type": "retry", "attempt": 3, "message": "Overloaded", "next": START + 9000}
+    assert busy == {"type": "busy"}
+    assert not turn.waits_for_provider
+
+
+async def test_a_final_failure_carries_the_providers_error(turn: Turn, session: Session) -> None:
+    with pytest.raises(ModelFailed) as failure:
+        turn.fail("no such key", 401)
+    turn.break_off(failure.value.error)
+    [answer] = answers(session)
+    assert answer.parts == {}
+    assert answer.info["error"]["name"] == "APIError"
+    assert answer.info["error"]["data"]["statusCode"] == 401
+    assert "finish" not in answer.info
+
+
+async def test_a_question_is_asked_before_its_call_runs(world: World, turn: Turn, session: Session) -> None:
+    with watching(world) as witness:
+        task = await opened(world, turn.ask(QUESTION))
+        states = [
+            payload["properties"].get("part", {}).get("state", {}).get("status", payload["type"])
+            for payload in witness.payloads
+        ]
+        [asked] = world.requests.questions(HERE)
+        world.requests.reply_question(asked["id"], [["a"]])
+        assert await task == [["a"]]
+    assert [one for one in states if one in ("pending", "question.asked", "running")] == [
+        *("pending", "question.asked", "running")
+    ]
+    tool = list(answers(session)[0].parts.values())[-1]
+    assert tool["state"]["output"] == turn.told
+    assert turn.told == (
+        'User has answered your questions: "Which?"="a". You can now continue with the user\'s answers in mind.'
+    )
+    assert tool["state"]["metadata"] == {"answers": [["a"]], "truncated": False}
+    assert asked["tool"] == {"messageID": tool["messageID"], "callID": tool["callID"]}
+
+
+@pytest.mark.parametrize("given", [[], [[]], [[], ["b"]]])
+async def test_what_is_left_out_counts_as_unanswered(world: World, turn: Turn, given: list[list[str]]) -> None:
+    task = await opened(world, turn.ask(QUESTION))
+    world.requests.reply_question(world.requests.questions(HERE)[0]["id"], given)
+    await task
+    assert '"Which?"="Unanswered"' in turn.told
+
+
+async def test_a_dismissed_question_ends_the_turn(world: World, turn: Turn, session: Session) -> None:
+    task = await opened(world, turn.ask(QUESTION))
+    world.requests.reject_question(world.requests.questions(HERE)[0]["id"])
+    with pytest.raises(TurnEnded):
+        await task
+    assert list(answers(session)[0].parts.values())[-1]["state"]["error"] == "The user dismissed this question"
+
+
+async def test_a_shell_asks_and_its_output_grows(world: World, turn: Turn, session: Session) -> None:
+    with watching(world) as witness:
+        task = await opened(world, turn.shell("make all", ["one", "two"]))
+        [asked] = world.requests.permissions(HERE)
+        assert asked["permission"] == "bash"
+        assert asked["patterns"] == ["make all"]
+        assert asked["always"] == ["make *"]
+        assert asked["metadata"] == {"command": "make all"}
+        world.requests.reply_permission(asked["id"], "once")
+        await task
+    states = [told["part"]["state"] for told in witness.of("message.part.updated") if "state" in told["part"]]
+    assert [one["metadata"]["output"] for one in states if "metadata" in one] == [
+        "one\n",
+        "one\ntwo\n",
+        "one\ntwo\n",
+    ]
+    assert states[-1]["status"] == "completed"
+
+
+async def test_a_command_without_output_says_so(turn: Turn) -> None:
+    await turn.shell("touch x", [], asks=False)
+    assert turn.told == "(no output)"
+
+
+async def test_refused_without_a_reason_the_turn_ends(world: World, turn: Turn, session: Session) -> None:
+    task = await opened(world, turn.shell("make", []))
+    world.requests.reply_permission(world.requests.permissions(HERE)[0]["id"], "reject")
+    with pytest.raises(TurnEnded):
+        await task
+    error = list(answers(session)[0].parts.values())[-1]["state"]["error"]
+    assert error == "The user rejected permission to use this specific tool call."
+
+
+async def test_refused_with_a_reason_the_model_goes_on(world: World, turn: Turn) -> None:
+    task = await opened(world, turn.shell("make", []))
+    world.requests.reply_permission(world.requests.permissions(HERE)[0]["id"], "reject", "not today")
+    await task
+    assert turn.told.endswith("with the following feedback: not today")
+
+
+async def test_calls_together_share_a_round_and_all_end_before_it(
+    world: World, turn: Turn, session: Session
+) -> None:
+    task = await opened(world, turn.together(turn.ask(QUESTION), turn.shell("make", ["done"])))
+    await wait_until(lambda: world.requests.permissions(HERE))
+    world.requests.reply_permission(world.requests.permissions(HERE)[0]["id"], "once")
+    tools = [part for part in answers(session)[0].parts.values() if part["type"] == "tool"]
+    await wait_until(
+        lambda: (
+            [p["state"]["status"] for p in answers(session)[0].parts.values() if "state" in p]
+            == ["running", "completed"]
+        )
+    )
+    assert not task.done()
+    world.requests.reply_question(world.requests.questions(HERE)[0]["id"], [["a"]])
+    await task
+    assert len(tools) == 2
+    assert len(answers(session)) == 1
+
+
+async def test_one_refusal_among_several_ends_the_turn(world: World, turn: Turn) -> None:
+    task = await opened(world, turn.together(turn.ask(QUESTION), turn.shell("make", ["done"])))
+    await wait_until(lambda: world.requests.permissions(HERE))
+    world.requests.reject_question(world.requests.questions(HERE)[0]["id"])
+    world.requests.reply_permission(world.requests.permissions(HERE)[0]["id"], "once")
+    with pytest.raises(TurnEnded):
+        await task
+
+
+async def test_an_edit_is_counted_in_the_sessions_diff(world: World, turn: Turn, session: Session) -> None:
+    with watching(world) as witness:
+        await turn.edit("a.py", "--- a.py\n+++ a.py\n@@ -1,2 +1,3 @@\n-old\n+new\n+more\n same\n")
+    [change] = session.diff
+    assert (change["file"], change["additions"], change["deletions"]) == ("a.py", 2, 1)
+    assert witness.of("file.edited") == [{"file": "a.py"}]
+
+
+async def test_todos_are_told_and_kept(world: World, turn: Turn, session: Session) -> None:
+    todos = [{"content": "read", "status": "completed", "priority": "high"}]
+    with watching(world) as witness:
+        await turn.plan(todos)
+    assert session.todos == todos
+    assert witness.of("todo.updated") == [{"sessionID": session.id, "todos": todos}]
+
+
+async def test_a_newer_prompt_takes_over_between_two_rounds(
+    world: World, turn: Turn, session: Session, clock: InstantClock
+) -> None:
+    await turn.use("read", {}, "text", "file")
+    clock.moment += 1
+    prompt(world, session, "msg_newer")
+    with pytest.raises(Superseded):
+        await turn.say("never said")
+    [answer] = answers(session)
+    assert answer.info["finish"] == "tool-calls"
+    assert "text" not in types(answer)

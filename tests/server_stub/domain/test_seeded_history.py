@@ -1,0 +1,21 @@
+from itertools import pairwise
+
+from server_stub.domain.agent import Agent
+from server_stub.domain.state import World
+from tests.server_stub.scenarios.test_catalog import played, said
+
+
+async def test_a_past_stands_before_the_prompt_in_prompts_and_answers(agent: Agent, world: World) -> None:
+    session, answer = await played(agent, world, "PAST 4")
+    *past, prompt, last = session.ordered()
+    assert [(message.info["role"], said(message)[:9]) for message in past] == [
+        ("user", "Message 0"),
+        ("assistant", "Message 1"),
+        ("user", "Message 2"),
+        ("assistant", "Message 3"),
+    ]
+    assert [late.info.get("parentID") for _, late in list(pairwise(past))[::2]] == [
+        early.info["id"] for early in past[::2]
+    ]
+    assert said(prompt) == "PAST 4"
+    assert last is answer

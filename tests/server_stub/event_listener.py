@@ -1,0 +1,36 @@
+"""Looks on at a world: what its bus says, told briefly."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from server_stub.domain.event_bus import Subscription
+from server_stub.domain.state import World
+
+Json = dict[str, Any]
+
+
+class Witness:
+    def __init__(self, subscription: Subscription) -> None:
+        self._subscription = subscription
+
+    @property
+    def payloads(self) -> list[Json]:
+        return [event.payload for event in self._subscription.events]
+
+    def of(self, kind: str) -> list[Json]:
+        """The properties of each event of this type."""
+        return [payload["properties"] for payload in self.payloads if payload["type"] == kind]
+
+    @property
+    def kinds(self) -> list[str]:
+        return [payload["type"] for payload in self.payloads]
+
+    def forget(self) -> None:
+        self._subscription.events.clear()
+
+
+@contextmanager
+def watching(world: World) -> Iterator[Witness]:
+    with world.bus.subscribe() as subscription:
+        yield Witness(subscription)

@@ -1,0 +1,85 @@
+"""Faults on a real server: whom they strike and how often, and that nothing else is touched."""
+
+import json
+
+from server_stub.faults.kinds import Faults, parse
+from tests.server_stub.held import END, PROMPT, TURN, Routes, body_of, chunk
+from tests.server_stub.serving import Served, Wire, wire
+from tests.waiting import wait_until
+
+
+async def test_nothing_armed_nothing_changed(line: Wire, routes: Routes) -> None:
+    routes.send(b" ", b" ", TURN, None)
+    await line.request(*PROMPT)
+    answer = await line.read_all()
+    assert answer.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert body_of(answer) == chunk(b" ") + chunk(b" ") + chunk(TURN) + END
+
+
+async def test_a_length_that_was_promised_is_kept(line: Wire) -> None:
+    await line.request("GET", "/session/status")
+    answer = await line.read_all()
+    assert b"content-length: 11\r\n" in answer.lower()
+    assert body_of(answer) == b'{"ok":true}'
+
+
+async def test_a_fault_strikes_as_often_as_it_says(served: Served, faults: Faults) -> None:
+    faults.arm(parse("502=all,times=2"))
+    statuses = []
+    for _ in range(3):
+        async with wire(served.port) as line:
+            await line.request("GET", "/session/status")
+            statuses.append((await line.read_all()).split()[1])
+    assert statuses == [b"502", b"502", b"200"]
+
+
+async def test_a_strike_counts_where_it_falls(served: Served, routes: Routes, faults: Faults) -> None:
+    armed = faults.arm(parse("cut=prompt,at=json"))
+    async with wire(served.port) as failing, wire(served.port) as struck:
+        await failing.request(*PROMPT)
+        routes.send(b" ", None)
+        assert body_of(await failing.read_all()) == chunk(b" ") + END
+        assert armed.struck == 0
+        await struck.request(*PROMPT)
+        routes.send(TURN)
+        assert body_of(await struck.read_all()) == chunk(TURN[:1])
+        assert armed.struck == 1
+
+
+async def test_others_are_spared(line: Wire, faults: Faults) -> None:
+    for text in ("cut=prompt", "401=events", "hang=/config"):
+        faults.arm(parse(text))
+    await line.request("GET", "/session/status")
+    assert body_of(await line.read_all()) == b'{"ok":true}'
+
+
+async def test_the_admin_route_is_never_struck(line: Wire, faults: Faults) -> None:
+    faults.arm(parse("401=all"))
+    faults.arm(parse("hang=/"))
+    await line.request("GET", "/_stub/faults")
+    assert (await line.read_all()).startswith(b"HTTP/1.1 200 OK\r\n")
+
+
+async def test_a_disarmed_fault_spares_an_open_exchange(line: Wire, routes: Routes, faults: Faults) -> None:
+    armed = faults.arm(parse("cut=prompt,at=json"))
+    routes.send(b" ")
+    await line.request(*PROMPT)
+    await line.read_until(chunk(b" "))
+    faults.disarm(armed.id)
+    routes.send(TURN, None)
+    assert await line.read_all() == chunk(TURN) + END
+
+
+async def test_the_first_armed_of_two_strikes_first(line: Wire, routes: Routes, faults: Faults) -> None:
+    hang, unauthorized = faults.arm(parse("hang=prompt")), faults.arm(parse("401=prompt"))
+    await line.request(*PROMPT)
+    await wait_until(lambda: hang.struck == 1)
+    assert unauthorized.struck == 0
+
+
+async def test_a_large_answer_passes_whole(line: Wire, routes: Routes, faults: Faults) -> None:
+    faults.arm(parse("cut=prompt,at=json,after_bytes=3000000,times=1"))
+    large = json.dumps("x" * 2_000_000).encode()
+    routes.send(b" ", large, None)
+    await line.request(*PROMPT)
+    assert body_of(await line.read_all()) == chunk(b" ") + chunk(large) + END

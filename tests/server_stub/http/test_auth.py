@@ -1,0 +1,65 @@
+import httpx
+import pytest
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from server_stub.http.auth import BasicAuth, LoopbackOnly
+
+
+async def page(request: Request) -> Response:
+    return PlainTextResponse("in")
+
+
+async def get(middleware: Middleware, **headers: str) -> httpx.Response:
+    app = Starlette(routes=[Route("/", page)], middleware=[middleware])
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://127.0.0.1") as http:
+        return await http.get("/", headers=headers)
+
+
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1", "127.0.0.1:4096", "localhost", "localhost:4096", "[::1]", "[::1]:4096", "LOCALHOST:1"]
+)
+async def test_loopback_names_come_in(host: str) -> None:
+    assert (await get(Middleware(LoopbackOnly), host=host)).text == "in"
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "evil.example",
+        "evil.example:4096",
+        "127.0.0.1.evil.example",
+        "localhost.evil.example:80",
+        "10.0.0.1",
+        "::1",
+        "",
+    ],
+)
+async def test_foreign_hosts_stay_out(host: str) -> None:
+    refused = await get(Middleware(LoopbackOnly), host=host)
+    assert refused.status_code == 403
+    assert refused.text != "in"
+
+
+AUTH = Middleware(BasicAuth, "opencode", "pässword:1")
+
+
+async def test_the_right_password_comes_in() -> None:
+    auth = httpx.BasicAuth("opencode", "pässword:1")
+    request = next(auth.auth_flow(httpx.Request("GET", "http://x")))
+    authorization = request.headers["authorization"]
+    assert (await get(AUTH, authorization=authorization)).text == "in"
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [{}, {"authorization": "Basic"}, {"authorization": "Basic b3BlbmNvZGU6"}, {"authorization": "Bearer x"}],
+)
+async def test_anyone_else_gets_an_empty_401(headers: dict[str, str]) -> None:
+    refused = await get(AUTH, **headers)
+    assert refused.status_code == 401
+    assert refused.content == b""
+    assert refused.headers["www-authenticate"] == 'Basic realm="Secure Area"'

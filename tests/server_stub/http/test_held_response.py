@@ -1,0 +1,204 @@
+"""The bytes of a held response, with the clock of the event loop and intervals of milliseconds."""
+
+import asyncio
+from collections.abc import Coroutine
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from starlette.types import Message
+
+from server_stub.domain.api_errors import Refusal, unexpected
+from server_stub.domain.profiles import MIMO, OPENCODE_PADDED, Padding
+from server_stub.http.held_response import INTERVAL_VARIABLE, HeldResponse, interval_of
+from tests.server_stub.conftest import turns_of_the_loop
+from tests.waiting import wait_until
+
+FAST = Padding(b" ", 5)
+JSON = b'{"info":{}}'
+
+
+class Exchange:
+    """The two ends of one response."""
+
+    def __init__(self, padding: Padding | None, body: Coroutine[Any, Any, bytes]) -> None:
+        self.sent: list[Message] = []
+        self.departures = 0
+        self._gone = asyncio.Event()
+        self._response = HeldResponse(padding, body, self._count)
+
+    def start(self) -> "asyncio.Task[None]":
+        return asyncio.create_task(self._response({}, self._receive, self._send))
+
+    def leave(self) -> None:
+        self._gone.set()
+
+    @property
+    def bodies(self) -> list[bytes]:
+        return [message["body"] for message in self.sent if message["type"] == "http.response.body"]
+
+    def _count(self) -> None:
+        self.departures += 1
+
+    async def _receive(self) -> Message:
+        await self._gone.wait()
+        return {"type": "http.disconnect"}
+
+    async def _send(self, message: Message) -> None:
+        self.sent.append(message)
+
+
+class Turn:
+    def __init__(self) -> None:
+        self._ended: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+
+    async def body(self) -> bytes:
+        return await self._ended
+
+    def end(self, result: bytes = JSON) -> None:
+        self._ended.set_result(result)
+
+    def fail(self, error: Exception) -> None:
+        self._ended.set_exception(error)
+
+
+async def nobody_is_left_to_send() -> None:
+    """No task but the test's own is there any more."""
+    await wait_until(lambda: asyncio.all_tasks() == {asyncio.current_task()}, within=1)
+
+
+async def test_headers_at_once_then_padding_then_the_json_in_one_piece() -> None:
+    turn = Turn()
+    exchange = Exchange(FAST, turn.body())
+    task = exchange.start()
+    await turns_of_the_loop(2)
+    assert exchange.sent[0]["status"] == 200
+    assert exchange.bodies == []
+    await wait_until(lambda: len(exchange.bodies) >= 3)
+    turn.end()
+    await task
+    *padding, body = exchange.bodies
+    assert set(padding) == {b" "}
+    assert body == JSON
+    assert "more_body" not in exchange.sent[-1]
+    await nobody_is_left_to_send()
+    assert exchange.departures == 0
+
+
+async def test_headers_with_the_first_byte_of_padding() -> None:
+    exchange = Exchange(replace(FAST, headers="with the first byte"), Turn().body())
+    task = exchange.start()
+    await turns_of_the_loop(2)
+    assert exchange.sent == []
+    await wait_until(lambda: exchange.bodies)
+    assert [message["type"] for message in exchange.sent[:2]] == ["http.response.start", "http.response.body"]
+    exchange.leave()
+    await task
+
+
+async def test_headers_with_the_first_byte_of_an_early_answer() -> None:
+    turn = Turn()
+    exchange = Exchange(Padding(b" ", 60_000, "with the first byte"), turn.body())
+    task = exchange.start()
+    turn.end()
+    await task
+    assert exchange.sent[0]["status"] == 200
+    assert exchange.bodies == [JSON]
+
+
+async def test_without_padding_not_even_headers_until_the_end() -> None:
+    turn = Turn()
+    exchange = Exchange(None, turn.body())
+    task = exchange.start()
+    await turns_of_the_loop(20)
+    assert exchange.sent == []
+    turn.end()
+    await task
+    assert exchange.bodies == [JSON]
+
+
+@pytest.mark.parametrize("padding", [FAST, None])
+async def test_a_client_that_leaves_is_noticed_at_once_and_gets_nothing_more(padding: Padding | None) -> None:
+    exchange = Exchange(padding, Turn().body())
+    task = exchange.start()
+    await turns_of_the_loop(2)
+    exchange.leave()
+    await asyncio.wait_for(task, 1)
+    assert exchange.departures == 1
+    await nobody_is_left_to_send()
+    assert JSON not in exchange.bodies
+
+
+async def test_a_refusal_under_padding_ends_with_nothing_but_whitespace() -> None:
+    turn = Turn()
+    exchange = Exchange(FAST, turn.body())
+    task = exchange.start()
+    await wait_until(lambda: exchange.bodies)
+    turn.fail(unexpected())
+    await task
+    assert b"".join(exchange.bodies).strip() == b""
+    assert exchange.sent[-1]["body"] == b""
+    await nobody_is_left_to_send()
+
+
+async def test_a_refusal_without_padding_is_the_response() -> None:
+    turn = Turn()
+    exchange = Exchange(None, turn.body())
+    task = exchange.start()
+    turn.fail(unexpected())
+    with pytest.raises(Refusal):
+        await task
+    assert exchange.sent == []
+
+
+@pytest.mark.parametrize("padding", [FAST, None])
+async def test_any_other_error_stops_the_padding_and_is_not_hidden(padding: Padding | None) -> None:
+    turn = Turn()
+    exchange = Exchange(padding, turn.body())
+    task = exchange.start()
+    turn.fail(LookupError("a mistake"))
+    with pytest.raises(LookupError):
+        await task
+    await nobody_is_left_to_send()
+
+
+async def test_a_server_that_ends_stops_the_padding() -> None:
+    exchange = Exchange(FAST, Turn().body())
+    task = exchange.start()
+    await wait_until(lambda: exchange.bodies)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    await nobody_is_left_to_send()
+
+
+@pytest.mark.parametrize(
+    ("set_to", "seconds"),
+    [("50", 0.05), ("0.5", 0.0005), ("", 10), ("0", 10), ("-3", 10), ("soon", 10), ("nan", 10)],
+)
+def test_the_interval_is_the_environments_if_it_is_one(
+    monkeypatch: pytest.MonkeyPatch, set_to: str, seconds: float
+) -> None:
+    monkeypatch.setenv(INTERVAL_VARIABLE, set_to)
+    assert MIMO.padding is not None
+    assert interval_of(MIMO.padding) == seconds
+
+
+async def test_the_interval_is_read_at_each_request(monkeypatch: pytest.MonkeyPatch) -> None:
+    slow = Padding(b"\n", 60_000)
+    first, second = Exchange(slow, Turn().body()), Exchange(slow, Turn().body())
+    monkeypatch.delenv(INTERVAL_VARIABLE, raising=False)
+    tasks = [first.start()]
+    await wait_until(lambda: first.sent)
+    monkeypatch.setenv(INTERVAL_VARIABLE, "5")
+    tasks.append(second.start())
+    await wait_until(lambda: len(second.bodies) > 2)
+    assert first.bodies == []
+    for task in tasks:
+        task.cancel()
+    await asyncio.wait(tasks)
+
+
+def test_the_families_pad_as_they_are_known_to() -> None:
+    assert MIMO.padding == Padding(b" ", 10_000, "with the first byte", commands=False)
+    assert OPENCODE_PADDED.padding == Padding(b"\n", 30_000)

@@ -1,0 +1,196 @@
+"""Frames as captured from opencode 1.18.33; the heartbeat's interval as its proposal has it."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx
+import pytest
+
+from server_stub.domain.profiles import MIMO, OPENCODE, Profile
+from server_stub.domain.state import BUSY
+from tests.server_stub.conftest import Stub
+from tests.waiting import wait_until
+
+Json = dict[str, Any]
+
+
+class Stream:
+    """The frames of one event stream as they come."""
+
+    def __init__(self, response: httpx.Response) -> None:
+        self.response = response
+        self._lines = response.aiter_lines()
+
+    async def frame(self, *, within: float = 5.0) -> Json:
+        async with asyncio.timeout(within):
+            async for line in self._lines:
+                if line:
+                    assert line.startswith("data: ")
+                    frame: Json = json.loads(line.removeprefix("data: "))
+                    return frame
+        raise EOFError
+
+
+@asynccontextmanager
+async def streaming(stub: Stub, path: str, **headers: str) -> AsyncIterator[Stream]:
+    async with stub.http.stream("GET", path, headers=headers, timeout=None) as response:
+        yield Stream(response)
+
+
+@pytest.fixture
+def stub(stub_on_a_socket: Stub) -> Stub:
+    return stub_on_a_socket
+
+
+async def test_the_headers(stub: Stub) -> None:
+    async with streaming(stub, "/event") as stream:
+        assert stream.response.headers["content-type"] == "text/event-stream"
+        assert stream.response.headers["cache-control"] == "no-cache, no-transform"
+        assert stream.response.headers["x-accel-buffering"] == "no"
+
+
+async def test_an_event_as_its_directory_and_as_everyone_hears_it(stub: Stub) -> None:
+    here = stub.world.directory
+    async with streaming(stub, "/event") as local, streaming(stub, "/global/event") as everywhere:
+        connected = await local.frame()
+        assert (connected["type"], connected["properties"]) == ("server.connected", {})
+        connected = await everywhere.frame()
+        assert set(connected) == {"payload"}
+        assert connected["payload"]["type"] == "server.connected"
+
+        await stub.session(title="new")
+        heard = await local.frame()
+        assert set(heard) == {"id", "type", "properties"}
+        assert heard["type"] == "session.created"
+        framed, again = await everywhere.frame(), await everywhere.frame()
+        assert framed == {"directory": here, "project": "global", "payload": heard}
+        assert again["payload"]["type"] == "sync"
+        assert again["payload"]["syncEvent"]["type"] == "session.created.1"
+        assert again["payload"]["syncEvent"]["data"] == heard["properties"]
+
+
+async def test_a_directory_hears_nothing_of_another(stub: Stub) -> None:
+    async with streaming(stub, "/event", **{"x-opencode-directory": "/some%20where"}) as stream:
+        await stream.frame()
+        here = stub.world.create_session(stub.world.directory)
+        there = stub.world.create_session("/some where")
+        assert (await stream.frame())["properties"]["sessionID"] == there.id != here.id
+
+
+async def test_what_is_not_stored_comes_once(stub: Stub) -> None:
+    session = stub.world.create_session(stub.world.directory)
+    async with streaming(stub, "/global/event") as stream:
+        await stream.frame()
+        stub.world.set_status(session, BUSY)
+        stub.world.set_todos(session, [])
+        types = [(await stream.frame())["payload"]["type"] for _ in range(2)]
+        assert types == ["session.status", "todo.updated"]
+
+
+async def test_a_stream_of_a_directory_ends_with_its_instance(stub: Stub) -> None:
+    async with streaming(stub, "/event") as local, streaming(stub, "/global/event") as everywhere:
+        await local.frame()
+        await everywhere.frame()
+        await stub.http.post("/instance/dispose")
+        disposed = await local.frame()
+        assert disposed["type"] == "server.instance.disposed"
+        assert disposed["properties"] == {"directory": stub.world.directory}
+        with pytest.raises(EOFError):
+            await local.frame()
+        assert (await everywhere.frame())["payload"] == disposed
+        await stub.session()
+        assert (await everywhere.frame())["payload"]["type"] == "session.created"
+
+
+async def test_disposing_everything_is_said_to_everyone(stub: Stub) -> None:
+    stub.world.create_session("/a")
+    async with streaming(stub, "/global/event") as stream:
+        await stream.frame()
+        await stub.http.post("/global/dispose")
+        frames = [await stream.frame() for _ in range(2)]
+        assert [frame["payload"]["type"] for frame in frames] == ["server.instance.disposed", "global.disposed"]
+        assert frames[1]["directory"] == "global"
+
+
+async def test_heartbeats_come_at_the_interval_and_a_running_stream_takes_up_a_new_one(stub: Stub) -> None:
+    loop = asyncio.get_running_loop()
+    async with streaming(stub, "/global/event") as stream:
+        await stream.frame()
+        begun = loop.time()
+        body = {"server": {"event_stream": {"heartbeat_ms": 1000}}}
+        assert (await stub.http.patch("/global/config", json=body)).status_code == 200
+        for beat in (1, 2):
+            frame = await stream.frame(within=1.5)
+            assert set(frame) == {"payload"}
+            assert frame["payload"]["type"] == "server.heartbeat"
+            assert beat - 0.2 < loop.time() - begun < beat + 0.5
+
+
+async def test_events_do_not_put_off_the_heartbeat(stub: Stub) -> None:
+    session = stub.world.create_session(stub.world.directory)
+    stub.world.configure({"server": {"event_stream": {"heartbeat_ms": 1000}}})
+    async with streaming(stub, "/event") as stream:
+        types: list[str] = []
+        while "server.heartbeat" not in types:
+            stub.world.set_todos(session, [])
+            types.append((await stream.frame(within=1.5))["type"])
+        assert types.count("todo.updated") > 1
+
+
+async def test_muted_streams_go_on_beating(stub: Stub) -> None:
+    stub.world.configure({"server": {"event_stream": {"heartbeat_ms": 1000}}})
+    stub.world.bus.muted = True
+    async with streaming(stub, "/event") as stream:
+        assert (await stream.frame())["type"] == "server.connected"
+        await stub.session()
+        assert (await stream.frame(within=1.5))["type"] == "server.heartbeat"
+
+
+@pytest.mark.parametrize(("late", "first"), [(True, "body"), (False, "session.idle")], ids=["late", "early"])
+async def test_events_of_a_turn_s_end_come_after_the_body_of_its_post_or_before(
+    stub: Stub, late: bool, first: str
+) -> None:
+    """After, at real opencode 1.18.33 and MiMo Code 0.1.15: a request rejected elsewhere, a turn that finishes."""
+    stub.world.late, stub.world.early = late, not late
+    session_id = await stub.session()
+    arrived: list[str] = []
+
+    async def hold() -> None:
+        await stub.prompt(session_id, "ASK1")
+        arrived.append("body")
+
+    async with streaming(stub, "/event") as stream:
+        held = asyncio.create_task(hold())
+        question = await stub.question()
+        await stub.http.post(f"/question/{question['id']}/reject")
+        while (frame := await stream.frame())["type"] != "session.idle":
+            arrived += ["question.rejected"] if frame["type"] == "question.rejected" else []
+        arrived.append("session.idle")
+        await held
+    rest = ["question.rejected", "session.idle"]
+    assert arrived == (["body", *rest] if first == "body" else [*rest, "body"])
+
+
+async def test_a_reader_that_leaves_is_forgotten(stub: Stub) -> None:
+    async with streaming(stub, "/event") as stream:
+        await stream.frame()
+        assert len(stub.world.bus.subscriptions) == 1
+    await wait_until(lambda: not stub.world.bus.subscriptions)
+
+
+async def test_half_an_emoji_reaches_the_stream(stub: Stub) -> None:
+    async with streaming(stub, "/event") as stream:
+        await stream.frame()
+        stub.world.create_session(stub.world.directory, "half \ud83d")
+        assert (await stream.frame())["properties"]["info"]["title"] == "half \ud83d"
+
+
+@pytest.mark.parametrize("profile", [OPENCODE, MIMO], ids=lambda profile: profile.name)
+async def test_only_some_families_lose_events_of_a_slow_reader(stub: Stub, profile: Profile) -> None:
+    with stub.world.bus.subscribe() as subscription:
+        for _ in range(10_001):
+            stub.world.bus.publish("todo.updated", {})
+    assert len(subscription.events) == (10_000 if profile is MIMO else 10_001)

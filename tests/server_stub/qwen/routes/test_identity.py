@@ -1,0 +1,254 @@
+"""The bodies and status codes below were recorded from `qwen serve` 0.24.4."""
+
+import re
+from collections.abc import AsyncGenerator, AsyncIterator
+from typing import Any
+
+import httpx
+import pytest
+from starlette.applications import Starlette
+
+from server_stub.domain.client_registry import Clients
+from server_stub.domain.profiles import DEFAULT_PROFILE
+from server_stub.domain.state import BUSY, Session, World
+from server_stub.qwen.daemon import new_client_id
+from server_stub.qwen.routes import identity
+
+CLIENT_ID = "X-Qwen-Client-Id"
+JSON_TYPE = {"Content-Type": "application/json"}
+MALFORMED = {
+    "error": "`X-Qwen-Client-Id` must be a non-empty token of 128 characters or fewer",
+    "code": "invalid_client_id",
+}
+
+
+class StandingClock:
+    """Epoch ms that move only when a test moves them."""
+
+    def __init__(self) -> None:
+        self.milliseconds = 1_795_167_307_520
+
+    def now(self) -> int:
+        return self.milliseconds
+
+    def after(self, seconds: float) -> int:
+        raise AssertionError("nothing here looks ahead")
+
+    async def sleep(self, seconds: float) -> None:
+        raise AssertionError("nothing here may wait")
+
+    def ticks(self, rate: float) -> AsyncGenerator[None, None]:
+        raise AssertionError("nothing here may wait")
+
+
+@pytest.fixture
+def clock() -> StandingClock:
+    return StandingClock()
+
+
+@pytest.fixture
+def world(clock: StandingClock) -> World:
+    return World(DEFAULT_PROFILE, clock, "/project")
+
+
+@pytest.fixture
+def session(world: World) -> Session:
+    return world.create_session("/project")
+
+
+@pytest.fixture
+async def http(world: World) -> AsyncIterator[httpx.AsyncClient]:
+    app = Starlette(routes=identity.routes(world, Clients(new_client_id)))
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://stub") as client:
+        yield client
+
+
+async def resumed(http: httpx.AsyncClient, session: Session, **headers: str) -> str:
+    response = await http.post(f"/session/{session.id}/resume", json={}, headers=headers)
+    client_id: str = response.json()["clientId"]
+    return client_id
+
+
+async def described(http: httpx.AsyncClient, session: Session) -> dict[str, Any]:
+    status = (await http.get("/daemon/status?detail=full")).json()
+    [found] = [one for one in status["full"]["sessions"] if one["sessionId"] == session.id]
+    return dict(found)
+
+
+async def test_health(http: httpx.AsyncClient) -> None:
+    assert (await http.get("/health")).json() == {"status": "ok"}
+
+
+async def test_capabilities_offer_the_heartbeat_with_an_identity(http: httpx.AsyncClient) -> None:
+    capabilities = (await http.get("/capabilities")).json()
+    assert {"client_identity", "client_heartbeat"} <= set(capabilities["features"])
+    assert (capabilities["v"], capabilities["workspaceCwd"]) == (1, "/project")
+
+
+async def test_capabilities_offer_nothing_that_is_not_routed(http: httpx.AsyncClient) -> None:
+    features = (await http.get("/capabilities")).json()["features"]
+    assert not {"session_prompt", "session_events", "session_load", "session_close"} & set(features)
+
+
+async def test_resume_issues_a_client_id(http: httpx.AsyncClient, session: Session) -> None:
+    response = await http.post(f"/session/{session.id}/resume", json={})
+    assert response.status_code == 200
+    body = response.json()
+    assert re.fullmatch(r"client_[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", body.pop("clientId"))
+    assert body.pop("eventEpoch")
+    assert body == {
+        "sessionId": session.id,
+        "workspaceCwd": "/project",
+        "attached": True,
+        "createdAt": "2026-11-20T09:35:07.520Z",
+        "state": {},
+        "hasActivePrompt": False,
+        "lastEventId": 0,
+    }
+
+
+async def test_resume_says_when_a_turn_is_running(http: httpx.AsyncClient, world: World, session: Session) -> None:
+    world.set_status(session, BUSY)
+    assert (await http.post(f"/session/{session.id}/resume")).json()["hasActivePrompt"] is True
+
+
+async def test_resume_keeps_an_id_that_it_knows_and_replaces_one_that_it_does_not(
+    http: httpx.AsyncClient, session: Session
+) -> None:
+    mine = await resumed(http, session)
+    assert await resumed(http, session, **{CLIENT_ID: mine}) == mine
+    assert await resumed(http, session, **{CLIENT_ID: "client_nope"}) not in (mine, "client_nope")
+
+
+@pytest.mark.parametrize("action", ["resume", "heartbeat", "detach"])
+async def test_a_malformed_id_is_refused_on_every_route(
+    http: httpx.AsyncClient, session: Session, action: str
+) -> None:
+    for session_id in (session.id, "ses_nope"):
+        for malformed in ("bad id!", "a" * 129):
+            response = await http.post(f"/session/{session_id}/{action}", headers={CLIENT_ID: malformed})
+            assert (response.status_code, response.json()) == (400, MALFORMED)
+
+
+@pytest.mark.parametrize("action", ["resume", "heartbeat"])
+async def test_an_unknown_session(http: httpx.AsyncClient, action: str) -> None:
+    response = await http.post(f"/session/ses_nope/{action}")
+    assert response.status_code == 404
+    assert response.json() == {
+        "error": 'No session with id "ses_nope"',
+        "code": "session_not_found",
+        "sessionId": "ses_nope",
+    }
+
+
+@pytest.mark.parametrize("action", ["resume", "heartbeat", "detach"])
+@pytest.mark.parametrize("body", ["x", "3", '{"a":'])
+async def test_a_body_that_calls_itself_json_and_is_none(
+    http: httpx.AsyncClient, session: Session, action: str, body: str
+) -> None:
+    response = await http.post(f"/session/{session.id}/{action}", content=body, headers=JSON_TYPE)
+    assert (response.status_code, response.json()) == (400, {"error": "Invalid JSON in request body"})
+
+
+async def test_a_body_of_another_type_is_not_looked_at(http: httpx.AsyncClient, session: Session) -> None:
+    response = await http.post(f"/session/{session.id}/resume", content="x")
+    assert response.status_code == 200
+
+
+async def test_a_beat_with_an_identity(http: httpx.AsyncClient, session: Session, clock: StandingClock) -> None:
+    mine = await resumed(http, session)
+    clock.milliseconds += 30_000
+    response = await http.post(f"/session/{session.id}/heartbeat", headers={CLIENT_ID: mine})
+    assert response.status_code == 200
+    assert response.json() == {"sessionId": session.id, "clientId": mine, "lastSeenAt": clock.milliseconds}
+    assert (await described(http, session))["lastSeenAt"] == clock.milliseconds
+
+
+@pytest.mark.parametrize("headers", [{}, {CLIENT_ID: ""}])
+async def test_an_anonymous_beat(
+    http: httpx.AsyncClient, session: Session, clock: StandingClock, headers: dict[str, str]
+) -> None:
+    response = await http.post(f"/session/{session.id}/heartbeat", headers=headers)
+    assert response.status_code == 200
+    assert response.json() == {"sessionId": session.id, "lastSeenAt": clock.milliseconds}
+
+
+@pytest.mark.parametrize("stranger", ["client_nope", "bad id!"])
+async def test_a_refused_beat_moves_no_mark(
+    http: httpx.AsyncClient, session: Session, clock: StandingClock, stranger: str
+) -> None:
+    await http.post(f"/session/{session.id}/heartbeat")
+    before = await described(http, session)
+    clock.milliseconds += 30_000
+    response = await http.post(f"/session/{session.id}/heartbeat", headers={CLIENT_ID: stranger})
+    assert (response.status_code, response.json()["code"]) == (400, "invalid_client_id")
+    assert await described(http, session) == before
+
+
+async def test_a_stranger_s_beat_is_told_who_and_where(http: httpx.AsyncClient, session: Session) -> None:
+    response = await http.post(f"/session/{session.id}/heartbeat", headers={CLIENT_ID: "client_nope"})
+    assert response.json() == {
+        "error": f'Client id "client_nope" is not registered for session {session.id}',
+        "code": "invalid_client_id",
+        "sessionId": session.id,
+        "clientId": "client_nope",
+    }
+
+
+async def test_the_last_detach_ends_the_registration(http: httpx.AsyncClient, session: Session) -> None:
+    mine = await resumed(http, session)
+    await resumed(http, session, **{CLIENT_ID: mine})
+    for status_of_beat in (200, 400):
+        detached = await http.post(f"/session/{session.id}/detach", headers={CLIENT_ID: mine})
+        assert (detached.status_code, detached.content) == (204, b"")
+        beat = await http.post(f"/session/{session.id}/heartbeat", headers={CLIENT_ID: mine})
+        assert beat.status_code == status_of_beat
+
+
+@pytest.mark.parametrize("headers", [{}, {CLIENT_ID: "client_nope"}])
+async def test_detaching_nobody_is_fine(
+    http: httpx.AsyncClient, session: Session, headers: dict[str, str]
+) -> None:
+    await resumed(http, session)
+    for session_id in (session.id, "ses_nope"):
+        response = await http.post(f"/session/{session_id}/detach", headers=headers)
+        assert response.status_code == 204
+    assert (await described(http, session))["clientCount"] == 1
+
+
+async def test_the_full_status_describes_each_session(
+    http: httpx.AsyncClient, world: World, session: Session
+) -> None:
+    quiet = world.create_session("/elsewhere")
+    await resumed(http, session)
+    await resumed(http, session)
+    assert (await described(http, session))["clientCount"] == 2
+    assert await described(http, quiet) == {
+        "sessionId": quiet.id,
+        "workspaceCwd": "/elsewhere",
+        "createdAt": "2026-11-20T09:35:07.520Z",
+        "clientCount": 0,
+        "subscriberCount": 0,
+        "hasActivePrompt": False,
+        "lastEventId": 0,
+    }
+
+
+async def test_the_status_is_a_summary_unless_asked(
+    http: httpx.AsyncClient, session: Session, clock: StandingClock
+) -> None:
+    clock.milliseconds += 5000
+    status = (await http.get("/daemon/status")).json()
+    assert "full" not in status
+    assert (status["detail"], status["daemon"]["uptimeMs"]) == ("summary", 5000)
+    assert status["runtime"]["sessions"] == {"active": 1}
+
+
+async def test_a_detail_that_does_not_exist(http: httpx.AsyncClient) -> None:
+    response = await http.get("/daemon/status?detail=bogus")
+    assert response.status_code == 400
+    assert response.json() == {
+        "error": "detail must be one of: summary, full",
+        "code": "invalid_detail",
+    }

@@ -1,0 +1,351 @@
+"""The bodies and status codes below were recorded from `qwen serve` 0.24.4."""
+
+import re
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+
+from tests.server_stub.conftest import InstantClock, Stub
+from tests.server_stub.qwen.routes.qwen_client import CLIENT_ID, Person, arrive, on_qwen, updates
+
+Json = dict[str, Any]
+
+MALFORMED = {
+    "error": "`X-Qwen-Client-Id` must be a non-empty token of 128 characters or fewer",
+    "code": "invalid_client_id",
+}
+UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}"
+GIVEN = "11111111-1111-4111-8111-111111111111"
+
+pytestmark = on_qwen
+
+
+async def listed(stub: Stub, query: str = "") -> Json:
+    found: Json = (
+        await stub.http.get(f"/workspaces/{quote(stub.world.directory, safe='')}/sessions{query}")
+    ).json()
+    return found
+
+
+def unknown(session_id: str) -> Json:
+    error = f'No session with id "{session_id}"'
+    return {"error": error, "code": "session_not_found", "sessionId": session_id}
+
+
+# create
+
+
+async def test_a_thread_is_a_session_of_its_own(stub: Stub) -> None:
+    made = (await stub.http.post("/session", json={"sessionScope": "thread"})).json()
+    assert re.fullmatch(UUID, made.pop("sessionId"))
+    assert re.fullmatch(f"client_{UUID}", made.pop("clientId"))
+    assert made == {
+        "workspaceCwd": stub.world.directory,
+        "attached": False,
+        "createdAt": "2026-11-18T11:06:40.000Z",
+    }
+
+
+async def test_all_who_say_nothing_share_a_session(stub: Stub) -> None:
+    first = (await stub.http.post("/session", json={})).json()
+    thread = await arrive(stub.http)
+    second = (await stub.http.post("/session", json={"sessionScope": "single"})).json()
+    again = (await stub.http.post("/session", json={}, headers={CLIENT_ID: first["clientId"]})).json()
+    assert first["sessionId"] == second["sessionId"] == again["sessionId"] != thread.session_id
+    assert (first["attached"], second["attached"], second["hasActivePrompt"]) == (False, True, False)
+    assert first["clientId"] == again["clientId"] != second["clientId"]
+
+
+async def test_an_id_may_be_given_once(stub: Stub) -> None:
+    assert (await arrive(stub.http, sessionId=GIVEN)).session_id == GIVEN
+    refused = await stub.http.post("/session", json={"sessionId": GIVEN})
+    assert refused.status_code == 409
+    assert refused.json() == {
+        "error": f'Session "{GIVEN}" already exists or is being created.',
+        "code": "session_id_conflict",
+        "sessionId": GIVEN,
+        "conflict": "live",
+        "liveWorkspaceCwd": stub.world.directory,
+    }
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        ({"sessionScope": "x"}, "invalid_session_scope"),
+        ({"approvalMode": "x"}, "invalid_approval_mode"),
+        ({"sessionId": "x"}, "invalid_session_id"),
+        ({"cwd": "/nope"}, "workspace_mismatch"),
+        ({"cwd": "nope"}, None),
+    ],
+)
+async def test_a_session_that_cannot_be_made(stub: Stub, body: Json, code: str | None) -> None:
+    refused = await stub.http.post("/session", json=body)
+    assert (refused.status_code, refused.json().get("code")) == (400, code)
+    assert (await listed(stub))["sessions"] == []
+
+
+async def test_a_mode_of_ones_own_is_told(stub: Stub) -> None:
+    person = await arrive(stub.http, approvalMode="yolo")
+    mode = await person.until("approval_mode_changed")
+    assert mode["originatorClientId"] == person.client_id
+    expected = {"sessionId": person.session_id, "previous": "default", "next": "yolo", "persisted": False}
+    assert mode["data"] == expected
+
+
+async def test_only_so_many_sessions_are_alive(stub: Stub) -> None:
+    for _ in range(32):
+        await arrive(stub.http)
+    refused = await stub.http.post("/session", json={"sessionScope": "thread"})
+    assert (refused.status_code, refused.headers["retry-after"]) == (503, "5")
+    assert refused.json()["code"] == "session_limit_exceeded"
+
+
+@pytest.mark.parametrize("path", ["/session", "/session/x/load", "/session/x/prompt", "/session/x/permission/y"])
+async def test_a_body_that_calls_itself_json_and_is_none(stub: Stub, path: str) -> None:
+    headers = {"Content-Type": "application/json"}
+    refused = await stub.http.post(path, content=b"{x", headers=headers)
+    assert (refused.status_code, refused.json()) == (400, {"error": "Invalid JSON in request body"})
+
+
+# lists
+
+
+async def test_a_session_is_listed_before_its_first_prompt(stub: Stub) -> None:
+    person = await arrive(stub.http)
+    [session] = (await listed(stub))["sessions"]
+    assert session.pop("createdAt")
+    assert session == {
+        "sessionId": person.session_id,
+        "workspaceCwd": stub.world.directory,
+        "clientCount": 1,
+        "hasActivePrompt": False,
+        "activeWorkState": "idle",
+        "hasRunningBackgroundTasks": False,
+        "isWaitingForPermission": False,
+        "isWaitingForUserQuestion": False,
+        "pendingInteractionCount": 0,
+        "hasTurnError": False,
+        "pendingInteractions": [],
+        "isArchived": False,
+    }
+
+
+async def test_a_workspace_is_known_by_its_id_too(stub: Stub) -> None:
+    await arrive(stub.http)
+    [workspace] = (await stub.http.get("/capabilities")).json()["workspaces"]
+    assert (await stub.http.get(f"/workspaces/{workspace['id']}/sessions")).json() == await listed(stub)
+
+
+@pytest.mark.parametrize("name", ["nope", "%2Fnope"])
+async def test_another_workspace(stub: Stub, name: str) -> None:
+    refused = await stub.http.get(f"/workspaces/{name}/sessions")
+    assert (refused.status_code, refused.json()["code"]) == (400, "workspace_mismatch")
+
+
+async def test_a_closed_session_is_listed_by_its_first_prompt(stub: Stub) -> None:
+    person = await arrive(stub.http)
+    await person.say("PLAIN, please")
+    await person.delete()
+    [session] = (await listed(stub))["sessions"]
+    assert session.pop("createdAt") <= session.pop("updatedAt")
+    assert session == {
+        "sessionId": person.session_id,
+        "workspaceCwd": stub.world.directory,
+        "displayName": "PLAIN, please",
+        "clientCount": 0,
+        "hasActivePrompt": False,
+        "isArchived": False,
+    }
+
+
+async def test_what_is_on_disk_comes_in_pages(stub: Stub) -> None:
+    ids: list[str] = []
+    for _ in range(3):
+        person = await arrive(stub.http)
+        await person.say("PLAIN")
+        await person.delete()
+        ids.insert(0, person.session_id)
+    first = await listed(stub, "?size=2")
+    assert [session["sessionId"] for session in first["sessions"]] == ids[:2]
+    second = await listed(stub, f"?size=2&cursor={first['nextCursor']}")
+    assert [session["sessionId"] for session in second["sessions"]] == ids[2:]
+    assert "nextCursor" not in second
+
+
+async def test_a_failed_turn_is_told_until_the_next(stub: Stub) -> None:
+    person = await arrive(stub.http)
+    await person.prompt("FAIL 401")
+    await person.until("turn_error")
+    status = (await person.get("status")).json()
+    assert status["hasTurnError"] is True
+    assert status["turnError"] == {"message": "401 Unauthorized", "code": "-32603"}
+    await person.say("PLAIN")
+    assert (await person.get("status")).json()["hasTurnError"] is False
+
+
+# load and resume
+
+
+async def test_load_shows_what_has_happened_and_where_to_go_on(stub: Stub) -> None:
+    person = await arrive(stub.http)
+    ended = await person.say("PLAIN")
+    loaded = await person.load()
+    assert [event["type"] for event in loaded["compactedReplay"]][-1] == "turn_complete"
+    assert (loaded["attached"], loaded["clientId"], loaded["state"]) == (True, person.client_id, {})
+    assert (loaded["lastEventId"], loaded["liveJournal"]) == (ended["id"], [])
+    [terminal] = loaded["promptTerminals"]
+    assert terminal.pop("at")
+    prompt_id = ended["promptId"]
+    expected = {"v": 1, "promptId": prompt_id, "terminal": "completed", "stopReason": "end_turn"}
+    assert terminal == expected
+
+
+async def test_resume_shows_nothing_of_it(stub: Stub) -> None:
+    person = await arrive(stub.http)
+    await person.say("PLAIN")
+    loaded = await person.load()
+    resumed = (await person.post("resume")).json()
+    for past in ("compactedReplay", "liveJournal", "promptTerminals"):
+        del loaded[past]
+    assert resumed == loaded
+
+
+async def test_who_is_unknown_gets_another_id(stub: Stub) -> None:
+    person = await arrive(stub.http)
+    for action in ("load", "resume"):
+        mine = Person(stub.http, person.session_id, "client_mine")
+        assert (await mine.post(action)).json()["clientId"] not in ("client_mine", person.client_id)
+
+
+async def test_a_closed_session_comes_back_from_disk(stub: Stub) -> None:
+    person = await arrive(stub.http)
+    old = await person.say("THINK")
+    epoch = (await person.load())["eventEpoch"]
+    await person.delete()
+    loaded = await person.load()
+    assert (loaded["attached"], loaded["hasActivePrompt"]) == (False, False)
+    assert loaded["eventEpoch"] != epoch
+    assert loaded["clientId"] != person.client_id
+    assert loaded["state"]["modes"]["currentModeId"] == "default"
+    assert loaded["promptTerminals"][0]["promptId"] == old["promptId"]
+    said = [(event["id"], event["data"]["update"]) for event in loaded["compactedReplay"]]
+    assert [number for number, _ in said] == [1, 2, 3, 4]
+    assert [update["sessionUpdate"] for _, update in said] == [
+        "user_message_chunk",
+        "agent_thought_chunk",
+        "agent_message_chunk",
+        "agent_message_chunk",
+    ]
+    assert said[0][1]["_meta"]["promptId"] == old["promptId"]
+    assert said[1][1]["content"]["text"].startswith("thought0 thought1")
+    assert "usage" in said[3][1]["_meta"]
+    assert loaded["lastEventId"] == 4
+
+
+async def test_what_resume_brings_back_has_no_past(stub: Stub) -> None:
+    person = await arrive(stub.http)
+    await person.say("PLAIN")
+    await person.delete()
+    resumed = (await person.post("resume")).json()
+    assert (resumed["attached"], resumed["lastEventId"]) == (False, 0)
+    assert updates(await person.events(), "user_message_chunk") == []
+
+
+async def test_a_session_without_a_prompt_is_gone_when_it_is_closed(stub: Stub) -> None:
+    person = await arrive(stub.http)
+    assert (await person.delete()).status_code == 204
+    assert (await listed(stub))["sessions"] == []
+    refused = await person.post("load")
+    assert (refused.status_code, refused.json()) == (404, unknown(person.session_id))
+
+
+# unknown sessions and clients
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "status"),
+        ("POST", "load"),
+        ("POST", "resume"),
+        ("POST", "cancel"),
+        ("POST", "heartbeat"),
+        ("DELETE", ""),
+        ("GET", "events"),
+        ("GET", "turns/x"),
+        ("GET", "pending-prompts"),
+        ("DELETE", "pending-prompts/x"),
+    ],
+)
+async def test_an_unknown_session(stub: Stub, method: str, path: str) -> None:
+    refused = await stub.http.request(method, f"/session/nope/{path}".rstrip("/"))
+    assert (refused.status_code, refused.json()) == (404, unknown("nope"))
+
+
+@pytest.mark.parametrize("client_id", ["bad id!", "a" * 129])
+@pytest.mark.parametrize("action", ["load", "resume", "detach", "cancel", "heartbeat"])
+async def test_a_malformed_id_is_refused_everywhere(stub: Stub, action: str, client_id: str) -> None:
+    for session_id in ((await arrive(stub.http)).session_id, "nope"):
+        refused = await Person(stub.http, session_id, client_id).post(action)
+        assert (refused.status_code, refused.json()) == (400, MALFORMED)
+
+
+# beats
+
+
+async def test_a_beat_is_noted(stub: Stub, clock: InstantClock) -> None:
+    person = await arrive(stub.http)
+    clock.moment += 5000
+    beat = await person.post("heartbeat")
+    assert beat.status_code == 200
+    seen = {"sessionId": person.session_id, "lastSeenAt": clock.now()}
+    assert beat.json() == {**seen, "clientId": person.client_id}
+    anonymous = await stub.http.post(f"{person.base}/heartbeat")
+    assert anonymous.json() == seen
+
+
+async def test_a_strangers_beat_moves_no_mark(stub: Stub) -> None:
+    person = await arrive(stub.http)
+    refused = await Person(stub.http, person.session_id, "client_nope").post("heartbeat")
+    assert refused.status_code == 400
+    assert refused.json() == {
+        "error": f'Client id "client_nope" is not registered for session {person.session_id}',
+        "code": "invalid_client_id",
+        "sessionId": person.session_id,
+        "clientId": "client_nope",
+    }
+    [session] = (await stub.http.get("/daemon/status?detail=full")).json()["full"]["sessions"]
+    assert "lastSeenAt" not in session
+
+
+# leaving
+
+
+async def test_the_last_detach_closes_the_session(stub: Stub) -> None:
+    person = await arrive(stub.http)
+    other = (await stub.http.post(f"{person.base}/load", json={})).json()["clientId"]
+    assert (await person.post("detach")).status_code == 204
+    assert (await person.get("status")).json()["clientCount"] == 1
+    for stranger in ("client_nope", person.client_id):
+        assert (await Person(stub.http, person.session_id, stranger).post("detach")).status_code == 204
+    assert (await person.get("status")).status_code == 200
+    await Person(stub.http, person.session_id, other).post("detach")
+    assert (await person.get("status")).status_code == 404
+
+
+async def test_a_prompt_holds_a_session_that_all_have_left(stub: Stub) -> None:
+    person = await arrive(stub.http)
+    await person.prompt("ASK1")
+    asked = await person.asked()
+    await person.post("detach")
+    assert (await person.get("status")).json()["hasActivePrompt"] is True
+    response = await stub.http.post(
+        f"{person.base}/permission/{asked['requestId']}", json={"outcome": {"outcome": "cancelled"}}
+    )
+    assert response.status_code == 200
+
+
+async def test_detaching_from_nowhere(stub: Stub) -> None:
+    assert (await stub.http.post("/session/nope/detach")).status_code == 204

@@ -1,0 +1,276 @@
+import asyncio
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from server_stub import __main__ as command
+from server_stub.domain.agent import Agent, Prompt
+from server_stub.domain.scripted_turn import Turn
+from server_stub.domain.state import Message, Session, World
+from server_stub.scenarios.catalog import DEFAULTS, SCENARIOS, choose
+from tests.server_stub.conftest import HERE, START, InstantClock
+from tests.server_stub.event_listener import Witness, watching
+
+Json = dict[str, Any]
+
+
+async def played(agent: Agent, world: World, text: str) -> tuple[Session, Message]:
+    """Play it to its end, with a person who takes the first option and allows everything."""
+    session = world.create_session(HERE)
+    agent.accept(session, Prompt([{"type": "text", "text": text}]))
+    task = asyncio.ensure_future(agent.answer(session))
+    while not task.done():
+        await asyncio.sleep(0)
+        for question in world.requests.questions(HERE):
+            labels = [
+                [option["label"] for option in one["options"][:1]] or ["typed"] for one in question["questions"]
+            ]
+            world.requests.reply_question(question["id"], labels)
+        for permission in world.requests.permissions(HERE):
+            world.requests.reply_permission(permission["id"], "once")
+    return session, task.result()
+
+
+def said(message: Message) -> str:
+    return "".join(part["text"] for part in message.parts.values() if part["type"] == "text")
+
+
+def parts(session: Session, kind: str) -> list[Json]:
+    return [
+        part for message in session.messages.values() for part in message.parts.values() if part["type"] == kind
+    ]
+
+
+def questions(witness: Witness) -> list[Json]:
+    return [question for told in witness.of("question.asked") for question in told["questions"]]
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("ASK", "ask"),
+        ("please ASK1 me", "ask1"),
+        ("ASKALL", "askall"),
+        ("SHELL x", "shell"),
+        ("RETRY", "retry"),
+        ("RETRY 30", "retry"),
+        ("TODO then ASK", "todo"),
+        ("ask", "plain"),
+        ("TASK", "plain"),
+        ("SHELL", "plain"),
+        ("FAIL", "plain"),
+        ("", "plain"),
+    ],
+)
+async def test_the_first_whole_word_in_capitals_chooses(
+    monkeypatch: pytest.MonkeyPatch, text: str, name: str
+) -> None:
+    chosen = []
+
+    async def play(turn: Turn, *arguments: object) -> None:
+        chosen.append(name)
+
+    monkeypatch.setitem(SCENARIOS, name, type(SCENARIOS[name])(SCENARIOS[name].words, play))
+    await choose(text, "plain")(None)  # type: ignore[arg-type]
+    assert chosen == [name]
+
+
+def test_an_unknown_default_is_named() -> None:
+    with pytest.raises(LookupError, match="'nothing'"):
+        choose("hello", "nothing")
+
+
+def test_what_needs_to_be_told_more_is_no_default() -> None:
+    assert "tour" in DEFAULTS
+    assert "long" in DEFAULTS
+    assert not {"shell", "flood", "fence", "fail"} & set(DEFAULTS)
+
+
+@pytest.mark.parametrize("name", DEFAULTS)
+async def test_every_scenario_ends_well(agent: Agent, world: World, name: str) -> None:
+    _, answer = await played(agent, world, name.upper())
+    assert answer.info["finish"] == "stop"
+    assert said(answer)
+    assert world.statuses(HERE) == {}
+    assert world.requests.questions(HERE) == world.requests.permissions(HERE) == []
+
+
+async def test_the_tool_result_is_quoted_back(agent: Agent, world: World) -> None:
+    _, answer = await played(agent, world, "ASK")
+    assert said(answer) == (
+        'Done. The tool said: User has answered your questions: "Which database?"="Postgres", '
+        '"Which features?"="auth". You can now continue with the user\'s answers in mind.'
+    )
+    _, answer = await played(agent, world, "SHELL x")
+    assert said(answer) == "Done. The tool said: (no output)"
+
+
+async def test_all_kinds_of_question(agent: Agent, world: World) -> None:
+    with watching(world) as witness:
+        await played(agent, world, "ASKALL")
+    kinds = [
+        (one.get("multiple", False), one.get("custom", True), bool(one["options"])) for one in questions(witness)
+    ]
+    assert kinds == [(False, True, True), (True, True, True), (False, True, False), (False, False, True)]
+
+
+async def test_two_requests_are_open_at_once(agent: Agent, world: World) -> None:
+    with watching(world) as witness:
+        await played(agent, world, "BOTH")
+    kinds = [kind for kind in witness.kinds if kind.startswith(("question.", "permission."))]
+    assert set(kinds[:2]) == {"question.asked", "permission.asked"}
+
+
+async def test_flood_is_so_many_deltas_at_that_rate(agent: Agent, world: World, clock: InstantClock) -> None:
+    with watching(world) as witness:
+        _, answer = await played(agent, world, "FLOOD 300 100")
+    assert len(witness.of("message.part.delta")) == 300
+    assert clock.moment - START == pytest.approx(3000, abs=50)
+    assert said(answer).count("```") == 2
+
+
+async def test_fence_is_one_open_code_block(agent: Agent, world: World) -> None:
+    _, answer = await played(agent, world, "FENCE 20 100")
+    assert said(answer).startswith("```python\nvalue_0 = compute(0)\n")
+    assert said(answer).endswith("value_19 = compute(19)\n```\n")
+
+
+@pytest.mark.parametrize("code", [400, 401, 404])
+async def test_final_errors(agent: Agent, world: World, code: int) -> None:
+    with watching(world) as witness:
+        _, answer = await played(agent, world, f"FAIL {code}")
+    assert answer.info["error"]["data"]["statusCode"] == code
+    assert not [told for told in witness.of("session.status") if told["status"]["type"] == "retry"]
+
+
+@pytest.mark.parametrize("code", [429, 500, 503])
+async def test_errors_that_may_pass_are_tried_again_for_ever(agent: Agent, world: World, code: int) -> None:
+    session = world.create_session(HERE)
+    agent.accept(session, Prompt([{"type": "text", "text": f"FAIL {code}"}]))
+    with watching(world) as witness:
+        task = asyncio.ensure_future(agent.answer(session))
+        retries: list[Json] = []
+        while len(retries) < 7:
+            await asyncio.sleep(0)
+            retries = [
+                told["status"] for told in witness.of("session.status") if told["status"]["type"] == "retry"
+            ]
+        agent.abort(session)
+        await task
+    assert [one["attempt"] for one in retries] == [1, 2, 3, 4, 5, 6, 7]
+    times = [START, *(one["next"] for one in retries)]
+    assert [(after - before) / 1000 for before, after in pairwise(times)] == [*(2, 5, 9, 18, 30, 30, 30)]
+
+
+async def test_a_retry_in_mid_stream_appends_new_parts(agent: Agent, world: World) -> None:
+    _, answer = await played(agent, world, "RETRY 30")
+    texts = [part["text"] for part in answer.parts.values() if part["type"] == "text"]
+    assert texts[0] == ""
+    assert len(texts) == 2
+
+
+async def test_tools_hold_growing_output_and_a_diff(agent: Agent, world: World) -> None:
+    with watching(world) as witness:
+        session, _ = await played(agent, world, "TOOLS")
+    outputs = [
+        told["part"]["state"]["metadata"]["output"]
+        for told in witness.of("message.part.updated")
+        if told["part"].get("tool") == "bash" and "metadata" in told["part"]["state"]
+    ]
+    assert outputs == sorted(outputs, key=len)
+    assert len(set(outputs)) == 5
+    assert [change["file"] for change in session.diff] == ["src/store.py"]
+
+
+async def test_todos_are_ticked_off_one_by_one(agent: Agent, world: World) -> None:
+    with watching(world) as witness:
+        session, _ = await played(agent, world, "TODO")
+    done = [sum(todo["status"] == "completed" for todo in told["todos"]) for told in witness.of("todo.updated")]
+    assert done == [0, 1, 2, 3]
+    assert [todo["status"] for todo in session.todos] == ["completed"] * 3
+
+
+async def test_long_lasts_as_long_as_is_said(agent: Agent, world: World, clock: InstantClock) -> None:
+    await played(agent, world, "LONG 4")
+    assert (clock.moment - START) / 60_000 == pytest.approx(4, abs=0.1)
+
+
+async def test_huge_is_as_big_as_is_said(agent: Agent, world: World) -> None:
+    _, answer = await played(agent, world, "HUGE 64")
+    assert len(said(answer)) == 64 * 1024
+
+
+class TestTour:
+    async def test_lasts_about_two_minutes(self, agent: Agent, world: World, clock: InstantClock) -> None:
+        await played(agent, world, "TOUR")
+        assert 90 < (clock.moment - START) / 1000 < 150
+
+    async def test_shows_most_of_what_a_turn_can_hold(self, agent: Agent, world: World) -> None:
+        with watching(world) as witness:
+            session, answer = await played(agent, world, "TOUR")
+        tools = {part["tool"] for part in parts(session, "tool")}
+        assert tools == {"todowrite", "read", "grep", "question", "task", "edit", "write", "bash"}
+        assert parts(session, "reasoning")
+        assert [told["sessionID"] == session.id for told in witness.of("question.asked")] == [True, False, True]
+        assert len(witness.of("permission.asked")) == 1
+        assert [
+            told["status"]["attempt"] for told in witness.of("session.status") if told["status"]["type"] == "retry"
+        ] == [1, 2]
+        assert [todo["status"] for todo in session.todos] == ["completed"] * 4
+        assert session.diff
+        assert "| before | after |" in said(answer)
+
+    async def test_goes_on_though_nothing_was_chosen(self, agent: Agent, world: World) -> None:
+        session = world.create_session(HERE)
+        agent.accept(session, Prompt([{"type": "text", "text": "TOUR"}]))
+        task = asyncio.ensure_future(agent.answer(session))
+        while not task.done():
+            await asyncio.sleep(0)
+            for question in world.requests.questions(HERE):
+                world.requests.reply_question(question["id"], [])
+            for permission in world.requests.permissions(HERE):
+                world.requests.reply_permission(permission["id"], "always")
+        assert task.result().info["finish"] == "stop"
+
+    async def test_goes_on_when_its_command_is_refused_with_a_reason(self, agent: Agent, world: World) -> None:
+        session = world.create_session(HERE)
+        agent.accept(session, Prompt([{"type": "text", "text": "TOUR"}]))
+        task = asyncio.ensure_future(agent.answer(session))
+        together = 0
+        while not task.done():
+            await asyncio.sleep(0)
+            permissions, questions = world.requests.permissions(HERE), world.requests.questions(HERE)
+            assert len(permissions) <= 1
+            together = max(together, len(permissions) + len(questions))
+            for permission in permissions:
+                if questions:
+                    world.requests.reply_permission(permission["id"], "reject", "not with these options")
+                    assert world.requests.questions(HERE) == questions
+            for question in questions:
+                world.requests.reply_question(question["id"], [["typed"]])
+        assert together == 2
+        assert task.result().info["finish"] == "stop"
+
+
+@pytest.mark.parametrize(
+    ("shape", "begins"),
+    [("prose", "Sentence"), ("paragraph", "Sentence"), ("list", "- item"), ("code", "```python")],
+)
+async def test_grow_begins_large_and_goes_on_by_deltas(
+    agent: Agent, world: World, shape: str, begins: str
+) -> None:
+    with watching(world) as witness:
+        _, answer = await played(agent, world, f"GROW {shape} 3 5 1000")
+    first, *more = [told["delta"] for told in witness.of("message.part.delta")]
+    assert first.startswith(begins)
+    assert 2.8 < len(first) / 1024 <= 3.01
+    assert len(more) == 5
+    assert said(answer) == first + "".join(more)
+
+
+def test_the_command_names_what_a_prompt_may_ask_for() -> None:
+    said = " ".join(CliRunner().invoke(command.main, ["--help"]).output.replace("-\n", "-").split())
+    assert [name for name in SCENARIOS if name.upper() not in said] == []
+    assert "SHELL NAME, INTERACTIVE NAME, AGENT (WORDS), SLOW" in said

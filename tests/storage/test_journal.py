@@ -1,0 +1,516 @@
+"""The journal across deaths, neighbours and bad files."""
+
+import errno
+import os
+import sqlite3
+import stat
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from tui.core.model import Prompt, Queued
+from tui.storage.database import VERSION
+from tui.storage.journal import HISTORY_KEPT, Journal
+
+SERVER = "http://127.0.0.1:4096"
+PROMPT = Prompt("ses_1", "do it", "msg_1", "prt_1")
+
+Start = Callable[..., Journal]
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    """Start a client's journal in one and the same folder."""
+    started: list[Journal] = []
+
+    def begin(server: str = SERVER) -> Journal:
+        started.append(Journal(tmp_path / "state", server, wall=lambda: 1000.0 + len(started)))
+        return started[-1]
+
+    yield begin
+    for journal in started:
+        journal.close()
+
+
+def killed(folder: Path, program: str) -> None:
+    """Run `program` with `journal` in a process of its own that dies by SIGKILL at its end."""
+    code = f"""
+import os, signal
+from pathlib import Path
+from tui.core.model import Prompt, Queued
+from tui.storage.journal import Journal
+journal = Journal(Path({str(folder)!r}), {SERVER!r}, wall=lambda: 5.0)
+assert journal.problem is None
+{program}
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == -9
+
+
+@contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """Another client is in the middle of writing."""
+    other = sqlite3.connect(folder / "state" / "journal.sqlite", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    yield
+    other.execute("ROLLBACK")
+    other.close()
+
+
+def test_a_draft_survives_and_is_forgotten_when_empty(start: Start) -> None:
+    first = start()
+    first.save_draft("ses_1", "half a sen")
+    first.save_draft("ses_2", "other")
+    first.close()
+    second = start()
+    assert start("http://elsewhere").draft("ses_2") == ""
+    assert second.draft("ses_1") == "half a sen"
+    second.save_draft("ses_1", "")
+    second.close()
+    assert start().draft("ses_1") == ""
+
+
+def test_a_living_client_keeps_its_draft_to_itself(start: Start) -> None:
+    first, second = start(), start()
+    first.save_draft("ses_1", "mine")
+    assert second.draft("ses_1") == ""
+    second.save_draft("ses_1", "theirs")
+    assert first.draft("ses_1") == "mine"
+    first.close()
+    assert second.draft("ses_1").splitlines() in (["mine", "theirs"], ["theirs", "mine"])
+    second.close()
+    assert sorted(start().draft("ses_1").splitlines()) == ["mine", "theirs"]
+
+
+def test_the_draft_becomes_the_prompt_in_one_step(start: Start) -> None:
+    journal = start()
+    journal.save_draft("ses_1", "do it")
+    journal.take_off(PROMPT)
+    assert journal.draft("ses_1") == ""
+
+
+def test_a_queued_prompt_takes_off_in_one_step(start: Start) -> None:
+    first = start()
+    first.save_draft("ses_1", "something else")
+    first.enqueue(Queued("a", "ses_1", "do it"), 1)
+    first.take_off(PROMPT, queued_id="a")
+    first.close()
+    heir = start()
+    assert (heir.adopt_queue(), heir.adopt_flights(), heir.draft("ses_1")) == ([], [PROMPT], "something else")
+
+
+def test_a_prompt_that_never_arrived_is_a_draft_again(start: Start) -> None:
+    journal = start()
+    journal.take_off(PROMPT)
+    journal.save_draft("ses_1", "meanwhile")
+    journal.give_back(PROMPT)
+    assert journal.draft("ses_1") == "meanwhile\ndo it"
+    journal.close()
+    assert start().adopt_flights() == []
+
+
+def test_how_turns_broke_off_outlives_the_client_until_they_end_better(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = start()
+    first.keep_end("ses_1", "msg_1", "interrupted", "the server stopped")
+    first.keep_end("ses_2", "msg_2", "failed", "no model")
+    first.close()
+    second = start()
+    assert second.ends("ses_1") == [("msg_1", "interrupted", "the server stopped")]
+    assert start("http://elsewhere").ends("ses_1") == []
+    second.keep_end("ses_1", "msg_3", "cancelled", "")
+    second.keep_end("ses_1", "msg_1", "failed", "now it failed")
+    assert sorted(second.ends("ses_1")) == [("msg_1", "failed", "now it failed"), ("msg_3", "cancelled", "")]
+    second.forget_end("ses_1", "msg_1")
+    assert second.ends("ses_1") == [("msg_3", "cancelled", "")]
+    monkeypatch.setattr("tui.storage.journal._ENDS_KEPT", 2)
+    third = start()
+    for number in range(5):
+        monkeypatch.setattr(third, "_wall", lambda number=number: 9000.0 + number)
+        third.keep_end("ses_9", f"msg_{number}", "failed", "")
+    assert [prompt for prompt, _, _ in third.ends("ses_9")] == ["msg_3", "msg_4"]
+
+
+def test_a_draft_of_a_session_that_was_done_away_with_is_found_among_the_earlier_prompts(start: Start) -> None:
+    journal, gone = start(), start()
+    gone.save_draft("ses_1", "theirs")
+    gone.close()
+    journal.save_draft("ses_1", "mine")
+    journal.retire_draft("ses_1")
+    journal.retire_draft("ses_2")
+    assert (journal.drafted(), journal.has_draft("ses_1")) == ([], False)
+    assert [sorted(text.splitlines()) for text in journal.history()] == [["mine", "theirs"]]
+
+
+def test_words_that_go_back_leave_a_dead_client_s_draft_for_whoever_opens_the_session(start: Start) -> None:
+    journal, gone = start(), start()
+    gone.save_draft("ses_1", "theirs")
+    gone.close()
+    journal.take_off(PROMPT)
+    journal.give_back(PROMPT)
+    journal.save_draft("ses_1", "do it, please")  # the box has only what it was given
+    assert sorted(journal.draft("ses_1").splitlines()) == ["do it, please", "theirs"]
+
+
+def test_whether_there_is_a_draft_is_told_without_taking_it(start: Start) -> None:
+    journal, neighbour = start(), start()
+    assert not journal.has_draft("ses_1")
+    neighbour.save_draft("ses_1", "theirs")
+    assert not journal.has_draft("ses_1")
+    neighbour.close()
+    assert journal.has_draft("ses_1")
+    journal.save_draft("ses_1", "mine")
+    assert sorted(journal.draft("ses_1").splitlines()) == ["mine", "theirs"]
+    assert journal.has_draft("ses_1")
+
+
+def test_a_refused_answer_leaves_its_draft(start: Start) -> None:
+    journal = start()
+    journal.save_answer_draft("que_1", b"half")
+    journal.post_answer("que_1", b"body")
+    journal.settle_answer("que_1", keep_draft=True)
+    assert journal.answer_draft("que_1") == b"half"
+
+
+def test_what_a_killed_client_was_doing_is_taken_over_once(tmp_path: Path, start: Start) -> None:
+    killed(
+        tmp_path / "state",
+        """
+journal.take_off(Prompt("ses_1", "do it", "msg_1", "prt_1"))
+journal.enqueue(Queued("b", "ses_1", "second"), 2)
+journal.enqueue(Queued("a", "ses_1", "first"), 1)
+journal.post_answer("que_1", b"body")
+journal.save_draft("ses_1", "half")
+""",
+    )
+    heir, late = start(), start()
+    assert heir.adopt_flights() == [PROMPT]
+    assert heir.adopt_queue() == [Queued("a", "ses_1", "first"), Queued("b", "ses_1", "second")]
+    assert heir.adopt_answers() == [b"body"]
+    assert heir.draft("ses_1") == "half"
+    assert late.adopt_flights() == []
+    assert late.adopt_queue() == []
+    assert late.adopt_answers() == []
+
+
+def test_a_living_neighbour_keeps_its_own(start: Start) -> None:
+    first, second = start(), start()
+    first.take_off(PROMPT)
+    assert second.adopt_flights() == []
+    first.close()
+    assert second.adopt_flights() == [PROMPT]
+
+
+def test_another_server_s_prompts_wait_for_its_own_client(start: Start) -> None:
+    first = start()
+    first.take_off(PROMPT)
+    first.close()
+    assert start("http://elsewhere").adopt_flights() == []
+    assert start().adopt_flights() == [PROMPT]
+
+
+def test_what_is_settled_does_not_come_back(start: Start) -> None:
+    first = start()
+    first.take_off(PROMPT)
+    first.land("msg_1")
+    first.enqueue(Queued("a", "ses_1", "x"), 1)
+    first.dequeue("a")
+    first.save_answer_draft("que_1", b"half")
+    first.post_answer("que_1", b"body")
+    first.settle_answer("que_1")
+    first.close()
+    second = start()
+    assert (second.adopt_flights(), second.adopt_queue(), second.adopt_answers()) == ([], [], [])
+    assert second.answer_draft("que_1") is None
+
+
+def test_a_draft_that_is_sent_waits_in_the_same_step(start: Start) -> None:
+    first = start()
+    first.save_draft("ses_1", "do it")
+    first.submit(Queued("a", "ses_1", "do it"), 1)
+    first.close()
+    heir = start()
+    assert (heir.draft("ses_1"), heir.adopt_queue()) == ("", [Queued("a", "ses_1", "do it")])
+
+
+def test_a_queued_prompt_can_be_changed_in_its_place(start: Start) -> None:
+    first = start()
+    first.enqueue(Queued("a", "ses_1", "one"), 1)
+    first.enqueue(Queued("b", "ses_1", "two"), 2)
+    first.enqueue(Queued("a", "ses_1", "one, better"), 1)
+    first.close()
+    assert [q.text for q in start().adopt_queue()] == ["one, better", "two"]
+
+
+def test_answer_drafts_survive(start: Start) -> None:
+    start().save_answer_draft("que_1", b"half")
+    assert start().answer_draft("que_1") == b"half"
+    start().save_answer_draft("que_1", None)
+    assert start().answer_draft("que_1") is None
+
+
+def test_history_is_newest_first_each_once_and_bounded(start: Start) -> None:
+    journal = start()
+    for place, text in enumerate(("a", "b", "a")):
+        journal.submit(Queued(str(place), "ses_1", text), place)
+    assert start().history() == ["a", "b"]
+    for number in range(HISTORY_KEPT + 5):
+        journal.submit(Queued("same", "ses_1", f"n{number}"), 9)
+    assert len(journal.history(2 * HISTORY_KEPT)) == HISTORY_KEPT
+
+
+def test_the_last_place_is_remembered_by_server(start: Start) -> None:
+    start().remember_place("ses_1")
+    start().remember_place("ses_2")
+    assert start().place() == "ses_2"
+    assert start("http://elsewhere").place() is None
+
+
+def test_only_its_owner_may_read_it(tmp_path: Path, start: Start) -> None:
+    start().save_draft("ses_1", "secret plan")
+    for path in (tmp_path / "state").iterdir():
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600, path.name
+    assert stat.S_IMODE((tmp_path / "state").stat().st_mode) == 0o700
+
+
+def test_two_clients_write_at_once(tmp_path: Path, start: Start) -> None:
+    code = f"""
+from pathlib import Path
+from tui.storage.journal import Journal
+journal = Journal(Path({str(tmp_path / "state")!r}), {SERVER!r}, wall=lambda: 1.0)
+for number in range(200):
+    journal.save_draft(f"other_{{number}}", "x")
+assert journal.problem is None, journal.problem
+"""
+    other = subprocess.Popen([sys.executable, "-c", code])
+    journal = start()
+    for number in range(200):
+        journal.save_draft(f"mine_{number}", "x")
+    assert other.wait(30) == 0
+    assert journal.problem is None
+    journal.close()
+    fresh = start()
+    assert all(fresh.draft(f"{who}_{n}") == "x" for who in ("mine", "other") for n in range(200))
+
+
+@pytest.mark.parametrize(
+    "content", [b"this is no database, but it is somebody's file" * 100, b"SQLite format 3\0" + b"x" * 5000]
+)
+def test_a_damaged_file_is_set_aside_and_not_deleted(tmp_path: Path, start: Start, content: bytes) -> None:
+    (tmp_path / "state").mkdir()
+    (tmp_path / "state" / "journal.sqlite").write_bytes(content)
+    journal = start()
+    assert journal.problem is not None
+    assert "damaged" in journal.problem
+    (aside,) = (tmp_path / "state").glob("journal.damaged-*.sqlite")
+    assert aside.read_bytes() == content
+    journal.save_draft("ses_1", "x")
+    journal.close()
+    assert start().draft("ses_1") == "x"
+
+
+def test_a_damaged_page_in_the_middle_is_noticed(tmp_path: Path, start: Start) -> None:
+    journal = start()
+    for number in range(300):
+        journal.submit(Queued("same", "ses_1", f"{number} " * 50), 1)
+    journal.close()
+    path = tmp_path / "state" / "journal.sqlite"
+    content = bytearray(path.read_bytes())
+    content[4096 * 5 : 4096 * 12] = b"\xff" * 4096 * 7
+    path.write_bytes(content)
+    assert "damaged" in str(start().problem)
+
+
+def test_a_folder_that_cannot_be_used_costs_the_journal_and_says_so(tmp_path: Path) -> None:
+    (tmp_path / "state").write_text("a file where the folder should be")
+    journal = Journal(tmp_path / "state", SERVER, wall=lambda: 1.0)
+    assert "nothing is kept" in str(journal.problem)
+    journal.save_draft("ses_1", "x")
+    assert journal.draft("ses_1") == "x"
+    journal.close()
+
+
+def test_a_read_only_file_costs_the_journal_and_says_so(tmp_path: Path, start: Start) -> None:
+    start().close()
+    path = tmp_path / "state" / "journal.sqlite"
+    journal = start()
+    told: list[str] = []
+    journal.told = told.append
+    journal._database.execute("PRAGMA query_only = ON")
+    journal.save_draft("ses_1", "x")
+    assert told == [journal.problem]
+    assert "nothing is kept" in told[0]
+    journal.save_draft("ses_1", "y")
+    assert journal.draft("ses_1") == "y"
+    assert len(told) == 1
+    assert path.exists()
+
+
+def test_a_full_disk_costs_the_journal_and_never_the_caller(start: Start) -> None:
+    journal = start()
+    told: list[str] = []
+    journal.told = told.append
+    (pages,) = journal._database.execute("PRAGMA page_count").fetchone()
+    journal._database.execute(f"PRAGMA max_page_count = {pages}")
+    for number in range(50):
+        journal.save_draft(f"ses_{number}", "x" * 4000)
+    assert len(told) == 1
+    assert "full" in told[0]
+    assert journal.draft("ses_49") == "x" * 4000
+
+
+def test_a_newer_file_is_left_alone(tmp_path: Path, start: Start) -> None:
+    start().close()
+    path = tmp_path / "state" / "journal.sqlite"
+    with sqlite3.connect(path) as database:
+        database.execute(f"PRAGMA user_version = {VERSION + 1}")
+    database.close()
+    before = path.read_bytes()
+    journal = start()
+    assert "newer version" in str(journal.problem)
+    journal.save_draft("ses_1", "x")
+    assert path.read_bytes() == before
+
+
+def test_a_locked_file_is_said(tmp_path: Path, start: Start) -> None:
+    journal = start()
+    told: list[str] = []
+    journal.told = told.append
+    with held(tmp_path):
+        journal.save_draft("ses_1", "x")
+    assert "another client" in told[0]
+    journal.save_draft("ses_1", "y")
+    journal.close()
+    assert start().draft("ses_1") == "y"
+
+
+def test_what_a_lock_kept_out_goes_in_before_the_next_entry(tmp_path: Path, start: Start) -> None:
+    journal = start()
+    queued = Queued("q_1", "ses_1", "do it")
+    journal.submit(queued, 1)
+    with held(tmp_path):
+        journal.take_off(PROMPT, queued.id)
+    journal.remember_place("ses_1")
+    journal.close()
+    following = start()
+    assert following.adopt_queue() == []
+    assert following.adopt_flights() == [PROMPT]
+
+
+def test_what_a_lock_kept_out_goes_in_at_the_end(tmp_path: Path, start: Start) -> None:
+    journal = start()
+    with held(tmp_path):
+        journal.save_draft("ses_1", "x")
+    journal.close()
+    assert start().draft("ses_1") == "x"
+
+
+def test_a_draft_is_found_while_another_client_holds_the_file(tmp_path: Path, start: Start) -> None:
+    journal = start()
+    journal.save_draft("ses_1", "half a sen")
+    with held(tmp_path):
+        assert journal.draft("ses_1") == "half a sen"
+    assert "is not looked for" in str(journal.problem)
+
+
+def test_a_neighbour_whose_lock_cannot_be_looked_at_keeps_its_own(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    neighbour, second = start(), start()
+    neighbour.take_off(PROMPT)
+    open_file = os.open
+
+    def refuse(path: Path, flags: int) -> int:
+        if neighbour._me.name in str(path):
+            raise PermissionError(errno.EACCES, "not yours", str(path))
+        return open_file(path, flags)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "open", refuse)
+        assert second.adopt_flights() == []
+
+
+@pytest.mark.parametrize("row", [b"{", b"{}", b'{"session_id": 1}'])
+def test_a_prompt_that_cannot_be_read_is_said_and_the_others_are_taken_up(
+    tmp_path: Path, start: Start, row: bytes
+) -> None:
+    journal = start()
+    journal.take_off(replace(PROMPT, message_id="msg_0"))
+    journal._database.execute("UPDATE flights SET prompt = ?", (row,))
+    journal.take_off(PROMPT)
+    journal.close()
+    following = start()
+    assert following.adopt_flights() == [PROMPT]
+    assert "cannot be read" in str(following.problem)
+
+
+def test_without_a_folder_it_lives_in_memory() -> None:
+    journal = Journal(None, SERVER, wall=lambda: 1.0)
+    journal.take_off(PROMPT)
+    assert journal.history() == ["do it"]
+    assert journal.problem is None
+    journal.close()
+
+
+def test_no_lock_is_left_behind(tmp_path: Path, start: Start) -> None:
+    start().close()
+    assert list((tmp_path / "state").glob("client-*.lock")) == []
+    assert not [fd for fd in os.listdir("/proc/self/fd") if "client-" in _target(fd)]
+
+
+def _target(fd: str) -> str:
+    try:
+        return os.readlink(f"/proc/self/fd/{fd}")
+    except FileNotFoundError:
+        return ""
+
+
+def test_a_prompt_that_was_taken_is_taken_up_by_the_server_s_id(start: Start) -> None:
+    journal = start()
+    journal.take_off(PROMPT)
+    taken = Prompt("ses_1", "do it", "msg_1", "prt_1", known_as="theirs")
+    journal.accepted(taken)
+    journal.close()
+    assert start().adopt_flights() == [taken]
+
+
+def test_who_we_were_in_a_session_outlives_us_but_is_not_shared(start: Start) -> None:
+    first, second = start(), start()
+    first.keep_identity("ses_1", "client_1")
+    first.keep_identity("ses_1", "client_2")
+    first.keep_identity("ses_2", "client_3")
+    assert first.identities("ses_1") == ["client_2", "client_1"]
+    assert second.identities("ses_1") == []
+    first.close()
+    assert second.identities("ses_1") == ["client_2", "client_1"]
+    second.forget_identities("ses_1")
+    assert second.identities("ses_1") == []
+    assert second.identities("ses_2") == ["client_3"]
+
+
+def test_who_we_are_is_kept_by_server(start: Start) -> None:
+    start().keep_identity("ses_1", "client_1")
+    other = start("http://127.0.0.1:5000")
+    assert other.identities("ses_1") == []
+
+
+def test_a_file_of_the_first_version_is_brought_up_to_date(tmp_path: Path, start: Start) -> None:
+    journal = start()
+    journal.save_draft("ses_1", "half a thought")
+    journal.close()
+    with sqlite3.connect(tmp_path / "state" / "journal.sqlite") as database:
+        database.execute("DROP TABLE identities")
+        database.execute("DROP TABLE ends")
+        database.execute("DROP TABLE aborts")
+        database.execute("PRAGMA user_version = 1")
+    database.close()
+    journal = start()
+    journal.keep_identity("ses_1", "client_1")
+    assert journal.problem is None
+    assert (journal.draft("ses_1"), journal.identities("ses_1")) == ("half a thought", ["client_1"])

@@ -1,0 +1,678 @@
+import asyncio
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from tests import sample_events as talk
+from tests.app_harness import on_stage
+from tests.fake_client import LIVE, FakeClient
+from tui.backends.base import ServerInfo, Traits
+from tui.core import events as e
+from tui.core.changes import AnswerChanged, FailureSeen, Notice
+from tui.core.connection_status import Line, LineState
+from tui.core.model import Busy, Failure, Message, Retrying
+from tui.core.turn import TurnState
+from tui.net.errors import NetError, Refused, Unreachable
+from tui.storage.journal import Journal
+from tui.widgets.dialogs.confirm import Confirm
+from tui.widgets.dialogs.help import Help
+from tui.widgets.dialogs.session_picker import SessionPicker
+from tui.widgets.requests.request_ui_state import RequestBook
+
+LOST = Line(LineState.RECONNECTING, attempt=2, retry_in=4.0, reason="connection reset")
+NOBODY = Line(LineState.RECONNECTING, attempt=2, retry_in=4.0, reason="cannot connect: connection refused")
+STOPPED = Line(LineState.STOPPED, reason="password refused", remedy="Set HOLDFAST_PASSWORD.")
+CONNECTING = Line(LineState.CONNECTING)
+
+
+def journal_in(folder: Path) -> Journal:
+    return Journal(folder, "127.0.0.1:4096", wall=lambda: 1.0)
+
+
+async def test_a_prompt_is_sent_and_seen_at_once() -> None:
+    async with on_stage() as stage:
+        await stage.press(*"do it", "ctrl+j", *"now", "enter")
+        assert stage.client.calls("send") == [(talk.SESSION, "do it\nnow")]
+        assert stage.main.prompt.text == ""
+        await stage.shows("do it", "now", "sending…")
+
+
+@pytest.mark.parametrize("keys", [["enter"], ["space", "enter"], ["ctrl+j", "enter"]])
+async def test_nothing_is_not_sent(keys: list[str]) -> None:
+    async with on_stage() as stage:
+        await stage.press(*keys)
+        assert stage.client.calls("send") == []
+
+
+async def test_a_prompt_that_was_not_sent_comes_back() -> None:
+    async with on_stage() as stage:
+        await stage.press(*"do it", "enter")
+        await stage.press(*"next")
+        turn = stage.client.turn(talk.SESSION)
+        assert turn is not None
+        turn.state, turn.reason, turn.ended = TurnState.NOT_SENT, "connection refused", stage.client.now()
+        stage.client.turn_moved(turn)
+        await stage.until(lambda: stage.main.prompt.text == "next\n\ndo it")
+        await stage.shows("↩ not sent: connection refused · it went back to the prompt")
+
+
+async def test_a_prompt_not_sent_in_another_session_comes_back_when_that_is_opened() -> None:
+    async with on_stage() as stage:
+        await stage.press(*"do it", "enter")
+        turn = stage.client.turn(talk.SESSION)
+        assert turn is not None
+        stage.client.feed(e.SessionUpserted(talk.session("ses_2", "The other one")))
+        await stage.press("f2", *"other", "enter")
+        await stage.until(lambda: stage.app.presenter.session_id == "ses_2")
+        turn.state = TurnState.NOT_SENT
+        stage.client.turn_moved(turn)
+        await stage.pilot.pause()
+        assert stage.main.prompt.text == ""
+        await stage.press("f2", *"SQLite", "enter")
+        await stage.until(lambda: stage.main.prompt.text == "do it")
+
+
+async def test_up_recalls_what_was_sent_and_down_brings_the_draft_back() -> None:
+    async with on_stage() as stage:
+        await stage.press(*"one", "enter", *"two", "enter", *"draft", "up")
+        assert stage.main.prompt.text == "two"
+        await stage.press("up", "up")
+        assert stage.main.prompt.text == "one"
+        await stage.press("down", "down")
+        assert stage.main.prompt.text == "draft"
+
+
+async def test_a_large_paste_stays_whole() -> None:
+    async with on_stage() as stage:
+        words = "\n".join(f"line {row} [/]" for row in range(5000))
+        stage.main.prompt.insert(words)
+        await stage.press("enter")
+        assert stage.client.calls("send") == [(talk.SESSION, words)]
+
+
+async def test_the_first_prompt_without_a_session_begins_one() -> None:
+    async with on_stage(session=None) as stage:
+        await stage.shows("Type what is to be done")
+        await stage.press(*"do it", "enter")
+        await stage.until(lambda: stage.client.calls("send"))
+        assert stage.client.calls("send")[0][1] == "do it"
+
+
+async def test_without_a_connection_words_stay_in_the_box() -> None:
+    async with on_stage(session=None, client=FakeClient(line=CONNECTING)) as stage:
+        await stage.press(*"do it", "enter")
+        assert stage.main.prompt.text == "do it"
+        await stage.shows("nothing was sent")
+
+
+async def test_a_session_that_cannot_be_begun_gives_the_words_back() -> None:
+    async with on_stage(session=None) as stage:
+        stage.client.fails = Unreachable("connection refused")
+        await stage.press(*"do it", "enter")
+        await stage.shows("cannot connect: connection refused")
+        await stage.until(lambda: stage.main.prompt.text == "do it")
+
+
+async def test_continue_opens_the_newest_session() -> None:
+    client = FakeClient()
+    client.feed(e.SessionUpserted(talk.session("ses_9", "Newest", updated=9.0)))
+    async with on_stage(session=None, client=client, resume=True) as stage:
+        await stage.until(lambda: stage.app.presenter.session_id == "ses_9")
+
+
+async def test_the_demo_begins_with_a_tour() -> None:
+    async with on_stage(session=None, demo=True) as stage:
+        await stage.until(lambda: stage.client.calls("send"))
+        assert "tour" in stage.client.calls("send")[0][1]
+
+
+async def test_a_session_that_could_not_be_opened_is_tried_again_with_the_line() -> None:
+    client = FakeClient(line=CONNECTING)
+    client.fails = Unreachable("connection refused")
+    async with on_stage(client=client) as stage:
+        stage.client.set_line(LIVE)
+        await stage.until(lambda: len(stage.client.calls("open_session")) == 1)
+        stage.client.fails = None
+        await stage.until(lambda: stage.app.presenter.session_id is None)
+        stage.client.set_line(LOST)
+        await stage.shows("lost: connection reset")
+        stage.client.set_line(LIVE)
+        await stage.until(lambda: stage.app.presenter.session_id == talk.SESSION)
+
+
+async def test_a_session_that_cannot_be_opened_is_not_asked_for_again_and_again() -> None:
+    client = FakeClient(line=CONNECTING)
+    client.fails = Refused(400)
+    async with on_stage(client=client) as stage:
+        stage.client.set_line(LIVE)
+        await stage.until(lambda: stage.client.calls("open_session") and stage.app.presenter.session_id is None)
+        for _ in range(3):
+            stage.second()
+            await stage.settled()
+        assert len(stage.client.calls("open_session")) == 1
+
+
+@pytest.mark.parametrize("failure", [None, Unreachable("connection refused")])
+async def test_a_session_that_opens_late_does_not_put_itself_before_what_was_begun_meanwhile(
+    failure: NetError | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arrives = asyncio.Event()
+
+    async def open_late(session_id: str) -> None:
+        await arrives.wait()
+        if failure is not None:
+            raise failure
+
+    async with on_stage() as stage:
+        monkeypatch.setattr(stage.client, "open_session", open_late)
+        stage.client.feed(e.SessionUpserted(talk.session("ses_2", "The other one")))
+        await stage.press("f2", *"other", "enter")
+        await stage.until(lambda: stage.app.presenter.session_id == "ses_2")
+        stage.app.action_new_session()
+        arrives.set()
+        await stage.until(lambda: not list(stage.app.workers))
+        assert stage.app.presenter.session_id is None
+
+
+async def test_a_prompt_that_comes_back_as_the_client_is_left_is_kept(tmp_path: Path) -> None:
+    async with on_stage(client=FakeClient(journal=journal_in(tmp_path))) as stage:
+        await stage.press(*"do it", "enter", *"next")
+        turn = stage.client.turn(talk.SESSION)
+        assert turn is not None
+        turn.state = TurnState.NOT_SENT
+        stage.client.turn_moved(turn)
+        stage.app.exit()
+    with closing(journal_in(tmp_path)) as journal:
+        assert journal.draft(talk.SESSION) == "next\n\ndo it"
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        (LIVE, ["● live 2s", "11 ms", "▂▂▂"]),
+        (Line(LineState.LATE, age=14.0), ["◐ quiet 14s"]),
+        (LOST, ["↻ lost: connection reset · try 3 in 4s · F5 now", "not connected: connection reset · what you"]),
+        (STOPPED, ["■ stopped: password refused · F5 after fixing it", "Set HOLDFAST_PASSWORD."]),
+    ],
+)
+@pytest.mark.parametrize("size", [(120, 40), (80, 24), (200, 60)])
+async def test_the_line_is_always_in_sight(line: Line, words: list[str], size: tuple[int, int]) -> None:
+    async with on_stage(size=size) as stage:
+        stage.client.set_line(line)
+        await stage.shows(*words, "127.0.0.1:4096", "holdfast")
+
+
+@pytest.mark.parametrize("size", [(120, 40), (80, 24)])
+async def test_the_turn_is_always_in_sight(size: tuple[int, int]) -> None:
+    async with on_stage(size=size) as stage:
+        stage.client.feed(*talk.at_work())
+        turn = stage.run_turn()
+        await stage.shows("turn 12:04 · held open, 72 beats, last 4s ago")
+        stage.second()
+        await stage.shows("turn 12:05 · held open, 72 beats, last 5s ago")
+        turn.moved = stage.client.now() - 370
+        stage.second()
+        await stage.shows("nothing has moved for 6 min, though the line is live", "Esc Esc aborts")
+        turn.moved, turn.last_pad = stage.client.now(), None
+        stage.client.set_line(LOST)
+        await stage.shows("unknown while the line is down; it goes on if the server is up")
+
+
+async def test_a_provider_retry_counts_down_by_the_server_s_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("time.time", lambda: 5000.0)
+    client = FakeClient()
+    client.server = ServerInfo("1.0.0", 0.01, clock_skew=100.0)
+    async with on_stage(client=client) as stage:
+        stage.run_turn(TurnState.RETRYING, retry=Retrying(3, "429", 5108.0))
+        await stage.shows("the model's provider failed (429) · the server tries again in 8s (3rd)")
+
+
+@pytest.mark.parametrize(
+    ("state", "reason", "words"),
+    [
+        (TurnState.FINISHED, "", "✓ finished in 12:04"),
+        (TurnState.FAILED, "no [/] model", "✗ failed: no [/] model"),
+        (TurnState.INTERRUPTED, "the server stopped", "! interrupted: the server stopped"),
+        (TurnState.CANCELLED, "", "! cancelled: the server has it as aborted since its connection broke"),
+    ],
+)
+async def test_a_turn_ends_with_one_line(state: TurnState, reason: str, words: str) -> None:
+    async with on_stage() as stage:
+        stage.client.feed(*talk.prompt())
+        turn = stage.run_turn()
+        turn.state, turn.reason, turn.ended = state, reason, stage.client.now()
+        stage.client.turn_moved(turn)
+        stage.client.turn_moved(turn)
+        await stage.shows(words, "ready")
+        assert stage.text.count(words) == 1
+
+
+async def test_a_failure_that_the_message_tells_is_not_told_twice() -> None:
+    async with on_stage() as stage:
+        failed = Message(
+            talk.ANSWER, talk.SESSION, "assistant", 2.0, 3.0, talk.PROMPT, Failure("overloaded", "provider")
+        )
+        stage.client.feed(*talk.prompt(), e.MessageUpserted(failed))
+        turn = stage.run_turn()
+        turn.state, turn.reason, turn.ended = TurnState.FAILED, "overloaded", stage.client.now()
+        stage.client.turn_moved(turn)
+        await stage.shows("✗ failed: overloaded", "ready")
+        assert stage.text.count("overloaded") == 1
+
+
+async def test_an_abort_that_the_server_tells_of_as_a_failure_too_is_told_once() -> None:
+    async with on_stage() as stage:
+        aborted = Failure("Aborted", "aborted")
+        message = Message(talk.ANSWER, talk.SESSION, "assistant", 2.0, 3.0, talk.PROMPT, aborted)
+        stage.client.feed(*talk.prompt(), e.MessageUpserted(message))
+        turn = stage.run_turn()
+        turn.state, turn.ended = TurnState.ABORTED, stage.client.now()
+        stage.client.turn_moved(turn)
+        stage.client.tell(FailureSeen(talk.SESSION, aborted))
+        await stage.shows("■ aborted", "ready")
+        assert stage.text.casefold().count("aborted") == 1
+
+
+@pytest.mark.parametrize("first", ["the turn", "the message"])
+async def test_what_broke_a_turn_off_stands_in_the_place_of_aborted(first: str) -> None:
+    async with on_stage() as stage:
+        aborted = Failure("Aborted", "aborted")
+        answer = Message(talk.ANSWER, talk.SESSION, "assistant", 2.0, 3.0, talk.PROMPT)
+        stage.client.feed(*talk.prompt(), e.MessageUpserted(answer), talk.text("so far"))
+        turn = stage.run_turn()
+        turn.state, turn.ended = TurnState.CANCELLED, stage.client.now()
+        if first == "the turn":
+            stage.client.turn_moved(turn)
+            await stage.shows("! cancelled")
+        stage.client.feed(e.MessageUpserted(replace(answer, failure=aborted)), talk.text("its last", "prt_9"))
+        await stage.shows("its last")
+        if first == "the message":
+            await stage.shows("■ aborted")
+            stage.client.turn_moved(turn)
+        await stage.shows("! cancelled", "ready")
+        await stage.hides("■ aborted")
+
+
+async def test_the_question_of_a_child_names_who_asks() -> None:
+    async with on_stage() as stage:
+        stage.client.feed(*talk.prompt(), talk.answer_begins())
+        stage.client.feed(e.SessionUpserted(replace(talk.child("ses_2"), agent="general")))
+        stage.client.feed(e.SessionUpserted(talk.child("ses_3")))
+        stage.client.feed(e.RequestOpened(talk.asked_in("ses_2")))
+        await stage.shows("? general waits for you")
+        stage.client.feed(e.RequestOpened(talk.asked_in("ses_3", "que_10")), e.RequestGone("ses_2", "que_9"))
+        await stage.shows("? Look around waits for you")
+
+
+async def test_a_session_without_a_title_is_called_new() -> None:
+    async with on_stage() as stage:
+        stage.client.feed(e.SessionUpserted(talk.session(title="")))
+        await stage.shows(" holdfast  new session ")
+
+
+@pytest.mark.parametrize(
+    ("columns", "named"), [(160, True), (120, True), (119, False), (80, False)], ids=["160", "120", "119", "80"]
+)
+async def test_a_wide_header_names_the_server(columns: int, named: bool) -> None:
+    async with on_stage(size=(columns, 30)) as stage:
+        await stage.shows("● live", "127.0.0.1:4096")
+        stage.second()
+        await stage.pilot.pause()
+        assert ("opencode 1.0.0 · 127.0.0.1:4096" in stage.text) is named
+
+
+async def test_a_failure_outside_a_turn_is_told() -> None:
+    async with on_stage() as stage:
+        stage.client.tell(FailureSeen(talk.SESSION, Failure("the model [x] is gone")))
+        await stage.shows("✗ the model [x] is gone")
+
+
+async def test_two_escapes_abort_and_the_first_says_so() -> None:
+    async with on_stage() as stage:
+        stage.run_turn()
+        await stage.press("escape")
+        await stage.shows("Esc once more aborts the turn")
+        assert stage.client.calls("abort") == []
+        await stage.press("escape")
+        await stage.until(lambda: stage.client.calls("abort") == [(talk.SESSION,)])
+
+
+async def test_two_escapes_far_apart_do_not_abort() -> None:
+    async with on_stage() as stage:
+        stage.run_turn()
+        await stage.press("escape")
+        stage.client.advance(3.5)
+        stage.second()
+        await stage.hides("Esc once more")
+        await stage.press("escape")
+        assert stage.client.calls("abort") == []
+
+
+async def test_the_second_escape_aborts_no_other_turn_than_the_first_meant() -> None:
+    async with on_stage() as stage:
+        first = stage.run_turn()
+        await stage.press("escape")
+        await stage.shows("Esc once more aborts the turn")
+        first.state, first.ended = TurnState.FINISHED, stage.client.now()
+        stage.client.turn_moved(first)
+        stage.run_turn()
+        await stage.hides("Esc once more")
+        await stage.press("escape")
+        await stage.shows("That turn ended before the second Esc. Nothing was aborted.")
+        assert stage.client.calls("abort") == []
+        await stage.press("escape")
+        await stage.shows("Esc once more aborts the turn")
+        await stage.press("escape")
+        await stage.until(lambda: stage.client.calls("abort") == [(talk.SESSION,)])
+
+
+async def test_a_turn_that_ended_between_two_escapes_is_said() -> None:
+    async with on_stage() as stage:
+        turn = stage.run_turn()
+        await stage.press("escape")
+        turn.state, turn.ended = TurnState.FINISHED, stage.client.now()
+        stage.client.turn_moved(turn)
+        await stage.press("escape")
+        await stage.shows("That turn ended before the second Esc. Nothing was aborted.")
+        assert stage.client.calls("abort") == []
+
+
+async def test_escape_without_a_turn_aborts_nothing() -> None:
+    async with on_stage() as stage:
+        await stage.press("escape", "escape")
+        assert stage.client.calls("abort") == []
+
+
+async def test_over_a_dialog_no_second_one_opens_and_the_line_can_be_tried() -> None:
+    async with on_stage() as stage:
+        for dialog, *others in (("f1", "f2", "f3"), ("f2", "f3", "f1"), ("f3", "f1", "f2")):
+            await stage.press(dialog)
+            [_, opened] = stage.app.screen_stack
+            await stage.press("ctrl+p", *others)
+            assert stage.app.screen_stack[1:] == [opened]
+            await stage.press("escape")
+        await stage.press("f3")
+        tried = len(stage.client.calls("retry_now"))
+        await stage.press("f5")
+        assert len(stage.client.calls("retry_now")) == tried + 1
+
+
+async def test_f5_tries_the_line_at_once_and_the_client_hears_whether_somebody_looks() -> None:
+    async with on_stage() as stage:
+        await stage.press("f5")
+        assert len(stage.client.calls("retry_now")) == 1
+        stage.app.on_app_blur()
+        stage.app.on_app_focus()
+        assert stage.client.calls("looked_at") == [(False,), (True,)]
+        assert stage.client.calls("input_came")
+
+
+async def test_the_picker_filters_opens_and_begins_anew() -> None:
+    async with on_stage() as stage:
+        stage.client.feed(
+            e.SessionUpserted(talk.session("ses_2", "Second [/] thing", updated=2.0)),
+            e.StatusChanged("ses_2", Busy()),
+        )
+        await stage.press("f2")
+        await stage.until(lambda: isinstance(stage.app.screen, SessionPicker))
+        await stage.shows("Second [/] thing", "● running", "· idle")
+        await stage.press(*"second")
+        await stage.hides("· idle")
+        await stage.press("enter")
+        await stage.until(lambda: stage.app.presenter.session_id == "ses_2")
+        await stage.press("f2")
+        await stage.until(lambda: isinstance(stage.app.screen, SessionPicker))
+        await stage.press("ctrl+n")
+        await stage.until(lambda: stage.app.presenter.session_id is None)
+        await stage.shows("Type what is to be done")
+
+
+async def test_older_messages_are_asked_for_at_the_top() -> None:
+    async with on_stage(size=(80, 24)) as stage:
+        stage.client.feed(*talk.at_work(), talk.text("word\n\n" * 40, part_id="prt_9"))
+        await stage.until(lambda: stage.main.transcript.max_scroll_y > 20)
+        await stage.press("pageup")
+        await stage.shows("End")
+        for _ in range(8):
+            await stage.press("pageup")
+        await stage.until(lambda: stage.client.calls("load_older") == [(talk.SESSION,)])
+        await stage.press("end")
+        await stage.until(lambda: stage.main.transcript.following)
+
+
+@pytest.mark.parametrize(
+    ("cancels", "words"),
+    [
+        (False, "goes on at the server without you"),
+        (True, "ends a turn when you leave"),
+        (None, "may end a turn when you leave"),
+    ],
+)
+async def test_leaving_in_a_turn_says_what_goes_on(cancels: bool | None, words: str) -> None:
+    client = FakeClient()
+    client.traits = Traits("any", cancels_on_disconnect=cancels)
+    async with on_stage(client=client) as stage:
+        stage.run_turn()
+        await stage.press("ctrl+q")
+        await stage.until(lambda: isinstance(stage.app.screen, Confirm))
+        await stage.shows(words)
+        await stage.press("escape")
+        await stage.until(lambda: not isinstance(stage.app.screen, Confirm))
+        await stage.press("ctrl+c")
+        await stage.until(lambda: isinstance(stage.app.screen, Confirm))
+        await stage.press("enter")
+        await stage.until(lambda: stage.app._exit)
+
+
+async def test_leaving_without_a_turn_just_leaves_and_closes_the_client() -> None:
+    client = FakeClient()
+    async with on_stage(client=client) as stage:
+        await stage.press("ctrl+q")
+        await stage.until(lambda: stage.app._exit)
+    assert client.closed
+
+
+async def test_ctrl_c_copies_what_is_selected() -> None:
+    async with on_stage() as stage:
+        stage.run_turn()
+        await stage.press(*"words")
+        stage.main.prompt.select_all()
+        await stage.press("ctrl+c")
+        assert stage.app.clipboard == "words"
+        assert not isinstance(stage.app.screen, Confirm)
+
+
+async def test_help_lists_the_keys_of_the_part_that_has_them() -> None:
+    async with on_stage() as stage:
+        await stage.press("f1")
+        await stage.until(lambda: isinstance(stage.app.screen, Help))
+        await stage.shows("In the prompt", "newline", "Everywhere", "F5")
+        await stage.press("escape", "tab", "f1")
+        await stage.shows("In the transcript")
+
+
+async def test_the_palette_knows_our_commands() -> None:
+    async with on_stage() as stage:
+        await stage.press("ctrl+p")
+        for name in ("Try the line now", "New session", "Theme", "Inbox", "Copy code", "Editor"):
+            await stage.press("ctrl+u", *name)
+            await stage.shows(f"  {name}  ")
+
+
+async def test_the_server_s_family_is_named_on_the_first_page_and_in_help() -> None:
+    client = FakeClient()
+    client.server, client.traits = ServerInfo("0.24.4\x1b[2J", 0.011), Traits("qwen")
+    async with on_stage(client=client, session=None, size=(80, 24)) as stage:
+        await stage.shows("127.0.0.1:4096 is there: qwen serve 0.24.4")
+        await stage.press("f1")
+        await stage.shows("qwen serve 0.24.4", "at 127.0.0.1:4096")
+
+
+async def test_the_palette_says_that_aborting_asks_once_more() -> None:
+    async with on_stage() as stage:
+        about = {command.title: command.help for command in stage.app.get_system_commands(stage.app.screen)}
+        assert about["Abort the turn"] == "Asks once more: Esc within 3 seconds aborts (Esc Esc)"
+
+
+async def test_the_keys_of_the_moment_are_shown() -> None:
+    async with on_stage() as stage:
+        await stage.shows("Enter send", "^J newline", "F1 help")
+        await stage.hides("Esc Esc")
+        stage.run_turn()
+        await stage.shows("Enter send after the turn  ^S send now", "Esc Esc abort", "F1 help")
+        await stage.press(*"more")
+        await stage.shows("Enter send after the turn  ^S send now")
+        await stage.press("tab")
+        await stage.shows("j k next tool call")
+
+
+async def test_what_is_cut_is_said_each_time_and_can_be_put_back() -> None:
+    async with on_stage(size=(80, 24)) as stage:
+        for words in ("one", "two"):
+            await stage.press(*words, "ctrl+x")
+            assert stage.main.prompt.text == ""
+            await stage.shows("1 line cut, and sent to the terminal's clipboard. ^V puts back")
+            await stage.pilot.click(stage.main.notices)
+            await stage.hides("1 line cut")
+        await stage.press("ctrl+x")
+        assert "cut" not in stage.text
+        await stage.press("ctrl+v")
+        assert stage.main.prompt.text.strip() == "two", "nothing was cut the third time"
+
+
+async def test_the_turn_can_be_seen_to_be_aborted_while_prompts_wait() -> None:
+    async with on_stage(size=(80, 24)) as stage:
+        stage.run_turn()
+        await stage.press(*"more", "enter")
+        await stage.shows("⇧Tab what waits  Esc Esc abort", "F1 help")
+        await stage.hides("Enter send")
+        await stage.press("a")
+        await stage.shows("Enter send after these  ^S send now  ⇧Tab what waits  Esc Esc abort", "F1 help")
+
+
+@pytest.mark.parametrize("word", ["/zz", "see @READ"])
+async def test_a_name_that_tab_completes_says_so(word: str) -> None:
+    async with on_stage(size=(80, 24)) as stage:
+        stage.run_turn()
+        await stage.press(*word)
+        await stage.shows(" Tab complete  Enter send after the turn", "F1 help")
+        await stage.press("home")
+        await stage.hides("Tab complete")
+        await stage.press("end")
+        await stage.shows(" Tab complete")
+        await stage.press("space", "x")
+        await stage.shows(" Enter send after the turn")
+
+
+async def test_letters_typed_in_the_transcript_go_to_the_prompt() -> None:
+    async with on_stage() as stage:
+        await stage.press("tab", "h", "i")
+        assert stage.main.prompt.text == "hi"
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        (CONNECTING, ["◌ connecting…", "127.0.0.1:4096"]),
+        (NOBODY, ["No server at 127.0.0.1:4096 yet", "opencode serve", "holdfast --demo", "holdfast doctor"]),
+        (NOBODY, ["holdfast http://host:port", "↻ not connected: connection refused · try 3 in 4s"]),
+        (LOST, ["↻ not connected: connection reset", "try 3 in 4s"]),
+        (replace(LOST, answers=True), ["127.0.0.1:4096 answers, but cannot be used yet", "connection reset"]),
+        (STOPPED, ["■ stopped: password refused", "Set HOLDFAST_PASSWORD.", "F5 tries again"]),
+        (LIVE, ["Type what is to be done"]),
+    ],
+)
+@pytest.mark.parametrize("size", [(120, 40), (80, 24)])
+async def test_the_page_without_a_session_says_what_to_do(
+    line: Line, words: list[str], size: tuple[int, int]
+) -> None:
+    async with on_stage(session=None, client=FakeClient(line=line), size=size) as stage:
+        await stage.shows(*words)
+        assert "lost" not in stage.text
+
+
+async def test_a_server_that_was_there_is_lost() -> None:
+    async with on_stage(session=None) as stage:
+        stage.client.set_line(NOBODY)
+        await stage.shows("↻ lost: cannot connect: connection refused", "try 3 in 4s")
+
+
+NASTY = "[/] [bold red]x[/bold red] [@click=app.exit]y[/]"
+
+
+@pytest.mark.parametrize(
+    "tell",
+    [
+        lambda client: client.tell(Notice(NASTY)),
+        lambda client: client.feed(e.SessionUpserted(talk.session(title=NASTY))),
+        lambda client: client.feed(*talk.prompt(NASTY)),
+        lambda client: client.feed(*talk.prompt(), talk.answer_begins(), talk.text(NASTY)),
+        lambda client: client.feed(*talk.prompt(), talk.answer_begins(), talk.tool(tool="[x]", title=NASTY)),
+        lambda client: client.set_line(Line(LineState.RECONNECTING, reason=NASTY)),
+        lambda client: client.set_line(Line(LineState.STOPPED, reason="no", remedy=NASTY)),
+    ],
+)
+async def test_server_text_is_never_read_as_markup(tell: Callable[[FakeClient], None]) -> None:
+    async with on_stage(size=(200, 40)) as stage:
+        tell(stage.client)
+        await stage.shows(NASTY)
+
+
+async def test_a_burst_of_changes_is_shown_in_order() -> None:
+    async with on_stage() as stage:
+        stage.client.feed(*talk.prompt(), talk.answer_begins(), talk.text("", state="streaming"))
+        stage.client.feed(*[talk.delta(f"w{row} ") for row in range(500)])
+        await stage.shows("w498 w499")
+        assert "w0 w1 w2" in stage.text
+
+
+async def test_changes_of_another_session_are_not_shown() -> None:
+    async with on_stage() as stage:
+        stage.client.feed(e.SessionUpserted(talk.session("ses_2", "Elsewhere")))
+        stage.client.store.open_transcript("ses_2")
+        stage.client.feed(e.MessageUpserted(Message("msg_x", "ses_2", "user", 1.0)))
+        stage.client.feed(*talk.prompt())
+        await stage.shows("Move the session store")
+        assert len(stage.main.transcript.query("MessageView")) == 1
+
+
+async def test_what_became_of_an_answer_of_an_earlier_run_is_told_in_its_own_session() -> None:
+    async with on_stage() as stage:
+        stage.client.feed(e.SessionUpserted(talk.session("ses_2", "Weather bot")))
+        stage.client.tell(AnswerChanged(talk.asked_in("ses_2", "que_9"), "acknowledged"))
+        stage.client.tell(AnswerChanged(talk.asked_in(talk.SESSION, "que_10"), "expired"))
+        await stage.shows("Weather bot", "the server has your answer")
+        assert "the server has your answer" not in stage.main.transcript.text
+        assert "expired" in stage.main.transcript.text
+
+
+async def test_what_is_kept_of_requests_does_not_grow_with_them() -> None:
+    async with on_stage() as stage:
+        for number in range(6):
+            request = talk.asked_in(talk.SESSION, f"que_{number}")
+            stage.client.feed(e.RequestOpened(request))
+            stage.client.tell(AnswerChanged(request, "sending"))
+            await stage.pilot.pause(0)
+            stage.client.feed(e.QuestionAnswered(talk.SESSION, request.id, (("5432",),)))
+            stage.client.tell(AnswerChanged(request, "acknowledged"))
+        await stage.pilot.pause()
+        assert stage.app.presenter.panel.book == RequestBook()
+
+
+async def test_the_theme_that_is_chosen_is_handed_on_and_that_of_the_start_is_not() -> None:
+    chosen: list[str] = []
+    async with on_stage(keep_theme=chosen.append) as stage:
+        assert chosen == []
+        await stage.press("ctrl+p", *"theme", "enter")
+        await stage.shows("nord")
+        await stage.press(*"nord", "enter")
+        await stage.until(lambda: stage.app.theme == "nord")
+        assert chosen == ["nord"]
+
+
+async def test_warnings_of_the_settings_are_told() -> None:
+    async with on_stage(warnings=["Others can read it.\nchmod 600 it"]) as stage:
+        await stage.shows("Others can read it. · chmod 600 it")

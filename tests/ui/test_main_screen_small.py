@@ -1,0 +1,61 @@
+"""Whatever stands above them, the prompt and its keys are in sight, on the smallest screen too."""
+
+import pytest
+
+from tests import sample_events as talk
+from tests.app_harness import Stage, on_stage
+from tui.core import events as e
+from tui.core.changes import Notice
+from tui.core.model import Todo
+
+SIZES = [(40, 12), (40, 16), (80, 24), (120, 40)]
+
+
+async def fill(stage: Stage) -> None:
+    """A turn with a plan, a question, five prompts that wait, a notice that stays."""
+    stage.client.feed(*talk.at_work(), e.TodosChanged(talk.SESSION, (Todo("first", "in_progress"),)))
+    stage.run_turn()
+    for number in range(5):
+        await stage.press(*f"prompt {number}", "enter")
+    stage.client.feed(e.RequestOpened(talk.CHOICES))
+    stage.after_grace()
+    await stage.until(lambda: stage.main.panel.has_focus_within)
+    stage.client.tell(Notice("Something to know that may need two lines on this screen.", stays=True))
+    stage.after_grace()
+    await stage.settled()
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_with_a_question_and_a_queue_the_prompt_stays_in_sight(size: tuple[int, int]) -> None:
+    async with on_stage(size=size) as stage:
+        await fill(stage)
+        lines = stage.text.split("\n")
+        assert lines[-2].startswith(" › "), stage.text
+        assert "F1 help" in lines[-1]
+        assert "Where shall the sessions live?" in stage.text
+        assert "› 1 ( ) SQLite" in stage.text
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_a_long_draft_leaves_the_question_and_the_keys_in_sight(size: tuple[int, int]) -> None:
+    async with on_stage(size=size) as stage:
+        await fill(stage)
+        stage.after_grace()
+        await stage.press("escape", *"the draft")
+        for _ in range(12):
+            await stage.press("ctrl+j", "x")
+        lines = stage.text.split("\n")
+        assert lines[-2].strip(" ▁▂▃▄▅▆▇█") == "x", stage.text
+        assert "F1 help" in lines[-1]
+        assert "build waits for you" in stage.text
+
+
+async def test_a_small_screen_names_the_waiting_prompt_that_is_looked_at() -> None:
+    async with on_stage(size=(40, 12)) as stage:
+        await fill(stage)
+        await stage.press("escape")
+        await stage.shows("5 prompts")
+        assert "prompt 0" not in stage.text
+        stage.main.queue.focus()
+        await stage.press("down")
+        await stage.shows("2 prompt 1")

@@ -1,0 +1,231 @@
+"""Calling a person who looks elsewhere: what is written to the terminal, and when."""
+
+from typing import Any, cast
+
+import pytest
+
+from tests import sample_events as talk
+from tests.app_harness import on_stage
+from tests.fake_client import LIVE, FakeClient
+from tui.client.client import Client
+from tui.config.display import Notify
+from tui.core import events as e
+from tui.core.connection_status import Line, LineState
+from tui.core.model import Busy, Idle, Prompt, Retrying
+from tui.core.turn import Turn, TurnState
+from tui.core.turn_inputs import Rejected
+from tui.ui.notifier import Herald, Terminal
+
+LOST = Line(LineState.RECONNECTING, reason="connection reset")
+
+
+class Called:
+    """A herald over a client without a network, and all that it wrote."""
+
+    def __init__(self, settings: Notify | None = None, **environ: str) -> None:
+        settings = settings or Notify(title=False)
+        self.client = FakeClient()
+        self.written: list[str] = []
+        terminal = Terminal(self.written.append, settings, environ)
+        self.herald = Herald(cast(Client, self.client), terminal, settings)
+        self.client.subscribe(self.herald.hear)
+        self.client.feed(e.SessionUpserted(talk.session(title="Fix the parser")))
+        self.client.set_line(LIVE)
+        self.herald.focused = False
+
+    def end_turn(self, state: TurnState, **fields: Any) -> Turn:
+        turn = Turn.post(Prompt(talk.SESSION, "words", "msg_1", "prt_1"), self.client.now())
+        turn.state = state
+        for name, value in fields.items():
+            setattr(turn, name, value)
+        self.client.turn_moved(turn)
+        return turn
+
+    def second(self) -> None:
+        self.client.advance(1.0)
+        self.herald.tick()
+
+
+def test_a_request_rings_once() -> None:
+    called = Called()
+    called.client.feed(e.RequestOpened(talk.asked_in(talk.SESSION)))
+    called.client.feed(e.RequestOpened(talk.asked_in(talk.SESSION)))
+    called.second()
+    assert called.written == ["\a\x1b]9;Holdfast: Fix the parser waits for you: Which port?\a"]
+
+
+def test_a_lost_line_rings_once() -> None:
+    called = Called()
+    called.client.set_line(LOST)
+    called.client.set_line(LOST)
+    called.second()
+    called.second()
+    called.second()
+    assert called.written == ["\a\x1b]9;Holdfast: the line is lost: connection reset\a"]
+
+
+def test_a_stream_that_is_begun_anew_within_two_seconds_rings_for_nobody() -> None:
+    called = Called()
+    for _ in range(3):
+        called.client.set_line(Line(LineState.RECONNECTING, reason="the server ended the event stream"))
+        called.second()
+        called.client.set_line(LIVE)
+        called.second()
+        called.second()
+    assert called.written == []
+
+
+@pytest.mark.parametrize(
+    ("state", "word"), [(TurnState.FINISHED, "finished"), (TurnState.INTERRUPTED, "interrupted")]
+)
+def test_the_end_of_a_turn_rings(state: TurnState, word: str) -> None:
+    called = Called()
+    called.end_turn(state)
+    assert called.written == [f"\a\x1b]9;Holdfast: Fix the parser: {word}\a"]
+
+
+def test_a_turn_that_ends_a_second_time_rings_again() -> None:
+    called = Called()
+    turn = called.end_turn(TurnState.INTERRUPTED)
+    turn.go_on(called.client.now())
+    called.client.turn_moved(turn)
+    called.second()
+    turn.state = TurnState.FINISHED
+    called.client.turn_moved(turn)
+    said = ["interrupted", "finished"]
+    assert called.written == [f"\a\x1b]9;Holdfast: Fix the parser: {word}\a" for word in said]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "rings"),
+    [
+        ({"abort_asked": True}, 0),
+        ({"rejected": Rejected(here=True)}, 0),
+        ({"rejected": Rejected(here=False)}, 1),
+        ({}, 1),
+    ],
+)
+def test_what_was_aborted_rings_unless_the_person_wanted_that(wanted: dict[str, Any], rings: int) -> None:
+    called = Called()
+    called.end_turn(TurnState.ABORTED, **wanted)
+    called.second()
+    assert len(called.written) == rings
+
+
+def test_a_turn_that_others_began_rings_when_its_session_rests() -> None:
+    called = Called()
+    called.client.feed(e.StatusChanged(talk.SESSION, Busy()), e.StatusChanged(talk.SESSION, Idle()))
+    assert called.written == ["\a\x1b]9;Holdfast: Fix the parser: done\a"]
+
+
+def test_never_more_than_one_a_second_and_none_is_forgotten() -> None:
+    called = Called()
+    for number in range(5):
+        called.client.feed(e.RequestOpened(talk.asked_in(talk.SESSION, f"que_{number}", f"question {number}?")))
+        called.client.advance(0.1)
+    assert len(called.written) == 1
+    called.second()
+    assert len(called.written) == 2
+    assert "question 4? (and 3 more)" in called.written[1]
+    called.second()
+    assert len(called.written) == 2
+
+
+@pytest.mark.parametrize(
+    ("when", "focused", "rings"),
+    [("unfocused", True, False), ("always", True, True), ("never", False, False), ("unfocused", False, True)],
+)
+def test_it_rings_for_whom_it_shall(when: str, focused: bool, rings: bool) -> None:
+    called = Called(Notify(when=when, title=False))  # type: ignore[arg-type]
+    called.herald.focused = focused
+    called.client.feed(e.RequestOpened(talk.asked_in(talk.SESSION)))
+    assert bool(called.written) is rings
+
+
+@pytest.mark.parametrize(
+    ("settings", "environ", "written"),
+    [
+        (Notify(title=False, bell=False, osc9=False), {}, []),
+        (Notify(title=False, osc9=False), {}, ["\a"]),
+        (Notify(title=False, bell=False), {"TERM": "foot"}, ["\x1b]777;notify;Holdfast;Fix the parser: done\a"]),
+        (
+            Notify(title=False, bell=False),
+            {"TERM": "tmux-256color", "TMUX": "/tmp/tmux"},
+            ["\x1bPtmux;\x1b\x1b]9;Holdfast: Fix the parser: done\a\x1b\\"],
+        ),
+        (
+            Notify(title=False, bell=False, osc9=True, osc777=True),
+            {},
+            ["\x1b]9;Holdfast: Fix the parser: done\a\x1b]777;notify;Holdfast;Fix the parser: done\a"],
+        ),
+    ],
+)
+def test_each_way_is_switched(settings: Notify, environ: dict[str, str], written: list[str]) -> None:
+    called = Called(settings, **environ)
+    called.client.feed(e.StatusChanged(talk.SESSION, Busy()), e.StatusChanged(talk.SESSION, Idle()))
+    assert called.written == written
+
+
+def test_server_text_cannot_leave_the_notice() -> None:
+    called = Called(Notify(title=False, bell=False, osc777=True))
+    called.client.feed(e.SessionUpserted(talk.session(title="a\x07\x1b]52;c;eA==\x07b;c\nd")))
+    called.client.feed(e.RequestOpened(talk.asked_in(talk.SESSION, text="x" * 500)))
+    (written,) = called.written
+    assert written.count("\x1b") == 2
+    assert written.count("\a") == 2
+    assert "52;c" not in written
+    assert len(written) < 400
+
+
+def test_the_title_tells_states_and_no_words_of_a_session() -> None:
+    called = Called(Notify(when="never"))
+    called.second()
+    called.client.feed(e.StatusChanged(talk.SESSION, Busy()))
+    called.client.feed(e.RequestOpened(talk.asked_in(talk.SESSION)))
+    called.client.set_line(LOST)
+    called.second()
+    called.herald.close()
+    titles = [one.rpartition("]2;")[2].rstrip("\a") for one in called.written[:-1]]
+    assert titles == ["holdfast", "holdfast · 1 running", "holdfast · 1 waiting for you", "holdfast · line lost"]
+    assert called.written[0].startswith("\x1b[22;2t")
+    assert called.written[-1] == "\x1b[23;2t"
+
+
+def test_a_turn_whose_provider_is_tried_again_runs_in_the_title_too() -> None:
+    called = Called(Notify(when="never"))
+    called.client.feed(e.StatusChanged(talk.SESSION, Retrying(2, "429", None)))
+    called.second()
+    assert called.written[-1] == "\x1b]2;holdfast · 1 running\a"
+
+
+async def test_the_app_rings_only_while_it_is_not_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with on_stage() as stage:
+        written: list[str] = []
+        monkeypatch.setattr(stage.app.herald._terminal, "_write", written.append)
+        stage.client.feed(e.RequestOpened(talk.asked_in(talk.SESSION, "que_1")))
+        await stage.pilot.pause()
+        assert not any("\x1b]9" in one for one in written)
+        stage.app.on_app_blur()
+        stage.client.feed(e.RequestOpened(talk.asked_in(talk.SESSION, "que_2")))
+        await stage.until(lambda: any("\x1b]9" in one for one in written))
+
+
+@pytest.mark.parametrize(
+    ("environ", "written"),
+    [({"TMUX": "/tmp/tmux"}, "\x1bPtmux;\x1b\x1b]52;c;Y29kZQo=\a\x1b\\"), ({"TERM": "xterm"}, "")],
+)
+async def test_what_is_copied_gets_past_tmux(
+    environ: dict[str, str], written: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("TMUX", raising=False)
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+    async with on_stage() as stage:
+        stage.client.feed(*talk.prompt(), talk.answer_begins(), talk.text("```\ncode\n```\n"))
+        await stage.shows("code")
+        out: list[str] = []
+        monkeypatch.setattr(stage.app, "_write", out.append)
+        monkeypatch.setattr(stage.app.terminal, "_write", out.append)
+        await stage.press("f7")
+        await stage.until(lambda: stage.app.clipboard == "code\n")
+        assert "".join(out) == written

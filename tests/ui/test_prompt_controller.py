@@ -1,0 +1,589 @@
+"""What the person writes, on the screen: drafts, the queue, earlier prompts, half-filled answers."""
+
+from pathlib import Path
+
+import pytest
+
+from tests import sample_events as talk
+from tests.app_harness import Stage, on_stage
+from tests.fake_client import LIVE, FakeClient
+from tui.backends.base import Traits
+from tui.core import events as e
+from tui.core.connection_status import Line, LineState
+from tui.core.model import Prompt, Queued
+from tui.core.turn import TurnState
+from tui.net.errors import Unreachable
+from tui.storage.journal import Journal
+from tui.widgets.dialogs.confirm import Confirm
+from tui.widgets.dialogs.prompt_history import HistoryPicker
+
+LOST = Line(LineState.RECONNECTING, attempt=2, retry_in=4.0, reason="connection reset")
+OTHER = "ses_2"
+
+
+def another_run(folder: Path, *, line: Line = LIVE) -> FakeClient:
+    """A client over the same journal, as after a restart."""
+    return FakeClient(line=line, journal=Journal(folder, "server", wall=lambda: 0.0))
+
+
+def waiting(stage: Stage) -> list[str]:
+    return [queued.text for queued in stage.client.prompts.waiting(talk.SESSION)]
+
+
+async def queue(stage: Stage, *texts: str) -> None:
+    stage.run_turn()
+    for text in texts:
+        await stage.press(*text, "enter")
+    assert waiting(stage) == list(texts)
+
+
+async def end_turn(stage: Stage, state: TurnState = TurnState.FINISHED, reason: str = "") -> None:
+    [turn] = stage.client.turns.running()
+    turn.state, turn.reason, turn.ended = state, reason, stage.client.now()
+    stage.client.turn_moved(turn)
+    await stage.pilot.pause()
+
+
+# The queue
+
+
+async def test_while_a_turn_runs_prompts_wait_and_then_go_in_order() -> None:
+    async with on_stage() as stage:
+        await queue(stage, "first", "second")
+        await stage.shows("2 prompts · waiting until the turn ends", "1 first", "2 second")
+        assert stage.main.prompt.text == ""
+        assert stage.client.calls("send") == []
+        await end_turn(stage)
+        await stage.shows("1 prompt · waiting until the turn ends", "1 second")
+        assert stage.client.calls("send") == [(talk.SESSION, "first")]
+        await end_turn(stage)
+        await stage.hides("waiting until")
+        assert stage.client.calls("send") == [(talk.SESSION, "first"), (talk.SESSION, "second")]
+
+
+async def test_while_the_line_is_down_prompts_wait_for_it() -> None:
+    async with on_stage() as stage:
+        stage.client.set_line(LOST)
+        await stage.press(*"hello", "enter")
+        await stage.shows("1 prompt · waiting until the line is back", "1 hello")
+        stage.client.set_line(LIVE)
+        stage.client.prompts.advance()
+        await stage.until(lambda: stage.client.calls("send") == [(talk.SESSION, "hello")])
+        await stage.hides("until the line is back")
+
+
+async def test_a_held_queue_says_why_and_goes_on_at_a_key() -> None:
+    async with on_stage(size=(80, 24)) as stage:
+        await queue(stage, "next")
+        await end_turn(stage, TurnState.FAILED, "no model")
+        await stage.shows("1 prompt · held: the turn before failed · F8 lets it go on")
+        assert stage.client.calls("send") == []
+        await stage.press("f8")
+        assert stage.client.calls("send") == [(talk.SESSION, "next")]
+
+
+async def test_prompts_beyond_those_in_sight_are_counted() -> None:
+    async with on_stage(size=(80, 24)) as stage:
+        await queue(stage, "one", "two", "three", "four")
+        await stage.shows("4 prompts", "4 four")
+        assert "more" not in stage.text
+        await stage.press(*"five", "enter")
+        await stage.shows("5 prompts", "1 one", "4 four", "+1 more")
+        assert "5 five" not in stage.text
+        await stage.press(*"six", "enter", "shift+tab", "down", "down", "down", "down")
+        await stage.shows("5 five", "+2 more")
+
+
+async def test_after_an_abort_a_new_prompt_goes_and_what_is_held_stays() -> None:
+    async with on_stage(size=(80, 24)) as stage:
+        await queue(stage, "old", "older")
+        await end_turn(stage, TurnState.ABORTED)
+        await stage.shows("⇧Tab what is held", "F8 let it go on")
+        await stage.hides("Esc Esc")
+        await stage.hides("Enter send")
+        await stage.press(*"new")
+        await stage.shows("Enter send this", "⇧Tab what is held", "F8 let it go on")
+        await stage.press("enter")
+        assert stage.client.calls("send") == [(talk.SESSION, "new")]
+        await stage.shows("2 prompts · held: the turn before was aborted · F8 lets it go on", "1 old", "2 older")
+        await stage.press(*"newer", "enter")
+        await stage.shows("3 prompts · some held", "3 newer")
+        await end_turn(stage)
+        assert stage.client.calls("send")[1:] == [(talk.SESSION, "newer")]
+        await end_turn(stage)
+        assert waiting(stage) == ["old", "older"]
+        await stage.press("shift+tab", "up", "ctrl+s")
+        assert stage.client.calls("send")[2:] == [(talk.SESSION, "old")]
+        await stage.press("x", "enter")
+        await stage.until(lambda: waiting(stage) == [])
+
+
+async def test_a_prompt_that_is_changed_is_not_sent_though_another_is_held() -> None:
+    async with on_stage() as stage:
+        await queue(stage, "old")
+        await end_turn(stage, TurnState.ABORTED)
+        await stage.press(*"new", "enter", *"newer", "enter", "shift+tab", "down", "enter", "!")
+        await end_turn(stage)
+        assert stage.client.calls("send") == [(talk.SESSION, "new")]
+        await stage.press("enter")
+        await stage.until(lambda: stage.client.calls("send")[1:] == [(talk.SESSION, "newer!")])
+        assert waiting(stage) == ["old"]
+
+
+async def test_the_queue_names_its_key_only_where_that_leads_there() -> None:
+    async with on_stage() as stage:
+        await queue(stage, "one")
+        await stage.shows("⇧Tab changes")
+        stage.client.feed(e.RequestOpened(talk.ONE_CHOICE))
+        await stage.press("tab")
+        await stage.until(lambda: stage.main.panel.has_focus_within)
+        await stage.hides("⇧Tab changes")
+        await stage.press("escape")
+        await stage.shows("⇧Tab changes")
+        await stage.press("shift+tab")
+        assert stage.app.focused is stage.main.queue
+        await stage.hides("⇧Tab changes")
+
+
+async def test_send_now_does_not_wait_for_the_turn() -> None:
+    async with on_stage() as stage:
+        await queue(stage, "later")
+        await stage.press(*"steer", "ctrl+s")
+        assert stage.client.calls("send") == [(talk.SESSION, "steer")]
+        assert stage.main.prompt.text == ""
+        await stage.press("ctrl+s")
+        assert waiting(stage) == ["later"]
+
+
+async def test_where_no_prompt_is_taken_while_a_turn_runs_none_is_sent_and_no_key_promises_it() -> None:
+    async with on_stage() as stage:
+        stage.client.traits = Traits("mimo", queues_prompts=False)
+        turn = stage.run_turn()
+        await stage.press(*"steer")
+        await stage.shows("Enter send after the turn")
+        assert "^S" not in stage.text
+        await stage.press("ctrl+s")
+        await stage.shows("This server takes no prompt while a turn runs: it is sent when the turn ends.")
+        assert (waiting(stage), stage.main.prompt.text) == (["steer"], "")
+        await stage.press("shift+tab", "ctrl+s")
+        assert "^S" not in stage.text
+        assert waiting(stage) == ["steer"]
+        assert stage.client.calls("send") == []
+        turn.state = TurnState.FINISHED
+        stage.client.turn_moved(turn)
+        await stage.until(lambda: waiting(stage) == [], "what waits to be sent")
+
+
+async def test_send_now_that_cannot_be_sent_leaves_the_words() -> None:
+    async with on_stage() as stage:
+        stage.client.fails = Unreachable("connection refused")
+        await stage.press(*"steer", "ctrl+s")
+        await stage.shows("cannot connect: connection refused")
+        assert stage.main.prompt.text == "steer"
+
+
+async def test_a_waiting_prompt_that_cannot_be_sent_now_waits_on_and_says_why() -> None:
+    async with on_stage() as stage:
+        await queue(stage, "one")
+        stage.client.fails = Unreachable("connection refused")
+        await stage.press("shift+tab", "ctrl+s")
+        await stage.shows("cannot connect: connection refused")
+        assert waiting(stage) == ["one"]
+
+
+async def test_keys_for_a_prompt_that_has_just_gone_do_nothing() -> None:
+    async with on_stage() as stage:
+        await queue(stage, "one")
+        await stage.press("shift+tab")
+        waits = stage.main.queue
+        await end_turn(stage)
+        assert waiting(stage) == []
+        for action in (waits.action_edit, waits.action_remove, waits.action_send_now):
+            action()
+        await stage.pilot.pause()
+        assert stage.client.calls("send") == [(talk.SESSION, "one")]
+
+
+async def test_a_waiting_prompt_is_changed_in_its_place() -> None:
+    async with on_stage() as stage:
+        await queue(stage, "one", "two")
+        await stage.press(*"half", "shift+tab", "up", "enter")
+        await stage.until(lambda: stage.main.prompt.text == "one")
+        await stage.shows("in the prompt", "Enter put it back in its place", "one of them is being changed")
+        await stage.press("end", "1", "enter")
+        await stage.until(lambda: waiting(stage) == ["one1", "two"])
+        assert stage.main.prompt.text == "half"
+        await stage.shows("2 prompts · waiting until the turn ends")
+
+
+async def test_a_prompt_that_is_being_changed_is_not_sent() -> None:
+    async with on_stage() as stage:
+        await queue(stage, "one")
+        await stage.press("shift+tab", "enter", "!")
+        await end_turn(stage)
+        assert stage.client.calls("send") == []
+        await stage.press("enter")
+        await stage.until(lambda: stage.client.calls("send") == [(talk.SESSION, "one!")])
+
+
+async def test_escape_leaves_a_waiting_prompt_as_it_was() -> None:
+    async with on_stage() as stage:
+        await queue(stage, "one")
+        await stage.press("shift+tab", "enter", "!", "escape")
+        await stage.until(lambda: stage.main.prompt.text == "")
+        assert waiting(stage) == ["one"]
+        await stage.shows("until the turn ends")
+        assert stage.client.calls("abort") == []
+
+
+async def test_a_prompt_sent_while_it_was_changed_keeps_the_new_words_in_the_box() -> None:
+    async with on_stage() as stage:
+        await queue(stage, "one")
+        await stage.press("shift+tab", "enter", "!")
+        stage.client.prompts.send_waiting(stage.client.prompts.waiting(talk.SESSION)[0].id)
+        await stage.press("enter")
+        await stage.shows("That prompt was sent meanwhile")
+        assert stage.main.prompt.text == "one!"
+        assert stage.client.calls("send") == [(talk.SESSION, "one")]
+
+
+async def test_a_waiting_prompt_is_removed_and_sent_at_a_key() -> None:
+    async with on_stage() as stage:
+        await queue(stage, "one", "two", "three")
+        await stage.press("shift+tab", "j", "x")
+        await stage.shows("Remove the waiting prompt?", "“two” is not sent then")
+        assert waiting(stage) == ["one", "two", "three"]
+        await stage.press("escape")
+        assert waiting(stage) == ["one", "two", "three"]
+        await stage.press("x", "enter")
+        assert waiting(stage) == ["one", "three"]
+        await stage.press("j", "ctrl+s")
+        assert stage.client.calls("send") == [(talk.SESSION, "three")]
+        await stage.press("x", "enter")
+        await stage.until(lambda: stage.main.prompt.has_focus)
+        assert waiting(stage) == []
+
+
+async def test_a_prompt_sent_while_its_removal_is_asked_about_is_not_said_to_be_removed() -> None:
+    async with on_stage() as stage:
+        await queue(stage, "one")
+        await stage.press("shift+tab", "x")
+        await stage.shows("Remove the waiting prompt?")
+        await end_turn(stage)
+        await stage.press("enter")
+        await stage.shows("That prompt was sent meanwhile, and is not removed.")
+        assert stage.client.calls("send") == [(talk.SESSION, "one")]
+
+
+async def test_letters_typed_at_the_queue_go_to_the_prompt() -> None:
+    async with on_stage() as stage:
+        await queue(stage, "one")
+        await stage.press("shift+tab")
+        stage.burst(*"see this")
+        await stage.until(lambda: stage.main.prompt.text == "see this")
+        assert stage.client.calls("send") == []
+        assert waiting(stage) == ["one"]
+
+
+async def test_a_click_chooses_a_waiting_prompt_and_two_change_it() -> None:
+    async with on_stage() as stage:
+        await queue(stage, "one", "two")
+        await stage.pilot.click("#queue", offset=(4, 2), times=2)
+        await stage.until(lambda: stage.main.prompt.text == "two")
+
+
+async def test_a_long_queue_shows_what_is_around_the_cursor() -> None:
+    async with on_stage(size=(80, 24)) as stage:
+        await queue(stage, *"abcdefgh")
+        assert stage.main.queue.size.height == 6
+        await stage.press("shift+tab", *["down"] * 7)
+        await stage.shows("› 8 h")
+
+
+async def test_leaving_says_that_what_waits_is_kept() -> None:
+    async with on_stage() as stage:
+        await queue(stage, "one", "two")
+        await stage.press("ctrl+q")
+        await stage.until(lambda: isinstance(stage.app.screen, Confirm))
+        await stage.shows("2 prompts wait here: kept, and not sent before you come")
+
+
+async def test_two_enters_send_once() -> None:
+    async with on_stage() as stage:
+        stage.burst(*"once", "enter", "enter")
+        await stage.until(lambda: stage.client.calls("send"))
+        assert stage.client.calls("send") == [(talk.SESSION, "once")]
+        assert waiting(stage) == []
+
+
+async def test_prompts_typed_in_one_burst_are_all_taken() -> None:
+    async with on_stage() as stage:
+        stage.burst(*"one", "enter", *"two", "enter", *"rest")
+        await stage.until(lambda: stage.main.prompt.text == "rest")
+        assert stage.client.calls("send") == [(talk.SESSION, "one")]
+        assert waiting(stage) == ["two"]
+
+
+# Drafts
+
+
+async def test_a_draft_outlives_the_client(tmp_path: Path) -> None:
+    async with on_stage(client=another_run(tmp_path)) as stage:
+        await stage.press(*"half a thou")
+        await stage.until(lambda: stage.client.journal.draft(talk.SESSION) == "half a thou")
+    async with on_stage(client=another_run(tmp_path, line=LOST)) as stage:
+        await stage.until(lambda: stage.main.prompt.text == "half a thou")
+
+
+async def test_leaving_asks_nothing_about_words_in_the_box(tmp_path: Path) -> None:
+    async with on_stage(client=another_run(tmp_path)) as stage:
+        await stage.press(*"kept", "ctrl+q")
+        await stage.until(lambda: stage.app._exit)
+    assert another_run(tmp_path).journal.draft(talk.SESSION) == "kept"
+
+
+async def test_each_session_has_its_own_draft() -> None:
+    async with on_stage() as stage:
+        stage.client.feed(e.SessionUpserted(talk.session(OTHER, "The other one")))
+        await stage.press(*"here", "f2", *"other", "enter")
+        await stage.until(lambda: stage.app.presenter.session_id == OTHER)
+        assert stage.main.prompt.text == ""
+        await stage.press(*"there", "f2", *"SQLite", "enter")
+        await stage.until(lambda: stage.main.prompt.text == "here")
+        assert stage.client.journal.draft(OTHER) == "there"
+
+
+async def test_words_before_a_session_are_a_draft_too(tmp_path: Path) -> None:
+    async with on_stage(client=another_run(tmp_path), session=None) as stage:
+        await stage.press(*"idea")
+        await stage.until(lambda: stage.client.journal.draft("") == "idea")
+    async with on_stage(client=another_run(tmp_path), session=None) as stage:
+        await stage.until(lambda: stage.main.prompt.text == "idea")
+        await stage.press("enter")
+        await stage.until(lambda: stage.client.calls("send"))
+        await stage.until(lambda: stage.client.journal.draft("") == "")
+
+
+async def test_words_typed_while_the_last_session_is_looked_for_go_with_it() -> None:
+    client = FakeClient(line=LOST)
+    async with on_stage(client=client, session=None, resume=True) as stage:
+        await stage.press(*"early")
+        client.set_line(LIVE)
+        await stage.until(lambda: stage.app.presenter.session_id == talk.SESSION)
+        assert stage.main.prompt.text == "early"
+        assert client.journal.draft(talk.SESSION) == "early"
+        assert client.journal.draft("") == ""
+
+
+async def test_a_prompt_that_never_arrived_says_so_and_is_not_given_back_twice() -> None:
+    async with on_stage() as stage:
+        await stage.press(*"do it", "enter")
+        await end_turn(stage, TurnState.NOT_SENT, "connection refused")
+        await stage.shows("↩ not sent: connection refused · it went back to the prompt")
+        assert stage.main.prompt.text == "do it"
+
+
+async def test_one_that_never_arrived_elsewhere_names_its_session() -> None:
+    async with on_stage() as stage:
+        await stage.press(*"do it", "enter")
+        [turn] = stage.client.turns.running()
+        await stage.press("f2", "ctrl+n")
+        await stage.until(lambda: stage.app.presenter.session_id is None)
+        turn.state, turn.reason = TurnState.NOT_SENT, "refused"
+        stage.client.turn_moved(turn)
+        await stage.shows("of Move the store to SQLite.")
+        assert stage.main.prompt.text == ""
+        await stage.press("f2", *"SQLite", "enter")
+        await stage.until(lambda: stage.main.prompt.text == "do it")
+
+
+# Earlier prompts
+
+
+async def test_up_recalls_prompts_of_earlier_runs_and_the_draft_comes_back(tmp_path: Path) -> None:
+    async with on_stage(client=another_run(tmp_path)) as stage:
+        await stage.press(*"one", "enter", *"two", "enter")
+    async with on_stage(client=another_run(tmp_path)) as stage:
+        await stage.press(*"draft", "up", "up")
+        assert stage.main.prompt.text == "one"
+        await stage.until(lambda: stage.client.journal.draft(talk.SESSION) == "draft")
+        await stage.press("down", "down")
+        assert stage.main.prompt.text == "draft"
+
+
+async def test_an_earlier_prompt_that_was_changed_is_changed_when_it_comes_again() -> None:
+    async with on_stage() as stage:
+        await stage.press(*"one", "enter", *"two", "enter", *"half")
+        await stage.press("up", "!", "up", "?", "down")
+        assert stage.main.prompt.text == "two!"
+        await stage.press("ctrl+r", *"one", "enter")
+        await stage.until(lambda: stage.main.prompt.text == "one?")
+        await stage.press("2", "down")
+        assert stage.main.prompt.text == "half"
+        await stage.press("up")
+        assert stage.main.prompt.text == "two!"
+        await stage.press("up")
+        assert stage.main.prompt.text == "one?2"
+        await stage.press("enter", "up", "up")
+        assert stage.main.prompt.text == "two!"
+
+
+async def test_a_search_while_a_waiting_prompt_is_changed_replaces_nothing() -> None:
+    async with on_stage() as stage:
+        await queue(stage, "one", "two")
+        await stage.press(*"half", "shift+tab", "up", "enter")
+        await stage.until(lambda: stage.main.prompt.text == "one")
+        await stage.press(*" and ", "ctrl+r", *"two", "enter")
+        await stage.until(lambda: stage.main.prompt.text == "one and two")
+        await stage.press("enter")
+        await stage.until(lambda: waiting(stage) == ["one and two", "two"])
+        assert stage.main.prompt.text == "half"
+
+
+async def test_a_changed_earlier_prompt_lies_aside_while_a_waiting_one_is_changed() -> None:
+    async with on_stage() as stage:
+        await queue(stage, "one")
+        await stage.press(*"half", "up", "!", "shift+tab", "enter")
+        await stage.until(lambda: stage.main.prompt.text == "one")
+        await stage.press("escape")
+        assert stage.main.prompt.text == "half\n\none!"
+
+
+async def test_a_draft_that_lies_aside_comes_back_after_the_recalled_one_is_sent() -> None:
+    async with on_stage() as stage:
+        await stage.press(*"one", "enter", *"draft", "up", "!")
+        await stage.until(lambda: stage.client.journal.draft(talk.SESSION) == "draft\n\none!")
+        await stage.press("enter")
+        assert waiting(stage) == ["one!"]
+        assert stage.main.prompt.text == "draft"
+
+
+async def test_earlier_prompts_are_searched() -> None:
+    async with on_stage() as stage:
+        await stage.press(*"fix the parser", "enter", *"write tests", "enter", *"draft", "ctrl+r")
+        await stage.until(lambda: isinstance(stage.app.screen, HistoryPicker))
+        await stage.shows("fix the parser", "write tests")
+        await stage.press(*"pars")
+        await stage.hides("▎   write tests")
+        await stage.press("enter")
+        await stage.until(lambda: stage.main.prompt.text == "fix the parser")
+        await stage.press("down")
+        assert stage.main.prompt.text == "draft"
+
+
+# Half-filled answers
+
+
+async def test_a_half_filled_answer_outlives_the_client(tmp_path: Path) -> None:
+    async with on_stage(client=another_run(tmp_path)) as stage:
+        stage.client.feed(e.RequestOpened(talk.CHOICES))
+        await stage.until(lambda: stage.main.panel.has_focus_within)
+        stage.after_grace()
+        await stage.press("2", "enter", "space")
+        await stage.until(lambda: stage.client.journal.answer_draft(talk.CHOICES.id))
+    async with on_stage(client=another_run(tmp_path)) as stage:
+        stage.client.feed(e.RequestOpened(talk.CHOICES))
+        await stage.shows("1 [x] Migration")
+        await stage.until(lambda: stage.main.panel.has_focus_within)
+        await stage.press("left")
+        await stage.until(lambda: "2 (•)" in stage.text)
+
+
+async def test_the_reason_of_a_rejection_outlives_the_client(tmp_path: Path) -> None:
+    async with on_stage(client=another_run(tmp_path)) as stage:
+        stage.client.feed(e.RequestOpened(talk.PERMISSION))
+        await stage.until(lambda: stage.main.panel.has_focus_within)
+        stage.after_grace()
+        await stage.press("4", *"rather not")
+        await stage.until(lambda: b"rather not" in (stage.client.journal.answer_draft(talk.PERMISSION.id) or b""))
+    async with on_stage(client=another_run(tmp_path)) as stage:
+        stage.client.feed(e.RequestOpened(talk.PERMISSION))
+        await stage.until(lambda: stage.main.panel.has_focus_within)
+        stage.after_grace()
+        await stage.press("enter")
+        await stage.shows("rather not")
+
+
+async def test_looking_at_a_question_keeps_nothing() -> None:
+    async with on_stage() as stage:
+        stage.client.feed(e.RequestOpened(talk.CHOICES))
+        await stage.until(lambda: stage.main.panel.has_focus_within)
+        assert stage.client.journal.answer_draft(talk.CHOICES.id) is None
+
+
+# What an earlier run left
+
+
+async def test_continue_opens_the_session_used_last(tmp_path: Path) -> None:
+    another_run(tmp_path).journal.remember_place(OTHER)
+    client = another_run(tmp_path)
+    client.feed(e.SessionUpserted(talk.session(OTHER, "Older", updated=-5.0)))
+    async with on_stage(session=None, client=client, resume=True) as stage:
+        await stage.until(lambda: stage.app.presenter.session_id == OTHER)
+
+
+@pytest.mark.parametrize("left", ["flight", "queue", "draft", "nothing"])
+async def test_a_plain_start_opens_the_last_session_where_something_is_unfinished(
+    tmp_path: Path, left: str
+) -> None:
+    before = another_run(tmp_path)
+    before.journal.remember_place(talk.SESSION)
+    match left:
+        case "flight":
+            before.journal.take_off(Prompt(talk.SESSION, "the prompt", "msg_a", "prt_a"))
+        case "queue":
+            before.journal.submit(Queued("q1", talk.SESSION, "it waits"), 1)
+        case "draft":
+            before.journal.save_draft(talk.SESSION, "half")
+    before.journal.close()
+    async with on_stage(session=None, client=another_run(tmp_path)) as stage:
+        if left == "nothing":
+            await stage.shows("Type what is to be done")
+            assert stage.app.presenter.session_id is None
+            return
+        await stage.until(lambda: stage.app.presenter.session_id == talk.SESSION)
+        words = {
+            "flight": "“the prompt” was under way when the last run ended. What became of it is asked.",
+            "queue": "held: kept from an earlier run · F8 lets it go on",
+            "draft": "half",
+        }
+        await stage.shows(words[left])
+
+
+async def test_what_an_earlier_run_left_elsewhere_is_said(tmp_path: Path) -> None:
+    before = another_run(tmp_path)
+    before.journal.submit(Queued("q1", OTHER, "it waits"), 1)
+    before.journal.close()
+    async with on_stage(session=None, client=another_run(tmp_path)) as stage:
+        await stage.shows("A prompt of the last run is under way or waiting in another session · F2 opens it.")
+
+
+async def test_what_was_left_in_another_session_is_said_with_its_title(tmp_path: Path) -> None:
+    before = another_run(tmp_path)
+    before.journal.submit(Queued("q1", OTHER, "it waits"), 1)
+    before.journal.close()
+    client = another_run(tmp_path)
+    client.feed(e.SessionUpserted(talk.session(OTHER, "Weather bot")))
+    async with on_stage(session=None, client=client) as stage:
+        await stage.shows("A prompt of the last run is under way or waiting in “Weather bot” · F2 opens it.")
+
+
+async def test_what_was_left_elsewhere_is_said_while_nobody_is_there(tmp_path: Path) -> None:
+    before = another_run(tmp_path)
+    before.journal.submit(Queued("q1", OTHER, "it waits"), 1)
+    before.journal.close()
+    client = another_run(tmp_path)
+    client.set_line(LOST)
+    async with on_stage(session=None, client=client) as stage:
+        await stage.shows("A prompt of the last run is under way or waiting in another session · F2 opens it.")
+
+
+async def test_what_was_left_in_several_sessions_elsewhere_is_said_as_several(tmp_path: Path) -> None:
+    before = another_run(tmp_path)
+    before.journal.submit(Queued("q1", OTHER, "it waits"), 1)
+    before.journal.submit(Queued("q2", "ses_third", "this too"), 1)
+    before.journal.close()
+    async with on_stage(session=None, client=another_run(tmp_path)) as stage:
+        await stage.shows(
+            "2 prompts of the last run are under way or waiting in 2 other sessions · F2 opens them."
+        )

@@ -1,0 +1,105 @@
+"""Bytes of a terminal as keys and lines; and every character in every field."""
+
+from collections.abc import Awaitable, Callable
+
+import pytest
+from textual import events
+from textual.message import Message
+from textual.widgets import Input, TextArea
+
+from tests import sample_events as talk
+from tests.app_harness import Stage, on_stage
+from tui.core import events as e
+from tui.ui.terminal_input import AFTER_ENTER, AFTER_LINES, Burst, InputParser, TextBurst
+
+ODD = "\u3000\u200c\u00a0\u00ad\u2067\ue000\U0001fadf日"
+
+
+def said(messages: list[Message]) -> list[str]:
+    """Keys by their names, lines in quotes."""
+    return [
+        f"“{one.text}”" if isinstance(one, TextBurst) else one.key if isinstance(one, events.Key) else repr(one)
+        for one in messages
+    ]
+
+
+def heard(*chunks: str) -> list[str]:
+    """What comes of chunks that follow each other at once."""
+    got: list[Message] = []
+    parser, burst = InputParser(), Burst(got.append)
+    for chunk in chunks:
+        for message in parser.feed(chunk):
+            burst.take(message)
+        if not burst.lasts:
+            burst.end()
+    burst.end()
+    return said(got)
+
+
+@pytest.mark.parametrize(
+    ("chunks", "keys"),
+    [
+        (["ab\r"], ["“ab”", "enter"]),
+        (["a\tb"], ["a", "tab", "b"]),
+        (["\r\r"], ["enter", "enter"]),
+        (["ab\r\r"], ["“ab”", "enter", "enter"]),
+        (["ab\rc"], ["“ab\rc”"]),
+        (["ab\r", "c\r", "d\r"], ["“ab\rc\rd\r”"]),
+        (["a", "b\r\n\tc"], ["a", "“b\r\n\tc”"]),
+        (["a\nb"], ["“a\nb”"]),
+        (["x" * 80 + "\r"], [f"“{'x' * 80}”", "enter"]),
+        (["\x1b[Aa\rb\x1b[B"], ["up", "“a\rb”", "down"]),
+        (["\x1b[97;;97u\x1b[13u\x1b[98;;98u"], ["a", "enter", "b"]),
+        (["\x1bx" + "y" * 40], ["alt+x", f"“{'y' * 40}”"]),
+        (["\x1b[0;;26085:26412:26085:26412:26085:26412u"], ["“日本日本日本”"]),
+        (["\x1b[127;2u\x1b[32;129u"], ["backspace", "space"]),
+    ],
+)
+def test_what_comes_together_is_keys_or_lines(chunks: list[str], keys: list[str]) -> None:
+    assert heard(*chunks) == keys
+
+
+def test_a_burst_lasts_as_long_as_something_may_belong_to_it() -> None:
+    burst = Burst(lambda message: None)
+    for character, lasts in (("a", 0.0), ("\r", AFTER_ENTER), ("b", AFTER_LINES), ("\r", AFTER_LINES)):
+        for message in InputParser().feed(character):
+            burst.take(message)
+        assert burst.lasts == lasts
+
+
+async def _prompt(stage: Stage) -> None:
+    pass
+
+
+async def _own_words(stage: Stage) -> None:
+    stage.client.feed(e.RequestOpened(talk.CHOICES))
+    await stage.shows("Where shall")
+    await stage.press("f4")
+    stage.after_grace()
+    await stage.press("3")
+
+
+def _by(*keys: str) -> Callable[[Stage], Awaitable[None]]:
+    async def opened(stage: Stage) -> None:
+        await stage.press(*keys)
+
+    return opened
+
+
+@pytest.mark.parametrize(
+    "open_field",
+    [_prompt, _own_words, _by("ctrl+r"), _by("f2"), _by("ctrl+p"), _by("f2", "ctrl+r"), _by("ctrl+f")],
+)
+async def test_every_character_arrives_in_every_field(open_field: Callable[[Stage], Awaitable[None]]) -> None:
+    async with on_stage() as stage:
+        await open_field(stage)
+        await stage.until(lambda: isinstance(stage.app.focused, Input | TextArea))
+        field = stage.app.focused
+        assert isinstance(field, Input | TextArea)
+        await stage.press(*ODD)
+        assert ODD in (field.text if isinstance(field, TextArea) else field.value)
+        stage.app.post_message(events.Paste("two\nlines"))
+        await stage.settled()
+        text = field.text if isinstance(field, TextArea) else field.value
+        assert "two" in text
+        assert "lines" in text

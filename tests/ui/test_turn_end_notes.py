@@ -1,0 +1,170 @@
+"""How turns ended, told in the transcript."""
+
+from msgspec.structs import replace
+
+from tests import sample_events as talk
+from tests.app_harness import on_stage
+from tests.fake_client import FakeClient
+from tui.core import events as e
+from tui.core.changes import AnswerChanged, Given
+from tui.core.model import Busy, Failure, FullMessage, Message, TextPart, ToolPart
+from tui.core.turn import TurnState
+
+
+async def test_a_turn_that_goes_on_after_its_end_is_told_to_end_again() -> None:
+    async with on_stage() as stage:
+        stage.client.feed(*talk.prompt())
+        turn = stage.run_turn()
+        turn.state, turn.reason, turn.ended = TurnState.INTERRUPTED, "the server stopped", stage.client.now()
+        stage.client.turn_moved(turn)
+        await stage.shows("! interrupted: the server stopped", "ready")
+        turn.go_on(stage.client.now())
+        stage.client.turn_moved(turn)
+        await stage.hides("ready")
+        turn.state, turn.ended = TurnState.FINISHED, stage.client.now()
+        stage.client.turn_moved(turn)
+        await stage.shows("✓ finished in 12:04", "ready")
+        assert "interrupted" not in stage.text
+
+
+async def test_a_turn_that_goes_on_is_not_said_to_have_broken_off_where_its_session_is_drawn_anew() -> None:
+    async with on_stage() as stage:
+        stage.client.feed(e.SessionUpserted(talk.session("ses_2", "The other one")), *talk.prompt())
+        turn = stage.run_turn()
+        turn.state, turn.reason, turn.ended = TurnState.INTERRUPTED, "the server stopped", stage.client.now()
+        stage.client.turn_moved(turn)
+        await stage.shows("! interrupted: the server stopped")
+        turn.go_on(stage.client.now())
+        stage.client.turn_moved(turn)
+        stage.app.presenter.show_session("ses_2")
+        await stage.hides("the server stopped")
+        stage.app.presenter.show_session(talk.SESSION)
+        await stage.hides("interrupted")
+
+
+async def test_how_a_turn_broke_off_is_still_said_after_a_restart_right_behind_its_answer() -> None:
+    client = FakeClient()
+    client.journal.keep_end(talk.SESSION, talk.PROMPT, "interrupted", "the server stopped")
+    client.journal.keep_end(talk.SESSION, "msg_not_loaded", "failed", "no model")
+    async with on_stage(client=client) as stage:
+        later = Message("msg_later", talk.SESSION, "user", created=9.0)
+        words = TextPart("prt_later", talk.SESSION, later.id, "And now?")
+        page: tuple[FullMessage, ...] = (
+            FullMessage(
+                Message(talk.PROMPT, talk.SESSION, "user", created=1.0),
+                (TextPart("prt_1", talk.SESSION, talk.PROMPT, "Do it."),),
+            ),
+            FullMessage(later, (words,)),
+        )
+        for _ in range(2):
+            client.feed(e.MessagesLoaded(talk.SESSION, page, None))
+            page = (*page, FullMessage(replace(later, id="msg_last", created=10.0), ()))
+        await stage.shows("! interrupted: the server stopped", "And now?")
+        assert stage.text.index("the server stopped") < stage.text.index("And now?")
+        assert stage.text.count("the server stopped") == 1
+        assert "no model" not in stage.text
+
+
+async def test_a_turn_that_goes_on_is_not_said_to_have_broken_off_after_a_restart_of_the_client() -> None:
+    client = FakeClient()
+    client.journal.keep_end(talk.SESSION, talk.PROMPT, "interrupted", "the server stopped")
+    client.journal.keep_end(talk.SESSION, "msg_0", "interrupted", "an earlier stop")
+    async with on_stage(client=client) as stage:
+        asked = [
+            FullMessage(
+                Message(one, talk.SESSION, "user", created=at), (TextPart(f"p{at}", talk.SESSION, one, "Do it."),)
+            )
+            for one, at in (("msg_0", 0.5), (talk.PROMPT, 1.0))
+        ]
+        words = TextPart("prt_2", talk.SESSION, talk.ANSWER, "Half of it,")
+        answer = FullMessage(Message(talk.ANSWER, talk.SESSION, "assistant", 2.0, None, talk.PROMPT), (words,))
+        client.feed(e.StatusChanged(talk.SESSION, Busy()))
+        client.feed(e.MessagesLoaded(talk.SESSION, (*asked, answer), None))
+        await stage.shows("Half of it,", "an earlier stop")
+        assert "the server stopped" not in stage.text
+
+
+async def test_a_turn_that_breaks_off_while_another_session_is_read_is_told_there_later() -> None:
+    async with on_stage() as stage:
+        stage.client.feed(e.SessionUpserted(talk.session("ses_2", "The other one")), *talk.prompt())
+        turn = stage.run_turn()
+        stage.app.presenter.show_session("ses_2")
+        turn.state, turn.reason, turn.ended = TurnState.INTERRUPTED, "the server stopped", stage.client.now()
+        stage.client.turn_moved(turn)
+        await stage.pilot.pause()
+        assert "the server stopped" not in stage.text
+        stage.app.presenter.show_session(talk.SESSION)
+        await stage.shows("! interrupted: the server stopped")
+
+
+async def test_what_the_server_finished_after_all_did_not_break_off() -> None:
+    client = FakeClient()
+    client.journal.keep_end(talk.SESSION, talk.PROMPT, "interrupted", "the server stopped")
+    async with on_stage(client=client) as stage:
+        prompt = FullMessage(Message(talk.PROMPT, talk.SESSION, "user", created=1.0), ())
+        done = Message(talk.ANSWER, talk.SESSION, "assistant", 2.0, 3.0, talk.PROMPT, final=True)
+        words = TextPart("prt_2", talk.SESSION, talk.ANSWER, "All is done.")
+        client.feed(e.MessagesLoaded(talk.SESSION, (prompt, FullMessage(done, (words,))), None))
+        await stage.shows("All is done.")
+        assert "the server stopped" not in stage.text
+
+
+async def test_an_end_stands_below_the_answer_of_its_own_prompt() -> None:
+    """Two clients, or a prompt sent while a turn runs: the first turn ends when the second prompt is there."""
+    later = Message("msg_later", talk.SESSION, "user", created=9.0)
+    words = TextPart("prt_later", talk.SESSION, later.id, "And now?")
+    async with on_stage() as stage:
+        stage.client.feed(*talk.prompt(), talk.answer_begins(), talk.text("The first answer."))
+        turn = stage.run_turn()
+        stage.client.feed(e.MessageUpserted(later), e.PartUpserted(words))
+        await stage.shows("The first answer.", "And now?")
+        turn.state, turn.ended = TurnState.FINISHED, stage.client.now()
+        stage.client.turn_moved(turn)
+        await stage.shows("✓ finished in 12:04")
+        for _ in range(2):
+            told = [stage.text.index(one) for one in ("The first answer.", "✓ finished", "And now?")]
+            assert told == sorted(told)
+            stage.client.feed(talk.text("The first answer.", "prt_more"))  # what comes late stands above it
+            stage.app.presenter.show_session(talk.SESSION)
+            await stage.shows("✓ finished in 12:04")
+
+
+async def test_a_failure_that_an_answer_tells_is_not_told_again_by_its_event() -> None:
+    """A real opencode sends the event after the answer."""
+    failure = Failure("no key", "provider", 401)
+    async with on_stage() as stage:
+        stage.client.feed(*talk.prompt(), talk.answer_begins())
+        turn = stage.run_turn()
+        answer = Message(
+            talk.ANSWER,
+            talk.SESSION,
+            "assistant",
+            created=2.0,
+            completed=3.0,
+            parent_id=talk.PROMPT,
+            failure=failure,
+        )
+        stage.client.feed(e.MessageUpserted(answer))
+        turn.state, turn.reason, turn.failure, turn.ended = TurnState.FAILED, "no key", failure, stage.client.now()
+        stage.client.turn_moved(turn)
+        await stage.shows("✗ failed (401): no key")
+        stage.client.feed(e.SessionFailed(talk.SESSION, failure))
+        stage.client.feed(e.SessionFailed(talk.SESSION, Failure("a plugin failed")))
+        await stage.shows("✗ failed (401): no key", "✗ a plugin failed")
+        assert stage.text.count("no key") == 1
+
+
+async def test_what_became_of_a_request_stands_below_its_call_though_that_is_loaded_later() -> None:
+    """After a restart an answer that lay in the journal may be taken before the transcript is here."""
+    call = ToolPart("prt_2", talk.SESSION, talk.ANSWER, "call_1", "question", "completed")
+    question = replace(talk.ONE_CHOICE, call_id="call_1", message_id=talk.ANSWER)
+    answer = Message(talk.ANSWER, talk.SESSION, "assistant", 2.0, 3.0, talk.PROMPT, final=True)
+    async with on_stage() as stage:
+        stage.client.tell(AnswerChanged(question, "sending", given=Given((("Leave them",),))))
+        stage.client.tell(AnswerChanged(question, "acknowledged"))
+        await stage.shows("✓ answered  Leave them")
+        words = (TextPart("prt_1", talk.SESSION, talk.PROMPT, "Do it."),)
+        prompt = FullMessage(Message(talk.PROMPT, talk.SESSION, "user", created=1.0), words)
+        stage.client.feed(e.MessagesLoaded(talk.SESSION, (prompt, FullMessage(answer, (call,))), None))
+        await stage.shows("Do it.", "✓ done", "✓ answered  Leave them")
+        assert stage.text.index("Do it.") < stage.text.index("✓ answered")

@@ -1,0 +1,327 @@
+"""The inbox, used with keys: answered in place, and never in the way."""
+
+import pytest
+from msgspec.structs import replace
+from textual import events
+
+from tests import sample_events as talk
+from tests.app_harness import Stage, on_stage
+from tests.fake_client import LIVE
+from tui.core import events as e
+from tui.core.answer_draft import AnswerDraft
+from tui.core.changes import AnswerChanged
+from tui.core.connection_status import Line, LineState
+from tui.core.model import Option, PermissionRequest, Question, QuestionRequest
+from tui.widgets.dialogs.inbox import Inbox
+from tui.widgets.focus.input_guard import GRACE
+from tui.widgets.requests.option_row import ChoiceRow
+from tui.widgets.requests.question import QuestionForm
+
+LOST = Line(LineState.RECONNECTING, attempt=2, retry_in=4.0, reason="connection reset")
+PERMISSION = PermissionRequest("per_9", "ses_3", "bash", ("make *",), ("make *",), "make check")
+
+
+def others_ask(stage: Stage) -> None:
+    """Two sessions, one of them a grandchild; the older request is the grandchild's."""
+    stage.client.feed(
+        e.SessionUpserted(talk.session("ses_2", "Fix the parser")),
+        e.SessionUpserted(talk.child("ses_2a", "ses_2", "explore")),
+        e.SessionUpserted(talk.child("ses_2b", "ses_2a", "read on")),
+        e.SessionUpserted(talk.session("ses_3", "Write the docs")),
+        e.RequestOpened(talk.asked_in("ses_2b", "que_8", "Which grammar?")),
+    )
+
+
+async def open_inbox(stage: Stage) -> Inbox:
+    await stage.press("f3")
+    await stage.until(lambda: isinstance(stage.app.screen, Inbox))
+    assert isinstance(stage.app.screen, Inbox)
+    return stage.app.screen
+
+
+@pytest.mark.parametrize("size", [(120, 40), (80, 24)])
+async def test_all_requests_stand_oldest_first_with_session_and_age(size: tuple[int, int]) -> None:
+    async with on_stage(size=size) as stage:
+        others_ask(stage)
+        await stage.shows("F3 inbox (1)")
+        stage.client.advance(180)
+        stage.client.feed(e.RequestOpened(PERMISSION))
+        await stage.shows("F3 inbox (2)")
+        await open_inbox(stage)
+        await stage.shows(
+            "Inbox · 2 waiting", "Which grammar?", "read on", "3 min", "Write the docs", "may it run bash?"
+        )
+        assert stage.text.index("Which grammar?") < stage.text.index("may it run bash?")
+
+
+async def test_a_question_that_moved_on_in_the_inbox_is_drawn_at_its_new_place_below_it_too() -> None:
+    three = Question("What else?", "More", (Option("a"), Option("b"), Option("c")), multiple=True)
+    request = QuestionRequest("que_1", talk.SESSION, (talk.CHOICES.questions[0], three))
+    async with on_stage() as stage:
+        stage.client.feed(e.RequestOpened(request))
+        await stage.shows("Where shall the sessions live?")
+        await open_inbox(stage)
+        await stage.press("enter", "1", "enter")
+        await stage.shows("What else?")
+        form = stage.main.query_one(QuestionForm)
+        form.post_message(events.Resize(form.size, form.size))
+        await stage.until(lambda: len(form.query(ChoiceRow)) == 4, "the options of the second question")
+
+
+async def test_an_answer_in_place_leaves_the_session_where_it_is() -> None:
+    async with on_stage() as stage:
+        others_ask(stage)
+        await stage.press(*"half a prompt")
+        await open_inbox(stage)
+        await stage.press("enter", "2", "enter")
+        await stage.until(lambda: stage.client.calls("answer") == [("que_8", (("8080",),))])
+        await stage.shows("sending…")
+        stage.client.feed(e.QuestionAnswered("ses_2b", "que_8", (("8080",),)))
+        stage.client.tell(AnswerChanged(talk.asked_in("ses_2b", "que_8"), "acknowledged"))
+        await stage.shows("Nobody waits for you.")
+        await stage.press("escape")
+        await stage.until(lambda: not isinstance(stage.app.screen, Inbox))
+        assert stage.app.presenter.session_id == talk.SESSION
+        assert stage.main.prompt.text == "half a prompt"
+        await stage.shows("read on", "answered  8080")
+        assert "answered" not in stage.main.transcript.text
+
+
+async def test_the_next_request_takes_no_key_that_was_meant_for_the_last() -> None:
+    async with on_stage() as stage:
+        others_ask(stage)
+        stage.client.feed(e.RequestOpened(PERMISSION))
+        await open_inbox(stage)
+        await stage.press("enter", "1", "enter")
+        stage.client.feed(e.QuestionAnswered("ses_2b", "que_8", (("4096",),)))
+        await stage.shows("Inbox · 1 waiting")
+        await stage.press("enter")
+        assert stage.client.calls("reply") == []
+        stage.client.advance(1.0)
+        await stage.press("enter")
+        await stage.until(lambda: stage.client.calls("reply") == [("per_9", "once", "")])
+
+
+async def test_a_new_arrival_takes_neither_the_place_nor_a_key() -> None:
+    async with on_stage() as stage:
+        others_ask(stage)
+        stage.client.feed(e.RequestOpened(PERMISSION))
+        inbox = await open_inbox(stage)
+        await stage.press("down")
+        await stage.shows("May it run bash?")
+        stage.client.feed(e.RequestOpened(talk.asked_in("ses_3", "que_10", "And now?")))
+        await stage.shows("Inbox · 3 waiting", "May it run bash?")
+        stage.client.feed(e.RequestGone("ses_2b", "que_8"))
+        await stage.shows("Inbox · 2 waiting")
+        request = inbox._looked_at
+        assert request is not None
+        assert request.id == "per_9"
+
+
+async def test_in_the_prompt_a_new_arrival_elsewhere_is_only_counted() -> None:
+    async with on_stage() as stage:
+        await stage.press("a")
+        others_ask(stage)
+        await stage.shows("F3 inbox (1)")
+        await stage.press("b", "enter")
+        assert stage.client.calls("send") == [(talk.SESSION, "ab")]
+        assert stage.client.calls("answer") == []
+
+
+async def test_esc_goes_back_by_one_step_and_rejects_nothing() -> None:
+    async with on_stage() as stage:
+        others_ask(stage)
+        inbox = await open_inbox(stage)
+        await stage.press("enter")
+        await stage.until(lambda: inbox._panel.has_focus_within)
+        await stage.press("escape")
+        await stage.until(lambda: not inbox._panel.has_focus_within)
+        await stage.press("escape")
+        await stage.until(lambda: not isinstance(stage.app.screen, Inbox))
+        assert stage.client.calls("reject") == []
+
+
+async def test_a_draft_is_the_same_in_the_inbox_and_in_its_session() -> None:
+    async with on_stage() as stage:
+        request = QuestionRequest("que_1", talk.SESSION, talk.CHOICES.questions)
+        stage.client.feed(e.RequestOpened(request))
+        await stage.until(lambda: stage.main.panel.has_focus_within)
+        stage.after_grace()
+        await stage.press("2")
+        await open_inbox(stage)
+        draft = stage.main.panel.book.drafts["que_1"]
+        assert isinstance(draft, AnswerDraft)
+        assert draft.answers() == (("Postgres",), ())
+        await stage.press("enter", "1", "escape", "escape")
+        await stage.until(lambda: not isinstance(stage.app.screen, Inbox))
+        assert stage.main.panel.book.drafts["que_1"] is draft
+        assert draft.answers() == (("SQLite",), ())
+
+
+async def test_while_the_line_is_lost_it_is_not_known_who_still_waits() -> None:
+    async with on_stage() as stage:
+        others_ask(stage)
+        await open_inbox(stage)
+        assert "as last known" not in stage.text
+        stage.client.set_line(LOST)
+        await stage.shows("Inbox · 1 waiting · as last known", "waits for you · 0s · as last known")
+        await stage.press("escape", "f3")
+        await stage.shows("Inbox · 1 waiting · as last known", "waits for you · 0s · as last known")
+        stage.client.set_line(LIVE)
+        await stage.hides("as last known")
+
+
+async def test_an_empty_inbox_claims_nothing_while_the_line_is_lost() -> None:
+    async with on_stage() as stage:
+        await open_inbox(stage)
+        await stage.shows("Nobody waits for you.")
+        stage.client.set_line(LOST)
+        await stage.shows("Who waits for you is unknown while the line is down.")
+        await stage.hides("Nobody waits for you.")
+
+
+async def test_what_becomes_of_a_request_of_a_session_that_is_gone_is_told_by_its_title() -> None:
+    async with on_stage(size=(80, 24)) as stage:
+        stage.client.feed(
+            e.SessionUpserted(talk.session("ses_2", "Fix the parser")),
+            e.RequestOpened(talk.asked_in("ses_2", "que_8", "Which grammar?")),
+        )
+        await stage.shows("F3 inbox (1)")
+        stage.client.feed(e.SessionDeleted("ses_2"))
+        await stage.shows("Fix the parser · the question is gone")
+
+
+@pytest.mark.parametrize("size", [(120, 40), (80, 24)])
+async def test_the_keys_are_those_of_the_step_that_is_answered(size: tuple[int, int]) -> None:
+    async with on_stage(size=size) as stage:
+        stage.client.feed(e.RequestOpened(talk.CHOICES))
+        await open_inbox(stage)
+        await stage.shows("Enter answer", "o open the session", "Esc back")
+        await stage.press("enter")
+        await stage.shows("Enter next", "x reject", "o open the session", "Esc back")
+        await stage.press("1", "enter")
+        await stage.shows("Space choose", "Enter next")
+        await stage.press("right")
+        await stage.shows("Enter send", "← back")
+        await stage.press("left", "left", "3")
+        await stage.shows("Enter take these words", "Esc back to the options")
+        await stage.hides("o open the session")
+        await stage.press("escape", "escape")
+        await stage.shows("Enter answer")
+
+
+async def test_a_rejection_is_asked_about_and_sent() -> None:
+    async with on_stage() as stage:
+        others_ask(stage)
+        await open_inbox(stage)
+        await stage.press("enter", "x")
+        await stage.shows("Reject the question?")
+        await stage.press("enter")
+        await stage.until(lambda: stage.client.calls("reject") == [("que_8",)])
+
+
+async def test_the_next_request_takes_no_answer_at_first_and_the_keys_say_so() -> None:
+    async with on_stage() as stage:
+        others_ask(stage)
+        stage.client.feed(e.RequestOpened(PERMISSION))
+        inbox = await open_inbox(stage)
+        await stage.shows("Enter answer", "o open the session", "Esc back")
+        await stage.press("enter")
+        await stage.until(lambda: inbox._panel.has_focus_within)
+        stage.client.feed(e.QuestionAnswered("ses_2b", "que_8", (("8080",),)))
+        await stage.shows("May it run bash?")
+        await stage.until(lambda: inbox._panel.has_focus_within)
+        await stage.hides("Enter answer")
+        await stage.press("enter")
+        assert stage.client.calls("reply") == []
+        await stage.shows("Esc back")
+        stage.client.advance(GRACE)
+        await stage.shows("Enter answer", "o open the session", "Esc back")
+        await stage.press("enter")
+        assert stage.client.calls("reply") == [("per_9", "once", "")]
+
+
+async def test_the_session_of_a_request_can_be_opened() -> None:
+    async with on_stage() as stage:
+        others_ask(stage)
+        await open_inbox(stage)
+        await stage.press("o")
+        await stage.until(lambda: stage.app.presenter.session_id == "ses_2b")
+
+
+async def test_the_list_has_the_keys_when_an_answered_request_went_while_nobody_looked() -> None:
+    async with on_stage() as stage:
+        others_ask(stage)
+        stage.client.feed(e.RequestOpened(PERMISSION))
+        inbox = await open_inbox(stage)
+        await stage.press("enter")
+        stage.app.post_message(events.AppBlur())
+        await stage.until(lambda: inbox.focused is None)
+        stage.client.feed(e.RequestGone("ses_2b", "que_8"))
+        await stage.shows("May it run bash?")
+        stage.app.post_message(events.AppFocus())
+        await stage.until(lambda: inbox.focused is inbox._options)
+
+
+async def test_keys_of_one_burst_go_where_each_was_meant() -> None:
+    async with on_stage() as stage:
+        others_ask(stage)
+        await open_inbox(stage)
+        stage.burst("enter", "2", "enter")
+        await stage.until(lambda: stage.client.calls("answer") == [("que_8", (("8080",),))])
+
+
+async def test_a_letter_that_means_nothing_here_leaves_enter_and_esc_as_they_are() -> None:
+    async with on_stage() as stage:
+        others_ask(stage)
+        inbox = await open_inbox(stage)
+        await stage.press("enter", "w", "2", "w", "enter")
+        assert stage.client.calls("answer") == [("que_8", (("8080",),))]
+        await stage.press("w", "escape")
+        assert inbox.focused is inbox._options
+
+
+async def test_a_sentence_in_one_burst_answers_nothing() -> None:
+    async with on_stage() as stage:
+        others_ask(stage)
+        await open_inbox(stage)
+        await stage.press("enter")
+        stage.burst(*"well, use 2", "enter")
+        await stage.settled()
+        assert stage.client.calls("answer") == []
+
+
+@pytest.mark.parametrize("at", ["list", "answer", "nothing"])
+async def test_what_is_pasted_here_goes_to_the_prompt_below(at: str) -> None:
+    async with on_stage() as stage:
+        if at != "nothing":
+            others_ask(stage)
+        await open_inbox(stage)
+        await stage.press(*["enter"] * (at == "answer"))
+        stage.app.post_message(events.Paste("two\nlines"))
+        await stage.until(lambda: stage.main.prompt.text == "two\nlines")
+        assert stage.client.calls("answer") == []
+
+
+async def test_an_empty_inbox_says_so() -> None:
+    async with on_stage() as stage:
+        await open_inbox(stage)
+        await stage.shows("Nobody waits for you.", "Esc back")
+        await stage.hides("Enter answer")
+        await stage.press("enter", "o", "escape")
+        await stage.until(lambda: not isinstance(stage.app.screen, Inbox))
+
+
+async def test_what_was_asked_before_this_client_came_has_its_age_and_its_place() -> None:
+    async with on_stage() as stage:
+        client = stage.client
+        late = replace(
+            talk.asked_in(talk.SESSION, "que_late", text="The late one?"), asked=client.server_now() - 65
+        )
+        early = replace(
+            talk.asked_in(talk.SESSION, "que_early", text="The early one?"), asked=client.server_now() - 605
+        )
+        client.feed(e.RequestOpened(late), e.RequestOpened(early))
+        await stage.press("f3")
+        await stage.shows("The late one?", "The early one?", "10 min", "1 min")
+        assert stage.text.index("The early one?") < stage.text.index("The late one?")

@@ -1,0 +1,82 @@
+from typing import Any
+
+from textual.app import App
+from textual.timer import Timer
+from textual.widget import Widget
+
+from tests.waiting import wait_until
+from tui.widgets.focus.input_guard import GRACE, Grace
+
+
+class Clock:
+    """What the grace reads; the timer itself is real."""
+
+    def __init__(self) -> None:
+        self.seconds = 100.0
+        self.read = 0
+
+    def __call__(self) -> float:
+        self.read += 1
+        return self.seconds
+
+
+async def test_it_runs_for_half_a_second() -> None:
+    clock = Clock()
+    async with App[None]().run_test() as pilot:
+        grace = Grace(pilot.app.screen, clock, lambda: None)
+        runs = [grace.runs]
+        grace.begin()
+        for seconds in (0.0, GRACE - 0.01, 0.01):
+            clock.seconds += seconds
+            runs.append(grace.runs)
+        assert runs == [False, True, True, False]
+
+
+async def test_its_beginning_and_its_end_are_told() -> None:
+    clock, told = Clock(), list[bool]()
+    async with App[None]().run_test() as pilot:
+        grace = Grace(pilot.app.screen, clock, lambda: told.append(grace.runs))
+        grace.begin()
+        assert told == [True]
+        clock.seconds += GRACE
+        await wait_until(lambda: told == [True, False])
+
+
+async def test_begun_again_its_end_is_told_later_and_once() -> None:
+    clock, told = Clock(), list[bool]()
+    async with App[None]().run_test() as pilot:
+        grace = Grace(pilot.app.screen, clock, lambda: told.append(grace.runs))
+        grace.begin()
+        clock.seconds += GRACE - 0.05
+        grace.begin()
+        looked = clock.read
+        await wait_until(lambda: clock.read > looked, what="the timer's first look")
+        assert told == [True, True], "it is not over yet"
+        clock.seconds += GRACE
+        await wait_until(lambda: told == [True, True, False])
+
+
+async def test_one_timer_runs_however_often_it_begins() -> None:
+    class Counting(Widget):
+        timers = 0
+
+        def set_timer(self, *args: Any, **options: Any) -> Timer:
+            self.timers += 1
+            return super().set_timer(*args, **options)
+
+    async with App[None]().run_test() as pilot:
+        widget = Counting()
+        await pilot.app.mount(widget)
+        grace = Grace(widget, Clock(), lambda: None)
+        for _ in range(9):
+            grace.begin()
+        assert widget.timers == 1
+
+
+async def test_waived_it_is_over() -> None:
+    clock, told = Clock(), list[bool]()
+    async with App[None]().run_test() as pilot:
+        grace = Grace(pilot.app.screen, clock, lambda: told.append(grace.runs))
+        grace.begin()
+        grace.waive()
+        assert told == [True, False]

@@ -1,0 +1,851 @@
+import asyncio
+
+import pytest
+from msgspec.structs import replace
+from textual import events
+from textual.widgets import TextArea
+
+from tests import sample_events as talk
+from tests.app_harness import Stage, on_stage
+from tests.fake_client import LIVE, FakeClient
+from tui.backends.base import Traits
+from tui.core import events as e
+from tui.core.answer_draft import AnswerDraft
+from tui.core.changes import AnswerChanged
+from tui.core.connection_status import Line, LineState
+from tui.core.model import Option, Question, QuestionRequest, Request
+from tui.ui.main_screen import CAME
+from tui.widgets.dialogs.confirm import Confirm
+from tui.widgets.focus.input_guard import GRACE
+from tui.widgets.requests.option_row import ChoiceRow
+from tui.widgets.requests.question import TabLabel
+from tui.widgets.status.footer import KeyHints
+
+LOST = Line(LineState.RECONNECTING, attempt=2, retry_in=4.0, reason="connection reset")
+WORDS_ONLY = QuestionRequest("que_9", talk.SESSION, (Question("What name?", "Name", ()),))
+MANY = QuestionRequest(
+    "que_8",
+    talk.SESSION,
+    (Question("Which?", "Which", tuple(Option(f"Number {row}", "a thing") for row in range(30)), custom=False),),
+)
+NASTY = QuestionRequest(
+    "que_7",
+    talk.SESSION,
+    (Question("[/] [bold]x", "[@click=app.quit]", (Option("[/]", "[red]"), Option("#&<>\"' ")), custom=False),),
+)
+
+
+async def asked(stage: Stage, *requests: Request) -> None:
+    """The requests are open, have the keys, and their grace is over."""
+    stage.client.feed(*(e.RequestOpened(request) for request in requests))
+    await stage.until(lambda: stage.main.panel.has_focus_within, "the panel has the keys")
+    stage.after_grace()
+
+
+async def test_one_question_is_answered_with_enter() -> None:
+    async with on_stage() as stage:
+        await asked(stage, talk.ONE_CHOICE)
+        await stage.shows("? agent waits for you", "May I change the callers?", "1 ( ) Change them", "choose one")
+        await stage.press("down", "enter")
+        assert stage.client.calls("answer") == [("que_2", (("Leave them",),))]
+
+
+@pytest.mark.parametrize("keys", [["2"], ["j", "space"], ["down", "space"]])
+async def test_choosing_does_not_send(keys: list[str]) -> None:
+    async with on_stage() as stage:
+        await asked(stage, talk.ONE_CHOICE)
+        await stage.press(*keys)
+        assert stage.client.calls("answer") == []
+        await stage.shows("2 (•) Leave them")
+        await stage.press("enter")
+        assert stage.client.calls("answer") == [("que_2", (("Leave them",),))]
+
+
+async def test_several_questions_are_tabs_and_end_in_a_review() -> None:
+    async with on_stage() as stage:
+        await asked(stage, talk.CHOICES)
+        await stage.press("enter")
+        await stage.shows("Store ✓", "What shall come with it?", "choose any", "Space choose")
+        await stage.press("space", "down", "space", "enter")
+        await stage.shows("Extras ✓", "Enter sends this:", "Migration, Expiry")
+        assert stage.client.calls("answer") == []
+        await stage.press("left")
+        await stage.shows("1 [x] Migration")
+        await stage.press("right", "enter")
+        assert stage.client.calls("answer") == [("que_1", (("SQLite",), ("Migration", "Expiry")))]
+
+
+async def test_the_review_names_what_is_not_answered() -> None:
+    async with on_stage() as stage:
+        await asked(stage, talk.CHOICES)
+        await stage.press("enter", "right")
+        await stage.shows("not answered")
+
+
+async def test_own_words() -> None:
+    async with on_stage() as stage:
+        await asked(stage, talk.CHOICES)
+        await stage.press("3", *"DuckDB x1", "enter")
+        await stage.shows("What shall come with it?")
+        await stage.press("left")
+        await stage.shows("3 (•) DuckDB x1")
+
+
+async def test_escape_leaves_own_words_without_losing_them() -> None:
+    async with on_stage() as stage:
+        await asked(stage, WORDS_ONLY)
+        await stage.press("enter", *"hello", "escape")
+        assert not stage.main.panel.folded
+        await stage.shows("1 ( ) hello")
+        await stage.press("enter", "enter")
+        assert stage.client.calls("answer") == [("que_9", (("hello",),))]
+
+
+async def test_the_last_letter_before_escape_is_kept_too() -> None:
+    async with on_stage() as stage:
+        await asked(stage, WORDS_ONLY)
+        await stage.press("enter")
+        stage.burst(*"hello", "escape")
+        await stage.shows("1 ( ) hello")
+
+
+async def test_nothing_chosen_is_not_sent_and_says_why() -> None:
+    lone = QuestionRequest("que_6", talk.SESSION, (talk.CHOICES.questions[1],))
+    async with on_stage() as stage:
+        await asked(stage, lone)
+        await stage.press("enter")
+        await stage.shows("nothing is chosen yet · Space chooses")
+        assert stage.client.calls("answer") == []
+
+
+async def test_mouse_on_tabs_and_rows() -> None:
+    async with on_stage() as stage:
+        await asked(stage, talk.CHOICES)
+        await stage.pilot.click(list(stage.main.panel.query(TabLabel))[1])
+        await stage.shows("What shall come with it?")
+        await stage.pilot.click(list(stage.main.panel.query(ChoiceRow))[1])
+        await stage.shows("2 [x] Expiry")
+
+
+async def test_a_long_list_scrolls_to_the_cursor_and_leaves_the_transcript_in_sight() -> None:
+    async with on_stage(size=(80, 24)) as stage:
+        stage.client.feed(*talk.at_work())
+        await asked(stage, MANY)
+        await stage.press(*["down"] * 29)
+        await stage.shows("Number 29", "pytest -q tests/store")
+        await stage.press("enter")
+        assert stage.client.calls("answer") == [("que_8", (("Number 29",),))]
+
+
+async def test_server_text_is_text() -> None:
+    async with on_stage() as stage:
+        await asked(stage, NASTY)
+        await stage.shows("[/] [bold]x", "[red]", "#&<>\"'")
+        await stage.press("enter")
+        assert stage.client.calls("answer") == [("que_7", (("[/]",),))]
+
+
+async def test_keys_in_the_grace_answer_nothing_and_go_to_the_prompt() -> None:
+    async with on_stage() as stage:
+        stage.client.feed(e.RequestOpened(talk.ONE_CHOICE))
+        await stage.until(lambda: stage.main.panel.has_focus_within, "the panel has the keys")
+        await stage.press("enter", "1")
+        assert stage.client.calls("answer") == []
+        assert stage.main.prompt.text == "1"
+        assert stage.app.focused is stage.main.prompt
+        await stage.press("enter")
+        assert stage.client.calls("send") == [(talk.SESSION, "1")]
+
+
+async def test_keys_that_go_on_make_the_grace_go_on() -> None:
+    async with on_stage() as stage:
+        stage.client.feed(e.RequestOpened(talk.ONE_CHOICE))
+        await stage.until(lambda: stage.main.panel.has_focus_within, "the panel has the keys")
+        for _ in range(4):
+            stage.client.advance(0.4)
+            await stage.press("enter")
+        assert stage.client.calls("answer") == []
+        stage.client.advance(0.6)
+        await stage.press("enter")
+        assert len(stage.client.calls("answer")) == 1
+
+
+async def test_the_last_line_names_a_key_that_answers_only_once_it_does() -> None:
+    async with on_stage() as stage:
+        stage.client.feed(e.RequestOpened(talk.ONE_CHOICE))
+        await stage.until(lambda: stage.main.panel.has_focus_within, "the panel has the keys")
+        await stage.shows("Esc fold")
+        assert "Enter send" not in stage.text
+        assert "x reject" not in stage.text
+        stage.app.presenter.stop()  # no other tick draws the last line
+        stage.client.advance(GRACE)
+        await stage.shows("Enter send", "Esc fold", "x reject")
+
+
+async def test_the_last_line_names_the_keys_of_the_next_question_at_once() -> None:
+    async with on_stage() as stage:
+        await asked(stage, talk.CHOICES)
+        await stage.shows("Enter next")
+        assert "Space choose" not in stage.text
+        stage.app.presenter.stop()  # no tick draws the last line...
+        await stage.until(lambda: stage.main.panel.grace._timer is None)  # ...nor does the end of the grace
+        await stage.press("1", "enter")
+        await stage.shows("Space choose")
+
+
+async def test_no_key_that_answers_is_named_for_a_moment_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with on_stage() as stage:
+        named: list[str] = []
+        monkeypatch.setattr(
+            KeyHints, "show_keys", lambda self, keys, waiting: named.extend(key for key, _ in keys)
+        )
+        stage.client.feed(e.RequestOpened(talk.ONE_CHOICE))
+        await stage.until(lambda: stage.main.panel.has_focus_within, "the panel has the keys")
+        await stage.press("up")
+        assert "Esc" in named
+        assert "x" not in named
+
+
+async def test_a_key_in_the_grace_puts_off_what_the_last_line_names() -> None:
+    async with on_stage() as stage:
+        stage.client.feed(e.RequestOpened(talk.ONE_CHOICE))
+        await stage.until(lambda: stage.main.panel.has_focus_within, "the panel has the keys")
+        stage.client.advance(GRACE - 0.1)
+        await stage.press("enter")
+        stage.client.advance(GRACE - 0.1)
+        stage.main.refresh_hints()
+        await stage.pilot.pause()
+        assert "x reject" not in stage.text
+        stage.client.advance(0.1)
+        await stage.shows("Enter send", "x reject")
+
+
+async def test_the_next_request_takes_back_the_keys_that_answer() -> None:
+    async with on_stage() as stage:
+        await asked(stage, talk.ONE_CHOICE, talk.CHOICES)
+        await stage.shows("Enter send", "x reject")
+        stage.client.feed(e.QuestionAnswered(talk.SESSION, "que_2", (("Change them",),)))
+        await stage.shows("Where shall the sessions live?")
+        await stage.hides("x reject")
+        stage.client.advance(GRACE)
+        await stage.shows("Enter next", "x reject")
+
+
+async def test_a_field_opened_by_the_mouse_in_the_grace_names_its_own_keys() -> None:
+    async with on_stage() as stage:
+        stage.client.feed(e.RequestOpened(WORDS_ONLY))
+        await stage.until(lambda: stage.main.panel.has_focus_within, "the panel has the keys")
+        await stage.pilot.click(next(iter(stage.main.panel.query(ChoiceRow))))
+        await stage.shows("Enter take these words", "Esc back")
+
+
+async def test_a_request_takes_no_keys_from_somebody_who_writes() -> None:
+    async with on_stage() as stage:
+        await stage.press(*"half a")
+        stage.client.feed(e.RequestOpened(talk.ONE_CHOICE))
+        await stage.shows("May I change the callers?", "Tab answer")
+        assert stage.app.focused is stage.main.prompt
+        await stage.press("tab")
+        assert stage.main.panel.has_focus_within
+        assert stage.main.prompt.text == "half a"
+
+
+async def test_an_emptied_prompt_counts_as_written_in_for_a_moment() -> None:
+    async with on_stage() as stage:
+        await stage.press("a", "backspace")
+        stage.client.feed(e.RequestOpened(talk.ONE_CHOICE))
+        await stage.shows("May I change the callers?")
+        assert stage.app.focused is stage.main.prompt
+
+
+async def test_a_request_takes_the_keys_once_the_person_has_stopped_writing_and_only_once() -> None:
+    async with on_stage() as stage:
+        await stage.press("a", "backspace")
+        stage.client.feed(e.RequestOpened(talk.ONE_CHOICE))
+        await stage.shows("May I change the callers?")
+        stage.second()
+        stage.second()
+        await stage.until(lambda: stage.main.panel.has_focus_within)
+        await stage.press("enter")
+        assert stage.client.calls("answer") == [], "it has a grace of its own"
+        stage.after_grace()
+        await stage.press("shift+tab")
+        assert stage.app.focused is stage.main.prompt
+        stage.second()
+        stage.second()
+        await stage.pilot.pause()
+        assert stage.app.focused is stage.main.prompt
+
+
+async def test_tab_right_after_the_question_took_the_keys_by_itself_does_not_lead_away() -> None:
+    async with on_stage() as stage:
+        stage.client.feed(e.RequestOpened(talk.ONE_CHOICE))
+        await stage.until(lambda: stage.main.panel.has_focus_within)
+        await stage.press("tab")
+        assert stage.main.panel.has_focus_within
+        await stage.shows("Enter send", "Tab transcript")
+        await stage.press("tab")
+        assert stage.app.focused is stage.main.transcript
+
+
+async def test_tab_leads_on_from_a_question_that_has_the_keys_for_long() -> None:
+    async with on_stage() as stage:
+        stage.client.feed(e.RequestOpened(talk.ONE_CHOICE))
+        await stage.until(lambda: stage.main.panel.has_focus_within)
+        stage.client.advance(CAME)
+        stage.main.refresh_hints()
+        await stage.shows("Tab transcript")
+        await stage.press("tab")
+        assert stage.app.focused is stage.main.transcript
+
+
+async def test_tab_leads_on_from_a_question_that_the_person_went_to() -> None:
+    async with on_stage() as stage:
+        await stage.press(*"half a")
+        stage.client.feed(e.RequestOpened(talk.ONE_CHOICE))
+        await stage.shows("Tab answer")
+        await stage.press("tab", "tab")
+        assert stage.app.focused is stage.main.transcript
+
+
+async def test_what_an_option_means_fills_the_line() -> None:
+    about = "one file, atomic writes, nothing to install, and a backup is a copy of that file"
+    request = QuestionRequest(
+        "que_5",
+        talk.SESSION,
+        (Question("Where?", "Where", (Option("SQLite", about), Option("No")), custom=False),),
+    )
+    async with on_stage(size=(80, 24)) as stage:
+        await asked(stage, request)
+        await stage.shows("1 ( ) SQLite  one file, atomic writes, nothing to install, and a backup is")
+        row = next(iter(stage.main.panel.query(ChoiceRow)))
+        first, rest = row.text.split("\n")
+        assert first.index("one file") == rest.index("a copy of that file")
+
+
+async def test_escape_folds_and_never_rejects() -> None:
+    async with on_stage() as stage:
+        await asked(stage, talk.CHOICES)
+        await stage.press("2", "escape")
+        await stage.shows("F4 answers it")
+        assert "Where shall the sessions live?" not in stage.text
+        assert stage.app.focused is stage.main.prompt
+        assert stage.client.calls("reject") == []
+        await stage.press("f4")
+        await stage.shows("2 (•) Postgres")
+        assert stage.main.panel.has_focus_within
+        await stage.press("f4")
+        assert stage.main.panel.folded
+
+
+async def test_rejecting_asks_first() -> None:
+    async with on_stage() as stage:
+        await asked(stage, talk.ONE_CHOICE)
+        await stage.press("x")
+        await stage.until(lambda: isinstance(stage.app.screen, Confirm))
+        await stage.press("escape")
+        assert stage.client.calls("reject") == []
+        await stage.press("x")
+        await stage.until(lambda: isinstance(stage.app.screen, Confirm))
+        await stage.press("enter")
+        await stage.until(lambda: stage.client.calls("reject") == [("que_2",)])
+
+
+async def test_one_of_two_with_a_key_between_them() -> None:
+    async with on_stage() as stage:
+        await asked(stage, talk.CHOICES, talk.ONE_CHOICE)
+        await stage.shows("1 of 2 · n next", "Where shall the sessions live?")
+        await stage.press("2", "n")
+        await stage.shows("2 of 2", "May I change the callers?")
+        await stage.press("p")
+        await stage.shows("1 of 2", "2 (•) Postgres")
+
+
+async def test_a_draft_survives_a_lost_line() -> None:
+    async with on_stage() as stage:
+        await asked(stage, talk.CHOICES)
+        await stage.press("2")
+        stage.client.feed(e.StreamLost(), e.Resynced({}, ()))
+        await stage.hides("waits for you")
+        stage.client.feed(e.RequestOpened(talk.CHOICES))
+        await stage.shows("Where shall the sessions live?", "2 (•) Postgres")
+        stage.client.feed(e.StreamLost(), e.RequestOpened(talk.CHOICES))
+        await stage.pilot.pause()
+        assert "2 (•) Postgres" in stage.text
+
+
+async def test_how_an_answer_fares_is_told_and_it_cannot_be_sent_twice() -> None:
+    async with on_stage() as stage:
+        await asked(stage, talk.ONE_CHOICE)
+        await stage.press("enter")
+        await stage.shows("sending…")
+        await stage.press("enter", "down", "enter")
+        assert len(stage.client.calls("answer")) == 1
+        await stage.hides("x reject")
+        stage.client.tell(AnswerChanged(talk.ONE_CHOICE, "retrying", "connection refused"))
+        await stage.shows("no answer from the server (connection refused) · trying again")
+        stage.client.tell(AnswerChanged(talk.ONE_CHOICE, "refused", "no such label"))
+        await stage.shows("the server refused it (no such label)", "still open", "Enter send", "x reject")
+        await stage.press("enter")
+        assert len(stage.client.calls("answer")) == 2
+
+
+async def test_while_the_line_is_lost_it_is_not_known_whether_a_request_still_waits() -> None:
+    async with on_stage() as stage:
+        await asked(stage, talk.ONE_CHOICE)
+        assert "as last known" not in stage.text
+        stage.client.set_line(LOST)
+        await stage.shows("waits for you", "as last known")
+        stage.client.set_line(LIVE)
+        await stage.hides("as last known")
+
+
+async def test_a_closed_request_leaves_the_screen_and_a_line() -> None:
+    async with on_stage() as stage:
+        await asked(stage, talk.ONE_CHOICE)
+        await stage.press("enter")
+        stage.client.tell(AnswerChanged(talk.ONE_CHOICE, "acknowledged"))
+        stage.client.feed(e.QuestionAnswered(talk.SESSION, "que_2", (("Change them",),)))
+        await stage.hides("waits for you")
+        await stage.shows("✓ answered  Change them")
+        await stage.until(lambda: stage.app.focused is stage.main.prompt)
+
+
+async def test_the_next_request_has_a_grace_of_its_own() -> None:
+    async with on_stage() as stage:
+        await asked(stage, talk.ONE_CHOICE, talk.CHOICES)
+        stage.client.feed(e.QuestionAnswered(talk.SESSION, "que_2", (("Change them",),)))
+        await stage.shows("Where shall the sessions live?")
+        await stage.press("enter")
+        assert "Store ✓" not in stage.text
+
+
+@pytest.mark.parametrize("closes", ["answered", "gone"])
+async def test_enter_once_too_often_does_not_send_what_stands_in_the_prompt(closes: str) -> None:
+    async with on_stage() as stage:
+        await stage.press(*"half a")
+        stage.client.feed(e.RequestOpened(talk.ONE_CHOICE))
+        await stage.shows("Tab answer")
+        await stage.press("tab")
+        stage.after_grace()
+        if closes == "answered":
+            await stage.press("enter")
+            stage.client.tell(AnswerChanged(talk.ONE_CHOICE, "acknowledged"))
+            stage.client.feed(e.QuestionAnswered(talk.SESSION, "que_2", (("Change them",),)))
+        else:
+            stage.client.feed(e.RequestGone(talk.SESSION, "que_2"))
+        await stage.until(lambda: stage.app.focused is stage.main.prompt)
+        await stage.hides("Enter send")
+        await stage.press("enter")
+        stage.client.advance(GRACE - 0.1)
+        await stage.press("enter")
+        assert stage.client.calls("send") == []
+        stage.client.advance(GRACE)
+        await stage.shows("Enter send")
+        await stage.press("enter")
+        assert stage.client.calls("send") == [(talk.SESSION, "half a")]
+
+
+@pytest.mark.parametrize("how", ["typed", "pasted"])
+async def test_whoever_writes_once_the_request_is_gone_may_send_at_once(how: str) -> None:
+    async with on_stage() as stage:
+        await asked(stage, talk.ONE_CHOICE)
+        stage.client.feed(e.RequestGone(talk.SESSION, "que_2"))
+        await stage.until(lambda: stage.app.focused is stage.main.prompt)
+        if how == "typed":
+            stage.burst(*"go on", "enter")
+        else:
+            stage.app.post_message(events.Paste("go on"))
+            stage.burst("enter")
+        await stage.until(lambda: stage.client.calls("send"))
+        assert stage.client.calls("send") == [(talk.SESSION, "go on")]
+
+
+async def test_keys_right_behind_the_one_for_the_next_request_are_for_that_one() -> None:
+    async with on_stage() as stage:
+        await asked(stage, talk.CHOICES, talk.ONE_CHOICE)
+        stage.burst("n", "2")
+        await stage.shows("May I change the callers?", "2 (•) Leave them")
+        stage.burst("p", "enter")
+        await stage.shows("Where shall the sessions live?")
+        await stage.settled()
+        await stage.shows("1 ( ) SQLite", "2 ( ) Postgres")
+        stage.burst("n", "enter")
+        await stage.shows("May I change the callers?")
+        await stage.settled()
+        assert stage.client.calls("answer") == [], "nobody has seen what Enter would have answered"
+
+
+async def test_enter_right_behind_the_key_that_rejects_answers_nothing() -> None:
+    async with on_stage() as stage:
+        await asked(stage, talk.ONE_CHOICE)
+        stage.burst("x", "enter")
+        await stage.shows("Reject the question?")
+        assert [call for call in stage.client.asked if call[0] in ("answer", "reject")] == []
+
+
+@pytest.mark.parametrize("behind", [["2"], ["enter"], ["down", "enter"], ["x"]])
+async def test_keys_right_behind_the_one_that_sends_change_nothing(behind: list[str]) -> None:
+    async with on_stage() as stage:
+        await asked(stage, talk.ONE_CHOICE)
+        stage.burst("enter", *behind)
+        await stage.until(lambda: stage.client.calls("answer"))
+        assert stage.client.calls("answer") == [("que_2", (("Change them",),))]
+        assert stage.app.screen is stage.main, "nor is a rejection asked about"
+
+
+async def test_keys_of_one_burst_are_done_in_their_order() -> None:
+    async with on_stage() as stage:
+        await asked(stage, talk.CHOICES)
+        stage.burst("right", "1", "left", "2", "up", "space")
+        await stage.settled()
+        draft = stage.main.panel.book.drafts["que_1"]
+        assert isinstance(draft, AnswerDraft)
+        assert draft.answers() == (("SQLite",), ("Migration",))
+
+
+async def test_a_permission_takes_the_first_of_two_replies_in_one_burst() -> None:
+    async with on_stage() as stage:
+        await asked(stage, talk.PERMISSION)
+        stage.burst("enter", "down", "enter")
+        await stage.until(lambda: stage.client.calls("reply"))
+        assert stage.client.calls("reply") == [("per_1", "once", "")]
+
+
+async def test_a_question_of_a_child_session_is_shown() -> None:
+    async with on_stage() as stage:
+        child = talk.session("ses_child", "a subagent")
+        stage.client.feed(
+            e.SessionUpserted(type(child)(child.id, child.title, parent_id=talk.SESSION)),
+            e.RequestOpened(QuestionRequest("que_c", "ses_child", talk.ONE_CHOICE.questions)),
+        )
+        await stage.shows("May I change the callers?")
+
+
+async def test_a_permission_shows_what_it_would_run_and_cover() -> None:
+    async with on_stage() as stage:
+        stage.client.feed(e.RequestOpened(talk.PERMISSION))
+        await stage.until(lambda: stage.main.panel.has_focus_within)
+        stage.after_grace()
+        await stage.shows("asks for permission", "May it run bash?", "make check", "also later: pytest *")
+        await stage.press("2", "enter")
+        assert stage.client.calls("reply") == [("per_1", "always", "")]
+
+
+async def test_what_becomes_known_of_a_permission_is_shown_and_the_choice_stays() -> None:
+    async with on_stage() as stage:
+        await asked(stage, replace(talk.PERMISSION, action="execute", call_id=None))
+        await stage.shows("May it run execute?")
+        await stage.press("2")
+        stage.client.feed(e.RequestOpened(talk.PERMISSION))
+        await stage.shows("May it run bash?", "› 2 always")
+        await stage.until(lambda: stage.main.panel.has_focus_within)
+        await stage.press("enter")
+        assert stage.client.calls("reply") == [("per_1", "always", "")]
+
+
+async def test_what_becomes_known_of_a_permission_interrupts_nobody_who_writes_a_reason() -> None:
+    async with on_stage() as stage:
+        await asked(stage, replace(talk.PERMISSION, action="execute", always=(), call_id=None))
+        await stage.press("4", *"no, use")
+        stage.client.feed(e.RequestOpened(talk.PERMISSION))
+        await stage.shows("May it run bash?", "pytest *")
+        await stage.press(*" make", "enter")
+        assert stage.client.calls("reply") == [("per_1", "reject", "no, use make")]
+
+
+async def test_a_permission_is_rejected_with_a_reason() -> None:
+    async with on_stage() as stage:
+        stage.client.feed(e.RequestOpened(talk.PERMISSION))
+        await stage.until(lambda: stage.main.panel.has_focus_within)
+        stage.after_grace()
+        await stage.press("4", "enter")
+        assert isinstance(stage.app.focused, TextArea)
+        await stage.press(*"use uv", "enter")
+        assert stage.client.calls("reply") == [("per_1", "reject", "use uv")]
+
+
+async def test_a_reason_is_not_asked_for_where_the_family_has_no_place_for_it() -> None:
+    client = FakeClient()
+    client.traits = Traits("any", reject_with_reason=False)
+    async with on_stage(client=client) as stage:
+        await asked(stage, talk.PERMISSION)
+        await stage.shows("reject")
+        await stage.hides("say why")
+        await stage.press("4", "enter")
+        assert stage.client.calls("reply") == [("per_1", "once", "")]
+
+
+@pytest.mark.parametrize(("ends", "said"), [(True, "On this server that ends the turn."), (False, "may end")])
+async def test_what_rejecting_does_is_said_before_it_is_done(ends: bool, said: str) -> None:
+    client = FakeClient()
+    client.traits = Traits("any", reject_ends_turn=ends)
+    async with on_stage(client=client) as stage:
+        await asked(stage, talk.ONE_CHOICE)
+        await stage.press("x")
+        await stage.shows("Reject the question?", said)
+
+
+@pytest.mark.parametrize("asked_for", [talk.ONE_CHOICE, talk.PERMISSION])
+async def test_a_sentence_typed_at_an_open_request_goes_to_the_prompt(asked_for: Request) -> None:
+    async with on_stage() as stage:
+        await asked(stage, asked_for)
+        for key in ("s", "t", "o", "p", "space", "2", "space", "x"):
+            await stage.press(key)
+        assert stage.main.prompt.text == "stop 2 x"
+        assert [call for call in stage.client.asked if call[0] in ("answer", "reply", "reject")] == []
+
+
+async def test_a_sentence_in_one_burst_answers_nothing() -> None:
+    async with on_stage() as stage:
+        await asked(stage, talk.PERMISSION)
+        await stage.press(*"do", "space", *"not", "enter")
+        assert [call for call in stage.client.asked if call[0] in ("answer", "reply", "reject")] == []
+
+
+@pytest.mark.parametrize("word", ["xfoo", "x 2"])
+async def test_a_word_in_one_burst_that_begins_like_a_rejection_is_a_word(word: str) -> None:
+    async with on_stage() as stage:
+        await asked(stage, talk.ONE_CHOICE)
+        stage.burst(*(" " if key == " " else key for key in word))
+        await stage.until(lambda: stage.main.prompt.text == word)
+        await stage.settled()
+        assert not isinstance(stage.app.screen, Confirm)
+        await stage.press("enter")
+        assert [call for call in stage.client.asked if call[0] in ("answer", "reply", "reject")] == []
+
+
+async def test_whoever_goes_on_writing_rejects_nothing() -> None:
+    async with on_stage() as stage:
+        await asked(stage, talk.ONE_CHOICE)
+        await stage.press("x")
+        await stage.shows("Reject the question?")
+        await stage.press("space")
+        await stage.hides("Reject the question?")
+        assert stage.client.calls("reject") == []
+
+
+async def test_own_words_typed_in_one_burst_are_all_there() -> None:
+    async with on_stage() as stage:
+        await asked(stage, talk.CHOICES)
+        stage.burst("3", *"hello jk x", "backspace", "backspace")
+        form = stage.main.panel.open_form
+        assert form is not None
+        await stage.until(lambda: form.editor.text == "hello jk")
+        assert stage.main.prompt.text == ""
+        stage.burst("!", "enter", "space", "enter", "enter")
+        await stage.until(lambda: stage.client.calls("answer"))
+        assert stage.client.calls("answer") == [("que_1", (("hello jk!",), ("Migration",)))]
+
+
+async def test_own_words_and_all_that_follows_in_one_burst() -> None:
+    async with on_stage() as stage:
+        await asked(stage, talk.CHOICES)
+        stage.burst("3", *"hi", "enter", "2", "enter", "enter")
+        await stage.until(lambda: stage.client.calls("answer"))
+        assert stage.client.calls("answer") == [("que_1", (("hi",), ("Expiry",)))]
+
+
+async def test_the_row_that_takes_a_reason_opens_at_its_number_and_sends_no_empty_one() -> None:
+    async with on_stage() as stage:
+        await asked(stage, talk.PERMISSION)
+        await stage.press("4", "enter")
+        await stage.shows("no words yet")
+        assert stage.client.calls("reply") == []
+        await stage.press("escape")
+        stage.burst("4", *"not now", "enter")
+        await stage.until(lambda: stage.client.calls("reply"))
+        assert stage.client.calls("reply") == [("per_1", "reject", "not now")]
+
+
+LONG = QuestionRequest(
+    "que_l",
+    talk.SESSION,
+    (
+        Question(
+            "Before anything is moved: " + "which of the stores shall it be, and why not another? " * 4 + "END",
+            "Store",
+            tuple(Option(f"Choice {row}", "with a few words of what it means") for row in range(4)),
+        ),
+    ),
+)
+
+
+@pytest.mark.parametrize("size", [(30, 20), (40, 16), (80, 24)])
+async def test_on_a_small_screen_the_question_is_read_first_and_nothing_unseen_is_answered(
+    size: tuple[int, int],
+) -> None:
+    async with on_stage(size=size) as stage:
+        await asked(stage, LONG)
+        await stage.shows("Before anything")
+        for _ in range(4):
+            if "END" not in stage.text:
+                await stage.press("pagedown")
+        await stage.shows("END")
+        form = stage.main.panel.open_form
+        assert form is not None
+        form.scroll_home(animate=False)
+        await stage.shows("Before anything")
+        unseen = "Choice 0" not in stage.text
+        await stage.press("enter")
+        if unseen:
+            assert stage.client.calls("answer") == []
+            await stage.shows("Choice 0")
+            await stage.press("enter")
+        assert stage.client.calls("answer") == [("que_l", (("Choice 0",),))]
+
+
+async def test_going_up_to_the_first_row_brings_the_question_back() -> None:
+    async with on_stage(size=(40, 20)) as stage:
+        await asked(stage, talk.CHOICES)
+        await stage.press("down", "down", "up", "up")
+        await stage.shows("Where shall the sessions live?", "1 ( ) SQLite")
+
+
+async def test_requests_that_come_and_go_in_one_breath_leave_the_end_of_the_transcript_in_sight() -> None:
+    async with on_stage(size=(80, 24)) as stage:
+        stage.client.feed(*talk.prompt(), talk.answer_begins(), talk.text("a line\n\n" * 60))
+        stage.client.feed(talk.text("", part_id="prt_s", state="streaming"))
+        transcript = stage.main.transcript
+        await stage.until(lambda: transcript.scroll_y == transcript.max_scroll_y > 0)
+        for row in range(30):
+            request = replace(talk.CHOICES if row % 2 else talk.PERMISSION, id=f"request {row}")
+            stage.client.feed(e.RequestOpened(request), talk.delta(f"word {row}\n\n", part_id="prt_s"))
+            if row % 3:
+                await stage.until(lambda: stage.main.panel.display)
+            stage.client.feed(e.RequestGone(talk.SESSION, request.id))
+            assert transcript.following
+        await stage.until(lambda: not stage.main.panel.display)
+        await stage.until(lambda: transcript.scroll_y == transcript.max_scroll_y)
+        assert transcript.following
+
+
+@pytest.mark.parametrize("at", ["request", "dialog", "transcript", "shift+tab", "escape", "f4", "closed", "next"])
+@pytest.mark.parametrize("turns", range(3))
+async def test_words_typed_fast_where_they_are_not_meant_keep_their_order(at: str, turns: int) -> None:
+    """`turns`: of the event loop, between two keys."""
+    words = "see what I wrote to you before"
+    async with on_stage() as stage:
+        await asked(stage, talk.ONE_CHOICE)
+        match at:
+            case "dialog":
+                await stage.press("x")
+                await stage.shows("Reject the question?")
+            case "transcript":
+                stage.main.transcript.focus()
+                await stage.until(lambda: stage.main.transcript.has_focus)
+            case "shift+tab" | "escape" | "f4":
+                stage.burst(at)
+            case "closed":
+                stage.client.feed(e.RequestGone(talk.SESSION, talk.ONE_CHOICE.id))
+            case "next":
+                stage.client.feed(e.RequestOpened(talk.CHOICES), e.RequestGone(talk.SESSION, talk.ONE_CHOICE.id))
+        for letter in words:
+            stage.burst(letter)
+            for _ in range(turns):
+                await asyncio.sleep(0)
+        await stage.until(lambda: len(stage.main.prompt.text) == len(words))
+        assert stage.main.prompt.text == words
+        await stage.until(lambda: stage.main.prompt.has_focus)
+
+
+async def test_words_that_begin_at_a_dialog_do_not_answer_it() -> None:
+    async with on_stage() as stage:
+        await asked(stage, talk.ONE_CHOICE)
+        await stage.press("x")
+        await stage.shows("Reject the question?")
+        stage.burst(*"say yes", "enter")
+        await stage.until(lambda: stage.main.prompt.text == "say yes")
+        assert stage.client.calls("reject") == []
+
+
+async def test_somebody_has_the_keys_when_a_request_went_while_the_terminal_was_not_looked_at() -> None:
+    async with on_stage() as stage:
+        await asked(stage, talk.ONE_CHOICE)
+        stage.app.post_message(events.AppBlur())
+        await stage.until(lambda: stage.main.focused is None)
+        stage.client.feed(e.RequestGone(talk.SESSION, talk.ONE_CHOICE.id))
+        await stage.until(lambda: not stage.main.panel.display)
+        stage.app.post_message(events.AppFocus())
+        await stage.until(lambda: stage.main.prompt.has_focus)
+
+
+async def test_the_next_request_gets_the_keys_that_the_last_one_had_before_the_terminal_was_left() -> None:
+    async with on_stage() as stage:
+        await asked(stage, talk.ONE_CHOICE)
+        stage.app.post_message(events.AppBlur())
+        await stage.until(lambda: stage.main.focused is None)
+        stage.client.feed(e.RequestOpened(talk.CHOICES), e.RequestGone(talk.SESSION, talk.ONE_CHOICE.id))
+        await stage.shows("Where shall the sessions live?")
+        stage.app.post_message(events.AppFocus())
+        await stage.until(lambda: stage.main.prompt.has_focus)
+        stage.second()
+        await stage.until(lambda: stage.main.panel.has_focus_within)
+
+
+@pytest.mark.parametrize("how", ["closed", "f4"])
+@pytest.mark.parametrize("turns", range(3))
+async def test_letters_on_their_way_into_own_words_go_to_the_prompt_once_the_field_is_gone(
+    how: str, turns: int
+) -> None:
+    """`turns`: of the event loop, between two keys."""
+    async with on_stage() as stage:
+        await asked(stage, WORDS_ONLY)
+        await stage.press("enter")
+        await stage.until(lambda: isinstance(stage.app.focused, TextArea))
+        if how == "f4":
+            stage.burst("f4")
+        else:
+            stage.client.feed(e.RequestGone(talk.SESSION, WORDS_ONLY.id))
+        for letter in "what I wrote":
+            stage.burst(letter)
+            for _ in range(turns):
+                await asyncio.sleep(0)
+        await stage.until(lambda: stage.main.prompt.text == "what I wrote")
+        await stage.until(lambda: stage.main.prompt.has_focus)
+
+
+@pytest.mark.parametrize("then", ["nothing", "next"])
+@pytest.mark.parametrize("turns", range(8))
+async def test_enter_that_was_to_end_own_words_sends_no_prompt(turns: int, then: str) -> None:
+    """`turns`: of the event loop, between two keys."""
+    async with on_stage() as stage:
+        await asked(stage, WORDS_ONLY)
+        await stage.press("enter")
+        if then == "next":
+            stage.client.feed(e.RequestOpened(talk.ONE_CHOICE))
+        stage.client.feed(e.RequestGone(talk.SESSION, WORDS_ONLY.id))
+        for key in (*"wrote", "enter"):
+            stage.burst(key)
+            for _ in range(turns):
+                await asyncio.sleep(0)
+        await stage.until(lambda: stage.main.prompt.text == "wrote")
+        await stage.until(lambda: stage.main.prompt.has_focus)
+        assert stage.client.calls("send") == []
+        stage.client.advance(GRACE)
+        await stage.shows("Enter send")
+        await stage.press("enter")
+        assert stage.client.calls("send") == [(talk.SESSION, "wrote")]
+
+
+@pytest.mark.parametrize("at", ["grace", "request", "own words", "transcript", "prompt"])
+async def test_what_is_pasted_where_nothing_is_written_goes_to_the_prompt(at: str) -> None:
+    async with on_stage() as stage:
+        stage.client.feed(e.RequestOpened(talk.ONE_CHOICE if at == "request" else WORDS_ONLY))
+        await stage.until(lambda: stage.main.panel.has_focus_within)
+        match at:
+            case "request" | "own words":
+                stage.after_grace()
+                await stage.press(*["enter"] * (at == "own words"))
+            case "transcript":
+                stage.main.transcript.focus()
+            case "prompt":
+                await stage.press("escape")
+        await stage.settled()
+        stage.app.post_message(events.Paste("two\nlines"))
+        stage.burst(*" more")
+        into = stage.app.focused if at == "own words" else stage.main.prompt
+        assert isinstance(into, TextArea)
+        await stage.until(lambda: into.text == "two\nlines more")
+        await stage.until(lambda: into.has_focus)
+        assert stage.main.prompt.text in ("", into.text)

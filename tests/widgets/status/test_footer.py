@@ -1,0 +1,41 @@
+import pytest
+from textual.content import Content
+
+from tui.widgets.base.static_text import spread
+from tui.widgets.status.footer import hints
+
+KEYS = (("Enter", "next"), ("↑ ↓", "move"), ("Esc", "fold"), ("x", "reject"))
+
+
+def test_all_keys_where_there_is_room() -> None:
+    words = hints(KEYS, 120).plain
+    for expected in ("Enter next", "x reject", "F2 sessions", "F3 inbox", "^P everything", "F1 help"):
+        assert expected in words
+
+
+@pytest.mark.parametrize("width", [60, 50, 20])
+def test_a_narrow_screen_keeps_the_first_keys_and_help(width: int) -> None:
+    words = hints(KEYS, width).plain
+    assert words.strip().startswith("Enter next") or width == 20
+    assert words.endswith("F1 help")
+    assert "F2" not in words
+    assert len(words) <= width
+
+
+@pytest.mark.parametrize("width", [120, 60, 50])
+def test_who_waits_is_counted_at_any_width(width: int) -> None:
+    words = hints(KEYS, width, waiting=2).plain
+    assert "F3 inbox (2)" in words
+    assert len(words) <= width
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "width", "line"),
+    [
+        ("ab", "cd", 10, "ab      cd"),
+        ("a long left side", "right", 14, "a long…  right"),
+        ("left", "a long right side", 8, "  a lon…"),
+    ],
+)
+def test_two_ends_of_one_line(left: str, right: str, width: int, line: str) -> None:
+    assert spread(Content(left), Content(right), width).plain == line

@@ -1,0 +1,72 @@
+import pytest
+
+from tests.app_harness import on_stage
+from tests.fake_client import FakeClient
+from tui.core.connection_status import Line, LineState
+from tui.widgets.status.header import Heading, HealthLine, line_words, sparkline
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        (Line(LineState.CONNECTING), "◌ connecting…"),
+        (Line(LineState.LIVE, age=2.4, round_trip=0.011), "● live 2s  11 ms"),
+        (Line(LineState.LIVE, age=2.4, gaps=(10.0, 10.0), interval=10.0), "● live 2s ▂▂"),
+        (Line(LineState.LATE, age=14.0), "◐ quiet 14s"),
+        (
+            Line(LineState.RECONNECTING, attempt=2, retry_in=4.2, reason="connection reset"),
+            "↻ lost: connection reset · try 3 in 4s · F5 now",
+        ),
+        (Line(LineState.RECONNECTING, attempt=2), "↻ lost · trying now · F5 now"),
+        (Line(LineState.STOPPED, reason="password refused"), "■ stopped: password refused · F5 after fixing it"),
+    ],
+)
+def test_each_state_has_a_word(line: Line, words: str) -> None:
+    assert line_words(line).plain == words
+
+
+def test_no_beats_are_shown_while_the_line_is_down() -> None:
+    line = Line(LineState.RECONNECTING, gaps=(10.0,) * 8, interval=10.0, round_trip=0.01)
+    assert "▂" not in line_words(line).plain
+    assert "ms" not in line_words(line).plain
+
+
+def test_a_long_reason_gives_way_before_what_comes_next_does() -> None:
+    line = Line(LineState.RECONNECTING, attempt=2, retry_in=4, reason="a reason that goes on and on and on")
+    words = line_words(line, 40)
+    assert words.cell_length <= 40
+    assert words.plain.startswith("↻ lost: a")
+    assert words.plain.endswith("… · try 3 in 4s · F5 now")
+
+
+def test_a_late_beat_stands_out_of_the_sparkline() -> None:
+    assert sparkline((10.0, 10.0, 16.0, 22.0, 60.0, 2.0), 10.0) == "▂▂▃▅▇▁"
+    assert sparkline((), None) == ""
+    assert sparkline((0.0, 0.0), 0.0) == "▂▂"
+
+
+@pytest.mark.parametrize(("width", "address"), [(80, False), (120, True)])
+async def test_why_the_line_stopped_and_what_to_do_are_told_before_the_address(width: int, address: bool) -> None:
+    line = Line(LineState.STOPPED, reason="password refused (401)")
+    async with on_stage(size=(width, 24), client=FakeClient(line=line)) as stage:
+        await stage.shows("holdfast", "■ stopped: password refused (401) · F5 after fixing it")
+        header = stage.text.split("\n")[0]
+        assert ("127.0.0.1:4096" in header) is address
+
+
+@pytest.mark.parametrize(
+    ("title", "left"),
+    [
+        ("Short", " holdfast  Short · build · 4.0k tokens  "),
+        ("A title of 18 cells", " holdfast  A title of 18 cells · build  "),
+        ("A title of 25 cells, or so", " holdfast  A title of 25 cells, or so  "),
+        ("A title that is longer than all the room", " holdfast  A title that is longer than a…  "),
+    ],
+)
+async def test_no_number_and_no_name_is_cut_in_two_but_the_title(title: str, left: str) -> None:
+    line = Line(LineState.LIVE, age=2.4, round_trip=0.011, gaps=(10.0,) * 2, interval=10.0)
+    async with on_stage(size=(80, 24)) as stage:
+        header = stage.app.query_one(HealthLine)
+        header.show_line(line)
+        header.show_heading(Heading(title, "build", tokens=4000))
+        assert header.text.startswith(left)

@@ -1,0 +1,203 @@
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from tui.core.changes import AbortProgress, AbortState
+from tui.core.connection_status import Line, LineState
+from tui.core.diagnosis import Kind, Trouble
+from tui.core.model import Prompt, Retrying
+from tui.core.turn import Turn, TurnState
+from tui.widgets.status.turn_status import end_words, gone_words, quiet_words, turn_words
+
+NOW = 1000.0
+SERVER_NOW = 1_700_000_000.0
+LIVE = Line(LineState.LIVE, age=2.0)
+LATE = Line(LineState.LATE, age=16.0)
+LOST = Line(LineState.RECONNECTING, attempt=1, retry_in=1.0, reason="connection reset")
+NOBODY = Line(LineState.RECONNECTING, attempt=3, reason="cannot connect: connection refused")
+
+
+def turn(state: TurnState = TurnState.RUNNING, **fields: Any) -> Turn:
+    begun = Turn.post(Prompt("ses_1", "words", "msg_1", "prt_1"), NOW - 724)
+    return replace(begun, **({"state": state, "moved": NOW} | fields))
+
+
+def words(turn: Turn, line: Line = LIVE) -> str:
+    return turn_words(turn, line, NOW, SERVER_NOW).plain
+
+
+def amiss(kind: Kind, **fields: Any) -> str:
+    return turn_words(turn(**fields), LIVE, NOW, SERVER_NOW, Trouble(kind, 370)).plain
+
+
+def test_sending() -> None:
+    assert words(turn(TurnState.SENDING, started=NOW - 3)) == "sending… 3s"
+
+
+def test_a_padded_turn_counts_its_beats() -> None:
+    assert words(turn(pads=72, last_pad=NOW - 4)) == "turn 12:04 · held open, 72 beats, last 4s ago"
+    assert words(turn(pads=1, last_pad=NOW)) == "turn 12:04 · held open, 1 beat, last 0s ago"
+
+
+def test_of_a_silent_server_no_more_is_told_than_that_nothing_has_come() -> None:
+    """Not that it keeps still until the end: it may pad late, and headers may come with its first pad."""
+    assert words(turn(started=NOW - 12, _posted=NOW - 12)) == "turn 0:12 · held open, no beat yet"
+    assert words(turn()) == "turn 12:04 · held open, nothing has come on it yet; the line is live"
+
+
+def test_no_line_is_called_live_that_the_header_calls_quiet() -> None:
+    assert words(turn(), LATE) == "turn 12:04 · held open, nothing has come on it yet; the line is quiet"
+    assert words(turn(held=False), LATE) == "turn 12:04 · followed by its events; the line is quiet"
+    still = turn_words(turn(), LATE, NOW, SERVER_NOW, Trouble(Kind.STILL, 370)).plain
+    assert "nothing has moved for 6 min, and the line is quiet" in still
+
+
+def test_headers_without_a_beat_yet() -> None:
+    assert words(turn(headers_at=NOW - 5)) == "turn 12:04 · held open, no beat yet"
+
+
+def test_a_turn_that_is_followed() -> None:
+    assert words(turn(held=False)) == "turn 12:04 · goes on at the server, followed by its events"
+
+
+def test_waiting_for_the_person() -> None:
+    waiting = turn(TurnState.WAITING, pads=2, last_pad=NOW, waiting_since=NOW - 190)
+    assert words(waiting).endswith("· waiting for you for 3 min")
+
+
+def test_a_provider_that_is_tried_again_counts_down_on_the_server_s_clock() -> None:
+    retrying = turn(TurnState.RETRYING, retry=Retrying(3, "429", SERVER_NOW + 8))
+    assert words(retrying) == "the model's provider failed (429) · the server tries again in 8s (3rd)"
+    assert words(turn(TurnState.RETRYING, retry=Retrying(1, "", None))).endswith("tries again (1st)")
+
+
+def test_a_turn_that_stands_still_says_so_and_what_to_do() -> None:
+    still = amiss(Kind.STILL, moved=NOW - 370)
+    assert "nothing has moved for 6 min, though the line is live" in still
+    assert "a lost turn. Wait, or Esc Esc aborts" in still
+    assert "a lost turn" not in amiss(Kind.STILL, pads=9)
+
+
+@pytest.mark.parametrize(
+    ("kind", "told", "advice"),
+    [
+        (Kind.DEAF, "the line beats, but brings no events, for 6 min; the server is asked instead", "doctor"),
+        (Kind.MUTE, "answers its health check, but nothing about this session, for 6 min", "restart it"),
+        (Kind.SILENT, "answered nothing for 6 min, not even its health check", "the network stands still"),
+        (Kind.NOT_BEGUN, "the server has the prompt, and no answer has begun for 6 min", "Esc Esc aborts"),
+    ],
+)
+def test_what_may_be_wrong_is_named_with_what_to_do(kind: Kind, told: str, advice: str) -> None:
+    first, then = amiss(kind).split("\n")
+    assert told in first
+    assert advice in then
+
+
+def test_while_the_line_is_down_its_own_trouble_is_the_one_that_is_told() -> None:
+    told = turn_words(turn(), LOST, NOW, SERVER_NOW, Trouble(Kind.MUTE, 370)).plain
+    assert "unknown while the line is down" in told
+    assert "health check" not in told
+
+
+def test_of_a_turn_whose_beginning_was_not_seen_the_least_age_is_told() -> None:
+    seen = turn(since_seen=True, held=False)
+    assert words(seen).startswith("turn at least 12:04 · goes on at the server")
+    seen.state, seen.ended = TurnState.FINISHED, NOW
+    assert end_words(seen).plain == "✓ finished in at least 12:04"
+
+
+def test_nothing_is_claimed_while_the_line_is_down() -> None:
+    for state in (TurnState.RUNNING, TurnState.WAITING, TurnState.RETRYING):
+        told = words(turn(state), LOST)
+        assert told == "turn 12:04 · unknown while the line is down; it goes on if the server is up"
+
+
+def test_a_server_that_ends_turns_is_named_while_the_line_is_down() -> None:
+    told = words(turn(cancels_on_disconnect=True), LOST)
+    assert told.endswith("this server ends a turn when its client is gone")
+    told = words(turn(cancels_on_disconnect=None), LOST)
+    assert told.endswith("this server may end a turn when its client is gone")
+
+
+def test_beats_of_the_prompt_s_own_connection_still_count_while_the_line_is_down() -> None:
+    assert "held open, 9 beats, last 4s ago" in words(turn(pads=9, last_pad=NOW - 4), LOST)
+    assert "unknown" in words(turn(pads=9, last_pad=NOW - 90), LOST)
+
+
+def test_a_broken_post_is_unknown_whatever_the_line_does() -> None:
+    broken = turn(TurnState.UNKNOWN, reason="connection reset", held=False)
+    for line in (LIVE, LOST):
+        assert "unknown: the line broke (connection reset) · asking the server" in words(broken, line)
+
+
+@pytest.mark.parametrize(
+    ("state", "reason", "line", "shown"),
+    [
+        ("unsent", "no connection", LOST, "abort not sent yet: no connection"),
+        ("sending", "", LIVE, "sending the abort…"),
+        ("retrying", "the server closed the connection", LIVE, "abort not confirmed: the server closed the"),
+        ("delivered", "", LIVE, "aborting: waiting for the server to end it"),
+        ("delivered", "", LOST, "the server has the abort · no connection to see the turn end"),
+        ("stopped", "password refused", LOST, "abort not sent: password refused · F5 after fixing it"),
+    ],
+)
+def test_an_abort_under_way(state: AbortState, reason: str, line: Line, shown: str) -> None:
+    for one in (turn(), turn(TurnState.SENDING), turn(TurnState.UNKNOWN)):
+        assert shown in turn_words(one, line, NOW, SERVER_NOW, abort=AbortProgress(state, reason)).plain
+
+
+@pytest.mark.parametrize(
+    ("state", "reason", "told"),
+    [
+        (TurnState.FINISHED, "", "✓ finished in 12:04"),
+        (TurnState.FAILED, "the model is gone", "✗ failed: the model is gone"),
+        (TurnState.ABORTED, "aborted from elsewhere", "■ aborted after 12:04: aborted from elsewhere"),
+        (TurnState.INTERRUPTED, "the server stopped", "! interrupted: the server stopped · send again to go on"),
+        (TurnState.NOT_SENT, "refused", "↩ not sent: refused · it went back to the prompt"),
+    ],
+)
+def test_how_a_turn_ended(state: TurnState, reason: str, told: str) -> None:
+    assert end_words(turn(state, reason=reason, ended=NOW)).plain == told
+
+
+def test_a_cancelled_turn_names_its_server_s_rule() -> None:
+    ended = turn(TurnState.CANCELLED, reason="connection reset", ended=NOW, cancels_on_disconnect=True)
+    told = end_words(ended).plain
+    assert told.startswith("! cancelled: this server ends a turn when its client is gone (connection reset)")
+
+
+def test_a_cancelled_turn_names_no_rule_that_is_not_known() -> None:
+    ended = turn(TurnState.CANCELLED, reason="connection reset", ended=NOW, cancels_on_disconnect=None)
+    told = end_words(ended).plain
+    assert told.startswith(
+        "! cancelled: the server has it as aborted since its connection broke (connection reset)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        (LIVE, "ready"),
+        (Line(LineState.CONNECTING), "connecting…"),
+        (LOST, "not connected: connection reset · what you send waits here"),
+        (NOBODY, "not connected: connection refused · what you send waits here"),
+        (Line(LineState.STOPPED, remedy="Set HOLDFAST_PASSWORD."), "Set HOLDFAST_PASSWORD."),
+    ],
+)
+def test_without_a_turn(line: Line, told: str) -> None:
+    assert quiet_words(line).plain == told
+
+
+def test_a_session_that_was_never_seen_is_not_called_deleted() -> None:
+    told = gone_words(Line(LineState.LIVE), readable=False, unknown="ses_typo").plain
+    assert "no session ses_typo on this server" in told
+    assert "deleted" not in told
+
+
+@pytest.mark.parametrize(
+    ("readable", "said"), [(True, "It can still be read here; what you"), (False, "\nWhat you")]
+)
+def test_what_is_not_here_cannot_be_read_once_the_session_is_gone(readable: bool, said: str) -> None:
+    told = gone_words(Line(LineState.LIVE), readable=readable).plain
+    assert f"{said} send begins a new session." in told

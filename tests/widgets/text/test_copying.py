@@ -1,0 +1,88 @@
+"""Copied text is what was written: neither the margin, nor the breaks that the width of the screen made."""
+
+import pytest
+from textual.app import App, ComposeResult
+from textual.content import Content
+from textual.geometry import Offset
+from textual.selection import Selection
+
+from tests import sample_events as talk
+from tests.app_harness import on_stage
+from tui.widgets.text.blocks import Code, Paragraph, Piece, Rule, Table
+from tui.widgets.text.copying import rows_of
+from tui.widgets.text.lines_view import Lines
+from tui.widgets.transcript.foldable import MARGIN, YOU
+
+WORDS = (
+    "The quick brown fox jumps over the lazy dog,  and\n"
+    "then  some more words of it.\n\n"
+    "  日本語日本語日本語日本語 end"
+)
+LONG = "x = " + "abcdefghij" * 5
+PIECES: list[Piece] = [
+    Paragraph(Content(WORDS)),
+    Paragraph(Content("An item of a list that wraps twice at least here"), first="• ", rest="  "),
+    Code((Content("def f():"), Content(""), Content(f"    {LONG}")), rest="  "),
+    Rule(),
+    Table(((Content("a"), Content("b")), (Content("1"), Content("2")))),
+]
+
+
+class Page(App[None]):
+    def __init__(self, *pieces: Piece, margin: int = 0) -> None:
+        super().__init__()
+        self.lines = Lines(pieces, label=YOU if margin else None, margin=margin)
+
+    def compose(self) -> ComposeResult:
+        yield self.lines
+
+    def copied(self, start: tuple[int, int] | None = None, end: tuple[int, int] | None = None) -> str:
+        selection = Selection(start and Offset(*start), end and Offset(*end))
+        copied = self.lines.get_selection(selection)
+        return "" if copied is None else copied[0]
+
+
+@pytest.mark.parametrize("width", [10, 23, 40, 200])
+@pytest.mark.parametrize("piece", PIECES)
+def test_each_drawn_line_has_its_row(piece: Piece, width: int) -> None:
+    lines, rows = piece.lines(width), rows_of(piece, width)
+    assert len(lines) == len(rows)
+    for line, row in zip(lines, rows, strict=True):
+        assert line.plain[row.indent :].rstrip() == row.words.rstrip()
+
+
+@pytest.mark.parametrize("width", [20, 31, 60, 200])
+@pytest.mark.parametrize("margin", [0, MARGIN])
+async def test_all_of_a_paragraph_is_copied_as_it_was_written(width: int, margin: int) -> None:
+    app = Page(Paragraph(Content(WORDS)), margin=margin)
+    async with app.run_test(size=(width + margin, 40)):
+        assert app.copied() == WORDS
+
+
+@pytest.mark.parametrize("width", [24, 60])
+async def test_lists_and_code_keep_their_own_lines_only(width: int) -> None:
+    app = Page(*PIECES[1:3], margin=MARGIN)
+    async with app.run_test(size=(width + MARGIN, 40)):
+        assert app.copied() == f"• An item of a list that wraps twice at least here\n\ndef f():\n\n    {LONG}"
+
+
+async def test_a_part_is_copied_from_where_it_begins_to_where_it_ends() -> None:
+    app = Page(Paragraph(Content("one two three four five six")), margin=MARGIN)
+    async with app.run_test(size=(MARGIN + 10, 40)):
+        assert app.lines.text == "one two\nthree four\nfive six"
+        assert app.copied((MARGIN + 4, 0), (MARGIN + 5, 1)) == "two three"
+        assert app.copied((2, 0), (MARGIN + 3, 0)) == "one"
+        assert app.copied((2, 1), (3, 2)) == "three four "
+        assert app.copied((MARGIN + 2, 1), None) == "ree four five six"
+
+
+async def test_what_is_selected_over_several_parts_is_copied_without_margins() -> None:
+    async with on_stage(size=(60, 40)) as stage:
+        stage.client.feed(*talk.at_work())
+        await stage.shows("pytest -q")
+        stage.main.transcript.text_select_all()
+        await stage.settled()
+        copied = stage.main.get_selected_text() or ""
+        assert "I'll look at the store first, then at whoever calls it:\n\n• src/store.py\n• its tests\n" in copied
+        assert "▸ read  src/store.py  0.1s ✓ done" in copied.replace("read       src", "read  src")
+        assert not [line for line in copied.split("\n") if line.startswith("   ")]

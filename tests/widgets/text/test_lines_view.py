@@ -1,0 +1,93 @@
+import re
+
+from textual.app import App, ComposeResult
+from textual.content import Content
+from textual.geometry import Offset, Region
+from textual.selection import Selection
+
+from tui.widgets.text.blocks import Code, Paragraph
+from tui.widgets.text.lines_view import Lines
+
+
+class Page(App[None]):
+    def compose(self) -> ComposeResult:
+        yield Lines([words(name) for name in ("one", "two", "three")], margin=4)
+
+
+def words(text: str) -> Paragraph:
+    return Paragraph(Content.styled(text, "$secondary"))
+
+
+async def test_what_changed_is_rendered_anew_and_nothing_else() -> None:
+    app = Page()
+    async with app.run_test(size=(40, 20)):
+        lines = app.query_one(Lines)
+        first, second = lines.render_line(0), lines.render_line(2)
+        lines.replace_from(1, [words("other"), words("three")])
+        assert lines.render_line(0) is first
+        assert second.text.strip() == "two"
+        assert lines.render_line(2).text.strip() == "other"
+
+
+async def test_a_mark_a_selection_and_a_theme_are_seen_at_once() -> None:
+    app = Page()
+    async with app.run_test(size=(40, 20)) as pilot:
+        lines = app.query_one(Lines)
+        plain = lines.render_line(2)
+        lines.mark(re.compile("two"))
+        marked = lines.render_line(2)
+        assert marked != plain
+        lines.mark_row(2)
+        assert lines.render_line(2) != marked
+        lines.mark(None)
+        assert lines.render_line(2) == plain
+        app.screen.selections = {lines: Selection(Offset(0, 2), Offset(6, 2))}
+        await pilot.pause()
+        assert lines.render_line(2) != plain
+        app.screen.clear_selection()
+        await pilot.pause()
+        assert lines.render_line(2) == plain
+        app.theme = "solarized-light"
+        await pilot.pause()
+        assert lines.render_line(2) != plain
+
+
+async def test_what_was_taken_away_can_still_be_drawn() -> None:
+    app = Page()
+    async with app.run_test(size=(40, 20)):
+        lines = app.query_one(Lines)
+        lines.notify_style_update()
+        await lines.remove()
+        assert [strip.cell_length for strip in lines.render_lines(Region(0, 0, 40, 2))] == [40, 40]
+
+
+async def test_another_width_is_seen_at_once() -> None:
+    app = Page()
+    async with app.run_test(size=(40, 20)) as pilot:
+        lines = app.query_one(Lines)
+        assert lines.render_line(0).cell_length == 40
+        await pilot.resize_terminal(30, 20)
+        assert lines.render_line(0).cell_length == 30
+
+
+async def test_lines_that_read_the_same_in_a_piece_that_grew_are_not_rendered_anew() -> None:
+    app = Page()
+    async with app.run_test(size=(40, 20)):
+        lines = app.query_one(Lines)
+        code = tuple(Content(f"line {row}") for row in range(4))
+        lines.replace_from(1, [Code(code[:3])])
+        before = [lines.render_line(row) for row in range(5)]
+        lines.replace_from(1, [Code(code)])
+        assert [lines.render_line(row) for row in range(5)] == before
+        assert all(lines.render_line(row) is strip for row, strip in enumerate(before))
+        assert lines.render_line(5).text.strip() == "line 3"
+
+
+async def test_the_same_words_in_another_style_are_drawn() -> None:
+    app = Page()
+    async with app.run_test(size=(40, 20)):
+        lines = app.query_one(Lines)
+        plain = lines.render_line(0)
+        lines.replace_from(0, [Paragraph(Content.styled("one", "bold"))])
+        assert lines.render_line(0).text == plain.text
+        assert lines.render_line(0) != plain

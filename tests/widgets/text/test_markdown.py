@@ -1,0 +1,101 @@
+import pytest
+
+from tui.widgets.text.blocks import MEASURE, Code
+from tui.widgets.text.markdown import read
+
+
+def lines(source: str, width: int = 40, *, growing: bool = False) -> list[str]:
+    """What stands on the screen, without the blanks at the end of code lines."""
+    return [
+        line.plain.rstrip()
+        for block in read(source, growing=growing)
+        for piece in block.pieces
+        for line in piece.lines(width)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("plain", ["plain"]),
+        ("# Head", ["Head"]),
+        ("some **bold** and `code`", ["some bold and code"]),
+        ("one\ntwo", ["one two"]),
+        ("one  \ntwo", ["one", "two"]),
+        ("- a\n- b\n  - c", ["• a", "• b", "  • c"]),
+        ("3. a\n4. b", ["3. a", "4. b"]),
+        ("0. a\n1. b", ["0. a", "1. b"]),
+        ("> quoted", ["▌ quoted"]),
+        ("[docs](https://x.y/z)", ["docs (https://x.y/z)"]),
+        ("<https://x.y/z>", ["https://x.y/z"]),
+        ("![a cat](cat.png)", ["[picture: a cat]"]),
+        ("~~gone~~", ["gone"]),
+        ("a\n\n---\n\nb", ["a", "─" * 40, "b"]),
+        ("    indented code", [" indented code"]),
+        ("```\nx = 1\n```", [" x = 1"]),
+        ("- item\n\n  ```\n  x\n  ```", ["• item", "   x"]),
+    ],
+)
+def test_what_stands_there(source: str, expected: list[str]) -> None:
+    assert lines(source) == expected
+
+
+def test_a_list_item_hangs_under_its_words() -> None:
+    assert lines("- " + "word " * 12, 24) == [
+        "• word word word word",
+        "  word word word word",
+        "  word word word word",
+    ]
+
+
+def test_a_table_keeps_its_columns_and_wraps_its_cells() -> None:
+    shown = lines("| a | b |\n|---|---|\n| one | two words and more of them |", 24)
+    assert shown[0].split() == ["a", "b"]
+    assert shown[2].startswith("one")
+    assert len(shown) > 3
+    assert all(len(line) <= 24 for line in shown)
+
+
+@pytest.mark.parametrize("source", ["[/] [bold]x[/bold] [link='x']", "<b>x</b> &amp; [@click=app.quit]y[/]"])
+def test_neither_markup_nor_html_is_read(source: str) -> None:
+    assert lines(source, 80) == [source.replace("&amp;", "&")]
+
+
+def test_code_is_coloured_once_its_fence_is_closed() -> None:
+    opened = "```python\ndef f(): pass\n"
+    [growing] = read(opened, growing=True)
+    assert isinstance(growing.pieces[0], Code)
+    assert not growing.pieces[0].code[0].spans
+    assert growing.opening == "```python\n"
+    for whole in (read(opened + "```", growing=True), read(opened)):
+        [block] = whole
+        assert isinstance(block.pieces[0], Code)
+        assert block.pieces[0].code[0].spans
+        assert not block.opening
+
+
+def test_an_unknown_language_is_plain() -> None:
+    assert lines("```nosuchlanguage\nx [/] y\n```") == [" x [/] y"]
+
+
+def test_long_code_lines_are_folded_and_never_cut() -> None:
+    shown = lines("```\n" + "x" * 100 + "\n```", 30)
+    assert sum(line.count("x") for line in shown) == 100
+    assert all(len(line) <= 30 for line in shown)
+
+
+def test_blocks_know_where_they_begin() -> None:
+    source = "one\n\n- a\n- b\n\n```\nx\n```\nlast"
+    assert [source[block.start :].split("\n")[0] for block in read(source)] == ["one", "- a", "```", "last"]
+
+
+@pytest.mark.parametrize("source", ["", "\n\n", "[a]: http://x"])
+def test_nothing_to_show(source: str) -> None:
+    assert lines(source) == []
+
+
+def test_words_keep_a_measure_that_can_be_read_and_code_takes_the_room() -> None:
+    words, code = (block.pieces[0].lines(190) for block in read("word " * 60 + "\n\n```\n" + "x" * 180 + "\n```"))
+    assert max(line.cell_length for line in words) <= MEASURE
+    assert len(words) == 3
+    assert len(code) == 1

@@ -1,0 +1,126 @@
+from msgspec.structs import replace
+from textual.app import App, ComposeResult
+from textual.content import Content
+
+from tests.sample_events import ANSWER, SESSION
+from tests.waiting import wait_until
+from tui.core.model import Failure, FilePart, Message, NotePart, Part, TextPart, ToolPart
+from tui.widgets.text.lines_view import Lines
+from tui.widgets.text.markdown_view import Prose
+from tui.widgets.text.note_line import Remark
+from tui.widgets.transcript.message import MessageView
+from tui.widgets.transcript.tool_call import ToolCall
+
+
+class Page(App[None]):
+    def __init__(self, role: str = "assistant") -> None:
+        super().__init__()
+        self.message = Message(ANSWER, SESSION, role, agent="build")  # type: ignore[arg-type]
+        self.view = MessageView(self.message)
+
+    def compose(self) -> ComposeResult:
+        yield self.view
+
+    def show(self, *parts: Part) -> None:
+        self.view.show(self.message, list(parts))
+
+    @property
+    def text(self) -> str:
+        return "\n".join(child.text for child in self.view.children if isinstance(child, Lines | ToolCall))
+
+
+def text(words: str, **fields: object) -> TextPart:
+    return TextPart("prt_1", SESSION, ANSWER, words, **fields)  # type: ignore[arg-type]
+
+
+async def test_the_person_s_words_are_shown_as_they_were_written() -> None:
+    app = Page("user")
+    async with app.run_test(size=(60, 20)):
+        app.show(text("# not a *head*\n  [/]"))
+        assert app.text == "# not a *head*\n  [/]"
+
+
+async def test_files_and_notes_are_named() -> None:
+    app = Page("user")
+    async with app.run_test(size=(60, 20)):
+        app.show(FilePart("prt_2", SESSION, ANSWER, "store.py"), NotePart("prt_3", SESSION, ANSWER, "compacted"))
+        assert app.text == "with store.py\n· compacted"
+
+
+async def test_what_nobody_said_takes_no_room() -> None:
+    app = Page()
+    async with app.run_test(size=(60, 20)):
+        app.show(text("the server added this", synthetic=True), TextPart("prt_2", SESSION, ANSWER, " \n"))
+        assert len(app.view.children) == 0
+
+
+async def test_a_part_that_becomes_one_of_another_kind_is_drawn_as_that() -> None:
+    app = Page()
+    async with app.run_test(size=(60, 20)) as pilot:
+        app.show(text("words"))
+        app.view.show_part(ToolPart("prt_1", SESSION, ANSWER, "call_1", "bash", "running", title="make"))
+        await pilot.pause()
+        assert [type(child) for child in app.view.children] == [ToolCall]
+        assert "make" in app.text
+
+
+async def test_parts_that_are_not_there_any_more_go() -> None:
+    app = Page()
+    async with app.run_test(size=(60, 20)) as pilot:
+        app.show(text("one"), TextPart("prt_2", SESSION, ANSWER, "two"))
+        app.show(text("one"))
+        await pilot.pause()
+        assert app.text == "one"
+
+
+async def test_a_part_stands_at_its_place_though_its_words_come_late() -> None:
+    """opencode stores a text as "" until it ends: whoever fetches in between has its tool call first."""
+    app = Page()
+    call = ToolPart("prt_2", SESSION, ANSWER, "call_1", "bash", "running", title="make")
+    async with app.run_test(size=(60, 20)):
+        app.show(text(""), call)
+        app.view.show_part(text("I run it."))
+        assert [type(child) for child in app.view.children] == [Prose, ToolCall]
+
+
+async def test_a_part_that_nobody_listed_stands_last() -> None:
+    app = Page()
+    async with app.run_test(size=(60, 20)):
+        app.show(text("one"))
+        app.view.show_part(TextPart("prt_2", SESSION, ANSWER, ""))
+        app.view.show_part(ToolPart("prt_3", SESSION, ANSWER, "call_1", "bash", "running", title="make"))
+        app.view.show_part(TextPart("prt_2", SESSION, ANSWER, "two"))
+        assert [type(child) for child in app.view.children] == [Prose, Prose, ToolCall]
+
+
+def draw_everything(view: MessageView) -> None:
+    failed = replace(view.message, failure=Failure("no model"))
+    view.show(failed, [text("words"), ToolPart("prt_2", SESSION, ANSWER, "call_1", "bash", "running")])
+    view.show_part(TextPart("prt_3", SESSION, ANSWER, "more words"))
+    view.add_note(Remark(Content("before all"), classes="note"), None)
+    view.add_note(Remark(Content("! interrupted"), classes="note end"), "prt_1")
+    view.add_note(Remark(Content("of a part that is not here"), classes="note"), "prt_9")
+    view.drop_part("prt_2")
+    view.show_alive(False)
+
+
+async def test_what_is_drawn_before_a_message_is_mounted_is_shown_once_it_is() -> None:
+    app = Page()
+    async with app.run_test(size=(60, 20)):
+        view = MessageView(app.message)
+        draw_everything(view)
+        assert not view.children
+        await app.mount(view)
+        view.show(view.message, [text("words")])
+        shown = [child.text for child in view.children if isinstance(child, Lines)]
+        assert shown == ["before all", "words", "! interrupted", "✗ failed: no model"]
+
+
+async def test_drawing_into_a_message_that_is_removed_does_nothing() -> None:
+    app = Page()
+    async with app.run_test(size=(60, 20)):
+        app.show(text("words"))
+        app.view.remove()
+        draw_everything(app.view)
+        await wait_until(lambda: not app.view.is_attached)
+        draw_everything(app.view)

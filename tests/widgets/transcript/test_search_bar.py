@@ -1,0 +1,304 @@
+"""Looking for words, copying code and opening links, used with keys."""
+
+import asyncio
+
+import pytest
+from msgspec.structs import replace
+from rich.console import Console
+from textual.content import Content
+
+from tests import sample_events as talk
+from tests.app_harness import Stage, on_stage
+from tui.core import events as e
+from tui.core.events import MessagesLoaded
+from tui.core.model import FullMessage, Message, ReasoningPart, TextPart, ToolPart
+from tui.net.errors import Unreachable
+from tui.widgets.text.markdown import link_style
+from tui.widgets.transcript.search_bar import SearchBar
+from tui.widgets.transcript.search_targets import pattern_of
+from tui.widgets.transcript.tool_call import SHOWN_AT_MOST
+
+CODE = "words\n\n```make\nall:\n\techo [x]\n```\n\nmore\n\n```python\nprint(1)\n```\n"
+
+
+async def long_talk(stage: Stage) -> None:
+    stage.client.feed(*talk.prompt(), talk.answer_begins())
+    stage.client.feed(
+        talk.text("a needle here\n\n" + "hay\n\n" * 60 + "**another needle** there\n\n" + "straw\n\n" * 30)
+    )
+    await stage.until(lambda: stage.main.transcript.max_scroll_y > 60)
+
+
+@pytest.mark.parametrize("size", [(120, 40), (80, 24)])
+async def test_words_are_found_from_the_end_upwards(size: tuple[int, int]) -> None:
+    async with on_stage(size=size) as stage:
+        await long_talk(stage)
+        await stage.press("ctrl+f", *"NEEDLE")
+        await stage.shows("2 of 2", "another needle there")
+        assert "a needle here" not in stage.text
+        await stage.press("enter")
+        await stage.shows("1 of 2", "a needle here")
+        await stage.press("down")
+        await stage.shows("2 of 2", "another needle there")
+        await stage.press("escape")
+        await stage.until(lambda: not stage.main.query(SearchBar))
+        assert stage.main.focused is stage.main.prompt
+        assert stage.main.prompt.text == ""
+
+
+async def test_the_keys_of_the_search_are_those_of_the_moment_and_of_the_help() -> None:
+    async with on_stage() as stage:
+        await long_talk(stage)
+        await stage.press("ctrl+f", *"hay")
+        await stage.shows("Enter place before", "Esc leave")
+        await stage.press("f1")
+        await stage.shows("In the search", "search older pages")
+        await stage.press("escape", "escape")
+        await stage.shows("Enter send")
+
+
+async def test_what_stands_nowhere_is_said() -> None:
+    async with on_stage() as stage:
+        await long_talk(stage)
+        await stage.press("ctrl+f", *"zebra")
+        await stage.shows("nowhere")
+        await stage.press("enter", "ctrl+f")
+        await stage.until(lambda: not stage.main.query(SearchBar))
+
+
+def test_a_line_break_is_no_obstacle() -> None:
+    pattern = pattern_of("two  words [x]")
+    assert pattern is not None
+    assert pattern.search("the Two\nWords [X].")
+    assert pattern_of("  ") is None
+
+
+async def test_words_across_a_wrapped_line_are_found() -> None:
+    async with on_stage(size=(80, 24)) as stage:
+        stage.client.feed(*talk.prompt(), talk.answer_begins(), talk.text("word " * 12 + "one two three " * 10))
+        await stage.shows("three")
+        await stage.press("ctrl+f", *"two three one two three one two three one two three one two")
+        await stage.shows("of")
+        await stage.hides("nowhere")
+
+
+async def test_a_search_ends_with_its_session() -> None:
+    async with on_stage() as stage:
+        await long_talk(stage)
+        await stage.press("ctrl+f", *"hay")
+        stage.app.presenter.show_session(None)
+        await stage.until(lambda: not stage.main.query(SearchBar))
+
+
+def old_messages(count: int, *, first: float = -1000.0) -> list[FullMessage]:
+    """Messages older than the conversation; every tenth has a needle in it."""
+    messages = []
+    for row in range(count):
+        message_id = f"msg_old{first:.0f}_{row:04}"
+        message = Message(message_id, talk.SESSION, "user", created=first + row)
+        words = f"needle {first:.0f}/{row}" if row % 10 == 0 else "straw"
+        messages.append(FullMessage(message, (TextPart(f"prt{message_id[3:]}", talk.SESSION, message_id, words),)))
+    return messages
+
+
+def pages(stage: Stage, count: int, size: int) -> None:
+    """The server has so many older pages."""
+    left = iter(range(count))
+    loaded = MessagesLoaded(talk.SESSION, (), "cursor", "older")
+
+    def older() -> bool:
+        page = next(left, None)
+        if page is None:
+            return False
+        cursor = None if page == count - 1 else "cursor"
+        found = tuple(old_messages(size, first=-1000.0 * (page + 1)))
+        stage.client.feed(replace(loaded, messages=found, cursor=cursor))
+        return True
+
+    stage.client.feed(loaded)
+    stage.client.older = older
+
+
+async def test_older_pages_are_fetched_and_searched() -> None:
+    async with on_stage() as stage:
+        await long_talk(stage)
+        pages(stage, 3, 50)
+        await stage.press("ctrl+f", *"needle")
+        await stage.shows("17 of 17", "another needle there")
+        assert len(stage.client.calls("load_older")) == 3
+        await stage.press("down")
+        await stage.shows("1 of 17", "needle -3000/0")
+        await stage.press("up")
+        await stage.shows("17 of 17", "another needle there")
+        await stage.press("up", "up")
+        await stage.shows("15 of 17", "needle -1000/40")
+
+
+async def test_what_stands_only_in_older_pages_is_found() -> None:
+    async with on_stage() as stage:
+        await long_talk(stage)
+        pages(stage, 2, 50)
+        await stage.press("ctrl+f", *"needle -2000/40")
+        await stage.shows("1 of 1", "needle -2000/40")
+
+
+async def test_the_search_through_older_pages_is_stopped_and_goes_on() -> None:
+    async with on_stage() as stage:
+        await long_talk(stage)
+        pages(stage, 2, 50)
+        gate = asyncio.Event()
+        fetch = stage.client.load_older
+
+        async def slowly(session_id: str) -> bool:
+            found = await fetch(session_id)
+            await gate.wait()
+            return found
+
+        stage.main.older = slowly
+        await stage.press("ctrl+f", *"zebra")
+        await stage.shows("nowhere yet", "messages, searching on", "Esc stops")
+        await stage.press("escape")
+        gate.set()
+        await stage.shows("the newest 52 messages alone")
+        assert len(stage.client.calls("load_older")) == 1
+        await stage.press("ctrl+o")
+        await stage.hides("nowhere yet")
+        await stage.shows("nowhere")
+        assert len(stage.client.calls("load_older")) == 2
+        await stage.press("escape")
+        await stage.until(lambda: not stage.main.query(SearchBar))
+
+
+async def test_a_page_that_cannot_be_had_is_said() -> None:
+    async with on_stage() as stage:
+        await long_talk(stage)
+        pages(stage, 2, 50)
+        stage.client.fails = Unreachable("connection refused")
+        await stage.press("ctrl+f", *"zebra")
+        await stage.shows("connection refused", "nowhere yet", "messages alone")
+
+
+async def test_what_is_folded_opens_where_the_words_stand() -> None:
+    async with on_stage() as stage:
+        stage.client.feed(*talk.prompt(), talk.answer_begins())
+        tool = ToolPart(
+            "prt_t", talk.SESSION, talk.ANSWER, "call_1", "bash", "completed", output="hay\nneedle one"
+        )
+        thought = ReasoningPart("prt_r", talk.SESSION, talk.ANSWER, "first\n\nthen a needle two")
+        stage.client.feed(e.PartUpserted(tool), e.PartUpserted(thought))
+        await stage.shows("bash")
+        assert "needle" not in stage.text
+        await stage.press("ctrl+f", *"needle")
+        await stage.shows("2 of 2", "then a needle two")
+        await stage.press("enter")
+        await stage.shows("1 of 2", "needle one")
+
+
+async def test_what_was_cut_of_an_output_is_found_too() -> None:
+    async with on_stage() as stage:
+        stage.client.feed(*talk.prompt(), talk.answer_begins())
+        output = "hay\n" * (SHOWN_AT_MOST + 50) + "the needle"
+        tool = ToolPart("prt_t", talk.SESSION, talk.ANSWER, "call_1", "bash", "completed", output=output)
+        stage.client.feed(e.PartUpserted(tool))
+        await stage.press("ctrl+f", *"needle")
+        await stage.shows("1 of 1", "the needle")
+
+
+async def test_the_line_of_a_tool_call_is_found_without_opening_it() -> None:
+    async with on_stage() as stage:
+        stage.client.feed(*talk.prompt(), talk.answer_begins())
+        tool = ToolPart(
+            "prt_t", talk.SESSION, talk.ANSWER, "call_1", "bash", "completed", title="the needle", output="hay"
+        )
+        stage.client.feed(e.PartUpserted(tool))
+        await stage.press("ctrl+f", *"needle")
+        await stage.shows("1 of 1")
+        await stage.until(lambda: stage.main.transcript.query(".-found"))
+        assert "hay" not in stage.text
+        await stage.press("escape")
+        await stage.until(lambda: not stage.main.transcript.query(".-found"))
+
+
+async def test_from_an_old_place_the_reader_scrolls_down_to_the_end() -> None:
+    async with on_stage() as stage:
+        await long_talk(stage)
+        pages(stage, 2, 100)
+        await stage.press("ctrl+f", *"needle -2000/0")
+        await stage.shows("1 of 1", "needle -2000/0")
+        transcript = stage.main.transcript
+        assert "straw" in stage.text
+        assert not transcript.following
+        stage.client.feed(e.MessageUpserted(Message("msg_new", talk.SESSION, "user", created=90.0)))
+        stage.client.feed(e.PartUpserted(TextPart("prt_new", talk.SESSION, "msg_new", "brand new")))
+        await stage.press("escape")
+        for _ in range(12):
+            transcript.scroll_end(animate=False)
+            await stage.pilot.pause()
+        await stage.shows("brand new")
+        assert transcript.following
+
+
+async def test_end_goes_from_an_old_place_to_the_newest() -> None:
+    async with on_stage() as stage:
+        await long_talk(stage)
+        pages(stage, 2, 100)
+        await stage.press("ctrl+f", *"needle -2000/0")
+        await stage.shows("1 of 1", "needle -2000/0", "more below")
+        await stage.press("escape", "end")
+        await stage.until(lambda: stage.main.transcript.following)
+        await stage.hides("needle -2000/0")
+
+
+async def test_code_is_copied_with_one_key_as_it_was_written() -> None:
+    async with on_stage() as stage:
+        stage.client.feed(*talk.prompt(), talk.answer_begins(), talk.text(CODE))
+        await stage.shows("print(1)")
+        await stage.press("f7")
+        assert stage.app.clipboard == "print(1)\n"
+        await stage.shows("1 line of code sent to the terminal's clipboard")
+        await stage.press("f7")
+        assert stage.app.clipboard == "all:\n\techo [x]\n"
+        await stage.press("f7")
+        await stage.shows("No more code above.")
+        stage.client.advance(10)
+        await stage.press("f7")
+        assert stage.app.clipboard == "print(1)\n"
+
+
+async def test_code_out_of_sight_below_is_not_copied() -> None:
+    async with on_stage(size=(80, 24)) as stage:
+        stage.client.feed(*talk.prompt(), talk.answer_begins(), talk.text("```\nupper\n```\n\n" + "hay\n\n" * 60))
+        stage.client.feed(e.MessageUpserted(Message("msg_9", talk.SESSION, "assistant", created=9.0)))
+        stage.client.feed(e.PartUpserted(TextPart("prt_9", talk.SESSION, "msg_9", "```\nlower\n```")))
+        await stage.shows("lower")
+        stage.main.transcript.scroll_to(y=0, animate=False)
+        await stage.shows("upper")
+        await stage.press("f7")
+        assert stage.app.clipboard == "upper\n"
+
+
+async def test_where_there_is_no_code_it_says_so() -> None:
+    async with on_stage() as stage:
+        await stage.press("f7")
+        await stage.shows("No code in sight.")
+
+
+@pytest.mark.parametrize(
+    ("address", "opens"),
+    [
+        ("https://example.org/a?b=c", True),
+        ("http://example.org", True),
+        ("file:///etc/passwd", False),
+        ("javascript:alert(1)", False),
+        ("https://example.org/\x1b\\", False),
+        ("https://example.org/" + "x" * 3000, False),
+    ],
+)
+def test_only_pages_become_links(address: str, opens: bool) -> None:
+    style = link_style(address)
+    assert style.underline
+    assert (style.link == address) is opens
+    shown = Console(force_terminal=True, color_system="truecolor", _environ={})
+    with shown.capture() as capture:
+        shown.print(Content("here").stylize(style).plain, style=style.rich_style)
+    assert ("\x1b]8;" in capture.get()) is opens

@@ -1,0 +1,522 @@
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+from textual.app import App, ComposeResult
+from textual.content import Content
+from textual.geometry import Region
+from textual.pilot import Pilot
+from textual.screen import Screen
+from textual.strip import Strip
+
+import tui.ui.app
+from tests import sample_events as talk
+from tests.app_harness import on_stage
+from tests.waiting import wait_until
+from tui.core import changes as c
+from tui.core import events as e
+from tui.core.model import Busy, Failure, FullMessage, Idle, Message, TextPart
+from tui.core.store import Store
+from tui.core.turn import TurnState
+from tui.widgets.text.markdown_view import Prose
+from tui.widgets.text.note_line import Remark
+from tui.widgets.transcript.foldable import Fold
+from tui.widgets.transcript.message import MessageView
+from tui.widgets.transcript.view import MESSAGES_AT_FIRST, MESSAGES_KEPT, MESSAGES_MORE, Transcript
+
+
+class Page(App[None]):
+    """A transcript over a store; `feed` routes changes as the app does."""
+
+    CSS_PATH = Path(tui.ui.app.__file__).with_name("app.tcss")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.store = Store()
+        self.store.open_transcript(talk.SESSION)
+        self.transcript = Transcript(self.store)
+        self.older_wanted = 0
+
+    def compose(self) -> ComposeResult:
+        yield self.transcript
+
+    def on_mount(self) -> None:
+        self.transcript.show_session(talk.SESSION)
+
+    def on_transcript_older_wanted(self) -> None:
+        self.older_wanted += 1
+
+    def feed(self, *events: e.Event) -> None:
+        for event in events:
+            for change in self.store.apply(event):
+                self._show(change)
+
+    def _show(self, change: c.Change) -> None:
+        match change:
+            case c.MessageChanged(_, message_id):
+                self.transcript.show_message(message_id)
+            case c.MessageGone(_, message_id):
+                self.transcript.drop_message(message_id)
+            case c.PartChanged(_, message_id, part_id):
+                self.transcript.show_part(message_id, part_id)
+            case c.PartGone(_, message_id, part_id):
+                self.transcript.drop_part(message_id, part_id)
+            case c.TextGrew(_, message_id, part_id):
+                self.transcript.grow(message_id, part_id)
+            case c.TranscriptReset():
+                self.transcript.draw()
+            case c.OlderLoaded():
+                self.transcript.older_loaded()
+            case _:
+                pass
+
+    def has(self, *words: str) -> Callable[[], bool]:
+        return lambda: all(word in self.transcript.text for word in words)
+
+
+def long_history(messages: int, first: int = 0) -> list[e.Event]:
+    events: list[e.Event] = []
+    for number in range(first, first + messages):
+        message_id = f"msg_{number:05}"
+        events += [
+            e.MessageUpserted(Message(message_id, talk.SESSION, "user", created=float(number))),
+            e.PartUpserted(TextPart(f"prt_{number:05}", talk.SESSION, message_id, f"words number {number}.")),
+        ]
+    return events
+
+
+async def settled(pilot: Pilot[None], condition: Callable[[], object]) -> None:
+    await wait_until(condition)
+    await pilot.pause()
+
+
+async def test_a_conversation_is_drawn_in_order() -> None:
+    app = Page()
+    async with app.run_test(size=(80, 30)) as pilot:
+        app.feed(*talk.at_work())
+        await settled(pilot, app.has("Move the session store", "thought", "I'll look", "read", "edit"))
+        text = app.transcript.text
+        order = ["Move the session", "thought", "I'll look", "read", "bash", "edit"]
+        assert sorted(order, key=text.index) == order
+
+
+async def test_deltas_are_gathered_and_drawn_together() -> None:
+    app = Page()
+    async with app.run_test(size=(80, 30)) as pilot:
+        app.feed(*talk.prompt(), talk.answer_begins(), talk.text("", state="streaming"))
+        await pilot.pause()
+        for word in ("one ", "two ", "three"):
+            app.feed(talk.delta(word))
+        assert "one" not in app.transcript.text
+        await settled(pilot, app.has("one two three"))
+
+
+async def test_text_that_grows_is_laid_out_once_and_drawn_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    app = Page()
+    async with app.run_test(size=(80, 10)) as pilot:
+        app.feed(
+            *talk.prompt(), talk.answer_begins(), talk.text("", state="streaming"), talk.delta("one\n\n" * 40)
+        )
+        await settled(pilot, app.has("one"))
+        drawn, laid_out = [], []
+        draw, lay_out = Prose.render_lines, Screen._refresh_layout
+
+        def counted_draw(prose: Prose, crop: Region) -> list[Strip]:
+            drawn.append(crop)
+            return draw(prose, crop)
+
+        def counted_layout(screen: Screen[None], *args: Any, **options: Any) -> None:
+            laid_out.append(screen)
+            lay_out(screen, *args, **options)
+
+        monkeypatch.setattr(Prose, "render_lines", counted_draw)
+        monkeypatch.setattr(Screen, "_refresh_layout", counted_layout)
+        app.feed(talk.delta("two\n\n" * 5))
+        await settled(pilot, app.has("two"))
+        await app.transcript.laid_out()
+        assert (len(laid_out), len(drawn)) == (1, 1)
+
+
+async def test_no_timer_runs_while_nothing_grows() -> None:
+    app = Page()
+    async with app.run_test(size=(80, 30)) as pilot:
+        app.feed(*talk.prompt(), talk.answer_begins(), talk.text("", state="streaming"), talk.delta("one"))
+        await settled(pilot, app.has("one"))
+        await settled(pilot, lambda: app.transcript._frame is None)
+
+
+async def test_a_part_that_may_miss_words_says_so() -> None:
+    app = Page()
+    async with app.run_test(size=(80, 30)) as pilot:
+        app.feed(*talk.prompt(), talk.answer_begins(), talk.text("some wo", state="streaming"), e.StreamLost())
+        await settled(pilot, app.has("… words may be missing until the server sends the whole"))
+        app.feed(talk.text("some words"))
+        await settled(pilot, app.has("some words"))
+        assert "missing" not in app.transcript.text
+
+
+async def test_news_of_several_messages_at_once_come_to_a_reader_who_is_further_up() -> None:
+    app = Page()
+    async with app.run_test(size=(80, 10)) as pilot:
+        app.feed(*long_history(4 * MESSAGES_AT_FIRST))
+        await pilot.pause()
+        await app.transcript.reveal("msg_00050", "prt_00050")
+        last = next(reversed(app.transcript._views.values())).message
+        new = Message("msg_90000", talk.SESSION, "user", created=90_000.0)
+        told = [
+            change
+            for message in (new, replace(last, completed=91_000.0))
+            for change in app.store.apply(e.MessageUpserted(message))
+        ]
+        for change in told:  # the store is always ahead of what is shown
+            app._show(change)
+        assert app.transcript._views[last.id].message.completed == 91_000.0
+        assert new.id not in app.transcript._views
+
+
+async def test_a_failed_message_says_why() -> None:
+    app = Page()
+    async with app.run_test(size=(80, 30)) as pilot:
+        failed = Message(
+            talk.ANSWER, talk.SESSION, "assistant", 2.0, failure=Failure("overloaded [/]", "provider", 529)
+        )
+        app.feed(*talk.prompt(), e.MessageUpserted(failed))
+        await settled(pilot, app.has("✗ failed (529): overloaded [/]"))
+
+
+async def test_what_is_gone_is_taken_away() -> None:
+    app = Page()
+    async with app.run_test(size=(80, 30)) as pilot:
+        app.feed(*talk.at_work())
+        await settled(pilot, app.has("bash"))
+        app.feed(e.PartRemoved(talk.SESSION, talk.ANSWER, "prt_4"))
+        await settled(pilot, lambda: "bash" not in app.transcript.text)
+        app.feed(e.MessageRemoved(talk.SESSION, talk.ANSWER))
+        await settled(pilot, lambda: "I'll look" not in app.transcript.text)
+
+
+@pytest.mark.parametrize("call", ["call_prt_3", "call_unknown"])
+async def test_a_note_stands_where_it_came_though_its_message_goes_on(call: str) -> None:
+    app = Page()
+    async with app.run_test() as pilot:
+        app.feed(*talk.prompt(), talk.answer_begins(), talk.tool("prt_3", title="the call"))
+        await settled(pilot, app.has("the call"))
+        app.feed(talk.text("words beside it", part_id="prt_4"))
+        await settled(pilot, app.has("words beside it"))
+        app.transcript.note(Content("✓ answered  one"), call)
+        app.transcript.note(Content("✓ answered  two"), call)
+        app.feed(talk.text("after the note", part_id="prt_5"))
+        await settled(pilot, app.has("after the note"))
+        for _ in range(2):
+            told = app.transcript.text
+            marks = ["the call", "words beside it", "after the note", "✓ answered  one", "✓ answered  two"]
+            order = sorted(marks, key=told.index)
+            at_call = ["the call", "✓ answered  one", "✓ answered  two", "words beside it", "after the note"]
+            at_end = ["the call", "words beside it", "✓ answered  one", "✓ answered  two", "after the note"]
+            assert order == (at_call if call == "call_prt_3" else at_end)
+            app.transcript.draw()
+            await settled(pilot, app.has(*marks))
+
+
+async def test_a_note_before_any_message_stays_before_them() -> None:
+    app = Page()
+    async with app.run_test() as pilot:
+        app.transcript.note(Content("↩ not sent"))
+        app.feed(*talk.prompt("the prompt"))
+        for _ in range(2):
+            await settled(pilot, app.has("↩ not sent", "the prompt"))
+            assert app.transcript.text.index("↩ not sent") < app.transcript.text.index("the prompt")
+            app.transcript.draw()
+
+
+async def test_a_note_of_a_message_that_is_not_mounted_waits_for_it() -> None:
+    app = Page()
+    async with app.run_test() as pilot:
+        app.feed(*talk.prompt("the first"))
+        app.transcript.note(Content("✓ finished"))
+        for row in range(MESSAGES_AT_FIRST + 5):
+            message_id = f"msg_9{row:03}"
+            app.feed(
+                e.MessageUpserted(Message(message_id, talk.SESSION, "user", created=10.0 + row)),
+                e.PartUpserted(TextPart(f"prt_9{row:03}", talk.SESSION, message_id, f"later words {row}")),
+            )
+        app.transcript.draw()
+        await settled(pilot, lambda: len(app.transcript.query(MessageView)) == MESSAGES_AT_FIRST)
+        assert "✓ finished" not in app.transcript.text
+        await settled(pilot, lambda: app.transcript.scroll_y > 0)
+        app.transcript.scroll_home(animate=False)
+        await settled(pilot, app.has("the first", "✓ finished"))
+
+
+async def test_a_note_keeps_its_place_when_the_transcript_is_drawn_anew() -> None:
+    app = Page()
+    async with app.run_test(size=(80, 30)) as pilot:
+        app.feed(*talk.prompt())
+        await pilot.pause()
+        app.transcript.note(Content("✓ answered  [yes]"))
+        app.feed(talk.answer_begins(), talk.text("after the note"))
+        await settled(pilot, app.has("after the note"))
+        app.transcript.draw()
+        await settled(pilot, app.has("after the note", "✓ answered  [yes]"))
+        assert app.transcript.text.index("answered") < app.transcript.text.index("after the note")
+
+
+async def test_words_on_their_way_are_seen_until_the_server_has_them() -> None:
+    app = Page()
+    async with app.run_test(size=(80, 30)) as pilot:
+        app.transcript.show_pending(talk.PROMPT, "Move the session store")
+        await settled(pilot, app.has("Move the session store"))
+        app.feed(*talk.prompt())
+        await settled(pilot, lambda: app.transcript.text.count("Move the session store") == 1)
+        assert not app.transcript.query(".pending")
+
+
+async def test_words_on_their_way_stay_while_the_servers_copy_has_none() -> None:
+    app = Page()
+    async with app.run_test(size=(80, 30)) as pilot:
+        message, words = talk.prompt("Move the session store")
+        app.transcript.show_pending(talk.PROMPT, "Move the session store")
+        app.feed(message)
+        await settled(pilot, app.has("Move the session store"))
+        assert app.transcript.query(".pending")
+        app.feed(words)
+        await settled(pilot, lambda: not app.transcript.query(".pending"))
+        assert app.transcript.text.count("Move the session store") == 1
+
+
+async def test_a_prompt_stays_in_sight_when_the_server_is_read_anew_and_has_none_of_its_words() -> None:
+    async with on_stage() as stage:
+        stage.run_turn(TurnState.UNKNOWN)
+        await stage.shows("▌ you", "words")
+        message, _ = talk.prompt()
+        assert isinstance(message, e.MessageUpserted)
+        stage.client.feed(e.MessagesLoaded(talk.SESSION, (FullMessage(message.message, ()),), None, "newest"))
+        await stage.pilot.pause()
+        await stage.shows("▌ you", "words")
+
+
+async def test_a_tool_call_that_no_turn_works_on_does_not_run() -> None:
+    """A server that was ended in the middle of a call keeps it as running for ever."""
+    async with on_stage() as stage:
+        stage.client.feed(e.StatusChanged(talk.SESSION, Busy()), *talk.prompt(), talk.answer_begins())
+        stage.client.feed(talk.tool(state="running"))
+        await stage.shows("… running")
+        stage.client.feed(e.StatusChanged(talk.SESSION, Idle()))
+        await stage.shows("! interrupted")
+        later = Message("msg_9", talk.SESSION, "assistant", created=9.0)
+        stage.client.feed(e.StatusChanged(talk.SESSION, Busy()))
+        await stage.shows("… running")
+        stage.client.feed(
+            e.MessageUpserted(later), e.PartUpserted(TextPart("prt_9", talk.SESSION, "msg_9", "Next."))
+        )
+        await stage.shows("! interrupted", "Next.")
+
+
+async def test_a_tool_call_that_died_long_ago_is_drawn_as_interrupted() -> None:
+    async with on_stage() as stage:
+        stage.client.feed(*talk.prompt(), talk.answer_begins(), talk.tool(state="pending"))
+        await stage.shows("! interrupted")
+
+
+async def test_the_end_is_followed_until_the_reader_scrolls_up() -> None:
+    app = Page()
+    async with app.run_test(size=(80, 12)) as pilot:
+        app.feed(*long_history(20))
+        transcript = app.transcript
+        await settled(pilot, app.has("words number 19"))
+        await settled(pilot, lambda: transcript.scroll_y == transcript.max_scroll_y > 0)
+        transcript.scroll_up(animate=False)
+        await settled(pilot, lambda: not transcript.following)
+        at = transcript.scroll_y
+        app.feed(*long_history(3, first=20))
+        await settled(pilot, lambda: transcript.unread == 6)
+        assert transcript.scroll_y == at
+        transcript.follow()
+        await settled(pilot, lambda: transcript.scroll_y == transcript.max_scroll_y)
+        app.feed(*long_history(3, first=23))
+        await settled(pilot, app.has("words number 25"))
+        await settled(pilot, lambda: transcript.scroll_y == transcript.max_scroll_y)
+        assert transcript.following
+
+
+async def test_older_messages_above_are_not_counted_as_new_lines() -> None:
+    app = Page()
+    async with app.run_test(size=(80, 12)) as pilot:
+        app.feed(*long_history(60, first=100))
+        transcript = app.transcript
+        transcript.draw()  # the newest are mounted, the others once the reader comes there
+        await settled(pilot, app.has("words number 159"))
+        await settled(pilot, lambda: transcript.scroll_y == transcript.max_scroll_y > 0)
+        before = transcript.virtual_size.height
+        transcript.scroll_to(y=5, animate=False)
+        await settled(pilot, lambda: not transcript.following)
+        transcript.scroll_to(y=0, animate=False)
+        await settled(pilot, lambda: transcript.virtual_size.height > before)
+        assert transcript.unread == 0
+        app.feed(*long_history(3, first=160))
+        await settled(pilot, lambda: transcript.unread == 6)
+
+
+async def test_scrolling_back_to_the_end_follows_again() -> None:
+    app = Page()
+    async with app.run_test(size=(80, 12)) as pilot:
+        app.feed(*long_history(20))
+        transcript = app.transcript
+        await settled(pilot, lambda: transcript.max_scroll_y > 0)
+        transcript.scroll_to(y=2, animate=False)
+        await settled(pilot, lambda: not transcript.following)
+        transcript.scroll_to(y=transcript.max_scroll_y, animate=False)
+        await settled(pilot, lambda: transcript.following)
+        app.feed(*long_history(5, first=20))
+        await settled(pilot, app.has("words number 24"))
+        await settled(pilot, lambda: transcript.scroll_y == transcript.max_scroll_y)
+
+
+async def test_only_the_newest_messages_are_mounted_and_older_ones_come_on_scrolling_up() -> None:
+    app = Page()
+    async with app.run_test(size=(80, 20)) as pilot:
+        for event in long_history(2 * MESSAGES_AT_FIRST + 5):
+            app.store.apply(event)
+        transcript = app.transcript
+        transcript.draw()
+        await settled(pilot, lambda: len(transcript.query(MessageView)) == MESSAGES_AT_FIRST)
+        await settled(pilot, lambda: transcript.scroll_y > 0)
+        transcript.scroll_to(y=0, animate=False)
+        await settled(pilot, lambda: len(transcript.query(MessageView)) == MESSAGES_AT_FIRST + MESSAGES_MORE)
+        await settled(pilot, lambda: transcript.scroll_y > 0)
+        assert app.older_wanted == 0
+        transcript.scroll_to(y=0, animate=False)
+        await settled(pilot, app.has("words number 0."))
+        transcript.scroll_to(y=5, animate=False)
+        transcript.scroll_to(y=0, animate=False)
+        await settled(pilot, lambda: app.older_wanted > 0)
+
+
+async def test_a_long_session_does_not_collect_widgets() -> None:
+    app = Page()
+    async with app.run_test(size=(80, 20)) as pilot:
+        app.feed(*long_history(MESSAGES_KEPT + MESSAGES_MORE + 1))
+        await settled(pilot, lambda: len(app.transcript.query(MessageView)) == MESSAGES_KEPT)
+        app.feed(*talk.prompt())  # created before all of them: it stays where it belongs, unmounted
+        await pilot.pause()
+        assert "Move the session store" not in app.transcript.text
+
+
+@pytest.mark.parametrize(("keys", "focused"), [(["j"], -1), (["j", "k"], 1), (["j", "k", "k", "k", "k", "k"], 0)])
+async def test_keys_step_from_fold_to_fold(keys: list[str], focused: int) -> None:
+    app = Page()
+    async with app.run_test(size=(80, 30)) as pilot:
+        app.feed(*talk.at_work())
+        await settled(pilot, app.has("edit"))
+        app.transcript.focus()
+        await pilot.press(*keys)
+        folds = list(app.transcript.query(Fold))
+        assert len(folds) == 4
+        expected = {-1: folds[-1], 1: folds[-2], 0: folds[0]}[focused]
+        assert app.focused is expected
+
+
+@pytest.mark.parametrize("messages", [1, 4, 12])
+@pytest.mark.parametrize("small", [(44, 12), (80, 8)])
+async def test_a_screen_that_grows_keeps_the_end_in_sight(messages: int, small: tuple[int, int]) -> None:
+    app = Page()
+    async with app.run_test(size=(80, 16)) as pilot:
+        transcript = app.transcript
+        app.feed(*long_history(messages))
+        await settled(pilot, app.has(f"words number {messages - 1}."))
+        for size in (small, (110, 34)):
+            await pilot.resize_terminal(*size)
+            await pilot.pause()
+            await settled(pilot, lambda: transcript.scroll_y == transcript.max_scroll_y)
+        assert transcript.scroll_y == 0
+        assert transcript.region.contains_region(transcript.query(MessageView).last().region)
+        app.feed(*long_history(30, first=messages))
+        await settled(pilot, app.has(f"words number {messages + 29}."))
+        await settled(pilot, lambda: transcript.scroll_y == transcript.max_scroll_y > 0)
+        assert transcript.region.contains_region(transcript.query(MessageView).last().region)
+        assert transcript.following
+
+
+async def test_an_answer_has_one_end_also_when_it_is_drawn_anew() -> None:
+    app = Page()
+    async with app.run_test(size=(80, 30)) as pilot:
+        app.feed(*talk.prompt(), talk.answer_begins(), talk.text("half an answer"))
+        await settled(pilot, app.has("half an answer"))
+        app.transcript.note_end(talk.PROMPT, Content("! interrupted: the agent died"), ends=True)
+        answer = Message(talk.ANSWER, talk.SESSION, "assistant", created=2.0, parent_id=talk.PROMPT)
+        for failure, shown in (
+            (Failure("it does not say why"), "! interrupted: the agent died"),
+            (Failure("the agent died", "interrupted"), "! interrupted: the agent died"),
+            (Failure("no key", "provider", 401), "✗ failed (401): no key"),
+        ):
+            app.feed(e.MessageUpserted(replace(answer, failure=failure)))
+            for _ in range(2):
+                await settled(pilot, app.has("half an answer", shown))
+                assert [line.text for line in app.transcript.query(Remark) if line.display] == [shown]
+                app.transcript.draw()
+
+
+async def test_messages_that_another_client_undid_do_not_stand_as_valid() -> None:
+    async with on_stage() as stage:
+        stage.client.feed(*long_history(4))
+        await stage.shows("words number 3.")
+        undone = replace(talk.session(), undone_from="msg_00002")
+        stage.client.feed(e.SessionUpserted(undone))
+        await stage.hides("words number 2.")
+        await stage.shows("words number 1.", "↩ 2 prompts and what followed are undone", "Redo (^P)")
+        assert "words number 3." not in stage.text
+        stage.client.feed(e.SessionUpserted(talk.session()))
+        await stage.shows("words number 2.", "words number 3.")
+        await stage.hides("undone")
+
+
+async def test_who_stays_at_the_top_gets_page_after_page() -> None:
+    app = Page()
+    async with app.run_test(size=(80, 20)) as pilot:
+        everything = list(long_history(200))
+        for event in everything:
+            app.store.apply(event)
+        transcript = app.transcript
+        transcript.draw()
+        await settled(pilot, lambda: transcript.scroll_y > 0)
+
+        def is_mounted(count: int) -> bool:
+            return len(transcript.query(MessageView)) == count
+
+        for mounted in range(MESSAGES_AT_FIRST + MESSAGES_MORE, 201, MESSAGES_MORE):
+            transcript.scroll_to(y=0, animate=False, immediate=True)
+            await settled(pilot, partial(is_mounted, mounted))
+            await settled(pilot, lambda: transcript.scroll_y > 0)
+        transcript.scroll_to(y=0, animate=False, immediate=True)
+        await settled(pilot, lambda: app.older_wanted > 0)
+
+
+async def test_the_top_says_whether_there_is_more_and_how_it_is_fetched() -> None:
+    app = Page()
+    async with app.run_test(size=(80, 20)) as pilot:
+        for event in long_history(60):
+            app.store.apply(event)
+        conversation = app.store.transcript(talk.SESSION)
+        assert conversation is not None
+        conversation.cursor, conversation.loaded = "before", True
+        transcript = app.transcript
+        transcript.draw()
+        await settled(pilot, lambda: "↑ older messages" in transcript.text)
+        transcript.show_loading("older", 4_200_000, "", "")
+        await settled(pilot, lambda: "loading older messages… 4.2 MB" in transcript.text)
+        transcript.show_loading("", 0, "", "nothing came for 15 s")
+        await settled(
+            pilot, lambda: "older messages could not be loaded: nothing came for 15 s" in transcript.text
+        )
+        transcript.scroll_to(y=0, animate=False, immediate=True)
+        await settled(pilot, lambda: len(transcript.query(MessageView)) == 60)
+        wanted = app.older_wanted
+        transcript.scroll_to(y=0, animate=False, immediate=True)
+        transcript.action_page_up()
+        await settled(pilot, lambda: app.older_wanted > wanted)
+        conversation.cursor = None
+        transcript.show_loading("", 0, "", "")
+        await settled(pilot, lambda: "beginning of the session" in transcript.text)

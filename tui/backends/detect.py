@@ -1,0 +1,111 @@
+"""Which family a server is of, found out by what it says. It talks no dialect beyond the few questions."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+from tui.backends import USERS
+from tui.backends.base import Backend, ServerInfo
+from tui.backends.client_identity import Identities
+from tui.backends.opencode.backend import OpenCode
+from tui.backends.opencode.mimo import MimoCode
+from tui.backends.qwen.backend import QwenServe
+from tui.core.sanitize import one_line
+from tui.net.errors import BadBody, NetError, Refused, WrongType
+from tui.net.http_client import Http
+from tui.net.json_input import JSON
+
+QUOTED = 60
+"""Characters of an answer that tell what was found."""
+
+
+class UnknownServer(NetError):
+    """Something answers, and it is no agent server of a family that is known here."""
+
+    def __init__(self, found: Mapping[str, str]) -> None:
+        told = "; ".join(f"{path} gives {what}" for path, what in found.items())
+        super().__init__(
+            f"answers HTTP, but is no agent server that is known here ({told})",
+            "Check the address, or name the server's family with --family.",
+            final=True,
+        )
+
+
+async def recognise(
+    open_http: Callable[[str], Http],
+    *,
+    users: Sequence[str] = USERS,
+    directory: str | None = None,
+    family: str | None = None,
+    identities: Identities | None = None,
+) -> tuple[Backend, ServerInfo]:
+    """Find out which family answers, by what it says and never by status alone; `family` spares the question.
+
+    `open_http` gives the server as seen by one of `users` (USERS); the next is tried when a password is refused.
+    `identities` are kept for a family that gives them out. Raises `NetError`.
+    """
+    *others, last = users
+    for user in others:
+        try:
+            return await _as_user(open_http(user), directory, family, identities)
+        except Refused as refusal:
+            if refusal.status != 401:
+                raise
+    return await _as_user(open_http(last), directory, family, identities)
+
+
+async def _as_user(
+    http: Http, directory: str | None, family: str | None, identities: Identities | None
+) -> tuple[Backend, ServerInfo]:
+    try:
+        backend: Backend
+        match family or await _family(http):
+            case "qwen":
+                backend = QwenServe(http, directory=directory, identities=identities)
+            case "mimocode":
+                backend = MimoCode(http, directory=directory)
+            case _:
+                backend = OpenCode(http, directory=directory)
+        return backend, await backend.hello()
+    except BaseException:  # a cancellation too: nobody else knows of these connections
+        await http.close()
+        raise
+
+
+async def _family(http: Http) -> str:
+    """MiMo Code answers opencode's routes; what tells it apart is the folder in which it keeps its state."""
+    found: dict[str, str] = {}
+    if "healthy" in await _said(http, "/global/health", found):
+        where = (await http.call("GET", "/path")).value
+        return "mimocode" if _is_mimo(where) else "opencode"
+    if "qwenCodeVersion" in await _said(http, "/capabilities", found):
+        return "qwen"
+    await _said(http, "/health", found)
+    raise UnknownServer(found)
+
+
+async def _said(http: Http, path: str, found: dict[str, str]) -> dict[str, JSON]:
+    """The object that the server gives at `path`; none where it gives something else, which `found` then tells.
+
+    Raises what says nothing about the family: no connection, a refused password, a server that fails.
+    """
+    try:
+        value = (await http.call("GET", path)).value
+    except Refused as refusal:
+        if refusal.status not in (400, 404, 405, 406, 410):
+            raise
+        found[path] = f"{refusal.status}"
+    except WrongType as wrong:
+        found[path] = "a web page" if "html" in wrong.content_type else wrong.content_type or "no type"
+    except BadBody as bad:
+        found[path] = bad.what
+    else:
+        if isinstance(value, dict):
+            found[path] = one_line(str(value), QUOTED)
+            return value
+        found[path] = one_line(repr(value), QUOTED)
+    return {}
+
+
+def _is_mimo(where: JSON) -> bool:
+    """By the last folder alone: a person or a project may be called like the program."""
+    folders = [where.get("state"), where.get("config")] if isinstance(where, dict) else []
+    return any(str(folder).replace("\\", "/").rpartition("/")[2] == "mimocode" for folder in folders)

@@ -1,0 +1,322 @@
+"""opencode's routes, and those of its forks. Behaviour as measured on opencode 1.18.33.
+
+It translates and does nothing else: no retry, no state of a turn, no guess.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+from urllib.parse import quote
+
+from msgspec.structs import replace
+
+from tui.backends.base import Lookup, PostWatcher, ServerInfo, Traits
+from tui.backends.client_identity import HEARTBEAT, Presence
+from tui.backends.decoding import Rows, checked
+from tui.backends.opencode import schema as wire
+from tui.backends.opencode.catalog import OpenCodeOffers
+from tui.backends.opencode.events import event_of
+from tui.backends.opencode.message_ids import Ids
+from tui.backends.opencode.messages import full_message, full_messages, too_large
+from tui.backends.opencode.prompt_payload import payload
+from tui.backends.opencode.requests import all_requests
+from tui.backends.paging import OnBytes, Paging
+from tui.core import events as e
+from tui.core.model import Answers, FullMessage, PermissionReply, Prompt, Request, Session, Todo
+from tui.net.errors import Misshapen, Refused, TooLarge, WrongType
+from tui.net.http_client import Http
+from tui.net.json_input import loads
+from tui.net.padded_json import PaddedJson
+from tui.net.response import Progress, Reply
+from tui.net.sse import read_events
+from tui.net.url import segment
+
+log = logging.getLogger(__name__)
+
+OPENCODE = Traits(family="opencode")
+CREATE_LIMIT = 15.0
+"""Seconds for a session to be made: the first of a project waits for the project to be read."""
+UNDO_LIMIT = 30.0
+"""Seconds to undo or redo: the server may restore files with it."""
+FIRST_BYTE = 6.0
+"""Seconds until an event stream must have answered: just after its start the server accepts and never answers."""
+EVERYWHERE = "/experimental/session"
+"""The sessions of all projects, newest first; `/session` knows one project alone."""
+LONGER = "limit="
+"""Begins the cursor of a list that has no pages: it is asked for again, and longer."""
+MESSAGES_AT_MOST = 50
+"""Messages of one page."""
+LONGEST_SILENCE = 60.0
+"""Seconds without a byte after which an event stream is given up, should the link's own watch not have seen it."""
+
+
+class EventFeed:
+    """An open event stream, decoded."""
+
+    def __init__(self, chunks: AsyncIterator[bytes], on_bytes: Callable[[int], None], ids: Ids) -> None:
+        self._chunks = chunks
+        self._on_bytes = on_bytes
+        self._ids = ids
+
+    async def events(self) -> AsyncGenerator[e.Event, None]:
+        async for frame in read_events(self._chunks, on_bytes=self._on_bytes):
+            try:
+                event = checked("/event", event_of, loads(frame.data))
+            except Misshapen as error:
+                log.warning("event skipped: %s", error.what)  # the next resync brings what it would have told
+                continue
+            if isinstance(event, e.MessageUpserted):
+                self._ids.saw(event.message)
+            if event is not None:
+                yield event
+
+
+class OpenCode:
+    """One opencode server. `directory`: only where the user named one; the server's own otherwise."""
+
+    directory_header = "x-opencode-directory"
+    default_traits = OPENCODE
+
+    def __init__(self, http: Http, *, directory: str | None = None) -> None:
+        self._http = http
+        self._presence = Presence(http)
+        self._traits = self.default_traits
+        self._directory = directory
+        self._home = directory or ""
+        self._ids = Ids()
+        self._lists_everywhere = True
+        self._paging = Paging(MESSAGES_AT_MOST)
+        self.offers = OpenCodeOffers(http, lambda place: self._scope(place or self._directory))
+
+    @property
+    def traits(self) -> Traits:
+        return self._traits
+
+    async def hello(self) -> ServerInfo:
+        health = await self._get("/global/health")
+        value = health.value
+        if not isinstance(value, dict) or value.get("healthy") is not True:
+            raise Misshapen("/global/health", "it does not say that it is healthy")
+        skew = None if health.date is None else health.date + 0.5 - time.time()
+        if health.date is not None:
+            self._ids.dated(health.date)
+        where = (await self._get("/path")).value
+        if isinstance(where, dict):
+            self._home = self._directory or str(where.get("directory") or "")
+        features = await self._presence.learn()
+        self._traits = replace(self.default_traits, client_heartbeat=HEARTBEAT in features)
+        return ServerInfo(str(value.get("version", "")), health.elapsed, skew, features)
+
+    async def ping(self) -> float:
+        return (await self._get("/global/health")).elapsed
+
+    @asynccontextmanager
+    async def subscribe(self, on_bytes: Callable[[int], None]) -> AsyncIterator[EventFeed]:
+        path = "/event" if self._directory else "/global/event"
+        headers = {"accept": "text/event-stream", **await self._scope(self._directory)}
+        async with self._http.stream(
+            "GET", path, headers=headers, first_byte=FIRST_BYTE, silence=LONGEST_SILENCE
+        ) as response:
+            yield EventFeed(response.chunks(), on_bytes, self._ids)
+
+    async def resync(self, directories: Sequence[str]) -> e.Resynced:
+        places = list(dict.fromkeys([self._home, *directories]))
+        statuses: dict[str, Any] = {}
+        requests: list[Request] = []
+        unreadable = 0
+        scopes = [await self._scope(place) for place in places]
+        for scope in [one for row, one in enumerate(scopes) if one not in scopes[:row]]:
+            # Requests first: one whose session is idle afterwards is a ghost, and never the other way round.
+            questions, permissions = await asyncio.gather(
+                self._get("/question", headers=scope), self._get("/permission", headers=scope)
+            )
+            found = checked("/question", all_requests, questions.value, permissions.value)
+            requests += found
+            unreadable += found.unreadable
+            statuses |= checked(
+                "/session/status", wire.statuses, (await self._get("/session/status", headers=scope)).value
+            )
+        return e.Resynced(statuses, tuple(requests), frozenset(places), unreadable)
+
+    async def sessions(self, *, limit: int = 100, search: str = "", cursor: str | None = None) -> Rows[Session]:
+        params = {"limit": str(limit), "roots": "true"} | ({"search": search} if search else {})
+        if cursor is not None:
+            params |= {"limit": cursor.removeprefix(LONGER)} if cursor.startswith(LONGER) else {"cursor": cursor}
+        if self._directory is None and self._lists_everywhere:
+            try:
+                everywhere = await self._get(EVERYWHERE, params=params)
+                return _page(EVERYWHERE, everywhere, int(params["limit"]))
+            except (Refused, WrongType) as error:  # opencode answers unknown paths with a page
+                if isinstance(error, Refused) and error.status != 404:
+                    raise
+                log.info("an older server lists the sessions of one project: %s", error.what)
+                self._lists_everywhere = False
+        reply = await self._get("/session", params=params, headers=await self._scope(self._directory))
+        return _page("/session", reply, int(params["limit"]))
+
+    async def session(self, session_id: str) -> Session:
+        return checked("/session", wire.session, (await self._get(f"/session/{segment(session_id)}")).value)
+
+    async def children(self, session_id: str) -> tuple[Session, ...]:
+        reply = await self._get(f"/session/{segment(session_id)}/children")
+        return checked("/session/children", wire.sessions, reply.value)
+
+    async def create_session(self, title: str = "") -> Session:
+        body: dict[str, Any] = {"title": title} if title else {}
+        reply = await self._http.call(
+            "POST", "/session", json=body, headers=await self._scope(self._directory), timeout=CREATE_LIMIT
+        )
+        return checked("/session", wire.session, reply.value)
+
+    async def rename(self, session_id: str, title: str) -> Session:
+        path = f"/session/{segment(session_id)}"
+        return checked(path, wire.session, (await self._http.call("PATCH", path, json={"title": title})).value)
+
+    async def fork(self, session_id: str) -> Session:
+        path = f"/session/{segment(session_id)}/fork"
+        scope = await self._scope_of(session_id)
+        reply = await self._http.call("POST", path, json={}, headers=scope, timeout=30.0)
+        return checked(path, wire.session, reply.value)
+
+    async def undo(self, session_id: str, message_id: str) -> Session:
+        path = f"/session/{segment(session_id)}/revert"
+        scope = await self._scope_of(session_id)
+        body: dict[str, Any] = {"messageID": message_id}
+        reply = await self._http.call("POST", path, json=body, headers=scope, timeout=UNDO_LIMIT)
+        return checked(path, wire.session, reply.value)
+
+    async def redo(self, session_id: str) -> Session:
+        path = f"/session/{segment(session_id)}/unrevert"
+        return checked(path, wire.session, (await self._http.call("POST", path, timeout=UNDO_LIMIT)).value)
+
+    async def delete(self, session_id: str) -> None:
+        await self._http.call("DELETE", f"/session/{segment(session_id)}", timeout=30.0)
+
+    async def messages(
+        self, session_id: str, *, limit: int = 50, before: str | None = None, on_bytes: OnBytes | None = None
+    ) -> e.MessagesLoaded:
+        """The newest page holds a prompt at the least, where there is one: it tells how the last turn stands."""
+        items, cursor = await self._page_of(session_id, limit, before, on_bytes)
+        while (
+            before is None and cursor and len(items) < limit and not any(m.message.role == "user" for m in items)
+        ):
+            older, cursor = await self._page_of(session_id, limit - len(items), cursor, on_bytes)
+            items = (*older, *items)
+        for full in items:
+            self._ids.saw(full.message)
+        return e.MessagesLoaded(session_id, items, cursor, "newest" if before is None else "older")
+
+    async def _page_of(
+        self, session_id: str, limit: int, before: str | None, on_bytes: OnBytes | None
+    ) -> tuple[tuple[FullMessage, ...], str | None]:
+        """Messages, oldest first, and the cursor for those before them."""
+        path = f"/session/{segment(session_id)}/message"
+
+        async def fetch(count: int, progress: Progress) -> Reply:
+            params = {"limit": str(count)} | ({"before": before} if before is not None else {})
+            return await self._get(path, params=params, timeout=15.0, progress=progress)
+
+        try:
+            reply = await self._paging.ask(fetch, limit, on_bytes)
+        except TooLarge as error:
+            return (too_large(session_id, error),), error.headers.get("x-next-cursor")
+        return checked(path, full_messages, reply.value, session_id), reply.headers.get("x-next-cursor")
+
+    async def todos(self, session_id: str) -> tuple[Todo, ...]:
+        reply = await self._get(f"/session/{segment(session_id)}/todo")
+        return checked("/session/todo", wire.todos, reply.value)
+
+    def new_prompt(self, session_id: str, text: str) -> Prompt:
+        return Prompt(session_id, text, *self._ids.new(session_id))
+
+    async def post_prompt(self, prompt: Prompt, watcher: PostWatcher) -> FullMessage:
+        kind, body = await payload(prompt, self.offers, self._directory_of)
+        path = f"/session/{segment(prompt.session_id)}/{kind}"
+        scope = await self._scope_of(prompt.session_id)
+        parser = PaddedJson()
+        async with self._http.stream(
+            "POST", path, json=body, headers=scope, first_byte=None, silence=None
+        ) as response:
+            watcher.headers()
+            async for chunk in response.chunks():
+                parser.feed(chunk)
+                if not parser.started:
+                    watcher.pads(parser.pads)
+        answer = checked(path, full_message, parser.close())
+        self._ids.saw(answer.message)
+        return answer
+
+    async def look_up(self, session_id: str, prompt_id: str, prompt: Prompt | None = None) -> Lookup:
+        try:
+            await self._get(f"/session/{segment(session_id)}/message/{segment(prompt_id)}")
+        except Refused as refusal:
+            if refusal.status != 404:
+                raise
+        else:
+            return Lookup(stored=True)
+        try:
+            await self.session(session_id)
+        except Refused as refusal:
+            if refusal.status != 404:
+                raise
+            return Lookup(stored=False, session_gone=True)
+        return Lookup(stored=False)
+
+    def told_as(self, prompt: Prompt) -> str:
+        return prompt.message_id
+
+    async def abort(self, session_id: str) -> None:
+        await self._http.call("POST", f"/session/{segment(session_id)}/abort", timeout=10.0)
+
+    async def answer(self, request_id: str, answers: Answers, *, directory: str) -> bool:
+        body = {"answers": [list(row) for row in answers]}
+        return await self._resolve(f"/question/{segment(request_id)}/reply", body, directory)
+
+    async def reject(self, request_id: str, *, directory: str) -> bool:
+        return await self._resolve(f"/question/{segment(request_id)}/reject", {}, directory)
+
+    async def reply(self, request_id: str, reply: PermissionReply, message: str, *, directory: str) -> bool:
+        body = {"reply": reply} | ({"message": message} if message else {})
+        return await self._resolve(f"/permission/{segment(request_id)}/reply", body, directory)
+
+    async def leave(self, session_id: str) -> None:
+        """Nothing is held open for one session alone."""
+
+    async def heartbeat(self, session_id: str) -> None:
+        await self._presence.beat(session_id)
+
+    async def close(self) -> None:
+        await self._presence.leave_all()
+        await self._http.close()
+
+    async def _resolve(self, path: str, body: dict[str, Any], directory: str) -> bool:
+        """True when the server took it; older servers say `false`, newer ones 404, when it is not open."""
+        reply = await self._http.call("POST", path, json=body, headers=await self._scope(directory), timeout=5.0)
+        return reply.value is not False
+
+    async def _directory_of(self, session_id: str) -> str:
+        return (await self.session(session_id)).directory or self._home
+
+    async def _get(self, path: str, **options: Any) -> Reply:
+        return await self._http.call("GET", path, **options)
+
+    async def _scope_of(self, session_id: str) -> dict[str, str]:
+        """The header with which a session is acted on; opencode itself takes it for its own directory."""
+        return {}
+
+    async def _scope(self, directory: str | None) -> dict[str, str]:
+        """The header that chooses a directory; none where it is the server's own and the user named none."""
+        if not directory or (directory == self._home and self._directory is None):
+            return {}
+        return {self.directory_header: quote(directory, safe="/")}
+
+
+def _page(path: str, reply: Reply, limit: int) -> Rows[Session]:
+    """A page of the list of sessions; an older server gives no cursor, and is asked for a longer list instead."""
+    rows = checked(path, wire.sessions, reply.value)
+    full = isinstance(reply.value, list) and len(reply.value) >= limit
+    rows.cursor = reply.headers.get("x-next-cursor") or (f"{LONGER}{2 * limit}" if full else None)
+    return rows

@@ -1,0 +1,93 @@
+"""What an opencode server offers for a prompt: agents, models, commands, names of files. It sends nothing."""
+
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Any, TypeVar
+
+import msgspec
+
+from tui.backends.decoding import Rows, checked, readable
+from tui.backends.opencode.schema import read
+from tui.core.model import Offered
+from tui.net.http_client import Http
+
+T = TypeVar("T")
+FILES_AT_MOST = 50
+
+
+class _Agent(msgspec.Struct):
+    name: str
+    description: str | None = None
+    mode: str | None = "primary"
+    hidden: bool | None = None
+
+
+class _Command(msgspec.Struct):
+    name: str
+    description: str | None = None
+
+
+class _Model(msgspec.Struct):
+    name: str = ""
+    description: str | None = None
+
+
+class _Provider(msgspec.Struct):
+    id: str
+    name: str = ""
+    models: dict[str, Any] = {}
+
+
+class _Providers(msgspec.Struct):
+    providers: list[Any] = []
+
+
+class OpenCodeOffers:
+    """Asked anew each time. `scope` gives a directory's header."""
+
+    def __init__(self, http: Http, scope: Callable[[str | None], Awaitable[dict[str, str]]]) -> None:
+        self._http = http
+        self._scope = scope
+
+    async def agents(self, directory: str, session_id: str = "") -> Rows[Offered]:
+        """Those that a person may talk to."""
+        found = await self._get("/agent", list[Any], directory)
+        agents = readable(found, lambda one: read(one, _Agent), "an agent")
+        return agents.map(
+            lambda a: None if a.mode == "subagent" or a.hidden else Offered(a.name, a.description or "")
+        )
+
+    async def models(self, directory: str, session_id: str = "") -> Rows[Offered]:
+        """`provider/model`, of the providers that can be used."""
+        found = await self._get("/config/providers", _Providers, directory)
+        providers = readable(found.providers, lambda one: read(one, _Provider), "a provider")
+        models: Rows[Offered] = providers.map(lambda one: None)
+        for provider in providers:
+            models = models.with_more(
+                readable(list(provider.models.items()), partial(_model_of, provider), "a model")
+            )
+        return models
+
+    async def commands(self, directory: str, session_id: str = "") -> Rows[Offered]:
+        found = await self._get("/command", list[Any], directory)
+        commands = readable(found, lambda one: read(one, _Command), "a command")
+        return commands.map(lambda one: Offered(one.name, one.description or ""))
+
+    async def files(self, directory: str, query: str) -> Rows[Offered]:
+        """Paths of the directory that `query` may mean, the likeliest first.
+
+        opencode 1.18 names the directory itself too, as `/`, and first of all: that is not offered.
+        """
+        params = {"query": query, "limit": str(FILES_AT_MOST)}
+        found = await self._get("/find/file", list[Any], directory, params)
+        paths = readable(found, lambda one: read(one, str), "the name of a file")
+        return paths.map(lambda path: Offered(path) if path != "/" else None)
+
+    async def _get(self, path: str, shape: type[T], directory: str, params: dict[str, str] | None = None) -> T:
+        reply = await self._http.call("GET", path, params=params, headers=await self._scope(directory))
+        return checked(path, read, reply.value, shape)
+
+
+def _model_of(provider: _Provider, item: tuple[str, Any]) -> Offered:
+    model_id, model = item
+    return Offered(f"{provider.id}/{model_id}", f"{read(model, _Model).name} · {provider.name}")

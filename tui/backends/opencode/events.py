@@ -1,0 +1,137 @@
+"""opencode's events in `tui.core`'s terms: one frame of an event stream, one event or none. No network here.
+
+Raises `msgspec.ValidationError` where a field that we build on is missing or of another type.
+"""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from tui.backends.opencode import schema as wire
+from tui.backends.opencode.messages import message, part
+from tui.backends.opencode.requests import permission, question
+from tui.core import events as e
+from tui.core.model import Idle, PermissionReply, Retrying
+
+
+class _Delta(msgspec.Struct):
+    sessionID: str
+    messageID: str
+    partID: str
+    delta: str
+
+
+class _Resolved(msgspec.Struct):
+    sessionID: str
+    requestID: str
+    answers: list[list[str]] = []
+    reply: PermissionReply | None = None
+
+
+class _Ids(msgspec.Struct):
+    sessionID: str
+    messageID: str = ""
+    partID: str = ""
+
+
+class _Retry(msgspec.Struct):
+    sessionID: str
+    attempt: int
+    reason: str = ""
+    nextDelayMs: float = 0.0
+
+
+def _part_updated(properties: wire.JSON) -> e.Event | None:
+    found = part(properties.get("part"))
+    return None if found is None else e.PartUpserted(found)
+
+
+def _delta(properties: wire.JSON) -> e.Event:
+    raw = wire.read(properties, _Delta)
+    return e.TextDelta(raw.sessionID, raw.messageID, raw.partID, raw.delta)
+
+
+def _status_changed(properties: wire.JSON) -> e.Event:
+    return e.StatusChanged(wire.read(properties, _Ids).sessionID, wire.status(properties.get("status")))
+
+
+def _retry(properties: wire.JSON) -> e.Event:
+    """MiMo Code's status stays busy while the provider is tried again; it says busy anew at each try."""
+    raw = wire.read(properties, _Retry)
+    return e.StatusChanged(raw.sessionID, Retrying(raw.attempt, raw.reason, time.time() + raw.nextDelayMs / 1000))
+
+
+def _session_failed(properties: wire.JSON) -> e.Event | None:
+    session_id = properties.get("sessionID")
+    if not isinstance(session_id, str):
+        return None  # an error of no session (a plugin's): nothing of ours
+    return e.SessionFailed(session_id, wire.failure(wire.read(properties.get("error") or {}, wire.Error)))
+
+
+def _question_replied(properties: wire.JSON) -> e.Event:
+    raw = wire.read(properties, _Resolved)
+    return e.QuestionAnswered(raw.sessionID, raw.requestID, tuple(tuple(row) for row in raw.answers))
+
+
+def _question_rejected(properties: wire.JSON) -> e.Event:
+    raw = wire.read(properties, _Resolved)
+    return e.QuestionRejected(raw.sessionID, raw.requestID)
+
+
+def _permission_replied(properties: wire.JSON) -> e.Event:
+    raw = wire.read(properties, _Resolved)
+    if raw.reply is None:
+        return e.RequestGone(raw.sessionID, raw.requestID)
+    return e.PermissionReplied(raw.sessionID, raw.requestID, raw.reply)
+
+
+def _message_removed(properties: wire.JSON) -> e.Event:
+    raw = wire.read(properties, _Ids)
+    return e.MessageRemoved(raw.sessionID, raw.messageID)
+
+
+def _part_removed(properties: wire.JSON) -> e.Event:
+    raw = wire.read(properties, _Ids)
+    return e.PartRemoved(raw.sessionID, raw.messageID, raw.partID)
+
+
+_EVENTS: dict[str, Callable[[wire.JSON], e.Event | None]] = {
+    "server.connected": lambda p: e.Connected(),
+    "server.heartbeat": lambda p: e.Beat(),
+    "server.instance.disposed": lambda p: e.ServerLeaving(),
+    "session.created": lambda p: e.SessionUpserted(wire.session(p.get("info"))),
+    "session.updated": lambda p: e.SessionUpserted(wire.session(p.get("info"))),
+    "session.deleted": lambda p: e.SessionDeleted(wire.session(p.get("info")).id),
+    "session.status": _status_changed,
+    "session.retry.attempt": _retry,
+    "session.idle": lambda p: e.StatusChanged(wire.read(p, _Ids).sessionID, Idle()),
+    "session.error": _session_failed,
+    "message.updated": lambda p: e.MessageUpserted(message(p.get("info"))),
+    "message.removed": _message_removed,
+    "message.part.updated": _part_updated,
+    "message.part.delta": _delta,
+    "message.part.removed": _part_removed,
+    "question.asked": lambda p: e.RequestOpened(question(p)),
+    "question.replied": _question_replied,
+    "question.rejected": _question_rejected,
+    "permission.asked": lambda p: e.RequestOpened(permission(p)),
+    "permission.replied": _permission_replied,
+    "todo.updated": lambda p: e.TodosChanged(wire.read(p, _Ids).sessionID, wire.todos(p.get("todos"))),
+}
+
+
+def event_of(value: wire.JSON) -> e.Event | None:
+    """One frame of `/event` or `/global/event`; None for kinds that change nothing we show.
+
+    `/global/event` wraps the same event in `payload`, and sends each durable one again as type `sync`.
+    """
+    frame = wire.read(value, dict[str, Any])
+    payload = frame.get("payload", frame)
+    kind = payload.get("type") if isinstance(payload, dict) else None
+    translate = _EVENTS.get(kind) if isinstance(kind, str) else None
+    if translate is None:
+        return None
+    properties = payload.get("properties")
+    return translate(properties if isinstance(properties, dict) else {})

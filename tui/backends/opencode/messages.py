@@ -1,0 +1,256 @@
+"""opencode's messages and their parts in `tui.core`'s terms. No network here.
+
+Shapes as measured on opencode 1.18.33. What cannot be read is said in its place: one damaged part, or message,
+must not make its whole transcript unreadable.
+"""
+
+from collections.abc import Mapping
+from json import JSONDecoder
+from typing import Any, Literal
+
+import msgspec
+
+from tui.backends.decoding import UNREADABLE, readable, unreadable_part
+from tui.backends.opencode.schema import JSON, Error, Time, Tokens, failure, field, read, seconds
+from tui.core.model import (
+    Answers,
+    FilePart,
+    FullMessage,
+    Message,
+    NotePart,
+    Part,
+    ReasoningPart,
+    TextPart,
+    ToolPart,
+    Usage,
+)
+from tui.net.errors import NotJson, TooLarge, megabytes
+from tui.net.json_input import loads
+
+GOES_ON = frozenset({"tool-calls", "unknown"})
+"""`finish` values after which the same turn continues with another assistant message."""
+
+REJECTED = frozenset(
+    {
+        "The user dismissed this question",
+        "The user rejected permission to use this specific tool call.",
+    }
+)
+"""Errors of calls that a person rejected; with a reason, which the agent is told, the second goes on."""
+
+SHOWN_PARTS = frozenset({"text", "reasoning", "tool", "file", "patch", "subtask", "compaction"})
+
+JUST_AFTER = 0.0001
+"""Seconds: less than the server's clock counts."""
+
+
+class _Model(msgspec.Struct):
+    modelID: str = ""
+
+
+class _Message(msgspec.Struct):
+    id: str
+    sessionID: str
+    role: str
+    time: Time = msgspec.field(default_factory=Time)
+    parentID: str | None = None
+    error: Error | None = None
+    finish: str | None = None
+    agent: str = ""
+    modelID: str = ""
+    model: _Model | None = None
+    cost: float = 0.0
+    tokens: Tokens | None = None
+
+
+class _ToolState(msgspec.Struct):
+    status: str
+    input: Any = None
+    title: str | None = None
+    output: str | None = None
+    error: str | None = None
+    metadata: Any = None
+    time: Time | None = None
+
+
+class _Kind(msgspec.Struct):
+    type: str
+
+
+class _Part(msgspec.Struct):
+    id: str
+    sessionID: str
+    messageID: str
+    type: str
+    text: str = ""
+    synthetic: bool = False
+    time: Time | None = None
+    callID: str = ""
+    tool: str = ""
+    state: _ToolState | None = None
+    filename: str | None = None
+    mime: str = ""
+    url: str = ""
+    description: str = ""
+    agent: str = ""
+    files: list[str] = []
+
+
+def message(value: JSON) -> Message:
+    raw = read(value, _Message)
+    return Message(
+        id=raw.id,
+        session_id=raw.sessionID,
+        role="user" if raw.role == "user" else "assistant",
+        created=raw.time.created / 1000,
+        completed=seconds(raw.time.completed),
+        parent_id=raw.parentID,
+        failure=None if raw.error is None else failure(raw.error),
+        final=raw.finish is not None and raw.finish not in GOES_ON,
+        agent=raw.agent,
+        model=raw.modelID or (raw.model.modelID if raw.model is not None else ""),
+        usage=None if raw.tokens is None else Usage(int(raw.tokens.input), int(raw.tokens.output), raw.cost),
+        broken_off=raw.time.completed is not None and raw.finish is None and raw.error is None,
+    )
+
+
+def full_message(value: JSON) -> FullMessage:
+    """`{"info": Message, "parts": [Part]}`, as lists and the held POST give it; what cannot be read is said."""
+    envelope = read(value, dict[str, Any])
+    head = message(envelope.get("info"))
+    items = envelope.get("parts", [])
+
+    def stand_in(at: int, item: JSON, why: Exception) -> Part:
+        part_id = field(item, "id") or f"{head.id}:unreadable:{at}"
+        return unreadable_part(part_id, head.session_id, head.id, "a part of this message", why)
+
+    found = readable(items if isinstance(items, list) else [items], part, "a part of a message", stand_in)
+    return FullMessage(head, tuple(p for p in found if p is not None))
+
+
+def full_messages(value: JSON, session_id: str) -> tuple[FullMessage, ...]:
+    """A page of a transcript, oldest first; where a message cannot be read, that is said in its place."""
+    before = 0.0
+
+    def translate(item: JSON) -> FullMessage:
+        nonlocal before
+        full = full_message(item)
+        before = full.message.created
+        return full
+
+    def stand_in(at: int, item: JSON, why: Exception) -> FullMessage:
+        nonlocal before
+        before += JUST_AFTER
+        return _unreadable(item, session_id, before, why)
+
+    return readable(read(value, list[Any]), translate, "a message", stand_in)
+
+
+def _unreadable(item: JSON, session_id: str, created: float, why: Exception) -> FullMessage:
+    """What stands for a message that cannot be read, in the place of `created` (epoch seconds)."""
+    info = item.get("info") if isinstance(item, Mapping) else None
+    message_id = field(info, "id") or f"unreadable:{created}"
+    role: Literal["user", "assistant"] = "user" if field(info, "role") == "user" else "assistant"
+    head = Message(
+        message_id, session_id, role, created, completed=created, parent_id=field(info, "parentID") or None
+    )
+    note = unreadable_part(f"{message_id}:unreadable", session_id, message_id, "a message", why)
+    return FullMessage(head, (note,))
+
+
+def part(value: JSON) -> Part | None:
+    """A part, or None for the kinds that show nothing: step-start, step-finish, snapshot, and those unknown here.
+
+    Fields of an unknown kind may be anything, so that they are not looked at.
+    """
+    if read(value, _Kind).type not in SHOWN_PARTS:
+        return None
+    raw = read(value, _Part)
+    ids = (raw.id, raw.sessionID, raw.messageID)
+    match raw.type:
+        case "text":
+            return TextPart(*ids, raw.text, _progress(raw.time), raw.synthetic)
+        case "reasoning":
+            return ReasoningPart(*ids, raw.text, _progress(raw.time))
+        case "tool":
+            return _tool(raw)
+        case "file":
+            address = raw.url.partition(",")[0]  # a data URL holds the file itself behind its comma
+            return FilePart(*ids, raw.filename or address, raw.mime)
+        case "patch":
+            return NotePart(
+                *ids, f"changed {len(raw.files)} files" if len(raw.files) != 1 else f"changed {raw.files[0]}"
+            )
+        case "subtask":
+            return NotePart(*ids, f"subtask for {raw.agent or 'an agent'}: {raw.description}")
+        case _:
+            return NotePart(*ids, "the conversation was compacted")
+
+
+def too_large(session_id: str, error: TooLarge) -> FullMessage:
+    """What stands for a message that is too large to be fetched; its head is read where that comes first."""
+    text = error.head.decode("utf-8", "replace")
+    _, _, rest = text.partition('"info":')
+    try:
+        head = message(loads(rest[: _end_of_object(rest)]))
+    except (NotJson, *UNREADABLE):
+        head = Message(f"too-large:{session_id}", session_id, "assistant", 0.0, completed=0.0)
+    size = megabytes(error.size) if error.size is not None else f"over {megabytes(error.limit)}"
+    words = f"This message is too large to show ({size})"
+    return FullMessage(head, (NotePart(f"{head.id}:too-large", session_id, head.id, words),))
+
+
+def _end_of_object(text: str) -> int:
+    """Where the JSON object ends that the text begins with; 0 where it does not end."""
+    try:
+        return JSONDecoder().raw_decode(text.lstrip())[1] + len(text) - len(text.lstrip())
+    except ValueError:
+        return 0
+
+
+def _progress(time: Time | None) -> Literal["streaming", "done"]:
+    """A part without times (a prompt's) is whole; one that began and has no end still grows."""
+    return "streaming" if time is not None and time.start is not None and time.end is None else "done"
+
+
+def _tool(raw: _Part) -> ToolPart:
+    state = raw.state or _ToolState("pending")
+    time = state.time or Time()
+    shown = state.status if state.status in ("pending", "running", "completed", "error") else "running"
+    output = state.output if state.output is not None else field(state.metadata, "output")
+    return ToolPart(
+        id=raw.id,
+        session_id=raw.sessionID,
+        message_id=raw.messageID,
+        call_id=raw.callID,
+        tool=raw.tool,
+        state=shown,  # type: ignore[arg-type]  # narrowed by the membership test above
+        input=state.input if isinstance(state.input, dict) else {},
+        title=state.title or "",
+        output=output,
+        error=state.error or "",
+        diff=field(state.metadata, "diff"),
+        started=seconds(time.start),
+        ended=seconds(time.end),
+        answers=_answers_in(state.metadata),
+        why=_why(state.error or ""),
+        rejected=shown == "error" and state.error in REJECTED,
+    )
+
+
+def _why(error: str) -> Literal["failed", "denied", "rejected", "aborted"]:
+    """How a call came to its error: opencode says it only in these words."""
+    if error.startswith(("The user rejected permission", "The user has specified a rule which prevents")):
+        return "denied"
+    if error.startswith("The user dismissed this question"):
+        return "rejected"
+    return "aborted" if error == "Tool execution aborted" else "failed"
+
+
+def _answers_in(metadata: object) -> Answers | None:
+    """What a question tool was answered; other tools may keep anything under that name."""
+    found = metadata.get("answers") if isinstance(metadata, Mapping) else None
+    try:
+        return None if found is None else tuple(tuple(row) for row in msgspec.convert(found, list[list[str]]))
+    except UNREADABLE:
+        return None

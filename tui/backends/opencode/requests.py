@@ -1,0 +1,121 @@
+"""opencode's questions and permissions in `tui.core`'s terms, and since when they wait. No network here.
+
+Shapes as measured on opencode 1.18.33. Raises as `opencode_wire` does.
+"""
+
+import re
+import time
+from typing import Any
+
+import msgspec
+
+from tui.backends.decoding import Rows, readable
+from tui.backends.opencode.schema import JSON, field, read
+from tui.core.model import (
+    Option,
+    PermissionRequest,
+    Question,
+    QuestionRequest,
+    Request,
+)
+
+MINTED = re.compile(r"[a-z]{3}_(?:([0-9a-f]{12})[0-9A-Za-z]{14}|g([0-9a-f]{16})[0-9A-Za-z]{9})\Z")
+"""Both forms: see `opencode_ids`."""
+
+ERA = 2**36
+"""Milliseconds after which the times in ids begin anew: 795 days."""
+
+DAY = 86_400.0
+"""Seconds that a server's clock may be ahead of ours."""
+
+
+class _Option(msgspec.Struct):
+    label: str
+    description: str = ""
+
+
+class _Question(msgspec.Struct):
+    question: str
+    header: str = ""
+    options: list[_Option] = []
+    multiple: bool | None = None
+    custom: bool | None = None
+
+
+class _Caller(msgspec.Struct):
+    messageID: str | None = None
+    callID: str | None = None
+
+
+class _QuestionRequest(msgspec.Struct):
+    id: str
+    sessionID: str
+    questions: list[_Question]
+    tool: _Caller | None = None
+
+
+class _PermissionRequest(msgspec.Struct):
+    id: str
+    sessionID: str
+    permission: str
+    patterns: list[str] = []
+    always: list[str] = []
+    metadata: Any = None
+    tool: _Caller | None = None
+
+
+def question(value: JSON) -> QuestionRequest:
+    raw = read(value, _QuestionRequest)
+    return QuestionRequest(
+        id=raw.id,
+        session_id=raw.sessionID,
+        questions=tuple(
+            Question(
+                text=q.question,
+                header=q.header,
+                options=tuple(Option(o.label, o.description) for o in q.options),
+                multiple=bool(q.multiple),
+                custom=q.custom is not False,
+            )
+            for q in raw.questions
+        ),
+        message_id=raw.tool.messageID if raw.tool is not None else None,
+        call_id=raw.tool.callID if raw.tool is not None else None,
+        asked=minted(raw.id, time.time()),
+    )
+
+
+def permission(value: JSON) -> PermissionRequest:
+    raw = read(value, _PermissionRequest)
+    return PermissionRequest(
+        id=raw.id,
+        session_id=raw.sessionID,
+        action=raw.permission,
+        patterns=tuple(raw.patterns),
+        always=tuple(raw.always),
+        detail=field(raw.metadata, "command", "diff", "filepath", "url"),
+        message_id=raw.tool.messageID if raw.tool is not None else None,
+        call_id=raw.tool.callID if raw.tool is not None else None,
+        asked=minted(raw.id, time.time()),
+    )
+
+
+def all_requests(questions: JSON, permissions: JSON) -> Rows[Request]:
+    asked: Rows[Request] = readable(read(questions, list[Any]), question, "a question")
+    allowed: Rows[Request] = readable(read(permissions, list[Any]), permission, "a permission")
+    return asked.with_more(allowed)
+
+
+def minted(name: str, now: float) -> float | None:
+    """When an id was made (epoch seconds), as it tells: ms · 4096 + n, of which the short form keeps 48 bits.
+
+    None where it is no such id. Of the times that it may mean, it is the last that is not a day after `now`.
+    """
+    found = MINTED.match(name)
+    if found is None:
+        return None
+    if found[2]:
+        return int(found[2], 16) // 4096 / 1000
+    low = int(found[1], 16) // 4096
+    eras = (int((now + DAY) * 1000) - low) // ERA
+    return (eras * ERA + low) / 1000

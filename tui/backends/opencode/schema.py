@@ -1,0 +1,157 @@
+"""opencode's JSON and what it means in `tui.core`'s terms. No network here.
+
+Shapes as measured on opencode 1.18.33. Every function takes parsed JSON and raises `msgspec.ValidationError`
+where a field that we build on is missing or of another type; fields that we do not use may be anything.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Literal, TypeVar
+
+import msgspec
+
+from tui.backends.decoding import Rows, readable, unreadable_todo
+from tui.core.model import (
+    Busy,
+    Failure,
+    Idle,
+    Retrying,
+    Session,
+    SessionStatus,
+    Todo,
+)
+
+JSON = Any
+"""A parsed JSON value: what came, before it is checked."""
+
+ABANDONED = "Abandoned: previous request interrupted"
+"""How the message begins that MiMo Code 0.1.15 gives such a turn."""
+
+T = TypeVar("T")
+
+
+class Time(msgspec.Struct):
+    created: float = 0.0
+    updated: float = 0.0
+    start: float | None = None
+    end: float | None = None
+    completed: float | None = None
+
+
+class Tokens(msgspec.Struct):
+    input: float = 0
+    output: float = 0
+
+
+class _Session(msgspec.Struct):
+    id: str
+    title: str | None = None
+    directory: str | None = None
+    parentID: str | None = None
+    time: Time = msgspec.field(default_factory=Time)
+    agent: str | None = None
+    cost: float = 0.0
+    tokens: Tokens | None = None
+    revert: Any = None
+
+
+class Error(msgspec.Struct):
+    name: str = "unknown"
+    data: Any = None
+
+
+class _Todo(msgspec.Struct):
+    content: str
+    status: str = "pending"
+    priority: str = ""
+
+
+class _Status(msgspec.Struct):
+    type: str
+    attempt: int = 0
+    message: str = ""
+    next: float | None = None
+
+
+def read(value: JSON, shape: type[T]) -> T:
+    return msgspec.convert(value, shape, strict=False)
+
+
+def seconds(milliseconds: float | None) -> float | None:
+    return None if milliseconds is None else milliseconds / 1000
+
+
+def field(value: object, *names: str) -> str:
+    """The first of `names` that holds a text in a mapping of unknown shape."""
+    if isinstance(value, Mapping):
+        for name in names:
+            found = value.get(name)
+            if isinstance(found, str) and found:
+                return found
+    return ""
+
+
+def session(value: JSON) -> Session:
+    raw = read(value, _Session)
+    return Session(
+        id=raw.id,
+        title=raw.title or "",
+        directory=raw.directory or "",
+        created=raw.time.created / 1000,
+        updated=raw.time.updated / 1000,
+        parent_id=raw.parentID,
+        agent=raw.agent or "",
+        cost=raw.cost,
+        tokens=0 if raw.tokens is None else int(raw.tokens.input + raw.tokens.output),
+        undone_from=field(raw.revert, "messageID"),
+    )
+
+
+def sessions(value: JSON) -> Rows[Session]:
+    return readable(read(value, list[Any]), session, "a session")
+
+
+def failure(raw: Error) -> Failure:
+    """`APIError` and its like carry `data.message` and the provider's status.
+
+    MiMo Code says of a turn that its process did not survive that it was aborted, when the next one begins.
+    """
+    message = field(raw.data, "message") or raw.name
+    aborted: Literal["aborted", "interrupted"] = "interrupted" if message.startswith(ABANDONED) else "aborted"
+    status = raw.data.get("statusCode") if isinstance(raw.data, Mapping) else None
+    return Failure(
+        message=message,
+        kind=aborted if raw.name == "MessageAbortedError" else "provider" if raw.name == "APIError" else "other",
+        status=status if isinstance(status, int) else None,
+    )
+
+
+def status(value: JSON) -> SessionStatus:
+    raw = read(value, _Status)
+    match raw.type:
+        case "idle":
+            return Idle()
+        case "retry":
+            return Retrying(raw.attempt, raw.message, seconds(raw.next))
+        case _:
+            return Busy()
+
+
+def statuses(value: JSON) -> dict[str, SessionStatus]:
+    """By session, those that are not idle. One that cannot be read is at work: who rests is not in this list."""
+
+    def stand_in(at: int, item: JSON, why: Exception) -> tuple[str, SessionStatus]:
+        session_id, raw = item
+        return session_id, Retrying(0, "", None) if field(raw, "type") == "retry" else Busy()
+
+    rows = list(read(value, dict[str, Any]).items())
+    found = readable(rows, lambda row: (row[0], status(row[1])), "the status of a session", stand_in)
+    return {session_id: item for session_id, item in found if not isinstance(item, Idle)}
+
+
+def todos(value: JSON) -> tuple[Todo, ...]:
+    return readable(read(value, list[Any]), _todo, "an entry of a plan", unreadable_todo)
+
+
+def _todo(value: JSON) -> Todo:
+    raw = read(value, _Todo)
+    return Todo(raw.content, raw.status, raw.priority)

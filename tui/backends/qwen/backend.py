@@ -1,0 +1,261 @@
+"""qwen serve's routes. Behaviour as measured on 0.24.4.
+
+It translates and does nothing else: no retry, no state of a turn, no guess. What it keeps is what the server gives
+out and wants back: who we are in each session, where each stream stands, how each open request is voted on.
+"""
+
+import logging
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import Any, TypeVar
+
+from msgspec.structs import replace
+
+from tui.backends.base import Lookup, PostWatcher, ServerInfo, Taken, Traits
+from tui.backends.client_identity import HEARTBEAT, Identities, Presence, Unkept
+from tui.backends.decoding import Rows, checked
+from tui.backends.paging import OnBytes, Paging
+from tui.backends.qwen import schema as wire
+from tui.backends.qwen.catalog import QwenOffers
+from tui.backends.qwen.prompts import Prompts
+from tui.backends.qwen.requests import CANCELLED, Asked, option, selected
+from tui.backends.qwen.session_list import Listing
+from tui.backends.qwen.session_loader import LIMIT as LOAD_LIMIT
+from tui.backends.qwen.session_loader import Loading
+from tui.backends.qwen.streams import Reloaded, Streams, Watch
+from tui.backends.qwen.transcript_pages import RECORDS, older
+from tui.core import events as e
+from tui.core.model import Answers, PermissionReply, Prompt, Session, Todo
+from tui.net.errors import Misshapen, Refused
+from tui.net.http_client import Http
+from tui.net.json_input import JSON
+from tui.net.url import segment
+
+log = logging.getLogger(__name__)
+
+QWEN = Traits(
+    family="qwen",
+    takes_our_ids=False,
+    reject_with_reason=False,
+    reject_ends_turn=True,
+    undoes=False,
+    agents_are="mode",
+    one_stream=False,
+    holds_post=False,
+    aborts_queued=False,
+    beats_every=15.0,
+)
+LIMIT = 10.0
+"""Seconds for a vote or a cancellation to be taken."""
+
+T = TypeVar("T")
+
+
+class QwenServe:
+    """One `qwen serve`. `directory`: the one workspace that the user named; all of the server's otherwise."""
+
+    def __init__(self, http: Http, *, directory: str | None = None, identities: Identities | None = None) -> None:
+        self._http = http
+        self._presence = Presence(http, kept=identities or Unkept())
+        self._traits = QWEN
+        self._directory = directory
+        self._streams: Streams | None = None
+        self._watches: dict[str, Watch] = {}
+        self._listing = Listing(http, self._watches, (directory,) if directory else ())
+        self._loading = Loading(http, self._presence)
+        self._paging = Paging(RECORDS)
+        self.offers = QwenOffers(http, self._presence)
+        self._prompts = Prompts(
+            http, self._presence, self.offers, self._watches, load=self._loading.load, watch=self._watch
+        )
+
+    @property
+    def traits(self) -> Traits:
+        return self._traits
+
+    async def hello(self) -> ServerInfo:
+        reply = await self._http.call("GET", "/capabilities")
+        said = checked("/capabilities", wire.read, reply.value, wire.Capabilities)
+        if self._directory is None:
+            self._listing.workspaces = said.trusted() or ((said.workspace_cwd,) if said.workspace_cwd else ())
+        self._presence.features = frozenset(one for one in said.features if isinstance(one, str))
+        self._traits = replace(QWEN, client_heartbeat=HEARTBEAT in said.features)
+        skew = None if reply.date is None else reply.date + 0.5 - time.time()
+        return ServerInfo(said.qwen_code_version, reply.elapsed, skew, self._presence.features)
+
+    async def ping(self) -> float:
+        return (await self._http.call("GET", "/health")).elapsed
+
+    @asynccontextmanager
+    async def subscribe(self, on_bytes: Callable[[int], None]) -> AsyncIterator[Streams]:
+        streams = Streams(
+            self._http,
+            self._watches,
+            reload=self._loading.load,
+            identify=self._presence.header,
+            look=self._listing.look,
+            on_bytes=on_bytes,
+        )
+        self._streams = streams
+        try:
+            yield streams
+        finally:
+            self._streams = None
+            await streams.close()
+
+    async def resync(self, directories: Sequence[str]) -> e.Resynced:
+        return await self._listing.resync()
+
+    async def sessions(self, *, limit: int = 100, search: str = "", cursor: str | None = None) -> Rows[Session]:
+        """As many as the server gives in a page, whatever the `limit`."""
+        return await self._listing.page(search, cursor)
+
+    async def session(self, session_id: str) -> Session:
+        """As the list has it: there alone stands the title that a session gets by its first prompt."""
+        if await self._listing.status(session_id) is None:
+            await self._watch(session_id)
+        listed = self._listing.known(session_id) or (await self._listing.fetch()).get(session_id)
+        found = listed or await self._listing.status(session_id)
+        return found.session if found is not None else Session(session_id, "")
+
+    async def children(self, session_id: str) -> tuple[Session, ...]:
+        """None: what a subagent does stands in its tool call."""
+        return ()
+
+    async def create_session(self, title: str = "") -> Session:
+        body: dict[str, JSON] = {"sessionScope": "thread"}
+        if self._directory is not None:
+            body["cwd"] = self._directory
+        reply = await self._http.call("POST", "/session", json=body, timeout=LOAD_LIMIT)
+        made = checked("/session", wire.read, reply.value, wire.Loaded)
+        self._presence.issued(made.session_id, made.client_id)
+        session = wire.session_of(made)
+        return replace(session, title=await self._entitle(session.id, title)) if title else session
+
+    async def rename(self, session_id: str, title: str) -> Session:
+        await self._awake(session_id)
+        named = await self._entitle(session_id, title)
+        return replace(await self.session(session_id), title=named)
+
+    async def fork(self, session_id: str) -> Session:
+        await self._awake(session_id)
+        reply = await self._presence.call(session_id, "branch", json={}, timeout=LOAD_LIMIT)
+        made = checked("/branch", wire.read, reply.value, wire.Loaded)
+        self._presence.issued(made.session_id, made.client_id)
+        return await self.session(made.session_id)
+
+    async def delete(self, session_id: str) -> None:
+        """Delete what is stored of it, and close it where nothing is: a session without a prompt is not stored."""
+        await self.leave(session_id)
+        reply = await self._http.call(
+            "POST", "/sessions/delete", json={"sessionIds": [session_id]}, timeout=LOAD_LIMIT
+        )
+        gone = checked("/sessions/delete", wire.read, reply.value, wire.Deleted)
+        if session_id in gone.removed:
+            return
+        if session_id not in gone.not_found:
+            raise Misshapen("/sessions/delete", "it says neither that it deleted the session nor why not")
+        try:
+            await self._http.call("DELETE", f"/session/{segment(session_id)}")
+        except Refused as refusal:
+            if refusal.status != 404:
+                raise
+            log.info("nothing was left of the session: %s", refusal.what)
+
+    async def messages(
+        self, session_id: str, *, limit: int = 50, before: str | None = None, on_bytes: OnBytes | None = None
+    ) -> e.MessagesLoaded:
+        """All that the server keeps at hand, at once; what came before that in pages."""
+        if before is not None:
+            begins = self._loading.beginning(session_id)
+            ask = partial(self._paging.ask, most=RECORDS, on_bytes=on_bytes)
+            return await older(self._http, session_id, before, begins.first, begins.terminals, ask)
+        reloaded = await self._watch(session_id, on_bytes)
+        return next(event for event in reloaded.events if isinstance(event, e.MessagesLoaded))
+
+    async def todos(self, session_id: str) -> tuple[Todo, ...]:
+        return self._loading.plan(session_id)
+
+    def new_prompt(self, session_id: str, text: str) -> Prompt:
+        return self._prompts.new(session_id, text)
+
+    async def post_prompt(self, prompt: Prompt, watcher: PostWatcher) -> Taken:
+        return await self._prompts.post(prompt)
+
+    async def look_up(self, session_id: str, prompt_id: str, prompt: Prompt | None = None) -> Lookup:
+        return await self._prompts.look_up(session_id, prompt_id, prompt)
+
+    def told_as(self, prompt: Prompt) -> str:
+        return self._prompts.told_as(prompt)
+
+    async def abort(self, session_id: str) -> None:
+        try:
+            await self._presence.call(session_id, "cancel", timeout=LIMIT)
+        except Refused as refusal:
+            if refusal.status != 404:
+                raise
+            log.info("nothing to cancel: %s", refusal.what)
+
+    async def answer(self, request_id: str, answers: Answers, *, directory: str) -> bool:
+        return await self._vote(request_id, lambda asked: selected(option(asked, "once"), answers))
+
+    async def reject(self, request_id: str, *, directory: str) -> bool:
+        return await self._vote(request_id, lambda asked: dict(CANCELLED))
+
+    async def reply(self, request_id: str, reply: PermissionReply, message: str, *, directory: str) -> bool:
+        return await self._vote(request_id, lambda asked: selected(option(asked, reply)))
+
+    async def leave(self, session_id: str) -> None:
+        self._watches.pop(session_id, None)
+        self._loading.forget(session_id)
+        if self._streams is not None:
+            await self._streams.drop(session_id)
+        await self._presence.leave(session_id)
+
+    async def heartbeat(self, session_id: str) -> None:
+        try:
+            await self._presence.beat(session_id)
+        except Refused as refusal:
+            if refusal.status != 404 or session_id not in self._watches:
+                raise
+            await self._loading.load(session_id)  # which makes us known there again
+
+    async def close(self) -> None:
+        await self._presence.leave_all()
+        await self._http.close()
+
+    async def _watch(self, session_id: str, on_bytes: OnBytes | None = None) -> Reloaded:
+        """Load the session; its events are followed from there on, if they are not yet."""
+        reloaded = await self._loading.load(session_id, on_bytes)
+        watch = self._watches.get(session_id)
+        if watch is not None:
+            watch.fold.shown_as(reloaded.watch.fold)
+        else:
+            self._watches[session_id] = reloaded.watch
+            if self._streams is not None:
+                self._streams.follow(session_id)
+        return reloaded
+
+    async def _entitle(self, session_id: str, title: str) -> str:
+        """Give the session a title; the server may shorten it."""
+        headers = self._presence.header(session_id)
+        path = f"/session/{segment(session_id)}/metadata"
+        reply = await self._http.call("PATCH", path, json={"displayName": title}, headers=headers)
+        named = checked(path, wire.read, reply.value, wire.Named)
+        return named.display_name
+
+    async def _awake(self, session_id: str) -> None:
+        """Have the server load the session, where it has put it away. Raises `Refused` with status 404."""
+        if await self._listing.status(session_id) is None:
+            await self._loading.load(session_id)
+
+    async def _vote(self, request_id: str, vote: Callable[[Asked | None], dict[str, Any]]) -> bool:
+        asked = self._listing.find_asked(request_id)
+        path = f"permission/{segment(request_id)}"
+        if asked is None:  # an answer that an earlier run of the client left: any session's route takes it
+            await self._http.call("POST", f"/{path}", json=vote(None), timeout=LIMIT)
+        else:
+            await self._presence.call(asked.request.session_id, path, json=vote(asked), timeout=LIMIT)
+        return True

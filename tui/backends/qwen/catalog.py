@@ -1,0 +1,114 @@
+"""What a `qwen serve` offers for a prompt: modes, models, commands, names of files. It sends no prompt.
+
+A mode (how much the agent may do unasked) is to a person what an agent is in other families: it is chosen in the
+same place. Mode and model belong to the session: what is chosen is set there just before the prompt goes out.
+"""
+
+from typing import Any, TypeVar
+
+import msgspec
+
+from tui.backends.client_identity import Presence
+from tui.backends.decoding import Rows, checked, readable
+from tui.backends.qwen.schema import read
+from tui.core.model import Offered, Prompt
+from tui.net.http_client import Http
+from tui.net.url import segment
+
+T = TypeVar("T")
+FILES_AT_MOST = 50
+LIMIT = 10.0
+GLOB = str.maketrans({sign: f"[{sign}]" for sign in "*?[]{}!()"})
+"""What is typed is meant as it stands."""
+
+
+class _Mode(msgspec.Struct):
+    id: str
+    description: str | None = None
+
+
+class _Modes(msgspec.Struct, rename="camel"):
+    available_modes: list[Any] = []
+
+
+class _Model(msgspec.Struct, rename="camel"):
+    model_id: str
+    name: str | None = None
+
+
+class _Models(msgspec.Struct, rename="camel"):
+    available_models: list[Any] = []
+
+
+class _State(msgspec.Struct):
+    modes: _Modes = msgspec.field(default_factory=_Modes)
+    models: _Models = msgspec.field(default_factory=_Models)
+
+
+class _Context(msgspec.Struct):
+    state: _State
+
+
+class _Command(msgspec.Struct):
+    name: str
+    description: str | None = None
+
+
+class _Commands(msgspec.Struct, rename="camel"):
+    available_commands: list[Any]
+
+
+class _Found(msgspec.Struct):
+    matches: list[Any]
+
+
+class QwenOffers:
+    """Asked anew each time, and nothing kept. A session that is not awake at the server is refused with 404."""
+
+    def __init__(self, http: Http, presence: Presence) -> None:
+        self._http = http
+        self._presence = presence
+
+    async def agents(self, directory: str, session_id: str = "") -> Rows[Offered]:
+        """The modes of the session."""
+        state = await self._state(session_id)
+        modes = readable(state.modes.available_modes, lambda one: read(one, _Mode), "a mode")
+        return modes.map(lambda mode: Offered(mode.id, mode.description or ""))
+
+    async def models(self, directory: str, session_id: str = "") -> Rows[Offered]:
+        state = await self._state(session_id)
+        models = readable(state.models.available_models, lambda one: read(one, _Model), "a model")
+        return models.map(lambda model: Offered(model.model_id, model.name or ""))
+
+    async def commands(self, directory: str, session_id: str = "") -> Rows[Offered]:
+        """A prompt that begins with `/` and one of these is a command: the server reads it as one by itself."""
+        if not session_id:
+            return Rows()
+        found = await self._get(f"/session/{segment(session_id)}/supported-commands", _Commands)
+        commands = readable(found.available_commands, lambda one: read(one, _Command), "a command")
+        return commands.map(lambda one: Offered(one.name, one.description or ""))
+
+    async def files(self, directory: str, query: str) -> Rows[Offered]:
+        """Paths of the workspace that hold `query`, the shortest first."""
+        pattern = f"**/*{query.translate(GLOB)}*"
+        path = f"/workspaces/{segment(directory)}/glob" if directory else "/glob"
+        found = await self._get(path, _Found, {"pattern": pattern, "maxResults": str(FILES_AT_MOST)})
+        paths = readable(
+            sorted(found.matches, key=lambda one: len(str(one))), lambda one: read(one, str), "a path"
+        )
+        return paths.map(Offered)
+
+    async def choose(self, prompt: Prompt) -> None:
+        """Set in the prompt's session what was chosen for it. Raises `NetError`."""
+        for what, key, chosen in (("approval-mode", "mode", prompt.agent), ("model", "modelId", prompt.model)):
+            if chosen is not None:
+                await self._presence.call(prompt.session_id, what, json={key: chosen}, timeout=LIMIT)
+
+    async def _state(self, session_id: str) -> _State:
+        if not session_id:
+            return _State()
+        return (await self._get(f"/session/{segment(session_id)}/context", _Context)).state
+
+    async def _get(self, path: str, shape: type[T], params: dict[str, str] | None = None) -> T:
+        value = (await self._http.call("GET", path, params=params, timeout=LIMIT)).value
+        return checked(path, read, value, shape)

@@ -1,0 +1,236 @@
+"""qwen serve's questions and permissions: one kind of request there, two here. No network, and no memory.
+
+A request comes in two shapes: `permission_request` on the stream, and `pendingInteractions` in a session's state,
+which does not say which tool call waits.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+from tui.backends.decoding import UNREADABLE
+from tui.backends.qwen.schema import JSON, read, string, tool_output
+from tui.core.model import (
+    Answers,
+    Option,
+    PermissionReply,
+    PermissionRequest,
+    Question,
+    QuestionRequest,
+    Request,
+)
+
+ONCE = "proceed_once"
+CANCEL = "cancel"
+"""The options with which a question is answered and dismissed, should the request not be known here."""
+
+
+class _Option(msgspec.Struct, rename="camel"):
+    option_id: str
+    kind: str = ""
+    name: str = ""
+    label: str = ""
+
+
+class _Choice(msgspec.Struct):
+    label: str
+    description: str = ""
+
+
+class _Question(msgspec.Struct, rename="camel"):
+    question: str
+    header: str = ""
+    options: list[_Choice] = []
+    multi_select: bool | None = None
+
+
+class _ToolCall(msgspec.Struct, rename="camel"):
+    tool_call_id: str = ""
+    title: str = ""
+    kind: str = ""
+    raw_input: Any = None
+    content: Any = None
+    meta: dict[str, Any] | None = msgspec.field(default=None, name="_meta")
+
+
+class _Asked(msgspec.Struct, rename="camel"):
+    request_id: str
+    tool_call: _ToolCall
+    options: list[_Option] = []
+
+
+class _Action(msgspec.Struct):
+    type: str = ""
+    title: str = ""
+    content: Any = None
+    input: Any = None
+
+
+class _Interaction(msgspec.Struct, rename="camel"):
+    request_id: str
+    kind: str = ""
+    action: _Action = msgspec.field(default_factory=_Action)
+    questions: list[_Question] = []
+    options: list[_Option] = []
+
+
+class _Outcome(msgspec.Struct, rename="camel"):
+    outcome: str = ""
+    option_id: str = ""
+
+
+class _Resolved(msgspec.Struct, rename="camel"):
+    request_id: str
+    outcome: _Outcome = msgspec.field(default_factory=_Outcome)
+    voter_client_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """An open request, and the options with which it is voted on, by kind (`allow_once`, `reject_once`, …)."""
+
+    request: Request
+    options: Mapping[str, str] = field(default_factory=dict)
+    title: str = ""
+    input: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Resolution:
+    """How a request ended. `voter` is the client that decided, "" where nobody did: its turn ended."""
+
+    request_id: str
+    option: str | None
+    voter: str
+
+
+def asked(session_id: str, message_id: str, data: JSON) -> Asked:
+    """What a `permission_request` asks; `message_id` is the message that the tool call stands in."""
+    raw = read(data, _Asked)
+    call, meta = raw.tool_call, raw.tool_call.meta or {}
+    place: dict[str, Any] = {"message_id": message_id or None, "call_id": call.tool_call_id or None}
+    request: Request
+    if meta.get("qwenInteractionKind") == "user_question":
+        given = read(meta.get("qwenQuestions") or [], list[_Question])
+        request = QuestionRequest(raw.request_id, session_id, _questions(given), **place)
+    else:
+        request = PermissionRequest(
+            raw.request_id,
+            session_id,
+            string(meta, "toolName") or call.kind,
+            patterns=(call.title,) if call.title else (),
+            always=_lasting(raw.options),
+            detail=_detail(call.raw_input, call.content),
+            **place,
+        )
+    given_input = call.raw_input if isinstance(call.raw_input, Mapping) else {}
+    return Asked(request, _by_kind(raw.options), call.title, given_input)
+
+
+def pending(session_id: str, value: JSON) -> Asked:
+    """One of `pendingInteractions`."""
+    raw = read(value, _Interaction)
+    request: Request
+    if raw.kind == "user_question":
+        request = QuestionRequest(raw.request_id, session_id, _questions(raw.questions))
+    else:
+        request = PermissionRequest(
+            raw.request_id,
+            session_id,
+            raw.action.type,
+            patterns=(raw.action.title,) if raw.action.title else (),
+            always=_lasting(raw.options),
+            detail=_detail(raw.action.input, raw.action.content),
+        )
+    given_input = raw.action.input if isinstance(raw.action.input, Mapping) else {}
+    return Asked(request, _by_kind(raw.options), raw.action.title, given_input)
+
+
+def option(asked: Asked | None, reply: PermissionReply) -> str:
+    """The option that says `reply`; of several lasting ones the first, which reaches least far."""
+    kinds = {"once": "allow_once", "always": "allow_always", "reject": "reject_once"}
+    default = CANCEL if reply == "reject" else ONCE
+    return default if asked is None else asked.options.get(kinds[reply], default)
+
+
+def resolution(data: JSON) -> Resolution:
+    """What `permission_resolved` says; `option` is None for a cancellation."""
+    raw = read(data, _Resolved)
+    chosen = raw.outcome.option_id if raw.outcome.outcome == "selected" else None
+    return Resolution(raw.request_id, chosen, raw.voter_client_id)
+
+
+def selected(option: str, answers: Answers | None = None) -> dict[str, Any]:
+    """A vote. Answers go index → string: one value that is not a string would silently drop them all."""
+    vote: dict[str, Any] = {"outcome": {"outcome": "selected", "optionId": option}}
+    if answers is not None:
+        vote["answers"] = {str(index): ", ".join(row) for index, row in enumerate(answers) if row}
+    return vote
+
+
+CANCELLED: Mapping[str, Any] = {"outcome": {"outcome": "cancelled"}}
+"""The vote that dismisses a request; the turn ends by it."""
+
+
+def answers_in(raw_output: JSON, raw_input: JSON) -> Answers | None:
+    """What a question tool was answered; None where the call is another tool's, or has no answer yet."""
+    found = raw_output.get("answers") if isinstance(raw_output, Mapping) else None
+    if not isinstance(found, list):
+        return None
+    known: list[Question | None] = [*_questions_in(raw_input), *([None] * len(found))]
+    return tuple(_row(string(item, "answer"), question) for item, question in zip(found, known, strict=False))
+
+
+def _questions_in(raw_input: JSON) -> tuple[Question, ...]:
+    found = raw_input.get("questions") if isinstance(raw_input, Mapping) else None
+    try:
+        return _questions(read(found or [], list[_Question]))
+    except UNREADABLE:
+        return ()
+
+
+def _questions(raw: Sequence[_Question]) -> tuple[Question, ...]:
+    return tuple(
+        Question(
+            text=one.question,
+            header=one.header,
+            options=tuple(Option(choice.label, choice.description) for choice in one.options),
+            multiple=bool(one.multi_select),
+        )
+        for one in raw
+    )
+
+
+def _row(answer: str, question: Question | None) -> tuple[str, ...]:
+    """One answer as a row. Labels are known by what was offered, for they may hold the comma themselves."""
+    if not answer:
+        return ()
+    if question is None or not question.multiple:
+        return (answer,)
+    labels = sorted((option.label for option in question.options), key=len, reverse=True)
+    row: list[str] = []
+    rest = answer
+    while rest:
+        label = next((one for one in labels if rest == one or rest.startswith(f"{one}, ")), None)
+        if label is None:
+            return (*row, rest)
+        row.append(label)
+        rest = rest[len(label) + 2 :]
+    return tuple(row)
+
+
+def _by_kind(options: Sequence[_Option]) -> dict[str, str]:
+    return {option.kind: option.option_id for option in reversed(options)}
+
+
+def _lasting(options: Sequence[_Option]) -> tuple[str, ...]:
+    """What "always" covers, in the server's words: "Always Allow in project: touch *"."""
+    label = next((one.name or one.label for one in options if one.kind == "allow_always"), "")
+    return (label,) if label else ()
+
+
+def _detail(given: JSON, content: JSON) -> str:
+    """The command, or what an edit would change."""
+    return string(given, "command") or tool_output(content, None).diff or string(given, "file_path", "url", "path")

@@ -1,0 +1,165 @@
+"""qwen serve's list of sessions: what each one does and asks, also where no event stream tells of it.
+
+It asks and compares, and keeps what it saw last; it changes nothing at the server.
+"""
+
+import asyncio
+import dataclasses
+import json
+from collections.abc import Mapping, Sequence
+
+from msgspec.structs import replace
+
+from tui.backends.decoding import Rows, checked, readable
+from tui.backends.qwen import schema as wire
+from tui.backends.qwen.requests import Asked, pending
+from tui.backends.qwen.streams import Watch
+from tui.backends.qwen.tool_names import tool_of
+from tui.core import events as e
+from tui.core.model import Busy, Idle, PermissionRequest, Request, Session, SessionStatus
+from tui.net.errors import Refused
+from tui.net.http_client import Http
+from tui.net.url import segment
+
+PAGE = 200
+"""Sessions in one page of the list: the most that the server gives."""
+SEARCHED_AT_MOST = 5000
+"""Sessions among which one is looked for at once."""
+
+
+class Listing:
+    """`watches`: the sessions that have a stream. `workspaces`: whose are listed. Calls may raise `NetError`."""
+
+    def __init__(self, http: Http, watches: Mapping[str, Watch], workspaces: tuple[str, ...]) -> None:
+        self.workspaces = workspaces
+        self._http = http
+        self._watches = watches
+        self._seen: dict[str, wire.Seen] = {}
+        self._asked: dict[str, Asked] = {}
+        self._tools: dict[str, str] = {}
+        """By request: the tool that waits for permission, "" where nothing tells its name."""
+
+    def known(self, session_id: str) -> wire.Seen | None:
+        """The session as it was when all were looked at last."""
+        return self._seen.get(session_id)
+
+    async def fetch(self) -> dict[str, wire.Seen]:
+        """The newest sessions of all workspaces, newest first."""
+        found = [seen for place in self.workspaces for seen in (await self._page(place)).sessions]
+        found.sort(key=lambda one: one.session.updated, reverse=True)
+        return {one.session.id: one for one in found}
+
+    async def page(self, search: str, cursor: str | None) -> Rows[Session]:
+        """A page of the sessions of each workspace; `cursor` is that of the page before.
+
+        The server cannot search: with `search` all pages are read, up to SEARCHED_AT_MOST.
+        """
+        at: dict[str, str | None] = dict.fromkeys(self.workspaces) if cursor is None else json.loads(cursor)
+        wanted = search.casefold()
+        found: dict[str, wire.Seen] = {}
+        read = unreadable = 0
+        while at:
+            for place, where in list(at.items()):
+                page = await self._page(place, where)
+                read += len(page.sessions)
+                unreadable += page.sessions.unreadable
+                fitting = (one for one in page.sessions if wanted in one.session.title.casefold())
+                found |= {one.session.id: one for one in fitting}
+                at[place] = page.cursor
+                if page.cursor is None or page.cursor == where:
+                    del at[place]
+            if not wanted or read >= SEARCHED_AT_MOST:
+                break
+        newest = sorted(found.values(), key=lambda one: one.session.updated, reverse=True)
+        rows = Rows(one.session for one in newest)
+        rows.unreadable, rows.cursor = unreadable, json.dumps(at) if at else None
+        return rows
+
+    async def _page(self, place: str, cursor: str | None = None) -> wire.SeenPage:
+        path = f"/workspaces/{segment(place)}/sessions"
+        params = {"size": str(PAGE)} | ({} if cursor is None else {"cursor": cursor})
+        return checked(path, wire.page, (await self._http.call("GET", path, params=params)).value)
+
+    async def status(self, session_id: str) -> wire.Seen | None:
+        """The session as it is now; None if the server does not have it awake."""
+        path = f"/session/{segment(session_id)}/status"
+        try:
+            value = (await self._http.call("GET", path)).value
+        except Refused as refusal:
+            if refusal.status != 404:
+                raise
+            return None
+        return checked(path, wire.seen, value)
+
+    async def resync(self) -> e.Resynced:
+        """All statuses and open requests."""
+        seen = await self.fetch()
+        for session_id in [one for one in self._watches if one not in seen]:
+            if (one := await self.status(session_id)) is not None:
+                seen[session_id] = one
+        await self._name_tools(seen)
+        self._seen = seen
+        self._asked.clear()
+        statuses: dict[str, SessionStatus] = {session_id: Busy() for session_id, one in seen.items() if one.busy}
+        requests = [request for one in seen.values() for request in self._requests_of(one)]
+        unreadable = sum(_waiting(one).unreadable for one in seen.values())
+        return e.Resynced(statuses, tuple(requests), unreadable=unreadable)
+
+    async def look(self) -> Sequence[e.Event]:
+        """What changed in the list; for sessions that are watched no more than the title: the rest is streamed."""
+        seen = await self.fetch()
+        await self._name_tools(seen)
+        before, self._seen = self._seen, seen
+        found: list[e.Event] = []
+        for session_id, now in self._seen.items():
+            was = before.get(session_id)
+            watched = session_id in self._watches
+            if was is None or was.session.title != now.session.title or (not watched and was != now):
+                found.append(e.SessionUpserted(now.session))
+            if watched or was == now:
+                continue
+            found.append(e.StatusChanged(session_id, Busy() if now.busy else Idle()))
+            is_open = {request.id: request for request in self._requests_of(now)}
+            gone = [one.id for one in self._requests_of(was) if one.id not in is_open] if was is not None else []
+            found += [e.RequestGone(session_id, request_id) for request_id in gone]
+            found += [e.RequestOpened(request) for request in is_open.values()]
+        return found
+
+    def find_asked(self, request_id: str) -> Asked | None:
+        """An open request, with what is needed to vote on it."""
+        for watch in self._watches.values():
+            if request_id in watch.fold.open:
+                return watch.fold.open[request_id]
+        return self._asked.get(request_id)
+
+    async def _name_tools(self, seen: Mapping[str, wire.Seen]) -> None:
+        """Find out, once for each, which tool waits for permission where no stream tells it: the list does not."""
+        waiting = {
+            asked.request.id: asked
+            for one in seen.values()
+            if one.session.id not in self._watches
+            for asked in _waiting(one)
+            if isinstance(asked.request, PermissionRequest)
+        }
+        new = [asked for request_id, asked in waiting.items() if request_id not in self._tools]
+        names = await asyncio.gather(*(tool_of(self._http, asked) for asked in new))
+        found = {asked.request.id: name for asked, name in zip(new, names, strict=True)}
+        self._tools = {one: name for one, name in self._tools.items() if one in waiting} | found
+
+    def _requests_of(self, seen: wire.Seen) -> list[Request]:
+        """The open requests of a session; with their place in the transcript, where its events have told it."""
+        watch = self._watches.get(seen.session.id)
+        streamed = {} if watch is None else watch.fold.open
+        asked = [streamed.get(one.request.id) or self._named(one) for one in _waiting(seen)]
+        self._asked |= {one.request.id: one for one in asked}
+        return [one.request for one in asked]
+
+    def _named(self, asked: Asked) -> Asked:
+        tool = self._tools.get(asked.request.id)
+        if not tool or not isinstance(asked.request, PermissionRequest):
+            return asked
+        return dataclasses.replace(asked, request=replace(asked.request, action=tool))
+
+
+def _waiting(seen: wire.Seen) -> Rows[Asked]:
+    return readable(list(seen.interactions), lambda raw: pending(seen.session.id, raw), "what is asked")

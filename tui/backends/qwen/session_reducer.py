@@ -1,0 +1,367 @@
+"""One session's events, told to `tui.core`: from a stream as they happen, or from `load` as the server kept them.
+
+What `load` keeps is shorter: neighbouring chunks of text are one, and all updates of a tool call stand at its
+first place. Both must give the same messages with the same ids, so nothing here depends on how often or when a
+piece came: ids are made of the prompt's id, a segment's number and the tool call's id; times are those of the
+prompt's echo and of the turn's end; of several token counts the last one stands.
+
+No network, no clock.
+"""
+
+import logging
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tui.backends.qwen import background_turns as background
+from tui.backends.qwen import requests as requests
+from tui.backends.qwen import schema as wire
+from tui.backends.qwen.open_requests import OpenRequests
+from tui.backends.qwen.running_turn import JUST_AFTER, Kind, Running
+from tui.backends.qwen.tool_calls import (
+    BROKEN_OFF,
+    remembered,
+    why_early,
+    why_failed,
+)
+from tui.core import events as e
+from tui.core.model import (
+    Busy,
+    Failure,
+    FullMessage,
+    Idle,
+    Message,
+    TextPart,
+)
+from tui.core.sanitize import clean
+from tui.core.store import Store
+
+log = logging.getLogger(__name__)
+
+ECHOES_KEPT = 200
+"""Newest prompts among which one whose 202 was lost is looked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Echo:
+    """A prompt that the server has: it runs, ran, or waits in the server's queue. `id` is its event's.
+
+    Turns that the server began itself are among them, without words.
+    """
+
+    prompt_id: str
+    text: str
+    author: str
+    id: int
+
+
+CLOSED = ("session_closed", "-32602")
+"""Codes of a prompt that ends because its session is closed; the second is JSON-RPC's *invalid params*."""
+
+
+class Fold:
+    """The state that a session's events have led to, as far as the next event needs it."""
+
+    def __init__(self, session_id: str, terminals: Iterable[wire.Terminal] = ()) -> None:
+        self.session_id = session_id
+        self.cursor = 0
+        self._requests = OpenRequests(session_id)
+        self.echoes: deque[Echo] = deque(maxlen=ECHOES_KEPT)
+        self._terminals = {one.prompt_id: one for one in terminals}
+        self._queue: set[str] = set()
+        self._turn: Running | None = None
+        self._overtaken: Running | None = None
+        """A turn that the server began itself, and that a prompt is ending: the last of it is still to come."""
+        self._torn = ""
+        """The prompt of which the server does not have the first events, where that is so."""
+        self.stale = False
+        """A turn has ended of which the server had left out the beginning: the session is to be loaded anew."""
+
+    @property
+    def open(self) -> Mapping[str, requests.Asked]:
+        """What waits for a person, by the request's id."""
+        return self._requests.open
+
+    @property
+    def torn(self) -> bool:
+        """Whether the server has left out the beginning of what runs, and the prompts that came meanwhile."""
+        return bool(self._torn)
+
+    def shown_as(self, loaded: "Fold") -> None:
+        """The session is shown as it was loaded meanwhile: what that lacks is loaded once the turn has ended."""
+        self._torn = self._torn or loaded._torn
+
+    def take(self, frame: wire.Frame) -> list[e.Event]:
+        """What one event means. Raises `msgspec.ValidationError` for one that cannot be read, and is over it."""
+        if frame.id is not None:
+            self.cursor = max(self.cursor, frame.id)
+        return self._told(frame)
+
+    def finish(self) -> list[e.Event]:
+        """No turn runs at the server: what is still open here ended without our being told."""
+        self._queue.clear()
+        found = self._end_unseen()
+        self._torn, self.stale = "", False  # loaded anew it would be no other
+        return found
+
+    def resumed(self) -> list[e.Event]:
+        """The stream goes on after a gap in which nothing was missed: words that were marked partial are whole."""
+        turn = self._turn
+        return [] if turn is None else turn.resumed()
+
+    def unreadable(self, why: Exception) -> list[e.Event]:
+        """Something of the answer cannot be read: that is said in its place. Between turns nothing is missing."""
+        turn = self._turn
+        if turn is None or turn.ended:
+            log.warning("an event cannot be read: %s", why)
+            return []
+        return turn.unreadable(why)
+
+    def _told(self, frame: wire.Frame) -> list[e.Event]:
+        match frame.type:
+            case "session_update":
+                return self._updated(frame)
+            case "permission_request":
+                return self._asked(frame)
+            case "permission_resolved":
+                return self._requests.resolved(frame.data)
+            case "turn_complete":
+                return self._completed(frame)
+            case "turn_error":
+                if wire.string(frame.data, "code") in CLOSED and self._is_unanswered(frame.prompt_id):
+                    return self._withdrawn()
+                return self._end(frame.prompt_id, frame.at, why_failed(frame.data))
+            case "pending_prompt_added":
+                return self._waits(frame)
+            case "pending_prompt_started":
+                self._queue.discard(frame.prompt_id or "")
+                return [e.StatusChanged(self.session_id, Busy())]
+            case "pending_prompt_completed":
+                self._queue.discard(frame.prompt_id or "")
+                return []
+            case "history_truncated":
+                return self._cut_short(frame)
+            case "session_died" | "session_closed":
+                self._queue.clear()
+                ended = self._end(None, frame.at, BROKEN_OFF)
+                return [*ended, *self._requests.all_gone(), e.StatusChanged(self.session_id, Idle())]
+            case _:
+                return []
+
+    def _updated(self, frame: wire.Frame) -> list[e.Event]:
+        raw = frame.data.get("update", {}) if isinstance(frame.data, Mapping) else {}
+        update = wire.read(raw, wire.Update)
+        match background.source(update):
+            case background.SAID_AGAIN:
+                return []
+            case background.BEGINS:
+                return self._turn_of(frame)[1]
+            case background.NOTICE:
+                return self._noticed(frame, update)
+        match update.session_update:
+            case "user_message_chunk":
+                return self._echoed(frame, update)
+            case "agent_message_chunk":
+                return self._said(frame, update, "text")
+            case "agent_thought_chunk":
+                return self._said(frame, update, "thought")
+            case "tool_call" | "tool_call_update" if update.tool_call_id:
+                return self._called(frame, update.tool_call_id, raw)
+            case "plan":
+                turn, found = self._turn_of(frame)
+                if turn is not None:
+                    turn.concluded = False
+                return [*found, e.TodosChanged(self.session_id, wire.todos(update.entries))]
+            case _:
+                return []
+
+    # Prompts
+
+    def _echoed(self, frame: wire.Frame, update: wire.Update) -> list[e.Event]:
+        meta = update.meta or {}
+        record = wire.string(meta, "promptId", "qwen.session.recordId")
+        prompt_id = frame.prompt_id or record or f"{self.session_id}:{frame.id}"
+        text = clean(wire.text_of(update.content))
+        turn = self._turn
+        if turn is not None and turn.prompt_id == prompt_id:
+            return self._said_by_user(turn, text)
+        found = [*self._overtake(), *self._begin(prompt_id, frame.at)]
+        self._queue.discard(prompt_id)
+        self.echoes.append(Echo(prompt_id, text, frame.originator_client_id or "", frame.id or 0))
+        assert self._turn is not None
+        return [*found, *self._said_by_user(self._turn, text)]
+
+    def _said_by_user(self, turn: Running, text: str) -> list[e.Event]:
+        """One block of the prompt; words given to a running turn come as one more."""
+        found: list[e.Event] = []
+        if not turn.said:
+            found.append(e.MessageUpserted(Message(turn.prompt_id, self.session_id, "user", turn.created)))
+        turn.said += 1
+        part = TextPart(f"{turn.prompt_id}:said:{turn.said}", self.session_id, turn.prompt_id, text)
+        return [*found, e.PartUpserted(part)]
+
+    def _begin(self, prompt_id: str, at: float) -> list[e.Event]:
+        self._turn = Running(self.session_id, prompt_id, at)
+        return [e.StatusChanged(self.session_id, Busy())]
+
+    def _begin_own(self, prompt_id: str, at: float, event_id: int) -> list[e.Event]:
+        """The server begins a turn by itself: what it began with will stand where a prompt does."""
+        self._turn = Running(self.session_id, prompt_id, at, own=True)
+        self.echoes.append(Echo(prompt_id, "", "", event_id))
+        begun = Message(prompt_id, self.session_id, "user", at)
+        return [e.StatusChanged(self.session_id, Busy()), e.MessageUpserted(begun)]
+
+    def _noticed(self, frame: wire.Frame, update: wire.Update) -> list[e.Event]:
+        turn, found = self._turn_of(frame)
+        return found if turn is None else [*found, *turn.notice(clean(wire.text_of(update.content)).strip())]
+
+    def _overtake(self) -> list[e.Event]:
+        """A prompt begins: what ran is over, but for a turn of the server's own, of which the last comes now."""
+        turn = self._turn
+        if turn is None or turn.ended or not turn.own:
+            return self._end_unseen()
+        found = self._end_overtaken()
+        self._overtaken = turn
+        return found
+
+    def _waits(self, frame: wire.Frame) -> list[e.Event]:
+        prompt_id = frame.prompt_id or ""
+        self._queue.add(prompt_id)
+        text = clean(wire.string(frame.data, "text"))
+        self.echoes.append(Echo(prompt_id, text, frame.originator_client_id or "", frame.id or 0))
+        return []
+
+    # The answer
+
+    def _said(self, frame: wire.Frame, update: wire.Update, kind: Kind) -> list[e.Event]:
+        meta = update.meta or {}
+        if "parentToolCallId" in meta:
+            return []  # a subagent's words to itself: what it found is in its tool call
+        turn, found = self._turn_of(frame)
+        if turn is None:
+            return found
+        usage = wire.usage(meta)
+        text = wire.text_of(update.content)
+        if usage is not None or text:
+            found += turn.head(usage=usage)
+        if turn.own and (failure := background.failure(text)) is not None:
+            turn.failed = failure
+            return found
+        if not text:
+            return found
+        return found + turn.say(kind, text, alone=meta.get("qwenDiscreteMessage") is True)
+
+    def _called(self, frame: wire.Frame, call_id: str, update: Mapping[str, Any]) -> list[e.Event]:
+        turn, found = self._turn_of(frame)
+        if turn is None:
+            return found
+        before, part = turn.call(call_id, update)
+        return [*found, *before, *self._requests.answered(part), e.PartUpserted(part)]
+
+    def _turn_of(self, frame: wire.Frame) -> tuple[Running | None, list[e.Event]]:
+        """The turn that an agent's event belongs to. Turns that no prompt began (a timer's) have no echo."""
+        turn = self._turn
+        if frame.prompt_id is None or (turn is not None and turn.prompt_id == frame.prompt_id):
+            return turn, []
+        if self._overtaken is not None and self._overtaken.prompt_id == frame.prompt_id:
+            return self._overtaken, []
+        created = turn.created + 2 * JUST_AFTER if turn is not None else 0.0
+        began = background.began(frame.data)
+        found = self._end_unseen()
+        if began is None:
+            found += self._begin(frame.prompt_id, created)
+        else:
+            found += self._begin_own(frame.prompt_id, max(began, created), frame.id or 0)
+        if self._torn and self._turn is not None:
+            found += self._turn.torn()
+        return self._turn, found
+
+    # Its end
+
+    def _completed(self, frame: wire.Frame) -> list[e.Event]:
+        return self._end(frame.prompt_id, frame.at, why_early(wire.string(frame.data, "stopReason")))
+
+    def _end(self, prompt_id: str | None, at: float, failure: Failure | None) -> list[e.Event]:
+        turn, overtaken = self._turn, self._overtaken
+        if overtaken is not None and overtaken.prompt_id == prompt_id:
+            self._overtaken = None
+            return overtaken.end(at, failure)
+        if prompt_id is not None and (turn is None or turn.prompt_id != prompt_id):
+            self._queue.discard(prompt_id)
+            self.stale = self.stale or prompt_id == self._torn
+            return []  # it was taken from the queue before it began, or all that is kept of it is its end
+        if turn is None or turn.ended:
+            return []
+        self.stale = bool(self._torn)
+        found = [*self._end_overtaken(), *turn.end(at, failure), *self._requests.all_gone()]
+        if not self._queue:
+            found.append(e.StatusChanged(self.session_id, Idle()))
+        return found
+
+    def _is_unanswered(self, prompt_id: str | None) -> bool:
+        turn = self._turn
+        return turn is not None and turn.prompt_id == prompt_id and not (turn.ended or turn.begun)
+
+    def _withdrawn(self) -> list[e.Event]:
+        """Its session was closed: the agent may never have had the prompt, though the server echoed it.
+
+        Whether it is stored the transcript tells, which is asked for.
+        """
+        turn, self._turn = self._turn, None
+        assert turn is not None
+        found = [e.MessageRemoved(self.session_id, turn.prompt_id), *self._requests.all_gone()]
+        return found if self._queue else [*found, e.StatusChanged(self.session_id, Idle())]
+
+    def _cut_short(self, frame: wire.Frame) -> list[e.Event]:
+        """The server no longer has the first events of the turn that runs; once it has ended it has them again."""
+        if wire.string(frame.data, "scope") != "live_journal":
+            return []  # of what came before: that is asked for in pages
+        turn = self._turn
+        before = [] if turn is None or turn.prompt_id == frame.prompt_id else self._end_unseen()
+        self._torn = frame.prompt_id or "unknown"
+        return before
+
+    def _end_unseen(self) -> list[e.Event]:
+        """End the turn as the server remembers its end: a restored transcript does not tell it in its place.
+
+        It does not remember all: not those before the newest 64, nor any that was lost with another behind it.
+        """
+        turn = self._turn
+        if turn is None:
+            return []
+        if turn.ended:
+            return [*self._end_overtaken(), *turn.close_words()]
+        return self._end(turn.prompt_id, *self._remembered(turn))
+
+    def _end_overtaken(self) -> list[e.Event]:
+        turn, self._overtaken = self._overtaken, None
+        return [] if turn is None else turn.end(*self._remembered(turn))
+
+    def _remembered(self, turn: Running) -> tuple[float, Failure | None]:
+        """When and how the turn ended, which its events did not tell."""
+        known = self._terminals.get(turn.prompt_id)
+        if known is None:
+            return 0.0, None if turn.concluded else BROKEN_OFF
+        return known.at / 1000, remembered(known)
+
+    # Questions and permissions
+
+    def _asked(self, frame: wire.Frame) -> list[e.Event]:
+        turn, found = self._turn_of(frame)
+        message_id = turn.answer_id if turn is not None else ""
+        asked = requests.asked(self.session_id, message_id, frame.data)
+        if turn is not None:
+            found += turn.ask(asked)
+        return [*found, *self._requests.opened(asked)]
+
+
+def picture(session_id: str, events: Sequence[e.Event]) -> tuple[FullMessage, ...]:
+    """The messages that `events` lead to, oldest first."""
+    store = Store()
+    store.open_transcript(session_id)
+    for event in events:
+        store.apply(event)
+    transcript = store.transcript(session_id)
+    assert transcript is not None
+    return tuple(FullMessage(one, tuple(transcript.parts_of(one.id))) for one in transcript.ordered())

@@ -1,0 +1,61 @@
+"""Which tool a permission of qwen serve is for, where only the list of sessions tells of it.
+
+The list gives the kind of the call and what it was given ("execute", a command), and not its name. The stored
+transcript has the call itself; to read it there wakes and joins no session, as to load it would.
+"""
+
+import logging
+from collections.abc import Iterator
+
+import msgspec
+
+from tui.backends.decoding import UNREADABLE, readable
+from tui.backends.qwen import schema as wire
+from tui.backends.qwen.requests import Asked
+from tui.net.errors import NetError
+from tui.net.http_client import Http
+from tui.net.url import segment
+
+log = logging.getLogger(__name__)
+
+NEWEST = 20
+"""Stored records that are looked through: the call that waits is among the last."""
+
+
+class _Page(msgspec.Struct):
+    events: list[wire.JSON] = []
+
+
+class _Meta(msgspec.Struct, rename="camel"):
+    tool_name: str = ""
+
+
+class _Update(msgspec.Struct, rename="camel"):
+    session_update: str = ""
+    raw_input: wire.JSON = None
+    meta: _Meta = msgspec.field(default_factory=_Meta, name="_meta")
+
+
+class _Event(msgspec.Struct):
+    data: _Update = msgspec.field(default_factory=_Update)
+
+
+async def tool_of(http: Http, asked: Asked) -> str:
+    """The name of the newest call with what was asked for as its input; "" where it cannot be found out."""
+    path = f"/session/{segment(asked.request.session_id)}/transcript"
+    try:
+        reply = await http.call("GET", path, params={"direction": "backward", "limit": NEWEST})
+        calls = list(_calls(reply.value))
+    except (NetError, *UNREADABLE) as error:
+        log.info("the tool that waits for permission stays without its name: %s", error)
+        return ""
+    names = [call.meta.tool_name for call in calls if asked.input and call.raw_input == asked.input]
+    return names[-1] if names else ""
+
+
+def _calls(value: wire.JSON) -> Iterator[_Update]:
+    events = wire.read(value, _Page).events
+    for event in readable(events, lambda raw: wire.read(raw, _Event), "an event of a stored transcript"):
+        update = event.data
+        if update.session_update == "tool_call":
+            yield update

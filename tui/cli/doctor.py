@@ -1,0 +1,220 @@
+"""`holdfast doctor`: what is between this machine and an agent server, each finding with a verdict and a remedy.
+
+It watches the event stream for a while and asks the server's cheap questions. Whether events arrive is tried with
+a session made for that, and deleted again. No model is started: whether a held POST is padded cannot be seen so,
+and that is said.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+
+from tui.backends import NAMES
+from tui.backends.base import Backend, ServerInfo, SessionEditing
+from tui.backends.detect import recognise
+from tui.cli.finding import Finding
+from tui.cli.heartbeat_monitor import Beats
+from tui.config.settings import Settings
+from tui.core.model import Idle, Session
+from tui.net.errors import Cut, Garbled, NetError, Refused, Silent, Unreachable, Untrusted
+from tui.net.http_client import Http
+
+WATCH = 30.0
+"""Seconds for which the event stream is watched."""
+SKEWED = 5.0
+"""Seconds between two clocks from which on they are called different."""
+CANNOT_CONNECT = 4
+"""The exit status where nobody answers."""
+
+
+def not_greeted(error: NetError) -> list[Finding]:
+    """What the first question shows where it is not answered as by a server that lets us in."""
+    if isinstance(error, Unreachable | Untrusted | Cut | Silent | Garbled):
+        return [Finding("reachable", "bad", error.what, error.remedy)]
+    about = "password" if isinstance(error, Refused) and error.status == 401 else "server"
+    return [Finding("reachable", "good", "it answers"), Finding(about, "bad", error.what, error.remedy)]
+
+
+def greeted(backend: Backend, server: ServerInfo) -> list[Finding]:
+    """What the first answers show."""
+    skew = server.clock_skew
+    if skew is None:
+        clock = Finding("clock", "unknown", "the server does not tell its time")
+    elif abs(skew) > SKEWED:
+        clock = Finding(
+            "clock",
+            "bad",
+            f"{abs(skew):.0f} s {'ahead of' if skew > 0 else 'behind'} this machine",
+            "Set both clocks by the network (NTP): the order of messages depends on them.",
+        )
+    else:
+        clock = Finding("clock", "good", "equal to this machine's within a second or two")
+    return [
+        Finding("reachable", "good", f"answers in {server.round_trip * 1000:.0f} ms"),
+        Finding("family", "good", f"{NAMES.get(backend.traits.family, backend.traits.family)} {server.version}"),
+        Finding("password", "good", "taken, or none is asked for"),
+        clock,
+    ]
+
+
+PADDING = Finding(
+    "held prompt",
+    "unknown",
+    "padded or silent: seen only while a prompt is held",
+    "Send one, and look at the line above the prompt: it counts the beats, or says that none has come.",
+)
+NOT_HELD = Finding("held prompt", "good", "none: this server takes a prompt at once and tells the rest by events")
+NO_STREAM = Finding(
+    "event stream",
+    "unknown",
+    "it comes by session, and there is none",
+    "Start one, and ask again.",
+)
+PROBE = "holdfast doctor"
+"""The title of the session that is made to see whether its event arrives."""
+ARRIVES = 5.0
+"""Seconds that its event may take."""
+
+
+async def mute(backend: Backend) -> Finding:
+    """Whether the server answers what its sessions do, and not only its health check."""
+    try:
+        found = await backend.resync([])
+    except NetError as error:
+        return Finding("sessions", "bad", f"no answer: {error.what}", "The server is stuck: restart it.")
+    busy = sum(not isinstance(status, Idle) for status in found.statuses.values())
+    asked = len(found.requests)
+    requests = f"{asked or 'no'} open request{'s' if asked > 1 else ''}"
+    return Finding("sessions", "good", f"answered: {busy} running, {requests}")
+
+
+async def delivered(backend: Backend, beats: Beats, now: Callable[[], float]) -> list[Finding]:
+    """Make a session, see whether the stream tells of it, and delete it."""
+    if not (isinstance(backend, SessionEditing) and backend.traits.one_stream):
+        return []
+    began = now()
+    try:
+        session = await backend.create_session(PROBE)
+    except NetError as error:
+        return [
+            Finding("events", "unknown", f"no session could be made to see its event: {error.what}", error.remedy)
+        ]
+    findings = []
+    try:
+        async with asyncio.timeout(ARRIVES):
+            await beats.arrival(session.id)
+    except TimeoutError:
+        findings.append(
+            Finding(
+                "events",
+                "bad",
+                f"a session was made, and within {ARRIVES:.0f} s no event told of it",
+                "The stream is open and deaf: restart the server, or look for a proxy that holds events back.",
+            )
+        )
+    else:
+        took = max(0.1, now() - began)
+        findings.append(Finding("events", "good", f"a new session was told of within {took:.1f} s"))
+    return findings + await tidied(backend, session)
+
+
+async def tidied(backend: SessionEditing, made: Session) -> list[Finding]:
+    """Delete the session that was made for a look; a finding if that fails."""
+    try:
+        await backend.delete(made.id)
+    except NetError as error:
+        found = f"the session made for this ({made.id}) could not be deleted: {error.what}"
+        return [Finding("tidying up", "bad", found, f"Delete the session “{PROBE}” by hand.")]
+    return []
+
+
+async def watch(backend: Backend, seconds: float, now: Callable[[], float] = time.monotonic) -> list[Finding]:
+    """Watch the event stream for `seconds`, or until the event that is awaited has had its time."""
+    try:
+        if backend.traits.one_stream:
+            return await _watch(backend, seconds, now)
+        newest = await backend.sessions(limit=1)
+        if newest:
+            return await _watch_in(newest[0], backend, seconds, now)
+        if not isinstance(backend, SessionEditing):
+            return [NO_STREAM]
+        made = await backend.create_session(PROBE)
+        try:
+            found = await _watch_in(made, backend, seconds, now)
+        finally:
+            left = await tidied(backend, made)
+        return found + left
+    except NetError as error:
+        return [Finding("event stream", "bad", error.what, error.remedy)]
+
+
+async def _watch_in(session: Session, backend: Backend, seconds: float, now: Callable[[], float]) -> list[Finding]:
+    """Watch the stream of one session, where streams are opened by session. Raises `NetError`."""
+    await backend.messages(session.id, limit=1)
+    return await _watch(backend, seconds, now)
+
+
+async def _watch(backend: Backend, seconds: float, now: Callable[[], float]) -> list[Finding]:
+    """Watch what `backend` has open. Raises `NetError`."""
+    beats = Beats(now, backend.traits.beats_every)
+    began = now()
+    async with backend.subscribe(beats.heard) as feed:
+        reading = asyncio.ensure_future(beats.read(feed))
+        try:
+            events = await delivered(backend, beats, now)
+            await asyncio.wait((reading,), timeout=max(0.0, began + seconds - now()))
+            if reading.done():
+                await reading
+                return [Finding("event stream", "bad", "the server ended it", "Look at the server's log.")]
+        finally:
+            reading.cancel()
+            await asyncio.gather(reading, return_exceptions=True)
+    return [beats.regularity(now() - began), *(events or [beats.delivery()])]
+
+
+def run(
+    settings: Settings,
+    open_http: Callable[[str], Http],
+    users: Sequence[str],
+    *,
+    seconds: float,
+    say: Callable[[str], None],
+) -> int:
+    """Look at everything and say it as it is found; the exit status."""
+    say(settings.url)
+    findings = asyncio.run(_examine(settings, open_http, users, seconds, say))
+    if any(one.what == "reachable" and one.verdict == "bad" for one in findings):
+        return CANNOT_CONNECT
+    return int(any(one.verdict == "bad" for one in findings))
+
+
+async def _examine(
+    settings: Settings,
+    open_http: Callable[[str], Http],
+    users: Sequence[str],
+    seconds: float,
+    say: Callable[[str], None],
+) -> list[Finding]:
+    found: list[Finding] = []
+
+    def note(findings: Sequence[Finding]) -> None:
+        for finding in findings:
+            found.append(finding)
+            say(finding.line())
+
+    try:
+        backend, server = await recognise(
+            open_http, users=users, directory=settings.directory, family=settings.family
+        )
+    except NetError as error:
+        note(not_greeted(error))
+        return found
+    try:
+        note(greeted(backend, server))
+        note([await mute(backend)])
+        say(f"… watching the event stream for {seconds:g} s")
+        note(await watch(backend, seconds))
+        note([PADDING if backend.traits.holds_post else NOT_HELD])
+    finally:
+        await backend.close()
+    return found

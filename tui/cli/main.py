@@ -1,0 +1,281 @@
+"""The command: flags → settings → app."""
+
+import gc
+import logging
+import os
+import shlex
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import click
+import msgspec
+from platformdirs import user_state_path
+
+from tui.backends import FAMILIES, TOKEN, USERS
+from tui.cli.demo import Demo
+from tui.client.client import Client
+from tui.config.settings import DEFAULT_URL, BadSettings, Settings, gather
+from tui.net.credentials import BasicAuth, BearerAuth, Credentials, is_token
+from tui.net.errors import Untrusted
+from tui.net.url import BadAddress, is_exposed, is_loopback
+from tui.storage.chosen_theme import ChosenTheme
+from tui.storage.journal import Journal
+
+if TYPE_CHECKING:
+    from tui.net.http_client import Http
+
+
+class Beside(click.Command):
+    """A command with others beside it: the first word chooses."""
+
+    others: ClassVar[dict[str, click.Command]] = {}
+
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
+    ) -> click.Context:
+        other = self.others.get(args[0]) if args else None
+        if other is None:
+            return super().make_context(info_name, args, parent, **extra)
+        return other.make_context(f"{info_name} {args[0]}", args[1:], parent, **extra)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        return super().invoke(ctx) if ctx.command is self else ctx.command.invoke(ctx)
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Without a screen"):
+            formatter.write_dl([(name, other.get_short_help_str(90)) for name, other in self.others.items()])
+
+
+HELP: dict[str, Any] = {"help_option_names": ["-h", "--help"]}
+CA_FILE = click.option(
+    "--ca-file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="CA certificate to trust, beside the system's.",
+)
+
+
+@click.command(cls=Beside, context_settings=HELP)
+@click.argument("url", required=False)
+@click.option("--demo", is_flag=True, help="Start the bundled stub server, talk to it, and end it afterwards.")
+@click.option("--session", metavar="ID", help="Open this session.")
+@click.option("--continue", "resume", is_flag=True, help="Open the session that was used last.")
+@click.option("--directory", metavar="DIR", help="The project folder, as the server names it.")
+@click.option("--family", type=click.Choice(FAMILIES), help="What kind of server it is; found out by asking.")
+@click.option("--log", type=click.Path(dir_okay=False, path_type=Path), help="Write a log to this file.")
+@CA_FILE
+@click.version_option(package_name="holdfast", prog_name="holdfast")
+def main(
+    url: str | None,
+    demo: bool,
+    session: str | None,
+    resume: bool,
+    directory: str | None,
+    family: str | None,
+    log: Path | None,
+    ca_file: Path | None,
+) -> None:
+    """A terminal client for agent servers whose turns last minutes to hours.
+
+    URL is the server's address (default: HOLDFAST_URL, or http://127.0.0.1:4096, where `opencode serve` listens).
+    The password, or token, comes from HOLDFAST_PASSWORD, OPENCODE_SERVER_PASSWORD or QWEN_SERVER_TOKEN.
+    """
+    if demo and url:
+        raise click.UsageError("--demo starts a server of its own: leave the URL out")
+    if session and resume:
+        raise click.UsageError("--session and --continue both name a session: give one of them")
+    flags = {
+        "url": url,
+        "demo": demo or None,
+        "session": session,
+        "resume": resume or None,
+        "directory": directory,
+        "family": family,
+        "log": log,
+        "ca_file": ca_file,
+    }
+    try:
+        settings = gather(flags)
+        set_up_log(settings.log)
+        sys.exit(run(settings))
+    except BadSettings as error:
+        raise click.ClickException(str(error)) from None
+
+
+def run(settings: Settings) -> int:
+    """Run the app until the person leaves; the exit status. Raises `BadSettings`."""
+    if not has_terminal():
+        raise BadSettings(
+            "Holdfast needs a terminal to draw on and to read keys from, and this is none. "
+            "Without a screen `holdfast status` says who waits for you, and `holdfast doctor` what is wrong."
+        )
+    if settings.demo:
+        with Demo() as address:
+            return run_app(replace(settings, url=address, password=None, directory=None, family=None))
+    if is_exposed(settings.url, settings.password is not None):
+        click.confirm(
+            f"{settings.url} is plain http on another machine: everybody on the way can read the password. Go on?",
+            abort=True,
+        )
+    return run_app(settings)
+
+
+def has_terminal() -> bool:
+    """Whether keys can be read, and the screen drawn: Textual does that where errors go."""
+    return os.isatty(0) and os.isatty(2)
+
+
+def run_app(settings: Settings) -> int:
+    """One client and one screen over it. Raises `BadSettings`."""
+    gc.disable()  # nothing of what is loaded now goes again
+    from tui.ui.app import HoldfastApp  # the screen's libraries take longest to load: after flags and their errors
+
+    gc.enable()
+
+    open_http, users = way_to(settings)
+    state = None if settings.demo else user_state_path("holdfast")
+    journal = Journal(state, settings.url, wall=time.time)
+    theme = ChosenTheme(state, settings.look.theme)
+    client = Client(
+        settings.url,
+        open_http,
+        users=users,
+        directory=settings.directory,
+        family=settings.family,
+        journal=journal,
+        patience=settings.patience,
+    )
+    app = HoldfastApp(
+        client,
+        session=settings.session,
+        resume=settings.resume,
+        demo=settings.demo,
+        look=msgspec.structs.replace(settings.look, theme=theme.name),
+        notify=settings.notify,
+        warnings=settings.warnings,
+        keep_theme=theme.keep,
+    )
+    gc.freeze()  # what is loaded by now stays: looking at it again would hold up the screen by up to 50 ms
+    gc.set_threshold(10_000, 10, 10)  # the rest seldom: each time holds up a fast stream by 25 to 50 ms
+    app.run()
+    for error in app.boundary.errors:
+        click.echo(f"A part of the screen failed: {error}. --log FILE keeps the details.", err=True)
+    if app.open_session is not None and not settings.demo:
+        click.echo(f"To come back: {way_back(settings, app.open_session)}")
+    return app.return_code or 0
+
+
+def way_back(settings: Settings, session_id: str) -> str:
+    """The command that opens the session again, as a shell takes it."""
+    words = ["holdfast", "--session", session_id]
+    if settings.directory is not None:
+        words += ["--directory", settings.directory]
+    if settings.family is not None:
+        words += ["--family", settings.family]
+    if settings.ca_file is not None:
+        words += ["--ca-file", str(settings.ca_file)]
+    if settings.url != DEFAULT_URL:
+        words.append(settings.url)
+    return shlex.join(words)
+
+
+def way_to(settings: Settings) -> "tuple[Callable[[str], Http], Sequence[str]]":
+    """How to open the server, and as which users to try. Raises `BadSettings` for a proxy or CA of no use."""
+
+    def open_http(user: str) -> "Http":
+        from tui.net.http_client import Http  # httpx takes long to load too: after the first paint
+
+        return Http(settings.url, credentials=credentials(user, settings.password), ca_file=settings.ca_file)
+
+    if settings.ca_file is not None or not is_loopback(settings.url):
+        try:
+            open_http("")  # what is wrong with the way there is said at once
+        except (BadAddress, Untrusted) as error:
+            raise BadSettings(str(error)) from error
+    if settings.user is not None:
+        return open_http, (settings.user,)
+    known = (settings.server_user, *USERS) if settings.server_user is not None else USERS
+    return open_http, known if settings.password is not None else known[:1]
+
+
+@click.command(context_settings=HELP)
+@click.argument("url", required=False)
+@click.option("--json", "as_json", is_flag=True, help="As JSON, for programs.")
+@click.option("--directory", metavar="DIR", help="The project folder, as the server names it.")
+@click.option("--family", type=click.Choice(FAMILIES), help="What kind of server it is; found out by asking.")
+@CA_FILE
+def status(
+    url: str | None, as_json: bool, directory: str | None, family: str | None, ca_file: Path | None
+) -> None:
+    """Print the line's health, the sessions at work and who waits for you.
+
+    Ends with 0, with 3 when someone waits for you, with 4 when the server cannot be reached or refuses.
+    """
+    from tui.cli import status
+
+    sys.exit(status.run(*_asked(url, directory, family, ca_file), as_json=as_json, say=click.echo))
+
+
+@click.command(context_settings=HELP)
+@click.argument("url", required=False)
+@click.option("--seconds", default=30.0, show_default=True, help="How long the event stream is watched.")
+@click.option("--directory", metavar="DIR", help="The project folder, as the server names it.")
+@click.option("--family", type=click.Choice(FAMILIES), help="What kind of server it is; found out by asking.")
+@CA_FILE
+def doctor(
+    url: str | None, seconds: float, directory: str | None, family: str | None, ca_file: Path | None
+) -> None:
+    """Look at everything between this machine and the server; say what is wrong and what helps.
+
+    Ends with 0 when all is well, with 1 when something is not, with 4 when the server cannot be reached.
+    """
+    from tui.cli import doctor as examination
+
+    sys.exit(examination.run(*_asked(url, directory, family, ca_file), seconds=seconds, say=click.echo))
+
+
+Beside.others.update(status=status, doctor=doctor)
+
+
+def _asked(
+    url: str | None, directory: str | None, family: str | None, ca_file: Path | None
+) -> "tuple[Settings, Callable[[str], Http], Sequence[str]]":
+    """The settings of a command without a screen, and the way to its server."""
+    try:
+        settings = gather({"url": url, "directory": directory, "family": family, "ca_file": ca_file})
+        if is_exposed(settings.url, settings.password is not None):
+            raise BadSettings(f"{settings.url} is plain http on another machine: the password is not sent there.")
+        for warning in settings.warnings:
+            click.echo(warning, err=True)
+        return settings, *way_to(settings)
+    except BadSettings as error:
+        raise click.ClickException(str(error)) from None
+
+
+def credentials(user: str, password: str | None) -> Credentials | None:
+    """Who we say that we are; a password that no token can be is one for nobody in particular."""
+    if password is None:
+        return None
+    if user == TOKEN and is_token(password):
+        return BearerAuth(password)
+    return BasicAuth(user, password)
+
+
+def set_up_log(path: Path | None) -> None:
+    """Log to `path` with mode 0600, or nowhere: standard error is the screen. Raises `BadSettings`."""
+    if path is None:
+        logging.getLogger().addHandler(logging.NullHandler())
+        return
+    try:
+        os.close(os.open(path, os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o600))
+    except OSError as error:
+        raise BadSettings(f"--log {path} cannot be written: {error.strerror}") from error
+    logging.basicConfig(
+        filename=path,
+        level=logging.INFO,
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+        encoding="utf-8",
+    )

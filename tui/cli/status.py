@@ -1,0 +1,138 @@
+"""`holdfast status`: one look at a server, for status bars and scripts. It asks, prints and ends.
+
+It changes nothing on the server and needs no screen.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+import msgspec
+
+from tui.backends import NAMES
+from tui.backends.base import Backend, ServerInfo
+from tui.backends.detect import recognise
+from tui.client.stale_requests import Ghosts
+from tui.config.settings import Settings
+from tui.core.model import Idle, PermissionRequest, Request, Retrying, Session, SessionStatus
+from tui.core.store import Store
+from tui.net.errors import NetError
+from tui.net.http_client import Http
+
+ALL_WELL, SOMEONE_WAITS, CANNOT_CONNECT = 0, 3, 4
+"""The command's exit statuses."""
+
+
+class SessionGlance(msgspec.Struct, frozen=True):
+    """One session that is not idle. `state` is one of: waiting for you, running, provider retry."""
+
+    id: str
+    title: str
+    directory: str
+    state: str
+
+
+class RequestGlance(msgspec.Struct, frozen=True):
+    """One open request. `kind` is question or permission; `what` its first words."""
+
+    id: str
+    session_id: str
+    kind: str
+    what: str
+
+
+class Glance(msgspec.Struct, frozen=True):
+    """What one look showed. `round_trip` in milliseconds; `idle` counts the sessions that are not listed."""
+
+    address: str
+    family: str
+    version: str
+    round_trip: float
+    sessions: tuple[SessionGlance, ...]
+    requests: tuple[RequestGlance, ...]
+    idle: int
+
+    @property
+    def exit_status(self) -> int:
+        return SOMEONE_WAITS if self.requests else ALL_WELL
+
+
+async def look(address: str, backend: Backend, server: ServerInfo) -> Glance:
+    """Ask for all sessions, what they do and who waits. Raises `NetError`."""
+    sessions = await backend.sessions()
+    places = sorted({session.directory for session in sessions} - {""})
+    found = await backend.resync(places)
+    store = Store()
+    store.apply(await Ghosts(store).left_out(backend, found))
+    requests = list(store.requests.values())
+    busy = [one for one in sessions if not isinstance(found.statuses.get(one.id, Idle()), Idle)]
+    return Glance(
+        address=address,
+        family=backend.traits.family,
+        version=server.version,
+        round_trip=round(server.round_trip * 1000, 1),
+        sessions=tuple(_session(one, found.statuses[one.id], requests, sessions) for one in busy),
+        requests=tuple(_request(one) for one in requests),
+        idle=len(sessions) - len(busy),
+    )
+
+
+def run(
+    settings: Settings,
+    open_http: Callable[[str], Http],
+    users: Sequence[str],
+    *,
+    as_json: bool,
+    say: Callable[[str], None],
+) -> int:
+    """Look once and say it; the exit status."""
+    try:
+        glance = asyncio.run(_look(settings, open_http, users))
+    except NetError as error:
+        if as_json:
+            trouble = {"address": settings.url, "error": error.what, "remedy": error.remedy}
+            say(msgspec.json.encode(trouble).decode())
+        else:
+            say(f"■ {error.what}\n  {error.remedy}")
+        return CANNOT_CONNECT
+    say(msgspec.json.encode(glance).decode() if as_json else "\n".join(lines(glance)))
+    return glance.exit_status
+
+
+async def _look(settings: Settings, open_http: Callable[[str], Http], users: Sequence[str]) -> Glance:
+    backend, server = await recognise(open_http, users=users, directory=settings.directory, family=settings.family)
+    try:
+        return await look(settings.url, backend, server)
+    finally:
+        await backend.close()
+
+
+def lines(glance: Glance) -> list[str]:
+    """The look in words, a line each."""
+    name = NAMES.get(glance.family, glance.family)
+    head = f"● live  {name} {glance.version}  {glance.round_trip:g} ms  {glance.address}"
+    rows = [f"{_glyph(one.state)} {one.state:<15}  {one.title or one.id}" for one in glance.sessions]
+    asks = [f"  ? {one.kind}: {one.what}" for one in glance.requests]
+    idle = f"○ {glance.idle} idle" if glance.idle else ""
+    return [head, *rows, *asks, *([idle] if idle else [])]
+
+
+def _session(
+    session: Session, status: SessionStatus, requests: Sequence[Request], sessions: Sequence[Session]
+) -> SessionGlance:
+    family = {session.id} | {child.id for child in sessions if child.parent_id == session.id}
+    state = "provider retry" if isinstance(status, Retrying) else "running"
+    if any(one.session_id in family for one in requests):
+        state = "waiting for you"
+    return SessionGlance(session.id, session.title, session.directory, state)
+
+
+def _request(request: Request) -> RequestGlance:
+    if isinstance(request, PermissionRequest):
+        what = f"{request.action} {' '.join(request.patterns)}".strip()
+        return RequestGlance(request.id, request.session_id, "permission", what)
+    first = request.questions[0].text if request.questions else ""
+    return RequestGlance(request.id, request.session_id, "question", first)
+
+
+def _glyph(state: str) -> str:
+    return {"waiting for you": "?", "provider retry": "↻"}.get(state, "●")

@@ -1,0 +1,537 @@
+"""What the app talks to: open, send, answer, abort. It owns the link, the backend, the store and the journal.
+
+Prompts go through `prompts`, what was typed and is not sent through `journal`.
+
+It knows no screen and no family's dialect. Whoever shows it subscribes to its changes and reads its store.
+"""
+
+import asyncio
+import logging
+import random
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import TYPE_CHECKING, Any, Literal
+
+import msgspec
+
+from tui.backends import USERS
+from tui.backends.base import Backend, ServerInfo, Traits
+from tui.backends.decoding import Rows
+from tui.client.abort_sender import Aborts
+from tui.client.loading import Loadings
+from tui.client.polling import Pulse
+from tui.client.prompt_dispatcher import Prompts
+from tui.client.prompt_options import Choices
+from tui.client.reply_sender import Outbox, Reply
+from tui.client.resync import Fetching, Resync
+from tui.client.session_actions import Editing
+from tui.client.turns import Turns
+from tui.core import events as e
+from tui.core.backoff import Backoff
+from tui.core.changes import (
+    AnswerChanged,
+    Change,
+    LineChanged,
+    Notice,
+    RequestClosed,
+    TextGrew,
+    TurnChanged,
+    TurnEnded,
+)
+from tui.core.connection_status import Health, Line, LineState
+from tui.core.diagnosis import DEFAULT_PATIENCE, Patience
+from tui.core.model import Answers, Idle, PermissionReply, PermissionRequest, Prompt, Request, Session
+from tui.core.sanitize import one_line
+from tui.core.store import Store
+from tui.core.turn import Turn, TurnState
+from tui.net.errors import NetError, Silent
+from tui.net.event_connection import Feed, HeldBack, Link
+from tui.storage.journal import Journal
+
+if TYPE_CHECKING:
+    from tui.net.http_client import Http
+
+log = logging.getLogger(__name__)
+
+TICK_EVERY = 0.5
+QUOTED = 40
+"""Characters of a prompt that a notice is about."""
+OPEN_KEPT = 8
+"""Sessions opened last whose transcripts are kept: to go back to one of them needs no line."""
+
+Listener = Callable[[Change], None]
+
+
+class NotConnected(NetError):
+    """Something was asked of the server before it was ever reached."""
+
+    def __init__(self) -> None:
+        super().__init__("not connected yet", "Wait for the line, or try it now.")
+
+
+class Clocks(msgspec.Struct, frozen=True):
+    """Where time and chance come from. `mono` never goes back; `wall` is epoch; all in seconds."""
+
+    mono: Callable[[], float] = time.monotonic
+    wall: Callable[[], float] = time.time
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    random: Callable[[], float] = random.random
+
+
+class Client:
+    """One server, seen by one person. `address` is what is shown; `open_http` and `users`: see `recognise`."""
+
+    def __init__(
+        self,
+        address: str,
+        open_http: "Callable[[str], Http]",
+        *,
+        users: Sequence[str] = USERS,
+        directory: str | None = None,
+        family: str | None = None,
+        journal: Journal | None = None,
+        clocks: Clocks | None = None,
+        patience: Patience = DEFAULT_PATIENCE,
+    ) -> None:
+        self.store = Store()
+        self.server: ServerInfo | None = None
+        self.address = address
+        self._open_http = open_http
+        self._users = users
+        self._directory = directory
+        self._family = family
+        self._clocks = clocks or Clocks()
+        self.journal = journal or Journal(None, address, wall=self._clocks.wall)
+        self._backend: Backend | None = None
+        self._health = Health()
+        self._listeners: list[Listener] = []
+        self._opened: dict[str, None] = {}
+        """The sessions that were opened, the newest last."""
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._line_up = asyncio.Event()
+        self._linking: asyncio.Task[None] | None = None
+        self._closing = False
+        self._unreadable = 0
+        self._link = Link(
+            subscribe=self._subscribe,
+            fetch=lambda: self._resync.everything(),
+            deliver=self._deliver,
+            changed=self._line_changed,
+            health=self._health,
+            backoff=Backoff(self._clocks.random),
+            clock=self._clocks.mono,
+            wall=self._clocks.wall,
+            sleep=self._clocks.sleep,
+        )
+        self.loadings = Loadings(self._tell, self._clocks.mono)
+        self._resync = Resync(
+            self.store,
+            loadings=self.loadings,
+            backend=self._known_backend,
+            refetch=self._link.refetch,
+            kept=lambda: {*self.prompts.sessions(), *self.journal.drafted()},
+        )
+        fetching = Fetching(self.store, self._resync, spawn=self._spawn, sleep=self._clocks.sleep)
+        self.turns = Turns(
+            self.store,
+            backend=self._known_backend,
+            refetch=self._link.refetch,
+            spawn=self._spawn,
+            deliver=self._deliver,
+            notify=self._turn_changed,
+            ended=self._turn_ended,
+            accepted=self.journal.accepted,
+            arrived=self._arrived,
+            clear=lambda turn: self.aborts.settled(turn),
+            heard=lambda: self._link.events,
+            ready=lambda: self._link.synced,
+            clock=self._clocks.mono,
+            server_now=self.server_now,
+            patience=patience,
+        )
+        self.choices = Choices(backend=self._known_backend, directory_of=self._directory_of)
+        self.prompts = Prompts(
+            self.store,
+            self.journal,
+            self.turns,
+            backend=self._known_backend,
+            ready=lambda: self._link.synced and not self._closing,
+            notify=self._tell,
+            choose=self.choices.applied,
+            fetch=lambda session_id: fetching.fetch(session_id, self.prompts.advance),
+        )
+        self.editing = Editing(backend=self._known_backend, deliver=self._deliver)
+        self._outbox = Outbox(
+            self.journal,
+            post=self._post_reply,
+            messages=self._resync.messages,
+            runs=lambda session_id: not isinstance(self.store.status(session_id), Idle),
+            is_open=lambda request_id: request_id in self.store.requests,
+            spawn=self._spawn,
+            deliver=self._deliver,
+            notify=self._tell,
+            backoff=lambda: Backoff(self._clocks.random),
+            pause=self._pause_for_line,
+        )
+        self.aborts = Aborts(
+            self.journal,
+            self.turns,
+            post=self._post_abort,
+            ready=lambda: self._link.synced,
+            live=lambda: self.line().state is LineState.LIVE,
+            spawn=self._spawn,
+            notify=self._tell,
+            backoff=lambda: Backoff(self._clocks.random),
+            pause=self._pause_for_line,
+        )
+        self._pulse = Pulse(
+            self.store,
+            self._health,
+            self._resync,
+            backend=self._known_backend,
+            line_up=self._line_up,
+            notify=self._tell,
+            heard=lambda: self._link.events,
+            asked=lambda news: self.turns.witness.asked(self._clocks.mono(), news=news),
+            sleep=self._clocks.sleep,
+        )
+
+    def subscribe(self, listener: Listener) -> None:
+        """`listener` hears every change, synchronously and in order, from the event loop's thread."""
+        self._listeners.append(listener)
+
+    def now(self) -> float:
+        """The monotonic clock that all times of `Line` and `Turn` are in, in seconds."""
+        return self._clocks.mono()
+
+    def server_now(self) -> float:
+        """The server's clock, in epoch seconds, as far as it is known."""
+        skew = self.server.clock_skew if self.server is not None else None
+        return self._clocks.wall() + (skew or 0.0)
+
+    def line(self) -> Line:
+        """The line as it is now."""
+        return self._health.view(self.now())
+
+    @property
+    def traits(self) -> Traits | None:
+        """How the server behaves, by its family and by what was seen of it; None until it was reached once."""
+        if self._backend is None:
+            return None
+        traits = self._backend.traits
+        if self.turns.cancels is not None:
+            traits = msgspec.structs.replace(traits, cancels_on_disconnect=self.turns.cancels)
+        return traits
+
+    def turn(self, session_id: str) -> Turn | None:
+        """The session's turn to show: the one that runs, else the newest that ended."""
+        return self.turns.current(session_id)
+
+    def start(self) -> None:
+        """Take up what an earlier run left, and begin to connect; what comes of it is told by changes."""
+        self.journal.told = self._tell_journal
+        if self.journal.problem is not None:
+            self.journal.told(self.journal.problem)
+        self.prompts.restore()
+        self.aborts.restore()
+        for reply in self._outbox.unsettled():
+            self._spawn(self._outbox.send(reply))
+        self._linking = self._hold_line()
+        for work in (self._tick(), *self._pulse.works()):
+            self._spawn(work)
+
+    def _arrived(self, prompt: Prompt) -> None:
+        words = one_line(prompt.text, QUOTED)
+        what = f"The server has “{words}” after all. Do not send again the copy that went back to the prompt."
+        self._tell(Notice(what, "warning"))
+
+    def _tell_journal(self, problem: str) -> None:
+        words = f"{problem[:1].upper()}{problem[1:]}"
+        severity: Literal["warning", "error"] = "error" if self.journal.lost else "warning"
+        self._tell(Notice(words, severity, stays=self.journal.lost))
+
+    async def close(self) -> None:
+        """Let go of everything. Turns go on at the server (where the family allows)."""
+        self._closing = True
+        while tasks := list(self._tasks):  # what ends now may begin something else
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+        if self._backend is not None:
+            await self._backend.close()
+        self.journal.close()
+
+    def retry_now(self) -> None:
+        """Try to connect at once (F5, the terminal's focus), also after *stopped*; answers that stopped go out."""
+        if self._linking is not None and self._linking.done():
+            self._linking = self._hold_line()
+        self._link.retry_now()
+        if self._line_up.is_set():
+            self._send_stopped()
+            self._spawn(self._pulse.load_failed())
+
+    def looked_at(self, now: bool) -> None:
+        """The terminal got the focus, or lost it."""
+        self._link.focused = now
+        if now and not self.line().up:
+            self.retry_now()
+
+    def input_came(self) -> None:
+        """A person pressed a key: somebody looks, whatever the terminal tells of its focus."""
+        watched = self._link.watched
+        self._link.input_came()
+        if not watched and self.line().state is LineState.RECONNECTING:
+            self.retry_now()
+
+    def look_again(self) -> None:
+        """The person was away, and this process with them: what is known of the line and the server may be old."""
+        self.retry_now()
+        if self._line_up.is_set():
+            self._spawn(self._pulse.verify())
+
+    async def list_sessions(self, search: str = "", cursor: str | None = None) -> Rows[Session]:
+        """The newest sessions whose title holds `search`; `cursor`: of the page before. Raises `NetError`."""
+        found = await self._known_backend().sessions(search=search, cursor=cursor)
+        self._deliver(e.SessionsListed(found))
+        return found
+
+    async def new_session(self, title: str = "") -> Session:
+        """Create a session on the server. Raises `NetError`."""
+        session = await self._known_backend().create_session(title)
+        self._deliver(e.SessionUpserted(session))
+        return session
+
+    async def open_session(self, session_id: str) -> None:
+        """Keep the session's transcript from now on and fetch its newest page. Raises `NetError`.
+
+        Where that fails `loadings` says why, and it is tried again.
+        While the line is down nothing is fetched; the next connection brings it. Sessions that were opened long
+        before are closed.
+        """
+        self.store.open_transcript(session_id)
+        self.journal.remember_place(session_id)
+        self._opened.pop(session_id, None)
+        self._opened[session_id] = None
+        if self._link.synced:
+            await self._resync.session(session_id)
+        for old in list(self._opened)[:-OPEN_KEPT]:
+            self.close_session(old)
+
+    def close_session(self, session_id: str) -> None:
+        """Forget the session's transcript, unless a turn runs or a prompt waits: its end is read from there."""
+        if not self.turns.running_in(session_id) and not self.prompts.waiting(session_id):
+            self._opened.pop(session_id, None)
+            self.store.close_transcript(session_id)
+            self.loadings.forget(session_id)
+            if self._backend is not None:
+                self._spawn(self._backend.leave(session_id))
+
+    async def load_older(self, session_id: str) -> bool:
+        """Fetch the page before the oldest message; False when there is none. Raises `NetError`."""
+        transcript = self.store.transcript(session_id)
+        if transcript is None or transcript.cursor is None:
+            return False
+        cursor = transcript.cursor
+        if self.loadings.of(session_id).doing == "older":
+            return True
+        with self.loadings.fetching(session_id, "older") as on_bytes:
+            page = await self._known_backend().messages(session_id, before=cursor, on_bytes=on_bytes)
+        transcript = self.store.transcript(session_id)
+        if (
+            transcript is not None and transcript.cursor == cursor
+        ):  # else it was read anew meanwhile: a gap lies between
+            self._deliver(page)
+        return True
+
+    def abort(self, session_id: str) -> None:
+        """Abort what runs in the session now, however long it takes the server to hear of it (`aborts`)."""
+        self.aborts.ask(session_id)
+
+    async def _post_abort(self, session_id: str) -> None:
+        """Send an abort, and clear away the requests that it leaves behind. Raises `NetError`."""
+        left = {request.id: request for request in self.store.requests_of(session_id)}
+        await self._known_backend().abort(session_id)
+        self.turns.ask_all()
+        left |= {request.id: request for request in self.store.requests_of(session_id)}
+        for request in left.values():  # the server keeps them in its list, though nobody waits for them any more
+            self._deliver(e.RequestGone(request.session_id, request.id))
+            permission = isinstance(request, PermissionRequest)
+            self._spawn(self._clear(Reply(request, permission="reject") if permission else Reply(request)))
+
+    def answer(self, request: Request, answers: Answers) -> None:
+        """Send an answer until the server says that it has it; `AnswerChanged` tells how it fares."""
+        self._reply(Reply(request, answers=answers))
+
+    def reject(self, request: Request) -> None:
+        """Dismiss a question; the agent is told that nobody wants to answer."""
+        self._reply(Reply(request))
+
+    def reply(self, request: Request, reply: PermissionReply, message: str = "") -> None:
+        """Answer a permission; `message` goes with a rejection and lets the agent go on."""
+        self._reply(Reply(request, permission=reply, message=message))
+
+    def _reply(self, reply: Reply) -> None:
+        if reply.request.id in self.store.requests:
+            self._spawn(self._outbox.send(reply))
+        else:  # it was closed while the person decided
+            self._tell(AnswerChanged(reply.request, "expired"))
+
+    def _send_stopped(self) -> None:
+        self.aborts.resume()
+        for reply in self._outbox.take_stopped():
+            self._spawn(self._outbox.send(reply))
+
+    async def _post_reply(self, reply: Reply) -> bool:
+        backend, request = self._known_backend(), reply.request
+        directory = self._directory_of(request.session_id)
+        if reply.permission is not None:
+            return await backend.reply(request.id, reply.permission, reply.message, directory=directory)
+        if reply.answers is None:
+            return await backend.reject(request.id, directory=directory)
+        return await backend.answer(request.id, reply.answers, directory=directory)
+
+    async def _clear(self, reply: Reply) -> None:
+        try:
+            await self._post_reply(reply)
+        except NetError as error:
+            log.info("a request that nobody waits for stays at the server: %s", error.what)
+
+    def _known_backend(self) -> Backend:
+        if self._backend is None:
+            raise NotConnected
+        return self._backend
+
+    def _directory_of(self, session_id: str) -> str:
+        session = self.store.sessions.get(session_id)
+        return session.directory if session is not None else ""
+
+    @asynccontextmanager
+    async def _subscribe(self, on_bytes: Callable[[int], None]) -> AsyncIterator[Feed]:
+        if self._backend is None:
+            from tui.backends.detect import recognise  # httpx takes longest to load: after the first paint
+
+            self._backend, server = await recognise(
+                self._open_http,
+                users=self._users,
+                directory=self._directory,
+                family=self._family,
+                identities=self.journal,
+            )
+        else:
+            server = await self._backend.hello()
+        self._greeted(server)
+        self._health.answered(server.round_trip)
+        async with AsyncExitStack() as stack:
+            try:
+                feed = await stack.enter_async_context(self._backend.subscribe(on_bytes))
+            except Silent as error:
+                try:
+                    await self._backend.ping()
+                except NetError:
+                    raise error from None
+                raise HeldBack(error.seconds) from error
+            yield feed
+
+    def _greeted(self, server: ServerInfo) -> None:
+        """The server is there, or there again; it may be another version of it."""
+        before, self.server = self.server, server
+        self.turns.met(self._known_backend().traits)
+        if before is not None and before.version != server.version:
+            self._tell(Notice(f"The server is now {server.version} (was {before.version})."))
+
+    def _deliver(self, event: e.Event) -> None:
+        changes = self.store.apply(event)
+        for change in changes:
+            self._tell(change)
+            if isinstance(change, RequestClosed):
+                self._outbox.closed(change)
+                if change.how == "rejected" or change.reply == "reject":
+                    self.turns.rejected(change.request, here=self._outbox.rejects(change.request.id))
+        if isinstance(event, e.Resynced):
+            self._tell_unreadable(event.unreadable)
+        if isinstance(event, e.SessionFailed):
+            self.turns.failure_seen(event)
+        elif isinstance(event, e.TextDelta):
+            self.turns.moved(event.session_id)
+        elif any(not isinstance(change, TextGrew) for change in changes):
+            self.turns.look()
+            self.prompts.advance()
+
+    def _tell_unreadable(self, count: int) -> None:
+        """Requests wait that cannot be shown; each number of them is told once."""
+        before, self._unreadable = self._unreadable, count
+        if count > before:
+            what = "1 request that waits" if count == 1 else f"{count} requests that wait"
+            self._tell(Notice(f"{what} for an answer cannot be read. Answer in another client.", "warning"))
+
+    def _hold_line(self) -> "asyncio.Task[None]":
+        task = self._spawn(self._link.run())
+        task.add_done_callback(self._line_let_go)
+        return task
+
+    def _line_let_go(self, task: "asyncio.Task[None]") -> None:
+        """Nobody holds the line any more: unless we are closing, that is a fault of our own, and shown as one."""
+        if not task.cancelled():
+            what = f"Holdfast itself failed ({type(task.exception()).__name__})"
+            self._health.stopped(self._clocks.mono(), what, "F5 tries again. If it comes back, restart Holdfast.")
+            self._line_changed()
+
+    def _line_changed(self) -> None:
+        if self._link.synced and not self._line_up.is_set():
+            self._line_up.set()
+            self.turns.line_back()
+            self.prompts.advance()
+            self._send_stopped()
+        elif not self._link.synced:
+            self._line_up.clear()
+        self._tell(LineChanged())
+
+    def _turn_changed(self, change: TurnChanged | TurnEnded) -> None:
+        self._tell(change)
+        self.aborts.turn_changed(change.session_id)
+
+    def _turn_ended(self, turn: Turn) -> None:
+        self.prompts.ended(turn)
+        if turn.state is TurnState.FINISHED and self.aborts.covers(turn) and self.prompts.waiting(turn.session_id):
+            self.prompts.hold(turn.session_id, "the turn before finished before it could be aborted")
+
+    def _tell(self, change: Change) -> None:
+        for listener in self._listeners:
+            listener(change)
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._reap)
+        return task
+
+    def _reap(self, task: "asyncio.Task[None]") -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("a task of the client ended", exc_info=error)
+            self._tell(
+                Notice(f"A part of Holdfast stopped working ({type(error).__name__}). Restart it.", "error")
+            )
+
+    async def _pause_for_line(self, seconds: float) -> None:
+        """Wait `seconds`, or until the line is back, whichever is first; a line that stopped is waited for."""
+        sleeping = asyncio.ensure_future(self._clocks.sleep(seconds))
+        waking = asyncio.create_task(self._line_up.wait())
+        waits = {sleeping} if self._line_up.is_set() else {sleeping, waking}
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+            if self.line().state is LineState.STOPPED:
+                await self._line_up.wait()
+        finally:
+            sleeping.cancel()
+            waking.cancel()
+
+    async def _tick(self) -> None:
+        while True:
+            await self.turns.awake.wait()
+            await self._clocks.sleep(TICK_EVERY)
+            self.turns.tick()
+            self.prompts.advance()
+            if not self.turns.running():
+                self.turns.awake.clear()

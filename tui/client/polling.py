@@ -1,0 +1,140 @@
+"""What is asked of the server at intervals while the line is up, and never while it is down.
+
+A ping for the round trip, a look whether the events told the truth, and our own heartbeats where the server wants
+them. A failure here is never a failure of the line or of a turn: others judge these.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
+
+from tui.backends.base import Backend
+from tui.client.resync import Resync
+from tui.core.changes import Change, LineChanged, Notice
+from tui.core.connection_status import Health
+from tui.core.store import Store
+from tui.net.errors import NetError
+
+log = logging.getLogger(__name__)
+
+PING_EVERY = 10.0
+BEAT_EVERY = 30.0
+"""Seconds between two client heartbeats: what qwen's own web client uses."""
+BEATS_MISSED = 3
+"""Client heartbeats in a row that fail until the person is told: as many as qwen's own web client takes."""
+LOAD_AGAIN_EVERY = 10.0
+"""Seconds until a session that could not be fetched is fetched again."""
+CHECK_EVERY = 30.0
+"""Seconds between two looks whether the server is as its events told: a stream may beat and carry nothing else."""
+
+
+class Pulse:
+    """`line_up` is set while the line is up; `backend` gives the server's backend then.
+
+    `heard` counts the events that came; `asked` hears that the server was asked, and whether that brought
+    something that no event had told.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        health: Health,
+        resync: Resync,
+        *,
+        backend: Callable[[], Backend],
+        line_up: asyncio.Event,
+        notify: Callable[[Change], None],
+        heard: Callable[[], int],
+        asked: Callable[[bool], None],
+        sleep: Callable[[float], Awaitable[None]],
+    ) -> None:
+        self._store = store
+        self._health = health
+        self._resync = resync
+        self._backend = backend
+        self._line_up = line_up
+        self._notify = notify
+        self._heard = heard
+        self._asked = asked
+        self._sleep = sleep
+
+    def works(self) -> tuple[Coroutine[Any, Any, None], ...]:
+        """What is to run for as long as the client does."""
+        return self._ping(), self._check(), self._load_again(), self._beat()
+
+    async def verify(self) -> None:
+        """Look at once: this process was away, and what it knows may be old."""
+        try:
+            self._health.answered(await self._backend().ping())
+            await self._resync.news()
+        except NetError as error:
+            log.info("verify: %s", error.what)
+        self._notify(LineChanged())
+
+    async def _ping(self) -> None:
+        while True:
+            await self._line_up.wait()
+            await self._sleep(PING_EVERY)
+            if not self._line_up.is_set():
+                continue  # whether to try at all is the link's to say
+            try:
+                self._health.answered(await self._backend().ping())
+            except NetError as error:
+                log.info("ping: %s", error.what)
+            else:
+                self._notify(LineChanged())
+
+    async def _check(self) -> None:
+        while True:
+            await self._line_up.wait()
+            await self._sleep(CHECK_EVERY)
+            if not self._line_up.is_set():
+                continue
+            before, heard = self._store.version, self._heard()
+            try:
+                await self._resync.news()
+            except NetError as error:
+                log.info("check: %s", error.what)
+            else:
+                self._asked(self._store.version != before and self._heard() == heard)
+
+    async def _load_again(self) -> None:
+        """Fetch again what could not be fetched of open sessions."""
+        while True:
+            await self._line_up.wait()
+            await self._sleep(LOAD_AGAIN_EVERY)
+            if self._line_up.is_set():
+                await self.load_failed()
+
+    async def load_failed(self) -> None:
+        """Fetch the sessions again that could not be fetched."""
+        try:
+            await self._resync.failed()
+        except NetError as error:
+            log.info("load again: %s", error.what)
+
+    async def _beat(self) -> None:
+        missed = 0
+        while True:
+            await self._line_up.wait()
+            if self._backend().traits.client_heartbeat:
+                why = await self._beat_in_all()
+                missed = 0 if why is None else missed + 1
+                if why is not None and missed == BEATS_MISSED:
+                    self._notify(Notice(f"The server does not take our heartbeats: {why.what}.", "warning"))
+            await self._sleep(BEAT_EVERY)
+
+    async def _beat_in_all(self) -> NetError | None:
+        """Beat once in each open session, in all together; what went wrong, if anything did."""
+        async with asyncio.TaskGroup() as together:
+            beats = [together.create_task(self._beat_in(one)) for one in self._store.open_sessions()]
+        return next((missed for beat in beats if (missed := beat.result()) is not None), None)
+
+    async def _beat_in(self, session_id: str) -> NetError | None:
+        try:
+            await self._backend().heartbeat(session_id)
+        except NetError as error:
+            log.info("client heartbeat: %s", error.what)
+            return error
+        return None

@@ -1,0 +1,189 @@
+"""The way of a prompt from the person to its turn: history, queue, flight; or back to the draft.
+
+Each step is in the journal before it is taken, so that whatever dies, the prompt is in exactly one place.
+"""
+
+from collections.abc import Callable
+
+from tui.backends.base import Backend
+from tui.client.prompt_queue import PromptQueue
+from tui.client.turns import Turns
+from tui.core.changes import Change, DraftReturned, QueueChanged
+from tui.core.model import Idle, Prompt, Queued
+from tui.core.store import Store
+from tui.core.turn import BROKE_OFF, Turn, TurnState
+from tui.net.errors import NetError
+from tui.storage.journal import Journal
+
+GONE = "its session is gone from the server"
+"""Why the queue of a session that was deleted is held."""
+
+
+class NotFetched(NetError):
+    """A prompt's ids must be minted above those of the session's messages, which have not come yet."""
+
+    def __init__(self) -> None:
+        super().__init__("the session's messages have not come yet", "Send it again in a moment.")
+
+
+class Prompts:
+    """All prompts of this client that are not yet answered.
+
+    `backend` gives the server's backend, or raises `NetError` before it is known; `ready` says whether the line is
+    up and what the store says is fresh; `choose` adds the agent and the model that the person chose; `fetch`
+    fetches a session's newest messages and calls `advance` after that.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        journal: Journal,
+        turns: Turns,
+        *,
+        backend: Callable[[], Backend],
+        ready: Callable[[], bool],
+        notify: Callable[[Change], None],
+        choose: Callable[[Prompt], Prompt] = lambda prompt: prompt,
+        fetch: Callable[[str], None],
+    ) -> None:
+        self._store = store
+        self._journal = journal
+        self._turns = turns
+        self._backend = backend
+        self._ready = ready
+        self._notify = notify
+        self._choose = choose
+        self._fetch = fetch
+        self._queue = PromptQueue(journal)
+
+    def submit(self, session_id: str, text: str) -> None:
+        """Send a prompt as soon as its session is free and the line is up: at once, or from the queue.
+
+        What is held stays so, and the prompt goes before it.
+        """
+        self._queue.add(session_id, text)
+        self._advance(session_id)
+        self._notify(QueueChanged(session_id))
+
+    def send_now(self, session_id: str, text: str) -> Turn:
+        """Post a prompt without waiting for the turn that runs. Its fate is in the turn that is returned.
+
+        Raises `NetError` when the server was never reached, or the session's messages have not come yet.
+        """
+        self._check_fetched(session_id)
+        prompt = self._choose(self._backend().new_prompt(session_id, text))
+        self._journal.take_off(prompt)
+        return self._turns.send(prompt)
+
+    def waiting(self, session_id: str) -> tuple[Queued, ...]:
+        """The session's queue, in order."""
+        return self._queue.of(session_id)
+
+    def held(self, session_id: str) -> str:
+        """Why prompts of the session's queue are held; "" when they only wait for the session to be free."""
+        return self._queue.held(session_id)
+
+    def is_held(self, queued_id: str) -> bool:
+        """Whether a waiting prompt is held, and not only waits for its session to be free."""
+        return bool(self._queue.why_held(queued_id))
+
+    def sessions(self) -> tuple[str, ...]:
+        """The sessions for which something waits."""
+        return self._queue.sessions()
+
+    def hold(self, session_id: str, reason: str) -> None:
+        """Send nothing more of the session's queue until `release`; what is held keeps its reason."""
+        self._queue.hold(session_id, reason, again=False)
+        self._notify(QueueChanged(session_id))
+
+    def release(self, session_id: str, reason: str | None = None) -> None:
+        """Let what is held go on, or (`reason`) what is held for this."""
+        self._queue.release(session_id, reason)
+        self._advance(session_id)
+        self._notify(QueueChanged(session_id))
+
+    def move(self, session_id: str, to: str) -> None:
+        """Let what waits for a session that is gone wait for another; held as it was."""
+        self._queue.move(session_id, to)
+        self._notify(QueueChanged(session_id))
+        self._notify(QueueChanged(to))
+
+    def send_waiting(self, queued_id: str) -> None:
+        """Post a waiting prompt at once. Raises as `send_now`."""
+        queued = self._queue.find(queued_id)
+        if queued is not None:
+            self._check_fetched(queued.session_id)
+            self._post(queued)
+
+    def edit(self, queued_id: str, text: str) -> None:
+        """Change a waiting prompt in its place, and remember it so; nothing if it was sent meanwhile."""
+        queued = self._queue.edit(queued_id, text)
+        if queued is not None:
+            self._journal.remember(text)
+            self._notify(QueueChanged(queued.session_id))
+
+    def take_back(self, queued_id: str) -> Queued | None:
+        """Remove a waiting prompt from the queue; None if it was sent meanwhile."""
+        queued = self._queue.remove(queued_id)
+        if queued is not None:
+            self._notify(QueueChanged(queued.session_id))
+        return queued
+
+    def restore(self) -> None:
+        """Take up what an earlier run of the client left."""
+        self._queue.restore()
+        for prompt in self._journal.adopt_flights():
+            self._store.open_transcript(prompt.session_id)
+            self._turns.recover(prompt)
+
+    def advance(self) -> None:
+        """Something changed: send what can be sent now."""
+        for session_id in self._queue.sessions():
+            self._advance(session_id)
+
+    def ended(self, turn: Turn) -> None:
+        """A turn is over. A prompt that the server does not have goes back to the person."""
+        if turn.state in BROKE_OFF:
+            self._journal.keep_end(turn.session_id, turn.prompt_id, turn.state.value, turn.reason)
+        else:
+            self._journal.forget_end(turn.session_id, turn.prompt_id)
+        if turn.prompt is not None:
+            if turn.state is TurnState.NOT_SENT:
+                self._journal.give_back(turn.prompt)
+                self._notify(DraftReturned(turn.session_id, turn.prompt.text, turn.reason))
+            else:
+                self._journal.land(turn.prompt.message_id)
+        if turn.state is not TurnState.FINISHED and self._queue.of(turn.session_id):
+            how = "failed" if turn.state is TurnState.FAILED else f"was {turn.state.value}"
+            self._queue.hold(turn.session_id, f"the turn before {how}")
+            self._notify(QueueChanged(turn.session_id))
+
+    def _advance(self, session_id: str) -> None:
+        queued = self._queue.next(session_id)
+        if queued is None or not self._ready():
+            return
+        if session_id in self._store.gone:
+            self.hold(session_id, GONE)
+            return
+        if isinstance(self._store.status(session_id), Idle) and not self._turns.running_in(session_id):
+            if self._fetched(session_id):
+                self._post(queued)
+            else:
+                self._fetch(session_id)
+
+    def _fetched(self, session_id: str) -> bool:
+        """Whether ids for the session can be minted: above its newest, which must be known."""
+        transcript = self._store.transcript(session_id)
+        return not self._backend().traits.takes_our_ids or (transcript is not None and transcript.loaded)
+
+    def _check_fetched(self, session_id: str) -> None:
+        if not self._fetched(session_id):
+            self._fetch(session_id)
+            raise NotFetched
+
+    def _post(self, queued: Queued) -> None:
+        prompt = self._choose(self._backend().new_prompt(queued.session_id, queued.text))
+        self._journal.take_off(prompt, queued.id)
+        self._queue.sent(queued.id)
+        self._turns.send(prompt)
+        self._notify(QueueChanged(queued.session_id))

@@ -1,0 +1,69 @@
+"""What the server offers for a prompt, and what the person chose of it for each session."""
+
+from collections.abc import Callable, Sequence
+
+import msgspec
+from msgspec.structs import replace
+
+from tui.backends.base import Backend, Offering, Offers
+from tui.client.session_actions import NotOffered
+from tui.core.model import Offered, Prompt
+
+
+class Choice(msgspec.Struct, frozen=True):
+    """None is what the server itself would take."""
+
+    agent: str | None = None
+    model: str | None = None
+
+
+UNCHOSEN = Choice()
+
+
+class Choices:
+    """`backend` gives the server's backend, or raises `NetError`; `directory_of` that of a session ("": unknown).
+
+    Every question may raise `NetError`.
+    """
+
+    def __init__(self, *, backend: Callable[[], Backend], directory_of: Callable[[str], str]) -> None:
+        self._backend = backend
+        self._directory_of = directory_of
+        self._chosen: dict[str, Choice] = {}
+
+    def of(self, session_id: str) -> Choice:
+        return self._chosen.get(session_id, UNCHOSEN)
+
+    def choose(self, session_id: str, *, agent: str | None = None, model: str | None = None) -> None:
+        """From the next prompt on."""
+        before = self.of(session_id)
+        self._chosen[session_id] = Choice(agent or before.agent, model or before.model)
+
+    def begin(self, session_id: str) -> None:
+        """What was chosen while there was no session is for this one, which begins now."""
+        chosen = self._chosen.pop("", None)
+        if chosen is not None:
+            self._chosen[session_id] = chosen
+
+    def applied(self, prompt: Prompt) -> Prompt:
+        """The prompt with what was chosen for its session."""
+        choice = self.of(prompt.session_id)
+        return prompt if choice == UNCHOSEN else replace(prompt, agent=choice.agent, model=choice.model)
+
+    async def agents(self, session_id: str) -> Sequence[Offered]:
+        return await self._offers().agents(self._directory_of(session_id), session_id)
+
+    async def models(self, session_id: str) -> Sequence[Offered]:
+        return await self._offers().models(self._directory_of(session_id), session_id)
+
+    async def commands(self, session_id: str) -> Sequence[Offered]:
+        return await self._offers().commands(self._directory_of(session_id), session_id)
+
+    async def files(self, session_id: str, query: str) -> Sequence[Offered]:
+        return await self._offers().files(self._directory_of(session_id), query)
+
+    def _offers(self) -> Offers:
+        backend = self._backend()
+        if not isinstance(backend, Offering):
+            raise NotOffered
+        return backend.offers

@@ -1,0 +1,111 @@
+"""Prompts that wait in this client until their session is free: in order, editable, kept over a restart.
+
+After a turn that did not end well what waits is held: what becomes of it is for the person to decide. A prompt
+that comes after that is no part of it, and goes before it.
+"""
+
+import uuid
+from collections import defaultdict
+
+from msgspec.structs import replace
+
+from tui.core.model import Queued
+from tui.storage.journal import Journal
+
+
+class PromptQueue:
+    """The waiting prompts of all sessions, as the journal has them."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+        self._waiting: dict[str, list[Queued]] = defaultdict(list)
+        self._held: dict[str, str] = {}
+        """Prompts that are held, by their id, and why."""
+        self._place = 0
+
+    def restore(self) -> None:
+        """Take over what a client that is gone had waiting; held, for its person may have changed their mind."""
+        for queued in self._journal.adopt_queue():
+            self._waiting[queued.session_id].append(queued)
+            self._write([queued])
+            self.hold(queued.session_id, "kept from an earlier run")
+
+    def sessions(self) -> tuple[str, ...]:
+        """The sessions for which something waits."""
+        return tuple(session_id for session_id, waiting in self._waiting.items() if waiting)
+
+    def of(self, session_id: str) -> tuple[Queued, ...]:
+        return tuple(self._waiting.get(session_id, ()))
+
+    def add(self, session_id: str, text: str) -> Queued:
+        queued = Queued(uuid.uuid4().hex, session_id, text)
+        self._waiting[session_id].append(queued)
+        self._place += 1
+        self._journal.submit(queued, self._place)
+        return queued
+
+    def move(self, session_id: str, to: str) -> None:
+        """Let all that waits for one session wait for another, behind what waits there; what is held stays so."""
+        for queued in self.of(session_id):
+            moved = replace(queued, session_id=to)
+            self._waiting[to].append(moved)
+            self._write([moved])
+        self._waiting.pop(session_id, None)
+
+    def find(self, queued_id: str) -> Queued | None:
+        return next((q for waiting in self._waiting.values() for q in waiting if q.id == queued_id), None)
+
+    def edit(self, queued_id: str, text: str) -> Queued | None:
+        """Change a waiting prompt in its place; None if it was sent meanwhile."""
+        old = self.find(queued_id)
+        if old is None:
+            return None
+        waiting = self._waiting[old.session_id]
+        new = replace(old, text=text)
+        waiting[waiting.index(old)] = new
+        self._write(waiting)
+        return new
+
+    def remove(self, queued_id: str) -> Queued | None:
+        """Take a prompt out of the queue; None if it was sent meanwhile."""
+        found = self.sent(queued_id)
+        if found is not None:
+            self._journal.dequeue(queued_id)
+        return found
+
+    def sent(self, queued_id: str) -> Queued | None:
+        """Forget a prompt that the journal already has in flight."""
+        queued = self.find(queued_id)
+        if queued is not None:
+            self._waiting[queued.session_id].remove(queued)
+            self._held.pop(queued_id, None)
+        return queued
+
+    def hold(self, session_id: str, reason: str, *, again: bool = True) -> None:
+        """Send none of the session's waiting prompts until `release`; `again`: what is held too, for this now."""
+        for queued in self.of(session_id):
+            if again or queued.id not in self._held:
+                self._held[queued.id] = reason
+
+    def why_held(self, queued_id: str) -> str:
+        """Why the prompt is held; "" when it is not."""
+        return self._held.get(queued_id, "")
+
+    def held(self, session_id: str) -> str:
+        """Why the first of the session's held prompts is held; "" when none is."""
+        return next((self._held[queued.id] for queued in self.of(session_id) if queued.id in self._held), "")
+
+    def release(self, session_id: str, reason: str | None = None) -> None:
+        """Hold no prompt of the session any more, or (`reason`) none for this reason."""
+        for queued in self.of(session_id):
+            if reason is None or self._held.get(queued.id) == reason:
+                self._held.pop(queued.id, None)
+
+    def next(self, session_id: str) -> Queued | None:
+        """The first of the session's prompts that is not held."""
+        return next((queued for queued in self.of(session_id) if queued.id not in self._held), None)
+
+    def _write(self, waiting: list[Queued]) -> None:
+        for queued in waiting:
+            self._place += 1
+            self._journal.enqueue(queued, self._place)

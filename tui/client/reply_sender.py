@@ -1,0 +1,284 @@
+"""Sending answers: each is sent until the server says that it has it, or that nobody waits for it any more.
+
+An answer whose acknowledgement was lost may have arrived. Then the server no longer has the request, and only
+what it was answered with tells ours from somebody else's.
+"""
+
+import logging
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from typing import Any, Literal, TypeAlias
+
+import msgspec
+
+from tui.client.retry_until_settled import until_settled
+from tui.core import events as e
+from tui.core.backoff import Backoff
+from tui.core.changes import AnswerChanged, Given, RequestClosed
+from tui.core.model import (
+    Answers,
+    FullMessage,
+    PermissionReply,
+    PermissionRequest,
+    QuestionRequest,
+    Request,
+    ToolPart,
+)
+from tui.core.store import ENDED
+from tui.net.errors import NetError, Refused
+from tui.storage.journal import Journal
+
+log = logging.getLogger(__name__)
+
+CLOSED_KEPT = 500
+"""Closed requests whose fate is remembered, so that a late refusal can be explained."""
+
+NOT_OPEN = (404, 409, 410)
+"""Statuses by which servers say that a request, or its session, is not there any more."""
+
+Ending: TypeAlias = tuple[Literal["acknowledged", "elsewhere", "expired"], str]
+"""What became of an answer whose request is over, and by what it was so."""
+Fate: TypeAlias = Ending | tuple[Literal["refused", "stopped"], str]
+"""As far as the sending of an answer has come, and why no farther."""
+
+
+class Reply(msgspec.Struct, frozen=True):
+    """What the person decided: `answers` or (None) a dismissal of a question, `permission` for a permission."""
+
+    request: Request
+    answers: Answers | None = None
+    permission: PermissionReply | None = None
+    message: str = ""
+
+    @property
+    def given(self) -> Given:
+        return Given(self.answers if self.answers is not None else self.permission, self.message)
+
+    @property
+    def rejects(self) -> bool:
+        return self.answers is None and self.permission in (None, "reject")
+
+
+class Outbox:
+    """The answers on their way.
+
+    `post` sends one and is true when the server took it; `messages` gives the session's newest, as the server has
+    them now; `runs` and `is_open` say whether a turn ran, and whether a request was open, when they were fetched;
+    `spawn` starts what is to run beside; `pause` waits so many seconds, or less when the line comes back before.
+    """
+
+    def __init__(
+        self,
+        journal: Journal,
+        *,
+        post: Callable[[Reply], Awaitable[bool]],
+        messages: Callable[[str], Awaitable[Sequence[FullMessage]]],
+        runs: Callable[[str], bool],
+        is_open: Callable[[str], bool],
+        spawn: Callable[[Coroutine[Any, Any, None]], object],
+        deliver: Callable[[e.Event], None],
+        notify: Callable[[AnswerChanged], None],
+        backoff: Callable[[], Backoff],
+        pause: Callable[[float], Awaitable[None]],
+    ) -> None:
+        self._journal = journal
+        self._post = post
+        self._messages = messages
+        self._runs = runs
+        self._is_open = is_open
+        self._spawn = spawn
+        self._deliver = deliver
+        self._notify = notify
+        self._backoff = backoff
+        self._pause = pause
+        self._closed: OrderedDict[str, RequestClosed] = OrderedDict()
+        self._under_way: dict[str, Reply] = {}
+        self._stopped: dict[str, Reply] = {}
+
+    def unsettled(self) -> list[Reply]:
+        """Answers on whose way an earlier client died. Whether they arrived is for `send` to find out."""
+        replies = []
+        for body in self._journal.adopt_answers():
+            try:
+                replies.append(_decode(body))
+            except msgspec.DecodeError as error:
+                log.warning("an answer of an earlier run cannot be read: %s", error)
+        return replies
+
+    def take_stopped(self) -> list[Reply]:
+        """Answers that only a person could help on their way, each given out once: to be sent after their act."""
+        stopped, self._stopped = list(self._stopped.values()), {}
+        return stopped
+
+    def closed(self, change: RequestClosed) -> None:
+        """Remember how a request ended; an answer to it that stopped waits for nobody any more."""
+        self._closed[change.request.id] = change
+        while len(self._closed) > CLOSED_KEPT:
+            self._closed.popitem(last=False)
+        reply = self._stopped.pop(change.request.id, None)
+        if reply is not None:
+            self._spawn(self._pursue(reply, self._explain_or_post))
+
+    def rejects(self, request_id: str) -> bool:
+        """Whether a rejection is on its way to this request."""
+        reply = self._under_way.get(request_id)
+        return reply is not None and reply.rejects
+
+    async def send(self, reply: Reply) -> None:
+        """Send until it is settled; a second call for the same request meanwhile does nothing."""
+        if reply.request.id in self._under_way:
+            return
+        self._journal.post_answer(reply.request.id, _encode(reply))
+        self._notify(AnswerChanged(reply.request, "sending", given=reply.given))
+        await self._pursue(reply, self._post_or_explain)
+
+    async def _pursue(self, reply: Reply, step: Callable[[Reply], Awaitable[Fate]]) -> None:
+        """Repeat `step` until it tells what became of the answer, and tell that."""
+        request = reply.request
+        self._under_way[request.id] = reply
+        self._stopped.pop(request.id, None)
+        try:
+            state, reason = await self._settle(reply, step)
+        finally:
+            del self._under_way[request.id]
+        if state == "stopped":
+            self._stopped[request.id] = reply
+        else:
+            self._journal.settle_answer(request.id, keep_draft=state == "refused")
+        self._notify(AnswerChanged(request, state, reason))
+
+    async def _settle(self, reply: Reply, step: Callable[[Reply], Awaitable[Fate]]) -> Fate:
+        def failed(error: NetError) -> None:
+            log.info("answer to %s: %s; trying again", reply.request.id, error.what)
+            self._notify(AnswerChanged(reply.request, "retrying", error.what))
+
+        try:
+            return await until_settled(
+                lambda: step(reply), backoff=self._backoff(), pause=self._pause, failed=failed
+            )
+        except NetError as error:
+            return "stopped", error.what
+
+    async def _post_or_explain(self, reply: Reply) -> Fate:
+        try:
+            taken = await self._post(reply)
+        except NetError as error:
+            status = error.status if isinstance(error, Refused) else None
+            if status in NOT_OPEN or (error.final and self._is_over(reply.request.id)):
+                return await self._explain(reply)
+            if error.final and status not in (None, 401):
+                return "refused", error.what
+            raise
+        if not taken:
+            return await self._explain(reply)
+        self._deliver(_as_event(reply))
+        return "acknowledged", ""
+
+    async def _explain_or_post(self, reply: Reply) -> Fate:
+        """The request ended while the answer lay here; should it be open after all, the answer goes out."""
+        call = await self._recorded(reply.request)
+        return self._judge(reply, call) if self._is_over(reply.request.id) else await self._post_or_explain(reply)
+
+    async def _explain(self, reply: Reply) -> Ending:
+        """The server does not have the request open: was it us, somebody else, or nobody? Raises `NetError`."""
+        return self._judge(reply, await self._recorded(reply.request))
+
+    def _is_over(self, request_id: str) -> bool:
+        return request_id in self._closed and not self._is_open(request_id)
+
+    async def _recorded(self, request: Request) -> ToolPart | None:
+        """The call that asked, where nobody told how the request ended. Raises `NetError`."""
+        if request.id in self._closed and self._closed[request.id].how != "gone":
+            return None
+        return await self._call_of(request)
+
+    def _judge(self, reply: Reply, call: ToolPart | None) -> Ending:
+        request = reply.request
+        closed = self._closed.get(request.id)
+        self._deliver(e.RequestGone(request.session_id, request.id))
+        if closed is not None and closed.how != "gone":
+            return _explain_by_end(reply, closed)
+        if call is not None and call.answers is not None:
+            return _explain_by_answers(reply, call.answers)
+        if call is not None and call.rejected:
+            return ("acknowledged", "") if reply.rejects else ("elsewhere", "rejected")
+        if reply.permission is not None and call is not None:
+            return self._explain_by_call(reply.permission, call)
+        return "expired", ""
+
+    @staticmethod
+    def _explain_by_call(reply: PermissionReply, call: ToolPart) -> Ending:
+        """Nobody told how a permission ended, but its call went on or did not (`_call_of`)."""
+        if call.state in ("running", "completed"):
+            return ("elsewhere", "allowed") if reply == "reject" else ("acknowledged", "")
+        return ("acknowledged", "") if reply == "reject" and call.state == "error" else ("expired", "")
+
+    async def _call_of(self, request: Request) -> ToolPart | None:
+        """The tool call as the server has it; the session need not be open here. Raises `NetError`.
+
+        None too for one that is not over and that no turn works on: a server that was ended keeps its dead calls
+        as they were, and opencode's run before they are allowed.
+        """
+        try:
+            messages = await self._messages(request.session_id)
+        except Refused as refusal:
+            if refusal.status not in NOT_OPEN:
+                raise
+            return None
+        parts = [part for full in messages if full.message.id == request.message_id for part in full.parts]
+        calls = [part for part in parts if isinstance(part, ToolPart) and part.call_id == request.call_id]
+        if not calls or calls[0].state in ENDED:
+            return calls[0] if calls else None
+        works_on = [full.message.id for full in messages if full.message.role == "assistant"][-1:]
+        alive = self._runs(request.session_id) and works_on == [request.message_id]
+        return calls[0] if alive else None
+
+
+def _explain_by_end(reply: Reply, closed: RequestClosed) -> Ending:
+    """The server told how the request ended: was it by `reply`?"""
+    if closed.how == "replied":
+        ours = reply.permission is not None and closed.reply == reply.permission
+        return ("acknowledged", "") if ours else ("elsewhere", str(closed.reply))
+    if closed.how == "rejected":
+        return ("acknowledged", "") if reply.answers is None else ("elsewhere", "dismissed")
+    return _explain_by_answers(reply, closed.answers)
+
+
+def _explain_by_answers(reply: Reply, given: Answers) -> Ending:
+    if given == reply.answers:
+        return "acknowledged", ""
+    return "elsewhere", "; ".join(", ".join(row) for row in given)
+
+
+class _Row(msgspec.Struct, frozen=True):
+    """A `Reply` as the journal keeps it; one of the two requests is set."""
+
+    question: QuestionRequest | None
+    permission_request: PermissionRequest | None
+    answers: Answers | None
+    permission: PermissionReply | None
+    message: str
+
+
+def _encode(reply: Reply) -> bytes:
+    request = reply.request
+    question = request if isinstance(request, QuestionRequest) else None
+    permission = request if isinstance(request, PermissionRequest) else None
+    return msgspec.json.encode(_Row(question, permission, reply.answers, reply.permission, reply.message))
+
+
+def _decode(body: bytes) -> Reply:
+    row = msgspec.json.decode(body, type=_Row)
+    request = row.question or row.permission_request
+    if request is None:
+        raise msgspec.ValidationError("it answers no request")
+    return Reply(request, row.answers, row.permission, row.message)
+
+
+def _as_event(reply: Reply) -> e.Event:
+    request = reply.request
+    if reply.permission is not None:
+        return e.PermissionReplied(request.session_id, request.id, reply.permission)
+    if reply.answers is None:
+        return e.QuestionRejected(request.session_id, request.id)
+    return e.QuestionAnswered(request.session_id, request.id, reply.answers)

@@ -1,0 +1,258 @@
+"""Fetching anew what a gap may have made untrue: statuses, open requests, transcripts.
+
+What is fetched is told as events and takes its place between the live ones (`Link.refetch`).
+"""
+
+import asyncio
+import functools
+import logging
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from typing import Any
+
+from tui.backends.base import Backend
+from tui.backends.paging import OnBytes
+from tui.client.loading import Loadings
+from tui.client.stale_requests import Ghosts
+from tui.core import events as e
+from tui.core.model import Busy, FullMessage, Idle, Session
+from tui.core.store import IDLE, Store
+from tui.net.errors import BadBody, Cut, NetError, Refused, Silent
+
+log = logging.getLogger(__name__)
+
+FETCH_AGAIN = 3.0
+"""Seconds until what could not be fetched is fetched again."""
+
+log = logging.getLogger(__name__)
+
+Refetch = Callable[[Callable[[], Awaitable[Sequence[e.Event]]]], Awaitable[None]]
+
+
+class HalfDead(NetError):
+    """The server's health check answers; what matters does not."""
+
+    def __init__(self) -> None:
+        super().__init__("healthy, but it does not say what its sessions do", "It may be stuck: restart it.")
+
+
+class Resync:
+    """What is asked of the server to make the store true again. Every call may raise `NetError`.
+
+    `backend` gives the server's backend once it is known; `refetch` is the link's; `kept` names sessions for which
+    something was written and not sent, and which the server may have lost meanwhile.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        backend: Callable[[], Backend],
+        refetch: Refetch,
+        kept: Callable[[], Iterable[str]] = tuple,
+        loadings: Loadings | None = None,
+    ) -> None:
+        self._loadings = loadings or Loadings(lambda change: None)
+        self._store = store
+        self._kept = kept
+        self._backend = backend
+        self._refetch = refetch
+        self._checked: dict[str, int] = {}
+        self._ghosts = Ghosts(store)
+
+    async def everything(self) -> Sequence[e.Event]:
+        """What must be known anew after a gap. Raises `HalfDead` when only the health check answers."""
+        backend = self._backend()
+        self._ghosts.forget()
+        done: set[str] = set()
+        try:
+            listed = await backend.sessions()
+            found: list[e.Event] = [e.SessionsListed(listed)]
+            known = {*(session.id for session in listed), *self._store.open_sessions(), *self._store.gone}
+            found += [await self._head(one) for one in self._kept() if one not in known]
+            resynced: e.Event | None = None
+            # more may be opened while these are fetched, the last of them too
+            while resynced is None or not done.issuperset(self._store.open_sessions()):
+                for session_id in [one for one in self._store.open_sessions() if one not in done]:
+                    found += await self._session_or_nothing(session_id)
+                    done.add(session_id)
+                resynced = await self._running(self._places())
+            # last: what the transcripts record of a request tells how it ended, where that went unheard
+            found.append(resynced)
+        except Silent as error:
+            await backend.ping()  # where that is not answered either, this is what is so
+            raise HalfDead from error
+        return found
+
+    async def session(self, session_id: str) -> None:
+        """Fetch one session: its head, newest messages, plan, children and requests; or keep why it failed."""
+        await self._refetch(functools.partial(self._session_or_nothing, session_id))
+
+    async def failed(self) -> None:
+        """Fetch the open sessions anew of which it failed. What fails again is kept (`Loadings`), not raised."""
+        for session_id in self._loadings.failed():
+            if session_id in self._store.open_sessions():
+                await self._refetch(functools.partial(self._session_or_nothing, session_id))
+
+    async def _session_or_nothing(self, session_id: str) -> Sequence[e.Event]:
+        """A session that cannot be fetched costs itself alone: why is kept, for it is shown in its place."""
+        try:
+            return await self._session(session_id)
+        except (Silent, Cut, BadBody) as error:
+            log.info("session %s could not be fetched: %s", session_id, error.what)
+            return []
+        except Refused as refusal:
+            if refusal.status in (401, 403):
+                raise
+            log.info("session %s could not be fetched: %s", session_id, refusal.what)
+            return []
+
+    async def messages(self, session_id: str) -> Sequence[FullMessage]:
+        """Fetch the newest messages of a session, and before them what runs; both are told as events too."""
+        found: tuple[FullMessage, ...] = ()
+
+        async def fetch() -> Sequence[e.Event]:
+            nonlocal found
+            session = self._store.sessions.get(session_id)
+            resynced = await self._running([] if session is None else [session.directory])
+            loaded = await self._backend().messages(session_id)
+            found = loaded.messages
+            return [loaded, resynced]
+
+        await self._refetch(fetch)
+        return found
+
+    async def news(self) -> None:
+        """Fetch statuses and requests, and each open session that its events may have told wrongly.
+
+        That is one that differs from what they told, and once one that changed and has come to rest. All are asked
+        for together: while this lasts live events wait, and routes that hang take their time at once. Where one
+        cannot be fetched the others arrive all the same, before that is raised.
+        """
+        failed: list[NetError] = []
+        suspects: set[str] = set()
+
+        async def contents(session_id: str, now: e.Resynced) -> Sequence[e.Event]:
+            try:
+                head = await self._head(session_id)
+                if isinstance(head, e.SessionDeleted):
+                    return [head]
+                if not self._is_suspect(session_id, head.session, now):
+                    return []
+                found = await self._contents(head.session)
+            except NetError as error:
+                failed.append(error)
+                return []
+            suspects.add(session_id)
+            return found
+
+        async def fetch() -> Sequence[e.Event]:
+            resynced = await self._running(self._places())
+            async with asyncio.TaskGroup() as together:
+                told = [
+                    together.create_task(contents(session_id, resynced))
+                    for session_id in self._store.open_sessions()
+                ]
+            if suspects:
+                try:
+                    resynced = await self._running(self._places())
+                except NetError as error:
+                    failed.append(error)
+            # as in `everything`, last: the transcripts tell how a request ended
+            return [*(event for one in told for event in one.result()), resynced]
+
+        await self._refetch(fetch)
+        for session_id in suspects:
+            self._checked[session_id] = self._store.mark(session_id)
+        if failed:
+            raise failed[-1]
+
+    def _is_suspect(self, session_id: str, head: Session, now: e.Resynced) -> bool:
+        """Whether the server has a session otherwise than its events told, or it rests, and was not looked at."""
+        status, listed = now.statuses.get(session_id, IDLE), {request.id for request in now.requests}
+        return (
+            head != self._store.sessions.get(session_id)
+            or status != self._store.status(session_id)
+            or any(request.id not in listed for request in self._store.requests_of(session_id))
+            or (isinstance(status, Idle) and self._checked.get(session_id) != self._store.mark(session_id))
+        )
+
+    async def _session(self, session_id: str) -> Sequence[e.Event]:
+        with self._loadings.fetching(session_id, "newest") as on_bytes:
+            return await self._told(session_id, on_bytes)
+
+    async def _told(self, session_id: str, on_bytes: OnBytes) -> Sequence[e.Event]:
+        head = await self._head(session_id)
+        return [head] if isinstance(head, e.SessionDeleted) else await self._contents(head.session, on_bytes)
+
+    async def _contents(self, session: Session, on_bytes: OnBytes | None = None) -> Sequence[e.Event]:
+        """What belongs to a session, after the session itself.
+
+        That it is at work is told before its messages: they are read otherwise then.
+        """
+        backend = self._backend()
+        contents: list[e.Event] = [
+            e.SessionsListed(await backend.children(session.id)),
+            await backend.messages(session.id, on_bytes=on_bytes),
+            e.TodosChanged(session.id, await backend.todos(session.id)),
+        ]
+        running = await self._running([session.directory])
+        status = running.statuses.get(session.id)
+        busy = [e.StatusChanged(session.id, status)] if isinstance(status, Busy) else []
+        return [e.SessionUpserted(session), *busy, *contents, running]
+
+    async def _running(self, places: Sequence[str]) -> e.Resynced:
+        """What runs and what is asked, in these directories and the default one."""
+        backend = self._backend()
+        return await self._ghosts.left_out(backend, await backend.resync(places))
+
+    async def _head(self, session_id: str) -> e.SessionUpserted | e.SessionDeleted:
+        """The session as the server has it, or that it has none of that name."""
+        try:
+            return e.SessionUpserted(await self._backend().session(session_id))
+        except Refused as refusal:
+            if refusal.status != 404:
+                raise
+            return e.SessionDeleted(session_id)
+
+    def _places(self) -> list[str]:
+        """The directories of all sessions of which something is known that a gap may have made untrue."""
+        store = self._store
+        sessions = {*store.open_sessions(), *(one.session_id for one in store.requests.values())}
+        sessions |= {one for one in store.sessions if not isinstance(store.status(one), Idle)}
+        known = (store.sessions.get(session_id) for session_id in sessions)
+        return sorted({session.directory for session in known if session is not None} - {""})
+
+
+class Fetching:
+    """Fetches sessions in the background: each once at a time, and again only after a pause where it failed."""
+
+    def __init__(
+        self,
+        store: Store,
+        resync: Resync,
+        *,
+        spawn: Callable[[Coroutine[Any, Any, None]], object],
+        sleep: Callable[[float], Awaitable[None]],
+    ) -> None:
+        self._store = store
+        self._resync = resync
+        self._spawn = spawn
+        self._sleep = sleep
+        self._under_way: set[str] = set()
+
+    def fetch(self, session_id: str, then: Callable[[], None]) -> None:
+        """Fetch the session's newest messages, and `then` call; nothing if that is under way."""
+        if session_id not in self._under_way:
+            self._under_way.add(session_id)
+            self._spawn(self._work(session_id, then))
+
+    async def _work(self, session_id: str, then: Callable[[], None]) -> None:
+        try:
+            self._store.open_transcript(session_id)
+            await self._resync.session(session_id)
+        except NetError as error:
+            log.info("session %s could not be fetched: %s", session_id, error.what)
+            await self._sleep(FETCH_AGAIN)
+        finally:
+            self._under_way.discard(session_id)
+        then()

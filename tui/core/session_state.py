@@ -1,0 +1,99 @@
+"""How each session stands: one word a session, also for those that nobody here has open.
+
+A state machine without a clock: `now` is handed in, in the monotonic seconds that turns use. It reads the store
+and the turns, and remembers only what neither tells: that a turn ended unseen, and when a session last moved.
+"""
+
+from collections.abc import Callable
+from enum import Enum
+
+from tui.core.diagnosis import DEFAULT_PATIENCE, Patience
+from tui.core.model import Failure, Idle, Retrying
+from tui.core.store import Store
+from tui.core.turn import Turn, TurnState
+
+
+class Standing(Enum):
+    """The more a person is needed, the earlier it stands here."""
+
+    WAITING = "waiting for you"
+    RETRYING = "provider retry"
+    STALLED = "stalled"
+    RUNNING = "running"
+    FAILED = "failed"
+    INTERRUPTED = "interrupted"
+    UNREAD = "done, unread"
+    IDLE = "idle"
+    GONE = "gone"
+
+
+ENDS = {
+    TurnState.FAILED: Standing.FAILED,
+    TurnState.NOT_SENT: Standing.FAILED,
+    TurnState.INTERRUPTED: Standing.INTERRUPTED,
+    TurnState.CANCELLED: Standing.INTERRUPTED,
+}
+
+
+class Standings:
+    """What became of each session since this client began to watch."""
+
+    def __init__(
+        self, store: Store, turn_of: Callable[[str], Turn | None], patience: Patience = DEFAULT_PATIENCE
+    ) -> None:
+        self._store = store
+        self._still_after = patience.still_after
+        self._turn_of = turn_of
+        self._busy: set[str] = set()
+        self._ends: dict[str, Standing] = {}
+        self._moved: dict[str, tuple[int, float]] = {}
+        self._reading: str | None = None
+
+    def of(self, session_id: str, now: float) -> Standing:
+        """How the session stands at `now`."""
+        if session_id in self._store.gone:
+            return Standing.GONE
+        if self._store.requests_of(session_id):
+            return Standing.WAITING
+        status, turn = self._store.status(session_id), self._turn_of(session_id)
+        if isinstance(status, Retrying):
+            return Standing.RETRYING
+        if not isinstance(status, Idle) or (turn is not None and not turn.over):
+            return (
+                Standing.STALLED if self._still(session_id, turn, now) >= self._still_after else Standing.RUNNING
+            )
+        ended = ENDS.get(turn.state) if turn is not None else None
+        return ended or self._ends.get(session_id, Standing.IDLE)
+
+    def reading(self, session_id: str | None) -> None:
+        """The person looks at this session, and at no other."""
+        self._reading = session_id
+        if session_id is not None and self._ends.get(session_id) is Standing.UNREAD:
+            del self._ends[session_id]
+
+    def failed(self, session_id: str, failure: Failure) -> None:
+        """The server told of an error; whether it ends the turn is seen when the session comes to rest."""
+        if failure.kind != "aborted":
+            self._ends[session_id] = Standing.INTERRUPTED if failure.kind == "interrupted" else Standing.FAILED
+
+    def look(self, now: float) -> None:
+        """Something changed, or time passed."""
+        busy = {s for s in self._store.sessions if not isinstance(self._store.status(s), Idle)}
+        for session_id in busy - self._busy:
+            self._ends.pop(session_id, None)
+        for session_id in self._busy - busy:
+            self._moved.pop(session_id, None)
+            if session_id != self._reading and session_id in self._store.sessions:
+                self._ends.setdefault(session_id, Standing.UNREAD)
+        for session_id in busy:
+            mark = self._store.mark(session_id)
+            if self._moved.get(session_id, (-1, 0.0))[0] != mark:
+                self._moved[session_id] = (mark, now)
+        self._busy = busy
+
+    def _still(self, session_id: str, turn: Turn | None, now: float) -> float:
+        """Seconds since anything of the session changed."""
+        if turn is not None and not turn.over:
+            return turn.still_for(now)
+        _, at = self._moved.get(session_id, (0, now))
+        return now - at

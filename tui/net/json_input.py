@@ -1,0 +1,98 @@
+"""JSON as it came from a server → values in which every string may reach a terminal.
+
+The one place where JSON is parsed. It takes what servers really send, lone surrogates and NaN included, and never
+hands on a string that `text.clean` has not passed, nor a value nested so deep that walking it would raise.
+"""
+
+import json
+import re
+from typing import Final, TypeAlias
+
+from tui.core.sanitize import clean, clean_fragment
+from tui.net.errors import NotJson
+
+JSON: TypeAlias = "dict[str, JSON] | list[JSON] | str | int | float | bool | None"
+
+MAX_DEPTH: Final = 100
+"""Levels of nesting taken: far over any message, far under the depth at which Python refuses to recurse."""
+
+FRAGMENTS: Final = frozenset({"delta"})
+"""Keys whose text is one piece of a stream, and may begin or end within a character."""
+
+_EXCERPT: Final = 120
+_SURELY_SHALLOW: Final = 4096
+
+# What `clean` would change, as it stands in the raw text: escaped, or bare.
+_UNSAFE_ESCAPE: Final = re.compile(r"\\(?:[bfr]|u(?:00[0189]|007[fF]|061[cC]|20[0-9a-fA-F]|[dD][89a-fA-F]))")
+_UNSAFE_BARE: Final = re.compile(r"[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+_ORDINARY_ASCII: Final = bytes(range(0x7F))
+
+
+def loads(raw: str | bytes, *, fragments: frozenset[str] = FRAGMENTS, max_depth: int = MAX_DEPTH) -> JSON:
+    """The JSON value in `raw`, every string and key of it clean; strings under a key in `fragments` as fragments.
+
+    Bytes are UTF-8; a byte order mark is skipped and a broken byte becomes U+FFFD, for a long turn's result is not
+    worth losing over one. Raises NotJson, also for what is nested deeper than `max_depth`.
+    """
+    text = raw if isinstance(raw, str) else raw.decode("utf-8", "replace")
+    text = text.removeprefix("\ufeff")
+    try:
+        value: JSON = json.loads(text)
+    except RecursionError as error:
+        raise _too_deep(text, max_depth) from error
+    except ValueError as error:
+        problem = error.msg if isinstance(error, json.JSONDecodeError) else str(error)
+        raise NotJson(text[:_EXCERPT], problem) from error
+    if _may_be_deeper(text, max_depth) and _is_deeper(value, max_depth):
+        raise _too_deep(text, max_depth)
+    return _cleaned(value, fragments) if _may_be_unsafe(text) else value
+
+
+def _too_deep(text: str, max_depth: int) -> NotJson:
+    return NotJson(text[:_EXCERPT], f"nested deeper than {max_depth} levels")
+
+
+def _may_be_deeper(text: str, max_depth: int) -> bool:
+    """Spares the walk in the small documents that most are; in a large one, counting costs more than walking."""
+    return len(text) > _SURELY_SHALLOW or text.count("{") + text.count("[") > max_depth
+
+
+def _is_deeper(value: JSON, max_depth: int) -> bool:
+    level = [value] if isinstance(value, dict | list) else []
+    for _ in range(max_depth):
+        level = [
+            child
+            for container in level
+            for child in (container.values() if type(container) is dict else container)
+            if type(child) is dict
+            or type(child) is list  # every value passes here: isinstance takes twice as long
+        ]
+    return bool(level)
+
+
+def _may_be_unsafe(text: str) -> bool:
+    """Whether cleaning may find anything to do: nearly never, and then every string is as the parser made it.
+
+    A bare control character below U+0020 is not looked for: the parser refuses it.
+    """
+    if _UNSAFE_ESCAPE.search(text) is not None:
+        return True
+    if text.isascii():
+        return "\x7f" in text
+    unusual = text.encode("utf-8", "surrogatepass").translate(None, _ORDINARY_ASCII)  # a tenth of searching `text`
+    return _UNSAFE_BARE.search(unusual.decode("utf-8", "surrogatepass")) is not None
+
+
+def _cleaned(value: JSON, fragments: frozenset[str]) -> JSON:
+    if isinstance(value, str):
+        return clean(value)
+    if isinstance(value, list):
+        return [_cleaned(item, fragments) for item in value]
+    if isinstance(value, dict):
+        return {
+            clean(key): clean_fragment(item)
+            if key in fragments and isinstance(item, str)
+            else _cleaned(item, fragments)
+            for key, item in value.items()
+        }
+    return value

@@ -1,0 +1,123 @@
+"""What a server answers: read whole, wanted or not, and quoted where it is not.
+
+How its bytes come is not known here, only that they come in pieces, under a status and headers.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass
+from typing import Final, Protocol, TypeAlias
+
+from tui.net import headers as http_headers
+from tui.net.errors import NetError, NotJson, Refused, Silent, TooLarge, WrongType
+from tui.net.json_input import JSON, loads
+from tui.net.url import without_secrets
+
+log = logging.getLogger(__name__)
+
+QUOTED: Final = 64 << 10
+"""Bytes that are read of an answer which nobody wanted."""
+QUOTED_SECONDS: Final = 2.0
+"""Seconds that they may take."""
+SLOWEST: Final = 256
+"""Bytes per second that an answer must bring: below that it is given up as silent."""
+HEAD: Final = 64 << 10
+"""Bytes that are kept of an answer that is too large: what it is about stands at its beginning."""
+
+Progress: TypeAlias = Callable[[int, int | None], None]
+"""Hears how many bytes of an answer have come, and how many it will have, where it says so."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A 2xx answer. Header names are in lower case; `value` is None for an empty body.
+
+    `elapsed`: seconds until it began; `date`: the server's clock in epoch seconds (whole ones) where it told it.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    value: JSON
+    elapsed: float
+    date: float | None
+
+
+class Body(Protocol):
+    """An answer whose body is still to come."""
+
+    @property
+    def status(self) -> int: ...
+    @property
+    def headers(self) -> Mapping[str, str]: ...
+    def chunks(self) -> AsyncIterator[bytes]: ...
+
+
+async def collect(
+    answer: Body, body: bytearray, limit: int, seconds: float, progress: Progress | None = None
+) -> None:
+    """Read all of it into `body`, for as long as it makes progress.
+
+    Raises TooLarge beyond `limit` bytes; Silent if within `seconds` less than SLOWEST bytes a second came, however
+    the read limit of the connection is kept. `progress` may raise a NetError to have no more of it.
+    """
+    clock = asyncio.get_running_loop().time
+    length = http_headers.content_length(answer.headers)
+    stop = min(limit, HEAD) if length is not None and length > limit else limit
+    since, had = clock(), 0
+    async for chunk in answer.chunks():
+        if len(body) + len(chunk) > stop:
+            head = bytes(body[:HEAD] + chunk[: max(0, HEAD - len(body))])
+            raise TooLarge(limit, size=length, headers=answer.headers, head=head)
+        body += chunk
+        if progress is not None:
+            progress(len(body), length)
+        if clock() - since > seconds:
+            if len(body) - had < SLOWEST * seconds:
+                raise Silent(seconds)
+            since, had = clock(), len(body)
+
+
+async def unwelcome(
+    answer: Body, reason: str, *, proxy: str | None = None, sent_password: bool = True
+) -> Refused | WrongType:
+    """What to raise for an answer that is not the one asked for, quoting what can soon be had of it.
+
+    `proxy`, `sent_password`: see `Refused`.
+    """
+    body = bytearray()
+    try:
+        async with asyncio.timeout(QUOTED_SECONDS):
+            await collect(answer, body, QUOTED, QUOTED_SECONDS)
+    except (NetError, TimeoutError) as error:
+        log.debug("the body of a refusal is not whole: %s", error)
+    words = body.decode("utf-8", "replace")
+    if 200 <= answer.status < 300:
+        return WrongType(answer.headers.get("content-type", ""), words)
+    try:
+        value = loads(words)
+    except NotJson:
+        value = None
+    return Refused(
+        answer.status,
+        reason,
+        words,
+        value=value,
+        retry_after=http_headers.retry_after(answer.headers, time.time()),
+        location=without_secrets(answer.headers.get("location", "")),
+        proxy=proxy,
+        sent_password=sent_password,
+    )
+
+
+def is_wanted(answer: Body, accept: str) -> bool:
+    """Whether it is a success, and of the type asked for; JSON may come without a type or under a longer name."""
+    if answer.status == 204:
+        return True
+    if not 200 <= answer.status < 300:
+        return False
+    media_type = http_headers.media_type(answer.headers)
+    return media_type == accept or (
+        accept == "application/json" and (not media_type or media_type.endswith("+json"))
+    )

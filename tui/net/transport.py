@@ -1,0 +1,108 @@
+"""The way to a server: the proxy on it, sockets that notice a dead peer, and why it is barred.
+
+Why it is barred stands only in the errors of the operating system and of TLS, deep in the chain of causes.
+"""
+
+import os
+import socket
+import ssl
+from collections.abc import Iterator
+from fnmatch import fnmatchcase
+from ipaddress import ip_address, ip_network
+from typing import Final
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
+
+from tui.net.errors import Unreachable, Untrusted
+from tui.net.url import without_secrets
+
+_KEEPALIVE: Final = (
+    ("TCP_KEEPIDLE", 30),
+    ("TCP_KEEPALIVE", 30),  # the same on macOS
+    ("TCP_KEEPINTVL", 10),
+    ("TCP_KEEPCNT", 3),
+)
+
+
+def proxy_for(url: str) -> str | None:
+    """The proxy that the environment names for `url`; one without a scheme is spoken to by http, as curl does."""
+    parts = urlsplit(url)
+    proxies = getproxies()
+    host, port = parts.hostname or "", parts.port or {"https": 443}.get(parts.scheme, 80)
+    if proxy_bypass(host) or any(
+        _exempts(entry.strip(), host, port) for entry in proxies.get("no", "").split(",")
+    ):
+        return None
+    proxy = proxies.get(parts.scheme) or proxies.get("all")
+    return f"http://{proxy}" if proxy and "://" not in proxy else proxy
+
+
+def shown_proxy(proxy: str) -> str:
+    """A proxy as it may be shown: without the password that its address may hold."""
+    return without_secrets(proxy).rstrip("/") or "that the environment names"
+
+
+def _exempts(entry: str, host: str, port: int) -> bool:
+    """Whether an entry of NO_PROXY covers the host.
+
+    It is `*`, a name, a domain (`.example.com`), a pattern (`*.example.com`, `10.0.*`), an address or a range of
+    them (`10.0.0.0/8`); a name or an address may be followed by a port.
+    """
+    entry = entry.casefold()
+    if not entry:
+        return False
+    if "/" in entry:
+        try:
+            return ip_address(host) in ip_network(entry, strict=False)
+        except ValueError:
+            return False
+    name, colon, digits = entry.rpartition(":")
+    if colon and digits.isdigit() and (":" not in name or name.endswith("]")):
+        if int(digits) != port:
+            return False
+        entry = name
+    name = entry.strip("[]")
+    if any(sign in name for sign in "*?"):
+        return fnmatchcase(host, name)
+    return host == name.lstrip(".") or host.endswith(f".{name.lstrip('.')}")
+
+
+def keepalive_options() -> list[tuple[int, int, int]]:
+    """Socket options by which a peer that is gone without a word is noticed within a minute, read limit or not."""
+    options = [(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)]
+    for name, value in _KEEPALIVE:
+        if hasattr(socket, name):
+            options.append((socket.IPPROTO_TCP, getattr(socket, name), value))
+    return options
+
+
+def why_barred(error: Exception, proxy: str | None = None) -> Unreachable | Untrusted:
+    """What `error`, raised while connecting, comes down to; `proxy`: the connection was to this one."""
+    through = None if proxy is None else shown_proxy(proxy)
+    for cause in _causes(error):
+        match cause:
+            case ssl.SSLCertVerificationError():
+                return Untrusted(cause.verify_message)
+            case ssl.SSLError():
+                return Unreachable(f"no TLS: {cause.reason.lower().replace('_', ' ')}")
+            case socket.gaierror():
+                return Unreachable("no host of that name", through)
+    return Unreachable(system_words(error) or str(error) or "no connection", through)
+
+
+def system_words(error: Exception) -> str:
+    """What the operating system says of `error`; `""` if it has no part in it."""
+    for cause in _causes(error):
+        if isinstance(cause, OSError) and not isinstance(cause, ssl.SSLError) and cause.errno is not None:
+            return os.strerror(cause.errno).lower()  # asyncio puts words of its own into `strerror`
+    return ""
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    """`error` and what led to it; where several addresses were tried in vain, each."""
+    while error is not None:
+        yield error
+        if isinstance(error, BaseExceptionGroup):
+            for member in error.exceptions:
+                yield from _causes(member)
+        error = error.__cause__ or error.__context__

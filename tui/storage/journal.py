@@ -1,0 +1,388 @@
+"""What must survive a crash: what is typed, waits or is on its way, how turns broke off, history, last sessions.
+
+It is written before the network is touched. It never stands in the way: whatever is wrong with its file costs the
+journal and is said once (`problem`), while the program goes on with a journal in memory. A damaged file is set
+aside, not deleted; a file of a newer version is left alone. Secrets have no place here.
+
+Several clients share one file. Rows that one of them is responsible for carry its name; when it is gone (its lock
+is free), the next client that starts takes them over, and only one does.
+"""
+
+import logging
+import os
+import sqlite3
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+from tui.core.model import Prompt, Queued
+from tui.storage.database import FILE, NewerFile, connect, create
+from tui.storage.journal_errors import unusable
+from tui.storage.owner_lock import Owner
+
+log = logging.getLogger(__name__)
+
+HISTORY_KEPT = 10_000
+
+_KEEP_DRAFT = "INSERT OR REPLACE INTO drafts VALUES (?, ?, ?, ?)"
+_ENQUEUE = "INSERT OR REPLACE INTO queue VALUES (?, ?, ?, ?, ?, ?)"
+_MY_DRAFT = "SELECT text FROM drafts WHERE server = ? AND session = ? AND owner = ?"
+_FORGET_DRAFT = "DELETE FROM drafts WHERE server = ? AND session = ? AND owner = ?"
+_FORGET_ANSWER_DRAFT = "DELETE FROM answer_drafts WHERE server = ? AND request = ?"
+
+_ANSWER_DRAFTS_KEPT = 200
+_ENDS_KEPT = 1000
+
+Owned = Literal["flights", "queue", "answers", "aborts", "identities"]
+Work = Callable[[sqlite3.Connection], None]
+
+
+class Journal:
+    """What concerns one `server` in the journal of `folder`; in memory where that is None or cannot be used.
+
+    `wall` gives epoch seconds. `told` hears of a problem that comes up later; `problem` keeps the latest.
+    """
+
+    def __init__(self, folder: Path | None, server: str, *, wall: Callable[[], float]) -> None:
+        self._wall = wall
+        self._folder = folder
+        self._server = server
+        self._me = Owner(folder)
+        self.problem: str | None = None
+        self.lost = False
+        """Whether nothing is kept in the file any more."""
+        self.told: Callable[[str], None] = lambda problem: None
+        self._missed: list[Work] = []
+        """Writes that another client's lock kept out, oldest first: they go in before the next one."""
+        try:
+            self._database = self._open(folder)
+        except (OSError, sqlite3.Error, NewerFile) as error:
+            self._database = self._without(error)
+
+    def close(self) -> None:
+        if self._missed:
+            self._transact(lambda database: None)
+        self._database.close()
+        self._me.end()
+
+    def submit(self, queued: Queued, place: int) -> None:
+        """The person sent a prompt: in one step it stops being a draft, waits, and is history."""
+        self._write(
+            (_ENQUEUE, self._queue_row(queued, place)),
+            (_FORGET_DRAFT, self._draft_key(queued.session_id)),
+            *self._remembering(queued.text),
+        )
+
+    def remember(self, text: str) -> None:
+        """The person changed a prompt that waits: as it reads now it is history too."""
+        self._write(*self._remembering(text))
+
+    def history(self, limit: int = 1000) -> list[str]:
+        """The newest prompts of all sessions, newest first, each once."""
+        rows = self._read("SELECT text FROM history GROUP BY text ORDER BY max(id) DESC LIMIT ?", limit)
+        return [text for (text,) in rows]
+
+    def save_draft(self, session_id: str, text: str) -> None:
+        """Keep what is typed and not sent; "" forgets it."""
+        key = self._draft_key(session_id)
+        self._write((_KEEP_DRAFT, (*key, text)) if text else (_FORGET_DRAFT, key))
+
+    def draft(self, session_id: str) -> str:
+        """What was typed here, or by a client that is gone; a living one keeps its own.
+
+        What the gone ones left is this client's from now on: ask only to show it.
+        """
+        found: list[str] = []
+        key = self._draft_key(session_id)
+
+        def work(database: sqlite3.Connection) -> None:
+            rows = database.execute(
+                "SELECT owner, text FROM drafts WHERE server = ? AND session = ?", (self._server, session_id)
+            ).fetchall()
+            left = [owner for owner, _ in rows if self._me.is_gone(owner)]
+            found.extend(text for owner, text in rows if owner == self._me.name or owner in left)
+            for owner in left:
+                database.execute(_FORGET_DRAFT, (self._server, session_id, owner))
+            if left:
+                database.execute(_KEEP_DRAFT, (*key, "\n".join(found)))
+
+        if not self._transact(work):
+            found.extend(text for (text,) in self._read(_MY_DRAFT, *key))
+        return "\n".join(found)
+
+    def retire_draft(self, session_id: str) -> None:
+        """The person has done away with the session: what was typed for it is among the earlier prompts now."""
+        text = self.draft(session_id)
+        if text:
+            self._write((_FORGET_DRAFT, self._draft_key(session_id)), *self._remembering(text))
+
+    def has_draft(self, session_id: str) -> bool:
+        """Whether `draft` would give anything; it is left where it is."""
+        query = "SELECT owner FROM drafts WHERE server = ? AND session = ?"
+        owners = [owner for (owner,) in self._read(query, self._server, session_id)]
+        return any(owner == self._me.name or self._me.is_gone(owner) for owner in owners)
+
+    def drafted(self) -> list[str]:
+        """The sessions for which something is typed and not sent, by whomever."""
+        rows = self._read("SELECT DISTINCT session FROM drafts WHERE server = ? AND session != ''", self._server)
+        return [session for (session,) in rows]
+
+    def take_off(self, prompt: Prompt, queued_id: str = "") -> None:
+        """A prompt is about to be posted: in the same step it leaves the queue, or stops being a draft."""
+        flight = (prompt.message_id, self._server, msgspec.json.encode(prompt), self._me.name, self._wall())
+        self._write(
+            ("INSERT OR REPLACE INTO flights VALUES (?, ?, ?, ?, ?)", flight),
+            *(
+                [("DELETE FROM queue WHERE id = ?", (queued_id,))]
+                if queued_id
+                else [(_FORGET_DRAFT, self._draft_key(prompt.session_id)), *self._remembering(prompt.text)]
+            ),
+        )
+
+    def accepted(self, prompt: Prompt) -> None:
+        """The server has the prompt under an id of its own, which `prompt` holds now."""
+        row = (msgspec.json.encode(prompt), prompt.message_id)
+        self._write(("UPDATE flights SET prompt = ? WHERE message = ?", row))
+
+    def give_back(self, prompt: Prompt) -> None:
+        """The server does not have the prompt: in the same step it becomes a draft again, after what is there."""
+        key = self._draft_key(prompt.session_id)
+
+        def work(database: sqlite3.Connection) -> None:
+            texts = [text for (text,) in database.execute(_MY_DRAFT, key)]
+            database.execute(_KEEP_DRAFT, (*key, "\n".join([*texts, prompt.text])))
+            database.execute("DELETE FROM flights WHERE message = ?", (prompt.message_id,))
+
+        self._transact(work, later=True)
+
+    def land(self, message_id: str) -> None:
+        """The prompt's turn is over."""
+        self._write(("DELETE FROM flights WHERE message = ?", (message_id,)))
+
+    def keep_end(self, session_id: str, prompt_id: str, state: str, reason: str) -> None:
+        """The prompt's turn broke off: the server may not tell how, or not at all."""
+        newest = "SELECT at FROM ends ORDER BY at DESC LIMIT 1 OFFSET ?"
+        row = (self._server, session_id, prompt_id, state, reason, self._wall())
+        self._write(
+            ("INSERT OR REPLACE INTO ends VALUES (?, ?, ?, ?, ?, ?)", row),
+            (f"DELETE FROM ends WHERE at <= ({newest})", (_ENDS_KEPT,)),
+        )
+
+    def forget_end(self, session_id: str, prompt_id: str) -> None:
+        """The prompt's turn came to a better end."""
+        forget = "DELETE FROM ends WHERE server = ? AND session = ? AND prompt = ?"
+        self._write((forget, (self._server, session_id, prompt_id)))
+
+    def ends(self, session_id: str) -> list[tuple[str, str, str]]:
+        """Turns of the session that broke off: prompt, state and reason, the oldest first."""
+        query = "SELECT prompt, state, reason FROM ends WHERE server = ? AND session = ? ORDER BY at"
+        return [(prompt, state, reason) for prompt, state, reason in self._read(query, self._server, session_id)]
+
+    def adopt_flights(self) -> list[Prompt]:
+        """Prompts whose client is gone: from now on they are this client's. Oldest first."""
+        prompts = []
+        for row in self._adopt("flights", "prompt", "at"):
+            try:
+                prompts.append(msgspec.json.decode(row, type=Prompt))
+            except msgspec.DecodeError as error:
+                self._say(f"a prompt that an earlier run sent cannot be read ({error}); it stays in the journal.")
+        return prompts
+
+    def enqueue(self, queued: Queued, place: int) -> None:
+        """Keep (or change) a prompt that waits."""
+        self._write((_ENQUEUE, self._queue_row(queued, place)))
+
+    def dequeue(self, queued_id: str) -> None:
+        self._write(("DELETE FROM queue WHERE id = ?", (queued_id,)))
+
+    def adopt_queue(self) -> list[Queued]:
+        """Waiting prompts whose client is gone, in their order."""
+        ids = self._adopt("queue", "id", "place")
+        rows = {row[0]: Queued(*row) for row in self._read("SELECT id, session, text FROM queue")}
+        return [rows[str(queued_id)] for queued_id in ids if queued_id in rows]
+
+    def save_answer_draft(self, request_id: str, body: bytes | None) -> None:
+        """Keep a half-filled answer; None forgets it."""
+        if body is None:
+            self._write((_FORGET_ANSWER_DRAFT, (self._server, request_id)))
+            return
+        newest = "SELECT at FROM answer_drafts ORDER BY at DESC LIMIT 1 OFFSET ?"
+        self._write(
+            (
+                "INSERT OR REPLACE INTO answer_drafts VALUES (?, ?, ?, ?)",
+                (self._server, request_id, body, self._wall()),
+            ),
+            (f"DELETE FROM answer_drafts WHERE at <= ({newest})", (_ANSWER_DRAFTS_KEPT,)),
+        )
+
+    def answer_draft(self, request_id: str) -> bytes | None:
+        rows = self._read(
+            "SELECT body FROM answer_drafts WHERE server = ? AND request = ?", self._server, request_id
+        )
+        return bytes(rows[0][0]) if rows else None
+
+    def post_answer(self, request_id: str, body: bytes) -> None:
+        """An answer is about to be sent; its draft is an answer from now on."""
+        row = (request_id, self._server, body, self._me.name, self._wall())
+        self._write(("INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?, ?)", row))
+
+    def settle_answer(self, request_id: str, *, keep_draft: bool = False) -> None:
+        """The server has the answer, or nobody waits for it; or (`keep_draft`) it has to be changed first."""
+        forget = ("DELETE FROM answers WHERE server = ? AND request = ?", (self._server, request_id))
+        self._write(forget, *([] if keep_draft else [(_FORGET_ANSWER_DRAFT, (self._server, request_id))]))
+
+    def adopt_answers(self) -> list[bytes]:
+        """Answers on their way whose client is gone."""
+        return [bytes(row) for row in self._adopt("answers", "body", "at")]
+
+    def post_abort(self, session_id: str, prompt_ids: Iterable[str], *, tried: bool) -> None:
+        """The turns of these prompts are to be aborted; `tried`: a request for it may have reached the server."""
+        for prompt_id in prompt_ids:
+            row = (self._server, session_id, prompt_id, tried, self._me.name, self._wall())
+            self._write(("INSERT OR REPLACE INTO aborts VALUES (?, ?, ?, ?, ?, ?)", row))
+
+    def settle_abort(self, prompt_ids: Iterable[str]) -> None:
+        """The turns of these prompts are over, or the server refuses to abort them."""
+        for prompt_id in prompt_ids:
+            self._write(("DELETE FROM aborts WHERE server = ? AND prompt = ?", (self._server, prompt_id)))
+
+    def adopt_aborts(self) -> list[tuple[str, str, bool]]:
+        """Session, prompt and `tried` of aborts that are not settled and whose client is gone, oldest first."""
+        mine = self._adopt("aborts", "prompt", "at")
+        query = "SELECT prompt, session, tried FROM aborts WHERE server = ?"
+        rows = {row[0]: row for row in self._read(query, self._server)}
+        return [(rows[one][1], one, bool(rows[one][2])) for one in mine if one in rows]
+
+    def remember_place(self, session_id: str) -> None:
+        self._write(("INSERT OR REPLACE INTO places VALUES (?, ?)", (self._server, session_id)))
+
+    def place(self) -> str | None:
+        """The session that was open last on the server."""
+        rows = self._read("SELECT session FROM places WHERE server = ?", self._server)
+        return str(rows[0][0]) if rows else None
+
+    def identities(self, session_id: str) -> list[str]:
+        """Who we are to the server in the session, the newest first; who a client was that is gone, we are now."""
+        mine = self._adopt("identities", "id", "id DESC")
+        rows = dict(self._read("SELECT id, identity FROM identities WHERE session = ?", session_id))
+        return [rows[row] for row in mine if row in rows]
+
+    def keep_identity(self, session_id: str, identity: str) -> None:
+        row = (self._server, session_id, identity, self._me.name)
+        self._write(("INSERT INTO identities (server, session, identity, owner) VALUES (?, ?, ?, ?)", row))
+
+    def forget_identities(self, session_id: str) -> None:
+        """We have taken leave of the session."""
+        self._write(
+            (
+                "DELETE FROM identities WHERE server = ? AND session = ? AND owner = ?",
+                (self._server, session_id, self._me.name),
+            ),
+        )
+
+    def _draft_key(self, session_id: str) -> tuple[str, str, str]:
+        return self._server, session_id, self._me.name
+
+    def _queue_row(self, queued: Queued, place: int) -> tuple[object, ...]:
+        return (queued.id, self._server, queued.session_id, queued.text, self._me.name, place)
+
+    def _remembering(self, text: str) -> list[tuple[str, tuple[object, ...]]]:
+        return [
+            ("INSERT INTO history (text, at) VALUES (?, ?)", (text, self._wall())),
+            ("DELETE FROM history WHERE id <= (SELECT max(id) FROM history) - ?", (HISTORY_KEPT,)),
+        ]
+
+    def _open(self, folder: Path | None) -> sqlite3.Connection:
+        if folder is None:
+            return create(sqlite3.connect(":memory:"))
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path = folder / FILE
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+        try:
+            database = connect(path)
+        except sqlite3.OperationalError:
+            raise  # locked, read-only, full: the file itself may be whole
+        except sqlite3.DatabaseError as error:
+            aside = path.with_name(f"journal.damaged-{int(self._wall())}.sqlite")
+            for suffix in ("", "-wal", "-shm"):
+                part = path.with_name(path.name + suffix)
+                if part.exists():
+                    part.rename(aside.with_name(aside.name + suffix))
+            self._say(f"the journal was damaged ({error}); it is kept as {aside.name}, and a new one begins.")
+            os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+            database = connect(path)
+        self._me.begin()
+        return database
+
+    def _without(self, error: Exception) -> sqlite3.Connection:
+        """Go on in memory, and say so."""
+        self.lost = True
+        self._say(f"nothing is kept for the next start: {unusable(error, (self._folder or Path()) / FILE)}")
+        return create(sqlite3.connect(":memory:"))
+
+    def _say(self, problem: str) -> None:
+        self.problem = problem
+        log.warning("journal: %s", problem)
+        self.told(problem)
+
+    def _write(self, *steps: tuple[str, tuple[object, ...]]) -> None:
+        """Statements and their values, as one transaction."""
+
+        def work(database: sqlite3.Connection) -> None:
+            for statement, values in steps:
+                database.execute(statement, values)
+
+        self._transact(work, later=True)
+
+    def _transact(self, work: Work, *, later: bool = False) -> bool:
+        """Whether the work is done. What a failure costs is the journal, never the caller.
+
+        `later`: work that another client's lock keeps out is done before the next.
+        """
+        works = [*self._missed, work]
+        try:
+            with self._database:
+                self._database.execute("BEGIN IMMEDIATE")
+                for one in works:
+                    one(self._database)
+        except sqlite3.Error as error:
+            if isinstance(error, sqlite3.OperationalError) and "locked" in str(error):
+                if later:
+                    self._missed.append(work)
+                lost = "the newest entries wait for it" if later else "what earlier runs left is not looked for"
+                self._say(f"another client holds the journal: {lost}.")
+                return False
+            self._database.close()
+            self._database = self._without(error)
+            with self._database:
+                for one in works:
+                    one(self._database)
+        self._missed.clear()
+        return True
+
+    def _read(self, query: str, *values: object) -> list[tuple[Any, ...]]:
+        try:
+            return self._database.execute(query, values).fetchall()
+        except sqlite3.Error as error:
+            self._database.close()
+            self._database = self._without(error)
+            return []
+
+    def _adopt(self, table: Owned, column: str, order: str) -> list[Any]:
+        """Take over the rows whose owner is gone, all or none, so that two clients never take the same."""
+        found: list[Any] = []
+
+        def work(database: sqlite3.Connection) -> None:
+            for (owner,) in database.execute(f"SELECT DISTINCT owner FROM {table}").fetchall():
+                if self._me.is_gone(owner):
+                    database.execute(
+                        f"UPDATE {table} SET owner = ? WHERE owner = ? AND server = ?",
+                        (self._me.name, owner, self._server),
+                    )
+            mine = f"SELECT {column} FROM {table} WHERE owner = ? AND server = ? ORDER BY {order}"
+            found.extend(value for (value,) in database.execute(mine, (self._me.name, self._server)))
+
+        self._transact(work)
+        return found

@@ -1,0 +1,566 @@
+"""The app: which screen, which keys, and what the person's doing asks of the client. No I/O of its own."""
+
+import asyncio
+import logging
+import os
+import signal
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from textual import events, on
+from textual.app import App, SystemCommand
+from textual.binding import Binding, BindingType
+from textual.filter import LineFilter, Monochrome, NoColor
+from textual.message import Message
+from textual.screen import Screen
+from textual.widgets import Input, TextArea
+
+from tui.config.display import DEFAULT_LOOK, DEFAULT_NOTIFY, Look, Notify
+from tui.config.keymap import KEYS, take
+from tui.core.changes import Change, Notice
+from tui.core.sanitize import one_line
+from tui.net.errors import NetError
+from tui.ui import footer_hints
+from tui.ui.error_boundary import ErrorBoundary
+from tui.ui.filters.text_filters import filters_of
+from tui.ui.job_control import watch_stops
+from tui.ui.main_screen import MainScreen
+from tui.ui.notifier import Herald, Terminal
+from tui.ui.pickers import Choosing
+from tui.ui.presenter import Presenter
+from tui.ui.prompt_controller import QUOTED, Writing
+from tui.ui.quit_warning import warnings
+from tui.ui.request_actions import Replies
+from tui.ui.session_controller import Sessions
+from tui.ui.terminal_input import InputDriver, TextBurst, adapt
+from tui.ui.theme import HOLDFAST
+from tui.widgets.prompt.editor import Editor
+from tui.widgets.prompt.prompt import Prompt
+from tui.widgets.prompt.queue_list import QueueList
+from tui.widgets.requests.panel import RequestPanel
+from tui.widgets.transcript.view import Transcript
+
+if TYPE_CHECKING:
+    from tui.client.client import Client
+    from tui.core.turn import Turn
+    from tui.widgets.dialogs.session_picker import SessionPicker
+
+ABORT_WITHIN = 3.0
+"""Seconds between the two Esc that abort a turn."""
+ENDING = (
+    *(signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGABRT),
+    *(signal.SIGALRM, signal.SIGUSR1, signal.SIGUSR2, signal.SIGXCPU),
+)
+"""Signals that end a program, and by default leave the terminal as it is: mouse reports on, no echo."""
+TMUX_KEEPS = "If it did not get there: tmux hands it on with `set -g set-clipboard on`."
+TITLES_WITHIN = 3.0
+"""Seconds for the titles of sessions that something of an earlier run is told of."""
+TOUR = "Give me the tour."
+BELOW_DIALOGS = ("help", "sessions", "release", "inbox", "agent", "editor", "command_palette")
+"""Actions whose keys come before all others on the main screen, and mean nothing while a dialog is open."""
+
+
+class HoldfastApp(App[None]):
+    """One client on one screen."""
+
+    CSS_PATH = Path(__file__).with_name("app.tcss")
+    TITLE = "holdfast"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding(KEYS["help"], "help", "help", show=False, priority=True, id="help"),
+        Binding(KEYS["sessions"], "sessions", "sessions", show=False, priority=True, id="sessions"),
+        Binding(KEYS["release"], "release", "let waiting prompts go on", show=False, priority=True, id="release"),
+        Binding("ctrl+z", "suspend_process", "to the shell", show=False, priority=True),
+        Binding(KEYS["inbox"], "inbox", "inbox", show=False, priority=True, id="inbox"),
+        Binding(KEYS["agent"], "agent", "agent", show=False, priority=True, id="agent"),
+        Binding(KEYS["editor"], "editor", "editor", show=False, priority=True, id="editor"),
+        Binding(KEYS["retry"], "retry", "try the line now", show=False, priority=True, id="retry"),
+        Binding(KEYS["leave"], "leave", "quit", show=False, priority=True, id="leave"),
+        Binding("ctrl+c", "copy_or_leave", "copy or quit", show=False, priority=True),
+    ]
+
+    def __init__(
+        self,
+        client: "Client",
+        session: str | None = None,
+        resume: bool = False,
+        demo: bool = False,
+        look: Look = DEFAULT_LOOK,
+        notify: Notify = DEFAULT_NOTIFY,
+        warnings: Sequence[str] = (),
+        keep_theme: Callable[[str], None] = lambda theme: None,
+    ) -> None:
+        """`session` is opened once the line is up; `resume`: the one used last; `demo`: a tour is started.
+
+        `warnings` are told once the screen is up; `keep_theme` hears which theme the person chose.
+        """
+        self._more_filters: list[LineFilter] = []
+        super().__init__(driver_class=InputDriver)
+        self.client = client
+        self.main = MainScreen(client.store, client.address, client.now)
+        self.writing = Writing(client, self.main, self._notice)
+        self.boundary = ErrorBoundary(
+            self, client.now, notify=self._notice, redraw=self._redraw, replace=self.main.replace
+        )
+        self.presenter = Presenter(
+            client,
+            self.main,
+            self.writing,
+            soon=self.call_later,
+            guard=self.boundary.guard,
+            notify=self._notice,
+            line_up=self._line_up,
+        )
+        self.sessions = Sessions(self, client, self.presenter, notify=self._notice)
+        self.replies = Replies(self, client, self.presenter)
+        self.choosing = Choosing(
+            self, client, self.presenter, self.sessions, self.main.prompt, notify=self._notice
+        )
+        self.main.older = lambda session_id: self.sessions.ask(client.load_older(session_id))
+        self.main.prompt.submit = self._submit
+        self._wanted, self._resume, self._demo = session, resume, demo
+        self._warnings, self._keep_theme = warnings, keep_theme
+        self._begun = self._leaving = self._copy_explained = self._up = False
+        self._to_abort: Turn | None = None
+        self._abort_until = float("-inf")
+        self.register_theme(HOLDFAST)
+        self._set_look(look)
+        self.terminal = Terminal(self._write, notify, os.environ)
+        self.herald = Herald(client, self.terminal, notify)
+
+    def _set_look(self, look: Look) -> None:
+        self.theme = look.theme if look.theme in self.available_themes else HOLDFAST.name
+        if self.theme != look.theme:
+            self.call_later(self._notice, Notice(f"There is no theme {look.theme!r}.", "warning"))
+        self.set_keymap(look.keys)
+        take(look.keys)
+        self._more_filters = filters_of(look, (lambda: self.theme_variables) if self.no_color else None)
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        usual = super().get_line_filters()
+        if self.no_color:
+            usual = [one for one in usual if not isinstance(one, Monochrome | NoColor)]
+        return [*usual, *self._more_filters]
+
+    def _write(self, sequence: str) -> None:
+        if self._driver is not None:
+            self._driver.write(sequence)
+            self._driver.flush()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action in BELOW_DIALOGS and self.screen is not self.main:
+            return False
+        return super().check_action(action, parameters)
+
+    def get_default_screen(self) -> Screen[None]:
+        return self.main
+
+    def on_mount(self) -> None:
+        self.app_resume_signal.subscribe(self, self._resumed)
+        self.theme_changed_signal.subscribe(self, lambda theme: self._keep_theme(theme.name))
+        if not self.is_headless:
+            loop = asyncio.get_running_loop()
+            for sign in ENDING:
+                loop.add_signal_handler(sign, self.exit)
+            watch_stops(lambda: loop.call_soon_threadsafe(self._resumed, self))
+
+    def on_ready(self) -> None:
+        """The first frame is on the screen: now connect."""
+        self._up = True
+        self.client.subscribe(self._hear)
+        self.client.start()
+        for warning in self._warnings:
+            self._notice(Notice(warning, "warning"))
+        self._take_up()
+        self.set_interval(1.0, self._tick)
+        self.presenter.tick()
+
+    def _hear(self, change: Change) -> None:
+        """What the client tells: its own work must not fail by what the screen makes of it."""
+        with self.boundary.guard():
+            self.presenter.hear(change)
+        with self.boundary.guard():
+            self.herald.hear(change)
+
+    def _tick(self) -> None:
+        with self.boundary.guard():
+            self.presenter.tick()
+        with self.boundary.guard():
+            self.herald.tick()
+
+    def _redraw(self, transcript: bool) -> None:
+        self.presenter.redraw(transcript)
+
+    async def _dispatch_message(self, message: Message) -> None:
+        """As in `Guarded`: the app's own message loop goes on too."""
+        if not self._up:
+            await super()._dispatch_message(message)
+            return
+        with self.boundary.guard():
+            await super()._dispatch_message(message)
+
+    def _handle_exception(self, error: Exception) -> None:
+        """Textual brings every exception here. Before the screen is up the app ends, with the traceback."""
+        if self._up:
+            self.boundary.caught(error)
+        else:
+            super()._handle_exception(error)
+
+    async def on_unmount(self) -> None:
+        self.herald.close()
+        await self.client.close()
+
+    @property
+    def open_session(self) -> str | None:
+        """The session on the screen, where it can be opened again."""
+        return None if self.presenter.gone else self.presenter.session_id
+
+    def exit(self, *args: Any, **kwargs: Any) -> None:
+        if not self.presenter.stopped:
+            with self.boundary.guard():
+                self.presenter.stop()
+            with self.boundary.guard():
+                self.writing.save()
+        super().exit(*args, **kwargs)
+
+    def _resumed(self, _: App[Any]) -> None:
+        """Back from the shell: the terminal has forgotten what stood there, and time has passed."""
+        self.refresh(layout=True)
+        self.presenter.tick()
+        self.client.look_again()
+
+    def on_app_blur(self) -> None:
+        self.herald.focused = False
+        self.client.looked_at(False)
+
+    def on_app_focus(self) -> None:
+        self.herald.focused = True
+        self.client.looked_at(True)
+        self.call_later(self._give_keys)
+
+    def _give_keys(self) -> None:
+        """What had the keys before may have gone while nobody looked: then nobody has them."""
+        if self.screen.focused is None:
+            self.screen.focus_next(self.screen.AUTO_FOCUS or "*")
+
+    def _notice(self, notice: Notice) -> None:
+        if notice.stays or self.screen is self.main:
+            self.main.notices.add(notice)
+        else:  # a dialog is above it
+            self.notify(notice.text, severity=notice.severity, markup=False)
+
+    # Sessions
+
+    def _take_up(self) -> None:
+        """Go on where the last run left off, if it was asked for, or something was left unfinished there."""
+        place = None if self._demo else self.client.journal.place()
+        if self._wanted is None and place is not None and (self._resume or self.writing.unfinished(place)):
+            self._wanted = place
+        self.writing.start(self._wanted or "")
+        self.writing.tell_left(self._wanted or "")
+        self.set_timer(TITLES_WITHIN, self.writing.tell_left_elsewhere)
+
+    def _line_up(self) -> None:
+        if not self._begun:
+            self._begun = True
+            self.run_worker(self._begin(), group="session", exclusive=True)
+            if self.writing.left_elsewhere:
+                self.run_worker(self._tell_left_elsewhere(), group="left")
+
+    async def _begin(self) -> None:
+        if self._demo:
+            self.writing.begin(TOUR)
+            await self._send_in_new_session(TOUR)
+            return
+        wanted = self._wanted
+        if wanted is None and self._resume:
+            wanted = await self.sessions.newest()
+        if wanted is not None:
+            self.writing.open(wanted, carry=True)
+            self._begun = await self.sessions.open(wanted)  # if not, then when the line comes up again
+            if not self._begun:
+                self.writing.open(wanted)
+
+    async def _tell_left_elsewhere(self) -> None:
+        try:
+            await self.client.list_sessions()
+        except NetError:
+            return  # told without titles, in a moment
+        self.writing.tell_left_elsewhere()
+
+    async def _send_in_new_session(self, text: str) -> None:
+        sent = False
+        gone = self.presenter.session_id if self.presenter.gone else None
+        try:
+            session = await self.sessions.ask(self.client.new_session())
+            if session is not None:
+                self.client.choices.begin(session.id)
+            if session is not None and await self.sessions.open(session.id):
+                if gone is not None:
+                    self.client.prompts.move(gone, session.id)
+                self.client.prompts.submit(session.id, text)
+                sent = True
+        finally:
+            self.writing.begun(sent=sent)
+
+    # What the person does
+
+    async def on_event(self, event: events.Event) -> None:
+        """Every key and paste, before anything has it: a field takes each character, and each line."""
+        if isinstance(event, events.InputEvent | events.Paste):
+            self.client.input_came()
+        if isinstance(event, events.Key | events.Paste) and not event.is_forwarded:
+            adapt(event, one_line=isinstance(self.focused, Input))
+        await super().on_event(event)
+
+    async def on_text_burst(self, event: TextBurst) -> None:
+        """Keys, where each of them is one or a field takes them; else words, which no part takes for its keys."""
+        if footer_hints.are_keys(self.screen, event):
+            for key in event.keys:
+                await self.on_event(key)
+        else:
+            await self.on_event(event.pasted)
+
+    def _submit(self, text: str) -> None:
+        self._send(text, now=False)
+
+    @on(Prompt.SendNow)
+    def _send_now(self) -> None:
+        self._send(self.main.prompt.text, now=True)
+
+    def _send(self, text: str, *, now: bool) -> None:
+        if self.main.prompt.edited is None and self.choosing.keeps_back(text):
+            return
+        if self.presenter.session_id is None or (self.presenter.gone and self.main.prompt.edited is None):
+            self._send_first(text)
+            return
+        try:
+            self.writing.send_now(text) if now else self.writing.submit(text)
+        except NetError as error:
+            self.sessions.say(error)
+        else:
+            self.main.transcript.follow()
+            self.choosing.look_up_names(text)
+
+    def _send_first(self, text: str) -> None:
+        """There is no session yet, or none any more: the words wait for one."""
+        if not text.strip():
+            return
+        if not self.client.line().up:
+            self._notice(Notice("Not connected: nothing was sent, your words stay here.", "warning"))
+        elif self.writing.beginning:
+            self._notice(Notice("The session is still being created: your words stay here."))
+        else:
+            self.writing.begin(text)
+            self.choosing.look_up_names(text)
+            self.run_worker(self._send_in_new_session(text), group="session")
+
+    @on(Prompt.Changed, "#prompt")
+    def _written(self) -> None:
+        self.writing.save()
+
+    @on(Prompt.EditLeft)
+    def _edit_left(self) -> None:
+        self.writing.edit_left()
+
+    @on(Prompt.SearchWanted)
+    def _search_wanted(self) -> None:
+        self.action_history()
+
+    @on(QueueList.EditWanted)
+    def _edit_wanted(self, event: QueueList.EditWanted) -> None:
+        self.writing.edit(event.queued)
+
+    @on(QueueList.RemoveWanted)
+    def _remove_wanted(self, event: QueueList.RemoveWanted) -> None:
+        from tui.widgets.dialogs.confirm import Confirm
+
+        text = f"“{one_line(event.queued.text, QUOTED)}” is not sent then. ↑ in the prompt finds it again."
+        self.push_screen(
+            Confirm("Remove the waiting prompt?", text, "remove", "keep"),
+            lambda yes: self.writing.remove(event.queued) if yes else None,
+        )
+
+    @on(QueueList.SendNowWanted)
+    def _send_waiting_now(self, event: QueueList.SendNowWanted) -> None:
+        if self.presenter.gone:
+            self._leave_gone(event.queued.session_id, event.queued.id)
+            return
+        try:
+            self.writing.send_waiting(event.queued)
+        except NetError as error:
+            self.sessions.say(error)
+
+    def _leave_gone(self, session_id: str, queued_id: str | None = None) -> None:
+        """Take what waits for a session that is gone into a new one, and send one of it there, or all."""
+        if not self._leaving:
+            self._leaving = True
+            self.run_worker(self._take_to_new_session(session_id, queued_id), group="session")
+
+    async def _take_to_new_session(self, session_id: str, queued_id: str | None) -> None:
+        try:
+            session = await self.sessions.ask(self.client.new_session())
+            if session is None:
+                return
+            self.writing.open(session.id, carry=True)
+            if await self.sessions.open(session.id):
+                self.client.prompts.move(session_id, session.id)
+                if queued_id is None:
+                    self.client.prompts.release(session.id)
+                else:
+                    self.client.prompts.send_waiting(queued_id)
+        finally:
+            self._leaving = False
+
+    @on(RequestPanel.DraftChanged)
+    def _answer_draft_changed(self, event: RequestPanel.DraftChanged) -> None:
+        self.client.journal.save_answer_draft(event.request_id, event.body)
+
+    @on(RequestPanel.Answered)
+    def _answered(self, event: RequestPanel.Answered) -> None:
+        self.replies.answer(event.request, event.answers)
+
+    @on(RequestPanel.Replied)
+    def _replied(self, event: RequestPanel.Replied) -> None:
+        self.replies.reply(event.request, event.reply, event.words)
+
+    @on(RequestPanel.RejectWanted)
+    def _reject_wanted(self, event: RequestPanel.RejectWanted) -> None:
+        self.replies.reject(event.request)
+
+    @on(Transcript.OlderWanted)
+    def _older_wanted(self) -> None:
+        session_id = self.presenter.session_id
+        if session_id is not None:
+            self.run_worker(self._load_older(session_id), group="older")
+
+    async def _load_older(self, session_id: str) -> None:
+        try:
+            await self.client.load_older(session_id)
+        except NetError as error:
+            logging.getLogger(__name__).info("older messages: %s", error.what)  # the transcript says so too
+
+    @on(MainScreen.AbortPressed)
+    def action_abort(self) -> None:
+        """The first time says so, the second within seconds aborts the turn that ran at the first."""
+        session_id = self.presenter.session_id
+        turn = self.client.turn(session_id or "")
+        now, armed = self.client.now(), self._to_abort
+        armed_here = armed is not None and now < self._abort_until and armed.session_id == session_id
+        self._to_abort = None
+        if armed_here and armed is not None and armed.over:
+            self._notice(Notice("That turn ended before the second Esc. Nothing was aborted."))
+        elif turn is not None and not turn.over and session_id is not None:
+            if armed_here and turn is armed:
+                self.client.abort(session_id)
+            else:
+                self._to_abort, self._abort_until = turn, now + ABORT_WITHIN
+        self.presenter.arm_abort(self._to_abort, self._abort_until)
+
+    def action_press(self, *names: str) -> None:
+        """A hint was clicked: as if its keys were pressed."""
+        for name in names:
+            self.post_message(events.Key(name, name if len(name) == 1 else None))
+
+    def action_history(self) -> None:
+        from tui.widgets.dialogs.prompt_history import HistoryPicker
+
+        self.push_screen(HistoryPicker(self.client.journal.history()), self._recall)
+
+    def _recall(self, text: str | None) -> None:
+        if text is not None:
+            self.main.prompt.recall_earlier(text)
+            self.main.prompt.focus()
+
+    def action_release(self) -> None:
+        gone = self.presenter.session_id if self.presenter.gone else None
+        if gone is not None and self.main.prompt.edited is None and self.client.prompts.waiting(gone):
+            self._leave_gone(gone)
+        else:
+            self.writing.release()
+
+    def action_retry(self) -> None:
+        self.client.retry_now()
+
+    def action_sessions(self) -> None:
+        self.sessions.pick()
+
+    def action_agent(self) -> None:
+        self.choosing.agent()
+
+    def action_editor(self) -> None:
+        self.choosing.editor()
+
+    @on(Prompt.OffersWanted)
+    def _offers_wanted(self, event: Prompt.OffersWanted) -> None:
+        self.choosing.offer(event.word, finish=event.finish)
+
+    def action_inbox(self) -> None:
+        self.sessions.inbox()
+
+    def on_session_picker_rename_wanted(self, event: "SessionPicker.RenameWanted") -> None:
+        self.sessions.rename(event.session)
+
+    def on_session_picker_fork_wanted(self, event: "SessionPicker.ForkWanted") -> None:
+        self.sessions.fork(event.session)
+
+    def on_session_picker_delete_wanted(self, event: "SessionPicker.DeleteWanted") -> None:
+        self.sessions.delete(event.session)
+
+    def action_new_session(self) -> None:
+        self.sessions.begin()
+        self.main.prompt.focus()
+
+    def action_help(self) -> None:
+        from tui.widgets.dialogs.help import Help
+
+        self.push_screen(Help(*footer_hints.of_part(self.main), self._server_at))
+
+    @property
+    def _server_at(self) -> str:
+        server = self.presenter.server
+        return f"{server} at {self.client.address.removeprefix('http://')}" if server else ""
+
+    def action_copy_or_leave(self) -> None:
+        focused = self.focused
+        in_box = focused.selected_text if isinstance(focused, TextArea) else ""
+        selected = in_box or self.screen.get_selected_text()
+        if not selected:
+            self.action_leave()
+            return
+        self.copy_to_clipboard(selected)
+        self._notice(Notice(f"{_lines(selected)} sent to the terminal's clipboard."))
+        if not in_box:
+            self.screen.clear_selection()
+
+    @on(Editor.Cut)
+    def _cut(self, event: Editor.Cut) -> None:
+        said = f"{_lines(event.text)} cut, and sent to the terminal's clipboard. ^V puts back what was cut last."
+        self._notice(Notice(said))
+
+    def copy_to_clipboard(self, text: str) -> None:
+        super().copy_to_clipboard(text)
+        self.terminal.copy(text)
+        if self.terminal.may_keep_copies and not self._copy_explained:
+            self._copy_explained = True
+            self.call_later(self._notice, Notice(TMUX_KEEPS))
+
+    def action_leave(self) -> None:
+        """Leave; while a turn runs or prompts wait, say so first. Twice in a row leaves."""
+        from tui.widgets.dialogs.confirm import Confirm
+
+        found = warnings(self.client, demo=self._demo)
+        if not found or isinstance(self.screen, Confirm):
+            self.exit()
+            return
+        self.push_screen(Confirm("Leave?", "\n".join(found), "leave"), lambda yes: self.exit() if yes else None)
+
+    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+        from tui.ui.command_palette import commands
+
+        return commands(self)
+
+
+def _lines(text: str) -> str:
+    count = text.strip("\n").count("\n") + 1
+    return "1 line" if count == 1 else f"{count} lines"

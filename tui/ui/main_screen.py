@@ -1,0 +1,400 @@
+"""The one screen: header, transcript, request, turn, prompt, keys. It places them and moves the focus.
+
+It knows no client: what is to be done is posted as a message, what is to be shown is handed in.
+"""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, ClassVar
+
+from textual import events, on, work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Container, Horizontal, Vertical
+from textual.message import Message
+from textual.screen import Screen
+from textual.widget import Widget
+
+from tui.config.keymap import KEYS, key
+from tui.core.changes import Notice
+from tui.core.store import Store
+from tui.ui import footer_hints
+from tui.widgets.base.replaced import Replaced
+from tui.widgets.base.static_text import Covered, Plain
+from tui.widgets.focus.input_guard import Grace
+from tui.widgets.prompt.completions import Completions
+from tui.widgets.prompt.prompt import Prompt
+from tui.widgets.prompt.queue_list import QueueList
+from tui.widgets.requests.panel import RequestPanel
+from tui.widgets.status.footer import KeyHints
+from tui.widgets.status.header import HealthLine
+from tui.widgets.status.notices import SMALL, Notices
+from tui.widgets.status.plan import Plan
+from tui.widgets.status.turn_status import TurnLine
+from tui.widgets.status.welcome import Welcome
+from tui.widgets.text.blocks import Code
+from tui.widgets.transcript.foldable import Fold
+from tui.widgets.transcript.view import Transcript, Unread
+
+if TYPE_CHECKING:
+    from tui.widgets.transcript.search_bar import SearchBar
+    from tui.widgets.transcript.transcript_search import Older, Search
+
+TYPING = 1.0
+"""Seconds after a key in which the person counts as writing: nothing may take the keys away then."""
+
+CAME = 3.0
+"""Seconds after the question took the keys by itself in which Tab, which leads there, does not lead away."""
+
+COPY_AGAIN = 4.0
+"""Seconds after copying code in which the same key takes the block above."""
+
+
+class Body(Container, Covered):
+    """The transcript, or the welcome in its place."""
+
+
+class Entry(Horizontal, Covered):
+    """The mark, and the prompt behind it."""
+
+
+class Foot(Vertical, Covered):
+    """What stays in sight whatever is above it: the prompt and its keys."""
+
+
+class Rest(Vertical, Covered):
+    """All below the header. When only that changes, as each second, the compositor asks nothing of this."""
+
+
+class MainScreen(Screen[None], Covered):
+    """Everything that is always in sight."""
+
+    AUTO_FOCUS = "#prompt"
+    VERTICAL_BREAKPOINTS = [(0, "-short"), (SMALL, "-tall")]  # noqa: RUF012 (Textual's own is not a ClassVar)
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("tab", "next_part", "next part", show=False),
+        Binding("shift+tab", "next_part(-1)", "part before", show=False),
+        Binding("escape", "back", "back", show=False),
+        Binding(KEYS["fold"], "fold", "fold or unfold", show=False, priority=True, id="fold"),
+        Binding(KEYS["search"], "search", "search", show=False, priority=True, id="search"),
+        Binding(KEYS["copy_code"], "copy_code", "copy code", show=False, priority=True, id="copy_code"),
+        Binding(KEYS["plan"], "plan", "the whole plan", show=False, priority=True, id="plan"),
+    ]
+
+    class AbortPressed(Message):
+        """Esc where it means the turn."""
+
+    def __init__(self, store: Store, address: str, now: Callable[[], float]) -> None:
+        super().__init__()
+        self.older: Older = _no_older
+        self._store = store
+        self._now = now
+        self._typed_at = float("-inf")
+        self._keys_wanted = False
+        self._came = Grace(self, now, self.refresh_hints, lasts=CAME)
+        self._search: Search | None = None
+        self._copied: Code | None = None
+        self._copied_at = float("-inf")
+        self.waiting = 0
+        self.turn_runs = False
+        self.takes_now = True
+        self._completes = self._written = False
+        self.health = HealthLine(address, id="health")
+        self.notices = Notices(id="notices")
+        self.transcript = Transcript(store, id="transcript")
+        self.welcome = Welcome(id="welcome")
+        self.unread = Unread(id="unread")
+        self.panel = RequestPanel(now, id="request")
+        self.plan = Plan(id="plan")
+        self.turn_line = TurnLine(id="turn")
+        self.queue = QueueList(id="queue")
+        self.prompt = Prompt(now, id="prompt")
+        self.key_hints = KeyHints(id="keys")
+        self._replaced: list[Replaced] = []
+
+    def compose(self) -> ComposeResult:
+        yield self.health
+        with Rest(id="rest"):
+            with Body(id="body"):
+                yield self.transcript
+                yield self.welcome
+                yield self.unread
+            yield self.panel
+            yield self.plan
+            yield self.notices
+            yield self.turn_line
+            yield self.queue
+            with Foot(id="foot"):
+                yield self.prompt.completions
+                with Entry(id="entry"):
+                    yield Plain(" ›", id="mark")
+                    yield self.prompt
+                yield self.key_hints
+
+    def on_mount(self) -> None:
+        self.unread.display = False
+        self.transcript.display = False
+        self.watch(self, "focused", self._focus_moved, init=True)
+
+    def show_session(self, session_id: str | None) -> None:
+        """Show a session's transcript, or the welcome while there is none."""
+        self.leave_search()
+        self.transcript.display = session_id is not None
+        self.welcome.display = session_id is None
+        self.transcript.show_session(session_id)
+
+    def replace(self, widget: Widget, words: str) -> bool:
+        """Put a line in place of a widget that cannot be drawn; false where it, or what it holds, must stay."""
+        while isinstance(widget.parent, Widget) and widget not in widget.parent.children:
+            widget = widget.parent  # a scrollbar is no child
+        if isinstance(widget, Body) or widget in self.prompt.ancestors_with_self:
+            return False
+        if self.focused is not None and widget in self.focused.ancestors_with_self:
+            self.prompt.focus()
+        if all(widget is not one.widget for one in self._replaced):
+            self._replaced.append(Replaced(widget, words))
+        return True
+
+    def restore(self) -> None:
+        """Draw again what was replaced: with another session it may be drawable."""
+        while self._replaced:
+            self._replaced.pop().restore()
+
+    def request_appeared(self) -> None:
+        """A request appeared: it may take the keys as soon as nobody is writing."""
+        self._keys_wanted = True
+        self._offer_keys()
+        self.refresh_hints()
+
+    def tick(self) -> None:
+        """Time passed."""
+        self.panel.tick()
+        self._offer_keys()
+
+    def _offer_keys(self) -> None:
+        form = self.panel.open_form
+        if form is None or not self._keys_wanted:
+            return
+        writing = self.focused is not self.prompt or bool(self.prompt.text)
+        if not writing and self._now() - self._typed_at > TYPING:
+            self._keys_wanted = False
+            self.panel.grace.begin()
+            self._came.begin()
+            form.focus()
+
+    @property
+    def searching(self) -> bool:
+        """Whether the search has the keys."""
+        bar = self.focused.parent if self.focused is not None else None
+        return self._search is not None and bar is not None and bar.id == "search"
+
+    def refresh_hints(self) -> None:
+        """Name the keys of now in the footer."""
+        self._completes = footer_hints.completes(self)
+        self._written = self.prompt.has_words
+        self.key_hints.show_keys(footer_hints.named(self), self.waiting)
+
+    def show_running(self, running: bool, *, takes_now: bool = True) -> None:
+        """Whether a turn of the session runs: there is one to abort; and whether a prompt is taken meanwhile."""
+        if (running, takes_now) != (self.turn_runs, self.takes_now):
+            self.turn_runs, self.takes_now = running, takes_now
+            self.refresh_hints()
+
+    @property
+    def just_came(self) -> bool:
+        """Whether the question took the keys by itself just now: Tab was pressed to get there."""
+        return self._came.runs and self.panel.has_focus_within
+
+    def action_next_part(self, by: int = 1) -> None:
+        if by > 0 and self.just_came:
+            self._came.waive()
+            self.panel.grace.waive()  # the person wants to answer it
+            return
+        parts: list[Widget | None] = [self.prompt, self.panel.open_form]
+        parts.append(self.transcript if self.transcript.display else None)
+        parts.append(self.queue if self.queue.display else None)
+        there = [part for part in parts if part is not None]
+        at = next((row for row, part in enumerate(there) if part.has_focus or part.has_focus_within), -1)
+        part = there[(at + by) % len(there)]
+        if part is self.prompt:
+            self._lead_to_prompt()
+            return
+        if part is self.panel.open_form:
+            self.panel.grace.waive()  # the person wants to answer it
+        part.focus()
+
+    def action_back(self) -> None:
+        if self.focused is self.prompt:
+            self.post_message(self.AbortPressed())
+        else:
+            self._lead_to_prompt()
+
+    def action_fold(self) -> None:
+        if self.panel.active is None:
+            return
+        if self.panel.folded or not self.panel.has_focus_within:
+            self.panel.unfold()
+        else:
+            self.panel.action_fold()
+
+    def action_search(self) -> None:
+        from tui.widgets.transcript.search_bar import SearchBar  # not before the first frame
+        from tui.widgets.transcript.transcript_search import Search
+
+        if self._search is not None:
+            self.leave_search()
+        elif self.transcript.display:
+            bar = SearchBar(id="search")
+            self._search = Search(self.transcript, self._store, bar, self.older)
+            self.mount(bar, before=self.panel)
+
+    def on_search_bar_wanted(self, event: "SearchBar.Wanted") -> None:
+        if self._search is not None:
+            self._search.look_for(event.words)
+            self._show_place()
+            self.on_search_bar_go_on()
+
+    def on_search_bar_go(self, event: "SearchBar.Go") -> None:
+        if self._search is not None:
+            self._search.go(event.by)
+            self._show_place()
+
+    def on_search_bar_go_on(self) -> None:
+        if self._search is not None:
+            self.run_worker(self._search.fetch(), group="search pages")
+
+    def on_search_bar_left(self) -> None:
+        if self._search is not None and self._search.fetching:
+            self._search.stop()
+        else:
+            self.leave_search()
+
+    def leave_search(self) -> None:
+        """The search is over."""
+        if self._search is not None:
+            self._search.end()
+            self._search = None
+            self.query("#search").remove()
+            self.prompt.focus()
+
+    @work(group="search", exclusive=True)
+    async def _show_place(self) -> None:
+        if self._search is not None:
+            await self._search.show()
+
+    def action_copy_code(self) -> None:
+        """Copy the code in sight; again within a few seconds, the block above it."""
+        from tui.widgets.transcript.search_targets import code_above
+
+        again = self._copied if self._now() - self._copied_at < COPY_AGAIN else None
+        code = code_above(self.transcript, again)
+        if code is None:
+            self.notices.add(Notice("No more code above." if again is not None else "No code in sight."))
+            return
+        self._copied, self._copied_at = code, self._now()
+        self.app.copy_to_clipboard(code.text)
+        lines = "1 line" if len(code.code) == 1 else f"{len(code.code)} lines"
+        sent = f"{lines} of code sent to the terminal's clipboard"
+        self.notices.add(Notice(f"{sent}. {key('copy_code')} again takes the block above."))
+
+    def action_plan(self) -> None:
+        self.plan.fold()
+
+    def on_key(self, event: events.Key) -> None:
+        """A letter typed where nothing takes letters belongs to the prompt."""
+        nobody_s = (
+            isinstance(self.focused, Transcript | Fold | QueueList | None)
+            and event.key not in self.active_bindings
+        )
+        if event.is_printable and nobody_s:
+            event.stop()
+            self._pass_on(event)
+
+    def on_paste(self, event: events.Paste) -> None:
+        """So does what is pasted there."""
+        event.stop()
+        self._pass_on(event)
+
+    def on_resize(self, event: events.Resize) -> None:
+        self.queue.show_room(event.size.height < SMALL)
+        self.refresh_hints()
+
+    def _focus_moved(self) -> None:
+        if self.panel.has_focus_within:
+            self._keys_wanted = False  # whoever leaves it from now on does so on purpose
+        self.queue.show_reach(self.focused is self.prompt)
+        self.refresh_hints()
+
+    def _pass_on(self, event: events.Key | events.Paste) -> None:
+        """To whoever gets the keys just now; else to the prompt, which gets them."""
+        handover = self.panel.handover
+        handover.keep(event)
+        if handover.taker is None:
+            handover.begin(self.prompt)
+
+    def _lead_to_prompt(self) -> None:
+        self.panel.handover.begin(self.prompt)
+
+    @on(Prompt.Changed, "#prompt")
+    def _typed(self) -> None:
+        self._typed_at = self._now()
+        if self._written != self.prompt.has_words:
+            self.refresh_hints()
+
+    @on(Prompt.SelectionChanged, "#prompt")
+    def _cursor_moved(self) -> None:
+        if self._completes != bool(self.prompt.unfinished):
+            self.refresh_hints()
+
+    @on(Prompt.ScrollWanted)
+    def _scroll(self, event: Prompt.ScrollWanted) -> None:
+        match event.where:
+            case "up":
+                self.transcript.action_page_up()
+            case "down":
+                self.transcript.scroll_page_down(animate=False)
+            case "end":
+                self.transcript.follow()
+
+    @on(Transcript.ReadingMoved)
+    def _reading_moved(self) -> None:
+        self.unread.show_unread(self.transcript.following, self.transcript.unread)
+
+    @on(events.Click, "#unread")
+    def _unread_clicked(self) -> None:
+        self.transcript.follow()
+
+    @on(Completions.Switched)
+    def _list_switched(self) -> None:
+        self.refresh_hints()
+
+    @on(QueueList.Emptied)
+    def _queue_emptied(self) -> None:
+        self.prompt.focus()
+
+    def on_question_form_keys_changed(self) -> None:
+        self.refresh_hints()
+
+    @on(Prompt.KeysChanged)
+    @on(RequestPanel.KeysChanged)
+    def _keys_changed(self) -> None:
+        self.refresh_hints()
+
+    @on(RequestPanel.KeyPassedOn)
+    def _passed_on(self, event: RequestPanel.KeyPassedOn) -> None:
+        self._pass_on(event.event)
+
+    @on(RequestPanel.CutOff)
+    def _cut_off(self) -> None:
+        self.prompt.take_rest()
+
+    @on(RequestPanel.Folded)
+    def _folded(self) -> None:
+        if self.panel.active is None:
+            self.prompt.grace.begin()  # whoever presses Enter just now means the request that is gone
+        if self.panel.open_form is None:
+            self._lead_to_prompt()
+        self.refresh_hints()
+
+
+async def _no_older(session_id: str) -> bool:
+    return False

@@ -1,0 +1,235 @@
+"""What the person chooses for the next prompt: agent, model, a file, a command; or another editor to write in.
+
+It asks the client, shows what there is, and puts what was taken where it belongs.
+"""
+
+import asyncio
+import os
+import shlex
+import tempfile
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tui.core.changes import Notice
+from tui.core.mentions import FILES_AT_MOST, command_in, names_in
+from tui.core.model import Offered
+from tui.core.sanitize import one_line
+from tui.net.errors import NetError
+from tui.ui.presenter import Presenter
+from tui.ui.session_controller import Sessions
+from tui.widgets.prompt.prompt import Prompt, joined
+
+if TYPE_CHECKING:
+    from textual.app import App
+
+    from tui.client.client import Client
+
+LONGEST = 40
+"""Characters of a name that a notice quotes."""
+
+
+class Choosing:
+    """Chooses for the session on the screen. `notify` shows a notice."""
+
+    def __init__(
+        self,
+        app: "App[Any]",
+        client: "Client",
+        presenter: Presenter,
+        sessions: Sessions,
+        prompt: Prompt,
+        *,
+        notify: Callable[[Notice], None],
+        environ: Mapping[str, str] = os.environ,
+    ) -> None:
+        self._app = app
+        self._client = client
+        self._choices = client.choices
+        self._presenter = presenter
+        self._sessions = sessions
+        self._prompt = prompt
+        self._notify = notify
+        self._environ = environ
+        self._word, self._finish, self._looks_up = "", False, False
+        self._known: dict[str, Sequence[Offered]] = {}
+        self._kept_back = ""
+
+    def agent(self) -> None:
+        """Choose who answers from the next prompt on; or how, where the family calls that a mode."""
+        session_id = self._session_id
+        traits = self._client.traits
+        word = "agent" if traits is None else traits.agents_are
+
+        def chosen(name: str) -> None:
+            self._choices.choose(session_id, agent=name)
+            self._notify(Notice(f"From the next prompt on: {word} {name}."))
+            self._presenter.show_heading()
+
+        current = self._choices.of(session_id).agent
+        self._offer(word.capitalize(), self._choices.agents(session_id), chosen, current)
+
+    def model(self) -> None:
+        """Choose the model from the next prompt on."""
+        session_id = self._session_id
+
+        def chosen(name: str) -> None:
+            self._choices.choose(session_id, model=name)
+            self._notify(Notice(f"From the next prompt on: {name}."))
+            self._presenter.show_heading()
+
+        current = self._choices.of(session_id).model
+        self._offer("Model", self._choices.models(session_id), chosen, current)
+
+    def offer(self, word: str, *, finish: bool) -> None:
+        """Look up what a word of the prompt may become, and hand it back; of several words, the newest."""
+        self._word, self._finish = word, finish
+        if not self._looks_up:
+            self._looks_up = True
+            self._app.run_worker(self._look_up(), group="offers")
+
+    async def _look_up(self) -> None:
+        try:
+            while word := self._word:
+                finish, self._word = self._finish, ""
+                try:
+                    found = await self._offers_for(word)
+                except NetError as error:
+                    if finish:
+                        self._sessions.say(error)
+                    continue
+                if finish and not found:
+                    what = "file" if word[0] == "@" else "command"
+                    self._notify(Notice(f"No {what} here is like {one_line(word, LONGEST)}."))
+                self._prompt.offer(word, found, finish=finish)
+        finally:
+            self._looks_up = False
+
+    async def _offers_for(self, word: str) -> Sequence[Offered]:
+        if word[0] == "@":
+            return await self._choices.files(self._session_id, word[1:].strip('"'))
+        known = self._known.get(self._session_id) if len(word) > 1 else None
+        commands = known or await self._commands()
+        return [one for one in commands if one.name.casefold().startswith(word[1:].casefold())]
+
+    async def _commands(self) -> Sequence[Offered]:
+        session_id = self._session_id
+        commands = await self._choices.commands(session_id)
+        if commands:
+            self._known[session_id] = commands
+        return commands
+
+    def keeps_back(self, text: str) -> bool:
+        """Whether a prompt is kept in the box, once, because it begins with a command that is not there."""
+        known, name = [one.name for one in self._known.get(self._session_id, ())], command_in(text)
+        if not known or not name or name in known or self._kept_back == text:
+            self._kept_back = ""
+            return False
+        from difflib import get_close_matches
+
+        self._kept_back = text
+        near = [one for one in known if one.startswith(name)] or get_close_matches(name, known, 1)
+        meant = f"; /{near[0]} is one" if near else ""
+        unknown = f"There is no command /{one_line(name, LONGEST)} here{meant}."
+        self._notify(Notice(f"{unknown} Enter again sends it as text.", "warning"))
+        return True
+
+    def look_up_names(self, text: str) -> None:
+        """Say which files, or which command, a prompt that was sent names in vain, where the server can tell."""
+        named = list(dict.fromkeys(names_in(text)))[:FILES_AT_MOST]
+        if named:
+            self._app.run_worker(self._tell_unnamed(self._session_id, named), group="names")
+        command = command_in(text)
+        if command and self._session_id not in self._known:
+            self._app.run_worker(self._tell_unknown(command), group="names")
+
+    async def _tell_unknown(self, command: str) -> None:
+        try:
+            commands = await self._commands()
+        except NetError:
+            return  # sending the prompt tells what is wrong with the line
+        if commands and all(one.name != command for one in commands):
+            unknown = f"There is no command /{one_line(command, LONGEST)} here"
+            self._notify(Notice(f"{unknown}: it goes as text.", "warning"))
+
+    async def _tell_unnamed(self, session_id: str, named: Sequence[tuple[str, ...]]) -> None:
+        missing = []
+        try:
+            for candidates in named:
+                if not await self._names_a_file(session_id, candidates):
+                    missing.append(f"@{one_line(candidates[-1], LONGEST)}")
+        except NetError:
+            return  # sending the prompt tells what is wrong with the line
+        if missing:
+            names, goes = ("names", "it goes") if len(missing) == 1 else ("name", "they go")
+            self._notify(Notice(f"{', '.join(missing)} {names} no file here: {goes} as text.", "warning"))
+
+    async def _names_a_file(self, session_id: str, candidates: Sequence[str]) -> bool:
+        for name in candidates:
+            found = await self._choices.files(session_id, name)
+            if any(one.name.rstrip("/") == name.rstrip("/") for one in found):
+                return True
+        return False
+
+    def editor(self) -> None:
+        """Write the prompt in the person's own editor (VISUAL, EDITOR). The line is kept up meanwhile."""
+        self._app.run_worker(self._edit(), group="editor", exclusive=True)
+
+    async def _edit(self) -> None:
+        from textual.app import SuspendNotSupported
+
+        said = self._environ.get("VISUAL") or self._environ.get("EDITOR") or "vi"
+        before = self._prompt.text
+        with tempfile.TemporaryDirectory(prefix="holdfast-") as folder:
+            path = Path(folder) / "prompt.md"
+            path.write_text(before, encoding="utf-8")
+            try:
+                program, *arguments = shlex.split(said) or ["vi"]
+                with self._app.batch_update(), self._app.suspend():
+                    process = await asyncio.create_subprocess_exec(program, *arguments, str(path))
+                    status = await process.wait()
+            except (OSError, ValueError, SuspendNotSupported) as error:
+                self._notify(Notice(f"{said} cannot be started: {error}. Set EDITOR.", "warning"))
+                return
+            if status:
+                self._notify(Notice(f"{program} ended with {status}: the prompt stays as it was.", "warning"))
+                return
+            try:
+                written = path.read_text(encoding="utf-8", errors="replace").rstrip("\n")
+            except OSError as error:
+                why = f"{program} left no file to read ({error.strerror})"
+                self._notify(Notice(f"{why}: the prompt stays as it was.", "warning"))
+                return
+            came_back = self._prompt.text.removeprefix(before.rstrip()).strip("\n")  # prompts that were not sent
+            self._prompt.text = joined(written, came_back)
+            self._prompt.move_cursor(self._prompt.document.end)
+
+    @property
+    def _session_id(self) -> str:
+        return self._presenter.session_id or ""
+
+    def _offer(
+        self,
+        title: str,
+        offered: Awaitable[Sequence[Offered]],
+        chosen: Callable[[str], None],
+        current: str | None = None,
+    ) -> None:
+        self._app.run_worker(self._choose(title, offered, chosen, current), group="choose", exclusive=True)
+
+    async def _choose(
+        self,
+        title: str,
+        offered: Awaitable[Sequence[Offered]],
+        chosen: Callable[[str], None],
+        current: str | None,
+    ) -> None:
+        from tui.widgets.dialogs.picker import Choose
+
+        found = await self._sessions.ask(offered)
+        if found is None:
+            return
+        if not found:
+            self._notify(Notice(f"{title}: there is nothing to choose from."))
+        else:
+            self._app.push_screen(Choose(title, found, chosen, current))

@@ -1,0 +1,413 @@
+"""What the client tells → the part of the screen that shows it. One `match` over all changes, and no I/O.
+
+It computes nothing: parts read the store, a change says where to look. It knows which session is on the screen.
+"""
+
+from collections import deque
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, assert_never
+
+from textual.content import Content
+
+from tui.backends import NAMES, SERVE
+from tui.core import changes as c
+from tui.core.model import Failure, Idle, Request, Session
+from tui.core.sanitize import one_line
+from tui.core.session_state import Standing, Standings
+from tui.core.turn import Turn
+from tui.ui.main_screen import MainScreen
+from tui.ui.prompt_controller import Writing
+from tui.ui.turn_end_notes import Endings
+from tui.widgets.requests.outcome_text import Outcomes
+from tui.widgets.requests.panel import RequestPanel
+from tui.widgets.status.header import Heading
+from tui.widgets.status.turn_status import gone_words, undone_words
+from tui.widgets.status.welcome import welcome_words
+
+if TYPE_CHECKING:
+    from tui.client.client import Client
+
+UNTITLED = "new session"
+"""What a session is called until the server calls it something."""
+OTHERS = object()
+"""Stands for a turn that another client began."""
+SERVER = 40
+"""Characters of a server's name and version."""
+
+
+class Presenter:
+    """Keeps the main screen equal to what the client knows.
+
+    `soon` calls a function from the screen's own loop; `guard` takes the exceptions of what fails on the screen;
+    `notify` shows a notice; `line_up` hears each time that the line comes up.
+    """
+
+    def __init__(
+        self,
+        client: "Client",
+        main: MainScreen,
+        writing: Writing,
+        *,
+        soon: Callable[[Callable[[], None]], object],
+        guard: Callable[[], AbstractContextManager[None]],
+        notify: Callable[[c.Notice], None],
+        line_up: Callable[[], None],
+    ) -> None:
+        self._client = client
+        self._main = main
+        self._writing = writing
+        self._soon = soon
+        self._guard = guard
+        self._notify = notify
+        self._line_up = line_up
+        self._changes: deque[c.Change] = deque()
+        self._up = self._ever_up = False
+        self._endings = Endings(client, main.transcript)
+        self._to_abort: Turn | None = None
+        self._abort_until = float("-inf")
+        self.stopped = False
+        self._standings = Standings(client.store, client.turn, client.turns.patience)
+        self._choices = client.choices
+        self.outcomes = Outcomes()
+        self.overlay: Callable[[], None] | None = None
+        self.session_id: str | None = None
+        self._undone_from = ""
+        main.panel.kept = client.journal.answer_draft
+
+    @property
+    def panel(self) -> RequestPanel:
+        """Where the requests of the session on the screen are answered."""
+        return self._main.panel
+
+    def hear(self, change: c.Change) -> None:
+        """Take a change from the client; it is shown with all that came meanwhile.
+
+        Growth before which nothing waits is only noted down: a way through the screen's loop costs more than that.
+        """
+        if isinstance(change, c.TextGrew) and not self._changes:
+            if change.session_id == self.session_id and not self.stopped:
+                self._main.transcript.grow(change.message_id, change.part_id)
+            return
+        self._changes.append(change)
+        if len(self._changes) == 1:
+            self._soon(self._show_changes)
+
+    def stop(self) -> None:
+        """The screen is about to go: what was told already is shown, for words may stand in it; nothing more."""
+        self._show_changes()
+        self.stopped = True
+
+    def tick(self) -> None:
+        """Once a second: ages and countdowns. Parts redraw only what changed."""
+        if not self.stopped:
+            self._standings.look(self._client.now())
+            self._draw_overlay()
+            self.show_line()
+            self._main.tick()
+
+    def show_session(self, session_id: str | None) -> None:
+        """Put another session on the screen, or none."""
+        self.session_id = session_id
+        session = self._client.store.sessions.get(session_id or "")
+        self._undone_from = "" if session is None else session.undone_from
+        self._standings.reading(session_id)
+        self._main.restore()
+        self._show_loading()
+        self._main.show_session(session_id)
+        self._endings.recall(session_id or "")
+        self._writing.open(session_id or "")
+        self.show_heading()
+        self._main.plan.open(self._client.store.todos(session_id or ""))
+        self._show_requests()
+        self.show_line()
+        self._show_all_pending()
+
+    def redraw(self, transcript: bool = True) -> None:
+        """Draw the main screen anew from what the client knows; what fails in that costs nothing else."""
+        if transcript:
+            with self._guard():
+                self._main.show_session(self.session_id)
+                self._endings.recall(self.session_id or "")
+        for draw in (
+            self.show_heading,
+            self._show_plan,
+            self._show_requests,
+            self._main.panel.redraw,
+            self.show_line,
+            self._show_all_pending,
+        ):
+            with self._guard():
+                draw()
+        self._main.refresh(layout=True)
+
+    def arm_abort(self, turn: Turn | None, until: float) -> None:
+        """Say, until this time of the client's clock and while the turn runs, that one more Esc aborts it."""
+        self._to_abort, self._abort_until = turn, until
+        self._show_turn_line()
+
+    @property
+    def server(self) -> str:
+        """The server's family and version, as a person calls them; "" until it was reached once."""
+        traits, server = self._client.traits, self._client.server
+        if traits is None or server is None:
+            return ""
+        return one_line(f"{NAMES.get(traits.family, traits.family)} {server.version}", SERVER)
+
+    @property
+    def gone(self) -> bool:
+        """Whether the server does not have the session on the screen any more."""
+        return self.session_id in self._client.store.gone
+
+    def standing_of(self, session_id: str) -> Standing:
+        """How a session stands now."""
+        return self._standings.of(session_id, self._client.now())
+
+    def show_line(self) -> None:
+        line = self._client.line()
+        self._main.panel.show_line(line.up)
+        self._main.health.show_line(line, self.server)
+        came_up, self._up = line.up and not self._up, line.up
+        if came_up:
+            self._ever_up = True
+            self._line_up()
+        if self.session_id is None:
+            words = welcome_words(
+                line, self._client.address, ever_up=self._ever_up, serve=SERVE, server=self.server
+            )
+            self._main.welcome.show(words)
+        self._show_turn_line()
+        self._writing.show_queue()
+
+    def _show_changes(self) -> None:
+        while self._changes and not self.stopped:
+            with self._guard():
+                self._show(self._changes[0])
+            self._changes.popleft()
+
+    def _show(self, change: c.Change) -> None:
+        match change:
+            case c.LineChanged():
+                self.show_line()
+                self._draw_overlay()
+            case c.TurnChanged(session_id):
+                self._endings.goes_on(session_id)
+                if session_id == self.session_id:
+                    self._show_all_pending()
+                    self._show_turn_line()
+            case c.TurnEnded(session_id, prompt_id):
+                if session_id == self.session_id:
+                    self._endings.tell(session_id, prompt_id)
+            case c.SessionsChanged(session_id):
+                self._standings.look(self._client.now())
+                if session_id == self.session_id:
+                    self._main.transcript.show_alive()
+                    self._show_undone()
+                    self._show_turn_line()
+                self.show_heading()
+                self._show_requests()
+            case c.RequestsChanged():
+                self._show_requests()
+            case c.RequestClosed(request):
+                self._tell_outcome(request, self.outcomes.closed(change))
+                self._main.panel.forget(request.id)
+                self._show_requests()
+            case c.AnswerChanged(request):
+                self._tell_outcome(request, self.outcomes.changed(change))
+                if request.id in self._client.store.requests:
+                    self._main.panel.show_fare(change)
+                self._draw_overlay()
+            case c.Notice():
+                self._notify(change)
+            case c.QueueChanged():
+                self._writing.show_queue()
+            case c.DraftReturned():
+                self._writing.returned(change, told=change.session_id == self.session_id)
+            case c.FailureSeen(session_id, failure) if session_id != self.session_id:
+                self._standings.failed(session_id, failure)
+            case _ if change.session_id == self.session_id:
+                self._show_in_transcript(change)
+            case _:
+                pass  # another session's: it is drawn from the store when it is opened
+
+    def _show_in_transcript(
+        self,
+        change: c.TextGrew
+        | c.PartChanged
+        | c.PartGone
+        | c.MessageChanged
+        | c.MessageGone
+        | c.TranscriptReset
+        | c.OlderLoaded
+        | c.LoadingChanged
+        | c.FailureSeen
+        | c.PlanChanged,
+    ) -> None:
+        transcript = self._main.transcript
+        match change:
+            case c.TextGrew(_, message_id, part_id):
+                transcript.grow(message_id, part_id)
+            case c.PartChanged(_, message_id, part_id):
+                transcript.show_part(message_id, part_id)
+            case c.PartGone(_, message_id, part_id):
+                transcript.drop_part(message_id, part_id)
+            case c.MessageChanged(_, message_id):
+                transcript.show_message(message_id)
+                self.show_heading()
+            case c.MessageGone(_, message_id):
+                transcript.drop_message(message_id)
+            case c.TranscriptReset():
+                transcript.draw()
+                self._endings.recall(change.session_id)
+                self._show_all_pending()
+                self.show_heading()
+            case c.OlderLoaded():
+                self._endings.recall(change.session_id)
+                self._show_loading()
+                transcript.older_loaded()
+            case c.LoadingChanged():
+                self._show_loading()
+            case c.FailureSeen(session_id, failure):
+                self._standings.failed(session_id, failure)
+                if not self._told_otherwise(session_id, failure):
+                    self._main.transcript.note(Content.styled(f"✗ {failure.message}", "$error"))
+            case c.PlanChanged():
+                self._show_plan()
+            case _:
+                assert_never(change)
+
+    def _show_loading(self) -> None:
+        loading = self._client.loadings.of(self.session_id or "")
+        self._main.transcript.show_loading(loading.doing, loading.received, loading.failed, loading.failed_older)
+
+    def _show_turn_line(self) -> None:
+        now, turn = self._client.now(), self._client.turn(self.session_id or "")
+        runs = turn is not None and not turn.over
+        self._main.show_running(runs, takes_now=self._writing.takes_now)
+        busy = not isinstance(self._client.store.status(self.session_id or ""), Idle)
+        self._main.plan.show_turn(turn if runs else OTHERS if busy else None)
+        if runs and turn is self._to_abort and now < self._abort_until:
+            self._main.turn_line.say(Content.styled("Esc once more aborts the turn", "bold $warning"))
+            return
+        if self.gone and (turn is None or turn.over):
+            transcript = self._client.store.transcript(self.session_id or "")
+            readable = transcript is not None and bool(transcript.messages)
+            shown = self.session_id or ""
+            never_seen = self._client.store.gone[shown] == Session(shown, "")
+            unknown = one_line(shown, SERVER) if never_seen else ""
+            self._main.turn_line.say(gone_words(self._client.line(), readable=readable, unknown=unknown))
+            return
+        undone = self._client.store.undone(self.session_id or "")
+        if undone and not runs and self._client.line().up:
+            transcript = self._client.store.transcript(self.session_id or "")
+            messages = {} if transcript is None else transcript.messages
+            prompts = sum(messages[message_id].role == "user" for message_id in undone)
+            self._main.turn_line.say(undone_words(prompts))
+            return
+        trouble = None if turn is None else self._client.turns.trouble(turn)
+        abort = self._client.aborts.progress(self.session_id or "")
+        self._main.turn_line.show_turn(turn, trouble, self._client.line(), now, self._client.server_now(), abort)
+
+    def _show_undone(self) -> None:
+        """Draw the transcript anew where another client, or this one, undid messages or brought them back."""
+        session = self._client.store.sessions.get(self.session_id or "")
+        undone_from = "" if session is None else session.undone_from
+        if undone_from != self._undone_from:
+            self._undone_from = undone_from
+            self._main.transcript.draw()
+            self._endings.recall(self.session_id or "")
+            self._show_all_pending()
+
+    def _show_all_pending(self) -> None:
+        for turn in self._client.turns.of(self.session_id or ""):
+            self._show_pending(turn)
+
+    def _show_pending(self, turn: Turn) -> None:
+        """Words that are on their way, under the name by which the server will tell of them."""
+        if turn.prompt is None or turn.over:
+            return
+        if turn.prompt_id != turn.prompt.message_id:
+            self._main.transcript.drop_pending(turn.prompt.message_id)
+        transcript = self._client.store.transcript(turn.session_id)
+        if transcript is None or not transcript.parts_of(turn.prompt_id):
+            self._main.transcript.show_pending(turn.prompt_id, turn.prompt.text)
+
+    def _tell_outcome(self, request: Request, words: Content | None) -> None:
+        """In the transcript if the request is of the session on the screen, else beside it."""
+        if words is None:
+            return
+        if self.session_id is not None and request.session_id in self._client.store.family(self.session_id):
+            self._main.transcript.note(words, request.call_id or "")
+        else:
+            store, session_id = self._client.store, request.session_id
+            session = store.sessions.get(session_id) or store.gone.get(session_id)
+            where = one_line(session.title, SERVER) if session is not None else ""
+            self._notify(c.Notice(f"{where or UNTITLED}\n{words.plain.removeprefix('· ')}"))
+
+    def _told_otherwise(self, session_id: str, failure: Failure) -> bool:
+        """Whether the end of a turn tells of a failure, or will, or the answer that was aborted."""
+        turn, transcript = self._client.turn(session_id), self._client.store.transcript(session_id)
+        answer = transcript.newest_answer() if transcript is not None else None
+        told = answer.failure if answer is not None else None
+        return (
+            failure.kind == "aborted"
+            or (told is not None and told.message == failure.message)
+            or (turn is not None and (not turn.over or turn.reason == failure.message))
+        )
+
+    def show_heading(self) -> None:
+        """What is open, who answers there, what it cost."""
+        store, shown = self._client.store, self.session_id or ""
+        session = store.sessions.get(shown) or store.gone.get(shown)
+        title = (session.title.replace("\n", " ").strip() or UNTITLED) if session is not None else ""
+        parent = self._client.store.sessions.get(session.parent_id or "") if session is not None else None
+        if parent is not None:
+            title = f"{parent.title.strip() or UNTITLED} › {title}"
+        tokens, cost = self._spent()
+        choice = self._choices.of(self.session_id or "")
+        model = (choice.model or "").rpartition("/")[2]
+        who = " · ".join(name for name in (choice.agent or self._agent(), model) if name)
+        self._main.health.show_heading(Heading(title, who, tokens, cost))
+
+    def _spent(self) -> tuple[int, float]:
+        """Tokens and dollars of the session: as the server sums them, else of the messages that are here."""
+        session = self._client.store.sessions.get(self.session_id or "")
+        if session is not None and session.tokens:
+            return session.tokens, session.cost
+        transcript = self._client.store.transcript(self.session_id or "")
+        return transcript.spent() if transcript is not None else (0, 0.0)
+
+    def _show_plan(self) -> None:
+        self._main.plan.show_todos(self._client.store.todos(self.session_id or ""))
+
+    def _agent(self) -> str:
+        transcript = self._client.store.transcript(self.session_id or "")
+        messages = [] if transcript is None else transcript.ordered()
+        return next((m.agent for m in reversed(messages) if m.role == "assistant" and m.agent), "")
+
+    def _asker(self, request: Request) -> str:
+        """The agent that asks: of the session on the screen, or of one that works for it."""
+        if request.session_id == self.session_id:
+            return self._agent()
+        session = self._client.store.sessions.get(request.session_id)
+        named = "" if session is None else session.agent or one_line(session.title, SERVER)
+        return named or "a child session"
+
+    def _show_requests(self) -> None:
+        traits = self._client.traits
+        self._main.panel.reject_with_reason = traits is None or traits.reject_with_reason
+        waiting = self._client.store.requests
+        for request in waiting.values():
+            waited = 0.0 if request.asked is None else max(0.0, self._client.server_now() - request.asked)
+            self._main.panel.book.since.setdefault(request.id, self._client.now() - waited)
+        self._main.waiting = len(waiting)
+        requests = self._client.store.requests_of(self.session_id) if self.session_id else []
+        if self._main.panel.show_requests(requests, {one.session_id: self._asker(one) for one in requests}):
+            self._main.request_appeared()
+        self._main.refresh_hints()
+        self._draw_overlay()
+
+    def _draw_overlay(self) -> None:
+        """The dialog above the screen, where it shows what may have changed."""
+        if self.overlay is not None:
+            self.overlay()

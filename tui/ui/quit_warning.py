@@ -1,0 +1,64 @@
+"""What a person should know before the client is left."""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from tui.core.sanitize import one_line
+from tui.core.store import Store
+
+if TYPE_CHECKING:
+    from tui.client.client import Client
+
+NAMED = 3
+"""Sessions that are named; of others only how many they are."""
+TITLE = 40
+"""Characters of a session's title."""
+
+
+def warnings(client: "Client", *, demo: bool = False) -> list[str]:
+    """What goes on without the client, and what waits for its return; empty when nothing does.
+
+    `demo`: the server is this program's own, and ends with it.
+    """
+    found = []
+    turns = client.turns.running()
+    running = len(turns)
+    if running and demo:
+        return ["A turn runs. The demo's server ends with you, and the turn with it."]
+    if running:
+        ends = client.traits.cancels_on_disconnect if client.traits is not None else False
+        up = client.line().up
+        where = titles(client.store, (turn.session_id for turn in turns))
+        run = (
+            ("A turn runs" if up else "A turn ran")
+            if running == 1
+            else f"{running} turns {'run' if up else 'ran'}"
+        )
+        it_goes = "it goes" if running == 1 else "they go"
+        goes_on = f"{it_goes.capitalize()} on at the server without you; a question will wait there."
+        if not up:
+            goes_on = f"If the server is up, {it_goes} on without you; a question will wait there."
+        what = f"{run}{where}." if up else f"{run}{where} when the line was lost."
+        if ends is None:
+            goes_on = "This server may end a turn when you leave, or go on with it: which is not known."
+        elif ends:
+            goes_on = "This server ends a turn when you leave."
+        found.append(f"{what}\n{goes_on}")
+    waiting = sum(len(client.prompts.waiting(one)) for one in client.prompts.sessions())
+    if waiting:
+        prompts = "A prompt waits" if waiting == 1 else f"{waiting} prompts wait"
+        found.append(f"{prompts} here: kept, and not sent before you come back.")
+    return found
+
+
+def titles(store: Store, session_ids: Iterable[str]) -> str:
+    """` in “One” and “Other”`: the sessions by name, the first three of them; "" where none has one."""
+    ids = dict.fromkeys(session_ids)
+    known = [store.sessions[one] for one in ids if one in store.sessions]
+    names = [f"“{one_line(session.title, TITLE)}”" for session in known if session.title.strip()][:NAMED]
+    if not names:
+        return ""
+    if len(ids) > len(names):
+        names.append(f"{len(ids) - len(names)} more")
+    *first, last = names
+    return f" in {', '.join(first)} and {last}" if first else f" in {last}"

@@ -1,0 +1,54 @@
+"""What the person says to requests: answers, leave given or refused, rejections asked about first."""
+
+from typing import TYPE_CHECKING, Any, assert_never
+
+from tui.core.model import Answers, PermissionReply, PermissionRequest, QuestionRequest, Request
+from tui.ui.presenter import Presenter
+
+if TYPE_CHECKING:
+    from textual.app import App
+
+    from tui.client.client import Client
+
+
+class Replies:
+    """Hands each reply to the client, and tells the presenter that it is on its way."""
+
+    def __init__(self, app: "App[Any]", client: "Client", presenter: Presenter) -> None:
+        self._app = app
+        self._client = client
+        self._presenter = presenter
+
+    def answer(self, request: QuestionRequest, answers: Answers) -> None:
+        self._presenter.outcomes.sent(request, answers)
+        self._client.answer(request, answers)
+
+    def reply(self, request: PermissionRequest, reply: PermissionReply, words: str) -> None:
+        self._presenter.outcomes.sent(request, reply, words)
+        self._client.reply(request, reply, words)
+
+    def reject(self, request: Request) -> None:
+        """Reject a request, once the person has said so again."""
+        from tui.widgets.dialogs.confirm import Confirm
+
+        what = "this permission" if isinstance(request, PermissionRequest) else "the question"
+        self._app.push_screen(
+            Confirm(f"Reject {what}?", self._what_rejecting_does(), "reject", "keep it open"),
+            lambda yes: self._reject(request) if yes else None,
+        )
+
+    def _what_rejecting_does(self) -> str:
+        traits = self._client.traits
+        if traits is not None and traits.reject_ends_turn:
+            return "On this server that ends the turn."
+        return "The agent is told so, and its turn may end."
+
+    def _reject(self, request: Request) -> None:
+        self._presenter.outcomes.sent(request, None)
+        match request:
+            case QuestionRequest():
+                self._client.reject(request)
+            case PermissionRequest():
+                self._client.reply(request, "reject")
+            case _:
+                assert_never(request)

@@ -1,0 +1,218 @@
+"""What the person does with sessions: begin, find, open, rename, copy, delete. It asks the client, and shows.
+
+No state of the server is kept here; the list is the store's, and the session on the screen the presenter's.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from tui.core.changes import Notice
+from tui.core.model import Session
+from tui.net.errors import NetError
+from tui.ui.presenter import Presenter
+
+if TYPE_CHECKING:
+    from textual.app import App
+
+    from tui.client.client import Client
+    from tui.widgets.dialogs.session_picker import New, Open, SessionPicker
+
+T = TypeVar("T")
+
+TYPING = 0.25
+"""Seconds without a key after which the server is asked for what was typed."""
+
+
+class Sessions:
+    """The sessions of one client, on one screen. `notify` shows a notice."""
+
+    def __init__(
+        self, app: "App[Any]", client: "Client", presenter: Presenter, *, notify: Callable[[Notice], None]
+    ) -> None:
+        self._app = app
+        self._client = client
+        self._presenter = presenter
+        self._notify = notify
+        self._picker: SessionPicker | None = None
+
+    async def ask(self, call: Awaitable[T]) -> T | None:
+        """The call's answer, or None after saying why there is none."""
+        try:
+            return await call
+        except NetError as error:
+            self.say(error)
+            return None
+
+    def say(self, error: NetError) -> None:
+        """Show what went wrong, and what helps."""
+        self._notify(Notice(f"{error.what}\n{error.remedy}", "warning"))
+
+    async def newest(self) -> str | None:
+        """The session that changed last and is no child of another."""
+        sessions = await self.ask(self._client.list_sessions())
+        return next((session.id for session in sessions or () if session.parent_id is None), None)
+
+    async def open(self, session_id: str) -> bool:
+        """Put a session on the screen; False, and the one before, where it cannot be opened.
+
+        What the person has put there meanwhile stays.
+        """
+        before = self._presenter.session_id
+        self._presenter.show_session(session_id)
+        opened = bool(await self.ask(_done(self._client.open_session(session_id))))
+        if self._presenter.session_id == session_id:
+            self._presenter.show_session(session_id if opened else before)
+        return opened
+
+    def pick(self) -> None:
+        """Show the list."""
+        from tui.widgets.dialogs.session_picker import SessionPicker
+
+        traits = self._client.traits
+        picker = SessionPicker(
+            self._client.store,
+            self._presenter.standing_of,
+            self._client.server_now,
+            self._presenter.session_id,
+            edits=traits is not None and traits.edits_sessions,
+            line_up=lambda: self._client.line().up,
+            kept=self._gone_with_words,
+        )
+        picker.more = lambda search, cursor: self._work(self._list(picker, search, cursor), "list")
+        self._picker = picker
+        self._presenter.overlay = picker.draw
+        self._app.push_screen(picker, self._chosen)
+        self._work(self._list(picker), "list")
+
+    def inbox(self) -> None:
+        """Show who waits for the person, in all sessions."""
+        from tui.widgets.dialogs.inbox import Inbox
+
+        panel = self._presenter.panel
+        traits = self._client.traits
+        inbox = Inbox(
+            self._client.store,
+            panel.book,
+            self._client.now,
+            kept=panel.kept,
+            reject_with_reason=traits is None or traits.reject_with_reason,
+        )
+        self._presenter.overlay = inbox.draw
+        self._app.push_screen(inbox, self._inbox_left)
+
+    def _inbox_left(self, session_id: str | None) -> None:
+        self._presenter.overlay = None
+        self._presenter.panel.redraw()
+        if session_id is not None:
+            self._work(self.open(session_id), "session")
+
+    def rename(self, session: Session) -> None:
+        """Ask for another title."""
+        from tui.widgets.dialogs.text_input_dialog import Ask
+
+        def named(title: str | None) -> None:
+            if title is not None:
+                self._work(self.ask(self._client.editing.rename(session.id, title)), "edit")
+
+        self._app.push_screen(Ask("Rename the session", session.title, "rename"), named)
+
+    def fork(self, session: Session) -> None:
+        """Copy a session, and open the copy."""
+        self._work(self._fork(session), "edit")
+
+    def delete(self, session: Session) -> None:
+        """Delete a session, once the person has said so again."""
+        from tui.widgets.dialogs.confirm import Confirm
+
+        children = len(self._client.store.family(session.id)) - 1
+        more = "" if not children else f" and its {children} child session{'s' if children > 1 else ''}"
+        warning = f"“{session.title.strip() or 'untitled'}”{more} will be gone from the server for good."
+        self._app.push_screen(
+            Confirm("Delete this session?", warning, "delete", "keep it"), partial(self._delete, session.id)
+        )
+
+    def undo(self) -> None:
+        """Undo the newest prompt of the session on the screen that is not undone yet, and all after it."""
+        session_id, store = self._presenter.session_id or "", self._client.store
+        transcript, undone = store.transcript(session_id), store.undone(session_id)
+        messages = [] if transcript is None else transcript.ordered()
+        newest = next((m for m in reversed(messages) if m.role == "user" and m.id not in undone), None)
+        if newest is None:
+            self._notify(Notice("No prompt here can be undone."))
+        else:
+            self._work(self.ask(self._client.editing.undo(session_id, newest.id)), "edit")
+
+    def redo(self) -> None:
+        """Bring back what is undone in the session on the screen."""
+        session_id = self._presenter.session_id or ""
+        if not self._client.store.undone(session_id):
+            self._notify(Notice("Nothing is undone here."))
+        else:
+            self._work(self.ask(self._client.editing.redo(session_id)), "edit")
+
+    def _delete(self, session_id: str, yes: bool | None) -> None:
+        if yes:
+            self._work(self._delete_now(session_id), "edit")
+
+    async def _delete_now(self, session_id: str) -> None:
+        deleted = await self.ask(_done(self._client.editing.delete(session_id)))
+        if not deleted:
+            return
+        if self._presenter.session_id != session_id:
+            self._client.journal.retire_draft(session_id)
+        elif not self._has_words(session_id):
+            self.begin()
+
+    def _has_words(self, session_id: str) -> bool:
+        """Whether something was written for the session and not sent."""
+        return bool(self._client.prompts.waiting(session_id) or self._client.journal.has_draft(session_id))
+
+    def _gone_with_words(self) -> list[Session]:
+        """Sessions that the server has lost, but not what was written for them."""
+        return [session for session in self._client.store.gone.values() if self._has_words(session.id)]
+
+    async def _fork(self, session: Session) -> None:
+        copy = await self.ask(self._client.editing.fork(session.id))
+        if copy is not None:
+            if self._picker is not None and self._picker.is_attached:
+                self._picker.dismiss(None)
+            await self.open(copy.id)
+
+    async def _list(self, picker: "SessionPicker", search: str = "", cursor: str | None = None) -> None:
+        """Ask the server for sessions, for the list to show; what is asked for later takes the place of this."""
+        if not self._client.line().up:
+            picker.show_searching(False)
+            return  # the list says that it is as last known, and the header why
+        if search:
+            await asyncio.sleep(TYPING)
+        picker.show_searching(True)
+        page = await self.ask(self._client.list_sessions(search, cursor))
+        picker.show_searching(False)
+        if page is not None:
+            picker.show_page(page.cursor, page.unreadable, first=cursor is None)
+
+    def _chosen(self, choice: "Open | New | None") -> None:
+        from tui.widgets.dialogs.session_picker import New, Open
+
+        self._presenter.overlay = None
+        match choice:
+            case Open(session_id):
+                self._work(self.open(session_id), "session")
+            case New():
+                self.begin()
+            case None:
+                pass
+
+    def begin(self) -> None:
+        """Leave the session; the next prompt begins a new one."""
+        self._presenter.show_session(None)
+
+    def _work(self, work: Awaitable[object], group: str) -> None:
+        self._app.run_worker(work, group=group, exclusive=group != "edit")
+
+
+async def _done(call: Awaitable[None]) -> bool:
+    await call
+    return True

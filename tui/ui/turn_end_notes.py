@@ -1,0 +1,74 @@
+"""How turns ended, told in the transcript: as it happens, or later where nobody read it then.
+
+Each turn has one end, below its answer: what is told later replaces it, and one that goes on has none. One that
+broke off is told after a restart of the client too: the server may say less of it, or nothing. Where it has a
+finished answer meanwhile, that says all there is.
+"""
+
+from typing import TYPE_CHECKING
+
+from tui.core.model import Idle
+from tui.core.turn import Turn, TurnState
+from tui.widgets.status.turn_status import end_words
+
+if TYPE_CHECKING:
+    from tui.client.client import Client
+    from tui.widgets.transcript.view import Transcript
+
+TOLD_BY_MESSAGE = frozenset({TurnState.FAILED, TurnState.ABORTED})
+"""Ends that an answer with a failure says itself."""
+TELL_MORE = frozenset({TurnState.INTERRUPTED, TurnState.CANCELLED})
+"""Ends of which the server may say less, or otherwise."""
+
+
+class Endings:
+    """Puts the ends of turns into the transcript on the screen."""
+
+    def __init__(self, client: "Client", transcript: "Transcript") -> None:
+        self._client = client
+        self._transcript = transcript
+
+    def goes_on(self, session_id: str) -> None:
+        """A turn moved: what was told of the end of one that runs again is taken back."""
+        if session_id == self._transcript.session_id:
+            for turn in self._client.turns.of(session_id):
+                if not turn.over:
+                    self._transcript.drop_end(turn.prompt_id)
+
+    def tell(self, session_id: str, prompt_id: str) -> None:
+        """The prompt's turn is over, in the session on the screen."""
+        turns = self._client.turns.of(session_id)
+        for turn in [turn for turn in turns if turn.prompt_id == prompt_id and turn.over]:
+            if turn.state is TurnState.NOT_SENT:
+                self._transcript.drop_pending(prompt_id)
+            self._note(turn)
+
+    def recall(self, session_id: str) -> None:
+        """The session was drawn anew: how its turns ended in an earlier run, or while another one was read."""
+        for turn in self._known_turns(session_id):
+            if not turn.over:
+                self._transcript.drop_end(turn.prompt_id)
+            elif turn.state is not TurnState.NOT_SENT:
+                self._note(turn)
+
+    def _known_turns(self, session_id: str) -> list[Turn]:
+        """Those of this run, and those of earlier ones that broke off."""
+        transcript = self._client.store.transcript(session_id)
+        if transcript is None:
+            return []
+        turns = {turn.prompt_id: turn for turn in self._client.turns.of(session_id)}
+        at_work = not isinstance(self._client.store.status(session_id), Idle)
+        under_way = transcript.newest_prompt() if at_work else None  # that may not be told of as a turn yet
+        for prompt_id, state, reason in self._client.journal.ends(session_id):
+            prompt, answer = transcript.messages.get(prompt_id), transcript.answer_to(prompt_id)
+            finished = answer is not None and answer.final and answer.failure is None
+            if prompt_id not in turns and prompt is not None and prompt is not under_way and not finished:
+                turns[prompt_id] = Turn(session_id, prompt_id, 0.0, state=TurnState(state), reason=reason)
+        return list(turns.values())
+
+    def _note(self, turn: Turn) -> None:
+        answer = self._client.store.answer_to(turn.session_id, turn.prompt_id)
+        if answer is not None and answer.failure is not None and turn.state in TOLD_BY_MESSAGE:
+            self._transcript.drop_end(turn.prompt_id)
+        else:
+            self._transcript.note_end(turn.prompt_id, end_words(turn), ends=turn.state in TELL_MORE)

@@ -1,0 +1,91 @@
+"""Text from a server, shown as text: no markup in it is ever read, and nothing is drawn that did not change."""
+
+from rich.segment import Segment
+from textual.content import Content
+from textual.geometry import Region, Size
+from textual.reactive import Reactive
+from textual.strip import Strip
+from textual.style import Style
+from textual.widget import Widget
+from textual.widgets import Static
+
+from tui.widgets.base.guarded import Guarded
+
+MUTED = "$foreground 55%"
+FAINT = "$foreground 35%"
+AS_LAST_KNOWN = " · as last known"
+"""What is said of the server's while the line is not up."""
+
+
+class Plain(Static, Guarded):
+    """A `Static` that takes no markup and redraws only what is new."""
+
+    def __init__(self, content: Content | str = "", *, id: str | None = None, classes: str | None = None) -> None:
+        self._shown = as_content(content)
+        super().__init__(self._shown, markup=False, id=id, classes=classes)
+
+    @property
+    def text(self) -> str:
+        return self._shown.plain
+
+    def show(self, content: Content | str, *, layout: bool = True) -> None:
+        """Show `content`. `layout=False` where its height is fixed by the stylesheet."""
+        fresh = as_content(content)
+        if not fresh.is_same(self._shown):
+            self._shown = fresh
+            self.update(fresh, layout=layout)
+
+
+class Covered(Guarded):
+    """What its children cover is not drawn line by line: under them that would cost a quarter of a frame.
+
+    Its border is. Nor does its growth ask for a second layout or drawing: it grows by a layout, which draws it,
+    and what depends on its size is told then.
+    Named after the container in a class's bases: Textual takes stylesheet and bindings from the first one alone.
+    """
+
+    virtual_size = Reactive(Size(0, 0), layout=False, repaint=False)
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        blank = Strip.blank(crop.width, self.visual_style.rich_style)
+        for line_filter in self.get_line_filters():
+            blank = blank.apply_filter(line_filter, self.background_colors[1])
+        top, bottom = self.gutter.top, self.outer_size.height - self.gutter.bottom
+        return [
+            blank if top <= y < bottom else Widget.render_lines(self, Region(crop.x, y, crop.width, 1))[0]
+            for y in crop.line_range
+        ]
+
+
+def strip_of(widget: Widget, line: Content, y: int) -> Strip:
+    """Line `y` of a widget, in its styles and as wide as it is: wrapped and aligned already.
+
+    Textual's own way would look for that again, which takes most of the time of a line.
+    """
+    style = widget.visual_style
+    selection = widget.text_selection
+    if selection is not None and (span := selection.get_span(y)) is not None:
+        start, end = span
+        selected = Style.from_styles(widget.screen.get_component_styles("screen--selection"))
+        line = line.stylize(selected, start, len(line) if end == -1 else end)
+    segments, x = [], 0
+    for text, look in line.render(style, end=""):
+        segments.append(Segment(text, look.rich_style_with_offset(x, y)))
+        x += len(text)
+    strip = Strip(segments, line.cell_length).adjust_cell_length(widget.size.width, style.rich_style)
+    for line_filter in widget.get_line_filters():
+        strip = strip.apply_filter(line_filter, widget.background_colors[1])
+    return strip
+
+
+def as_content(content: Content | str) -> Content:
+    return Content(content) if isinstance(content, str) else content
+
+
+def spread(left: Content, right: Content, width: int, *, gap: int = 2) -> Content:
+    """One line of `width` cells: `left` at its start, `right` at its end; `left` gives way, then `right`."""
+    room = max(0, width - right.cell_length - gap)
+    if left.cell_length > room:
+        left = left.truncate(room, ellipsis=True)
+    blank = max(gap, width - left.cell_length - right.cell_length)
+    return Content.assemble(left, " " * blank, right).truncate(max(1, width), ellipsis=True)

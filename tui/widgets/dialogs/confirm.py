@@ -1,0 +1,64 @@
+"""A question of our own before something that cannot be taken back."""
+
+from typing import ClassVar
+
+from textual import events
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.content import Content
+
+from tui.widgets.base.static_text import Plain
+from tui.widgets.dialogs.dialog import Dialog
+from tui.widgets.focus.focus_transfer import has_messages
+from tui.widgets.status.footer import hints_of
+
+
+class Confirm(Dialog[bool]):
+    """Enter or y does it; Esc and n do not, nor any other letter, which goes where it was meant to go."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter,y", "answer(True)", "yes", show=False),
+        Binding("escape,n", "answer(False)", "no", show=False),
+    ]
+
+    def __init__(self, title: str, text: str, yes: str, no: str = "stay") -> None:
+        super().__init__()
+        self._title, self._text, self._yes, self._no = title, text, yes, no
+        self._words: list[events.Key] = []
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="dialog"):
+            yield Plain(Content.styled(self._title, "bold"), classes="title")
+            yield Plain(self._text)
+            keys = (("Enter", self._yes, "screen.answer(True)"), ("Esc", self._no, "screen.answer(False)"))
+            yield Plain(hints_of(keys), classes="keys")
+
+    def on_paste(self, event: events.Paste) -> None:
+        """So does a paste, which answers nothing."""
+        super().on_paste(event)
+        event.prevent_default()  # Textual would call the base class's as well
+        self.dismiss(False)
+
+    def on_key(self, event: events.Key) -> None:
+        """Whoever goes on writing did not mean to be asked."""
+        if self._words or (event.is_printable and event.key not in self.active_bindings):
+            event.stop()
+            event.prevent_default()
+            if not self._words:
+                self.call_later(self._leave)
+            if event.is_printable:
+                self._words.append(events.Key(event.key, event.character))
+
+    def _leave(self) -> None:
+        """Hand the words on once all that came here are read: what comes from then on stands behind them."""
+        if has_messages(self):
+            self.call_later(self._leave)
+            return
+        self.dismiss(False)
+        below = self.app.focused or self.app.screen
+        for key in self._words:
+            below._forward_event(key)
+
+    def action_answer(self, yes: bool) -> None:
+        self.dismiss(yes)

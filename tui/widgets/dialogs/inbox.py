@@ -1,0 +1,240 @@
+"""Who waits for me: every open question and permission of all sessions, oldest first, answered where it stands.
+
+What arrives while it is open goes to the end of the list and takes neither the focus nor a key. Esc goes back by
+one step: from the answer to the list, from the list to where one was; it rejects nothing.
+"""
+
+from collections.abc import Callable
+from typing import ClassVar
+
+from textual import events, on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.content import Content
+from textual.widgets import OptionList
+from textual.widgets.option_list import Option
+
+from tui.config.keymap import KEYS
+from tui.core.model import PermissionRequest, Request, Session
+from tui.core.store import Store
+from tui.widgets.base.format import span
+from tui.widgets.base.static_text import AS_LAST_KNOWN, MUTED, Plain, spread
+from tui.widgets.dialogs.dialog import Dialog
+from tui.widgets.requests.panel import FOLD, RequestPanel
+from tui.widgets.requests.request_ui_state import RequestBook
+from tui.widgets.status.footer import Keys, fitting
+
+NOBODY = "Nobody waits for you."
+BACK, OPEN = ("Esc", "back"), ("o", "open the session")
+NOT_KNOWN = "Who waits for you is unknown while the line is down."
+
+
+class InboxPanel(RequestPanel):
+    """The request that the list points at. It is never folded: Esc leads back to the list."""
+
+    def action_fold(self) -> None:
+        self.post_message(self.Folded())
+
+
+class Inbox(Dialog[str | None]):
+    """Dismissed with None, or with the session that is to be opened."""
+
+    DEFAULT_CSS: ClassVar[str] = """
+    Inbox > .dialog.wide {
+        OptionList { height: auto; max-height: 8; margin-bottom: 1; }
+        InboxPanel { height: auto; max-height: 1fr; border-top: solid $foreground 18%; }
+        .head { height: 1; text-wrap: nowrap; }
+        .fare { height: auto; }
+    }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "dismiss", "close", show=False),
+        Binding(KEYS["inbox"], "dismiss", "close", show=False, id="inbox"),
+        Binding("tab", "switch", "list or answer", show=False),
+        Binding("o", "open", "open the session", show=False),
+    ]
+
+    def __init__(
+        self,
+        store: Store,
+        book: RequestBook,
+        now: Callable[[], float],
+        *,
+        kept: Callable[[str], bytes | None],
+        reject_with_reason: bool,
+    ) -> None:
+        """`book` and `kept` are the main panel's; `now` is the clock of `book.since`."""
+        super().__init__()
+        self._store, self._book, self._now = store, book, now
+        self._listed: list[Request] = []
+        self._title = Plain(classes="title")
+        self._options = OptionList(markup=False, compact=True)
+        self._panel = InboxPanel(now, book)
+        self._keys = Plain(classes="keys")
+        self._panel.kept = kept
+        self._panel.reject_with_reason = reject_with_reason
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="dialog wide"):
+            yield self._title
+            yield self._options
+            yield self._panel
+            yield self._keys
+
+    def on_mount(self) -> None:
+        self.draw()
+        self._options.focus()
+
+    def on_resize(self) -> None:
+        self.call_after_refresh(self.draw)
+
+    def on_descendant_focus(self) -> None:
+        self._draw_keys()
+
+    def on_question_form_keys_changed(self) -> None:
+        self._draw_keys()
+
+    @on(RequestPanel.KeysChanged)
+    def _draw_keys(self) -> None:
+        self._keys.show(fitting(self._keys_of_now, self._keys.size.width + 2))
+
+    @property
+    def _keys_of_now(self) -> Keys:
+        panel = self._panel
+        if not panel.has_focus_within:
+            return (("Enter", "answer"), OPEN, BACK) if self._listed else (BACK,)
+        after_back = () if panel.grace.runs or self.focused is not panel.open_form else (OPEN,)
+        keys: list[tuple[str, str]] = []
+        for hint in panel.keys:
+            keys += (BACK, *after_back) if hint == FOLD else (hint,)
+        return tuple(keys)
+
+    def draw(self) -> None:
+        """Bring it up to date; the request that is looked at stays, wherever it stands now."""
+        if not self._panel.is_mounted:
+            return
+        options = self._options
+        at = options.highlighted or 0
+        keep = self._listed[at].id if at < len(self._listed) else ""
+        self._listed = sorted(self._store.requests.values(), key=self._since)
+        rows = [self._row(request) for request in self._listed]
+        at = next((row for row, one in enumerate(self._listed) if one.id == keep), min(at, len(rows) - 1))
+        if len(rows) == options.option_count:
+            for row, words in enumerate(rows):
+                options.replace_option_prompt_at_index(row, words)
+        else:
+            options.clear_options()
+            options.add_options([Option(row) for row in rows])
+        options.highlighted = at if rows else None
+        self._title.show(self._count(len(rows)))
+        self._draw_keys()
+        self._show_request()
+
+    def _count(self, waiting: int) -> Content:
+        up = self._book.line_up
+        if waiting:
+            known = "" if up else AS_LAST_KNOWN
+            return Content.assemble((f"Inbox · {waiting} waiting", "bold"), (known, MUTED))
+        return Content.styled(f"Inbox · {NOBODY if up else NOT_KNOWN}", "bold")
+
+    def _show_request(self) -> None:
+        request = self._looked_at
+        had_focus = self._panel.has_focus_within
+        agents = {} if request is None else {request.session_id: self._agent(request)}
+        self._panel.show_requests([] if request is None else [request], agents)
+        self._panel.show_fares()
+        if had_focus and request is None:
+            self._options.focus()
+
+    @property
+    def _looked_at(self) -> Request | None:
+        at = self._options.highlighted
+        return self._listed[at] if at is not None and at < len(self._listed) else None
+
+    def _agent(self, request: Request | None) -> str:
+        session = None if request is None else self._store.sessions.get(request.session_id)
+        return "" if session is None else session.agent
+
+    def _row(self, request: Request) -> Content:
+        age = span(self._now() - self._since(request))
+        agent = self._agent(request)
+        left = Content.assemble(("? ", "$accent"), _about(request).replace("\n", " "))
+        width = max(30, self._options.size.width - 2)
+        names = _tail(self._names(request.session_id), width // 2 - len(agent))
+        where = Content.assemble(names, (f" · {agent}" if agent else "", MUTED))
+        return spread(left, Content.assemble(where, (f"{age:>8} ", MUTED)), width)
+
+    def _since(self, request: Request) -> float:
+        return self._book.since.get(request.id, self._now())
+
+    def _names(self, session_id: str) -> str:
+        """The session's title behind those of its parents."""
+        names: list[str] = []
+        session: Session | None = self._store.sessions.get(session_id)
+        seen: set[str] = set()
+        while session is not None and session.id not in seen:
+            seen.add(session.id)
+            names.append(session.title.replace("\n", " ") or "untitled")
+            session = self._store.sessions.get(session.parent_id or "")
+        return " › ".join(reversed(names)) or session_id
+
+    def action_switch(self) -> None:
+        form = self._panel.open_form
+        if form is None or self._panel.has_focus_within:
+            self._options.focus()
+        else:
+            self._panel.grace.waive()  # the person chose this request, and means the next key for it
+            self._panel.handover.begin(form)
+
+    def on_key(self, event: events.Key) -> None:
+        """Enter leads from the list to the answer at once: what comes behind it is meant for that."""
+        handover = self._panel.handover
+        if handover.taker is not None:
+            handover.keep(event)
+        elif event.key == "enter" and self._options.has_focus:
+            self.action_switch()
+        else:
+            return
+        event.stop()
+        event.prevent_default()
+
+    def action_open(self) -> None:
+        request = self._looked_at
+        if request is not None:
+            self.dismiss(request.session_id)
+
+    @on(OptionList.OptionHighlighted)
+    def _moved(self) -> None:
+        self._show_request()
+
+    @on(OptionList.OptionSelected)
+    def _selected(self) -> None:
+        self.action_switch()
+
+    @on(RequestPanel.Folded)
+    def _back_to_list(self, event: RequestPanel.Folded) -> None:
+        event.stop()
+        self._options.focus()
+
+    @on(RequestPanel.KeyPassedOn)
+    def _passed_on(self, event: RequestPanel.KeyPassedOn) -> None:
+        event.stop()
+        if self._panel.handover.taker is not None:
+            self._panel.handover.keep(event.event)
+            return
+        if isinstance(event.event, events.Paste):
+            self.on_paste(event.event)
+        self._panel.stop_writing()  # there is no prompt here
+
+
+def _tail(names: str, cells: int) -> str:
+    """The end of a path of names, which tells more than its beginning."""
+    return names if len(names) <= cells else "…" + names[-max(1, cells - 1) :]
+
+
+def _about(request: Request) -> str:
+    if isinstance(request, PermissionRequest):
+        return f"may it run {request.action}? {request.detail or ' '.join(request.patterns)}"
+    more = f" (+{len(request.questions) - 1})" if len(request.questions) > 1 else ""
+    return (request.questions[0].text if request.questions else "a question") + more

@@ -1,0 +1,96 @@
+"""One of several things that the server offers: filter by typing, take with Enter.
+
+Enter and Esc are done before the next key is looked at: what is typed after them is for the screen below.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.content import Content
+from textual.widgets import Input, OptionList
+from textual.widgets.option_list import Option
+
+from tui.core.model import Offered
+from tui.widgets.base.static_text import MUTED, Plain
+from tui.widgets.dialogs.dialog import Dialog
+from tui.widgets.status.footer import hints_of
+
+
+class Choose(Dialog[None]):
+    """`take` gets the name of what was chosen."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "take", "take it", show=False, priority=True),
+        Binding("escape", "dismiss", "close", show=False, priority=True),
+        Binding("down,tab", "move(1)", "down", show=False, priority=True),
+        Binding("up,shift+tab", "move(-1)", "up", show=False, priority=True),
+    ]
+
+    def __init__(
+        self, title: str, offered: Sequence[Offered], take: Callable[[str], None], current: str | None = None
+    ) -> None:
+        super().__init__()
+        self._title, self._offered, self._take, self._current = title, offered, take, current
+        self._listed_for = ""
+        self._listed: list[Offered] = []
+        self._filter_box = Input(placeholder="filter", compact=True)
+        self._options = OptionList(markup=False, compact=True)
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="dialog wide"):
+            yield Plain(Content.styled(self._title, "bold"), classes="title")
+            yield self._filter_box
+            yield self._options
+            yield Plain(
+                hints_of((("Enter", "take it", "screen.take"), ("Esc", "leave it", "screen.dismiss"))),
+                classes="keys",
+            )
+
+    def on_mount(self) -> None:
+        self._options.can_focus = False
+        self._draw()
+        self._filter_box.focus()
+
+    def _draw(self) -> None:
+        self._listed_for = self._filter_box.value
+        wanted = self._listed_for.casefold().split()
+        self._listed = [
+            one for one in self._offered if all(word in f"{one.name} {one.about}".casefold() for word in wanted)
+        ]
+        self._options.clear_options()
+        self._options.add_options([Option(_row(one)) for one in self._listed])
+        at = next((row for row, one in enumerate(self._listed) if one.name == self._current), 0)
+        self._options.highlighted = at if self._listed else None
+
+    def action_move(self, rows: int) -> None:
+        (self._options.action_cursor_down if rows > 0 else self._options.action_cursor_up)()
+
+    @on(OptionList.OptionSelected)
+    async def action_take(self) -> None:
+        await self._typed()
+        if self._listed_for != self._filter_box.value:
+            self._draw()
+        at = self._options.highlighted
+        if self.is_current and at is not None and at < len(self._listed):
+            self.dismiss()
+            self._take(self._listed[at].name)
+
+    async def _typed(self) -> None:
+        """Wait until the keys before this one are in the box."""
+        typed = asyncio.Event()
+        if self._filter_box.has_focus and self._filter_box.call_later(typed.set):
+            await typed.wait()
+
+    @on(Input.Changed)
+    def _filter(self) -> None:
+        if self._listed_for != self._filter_box.value:
+            self._draw()
+
+
+def _row(offered: Offered) -> Content:
+    return Content.assemble(offered.name, (f"  {offered.about}".replace("\n", " "), MUTED))

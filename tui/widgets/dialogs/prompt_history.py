@@ -1,0 +1,92 @@
+"""Earlier prompts of all sessions, searched by typing."""
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.content import Content
+from textual.widgets import Input, OptionList
+from textual.widgets.option_list import Option
+
+from tui.core.sanitize import one_line
+from tui.widgets.base.static_text import MUTED, Plain, spread
+from tui.widgets.dialogs.dialog import Dialog
+from tui.widgets.status.footer import hints_of
+
+LISTED_AT_MOST = 200
+
+
+class HistoryPicker(Dialog[str | None]):
+    """Dismissed with the prompt that was chosen. `history`: the newest first."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,ctrl+r", "dismiss", "close", show=False),
+        Binding("down", "move(1)", "down", show=False),
+        Binding("up", "move(-1)", "up", show=False),
+    ]
+
+    def __init__(self, history: Sequence[str]) -> None:
+        super().__init__()
+        self._history = history
+        self._listed: list[str] = []
+        self._filter_box = Input(placeholder="filter", compact=True)
+        self._options = OptionList(markup=False, compact=True)
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="dialog wide"):
+            yield Plain(Content.styled("Earlier prompts", "bold"), classes="title")
+            yield self._filter_box
+            yield self._options
+            yield Plain(
+                hints_of((("Enter", "put it in the prompt", "screen.take"), ("Esc", "close", "screen.dismiss"))),
+                classes="keys",
+            )
+
+    def on_mount(self) -> None:
+        self._options.can_focus = False
+        self.draw()
+        self._filter_box.focus()
+
+    def on_resize(self) -> None:
+        self.call_after_refresh(self.draw)
+
+    def draw(self) -> None:
+        """List the prompts that have all the words, the newest first."""
+        wanted = self._filter_box.value.casefold().split()
+        found = [text for text in self._history if all(word in text.casefold() for word in wanted)]
+        self._listed = found[:LISTED_AT_MOST]
+        options = self._options
+        width = max(20, options.size.width - 2)
+        options.clear_options()
+        options.add_options([Option(_row(text, width)) for text in self._listed])
+        options.highlighted = 0 if self._listed else None
+
+    def action_move(self, rows: int) -> None:
+        options = self._options
+        (options.action_cursor_down if rows > 0 else options.action_cursor_up)()
+
+    def action_take(self) -> None:
+        at = self._options.highlighted
+        if at is not None and at < len(self._listed):
+            self.dismiss(self._listed[at])
+
+    @on(Input.Changed)
+    def _filter(self) -> None:
+        self.draw()
+
+    @on(Input.Submitted)
+    def _enter(self) -> None:
+        self.action_take()
+
+    @on(OptionList.OptionSelected)
+    def _selected(self) -> None:
+        self.action_take()
+
+
+def _row(text: str, width: int) -> Content:
+    lines = text.strip().count("\n")
+    more = Content.styled(f"+{lines} lines " if lines else "", MUTED)
+    return spread(Content(one_line(text)), more, width)

@@ -1,0 +1,272 @@
+"""The list of sessions: filter by typing; open, begin, rename, copy or delete one.
+
+It knows no client: what is to be done is its result, or is posted as a message while the list stays open.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.content import Content
+from textual.message import Message
+from textual.widgets import Input, OptionList
+from textual.widgets.option_list import Option
+
+from tui.config.keymap import KEYS
+from tui.core.model import Session
+from tui.core.session_state import Standing
+from tui.core.store import Store
+from tui.widgets.base.format import span
+from tui.widgets.base.static_text import AS_LAST_KNOWN, MUTED, Plain, spread
+from tui.widgets.dialogs.dialog import Dialog
+from tui.widgets.status.footer import hints_of
+
+LISTED_AT_MOST = 200
+"""Sessions listed at first; more, as the reader comes to the end of the list."""
+NEAR_THE_END = 5
+"""Rows before the end of the list from which more are fetched."""
+PLACE_CELLS = 24
+"""Cells for the folder of a session, where the list is wide enough for one."""
+WIDE = 80
+
+STANDINGS = {
+    Standing.WAITING: ("?", "$accent"),
+    Standing.RETRYING: ("↻", "$warning"),
+    Standing.STALLED: ("◐", "$warning"),
+    Standing.RUNNING: ("●", "$success"),
+    Standing.FAILED: ("✗", "$error"),
+    Standing.INTERRUPTED: ("!", "$error"),
+    Standing.UNREAD: ("✓", "$primary"),
+    Standing.IDLE: ("·", MUTED),
+    Standing.GONE: ("■", "$warning"),
+}
+"""The glyph and the colour beside each word; the word alone is enough."""
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    session_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class New:
+    """Begin a new session."""
+
+
+class SessionPicker(Dialog[Open | New | None]):
+    """Dismissed with what was chosen. `standing_of` gives a session's standing, `server_now` epoch seconds."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "dismiss", "close", show=False),
+        Binding(KEYS["sessions"], "dismiss", "close", show=False, id="sessions"),
+        Binding("ctrl+n", "new", "new session", show=False, priority=True),
+        Binding("ctrl+r", "rename", "rename", show=False, priority=True),
+        Binding("ctrl+o", "fork", "copy", show=False, priority=True),
+        Binding("ctrl+x", "delete", "delete", show=False, priority=True),
+        Binding("down", "move(1)", "down", show=False),
+        Binding("up", "move(-1)", "up", show=False),
+    ]
+
+    @dataclass
+    class RenameWanted(Message):
+        session: Session
+
+    @dataclass
+    class ForkWanted(Message):
+        session: Session
+
+    @dataclass
+    class DeleteWanted(Message):
+        session: Session
+
+    def __init__(
+        self,
+        store: Store,
+        standing_of: Callable[[str], Standing],
+        server_now: Callable[[], float],
+        current: str | None,
+        *,
+        edits: bool,
+        line_up: Callable[[], bool] = lambda: True,
+        kept: Callable[[], Sequence[Session]] = tuple,
+    ) -> None:
+        """`edits`: the server's family lets sessions be renamed, copied and deleted.
+
+        `line_up`: else how they stand is what was known last. `kept`: sessions that are gone, and are listed for
+        what was written for them.
+        """
+        super().__init__()
+        self._store, self._standing_of, self._server_now = store, standing_of, server_now
+        self._current, self._edits, self._line_up, self._kept = current, edits, line_up, kept
+        self._listed: list[Session] = []
+        self._most = LISTED_AT_MOST
+        self._cursor: str | None = None
+        self._searched = ""
+        self._searching = False
+        self._unreadable = 0
+        self.more: Callable[[str, str | None], None] = lambda search, cursor: None
+        """Asks for a page of the sessions whose title holds `search`."""
+        self._title = Plain(Content.styled("Sessions", "bold"), classes="title")
+        self._filter_box = Input(placeholder="filter", compact=True)
+        self._options = OptionList(markup=False, compact=True)
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="dialog wide"):
+            yield self._title
+            yield self._filter_box
+            yield self._options
+            edits = (
+                ("^R", "rename", "screen.rename"),
+                ("^O", "copy", "screen.fork"),
+                ("^X", "delete", "screen.delete"),
+            )
+            keys = (
+                ("Enter", "open", "screen.open"),
+                ("^N", "new", "screen.new"),
+                *(edits if self._edits else ()),
+                ("Esc", "close", "screen.dismiss"),
+            )
+            yield Plain(hints_of(keys), classes="keys")
+
+    def on_mount(self) -> None:
+        self.draw()
+        self._filter_box.focus()
+
+    def on_resize(self) -> None:
+        self.call_after_refresh(self.draw)
+
+    def draw(self) -> None:
+        """List the sessions of the store that fit the filter, newest first, each above its children."""
+        if not self._options.is_mounted:
+            return
+        options = self._options
+        chosen = self._chosen()
+        keep = chosen.id if chosen is not None else self._current
+        wanted = self._filter_box.value.casefold().split()
+        self._listed = list(self._fitting(wanted))[: self._most]
+        if self._searching:
+            empty = " · searching…"
+        elif self._listed:
+            empty = ""
+        else:
+            empty = " · none fits the filter" if wanted else " · none is known yet"
+        if self._unreadable:
+            empty += f" · {self._unreadable} cannot be read"
+        here = any(session.id == self._current for session in self._listed)
+        mark = Content.assemble(("   › ", "$primary"), ("is on the screen", MUTED)) if here else ""
+        known = "" if self._line_up() else AS_LAST_KNOWN
+        self._title.show(Content.assemble((f"Sessions{empty}", "bold"), (known, MUTED), mark))
+        options.clear_options()
+        options.add_options([Option(self._row(session)) for session in self._listed])
+        at = next((row for row, session in enumerate(self._listed) if session.id == keep), 0)
+        options.highlighted = at if self._listed else None
+
+    def show_searching(self, searching: bool) -> None:
+        """Whether the server is being asked."""
+        self._searching = searching
+        if self.is_attached:
+            self.draw()
+
+    def show_page(self, cursor: str | None, unreadable: int, *, first: bool) -> None:
+        """The server was asked: where the next page begins, and how many of this one could not be read."""
+        self._cursor = cursor
+        self._unreadable = unreadable + (0 if first else self._unreadable)
+        if self.is_attached:
+            self.draw()
+
+    def _fitting(self, wanted: list[str]) -> Iterator[Session]:
+        listed = (*self._kept(), *self._store.sessions.values())
+        newest = sorted(listed, key=lambda s: s.updated, reverse=True)
+        for session in newest:
+            if session.parent_id is None or session.parent_id not in self._store.sessions:
+                yield from self._family(session, newest, wanted)
+
+    def _family(self, session: Session, newest: list[Session], wanted: list[str]) -> Iterator[Session]:
+        if all(word in f"{_searched(session)} {self._standing_of(session.id).value}" for word in wanted):
+            yield session
+        for child in newest:
+            if child.parent_id == session.id:
+                yield from self._family(child, newest, wanted)
+
+    def action_move(self, rows: int) -> None:
+        options = self._options
+        (options.action_cursor_down if rows > 0 else options.action_cursor_up)()
+
+    def action_new(self) -> None:
+        self.dismiss(New())
+
+    def action_open(self) -> None:
+        chosen = self._chosen()
+        if chosen is not None:
+            self.dismiss(Open(chosen.id))
+
+    def action_rename(self) -> None:
+        self._want(self.RenameWanted)
+
+    def action_fork(self) -> None:
+        self._want(self.ForkWanted)
+
+    def action_delete(self) -> None:
+        self._want(self.DeleteWanted)
+
+    def _want(self, wanted: Callable[[Session], Message]) -> None:
+        chosen = self._chosen()
+        if self._edits and chosen is not None and chosen.id in self._store.sessions:
+            self.post_message(wanted(chosen))
+
+    def _chosen(self) -> Session | None:
+        at = self._options.highlighted
+        return self._listed[at] if at is not None and at < len(self._listed) else None
+
+    def _row(self, session: Session) -> Content:
+        standing = self._standing_of(session.id)
+        glyph, colour = STANDINGS[standing]
+        width = max(20, self._options.size.width - 2)
+        age = span(self._server_now() - session.updated) if session.updated else ""
+        here = "› " if session.id == self._current else "  "
+        child = "└ " if session.parent_id is not None else ""
+        left = Content.assemble((here, "$primary"), (child, MUTED), session.title.replace("\n", " ") or "untitled")
+        place = f"{_tail(session.directory):>{PLACE_CELLS}}  " if width >= WIDE else ""
+        right = Content.assemble((place, MUTED), (f"{glyph} {standing.value:<15}", colour), (f"{age:>7} ", MUTED))
+        return spread(left, right, width)
+
+    @on(Input.Changed)
+    def _filter(self) -> None:
+        """What is here is filtered at once; the server is asked for the longest word: it knows only one."""
+        search = max(self._filter_box.value.split(), key=len, default="")
+        if search != self._searched:
+            self._searched, self._cursor = search, None
+            self._searching = bool(search)
+            self.more(search, None)
+        self.draw()
+
+    @on(OptionList.OptionHighlighted)
+    def _moved(self, event: OptionList.OptionHighlighted) -> None:
+        if event.option_index < len(self._listed) - NEAR_THE_END:
+            return
+        if len(self._listed) == self._most:
+            self._most += LISTED_AT_MOST
+        if self._cursor is not None and not self._searching and event.option_index > 0:
+            cursor, self._cursor = self._cursor, None
+            self.more(self._searched, cursor)
+
+    @on(Input.Submitted)
+    def _enter(self) -> None:
+        self.action_open()
+
+    @on(OptionList.OptionSelected)
+    def _selected(self) -> None:
+        self.action_open()
+
+
+def _tail(directory: str) -> str:
+    """The end of a path, which tells more than its beginning."""
+    return directory if len(directory) <= PLACE_CELLS else "…" + directory[-(PLACE_CELLS - 1) :]
+
+
+def _searched(session: Session) -> str:
+    return f"{session.title} {session.directory}".casefold()

@@ -1,0 +1,131 @@
+"""What the word at the cursor may become: a short list above the prompt, narrowed while the word grows.
+
+It never has the focus: the prompt hands it keys and asks it what is marked. What it offers was fetched for a word;
+nothing is taken from it for another word than the one that stands before the cursor.
+"""
+
+from collections.abc import Callable, Sequence
+
+from textual import events
+from textual.content import Content
+from textual.message import Message
+
+from tui.core.model import Offered
+from tui.core.sanitize import one_line
+from tui.widgets.base.static_text import MUTED, Plain, spread
+
+ROWS = 6
+"""Names shown at once..."""
+OF_SCREEN = 5
+"""...and at most one of so many rows of the screen."""
+ABOUT = 200
+"""Characters of what is said about a name."""
+
+
+class Completions(Plain):
+    """Takes no room while it is closed. `take` gets the name on which the person clicked."""
+
+    class Switched(Message):
+        """It opened or closed, or Enter means something else now."""
+
+    def __init__(self, take: Callable[[str], None], *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._take = take
+        self._word = self._offered_for = ""
+        self._offered: Sequence[Offered] = ()
+        self._fitting: Sequence[Offered] = ()
+        self._at = 0
+        self._moved = False
+        self._meant = (False, False)
+
+    def on_mount(self) -> None:
+        self.display = False
+
+    @property
+    def is_open(self) -> bool:
+        return bool(self._fitting)
+
+    def offer(self, word: str, offered: Sequence[Offered]) -> None:
+        """These are what `word` may become, the likeliest first; none at all closes it."""
+        kept = self.marked(word) if self._moved else None
+        self._word, self._offered_for, self._offered = word, word, offered
+        names = [one.name for one in offered]
+        self._moved = kept in names
+        self._show(offered, names.index(kept) if kept in names else 0)
+
+    def narrow(self, word: str) -> None:
+        """The word is this one now; what it may become is being asked for."""
+        fitting = [one for one in self._offered if _fits(one.name, word)]
+        if word != self._word and word[:1] == self._word[:1] and fitting:
+            self._word, self._moved = word, False
+            self._show(fitting, 0 if len(fitting) != len(self._fitting) else self._at)
+
+    def close(self) -> None:
+        self._word, self._offered_for, self._offered, self._moved = "", "", (), False
+        self._show((), 0)
+
+    def move(self, rows: int) -> None:
+        """Mark another name; from either end on to the other."""
+        self._moved = True
+        self._show(self._fitting, (self._at + rows) % max(1, len(self._fitting)))
+
+    def marked(self, word: str) -> str | None:
+        """The name that is marked, if the list is of `word`."""
+        return self._fitting[self._at].name if self._fitting and word == self._word else None
+
+    def entered(self, word: str) -> str | None:
+        """The name that Enter takes; None where Enter sends, because nothing shows that the word is unfinished."""
+        name = self.marked(word)
+        if name is None or self._moved:
+            return name
+        whole = any(word[1:] == one.name for one in self._offered)
+        unfinished = word == self._offered_for and len(word) > 1 and _fits(name, word) and not whole
+        return name if unfinished else None
+
+    def on_click(self, event: events.Click) -> None:
+        event.stop()
+        row = self._first + event.y
+        if row < len(self._fitting):
+            self._take(self._fitting[row].name)
+
+    def on_resize(self) -> None:
+        self._draw()
+
+    @property
+    def _rows(self) -> int:
+        return max(2, min(ROWS, self.app.size.height // OF_SCREEN))
+
+    @property
+    def _first(self) -> int:
+        """The first name in sight."""
+        return max(0, min(self._at - self._rows // 2, len(self._fitting) - self._rows))
+
+    def _show(self, fitting: Sequence[Offered], at: int) -> None:
+        self._fitting, self._at = fitting, at
+        self._draw()
+        self.display = self.is_open
+        means = (self.is_open, bool(self.entered(self._word)))
+        if means != self._meant:
+            self._meant = means
+            self.post_message(self.Switched())
+
+    def _draw(self) -> None:
+        first, width = self._first, self.size.width or self.app.size.width
+        sight = list(enumerate(self._fitting))[first : first + self._rows]
+        self.show(Content("\n").join(self._row(row, one, width) for row, one in sight))
+
+    def _row(self, row: int, offered: Offered, width: int) -> Content:
+        here = row == self._at
+        left = Content.assemble(
+            (" › " if here else "   ", "$primary"),
+            (f"{self._word[:1]}{one_line(offered.name, ABOUT)}", "bold" if here else ""),
+            (f"  {one_line(offered.about, ABOUT)}" if offered.about else "", MUTED),
+        )
+        count = f"{row + 1} of {len(self._fitting)} " if here and len(self._fitting) > self._rows else ""
+        return spread(left, Content.styled(count, MUTED), width)
+
+
+def _fits(name: str, word: str) -> bool:
+    """Whether a name has the letters of the word: a command at its beginning, a file anywhere."""
+    letters = word[1:].casefold()
+    return name.casefold().startswith(letters) if word[:1] == "/" else letters in name.casefold()

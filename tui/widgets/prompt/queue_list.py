@@ -1,0 +1,173 @@
+"""The prompts that wait in this client, above the box: which, why, and what can be done about it."""
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.content import Content
+from textual.message import Message
+
+from tui.config.keymap import key
+from tui.core.connection_status import Line
+from tui.core.model import Queued
+from tui.core.sanitize import one_line
+from tui.widgets.base.static_text import MUTED, Plain, spread
+from tui.widgets.status.footer import Keys
+
+ROWS = 4
+"""Prompts shown at once, on a screen that has room for them."""
+
+
+def why_waiting(held: str, line: Line, *, all_held: bool = True, edited: str | None = None) -> Content:
+    """Why nothing is sent now. `held`: why some of the queue, or `all_held`, is; `edited`: what is changed."""
+    if held:
+        then = "" if edited is not None else f" · {key('release')} lets it go on"
+        return Content.assemble((f"· {'' if all_held else 'some '}held: {held}", "$warning"), (then, MUTED))
+    return Content.styled(
+        "· waiting until the turn ends" if line.up else "· waiting until the line is back", MUTED
+    )
+
+
+class QueueList(Plain, can_focus=True):
+    """One line a prompt, in the order in which they will be sent. Takes no room while nothing waits."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up,k", "move(-1)", "up", show=False),
+        Binding("down,j", "move(1)", "down", show=False),
+        Binding("enter", "edit", "change", show=False),
+        Binding("delete,backspace,x", "remove", "remove", show=False),
+        Binding("ctrl+s", "send_now", "send now", show=False),
+    ]
+    KEYS: ClassVar[Keys] = (
+        ("Enter", "change it in the prompt; it keeps its place"),
+        ("x", "remove it, after asking; ↑ in the prompt finds it again"),
+        ("^S", "send it now, held or not, into the turn that runs"),
+        ("{release}", "let all that is held go on, from anywhere"),
+        ("↑ ↓ j k", "move"),
+        ("Esc", "back to the prompt; so does any other letter"),
+    )
+
+    @dataclass
+    class EditWanted(Message):
+        queued: Queued
+
+    @dataclass
+    class RemoveWanted(Message):
+        queued: Queued
+
+    @dataclass
+    class SendNowWanted(Message):
+        queued: Queued
+
+    class Emptied(Message):
+        """Nothing waits any more, and the list had the keys."""
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._waiting: Sequence[Queued] = ()
+        self._why = Content("")
+        self._edited: str | None = None
+        self._held: Collection[str] = ()
+        self._within_reach = False
+        self._cursor = 0
+        self._small = False
+
+    def on_mount(self) -> None:
+        self.display = False
+        self.watch(self, "has_focus", self._draw, init=False)
+
+    def show_waiting(
+        self, waiting: Sequence[Queued], why: Content, edited: str | None = None, held: Collection[str] = ()
+    ) -> None:
+        """Show the session's queue; `edited` stands in the prompt, `held` are not sent by themselves (ids)."""
+        self._waiting, self._why, self._edited, self._held = waiting, why, edited, held
+        self._cursor = max(0, min(self._cursor, len(waiting) - 1))
+        if not waiting and self.has_focus:
+            self.post_message(self.Emptied())
+        self.display = bool(waiting)
+        if waiting:
+            self._draw()
+
+    def show_reach(self, within: bool) -> None:
+        """Whether ⇧Tab leads here from where the keys are."""
+        if within != self._within_reach:
+            self._within_reach = within
+            self._draw()
+
+    def show_room(self, small: bool) -> None:
+        """A small screen has room for one line, and for the prompt at the cursor while that is looked at."""
+        if small != self._small:
+            self._small = small
+            self._draw()
+
+    def action_move(self, rows: int) -> None:
+        self._cursor = max(0, min(self._cursor + rows, len(self._waiting) - 1))
+        self._draw()
+
+    def action_edit(self) -> None:
+        self._want(self.EditWanted)
+
+    def action_remove(self) -> None:
+        self._want(self.RemoveWanted)
+
+    def action_send_now(self) -> None:
+        self._want(self.SendNowWanted)
+
+    def _want(self, wanted: Callable[[Queued], Message]) -> None:
+        """Ask for this to be done to the prompt at the cursor, unless it has just gone."""
+        if self._waiting:
+            self.post_message(wanted(self._waiting[self._cursor]))
+
+    def on_click(self, event: events.Click) -> None:
+        event.stop()
+        row = event.y - 1 + self._first
+        if event.y > 0 and row < len(self._waiting):
+            again = row == self._cursor and event.chain > 1
+            self._cursor = row
+            self._draw()
+            if again:
+                self.action_edit()
+
+    def on_resize(self) -> None:
+        self._draw()
+
+    @property
+    def _first(self) -> int:
+        """The first row in sight."""
+        return max(0, min(self._cursor - self._rows // 2, len(self._waiting) - self._rows))
+
+    @property
+    def _rows(self) -> int:
+        return ROWS if not self._small else int(self.has_focus)
+
+    def _draw(self) -> None:
+        width = self.size.width or 80
+        count = len(self._waiting)
+        words = "1 prompt" if count == 1 else f"{count} prompts"
+        head = Content.assemble((f" {words} ", "bold"), self._why)
+        keys = Content("⇧Tab changes " if self._within_reach else "")
+        roomy = head.cell_length + keys.cell_length + 2 <= width
+        rows = [spread(head, keys.stylize(MUTED) if roomy else Content(""), width)]
+        shown = range(count)[self._first :][: self._rows]
+        rows += [self._row(row, self._waiting[row], width) for row in shown]
+        if len(shown) < count and not self._small:
+            rows.append(Content.styled(f"     +{count - len(shown)} more", MUTED))
+        self.show(Content("\n").join(rows))
+
+    def _row(self, row: int, queued: Queued, width: int) -> Content:
+        first, *rest = queued.text.strip().split("\n")
+        here = self.has_focus and row == self._cursor
+        left = Content.assemble(
+            (f" {'›' if here else ' '} {row + 1} ", "$primary"), (one_line(first), "bold" if here else "")
+        )
+        lines = f"+{len(rest)} lines" if rest else ""
+        held = "held" if queued.id in self._held and not self.all_held else ""
+        marks = ["in the prompt"] if queued.id == self._edited else [mark for mark in (lines, held) if mark]
+        return spread(left, Content.styled(f"{' · '.join(marks)} " if marks else "", MUTED), width)
+
+    @property
+    def all_held(self) -> bool:
+        """Whether nothing here is sent by itself."""
+        return all(queued.id in self._held for queued in self._waiting)

@@ -1,0 +1,31 @@
+"""How the sending of an answer fares, in words for the line under its form."""
+
+from typing import assert_never
+
+from textual.content import Content
+
+from tui.config.keymap import key
+from tui.core.changes import AnswerChanged
+from tui.widgets.base.static_text import MUTED
+
+
+def fare_words(fare: AnswerChanged) -> Content:
+    """One line: where it is, and what the person can do about it."""
+    because = f" ({fare.reason})" if fare.reason else ""
+    match fare.state:
+        case "sending":
+            return Content.styled(" sending…", MUTED)
+        case "retrying":
+            return Content.styled(f" no answer from the server{because} · trying again", "$warning")
+        case "acknowledged":
+            return Content.styled(" ✓ the server has your answer", "$success")
+        case "elsewhere":
+            return Content.styled(" answered elsewhere · your answer was not taken", "$warning")
+        case "expired":
+            return Content.styled(f" expired: the server does not have this request any more{because}", "$warning")
+        case "refused":
+            return Content.styled(f" the server refused it{because} · change it and send it again", "$error")
+        case "stopped":
+            return Content.styled(f" not sent{because} · {key('retry')} after fixing it sends it", "$error")
+        case _:
+            assert_never(fare.state)

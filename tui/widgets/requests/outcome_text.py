@@ -1,0 +1,141 @@
+"""What became of each request, told once, in one line.
+
+Two voices tell of it in either order: the sending of our answer (`AnswerChanged`) and the server's own word
+(`RequestClosed`). Whoever speaks last must not tell it again, and an answer of somebody else is called that.
+"""
+
+from typing import assert_never
+
+from textual.content import Content
+
+from tui.config.keymap import key
+from tui.core.changes import AnswerChanged, RequestClosed
+from tui.core.model import Answers, PermissionReply, PermissionRequest, QuestionRequest, Request
+from tui.widgets.base.static_text import MUTED
+
+GIVEN = ("✓ ", "$success")
+REFUSED = ("× ", "$warning")
+REPLIES: dict[PermissionReply, str] = {
+    "once": "allowed once",
+    "always": "allowed always",
+    "reject": "rejected",
+}
+
+REMEMBERED = 500
+"""Requests whose end is kept in mind, so that it is not told twice."""
+
+
+class Outcomes:
+    """Turns what is heard of requests into lines, at most one for each."""
+
+    def __init__(self) -> None:
+        self._ours: dict[str, Content] = {}
+        self._theirs: dict[str, RequestClosed] = {}
+        self._told: dict[str, None] = {}
+
+    def sent(self, request: Request, what: Answers | PermissionReply | None, why: str = "") -> None:
+        """Our answer is on its way; None is a rejection. `why` goes along with a rejection."""
+        self._told.pop(request.id, None)
+        self._ours[request.id] = summary(request, what, why)
+
+    def changed(self, change: AnswerChanged) -> Content | None:
+        """How our sending fares; a line if that is the end of it."""
+        request_id = change.request.id
+        because = f": {change.reason}" if change.reason else ""
+        match change.state:
+            case "sending" | "retrying":
+                if change.given is not None:
+                    given = summary(change.request, change.given.what, change.given.why)
+                    self._ours.setdefault(request_id, given)
+                return None
+            case "stopped":
+                if request_id not in self._theirs:
+                    return None
+                what = f"! the {_kind(change.request)} is gone, and whether your answer was taken is not known"
+                return Content.styled(f"{what}{because} · {key('retry')} after fixing it asks", "$warning")
+            case "acknowledged":
+                ours = self._ours.get(request_id, Content.assemble(GIVEN, "the server has your answer"))
+                return self._tell(request_id, ours)
+            case "elsewhere":
+                closed = self._theirs.get(request_id)
+                words = Content(f"· answered elsewhere{because}")
+                if closed is not None and closed.how != "gone":
+                    words = _elsewhere(closed)
+                return self._tell(request_id, Content.assemble(words, (" · your answer was not taken", MUTED)))
+            case "expired":
+                late = f"! expired: the server does not have this request any more{because}"
+                return self._tell(request_id, Content.styled(f"{late} · your answer was not taken", "$warning"))
+            case "refused":
+                self._ours.pop(request_id, None)
+                return Content.styled(f"! the server refused the answer{because} · it is still open", "$error")
+            case _:
+                assert_never(change.state)
+
+    def closed(self, closed: RequestClosed) -> Content | None:
+        """The server's word; a line unless our own sending is still to report."""
+        self._theirs[closed.request.id] = closed
+        if closed.request.id in self._ours:
+            return None
+        return self._tell(closed.request.id, _elsewhere(closed))
+
+    def _tell(self, request_id: str, words: Content) -> Content | None:
+        self._ours.pop(request_id, None)
+        if request_id in self._told:
+            return None
+        self._told[request_id] = None
+        for old in list(self._told)[:-REMEMBERED]:
+            del self._told[old]
+            self._theirs.pop(old, None)
+        return words
+
+
+def summary(request: Request, what: Answers | PermissionReply | None, why: str = "") -> Content:
+    """Our own answer, in short."""
+    match request:
+        case QuestionRequest():
+            if what is None or isinstance(what, str):
+                return Content.assemble(REFUSED, "rejected the question")
+            return Content.assemble(GIVEN, "answered  ", _answers(request, what))
+        case PermissionRequest():
+            reply = what if isinstance(what, str) else "reject"
+            because = f" · {' '.join(why.split())}" if why else ""
+            glyph = REFUSED if reply == "reject" else GIVEN
+            return Content.assemble(glyph, f"{REPLIES[reply]}  ", (_scope(request, reply), MUTED), because)
+        case _:
+            assert_never(request)
+
+
+def _elsewhere(closed: RequestClosed) -> Content:
+    request = closed.request
+    match closed.how:
+        case "answered" if isinstance(request, QuestionRequest):
+            return Content.assemble("· answered elsewhere  ", _answers(request, closed.answers))
+        case "replied" | "answered":
+            what = REPLIES[closed.reply] if closed.reply is not None else "answered"
+            scope = _scope(request, closed.reply) if isinstance(request, PermissionRequest) else ""
+            return Content.assemble(f"· {what} elsewhere  ", (scope, MUTED))
+        case "rejected":
+            return Content("· rejected elsewhere")
+        case "gone":
+            return Content.styled(f"· the {_kind(request)} is gone: nothing waits for it any more", MUTED)
+        case _:
+            assert_never(closed.how)
+
+
+def _scope(request: PermissionRequest, reply: PermissionReply | None) -> str:
+    """What the reply was about: a lasting yes covers the patterns that the request named for it."""
+    covered = " · ".join(request.always) if reply == "always" else ""
+    return f"{request.action}: {covered}" if covered else request.action
+
+
+def _kind(request: Request) -> str:
+    return "question" if isinstance(request, QuestionRequest) else "permission"
+
+
+def _answers(request: QuestionRequest, answers: Answers) -> Content:
+    parts = []
+    for row, answer in enumerate(answers):
+        question = request.questions[row] if row < len(request.questions) else None
+        name = "" if question is None or len(answers) == 1 else f"{question.header or question.text}: "
+        parts.append(Content.assemble((name, MUTED), ", ".join(answer) or "not answered"))
+    return Content(" · ").join(parts)

@@ -1,0 +1,477 @@
+"""The requests that wait for the person: one at a time, above the prompt.
+
+It never answers by accident: half a second of grace after a request appears, in which keys that were meant for
+the prompt go to the prompt. `keys` names no key that does not work now. Folding is not rejecting. Drafts live here
+by request, so that folding, another request or a lost line costs nothing.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, assert_never
+
+from textual import events
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.content import Content
+from textual.message import Message
+
+from tui.config.keymap import key
+from tui.core.answer_draft import AnswerDraft, PermissionDraft
+from tui.core.changes import AnswerChanged
+from tui.core.model import Answers, PermissionReply, PermissionRequest, QuestionRequest, Request
+from tui.widgets.base.format import span
+from tui.widgets.base.guarded import Guarded
+from tui.widgets.base.static_text import AS_LAST_KNOWN, MUTED, Plain, spread
+from tui.widgets.focus.focus_transfer import Handover
+from tui.widgets.focus.input_guard import Grace
+from tui.widgets.requests.delivery_text import fare_words
+from tui.widgets.requests.request_ui_state import RequestBook
+from tui.widgets.status.footer import Keys
+
+if TYPE_CHECKING:
+    from tui.widgets.requests.permission import PermissionForm
+    from tui.widgets.requests.question import QuestionForm
+
+
+FOLD = ("Esc", "fold")
+
+
+class RequestPanel(Vertical, Guarded):
+    """Shows the active one of the open requests."""
+
+    KEYS: ClassVar[Keys] = (
+        ("↑ ↓ j k", "move"),
+        ("1 … 9", "choose that row; nothing is sent"),
+        ("Space", "choose, or take back, where several may be chosen"),
+        ("Enter", "go on; from the last step, send"),
+        ("← →", "the question before, the next one"),
+        ("n p", "next request, request before"),
+        ("Tab", "to the transcript; not where it took the keys just now"),
+        ("x", "reject, after asking"),
+        ("^X ^N", "the same as x and n, where letters begin an answer"),
+        ("Esc", "fold away; nothing is rejected"),
+        ("{fold}", "fold and unfold, from anywhere"),
+    )
+    KEYS_WITHOUT_ANSWER: ClassVar[Keys] = (FOLD,)
+
+    @dataclass
+    class Answered(Message):
+        request: QuestionRequest
+        answers: Answers
+
+    @dataclass
+    class Replied(Message):
+        request: PermissionRequest
+        reply: PermissionReply
+        words: str
+
+    @dataclass
+    class RejectWanted(Message):
+        request: Request
+
+    @dataclass
+    class KeyPassedOn(Message):
+        """A key or a paste came that was meant for the prompt, or for whoever gets the keys just now."""
+
+        event: events.Key | events.Paste
+
+    @dataclass
+    class DraftChanged(Message):
+        """What was chosen or written so far, to be kept."""
+
+        request_id: str
+        body: bytes
+
+    class KeysChanged(Message):
+        """A grace began or is over, or an answer fares otherwise: `keys` are others now."""
+
+    class CutOff(Message):
+        """The request went while somebody wrote own words: the rest of them comes to the prompt."""
+
+    class Folded(Message):
+        """The panel gives the keys back."""
+
+    def __init__(
+        self, now: Callable[[], float], book: RequestBook | None = None, *, id: str | None = None
+    ) -> None:
+        """`book` is shared with other panels; `kept` gives what an earlier `DraftChanged` of the request said."""
+        super().__init__(id=id)
+        self.kept: Callable[[str], bytes | None] = lambda request_id: None
+        self._now = now
+        self._requests: dict[str, Request] = {}
+        self._active: str | None = None
+        self.book = book or RequestBook()
+        self._form: QuestionForm | PermissionForm | None = None
+        self.grace = Grace(self, now, lambda: self.post_message(self.KeysChanged()))
+        self.handover = Handover(self)
+        self._left: QuestionForm | PermissionForm | None = None
+        self._writing = self._asks = False
+        self._to_reject: Request | None = None
+        self._agents: Mapping[str, str] = {}
+        self._head = Plain(classes="head")
+        self._fare = Plain(classes="fare")
+        self.reject_with_reason = True
+        self.folded = False
+
+    def compose(self) -> ComposeResult:
+        yield self._head
+        yield self._fare
+
+    def on_mount(self) -> None:
+        self.display = False
+
+    @property
+    def active(self) -> Request | None:
+        return self._requests.get(self._active or "")
+
+    @property
+    def open_form(self) -> "QuestionForm | PermissionForm | None":
+        """The form that can take the keys; None while folded or without a request."""
+        return None if self.folded else self._form
+
+    @property
+    def keys(self) -> Keys:
+        """What works now, the most needed first."""
+        if self._form is None:
+            return ()
+        if self.grace.runs and self.screen.focused is self._form:
+            return self.KEYS_WITHOUT_ANSWER
+        more = ((self._next_key, "next request"),) if len(self._requests) > 1 else ()
+        return (*(self.KEYS_WITHOUT_ANSWER if self._locked else self._form.keys), *more)
+
+    def show_requests(self, requests: list[Request], agents: Mapping[str, str]) -> bool:
+        """Show what is open now. True when a request appeared that was not there before.
+
+        `agents`: by the id of a session, who asks there.
+        """
+        self._agents = agents
+        appeared = [request for request in requests if request.id not in self._requests]
+        before = self.active
+        self._requests = {request.id: request for request in requests}
+        for request in appeared:
+            self.book.since.setdefault(request.id, self._now())
+        if self._active not in self._requests:
+            self._activate(next(iter(self._requests), None), grace=True)
+        elif isinstance(self.active, PermissionRequest) and before != self.active:
+            self._tell_more(self.active)
+        self._draw_head()
+        return bool(appeared)
+
+    def forget(self, request_id: str) -> None:
+        """The request is closed: its draft is of no more use."""
+        self.book.forget(request_id)
+
+    def show_fare(self, change: AnswerChanged) -> None:
+        """How the sending of an answer fares."""
+        self.book.fares[change.request.id] = change
+        self._draw_fare()
+        self.post_message(self.KeysChanged())
+
+    def show_line(self, up: bool) -> None:
+        """While the line is not up, nobody knows whether the request still waits."""
+        if up != self.book.line_up:
+            self.book.line_up = up
+            self._draw_head()
+
+    def show_fares(self) -> None:
+        """How answers fare is in the book: draw it anew."""
+        self._draw_fare()
+
+    def tick(self) -> None:
+        """Time passed: the age in the head may have changed."""
+        if self._active is not None:
+            self._draw_head()
+
+    def redraw(self) -> None:
+        """Another panel may have changed the draft."""
+        self._activate(self._active, grace=False)
+
+    def unfold(self) -> None:
+        self.folded = False
+        if self._left is self._form:
+            self._left = None
+        self._draw_folding()
+        if self._form is not None:
+            self.handover.begin(self._form)
+
+    def action_fold(self) -> None:
+        self.folded = True
+        if self.has_focus_within and self._left is None:
+            self._left = self._form
+        self._draw_folding()
+        self.post_message(self.Folded())
+
+    def action_reject(self) -> None:
+        if self.active is not None and not self._locked and not self.grace.runs:
+            self._asks, self._to_reject = True, self.active
+            self._behind_burst(self._ask_to_reject)
+
+    def _ask_to_reject(self) -> None:
+        """Unless the key began a word: whoever goes on writing did not mean to be asked."""
+        request, self._to_reject = self._to_reject, None
+        if request is None or request is not self.active or self._locked:
+            self._asks = False
+        else:
+            self.post_message(self.RejectWanted(request))
+            self._behind_burst(self._has_asked)  # until the app has its dialog
+
+    def _has_asked(self) -> None:
+        self._asks = False
+
+    def _behind_burst(self, then: Callable[[], object]) -> None:
+        """Call this once all keys are read that came together with this one."""
+        if self._form is None:
+            then()
+        else:
+            self.call_later(self.screen.call_later, self.app.call_later, self._form.call_later, then)
+
+    def action_turn(self, by: int) -> None:
+        """Another of the requests that wait."""
+        ids = list(self._requests)
+        if len(ids) > 1 and self._active in ids:
+            self._activate(ids[(ids.index(self._active) + by) % len(ids)], grace=False)
+            self.unfold()
+
+    @property
+    def _locked(self) -> bool:
+        fare = self.book.fares.get(self._active or "")
+        return fare is not None and fare.state in ("sending", "retrying", "acknowledged")
+
+    def _activate(self, request_id: str | None, *, grace: bool) -> None:
+        had_keys, before = self._has_keys, self._form
+        self._asks = False
+        if before is not None and before.editor.has_focus and request_id != self._active:
+            self.post_message(self.CutOff())
+        self._active, self._form = request_id, None
+        request = self.active
+        if request is None:
+            self.folded = False
+            if had_keys:
+                self.post_message(self.Folded())
+        else:
+            if grace:
+                self.grace.begin()
+            self._form = self._make_form(request)
+            self.mount(self._form, before=self._fare)
+            if had_keys and not self.folded:
+                self.handover.begin(self._form)
+            self._draw_folding()
+            self._draw_fare()
+        if before is not None and before.has_focus_within:
+            self._left = before
+        elif before is not None:
+            before.remove()
+        self.display = request is not None or self._left is not None
+
+    @property
+    def _leaves(self) -> bool:
+        """Whether keys still come to a form that is gone or folded away."""
+        return self._left is not None and self._left.has_focus_within
+
+    @property
+    def _has_keys(self) -> bool:
+        """Whether the form has the keys, or gets them just now."""
+        taker = self.handover.taker
+        return self.has_focus_within if taker is None else taker is self._form
+
+    def _make_form(self, request: Request) -> "QuestionForm | PermissionForm":
+        from tui.widgets.requests.permission import PermissionForm  # not before the first frame
+        from tui.widgets.requests.question import QuestionForm
+
+        draft = self.book.drafts.get(request.id)
+        match request:
+            case QuestionRequest():
+                if not isinstance(draft, AnswerDraft) or draft.request != request:
+                    kept = self.kept(request.id)
+                    draft = AnswerDraft(request) if kept is None else AnswerDraft.restored(request, kept)
+                    self._begin_draft(draft)
+                return QuestionForm(draft, self, self._answer)
+            case PermissionRequest():
+                if isinstance(draft, PermissionDraft):
+                    draft.request = request
+                else:
+                    kept = self.kept(request.id)
+                    draft = PermissionDraft(request) if kept is None else PermissionDraft.restored(request, kept)
+                    self._begin_draft(draft)
+                return PermissionForm(draft, self, self._reply, reject_with_reason=self.reject_with_reason)
+            case _:
+                assert_never(request)
+
+    def _tell_more(self, request: PermissionRequest) -> None:
+        from tui.widgets.requests.permission import PermissionForm
+
+        if isinstance(self._form, PermissionForm):
+            self._form.show_request(request)
+
+    def _begin_draft(self, draft: AnswerDraft | PermissionDraft) -> None:
+        self.book.drafts[draft.request.id] = draft
+        self.book.told[draft.request.id] = draft.keep()
+
+    def _draw_folding(self) -> None:
+        self.set_class(self.folded, "-folded")
+        if self._form is not None:
+            self._form.display = not self.folded or self._form is self._left
+        self._draw_head()
+
+    def _draw_head(self) -> None:
+        request = self.active
+        if request is None or not self.is_mounted:
+            return
+        waited = span(self._now() - self.book.since.get(request.id, self._now()))
+        what = "asks for permission" if isinstance(request, PermissionRequest) else "waits for you"
+        agent = self._agents.get(request.session_id) or "agent"
+        left = Content.assemble((f" ? {agent} {what}", "bold $accent"), (f" · {waited}", MUTED))
+        if not self.book.line_up:
+            left += Content.styled(AS_LAST_KNOWN, MUTED)
+        if self.folded:
+            left += Content.assemble((f" · {key('fold')} answers it", MUTED))
+        self._head.show(spread(left, Content.styled(self._place, MUTED), self.size.width or 80), layout=False)
+
+    def _draw_fare(self) -> None:
+        fare = self.book.fares.get(self._active or "")
+        words = Content("") if fare is None else fare_words(fare)
+        self._fare.display = bool(words)
+        self._fare.show(words)
+
+    @property
+    def gives_keys_away(self) -> bool:
+        """Whether keys that still come to a form are for whoever gets them just now."""
+        return self._leaves or self.handover.taker is not None
+
+    @property
+    def may_write(self) -> bool:
+        """Whether text that comes to the form is for it: not just after it appeared, nor after it was answered."""
+        return not (self.gives_keys_away or self.grace.runs or self._asks or self._locked or self._writing)
+
+    def hand_on(self, event: events.Key | events.Paste) -> None:
+        """To that one; but nobody has seen yet what Enter would answer on another form."""
+        if isinstance(event, events.Paste):
+            self._writing = True
+        elif event.key == "enter" and self.handover.taker is self._form:
+            return
+        self.post_message(self.KeyPassedOn(event))
+
+    def stop_writing(self) -> None:
+        """The words that were passed on came nowhere: the next key is for the form again."""
+        self._writing = False
+
+    def guards(self, event: events.Key) -> bool:
+        """Whether the form must not act on this key: it came in the grace, or while an answer is on its way."""
+        if self.gives_keys_away:
+            self.hand_on(event)
+            return True
+        answers = event.is_printable or event.key == "enter"
+        if answers and (self.grace.runs or self._asks):
+            if self.grace.runs:
+                self.grace.begin()
+            if event.is_printable and event.character:
+                if self._to_reject is not None:
+                    self._to_reject = None
+                    self.post_message(self.KeyPassedOn(events.Key("x", "x")))
+                self.post_message(self.KeyPassedOn(event))
+            return True
+        if not self._writing and self._acts(event.key):
+            return True
+        nobody_s = not event.key.isdecimal() and event.key not in self.screen.active_bindings
+        if event.is_printable and event.character and (nobody_s or self._writing):
+            self._writing = True  # a sentence began: all that follows in one burst belongs to it
+            self.post_message(self.KeyPassedOn(event))
+            return True
+        return (self._writing and event.key == "enter") or (
+            self._locked and (event.key in ("enter", "space") or event.key.isdecimal())
+        )
+
+    def _acts(self, key: str) -> bool:
+        """Do what the key means here, before the one behind it is looked at: a binding would come after that."""
+        match key:
+            case "escape":
+                self.action_fold()
+            case "x" | "ctrl+x":
+                self.action_reject()
+            case "n" | "ctrl+n":
+                self.action_turn(1)
+            case "p":
+                self.action_turn(-1)
+            case _:
+                return False
+        return True
+
+    def on_click(self, event: events.Click) -> None:
+        """On the head: the next request at its right end, else fold or unfold."""
+        if not self._head.region.contains_point(event.screen_offset):
+            return
+        event.stop()
+        if len(self._requests) > 1 and event.screen_x >= self._head.region.right - len(self._place):
+            self.action_turn(1)
+        elif self.folded:
+            self.unfold()
+        else:
+            self.action_fold()
+
+    @property
+    def _place(self) -> str:
+        """Which of several requests it is, and the key for the next."""
+        ids = list(self._requests)
+        return (
+            f"{ids.index(self._active) + 1} of {len(ids)} · {self._next_key} next "
+            if len(ids) > 1 and self._active
+            else ""
+        )
+
+    @property
+    def _next_key(self) -> str:
+        return "^N" if self._form is not None and self._form.takes_text else "n"
+
+    def on_descendant_blur(self) -> None:
+        self._writing = False
+        left = self._left
+        if left is not None and not self._leaves:
+            self._left = None
+            if left is self._form:
+                self._draw_folding()
+            else:
+                left.remove()
+            self.display = self.active is not None
+
+    def on_resize(self) -> None:
+        self._draw_head()
+
+    def on_question_form_changed(self, event: "QuestionForm.Changed") -> None:
+        self._draft_changed(event)
+
+    def on_permission_form_changed(self, event: "PermissionForm.Changed") -> None:
+        self._draft_changed(event)
+
+    def _draft_changed(self, event: "QuestionForm.Changed | PermissionForm.Changed") -> None:
+        event.stop()
+        request_id, body = event.draft.request.id, event.draft.keep()
+        if request_id in self.book.drafts and self.book.told.get(request_id) != body:
+            self.book.told[request_id] = body
+            self.post_message(self.DraftChanged(request_id, body))
+
+    def _answer(self, draft: AnswerDraft) -> None:
+        """The answer is the draft as it stands now: the keys behind this one may change that."""
+        if self._lock(draft.request):
+            self.post_message(self.Answered(draft.request, draft.answers()))
+
+    def _reply(self, draft: PermissionDraft, reply: PermissionReply, words: str) -> None:
+        if self._lock(draft.request):
+            self.post_message(self.Replied(draft.request, reply, words))
+
+    def _lock(self, request: Request) -> bool:
+        """Whether the request takes an answer; from now on it takes no other."""
+        if self._locked or request.id != self._active:
+            return False
+        self.show_fare(AnswerChanged(request, "sending"))
+        return True
+
+    def on_question_form_hint(self, event: "QuestionForm.Hint") -> None:
+        self._hint(event)
+
+    def on_permission_form_hint(self, event: "PermissionForm.Hint") -> None:
+        self._hint(event)
+
+    def _hint(self, event: "QuestionForm.Hint | PermissionForm.Hint") -> None:
+        event.stop()
+        self._fare.display = True
+        self._fare.show(Content.styled(f" {event.text}", MUTED))

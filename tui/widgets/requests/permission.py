@@ -1,0 +1,176 @@
+"""A tool call that waits for permission: what it would do, and four answers."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar
+
+from textual import events, on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.content import Content
+from textual.message import Message
+
+from tui.core.answer_draft import PermissionDraft
+from tui.core.model import PermissionReply, PermissionRequest
+from tui.widgets.base.static_text import MUTED
+from tui.widgets.prompt.editor import Editor
+from tui.widgets.requests.custom_answer import Field, Keeper, OwnWordsForm
+from tui.widgets.requests.option_row import Choice, ChoiceRow, label_column
+from tui.widgets.status.footer import Keys
+from tui.widgets.text.blocks import Code, Paragraph, Piece
+from tui.widgets.text.lines_view import Lines
+from tui.widgets.transcript.tool_call import diff_lines
+
+DETAIL_AT_MOST = 200
+"""Lines of a command or a diff that are shown."""
+
+
+class PermissionForm(OwnWordsForm):
+    """Shows the call. Enter on a row calls `ready` with the reply and its reason, before the next key."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up,k", "move(-1)", "up", show=False),
+        Binding("down,j", "move(1)", "down", show=False),
+        Binding("enter", "confirm", "answer", show=False),
+    ]
+    REPLIES: ClassVar[tuple[PermissionReply, ...]] = ("once", "always", "reject", "reject")
+    WITH_REASON = 3
+
+    @dataclass
+    class Changed(Message):
+        """The draft is another than before."""
+
+        draft: PermissionDraft
+
+    @dataclass
+    class Hint(Message):
+        """Something the person should know before going on."""
+
+        text: str
+
+    def __init__(
+        self,
+        draft: PermissionDraft,
+        keeper: Keeper,
+        ready: Callable[[PermissionDraft, PermissionReply, str], None],
+        *,
+        reject_with_reason: bool = True,
+    ) -> None:
+        super().__init__(Field(draft.reason, placeholder="why not, and what instead · Enter rejects"), keeper)
+        self._ready = ready
+        self.draft = draft
+        rows = len(self.REPLIES) if reject_with_reason else self.WITH_REASON
+        draft.cursor = min(draft.cursor, rows - 1)
+        self._rows = [ChoiceRow(row) for row in range(rows)]
+        self._text = Lines(detail(draft.request), classes="question")
+
+    def compose(self) -> ComposeResult:
+        yield self._text
+        yield from self._rows
+        yield self.editor
+
+    def on_mount(self) -> None:
+        self.editor.display = False
+        self.draw()
+
+    def on_resize(self) -> None:
+        self.draw()
+
+    @property
+    def keys(self) -> Keys:
+        if self.screen.focused is self.editor:
+            return (("Enter", "reject with these words"), ("Esc", "back"))
+        return (("↑ ↓", "move"), ("Enter", "answer"), ("Esc", "fold"), ("x", "reject"))
+
+    def show_request(self, request: PermissionRequest) -> None:
+        """More is known of it, as the name of its tool. Whoever answers it just now is not interrupted."""
+        self.draft.request = request
+        self._text.replace_from(0, detail(request))
+        self.draw()
+
+    @property
+    def _choices(self) -> list[Choice]:
+        covers = ", ".join(self.draft.request.always)
+        choices = [
+            Choice("once", "this call only"),
+            Choice("always", f"also later: {covers}" if covers else "also later calls like it"),
+            Choice("reject", "the agent may not, and stops"),
+            Choice("reject, and say why", "the agent reads it and goes on"),
+        ]
+        return choices[: len(self._rows)]
+
+    def draw(self) -> None:
+        choices = self._choices
+        column = label_column([choice.label for choice in choices])
+        for row, (view, choice) in enumerate(zip(self._rows, choices, strict=True)):
+            view.show_choice(choice, column, cursor=row == self.draft.cursor)
+        self.post_message(self.Changed(self.draft))
+
+    def action_move(self, rows: int) -> None:
+        self.draft.cursor = max(0, min(self.draft.cursor + rows, len(self._rows) - 1))
+        self.draw()
+        self.show_row(self._rows[self.draft.cursor])
+
+    def action_confirm(self) -> None:
+        row = self.draft.cursor
+        if self.brought(self._rows[row]):
+            return
+        if row == self.WITH_REASON:
+            self.open_words()
+        else:
+            self._ready(self.draft, self.REPLIES[row], "")
+
+    async def on_key(self, event: events.Key) -> None:
+        if self.took(event) or (self.has_keys and self.keeper.guards(event)):
+            event.prevent_default()
+        elif event.key == "escape" and self.editor.display:
+            self.close_words()
+        elif event.key.isdecimal() and 0 < int(event.key) <= len(self._rows) and self.has_keys:
+            self._point(int(event.key) - 1)
+        elif not await self.acted(event):
+            return
+        event.stop()
+
+    def _point(self, row: int) -> None:
+        """Choose a row; the one that takes a reason opens the field for it, and nothing is sent."""
+        self.draft.cursor = row
+        self.draw()
+        self.show_row(self._rows[row])
+        if row == self.WITH_REASON:
+            self.open_words()
+
+    def words_ready(self, words: str) -> None:
+        self.draft.reason = words
+        if not words.strip():
+            self.post_message(self.Hint("no words yet · Esc, and reject above needs none"))
+            return
+        self.close_words()
+        self._ready(self.draft, "reject", words.strip())
+
+    @on(Editor.Changed)
+    def _reason_changed(self, event: Editor.Changed) -> None:
+        event.stop()
+        self.draft.reason = self.editor.text
+        self.post_message(self.Changed(self.draft))
+
+    @on(ChoiceRow.Clicked)
+    def _row_clicked(self, event: ChoiceRow.Clicked) -> None:
+        event.stop()
+        self.screen.set_focus(self)
+        self._point(event.row)
+
+
+def detail(request: PermissionRequest) -> list[Piece]:
+    """What the call would do: its command or diff, or at least its patterns."""
+    wants = Content.assemble(("May it run ", ""), (request.action, "bold"), "?")
+    pieces: list[Piece] = [Paragraph(wants, " ", " ", gap=0)]
+    text = request.detail or "\n".join(request.patterns)
+    if text:
+        lines = text.rstrip("\n").expandtabs(4).split("\n")
+        is_diff = any(line.startswith("@@") for line in lines)
+        shown = tuple(diff_lines(text)) if is_diff else tuple(Content(line) for line in lines)
+        more = len(shown) - DETAIL_AT_MOST
+        pieces.append(Code(shown[:DETAIL_AT_MOST], rest=" ", gap=0))
+        if more > 0:
+            pieces.append(Paragraph(Content.styled(f"… {more} more lines", MUTED), " ", " ", gap=0))
+    return pieces

@@ -1,0 +1,279 @@
+"""The questions of one request: tabs, options, own words, a review. Shows an `AnswerDraft` and moves it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar
+
+from textual import events, on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal
+from textual.content import Content
+from textual.message import Message
+
+from tui.core.answer_draft import AnswerDraft, Step
+from tui.core.model import Question
+from tui.widgets.base.static_text import MUTED, Plain
+from tui.widgets.prompt.editor import Editor
+from tui.widgets.requests.custom_answer import Field, Keeper, OwnWordsForm
+from tui.widgets.requests.option_row import Choice, ChoiceRow, label_column
+from tui.widgets.status.footer import Keys
+from tui.widgets.text.blocks import Paragraph, Piece
+from tui.widgets.text.lines_view import Lines
+
+HEADER_AT_MOST = 24
+"""Characters of a header in its tab."""
+OWN = "something else…"
+OWN_ONLY = "in your own words…"
+
+
+class TabLabel(Plain):
+    """One tab: a question's header and whether it has an answer."""
+
+    @dataclass
+    class Clicked(Message):
+        tab: int
+
+    def __init__(self, tab: int) -> None:
+        super().__init__(classes="tab")
+        self._tab = tab
+
+    def on_click(self, event: events.Click) -> None:
+        event.stop()
+        self.post_message(self.Clicked(self._tab))
+
+
+class QuestionForm(OwnWordsForm):
+    """Draws a draft. Enter at its end calls `ready`, before the next key; sending is not its business."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up,k", "move(-1)", "up", show=False),
+        Binding("down,j", "move(1)", "down", show=False),
+        Binding("left,h", "turn(-1)", "question before", show=False),
+        Binding("right,l", "turn(1)", "next question", show=False),
+        Binding("space", "choose", "choose", show=False),
+        Binding("enter", "confirm", "go on", show=False),
+    ]
+
+    @dataclass
+    class Changed(Message):
+        """The draft is another than before."""
+
+        draft: AnswerDraft
+
+    class KeysChanged(Message):
+        """Another tab has other keys."""
+
+    @dataclass
+    class Hint(Message):
+        """Something the person should know before going on."""
+
+        text: str
+
+    def __init__(
+        self,
+        draft: AnswerDraft,
+        keeper: Keeper,
+        ready: Callable[[AnswerDraft], None],
+    ) -> None:
+        super().__init__(Field(placeholder="in your own words · Enter takes them"), keeper)
+        self._ready = ready
+        self.draft = draft
+        self._drawn_tab = -1
+        self._tabs = [TabLabel(tab) for tab in range(draft.tabs)] if draft.has_review else []
+        self._text = Lines(classes="question")
+        self._rows: list[ChoiceRow] = []
+
+    def compose(self) -> ComposeResult:
+        if self._tabs:
+            with Horizontal(classes="tabs"):
+                yield from self._tabs
+        yield self._text
+        yield self.editor
+
+    def on_mount(self) -> None:
+        self.editor.display = False
+        self.draw()
+
+    def on_resize(self) -> None:
+        self.draw()  # another panel may have moved the draft on to another question
+
+    @property
+    def keys(self) -> Keys:
+        question = self.draft.question
+        if self.screen.focused is self.editor:
+            back = "back" if self.takes_text else "back to the options"
+            return (("Enter", "take these words"), ("^J", "newline"), ("Esc", back))
+        if question is None:
+            return (("Enter", "send"), ("←", "back"), ("Esc", "fold"), ("x", "reject"))
+        onward = "next" if self.draft.has_review else "send"
+        if self.takes_text:
+            enter = (
+                ("Enter", onward) if self.draft.answered(self.draft.tab) else ("any letter", "begins your answer")
+            )
+            return (enter, ("Esc", "fold"), ("^X", "reject"))
+        choose = (("Space", "choose"),) if question.multiple else ()
+        turn = (("← →", "question"),) if self.draft.has_review else ()
+        return (*choose, ("Enter", onward), ("↑ ↓", "move"), ("Esc", "fold"), ("x", "reject"), *turn)
+
+    @property
+    def takes_text(self) -> bool:
+        question = self.draft.question
+        return question is not None and question.custom and not question.options
+
+    def draw(self) -> None:
+        """Show the draft as it is now."""
+        draft = self.draft
+        for tab, label in enumerate(self._tabs):
+            label.show(self._tab_words(tab))
+            label.set_class(tab == draft.tab, "-here")
+        if draft.tab != self._drawn_tab:
+            self._drawn_tab = draft.tab
+            self.editor.display = False
+            self._text.replace_from(0, self._question_pieces())
+            for row in self._rows:
+                row.remove()
+            self._rows = [ChoiceRow(row) for row in range(draft.rows)]
+            self.mount_all(self._rows, before=self.editor)
+            self.editor.load_text(draft.words)
+            self.scroll_home(animate=False)
+            self.post_message(self.KeysChanged())
+        elif draft.on_review:
+            self._text.replace_from(0, self._question_pieces())
+        self._draw_rows()
+
+    def _draw_rows(self) -> None:
+        self.post_message(self.Changed(self.draft))
+        question = self.draft.question
+        if question is None:
+            return
+        choices = self._choices(question)
+        column = label_column([choice.label for choice in choices if choice.about])
+        for row, (view, choice) in enumerate(zip(self._rows, choices, strict=True)):
+            view.show_choice(choice, column, cursor=row == self.draft.cursor)
+
+    def _choices(self, question: Question) -> list[Choice]:
+        labels = [(option.label, option.description) for option in question.options]
+        if question.custom:
+            labels.append((self.draft.words.strip().split("\n")[0] or (OWN if labels else OWN_ONLY), ""))
+        return [
+            Choice(label, about.replace("\n", " "), self._mark(question, row), self.draft.is_chosen(row))
+            for row, (label, about) in enumerate(labels)
+        ]
+
+    def _mark(self, question: Question, row: int) -> str:
+        chosen = self.draft.is_chosen(row)
+        if question.multiple:
+            return "[x]" if chosen else "[ ]"
+        return "(•)" if chosen else "( )"
+
+    def _tab_words(self, tab: int) -> Content:
+        questions = self.draft.request.questions
+        if tab == len(questions):
+            return Content(" Review ")
+        header = questions[tab].header.replace("\n", " ")[:HEADER_AT_MOST] or f"Question {tab + 1}"
+        return Content.assemble(f" {header}", (" ✓ " if self.draft.answered(tab) else " ", "$success"))
+
+    def _question_pieces(self) -> list[Piece]:
+        question = self.draft.question
+        if question is not None:
+            how = "choose any" if question.multiple else "choose one" if question.options else ""
+            return [
+                Paragraph(
+                    Content.assemble((question.text, "bold"), (f"   {how}" if how else "", MUTED)), " ", " ", gap=0
+                )
+            ]
+        lines: list[Piece] = [Paragraph(Content.styled("Enter sends this:", MUTED), " ", " ", gap=0)]
+        answers = self.draft.answers()
+        column = label_column([asked.header or asked.text for asked in self.draft.request.questions])
+        for asked, answer in zip(self.draft.request.questions, answers, strict=True):
+            words = Content(", ".join(answer)) if answer else Content.styled("not answered", "$warning")
+            name = asked.header or asked.text
+            lines.append(
+                Paragraph(Content.assemble((name.ljust(column), MUTED), "  ", words), "   ", "     ", gap=0)
+            )
+        return lines
+
+    def action_move(self, rows: int) -> None:
+        self.draft.move(rows)
+        self._draw_rows()
+        if self._rows:
+            self.show_row(self._rows[self.draft.cursor])
+
+    def action_turn(self, tabs: int) -> None:
+        self.draft.go(self.draft.tab + tabs)
+        self.draw()
+
+    def action_choose(self) -> None:
+        if not self._cursor_brought():
+            self._follow(self.draft.choose())
+
+    def _cursor_brought(self) -> bool:
+        return bool(self._rows) and self.brought(self._rows[self.draft.cursor])
+
+    def action_confirm(self) -> None:
+        if self._cursor_brought():
+            return
+        before = self.draft.tab
+        step = self.draft.confirm()
+        if step is Step.STAY and self.draft.tab == before:
+            self.post_message(self.Hint("nothing is chosen yet · Space chooses"))
+        self._follow(step)
+
+    def _follow(self, step: Step) -> None:
+        self.draw()
+        match step:
+            case Step.WRITE:
+                self.open_words()
+            case Step.SEND:
+                self._ready(self.draft)
+            case Step.STAY:
+                pass
+
+    async def on_key(self, event: events.Key) -> None:
+        if self.took(event) or self.wrote(event) or (self.has_keys and self.keeper.guards(event)):
+            event.prevent_default()
+        elif event.key == "escape" and self.editor.display:
+            self._keep_words()
+            self._leave_editor()
+        elif event.key.isdecimal() and event.key != "0" and self.has_keys:
+            self._follow(self.draft.choose(int(event.key) - 1))
+            if self._rows:
+                self.show_row(self._rows[self.draft.cursor])
+        elif not await self.acted(event):
+            return
+        event.stop()
+
+    def _leave_editor(self) -> None:
+        self.close_words()
+        self.draw()
+
+    def words_ready(self, words: str) -> None:
+        self.draft.write(words)
+        step = self.draft.put_down()
+        self._leave_editor()
+        self._follow(step)
+
+    @on(Editor.Changed)
+    def _words_changed(self, event: Editor.Changed) -> None:
+        event.stop()
+        self._keep_words()
+        self.post_message(self.Changed(self.draft))
+
+    def _keep_words(self) -> None:
+        """What stands in the open field is of the draft: now, for its last letters may not have been told yet."""
+        if self.editor.display:
+            self.draft.write(self.editor.text)
+
+    @on(ChoiceRow.Clicked)
+    def _row_clicked(self, event: ChoiceRow.Clicked) -> None:
+        event.stop()
+        self.screen.set_focus(self)
+        self._follow(self.draft.choose(event.row))
+
+    @on(TabLabel.Clicked)
+    def _tab_clicked(self, event: TabLabel.Clicked) -> None:
+        event.stop()
+        self.screen.set_focus(self)
+        self.draft.go(event.tab)
+        self.draw()

@@ -1,0 +1,175 @@
+"""The header: what is open, and whether the line to the server is alive.
+
+It shows a `Line` as it was given, and adds nothing to it: no age grows here by itself.
+"""
+
+from functools import lru_cache
+from typing import assert_never
+
+import msgspec
+from textual.content import Content
+from textual.geometry import Region
+from textual.strip import Strip
+
+from tui.config.keymap import key
+from tui.core.connection_status import Line, LineState
+from tui.widgets.base.format import span
+from tui.widgets.base.guarded import Guarded
+from tui.widgets.base.static_text import FAINT, MUTED, spread, strip_of
+
+BARS = "▁▂▃▅▇"
+NAME_SHORTEST = 22
+"""Cells kept for the names on the left while the line is well..."""
+BRAND = 11
+"""...and while its trouble needs the room."""
+WIDE = 120
+"""Cells of a header that names the server too, if all else has its room."""
+
+
+def sparkline(gaps: tuple[float, ...], interval: float | None) -> str:
+    """One bar a beat: as high as its gap is long, measured by the server's own interval."""
+    if not gaps:
+        return ""
+    usual = interval or max(gaps)
+    return "".join(_bar(gap / usual if usual else 1.0) for gap in gaps)
+
+
+def _bar(ratio: float) -> str:
+    for bar, limit in zip(BARS, (0.5, 1.25, 1.75, 2.5), strict=False):
+        if ratio < limit:
+            return bar
+    return BARS[-1]
+
+
+def line_words(line: Line, room: int = 1000, *, ever_up: bool = True) -> Content:
+    """The state of the line in at most `room` cells: glyph, colour and word; the word alone is enough.
+
+    `ever_up`: it was up before; else nothing is lost.
+    """
+    match line.state:
+        case LineState.CONNECTING:
+            return Content.styled("◌ connecting…", MUTED)
+        case LineState.LIVE | LineState.LATE:
+            return _alive(line)
+        case LineState.RECONNECTING:
+            soon = line.retry_in is None or line.retry_in < 1
+            when = "trying now" if soon else f"try {line.attempt + 1} in {span(line.retry_in or 0)}"
+            state = "↻ lost" if ever_up else "↻ not connected"
+            reason = line.reason if ever_up else line.reason.removeprefix("cannot connect: ")
+            return _down(state, "$warning", reason, f" · {when} · {key('retry')} now", room)
+        case LineState.STOPPED:
+            return _down("■ stopped", "$error", line.reason, f" · {key('retry')} after fixing it", room)
+        case _:
+            assert_never(line.state)
+
+
+def _alive(line: Line) -> Content:
+    age = span(line.age or 0.0)
+    late = line.state is LineState.LATE
+    state = (f"◐ quiet {age}", "$warning") if late else (f"● live {age}", "$success")
+    trip = "" if line.round_trip is None else f"  {_milliseconds(line.round_trip)}"
+    beats = sparkline(line.gaps, line.interval)
+    return Content.assemble(state, (trip, MUTED), (f" {beats}" if beats else "", MUTED))
+
+
+def _down(state: str, colour: str, reason: str, then: str, room: int) -> Content:
+    """The reason gives way before what is done next does."""
+    words = Content(f"{state}: {reason}" if reason else state)
+    left = max(len(state), room - len(then))
+    if words.cell_length > left:
+        words = words.truncate(left, ellipsis=True)
+    return Content.assemble(words.stylize(colour), (then, MUTED))
+
+
+def _milliseconds(seconds: float) -> str:
+    return f"{seconds * 1000:.0f} ms" if seconds < 10 else span(seconds)
+
+
+class Heading(msgspec.Struct, frozen=True):
+    """What the header's left side names."""
+
+    title: str = ""
+    agent: str = ""
+    tokens: int = 0
+    cost: float = 0.0
+
+
+def spent(heading: Heading) -> str:
+    """Tokens and dollars, where the server counts them: ` · 12.4k tokens · $0.31`."""
+    tokens = f"{heading.tokens / 1000:.1f}k" if heading.tokens >= 1000 else str(heading.tokens)
+    return (f" · {tokens} tokens" if heading.tokens else "") + (f" · ${heading.cost:.2f}" if heading.cost else "")
+
+
+@lru_cache(maxsize=8)
+def names(heading: Heading, room: int = 1000) -> Content:
+    """The header's left side. Where it is wider than `room` cells, its last parts go, each as a whole."""
+    named = [name for name in (heading.title, heading.agent) if name]
+    brand = Content.assemble((" holdfast", "bold $primary"), "  ")
+    left = Content.assemble(brand, (" · ".join(named), "$foreground"), (spent(heading), MUTED))
+    while left.cell_length > room and named:
+        left = Content.assemble(brand, (" · ".join(named), "$foreground"))
+        named.pop()
+    return left
+
+
+class HealthLine(Guarded):
+    """One line: names at the left, the line's state and the address at the right."""
+
+    def __init__(self, address: str, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._address = address.removeprefix("http://")
+        self._heading = Heading()
+        self._line = Line(LineState.CONNECTING)
+        self._server = ""
+        self._ever_up = False
+        self._shown = Content("")
+        self._fitted_to: int | None = None
+
+    @property
+    def text(self) -> str:
+        """What stands there now."""
+        return self.render().plain
+
+    def show_line(self, line: Line, server: str = "") -> None:
+        """`server`: its family and version; "" until they are known."""
+        self._line, self._server = line, server
+        self._ever_up = self._ever_up or line.up
+        self._redraw()
+
+    def show_heading(self, heading: Heading) -> None:
+        self._heading = heading
+        self._redraw()
+
+    def _redraw(self) -> None:
+        fitted = self._fitted()
+        if not fitted.is_same(self._shown):
+            self._shown = fitted
+            self.refresh()
+
+    def render(self) -> Content:
+        if self._fitted_to != self.size.width:
+            self._shown = self._fitted()
+        return self._shown
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """Without Textual's way to a line, which takes longest of all that an idle client does each second."""
+        return [strip_of(self, self.render(), y).crop(crop.x, crop.right) for y in crop.line_range]
+
+    def _fitted(self) -> Content:
+        width = self._fitted_to = self.size.width
+        left = names(self._heading)
+        address = Content.styled(f"   {self._address} ", FAINT)
+        room = width - min(left.cell_length, NAME_SHORTEST if self._line.up else BRAND) - 2
+        whole = line_words(self._line, ever_up=self._ever_up)
+        if not self._line.up and whole.cell_length > room - address.cell_length:
+            address = Content(" ")  # why the line is down, and what to do, matter more
+        words = line_words(self._line, room - address.cell_length, ever_up=self._ever_up)
+        if self._server and self._line.up:
+            named = Content.assemble((f"   {self._server} ·", FAINT), address[2:])
+            if left.cell_length + words.cell_length + named.cell_length + 2 <= width >= WIDE:
+                address = named
+        if width - words.cell_length - address.cell_length < NAME_SHORTEST:
+            left = left[:BRAND]
+        elif left.cell_length > (room := width - words.cell_length - address.cell_length - 2):
+            left = names(self._heading, room)
+        return spread(left, Content.assemble(words, address), width)

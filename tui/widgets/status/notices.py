@@ -1,0 +1,63 @@
+"""What is to be told beside the conversation, just above the turn and the prompt. It covers nothing."""
+
+from textual import events
+from textual.content import Content
+
+from tui.core.changes import Notice
+from tui.widgets.base.static_text import MUTED, Plain
+
+SHOWN_AT_ONCE = 3
+SMALL = 20
+"""Rows of a screen on which one line is all that there is room for."""
+LASTS = {"information": 6.0, "warning": 10.0, "error": 15.0}
+"""Seconds for which a notice is shown, by its severity, unless it stays."""
+COLOURS = {"information": "$foreground", "warning": "$warning", "error": "$error"}
+
+
+class Notices(Plain):
+    """The newest notices, a line or two each. A click takes those away that would go by themselves."""
+
+    DEFAULT_CSS = """
+    Notices { height: auto; max-height: 6; padding: 0 1; background: $surface; }
+    """
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._notices: list[Notice] = []
+
+    def on_mount(self) -> None:
+        self._draw()
+
+    def add(self, notice: Notice) -> None:
+        """Show it for a while, or (`stays`) from now on; one that is shown already is not shown twice."""
+        self._notices = [one for one in self._notices if one != notice] + [notice]
+        if not notice.stays:
+            self.set_timer(LASTS[notice.severity], lambda: self._drop(notice))
+        self._draw()
+
+    def on_resize(self) -> None:
+        self._draw()
+
+    def on_click(self, event: events.Click) -> None:
+        event.stop()
+        self._notices = [notice for notice in self._notices if notice.stays]
+        self._draw()
+
+    def _drop(self, notice: Notice) -> None:
+        self._notices = [one for one in self._notices if one is not notice]
+        self._draw()
+
+    def _draw(self) -> None:
+        stay = [notice for notice in self._notices if notice.stays]
+        pass_by = [notice for notice in self._notices if not notice.stays]
+        shown = [*stay, *pass_by[-SHOWN_AT_ONCE:]]
+        self.display = bool(shown)
+        lines = [_line(notice) for notice in shown]
+        if self.app.size.height < SMALL:
+            lines = [line.truncate(max(1, self.app.size.width - 2), ellipsis=True) for line in lines[-1:]]
+        self.show(Content("\n").join(lines))
+
+
+def _line(notice: Notice) -> Content:
+    first, *rest = (line for line in notice.text.split("\n") if line)
+    return Content.assemble((first, COLOURS[notice.severity]), (" · ".join(["", *rest]), MUTED))

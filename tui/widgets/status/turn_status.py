@@ -1,0 +1,245 @@
+"""The line above the prompt: what is known of the turn, and what is not.
+
+A live line to the server says nothing about a turn, so both have words of their own. Whatever cannot be known
+while the line is down is called unknown.
+"""
+
+from typing import assert_never
+
+from textual.content import Content
+
+from tui.config.keymap import key
+from tui.core.changes import AbortProgress
+from tui.core.connection_status import Line, LineState
+from tui.core.diagnosis import Kind, Trouble
+from tui.core.turn import Turn, TurnState
+from tui.widgets.base.format import clock, ordinal, span
+from tui.widgets.base.static_text import MUTED, Plain
+
+PADS_ARE_FRESH = 60.0
+"""Seconds. Padding younger than this proves that the prompt's own connection still holds."""
+PADS_WITHIN = 35.0
+"""Seconds within which a server that pads has begun to: every 10 s, or 30; MiMo Code's headers too come with the
+first pad. That a server sends nothing until the turn ends is not known before it ends."""
+
+
+def turn_words(
+    turn: Turn,
+    line: Line,
+    now: float,
+    server_now: float,
+    trouble: Trouble | None = None,
+    abort: AbortProgress | None = None,
+) -> Content:
+    """What a running turn is doing, and what may be wrong; `abort`: how the abort stands that was asked for.
+
+    `now` is the turn's clock, `server_now` the server's epoch seconds.
+    """
+    elapsed = Content.styled(f"turn {_lasted(turn, now)}", "$foreground")
+    if abort is not None:
+        return Content.assemble(elapsed, (f" · {_aborting(abort, line)}", "$warning"))
+    if turn.state is TurnState.SENDING:
+        return Content.assemble("sending… ", (span(now - turn.started), MUTED))
+    if trouble is not None and line.up:
+        return _amiss(trouble, turn, line, elapsed)
+    if turn.state is TurnState.UNKNOWN:
+        why = f" ({turn.reason})" if turn.reason else ""
+        return Content.assemble(
+            elapsed, (f" · unknown: the line broke{why} · asking the server what became of it", "$warning")
+        )
+    held = _held(turn, line, now)
+    if not line.up:
+        return Content.assemble(elapsed, _while_down(turn, now, held))
+    match turn.state:
+        case TurnState.WAITING:
+            lasts = "" if turn.waiting_since is None else f" for {span(now - turn.waiting_since)}"
+            return Content.assemble(elapsed, (held, MUTED), (f" · waiting for you{lasts}", "$accent"))
+        case TurnState.RETRYING:
+            return _retrying(turn, server_now)
+        case TurnState.RUNNING:
+            return Content.assemble(elapsed, (held, MUTED))
+        case _:
+            return Content(turn.state.value)
+
+
+def _aborting(abort: AbortProgress, line: Line) -> str:
+    match abort.state:
+        case "unsent":
+            return f"abort not sent yet: {abort.reason}"
+        case "sending":
+            return "sending the abort…"
+        case "retrying":
+            return f"abort not confirmed: {abort.reason} · trying again"
+        case "stopped":
+            return f"abort not sent: {abort.reason} · {key('retry')} after fixing it"
+        case "delivered" if line.up:
+            return "aborting: waiting for the server to end it"
+        case "delivered":
+            return "the server has the abort · no connection to see the turn end"
+        case _:
+            assert_never(abort.state)
+
+
+def _lasted(turn: Turn, until: float) -> str:
+    """How long the turn takes, until then: the least that it can be where its beginning was not seen."""
+    return f"{'at least ' if turn.since_seen else ''}{clock(until - turn.started)}"
+
+
+def _held(turn: Turn, line: Line, now: float) -> str:
+    late = line.state is LineState.LATE
+    if not turn.held:
+        if late:
+            return " · followed by its events; the line is quiet"
+        return " · goes on at the server, followed by its events"
+    if turn.pads:
+        beats = "1 beat" if turn.pads == 1 else f"{turn.pads} beats"
+        last = "" if turn.last_pad is None else f", last {span(now - turn.last_pad)} ago"
+        return f" · held open, {beats}{last}"
+    if turn.headers_at is not None or turn.held_for(now) < PADS_WITHIN:
+        return " · held open, no beat yet"
+    return f" · held open, nothing has come on it yet; the line is {'quiet' if late else 'live'}"
+
+
+def _while_down(turn: Turn, now: float, held: str) -> tuple[str, str]:
+    if turn.held and turn.last_pad is not None and now - turn.last_pad < PADS_ARE_FRESH:
+        return f"{held} · words come with the line", "$warning"
+    if turn.cancels_on_disconnect is not False:
+        does = "ends" if turn.cancels_on_disconnect else "may end"
+        return f" · unknown while the line is down; this server {does} a turn when its client is gone", "$warning"
+    return " · unknown while the line is down; it goes on if the server is up", "$warning"
+
+
+def _retrying(turn: Turn, server_now: float) -> Content:
+    retry = turn.retry
+    if retry is None:
+        return Content.styled("the model's provider failed · the server tries again", "$warning")
+    why = f": {retry.message}" if "(" in retry.message else f" ({retry.message})" if retry.message else ""
+    wait = "" if retry.next_at is None else f" in {span(retry.next_at - server_now)}"
+    return Content.styled(
+        f"the model's provider failed{why} · the server tries again{wait} ({ordinal(retry.attempt)})", "$warning"
+    )
+
+
+def _amiss(trouble: Trouble, turn: Turn, line: Line, elapsed: Content) -> Content:
+    """What may be wrong though the line is up, and what to do about it."""
+    lasted = span(trouble.since)
+    match trouble.kind:
+        case Kind.DEAF:
+            what = f"the line beats, but brings no events, for {lasted}; the server is asked instead"
+            advice = "This is some seconds old. Perhaps a proxy is in the way: holdfast doctor tells."
+        case Kind.MUTE:
+            what = f"the server answers its health check, but nothing about this session, for {lasted}"
+            advice = "It may be stuck. Wait, or restart it: what it has stored stays."
+        case Kind.SILENT:
+            what = f"the server has answered nothing for {lasted}, not even its health check"
+            advice = (
+                f"It or the network stands still; the turn is asked for when it is back. {key('retry')} tries now."
+            )
+        case Kind.NOT_BEGUN:
+            what = f"the server has the prompt, and no answer has begun for {lasted}"
+            advice = "Its model may be slow, or it is stuck. Wait, or Esc Esc aborts; then send it again."
+        case Kind.STILL:
+            held = turn.pads or turn.headers_at is not None
+            lost = "a long thought or a hanging command"
+            lost += "" if held else ", or a lost turn"
+            although = "and the line is quiet" if line.state is LineState.LATE else "though the line is live"
+            what = f"nothing has moved for {lasted}, {although}"
+            advice = f"Perhaps {lost}. Wait, or Esc Esc aborts."
+        case _:
+            assert_never(trouble.kind)
+    return Content.assemble(elapsed, (f" · {what}", "$warning"), (f"\n{advice}", MUTED))
+
+
+def end_words(turn: Turn) -> Content:
+    """One line for the transcript: how the turn ended, and why."""
+    took = clock(turn.took) if turn.took is not None else _lasted(turn, turn.ended or turn.started)
+    because = f": {turn.reason}" if turn.reason else ""
+    match turn.state:
+        case TurnState.FINISHED:
+            return Content.assemble(("✓ finished", "$success"), (f" in {took}{because}", MUTED))
+        case TurnState.FAILED:
+            return Content.styled(f"✗ failed{because}", "$error")
+        case TurnState.ABORTED:
+            return Content.assemble(("■ aborted", "$warning"), (f" after {took}{because}", MUTED))
+        case TurnState.INTERRUPTED:
+            return Content.assemble((f"! interrupted{because}", "$error"), (" · send again to go on", MUTED))
+        case TurnState.CANCELLED:
+            why = "the server has it as aborted since its connection broke"
+            if turn.cancels_on_disconnect:
+                why = "this server ends a turn when its client is gone"
+            reason = f" ({turn.reason})" if turn.reason else ""
+            return Content.assemble((f"! cancelled: {why}", "$error"), (f"{reason} · send again to go on", MUTED))
+        case TurnState.NOT_SENT:
+            return Content.assemble((f"↩ not sent{because}", "$error"), (" · it went back to the prompt", MUTED))
+        case TurnState.SENDING | TurnState.UNKNOWN | TurnState.RUNNING | TurnState.WAITING | TurnState.RETRYING:
+            return Content("")
+        case _:
+            assert_never(turn.state)
+
+
+def gone_words(line: Line, *, readable: bool = True, unknown: str = "") -> Content:
+    """What to say in a session that the server does not have; `readable`: what was said in it is here.
+
+    `unknown`: the id of one that this server never showed: that it was deleted there is not known.
+    """
+    what = (
+        f"■ no session {unknown} on this server: check the id and the address"
+        if unknown
+        else "■ this session is gone from the server: deleted there, or its storage was lost"
+    )
+    lost = Content.styled(what, "$error")
+    then = "what you send begins a new session" if line.up else "what you write stays here until the line is back"
+    here = f"It can still be read here; {then}" if readable else then[0].upper() + then[1:]
+    return Content.assemble(lost, (f"\n{here}.", MUTED))
+
+
+def undone_words(prompts: int) -> Content:
+    """What to say where the newest messages are undone on the server; they are not drawn."""
+    what = "1 prompt and what followed is" if prompts == 1 else f"{prompts} prompts and what followed are"
+    return Content.assemble(
+        (f"↩ {what} undone", "$warning"),
+        ("\nThe next prompt removes them for good; Redo (^P) brings them back.", MUTED),
+    )
+
+
+def quiet_words(line: Line) -> Content:
+    """What to say while no turn runs."""
+    match line.state:
+        case LineState.LIVE | LineState.LATE:
+            return Content.styled("ready", MUTED)
+        case LineState.CONNECTING:
+            return Content.styled("connecting…", MUTED)
+        case LineState.RECONNECTING:
+            why = f": {line.reason.removeprefix('cannot connect: ')}" if line.reason else ""
+            return Content.styled(f"not connected{why} · what you send waits here", "$warning")
+        case LineState.STOPPED:
+            return Content.styled(line.remedy or f"Mend it, then press {key('retry')}.", "$error")
+        case _:
+            assert_never(line.state)
+
+
+class TurnLine(Plain):
+    """The turn, in one line; in two when there is something to do about it."""
+
+    def show_turn(
+        self,
+        turn: Turn | None,
+        trouble: Trouble | None,
+        line: Line,
+        now: float,
+        server_now: float,
+        abort: AbortProgress | None = None,
+    ) -> None:
+        if turn is None or turn.over:
+            self.say(quiet_words(line))
+            return
+        words = turn_words(turn, line, now, server_now, trouble, abort)
+        stopped = line.state is LineState.STOPPED
+        self.say(Content("\n").join([words, quiet_words(line)]) if stopped else words)
+
+    def say(self, words: Content) -> None:
+        self.show(words, layout=self._rows(words) != self._rows(self._shown))
+
+    def _rows(self, words: Content) -> int:
+        width = max(1, self.size.width)
+        return sum(-(-max(1, line.cell_length) // width) for line in words.split("\n"))

@@ -1,0 +1,73 @@
+"""What stands in the middle while there is no conversation: where we are, and what to do now."""
+
+from typing import assert_never
+
+from textual.content import Content
+
+from tui.config.keymap import key
+from tui.core.connection_status import Line, LineState
+from tui.widgets.base.format import span
+from tui.widgets.base.static_text import MUTED, Plain
+
+
+def welcome_words(line: Line, address: str, *, ever_up: bool, serve: str, server: str = "") -> Content:
+    """The body without a session. `server`: its family and version, once it said so."""
+    address = address.removeprefix("http://")
+    match line.state:
+        case LineState.CONNECTING:
+            return _page("◌ connecting…", "$foreground", f"to {address}")
+        case LineState.RECONNECTING if not ever_up:
+            return _first_page(line, address, serve)
+        case LineState.RECONNECTING:
+            return _page(f"↻ lost: {line.reason}", "$warning", _when(line), line.remedy)
+        case LineState.STOPPED:
+            remedy = line.remedy or f"Mend it, then press {key('retry')}."
+            return _page(f"■ stopped: {line.reason}", "$error", remedy, f"{key('retry')} tries again.")
+        case LineState.LIVE | LineState.LATE:
+            return Content.assemble(
+                ("holdfast", "bold $primary"),
+                (f"\n\n{address} is there{f': {server}' if server else '.'}\n", MUTED),
+                "\nType what is to be done, and press Enter.\n",
+                (f"{key('sessions')} opens an earlier session.", MUTED),
+            )
+        case _:
+            assert_never(line.state)
+
+
+def _first_page(line: Line, address: str, serve: str) -> Content:
+    """No server yet: what can be done about that. Where something answers, but wrongly, why comes first."""
+    if line.answers:
+        head = f"↻ {address} answers, but cannot be used yet"
+        return _page(head, "$warning", line.reason, line.remedy, _when(line))
+    if not line.reason.startswith("cannot connect: "):
+        return _page(f"↻ not connected: {line.reason}", "$warning", f"to {address}", _when(line), line.remedy)
+    choices = (
+        ("Start one", serve),
+        ("Try a demo", "holdfast --demo"),
+        ("Elsewhere", "holdfast http://host:port"),
+        ("Diagnose", "holdfast doctor"),
+    )
+    column = max(len(about) for about, _ in choices) + 2
+    return Content("\n").join(
+        [
+            Content.styled(f"No server at {address} yet", "bold"),
+            Content(""),
+            *(Content.assemble(f"{about:<{column}}", (command, "bold $primary")) for about, command in choices),
+            Content(""),
+            Content.styled(f"It connects by itself: {_when(line)}", MUTED),
+        ]
+    )
+
+
+def _when(line: Line) -> str:
+    if line.retry_in is None:
+        return "trying now"
+    return f"try {line.attempt + 1} in {span(line.retry_in)} · {key('retry')} tries now"
+
+
+def _page(head: str, style: str, *lines: str) -> Content:
+    return Content.assemble((head, f"bold {style}"), *[(f"\n\n{line}", MUTED) for line in lines if line])
+
+
+class Welcome(Plain):
+    """Centred, and only as large as its words."""

@@ -1,0 +1,186 @@
+"""Pieces of a text, each of which can say its lines at any width: paragraphs, code, tables.
+
+Values: made once by `tui.widgets.text.markdown`, asked again only when the width changes.
+"""
+
+from collections.abc import Iterator
+from typing import Protocol
+
+import msgspec
+from textual.content import Content, Span
+
+from tui.widgets.base.static_text import FAINT
+
+CODE_GROUND = "on $surface"
+COLUMN_GAP = "  "
+NARROWEST_COLUMN = 6
+MEASURE = 120
+"""Cells of a line of words at most: longer ones are hard to read. Code and tables take the room there is."""
+
+
+class Piece(Protocol):
+    """Something that stands in a text. `gap` is the number of blank lines before it."""
+
+    @property
+    def gap(self) -> int: ...
+
+    def lines(self, width: int) -> list[Content]:
+        """Its lines, none longer than `width` cells."""
+
+
+class Paragraph(msgspec.Struct, frozen=True):
+    """Words that wrap. `first` stands before the first line, `rest` before the others (a list's bullet).
+
+    Either may be the longer one: a first line of words may begin further left, or right, than the others.
+    """
+
+    words: Content
+    first: str = ""
+    rest: str = ""
+    gap: int = 1
+
+    def lines(self, width: int) -> list[Content]:
+        wrapped = self.wrapped(width)
+        if not self.first and not self.rest:
+            return wrapped
+        return [
+            Content.assemble((self.rest if row else self.first, FAINT), line) for row, line in enumerate(wrapped)
+        ]
+
+    def wrapped(self, width: int) -> list[Content]:
+        """The words of each line, without what stands before them."""
+        room = max(8, min(width, MEASURE) - Content(self.rest).cell_length)
+        at_first = room
+        if len(self.first) != len(self.rest):
+            at_first = max(8, min(width, MEASURE) - Content(self.first).cell_length)
+        wrapped = [self.words]
+        if self.words.cell_length > at_first or "\n" in self.words.plain:
+            wrapped = self.words.wrap(at_first)
+            if at_first != room and len(wrapped) > 1:
+                wrapped = [wrapped[0], *_after(self.words, wrapped[0]).wrap(room)]
+        return wrapped
+
+
+def _after(words: Content, line: Content) -> Content:
+    """What stands behind the first line of `words`, without the blank or the break that ended it."""
+    behind = len(line.plain)
+    blanks = len(words.plain) - behind - len(words.plain[behind:].lstrip(" "))
+    behind += blanks
+    return words[behind + 1 :] if words.plain[behind : behind + 1] == "\n" else words[behind:]
+
+
+class Code(msgspec.Struct, frozen=True):
+    """Lines that keep their breaks, on a ground of their own. Longer ones are folded, never cut.
+
+    `source`: as it was written, tabs and all; "" where that is what the lines say. `language`: in whose colours it
+    is still to be shown.
+    """
+
+    code: tuple[Content, ...]
+    rest: str = ""
+    gap: int = 1
+    source: str = ""
+    language: str = ""
+
+    @property
+    def text(self) -> str:
+        """What is copied."""
+        return self.source or "".join(f"{line.plain}\n" for line in self.code)
+
+    @property
+    def indent(self) -> int:
+        """Blanks before the ground."""
+        return Content(self.rest).cell_length
+
+    def lines(self, width: int) -> list[Content]:
+        indent = self.indent
+        room = max(8, width - indent)
+        rows = [_grounded(row, room) for rows in self.folded(width) for row in rows]
+        return [row.pad_left(indent) for row in rows] if indent else rows
+
+    def folded(self, width: int) -> Iterator[list[Content]]:
+        """The rows of each line."""
+        room = max(8, width - self.indent)
+        return (_rows(line, room - 2) for line in self.code)
+
+
+def _rows(line: Content, room: int) -> list[Content]:
+    return [line] if line.cell_length <= room else line.fold(room)
+
+
+def _grounded(line: Content, room: int) -> Content:
+    after = " " * max(1, room - 1 - line.cell_length)
+    if not line.spans:  # a long fence has thousands of these
+        words = f" {line.plain}{after}"
+        return Content(words, [Span(0, len(words), CODE_GROUND)])
+    return Content.assemble(" ", line, after).stylize_before(CODE_GROUND)
+
+
+class Rule(msgspec.Struct, frozen=True):
+    """A thematic break."""
+
+    gap: int = 1
+
+    def lines(self, width: int) -> list[Content]:
+        return [Content.styled("─" * min(width, 40), FAINT)]
+
+
+class Table(msgspec.Struct, frozen=True):
+    """Rows of cells; the first row is the head. Columns shrink to fit, their cells wrap.
+
+    `columns`: the cells that each column wants; () for those of its widest row. `goes_on`: no head, but more rows
+    of the table above.
+    """
+
+    rows: tuple[tuple[Content, ...], ...]
+    gap: int = 1
+    columns: tuple[int, ...] = ()
+    goes_on: bool = False
+
+    def lines(self, width: int) -> list[Content]:
+        if not self.rows:
+            return []
+        widths = self._widths(width)
+        lines: list[Content] = []
+        if not self.goes_on:
+            lines += _row_lines(tuple(cell.stylize("bold") for cell in self.rows[0]), widths)
+            lines.append(Content.styled(COLUMN_GAP.join("─" * column for column in widths), FAINT))
+        for row in self.rows if self.goes_on else self.rows[1:]:
+            lines += _row_lines(row, widths)
+        return lines
+
+    def wanted(self) -> tuple[int, ...]:
+        """The cells that each column wants."""
+        columns = max(len(row) for row in self.rows)
+        return self.columns or tuple(
+            max([1, *(row[column].cell_length for row in self.rows if column < len(row))])
+            for column in range(columns)
+        )
+
+    def _widths(self, width: int) -> list[int]:
+        widths = list(self.wanted())
+        columns = len(widths)
+        room = max(columns, width - len(COLUMN_GAP) * (columns - 1))
+        while sum(widths) > room and max(widths) > NARROWEST_COLUMN:
+            widest = widths.index(max(widths))
+            widths[widest] -= max(1, min(sum(widths) - room, widths[widest] - NARROWEST_COLUMN) // 2)
+        return widths
+
+
+def _row_lines(row: tuple[Content, ...], widths: list[int]) -> list[Content]:
+    cells = [
+        (row[column].wrap(width) if column < len(row) and row[column] else [Content("")])
+        for column, width in enumerate(widths)
+    ]
+    height = max(len(cell) for cell in cells)
+    return [
+        Content(COLUMN_GAP).join(
+            _padded(cell[line] if line < len(cell) else Content(""), width)
+            for cell, width in zip(cells, widths, strict=True)
+        )
+        for line in range(height)
+    ]
+
+
+def _padded(cell: Content, width: int) -> Content:
+    return cell.pad_right(max(0, width - cell.cell_length))

@@ -1,0 +1,221 @@
+"""Text of any length in one widget, of which only the lines in sight are rendered.
+
+A `Static` renders all of its lines at each change; this asks its pieces for their lines once per width, and
+renders the line that is asked for. So the cost of a delta does not grow with the length of the message. What was
+rendered is kept: text that grows moves up the screen line by line, and is asked for again each time.
+"""
+
+import re
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
+
+import msgspec
+from textual.content import Content
+from textual.geometry import Region, Size
+from textual.reactive import Reactive
+from textual.selection import Selection
+from textual.strip import Strip
+
+from tui.widgets.base.guarded import Guarded
+from tui.widgets.base.static_text import strip_of
+from tui.widgets.text.blocks import Code, Piece
+from tui.widgets.text.copying import Row, rows_of, selected
+
+FOUND = "on $accent 30%"
+FOUND_HERE = "bold on $accent 60%"
+"""What was looked for, and the place that is looked at."""
+
+
+STRIPS_KEPT = 500
+
+
+class Marks(msgspec.Struct):
+    """Where a pattern stands in a text: its places in order, and by row the spans of each line."""
+
+    places: list[tuple[int, re.Match[str]]]
+    spans: dict[int, list[tuple[int, int]]]
+
+    def add(self, row: int, match: re.Match[str]) -> None:
+        self.places.append((row, match))
+        at = match.start() - (match.string.rfind("\n", 0, match.start()) + 1)
+        for more, part in enumerate(match[0].split("\n")):
+            self.spans.setdefault(row + more, []).append((0 if more else at, (0 if more else at) + len(part)))
+
+
+class Lines(Guarded):
+    """Pieces under each other, behind a margin on the left in which `label` stands on the first line."""
+
+    DEFAULT_CSS = """
+    Lines { height: auto; text-wrap: nowrap; text-overflow: clip; }
+    """
+    virtual_size = Reactive(Size(0, 0), layout=False, repaint=False)
+    """It grows by a layout, which draws it: it asks for no second one."""
+
+    def __init__(
+        self,
+        pieces: Iterable[Piece] = (),
+        *,
+        label: Content | None = None,
+        margin: int = 0,
+        classes: str | None = None,
+    ) -> None:
+        super().__init__(classes=classes)
+        self._pieces: list[Piece] = list(pieces)
+        self._label = label
+        self._margin = margin
+        self._wrapped: list[list[Content]] = []
+        self._starts: list[int] = [0]
+        self._wrapped_at = -1
+        self._strips: dict[int, Strip] = {}
+        self._pattern: re.Pattern[str] | None = None
+        self._marks: Marks | None = None
+        self._marked_row: int | None = None
+
+    @property
+    def text(self) -> str:
+        """All of it, as it stands at the width of now."""
+        self._wrap(self.size.width or 80)
+        return "\n".join(line.plain for lines in self._wrapped for line in lines)
+
+    def replace_from(self, index: int, pieces: Sequence[Piece]) -> None:
+        """Put `pieces` in place of all from `index` on. Lines that read as before are not rendered anew."""
+        height = self._starts[-1]
+        before = [line for lines in self._wrapped[index:] for line in lines]
+        unchanged = self._starts[min(index, len(self._starts) - 1)]
+        self._pieces[index:] = pieces
+        del self._wrapped[index:]
+        del self._starts[index + 1 :]
+        if self._wrapped_at > 0:
+            self._wrap(self._wrapped_at)
+            after = (line for lines in self._wrapped[index:] for line in lines)
+            for old, new in zip(before, after, strict=False):
+                if not old.is_same(new):
+                    break
+                unchanged += 1
+            if unchanged == height == self._starts[-1]:
+                return
+        self._strips = {y: strip for y, strip in self._strips.items() if y < unchanged and self._marks is None}
+        self._marks = None
+        self.refresh(layout=self._starts[-1] != height)
+
+    def recolour(self, old: Piece, new: Piece) -> None:
+        """Show `new` wherever `old` still stands; its lines are the same in another style."""
+        for index in [at for at, piece in enumerate(self._pieces) if piece == old]:
+            self._pieces[index] = new
+            if index < len(self._wrapped):
+                self._wrapped[index] = self._lines_of(index)
+                rows = range(self._starts[index], self._starts[index + 1])
+                self._strips = {y: strip for y, strip in self._strips.items() if y not in rows}
+                self.refresh()
+
+    def mark(self, pattern: re.Pattern[str] | None) -> list[int]:
+        """Show where `pattern` stands; the rows at which it begins. None takes all marks away."""
+        if pattern != self._pattern:
+            self._pattern, self._marks = pattern, None
+        elif self._marked_row is None:
+            return [row for row, _ in self._places()]
+        self._marked_row = None
+        self._strips.clear()
+        self.refresh()
+        return [row for row, _ in self._places()]
+
+    def mark_row(self, row: int | None) -> None:
+        """One of the rows is the one that is looked at."""
+        self._marked_row = row
+        self._strips.clear()
+        self.refresh()
+
+    def codes(self) -> list[tuple[int, Code]]:
+        """Its blocks of code, each with its first row."""
+        self._wrap(self.size.width or 80)
+        rows = zip(self._starts, self._pieces, strict=False)
+        return [(row, piece) for row, piece in rows if isinstance(piece, Code)]
+
+    def _places(self) -> list[tuple[int, re.Match[str]]]:
+        """Where the pattern stands, with its row: looked for once, until the text or its width changes."""
+        self._wrap(self.size.width or 80)
+        if self._marks is None:
+            self._marks = Marks([], {})
+            row, counted, text = 0, 0, "" if self._pattern is None else self.text
+            for match in [] if self._pattern is None else self._pattern.finditer(text):
+                row, counted = row + text.count("\n", counted, match.start()), match.start()
+                self._marks.add(row, match)
+        return self._marks.places
+
+    def _marks_of(self, row: int) -> list[tuple[int, int]]:
+        self._places()
+        return [] if self._marks is None else self._marks.spans.get(row, [])
+
+    @property
+    def count(self) -> int:
+        """How many pieces there are."""
+        return len(self._pieces)
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        self._wrap(width)
+        return max(1, self._starts[-1])
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """Straight from what is kept: Textual's own cache is emptied whenever the text grows.
+
+        So a stylesheet can give it no border, padding or opacity.
+        """
+        if not self.is_attached:  # taken away, and drawn once more before the layout knows of it
+            return [Strip.blank(crop.width, self.visual_style.rich_style)] * crop.height
+        return [self.render_line(y).crop(crop.x, crop.right) for y in crop.line_range]
+
+    def render_line(self, y: int) -> Strip:
+        width = self.size.width
+        self._wrap(width)
+        if (strip := self._strips.get(y)) is None:
+            if len(self._strips) >= STRIPS_KEPT:
+                self._strips.clear()
+            strip = self._strips[y] = strip_of(self, self._line(y), y)
+        return strip
+
+    def get_selection(self, selection: Selection) -> tuple[str, str] | None:
+        width = max(8, self.size.width - self._margin)
+        rows = []
+        for index, piece in enumerate(self._pieces):
+            rows += [Row("")] * (piece.gap if index else 0) + rows_of(piece, width)
+        return selected(rows, selection, self._margin), "\n"
+
+    def selection_updated(self, selection: Selection | None) -> None:
+        self._strips.clear()
+        self.refresh()
+
+    def notify_style_update(self) -> None:
+        self._strips.clear()
+        super().notify_style_update()
+
+    def _line(self, y: int) -> Content:
+        if not self._wrapped or y >= self._starts[-1]:
+            words = Content("")
+        else:
+            index = bisect_right(self._starts, y) - 1
+            words = self._wrapped[index][y - self._starts[index]]
+        if self._pattern is not None:
+            style = FOUND_HERE if y == self._marked_row else FOUND
+            for start, end in self._marks_of(y):
+                words = words.stylize(style, start, end)
+        if not self._margin:
+            return words
+        if y == 0 and self._label is not None:
+            return Content.assemble(self._label.pad_right(self._margin - self._label.cell_length), words)
+        return Content.assemble(" " * self._margin, words)
+
+    def _wrap(self, width: int) -> None:
+        if width != self._wrapped_at:
+            self._wrapped_at = width
+            self._strips.clear()
+            self._marks = None
+            self._wrapped.clear()
+            del self._starts[1:]
+        for index in range(len(self._wrapped), len(self._pieces)):
+            self._wrapped.append(self._lines_of(index))
+            self._starts.append(self._starts[-1] + len(self._wrapped[-1]))
+
+    def _lines_of(self, index: int) -> list[Content]:
+        piece = self._pieces[index]
+        gap = piece.gap if index else 0
+        return [Content("")] * gap + piece.lines(max(8, self._wrapped_at - self._margin))

@@ -1,0 +1,236 @@
+"""Markdown of the agent → pieces that can be shown. Reads only; opens no link, loads no image.
+
+Not Textual's own `Markdown`: that mounts a widget for each paragraph and lays all of them out again at each
+delta. Here a message is one widget, and only its last block is read again while it grows.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from typing import TYPE_CHECKING
+
+from textual.content import Content, Span
+from textual.style import Style
+
+from tui.widgets.base.static_text import MUTED
+from tui.widgets.text.blocks import Code, Paragraph, Piece, Rule, Table
+from tui.widgets.text.highlighting import Highlights, plain_lines
+
+if TYPE_CHECKING:
+    from markdown_it import MarkdownIt
+    from markdown_it.token import Token
+
+HIGHLIGHTS = Highlights()
+
+MARKS = {"strong": "bold", "em": "italic", "s": "strike"}
+INLINE_CODE = "$text-secondary"
+HEADING = "bold $primary"
+LINK = Style(underline=True)
+SAFE_ADDRESS = re.compile(r"https?://[\x21-\x7e]{1,2000}")
+"""What may become a link that a terminal opens (OSC 8): a page's address, with nothing that ends the link."""
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """One block of the document's top level; `start` is the offset in the source at which it begins.
+
+    `opening` is what has to stand before a part of it for that to be read as one: the first line of a code fence
+    that is not closed yet, the head of a table.
+    """
+
+    start: int
+    pieces: tuple[Piece, ...]
+    opening: str = ""
+
+
+@cache
+def _parser() -> "MarkdownIt":
+    from markdown_it import MarkdownIt
+
+    return MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
+
+
+def read(source: str, *, growing: bool = False) -> list[Block]:
+    """The blocks of `source`. `growing`: a fence that is not closed yet is left without colours."""
+    tokens = _parser().parse(source)
+    lines = source.split("\n")
+    starts = [0]
+    for line in lines:
+        starts.append(starts[-1] + len(line) + 1)
+    blocks = []
+    for group in _top_level(tokens):
+        first = group[0].map[0] if group[0].map else 0
+        reader = _Reader(lines, growing)
+        pieces = tuple(reader.read(group))
+        opening = ""
+        if group[0].type == "fence" and reader.open_fence:
+            opening = f"{lines[first]}\n"
+        elif group[0].type == "table_open":
+            opening = f"{lines[first]}\n{lines[first + 1]}\n"
+        blocks.append(Block(min(starts[first], len(source)), pieces, opening))
+    return blocks
+
+
+def _top_level(tokens: "Sequence[Token]") -> "Iterator[Sequence[Token]]":
+    begin = 0
+    for index, token in enumerate(tokens):
+        if token.level == 0 and token.nesting <= 0:
+            yield tokens[begin : index + 1]
+            begin = index + 1
+
+
+@dataclass(slots=True)
+class _Level:
+    """A list item or a quotation: what stands before its first line, and before the others."""
+
+    marker: str
+    rest: str
+    used: bool = False
+
+
+@dataclass(slots=True)
+class _Reader:
+    lines: list[str]
+    growing: bool
+    levels: list[_Level] = field(default_factory=list)
+    numbers: list[int | None] = field(default_factory=list)
+    pieces: list[Piece] = field(default_factory=list)
+    open_fence: bool = False
+
+    def read(self, tokens: "Sequence[Token]") -> list[Piece]:
+        heading = ""
+        rows: list[list[Content]] = []
+        hidden = False
+        for token in tokens:
+            match token.type:
+                case "heading_open":
+                    heading = HEADING
+                case "heading_close":
+                    heading = ""
+                case "bullet_list_open":
+                    self.numbers.append(None)
+                case "ordered_list_open":
+                    start = token.attrGet("start")
+                    self.numbers.append(1 if start is None else int(start))
+                case "bullet_list_close" | "ordered_list_close":
+                    self.numbers.pop()
+                case "list_item_open":
+                    self._open_item()
+                case "blockquote_open":
+                    self.levels.append(_Level("▌ ", "▌ "))
+                case "list_item_close" | "blockquote_close":
+                    self.levels.pop()
+                case "paragraph_open":
+                    hidden = token.hidden
+                case "tr_open":
+                    rows.append([])
+                case "inline" if rows:
+                    rows[-1].append(inline(token))
+                case "inline":
+                    self._paragraph(inline(token), heading, hidden)
+                case "table_close":
+                    self.pieces.append(Table(tuple(map(tuple, rows)), self._gap(hidden=False)))
+                    rows = []
+                case "fence" | "code_block":
+                    self._code(token)
+                case "hr":
+                    self.pieces.append(Rule(self._gap(hidden=False)))
+                case _:
+                    pass  # the openings and closings that carry nothing of their own
+        return self.pieces
+
+    def _open_item(self) -> None:
+        number = self.numbers[-1]
+        marker = "• " if number is None else f"{number}. "
+        if number is not None:
+            self.numbers[-1] = number + 1
+        self.levels.append(_Level(marker, " " * len(marker)))
+
+    def _prefixes(self) -> tuple[str, str]:
+        first = "".join(level.rest if level.used else level.marker for level in self.levels)
+        for level in self.levels:
+            level.used = True
+        return first, "".join(level.rest for level in self.levels)
+
+    def _gap(self, *, hidden: bool) -> int:
+        return 0 if self.pieces and hidden else 1
+
+    def _paragraph(self, words: Content, heading: str, hidden: bool) -> None:
+        gap = self._gap(hidden=hidden)
+        first, rest = self._prefixes()
+        self.pieces.append(Paragraph(words.stylize(heading) if heading else words, first, rest, gap))
+
+    def _code(self, token: "Token") -> None:
+        gap = self._gap(hidden=bool(self.levels))
+        _, rest = self._prefixes()
+        code = token.content.rstrip("\n").expandtabs(4)
+        self.open_fence = self.growing and token.type == "fence" and not self._closed(token)
+        language = token.info.split()[0] if token.info.strip() else ""
+        if self.open_fence:
+            self.pieces.append(Code(plain_lines(code), rest, gap))
+            return
+        coloured = HIGHLIGHTS.at_once(code, language) if language else None
+        self.pieces.append(
+            Code(
+                coloured or plain_lines(code),
+                rest,
+                gap,
+                source=token.content,
+                language="" if coloured else language,
+            )
+        )
+
+    def _closed(self, token: "Token") -> bool:
+        if token.map is None or token.map[1] - token.map[0] < 2:
+            return False
+        last = self.lines[min(token.map[1], len(self.lines)) - 1].strip()
+        return last.startswith(token.markup) and not last.strip(token.markup[0])
+
+
+def link_style(address: str) -> Style:
+    """A link is underlined everywhere, and can be opened where the terminal knows how."""
+    return LINK + Style(link=address) if SAFE_ADDRESS.fullmatch(address) else LINK
+
+
+def inline(token: "Token") -> Content:
+    """The words of one paragraph, with their marks."""
+    text: list[str] = []
+    spans: list[Span] = []
+    open_marks: list[tuple[str, int]] = []
+    length = 0
+
+    def add(words: str, style: str = "") -> None:
+        nonlocal length
+        if words:
+            text.append(words)
+            if style:
+                spans.append(Span(length, length + len(words), style))
+            length += len(words)
+
+    for child in token.children or ():
+        name = child.type.removesuffix("_open").removesuffix("_close")
+        match child.type:
+            case "softbreak":
+                add(" ")
+            case "hardbreak":
+                add("\n")
+            case "code_inline":
+                add(child.content, INLINE_CODE)
+            case "image":
+                add(f"[picture: {child.content or child.attrGet('src')}]", MUTED)
+            case "link_open":
+                open_marks.append((str(child.attrGet("href") or ""), length))
+            case "link_close":
+                address, start = open_marks.pop()
+                spans.append(Span(start, length, link_style(address)))
+                if address not in ("".join(text)[start:length], ""):
+                    add(f" ({address})", MUTED)
+            case "strong_open" | "em_open" | "s_open":
+                open_marks.append((MARKS[name], length))
+            case "strong_close" | "em_close" | "s_close":
+                style, start = open_marks.pop()
+                spans.append(Span(start, length, style))
+            case _:
+                add(child.content.replace("\t", " "))
+    return Content("".join(text), spans)

@@ -1,0 +1,91 @@
+"""The words of the agent, as Markdown, while they come and afterwards.
+
+A long text that comes all at once is shown a piece at a time, and long code gets its colours in a thread: neither
+holds up the screen.
+"""
+
+from collections.abc import Sequence
+
+from msgspec.structs import replace
+from textual import work
+from textual.content import Content
+
+from tui.core.model import Progress
+from tui.widgets.base.static_text import MUTED
+from tui.widgets.text.blocks import Code, Paragraph, Piece
+from tui.widgets.text.incremental_markdown import Growing
+from tui.widgets.text.lines_view import Lines
+from tui.widgets.text.markdown import HIGHLIGHTS
+
+AT_ONCE = 20_000
+"""Characters that a text may grow by in one frame."""
+
+PARTIAL = Paragraph(
+    Content.styled("… words may be missing until the server sends the whole", f"italic {MUTED}"), gap=1
+)
+BROKEN = Paragraph(
+    Content.styled("↻ broken off: the model's provider failed in the middle of this; it begins anew", "$warning"),
+    gap=1,
+)
+BELOW: dict[Progress, Sequence[Piece]] = {"partial": (PARTIAL,), "broken": (BROKEN,)}
+
+
+class Prose(Lines):
+    """The words of the agent."""
+
+    def __init__(self, *, label: Content | None = None, margin: int = 0) -> None:
+        super().__init__(label=label, margin=margin, classes="prose")
+        self._growing = Growing()
+        self._to_colour: list[Code] = []
+        self._wanted: tuple[str, Progress] | None = None
+        """What comes piece by piece, as it is to be in the end."""
+
+    def show_text(self, text: str, state: Progress) -> None:
+        """Show `text`, of which what was shown before is usually the beginning."""
+        text = text.replace("\r\n", "\n")
+        if text == self._growing.source and state == self._growing.state:
+            return
+        if self._comes_in_pieces(text):
+            begun = self._wanted is not None
+            self._wanted = text, state
+            if not begun:
+                self._show_more()
+        else:
+            self._wanted = None
+            self._show(text, state)
+
+    def _comes_in_pieces(self, text: str) -> bool:
+        return len(text) - len(self._growing.source) > AT_ONCE
+
+    def _show_more(self) -> None:
+        """One piece more of a long text; the screen is drawn between two of them."""
+        if self._wanted is None:
+            return
+        text, state = self._wanted
+        if self._comes_in_pieces(text):
+            self._show(text[: len(self._growing.source) + AT_ONCE], "streaming")
+            self.call_after_refresh(self._show_more)
+        else:
+            self._wanted = None
+            self._show(text, state)
+
+    def _show(self, text: str, state: Progress) -> None:
+        for index, pieces in self._growing.show(text, state, BELOW.get(state, ())):
+            self.replace_from(index, pieces)
+
+    def replace_from(self, index: int, pieces: Sequence[Piece]) -> None:
+        super().replace_from(index, pieces)
+        at_work = bool(self._to_colour)
+        for piece in pieces:
+            if isinstance(piece, Code) and piece.language and piece not in self._to_colour:
+                self._to_colour.append(piece)
+        if self._to_colour and not at_work:
+            self._colour()
+
+    @work
+    async def _colour(self) -> None:
+        while self._to_colour:
+            piece = self._to_colour[0]
+            coloured = await HIGHLIGHTS.beside("\n".join(line.plain for line in piece.code), piece.language)
+            self._to_colour.remove(piece)
+            self.recolour(piece, replace(piece, code=coloured, language=""))

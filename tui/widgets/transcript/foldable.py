@@ -1,0 +1,124 @@
+"""A line that unfolds: a glyph, a name, what it is about, and at the right how it went.
+
+The detail is made when it is asked for, and thrown away when it is folded again.
+"""
+
+import re
+from typing import ClassVar
+
+import msgspec
+from textual import events
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.content import Content
+from textual.selection import Selection
+
+from tui.widgets.base.guarded import Guarded
+from tui.widgets.base.static_text import MUTED, spread
+from tui.widgets.text.blocks import Piece
+from tui.widgets.text.lines_view import Lines
+
+MARGIN = 16
+"""Cells before the words of a message; labels and names stand there."""
+BLANKS = re.compile(r" {3,}")
+NAME = 10
+"""Cells of them for a name."""
+YOU = Content.assemble((" ▌", "$accent"), (" you", "bold"))
+"""What stands in the margin beside the person's words."""
+
+
+class Headline(msgspec.Struct, frozen=True):
+    """What a folded line shows. `outcome` is already coloured."""
+
+    name: str
+    about: str
+    outcome: Content
+
+
+class FoldHead(Guarded):
+    """The line itself."""
+
+    DEFAULT_CSS = "FoldHead { height: 1; text-wrap: nowrap; text-overflow: ellipsis; }"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.headline = Headline("", "", Content(""))
+        self.unfolded = False
+
+    def render(self) -> Content:
+        glyph = "▾" if self.unfolded else "▸"
+        name = Content(self.headline.name).truncate(NAME, ellipsis=True, pad=True)
+        left = Content.assemble(
+            (f"   {glyph} ", MUTED), name.stylize(MUTED), " ", self.headline.about.replace("\n", " ")
+        )
+        return spread(left, self.headline.outcome, self.size.width - 1)
+
+    def get_selection(self, selection: Selection) -> tuple[str, str]:
+        """Without the margin, and without the blanks in the middle."""
+        return BLANKS.sub("  ", selection.extract(self.render().plain).strip()), "\n"
+
+
+class Fold(Vertical, Guarded, can_focus=True):
+    """A part of a message that is one line until somebody wants to see more."""
+
+    DEFAULT_CSS = """
+    Fold { height: auto; }
+    Fold.-found > FoldHead { background: $accent 45%; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("enter", "unfold", "open or close", show=False)]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._head = FoldHead()
+        self._detail: Lines | None = None
+
+    def compose(self) -> ComposeResult:
+        yield self._head
+
+    @property
+    def text(self) -> str:
+        """What stands there now."""
+        detail = "" if self._detail is None else "\n" + self._detail.text
+        return self._head.render().plain + detail
+
+    @property
+    def unfolded(self) -> bool:
+        return self._head.unfolded
+
+    def headline(self) -> Headline:
+        raise NotImplementedError
+
+    def detail(self) -> list[Piece]:
+        raise NotImplementedError
+
+    def show(self) -> None:
+        """Draw what is there now."""
+        headline = self.headline()
+        if headline != self._head.headline or not headline.outcome.is_same(self._head.headline.outcome):
+            self._head.headline = headline
+            self._head.refresh()
+        if self._detail is not None:
+            self._detail.replace_from(0, self.detail())
+
+    def action_unfold(self) -> None:
+        self._head.unfolded = not self._head.unfolded
+        self._head.refresh()
+        if self._detail is None:
+            self._detail = Lines(self.detail(), margin=MARGIN, classes="detail")
+            self.mount(self._detail)
+        else:
+            self._detail.remove()
+            self._detail = None
+
+    def unfold(self) -> Lines:
+        """Open it, if it is not open; its detail."""
+        if self._detail is None:
+            self.action_unfold()
+        assert self._detail is not None
+        return self._detail
+
+    def on_click(self, event: events.Click) -> None:
+        if self._head.region.contains_point(event.screen_offset):
+            event.stop()
+            self.action_unfold()

@@ -1,0 +1,228 @@
+"""One message: its parts under each other, and how it ended if it ended badly.
+
+A view that is not on the screen (yet, or any more) only remembers: nothing can be mounted into it. `show` draws
+all that it remembers once it is there.
+"""
+
+from textual.containers import Vertical
+from textual.content import Content
+from textual.widget import Widget
+
+from tui.core.model import (
+    FilePart,
+    Message,
+    NotePart,
+    Part,
+    ReasoningPart,
+    TextPart,
+    ToolPart,
+)
+from tui.widgets.base.static_text import MUTED, Covered
+from tui.widgets.text.blocks import Paragraph, Piece
+from tui.widgets.text.lines_view import Lines
+from tui.widgets.text.markdown_view import Prose
+from tui.widgets.text.note_line import Remark
+from tui.widgets.transcript.foldable import MARGIN, YOU, Fold
+from tui.widgets.transcript.reasoning import Thought
+from tui.widgets.transcript.tool_call import ToolCall
+
+
+def agent_label(agent: str) -> Content:
+    name = agent or "agent"
+    return Content.assemble((" ▌", "$primary"), (f" {name[: MARGIN - 4]}", "bold"))
+
+
+class MessageView(Vertical, Covered):
+    """Draws one message of the store; `show` brings it up to date."""
+
+    DEFAULT_CSS = "MessageView { height: auto; }"
+
+    def __init__(self, message: Message) -> None:
+        super().__init__(classes=message.role)
+        self._label = YOU if message.role == "user" else agent_label(message.agent)
+        self._order: list[str] = []
+        self._views: dict[str, Widget] = {}
+        self._failure: Remark | None = None
+        self._alive = True
+        self._ends: list[Remark] = []
+        self._notes: list[tuple[Remark, str | None]] = []
+        """Notes whose part is not here yet."""
+        self.message = message
+
+    def show(self, message: Message, parts: list[Part]) -> None:
+        """Bring the message up to date: parts new, grown, replaced or gone."""
+        self.message = message
+        self._order = [part.id for part in parts]
+        if not self.is_attached:
+            return
+        shown = {part.id: part for part in parts if _has_words(part)}
+        for part_id in [part_id for part_id in self._views if part_id not in shown]:
+            self._views.pop(part_id).remove()
+        for part in shown.values():
+            with self.guard():
+                self._show_part(part)
+        self._show_failure()
+        self._place_notes()
+        self._place_ends()
+
+    def show_part(self, part: Part) -> None:
+        """Bring one part up to date; one that is new comes last, whenever its words come."""
+        if part.id not in self._order:
+            self._order.append(part.id)
+        if _has_words(part) and self.is_attached:
+            self._show_part(part)
+
+    def show_alive(self, alive: bool) -> None:
+        """Whether a turn works on the message: else none of its tool calls runs."""
+        self._alive = alive
+        for view in self._views.values():
+            if isinstance(view, ToolCall):
+                view.show_alive(alive)
+
+    def view_of(self, part_id: str) -> Widget | None:
+        """What shows a part; None where it shows nothing."""
+        return self._views.get(part_id)
+
+    def add_note(self, line: Remark, part_id: str | None) -> None:
+        """Put a line of our own behind a part, or (None) before all parts; it waits for the part, if it must."""
+        self._notes.append((line, part_id))
+        if self.is_attached:
+            self._place_notes()
+
+    def add_end(self, line: Remark) -> None:
+        """Tell below everything else how a turn ended."""
+        self._ends.append(line)
+        if self.is_attached:
+            self._show_failure()
+            self._place_ends()
+
+    def drop_end(self, turn: str) -> None:
+        """The turn goes on, or another end of it is told."""
+        for line in [line for line in self._ends if line.turn == turn]:
+            self._ends.remove(line)
+            if line.is_attached:
+                line.remove()
+        if self.is_attached:
+            self._show_failure()
+
+    def _place_ends(self) -> None:
+        last = next((self._views[one] for one in reversed(self._order) if one in self._views), None)
+        for line in self._ends:
+            if not line.is_attached:
+                line.set_class(isinstance(last, Fold), "-next")
+                self.mount(line)
+
+    def _place_notes(self) -> None:
+        waiting: list[tuple[Remark, str | None]] = []
+        for line, part_id in self._notes:
+            if part_id is not None and part_id in self._order:
+                line.set_class(isinstance(self._views.get(part_id), Fold), "-next")
+                self.mount(line, before=self._below(part_id))
+            elif part_id is None:
+                self.mount(line, before=next(iter(self._views.values()), self._bottom()))
+            else:
+                waiting.append((line, part_id))
+        self._notes = waiting
+
+    def drop_part(self, part_id: str) -> None:
+        view = self._views.pop(part_id, None)
+        if view is not None:
+            view.remove()
+
+    def _show_part(self, part: Part) -> None:
+        view = self._views.get(part.id)
+        if view is None:
+            view = self._views[part.id] = self._view_of(part)
+            view.set_class(isinstance(view, Fold) and self._ends_in_fold(), "-next")
+            self.mount(view, before=self._below(part.id))
+        match view, part:
+            case Prose(), TextPart(state=state):
+                view.show_text(part.text, state)
+            case ToolCall(), ToolPart():
+                view.show_part(part)
+            case Thought(), ReasoningPart():
+                view.show_part(part)
+            case Lines(), TextPart() | FilePart() | NotePart():
+                view.replace_from(0, plain_pieces(part))
+            case _:  # the part became one of another kind
+                self.drop_part(part.id)
+                self._show_part(part)
+
+    def _below(self, part_id: str) -> Widget | None:
+        """What a part's view stands above; None at the end of the message."""
+        later = self._order[self._order.index(part_id) + 1 :]
+        return next((self._views[other] for other in later if other in self._views), self._bottom())
+
+    def _bottom(self) -> Widget | None:
+        """What tells how the message, or its turn, ended; None where nothing does."""
+        return self._failure or self._first_end()
+
+    def _first_end(self) -> Widget | None:
+        return next((line for line in self._ends if line.is_attached), None)
+
+    def _ends_in_fold(self) -> bool:
+        """Whether the line above what comes next is a folded one: folds in a row stand without a gap."""
+        above: Widget = self
+        if not self._views or len(self._views) == 1:
+            siblings = list(self.parent.children) if self.parent is not None else []
+            at = siblings.index(self) if self in siblings else 0
+            if at == 0:
+                return False
+            above = siblings[at - 1]
+        return bool(above.children) and isinstance(above.children[-1], Fold)
+
+    def _view_of(self, part: Part) -> Widget:
+        match part:
+            case ToolPart():
+                return ToolCall(part, alive=self._alive)
+            case ReasoningPart():
+                return Thought(part)
+            case TextPart() if self.message.role == "assistant":
+                return Prose(label=self._label, margin=MARGIN)
+            case _:
+                return Lines(
+                    label=self._label if isinstance(part, TextPart) else None, margin=MARGIN, classes="words"
+                )
+
+    def _show_failure(self) -> None:
+        failure = self.message.failure
+        if failure is None:
+            return
+        if failure.kind == "aborted":
+            words = Content.styled("■ aborted", "$warning")
+        elif failure.kind == "interrupted":
+            words = Content.styled(f"! interrupted: {failure.message}", "$error")
+        else:
+            status = f" ({failure.status})" if failure.status else ""
+            words = Content.styled(f"✗ failed{status}: {failure.message}", "$error")
+        if self._failure is None:
+            self._failure = Remark(words, classes="ending")
+            self.mount(self._failure, before=self._first_end())
+        else:
+            self._failure.show(words)
+        told = [line for line in self._ends if line.has_class("end")]
+        explained = failure.kind == "provider"  # nothing that is known here says more than that
+        self._failure.display = explained or not told
+        for line in told:
+            line.display = not explained
+
+
+def plain_pieces(part: TextPart | FilePart | NotePart) -> list[Piece]:
+    """A part that is shown as it is: what the person wrote, a file's name, a note."""
+    match part:
+        case TextPart(text=text):
+            return [Paragraph(Content(text.strip("\n").expandtabs(4)))]
+        case FilePart(name=name):
+            return [Paragraph(Content.styled(f"with {name}", MUTED))]
+        case NotePart(text=text):
+            return [Paragraph(Content.styled(f"· {text}", MUTED))]
+
+
+def _has_words(part: Part) -> bool:
+    match part:
+        case TextPart(text=text, synthetic=synthetic, state=state):
+            return not synthetic and (bool(text.strip()) or state == "partial")
+        case ReasoningPart(text=text):
+            return bool(text.strip())
+        case _:
+            return True

@@ -1,0 +1,97 @@
+"""Searching the transcript: a line to type in, and how many places there are. It moves nothing itself."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal
+from textual.content import Content
+from textual.message import Message
+from textual.widgets import Input
+
+from tui.widgets.base.guarded import Guarded
+from tui.widgets.base.static_text import MUTED, Plain
+
+
+class SearchBar(Horizontal, Guarded):
+    """Enter goes up to the place before, as one who looks back wants it; Down the other way; Esc ends."""
+
+    DEFAULT_CSS = """
+    SearchBar { height: 1; padding: 0 1; }
+    SearchBar Input { width: 1fr; background: $background; }
+    SearchBar Plain { width: auto; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter,up", "go(-1)", "place before", show=False, priority=True),
+        Binding("down", "go(1)", "next place", show=False, priority=True),
+        Binding("ctrl+o", "go_on", "search older pages", show=False, priority=True),
+        Binding("escape", "leave", "leave", show=False, priority=True),
+    ]
+
+    @dataclass
+    class Wanted(Message):
+        """These words are looked for; "" ends it."""
+
+        words: str
+
+    @dataclass
+    class Go(Message):
+        """On by so many places."""
+
+        by: int
+
+    class GoOn(Message):
+        """Older pages are to be searched after all."""
+
+    class Left(Message):
+        """The search is over."""
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._input = Input(placeholder="look for", compact=True)
+        self._count = Plain()
+
+    def compose(self) -> ComposeResult:
+        yield Plain(Content.styled("/ ", "$primary"))
+        yield self._input
+        yield self._count
+
+    def on_mount(self) -> None:
+        self._input.focus()
+
+    def show_place(self, at: int, places: int, looked: int = 0, further: str = "") -> None:
+        """`at` counts from 1; both are 0 while nothing is looked for.
+
+        `further`: *searching* while older pages come, *stopped* when there are more; `looked`: messages so far.
+        """
+        if not self._input.value.strip():
+            words = ""
+        elif not places:
+            words = "nowhere yet" if further else "nowhere"
+        else:
+            words = f"{at} of {places}"
+        leave = "Esc"
+        match further if words else "":
+            case "searching":
+                words += f" · {looked} messages, searching on"
+                leave = "Esc stops"
+            case "stopped":
+                words += f" · the newest {looked} messages alone"
+                leave = "^O goes on · Esc"
+        self._count.show(Content.styled(f" {words} · Enter ↑ ↓ · {leave} ", MUTED))
+
+    def action_go(self, by: int) -> None:
+        self.post_message(self.Go(by))
+
+    def action_go_on(self) -> None:
+        self.post_message(self.GoOn())
+
+    def action_leave(self) -> None:
+        self.post_message(self.Left())
+
+    @on(Input.Changed)
+    def _changed(self, event: Input.Changed) -> None:
+        event.stop()
+        self.post_message(self.Wanted(event.value))

@@ -1,0 +1,35 @@
+"""The first line of a transcript: whether there is more before it, and how the fetching of that fares."""
+
+from textual.content import Content
+
+from tui.config.keymap import key
+from tui.widgets.base.static_text import MUTED, Plain
+
+
+class Top(Plain):
+    """Nothing, where a short conversation is here as a whole."""
+
+    DEFAULT_CSS = """
+    Top { height: auto; padding: 0 1; }
+    """
+
+    def show_top(
+        self, *, loaded: bool, more: bool, long: bool, doing: str, received: int, failed: str, failed_older: str
+    ) -> None:
+        """`more`: there are older messages; `long`: so many are here that their beginning is worth saying."""
+        come = f" {received / 1e6:.1f} MB" if received >= 100_000 else ""
+        if doing == "newest" and not loaded:
+            words = Content.styled(f"loading messages…{come}", MUTED)
+        elif failed:
+            words = Content.styled(f"✗ messages could not be loaded: {failed} · {key('retry')} retry", "$error")
+        elif doing == "older":
+            words = Content.styled(f"loading older messages…{come}", MUTED)
+        elif more and failed_older:
+            reason = f"✗ older messages could not be loaded: {failed_older} · scroll up to retry"
+            words = Content.styled(reason, "$error")
+        elif more:
+            words = Content.styled("↑ older messages", MUTED)
+        else:
+            words = Content.styled("beginning of the session" if loaded and long else "", MUTED)
+        self.display = bool(words.plain)
+        self.show(words)

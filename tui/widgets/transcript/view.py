@@ -1,0 +1,549 @@
+"""The conversation: messages oldest first, as many of them as are worth a widget.
+
+It reads the store it is given and is told where to look. Deltas are gathered and drawn some 10 times a second;
+while none are pending no timer runs. It follows the end until the reader scrolls up.
+"""
+
+import asyncio
+import time
+from typing import TYPE_CHECKING, ClassVar
+
+import msgspec
+from msgspec.structs import replace
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.containers import VerticalScroll
+from textual.content import Content
+from textual.geometry import Size
+from textual.message import Message as TextualMessage
+from textual.timer import Timer
+from textual.widget import Widget
+
+from tui.core.model import Idle, Message, Part, ToolPart
+from tui.core.store import Store
+from tui.core.transcript import Transcript as Conversation
+from tui.widgets.base.static_text import Covered, Plain
+from tui.widgets.text.blocks import Paragraph
+from tui.widgets.text.lines_view import Lines
+from tui.widgets.text.note_line import Remark
+from tui.widgets.transcript.foldable import MARGIN, YOU, Fold
+from tui.widgets.transcript.top import Top
+
+if TYPE_CHECKING:
+    from tui.widgets.transcript.message import MessageView
+
+FRAME = 0.09
+"""Seconds between two drawings of text that grows..."""
+SHARE = 4
+"""...and how much longer than a drawing takes they are apart at least: the screen slows down, not the client."""
+LONGEST_FRAME = 0.1
+"""Seconds: a screen that stands still for longer is taken for frozen."""
+MESSAGES_AT_FIRST = 40
+MESSAGES_MORE = 40
+MESSAGES_KEPT = 60
+"""Messages that stay mounted while the end is followed; older ones come back on scrolling up."""
+NOTES_KEPT = 50
+
+
+class Note(msgspec.Struct, frozen=True):
+    """A line of our own in the transcript: in the message, behind the part, or (None) before any message.
+
+    `turn`: it tells how the turn of this prompt ended, and stands below the answer, wherever that is by then.
+    `call_id`: it belongs to this tool call, which may be loaded later.
+    """
+
+    message_id: str | None
+    part_id: str | None
+    words: Content
+    ends: bool = False
+    """It tells how the turn ended: the message need not."""
+    turn: str = ""
+    call_id: str = ""
+
+
+class Transcript(VerticalScroll, Covered, can_focus=True):
+    """The messages of one session."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("j", "next_fold", "next tool call", show=False),
+        Binding("k", "previous_fold", "previous tool call", show=False),
+    ]
+
+    class OlderWanted(TextualMessage):
+        """The reader is at the top of all that is here."""
+
+    class ReadingMoved(TextualMessage):
+        """`following` or `unread` may have changed."""
+
+    def __init__(self, store: Store, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._store = store
+        self.session_id: str | None = None
+        self._views: dict[str, MessageView] = {}
+        self._notes: dict[str, list[Note]] = {}
+        self._grown: set[tuple[str, str]] = set()
+        self._pending: dict[str, Lines] = {}
+        self._frame: Timer | None = None
+        self._pause = FRAME
+        self._last_read: MessageView | None = None
+        self._read_height = 0
+        self._behind = False
+        self._top = Top()
+        self._doing = self._failed = self._failed_older = ""
+        self._received = 0
+        self._held: tuple[Widget, float] | None = None
+        """What the reader looks at while messages come in front of it, and its distance from the top."""
+        self._placing = False
+        self.following = True
+
+    @property
+    def unread(self) -> int:
+        """Lines that came below what was the end when the reader left it, as far as they are mounted."""
+        last = self._last_read
+        if self.following or self._behind or last is None or last.parent is not self:
+            return 0
+        return max(0, self._height_from(last) - self._read_height)
+
+    def _height_from(self, view: Widget) -> int:
+        """Lines from the top of a message to the end: older ones that are loaded above do not change it."""
+        return self.virtual_size.height - view.virtual_region.y
+
+    @property
+    def text(self) -> str:
+        """Everything that is mounted, as text."""
+        return "\n".join(view.text for view in self.walk_children() if isinstance(view, Lines | Fold | Plain))
+
+    def show_session(self, session_id: str | None) -> None:
+        """Draw another session, or none, from its end."""
+        self.session_id = session_id
+        self.draw()
+
+    def show_pending(self, message_id: str, text: str) -> None:
+        """Words that are on their way, until the server's own copy of the message has words."""
+        if message_id not in self._views and message_id not in self._pending:
+            if self._behind:
+                self.draw()
+            view = Lines(
+                [Paragraph(Content(text.expandtabs(4)))], label=YOU, margin=MARGIN, classes="words pending"
+            )
+            self._pending[message_id] = view
+            self.mount(view)
+
+    def drop_pending(self, message_id: str) -> None:
+        view = self._pending.pop(message_id, None)
+        if view is not None:
+            view.remove()
+
+    def draw(self) -> None:
+        """Draw anew from the store: the newest messages, and the notes at their places."""
+        self._draw(self._messages()[-MESSAGES_AT_FIRST:], behind=False)
+        self.follow()
+
+    def _draw(self, messages: list[Message], *, behind: bool) -> None:
+        """`behind`: newer ones than these are not mounted."""
+        self._grown.clear()
+        self._views.clear()
+        self._pending.clear()
+        self._behind = behind
+        self._held = None
+        self.remove_children()
+        self._place_unplaced_notes()
+        self._top = Top()
+        self.mount(self._top)
+        self._show_top()
+        self.mount_all([_line_of(note) for note in self._notes_in(None)])
+        self._mount_messages(messages)
+
+    async def reveal(self, message_id: str, part_id: str) -> Widget | None:
+        """What shows a part, mounted and laid out wherever in the conversation it is; None where nothing does."""
+        messages = self._messages()
+        at = next((row for row, message in enumerate(messages) if message.id == message_id), None)
+        if at is None:
+            return None
+        self.following = False
+        self.anchor(False)
+        if message_id not in self._views:
+            around = messages[max(0, at - MESSAGES_AT_FIRST // 2) : at + MESSAGES_AT_FIRST // 2]
+            self._draw(around, behind=around[-1] is not messages[-1])
+        await self.laid_out()
+        view = self._views.get(message_id)
+        return None if view is None else view.view_of(part_id)
+
+    async def laid_out(self) -> None:
+        """Wait until what was mounted so far has its place."""
+        for _ in range(2):  # a message mounts its parts once it is there itself
+            done = asyncio.Event()
+            self.call_after_refresh(done.set)
+            await done.wait()
+
+    def show_row(self, view: Widget, row: int) -> None:
+        """Put a row of something mounted in the middle."""
+        y = view.region.y - self.region.y + self.scroll_offset.y + row
+        self.scroll_to(y=max(0, y - self.size.height // 2), animate=False)
+
+    def show_message(self, message_id: str) -> None:
+        """A message is new, or its head changed."""
+        transcript = self._store.transcript(self.session_id or "")
+        message = transcript.messages.get(message_id) if transcript is not None else None
+        if transcript is None or message is None or _is_wordless(message, transcript):
+            return
+        self.drop_pending(message_id)
+        view = self._views.get(message_id)
+        if view is not None:
+            view.show(message, self._parts(message_id))
+            return
+        ids = [m.id for m in self._messages()]
+        if message_id not in ids:
+            return  # it is undone
+        row = ids.index(message_id)
+        mounted = [at for at, one in enumerate(ids) if one in self._views]
+        if self._behind and mounted and row > mounted[-1]:
+            return  # it is mounted when the reader comes there
+        if mounted and row < mounted[0]:
+            return  # it belongs to what is not mounted
+        later = next((at for at in mounted if at > row), None)
+        self._mount_messages([message], before=None if later is None else self._views[ids[later]])
+        self._forget_oldest()
+
+    def show_alive(self) -> None:
+        """What runs may have changed: a turn works on the newest answer of a session that does not rest."""
+        transcript = self._store.transcript(self.session_id or "")
+        newest = transcript.newest_answer() if transcript is not None else None
+        rests = isinstance(self._store.status(self.session_id or ""), Idle)
+        for message_id, view in self._views.items():
+            view.show_alive(not rests and newest is not None and newest.id == message_id)
+
+    def drop_message(self, message_id: str) -> None:
+        view = self._views.pop(message_id, None)
+        if view is not None:
+            view.remove()
+
+    def show_part(self, message_id: str, part_id: str) -> None:
+        """A part is new or was replaced."""
+        self._grown.discard((message_id, part_id))
+        transcript = self._store.transcript(self.session_id or "")
+        part = transcript.part(message_id, part_id) if transcript is not None else None
+        view = self._views.get(message_id)
+        if view is not None and part is not None:
+            view.show_part(part)
+        elif part is not None and transcript is not None and transcript.parts_of(message_id) == [part]:
+            self.show_message(message_id)
+
+    def drop_part(self, message_id: str, part_id: str) -> None:
+        view = self._views.get(message_id)
+        if view is not None:
+            view.drop_part(part_id)
+
+    def grow(self, message_id: str, part_id: str) -> None:
+        """A part has more text: it is drawn with the next frame."""
+        self._grown.add((message_id, part_id))
+        if self._frame is None:
+            self._frame = self.set_timer(self._pause, self._draw_grown)
+
+    def note(self, words: Content, call_id: str = "") -> None:
+        """Put in a line of our own: behind the tool call that it tells of, else behind all there is.
+
+        There it stays, whatever comes after it, and when the transcript is drawn anew.
+        """
+        self._keep(Note(*self._place_for_note(call_id), words, call_id=call_id))
+
+    def note_end(self, turn: str, words: Content, *, ends: bool) -> None:
+        """Tell how the turn of this prompt ended, in the place of what was told of that before.
+
+        `ends`: it tells more than the server does, and stands in the place of its word.
+        """
+        told = next((note for note in self._notes.get(self.session_id or "", ()) if note.turn == turn), None)
+        if told is not None and (told.words.plain, told.ends) == (words.plain, ends):
+            return
+        self.drop_end(turn)
+        last = next(reversed(self._messages()), None)
+        self._keep(Note(None if last is None else last.id, None, words, ends, turn))
+
+    def drop_end(self, turn: str) -> None:
+        """The turn goes on: what was told of its end is taken back."""
+        kept = self._notes.get(self.session_id or "", [])
+        for note in [note for note in kept if note.turn == turn]:
+            kept.remove(note)
+            for view in self._views.values():
+                view.drop_end(turn)
+            for line in [one for one in self.children if isinstance(one, Remark) and one.turn == turn]:
+                line.remove()
+
+    def _keep(self, note: Note) -> None:
+        kept = self._notes.setdefault(self.session_id or "", [])
+        kept.append(note)
+        del kept[:-NOTES_KEPT]
+        message_id = self._message_of(note)
+        view = self._views.get(message_id or "")
+        if view is not None:
+            _put(note, view)
+        elif message_id is None:
+            self.mount(_line_of(note))
+
+    def _message_of(self, note: Note) -> str | None:
+        """The message in which a note stands."""
+        transcript = self._store.transcript(self.session_id or "")
+        if note.turn and transcript is not None:
+            found = transcript.answer_to(note.turn) or transcript.messages.get(note.turn)
+            if found is not None and not _is_wordless(found, transcript):
+                return found.id
+        return note.message_id
+
+    def older_loaded(self) -> None:
+        """Older messages came in front of those that are here: a reader at the top sees them."""
+        self._show_top()
+        self._want_older()
+
+    def show_loading(self, doing: str, received: int, failed: str, failed_older: str) -> None:
+        """How the fetching of messages fares; ended, it may be time to fetch more."""
+        self._doing, self._received, self._failed, self._failed_older = doing, received, failed, failed_older
+        self._show_top()
+        if not doing:
+            self.call_after_refresh(self._want_older)
+
+    def _show_top(self) -> None:
+        if not self._top.is_attached:
+            return
+        transcript = self._store.transcript(self.session_id or "")
+        loaded = transcript is not None and transcript.loaded
+        messages = self._messages()
+        unmounted = bool(messages) and bool(self._views) and messages[0].id not in self._views
+        more = unmounted or (transcript is not None and transcript.cursor is not None)
+        self._top.show_top(
+            loaded=loaded,
+            more=more,
+            long=len(messages) > MESSAGES_AT_FIRST,
+            doing=self._doing,
+            received=self._received,
+            failed=self._failed,
+            failed_older=self._failed_older,
+        )
+
+    def _want_older(self, *, again: bool = False) -> None:
+        """At the top of what is mounted: mount more, or have it fetched. `again`: though it failed before."""
+        if self.scroll_y > 0 or (self._held is not None and not again) or self._doing:
+            return
+        if self.following and self.virtual_size.height > self.size.height:
+            return
+        transcript = self._store.transcript(self.session_id or "")
+        if transcript is None or self._mount_older() or transcript.cursor is None:
+            return
+        if again or not self._failed_older:
+            self.post_message(self.OlderWanted())
+
+    def action_scroll_up(self) -> None:
+        super().action_scroll_up()
+        self._want_older(again=True)
+
+    def action_page_up(self) -> None:
+        self.scroll_page_up(animate=False)
+        self._want_older(again=True)
+
+    def action_scroll_home(self) -> None:
+        super().action_scroll_home()
+        self._want_older(again=True)
+
+    def _on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
+        super()._on_mouse_scroll_up(event)
+        self._want_older(again=True)
+
+    def follow(self) -> None:
+        """Go to the end and stay there."""
+        if self._behind:
+            self.draw()
+            return
+        self.following = True
+        self._pin()
+        self.post_message(self.ReadingMoved())
+
+    def _pin(self) -> None:
+        """Hold on to the end. A transcript shorter than its place starts at the top instead."""
+        if self.following:
+            # `container_size` is still the old one where `virtual_size` has just grown with the screen.
+            long = self.virtual_size.height > self.size.height > 0
+            if not (long and self.is_anchored and self.scroll_y >= self.max_scroll_y):  # else it costs a layout
+                self.anchor(long)
+
+    def _place_unplaced_notes(self) -> None:
+        notes = self._notes.get(self.session_id or "", [])
+        for row, note in enumerate(notes):
+            if note.message_id is None and note.call_id:
+                message_id, part_id = self._place_for_note(note.call_id)
+                notes[row] = replace(note, message_id=message_id, part_id=part_id)
+
+    def _place_for_note(self, call_id: str) -> tuple[str | None, str | None]:
+        """The message and the part behind which a note belongs."""
+        messages = self._messages()
+        for message in reversed(messages if call_id else ()):
+            for part in self._parts(message.id):
+                if isinstance(part, ToolPart) and part.call_id == call_id:
+                    return message.id, part.id
+        last = messages[-1] if messages else None
+        if last is None:
+            return None, None
+        parts = self._parts(last.id)
+        return last.id, parts[-1].id if parts else None
+
+    def _notes_in(self, message_id: str | None) -> list[Note]:
+        return [
+            note for note in self._notes.get(self.session_id or "", ()) if self._message_of(note) == message_id
+        ]
+
+    def _messages(self) -> list[Message]:
+        transcript = self._store.transcript(self.session_id) if self.session_id else None
+        if transcript is None:
+            return []
+        undone = self._store.undone(self.session_id or "")
+        return [m for m in transcript.ordered() if not _is_wordless(m, transcript) and m.id not in undone]
+
+    def _parts(self, message_id: str) -> list[Part]:
+        transcript = self._store.transcript(self.session_id or "")
+        return [] if transcript is None else transcript.parts_of(message_id)
+
+    def _mount_messages(self, messages: list[Message], *, before: "MessageView | None" = None) -> None:
+        from tui.widgets.transcript.message import MessageView  # not before the first frame
+
+        views = []
+        for message in messages:
+            view = MessageView(message)
+            for note in self._notes_in(message.id):
+                _put(note, view)
+            views.append(view)
+        if before is None:
+            self._views.update({view.message.id: view for view in views})
+        else:
+            ordered = list(self._views.items())
+            at = [view for _, view in ordered].index(before)
+            ordered[at:at] = [(view.message.id, view) for view in views]
+            self._views = dict(ordered)
+        self.mount_all(views, before=before)
+        self.show_alive()
+        for view in views:
+            view.call_later(self._fill, view)
+
+    def _fill(self, view: "MessageView") -> None:
+        if view.is_attached:
+            view.show(view.message, self._parts(view.message.id))
+
+    def _draw_grown(self) -> None:
+        self._frame = None
+        began = time.perf_counter()
+        grown, self._grown = self._grown, set()
+        for message_id, part_id in grown:
+            with self.guard():
+                self.show_part(message_id, part_id)
+        self.call_after_refresh(self._drawn, began)
+
+    def _drawn(self, began: float) -> None:
+        """The growth is on the screen: what that took says when to look again."""
+        self._pause = min(LONGEST_FRAME, max(FRAME, SHARE * (time.perf_counter() - began)))
+
+    def _forget_oldest(self) -> None:
+        if self.following and len(self._views) > MESSAGES_KEPT + MESSAGES_MORE:
+            for message_id in list(self._views)[: len(self._views) - MESSAGES_KEPT]:
+                self._views.pop(message_id).remove()
+
+    def _mount_older(self) -> bool:
+        first = next(iter(self._views.values()), None)
+        messages = self._messages()
+        if first is None:
+            self._mount_messages(messages[-MESSAGES_AT_FIRST:])
+            return bool(messages)
+        at = next((row for row, m in enumerate(messages) if m.id == first.message.id), 0)
+        older = messages[max(0, at - MESSAGES_MORE) : at]
+        if not older:
+            return False
+        self._held = first, first.virtual_region.y - self.scroll_y
+        self._mount_messages(older, before=first)
+        self._show_top()
+        self.call_after_refresh(self._keep_place)
+        return True
+
+    def _mount_newer(self) -> None:
+        """The reader comes to the end of what is mounted, and more is here."""
+        messages = self._messages()
+        at = max((row for row, message in enumerate(messages) if message.id in self._views), default=-1)
+        newer = messages[at + 1 : at + 1 + MESSAGES_MORE]
+        self._behind = at + 1 + MESSAGES_MORE < len(messages)
+        self._mount_messages(newer)
+
+    def _keep_place(self) -> None:
+        """Hold what the reader looks at where it was: messages in front of it are filled one after the other."""
+        if self._held is None:
+            return
+        view, distance = self._held
+        if not view.is_attached:
+            self._held = None
+            return
+        self._placing = True
+        self.scroll_to(y=view.virtual_region.y - distance, animate=False, immediate=True, force=True)
+        self._placing = False
+
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        super().watch_scroll_y(old_value, new_value)
+        at_end = round(new_value) >= self.max_scroll_y
+        if at_end and self._behind and new_value > old_value and self._views:
+            self._mount_newer()
+        at_end = at_end and not self._behind
+        if at_end != self.following and (at_end or new_value < old_value):
+            self.following = at_end
+            self._last_read = next(reversed(self._views.values()), None)
+            if self._last_read is not None:
+                self._read_height = self._height_from(self._last_read)
+            self._pin()
+            self.post_message(self.ReadingMoved())
+        if not self._placing:
+            self._held = None
+            if new_value <= 0 < old_value and not self._mount_older():
+                self.post_message(self.OlderWanted())
+
+    def watch_virtual_size(self, size: Size) -> None:
+        self._pin()
+        if self._held is not None:
+            self.call_after_refresh(self._keep_place)
+        if not self.following:
+            self.post_message(self.ReadingMoved())
+
+    def on_resize(self) -> None:
+        self._pin()
+
+    def action_next_fold(self) -> None:
+        self._step(1)
+
+    def action_previous_fold(self) -> None:
+        self._step(-1)
+
+    def _step(self, by: int) -> None:
+        folds = list(self.query(Fold))
+        if not folds:
+            return
+        focused = self.screen.focused
+        at = len(folds) - 1
+        if isinstance(focused, Fold) and focused in folds:
+            at = max(0, min(folds.index(focused) + by, len(folds) - 1))
+        folds[at].focus()
+
+
+def _is_wordless(message: Message, transcript: Conversation) -> bool:
+    """A prompt of whose words the server has told none."""
+    return message.role == "user" and not transcript.has_parts(message.id)
+
+
+def _line_of(note: Note) -> Remark:
+    return Remark(note.words, classes="note end" if note.ends else "note", turn=note.turn)
+
+
+def _put(note: Note, view: "MessageView") -> None:
+    if note.turn:
+        view.add_end(_line_of(note))
+    else:
+        view.add_note(_line_of(note), note.part_id)
+
+
+class Unread(Plain):
+    """`↓ 12 new lines · End`, over the transcript while the reader is away from its end."""
+
+    def show_unread(self, following: bool, unread: int) -> None:
+        self.display = not following
+        lines = "1 new line" if unread == 1 else f"{unread} new lines"
+        self.show(f" ↓ {lines if unread else 'more below'} · End ")
