@@ -150,6 +150,8 @@ class Person:
         self._errands: set[asyncio.Task[None]] = set()
         self._numbers = 0
         self._forgotten = self._lost = self._agent_died = False
+        self._tried = False
+        """The server was asked who it is since a try to connect began; asked once more, it is a health check."""
 
     @property
     def client(self) -> Client:
@@ -171,6 +173,7 @@ class Person:
             clocks=Clocks(self.loop.time, self._wall, asyncio.sleep, self._chance.random),
         )
         client.subscribe(self._hear)
+        self._tried = False
         self.starts.append(self.loop.time())
         client.start()
         if not self.session_id:
@@ -335,6 +338,7 @@ class Person:
     def _see_line(self, line: Line) -> None:
         if line.state is LineState.STOPPED:
             self.stops.append(self.loop.time())
+        self._tried = self._tried and not (line.up or line.retry_in is not None or line.state is LineState.STOPPED)
         if not self._forgotten:
             return
         if not line.up or self._lost:
@@ -386,9 +390,10 @@ class Person:
             return
         line, now = client.line(), self.loop.time()
         self.exchanges.append(Exchange(now, method, path, line.up, line.state is LineState.STOPPED))
-        connecting = not client._link.synced  # else it is the health check, though no byte of the stream came yet
-        if path == self._family.who and client.traits is not None and connecting:
-            self.attempts.append(now)
+        connecting = not (client._link.synced or self._tried) and line.retry_in is None
+        if path == self._family.who and connecting:  # else it is a health check
+            self._tried = True
+            self.attempts += [now] if client.traits is not None else []
 
     def _run(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.ensure_future(work)

@@ -111,19 +111,24 @@ class Scene:
         return await self.family.ask(self.http, self.person.session_id)
 
     def _calm(self, answering: bool) -> bool:
+        """Where requests wait for the person, aborts and prompts may wait too: for another turn's end."""
         client = self.person.client
         store = client.store
         requests = store.requests_of(self.person.session_id)
         waiting = bool(requests) and not answering
+        abort = client.aborts.progress(self.person.session_id)
         family = store.family(self.person.session_id)
         return (
             client.line().up
             and not self.person.under_way()
-            and client.aborts.progress(self.person.session_id) is None
+            and (abort is None or (waiting and abort.state == "unsent"))
             and not (answering and self.person.has_more_to_send())
             and (waiting or not requests)
             and (waiting or all(isinstance(store.status(one), Idle) for one in family))
-            and all(waiting and turn.state is TurnState.WAITING for turn in client.turns.running())
+            and all(
+                waiting and (turn.state is TurnState.WAITING or client.turns.waits_for_abort(turn))
+                for turn in client.turns.running()
+            )
         )
 
     def picture(self) -> str:

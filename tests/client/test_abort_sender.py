@@ -15,15 +15,19 @@ from server_stub.domain.profiles import PROFILES
 from server_stub.faults.kinds import parse
 from tests.chaos.families import FAMILIES
 from tests.chaos.person import Person, Sent
-from tests.chaos.stub_server import StubServer
+from tests.chaos.stub_server import ELSEWHERE, StubServer
 from tests.chaos.virtual_time import VirtualTime, run
 from tests.waiting import wait_until
+from tui.client.turns import ABORTED_UNSENT
 from tui.core.changes import AbortProgress, Change, Notice
+from tui.core.connection_status import LineState
+from tui.core.model import Message
 from tui.core.turn import Turn, TurnState
 from tui.net.errors import Refused
 
 FLOOD = "FLOOD 300 5"
 """A turn of one minute."""
+BEHIND = AbortProgress("unsent", "the server is at work on an earlier prompt")
 
 Story = Callable[..., Coroutine[None, None, None]]
 
@@ -71,6 +75,22 @@ class Here:
     def abort_route(self) -> str:
         return f"/session/{self.person.session_id}/{self._abort}"
 
+    def newest_is_whole(self) -> bool:
+        return self._is_whole(self._prompts()[-1:])
+
+    def first_is_whole(self) -> bool:
+        return self._is_whole(self._prompts()[:1])
+
+    def _prompts(self) -> list[Message]:
+        transcript = self.person.client.store.transcript(self.person.session_id)
+        assert transcript is not None
+        return [message for message in transcript.ordered() if message.role == "user"]
+
+    def _is_whole(self, prompts: list[Message]) -> bool:
+        store = self.person.client.store
+        answers = [store.answer_to(prompt.session_id, prompt.id) for prompt in prompts]
+        return any(answer is not None and answer.final and answer.failure is None for answer in answers)
+
     async def sit_down(self) -> None:
         await self.person.sit_down()
         self.person.client.subscribe(self._hear)
@@ -78,6 +98,21 @@ class Here:
     def _hear(self, change: Change) -> None:
         if isinstance(change, Notice):
             self.notices.append(change.text)
+
+    async def aborted_behind_another(self) -> Sent:
+        """A prompt, sent and aborted while no event told of somebody else's turn; then events come again."""
+        line = self.person.client.line
+        self.server.arm(parse("401=events"))
+        self.person.relay.sever("reset", "events")
+        await wait_until(lambda: line().state is LineState.STOPPED, within=30, what="the stop")
+        self.server.disarm_all()
+        await self.somebody.send(self.person.session_id, f"FLOOD 100 5 {ELSEWHERE})")
+        self.person.send(FLOOD, queued=False)
+        await asyncio.sleep(0.1)
+        self.person.abort()
+        self.person.retry_now()
+        (sent,) = self.person.sent.values()
+        return sent
 
     async def lose_the_connection(self) -> None:
         """It is lost, and a new one is refused."""
@@ -189,14 +224,7 @@ async def test_an_abort_never_ends_a_later_turn(here: Here) -> None:
     assert here.aborts_sent() == 0
     await here.over(sent)
 
-    def theirs_is_whole() -> bool:
-        transcript = here.person.client.store.transcript(here.person.session_id)
-        assert transcript is not None
-        newest = transcript.newest_prompt()
-        answer = transcript.answer_to(newest.id) if newest is not None else None
-        return answer is not None and answer.final and answer.failure is None
-
-    await wait_until(theirs_is_whole, within=90, what="the whole of their answer")
+    await wait_until(here.newest_is_whole, within=90, what="the whole of their answer")
 
 
 @through_a_relay
@@ -285,3 +313,56 @@ async def test_a_turn_that_finishes_before_its_abort_can_be_sent_holds_the_queue
     here.person.relay.accept()
     assert (await here.over(sent)).state in (TurnState.FINISHED, TurnState.CANCELLED)
     assert here.person.client.prompts.held(here.person.session_id)
+
+
+@through_a_relay
+async def test_a_prompt_that_is_aborted_before_it_leaves_goes_back_and_holds_up_no_other(here: Here) -> None:
+    """The abort waits for the server to show the prompt: the prompt must not wait for the abort."""
+    here.person.send("SLOW", queued=False)
+    here.person.abort()
+    (sent,) = here.person.sent.values()
+    turn = await here.over(sent, within=5)
+    assert (turn.state, turn.reason) == (TurnState.NOT_SENT, ABORTED_UNSENT)
+    here.person.send("PLAIN", queued=False)
+    assert (await here.over([*here.person.sent.values()][1], within=15)).state is TurnState.FINISHED
+    assert (here.progress(), here.aborts_sent(), len(here.server.begun)) == (None, 0, 1)
+
+
+@through_a_relay
+async def test_a_prompt_that_was_lost_on_its_way_and_is_to_be_aborted_is_not_posted_again(here: Here) -> None:
+    here.person.relay.stall("prompt")
+    here.person.send("SLOW", queued=False)
+    await asyncio.sleep(1)
+    here.person.abort()
+    here.person.relay.sever("reset", "prompt")
+    here.person.relay.flow()
+    (sent,) = here.person.sent.values()
+    assert (await here.over(sent, within=30)).state is TurnState.NOT_SENT
+    here.person.send("PLAIN", queued=False)
+    assert (await here.over([*here.person.sent.values()][1], within=15)).state is TurnState.FINISHED
+    assert (here.progress(), here.aborts_sent(), len(here.server.begun)) == (None, 0, 1)
+
+
+@through_a_relay
+async def test_an_abort_waits_for_the_end_of_an_earlier_turn_that_nobody_meant(here: Here) -> None:
+    """Somebody else's turn, not on screen when the person aborted their own, which waits behind it."""
+    client = here.person.client
+    sent = await here.aborted_behind_another()
+    if client.traits is not None and client.traits.queues_prompts:
+        await wait_until(lambda: here.progress() == BEHIND, within=10, what="the abort to wait")
+    await here.over(sent, within=60)
+    await wait_until(here.first_is_whole, within=60, what="the whole of their answer")
+    assert [found for _, found in here.server.aborted if ELSEWHERE in found] == []
+
+
+@through_a_relay
+async def test_an_abort_that_is_asked_for_again_includes_the_earlier_turn(here: Here) -> None:
+    client = here.person.client
+    if client.traits is None or not client.traits.queues_prompts:
+        return  # a prompt never waits behind a turn there
+    sent = await here.aborted_behind_another()
+    await wait_until(lambda: here.progress() == BEHIND, within=10, what="the abort to wait")
+    here.person.abort()
+    await wait_until(lambda: here.server.aborted, within=5, what="the abort of their turn")
+    assert ELSEWHERE in here.server.aborted[0][1]
+    assert (await here.over(sent, within=30)).state is TurnState.ABORTED

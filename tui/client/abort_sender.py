@@ -6,12 +6,12 @@ the event stream tells at the moment the person asks for it, and for each later 
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from tui.client.retry_until_settled import until_settled
-from tui.client.turns import Turns
+from tui.client.turns import Position, Turns
 from tui.core.backoff import Backoff
 from tui.core.changes import AbortProgress, AbortState, Notice, TurnChanged
 from tui.core.turn import Turn, TurnState
@@ -22,6 +22,14 @@ log = logging.getLogger(__name__)
 
 SEND_AGAIN = 10.0
 """Seconds after which an abort that the server has taken is sent again, if the turn still runs by then."""
+
+WAITS_FOR: Mapping[Position, str] = {
+    "unseen": "the server does not show the prompt yet",
+    "behind": "the server is at work on an earlier prompt",
+    "idle": "the server works on nothing",
+    "passed": "the server works on a later prompt",
+}
+"""Why an abort is not sent at this moment, by the first that is so of one of its turns."""
 
 
 class NotSent(NetError):
@@ -116,10 +124,17 @@ class Aborts:
         if abort is not None and (abort.progress.state == "unsent" or not abort.open):
             abort.wake.set()
 
-    async def settled(self, turn: Turn) -> None:
-        """Wait until no abort of turns before this one is under way: it would end this one too."""
+    async def clear(self, turn: Turn) -> bool:
+        """Wait until no abort of turns before this one is under way: it would end this one too.
+
+        False: this one is itself to be aborted. Its abort waits for the server to show the prompt, so the prompt
+        must not wait for the abort; and what is not at the server needs none.
+        """
         while (abort := self._under_way.get(turn.session_id)) is not None:
+            if turn in abort.turns:
+                return False
             await abort.settled.wait()
+        return True
 
     def _take_up(self, session_id: str, turns: list[Turn], *, fresh: bool, tried: bool = False) -> None:
         abort = self._under_way.get(session_id)
@@ -171,9 +186,7 @@ class Aborts:
         elif "running" in at:
             await self._send(abort)
         elif abort.open:
-            raise NotSent(
-                "the server does not show the prompt yet" if "unseen" in at else "the server works on nothing"
-            )
+            raise NotSent(next(why for position, why in WAITS_FOR.items() if position in at))
 
     async def _send(self, abort: Abort) -> None:
         tried = abort.may_have_arrived

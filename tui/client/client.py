@@ -143,7 +143,7 @@ class Client:
             ended=self._turn_ended,
             accepted=self.journal.accepted,
             arrived=self._arrived,
-            clear=lambda turn: self.aborts.settled(turn),
+            clear=lambda turn: self.aborts.clear(turn),
             heard=lambda: self._link.events,
             ready=lambda: self._link.synced,
             clock=self._clocks.mono,

@@ -59,8 +59,11 @@ WENT_ON = 2.0
 SEEN_LATE = 5.0
 """Seconds: servers tell their time to the second, so what is seen sooner is dated best by the one who saw it."""
 
-Position: TypeAlias = Literal["unseen", "idle", "running", "passed"]
-"""Where a server is with a turn: does not show its prompt, works on nothing, on this turn, on a later one."""
+Position: TypeAlias = Literal["unseen", "idle", "behind", "running", "passed"]
+"""Where a server is with a turn: does not show its prompt, works on nothing, on an earlier prompt, on this turn,
+on a later one."""
+
+ABORTED_UNSENT = "you aborted it before the server got it"
 
 Spawn = Callable[[Coroutine[Any, Any, None]], "asyncio.Task[None]"]
 
@@ -72,7 +75,8 @@ class Turns:
     with the client; `deliver` takes events into the store; `ended` hears of each end of a turn, and
     `accepted` of each prompt that the server took under an id of its own, `arrived` of each that had gone back to
     the person;
-    `clear` waits until the prompt may be posted, where it may not at once;
+    `clear` waits until the prompt may be posted, where it may not at once; False: it may not at all, for the
+    person asked to abort it;
     `heard` counts the events that came; `ready` says whether the line is up; `server_now` is the server's clock
     (epoch seconds).
     """
@@ -89,7 +93,7 @@ class Turns:
         ended: Callable[[Turn], None],
         accepted: Callable[[Prompt], None] = lambda prompt: None,
         arrived: Callable[[Prompt], None] = lambda prompt: None,
-        clear: Callable[[Turn], Awaitable[None]] | None = None,
+        clear: Callable[[Turn], Awaitable[bool]] | None = None,
         heard: Callable[[], int],
         ready: Callable[[], bool],
         clock: Callable[[], float],
@@ -202,8 +206,14 @@ class Turns:
         return turn
 
     def abortable(self, session_id: str) -> list[Turn]:
-        """The turns that an abort of the session ends, where it is taken now."""
-        running = [t for t in self._turns.get(session_id, ()) if not t.over and t.prompt_id not in self._unposted]
+        """The turns that an abort of the session ends, where it is taken now.
+
+        One that the server is at work on before ours is followed from now on.
+        """
+        running = [t for t in self._turns.get(session_id, ()) if not (t.over or self.waits_for_abort(t))]
+        earlier = self._earlier_at_work(running[0]) if running and self.position(running[0]) == "behind" else None
+        if earlier is not None:
+            running.insert(0, self.find(session_id, earlier) or self.follow(session_id, earlier))
         return running if self._traits is None or self._traits.aborts_queued else running[:1]
 
     def position(self, turn: Turn) -> Position:
@@ -214,13 +224,36 @@ class Turns:
             return "unseen"
         if isinstance(self._store.status(turn.session_id), Idle):
             return "idle"
-        later = self._later(turn, ours, transcript)
         answer = transcript.answer_to(turn.prompt_id)
+        waits = ours is None and answer is None and self._traits is not None and not self._traits.aborts_queued
+        if waits or self._earlier_at_work(turn) is not None:
+            return "behind"
+        later = self._later(turn, ours, transcript)
         whole = (
             answer is not None and answer.completed is not None and (answer.final or answer.failure is not None)
         )
         begun = any(transcript.answer_to(prompt.id) is not None for prompt in later)
         return "passed" if begun or (later and whole) else "running"
+
+    def _earlier_at_work(self, turn: Turn) -> str | None:
+        """The id of a prompt before the turn's that the server is at work on, so that the turn waits there."""
+        transcript = self._store.transcript(turn.session_id)
+        if transcript is None or transcript.answer_to(turn.prompt_id) is not None:
+            return None
+        ours, answer = transcript.messages.get(turn.prompt_id), transcript.newest_answer()
+        at_work = None if answer is None or answer.completed is not None or answer.ended else answer.parent_id
+        if self._traits is not None and not self._traits.aborts_queued and ours is None:
+            newest = transcript.newest_prompt()
+            at_work = newest.id if newest is not None and transcript.answer_to(newest.id) is None else at_work
+        known = self.find(turn.session_id, at_work) if at_work is not None else None
+        later = transcript.prompts_after(ours.created) if ours is not None else []
+        if (known is not None and known.over) or at_work in {turn.prompt_id, *(prompt.id for prompt in later)}:
+            return None
+        return at_work
+
+    def waits_for_abort(self, turn: Turn) -> bool:
+        """Whether its prompt is not posted (again) before an abort of other turns is over."""
+        return turn.prompt_id in self._unposted
 
     def abort_asked(self, turns: Iterable[Turn]) -> None:
         """An abort of these is about to be sent."""
@@ -361,8 +394,9 @@ class Turns:
     async def _hold_post(self, turn: Turn) -> None:
         assert turn.prompt is not None
         try:
-            if self._clear is not None:
-                await self._post_when_clear(turn, self._clear)
+            if self._clear is not None and not await self._when_clear(turn, self._clear):
+                self._feed(turn, PostNeverLeft(ABORTED_UNSENT))
+                return
             answer = await self._backend().post_prompt(turn.prompt, _Watcher(self, turn))
         except (Unreachable, Untrusted) as error:
             self._feed(turn, PostNeverLeft(error.what))
@@ -385,15 +419,15 @@ class Turns:
             if self._posts.get(turn.prompt_id) is asyncio.current_task():
                 del self._posts[turn.prompt_id]
 
-    async def _post_when_clear(self, turn: Turn, clear: Callable[[Turn], Awaitable[None]]) -> None:
-        """Wait until no abort is under way in the session, which would end this turn too."""
+    async def _when_clear(self, turn: Turn, clear: Callable[[Turn], Awaitable[bool]]) -> bool:
+        """Wait until no abort is under way in the session, which would end this turn too; whether to post it."""
         self._unposted.add(turn.prompt_id)
         turn.posted(math.inf)
         try:
-            await clear(turn)
+            return await clear(turn)
         finally:
             self._unposted.discard(turn.prompt_id)
-        turn.posted(self._clock())
+            turn.posted(self._clock())
 
     def _recognise(self, session_id: str) -> None:
         """Find what is there of prompts whose POST is not answered, and of those that were taken for not sent."""
