@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from starlette.responses import Response
 
 from tests.backends.daemon import LIST, daemon, echo, ended, listed, loaded, said
 from tests.backends.opencode_server import greeted
@@ -84,6 +85,39 @@ async def test_a_damaged_status_is_that_of_a_session_at_work() -> None:
         found = await backend.resync([])
     assert found.statuses == {"ses_1": Busy(), "ses_2": Retrying(0, "", None), "ses_3": Busy()}
     assert found.unreadable == 2
+
+
+BUSY = {"ses_1": {"type": "busy"}}
+ASKED = {"id": "que_1", "sessionID": "ses_1", "questions": [{"question": "Which?", "header": "DB", "options": []}]}
+
+
+NO_JSON = Response("{", media_type="application/json")
+
+
+@pytest.mark.parametrize(
+    ("path", "odd", "requests"),
+    [
+        ("/session/status", [7], ["que_1"]),
+        ("/session/status", NO_JSON, ["que_1"]),
+        ("/question", {"odd": 1}, []),
+        ("/question", NO_JSON, []),
+        ("/permission", "words", ["que_1"]),
+    ],
+)
+async def test_a_list_that_cannot_be_read_at_all_costs_itself_alone(
+    path: str, odd: Any, requests: list[str]
+) -> None:
+    answers = {"GET /question": [ASKED], "GET /permission": [], "GET /session/status": BUSY}
+    async with greeted({**answers, f"GET {path}": odd}) as (_, backend):
+        found = await backend.resync([])
+    assert (found.statuses, [one.id for one in found.requests]) == ({"ses_1": Busy()}, requests)
+    assert found.problem
+    assert found.directories == frozenset()
+
+
+async def test_a_plan_that_cannot_be_read_says_so_in_its_place() -> None:
+    async with greeted({"GET /session/ses_1/todo": {"odd": 1}}) as (_, backend):
+        assert [todo.status for todo in await backend.todos("ses_1")] == ["unreadable"]
 
 
 async def test_a_session_without_a_title_is_one_all_the_same() -> None:

@@ -12,7 +12,7 @@ from tui.core import changes as c
 from tui.core import events as e
 from tui.core.model import Busy, FullMessage, Message, Question, QuestionRequest, Session, Todo, ToolPart
 from tui.core.store import Store
-from tui.net.errors import NetError, Silent
+from tui.net.errors import Misshapen, NetError, Silent
 
 
 class Fetched:
@@ -115,13 +115,13 @@ async def test_sessions_that_hang_take_one_time_out_together_and_keep_nothing_ba
 
 
 class FallsSilent(Fetched):
-    """A backend that says twice what runs (of all, and of its session), and then not again."""
+    """A backend that says once what runs, and then not again."""
 
     asked = 0
 
     async def resync(self, directories: Sequence[str]) -> e.Resynced:
         self.asked += 1
-        if self.asked > 2:
+        if self.asked > 1:
             raise Silent(3.0)
         return e.Resynced({}, (), frozenset(directories))
 
@@ -137,7 +137,7 @@ async def test_what_was_fetched_counts_though_the_last_question_stays_without_an
 
     with pytest.raises(Silent):
         await Resync(store, backend=lambda: backend, refetch=refetch).news()
-    assert silent.asked > 2
+    assert silent.asked > 1
     assert [one.session_id for one in came if isinstance(one, e.MessagesLoaded)] == ["ses_1"]
     assert isinstance(came[-1], e.Resynced)
 
@@ -189,6 +189,65 @@ async def test_that_a_session_is_at_work_is_told_before_its_messages() -> None:
     events = await Resync(store, backend=lambda: backend, refetch=refetch).everything()
     kinds = [type(one) for one in events]
     assert kinds.index(e.StatusChanged) < kinds.index(e.MessagesLoaded) < kinds.index(e.Resynced)
+
+
+class FarAway(Fetched):
+    """A backend with 4 s of round trip."""
+
+    def __init__(self, store: Store, sleep: Callable[[float], Awaitable[None]]) -> None:
+        super().__init__(store)
+        self._sleep = sleep
+        self.calls = 0
+
+    def __getattribute__(self, name: str) -> Any:
+        found = super().__getattribute__(name)
+        if name not in ("sessions", "session", "children", "messages", "todos", "resync"):
+            return found
+
+        async def call(*given: Any, **options: Any) -> Any:
+            self.calls += 1
+            await self._sleep(4.0)
+            return e.Resynced({}, (), frozenset()) if name == "resync" else await found(*given, **options)
+
+        return call
+
+
+@pytest.mark.parametrize(("opened", "round_trips", "calls"), [(0, 1, 2), (3, 2, 14)])
+async def test_what_can_be_asked_at_once_is(opened: int, round_trips: int, calls: int) -> None:
+    time, store = FakeTime(), Store()
+    for number in range(opened):
+        store.open_transcript(f"ses_{number}")
+    far = FarAway(store, time.sleep)
+
+    async def refetch(fetch: Any) -> None:
+        await fetch()
+
+    resync = Resync(store, backend=lambda: cast("Backend", far), refetch=refetch)
+    asking = asyncio.create_task(resync.everything())
+    await time.advance(4.0 * round_trips + 0.1)
+    assert asking.done()
+    assert isinstance((await asking)[-1], e.Resynced)
+    assert far.calls == calls
+
+
+class ListsNothing(Fetched):
+    """A backend whose list of sessions is none."""
+
+    async def sessions(self) -> tuple[Session, ...]:
+        raise Misshapen("/session", "it is no list")
+
+
+async def test_a_list_of_sessions_that_cannot_be_read_costs_itself_alone() -> None:
+    store = Store()
+    store.open_transcript("ses_1")
+    backend = cast("Backend", ListsNothing(store))
+
+    async def refetch(fetch: Any) -> None:
+        await fetch()
+
+    events = await Resync(store, backend=lambda: backend, refetch=refetch).everything()
+    assert "ses_1" in [one.session_id for one in events if isinstance(one, e.MessagesLoaded)]
+    assert isinstance(events[-1], e.Resynced)
 
 
 class StopsDead(Fetched):

@@ -234,6 +234,22 @@ class TestSecondTry:
         assert (await http.call("GET", "/x", timeout=1.0)).value == 1
         assert server.connections == 2
 
+    async def test_there_is_none_within_the_round_trip_of_a_slow_connection(
+        self, server: Server, http: Http, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(module, "FIRST_TRY", 0.1)
+
+        async def late(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            for _ in range(5):
+                await server.hear(reader)
+                await asyncio.sleep(0.3)
+                writer.write(OK)
+
+        server.play(late)
+        for _ in range(5):
+            assert (await http.call("GET", "/x", timeout=2.0)).value is True
+        assert len(server.requests) <= 6
+
     async def test_the_second_try_is_the_last(self, server: Server, http: Http) -> None:
         server.play(server.saying(hold=True))
         with pytest.raises(Silent):

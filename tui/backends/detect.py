@@ -1,5 +1,6 @@
 """Which family a server is of, found out by what it says. It talks no dialect beyond the few questions."""
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 
 from tui.backends import USERS
@@ -73,9 +74,13 @@ async def _as_user(
 async def _family(http: Http) -> str:
     """MiMo Code answers opencode's routes; what tells it apart is the folder in which it keeps its state."""
     found: dict[str, str] = {}
-    if "healthy" in await _said(http, "/global/health", found):
-        where = (await http.call("GET", "/path")).value
-        return "mimocode" if _is_mimo(where) else "opencode"
+    asking = asyncio.create_task(http.call("GET", "/path"))  # beside the other: a connection may be slow
+    try:
+        if "healthy" in await _said(http, "/global/health", found):
+            return "mimocode" if _is_mimo((await asking).value) else "opencode"
+    finally:
+        asking.cancel()
+        await asyncio.gather(asking, return_exceptions=True)
     if "qwenCodeVersion" in await _said(http, "/capabilities", found):
         return "qwen"
     await _said(http, "/health", found)

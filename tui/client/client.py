@@ -113,6 +113,7 @@ class Client:
         self._linking: asyncio.Task[None] | None = None
         self._closing = False
         self._unreadable = 0
+        self._problem = ""
         self._link = Link(
             subscribe=self._subscribe,
             fetch=lambda: self._resync.everything(),
@@ -450,6 +451,7 @@ class Client:
                     self.turns.rejected(change.request, here=self._outbox.rejects(change.request.id))
         if isinstance(event, e.Resynced):
             self._tell_unreadable(event.unreadable)
+            self._tell_problem(event.problem)
         if isinstance(event, e.SessionFailed):
             self.turns.failure_seen(event)
         elif isinstance(event, e.TextDelta):
@@ -464,6 +466,13 @@ class Client:
         if count > before:
             what = "1 request that waits" if count == 1 else f"{count} requests that wait"
             self._tell(Notice(f"{what} for an answer cannot be read. Answer in another client.", "warning"))
+
+    def _tell_problem(self, problem: str) -> None:
+        """What runs or waits is not known; each reason is told once."""
+        before, self._problem = self._problem, problem
+        if problem and problem != before:
+            what = f"The server's list of what runs and waits cannot be read: {problem}."
+            self._tell(Notice(f"{what} Sessions are shown as last known, and as events tell.", "warning"))
 
     def _hold_line(self) -> "asyncio.Task[None]":
         task = self._spawn(self._link.run())

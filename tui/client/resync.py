@@ -6,7 +6,7 @@ What is fetched is told as events and takes its place between the live ones (`Li
 import asyncio
 import functools
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Sequence
 from typing import Any
 
 from tui.backends.base import Backend
@@ -17,6 +17,7 @@ from tui.core import events as e
 from tui.core.model import Busy, FullMessage, Idle, Session
 from tui.core.store import IDLE, Store
 from tui.net.errors import BadBody, Cut, NetError, Refused, Silent
+from tui.net.together import together
 
 log = logging.getLogger(__name__)
 
@@ -61,37 +62,49 @@ class Resync:
 
     async def everything(self) -> Sequence[e.Event]:
         """What must be known anew after a gap. Raises `HalfDead` when only the health check answers."""
-        backend = self._backend()
         self._ghosts.forget()
-        done: set[str] = set()
+        done = self._store.open_sessions()
         try:
-            listed = await backend.sessions()
-            found: list[e.Event] = [e.SessionsListed(listed)]
-            known = {*(session.id for session in listed), *self._store.open_sessions(), *self._store.gone}
-            found += [await self._head(one) for one in self._kept() if one not in known]
-            resynced: e.Event | None = None
+            questions = [self._listed(), *map(self._session_or_nothing, done)]
+            # what runs must be as new as the messages: asked for beside the list where there are none, else after
+            answers = await together(*questions, *([] if done else [self._told_running()]))
+            found = [event for told in answers for event in told]
+            known = {one.id for event in found if isinstance(event, e.SessionsListed) for one in event.sessions}
+            known |= {*done, *self._store.gone}
+            found += await together(*(self._head(one) for one in self._kept() if one not in known))
+            resynced = None if done else next(event for event in found if isinstance(event, e.Resynced))
             # more may be opened while these are fetched, the last of them too
-            while resynced is None or not done.issuperset(self._store.open_sessions()):
-                for session_id in [one for one in self._store.open_sessions() if one not in done]:
-                    found += await self._session_or_nothing(session_id)
-                    done.add(session_id)
-                resynced = await self._running(self._places())
-            # last: what the transcripts record of a request tells how it ended, where that went unheard
-            found.append(resynced)
+            while resynced is None or not set(done).issuperset(self._store.open_sessions()):
+                late = [one for one in self._store.open_sessions() if one not in done]
+                for told in await together(*map(self._session_or_nothing, late)):
+                    found += told
+                done = (*done, *late)
+                resynced = await self._running(self._places(found))
         except Silent as error:
-            await backend.ping()  # where that is not answered either, this is what is so
+            await self._backend().ping()  # where that is not answered either, this is what is so
             raise HalfDead from error
-        return found
+        # last: what the transcripts record of a request tells how it ended, where that went unheard
+        found = [event for event in found if not isinstance(event, e.Resynced)]
+        return [*_with_work(found, resynced), resynced]
 
     async def session(self, session_id: str) -> None:
         """Fetch one session: its head, newest messages, plan, children and requests; or keep why it failed."""
-        await self._refetch(functools.partial(self._session_or_nothing, session_id))
+        await self._refetch(functools.partial(self._whole_session, session_id))
 
     async def failed(self) -> None:
         """Fetch the open sessions anew of which it failed. What fails again is kept (`Loadings`), not raised."""
         for session_id in self._loadings.failed():
             if session_id in self._store.open_sessions():
-                await self._refetch(functools.partial(self._session_or_nothing, session_id))
+                await self._refetch(functools.partial(self._whole_session, session_id))
+
+    async def _whole_session(self, session_id: str) -> Sequence[e.Event]:
+        """A session, and what runs and is asked in its directory."""
+        found = await self._session_or_nothing(session_id)
+        heads = [event.session for event in found if isinstance(event, e.SessionUpserted)]
+        if not heads:
+            return found
+        running = await self._running([head.directory for head in heads])
+        return [*_with_work(found, running), running]
 
     async def _session_or_nothing(self, session_id: str) -> Sequence[e.Event]:
         """A session that cannot be fetched costs itself alone: why is kept, for it is shown in its place."""
@@ -138,7 +151,7 @@ class Resync:
                     return [head]
                 if not self._is_suspect(session_id, head.session, now):
                     return []
-                found = await self._contents(head.session)
+                found = [head, *await self._belongings(session_id)]
             except NetError as error:
                 failed.append(error)
                 return []
@@ -158,7 +171,7 @@ class Resync:
                 except NetError as error:
                     failed.append(error)
             # as in `everything`, last: the transcripts tell how a request ended
-            return [*(event for one in told for event in one.result()), resynced]
+            return [*_with_work([event for one in told for event in one.result()], resynced), resynced]
 
         await self._refetch(fetch)
         for session_id in suspects:
@@ -177,28 +190,40 @@ class Resync:
         )
 
     async def _session(self, session_id: str) -> Sequence[e.Event]:
+        """Its head and what belongs to it, at once; without a head there is nothing that does."""
         with self._loadings.fetching(session_id, "newest") as on_bytes:
-            return await self._told(session_id, on_bytes)
+            belongings = asyncio.ensure_future(self._belongings(session_id, on_bytes))
+            try:
+                head = await self._head(session_id)
+                return [head] if isinstance(head, e.SessionDeleted) else [head, *await belongings]
+            finally:
+                belongings.cancel()
+                await asyncio.gather(belongings, return_exceptions=True)
 
-    async def _told(self, session_id: str, on_bytes: OnBytes) -> Sequence[e.Event]:
-        head = await self._head(session_id)
-        return [head] if isinstance(head, e.SessionDeleted) else await self._contents(head.session, on_bytes)
-
-    async def _contents(self, session: Session, on_bytes: OnBytes | None = None) -> Sequence[e.Event]:
-        """What belongs to a session, after the session itself.
-
-        That it is at work is told before its messages: they are read otherwise then.
-        """
+    async def _belongings(self, session_id: str, on_bytes: OnBytes | None = None) -> Sequence[e.Event]:
         backend = self._backend()
-        contents: list[e.Event] = [
-            e.SessionsListed(await backend.children(session.id)),
-            await backend.messages(session.id, on_bytes=on_bytes),
-            e.TodosChanged(session.id, await backend.todos(session.id)),
-        ]
-        running = await self._running([session.directory])
-        status = running.statuses.get(session.id)
-        busy = [e.StatusChanged(session.id, status)] if isinstance(status, Busy) else []
-        return [e.SessionUpserted(session), *busy, *contents, running]
+
+        async def children() -> e.Event:
+            return e.SessionsListed(await backend.children(session_id))
+
+        async def messages() -> e.Event:
+            return await backend.messages(session_id, on_bytes=on_bytes)
+
+        async def todos() -> e.Event:
+            return e.TodosChanged(session_id, await backend.todos(session_id))
+
+        return await together(children(), messages(), todos())
+
+    async def _listed(self) -> Sequence[e.Event]:
+        """The newest sessions. A list that cannot be read costs itself alone: who opens it is told why."""
+        try:
+            return [e.SessionsListed(await self._backend().sessions())]
+        except BadBody as error:
+            log.warning("the sessions cannot be listed: %s", error.what)
+            return []
+
+    async def _told_running(self) -> Sequence[e.Event]:
+        return [await self._running(self._places())]
 
     async def _running(self, places: Sequence[str]) -> e.Resynced:
         """What runs and what is asked, in these directories and the default one."""
@@ -214,13 +239,27 @@ class Resync:
                 raise
             return e.SessionDeleted(session_id)
 
-    def _places(self) -> list[str]:
-        """The directories of all sessions of which something is known that a gap may have made untrue."""
+    def _places(self, found: Sequence[e.Event] = ()) -> list[str]:
+        """The directories of all sessions of which something is known that a gap may have made untrue.
+
+        Of those in `found`, too: nothing else may be known of them yet.
+        """
         store = self._store
         sessions = {*store.open_sessions(), *(one.session_id for one in store.requests.values())}
         sessions |= {one for one in store.sessions if not isinstance(store.status(one), Idle)}
         known = (store.sessions.get(session_id) for session_id in sessions)
-        return sorted({session.directory for session in known if session is not None} - {""})
+        new = [event.session for event in found if isinstance(event, e.SessionUpserted)]
+        return sorted({session.directory for session in (*known, *new) if session is not None} - {""})
+
+
+def _with_work(events: Sequence[e.Event], running: e.Resynced) -> Iterator[e.Event]:
+    """That a session is at work is told before its messages: they are read otherwise then."""
+    for event in events:
+        yield event
+        if isinstance(event, e.SessionUpserted):
+            status = running.statuses.get(event.session.id)
+            if isinstance(status, Busy):
+                yield e.StatusChanged(event.session.id, status)
 
 
 class Fetching:

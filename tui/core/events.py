@@ -125,13 +125,15 @@ class Resynced(msgspec.Struct, frozen=True):
 
     `requests` is complete for the sessions of `directories` (all of them when that is None), so whatever the
     store holds beyond it is gone. A session that `statuses` does not name is idle. `unreadable` requests are open
-    beside them of which nothing more is known.
+    beside them of which nothing more is known. `problem`: why a list could not be read as a whole, of directories
+    that are then not among these.
     """
 
     statuses: dict[str, SessionStatus]
     requests: tuple[Request, ...]
     directories: frozenset[str] | None = None
     unreadable: int = 0
+    problem: str = ""
 
 
 class SessionsListed(msgspec.Struct, frozen=True):

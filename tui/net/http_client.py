@@ -16,6 +16,7 @@ import asyncio
 import logging
 import ssl
 import time
+from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -48,6 +49,9 @@ CALL_LIMIT: Final = 5.5
 """Seconds that a server may leave a call without a byte: more than a round trip of 4 s, the slowest we serve."""
 FIRST_TRY: Final = 2.5
 """Seconds until a GET is asked once more: opencode accepts connections just after its start and never answers."""
+ROUND_TRIPS: Final = 1.5
+"""Of the quickest of the last answers: what a first try may take on a connection that is slower than that."""
+ROUND_TRIPS_KEPT: Final = 8
 CONNECT_LIMIT: Final = 5.0
 WRITE_LIMIT: Final = 30.0
 BODY_LIMIT: Final = 64 << 20
@@ -133,6 +137,7 @@ class Http:
         self._answering_proxy = shown_proxy(self._proxy) if self._proxy is not None and plain else None
         self._own = self._client(httpx.Limits(max_connections=None, max_keepalive_connections=0))
         self._shared = self._shared_client()
+        self._round_trips: deque[float] = deque(maxlen=ROUND_TRIPS_KEPT)
 
     def __repr__(self) -> str:
         return f"Http({self.base_url!r})"
@@ -194,6 +199,8 @@ class Http:
     async def _get(self, request: "_Request", seconds: float, limit: int, progress: Progress | None) -> Reply:
         """Ask, and where no answer begins ask once more beside it: on a slow line the first may still answer."""
         wait = min(FIRST_TRY, seconds / 2)
+        if self._round_trips:
+            wait = max(wait, min(ROUND_TRIPS * min(self._round_trips), seconds))
         began = asyncio.Event()
         first = asyncio.create_task(
             self._call(self._shared, request, seconds, limit, progress, pool=wait, began=began)
@@ -202,7 +209,7 @@ class Http:
         tries: list[asyncio.Task[Reply]] = [first]
         try:
             await asyncio.wait((first, beginning), timeout=wait, return_when=asyncio.FIRST_COMPLETED)
-            if not first.done() and not began.is_set():
+            if not first.done() and not began.is_set() and wait < seconds:
                 log.info("GET %s is tried again: no answer within %g s", request.path, wait)
                 tries.append(asyncio.create_task(self._call(self._own, request, seconds - wait, limit, progress)))
             return await _first_answer(tries)
@@ -234,6 +241,7 @@ class Http:
         body = bytearray()
         async with self._exchange(client, request, limits) as stream:
             elapsed = time.monotonic() - started
+            self._round_trips.append(elapsed)
             if began is not None:
                 began.set()
             await collect(stream, body, limit, seconds, progress)

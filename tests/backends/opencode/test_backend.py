@@ -403,14 +403,13 @@ async def test_an_answer_to_nothing_is_refused() -> None:
     assert refused.value.status == 404
 
 
-@pytest.mark.parametrize("call", ["sessions", "resync", "messages", "todos", "create_session"])
+@pytest.mark.parametrize("call", ["sessions", "messages", "create_session"])
 async def test_a_shape_that_is_not_known_is_said_and_never_guessed(call: str) -> None:
     odd = {"odd": 1}
     answers = {
-        **{path: odd for path in ("GET /session", "GET /session/ses_1/message", "GET /session/ses_1/todo")},
-        **{path: odd for path in ("GET /question", "GET /permission", "GET /session/status", "POST /session")},
+        **{path: odd for path in ("GET /session", "GET /session/ses_1/message", "POST /session")},
     }
-    arguments: dict[str, list[Any]] = {"resync": [[]], "messages": ["ses_1"], "todos": ["ses_1"]}
+    arguments: dict[str, list[Any]] = {"messages": ["ses_1"]}
     async with greeted(answers) as (_, backend):
         with pytest.raises(Misshapen):
             await getattr(backend, call)(*arguments.get(call, []))

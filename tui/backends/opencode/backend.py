@@ -8,6 +8,7 @@ import logging
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 from urllib.parse import quote
 
@@ -15,23 +16,24 @@ from msgspec.structs import replace
 
 from tui.backends.base import Lookup, PostWatcher, ServerInfo, Traits
 from tui.backends.client_identity import HEARTBEAT, Presence
-from tui.backends.decoding import Rows, checked
+from tui.backends.decoding import Rows, checked, unreadable_todo
 from tui.backends.opencode import schema as wire
 from tui.backends.opencode.catalog import OpenCodeOffers
 from tui.backends.opencode.events import event_of
 from tui.backends.opencode.message_ids import Ids
 from tui.backends.opencode.messages import full_message, full_messages, too_large
 from tui.backends.opencode.prompt_payload import payload
-from tui.backends.opencode.requests import all_requests
+from tui.backends.opencode.running import running
 from tui.backends.paging import OnBytes, Paging
 from tui.core import events as e
-from tui.core.model import Answers, FullMessage, PermissionReply, Prompt, Request, Session, Todo
-from tui.net.errors import Misshapen, Refused, TooLarge, WrongType
+from tui.core.model import Answers, FullMessage, PermissionReply, Prompt, Session, Todo
+from tui.net.errors import BadBody, Misshapen, Refused, TooLarge, WrongType
 from tui.net.http_client import Http
 from tui.net.json_input import loads
 from tui.net.padded_json import PaddedJson
 from tui.net.response import Progress, Reply
 from tui.net.sse import read_events
+from tui.net.together import together
 from tui.net.url import segment
 
 log = logging.getLogger(__name__)
@@ -96,17 +98,17 @@ class OpenCode:
         return self._traits
 
     async def hello(self) -> ServerInfo:
-        health = await self._get("/global/health")
+        health, where, features = await asyncio.gather(
+            self._get("/global/health"), self._get("/path"), self._presence.learn()
+        )
         value = health.value
         if not isinstance(value, dict) or value.get("healthy") is not True:
             raise Misshapen("/global/health", "it does not say that it is healthy")
         skew = None if health.date is None else health.date + 0.5 - time.time()
         if health.date is not None:
             self._ids.dated(health.date)
-        where = (await self._get("/path")).value
-        if isinstance(where, dict):
-            self._home = self._directory or str(where.get("directory") or "")
-        features = await self._presence.learn()
+        if isinstance(where.value, dict):
+            self._home = self._directory or str(where.value.get("directory") or "")
         self._traits = replace(self.default_traits, client_heartbeat=HEARTBEAT in features)
         return ServerInfo(str(value.get("version", "")), health.elapsed, skew, features)
 
@@ -123,23 +125,22 @@ class OpenCode:
             yield EventFeed(response.chunks(), on_bytes, self._ids)
 
     async def resync(self, directories: Sequence[str]) -> e.Resynced:
-        places = list(dict.fromkeys([self._home, *directories]))
-        statuses: dict[str, Any] = {}
-        requests: list[Request] = []
-        unreadable = 0
-        scopes = [await self._scope(place) for place in places]
-        for scope in [one for row, one in enumerate(scopes) if one not in scopes[:row]]:
-            # Requests first: one whose session is idle afterwards is a ghost, and never the other way round.
-            questions, permissions = await asyncio.gather(
-                self._get("/question", headers=scope), self._get("/permission", headers=scope)
-            )
-            found = checked("/question", all_requests, questions.value, permissions.value)
-            requests += found
-            unreadable += found.unreadable
-            statuses |= checked(
-                "/session/status", wire.statuses, (await self._get("/session/status", headers=scope)).value
-            )
-        return e.Resynced(statuses, tuple(requests), frozenset(places), unreadable)
+        scopes: list[tuple[dict[str, str], list[str]]] = []
+        for place in dict.fromkeys([self._home, *directories]):
+            scope = await self._scope(place)
+            same = next((places for known, places in scopes if known == scope), None)
+            if same is None:
+                scopes.append((scope, [place]))
+            else:
+                same.append(place)
+        found = await together(*(running(partial(self._get, headers=scope), places) for scope, places in scopes))
+        return e.Resynced(
+            {session_id: status for one in found for session_id, status in one.statuses.items()},
+            tuple(request for one in found for request in one.requests),
+            frozenset(place for one in found for place in one.directories or ()),
+            sum(one.unreadable for one in found),
+            "; ".join(dict.fromkeys(one.problem for one in found if one.problem)),
+        )
 
     async def sessions(self, *, limit: int = 100, search: str = "", cursor: str | None = None) -> Rows[Session]:
         params = {"limit": str(limit), "roots": "true"} | ({"search": search} if search else {})
@@ -226,8 +227,11 @@ class OpenCode:
         return checked(path, full_messages, reply.value, session_id), reply.headers.get("x-next-cursor")
 
     async def todos(self, session_id: str) -> tuple[Todo, ...]:
-        reply = await self._get(f"/session/{segment(session_id)}/todo")
-        return checked("/session/todo", wire.todos, reply.value)
+        try:
+            reply = await self._get(f"/session/{segment(session_id)}/todo")
+            return checked("/session/todo", wire.todos, reply.value)
+        except BadBody as error:
+            return (unreadable_todo(0, None, error),)
 
     def new_prompt(self, session_id: str, text: str) -> Prompt:
         return Prompt(session_id, text, *self._ids.new(session_id))

@@ -4,8 +4,10 @@ It translates and does nothing else: no retry, no state of a turn, no guess. Wha
 out and wants back: who we are in each session, where each stream stands, how each open request is voted on.
 """
 
+import asyncio
 import logging
 import time
+from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
@@ -65,6 +67,8 @@ class QwenServe:
         self._watches: dict[str, Watch] = {}
         self._listing = Listing(http, self._watches, (directory,) if directory else ())
         self._loading = Loading(http, self._presence)
+        self._loads: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        """By session: one load at a time, for each tells us anew who we are there."""
         self._paging = Paging(RECORDS)
         self.offers = QwenOffers(http, self._presence)
         self._prompts = Prompts(
@@ -176,7 +180,8 @@ class QwenServe:
         return next(event for event in reloaded.events if isinstance(event, e.MessagesLoaded))
 
     async def todos(self, session_id: str) -> tuple[Todo, ...]:
-        return self._loading.plan(session_id)
+        async with self._loads[session_id]:  # a load that is under way brings it
+            return self._loading.plan(session_id)
 
     def new_prompt(self, session_id: str, text: str) -> Prompt:
         return self._prompts.new(session_id, text)
@@ -228,7 +233,8 @@ class QwenServe:
 
     async def _watch(self, session_id: str, on_bytes: OnBytes | None = None) -> Reloaded:
         """Load the session; its events are followed from there on, if they are not yet."""
-        reloaded = await self._loading.load(session_id, on_bytes)
+        async with self._loads[session_id]:
+            reloaded = await self._loading.load(session_id, on_bytes)
         watch = self._watches.get(session_id)
         if watch is not None:
             watch.fold.shown_as(reloaded.watch.fold)

@@ -19,6 +19,7 @@ from tui.core import events as e
 from tui.core.model import Busy, Idle, PermissionRequest, Request, Session, SessionStatus
 from tui.net.errors import Refused
 from tui.net.http_client import Http
+from tui.net.together import together
 from tui.net.url import segment
 
 PAGE = 200
@@ -45,7 +46,8 @@ class Listing:
 
     async def fetch(self) -> dict[str, wire.Seen]:
         """The newest sessions of all workspaces, newest first."""
-        found = [seen for place in self.workspaces for seen in (await self._page(place)).sessions]
+        pages = await together(*map(self._page, self.workspaces))
+        found = [seen for page in pages for seen in page.sessions]
         found.sort(key=lambda one: one.session.updated, reverse=True)
         return {one.session.id: one for one in found}
 
@@ -94,9 +96,8 @@ class Listing:
     async def resync(self) -> e.Resynced:
         """All statuses and open requests."""
         seen = await self.fetch()
-        for session_id in [one for one in self._watches if one not in seen]:
-            if (one := await self.status(session_id)) is not None:
-                seen[session_id] = one
+        unlisted = await together(*(self.status(one) for one in self._watches if one not in seen))
+        seen |= {one.session.id: one for one in unlisted if one is not None}
         await self._name_tools(seen)
         self._seen = seen
         self._asked.clear()
