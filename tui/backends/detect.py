@@ -1,6 +1,5 @@
 """Which family a server is of, found out by what it says. It talks no dialect beyond the few questions."""
 
-import asyncio
 from collections.abc import Callable, Mapping, Sequence
 
 from tui.backends import USERS
@@ -63,8 +62,12 @@ async def _as_user(
                 backend = QwenServe(http, directory=directory, identities=identities)
             case "mimocode":
                 backend = MimoCode(http, directory=directory)
-            case _:
+            case known:
                 backend = OpenCode(http, directory=directory)
+                server = await backend.hello()
+                if known == "opencode" or not _is_mimo(backend.paths):
+                    return backend, server
+                backend = MimoCode(http, directory=directory)
         return backend, await backend.hello()
     except BaseException:  # a cancellation too: nobody else knows of these connections
         await http.close()
@@ -72,15 +75,10 @@ async def _as_user(
 
 
 async def _family(http: Http) -> str:
-    """MiMo Code answers opencode's routes; what tells it apart is the folder in which it keeps its state."""
+    """The family; "" for opencode or MiMo Code, which its answers to `hello` tell apart."""
     found: dict[str, str] = {}
-    asking = asyncio.create_task(http.call("GET", "/path"))  # beside the other: a connection may be slow
-    try:
-        if "healthy" in await _said(http, "/global/health", found):
-            return "mimocode" if _is_mimo((await asking).value) else "opencode"
-    finally:
-        asking.cancel()
-        await asyncio.gather(asking, return_exceptions=True)
+    if "healthy" in await _said(http, "/global/health", found):
+        return ""
     if "qwenCodeVersion" in await _said(http, "/capabilities", found):
         return "qwen"
     await _said(http, "/health", found)

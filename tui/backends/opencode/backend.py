@@ -29,7 +29,7 @@ from tui.core import events as e
 from tui.core.model import Answers, FullMessage, PermissionReply, Prompt, Session, Todo
 from tui.net.errors import BadBody, Misshapen, Refused, TooLarge, WrongType
 from tui.net.http_client import Http
-from tui.net.json_input import loads
+from tui.net.json_input import JSON, loads
 from tui.net.padded_json import PaddedJson
 from tui.net.response import Progress, Reply
 from tui.net.sse import read_events
@@ -88,6 +88,8 @@ class OpenCode:
         self._traits = self.default_traits
         self._directory = directory
         self._home = directory or ""
+        self.paths: JSON = None
+        """The folders that the server works with, as it named them last."""
         self._ids = Ids()
         self._lists_everywhere = True
         self._paging = Paging(MESSAGES_AT_MOST)
@@ -107,6 +109,7 @@ class OpenCode:
         skew = None if health.date is None else health.date + 0.5 - time.time()
         if health.date is not None:
             self._ids.dated(health.date)
+        self.paths = where.value
         if isinstance(where.value, dict):
             self._home = self._directory or str(where.value.get("directory") or "")
         self._traits = replace(self.default_traits, client_heartbeat=HEARTBEAT in features)
