@@ -35,7 +35,7 @@ def test_the_command_on_a_server_that_is_well(tmp_path: Path) -> None:
     assert result.exit_code == 0, result.output
     assert "✓ reachable" in result.output
     assert "✓ sessions" in result.output
-    assert "✓ events         a new session was told of within" in result.output
+    assert "✓ events         a new session was reported within" in result.output
     assert "? heartbeats     none in" in result.output  # half a second hears no beat
     assert left == []
 
@@ -49,6 +49,20 @@ def test_the_command_on_a_stream_that_beats_and_is_deaf(tmp_path: Path, monkeypa
     assert "✗ events         a session was made, and within 0 s no event told of it" in result.output
     assert "restart the server" in result.output
     assert result.exit_code == 1
+    assert left == []
+
+
+def test_a_silent_stream_of_a_session_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tui.cli.doctor.ARRIVES", 0.3)
+    with running_stub(tmp_path / "home", profile="qwen") as stub:
+        well = invoke("doctor", "--seconds", "0.5", stub.address)
+        stub.arm("silent")
+        silent = invoke("doctor", "--seconds", "0.5", stub.address)
+        [place] = stub.http.get("/capabilities").json()["workspaces"]
+        left = stub.http.get(f"/workspaces/{place['id']}/sessions").json()["sessions"]
+    assert "✓ events         a new title was reported within" in well.output
+    assert "✗ events         a session was renamed, and within 0 s no event told of it" in silent.output
+    assert (well.exit_code, silent.exit_code) == (0, 1)
     assert left == []
 
 

@@ -357,6 +357,13 @@ def test_the_newest_answer_to_a_prompt(store: Store) -> None:
     assert store.answer_to("ses_closed", "msg_1") is None
 
 
+def test_a_renamed_session_keeps_all_but_its_title(store: Store) -> None:
+    store.apply(e.SessionUpserted(Session("ses_1", "old", "/srv")))
+    assert store.apply(e.SessionRenamed("ses_1", "new")) == (SessionsChanged("ses_1"),)
+    assert store.sessions["ses_1"] == Session("ses_1", "new", "/srv")
+    assert store.apply(e.SessionRenamed("ses_unknown", "new")) == ()
+
+
 def test_a_deleted_session_takes_its_requests_along(store: Store) -> None:
     store.apply(e.RequestOpened(QUESTION))
     assert store.apply(e.SessionDeleted("ses_1")) == (RequestClosed(QUESTION, "gone"), SessionsChanged("ses_1"))

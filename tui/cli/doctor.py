@@ -7,7 +7,7 @@ and that is said.
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from tui.backends import NAMES
 from tui.backends.base import Backend, ServerInfo, SessionEditing
@@ -71,6 +71,7 @@ NO_STREAM = Finding(
     "Start one, and ask again.",
 )
 PROBE = "holdfast doctor"
+RENAMED = "holdfast doctor: a new title"
 """The title of the session that is made to see whether its event arrives."""
 ARRIVES = 5.0
 """Seconds that its event may take."""
@@ -90,7 +91,7 @@ async def mute(backend: Backend) -> Finding:
 
 async def delivered(backend: Backend, beats: Beats, now: Callable[[], float]) -> list[Finding]:
     """Make a session, see whether the stream tells of it, and delete it."""
-    if not (isinstance(backend, SessionEditing) and backend.traits.one_stream):
+    if not isinstance(backend, SessionEditing):
         return []
     began = now()
     try:
@@ -99,23 +100,37 @@ async def delivered(backend: Backend, beats: Beats, now: Callable[[], float]) ->
         return [
             Finding("events", "unknown", f"no session could be made to see its event: {error.what}", error.remedy)
         ]
-    findings = []
+    found = await arrives(beats, session.id, "session was made", "new session", began, now)
+    return [found, *await tidied(backend, session)]
+
+
+async def renamed(
+    backend: SessionEditing, session: Session, beats: Beats, now: Callable[[], float]
+) -> list[Finding]:
+    """Rename the session that was made for a look, and see whether its stream tells of that."""
+    began = now()
+    try:
+        await backend.rename(session.id, RENAMED)
+    except NetError as error:
+        return [Finding("events", "unknown", f"no session could be renamed: {error.what}", error.remedy)]
+    return [await arrives(beats, RENAMED, "session was renamed", "new title", began, now)]
+
+
+async def arrives(
+    beats: Beats, name: str, done: str, what: str, began: float, now: Callable[[], float]
+) -> Finding:
+    """Whether the event of what was `done` comes in time."""
     try:
         async with asyncio.timeout(ARRIVES):
-            await beats.arrival(session.id)
+            await beats.arrival(name)
     except TimeoutError:
-        findings.append(
-            Finding(
-                "events",
-                "bad",
-                f"a session was made, and within {ARRIVES:.0f} s no event told of it",
-                "The stream is open and deaf: restart the server, or look for a proxy that holds events back.",
-            )
+        return Finding(
+            "events",
+            "bad",
+            f"a {done}, and within {ARRIVES:.0f} s no event told of it",
+            "The stream is open but brings no events: restart the server, or look for a proxy that delays them.",
         )
-    else:
-        took = max(0.1, now() - began)
-        findings.append(Finding("events", "good", f"a new session was told of within {took:.1f} s"))
-    return findings + await tidied(backend, session)
+    return Finding("events", "good", f"a {what} was reported within {max(0.1, now() - began):.1f} s")
 
 
 async def tidied(backend: SessionEditing, made: Session) -> list[Finding]:
@@ -132,15 +147,13 @@ async def watch(backend: Backend, seconds: float, now: Callable[[], float] = tim
     """Watch the event stream for `seconds`, or until the event that is awaited has had its time."""
     try:
         if backend.traits.one_stream:
-            return await _watch(backend, seconds, now)
-        newest = await backend.sessions(limit=1)
-        if newest:
-            return await _watch_in(newest[0], backend, seconds, now)
+            return await _watch(backend, seconds, now, lambda beats: delivered(backend, beats, now))
         if not isinstance(backend, SessionEditing):
             return [NO_STREAM]
         made = await backend.create_session(PROBE)
         try:
-            found = await _watch_in(made, backend, seconds, now)
+            await backend.messages(made.id, limit=1)
+            found = await _watch(backend, seconds, now, lambda beats: renamed(backend, made, beats, now))
         finally:
             left = await tidied(backend, made)
         return found + left
@@ -148,20 +161,16 @@ async def watch(backend: Backend, seconds: float, now: Callable[[], float] = tim
         return [Finding("event stream", "bad", error.what, error.remedy)]
 
 
-async def _watch_in(session: Session, backend: Backend, seconds: float, now: Callable[[], float]) -> list[Finding]:
-    """Watch the stream of one session, where streams are opened by session. Raises `NetError`."""
-    await backend.messages(session.id, limit=1)
-    return await _watch(backend, seconds, now)
-
-
-async def _watch(backend: Backend, seconds: float, now: Callable[[], float]) -> list[Finding]:
-    """Watch what `backend` has open. Raises `NetError`."""
+async def _watch(
+    backend: Backend, seconds: float, now: Callable[[], float], probe: Callable[[Beats], Awaitable[list[Finding]]]
+) -> list[Finding]:
+    """Watch what `backend` has open while `probe` calls for an event. Raises `NetError`."""
     beats = Beats(now, backend.traits.beats_every)
     began = now()
     async with backend.subscribe(beats.heard) as feed:
         reading = asyncio.ensure_future(beats.read(feed))
         try:
-            events = await delivered(backend, beats, now)
+            events = await probe(beats)
             await asyncio.wait((reading,), timeout=max(0.0, began + seconds - now()))
             if reading.done():
                 await reading

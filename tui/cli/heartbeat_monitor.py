@@ -52,12 +52,15 @@ class Beats:
             case e.SessionUpserted(session):  # which may come from a list, where streams are opened by session
                 self.told.add(session.id)
                 self.news.set()
+            case e.SessionRenamed(_, title):
+                self.told.add(title)
+                self.news.set()
             case _:
                 self.events += 1
 
-    async def arrival(self, session_id: str) -> None:
-        """Return once the stream has told of the session."""
-        while session_id not in self.told:
+    async def arrival(self, name: str) -> None:
+        """Return once the stream has brought the session of this id, or a session's new title."""
+        while name not in self.told:
             self.news.clear()
             await self.news.wait()
 

@@ -34,6 +34,11 @@ class SessionUpserted(msgspec.Struct, frozen=True):
     session: Session
 
 
+class SessionRenamed(msgspec.Struct, frozen=True):
+    session_id: str
+    title: str
+
+
 class SessionDeleted(msgspec.Struct, frozen=True):
     session_id: str
 
@@ -162,6 +167,7 @@ Event: TypeAlias = (
     | Beat
     | ServerLeaving
     | SessionUpserted
+    | SessionRenamed
     | SessionDeleted
     | StatusChanged
     | SessionFailed

@@ -143,6 +143,9 @@ class Store:
                 return self._put_sessions([session])
             case e.SessionsListed(sessions):
                 return self._put_sessions(sessions)
+            case e.SessionRenamed(session_id, title):
+                known = self._sessions.get(session_id)
+                return () if known is None else self._put_sessions([replace(known, title=title)])
             case e.SessionDeleted(session_id):
                 return self._delete_session(session_id)
             case e.StatusChanged(session_id, status):

@@ -140,6 +140,9 @@ class Fold:
             case "pending_prompt_completed":
                 self._queue.discard(frame.prompt_id or "")
                 return []
+            case "session_metadata_updated":
+                title = wire.string(frame.data, "displayName")
+                return [e.SessionRenamed(self.session_id, title)] if title else []
             case "history_truncated":
                 return self._cut_short(frame)
             case "session_died" | "session_closed":
