@@ -5,6 +5,7 @@ It listens on 127.0.0.1, in a thread. The newest user message says what it does:
     ASK            calls the question tool with a single-choice and a multiple-choice question
     ASK1           the same with the first of them only
     SHELL name     calls the shell tool with `touch name`
+    TTY name       calls the shell tool with `read name`, to be run by a person at a terminal where the tool can
     SLOW           forty words, one each 0.3 s
     FLOOD n r      n deltas of prose at r a second, with a code fence in the middle third
     FENCE n r      n deltas of code in one fence, at r a second
@@ -113,6 +114,8 @@ def choose(asked: Asked) -> Say | Call | Fail:
         if shell == "run_shell_command":
             arguments["is_background"] = False  # which qwen insists on
         return Call(shell, arguments)
+    if shell and (command := re.search(r"\bTTY (\S+)", asked.prompt)):
+        return Call(shell, {"command": f"read {command[1]}", "description": "ask for it", "interactive": True})
     if re.search(r"\bSLOW\b", asked.prompt):
         return Say([f"word{i} " for i in range(40)], pause=0.3)
     if sized := re.search(r"\bFLOOD (\d+) (\d+)", asked.prompt):

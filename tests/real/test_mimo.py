@@ -11,6 +11,7 @@ from tests.real.test_walks import Killable
 from tests.waiting import wait_until
 from tui.client.client import Client
 from tui.core.connection_status import LineState
+from tui.core.model import QuestionRequest
 from tui.core.turn import TurnState
 from tui.net.http_client import Http
 
@@ -87,3 +88,19 @@ async def test_a_directory_outside_the_server_s_own_is_refused_with_what_helps(m
         assert "MIMOCODE_SERVER_PASSWORD" in client.line().remedy
     finally:
         await client.close()
+
+
+async def test_a_command_at_a_terminal_waits_for_a_person_who_tells_what_it_printed(mimo: RealServer) -> None:
+    async with attached(Killable(mimo)) as here:
+        here.prompt("TTY name")
+        here.client.reply(await here.asked(), "once")
+        waiting = here.client.store.requests
+        await here.until(lambda: [one for one in waiting.values() if isinstance(one, QuestionRequest)], "it")
+        await here.cut()
+        request = await here.asked()
+        assert isinstance(request, QuestionRequest)
+        assert request.session_id == here.session_id
+        here.client.answer(request, (("Ada",),))
+        assert (await here.over("TTY name")).state is TurnState.FINISHED
+        assert [one.output for one in here.tools()] == ["Ada"]
+        await here.is_true()

@@ -21,6 +21,10 @@ def told(prompt: str, *results: str, tools: tuple[str, ...] = TOOLS) -> Say | Ca
         ("ASK", Call("question", {"questions": QUESTIONS})),
         ("please ASK1 now", Call("question", {"questions": QUESTIONS[:1]})),
         ("SHELL made.txt", Call("bash", {"command": "touch made.txt", "description": "make a file"})),
+        (
+            "TTY name",
+            Call("bash", {"command": "read name", "description": "ask for it", "interactive": True}),
+        ),
         ("FAIL 429", Fail(429)),
     ],
 )

@@ -198,7 +198,7 @@ class Outbox:
         self._deliver(e.RequestGone(request.session_id, request.id))
         if closed is not None and closed.how != "gone":
             return _explain_by_end(reply, closed)
-        if call is not None and call.answers is not None:
+        if call is not None and call.answers is not None and reply.permission is None:
             return _explain_by_answers(reply, call.answers)
         if call is not None and call.rejected:
             return ("acknowledged", "") if reply.rejects else ("elsewhere", "rejected")

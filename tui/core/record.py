@@ -6,12 +6,12 @@ Events may be missed, and an answer to a POST overtakes them; what is stored wit
 from collections.abc import Iterable
 
 from tui.core import events as e
-from tui.core.model import Part, PermissionRequest, ReasoningPart, Request, TextPart, ToolPart
+from tui.core.model import Part, PermissionRequest, QuestionRequest, ReasoningPart, Request, TextPart, ToolPart
 
 
 def ended(request: Request, call: ToolPart | None) -> e.Event:
     """How a request ended that is not open any more, by the call that asked (None: it is not known)."""
-    if call is not None and call.answers is not None:
+    if call is not None and call.answers is not None and isinstance(request, QuestionRequest):
         return e.QuestionAnswered(request.session_id, request.id, call.answers)
     if call is None or not call.rejected:
         return e.RequestGone(request.session_id, request.id)

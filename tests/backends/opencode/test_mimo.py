@@ -34,6 +34,7 @@ CONFINED = {
     "GET /question": [],
     "GET /permission": [],
     "GET /session/status": {},
+    "GET /bash-interactive": [],
 }
 
 
@@ -125,7 +126,7 @@ async def test_a_directory_that_the_server_refuses_is_read_without_naming_it() -
         found = await backend.resync([OUTSIDE, BELOW])
     assert found.directories == frozenset({PATHS["directory"], OUTSIDE, BELOW})
     named = [one.headers.get(HEADER) for one in script.asked if one.call != "GET /path"]
-    assert named == [None] * 3 + [BELOW] * 3
+    assert named == [None] * 3 + [BELOW] * 3 + [None, BELOW]
 
 
 async def test_a_named_directory_that_the_server_refuses_is_refused_with_what_helps() -> None:

@@ -58,20 +58,23 @@ LONGEST_SILENCE = 60.0
 class EventFeed:
     """An open event stream, decoded."""
 
-    def __init__(self, chunks: AsyncIterator[bytes], on_bytes: Callable[[int], None], ids: Ids) -> None:
+    def __init__(
+        self,
+        chunks: AsyncIterator[bytes],
+        on_bytes: Callable[[int], None],
+        translate: Callable[[wire.JSON], e.Event | None],
+    ) -> None:
         self._chunks = chunks
         self._on_bytes = on_bytes
-        self._ids = ids
+        self._translate = translate
 
     async def events(self) -> AsyncGenerator[e.Event, None]:
         async for frame in read_events(self._chunks, on_bytes=self._on_bytes):
             try:
-                event = checked("/event", event_of, loads(frame.data))
+                event = checked("/event", self._translate, loads(frame.data))
             except Misshapen as error:
                 log.warning("event skipped: %s", error.what)  # the next resync brings what it would have told
                 continue
-            if isinstance(event, e.MessageUpserted):
-                self._ids.saw(event.message)
             if event is not None:
                 yield event
 
@@ -125,7 +128,13 @@ class OpenCode:
         async with self._http.stream(
             "GET", path, headers=headers, first_byte=FIRST_BYTE, silence=LONGEST_SILENCE
         ) as response:
-            yield EventFeed(response.chunks(), on_bytes, self._ids)
+            yield EventFeed(response.chunks(), on_bytes, self._event_of)
+
+    def _event_of(self, frame: wire.JSON) -> e.Event | None:
+        event = event_of(frame)
+        if isinstance(event, e.MessageUpserted):
+            self._ids.saw(event.message)
+        return event
 
     async def resync(self, directories: Sequence[str]) -> e.Resynced:
         scopes: list[tuple[dict[str, str], list[str]]] = []

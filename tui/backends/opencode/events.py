@@ -123,15 +123,21 @@ _EVENTS: dict[str, Callable[[wire.JSON], e.Event | None]] = {
 
 
 def event_of(value: wire.JSON) -> e.Event | None:
-    """One frame of `/event` or `/global/event`; None for kinds that change nothing we show.
+    """One frame of an event stream; None for kinds that change nothing we show."""
+    kind, properties = kind_of(value)
+    translate = _EVENTS.get(kind)
+    return None if translate is None else translate(properties)
+
+
+def kind_of(value: wire.JSON) -> tuple[str, dict[str, Any]]:
+    """What a frame of `/event` or `/global/event` tells of, and what it tells; "" where it does not say.
 
     `/global/event` wraps the same event in `payload`, and sends each durable one again as type `sync`.
     """
     frame = wire.read(value, dict[str, Any])
     payload = frame.get("payload", frame)
     kind = payload.get("type") if isinstance(payload, dict) else None
-    translate = _EVENTS.get(kind) if isinstance(kind, str) else None
-    if translate is None:
-        return None
+    if not isinstance(kind, str):
+        return "", {}
     properties = payload.get("properties")
-    return translate(properties if isinstance(properties, dict) else {})
+    return kind, properties if isinstance(properties, dict) else {}

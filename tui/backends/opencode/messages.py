@@ -11,6 +11,7 @@ from typing import Any, Literal
 import msgspec
 
 from tui.backends.decoding import UNREADABLE, readable, unreadable_part
+from tui.backends.opencode import mimo_terminal
 from tui.backends.opencode.schema import JSON, Error, Time, Tokens, failure, field, read, seconds
 from tui.core.model import (
     Answers,
@@ -218,6 +219,10 @@ def _tool(raw: _Part) -> ToolPart:
     time = state.time or Time()
     shown = state.status if state.status in ("pending", "running", "completed", "error") else "running"
     output = state.output if state.output is not None else field(state.metadata, "output")
+    given, rejected = _answers_in(state.metadata), shown == "error" and state.error in REJECTED
+    if shown == "completed" and isinstance(state.input, dict) and state.input.get("interactive") is True:
+        given = mimo_terminal.answers(output, _exit_code(state.metadata))
+        rejected = given is None
     return ToolPart(
         id=raw.id,
         session_id=raw.sessionID,
@@ -232,9 +237,9 @@ def _tool(raw: _Part) -> ToolPart:
         diff=field(state.metadata, "diff"),
         started=seconds(time.start),
         ended=seconds(time.end),
-        answers=_answers_in(state.metadata),
+        answers=given,
         why=_why(state.error or ""),
-        rejected=shown == "error" and state.error in REJECTED,
+        rejected=rejected,
     )
 
 
@@ -245,6 +250,11 @@ def _why(error: str) -> Literal["failed", "denied", "rejected", "aborted"]:
     if error.startswith("The user dismissed this question"):
         return "rejected"
     return "aborted" if error == "Tool execution aborted" else "failed"
+
+
+def _exit_code(metadata: object) -> int:
+    code = metadata.get("exit") if isinstance(metadata, Mapping) else None
+    return int(code) if isinstance(code, int | float) else 0
 
 
 def _answers_in(metadata: object) -> Answers | None:

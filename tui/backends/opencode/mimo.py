@@ -1,21 +1,37 @@
 """MiMo Code, a fork of opencode: the same routes with another name. Behaviour as measured on 0.1.15."""
 
+import asyncio
+import logging
+from collections.abc import Sequence
 from typing import Any
 
 from msgspec.structs import replace
 
 from tui.backends.base import NotTaken, PostWatcher, ServerInfo, Traits
-from tui.backends.decoding import checked
+from tui.backends.decoding import Rows, checked, readable
+from tui.backends.opencode import mimo_terminal
 from tui.backends.opencode import schema as wire
 from tui.backends.opencode.backend import OpenCode
-from tui.core.model import FullMessage, Prompt, Session
-from tui.net.errors import NetError, Refused
+from tui.backends.opencode.events import kind_of
+from tui.backends.opencode.mimo_terminal import Entry, Terminals, entry
+from tui.backends.paging import OnBytes
+from tui.core import events as e
+from tui.core.model import Answers, FullMessage, Prompt, Session
+from tui.net.errors import NetError, Refused, WrongType
 from tui.net.http_client import Http
 from tui.net.url import segment
+
+log = logging.getLogger(__name__)
 
 MIMO = Traits(family="mimo", cancels_on_disconnect=None, queues_prompts=False, answers_in_id_order=True)
 GOES_ON = frozenset({"0.1.15"})
 """Versions that were seen to go on with a turn whose client had left; of earlier ones the opposite is told."""
+
+
+UNKNOWN_PATH = (404, 503)
+"""What it answers where there is no such route: 0.1.15 the latter."""
+CALLS_LOOKED_AT = 10
+"""Newest messages of a session among which is the call that it works on."""
 
 
 class OutsideDirectory(NetError):
@@ -40,15 +56,78 @@ class MimoCode(OpenCode):
         self._serves: dict[str, bool] = {}
         self._directories: dict[str, str] = {}
         """Of sessions, by their id."""
+        self._terminals = Terminals()
 
     async def hello(self) -> ServerInfo:
         self._serves.clear()
+        self._terminals.clear()
         server = await super().hello()
         if self._directory is not None and not await self._works_in(self._directory):
             raise OutsideDirectory(self._directory)
         if server.version in GOES_ON:
             self._traits = replace(self._traits, cancels_on_disconnect=False)
         return server
+
+    async def resync(self, directories: Sequence[str]) -> e.Resynced:
+        """Commands that wait at a terminal are in a list of their own."""
+        found, waiting = await asyncio.gather(super().resync(directories), self._at_terminals(directories))
+        complete = any(map(self._terminals.is_new, waiting))
+        for session_id in found.statuses if complete else ():
+            try:
+                await self.messages(session_id, limit=CALLS_LOOKED_AT)
+            except NetError as error:
+                log.info("what %s waits for at a terminal is not known: %s", session_id, error.what)
+                complete = False
+        asked = [self._terminals.request(one, complete=complete) for one in waiting]
+        return replace(
+            found,
+            requests=(*found.requests, *[one for one in asked if one is not None]),
+            unreadable=found.unreadable + waiting.unreadable,
+        )
+
+    async def _at_terminals(self, directories: Sequence[str]) -> Rows[Entry]:
+        """The commands in these directories; none of an older version, which has no such list."""
+        waiting: Rows[Entry] = Rows()
+        scopes = [await self._scope(place) for place in (self._home, *directories)]
+        try:
+            for scope in [one for row, one in enumerate(scopes) if one not in scopes[:row]]:
+                listed = (await self._get("/bash-interactive", headers=scope)).value
+                rows = readable(listed if isinstance(listed, list) else [], entry, "a command at a terminal")
+                waiting = waiting.with_more(rows)
+        except (Refused, WrongType) as error:
+            if isinstance(error, Refused) and error.status not in UNKNOWN_PATH:
+                raise
+        return waiting
+
+    async def messages(
+        self, session_id: str, *, limit: int = 50, before: str | None = None, on_bytes: OnBytes | None = None
+    ) -> e.MessagesLoaded:
+        loaded = await super().messages(session_id, limit=limit, before=before, on_bytes=on_bytes)
+        self._terminals.saw_all(loaded.messages)
+        return loaded
+
+    def _event_of(self, frame: wire.JSON) -> e.Event | None:
+        kind, properties = kind_of(frame)
+        match kind:
+            case "bash.interactive.asked":
+                request = self._terminals.request(entry(properties))
+                return None if request is None else e.RequestOpened(request)
+            case "bash.interactive.replied":
+                return self._terminals.replied(properties)
+        event = super()._event_of(frame)
+        if isinstance(event, e.PartUpserted):
+            self._terminals.saw(event.part)
+        return event
+
+    async def answer(self, request_id: str, answers: Answers, *, directory: str) -> bool:
+        if not request_id.startswith(mimo_terminal.PREFIX):
+            return await super().answer(request_id, answers, directory=directory)
+        return await self._resolve(*_reply_at_terminal(request_id, answers), directory)
+
+    async def reject(self, request_id: str, *, directory: str) -> bool:
+        if not request_id.startswith(mimo_terminal.PREFIX):
+            return await super().reject(request_id, directory=directory)
+        return await self._resolve(*_reply_at_terminal(request_id, None), directory)
 
     async def post_prompt(self, prompt: Prompt, watcher: PostWatcher) -> FullMessage:
         """Never into a directory other than the session's: without the header the agent works in the server's."""
@@ -119,3 +198,8 @@ class MimoCode(OpenCode):
             else:
                 self._serves[directory] = True
         return self._serves.get(directory, True)
+
+
+def _reply_at_terminal(request_id: str, answers: Answers | None) -> tuple[str, dict[str, Any]]:
+    path = f"/bash-interactive/{segment(request_id.removeprefix(mimo_terminal.PREFIX))}/reply"
+    return path, mimo_terminal.reply(answers)

@@ -1,0 +1,140 @@
+"""Commands that MiMo Code waits for a person to run at a terminal, as questions. No network here.
+
+Neither its list of them nor its events name the session: that is the one with a call of the same command, which is
+stored as running before it is asked for. The environment that they carry holds secrets, and is not read.
+"""
+
+import msgspec
+
+from tui.backends.opencode.schema import JSON, read
+from tui.core import events as e
+from tui.core.model import Answers, FullMessage, Option, Part, Question, QuestionRequest, ToolPart
+
+PREFIX = "terminal:"
+"""Begins our ids of these requests: they are answered by a route of their own."""
+SILENT, FAILED = "it ran and printed nothing", "it failed"
+NOT_RUN = "The user did not run this command."
+"""The output that the agent is told of a command that a person does not want to run."""
+NOT_RUN_CODE = 130
+"""Its exit code: that of a command ended by Ctrl-C."""
+
+
+LOOKS = 2
+"""A call may come into sight only after its command: the list and the statuses are asked for at once."""
+
+
+class Entry(msgspec.Struct):
+    """A command that waits."""
+
+    id: str
+    command: str
+    cwd: str = ""
+
+
+def entry(value: JSON) -> Entry:
+    """One of the list, or what the event tells."""
+    return read(value, Entry)
+
+
+class _Replied(msgspec.Struct):
+    id: str
+    output: str = ""
+    exitCode: float = 0
+
+
+class Terminals:
+    """The commands that were asked for, and the calls that wait for them."""
+
+    def __init__(self) -> None:
+        self._running: dict[str, ToolPart] = {}
+        self._asked: dict[str, QuestionRequest] = {}
+        self._looked: dict[str, int] = {}
+        """How often no call was found for an id: an aborted turn leaves its command in the list."""
+
+    def clear(self) -> None:
+        """The server may have started anew."""
+        self._running.clear()
+        self._asked.clear()
+        self._looked.clear()
+
+    def saw(self, part: Part) -> None:
+        """Remember the call, should it be one of these."""
+        if isinstance(part, ToolPart) and part.input.get("interactive") is True:
+            if part.state == "running":
+                self._running[part.id] = part
+            else:
+                self._running.pop(part.id, None)
+
+    def saw_all(self, messages: tuple[FullMessage, ...]) -> None:
+        for full in messages:
+            for part in full.parts:
+                self.saw(part)
+
+    def request(self, entry: Entry, *, complete: bool = False) -> QuestionRequest | None:
+        """The question for a command; None where no call is known that waits for it.
+
+        `complete`: the calls of all sessions at work are known. Twice none: nobody waits for it.
+        """
+        taken = {known.call_id for known in self._asked.values()}
+        known = self._asked.get(entry.id)
+        for call in sorted(self._running.values(), key=lambda one: not one.output):  # those allowed to run first
+            if known is None and call.input.get("command") == entry.command and call.call_id not in taken:
+                known = self._asked[entry.id] = _question(entry, call)
+        if known is None and complete:
+            self._looked[entry.id] = self._looked.get(entry.id, 0) + 1
+        return known
+
+    def is_new(self, entry: Entry) -> bool:
+        """Whether the call that waits for the command must still be looked for."""
+        return entry.id not in self._asked and self._looked.get(entry.id, 0) < LOOKS
+
+    def replied(self, value: JSON) -> e.Event | None:
+        """How a command was answered, by the event."""
+        raw = read(value, _Replied)
+        known = self._asked.pop(raw.id, None)
+        if known is None:
+            return None
+        given = answers(raw.output, int(raw.exitCode))
+        if given is None:
+            return e.QuestionRejected(known.session_id, known.id)
+        return e.QuestionAnswered(known.session_id, known.id, given)
+
+
+def _question(entry: Entry, call: ToolPart) -> QuestionRequest:
+    where = f" in {entry.cwd}" if entry.cwd else ""
+    question = Question(
+        f"Run this at a terminal{where} and say what it printed: {entry.command}",
+        "Terminal",
+        (Option(SILENT, "exit code 0"), Option(FAILED, "exit code 1")),
+    )
+    return QuestionRequest(
+        f"{PREFIX}{entry.id}",
+        call.session_id,
+        (question,),
+        message_id=call.message_id,
+        call_id=call.call_id,
+        asked=call.started,
+    )
+
+
+def reply(given: Answers | None) -> dict[str, str | int]:
+    """What the route takes for an answer: own words are what it printed. None: the command was not run."""
+    if given is None:
+        return {"output": NOT_RUN, "exitCode": NOT_RUN_CODE}
+    [[words]] = given
+    return {"output": "" if words in (SILENT, FAILED) else words, "exitCode": int(words == FAILED)}
+
+
+def answers(output: str, exit_code: int) -> Answers | None:
+    """The answer that a command was given, as the server has it; None: it was not run."""
+    match output, exit_code:
+        case _ if (output, exit_code) == (NOT_RUN, NOT_RUN_CODE):
+            return None
+        case "", 0:
+            return ((SILENT,),)
+        case "", 1:
+            return ((FAILED,),)
+        case words, 0:
+            return ((words,),)
+        case _:
+            return ((f"{output} (exit code {exit_code})".strip(),),)
