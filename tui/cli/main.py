@@ -67,7 +67,7 @@ CA_FILE = click.option(
 @click.option("--family", type=click.Choice(FAMILIES), help="What kind of server it is; found out by asking.")
 @click.option("--log", type=click.Path(dir_okay=False, path_type=Path), help="Write a log to this file.")
 @CA_FILE
-@click.version_option(package_name="holdfast", prog_name="holdfast")
+@click.version_option(package_name="holdfast-tui", prog_name="holdfast")
 def main(
     url: str | None,
     demo: bool,
