@@ -91,7 +91,7 @@ def test_help_names_every_flag_and_where_the_password_comes_from(flag: str) -> N
 
 
 def test_the_version_is_the_package_s() -> None:
-    assert metadata.version("holdfast") in invoke("--version").output
+    assert metadata.version("holdfast-tui") in invoke("--version").output
 
 
 def test_no_flag_is_the_default_server(runs: list[Settings]) -> None:
