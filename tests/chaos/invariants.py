@@ -274,13 +274,17 @@ def nothing_is_sent_after_401(person: Person) -> Differences:
             yield f"{one.method} {one.path} at {one.at:.2f} s, though the line is stopped"
 
 
-def no_aborted_turn_runs_on(person: Person, begun: Sequence[tuple[float, str]]) -> Differences:
-    """i. At rest the server waits in no turn that the person asked to abort. `begun`: as below."""
-    runs = bool(person.client.turns.running_in(person.session_id))
-    for abort in person.aborts if runs and begun else ():
-        _, prompt = begun[-1]
-        if prompt in abort.prompts:
-            yield f"the turn of {prompt!r} runs on, though it was to be aborted at {abort.at:.2f} s"
+def no_aborted_turn_runs_on(person: Person, truth: Truth) -> Differences:
+    """i. At rest the server waits in no turn that the person asked to abort."""
+    messages = truth.messages[truth.session_id]
+    answers = [one for one in messages if one.role == "assistant"]
+    if truth.session_id not in truth.busy or not answers:
+        return
+    prompts = [one for one in messages if one.role == "user" and one.id == answers[-1].parent]
+    words = "".join(words for one in prompts for words in one.words)
+    for abort in person.aborts:
+        if words and words in abort.prompts:
+            yield f"the turn of {words!r} runs on, though it was to be aborted at {abort.at:.2f} s"
 
 
 def reasons_are_the_servers(person: Person, truth: Truth, family: Family, *, others_abort: bool) -> Differences:
@@ -327,17 +331,24 @@ def answers_elsewhere_are_somebody_s(person: Person, truth: Truth) -> Difference
 def aborts_end_the_turn_they_were_meant_for(
     person: Person, begun: Sequence[tuple[float, str]], aborted: Sequence[tuple[float, str]]
 ) -> Differences:
-    """i, the other half: what an abort found running is what it was meant for.
+    """i, the other half: none was sent while the client knew that the server was in another turn.
 
-    `begun`: when the model began to answer which prompt; `aborted`: when an abort was sent, and what it found. An
-    abort names no turn. So it may hit another one that began while it was under way, or so shortly before that a
-    client on a connection that seems alive could not know of it.
+    Nor did one hit another turn, as far as the server tells (`begun`: when the model began to answer which prompt;
+    `aborted`: when an abort was sent, and what it found): an abort names no turn. But one may have begun so
+    shortly before that a client on a connection that seems alive could not know of it.
     """
+    for sent, known in person.aborts_sent:
+        if known not in (meant := _meant(person, sent)):
+            yield f"an abort was sent at {sent:.2f} s, and the client knew that {known!r} ran; meant: {meant}"
     for sent, found in aborted:
-        meant = {prompt for abort in person.aborts if abort.at <= sent for prompt in abort.prompts}
         since = next(at for at, prompt in reversed(begun) if prompt == found)
-        if found not in meant and since < sent - UNKNOWN_FOR:
+        if found not in (meant := _meant(person, sent)) and since < sent - UNKNOWN_FOR:
             yield f"an abort sent at {sent:.2f} s ended {found!r}, running since {since:.2f} s; meant: {meant}"
+
+
+def _meant(person: Person, sent: float) -> set[str]:
+    """The prompts whose turns the person had asked to abort by then."""
+    return {prompt for abort in person.aborts if abort.at <= sent for prompt in abort.prompts}
 
 
 def nothing_broke(person: Person, broken: list[str]) -> Differences:

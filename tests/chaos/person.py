@@ -5,7 +5,7 @@ A client that is killed leaves its journal behind as it is at that moment; the n
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,7 +29,7 @@ from tui.core.changes import (
     TurnChanged,
 )
 from tui.core.connection_status import Line, LineState
-from tui.core.model import Answers, PermissionReply, QuestionRequest, ReasoningPart, Request, TextPart
+from tui.core.model import Answers, Part, PermissionReply, QuestionRequest, ReasoningPart, Request, TextPart
 from tui.core.turn import Turn
 from tui.net.errors import NetError
 from tui.net.http_client import ByteStream, Http
@@ -88,6 +88,7 @@ class LoggedHttp(Http):
 
     log: Callable[[str, str], None]
     answered: Callable[[str], None]
+    aborting: Callable[[], None]
     streams = 0
 
     async def call(self, method: str, path: str, **options: Any) -> Reply:
@@ -95,6 +96,7 @@ class LoggedHttp(Http):
         if method == "POST" and path.endswith(("/abort", "/cancel")):
             sent_at = {SENT_AT.decode(): str(asyncio.get_running_loop().time())}
             options["headers"] = sent_at | dict(options.get("headers") or {})
+            self.aborting()
         reply = await super().call(method, path, **options)
         if not self.streams:
             self.answered(path)
@@ -120,6 +122,8 @@ class Person:
         self.sent: dict[str, Sent] = {}
         self.given: dict[str, Given] = {}
         self.aborts: list[Aborted] = []
+        self.aborts_sent: list[tuple[float, str]] = []
+        """For each request that aborts something: when it left, and the prompt in work as the client knew then."""
         self.trouble: list[str] = []
         """Notices of the client that a part of it has stopped working."""
         self.exchanges: list[Exchange] = []
@@ -359,8 +363,17 @@ class Person:
         if turn.prompt is not None:
             return turn.prompt.text
         transcript = self.client.store.transcript(turn.session_id)
-        parts = transcript.parts_of(turn.prompt_id) if transcript is not None else []
-        return "".join(part.text for part in parts if isinstance(part, TextPart))
+        return _words(transcript.parts_of(turn.prompt_id)) if transcript is not None else ""
+
+    def _note_abort(self) -> None:
+        """An abort is about to leave. An answer whose turn is over is not in work, whole or not."""
+        transcript = self.client.store.transcript(self.session_id) if self.present else None
+        answer = transcript.newest_answer() if transcript is not None else None
+        if transcript is None or answer is None or answer.parent_id is None or answer.completed is not None:
+            return
+        turn = self.client.turns.find(self.session_id, answer.parent_id)
+        if turn is None or not turn.over:
+            self.aborts_sent.append((self.loop.time(), _words(transcript.parts_of(answer.parent_id))))
 
     def _see_turns(self) -> None:
         for turn in self.client.turns.of(self.session_id) if self.present else ():
@@ -377,7 +390,7 @@ class Person:
             self.attempts.append(self.loop.time())
         host = {"host": f"127.0.0.1:{self.relay.upstream}"}  # a server may refuse every other
         http = LoggedHttp(f"http://127.0.0.1:{self.relay.port}", headers=host)
-        http.log, http.answered = self._log, self._answered
+        http.log, http.answered, http.aborting = self._log, self._answered, self._note_abort
         return http
 
     def _answered(self, path: str) -> None:
@@ -399,3 +412,7 @@ class Person:
         task = asyncio.ensure_future(work)
         self._errands.add(task)
         task.add_done_callback(self._errands.discard)
+
+
+def _words(parts: Sequence[Part]) -> str:
+    return "".join(part.text for part in parts if isinstance(part, TextPart))

@@ -86,7 +86,9 @@ class Scene:
         for at, step in self.schedule.steps:
             await asyncio.sleep(max(0.0, start + at - self.loop.time()))
             self._act(step)
-        await asyncio.gather(*self._errands)
+        ended = await asyncio.gather(*self._errands, return_exceptions=True)
+        failed = [repr(one) for one in ended if one is not None]
+        assert not failed, f"steps could not be played to their end: {failed}"
         self.server.disarm_all()
         self.person.relay.calm()
 
@@ -282,7 +284,12 @@ class Scene:
     def _run(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.ensure_future(work)
         self._errands.add(task)
-        task.add_done_callback(self._errands.discard)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        """One that failed is kept, for `play` to tell."""
+        if not task.cancelled() and task.exception() is None:
+            self._errands.discard(task)
 
 
 async def outcome(scene: Scene) -> list[str]:
@@ -290,7 +297,7 @@ async def outcome(scene: Scene) -> list[str]:
     person = scene.person
     early = await scene.rest(answering=False)
     found = [f"while requests wait: {one}" for one in invariants.at_any_rest(person, early)]
-    found += invariants.no_aborted_turn_runs_on(person, scene.server.begun)
+    found += invariants.no_aborted_turn_runs_on(person, early)
     late = await scene.rest(answering=True)
     found += invariants.at_any_rest(person, late)
     found += invariants.at_the_end(
