@@ -51,6 +51,7 @@ def test_the_environment_wins_over_the_file_and_a_flag_over_both(file: Path) -> 
     ("environment", "password"),
     [
         ({"OPENCODE_SERVER_PASSWORD": "theirs"}, "theirs"),
+        ({"MIMOCODE_SERVER_PASSWORD": "theirs"}, "theirs"),
         ({"OPENCODE_SERVER_PASSWORD": "theirs", "HOLDFAST_PASSWORD": "ours"}, "ours"),
         ({"OPENCODE_SERVER_PASSWORD": "theirs", "HOLDFAST_PASSWORD": ""}, "theirs"),
         ({"HOLDFAST_PASSWORD": ""}, None),

@@ -8,7 +8,7 @@ FAMILIES = ("opencode", "mimocode", "qwen")
 TOKEN = ""
 """Instead of a user: the password is a bearer token."""
 
-PASSWORDS = ("OPENCODE_SERVER_PASSWORD", "QWEN_SERVER_TOKEN")
+PASSWORDS = ("OPENCODE_SERVER_PASSWORD", "MIMOCODE_SERVER_PASSWORD", "QWEN_SERVER_TOKEN")
 """Variables from which the families' servers take their own password."""
 
 SERVER_USERS = ("OPENCODE_SERVER_USERNAME", "MIMOCODE_SERVER_USERNAME")

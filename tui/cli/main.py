@@ -81,7 +81,8 @@ def main(
     """A terminal client for agent servers whose turns last minutes to hours.
 
     URL is the server's address (default: HOLDFAST_URL, or http://127.0.0.1:4096, where `opencode serve` listens).
-    The password, or token, comes from HOLDFAST_PASSWORD, OPENCODE_SERVER_PASSWORD or QWEN_SERVER_TOKEN.
+    The password, or token, comes from HOLDFAST_PASSWORD, OPENCODE_SERVER_PASSWORD,
+    MIMOCODE_SERVER_PASSWORD or QWEN_SERVER_TOKEN.
     """
     if demo and url:
         raise click.UsageError("--demo starts a server of its own: leave the URL out")

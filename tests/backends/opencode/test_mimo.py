@@ -1,16 +1,20 @@
 """What MiMo Code does otherwise, as its backend says it."""
 
+import json
 import re
+import time
+from contextlib import aclosing
 
 import pytest
 from starlette.responses import JSONResponse
 
-from tests.backends.opencode_server import GREETED, PATHS, PROMPT, Watcher
+from tests.backends.opencode_server import GREETED, PATHS, PROMPT, Watcher, streamed
 from tests.backends.scripted import Asked, scripted
 from tui.backends.base import NotTaken
 from tui.backends.opencode.backend import OpenCode
 from tui.backends.opencode.mimo import MimoCode
-from tui.core.model import Prompt
+from tui.core.events import StatusChanged
+from tui.core.model import Prompt, Retrying
 from tui.net.errors import NetError, Refused
 
 HEADER = "x-mimocode-directory"
@@ -172,3 +176,20 @@ async def test_a_request_is_answered_in_whichever_directory_it_is_open() -> None
     async with scripted(calls) as (script, http):
         assert await MimoCode(http).answer("que_1", (("yes",),), directory=BELOW)
     assert HEADER not in script.last("POST /question/que_1/reply").headers
+
+
+async def test_the_time_of_the_next_try_is_told_by_the_server_s_clock() -> None:
+    """The server tells a delay; what is shown counts down by its clock."""
+    told = {"sessionID": "ses_1", "attempt": 1, "reason": "Overloaded", "nextDelayMs": 5000}
+    frame = {"type": "session.retry.attempt", "properties": told}
+    stream = streamed(f"data: {json.dumps(frame)}\n\n")
+    ahead = time.time() + 3600
+    async with scripted({**GREETED, "GET /global/event": stream}, date=ahead) as (_, http):
+        backend = MimoCode(http)
+        server = await backend.hello()
+        async with backend.subscribe(lambda count: None) as feed, aclosing(feed.events()) as events:
+            event = await anext(events)
+    assert isinstance(event, StatusChanged)
+    assert isinstance(event.status, Retrying)
+    assert server.clock_skew == pytest.approx(3600, abs=5)
+    assert event.status.next_at == pytest.approx(ahead + 5, abs=5)

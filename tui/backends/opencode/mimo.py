@@ -16,7 +16,7 @@ from tui.backends.opencode.events import kind_of
 from tui.backends.opencode.mimo_terminal import Entry, Terminals, entry
 from tui.backends.paging import OnBytes
 from tui.core import events as e
-from tui.core.model import Answers, FullMessage, Prompt, Session
+from tui.core.model import Answers, FullMessage, Prompt, Retrying, Session
 from tui.net.errors import NetError, Refused, WrongType
 from tui.net.http_client import Http
 from tui.net.url import segment
@@ -57,11 +57,14 @@ class MimoCode(OpenCode):
         self._directories: dict[str, str] = {}
         """Of sessions, by their id."""
         self._terminals = Terminals()
+        self._skew = 0.0
+        """The server's clock minus ours, in seconds."""
 
     async def hello(self) -> ServerInfo:
         self._serves.clear()
         self._terminals.clear()
         server = await super().hello()
+        self._skew = server.clock_skew or 0.0
         if self._directory is not None and not await self._works_in(self._directory):
             raise OutsideDirectory(self._directory)
         if server.version in GOES_ON:
@@ -115,8 +118,11 @@ class MimoCode(OpenCode):
             case "bash.interactive.replied":
                 return self._terminals.replied(properties)
         event = super()._event_of(frame)
-        if isinstance(event, e.PartUpserted):
-            self._terminals.saw(event.part)
+        match event:
+            case e.PartUpserted(part):
+                self._terminals.saw(part)
+            case e.StatusChanged(session_id, Retrying(next_at=float(at)) as retrying):  # told as a delay from now
+                return e.StatusChanged(session_id, replace(retrying, next_at=at + self._skew))
         return event
 
     async def answer(self, request_id: str, answers: Answers, *, directory: str) -> bool:
