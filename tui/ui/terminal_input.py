@@ -6,15 +6,27 @@ Runs in the driver's input thread, where it is still known which bytes came toge
 import os
 import re
 import selectors
+import time
 import unicodedata
 from codecs import getincrementaldecoder
 from collections.abc import Callable, Iterable
 
-from textual import events
-from textual._parser import ParseError
+from textual import constants, events
+from textual._parser import ParseError, ParseTimeout
 from textual._xterm_parser import XTermParser
 from textual.drivers.linux_driver import LinuxDriver
 from textual.message import Message
+
+from tui.ui.escape_sequences import (
+    BEGUN,
+    ESCAPE,
+    PASTE_END,
+    PASTE_START,
+    WHOLE,
+    committed_text,
+    understood,
+    without_controls,
+)
 
 AFTER_ENTER = 0.01
 """Seconds in which what comes behind Enter belongs to the same burst: a terminal hands a paste on in pieces."""
@@ -24,13 +36,13 @@ LONG = 64
 """Characters of one line that come at once and are a paste: a field takes that faster than as many keys."""
 TICK = 0.1
 """Seconds between two looks at an escape sequence that has not ended: Textual's own."""
+SEQUENCE_WITHIN = 1.0
+"""Seconds in which an escape sequence ends that has begun: then its characters are keys."""
+PASTE_ENDS_AFTER = 2.0
+"""Seconds without a byte after which a bracketed paste is over though its end has not come."""
 CHUNK = 4096
 """Bytes of one read: what a terminal keeps."""
 
-_INTRODUCERS = "[OP]X^_"
-"""What follows an escape that begins a longer sequence (CSI, SS3, DCS, OSC, SOS, PM, APC)."""
-_KITTY_TEXT = re.compile(r"\x1b\[0;;([\d:]+)u")
-"""Text without a key, as an input method commits it."""
 _CODE_POINT = re.compile(r"\x1b\[(\d+)(?:;\d*)?u")
 _FUNCTIONAL = range(0xE000, 0xF900)
 """Code points with which the kitty keyboard protocol names keys that have none."""
@@ -94,14 +106,101 @@ class TextBurst(Message):
 
 
 class InputParser(XTermParser):
-    """Textual's, with Enter and its modifiers, Alt in the middle of a burst, and keys that told only their code.
+    """Textual's, which gets nothing but plain text and whole sequences that it can take: no input makes it fail.
 
-    An Enter that was a key for certain, as the kitty protocol sends it, has no character.
+    It adds: Enter with its modifiers, Alt in the middle of a burst, keys that told only their code, and a
+    bracketed paste as one text, whatever is in it. An Enter that was a key for certain, as the kitty protocol
+    sends it, has no character.
     """
 
+    def __init__(self, debug: bool = False, now: Callable[[], float] = time.monotonic) -> None:
+        super().__init__(debug)
+        self._now = now
+        self._rest = ""
+        """What has come of a sequence or a paste that has not ended."""
+        self._since = 0.0
+        """When the sequence began, or the last of the paste came."""
+        self._pasting = False
+        self._escape_until = 0.0
+        """Until when an escape that was taken for a key may still prove to be the first byte of a paste."""
+
     def feed(self, data: str) -> Iterable[Message]:
-        text = _KITTY_TEXT.sub(_text_of, data)
-        return super().feed(text) if text or not data else ()  # "" is the end of all input
+        if not data:  # the end of all input
+            yield from super().feed(data)
+            return
+        now, begun = self._now(), bool(self._rest)
+        if now < self._escape_until and (data.startswith(PASTE_START[1:]) or PASTE_START[1:].startswith(data)):
+            data = ESCAPE + data
+        self._escape_until = 0.0
+        text, at, self._rest = self._rest + data, 0, ""
+        while at < len(text):
+            if self._pasting:
+                end = text.find(PASTE_END, at)
+                if end < 0:
+                    break
+                yield from self._pasted(text[at:end])
+                at = end + len(PASTE_END)
+            elif text.startswith(PASTE_START, at):
+                self._pasting, at = True, at + len(PASTE_START)
+            elif whole := WHOLE.match(text, at):
+                yield from self._sequence(whole[0])
+                at = whole.end()
+            elif part := BEGUN.match(text, at):
+                if part.end() == len(text):
+                    break
+                yield from self._broken(part[0])
+                at = part.end()
+            else:
+                end = text.find(ESCAPE, at)
+                end = end if end >= 0 else len(text)
+                yield from super().feed(text[at:end])
+                at = end
+        self._rest = text[at:]
+        if self._pasting or not begun or at:
+            self._since = now
+
+    def tick(self) -> Iterable[Message]:
+        waited = self._now() - self._since
+        if self._pasting and waited >= PASTE_ENDS_AFTER:
+            rest, self._rest = self._rest, ""
+            yield from self._pasted(rest)
+        elif (
+            self._rest
+            and not self._pasting
+            and waited >= (constants.ESCAPE_DELAY if self._rest == ESCAPE else SEQUENCE_WITHIN)
+        ):
+            rest, self._rest = self._rest, ""
+            self._escape_until = self._now() + SEQUENCE_WITHIN if rest == ESCAPE else 0.0
+            yield from self._broken(rest)
+
+    def _pasted(self, text: str) -> Iterable[Message]:
+        self._pasting = False
+        if clean := without_controls(text):
+            yield events.Paste(clean)
+
+    def _sequence(self, sequence: str) -> Iterable[Message]:
+        """What a whole sequence means: nothing where nobody knows it."""
+        if text := committed_text(sequence):
+            yield from super().feed(text)
+        elif known := understood(sequence):
+            yield from super().feed(known)
+            if self._awaiting.timeout is not None:  # Textual's parser waits for more of it
+                self._timeout_time, self._awaiting = None, self._gen.throw(ParseTimeout())
+                self._tokens.clear()
+
+    def _broken(self, begun: str) -> Iterable[Message]:
+        """Characters that looked like a sequence, and are keys: Alt and a character, and what was typed then."""
+        if begun == ESCAPE:
+            yield events.Key("escape", ESCAPE)
+        else:
+            yield from super()._sequence_to_key_events(begun[1], alt=True)
+            for character in begun[2:].rstrip(ESCAPE):
+                yield from super()._sequence_to_key_events(character)
+
+    def parse_mouse_code(self, code: str) -> Message | None:
+        sizes = (self.terminal_size, self.terminal_pixel_size)
+        self.mouse_pixels = self.mouse_pixels and all(size is not None and all(size) for size in sizes)
+        return super().parse_mouse_code(code)
 
     def _sequence_to_key_events(self, sequence: str, alt: bool = False) -> Iterable[events.Key]:
         if len(sequence) == 1:
@@ -110,7 +209,7 @@ class InputParser(XTermParser):
             yield events.Key("ctrl+j", "\n")
         elif keys := list(super()._sequence_to_key_events(sequence, alt)):
             yield from (_usual(key, sequence) for key in keys)
-        elif len(sequence) == 2 and sequence[1] not in _INTRODUCERS:
+        elif len(sequence) == 2 and WHOLE.fullmatch(sequence):
             yield from super()._sequence_to_key_events(sequence[1], alt=True)
 
 
@@ -201,7 +300,3 @@ class InputDriver(LinuxDriver):
                 pass
         except (EOFError, ParseError):
             pass
-
-
-def _text_of(committed: re.Match[str]) -> str:
-    return "".join(chr(int(code)) for code in committed[1].split(":") if code and int(code) <= 0x10FFFF)

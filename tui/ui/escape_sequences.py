@@ -1,0 +1,98 @@
+"""Escape sequences as a terminal sends them: where one ends, which of them a parser can take, what is no text."""
+
+import re
+
+ESCAPE = "\x1b"
+PASTE_START = "\x1b[200~"
+PASTE_END = "\x1b[201~"
+STRINGS = "]PX^_"
+"""What follows an escape that begins a string (OSC, DCS, SOS, PM, APC)."""
+
+_PAYLOAD = r"[^\x00-\x1f\x7f-\x9f]*"
+WHOLE = re.compile(
+    r"\x1b(?:"
+    r"\[(?:\[[A-Z]|M[^\x00-\x1f]{3}|\d+\$|(?![M\[])[0-?]*[ -/]*[@-~])"
+    r"|O[ -~]"
+    rf"|[{re.escape(STRINGS)}]{_PAYLOAD}(?:\x07|\x1b\\)"
+    rf"|[^\x1b\[O{re.escape(STRINGS)}]"
+    r")"
+)
+"""A sequence, or Alt and a character. Beside ECMA-48: function keys of the Linux console (`ESC [ [ A`) and of rxvt
+(`ESC [ 24 $`), and the oldest mouse report (`ESC [ M` and three characters)."""
+BEGUN = re.compile(
+    rf"\x1b(?:\[(?:\[|M[^\x00-\x1f]{{0,2}}|[0-?]*[ -/]*)|O|[{re.escape(STRINGS)}]{_PAYLOAD}(?:\x1b\Z)?)?"
+)
+"""What may become a sequence: as much of it as has come."""
+
+_LONGEST = 32
+"""Characters of a sequence that Textual's parser looks at."""
+_TOO_LARGE = re.compile(r"\d{8}")
+"""A number that no key, column or row has."""
+_KEY = re.compile(r"\x1b\[([\d:;]*)([u~ABCDEFHPQRS])", re.ASCII)
+_SIZE = re.compile(r"\x1b\[48;(\d[\d:]*);(\d[\d:]*);(\d[\d:]*);(\d[\d:]*)t", re.ASCII)
+_COMMITTED = re.compile(r"\x1b\[0;;([\d:]+)u", re.ASCII)
+_RELEASED = "3"
+"""The event type of a key that is let go."""
+_SHIFT, _LOCKS = 1, 64 | 128
+_MAX_CELLS = 9999
+
+_NOT_TEXT = re.compile(
+    r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]?"
+    rf"|(?:\x1b[{re.escape(STRINGS)}]|[\x90\x98\x9d-\x9f])(?:{_PAYLOAD}(?:\x07|\x1b\\|\x9c))?"
+    r"|\x1b[ #%()*+][0-~]"
+    r"|[\x00-\x08\x0e-\x1b\x1f\x7f-\x84\x86-\x9f]"
+)
+
+
+def without_controls(text: str) -> str:
+    """`text` without escape sequences and control characters; what ends a line does so still, and tabs stay."""
+    return _NOT_TEXT.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
+
+
+def committed_text(sequence: str) -> str:
+    """Text without a key, as an input method commits it; "" where that is none."""
+    found = _COMMITTED.fullmatch(sequence)
+    return "".join(chr(int(code)) for code in _characters(found[1])) if found else ""
+
+
+def understood(sequence: str) -> str:
+    """`sequence` as Textual's parser can take it: "" where it cannot, or where it means nothing.
+
+    Of the kitty keyboard protocol it knows neither event types nor alternate keys. A released key means nothing.
+    """
+    if sequence[1] in STRINGS or _TOO_LARGE.search(sequence):
+        return ""
+    if found := _KEY.fullmatch(sequence):
+        sequence = _key(found[1], found[2])
+    elif found := _SIZE.fullmatch(sequence):
+        rows, columns = (int(size.partition(":")[0]) for size in found.group(1, 2))
+        sequence = sequence if 0 < rows <= _MAX_CELLS and 0 < columns <= _MAX_CELLS else ""
+    return sequence if len(sequence) <= _LONGEST else ""
+
+
+def _key(fields: str, final: str) -> str:
+    """`code:shifted:base ; modifiers:event ; text`, each of it optional, as `code ; modifiers ; text`."""
+    codes, modifiers, text, *more = (*fields.split(";"), "", "")
+    code, shifted = (*codes.split(":"), "")[:2]
+    modifier, event = (*modifiers.split(":"), "")[:2]
+    texts = _characters(text)
+    named = _is_code_point(int(code)) if code else final not in "u~"
+    if event == _RELEASED or any(more) or not (named or texts):
+        return ""
+    if final == "u" and not texts and ((int(modifier or 1) - 1) & ~_LOCKS) == _SHIFT:
+        texts = _characters(shifted)
+    kept = ";".join((code if named else "0", modifier, ":".join(texts)))
+    return f"\x1b[{kept.rstrip(';')}{final}"
+
+
+def _characters(codes: str) -> list[str]:
+    """Those of `codes`, apart by colons, that are characters, and no controls."""
+    return [code for code in codes.split(":") if code and _is_code_point(int(code)) and not _is_control(int(code))]
+
+
+def _is_code_point(code: int) -> bool:
+    return 0 < code <= 0x10FFFF and not 0xD800 <= code <= 0xDFFF
+
+
+def _is_control(code: int) -> bool:
+    return code < 0x20 or 0x7F <= code < 0xA0
