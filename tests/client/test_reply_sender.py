@@ -66,12 +66,14 @@ class Desk:
         self.says: list[bool | NetError] = []
         self.recorded: tuple[FullMessage, ...] | NetError = ()
         self.running = True
+        self.yes_is_proof = True
         self.looked_up = 0
         self.heard_meanwhile: list[e.Event] = []
         self.journal = journal
         self.outbox = Outbox(
             journal,
             post=self._post,
+            yes_is_proof=lambda: self.yes_is_proof,
             messages=self._messages,
             runs=lambda session_id: self.running,
             is_open=lambda request_id: request_id in self.store.requests,
@@ -493,3 +495,38 @@ async def test_an_answer_of_an_earlier_run_that_cannot_be_read_keeps_none_of_the
     after = Desk(Journal(tmp_path, "server", wall=lambda: 1.0))
     assert after.outbox.unsettled() == [ANSWER]
     after.journal.close()
+
+
+@pytest.mark.parametrize(
+    ("theirs", "fate"),
+    [
+        (OURS, ("acknowledged", "")),
+        ((("B", "another's"),), ("elsewhere", "B, another's")),
+        (None, ("elsewhere", "dismissed")),
+    ],
+)
+async def test_where_a_yes_is_said_to_any_answer_the_end_of_the_request_tells_whose_it_was(
+    desk: Desk, theirs: Answers | None, fate: tuple[str, str]
+) -> None:
+    """Somebody else's answer came just before ours; the event that says so comes after the server's yes."""
+    desk.yes_is_proof = False
+    desk.says = [True]
+    sending = asyncio.create_task(desk.outbox.send(ANSWER))
+    await desk.time.advance(0.1)
+    assert desk.states == ["sending"]
+    desk.deliver(e.QuestionAnswered("ses_1", "que_1", theirs) if theirs else e.QuestionRejected("ses_1", "que_1"))
+    await desk.time.advance(2)
+    await sending
+    assert (desk.told[-1].state, desk.told[-1].reason) == fate
+    assert desk.posted == [ANSWER]
+
+
+async def test_where_a_yes_is_no_proof_and_nothing_tells_of_the_end_the_record_does(desk: Desk) -> None:
+    desk.yes_is_proof = False
+    desk.recorded = transcript((("B", "another's"),))
+    assert await desk.send(ANSWER, True) == ("elsewhere", "B, another's")
+
+
+async def test_where_a_yes_is_no_proof_and_nothing_speaks_against_it_it_is_believed(desk: Desk) -> None:
+    desk.yes_is_proof = False
+    assert await desk.send(ANSWER, True) == ("acknowledged", "")

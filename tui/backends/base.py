@@ -28,6 +28,7 @@ class Traits(msgspec.Struct, frozen=True):
     `agents_are`: what it calls that which `Offers.agents` gives.
     `one_stream`: every session's events come on one stream, also of one that was made a moment ago.
     `holds_post`: the answer to a prompt's POST is held back until its turn ends.
+    `yes_is_proof`: an answer that it says it took is the one that counts; else it says so of any.
     `aborts_queued`: an abort also ends the prompts that wait at the server behind the turn that runs.
     `beats_every`: seconds from one beat of an event stream to the next, counted from its opening.
     """
@@ -45,6 +46,7 @@ class Traits(msgspec.Struct, frozen=True):
     agents_are: str = "agent"
     one_stream: bool = True
     holds_post: bool = True
+    yes_is_proof: bool = True
     aborts_queued: bool = True
     beats_every: float = 10.0
 

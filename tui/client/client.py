@@ -166,6 +166,7 @@ class Client:
         self._outbox = Outbox(
             self.journal,
             post=self._post_reply,
+            yes_is_proof=lambda: self.traits is None or self.traits.yes_is_proof,
             messages=self._resync.messages,
             runs=lambda session_id: not isinstance(self.store.status(session_id), Idle),
             is_open=lambda request_id: request_id in self.store.requests,

@@ -36,6 +36,9 @@ CLOSED_KEPT = 500
 NOT_OPEN = (404, 409, 410)
 """Statuses by which servers say that a request, or its session, is not there any more."""
 
+TOLD_AFTER = (0.05, 0.2, 0.5, 1.0)
+"""Seconds from one look to the next for the event that tells how a request ended."""
+
 Ending: TypeAlias = tuple[Literal["acknowledged", "elsewhere", "expired"], str]
 """What became of an answer whose request is over, and by what it was so."""
 Fate: TypeAlias = Ending | tuple[Literal["refused", "stopped"], str]
@@ -62,7 +65,8 @@ class Reply(msgspec.Struct, frozen=True):
 class Outbox:
     """The answers on their way.
 
-    `post` sends one and is true when the server took it; `messages` gives the session's newest, as the server has
+    `post` sends one and is true when the server took it, which it says of any unless `yes_is_proof`;
+    `messages` gives the session's newest, as the server has
     them now; `runs` and `is_open` say whether a turn ran, and whether a request was open, when they were fetched;
     `spawn` starts what is to run beside; `pause` waits so many seconds, or less when the line comes back before.
     """
@@ -72,6 +76,7 @@ class Outbox:
         journal: Journal,
         *,
         post: Callable[[Reply], Awaitable[bool]],
+        yes_is_proof: Callable[[], bool] = lambda: True,
         messages: Callable[[str], Awaitable[Sequence[FullMessage]]],
         runs: Callable[[str], bool],
         is_open: Callable[[str], bool],
@@ -83,6 +88,7 @@ class Outbox:
     ) -> None:
         self._journal = journal
         self._post = post
+        self._yes_is_proof = yes_is_proof
         self._messages = messages
         self._runs = runs
         self._is_open = is_open
@@ -171,8 +177,19 @@ class Outbox:
             raise
         if not taken:
             return await self._explain(reply)
+        if not self._yes_is_proof():
+            return await self._confirm(reply)
         self._deliver(_as_event(reply))
         return "acknowledged", ""
+
+    async def _confirm(self, reply: Reply) -> Ending:
+        """The server took an answer, ours or one a moment before: how it tells of the request's end says."""
+        for seconds in TOLD_AFTER:
+            if self._is_over(reply.request.id):
+                break
+            await self._pause(seconds)
+        ending = await self._explain(reply)
+        return ("acknowledged", "") if ending[0] == "expired" else ending
 
     async def _explain_or_post(self, reply: Reply) -> Fate:
         """The request ended while the answer lay here; should it be open after all, the answer goes out."""

@@ -23,7 +23,13 @@ from tui.net.url import segment
 
 log = logging.getLogger(__name__)
 
-MIMO = Traits(family="mimo", cancels_on_disconnect=None, queues_prompts=False, answers_in_id_order=True)
+MIMO = Traits(
+    family="mimo",
+    cancels_on_disconnect=None,
+    queues_prompts=False,
+    answers_in_id_order=True,
+    yes_is_proof=False,
+)
 GOES_ON = frozenset({"0.1.15"})
 """Versions that were seen to go on with a turn whose client had left; of earlier ones the opposite is told."""
 
