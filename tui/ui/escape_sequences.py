@@ -73,6 +73,8 @@ def understood(sequence: str) -> str:
 def _key(fields: str, final: str) -> str:
     """`code:shifted:base ; modifiers:event ; text`, each of it optional, as `code ; modifiers ; text`."""
     codes, modifiers, text, *more = (*fields.split(";"), "", "")
+    if (codes, final) == ("27", "~"):  # as xterm sends other keys: `27 ; modifiers ; code ~`
+        codes, text, final = text, "", "u"
     code, shifted = (*codes.split(":"), "")[:2]
     modifier, event = (*modifiers.split(":"), "")[:2]
     texts = _characters(text)
