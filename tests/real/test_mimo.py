@@ -104,3 +104,26 @@ async def test_a_command_at_a_terminal_waits_for_a_person_who_tells_what_it_prin
         assert (await here.over("TTY name")).state is TurnState.FINISHED
         assert [one.output for one in here.tools()] == ["Ada"]
         await here.is_true()
+
+
+async def test_a_prompt_that_the_server_stored_and_never_begins_is_told_and_can_be_sent_again(
+    mimo: RealServer,
+) -> None:
+    """Another client gave it an id of opencode's form, which lies below the session's newest answer."""
+    body = {"messageID": "msg_a0b1c2d3e4f5AbCdEfGhIjKlMn", "parts": [{"type": "text", "text": "old form"}]}
+    async with (
+        attached(Killable(mimo)) as here,
+        httpx.AsyncClient(base_url=mimo.address, timeout=30, trust_env=False) as http,
+    ):
+        here.prompt("hello")
+        await here.over("hello")
+        await http.post(f"/session/{here.session_id}/message", json=body)
+        theirs = here.client.turn(here.session_id)
+        assert theirs is not None
+        await here.until(lambda: theirs.over, "the end")
+        assert (theirs.prompt_id, theirs.state) == (body["messageID"], TurnState.INTERRUPTED)
+        assert theirs.reason == "the server has the prompt but began no answer"
+        here.prompt("old form")
+        assert (await here.over("old form")).state is TurnState.FINISHED
+        await here.is_true()
+        assert len(here.prompts()) == 3
