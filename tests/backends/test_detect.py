@@ -212,6 +212,17 @@ async def test_a_family_that_is_named_is_not_asked_for(family: str, kind: type) 
     assert script.calls.count("GET /global/health") == 1
 
 
+async def test_a_wrong_family_is_told_from_a_server_that_is_down() -> None:
+    """MiMo Code answers 503 where it has no route, `/capabilities` among them."""
+    unknown = JSONResponse({"error": "Web UI is temporarily unavailable."}, 503)
+    async with scripted({**GREETED, "GET /path": MIMO, "GET /capabilities": unknown}) as (_, http):
+        with pytest.raises(NetError) as refused:
+            await recognise(lambda user: http, family="qwen")
+    assert refused.value.final
+    assert "no qwen server" in refused.value.what
+    assert "--family" in refused.value.remedy
+
+
 async def test_a_named_family_that_does_not_answer_so_is_an_error() -> None:
     async with scripted({**GREETED, "GET /path": PATHS}) as (_, http):
         with pytest.raises(NetError):

@@ -29,6 +29,13 @@ class UnknownServer(NetError):
         )
 
 
+class WrongFamily(NetError):
+    """The server is of another family than the one that was named."""
+
+    def __init__(self, family: str) -> None:
+        super().__init__(f"the server is no {family} server", "Leave --family out, or correct it.", final=True)
+
+
 async def recognise(
     open_http: Callable[[str], Http],
     *,
@@ -68,9 +75,18 @@ async def _as_user(
                 if known == "opencode" or not _is_mimo(backend.paths):
                     return backend, server
                 backend = MimoCode(http, directory=directory)
-        return backend, await backend.hello()
+        return backend, await _greet(backend, http, family)
     except BaseException:  # a cancellation too: nobody else knows of these connections
         await http.close()
+        raise
+
+
+async def _greet(backend: Backend, http: Http, family: str | None) -> ServerInfo:
+    try:
+        return await backend.hello()
+    except Refused as refusal:  # MiMo Code answers paths that it does not know as a server does that is down
+        if family == "qwen" and refusal.status == 503 and not await _family(http):
+            raise WrongFamily(family) from refusal
         raise
 
 
