@@ -71,6 +71,7 @@ class Presenter:
         self._choices = client.choices
         self.outcomes = Outcomes()
         self.overlay: Callable[[], None] | None = None
+        self._showing = self._overlay_stale = False
         self.session_id: str | None = None
         self._undone_from = ""
         main.panel.kept = client.journal.answer_draft
@@ -180,10 +181,17 @@ class Presenter:
         self._writing.show_queue()
 
     def _show_changes(self) -> None:
-        while self._changes and not self.stopped:
+        self._showing = True
+        try:
+            while self._changes and not self.stopped:
+                with self._guard():
+                    self._show(self._changes[0])
+                self._changes.popleft()
+        finally:
+            self._showing = False
+        if self._overlay_stale:
             with self._guard():
-                self._show(self._changes[0])
-            self._changes.popleft()
+                self._draw_overlay()
 
     def _show(self, change: c.Change) -> None:
         match change:
@@ -408,6 +416,7 @@ class Presenter:
         self._draw_overlay()
 
     def _draw_overlay(self) -> None:
-        """The dialog above the screen, where it shows what may have changed."""
-        if self.overlay is not None:
+        """The dialog above the screen, where it shows what may have changed: once for many changes."""
+        self._overlay_stale = self._showing
+        if self.overlay is not None and not self._showing:
             self.overlay()

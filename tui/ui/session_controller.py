@@ -188,10 +188,12 @@ class Sessions:
         if search:
             await asyncio.sleep(TYPING)
         picker.show_searching(True)
-        page = await self.ask(self._client.list_sessions(search, cursor))
-        picker.show_searching(False)
-        if page is not None:
-            picker.show_page(page.cursor, page.unreadable, first=cursor is None)
+        try:
+            page = await self._client.list_sessions(search, cursor)
+        except NetError as error:
+            picker.show_failure(error.what, cursor)
+        else:
+            picker.show_page(search, page.cursor, page.unreadable, first=cursor is None)
 
     def _chosen(self, choice: "Open | New | None") -> None:
         from tui.widgets.dialogs.session_picker import New, Open

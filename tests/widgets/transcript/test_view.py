@@ -121,6 +121,7 @@ async def test_text_that_grows_is_laid_out_once_and_drawn_once(monkeypatch: pyte
             *talk.prompt(), talk.answer_begins(), talk.text("", state="streaming"), talk.delta("one\n\n" * 40)
         )
         await settled(pilot, app.has("one"))
+        await settled(pilot, lambda: not app.screen._layout_required)
         drawn, laid_out = [], []
         draw, lay_out = Prose.render_lines, Screen._refresh_layout
 
@@ -520,3 +521,18 @@ async def test_the_top_says_whether_there_is_more_and_how_it_is_fetched() -> Non
         conversation.cursor = None
         transcript.show_loading("", 0, "", "")
         await settled(pilot, lambda: "beginning of the session" in transcript.text)
+
+
+async def test_the_beginning_is_said_only_above_the_first_message() -> None:
+    app = Page()
+    async with app.run_test(size=(80, 10)) as pilot:
+        app.feed(e.MessagesLoaded(talk.SESSION, (), None))
+        for event in long_history(MESSAGES_AT_FIRST + 20):
+            app.store.apply(event)
+        transcript = app.transcript
+        transcript.draw()
+        await settled(pilot, lambda: len(transcript.query(MessageView)) == MESSAGES_AT_FIRST)
+        assert transcript._mount_older()
+        assert "beginning of the session" not in transcript.text
+        await settled(pilot, lambda: "beginning of the session" in transcript.text)
+        assert all(view.region.height for view in transcript.query(MessageView))

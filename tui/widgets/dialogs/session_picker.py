@@ -3,7 +3,7 @@
 It knows no client: what is to be done is its result, or is posted as a message while the list stays open.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -105,6 +105,10 @@ class SessionPicker(Dialog[Open | New | None]):
         self._listed: list[Session] = []
         self._most = LISTED_AT_MOST
         self._cursor: str | None = None
+        self._all_known = False
+        """Whether the server has named all of its sessions, and not only those that a search found."""
+        self._failure = ""
+        self._drawn: list[Content] = []
         self._searched = ""
         self._searching = False
         self._unreadable = 0
@@ -153,48 +157,73 @@ class SessionPicker(Dialog[Open | New | None]):
         elif self._listed:
             empty = ""
         else:
-            empty = " · none fits the filter" if wanted else " · none is known yet"
+            none = "none fits the filter" if self._all_known or not self._line_up() else "no title fits the filter"
+            empty = f" · {none}" if wanted else " · none is known yet"
+        if self._failure:
+            empty += f" · ✗ the list could not be fetched: {self._failure}"
         if self._unreadable:
             empty += f" · {self._unreadable} cannot be read"
         here = any(session.id == self._current for session in self._listed)
         mark = Content.assemble(("   › ", "$primary"), ("is on the screen", MUTED)) if here else ""
         known = "" if self._line_up() else AS_LAST_KNOWN
         self._title.show(Content.assemble((f"Sessions{empty}", "bold"), (known, MUTED), mark))
-        options.clear_options()
-        options.add_options([Option(self._row(session)) for session in self._listed])
+        rows = [self._row(session) for session in self._listed]
+        if [row.plain for row in rows] != [row.plain for row in self._drawn]:
+            self._drawn = rows
+            options.clear_options()
+            options.add_options([Option(row) for row in rows])
         at = next((row for row, session in enumerate(self._listed) if session.id == keep), 0)
-        options.highlighted = at if self._listed else None
+        with options.prevent(OptionList.OptionHighlighted):  # nobody moved: no reason to fetch more
+            options.highlighted = at if self._listed else None
 
     def show_searching(self, searching: bool) -> None:
         """Whether the server is being asked."""
         self._searching = searching
-        if self.is_attached:
-            self.draw()
+        if searching:
+            self._failure = ""
+        self.draw()
 
-    def show_page(self, cursor: str | None, unreadable: int, *, first: bool) -> None:
+    def show_page(self, search: str, cursor: str | None, unreadable: int, *, first: bool) -> None:
         """The server was asked: where the next page begins, and how many of this one could not be read."""
+        self._searching = False
         self._cursor = cursor
         self._unreadable = unreadable + (0 if first else self._unreadable)
-        if self.is_attached:
-            self.draw()
+        self._all_known = self._all_known or not (search or cursor)
+        self.draw()
+        if self._options.is_mounted and not self._listed:
+            self._want_more()
+
+    def show_failure(self, what: str, cursor: str | None) -> None:
+        """The server was asked in vain, for the page at `cursor`: the next move asks again."""
+        self._searching, self._failure, self._cursor = False, what, cursor
+        self.draw()
 
     def _fitting(self, wanted: list[str]) -> Iterator[Session]:
         listed = (*self._kept(), *self._store.sessions.values())
         newest = sorted(listed, key=lambda s: s.updated, reverse=True)
+        children: dict[str, list[Session]] = {}
+        for session in newest:
+            children.setdefault(session.parent_id or "", []).append(session)
         for session in newest:
             if session.parent_id is None or session.parent_id not in self._store.sessions:
-                yield from self._family(session, newest, wanted)
+                yield from self._family(session, children, wanted)
 
-    def _family(self, session: Session, newest: list[Session], wanted: list[str]) -> Iterator[Session]:
+    def _family(
+        self, session: Session, children: Mapping[str, Sequence[Session]], wanted: list[str]
+    ) -> Iterator[Session]:
         if all(word in f"{_searched(session)} {self._standing_of(session.id).value}" for word in wanted):
             yield session
-        for child in newest:
-            if child.parent_id == session.id:
-                yield from self._family(child, newest, wanted)
+        for child in children.get(session.id, ()):
+            yield from self._family(child, children, wanted)
 
     def action_move(self, rows: int) -> None:
+        """The list goes round, but not past an end that is not its last."""
         options = self._options
-        (options.action_cursor_down if rows > 0 else options.action_cursor_up)()
+        at_end = options.highlighted == len(self._listed) - 1
+        if rows > 0 and at_end and self._has_more:
+            self._want_more()
+        else:
+            (options.action_cursor_down if rows > 0 else options.action_cursor_up)()
 
     def action_new(self) -> None:
         self.dismiss(New())
@@ -244,14 +273,27 @@ class SessionPicker(Dialog[Open | New | None]):
             self.more(search, None)
         self.draw()
 
+    @property
+    def _has_more(self) -> bool:
+        return self._cursor is not None or self._searching or len(self._listed) == self._most
+
     @on(OptionList.OptionHighlighted)
     def _moved(self, event: OptionList.OptionHighlighted) -> None:
-        if event.option_index < len(self._listed) - NEAR_THE_END:
-            return
-        if len(self._listed) == self._most:
+        if event.option_index >= len(self._listed) - NEAR_THE_END:
+            self._want_more()
+
+    def on_mouse_scroll_down(self) -> None:
+        """The list itself could not scroll any further."""
+        self._want_more()
+
+    def _want_more(self) -> None:
+        """The end of what is listed is near: list more, and ask the server for more."""
+        if self._listed and len(self._listed) == self._most:
             self._most += LISTED_AT_MOST
-        if self._cursor is not None and not self._searching and event.option_index > 0:
+            self.call_later(self.draw)
+        if self._cursor is not None and not self._searching and not self._failure:
             cursor, self._cursor = self._cursor, None
+            self._searching = True
             self.more(self._searched, cursor)
 
     @on(Input.Submitted)

@@ -82,6 +82,8 @@ class Transcript(VerticalScroll, Covered, can_focus=True):
         self._views: dict[str, MessageView] = {}
         self._notes: dict[str, list[Note]] = {}
         self._grown: set[tuple[str, str]] = set()
+        self._unfilled: set[MessageView] = set()
+        """Messages that are mounted and have no height yet: what stands above them is not in its place."""
         self._pending: dict[str, Lines] = {}
         self._frame: Timer | None = None
         self._pause = FRAME
@@ -142,6 +144,7 @@ class Transcript(VerticalScroll, Covered, can_focus=True):
     def _draw(self, messages: list[Message], *, behind: bool) -> None:
         """`behind`: newer ones than these are not mounted."""
         self._grown.clear()
+        self._unfilled.clear()
         self._views.clear()
         self._pending.clear()
         self._behind = behind
@@ -312,7 +315,7 @@ class Transcript(VerticalScroll, Covered, can_focus=True):
         self._top.show_top(
             loaded=loaded,
             more=more,
-            long=len(messages) > MESSAGES_AT_FIRST,
+            long=len(messages) > MESSAGES_AT_FIRST and not self._unfilled,
             doing=self._doing,
             received=self._received,
             failed=self._failed,
@@ -418,10 +421,14 @@ class Transcript(VerticalScroll, Covered, can_focus=True):
             self._views = dict(ordered)
         self.mount_all(views, before=before)
         self.show_alive()
+        self._unfilled.update(views)
         for view in views:
             view.call_later(self._fill, view)
 
     def _fill(self, view: "MessageView") -> None:
+        self._unfilled.discard(view)
+        if not self._unfilled:
+            self.call_after_refresh(self._show_top)
         if view.is_attached:
             view.show(view.message, self._parts(view.message.id))
 

@@ -1,0 +1,129 @@
+"""The list of more sessions than one page of the server's holds."""
+
+import time
+
+from tests import sample_events as talk
+from tests.app_harness import Stage, on_stage
+from tests.fake_client import FakeClient
+from tests.widgets.dialogs.test_session_picker import open_list
+from tui.backends.decoding import Rows
+from tui.core import events as e
+from tui.core.model import Session
+from tui.net.errors import Misshapen, NetError
+from tui.widgets.dialogs.session_picker import SessionPicker
+
+PAGE = 100
+
+
+class Server(FakeClient):
+    """A client of a server with many sessions, of which it gives a page at a time."""
+
+    def __init__(self, count: int) -> None:
+        super().__init__()
+        now = time.time()
+        self.all = [talk.session(f"ses_{at + 2}", f"number {at}", updated=now - 60 * at) for at in range(count)]
+        self.failing: NetError | None = None
+        self.questions: list[tuple[str, str | None]] = []
+
+    async def list_sessions(self, search: str = "", cursor: str | None = None) -> Rows[Session]:
+        self.questions.append((search, cursor))
+        if self.failing is not None:
+            raise self.failing
+        fitting = [one for one in self.all if search in one.title]
+        begin = int(cursor or 0)
+        page: Rows[Session] = Rows(fitting[begin : begin + PAGE])
+        page.cursor = str(begin + PAGE) if len(fitting) > begin + PAGE else None
+        self.feed(e.SessionsListed(page))
+        return page
+
+
+def titles(stage: Stage) -> list[str]:
+    """Of the sessions that are listed."""
+    picker = stage.app.screen
+    assert isinstance(picker, SessionPicker)
+    return [session.title for session in picker._listed]
+
+
+async def test_the_last_of_many_sessions_is_reached_and_opened() -> None:
+    server = Server(350)
+    async with on_stage(client=server, session=None, size=(80, 24)) as stage:
+        server.feed(e.SessionDeleted(talk.SESSION))
+        await open_list(stage)
+        await stage.until(lambda: len(server.questions) == 1)
+        for _ in range(20):
+            if len(titles(stage)) == 350:
+                break
+            stage.burst(*["down"] * 50)
+            await stage.settled()
+        assert len(titles(stage)) == 350
+        while "number 349" not in stage.text:
+            stage.burst(*["down"] * 10)
+            await stage.settled()
+        await stage.press(*"349")
+        await stage.until(lambda: titles(stage) == ["number 349"])
+        await stage.press("enter")
+        await stage.until(lambda: stage.app.presenter.session_id == "ses_351")
+        assert server.questions[:4] == [("", None), ("", "100"), ("", "200"), ("", "300")]
+
+
+async def test_a_page_of_sessions_is_drawn_once() -> None:
+    server = Server(100)
+    async with on_stage(client=server, session=None) as stage:
+        drawn: list[float] = []
+
+        def counted() -> None:
+            drawn.append(time.monotonic())
+            draw()
+
+        await open_list(stage)
+        await stage.shows("number 3")
+        draw = stage.app.presenter.overlay or counted
+        stage.app.presenter.overlay = counted
+        server.feed(e.SessionsListed(Rows(talk.session(f"ses_x{at}", f"more {at}") for at in range(100))))
+        await stage.settled()
+        assert len(drawn) == 1
+
+
+async def test_the_oldest_is_found_by_its_title() -> None:
+    server = Server(350)
+    async with on_stage(client=server, session=None) as stage:
+        await open_list(stage)
+        await stage.press(*"number 349")
+        await stage.until(lambda: titles(stage) == ["number 349"])
+        assert "none" not in stage.text
+        assert ("number", None) in server.questions
+        await stage.press("backspace", *"0 zebra")
+        await stage.shows("Sessions · no title fits the filter")
+
+
+async def test_a_page_that_holds_nothing_that_fits_is_followed_by_the_next() -> None:
+    server = Server(350)
+    server.all[349] = talk.session("ses_351", "number zeta", updated=1.0)
+    async with on_stage(client=server, session=None) as stage:
+        await open_list(stage)
+        await stage.press(*"number zeta")
+        await stage.until(lambda: titles(stage) == ["number zeta"])
+        assert ("number", "300") in server.questions
+
+
+async def test_a_list_that_cannot_be_fetched_says_so_in_its_place() -> None:
+    server = Server(0)
+    server.failing = Misshapen("/session", "it is no list")
+    async with on_stage(client=server, session=None) as stage:
+        await open_list(stage)
+        await stage.shows("the list could not be fetched")
+        server.failing = None
+        server.all = [talk.session("ses_2", "the one")]
+        await stage.press("o")
+        await stage.shows("the one")
+        await stage.hides("could not be fetched")
+
+
+async def test_while_the_server_is_asked_nothing_is_said_not_to_be_there() -> None:
+    server = Server(3)
+    async with on_stage(client=server, session=None) as stage:
+        await open_list(stage)
+        await stage.shows("number 2")
+        stage.burst(*"zebra")
+        await stage.shows("Sessions · searching…")
+        await stage.shows("Sessions · none fits the filter")
