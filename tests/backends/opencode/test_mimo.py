@@ -157,7 +157,11 @@ async def test_a_prompt_is_sent_to_the_directory_of_its_session() -> None:
     """0.1.15 lets the agent work where the header says, or in its own directory."""
     answer = {"info": {"id": "msg_2", "sessionID": "ses_1", "role": "assistant"}, "parts": []}
     async with scripted({**CONFINED, "POST /session/ses_1/message": answer}) as (script, http):
-        await MimoCode(http).post_prompt(PROMPT, Watcher())
+        backend = MimoCode(http)
+        await backend.session("ses_1")
+        for _ in range(2):
+            await backend.post_prompt(PROMPT, Watcher())
+    assert script.calls.count("GET /session/ses_1") == 1  # a round trip before each prompt would be felt
     assert script.last("POST /session/ses_1/message").headers[HEADER] == BELOW
 
 

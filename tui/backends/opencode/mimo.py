@@ -183,10 +183,13 @@ class MimoCode(OpenCode):
                 return reply.value is not False
         return False
 
+    async def session(self, session_id: str) -> Session:
+        found = await super().session(session_id)
+        self._directories[session_id] = found.directory
+        return found
+
     async def _directory_of(self, session_id: str) -> str:
-        if session_id not in self._directories:
-            self._directories[session_id] = await super()._directory_of(session_id)
-        return self._directories[session_id]
+        return self._directories.get(session_id) or await super()._directory_of(session_id)
 
     async def _scope_of(self, session_id: str) -> dict[str, str]:
         return await self._scope(await self._directory_of(session_id))
