@@ -98,7 +98,7 @@ OPENCODE = Profile(
     live_journal=0,
     heartbeat_ms=10_000,
     refused_subagent="answers",
-    late_events=False,
+    late_events=True,
     provider_attempts=None,
 )
 
@@ -140,7 +140,7 @@ MIMO = Profile(
     live_journal=0,
     heartbeat_ms=10_000,
     refused_subagent="answers",
-    late_events=False,
+    late_events=True,
     provider_attempts=None,
     validation="zod",
     provider_retry="event",

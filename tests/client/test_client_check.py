@@ -24,6 +24,7 @@ async def test_a_question_that_no_event_told_appears_and_goes_again(meeting: Mee
 
 @virtually()
 async def test_a_silent_stream_under_an_open_question_is_named(meeting: Meeting) -> None:
+    await asyncio.sleep(1)  # what is on its way comes before
     meeting.arm("silent")
     turn = meeting.send("ASK1")
 

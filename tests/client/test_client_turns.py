@@ -64,6 +64,7 @@ async def test_a_model_error_is_the_reason(meeting: Meeting) -> None:
     turn = await meeting.over(meeting.send("FAIL 400"))
     assert turn.state is TurnState.FAILED
     assert "400" in turn.reason
+    await meeting.until(lambda: any(isinstance(one, c.FailureSeen) for one in meeting.told))
     assert [one.failure.status for one in meeting.told if isinstance(one, c.FailureSeen)] == [400]
 
 
