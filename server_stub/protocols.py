@@ -17,7 +17,7 @@ from server_stub.domain.json_encoding import JsonResponse
 from server_stub.domain.state import World
 from server_stub.faults.kinds import Flag
 from server_stub.http import openapi, zod
-from server_stub.http.auth import BasicAuth, BearerAuth, LoopbackOnly, SameOrigin
+from server_stub.http.auth import BasicAuth, BearerAuth, LoopbackOnly, LowerCaseSessionIds, SameOrigin
 from server_stub.http.directory import OwnDirectory
 from server_stub.opencode import (
     bash_interactive,
@@ -110,7 +110,11 @@ def _qwen(world: World, agent: Agent, password: str | None, hang_up: Callable[[S
     return Family(
         root.routes(daemon, hang_up),
         unknown_route,
-        [Middleware(LoopbackOnly, JSONResponse({"error": "Invalid Host header"}, 403)), Middleware(SameOrigin)],
+        [
+            Middleware(LoopbackOnly, JSONResponse({"error": "Invalid Host header"}, 403), own_port=True),
+            Middleware(SameOrigin),
+            Middleware(LowerCaseSessionIds),
+        ],
         [Middleware(BearerAuth, password)] if password else [],
         root.ERRORS,
         daemon,

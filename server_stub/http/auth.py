@@ -2,30 +2,51 @@
 
 import base64
 import hmac
+import re
 
 from starlette.datastructures import Headers
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+HTTP_PORT = "80"
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
+SESSION_UUID = re.compile(r"(?<=^/session/)[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}(?=/|$)")
 STRANGER = PlainTextResponse("This server answers to loopback names only.\n", 403)
 
 
 class LoopbackOnly:
-    """403 for a Host that is not loopback: a page from elsewhere must not reach the agent by DNS rebinding."""
+    """403 for a Host that is not loopback: a page from elsewhere must not reach the agent by DNS rebinding.
 
-    def __init__(self, app: ASGIApp, refusal: Response = STRANGER) -> None:
+    With `own_port` the port, too, must be the server's.
+    """
+
+    def __init__(self, app: ASGIApp, refusal: Response = STRANGER, *, own_port: bool = False) -> None:
         self._app = app
         self._refusal = refusal
+        self._own_port = own_port
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         app = self._app
         if scope["type"] == "http":
             host = Headers(scope=scope).get("host", "").lower()
-            name = host if host.endswith("]") else host.rsplit(":", 1)[0]
-            if name not in LOOPBACK:
+            name, port = (host, "") if host.endswith("]") or ":" not in host else host.rsplit(":", 1)
+            own = str(scope["server"][1] or HTTP_PORT)
+            if name not in LOOPBACK or (self._own_port and (port or HTTP_PORT) != own):
                 app = self._refusal
         await app(scope, receive, send)
+
+
+class LowerCaseSessionIds:
+    """A session's UUID in a path may be written in capitals, as qwen takes it; it is told in small letters."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            path = SESSION_UUID.sub(lambda found: found[0].lower(), scope["path"])
+            scope = {**scope, "path": path}
+        await self._app(scope, receive, send)
 
 
 class BasicAuth:

@@ -88,7 +88,7 @@ class Daemon:
         if shared:
             self._shared = live.id
         attached = self._attach(live, client_id, was_live=False)
-        if mode is not None:
+        if mode not in (None, live.mode):
             live.change_mode(mode, attached.client_id)
         live.tell_commands()
         return attached

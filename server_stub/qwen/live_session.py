@@ -79,10 +79,10 @@ class LiveSession:
         self._clients.beat(self.id, None, self._world.clock.now())
 
     def change_mode(self, mode: str, client_id: str | None) -> None:
-        if mode != self.mode:
-            said = {"sessionId": self.id, "previous": self.mode, "next": mode, "persisted": False}
-            self.mode = mode
-            self.ring.publish("approval_mode_changed", said, originator=client_id)
+        """An unchanged mode is told too (measured)."""
+        said = {"sessionId": self.id, "previous": self.mode, "next": mode, "persisted": False}
+        self.mode = mode
+        self.ring.publish("approval_mode_changed", said, originator=client_id)
 
     def tell_commands(self) -> None:
         said = {"sessionId": self.id, "update": updates.commands(COMMANDS)}

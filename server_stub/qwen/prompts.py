@@ -40,6 +40,7 @@ class Prompt:
     cancelled_at: int | None = None
     ended_at: int | None = None
     result: str = ""
+    error: Json | None = None
     report: Report | None = None
     """It is nobody's: the daemon tells the model what an agent reports."""
     echoed: bool = False
@@ -62,7 +63,7 @@ class Prompt:
             case "cancelled":
                 known["stopReason"] = "cancelled"
             case "error":
-                known["error"] = INTERNAL
+                known["error"] = self.error or INTERNAL
         return known
 
     def _originated(self) -> Json:
@@ -113,13 +114,15 @@ class PromptQueue:
         first = self._waiting[0] if self._waiting else None
         return first if first is not None and first.state == "running" else None
 
-    def find(self, prompt_id: str) -> Prompt:
-        """Raises Refusal 404 for one that this session has not had since it came alive."""
-        if prompt_id not in self._known:
+    def turn(self, prompt_id: str) -> Json:
+        """What has become of a prompt. Raises Refusal 404 for one that neither came nor is stored."""
+        known = self._known.get(prompt_id)
+        turn = stored_transcript.turn(self._session, prompt_id) if known is None else known.turn(self._session.id)
+        if turn is None:
             where = {"code": "prompt_not_found", "sessionId": self._session.id, "promptId": prompt_id}
             error = f"Prompt {prompt_id} not found in session {self._session.id}"
             raise Refusal(HTTPStatus.NOT_FOUND, {"error": error, **where})
-        return self._known[prompt_id]
+        return turn
 
     def accept(self, content: list[Json], originator: str | None) -> Prompt:
         """Raises Refusal 503 when MOST_PENDING are here already."""
@@ -166,10 +169,27 @@ class PromptQueue:
         return True
 
     def close(self) -> None:
-        """End all there are, with a word about each and no other; what the agent still does is the caller's."""
+        """End all there are; what the agent still does is the caller's.
+
+        Those that wait begin, and are refused because the session closes; no word of theirs is stored. The last
+        of several is still with the agent when the session is gone (measured).
+        """
         self._stop()
+        refused = 0
         while self._waiting:
-            self._end(self._waiting.popleft(), "cancelled")
+            prompt = self._waiting.popleft()
+            if not prompt.waited or prompt.state == "running":
+                self._end(prompt, "cancelled")
+                continue
+            self._publish("pending_prompt_started", self._named(prompt, text=prompt.text), prompt)
+            self._echo(prompt)
+            if refused and not self._waiting:
+                self._break_off(prompt, "session closed before the prompt completed", code="session_closed")
+                self._publish("prompt_cancelled", {"sessionId": self._session.id}, prompt)
+            else:
+                self._refuse(prompt, {"message": "Invalid params: Session is closing", "code": "-32602"})
+                self._publish("pending_prompt_completed", self._named(prompt, state="completed"), prompt)
+            refused += 1
 
     def die(self) -> None:
         """The process in which the agent runs is gone: what runs breaks off, and what waits is nowhere stored."""
@@ -293,10 +313,15 @@ class PromptQueue:
             self._tell(prompt.report.failed(message), prompt)
             self._end(prompt, "completed")
             return
+        self._refuse(prompt, INTERNAL, message)
+
+    def _refuse(self, prompt: Prompt, error: Json, message: str | None = None) -> None:
+        """`message` is what the event says, if not the same."""
         where = {"sessionId": self._session.id}
         self._publish("prompt_cancelled", {**where, "reason": "forward_failed"}, prompt)
-        self._record(prompt, "error", code=INTERNAL["code"])
-        said = {**where, **INTERNAL, "message": message, "promptId": prompt.id}
+        prompt.error = error
+        self._record(prompt, "error", code=error["code"])
+        said = {**where, **error, "message": message or error["message"], "promptId": prompt.id}
         self._publish("turn_error", said, prompt)
 
     def _break_off(self, prompt: Prompt, message: str, **code: str) -> None:
@@ -323,8 +348,11 @@ class PromptQueue:
         self._publish("background_notification_turn_complete", over, prompt)
 
     def _record(self, prompt: Prompt, state: Literal["completed", "cancelled", "error"], **more: str) -> None:
+        """What became of a prompt can be asked for after the session's next load too, unless it broke off."""
         prompt.state, prompt.ended_at = state, self._world.clock.now()
-        entry = {"promptId": prompt.id, "terminal": state, **more, "at": prompt.ended_at}
+        entry: Json = {"promptId": prompt.id, "terminal": state, **more, "at": prompt.ended_at}
+        if state != "error" or prompt.error is not None:
+            entry[stored_transcript.ENDED] = prompt.turn(self._session.id)
         stored_transcript.record(self._world, self._session, entry)
 
     def _named(self, prompt: Prompt, **more: object) -> Json:

@@ -18,6 +18,8 @@ MOST_RECORDS = 500
 RECORD = "qwen.session.recordId"
 LEDGER = "promptLedger"
 """Field of the session's info: prompts that were admitted, and how they ended, in the order of these."""
+ENDED = "turn"
+"""Field of an end in it: the prompt as its turn's own route shows it."""
 
 TURN = "backgroundTurn"
 """Field of a prompt's info, and of what is said of its turn: the turn that the daemon began by itself."""
@@ -59,7 +61,16 @@ def record(world: World, session: Session, entry: Json) -> None:
 
 def terminals(session: Session) -> list[Json]:
     """How prompts ended, as `load` gives it."""
-    return [entry for entry in session.info.get(LEDGER, []) if "terminal" in entry]
+    ends = (entry for entry in session.info.get(LEDGER, []) if "terminal" in entry)
+    return [{name: value for name, value in entry.items() if name != ENDED} for entry in ends]
+
+
+def turn(session: Session, prompt_id: str) -> Json | None:
+    """How a prompt of an earlier life of the session ended; when it was queued is forgotten."""
+    for entry in session.info.get(LEDGER, []):
+        if entry["promptId"] == prompt_id and ENDED in entry:
+            return {name: value for name, value in entry[ENDED].items() if name != "queuedAt"}
+    return None
 
 
 def reconcile(world: World, session: Session) -> None:

@@ -51,7 +51,7 @@ def _outcome(body: Json) -> Json:
     match body.get("outcome"):
         case {"outcome": "cancelled"}:
             return {"outcome": "cancelled"}
-        case {"outcome": "selected", "optionId": str(option_id)}:
+        case {"outcome": "selected", "optionId": str(option_id)} if option_id:
             return {"outcome": "selected", "optionId": option_id}
     shapes = '`{ outcome: "cancelled" }` or `{ outcome: "selected", optionId: string }`'
     raise refusal(f"`outcome` must be {shapes}")

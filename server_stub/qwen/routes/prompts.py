@@ -56,8 +56,7 @@ def routes(daemon: Daemon) -> list[Route]:
 
     async def turn(request: Request) -> Response:
         """What has become of a prompt."""
-        live = live_of(request)
-        return QwenJson(live.prompts.find(request.path_params["pid"]).turn(live.id))
+        return QwenJson(live_of(request).prompts.turn(request.path_params["pid"]))
 
     base = "/session/{sid}"
     return [

@@ -43,6 +43,7 @@ def routes(daemon: Daemon, workspace: Collection[str]) -> list[Route]:
         if session_id is not None and not (isinstance(session_id, str) and UUID.fullmatch(session_id)):
             known = '`sessionId` must be an RFC UUID v1-v5 (e.g. "550e8400-e29b-41d4-a716-446655440000")'
             raise refusal(known, code="invalid_session_id")
+        session_id = session_id and session_id.lower()
         attached = daemon.create(shared=scope != "thread", session_id=session_id, mode=mode, client_id=client_id)
         busy = {"hasActivePrompt": attached.live.prompts.busy} if attached.was_live else {}
         return QwenJson({**_identity(attached), **busy})
@@ -56,16 +57,33 @@ def routes(daemon: Daemon, workspace: Collection[str]) -> list[Route]:
                 raise refusal(error, code="workspace_mismatch", workspaceCount=1)
             error = "`:workspace` must decode to a workspace id or absolute path"
             raise refusal(error, code="workspace_mismatch")
+        return page(request)
+
+    async def listed_bound(request: Request) -> Response:
+        """The same of the folder that the daemon is bound to."""
+        name = request.path_params["workspace"]
+        if name not in workspace:
+            if not name.startswith("/"):
+                raise refusal("`:id` must decode to a workspace id or absolute path")
+            bound = {"boundWorkspace": world.directory, "requestedWorkspace": name}
+            error = f'Workspace mismatch: daemon is bound to "{world.directory}"'
+            raise refusal(error, code="workspace_mismatch", **bound)
+        return page(request)
+
+    def page(request: Request) -> Response:
         size = _number(request.query_params.get("size"), MOST_LISTED)
-        before = _number(request.query_params.get("cursor"), None)
+        cursor = request.query_params.get("cursor")
+        if cursor and not cursor.isdecimal():
+            raise refusal(f'Invalid cursor: "{cursor}" is not a valid numeric cursor', code="invalid_cursor")
+        before = _number(cursor, None)
         cold = [session for session in daemon.stored() if session.id not in daemon.live]
         cold.sort(key=_updated, reverse=True)
         if before is not None:
             cold = [session for session in cold if _updated(session) < before]
-        page = [_stored(session) for session in cold[:size]]
+        stored = [_stored(session) for session in cold[:size]]
         known = [] if before is not None else list(daemon.live.values())
         alive = [_stored(live.session) | _summary(daemon, live) for live in known]
-        sessions = [{**one, "isArchived": False} for one in [*alive, *page]]
+        sessions = [{**one, "isArchived": False} for one in [*alive, *stored]]
         sessions.sort(key=lambda one: str(one.get("updatedAt", one["createdAt"])), reverse=True)
         more = {"nextCursor": str(_updated(cold[size - 1]))} if size and len(cold) > size else {}
         return QwenJson({"sessions": sessions, **more})
@@ -116,6 +134,7 @@ def routes(daemon: Daemon, workspace: Collection[str]) -> list[Route]:
     return [
         Route("/session", created, methods=["POST"]),
         Route("/workspaces/{workspace:path}/sessions", listed),
+        Route("/workspace/{workspace:path}/sessions", listed_bound),
         Route(f"{base}/status", status),
         Route(f"{base}/load", loaded, methods=["POST"]),
         Route(f"{base}/resume", resumed, methods=["POST"]),

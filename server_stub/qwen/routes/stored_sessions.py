@@ -33,7 +33,7 @@ def routes(daemon: Daemon) -> list[Route]:
     async def page(request: Request) -> Response:
         """Some records of a transcript: from its beginning, from its end, or from where the last page ended."""
         limit = _limit(request.query_params.get("limit"))
-        found = records(_stored(request.path_params["sid"]))
+        found = records(_stored(request))
         start, stop, backward = _span(request, found, limit)
         target = request.query_params.get("atRecordId")
         anchored = {} if target is None else {"targetRecordId": target, "hasOlder": start > 0}
@@ -41,7 +41,7 @@ def routes(daemon: Daemon) -> list[Route]:
         events = [
             {"v": 1, "type": kind, "data": data["update"]} for _, said in found[start:stop] for kind, data in said
         ]
-        session = _stored(request.path_params["sid"])
+        session = _stored(request)
         place = {"at": start if backward else stop, "backward": backward}
         body: Json = {"v": 1, "sessionId": session.id, "events": events}
         if more:
@@ -56,7 +56,7 @@ def routes(daemon: Daemon) -> list[Route]:
         start, snapshot = request.query_params.get("start"), request.query_params.get("snapshot")
         if start is not None and snapshot is None:
             raise _misplaced("`start` requires `snapshot`")
-        session = _stored(request.path_params["sid"])
+        session = _stored(request)
         found = records(session)
         count = len(found) if snapshot is None else _records_in(snapshot)
         index = [_turn(number, *stored) for number, stored in enumerate(filter(_begins_turn, found[:count]))]
@@ -100,6 +100,7 @@ def routes(daemon: Daemon) -> list[Route]:
         if not isinstance(ids, list) or not 0 < len(ids) <= MOST_DELETED or not all(_is_text(one) for one in ids):
             error = f"`sessionIds` must be a non-empty string array (max {MOST_DELETED})"
             raise refusal(error, code="invalid_request")
+        ids = [session_id.lower() for session_id in ids]
         stored = {session.id: session for session in daemon.stored()}
         for session_id in ids:
             if session_id in daemon.live:
@@ -109,11 +110,16 @@ def routes(daemon: Daemon) -> list[Route]:
         removed = [one for one in ids if one in stored]
         return QwenJson({"removed": removed, "notFound": [one for one in ids if one not in stored], "errors": []})
 
-    def _stored(session_id: str) -> Session:
+    def _stored(request: Request) -> Session:
+        """Raises Refusal: 404 where nothing is stored, 409 where the request goes by what once was."""
+        session_id = request.path_params["sid"]
         found = next((session for session in daemon.stored() if session.id == session_id), None)
-        if found is None:
+        if found is not None:
+            return found
+        if not {"cursor", "snapshot"} & set(request.query_params):
             raise not_found(session_id)
-        return found
+        where = {"code": "transcript_snapshot_unavailable", "sessionId": session_id}
+        raise refusal("Transcript snapshot is unavailable", HTTPStatus.CONFLICT, **where)
 
     return [
         Route("/session/{sid}/transcript", page),

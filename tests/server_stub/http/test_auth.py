@@ -44,6 +44,11 @@ async def test_foreign_hosts_stay_out(host: str) -> None:
     assert refused.text != "in"
 
 
+@pytest.mark.parametrize(("host", "status"), [("localhost:80", 200), ("localhost", 200), ("localhost:4096", 403)])
+async def test_another_port_stays_out_where_that_is_told(host: str, status: int) -> None:
+    assert (await get(Middleware(LoopbackOnly, own_port=True), host=host)).status_code == status
+
+
 AUTH = Middleware(BasicAuth, "opencode", "pässword:1")
 
 

@@ -213,7 +213,9 @@ async def test_a_reader_that_takes_nothing_loses_its_connection() -> None:
         with socket.socket() as slow:
             slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
             slow.connect(("127.0.0.1", served.port))
-            slow.sendall(f"GET {person.base}/events?maxQueued=16 HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode())
+            slow.sendall(
+                f"GET {person.base}/events?maxQueued=16 HTTP/1.1\r\nHost: 127.0.0.1:{served.port}\r\n\r\n".encode()
+            )
             ring = app.state.daemon.live[person.session_id].ring
             await wait_until(lambda: ring.readers == 1, what="the stream to open")
             await person.prompt("HUGE 20000")

@@ -230,7 +230,12 @@ async def test_a_request_that_never_was(person: Person) -> None:
     assert "permission_already_resolved" not in await person.kinds()
 
 
-@pytest.mark.parametrize("outcome", [None, "cancelled", {}, {"outcome": "x"}, {"outcome": "selected"}])
+NO_OPTION = {"outcome": "selected", "optionId": ""}
+
+
+@pytest.mark.parametrize(
+    "outcome", [None, "cancelled", {}, {"outcome": "x"}, {"outcome": "selected"}, NO_OPTION], ids=str
+)
 async def test_what_is_no_vote(person: Person, outcome: Any) -> None:
     await person.prompt("ASK1")
     refused = await person.vote((await person.asked())["requestId"], outcome)

@@ -2,9 +2,12 @@
 
 from typing import Any
 
+import httpx
 import pytest
 
-from tests.server_stub.conftest import Stub
+from server_stub.app import create_app
+from server_stub.domain.profiles import Profile
+from tests.server_stub.conftest import InstantClock, Stub
 from tests.server_stub.qwen.routes.qwen_client import ONCE, Json, Person, arrive, block, kind_of, on_qwen, updates
 
 pytestmark = on_qwen
@@ -236,7 +239,57 @@ async def test_closing_ends_what_runs_and_what_waits(person: Person) -> None:
     await person.delete()
     assert (await person.get("status")).status_code == 404
     terminals = (await person.load())["promptTerminals"]
-    assert [(entry["promptId"], entry["terminal"]) for entry in terminals] == [(one, "cancelled") for one in ids]
+    assert [(entry["promptId"], entry["terminal"], entry.get("code")) for entry in terminals] == [
+        (ids[0], "cancelled", None),
+        *((one, "error", "-32602") for one in ids[1:-1]),
+        (ids[-1], "error", "session_closed"),
+    ]
+    echoes = updates(await person.events(), "user_message_chunk")
+    assert [echo["content"]["text"] for echo in echoes] == ["ASK1"]  # what waited is stored nowhere
+    assert (await person.turn(ids[1]))["error"] == {
+        "message": "Invalid params: Session is closing",
+        "code": "-32602",
+    }
+    assert (await person.get(f"turns/{ids[-1]}")).status_code == 404
+
+
+async def test_what_waits_when_a_session_is_closed_begins_and_is_refused(profile: Profile) -> None:
+    app = create_app(profile, clock=InstantClock())
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as http:
+        person = await arrive(http)
+        first = await person.prompt("ASK1")
+        await person.asked()
+        second, third = [await person.prompt(f"PLAIN {number}") for number in (2, 3)]
+        ring = app.state.daemon.live[person.session_id].ring
+        reader = ring.subscribe(ring.last_id, ring.epoch, 256, lambda: None)
+        await person.delete()
+    told = []
+    while (event := reader.take()) is not None:
+        told.append((kind_of(event.body), event.body.get("promptId"), event.body["data"].get("code")))
+    assert told[told.index(("turn_complete", first, None)) :] == [
+        ("turn_complete", first, None),
+        ("pending_prompt_started", second, None),
+        ("user_message_chunk", second, None),
+        ("prompt_cancelled", second, None),
+        ("turn_error", second, "-32602"),
+        ("pending_prompt_completed", second, None),
+        ("pending_prompt_started", third, None),
+        ("user_message_chunk", third, None),
+        ("turn_error", third, "session_closed"),
+        ("prompt_cancelled", third, None),
+        ("session_closed", None, None),
+    ]
+
+
+async def test_what_became_of_a_prompt_can_be_asked_after_the_next_load(person: Person) -> None:
+    prompt_id = await person.prompt("PLAIN words")
+    await person.until("turn_complete")
+    live = await person.turn(prompt_id)
+    await person.delete()
+    assert (await person.get(f"turns/{prompt_id}")).json()["code"] == "session_not_found"
+    await person.load()
+    assert await person.turn(prompt_id) == {name: value for name, value in live.items() if name != "queuedAt"}
 
 
 # the model's provider

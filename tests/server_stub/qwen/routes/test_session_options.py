@@ -35,6 +35,9 @@ async def test_a_mode_is_changed_and_everyone_is_told(person: Person) -> None:
     assert (await person.get("context")).json()["state"]["modes"]["currentModeId"] == "plan"
     back = (await person.post("approval-mode", {"mode": "yolo", "persist": False})).json()
     assert (back["previous"], "planExecutionMode" in back) == ("plan", False)
+    await person.post("approval-mode", {"mode": "yolo"})
+    unchanged = await person.until("approval_mode_changed", 3)
+    assert (unchanged["data"]["previous"], unchanged["data"]["next"]) == ("yolo", "yolo")
 
 
 @pytest.mark.parametrize(

@@ -33,6 +33,38 @@ def unknown(session_id: str) -> Json:
     return {"error": error, "code": "session_not_found", "sessionId": session_id}
 
 
+# ids and folders
+
+
+async def test_an_id_in_capitals_is_the_same(stub: Stub, person: Person) -> None:
+    status = await stub.http.get(f"/session/{person.session_id.upper()}/status")
+    assert status.json()["sessionId"] == person.session_id
+
+    given = GIVEN.replace("1111-1", "abcd-1")
+    made = await stub.http.post("/session", json={"sessionScope": "thread", "sessionId": given.upper()})
+    assert made.json()["sessionId"] == given
+
+
+async def test_the_daemons_own_folder_is_listed_too(stub: Stub, person: Person) -> None:
+    folder = quote(stub.world.directory, safe="")
+    assert (await stub.http.get(f"/workspace/{folder}/sessions")).json() == await listed(stub)
+    refused = await stub.http.get("/workspace/%2Fnope/sessions")
+    assert (refused.status_code, refused.json()) == (
+        400,
+        {
+            "error": f'Workspace mismatch: daemon is bound to "{stub.world.directory}"',
+            "code": "workspace_mismatch",
+            "boundWorkspace": stub.world.directory,
+            "requestedWorkspace": "/nope",
+        },
+    )
+
+
+async def test_a_cursor_that_is_no_number(stub: Stub) -> None:
+    error = 'Invalid cursor: "x" is not a valid numeric cursor'
+    assert await listed(stub, "?cursor=x") == {"error": error, "code": "invalid_cursor"}
+
+
 # create
 
 

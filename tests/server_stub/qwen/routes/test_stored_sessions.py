@@ -80,6 +80,19 @@ async def test_what_was_never_stored_has_no_transcript(person: Person) -> None:
     assert (await person.get("transcript")).json()["code"] == "session_not_found"
 
 
+@pytest.mark.parametrize("place", ["transcript?cursor=x", "turn-index?start=0&snapshot=x"])
+async def test_a_place_in_what_is_not_stored_any_more(person: Person, place: str) -> None:
+    gone = await person.get(place)
+    assert (gone.status_code, gone.json()) == (
+        409,
+        {
+            "error": "Transcript snapshot is unavailable",
+            "code": "transcript_snapshot_unavailable",
+            "sessionId": person.session_id,
+        },
+    )
+
+
 async def test_a_branch_is_a_copy_under_another_name(person: Person) -> None:
     await person.say("PLAIN")
     made = await person.post("branch")
