@@ -87,6 +87,23 @@ def test_a_living_client_keeps_its_draft_to_itself(start: Start) -> None:
     assert sorted(start().draft("ses_1").splitlines()) == ["mine", "theirs"]
 
 
+def test_the_change_of_a_waiting_prompt_outlives_the_client(start: Start) -> None:
+    first, other = start(), start()
+    first.save_draft("ses_1", "aside", "a", "do it twice")
+    first.give_back(PROMPT)
+    other.save_draft("ses_1", "", "b", "or not")
+    first.close()
+    other.close()
+    heir = start()
+    assert heir.has_draft("ses_1")
+    texts, change = heir.draft("ses_1").splitlines(), heir.change("ses_1")
+    assert change in (("a", "do it twice"), ("b", "or not"))
+    assert sorted([*texts, change[1]]) == sorted(["aside", PROMPT.text, "do it twice", "or not"])
+    assert heir.change("ses_1") == change
+    heir.retire_draft("ses_1")
+    assert (heir.draft("ses_1"), heir.change("ses_1"), heir.history(1)) == ("", ("", ""), [change[1]])
+
+
 def test_the_draft_becomes_the_prompt_in_one_step(start: Start) -> None:
     journal = start()
     journal.save_draft("ses_1", "do it")
@@ -508,6 +525,8 @@ def test_a_file_of_the_first_version_is_brought_up_to_date(tmp_path: Path, start
         database.execute("DROP TABLE identities")
         database.execute("DROP TABLE ends")
         database.execute("DROP TABLE aborts")
+        database.execute("ALTER TABLE drafts DROP COLUMN queued")
+        database.execute("ALTER TABLE drafts DROP COLUMN changed")
         database.execute("PRAGMA user_version = 1")
     database.close()
     journal = start()

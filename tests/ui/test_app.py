@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
+from textual import events
 
 from tests import sample_events as talk
 from tests.app_harness import on_stage
@@ -17,6 +18,7 @@ from tui.core.model import Busy, Failure, Message, Retrying
 from tui.core.turn import TurnState
 from tui.net.errors import NetError, Refused, Unreachable
 from tui.storage.journal import Journal
+from tui.ui.terminal_input import TextBurst
 from tui.widgets.dialogs.confirm import Confirm
 from tui.widgets.dialogs.help import Help
 from tui.widgets.dialogs.session_picker import SessionPicker
@@ -338,6 +340,43 @@ async def test_two_escapes_abort_and_the_first_says_so() -> None:
         assert stage.client.calls("abort") == []
         await stage.press("escape")
         await stage.until(lambda: stage.client.calls("abort") == [(talk.SESSION,)])
+
+
+@pytest.mark.parametrize("between", ["x", "backspace", "left", "enter", "a paste", "a burst"])
+async def test_two_escapes_with_something_between_do_not_abort(between: str) -> None:
+    async with on_stage() as stage:
+        stage.run_turn()
+        await stage.press("escape")
+        await stage.shows("Esc once more aborts the turn")
+        if between == "a paste":
+            stage.app.post_message(events.Paste("words"))
+        elif between == "a burst":
+            stage.app.post_message(TextBurst("words"))
+        else:
+            await stage.press(between)
+        await stage.hides("Esc once more")
+        await stage.press("escape")
+        assert stage.client.calls("abort") == []
+        await stage.press("escape")
+        await stage.until(lambda: stage.client.calls("abort") == [(talk.SESSION,)])
+
+
+SEVERAL_LINES = "Several lines came at once: Enter sends them."
+
+
+async def test_lines_that_come_at_once_say_that_they_are_not_sent() -> None:
+    async with on_stage() as stage:
+        stage.app.post_message(TextBurst("one\rtwo"))
+        await stage.shows(SEVERAL_LINES)
+        assert (stage.main.prompt.text, stage.client.calls("send")) == ("one\ntwo", [])
+
+
+async def test_a_paste_needs_no_such_words() -> None:
+    async with on_stage() as stage:
+        stage.app.post_message(events.Paste("one\ntwo"))
+        stage.app.post_message(TextBurst("x" * 80))
+        await stage.until(lambda: stage.main.prompt.text.endswith("x"))
+        assert SEVERAL_LINES not in stage.text
 
 
 async def test_two_escapes_far_apart_do_not_abort() -> None:

@@ -247,6 +247,47 @@ async def test_a_prompt_sent_while_it_was_changed_keeps_the_new_words_in_the_box
         assert stage.client.calls("send") == [(talk.SESSION, "one")]
 
 
+@pytest.mark.parametrize("left", ["quit", "killed"])
+async def test_a_waiting_prompt_that_is_being_changed_stays_one_prompt_over_a_restart(
+    tmp_path: Path, left: str
+) -> None:
+    async with on_stage(client=another_run(tmp_path)) as stage:
+        await queue(stage, "one", "two")
+        await stage.press(*"aside", "shift+tab", "up", "enter", *" 2")
+        assert stage.main.prompt.text == "one 2"
+        if left == "killed":
+            stage.client.journal.close()
+    for more in ("", "!"):  # the second start: what the first has taken up is kept again
+        async with on_stage(client=another_run(tmp_path)) as stage:
+            await stage.shows("1 one", "in the prompt")
+            assert (stage.main.prompt.text, waiting(stage)) == ("one 2", ["one", "two"])
+            await stage.press(*more)
+    async with on_stage(client=another_run(tmp_path)) as stage:
+        await stage.until(lambda: stage.main.prompt.text == "one 2!")
+        await stage.press("enter")
+        await stage.until(lambda: waiting(stage) == ["one 2!", "two"])
+        assert stage.main.prompt.text == "aside"
+    async with on_stage(client=another_run(tmp_path)) as stage:
+        assert (stage.main.prompt.text, waiting(stage)) == ("aside", ["one 2!", "two"])
+
+
+async def test_a_change_whose_waiting_prompt_is_gone_is_a_draft(tmp_path: Path) -> None:
+    before = another_run(tmp_path)
+    before.journal.save_draft(talk.SESSION, "aside", "q1", "one 2")
+    before.journal.close()
+    async with on_stage(client=another_run(tmp_path)) as stage:
+        await stage.until(lambda: stage.main.prompt.text == "aside\n\none 2")
+        assert stage.main.prompt.edited is None
+
+
+async def test_a_change_that_is_left_for_another_session_is_an_earlier_prompt(tmp_path: Path) -> None:
+    async with on_stage(client=another_run(tmp_path)) as stage:
+        await queue(stage, "one")
+        await stage.press("shift+tab", "enter", *" 2")
+        stage.app.writing.open(OTHER)
+        assert stage.client.journal.history()[0] == "one 2"
+
+
 async def test_a_waiting_prompt_is_removed_and_sent_at_a_key() -> None:
     async with on_stage() as stage:
         await queue(stage, "one", "two", "three")

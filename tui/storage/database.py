@@ -6,7 +6,7 @@ A file of an older version is brought up to this one; one of a newer version is 
 import sqlite3
 from pathlib import Path
 
-VERSION = 5
+VERSION = 6
 FILE = "journal.sqlite"
 BUSY_SECONDS = 0.5
 """How long a write waits for another client's; the screen stands still meanwhile."""
@@ -65,7 +65,12 @@ CREATE TABLE aborts (
 ) WITHOUT ROWID;
 """
 
-_STEPS = (_SCHEMA, _NEW_IN_2, _NEW_IN_3, _NEW_IN_4, _NEW_IN_5)
+_NEW_IN_6 = """
+ALTER TABLE drafts ADD COLUMN queued TEXT NOT NULL DEFAULT '';
+ALTER TABLE drafts ADD COLUMN changed TEXT NOT NULL DEFAULT '';
+"""
+
+_STEPS = (_SCHEMA, _NEW_IN_2, _NEW_IN_3, _NEW_IN_4, _NEW_IN_5, _NEW_IN_6)
 """What brings the file from each version to the next."""
 
 

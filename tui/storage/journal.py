@@ -26,7 +26,11 @@ log = logging.getLogger(__name__)
 
 HISTORY_KEPT = 10_000
 
-_KEEP_DRAFT = "INSERT OR REPLACE INTO drafts VALUES (?, ?, ?, ?)"
+_KEEP_DRAFT = "INSERT OR REPLACE INTO drafts VALUES (?, ?, ?, ?, ?, ?)"
+_APPEND_DRAFT = (
+    "INSERT INTO drafts (server, session, owner, text) VALUES (?, ?, ?, ?)"
+    " ON CONFLICT DO UPDATE SET text = excluded.text"
+)
 _ENQUEUE = "INSERT OR REPLACE INTO queue VALUES (?, ?, ?, ?, ?, ?)"
 _MY_DRAFT = "SELECT text FROM drafts WHERE server = ? AND session = ? AND owner = ?"
 _FORGET_DRAFT = "DELETE FROM drafts WHERE server = ? AND session = ? AND owner = ?"
@@ -84,10 +88,11 @@ class Journal:
         rows = self._read("SELECT text FROM history GROUP BY text ORDER BY max(id) DESC LIMIT ?", limit)
         return [text for (text,) in rows]
 
-    def save_draft(self, session_id: str, text: str) -> None:
-        """Keep what is typed and not sent; "" forgets it."""
+    def save_draft(self, session_id: str, text: str, queued_id: str = "", changed: str = "") -> None:
+        """Keep what is typed and not sent, and what a waiting prompt is being changed to; "" forgets it."""
         key = self._draft_key(session_id)
-        self._write((_KEEP_DRAFT, (*key, text)) if text else (_FORGET_DRAFT, key))
+        kept = (_KEEP_DRAFT, (*key, text, queued_id, changed))
+        self._write(kept if text or changed else (_FORGET_DRAFT, key))
 
     def draft(self, session_id: str) -> str:
         """What was typed here, or by a client that is gone; a living one keeps its own.
@@ -99,24 +104,35 @@ class Journal:
 
         def work(database: sqlite3.Connection) -> None:
             rows = database.execute(
-                "SELECT owner, text FROM drafts WHERE server = ? AND session = ?", (self._server, session_id)
+                "SELECT owner, text, queued, changed FROM drafts WHERE server = ? AND session = ?",
+                (self._server, session_id),
             ).fetchall()
-            left = [owner for owner, _ in rows if self._me.is_gone(owner)]
-            found.extend(text for owner, text in rows if owner == self._me.name or owner in left)
+            left = [owner for owner, *_ in rows if self._me.is_gone(owner)]
+            rows = [row for row in rows if row[0] == self._me.name or row[0] in left]
+            changes = [(queued, changed) for *_, queued, changed in rows if changed]
+            found.extend(text for _, text, *_ in rows if text)
+            found.extend(changed for _, changed in changes[1:])
             for owner in left:
                 database.execute(_FORGET_DRAFT, (self._server, session_id, owner))
             if left:
-                database.execute(_KEEP_DRAFT, (*key, "\n".join(found)))
+                database.execute(_KEEP_DRAFT, (*key, "\n".join(found), *(changes or [("", "")])[0]))
 
         if not self._transact(work):
             found.extend(text for (text,) in self._read(_MY_DRAFT, *key))
         return "\n".join(found)
 
+    def change(self, session_id: str) -> tuple[str, str]:
+        """The waiting prompt that was being changed, and what it was to be then; after `draft`."""
+        query = "SELECT queued, changed FROM drafts WHERE server = ? AND session = ? AND owner = ?"
+        rows = self._read(query, *self._draft_key(session_id))
+        return (str(rows[0][0]), str(rows[0][1])) if rows else ("", "")
+
     def retire_draft(self, session_id: str) -> None:
         """The person has done away with the session: what was typed for it is among the earlier prompts now."""
-        text = self.draft(session_id)
-        if text:
-            self._write((_FORGET_DRAFT, self._draft_key(session_id)), *self._remembering(text))
+        for text in (self.draft(session_id), self.change(session_id)[1]):
+            if text:
+                self._write(*self._remembering(text))
+        self._write((_FORGET_DRAFT, self._draft_key(session_id)))
 
     def has_draft(self, session_id: str) -> bool:
         """Whether `draft` would give anything; it is left where it is."""
@@ -152,7 +168,7 @@ class Journal:
 
         def work(database: sqlite3.Connection) -> None:
             texts = [text for (text,) in database.execute(_MY_DRAFT, key)]
-            database.execute(_KEEP_DRAFT, (*key, "\n".join([*texts, prompt.text])))
+            database.execute(_APPEND_DRAFT, (*key, "\n".join(text for text in [*texts, prompt.text] if text)))
             database.execute("DELETE FROM flights WHERE message = ?", (prompt.message_id,))
 
         self._transact(work, later=True)

@@ -54,6 +54,7 @@ ENDING = (
 )
 """Signals that end a program, and by default leave the terminal as it is: mouse reports on, no echo."""
 TMUX_KEEPS = "If it did not get there: tmux hands it on with `set -g set-clipboard on`."
+SEVERAL_LINES = Notice("Several lines came at once: Enter sends them.")
 TITLES_WITHIN = 3.0
 """Seconds for the titles of sessions that something of an earlier run is told of."""
 TOUR = "Give me the tour."
@@ -311,6 +312,9 @@ class HoldfastApp(App[None]):
             self.client.input_came()
         if isinstance(event, events.Key | events.Paste) and not event.is_forwarded:
             adapt(event, one_line=isinstance(self.focused, Input))
+            if self._to_abort is not None and not (isinstance(event, events.Key) and event.key == "escape"):
+                self._to_abort = None  # only Esc twice in a row aborts
+                self.presenter.arm_abort(None, self._abort_until)
         await super().on_event(event)
 
     async def on_text_burst(self, event: TextBurst) -> None:
@@ -320,6 +324,8 @@ class HoldfastApp(App[None]):
                 await self.on_event(key)
         else:
             await self.on_event(event.pasted)
+            if "\r" in event.text and self.focused is self.main.prompt:
+                self._notice(SEVERAL_LINES)
 
     def _submit(self, text: str) -> None:
         self._send(text, now=False)

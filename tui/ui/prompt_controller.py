@@ -50,6 +50,7 @@ class Writing:
         """Put what an earlier run left of the session's draft into the box, before what was typed already."""
         self.session_id = session_id
         self._main.prompt.load_draft(joined(self._client.journal.draft(session_id), self._main.prompt.text))
+        self._resume_edit(*self._client.journal.change(session_id))
         self.show_queue()
 
     def open(self, session_id: str, *, carry: bool = False) -> None:
@@ -61,10 +62,12 @@ class Writing:
         self.leave_edit()
         self.save()
         draft = journal.draft(session_id)
+        change = journal.change(session_id)
         carry = carry or self.beginning
         words = joined(draft, box.draft) if carry else draft
         self.session_id = session_id
         box.load_draft(words)
+        self._resume_edit(*change)
         self.save()
         if carry:
             journal.save_draft(before, self._begun if before == self._begun_in else "")
@@ -74,7 +77,9 @@ class Writing:
         """Keep what stands in the box."""
         if self.session_id is not None:
             begun = self._begun if self.session_id == self._begun_in else ""
-            self._client.journal.save_draft(self.session_id, joined(begun, self._main.prompt.draft))
+            box = self._main.prompt
+            change, draft = box.change or ("", ""), box.draft if box.edited is None else box.aside
+            self._client.journal.save_draft(self.session_id, joined(begun, draft), *change)
 
     def begin(self, text: str) -> None:
         """These words wait for their session to be created: a draft still, though not in the box any more."""
@@ -141,8 +146,20 @@ class Writing:
         self._main.prompt.focus()
         self.show_queue()
 
+    def _resume_edit(self, queued_id: str, changed: str) -> None:
+        """A prompt of the queue that was being changed when an earlier run ended stands in the box again."""
+        waiting = self._client.prompts.waiting(self._session)
+        queued = next((queued for queued in waiting if queued.id == queued_id), None)
+        if queued is not None and changed:
+            self._client.prompts.hold(queued.session_id, EDITED)
+            self._main.prompt.take_waiting(queued.id, queued.text, changed)
+        elif changed:
+            self._main.prompt.give_back(changed)
+
     def leave_edit(self) -> None:
-        """The waiting prompt stays as it was."""
+        """The waiting prompt stays as it was; what it was changed to is an earlier prompt."""
+        if change := self._main.prompt.change:
+            self._client.journal.remember(change[1])
         if self._main.prompt.edited is not None:
             self._main.prompt.put_back()
         self.edit_left()
@@ -247,5 +264,6 @@ class Writing:
         else:
             prompts.take_back(queued_id)
             box.put_back()
+        self.save()
         self.edit_left()
         return waits and bool(text.strip())

@@ -146,6 +146,16 @@ class Prompt(Editor):
             return self.text
         return self._aside if self.text == self._laid else joined(self._aside, self.text)
 
+    @property
+    def aside(self) -> str:
+        """What lies aside for what stands here."""
+        return self._aside or ""
+
+    @property
+    def change(self) -> tuple[str, str] | None:
+        """The waiting prompt that stands here, and what it was changed to; None where it is as it was."""
+        return (self.edited, self.text) if self.edited is not None and self.text != self._laid else None
+
     def load_draft(self, text: str) -> None:
         """Begin with `text`; nothing lies aside."""
         self._aside, self._laid, self._at, self.edited = None, "", 0, None
@@ -167,11 +177,12 @@ class Prompt(Editor):
         self._at = 0
         self._show_earlier(text)
 
-    def take_waiting(self, queued_id: str, text: str) -> None:
-        """Lay what is being written aside for a prompt that waits."""
+    def take_waiting(self, queued_id: str, text: str, changed: str = "") -> None:
+        """Lay what is being written aside for a prompt that waits; `changed`: what it is to be already."""
         self._aside = self.draft
-        self.recall(text)
         self._at, self.edited = 0, queued_id
+        self.recall(changed or text)
+        self._laid = text
 
     def clear_sent(self, sent: str) -> None:
         """These words are sent, or wait: what lay aside comes back, and what was typed since stays."""
