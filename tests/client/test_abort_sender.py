@@ -366,3 +366,21 @@ async def test_an_abort_that_is_asked_for_again_includes_the_earlier_turn(here: 
     await wait_until(lambda: here.server.aborted, within=5, what="the abort of their turn")
     assert ELSEWHERE in here.server.aborted[0][1]
     assert (await here.over(sent, within=30)).state is TurnState.ABORTED
+
+
+@through_a_relay
+async def test_a_prompt_that_the_server_never_begins_can_be_aborted(here: Here) -> None:
+    """It holds the request open, and works on nothing: where that lasts, an abort is sent all the same."""
+    client = here.person.client
+    if client.traits is None or not client.traits.holds_post:
+        return  # there it would be listed as running
+    here.server.arm(parse("wedged"))
+    here.person.send("SLOW", queued=False)
+    await asyncio.sleep(10)
+    here.person.abort()
+    here.person.send("PLAIN", queued=False)
+    sent, later = here.person.sent.values()
+    turn = await here.over(sent, within=60)
+    assert (turn.state, turn.reason) == (TurnState.ABORTED, "")
+    assert here.aborts_sent() == 1
+    await wait_until(lambda: later.turn and not client.turns.waits_for_abort(later.turn), what="the next prompt")

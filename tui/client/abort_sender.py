@@ -6,7 +6,7 @@ the event stream tells at the moment the person asks for it, and for each later 
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,6 +22,10 @@ log = logging.getLogger(__name__)
 
 SEND_AGAIN = 10.0
 """Seconds after which an abort that the server has taken is sent again, if the turn still runs by then."""
+
+IDLE_FOR = 15.0
+"""Seconds for which a server that shows the prompt must have worked on nothing, until an abort is sent all the
+same: one that just started may begin late, and one that never begins may hold the request open for ever."""
 
 WAITS_FOR: Mapping[Position, str] = {
     "unseen": "the server does not show the prompt yet",
@@ -47,6 +51,8 @@ class Abort:
     turns: list[Turn]
     fresh: bool
     may_have_arrived: bool = False
+    idle_since: float | None = None
+    """Since when the server works on nothing, whenever it was asked."""
     moot: bool = False
     """The server works on something else by now."""
     progress: AbortProgress = field(default_factory=lambda: AbortProgress("sending"))
@@ -76,6 +82,7 @@ class Aborts:
         live: Callable[[], bool],
         spawn: Callable[[Coroutine[Any, Any, None]], object],
         notify: Callable[[TurnChanged | Notice], None],
+        clock: Callable[[], float],
         backoff: Callable[[], Backoff],
         pause: Callable[[float], Awaitable[None]],
     ) -> None:
@@ -86,6 +93,7 @@ class Aborts:
         self._live = live
         self._spawn = spawn
         self._notify = notify
+        self._clock = clock
         self._backoff = backoff
         self._pause = pause
         self._under_way: dict[str, Abort] = {}
@@ -183,10 +191,18 @@ class Aborts:
         at = [self._turns.position(turn) for turn in abort.open]
         if at and all(one == "passed" for one in at):  # what the session does now is not what was meant
             abort.moot = True
-        elif "running" in at:
+        elif "running" in at or self._stays_idle(abort, at):
             await self._send(abort)
         elif abort.open:
             raise NotSent(next(why for position, why in WAITS_FOR.items() if position in at))
+
+    def _stays_idle(self, abort: Abort, at: Sequence[Position]) -> bool:
+        """The server works on nothing, and does not begin: an abort ends no other turn there."""
+        if not at or any(one != "idle" for one in at):
+            abort.idle_since = None
+        elif abort.idle_since is None:
+            abort.idle_since = self._clock()
+        return abort.idle_since is not None and self._clock() - abort.idle_since >= IDLE_FOR
 
     async def _send(self, abort: Abort) -> None:
         tried = abort.may_have_arrived

@@ -184,6 +184,7 @@ class Client:
             live=lambda: self.line().state is LineState.LIVE,
             spawn=self._spawn,
             notify=self._tell,
+            clock=self._clocks.mono,
             backoff=lambda: Backoff(self._clocks.random),
             pause=self._pause_for_line,
         )
