@@ -11,7 +11,8 @@ from tests.backends.daemon import daemon, echo, ended, loaded, said
 from tui.backends.qwen.backend import QwenServe
 from tui.backends.qwen.transcript_pages import FROM_THE_END
 from tui.core.model import TextPart
-from tui.net.errors import Misshapen
+from tui.net import http_client
+from tui.net.errors import Misshapen, TooLarge
 
 LOAD, PAGES = "POST /session/s1/load", "GET /session/s1/transcript"
 CUT = {"v": 1, "type": "history_truncated", "data": {"reason": "replay_window_exceeded", "truncatedEvents": 4}}
@@ -122,3 +123,28 @@ async def test_a_session_that_somebody_woke_by_a_page_has_more_than_it_shows() -
         assert page.cursor == FROM_THE_END
         older = await backend.messages("s1", before=page.cursor)
     assert [full.message.id for full in older.messages] == ["p1", "p1:answer"]
+
+
+async def test_a_record_that_is_too_large_keeps_no_newer_ones_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    defaults = http_client.Http.call.__kwdefaults__ or {}
+    monkeypatch.setattr(http_client.Http.call, "__kwdefaults__", {**defaults, "limit": 4000})
+    huge = {"events": [asked("x" * 5000, 5, "p0")], "nextCursor": "c2", "hasMore": True}
+    torn = {
+        "backward": {
+            "events": [answered("1", 11), asked("second", 20, "p2"), answered("2", 21)],
+            "nextCursor": "c1",
+            "hasMore": True,
+        },
+        "c1": huge,
+    }
+    async with daemon(**{LOAD: NEWEST, PAGES: Pages(**torn)}) as (_, http):
+        backend = QwenServe(http)
+        await backend.hello()
+        newest = await backend.messages("s1")
+        older = await backend.messages("s1", before=newest.cursor)
+        assert "second" in [
+            part.text for full in older.messages for part in full.parts if isinstance(part, TextPart)
+        ]
+        assert older.cursor == "c1"
+        with pytest.raises(TooLarge):
+            await backend.messages("s1", before=older.cursor)

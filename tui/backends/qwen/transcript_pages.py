@@ -15,6 +15,7 @@ from tui.backends.qwen import schema as wire
 from tui.backends.qwen.session_reducer import Fold, picture
 from tui.core import events as e
 from tui.core.model import FullMessage
+from tui.net.errors import TooLarge
 from tui.net.http_client import Http
 from tui.net.response import Progress, Reply
 from tui.net.url import segment
@@ -56,7 +57,14 @@ async def older(
             asked = {**params, "limit": str(count)}
             return await http.call("GET", path, params=asked, timeout=READ_LIMIT, progress=progress)
 
-        page = checked(path, wire.read, (await ask(fetch)).value, _Page)
+        try:
+            reply = await ask(fetch)
+        except TooLarge:
+            newer = _before(first, _messages(session_id, held, terminals))
+            if not newer:
+                raise  # the server alone makes cursors: nothing before a record that is too large can be reached
+            return e.MessagesLoaded(session_id, newer, cursor, "older")
+        page = checked(path, wire.read, reply.value, _Page)
         held = [*readable(page.events, _frame, "an event of a stored transcript", _damaged), *held]
         cursor = page.next_cursor if page.has_more else None
         if held and _is_prompt(held[0]):
