@@ -5,7 +5,9 @@ import pytest
 from tests.backends.daemon import ASKED, LIST, LOAD, PERMISSION, daemon, echo, listed, loaded
 from tests.backends.feeding import feeding, greeted
 from tests.waiting import wait_until
+from tui.backends.qwen.backend import QwenServe
 from tui.core.model import Busy, PermissionRequest, QuestionRequest, Session
+from tui.net.errors import Misshapen
 
 
 async def test_the_list_gives_sessions_statuses_and_open_requests() -> None:
@@ -52,3 +54,14 @@ async def test_what_is_asked_where_nobody_watches_is_seen_by_looking(monkeypatch
             told.answers[LIST] = {"sessions": [listed("s2", busy=True)]}
             await wait_until(lambda: not feed.store.requests)
             assert feed.store.status("s2") == Busy()
+
+
+async def test_a_list_that_cannot_be_read_at_all_costs_itself_alone() -> None:
+    async with daemon(**{LIST: {"odd": 1}}) as (_, http):
+        backend = QwenServe(http)
+        await backend.hello()
+        found = await backend.resync([])
+        assert found.problem
+        assert found.directories == frozenset()
+        with pytest.raises(Misshapen):
+            await backend.sessions()

@@ -6,6 +6,7 @@ It asks and compares, and keeps what it saw last; it changes nothing at the serv
 import asyncio
 import dataclasses
 import json
+import logging
 from collections.abc import Mapping, Sequence
 
 from msgspec.structs import replace
@@ -17,10 +18,12 @@ from tui.backends.qwen.streams import Watch
 from tui.backends.qwen.tool_names import tool_of
 from tui.core import events as e
 from tui.core.model import Busy, Idle, PermissionRequest, Request, Session, SessionStatus
-from tui.net.errors import Refused
+from tui.net.errors import BadBody, Refused
 from tui.net.http_client import Http
 from tui.net.together import together
 from tui.net.url import segment
+
+log = logging.getLogger(__name__)
 
 PAGE = 200
 """Sessions in one page of the list: the most that the server gives."""
@@ -36,6 +39,8 @@ class Listing:
         self._http = http
         self._watches = watches
         self._seen: dict[str, wire.Seen] = {}
+        self._unread: dict[str, str] = {}
+        """By workspace: why its list could not be read when all were looked at last."""
         self._asked: dict[str, Asked] = {}
         self._tools: dict[str, str] = {}
         """By request: the tool that waits for permission, "" where nothing tells its name."""
@@ -45,9 +50,12 @@ class Listing:
         return self._seen.get(session_id)
 
     async def fetch(self) -> dict[str, wire.Seen]:
-        """The newest sessions of all workspaces, newest first."""
-        pages = await together(*map(self._page, self.workspaces))
-        found = [seen for page in pages for seen in page.sessions]
+        """The newest sessions of all workspaces, newest first; as last seen where a list cannot be read."""
+        pages = await together(*map(self._newest, self.workspaces))
+        listed = zip(self.workspaces, pages, strict=True)
+        self._unread = {place: page.what for place, page in listed if isinstance(page, BadBody)}
+        found = [seen for page in pages if not isinstance(page, BadBody) for seen in page.sessions]
+        found += [seen for seen in self._seen.values() if seen.session.directory in self._unread]
         found.sort(key=lambda one: one.session.updated, reverse=True)
         return {one.session.id: one for one in found}
 
@@ -77,6 +85,13 @@ class Listing:
         rows.unreadable, rows.cursor = unreadable, json.dumps(at) if at else None
         return rows
 
+    async def _newest(self, place: str) -> wire.SeenPage | BadBody:
+        try:
+            return await self._page(place)
+        except BadBody as error:
+            log.warning("the sessions of %s cannot be listed: %s", place, error.what)
+            return error
+
     async def _page(self, place: str, cursor: str | None = None) -> wire.SeenPage:
         path = f"/workspaces/{segment(place)}/sessions"
         params = {"size": str(PAGE)} | ({} if cursor is None else {"cursor": cursor})
@@ -104,7 +119,9 @@ class Listing:
         statuses: dict[str, SessionStatus] = {session_id: Busy() for session_id, one in seen.items() if one.busy}
         requests = [request for one in seen.values() for request in self._requests_of(one)]
         unreadable = sum(_waiting(one).unreadable for one in seen.values())
-        return e.Resynced(statuses, tuple(requests), unreadable=unreadable)
+        covered = frozenset(self.workspaces) - frozenset(self._unread) if self._unread else None
+        problem = "; ".join(dict.fromkeys(self._unread.values()))
+        return e.Resynced(statuses, tuple(requests), covered, unreadable, problem)
 
     async def look(self) -> Sequence[e.Event]:
         """What changed in the list; for sessions that are watched no more than the title: the rest is streamed."""
