@@ -121,6 +121,12 @@ class Terminal:
         with self._news:
             return self._drawing.screen.title
 
+    @property
+    def ended(self) -> bool:
+        """Whether nobody holds the other end any more."""
+        with self._news:
+            return self._ended
+
     def screen(self) -> list[str]:
         """The lines of the screen as they are now, without the blanks at their ends."""
         with self._news:

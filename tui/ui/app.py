@@ -5,6 +5,7 @@ import logging
 import os
 import signal
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -43,6 +44,7 @@ from tui.widgets.transcript.view import Transcript
 
 if TYPE_CHECKING:
     from tui.client.client import Client
+    from tui.core.model import Session
     from tui.core.turn import Turn
     from tui.widgets.dialogs.session_picker import SessionPicker
 
@@ -55,6 +57,8 @@ ENDING = (
 """Signals that end a program, and by default leave the terminal as it is: mouse reports on, no echo."""
 TMUX_KEEPS = "If it did not get there: tmux hands it on with `set -g set-clipboard on`."
 SEVERAL_LINES = Notice("Several lines came at once: Enter sends them.")
+MADE_WITHIN = 2.0
+"""Seconds that leaving waits for the session of a first prompt: else nobody would know of it."""
 TITLES_WITHIN = 3.0
 """Seconds for the titles of sessions that something of an earlier run is told of."""
 TOUR = "Give me the tour."
@@ -122,6 +126,9 @@ class HoldfastApp(App[None]):
         self._wanted, self._resume, self._demo = session, resume, demo
         self._warnings, self._keep_theme = warnings, keep_theme
         self._begun = self._leaving = self._copy_explained = self._up = False
+        self._making: asyncio.Task[Session] | None = None
+        self._made_last: str | None = None
+        """The session that was made for the first prompt after the client was left."""
         self._to_abort: Turn | None = None
         self._abort_until = float("-inf")
         self.register_theme(HOLDFAST)
@@ -209,12 +216,22 @@ class HoldfastApp(App[None]):
 
     async def on_unmount(self) -> None:
         self.herald.close()
+        await self._keep_first_prompt()
         await self.client.close()
+
+    async def _keep_first_prompt(self) -> None:
+        """A session that is being made for the first prompt gets its words, so that the way back leads to both."""
+        if self._making is None or not self.writing.waits_for_session:
+            return
+        done, _ = await asyncio.wait([self._making], timeout=MADE_WITHIN)
+        if done and self._making.exception() is None:
+            self._made_last = self._making.result().id
+            self.writing.left(self._made_last)
 
     @property
     def open_session(self) -> str | None:
         """The session on the screen, where it can be opened again."""
-        return None if self.presenter.gone else self.presenter.session_id
+        return self._made_last or (None if self.presenter.gone else self.presenter.session_id)
 
     def exit(self, *args: Any, **kwargs: Any) -> None:
         if not self.presenter.stopped:
@@ -293,16 +310,19 @@ class HoldfastApp(App[None]):
         sent = False
         gone = self.presenter.session_id if self.presenter.gone else None
         try:
-            session = await self.sessions.ask(self.client.new_session())
+            self._making = asyncio.create_task(self.client.new_session())
+            session = await self.sessions.ask(asyncio.shield(self._making))
             if session is not None:
                 self.client.choices.begin(session.id)
+                self.writing.session_made(session.id)
             if session is not None and await self.sessions.open(session.id):
                 if gone is not None:
                     self.client.prompts.move(gone, session.id)
                 self.client.prompts.submit(session.id, text)
                 sent = True
         finally:
-            self.writing.begun(sent=sent)
+            if not self.presenter.stopped:
+                self.writing.begun(sent=sent)
 
     # What the person does
 
@@ -552,10 +572,17 @@ class HoldfastApp(App[None]):
             self.call_later(self._notice, Notice(TMUX_KEEPS))
 
     def action_leave(self) -> None:
+        """Leave, once the keys before this one have done what they do: one of them may send a prompt."""
+        leave: Callable[[], object] = self._leave
+        for node in reversed((self.focused or self.screen).ancestors_with_self):
+            leave = partial(node.call_later, leave)
+        leave()
+
+    def _leave(self) -> None:
         """Leave; while a turn runs or prompts wait, say so first. Twice in a row leaves."""
         from tui.widgets.dialogs.confirm import Confirm
 
-        found = warnings(self.client, demo=self._demo)
+        found = warnings(self.client, demo=self._demo, beginning=self.writing.beginning)
         if not found or isinstance(self.screen, Confirm):
             self.exit()
             return

@@ -34,7 +34,7 @@ class Writing:
         self._client = client
         self._main = main
         self._notify = notify
-        self._begun, self._begun_in = "", ""
+        self._begun, self._begun_in, self._made = "", "", False
         self.left_elsewhere: list[str] = []
         """Sessions, one for each prompt that an earlier run left there, until that is told."""
         self.session_id: str | None = None
@@ -45,6 +45,11 @@ class Writing:
     def beginning(self) -> bool:
         """Whether words wait for their session to be created."""
         return bool(self._begun)
+
+    @property
+    def waits_for_session(self) -> bool:
+        """Whether the session is not known yet for which words wait."""
+        return self.beginning and not self._made
 
     def start(self, session_id: str) -> None:
         """Put what an earlier run left of the session's draft into the box, before what was typed already."""
@@ -61,8 +66,9 @@ class Writing:
         box, journal = self._main.prompt, self._client.journal
         self.leave_edit()
         self.save()
-        draft = journal.draft(session_id)
         change = journal.change(session_id)
+        waits_there = self.beginning and session_id == self._begun_in
+        draft = "" if waits_there else journal.draft(session_id)
         carry = carry or self.beginning
         words = joined(draft, box.draft) if carry else draft
         self.session_id = session_id
@@ -83,9 +89,22 @@ class Writing:
 
     def begin(self, text: str) -> None:
         """These words wait for their session to be created: a draft still, though not in the box any more."""
-        self._begun, self._begun_in = text, self._session
+        self._begun, self._begun_in, self._made = text, self._session, False
         self._main.prompt.clear_sent(text)
         self.save()
+
+    def session_made(self, session_id: str) -> None:
+        """The session is known for which words wait: they are a draft of that one from now on."""
+        before, self._begun_in, self._made = self._begun_in, session_id, True
+        self._client.journal.save_draft(session_id, self._begun)
+        self._client.journal.save_draft(before, self._main.prompt.draft if before == self.session_id else "")
+
+    def left(self, session_id: str) -> None:
+        """The client was left, and what `save` kept then is a draft of the session that was made meanwhile."""
+        journal = self._client.journal
+        journal.save_draft(session_id, journal.draft(self._begun_in))
+        journal.save_draft(self._begun_in, "")
+        journal.remember_place(session_id)
 
     def begun(self, *, sent: bool) -> None:
         """The new session has the words; or (not `sent`) they go back into the box."""

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from tui.core.sanitize import one_line
 from tui.core.store import Store
+from tui.core.turn import TurnState
 
 if TYPE_CHECKING:
     from tui.client.client import Client
@@ -15,16 +16,20 @@ TITLE = 40
 """Characters of a session's title."""
 
 
-def warnings(client: "Client", *, demo: bool = False) -> list[str]:
+def warnings(client: "Client", *, demo: bool = False, beginning: bool = False) -> list[str]:
     """What goes on without the client, and what waits for its return; empty when nothing does.
 
-    `demo`: the server is this program's own, and ends with it.
+    `demo`: the server is this program's own, and ends with it. `beginning`: a prompt waits for its session.
     """
     found = []
     turns = client.turns.running()
-    running = len(turns)
-    if running and demo:
+    if (turns or beginning) and demo:
         return ["A turn runs. The demo's server ends with you, and the turn with it."]
+    sending = [turn for turn in turns if turn.state is TurnState.SENDING]
+    if sending or beginning:
+        found.append("A prompt is being sent. If it does not arrive, it is in the prompt when you come back.")
+    turns = [turn for turn in turns if turn not in sending]
+    running = len(turns)
     if running:
         ends = client.traits.cancels_on_disconnect if client.traits is not None else False
         up = client.line().up

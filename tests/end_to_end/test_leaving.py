@@ -1,0 +1,91 @@
+"""Leaving right behind Enter: what was just sent is said, and the way back leads to where the words are."""
+
+import re
+import time
+from collections.abc import Callable
+
+import pytest
+
+from tests.end_to_end.steps import connect, send
+from tests.end_to_end.stub import Stub
+from tests.end_to_end.terminal import PATIENCE, Terminal
+from tests.waiting import block_until
+
+Holdfast = Callable[..., Terminal]
+StartStub = Callable[..., Stub]
+
+WORDS = "PLAIN the first words"
+QUIT = "\x11"
+
+
+def leave(terminal: Terminal, keys: str) -> None:
+    """^Q, and again where it asks first."""
+    terminal.type(keys)
+    block_until(lambda: terminal.ended or "Leave?" in terminal.text(), within=PATIENCE)
+    if not terminal.ended:
+        terminal.type(QUIT)
+    terminal.wait_for_end()
+
+
+def sessions(server: Stub) -> list[str]:
+    return [session["id"] for session in server.http.get("/session").json()]
+
+
+def prompts(server: Stub) -> list[str]:
+    return [
+        message["parts"][0]["text"]
+        for one in sessions(server)
+        for message in server.http.get(f"/session/{one}/message").json()
+        if message["info"]["role"] == "user"
+    ]
+
+
+@pytest.mark.parametrize("keys", [QUIT, QUIT + QUIT])
+@pytest.mark.parametrize("gap", [0.0, 0.03])
+def test_the_way_back_leads_to_the_first_prompt_of_a_new_session(
+    holdfast: Holdfast, stub: StartStub, gap: float, keys: str
+) -> None:
+    server = stub()
+    terminal = holdfast(server.address)
+    connect(terminal)
+    terminal.type(WORDS)
+    terminal.wait_for(f"› {WORDS}")
+    if gap:
+        terminal.type("\r")
+        leaves_at = time.monotonic() + gap
+        block_until(lambda: time.monotonic() >= leaves_at)  # the moment is what is tried; nothing is waited for
+    leave(terminal, keys if gap else f"\r{keys}")
+    assert b"failed" not in terminal.raw
+    hint = re.search(rb"--session (\S+)", terminal.raw)
+    back = ("--session", hint[1].decode()) if hint else ("--continue",)
+    again = holdfast(*back, server.address)
+    connect(again)
+    again.wait_for(WORDS)
+    assert len(sessions(server)) <= 1
+    assert len(prompts(server)) <= 1
+    box = re.compile(rf"› {WORDS}")
+    block_until(lambda: bool(prompts(server)) is not bool(box.search(again.text())), within=PATIENCE)
+
+
+def test_a_prompt_that_was_just_sent_is_asked_about(holdfast: Holdfast, stub: StartStub) -> None:
+    server = stub()
+    terminal = holdfast(server.address)
+    connect(terminal)
+    send(terminal, "PLAIN begins")
+    terminal.wait_for("✓ finished")
+    terminal.type("SLOW run0")
+    terminal.wait_for("› SLOW run0")
+    terminal.type("\r\x11")
+    terminal.wait_for("Leave?")
+
+
+def test_leaving_a_first_prompt_asks_first(holdfast: Holdfast, stub: StartStub) -> None:
+    server = stub()
+    terminal = holdfast(server.address)
+    connect(terminal)
+    terminal.type("SLOW run0")
+    terminal.wait_for("› SLOW run0")
+    terminal.type("\r\x11")
+    terminal.wait_for("Leave?")
+    terminal.press("escape")
+    block_until(lambda: prompts(server) == ["SLOW run0"], within=PATIENCE)
