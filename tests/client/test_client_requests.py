@@ -157,4 +157,4 @@ async def test_a_turn_that_a_rejection_elsewhere_ended_is_told_so(
     await meeting.until(lambda: any(isinstance(one, c.RequestClosed) for one in meeting.told))
     [closed] = [one for one in meeting.told if isinstance(one, c.RequestClosed)]
     assert (closed.how, closed.reply) == (("rejected", None) if asked else ("replied", "reject"))
-    assert meeting.client.prompts.held(meeting.session_id) == "the turn before was aborted"
+    assert meeting.client.prompts.held(meeting.session_id) == "an earlier turn was aborted"

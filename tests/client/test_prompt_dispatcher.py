@@ -148,7 +148,7 @@ def test_after_a_bad_end_the_queue_is_held_until_somebody_decides(desk: Desk) ->
     desk.end(PostRefused("busy (409)"))
     desk.prompts.advance()
     assert desk.waiting() == ["two"]
-    assert desk.prompts.held("ses_1") == "the turn before was not sent"
+    assert desk.prompts.held("ses_1") == "an earlier prompt was not sent", "true when later ones were, too"
     desk.prompts.release("ses_1")
     assert desk.sent() == ["one", "two"]
 

@@ -78,8 +78,8 @@ def test_a_held_queue_says_why_until_it_is_released(folder: Path) -> None:
     queue.hold("ses_1", "nothing waits: nothing is held")
     assert (queue.held("ses_1"), queue.next("ses_1")) == ("", None)
     queue.add("ses_1", "one")
-    queue.hold("ses_1", "the turn before failed")
-    assert queue.held("ses_1") == "the turn before failed"
+    queue.hold("ses_1", "an earlier turn failed")
+    assert queue.held("ses_1") == "an earlier turn failed"
     queue.release("ses_1")
     assert queue.held("ses_1") == ""
 

@@ -76,7 +76,7 @@ async def test_a_held_queue_says_why_and_goes_on_at_a_key() -> None:
     async with on_stage(size=(80, 24)) as stage:
         await queue(stage, "next")
         await end_turn(stage, TurnState.FAILED, "no model")
-        await stage.shows("1 prompt · held: the turn before failed · F8 lets it go on")
+        await stage.shows("1 prompt · held: an earlier turn failed · F8 lets it go on")
         assert stage.client.calls("send") == []
         await stage.press("f8")
         assert stage.client.calls("send") == [(talk.SESSION, "next")]
@@ -105,7 +105,7 @@ async def test_after_an_abort_a_new_prompt_goes_and_what_is_held_stays() -> None
         await stage.shows("Enter send this", "⇧Tab what is held", "F8 let it go on")
         await stage.press("enter")
         assert stage.client.calls("send") == [(talk.SESSION, "new")]
-        await stage.shows("2 prompts · held: the turn before was aborted · F8 lets it go on", "1 old", "2 older")
+        await stage.shows("2 prompts · held: an earlier turn was aborted · F8 lets it go on", "1 old", "2 older")
         await stage.press(*"newer", "enter")
         await stage.shows("3 prompts · some held", "3 newer")
         await end_turn(stage)

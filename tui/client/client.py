@@ -505,7 +505,7 @@ class Client:
     def _turn_ended(self, turn: Turn) -> None:
         self.prompts.ended(turn)
         if turn.state is TurnState.FINISHED and self.aborts.covers(turn) and self.prompts.waiting(turn.session_id):
-            self.prompts.hold(turn.session_id, "the turn before finished before it could be aborted")
+            self.prompts.hold(turn.session_id, "an earlier turn finished before it could be aborted")
 
     def _tell(self, change: Change) -> None:
         for listener in self._listeners:

@@ -154,8 +154,7 @@ class Prompts:
             else:
                 self._journal.land(turn.prompt.message_id)
         if turn.state is not TurnState.FINISHED and self._queue.of(turn.session_id):
-            how = "failed" if turn.state is TurnState.FAILED else f"was {turn.state.value}"
-            self._queue.hold(turn.session_id, f"the turn before {how}")
+            self._queue.hold(turn.session_id, _why_held(turn))
             self._notify(QueueChanged(turn.session_id))
 
     def _advance(self, session_id: str) -> None:
@@ -187,3 +186,10 @@ class Prompts:
         self._queue.sent(queued.id)
         self._turns.send(prompt)
         self._notify(QueueChanged(queued.session_id))
+
+
+def _why_held(turn: Turn) -> str:
+    """In words that stay true while later prompts go before those that are held."""
+    if turn.state is TurnState.NOT_SENT:
+        return "an earlier prompt was not sent"
+    return f"an earlier turn {'failed' if turn.state is TurnState.FAILED else f'was {turn.state.value}'}"
