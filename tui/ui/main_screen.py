@@ -20,7 +20,6 @@ from tui.core.store import Store
 from tui.ui import footer_hints
 from tui.widgets.base.replaced import Replaced
 from tui.widgets.base.static_text import Covered, Plain
-from tui.widgets.focus.input_guard import Grace
 from tui.widgets.prompt.completions import Completions
 from tui.widgets.prompt.prompt import Prompt
 from tui.widgets.prompt.queue_list import QueueList
@@ -41,9 +40,6 @@ if TYPE_CHECKING:
 
 TYPING = 1.0
 """Seconds after a key in which the person counts as writing: nothing may take the keys away then."""
-
-CAME = 3.0
-"""Seconds after the question took the keys by itself in which Tab, which leads there, does not lead away."""
 
 COPY_AGAIN = 4.0
 """Seconds after copying code in which the same key takes the block above."""
@@ -90,7 +86,7 @@ class MainScreen(Screen[None], Covered):
         self._now = now
         self._typed_at = float("-inf")
         self._keys_wanted = False
-        self._came = Grace(self, now, self.refresh_hints, lasts=CAME)
+        self._came = False
         self._search: Search | None = None
         self._copied: Code | None = None
         self._copied_at = float("-inf")
@@ -178,7 +174,7 @@ class MainScreen(Screen[None], Covered):
         if not writing and self._now() - self._typed_at > TYPING:
             self._keys_wanted = False
             self.panel.grace.begin()
-            self._came.begin()
+            self._came = True
             form.focus()
 
     @property
@@ -201,12 +197,18 @@ class MainScreen(Screen[None], Covered):
 
     @property
     def just_came(self) -> bool:
-        """Whether the question took the keys by itself just now: Tab was pressed to get there."""
-        return self._came.runs and self.panel.has_focus_within
+        """Whether the question took the keys by itself, and no key has come since: Tab was meant to lead there."""
+        return self._came and self.panel.has_focus_within
+
+    def key_came(self) -> None:
+        """A key, but Tab: whoever pressed it has seen where the keys are."""
+        if self._came:
+            self._came = False
+            self.refresh_hints()
 
     def action_next_part(self, by: int = 1) -> None:
         if by > 0 and self.just_came:
-            self._came.waive()
+            self._came = False
             self.panel.grace.waive()  # the person wants to answer it
             return
         parts: list[Widget | None] = [self.prompt, self.panel.open_form]
@@ -297,7 +299,10 @@ class MainScreen(Screen[None], Covered):
         self.notices.add(Notice(f"{sent}. {key('copy_code')} again takes the block above."))
 
     def action_plan(self) -> None:
-        self.plan.fold()
+        if self.plan.is_empty:
+            self.notices.add(Notice("There is no plan in this session."))
+        else:
+            self.plan.fold()
 
     def on_key(self, event: events.Key) -> None:
         """A letter typed where nothing takes letters belongs to the prompt."""

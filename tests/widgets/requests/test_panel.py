@@ -14,7 +14,6 @@ from tui.core.answer_draft import AnswerDraft
 from tui.core.changes import AnswerChanged
 from tui.core.connection_status import Line, LineState
 from tui.core.model import Option, Question, QuestionRequest, Request
-from tui.ui.main_screen import CAME
 from tui.widgets.dialogs.confirm import Confirm
 from tui.widgets.focus.input_guard import GRACE
 from tui.widgets.requests.option_row import ChoiceRow
@@ -288,12 +287,43 @@ async def test_tab_right_after_the_question_took_the_keys_by_itself_does_not_lea
         assert stage.app.focused is stage.main.transcript
 
 
-async def test_tab_leads_on_from_a_question_that_has_the_keys_for_long() -> None:
+async def test_tab_that_was_promised_stays_however_late_it_comes() -> None:
+    async with on_stage() as stage:
+        await stage.press(*"ab")
+        stage.client.feed(e.RequestOpened(talk.ONE_CHOICE))
+        await stage.shows("Tab answer")
+        await stage.press("backspace", "backspace")
+        stage.after_grace()
+        await stage.until(lambda: stage.main.panel.has_focus_within)
+        stage.client.advance(60.0)
+        stage.main.refresh_hints()
+        assert "Tab transcript" not in stage.text
+        await stage.press("tab", "2")
+        assert stage.main.panel.has_focus_within
+        await stage.shows("› 2 (•)")
+
+
+async def test_the_cursor_of_a_question_is_marked_only_while_the_keys_are_there() -> None:
+    async with on_stage() as stage:
+        for request in (talk.ONE_CHOICE, talk.PERMISSION):
+            stage.client.feed(e.RequestOpened(request))
+            stage.after_grace()
+            await stage.until(lambda: stage.main.panel.has_focus_within)
+            await stage.shows("› 1 ")
+            await stage.press("tab", "tab")
+            await stage.hides("› 1 ")
+            await stage.press("shift+tab")
+            await stage.shows("› 1 ")
+            stage.client.feed(e.RequestGone(request.session_id, request.id))
+            await stage.until(lambda: stage.main.panel.active is None)
+
+
+async def test_tab_leads_on_from_a_question_in_which_keys_were_pressed() -> None:
     async with on_stage() as stage:
         stage.client.feed(e.RequestOpened(talk.ONE_CHOICE))
         await stage.until(lambda: stage.main.panel.has_focus_within)
-        stage.client.advance(CAME)
-        stage.main.refresh_hints()
+        stage.after_grace()
+        await stage.press("down")
         await stage.shows("Tab transcript")
         await stage.press("tab")
         assert stage.app.focused is stage.main.transcript

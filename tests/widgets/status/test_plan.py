@@ -27,6 +27,12 @@ async def test_the_plan_is_one_line_and_all_of_it_on_a_key(size: tuple[int, int]
         await stage.hides("run the tests")
 
 
+async def test_where_there_is_no_plan_its_key_says_so() -> None:
+    async with on_stage() as stage:
+        await stage.press("f6")
+        await stage.shows("There is no plan in this session.")
+
+
 async def test_where_nothing_runs_the_plan_says_where_it_stopped() -> None:
     async with on_stage() as stage:
         turn = stage.run_turn()

@@ -24,7 +24,7 @@ EVERYWHERE: Keys = (
     ("{search}", "search the transcript"),
     ("Esc Esc", "abort the turn, within 3 seconds"),
     ("^Z", "to the shell; fg comes back"),
-    ("^P", "everything there is, by name"),
+    ("^P", "everything there is, by name: also Undo, Redo, Model, Theme"),
     ("{leave} ^C", "quit; asks first while a turn runs"),
 )
 
@@ -52,7 +52,7 @@ class Help(Dialog[None]):
 
     def __init__(self, part: str, keys: Keys, server: str = "") -> None:
         """`server`: who is there, and where; "" while that is not known."""
-        super().__init__()
+        super().__init__(id="help")
         self._part, self._keys, self._server = part, keys, server
 
     def compose(self) -> ComposeResult:

@@ -79,6 +79,14 @@ class OwnWordsForm(VerticalScroll, Guarded, can_focus=True):
         self.editor.display = False
         self._move_focus(self.editor if self.editor.has_focus else self, self)
 
+    def draw_cursor(self) -> None:
+        """The keys came here, or went: the row that they are for is marked only while they are here."""
+        raise NotImplementedError
+
+    def on_mount(self) -> None:
+        for widget in (self, self.editor):
+            self.watch(widget, "has_focus", self.draw_cursor, init=False)
+
     @property
     def has_keys(self) -> bool:
         """Whether a key is meant for the form itself."""

@@ -43,11 +43,12 @@ class ChoiceRow(Lines):
         super().__init__(classes="choice")
         self._row = row
 
-    def show_choice(self, choice: Choice, column: int, *, cursor: bool) -> None:
+    def show_choice(self, choice: Choice, column: int, *, cursor: bool, marked: bool = True) -> None:
+        """`cursor`: it is the row of the cursor; `marked`: the keys are there, so that it is pointed at."""
         number = str(self._row + 1) if self._row < 9 else " "
         mark = f"{choice.mark} " if choice.mark else ""
-        first = f" {'›' if cursor else ' '} {number} {mark}"
-        label = Content.styled(choice.label, "bold" if choice.chosen or cursor else "")
+        first = f" {'›' if cursor and marked else ' '} {number} {mark}"
+        label = Content.styled(choice.label, "bold" if choice.chosen or (cursor and marked) else "")
         narrow = self.app.size.width < NARROW
         blank = "\n" if narrow else " " * max(2, column + 2 - label.cell_length)
         words = Content.assemble(label, (blank + choice.about, MUTED)) if choice.about else label

@@ -46,7 +46,7 @@ class RequestPanel(Vertical, Guarded):
         ("Enter", "go on; from the last step, send"),
         ("← →", "the question before, the next one"),
         ("n p", "next request, request before"),
-        ("Tab", "to the transcript; not where it took the keys just now"),
+        ("Tab", "to the transcript; not as the first key after it took the keys"),
         ("x", "reject, after asking"),
         ("^X ^N", "the same as x and n, where letters begin an answer"),
         ("Esc", "fold away; nothing is rejected"),

@@ -99,11 +99,16 @@ class PermissionForm(OwnWordsForm):
         ]
         return choices[: len(self._rows)]
 
+    def draw_cursor(self) -> None:
+        self.draw()
+
     def draw(self) -> None:
         choices = self._choices
         column = label_column([choice.label for choice in choices])
         for row, (view, choice) in enumerate(zip(self._rows, choices, strict=True)):
-            view.show_choice(choice, column, cursor=row == self.draft.cursor)
+            view.show_choice(
+                choice, column, cursor=row == self.draft.cursor, marked=self.has_focus or self.editor.has_focus
+            )
         self.post_message(self.Changed(self.draft))
 
     def action_move(self, rows: int) -> None:

@@ -150,7 +150,13 @@ class QuestionForm(OwnWordsForm):
         choices = self._choices(question)
         column = label_column([choice.label for choice in choices if choice.about])
         for row, (view, choice) in enumerate(zip(self._rows, choices, strict=True)):
-            view.show_choice(choice, column, cursor=row == self.draft.cursor)
+            view.show_choice(
+                choice, column, cursor=row == self.draft.cursor, marked=self.has_focus or self.editor.has_focus
+            )
+
+    def draw_cursor(self) -> None:
+        if self.draft.tab == self._drawn_tab:
+            self._draw_rows()
 
     def _choices(self, question: Question) -> list[Choice]:
         labels = [(option.label, option.description) for option in question.options]

@@ -43,6 +43,10 @@ class Plan(Plain):
     def on_mount(self) -> None:
         self.display = False
 
+    @property
+    def is_empty(self) -> bool:
+        return not self._todos
+
     def open(self, todos: Sequence[Todo]) -> None:
         """Show the plan of another session: which turn wrote it is not known."""
         self._turn = self._written_by = None
