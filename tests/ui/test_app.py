@@ -427,7 +427,7 @@ async def test_escape_without_a_turn_aborts_nothing() -> None:
 
 async def test_over_a_dialog_no_second_one_opens_and_the_line_can_be_tried() -> None:
     async with on_stage() as stage:
-        for dialog, *others in (("f1", "f2", "f3"), ("f2", "f3", "f1"), ("f3", "f1", "f2")):
+        for dialog, *others in (("f1", "f2", "f3"), ("f2", "f3"), ("f3", "f2")):
             await stage.press(dialog)
             [_, opened] = stage.app.screen_stack
             await stage.press("ctrl+p", *others)
@@ -437,6 +437,30 @@ async def test_over_a_dialog_no_second_one_opens_and_the_line_can_be_tried() -> 
         tried = len(stage.client.calls("retry_now"))
         await stage.press("f5")
         assert len(stage.client.calls("retry_now")) == tried + 1
+
+
+@pytest.mark.parametrize(
+    ("keys", "words"),
+    [
+        (["f2"], "In the sessions"),
+        (["f3"], "In the inbox"),
+        (["ctrl+r"], "In the earlier prompts"),
+        (["ctrl+t"], "In the list"),
+        (["ctrl+p"], "In the list of commands"),
+        (["f2", "ctrl+x"], "In this dialog"),
+        (["f2", "ctrl+r"], "In this dialog"),
+    ],
+)
+async def test_f1_tells_the_keys_of_every_dialog_and_leads_back_to_it(keys: list[str], words: str) -> None:
+    async with on_stage() as stage:
+        for key in keys:
+            await stage.press(key)
+            await stage.until(lambda: stage.app.screen is not stage.main)
+        dialog = stage.app.screen
+        await stage.press("f1")
+        await stage.shows(words, "Everywhere")
+        await stage.press("f1")
+        await stage.until(lambda: stage.app.screen is dialog)
 
 
 async def test_f5_tries_the_line_at_once_and_the_client_hears_whether_somebody_looks() -> None:

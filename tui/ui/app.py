@@ -14,7 +14,7 @@ from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.filter import LineFilter, Monochrome, NoColor
 from textual.message import Message
-from textual.screen import Screen
+from textual.screen import ModalScreen, Screen
 from textual.widgets import Input, TextArea
 
 from tui.config.display import DEFAULT_LOOK, DEFAULT_NOTIFY, Look, Notify
@@ -62,7 +62,7 @@ MADE_WITHIN = 2.0
 TITLES_WITHIN = 3.0
 """Seconds for the titles of sessions that something of an earlier run is told of."""
 TOUR = "Give me the tour."
-BELOW_DIALOGS = ("help", "sessions", "release", "inbox", "agent", "editor", "command_palette")
+BELOW_DIALOGS = ("sessions", "release", "inbox", "agent", "editor", "command_palette")
 """Actions whose keys come before all others on the main screen, and mean nothing while a dialog is open."""
 
 
@@ -158,6 +158,8 @@ class HoldfastApp(App[None]):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action in BELOW_DIALOGS and self.screen is not self.main:
             return False
+        if action == "help" and isinstance(self.screen, ModalScreen) and self.screen.id == "help":
+            return False  # it closes itself
         return super().check_action(action, parameters)
 
     def get_default_screen(self) -> Screen[None]:
@@ -330,6 +332,8 @@ class HoldfastApp(App[None]):
         """Every key and paste, before anything has it: a field takes each character, and each line."""
         if isinstance(event, events.InputEvent | events.Paste):
             self.client.input_came()
+            if not (isinstance(event, events.Key) and event.key == "tab"):
+                self.main.key_came()
         if isinstance(event, events.Key | events.Paste) and not event.is_forwarded:
             adapt(event, one_line=isinstance(self.focused, Input))
             if self._to_abort is not None and not (isinstance(event, events.Key) and event.key == "escape"):
@@ -540,7 +544,7 @@ class HoldfastApp(App[None]):
     def action_help(self) -> None:
         from tui.widgets.dialogs.help import Help
 
-        self.push_screen(Help(*footer_hints.of_part(self.main), self._server_at))
+        self.push_screen(Help(*footer_hints.of_screen(self.screen, self.main), self._server_at))
 
     @property
     def _server_at(self) -> str:

@@ -29,6 +29,8 @@ TRANSCRIPT_KEYS: Keys = (
 
 ANSWERS = frozenset("123456789npx")
 """What a question does without a binding."""
+COMMAND_KEYS: Keys = (("letters", "find a command"), ("↑ ↓", "move"), ("Enter", "run it"), ("Esc", "close"))
+"""Of Textual's own command palette."""
 SEARCH_KEYS: Keys = (
     ("Enter ↑", "the place before"),
     ("↓", "the next place"),
@@ -36,6 +38,13 @@ SEARCH_KEYS: Keys = (
     ("^O", "search older pages after all"),
     ("{search}", "leave the search"),
 )
+
+
+def of_screen(screen: Screen[Any], main: "MainScreen") -> tuple[str, Keys]:
+    """The name and all keys of the dialog that is open, or of the part of the main screen that has the focus."""
+    if screen is main:
+        return of_part(main)
+    return getattr(screen, "KEYS_OF", ("the list of commands", COMMAND_KEYS))
 
 
 def of_part(main: "MainScreen") -> tuple[str, Keys]:

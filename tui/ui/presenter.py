@@ -164,6 +164,12 @@ class Presenter:
         """How a session stands now."""
         return self._standings.of(session_id, self._client.now())
 
+    def waited_in(self, session_id: str) -> float | None:
+        """For how many seconds the oldest request of the session has waited; None where none waits."""
+        since = self._main.panel.book.since
+        known = [since[one.id] for one in self._client.store.requests_of(session_id) if one.id in since]
+        return self._client.now() - min(known) if known else None
+
     def show_line(self) -> None:
         line = self._client.line()
         self._main.panel.show_line(line.up)

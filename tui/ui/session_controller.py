@@ -79,6 +79,7 @@ class Sessions:
             edits=traits is not None and traits.edits_sessions,
             line_up=lambda: self._client.line().up,
             kept=self._gone_with_words,
+            waited=self._presenter.waited_in,
         )
         picker.more = lambda search, cursor: self._work(self._list(picker, search, cursor), "list")
         self._picker = picker

@@ -55,6 +55,19 @@ async def test_each_session_stands_with_a_glyph_and_a_word(size: tuple[int, int]
         assert "✓ done, unread" in rows["is done"]
 
 
+async def test_how_long_a_session_waits_is_what_the_question_says() -> None:
+    async with on_stage() as stage:
+        stage.client.feed(e.SessionUpserted(talk.session(updated=time.time() - 500)))
+        stage.client.feed(e.RequestOpened(talk.ONE_CHOICE))
+        await stage.shows("waits for you · 0s")
+        stage.client.advance(22.0)
+        stage.app.presenter.tick()
+        await stage.shows("waits for you · 22s")
+        await open_list(stage)
+        [row] = [line for line in stage.text.split("\n") if "? waiting for you" in line]
+        assert row.split("? waiting for you")[1].split()[0] == "22s"
+
+
 async def test_the_list_follows_what_happens_and_keeps_its_place() -> None:
     async with on_stage() as stage:
         know(stage.client, "one", "two", "three")

@@ -11,12 +11,20 @@ from textual.content import Content
 from tui.widgets.base.static_text import Plain
 from tui.widgets.dialogs.dialog import Dialog
 from tui.widgets.focus.focus_transfer import has_messages
-from tui.widgets.status.footer import hints_of
+from tui.widgets.status.footer import Keys, hints_of
 
 
 class Confirm(Dialog[bool]):
     """Enter or y does it; Esc and n do not, nor any other letter, which goes where it was meant to go."""
 
+    KEYS_OF: ClassVar[tuple[str, Keys]] = (
+        "this dialog",
+        (
+            ("Enter y", "do it"),
+            ("Esc n", "leave it as it is"),
+            ("letters", "leave it as it is, and go on writing"),
+        ),
+    )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter,y", "answer(True)", "yes", show=False),
         Binding("escape,n", "answer(False)", "no", show=False),

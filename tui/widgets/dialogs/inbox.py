@@ -48,6 +48,17 @@ class Inbox(Dialog[str | None]):
         .fare { height: auto; }
     }
     """
+    KEYS_OF: ClassVar[tuple[str, Keys]] = (
+        "the inbox",
+        (
+            ("↑ ↓", "move"),
+            ("Enter Tab", "to the answer; Tab or Esc back to the list"),
+            ("o", "open the session"),
+            ("1 … 9 Space", "in the answer: as in a question"),
+            ("x", "in the answer: reject, after asking"),
+            ("{inbox} Esc", "close"),
+        ),
+    )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "dismiss", "close", show=False),
         Binding(KEYS["inbox"], "dismiss", "close", show=False, id="inbox"),

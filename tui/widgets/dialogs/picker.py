@@ -18,12 +18,21 @@ from textual.widgets.option_list import Option
 from tui.core.model import Offered
 from tui.widgets.base.static_text import MUTED, Plain
 from tui.widgets.dialogs.dialog import Dialog
-from tui.widgets.status.footer import hints_of
+from tui.widgets.status.footer import Keys, hints_of
 
 
 class Choose(Dialog[None]):
     """`take` gets the name of what was chosen."""
 
+    KEYS_OF: ClassVar[tuple[str, Keys]] = (
+        "the list",
+        (
+            ("letters", "filter"),
+            ("↑ ↓ Tab", "move"),
+            ("Enter", "take it"),
+            ("Esc", "leave it"),
+        ),
+    )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "take", "take it", show=False, priority=True),
         Binding("escape", "dismiss", "close", show=False, priority=True),

@@ -14,7 +14,7 @@ from textual.widgets.option_list import Option
 from tui.core.sanitize import one_line
 from tui.widgets.base.static_text import MUTED, Plain, spread
 from tui.widgets.dialogs.dialog import Dialog
-from tui.widgets.status.footer import hints_of
+from tui.widgets.status.footer import Keys, hints_of
 
 LISTED_AT_MOST = 200
 
@@ -22,6 +22,15 @@ LISTED_AT_MOST = 200
 class HistoryPicker(Dialog[str | None]):
     """Dismissed with the prompt that was chosen. `history`: the newest first."""
 
+    KEYS_OF: ClassVar[tuple[str, Keys]] = (
+        "the earlier prompts",
+        (
+            ("letters", "filter"),
+            ("↑ ↓", "move"),
+            ("Enter", "put it in the prompt"),
+            ("^R Esc", "close"),
+        ),
+    )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,ctrl+r", "dismiss", "close", show=False),
         Binding("down", "move(1)", "down", show=False),

@@ -23,7 +23,7 @@ from tui.core.store import Store
 from tui.widgets.base.format import span
 from tui.widgets.base.static_text import AS_LAST_KNOWN, MUTED, Plain, spread
 from tui.widgets.dialogs.dialog import Dialog
-from tui.widgets.status.footer import hints_of
+from tui.widgets.status.footer import Keys, hints_of
 
 LISTED_AT_MOST = 200
 """Sessions listed at first; more, as the reader comes to the end of the list."""
@@ -60,6 +60,17 @@ class New:
 class SessionPicker(Dialog[Open | New | None]):
     """Dismissed with what was chosen. `standing_of` gives a session's standing, `server_now` epoch seconds."""
 
+    KEYS_OF: ClassVar[tuple[str, Keys]] = (
+        "the sessions",
+        (
+            ("letters", "filter, by title, folder or state"),
+            ("↑ ↓", "move"),
+            ("Enter", "open"),
+            ("^N", "new session"),
+            ("^R ^O ^X", "rename, copy, delete, where the server lets you"),
+            ("{sessions} Esc", "close"),
+        ),
+    )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "dismiss", "close", show=False),
         Binding(KEYS["sessions"], "dismiss", "close", show=False, id="sessions"),
@@ -93,15 +104,17 @@ class SessionPicker(Dialog[Open | New | None]):
         edits: bool,
         line_up: Callable[[], bool] = lambda: True,
         kept: Callable[[], Sequence[Session]] = tuple,
+        waited: Callable[[str], float | None] = lambda session_id: None,
     ) -> None:
         """`edits`: the server's family lets sessions be renamed, copied and deleted.
 
         `line_up`: else how they stand is what was known last. `kept`: sessions that are gone, and are listed for
-        what was written for them.
+        what was written for them. `waited`: for how many seconds a session's oldest request has waited.
         """
         super().__init__()
         self._store, self._standing_of, self._server_now = store, standing_of, server_now
         self._current, self._edits, self._line_up, self._kept = current, edits, line_up, kept
+        self._waited = waited
         self._listed: list[Session] = []
         self._most = LISTED_AT_MOST
         self._cursor: str | None = None
@@ -255,7 +268,9 @@ class SessionPicker(Dialog[Open | New | None]):
         standing = self._standing_of(session.id)
         glyph, colour = STANDINGS[standing]
         width = max(20, self._options.size.width - 2)
+        waited = self._waited(session.id) if standing is Standing.WAITING else None
         age = span(self._server_now() - session.updated) if session.updated else ""
+        age = age if waited is None else span(waited)
         here = "› " if session.id == self._current else "  "
         child = "└ " if session.parent_id is not None else ""
         left = Content.assemble((here, "$primary"), (child, MUTED), session.title.replace("\n", " ") or "untitled")

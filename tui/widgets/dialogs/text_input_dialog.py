@@ -11,12 +11,19 @@ from textual.widgets import Input
 
 from tui.widgets.base.static_text import Plain
 from tui.widgets.dialogs.dialog import Dialog
-from tui.widgets.status.footer import hints_of
+from tui.widgets.status.footer import Keys, hints_of
 
 
 class Ask(Dialog[str | None]):
     """Dismissed with the words, or with None when they were left as they are, emptied, or given up."""
 
+    KEYS_OF: ClassVar[tuple[str, Keys]] = (
+        "this dialog",
+        (
+            ("Enter", "take these words"),
+            ("Esc", "leave it as it was"),
+        ),
+    )
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss", "leave it", show=False)]
 
     def __init__(self, title: str, words: str, verb: str) -> None:
