@@ -97,7 +97,10 @@ class Writing:
         """The session is known for which words wait: they are a draft of that one from now on."""
         before, self._begun_in, self._made = self._begun_in, session_id, True
         self._client.journal.save_draft(session_id, self._begun)
-        self._client.journal.save_draft(before, self._main.prompt.draft if before == self.session_id else "")
+        if before == self.session_id:
+            self.save()
+        else:
+            self._client.journal.save_draft(before, "")
 
     def left(self, session_id: str) -> None:
         """The client was left, and what `save` kept then is a draft of the session that was made meanwhile."""
