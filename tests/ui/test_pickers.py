@@ -1,5 +1,7 @@
 """What is chosen for the next prompt, with keys."""
 
+import gc
+import warnings
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -324,3 +326,15 @@ async def test_names_of_files_need_no_word() -> None:
         await stage.until(lambda: ("/src", "src/store.py,") in stage.client.calls("files"))
         await stage.until(lambda: stage.client.calls("files")[-1] == ("/src", "my notes.md"))
         await stage.hides("names no file")
+
+
+@pytest.mark.parametrize("ask", ["editor", "agent"])
+async def test_work_that_is_cancelled_before_it_begins_leaves_no_warning(ask: str) -> None:
+    async with on_stage() as stage:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            getattr(stage.app.choosing, ask)()
+            stage.app.workers.cancel_all()
+            await stage.settled()
+            gc.collect()
+    assert [str(one.message) for one in caught if "never awaited" in str(one.message)] == []

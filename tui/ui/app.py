@@ -16,6 +16,7 @@ from textual.filter import LineFilter, Monochrome, NoColor
 from textual.message import Message
 from textual.screen import ModalScreen, Screen
 from textual.widgets import Input, TextArea
+from textual.worker import Worker, WorkType
 
 from tui.config.display import DEFAULT_LOOK, DEFAULT_NOTIFY, Look, Notify
 from tui.config.keymap import KEYS, take
@@ -143,6 +144,13 @@ class HoldfastApp(App[None]):
         self.set_keymap(look.keys)
         take(look.keys)
         self._more_filters = filters_of(look, (lambda: self.theme_variables) if self.no_color else None)
+
+    def run_worker(self, work: WorkType[Any], *args: Any, **options: Any) -> Worker[Any]:
+        """As Textual's; a coroutine whose worker is cancelled before it begins is closed, never awaited."""
+        worker: Worker[Any] = super().run_worker(work, *args, **options)
+        if asyncio.iscoroutine(work) and worker._task is not None:
+            worker._task.add_done_callback(lambda _: work.close())
+        return worker
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         usual = super().get_line_filters()

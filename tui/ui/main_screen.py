@@ -262,7 +262,7 @@ class MainScreen(Screen[None], Covered):
 
     def on_search_bar_go_on(self) -> None:
         if self._search is not None:
-            self.run_worker(self._search.fetch(), group="search pages")
+            self.app.run_worker(self._search.fetch(), group="search pages")
 
     def on_search_bar_left(self) -> None:
         if self._search is not None and self._search.fetching:

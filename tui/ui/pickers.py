@@ -67,7 +67,7 @@ class Choosing:
             self._presenter.show_heading()
 
         current = self._choices.of(session_id).agent
-        self._offer(word.capitalize(), self._choices.agents(session_id), chosen, current)
+        self._offer(word.capitalize(), lambda: self._choices.agents(session_id), chosen, current)
 
     def model(self) -> None:
         """Choose the model from the next prompt on."""
@@ -79,7 +79,7 @@ class Choosing:
             self._presenter.show_heading()
 
         current = self._choices.of(session_id).model
-        self._offer("Model", self._choices.models(session_id), chosen, current)
+        self._offer("Model", lambda: self._choices.models(session_id), chosen, current)
 
     def offer(self, word: str, *, finish: bool) -> None:
         """Look up what a word of the prompt may become, and hand it back; of several words, the newest."""
@@ -211,7 +211,7 @@ class Choosing:
     def _offer(
         self,
         title: str,
-        offered: Awaitable[Sequence[Offered]],
+        offered: Callable[[], Awaitable[Sequence[Offered]]],
         chosen: Callable[[str], None],
         current: str | None = None,
     ) -> None:
@@ -220,13 +220,13 @@ class Choosing:
     async def _choose(
         self,
         title: str,
-        offered: Awaitable[Sequence[Offered]],
+        offered: Callable[[], Awaitable[Sequence[Offered]]],
         chosen: Callable[[str], None],
         current: str | None,
     ) -> None:
         from tui.widgets.dialogs.picker import Choose
 
-        found = await self._sessions.ask(offered)
+        found = await self._sessions.ask(offered())
         if found is None:
             return
         if not found:
