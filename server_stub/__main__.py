@@ -12,10 +12,10 @@ import sys
 import click
 import uvicorn
 
-from server_stub.app import create_app
+from server_stub.app import PASSWORD_VARIABLE, create_app
 from server_stub.domain.clock import PacedClock
 from server_stub.domain.profiles import DEFAULT_PROFILE, PROFILES
-from server_stub.faults.kinds import Fault, FaultRefused, Faults, parse
+from server_stub.faults.kinds import KINDS, Fault, FaultRefused, Faults, options_of, parse
 from server_stub.scenarios.catalog import DEFAULTS, WORDS
 
 
@@ -32,7 +32,22 @@ def _is_news(record: logging.LogRecord) -> bool:
     return not isinstance(error, asyncio.CancelledError) and "graceful shutdown" not in record.getMessage()
 
 
-@click.command(epilog=f"What a prompt may ask for, by these words in capitals: {', '.join(WORDS)}.")
+def _epilog() -> str:
+    by_options: dict[tuple[str, ...], list[str]] = {}
+    for name, kind in KINDS.items():
+        by_options.setdefault(options_of(kind.act), []).append(name)
+    faults = " ".join(
+        f"{', '.join(names)} take {', '.join(options) or 'no option'}." for options, names in by_options.items()
+    )
+    paragraphs = (
+        f"What a prompt may ask for, by these words in capitals: {', '.join(WORDS)}.",
+        f"Faults: {faults} A crash without a target is at once.",
+        f"With {PASSWORD_VARIABLE} set, its value is asked of every request, as password or bearer token.",
+    )
+    return "\n\n".join(paragraphs)
+
+
+@click.command(epilog=_epilog())
 @click.option("--port", type=click.IntRange(0, 65535), default=0, show_default=True, help="0 takes a free one.")
 @click.option("--profile", type=click.Choice(sorted(PROFILES)), default=DEFAULT_PROFILE.name, show_default=True)
 @click.option(

@@ -204,7 +204,6 @@ def _check(made: Fault, given: set[str]) -> None:
         raise FaultRefused(f"{made.name} needs a target")
     match made.act:
         case Break():
-            fitting = {"target", "times", "at", "after_bytes", "after_seconds"} if made.target else set()
             if made.at is None:
                 raise FaultRefused(f"{made.name}: `at` is one of {', '.join(Place)}")
             if made.after_bytes is not None and made.after_seconds is not None:
@@ -215,16 +214,26 @@ def _check(made: Fault, given: set[str]) -> None:
                 )
             if made.at is Place.HEADERS and made.after_seconds is not None:
                 raise FaultRefused(f"{made.name}: headers take no time; count the seconds from request or body")
-        case Answer():
-            fitting = {"target", "times", "retry_after"}
-        case Rewrite():
-            fitting = {"target", "times"}
-        case Switch() | Die():
-            fitting = set()
-        case never:
-            assert_never(never)
+        case _:
+            pass
+    fitting = set(options_of(made.act)) if made.target else set()
     if given - fitting:
         raise FaultRefused(f"{made.name} takes no {', '.join(sorted(given - fitting))}")
+
+
+def options_of(act: Act) -> tuple[str, ...]:
+    """The options that a fault takes, if it has a target."""
+    match act:
+        case Break():
+            return ("target", "times", "at", "after_bytes", "after_seconds")
+        case Answer():
+            return ("target", "times", "retry_after")
+        case Rewrite():
+            return ("target", "times")
+        case Switch() | Die():
+            return ()
+        case never:
+            assert_never(never)
 
 
 @dataclass(slots=True, eq=False)

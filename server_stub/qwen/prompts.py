@@ -41,6 +41,8 @@ class Prompt:
     ended_at: int | None = None
     result: str = ""
     error: Json | None = None
+    provider_error: str | None = None
+    """In the provider's own words, which only the event and, after a load, the turn's route tell."""
     report: Report | None = None
     """It is nobody's: the daemon tells the model what an agent reports."""
     echoed: bool = False
@@ -313,15 +315,15 @@ class PromptQueue:
             self._tell(prompt.report.failed(message), prompt)
             self._end(prompt, "completed")
             return
-        self._refuse(prompt, INTERNAL, message)
+        prompt.provider_error = message
+        self._refuse(prompt, INTERNAL)
 
-    def _refuse(self, prompt: Prompt, error: Json, message: str | None = None) -> None:
-        """`message` is what the event says, if not the same."""
+    def _refuse(self, prompt: Prompt, error: Json) -> None:
         where = {"sessionId": self._session.id}
         self._publish("prompt_cancelled", {**where, "reason": "forward_failed"}, prompt)
         prompt.error = error
         self._record(prompt, "error", code=error["code"])
-        said = {**where, **error, "message": message or error["message"], "promptId": prompt.id}
+        said = {**where, **error, "message": prompt.provider_error or error["message"], "promptId": prompt.id}
         self._publish("turn_error", said, prompt)
 
     def _break_off(self, prompt: Prompt, message: str, **code: str) -> None:
@@ -352,7 +354,8 @@ class PromptQueue:
         prompt.state, prompt.ended_at = state, self._world.clock.now()
         entry: Json = {"promptId": prompt.id, "terminal": state, **more, "at": prompt.ended_at}
         if state != "error" or prompt.error is not None:
-            entry[stored_transcript.ENDED] = prompt.turn(self._session.id)
+            told = {} if prompt.provider_error is None else {"error": {"message": prompt.provider_error}}
+            entry[stored_transcript.ENDED] = prompt.turn(self._session.id) | told
         stored_transcript.record(self._world, self._session, entry)
 
     def _named(self, prompt: Prompt, **more: object) -> Json:

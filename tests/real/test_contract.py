@@ -12,7 +12,7 @@ import pytest
 
 from tests.end_to_end.stub import running_stub
 from tests.real.conftest import Serve
-from tests.real.questions import ACTS, QUESTIONS, Act, Ask, Json, refusal, shape
+from tests.real.questions import ACTS, ACTS_OF_QWEN, QUESTIONS, Act, Ask, Json, refusal, shape
 from tests.real.server import MIMO, OPENCODE, QWEN
 
 pytestmark = pytest.mark.real
@@ -66,6 +66,53 @@ async def turn_of(http: httpx.AsyncClient, act: Act) -> object:
         "stored": [ended(one["info"]) | {"parts": [part_of(part) for part in one["parts"]]} for one in stored],
         "left": [shape(one) for one in left if one["sessionID"] == session],
     }
+
+
+async def turn_of_qwen(http: httpx.AsyncClient, act: Act) -> object:
+    """What happened, in its order, a run of words being one; and how the turn is said to have ended."""
+    made = (await http.post("/session", json={"sessionScope": "thread"})).json()
+    path, headers = f"/session/{made['sessionId']}", {"x-qwen-client-id": made["clientId"]}
+    await http.post(f"{path}/approval-mode", json={"mode": "default"}, headers=headers)
+    told: list[object] = []
+    async with http.stream("GET", f"{path}/events") as response:
+        body = {"prompt": [{"type": "text", "text": act.prompt}]}
+        taken = (await http.post(f"{path}/prompt", json=body, headers=headers)).json()
+        async for line in response.aiter_lines():
+            if not line.startswith("data:"):
+                continue
+            event = json.loads(line.removeprefix("data:"))
+            if event.get("promptId") != taken["promptId"]:
+                continue
+            kind, data = event["type"], event["data"]
+            one = happened(event)
+            if told[-1:] != [one] and "available_commands_update" not in one:  # told whenever they are there
+                told.append(one)
+            if kind == "permission_request" and act.reply:
+                vote: Json = {"outcome": act.reply[0], **({"answers": act.reply[1]} if act.reply[1:] else {})}
+                await http.post(f"{path}/permission/{data['requestId']}", json=vote, headers=headers)
+            speaks = act.prompt == "SLOW" and data.get("update", {}).get("sessionUpdate") == "agent_message_chunk"
+            if act.aborts and "cancel" not in told and (speaks or kind == "permission_request"):
+                told.append("cancel")
+                await http.post(f"{path}/cancel", headers=headers)
+            if kind in ("turn_complete", "turn_error"):
+                break
+    turn = (await http.get(f"{path}/turns/{taken['promptId']}")).json()
+    await http.request("DELETE", path, headers=headers)
+    loaded = (await http.post(f"{path}/load", json={})).json()
+    again = (await http.get(f"{path}/turns/{taken['promptId']}")).json()
+    return {
+        "events": told,
+        "turn": [turn["state"], turn.get("stopReason"), sorted(turn.get("error", {})), sorted(turn)],
+        "again": [again.get("state"), again.get("stopReason"), sorted(again.get("error", {})), sorted(again)],
+        "terminals": [(one["terminal"], one.get("code")) for one in loaded.get("promptTerminals", [])],
+    }
+
+
+def happened(event: Json) -> list[object]:
+    data = event["data"]
+    update = data.get("update", {})
+    what = (update.get("sessionUpdate"), update.get("status"), data.get("outcome"), data.get("stopReason"))
+    return [event["type"], *[one for one in (*what, data.get("code")) if one is not None], sorted(data)]
 
 
 def ended(info: Json) -> Json:
@@ -153,4 +200,11 @@ async def test_the_stub_answers_as_the_real_server_does(both: Both, family: str)
 async def test_a_turn_goes_as_at_the_real_server(both: Both, family: str, act: Act) -> None:
     async with both(family) as clients, asyncio.timeout(WITHIN):
         theirs, ours = [await turn_of(http, act) for http in clients]
+    assert ours == theirs
+
+
+@pytest.mark.parametrize("act", ACTS_OF_QWEN, ids=str)
+async def test_a_turn_goes_as_at_the_real_qwen(both: Both, act: Act) -> None:
+    async with both("qwen") as clients, asyncio.timeout(WITHIN):
+        theirs, ours = [await turn_of_qwen(http, act) for http in clients]
     assert ours == theirs

@@ -33,6 +33,8 @@ def routes(daemon: Daemon) -> list[Route]:
     async def page(request: Request) -> Response:
         """Some records of a transcript: from its beginning, from its end, or from where the last page ended."""
         limit = _limit(request.query_params.get("limit"))
+        if request.query_params.get("direction") not in (None, "backward"):
+            raise _misplaced("`direction` must be `backward`")
         found = records(_stored(request))
         start, stop, backward = _span(request, found, limit)
         target = request.query_params.get("atRecordId")
@@ -133,8 +135,6 @@ def _span(request: Request, stored: Sequence[Record], limit: int) -> tuple[int, 
     """First and last record (exclusive) of the page, and whether it is read backward. Raises Refusal 400."""
     query = request.query_params
     direction, cursor, before = query.get("direction"), query.get("cursor"), query.get("beforeRecordId")
-    if direction not in (None, "backward"):
-        raise _misplaced("`direction` must be `backward`")
     anchor, snapshot = query.get("atRecordId"), query.get("snapshot")
     if anchor is not None and not 0 < len(anchor.strip()) <= LONGEST_ANCHOR:
         raise refusal("`atRecordId` must be a non-empty record id", code="invalid_turn_anchor")

@@ -308,8 +308,10 @@ async def test_an_error_of_the_provider_ends_the_turn(person: Person) -> None:
     assert (await person.until("prompt_cancelled"))["data"]["reason"] == "forward_failed"
     turn = await person.turn(prompt_id)
     assert (turn["state"], turn["error"]) == ("error", {"message": "Internal error", "code": "-32603"})
+    await person.delete()
     [terminal] = (await person.load())["promptTerminals"]
     assert (terminal["terminal"], terminal["code"]) == ("error", "-32603")
+    assert (await person.turn(prompt_id))["error"] == {"message": "401 Unauthorized"}
 
 
 async def test_an_error_that_may_pass_is_waited_out_in_silence_and_not_for_ever(
