@@ -427,6 +427,24 @@ async def test_an_error_that_another_prompt_s_answer_holds_is_not_this_one_s(ben
     )
 
 
+@pytest.mark.parametrize("stored", [True, False])
+async def test_an_error_told_late_that_an_earlier_answer_holds_is_not_this_turn_s(
+    bench: Bench, stored: bool
+) -> None:
+    """The event stream stood still, and asking found both turns before it told of the first one's error."""
+    before = replace(STORED, id="msg_0", created=5.0)
+    failed = replace(ANSWER, id="msg_00", created=6.0, completed=7.0, parent_id="msg_0", final=False)
+    failed = replace(failed, failure=Failure("scripted 401", "provider"))
+    bench.server.messages_there = [before, failed, *([STORED] if stored else [])]
+    ours = await bench.send()
+    await bench.events(e.MessageUpserted(before), e.MessageUpserted(failed))
+    bench.turns.failure_seen(e.SessionFailed("ses_1", Failure("scripted 401", "provider")))
+    await bench.fail(Cut("reset") if stored else Refused(500))
+    await bench.wait(COLD_START + 3)
+    told = (TurnState.INTERRUPTED, "the server has the prompt but began no answer")
+    assert (state(ours), ours.reason) == (told if stored else (TurnState.NOT_SENT, "the server fails (500)"))
+
+
 async def test_what_the_server_has_as_broken_off_is_not_taken_up_by_the_next_prompt(bench: Bench) -> None:
     """qwen's agents died: the session is busy again before its next prompt is told."""
     cut = replace(ANSWER, failure=Failure("agent gone", "interrupted"), final=False)

@@ -3,7 +3,7 @@ import pytest
 from tests import sample_events as talk
 from tui.core import events as e
 from tui.core.diagnosis import DEFAULT_PATIENCE, Patience
-from tui.core.model import Busy, Failure, Idle, Prompt, Retrying
+from tui.core.model import Busy, Failure, Idle, Message, Prompt, Retrying
 from tui.core.session_state import Standing, Standings
 from tui.core.store import Store
 from tui.core.turn import Turn, TurnState
@@ -138,3 +138,17 @@ def test_the_person_says_when_a_turn_has_stalled() -> None:
 def test_a_session_that_the_server_lost_is_gone(watched: Watched) -> None:
     watched.feed(e.StatusChanged(ELSEWHERE, Busy()), e.SessionDeleted(ELSEWHERE))
     assert watched.of() is Standing.GONE
+
+
+def test_an_error_of_an_earlier_answer_that_is_told_late_says_nothing_of_the_session(watched: Watched) -> None:
+    error = Failure("scripted 401", "provider")
+    failed = Message("msg_2", ELSEWHERE, "assistant", 2.0, 3.0, "msg_1", error)
+    watched.store.open_transcript(ELSEWHERE)
+    watched.feed(e.MessageUpserted(failed))
+    watched.standings.failed(ELSEWHERE, error)
+    assert watched.of() is Standing.FAILED
+    watched.feed(e.StatusChanged(ELSEWHERE, Busy()), e.StatusChanged(ELSEWHERE, Idle()))
+    assert watched.of() is Standing.UNREAD
+    watched.feed(e.MessageUpserted(Message("msg_8", ELSEWHERE, "assistant", 5.0, 6.0, "msg_7", final=True)))
+    watched.standings.failed(ELSEWHERE, error)
+    assert watched.of() is Standing.UNREAD

@@ -15,7 +15,7 @@ from tui.core import events as e
 from tui.core.changes import AnswerChanged, FailureSeen, Notice
 from tui.core.connection_status import Line, LineState
 from tui.core.model import Busy, Failure, Message, Retrying
-from tui.core.turn import TurnState
+from tui.core.turn import Turn, TurnState
 from tui.net.errors import NetError, Refused, Unreachable
 from tui.storage.journal import Journal
 from tui.ui.terminal_input import TextBurst
@@ -330,6 +330,28 @@ async def test_a_failure_outside_a_turn_is_told() -> None:
     async with on_stage() as stage:
         stage.client.tell(FailureSeen(talk.SESSION, Failure("the model [x] is gone")))
         await stage.shows("✗ the model [x] is gone")
+
+
+@pytest.mark.parametrize("turns_known", [True, False])
+async def test_a_failure_that_is_told_after_later_turns_ended_is_not_drawn_under_them(turns_known: bool) -> None:
+    """The event stream stood still; asking found the answers before it told of the first one's error."""
+    async with on_stage() as stage:
+        error = Failure("scripted 401", "provider")
+        failed = Message(talk.ANSWER, talk.SESSION, "assistant", 2.0, 3.0, talk.PROMPT, error)
+        later = Message("msg_7", talk.SESSION, "user", 4.0)
+        answer = Message("msg_8", talk.SESSION, "assistant", 5.0, 6.0, "msg_7", final=True)
+        stage.client.feed(*talk.prompt(), *map(e.MessageUpserted, (failed, later, answer)))
+        if turns_known:
+            for prompt_id, state in ((talk.PROMPT, TurnState.FAILED), ("msg_7", TurnState.FINISHED)):
+                turn = Turn.follow(talk.SESSION, prompt_id, stage.client.now())
+                turn.state, turn.took = state, 1.0
+                turn.reason = error.message if state is TurnState.FAILED else ""
+                stage.client.turn_moved(turn)
+            await stage.shows("✓ finished in 0:01")
+        stage.client.tell(FailureSeen(talk.SESSION, error))
+        stage.client.tell(FailureSeen(talk.SESSION, Failure("another error")))
+        await stage.shows("✗ failed: scripted 401", "✗ another error")
+        assert stage.text.count("scripted 401") == 1
 
 
 async def test_two_escapes_abort_and_the_first_says_so() -> None:

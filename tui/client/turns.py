@@ -19,7 +19,7 @@ from tui.client.resync import Refetch
 from tui.core import events as e
 from tui.core.changes import TurnChanged, TurnEnded
 from tui.core.diagnosis import DEFAULT_PATIENCE, Patience, Trouble, Witness, trouble
-from tui.core.model import FullMessage, Idle, Message, Prompt, Request
+from tui.core.model import Failure, FullMessage, Idle, Message, Prompt, Request
 from tui.core.record import breaks_off_rejected
 from tui.core.store import Store
 from tui.core.transcript import Transcript
@@ -553,7 +553,9 @@ class Turns:
             asked=asked,
             mark=self._store.mark(session_id),
             wordless=ours is not None and transcript is not None and not transcript.parts_of(prompt_id),
-            others_failure=transcript is not None and _is_others(turn, ours, transcript),
+            others_failure=transcript is not None
+            and turn.failure is not None
+            and _is_others(turn.failure, prompt_id, transcript),
             outrun=asked and self._backend().traits.answers_in_id_order and _is_outrun(turn, transcript),
             rejected=breaks_off_rejected(parts),
         )
@@ -570,15 +572,9 @@ class Turns:
         return [m for m in transcript.prompts_after(before.created) if m.id not in known]
 
 
-def _is_others(turn: Turn, ours: Message | None, transcript: Transcript) -> bool:
-    """The error that came while the turn was open is how the answer to another prompt ended since."""
-    if turn.failure is None or ours is None:
-        return False
-    ended = [m for m in transcript.messages.values() if m.completed is not None and m.completed >= ours.created]
-    return any(
-        m.failure is not None and m.failure.message == turn.failure.message and m.parent_id != ours.id
-        for m in ended
-    )
+def _is_others(failure: Failure, prompt_id: str, transcript: Transcript) -> bool:
+    """Whether an error is how the answer to another prompt ended: it may be told long after that."""
+    return any(answer.parent_id != prompt_id for answer in transcript.failed_with(failure))
 
 
 def _is_outrun(turn: Turn, transcript: Transcript | None) -> bool:

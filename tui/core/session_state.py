@@ -72,8 +72,14 @@ class Standings:
             del self._ends[session_id]
 
     def failed(self, session_id: str, failure: Failure) -> None:
-        """The server told of an error; whether it ends the turn is seen when the session comes to rest."""
-        if failure.kind != "aborted":
+        """The server told of an error; whether it ends the turn is seen when the session comes to rest.
+
+        One that ended an earlier answer, and is told late, says nothing of how the session stands.
+        """
+        transcript = self._store.transcript(session_id)
+        failed = transcript.failed_with(failure) if transcript is not None else []
+        late = transcript is not None and bool(failed) and transcript.newest_answer() not in failed
+        if failure.kind != "aborted" and not late:
             self._ends[session_id] = Standing.INTERRUPTED if failure.kind == "interrupted" else Standing.FAILED
 
     def look(self, now: float) -> None:

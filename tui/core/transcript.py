@@ -10,7 +10,7 @@ from operator import attrgetter
 from msgspec.structs import replace
 
 from tui.core.events import TextDelta
-from tui.core.model import Message, Part, ReasoningPart, TextPart
+from tui.core.model import Failure, Message, Part, ReasoningPart, TextPart
 
 _CREATED = attrgetter("created")
 
@@ -79,6 +79,10 @@ class Transcript:
     def newest_answer(self) -> Message | None:
         """The agent's message that came last."""
         return next((message for message in reversed(self._order) if message.role == "assistant"), None)
+
+    def failed_with(self, failure: Failure) -> list[Message]:
+        """The answers that ended with this failure, oldest first."""
+        return [m for m in self._order if m.failure is not None and m.failure.message == failure.message]
 
     def has_parts(self, message_id: str) -> bool:
         """Whether anything of the message's content is here."""

@@ -340,6 +340,8 @@ class Turn(msgspec.Struct):
     def _observed(self, seen: Observed, now: float) -> tuple[Action, ...]:
         if seen.mark != self._mark:
             self._mark, self.moved = seen.mark, now
+        if seen.others_failure:
+            self.failure = None
         if seen.gone:
             unseen = self.prompt is not None and not seen.stored  # taken or not: it is nowhere now
             state = TurnState.NOT_SENT if unseen else TurnState.INTERRUPTED
@@ -426,7 +428,7 @@ class Turn(msgspec.Struct):
             return self._settle(answer, now, rejected=seen.rejected)
         if self.abort_asked and not whole and (not self.held or idle_for >= BODY_GRACE):
             return self._end(TurnState.ABORTED, now, "")
-        if answer is None and not self.held and self.failure is not None and not seen.others_failure:
+        if answer is None and not self.held and self.failure is not None:
             return self._fail(self.failure, now)
         if answer is None:
             patience = HELD_PATIENCE if self.held else COLD_START

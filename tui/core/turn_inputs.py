@@ -67,9 +67,9 @@ class Observed(msgspec.Struct, frozen=True):
     this one in the session; `later_answer`: the first complete answer to such a one. `gone`: the session itself is
     not there any more. `waiting`: requests of the session or its children are open, the first of them for `waited`
     seconds, as far as the server tells. `mark` changes whenever anything of the turn changed. `others_failure`:
-    the error that came meanwhile is how another prompt's answer ended. `outrun`: the server decides by the order
-    of ids what it answers, and the session has an answer above the prompt: posted now, it would not be answered.
-    `rejected`: the last that `answer` has is a call that a person rejected.
+    the error that came meanwhile is how another prompt's answer ended, before this one or since. `outrun`: the
+    server decides by the order of ids what it answers, and the session has an answer above the prompt: posted now,
+    it would not be answered. `rejected`: the last that `answer` has is a call that a person rejected.
     """
 
     status: SessionStatus

@@ -359,14 +359,12 @@ class Presenter:
             self._notify(c.Notice(f"{where or UNTITLED}\n{words.plain.removeprefix('· ')}"))
 
     def _told_otherwise(self, session_id: str, failure: Failure) -> bool:
-        """Whether the end of a turn tells of a failure, or will, or the answer that was aborted."""
-        turn, transcript = self._client.turn(session_id), self._client.store.transcript(session_id)
-        answer = transcript.newest_answer() if transcript is not None else None
-        told = answer.failure if answer is not None else None
+        """Whether the end of a turn tells of a failure, or will, or any answer that the server has."""
+        turns, transcript = self._client.turns.of(session_id), self._client.store.transcript(session_id)
         return (
             failure.kind == "aborted"
-            or (told is not None and told.message == failure.message)
-            or (turn is not None and (not turn.over or turn.reason == failure.message))
+            or (transcript is not None and bool(transcript.failed_with(failure)))
+            or any(not turn.over or turn.reason == failure.message for turn in turns)
         )
 
     def show_heading(self) -> None:
