@@ -253,8 +253,8 @@ class Turn:
                     call.failed("The user dismissed this question")
                     raise TurnEnded
 
-    async def shell(self, command: str, lines: list[str], pause: float = 0.3, *, asks: bool = True) -> None:
-        """Play a command whose output grows line by line, `pause` seconds apart.
+    async def shell(self, command: str, lines: list[str], pause: float = 0.3, *, asks: bool = True) -> bool:
+        """Play a command whose output grows line by line, `pause` seconds apart; False where it was refused.
 
         Asks for permission first; raises TurnEnded when refused without a reason.
         """
@@ -269,7 +269,7 @@ class Turn:
                     raise TurnEnded
                 self.told = f"{error} with the following feedback: {reason}"
                 call.failed(self.told)
-                return
+                return False
             output = ""
             for line in lines:
                 await self.clock.sleep(pause)
@@ -278,6 +278,7 @@ class Turn:
             output = output or "(no output)"
             call.completed(output, command, {"output": output, "exit": 0})
             self.told = output
+            return True
 
     async def interactive(self, command: str) -> None:
         """A command that a person must run at a terminal, and tell what came of it."""

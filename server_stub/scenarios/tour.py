@@ -22,7 +22,7 @@ SOURCE = """1: import json
 10:         self._sessions[key] = value
 11:         self._path.write_text(json.dumps(self._sessions))"""
 
-PATCH = f"""--- {STORE}
+SQLITE = f"""--- {STORE}
 +++ {STORE}
 @@ -1,11 +1,14 @@
  import json
@@ -35,14 +35,48 @@ PATCH = f"""--- {STORE}
 -        self._sessions = json.loads(path.read_text()) if path.exists() else {{}}
 +        self._db = sqlite3.connect(path)
 +        self._db.execute("PRAGMA journal_mode = WAL")
-+        self._db.execute("CREATE TABLE IF NOT EXISTS session (key TEXT PRIMARY KEY, value TEXT)")
++        self._db.execute("CREATE TABLE IF NOT EXISTS %(table)s (key TEXT PRIMARY KEY, value TEXT)")
 
      def save(self, key: str, value: dict) -> None:
 -        self._sessions[key] = value
 -        self._path.write_text(json.dumps(self._sessions))
 +        with self._db:
-+            self._db.execute("REPLACE INTO session VALUES (?, ?)", (key, json.dumps(value)))
++            self._db.execute("REPLACE INTO %(table)s VALUES (?, ?)", (key, json.dumps(value)))
 """
+POSTGRES = f"""--- {STORE}
++++ {STORE}
+@@ -1,11 +1,13 @@
+ import json
++import psycopg
+
+ class SessionStore:
+-    def __init__(self, path: Path) -> None:
+-        self._path = path
+-        self._sessions = json.loads(path.read_text()) if path.exists() else {{}}
++    def __init__(self, url: str) -> None:
++        self._db = psycopg.connect(url, autocommit=True)
+
+     def save(self, key: str, value: dict) -> None:
+-        self._sessions[key] = value
+-        self._path.write_text(json.dumps(self._sessions))
++        self._db.execute("INSERT INTO %(table)s VALUES (%%s, %%s)", (key, json.dumps(value)))
+"""
+JSON = f"""--- {STORE}
++++ {STORE}
+@@ -9,3 +9,5 @@
+     def save(self, key: str, value: dict) -> None:
+         self._sessions[key] = value
+-        self._path.write_text(json.dumps(self._sessions))
++        written = self._path.with_suffix(".new")
++        written.write_text(json.dumps(self._sessions))
++        written.replace(self._path)
+"""
+STORES: dict[str, tuple[str, str, tuple[str, str, str]]] = {
+    "SQLite (recommended)": ("SQLite", SQLITE, ("one row, 0.6 ms", "old row stays", "both are kept")),
+    "Postgres": ("Postgres", POSTGRES, ("one row, 2.1 ms", "old row stays", "both are kept")),
+    "Keep JSON": ("JSON", JSON, ("whole file, 43 ms", "old file stays", "last one wins")),
+}
+"""By the answer: the store's name, the change, and what a write, a kill and two processes do then."""
 
 CHOICES: list[Json] = [
     {
@@ -99,26 +133,7 @@ TESTS = [
     "============================== 9 passed in 1.84s ===============================",
 ]
 
-STEPS = ("Read the store and its callers", "Move it to SQLite", "Carry over the JSON files", "Run the tests")
-
-CLOSING = """The session store is in SQLite now, and the tests pass.
-
-| | before | after |
-|---|---|---|
-| a write | whole file, 41 ms | one row, 0.6 ms |
-| killed in mid-write | file lost | old row stays |
-| two processes | last one wins | both are kept |
-
-- `SessionStore` has the same methods as before.
-- The JSON file is read once; what becomes of it then is as you said.
-- Nothing was committed; the change is in your working tree.
-
-```python
-store = SessionStore(Path("sessions.db"))
-store.save("ses_1", {"title": "api refactor"})
-```
-
-Shall I go on with the expiry?"""
+LEAVE_CALLERS = "Leave them"
 
 
 async def tour(turn: Turn) -> None:
@@ -128,7 +143,8 @@ async def tour(turn: Turn) -> None:
         rate=10,
     )
     await turn.say("I'll look at the store first, then at whoever calls it.\n", rate=7)
-    await turn.plan(_todos(done=0))
+    steps = ["Read the store and its callers", "Change the store", "Carry over the JSON file", "Run the tests"]
+    await turn.plan(_todos(steps, done=0))
     await turn.use("read", {"filePath": STORE}, SOURCE, STORE, seconds=3)
     callers = "src/holdall/web.py:41\nsrc/holdall/cli.py:88\nsrc/holdall/sync.py:12"
     await turn.use("grep", {"pattern": r"_sessions\b"}, callers, "_sessions", {"matches": 3}, seconds=4)
@@ -138,43 +154,87 @@ async def tour(turn: Turn) -> None:
         "There is more than one good way out, so three questions before I touch anything.\n",
         rate=7,
     )
-    choices = await turn.ask(*CHOICES)
-    where = choices[0][0] if choices and choices[0] else "SQLite"
-    await turn.say(f"{where} it is. A subagent looks at the callers while I plan the change.\n", rate=7)
-    await turn.plan(_todos(done=1))
+    choices = [*await turn.ask(*CHOICES), [], [], []]
+    where, extras, table = _first(choices[0], "SQLite (recommended)"), choices[1], _first(choices[2], "session")
+    if where not in STORES:
+        await turn.say(f"{where}: this tour has no change for that, and plays the one for SQLite.\n", rate=7)
+    name, patch, _ = STORES.get(where, STORES["SQLite (recommended)"])
+    migrates = "Migration" in extras and name != "JSON"
+    steps = [step for step in steps if migrates or not step.startswith("Carry")]
+    await turn.say(f"{name} it is. A subagent looks at the callers while I plan the change.\n", rate=7)
+    await turn.plan(_todos(steps, done=1))
     await turn.delegate("Check the callers", f"Who depends on the inside of {STORE}?", check_callers)
 
     await turn.think(
         "The callers are clear. The change stays inside one class, so its methods keep their names.", rate=8
     )
     await turn.say("The change fits into one class; its methods stay as they are.\n", rate=7)
-    await turn.edit(STORE, PATCH, seconds=5)
-    await turn.plan(_todos(done=2))
+    await turn.edit(STORE, patch % {"table": table}, seconds=5)
+    await turn.plan(_todos(steps, done=2))
 
-    await turn.stream(["Now ", "the ", "migration: ", "the ", "JSON "], rate=6, breaks_off=True)
+    await turn.stream(["Now ", "the ", "next ", "step: "], rate=6, breaks_off=True)
     await turn.retry("Overloaded (529)", attempt=1, seconds=5)
     await turn.retry("Overloaded (529)", attempt=2, seconds=12)
-    await turn.say("Now the migration: the JSON file is read once, row by row.\n", rate=6)
-    await turn.use("write", {"filePath": MIGRATION}, "Wrote file successfully.", MIGRATION, seconds=4)
-    await turn.plan(_todos(done=3))
+    if migrates:
+        await turn.say("Now the migration: the JSON file is read once, row by row.\n", rate=6)
+        await turn.use("write", {"filePath": MIGRATION}, "Wrote file successfully.", MIGRATION, seconds=4)
+        await turn.plan(_todos(steps, done=3))
 
     await turn.say("The tests need your permission, and there is one thing left that only you can say.\n", rate=7)
-    await turn.together(turn.shell("pytest -q tests", TESTS, pause=2.5), turn.ask(OLD_FILE))
-    await turn.plan(_todos(done=4))
-    await turn.say(CLOSING, rate=5)
+    told: dict[str, Any] = {}
+
+    async def run_tests() -> None:
+        told["tested"] = await turn.shell("pytest -q tests", TESTS, pause=2.5)
+
+    async def ask_about_the_file() -> None:
+        told["old file"] = _first([*await turn.ask(OLD_FILE), []][0], "Leave it")
+
+    await turn.together(run_tests(), ask_about_the_file())
+    await turn.plan(_todos(steps, done=len(steps) if told["tested"] else len(steps) - 1))
+    await turn.say(_closing(where, extras, migrates, told["tested"], told["old file"]), rate=5)
 
 
 async def check_callers(turn: Turn) -> None:
     await turn.say("Three files reach into the class.\n", rate=8)
     await turn.use("read", {"filePath": SYNC}, "12: store._sessions.items()", SYNC)
     answers = await turn.ask(CALLERS)
-    choice = answers[0][0] if answers and answers[0] else "Leave them"
+    choice = _first([*answers, []][0], LEAVE_CALLERS)
     await turn.say(f"Three callers use `_sessions`; you chose: {choice}.", rate=10)
 
 
-def _todos(done: int) -> list[Json]:
-    states = ["completed"] * done + ["in_progress"] + ["pending"] * len(STEPS)
+def _first(answer: list[str], otherwise: str) -> str:
+    return answer[0] if answer else otherwise
+
+
+def _closing(where: str, extras: list[str], migrates: bool, tested: bool, old_file: str) -> str:
+    name, _, (write, killed, both) = STORES.get(where, STORES["SQLite (recommended)"])
+    tests = "the tests pass" if tested else "the tests were not run, as you said"
+    migrated = "The JSON file is read once." if migrates else "The sessions of the JSON file are not carried over."
+    kept = "The sessions stay in the JSON file." if name == "JSON" else migrated
+    left = [extra.lower() for extra in extras if extra in ("Expiry", "Benchmark")]
+    question = f"Shall I go on with the {' and the '.join(left)}?" if left else "Shall I go on?"
+    return f"""The session store is in {name} now, and {tests}.
+
+| | before | after |
+|---|---|---|
+| a write | whole file, 41 ms | {write} |
+| killed in mid-write | file lost | {killed} |
+| two processes | last one wins | {both} |
+
+- `SessionStore` has the same methods as before.
+- {kept} What becomes of the old file, as you said: {old_file}.
+- Nothing was committed; the change is in your working tree.
+
+```python
+store.save("ses_1", {{"title": "api refactor"}})
+```
+
+{question}"""
+
+
+def _todos(steps: list[str], done: int) -> list[Json]:
+    states = ["completed"] * done + ["in_progress"] + ["pending"] * len(steps)
     return [
         {"content": content, "status": status, "priority": "high"}
-        for content, status in zip(STEPS, states, strict=False)
+        for content, status in zip(steps, states, strict=False)
     ]

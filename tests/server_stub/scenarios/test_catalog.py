@@ -16,8 +16,10 @@ from tests.server_stub.event_listener import Witness, watching
 Json = dict[str, Any]
 
 
-async def played(agent: Agent, world: World, text: str) -> tuple[Session, Message]:
-    """Play it to its end, with a person who takes the first option and allows everything."""
+async def played(
+    agent: Agent, world: World, text: str, *, option: int = 0, refusal: str | None = None
+) -> tuple[Session, Message]:
+    """Play it to its end, with a person who takes this option of each question, and allows or gives a reason."""
     session = world.create_session(HERE)
     agent.accept(session, Prompt([{"type": "text", "text": text}]))
     task = asyncio.ensure_future(agent.answer(session))
@@ -25,11 +27,12 @@ async def played(agent: Agent, world: World, text: str) -> tuple[Session, Messag
         await asyncio.sleep(0)
         for question in world.requests.questions(HERE):
             labels = [
-                [option["label"] for option in one["options"][:1]] or ["typed"] for one in question["questions"]
+                [one["options"][min(option, len(one["options"]) - 1)]["label"]] if one["options"] else ["typed"]
+                for one in question["questions"]
             ]
             world.requests.reply_question(question["id"], labels)
         for permission in world.requests.permissions(HERE):
-            world.requests.reply_permission(permission["id"], "once")
+            world.requests.reply_permission(permission["id"], "once" if refusal is None else "reject", refusal)
     return session, task.result()
 
 
@@ -274,3 +277,20 @@ def test_the_command_names_what_a_prompt_may_ask_for() -> None:
     said = " ".join(CliRunner().invoke(command.main, ["--help"]).output.replace("-\n", "-").split())
     assert [name for name in SCENARIOS if name.upper() not in said] == []
     assert "SHELL NAME, INTERACTIVE NAME, AGENT (WORDS), SLOW" in said
+
+
+async def test_the_tour_follows_what_was_answered(world: World, agent: Agent) -> None:
+    session, closing = await played(agent, world, "TOUR")
+    assert "The session store is in SQLite now, and the tests pass." in said(closing)
+    assert "EXISTS typed (key" in session.diff[0]["patch"]
+    assert any("migration" in call["state"].get("title", "") for call in parts(session, "tool"))
+
+
+async def test_the_tour_plays_another_choice_and_a_refusal(world: World, agent: Agent) -> None:
+    session, closing = await played(agent, world, "TOUR", option=1, refusal="not now")
+    assert "The session store is in Postgres now, and the tests were not run, as you said." in said(closing)
+    assert "What becomes of the old file, as you said: Leave it." in said(closing)
+    assert "Shall I go on with the expiry?" in said(closing)
+    assert "sqlite" not in str(session.diff)
+    assert not any("migration" in call["state"].get("title", "") for call in parts(session, "tool"))
+    assert session.todos[-1]["status"] == "in_progress"
