@@ -45,6 +45,9 @@ HOLD: dict[str, Case] = {
     "✗ failed: …": Case(NOTHING.turn, True, (FAILED,), (), False, False, False),
     "■ aborted": Case(NOTHING.turn, True, (ABORTED,), (), False, True, False),
     "■ aborted: aborted from elsewhere": Case(NOTHING.turn, True, (ABORTED,), (), False, False, True),
+    "■ aborted: by an abort of another prompt, or from elsewhere": Case(
+        NOTHING.turn, True, (ABORTED,), (), False, False, False
+    ),
     "■ aborted: not from here: another client or the server aborted it": Case(
         NOTHING.turn, True, (ABORTED,), (), False, False, False
     ),

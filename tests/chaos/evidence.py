@@ -81,6 +81,7 @@ ROWS = (
     Row(S.FAILED, ".+", _failed),
     Row(S.ABORTED, "", lambda case: case.asked and case.broken),
     Row(S.ABORTED, "aborted from elsewhere", lambda case: case.broken and case.others_abort),
+    Row(S.ABORTED, "by an abort of another prompt, or from elsewhere", lambda case: case.broken),
     Row(S.ABORTED, "not from here: another client or the server aborted it", lambda case: case.broken),
     Row(
         S.ABORTED,

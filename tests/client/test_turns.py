@@ -465,6 +465,19 @@ async def test_an_abort_is_told_to_all_turns_of_the_session(bench: Bench) -> Non
     assert not other.over
 
 
+async def test_an_abort_of_another_turn_may_have_ended_a_later_one(bench: Bench) -> None:
+    aborted = replace(ANSWER, failure=Failure("Aborted", "aborted"))
+    await bench.send()
+    bench.turns.abort_asked(bench.turns.abortable("ses_1"))
+    await bench.answer(message=aborted, post=0)
+    later = await bench.send(replace(PROMPT, message_id="msg_7"))
+    await bench.answer(message=replace(aborted, id="msg_8", parent_id="msg_7"), post=1)
+    assert (state(later), later.reason) == (
+        TurnState.ABORTED,
+        "by an abort of another prompt, or from elsewhere",
+    )
+
+
 async def test_a_rejection_is_of_the_turn_whose_answer_it_stands_in(bench: Bench) -> None:
     request = QuestionRequest("que_1", "ses_1", (), message_id="msg_8")
     first = await bench.send()

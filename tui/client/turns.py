@@ -56,6 +56,9 @@ ASK_WHILE_DEAF = 5.0
 WENT_ON = 2.0
 """Seconds that a turn must have gone on after its connection broke, for that to show that its server does so."""
 
+ABORT_MAY_COME = 60.0
+"""Seconds for which an abort that was sent may still reach the server, and end what runs there by then."""
+
 SEEN_LATE = 5.0
 """Seconds: servers tell their time to the second, so what is seen sooner is dated best by the one who saw it."""
 
@@ -125,6 +128,7 @@ class Turns:
         """The events heard when a prompt was posted, while the stream has not broken since."""
         self._asking: set[str] = set()
         self._asked_at = 0.0
+        self._aborted_at: dict[str, float] = {}
         self._heard_before = 0
         self.witness = Witness()
         self.cancels: bool | None = None
@@ -256,9 +260,15 @@ class Turns:
         return turn.prompt_id in self._unposted
 
     def abort_asked(self, turns: Iterable[Turn]) -> None:
-        """An abort of these is about to be sent."""
+        """An abort of these is about to be sent. It names no turn, and may end another of the session."""
         for turn in turns:
             self._feed(turn, AbortAsked())
+            self._aborted_at[turn.session_id] = self._clock()
+        for turn in self.running():
+            turn.abort_nearby = turn.abort_nearby or self._abort_may_come(turn.session_id)
+
+    def _abort_may_come(self, session_id: str) -> bool:
+        return self._clock() - self._aborted_at.get(session_id, -math.inf) < ABORT_MAY_COME
 
     def abort_failed(self, turns: Iterable[Turn]) -> None:
         """These are not aborted after all: the server was not reached, or refused."""
@@ -320,6 +330,7 @@ class Turns:
             self._feed(turn, Tick())
 
     def _add(self, turn: Turn) -> None:
+        turn.abort_nearby = self._abort_may_come(turn.session_id)
         turns = self._turns[turn.session_id]
         turns.append(turn)
         ended = [t for t in turns if t.over]

@@ -121,9 +121,9 @@ class Turn(msgspec.Struct):
     """One turn of one session: our own prompt's, or (`prompt` None) one that is followed from outside.
 
     `prompt_id` is the user message that the turn answers. `since_seen`: `started` is only when this client first
-    saw the turn, which may be older. `cancels_on_disconnect`: this server ends a turn when the POST that holds it
-    breaks; None: not known. `cut_at`: when that connection broke. All times are seconds of the caller's monotonic
-    clock.
+    saw the turn, which may be older. `abort_nearby`: an abort sent for another turn may have ended this one.
+    `cancels_on_disconnect`: this server ends a turn when the POST that holds it breaks; None: not known.
+    `cut_at`: when that connection broke. All times are seconds of the caller's monotonic clock.
     """
 
     session_id: str
@@ -146,6 +146,7 @@ class Turn(msgspec.Struct):
     """Seconds from the prompt to the end of its answer, by the server's record."""
     posts: int = 0
     abort_asked: bool = False
+    abort_nearby: bool = False
     rejected: Rejected | None = None
     failure: Failure | None = None
     cut_at: float | None = None
@@ -470,6 +471,8 @@ class Turn(msgspec.Struct):
 
     def _who_aborted(self) -> str:
         """Where a server may end a turn whose connection broke, a half-open one may have done it unseen."""
+        if self.abort_nearby:
+            return "by an abort of another prompt, or from elsewhere"
         certain = self._brought or self.cancels_on_disconnect is False
         return "aborted from elsewhere" if certain else "not from here: another client or the server aborted it"
 
