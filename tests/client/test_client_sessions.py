@@ -9,7 +9,7 @@ from server_stub.faults.kinds import parse
 from tests.client_harness import Meeting, virtually
 from tui.client.polling import CHECK_EVERY
 from tui.core import changes as c
-from tui.core.events import MessagesLoaded
+from tui.core.events import MessagesLoaded, Resynced
 from tui.core.turn import TurnState
 
 
@@ -179,3 +179,11 @@ async def test_a_session_beyond_the_newest_hundred_is_reached_by_paging_and_by_s
     assert page.cursor is not None
     assert oldest.id in {one.id for one in await client.list_sessions(cursor=page.cursor)}
     assert [one.id for one in await client.list_sessions("looked")] == [oldest.id]
+
+
+@virtually()
+async def test_a_list_of_what_runs_that_cannot_be_read_is_said_once(meeting: Meeting) -> None:
+    for _ in range(2):
+        meeting.client._deliver(Resynced({}, (), frozenset(), problem="/session/status is no object"))
+    said = [one.text for one in meeting.told if isinstance(one, c.Notice)]
+    assert len([one for one in said if "/session/status is no object" in one]) == 1

@@ -315,7 +315,7 @@ class Transcript(VerticalScroll, Covered, can_focus=True):
         self._top.show_top(
             loaded=loaded,
             more=more,
-            long=len(messages) > MESSAGES_AT_FIRST and not self._unfilled,
+            long=len(messages) > MESSAGES_AT_FIRST and not any(view.is_attached for view in self._unfilled),
             doing=self._doing,
             received=self._received,
             failed=self._failed,
