@@ -14,7 +14,7 @@ from tui.backends.base import ServerInfo, Traits
 from tui.core import events as e
 from tui.core.changes import AnswerChanged, FailureSeen, Notice
 from tui.core.connection_status import Line, LineState
-from tui.core.model import Busy, Failure, Message, Retrying
+from tui.core.model import Busy, Failure, Message, Prompt, Retrying
 from tui.core.turn import Turn, TurnState
 from tui.net.errors import NetError, Refused, Unreachable
 from tui.storage.journal import Journal
@@ -108,6 +108,37 @@ async def test_without_a_connection_words_stay_in_the_box() -> None:
         await stage.press(*"do it", "enter")
         assert stage.main.prompt.text == "do it"
         await stage.shows("nothing was sent")
+
+
+async def test_what_is_sent_before_the_first_connection_waits_in_the_queue_of_a_known_session() -> None:
+    client = FakeClient(line=CONNECTING)
+    async with on_stage(client=client) as stage:
+        await stage.press(*"do it", "enter")
+        await stage.shows("1 prompt · waiting until the line is back", "1 do it")
+        await stage.hides("nothing was sent")
+        client.set_line(LIVE)
+        client.prompts.advance()
+        await stage.until(lambda: client.calls("send") == [(talk.SESSION, "do it")])
+
+
+async def test_that_nothing_was_sent_is_said_only_until_the_connection_is_there() -> None:
+    client = FakeClient(line=CONNECTING)
+    async with on_stage(session=None, client=client) as stage:
+        await stage.press(*"do it", "enter")
+        await stage.shows("nothing was sent")
+        client.set_line(LIVE)
+        await stage.hides("nothing was sent")
+
+
+async def test_that_a_turn_is_asked_for_is_said_only_until_it_is_known() -> None:
+    client = FakeClient()
+    client.turns.recover(Prompt(talk.SESSION, "do it", "msg_1", "prt_1"))
+    async with on_stage(client=client) as stage:
+        await stage.shows("What became of it is asked.")
+        [turn] = client.turns.of(talk.SESSION)
+        turn.state, turn.ended = TurnState.FINISHED, client.now()
+        client.turn_moved(turn)
+        await stage.hides("What became of it is asked.")
 
 
 async def test_a_session_that_cannot_be_begun_gives_the_words_back() -> None:

@@ -112,7 +112,7 @@ async def test_tmux_may_keep_what_is_copied_and_that_is_said_once(
         await stage.shows("1 line sent to the terminal's clipboard.")
         assert ("set -g set-clipboard on" in stage.text) is told
         for notice in stage.main.notices._notices[:]:
-            stage.main.notices._drop(notice)
+            stage.main.notices.drop(notice)
         await stage.press("ctrl+c")
         await stage.shows("1 line sent to the terminal's clipboard.")
         assert "set-clipboard" not in stage.text

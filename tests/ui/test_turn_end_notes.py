@@ -168,3 +168,13 @@ async def test_what_became_of_a_request_stands_below_its_call_though_that_is_loa
         stage.client.feed(e.MessagesLoaded(talk.SESSION, (prompt, FullMessage(answer, (call,))), None))
         await stage.shows("Do it.", "✓ done", "✓ answered  Leave them")
         assert stage.text.index("Do it.") < stage.text.index("✓ answered")
+
+
+async def test_what_was_aborted_before_it_began_took_no_time() -> None:
+    async with on_stage() as stage:
+        stage.client.feed(*talk.prompt())
+        turn = stage.run_turn()
+        turn.state, turn.ended = TurnState.ABORTED, stage.client.now()
+        stage.client.turn_moved(turn)
+        await stage.shows("■ aborted before it began")
+        assert "12:04" not in stage.text

@@ -60,6 +60,7 @@ TMUX_KEEPS = "If it did not get there: tmux hands it on with `set -g set-clipboa
 SEVERAL_LINES = Notice("Several lines came at once: Enter sends them.")
 MADE_WITHIN = 2.0
 """Seconds that leaving waits for the session of a first prompt: else nobody would know of it."""
+NOT_CONNECTED = Notice("Not connected: nothing was sent, your words stay here.", "warning")
 TITLES_WITHIN = 3.0
 """Seconds for the titles of sessions that something of an earlier run is told of."""
 TOUR = "Give me the tour."
@@ -289,6 +290,7 @@ class HoldfastApp(App[None]):
         self.set_timer(TITLES_WITHIN, self.writing.tell_left_elsewhere)
 
     def _line_up(self) -> None:
+        self.main.notices.drop(NOT_CONNECTED)
         if not self._begun:
             self._begun = True
             self.run_worker(self._begin(), group="session", exclusive=True)
@@ -369,7 +371,10 @@ class HoldfastApp(App[None]):
     def _send(self, text: str, *, now: bool) -> None:
         if self.main.prompt.edited is None and self.choosing.keeps_back(text):
             return
-        if self.presenter.session_id is None or (self.presenter.gone and self.main.prompt.edited is None):
+        opens_later = not self._begun and bool(self.writing.session_id)
+        if (self.presenter.session_id is None and not opens_later) or (
+            self.presenter.gone and self.main.prompt.edited is None
+        ):
             self._send_first(text)
             return
         try:
@@ -385,7 +390,7 @@ class HoldfastApp(App[None]):
         if not text.strip():
             return
         if not self.client.line().up:
-            self._notice(Notice("Not connected: nothing was sent, your words stay here.", "warning"))
+            self._notice(NOT_CONNECTED)
         elif self.writing.beginning:
             self._notice(Notice("The session is still being created: your words stay here."))
         else:

@@ -206,10 +206,12 @@ class Presenter:
                 self._draw_overlay()
             case c.TurnChanged(session_id):
                 self._endings.goes_on(session_id)
+                self._writing.known(session_id)
                 if session_id == self.session_id:
                     self._show_all_pending()
                     self._show_turn_line()
             case c.TurnEnded(session_id, prompt_id):
+                self._writing.known(session_id)
                 if session_id == self.session_id:
                     self._endings.tell(session_id, prompt_id)
             case c.SessionsChanged(session_id):

@@ -10,6 +10,7 @@ from tui.config.keymap import key
 from tui.core.changes import DraftReturned, Notice
 from tui.core.model import Queued
 from tui.core.sanitize import one_line
+from tui.core.turn import TurnState
 from tui.ui.main_screen import MainScreen
 from tui.widgets.prompt.prompt import joined
 from tui.widgets.prompt.queue_list import why_waiting
@@ -35,6 +36,8 @@ class Writing:
         self._main = main
         self._notify = notify
         self._begun, self._begun_in, self._made = "", "", False
+        self._asked: dict[str, Notice] = {}
+        """What says that a turn is asked for, by the id of its prompt."""
         self.left_elsewhere: list[str] = []
         """Sessions, one for each prompt that an earlier run left there, until that is told."""
         self.session_id: str | None = None
@@ -239,11 +242,19 @@ class Writing:
         for turn in under_way:
             if turn.session_id == place and turn.prompt is not None:
                 quoted = one_line(turn.prompt.text, QUOTED)
-                self._notify(
-                    Notice(f"“{quoted}” was under way when the last run ended. What became of it is asked.")
-                )
+                what = f"“{quoted}” was under way when the last run ended. What became of it is asked."
+                self._asked[turn.prompt.message_id] = Notice(what)
+                self._notify(self._asked[turn.prompt.message_id])
         self.left_elsewhere = [turn.session_id for turn in under_way if turn.session_id != place]
         self.left_elsewhere += [s for s in prompts.sessions() if s != place for _ in prompts.waiting(s)]
+
+    def known(self, session_id: str) -> None:
+        """A turn moved: where it is known what became of it, nothing says any more that this is asked."""
+        for turn in self._client.turns.of(session_id) if self._asked else ():
+            if turn.prompt is not None and turn.state is not TurnState.UNKNOWN:
+                asked = self._asked.pop(turn.prompt.message_id, None)
+                if asked is not None:
+                    self._main.notices.drop(asked)
 
     def tell_left_elsewhere(self) -> None:
         """Say, once, what an earlier run left in other sessions: by their titles, where all are known."""

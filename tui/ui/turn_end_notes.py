@@ -71,4 +71,5 @@ class Endings:
         if answer is not None and answer.failure is not None and turn.state in TOLD_BY_MESSAGE:
             self._transcript.drop_end(turn.prompt_id)
         else:
-            self._transcript.note_end(turn.prompt_id, end_words(turn), ends=turn.state in TELL_MORE)
+            words = end_words(turn, begun=answer is not None)
+            self._transcript.note_end(turn.prompt_id, words, ends=turn.state in TELL_MORE)

@@ -24,7 +24,7 @@ EVERYWHERE: Keys = (
     ("{search}", "search the transcript"),
     ("Esc Esc", "abort the turn, within 3 seconds"),
     ("^Z", "to the shell; fg comes back"),
-    ("^P", "everything there is, by name: also Undo, Redo, Model, Theme"),
+    ("^P", "all by name: Undo, Redo, Model, Theme, …"),
     ("{leave} ^C", "quit; asks first while a turn runs"),
 )
 

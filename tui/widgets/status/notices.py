@@ -32,7 +32,7 @@ class Notices(Plain):
         """Show it for a while, or (`stays`) from now on; one that is shown already is not shown twice."""
         self._notices = [one for one in self._notices if one != notice] + [notice]
         if not notice.stays:
-            self.set_timer(LASTS[notice.severity], lambda: self._drop(notice))
+            self.set_timer(LASTS[notice.severity], lambda: self.drop(notice))
         self._draw()
 
     def on_resize(self) -> None:
@@ -43,7 +43,8 @@ class Notices(Plain):
         self._notices = [notice for notice in self._notices if notice.stays]
         self._draw()
 
-    def _drop(self, notice: Notice) -> None:
+    def drop(self, notice: Notice) -> None:
+        """It is not true any more, or was shown for long enough."""
         self._notices = [one for one in self._notices if one is not notice]
         self._draw()
 

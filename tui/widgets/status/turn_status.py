@@ -150,8 +150,8 @@ def _amiss(trouble: Trouble, turn: Turn, line: Line, elapsed: Content) -> Conten
     return Content.assemble(elapsed, (f" · {what}", "$warning"), (f"\n{advice}", MUTED))
 
 
-def end_words(turn: Turn) -> Content:
-    """One line for the transcript: how the turn ended, and why."""
+def end_words(turn: Turn, *, begun: bool = True) -> Content:
+    """One line for the transcript: how the turn ended, and why; `begun`: there is an answer, or a part of one."""
     took = clock(turn.took) if turn.took is not None else _lasted(turn, turn.ended or turn.started)
     because = f": {turn.reason}" if turn.reason else ""
     match turn.state:
@@ -159,6 +159,8 @@ def end_words(turn: Turn) -> Content:
             return Content.assemble(("✓ finished", "$success"), (f" in {took}{because}", MUTED))
         case TurnState.FAILED:
             return Content.styled(f"✗ failed{because}", "$error")
+        case TurnState.ABORTED if not begun:
+            return Content.assemble(("■ aborted before it began", "$warning"), (because, MUTED))
         case TurnState.ABORTED:
             return Content.assemble(("■ aborted", "$warning"), (f" after {took}{because}", MUTED))
         case TurnState.INTERRUPTED:
