@@ -747,3 +747,40 @@ async def test_how_long_a_turn_took_is_the_clients_own_where_the_server_has_no_e
     [turn] = bench.turns.of("ses_1")
     assert turn.took is None
     assert turn.ended == pytest.approx(turn.started + 13, abs=1.0)
+
+
+@pytest.mark.parametrize("recorded", [True, False])
+async def test_a_turn_that_ended_during_an_outage_does_not_count_the_outage(bench: Bench, recorded: bool) -> None:
+    bench.store.open_transcript("ses_1")
+    stored = replace(STORED, created=bench.time.wall())
+    completed = stored.created + 0.3 if recorded else stored.created
+    answer = replace(ANSWER, created=stored.created + 0.0005, completed=completed)
+    await bench.events(e.MessageUpserted(stored), e.StatusChanged("ses_1", Busy()))
+    bench.turns.line_lost()
+    bench.server.messages_there = [stored, answer]
+    await bench.wait(27)
+    bench.deliver(e.MessagesLoaded("ses_1", tuple(map(bench.server._full, bench.server.messages_there)), None))
+    bench.deliver(e.Resynced({}, ()))
+    bench.turns.line_back()
+    [turn] = bench.turns.of("ses_1")
+    assert state(turn) is TurnState.FINISHED
+    if recorded:
+        assert turn.took == pytest.approx(0.3)
+        assert turn.ended == pytest.approx(turn.started + 0.3, abs=0.1)
+    else:
+        assert (turn.took, turn.ended) == (None, None)
+
+
+async def test_a_turn_that_outlasts_an_outage_and_is_seen_to_run_again_is_timed(bench: Bench) -> None:
+    bench.store.open_transcript("ses_1")
+    stored = replace(STORED, created=bench.time.wall())
+    await bench.events(e.MessageUpserted(stored), e.StatusChanged("ses_1", Busy()))
+    bench.server.messages_there, bench.server.status = [stored], Busy()
+    bench.turns.line_lost()
+    await bench.wait(5)
+    bench.turns.line_back()
+    await bench.wait(8)
+    answer = replace(ANSWER, created=stored.created + 0.0005, completed=stored.created)
+    await bench.events(e.MessageUpserted(answer), e.StatusChanged("ses_1", Idle()))
+    [turn] = bench.turns.of("ses_1")
+    assert turn.ended == pytest.approx(turn.started + 13, abs=1.0)

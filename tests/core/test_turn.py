@@ -459,6 +459,17 @@ def test_an_abort_of_a_held_post_waits_for_the_words_to_be_stored() -> None:
     assert turn.state is TurnState.NOT_SENT
 
 
+def test_a_turn_does_not_wait_for_a_person_once_its_request_is_closed_and_its_session_idle() -> None:
+    """The server was restarted: it has no requests and runs nothing, and keeps a torn answer."""
+    turn = running()
+    run(turn, (1.0, PostBroke("reset")), (2.0, asked(replace(BUSY, waiting=True))))
+    assert (turn.state, turn.checking) == (TurnState.WAITING, False)
+    turn.receive(asked(replace(IDLE, answer=UNDONE)), 20.0)
+    assert (turn.state, turn.waiting_since, turn.checking) == (TurnState.RUNNING, None, True)
+    turn.receive(asked(replace(IDLE, answer=UNDONE)), 20.0 + SECOND_LOOK)
+    assert (turn.state, turn.checking) == (TurnState.INTERRUPTED, False)
+
+
 def test_words_of_others_that_were_lost_do_not_come_to_this_prompt() -> None:
     turn = Turn.follow("ses_1", "msg_1", 0.0)
     lost = asked(replace(IDLE, wordless=True))

@@ -496,6 +496,7 @@ class Client:
             self._send_stopped()
         elif not self._link.synced:
             self._line_up.clear()
+            self.turns.line_lost()
         self._tell(LineChanged())
 
     def _turn_changed(self, change: TurnChanged | TurnEnded) -> None:

@@ -206,6 +206,7 @@ class Turns:
         """A turn of somebody else that an earlier run of this client saw: what became of it is asked."""
         self._store.open_transcript(session_id)
         turn = Turn.follow(session_id, prompt_id, self._clock())
+        turn.unwatched = True
         self._add(turn)
         return turn
 
@@ -311,6 +312,11 @@ class Turns:
         for turn in self.running():
             self._ask(turn)
 
+    def line_lost(self) -> None:
+        """Nothing is heard of the turns any more: when one ends now only the server's record can tell."""
+        for turn in self.running():
+            turn.unwatched = True
+
     def line_back(self) -> None:
         """The event stream is back: POSTs that were open meanwhile are doubted, and each turn is asked for."""
         self._heard_at_post.clear()
@@ -367,14 +373,14 @@ class Turns:
         transcript = self._store.transcript(turn.session_id)
         prompt = transcript.messages.get(turn.prompt_id) if transcript is not None else None
         answer = self._store.answer_to(turn.session_id, turn.prompt_id)
-        if turn.ended is None or prompt is None or answer is None or not answer.completed:
+        if prompt is None or answer is None or not answer.completed:
             return
         if answer.completed <= answer.created:
             return  # when it ended is not on record
         turn.took = max(0.0, answer.completed - prompt.created)
         ago = self._server_now() - answer.completed
-        if ago > SEEN_LATE:
-            turn.ended = max(turn.started, turn.ended - ago)
+        if ago > SEEN_LATE or turn.ended is None:
+            turn.ended = max(turn.started, self._clock() - ago)
 
     def _follow(self, session_id: str) -> Turn | None:
         """The turn that the session is at work on, where it is not known as running yet."""

@@ -142,6 +142,9 @@ class Turn(msgspec.Struct):
     waiting_since: float | None = None
     retry: Retrying | None = None
     ended: float | None = None
+    """None where it ended while the connection was lost, and the server has not recorded when."""
+    unwatched: bool = False
+    """The connection was lost since the turn was last known to run."""
     took: float | None = None
     """Seconds from the prompt to the end of its answer, by the server's record."""
     posts: int = 0
@@ -202,6 +205,7 @@ class Turn(msgspec.Struct):
             moved=now,
             posts=POSTS_AT_MOST,
             cut_at=now,
+            unwatched=True,
             _broke_at=now,
             _cut=reason,
         )
@@ -222,6 +226,11 @@ class Turn(msgspec.Struct):
     @property
     def over(self) -> bool:
         return self.state in OVER
+
+    @property
+    def checking(self) -> bool:
+        """Whether its session is idle, and how it ended is still being asked."""
+        return self._idle_since is not None and not self.over
 
     @property
     def rejected_here(self) -> bool:
@@ -313,7 +322,7 @@ class Turn(msgspec.Struct):
             # The session's last answer, but to another prompt: only asking tells what became of ours.
             self.state = TurnState.UNKNOWN if not self._seen else TurnState.RUNNING
             return self._start_asking(now)
-        self._brought = True
+        self._brought, self.unwatched = True, False
         return self._settle(message, now, rejected=rejected)
 
     def _refused(self, reason: str, now: float) -> tuple[Action, ...]:
@@ -360,6 +369,7 @@ class Turn(msgspec.Struct):
                 seen.answer, now, rejected=seen.rejected
             )  # what the session does now is done for a later prompt
         self._idle_since = None
+        self.unwatched = self.unwatched and not seen.asked
         if self.state in (TurnState.SENDING, TurnState.UNKNOWN):
             self.state, self.reason = TurnState.RUNNING, ""
         self._show(seen, now)
@@ -409,6 +419,8 @@ class Turn(msgspec.Struct):
 
     def _idle(self, seen: Observed, now: float) -> tuple[Action, ...]:
         answer = seen.answer
+        if self.state is TurnState.WAITING and not seen.waiting:
+            self.state, self.waiting_since = TurnState.RUNNING, None
         if self._idle_since is None:
             self._idle_since, self._look_at = now, now + SECOND_LOOK
         idle_for = now - self._idle_since
@@ -510,7 +522,7 @@ class Turn(msgspec.Struct):
                 state, reason = TurnState.INTERRUPTED, "the server ended it, and its answer did not come"
             elif self.held or self._cut is not None:
                 state, reason = TurnState.CANCELLED, self._cut or "the line was lost in the middle of it"
-        self.state, self.reason, self.ended = state, reason, now
+        self.state, self.reason, self.ended = state, reason, None if self.unwatched else now
         self.waiting_since = self.retry = None
         if self.held:
             self.held = False

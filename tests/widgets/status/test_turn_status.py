@@ -107,6 +107,21 @@ def test_of_a_turn_whose_beginning_was_not_seen_the_least_age_is_told() -> None:
     assert end_words(seen).plain == "✓ finished in at least 12:04"
 
 
+def test_how_long_a_turn_took_is_not_told_where_its_end_was_missed() -> None:
+    """Without a record of its end, the outage would be counted as part of the turn."""
+    assert end_words(turn(TurnState.FINISHED)).plain == "✓ finished"
+    assert end_words(turn(TurnState.FINISHED, reason="with a later prompt")).plain == "✓ finished: with a later prompt"
+    assert end_words(turn(TurnState.ABORTED, reason="elsewhere", since_seen=True)).plain == "■ aborted: elsewhere"
+    assert end_words(turn(TurnState.FINISHED, took=0.3)).plain == "✓ finished in 0:00"
+
+
+def test_of_a_turn_whose_session_is_idle_it_is_said_that_its_status_is_checked() -> None:
+    idle = turn(held=False, _idle_since=NOW - 1)
+    assert words(idle) == "turn 12:04 · checking its status…"
+    assert words(turn(held=True, pads=1, last_pad=NOW, _idle_since=NOW)).endswith("held open, 1 beat, last 0s ago")
+    assert "unknown while the line is down" in words(idle, LOST)
+
+
 def test_nothing_is_claimed_while_the_line_is_down() -> None:
     for state in (TurnState.RUNNING, TurnState.WAITING, TurnState.RETRYING):
         told = words(turn(state), LOST)

@@ -88,6 +88,8 @@ def _lasted(turn: Turn, until: float) -> str:
 def _held(turn: Turn, line: Line, now: float) -> str:
     late = line.state is LineState.LATE
     if not turn.held:
+        if turn.checking and line.up:
+            return " · checking its status…"
         if late:
             return " · followed by its events; the line is quiet"
         return " · goes on at the server, followed by its events"
@@ -151,18 +153,23 @@ def _amiss(trouble: Trouble, turn: Turn, line: Line, elapsed: Content) -> Conten
 
 
 def end_words(turn: Turn, *, begun: bool = True) -> Content:
-    """One line for the transcript: how the turn ended, and why; `begun`: there is an answer, or a part of one."""
-    took = clock(turn.took) if turn.took is not None else _lasted(turn, turn.ended or turn.started)
+    """One line for the transcript: how the turn ended, and why; how long it took, where that is known.
+
+    `begun`: there is an answer, or a part of one.
+    """
+    took = clock(turn.took) if turn.took is not None else ""
+    if not took and turn.ended is not None:
+        took = _lasted(turn, turn.ended)
     because = f": {turn.reason}" if turn.reason else ""
     match turn.state:
         case TurnState.FINISHED:
-            return Content.assemble(("✓ finished", "$success"), (f" in {took}{because}", MUTED))
+            return Content.assemble(("✓ finished", "$success"), (f"{took and f' in {took}'}{because}", MUTED))
         case TurnState.FAILED:
             return Content.styled(f"✗ failed{because}", "$error")
         case TurnState.ABORTED if not begun:
             return Content.assemble(("■ aborted before it began", "$warning"), (because, MUTED))
         case TurnState.ABORTED:
-            return Content.assemble(("■ aborted", "$warning"), (f" after {took}{because}", MUTED))
+            return Content.assemble(("■ aborted", "$warning"), (f"{took and f' after {took}'}{because}", MUTED))
         case TurnState.INTERRUPTED:
             return Content.assemble((f"! interrupted{because}", "$error"), (" · send again to go on", MUTED))
         case TurnState.CANCELLED:
