@@ -1,7 +1,10 @@
 from typing import cast
 
+import pytest
+
 from tests.fake_client import FakeClient
 from tui.client.client import Client
+from tui.core.changes import AbortProgress, AbortState
 from tui.core.connection_status import Line, LineState
 from tui.core.events import SessionUpserted
 from tui.core.model import Prompt, Session
@@ -53,3 +56,17 @@ def test_with_the_line_down_nothing_is_claimed_of_the_server() -> None:
     runs(client, "ses_1", "do it", "msg_1", "prt_1")
     (words,) = warnings(cast(Client, client))
     assert words.startswith("A turn ran when the line was lost.\nIf the server is up, it goes on without you")
+
+
+@pytest.mark.parametrize(
+    ("state", "told"),
+    [("unsent", True), ("sending", True), ("retrying", True), ("stopped", True), ("delivered", False)],
+)
+def test_an_abort_that_the_server_has_not_confirmed_is_said(state: AbortState, told: bool) -> None:
+    client = FakeClient(line=Line(LineState.RECONNECTING))
+    runs(client, "ses_1", "do it", "msg_1", "prt_1")
+    client.abort_progress = AbortProgress(state, "no connection")
+    _, *more = warnings(cast(Client, client))
+    words = "The server has not confirmed the abort."
+    words += "\nIt is kept, and sent at the next start if the turn still runs then."
+    assert more == ([words] if told else [])

@@ -49,6 +49,12 @@ def warnings(client: "Client", *, demo: bool = False, beginning: bool = False) -
         elif ends:
             goes_on = "This server ends a turn when you leave."
         found.append(f"{what}\n{goes_on}")
+    aborts = [client.aborts.progress(one) for one in {turn.session_id for turn in client.turns.running()}]
+    if any(abort is not None and abort.state != "delivered" for abort in aborts):
+        found.append(
+            "The server has not confirmed the abort.\n"
+            "It is kept, and sent at the next start if the turn still runs then."
+        )
     waiting = sum(len(client.prompts.waiting(one)) for one in client.prompts.sessions())
     if waiting:
         prompts = "A prompt waits" if waiting == 1 else f"{waiting} prompts wait"

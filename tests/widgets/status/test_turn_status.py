@@ -110,7 +110,10 @@ def test_of_a_turn_whose_beginning_was_not_seen_the_least_age_is_told() -> None:
 def test_how_long_a_turn_took_is_not_told_where_its_end_was_missed() -> None:
     """Without a record of its end, the outage would be counted as part of the turn."""
     assert end_words(turn(TurnState.FINISHED)).plain == "✓ finished"
-    assert end_words(turn(TurnState.FINISHED, reason="with a later prompt")).plain == "✓ finished: with a later prompt"
+    assert (
+        end_words(turn(TurnState.FINISHED, reason="with a later prompt")).plain
+        == "✓ finished: with a later prompt"
+    )
     assert end_words(turn(TurnState.ABORTED, reason="elsewhere", since_seen=True)).plain == "■ aborted: elsewhere"
     assert end_words(turn(TurnState.FINISHED, took=0.3)).plain == "✓ finished in 0:00"
 

@@ -159,6 +159,29 @@ async def test_a_part_that_may_miss_words_says_so() -> None:
         assert "missing" not in app.transcript.text
 
 
+@pytest.mark.parametrize("told_by", ["the turn", "the message"])
+async def test_of_a_part_whose_turn_is_over_it_is_said_that_the_server_does_not_have_the_rest(
+    told_by: str,
+) -> None:
+    app = Page()
+    async with app.run_test(size=(80, 30)) as pilot:
+        answer = e.MessageUpserted(Message(talk.ANSWER, talk.SESSION, "assistant", 2.0, None, talk.PROMPT))
+        app.feed(*talk.prompt(), answer, talk.text("some wo", state="streaming"), e.StreamLost())
+        await settled(pilot, app.has("until the server sends the whole"))
+        if told_by == "the turn":
+            app.transcript.note_end(talk.PROMPT, Content("! interrupted"), ends=True)
+        else:
+            app.feed(e.MessageUpserted(replace(answer.message, failure=Failure("Aborted", "aborted"))))
+        await settled(pilot, app.has("… the server does not have the rest of this text"))
+        assert "until the server" not in app.transcript.text
+        if told_by == "the turn":
+            app.transcript.drop_end(talk.PROMPT)
+            await settled(pilot, app.has("until the server sends the whole"))
+        app.feed(talk.text("some words"))
+        await settled(pilot, app.has("some words"))
+        assert "the rest" not in app.transcript.text
+
+
 async def test_news_of_several_messages_at_once_come_to_a_reader_who_is_further_up() -> None:
     app = Page()
     async with app.run_test(size=(80, 10)) as pilot:

@@ -23,11 +23,13 @@ AT_ONCE = 20_000
 PARTIAL = Paragraph(
     Content.styled("… words may be missing until the server sends the whole", f"italic {MUTED}"), gap=1
 )
+TORN = Paragraph(Content.styled("… the server does not have the rest of this text", f"italic {MUTED}"), gap=1)
 BROKEN = Paragraph(
     Content.styled("↻ broken off: the model's provider failed in the middle of this; it begins anew", "$warning"),
     gap=1,
 )
 BELOW: dict[Progress, Sequence[Piece]] = {"partial": (PARTIAL,), "broken": (BROKEN,)}
+BELOW_ENDED: dict[Progress, Sequence[Piece]] = {"partial": (TORN,), "broken": (BROKEN,)}
 
 
 class Prose(Lines):
@@ -39,6 +41,13 @@ class Prose(Lines):
         self._to_colour: list[Code] = []
         self._wanted: tuple[str, Progress] | None = None
         """What comes piece by piece, as it is to be in the end."""
+        self._ended = False
+
+    def show_ended(self, ended: bool) -> None:
+        """Whether the turn is over: then no more of a text comes than the server has."""
+        changed, self._ended = ended != self._ended, ended
+        if changed and self._growing.state == "partial":
+            self._show(self._growing.source, "partial")
 
     def show_text(self, text: str, state: Progress) -> None:
         """Show `text`, of which what was shown before is usually the beginning."""
@@ -70,7 +79,8 @@ class Prose(Lines):
             self._show(text, state)
 
     def _show(self, text: str, state: Progress) -> None:
-        for index, pieces in self._growing.show(text, state, BELOW.get(state, ())):
+        below = BELOW_ENDED if self._ended else BELOW
+        for index, pieces in self._growing.show(text, state, below.get(state, ())):
             self.replace_from(index, pieces)
 
     def replace_from(self, index: int, pieces: Sequence[Piece]) -> None:

@@ -137,6 +137,7 @@ class MessageView(Vertical, Covered):
             self.mount(view, before=self._below(part.id))
         match view, part:
             case Prose(), TextPart(state=state):
+                view.show_ended(self._ended)
                 view.show_text(part.text, state)
             case ToolCall(), ToolPart():
                 view.show_part(part)
@@ -184,7 +185,15 @@ class MessageView(Vertical, Covered):
                     label=self._label if isinstance(part, TextPart) else None, margin=MARGIN, classes="words"
                 )
 
+    @property
+    def _ended(self) -> bool:
+        """Whether its turn is over, by the message itself or by what is told below it."""
+        return bool(self._ends) or self.message.failure is not None
+
     def _show_failure(self) -> None:
+        for view in self._views.values():
+            if isinstance(view, Prose):
+                view.show_ended(self._ended)
         failure = self.message.failure
         if failure is None:
             return
