@@ -1,0 +1,47 @@
+"""How long a turn took that ended, or went on, while the connection was lost."""
+
+import asyncio
+
+import pytest
+
+from tests.client_harness import Meeting, virtually
+from tui.core.turn import Turn, TurnState
+
+
+async def lose_the_line(meeting: Meeting) -> Turn:
+    turn = meeting.send("SLOW")
+    await meeting.until(lambda: "word3" in " ".join(meeting.words()), within=20)
+    meeting.arm("502=/,times=always")
+    meeting.arm("cut=events,at=json")
+    await meeting.until(lambda: not meeting.synced, within=30)
+    assert not turn.over
+    return turn
+
+
+async def back(meeting: Meeting) -> None:
+    meeting.server.disarm_all()
+    meeting.client.retry_now()
+    await meeting.until(lambda: meeting.synced, within=60)
+
+
+@virtually("qwen")
+async def test_a_turn_that_ended_while_the_connection_was_lost_does_not_count_the_outage(meeting: Meeting) -> None:
+    turn = await lose_the_line(meeting)
+    await asyncio.sleep(300)
+    await back(meeting)
+    await meeting.over(turn)
+    assert turn.state is TurnState.FINISHED
+    lasted = turn.took if turn.ended is None else turn.ended - turn.started
+    assert lasted is None or lasted < 60
+
+
+@pytest.mark.parametrize("profile", ["qwen", "opencode"])
+@virtually()
+async def test_a_turn_counts_as_watched_again_once_it_is_seen_to_run(meeting: Meeting, profile: str) -> None:
+    turn = await lose_the_line(meeting)
+    assert turn.unwatched
+    await back(meeting)
+    await meeting.until(lambda: not turn.unwatched or turn.over)
+    assert not turn.over
+    await meeting.over(turn)
+    assert turn.ended is not None
