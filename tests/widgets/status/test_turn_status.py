@@ -125,6 +125,13 @@ def test_of_a_turn_whose_session_is_idle_it_is_said_that_its_status_is_checked()
     assert "unknown while the line is down" in words(idle, LOST)
 
 
+@pytest.mark.parametrize("state", [TurnState.RUNNING, TurnState.WAITING])
+def test_right_after_an_outage_nothing_is_claimed_of_a_turn_before_it_was_asked_for(state: TurnState) -> None:
+    missed = turn(state, held=False, unwatched=True, waiting_since=NOW - 190)
+    assert words(missed) == "turn 12:04 · checking its status…"
+    assert words(replace(missed, unwatched=False)) != words(missed)
+
+
 def test_nothing_is_claimed_while_the_line_is_down() -> None:
     for state in (TurnState.RUNNING, TurnState.WAITING, TurnState.RETRYING):
         told = words(turn(state), LOST)

@@ -51,12 +51,12 @@ def turn_words(
     if not line.up:
         return Content.assemble(elapsed, _while_down(turn, now, held))
     match turn.state:
-        case TurnState.WAITING:
+        case TurnState.WAITING if not turn.unwatched:
             lasts = "" if turn.waiting_since is None else f" for {span(now - turn.waiting_since)}"
             return Content.assemble(elapsed, (held, MUTED), (f" · waiting for you{lasts}", "$accent"))
         case TurnState.RETRYING:
             return _retrying(turn, server_now)
-        case TurnState.RUNNING:
+        case TurnState.RUNNING | TurnState.WAITING:
             return Content.assemble(elapsed, (held, MUTED))
         case _:
             return Content(turn.state.value)
@@ -88,7 +88,7 @@ def _lasted(turn: Turn, until: float) -> str:
 def _held(turn: Turn, line: Line, now: float) -> str:
     late = line.state is LineState.LATE
     if not turn.held:
-        if turn.checking and line.up:
+        if (turn.checking or turn.unwatched) and line.up:
             return " · checking its status…"
         if late:
             return " · followed by its events; the line is quiet"
