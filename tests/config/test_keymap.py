@@ -96,7 +96,7 @@ async def test_in_a_dialog_they_open_no_other_dialog() -> None:
         await stage.press("f2")
         await stage.shows("filter")
         dialog = stage.app.screen
-        await stage.press("f1", "f3", "ctrl+t")
+        await stage.press("f3", "ctrl+t")
         assert stage.app.screen is dialog
         await stage.press("f2")
         await stage.until(lambda: stage.app.screen is stage.main)
