@@ -109,6 +109,14 @@ async def test_a_part_that_fails_is_drawn_anew(
         assert "Traceback" in caplog.text
 
 
+def draws(stage: Stage) -> bool:
+    """Whether the whole screen can be drawn: the harness draws it by itself, and would meet the fault."""
+    try:
+        return bool(stage.text)
+    except ZeroDivisionError:
+        return False
+
+
 @pytest.mark.parametrize(
     ("widget", "method"), [(Prose, "show_text"), (Prose, "render_lines"), (Prose, "get_content_height")]
 )
@@ -118,7 +126,7 @@ async def test_a_part_that_fails_each_time_is_replaced_by_a_line(
     async with on_stage(fails=True) as stage:
         inject(widget, method, ALWAYS)
         tell_all(stage)
-        await wait_until(lambda: stage.main.query(".replaced"))
+        await wait_until(lambda: stage.main.query(".replaced") and draws(stage))
         await stage.shows(
             "✗ This cannot be shown: ZeroDivisionError at ", "Move the session store", "src/store.py"
         )
