@@ -12,7 +12,7 @@ from tests.waiting import wait_until
 from tui.client.client import Client
 from tui.core.connection_status import LineState
 from tui.core.model import QuestionRequest
-from tui.core.turn import TurnState
+from tui.core.turn import Turn, TurnState
 from tui.net.http_client import Http
 
 pytestmark = pytest.mark.real
@@ -118,10 +118,14 @@ async def test_a_prompt_that_the_server_stored_and_never_begins_is_told_and_can_
         here.prompt("hello")
         await here.over("hello")
         await http.post(f"/session/{here.session_id}/message", json=body)
-        theirs = here.client.turn(here.session_id)
-        assert theirs is not None
-        await here.until(lambda: theirs.over, "the end")
-        assert (theirs.prompt_id, theirs.state) == (body["messageID"], TurnState.INTERRUPTED)
+
+        def ended() -> list[Turn]:
+            seen = here.client.turns.of(here.session_id)
+            return [turn for turn in seen if turn.prompt_id == body["messageID"] and turn.over]
+
+        await here.until(ended, "the end of their turn")
+        [theirs] = ended()
+        assert theirs.state is TurnState.INTERRUPTED
         assert theirs.reason == "the server has the prompt but began no answer"
         here.prompt("old form")
         assert (await here.over("old form")).state is TurnState.FINISHED
