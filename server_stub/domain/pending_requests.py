@@ -183,7 +183,7 @@ class Requests:
             _settle(asked.outcome, (output, exit_code))
 
     def take_back_permissions(self, session_id: str) -> None:
-        """Those of a turn that was aborted; nobody is told."""
+        """Removes those of an aborted turn, without an event."""
         for asked in self._open_of(session_id):
             del self._permissions[asked.info["id"]]
 

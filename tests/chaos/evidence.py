@@ -17,7 +17,7 @@ class Case:
 
     `stored`: its prompt is there; `answers` to it, oldest first, and `later_answers` to the first later prompt
     that was answered to an end; `later`: there are other prompts; `asked`: the person asked to abort it;
-    `others_abort`: somebody else aborted something.
+    `others_abort`: another client aborted something.
     `dies_with_its_post`: a server of this kind ends a turn whose connection breaks.
     """
 
