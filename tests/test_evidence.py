@@ -3,7 +3,7 @@
 import ast
 import re
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args, get_type_hints
 
 import pytest
 from msgspec.structs import replace
@@ -12,8 +12,9 @@ from tests.chaos.evidence import ROWS, Case, unfounded
 from tests.chaos.truth import Call, Piece, Stored
 from tui.core.changes import AbortProgress, AbortState, AnswerChanged
 from tui.core.connection_status import Line, LineState
+from tui.core.record import RecordedEnd
 from tui.core.turn import OVER, Turn, TurnState
-from tui.widgets.status.turn_status import end_words, turn_words
+from tui.widgets.status.turn_status import end_words, recorded_words, turn_words
 
 HERE = Path(__file__).parent.parent
 SHOWN = re.findall(r"^\| `([^`]+)` \|", (HERE / "docs" / "evidence.md").read_text(), re.MULTILINE)
@@ -154,3 +155,8 @@ def test_every_state_of_an_abort_has_a_row(state: AbortState) -> None:
     for line in (Line(LineState.LIVE), Line(LineState.RECONNECTING)):
         words = turn_words(NOTHING.turn, line, 1.0, 1.0, abort=AbortProgress(state, "")).plain
         assert any(row.split("  ")[0].strip(" ·") in words or row.strip() in words for row in rows), words
+
+
+@pytest.mark.parametrize("how", get_args(get_type_hints(RecordedEnd)["how"]))
+def test_an_end_that_only_the_record_tells_is_in_the_table(how: Any) -> None:
+    assert recorded_words(RecordedEnd(how)).plain in SHOWN

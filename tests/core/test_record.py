@@ -2,8 +2,18 @@ import pytest
 from msgspec.structs import replace
 
 from tui.core import events as e
-from tui.core.model import NotePart, Part, PermissionRequest, QuestionRequest, TextPart, ToolPart
-from tui.core.record import breaks_off_rejected, ended
+from tui.core.model import (
+    Failure,
+    Message,
+    NotePart,
+    Part,
+    PermissionRequest,
+    QuestionRequest,
+    TextPart,
+    ToolPart,
+)
+from tui.core.record import RecordedEnd, breaks_off_rejected, ended, recorded_end
+from tui.core.transcript import Transcript
 
 QUESTION = QuestionRequest("que_1", "ses_1", ())
 PERMISSION = PermissionRequest("per_1", "ses_1", "bash")
@@ -42,3 +52,66 @@ def test_how_a_request_ended(
 )
 def test_an_answer_that_a_rejection_ended(parts: list[Part], rejected: bool) -> None:
     assert breaks_off_rejected(parts) is rejected
+
+
+PROMPT = Message("msg_1", "ses_1", "user", created=10.0)
+ANSWER = Message("msg_2", "ses_1", "assistant", created=11.0, completed=20.0, parent_id="msg_1", final=True)
+LATER = Message("msg_3", "ses_1", "user", created=15.0)
+LATER_ANSWER = replace(ANSWER, id="msg_4", parent_id="msg_3", created=21.0, completed=30.0)
+STEP = replace(ANSWER, final=False)
+TOGETHER = RecordedEnd("together")
+
+
+def stored(*messages: Message, synthetic: str = "", parts: tuple[Part, ...] = ()) -> Transcript:
+    transcript = Transcript()
+    for one in messages:
+        transcript.put_message(one)
+        if one.role == "user":
+            transcript.put_part(TextPart(f"p{one.id}", "ses_1", one.id, "x", synthetic=one.id == synthetic))
+    for part in parts:
+        transcript.put_part(part)
+    return transcript
+
+
+@pytest.mark.parametrize(
+    ("messages", "at_rest", "end"),
+    [
+        ((PROMPT, ANSWER), False, RecordedEnd("finished", 10.0)),
+        ((PROMPT, replace(ANSWER, completed=None)), False, None),
+        ((PROMPT, replace(ANSWER, completed=None)), True, RecordedEnd("finished")),
+        ((PROMPT, replace(ANSWER, completed=9.0)), True, RecordedEnd("undated")),
+        ((PROMPT, replace(ANSWER, failure=Failure("no key"))), True, None),
+        ((PROMPT,), False, None),
+        ((PROMPT,), True, RecordedEnd("unanswered")),
+        ((PROMPT, LATER), False, None),
+        ((PROMPT, LATER, LATER_ANSWER), False, RecordedEnd("unanswered")),
+        ((PROMPT, STEP), False, None),
+        ((PROMPT, STEP), True, RecordedEnd("between steps")),
+        ((PROMPT, STEP, LATER), False, None),
+        ((PROMPT, STEP, LATER, LATER_ANSWER), False, TOGETHER),
+        ((PROMPT, STEP, LATER, replace(LATER_ANSWER, final=False, completed=None)), False, None),
+        ((PROMPT, STEP, replace(LATER, created=20.5), LATER_ANSWER), False, RecordedEnd("between steps")),
+        ((PROMPT, replace(STEP, broken_off=True)), True, RecordedEnd("early")),
+        ((PROMPT, replace(STEP, completed=None)), True, RecordedEnd("stopped")),
+        ((PROMPT, replace(STEP, completed=None), replace(LATER, created=25.0), LATER_ANSWER), False,
+         RecordedEnd("stopped")),
+    ],
+)  # fmt: skip
+def test_how_a_turn_ended_that_nobody_followed(
+    messages: tuple[Message, ...], at_rest: bool, end: RecordedEnd | None
+) -> None:
+    assert recorded_end(stored(*messages), PROMPT, at_rest=at_rest) == end
+
+
+def test_a_turn_goes_on_behind_a_prompt_of_the_server_s_own() -> None:
+    """After a compaction a server tells the agent to go on, as if somebody had prompted."""
+    begun = stored(PROMPT, STEP, replace(LATER, created=20.5), synthetic=LATER.id)
+    assert recorded_end(begun, PROMPT, at_rest=False) is None
+    done = stored(PROMPT, STEP, replace(LATER, created=20.5), LATER_ANSWER, synthetic=LATER.id)
+    assert recorded_end(done, PROMPT, at_rest=False) == RecordedEnd("finished", 20.0)
+    assert recorded_end(done, LATER, at_rest=True) is None
+
+
+def test_a_turn_that_a_rejection_ended_is_recorded_so() -> None:
+    record = stored(PROMPT, STEP, parts=(REJECTED,))
+    assert recorded_end(record, PROMPT, at_rest=True) == RecordedEnd("rejected")

@@ -1,14 +1,18 @@
 """How turns ended, told in the transcript."""
 
+from typing import Any
+
 from msgspec.structs import replace
+from textual.content import Content
 
 from tests import sample_events as talk
 from tests.app_harness import on_stage
 from tests.fake_client import FakeClient
 from tui.core import events as e
 from tui.core.changes import AnswerChanged, Given
-from tui.core.model import Busy, Failure, FullMessage, Message, TextPart, ToolPart
+from tui.core.model import Busy, Failure, FullMessage, Idle, Message, TextPart, ToolPart
 from tui.core.turn import TurnState
+from tui.widgets.transcript.view import NOTES_KEPT
 
 
 async def test_a_turn_that_goes_on_after_its_end_is_told_to_end_again() -> None:
@@ -178,3 +182,82 @@ async def test_what_was_aborted_before_it_began_took_no_time() -> None:
         stage.client.turn_moved(turn)
         await stage.shows("■ aborted before it began")
         assert "12:04" not in stage.text
+
+
+def turn_on_record(at: float, words: str, **answer: Any) -> tuple[FullMessage, FullMessage]:
+    """A prompt and its answer, as the server stores them."""
+    prompt, reply = f"msg_{at:.0f}a", f"msg_{at:.0f}b"
+    told = {"completed": at + 9, "final": True} | answer
+    return (
+        FullMessage(
+            Message(prompt, talk.SESSION, "user", at), (TextPart(f"p{prompt}", talk.SESSION, prompt, words),)
+        ),
+        FullMessage(
+            Message(reply, talk.SESSION, "assistant", at + 1, parent_id=prompt, **told),
+            (TextPart(f"p{reply}", talk.SESSION, reply, f"Answer to {words}"),),
+        ),
+    )
+
+
+async def test_a_session_that_is_opened_again_tells_how_its_turns_ended() -> None:
+    async with on_stage(size=(120, 60)) as stage:
+        failure = Failure("no key", "provider", 401)
+        page = (
+            *turn_on_record(10, "the first"),
+            *turn_on_record(30, "the second", final=False, completed=None),
+            turn_on_record(40, "never answered")[0],
+            *turn_on_record(50, "the third", failure=failure, final=False),
+            *turn_on_record(70, "the fourth", completed=69.0),
+        )
+        stage.client.feed(e.MessagesLoaded(talk.SESSION, page, None))
+        await stage.shows("Answer to the fourth")
+        told = [
+            *("the first", "✓ finished in 0:09", "the second", "! interrupted: the server stopped"),
+            *("never answered", "· no answer", "the third", "✗ failed (401): no key"),
+            *("the fourth", "· the server does not say how it ended"),
+        ]
+        await stage.shows(*told)
+        places = [stage.text.index(one) for one in told]
+        assert places == sorted(places)
+        assert stage.text.count("finished") == 1
+
+
+async def test_the_turn_of_another_client_ahead_of_ours_gets_its_end() -> None:
+    prompt, answer = turn_on_record(1, "of another client", final=False, completed=None)
+    async with on_stage() as stage:
+        stage.client.feed(e.StatusChanged(talk.SESSION, Busy()))
+        stage.client.feed(e.MessagesLoaded(talk.SESSION, (prompt, answer), None))
+        stage.run_turn(TurnState.SENDING)
+        await stage.shows("Answer to of another client")
+        assert "finished" not in stage.text
+        done = replace(answer.message, completed=13.0, final=True)
+        stage.client.feed(e.MessageUpserted(done))
+        await stage.shows("✓ finished in 0:12")
+
+
+async def test_a_prompt_that_was_aborted_elsewhere_before_it_began_has_no_answer() -> None:
+    async with on_stage() as stage:
+        stage.client.feed(e.StatusChanged(talk.SESSION, Busy()), *talk.prompt())
+        await stage.shows("Move the session store")
+        stage.client.feed(e.StatusChanged(talk.SESSION, Idle()))
+        stage.second()
+        await stage.settled()
+        assert "no answer" not in stage.text  # it may still begin
+        for _ in range(6):
+            stage.second()
+        await stage.shows("· no answer")
+        stage.client.feed(e.StatusChanged(talk.SESSION, Busy()), talk.answer_begins())
+        await stage.hides("· no answer")
+
+
+async def test_the_outcomes_of_many_requests_take_no_end_from_its_turn() -> None:
+    async with on_stage() as stage:
+        stage.client.feed(*talk.prompt(), talk.answer_begins())
+        turn = stage.run_turn()
+        turn.state, turn.reason, turn.ended = TurnState.INTERRUPTED, "the server stopped", stage.client.now()
+        stage.client.turn_moved(turn)
+        await stage.shows("! interrupted: the server stopped")
+        for row in range(NOTES_KEPT + 1):
+            stage.main.transcript.note(Content(f"outcome {row}"))
+        stage.main.transcript.draw()
+        await stage.shows("! interrupted: the server stopped", f"outcome {NOTES_KEPT}")

@@ -1,12 +1,39 @@
-"""How a request ended and why a turn did, as the server's record of the tool calls tells it.
+"""How requests and turns ended, as the server's record tells it.
 
 Events may be missed, and an answer to a POST overtakes them; what is stored with a call stays.
 """
 
 from collections.abc import Iterable
+from typing import Literal
+
+import msgspec
 
 from tui.core import events as e
-from tui.core.model import Part, PermissionRequest, QuestionRequest, ReasoningPart, Request, TextPart, ToolPart
+from tui.core.model import (
+    FilePart,
+    Message,
+    Part,
+    PermissionRequest,
+    QuestionRequest,
+    ReasoningPart,
+    Request,
+    TextPart,
+    ToolPart,
+)
+from tui.core.transcript import Transcript
+
+
+class RecordedEnd(msgspec.Struct, frozen=True):
+    """How the turn of a prompt ended, by the stored messages alone.
+
+    *finished*, *together*: answered, alone or with a later prompt. *rejected*: a person rejected what its last
+    call asked for. *between steps*, *early*: its answer is complete, and lacks its last step, or a reason.
+    *stopped*: its answer is not complete. *unanswered*: there is none. *undated*: the server keeps no end of it.
+    `took`: seconds from the prompt to the end of the answer.
+    """
+
+    how: Literal["finished", "together", "rejected", "between steps", "early", "stopped", "unanswered", "undated"]
+    took: float | None = None
 
 
 def ended(request: Request, call: ToolPart | None) -> e.Event:
@@ -29,3 +56,57 @@ def breaks_off_rejected(parts: Iterable[Part]) -> bool:
         elif isinstance(part, TextPart | ReasoningPart):
             rejected = False
     return rejected
+
+
+def recorded_end(transcript: Transcript, prompt: Message, *, at_rest: bool) -> RecordedEnd | None:
+    """How a person's prompt ended; None where it is not over, not a person's, or its answer's failure tells it.
+
+    `at_rest`: the session works on nothing. Else only that is over which is complete, or has an answered prompt
+    behind it.
+    """
+    if not _is_persons(transcript, prompt):
+        return None
+    answer = transcript.answer_to(prompt.id)
+    if answer is None or not answer.ended:
+        for behind in transcript.prompts_behind(prompt):
+            if not _is_persons(transcript, behind):  # the server's own, as after a compaction: the turn goes on
+                answer = transcript.answer_to(behind.id) or answer
+                continue
+            at_rest = at_rest or transcript.answer_to(behind.id) is not None
+            if answer is not None and behind.created < (answer.completed or 0.0) and not answer.ended:
+                return _together(transcript, behind) if at_rest else None
+            break
+    if answer is None:
+        return RecordedEnd("unanswered") if at_rest else None
+    if answer.failure is not None or not (answer.ended or at_rest):
+        return None
+    return _end_of(answer, prompt, rejected=breaks_off_rejected(transcript.parts_of(answer.id)))
+
+
+def _end_of(answer: Message, prompt: Message, *, rejected: bool) -> RecordedEnd:
+    if answer.completed is None and not answer.final:
+        return RecordedEnd("stopped")
+    if rejected:
+        return RecordedEnd("rejected")
+    if answer.broken_off:
+        return RecordedEnd("early")
+    if not answer.final:
+        return RecordedEnd("between steps")
+    if answer.completed is None:
+        return RecordedEnd("finished")
+    if answer.completed < answer.created:
+        return RecordedEnd("undated")
+    return RecordedEnd("finished", max(0.0, answer.completed - prompt.created))
+
+
+def _together(transcript: Transcript, later: Message) -> RecordedEnd | None:
+    """The server went on to a later prompt before the answer was whole: what answers that answers both."""
+    answer = transcript.answer_to(later.id)
+    finished = answer is not None and answer.ended and answer.failure is None
+    return RecordedEnd("together") if finished else None
+
+
+def _is_persons(transcript: Transcript, prompt: Message) -> bool:
+    """Whether a person wrote it, and not the server itself."""
+    parts = transcript.parts_of(prompt.id)
+    return any(isinstance(one, FilePart) or (isinstance(one, TextPart) and not one.synthetic) for one in parts)

@@ -4,6 +4,8 @@ A delta costs the same however long its message is: its pieces are joined when s
 """
 
 from bisect import bisect_left, bisect_right, insort
+from collections.abc import Iterator
+from itertools import islice
 from math import isnan
 from operator import attrgetter
 
@@ -61,6 +63,11 @@ class Transcript:
     def prompts_after(self, created: float) -> list[Message]:
         """The user's messages of a later time (epoch seconds), oldest first."""
         return [m for m in self._order[bisect_right(self._order, created, key=_CREATED) :] if m.role == "user"]
+
+    def prompts_behind(self, message: Message) -> Iterator[Message]:
+        """The user's messages behind one that is here, oldest first; no more are looked at than are taken."""
+        behind = islice(self._order, self._place(message) + 1, None)
+        return (other for other in behind if other.role == "user")
 
     def undone(self, undone_from: str) -> set[str]:
         """The ids of the message `undone_from` and of all after it.

@@ -105,6 +105,7 @@ class Presenter:
             self._standings.look(self._client.now())
             self._draw_overlay()
             self.show_line()
+            self._endings.tick()
             self._main.tick()
 
     def show_session(self, session_id: str | None) -> None:
@@ -218,6 +219,7 @@ class Presenter:
                 self._standings.look(self._client.now())
                 if session_id == self.session_id:
                     self._main.transcript.show_alive()
+                    self._endings.look()
                     self._show_undone()
                     self._show_turn_line()
                 self.show_heading()
@@ -269,6 +271,7 @@ class Presenter:
                 transcript.drop_part(message_id, part_id)
             case c.MessageChanged(_, message_id):
                 transcript.show_message(message_id)
+                self._endings.look()
                 self.show_heading()
             case c.MessageGone(_, message_id):
                 transcript.drop_message(message_id)

@@ -2,14 +2,17 @@
 
 Each turn has one end, below its answer: what is told later replaces it, and one that goes on has none. One that
 broke off is told after a restart of the client too: the server may say less of it, or nothing. Where it has a
-finished answer meanwhile, that says all there is.
+finished answer meanwhile, that says all there is. Of a turn that this client did not follow only the record tells.
 """
 
 from typing import TYPE_CHECKING
 
+from textual.content import Content
+
 from tui.core.model import Idle
+from tui.core.record import recorded_end
 from tui.core.turn import Turn, TurnState
-from tui.widgets.status.turn_status import end_words
+from tui.widgets.status.turn_status import end_words, recorded_words
 
 if TYPE_CHECKING:
     from tui.client.client import Client
@@ -17,6 +20,8 @@ if TYPE_CHECKING:
 
 TOLD_BY_MESSAGE = frozenset({TurnState.FAILED, TurnState.ABORTED})
 """Ends that an answer with a failure says itself."""
+MAY_BEGIN = 6.0
+"""Seconds in which a new prompt may begin to be answered, and a session at rest may go on."""
 TELL_MORE = frozenset({TurnState.INTERRUPTED, TurnState.CANCELLED})
 """Ends of which the server may say less, or otherwise."""
 
@@ -27,6 +32,12 @@ class Endings:
     def __init__(self, client: "Client", transcript: "Transcript") -> None:
         self._client = client
         self._transcript = transcript
+        self._session_id = ""
+        self._at_rest_since: float | None = None
+        """When the session on the screen was seen to come to rest; None while it works, or that is not known."""
+        self._due: float | None = None
+        """When a session that has just come to rest, or has a new prompt, is to be looked at again."""
+        transcript.recorded_end = self._recorded_end
 
     def goes_on(self, session_id: str) -> None:
         """A turn moved: what was told of the end of one that runs again is taken back."""
@@ -50,6 +61,46 @@ class Endings:
                 self._transcript.drop_end(turn.prompt_id)
             elif turn.state is not TurnState.NOT_SENT:
                 self._note(turn)
+        self.look()
+
+    def look(self) -> None:
+        """Something of the session on the screen changed, or time passed: what its record tells of ends."""
+        session_id, now = self._transcript.session_id or "", self._client.now()
+        at_rest = self._is_at_rest(session_id)
+        if session_id != self._session_id:
+            self._session_id, self._at_rest_since = session_id, now - MAY_BEGIN if at_rest else None
+        elif at_rest and self._at_rest_since is None:
+            self._at_rest_since = now
+        elif not at_rest:
+            self._at_rest_since = None
+        self._due = None
+        self._transcript.show_recorded_ends()
+
+    def tick(self) -> None:
+        changed = self._is_at_rest(self._session_id) != (self._at_rest_since is not None)
+        if changed or (self._due is not None and self._client.now() >= self._due):
+            self.look()
+
+    def _is_at_rest(self, session_id: str) -> bool:
+        """Whether the server is known to work on nothing in the session."""
+        return self._client.line().up and isinstance(self._client.store.status(session_id), Idle)
+
+    def _recorded_end(self, session_id: str, prompt_id: str) -> Content | None:
+        """How the turn of a prompt ended that is no turn of this run; what just came may still begin, or go on."""
+        store, now = self._client.store, self._client.now()
+        transcript = store.transcript(session_id)
+        prompt = None if transcript is None else transcript.messages.get(prompt_id)
+        followed = any(turn.prompt_id == prompt_id for turn in self._client.turns.of(session_id))
+        if transcript is None or prompt is None or followed:
+            return None
+        may_begin_until = now + MAY_BEGIN - (self._client.server_now() - prompt.created)
+        may_go_on_until = now if self._at_rest_since is None else self._at_rest_since + MAY_BEGIN
+        until = max(may_begin_until, may_go_on_until)
+        at_rest = self._at_rest_since is not None and session_id == self._session_id
+        if at_rest and until > now:
+            at_rest, self._due = False, until if self._due is None else min(until, self._due)
+        end = recorded_end(transcript, prompt, at_rest=at_rest)
+        return None if end is None else recorded_words(end)
 
     def _known_turns(self, session_id: str) -> list[Turn]:
         """Those of this run, and those of earlier ones that broke off."""

@@ -12,6 +12,7 @@ from tui.config.keymap import key
 from tui.core.changes import AbortProgress
 from tui.core.connection_status import Line, LineState
 from tui.core.diagnosis import Kind, Trouble
+from tui.core.record import RecordedEnd
 from tui.core.turn import Turn, TurnState
 from tui.widgets.base.format import clock, ordinal, span
 from tui.widgets.base.static_text import MUTED, Plain
@@ -184,6 +185,32 @@ def end_words(turn: Turn, *, begun: bool = True) -> Content:
             return Content("")
         case _:
             assert_never(turn.state)
+
+
+def recorded_words(end: RecordedEnd) -> Content:
+    """One line for the transcript: how a turn ended that this client did not follow."""
+    match end.how:
+        case "finished":
+            took = "" if end.took is None else f" in {clock(end.took)}"
+            return Content.assemble(("✓ finished", "$success"), (took, MUTED))
+        case "together":
+            return Content.assemble(("✓ finished", "$success"), (": answered together with a later prompt", MUTED))
+        case "rejected":
+            return Content.assemble(("■ aborted", "$warning"), (": a request was rejected", MUTED))
+        case "between steps":
+            return Content.styled(
+                "! interrupted: it ended between two steps, and the server does not say why", "$error"
+            )
+        case "early":
+            return Content.styled("· ended early: the server does not say why", MUTED)
+        case "stopped":
+            return Content.styled("! interrupted: the server stopped in the middle of it", "$error")
+        case "unanswered":
+            return Content.styled("· no answer: the server has none on record", MUTED)
+        case "undated":
+            return Content.styled("· the server does not say how it ended", MUTED)
+        case _:
+            assert_never(end.how)
 
 
 def gone_words(line: Line, *, readable: bool = True, unknown: str = "") -> Content:

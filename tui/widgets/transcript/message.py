@@ -45,6 +45,7 @@ class MessageView(Vertical, Covered):
         self._failure: Remark | None = None
         self._alive = True
         self._ends: list[Remark] = []
+        self._recorded_words: Content | None = None
         self._notes: list[tuple[Remark, str | None]] = []
         """Notes whose part is not here yet."""
         self.message = message
@@ -104,6 +105,19 @@ class MessageView(Vertical, Covered):
                 line.remove()
         if self.is_attached:
             self._show_failure()
+
+    def show_recorded_end(self, words: Content | None) -> None:
+        """Tell how the turn ended by the server's record; None where that tells nothing, or more is known."""
+        if words == self._recorded_words:
+            return
+        self.drop_end(self._recorded_turn)
+        self._recorded_words = words
+        if words is not None:
+            self.add_end(Remark(words, classes="note", turn=self._recorded_turn))
+
+    @property
+    def _recorded_turn(self) -> str:
+        return f"{self.message.id}:recorded"
 
     def _place_ends(self) -> None:
         last = next((self._views[one] for one in reversed(self._order) if one in self._views), None)

@@ -6,6 +6,7 @@ while none are pending no timer runs. It follows the end until the reader scroll
 
 import asyncio
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, ClassVar
 
 import msgspec
@@ -43,6 +44,7 @@ MESSAGES_MORE = 40
 MESSAGES_KEPT = 60
 """Messages that stay mounted while the end is followed; older ones come back on scrolling up."""
 NOTES_KEPT = 50
+"""Lines of our own that are kept of each session: so many ends of turns, and so many others."""
 
 
 class Note(msgspec.Struct, frozen=True):
@@ -97,6 +99,8 @@ class Transcript(VerticalScroll, Covered, can_focus=True):
         """What the reader looks at while messages come in front of it, and its distance from the top."""
         self._placing = False
         self.following = True
+        self.recorded_end: Callable[[str, str], Content | None] = lambda session_id, prompt_id: None
+        """How the turn of a prompt ended by the server's record, where nothing else is known of it."""
 
     @property
     def unread(self) -> int:
@@ -272,10 +276,27 @@ class Transcript(VerticalScroll, Covered, can_focus=True):
             for line in [one for one in self.children if isinstance(one, Remark) and one.turn == turn]:
                 line.remove()
 
+    def show_recorded_ends(self) -> None:
+        """The record, or what else is known of the turns, may have changed."""
+        for view in self._views.values():
+            view.show_recorded_end(self._recorded_in(view.message))
+
+    def _recorded_in(self, message: Message) -> Content | None:
+        """The end of a turn that stands in this message, where no note tells it."""
+        prompt_id = message.id if message.role == "user" else message.parent_id or ""
+        standing = Note(None, None, Content(), turn=prompt_id)
+        if self._message_of(standing) != message.id:
+            return None
+        if any(note.turn == prompt_id for note in self._notes.get(self.session_id or "", ())):
+            return None
+        return self.recorded_end(self.session_id or "", prompt_id)
+
     def _keep(self, note: Note) -> None:
         kept = self._notes.setdefault(self.session_id or "", [])
         kept.append(note)
-        del kept[:-NOTES_KEPT]
+        alike = [one for one in kept if bool(one.turn) == bool(note.turn)]
+        for old in alike[:-NOTES_KEPT]:
+            kept.remove(old)
         message_id = self._message_of(note)
         view = self._views.get(message_id or "")
         if view is not None:
@@ -411,6 +432,7 @@ class Transcript(VerticalScroll, Covered, can_focus=True):
             view = MessageView(message)
             for note in self._notes_in(message.id):
                 _put(note, view)
+            view.show_recorded_end(self._recorded_in(message))
             views.append(view)
         if before is None:
             self._views.update({view.message.id: view for view in views})
