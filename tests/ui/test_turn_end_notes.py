@@ -12,6 +12,7 @@ from tui.core import events as e
 from tui.core.changes import AnswerChanged, Given
 from tui.core.model import Busy, Failure, FullMessage, Idle, Message, TextPart, ToolPart
 from tui.core.turn import TurnState
+from tui.ui.turn_end_notes import OPENED
 from tui.widgets.transcript.view import NOTES_KEPT
 
 
@@ -211,6 +212,8 @@ async def test_a_session_that_is_opened_again_tells_how_its_turns_ended() -> Non
         )
         stage.client.feed(e.MessagesLoaded(talk.SESSION, page, None))
         await stage.shows("Answer to the fourth")
+        stage.client.advance(OPENED)
+        stage.second()
         told = [
             *("the first", "✓ finished in 0:09", "the second", "! interrupted: the server stopped"),
             *("never answered", "· no answer", "the third", "✗ failed (401): no key"),

@@ -22,6 +22,8 @@ TOLD_BY_MESSAGE = frozenset({TurnState.FAILED, TurnState.ABORTED})
 """Ends that an answer with a failure says itself."""
 MAY_BEGIN = 6.0
 """Seconds in which a new prompt may begin to be answered, and a session at rest may go on."""
+OPENED = 2.0
+"""Seconds in which the status of a session that was just opened may still come."""
 TELL_MORE = frozenset({TurnState.INTERRUPTED, TurnState.CANCELLED})
 """Ends of which the server may say less, or otherwise."""
 
@@ -68,7 +70,7 @@ class Endings:
         session_id, now = self._transcript.session_id or "", self._client.now()
         at_rest = self._is_at_rest(session_id)
         if session_id != self._session_id:
-            self._session_id, self._at_rest_since = session_id, now - MAY_BEGIN if at_rest else None
+            self._session_id, self._at_rest_since = session_id, now + OPENED - MAY_BEGIN if at_rest else None
         elif at_rest and self._at_rest_since is None:
             self._at_rest_since = now
         elif not at_rest:
