@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from msgspec.structs import replace
 
 from tests.client_harness import Meeting, every_profile, opencode_profiles, virtually
 from tui.core import changes as c
@@ -146,6 +147,16 @@ async def test_a_prompt_that_the_server_fails_at_says_why(meeting: Meeting) -> N
     assert (turn.state, turn.posts) == (TurnState.NOT_SENT, 4)
     assert "nobody" in turn.reason
     assert meeting.asked.count(("POST", f"/session/{meeting.session_id}/message")) == 1
+
+
+@virtually("mimo")
+async def test_mimo_s_empty_answer_to_an_unknown_agent_is_no_reason_to_post_again(meeting: Meeting) -> None:
+    await meeting.over(meeting.send("PLAIN"))
+    prompt = replace(meeting.client._known_backend().new_prompt(meeting.session_id, "PLAIN"), agent="nobody")
+    turn = await meeting.over(meeting.client.turns.send(prompt), within=2)
+    assert turn.state is TurnState.NOT_SENT
+    assert "nobody" in turn.reason
+    assert meeting.asked.count(("POST", f"/session/{meeting.session_id}/message")) == 2
 
 
 @virtually("mimo")

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from msgspec.structs import replace
 
 from tests.contract_harness import WITHIN, attached
 from tests.real.server import RealServer
@@ -18,6 +19,7 @@ from tui.net.http_client import Http
 pytestmark = pytest.mark.real
 
 MANY = 50
+SOON = 3.0
 BY_ANOTHER = ["hello", "hello again"]
 
 
@@ -42,6 +44,19 @@ async def test_prompts_in_a_session_that_another_client_began_are_answered(mimo:
         assert (await here.over("and mine")).state is TurnState.FINISHED
         await here.is_true()
         assert len(here.prompts()) == len(BY_ANOTHER) + 1
+
+
+async def test_a_prompt_for_an_unknown_agent_is_soon_not_sent(mimo: RealServer) -> None:
+    """The server answers it at once, with nothing; the reason is an event."""
+    async with attached(Killable(mimo)) as here:
+        client = here.client
+        await wait_until(lambda: client.line().up)
+        prompt = replace(client._known_backend().new_prompt(here.session_id, "hello"), agent="nobody")
+        began = client.now()
+        turn = client.turns.send(prompt)
+        await wait_until(lambda: turn.over, within=WITHIN)
+        assert (turn.state, "nobody" in turn.reason) == (TurnState.NOT_SENT, True)
+        assert client.now() - began < SOON
 
 
 async def test_a_session_is_worked_on_in_its_own_directory(mimo: RealServer) -> None:

@@ -41,7 +41,7 @@ from tui.core.turn_inputs import (
     ServerError,
     Tick,
 )
-from tui.net.errors import Cut, Garbled, NetError, Refused, Silent, Unreachable, Untrusted
+from tui.net.errors import Cut, Empty, Garbled, NetError, Refused, Silent, Unreachable, Untrusted
 
 log = logging.getLogger(__name__)
 
@@ -424,6 +424,8 @@ class Turns:
                 self._feed(turn, PostRefused(error.what))
             else:
                 self._feed(turn, PostBroke(error.what, cut=False, again=error.status != 500))
+        except Empty as error:
+            self._feed(turn, PostBroke(error.what, cut=False, again=not error.declared))
         except NetError as error:
             self._feed(turn, PostBroke(error.what, cut=isinstance(error, Cut | Silent | Garbled)))
         else:

@@ -387,7 +387,8 @@ class Turn(msgspec.Struct):
         if self.state is not TurnState.UNKNOWN:
             return ()
         self._missing += 1
-        if self._missing < 2 or self._broke_at is None or now - self._broke_at < ASK_AT[-1]:
+        certain_after = ASK_AT[1] if self._post_error else ASK_AT[-1]
+        if self._missing < 2 or self._broke_at is None or now - self._broke_at < certain_after:
             return ()
         if seen.later or self.prompt is None:
             return self._end(TurnState.NOT_SENT, now, "the server does not have it, and a later prompt is there")

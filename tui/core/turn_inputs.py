@@ -51,7 +51,8 @@ class PostRefused(msgspec.Struct, frozen=True):
 class PostBroke(msgspec.Struct, frozen=True):
     """The POST ended without a result that can be used: what became of the turn is unknown.
 
-    `cut`: the connection went, rather than the server ending the answer. `again`: posting again may help.
+    `cut`: the connection went, rather than the server ending the answer. `again`: posting again may help;
+    else the server has answered, and stores nothing of the prompt after that.
     """
 
     reason: str

@@ -163,10 +163,11 @@ class BadBody(NetError):
 
 
 class Empty(BadBody):
-    """Nothing came, or nothing but `pads` bytes of white space."""
+    """Nothing came, or nothing but `pads` bytes of white space. `declared`: the server said so."""
 
-    def __init__(self, pads: int = 0) -> None:
+    def __init__(self, pads: int = 0, *, declared: bool = False) -> None:
         self.pads: Final = pads
+        self.declared: Final = declared
         super().__init__(f"no answer, only {byte_count(pads)} of padding" if pads else "the answer was empty")
 
 

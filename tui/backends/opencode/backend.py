@@ -27,7 +27,7 @@ from tui.backends.opencode.running import running
 from tui.backends.paging import OnBytes, Paging
 from tui.core import events as e
 from tui.core.model import Answers, FullMessage, PermissionReply, Prompt, Session, Todo
-from tui.net.errors import BadBody, Misshapen, Refused, TooLarge, WrongType
+from tui.net.errors import BadBody, Empty, Misshapen, Refused, TooLarge, WrongType
 from tui.net.http_client import Http
 from tui.net.json_input import JSON, loads
 from tui.net.padded_json import PaddedJson
@@ -256,6 +256,8 @@ class OpenCode:
         async with self._http.stream(
             "POST", path, json=body, headers=scope, first_byte=None, silence=None
         ) as response:
+            if response.headers.get("content-length") == "0":
+                raise Empty(declared=True)  # MiMo Code: it does not know the agent or the model
             watcher.headers()
             async for chunk in response.chunks():
                 parser.feed(chunk)
