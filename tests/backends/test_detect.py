@@ -204,7 +204,7 @@ async def test_a_server_that_fails_is_not_unknown_for_that(status: int) -> None:
     assert script.calls == ["GET /global/health"]
 
 
-@pytest.mark.parametrize(("family", "kind"), [("opencode", OpenCode), ("mimocode", MimoCode)])
+@pytest.mark.parametrize(("family", "kind"), [("opencode", OpenCode), ("mimo", MimoCode)])
 async def test_a_family_that_is_named_is_not_asked_for(family: str, kind: type) -> None:
     async with scripted({**GREETED, "GET /path": PATHS}) as (script, http):
         backend, _ = await recognise(lambda user: http, family=family)

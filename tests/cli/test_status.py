@@ -39,7 +39,7 @@ def test_an_idle_server_ends_with_0(stub: Stub) -> None:
 
 
 def test_the_family_can_be_named(stub: Stub) -> None:
-    assert invoke(stub.address, "--family", "mimocode").output.startswith("● live  MiMo Code ")
+    assert invoke(stub.address, "--family", "mimo").output.startswith("● live  MiMo Code ")
 
 
 def asked_until(good: Callable[[Result], bool], *args: str) -> Result:

@@ -141,9 +141,9 @@ def test_the_file_is_looked_for_in_the_platform_s_folder(home: Path) -> None:
 
 def test_a_family_is_one_that_is_known(file: Path) -> None:
     assert gather({}, environment={"HOLDFAST_FAMILY": "qwen"}, path=file).family == "qwen"
-    file.write_text('family = "mimocode"')
-    assert gather({}, environment={}, path=file).family == "mimocode"
-    with pytest.raises(BadSettings, match="'clippy' is no family of servers; there are opencode, mimocode, qwen"):
+    file.write_text('family = "mimo"')
+    assert gather({}, environment={}, path=file).family == "mimo"
+    with pytest.raises(BadSettings, match="'clippy' is no family of servers; there are opencode, mimo, qwen"):
         gather({"family": "clippy"}, environment={}, path=file)
 
 

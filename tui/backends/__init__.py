@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-FAMILIES = ("opencode", "mimocode", "qwen")
+FAMILIES = ("opencode", "mimo", "qwen")
 """What a person may name instead of having it found out."""
 
 TOKEN = ""

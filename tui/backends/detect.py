@@ -67,7 +67,7 @@ async def _as_user(
         match family or await _family(http):
             case "qwen":
                 backend = QwenServe(http, directory=directory, identities=identities)
-            case "mimocode":
+            case "mimo":
                 backend = MimoCode(http, directory=directory)
             case known:
                 backend = OpenCode(http, directory=directory)
