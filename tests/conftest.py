@@ -5,14 +5,19 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.end_to_end.stub import Stub, running_stub
 from tests.end_to_end.terminal import Terminal
 from tests.processes import clean_environment
+from tui.storage.journal import Journal
 
 COMMAND = str(Path(sys.executable).with_name("holdfast"))
+
+TIMEOUTS = {"real": 600, "chaos": 600}
+"""Seconds that a test with this marker may take, with its fixtures."""
 
 _OURS = ("HOLDFAST_", "OPENCODE_", "MIMOCODE_", "XDG_")
 _PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
@@ -28,6 +33,30 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     home.mkdir()
     monkeypatch.setenv("HOME", str(home))
     return home
+
+
+@pytest.fixture(autouse=True)
+def _journals_are_closed(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A client that a test leaves running, as one that was killed, holds no file or lock after the test."""
+    opened: list[Journal] = []
+    begin = Journal.__init__
+
+    def opening(self: Journal, *args: Any, **options: Any) -> None:
+        opened.append(self)
+        begin(self, *args, **options)
+
+    monkeypatch.setattr(Journal, "__init__", opening)
+    yield
+    for journal in opened:
+        journal.close()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests that play for minutes by design have longer than the rest (`timeout` in pyproject.toml)."""
+    for item in items:
+        for marker, seconds in TIMEOUTS.items():
+            if item.get_closest_marker(marker) and not item.get_closest_marker("timeout"):
+                item.add_marker(pytest.mark.timeout(seconds))
 
 
 @pytest.fixture
