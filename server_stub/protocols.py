@@ -17,7 +17,7 @@ from server_stub.domain.json_encoding import JsonResponse
 from server_stub.domain.state import World
 from server_stub.faults.kinds import Flag
 from server_stub.http import openapi, zod
-from server_stub.http.auth import BasicAuth, BearerAuth, LoopbackOnly, LowerCaseSessionIds, SameOrigin
+from server_stub.http.auth import BasicAuth, BearerAuth, JsonOnly, LoopbackOnly, LowerCaseSessionIds, SameOrigin
 from server_stub.http.directory import OwnDirectory
 from server_stub.opencode import (
     bash_interactive,
@@ -99,7 +99,7 @@ def _opencode(world: World, agent: Agent, password: str | None) -> Family:
     return Family(
         routes,
         _no_web_page if zods else _web_page,
-        [Middleware(LoopbackOnly)],
+        [Middleware(LoopbackOnly), Middleware(SameOrigin), Middleware(JsonOnly)],  # stricter than the real servers
         auth,
         {Refusal: _refuse_with_zod if zods else _refuse},
     )

@@ -9,9 +9,11 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 HTTP_PORT = "80"
-LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
+LOOPBACK = re.compile(r"(?:127\.0\.0\.1|localhost|\[::1\])(?::(?P<port>\d{1,5}))?", re.IGNORECASE)
 SESSION_UUID = re.compile(r"(?<=^/session/)[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}(?=/|$)")
 STRANGER = PlainTextResponse("This server answers to loopback names only.\n", 403)
+FOREIGN = JSONResponse({"error": "Request denied by CORS policy"}, 403, {"vary": "Origin"})
+NOT_JSON = PlainTextResponse("This server takes JSON only.\n", 415)
 
 
 class LoopbackOnly:
@@ -28,10 +30,9 @@ class LoopbackOnly:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         app = self._app
         if scope["type"] == "http":
-            host = Headers(scope=scope).get("host", "").lower()
-            name, port = (host, "") if host.endswith("]") or ":" not in host else host.rsplit(":", 1)
+            host = LOOPBACK.fullmatch(Headers(scope=scope).get("host", ""))
             own = str(scope["server"][1] or HTTP_PORT)
-            if name not in LOOPBACK or (self._own_port and (port or HTTP_PORT) != own):
+            if host is None or (self._own_port and (host["port"] or HTTP_PORT) != own):
                 app = self._refusal
         await app(scope, receive, send)
 
@@ -67,7 +68,7 @@ class BasicAuth:
 
 
 class SameOrigin:
-    """403, as qwen gives it, for a request that a page from another origin has made."""
+    """403, in qwen's words, for a request that a page from another origin has made."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -77,7 +78,25 @@ class SameOrigin:
         if scope["type"] == "http":
             headers = Headers(scope=scope)
             if headers.get("origin") not in (None, f"http://{headers.get('host')}"):
-                app = JSONResponse({"error": "Request denied by CORS policy"}, 403, {"vary": "Origin"})
+                app = FOREIGN
+        await app(scope, receive, send)
+
+
+class JsonOnly:
+    """415 for a body that a page may send anywhere without asking: text, or a form.
+
+    A body of no type is taken, as real servers take it: programs send that, and browsers name an origin beside it.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        app = self._app
+        if scope["type"] == "http":
+            kind = Headers(scope=scope).get("content-type", "").partition(";")[0].strip().lower()
+            if kind not in ("", "application/json"):
+                app = NOT_JSON
         await app(scope, receive, send)
 
 

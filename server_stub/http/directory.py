@@ -7,12 +7,27 @@ from urllib.parse import unquote
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from server_stub.domain.api_errors import bad_request
 from server_stub.domain.json_encoding import JsonResponse
 from server_stub.domain.state import World
+from server_stub.http import zod
 
 
 def directory_of(request: Request, world: World) -> str:
-    """The family's header (percent-encoded), else `?directory=`, else the one the server was started in."""
+    """The family's header (percent-encoded), else `?directory=`, else the one the server was started in.
+
+    Raises Refusal 400 for a name that no directory can have; real servers answer 500 to that.
+    """
+    directory = _named(request, world)
+    if "\0" in directory:
+        raise bad_request('Expected a path without null bytes\n  at ["directory"]', "Query", _NO_PATH)
+    return directory
+
+
+_NO_PATH = zod.custom("Invalid string: must not hold null bytes", '["directory"]')
+
+
+def _named(request: Request, world: World) -> str:
     header = request.headers.get(world.profile.directory_header)
     if header:
         return unquote(header)
@@ -29,7 +44,7 @@ class OwnDirectory:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         app = self._app
         if scope["type"] == "http" and not scope["path"].startswith("/global/"):
-            directory, own = directory_of(Request(scope), self._world), self._world.directory
+            directory, own = _named(Request(scope), self._world), self._world.directory
             if not PurePosixPath(posixpath.normpath(directory)).is_relative_to(own):
                 error = "Access denied: directory must be within the server's working directory"
                 body = {"code": "directory_not_allowed", "error": error, "directory": directory}

@@ -2,7 +2,7 @@ import httpx
 import pytest
 
 from server_stub.app import PASSWORD_VARIABLE, create_app
-from server_stub.domain.profiles import MIMO, OPENCODE
+from server_stub.domain.profiles import MIMO, OPENCODE, PROFILES, Profile
 
 
 async def get(app: object, path: str, **options: object) -> httpx.Response:
@@ -15,6 +15,18 @@ async def test_a_foreign_host_is_refused_before_all_else(monkeypatch: pytest.Mon
     monkeypatch.setenv(PASSWORD_VARIABLE, "secret")
     refused = await get(create_app(OPENCODE), "/global/health", headers={"host": "evil.example"})
     assert refused.status_code == 403
+
+
+@pytest.mark.parametrize("profile", list(PROFILES.values()), ids=list(PROFILES))
+@pytest.mark.parametrize(
+    "headers",
+    [{"host": "127.0.0.1:1@evil.example"}, {"origin": "http://evil.example", "content-type": "text/plain"}],
+)
+async def test_a_page_in_a_browser_cannot_drive_the_agent(profile: Profile, headers: dict[str, str]) -> None:
+    app = create_app(profile, admin=True)
+    for path in ("/session", "/_stub/faults"):
+        refused = await get(app, path, method="POST", headers=headers, content=b'{"name": "crash"}')
+        assert refused.status_code == 403
 
 
 @pytest.mark.parametrize("path", ["/global/health", "/event", "/doc", "/nothing"])

@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from server_stub.http.auth import BasicAuth, LoopbackOnly
+from server_stub.http.auth import BasicAuth, JsonOnly, LoopbackOnly, SameOrigin
 
 
 async def page(request: Request) -> Response:
@@ -36,6 +36,13 @@ async def test_loopback_names_come_in(host: str) -> None:
         "10.0.0.1",
         "::1",
         "",
+        "127.0.0.1:80@evil.example",
+        "localhost:80@evil.example",
+        "127.0.0.1:80:80",
+        "127.0.0.1:",
+        "0.0.0.0",
+        "0.0.0.0:4096",
+        "[::]",
     ],
 )
 async def test_foreign_hosts_stay_out(host: str) -> None:
@@ -47,6 +54,36 @@ async def test_foreign_hosts_stay_out(host: str) -> None:
 @pytest.mark.parametrize(("host", "status"), [("localhost:80", 200), ("localhost", 200), ("localhost:4096", 403)])
 async def test_another_port_stays_out_where_that_is_told(host: str, status: int) -> None:
     assert (await get(Middleware(LoopbackOnly, own_port=True), host=host)).status_code == status
+
+
+@pytest.mark.parametrize(
+    ("origin", "status"),
+    [
+        ("http://127.0.0.1", 200),
+        ("http://evil.example", 403),
+        ("https://127.0.0.1", 403),
+        ("null", 403),
+        ("", 403),
+    ],
+)
+async def test_a_page_from_elsewhere_stays_out(origin: str, status: int) -> None:
+    assert (await get(Middleware(SameOrigin), origin=origin)).status_code == status
+
+
+@pytest.mark.parametrize(
+    ("kind", "status"),
+    [
+        ("application/json", 200),
+        ("Application/JSON; charset=utf-8", 200),
+        ("", 200),
+        ("text/plain", 415),
+        ("text/plain;application/json", 415),
+        ("application/x-www-form-urlencoded", 415),
+        ("multipart/form-data; boundary=x", 415),
+    ],
+)
+async def test_what_a_page_may_send_anywhere_stays_out(kind: str, status: int) -> None:
+    assert (await get(Middleware(JsonOnly), **{"content-type": kind})).status_code == status
 
 
 AUTH = Middleware(BasicAuth, "opencode", "pässword:1")
