@@ -45,12 +45,16 @@ from tui.core.model import (
     Todo,
     ToolPart,
 )
+from tui.core.open_requests import OpenRequests
 from tui.core.record import ended
+from tui.core.session_tree import SessionTree
 from tui.core.transcript import Transcript
 
 IDLE = Idle()
 ENDED = ("completed", "error")
 """States of a tool call that waits for nobody any more."""
+SESSIONS_KEPT = 10_000
+"""Sessions that are remembered, the newest of them; the server finds the others by their titles."""
 
 
 class Store:
@@ -60,7 +64,8 @@ class Store:
         self._sessions: dict[str, Session] = {}
         self._gone: dict[str, Session] = {}
         self._statuses: dict[str, SessionStatus] = {}
-        self._requests: dict[str, Request] = {}
+        self._tree = SessionTree()
+        self._requests = OpenRequests(self._tree.lineage)
         self._todos: dict[str, tuple[Todo, ...]] = {}
         self._transcripts: dict[str, Transcript] = {}
         self._marks: dict[str, int] = {}
@@ -77,8 +82,18 @@ class Store:
 
     @property
     def requests(self) -> Mapping[str, Request]:
-        """The open requests of all sessions, oldest first."""
-        return MappingProxyType(self._requests)
+        """The open requests of all sessions, oldest first; at most so many as `OpenRequests` keeps."""
+        return MappingProxyType(self._requests.by_id)
+
+    @property
+    def requests_beyond(self) -> int:
+        """How many more are open: they come once some of `requests` are answered."""
+        return len(self._requests.beyond)
+
+    @property
+    def wants_requests(self) -> bool:
+        """Whether there is room again for those beyond, so that the server should be asked."""
+        return self._requests.has_room
 
     def status(self, session_id: str) -> SessionStatus:
         return self._statuses.get(session_id, IDLE)
@@ -108,26 +123,24 @@ class Store:
 
     def family(self, session_id: str) -> set[str]:
         """The session and all its descendants."""
-        found, grew = {session_id}, True
-        while grew:
-            more = {s.id for s in self._sessions.values() if s.parent_id in found} - found
-            found |= more
-            grew = bool(more)
-        return found
+        return self._tree.family(session_id)
+
+    def is_within(self, session_id: str, ancestor: str) -> bool:
+        """Whether the session is `ancestor` or one of its descendants."""
+        return ancestor in self._tree.lineage(session_id)
 
     def requests_of(self, session_id: str) -> list[Request]:
         """The open requests of the session and its descendants, oldest first."""
-        family = self.family(session_id)
-        return [request for request in self._requests.values() if request.session_id in family]
+        return self._requests.within(session_id)
 
     @property
     def version(self) -> tuple[int, frozenset[str]]:
         """What differs as soon as anything changed that the server's events tell of."""
-        return self._generation, frozenset(self._requests)
+        return self._generation, frozenset(self._requests.by_id)
 
     def mark(self, session_id: str) -> int:
         """A number that grows whenever anything of the session or its descendants changed."""
-        return max(self._marks.get(member, 0) for member in self.family(session_id))
+        return self._marks.get(session_id, 0)
 
     def answer_to(self, session_id: str, prompt_id: str) -> Message | None:
         """The newest assistant message whose parent is `prompt_id`."""
@@ -163,10 +176,7 @@ class Store:
             case e.TextDelta():
                 return self._append(event)
             case e.RequestOpened(request):
-                if self._requests.get(request.id) == request:
-                    return ()
-                self._requests[request.id] = request
-                return (RequestsChanged(),)
+                return (RequestsChanged(),) if self._requests.put(request) else ()
             case e.QuestionAnswered(_, request_id, answers):
                 return self._close(request_id, "answered", answers=answers)
             case e.QuestionRejected(_, request_id):
@@ -190,19 +200,45 @@ class Store:
     def _put_sessions(self, sessions: Iterable[Session]) -> tuple[Change, ...]:
         changed = [s for s in sessions if self._sessions.get(s.id) != s]
         for session in changed:
+            before = self._tree.lineage(session.id)
             self._sessions[session.id] = session
             self._gone.pop(session.id, None)
+            self._tree.put(session)
+            self._moved(session.id, before)
+        if len(self._sessions) > SESSIONS_KEPT:
+            self._forget_oldest({session.id for session in changed})
         return tuple(SessionsChanged(session.id) for session in changed)
+
+    def _forget_oldest(self, new: set[str]) -> None:
+        """Forget a tenth of the sessions: the oldest in which nothing is open and nothing waits."""
+        used = (*self._transcripts, *(request.session_id for request in self._requests.by_id.values()))
+        needed = new.union(*map(self._tree.lineage, used))
+        oldest = sorted(self._sessions.values(), key=lambda session: session.updated)
+        for session in [one for one in oldest if one.id not in needed][: SESSIONS_KEPT // 10]:
+            del self._sessions[session.id]
+            self._marks.pop(session.id, None)
+            self._tree.remove(session.id)
+
+    def _moved(self, session_id: str, before: list[str]) -> None:
+        """The session may have other ancestors than `before`: what happened in it happened in theirs."""
+        lineage = self._tree.lineage(session_id)
+        if lineage != before:
+            self._requests.moved(session_id, before)
+            for ancestor in lineage[1:]:
+                self._marks[ancestor] = max(self._marks.get(ancestor, 0), self._marks.get(session_id, 0))
 
     def _delete_session(self, session_id: str) -> tuple[Change, ...]:
         changes: list[Change] = []
-        for request in [r for r in self._requests.values() if r.session_id == session_id]:
+        for request in self._requests.of(session_id):
             changes += self._close(request.id, "gone")
-        known = self._sessions.pop(session_id, None)
+        before = self._tree.lineage(session_id)
+        self._tree.remove(session_id)
+        self._moved(session_id, before)
+        gone = self._sessions.pop(session_id, None)
         self._statuses.pop(session_id, None)
         self._todos.pop(session_id, None)
-        if known is not None or session_id not in self._gone:
-            self._gone[session_id] = known or Session(session_id, "")
+        if gone is not None or session_id not in self._gone:
+            self._gone[session_id] = gone or Session(session_id, "")
             changes.append(SessionsChanged(session_id))
         return tuple(changes)
 
@@ -211,22 +247,20 @@ class Store:
         if self.status(session_id) != status:
             self._statuses[session_id] = status
             self._touch(session_id)
-            changes.append(SessionsChanged(session_id))
+            if session_id in self._sessions or session_id in self._transcripts:  # nothing shows it before that
+                changes.append(SessionsChanged(session_id))
             if isinstance(status, Retrying):
                 changes += self._halt(session_id, "broken")
         if isinstance(status, Idle):
             self._statuses.pop(session_id, None)
-            for request in self._ghosts(session_id):
+            for request in self._requests.of(session_id):  # an aborted turn leaves its own in the server's list
                 changes += self._close_by_record(request)
         return tuple(changes)
 
-    def _ghosts(self, session_id: str) -> list[Request]:
-        """Requests that nobody waits for: an aborted turn leaves them in the server's own list."""
-        return [r for r in self._requests.values() if r.session_id == session_id]
-
     def _touch(self, session_id: str) -> Transcript | None:
         self._generation += 1
-        self._marks[session_id] = self._generation
+        if session_id in self._sessions or session_id in self._transcripts:
+            self._marks.update(dict.fromkeys(self._tree.lineage(session_id), self._generation))
         return self._transcripts.get(session_id)
 
     def _put_message(self, message: Message) -> tuple[Change, ...]:
@@ -264,16 +298,13 @@ class Store:
         return tuple(changes)
 
     def _close_for_call(self, part: ToolPart) -> list[Change]:
-        waiting = [
-            r for r in self._requests.values() if r.session_id == part.session_id and r.call_id == part.call_id
-        ]
+        waiting = self._requests.of_call(part.session_id, part.call_id)
         return [change for request in waiting for change in self._close_by_record(request)]
 
     def _close_by_record(self, request: Request) -> tuple[Change, ...]:
         """The server has it no longer: its tool call tells how it ended, if anything does."""
         transcript = self._transcripts.get(request.session_id)
-        parts = [] if transcript is None else transcript.parts_of(request.message_id or "")
-        calls = [part for part in parts if isinstance(part, ToolPart) and part.call_id == request.call_id]
+        calls = [] if transcript is None else transcript.calls(request.message_id, request.call_id)
         told = next((call for call in calls if call.answers is not None or call.rejected), None)
         return self.apply(ended(request, told))
 
@@ -299,9 +330,10 @@ class Store:
         answers: Answers = (),
         reply: PermissionReply | None = None,
     ) -> tuple[Change, ...]:
-        request = self._requests.pop(request_id, None)
+        counted = request_id in self._requests.beyond
+        request = self._requests.pop(request_id)
         if request is None:
-            return ()
+            return (RequestsChanged(),) if counted else ()
         self._touch(request.session_id)
         return (RequestClosed(request, how, answers, reply),)
 
@@ -319,18 +351,21 @@ class Store:
     def _resync(self, event: e.Resynced) -> tuple[Change, ...]:
         changes: list[Change] = []
         covered = {s for s in self._covered(event) if s not in event.statuses}
-        for session_id in covered & set(self._statuses):
+        for session_id in covered & self._statuses.keys():
             changes += self._set_status(session_id, IDLE)
         for session_id, status in event.statuses.items():
             changes += self._set_status(session_id, status)
         open_now = {r.id: r for r in event.requests if r.session_id in event.statuses and not self._is_settled(r)}
-        for request_id, request in list(self._requests.items()):
-            if request_id not in open_now and self._is_covered(request.session_id, event):
+        for request_id, request in list(self._requests.by_id.items()):
+            listed = request_id in open_now or request_id in event.beyond
+            if not listed and self._is_covered(request.session_id, event):
                 changes += self._close_by_record(request)
-        for request_id, request in open_now.items():
-            if self._requests.get(request_id) != request:
-                self._requests[request_id] = request
-                changes.append(RequestsChanged())
+        before = len(self._requests.beyond)
+        if not event.problem:
+            self._requests.beyond = dict.fromkeys(event.beyond - self._requests.by_id.keys())
+        new = [request for request in open_now.values() if self._requests.put(request)]
+        if new or len(self._requests.beyond) != before:
+            changes.append(RequestsChanged())
         return tuple(changes)
 
     def _is_settled(self, request: Request) -> bool:
@@ -338,10 +373,7 @@ class Store:
         transcript = self._transcripts.get(request.session_id)
         if transcript is None or request.message_id is None:
             return False
-        return any(
-            isinstance(part, ToolPart) and part.call_id == request.call_id and part.state in ENDED
-            for part in transcript.parts_of(request.message_id)
-        )
+        return any(call.state in ENDED for call in transcript.calls(request.message_id, request.call_id))
 
     def _covered(self, event: e.Resynced) -> list[str]:
         return [s for s in {*self._sessions, *self._statuses} if self._is_covered(s, event)]

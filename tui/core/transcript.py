@@ -5,14 +5,13 @@ A delta costs the same however long its message is: its pieces are joined when s
 
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterator
-from itertools import islice
 from math import isnan
 from operator import attrgetter
 
 from msgspec.structs import replace
 
 from tui.core.events import TextDelta
-from tui.core.model import Failure, Message, Part, ReasoningPart, TextPart
+from tui.core.model import Failure, Message, Part, ReasoningPart, TextPart, ToolPart
 
 _CREATED = attrgetter("created")
 
@@ -24,8 +23,17 @@ class Transcript:
         self.messages: dict[str, Message] = {}
         """By id, to be read; `put_message` and `drop_message` change it."""
         self._order: list[Message] = []
-        self._answers: dict[str, dict[str, None]] = {}
-        """The ids of the answers to each prompt."""
+        self._by_role: dict[str, list[Message]] = {"user": [], "assistant": []}
+        """As `_order`, each role by itself."""
+        self._taken: dict[str, int] = {}
+        """What tells apart messages of one time: the one that was taken in later comes later."""
+        self._count = 0
+        self._failed: dict[str, dict[str, None]] = {}
+        """The ids of the messages that ended with a failure, by its words."""
+        self._calls: dict[tuple[str, str], dict[str, None]] = {}
+        """The ids of the parts that tell of a tool call, by their message and the call."""
+        self._answers: dict[str, list[Message]] = {}
+        """The answers to each prompt, in the same order."""
         self._spent: tuple[int, float] | None = None
         self.parts: dict[str, dict[str, Part]] = {}
         self.cursor: str | None = None
@@ -43,31 +51,45 @@ class Transcript:
         if isnan(message.created):
             message = replace(message, created=0.0)  # it has no place in any order
         known = self.messages.get(message.id)
-        if known is None or (known.parent_id, known.usage) != (message.parent_id, message.usage):
-            self._unlist(known)
-            if message.role == "assistant" and message.parent_id is not None:
-                self._answers.setdefault(message.parent_id, {})[message.id] = None
+        if known is None or known.usage != message.usage:
+            self._spent = None
+        self._forget_failure(known)
+        if message.failure is not None:
+            self._failed.setdefault(message.failure.message, {})[message.id] = None
         self.messages[message.id] = message
-        if known is not None and known.created == message.created:
-            self._order[self._place(known)] = message
+        if known is not None and _sorted_by(known) == _sorted_by(message):
+            for order in self._orders(known):
+                order[self._place(known, order)] = message
             return
         if known is not None:
-            del self._order[self._place(known)]
-        insort(self._order, message, key=_CREATED)
+            self._take_out(known)
+        self._count += 1
+        self._taken[message.id] = self._count
+        for order in self._orders(message):
+            insort(order, message, key=_CREATED)
+
+    def newest(self) -> Message | None:
+        """The message that came last."""
+        return self._order[-1] if self._order else None
+
+    def index(self, message_id: str) -> int:
+        """How many messages stand before one that is here."""
+        return self._place(self.messages[message_id], self._order)
 
     def answer_to(self, prompt_id: str) -> Message | None:
         """The newest assistant message whose parent is `prompt_id`."""
-        answers = (self.messages[message_id] for message_id in self._answers.get(prompt_id, ()))
-        return max(answers, key=_CREATED, default=None)
+        return next(reversed(self._answers.get(prompt_id, ())), None)
 
     def prompts_after(self, created: float) -> list[Message]:
         """The user's messages of a later time (epoch seconds), oldest first."""
-        return [m for m in self._order[bisect_right(self._order, created, key=_CREATED) :] if m.role == "user"]
+        prompts = self._by_role["user"]
+        return prompts[bisect_right(prompts, created, key=_CREATED) :]
 
     def prompts_behind(self, message: Message) -> Iterator[Message]:
         """The user's messages behind one that is here, oldest first; no more are looked at than are taken."""
-        behind = islice(self._order, self._place(message) + 1, None)
-        return (other for other in behind if other.role == "user")
+        prompts = self._by_role["user"]
+        first = bisect_right(prompts, self._rank(self.messages[message.id]), key=self._rank)
+        return (prompts[at] for at in range(first, len(prompts)))
 
     def undone(self, undone_from: str) -> set[str]:
         """The ids of the message `undone_from` and of all after it.
@@ -77,19 +99,20 @@ class Transcript:
         if not undone_from:
             return set()
         first = self.messages.get(undone_from)
-        return {m.id for m in (self._order if first is None else self._order[self._place(first) :])}
+        return {m.id for m in (self._order if first is None else self._order[self._place(first, self._order) :])}
 
     def newest_prompt(self) -> Message | None:
         """The user's message that came last."""
-        return next((message for message in reversed(self._order) if message.role == "user"), None)
+        return next(reversed(self._by_role["user"]), None)
 
     def newest_answer(self) -> Message | None:
         """The agent's message that came last."""
-        return next((message for message in reversed(self._order) if message.role == "assistant"), None)
+        return next(reversed(self._by_role["assistant"]), None)
 
     def failed_with(self, failure: Failure) -> list[Message]:
         """The answers that ended with this failure, oldest first."""
-        return [m for m in self._order if m.failure is not None and m.failure.message == failure.message]
+        failed = [self.messages[message_id] for message_id in self._failed.get(failure.message, ())]
+        return sorted(failed, key=self._rank)
 
     def has_parts(self, message_id: str) -> bool:
         """Whether anything of the message's content is here."""
@@ -103,17 +126,26 @@ class Transcript:
             self._spent = tokens, sum(usage.cost for usage in usages)
         return self._spent
 
-    def _unlist(self, known: Message | None) -> None:
-        """Forget what is kept of a message beside itself."""
-        self._spent = None
-        if known is not None and known.parent_id is not None:
-            self._answers.get(known.parent_id, {}).pop(known.id, None)
+    def _forget_failure(self, known: Message | None) -> None:
+        if known is not None and known.failure is not None:
+            self._failed[known.failure.message].pop(known.id, None)
 
-    def _place(self, message: Message) -> int:
-        at = bisect_left(self._order, message.created, key=_CREATED)
-        while self._order[at].id != message.id:
-            at += 1
-        return at
+    def _rank(self, message: Message) -> tuple[float, int]:
+        return message.created, self._taken[message.id]
+
+    def _place(self, message: Message, order: list[Message]) -> int:
+        return bisect_left(order, self._rank(message), key=self._rank)
+
+    def _take_out(self, message: Message) -> None:
+        for order in self._orders(message):
+            del order[self._place(message, order)]
+
+    def _orders(self, message: Message) -> list[list[Message]]:
+        """The lists in which a message stands."""
+        orders = [self._order, self._by_role[message.role]]
+        if message.role == "assistant" and message.parent_id is not None:
+            orders.append(self._answers.setdefault(message.parent_id, []))
+        return orders
 
     def part(self, message_id: str, part_id: str) -> Part | None:
         part = self.parts.get(message_id, {}).get(part_id)
@@ -130,8 +162,22 @@ class Transcript:
         return [part for part in found if part is not None]
 
     def put_part(self, part: Part) -> None:
+        self._forget_call(part.message_id, part.id)
         self.parts.setdefault(part.message_id, {})[part.id] = part
+        if isinstance(part, ToolPart):
+            self._calls.setdefault((part.message_id, part.call_id), {})[part.id] = None
         self._forget_growth(part.id)
+
+    def calls(self, message_id: str | None, call_id: str | None) -> list[ToolPart]:
+        """What a message holds of a tool call."""
+        parts = self.parts.get(message_id or "", {})
+        found = (parts[part_id] for part_id in self._calls.get((message_id or "", call_id or ""), ()))
+        return [part for part in found if isinstance(part, ToolPart)]
+
+    def _forget_call(self, message_id: str, part_id: str) -> None:
+        part = self.parts.get(message_id, {}).get(part_id)
+        if isinstance(part, ToolPart):
+            self._calls[(message_id, part.call_id)].pop(part_id, None)
 
     def append(self, delta: TextDelta) -> str:
         """Append to a part that streams; the text that can be shown now ("" if there is none)."""
@@ -151,12 +197,16 @@ class Transcript:
     def drop_message(self, message_id: str) -> None:
         known = self.messages.pop(message_id, None)
         if known is not None:
-            self._unlist(known)
-            del self._order[self._place(known)]
-        for part_id in self.parts.pop(message_id, {}):
-            self._forget_growth(part_id)
+            self._spent = None
+            self._forget_failure(known)
+            self._take_out(known)
+            del self._taken[message_id]
+        for part_id in list(self.parts.get(message_id, ())):
+            self.drop_part(message_id, part_id)
+        self.parts.pop(message_id, None)
 
     def drop_part(self, message_id: str, part_id: str) -> None:
+        self._forget_call(message_id, part_id)
         self.parts.get(message_id, {}).pop(part_id, None)
         self._forget_growth(part_id)
 
@@ -178,6 +228,11 @@ class Transcript:
             for part in parts.values()
             if isinstance(part, TextPart | ReasoningPart) and part.state == "streaming"
         ]
+
+
+def _sorted_by(message: Message) -> tuple[float, str, str | None]:
+    """What says in which lists a message stands, and where."""
+    return message.created, message.role, message.parent_id
 
 
 def join_halves(held: str, delta: str) -> tuple[str, str]:

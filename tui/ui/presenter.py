@@ -355,7 +355,7 @@ class Presenter:
         """In the transcript if the request is of the session on the screen, else beside it."""
         if words is None:
             return
-        if self.session_id is not None and request.session_id in self._client.store.family(self.session_id):
+        if self.session_id is not None and self._client.store.is_within(request.session_id, self.session_id):
             self._main.transcript.note(words, request.call_id or "")
         else:
             store, session_id = self._client.store, request.session_id

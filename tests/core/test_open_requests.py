@@ -1,0 +1,139 @@
+"""Requests found by session, ancestor and call; and what becomes of more than are kept."""
+
+import pytest
+from msgspec.structs import replace
+
+from tui.core import events as e
+from tui.core.changes import RequestsChanged
+from tui.core.model import Busy, PermissionRequest, Session, ToolPart
+from tui.core.open_requests import KEPT, OpenRequests
+from tui.core.session_tree import DEEPEST, SessionTree
+from tui.core.store import SESSIONS_KEPT, Store
+
+
+def permission(at: int, session_id: str = "ses_1") -> PermissionRequest:
+    return PermissionRequest(f"per_{at}", session_id, "bash", message_id="msg_1", call_id=f"call_{at}")
+
+
+def ids(requests: list[PermissionRequest]) -> list[str]:
+    return [request.id for request in requests]
+
+
+@pytest.fixture
+def store() -> Store:
+    store = Store()
+    store.apply(e.SessionUpserted(Session("ses_1", "one", "/a")))
+    return store
+
+
+def test_a_request_waits_in_its_session_and_in_all_its_ancestors(store: Store) -> None:
+    store.apply(
+        e.SessionsListed(
+            (Session("ses_2", "", "/a", parent_id="ses_1"), Session("ses_3", "", "/a", parent_id="ses_2"))
+        )
+    )
+    for at, session_id in enumerate(("ses_3", "ses_1", "ses_2")):
+        store.apply(e.RequestOpened(permission(at, session_id)))
+    assert [[one.id for one in store.requests_of(f"ses_{at}")] for at in (1, 2, 3)] == [
+        ["per_0", "per_1", "per_2"],
+        ["per_0", "per_2"],
+        ["per_0"],
+    ]
+
+
+def test_a_session_whose_parent_is_told_later_brings_its_requests_along(store: Store) -> None:
+    store.apply(e.RequestOpened(permission(0, "ses_2")))
+    before = store.mark("ses_1")
+    store.apply(e.RequestOpened(permission(1)))
+    assert [one.id for one in store.requests_of("ses_1")] == ["per_1"]
+    store.apply(e.SessionUpserted(Session("ses_2", "", "/a", parent_id="ses_1")))
+    assert [one.id for one in store.requests_of("ses_1")] == ["per_0", "per_1"], "the oldest first"
+    store.apply(e.SessionDeleted("ses_2"))
+    assert [one.id for one in store.requests_of("ses_1")] == ["per_1"]
+    assert before <= store.mark("ses_1")
+
+
+def test_what_happens_in_a_child_session_marks_its_ancestors(store: Store) -> None:
+    store.apply(e.SessionUpserted(Session("ses_2", "", "/a", parent_id="ses_1")))
+    before = store.mark("ses_1")
+    store.apply(e.StatusChanged("ses_2", Busy()))
+    assert store.mark("ses_1") > before
+
+
+def test_sessions_that_are_each_others_parents_and_endless_chains_end() -> None:
+    tree = SessionTree()
+    for at in range(10 * DEEPEST):
+        tree.put(Session(f"ses_{at}", "", parent_id=f"ses_{at + 1}"))
+    assert len(tree.lineage("ses_0")) == DEEPEST
+    requests = OpenRequests(tree.lineage)
+    requests.put(permission(0, "ses_0"))
+    before = tree.lineage("ses_20")
+    tree.put(Session("ses_20", "", parent_id="ses_0"))
+    requests.moved("ses_20", before)
+    assert tree.lineage("ses_0").count("ses_0") == 1
+    assert requests.pop("per_0") is not None
+    assert all(not requests.within(f"ses_{at}") for at in range(10 * DEEPEST))
+
+
+def test_a_request_that_is_told_of_again_is_not_another_one(store: Store) -> None:
+    store.apply(e.RequestOpened(permission(0)))
+    assert store.apply(e.RequestOpened(permission(0))) == ()
+    assert store.apply(e.RequestOpened(replace(permission(0), action="edit"))) == (RequestsChanged(),)
+    assert [one.action for one in store.requests_of("ses_1") if isinstance(one, PermissionRequest)] == ["edit"]
+
+
+def test_of_more_requests_than_are_kept_the_oldest_are_and_the_others_counted(store: Store) -> None:
+    for at in range(KEPT + 100):
+        store.apply(e.RequestOpened(permission(at)))
+    assert (len(store.requests), store.requests_beyond) == (KEPT, 100)
+    assert next(iter(store.requests)) == "per_0"
+    store.apply(e.PermissionReplied("ses_1", f"per_{KEPT + 5}", "once"))
+    assert store.requests_beyond == 99, "one was answered elsewhere"
+    assert not store.wants_requests
+    for at in range(KEPT // 2):
+        store.apply(e.PermissionReplied("ses_1", f"per_{at}", "once"))
+    assert store.wants_requests
+
+
+def test_requests_beyond_those_that_are_kept_come_with_the_next_list(store: Store) -> None:
+    waiting = [permission(at) for at in range(KEPT + 100)]
+    beyond = frozenset(one.id for one in waiting[KEPT:])
+    store.apply(e.Resynced({"ses_1": Busy()}, tuple(waiting[:KEPT]), None, beyond=beyond))
+    assert (len(store.requests), store.requests_beyond) == (KEPT, 100)
+    store.apply(e.Resynced({"ses_1": Busy()}, tuple(waiting[200:]), None))
+    assert list(store.requests) == [one.id for one in waiting[200:]]
+    assert store.requests_beyond == 0
+
+
+def test_a_request_that_is_known_is_not_gone_because_the_list_was_too_long_to_be_read(store: Store) -> None:
+    store.apply(e.RequestOpened(permission(7)))
+    store.apply(e.Resynced({"ses_1": Busy()}, (permission(1),), None, beyond=frozenset({"per_7", "per_8"})))
+    assert set(store.requests) == {"per_7", "per_1"}
+    assert store.requests_beyond == 1
+
+
+def test_the_call_that_ended_is_found_among_any_number(store: Store) -> None:
+    store.open_transcript("ses_1")
+    for at in range(3):
+        store.apply(e.RequestOpened(permission(at)))
+    store.apply(e.PartUpserted(ToolPart("prt_1", "ses_1", "msg_1", "call_1", "bash", "error", rejected=True)))
+    assert list(store.requests) == ["per_0", "per_2"]
+
+
+def test_of_more_sessions_than_are_kept_the_oldest_are_forgotten_but_none_that_is_needed(store: Store) -> None:
+    store.apply(e.SessionUpserted(Session("ses_parent", "", updated=0.0)))
+    store.apply(e.SessionUpserted(Session("ses_child", "", updated=0.0, parent_id="ses_parent")))
+    store.apply(e.RequestOpened(permission(0, "ses_child")))
+    store.open_transcript("ses_1")
+    for at in range(2 * SESSIONS_KEPT):
+        store.apply(e.SessionUpserted(Session(f"ses_x{at}", "", updated=float(at))))
+    assert len(store.sessions) <= SESSIONS_KEPT
+    assert {"ses_1", "ses_child", "ses_parent", f"ses_x{2 * SESSIONS_KEPT - 1}"} <= store.sessions.keys()
+    assert "ses_x0" not in store.sessions
+
+
+def test_statuses_of_sessions_that_nothing_shows_change_nothing_until_they_are_known(store: Store) -> None:
+    changes = store.apply(e.Resynced({f"ses_{at}": Busy() for at in range(1000)}, ()))
+    assert len(changes) == 1
+    assert store.status("ses_999") == Busy()
+    assert len(store.apply(e.Resynced({}, ()))) == 1
