@@ -64,6 +64,29 @@ def test_a_password_in_an_address_is_refused_and_not_repeated() -> None:
     assert "hunter2" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "http://localhost?token=hunter2",
+        "http://localhost:x?token=hunter2",
+        "build.example?token=hunter2",
+        "build.example#hunter2",
+        "http://?token=hunter2",
+        "?token=hunter2",
+        "http:///x?token=hunter2#hunter2",
+        "http:///me:hunter2@localhost",
+        "ftp://localhost?token=hunter2",
+        "http://[::1?token=hunter2",
+        "http://local%host?token=hunter2",
+        "http://a b?token=hunter2",
+    ],
+)
+def test_a_query_is_refused_and_not_repeated(typed: str) -> None:
+    with pytest.raises(BadAddress) as caught:
+        normalise_url(typed)
+    assert "hunter2" not in str(caught.value)
+
+
 @given(st.text())
 def test_anything_typed_is_an_address_or_refused(typed: str) -> None:
     try:

@@ -19,7 +19,8 @@ class BadAddress(ValueError):
 def normalise_url(text: str) -> str:
     """`text` as a full address without a slash at its end.
 
-    `host:port` alone is understood for this machine (`http://` is put before it). Raises BadAddress.
+    `host:port` alone is understood for this machine (`http://` is put before it). Raises BadAddress, which quotes
+    neither a user nor a query.
     """
     text = text.strip()
     if not text:
@@ -35,17 +36,18 @@ def normalise_url(text: str) -> str:
         raise BadAddress("Leave user and password out of the address; set HOLDFAST_PASSWORD instead.")
     if parts.scheme not in ("http", "https"):
         raise BadAddress(f"{parts.scheme}:// is not spoken here: use http:// or https://.")
+    shown = re.split(r"[?#]", text, maxsplit=1)[0].rpartition("@")[2]  # a query may hold a secret
     host = parts.hostname or ""
     if _HOST.fullmatch(host) is None:
-        raise BadAddress(f"{text} names no host: write it like http://127.0.0.1:4096.")
+        raise BadAddress(f"{shown or 'It'} names no host: write it like http://127.0.0.1:4096.")
     try:
         port = parts.port
     except ValueError:
-        raise BadAddress(f"{text}: the port must be a number up to 65535.") from None
+        raise BadAddress(f"{shown}: the port must be a number up to 65535.") from None
     if parts.query or parts.fragment:
-        raise BadAddress(f"{text}: leave out what follows ? or #.")
+        raise BadAddress(f"{shown}: leave out what follows ? or #.")
     if not named_scheme and not _is_this_machine(host):
-        raise BadAddress(f"Write http:// or https:// before {text}.")
+        raise BadAddress(f"Write http:// or https:// before {shown}.")
     shown_host = f"[{host}]" if ":" in host else host
     return f"{parts.scheme}://{shown_host}{'' if port is None else f':{port}'}{parts.path.rstrip('/')}"
 
