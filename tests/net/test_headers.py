@@ -2,8 +2,15 @@
 
 import pytest
 
-from tui.net.headers import date, media_type, readable, retry_after
+from tui.net.headers import LONGEST_WAIT, content_length, date, media_type, readable, retry_after
 
+IMPOSSIBLE = (
+    "Thu, 20 Nov 99999999999 12:00:00 GMT",
+    "Thu, 20 Nov 2025 99999999999999999999:00:00 GMT",
+    "Thu, 20 Nov 2025 12:00:00 +99999999999999999999",
+    "Thu, 20 Nov -2025 12:00:00 GMT",
+    "Wed, 31 Dec 1969 23:59:59 GMT",
+)
 NOON = 1763640000.0  # Thu, 20 Nov 2025 12:00:00 GMT
 
 
@@ -34,7 +41,7 @@ def test_date(value: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "value", ["", "noon", "Thu, 99 Nov 2025 12:00:00 GMT", "Thu, 20 Nov 99999 12:00:00 GMT", "0"]
+    "value", ["", "noon", "Thu, 99 Nov 2025 12:00:00 GMT", "Thu, 20 Nov 99999 12:00:00 GMT", "0", *IMPOSSIBLE]
 )
 def test_a_date_that_is_none(value: str) -> None:
     assert date({"date": value}) is None
@@ -49,6 +56,11 @@ def test_a_date_that_is_none(value: str) -> None:
         ({"retry-after": "Thu, 20 Nov 2025 11:00:00 GMT"}, 0.0),
         ({"retry-after": "Thu, 20 Nov 2025 12:00:30 GMT", "date": "Thu, 20 Nov 2025 12:00:20 GMT"}, 10.0),
         ({"retry-after": "soon"}, None),
+        ({"retry-after": "99999999999"}, LONGEST_WAIT),
+        ({"retry-after": "9" * 5000}, None),
+        ({"retry-after": "Fri, 31 Dec 9999 23:59:59 GMT"}, LONGEST_WAIT),
+        ({"retry-after": "Fri, 31 Dec 99999999999 23:59:59 GMT"}, None),
+        ({"retry-after": "Thu, 20 Nov 2025 12:00:30 GMT", "date": "Fri, 1 Jan 99999999999 0:0:0 GMT"}, 30.0),
         ({"retry-after": "-5"}, None),
         ({"retry-after": "٣"}, None),
         ({}, None),
@@ -56,3 +68,11 @@ def test_a_date_that_is_none(value: str) -> None:
 )
 def test_retry_after(headers: dict[str, str], seconds: float | None) -> None:
     assert retry_after(headers, now=NOON) == seconds
+
+
+@pytest.mark.parametrize(
+    ("value", "size"),
+    [("12", 12), (" 0 ", 0), ("", None), ("-1", None), ("1e3", None), ("12, 12", None), ("9" * 5000, None)],
+)
+def test_content_length(value: str, size: int | None) -> None:
+    assert content_length({"content-length": value}) == size

@@ -3,8 +3,14 @@
 from collections.abc import Iterable, Mapping
 from datetime import UTC
 from email.utils import parsedate_to_datetime
+from typing import Final
 
 from tui.core.sanitize import clean
+
+LONGEST_WAIT: Final = 3600.0
+"""Seconds that a server may ask to be left alone; what it asks for beyond them is not honoured."""
+_DIGITS: Final = 15
+"""Of a number that is taken: more would be no size and no time, and thousands of them no number to Python."""
 
 
 def readable(headers: Iterable[tuple[str, str]]) -> Mapping[str, str]:
@@ -21,11 +27,15 @@ def media_type(headers: Mapping[str, str]) -> str:
     return headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
+def encoding(headers: Mapping[str, str]) -> str:
+    """The Content-Encoding, where it is any but `identity`; else `""`."""
+    value = headers.get("content-encoding", "")
+    return value if any(one.strip().lower() not in ("", "identity") for one in value.split(",")) else ""
+
+
 def content_length(headers: Mapping[str, str]) -> int | None:
-    """Bytes of the body, where they are as sent: a compressed body says nothing of what it unpacks to."""
-    value = headers.get("content-length", "").strip()
-    packed = headers.get("content-encoding", "identity") != "identity"
-    return int(value) if value.isascii() and value.isdecimal() and not packed else None
+    """Bytes of the body."""
+    return _number(headers.get("content-length", ""))
 
 
 def date(headers: Mapping[str, str]) -> float | None:
@@ -34,20 +44,31 @@ def date(headers: Mapping[str, str]) -> float | None:
 
 
 def retry_after(headers: Mapping[str, str], now: float) -> float | None:
-    """Seconds to stay away; `now` in epoch seconds, for a server that names a time of day and not its own."""
-    value = headers.get("retry-after", "").strip()
-    if value.isascii() and value.isdecimal():
-        return float(value)
-    then = _epoch(value)
-    if then is None:
-        return None
-    server_now = date(headers)
-    return max(0.0, then - (now if server_now is None else server_now))
+    """Seconds to stay away, LONGEST_WAIT at most.
+
+    `now` in epoch seconds, for a server that names a time of day and not its own.
+    """
+    value = headers.get("retry-after", "")
+    seconds: float | None = _number(value)
+    if seconds is None:
+        then = _epoch(value)
+        if then is None:
+            return None
+        server_now = date(headers)
+        seconds = then - (now if server_now is None else server_now)
+    return min(max(0.0, seconds), LONGEST_WAIT)
+
+
+def _number(value: str) -> int | None:
+    value = value.strip()
+    return int(value) if value.isascii() and value.isdecimal() and len(value) <= _DIGITS else None
 
 
 def _epoch(http_date: str) -> float | None:
+    """None for what is no date, or one before 1970."""
     try:
-        moment = parsedate_to_datetime(http_date)
-    except ValueError:
+        moment = parsedate_to_datetime(http_date.strip())
+        seconds = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, OverflowError):
         return None
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    return seconds if seconds >= 0 else None
