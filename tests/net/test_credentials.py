@@ -1,5 +1,7 @@
 """Secrets are in their header and nowhere else."""
 
+from base64 import b64encode
+
 import pytest
 
 from tui.net.credentials import BasicAuth, BearerAuth
@@ -9,6 +11,18 @@ def test_basic() -> None:
     auth = BasicAuth("opencode", "pässwörd:1")
     assert auth.header() == "Basic b3BlbmNvZGU6cMOkc3N3w7ZyZDox"
     assert repr(auth) == "BasicAuth(user='opencode')"
+
+
+def test_bytes_of_the_environment_that_are_no_utf_8_are_sent_as_they_are() -> None:
+    password = b"p\xe4ss".decode("utf-8", "surrogateescape")  # as os.environ has it
+    assert BasicAuth("me", password).header() == "Basic " + b64encode(b"me:p\xe4ss").decode()
+
+
+@pytest.mark.parametrize(("user", "password"), [("me", "cret\ud800"), ("cret\ud800", "x")])
+def test_text_without_bytes_is_not_quoted(user: str, password: str) -> None:
+    with pytest.raises(ValueError, match="characters that cannot be sent") as caught:
+        BasicAuth(user, password)
+    assert "cret" not in str(caught.value)
 
 
 def test_bearer() -> None:

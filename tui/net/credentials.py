@@ -7,13 +7,22 @@ from typing import TypeAlias
 
 @dataclass(frozen=True, slots=True)
 class BasicAuth:
-    """User and password (RFC 7617, in UTF-8)."""
+    """User and password (RFC 7617, in UTF-8); bytes of the environment that are not UTF-8 are sent as they are.
+
+    Raises ValueError, without quoting it, for text that has no bytes.
+    """
 
     user: str
     password: str = field(repr=False)
 
+    def __post_init__(self) -> None:
+        try:
+            self.header()
+        except UnicodeEncodeError:
+            raise ValueError("The user or the password holds characters that cannot be sent.") from None
+
     def header(self) -> str:
-        return "Basic " + b64encode(f"{self.user}:{self.password}".encode()).decode()
+        return "Basic " + b64encode(f"{self.user}:{self.password}".encode("utf-8", "surrogateescape")).decode()
 
 
 @dataclass(frozen=True, slots=True)
