@@ -227,6 +227,9 @@ class FakeClient:
     def retry_now(self) -> None:
         self.asked.append(("retry_now",))
 
+    def restart_line(self) -> None:
+        self.asked.append(("restart_line",))
+
     def looked_at(self, now: bool) -> None:
         self.asked.append(("looked_at", now))
 

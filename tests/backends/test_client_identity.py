@@ -48,6 +48,16 @@ async def test_what_is_offered(capabilities: Any, features: set[str]) -> None:
         assert set(presence.features) == features
 
 
+@pytest.mark.parametrize("identity", ["klient_é", "a b", "a\nb", "x" * 2000])
+async def test_an_identity_that_no_header_can_carry_is_not_sent(identity: str) -> None:
+    async with scripted(KNOWS_CLIENTS | {RESUME: {"clientId": identity}}) as (script, http):
+        presence = await learned(http)
+        await presence.beat("ses_1")
+        assert identities(script, BEAT) == [None]
+        await presence.leave_all()
+        assert identities(script, DETACH) == [None]
+
+
 async def test_a_page_offers_nothing() -> None:
     async with scripted({}) as (_, http):
         assert not await Presence(http).learn()

@@ -259,6 +259,52 @@ async def test_retry_now_does_not_wait_for_the_countdown(line: Line) -> None:
     assert line.server.opened == opened + 1
 
 
+class TestRestart:
+    """A person who asks for a new connection gets one, whatever the one there seems to do."""
+
+    async def test_a_stream_that_is_up_is_opened_anew(self, line: Line) -> None:
+        await line.server.say(Connected(), LIVE)
+        line.delivered.clear()
+        opened = line.server.opened
+        line.link.restart()
+        await settle()
+        assert line.server.opened == opened + 1
+        assert line.delivered == [StreamLost(), FETCHED]
+        await line.server.say(Connected())
+        assert line.state() is LineState.LIVE
+
+    async def test_a_try_that_hangs_is_given_up(self, line: Line) -> None:
+        line.server.fetch_gate.clear()
+        await line.server.end(Cut("reset"))
+        await line.time.advance(5)
+        fetches, opened = line.server.fetches, line.server.opened
+        line.link.restart()
+        await settle()
+        assert (line.server.fetches, line.server.opened) == (fetches + 1, opened + 1)
+        line.server.fetch_gate.set()
+        await settle()
+        assert line.link.synced
+
+    async def test_a_pause_and_a_stop_end(self, line: Line) -> None:
+        for refusal in (Unreachable("connection refused"), Refused(401)):
+            line.server.refuse = refusal
+            line.link.restart()
+            await settle()
+            opened = line.server.opened
+            line.link.restart()
+            await settle()
+            assert line.server.opened == opened + 1
+        assert line.state() is LineState.STOPPED
+
+    async def test_the_link_can_still_be_ended(self) -> None:
+        line = Line()
+        running = asyncio.create_task(line.link.run())
+        await settle()
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+
+
 async def test_a_retry_after_is_honoured(line: Line) -> None:
     line.server.refuse = Refused(429, retry_after=20)
     await line.server.end()

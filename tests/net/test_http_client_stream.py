@@ -130,11 +130,6 @@ class TestStream:
         server.play(b"HTTP/1.1 204 No Content\r\n\r\n")
         assert await read(http) == b""
 
-    async def test_a_damaged_stream_of_gzip(self, server: Server, http: Http) -> None:
-        server.play(STREAM_HEAD[:-2] + b"content-encoding: gzip\r\n\r\n" + chunk(b"no gzip"))
-        with pytest.raises(Garbled):
-            await read(http)
-
 
 class TestLeaving:
     async def test_leaving_early_closes_the_connection(self, server: Server, http: Http) -> None:

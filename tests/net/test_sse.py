@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.net.test_padded_json import split
-from tui.net.errors import Cut, TooLarge
-from tui.net.sse import GATHER, EventDecoder, ServerSentEvent, read_events
+from tui.net.errors import Cut, TooLarge, Trickled
+from tui.net.sse import GATHER, TRICKLES, EventDecoder, ServerSentEvent, read_events
 
 
 def decode(*pieces: bytes, limit: int = 1 << 20) -> tuple[list[ServerSentEvent], list[str], bool]:
@@ -224,3 +224,45 @@ async def test_after_a_chunk_that_had_to_be_waited_for_the_stream_rests() -> Non
         came.append(event.data)
     rest = f"rest {GATHER}"
     assert came == ["a", rest, "b", rest, "c", "d", rest]
+
+
+class TestTrickle:
+    """Bytes that come for ever and end no event."""
+
+    async def read(self, monkeypatch: pytest.MonkeyPatch, pieces: list[bytes], every: float) -> list[str]:
+        """The events of `pieces`, of which one comes every so many seconds of the loop's clock."""
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+
+        async def chunks() -> AsyncIterator[bytes]:
+            nonlocal now
+            for piece in pieces:
+                now += every
+                yield piece
+
+        async def pause(seconds: float) -> None:
+            pass
+
+        monkeypatch.setattr(loop, "time", lambda: now)
+        return [event.data async for event in read_events(chunks(), on_bytes=lambda _: None, pause=pause)]
+
+    @pytest.mark.parametrize("piece", [b"x", b"data: x\n", b"id: 7\r\n", b"retry: 1\n", b"event: x\n"])
+    async def test_of_one_event(self, monkeypatch: pytest.MonkeyPatch, piece: bytes) -> None:
+        pieces = [b"data: whole\n\n", *[piece] * (int(TRICKLES) + 3)]
+        with pytest.raises(Trickled, match=r"^the event stream is too slow: \d+ bytes in 31 s"):
+            await self.read(monkeypatch, pieces, 1.0)
+
+    async def test_of_one_comment(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        with pytest.raises(Trickled):
+            await self.read(monkeypatch, [b":", *[b"beat "] * 60], 1.0)
+
+    @pytest.mark.parametrize("beat", [b": beat\n", b"\n", b"\r", b"data: {}\n\n", b":\n"])
+    async def test_a_beat_is_none(self, monkeypatch: pytest.MonkeyPatch, beat: bytes) -> None:
+        await self.read(monkeypatch, [beat] * 20, 29.0)
+
+    async def test_a_beat_in_two_pieces_is_none(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        assert len(await self.read(monkeypatch, [b"data: ", b"{}\n\n"] * 20, 15.0)) == 20
+
+    async def test_a_large_event_on_a_slow_line_is_none(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        pieces = [b"data: ", *[b"x" * 1000] * 100, b"\n\n"]
+        assert await self.read(monkeypatch, pieces, 1.0) == ["x" * 100_000]

@@ -487,9 +487,9 @@ async def test_over_a_dialog_no_second_one_opens_and_the_line_can_be_tried() -> 
             assert stage.app.screen_stack[1:] == [opened]
             await stage.press("escape")
         await stage.press("f3")
-        tried = len(stage.client.calls("retry_now"))
+        tried = len(stage.client.calls("restart_line"))
         await stage.press("f5")
-        assert len(stage.client.calls("retry_now")) == tried + 1
+        assert len(stage.client.calls("restart_line")) == tried + 1
 
 
 @pytest.mark.parametrize(
@@ -519,7 +519,7 @@ async def test_f1_tells_the_keys_of_every_dialog_and_leads_back_to_it(keys: list
 async def test_f5_tries_the_line_at_once_and_the_client_hears_whether_somebody_looks() -> None:
     async with on_stage() as stage:
         await stage.press("f5")
-        assert len(stage.client.calls("retry_now")) == 1
+        assert len(stage.client.calls("restart_line")) == 1
         stage.app.on_app_blur()
         stage.app.on_app_focus()
         assert stage.client.calls("looked_at") == [(False,), (True,)]

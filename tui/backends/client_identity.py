@@ -9,6 +9,7 @@ import logging
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from tui.net.credentials import is_token
 from tui.net.errors import NetError, Refused
 from tui.net.http_client import Http
 from tui.net.json_input import JSON
@@ -21,6 +22,8 @@ IDENTITY_HEADER = "x-qwen-client-id"
 LIMIT = 5.0
 """Seconds for one beat; the next one comes anyway."""
 LEAVE_LIMIT = 1.0
+LONGEST = 1024
+"""Characters of an identity that is sent: those of the servers have at most 128."""
 
 log = logging.getLogger(__name__)
 
@@ -78,9 +81,9 @@ class Presence:
         return self._identities[session_id]
 
     def header(self, session_id: str) -> dict[str, str]:
-        """The header that says who we are; none before the server told us."""
-        mine = self.mine(session_id)
-        return {IDENTITY_HEADER: mine[0]} if mine else {}
+        """The header that says who we are; none before the server told us, or where no header can carry it."""
+        newest = next(iter(self.mine(session_id)), "")
+        return {IDENTITY_HEADER: newest} if is_token(newest) and len(newest) <= LONGEST else {}
 
     def issued(self, session_id: str, identity: str) -> None:
         """The server told us who we are in the session."""

@@ -265,11 +265,18 @@ class Client:
             await self._backend.close()
         self.journal.close()
 
+    def restart_line(self) -> None:
+        """Connect anew at once (F5), whatever the line is said to be; turns and prompts are not touched by it."""
+        self._try_now(self._link.restart)
+
     def retry_now(self) -> None:
-        """Try to connect at once (F5, the terminal's focus), also after *stopped*; answers that stopped go out."""
+        """Try to connect at once (the terminal's focus), also after *stopped*; answers that stopped go out."""
+        self._try_now(self._link.retry_now)
+
+    def _try_now(self, way: Callable[[], None]) -> None:
         if self._linking is not None and self._linking.done():
             self._linking = self._hold_line()
-        self._link.retry_now()
+        way()
         if self._line_up.is_set():
             self._send_stopped()
             self._spawn(self._pulse.load_failed())

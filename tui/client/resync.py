@@ -16,7 +16,7 @@ from tui.client.stale_requests import Ghosts
 from tui.core import events as e
 from tui.core.model import Busy, FullMessage, Idle, Session
 from tui.core.store import IDLE, Store
-from tui.net.errors import BadBody, Cut, NetError, Refused, Silent
+from tui.net.errors import BadBody, Cut, NetError, Refused, Silent, Trickled, Unsendable
 from tui.net.together import together
 
 log = logging.getLogger(__name__)
@@ -110,7 +110,7 @@ class Resync:
         """A session that cannot be fetched costs itself alone: why is kept, for it is shown in its place."""
         try:
             return await self._session(session_id)
-        except (Silent, Cut, BadBody) as error:
+        except (Silent, Cut, Trickled, Unsendable, BadBody) as error:
             log.info("session %s could not be fetched: %s", session_id, error.what)
             return []
         except Refused as refusal:

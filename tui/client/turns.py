@@ -41,7 +41,18 @@ from tui.core.turn_inputs import (
     ServerError,
     Tick,
 )
-from tui.net.errors import Cut, Empty, Garbled, NetError, Refused, Silent, Unreachable, Untrusted
+from tui.net.errors import (
+    Cut,
+    Empty,
+    Garbled,
+    NetError,
+    Refused,
+    Silent,
+    Trickled,
+    Unreachable,
+    Unsendable,
+    Untrusted,
+)
 
 log = logging.getLogger(__name__)
 
@@ -415,7 +426,7 @@ class Turns:
                 self._feed(turn, PostNeverLeft(ABORTED_UNSENT))
                 return
             answer = await self._backend().post_prompt(turn.prompt, _Watcher(self, turn))
-        except (Unreachable, Untrusted) as error:
+        except (Unreachable, Untrusted, Unsendable) as error:
             self._feed(turn, PostNeverLeft(error.what))
         except NotTaken as error:
             self._feed(turn, PostRefused(error.what))
@@ -427,7 +438,7 @@ class Turns:
         except Empty as error:
             self._feed(turn, PostBroke(error.what, cut=False, again=not error.declared))
         except NetError as error:
-            self._feed(turn, PostBroke(error.what, cut=isinstance(error, Cut | Silent | Garbled)))
+            self._feed(turn, PostBroke(error.what, cut=isinstance(error, Cut | Silent | Trickled | Garbled)))
         else:
             if isinstance(answer, Taken):
                 self._accept(turn, answer.known_as)

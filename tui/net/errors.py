@@ -7,7 +7,9 @@ Whatever the libraries below raise leaves `tui.net` as one of these, so that nob
     ├── Untrusted        no connection, because its certificate is not one to trust
     ├── Cut              the connection went before the answer was whole
     ├── Silent           the connection is there, and nothing comes
-    ├── Garbled          what comes is not HTTP, or is compressed wrongly
+    ├── Trickled         bytes come, and so slowly that what they begin is never whole
+    ├── Unsendable       the request cannot be put into HTTP: an id of the server is too long, say
+    ├── Garbled          what comes is not HTTP
     ├── Refused          an HTTP status other than 2xx
     ├── WrongType        a web page, say, where JSON or an event stream was due
     └── BadBody          the answer came, but not as one JSON value
@@ -16,6 +18,7 @@ Whatever the libraries below raise leaves `tui.net` as one of these, so that nob
         ├── TrailingBytes
         ├── NotJson
         ├── Misshapen
+        ├── Encoded
         ├── TooLarge
         └── TooSlow
 
@@ -33,6 +36,10 @@ from tui.core.sanitize import one_line
 
 if TYPE_CHECKING:
     from tui.net.json_input import JSON
+
+REQUEST_SHOWN: Final = 60
+"""Characters of a request's method and path that an error shows: ids in it may be of any length."""
+ENCODING_SHOWN: Final = 40
 
 _RETRIED_STATUSES: Final = frozenset({408, 425, 429})
 
@@ -93,6 +100,25 @@ class Silent(NetError):
         super().__init__(
             f"nothing came for {seconds:g} s", "Check that the server is not suspended and that the network is up."
         )
+
+
+class Trickled(NetError):
+    """Of `request`, "GET /path", only `received` bytes came in `seconds`: it is given up."""
+
+    def __init__(self, request: str, received: int, seconds: float) -> None:
+        self.received: Final = received
+        self.seconds: Final = seconds
+        super().__init__(
+            f"{one_line(request, REQUEST_SHOWN)} is too slow: {byte_count(received)} in {seconds:.0f} s",
+            "Check the network and any proxy in between.",
+        )
+
+
+class Unsendable(NetError):
+    """No request can say this. Not a byte was sent."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"the request cannot be sent: {reason}", "Look at the server's log.")
 
 
 class Garbled(NetError):
@@ -158,8 +184,8 @@ class WrongType(NetError):
 class BadBody(NetError):
     """An answer that came, but is not one JSON value."""
 
-    def __init__(self, what: str) -> None:
-        super().__init__(what, "Try again; if it repeats, look at the server's log.")
+    def __init__(self, what: str, remedy: str = "Try again; if it repeats, look at the server's log.") -> None:
+        super().__init__(what, remedy)
 
 
 class Empty(BadBody):
@@ -203,6 +229,20 @@ class Misshapen(BadBody):
         self.path: Final = one_line(path)
         self.problem: Final = one_line(problem)
         super().__init__(f"{self.path} answered in a shape that is not known here: {self.problem}")
+
+
+class Encoded(BadBody):
+    """The answer is compressed, or encoded otherwise, though none was asked for: not a byte of it is decoded.
+
+    A few hundred bytes can unpack to gigabytes, and what is compressed holds back heartbeats.
+    """
+
+    def __init__(self, encoding: str) -> None:
+        self.encoding: Final = one_line(encoding, ENCODING_SHOWN)
+        super().__init__(
+            f"the answer has Content-Encoding {self.encoding}, which was not asked for",
+            "Turn off compression in the server, or in the proxy in between.",
+        )
 
 
 class TooLarge(BadBody):

@@ -65,6 +65,13 @@ class Slept(NetError):
         super().__init__("this computer slept", "Nothing: the line is opened again.")
 
 
+class Restarted(NetError):
+    """A person asked for a new connection."""
+
+    def __init__(self) -> None:
+        super().__init__("a new connection was asked for", "Nothing: it is opened.")
+
+
 class Flooded(NetError):
     """More events came than could wait for a fetch to end."""
 
@@ -103,6 +110,7 @@ class Link:
         self._wall = wall
         self._sleep = sleep
         self._wake = asyncio.Event()
+        self._again = asyncio.Event()
         self._waiting: list[Event] = []
         self._fetches = 0
         self.synced = False
@@ -117,7 +125,7 @@ class Link:
             while True:
                 self._health.connecting(self._clock())
                 self._changed()
-                lost = await self._hold()
+                lost = await self._hold_or_restart()
                 self.synced = False
                 self._take(StreamLost())
                 await self._pause(lost)
@@ -137,6 +145,11 @@ class Link:
         """Try at once if a pause or a stop is on; nothing otherwise."""
         self._wake.set()
 
+    def restart(self) -> None:
+        """Begin anew, whatever is going on: a try that hangs, or a stream that only looks alive, is given up."""
+        self._wake.set()
+        self._again.set()
+
     async def refetch(self, fetch: Callable[[], Awaitable[Sequence[Event]]]) -> None:
         """Deliver what `fetch` gives, in its place between the live events. Raises `NetError`."""
         fetched: Sequence[Event] = ()
@@ -151,6 +164,19 @@ class Link:
                 waiting, self._waiting = self._waiting, []
                 for event in waiting:
                     self._deliver(event)
+
+    async def _hold_or_restart(self) -> NetError:
+        """As `_hold`, until a person asks for another connection."""
+        self._again.clear()
+        holding = asyncio.create_task(self._hold())
+        again = asyncio.create_task(self._again.wait())
+        try:
+            await asyncio.wait({holding, again}, return_when=asyncio.FIRST_COMPLETED)
+            return holding.result() if holding.done() else Restarted()
+        finally:
+            holding.cancel()
+            again.cancel()
+            await asyncio.gather(holding, again, return_exceptions=True)
 
     async def _hold(self) -> NetError:
         """One stream from its opening to its end; why it ended."""
@@ -230,6 +256,10 @@ class Link:
         """Wait as long as the loss asks for: the backoff, or until a person acts."""
         log.info("line lost: %s", lost.what)
         self._wake.clear()
+        if isinstance(lost, Restarted):
+            self._backoff.reset()
+            self._health.lost(self._clock(), lost.what, retry_at=self._clock(), answers=True)
+            return
         if lost.final:
             self._health.stopped(self._clock(), lost.what, lost.remedy)
             self._changed()

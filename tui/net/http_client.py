@@ -1,4 +1,4 @@
-"""HTTP as this program speaks it: the only file that knows httpx's clients, time-outs and errors.
+"""HTTP as this program speaks it: the only file that knows httpx's clients and time-outs.
 
 Two kinds of exchange: a short `call`, and a `stream` held for minutes or hours. Whatever goes wrong in either is
 one of `tui.net.errors`. A POST is sent once and never again from here: whether the first one arrived is for others
@@ -30,17 +30,12 @@ import httpx
 
 from tui.net import headers as http_headers
 from tui.net.credentials import Credentials
-from tui.net.errors import (
-    Cut,
-    Garbled,
-    NetError,
-    Silent,
-    Unreachable,
-    Untrusted,
-)
+from tui.net.errors import Cut, Encoded, Silent, Trickled, Unsendable, Untrusted
+from tui.net.httpx_errors import HTTPX_ERRORS, in_our_words
 from tui.net.json_input import JSON, loads
 from tui.net.response import QUOTED_SECONDS, Progress, Reply, collect, is_wanted, unwelcome
-from tui.net.transport import keepalive_options, proxy_for, shown_proxy, system_words, why_barred
+from tui.net.transport import keepalive_options, proxy_for, shown_proxy, system_words
+from tui.net.trickle import WatchedNetwork, waiting
 from tui.net.url import BadAddress, is_loopback
 
 log = logging.getLogger(__name__)
@@ -55,7 +50,10 @@ ROUND_TRIPS_KEPT: Final = 8
 CONNECT_LIMIT: Final = 5.0
 WRITE_LIMIT: Final = 30.0
 BODY_LIMIT: Final = 64 << 20
-"""Bytes of one answer to a call, after decoding."""
+"""Bytes of one answer to a call."""
+
+BUSY: Final = 0.02
+"""Seconds for which a body that is there is read before others have their turn."""
 
 _SHARED_CONNECTIONS: Final = 20
 _SHARED_KEPT: Final = 1
@@ -66,20 +64,28 @@ GO_WITHOUT: Final = "name the server in NO_PROXY to go without it."
 _NO_COOKIES: Final = DefaultCookiePolicy(allowed_domains=())
 """What one answer sets goes along with no other request: a route is sent what it needs, and no more."""
 
+_NO_ANSWER: Final = (Silent, Cut, Trickled)
+"""What another try may do better."""
+
 Params: TypeAlias = Mapping[str, str | int | bool | None]
 
 
 class ByteStream:
-    """An answer whose body is still to come. `received` counts the body's bytes, decoded."""
+    """An answer whose body is still to come. `received` counts the bytes of the body of `request`, "GET /path".
 
-    def __init__(self, response: httpx.Response, limits: dict[str, float | None]) -> None:
+    They are handed on as they are sent: nothing is ever decoded.
+    """
+
+    def __init__(self, request: str, response: httpx.Response, limits: dict[str, float | None]) -> None:
+        self.request: Final = request
         self.status: Final = response.status_code
         self.headers: Final = http_headers.readable(response.headers.multi_items())
         self.received = 0
         self._limits = limits
         self._response = response
-        self._body = cast("AsyncGenerator[bytes, None]", response.aiter_bytes())
+        self._body = cast("AsyncGenerator[bytes, None]", response.aiter_raw())
         self._interrupted = False
+        self._paused_at = time.monotonic()
 
     def chunks(self) -> AsyncIterator[bytes]:
         """The body's bytes as they come; once. Raises NetError. It may be left at any time."""
@@ -91,14 +97,18 @@ class ByteStream:
     async def __anext__(self) -> bytes:
         if self._interrupted:  # httpx would show a clean end
             raise Cut("reading was interrupted", self.received)
+        if time.monotonic() - self._paused_at > BUSY:  # thousands of small chunks may be there already
+            await asyncio.sleep(0)
+            self._paused_at = time.monotonic()
         self._interrupted = True
         try:
-            chunk = await anext(self._body)
+            with waiting(self.request):
+                chunk = await anext(self._body)
         except StopAsyncIteration:
             self._interrupted = False
             raise
-        except _HTTPX_ERRORS as error:
-            raise _in_our_words(error, self._limits, self.received) from error
+        except HTTPX_ERRORS as error:
+            raise in_our_words(error, self._limits, self.received) from error
         self._interrupted = False
         self.received += len(chunk)
         return chunk
@@ -161,8 +171,9 @@ class Http:
     ) -> Reply:
         """One exchange of JSON. Raises NetError.
 
-        `timeout`: seconds that the server may keep still before its answer, and within it. However long the answer
-        takes as a whole, it is read for as long as its bytes come; `progress` hears of them (see `collect`).
+        `timeout`: seconds until the headers of the answer are whole, and that the server may keep still within
+        it. However long the answer takes as a whole, it is read for as long as its bytes come; `progress` hears
+        of them (see `collect`).
 
         A GET that stays without an answer, or whose connection breaks, is tried once more on a new connection; the
         first answer counts. An answer of another type than the `accept` header asks for (JSON, unless given) is
@@ -187,7 +198,7 @@ class Http:
     ) -> AsyncIterator[ByteStream]:
         """An exchange whose body comes over a long time, on a connection of its own. Raises NetError.
 
-        `first_byte`: seconds that the server may keep still until its headers; `silence`: and between two bytes
+        `first_byte`: seconds until the headers of the answer are whole; `silence`: those between two bytes
         afterwards, padding and comments counting as bytes. None: for ever. Both are fixed once the stream is open.
         """
         request = _Request(method, path, params, json, headers)
@@ -213,7 +224,7 @@ class Http:
                 log.info("GET %s is tried again: no answer within %g s", request.path, wait)
                 tries.append(asyncio.create_task(self._call(self._own, request, seconds - wait, limit, progress)))
             return await _first_answer(tries)
-        except (Silent, Cut) as error:
+        except _NO_ANSWER as error:
             if len(tries) > 1:
                 raise
             log.info("GET %s is tried again: %s", request.path, error.what)
@@ -259,13 +270,17 @@ class Http:
     ) -> AsyncIterator[ByteStream]:
         outgoing = request.built_by(client, limits)
         try:
-            response = await client.send(outgoing, stream=True)
-        except _HTTPX_ERRORS as error:
+            with waiting(request.name):
+                response = await client.send(outgoing, stream=True)
+        except HTTPX_ERRORS as error:
             if isinstance(error, httpx.PoolTimeout):
                 await self._replace_shared(client)
-            raise _in_our_words(error, limits, proxy=self._proxy) from error
-        stream = ByteStream(response, limits)
+            raise in_our_words(error, limits, proxy=self._proxy) from error
+        stream = ByteStream(request.name, response, limits)
+        encoding = http_headers.encoding(stream.headers)
         try:
+            if encoding and 200 <= stream.status < 300:
+                raise Encoded(encoding)
             if not is_wanted(stream, outgoing.headers["accept"]):
                 limits["read"] = QUOTED_SECONDS
                 raise await unwelcome(
@@ -298,6 +313,8 @@ class Http:
             transport = httpx.AsyncHTTPTransport(
                 verify=self._tls, limits=limits, proxy=self._proxy, socket_options=keepalive_options()
             )
+            pool = transport._pool  # httpx has no argument for what httpcore takes as one
+            pool._network_backend = WatchedNetwork(pool._network_backend)
             return httpx.AsyncClient(
                 base_url=self.base_url,
                 headers=self._headers,
@@ -325,7 +342,12 @@ class _Request:
     json: JSON
     headers: Mapping[str, str] | None
 
+    @property
+    def name(self) -> str:
+        return f"{self.method} {self.path}"
+
     def built_by(self, client: httpx.AsyncClient, limits: dict[str, float | None]) -> httpx.Request:
+        """Raises Unsendable: what a server calls its things may be too long for an address, or no ASCII."""
         if not self.path.startswith("/"):
             raise ValueError("a path begins with /: an address here would be sent our password")
         headers = {"accept": "application/json", **(self.headers or {})}
@@ -333,23 +355,28 @@ class _Request:
         if self.json is not None:
             headers["content-type"] = "application/json"
             content = dumps(self.json, separators=(",", ":")).encode()
-        return client.build_request(
-            self.method,
-            self.path,
-            params={key: value for key, value in (self.params or {}).items() if value is not None},
-            content=content,
-            headers=headers,
-            extensions={"timeout": limits},
-        )
+        try:
+            return client.build_request(
+                self.method,
+                self.path,
+                params={key: value for key, value in (self.params or {}).items() if value is not None},
+                content=content,
+                headers=headers,
+                extensions={"timeout": limits},
+            )
+        except httpx.InvalidURL as error:
+            raise Unsendable("its address is too long") from error
+        except UnicodeEncodeError as error:
+            raise Unsendable("a header of it is not ASCII") from error
 
 
 async def _first_answer(tries: Sequence[asyncio.Task[Reply]]) -> Reply:
-    """That of the try which is answered first; where the connection of all broke or kept still, the last error."""
+    """That of the try which is answered first; where none was, the last error."""
     waiting = set(tries)
     while waiting:
         done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
         for one in done:
-            if not isinstance(one.exception(), Silent | Cut):
+            if not isinstance(one.exception(), _NO_ANSWER):
                 return one.result()
     return tries[-1].result()
 
@@ -372,36 +399,3 @@ def _tls(base_url: str, ca_file: Path | None) -> ssl.SSLContext:
         except OSError as error:
             raise Untrusted(f"{ca_file}: {system_words(error)}") from error
     return context
-
-
-# A damaged TLS record comes through httpx as the ssl module's own error, which is an OSError.
-_HTTPX_ERRORS: Final = (httpx.HTTPError, OSError)
-
-
-def _in_our_words(
-    error: Exception, limits: Mapping[str, float | None], received: int = 0, *, proxy: str | None = None
-) -> NetError:
-    match error:
-        case httpx.ConnectTimeout():
-            through = None if proxy is None else shown_proxy(proxy)
-            return Unreachable(f"no answer within {limits['connect']:g} s", through)
-        case httpx.ReadTimeout():
-            return Silent(limits["read"] or 0.0)
-        case httpx.WriteTimeout():
-            return Silent(limits["write"] or 0.0)
-        case httpx.PoolTimeout():
-            return Silent(limits["pool"] or 0.0)
-        case httpx.ConnectError() | httpx.ProxyError():
-            return why_barred(error, proxy)
-        case httpx.RemoteProtocolError() if "disconnected" in str(error):
-            return Cut("the server closed the connection", received)
-        case httpx.RemoteProtocolError() if "closed connection" in str(error):
-            return Cut("the answer was cut off", received)
-        case httpx.LocalProtocolError():
-            return Garbled("the request cannot be sent")  # its words may quote a header
-        case httpx.ProtocolError():
-            return Garbled(str(error))
-        case httpx.DecodingError():
-            return Garbled("the compression is damaged")
-        case _:
-            return Cut(system_words(error) or "the connection broke", received)

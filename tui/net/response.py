@@ -10,8 +10,9 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from typing import Final, Protocol, TypeAlias
 
+from tui.core.sanitize import one_line
 from tui.net import headers as http_headers
-from tui.net.errors import NetError, NotJson, Refused, Silent, TooLarge, WrongType
+from tui.net.errors import ENCODING_SHOWN, NetError, NotJson, Refused, TooLarge, Trickled, WrongType
 from tui.net.json_input import JSON, loads
 from tui.net.url import without_secrets
 
@@ -22,7 +23,11 @@ QUOTED: Final = 64 << 10
 QUOTED_SECONDS: Final = 2.0
 """Seconds that they may take."""
 SLOWEST: Final = 256
-"""Bytes per second that an answer must bring: below that it is given up as silent."""
+"""Bytes per second that an answer must bring: below that it is given up."""
+PATIENT: Final = 60.0
+"""Seconds after which that is not enough."""
+SLOWEST_OF_ALL: Final = 2048
+"""Bytes per second that an answer must have brought by then, and from then on."""
 HEAD: Final = 64 << 10
 """Bytes that are kept of an answer that is too large: what it is about stands at its beginning."""
 
@@ -45,8 +50,10 @@ class Reply:
 
 
 class Body(Protocol):
-    """An answer whose body is still to come."""
+    """The answer to a `request`, "GET /path", whose body is still to come."""
 
+    @property
+    def request(self) -> str: ...
     @property
     def status(self) -> int: ...
     @property
@@ -59,13 +66,15 @@ async def collect(
 ) -> None:
     """Read all of it into `body`, for as long as it makes progress.
 
-    Raises TooLarge beyond `limit` bytes; Silent if within `seconds` less than SLOWEST bytes a second came, however
-    the read limit of the connection is kept. `progress` may raise a NetError to have no more of it.
+    Raises TooLarge beyond `limit` bytes; Trickled if within `seconds` less than SLOWEST bytes a second came (after
+    PATIENT seconds, SLOWEST_OF_ALL), however the read limit of the connection is kept. `progress` may raise a
+    NetError to have no more of it.
     """
     clock = asyncio.get_running_loop().time
     length = http_headers.content_length(answer.headers)
     stop = min(limit, HEAD) if length is not None and length > limit else limit
-    since, had = clock(), 0
+    began = since = clock()
+    had = 0
     async for chunk in answer.chunks():
         if len(body) + len(chunk) > stop:
             head = bytes(body[:HEAD] + chunk[: max(0, HEAD - len(body))])
@@ -73,10 +82,13 @@ async def collect(
         body += chunk
         if progress is not None:
             progress(len(body), length)
-        if clock() - since > seconds:
+        now = clock()
+        if now - since > seconds:
             if len(body) - had < SLOWEST * seconds:
-                raise Silent(seconds)
-            since, had = clock(), len(body)
+                raise Trickled(answer.request, len(body) - had, now - since)
+            since, had = now, len(body)
+        if now - began > PATIENT and len(body) < SLOWEST_OF_ALL * (now - began):
+            raise Trickled(answer.request, len(body), now - began)
 
 
 async def unwelcome(
@@ -86,13 +98,10 @@ async def unwelcome(
 
     `proxy`, `sent_password`: see `Refused`.
     """
-    body = bytearray()
-    try:
-        async with asyncio.timeout(QUOTED_SECONDS):
-            await collect(answer, body, QUOTED, QUOTED_SECONDS)
-    except (NetError, TimeoutError) as error:
-        log.debug("the body of a refusal is not whole: %s", error)
-    words = body.decode("utf-8", "replace")
+    if encoding := http_headers.encoding(answer.headers):
+        words = f"its text has Content-Encoding {one_line(encoding, ENCODING_SHOWN)}"
+    else:
+        words = await _quoted(answer)
     if 200 <= answer.status < 300:
         return WrongType(answer.headers.get("content-type", ""), words)
     try:
@@ -109,6 +118,16 @@ async def unwelcome(
         proxy=proxy,
         sent_password=sent_password,
     )
+
+
+async def _quoted(answer: Body) -> str:
+    body = bytearray()
+    try:
+        async with asyncio.timeout(QUOTED_SECONDS):
+            await collect(answer, body, QUOTED, QUOTED_SECONDS)
+    except (NetError, TimeoutError) as error:
+        log.debug("the body of a refusal is not whole: %s", error)
+    return body.decode("utf-8", "replace")
 
 
 def is_wanted(answer: Body, accept: str) -> bool:

@@ -17,7 +17,8 @@ from typing import Final
 from httpx_sse._decoders import SSEDecoder
 
 from tui.core.sanitize import clean
-from tui.net.errors import TooLarge, byte_count
+from tui.net.errors import TooLarge, Trickled, byte_count
+from tui.net.response import SLOWEST
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +33,9 @@ GATHER: Final = 0.025
 """Seconds that a stream is left alone once all that had come was read: what comes meanwhile is read at one go."""
 _WAITED: Final = 0.0005
 """Seconds. A chunk that took longer was not there yet when it was asked for."""
+
+TRICKLES: Final = 30.0
+"""Seconds within which an event or a comment must be whole, or SLOWEST bytes a second of it have come."""
 
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 _COLON: Final = ord(":")
@@ -52,7 +56,10 @@ class ServerSentEvent:
 
 
 class EventDecoder:
-    """Bytes in, events out, without I/O. `on_comment` hears the text of each comment line."""
+    """Bytes in, events out, without I/O. `on_comment` hears the text of each comment line.
+
+    `ended` counts the events and comments that have ended, those too that are not handed on.
+    """
 
     def __init__(self, *, limit: int = LIMIT, on_comment: Callable[[str], None] | None = None) -> None:
         self._limit = limit
@@ -64,6 +71,7 @@ class EventDecoder:
         self._event_bytes = 0
         self._dropping = 0
         self._retry: float | None = None
+        self.ended = 0
 
     def feed(self, data: bytes) -> Iterator[ServerSentEvent]:
         """The events that `data` completes, but for those over the limit; each of these costs itself alone.
@@ -98,6 +106,7 @@ class EventDecoder:
             self._at_start = False
             line = line.removeprefix(_BYTE_ORDER_MARK)
         if not line:
+            self.ended += 1
             return self._dispatch()
         if line[:1] == b":" and len(line) > self._limit:
             raise TooLarge(self._limit)
@@ -105,6 +114,7 @@ class EventDecoder:
             self._drop(len(line))
             return None
         if line[0] == _COLON:
+            self.ended += 1
             if self._on_comment is not None:
                 self._on_comment(clean(line[1:].removeprefix(b" ").decode("utf-8", "replace")))
             return None
@@ -152,7 +162,8 @@ def read_events(
     """The events in `chunks`, up to its end; what is unfinished then is dropped, as the standard says.
 
     `on_bytes` hears the size of each chunk, heartbeats and comments too, before any event of it is handed on.
-    Raises TooLarge, and what `chunks` raises. The iterator holds nothing open: it may be left at any time.
+    Raises TooLarge; Trickled, where bytes come and end no event and no comment; and what `chunks` raises. The
+    iterator holds nothing open: it may be left at any time.
 
     The first chunk after a quiet time is handed on at once; then the stream rests for GATHER seconds (`pause`).
     To wait for each chunk of a lively stream by itself costs five times what its events do.
@@ -174,6 +185,9 @@ class _Events:
         self._pause = pause
         self._waited = False
         self._ready: Iterator[ServerSentEvent] = iter(())
+        self._ended = 0
+        self._begun: float | None = None
+        self._begun_bytes = 0
 
     def __aiter__(self) -> AsyncIterator[ServerSentEvent]:
         return self
@@ -189,4 +203,15 @@ class _Events:
             chunk = await anext(self._chunks)
             self._waited = asyncio.get_running_loop().time() - asked > _WAITED
             self._on_bytes(len(chunk))
+            self._watch(len(chunk))
             self._ready = self._decoder.feed(chunk)
+
+    def _watch(self, count: int) -> None:
+        """Before `count` more bytes are read: whether those before them have ended anything."""
+        now = asyncio.get_running_loop().time()
+        if self._begun is None or self._decoder.ended != self._ended:
+            self._ended, self._begun, self._begun_bytes = self._decoder.ended, now, 0
+        self._begun_bytes += count
+        elapsed = now - self._begun
+        if elapsed > TRICKLES and self._begun_bytes < SLOWEST * elapsed:
+            raise Trickled("the event stream", self._begun_bytes, elapsed)

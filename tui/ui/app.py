@@ -523,7 +523,7 @@ class HoldfastApp(App[None]):
             self.writing.release()
 
     def action_retry(self) -> None:
-        self.client.retry_now()
+        self.client.restart_line()
 
     def action_sessions(self) -> None:
         self.sessions.pick()

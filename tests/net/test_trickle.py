@@ -1,0 +1,160 @@
+"""Bytes that come one by one and complete nothing: given up in time, by name; a turn that is silent is not."""
+
+import asyncio
+
+import pytest
+
+from tests.net.bytes_server import JSON_HEAD, OK, STREAM_HEAD, Play, Server, chunk, read
+from tui.net import response, trickle
+from tui.net.errors import Trickled
+from tui.net.http_client import Http
+
+HEAD = b"HTTP/1.1 200 OK\r\n"
+PROCESSING = b"HTTP/1.1 102 Processing\r\n\r\n"
+
+
+def dripping(server: Server, begin: bytes, drop: bytes = b"x", every: float = 0.02) -> Play:
+    """Hear a request, write `begin`, and then `drop` again and again until the client leaves."""
+
+    async def play(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await server.hear(reader)
+        writer.write(begin)
+        while not reader.at_eof():
+            writer.write(drop)
+            await writer.drain()
+            await asyncio.sleep(every)
+
+    return play
+
+
+@pytest.mark.parametrize(
+    ("begin", "drop"),
+    [(HEAD + b"x: ", b"y"), (b"", PROCESSING), (b"", b"HTTP/1.1 103 Early Hints\r\nlink: a\r\n\r\n")],
+    ids=["header", "102", "103"],
+)
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_headers_have_one_limit(server: Server, http: Http, begin: bytes, drop: bytes, method: str) -> None:
+    server.play(dripping(server, begin, drop))
+    async with asyncio.timeout(5):
+        with pytest.raises(Trickled, match=rf"^{method} /x is too slow: \d+ bytes in \d s"):
+            await http.call(method, "/x", timeout=0.3)
+
+
+async def test_headers_of_a_stream_have_one_limit(server: Server, http: Http) -> None:
+    server.play(dripping(server, STREAM_HEAD[:-2] + b"x: "))
+    async with asyncio.timeout(5):
+        with pytest.raises(Trickled, match=r"^GET /event is too slow"):
+            await read(http, first_byte=0.3)
+
+
+async def test_the_second_try_of_a_get_may_be_answered(server: Server, http: Http) -> None:
+    server.play(dripping(server, HEAD), OK)
+    assert (await http.call("GET", "/x", timeout=0.5)).value is True
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_the_head_of_a_chunk_that_never_ends(server: Server, http: Http, method: str) -> None:
+    server.play(dripping(server, JSON_HEAD + b"transfer-encoding: chunked\r\n\r\n4;x="))
+    async with asyncio.timeout(5):
+        with pytest.raises(Trickled):
+            await http.call(method, "/x", timeout=0.3)
+
+
+async def test_an_answer_that_is_just_over_the_slowest(
+    server: Server, http: Http, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(response, "PATIENT", 0.5)
+    server.play(dripping(server, JSON_HEAD + b"content-length: 9999999\r\n\r\n", b" " * 8))  # 400 bytes a second
+    async with asyncio.timeout(5):
+        with pytest.raises(Trickled, match=r"^GET /x is too slow"):
+            await http.call("GET", "/x", timeout=0.2)
+
+
+class TestHeldPost:
+    """It has no limit in seconds."""
+
+    async def hold(self, http: Http) -> bytes:
+        async with http.stream("POST", "/x", json={}, first_byte=None, silence=None) as stream:
+            return b"".join([piece async for piece in stream.chunks()])
+
+    async def test_half_of_the_headers_at_once_and_the_rest_much_later(self, server: Server, http: Http) -> None:
+        """As MiMo Code does: the rest comes with the first byte of the body."""
+        go = asyncio.Event()
+
+        async def mimo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await server.hear(reader)
+            writer.write(JSON_HEAD + b"vary: Origin\r\n")
+            await go.wait()
+            writer.write(b"transfer-encoding: chunked\r\n\r\n" + chunk(b" ") + chunk(b"true") + b"0\r\n\r\n")
+
+        server.play(mimo)
+        turn = asyncio.create_task(self.hold(http))
+        assert await asyncio.wait({turn}, timeout=0.5) == (set(), {turn})
+        go.set()
+        assert await turn == b" true"
+
+    async def test_many_interim_answers(self, server: Server, http: Http) -> None:
+        async def play(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await server.hear(reader)
+            for _ in range(2 * trickle.PIECES):
+                writer.write(PROCESSING)
+                await writer.drain()
+                await asyncio.sleep(0.002)
+            writer.write(OK)
+
+        server.play(play)
+        async with http.stream("POST", "/x", json={}, first_byte=None, silence=None) as stream:
+            assert await anext(stream.chunks()) == b"true"
+
+    async def test_a_flood_of_interim_answers_ends(
+        self, server: Server, http: Http, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(trickle, "INTERIM", 1000)
+        server.play(dripping(server, b"", PROCESSING * 100, 0.0))
+        async with asyncio.timeout(10):
+            with pytest.raises(Trickled):
+                await self.hold(http)
+
+    @pytest.mark.parametrize(
+        "begin",
+        [HEAD + b"x: ", JSON_HEAD + b"transfer-encoding: chunked\r\n\r\n4;x="],
+        ids=["header", "head of a chunk"],
+    )
+    async def test_pieces_that_complete_nothing_end(self, server: Server, http: Http, begin: bytes) -> None:
+        server.play(dripping(server, begin, every=0.01))
+        async with asyncio.timeout(10):
+            with pytest.raises(Trickled, match=r"^POST /x is too slow"):
+                await self.hold(http)
+
+    async def test_pads_are_no_trickle(self, server: Server, http: Http) -> None:
+        async def play(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await server.hear(reader)
+            writer.write(JSON_HEAD + b"transfer-encoding: chunked\r\n\r\n")
+            for _ in range(2 * trickle.PIECES):
+                writer.write(chunk(b" "))
+                await writer.drain()
+                await asyncio.sleep(0.002)
+            writer.write(chunk(b"true") + b"0\r\n\r\n")
+
+        server.play(play)
+        assert (await self.hold(http)).strip() == b"true"
+
+
+async def test_small_chunks_leave_others_their_turn(server: Server, http: Http) -> None:
+    server.play(
+        JSON_HEAD + b"transfer-encoding: chunked\r\n\r\n" + chunk(b" ") * 100_000 + b"4\r\ntrue\r\n0\r\n\r\n"
+    )
+    longest, clock = 0.0, asyncio.get_running_loop().time
+
+    async def look() -> None:
+        nonlocal longest
+        while True:
+            before = clock()
+            await asyncio.sleep(0)
+            longest = max(longest, clock() - before)
+
+    looking = asyncio.create_task(look())
+    assert (await http.call("GET", "/x", timeout=30)).value is True
+    looking.cancel()
+    await asyncio.gather(looking, return_exceptions=True)
+    assert longest < 0.15

@@ -1,0 +1,40 @@
+"""What httpx raises, as one of `tui.net.errors`."""
+
+from collections.abc import Mapping
+from typing import Final
+
+import httpx
+
+from tui.net.errors import Cut, Garbled, NetError, Silent, Unreachable
+from tui.net.transport import shown_proxy, system_words, why_barred
+
+# A damaged TLS record comes through httpx as the ssl module's own error, which is an OSError.
+HTTPX_ERRORS: Final = (httpx.HTTPError, OSError)
+
+
+def in_our_words(
+    error: Exception, limits: Mapping[str, float | None], received: int = 0, *, proxy: str | None = None
+) -> NetError:
+    """`limits`: those of the request; `received`: bytes of the body that had come; `proxy`: the one on the way."""
+    match error:
+        case httpx.ConnectTimeout():
+            through = None if proxy is None else shown_proxy(proxy)
+            return Unreachable(f"no answer within {limits['connect']:g} s", through)
+        case httpx.ReadTimeout():
+            return Silent(limits["read"] or 0.0)
+        case httpx.WriteTimeout():
+            return Silent(limits["write"] or 0.0)
+        case httpx.PoolTimeout():
+            return Silent(limits["pool"] or 0.0)
+        case httpx.ConnectError() | httpx.ProxyError():
+            return why_barred(error, proxy)
+        case httpx.RemoteProtocolError() if "disconnected" in str(error):
+            return Cut("the server closed the connection", received)
+        case httpx.RemoteProtocolError() if "closed connection" in str(error):
+            return Cut("the answer was cut off", received)
+        case httpx.LocalProtocolError():
+            return Garbled("the request cannot be sent")  # its words may quote a header
+        case httpx.ProtocolError():
+            return Garbled(str(error))
+        case _:
+            return Cut(system_words(error) or "the connection broke", received)
