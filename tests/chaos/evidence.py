@@ -66,6 +66,8 @@ def _has_error(answer: Stored) -> bool:
 
 
 S = TurnState
+BY_WHOM_UNKNOWN = "not from here: another client or the server aborted it"
+"""Said where it is not known whether the server aborts a turn whose connection broke: it names that cause too."""
 ROWS = (
     Row(S.FINISHED, "", lambda case: case.last is not None and case.last.final and case.last.failure is None),
     Row(
@@ -82,7 +84,7 @@ ROWS = (
     Row(S.ABORTED, "", lambda case: case.asked and case.broken),
     Row(S.ABORTED, "aborted from elsewhere", lambda case: case.broken and case.others_abort),
     Row(S.ABORTED, "by an abort of another prompt, or from elsewhere", lambda case: case.broken),
-    Row(S.ABORTED, "not from here: another client or the server aborted it", lambda case: case.broken),
+    Row(S.ABORTED, BY_WHOM_UNKNOWN, lambda case: case.broken),
     Row(
         S.ABORTED,
         "you rejected a request|a request was rejected elsewhere|a request was rejected",

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence, Set
 from itertools import pairwise
 from typing import Any, TypeAlias, assert_never
 
-from tests.chaos.evidence import Case, unfounded
+from tests.chaos.evidence import BY_WHOM_UNKNOWN, Case, unfounded
 from tests.chaos.families import Family
 from tests.chaos.person import Given, Person, Sent
 from tests.chaos.truth import Piece, Stored, Truth
@@ -112,9 +112,10 @@ def turns_end_as_the_server_says(
     A prompt without an answer of its own ended like a later one that took it along, or it never began. An answer
     that ended between two steps does not say why: a dismissed question, a later prompt, an abort, a crash. A turn
     that the person aborted after a crash had ended it is shown as what they asked for. Where a turn dies with its
-    POST, the server has it as aborted, and the line is to blame unless somebody asked for that. Where a rejected
-    request ended it, that is said of it by whoever heard of the rejection. That an agent's death ended it the
-    server tells once; afterwards it has an error there, without a word.
+    POST, the server has it as aborted, and the line is to blame unless somebody asked for that; a half-open POST
+    shows nothing of it, and then the turn may be shown as aborted by somebody else or by the server. Where a
+    rejected request ended it, that is said of it by whoever heard of the rejection. That an agent's death ended it
+    the server tells once; afterwards it has an error there, without a word.
     """
     for sent in person.sent.values():
         if sent.turn is None or not truth.prompts(sent.token):
@@ -128,7 +129,7 @@ def turns_end_as_the_server_says(
             due = _cut(answers[-1].fates, family) | answers[-1].fates
         if TurnState.INTERRUPTED in due and sent.turn.abort_asked:
             due |= {TurnState.ABORTED}
-        if family.turn_dies_with_its_post and not aborts:
+        if family.turn_dies_with_its_post and not aborts and sent.turn.reason != BY_WHOM_UNKNOWN:
             due -= {TurnState.ABORTED}
         if answers and any(piece.call is not None and piece.call.rejected for piece in answers[-1].pieces):
             due |= {TurnState.ABORTED}
