@@ -37,7 +37,7 @@ def loads(raw: str | bytes, *, fragments: frozenset[str] = FRAGMENTS, max_depth:
     text = raw if isinstance(raw, str) else raw.decode("utf-8", "replace")
     text = text.removeprefix("\ufeff")
     try:
-        value: JSON = json.loads(text)
+        value = _parsed(text)
     except RecursionError as error:
         raise _too_deep(text, max_depth) from error
     except ValueError as error:
@@ -46,6 +46,37 @@ def loads(raw: str | bytes, *, fragments: frozenset[str] = FRAGMENTS, max_depth:
     if _may_be_deeper(text, max_depth) and _is_deeper(value, max_depth):
         raise _too_deep(text, max_depth)
     return _cleaned(value, fragments) if _may_be_unsafe(text) else value
+
+
+def first_value(text: str) -> tuple[JSON, int]:
+    """The value that the text begins with, not cleaned, and where it ends.
+
+    Raises json.JSONDecodeError, whose `pos` is where no value is any more, and RecursionError.
+    """
+    value, end = _FIRST.raw_decode(text)
+    return value, end
+
+
+def _parsed(text: str) -> JSON:
+    value: JSON
+    try:
+        value = json.loads(text)
+    except json.JSONDecodeError:
+        raise
+    except ValueError:  # an integer of more digits than Python converts
+        value = json.loads(text, parse_int=_integer)
+    return value
+
+
+def _integer(digits: str) -> int | float:
+    """An integer; infinite where it has more digits than Python converts: far over all that it may mean here."""
+    try:
+        return int(digits)
+    except ValueError:
+        return float(digits)
+
+
+_FIRST: Final = json.JSONDecoder(parse_int=_integer)
 
 
 def _too_deep(text: str, max_depth: int) -> NotJson:

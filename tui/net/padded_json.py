@@ -4,8 +4,8 @@ Some servers hold a turn open by writing white space until its result is there, 
 The parser is pushed its bytes and does no I/O; its memory does not grow with the padding, only with the value,
 and the value is parsed once, when all of it has come.
 
-A number alone cannot show that it is whole; the objects that servers answer with can, and a body that is cut is
-told from one that is no JSON.
+A number alone cannot show that it is whole; the objects that servers answer with can, and a body that is cut off
+is told from one that is no JSON by what stands where the parser stopped.
 """
 
 import json
@@ -13,7 +13,7 @@ import re
 from typing import Final
 
 from tui.net.errors import Empty, NotJson, TooLarge, TrailingBytes, Truncated
-from tui.net.json_input import JSON, loads
+from tui.net.json_input import JSON, first_value, loads
 
 LIMIT: Final = 64 << 20
 """Bytes of one value."""
@@ -22,14 +22,8 @@ _PADDING: Final = b" \t\n\r"  # RFC 8259, section 2
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 _EXCERPT: Final = 120
 
-# The parser's complaint → what is left of a document that breaks off there. After any other complaint: nothing.
-_UNFINISHED: Final = {
-    "Unterminated string starting at": re.compile(r".*", re.DOTALL),
-    "Invalid \\uXXXX escape": re.compile(r"u[0-9a-fA-F]{0,4}"),
-    "Expecting ',' delimiter": re.compile(r"([.eE][+-]?)?"),
-    "Expecting value": re.compile(r"-?|t(ru?)?|f(a(ls?)?)?|n(ul?)?|Na?|-?I(n(f(i(n(it?)?)?)?)?)?"),
-}
-_NOTHING: Final = re.compile("")
+_UNFINISHED: Final = re.compile(r'"(?:[^"\\]++|\\.)*+\\?|[\w.+\\-]{0,8}', re.DOTALL)
+"""What is left of a document that is cut off, from where the parser stopped: a string, or a number or word."""
 
 
 class PaddedJson:
@@ -77,16 +71,12 @@ class PaddedJson:
 
     def _what_is_wrong_with(self, text: str, error: NotJson) -> NotJson | TrailingBytes | Truncated:
         try:
-            _, end = json.JSONDecoder().raw_decode(text)
+            _, end = first_value(text)
         except json.JSONDecodeError as broken:
-            return Truncated(self.received) if _breaks_off(text, broken) else error
-        except (RecursionError, ValueError):
+            rest = text[broken.pos :].rstrip(_PADDING.decode())
+            cut_off = (broken.pos or text[0] == '"') and _UNFINISHED.fullmatch(rest)
+            return Truncated(self.received) if cut_off else error
+        except RecursionError:
             return error
         rest = text[end:].lstrip(_PADDING.decode())
         return TrailingBytes(rest[:_EXCERPT]) if rest else error
-
-
-def _breaks_off(text: str, error: json.JSONDecodeError) -> bool:
-    """Whether the parser failed for want of text, and not because of the text that is there."""
-    rest = text[error.pos :].rstrip()
-    return _UNFINISHED.get(error.msg, _NOTHING).fullmatch(rest) is not None
