@@ -17,7 +17,8 @@ help:
 	@echo 'make run          the client, on a scripted server of its own'
 	@echo 'make test         the whole suite, but for what needs npm'
 	@echo 'make check        format, lint, types and import contracts'
-	@echo 'make chaos        2,000 seeded schedules of faults; make test plays the first 200; a client killed at 20 points'
+	@echo 'make chaos        2,000 seeded schedules of faults; make test plays the first 200; a client killed at 20 points;'
+	@echo '                  10,000 examples of damaged JSON for each family'
 	@echo 'make real         the suite against real agent servers (needs npm)'
 	@echo 'make bench        what the client costs, measured here, as a table; ONLY=streams takes a part'
 	@echo 'make bench-peer   the same streams through opencode attach beside it (needs make real)'
@@ -40,6 +41,7 @@ check: $(SET_UP)
 chaos: $(SET_UP)
 	$(BIN)/pytest tests/chaos --schedules=2000 -n 2
 	$(BIN)/pytest tests/end_to_end/test_killed.py -n 2
+	$(BIN)/pytest tests/backends/test_any_json.py --hypothesis-profile=chaos -n 2
 
 real: $(SET_UP) $(SERVERS)/.set-up
 	$(BIN)/pytest -m real -n 2 --dist worksteal tests/real

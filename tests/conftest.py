@@ -8,11 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from tests.end_to_end.stub import Stub, running_stub
 from tests.end_to_end.terminal import Terminal
 from tests.processes import clean_environment
 from tui.storage.journal import Journal
+
+settings.register_profile("chaos", max_examples=10_000)  # `make chaos`
 
 COMMAND = str(Path(sys.executable).with_name("holdfast"))
 

@@ -129,10 +129,10 @@ async def test_a_session_without_a_title_is_one_all_the_same() -> None:
     }
     async with greeted(answers) as (_, backend):
         page = await backend.sessions()
-        assert [(one.id, one.title) for one in page] == [("ses_1", "")]
-        assert page.unreadable == 2
+        assert [(one.id, one.title, one.tokens) for one in page] == [("ses_1", "", 0), ("ses_2", "two", 0)]
+        assert page.unreadable == 1
         assert (await backend.session("ses_1")).title == ""
-        assert [one.id for one in await backend.children("ses_1")] == ["ses_1"]
+        assert [one.id for one in await backend.children("ses_1")] == ["ses_1", "ses_2"]
 
 
 async def test_a_damaged_entry_of_a_plan_stands_in_its_place() -> None:

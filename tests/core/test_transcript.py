@@ -1,7 +1,5 @@
 """Deltas that know their place in the part that they grow; messages that know theirs in the order."""
 
-import math
-
 import pytest
 from msgspec.structs import replace
 
@@ -98,11 +96,11 @@ def test_what_is_asked_of_the_order_is_right_after_every_change() -> None:
     assert (transcript.answer_to("p"), transcript.spent()) == (None, (7, 0.0))
 
 
-def test_a_message_without_a_time_that_can_be_ordered_stands_first_and_can_go() -> None:
+def test_a_message_without_a_time_stands_first_and_can_go() -> None:
     transcript = Transcript()
     for number in range(4):
         transcript.put_message(message(f"timed {number}", float(number)))
-        transcript.put_message(message(f"untimed {number}", math.nan))
+        transcript.put_message(message(f"untimed {number}", 0.0))
     for one in list(transcript.messages.values()):
         transcript.put_message(replace(one, completed=9.0))
     assert names(transcript)[0] == "timed 0"

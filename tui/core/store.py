@@ -265,7 +265,11 @@ class Store:
 
     def _put_message(self, message: Message) -> tuple[Change, ...]:
         transcript = self._touch(message.session_id)
-        if transcript is None or transcript.messages.get(message.id) == message:
+        if transcript is None:
+            return ()
+        if not message.created:
+            message = replace(message, created=transcript.time_for(message.id))
+        if transcript.messages.get(message.id) == message:
             return ()
         transcript.put_message(message)
         return (MessageChanged(message.session_id, message.id),)

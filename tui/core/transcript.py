@@ -5,7 +5,6 @@ A delta costs the same however long its message is: its pieces are joined when s
 
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterator
-from math import isnan
 from operator import attrgetter
 
 from msgspec.structs import replace
@@ -48,8 +47,6 @@ class Transcript:
 
     def put_message(self, message: Message) -> None:
         """Take in a message, or another state of one that is here."""
-        if isnan(message.created):
-            message = replace(message, created=0.0)  # it has no place in any order
         known = self.messages.get(message.id)
         if known is None or known.usage != message.usage:
             self._spent = None
@@ -75,6 +72,11 @@ class Transcript:
     def index(self, message_id: str) -> int:
         """How many messages stand before one that is here."""
         return self._place(self.messages[message_id], self._order)
+
+    def time_for(self, message_id: str) -> float:
+        """A time for a message that came without one: that which it had, or else that of the newest."""
+        known = self.messages.get(message_id) or self.newest()
+        return 0.0 if known is None else known.created
 
     def answer_to(self, prompt_id: str) -> Message | None:
         """The newest assistant message whose parent is `prompt_id`."""

@@ -16,6 +16,7 @@ from tui.core.model import (
     TextPart,
     ToolPart,
 )
+from tui.net.errors import TooLarge
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -161,3 +162,10 @@ def test_a_tool_state_that_nobody_knows_is_shown_as_running() -> None:
     tool = messages.part(part_of("tool", tool="x", callID="c", state={"status": "queued", "input": "odd"}))
     assert isinstance(tool, ToolPart)
     assert (tool.state, dict(tool.input)) == ("running", {})
+
+
+@pytest.mark.parametrize("head", ["[" * 100_000, "9" * 5000, "1e400", '{"id":"m', "", "nul"])
+def test_what_cannot_be_read_of_a_message_that_is_too_large_is_left_out(head: str) -> None:
+    found = messages.too_large("s", TooLarge(1, size=99, head=b'{"info": ' + head.encode()))
+    assert found.message.session_id == "s"
+    assert isinstance(found.parts[0], NotePart)

@@ -70,6 +70,7 @@ def test_a_provider_that_is_tried_again_counts_down_on_the_server_s_clock() -> N
     retrying = turn(TurnState.RETRYING, retry=Retrying(3, "429", SERVER_NOW + 8))
     assert words(retrying) == "the model's provider failed (429) · the server tries again in 8s (3rd)"
     assert words(turn(TurnState.RETRYING, retry=Retrying(1, "", None))).endswith("tries again (1st)")
+    assert words(turn(TurnState.RETRYING, retry=Retrying(0, "", None))).endswith("tries again")
 
 
 def test_a_turn_that_stands_still_says_so_and_what_to_do() -> None:

@@ -217,6 +217,8 @@ class OpenCode:
             before is None and cursor and len(items) < limit and not any(m.message.role == "user" for m in items)
         ):
             older, cursor = await self._page_of(session_id, limit - len(items), cursor, on_bytes)
+            if not older:
+                break
             items = (*older, *items)
         for full in items:
             self._ids.saw(full.message)

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from tui.backends.numbers import Number, attempts, delay
 from tui.backends.opencode import schema as wire
 from tui.backends.opencode.messages import message, part
 from tui.backends.opencode.requests import permission, question
@@ -38,9 +39,9 @@ class _Ids(msgspec.Struct):
 
 class _Retry(msgspec.Struct):
     sessionID: str
-    attempt: int
+    attempt: Number = None
     reason: str = ""
-    nextDelayMs: float = 0.0
+    nextDelayMs: Number = None
 
 
 def _part_updated(properties: wire.JSON) -> e.Event | None:
@@ -60,7 +61,9 @@ def _status_changed(properties: wire.JSON) -> e.Event:
 def _retry(properties: wire.JSON) -> e.Event:
     """MiMo Code's status stays busy while the provider is tried again; it says busy anew at each try."""
     raw = wire.read(properties, _Retry)
-    return e.StatusChanged(raw.sessionID, Retrying(raw.attempt, raw.reason, time.time() + raw.nextDelayMs / 1000))
+    wait = delay(raw.nextDelayMs)
+    next_at = None if wait is None else time.time() + wait
+    return e.StatusChanged(raw.sessionID, Retrying(attempts(raw.attempt), raw.reason, next_at))
 
 
 def _session_failed(properties: wire.JSON) -> e.Event | None:

@@ -5,14 +5,15 @@ must not make its whole transcript unreadable.
 """
 
 from collections.abc import Mapping
-from json import JSONDecoder
 from typing import Any, Literal
 
 import msgspec
+from msgspec.structs import replace
 
 from tui.backends.decoding import UNREADABLE, readable, unreadable_part
+from tui.backends.numbers import Number, exit_code, moment
 from tui.backends.opencode import mimo_terminal
-from tui.backends.opencode.schema import JSON, Error, Time, Tokens, failure, field, read, seconds
+from tui.backends.opencode.schema import JSON, Error, failure, field, inside, read, usage
 from tui.core.model import (
     Answers,
     FilePart,
@@ -23,10 +24,9 @@ from tui.core.model import (
     ReasoningPart,
     TextPart,
     ToolPart,
-    Usage,
 )
 from tui.net.errors import NotJson, TooLarge, megabytes
-from tui.net.json_input import loads
+from tui.net.json_input import first_value, loads
 
 GOES_ON = frozenset({"tool-calls", "unknown"})
 """`finish` values after which the same turn continues with another assistant message."""
@@ -53,15 +53,15 @@ class _Message(msgspec.Struct):
     id: str
     sessionID: str
     role: str
-    time: Time = msgspec.field(default_factory=Time)
+    time: Any = None
     parentID: str | None = None
     error: Error | None = None
     finish: str | None = None
     agent: str = ""
     modelID: str = ""
     model: _Model | None = None
-    cost: float = 0.0
-    tokens: Tokens | None = None
+    cost: Number = None
+    tokens: Any = None
 
 
 class _ToolState(msgspec.Struct):
@@ -71,7 +71,7 @@ class _ToolState(msgspec.Struct):
     output: str | None = None
     error: str | None = None
     metadata: Any = None
-    time: Time | None = None
+    time: Any = None
 
 
 class _Kind(msgspec.Struct):
@@ -85,7 +85,7 @@ class _Part(msgspec.Struct):
     type: str
     text: str = ""
     synthetic: bool = False
-    time: Time | None = None
+    time: Any = None
     callID: str = ""
     tool: str = ""
     state: _ToolState | None = None
@@ -99,19 +99,21 @@ class _Part(msgspec.Struct):
 
 def message(value: JSON) -> Message:
     raw = read(value, _Message)
+    time = inside(raw.time)
+    completed = time.get("completed") is not None  # when that was may be unknown
     return Message(
         id=raw.id,
         session_id=raw.sessionID,
         role="user" if raw.role == "user" else "assistant",
-        created=raw.time.created / 1000,
-        completed=seconds(raw.time.completed),
+        created=moment(time.get("created")) or 0.0,
+        completed=(moment(time["completed"]) or 0.0) if completed else None,
         parent_id=raw.parentID,
         failure=None if raw.error is None else failure(raw.error),
         final=raw.finish is not None and raw.finish not in GOES_ON,
         agent=raw.agent,
         model=raw.modelID or (raw.model.modelID if raw.model is not None else ""),
-        usage=None if raw.tokens is None else Usage(int(raw.tokens.input), int(raw.tokens.output), raw.cost),
-        broken_off=raw.time.completed is not None and raw.finish is None and raw.error is None,
+        usage=None if raw.tokens is None else usage(raw.tokens, raw.cost),
+        broken_off=completed and raw.finish is None and raw.error is None,
     )
 
 
@@ -130,12 +132,17 @@ def full_message(value: JSON) -> FullMessage:
 
 
 def full_messages(value: JSON, session_id: str) -> tuple[FullMessage, ...]:
-    """A page of a transcript, oldest first; where a message cannot be read, that is said in its place."""
+    """A page of a transcript, oldest first; where a message cannot be read, that is said in its place.
+
+    One whose time is not known keeps its place too.
+    """
     before = 0.0
 
     def translate(item: JSON) -> FullMessage:
         nonlocal before
         full = full_message(item)
+        if not full.message.created:
+            full = replace(full, message=replace(full.message, created=before + JUST_AFTER))
         before = full.message.created
         return full
 
@@ -191,37 +198,30 @@ def part(value: JSON) -> Part | None:
 def too_large(session_id: str, error: TooLarge) -> FullMessage:
     """What stands for a message that is too large to be fetched; its head is read where that comes first."""
     text = error.head.decode("utf-8", "replace")
-    _, _, rest = text.partition('"info":')
+    rest = text.partition('"info":')[2].lstrip()
     try:
-        head = message(loads(rest[: _end_of_object(rest)]))
-    except (NotJson, *UNREADABLE):
+        head = message(loads(rest[: first_value(rest)[1]]))
+    except (NotJson, RecursionError, *UNREADABLE):
         head = Message(f"too-large:{session_id}", session_id, "assistant", 0.0, completed=0.0)
     size = megabytes(error.size) if error.size is not None else f"over {megabytes(error.limit)}"
     words = f"This message is too large to show ({size})"
     return FullMessage(head, (NotePart(f"{head.id}:too-large", session_id, head.id, words),))
 
 
-def _end_of_object(text: str) -> int:
-    """Where the JSON object ends that the text begins with; 0 where it does not end."""
-    try:
-        return JSONDecoder().raw_decode(text.lstrip())[1] + len(text) - len(text.lstrip())
-    except ValueError:
-        return 0
-
-
-def _progress(time: Time | None) -> Literal["streaming", "done"]:
+def _progress(time: JSON) -> Literal["streaming", "done"]:
     """A part without times (a prompt's) is whole; one that began and has no end still grows."""
-    return "streaming" if time is not None and time.start is not None and time.end is None else "done"
+    given = inside(time)
+    return "streaming" if given.get("start") is not None and given.get("end") is None else "done"
 
 
 def _tool(raw: _Part) -> ToolPart:
     state = raw.state or _ToolState("pending")
-    time = state.time or Time()
+    time = inside(state.time)
     shown = state.status if state.status in ("pending", "running", "completed", "error") else "running"
     output = state.output if state.output is not None else field(state.metadata, "output")
     given, rejected = _answers_in(state.metadata), shown == "error" and state.error in REJECTED
     if shown == "completed" and isinstance(state.input, dict) and state.input.get("interactive") is True:
-        given = mimo_terminal.answers(output, _exit_code(state.metadata))
+        given = mimo_terminal.answers(output, exit_code(inside(state.metadata).get("exit")))
         rejected = given is None
     return ToolPart(
         id=raw.id,
@@ -235,8 +235,8 @@ def _tool(raw: _Part) -> ToolPart:
         output=output,
         error=state.error or "",
         diff=field(state.metadata, "diff"),
-        started=seconds(time.start),
-        ended=seconds(time.end),
+        started=moment(time.get("start")),
+        ended=moment(time.get("end")),
         answers=given,
         why=_why(state.error or ""),
         rejected=rejected,
@@ -250,11 +250,6 @@ def _why(error: str) -> Literal["failed", "denied", "rejected", "aborted"]:
     if error.startswith("The user dismissed this question"):
         return "rejected"
     return "aborted" if error == "Tool execution aborted" else "failed"
-
-
-def _exit_code(metadata: object) -> int:
-    code = metadata.get("exit") if isinstance(metadata, Mapping) else None
-    return int(code) if isinstance(code, int | float) else 0
 
 
 def _answers_in(metadata: object) -> Answers | None:

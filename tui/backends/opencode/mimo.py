@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from tui.backends.base import NotTaken, PostWatcher, ServerInfo, Traits
 from tui.backends.decoding import Rows, checked, readable
+from tui.backends.numbers import integer
 from tui.backends.opencode import mimo_terminal
 from tui.backends.opencode import schema as wire
 from tui.backends.opencode.backend import OpenCode
@@ -168,8 +169,9 @@ class MimoCode(OpenCode):
     async def _rename(self, path: str, title: str) -> Session:
         known = (await self._get(path)).value
         body: dict[str, Any] = {"title": title}
-        if isinstance(known, dict) and "titleRevision" in known:
-            body["expectedRevision"] = known["titleRevision"]
+        revision = integer(wire.inside(known).get("titleRevision"))
+        if revision is not None:
+            body["expectedRevision"] = revision
         return checked(path, wire.session, (await self._http.call("PATCH", path, json=body)).value)
 
     async def _resolve(self, path: str, body: dict[str, Any], directory: str) -> bool:

@@ -6,6 +6,7 @@ stored as running before it is asked for. The environment that they carry holds 
 
 import msgspec
 
+from tui.backends.numbers import Number, exit_code
 from tui.backends.opencode.schema import JSON, read
 from tui.core import events as e
 from tui.core.model import Answers, FullMessage, Option, Part, Question, QuestionRequest, ToolPart
@@ -39,7 +40,7 @@ def entry(value: JSON) -> Entry:
 class _Replied(msgspec.Struct):
     id: str
     output: str = ""
-    exitCode: float = 0
+    exitCode: Number = None
 
 
 class Terminals:
@@ -94,7 +95,7 @@ class Terminals:
         known = self._asked.pop(raw.id, None)
         if known is None:
             return None
-        given = answers(raw.output, int(raw.exitCode))
+        given = answers(raw.output, exit_code(raw.exitCode))
         if given is None:
             return e.QuestionRejected(known.session_id, known.id)
         return e.QuestionAnswered(known.session_id, known.id, given)

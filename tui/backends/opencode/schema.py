@@ -10,6 +10,7 @@ from typing import Any, Literal, TypeVar
 import msgspec
 
 from tui.backends.decoding import Rows, readable, unreadable_todo
+from tui.backends.numbers import Number, attempts, dollars, http_status, moment, tokens
 from tui.core.model import (
     Busy,
     Failure,
@@ -18,6 +19,7 @@ from tui.core.model import (
     Session,
     SessionStatus,
     Todo,
+    Usage,
 )
 
 JSON = Any
@@ -29,28 +31,15 @@ ABANDONED = "Abandoned: previous request interrupted"
 T = TypeVar("T")
 
 
-class Time(msgspec.Struct):
-    created: float = 0.0
-    updated: float = 0.0
-    start: float | None = None
-    end: float | None = None
-    completed: float | None = None
-
-
-class Tokens(msgspec.Struct):
-    input: float = 0
-    output: float = 0
-
-
 class _Session(msgspec.Struct):
     id: str
     title: str | None = None
     directory: str | None = None
     parentID: str | None = None
-    time: Time = msgspec.field(default_factory=Time)
+    time: Any = None
     agent: str | None = None
-    cost: float = 0.0
-    tokens: Tokens | None = None
+    cost: Number = None
+    tokens: Any = None
     revert: Any = None
 
 
@@ -67,17 +56,24 @@ class _Todo(msgspec.Struct):
 
 class _Status(msgspec.Struct):
     type: str
-    attempt: int = 0
+    attempt: Number = None
     message: str = ""
-    next: float | None = None
+    next: Number = None
 
 
 def read(value: JSON, shape: type[T]) -> T:
     return msgspec.convert(value, shape, strict=False)
 
 
-def seconds(milliseconds: float | None) -> float | None:
-    return None if milliseconds is None else milliseconds / 1000
+def inside(value: object) -> Mapping[str, Any]:
+    """What is in a mapping whose fields are all optional; nothing where the value is no mapping."""
+    return value if isinstance(value, Mapping) else {}
+
+
+def usage(count: JSON, cost: Number = None) -> Usage:
+    """The `tokens` of a message or a session, and what they cost."""
+    found = inside(count)
+    return Usage(tokens(found.get("input")), tokens(found.get("output")), dollars(cost))
 
 
 def field(value: object, *names: str) -> str:
@@ -92,16 +88,17 @@ def field(value: object, *names: str) -> str:
 
 def session(value: JSON) -> Session:
     raw = read(value, _Session)
+    time, spent = inside(raw.time), usage(raw.tokens, raw.cost)
     return Session(
         id=raw.id,
         title=raw.title or "",
         directory=raw.directory or "",
-        created=raw.time.created / 1000,
-        updated=raw.time.updated / 1000,
+        created=moment(time.get("created")) or 0.0,
+        updated=moment(time.get("updated")) or 0.0,
         parent_id=raw.parentID,
         agent=raw.agent or "",
-        cost=raw.cost,
-        tokens=0 if raw.tokens is None else int(raw.tokens.input + raw.tokens.output),
+        cost=spent.cost,
+        tokens=spent.input_tokens + spent.output_tokens,
         undone_from=field(raw.revert, "messageID"),
     )
 
@@ -117,11 +114,10 @@ def failure(raw: Error) -> Failure:
     """
     message = field(raw.data, "message") or raw.name
     aborted: Literal["aborted", "interrupted"] = "interrupted" if message.startswith(ABANDONED) else "aborted"
-    status = raw.data.get("statusCode") if isinstance(raw.data, Mapping) else None
     return Failure(
         message=message,
         kind=aborted if raw.name == "MessageAbortedError" else "provider" if raw.name == "APIError" else "other",
-        status=status if isinstance(status, int) else None,
+        status=http_status(inside(raw.data).get("statusCode")),
     )
 
 
@@ -131,7 +127,7 @@ def status(value: JSON) -> SessionStatus:
         case "idle":
             return Idle()
         case "retry":
-            return Retrying(raw.attempt, raw.message, seconds(raw.next))
+            return Retrying(attempts(raw.attempt), raw.message, moment(raw.next))
         case _:
             return Busy()
 

@@ -11,6 +11,7 @@ No network, no memory.
 from collections.abc import Mapping
 from typing import Any
 
+from tui.backends.numbers import moment
 from tui.backends.qwen import schema as wire
 from tui.core.model import Failure
 
@@ -31,10 +32,7 @@ def began(data: object) -> float | None:
     """When the turn began, in epoch seconds, should the event with this `data` be of one that the server began."""
     update = _of(data, "update")
     turn = _of(_of(update, "_meta"), "backgroundTurn") or _of(data, "backgroundTurn")
-    at = turn.get("startedAt")
-    if not turn:
-        return None
-    return at / 1000 if isinstance(at, int | float) else 0.0
+    return (moment(turn.get("startedAt")) or 0.0) if turn else None
 
 
 def failure(text: str) -> Failure | None:

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from tui.backends.decoding import Rows, readable, unreadable_todo
+from tui.backends.numbers import Counter, Number, http_status, moment, tokens
 from tui.core.model import Failure, Session, Todo, Usage
 from tui.core.sanitize import clean
 
@@ -48,7 +49,7 @@ class Frame(msgspec.Struct, rename="camel"):
     """One event. `id` is missing from those that the stream makes up for one reader."""
 
     type: str
-    id: int | None = None
+    id: Counter | None = None
     prompt_id: str | None = None
     originator_client_id: str | None = None
     data: Any = None
@@ -57,8 +58,7 @@ class Frame(msgspec.Struct, rename="camel"):
     @property
     def at(self) -> float:
         """When it happened, in epoch seconds of the server's clock; 0 if it does not say."""
-        stamp = (self.meta or {}).get("serverTimestamp")
-        return stamp / 1000 if isinstance(stamp, int | float) else 0.0
+        return moment((self.meta or {}).get("serverTimestamp")) or 0.0
 
 
 class Terminal(msgspec.Struct, rename="camel"):
@@ -68,7 +68,7 @@ class Terminal(msgspec.Struct, rename="camel"):
     terminal: str
     code: str = ""
     stop_reason: str = ""
-    at: float = 0.0
+    at: Number = None
 
 
 class Loaded(msgspec.Struct, rename="camel"):
@@ -81,7 +81,7 @@ class Loaded(msgspec.Struct, rename="camel"):
     has_active_prompt: bool = False
     compacted_replay: list[Any] = []
     live_journal: list[Any] = []
-    last_event_id: int = 0
+    last_event_id: Counter = 0
     event_epoch: str = ""
     prompt_terminals: list[Any] = []
     history_has_more: bool = False
@@ -222,9 +222,7 @@ def usage(meta: Mapping[str, Any] | None) -> Usage | None:
     found = (meta or {}).get("usage")
     if not isinstance(found, Mapping):
         return None
-    counts = [found.get(name) for name in ("inputTokens", "outputTokens")]
-    given, made = (int(count) if isinstance(count, int | float) else 0 for count in counts)
-    return Usage(given, made)
+    return Usage(tokens(found.get("inputTokens")), tokens(found.get("outputTokens")))
 
 
 def failure(message: str) -> Failure:
@@ -232,7 +230,7 @@ def failure(message: str) -> Failure:
     found = re.match(r"(\d{3})\b\s*", message)
     if found is None:
         return Failure(message)
-    return Failure(message[found.end() :] or message, "provider", int(found[1]))
+    return Failure(message[found.end() :] or message, "provider", http_status(int(found[1])))
 
 
 @dataclass(frozen=True, slots=True)

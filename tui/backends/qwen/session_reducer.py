@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from tui.backends.numbers import moment
 from tui.backends.qwen import background_turns as background
 from tui.backends.qwen import requests as requests
 from tui.backends.qwen import schema as wire
@@ -189,7 +190,8 @@ class Fold:
         turn = self._turn
         if turn is not None and turn.prompt_id == prompt_id:
             return self._said_by_user(turn, text)
-        found = [*self._overtake(), *self._begin(prompt_id, frame.at)]
+        created = frame.at or self._after_turn()
+        found = [*self._overtake(), *self._begin(prompt_id, created)]
         self._queue.discard(prompt_id)
         self.echoes.append(Echo(prompt_id, text, frame.originator_client_id or "", frame.id or 0))
         assert self._turn is not None
@@ -269,7 +271,7 @@ class Fold:
             return turn, []
         if self._overtaken is not None and self._overtaken.prompt_id == frame.prompt_id:
             return self._overtaken, []
-        created = turn.created + 2 * JUST_AFTER if turn is not None else 0.0
+        created = self._after_turn()
         began = background.began(frame.data)
         found = self._end_unseen()
         if began is None:
@@ -279,6 +281,10 @@ class Fold:
         if self._torn and self._turn is not None:
             found += self._turn.torn()
         return self._turn, found
+
+    def _after_turn(self) -> float:
+        """A time for what follows the turn, where the server gives none."""
+        return 0.0 if self._turn is None else self._turn.created + 2 * JUST_AFTER
 
     # Its end
 
@@ -346,7 +352,7 @@ class Fold:
         known = self._terminals.get(turn.prompt_id)
         if known is None:
             return 0.0, None if turn.concluded else BROKEN_OFF
-        return known.at / 1000, remembered(known)
+        return moment(known.at) or 0.0, remembered(known)
 
     # Questions and permissions
 

@@ -24,6 +24,8 @@ FROM_THE_END = "end"
 """The first cursor: no page was read yet."""
 RECORDS = 500
 """Records that one answer holds: the most that the server gives."""
+READ_AT_ONCE = 50
+"""Answers that are read for one page, should none begin with a prompt: a damaged server's have no end."""
 READ_LIMIT = 30.0
 DAMAGED = "damaged"
 """What stands for an event that cannot be read."""
@@ -48,10 +50,9 @@ async def older(
     `ask` gives the number of records that an answer is to have (see `Paging`).
     """
     path = f"/session/{segment(session_id)}/transcript"
-    cursor: str | None = before
-    held: list[wire.Frame] = []
-    while cursor is not None:
-        params = {"direction": "backward"} if cursor == FROM_THE_END else {"cursor": cursor}
+    place, cursor, held = before, None, list[wire.Frame]()
+    for _ in range(READ_AT_ONCE):
+        params = {"direction": "backward"} if place == FROM_THE_END else {"cursor": place}
 
         async def fetch(count: int, progress: Progress, params: Mapping[str, str] = params) -> Reply:
             asked = {**params, "limit": str(count)}
@@ -63,15 +64,16 @@ async def older(
             newer = _before(first, _messages(session_id, held, terminals))
             if not newer:
                 raise  # the server alone makes cursors: nothing before a record that is too large can be reached
-            return e.MessagesLoaded(session_id, newer, cursor, "older")
+            return e.MessagesLoaded(session_id, newer, place, "older")
         page = checked(path, wire.read, reply.value, _Page)
         held = [*readable(page.events, _frame, "an event of a stored transcript", _damaged), *held]
-        cursor = page.next_cursor if page.has_more else None
-        if held and _is_prompt(held[0]):
-            messages = _before(first, _messages(session_id, held, terminals))
-            if messages:
-                return e.MessagesLoaded(session_id, messages, cursor, "older")
-    return e.MessagesLoaded(session_id, _before(first, _messages(session_id, held, terminals)), None, "older")
+        cursor = page.next_cursor if page.has_more and page.events else None
+        if held and _is_prompt(held[0]) and (messages := _before(first, _messages(session_id, held, terminals))):
+            return e.MessagesLoaded(session_id, messages, cursor, "older")
+        if cursor is None:
+            break
+        place = cursor
+    return e.MessagesLoaded(session_id, _before(first, _messages(session_id, held, terminals)), cursor, "older")
 
 
 def _frame(raw: wire.JSON) -> wire.Frame:

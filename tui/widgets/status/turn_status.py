@@ -118,9 +118,8 @@ def _retrying(turn: Turn, server_now: float) -> Content:
         return Content.styled("the model's provider failed · the server tries again", "$warning")
     why = f": {retry.message}" if "(" in retry.message else f" ({retry.message})" if retry.message else ""
     wait = "" if retry.next_at is None else f" in {span(retry.next_at - server_now)}"
-    return Content.styled(
-        f"the model's provider failed{why} · the server tries again{wait} ({ordinal(retry.attempt)})", "$warning"
-    )
+    attempt = f" ({ordinal(retry.attempt)})" if retry.attempt else ""
+    return Content.styled(f"the model's provider failed{why} · the server tries again{wait}{attempt}", "$warning")
 
 
 def _amiss(trouble: Trouble, turn: Turn, line: Line, elapsed: Content) -> Content:
