@@ -222,7 +222,7 @@ async def test_what_is_copied_gets_past_tmux(
         monkeypatch.setenv(name, value)
     async with on_stage() as stage:
         stage.client.feed(*talk.prompt(), talk.answer_begins(), talk.text("```\ncode\n```\n"))
-        await stage.shows("code")
+        await stage.until(lambda: "code" in stage.main.transcript.text)  # the header names opencode
         out: list[str] = []
         monkeypatch.setattr(stage.app, "_write", out.append)
         monkeypatch.setattr(stage.app.terminal, "_write", out.append)

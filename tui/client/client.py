@@ -47,6 +47,7 @@ from tui.core.store import Store
 from tui.core.turn import Turn, TurnState
 from tui.net.errors import NetError, Silent
 from tui.net.event_connection import Feed, HeldBack, Link
+from tui.net.pacing import Paced
 from tui.storage.journal import Journal
 
 if TYPE_CHECKING:
@@ -114,6 +115,9 @@ class Client:
         self._closing = False
         self._unreadable = 0
         self._problem = ""
+        self._look = Paced(
+            self._look_now, later=lambda wait, call: asyncio.get_running_loop().call_later(wait, call)
+        )
         self._link = Link(
             subscribe=self._subscribe,
             fetch=lambda: self._resync.everything(),
@@ -466,6 +470,11 @@ class Client:
         elif isinstance(event, e.TextDelta):
             self.turns.moved(event.session_id)
         elif any(not isinstance(change, TextGrew) for change in changes):
+            self._look()
+
+    def _look_now(self) -> None:
+        """Let the turns and the queue see what changed."""
+        if not self._closing:
             self.turns.look()
             self.prompts.advance()
 

@@ -83,19 +83,27 @@ class Standings:
             self._ends[session_id] = Standing.INTERRUPTED if failure.kind == "interrupted" else Standing.FAILED
 
     def look(self, now: float) -> None:
-        """Something changed, or time passed."""
-        busy = {s for s in self._store.sessions if not isinstance(self._store.status(s), Idle)}
-        for session_id in busy - self._busy:
-            self._ends.pop(session_id, None)
-        for session_id in self._busy - busy:
-            self._moved.pop(session_id, None)
-            if session_id != self._reading and session_id in self._store.sessions:
-                self._ends.setdefault(session_id, Standing.UNREAD)
-        for session_id in busy:
+        """Time passed, or anything may have changed."""
+        for session_id in {*self._busy, *self._store.sessions}:
+            self.look_at(session_id, now)
+
+    def look_at(self, session_id: str | None, now: float) -> None:
+        """Something of the session changed."""
+        if session_id is None:
+            return
+        listed, was_busy = session_id in self._store.sessions, session_id in self._busy
+        if listed and not isinstance(self._store.status(session_id), Idle):
+            if not was_busy:
+                self._busy.add(session_id)
+                self._ends.pop(session_id, None)
             mark = self._store.mark(session_id)
             if self._moved.get(session_id, (-1, 0.0))[0] != mark:
                 self._moved[session_id] = (mark, now)
-        self._busy = busy
+        elif was_busy:
+            self._busy.discard(session_id)
+            self._moved.pop(session_id, None)
+            if session_id != self._reading and listed:
+                self._ends.setdefault(session_id, Standing.UNREAD)
 
     def _still(self, session_id: str, turn: Turn | None, now: float) -> float:
         """Seconds since anything of the session changed."""

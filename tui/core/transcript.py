@@ -111,6 +111,10 @@ class Transcript:
         """The agent's message that came last."""
         return next(reversed(self._by_role["assistant"]), None)
 
+    def newest_agent(self) -> str:
+        """Who answered last, as far as the server names anybody."""
+        return next((message.agent for message in reversed(self._by_role["assistant"]) if message.agent), "")
+
     def failed_with(self, failure: Failure) -> list[Message]:
         """The answers that ended with this failure, oldest first."""
         failed = [self.messages[message_id] for message_id in self._failed.get(failure.message, ())]

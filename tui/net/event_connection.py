@@ -7,6 +7,7 @@ no family and no route; what to open and what to fetch come in from outside, and
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing
 from typing import Protocol
@@ -15,6 +16,7 @@ from tui.core.backoff import Backoff
 from tui.core.connection_status import Health
 from tui.core.events import Beat, Connected, Event, ServerLeaving, StreamLost
 from tui.net.errors import Cut, NetError, Refused, Silent, Unreachable
+from tui.net.pacing import Slice
 
 log = logging.getLogger(__name__)
 
@@ -111,7 +113,8 @@ class Link:
         self._sleep = sleep
         self._wake = asyncio.Event()
         self._again = asyncio.Event()
-        self._waiting: list[Event] = []
+        self._waiting: deque[Event] = deque()
+        self._handing_over = asyncio.Lock()
         self._fetches = 0
         self.synced = False
         self.focused = False
@@ -157,13 +160,25 @@ class Link:
         try:
             fetched = await fetch()
         finally:
+            await self._hand_over(deque(fetched))
+
+    async def _hand_over(self, fetched: deque[Event]) -> None:
+        """Deliver what was fetched, and after the last fetch what waited for it, in slices.
+
+        Where that is cancelled the rest comes at once: it is missed by nobody.
+        """
+        try:
+            async with self._handing_over:
+                turn = Slice()
+                while fetched or (self._fetches == 1 and self._waiting):
+                    self._deliver((fetched or self._waiting).popleft())
+                    if turn.over:
+                        await asyncio.sleep(0)
+                        turn.begin()
+        finally:
             self._fetches -= 1
-            for event in fetched:
-                self._deliver(event)
-            if not self._fetches:
-                waiting, self._waiting = self._waiting, []
-                for event in waiting:
-                    self._deliver(event)
+            while fetched or (not self._fetches and self._waiting):
+                self._deliver((fetched or self._waiting).popleft())
 
     async def _hold_or_restart(self) -> NetError:
         """As `_hold`, until a person asks for another connection."""
@@ -200,8 +215,12 @@ class Link:
         return Ended()
 
     async def _read(self, feed: Feed) -> None:
+        turn = Slice()
         async with aclosing(feed.events()) as events:
             async for event in events:
+                if turn.over:  # events that have all come are handed on without a pause
+                    await asyncio.sleep(0)
+                    turn.begin()
                 if isinstance(event, Beat):
                     self._health.beat(self._clock())
                 elif not isinstance(event, Connected | ServerLeaving):

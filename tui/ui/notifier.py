@@ -13,6 +13,7 @@ from tui.core import changes as c
 from tui.core.model import Idle, PermissionRequest, Request
 from tui.core.sanitize import one_line
 from tui.core.turn import TurnState
+from tui.net.pacing import Paced
 
 if TYPE_CHECKING:
     from tui.client.client import Client
@@ -98,11 +99,13 @@ class Herald:
         self._waiting: list[str] = []
         self._rang_at = float("-inf")
         self.focused = True
+        self._look = Paced(self._look_now, later=self._look_with_tick)
+        self._put_off: Callable[[], None] | None = None
 
     def hear(self, change: c.Change) -> None:
         match change:
             case c.RequestsChanged() | c.RequestClosed():
-                self._look_at_requests()
+                pass  # they are looked at below
             case c.TurnEnded(session_id, prompt_id):
                 self._look_at_end(session_id, prompt_id)
             case c.SessionsChanged(session_id) if session_id is not None:
@@ -111,10 +114,18 @@ class Herald:
                 self._look_at_line()
             case _:
                 return
-        self.tick()
+        self._look()
 
     def tick(self) -> None:
         """Time passed: what had to wait may be told now."""
+        put_off, self._put_off = self._put_off, None
+        (put_off or self._look_now)()
+
+    def _look_with_tick(self, wait: float, call: Callable[[], None]) -> None:
+        self._put_off = call
+
+    def _look_now(self) -> None:
+        self._look_at_requests()
         self._terminal.show_title(self._state())
         now = self._client.now()
         if self._lost_at is not None and now - self._lost_at >= LOST_FOR:

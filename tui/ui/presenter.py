@@ -3,7 +3,6 @@
 It computes nothing: parts read the store, a change says where to look. It knows which session is on the screen.
 """
 
-from collections import deque
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, assert_never
@@ -16,6 +15,8 @@ from tui.core.model import Failure, Idle, Request, Session
 from tui.core.sanitize import one_line
 from tui.core.session_state import Standing, Standings
 from tui.core.turn import Turn
+from tui.net.pacing import Slice
+from tui.ui.backlog import Backlog, is_outcome
 from tui.ui.main_screen import MainScreen
 from tui.ui.prompt_controller import Writing
 from tui.ui.turn_end_notes import Endings
@@ -24,6 +25,7 @@ from tui.widgets.requests.panel import RequestPanel
 from tui.widgets.status.header import Heading
 from tui.widgets.status.turn_status import gone_words, undone_words
 from tui.widgets.status.welcome import welcome_words
+from tui.widgets.transcript.view import NOTES_KEPT
 
 if TYPE_CHECKING:
     from tui.client.client import Client
@@ -61,7 +63,7 @@ class Presenter:
         self._guard = guard
         self._notify = notify
         self._line_up = line_up
-        self._changes: deque[c.Change] = deque()
+        self._changes = Backlog()
         self._up = self._ever_up = False
         self._endings = Endings(client, main.transcript)
         self._to_abort: Turn | None = None
@@ -72,6 +74,8 @@ class Presenter:
         self.outcomes = Outcomes()
         self.overlay: Callable[[], None] | None = None
         self._showing = self._overlay_stale = False
+        self._stale: dict[Callable[[], None], None] = {}
+        """Parts that are drawn once for many changes."""
         self.session_id: str | None = None
         self._undone_from = ""
         main.panel.kept = client.journal.answer_draft
@@ -82,7 +86,7 @@ class Presenter:
         return self._main.panel
 
     def hear(self, change: c.Change) -> None:
-        """Take a change from the client; it is shown with all that came meanwhile.
+        """Take a change from the client; it is shown with what came meanwhile, in slices.
 
         Growth before which nothing waits is only noted down: a way through the screen's loop costs more than that.
         """
@@ -90,13 +94,14 @@ class Presenter:
             if change.session_id == self.session_id and not self.stopped:
                 self._main.transcript.grow(change.message_id, change.part_id)
             return
-        self._changes.append(change)
-        if len(self._changes) == 1:
+        if not self._changes and not self._showing:
             self._soon(self._show_changes)
+        self._changes.add(change, self.session_id)
 
     def stop(self) -> None:
         """The screen is about to go: what was told already is shown, for words may stand in it; nothing more."""
-        self._show_changes()
+        while self._changes:
+            self._show_changes()
         self.stopped = True
 
     def tick(self) -> None:
@@ -189,16 +194,33 @@ class Presenter:
 
     def _show_changes(self) -> None:
         self._showing = True
+        turn = Slice()
         try:
-            while self._changes and not self.stopped:
+            while self._changes and not self.stopped and not turn.over:
                 with self._guard():
-                    self._show(self._changes[0])
-                self._changes.popleft()
+                    self._show(self._changes.next(self.session_id))
+            stale, self._stale = self._stale, {}
+            for draw in stale:
+                with self._guard():
+                    draw()
         finally:
             self._showing = False
         if self._overlay_stale:
             with self._guard():
                 self._draw_overlay()
+        if self._changes and not self.stopped:
+            self._soon(self._show_changes)
+
+    def _draw_once(self, *parts: Callable[[], None]) -> None:
+        """Draw these when the changes of this slice are shown."""
+        self._stale.update(dict.fromkeys(parts))
+
+    def _show_session_state(self) -> None:
+        """What the list of sessions says of the one on the screen."""
+        self._main.transcript.show_alive()
+        self._endings.look()
+        self._show_undone()
+        self._show_turn_line()
 
     def _show(self, change: c.Change) -> None:
         match change:
@@ -216,22 +238,18 @@ class Presenter:
                 if session_id == self.session_id:
                     self._endings.tell(session_id, prompt_id)
             case c.SessionsChanged(session_id):
-                self._standings.look(self._client.now())
+                self._standings.look_at(session_id, self._client.now())
                 if session_id == self.session_id:
-                    self._main.transcript.show_alive()
-                    self._endings.look()
-                    self._show_undone()
-                    self._show_turn_line()
-                self.show_heading()
-                self._show_requests()
+                    self._draw_once(self._show_session_state)
+                self._draw_once(self.show_heading, self._show_requests)
             case c.RequestsChanged():
-                self._show_requests()
+                self._draw_once(self._show_requests)
             case c.RequestClosed(request):
-                self._tell_outcome(request, self.outcomes.closed(change))
+                self._tell_outcome(change, self.outcomes.closed(change))
                 self._main.panel.forget(request.id)
-                self._show_requests()
+                self._draw_once(self._show_requests)
             case c.AnswerChanged(request):
-                self._tell_outcome(request, self.outcomes.changed(change))
+                self._tell_outcome(change, self.outcomes.changed(change))
                 if request.id in self._client.store.requests:
                     self._main.panel.show_fare(change)
                 self._draw_overlay()
@@ -271,8 +289,7 @@ class Presenter:
                 transcript.drop_part(message_id, part_id)
             case c.MessageChanged(_, message_id):
                 transcript.show_message(message_id)
-                self._endings.look()
-                self.show_heading()
+                self._draw_once(self._endings.look, self.show_heading)
             case c.MessageGone(_, message_id):
                 transcript.drop_message(message_id)
             case c.TranscriptReset():
@@ -288,7 +305,7 @@ class Presenter:
                 self._show_loading()
             case c.FailureSeen(session_id, failure):
                 self._standings.failed(session_id, failure)
-                if not self._told_otherwise(session_id, failure):
+                if not self._is_outdated(change) and not self._told_otherwise(session_id, failure):
                     self._main.transcript.note(Content.styled(f"✗ {failure.message}", "$error"))
             case c.PlanChanged():
                 self._show_plan()
@@ -351,10 +368,11 @@ class Presenter:
         if transcript is None or not transcript.parts_of(turn.prompt_id):
             self._main.transcript.show_pending(turn.prompt_id, turn.prompt.text)
 
-    def _tell_outcome(self, request: Request, words: Content | None) -> None:
+    def _tell_outcome(self, closed: c.RequestClosed | c.AnswerChanged, words: Content | None) -> None:
         """In the transcript if the request is of the session on the screen, else beside it."""
-        if words is None:
+        if words is None or self._is_outdated(closed):
             return
+        request = closed.request
         if self.session_id is not None and self._client.store.is_within(request.session_id, self.session_id):
             self._main.transcript.note(words, request.call_id or "")
         else:
@@ -362,6 +380,10 @@ class Presenter:
             session = store.sessions.get(session_id) or store.gone.get(session_id)
             where = one_line(session.title, SERVER) if session is not None else ""
             self._notify(c.Notice(f"{where or UNTITLED}\n{words.plain.removeprefix('· ')}"))
+
+    def _is_outdated(self, change: c.Change) -> bool:
+        """Whether so many lines of ours wait to be shown that this one would be dropped for them."""
+        return self._changes.outcomes > NOTES_KEPT and is_outcome(change, self.session_id)
 
     def _told_otherwise(self, session_id: str, failure: Failure) -> bool:
         """Whether the end of a turn tells of a failure, or will, or any answer that the server has."""
@@ -399,8 +421,7 @@ class Presenter:
 
     def _agent(self) -> str:
         transcript = self._client.store.transcript(self.session_id or "")
-        messages = [] if transcript is None else transcript.ordered()
-        return next((m.agent for m in reversed(messages) if m.role == "assistant" and m.agent), "")
+        return "" if transcript is None else transcript.newest_agent()
 
     def _asker(self, request: Request) -> str:
         """The agent that asks: of the session on the screen, or of one that works for it."""

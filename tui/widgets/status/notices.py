@@ -9,6 +9,8 @@ from tui.widgets.base.static_text import MUTED, Plain
 SHOWN_AT_ONCE = 3
 SMALL = 20
 """Rows of a screen on which one line is all that there is room for."""
+KEPT = 20
+"""Notices that are remembered; of more, the oldest of those that would go by themselves are dropped."""
 LASTS = {"information": 6.0, "warning": 10.0, "error": 15.0}
 """Seconds for which a notice is shown, by its severity, unless it stays."""
 COLOURS = {"information": "$foreground", "warning": "$warning", "error": "$error"}
@@ -33,6 +35,8 @@ class Notices(Plain):
         self._notices = [one for one in self._notices if one != notice] + [notice]
         if not notice.stays:
             self.set_timer(LASTS[notice.severity], lambda: self.drop(notice))
+            for old in [one for one in self._notices if not one.stays][:-KEPT]:
+                self._notices.remove(old)
         self._draw()
 
     def on_resize(self) -> None:

@@ -1,0 +1,62 @@
+"""Changes that come faster than they can be shown."""
+
+from tui.core import changes as c
+from tui.core.model import Failure, PermissionRequest
+from tui.ui.backlog import LIMIT, Backlog
+
+SHOWN = "ses_1"
+
+
+def drained(backlog: Backlog) -> list[c.Change]:
+    return [backlog.next(SHOWN) for _ in range(len(backlog))]
+
+
+def closed(at: int, session_id: str = SHOWN) -> c.RequestClosed:
+    return c.RequestClosed(PermissionRequest(f"per_{at}", session_id, "bash"), "replied", reply="once")
+
+
+def test_a_few_changes_stay_as_they_came() -> None:
+    backlog = Backlog()
+    came: list[c.Change] = [c.MessageChanged(SHOWN, "msg_1"), c.RequestsChanged(), c.RequestsChanged()]
+    for change in came:
+        backlog.add(change, SHOWN)
+    assert drained(backlog) == came
+
+
+def test_of_a_flood_of_messages_the_transcript_is_drawn_anew() -> None:
+    backlog = Backlog()
+    for at in range(100 * LIMIT):
+        backlog.add(c.MessageChanged(SHOWN, f"msg_{at}"), SHOWN)
+        backlog.add(c.PartChanged("ses_other", f"msg_{at}", "prt_1"), SHOWN)
+    assert len(backlog) <= LIMIT
+    assert drained(backlog)[0] == c.TranscriptReset(SHOWN)
+
+
+def test_each_session_is_named_once_in_a_flood() -> None:
+    backlog = Backlog()
+    sessions = 3 * LIMIT
+    for _ in range(20):
+        for at in range(sessions):
+            backlog.add(c.SessionsChanged(f"ses_{at}"), SHOWN)
+    assert len(backlog) <= 2 * sessions
+    assert {change.session_id for change in drained(backlog) if isinstance(change, c.SessionsChanged)} == {
+        f"ses_{at}" for at in range(sessions)
+    }
+
+
+def test_what_is_told_to_the_person_stays_in_its_order() -> None:
+    backlog, told = Backlog(), []
+    for at in range(2 * LIMIT):
+        backlog.add(c.RequestsChanged(), SHOWN)
+        told.append(closed(at))
+        backlog.add(told[-1], SHOWN)
+    assert [change for change in drained(backlog) if isinstance(change, c.RequestClosed)] == told
+
+
+def test_lines_for_the_transcript_on_the_screen_are_counted() -> None:
+    backlog = Backlog()
+    for change in (closed(1), closed(2, "ses_other"), c.FailureSeen(SHOWN, Failure("no")), c.RequestsChanged()):
+        backlog.add(change, SHOWN)
+    assert backlog.outcomes == 2
+    drained(backlog)
+    assert backlog.outcomes == 0
