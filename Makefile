@@ -41,7 +41,7 @@ check: $(SET_UP)
 chaos: $(SET_UP)
 	$(BIN)/pytest tests/chaos --schedules=2000 -n 2
 	$(BIN)/pytest tests/end_to_end/test_killed.py -n 2
-	$(BIN)/pytest tests/backends/test_any_json.py --hypothesis-profile=chaos -n 2
+	$(BIN)/pytest tests/backends/test_any_json.py tests/storage/test_damaged_json.py --hypothesis-profile=chaos -n 2
 
 real: $(SET_UP) $(SERVERS)/.set-up
 	$(BIN)/pytest -m real -n 2 --dist worksteal tests/real

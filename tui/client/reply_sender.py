@@ -25,6 +25,7 @@ from tui.core.model import (
     ToolPart,
 )
 from tui.core.store import ENDED
+from tui.core.stored_json import decode
 from tui.net.errors import NetError, Refused
 from tui.storage.journal import Journal
 
@@ -285,7 +286,7 @@ def _encode(reply: Reply) -> bytes:
 
 
 def _decode(body: bytes) -> Reply:
-    row = msgspec.json.decode(body, type=_Row)
+    row = decode(body, _Row)
     request = row.question or row.permission_request
     if request is None:
         raise msgspec.ValidationError("it answers no request")

@@ -16,6 +16,7 @@ from enum import Enum
 import msgspec
 
 from tui.core.model import Answers, PermissionRequest, Question, QuestionRequest
+from tui.core.stored_json import decode
 
 
 class Step(Enum):
@@ -51,7 +52,7 @@ class AnswerDraft:
         """The draft that `keep` gave; an empty one where that does not fit the request."""
         draft = cls(request)
         try:
-            kept = msgspec.json.decode(body, type=_Kept)
+            kept = decode(body, _Kept)
         except msgspec.DecodeError:
             return draft
         if len(kept.entries) == len(request.questions):
@@ -219,7 +220,7 @@ class PermissionDraft(msgspec.Struct):
     def restored(cls, request: PermissionRequest, body: bytes) -> "PermissionDraft":
         """The draft that `keep` gave; an empty one where that cannot be read."""
         try:
-            cursor, reason = msgspec.json.decode(body, type=tuple[int, str])
+            cursor, reason = decode(body, tuple[int, str])
         except msgspec.DecodeError:
             return cls(request)
         return cls(request, max(0, cursor), reason)

@@ -21,7 +21,7 @@ class ChosenTheme:
         """The theme to begin with: the one chosen last, unless another was set since."""
         try:
             kept = {} if self._file is None else json.loads(self._file.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+        except (OSError, ValueError, RecursionError):
             kept = {}
         chosen = kept.get("chosen") if isinstance(kept, dict) and kept.get("set") == self._set_theme else None
         return chosen if isinstance(chosen, str) else self._set_theme

@@ -4,6 +4,7 @@ What it keeps of a prompt is its words and, until it is restarted, who sent it. 
 events at which the prompt was made that is enough.
 """
 
+import re
 from collections.abc import Set
 from dataclasses import dataclass
 
@@ -11,6 +12,8 @@ from tui.backends.qwen.session_reducer import Echo
 from tui.backends.qwen.streams import Watch
 from tui.core.model import Prompt
 from tui.core.sanitize import clean
+
+CURSOR = re.compile("[0-9]{1,19}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +33,7 @@ class Place:
     def parse(cls, text: str) -> "Place | None":
         epoch, _, rest = text.partition(" ")
         cursor, _, newest = rest.partition(" ")
-        return cls(epoch, int(cursor), newest) if cursor.isdecimal() else None
+        return cls(epoch, int(cursor), newest) if CURSOR.fullmatch(cursor) else None
 
     def __str__(self) -> str:
         return f"{self.epoch} {self.cursor} {self.newest}"

@@ -1,0 +1,90 @@
+"""Whatever JSON stands where this program kept its own, it is a value or an error that its reader expects."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.backends.damage import Damage, damaged, damages, written
+from tui.backends.qwen.echo import Place
+from tui.client import reply_sender
+from tui.client.reply_sender import Reply
+from tui.core.answer_draft import AnswerDraft, PermissionDraft
+from tui.core.model import Option, PermissionRequest, Prompt, Question, QuestionRequest
+from tui.core.stored_json import decode
+from tui.storage.chosen_theme import FILE, ChosenTheme
+
+QUESTION = QuestionRequest(
+    "r1",
+    "s1",
+    (Question("Which?", "DB", (Option("a"), Option("b"))), Question("And?", "X", (Option("c"),), multiple=True)),
+)
+PERMISSION = PermissionRequest("r2", "s1", "bash", ("ls",))
+
+_draft = AnswerDraft(QUESTION)
+_draft.choose(1)
+KEPT: dict[str, Any] = {
+    "answers": json.loads(_draft.keep()),
+    "permission": json.loads(PermissionDraft(PERMISSION, 1, "why").keep()),
+    "prompt": json.loads(msgspec.json.encode(Prompt("s1", "do it", "m1", "p1", after="e1 5 p0"))),
+    "reply": json.loads(reply_sender._encode(Reply(QUESTION, (("a",), ()), None, ""))),
+    "theme": {"chosen": "nord", "set": "textual-dark"},
+}
+
+bodies = st.one_of(
+    st.builds(lambda at, done: _text(at, done), st.sampled_from(sorted(KEPT)), damages),
+    st.binary(max_size=40),
+    st.sampled_from(
+        [b"[" * 100_000, b'{"x":' + b"[" * 100_000, b'{"set":"\xff"}', b'{"text":"\xff\xfe"}', b'"\\ud83d"']
+    ),
+)
+
+
+def _text(part: str, done: list[Damage]) -> bytes:
+    return written(damaged({part: KEPT[part]}, done)[part]).encode("utf-8", "surrogatepass")
+
+
+@settings(deadline=None)
+@given(bodies)
+def test_a_kept_draft_is_restored_or_empty(body: bytes) -> None:
+    draft = AnswerDraft.restored(QUESTION, body)
+    assert len(draft.answers()) == len(QUESTION.questions)
+    assert 0 <= draft.tab <= draft.tabs
+    for step in (draft.confirm, lambda: draft.choose(0), lambda: draft.move(1), lambda: draft.move(-1)):
+        step()
+    assert AnswerDraft.restored(QUESTION, draft.keep()).answers() == draft.answers()
+    permission = PermissionDraft.restored(PERMISSION, body)
+    assert permission.cursor >= 0
+    assert PermissionDraft.restored(PERMISSION, permission.keep()) == permission
+
+
+@settings(deadline=None)
+@given(bodies)
+def test_a_kept_reply_or_prompt_is_decoded_or_refused(body: bytes) -> None:
+    for read in (reply_sender._decode, lambda kept: decode(kept, Prompt)):
+        try:
+            read(body)
+        except msgspec.DecodeError:
+            pass
+
+
+@settings(deadline=None)
+@given(bodies)
+def test_a_kept_theme_is_one_or_the_one_that_is_set(tmp_path_factory: pytest.TempPathFactory, body: bytes) -> None:
+    folder: Path = tmp_path_factory.getbasetemp()
+    (folder / FILE).write_bytes(body)
+    assert isinstance(ChosenTheme(folder, "textual-dark").name, str)
+
+
+@given(
+    st.text() | st.builds("{} {} {}".format, st.text(), st.from_regex(r"[-0-9\u0660-\u0669\u00b2]*"), st.text())
+)
+@pytest.mark.parametrize("cursor", ["9" * 5000, "²", "-1", ""])
+def test_a_kept_place_among_events_is_one_or_none(cursor: str, text: str) -> None:
+    for kept in (text, f"e1 {cursor} p0"):
+        place = Place.parse(kept)
+        assert place is None or Place.parse(str(place)) == place
