@@ -16,8 +16,10 @@ class Remark(Lines):
     def __init__(self, words: Content, *, classes: str, turn: str = "") -> None:
         super().__init__([_hanging(words)], margin=MARGIN, classes=classes)
         self.turn = turn
+        self.words = words
 
     def show(self, words: Content) -> None:
+        self.words = words
         self.replace_from(0, [_hanging(words)])
 
 

@@ -4,8 +4,11 @@ A view that is not on the screen (yet, or any more) only remembers: nothing can 
 all that it remembers once it is there.
 """
 
+from dataclasses import dataclass
+
 from textual.containers import Vertical
 from textual.content import Content
+from textual.message import Message as TextualMessage
 from textual.widget import Widget
 
 from tui.core.model import (
@@ -22,9 +25,15 @@ from tui.widgets.text.blocks import Paragraph, Piece
 from tui.widgets.text.lines_view import Lines
 from tui.widgets.text.markdown_view import Prose
 from tui.widgets.text.note_line import Remark
+from tui.widgets.transcript.earlier_parts import EarlierParts
 from tui.widgets.transcript.foldable import MARGIN, YOU, Fold
 from tui.widgets.transcript.reasoning import Thought
 from tui.widgets.transcript.tool_call import ToolCall
+
+PARTS_SHOWN = 100
+"""Parts of a message that have a widget, the newest; and so many more each time that more are asked for."""
+SLACK = 50
+"""Parts that may come before the earliest are taken away: each time costs a layout."""
 
 
 def agent_label(agent: str) -> Content:
@@ -37,11 +46,21 @@ class MessageView(Vertical, Covered):
 
     DEFAULT_CSS = "MessageView { height: auto; }"
 
+    @dataclass
+    class EarlierWanted(TextualMessage):
+        """The person wants to see parts of the message that have no widget."""
+
+        message_id: str
+
     def __init__(self, message: Message) -> None:
         super().__init__(classes=message.role)
         self._label = YOU if message.role == "user" else agent_label(message.agent)
         self._order: list[str] = []
         self._views: dict[str, Widget] = {}
+        self._most = PARTS_SHOWN
+        self._hidden: dict[str, None] = {}
+        """Parts before those of `_order`, which have no widget."""
+        self._earlier: EarlierParts | None = None
         self._failure: Remark | None = None
         self._alive = True
         self._ends: list[Remark] = []
@@ -53,25 +72,65 @@ class MessageView(Vertical, Covered):
     def show(self, message: Message, parts: list[Part]) -> None:
         """Bring the message up to date: parts new, grown, replaced or gone."""
         self.message = message
-        self._order = [part.id for part in parts]
+        hidden = max(0, len(parts) - self._most)
+        self._hidden = {part.id: None for part in parts[:hidden]}
+        self._order = [part.id for part in parts[hidden:]]
         if not self.is_attached:
             return
-        shown = {part.id: part for part in parts if _has_words(part)}
+        shown = {part.id: part for part in parts[hidden:] if _has_words(part)}
         for part_id in [part_id for part_id in self._views if part_id not in shown]:
             self._views.pop(part_id).remove()
         for part in shown.values():
             with self.guard():
                 self._show_part(part)
+        self._show_earlier()
         self._show_failure()
         self._place_notes()
         self._place_ends()
 
     def show_part(self, part: Part) -> None:
         """Bring one part up to date; one that is new comes last, whenever its words come."""
+        if part.id in self._hidden:
+            return
         if part.id not in self._order:
             self._order.append(part.id)
         if _has_words(part) and self.is_attached:
             self._show_part(part)
+        if len(self._order) > self._most + SLACK:
+            self._hide_earliest()
+
+    def show_earlier(self, parts: list[Part], first: str = "") -> None:
+        """Show more of the parts that have no widget: `first` and what comes after it, or as many as at first."""
+        shown = len(self._order) + PARTS_SHOWN
+        if first in self._hidden:
+            shown = max(shown, len(parts) - list(self._hidden).index(first))
+        self._most = shown
+        self.show(self.message, parts)
+
+    def hides(self, part_id: str) -> bool:
+        """Whether the part has no widget because there are so many behind it."""
+        return part_id in self._hidden
+
+    def _hide_earliest(self) -> None:
+        count = len(self._order) - self._most
+        for part_id in self._order[:count]:
+            self._hidden[part_id] = None
+            view = self._views.pop(part_id, None)
+            if view is not None:
+                view.remove()
+        del self._order[:count]
+        self._show_earlier()
+
+    def _show_earlier(self) -> None:
+        """Say how many parts have no widget, above the others."""
+        if self._earlier is None and self._hidden:
+            self._earlier = EarlierParts(lambda: self.post_message(self.EarlierWanted(self.message.id)))
+            self.mount(self._earlier, before=0)
+        elif self._earlier is not None and not self._hidden:
+            self._earlier.remove()
+            self._earlier = None
+        if self._earlier is not None:
+            self._earlier.show_count(len(self._hidden))
 
     def show_alive(self, alive: bool) -> None:
         """Whether a turn works on the message: else none of its tool calls runs."""
@@ -129,7 +188,9 @@ class MessageView(Vertical, Covered):
     def _place_notes(self) -> None:
         waiting: list[tuple[Remark, str | None]] = []
         for line, part_id in self._notes:
-            if part_id is not None and part_id in self._order:
+            if part_id is not None and part_id in self._hidden:
+                self.mount(line, before=next(iter(self._views.values()), self._bottom()))
+            elif part_id is not None and part_id in self._order:
                 line.set_class(isinstance(self._views.get(part_id), Fold), "-next")
                 self.mount(line, before=self._below(part_id))
             elif part_id is None:
@@ -138,7 +199,15 @@ class MessageView(Vertical, Covered):
                 waiting.append((line, part_id))
         self._notes = waiting
 
+    def drop_note(self, words: Content) -> None:
+        """So many lines of ours came that the one with these words (by identity) goes."""
+        self._notes = [(line, part_id) for line, part_id in self._notes if line.words is not words]
+        for line in [one for one in self.children if isinstance(one, Remark) and one.words is words]:
+            line.remove()
+
     def drop_part(self, part_id: str) -> None:
+        if self._hidden.pop(part_id, self) is None:
+            self._show_earlier()
         view = self._views.pop(part_id, None)
         if view is not None:
             view.remove()

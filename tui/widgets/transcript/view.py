@@ -174,6 +174,9 @@ class Transcript(VerticalScroll, Covered, can_focus=True):
             self._draw(around, behind=around[-1] is not messages[-1])
         await self.laid_out()
         view = self._views.get(message_id)
+        if view is not None and view.hides(part_id):
+            view.show_earlier(self._parts(message_id), part_id)
+            await self.laid_out()
         return None if view is None else view.view_of(part_id)
 
     async def laid_out(self) -> None:
@@ -199,17 +202,17 @@ class Transcript(VerticalScroll, Covered, can_focus=True):
         if view is not None:
             view.show(message, self._parts(message_id))
             return
-        ids = [m.id for m in self._messages()]
-        if message_id not in ids:
-            return  # it is undone
-        row = ids.index(message_id)
-        mounted = [at for at, one in enumerate(ids) if one in self._views]
-        if self._behind and mounted and row > mounted[-1]:
+        if message_id in self._store.undone(self.session_id or ""):
+            return
+        at = transcript.index(message_id)
+        mounted = [
+            (transcript.index(one), view) for one, view in self._views.items() if one in transcript.messages
+        ]
+        if self._behind and mounted and at > mounted[-1][0]:
             return  # it is mounted when the reader comes there
-        if mounted and row < mounted[0]:
+        if mounted and at < mounted[0][0]:
             return  # it belongs to what is not mounted
-        later = next((at for at in mounted if at > row), None)
-        self._mount_messages([message], before=None if later is None else self._views[ids[later]])
+        self._mount_messages([message], before=next((view for row, view in mounted if row > at), None))
         self._forget_oldest()
 
     def show_alive(self) -> None:
@@ -233,8 +236,14 @@ class Transcript(VerticalScroll, Covered, can_focus=True):
         view = self._views.get(message_id)
         if view is not None and part is not None:
             view.show_part(part)
-        elif part is not None and transcript is not None and transcript.parts_of(message_id) == [part]:
+        elif part is not None and transcript is not None and transcript.parts[message_id].keys() == {part_id}:
             self.show_message(message_id)
+
+    def on_message_view_earlier_wanted(self, event: "MessageView.EarlierWanted") -> None:
+        event.stop()
+        view = self._views.get(event.message_id)
+        if view is not None:
+            view.show_earlier(self._parts(event.message_id))
 
     def drop_part(self, message_id: str, part_id: str) -> None:
         view = self._views.get(message_id)
@@ -297,12 +306,20 @@ class Transcript(VerticalScroll, Covered, can_focus=True):
         alike = [one for one in kept if bool(one.turn) == bool(note.turn)]
         for old in alike[:-NOTES_KEPT]:
             kept.remove(old)
+            self._take_away(old)
         message_id = self._message_of(note)
         view = self._views.get(message_id or "")
         if view is not None:
             _put(note, view)
         elif message_id is None:
             self.mount(_line_of(note))
+
+    def _take_away(self, note: Note) -> None:
+        view = self._views.get(self._message_of(note) or "")
+        if view is not None and not note.turn:
+            view.drop_note(note.words)
+        for line in [one for one in self.children if isinstance(one, Remark) and one.words is note.words]:
+            line.remove()
 
     def _message_of(self, note: Note) -> str | None:
         """The message in which a note stands."""

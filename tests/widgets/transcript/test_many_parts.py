@@ -1,0 +1,54 @@
+"""A message with very many parts, and very many lines of ours: how many widgets they take, and what is reached."""
+
+from tests import sample_events as talk
+from tests.app_harness import on_stage
+from tui.core.changes import FailureSeen
+from tui.core.model import Failure
+from tui.widgets.text.note_line import Remark
+from tui.widgets.transcript.earlier_parts import EarlierParts
+from tui.widgets.transcript.message import PARTS_SHOWN, SLACK
+from tui.widgets.transcript.tool_call import ToolCall
+from tui.widgets.transcript.view import NOTES_KEPT
+
+MANY = 400
+
+
+async def test_of_very_many_parts_the_newest_are_mounted_and_the_others_counted() -> None:
+    async with on_stage() as stage:
+        page = stage.main.transcript
+        parts = [talk.tool(f"prt_{at}", title=f"call number {at}") for at in range(MANY)]
+        stage.client.feed(*talk.prompt(), talk.answer_begins(), *parts)
+        await stage.settled()
+        assert f"call number {MANY - 1} " in page.text
+        assert len(page.query(ToolCall)) <= PARTS_SHOWN + SLACK
+        (earlier,) = page.query(EarlierParts)
+        shown = len(page.query(ToolCall))
+        assert f"{MANY - shown} earlier parts" in earlier.text
+
+        stage.client.feed(parts[0])
+        await stage.settled()
+        assert len(page.query(ToolCall)) == shown, "what is told again of an earlier part mounts nothing"
+
+        earlier.focus()
+        await stage.press("enter")
+        assert len(page.query(ToolCall)) == shown + PARTS_SHOWN
+        assert f"{MANY - shown - PARTS_SHOWN} earlier parts" in earlier.text
+
+        assert await page.reveal(talk.ANSWER, "prt_0") is not None
+        await stage.settled()
+        assert not page.query(EarlierParts)
+        assert [view.text.split("number ")[1].split()[0] for view in page.query(ToolCall)] == [
+            str(at) for at in range(MANY)
+        ]
+
+
+async def test_of_very_many_lines_of_ours_the_newest_are_mounted() -> None:
+    async with on_stage() as stage:
+        stage.client.feed(*talk.prompt(), talk.answer_begins(), talk.text("words"))
+        await stage.shows("words")
+        for at in range(4 * NOTES_KEPT):
+            stage.client.tell(FailureSeen(talk.SESSION, Failure(f"error number {at}")))
+            if at % 20 == 0:
+                await stage.settled()
+        await stage.shows(f"error number {4 * NOTES_KEPT - 1}")
+        assert len(stage.main.transcript.query(Remark)) == NOTES_KEPT
