@@ -13,9 +13,22 @@ from typing import Final
 ONE_LINE: Final = 200
 """Characters that a title, a label or an error keeps unless told otherwise."""
 
+LOOKED_AT: Final = 8
+"""So many times the characters that a line keeps are looked at: the rest is neither cleaned nor counted."""
+EXCERPT_LINES: Final = 20
+EXCERPT_CHARACTERS: Final = 2_000
+"""What is shown at once of a text outside the transcript's body."""
+
+CHARACTERS_A_CELL: Final = 8
+FLOODED: Final = 64
+"""A drawn text of more characters a cell, beyond these few, is a flood of combining characters."""
+
 _UNSAFE: Final = re.compile(
     r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
 )
+
+_NOT_IN_CELLS: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+_SURROGATE: Final = re.compile(r"[\ud800-\udfff]")
 
 # ECMA-48, section 5. A string (OSC, DCS, SOS, PM, APC) goes with its payload only if it ends, and on its own line:
 # an opening that never closes must not hide the rest of a message.
@@ -58,8 +71,39 @@ def clean_fragment(text: str) -> str:
 
 def one_line(text: str, limit: int = ONE_LINE) -> str:
     """`text` clean and on one line, white space collapsed, cut to `limit` characters with an ellipsis."""
-    line = " ".join(clean(text).split())
-    return line if len(line) <= limit else line[: limit - 1].rstrip() + "…"
+    text = text.strip()
+    line = " ".join(clean(text[: limit * LOOKED_AT]).split())
+    if len(line) <= limit and len(text) <= limit * LOOKED_AT:
+        return line
+    return line[: limit - 1].rstrip() + "…"
+
+
+def excerpt(text: str, *, lines: int = EXCERPT_LINES, characters: int = EXCERPT_CHARACTERS) -> str:
+    """The beginning of `text`, clean, and in its last line how much more there is.
+
+    For a text of several lines that stands outside the transcript's body: an error, a question, a description.
+    """
+    shown = clean(text[: characters + 1]).expandtabs(4).split("\n", lines)
+    if len(shown) > lines:
+        more = text.rstrip("\n").count("\n") + 1 - lines
+        return "\n".join([*shown[:lines], f"… {more} more lines" if more > 1 else "… 1 more line"])
+    if len(text) > characters:
+        return "\n".join(shown)[:characters] + f"… {len(text) - characters} more characters"
+    return "\n".join(shown)
+
+
+def in_cells(text: str, cells: int) -> str:
+    """A piece of one drawn line as it may be written to a terminal, still `cells` wide, as it was laid out.
+
+    The last guard before the terminal, whatever made the text. What a terminal obeys, and all that is not a part
+    of one line, was laid out with no cell of its own, and is removed; a lone surrogate becomes U+FFFD. Of a text
+    with more combining characters than any script needs only the beginning stays.
+    """
+    if not text.isprintable():
+        text = _NOT_IN_CELLS.sub("", text)
+        text = _SURROGATE.sub("\ufffd", text)
+    most = FLOODED + cells * CHARACTERS_A_CELL
+    return text if len(text) <= most else text[:most]
 
 
 def _harmless(match: re.Match[str]) -> str:

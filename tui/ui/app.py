@@ -21,7 +21,7 @@ from textual.worker import Worker, WorkType
 from tui.config.display import DEFAULT_LOOK, DEFAULT_NOTIFY, Look, Notify
 from tui.config.keymap import KEYS, take
 from tui.core.changes import Change, Notice
-from tui.core.sanitize import one_line
+from tui.core.sanitize import clean, excerpt, one_line
 from tui.net.errors import NetError
 from tui.ui import footer_hints
 from tui.ui.error_boundary import ErrorBoundary
@@ -276,7 +276,7 @@ class HoldfastApp(App[None]):
         if notice.stays or self.screen is self.main:
             self.main.notices.add(notice)
         else:  # a dialog is above it
-            self.notify(notice.text, severity=notice.severity, markup=False)
+            self.notify(excerpt(notice.text), severity=notice.severity, markup=False)
 
     # Sessions
 
@@ -582,6 +582,7 @@ class HoldfastApp(App[None]):
         self._notice(Notice(said))
 
     def copy_to_clipboard(self, text: str) -> None:
+        text = clean(text)
         super().copy_to_clipboard(text)
         self.terminal.copy(text)
         if self.terminal.may_keep_copies and not self._copy_explained:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from tui.core.changes import Notice
 from tui.core.mentions import FILES_AT_MOST, command_in, names_in
 from tui.core.model import Offered
-from tui.core.sanitize import one_line
+from tui.core.sanitize import clean, one_line
 from tui.net.errors import NetError
 from tui.ui.presenter import Presenter
 from tui.ui.session_controller import Sessions
@@ -195,13 +195,13 @@ class Choosing:
                 self._notify(Notice(f"{program} ended with {status}: the prompt stays as it was.", "warning"))
                 return
             try:
-                written = path.read_text(encoding="utf-8", errors="replace").rstrip("\n")
+                written = path.read_text(encoding="utf-8", errors="replace")
             except OSError as error:
                 why = f"{program} left no file to read ({error.strerror})"
                 self._notify(Notice(f"{why}: the prompt stays as it was.", "warning"))
                 return
             came_back = self._prompt.text.removeprefix(before.rstrip()).strip("\n")  # prompts that were not sent
-            self._prompt.text = joined(written, came_back)
+            self._prompt.text = joined(clean(written).rstrip("\n"), came_back)
             self._prompt.move_cursor(self._prompt.document.end)
 
     @property

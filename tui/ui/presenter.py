@@ -406,7 +406,7 @@ class Presenter:
         choice = self._choices.of(self.session_id or "")
         model = (choice.model or "").rpartition("/")[2]
         who = " · ".join(name for name in (choice.agent or self._agent(), model) if name)
-        self._main.health.show_heading(Heading(title, who, tokens, cost))
+        self._main.health.show_heading(Heading(one_line(title), one_line(who), tokens, cost))
 
     def _spent(self) -> tuple[int, float]:
         """Tokens and dollars of the session: as the server sums them, else of the messages that are here."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from tui.core.changes import Notice
 from tui.core.model import Session
+from tui.core.sanitize import one_line
 from tui.net.errors import NetError
 from tui.ui.presenter import Presenter
 
@@ -117,7 +118,7 @@ class Sessions:
             if title is not None:
                 self._work(self.ask(self._client.editing.rename(session.id, title)), "edit")
 
-        self._app.push_screen(Ask("Rename the session", session.title, "rename"), named)
+        self._app.push_screen(Ask("Rename the session", one_line(session.title), "rename"), named)
 
     def fork(self, session: Session) -> None:
         """Copy a session, and open the copy."""

@@ -14,9 +14,9 @@ from tui.core.events import MessagesLoaded
 from tui.core.model import FullMessage, Message, ReasoningPart, TextPart, ToolPart
 from tui.net.errors import Unreachable
 from tui.widgets.text.markdown import link_style
+from tui.widgets.transcript.foldable import SHOWN_AT_MOST
 from tui.widgets.transcript.search_bar import SearchBar
 from tui.widgets.transcript.search_targets import pattern_of
-from tui.widgets.transcript.tool_call import SHOWN_AT_MOST
 
 CODE = "words\n\n```make\nall:\n\techo [x]\n```\n\nmore\n\n```python\nprint(1)\n```\n"
 

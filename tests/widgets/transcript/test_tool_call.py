@@ -2,7 +2,8 @@ from textual.app import App, ComposeResult
 
 from tests.sample_events import DIFF
 from tui.core.model import ToolPart
-from tui.widgets.transcript.tool_call import SHOWN_AT_MOST, ToolCall
+from tui.widgets.transcript.foldable import SHOWN_AT_MOST
+from tui.widgets.transcript.tool_call import ToolCall
 
 
 def part(**fields: object) -> ToolPart:

@@ -1,15 +1,16 @@
-"""What a person's settings, and NO_COLOR, take away from the screen, whatever is drawn on it."""
+"""What is taken away from the screen, whatever is drawn: all but text, and what settings and NO_COLOR say."""
 
 from collections.abc import Callable, Mapping
 
 from textual.filter import LineFilter
 
 from tui.config.display import Look
+from tui.ui.filters.only_text import OnlyText
 
 
 def filters_of(look: Look, uncoloured: Callable[[], Mapping[str, str]] | None = None) -> list[LineFilter]:
     """In the order in which lines go through them. `uncoloured`: there are to be none of the theme's variables."""
-    filters: list[LineFilter] = []
+    filters: list[LineFilter] = [OnlyText()]
     if uncoloured is not None:
         from tui.ui.filters.no_color import Uncoloured
 

@@ -1,4 +1,7 @@
-"""Text from a server, shown as text: no markup in it is ever read, and nothing is drawn that did not change."""
+"""Text from a server, shown as text: no markup in it is ever read, and nothing is drawn that did not change.
+
+Outside the transcript's body no text is laid out beyond what a screen can show of it.
+"""
 
 from rich.segment import Segment
 from textual.content import Content
@@ -9,10 +12,15 @@ from textual.style import Style
 from textual.widget import Widget
 from textual.widgets import Static
 
+from tui.core.sanitize import CHARACTERS_A_CELL
 from tui.widgets.base.guarded import Guarded
 
 MUTED = "$foreground 55%"
 FAINT = "$foreground 35%"
+LINES_AT_MOST = 200
+CHARACTERS_AT_MOST = 8_000
+"""What a text outside the transcript's body is cut to before it is laid out: more than fits on a screen."""
+ONE_ROW = str.maketrans("\n\r\t\v\f", "     ")
 AS_LAST_KNOWN = " · as last known"
 """What is said of the server's while the line is not up."""
 
@@ -21,7 +29,7 @@ class Plain(Static, Guarded):
     """A `Static` that takes no markup and redraws only what is new."""
 
     def __init__(self, content: Content | str = "", *, id: str | None = None, classes: str | None = None) -> None:
-        self._shown = as_content(content)
+        self._shown = bounded(as_content(content))
         super().__init__(self._shown, markup=False, id=id, classes=classes)
 
     @property
@@ -30,7 +38,7 @@ class Plain(Static, Guarded):
 
     def show(self, content: Content | str, *, layout: bool = True) -> None:
         """Show `content`. `layout=False` where its height is fixed by the stylesheet."""
-        fresh = as_content(content)
+        fresh = bounded(as_content(content))
         if not fresh.is_same(self._shown):
             self._shown = fresh
             self.update(fresh, layout=layout)
@@ -82,8 +90,28 @@ def as_content(content: Content | str) -> Content:
     return Content(content) if isinstance(content, str) else content
 
 
+def bounded(content: Content) -> Content:
+    """`content` cut to what a screen can show of it, tabs as blanks."""
+    text = content.plain
+    if len(text) > CHARACTERS_AT_MOST:
+        content = Content.assemble(content[: CHARACTERS_AT_MOST - 1], "…")
+    if text.count("\n", 0, CHARACTERS_AT_MOST) >= LINES_AT_MOST:
+        content = Content("\n").join([*content.split("\n")[: LINES_AT_MOST - 1], Content("…")])
+    return content.expand_tabs(4) if "\t" in content.plain else content
+
+
+def one_row(content: Content, cells: int) -> Content:
+    """`content` as one line, cut to the characters that so many cells may hold."""
+    most = cells * CHARACTERS_A_CELL
+    if len(content.plain) > most:
+        content = content[:most]
+    text = content.plain.translate(ONE_ROW)
+    return content if text == content.plain else Content(text, list(content.spans))
+
+
 def spread(left: Content, right: Content, width: int, *, gap: int = 2) -> Content:
     """One line of `width` cells: `left` at its start, `right` at its end; `left` gives way, then `right`."""
+    left, right = one_row(left, width), one_row(right, width)
     room = max(0, width - right.cell_length - gap)
     if left.cell_length > room:
         left = left.truncate(room, ellipsis=True)

@@ -17,6 +17,7 @@ from textual.widgets.option_list import Option
 
 from tui.config.keymap import KEYS
 from tui.core.model import PermissionRequest, Request, Session
+from tui.core.sanitize import one_line
 from tui.core.store import Store
 from tui.widgets.base.format import span
 from tui.widgets.base.static_text import AS_LAST_KNOWN, MUTED, Plain, spread
@@ -27,6 +28,8 @@ from tui.widgets.status.footer import Keys, fitting
 
 NOBODY = "Nobody waits for you."
 BACK, OPEN = ("Esc", "back"), ("o", "open the session")
+AGENT = 40
+"""Characters of an agent's name."""
 NOT_KNOWN = "Who waits for you is unknown while the line is down."
 
 
@@ -165,12 +168,12 @@ class Inbox(Dialog[str | None]):
 
     def _agent(self, request: Request | None) -> str:
         session = None if request is None else self._store.sessions.get(request.session_id)
-        return "" if session is None else session.agent
+        return "" if session is None else one_line(session.agent, AGENT)
 
     def _row(self, request: Request) -> Content:
         age = span(self._now() - self._since(request))
         agent = self._agent(request)
-        left = Content.assemble(("? ", "$accent"), _about(request).replace("\n", " "))
+        left = Content.assemble(("? ", "$accent"), _about(request))
         width = max(30, self._options.size.width - 2)
         names = _tail(self._names(request.session_id), width // 2 - len(agent))
         where = Content.assemble(names, (f" · {agent}" if agent else "", MUTED))
@@ -186,7 +189,7 @@ class Inbox(Dialog[str | None]):
         seen: set[str] = set()
         while session is not None and session.id not in seen:
             seen.add(session.id)
-            names.append(session.title.replace("\n", " ") or "untitled")
+            names.append(one_line(session.title) or "untitled")
             session = self._store.sessions.get(session.parent_id or "")
         return " › ".join(reversed(names)) or session_id
 
@@ -246,6 +249,7 @@ def _tail(names: str, cells: int) -> str:
 
 def _about(request: Request) -> str:
     if isinstance(request, PermissionRequest):
-        return f"may it run {request.action}? {request.detail or ' '.join(request.patterns)}"
+        what = one_line(request.detail or " ".join(request.patterns))
+        return f"may it run {one_line(request.action)}? {what}"
     more = f" (+{len(request.questions) - 1})" if len(request.questions) > 1 else ""
-    return (request.questions[0].text if request.questions else "a question") + more
+    return (one_line(request.questions[0].text) if request.questions else "a question") + more

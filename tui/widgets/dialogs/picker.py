@@ -16,6 +16,7 @@ from textual.widgets import Input, OptionList
 from textual.widgets.option_list import Option
 
 from tui.core.model import Offered
+from tui.core.sanitize import one_line
 from tui.widgets.base.static_text import MUTED, Plain
 from tui.widgets.dialogs.dialog import Dialog
 from tui.widgets.status.footer import Keys, hints_of
@@ -102,4 +103,4 @@ class Choose(Dialog[None]):
 
 
 def _row(offered: Offered) -> Content:
-    return Content.assemble(offered.name, (f"  {offered.about}".replace("\n", " "), MUTED))
+    return Content.assemble(one_line(offered.name), (f"  {one_line(offered.about)}", MUTED))

@@ -18,10 +18,11 @@ from textual.widgets.option_list import Option
 
 from tui.config.keymap import KEYS
 from tui.core.model import Session
+from tui.core.sanitize import one_line
 from tui.core.session_state import Standing
 from tui.core.store import Store
 from tui.widgets.base.format import span
-from tui.widgets.base.static_text import AS_LAST_KNOWN, MUTED, Plain, spread
+from tui.widgets.base.static_text import AS_LAST_KNOWN, MUTED, ONE_ROW, Plain, spread
 from tui.widgets.dialogs.dialog import Dialog
 from tui.widgets.status.footer import Keys, hints_of
 
@@ -32,6 +33,8 @@ NEAR_THE_END = 5
 PLACE_CELLS = 24
 """Cells for the folder of a session, where the list is wide enough for one."""
 WIDE = 80
+SEARCHED = 1_000
+"""Characters of a title and of a folder in which the filter looks."""
 
 STANDINGS = {
     Standing.WAITING: ("?", "$accent"),
@@ -273,7 +276,7 @@ class SessionPicker(Dialog[Open | New | None]):
         age = age if waited is None else span(waited)
         here = "› " if session.id == self._current else "  "
         child = "└ " if session.parent_id is not None else ""
-        left = Content.assemble((here, "$primary"), (child, MUTED), session.title.replace("\n", " ") or "untitled")
+        left = Content.assemble((here, "$primary"), (child, MUTED), one_line(session.title) or "untitled")
         place = f"{_tail(session.directory):>{PLACE_CELLS}}  " if width >= WIDE else ""
         right = Content.assemble((place, MUTED), (f"{glyph} {standing.value:<15}", colour), (f"{age:>7} ", MUTED))
         return spread(left, right, width)
@@ -322,8 +325,9 @@ class SessionPicker(Dialog[Open | New | None]):
 
 def _tail(directory: str) -> str:
     """The end of a path, which tells more than its beginning."""
-    return directory if len(directory) <= PLACE_CELLS else "…" + directory[-(PLACE_CELLS - 1) :]
+    end = directory[-PLACE_CELLS:].translate(ONE_ROW)
+    return end if len(directory) <= PLACE_CELLS else "…" + end[1:]
 
 
 def _searched(session: Session) -> str:
-    return f"{session.title} {session.directory}".casefold()
+    return f"{session.title[:SEARCHED]} {session.directory[:SEARCHED]}".casefold()

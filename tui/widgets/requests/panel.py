@@ -19,6 +19,7 @@ from tui.config.keymap import key
 from tui.core.answer_draft import AnswerDraft, PermissionDraft
 from tui.core.changes import AnswerChanged
 from tui.core.model import Answers, PermissionReply, PermissionRequest, QuestionRequest, Request
+from tui.core.sanitize import one_line
 from tui.widgets.base.format import span
 from tui.widgets.base.guarded import Guarded
 from tui.widgets.base.static_text import AS_LAST_KNOWN, MUTED, Plain, spread
@@ -319,7 +320,7 @@ class RequestPanel(Vertical, Guarded):
             return
         waited = span(self._now() - self.book.since.get(request.id, self._now()))
         what = "asks for permission" if isinstance(request, PermissionRequest) else "waits for you"
-        agent = self._agents.get(request.session_id) or "agent"
+        agent = one_line(self._agents.get(request.session_id, "")) or "agent"
         left = Content.assemble((f" ? {agent} {what}", "bold $accent"), (f" · {waited}", MUTED))
         if not self.book.line_up:
             left += Content.styled(AS_LAST_KNOWN, MUTED)

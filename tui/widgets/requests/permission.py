@@ -12,17 +12,22 @@ from textual.message import Message
 
 from tui.core.answer_draft import PermissionDraft
 from tui.core.model import PermissionReply, PermissionRequest
+from tui.core.sanitize import one_line
 from tui.widgets.base.static_text import MUTED
 from tui.widgets.prompt.editor import Editor
 from tui.widgets.requests.custom_answer import Field, Keeper, OwnWordsForm
 from tui.widgets.requests.option_row import Choice, ChoiceRow, label_column
 from tui.widgets.status.footer import Keys
 from tui.widgets.text.blocks import Code, Paragraph, Piece
+from tui.widgets.text.highlighting import plain_lines
 from tui.widgets.text.lines_view import Lines
+from tui.widgets.transcript.foldable import begins
 from tui.widgets.transcript.tool_call import diff_lines
 
 DETAIL_AT_MOST = 200
 """Lines of a command or a diff that are shown."""
+COVERS_SHOWN = 1_000
+"""Characters of what a lasting yes would cover."""
 
 
 class PermissionForm(OwnWordsForm):
@@ -90,7 +95,7 @@ class PermissionForm(OwnWordsForm):
 
     @property
     def _choices(self) -> list[Choice]:
-        covers = ", ".join(self.draft.request.always)
+        covers = one_line(", ".join(self.draft.request.always), COVERS_SHOWN)
         choices = [
             Choice("once", "this call only"),
             Choice("always", f"also later: {covers}" if covers else "also later calls like it"),
@@ -167,15 +172,13 @@ class PermissionForm(OwnWordsForm):
 
 def detail(request: PermissionRequest) -> list[Piece]:
     """What the call would do: its command or diff, or at least its patterns."""
-    wants = Content.assemble(("May it run ", ""), (request.action, "bold"), "?")
+    wants = Content.assemble(("May it run ", ""), (one_line(request.action), "bold"), "?")
     pieces: list[Piece] = [Paragraph(wants, " ", " ", gap=0)]
     text = request.detail or "\n".join(request.patterns)
     if text:
-        lines = text.rstrip("\n").expandtabs(4).split("\n")
-        is_diff = any(line.startswith("@@") for line in lines)
-        shown = tuple(diff_lines(text)) if is_diff else tuple(Content(line) for line in lines)
-        more = len(shown) - DETAIL_AT_MOST
-        pieces.append(Code(shown[:DETAIL_AT_MOST], rest=" ", gap=0))
-        if more > 0:
-            pieces.append(Paragraph(Content.styled(f"… {more} more lines", MUTED), " ", " ", gap=0))
+        is_diff = text.startswith("@@") or "\n@@" in text
+        beginning, more = begins(text, DETAIL_AT_MOST)
+        pieces.append(Code(tuple((diff_lines if is_diff else plain_lines)(beginning)), rest=" ", gap=0))
+        if more:
+            pieces.append(Paragraph(Content.styled(f"… {more}", MUTED), " ", " ", gap=0))
     return pieces

@@ -13,6 +13,7 @@ from textual.message import Message
 
 from tui.core.answer_draft import AnswerDraft, Step
 from tui.core.model import Question
+from tui.core.sanitize import excerpt, one_line
 from tui.widgets.base.static_text import MUTED, Plain
 from tui.widgets.prompt.editor import Editor
 from tui.widgets.requests.custom_answer import Field, Keeper, OwnWordsForm
@@ -23,6 +24,11 @@ from tui.widgets.text.lines_view import Lines
 
 HEADER_AT_MOST = 24
 """Characters of a header in its tab."""
+LABEL_SHOWN = 500
+ABOUT_SHOWN = 1_000
+TEXT_SHOWN = 8_000
+TEXT_LINES = 200
+"""What is shown of a label, what it means, and a question."""
 OWN = "something else…"
 OWN_ONLY = "in your own words…"
 
@@ -163,7 +169,12 @@ class QuestionForm(OwnWordsForm):
         if question.custom:
             labels.append((self.draft.words.strip().split("\n")[0] or (OWN if labels else OWN_ONLY), ""))
         return [
-            Choice(label, about.replace("\n", " "), self._mark(question, row), self.draft.is_chosen(row))
+            Choice(
+                one_line(label, LABEL_SHOWN),
+                one_line(about, ABOUT_SHOWN),
+                self._mark(question, row),
+                self.draft.is_chosen(row),
+            )
             for row, (label, about) in enumerate(labels)
         ]
 
@@ -177,7 +188,7 @@ class QuestionForm(OwnWordsForm):
         questions = self.draft.request.questions
         if tab == len(questions):
             return Content(" Review ")
-        header = questions[tab].header.replace("\n", " ")[:HEADER_AT_MOST] or f"Question {tab + 1}"
+        header = one_line(questions[tab].header, HEADER_AT_MOST) or f"Question {tab + 1}"
         return Content.assemble(f" {header}", (" ✓ " if self.draft.answered(tab) else " ", "$success"))
 
     def _question_pieces(self) -> list[Piece]:
@@ -186,15 +197,21 @@ class QuestionForm(OwnWordsForm):
             how = "choose any" if question.multiple else "choose one" if question.options else ""
             return [
                 Paragraph(
-                    Content.assemble((question.text, "bold"), (f"   {how}" if how else "", MUTED)), " ", " ", gap=0
+                    Content.assemble(
+                        (excerpt(question.text, lines=TEXT_LINES, characters=TEXT_SHOWN), "bold"),
+                        (f"   {how}" if how else "", MUTED),
+                    ),
+                    " ",
+                    " ",
+                    gap=0,
                 )
             ]
         lines: list[Piece] = [Paragraph(Content.styled("Enter sends this:", MUTED), " ", " ", gap=0)]
         answers = self.draft.answers()
-        column = label_column([asked.header or asked.text for asked in self.draft.request.questions])
+        column = label_column([one_line(asked.header or asked.text) for asked in self.draft.request.questions])
         for asked, answer in zip(self.draft.request.questions, answers, strict=True):
-            words = Content(", ".join(answer)) if answer else Content.styled("not answered", "$warning")
-            name = asked.header or asked.text
+            words = Content(excerpt(", ".join(answer))) if answer else Content.styled("not answered", "$warning")
+            name = one_line(asked.header or asked.text)
             lines.append(
                 Paragraph(Content.assemble((name.ljust(column), MUTED), "  ", words), "   ", "     ", gap=0)
             )

@@ -4,6 +4,7 @@ from textual import events
 from textual.content import Content
 
 from tui.core.changes import Notice
+from tui.core.sanitize import excerpt
 from tui.widgets.base.static_text import MUTED, Plain
 
 SHOWN_AT_ONCE = 3
@@ -64,5 +65,5 @@ class Notices(Plain):
 
 
 def _line(notice: Notice) -> Content:
-    first, *rest = (line for line in notice.text.split("\n") if line)
+    first, *rest = (line for line in excerpt(notice.text).split("\n") if line)
     return Content.assemble((first, COLOURS[notice.severity]), (" · ".join(["", *rest]), MUTED))

@@ -11,6 +11,7 @@ from textual.content import Content
 
 from tui.config.keymap import key
 from tui.core.model import Todo
+from tui.core.sanitize import one_line
 from tui.widgets.base.static_text import MUTED, Plain, spread
 
 SHOWN_AT_MOST = 12
@@ -87,7 +88,7 @@ class Plan(Plain):
     def _summary(self) -> Content:
         done = sum(todo.status in ENDED for todo in self._todos)
         under_way = next((todo.text for todo in self._todos if todo.status == "in_progress"), "")
-        where = f" · {self._when()}: {under_way}" if under_way else ""
+        where = f" · {self._when()}: {one_line(under_way)}" if under_way else ""
         left = Content.assemble(f"plan {done} of {len(self._todos)}", (where, MUTED))
         more = f"{key('plan')} {'less' if self.unfolded else 'all'}"
         return spread(left, Content.styled(more, MUTED), max(20, (self.size.width or 80) - 2))
@@ -99,7 +100,7 @@ class Plan(Plain):
 
     def _lines(self) -> list[Content]:
         lines = [
-            Content.assemble("  ", MARKS.get(todo.status, TO_DO), (f" {todo.text}", _colour(todo)))
+            Content.assemble("  ", MARKS.get(todo.status, TO_DO), (f" {one_line(todo.text)}", _colour(todo)))
             for todo in self._todos[:SHOWN_AT_MOST]
         ]
         if len(self._todos) > SHOWN_AT_MOST:

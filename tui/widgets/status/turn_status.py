@@ -13,9 +13,10 @@ from tui.core.changes import AbortProgress
 from tui.core.connection_status import Line, LineState
 from tui.core.diagnosis import Kind, Trouble
 from tui.core.record import RecordedEnd
+from tui.core.sanitize import excerpt, one_line
 from tui.core.turn import Turn, TurnState
 from tui.widgets.base.format import clock, ordinal, span
-from tui.widgets.base.static_text import MUTED, Plain
+from tui.widgets.base.static_text import MUTED, Plain, bounded
 
 PADS_ARE_FRESH = 60.0
 """Seconds. Padding younger than this proves that the prompt's own connection still holds."""
@@ -44,7 +45,7 @@ def turn_words(
     if trouble is not None and line.up:
         return _amiss(trouble, turn, line, elapsed)
     if turn.state is TurnState.UNKNOWN:
-        why = f" ({turn.reason})" if turn.reason else ""
+        why = f" ({one_line(turn.reason)})" if turn.reason else ""
         return Content.assemble(
             elapsed, (f" · unknown: the line broke{why} · asking the server what became of it", "$warning")
         )
@@ -66,13 +67,13 @@ def turn_words(
 def _aborting(abort: AbortProgress, line: Line) -> str:
     match abort.state:
         case "unsent":
-            return f"abort not sent yet: {abort.reason}"
+            return f"abort not sent yet: {one_line(abort.reason)}"
         case "sending":
             return "sending the abort…"
         case "retrying":
-            return f"abort not confirmed: {abort.reason} · trying again"
+            return f"abort not confirmed: {one_line(abort.reason)} · trying again"
         case "stopped":
-            return f"abort not sent: {abort.reason} · {key('retry')} after fixing it"
+            return f"abort not sent: {one_line(abort.reason)} · {key('retry')} after fixing it"
         case "delivered" if line.up:
             return "aborting: waiting for the server to end it"
         case "delivered":
@@ -116,7 +117,8 @@ def _retrying(turn: Turn, server_now: float) -> Content:
     retry = turn.retry
     if retry is None:
         return Content.styled("the model's provider failed · the server tries again", "$warning")
-    why = f": {retry.message}" if "(" in retry.message else f" ({retry.message})" if retry.message else ""
+    message = one_line(retry.message)
+    why = f": {message}" if "(" in message else f" ({message})" if message else ""
     wait = "" if retry.next_at is None else f" in {span(retry.next_at - server_now)}"
     attempt = f" ({ordinal(retry.attempt)})" if retry.attempt else ""
     return Content.styled(f"the model's provider failed{why} · the server tries again{wait}{attempt}", "$warning")
@@ -160,7 +162,7 @@ def end_words(turn: Turn, *, begun: bool = True) -> Content:
     took = clock(turn.took) if turn.took is not None else ""
     if not took and turn.ended is not None:
         took = _lasted(turn, turn.ended)
-    because = f": {turn.reason}" if turn.reason else ""
+    because = f": {excerpt(turn.reason)}" if turn.reason else ""
     match turn.state:
         case TurnState.FINISHED:
             return Content.assemble(("✓ finished", "$success"), (f"{took and f' in {took}'}{because}", MUTED))
@@ -176,7 +178,7 @@ def end_words(turn: Turn, *, begun: bool = True) -> Content:
             why = "the server has it as aborted since its connection broke"
             if turn.cancels_on_disconnect:
                 why = "this server ends a turn when its client is gone"
-            reason = f" ({turn.reason})" if turn.reason else ""
+            reason = f" ({one_line(turn.reason)})" if turn.reason else ""
             return Content.assemble((f"! cancelled: {why}", "$error"), (f"{reason} · send again to go on", MUTED))
         case TurnState.NOT_SENT:
             return Content.assemble((f"↩ not sent{because}", "$error"), (" · it went back to the prompt", MUTED))
@@ -273,6 +275,7 @@ class TurnLine(Plain):
         self.say(Content("\n").join([words, quiet_words(line)]) if stopped else words)
 
     def say(self, words: Content) -> None:
+        words = bounded(words)
         self.show(words, layout=self._rows(words) != self._rows(self._shown))
 
     def _rows(self, words: Content) -> int:

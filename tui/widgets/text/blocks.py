@@ -14,6 +14,10 @@ from tui.widgets.base.static_text import FAINT
 CODE_GROUND = "on $surface"
 COLUMN_GAP = "  "
 NARROWEST_COLUMN = 6
+CELL_AT_MOST = 2_000
+"""Characters of a table's cell that are shown."""
+PART_AT_MOST = 4_000
+"""Characters that are wrapped as one paragraph: what is longer is shown in parts."""
 MEASURE = 120
 """Cells of a line of words at most: longer ones are hard to read. Code and tables take the room there is."""
 
@@ -67,6 +71,29 @@ def _after(words: Content, line: Content) -> Content:
     blanks = len(words.plain) - behind - len(words.plain[behind:].lstrip(" "))
     behind += blanks
     return words[behind + 1 :] if words.plain[behind : behind + 1] == "\n" else words[behind:]
+
+
+def paragraphs(text: str, style: str = "", *, gap: int = 1) -> Iterator[Paragraph]:
+    """`text` as it was written, in pieces of a bounded length. `gap`: it has paragraphs, apart by blank lines."""
+    for paragraph in text.split("\n\n") if gap else (text,):
+        for nth, part in enumerate(_parts(paragraph)):
+            words = Content.styled(part, style) if style else Content(part)
+            yield Paragraph(words, gap=0 if nth else gap)
+
+
+def _parts(text: str) -> Iterator[str]:
+    """Cut at the ends of lines, else between words, else anywhere."""
+    at = 0
+    while len(text) - at > PART_AT_MOST:
+        end = text.rfind("\n", at, at + PART_AT_MOST)
+        skipped = 1
+        if end <= at:
+            end = text.rfind(" ", at, at + PART_AT_MOST)
+        if end <= at:
+            end, skipped = at + PART_AT_MOST, 0
+        yield text[at:end]
+        at = end + skipped
+    yield text[at:]
 
 
 class Code(msgspec.Struct, frozen=True):
@@ -142,11 +169,14 @@ class Table(msgspec.Struct, frozen=True):
             return []
         widths = self._widths(width)
         lines: list[Content] = []
+        more = max(map(len, self.rows)) - len(widths)
         if not self.goes_on:
             lines += _row_lines(tuple(cell.stylize("bold") for cell in self.rows[0]), widths)
             lines.append(Content.styled(COLUMN_GAP.join("─" * column for column in widths), FAINT))
         for row in self.rows if self.goes_on else self.rows[1:]:
             lines += _row_lines(row, widths)
+        if more > 0:
+            lines.append(Content.styled(f"… {more} more {'column' if more == 1 else 'columns'}", FAINT))
         return lines
 
     def wanted(self) -> tuple[int, ...]:
@@ -158,7 +188,7 @@ class Table(msgspec.Struct, frozen=True):
         )
 
     def _widths(self, width: int) -> list[int]:
-        widths = list(self.wanted())
+        widths = list(self.wanted())[: max(1, (width + len(COLUMN_GAP)) // (1 + len(COLUMN_GAP)))]
         columns = len(widths)
         room = max(columns, width - len(COLUMN_GAP) * (columns - 1))
         while sum(widths) > room and max(widths) > NARROWEST_COLUMN:
@@ -169,7 +199,7 @@ class Table(msgspec.Struct, frozen=True):
 
 def _row_lines(row: tuple[Content, ...], widths: list[int]) -> list[Content]:
     cells = [
-        (row[column].wrap(width) if column < len(row) and row[column] else [Content("")])
+        (row[column][:CELL_AT_MOST].wrap(width) if column < len(row) and row[column] else [Content("")])
         for column, width in enumerate(widths)
     ]
     height = max(len(cell) for cell in cells)

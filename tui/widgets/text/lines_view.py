@@ -27,6 +27,10 @@ FOUND_HERE = "bold on $accent 60%"
 
 
 STRIPS_KEPT = 500
+WRAPPED_AT_ONCE = 40_000
+"""Characters that are wrapped before the screen is drawn; the rest follows, as much between two drawings."""
+COSTS_A_LINE = 20
+"""A line takes as long as so many characters, however short it is."""
 
 
 class Marks(msgspec.Struct):
@@ -70,11 +74,12 @@ class Lines(Guarded):
         self._pattern: re.Pattern[str] | None = None
         self._marks: Marks | None = None
         self._marked_row: int | None = None
+        self._wraps_more = False
 
     @property
     def text(self) -> str:
         """All of it, as it stands at the width of now."""
-        self._wrap(self.size.width or 80)
+        self._wrap(self.size.width or 80, all_of_it=True)
         return "\n".join(line.plain for lines in self._wrapped for line in lines)
 
     def replace_from(self, index: int, pieces: Sequence[Piece]) -> None:
@@ -127,13 +132,13 @@ class Lines(Guarded):
 
     def codes(self) -> list[tuple[int, Code]]:
         """Its blocks of code, each with its first row."""
-        self._wrap(self.size.width or 80)
+        self._wrap(self.size.width or 80, all_of_it=True)
         rows = zip(self._starts, self._pieces, strict=False)
         return [(row, piece) for row, piece in rows if isinstance(piece, Code)]
 
     def _places(self) -> list[tuple[int, re.Match[str]]]:
         """Where the pattern stands, with its row: looked for once, until the text or its width changes."""
-        self._wrap(self.size.width or 80)
+        self._wrap(self.size.width or 80, all_of_it=True)
         if self._marks is None:
             self._marks = Marks([], {})
             row, counted, text = 0, 0, "" if self._pattern is None else self.text
@@ -145,6 +150,10 @@ class Lines(Guarded):
     def _marks_of(self, row: int) -> list[tuple[int, int]]:
         self._places()
         return [] if self._marks is None else self._marks.spans.get(row, [])
+
+    @property
+    def pieces(self) -> Sequence[Piece]:
+        return self._pieces
 
     @property
     def count(self) -> int:
@@ -204,16 +213,28 @@ class Lines(Guarded):
             return Content.assemble(self._label.pad_right(self._margin - self._label.cell_length), words)
         return Content.assemble(" " * self._margin, words)
 
-    def _wrap(self, width: int) -> None:
+    def _wrap(self, width: int, *, all_of_it: bool = False) -> None:
+        """Ask the pieces for their lines at this width, of a long text as much as the screen can wait for."""
         if width != self._wrapped_at:
             self._wrapped_at = width
             self._strips.clear()
             self._marks = None
             self._wrapped.clear()
             del self._starts[1:]
+        characters = 0
         for index in range(len(self._wrapped), len(self._pieces)):
+            if characters > WRAPPED_AT_ONCE and not all_of_it:
+                if not self._wraps_more:
+                    self._wraps_more = self.call_after_refresh(self._wrap_more)
+                return
             self._wrapped.append(self._lines_of(index))
             self._starts.append(self._starts[-1] + len(self._wrapped[-1]))
+            characters += sum(len(line.plain) + COSTS_A_LINE for line in self._wrapped[-1])
+
+    def _wrap_more(self) -> None:
+        self._wraps_more = False
+        if self.is_attached and self._wrapped_at > 0:
+            self.refresh(layout=True)
 
     def _lines_of(self, index: int) -> list[Content]:
         piece = self._pieces[index]

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from textual.content import Content, Span
 from textual.style import Style
 
+from tui.core.sanitize import clean
 from tui.widgets.base.static_text import MUTED
 from tui.widgets.text.blocks import Code, Paragraph, Piece, Rule, Table
 from tui.widgets.text.highlighting import Highlights, plain_lines
@@ -202,6 +203,7 @@ def inline(token: "Token") -> Content:
 
     def add(words: str, style: str = "") -> None:
         nonlocal length
+        words = clean(words).replace("\t", " ")  # Markdown may write any character by its number
         if words:
             text.append(words)
             if style:
@@ -232,5 +234,5 @@ def inline(token: "Token") -> Content:
                 style, start = open_marks.pop()
                 spans.append(Span(start, length, style))
             case _:
-                add(child.content.replace("\t", " "))
+                add(child.content)
     return Content("".join(text), spans)

@@ -11,6 +11,7 @@ from textual import work
 from textual.content import Content
 
 from tui.core.model import Progress
+from tui.core.sanitize import clean
 from tui.widgets.base.static_text import MUTED
 from tui.widgets.text.blocks import Code, Paragraph, Piece
 from tui.widgets.text.incremental_markdown import Growing
@@ -51,7 +52,8 @@ class Prose(Lines):
 
     def show_text(self, text: str, state: Progress) -> None:
         """Show `text`, of which what was shown before is usually the beginning."""
-        text = text.replace("\r\n", "\n")
+        if "\r" in text:  # the parser counts it as the end of a line
+            text = clean(text)
         if text == self._growing.source and state == self._growing.state:
             return
         if self._comes_in_pieces(text):

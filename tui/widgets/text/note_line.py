@@ -2,6 +2,7 @@
 
 from textual.content import Content
 
+from tui.widgets.base.static_text import bounded
 from tui.widgets.text.blocks import Paragraph
 from tui.widgets.text.lines_view import Lines
 
@@ -24,4 +25,4 @@ class Remark(Lines):
 
 
 def _hanging(words: Content) -> Paragraph:
-    return Paragraph(words, rest=GLYPH)
+    return Paragraph(bounded(words), rest=GLYPH)

@@ -3,7 +3,9 @@
 The detail is made when it is asked for, and thrown away when it is folded again.
 """
 
+import operator
 import re
+from itertools import takewhile
 from typing import ClassVar
 
 import msgspec
@@ -14,6 +16,7 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.selection import Selection
 
+from tui.core.sanitize import one_line
 from tui.widgets.base.guarded import Guarded
 from tui.widgets.base.static_text import MUTED, spread
 from tui.widgets.text.blocks import Piece
@@ -26,6 +29,34 @@ NAME = 10
 """Cells of them for a name."""
 YOU = Content.assemble((" ▌", "$accent"), (" you", "bold"))
 """What stands in the margin beside the person's words."""
+
+
+SHOWN_AT_MOST = 400
+"""Lines of a detail; the rest is counted, and shown where more is asked for..."""
+MORE = 2_000
+"""...so many lines at a time."""
+CHARACTERS_A_LINE = 100
+"""Of long lines fewer are shown: as many as have so many characters on average."""
+
+
+def begins(text: str, limit: int) -> tuple[str, str]:
+    """The first `limit` lines of `text`, and in words how much more there is; "" where that is all of it."""
+    text = text.rstrip("\n")
+    head = text[: limit * CHARACTERS_A_LINE]
+    lines = head.split("\n", limit)
+    more = ""
+    if len(lines) > limit:
+        head = "\n".join(lines[:limit])
+        left = text.count("\n", len(head))
+        more = "1 more line" if left == 1 else f"{left} more lines"
+    elif len(head) < len(text):
+        more = f"{len(text) - len(head)} more characters"
+    return head.expandtabs(4), more
+
+
+def more_words(more: str) -> Content:
+    """The last line of what was cut."""
+    return Content.styled(f"… {more} · m shows more", MUTED)
 
 
 class Headline(msgspec.Struct, frozen=True):
@@ -48,10 +79,8 @@ class FoldHead(Guarded):
 
     def render(self) -> Content:
         glyph = "▾" if self.unfolded else "▸"
-        name = Content(self.headline.name).truncate(NAME, ellipsis=True, pad=True)
-        left = Content.assemble(
-            (f"   {glyph} ", MUTED), name.stylize(MUTED), " ", self.headline.about.replace("\n", " ")
-        )
+        name = Content(one_line(self.headline.name, NAME + 1)).truncate(NAME, ellipsis=True, pad=True)
+        left = Content.assemble((f"   {glyph} ", MUTED), name.stylize(MUTED), " ", self.headline.about)
         return spread(left, self.headline.outcome, self.size.width - 1)
 
     def get_selection(self, selection: Selection) -> tuple[str, str]:
@@ -66,12 +95,16 @@ class Fold(Vertical, Guarded, can_focus=True):
     Fold { height: auto; }
     Fold.-found > FoldHead { background: $accent 45%; }
     """
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("enter", "unfold", "open or close", show=False)]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "unfold", "open or close", show=False),
+        Binding("m", "more", "more of a long detail", show=False),
+    ]
 
     def __init__(self) -> None:
         super().__init__()
         self._head = FoldHead()
         self._detail: Lines | None = None
+        self._limit = SHOWN_AT_MOST
 
     def compose(self) -> ComposeResult:
         yield self._head
@@ -90,6 +123,12 @@ class Fold(Vertical, Guarded, can_focus=True):
         raise NotImplementedError
 
     def detail(self) -> list[Piece]:
+        """At most `_limit` lines of each text."""
+        raise NotImplementedError
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether `detail` leaves anything out."""
         raise NotImplementedError
 
     def show(self) -> None:
@@ -99,7 +138,9 @@ class Fold(Vertical, Guarded, can_focus=True):
             self._head.headline = headline
             self._head.refresh()
         if self._detail is not None:
-            self._detail.replace_from(0, self.detail())
+            pieces, shown = self.detail(), self._detail.pieces
+            same = sum(1 for _ in takewhile(bool, map(operator.eq, pieces, shown)))
+            self._detail.replace_from(same, pieces[same:])
 
     def action_unfold(self) -> None:
         self._head.unfolded = not self._head.unfolded
@@ -118,7 +159,23 @@ class Fold(Vertical, Guarded, can_focus=True):
         assert self._detail is not None
         return self._detail
 
+    def action_more(self) -> None:
+        self.show_more()
+
+    def show_more(self) -> bool:
+        """Show more of what was cut; false where nothing is."""
+        if not self.unfolded or not self.is_cut:
+            return False
+        self._limit += MORE
+        self.show()
+        return True
+
     def on_click(self, event: events.Click) -> None:
-        if self._head.region.contains_point(event.screen_offset):
+        """On the head: open or close. On the last line of what was cut: more of it."""
+        detail = self._detail
+        if detail is not None and event.screen_offset.y == detail.region.bottom - 1 and self.is_cut:
+            event.stop()
+            self.action_more()
+        elif self._head.region.contains_point(event.screen_offset):
             event.stop()
             self.action_unfold()

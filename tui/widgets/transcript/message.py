@@ -20,8 +20,9 @@ from tui.core.model import (
     TextPart,
     ToolPart,
 )
+from tui.core.sanitize import one_line
 from tui.widgets.base.static_text import MUTED, Covered
-from tui.widgets.text.blocks import Paragraph, Piece
+from tui.widgets.text.blocks import Paragraph, Piece, paragraphs
 from tui.widgets.text.lines_view import Lines
 from tui.widgets.text.markdown_view import Prose
 from tui.widgets.text.note_line import Remark
@@ -37,8 +38,8 @@ SLACK = 50
 
 
 def agent_label(agent: str) -> Content:
-    name = agent or "agent"
-    return Content.assemble((" ▌", "$primary"), (f" {name[: MARGIN - 4]}", "bold"))
+    name = Content(one_line(agent, MARGIN) or "agent").truncate(MARGIN - 4)
+    return Content.assemble((" ▌ ", "$primary"), name.stylize("bold"))
 
 
 class MessageView(Vertical, Covered):
@@ -303,11 +304,16 @@ def plain_pieces(part: TextPart | FilePart | NotePart) -> list[Piece]:
     """A part that is shown as it is: what the person wrote, a file's name, a note."""
     match part:
         case TextPart(text=text):
-            return [Paragraph(Content(text.strip("\n").expandtabs(4)))]
+            return words_of(text)
         case FilePart(name=name):
-            return [Paragraph(Content.styled(f"with {name}", MUTED))]
+            return [Paragraph(Content.styled(f"with {one_line(name)}", MUTED))]
         case NotePart(text=text):
-            return [Paragraph(Content.styled(f"· {text}", MUTED))]
+            return [Paragraph(Content.styled(f"· {one_line(text)}", MUTED))]
+
+
+def words_of(text: str) -> list[Piece]:
+    """What the person wrote, as it was written."""
+    return [*paragraphs(text.strip("\n").expandtabs(4), gap=0)]
 
 
 def _has_words(part: Part) -> bool:

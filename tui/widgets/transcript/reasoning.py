@@ -3,9 +3,10 @@
 from textual.content import Content
 
 from tui.core.model import ReasoningPart
+from tui.core.sanitize import one_line
 from tui.widgets.base.static_text import MUTED
-from tui.widgets.text.blocks import Paragraph, Piece
-from tui.widgets.transcript.foldable import Fold, Headline
+from tui.widgets.text.blocks import Paragraph, Piece, paragraphs
+from tui.widgets.transcript.foldable import SHOWN_AT_MOST, Fold, Headline, begins, more_words
 
 
 class Thought(Fold):
@@ -25,18 +26,21 @@ class Thought(Fold):
     def headline(self) -> Headline:
         lines = self.part.text.strip().split("\n")
         about = lines[-1] if self.part.state == "streaming" else lines[0]
-        return Headline("thought", about[:200].strip("*# "), Content.styled(_state(self.part), MUTED))
+        return Headline("thought", one_line(about).strip("*# "), Content.styled(_state(self.part), MUTED))
 
     def detail(self) -> list[Piece]:
-        return detail_of(self.part)
+        return detail_of(self.part, self._limit)
+
+    @property
+    def is_cut(self) -> bool:
+        return bool(begins(self.part.text.strip(), self._limit)[1])
 
 
-def detail_of(part: ReasoningPart) -> list[Piece]:
-    """What stands under the line once it is unfolded."""
-    return [
-        Paragraph(Content.styled(paragraph, f"italic {MUTED}"), gap=1)
-        for paragraph in part.text.strip().split("\n\n")
-    ]
+def detail_of(part: ReasoningPart, limit: int = SHOWN_AT_MOST) -> list[Piece]:
+    """What stands under the line once it is unfolded, `limit` lines of it at most."""
+    beginning, more = begins(part.text.strip(), limit)
+    pieces: list[Piece] = [*paragraphs(beginning, f"italic {MUTED}")]
+    return [*pieces, Paragraph(more_words(more))] if more else pieces
 
 
 def _state(part: ReasoningPart) -> str:

@@ -58,7 +58,7 @@ def shown_texts(part: Part, role: str) -> Iterator[str]:
             yield _text(tool_call.detail_of(part, limit=ALL_LINES))
         case ReasoningPart():
             yield ""
-            yield _text(reasoning.detail_of(part))
+            yield _text(reasoning.detail_of(part, limit=ALL_LINES))
         case TextPart(synthetic=True):
             pass
         case TextPart() if role == "assistant":
@@ -68,7 +68,15 @@ def shown_texts(part: Part, role: str) -> Iterator[str]:
 
 
 def _text(pieces: Sequence[Piece]) -> str:
-    return "\n".join(line.plain for piece in pieces for line in piece.lines(ANY_WIDTH))
+    return "\n".join(text for piece in pieces for text in _lines(piece))
+
+
+def _lines(piece: Piece) -> Iterator[str]:
+    match piece:
+        case Code(code=code):  # drawn, each of them would be filled up to the width
+            yield from (line.plain for line in code)
+        case _:
+            yield from (line.plain for line in piece.lines(ANY_WIDTH))
 
 
 def _sources(part: Part) -> Iterator[str]:

@@ -24,7 +24,7 @@ from tui.core.model import Idle, Message, Part, ToolPart
 from tui.core.store import Store
 from tui.core.transcript import Transcript as Conversation
 from tui.widgets.base.static_text import Covered, Plain
-from tui.widgets.text.blocks import Paragraph
+from tui.widgets.text.blocks import paragraphs
 from tui.widgets.text.lines_view import Lines
 from tui.widgets.text.note_line import Remark
 from tui.widgets.transcript.foldable import MARGIN, YOU, Fold
@@ -129,9 +129,7 @@ class Transcript(VerticalScroll, Covered, can_focus=True):
         if message_id not in self._views and message_id not in self._pending:
             if self._behind:
                 self.draw()
-            view = Lines(
-                [Paragraph(Content(text.expandtabs(4)))], label=YOU, margin=MARGIN, classes="words pending"
-            )
+            view = Lines(paragraphs(text.expandtabs(4), gap=0), label=YOU, margin=MARGIN, classes="words pending")
             self._pending[message_id] = view
             self.mount(view)
 

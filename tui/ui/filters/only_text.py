@@ -1,0 +1,34 @@
+"""The last guard before the terminal: of whatever was drawn, only text reaches it.
+
+Texts are cleaned where they come in (`tui.core.sanitize`). This holds for those that come by another way, as a
+character that Markdown writes by its number, a damaged file, or a fault of ours.
+"""
+
+from rich.cells import cell_len
+from rich.segment import Segment
+from textual.color import Color
+from textual.filter import LineFilter
+
+from tui.core.sanitize import FLOODED, in_cells
+
+
+class OnlyText(LineFilter):
+    """Takes out what a terminal would obey, and what is no part of one line. Lines stay as wide as they are."""
+
+    def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
+        for segment in segments:
+            if _may_hold_more(segment.text):
+                return [_only_text(one) if _may_hold_more(one.text) else one for one in segments]
+        return segments
+
+
+def _may_hold_more(text: str) -> bool:
+    return not text.isprintable() or (len(text) > FLOODED and not text.isascii())
+
+
+def _only_text(segment: Segment) -> Segment:
+    if segment.control:
+        return segment
+    cells = segment.cell_length
+    text = in_cells(segment.text, cells)
+    return segment._replace(text=text + " " * (cells - cell_len(text)))
