@@ -36,6 +36,7 @@ from tui.ui.quit_warning import warnings
 from tui.ui.request_actions import Replies
 from tui.ui.session_controller import Sessions
 from tui.ui.terminal_input import InputDriver, TextBurst, adapt
+from tui.ui.termination import end_on
 from tui.ui.theme import HOLDFAST
 from tui.widgets.prompt.editor import Editor
 from tui.widgets.prompt.prompt import Prompt
@@ -179,8 +180,8 @@ class HoldfastApp(App[None]):
         self.theme_changed_signal.subscribe(self, lambda theme: self._keep_theme(theme.name))
         if not self.is_headless:
             loop = asyncio.get_running_loop()
-            for sign in ENDING:
-                loop.add_signal_handler(sign, self.exit)
+            modes = self._driver.attrs_before if isinstance(self._driver, InputDriver) else None
+            end_on(ENDING, lambda: loop.call_soon_threadsafe(self.exit), modes)
             watch_stops(lambda: loop.call_soon_threadsafe(self._resumed, self))
 
     def on_ready(self) -> None:

@@ -38,8 +38,8 @@ SLACK = 50
 
 
 def agent_label(agent: str) -> Content:
-    name = Content(one_line(agent, MARGIN) or "agent").truncate(MARGIN - 4)
-    return Content.assemble((" ▌ ", "$primary"), name.stylize("bold"))
+    name = Content(f" {one_line(agent, MARGIN) or 'agent'}").truncate(MARGIN - 3)
+    return Content.assemble((" ▌", "$primary"), name.stylize("bold"))
 
 
 class MessageView(Vertical, Covered):
