@@ -106,3 +106,15 @@ def test_a_password_does_not_cross_a_network_in_the_clear(monkeypatch: pytest.Mo
     assert result.exit_code == 1
     assert "plain http" in result.output
     assert "s3cret" not in result.output
+
+
+def test_each_session_and_each_request_is_one_line(stub: Stub) -> None:
+    session = httpx.post(f"{stub.address}/session", json={"title": "one\n● two\tthree\x1b[2J"}).json()
+    body = {"parts": [{"type": "text", "text": "SHELL 'a\nb'"}]}
+    assert httpx.post(f"{stub.address}/session/{session['id']}/prompt_async", json=body).status_code == 204
+    result = asked_until(lambda look: look.exit_code == 3, stub.address)
+    head, running, asks, *rest = result.output.splitlines()
+    assert head.startswith("● live")
+    assert running.endswith("waiting for you  one ● two three")
+    assert asks.startswith("  ? permission: ")
+    assert rest == []

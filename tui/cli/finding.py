@@ -4,6 +4,8 @@ from typing import Literal
 
 import msgspec
 
+from tui.core.sanitize import one_line
+
 Verdict = Literal["good", "bad", "unknown"]
 
 
@@ -17,5 +19,5 @@ class Finding(msgspec.Struct, frozen=True):
 
     def line(self) -> str:
         glyph = {"good": "✓", "bad": "✗", "unknown": "?"}[self.verdict]
-        remedy = f"\n    {self.remedy}" if self.remedy else ""
-        return f"{glyph} {self.what:<14} {self.found}{remedy}"
+        remedy = f"\n    {one_line(self.remedy)}" if self.remedy else ""
+        return f"{glyph} {self.what:<14} {one_line(self.found)}{remedy}"

@@ -19,6 +19,7 @@ from tui.backends import FAMILIES, TOKEN, USERS
 from tui.cli.demo import Demo
 from tui.client.client import Client
 from tui.config.settings import DEFAULT_URL, BadSettings, Settings, gather
+from tui.core.sanitize import clean, one_line
 from tui.net.credentials import BasicAuth, BearerAuth, Credentials, is_token
 from tui.net.errors import Untrusted
 from tui.net.url import BadAddress, is_exposed, is_loopback
@@ -50,6 +51,8 @@ class Beside(click.Command):
             formatter.write_dl([(name, other.get_short_help_str(90)) for name, other in self.others.items()])
 
 
+COMMAND_AT_MOST = 2_000
+"""Characters of a command that is worth copying."""
 HELP: dict[str, Any] = {"help_option_names": ["-h", "--help"]}
 CA_FILE = click.option(
     "--ca-file",
@@ -165,7 +168,9 @@ def run_app(settings: Settings) -> int:
     for error in app.boundary.errors:
         click.echo(f"A part of the screen failed: {error}. --log FILE keeps the details.", err=True)
     if app.open_session is not None and not settings.demo:
-        click.echo(f"To come back: {way_back(settings, app.open_session)}")
+        command = way_back(settings, app.open_session)
+        if command == one_line(command, COMMAND_AT_MOST):  # else it could not be copied
+            click.echo(f"To come back: {command}")
     return app.return_code or 0
 
 
@@ -250,7 +255,7 @@ def _asked(
         if is_exposed(settings.url, settings.password is not None):
             raise BadSettings(f"{settings.url} is plain http on another machine: the password is not sent there.")
         for warning in settings.warnings:
-            click.echo(warning, err=True)
+            click.echo(clean(warning), err=True)
         return settings, *way_to(settings)
     except BadSettings as error:
         raise click.ClickException(str(error)) from None
@@ -274,9 +279,6 @@ def set_up_log(path: Path | None) -> None:
         os.close(os.open(path, os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o600))
     except OSError as error:
         raise BadSettings(f"--log {path} cannot be written: {error.strerror}") from error
-    logging.basicConfig(
-        filename=path,
-        level=logging.INFO,
-        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
-        encoding="utf-8",
-    )
+    from tui.cli.log_file import LogFile
+
+    logging.basicConfig(level=logging.INFO, handlers=[LogFile(path)])

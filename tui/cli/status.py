@@ -14,12 +14,15 @@ from tui.backends.detect import recognise
 from tui.client.stale_requests import Ghosts
 from tui.config.settings import Settings
 from tui.core.model import Idle, PermissionRequest, Request, Retrying, Session, SessionStatus
+from tui.core.sanitize import one_line
 from tui.core.store import Store
 from tui.net.errors import NetError
 from tui.net.http_client import Http
 
 ALL_WELL, SOMEONE_WAITS, CANNOT_CONNECT = 0, 3, 4
 """The command's exit statuses."""
+VERSION = 40
+"""Characters of a server's version."""
 
 
 class SessionGlance(msgspec.Struct, frozen=True):
@@ -92,7 +95,7 @@ def run(
             trouble = {"address": settings.url, "error": error.what, "remedy": error.remedy}
             say(msgspec.json.encode(trouble).decode())
         else:
-            say(f"■ {error.what}\n  {error.remedy}")
+            say(f"■ {one_line(error.what)}\n  {one_line(error.remedy)}")
         return CANNOT_CONNECT
     say(msgspec.json.encode(glance).decode() if as_json else "\n".join(lines(glance)))
     return glance.exit_status
@@ -109,9 +112,9 @@ async def _look(settings: Settings, open_http: Callable[[str], Http], users: Seq
 def lines(glance: Glance) -> list[str]:
     """The look in words, a line each."""
     name = NAMES.get(glance.family, glance.family)
-    head = f"● live  {name} {glance.version}  {glance.round_trip:g} ms  {glance.address}"
-    rows = [f"{_glyph(one.state)} {one.state:<15}  {one.title or one.id}" for one in glance.sessions]
-    asks = [f"  ? {one.kind}: {one.what}" for one in glance.requests]
+    head = f"● live  {name} {one_line(glance.version, VERSION)}  {glance.round_trip:g} ms  {glance.address}"
+    rows = [f"{_glyph(one.state)} {one.state:<15}  {one_line(one.title or one.id)}" for one in glance.sessions]
+    asks = [f"  ? {one.kind}: {one_line(one.what)}" for one in glance.requests]
     idle = f"○ {glance.idle} idle" if glance.idle else ""
     return [head, *rows, *asks, *([idle] if idle else [])]
 

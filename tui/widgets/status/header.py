@@ -4,6 +4,7 @@ It shows a `Line` as it was given, and adds nothing to it: no age grows here by 
 """
 
 from functools import lru_cache
+from math import isfinite
 from typing import assert_never
 
 import msgspec
@@ -97,7 +98,8 @@ class Heading(msgspec.Struct, frozen=True):
 def spent(heading: Heading) -> str:
     """Tokens and dollars, where the server counts them: ` · 12.4k tokens · $0.31`."""
     tokens = f"{heading.tokens / 1000:.1f}k" if heading.tokens >= 1000 else str(heading.tokens)
-    return (f" · {tokens} tokens" if heading.tokens else "") + (f" · ${heading.cost:.2f}" if heading.cost else "")
+    cost = f" · ${heading.cost:.2f}" if heading.cost and isfinite(heading.cost) else ""
+    return (f" · {tokens} tokens" if heading.tokens else "") + cost
 
 
 @lru_cache(maxsize=8)

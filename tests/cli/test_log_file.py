@@ -1,0 +1,133 @@
+"""The log holds no text that a terminal obeys, and no more than it says."""
+
+import logging
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tui.cli import log_file
+from tui.cli.log_file import COUNTED_FOR, FILE_AT_MOST, LINE_AT_MOST, LogFile
+
+ATTACK = "\x1b[2J\x1b]0;pwned\x07\x9b2J\r\n2030-01-01 ERROR forged: line\u202e\u2028\t\ud800"
+
+
+class Clock:
+    now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "holdfast.log"
+
+
+@pytest.fixture
+def log(path: Path, clock: Clock) -> Iterator[logging.Logger]:
+    logger = logging.getLogger("httpx")
+    handler = LogFile(path, clock)
+    level = logger.level
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    yield logger
+    logger.removeHandler(handler)
+    logger.setLevel(level)
+    handler.close()
+
+
+def lines(path: Path) -> list[str]:
+    return path.read_bytes().decode("utf-8").split("\n")[:-1]
+
+
+def obeyed(path: Path) -> list[str]:
+    text = path.read_text(encoding="utf-8").replace("\n", "")
+    return [one for one in text if ord(one) < 32 or 0x7F <= ord(one) < 0xA0 or one in "\u202e\u2028"]
+
+
+def test_a_reason_phrase_as_httpx_logs_it_is_one_line_of_text(log: logging.Logger, path: Path) -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        reason = ATTACK.encode("utf-8", "replace")
+        return httpx.Response(503, extensions={"reason_phrase": reason})
+
+    with httpx.Client(transport=httpx.MockTransport(answer)) as client:
+        client.get("http://127.0.0.1:4096/event")
+    assert len(lines(path)) == 1
+    assert "HTTP Request: GET http://127.0.0.1:4096/event" in lines(path)[0]
+    assert obeyed(path) == []
+
+
+def test_a_traceback_is_indented_and_cannot_forge_a_line(log: logging.Logger, path: Path) -> None:
+    try:
+        raise ValueError(ATTACK)
+    except ValueError:
+        log.exception("the screen failed: %s", ATTACK)
+    assert obeyed(path) == []
+    assert [line for line in lines(path)[1:] if not line.startswith("    ")] == []
+
+
+def test_a_long_message_is_cut(log: logging.Logger, path: Path) -> None:
+    log.error("x" * 10_000_000)
+    assert len(path.read_bytes()) < LINE_AT_MOST + 100
+
+
+def test_a_line_that_comes_again_is_counted(log: logging.Logger, path: Path, clock: Clock) -> None:
+    for _ in range(1_000):
+        log.info("the stream ended")
+        log.info("reconnecting")
+    assert len(lines(path)) == 2
+    clock.now += COUNTED_FOR
+    log.info("the stream ended")
+    assert lines(path)[2].endswith("the stream ended (came 999 more times before this)")
+    log.info("the stream ended")
+    for handler in log.handlers:
+        if isinstance(handler, LogFile):
+            handler.close()
+    assert [line.partition(": ")[2] for line in lines(path)[3:]] == [
+        "reconnecting (came 999 more times before this)",
+        "the stream ended (came 1 more time before this)",
+    ]
+
+
+def test_the_file_is_bounded_and_its_successor_for_its_owner_alone(
+    log: logging.Logger, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(log_file, "FILE_AT_MOST", 100_000)
+    for handler in log.handlers:
+        if isinstance(handler, LogFile):
+            assert handler.maxBytes == FILE_AT_MOST
+            handler.maxBytes = log_file.FILE_AT_MOST
+    for number in range(5_000):
+        log.info("a line that is told once: %d", number)
+    files = sorted(path.parent.glob("holdfast.log*"))
+    assert [one.name for one in files] == ["holdfast.log", "holdfast.log.1"]
+    assert [one.name for one in files if one.stat().st_size > 100_000] == []
+    assert [stat.S_IMODE(one.stat().st_mode) for one in files] == [0o600, 0o600]
+    assert lines(path)[-1].endswith("a line that is told once: 4999")
+
+
+def test_what_is_remembered_to_be_counted_is_bounded(log: logging.Logger, path: Path) -> None:
+    log.info("first")
+    log.info("first")
+    for number in range(1_000):
+        log.info("another %d", number)
+    assert sum("first (came 1 more time before this)" in line for line in lines(path)) == 1
+
+
+def test_a_disk_that_is_full_is_not_said_on_the_screen(
+    log: logging.Logger, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(path: str, flags: int) -> int:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(log_file, "_for_its_owner", full)
+    log.info("words")
+    assert capfd.readouterr() == ("", "")

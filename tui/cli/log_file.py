@@ -1,0 +1,90 @@
+"""The file of `--log`: bounded, a line an event, and nothing in it that a terminal obeys.
+
+What is logged may hold any text of a server: httpx writes the reason phrase of each response as it came. Whoever
+looks at the file does so in a terminal.
+"""
+
+import logging
+import os
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from io import TextIOWrapper
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
+from typing import Any
+
+from tui.core.sanitize import clean, one_line
+
+FILE_AT_MOST = 5_000_000
+"""Bytes of the file; then it becomes `FILE.1`, in place of the one before, and a new one is begun."""
+LINE_AT_MOST = 2_000
+"""Characters of a message..."""
+TRACEBACK_AT_MOST = 20_000
+"""...and of a traceback, of which the end is kept."""
+COUNTED_FOR = 10.0
+"""Seconds after a line was written in which the same line is only counted."""
+REMEMBERED = 200
+"""Lines that are remembered for that."""
+
+
+class LogFile(RotatingFileHandler):
+    """Appends to `path`, for its owner alone. `now` gives seconds."""
+
+    def __init__(self, path: Path, now: Callable[[], float] = time.monotonic) -> None:
+        super().__init__(path, maxBytes=FILE_AT_MOST, backupCount=1, encoding="utf-8", delay=True)
+        self.setFormatter(OneLine("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+        self._now = now
+        self._written: OrderedDict[tuple[str, int, str], tuple[float, int]] = OrderedDict()
+        """Name, level and message of the last lines: when each was written, and how often it came since."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        now = self._now()
+        line = (record.name, record.levelno, one_line(record.getMessage(), LINE_AT_MOST))
+        at, more = self._written.pop(line, (now - COUNTED_FOR, 0))
+        if now - at < COUNTED_FOR:
+            self._written[line] = at, more + 1
+            return
+        self._written[line] = now, 0
+        if more:
+            record = logging.makeLogRecord({**record.__dict__, "msg": _counted(line[2], more), "args": None})
+        super().emit(record)
+        if len(self._written) > REMEMBERED:
+            self._tell_count(*self._written.popitem(last=False))
+
+    def close(self) -> None:
+        while self._written:
+            self._tell_count(*self._written.popitem(last=False))
+        super().close()
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        """A line that cannot be written is lost: the library's own way is to say so on the screen."""
+
+    def _tell_count(self, line: tuple[str, int, str], counted: tuple[float, int]) -> None:
+        name, level, message = line
+        if counted[1]:
+            record = logging.LogRecord(name, level, "", 0, _counted(message, counted[1]), None, None)
+            super().emit(record)
+
+    def _open(self) -> TextIOWrapper:
+        return open(self.baseFilename, "a", encoding=self.encoding, errors="replace", opener=_for_its_owner)
+
+
+class OneLine(logging.Formatter):
+    """A message is one line; what belongs to it is indented, so that no text can pass for another line."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        record.message = one_line(record.message, LINE_AT_MOST)
+        return super().formatMessage(record)
+
+    def formatException(self, ei: Any) -> str:
+        text = clean(super().formatException(ei)[-TRACEBACK_AT_MOST:]).expandtabs(4)
+        return "\n".join(f"    {line}" for line in text.split("\n"))
+
+
+def _counted(message: str, more: int) -> str:
+    return f"{message} (came {more} more {'time' if more == 1 else 'times'} before this)"
+
+
+def _for_its_owner(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
