@@ -321,9 +321,9 @@ def test_the_demo_is_a_server_of_its_own(monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_the_demo_leaves_no_trace_in_the_journal(screens: list[Screen], home: Path) -> None:
     invoke("--demo")
-    assert screens[0].client.journal._folder is None
+    assert screens[0].client.journal._file._folder is None
     invoke()
-    assert screens[1].client.journal._folder is not None
+    assert screens[1].client.journal._file._folder is not None
 
 
 def test_an_authority_that_is_none_is_said_before_the_screen_is_up(screens: list[Screen], tmp_path: Path) -> None:

@@ -347,7 +347,7 @@ def test_a_damaged_page_in_the_middle_is_noticed(tmp_path: Path, start: Start) -
 def test_a_folder_that_cannot_be_used_costs_the_journal_and_says_so(tmp_path: Path) -> None:
     (tmp_path / "state").write_text("a file where the folder should be")
     journal = Journal(tmp_path / "state", SERVER, wall=lambda: 1.0)
-    assert "nothing is kept" in str(journal.problem)
+    assert "state is not saved" in str(journal.problem)
     journal.save_draft("ses_1", "x")
     assert journal.draft("ses_1") == "x"
     journal.close()
@@ -359,10 +359,10 @@ def test_a_read_only_file_costs_the_journal_and_says_so(tmp_path: Path, start: S
     journal = start()
     told: list[str] = []
     journal.told = told.append
-    journal._database.execute("PRAGMA query_only = ON")
+    journal._file.connection.execute("PRAGMA query_only = ON")
     journal.save_draft("ses_1", "x")
     assert told == [journal.problem]
-    assert "nothing is kept" in told[0]
+    assert "state is not saved" in told[0]
     journal.save_draft("ses_1", "y")
     assert journal.draft("ses_1") == "y"
     assert len(told) == 1
@@ -373,8 +373,8 @@ def test_a_full_disk_costs_the_journal_and_never_the_caller(start: Start) -> Non
     journal = start()
     told: list[str] = []
     journal.told = told.append
-    (pages,) = journal._database.execute("PRAGMA page_count").fetchone()
-    journal._database.execute(f"PRAGMA max_page_count = {pages}")
+    (pages,) = journal._file.connection.execute("PRAGMA page_count").fetchone()
+    journal._file.connection.execute(f"PRAGMA max_page_count = {pages}")
     for number in range(50):
         journal.save_draft(f"ses_{number}", "x" * 4000)
     assert len(told) == 1
@@ -400,8 +400,11 @@ def test_a_locked_file_is_said(tmp_path: Path, start: Start) -> None:
     told: list[str] = []
     journal.told = told.append
     with held(tmp_path):
-        journal.save_draft("ses_1", "x")
-    assert "another client" in told[0]
+        journal.submit(Queued("q_1", "ses_1", "do it"), 1)
+        journal.remember_place("ses_1")
+    assert len(told) == 1
+    assert "another program holds" in told[0]
+    assert "lost if Holdfast ends" in told[0]
     journal.save_draft("ses_1", "y")
     journal.close()
     assert start().draft("ses_1") == "y"
@@ -443,10 +446,10 @@ def test_a_neighbour_whose_lock_cannot_be_looked_at_keeps_its_own(
     neighbour.take_off(PROMPT)
     open_file = os.open
 
-    def refuse(path: Path, flags: int) -> int:
+    def refuse(path: Path, flags: int, mode: int = 0o777) -> int:
         if neighbour._me.name in str(path):
             raise PermissionError(errno.EACCES, "not yours", str(path))
-        return open_file(path, flags)
+        return open_file(path, flags, mode)
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "open", refuse)
@@ -459,7 +462,7 @@ def test_a_prompt_that_cannot_be_read_is_said_and_the_others_are_taken_up(
 ) -> None:
     journal = start()
     journal.take_off(replace(PROMPT, message_id="msg_0"))
-    journal._database.execute("UPDATE flights SET prompt = ?", (row,))
+    journal._file.connection.execute("UPDATE flights SET prompt = ?", (row,))
     journal.take_off(PROMPT)
     journal.close()
     following = start()

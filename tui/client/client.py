@@ -55,6 +55,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+JOURNAL_EVERY = 1.0
+"""Seconds from one look at what the journal could not write, and whether its file is there, to the next."""
 TICK_EVERY = 0.5
 QUOTED = 40
 """Characters of a prompt that a notice is about."""
@@ -238,14 +240,14 @@ class Client:
     def start(self) -> None:
         """Take up what an earlier run left, and begin to connect; what comes of it is told by changes."""
         self.journal.told = self._tell_journal
-        if self.journal.problem is not None:
-            self.journal.told(self.journal.problem)
+        for problem in self.journal.problems:
+            self.journal.told(problem)
         self.prompts.restore()
         self.aborts.restore()
         for reply in self._outbox.unsettled():
             self._spawn(self._outbox.send(reply))
         self._linking = self._hold_line()
-        for work in (self._tick(), *self._pulse.works()):
+        for work in (self._tick(), self._keep_journal(), *self._pulse.works()):
             self._spawn(work)
 
     def _arrived(self, prompt: Prompt) -> None:
@@ -554,6 +556,11 @@ class Client:
         finally:
             sleeping.cancel()
             waking.cancel()
+
+    async def _keep_journal(self) -> None:
+        while True:
+            await self._clocks.sleep(JOURNAL_EVERY)
+            self.journal.catch_up()
 
     async def _tick(self) -> None:
         while True:

@@ -9,7 +9,7 @@ from pathlib import Path
 VERSION = 6
 FILE = "journal.sqlite"
 BUSY_SECONDS = 0.5
-"""How long a write waits for another client's; the screen stands still meanwhile."""
+"""How long a write that must not be late waits for another client's; the screen stands still meanwhile."""
 
 _SCHEMA = """
 CREATE TABLE history (id INTEGER PRIMARY KEY, text TEXT NOT NULL, at REAL NOT NULL);
@@ -74,6 +74,40 @@ _STEPS = (_SCHEMA, _NEW_IN_2, _NEW_IN_3, _NEW_IN_4, _NEW_IN_5, _NEW_IN_6)
 """What brings the file from each version to the next."""
 
 
+Columns = dict[str, dict[str, str]]
+"""The columns of each table, in order, with the types that they are declared with."""
+
+COLUMNS: Columns = {
+    "history": {"id": "INTEGER", "text": "TEXT", "at": "REAL"},
+    "flights": {"message": "TEXT", "server": "TEXT", "prompt": "BLOB", "owner": "TEXT", "at": "REAL"},
+    "queue": {
+        **{"id": "TEXT", "server": "TEXT", "session": "TEXT", "text": "TEXT", "owner": "TEXT", "place": "INTEGER"}
+    },
+    "answer_drafts": {"server": "TEXT", "request": "TEXT", "body": "BLOB", "at": "REAL"},
+    "answers": {"request": "TEXT", "server": "TEXT", "body": "BLOB", "owner": "TEXT", "at": "REAL"},
+    "places": {"server": "TEXT", "session": "TEXT"},
+    "identities": {"id": "INTEGER", "server": "TEXT", "session": "TEXT", "identity": "TEXT", "owner": "TEXT"},
+    "drafts": {
+        **{"server": "TEXT", "session": "TEXT", "owner": "TEXT", "text": "TEXT"},
+        **{"queued": "TEXT", "changed": "TEXT"},
+    },
+    "ends": {
+        **{"server": "TEXT", "session": "TEXT", "prompt": "TEXT", "state": "TEXT", "reason": "TEXT", "at": "REAL"}
+    },
+    "aborts": {
+        **{
+            "server": "TEXT",
+            "session": "TEXT",
+            "prompt": "TEXT",
+            "tried": "INTEGER",
+            "owner": "TEXT",
+            "at": "REAL",
+        }
+    },
+}
+"""Those of this version, which the steps lead to."""
+
+
 class NewerFile(Exception):
     """The file was written by a newer version of the program."""
 
@@ -96,6 +130,7 @@ def connect(path: Path) -> sqlite3.Connection:
 def create(database: sqlite3.Connection) -> sqlite3.Connection:
     """Bring an empty or older file to this version's shape."""
     database.isolation_level = None
+    database.text_factory = lambda raw: raw.decode("utf-8", "replace")  # a damaged text is an odd text, no failure
     database.execute("BEGIN IMMEDIATE")
     (version,) = database.execute("PRAGMA user_version").fetchone()
     if version > VERSION:

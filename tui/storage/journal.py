@@ -1,26 +1,26 @@
 """What must survive a crash: what is typed, waits or is on its way, how turns broke off, history, last sessions.
 
 It is written before the network is touched. It never stands in the way: whatever is wrong with its file costs the
-journal and is said once (`problem`), while the program goes on with a journal in memory. A damaged file is set
-aside, not deleted; a file of a newer version is left alone. Secrets have no place here.
+journal and is said once (`problem`), while the program goes on with a journal in memory. A damaged file or row is
+set aside, not deleted; a file of a newer version is left alone. Secrets have no place here.
 
 Several clients share one file. Rows that one of them is responsible for carry its name; when it is gone (its lock
 is free), the next client that starts takes them over, and only one does.
 """
 
 import logging
-import os
 import sqlite3
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal, TypeVar
 
 import msgspec
 
 from tui.core.model import Prompt, Queued
-from tui.storage.database import FILE, NewerFile, connect, create
-from tui.storage.journal_errors import unusable
+from tui.storage.journal_file import JournalFile, Rows, sound
 from tui.storage.owner_lock import Owner
+
+T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +40,8 @@ _ANSWER_DRAFTS_KEPT = 200
 _ENDS_KEPT = 1000
 
 Owned = Literal["flights", "queue", "answers", "aborts", "identities"]
-Work = Callable[[sqlite3.Connection], None]
+Step = tuple[str, tuple[object, ...]]
+"""A statement and its values."""
 
 
 class Journal:
@@ -51,25 +52,28 @@ class Journal:
 
     def __init__(self, folder: Path | None, server: str, *, wall: Callable[[], float]) -> None:
         self._wall = wall
-        self._folder = folder
         self._server = server
         self._me = Owner(folder)
-        self.problem: str | None = None
-        self.lost = False
-        """Whether nothing is kept in the file any more."""
+        self.problems: list[str] = []
+        """What was wrong so far, in words, the newest last."""
         self.told: Callable[[str], None] = lambda problem: None
-        self._missed: list[Work] = []
-        """Writes that another client's lock kept out, oldest first: they go in before the next one."""
-        try:
-            self._database = self._open(folder)
-        except (OSError, sqlite3.Error, NewerFile) as error:
-            self._database = self._without(error)
+        self._file = JournalFile(folder, self._me, wall=wall, say=self._say)
+
+    @property
+    def problem(self) -> str | None:
+        return self.problems[-1] if self.problems else None
+
+    @property
+    def lost(self) -> bool:
+        """Whether what is written now is lost when the program ends."""
+        return self._file.lost
 
     def close(self) -> None:
-        if self._missed:
-            self._transact(lambda database: None)
-        self._database.close()
-        self._me.end()
+        self._file.close()
+
+    def catch_up(self) -> None:
+        """Write what the file did not take when it was to be written, if it does now; every second or so."""
+        self._file.catch_up()
 
     def submit(self, queued: Queued, place: int) -> None:
         """The person sent a prompt: in one step it stops being a draft, waits, and is history."""
@@ -85,14 +89,15 @@ class Journal:
 
     def history(self, limit: int = 1000) -> list[str]:
         """The newest prompts of all sessions, newest first, each once."""
-        rows = self._read("SELECT text FROM history GROUP BY text ORDER BY max(id) DESC LIMIT ?", limit)
+        newest = "SELECT text FROM history GROUP BY text ORDER BY max(id) DESC LIMIT ?"
+        rows = self._read(newest, (str,), limit)
         return [text for (text,) in rows]
 
     def save_draft(self, session_id: str, text: str, queued_id: str = "", changed: str = "") -> None:
         """Keep what is typed and not sent, and what a waiting prompt is being changed to; "" forgets it."""
         key = self._draft_key(session_id)
-        kept = (_KEEP_DRAFT, (*key, text, queued_id, changed))
-        self._write(kept if text or changed else (_FORGET_DRAFT, key))
+        kept: Step = (_KEEP_DRAFT, (*key, text, queued_id, changed))
+        self._write(kept if text or changed else (_FORGET_DRAFT, key), replaces=("draft", session_id))
 
     def draft(self, session_id: str) -> str:
         """What was typed here, or by a client that is gone; a living one keeps its own.
@@ -105,27 +110,28 @@ class Journal:
         def work(database: sqlite3.Connection) -> None:
             rows = database.execute(
                 "SELECT owner, text, queued, changed FROM drafts WHERE server = ? AND session = ?",
-                (self._server, session_id),
+                key[:2],
             ).fetchall()
+            rows = sound(rows, (str, str, str, str))
             left = [owner for owner, *_ in rows if self._me.is_gone(owner)]
             rows = [row for row in rows if row[0] == self._me.name or row[0] in left]
             changes = [(queued, changed) for *_, queued, changed in rows if changed]
-            found.extend(text for _, text, *_ in rows if text)
+            found[:] = [text for _, text, *_ in rows if text]
             found.extend(changed for _, changed in changes[1:])
             for owner in left:
-                database.execute(_FORGET_DRAFT, (self._server, session_id, owner))
+                database.execute(_FORGET_DRAFT, (*key[:2], owner))
             if left:
                 database.execute(_KEEP_DRAFT, (*key, "\n".join(found), *(changes or [("", "")])[0]))
 
-        if not self._transact(work):
-            found.extend(text for (text,) in self._read(_MY_DRAFT, *key))
+        if not self._file.take_over(work):
+            found[:] = [text for (text,) in self._read(_MY_DRAFT, (str,), *key)]
         return "\n".join(found)
 
     def change(self, session_id: str) -> tuple[str, str]:
         """The waiting prompt that was being changed, and what it was to be then; after `draft`."""
         query = "SELECT queued, changed FROM drafts WHERE server = ? AND session = ? AND owner = ?"
-        rows = self._read(query, *self._draft_key(session_id))
-        return (str(rows[0][0]), str(rows[0][1])) if rows else ("", "")
+        rows = self._read(query, (str, str), *self._draft_key(session_id))
+        return (rows[0][0], rows[0][1]) if rows else ("", "")
 
     def retire_draft(self, session_id: str) -> None:
         """The person has done away with the session: what was typed for it is among the earlier prompts now."""
@@ -137,17 +143,18 @@ class Journal:
     def has_draft(self, session_id: str) -> bool:
         """Whether `draft` would give anything; it is left where it is."""
         query = "SELECT owner FROM drafts WHERE server = ? AND session = ?"
-        owners = [owner for (owner,) in self._read(query, self._server, session_id)]
+        owners = [owner for (owner,) in self._read(query, (str,), self._server, session_id)]
         return any(owner == self._me.name or self._me.is_gone(owner) for owner in owners)
 
     def drafted(self) -> list[str]:
         """The sessions for which something is typed and not sent, by whomever."""
-        rows = self._read("SELECT DISTINCT session FROM drafts WHERE server = ? AND session != ''", self._server)
+        query = "SELECT DISTINCT session FROM drafts WHERE server = ? AND session != ''"
+        rows = self._read(query, (str,), self._server)
         return [session for (session,) in rows]
 
     def take_off(self, prompt: Prompt, queued_id: str = "") -> None:
         """A prompt is about to be posted: in the same step it leaves the queue, or stops being a draft."""
-        flight = (prompt.message_id, self._server, msgspec.json.encode(prompt), self._me.name, self._wall())
+        flight = (prompt.message_id, self._server, _encoded(prompt), self._me.name, self._wall())
         self._write(
             ("INSERT OR REPLACE INTO flights VALUES (?, ?, ?, ?, ?)", flight),
             *(
@@ -159,7 +166,7 @@ class Journal:
 
     def accepted(self, prompt: Prompt) -> None:
         """The server has the prompt under an id of its own, which `prompt` holds now."""
-        row = (msgspec.json.encode(prompt), prompt.message_id)
+        row = (_encoded(prompt), prompt.message_id)
         self._write(("UPDATE flights SET prompt = ? WHERE message = ?", row))
 
     def give_back(self, prompt: Prompt) -> None:
@@ -167,11 +174,12 @@ class Journal:
         key = self._draft_key(prompt.session_id)
 
         def work(database: sqlite3.Connection) -> None:
-            texts = [text for (text,) in database.execute(_MY_DRAFT, key)]
-            database.execute(_APPEND_DRAFT, (*key, "\n".join(text for text in [*texts, prompt.text] if text)))
-            database.execute("DELETE FROM flights WHERE message = ?", (prompt.message_id,))
+            texts = [text for (text,) in sound(database.execute(_MY_DRAFT, key).fetchall(), (str,))]
+            words = "\n".join(text for text in [*texts, prompt.text] if text)
+            database.execute(_APPEND_DRAFT, (*key, _storable(words)))
+            database.execute("DELETE FROM flights WHERE message = ?", (_storable(prompt.message_id),))
 
-        self._transact(work, later=True)
+        self._file.write(work)
 
     def land(self, message_id: str) -> None:
         """The prompt's turn is over."""
@@ -194,12 +202,13 @@ class Journal:
     def ends(self, session_id: str) -> list[tuple[str, str, str]]:
         """Turns of the session that broke off: prompt, state and reason, the oldest first."""
         query = "SELECT prompt, state, reason FROM ends WHERE server = ? AND session = ? ORDER BY at"
-        return [(prompt, state, reason) for prompt, state, reason in self._read(query, self._server, session_id)]
+        rows = self._read(query, (str, str, str), self._server, session_id)
+        return [(prompt, state, reason) for prompt, state, reason in rows]
 
     def adopt_flights(self) -> list[Prompt]:
         """Prompts whose client is gone: from now on they are this client's. Oldest first."""
         prompts = []
-        for row in self._adopt("flights", "prompt", "at"):
+        for row in self._adopt("flights", "prompt", bytes, "at"):
             try:
                 prompts.append(msgspec.json.decode(row, type=Prompt))
             except msgspec.DecodeError as error:
@@ -215,14 +224,15 @@ class Journal:
 
     def adopt_queue(self) -> list[Queued]:
         """Waiting prompts whose client is gone, in their order."""
-        ids = self._adopt("queue", "id", "place")
-        rows = {row[0]: Queued(*row) for row in self._read("SELECT id, session, text FROM queue")}
-        return [rows[str(queued_id)] for queued_id in ids if queued_id in rows]
+        ids = self._adopt("queue", "id", str, "place")
+        rows = self._read("SELECT id, session, text FROM queue", (str, str, str))
+        waiting = {row[0]: Queued(*row) for row in rows}
+        return [waiting[queued_id] for queued_id in ids if queued_id in waiting]
 
     def save_answer_draft(self, request_id: str, body: bytes | None) -> None:
         """Keep a half-filled answer; None forgets it."""
         if body is None:
-            self._write((_FORGET_ANSWER_DRAFT, (self._server, request_id)))
+            self._write((_FORGET_ANSWER_DRAFT, (self._server, request_id)), replaces=("answer", request_id))
             return
         newest = "SELECT at FROM answer_drafts ORDER BY at DESC LIMIT 1 OFFSET ?"
         self._write(
@@ -231,13 +241,13 @@ class Journal:
                 (self._server, request_id, body, self._wall()),
             ),
             (f"DELETE FROM answer_drafts WHERE at <= ({newest})", (_ANSWER_DRAFTS_KEPT,)),
+            replaces=("answer", request_id),
         )
 
     def answer_draft(self, request_id: str) -> bytes | None:
-        rows = self._read(
-            "SELECT body FROM answer_drafts WHERE server = ? AND request = ?", self._server, request_id
-        )
-        return bytes(rows[0][0]) if rows else None
+        query = "SELECT body FROM answer_drafts WHERE server = ? AND request = ?"
+        rows = self._read(query, (bytes,), self._server, request_id)
+        return rows[0][0] if rows else None
 
     def post_answer(self, request_id: str, body: bytes) -> None:
         """An answer is about to be sent; its draft is an answer from now on."""
@@ -251,7 +261,7 @@ class Journal:
 
     def adopt_answers(self) -> list[bytes]:
         """Answers on their way whose client is gone."""
-        return [bytes(row) for row in self._adopt("answers", "body", "at")]
+        return self._adopt("answers", "body", bytes, "at")
 
     def post_abort(self, session_id: str, prompt_ids: Iterable[str], *, tried: bool) -> None:
         """The turns of these prompts are to be aborted; `tried`: a request for it may have reached the server."""
@@ -266,9 +276,9 @@ class Journal:
 
     def adopt_aborts(self) -> list[tuple[str, str, bool]]:
         """Session, prompt and `tried` of aborts that are not settled and whose client is gone, oldest first."""
-        mine = self._adopt("aborts", "prompt", "at")
+        mine = self._adopt("aborts", "prompt", str, "at")
         query = "SELECT prompt, session, tried FROM aborts WHERE server = ?"
-        rows = {row[0]: row for row in self._read(query, self._server)}
+        rows = {row[0]: row for row in self._read(query, (str, str, int), self._server)}
         return [(rows[one][1], one, bool(rows[one][2])) for one in mine if one in rows]
 
     def remember_place(self, session_id: str) -> None:
@@ -276,13 +286,14 @@ class Journal:
 
     def place(self) -> str | None:
         """The session that was open last on the server."""
-        rows = self._read("SELECT session FROM places WHERE server = ?", self._server)
-        return str(rows[0][0]) if rows else None
+        rows = self._read("SELECT session FROM places WHERE server = ?", (str,), self._server)
+        return rows[0][0] if rows else None
 
     def identities(self, session_id: str) -> list[str]:
         """Who we are to the server in the session, the newest first; who a client was that is gone, we are now."""
-        mine = self._adopt("identities", "id", "id DESC")
-        rows = dict(self._read("SELECT id, identity FROM identities WHERE session = ?", session_id))
+        mine = self._adopt("identities", "id", int, "id DESC")
+        query = "SELECT id, identity FROM identities WHERE session = ?"
+        rows = {row: identity for row, identity in self._read(query, (int, str), session_id)}
         return [rows[row] for row in mine if row in rows]
 
     def keep_identity(self, session_id: str, identity: str) -> None:
@@ -299,106 +310,59 @@ class Journal:
         )
 
     def _draft_key(self, session_id: str) -> tuple[str, str, str]:
-        return self._server, session_id, self._me.name
+        return self._server, str(_storable(session_id)), self._me.name
 
     def _queue_row(self, queued: Queued, place: int) -> tuple[object, ...]:
         return (queued.id, self._server, queued.session_id, queued.text, self._me.name, place)
 
-    def _remembering(self, text: str) -> list[tuple[str, tuple[object, ...]]]:
+    def _remembering(self, text: str) -> list[Step]:
         return [
             ("INSERT INTO history (text, at) VALUES (?, ?)", (text, self._wall())),
             ("DELETE FROM history WHERE id <= (SELECT max(id) FROM history) - ?", (HISTORY_KEPT,)),
         ]
 
-    def _open(self, folder: Path | None) -> sqlite3.Connection:
-        if folder is None:
-            return create(sqlite3.connect(":memory:"))
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path = folder / FILE
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-        try:
-            database = connect(path)
-        except sqlite3.OperationalError:
-            raise  # locked, read-only, full: the file itself may be whole
-        except sqlite3.DatabaseError as error:
-            aside = path.with_name(f"journal.damaged-{int(self._wall())}.sqlite")
-            for suffix in ("", "-wal", "-shm"):
-                part = path.with_name(path.name + suffix)
-                if part.exists():
-                    part.rename(aside.with_name(aside.name + suffix))
-            self._say(f"the journal was damaged ({error}); it is kept as {aside.name}, and a new one begins.")
-            os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-            database = connect(path)
-        self._me.begin()
-        return database
-
-    def _without(self, error: Exception) -> sqlite3.Connection:
-        """Go on in memory, and say so."""
-        self.lost = True
-        self._say(f"nothing is kept for the next start: {unusable(error, (self._folder or Path()) / FILE)}")
-        return create(sqlite3.connect(":memory:"))
-
     def _say(self, problem: str) -> None:
-        self.problem = problem
+        self.problems.append(problem)
         log.warning("journal: %s", problem)
         self.told(problem)
 
-    def _write(self, *steps: tuple[str, tuple[object, ...]]) -> None:
-        """Statements and their values, as one transaction."""
+    def _write(self, *steps: Step, replaces: Hashable = None) -> None:
+        """As one transaction. `replaces`: a draft, which no key waits for; the same one may still be unwritten."""
+        storable = [(statement, tuple(map(_storable, values))) for statement, values in steps]
 
         def work(database: sqlite3.Connection) -> None:
-            for statement, values in steps:
+            for statement, values in storable:
                 database.execute(statement, values)
 
-        self._transact(work, later=True)
+        self._file.write(work, key=replaces, wait=replaces is None)
 
-    def _transact(self, work: Work, *, later: bool = False) -> bool:
-        """Whether the work is done. What a failure costs is the journal, never the caller.
+    def _read(self, query: str, kinds: tuple[type, ...], *values: object) -> Rows:
+        return self._file.read(query, tuple(map(_storable, values)), kinds)
 
-        `later`: work that another client's lock keeps out is done before the next.
-        """
-        works = [*self._missed, work]
-        try:
-            with self._database:
-                self._database.execute("BEGIN IMMEDIATE")
-                for one in works:
-                    one(self._database)
-        except sqlite3.Error as error:
-            if isinstance(error, sqlite3.OperationalError) and "locked" in str(error):
-                if later:
-                    self._missed.append(work)
-                lost = "the newest entries wait for it" if later else "what earlier runs left is not looked for"
-                self._say(f"another client holds the journal: {lost}.")
-                return False
-            self._database.close()
-            self._database = self._without(error)
-            with self._database:
-                for one in works:
-                    one(self._database)
-        self._missed.clear()
-        return True
-
-    def _read(self, query: str, *values: object) -> list[tuple[Any, ...]]:
-        try:
-            return self._database.execute(query, values).fetchall()
-        except sqlite3.Error as error:
-            self._database.close()
-            self._database = self._without(error)
-            return []
-
-    def _adopt(self, table: Owned, column: str, order: str) -> list[Any]:
+    def _adopt(self, table: Owned, column: str, kind: type[T], order: str) -> list[T]:
         """Take over the rows whose owner is gone, all or none, so that two clients never take the same."""
-        found: list[Any] = []
+        found: list[T] = []
 
         def work(database: sqlite3.Connection) -> None:
             for (owner,) in database.execute(f"SELECT DISTINCT owner FROM {table}").fetchall():
-                if self._me.is_gone(owner):
+                if isinstance(owner, str) and self._me.is_gone(owner):
                     database.execute(
                         f"UPDATE {table} SET owner = ? WHERE owner = ? AND server = ?",
                         (self._me.name, owner, self._server),
                     )
             mine = f"SELECT {column} FROM {table} WHERE owner = ? AND server = ? ORDER BY {order}"
-            found.extend(value for (value,) in database.execute(mine, (self._me.name, self._server)))
+            rows = database.execute(mine, (self._me.name, self._server)).fetchall()
+            found[:] = [value for (value,) in sound(rows, (kind,))]
 
-        self._transact(work)
+        self._file.take_over(work)
         return found
+
+
+def _encoded(prompt: Prompt) -> bytes:
+    storable = {name: _storable(value) for name, value in msgspec.structs.asdict(prompt).items()}
+    return msgspec.json.encode(msgspec.structs.replace(prompt, **storable))
+
+
+def _storable(value: object) -> object:
+    """What SQLite takes: a text without half of a character, which a server's ids may hold."""
+    return value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else value

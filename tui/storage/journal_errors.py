@@ -3,42 +3,66 @@
 import errno
 import os
 import sqlite3
-from pathlib import Path
 
+from tui.storage.state_folder import Unsafe
+
+AT_STAKE = (
+    "prompts are sent all the same, but drafts, waiting prompts and answers under way are lost if Holdfast ends"
+)
+"""What it means that nothing is written."""
+
+_NO_ACCESS = ("cannot be written by you", "Change its owner or its mode (chmod u+rwX)")
+_IN_THE_WAY = ("cannot be made: a file is in the way of its folder", "Move that file away")
 _BY_ERRNO = {
-    errno.EACCES: ("may not be written by you", "Change its owner or its mode (chmod u+rwX)"),
-    errno.EPERM: ("may not be written by you", "Change its owner or its mode (chmod u+rwX)"),
-    errno.EROFS: ("is on a disk that cannot be written", "Set XDG_STATE_HOME to a folder that can"),
-    errno.ENOSPC: ("finds no room: the disk is full", "Make room"),
-    errno.EDQUOT: ("finds no room: your quota is used up", "Make room"),
-    errno.EEXIST: ("cannot be made: a file stands where its folder should be", "Move that file away"),
-    errno.ENOTDIR: ("cannot be made: a file stands where its folder should be", "Move that file away"),
+    errno.EACCES: _NO_ACCESS,
+    errno.EPERM: _NO_ACCESS,
+    errno.EROFS: ("is on a read-only disk", "Set XDG_STATE_HOME to a folder that can be written"),
+    errno.ENOSPC: ("has no room: the disk is full", "Free some space"),
+    errno.EDQUOT: ("has no room: your disk quota is used up", "Free some space"),
+    errno.EEXIST: _IN_THE_WAY,
+    errno.ENOTDIR: _IN_THE_WAY,
+    errno.EISDIR: ("is a folder", "Move it away"),
+    errno.ELOOP: ("is a symbolic link, and links are not followed here", "Move it away"),
+    errno.ENXIO: ("is not a regular file", "Move it away"),
 }
 _BY_SQLITE = {
-    sqlite3.SQLITE_READONLY: _BY_ERRNO[errno.EACCES],
-    sqlite3.SQLITE_PERM: _BY_ERRNO[errno.EACCES],
-    sqlite3.SQLITE_BUSY: ("is held by another program", "Wait until that lets go of it, or end it"),
+    sqlite3.SQLITE_READONLY: _NO_ACCESS,
+    sqlite3.SQLITE_PERM: _NO_ACCESS,
+    sqlite3.SQLITE_BUSY: ("is held by another program", "Wait until it lets go, or end it"),
     sqlite3.SQLITE_CANTOPEN: ("cannot be opened", "Look at the mode of the file and its folder"),
     sqlite3.SQLITE_FULL: _BY_ERRNO[errno.ENOSPC],
-    sqlite3.SQLITE_IOERR: ("cannot be read or written: the disk fails", "Look at the disk"),
+    sqlite3.SQLITE_IOERR: ("cannot be read or written: disk error", "Look at the disk"),
 }
+_LOCKED = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+_PASSES = (*_LOCKED, *_BY_SQLITE)
 
 
-def unusable(error: Exception, path: Path) -> str:
-    """What is wrong with the file at `path`, and what to do, in two sentences."""
+def fault(error: Exception, path: str) -> tuple[str, str]:
+    """What is wrong with the file at `path`, as a sentence, and what to do about it."""
     match error:
+        case Unsafe():
+            return error.what, error.remedy
         case OSError():
             known = _BY_ERRNO.get(error.errno or 0)
             words = os.strerror(error.errno) if error.errno else str(error)
         case sqlite3.Error():
-            known = _BY_SQLITE.get(getattr(error, "sqlite_errorcode", 0) & 0xFF)
+            known = _BY_SQLITE.get(_code(error))
             words = str(error)
         case _:
             known, words = None, str(error)
-    what, then = known or (f"cannot be used ({words})", "Move it away")
-    return f"{_short(path)} {what}. {then}, then start again."
+    what, remedy = known or (f"cannot be used ({words})", "Move it away")
+    return f"{path} {what}", remedy
 
 
-def _short(path: Path) -> str:
-    home = Path.home()
-    return f"~/{path.relative_to(home)}" if path.is_relative_to(home) else str(path)
+def is_locked(error: Exception) -> bool:
+    """Whether another program keeps us out."""
+    return isinstance(error, sqlite3.Error) and _code(error) in _LOCKED
+
+
+def passes(error: Exception) -> bool:
+    """Whether the file may take writes later on: when a lock is let go, or there is room again."""
+    return not isinstance(error, sqlite3.Error) or _code(error) in _PASSES
+
+
+def _code(error: sqlite3.Error) -> int:
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF

@@ -1,0 +1,229 @@
+"""Rows that somebody damaged by hand: each costs itself, is kept apart, and is said."""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tui.core.model import Prompt, Queued
+from tui.storage.damaged_rows import columns_of
+from tui.storage.database import COLUMNS, FILE, create
+from tui.storage.journal import Journal
+
+SERVER = "http://127.0.0.1:4096"
+HALF = "CAST(x'c3' AS TEXT)"
+"""A text that is no UTF-8."""
+WRONG = {
+    "TEXT": ["x'ff00'", HALF],
+    "BLOB": ["'text'", "7"],
+    "REAL": ["'soon'", "x'00'"],
+    "INTEGER": ["'first'", "x'00'", "1.5"],
+}
+"""What each type of column cannot hold, as SQL."""
+DAMAGE = [
+    (table, column, value)
+    for table, columns in COLUMNS.items()
+    for column, kind in columns.items()
+    for value in WRONG[kind]
+    if column != "id" or kind == "TEXT"  # another is the number of the row, which SQLite keeps
+]
+
+
+BAD = {
+    **{"drafts": "session = 'ses_bad'", "queue": "id = 'bad'", "flights": "message = 'msg_bad'"},
+    **{"history": "text = 'bad'", "answer_drafts": "request = 'que_bad'", "answers": "request = 'que_bad'"},
+    **{"aborts": "prompt = 'msg_bad'", "ends": "prompt = 'msg_bad'", "identities": "identity = 'bad'"},
+    "places": "true",
+}
+
+
+def begin(folder: Path) -> Journal:
+    return Journal(folder, SERVER, wall=lambda: 1000.0)
+
+
+def fill(folder: Path, name: str) -> None:
+    """One row in each table, of a client that is gone."""
+    journal = begin(folder)
+    journal.save_draft(f"ses_{name}", name)
+    journal.enqueue(Queued(name, "ses_1", name), 1)
+    journal.take_off(Prompt("ses_1", name, f"msg_{name}", "prt_1"), queued_id="none")
+    journal.remember(name)
+    journal.save_answer_draft(f"que_{name}", name.encode())
+    journal.post_answer(f"que_{name}", name.encode())
+    journal.post_abort("ses_1", [f"msg_{name}"], tried=True)
+    journal.keep_end("ses_1", f"msg_{name}", "failed", name)
+    journal.keep_identity("ses_1", name)
+    journal.remember_place(f"ses_{name}")
+    journal.close()
+
+
+def seen(journal: Journal) -> dict[str, int]:
+    """How many rows of each table a client reads, by all that reads them."""
+    assert [journal.change(f"ses_{name}") for name in ("good", "bad")] == [("", "")] * 2
+    names = ("good", "bad")
+    found = {
+        "drafts": sum(bool(journal.draft(f"ses_{name}")) for name in names),
+        "queue": len(journal.adopt_queue()),
+        "flights": len(journal.adopt_flights()),
+        "history": len(journal.history()),
+        "answer_drafts": sum(journal.answer_draft(f"que_{name}") is not None for name in names),
+        "answers": len(journal.adopt_answers()),
+        "aborts": len(journal.adopt_aborts()),
+        "ends": len(journal.ends("ses_1")),
+        "identities": len(journal.identities("ses_1")),
+        "places": int(journal.place() is not None),
+    }
+    assert all(isinstance(session, str) for session in journal.drafted())
+    return found
+
+
+def damage(folder: Path, *statements: str) -> None:
+    with closing(sqlite3.connect(folder / FILE, isolation_level=None)) as database:
+        for statement in statements:
+            database.execute(statement)
+
+
+def kept(folder: Path) -> dict[str, int]:
+    """The rows that were set aside, by their table."""
+    found: dict[str, int] = {}
+    for path in folder.glob("journal.damaged-*.sqlite"):
+        assert path.stat().st_mode & 0o777 == 0o600
+        with closing(sqlite3.connect(path)) as database:
+            for (table,) in database.execute("SELECT name FROM sqlite_master").fetchall():
+                found[table] = database.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
+    return found
+
+
+def test_the_columns_are_those_of_the_tables() -> None:
+    with closing(create(sqlite3.connect(":memory:"))) as database:
+        made = columns_of(database)
+    assert made == COLUMNS
+    assert [list(made[table]) for table in COLUMNS] == [list(columns) for columns in COLUMNS.values()]
+
+
+@pytest.mark.parametrize(("table", "column", "value"), DAMAGE)
+def test_a_damaged_row_costs_itself(tmp_path: Path, table: str, column: str, value: str) -> None:
+    fill(tmp_path, "good")
+    fill(tmp_path, "bad")
+    held = 1 if table == "places" else 2
+    journal = begin(tmp_path)
+    assert (seen(journal)[table], journal.problems) == (held, [])
+    journal.close()
+    damage(tmp_path, f"UPDATE {table} SET {column} = {value} WHERE {BAD[table]}")
+    following = begin(tmp_path)
+    found = seen(following)
+    if (table, value) == ("history", HALF):
+        assert (found["history"], following.problems) == (2, [])  # shown with U+FFFD
+    else:
+        assert found.pop(table) == held - 1
+        assert set(found.values()) <= {1, 2}
+        assert kept(tmp_path) == {table: 1}
+        (said,) = following.problems
+        assert f"(1 in {table})" in said
+    following.close()
+    again = begin(tmp_path)
+    assert again.problems == []
+    again.close()
+
+
+@pytest.mark.parametrize("owner", ["a\0b", "../../elsewhere", "", "x" * 64])
+def test_a_row_of_nobody_s_is_taken_up(tmp_path: Path, owner: str) -> None:
+    fill(tmp_path, "bad")
+    with closing(sqlite3.connect(tmp_path / FILE, isolation_level=None)) as database:
+        for table in ("drafts", "queue", "flights", "answers", "aborts", "identities"):
+            database.execute(f"UPDATE {table} SET owner = ?", (owner,))
+    journal = begin(tmp_path)
+    assert set(seen(journal).values()) == {1}
+    assert journal.problems == []
+    journal.close()
+
+
+@pytest.mark.parametrize(
+    ("table", "change"),
+    [
+        ("flights", "UPDATE flights SET prompt = x'7b' WHERE message = 'msg_bad'"),
+        ("flights", "UPDATE flights SET prompt = CAST('[' || replace(hex(zeroblob(50000)), '0', '[') AS BLOB)"),
+        ("ends", "UPDATE ends SET state = 'exploded'"),
+        ("ends", "UPDATE ends SET state = 'finished'"),
+    ],
+)
+def test_what_no_client_writes_is_set_aside(tmp_path: Path, table: str, change: str) -> None:
+    fill(tmp_path, "bad")
+    damage(tmp_path, change)
+    journal = begin(tmp_path)
+    assert seen(journal)[table] == 0
+    assert kept(tmp_path) == {table: 1}
+    journal.close()
+
+
+def test_several_are_said_together_and_beside_what_is_there(tmp_path: Path) -> None:
+    (tmp_path / "journal.damaged-1000.sqlite").write_bytes(b"of before")
+    fill(tmp_path, "bad")
+    damage(tmp_path, "UPDATE drafts SET text = x'00'", "UPDATE queue SET place = 'first'")
+    journal = begin(tmp_path)
+    assert "2 damaged rows" in str(journal.problem)
+    assert "journal.damaged-1000-2.sqlite (1 in queue, 1 in drafts)" in str(journal.problem)
+    assert (tmp_path / "journal.damaged-1000.sqlite").read_bytes() == b"of before"
+    journal.close()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "DROP TABLE flights",
+        "ALTER TABLE drafts ADD COLUMN more TEXT",
+        "ALTER TABLE queue RENAME COLUMN text TO words",
+    ],
+)
+def test_tables_of_another_shape_are_a_damaged_file(tmp_path: Path, change: str) -> None:
+    fill(tmp_path, "bad")
+    damage(tmp_path, change)
+    journal = begin(tmp_path)
+    assert "damaged" in str(journal.problem)
+    journal.save_draft("ses_1", "x")
+    assert (journal.draft("ses_1"), journal.lost) == ("x", False)
+    journal.close()
+
+
+def test_what_somebody_else_keeps_in_the_file_is_left_alone(tmp_path: Path) -> None:
+    fill(tmp_path, "good")
+    damage(
+        tmp_path,
+        "CREATE TABLE notes (x)",
+        "CREATE INDEX by_text ON history (text)",
+        "INSERT INTO notes VALUES (1)",
+    )
+    journal = begin(tmp_path)
+    assert (journal.problems, set(seen(journal).values())) == ([], {1})
+    journal.close()
+
+
+def test_rows_damaged_while_the_client_runs_are_left_out(tmp_path: Path) -> None:
+    fill(tmp_path, "bad")
+    journal = begin(tmp_path)
+    damage(
+        tmp_path,
+        "UPDATE drafts SET text = x'00'",
+        f"UPDATE history SET text = {HALF}",
+        "UPDATE answers SET body = 'text'",
+        "UPDATE answer_drafts SET body = 'text'",
+        "UPDATE ends SET reason = 7",
+        "UPDATE places SET session = x'00'",
+    )
+    found = seen(journal)
+    assert [found[table] for table in ("drafts", "answers", "answer_drafts", "places")] == [0, 0, 0, 0]
+    assert journal.history() == ["\ufffd"]
+    journal.close()
+
+
+def test_ids_with_half_a_character_are_kept(tmp_path: Path) -> None:
+    journal = begin(tmp_path)
+    journal.remember_place("ses_\ud800")
+    journal.save_draft("ses_\ud800", "half \udfff")
+    journal.take_off(Prompt("ses_\ud800", "x", "msg_\ud800", "prt_1"))
+    assert journal.has_draft("ses_\ud800") is False  # it is on its way
+    journal.give_back(Prompt("ses_\ud800", "x", "msg_\ud800", "prt_1"))
+    assert journal.draft("ses_\ud800") == "x"
+    assert journal.problems == []
+    journal.close()

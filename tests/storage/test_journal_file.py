@@ -1,0 +1,273 @@
+"""The journal while its file takes no writes: nothing waits for it, and nothing is lost that can be kept."""
+
+import os
+import shutil
+import sqlite3
+import stat
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import pytest
+
+from tui.core.model import Prompt, Queued
+from tui.storage.database import BUSY_SECONDS, FILE
+from tui.storage.journal import Journal
+
+SERVER = "http://127.0.0.1:4096"
+PROMPT = Prompt("ses_1", "do it", "msg_1", "prt_1")
+KEYS = 100
+
+Start = Callable[[], Journal]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "state"
+
+
+@pytest.fixture
+def start(folder: Path) -> Start:
+    """Start a client's journal in one and the same folder."""
+    return lambda: Journal(folder, SERVER, wall=lambda: 1000.0)
+
+
+@contextmanager
+def held(folder: Path, how: str = "IMMEDIATE") -> Iterator[None]:
+    """Another program holds the file: for writing, or (EXCLUSIVE, by its locking mode) for everything."""
+    with closing(sqlite3.connect(folder / FILE, isolation_level=None)) as other:
+        if how == "EXCLUSIVE":
+            other.execute("PRAGMA locking_mode = EXCLUSIVE")
+            other.execute("PRAGMA journal_mode = DELETE")
+        other.execute("BEGIN IMMEDIATE")
+        other.execute("INSERT INTO history (text, at) VALUES ('of the other', 1.0)")
+        yield
+        other.execute("ROLLBACK")
+
+
+def rows(folder: Path, query: str) -> list[tuple[object, ...]]:
+    with closing(sqlite3.connect(folder / FILE)) as other:
+        return other.execute(query).fetchall()
+
+
+def test_no_key_waits_for_another_program(folder: Path, start: Start) -> None:
+    journal = start()
+    journal.save_draft("ses_1", "")
+    text = ""
+    with held(folder):
+        began = time.monotonic()
+        for _ in range(KEYS):
+            text += "x"
+            journal.save_draft("ses_1", text)
+            journal.save_answer_draft("que_1", text.encode())
+        assert time.monotonic() - began < KEYS * BUSY_SECONDS / 5
+        assert journal.draft("ses_1") == text
+        assert journal.answer_draft("que_1") == text.encode()
+        assert rows(folder, "SELECT text FROM drafts") == []
+        assert journal.problems[0].startswith("another program holds")
+    journal.catch_up()
+    assert rows(folder, "SELECT text FROM drafts") == [(text,)]
+    assert rows(folder, "SELECT body FROM answer_drafts") == [(text.encode(),)]
+    assert journal.problems[1:] == ["the journal is saved again, with all that waited for it."]
+    journal.close()
+
+
+def test_a_short_lock_is_not_worth_a_word(folder: Path, start: Start) -> None:
+    journal = start()
+    with held(folder):
+        journal.save_draft("ses_1", "x")
+    journal.catch_up()
+    assert journal.problems == []
+    assert rows(folder, "SELECT text FROM drafts") == [("x",)]
+    journal.close()
+
+
+def test_what_waits_for_the_file_goes_in_in_order(folder: Path, start: Start) -> None:
+    journal = start()
+    journal.save_draft("ses_1", "do it")
+    with held(folder):
+        journal.save_draft("ses_1", "do it now")
+        journal.submit(Queued("q_1", "ses_1", "do it now"), 1)
+        journal.save_draft("ses_1", "and th")
+        journal.take_off(PROMPT, "q_1")
+        journal.save_draft("ses_1", "and then")
+        assert journal.draft("ses_1") == "and then"
+        assert journal.history() == ["do it now"]
+    journal.close()
+    assert rows(folder, "SELECT text FROM drafts") == [("and then",)]
+    assert rows(folder, "SELECT message FROM flights") == [("msg_1",)]
+    assert rows(folder, "SELECT id FROM queue") == []
+
+
+def test_what_goes_to_the_network_waits_for_the_file_once(folder: Path, start: Start) -> None:
+    journal = start()
+    with held(folder):
+        journal.save_draft("ses_1", "x")
+        began = time.monotonic()
+        journal.take_off(PROMPT)
+        assert time.monotonic() - began >= BUSY_SECONDS * 0.9
+        began = time.monotonic()
+        for number in range(20):
+            journal.submit(Queued(str(number), "ses_1", "more"), number)
+        assert time.monotonic() - began < 20 * BUSY_SECONDS / 5
+    journal.close()
+
+
+def test_a_file_that_cannot_even_be_read_costs_what_is_in_it_for_so_long(folder: Path, start: Start) -> None:
+    journal = start()
+    journal.save_draft("ses_1", "of before")
+    journal._file.connection.close()
+    journal._file.connection = sqlite3.connect(folder / FILE, isolation_level=None)
+    with held(folder, "EXCLUSIVE"):
+        assert journal.history() == []
+        journal.save_draft("ses_1", "meanwhile")
+        assert journal.draft("ses_1") == "meanwhile"
+        assert "another program" in str(journal.problem)
+    journal.catch_up()
+    assert rows(folder, "SELECT text FROM drafts") == [("meanwhile",)]
+    journal.close()
+
+
+def test_a_disk_that_has_room_again_gets_all_that_waited(folder: Path, start: Start) -> None:
+    journal = start()
+    (pages,) = journal._file.connection.execute("PRAGMA page_count").fetchone()
+    journal._file.connection.execute(f"PRAGMA max_page_count = {pages}")
+    for number in range(20):
+        journal.save_draft(f"of_{number}", "x" * 4000)
+    journal.take_off(PROMPT)
+    assert [journal.lost] == [True]
+    (said,) = journal.problems
+    assert "the disk is full. Free some space: it is saved then" in said
+    assert "prompts are sent all the same, but drafts" in said
+    journal.catch_up()
+    assert journal.problems == [said]
+    journal._file.connection.execute("PRAGMA max_page_count = 100000")
+    journal.catch_up()
+    assert not journal.lost
+    assert rows(folder, "SELECT count(*) FROM drafts") == [(20,)]
+    assert rows(folder, "SELECT message FROM flights") == [("msg_1",)]
+    journal.close()
+
+
+def test_a_folder_that_is_deleted_is_made_again_with_what_was_in_it(folder: Path, start: Start) -> None:
+    first, second = start(), start()
+    first.take_off(PROMPT)
+    first.save_draft("ses_1", "mine")
+    second.save_draft("ses_1", "theirs")
+    shutil.rmtree(folder)
+    first.save_draft("ses_1", "mine, still")
+    first.save_draft("ses_1", "mine, still here")
+    (said,) = first.problems
+    assert "was deleted: it was made again" in said
+    second.catch_up()
+    assert len(second.problems) == 1
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert len(list(folder.glob("client-*.lock"))) == 2
+    assert sorted(rows(folder, "SELECT text FROM drafts")) == [("mine, still here",), ("theirs",)]
+    assert rows(folder, "SELECT text FROM history") == [("do it",)]
+    assert start().adopt_flights() == []
+    first.close()
+    second.close()
+    heir = start()
+    assert heir.adopt_flights() == [PROMPT]
+    assert sorted(heir.draft("ses_1").splitlines()) == ["mine, still here", "theirs"]
+    heir.close()
+
+
+def test_a_folder_that_cannot_be_made_again_is_said_once_and_tried_again(folder: Path, start: Start) -> None:
+    journal = start()
+    journal.save_draft("ses_1", "x")
+    shutil.rmtree(folder)
+    folder.write_text("in the way")
+    for text in ("xy", "xyz"):
+        journal.save_draft("ses_1", text)
+        journal.catch_up()
+    assert journal.draft("ses_1") == "xyz"
+    (said,) = journal.problems
+    assert "a file is in the way of its folder" in said
+    assert [journal.lost] == [True]
+    folder.unlink()
+    journal.catch_up()
+    assert not journal.lost
+    assert rows(folder, "SELECT text FROM drafts") == [("xyz",)]
+    journal.close()
+
+
+def as_link(path: Path) -> None:
+    (path.parent / "elsewhere").write_bytes(b"")
+    path.symlink_to(path.parent / "elsewhere")
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (as_link, "is a symbolic link, and links are not followed here. Move it away"),
+        (os.mkfifo, "is not a regular file. Move it away"),
+        (Path.mkdir, "is a folder. Move it away"),
+    ],
+)
+@pytest.mark.parametrize("name", [FILE, f"{FILE}-wal"])
+def test_what_is_no_file_of_ours_is_not_used(
+    folder: Path, start: Start, make: Callable[[Path], object], said: str, name: str
+) -> None:
+    folder.mkdir()
+    make(folder / name)
+    journal = start()
+    assert journal.lost
+    (problem,) = journal.problems
+    assert said in problem or (name != FILE and "is not a regular file. Move it away" in problem)
+    assert "lost if Holdfast ends" in problem
+    journal.take_off(PROMPT)
+    assert journal.history() == ["do it"]
+    journal.close()
+
+
+@pytest.mark.parametrize("what", ["folder", FILE])
+def test_what_belongs_to_somebody_else_is_not_used(
+    folder: Path, start: Start, what: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start().close()
+    if what == "folder":
+        monkeypatch.setattr(os, "geteuid", lambda: 12345)
+    elif os.geteuid() == 0:
+        os.chown(folder / FILE, 12345, -1)
+    else:
+        pytest.fail("only root can give a file away")
+    journal = start()
+    assert journal.lost
+    assert "belongs to" in str(journal.problem)
+    assert "set XDG_STATE_HOME to a folder of your own" in str(journal.problem)
+    journal.close()
+
+
+@pytest.mark.parametrize(("mode", "said"), [(0o777, True), (0o1777, True), (0o720, True), (0o755, False)])
+def test_a_folder_that_others_may_write_is_repaired_and_said(
+    folder: Path, start: Start, mode: int, said: bool
+) -> None:
+    folder.mkdir()
+    folder.chmod(mode)
+    journal = start()
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert any("could write in" in problem for problem in journal.problems) is said
+    assert not journal.lost
+    journal.close()
+
+
+def test_a_folder_that_stays_open_to_others_is_refused(
+    folder: Path, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder.mkdir()
+    folder.chmod(0o777)
+    monkeypatch.setattr(Path, "chmod", lambda path, mode: None)
+    journal = start()
+    assert journal.lost
+    assert "others may write in" in str(journal.problem)
+    journal.close()
+
+
+def test_a_file_that_others_may_read_is_made_private(folder: Path, start: Start) -> None:
+    start().close()
+    (folder / FILE).chmod(0o666)
+    start().close()
+    assert stat.S_IMODE((folder / FILE).stat().st_mode) == 0o600

@@ -1,0 +1,105 @@
+"""Rows of the journal that cannot be what this program wrote: found when it is opened, and kept apart.
+
+A damaged row costs that row. It goes to a file of its own, which is never read again.
+"""
+
+import os
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+
+from tui.core.model import Prompt
+from tui.core.turn import BROKE_OFF
+from tui.storage.database import COLUMNS, Columns
+
+LARGE = frozenset({"history"})
+"""Tables whose texts are not decoded one by one at each start: what is odd in them is shown with U+FFFD."""
+
+_SOUND = {
+    "TEXT": "typeof({}) = 'text'",
+    "BLOB": "typeof({}) = 'blob'",
+    "REAL": "typeof({}) = 'real'",
+    "INTEGER": "typeof({}) = 'integer'",
+}
+_STATES = ", ".join(f"'{state.value}'" for state in sorted(BROKE_OFF, key=lambda state: state.value))
+_MORE = {"flights": "is_prompt(prompt)", "ends": f"state IN ({_STATES})"}
+"""What must be so beside the types."""
+
+
+def set_aside(database: sqlite3.Connection, folder: Path, new_name: Callable[[], str]) -> str | None:
+    """Move damaged rows to a file of `folder`; what was moved, in words. Raises `sqlite3.Error` or `OSError`.
+
+    `sqlite3.DatabaseError` where the tables themselves are not those of this version.
+    """
+    found = columns_of(database)
+    if any(list(found.get(table, {}).items()) != list(columns.items()) for table, columns in COLUMNS.items()):
+        raise sqlite3.DatabaseError("its tables are not those of its version")
+    database.create_function("is_text", 1, _is_text, deterministic=True)
+    database.create_function("is_prompt", 1, _is_prompt, deterministic=True)
+    damaged = {table: f"NOT coalesce({_sound(table, columns)}, 0)" for table, columns in COLUMNS.items()}
+    counts = {
+        table: int(database.execute(f"SELECT count(*) FROM {table} WHERE {test}").fetchone()[0])
+        for table, test in damaged.items()
+    }
+    if not any(counts.values()):
+        return None
+    path = folder / new_name()
+    os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+    database.execute("ATTACH DATABASE ? AS aside", (str(path),))
+    try:
+        database.execute("BEGIN IMMEDIATE")
+        for table, test in damaged.items():
+            if counts[table]:
+                database.execute(f"CREATE TABLE aside.{table} AS SELECT * FROM main.{table} WHERE {test}")
+                database.execute(f"DELETE FROM main.{table} WHERE {test}")
+        database.execute("COMMIT")
+    except sqlite3.Error:
+        if database.in_transaction:
+            database.execute("ROLLBACK")
+        raise
+    finally:
+        database.execute("DETACH DATABASE aside")
+    total = sum(counts.values())
+    where = ", ".join(f"{count} in {table}" for table, count in counts.items() if count)
+    rows = "1 damaged row" if total == 1 else f"{total} damaged rows"
+    return f"{rows} of the journal cannot be read; kept in {path.name} ({where})."
+
+
+def columns_of(database: sqlite3.Connection) -> Columns:
+    tables = database.execute(
+        "SELECT name FROM sqlite_master WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite_%'"
+    ).fetchall()
+    return {
+        table: {
+            name: kind
+            for name, kind in database.execute("SELECT name, type FROM pragma_table_info(?)", (table,)).fetchall()
+        }
+        for (table,) in tables
+    }
+
+
+def _sound(table: str, columns: dict[str, str]) -> str:
+    tests = [_SOUND[kind].format(name) for name, kind in columns.items()]
+    texts = [name for name, kind in columns.items() if kind == "TEXT"]
+    if table not in LARGE:
+        tests.append(f"is_text(CAST({' || char(10) || '.join(texts)} AS BLOB))")
+    if table in _MORE:
+        tests.append(_MORE[table])
+    return " AND ".join(tests)
+
+
+def _is_text(raw: object) -> bool:
+    try:
+        return isinstance(raw, bytes) and raw.decode() is not None
+    except UnicodeDecodeError:
+        return False
+
+
+def _is_prompt(raw: object) -> bool:
+    try:
+        msgspec.json.decode(raw if isinstance(raw, bytes) else b"", type=Prompt)
+    except (msgspec.DecodeError, RecursionError):
+        return False
+    return True

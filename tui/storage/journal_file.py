@@ -1,0 +1,280 @@
+"""Writes to the journal's file, in order; and in memory for as long as the file takes none.
+
+A failure of the file costs what it keeps, never the caller: it is said once, and what could not be written is
+written later, where that can help. What another program's lock keeps out does not hold up the keys.
+"""
+
+import logging
+import os
+import sqlite3
+from collections.abc import Callable, Hashable
+from pathlib import Path
+from typing import Any
+
+from tui.storage import damaged_rows, state_folder
+from tui.storage.database import BUSY_SECONDS, COLUMNS, FILE, NewerFile, connect, create
+from tui.storage.journal_errors import AT_STAKE, fault, is_locked, passes
+from tui.storage.owner_lock import Owner
+from tui.storage.state_folder import Unsafe
+
+log = logging.getLogger(__name__)
+
+BRIEFLY = 0.02
+"""Seconds that a key may wait for another client's write."""
+
+Work = Callable[[sqlite3.Connection], None]
+Rows = list[tuple[Any, ...]]
+
+
+class JournalFile:
+    """The file in `folder`, or a database in memory where that is None or cannot be used.
+
+    `wall` gives epoch seconds; `say` hears what is wrong, once.
+    """
+
+    def __init__(
+        self, folder: Path | None, me: Owner, *, wall: Callable[[], float], say: Callable[[str], None]
+    ) -> None:
+        self._folder = folder
+        self._me = me
+        self._wall = wall
+        self._say = say
+        self.lost = False
+        """Whether what is written is lost when the program ends."""
+        self._place: tuple[int, int] | None = None
+        """Device and inode of the file that is open; None for none."""
+        self._memory: sqlite3.Connection | None = None
+        """What stands in for the file while it takes no writes."""
+        self._late: dict[Hashable, Work] = {}
+        """What the file did not take yet, in order."""
+        self._said = False
+        self._closed = False
+        try:
+            self.connection = self._open()
+        except (OSError, sqlite3.Error, NewerFile, Unsafe) as error:
+            self.connection = self._give_up(error)
+
+    def write(self, work: Work, *, key: Hashable = None, wait: bool = True) -> None:
+        """Do `work` as one transaction.
+
+        `wait`: it should be in the file before this returns, for what comes next leaves this machine. Else it may
+        be written later; one that is still to be written under the same `key` is replaced by it.
+        """
+        self._follow()
+        if self._memory is None:
+            try:
+                self._run(self.connection, work, seconds=BUSY_SECONDS if wait else BRIEFLY)
+                return
+            except sqlite3.Error as error:
+                self._stand_in(error, tell=wait or not is_locked(error))
+        elif wait and not self._said:
+            self.catch_up(seconds=BUSY_SECONDS)
+        if self._memory is None:
+            self._run(self.connection, work)
+            return
+        self._run(self._memory, work)
+        key = object() if key is None else key
+        self._late.pop(key, None)
+        self._late[key] = work
+
+    def take_over(self, work: Work) -> bool:
+        """Whether `work` is done, which takes what other clients left: in the file, or not at all."""
+        self._follow()
+        if self._memory is None:
+            try:
+                self._run(self.connection, work)
+                return True
+            except sqlite3.Error as error:
+                self._stand_in(error)
+        elif self.catch_up():
+            return self.take_over(work)
+        return False
+
+    def read(self, query: str, values: tuple[object, ...], kinds: tuple[type, ...]) -> Rows:
+        """The rows whose values are of these types; another is damaged, and left out."""
+        try:
+            rows = (self._memory or self.connection).execute(query, values).fetchall()
+        except sqlite3.Error as error:
+            if self._memory is not None or self._place is None:
+                raise
+            self._stand_in(error)
+            return self.read(query, values, kinds)
+        return sound(rows, kinds)
+
+    def catch_up(self, *, seconds: float = 0.0) -> bool:
+        """Write what the file did not take yet, and see to it that it is there: whether all is written."""
+        in_place = self._follow()
+        if self._memory is None or not in_place:
+            return in_place
+        late = list(self._late.values())
+
+        def all_of_it(database: sqlite3.Connection) -> None:
+            for work in late:
+                work(database)
+
+        try:
+            self._run(self.connection, all_of_it, seconds=seconds)
+        except sqlite3.Error as error:
+            self._tell(error)
+            return False
+        self._memory.close()
+        self._memory = None
+        self._late.clear()
+        if self._said:
+            self.lost = self._said = False
+            self._say("the journal is saved again, with all that waited for it.")
+        return True
+
+    def close(self) -> None:
+        """Write what is left, and let go of the file."""
+        if self._closed:
+            return
+        if self._memory is not None:
+            self.catch_up(seconds=BUSY_SECONDS)
+        self._closed = True
+        for database in (self._memory, self.connection):
+            if database is not None:
+                database.close()
+        self._me.end()
+
+    def _open(self) -> sqlite3.Connection:
+        if self._folder is None:
+            return create(sqlite3.connect(":memory:"))
+        repaired = state_folder.prepare(self._folder)
+        if repaired is not None:
+            self._say(repaired)
+        path = self._folder / FILE
+        place = state_folder.own_file(path)
+        try:
+            database = self._checked(path)
+        except sqlite3.OperationalError:
+            raise  # locked, read-only, full: the file itself may be whole
+        except sqlite3.DatabaseError as error:
+            aside = path.with_name(self._aside())
+            for ending in ("", *state_folder.WITH_THE_JOURNAL):
+                part = path.with_name(path.name + ending)
+                if part.exists():
+                    part.rename(aside.with_name(aside.name + ending))
+            self._say(f"the journal was damaged ({error}); it is kept as {aside.name}, and a new one begins.")
+            place = state_folder.own_file(path)
+            database = self._checked(path)
+        try:
+            self._me.begin()
+            self._me.sweep()
+        except OSError:
+            database.close()
+            raise
+        self._place = place
+        return database
+
+    def _checked(self, path: Path) -> sqlite3.Connection:
+        database = connect(path)
+        try:
+            moved = damaged_rows.set_aside(database, path.parent, self._aside)
+        except (OSError, sqlite3.Error):
+            database.close()
+            raise
+        if moved is not None:
+            self._say(moved)
+        return database
+
+    def _aside(self) -> str:
+        """A name for what is set aside, that nothing has yet."""
+        assert self._folder is not None
+        stem = f"journal.damaged-{int(self._wall())}"
+        names = (f"{stem}{more}.sqlite" for more in ("", *(f"-{number}" for number in range(2, 1000))))
+        return next(name for name in names if not os.path.lexists(self._folder / name))
+
+    def _follow(self) -> bool:
+        """Where the file was deleted or replaced, go on in the one that is there, with what this client had.
+
+        False where that cannot be.
+        """
+        if self._place is None or self._folder is None or self._closed:
+            return True
+        path = self._folder / FILE
+        try:
+            found = path.lstat()
+        except OSError:
+            found = None
+        if found is not None and (found.st_dev, found.st_ino) == self._place:
+            return True
+        old, missing = self.connection, found is None
+        try:
+            new = self._open()
+        except (OSError, sqlite3.Error, NewerFile, Unsafe) as error:
+            self._stand_in(error)
+            return False
+        with new:
+            new.execute("BEGIN IMMEDIATE")
+            copy(old, new, None if missing else self._me.name)
+        old.close()
+        self.connection = new
+        now = "was deleted: it was made again" if missing else "was replaced: the new one is used"
+        self._say(f"while Holdfast ran, {state_folder.shown(path)} {now}, with what was in the old one.")
+        return True
+
+    def _give_up(self, error: Exception) -> sqlite3.Connection:
+        """Go on in memory for good."""
+        self._place = None
+        self._tell(error)
+        return create(sqlite3.connect(":memory:"))
+
+    def _stand_in(self, error: Exception, *, tell: bool = True) -> None:
+        """Go on in memory: until the file takes writes again, or for good where that cannot help."""
+        if self._memory is None:
+            memory = create(sqlite3.connect(":memory:"))
+            try:
+                copy(self.connection, memory, None)
+            except sqlite3.Error as unreadable:
+                log.warning("journal: what it holds cannot be read: %s", unreadable)
+            if passes(error):
+                self._memory = memory
+            else:
+                self._place = None
+                self.connection.close()
+                self.connection = memory
+        if tell:
+            self._tell(error)
+
+    def _tell(self, error: Exception) -> None:
+        if self._said or self._closed:
+            return
+        self._said = True
+        path = (self._folder or Path()) / FILE
+        where = state_folder.shown(path)
+        again = self._place is not None and passes(error)
+        if again and is_locked(error):
+            self._say(
+                f"another program holds {where}. What you write and send is saved once it lets go; until then"
+                f" {AT_STAKE}. What earlier runs left is not looked for meanwhile."
+            )
+            return
+        self.lost = True
+        what, remedy = fault(error, where)
+        remedy += ": it is saved then" if again else ", then start again"
+        self._say(f"state is not saved: {what}. {remedy}. Until then {AT_STAKE}.")
+
+    def _run(self, database: sqlite3.Connection, work: Work, *, seconds: float = BUSY_SECONDS) -> None:
+        database.execute(f"PRAGMA busy_timeout = {int(seconds * 1000)}")
+        with database:
+            database.execute("BEGIN IMMEDIATE")
+            work(database)
+
+
+def copy(source: sqlite3.Connection, target: sqlite3.Connection, owner: str | None) -> None:
+    """All rows, or the owner's and those that have none; what is there already stays. Raises `sqlite3.Error`."""
+    for table, columns in COLUMNS.items():
+        mine = owner is not None and "owner" in columns
+        names = ", ".join(name for name, kind in columns.items() if (name, kind) != ("id", "INTEGER"))
+        query = f"SELECT {names} FROM {table}"
+        there = set(target.execute(query).fetchall())
+        rows = source.execute(f"{query} WHERE owner = ?" if mine else query, (owner,) if mine else ()).fetchall()
+        marks = ", ".join("?" * len(names.split(",")))
+        new = [row for row in rows if row not in there]
+        target.executemany(f"INSERT OR IGNORE INTO {table} ({names}) VALUES ({marks})", new)
+
+
+def sound(rows: Rows, kinds: tuple[type, ...]) -> Rows:
+    """Those whose values are of these types."""
+    return [row for row in rows if all(isinstance(value, kind) for value, kind in zip(row, kinds, strict=True))]

@@ -1,0 +1,86 @@
+"""The folder that state is kept in, and the files in it: nobody but their owner may write there.
+
+What others can put there would be taken for what the person typed, sent or answered.
+"""
+
+import os
+import pwd
+import stat
+from pathlib import Path
+
+OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
+WITH_THE_JOURNAL = ("-wal", "-shm")
+"""What SQLite keeps beside a file, by the ending of its name."""
+
+
+class Unsafe(Exception):
+    """Somebody else may write what is kept: what is wrong, and what to do."""
+
+    def __init__(self, what: str, remedy: str) -> None:
+        super().__init__(what)
+        self.what = what
+        self.remedy = remedy
+
+
+def prepare(folder: Path) -> str | None:
+    """Make the folder, for its owner alone; what had to be repaired, in words. Raises `OSError` or `Unsafe`."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    found = folder.stat()
+    _check_owner(folder, found)
+    if not found.st_mode & 0o077:
+        return None
+    folder.chmod(0o700)
+    if folder.stat().st_mode & OTHERS_WRITE:
+        raise Unsafe(f"others may write in {shown(folder)}", "Set XDG_STATE_HOME to a folder of your own")
+    if found.st_mode & OTHERS_WRITE:
+        return f"Others on this machine could write in {shown(folder)}: its mode is 0700 now."
+    return None
+
+
+def own_file(path: Path) -> tuple[int, int]:
+    """Make the file, mode 0600, or see to it that it is one of ours; its device and inode.
+
+    Raises `OSError` (ELOOP for a link) or `Unsafe`.
+    """
+    for ending in WITH_THE_JOURNAL:
+        beside = path.with_name(path.name + ending)
+        if os.path.lexists(beside):
+            _check_file(beside, beside.lstat())
+    descriptor = os.open(path, os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o600)
+    try:
+        found = os.fstat(descriptor)
+        _check_file(path, found)
+        if found.st_mode & 0o077:
+            os.fchmod(descriptor, 0o600)
+    finally:
+        os.close(descriptor)
+    return found.st_dev, found.st_ino
+
+
+def shown(path: Path) -> str:
+    """A path as the person knows it."""
+    try:
+        return f"~/{path.relative_to(Path.home())}"
+    except (ValueError, RuntimeError):  # not below it, or there is no home
+        return str(path)
+
+
+def _check_file(path: Path, found: os.stat_result) -> None:
+    if not stat.S_ISREG(found.st_mode):
+        raise Unsafe(f"{shown(path)} is not a regular file", "Move it away")
+    _check_owner(path, found)
+
+
+def _check_owner(path: Path, found: os.stat_result) -> None:
+    if found.st_uid != os.geteuid():
+        raise Unsafe(
+            f"{shown(path)} belongs to {_name(found.st_uid)}",
+            "Move it away, or set XDG_STATE_HOME to a folder of your own",
+        )
+
+
+def _name(user: int) -> str:
+    try:
+        return f"the user {pwd.getpwuid(user).pw_name}"
+    except KeyError:
+        return f"user number {user}"
