@@ -114,7 +114,7 @@ class Client:
         self._tasks: set[asyncio.Task[None]] = set()
         self._line_up = asyncio.Event()
         self._linking: asyncio.Task[None] | None = None
-        self._closing = False
+        self._closing = self._fetches_beyond = False
         self._unreadable = 0
         self._problem = ""
         self._look = Paced(
@@ -462,6 +462,7 @@ class Client:
             self._tell(change)
             if isinstance(change, RequestClosed):
                 self._outbox.closed(change)
+                self._fetch_beyond()
                 if change.how == "rejected" or change.reply == "reject":
                     self.turns.rejected(change.request, here=self._outbox.rejects(change.request.id))
         if isinstance(event, e.Resynced):
@@ -479,6 +480,20 @@ class Client:
         if not self._closing:
             self.turns.look()
             self.prompts.advance()
+
+    def _fetch_beyond(self) -> None:
+        """Where there is room again, ask for the requests of which only the number is kept."""
+        if self.store.wants_requests and self._link.synced and not self._fetches_beyond:
+            self._fetches_beyond = True
+            self._spawn(self._fetch_requests())
+
+    async def _fetch_requests(self) -> None:
+        try:
+            await self._resync.requests()
+        except NetError as error:
+            log.info("the requests beyond those that are kept: %s", error.what)
+        finally:
+            self._fetches_beyond = False
 
     def _tell_unreadable(self, count: int) -> None:
         """Requests wait that cannot be shown; each number of them is told once."""

@@ -119,6 +119,10 @@ class Resync:
             log.info("session %s could not be fetched: %s", session_id, refusal.what)
             return []
 
+    async def requests(self) -> None:
+        """Fetch what runs and what is asked."""
+        await self._refetch(self._told_running)
+
     async def messages(self, session_id: str) -> Sequence[FullMessage]:
         """Fetch the newest messages of a session, and before them what runs; both are told as events too."""
         found: tuple[FullMessage, ...] = ()

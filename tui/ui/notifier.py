@@ -141,7 +141,7 @@ class Herald:
         self._terminal.give_title_back()
 
     def _state(self) -> str:
-        waiting = len(self._client.store.requests)
+        waiting = len(self._client.store.requests) + self._client.store.requests_beyond
         if self._ever_up and not self._client.line().up:
             return "line lost"
         if waiting:

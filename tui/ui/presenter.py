@@ -438,7 +438,7 @@ class Presenter:
         for request in waiting.values():
             waited = 0.0 if request.asked is None else max(0.0, self._client.server_now() - request.asked)
             self._main.panel.book.since.setdefault(request.id, self._client.now() - waited)
-        self._main.waiting = len(waiting)
+        self._main.waiting = len(waiting) + self._client.store.requests_beyond
         requests = self._client.store.requests_of(self.session_id) if self.session_id else []
         if self._main.panel.show_requests(requests, {one.session_id: self._asker(one) for one in requests}):
             self._main.request_appeared()

@@ -148,8 +148,9 @@ class Inbox(Dialog[str | None]):
     def _count(self, waiting: int) -> Content:
         up = self._book.line_up
         if waiting:
-            known = "" if up else AS_LAST_KNOWN
-            return Content.assemble((f"Inbox · {waiting} waiting", "bold"), (known, MUTED))
+            known, beyond = "" if up else AS_LAST_KNOWN, self._store.requests_beyond
+            more = f" · the first {waiting:,} are listed" if beyond else ""
+            return Content.assemble((f"Inbox · {waiting + beyond:,} waiting", "bold"), (more + known, MUTED))
         return Content.styled(f"Inbox · {NOBODY if up else NOT_KNOWN}", "bold")
 
     def _show_request(self) -> None:

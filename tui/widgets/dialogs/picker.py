@@ -21,6 +21,9 @@ from tui.widgets.base.static_text import MUTED, Plain
 from tui.widgets.dialogs.dialog import Dialog
 from tui.widgets.status.footer import Keys, hints_of
 
+LISTED_AT_MOST = 200
+"""Names listed at once; the others are counted, and found by filtering."""
+
 
 class Choose(Dialog[None]):
     """`take` gets the name of what was chosen."""
@@ -50,12 +53,14 @@ class Choose(Dialog[None]):
         self._listed: list[Offered] = []
         self._filter_box = Input(placeholder="filter", compact=True)
         self._options = OptionList(markup=False, compact=True)
+        self._more = Plain()
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog wide"):
             yield Plain(Content.styled(self._title, "bold"), classes="title")
             yield self._filter_box
             yield self._options
+            yield self._more
             yield Plain(
                 hints_of((("Enter", "take it", "screen.take"), ("Esc", "leave it", "screen.dismiss"))),
                 classes="keys",
@@ -69,9 +74,14 @@ class Choose(Dialog[None]):
     def _draw(self) -> None:
         self._listed_for = self._filter_box.value
         wanted = self._listed_for.casefold().split()
-        self._listed = [
+        fitting = [
             one for one in self._offered if all(word in f"{one.name} {one.about}".casefold() for word in wanted)
         ]
+        fitting.sort(key=lambda one: one.name != self._current or bool(wanted))  # the current one is listed at all
+        self._listed = fitting[:LISTED_AT_MOST]
+        more = len(fitting) - len(self._listed)
+        self._more.display = more > 0
+        self._more.show(Content.styled(f"and {more:,} more · type to filter", MUTED))
         self._options.clear_options()
         self._options.add_options([Option(_row(one)) for one in self._listed])
         at = next((row for row, one in enumerate(self._listed) if one.name == self._current), 0)

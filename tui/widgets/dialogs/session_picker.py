@@ -5,6 +5,7 @@ It knows no client: what is to be done is its result, or is posted as a message 
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import ClassVar
 
 from textual import on
@@ -167,7 +168,7 @@ class SessionPicker(Dialog[Open | New | None]):
         chosen = self._chosen()
         keep = chosen.id if chosen is not None else self._current
         wanted = self._filter_box.value.casefold().split()
-        self._listed = list(self._fitting(wanted))[: self._most]
+        self._listed = list(islice(self._fitting(wanted), self._most))
         if self._searching:
             empty = " · searching…"
         elif self._listed:
@@ -227,10 +228,15 @@ class SessionPicker(Dialog[Open | New | None]):
     def _family(
         self, session: Session, children: Mapping[str, Sequence[Session]], wanted: list[str]
     ) -> Iterator[Session]:
-        if all(word in f"{_searched(session)} {self._standing_of(session.id).value}" for word in wanted):
-            yield session
-        for child in children.get(session.id, ()):
-            yield from self._family(child, children, wanted)
+        """A session and its descendants; each once, however deep they are and whatever they call their parents."""
+        left, seen = [session], {session.id}
+        while left:
+            one = left.pop()
+            if all(word in f"{_searched(one)} {self._standing_of(one.id).value}" for word in wanted):
+                yield one
+            new = [child for child in children.get(one.id, ()) if child.id not in seen]
+            seen.update(child.id for child in new)
+            left += reversed(new)
 
     def action_move(self, rows: int) -> None:
         """The list goes round, but not past an end that is not its last."""

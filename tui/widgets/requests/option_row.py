@@ -41,11 +41,11 @@ class ChoiceRow(Lines):
 
     def __init__(self, row: int) -> None:
         super().__init__(classes="choice")
-        self._row = row
+        self.row = row
 
     def show_choice(self, choice: Choice, column: int, *, cursor: bool, marked: bool = True) -> None:
         """`cursor`: it is the row of the cursor; `marked`: the keys are there, so that it is pointed at."""
-        number = str(self._row + 1) if self._row < 9 else " "
+        number = str(self.row + 1) if self.row < 9 else " "
         mark = f"{choice.mark} " if choice.mark else ""
         first = f" {'›' if cursor and marked else ' '} {number} {mark}"
         label = Content.styled(choice.label, "bold" if choice.chosen or (cursor and marked) else "")
@@ -59,4 +59,4 @@ class ChoiceRow(Lines):
 
     def on_click(self, event: events.Click) -> None:
         event.stop()
-        self.post_message(self.Clicked(self._row))
+        self.post_message(self.Clicked(self.row))

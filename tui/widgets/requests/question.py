@@ -29,6 +29,14 @@ ABOUT_SHOWN = 1_000
 TEXT_SHOWN = 8_000
 TEXT_LINES = 200
 """What is shown of a label, what it means, and a question."""
+ROWS_SHOWN = 50
+"""Options that have a row at once: of more, those around the cursor."""
+PAGE, EVER = 10, 1_000_000_000
+"""Rows to move by, on PgUp and PgDn, and to either end."""
+TABS_SHOWN = 20
+"""Questions that have a tab at once: of more, those around the one that is shown."""
+REVIEWED = 500
+"""Answers that the review lists; of more, the others are counted."""
 OWN = "something else…"
 OWN_ONLY = "in your own words…"
 
@@ -42,11 +50,11 @@ class TabLabel(Plain):
 
     def __init__(self, tab: int) -> None:
         super().__init__(classes="tab")
-        self._tab = tab
+        self.tab = tab
 
     def on_click(self, event: events.Click) -> None:
         event.stop()
-        self.post_message(self.Clicked(self._tab))
+        self.post_message(self.Clicked(self.tab))
 
 
 class QuestionForm(OwnWordsForm):
@@ -55,6 +63,10 @@ class QuestionForm(OwnWordsForm):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up,k", "move(-1)", "up", show=False),
         Binding("down,j", "move(1)", "down", show=False),
+        Binding("pageup", f"move(-{PAGE})", "further up", show=False),
+        Binding("pagedown", f"move({PAGE})", "further down", show=False),
+        Binding("home", f"move(-{EVER})", "first", show=False),
+        Binding("end", f"move({EVER})", "last", show=False),
         Binding("left,h", "turn(-1)", "question before", show=False),
         Binding("right,l", "turn(1)", "next question", show=False),
         Binding("space", "choose", "choose", show=False),
@@ -86,15 +98,19 @@ class QuestionForm(OwnWordsForm):
         self._ready = ready
         self.draft = draft
         self._drawn_tab = -1
-        self._tabs = [TabLabel(tab) for tab in range(draft.tabs)] if draft.has_review else []
+        self._tabs = [TabLabel(tab) for tab in range(min(draft.tabs, TABS_SHOWN))] if draft.has_review else []
         self._text = Lines(classes="question")
         self._rows: list[ChoiceRow] = []
+        self._first = 0
+        """The option in the first row."""
+        self._more = Plain(classes="tab")
 
     def compose(self) -> ComposeResult:
         if self._tabs:
             with Horizontal(classes="tabs"):
                 yield from self._tabs
         yield self._text
+        yield self._more
         yield self.editor
 
     def on_mount(self) -> None:
@@ -130,7 +146,9 @@ class QuestionForm(OwnWordsForm):
     def draw(self) -> None:
         """Show the draft as it is now."""
         draft = self.draft
-        for tab, label in enumerate(self._tabs):
+        first = _window(draft.tab, len(self._tabs), draft.tabs, self._tabs[0].tab if self._tabs else 0)
+        for tab, label in enumerate(self._tabs, first):
+            label.tab = tab
             label.show(self._tab_words(tab))
             label.set_class(tab == draft.tab, "-here")
         if draft.tab != self._drawn_tab:
@@ -139,7 +157,8 @@ class QuestionForm(OwnWordsForm):
             self._text.replace_from(0, self._question_pieces())
             for row in self._rows:
                 row.remove()
-            self._rows = [ChoiceRow(row) for row in range(draft.rows)]
+            self._first = 0
+            self._rows = [ChoiceRow(row) for row in range(min(draft.rows, ROWS_SHOWN))]
             self.mount_all(self._rows, before=self.editor)
             self.editor.load_text(draft.words)
             self.scroll_home(animate=False)
@@ -151,11 +170,16 @@ class QuestionForm(OwnWordsForm):
     def _draw_rows(self) -> None:
         self.post_message(self.Changed(self.draft))
         question = self.draft.question
+        self._more.display = question is not None and self.draft.rows > len(self._rows)
         if question is None:
             return
+        self._first = _window(self.draft.cursor, len(self._rows), self.draft.rows, self._first)
+        above, below = self._first, self.draft.rows - self._first - len(self._rows)
+        self._more.show(Content.styled(f"   {above:,} more above, {below:,} below · PgUp PgDn Home End", MUTED))
         choices = self._choices(question)
         column = label_column([choice.label for choice in choices if choice.about])
-        for row, (view, choice) in enumerate(zip(self._rows, choices, strict=True)):
+        for row, (view, choice) in enumerate(zip(self._rows, choices, strict=True), self._first):
+            view.row = row
             view.show_choice(
                 choice, column, cursor=row == self.draft.cursor, marked=self.has_focus or self.editor.has_focus
             )
@@ -165,8 +189,10 @@ class QuestionForm(OwnWordsForm):
             self._draw_rows()
 
     def _choices(self, question: Question) -> list[Choice]:
-        labels = [(option.label, option.description) for option in question.options]
-        if question.custom:
+        """Of the options that have a row."""
+        shown = question.options[self._first :][: len(self._rows)]
+        labels = [(option.label, option.description) for option in shown]
+        if question.custom and len(labels) < len(self._rows):
             labels.append((self.draft.words.strip().split("\n")[0] or (OWN if labels else OWN_ONLY), ""))
         return [
             Choice(
@@ -175,7 +201,7 @@ class QuestionForm(OwnWordsForm):
                 self._mark(question, row),
                 self.draft.is_chosen(row),
             )
-            for row, (label, about) in enumerate(labels)
+            for row, (label, about) in enumerate(labels, self._first)
         ]
 
     def _mark(self, question: Question, row: int) -> str:
@@ -208,20 +234,24 @@ class QuestionForm(OwnWordsForm):
             ]
         lines: list[Piece] = [Paragraph(Content.styled("Enter sends this:", MUTED), " ", " ", gap=0)]
         answers = self.draft.answers()
-        column = label_column([one_line(asked.header or asked.text) for asked in self.draft.request.questions])
-        for asked, answer in zip(self.draft.request.questions, answers, strict=True):
+        questions = self.draft.request.questions[:REVIEWED]
+        column = label_column([one_line(asked.header or asked.text) for asked in questions])
+        for asked, answer in zip(questions, answers, strict=False):
             words = Content(excerpt(", ".join(answer))) if answer else Content.styled("not answered", "$warning")
             name = one_line(asked.header or asked.text)
             lines.append(
                 Paragraph(Content.assemble((name.ljust(column), MUTED), "  ", words), "   ", "     ", gap=0)
             )
+        more = len(answers) - len(questions)
+        if more:
+            lines.append(Paragraph(Content.styled(f"… and {more:,} more answers", MUTED), "   ", gap=0))
         return lines
 
     def action_move(self, rows: int) -> None:
         self.draft.move(rows)
         self._draw_rows()
         if self._rows:
-            self.show_row(self._rows[self.draft.cursor])
+            self.show_row(self._rows[self.draft.cursor - self._first])
 
     def action_turn(self, tabs: int) -> None:
         self.draft.go(self.draft.tab + tabs)
@@ -232,7 +262,7 @@ class QuestionForm(OwnWordsForm):
             self._follow(self.draft.choose())
 
     def _cursor_brought(self) -> bool:
-        return bool(self._rows) and self.brought(self._rows[self.draft.cursor])
+        return bool(self._rows) and self.brought(self._rows[self.draft.cursor - self._first])
 
     def action_confirm(self) -> None:
         if self._cursor_brought():
@@ -262,7 +292,7 @@ class QuestionForm(OwnWordsForm):
         elif event.key.isdecimal() and event.key != "0" and self.has_keys:
             self._follow(self.draft.choose(int(event.key) - 1))
             if self._rows:
-                self.show_row(self._rows[self.draft.cursor])
+                self.show_row(self._rows[self.draft.cursor - self._first])
         elif not await self.acted(event):
             return
         event.stop()
@@ -300,3 +330,9 @@ class QuestionForm(OwnWordsForm):
         self.screen.set_focus(self)
         self.draft.go(event.tab)
         self.draw()
+
+
+def _window(at: int, shown: int, count: int, first: int) -> int:
+    """The first of the `shown` that are shown of `count`: as near to `first` as shows `at`."""
+    first = min(max(first, at - shown + 1), at)
+    return max(0, min(first, count - shown))

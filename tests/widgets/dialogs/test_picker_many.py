@@ -1,0 +1,77 @@
+"""Lists of very many names, requests and sessions: what is listed, what is counted, how the others are found."""
+
+from collections.abc import Callable
+
+from textual.widgets import OptionList
+
+from tests import sample_events as talk
+from tests.app_harness import on_stage
+from tui.core import events as e
+from tui.core.model import Busy, Offered, PermissionRequest, Session
+from tui.core.open_requests import KEPT
+from tui.core.session_state import Standing
+from tui.core.store import Store
+from tui.widgets.dialogs.inbox import Inbox
+from tui.widgets.dialogs.picker import LISTED_AT_MOST, Choose
+from tui.widgets.dialogs.session_picker import LISTED_AT_MOST as SESSIONS_LISTED
+from tui.widgets.dialogs.session_picker import SessionPicker
+
+MANY = 2_000
+
+
+async def test_of_very_many_names_some_are_listed_and_the_others_found_by_typing() -> None:
+    taken: list[str] = []
+    async with on_stage() as stage:
+        offered = [Offered(f"name-{at}", "about") for at in range(MANY)]
+        await stage.app.push_screen(Choose("Model", offered, taken.append, f"name-{MANY - 1}"))
+        await stage.shows(f"and {MANY - LISTED_AT_MOST:,} more", f"name-{MANY - 1}")
+        assert stage.app.screen.query_one(OptionList).option_count == LISTED_AT_MOST
+        await stage.press(*f"e-{MANY - 3}", "enter")
+    assert taken == [f"name-{MANY - 3}"]
+
+
+async def test_the_inbox_counts_the_requests_that_are_not_kept() -> None:
+    async with on_stage() as stage:
+        stage.client.feed(e.StatusChanged(talk.SESSION, Busy()))
+        for at in range(KEPT + 25):
+            stage.client.feed(e.RequestOpened(PermissionRequest(f"per_{at}", talk.SESSION, "bash")))
+        await stage.settled()
+        assert stage.main.waiting == KEPT + 25
+        await stage.press("f3")
+        assert isinstance(stage.app.screen, Inbox)
+        await stage.shows(f"{KEPT + 25} waiting", f"the first {KEPT} are listed")
+
+
+class Counting:
+    """How often it was asked how a session stands."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def __call__(self, session_id: str) -> Standing:
+        self.asked += 1
+        return Standing.IDLE
+
+
+def picker(store: Store, standing_of: Callable[[str], Standing]) -> SessionPicker:
+    return SessionPicker(store, standing_of, lambda: 0.0, None, edits=False)
+
+
+async def test_the_list_of_sessions_looks_at_those_that_it_lists() -> None:
+    standing = Counting()
+    async with on_stage() as stage:
+        store = Store()
+        store.apply(e.SessionsListed(tuple(Session(f"ses_{at}", f"title {at}", updated=at) for at in range(MANY))))
+        await stage.app.push_screen(picker(store, standing))
+        await stage.shows(f"title {MANY - 1}")
+        assert 0 < standing.asked <= 4 * SESSIONS_LISTED
+
+
+async def test_sessions_that_are_deep_in_each_other_are_listed_once() -> None:
+    async with on_stage() as stage:
+        store = Store()
+        store.apply(e.SessionUpserted(Session("ses_0", "title 0")))
+        chain = (Session(f"ses_{at}", f"title {at}", parent_id=f"ses_{at - 1}") for at in range(1, MANY))
+        store.apply(e.SessionsListed(tuple(chain)))
+        await stage.app.push_screen(picker(store, Counting()))
+        await stage.shows("title 0", "title 9")

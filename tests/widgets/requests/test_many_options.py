@@ -1,0 +1,51 @@
+"""A request with very many options or questions: how many widgets it takes, and that each can be chosen."""
+
+from tests import sample_events as talk
+from tests.app_harness import Stage, on_stage
+from tui.core import events as e
+from tui.core.model import Busy, Option, Question, QuestionRequest
+from tui.widgets.requests.option_row import ChoiceRow
+from tui.widgets.requests.question import ROWS_SHOWN, TABS_SHOWN, TabLabel
+
+MANY = 3_000
+
+
+async def ask(stage: Stage, *questions: Question) -> QuestionRequest:
+    request = QuestionRequest("que_many", talk.SESSION, questions)
+    stage.client.feed(e.StatusChanged(talk.SESSION, Busy()), e.RequestOpened(request))
+    await stage.until(lambda: stage.main.panel.active == request, "the question")
+    stage.after_grace()
+    await stage.press("tab")
+    return request
+
+
+async def test_of_very_many_options_those_around_the_cursor_have_a_row_and_each_can_be_chosen() -> None:
+    options = tuple(Option(f"option {at}", f"number {at}") for at in range(MANY))
+    async with on_stage() as stage:
+        request = await ask(stage, Question("Which?", "one", options))
+        assert len(stage.main.panel.query(ChoiceRow)) == ROWS_SHOWN
+        await stage.shows("option 0", "0 more above")
+        await stage.press("end", "up")
+        assert len(stage.main.panel.query(ChoiceRow)) == ROWS_SHOWN
+        await stage.shows(f"option {MANY - 1}")
+        await stage.press("pageup", "enter")
+        assert stage.client.calls("answer") == [(request.id, ((f"option {MANY - 11}",),))]
+
+
+async def test_own_words_can_be_written_where_there_are_very_many_options() -> None:
+    options = tuple(Option(f"option {at}") for at in range(MANY))
+    async with on_stage() as stage:
+        request = await ask(stage, Question("Which?", "one", options))
+        await stage.press("end", "enter", *"mine", "enter")
+        assert stage.client.calls("answer") == [(request.id, (("mine",),))]
+
+
+async def test_of_very_many_questions_those_around_the_shown_one_have_a_tab() -> None:
+    async with on_stage() as stage:
+        questions = [Question(f"Question {at}?", f"head {at}", (Option("yes"),)) for at in range(MANY)]
+        await ask(stage, *questions)
+        assert len(stage.main.panel.query(TabLabel)) == TABS_SHOWN
+        await stage.press(*["right"] * (TABS_SHOWN + 5))
+        await stage.shows(f"Question {TABS_SHOWN + 5}?")
+        labels = [label.text.strip() for label in stage.main.panel.query(TabLabel)]
+        assert labels == [f"head {at}" for at in range(6, TABS_SHOWN + 6)]
