@@ -164,6 +164,28 @@ class TestCall:
         assert error.head.startswith(b'["xxx')
         assert len(error.head) <= 64 << 10
 
+    async def test_what_takes_too_much_memory_tells_its_beginning_too(self, server: Server, http: Http) -> None:
+        server.play(answer(b"[" + b"[]," * 1_000_000 + b"[]]", "200 OK", "x-next-cursor: before"))
+        with pytest.raises(TooLarge, match="the answer would take more than 40 MiB of memory") as caught:
+            await http.call("GET", "/x")
+        assert caught.value.headers["x-next-cursor"] == "before"
+        assert caught.value.head.startswith(b"[[],[]")
+
+    async def test_answers_that_come_at_the_same_time_have_the_room_of_one(
+        self, server: Server, http: Http
+    ) -> None:
+        server.play(server.saying(JSON_HEAD + b'content-length: 99999\r\n\r\n"' + b"x" * 60_000, hold=True))
+        first = asyncio.create_task(http.call("POST", "/first", limit=100_000, timeout=1.0))
+        await wait_until(lambda: http._room.taken > 60_000)
+        server.play(answer(b'"' + b"x" * 60_000 + b'"'))
+        server.connections = 0
+        with pytest.raises(TooLarge):
+            await http.call("POST", "/second", limit=100_000)
+        with pytest.raises(Silent):
+            await first
+        assert http._room.taken == 0
+        assert (await http.call("POST", "/third", limit=100_000)).value == "x" * 60_000
+
     async def test_closed_before_the_answer(self, server: Server, http: Http) -> None:
         server.play(server.saying())
         with pytest.raises(Cut, match="the server closed the connection before the first byte"):

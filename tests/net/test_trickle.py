@@ -7,7 +7,7 @@ import pytest
 
 from tests.net.bytes_server import JSON_HEAD, OK, STREAM_HEAD, Play, Server, chunk, read
 from tui.net import response, trickle
-from tui.net.errors import Trickled
+from tui.net.errors import Garbled, Trickled
 from tui.net.http_client import Http
 
 HEAD = b"HTTP/1.1 200 OK\r\n"
@@ -113,7 +113,7 @@ class TestHeldPost:
         monkeypatch.setattr(trickle, "INTERIM", 1000)
         server.play(dripping(server, b"", PROCESSING * 100, 0.0))
         async with asyncio.timeout(10):
-            with pytest.raises(Trickled):
+            with pytest.raises(Garbled, match="more than 1,000 interim answers"):
                 await self.hold(http)
 
     @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from tui.net.credentials import is_token
 from tui.net.errors import NetError, Refused
-from tui.net.http_client import Http
+from tui.net.http_client import SHORT, Http
 from tui.net.json_input import JSON
 from tui.net.response import Reply
 from tui.net.url import segment
@@ -65,7 +65,7 @@ class Presence:
         """What the server offers; nothing where it has no `/capabilities` (some answer any path with a page)."""
         self.features = frozenset()
         try:
-            value = (await self.http.call("GET", "/capabilities")).value
+            value = (await self.http.call("GET", "/capabilities", limit=SHORT)).value
         except NetError as error:
             log.info("the server says nothing of what it offers: %s", error.what)
             return self.features

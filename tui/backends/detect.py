@@ -10,7 +10,7 @@ from tui.backends.opencode.mimo import MimoCode
 from tui.backends.qwen.backend import QwenServe
 from tui.core.sanitize import one_line
 from tui.net.errors import BadBody, NetError, Refused, WrongType
-from tui.net.http_client import Http
+from tui.net.http_client import SHORT, Http
 from tui.net.json_input import JSON
 
 QUOTED = 60
@@ -107,7 +107,7 @@ async def _said(http: Http, path: str, found: dict[str, str]) -> dict[str, JSON]
     Raises what says nothing about the family: no connection, a refused password, a server that fails.
     """
     try:
-        value = (await http.call("GET", path)).value
+        value = (await http.call("GET", path, limit=SHORT)).value
     except Refused as refusal:
         if refusal.status not in (400, 404, 405, 406, 410):
             raise

@@ -249,16 +249,25 @@ class TooLarge(BadBody):
     """More than `limit` bytes came for one answer or one event.
 
     `size` is what it says that it has, in bytes; `headers` and `head`, its first bytes, tell what it was.
+    `parsed`: it is the memory of its value that would be more.
     """
 
     def __init__(
-        self, limit: int, *, size: int | None = None, headers: Mapping[str, str] | None = None, head: bytes = b""
+        self,
+        limit: int,
+        *,
+        size: int | None = None,
+        headers: Mapping[str, str] | None = None,
+        head: bytes = b"",
+        parsed: bool = False,
     ) -> None:
         self.limit: Final = limit
         self.size: Final = size
         self.headers: Final = headers or {}
         self.head: Final = head
-        super().__init__(f"more than {byte_count(limit)} came at once")
+        self.parsed: Final = parsed
+        more = f"more than {byte_count(limit)}"
+        super().__init__(f"the answer would take {more} of memory" if parsed else f"{more} came at once")
 
 
 class TooSlow(BadBody):

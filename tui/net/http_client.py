@@ -19,21 +19,20 @@ import time
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from http.cookiejar import CookieJar, DefaultCookiePolicy
-from json import dumps
 from pathlib import Path
-from typing import Final, TypeAlias, cast
+from typing import Final, cast
 from urllib.parse import urlsplit
 
 import httpx
 
 from tui.net import headers as http_headers
 from tui.net.credentials import Credentials
-from tui.net.errors import Cut, Encoded, Silent, Trickled, Unsendable, Untrusted
+from tui.net.errors import Cut, Encoded, Silent, Trickled, Untrusted
 from tui.net.httpx_errors import HTTPX_ERRORS, in_our_words
-from tui.net.json_input import JSON, loads
-from tui.net.response import QUOTED_SECONDS, Progress, Reply, collect, is_wanted, unwelcome
+from tui.net.json_input import JSON
+from tui.net.request import Params, Request
+from tui.net.response import QUOTED_SECONDS, Progress, Reply, Room, collect, is_wanted, unwelcome, value_of
 from tui.net.transport import keepalive_options, proxy_for, shown_proxy, system_words
 from tui.net.trickle import WatchedNetwork, waiting
 from tui.net.url import BadAddress, is_loopback
@@ -49,8 +48,10 @@ ROUND_TRIPS: Final = 1.5
 ROUND_TRIPS_KEPT: Final = 8
 CONNECT_LIMIT: Final = 5.0
 WRITE_LIMIT: Final = 30.0
-BODY_LIMIT: Final = 64 << 20
-"""Bytes of one answer to a call."""
+BODY_LIMIT: Final = 58 << 20
+"""Bytes of one answer to a call, and of all that are read at the same time."""
+SHORT: Final = 256 << 10
+"""Bytes of an answer that says no more than who is there."""
 
 BUSY: Final = 0.02
 """Seconds for which a body that is there is read before others have their turn."""
@@ -66,8 +67,6 @@ _NO_COOKIES: Final = DefaultCookiePolicy(allowed_domains=())
 
 _NO_ANSWER: Final = (Silent, Cut, Trickled)
 """What another try may do better."""
-
-Params: TypeAlias = Mapping[str, str | int | bool | None]
 
 
 class ByteStream:
@@ -147,6 +146,7 @@ class Http:
         self._answering_proxy = shown_proxy(self._proxy) if self._proxy is not None and plain else None
         self._own = self._client(httpx.Limits(max_connections=None, max_keepalive_connections=0))
         self._shared = self._shared_client()
+        self._room = Room()
         self._round_trips: deque[float] = deque(maxlen=ROUND_TRIPS_KEPT)
 
     def __repr__(self) -> str:
@@ -179,7 +179,7 @@ class Http:
         first answer counts. An answer of another type than the `accept` header asks for (JSON, unless given) is
         WrongType, here and in `stream`.
         """
-        request = _Request(method, path, params, json, headers)
+        request = Request(method, path, params, json, headers)
         if method == "GET":
             return await self._get(request, timeout, limit, progress)
         return await self._call(self._own, request, timeout, limit, progress)
@@ -201,13 +201,13 @@ class Http:
         `first_byte`: seconds until the headers of the answer are whole; `silence`: those between two bytes
         afterwards, padding and comments counting as bytes. None: for ever. Both are fixed once the stream is open.
         """
-        request = _Request(method, path, params, json, headers)
+        request = Request(method, path, params, json, headers)
         limits = _limits(first_byte, CONNECT_LIMIT, WRITE_LIMIT)
         async with self._exchange(self._own, request, limits) as stream:
             limits["read"] = silence
             yield stream
 
-    async def _get(self, request: "_Request", seconds: float, limit: int, progress: Progress | None) -> Reply:
+    async def _get(self, request: Request, seconds: float, limit: int, progress: Progress | None) -> Reply:
         """Ask, and where no answer begins ask once more beside it: on a slow line the first may still answer."""
         wait = min(FIRST_TRY, seconds / 2)
         if self._round_trips:
@@ -237,7 +237,7 @@ class Http:
     async def _call(
         self,
         client: httpx.AsyncClient,
-        request: "_Request",
+        request: Request,
         seconds: float,
         limit: int,
         progress: Progress | None,
@@ -250,23 +250,26 @@ class Http:
         if pool is not None:
             limits["pool"] = pool
         body = bytearray()
-        async with self._exchange(client, request, limits) as stream:
-            elapsed = time.monotonic() - started
-            self._round_trips.append(elapsed)
-            if began is not None:
-                began.set()
-            await collect(stream, body, limit, seconds, progress)
+        try:
+            async with self._exchange(client, request, limits) as stream:
+                elapsed = time.monotonic() - started
+                self._round_trips.append(elapsed)
+                if began is not None:
+                    began.set()
+                await collect(stream, body, limit, seconds, progress, self._room)
+        finally:
+            self._room.taken -= len(body)
         return Reply(
             status=stream.status,
             headers=stream.headers,
-            value=loads(bytes(body)) if body else None,
+            value=value_of(stream, body) if body else None,
             elapsed=elapsed,
             date=http_headers.date(stream.headers),
         )
 
     @asynccontextmanager
     async def _exchange(
-        self, client: httpx.AsyncClient, request: "_Request", limits: dict[str, float | None]
+        self, client: httpx.AsyncClient, request: Request, limits: dict[str, float | None]
     ) -> AsyncIterator[ByteStream]:
         outgoing = request.built_by(client, limits)
         try:
@@ -332,42 +335,6 @@ class Http:
     @property
     def _proxy_named(self) -> str:
         return f"The proxy {shown_proxy(self._proxy or '')} of the environment"
-
-
-@dataclass(frozen=True, slots=True)
-class _Request:
-    method: str
-    path: str
-    params: Params | None
-    json: JSON
-    headers: Mapping[str, str] | None
-
-    @property
-    def name(self) -> str:
-        return f"{self.method} {self.path}"
-
-    def built_by(self, client: httpx.AsyncClient, limits: dict[str, float | None]) -> httpx.Request:
-        """Raises Unsendable: what a server calls its things may be too long for an address, or no ASCII."""
-        if not self.path.startswith("/"):
-            raise ValueError("a path begins with /: an address here would be sent our password")
-        headers = {"accept": "application/json", **(self.headers or {})}
-        content = None
-        if self.json is not None:
-            headers["content-type"] = "application/json"
-            content = dumps(self.json, separators=(",", ":")).encode()
-        try:
-            return client.build_request(
-                self.method,
-                self.path,
-                params={key: value for key, value in (self.params or {}).items() if value is not None},
-                content=content,
-                headers=headers,
-                extensions={"timeout": limits},
-            )
-        except httpx.InvalidURL as error:
-            raise Unsendable("its address is too long") from error
-        except UnicodeEncodeError as error:
-            raise Unsendable("a header of it is not ASCII") from error
 
 
 async def _first_answer(tries: Sequence[asyncio.Task[Reply]]) -> Reply:

@@ -8,8 +8,11 @@ import json
 import re
 from typing import Final, TypeAlias
 
+import msgspec
+
 from tui.core.sanitize import clean, clean_fragment
-from tui.net.errors import NotJson
+from tui.net.errors import NotJson, TooLarge
+from tui.net.json_size import MOST, too_much
 
 JSON: TypeAlias = "dict[str, JSON] | list[JSON] | str | int | float | bool | None"
 
@@ -19,6 +22,12 @@ MAX_DEPTH: Final = 100
 FRAGMENTS: Final = frozenset({"delta"})
 """Keys whose text is one piece of a stream, and may begin or end within a character."""
 
+LARGE: Final = 4 << 20
+"""Bytes beyond which a document is parsed as it is: a copy of it as text may take four times as much.
+
+What the strict parser for that does not take is TooLarge: broken text, half characters, numbers out of range."""
+
+_BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 _EXCERPT: Final = 120
 _SURELY_SHALLOW: Final = 4096
 
@@ -26,14 +35,27 @@ _SURELY_SHALLOW: Final = 4096
 _UNSAFE_ESCAPE: Final = re.compile(r"\\(?:[bfr]|u(?:00[0189]|007[fF]|061[cC]|20[0-9a-fA-F]|[dD][89a-fA-F]))")
 _UNSAFE_BARE: Final = re.compile(r"[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 _ORDINARY_ASCII: Final = bytes(range(0x7F))
+_UNSAFE_ESCAPE_BYTES: Final = re.compile(_UNSAFE_ESCAPE.pattern.encode())
+_UNSAFE_BARE_BYTES: Final = re.compile(  # the same, in UTF-8
+    rb"\x7f|\xc2[\x80-\x9f]|\xd8\x9c|\xe2\x80[\x8e\x8f\xa8-\xae]|\xe2\x81[\xa6-\xa9]"
+)
+_SLICE: Final = 1 << 20
 
 
-def loads(raw: str | bytes, *, fragments: frozenset[str] = FRAGMENTS, max_depth: int = MAX_DEPTH) -> JSON:
+def loads(
+    raw: str | bytes | bytearray, *, fragments: frozenset[str] = FRAGMENTS, max_depth: int = MAX_DEPTH
+) -> JSON:
     """The JSON value in `raw`, every string and key of it clean; strings under a key in `fragments` as fragments.
 
     Bytes are UTF-8; a byte order mark is skipped and a broken byte becomes U+FFFD, for a long turn's result is not
-    worth losing over one. Raises NotJson, also for what is nested deeper than `max_depth`.
+    worth losing over one. A `bytearray` may be empty afterwards: the document and its value seldom fit in memory
+    together with anything made of them. Raises NotJson, also for what is nested deeper than `max_depth`; TooLarge
+    for what would take too much memory.
     """
+    if (size := too_much(raw)) is not None:
+        raise TooLarge(MOST, size=size, parsed=True)
+    if len(raw) > LARGE and not isinstance(raw, str):
+        return _large(raw, fragments, max_depth)
     text = raw if isinstance(raw, str) else raw.decode("utf-8", "replace")
     text = text.removeprefix("\ufeff")
     try:
@@ -46,6 +68,36 @@ def loads(raw: str | bytes, *, fragments: frozenset[str] = FRAGMENTS, max_depth:
     if _may_be_deeper(text, max_depth) and _is_deeper(value, max_depth):
         raise _too_deep(text, max_depth)
     return _cleaned(value, fragments) if _may_be_unsafe(text) else value
+
+
+def _large(raw: bytes | bytearray, fragments: frozenset[str], max_depth: int) -> JSON:
+    try:
+        with memoryview(raw) as whole, whole[3 if raw.startswith(_BYTE_ORDER_MARK) else 0 :] as document:
+            value: JSON = msgspec.json.decode(document)
+    except RecursionError as error:
+        raise _too_deep(_begins(raw), max_depth) from error
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise TooLarge(LARGE, size=len(raw)) from error
+    if _is_deeper(value, max_depth):
+        raise _too_deep(_begins(raw), max_depth)
+    unsafe = _bytes_may_be_unsafe(raw)
+    if isinstance(raw, bytearray):
+        raw.clear()
+    return _cleaned(value, fragments) if unsafe else value
+
+
+def _begins(raw: bytes | bytearray) -> str:
+    return raw[:_EXCERPT].decode("utf-8", "replace")
+
+
+def _bytes_may_be_unsafe(raw: bytes | bytearray) -> bool:
+    """As `_may_be_unsafe`, slice by slice; a character may lie across two."""
+    if _UNSAFE_ESCAPE_BYTES.search(raw) is not None:
+        return True
+    return any(
+        _UNSAFE_BARE_BYTES.search(raw[max(0, at - 2) : at + _SLICE].translate(None, _ORDINARY_ASCII)) is not None
+        for at in range(0, len(raw), _SLICE)
+    )
 
 
 def first_value(text: str) -> tuple[JSON, int]:

@@ -15,7 +15,7 @@ from typing import Final
 from tui.net.errors import Empty, NotJson, TooLarge, TrailingBytes, Truncated
 from tui.net.json_input import JSON, first_value, loads
 
-LIMIT: Final = 64 << 20
+LIMIT: Final = 58 << 20
 """Bytes of one value."""
 
 _PADDING: Final = b" \t\n\r"  # RFC 8259, section 2
@@ -63,11 +63,10 @@ class PaddedJson:
             raise TooLarge(self._limit)
         if not self._value:
             raise Empty(self.pads)
-        text = self._value.decode("utf-8", "replace")
         try:
-            return loads(text)
+            return loads(self._value)
         except NotJson as error:
-            raise self._what_is_wrong_with(text, error) from error
+            raise self._what_is_wrong_with(self._value.decode("utf-8", "replace"), error) from error
 
     def _what_is_wrong_with(self, text: str, error: NotJson) -> NotJson | TrailingBytes | Truncated:
         try:

@@ -61,10 +61,22 @@ class Body(Protocol):
     def chunks(self) -> AsyncIterator[bytes]: ...
 
 
+@dataclass(slots=True)
+class Room:
+    """Bytes of the answers that are being read at the same time: together they have the room of one."""
+
+    taken: int = 0
+
+
 async def collect(
-    answer: Body, body: bytearray, limit: int, seconds: float, progress: Progress | None = None
+    answer: Body,
+    body: bytearray,
+    limit: int,
+    seconds: float,
+    progress: Progress | None = None,
+    room: Room | None = None,
 ) -> None:
-    """Read all of it into `body`, for as long as it makes progress.
+    """Read all of it into `body`, for as long as it makes progress. The caller gives back what it takes of `room`.
 
     Raises TooLarge beyond `limit` bytes; Trickled if within `seconds` less than SLOWEST bytes a second came (after
     PATIENT seconds, SLOWEST_OF_ALL), however the read limit of the connection is kept. `progress` may raise a
@@ -76,10 +88,12 @@ async def collect(
     began = since = clock()
     had = 0
     async for chunk in answer.chunks():
-        if len(body) + len(chunk) > stop:
+        if len(body) + len(chunk) > stop or (room is not None and room.taken + len(chunk) > limit):
             head = bytes(body[:HEAD] + chunk[: max(0, HEAD - len(body))])
             raise TooLarge(limit, size=length, headers=answer.headers, head=head)
         body += chunk
+        if room is not None:
+            room.taken += len(chunk)
         if progress is not None:
             progress(len(body), length)
         now = clock()
@@ -89,6 +103,17 @@ async def collect(
             since, had = now, len(body)
         if now - began > PATIENT and len(body) < SLOWEST_OF_ALL * (now - began):
             raise Trickled(answer.request, len(body), now - began)
+
+
+def value_of(answer: Body, body: bytearray) -> JSON:
+    """The JSON in `body`, which may be empty afterwards. Raises NotJson, TooLarge."""
+    try:
+        return loads(body)
+    except TooLarge as error:
+        head = bytes(body[:HEAD])
+        raise TooLarge(
+            error.limit, size=error.size, headers=answer.headers, head=head, parsed=error.parsed
+        ) from error
 
 
 async def unwelcome(

@@ -22,8 +22,8 @@ from tui.net.response import SLOWEST
 
 log = logging.getLogger(__name__)
 
-LIMIT: Final = 16 << 20
-"""Bytes of one event, and of one line."""
+LIMIT: Final = 4 << 20
+"""Bytes of one event, and of one line: a dozen times as much is needed to read it."""
 ENDLESS: Final = 16
 """Times the limit: an event that is larger than that is taken for a stream that has none."""
 SHORTEST_RETRY: Final = 0.1

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 import httpcore
 
-from tui.net.errors import Trickled
+from tui.net.errors import Garbled, Trickled
 from tui.net.response import SLOWEST
 
 PIECES: Final = 100
@@ -29,7 +29,9 @@ _BLOCK_END: Final = b"\r\n\r\n"
 
 
 class Wait:
-    """One wait for something of the answer to `request` ("GET /path"). Raises Trickled."""
+    """One wait for something of the answer to `request` ("GET /path"). Raises Trickled, and Garbled
+    where interim answers never end.
+    """
 
     def __init__(self, request: str) -> None:
         self._request = request
@@ -67,7 +69,9 @@ class Wait:
         else:
             self._pieces += 1
             self._piece_bytes += len(data)
-        if self._blocks > INTERIM or (self._pieces > PIECES and self._piece_bytes < SLOWEST * self.elapsed):
+        if self._blocks > INTERIM:
+            raise Garbled(f"more than {INTERIM:,} interim answers")
+        if self._pieces > PIECES and self._piece_bytes < SLOWEST * self.elapsed:
             raise self.trickled()
 
     def trickled(self) -> Trickled:

@@ -28,7 +28,7 @@ from tui.backends.paging import OnBytes, Paging
 from tui.core import events as e
 from tui.core.model import Answers, FullMessage, PermissionReply, Prompt, Session, Todo
 from tui.net.errors import BadBody, Empty, Misshapen, Refused, TooLarge, WrongType
-from tui.net.http_client import Http
+from tui.net.http_client import SHORT, Http
 from tui.net.json_input import JSON, loads
 from tui.net.padded_json import PaddedJson
 from tui.net.response import Progress, Reply
@@ -104,7 +104,7 @@ class OpenCode:
 
     async def hello(self) -> ServerInfo:
         health, where, features = await asyncio.gather(
-            self._get("/global/health"), self._get("/path"), self._presence.learn()
+            self._get("/global/health", limit=SHORT), self._get("/path", limit=SHORT), self._presence.learn()
         )
         value = health.value
         if not isinstance(value, dict) or value.get("healthy") is not True:
@@ -119,7 +119,7 @@ class OpenCode:
         return ServerInfo(str(value.get("version", "")), health.elapsed, skew, features)
 
     async def ping(self) -> float:
-        return (await self._get("/global/health")).elapsed
+        return (await self._get("/global/health", limit=SHORT)).elapsed
 
     @asynccontextmanager
     async def subscribe(self, on_bytes: Callable[[int], None]) -> AsyncIterator[EventFeed]:

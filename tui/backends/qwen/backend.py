@@ -31,7 +31,7 @@ from tui.backends.qwen.transcript_pages import RECORDS, older
 from tui.core import events as e
 from tui.core.model import Answers, PermissionReply, Prompt, Session, Todo
 from tui.net.errors import Misshapen, Refused
-from tui.net.http_client import Http
+from tui.net.http_client import SHORT, Http
 from tui.net.json_input import JSON
 from tui.net.url import segment
 
@@ -80,7 +80,7 @@ class QwenServe:
         return self._traits
 
     async def hello(self) -> ServerInfo:
-        reply = await self._http.call("GET", "/capabilities")
+        reply = await self._http.call("GET", "/capabilities", limit=SHORT)
         said = checked("/capabilities", wire.read, reply.value, wire.Capabilities)
         if self._directory is None:
             self._listing.workspaces = said.trusted() or ((said.workspace_cwd,) if said.workspace_cwd else ())
@@ -90,7 +90,7 @@ class QwenServe:
         return ServerInfo(said.qwen_code_version, reply.elapsed, skew, self._presence.features)
 
     async def ping(self) -> float:
-        return (await self._http.call("GET", "/health")).elapsed
+        return (await self._http.call("GET", "/health", limit=SHORT)).elapsed
 
     @asynccontextmanager
     async def subscribe(self, on_bytes: Callable[[int], None]) -> AsyncIterator[Streams]:

@@ -1,0 +1,51 @@
+"""What is asked of a server, made into what httpx sends."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from json import dumps
+from typing import TypeAlias
+
+import httpx
+
+from tui.net.errors import Unsendable
+from tui.net.json_input import JSON
+
+Params: TypeAlias = Mapping[str, str | int | bool | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request. `path` may hold what a server calls its things; `name` is what errors call it."""
+
+    method: str
+    path: str
+    params: Params | None
+    json: JSON
+    headers: Mapping[str, str] | None
+
+    @property
+    def name(self) -> str:
+        return f"{self.method} {self.path}"
+
+    def built_by(self, client: httpx.AsyncClient, limits: dict[str, float | None]) -> httpx.Request:
+        """Raises Unsendable: what a server calls its things may be too long for an address, or no ASCII."""
+        if not self.path.startswith("/"):
+            raise ValueError("a path begins with /: an address here would be sent our password")
+        headers = {"accept": "application/json", **(self.headers or {})}
+        content = None
+        if self.json is not None:
+            headers["content-type"] = "application/json"
+            content = dumps(self.json, separators=(",", ":")).encode()
+        try:
+            return client.build_request(
+                self.method,
+                self.path,
+                params={key: value for key, value in (self.params or {}).items() if value is not None},
+                content=content,
+                headers=headers,
+                extensions={"timeout": limits},
+            )
+        except httpx.InvalidURL as error:
+            raise Unsendable("its address is too long") from error
+        except UnicodeEncodeError as error:
+            raise Unsendable("a header of it is not ASCII") from error
