@@ -11,7 +11,7 @@ SERVERS := .real-servers
 PYTHONS := $(or $(PYTHON),python3.14 python3.13 python3.12 python3.11 python3)
 WILL_DO := import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))
 
-.PHONY: help run test check chaos real screenshots bench bench-peer soak clean
+.PHONY: help run test check chaos hostile real screenshots bench bench-peer soak clean
 
 help:
 	@echo 'make run          the client, on a scripted server of its own'
@@ -19,6 +19,7 @@ help:
 	@echo 'make check        format, lint, types and import contracts'
 	@echo 'make chaos        2,000 seeded schedules of faults; make test plays the first 200; a client killed at 20 points;'
 	@echo '                  10,000 examples of damaged JSON for each family'
+	@echo 'make hostile      every attack on every route, and the table of them in docs/security.md; make test plays a tenth'
 	@echo 'make real         the suite against real agent servers (needs npm)'
 	@echo 'make bench        what the client costs, measured here, as a table; ONLY=streams takes a part'
 	@echo 'make bench-peer   the same streams through opencode attach beside it (needs make real)'
@@ -42,6 +43,10 @@ chaos: $(SET_UP)
 	$(BIN)/pytest tests/chaos --schedules=2000 -n 2
 	$(BIN)/pytest tests/end_to_end/test_killed.py -n 2
 	$(BIN)/pytest tests/backends/test_any_json.py tests/storage/test_damaged_json.py --hypothesis-profile=chaos -n 2
+
+# About ten minutes.
+hostile: $(SET_UP)
+	$(BIN)/pytest tests/hostile --attacks=all --write-table -n 3 --dist worksteal
 
 real: $(SET_UP) $(SERVERS)/.set-up
 	$(BIN)/pytest -m real -n 2 --dist worksteal tests/real

@@ -1,0 +1,53 @@
+"""The table of attacks in docs/security.md: what each cost on each route, as it was measured last."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Final
+
+from tests.hostile.attacks import ATTACKS
+from tests.hostile.documents import ROUTES
+from tests.hostile.runs import Run
+
+BEGIN: Final = "<!-- made by make hostile: begin -->"
+END: Final = "<!-- made by make hostile: end -->"
+FAMILIES: Final = {"opencode": "", "mimo": " · MiMo Code", "qwen": " · qwen"}
+
+
+def write_table(runs: Sequence[Run], page: Path) -> None:
+    """Put the table of these runs between the markers of the page."""
+    text = page.read_text()
+    before, rest = text.split(BEGIN)
+    _, after = rest.split(END)
+    page.write_text(f"{before}{BEGIN}\n\n{table(runs)}\n{END}{after}")
+
+
+def table(runs: Sequence[Run]) -> str:
+    """A line for each attack and family, a column for each route, and what the commands ended with."""
+    cells: dict[tuple[str, str], dict[str, str]] = {}
+    order = {name: at for at, name in enumerate(ATTACKS)}
+    for run in sorted(runs, key=lambda one: (order[one.attack], list(FAMILIES).index(one.family))):
+        column = run.outcome.partition(" ")[0] if run.outcome.startswith(("status", "doctor")) else run.route
+        row = cells.setdefault((run.attack, run.family), {})
+        row[column] = (row[column] + ", " if column in row else "") + cell(run)
+    head = ("attack", "sends", *ROUTES, "status", "doctor")
+    lines = [_line(head), _line(["---"] * len(head))]
+    for (attack, family), row in cells.items():
+        columns = [row.get(column, "") for column in (*ROUTES, "status", "doctor")]
+        lines.append(_line([attack + FAMILIES[family], ATTACKS[attack].sends, *columns]))
+    failed = sum(bool(run.problems) for run in runs)
+    count = f"{len(runs)} runs, {len(runs) - failed} held."
+    return "\n".join([count, "", *lines, ""])
+
+
+def cell(run: Run) -> str:
+    """What one run cost and how it was shown; what did not hold begins with NOT."""
+    if run.outcome.startswith(("status", "doctor")):
+        said = f"{run.memory >> 20} MiB, {run.outcome.partition(' ')[2]}"
+    else:
+        state = {"●": "live", "◐": "quiet", "↻": "lost", "■": "stopped", "◌": "connecting"}
+        said = f"{run.memory >> 20} MiB, {run.echo * 1000:.0f} ms, {state.get(run.outcome[:1], 'no state')}"
+    return f"NOT: {'; '.join(run.problems)[:120]}" if run.problems else said
+
+
+def _line(columns: Iterable[str]) -> str:
+    return "| " + " | ".join(column.replace("|", "¦").replace("\n", " ") for column in columns) + " |"

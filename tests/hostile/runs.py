@@ -1,0 +1,245 @@
+"""One attack on the running client, and on the commands without a screen: what it cost, and what did not hold."""
+
+import re
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from subprocess import Popen
+from typing import Any, Final
+
+from tests.hostile import documents
+from tests.hostile.attacks import ATTACKS, Attack
+from tests.hostile.output import strange, strange_in_lines
+from tests.hostile.watched import COMMAND, SPEAKS, Typist, Watched, poll
+from tests.processes import clean_environment, read_line, running
+
+ROOT: Final = Path(__file__).parents[2]
+FREEZE: Final = 0.15
+"""Seconds that an echo may take longer than that of an idle client, typed into at the same time."""
+BEGINS: Final = 15.0
+"""Seconds within which the client must come to the attack."""
+RECOVERS: Final = 8.0
+"""Seconds within which F5 must lead back to a server that is healthy again."""
+LEAVES: Final = 5.0
+"""Seconds within which the client must have ended after its key."""
+COMMAND_MEMORY: Final = 48 << 20
+"""Bytes of memory that a command without a screen has by itself."""
+OWN_LINE: Final = re.compile(rb"^\s*(behind|it \[/\]|line$)", re.MULTILINE)
+"""What of a hostile text must not begin a line."""
+COMMAND_ENDS: Final = 40.0
+"""Seconds within which a command without a screen must have ended."""
+LONGEST_LOG: Final = 4 << 20
+"""Bytes of a log of so short a run."""
+LIVE: Final = re.compile(r"● live")
+STATE: Final = re.compile(r"(● live|◐ quiet|↻ [^\n]*|■ [^\n]*|◌ connecting)")
+PROMPT: Final = re.compile(r"^ ?› ", re.MULTILINE)
+SETTINGS: Final = """
+[notify]
+when = "always"
+bell = false
+osc9 = true
+osc777 = true
+"""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One line of the table, as it was measured. Times in seconds, memory in bytes above the idle client."""
+
+    attack: str
+    route: str
+    family: str
+    memory: int = 0
+    echo: float = 0.0
+    noise: float = 0.0
+    outcome: str = ""
+    problems: list[str] = field(default_factory=list)
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+class AttackServer:
+    """The attacking server as a process: `lines` are what it has said so far."""
+
+    def __init__(self, process: Popen[bytes], address: str) -> None:
+        self._process = process
+        self.address = address
+        self.lines: list[str] = []
+        self._reader = threading.Thread(target=self._read, name="reads the server", daemon=True)
+        self._reader.start()
+
+    def order(self, word: str) -> None:
+        """`arm` or `disarm`; returns once that is done."""
+        assert self._process.stdin is not None
+        before = self.lines.count(f"{word}ed")
+        self._process.stdin.write(f"{word}\n".encode())
+        self._process.stdin.flush()
+        assert poll(lambda: self.lines.count(f"{word}ed") > before, within=10), f"the server does not {word}"
+
+    @property
+    def attacked(self) -> bool:
+        return any(line.startswith("attacked ") for line in self.lines)
+
+    def _read(self) -> None:
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            self.lines.append(line.decode().strip())
+
+
+@contextmanager
+def attack_server(attack: str, route: str, family: str, home: Path) -> Iterator[AttackServer]:
+    command = (sys.executable, "-m", "tests.hostile.server", attack, route, family)
+    log = home / "server.stderr"
+    with running(command, env=environment(home), cwd=home, log=log) as process:
+        try:
+            yield AttackServer(process, read_line(process, within=20, beginning=b"http"))
+        except AssertionError as failure:
+            failure.add_note(log.read_text())
+            raise
+
+
+def environment(home: Path) -> dict[str, str]:
+    """A home of its own, and this checkout to run."""
+    return clean_environment(home) | {"PYTHONPATH": str(ROOT)}
+
+
+@contextmanager
+def idle_client(home: Path) -> Iterator[Watched]:
+    """A client that is not attacked, connected: what it costs to be in a terminal of this machine just now."""
+    name, attack = next(iter(ATTACKS.items()))
+    with attack_server(name, attack.routes[0], "opencode", home) as server:
+        with Watched((*COMMAND, server.address), env=environment(home), cwd=home) as client:
+            client.wait_for(LIVE)
+            yield client
+
+
+def on_the_screen(
+    attack: Attack, route: str, family: str, home: Path, idle: Watched, command: Sequence[str] = COMMAND
+) -> Run:
+    """Attack a client in a terminal; the problems are what it did that it must not."""
+    settings = home / ".config" / "holdfast" / "settings.toml"
+    settings.parent.mkdir(parents=True, exist_ok=True)
+    settings.write_text(SETTINGS)
+    log = home / "holdfast.log"
+    log.unlink(missing_ok=True)
+    with attack_server(attack.name, route, family, home) as server:
+        arguments = (server.address, "--session", documents.session_of(family), "--log", str(log))
+        if route == "health":
+            server.order("arm")
+        with Watched((*command, *arguments), env=environment(home), cwd=home) as client:
+            if route == "health":
+                client.wait_for(PROMPT)
+            else:
+                client.wait_for(LIVE)
+                client.wait_for("all is well")
+            before = client.memory()
+            client.forget_peak()
+            with Typist(client) as typist, Typist(idle) as beside:
+                if route == "prompt":
+                    poll(lambda: len(typist.echoes) > 0, within=5)
+                    server.order("arm")
+                    client.type("go\r")
+                elif route != "health":
+                    server.order("arm")
+                begun = poll(lambda: server.attacked or client.ended, within=BEGINS)
+                poll(lambda: client.ended, within=attack.watch)
+            memory, screen = client.peak() - before, client.text()
+            found = [] if begun else ["the client never came to the attack"]
+            if typist.longest > FREEZE + beside.longest:
+                found.append(f"a key was echoed after {typist.longest:.2f} s (idle: {beside.longest:.2f} s)")
+            if memory > attack.mebibytes << 20:
+                found.append(f"{memory >> 20} MiB above the idle client, {attack.mebibytes} are allowed")
+            if client.overgrown:
+                found.append("it was ended because of its memory")
+            elif client.ended:
+                found.append(f"it ended with {client.exit_status(within=1)}")
+            else:
+                found += [*state_problems(attack, screen), *leaving(client, server)]
+            output = client.raw
+    found += [f"the terminal got {one}" for one in strange(output)[:2]]
+    if said := SPEAKS.search(output.decode("utf-8", "replace")):
+        found.append(f"it says {said[0]!r}: {_failure(output)}")
+    found += log_problems(log)
+    shown = STATE.search(screen)
+    outcome = " ".join(shown[1].split()) if shown is not None else "no state is shown"
+    return Run(attack.name, route, family, max(0, memory), typist.longest, beside.longest, outcome, found)
+
+
+def state_problems(attack: Attack, screen: str) -> list[str]:
+    """How the connection must not be shown under this attack."""
+    shown = STATE.search(screen)
+    state = "none" if shown is None else shown[1]
+    if attack.must == "either":
+        return [] if shown is not None else ["no state of the connection is shown"]
+    allowed = {"live": "●◐", "lost": "↻■"}[attack.must]
+    return [] if state[0] in allowed else [f"the connection is shown as {state!r}: it must be {attack.must}"]
+
+
+def leaving(client: Watched, server: AttackServer) -> Iterator[str]:
+    """What goes wrong once the server is healthy again: F5 leads to it, and the key that leaves leaves."""
+    server.order("disarm")
+    client.press("f5")
+    if not client.shows(LIVE, within=RECOVERS):
+        shown = STATE.search(client.text())
+        yield f"F5 does not lead back to a healthy server: {shown[1] if shown else client.text()!r}"
+    client.type("\x11")
+    status = client.exit_status(within=1)
+    if status is None:  # it asks first where a turn runs
+        client.type("\x11")
+        status = client.exit_status(within=LEAVES)
+    if status is None:
+        yield "it cannot be left by its key"
+    elif status:
+        yield f"left by its key it ended with {status}"
+
+
+def log_problems(log: Path) -> Iterator[str]:
+    """What must not stand in a log."""
+    data = log.read_bytes() if log.exists() else b""
+    for one in strange_in_lines(data)[:2]:
+        yield f"the log got {one}"
+    if len(data) > LONGEST_LOG:
+        yield f"the log has {len(data) >> 20} MiB"
+    if b"Traceback" in data:
+        yield f"the log has a traceback: {_failure(data)}"
+
+
+def without_a_screen(attack: Attack, route: str, family: str, home: Path, *words: str) -> Run:
+    """Attack `holdfast status` or `doctor`; the problems are what it did that it must not."""
+    found: list[str] = []
+    with attack_server(attack.name, route, family, home) as server:
+        server.order("arm")
+        command = ("sh", "-c", 'exec "$0" "$@" >out 2>err', *COMMAND, *words, server.address)
+        with Watched(command, env=environment(home), cwd=home) as client:
+            status = client.exit_status(within=COMMAND_ENDS)
+            memory = max(0, client.peak() - COMMAND_MEMORY)
+            if memory > attack.mebibytes << 20:
+                found.append(f"{memory >> 20} MiB more than by itself, {attack.mebibytes} are allowed")
+            if client.overgrown:
+                found.append("it was ended because of its memory")
+            elif status is None:
+                found.append(f"it has not ended within {COMMAND_ENDS:g} s")
+            elif status not in (0, 1, 3, 4):
+                found.append(f"it ended with {status}")
+    output = (home / "out").read_bytes() + (home / "err").read_bytes()
+    if SPEAKS.search(output.decode("utf-8", "replace")):
+        found.append(f"it says {_failure(output)}")
+    found += [f"the pipe got {one}" for one in strange_in_lines(output)[:2]]
+    if own := OWN_LINE.search(output):
+        found.append(f"a text has lines of its own: {own[0]!r}")
+    if not output.strip():
+        found.append("it says nothing")
+    return Run(attack.name, route, family, memory, outcome=f"{words[0]} {status}", problems=found)
+
+
+def _failure(output: bytes) -> str:
+    """The last line of a traceback in it, if there is one, without colours."""
+    text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]|[│╭╰─╮╯]", "", output.decode("utf-8", "replace"))
+    lines = [
+        " ".join(line.split()) for line in text.splitlines() if re.match(r"\s*[\w.]*(Error|Exception)\b", line)
+    ]
+    return lines[-1][:200] if lines else "…"

@@ -1,0 +1,179 @@
+"""The client as it is seen from outside: its terminal's bytes, its memory, and how soon it echoes a key."""
+
+import os
+import re
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from itertools import cycle
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+from benchmarks.recording import NeverShown, Recording
+
+COMMAND: Final = (sys.executable, "-m", "tui")
+OVERGROWN: Final = 900 << 20
+"""Bytes at which a program is ended: what it would take more is not worth the machine."""
+LOOK_EVERY: Final = 0.004
+TYPE_EVERY: Final = 0.06
+"""Seconds between an echo and the next key."""
+UNANSWERED: Final = 8.0
+"""Seconds after which a key is given up."""
+KEYS: Final = tuple(chr(point) for point in range(0x1CD, 0x220) if chr(point).isalpha())
+"""Letters that no server sends: an echo of them is an echo."""
+SPEAKS: Final = re.compile(r"Traceback|failed and was drawn anew|failed and was closed|itself failed|Error:")
+"""What a client says of itself once it has failed."""
+_PAGE: Final = os.sysconf("SC_PAGE_SIZE")
+
+
+class Watched(Recording):
+    """One run of a program in a terminal. Where it grows past OVERGROWN it is killed, and `overgrown` is set."""
+
+    def __init__(self, command: Sequence[str], *, env: Mapping[str, str], cwd: Path) -> None:
+        super().__init__(command, env=env, cwd=cwd)
+        self.overgrown = False
+        self._peak = 0
+        self._over = threading.Event()
+        self._guard = threading.Thread(target=self._watch, name="watches the memory", daemon=True)
+        self._guard.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._over.set()
+        self._guard.join()
+        super().__exit__(kind, error, trace)
+
+    @property
+    def raw(self) -> bytes:
+        """Every byte that has come."""
+        return b"".join(data for _, data in list(self.pieces))
+
+    @property
+    def ended(self) -> bool:
+        """Whether it runs no more."""
+        return not self._child.isalive()
+
+    def memory(self) -> int:
+        """Bytes of memory that it has now; 0 once it has ended."""
+        try:
+            return int(Path(f"/proc/{self.pid}/statm").read_text().split()[1]) * _PAGE
+        except (OSError, IndexError):
+            return 0
+
+    def forget_peak(self) -> None:
+        """Let `peak` count from now on."""
+        Path(f"/proc/{self.pid}/clear_refs").write_text("5")
+        self._peak = 0
+
+    def peak(self) -> int:
+        """The most bytes of memory that it had since then."""
+        try:
+            found = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{self.pid}/status").read_text())
+        except OSError:
+            found = None
+        return max(self._peak, int(found[1]) << 10 if found is not None else 0)
+
+    def waited_for_processor(self) -> float:
+        """Seconds in all for which its main thread could run and had no processor: the machine's doing."""
+        try:
+            return int(Path(f"/proc/{self.pid}/schedstat").read_text().split()[1]) / 1e9
+        except (OSError, IndexError):
+            return 0.0
+
+    def exit_status(self, *, within: float) -> int | None:
+        """Its exit status, negative for a signal; None where it still runs after so many seconds."""
+        deadline = time.perf_counter() + within
+        while self._child.isalive():
+            if time.perf_counter() > deadline:
+                return None
+            time.sleep(LOOK_EVERY)
+        status = self._child.exitstatus if self._child.signalstatus is None else -self._child.signalstatus
+        return None if status is None else int(status)
+
+    def shows(self, pattern: re.Pattern[str], *, within: float) -> bool:
+        """Whether its screen comes to show that in time."""
+        try:
+            self.wait_for(pattern, within=within)
+        except NeverShown:
+            return False
+        return True
+
+    def _watch(self) -> None:
+        while not self._over.wait(0.02):
+            now = self.memory()
+            self._peak = max(self._peak, now)
+            if now > OVERGROWN:
+                self.overgrown = True
+                os.kill(self.pid, signal.SIGKILL)
+                return
+
+
+class Typist:
+    """Types into a client from a thread of its own, one key after the other, and times each echo.
+
+    A key is deleted again once it was seen. Of a time, what the client spent waiting for a processor is taken off.
+    """
+
+    def __init__(self, client: Watched) -> None:
+        self._client = client
+        self._keys = cycle(KEYS)
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._work, name="types", daemon=True)
+        self.echoes: list[float] = []
+        """Seconds, in order; infinite where no echo came."""
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    @property
+    def longest(self) -> float:
+        return max(self.echoes, default=0.0)
+
+    def _work(self) -> None:
+        while not self._stop.wait(TYPE_EVERY) and not self._client.ended:
+            took = self._press(next(self._keys))
+            if took is not None:
+                self.echoes.append(took)
+
+    def _press(self, key: str) -> float | None:
+        """Seconds until the echo; None where the client has ended or was closed meanwhile."""
+        client, wanted = self._client, key.encode()
+        first, waited, pressed = len(client.pieces), client.waited_for_processor(), time.perf_counter()
+        tail = b""
+        try:
+            client.type(key)
+        except OSError:
+            return None
+        while time.perf_counter() - pressed < UNANSWERED:
+            for moment, data in client.pieces[first:]:
+                first += 1
+                if wanted in tail + data:
+                    stood = client.waited_for_processor() - waited
+                    client.type("\x7f")
+                    return max(0.0, moment - pressed - stood)
+                tail = data[-4:]
+            if client.ended:
+                return None
+            time.sleep(LOOK_EVERY)
+        return float("inf")
+
+
+def poll(condition: Callable[[], bool], *, within: float) -> bool:
+    """Whether the condition comes to hold in time."""
+    deadline = time.perf_counter() + within
+    while not condition():
+        if time.perf_counter() > deadline:
+            return False
+        time.sleep(LOOK_EVERY)
+    return True
