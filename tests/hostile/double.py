@@ -50,12 +50,16 @@ class Double:
         """Whether the server gives the list of messages as JSON; deaf, it never finds out that it does again."""
         if self._fault == "deaf" and self._struck:
             return False
+        return self._get(f"/session/{SESSION}/message") == "application/json"
+
+    def _get(self, path: str) -> str | None:
+        """The type of what the server gives there; None for nothing."""
         connection = HTTPConnection(self._address, timeout=1)
         try:
-            connection.request("GET", f"/session/{SESSION}/message")
-            return connection.getresponse().getheader("content-type") == "application/json"
+            connection.request("GET", path)
+            return connection.getresponse().getheader("content-type")
         except (OSError, HTTPException):
-            return False
+            return None
         finally:
             connection.close()
 
@@ -79,6 +83,8 @@ class Double:
         if b"\x11" in keys and self._fault != "stay":
             self._write("\x1b[?1049l")
             return True
+        if F5 in keys and self._fault != "deaf":
+            self._get("/event")
         text = keys.replace(F5, b"").replace(b"\x11", b"").decode("utf-8", "replace")
         self._typed = (self._typed + text.replace("\x7f", ""))[-20:]
         self._write(f"\x1b[3;4H{self._typed}")

@@ -84,6 +84,11 @@ class AttackServer:
     def attacked(self) -> bool:
         return any(line.startswith("attacked ") for line in self.lines)
 
+    @property
+    def streams_asked(self) -> int:
+        """How often an event stream was asked for."""
+        return sum("/event" in line for line in self.lines)
+
     def _read(self) -> None:
         assert self._process.stdout is not None
         for line in self._process.stdout:
@@ -182,7 +187,10 @@ def state_problems(attack: Attack, screen: str) -> list[str]:
 def leaving(client: Watched, server: AttackServer) -> Iterator[str]:
     """What goes wrong once the server is healthy again: F5 leads to it, and the key that leaves leaves."""
     server.order("disarm")
+    before = server.streams_asked
     client.press("f5")
+    if not poll(lambda: server.streams_asked > before, within=RECOVERS):
+        yield "F5 does not begin anew"
     if not client.shows(LIVE, within=RECOVERS):
         shown = STATE.search(client.text())
         yield f"F5 does not lead back to a healthy server: {shown[1] if shown else client.text()!r}"

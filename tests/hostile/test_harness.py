@@ -19,7 +19,7 @@ FAULTS = {
     "exit": "it ended with 1",
     "traceback": "it says 'Traceback'",
     "stay": "it cannot be left by its key",
-    "deaf": "F5 does not lead back",
+    "deaf": "F5 does not begin anew",
 }
 
 
