@@ -18,7 +18,6 @@ Must: TypeAlias = Literal["live", "lost", "either"]
 Wire: TypeAlias = Callable[[Exchange], Awaitable[bool]]
 
 EITHER: Final = "either"
-GETS: Final = ("health", "events", "lists")
 WATCH: Final = 2.0
 
 
@@ -28,7 +27,6 @@ class Attack:
 
     `watch`: seconds that the client is watched once it has begun; `after`: those that an event stream is healthy
     before; `mebibytes`: what it may cost in memory, above the idle client; `only`: the single routes of `wire`.
-    `open_`: why it is not held yet, by route, `*` for all of them.
     """
 
     name: str
@@ -44,7 +42,6 @@ class Attack:
     after: float = 0.4
     mebibytes: int = 64
     only: tuple[str, ...] = ()
-    open_: Mapping[str, str] = field(default_factory=dict)
 
     def is_on(self, name: str) -> bool:
         """Whether a `wire` attack replaces the answer of the route of this name."""
@@ -93,13 +90,16 @@ def _on_the_wire() -> Iterator[Attack]:
         ("number", "a number of 10,000 digits for every document", w.long_number, EITHER, WATCH),
     ):
         families = every if name in _FOR_ALL else ("opencode",)
+        most = 128 if name in _AS_A_LEGAL_BODY else 64
         if must == "lost":
             yield Attack(name, sends, ("health", "events"), "lost", wire=wire, watch=watch, families=families)
             yield Attack(f"{name}, later", sends, ("lists", "prompt"), wire=wire, watch=watch, families=families)
         else:
-            yield Attack(name, sends, ROUTES, wire=wire, watch=watch, families=families)
+            yield Attack(name, sends, ROUTES, wire=wire, watch=watch, families=families, mebibytes=most)
 
 
+_AS_A_LEGAL_BODY: Final = {"endless body", "endless chunks", "white space"}
+"""What is taken up to the size of the largest body that is legal."""
 _FOR_ALL: Final = {"gzip, gzip, gzip", "deep JSON", "trickled headers", "endless chunks"}
 
 

@@ -22,6 +22,7 @@ TYPE_EVERY: Final = 0.06
 """Seconds between an echo and the next key."""
 UNANSWERED: Final = 8.0
 """Seconds after which a key is given up."""
+STAYS: Final = "."
 KEYS: Final = tuple(chr(point) for point in range(0x1CD, 0x220) if chr(point).isalpha())
 """Letters that no server sends: an echo of them is an echo."""
 SPEAKS: Final = re.compile(r"Traceback|failed and was drawn anew|failed and was closed|itself failed|Error:")
@@ -115,7 +116,8 @@ class Watched(Recording):
 class Typist:
     """Types into a client from a thread of its own, one key after the other, and times each echo.
 
-    A key is deleted again once it was seen. Of a time, what the client spent waiting for a processor is taken off.
+    A key is deleted again once it was seen; one stays, for a question takes the keys only from an empty prompt. Of
+    a time, what the client spent waiting for a processor is taken off.
     """
 
     def __init__(self, client: Watched) -> None:
@@ -141,6 +143,7 @@ class Typist:
         return max(self.echoes, default=0.0)
 
     def _work(self) -> None:
+        self._client.type(STAYS)
         while not self._stop.wait(TYPE_EVERY) and not self._client.ended:
             took = self._press(next(self._keys))
             if took is not None:
