@@ -10,7 +10,8 @@ import asyncio
 import contextlib
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -19,6 +20,8 @@ from tests.hostile.attacks import ATTACKS, Attack
 from tests.hostile.exchange import Exchange, Request, Spent
 
 LIFETIME: Final = 180.0
+READY: Final = 64 << 20
+"""Bytes of events that are made in advance: to make them takes longer than to send them."""
 HEARTBEAT: Final = 3.0
 """Seconds between two heartbeats of a healthy event stream."""
 
@@ -32,7 +35,8 @@ class Server:
         self._route = route
         self._family = family
         self._streams: set[asyncio.StreamWriter] = set()
-        self._say: list[str] = []
+        self._documents = {name: made() for name, made in attack.documents.items()}
+        self._first, self._more = _begun(attack.frames() if attack.frames is not None else iter(()))
 
     async def serve(self) -> None:
         """Until standard input ends."""
@@ -77,7 +81,7 @@ class Server:
             return await attack.wire(exchange)
         if attack is not None and name in attack.documents:
             say(f"attacked {name}")
-            await exchange.respond(attack.documents[name](), headers=attack.headers)
+            await exchange.respond(self._documents[name], headers=attack.headers)
             return True
         if name == "events":
             await self._stream(exchange, attack)
@@ -96,7 +100,7 @@ class Server:
             if attack is not None and attack.frames is not None:
                 await asyncio.sleep(attack.after)
                 say("attacked events")
-                for data in attack.frames():
+                for data in chain(self._first, self._more):
                     await exchange.chunk(data)
             heartbeat = b": heartbeat\n\n" if qwen else documents.sse({"payload": frame("server.heartbeat")})
             while True:
@@ -104,6 +108,14 @@ class Server:
                 await exchange.chunk(heartbeat)
         finally:
             self._streams.discard(exchange.writer)
+
+
+def _begun(frames: Iterator[bytes]) -> tuple[list[bytes], Iterator[bytes]]:
+    """Frames up to READY bytes, made before anybody asks, and those that are still to be made."""
+    first: list[bytes] = []
+    while sum(map(len, first)) < READY and (data := next(frames, None)) is not None:
+        first.append(data)
+    return first, frames
 
 
 def frame(kind: str) -> Mapping[str, documents.JSON]:

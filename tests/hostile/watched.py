@@ -35,6 +35,7 @@ class Watched(Recording):
 
     def __init__(self, command: Sequence[str], *, env: Mapping[str, str], cwd: Path) -> None:
         super().__init__(command, env=env, cwd=cwd)
+        self._child.delaybeforesend = None  # pexpect waits 50 ms before each key
         self.overgrown = False
         self._peak = 0
         self._over = threading.Event()
@@ -137,6 +138,8 @@ class Typist:
     ) -> None:
         self._stop.set()
         self._thread.join()
+        if not self._client.ended:
+            self._client.type("\x7f")
 
     @property
     def longest(self) -> float:
