@@ -18,7 +18,7 @@ from server_stub.domain.state import World
 from server_stub.faults.kinds import Flag
 from server_stub.http import openapi, zod
 from server_stub.http.auth import BasicAuth, BearerAuth, JsonOnly, LoopbackOnly, LowerCaseSessionIds, SameOrigin
-from server_stub.http.directory import OwnDirectory
+from server_stub.http.directory import OwnDirectory, PlaceOfRequest
 from server_stub.opencode import (
     bash_interactive,
     config,
@@ -36,7 +36,7 @@ from server_stub.qwen.routes.request import unknown_route
 Endpoint = Callable[[Request], Awaitable[Response]]
 ErrorHandler = Callable[[Request, Exception], Awaitable[Response]]
 
-ZOD_DOC = ("/auth/{providerID}", "/log")
+ZOD_DOC = {"/auth/{providerID}": ["PUT", "DELETE"], "/log": ["POST"]}
 """All that MiMo Code 0.1.15 describes of itself."""
 WEB_PAGE = """<!doctype html>
 <html lang="en"><head><title>holdfast-stub</title></head>
@@ -90,12 +90,18 @@ def _opencode(world: World, agent: Agent, password: str | None) -> Family:
     if world.profile.bash_interactive:
         routes += bash_interactive.routes(world)
     routes.append(Route("/doc", doc, methods=["GET"]))
-    told = routes if world.profile.validation == "effect" else [Route(path, doc) for path in ZOD_DOC]
+    told = (
+        routes
+        if world.profile.validation == "effect"
+        else [Route(path, doc, methods=methods) for path, methods in ZOD_DOC.items()]
+    )
     described = openapi.document(told, world.profile.version)
     zods = world.profile.validation == "zod"
     auth = [Middleware(BasicAuth, world.profile.user, password)] if password else []
     if not password and not world.profile.foreign_directories:
         auth.append(Middleware(OwnDirectory, world))
+    if world.profile.routes_by == "header":
+        auth.append(Middleware(PlaceOfRequest, world))
     return Family(
         routes,
         _no_web_page if zods else _web_page,

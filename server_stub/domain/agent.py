@@ -14,7 +14,7 @@ from typing import Any
 
 from server_stub.domain.api_errors import Refusal, unexpected
 from server_stub.domain.scripted_turn import ModelFailed, Script, Superseded, Turn, TurnEnded
-from server_stub.domain.state import BUSY, IDLE, Message, Session, World
+from server_stub.domain.state import BUSY, IDLE, Message, Session, World, acting_in
 
 Json = dict[str, Any]
 
@@ -80,7 +80,8 @@ class Agent:
     def __init__(self, world: World, choose: Callable[[str], Script]) -> None:
         self._world = world
         self._choose = choose
-        self._runs: dict[str, Run] = {}
+        self._runs: dict[tuple[str, str], Run] = {}
+        """By session and directory."""
         self._scripts: dict[str, Script] = {}
 
     def is_busy(self, session: Session) -> bool:
@@ -166,13 +167,16 @@ class Agent:
 
     async def dispose(self, directory: str | None = None) -> None:
         """Abort all that runs in a directory, or (None) in every one; requests and grants are forgotten."""
-        gone = [one for one in self._world.with_deleted() if directory in (None, one.directory)]
-        for session in gone:
-            if self.is_busy(session):
-                self.abort(session)
-        await self.end(gone)
+        places = {place for _, place in self._runs} | {one.directory for one in self._world.with_deleted()}
+        for place in places if directory is None else {directory}:
+            with acting_in(place):
+                gone = self._world.with_deleted()
+                for session in gone:
+                    if self.is_busy(session):
+                        self.abort(session)
+                await self.end(gone)
         self._world.requests.forget(directory)
-        for one in {session.directory for session in gone} if directory is None else {directory}:
+        for one in places if directory is None else {directory}:
             self._world.bus.publish("server.instance.disposed", {"directory": one}, one, last=True)
         if directory is None:
             self._world.bus.publish("global.disposed", {}, "global")
@@ -197,8 +201,8 @@ class Agent:
 
         async def executed() -> Message:
             answer = await self.answer(session)
-            done = {"name": name, "sessionID": session.id, "arguments": arguments, "messageID": answer.info["id"]}
-            self._world.bus.publish("command.executed", done, session.directory)
+            done = {"name": name, "arguments": arguments, "messageID": answer.info["id"]}
+            self._world.publish(session, "command.executed", done)
             return answer
 
         return executed()
@@ -220,7 +224,7 @@ class Agent:
         async def script(turn: Turn) -> None:
             await turn.say("So far: the work was described, begun, and is going well.")
             turn.end("stop")
-            self._world.bus.publish("session.compacted", {"sessionID": session.id}, session.directory)
+            self._world.publish(session, "session.compacted", {})
 
         await self._perform(session, Prompt([{"type": "compaction", "auto": False}]), script)
 
@@ -230,12 +234,14 @@ class Agent:
         return await self.answer(session)
 
     def _run_of(self, session: Session) -> Run | None:
-        run = self._runs.get(session.id)
+        run = self._runs.get((session.id, self._world.place_of(session)))
         return None if run is None or run.task.done() else run
 
     def _begin(self, session: Session, work: Work) -> Run:
         before = self._run_of(session)
-        run = self._runs[session.id] = Run(asyncio.create_task(self._run(session, before, work)))
+        run = self._runs[session.id, self._world.place_of(session)] = Run(
+            asyncio.create_task(self._run(session, before, work))
+        )
         return run
 
     async def _outcome(self, session: Session, run: Run) -> Message:
@@ -249,7 +255,7 @@ class Agent:
         return answer
 
     async def _run(self, session: Session, before: Run | None, work: Work) -> None:
-        run = self._runs[session.id]
+        run = self._runs[session.id, self._world.place_of(session)]
         ended: Turn | None = None
         try:
             if before is not None:
@@ -286,6 +292,7 @@ class Agent:
             except TurnEnded:
                 if not self._world.profile.finishes_rejected:
                     run.turn.break_off(None)
+                    self._measure(run.turn, "completed")
                     return None
                 run.turn.end("tool-calls")
                 break
@@ -294,9 +301,18 @@ class Agent:
                 if self._world.profile.early_idle:
                     self._world.set_status(session, IDLE)
                 run.turn.break_off(failure.error)
+                self._measure(run.turn, "error")
                 return None
         await self._world.stored()
+        if run.turn is not None:
+            self._measure(run.turn, "completed")
         return run.turn
+
+    def _measure(self, turn: Turn, phase: str) -> None:
+        used = {"total_tokens_in": turn.used[0], "total_tokens_out": turn.used[1]}
+        about = {"phase": phase, "task_type": turn.prompt.info["agent"], "surface": "cli"}
+        done = {"files_changed": len(turn.session.diff), "validation_status": "skipped"}
+        self._world.measure(turn.session, "agent_request", {**about, **used, **done})
 
     async def _play(self, turn: Turn) -> None:
         text = " ".join(part["text"] for part in turn.prompt.parts.values() if part["type"] == "text")

@@ -75,6 +75,13 @@ class Profile:
     """Without a password too, directories outside that of the server are served; else they get 403."""
     revisions: bool = False
     """A title has a revision, which who renames must know; prompts and answers belong to an agent's slice."""
+    routes_by: Literal["session", "header"] = "session"
+    """Where what is done to a session happens: its own directory, or the one that the request names.
+
+    Turns, requests, statuses and events of one session are then told apart by that directory.
+    """
+    metrics: bool = False
+    """`metrics.*` and `actor.registered` are among the events."""
     bash_interactive: bool = False
     """Commands that need a person's terminal wait in routes of their own."""
     async_prompts_per_minute: int | None = None
@@ -151,6 +158,8 @@ MIMO = Profile(
     finishes_rejected=False,
     foreign_directories=False,
     revisions=True,
+    routes_by="header",
+    metrics=True,
     bash_interactive=True,
     async_prompts_per_minute=20,
 )
@@ -174,6 +183,8 @@ MIMO_CANCEL = replace(
     finishes_rejected=True,
     foreign_directories=True,
     revisions=False,
+    routes_by="session",
+    metrics=False,
     bash_interactive=False,
     async_prompts_per_minute=None,
 )

@@ -61,6 +61,12 @@ class Turn:
         """The part whose words are all out, as it will be stored."""
         self._calls: list[ToolCall] = []
         self._words = 0
+        self.used = (0, 0)
+        """Tokens, in and out."""
+
+    @property
+    def _place(self) -> str:
+        return self.world.place_of(self.session)
 
     # rounds
 
@@ -80,7 +86,7 @@ class Turn:
                 "role": "assistant",
                 "mode": agent,
                 "agent": agent,
-                "path": {"cwd": self.session.directory, "root": "/"},
+                "path": {"cwd": self._place, "root": "/"},
                 **({"summary": True} if compacts else {}),
                 "cost": 0,
                 "tokens": no_tokens(),
@@ -102,7 +108,16 @@ class Turn:
         self._step()
         self._store_words()
         self._put_part({"reason": reason, "type": "step-finish", "tokens": tokens, "cost": 0})
+        self._measure(reason, used)
         self._close(tokens=tokens, finish=reason)
+
+    def _measure(self, reason: str, used: Json) -> None:
+        model = self.prompt.info["model"]
+        self.used = (self.used[0] + used["input"], self.used[1] + used["output"])
+        figures = {"total_tokens_in": used["input"], "total_tokens_out": used["output"], "cached_read_tokens": 0}
+        which = {"model_id": model["modelID"], "provider": model["providerID"]}
+        times = {"ttft_ms": 2, "latency_ms": 169}
+        self.world.measure(self.session, "model_call", {"finish_reason": reason, **times, **which, **figures})
 
     def break_off(self, error: Json | None) -> None:
         """Close the open round as no model would: aborted, failed with `error`, or done without one."""
@@ -175,7 +190,7 @@ class Turn:
         counted = {"attempt": attempt, "phaseAttempt": attempt, "maxAttempts": 0}
         why = {"phase": "request", "kind": kind, "scope": "request", "reason": reason, "nextDelayMs": delay_ms}
         where = {"sessionID": self.session.id, "messageID": self.prompt.info["id"]}
-        self.world.bus.publish("session.retry.attempt", {**where, **counted, **why}, self.session.directory)
+        self.world.bus.publish("session.retry.attempt", {**where, **counted, **why}, self._place)
 
     def fail(self, message: str, status_code: int) -> None:
         """The provider failed for good. Raises ModelFailed, always."""
@@ -227,7 +242,7 @@ class Turn:
         metadata = {"diff": patch, "filediff": change, "diagnostics": {}}
         await self.use("edit", {"filePath": path}, "Edit applied successfully.", path, metadata, seconds)
         self.world.set_diff(self.session, [*self.session.diff, change])
-        self.world.bus.publish("file.edited", {"file": path}, self.session.directory)
+        self.world.bus.publish("file.edited", {"file": path}, self._place)
 
     async def plan(self, todos: list[Json]) -> None:
         """Write the list of what is to be done: `{"content", "status", "priority"}` each."""
@@ -239,7 +254,7 @@ class Turn:
 
     async def ask(self, *questions: Json) -> list[list[str]]:
         """Block on a person's answers, a list for each question. Raises TurnEnded when dismissed."""
-        where = (self.session.directory, self.session.id)
+        where = (self._place, self.session.id)
         with self.call("question", {"questions": list(questions)}) as call:
             asked = self.world.requests.ask_question(*where, list(questions), call.reference)
             self._run(call)
@@ -294,7 +309,7 @@ class Turn:
                 call.failed("The user rejected permission to use this specific tool call.")
                 raise TurnEnded
             call.running({"output": "(waiting for user interaction...)", "description": description})
-            waiting = self.world.requests.ask_command(self.session.directory, command, description)
+            waiting = self.world.requests.ask_command(self._place, command, description)
             self.told, code = await waiting.outcome
             call.completed(self.told, description, {"output": self.told, "exit": code, "description": description})
 
@@ -306,7 +321,7 @@ class Turn:
         task = {"description": description, "prompt": prompt, "subagent_type": "general"}
         title = f"{description} (@general subagent)"
         with self.call("task", task) as call:
-            child = self.world.create_session(self.session.directory, title, self.session.id)
+            child = self.world.create_session(self._place, title, self.session.id)
             self._run(call, {"sessionId": child.id})
             answer = await self._delegate(child, prompt, script)
             refused = answer.info.get("finish") == "tool-calls"
@@ -320,7 +335,7 @@ class Turn:
 
     def _ask_leave(self, call: ToolCall, command: str) -> Permission:
         return self.world.requests.ask_permission(
-            self.session.directory,
+            self._place,
             self.session.id,
             "bash",
             [command],

@@ -6,7 +6,9 @@ Nothing here waits, and nothing here knows HTTP but for the refusals that it rai
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -23,6 +25,18 @@ Json = dict[str, Any]
 
 BUSY: Json = {"type": "busy"}
 IDLE: Json = {"type": "idle"}
+
+_PLACE: ContextVar[str | None] = ContextVar("place", default=None)
+
+
+@contextmanager
+def acting_in(directory: str) -> Iterator[None]:
+    """All that is done here, and by tasks that are begun here, happens in this directory."""
+    before = _PLACE.set(directory)
+    try:
+        yield
+    finally:
+        _PLACE.reset(before)
 
 
 @dataclass(slots=True)
@@ -41,7 +55,13 @@ class Session:
     messages: dict[str, Message] = field(default_factory=dict)
     todos: list[Json] = field(default_factory=list)
     diff: list[Json] = field(default_factory=list)
-    status: Json = field(default_factory=lambda: IDLE)
+    statuses: dict[str, Json] = field(default_factory=dict)
+    """By directory, where it is not idle."""
+
+    @property
+    def status(self) -> Json:
+        """Of what runs in it, wherever."""
+        return next(iter(self.statuses.values()), IDLE)
 
     @property
     def id(self) -> str:
@@ -56,6 +76,15 @@ class Session:
     def ordered(self) -> list[Message]:
         """Oldest first; the order is that of `time.created`, not of the ids."""
         return sorted(self.messages.values(), key=lambda message: message.info["time"]["created"])
+
+
+MAIN_ACTOR: Json = {
+    "actorID": "main",
+    "mode": "main",
+    "description": "main agent",
+    "agent": "main",
+    "background": False,
+}
 
 
 class World:
@@ -182,6 +211,9 @@ class World:
             info["titleRevision"] = 0
         session = self.sessions[info["id"]] = Session(info)
         self._publish(session, "session.created", {"info": info})
+        if self.profile.metrics:
+            self.publish(session, "actor.registered", MAIN_ACTOR)
+            self._publish(session, "session.updated", {"info": info})
         return session
 
     def update_session(self, session: Session, **changes: Any) -> None:
@@ -235,16 +267,21 @@ class World:
 
     def set_status(self, session: Session, status: Json) -> None:
         """Also says `session.idle`, which clients of older versions wait for."""
-        session.status = status
+        if status == IDLE:
+            session.statuses.pop(self.place_of(session), None)
+        else:
+            session.statuses[self.place_of(session)] = status
         self._publish(session, "session.status", {"status": status})
         if status == IDLE:
             self._publish(session, "session.idle", {})
 
     def statuses(self, directory: str) -> Json:
         """Idle sessions are absent."""
-        return {
-            one.id: one.status for one in self.with_deleted() if one.directory == directory and one.status != IDLE
-        }
+        return {one.id: one.statuses[directory] for one in self.with_deleted() if directory in one.statuses}
+
+    def place_of(self, session: Session) -> str:
+        """The directory in which what is done to the session happens."""
+        return _PLACE.get() or session.directory
 
     def set_todos(self, session: Session, todos: list[Json]) -> None:
         session.todos = todos
@@ -267,7 +304,7 @@ class World:
 
     def put_message(self, info: Json) -> Message:
         """Store it, or replace the info of the one with this id."""
-        session = self._home(info["sessionID"])
+        session = self.home(info["sessionID"])
         message = session.messages.get(info["id"])
         if message is None:
             message = session.messages[info["id"]] = Message(info)
@@ -278,7 +315,7 @@ class World:
 
     def put_part(self, part: Json) -> None:
         """Store it, or replace the one with this id."""
-        session = self._home(part["sessionID"])
+        session = self.home(part["sessionID"])
         session.messages[part["messageID"]].parts[part["id"]] = part
         self._publish(session, "message.part.updated", {"part": part, "time": self.clock.now()})
 
@@ -302,7 +339,7 @@ class World:
 
     def stream_text(self, part: Json, delta: str) -> None:
         """Tell those who listen; what is stored stays as it was until the part ends."""
-        session = self._home(part["sessionID"])
+        session = self.home(part["sessionID"])
         where = {"messageID": part["messageID"], "partID": part["id"]}
         self._publish(session, "message.part.delta", {**where, "field": "text", "delta": delta})
 
@@ -315,13 +352,23 @@ class World:
         if message is not None and message.parts.pop(part_id, None) is not None:
             self._publish(session, "message.part.removed", {"messageID": message_id, "partID": part_id})
 
-    def _home(self, session_id: str) -> Session:
+    def home(self, session_id: str) -> Session:
+        """Its session, deleted or not."""
         return self.sessions.get(session_id) or self.deleted[session_id]
 
     def _publish(self, session: Session, kind: str, properties: Json) -> None:
         if session.id in self.deleted and kind in DURABLE:
             return
-        self.bus.publish(kind, {"sessionID": session.id, **properties}, session.directory)
+        self.publish(session, kind, properties)
+
+    def publish(self, session: Session, kind: str, properties: Json) -> None:
+        """Tell what happens in a session, which changes nothing that is stored."""
+        self.bus.publish(kind, {"sessionID": session.id, **properties}, self.place_of(session))
+
+    def measure(self, session: Session, kind: str, properties: Json) -> None:
+        """Tell a figure, where the family does."""
+        if self.profile.metrics:
+            self.publish(session, f"metrics.{kind}", properties)
 
 
 def no_tokens() -> Json:

@@ -4,6 +4,7 @@ import asyncio
 from types import TracebackType
 from typing import Any, Self
 
+from server_stub.domain.json_encoding import encode
 from server_stub.domain.state import World
 
 Json = dict[str, Any]
@@ -54,11 +55,20 @@ class ToolCall:
     def completed(self, output: str, title: str, metadata: Json) -> None:
         metadata = {**metadata, "truncated": False}
         body = {"input": self._input, "output": output, "title": title, "metadata": metadata}
+        self._measure("success", output)
         self._put({"status": "completed", **body, "time": self._time()})
 
     def failed(self, error: str, metadata: Json | None = None) -> None:
         more = {} if metadata is None else {"metadata": metadata}
         self._put({"status": "error", "input": self._input, "error": error, **more, "time": self._time()})
+        if metadata is None:
+            self._measure("error", "")
+
+    def _measure(self, status: str, output: str) -> None:
+        sizes = {"input_bytes": len(encode(self._input)), "output_bytes": len(output.encode())}
+        which = {"tool_name": self._part["tool"], "tool_call_id": self._part["callID"]}
+        session = self._world.home(self._part["sessionID"])
+        self._world.measure(session, "tool_call", {**which, **sizes, "tool_call_status": status})
 
     def _time(self) -> Json:
         now = self._world.clock.now()

@@ -9,7 +9,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from server_stub.domain.api_errors import bad_request
 from server_stub.domain.json_encoding import JsonResponse
-from server_stub.domain.state import World
+from server_stub.domain.state import World, acting_in
 from server_stub.http import zod
 
 
@@ -32,6 +32,21 @@ def _named(request: Request, world: World) -> str:
     if header:
         return unquote(header)
     return request.query_params.get("directory") or world.directory
+
+
+class PlaceOfRequest:
+    """What a request does to a session happens in the directory that the request names."""
+
+    def __init__(self, app: ASGIApp, world: World) -> None:
+        self._app = app
+        self._world = world
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        with acting_in(directory_of(Request(scope), self._world)):
+            await self._app(scope, receive, send)
 
 
 class OwnDirectory:

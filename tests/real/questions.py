@@ -5,7 +5,7 @@ its type and the shape of its JSON, of a refusal its whole body; of a turn what 
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,12 +14,16 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """A request. `{session}` in its path is a session of its own, `{message}` that session's answered prompt."""
+    """A request. `{session}` in its path is a session of its own, `{message}` that session's answered prompt.
+
+    `in_part`: the answer depends on what is installed and configured; all that the stub gives the real one gives.
+    """
 
     method: str
     path: str
     body: object = None
     content: bytes | None = None
+    in_part: bool = False
 
     def __str__(self) -> str:
         said = self.content.decode() if self.content is not None else "" if self.body is None else str(self.body)
@@ -42,6 +46,10 @@ class Act:
 TEXT = {"type": "text", "text": "hello"}
 OF_OPENCODE = (
     Ask("GET", "/global/health"),
+    Ask("GET", "/config", in_part=True),
+    Ask("GET", "/config/providers", in_part=True),
+    Ask("GET", "/agent", in_part=True),
+    Ask("GET", "/command", in_part=True),
     Ask("GET", "/session/status"),
     Ask("GET", "/question"),
     Ask("GET", "/permission"),
@@ -244,3 +252,26 @@ def refusal(value: object) -> object:
             return ID.sub("ID", value)
         case _:
             return value
+
+
+def excess(part: object, whole: object, at: str = "") -> list[str]:
+    """Where a shape holds something that another lacks; of things that are called by name any one may match."""
+    match part, whole:
+        case dict(), dict():
+            if part and not part.keys() & whole.keys():
+                return [] if all(_in_any(one, whole.values()) for one in part.values()) else [f"{at}/*"]
+            return [
+                found
+                for name, inner in part.items()
+                for found in (excess(inner, whole[name], f"{at}/{name}") if name in whole else [f"{at}/{name}"])
+            ]
+        case list(), list():
+            return [f"{at}[{row}]" for row, one in enumerate(part) if not _in_any(one, whole)]
+        case tuple(), tuple():
+            return [found for one, other in zip(part, whole, strict=True) for found in excess(one, other, at)]
+        case _:
+            return [] if part == whole else [at or "status"]
+
+
+def _in_any(part: object, wholes: Iterable[object]) -> bool:
+    return any(not excess(part, whole) for whole in wholes)
