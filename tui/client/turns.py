@@ -531,6 +531,7 @@ class Turns:
 
         mark, heard = self._store.mark(turn.session_id), self._heard()
         was_followed = turn.state in (TurnState.RUNNING, TurnState.WAITING, TurnState.RETRYING)
+        was_followed = was_followed or self._events_due(turn)
         await self._refetch(fetch)
         news = was_followed and self._store.mark(turn.session_id) != mark and self._heard() == heard
         self.witness.asked(self._clock(), news=news or (bool(stored) and self._is_untold(turn)))
@@ -546,8 +547,11 @@ class Turns:
 
     def _is_untold(self, turn: Turn) -> bool:
         """No event at all came since the prompt was posted, though the server has it."""
-        due = self._clock() - turn.started >= EVENTS_DUE
-        return due and self._heard_at_post.get(turn.prompt_id) == self._heard()
+        return self._events_due(turn) and self._heard_at_post[turn.prompt_id] == self._heard()
+
+    def _events_due(self, turn: Turn) -> bool:
+        """Whether events of its prompt must have come: it was posted a while ago, and the stream has not broken."""
+        return turn.prompt_id in self._heard_at_post and self._clock() - turn.started >= EVENTS_DUE
 
     def _state_before(self, session_id: str) -> "_Before":
         transcript = self._store.transcript(session_id)
