@@ -45,7 +45,7 @@ class PlaceOfRequest:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        with acting_in(directory_of(Request(scope), self._world)):
+        with acting_in(_named(Request(scope), self._world)):
             await self._app(scope, receive, send)
 
 

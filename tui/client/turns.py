@@ -550,7 +550,7 @@ class Turns:
         return self._events_due(turn) and self._heard_at_post[turn.prompt_id] == self._heard()
 
     def _events_due(self, turn: Turn) -> bool:
-        """Whether events of its prompt must have come: it was posted a while ago, and the stream has not broken."""
+        """Whether events of its prompt must have come: posted a while ago, and the stream has not broken since."""
         return turn.prompt_id in self._heard_at_post and self._clock() - turn.started >= EVENTS_DUE
 
     def _state_before(self, session_id: str) -> "_Before":

@@ -9,8 +9,8 @@ from starlette.types import Receive, Scope, Send
 
 from tests.backends.daemon import daemon, echo, ended, loaded, said
 from tui.backends.qwen.backend import QwenServe
-from tui.backends.qwen.transcript_pages import FROM_THE_END
-from tui.core.model import TextPart
+from tui.backends.qwen.transcript_pages import FROM_THE_END, _turn_before
+from tui.core.model import NotePart, TextPart
 from tui.net import http_client
 from tui.net.errors import Misshapen, TooLarge
 
@@ -42,7 +42,7 @@ class Pages(Response):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         query = Request(scope).query_params
-        cursor = query.get("cursor", query.get("direction", ""))
+        cursor = query.get("cursor", query.get("direction", query.get("beforeRecordId", "")))
         self.asked.append(cursor)
         await JSONResponse(self._pages[cursor])(scope, receive, send)
 
@@ -74,7 +74,7 @@ async def test_pages_begin_with_a_prompt_and_hold_nothing_twice() -> None:
         assert newest.cursor == FROM_THE_END
         assert newest.messages[0].message.id == "p3"
         second = await backend.messages("s1", before=newest.cursor)
-        assert (second.how, second.cursor) == ("older", "c2")
+        assert second.how == "older"
         assert [full.message.id for full in second.messages] == ["p1", "p1:answer", "p2", "p2:answer"]
         assert [p.text for p in second.messages[1].parts if isinstance(p, TextPart)] == ["1"]
         assert second.cursor is not None
@@ -145,6 +145,57 @@ async def test_a_record_that_is_too_large_keeps_no_newer_ones_back(monkeypatch: 
         assert "second" in [
             part.text for full in older.messages for part in full.parts if isinstance(part, TextPart)
         ]
-        assert older.cursor == "c1"
-        with pytest.raises(TooLarge):
+        with pytest.raises(TooLarge):  # no index tells what stands before it
             await backend.messages("s1", before=older.cursor)
+
+
+INDEX = "GET /session/s1/turn-index"
+
+
+def turns(*prompts: str, start: int = 0) -> dict[str, Any]:
+    named = [{"turnId": f"r-{one}", "promptId": one, "timestamp": "1970-01-01T00:00:00.017Z"} for one in prompts]
+    return {"snapshot": "s", "start": start, "turns": named}
+
+
+@pytest.mark.parametrize("torn", [False, True])
+async def test_what_stands_before_a_turn_that_is_too_large_is_reached(
+    monkeypatch: pytest.MonkeyPatch, torn: bool
+) -> None:
+    defaults = http_client.Http.call.__kwdefaults__ or {}
+    monkeypatch.setattr(http_client.Http.call, "__kwdefaults__", {**defaults, "limit": 4000})
+    rest = [answered("the end of the large one", 19)] if torn else []
+    pages = Pages(
+        backward={"events": [*rest, asked("third", 30, "p3")], "nextCursor": "c1", "hasMore": True},
+        c1={"events": [answered("x" * 5000, 18)], "nextCursor": "c2", "hasMore": True},
+        **{"r-p2": {"events": [asked("first", 5, "p1"), answered("one", 6)], "hasMore": False}},
+    )
+    async with daemon(**{LOAD: NEWEST, PAGES: pages, INDEX: turns("p0", "p1", "p2", "p3")}) as (_, http):
+        backend = QwenServe(http)
+        await backend.hello()
+        cursor = (await backend.messages("s1")).cursor
+        shown: list[str] = []
+        while cursor is not None:
+            page = await backend.messages("s1", before=cursor)
+            cursor = page.cursor
+            parts = [part for full in page.messages for part in full.parts]
+            shown[:0] = [one.text for one in parts if isinstance(one, TextPart | NotePart) and one.text]
+    assert shown[:2] == ["first", "one"]
+    assert "too large" in shown[2]
+    assert shown[3:] == (["the end of the large one"] if torn else [])
+    assert "c2" not in pages.asked
+
+
+async def test_the_turn_before_a_prompt_is_found_in_an_index_of_several_pages() -> None:
+    asked_for: list[str] = []
+
+    class Index(Response):
+        async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+            query = Request(scope).query_params
+            asked_for.append(query.get("start", ""))
+            page = turns("p0", "p1") if "start" in query else turns("p2", "p3", start=2)
+            await JSONResponse(page)(scope, receive, send)
+
+    async with daemon(**{INDEX: Index()}) as (_, http):
+        found = [await _turn_before(http, "s1", known) for known in ("p3", "p2", "p0")]
+    assert [turn and turn.prompt_id for turn in found] == ["p2", "p1", None]
+    assert asked_for == ["", "", "0", "", "0"]

@@ -6,22 +6,28 @@ backward from its end, and what `load` gave already is passed over. The server's
 with a prompt, so that no answer is torn.
 """
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+import logging
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 import msgspec
 
 from tui.backends.decoding import UNREADABLE, checked, readable
 from tui.backends.qwen import schema as wire
+from tui.backends.qwen.running_turn import JUST_AFTER
 from tui.backends.qwen.session_reducer import Fold, picture
 from tui.core import events as e
-from tui.core.model import FullMessage
-from tui.net.errors import TooLarge
+from tui.core.model import FullMessage, Message, NotePart
+from tui.net.errors import BadBody, Refused, TooLarge, WrongType, megabytes
 from tui.net.http_client import Http
 from tui.net.response import Progress, Reply
 from tui.net.url import segment
 
+log = logging.getLogger(__name__)
+
 FROM_THE_END = "end"
 """The first cursor: no page was read yet."""
+RECORD = "record:"
+"""How a place begins that is before a record, where the server's own cursor leads to one that is too large."""
 RECORDS = 500
 """Records that one answer holds: the most that the server gives."""
 READ_AT_ONCE = 50
@@ -37,6 +43,20 @@ class _Page(msgspec.Struct, rename="camel"):
     has_more: bool = False
 
 
+class _Turn(msgspec.Struct, rename="camel"):
+    """A turn as the index of a transcript names it: by the record of its prompt."""
+
+    turn_id: str
+    prompt_id: str = ""
+    timestamp: str = ""
+
+
+class _Index(msgspec.Struct, rename="camel"):
+    snapshot: str
+    start: int
+    turns: list[wire.JSON]
+
+
 async def older(
     http: Http,
     session_id: str,
@@ -47,33 +67,101 @@ async def older(
 ) -> e.MessagesLoaded:
     """The page before the message `first`, from the cursor `before` on. Raises `NetError`.
 
-    `ask` gives the number of records that an answer is to have (see `Paging`).
+    `ask` gives the number of records that an answer is to have (see `Paging`). A cursor of ours is the oldest
+    prompt that was given before it, a blank, and the server's cursor or the record to go on before.
     """
     path = f"/session/{segment(session_id)}/transcript"
-    place, cursor, held = before, None, list[wire.Frame]()
+    known, _, cursor = before.partition(" ") if before != FROM_THE_END else (first, "", FROM_THE_END)
+    held: list[wire.Frame] = []
     for _ in range(READ_AT_ONCE):
-        params = {"direction": "backward"} if place == FROM_THE_END else {"cursor": place}
 
-        async def fetch(count: int, progress: Progress, params: Mapping[str, str] = params) -> Reply:
-            asked = {**params, "limit": str(count)}
+        async def fetch(count: int, progress: Progress, cursor: str = cursor) -> Reply:
+            asked = {**_place(cursor), "limit": str(count)}
             return await http.call("GET", path, params=asked, timeout=READ_LIMIT, progress=progress)
 
         try:
             reply = await ask(fetch)
-        except TooLarge:
+        except TooLarge as error:
             newer = _before(first, _messages(session_id, held, terminals))
+            turn = await _turn_before(http, session_id, _oldest_prompt(newer) or known)
+            if turn is not None:
+                rest = _before(first, _messages(session_id, [_begins(turn), *held], terminals))
+                messages = (*rest[:1], _too_large(session_id, turn, error), *rest[1:])
+                return _loaded(session_id, messages, known, f"{RECORD}{turn.turn_id}")
             if not newer:
-                raise  # the server alone makes cursors: nothing before a record that is too large can be reached
-            return e.MessagesLoaded(session_id, newer, place, "older")
+                raise  # the server alone makes cursors, and names no record to go on before
+            return _loaded(session_id, newer, known, cursor)
         page = checked(path, wire.read, reply.value, _Page)
         held = [*readable(page.events, _frame, "an event of a stored transcript", _damaged), *held]
-        cursor = page.next_cursor if page.has_more and page.events else None
+        cursor = (page.next_cursor or "") if page.has_more and page.events else ""
         if held and _is_prompt(held[0]) and (messages := _before(first, _messages(session_id, held, terminals))):
-            return e.MessagesLoaded(session_id, messages, cursor, "older")
-        if cursor is None:
+            return _loaded(session_id, messages, known, cursor)
+        if not cursor:
             break
-        place = cursor
-    return e.MessagesLoaded(session_id, _before(first, _messages(session_id, held, terminals)), cursor, "older")
+    return _loaded(session_id, _before(first, _messages(session_id, held, terminals)), known, cursor)
+
+
+def _place(cursor: str) -> dict[str, str]:
+    if cursor == FROM_THE_END:
+        return {"direction": "backward"}
+    if cursor.startswith(RECORD):
+        return {"beforeRecordId": cursor.removeprefix(RECORD)}
+    return {"cursor": cursor}
+
+
+def _loaded(session_id: str, messages: tuple[FullMessage, ...], known: str, cursor: str) -> e.MessagesLoaded:
+    oldest = _oldest_prompt(messages) or known
+    return e.MessagesLoaded(session_id, messages, f"{oldest} {cursor}" if cursor else None, "older")
+
+
+def _oldest_prompt(messages: Sequence[FullMessage]) -> str:
+    return next((full.message.id for full in messages if full.message.role == "user"), "")
+
+
+async def _turn_before(http: Http, session_id: str, known: str) -> _Turn | None:
+    """The turn before the oldest prompt that is known: it holds what is too large. None: the server names none."""
+    try:
+        return await _indexed_before(http, session_id, known)
+    except (BadBody, Refused, WrongType) as error:
+        log.warning("the index of the turns of %s: %s", session_id, error.what)
+        return None
+
+
+async def _indexed_before(http: Http, session_id: str, known: str) -> _Turn | None:
+    path = f"/session/{segment(session_id)}/turn-index"
+    params = {"limit": str(RECORDS)}
+    newer: list[_Turn] = []
+    for _ in range(READ_AT_ONCE):
+        reply = await http.call("GET", path, params=params, timeout=READ_LIMIT)
+        index = checked(path, wire.read, reply.value, _Index)
+        turns = [*readable(index.turns, lambda raw: wire.read(raw, _Turn), "a turn of a transcript"), *newer[:1]]
+        at = next((row for row, turn in enumerate(turns) if known in (turn.prompt_id, turn.turn_id)), None)
+        if at is not None and at > 0:
+            return turns[at - 1]
+        if index.start <= 0:
+            break
+        newer = turns
+        start = max(0, index.start - RECORDS)
+        count = index.start - start
+        params = {"limit": str(count), "start": str(start), "snapshot": index.snapshot}
+    return None
+
+
+def _begins(turn: _Turn) -> wire.Frame:
+    """The prompt of a turn whose own record is not here: without its words."""
+    meta = {"promptId": turn.prompt_id, "qwen.session.recordId": turn.turn_id}
+    update = {"sessionUpdate": "user_message_chunk", "content": {"type": "text", "text": ""}, "_meta": meta}
+    stamp = wire.epoch(turn.timestamp) * 1000
+    return wire.Frame("session_update", data={"update": update}, meta={"serverTimestamp": stamp})
+
+
+def _too_large(session_id: str, turn: _Turn, error: TooLarge) -> FullMessage:
+    size = megabytes(error.size) if error.size is not None else f"over {megabytes(error.limit)}"
+    head_id = f"{turn.prompt_id or turn.turn_id}:too-large"
+    created = wire.epoch(turn.timestamp) + JUST_AFTER / 2
+    head = Message(head_id, session_id, "assistant", created, completed=created)
+    words = f"This turn cannot be shown whole: a part of it is too large ({size})"
+    return FullMessage(head, (NotePart(f"{head_id}:note", session_id, head_id, words),))
 
 
 def _frame(raw: wire.JSON) -> wire.Frame:
