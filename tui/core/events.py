@@ -129,10 +129,10 @@ class Resynced(msgspec.Struct, frozen=True):
     """What the server answered when asked anew: all statuses and open requests of some directories.
 
     `requests` is complete for the sessions of `directories` (all of them when that is None), so whatever the
-    store holds beyond it is gone. A session that `statuses` does not name is idle. `unreadable` requests are open
-    beside them of which nothing more is known. `problem`: why a list could not be read as a whole, of directories
-    that are then not among these. `beyond`: the ids of requests that are open too and were not read, for there
-    are too many.
+    store holds beyond it is gone. A session that `statuses` does not name is idle; of those in `unknown` nothing
+    could be read, and nothing is said. `unreadable` requests are open beside them of which nothing more is known.
+    `problem`: why a list could not be read as a whole, of directories that are then not among these. `beyond`: the
+    ids of requests that are open too and were not read, for there are too many.
     """
 
     statuses: dict[str, SessionStatus]
@@ -141,6 +141,7 @@ class Resynced(msgspec.Struct, frozen=True):
     unreadable: int = 0
     problem: str = ""
     beyond: frozenset[str] = frozenset()
+    unknown: frozenset[str] = frozenset()
 
 
 class SessionsListed(msgspec.Struct, frozen=True):

@@ -384,6 +384,8 @@ class Store:
 
     def _is_covered(self, session_id: str, event: e.Resynced) -> bool:
         session = self._sessions.get(session_id)
+        if session_id in event.unknown:
+            return False
         if event.directories is None or session is None:
             return True
         return session.directory in event.directories

@@ -1,12 +1,17 @@
 """What the list of sessions tells: statuses, and what is asked where nobody watches."""
 
 import pytest
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.types import Receive, Scope, Send
 
 from tests.backends.daemon import ASKED, LIST, LOAD, PERMISSION, daemon, echo, listed, loaded
 from tests.backends.feeding import feeding, greeted
 from tests.waiting import wait_until
 from tui.backends.qwen.backend import QwenServe
 from tui.core.model import Busy, PermissionRequest, QuestionRequest, Session
+from tui.core.store import Store
+from tui.net import http_client
 from tui.net.errors import Misshapen
 
 
@@ -65,3 +70,49 @@ async def test_a_list_that_cannot_be_read_at_all_costs_itself_alone() -> None:
         assert found.directories == frozenset()
         with pytest.raises(Misshapen):
             await backend.sessions()
+
+
+async def test_a_status_that_cannot_be_read_costs_its_session_alone() -> None:
+    """Of one that is followed and is not among the newest: what its stream tells of it stays."""
+    odd = {"hasActivePrompt": "perhaps"}
+    async with daemon(**{LIST: {"sessions": [listed("s2", busy=True)]}, "GET /session/s1/status": odd}) as (
+        told,
+        http,
+    ):
+        backend = await greeted(http)
+        told.answers[LOAD] = loaded(echo(0, "hi"), ASKED, last=1, busy=True)
+        store = Store()
+        store.open_transcript("s1")
+        for event in (await backend._watch("s1")).events:
+            store.apply(event)
+        store.apply(found := await backend.resync([]))
+        assert found.problem
+        assert (store.status("s1"), store.status("s2")) == (Busy(), Busy())
+        assert list(store.requests) == ["r1"]
+
+
+async def test_a_list_that_is_too_large_is_asked_for_in_smaller_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    defaults = http_client.Http.call.__kwdefaults__ or {}
+    monkeypatch.setattr(http_client.Http.call, "__kwdefaults__", {**defaults, "limit": 4000})
+    names = [f"s{number}" for number in range(30)]
+    sizes: list[int] = []
+
+    class Pages(Response):
+        async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+            query = Request(scope).query_params
+            size, at = int(query["size"]), int(query.get("cursor", 0))
+            sizes.append(size)
+            page: dict[str, object] = {"sessions": [listed(one, busy=True) for one in names[at : at + size]]}
+            page |= {"nextCursor": str(at + size)} if at + size < len(names) else {}
+            await JSONResponse(page)(scope, receive, send)
+
+    async with daemon(**{LIST: Pages()}) as (_, http):
+        backend = await greeted(http)
+        assert set((await backend.resync([])).statuses) == set(names)
+        shown, cursor = 0, None
+        while shown == 0 or cursor is not None:
+            rows = await backend.sessions(cursor=cursor)
+            shown, cursor = shown + len(rows), rows.cursor
+    assert shown == len(names)
+    assert sizes[0] == 200
+    assert min(sizes) < 30

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from msgspec.structs import replace
 
 from tui.backends.decoding import Rows, checked, readable
+from tui.backends.paging import Paging
 from tui.backends.qwen import schema as wire
 from tui.backends.qwen.requests import Asked, pending
 from tui.backends.qwen.streams import Watch
@@ -20,6 +21,7 @@ from tui.core import events as e
 from tui.core.model import Busy, Idle, PermissionRequest, Request, Session, SessionStatus
 from tui.net.errors import BadBody, Refused
 from tui.net.http_client import Http
+from tui.net.response import Progress, Reply
 from tui.net.together import together
 from tui.net.url import segment
 
@@ -37,6 +39,7 @@ class Listing:
     def __init__(self, http: Http, watches: Mapping[str, Watch], workspaces: tuple[str, ...]) -> None:
         self.workspaces = workspaces
         self._http = http
+        self._paging = Paging(PAGE)
         self._watches = watches
         self._seen: dict[str, wire.Seen] = {}
         self._unread: dict[str, str] = {}
@@ -75,8 +78,8 @@ class Listing:
                 unreadable += page.sessions.unreadable
                 fitting = (one for one in page.sessions if wanted in one.session.title.casefold())
                 found |= {one.session.id: one for one in fitting}
-                at[place] = page.cursor
-                if page.cursor is None or page.cursor == where:
+                at[place] = _further(page, where)
+                if at[place] is None:
                     del at[place]
             if not wanted or read >= SEARCHED_AT_MOST:
                 break
@@ -86,16 +89,27 @@ class Listing:
         return rows
 
     async def _newest(self, place: str) -> wire.SeenPage | BadBody:
+        """The newest of a workspace: PAGE of them, in as many pages as that takes."""
         try:
-            return await self._page(place)
+            page = await self._page(place)
+            while page.cursor is not None and len(page.sessions) + page.sessions.unreadable < PAGE:
+                more = await self._page(place, page.cursor)
+                further = _further(more, page.cursor) if more.sessions else None
+                page = wire.SeenPage(page.sessions.with_more(more.sessions), further)
         except BadBody as error:
             log.warning("the sessions of %s cannot be listed: %s", place, error.what)
             return error
+        return page
 
     async def _page(self, place: str, cursor: str | None = None) -> wire.SeenPage:
+        """A page, smaller where the server's answer is too large or too slow."""
         path = f"/workspaces/{segment(place)}/sessions"
-        params = {"size": str(PAGE)} | ({} if cursor is None else {"cursor": cursor})
-        return checked(path, wire.page, (await self._http.call("GET", path, params=params)).value)
+        where = {} if cursor is None else {"cursor": cursor}
+
+        async def fetch(size: int, progress: Progress) -> Reply:
+            return await self._http.call("GET", path, params={"size": str(size), **where}, progress=progress)
+
+        return checked(path, wire.page, (await self._paging.ask(fetch, PAGE)).value)
 
     async def status(self, session_id: str) -> wire.Seen | None:
         """The session as it is now; None if the server does not have it awake."""
@@ -111,8 +125,10 @@ class Listing:
     async def resync(self) -> e.Resynced:
         """All statuses and open requests."""
         seen = await self.fetch()
-        unlisted = await together(*(self.status(one) for one in self._watches if one not in seen))
-        seen |= {one.session.id: one for one in unlisted if one is not None}
+        unlisted = [one for one in self._watches if one not in seen]
+        found = dict(zip(unlisted, await together(*map(self._status_or_why, unlisted)), strict=True))
+        seen |= {one: status for one, status in found.items() if isinstance(status, wire.Seen)}
+        unknown = {one: why.what for one, why in found.items() if isinstance(why, BadBody)}
         await self._name_tools(seen)
         self._seen = seen
         self._asked.clear()
@@ -120,8 +136,15 @@ class Listing:
         requests = [request for one in seen.values() for request in self._requests_of(one)]
         unreadable = sum(_waiting(one).unreadable for one in seen.values())
         covered = frozenset(self.workspaces) - frozenset(self._unread) if self._unread else None
-        problem = "; ".join(dict.fromkeys(self._unread.values()))
-        return e.Resynced(statuses, tuple(requests), covered, unreadable, problem)
+        problem = "; ".join(dict.fromkeys([*self._unread.values(), *unknown.values()]))
+        return e.Resynced(statuses, tuple(requests), covered, unreadable, problem, unknown=frozenset(unknown))
+
+    async def _status_or_why(self, session_id: str) -> wire.Seen | BadBody | None:
+        try:
+            return await self.status(session_id)
+        except BadBody as error:
+            log.warning("the status of %s cannot be read: %s", session_id, error.what)
+            return error
 
     async def look(self) -> Sequence[e.Event]:
         """What changed in the list; for sessions that are watched no more than the title: the rest is streamed."""
@@ -177,6 +200,11 @@ class Listing:
         if not tool or not isinstance(asked.request, PermissionRequest):
             return asked
         return dataclasses.replace(asked, request=replace(asked.request, action=tool))
+
+
+def _further(page: wire.SeenPage, cursor: str | None) -> str | None:
+    """The cursor of the page after this one, which `cursor` asked for."""
+    return page.cursor if page.cursor != cursor else None
 
 
 def _waiting(seen: wire.Seen) -> Rows[Asked]:
