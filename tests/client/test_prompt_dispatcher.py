@@ -159,8 +159,8 @@ def test_a_new_prompt_goes_before_what_is_held_and_lets_none_of_it_go(desk: Desk
     desk.end(PostRefused("busy (409)"))
     desk.prompts.submit("ses_1", "three")
     desk.prompts.submit("ses_1", "four")
-    assert (desk.sent(), desk.waiting()) == (["one", "three"], ["two", "four"])
-    assert [desk.prompts.is_held(queued.id) for queued in desk.prompts.waiting("ses_1")] == [True, False]
+    assert (desk.sent(), desk.waiting()) == (["one", "three"], ["four", "two"])
+    assert [desk.prompts.is_held(queued.id) for queued in desk.prompts.waiting("ses_1")] == [False, True]
 
 
 def test_letting_go_for_one_reason_leaves_what_is_held_for_another(desk: Desk) -> None:

@@ -88,3 +88,19 @@ def test_what_an_earlier_run_left_is_held(folder: Path) -> None:
     journal = journal_in(folder)
     PromptQueue(journal).add("ses_1", "one")
     assert after_a_restart(journal, folder).held("ses_1") == "kept from an earlier run"
+
+
+def test_a_new_prompt_stands_before_what_is_held_also_after_a_restart(folder: Path) -> None:
+    journal = journal_in(folder)
+    queue = PromptQueue(journal)
+    for text in ("one", "two"):
+        queue.add("ses_1", text)
+    queue.hold("ses_1", "an earlier turn failed")
+    for text in ("three", "four"):
+        queue.add("ses_1", text)
+    assert texts(queue) == ["three", "four", "one", "two"]
+    queue.release("ses_1")
+    queue.add("ses_1", "five")
+    order = ["three", "four", "one", "two", "five"]
+    assert texts(queue) == order
+    assert texts(after_a_restart(journal, folder)) == order

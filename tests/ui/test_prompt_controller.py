@@ -102,12 +102,15 @@ async def test_after_an_abort_a_new_prompt_goes_and_what_is_held_stays() -> None
         await stage.hides("Esc Esc")
         await stage.hides("Enter send")
         await stage.press(*"new")
-        await stage.shows("Enter send this", "⇧Tab what is held", "F8 let it go on")
+        await stage.shows("Enter send before these", "⇧Tab what is held", "F8 let it go on")
         await stage.press("enter")
         assert stage.client.calls("send") == [(talk.SESSION, "new")]
         await stage.shows("2 prompts · held: an earlier turn was aborted · F8 lets it go on", "1 old", "2 older")
         await stage.press(*"newer", "enter")
-        await stage.shows("3 prompts · some held", "3 newer")
+        await stage.shows("3 prompts · some held", "1 newer", "2 old", "3 older")
+        await stage.press(*"x")
+        await stage.shows("Enter send before what is held")
+        await stage.press("backspace")
         await end_turn(stage)
         assert stage.client.calls("send")[1:] == [(talk.SESSION, "newer")]
         await end_turn(stage)
@@ -122,7 +125,7 @@ async def test_a_prompt_that_is_changed_is_not_sent_though_another_is_held() -> 
     async with on_stage() as stage:
         await queue(stage, "old")
         await end_turn(stage, TurnState.ABORTED)
-        await stage.press(*"new", "enter", *"newer", "enter", "shift+tab", "down", "enter", "!")
+        await stage.press(*"new", "enter", *"newer", "enter", "shift+tab", "enter", "!")
         await end_turn(stage)
         assert stage.client.calls("send") == [(talk.SESSION, "new")]
         await stage.press("enter")

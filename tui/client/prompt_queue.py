@@ -1,7 +1,7 @@
 """Prompts that wait in this client until their session is free: in order, editable, kept over a restart.
 
 After a turn that did not end well what waits is held: what becomes of it is for the person to decide. A prompt
-that comes after that is no part of it, and goes before it.
+that comes after that is no part of it, and stands before it: the order of the queue is that of sending.
 """
 
 import uuid
@@ -38,10 +38,14 @@ class PromptQueue:
         return tuple(self._waiting.get(session_id, ()))
 
     def add(self, session_id: str, text: str) -> Queued:
+        """Put a prompt behind those that wait, and before those that are held."""
         queued = Queued(uuid.uuid4().hex, session_id, text)
-        self._waiting[session_id].append(queued)
+        waiting = self._waiting[session_id]
+        at = next((row for row, other in enumerate(waiting) if other.id in self._held), len(waiting))
+        waiting.insert(at, queued)
         self._place += 1
         self._journal.submit(queued, self._place)
+        self._write(waiting[at + 1 :])
         return queued
 
     def move(self, session_id: str, to: str) -> None:

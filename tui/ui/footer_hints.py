@@ -122,10 +122,11 @@ def _sending(main: "MainScreen") -> Keys:
 def _over_queue(main: "MainScreen") -> Keys:
     abort: Keys = (("Esc Esc", "abort"),) if main.turn_runs else ()
     if not main.queue.all_held:
-        return (*_if_written(main, "send after these"), ("⇧Tab", "what waits"), *abort)
+        where = "send before what is held" if main.queue.some_held else "send after these"
+        return (*_if_written(main, where), ("⇧Tab", "what waits"), *abort)
     if main.turn_runs:
-        return (*_if_written(main, "send after the turn"), ("⇧Tab", "what is held"), *abort)
-    return (*_if_written(main, "send this")[:1], ("⇧Tab", "what is held"), ("{release}", "let it go on"))
+        return (*_if_written(main, "send after the turn, before these"), ("⇧Tab", "what is held"), *abort)
+    return (*_if_written(main, "send before these")[:1], ("⇧Tab", "what is held"), ("{release}", "let it go on"))
 
 
 def _if_written(main: "MainScreen", enter: str) -> Keys:

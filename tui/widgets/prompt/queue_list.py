@@ -168,6 +168,11 @@ class QueueList(Plain, can_focus=True):
         return spread(left, Content.styled(f"{' · '.join(marks)} " if marks else "", MUTED), width)
 
     @property
+    def some_held(self) -> bool:
+        """Whether something here is not sent by itself: a new prompt goes before that."""
+        return any(queued.id in self._held for queued in self._waiting)
+
+    @property
     def all_held(self) -> bool:
         """Whether nothing here is sent by itself."""
         return all(queued.id in self._held for queued in self._waiting)
