@@ -103,3 +103,17 @@ def test_the_short_form_starts_anew_every_795_days() -> None:
     assert before > short_id(turn - 0.01)
     assert after > short_id(turn + 1)
     assert seconds(after) < 2
+
+
+@pytest.mark.parametrize("created", [0.0, 0.0001])
+def test_ids_follow_those_of_messages_whose_time_is_not_known(ids: Ids, created: float) -> None:
+    ids.dated(NOW)
+    ids.saw(message(ANSWER, created))
+    first, _ = ids.new("ses_1")
+    assert LONG.fullmatch(first)
+    assert first > ANSWER
+    assert seconds(first) < NOW + 2 * DATE_STEP
+    other = Ids(wall=lambda: NOW + 5, mono=lambda: 5.0)
+    other.dated(NOW + 5)
+    other.saw(message(short_id(NOW + 4), created))
+    assert short_id(NOW + 4) < other.new("ses_1")[0]

@@ -27,6 +27,8 @@ SHORT = 2**48
 _ID = re.compile(r"[a-z]+_(?:g([0-9a-f]{16})|([0-9a-f]{12}))[0-9A-Za-z]*")
 BEHIND = 2.0
 """Seconds that ids stay behind our own clock while nothing is known of the server's."""
+EARLIEST = 1.0
+"""Epoch seconds: what is earlier is no time, but that of a message whose time is not known."""
 DATE_STEP = 1.0
 """Seconds in which the time of a `Date` header counts."""
 
@@ -64,20 +66,24 @@ class Ids:
     def saw(self, message: Message) -> None:
         """A message as the server has it."""
         found = _ID.fullmatch(message.id)
-        if found is None or not 0 < message.created < math.inf:
+        if found is None:
             return
-        stored = round(message.created * PER_SECOND)
+        timed = message.created >= EARLIEST
+        stored = round((message.created if timed else self._server_time()) * PER_SECOND)
         if found[1]:
             stamp = int(found[1], 16)
         else:
             stamp = stored + (int(found[2], 16) - stored + SHORT // 2) % SHORT - SHORT // 2
         if message.role == "user":
             stamp = min(stamp, stored)  # another client may have named it, by a clock that is ahead
-        elif message.created >= self._formed:
-            self._long, self._formed = bool(found[1]), message.created
+        elif not timed or message.created >= self._formed:
+            self._long = bool(found[1])
+            self._formed = message.created if timed else self._formed
         seen = self._seen.setdefault(message.session_id, _Seen())
         seen.newest = max(seen.newest, stamp)
         seen.long = seen.long or bool(found[1])
+        if not timed:
+            return
         ahead = message.created - self._mono()
         if self._dated is not None:
             ahead = min(ahead, self._dated + DATE_STEP)  # stored before the server's clock was set back
