@@ -4,7 +4,8 @@ What Python cannot hold or write (an integer of 5,000 digits, `1e400`, the same 
 """
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+import re
+from collections.abc import Callable, Collection, Iterator, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any, Final, Literal
@@ -127,3 +128,16 @@ def written(tree: Any) -> str:
             text = text.replace(json.dumps(marker), literal)
         text = text.replace(json.dumps(_TWICE)[1:-1], "")
     return text
+
+
+def with_numbers(tree: Any, literals: Iterator[str], kept: Collection[str] = ()) -> str:
+    """The tree as JSON, each number replaced by the next of `literals`; those of keys in `kept` stay."""
+
+    def marked(value: Any, key: str = "") -> Any:
+        if isinstance(value, dict):
+            return {name: marked(item, name) for name, item in value.items()}
+        if isinstance(value, list):
+            return [marked(item, key) for item in value]
+        return f"\ue002{next(literals)}\ue002" if _is_number(value) and key not in kept else value
+
+    return re.sub(r'"\\ue002(.*?)\\ue002"', r"\1", json.dumps(marked(tree)))

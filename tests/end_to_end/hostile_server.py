@@ -6,10 +6,10 @@ name what they named, and the client can be walked through everything while all 
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeAlias
 
 import httpx
 
@@ -32,6 +32,10 @@ TELL_TALES = (
 _HOP_BY_HOP = ("transfer-encoding", "content-length", "connection", "content-encoding", "host")
 
 
+Change: TypeAlias = Callable[[Any], str]
+"""A JSON value → its text as the client gets it."""
+
+
 def poisoned(value: Any) -> Any:
     """The JSON value with the attack behind each of its texts."""
     match value:
@@ -48,6 +52,7 @@ def poisoned(value: Any) -> Any:
 class _Relay(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     upstream: ClassVar[str]
+    change: ClassVar[Change]
 
     def log_message(self, format: str, *args: object) -> None:
         pass  # standard error is the test's
@@ -73,9 +78,9 @@ class _Relay(BaseHTTPRequestHandler):
             try:
                 if answer.headers.get("content-type", "").startswith("text/event-stream"):
                     for line in answer.iter_lines():
-                        self._write(_event_line(line) + "\n")
+                        self._write(_event_line(line, type(self).change) + "\n")
                 else:
-                    self._write(_whole(answer.read().decode()))
+                    self._write(_whole(answer.read().decode(), type(self).change))
             except OSError:
                 return  # the client has gone
 
@@ -86,22 +91,27 @@ class _Relay(BaseHTTPRequestHandler):
         self.wfile.flush()
 
 
-def _event_line(line: str) -> str:
+def _event_line(line: str, change: Change) -> str:
     field, _, value = line.partition(": ")
-    return f"data: {json.dumps(poisoned(json.loads(value)))}" if field == "data" else line
+    return f"data: {change(json.loads(value))}" if field == "data" else line
 
 
-def _whole(text: str) -> str:
+def _whole(text: str, change: Change) -> str:
     try:
-        return json.dumps(poisoned(json.loads(text)))
+        return change(json.loads(text))
     except json.JSONDecodeError:
         return text + ATTACK if text else text
 
 
+def _poisoned(value: Any) -> str:
+    return json.dumps(poisoned(value))
+
+
 @contextmanager
-def hostile_relay(upstream: str) -> Iterator[str]:
-    """The address of a relay to `upstream` that attacks with every text."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Relay", (_Relay,), {"upstream": upstream}))
+def hostile_relay(upstream: str, change: Change = _poisoned) -> Iterator[str]:
+    """The address of a relay to `upstream` that attacks with every text, or writes each JSON value by `change`."""
+    attributes = {"upstream": upstream, "change": staticmethod(change)}
+    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Relay", (_Relay,), attributes))
     server.daemon_threads = True
     server.block_on_close = False
     thread = threading.Thread(target=server.serve_forever, name="hostile relay")
