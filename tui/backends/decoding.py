@@ -4,6 +4,7 @@ Every list of a server is read by `readable`, item by item: one damaged item cos
 something stands in its place, or it is counted (`Rows.unreadable`) for whoever shows the list.
 """
 
+import asyncio
 import logging
 from collections.abc import Callable
 from functools import lru_cache
@@ -46,6 +47,26 @@ def checked(path: str, translate: Callable[P, T], *values: P.args, **more: P.kwa
         return translate(*values, **more)
     except UNREADABLE as error:
         raise Misshapen(path, str(error)) from error
+
+
+LONG = 1_000
+"""Values in a document, as far as they are counted, from which on another thread translates it."""
+
+
+async def checked_aside(path: str, translate: Callable[..., T], value: Any, *more: Any) -> T:
+    """As `checked`; what is long is translated beside the event loop, which goes on meanwhile."""
+    if _is_long(value):
+        return await asyncio.to_thread(checked, path, translate, value, *more)
+    return checked(path, translate, value, *more)
+
+
+def _is_long(value: Any) -> bool:
+    """By its rows, and by the lists in these, such as the parts of messages."""
+    if not isinstance(value, list | dict) or len(value) > LONG:
+        return isinstance(value, list | dict)
+    rows = value if isinstance(value, list) else value.values()
+    lists = (one for row in rows if isinstance(row, dict) for one in row.values() if isinstance(one, list | dict))
+    return len(value) + sum(map(len, lists)) > LONG
 
 
 def readable(

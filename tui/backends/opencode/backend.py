@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from tui.backends.base import Lookup, PostWatcher, ServerInfo, Traits
 from tui.backends.client_identity import HEARTBEAT, Presence
-from tui.backends.decoding import Rows, checked, unreadable_todo
+from tui.backends.decoding import Rows, checked, checked_aside, unreadable_todo
 from tui.backends.opencode import schema as wire
 from tui.backends.opencode.catalog import OpenCodeOffers
 from tui.backends.opencode.events import event_of
@@ -51,6 +51,8 @@ LONGER = "limit="
 """Begins the cursor of a list that has no pages: it is asked for again, and longer."""
 MESSAGES_AT_MOST = 50
 """Messages of one page."""
+ROWS_READ = 2_000
+"""Sessions that are read of a list, where the server gives more than it was asked for."""
 LONGEST_SILENCE = 60.0
 """Seconds without a byte after which an event stream is given up, should the link's own watch not have seen it."""
 
@@ -152,6 +154,7 @@ class OpenCode:
             frozenset(place for one in found for place in one.directories or ()),
             sum(one.unreadable for one in found),
             "; ".join(dict.fromkeys(one.problem for one in found if one.problem)),
+            frozenset[str]().union(*(one.beyond for one in found)),
         )
 
     async def sessions(self, *, limit: int = 100, search: str = "", cursor: str | None = None) -> Rows[Session]:
@@ -161,21 +164,22 @@ class OpenCode:
         if self._directory is None and self._lists_everywhere:
             try:
                 everywhere = await self._get(EVERYWHERE, params=params)
-                return _page(EVERYWHERE, everywhere, int(params["limit"]))
+                return await _page(EVERYWHERE, everywhere, int(params["limit"]), search)
             except (Refused, WrongType) as error:  # opencode answers unknown paths with a page
                 if isinstance(error, Refused) and error.status != 404:
                     raise
                 log.info("an older server lists the sessions of one project: %s", error.what)
                 self._lists_everywhere = False
         reply = await self._get("/session", params=params, headers=await self._scope(self._directory))
-        return _page("/session", reply, int(params["limit"]))
+        return await _page("/session", reply, int(params["limit"]), search)
 
     async def session(self, session_id: str) -> Session:
         return checked("/session", wire.session, (await self._get(f"/session/{segment(session_id)}")).value)
 
     async def children(self, session_id: str) -> tuple[Session, ...]:
         reply = await self._get(f"/session/{segment(session_id)}/children")
-        return checked("/session/children", wire.sessions, reply.value)
+        rows = reply.value[:ROWS_READ] if isinstance(reply.value, list) else reply.value
+        return await checked_aside("/session/children", wire.sessions, rows)
 
     async def create_session(self, title: str = "") -> Session:
         body: dict[str, Any] = {"title": title} if title else {}
@@ -238,12 +242,13 @@ class OpenCode:
             reply = await self._paging.ask(fetch, limit, on_bytes)
         except TooLarge as error:
             return (too_large(session_id, error),), error.headers.get("x-next-cursor")
-        return checked(path, full_messages, reply.value, session_id), reply.headers.get("x-next-cursor")
+        messages = await checked_aside(path, full_messages, reply.value, session_id)
+        return messages, reply.headers.get("x-next-cursor")
 
     async def todos(self, session_id: str) -> tuple[Todo, ...]:
         try:
             reply = await self._get(f"/session/{segment(session_id)}/todo")
-            return checked("/session/todo", wire.todos, reply.value)
+            return await checked_aside("/session/todo", wire.todos, reply.value)
         except BadBody as error:
             return (unreadable_todo(0, None, error),)
 
@@ -334,9 +339,19 @@ class OpenCode:
         return {self.directory_header: quote(directory, safe="/")}
 
 
-def _page(path: str, reply: Reply, limit: int) -> Rows[Session]:
-    """A page of the list of sessions; an older server gives no cursor, and is asked for a longer list instead."""
-    rows = checked(path, wire.sessions, reply.value)
-    full = isinstance(reply.value, list) and len(reply.value) >= limit
-    rows.cursor = reply.headers.get("x-next-cursor") or (f"{LONGER}{2 * limit}" if full else None)
+async def _page(path: str, reply: Reply, limit: int, search: str) -> Rows[Session]:
+    """A page of the list of sessions; an older server gives no cursor, and is asked for a longer list instead.
+
+    Of more rows than were asked for, and than can be read in a moment, the first that have `search` are read.
+    """
+    value, longer = reply.value, None
+    most = max(limit, ROWS_READ)
+    if isinstance(value, list) and len(value) > most:
+        wanted = search.casefold()
+        fitting = [row for row in value if wanted in wire.field(row, "title").casefold()]
+        value, longer = fitting[:most], f"{LONGER}{2 * most}" if len(fitting) > most else None
+    elif isinstance(value, list) and len(value) >= limit:
+        longer = f"{LONGER}{2 * limit}"
+    rows = await checked_aside(path, wire.sessions, value)
+    rows.cursor = reply.headers.get("x-next-cursor") or longer
     return rows

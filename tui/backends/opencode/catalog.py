@@ -1,13 +1,12 @@
 """What an opencode server offers for a prompt: agents, models, commands, names of files. It sends nothing."""
 
 from collections.abc import Awaitable, Callable
-from functools import partial
 from typing import Any, TypeVar
 
 import msgspec
 
-from tui.backends.decoding import Rows, checked, readable
-from tui.backends.opencode.schema import read
+from tui.backends.decoding import Rows, checked_aside, readable
+from tui.backends.opencode.schema import JSON, read
 from tui.core.model import Offered
 from tui.net.http_client import Http
 
@@ -51,27 +50,14 @@ class OpenCodeOffers:
 
     async def agents(self, directory: str, session_id: str = "") -> Rows[Offered]:
         """Those that a person may talk to."""
-        found = await self._get("/agent", list[Any], directory)
-        agents = readable(found, lambda one: read(one, _Agent), "an agent")
-        return agents.map(
-            lambda a: None if a.mode == "subagent" or a.hidden else Offered(a.name, a.description or "")
-        )
+        return await self._get("/agent", _agents, directory)
 
     async def models(self, directory: str, session_id: str = "") -> Rows[Offered]:
         """`provider/model`, of the providers that can be used."""
-        found = await self._get("/config/providers", _Providers, directory)
-        providers = readable(found.providers, lambda one: read(one, _Provider), "a provider")
-        models: Rows[Offered] = providers.map(lambda one: None)
-        for provider in providers:
-            models = models.with_more(
-                readable(list(provider.models.items()), partial(_model_of, provider), "a model")
-            )
-        return models
+        return await self._get("/config/providers", _models, directory)
 
     async def commands(self, directory: str, session_id: str = "") -> Rows[Offered]:
-        found = await self._get("/command", list[Any], directory)
-        commands = readable(found, lambda one: read(one, _Command), "a command")
-        return commands.map(lambda one: Offered(one.name, one.description or ""))
+        return await self._get("/command", _commands, directory)
 
     async def files(self, directory: str, query: str) -> Rows[Offered]:
         """Paths of the directory that `query` may mean, the likeliest first.
@@ -79,13 +65,35 @@ class OpenCodeOffers:
         opencode 1.18 names the directory itself too, as `/`, and first of all: that is not offered.
         """
         params = {"query": query, "limit": str(FILES_AT_MOST)}
-        found = await self._get("/find/file", list[Any], directory, params)
-        paths = readable(found, lambda one: read(one, str), "the name of a file")
-        return paths.map(lambda path: Offered(path) if path != "/" else None)
+        return await self._get("/find/file", _files, directory, params)
 
-    async def _get(self, path: str, shape: type[T], directory: str, params: dict[str, str] | None = None) -> T:
+    async def _get(
+        self, path: str, translate: Callable[[JSON], T], directory: str, params: dict[str, str] | None = None
+    ) -> T:
         reply = await self._http.call("GET", path, params=params, headers=await self._scope(directory))
-        return checked(path, read, reply.value, shape)
+        return await checked_aside(path, translate, reply.value)
+
+
+def _agents(value: JSON) -> Rows[Offered]:
+    agents = readable(read(value, list[Any]), lambda one: read(one, _Agent), "an agent")
+    return agents.map(lambda a: None if a.mode == "subagent" or a.hidden else Offered(a.name, a.description or ""))
+
+
+def _models(value: JSON) -> Rows[Offered]:
+    providers = readable(read(value, _Providers).providers, lambda one: read(one, _Provider), "a provider")
+    named = [(provider, item) for provider in providers for item in provider.models.items()]
+    found: Rows[Offered] = providers.map(lambda one: None)
+    return found.with_more(readable(named, lambda one: _model_of(*one), "a model"))
+
+
+def _commands(value: JSON) -> Rows[Offered]:
+    commands = readable(read(value, list[Any]), lambda one: read(one, _Command), "a command")
+    return commands.map(lambda one: Offered(one.name, one.description or ""))
+
+
+def _files(value: JSON) -> Rows[Offered]:
+    paths = readable(read(value, list[Any])[:FILES_AT_MOST], lambda one: read(one, str), "the name of a file")
+    return paths.map(lambda path: Offered(path) if path != "/" else None)
 
 
 def _model_of(provider: _Provider, item: tuple[str, Any]) -> Offered:

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Sequence
+from itertools import islice
 from typing import Any
 
 from msgspec.structs import replace
@@ -37,6 +38,8 @@ GOES_ON = frozenset({"0.1.15"})
 
 UNKNOWN_PATH = (404, 503)
 """What it answers where there is no such route: 0.1.15 the latter."""
+SESSIONS_LOOKED_AT = 50
+"""Sessions at work that are asked which call waits at a terminal."""
 CALLS_LOOKED_AT = 10
 """Newest messages of a session among which is the call that it works on."""
 
@@ -82,12 +85,13 @@ class MimoCode(OpenCode):
         """Commands that wait at a terminal are in a list of their own."""
         found, waiting = await asyncio.gather(super().resync(directories), self._at_terminals(directories))
         complete = any(map(self._terminals.is_new, waiting))
-        for session_id in found.statuses if complete else ():
+        for session_id in islice(found.statuses, SESSIONS_LOOKED_AT if complete else 0):
             try:
                 await self.messages(session_id, limit=CALLS_LOOKED_AT)
             except NetError as error:
                 log.info("what %s waits for at a terminal is not known: %s", session_id, error.what)
                 complete = False
+        complete = complete and len(found.statuses) <= SESSIONS_LOOKED_AT
         asked = [self._terminals.request(one, complete=complete) for one in waiting]
         return replace(
             found,

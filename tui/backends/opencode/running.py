@@ -2,14 +2,15 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence, Set
 from typing import Any, Final, TypeVar
 
-from tui.backends.decoding import Rows, checked
+from tui.backends.decoding import checked_aside
 from tui.backends.opencode import schema as wire
 from tui.backends.opencode.requests import all_requests
 from tui.core import events as e
-from tui.core.model import Busy, Request, SessionStatus
+from tui.core.model import Busy, SessionStatus
+from tui.core.open_requests import KEPT
 from tui.net.errors import BadBody
 from tui.net.response import Reply
 
@@ -28,28 +29,47 @@ async def running(get: Get, places: Sequence[str]) -> e.Resynced:
     asked for at once, and the statuses once more where they do not have a session that waits.
     """
     questions, permissions, statuses = await asyncio.gather(
-        _read(get, "/question", lambda value: all_requests(value, [])),
-        _read(get, "/permission", lambda value: all_requests([], value)),
-        _read(get, STATUSES, wire.statuses),
+        _read(get, "/question", _rows), _read(get, "/permission", _rows), _read(get, STATUSES, wire.statuses)
     )
     problems = [one.what for one in (questions, permissions, statuses) if isinstance(one, BadBody)]
-    requests: Rows[Request] = Rows()
-    for listed in (questions, permissions):
-        requests = requests if isinstance(listed, BadBody) else requests.with_more(listed)
-    if not isinstance(statuses, BadBody) and any(one.session_id not in statuses for one in requests):
+    asked = [] if isinstance(questions, BadBody) else questions
+    allowed = [] if isinstance(permissions, BadBody) else permissions
+    named = {wire.field(row, "sessionID") for row in asked + allowed} - {""}
+    if not isinstance(statuses, BadBody) and not named <= statuses.keys():
         again = await _read(get, STATUSES, wire.statuses)
         statuses = statuses if isinstance(again, BadBody) else again
+    working = named if isinstance(statuses, BadBody) else statuses.keys()
+    asked, more_asked = _first(asked, working)
+    allowed, more_allowed = _first(allowed, working)
+    requests = all_requests(asked, allowed)
     at_work: Mapping[str, SessionStatus] = (
         {one.session_id: Busy() for one in requests} if isinstance(statuses, BadBody) else statuses
     )
     covered = frozenset[str]() if problems else frozenset(places)
-    return e.Resynced(dict(at_work), tuple(requests), covered, requests.unreadable, "; ".join(problems))
+    beyond = more_asked | more_allowed
+    return e.Resynced(
+        dict(at_work), tuple(requests), covered, requests.unreadable, "; ".join(problems), beyond=beyond
+    )
+
+
+def _rows(value: Any) -> list[Any]:
+    return wire.read(value, list[Any])
+
+
+def _first(rows: list[Any], working: Set[str]) -> tuple[list[Any], frozenset[str]]:
+    """As many of the rows as are kept, first those of sessions at work; and the ids of the others of these."""
+    if len(rows) <= KEPT:
+        return rows, frozenset()
+    waiting = [row for row in rows if wire.field(row, "sessionID") in working]
+    beyond = frozenset(wire.field(row, "id") for row in waiting[KEPT:]) - {""}
+    others = [row for row in rows if wire.field(row, "sessionID") not in working] if len(waiting) < KEPT else []
+    return [*waiting, *others][:KEPT], beyond
 
 
 async def _read(get: Get, path: str, translate: Callable[[Any], T]) -> T | BadBody:
     """What stands at `path`, or why it cannot be read."""
     try:
-        return checked(path, translate, (await get(path)).value)
+        return await checked_aside(path, translate, (await get(path)).value)
     except BadBody as error:
         log.warning("%s", error.what)
         return error

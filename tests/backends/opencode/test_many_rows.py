@@ -1,0 +1,67 @@
+"""Lists that are longer than anybody reads: what of them is read, what is counted, and by which thread."""
+
+import threading
+from typing import Any
+
+from tui.backends.decoding import LONG, checked_aside
+from tui.backends.opencode.backend import LONGER, ROWS_READ, _page
+from tui.backends.opencode.running import STATUSES, running
+from tui.core.open_requests import KEPT
+from tui.net.response import Reply
+
+MANY = 3 * KEPT
+
+
+def permission(at: int, session_id: str) -> dict[str, Any]:
+    return {"id": f"per_{at}", "sessionID": session_id, "permission": "bash"}
+
+
+def reply(value: Any, **headers: str) -> Reply:
+    return Reply(status=200, headers=headers, value=value, elapsed=0.0, date=None)
+
+
+async def test_of_very_many_requests_the_first_of_sessions_at_work_are_read_and_the_others_named() -> None:
+    stale = [permission(at, "ses_idle") for at in range(MANY)]
+    waiting = [permission(MANY + at, "ses_busy") for at in range(MANY)]
+    answers = {"/question": [], "/permission": stale + waiting, STATUSES: {"ses_busy": {"type": "busy"}}}
+
+    async def get(path: str) -> Reply:
+        return reply(answers[path])
+
+    found = await running(get, ["/src"])
+    assert [one.id for one in found.requests] == [one["id"] for one in waiting[:KEPT]]
+    assert found.beyond == {one["id"] for one in waiting[KEPT:]}
+
+
+async def test_a_few_requests_are_all_read() -> None:
+    answers = {
+        "/question": [],
+        "/permission": [permission(1, "ses_idle"), permission(2, "ses_busy")],
+        STATUSES: {"ses_busy": {"type": "busy"}},
+    }
+
+    async def get(path: str) -> Reply:
+        return reply(answers[path])
+
+    found = await running(get, ["/src"])
+    assert ([one.id for one in found.requests], found.beyond) == (["per_1", "per_2"], frozenset())
+
+
+async def test_of_more_sessions_than_were_asked_for_the_first_are_read_and_more_can_be_asked_for() -> None:
+    sessions = [{"id": f"ses_{at}", "title": f"title {at}"} for at in range(5 * ROWS_READ)]
+    page = await _page("/session", reply(sessions), 100, "")
+    assert [one.id for one in page] == [one["id"] for one in sessions[:ROWS_READ]]
+    assert page.cursor == f"{LONGER}{2 * ROWS_READ}"
+    found = await _page("/session", reply(sessions), 100, f"TITLE {5 * ROWS_READ - 1}")
+    assert ([one.title for one in found], found.cursor) == ([sessions[-1]["title"]], None)
+
+
+async def test_what_is_long_is_translated_by_another_thread() -> None:
+    def translate(value: object) -> str:
+        return threading.current_thread().name
+
+    here = threading.current_thread().name
+    assert await checked_aside("/path", translate, [1] * LONG) == here
+    assert await checked_aside("/path", translate, [1] * (LONG + 1)) != here
+    assert await checked_aside("/path", translate, [{"parts": [1] * LONG}]) != here
+    assert await checked_aside("/path", translate, "words" * LONG) == here

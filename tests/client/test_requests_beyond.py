@@ -1,0 +1,37 @@
+"""More requests than the client keeps: the others come as those are answered, wherever that happens."""
+
+from collections.abc import Sequence
+
+import pytest
+
+from tests.client_harness import Meeting, virtually
+from tui.core import events as e
+from tui.core.model import Busy, PermissionRequest
+from tui.core.open_requests import OpenRequests
+
+
+@virtually()
+async def test_requests_beyond_those_that_are_kept_are_asked_for_once_there_is_room(
+    meeting: Meeting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, session_id, asked = meeting.client, meeting.session_id, 0
+    waiting = {f"per_{at}": PermissionRequest(f"per_{at}", session_id, "bash") for at in range(7)}
+    monkeypatch.setattr(client.store, "_requests", OpenRequests(client.store._tree.lineage, kept=4))
+
+    async def resync(directories: Sequence[str]) -> e.Resynced:
+        nonlocal asked
+        asked += 1
+        return e.Resynced({session_id: Busy()}, tuple(waiting.values()))
+
+    monkeypatch.setattr(client._known_backend(), "resync", resync)
+    client._deliver(e.StatusChanged(session_id, Busy()))
+    for request in waiting.values():
+        client._deliver(e.RequestOpened(request))
+    assert (list(client.store.requests), client.store.requests_beyond) == (["per_0", "per_1", "per_2", "per_3"], 3)
+
+    for answered in ("per_0", "per_1"):
+        del waiting[answered]
+        client._deliver(e.PermissionReplied(session_id, answered, "once"))
+    await meeting.until(lambda: client.store.requests_beyond == 1, what="those beyond")
+    assert list(client.store.requests) == ["per_2", "per_3", "per_4", "per_5"]
+    assert asked == 1
