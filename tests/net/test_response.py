@@ -4,7 +4,7 @@ import pytest
 
 from tests.net.bytes_server import Server, answer, client, read
 from tui.net.credentials import BasicAuth
-from tui.net.errors import Refused
+from tui.net.errors import Garbled, Refused
 from tui.net.http_client import Http
 
 
@@ -49,6 +49,14 @@ class TestRefused:
             with pytest.raises(Refused, match=r"^the server points to https://there.example/login \(301\)$"):
                 await http.call("GET", "/x")
         assert len(server.requests) == 1
+
+    @pytest.mark.parametrize(
+        "location", ["http://me:hunter3@there:hunter4/", "http://[::1?hunter4", "http://there/" + "x" * 70_000]
+    )
+    async def test_a_redirect_to_no_address_is_not_quoted(self, server: Server, http: Http, location: str) -> None:
+        server.play(answer(b"", "302 Found", f"location: {location}"))
+        with pytest.raises(Garbled, match=r"^not valid HTTP: it points to an address that cannot be read$"):
+            await http.call("GET", "/x")
 
     async def test_retry_after(self, server: Server, http: Http) -> None:
         server.play(answer(b"slow down", "429 Too Many Requests", "retry-after: 7", kind="text/plain"))

@@ -34,6 +34,8 @@ def in_our_words(
             return Cut("the answer was cut off", received)
         case httpx.LocalProtocolError():
             return Garbled("the request cannot be sent")  # its words may quote a header
+        case httpx.RemoteProtocolError() if "location header" in str(error):
+            return Garbled("it points to an address that cannot be read")  # whose parts may be secrets
         case httpx.ProtocolError():
             return Garbled(str(error))
         case _:
