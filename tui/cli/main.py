@@ -1,7 +1,9 @@
 """The command: flags → settings → app."""
 
+import errno
 import gc
 import logging
+import math
 import os
 import shlex
 import sys
@@ -30,6 +32,9 @@ if TYPE_CHECKING:
     from tui.net.http_client import Http
 
 
+CANNOT_BE_SAID = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF)
+
+
 class Beside(click.Command):
     """A command with others beside it: the first word chooses."""
 
@@ -45,6 +50,17 @@ class Beside(click.Command):
 
     def invoke(self, ctx: click.Context) -> Any:
         return super().invoke(ctx) if ctx.command is self else ctx.command.invoke(ctx)
+
+    def main(self, *args: Any, **options: Any) -> Any:
+        """Say what cannot be said to standard output: nothing else raises these errors up to here."""
+        try:
+            return super().main(*args, **options)
+        except OSError as error:
+            if error.errno not in CANNOT_BE_SAID:
+                raise
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is left in its buffer fails no more
+            click.echo(f"Error: standard output cannot be written: {error.strerror}", err=True)
+            sys.exit(1)
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Without a screen"):
@@ -225,9 +241,22 @@ def status(
     sys.exit(status.run(*_asked(url, directory, family, ca_file), as_json=as_json, say=click.echo))
 
 
+def _number(ctx: click.Context, param: click.Parameter, value: float) -> float:
+    if math.isnan(value):
+        raise click.BadParameter("nan is not a number of seconds")
+    return value
+
+
 @click.command(context_settings=HELP)
 @click.argument("url", required=False)
-@click.option("--seconds", default=30.0, show_default=True, help="How long the event stream is watched.")
+@click.option(
+    "--seconds",
+    type=click.FloatRange(0, 86_400),
+    callback=_number,
+    default=30.0,
+    show_default="30",
+    help="How long the event stream is watched.",
+)
 @click.option("--directory", metavar="DIR", help="The project folder, as the server names it.")
 @click.option("--family", type=click.Choice(FAMILIES), help="What kind of server it is; found out by asking.")
 @CA_FILE

@@ -20,10 +20,13 @@ from tui.config.display import DEFAULT_LOOK, DEFAULT_NOTIFY, Look, Notify
 from tui.config.keymap import KEYS, clash, unusable
 from tui.core.diagnosis import DEFAULT_PATIENCE, Patience
 from tui.core.sanitize import one_line
+from tui.net.local_file import read_small
 from tui.net.url import BadAddress, normalise_url
 
 DEFAULT_URL = "http://127.0.0.1:4096"
 """Where `opencode serve` listens when it is not told otherwise."""
+FILE_AT_MOST = 1024 * 1024
+"""Bytes of the settings file."""
 FILE_KEYS = ("url", "user", "password", "directory", "family", "ca_file")
 """Texts. Beside them stand those of `Look`, and the tables."""
 TABLES: Mapping[str, type[msgspec.Struct]] = {"patience": Patience, "notify": Notify}
@@ -88,17 +91,21 @@ def settings_file() -> Path:
 def read_file(path: Path) -> dict[str, object]:
     """The file's settings; empty when there is none. Raises `BadSettings`."""
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_small(path, FILE_AT_MOST).decode()
     except FileNotFoundError:
         return {}
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadSettings(f"{path} cannot be read: {error}") from error
+    except OSError as error:
+        raise BadSettings(f"{path} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise BadSettings(f"{path} cannot be read: it is not UTF-8") from error
     import tomllib  # most have no such file
 
     try:
         values = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise BadSettings(f"{path} is not TOML: {error}") from error
+        raise BadSettings(f"{path} is not TOML: {one_line(str(error), 200)}") from error
+    except (ValueError, RecursionError) as error:
+        raise BadSettings(f"{path} is not TOML: a number or a nesting without end") from error
     tables: dict[str, object] = {}
     look = {key: values.pop(key) for key in Look.__struct_fields__ if key in values}
     if look:
@@ -200,7 +207,7 @@ def gather(
         named = one_line(str(values["family"]))
         raise BadSettings(f"{named!r} is no family of servers; there are {', '.join(FAMILIES)}")
     if isinstance(values.get("ca_file"), str):
-        values["ca_file"] = Path(str(values["ca_file"])).expanduser()
+        values["ca_file"] = Path(os.path.expanduser(str(values["ca_file"])))
     try:
         values["url"] = normalise_url(str(values.get("url", DEFAULT_URL)))
     except BadAddress as error:

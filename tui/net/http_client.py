@@ -357,7 +357,10 @@ def _tls(base_url: str, ca_file: Path | None) -> ssl.SSLContext:
     """The one context of all connections: building it reads every authority, 25 ms that plain http is spared."""
     if urlsplit(base_url).scheme != "https":
         return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context = httpx.create_ssl_context()
+    try:
+        context = httpx.create_ssl_context()
+    except OSError as error:  # an ssl.SSLError too
+        raise Untrusted(f"SSL_CERT_FILE or SSL_CERT_DIR names no certificates: {system_words(error)}") from error
     if ca_file is not None:
         try:
             context.load_verify_locations(ca_file)

@@ -2,9 +2,14 @@
 
 import json
 import logging
+import os
 from pathlib import Path
 
+from tui.net.local_file import read_small
+
 FILE = "theme.json"
+AT_MOST = 4096
+"""Bytes of it."""
 
 logger = logging.getLogger(__name__)
 
@@ -20,7 +25,7 @@ class ChosenTheme:
     def name(self) -> str:
         """The theme to begin with: the one chosen last, unless another was set since."""
         try:
-            kept = {} if self._file is None else json.loads(self._file.read_text(encoding="utf-8"))
+            kept = {} if self._file is None else json.loads(read_small(self._file, AT_MOST))
         except (OSError, ValueError, RecursionError):
             kept = {}
         chosen = kept.get("chosen") if isinstance(kept, dict) and kept.get("set") == self._set_theme else None
@@ -31,7 +36,9 @@ class ChosenTheme:
         if self._file is None:
             return
         try:
-            self._file.parent.mkdir(parents=True, exist_ok=True)
-            self._file.write_text(json.dumps({"chosen": chosen, "set": self._set_theme}), encoding="utf-8")
+            self._file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            written = self._file.with_name(f"{FILE}.{os.getpid()}")
+            written.write_text(json.dumps({"chosen": chosen, "set": self._set_theme}), encoding="utf-8")
+            written.replace(self._file)
         except OSError as error:
             logger.warning("the theme is not kept: %s", error)

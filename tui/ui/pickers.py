@@ -16,6 +16,7 @@ from tui.core.mentions import FILES_AT_MOST, command_in, names_in
 from tui.core.model import Offered
 from tui.core.sanitize import clean, one_line
 from tui.net.errors import NetError
+from tui.net.local_file import read_small
 from tui.ui.presenter import Presenter
 from tui.ui.session_controller import Sessions
 from tui.widgets.prompt.prompt import Prompt, joined
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
     from tui.client.client import Client
 
+WRITTEN_AT_MOST = 16 * 1024 * 1024
+"""Bytes of what the person's own editor has written."""
 LONGEST = 40
 """Characters of a name that a notice quotes."""
 
@@ -195,7 +198,7 @@ class Choosing:
                 self._notify(Notice(f"{program} ended with {status}: the prompt stays as it was.", "warning"))
                 return
             try:
-                written = path.read_text(encoding="utf-8", errors="replace")
+                written = read_small(path, WRITTEN_AT_MOST).decode("utf-8", "replace")
             except OSError as error:
                 why = f"{program} left no file to read ({error.strerror})"
                 self._notify(Notice(f"{why}: the prompt stays as it was.", "warning"))

@@ -1,0 +1,114 @@
+"""Whatever the environment, files and pipes are: each command ends with words and a status, and in time."""
+
+import os
+import subprocess
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import COMMAND
+from tests.processes import clean_environment
+
+NOBODY = "http://127.0.0.1:9"
+ENDS_WITHIN = 30.0
+STATUS, DOCTOR = ("status", NOBODY), ("doctor", NOBODY)
+
+
+def said(home: Path, command: str, *args: str | bytes, **environment: str | bytes) -> tuple[int, str]:
+    """Run `command`, a line of the shell in which "$@" is the client with `args`: its status, and all it says."""
+    env = {
+        os.fsencode(name): os.fsencode(value) for name, value in (clean_environment(home) | environment).items()
+    }
+    done = subprocess.run(
+        ["bash", "-c", command, "bash", COMMAND, *args],
+        env=env,
+        cwd=home,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        timeout=ENDS_WITHIN,
+        check=False,
+    )
+    words = (done.stdout + done.stderr).decode(errors="replace")
+    assert "Traceback" not in words, words
+    assert "Exception ignored" not in words, words
+    return done.returncode, words
+
+
+@pytest.mark.parametrize(
+    "args", [("--help",), ("status", "--help"), ("doctor", "--help"), STATUS, DOCTOR, (NOBODY,)]
+)
+@pytest.mark.parametrize(
+    "command", ['"$@"', '"$@" | true', '"$@" >&-', '"$@" >&- 2>&-', '"$@" <&-', '"$@" >/dev/full']
+)
+def test_any_pipe(home: Path, args: Sequence[str], command: str) -> None:
+    status, words = said(home, command, *args)
+    assert status in (0, 1, 4)
+    if "full" in command and args != (NOBODY,):
+        assert (status, words) == (1, "Error: standard output cannot be written: No space left on device\n")
+
+
+@pytest.mark.parametrize(
+    ("args", "environment"),
+    [
+        (STATUS, {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONIOENCODING": "ascii"}),
+        (DOCTOR, {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONIOENCODING": "ascii"}),
+        (("status", b"http://127.0.0.1:9/\xff"), {}),
+        (("status", "--directory", b"/\xff", NOBODY), {}),
+        (("status", "--family", b"\xff", NOBODY), {}),
+        (("status", "--ca-file", b"/\xff", NOBODY), {}),
+        (("--log", b"/nowhere/\xff", NOBODY), {}),
+        (("status",), {"HOLDFAST_URL": b"http://\xff"}),
+        (STATUS, {"HOLDFAST_PASSWORD": b"\xff", "HOLDFAST_USER": b"\xff"}),
+        (STATUS, {"HOLDFAST_FAMILY": b"\xff"}),
+        (STATUS, {"HOME": ""}),
+        (STATUS, {"TERM": "dumb"}),
+        (("status", "https://127.0.0.1:9"), {"SSL_CERT_FILE": "/nowhere"}),
+        (("status", "https://127.0.0.1:9"), {"SSL_CERT_FILE": "/tmp"}),
+        (("doctor", "https://127.0.0.1:9"), {"SSL_CERT_FILE": "/etc/passwd"}),
+        (("status", "http://example.invalid"), {"HTTP_PROXY": "what://ever", "ALL_PROXY": "socks5://x"}),
+        (("doctor", "--seconds", "nan", NOBODY), {}),
+        (("doctor", "--seconds", "1e400", NOBODY), {}),
+        (("doctor", "--seconds", "-1", NOBODY), {}),
+    ],
+)
+def test_any_argument_and_variable(
+    home: Path, args: Sequence[str | bytes], environment: dict[str, str | bytes]
+) -> None:
+    status, words = said(home, '"$@"', *args, **environment)
+    assert status in (1, 2, 4)
+    assert words
+
+
+def holding(content: str | bytes) -> Callable[[Path], object]:
+    return lambda path: path.write_bytes(content if isinstance(content, bytes) else content.encode())
+
+
+def huge(path: Path) -> None:
+    with path.open("wb") as file:
+        file.truncate(8 * 1024**3)
+
+
+@pytest.mark.parametrize(
+    ("make", "why"),
+    [
+        (holding(b"\xff\xfe"), "it is not UTF-8"),
+        (huge, "larger than 1024 KiB"),
+        (holding("x = " + "[" * 100_000), "is not TOML"),
+        (holding("x = 1" + "0" * 10_000), "is not TOML"),
+        (holding("x = " + "\x1b]52;c;aGk=\x07" * 9), "is not TOML"),
+        (holding('ca_file = "~nobody-of-that-name/ca.pem"'), "no such file or directory"),
+        (os.mkfifo, "not a regular file"),
+        (Path.mkdir, "Is a directory"),
+        (lambda path: path.symlink_to("/dev/zero"), "not a regular file"),
+        (lambda path: path.symlink_to(path), "Too many levels of symbolic links"),
+    ],
+)
+def test_any_settings_file(home: Path, make: Callable[[Path], object], why: str) -> None:
+    folder = home / ".config" / "holdfast"
+    folder.mkdir(parents=True)
+    make(folder / "settings.toml")
+    status, words = said(home, '"$@"', "status", "https://127.0.0.1:9")
+    assert status == 1
+    assert why in words
+    assert "\x1b" not in words
