@@ -5,6 +5,7 @@ Its first line of output is the address it serves. It never listens beyond loopb
 
 import asyncio
 import logging
+import math
 import os
 import socket
 import sys
@@ -24,6 +25,12 @@ def _parsed(ctx: click.Context, param: click.Parameter, texts: tuple[str, ...]) 
         return [parse(text) for text in texts]
     except FaultRefused as refused:
         raise click.BadParameter(str(refused)) from refused
+
+
+def _paced(ctx: click.Context, param: click.Parameter, speed: float) -> float:
+    if not math.isfinite(speed):
+        raise click.BadParameter(f"{speed} is no speed")
+    return speed
 
 
 def _is_news(record: logging.LogRecord) -> bool:
@@ -62,6 +69,7 @@ def _epilog() -> str:
     type=click.FloatRange(min=0, min_open=True),
     default=1.0,
     show_default=True,
+    callback=_paced,
     envvar="HOLDFAST_STUB_SPEED",
     show_envvar=True,
     help="2 halves every pause of the agent.",
@@ -100,12 +108,18 @@ def main(
     faults.exit = os._exit
     for fault in armed:
         faults.arm(fault)
-    print(f"http://127.0.0.1:{listener.getsockname()[1]}", flush=True)
+    if while_stdin and sys.stdin is None:
+        raise click.UsageError("--while-stdin, and there is no standard input")
+    try:
+        print(f"http://127.0.0.1:{listener.getsockname()[1]}", flush=True)
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is left in its buffer fails no more
+        raise click.ClickException(f"the address cannot be printed: {error.strerror}") from error
     asyncio.run(_serve(server, listener, while_stdin=while_stdin))
 
 
 async def _serve(server: uvicorn.Server, listener: socket.socket, *, while_stdin: bool) -> None:
-    loop, stdin = asyncio.get_running_loop(), sys.stdin.fileno()
+    loop, stdin = asyncio.get_running_loop(), 0
 
     def read() -> None:
         if not os.read(stdin, 4096):

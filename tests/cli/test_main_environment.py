@@ -112,3 +112,13 @@ def test_any_settings_file(home: Path, make: Callable[[Path], object], why: str)
     assert status == 1
     assert why in words
     assert "\x1b" not in words
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["--speed nan", "--speed inf", "--speed 1e400", "--while-stdin <&-", ">/dev/full", "--fault $'cut=\\xff'"],
+)
+def test_the_stub_ends_with_words_too(home: Path, command: str) -> None:
+    status, words = said(home, f'"$(dirname "$1")/holdfast-stub" {command}')
+    assert status in (1, 2)
+    assert "Error: " in words
