@@ -12,7 +12,7 @@ from textual.content import Content
 from tui.backends import NAMES, SERVE
 from tui.core import changes as c
 from tui.core.model import Failure, Idle, Request, Session
-from tui.core.sanitize import one_line
+from tui.core.sanitize import excerpt, one_line
 from tui.core.session_state import Standing, Standings
 from tui.core.turn import Turn
 from tui.net.pacing import Slice
@@ -306,7 +306,7 @@ class Presenter:
             case c.FailureSeen(session_id, failure):
                 self._standings.failed(session_id, failure)
                 if not self._is_outdated(change) and not self._told_otherwise(session_id, failure):
-                    self._main.transcript.note(Content.styled(f"✗ {failure.message}", "$error"))
+                    self._main.transcript.note(Content.styled(f"✗ {excerpt(failure.message)}", "$error"))
             case c.PlanChanged():
                 self._show_plan()
             case _:

@@ -3,7 +3,7 @@ import pytest
 from tests.app_harness import on_stage
 from tests.fake_client import FakeClient
 from tui.core.connection_status import Line, LineState
-from tui.widgets.status.header import Heading, HealthLine, line_words, sparkline
+from tui.widgets.status.header import Heading, HealthLine, line_words, sparkline, spent
 
 
 @pytest.mark.parametrize(
@@ -70,3 +70,8 @@ async def test_no_number_and_no_name_is_cut_in_two_but_the_title(title: str, lef
         header.show_line(line)
         header.show_heading(Heading(title, "build", tokens=4000))
         assert header.text.startswith(left)
+
+
+def test_a_cost_that_is_no_number_is_not_shown() -> None:
+    assert spent(Heading(cost=float("inf"))) == spent(Heading(cost=float("nan"))) == ""
+    assert spent(Heading(cost=0.314)) == " · $0.31"

@@ -1,7 +1,7 @@
 import pytest
 from textual.content import Content
 
-from tui.widgets.text.blocks import Paragraph
+from tui.widgets.text.blocks import LINE_AT_MOST, Code, Paragraph
 
 WORDS = "one two three four five six seven"
 
@@ -37,3 +37,15 @@ def test_no_word_is_lost_and_no_line_is_too_long(width: int, first: str, rest: s
 
 def test_breaks_stay() -> None:
     assert shown(Paragraph(Content("one\ntwo\n\nthree"), "", "  "), 20) == ["one", "  two", "", "  three"]
+
+
+def test_a_long_line_of_code_with_combining_marks_is_folded_whole() -> None:
+    line = "e\u0301" * 30 + "x" * 50
+    rows = Code((Content(line),)).lines(40)
+    assert "".join(row.plain.strip() for row in rows) == line
+
+
+def test_of_a_line_of_code_without_end_the_rest_is_counted() -> None:
+    rows = Code((Content("x" * (LINE_AT_MOST + 7)),)).lines(100)
+    assert rows[-1].plain.rstrip().endswith("… 7 more characters")
+    assert len(rows) < LINE_AT_MOST / 90

@@ -6,12 +6,13 @@ from textual.content import Content
 
 from tui.config.keymap import key
 from tui.core.changes import AnswerChanged
+from tui.core.sanitize import one_line
 from tui.widgets.base.static_text import MUTED
 
 
 def fare_words(fare: AnswerChanged) -> Content:
     """One line: where it is, and what the person can do about it."""
-    because = f" ({fare.reason})" if fare.reason else ""
+    because = f" ({one_line(fare.reason)})" if fare.reason else ""
     match fare.state:
         case "sending":
             return Content.styled(" sending…", MUTED)

@@ -14,6 +14,7 @@ from textual.strip import Strip
 
 from tui.config.keymap import key
 from tui.core.connection_status import Line, LineState
+from tui.core.sanitize import one_line
 from tui.widgets.base.format import span
 from tui.widgets.base.guarded import Guarded
 from tui.widgets.base.static_text import FAINT, MUTED, spread, strip_of
@@ -56,10 +57,11 @@ def line_words(line: Line, room: int = 1000, *, ever_up: bool = True) -> Content
             soon = line.retry_in is None or line.retry_in < 1
             when = "trying now" if soon else f"try {line.attempt + 1} in {span(line.retry_in or 0)}"
             state = "↻ lost" if ever_up else "↻ not connected"
-            reason = line.reason if ever_up else line.reason.removeprefix("cannot connect: ")
+            told = one_line(line.reason)
+            reason = told if ever_up else told.removeprefix("cannot connect: ")
             return _down(state, "$warning", reason, f" · {when} · {key('retry')} now", room)
         case LineState.STOPPED:
-            return _down("■ stopped", "$error", line.reason, f" · {key('retry')} after fixing it", room)
+            return _down("■ stopped", "$error", one_line(line.reason), f" · {key('retry')} after fixing it", room)
         case _:
             assert_never(line.state)
 

@@ -247,10 +247,10 @@ def quiet_words(line: Line) -> Content:
         case LineState.CONNECTING:
             return Content.styled("connecting…", MUTED)
         case LineState.RECONNECTING:
-            why = f": {line.reason.removeprefix('cannot connect: ')}" if line.reason else ""
+            why = f": {one_line(line.reason).removeprefix('cannot connect: ')}" if line.reason else ""
             return Content.styled(f"not connected{why} · what you send waits here", "$warning")
         case LineState.STOPPED:
-            return Content.styled(line.remedy or f"Mend it, then press {key('retry')}.", "$error")
+            return Content.styled(one_line(line.remedy) or f"Mend it, then press {key('retry')}.", "$error")
         case _:
             assert_never(line.state)
 

@@ -6,6 +6,7 @@ from textual.content import Content
 
 from tui.config.keymap import key
 from tui.core.connection_status import Line, LineState
+from tui.core.sanitize import excerpt, one_line
 from tui.widgets.base.format import span
 from tui.widgets.base.static_text import MUTED, Plain
 
@@ -66,7 +67,9 @@ def _when(line: Line) -> str:
 
 
 def _page(head: str, style: str, *lines: str) -> Content:
-    return Content.assemble((head, f"bold {style}"), *[(f"\n\n{line}", MUTED) for line in lines if line])
+    return Content.assemble(
+        (one_line(head), f"bold {style}"), *[(f"\n\n{excerpt(line)}", MUTED) for line in lines if line]
+    )
 
 
 class Welcome(Plain):

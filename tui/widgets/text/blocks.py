@@ -4,9 +4,11 @@ Values: made once by `tui.widgets.text.markdown`, asked again only when the widt
 """
 
 from collections.abc import Iterator
+from itertools import accumulate
 from typing import Protocol
 
 import msgspec
+from rich.cells import chop_cells
 from textual.content import Content, Span
 
 from tui.widgets.base.static_text import FAINT
@@ -16,6 +18,8 @@ COLUMN_GAP = "  "
 NARROWEST_COLUMN = 6
 CELL_AT_MOST = 2_000
 """Characters of a table's cell that are shown."""
+LINE_AT_MOST = 10_000
+"""Characters of a line of code that are shown; the whole of it can be copied."""
 PART_AT_MOST = 4_000
 """Characters that are wrapped as one paragraph: what is longer is shown in parts."""
 MEASURE = 120
@@ -132,7 +136,13 @@ class Code(msgspec.Struct, frozen=True):
 
 
 def _rows(line: Content, room: int) -> list[Content]:
-    return [line] if line.cell_length <= room else line.fold(room)
+    more = len(line.plain) - LINE_AT_MOST
+    if more > 0:
+        line = Content.assemble(line[:LINE_AT_MOST], (f"… {more} more characters", FAINT))
+    if line.cell_length <= room:
+        return [line]
+    ends = list(accumulate(map(len, chop_cells(line.plain, room))))  # `fold` drops what follows a combining mark
+    return line.divide(ends[:-1])
 
 
 def _grounded(line: Content, room: int) -> Content:

@@ -19,12 +19,20 @@ FENCE_STEP = 30
 """Lines of an open fence that are put aside at once."""
 TABLE_STEP = 40
 """Rows of a table that are put aside at once. Until it ends its columns stay as wide as they are then."""
+CELLS_READ_AGAIN = 800
+"""Cells of a wide table after which its rows are put aside before there are so many."""
 LONG_BLOCK = 3_000
 """Characters of one paragraph, list or quotation, of which all but the last are put aside..."""
 KEPT_OF_IT = 500
 """...and how many those are."""
 READ_AGAIN_AT_MOST = 20_000
 """Characters. What is longer is not read as a whole once more when it is done: that would hold up the screen."""
+UNCUT_AT_MOST = 20_000
+"""Characters of one item or quotation that stay together; what is longer goes on as words of their own."""
+LINES_AT_ONCE, MARKS_AT_ONCE = 800, 1_200
+"""Lines, and characters that may be marks of Markdown, of a text that can be read at once: the time that reading
+takes grows with the first, and with the square of the second."""
+MARKS = "[]!*_~`<&|"
 
 OPENING = re.compile(r"( {0,3})([-*+]|\d{1,9}[.)]|>)")
 """How a list or a quotation opens."""
@@ -59,7 +67,7 @@ class Growing:
 
         Each edit is to be made before the next is asked for, and all of them are.
         """
-        done = state == "done" != self.state and len(text) <= READ_AGAIN_AT_MOST
+        done = state == "done" != self.state and len(text) <= READ_AGAIN_AT_MOST and is_quick(text)
         if done or not text.startswith(self.source[: self._settled]):
             self._settled, self._settled_pieces, self._opening, self._rest_gap = 0, 0, "", None
         self.source, self.state = text, state
@@ -138,7 +146,7 @@ class Growing:
 
     def _settle_table(self, block: Block, table: Table) -> Iterator[Edit]:
         head, *body = table.rows
-        if len(body) <= TABLE_STEP:
+        if len(body) <= TABLE_STEP and len(body) * len(head) <= CELLS_READ_AGAIN:
             return
         if not self._opening:
             self._columns = table.wanted()
@@ -169,6 +177,8 @@ class Growing:
             return
         before = rest[: len(rest) - KEPT_OF_IT]
         cut = calm_place(before) if is_plain(block) else next_item(before)
+        if not cut and len(rest) > UNCUT_AT_MOST:
+            cut = before.rfind("\n") + 1 or calm_place(before)
         if not cut:
             return
         aside = [piece for one in read(rest[:cut]) for piece in one.pieces]
@@ -180,6 +190,11 @@ class Growing:
         yield self._settled_pieces, [*aside, *last]
         self._settled += cut
         self._settled_pieces += len(aside)
+
+
+def is_quick(text: str) -> bool:
+    """Whether so much text can be read at once without holding up the screen."""
+    return text.count("\n") <= LINES_AT_ONCE and sum(map(text.count, MARKS)) <= MARKS_AT_ONCE
 
 
 def _set_gap(pieces: list[Piece], gap: int) -> None:

@@ -27,7 +27,7 @@ FOUND_HERE = "bold on $accent 60%"
 
 
 STRIPS_KEPT = 500
-WRAPPED_AT_ONCE = 40_000
+WRAPPED_AT_ONCE = 20_000
 """Characters that are wrapped before the screen is drawn; the rest follows, as much between two drawings."""
 COSTS_A_LINE = 20
 """A line takes as long as so many characters, however short it is."""
@@ -175,7 +175,8 @@ class Lines(Guarded):
 
     def render_line(self, y: int) -> Strip:
         width = self.size.width
-        self._wrap(width)
+        if width != self._wrapped_at:
+            self._wrap(width)
         if (strip := self._strips.get(y)) is None:
             if len(self._strips) >= STRIPS_KEPT:
                 self._strips.clear()

@@ -27,6 +27,9 @@ HIGHLIGHTS = Highlights()
 MARKS = {"strong": "bold", "em": "italic", "s": "strike"}
 INLINE_CODE = "$text-secondary"
 HEADING = "bold $primary"
+COLUMNS_READ = 200
+"""Columns of a table of which the words are read: more than a screen has room for."""
+NOTHING = Content("")
 LINK = Style(underline=True)
 SAFE_ADDRESS = re.compile(r"https?://[\x21-\x7e]{1,2000}")
 """What may become a link that a terminal opens (OSC 8): a page's address, with nothing that ends the link."""
@@ -127,7 +130,7 @@ class _Reader:
                 case "tr_open":
                     rows.append([])
                 case "inline" if rows:
-                    rows[-1].append(inline(token))
+                    rows[-1].append(inline(token) if len(rows[-1]) < COLUMNS_READ else NOTHING)
                 case "inline":
                     self._paragraph(inline(token), heading, hidden)
                 case "table_close":

@@ -14,12 +14,16 @@ from tui.core.model import Progress
 from tui.core.sanitize import clean
 from tui.widgets.base.static_text import MUTED
 from tui.widgets.text.blocks import Code, Paragraph, Piece
-from tui.widgets.text.incremental_markdown import Growing
+from tui.widgets.text.incremental_markdown import Growing, is_quick
 from tui.widgets.text.lines_view import Lines
 from tui.widgets.text.markdown import HIGHLIGHTS
 
 AT_ONCE = 20_000
-"""Characters that a text may grow by in one frame."""
+"""Characters that a text may grow by in one frame..."""
+DENSE_AT_ONCE = 2_000
+"""...and where it is full of marks."""
+SHOWN_AT_MOST = 1_000_000
+"""Characters of a text that are shown. What is longer is no answer of an agent, and would fill the memory."""
 
 PARTIAL = Paragraph(
     Content.styled("… words may be missing until the server sends the whole", f"italic {MUTED}"), gap=1
@@ -33,6 +37,11 @@ BELOW: dict[Progress, Sequence[Piece]] = {"partial": (PARTIAL,), "broken": (BROK
 BELOW_ENDED: dict[Progress, Sequence[Piece]] = {"partial": (TORN,), "broken": (BROKEN,)}
 
 
+def left_out(characters: int) -> Paragraph:
+    """What stands below a text that is too long."""
+    return Paragraph(Content.styled(f"… {characters} more characters: too long to be shown", f"italic {MUTED}"))
+
+
 class Prose(Lines):
     """The words of the agent."""
 
@@ -43,6 +52,12 @@ class Prose(Lines):
         self._wanted: tuple[str, Progress] | None = None
         """What comes piece by piece, as it is to be in the end."""
         self._ended = False
+        self._left_out: Sequence[Piece] = ()
+
+    @property
+    def shown(self) -> str:
+        """What of the text is on the screen by now."""
+        return self._growing.source
 
     def show_ended(self, ended: bool) -> None:
         """Whether the turn is over: then no more of a text comes than the server has."""
@@ -54,6 +69,10 @@ class Prose(Lines):
         """Show `text`, of which what was shown before is usually the beginning."""
         if "\r" in text:  # the parser counts it as the end of a line
             text = clean(text)
+        more = len(text) - SHOWN_AT_MOST
+        if more > 0:
+            text = text[:SHOWN_AT_MOST]
+            self._left_out = (left_out(more),)
         if text == self._growing.source and state == self._growing.state:
             return
         if self._comes_in_pieces(text):
@@ -66,7 +85,12 @@ class Prose(Lines):
             self._show(text, state)
 
     def _comes_in_pieces(self, text: str) -> bool:
-        return len(text) - len(self._growing.source) > AT_ONCE
+        return len(text) - len(self._growing.source) > self._at_once(text)
+
+    def _at_once(self, text: str) -> int:
+        """Characters of what is new that are shown in the next frame."""
+        begun = len(self._growing.source)
+        return AT_ONCE if is_quick(text[begun : begun + AT_ONCE]) else DENSE_AT_ONCE
 
     def _show_more(self) -> None:
         """One piece more of a long text; the screen is drawn between two of them."""
@@ -74,15 +98,15 @@ class Prose(Lines):
             return
         text, state = self._wanted
         if self._comes_in_pieces(text):
-            self._show(text[: len(self._growing.source) + AT_ONCE], "streaming")
+            self._show(text[: len(self._growing.source) + self._at_once(text)], "streaming")
             self.call_after_refresh(self._show_more)
         else:
             self._wanted = None
             self._show(text, state)
 
     def _show(self, text: str, state: Progress) -> None:
-        below = BELOW_ENDED if self._ended else BELOW
-        for index, pieces in self._growing.show(text, state, below.get(state, ())):
+        below = [*(BELOW_ENDED if self._ended else BELOW).get(state, ()), *self._left_out]
+        for index, pieces in self._growing.show(text, state, below):
             self.replace_from(index, pieces)
 
     def replace_from(self, index: int, pieces: Sequence[Piece]) -> None:

@@ -20,11 +20,11 @@ from tui.core.model import (
     TextPart,
     ToolPart,
 )
-from tui.core.sanitize import one_line
+from tui.core.sanitize import excerpt, one_line
 from tui.widgets.base.static_text import MUTED, Covered
 from tui.widgets.text.blocks import Paragraph, Piece, paragraphs
 from tui.widgets.text.lines_view import Lines
-from tui.widgets.text.markdown_view import Prose
+from tui.widgets.text.markdown_view import SHOWN_AT_MOST, Prose, left_out
 from tui.widgets.text.note_line import Remark
 from tui.widgets.transcript.earlier_parts import EarlierParts
 from tui.widgets.transcript.foldable import MARGIN, YOU, Fold
@@ -284,10 +284,10 @@ class MessageView(Vertical, Covered):
         if failure.kind == "aborted":
             words = Content.styled("■ aborted", "$warning")
         elif failure.kind == "interrupted":
-            words = Content.styled(f"! interrupted: {failure.message}", "$error")
+            words = Content.styled(f"! interrupted: {excerpt(failure.message)}", "$error")
         else:
             status = f" ({failure.status})" if failure.status else ""
-            words = Content.styled(f"✗ failed{status}: {failure.message}", "$error")
+            words = Content.styled(f"✗ failed{status}: {excerpt(failure.message)}", "$error")
         if self._failure is None:
             self._failure = Remark(words, classes="ending")
             self.mount(self._failure, before=self._first_end())
@@ -313,7 +313,8 @@ def plain_pieces(part: TextPart | FilePart | NotePart) -> list[Piece]:
 
 def words_of(text: str) -> list[Piece]:
     """What the person wrote, as it was written."""
-    return [*paragraphs(text.strip("\n").expandtabs(4), gap=0)]
+    pieces: list[Piece] = [*paragraphs(text[:SHOWN_AT_MOST].strip("\n").expandtabs(4), gap=0)]
+    return [*pieces, left_out(len(text) - SHOWN_AT_MOST)] if len(text) > SHOWN_AT_MOST else pieces
 
 
 def _has_words(part: Part) -> bool:
