@@ -28,7 +28,7 @@ from tui.net.url import segment
 log = logging.getLogger(__name__)
 
 PAGE = 200
-"""Sessions in one page of the list: the most that the server gives."""
+"""Sessions in one page of the list: the most that may be asked for; a real 0.24.4 gives 100."""
 SEARCHED_AT_MOST = 5000
 """Sessions among which one is looked for at once."""
 
@@ -89,11 +89,11 @@ class Listing:
         return rows
 
     async def _newest(self, place: str) -> wire.SeenPage | BadBody:
-        """The newest of a workspace: PAGE of them, in as many pages as that takes."""
+        """The newest of a workspace: one page, or several where they have to be smaller."""
         try:
-            page = await self._page(place)
-            while page.cursor is not None and len(page.sessions) + page.sessions.unreadable < PAGE:
-                more = await self._page(place, page.cursor)
+            page, size = await self._sized_page(place)
+            while page.cursor is not None and size < PAGE and len(page.sessions) < PAGE:
+                more, size = await self._sized_page(place, page.cursor)
                 further = _further(more, page.cursor) if more.sessions else None
                 page = wire.SeenPage(page.sessions.with_more(more.sessions), further)
         except BadBody as error:
@@ -102,14 +102,21 @@ class Listing:
         return page
 
     async def _page(self, place: str, cursor: str | None = None) -> wire.SeenPage:
-        """A page, smaller where the server's answer is too large or too slow."""
+        page, _ = await self._sized_page(place, cursor)
+        return page
+
+    async def _sized_page(self, place: str, cursor: str | None = None) -> tuple[wire.SeenPage, int]:
+        """A page, smaller where the server's answer is too large or too slow; and the size that was asked for."""
+        asked_for = PAGE
         path = f"/workspaces/{segment(place)}/sessions"
         where = {} if cursor is None else {"cursor": cursor}
 
         async def fetch(size: int, progress: Progress) -> Reply:
+            nonlocal asked_for
+            asked_for = size
             return await self._http.call("GET", path, params={"size": str(size), **where}, progress=progress)
 
-        return checked(path, wire.page, (await self._paging.ask(fetch, PAGE)).value)
+        return checked(path, wire.page, (await self._paging.ask(fetch, PAGE)).value), asked_for
 
     async def status(self, session_id: str) -> wire.Seen | None:
         """The session as it is now; None if the server does not have it awake."""
