@@ -6,6 +6,7 @@ import signal
 import sys
 import threading
 import time
+import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from itertools import cycle
 from pathlib import Path
@@ -22,9 +23,12 @@ TYPE_EVERY: Final = 0.06
 """Seconds between an echo and the next key."""
 UNANSWERED: Final = 8.0
 """Seconds after which a key is given up."""
-STAYS: Final = "."
-KEYS: Final = tuple(chr(point) for point in range(0x1CD, 0x220) if chr(point).isalpha())
-"""Letters that no server sends: an echo of them is an echo."""
+CLEAR: Final = "\x15"
+"""Deletes what stands in the prompt."""
+KEYS: Final = tuple(
+    chr(point) for point in range(0x1CD, 0x530) if unicodedata.category(chr(point)) in ("Lu", "Ll")
+)
+"""Letters that no server sends, each typed once: an echo of one is an echo."""
 SPEAKS: Final = re.compile(r"Traceback|failed and was drawn anew|failed and was closed|itself failed|Error:")
 """What a client says of itself once it has failed."""
 _PAGE: Final = os.sysconf("SC_PAGE_SIZE")
@@ -117,8 +121,9 @@ class Watched(Recording):
 class Typist:
     """Types into a client from a thread of its own, one key after the other, and times each echo.
 
-    A key is deleted again once it was seen; one stays, for a question takes the keys only from an empty prompt. Of
-    a time, what the client spent waiting for a processor is taken off.
+    Nothing is deleted before the end: a question takes the keys only from an empty prompt, and a key that edits
+    may be handled after a letter that was typed later. Of a time, what the client spent waiting for a processor is
+    taken off.
     """
 
     def __init__(self, client: Watched) -> None:
@@ -139,14 +144,13 @@ class Typist:
         self._stop.set()
         self._thread.join()
         if not self._client.ended:
-            self._client.type("\x7f")
+            self._client.type(CLEAR)
 
     @property
     def longest(self) -> float:
         return max(self.echoes, default=0.0)
 
     def _work(self) -> None:
-        self._client.type(STAYS)
         while not self._stop.wait(TYPE_EVERY) and not self._client.ended:
             took = self._press(next(self._keys))
             if took is not None:
@@ -166,7 +170,6 @@ class Typist:
                 first += 1
                 if wanted in tail + data:
                     stood = client.waited_for_processor() - waited
-                    client.type("\x7f")
                     return max(0.0, moment - pressed - stood)
                 tail = data[-4:]
             if client.ended:
