@@ -143,6 +143,7 @@ def test_a_row_of_nobody_s_is_taken_up(tmp_path: Path, owner: str) -> None:
     ("table", "change"),
     [
         ("flights", "UPDATE flights SET prompt = x'7b' WHERE message = 'msg_bad'"),
+        ("flights", "UPDATE flights SET prompt = x'7b2274657874223a22ff227d'"),  # {"text":"\xff"}
         ("flights", "UPDATE flights SET prompt = CAST('[' || replace(hex(zeroblob(50000)), '0', '[') AS BLOB)"),
         ("ends", "UPDATE ends SET state = 'exploded'"),
         ("ends", "UPDATE ends SET state = 'finished'"),

@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 
 from tui.core.model import Prompt
+from tui.core.stored_json import decode
 from tui.core.turn import BROKE_OFF
 from tui.storage.database import COLUMNS, Columns
 
@@ -99,7 +100,7 @@ def _is_text(raw: object) -> bool:
 
 def _is_prompt(raw: object) -> bool:
     try:
-        msgspec.json.decode(raw if isinstance(raw, bytes) else b"", type=Prompt)
-    except (msgspec.DecodeError, RecursionError):
+        decode(raw if isinstance(raw, bytes) else b"", Prompt)
+    except msgspec.DecodeError:
         return False
     return True

@@ -17,6 +17,7 @@ from typing import Literal, TypeVar
 import msgspec
 
 from tui.core.model import Prompt, Queued
+from tui.core.stored_json import decode
 from tui.storage.journal_file import JournalFile, Rows, sound
 from tui.storage.owner_lock import Owner
 
@@ -210,7 +211,7 @@ class Journal:
         prompts = []
         for row in self._adopt("flights", "prompt", bytes, "at"):
             try:
-                prompts.append(msgspec.json.decode(row, type=Prompt))
+                prompts.append(decode(row, Prompt))
             except msgspec.DecodeError as error:
                 self._say(f"a prompt that an earlier run sent cannot be read ({error}); it stays in the journal.")
         return prompts
