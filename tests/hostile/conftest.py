@@ -21,15 +21,11 @@ COMMAND_SHARE = 20
 """Of those on the commands, one in so many."""
 
 OPEN = {
-    "1,000 questions", "100,000 options", "100,000 statuses", "100,000 todos", "2,000 permissions",
-    "20,000 messages", "5,000 permissions", "5,000 permissions by events", "5,000 questions",
-    "50,000 parts by events", "50,000 text parts", "60 MB of text", "Infinity", "Markdown entities", "NaN",
-    "answer: 50,000 parts", "answer: texts", "broken characters", "deep Markdown", "endless body",
-    "endless chunks", "frames of qwen", "health: long texts", "health: texts", "huge numbers",
-    "infinite numbers", "long errors", "long file names", "long labels", "long line", "long patterns",
-    "long texts by events", "long todos", "negative numbers", "numbers by events", "qwen: long session",
-    "qwen: numbers, texts", "requests with texts", "texts", "texts by events", "tiny chunks", "updates of qwen",
-    "white space",
+    "100,000 statuses", "20,000 messages", "50,000 parts by events", "50,000 text parts", "Infinity",
+    "Markdown entities", "NaN", "answer: 50,000 parts", "answer: texts", "close in the status line",
+    "deep Markdown", "endless chunks", "frames of qwen", "health: long texts", "health: texts", "huge numbers",
+    "infinite numbers", "lists for anything", "negative numbers", "qwen: long session", "qwen: numbers, texts",
+    "requests with texts", "texts", "texts by events", "texts for numbers", "updates of qwen",
 }  # fmt: skip
 """Attacks that the client does not hold yet: `--attacks=all` and their names play them, the tenth does not."""
 
@@ -102,4 +98,5 @@ class _Table:
             self._runs += [Run(**one) for one in found]
 
     def pytest_sessionfinish(self) -> None:
-        write_table(self._runs, Path(__file__).parents[2] / "docs" / "security.md")
+        page = Path(__file__).parents[2] / "docs" / "security.md"
+        write_table(self._runs, page, len(CASES) + len(ON_COMMANDS))

@@ -13,15 +13,15 @@ END: Final = "<!-- made by make hostile: end -->"
 FAMILIES: Final = {"opencode": "", "mimo": " · MiMo Code", "qwen": " · qwen"}
 
 
-def write_table(runs: Sequence[Run], page: Path) -> None:
-    """Put the table of these runs between the markers of the page."""
+def write_table(runs: Sequence[Run], page: Path, of: int) -> None:
+    """Put the table of these runs, out of so many, between the markers of the page."""
     text = page.read_text()
     before, rest = text.split(BEGIN)
     _, after = rest.split(END)
-    page.write_text(f"{before}{BEGIN}\n\n{table(runs)}\n{END}{after}")
+    page.write_text(f"{before}{BEGIN}\n\n{table(runs, of)}\n{END}{after}")
 
 
-def table(runs: Sequence[Run]) -> str:
+def table(runs: Sequence[Run], of: int) -> str:
     """A line for each attack and family, a column for each route, and what the commands ended with."""
     cells: dict[tuple[str, str], dict[str, str]] = {}
     order = {name: at for at, name in enumerate(ATTACKS)}
@@ -35,7 +35,7 @@ def table(runs: Sequence[Run]) -> str:
         columns = [row.get(column, "") for column in (*ROUTES, "status", "doctor")]
         lines.append(_line([attack + FAMILIES[family], ATTACKS[attack].sends, *columns]))
     failed = sum(bool(run.problems) for run in runs)
-    count = f"{len(runs)} runs, {len(runs) - failed} held."
+    count = f"{len(runs)} of {of} runs were played, {len(runs) - failed} of them held."
     return "\n".join([count, "", *lines, ""])
 
 

@@ -118,7 +118,11 @@ def idle_client(home: Path) -> Iterator[Watched]:
     name, attack = next(iter(ATTACKS.items()))
     with attack_server(name, attack.routes[0], "opencode", home) as server:
         with Watched((*COMMAND, server.address), env=environment(home), cwd=home) as client:
-            client.wait_for(LIVE)
+            client.wait_for(PROMPT)
+            with Typist(client) as typist:
+                client.wait_for(LIVE)
+                poll(lambda: client.ended, within=1)
+            client.begins = typist.longest
             yield client
 
 
@@ -153,9 +157,10 @@ def on_the_screen(
                 begun = poll(lambda: server.attacked or client.ended, within=BEGINS)
                 poll(lambda: client.ended, within=attack.watch)
             memory, screen = client.peak() - before, client.text()
+            noise = max(beside.longest, idle.begins if route == "health" else 0.0)
             found = [] if begun else ["the client never came to the attack"]
-            if typist.longest > FREEZE + beside.longest:
-                found.append(f"a key was echoed after {typist.longest:.2f} s (idle: {beside.longest:.2f} s)")
+            if typist.longest > FREEZE + noise:
+                found.append(f"a key was echoed after {typist.longest:.2f} s (idle: {noise:.2f} s)")
             if memory > attack.mebibytes << 20:
                 found.append(f"{memory >> 20} MiB above the idle client, {attack.mebibytes} are allowed")
             if client.overgrown:
@@ -171,7 +176,7 @@ def on_the_screen(
     found += log_problems(log)
     shown = STATE.search(screen)
     outcome = " ".join(shown[1].split()) if shown is not None else "no state is shown"
-    return Run(attack.name, route, family, max(0, memory), typist.longest, beside.longest, outcome, found)
+    return Run(attack.name, route, family, max(0, memory), typist.longest, noise, outcome, found)
 
 
 def state_problems(attack: Attack, screen: str) -> list[str]:

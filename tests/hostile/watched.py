@@ -41,6 +41,8 @@ class Watched(Recording):
         super().__init__(command, env=env, cwd=cwd)
         self._child.delaybeforesend = None  # pexpect waits 50 ms before each key
         self.overgrown = False
+        self.begins = 0.0
+        """Seconds of its longest echo while it began, where that was measured."""
         self._peak = 0
         self._over = threading.Event()
         self._guard = threading.Thread(target=self._watch, name="watches the memory", daemon=True)
