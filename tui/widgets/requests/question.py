@@ -63,10 +63,10 @@ class QuestionForm(OwnWordsForm):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up,k", "move(-1)", "up", show=False),
         Binding("down,j", "move(1)", "down", show=False),
-        Binding("pageup", f"move(-{PAGE})", "further up", show=False),
-        Binding("pagedown", f"move({PAGE})", "further down", show=False),
-        Binding("home", f"move(-{EVER})", "first", show=False),
-        Binding("end", f"move({EVER})", "last", show=False),
+        Binding("pageup", f"leap('page_up', -{PAGE})", "page up", show=False),
+        Binding("pagedown", f"leap('page_down', {PAGE})", "page down", show=False),
+        Binding("home", f"leap('scroll_home', -{EVER})", "first", show=False),
+        Binding("end", f"leap('scroll_end', {EVER})", "last", show=False),
         Binding("left,h", "turn(-1)", "question before", show=False),
         Binding("right,l", "turn(1)", "next question", show=False),
         Binding("space", "choose", "choose", show=False),
@@ -252,6 +252,13 @@ class QuestionForm(OwnWordsForm):
         self._draw_rows()
         if self._rows:
             self.show_row(self._rows[self.draft.cursor - self._first])
+
+    async def action_leap(self, scroll: str, rows: int) -> None:
+        """Scroll what is there; where only some of the options have a row, move the cursor instead."""
+        if self.draft.rows > ROWS_SHOWN:
+            self.action_move(rows)
+        else:
+            await self.run_action(scroll)
 
     def action_turn(self, tabs: int) -> None:
         self.draft.go(self.draft.tab + tabs)
