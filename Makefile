@@ -42,7 +42,7 @@ check: $(SET_UP)
 chaos: $(SET_UP)
 	$(BIN)/pytest tests/chaos --schedules=2000 -n 2
 	$(BIN)/pytest tests/end_to_end/test_killed.py -n 2
-	$(BIN)/pytest tests/backends/test_any_json.py tests/storage/test_damaged_json.py --hypothesis-profile=chaos --timeout=3600 -n 2
+	$(BIN)/pytest tests/backends/test_any_json.py tests/storage/test_journal_damaged_json.py --hypothesis-profile=chaos --timeout=3600 -n 2
 
 # About ten minutes.
 hostile: $(SET_UP)

@@ -12,6 +12,9 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("tui", "server_stub")
 OF_THE_WHOLE = (
+    "tests/backends/test_any_json.py",
+    "tests/ui/test_hostile_text.py",
+    "tests/ui/test_long_texts.py",
     "tests/ui/test_mouse.py",
     "tests/test_evidence.py",
     "tests/test_project.py",
