@@ -35,11 +35,13 @@ def path(tmp_path: Path) -> Path:
 def log(path: Path, clock: Clock) -> Iterator[logging.Logger]:
     logger = logging.getLogger("httpx")
     handler = LogFile(path, clock)
-    level = logger.level
+    level, propagates = logger.level, logger.propagate
     logger.addHandler(handler)
     logger.setLevel(logging.INFO)
+    logger.propagate = False  # a report with half a character in it ends a worker of pytest-xdist
     yield logger
     logger.removeHandler(handler)
+    logger.propagate = propagates
     logger.setLevel(level)
     handler.close()
 
