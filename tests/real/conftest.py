@@ -12,6 +12,12 @@ from tests.real.server import MIMO, OPENCODE, QWEN, Family, RealServer, running_
 INSTALLED = Path(__file__).parents[2] / ".real-servers" / "node_modules"
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.getgroup("real").addoption(
+        "--real-first", type=int, default=0, help="the seed of the first schedule of faults on a real server"
+    )
+
+
 @pytest.fixture(scope="session")
 def npm_modules() -> Path:
     """The folder with the packages of `package.json`, as node would look them up."""

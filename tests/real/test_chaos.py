@@ -22,8 +22,12 @@ from tests.waiting import wait_until
 
 pytestmark = pytest.mark.real
 
-SCHEDULES = {"opencode": 30, "qwen": 8, "mimo": 30}
-"""At once, by family; qwen serve needs seconds for each session that is begun."""
+SCHEDULES = 30
+"""For each family, from the seed that `--real-first` names."""
+AT_ONCE = {"opencode": 30, "qwen": 8, "mimo": 30}
+"""qwen serve needs seconds to start each session."""
+BATCHES = [(family, at) for family, size in AT_ONCE.items() for at in range(0, SCHEDULES, size)]
+"""A family, and how many schedules come before this batch."""
 KILLED_AT = (6.0, 16.0)
 """Seconds from the start; a restart takes about 3."""
 NEWEST = re.compile(rf"({TOKEN.pattern})\Z")
@@ -75,12 +79,14 @@ class Shared:
         """There are none."""
 
 
-@pytest.mark.parametrize("family", SCHEDULES)
+@pytest.mark.parametrize(("family", "before"), BATCHES)
 async def test_nothing_is_lost_and_the_screen_tells_the_truth(
-    family: str, request: pytest.FixtureRequest, tmp_path: Path
+    family: str, before: int, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
     server = Shared(request.getfixturevalue(f"{family}_alone"))
-    scenes = [scene_of(seed, family, server, tmp_path) for seed in range(SCHEDULES[family])]
+    first: int = request.config.getoption("--real-first")
+    numbers = range(before, min(before + AT_ONCE[family], SCHEDULES))
+    scenes = [scene_of(first + number, number, family, server, tmp_path) for number in numbers]
     await settled(scenes)
     await asyncio.gather(killing(server, scenes), *(scene.play() for scene in scenes))
     found = await asyncio.gather(*(judged(scene) for scene in scenes))
@@ -88,10 +94,10 @@ async def test_nothing_is_lost_and_the_screen_tells_the_truth(
     assert server.runs, "no prompt came to the model"
 
 
-def scene_of(seed: int, family: str, server: Shared, tmp_path: Path) -> Scene:
+def scene_of(seed: int, number: int, family: str, server: Shared, tmp_path: Path) -> Scene:
     folder = tmp_path / f"journal-{seed}"
     folder.mkdir()
-    name = chr(ord("a") + seed // 26) + chr(ord("a") + seed % 26)
+    name = chr(ord("a") + number // 26) + chr(ord("a") + number % 26)
     return Scene(draw_for_real(seed, family), server, folder, name=name, calm_for=CALM_FOR)
 
 
