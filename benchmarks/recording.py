@@ -119,9 +119,7 @@ def longest_gap(moments: Sequence[float], start: float, end: float) -> float:
 
 def painted(screen: pyte.Screen) -> bool:
     """A cell was painted, be it only with a background."""
-    return any(
-        cell.bg != "default" or cell.data != " " for line in screen.buffer.values() for cell in line.values()
-    )
+    return any(cell.bg != "default" or cell.data != " " for line in screen.buffer.values() for cell in line.values())
 
 
 def worded(screen: pyte.Screen) -> bool:

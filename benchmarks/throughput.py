@@ -22,10 +22,10 @@ from benchmarks.table import Row
 from tests.processes import clean_environment, read_line, running
 from tui.backends.opencode.backend import OpenCode
 from tui.core.backoff import Backoff
-from tui.core.connection_status import Health
+from tui.core.connection_status import ConnectionMonitor
 from tui.core.events import Event, StreamLost
 from tui.core.store import Store
-from tui.net.event_connection import Link
+from tui.net.event_connection import EventConnection
 from tui.net.http_client import Http
 
 TIMES = 4.0
@@ -110,12 +110,12 @@ async def read_by_link(address: str, session: str) -> int:
         return ()
 
     http = Http(address)
-    link = Link(
+    link = EventConnection(
         subscribe=OpenCode(http).subscribe,
         fetch=nothing,
         deliver=take,
         changed=lambda: None,
-        health=Health(),
+        health=ConnectionMonitor(),
         backoff=Backoff(lambda: 0.5),
         clock=time.monotonic,
         wall=time.time,

@@ -12,7 +12,7 @@ from pathlib import Path
 import click
 
 from screenshots.picture import save, with_words
-from screenshots.walks import PLACES, Place
+from screenshots.walks import PLACES, StreamPosition
 from tests.conftest import COMMAND
 from tests.end_to_end.stub import running_stub
 from tests.end_to_end.terminal import Terminal
@@ -43,7 +43,7 @@ def main(names: tuple[str, ...]) -> None:
         _walk(PLACES[name])
 
 
-def _walk(place: Place) -> None:
+def _walk(place: StreamPosition) -> None:
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
         (home / ".config/holdfast").mkdir(parents=True)

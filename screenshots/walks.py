@@ -26,7 +26,7 @@ Walk: TypeAlias = Callable[[Terminal, Stub, Take], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class StreamPosition:
     """A walk, and the terminal it is walked in.
 
     `speed` is the stub's, `command` what is said to `holdfast` beside the address, `settings` the settings file.
@@ -150,10 +150,10 @@ def _first_question(terminal: Terminal) -> None:
 
 
 PLACES = {
-    "tour": Place(tour),
-    "several": Place(several),
-    "narrow": Place(narrow, columns=80, lines=24),
-    "retried": Place(retried),
-    "still": Place(still, speed=0.02, settings="[patience]\nstill_after = 5\n"),
-    "doctor": Place(doctor, lines=16, command=("doctor", "--seconds", "10")),
+    "tour": StreamPosition(tour),
+    "several": StreamPosition(several),
+    "narrow": StreamPosition(narrow, columns=80, lines=24),
+    "retried": StreamPosition(retried),
+    "still": StreamPosition(still, speed=0.02, settings="[patience]\nstill_after = 5\n"),
+    "doctor": StreamPosition(doctor, lines=16, command=("doctor", "--seconds", "10")),
 }

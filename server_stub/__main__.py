@@ -92,9 +92,7 @@ def main(
     try:
         listener = socket.create_server(("127.0.0.1", port))
     except OSError as error:
-        raise click.ClickException(
-            f"cannot listen on 127.0.0.1:{port}: {os.strerror(error.errno or 0)}"
-        ) from error
+        raise click.ClickException(f"cannot listen on 127.0.0.1:{port}: {os.strerror(error.errno or 0)}") from error
     # asyncio sees to it only where a socket says that it is TCP: else each answer of two writes takes 40 ms
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     logging.getLogger("uvicorn.error").addFilter(_is_news)

@@ -12,7 +12,7 @@ from server_stub.domain.agent import Agent
 from server_stub.domain.clock import Clock, PacedClock
 from server_stub.domain.profiles import Profile
 from server_stub.domain.scripted_turn import Script
-from server_stub.domain.state import World
+from server_stub.domain.state import ServerState
 from server_stub.faults import routes as faults_route
 from server_stub.faults.fault_middleware import FaultMiddleware
 from server_stub.faults.kinds import Faults, Flag
@@ -29,7 +29,7 @@ def create_app(
     scenario: str = "tour",
     admin: bool = False,
     clock: Clock | None = None,
-    world: World | None = None,
+    world: ServerState | None = None,
     model: Callable[[str], Script] | None = None,
 ) -> Starlette:
     """An ASGI application on `world`, or on one of its own; it is `app.state.world`.
@@ -40,7 +40,7 @@ def create_app(
     `model` stands in for the words: it gives the script for a prompt's text, each time that the agent begins one.
     HOLDFAST_STUB_PASSWORD, read here, is asked of every request, as the family's password or bearer token.
     """
-    world = world or World(profile, clock or PacedClock(), os.getcwd())
+    world = world or ServerState(profile, clock or PacedClock(), os.getcwd())
     agent = Agent(world, model or (lambda text: choose(text, scenario)))
 
     def switch(flag: Flag, on: bool) -> None:

@@ -11,10 +11,10 @@ from starlette.routing import Route
 from starlette.types import Scope
 
 from server_stub.domain.agent import Agent
-from server_stub.domain.api_errors import MalformedJson, Refusal
-from server_stub.domain.client_registry import Clients
+from server_stub.domain.api_errors import ApiError, MalformedJson
+from server_stub.domain.client_registry import ClientRegistry
 from server_stub.domain.json_encoding import JsonResponse
-from server_stub.domain.state import World
+from server_stub.domain.state import ServerState
 from server_stub.faults.kinds import Flag
 from server_stub.http import openapi, zod
 from server_stub.http.auth import BasicAuth, BearerAuth, JsonOnly, LoopbackOnly, LowerCaseSessionIds, SameOrigin
@@ -45,7 +45,7 @@ WEB_PAGE = """<!doctype html>
 
 
 @dataclass(frozen=True, slots=True)
-class Family:
+class Protocol:
     routes: list[Route]
     unknown: Endpoint
     """Answers every path that no route knows."""
@@ -59,7 +59,7 @@ class Family:
     illnesses: Collection[Flag] = get_args(Flag)
 
 
-def family_of(world: World, agent: Agent, password: str | None, hang_up: Callable[[Scope], None]) -> Family:
+def family_of(world: ServerState, agent: Agent, password: str | None, hang_up: Callable[[Scope], None]) -> Protocol:
     """The family of the world's profile. `hang_up` destroys the connection that a request came on."""
     match world.profile.protocol:
         case "opencode":
@@ -70,8 +70,8 @@ def family_of(world: World, agent: Agent, password: str | None, hang_up: Callabl
             assert_never(never)
 
 
-def _opencode(world: World, agent: Agent, password: str | None) -> Family:
-    clients = Clients(new_client_id)
+def _opencode(world: ServerState, agent: Agent, password: str | None) -> Protocol:
+    clients = ClientRegistry(new_client_id)
     routes = [
         *events.routes(world),
         *sessions.routes(world, agent, clients),
@@ -102,18 +102,18 @@ def _opencode(world: World, agent: Agent, password: str | None) -> Family:
         auth.append(Middleware(OwnDirectory, world))
     if world.profile.routes_by == "header":
         auth.append(Middleware(PlaceOfRequest, world))
-    return Family(
+    return Protocol(
         routes,
         _no_web_page if zods else _web_page,
         [Middleware(LoopbackOnly), Middleware(SameOrigin), Middleware(JsonOnly)],  # stricter than the real servers
         auth,
-        {Refusal: _refuse_with_zod if zods else _refuse},
+        {ApiError: _refuse_with_zod if zods else _refuse},
     )
 
 
-def _qwen(world: World, agent: Agent, password: str | None, hang_up: Callable[[Scope], None]) -> Family:
+def _qwen(world: ServerState, agent: Agent, password: str | None, hang_up: Callable[[Scope], None]) -> Protocol:
     daemon = Daemon(world, agent)
-    return Family(
+    return Protocol(
         root.routes(daemon, hang_up),
         unknown_route,
         [
@@ -129,12 +129,12 @@ def _qwen(world: World, agent: Agent, password: str | None, hang_up: Callable[[S
 
 
 async def _refuse(request: Request, refusal: Exception) -> Response:
-    assert isinstance(refusal, Refusal)
+    assert isinstance(refusal, ApiError)
     return JsonResponse(refusal.body, refusal.status, headers=dict(refusal.headers))
 
 
 async def _refuse_with_zod(request: Request, refusal: Exception) -> Response:
-    assert isinstance(refusal, Refusal)
+    assert isinstance(refusal, ApiError)
     if isinstance(refusal, MalformedJson):
         return Response("Malformed JSON in request body", 400, media_type="application/octet-stream")
     if refusal.issue is None:

@@ -96,7 +96,7 @@ class Stage:
         """A turn of ours that has run for 12:04."""
         now = self.client.now()
         turn = Turn.post(Prompt(talk.SESSION, "words", talk.PROMPT, "prt_1"), now - 724)
-        turn.state, turn.pads, turn.last_pad, turn.moved = state, 72, now - 4, now
+        turn.state, turn.pads, turn.last_pad, turn.last_activity = state, 72, now - 4, now
         for name, value in fields.items():
             setattr(turn, name, value)
         self.client.turn_moved(turn)

@@ -90,12 +90,12 @@ class Meeting:
         (request,) = self.client.store.requests.values()
         return request
 
-    async def outcome(self, request_id: str) -> c.AnswerChanged:
+    async def outcome(self, request_id: str) -> c.ReplyStatusChanged:
         """How an answer ended."""
         ends = ("acknowledged", "elsewhere", "expired", "refused", "stopped")
 
-        def ended() -> list[c.AnswerChanged]:
-            changes = [one for one in self.told if isinstance(one, c.AnswerChanged)]
+        def ended() -> list[c.ReplyStatusChanged]:
+            changes = [one for one in self.told if isinstance(one, c.ReplyStatusChanged)]
             return [one for one in changes if one.request.id == request_id and one.state in ends]
 
         await self.until(ended, within=60, what="an outcome")
@@ -112,15 +112,11 @@ class Meeting:
 
     def words(self) -> list[str]:
         """All texts of the session, as the client has them."""
-        parts = [
-            part for message in self.transcript().ordered() for part in self.transcript().parts_of(message.id)
-        ]
+        parts = [part for message in self.transcript().ordered() for part in self.transcript().parts_of(message.id)]
         return [part.text for part in parts if isinstance(part, TextPart)]
 
     def tool(self) -> ToolPart:
-        parts = [
-            part for message in self.transcript().ordered() for part in self.transcript().parts_of(message.id)
-        ]
+        parts = [part for message in self.transcript().ordered() for part in self.transcript().parts_of(message.id)]
         return next(part for part in parts if isinstance(part, ToolPart))
 
     async def stored(self) -> list[Any]:

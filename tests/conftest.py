@@ -74,9 +74,7 @@ def holdfast(home: Path) -> Iterator[Callable[..., Terminal]]:
     """Start the client in a terminal: `holdfast(address, …, env=…, columns=…, lines=…)`."""
     with ExitStack() as running:
 
-        def start(
-            *args: str, env: Mapping[str, str] | None = None, columns: int = 120, lines: int = 40
-        ) -> Terminal:
+        def start(*args: str, env: Mapping[str, str] | None = None, columns: int = 120, lines: int = 40) -> Terminal:
             environment = clean_environment(home) | dict(env or {})
             terminal = Terminal([COMMAND, *args], env=environment, cwd=home, columns=columns, lines=lines)
             running.callback(_no_part_failed, terminal)

@@ -13,12 +13,12 @@ from typing import TypeAlias
 import pytest
 
 from tests.contract_harness import WITHIN, Attached, attached, newcomer
-from tui.backends.base import Offering, SessionEditing, Undoing
+from tui.backends.base import HasCatalog, SessionEditing, Undoing
 from tui.client.client import Clocks
 from tui.core.changes import RequestClosed
 from tui.core.model import Answers, Idle, PermissionRequest, QuestionRequest, ReasoningPart
 from tui.core.turn import TurnState
-from tui.net.errors import Refused
+from tui.net.errors import HttpStatusError
 from tui.storage.journal import Journal
 
 Story: TypeAlias = Callable[[Attached, Clocks | None], Awaitable[None]]
@@ -51,9 +51,7 @@ def walk_alone(story: Story) -> Story:
 
 
 @walk
-async def a_prompt_is_answered_and_the_store_is_what_a_newcomer_gets(
-    here: Attached, clocks: Clocks | None
-) -> None:
+async def a_prompt_is_answered_and_the_store_is_what_a_newcomer_gets(here: Attached, clocks: Clocks | None) -> None:
     here.prompt("THINK")
     turn = await here.over("THINK")
     assert (turn.state, turn.reason) == (TurnState.FINISHED, "")
@@ -237,9 +235,7 @@ async def a_cut_of_everything_ends_the_turn_only_where_the_family_says_so(
 
 
 @walk
-async def a_question_that_waited_through_a_gap_is_still_one_question(
-    here: Attached, clocks: Clocks | None
-) -> None:
+async def a_question_that_waited_through_a_gap_is_still_one_question(here: Attached, clocks: Clocks | None) -> None:
     here.prompt("ASK1")
     question = await here.asked()
     here.relay.sever("reset", "events")
@@ -316,7 +312,7 @@ async def sessions_are_listed_named_copied_and_deleted(here: Attached, clocks: C
         assert [full.message.role for full in theirs] == [full.message.role for full in here.held()]
         await backend.delete(copy.id)
         assert copy.id not in [one.id for one in await backend.sessions()]
-        with pytest.raises(Refused) as refused:
+        with pytest.raises(HttpStatusError) as refused:
             await backend.session(copy.id)
         assert refused.value.status == 404
 
@@ -336,13 +332,11 @@ async def what_is_offered_is_taken(here: Attached, clocks: Clocks | None) -> Non
     assert (await here.over("hello again")).state is TurnState.FINISHED
     assert here.held()[-1].message.agent in ("plan", "")
     async with newcomer(here.server) as backend:
-        assert isinstance(backend, Offering)
+        assert isinstance(backend, HasCatalog)
 
 
 @walk
-async def a_prompt_that_arrived_though_nobody_said_so_is_not_sent_twice(
-    here: Attached, clocks: Clocks | None
-) -> None:
+async def a_prompt_that_arrived_though_nobody_said_so_is_not_sent_twice(here: Attached, clocks: Clocks | None) -> None:
     here.prompt("hello")
     await here.over("hello")
     here.relay.cut_after(0, "prompt")
@@ -355,9 +349,7 @@ async def a_prompt_that_arrived_though_nobody_said_so_is_not_sent_twice(
 
 
 @walk
-async def a_client_that_ended_within_a_turn_finds_out_what_became_of_it(
-    here: Attached, clocks: Clocks | None
-) -> None:
+async def a_client_that_ended_within_a_turn_finds_out_what_became_of_it(here: Attached, clocks: Clocks | None) -> None:
     def journal() -> Journal:
         return Journal(folder / "journal.db", "the server", wall=time.time)
 

@@ -11,9 +11,9 @@ from typing import Protocol
 from tests.chaos.relay import Relay
 from tests.waiting import wait_until
 from tui.backends.base import Backend, Traits
-from tui.backends.detect import recognise
+from tui.backends.detect import detect_backend
 from tui.client.client import Client, Clocks
-from tui.core.connection_status import LineState
+from tui.core.connection_status import ConnectionState
 from tui.core.model import FullMessage, Message, Part, ReasoningPart, Request, TextPart, ToolPart
 from tui.core.store import Store
 from tui.core.turn import Turn
@@ -96,10 +96,10 @@ class Attached:
         return request
 
     async def live(self) -> None:
-        await self.until(lambda: self.client.line().state is LineState.LIVE, "the line")
+        await self.until(lambda: self.client.line().state is ConnectionState.LIVE, "the line")
 
     async def lost(self) -> None:
-        await self.until(lambda: self.client.line().state is not LineState.LIVE, "the loss")
+        await self.until(lambda: self.client.line().state is not ConnectionState.LIVE, "the loss")
 
     async def cut(self) -> None:
         """Break everything that is open, and wait until the line is back."""
@@ -142,7 +142,7 @@ async def attached(
     )
     client.start()
     try:
-        await wait_until(lambda: client.line().state is LineState.LIVE, within=WITHIN, what="the line")
+        await wait_until(lambda: client.line().state is ConnectionState.LIVE, within=WITHIN, what="the line")
         session = session or (await client.new_session("a walk")).id
         await client.open_session(session)
         yield Attached(client, server, relay, session)
@@ -155,7 +155,7 @@ async def attached(
 async def newcomer(server: Server) -> AsyncIterator[Backend]:
     """Somebody who knows nothing yet, with no relay between."""
     address = f"http://127.0.0.1:{server.port}"
-    backend, _ = await recognise(lambda user: Http(address))
+    backend, _ = await detect_backend(lambda user: Http(address))
     try:
         yield backend
     finally:

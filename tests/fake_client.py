@@ -13,21 +13,29 @@ from msgspec.structs import replace
 
 from tui.backends.base import Backend, ServerInfo, Traits
 from tui.backends.decoding import Rows
-from tui.client.loading import Loadings
-from tui.client.prompt_dispatcher import Prompts
-from tui.client.prompt_options import Choices
-from tui.client.turns import Turns
-from tui.core.changes import AbortProgress, AnswerChanged, Change, LineChanged, Notice, TurnChanged, TurnEnded
-from tui.core.connection_status import Line, LineState
-from tui.core.diagnosis import DEFAULT_PATIENCE, Patience, Trouble, Witness, trouble
+from tui.client.loading import LoadingTracker
+from tui.client.prompt_dispatcher import PromptDispatcher
+from tui.client.prompt_options import PromptOptions
+from tui.client.turns import TurnTracker
+from tui.core.changes import (
+    AbortProgress,
+    Change,
+    ConnectionChanged,
+    Notice,
+    ReplyStatusChanged,
+    TurnChanged,
+    TurnEnded,
+)
+from tui.core.connection_status import ConnectionState, ConnectionStatus
+from tui.core.diagnosis import DEFAULT_PATIENCE, Diagnosis, ResponsivenessTracker, StallTimeouts, diagnose
 from tui.core.events import Event, SessionDeleted, SessionUpserted
-from tui.core.model import Answers, Offered, PermissionReply, Prompt, Request, Session
+from tui.core.model import Answers, CatalogItem, PermissionReply, Prompt, Request, Session
 from tui.core.store import Store
 from tui.core.turn import Turn
 from tui.net.errors import NetError
 from tui.storage.journal import Journal
 
-LIVE = Line(LineState.LIVE, age=2.0, round_trip=0.011, gaps=(10.0,) * 8, interval=10.0)
+LIVE = ConnectionStatus(ConnectionState.LIVE, age=2.0, round_trip=0.011, gaps=(10.0,) * 8, interval=10.0)
 
 
 @dataclass
@@ -38,8 +46,8 @@ class FakeTurns:
     post: Callable[[Prompt], Turn]
     now: Callable[[], float]
     turns: dict[str, list[Turn]] = field(default_factory=dict)
-    witness: Witness = field(default_factory=Witness)
-    patience: Patience = DEFAULT_PATIENCE
+    witness: ResponsivenessTracker = field(default_factory=ResponsivenessTracker)
+    patience: StallTimeouts = DEFAULT_PATIENCE
 
     def of(self, session_id: str) -> Sequence[Turn]:
         return tuple(self.turns.get(session_id, ()))
@@ -54,9 +62,9 @@ class FakeTurns:
     def running_in(self, session_id: str) -> bool:
         return any(not turn.over for turn in self.of(session_id))
 
-    def trouble(self, turn: Turn) -> Trouble | None:
+    def diagnose(self, turn: Turn) -> Diagnosis | None:
         begun = self.store.answer_to(turn.session_id, turn.prompt_id) is not None
-        return trouble(turn, self.witness, self.now(), answer_begun=begun)
+        return diagnose(turn, self.witness, self.now(), answer_begun=begun)
 
     def send(self, prompt: Prompt) -> Turn:
         return self.post(prompt)
@@ -93,22 +101,22 @@ class FakeOffers:
     def __init__(self, client: "FakeClient") -> None:
         self._client = client
 
-    async def agents(self, directory: str, session_id: str = "") -> tuple[Offered, ...]:
+    async def agents(self, directory: str, session_id: str = "") -> tuple[CatalogItem, ...]:
         self._client._answer("agents", directory)
-        return (Offered("build", "does it"), Offered("plan", "thinks first"))
+        return (CatalogItem("build", "does it"), CatalogItem("plan", "thinks first"))
 
-    async def models(self, directory: str, session_id: str = "") -> tuple[Offered, ...]:
+    async def models(self, directory: str, session_id: str = "") -> tuple[CatalogItem, ...]:
         self._client._answer("models", directory)
-        return (Offered("acme/big", "Big · Acme"), Offered("acme/small", "Small · Acme"))
+        return (CatalogItem("acme/big", "Big · Acme"), CatalogItem("acme/small", "Small · Acme"))
 
-    async def commands(self, directory: str, session_id: str = "") -> tuple[Offered, ...]:
+    async def commands(self, directory: str, session_id: str = "") -> tuple[CatalogItem, ...]:
         self._client._answer("commands", directory)
-        return (Offered("init", "set up"), Offered("review", "look it over"), Offered("revert"))
+        return (CatalogItem("init", "set up"), CatalogItem("review", "look it over"), CatalogItem("revert"))
 
-    async def files(self, directory: str, query: str) -> tuple[Offered, ...]:
+    async def files(self, directory: str, query: str) -> tuple[CatalogItem, ...]:
         self._client._answer("files", directory, query)
         paths = ("src/store.py", "src/session.py", "tests/", "my notes.md")
-        return tuple(Offered(path) for path in paths if query in path)
+        return tuple(CatalogItem(path) for path in paths if query in path)
 
 
 @dataclass
@@ -118,7 +126,7 @@ class FakeBackend:
     offers: FakeOffers
 
 
-TRAITS = Traits("fake", takes_our_ids=False)
+TRAITS = Traits("fake", accepts_client_ids=False)
 """Of a server that no session's messages must have come from before a prompt is sent."""
 
 
@@ -126,16 +134,16 @@ class FakeClient:
     """What the app uses of `tui.client.client.Client`, with real prompts and a real journal."""
 
     def __init__(
-        self, *, address: str = "127.0.0.1:4096", line: Line = LIVE, journal: Journal | None = None
+        self, *, address: str = "127.0.0.1:4096", line: ConnectionStatus = LIVE, journal: Journal | None = None
     ) -> None:
         self.store = Store()
-        self.loadings = Loadings(self.tell)
+        self.loadings = LoadingTracker(self.tell)
         self.turns = FakeTurns(self.store, self._post, self.now)
         self.journal = journal or Journal(None, address, wall=lambda: 0.0)
-        self.prompts = Prompts(
+        self.prompts = PromptDispatcher(
             self.store,
             self.journal,
-            cast(Turns, self.turns),
+            cast(TurnTracker, self.turns),
             backend=self._backend,
             ready=lambda: self._line.up,
             notify=self.tell,
@@ -144,7 +152,7 @@ class FakeClient:
         self.editing = FakeEditing(self)
         self.abort_progress: AbortProgress | None = None
         self.aborts = SimpleNamespace(progress=lambda session_id: self.abort_progress)
-        self.choices = Choices(
+        self.choices = PromptOptions(
             backend=lambda: cast(Backend, FakeBackend(FakeOffers(self))), directory_of=lambda session_id: "/src"
         )
         self.server: ServerInfo | None = ServerInfo("1.0.0", 0.011)
@@ -172,9 +180,9 @@ class FakeClient:
         for listener in self._listeners:
             listener(change)
 
-    def set_line(self, line: Line) -> None:
+    def set_line(self, line: ConnectionStatus) -> None:
         self._line = line
-        self.tell(LineChanged())
+        self.tell(ConnectionChanged())
 
     def advance(self, seconds: float) -> None:
         """Time passes; nothing is told, as in life."""
@@ -191,8 +199,8 @@ class FakeClient:
         elif turn.prompt_id not in self._ended:
             self._ended.add(turn.prompt_id)
             self.tell(TurnEnded(turn.session_id, turn.prompt_id))
-            self.prompts.ended(turn)
-        self.prompts.advance()
+            self.prompts.on_turn_ended(turn)
+        self.prompts.dispatch_ready()
 
     def calls(self, name: str) -> list[tuple[Any, ...]]:
         """What the app asked for under this name, without the name."""
@@ -210,7 +218,7 @@ class FakeClient:
         skew = self.server.clock_skew if self.server is not None else None
         return time.time() + (skew or 0.0)
 
-    def line(self) -> Line:
+    def line(self) -> ConnectionStatus:
         return self._line
 
     def turn(self, session_id: str) -> Turn | None:
@@ -230,13 +238,13 @@ class FakeClient:
     def restart_line(self) -> None:
         self.asked.append(("restart_line",))
 
-    def looked_at(self, now: bool) -> None:
+    def set_focused(self, now: bool) -> None:
         self.asked.append(("looked_at", now))
 
     def input_came(self) -> None:
         self.asked.append(("input_came",))
 
-    def look_again(self) -> None:
+    def verify_now(self) -> None:
         self.asked.append(("look_again",))
 
     async def list_sessions(self, search: str = "", cursor: str | None = None) -> Rows[Session]:
@@ -251,7 +259,7 @@ class FakeClient:
 
     async def open_session(self, session_id: str) -> None:
         self._answer("open_session", session_id)
-        self.journal.remember_place(session_id)
+        self.journal.save_last_session(session_id)
         self.store.open_transcript(session_id)
 
     def close_session(self, session_id: str) -> None:
@@ -266,15 +274,15 @@ class FakeClient:
 
     def answer(self, request: Request, answers: Answers) -> None:
         self.asked.append(("answer", request.id, answers))
-        self.tell(AnswerChanged(request, "sending"))
+        self.tell(ReplyStatusChanged(request, "sending"))
 
     def reject(self, request: Request) -> None:
         self.asked.append(("reject", request.id))
-        self.tell(AnswerChanged(request, "sending"))
+        self.tell(ReplyStatusChanged(request, "sending"))
 
     def reply(self, request: Request, reply: PermissionReply, message: str = "") -> None:
         self.asked.append(("reply", request.id, reply, message))
-        self.tell(AnswerChanged(request, "sending"))
+        self.tell(ReplyStatusChanged(request, "sending"))
 
     def notice(self, text: str) -> None:
         self.tell(Notice(text))

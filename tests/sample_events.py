@@ -109,11 +109,7 @@ CHOICES = QuestionRequest(
 ONE_CHOICE = QuestionRequest(
     "que_2",
     SESSION,
-    (
-        Question(
-            "May I change the callers?", "Callers", (Option("Change them"), Option("Leave them")), custom=False
-        ),
-    ),
+    (Question("May I change the callers?", "Callers", (Option("Change them"), Option("Leave them")), custom=False),),
 )
 
 PERMISSION = PermissionRequest(

@@ -10,11 +10,11 @@ from msgspec.structs import replace
 
 from tests.chaos.evidence import ROWS, Case, unfounded
 from tests.chaos.truth import Call, Piece, Stored
-from tui.core.changes import AbortProgress, AbortState, AnswerChanged
-from tui.core.connection_status import Line, LineState
+from tui.core.changes import AbortProgress, AbortState, ReplyStatusChanged
+from tui.core.connection_status import ConnectionState, ConnectionStatus
 from tui.core.record import RecordedEnd
-from tui.core.turn import OVER, Turn, TurnState
-from tui.widgets.status.turn_status import end_words, recorded_words, turn_words
+from tui.core.turn import TERMINAL_STATES, Turn, TurnState
+from tui.widgets.status.turn_status import end_text, recorded_words, turn_text
 
 HERE = Path(__file__).parent.parent
 SHOWN = re.findall(r"^\| `([^`]+)` \|", (HERE / "docs" / "evidence.md").read_text(), re.MULTILINE)
@@ -39,9 +39,7 @@ NOTHING = Case(Turn("ses_1", "msg_1", 0.0), True, (), (), later=False, asked=Fal
 
 HOLD: dict[str, Case] = {
     "✓ finished": Case(NOTHING.turn, True, (WHOLE,), (), False, False, False),
-    "✓ finished: answered together with a later prompt": Case(
-        NOTHING.turn, True, (), (WHOLE,), True, False, False
-    ),
+    "✓ finished: answered together with a later prompt": Case(NOTHING.turn, True, (), (WHOLE,), True, False, False),
     "✗ failed: together with a later prompt: …": Case(NOTHING.turn, True, (), (FAILED,), True, False, False),
     "✗ failed: …": Case(NOTHING.turn, True, (FAILED,), (), False, False, False),
     "■ aborted": Case(NOTHING.turn, True, (ABORTED,), (), False, True, False),
@@ -57,9 +55,7 @@ HOLD: dict[str, Case] = {
     "■ aborted: a request was rejected": Case(NOTHING.turn, True, (REJECTED,), (), False, False, False),
     "! interrupted: the session is gone from the server": Case(NOTHING.turn, False, (), (), False, False, False),
     "! interrupted: the server has the prompt but began no answer": NOTHING,
-    "! interrupted: the server stopped in the middle of it": Case(
-        NOTHING.turn, True, (CUT,), (), False, False, False
-    ),
+    "! interrupted: the server stopped in the middle of it": Case(NOTHING.turn, True, (CUT,), (), False, False, False),
     "! interrupted: it ended between two steps, and the server does not say why": Case(
         NOTHING.turn, True, (STEPS,), (), False, False, False
     ),
@@ -109,15 +105,15 @@ def test_an_end_with_its_evidence_holds_and_without_it_does_not(shown: str) -> N
 @pytest.mark.parametrize("shown", ENDS)
 def test_an_end_is_shown_as_its_row_says(shown: str) -> None:
     head, _, reason = shown.partition(": ")
-    words = end_words(turn_of(shown)).plain
+    words = end_text(turn_of(shown)).plain
     assert words.startswith(head)
     assert reason.replace("…", "words of the server") in words
 
 
 def test_every_end_has_a_row() -> None:
-    assert {turn_of(shown).state for shown in ENDS} == OVER
-    for state in OVER:
-        assert end_words(replace(NOTHING.turn, state=state, ended=1.0)).plain.startswith(GLYPHS[state])
+    assert {turn_of(shown).state for shown in ENDS} == TERMINAL_STATES
+    for state in TERMINAL_STATES:
+        assert end_text(replace(NOTHING.turn, state=state, ended=1.0)).plain.startswith(GLYPHS[state])
 
 
 def test_every_reason_in_the_code_has_a_row_of_its_own() -> None:
@@ -145,15 +141,15 @@ def test_the_rows_of_the_suite_are_those_of_the_table() -> None:
 
 
 def test_every_state_of_an_answer_has_a_row() -> None:
-    states = set(get_args(AnswerChanged.__annotations__["state"])) - {"sending", "retrying"}
+    states = set(get_args(ReplyStatusChanged.__annotations__["state"])) - {"sending", "retrying"}
     assert states <= set(SHOWN)
 
 
 @pytest.mark.parametrize("state", get_args(AbortState))
 def test_every_state_of_an_abort_has_a_row(state: AbortState) -> None:
     rows = {shown.replace("…", "") for shown in SHOWN if "abort" in shown and shown[0] not in GLYPHS.values()}
-    for line in (Line(LineState.LIVE), Line(LineState.RECONNECTING)):
-        words = turn_words(NOTHING.turn, line, 1.0, 1.0, abort=AbortProgress(state, "")).plain
+    for line in (ConnectionStatus(ConnectionState.LIVE), ConnectionStatus(ConnectionState.RECONNECTING)):
+        words = turn_text(NOTHING.turn, line, 1.0, 1.0, abort=AbortProgress(state, "")).plain
         assert any(row.split("  ")[0].strip(" ·") in words or row.strip() in words for row in rows), words
 
 

@@ -76,9 +76,7 @@ def test_the_environment_is_the_pinned_one() -> None:
 
 
 def test_no_lock_file_of_npm_is_kept() -> None:
-    assert [
-        named(path) for path in TRACKED if path.name in {"package-lock.json", "yarn.lock", "pnpm-lock.yaml"}
-    ] == []
+    assert [named(path) for path in TRACKED if path.name in {"package-lock.json", "yarn.lock", "pnpm-lock.yaml"}] == []
 
 
 NEVER = re.compile(
@@ -161,9 +159,7 @@ FAMILY = re.compile(r"opencode|mimo|qwen", re.IGNORECASE)
 def spoken(tree: ast.Module) -> list[tuple[int, str]]:
     """Every name and text that the code itself uses: no comment, and no docstring."""
     told = {
-        id(node.value)
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+        id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
     }
     found = []
     for node in ast.walk(tree):

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field, replace
 from textwrap import shorten
 from typing import Any
 
-from server_stub.domain.api_errors import Refusal, unexpected
-from server_stub.domain.scripted_turn import ModelFailed, Script, Superseded, Turn, TurnEnded
-from server_stub.domain.state import BUSY, IDLE, Message, Session, World, acting_in
+from server_stub.domain.api_errors import ApiError, unexpected
+from server_stub.domain.scripted_turn import ModelFailed, Script, ScriptedTurn, Superseded, TurnEnded
+from server_stub.domain.state import BUSY, IDLE, Message, ServerState, Session, acting_in
 
 Json = dict[str, Any]
 
@@ -56,7 +56,7 @@ class Run:
     """One session's; `turn` is the prompt that is being answered. What `ends` was told to, and tidies up."""
 
     task: "asyncio.Task[None]"
-    turn: Turn | None = None
+    turn: ScriptedTurn | None = None
     ends: bool = False
 
     @property
@@ -70,14 +70,14 @@ class Run:
             self.task.cancel()
 
 
-Work = Callable[[Session, Run], Awaitable[Turn | None]]
+Work = Callable[[Session, Run], Awaitable[ScriptedTurn | None]]
 """What a run does; gives the turn that is to be summed up once idle has been said."""
 
 
 class Agent:
     """`choose` gives the script for a prompt's text."""
 
-    def __init__(self, world: World, choose: Callable[[str], Script]) -> None:
+    def __init__(self, world: ServerState, choose: Callable[[str], Script]) -> None:
         self._world = world
         self._choose = choose
         self._runs: dict[tuple[str, str], Run] = {}
@@ -193,7 +193,7 @@ class Agent:
             said = f'Command not found: "{name}". Available commands: {", ".join(COMMANDS)}'
             self._report(session, said)
             zods = self._world.profile.validation == "zod"
-            raise Refusal(500, {"name": "UnknownError", "data": {"message": said}}) if zods else unexpected()
+            raise ApiError(500, {"name": "UnknownError", "data": {"message": said}}) if zods else unexpected()
         _, template = COMMANDS[name]
         prompt = prompt or Prompt([])
         text = template.replace("$ARGUMENTS", arguments)
@@ -212,8 +212,8 @@ class Agent:
         text = "The following tool was executed by the user"
         prompt = self.accept(session, Prompt([{"type": "text", "text": text, "synthetic": True}]))
 
-        async def play(session: Session, run: Run) -> Turn | None:
-            run.turn = Turn(self._world, session, prompt, self._delegate, stepless=True)
+        async def play(session: Session, run: Run) -> ScriptedTurn | None:
+            run.turn = ScriptedTurn(self._world, session, prompt, self._delegate, stepless=True)
             await run.turn.shell(command, [f"(the stub runs nothing: {command})"], asks=False)
             run.turn.break_off(None)
             return None if newest(session, "user") is prompt else await self._answer_prompts(session, run)
@@ -221,7 +221,7 @@ class Agent:
         return await self._outcome(session, self._begin(session, play))
 
     async def summarize(self, session: Session) -> None:
-        async def script(turn: Turn) -> None:
+        async def script(turn: ScriptedTurn) -> None:
             await turn.say("So far: the work was described, begun, and is going well.")
             turn.end("stop")
             self._world.publish(session, "session.compacted", {})
@@ -256,7 +256,7 @@ class Agent:
 
     async def _run(self, session: Session, before: Run | None, work: Work) -> None:
         run = self._runs[session.id, self._world.place_of(session)]
-        ended: Turn | None = None
+        ended: ScriptedTurn | None = None
         try:
             if before is not None:
                 await asyncio.wait({before.task})
@@ -277,14 +277,14 @@ class Agent:
         if ended is not None and session.id in self._world.sessions:
             self._summarize(ended)
 
-    async def _answer_prompts(self, session: Session, run: Run) -> Turn | None:
+    async def _answer_prompts(self, session: Session, run: Run) -> ScriptedTurn | None:
         """Until the newest is answered; gives the last turn, unless the model failed in it."""
         answered: Counter[str] = Counter()
         while (prompt := self._unanswered(session)) is not None:
             if answered[prompt.info["id"]] == SAME_ANSWERS:
                 prompt = self.accept(session, Prompt([LOOP], agent=prompt.info["agent"]))
             answered[prompt.info["id"]] += 1
-            run.turn = Turn(self._world, session, prompt, self._delegate)
+            run.turn = ScriptedTurn(self._world, session, prompt, self._delegate)
             try:
                 await self._play(run.turn)
             except Superseded:
@@ -308,13 +308,13 @@ class Agent:
             self._measure(run.turn, "completed")
         return run.turn
 
-    def _measure(self, turn: Turn, phase: str) -> None:
+    def _measure(self, turn: ScriptedTurn, phase: str) -> None:
         used = {"total_tokens_in": turn.used[0], "total_tokens_out": turn.used[1]}
         about = {"phase": phase, "task_type": turn.prompt.info["agent"], "surface": "cli"}
         done = {"files_changed": len(turn.session.diff), "validation_status": "skipped"}
         self._world.measure(turn.session, "agent_request", {**about, **used, **done})
 
-    async def _play(self, turn: Turn) -> None:
+    async def _play(self, turn: ScriptedTurn) -> None:
         text = " ".join(part["text"] for part in turn.prompt.parts.values() if part["type"] == "text")
         self._introduce(turn, text)
         script = self._scripts.pop(turn.prompt.info["id"], None) or self._choose(text)
@@ -323,7 +323,7 @@ class Agent:
         if turn.is_superseded():
             raise Superseded
 
-    def _introduce(self, turn: Turn, text: str) -> None:
+    def _introduce(self, turn: ScriptedTurn, text: str) -> None:
         """Name a session after its first prompt, and mark the prompt as seen."""
         turn.begin()
         if turn.session.info["title"].startswith(UNTITLED):
@@ -332,7 +332,7 @@ class Agent:
             self._world.update_session(turn.session, title=title, **revision)
         self._summarize(turn)
 
-    def _summarize(self, turn: Turn) -> None:
+    def _summarize(self, turn: ScriptedTurn) -> None:
         """What changed so far, on the session and on the prompt."""
         diff = turn.session.diff
         counts = {kind: sum(file[kind] for file in diff) for kind in ("additions", "deletions")}

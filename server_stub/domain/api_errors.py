@@ -10,7 +10,7 @@ Json = dict[str, Any]
 NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
 
-class Refusal(Exception):
+class ApiError(Exception):
     """Raised where a request cannot be met; `create_app` turns it into a response."""
 
     issue: Json | None = None
@@ -25,7 +25,7 @@ class Refusal(Exception):
         self.headers = headers
 
 
-class MalformedJson(Refusal):
+class MalformedJson(ApiError):
     """The body is no JSON."""
 
     def __init__(self) -> None:
@@ -33,44 +33,44 @@ class MalformedJson(Refusal):
         super().__init__(unforeseen.status, unforeseen.body)
 
 
-def not_found(message: str) -> Refusal:
-    return Refusal(404, {"name": "NotFoundError", "data": {"message": message}})
+def not_found(message: str) -> ApiError:
+    return ApiError(404, {"name": "NotFoundError", "data": {"message": message}})
 
 
-def request_not_found(tag: str, noun: str, request_id: str) -> Refusal:
+def request_not_found(tag: str, noun: str, request_id: str) -> ApiError:
     """`tag` is `QuestionNotFoundError` or `PermissionNotFoundError`."""
     message = f"{noun} request not found: {request_id}"
-    return Refusal(404, {"_tag": tag, "requestID": request_id, "message": message})
+    return ApiError(404, {"_tag": tag, "requestID": request_id, "message": message})
 
 
 Part = Literal["Payload", "Params", "Query"]
 
 
-def bad_request(message: str, kind: Part = "Payload", issue: Json | None = None) -> Refusal:
+def bad_request(message: str, kind: Part = "Payload", issue: Json | None = None) -> ApiError:
     """`kind` says what was malformed; `issue` how zod says it."""
-    refusal = Refusal(400, {"name": "BadRequest", "data": {"message": message, "kind": kind}})
+    refusal = ApiError(400, {"name": "BadRequest", "data": {"message": message, "kind": kind}})
     refusal.part, refusal.issue = kind, issue
     return refusal
 
 
-def unexpected() -> Refusal:
+def unexpected() -> ApiError:
     """What opencode answers to what it did not foresee: broken JSON, an unknown agent, a foreign id."""
     data = {
         "message": "Unexpected server error. Check server logs for details.",
         "ref": f"err_{secrets.token_hex(4)}",
     }
-    return Refusal(500, {"name": "UnknownError", "data": data})
+    return ApiError(500, {"name": "UnknownError", "data": data})
 
 
-def busy_runner(session_id: str) -> Refusal:
+def busy_runner(session_id: str) -> ApiError:
     """MiMo Code's answer to a second prompt."""
-    return Refusal(409, {"name": "UnknownError", "data": {"message": f"Session {session_id} is busy"}})
+    return ApiError(409, {"name": "UnknownError", "data": {"message": f"Session {session_id} is busy"}})
 
 
-def session_busy(session_id: str) -> Refusal:
+def session_busy(session_id: str) -> ApiError:
     body = {"_tag": "SessionBusyError", "sessionID": session_id, "message": f"Session is busy: {session_id}"}
-    return Refusal(409, body)
+    return ApiError(409, body)
 
 
-def too_many(seconds: int) -> Refusal:
-    return Refusal(429, {"error": "Too many requests"}, {"retry-after": str(seconds)})
+def too_many(seconds: int) -> ApiError:
+    return ApiError(429, {"error": "Too many requests"}, {"retry-after": str(seconds)})

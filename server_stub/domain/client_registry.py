@@ -26,7 +26,7 @@ class UnregisteredClient(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Attendance:
+class ClientActivity:
     """One session's clients at the moment of asking; a copy, so nothing written to it is kept."""
 
     last_seen_at: int | None
@@ -51,7 +51,7 @@ def well_formed(client_id: str) -> str:
     return client_id
 
 
-class Clients:
+class ClientRegistry:
     """The register. That a session exists is its caller's to know.
 
     `new_id` makes the ids that are issued; every `client_id` given must be None (anonymous) or `well_formed`.
@@ -106,9 +106,9 @@ class Clients:
             session.client_last_seen_at[client_id] = now
         session.last_seen_at = now
 
-    def attendance(self, session_id: str) -> Attendance:
+    def attendance(self, session_id: str) -> ClientActivity:
         session = self._sessions.get(session_id, _Session())
-        return Attendance(session.last_seen_at, dict(session.client_last_seen_at), dict(session.attachments))
+        return ClientActivity(session.last_seen_at, dict(session.client_last_seen_at), dict(session.attachments))
 
     def forget(self, session_id: str) -> None:
         """The session is deleted; so is what was known of its clients."""

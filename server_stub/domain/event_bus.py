@@ -53,7 +53,7 @@ class Subscription:
         self.changed.set()
 
 
-class Bus:
+class EventBus:
     """Hands each event to every subscription that wants it.
 
     `muted` swallows events while streams and their heartbeats stay alive: a fault seen in the field. `listeners`

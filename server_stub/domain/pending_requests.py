@@ -10,7 +10,7 @@ from fnmatch import fnmatchcase
 from typing import Any, Literal, TypeVar
 
 from server_stub.domain.api_errors import request_not_found
-from server_stub.domain.event_bus import Bus
+from server_stub.domain.event_bus import EventBus
 from server_stub.domain.ids import Ids
 
 Json = dict[str, Any]
@@ -58,13 +58,13 @@ class Command:
     """Its output and exit code."""
 
 
-class Requests:
+class PendingRequests:
     """The open requests of all sessions, and the patterns that were allowed for good.
 
     With `lenient`, a reply to what is not open is taken without effect; else it raises Refusal 404.
     """
 
-    def __init__(self, bus: Bus, ids: Ids, *, lenient: bool = False) -> None:
+    def __init__(self, bus: EventBus, ids: Ids, *, lenient: bool = False) -> None:
         self._lenient = lenient
         self._commands: dict[str, Command] = {}
         self._bus = bus

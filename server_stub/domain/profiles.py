@@ -9,7 +9,7 @@ from typing import Literal
 
 
 @dataclass(frozen=True, slots=True)
-class Padding:
+class PaddingPolicy:
     """What a held `POST …/message` sends while its turn runs."""
 
     byte: bytes
@@ -32,7 +32,7 @@ class Profile:
     """A prompt counts as answered if it is the newest answer's parent, or if its id sorts below that answer's."""
     protocol: Literal["opencode", "qwen"]
     """Whose routes it answers."""
-    padding: Padding | None
+    padding: PaddingPolicy | None
     """None: not one byte, not even headers, until the turn ends."""
     refuses_when_busy: frozenset[Literal["message", "command", "prompt_async"]]
     """The routes that answer a second prompt with 409; others store it, and it is answered next."""
@@ -115,7 +115,7 @@ OPENCODE_PADDED = Profile(
     ids="short",
     answered_by="parent",
     protocol="opencode",
-    padding=Padding(b"\n", 30_000),
+    padding=PaddingPolicy(b"\n", 30_000),
     refuses_when_busy=frozenset(),
     when_client_leaves="go on",
     failed_turn="message",
@@ -136,7 +136,7 @@ MIMO = Profile(
     ids="long",
     answered_by="id order",
     protocol="opencode",
-    padding=Padding(b" ", 10_000, "with the first byte", commands=False),
+    padding=PaddingPolicy(b" ", 10_000, "with the first byte", commands=False),
     refuses_when_busy=frozenset({"message"}),
     when_client_leaves="go on",
     failed_turn="message",
@@ -170,7 +170,7 @@ MIMO_CANCEL = replace(
     version="0.1.0",
     ids="short",
     answered_by="parent",
-    padding=Padding(b" ", 10_000),
+    padding=PaddingPolicy(b" ", 10_000),
     refuses_when_busy=frozenset({"message", "command", "prompt_async"}),
     when_client_leaves="cancel",
     failed_turn="nothing",

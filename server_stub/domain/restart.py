@@ -4,12 +4,12 @@ Sessions, messages and the configuration are on disk. Statuses, open requests an
 that ran stays `running` for ever, and its message without a time of completion.
 """
 
-from server_stub.domain.state import Message, Session, World
+from server_stub.domain.state import Message, ServerState, Session
 
 
-def after_crash(world: World) -> World:
+def after_crash(world: ServerState) -> ServerState:
     """The same server in a new process. What still runs in the old world changes nothing in the new one."""
-    found = World(world.profile, world.clock, world.directory)
+    found = ServerState(world.profile, world.clock, world.directory)
     found.config = world.config
     for session in world.sessions.values():
         found.sessions[session.id] = as_stored(session)

@@ -13,11 +13,11 @@ from typing import Any, Literal
 
 from server_stub.domain.json_encoding import encode
 from server_stub.domain.pending_requests import Allowed, Answered, Permission, Rejected
-from server_stub.domain.state import BUSY, Message, Session, World, no_tokens
+from server_stub.domain.state import BUSY, Message, ServerState, Session, no_tokens
 from server_stub.domain.tool_call import ToolCall
 
 Json = dict[str, Any]
-Script = Callable[["Turn"], Awaitable[None]]
+Script = Callable[["ScriptedTurn"], Awaitable[None]]
 Delegate = Callable[[Session, str, Script], Awaitable[Message]]
 
 WORDS_PER_SECOND = 25.0
@@ -39,11 +39,11 @@ class ModelFailed(Exception):
         self.error = error
 
 
-class Turn:
+class ScriptedTurn:
     """The verbs that scripts are written in, for one prompt of one session."""
 
     def __init__(
-        self, world: World, session: Session, prompt: Message, delegate: Delegate, *, stepless: bool = False
+        self, world: ServerState, session: Session, prompt: Message, delegate: Delegate, *, stepless: bool = False
     ) -> None:
         """`stepless` when no model takes part: its rounds have no steps."""
         self.world = world

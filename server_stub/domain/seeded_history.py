@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from server_stub.domain.scripted_turn import Turn
+from server_stub.domain.scripted_turn import ScriptedTurn
 from server_stub.domain.state import no_tokens
 
 Json = dict[str, Any]
@@ -12,7 +12,7 @@ APART = 1000
 """Milliseconds between two of them."""
 
 
-def remember(turn: Turn, texts: Sequence[str]) -> None:
+def seed_history(turn: ScriptedTurn, texts: Sequence[str]) -> None:
     """Store them as older than the turn's prompt: a person's, an answer, and so on."""
     prompt = turn.prompt.info
     begun: int = prompt["time"]["created"] - APART * len(texts)
@@ -43,7 +43,7 @@ def _answer(head: Json, prompt_id: str, moment: int) -> Json:
     }
 
 
-def _store(turn: Turn, info: Json, text: str) -> None:
+def _store(turn: ScriptedTurn, info: Json, text: str) -> None:
     turn.world.put_message(info)
     where = {"messageID": info["id"], "sessionID": info["sessionID"]}
     turn.world.put_part({"id": turn.world.ids.new("prt"), "type": "text", "text": text, **where})

@@ -15,9 +15,9 @@ from typing import Any
 
 from server_stub.domain.api_errors import not_found, unexpected
 from server_stub.domain.clock import Clock
-from server_stub.domain.event_bus import DURABLE, Bus
+from server_stub.domain.event_bus import DURABLE, EventBus
 from server_stub.domain.ids import Ids
-from server_stub.domain.pending_requests import Requests
+from server_stub.domain.pending_requests import PendingRequests
 from server_stub.domain.profiles import Profile
 from server_stub.http import zod
 
@@ -87,7 +87,7 @@ MAIN_ACTOR: Json = {
 }
 
 
-class World:
+class ServerState:
     """The server's state."""
 
     def __init__(self, profile: Profile, clock: Clock, directory: str) -> None:
@@ -95,8 +95,8 @@ class World:
         self.clock = clock
         self.directory = directory
         self.ids = Ids(clock, profile.ids)
-        self.bus = Bus(lambda: self.ids.new("evt"), profile.event_queue, shows_ids=not profile.revisions)
-        self.requests = Requests(self.bus, self.ids, lenient=profile.gone_request == "true")
+        self.bus = EventBus(lambda: self.ids.new("evt"), profile.event_queue, shows_ids=not profile.revisions)
+        self.requests = PendingRequests(self.bus, self.ids, lenient=profile.gone_request == "true")
         self.sessions: dict[str, Session] = {}
         self.deleted: dict[str, Session] = {}
         """What still runs in one goes on, and its status is told; what it stores is told to nobody."""

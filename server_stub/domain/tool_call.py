@@ -5,7 +5,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from server_stub.domain.json_encoding import encode
-from server_stub.domain.state import World
+from server_stub.domain.state import ServerState
 
 Json = dict[str, Any]
 
@@ -13,7 +13,7 @@ Json = dict[str, Any]
 class ToolCall:
     """Entered while its work is done: a cancellation that passes through marks the part as aborted."""
 
-    def __init__(self, world: World, message: Json, tool: str, tool_input: Json) -> None:
+    def __init__(self, world: ServerState, message: Json, tool: str, tool_input: Json) -> None:
         """`message` is the info of the assistant message to which the part is added, at once, as pending."""
         self._world = world
         self._input = tool_input

@@ -14,7 +14,7 @@ from typing import assert_never
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from server_stub.faults.kinds import CRASHED, Answer, Armed, Break, Faults, Place, Rewrite
+from server_stub.faults.kinds import CRASHED, Answer, Armed, Break, Faults, InsertAt, Rewrite
 
 WHITESPACE = b" \t\r\n"
 NO_LINGER = struct.pack("ii", 1, 0)
@@ -31,7 +31,7 @@ class FaultMiddleware:
         if scope["type"] != "http" or scope["path"].startswith("/_stub/"):
             await self._app(scope, receive, send)
             return
-        exchange = Exchange(self._faults, scope, receive, send)
+        exchange = FaultedExchange(self._faults, scope, receive, send)
         with self._faults.watched_by(exchange.watch):
             await exchange.run(self._app)
 
@@ -46,7 +46,7 @@ class _Watch:
     timer: asyncio.TimerHandle | None = None
 
 
-class Exchange:
+class FaultedExchange:
     def __init__(self, faults: Faults, scope: Scope, receive: Receive, send: Send) -> None:
         self._faults = faults
         self._scope = scope
@@ -54,7 +54,7 @@ class Exchange:
         self._send = send
         self._unread: deque[Message] = deque()
         self._watches: list[_Watch] = []
-        self._passed: set[Place] = set()
+        self._passed: set[InsertAt] = set()
         self._sent = 0
         self._stalled_by: Armed | None = None
         self._severed = False
@@ -69,7 +69,7 @@ class Exchange:
             if answered is not None:
                 await self._send_answer(answered)
                 return
-            self._pass(Place.REQUEST)
+            self._pass(InsertAt.REQUEST)
             if await self._is_open():
                 await app(self._scope, self._read, self._let_through)
             if self._severed:
@@ -88,27 +88,27 @@ class Exchange:
         if fault.at in self._passed:
             self._begin_inside(watch, fault.at)
 
-    def _begin_inside(self, watch: _Watch, place: Place) -> None:
+    def _begin_inside(self, watch: _Watch, place: InsertAt) -> None:
         """Armed when the exchange was at `place` already, or beyond."""
         fault = watch.armed.fault
         too_late = (
-            place is Place.HEADERS
-            or (place is Place.REQUEST and fault.after_seconds is None)
-            or (place is Place.PADDING and Place.JSON in self._passed)
+            place is InsertAt.HEADERS
+            or (place is InsertAt.REQUEST and fault.after_seconds is None)
+            or (place is InsertAt.PADDING and InsertAt.JSON in self._passed)
         )
         if too_late:
             self._drop(watch)
         else:
             self._begin(watch, fault.after_bytes or 0)
 
-    def _pass(self, place: Place) -> None:
+    def _pass(self, place: InsertAt) -> None:
         self._passed.add(place)
         for watch in list(self._watches):
             fault = watch.armed.fault
-            if fault.at is Place.PADDING and place is Place.JSON:
+            if fault.at is InsertAt.PADDING and place is InsertAt.JSON:
                 self._drop(watch)
             elif fault.at is place:
-                first = 1 if place in (Place.PADDING, Place.JSON) else 0
+                first = 1 if place in (InsertAt.PADDING, InsertAt.JSON) else 0
                 self._begin(watch, first if fault.after_bytes is None else fault.after_bytes)
 
     def _begin(self, watch: _Watch, after_bytes: int) -> None:
@@ -152,7 +152,7 @@ class Exchange:
     def _answer_instead(self) -> Armed | None:
         """The first fault that strikes at the request itself, if it is one that answers."""
         for watch in self._watches:
-            if watch.armed.fault.at is Place.REQUEST and watch.armed.fault.after_seconds is None:
+            if watch.armed.fault.at is InsertAt.REQUEST and watch.armed.fault.after_seconds is None:
                 return None
             if isinstance(watch.armed.fault.act, Answer) and watch.armed.strike():
                 return watch.armed
@@ -180,7 +180,7 @@ class Exchange:
                 await self._send(message)
 
     async def _start(self, message: Message) -> None:
-        self._pass(Place.HEADERS)
+        self._pass(InsertAt.HEADERS)
         if not await self._is_open():
             return
         headers = message.get("headers", [])
@@ -189,7 +189,7 @@ class Exchange:
         if self._watches or self._rewrite:  # what is promised here may not be kept
             headers = [(name, value) for name, value in headers if name.lower() != b"content-length"]
         await self._send({**message, "headers": headers})
-        self._pass(Place.BODY)
+        self._pass(InsertAt.BODY)
 
     def _take_rewrite(self) -> Rewrite | None:
         for watch in list(self._watches):
@@ -201,14 +201,14 @@ class Exchange:
         return None
 
     async def _continue(self, data: bytes, *, more: bool) -> None:
-        if Place.JSON not in self._passed:
+        if InsertAt.JSON not in self._passed:
             padding = data[: len(data) - len(data.lstrip(WHITESPACE))]
             data = data[len(padding) :]
-            if padding and Place.PADDING not in self._passed:
-                self._pass(Place.PADDING)
+            if padding and InsertAt.PADDING not in self._passed:
+                self._pass(InsertAt.PADDING)
             await self._emit(padding)
             if data:
-                self._pass(Place.JSON)
+                self._pass(InsertAt.JSON)
         if self._rewrite is not None:
             self._withheld += data
             data = b"" if more else self._rewrite.change(bytes(self._withheld))

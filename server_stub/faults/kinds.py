@@ -17,7 +17,7 @@ from typing import Annotated, Any, Literal, Protocol, assert_never, get_args
 import msgspec
 
 
-class Place(StrEnum):
+class InsertAt(StrEnum):
     """Where in an exchange a fault strikes, unless it waits for more bytes or seconds from there on."""
 
     REQUEST = "request"
@@ -90,7 +90,7 @@ class Kind:
     act: Act
     target: str | None = None
     times: int | None = None
-    at: Place | None = None
+    at: InsertAt | None = None
     retry_after: int | None = None
 
     def defaults(self) -> dict[str, Any]:
@@ -104,11 +104,11 @@ _BAD_GATEWAY = b"""<html>
 """
 
 KINDS: Mapping[str, Kind] = {
-    "cut": Kind(Break("close"), "events", 1, Place.BODY),
-    "reset": Kind(Break("reset"), "events", 1, Place.BODY),
-    "stall": Kind(Break("stall"), "events", 1, Place.BODY),
-    "hang": Kind(Break("stall"), "all", 1, Place.REQUEST),
-    "crash": Kind(Break("exit"), None, 1, Place.REQUEST),
+    "cut": Kind(Break("close"), "events", 1, InsertAt.BODY),
+    "reset": Kind(Break("reset"), "events", 1, InsertAt.BODY),
+    "stall": Kind(Break("stall"), "events", 1, InsertAt.BODY),
+    "hang": Kind(Break("stall"), "all", 1, InsertAt.REQUEST),
+    "crash": Kind(Break("exit"), None, 1, InsertAt.REQUEST),
     "401": Kind(Answer(401, {"www-authenticate": 'Basic realm="Secure Area"'}), "all"),
     "429": Kind(Answer(429, {"content-type": "text/plain"}, b"Too Many Requests"), "all", 1, retry_after=1),
     "502": Kind(Answer(502, {"content-type": "text/html"}, _BAD_GATEWAY), "all", 1),
@@ -148,7 +148,7 @@ class Fault(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Whose exchanges it strikes; a path means all that begin with it. None: the server as a whole, at once."""
     times: Annotated[int, msgspec.Meta(ge=1)] | None
     """How often it strikes; None: until disarmed."""
-    at: Place | None
+    at: InsertAt | None
     after_bytes: Annotated[int, msgspec.Meta(ge=0)] | None = None
     """Bytes of the body to let out from `at` on, or from the moment of arming if that is later."""
     after_seconds: Annotated[float, msgspec.Meta(ge=0)] | None = None
@@ -205,14 +205,12 @@ def _check(made: Fault, given: set[str]) -> None:
     match made.act:
         case Break():
             if made.at is None:
-                raise FaultRefused(f"{made.name}: `at` is one of {', '.join(Place)}")
+                raise FaultRefused(f"{made.name}: `at` is one of {', '.join(InsertAt)}")
             if made.after_bytes is not None and made.after_seconds is not None:
                 raise FaultRefused(f"{made.name}: after_bytes or after_seconds, not both")
-            if made.at in (Place.REQUEST, Place.HEADERS) and made.after_bytes is not None:
-                raise FaultRefused(
-                    f"{made.name}: after_bytes counts bytes of the body, and none is out at {made.at}"
-                )
-            if made.at is Place.HEADERS and made.after_seconds is not None:
+            if made.at in (InsertAt.REQUEST, InsertAt.HEADERS) and made.after_bytes is not None:
+                raise FaultRefused(f"{made.name}: after_bytes counts bytes of the body, and none is out at {made.at}")
+            if made.at is InsertAt.HEADERS and made.after_seconds is not None:
                 raise FaultRefused(f"{made.name}: headers take no time; count the seconds from request or body")
         case _:
             pass

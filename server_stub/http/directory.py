@@ -9,11 +9,11 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from server_stub.domain.api_errors import bad_request
 from server_stub.domain.json_encoding import JsonResponse
-from server_stub.domain.state import World, acting_in
+from server_stub.domain.state import ServerState, acting_in
 from server_stub.http import zod
 
 
-def directory_of(request: Request, world: World) -> str:
+def directory_of(request: Request, world: ServerState) -> str:
     """The family's header (percent-encoded), else `?directory=`, else the one the server was started in.
 
     Raises Refusal 400 for a name that no directory can have; real servers answer 500 to that.
@@ -27,7 +27,7 @@ def directory_of(request: Request, world: World) -> str:
 _NO_PATH = zod.custom("Invalid string: must not hold null bytes", '["directory"]')
 
 
-def _named(request: Request, world: World) -> str:
+def _named(request: Request, world: ServerState) -> str:
     header = request.headers.get(world.profile.directory_header)
     if header:
         return unquote(header)
@@ -37,7 +37,7 @@ def _named(request: Request, world: World) -> str:
 class PlaceOfRequest:
     """What a request does to a session happens in the directory that the request names."""
 
-    def __init__(self, app: ASGIApp, world: World) -> None:
+    def __init__(self, app: ASGIApp, world: ServerState) -> None:
         self._app = app
         self._world = world
 
@@ -52,7 +52,7 @@ class PlaceOfRequest:
 class OwnDirectory:
     """403 for a directory that is not below the server's own, as MiMo Code 0.1.15 gives it without a password."""
 
-    def __init__(self, app: ASGIApp, world: World) -> None:
+    def __init__(self, app: ASGIApp, world: ServerState) -> None:
         self._app = app
         self._world = world
 

@@ -10,13 +10,13 @@ from collections.abc import Callable, Coroutine
 
 from starlette.types import Message, Receive, Scope, Send
 
-from server_stub.domain.api_errors import Refusal
-from server_stub.domain.profiles import Padding
+from server_stub.domain.api_errors import ApiError
+from server_stub.domain.profiles import PaddingPolicy
 
 INTERVAL_VARIABLE = "HOLDFAST_STUB_PROMPT_HEARTBEAT_INTERVAL_MS"
 
 
-def interval_of(padding: Padding) -> float:
+def interval_of(padding: PaddingPolicy) -> float:
     """Seconds between two bytes; the environment, read each time, wins over the family's own if it is above 0."""
     try:
         interval_ms = float(os.environ.get(INTERVAL_VARIABLE, ""))
@@ -33,7 +33,7 @@ class HeldResponse:
     """
 
     def __init__(
-        self, padding: Padding | None, body: Coroutine[None, None, bytes], when_left: Callable[[], None]
+        self, padding: PaddingPolicy | None, body: Coroutine[None, None, bytes], when_left: Callable[[], None]
     ) -> None:
         self._padding = padding
         self._body = body
@@ -51,7 +51,7 @@ class HeldResponse:
             if not body.done():
                 self._when_left()
                 return
-            refused = self._padding is not None and isinstance(body.exception(), Refusal)
+            refused = self._padding is not None and isinstance(body.exception(), ApiError)
             result = b"" if refused else body.result()
             if not has_headers:
                 await send(HEAD)
@@ -61,7 +61,7 @@ class HeldResponse:
             body.cancel()
 
     async def _pad(
-        self, padding: Padding, body: "asyncio.Task[bytes]", left: "asyncio.Task[None]", send: Send
+        self, padding: PaddingPolicy, body: "asyncio.Task[bytes]", left: "asyncio.Task[None]", send: Send
     ) -> bool:
         """Until the body is there or the client is gone; whether the headers have been sent."""
         interval = interval_of(padding)

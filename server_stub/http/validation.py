@@ -6,7 +6,7 @@ from typing import Any
 
 from starlette.requests import Request
 
-from server_stub.domain.api_errors import MalformedJson, Part, Refusal, bad_request
+from server_stub.domain.api_errors import ApiError, MalformedJson, Part, bad_request
 from server_stub.http import zod
 
 Json = dict[str, Any]
@@ -34,8 +34,8 @@ async def read_object(request: Request, *, required: bool = True) -> Json:
     return body
 
 
-def unexplained() -> Refusal:
-    return Refusal(400, {"_tag": "BadRequest"})
+def unexplained() -> ApiError:
+    return ApiError(400, {"_tag": "BadRequest"})
 
 
 def field(body: Json, name: str, kind: type, *, at: str = "", optional: bool = False) -> Any:
@@ -70,7 +70,7 @@ def option(value: object, values: tuple[str, ...], path: str, kind: Part = "Payl
     raise refusal
 
 
-def expected(what: str, value: object, path: str, kind: Part = "Payload") -> Refusal:
+def expected(what: str, value: object, path: str, kind: Part = "Payload") -> ApiError:
     issue = zod.wrong_type(what, value, path)
     return bad_request(f"Expected {what}, got {_shown(value)}\n  at {path}", kind, issue)
 
@@ -103,7 +103,7 @@ _NOT_A_NUMBER = {
 }
 
 
-def _bad_limit(what: str, given: str, issue: Json) -> Refusal:
+def _bad_limit(what: str, given: str, issue: Json) -> ApiError:
     return bad_request(f'Expected {what}, got {given}\n  at ["limit"]', "Query", issue)
 
 

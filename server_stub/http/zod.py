@@ -9,7 +9,7 @@ from typing import Any
 
 from starlette.requests import Request
 
-from server_stub.domain.api_errors import Refusal
+from server_stub.domain.api_errors import ApiError
 
 Json = dict[str, Any]
 
@@ -17,7 +17,7 @@ PARAMS = {"sid": "sessionID", "mid": "messageID", "pid": "partID", "rid": "reque
 """What the routes' parameters are called there."""
 
 
-async def body_of(request: Request, refusal: Refusal) -> Json:
+async def body_of(request: Request, refusal: ApiError) -> Json:
     """For a refusal with an issue."""
     assert refusal.issue is not None
     data: object

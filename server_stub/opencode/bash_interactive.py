@@ -7,13 +7,13 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from server_stub.domain.json_encoding import JsonResponse
-from server_stub.domain.state import World
+from server_stub.domain.state import ServerState
 from server_stub.http.validation import expected, field, read_object
 
 Json = dict[str, Any]
 
 
-def routes(world: World) -> list[Route]:
+def routes(world: ServerState) -> list[Route]:
     async def listed(request: Request) -> Response:
         """Commands that wait for somebody to run them, with what they need for it."""
         return JsonResponse(world.requests.commands())

@@ -8,7 +8,7 @@ from starlette.routing import Route
 
 from server_stub.domain.agent import Agent
 from server_stub.domain.json_encoding import JsonResponse
-from server_stub.domain.state import World
+from server_stub.domain.state import ServerState
 from server_stub.http.directory import directory_of
 from server_stub.http.validation import expected, field, read_object
 
@@ -19,7 +19,7 @@ HEARTBEAT_MS = range(1_000, 60_001)
 LEVELS = ("debug", "info", "error", "warn")
 
 
-def routes(world: World, agent: Agent) -> list[Route]:
+def routes(world: ServerState, agent: Agent) -> list[Route]:
     async def health(request: Request) -> Response:
         """Whether the server is up, and its version."""
         return JsonResponse({"healthy": True, "version": world.profile.version})

@@ -10,7 +10,7 @@ from starlette.routing import Route
 
 from server_stub.domain.event_bus import Event, Subscription
 from server_stub.domain.json_encoding import encode
-from server_stub.domain.state import World
+from server_stub.domain.state import ServerState
 from server_stub.http.directory import directory_of
 
 Json = dict[str, Any]
@@ -27,7 +27,7 @@ HEADERS = {
 }
 
 
-def routes(world: World) -> list[Route]:
+def routes(world: ServerState) -> list[Route]:
     async def event(request: Request) -> StreamingResponse:
         """What happens in one directory; ends when its instance is disposed."""
         return _stream(world, directory_of(request, world), lambda event: [event.payload])
@@ -39,7 +39,7 @@ def routes(world: World) -> list[Route]:
     return [Route("/event", event, methods=["GET"]), Route("/global/event", global_event, methods=["GET"])]
 
 
-def _stream(world: World, directory: str | None, frames: Frame) -> StreamingResponse:
+def _stream(world: ServerState, directory: str | None, frames: Frame) -> StreamingResponse:
     async def body() -> AsyncIterator[bytes]:
         with world.bus.subscribe(directory) as subscription:
             yield _encode(frames(world.bus.event("server.connected", {})))
@@ -51,7 +51,7 @@ def _stream(world: World, directory: str | None, frames: Frame) -> StreamingResp
     return StreamingResponse(body(), headers=HEADERS)
 
 
-async def _with_heartbeats(world: World, subscription: Subscription) -> AsyncIterator[Event]:
+async def _with_heartbeats(world: ServerState, subscription: Subscription) -> AsyncIterator[Event]:
     """Events as they come, and `server.heartbeat` at the interval that is configured at that moment."""
     loop = asyncio.get_running_loop()
     last_beat = loop.time()

@@ -14,7 +14,7 @@ from starlette.routing import Route
 
 from server_stub.domain.api_errors import bad_request
 from server_stub.domain.json_encoding import JsonResponse
-from server_stub.domain.state import World
+from server_stub.domain.state import ServerState
 from server_stub.http import zod
 from server_stub.http.directory import directory_of
 from server_stub.http.validation import expected, limit_of
@@ -28,7 +28,7 @@ INSTALLED = ("node_modules", "__pycache__")
 TYPES = ("file", "directory")
 
 
-def routes(world: World) -> list[Route]:
+def routes(world: ServerState) -> list[Route]:
     async def found(request: Request) -> Response:
         """Paths of the directory that `query` may mean, folders with a slash at their end."""
         query = request.query_params.get("query")

@@ -13,10 +13,10 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from server_stub.domain.agent import ABORTED, MODEL, Agent, Prompt
-from server_stub.domain.api_errors import Refusal, bad_request, busy_runner, session_busy, too_many
+from server_stub.domain.api_errors import ApiError, bad_request, busy_runner, session_busy, too_many
 from server_stub.domain.json_encoding import JsonResponse, encode
-from server_stub.domain.profiles import Padding
-from server_stub.domain.state import Message, Session, World
+from server_stub.domain.profiles import PaddingPolicy
+from server_stub.domain.state import Message, ServerState, Session
 from server_stub.http import zod
 from server_stub.http.held_response import HeldResponse
 from server_stub.http.validation import expected, field, identifier, limit_of, read_object, unexplained
@@ -24,7 +24,7 @@ from server_stub.http.validation import expected, field, identifier, limit_of, r
 Json = dict[str, Any]
 
 
-def routes(world: World, agent: Agent) -> list[Route]:
+def routes(world: ServerState, agent: Agent) -> list[Route]:
     profile = world.profile
     zods = profile.validation == "zod"
     minute = deque[int](maxlen=profile.async_prompts_per_minute)
@@ -81,7 +81,7 @@ def routes(world: World, agent: Agent) -> list[Route]:
         try:
             session = _session_for(request, "message")
             message = agent.accept(session, prompt)
-        except Refusal as refusal:
+        except ApiError as refusal:
             if not zods or refusal.issue is not None or refusal.status == HTTPStatus.CONFLICT:
                 raise
             return Response(media_type="application/json")  # the headers were on their way already
@@ -109,7 +109,7 @@ def routes(world: World, agent: Agent) -> list[Route]:
             agent.accept(session, prompt)
             if body.get("noReply") is not True:
                 agent.start(session)
-        except Refusal as refusal:
+        except ApiError as refusal:
             # this route tells of it by `session.error` alone
             unknown = refusal.status == HTTPStatus.NOT_FOUND and not zods
             if refusal.issue is not None or refusal.status == HTTPStatus.CONFLICT or unknown:
@@ -140,7 +140,7 @@ def routes(world: World, agent: Agent) -> list[Route]:
             raise too_many(-(-(MINUTE - now + minute[0]) // 1000))
         minute.append(now)
 
-    def _held(session: Session, answer: Awaitable[Message], padding: Padding | None) -> ASGIApp:
+    def _held(session: Session, answer: Awaitable[Message], padding: PaddingPolicy | None) -> ASGIApp:
         async def body() -> bytes:
             message = await answer
             if profile.failed_turn == "nothing" and message.info.get("error", ABORTED) != ABORTED:
@@ -217,7 +217,7 @@ def _cursor(message: Message) -> str:
     return base64.urlsafe_b64encode(document).decode().rstrip("=")
 
 
-def _bad_cursor(why: str) -> Refusal:
+def _bad_cursor(why: str) -> ApiError:
     refusal = unexplained()
     refusal.part, refusal.issue = "Query", zod.custom(why, '["before"]')
     return refusal

@@ -7,7 +7,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from server_stub.domain.json_encoding import JsonResponse
-from server_stub.domain.state import World
+from server_stub.domain.state import ServerState
 from server_stub.http.directory import directory_of
 from server_stub.http.validation import expected, field, identifier, option, read_object
 
@@ -15,7 +15,7 @@ Json = dict[str, Any]
 REPLIES = ("once", "always", "reject")
 
 
-def routes(world: World) -> list[Route]:
+def routes(world: ServerState) -> list[Route]:
     requests = world.requests
 
     async def questions(request: Request) -> Response:

@@ -7,10 +7,10 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from server_stub.domain.agent import Agent
-from server_stub.domain.api_errors import Refusal, bad_request, busy_runner, session_busy
-from server_stub.domain.client_registry import Clients
+from server_stub.domain.api_errors import ApiError, bad_request, busy_runner, session_busy
+from server_stub.domain.client_registry import ClientRegistry
 from server_stub.domain.json_encoding import JsonResponse
-from server_stub.domain.state import Session, World
+from server_stub.domain.state import ServerState, Session
 from server_stub.http import zod
 from server_stub.http.directory import directory_of
 from server_stub.http.validation import expected, field, identifier, read_object, unexplained
@@ -21,7 +21,7 @@ MOST_LISTED = 100
 """Sessions that a list without a limit gives."""
 
 
-def routes(world: World, agent: Agent, clients: Clients) -> list[Route]:
+def routes(world: ServerState, agent: Agent, clients: ClientRegistry) -> list[Route]:
     def session_of(request: Request) -> Session:
         return world.session(request.path_params["sid"])
 
@@ -197,12 +197,10 @@ def check_revision(session: Session, body: Json) -> None:
     given, now = body["expectedRevision"], session.info["titleRevision"]
     if given > now:
         said = {"message": "expectedRevision is in the future"}
-        raise Refusal(400, {"success": False, "data": said, "errors": [said]})
+        raise ApiError(400, {"success": False, "data": said, "errors": [said]})
     if given < now:
         current = {name: session.info[name] for name in ("title", "titleSource", "titleRevision")}
-        raise Refusal(
-            409, {"name": "TitleConflictError", "data": {"current": {"sessionID": session.id, **current}}}
-        )
+        raise ApiError(409, {"name": "TitleConflictError", "data": {"current": {"sessionID": session.id, **current}}})
 
 
 def _text(body: Json, name: str, prefix: str = "") -> str | None:

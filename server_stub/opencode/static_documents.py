@@ -12,7 +12,7 @@ from starlette.routing import Route
 
 from server_stub.domain.agent import COMMANDS, MODEL
 from server_stub.domain.json_encoding import JsonResponse
-from server_stub.domain.state import World
+from server_stub.domain.state import ServerState
 from server_stub.http.directory import directory_of
 
 Json = dict[str, Any]
@@ -111,7 +111,7 @@ TOOLS = (
     "skill",
 )
 
-FIXED: dict[str, object] = {
+RESERVED: dict[str, object] = {
     "/agent": AGENTS,
     "/command": [
         {
@@ -153,7 +153,7 @@ LOCATED: dict[str, list[Json]] = {
 }
 
 
-def routes(world: World) -> list[Route]:
+def routes(world: ServerState) -> list[Route]:
     project: Json = {
         "id": "global",
         "worktree": "/",
@@ -169,7 +169,7 @@ def routes(world: World) -> list[Route]:
         return answer
 
     documents: dict[str, Callable[[str], object]] = {
-        **{path: _constant(value) for path, value in FIXED.items()},
+        **{path: _constant(value) for path, value in RESERVED.items()},
         **{path: _located(data) for path, data in LOCATED.items()},
         "/api/location": _location,
         "/path": _paths(world.profile.user),

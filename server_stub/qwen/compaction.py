@@ -40,7 +40,7 @@ class _Entry:
     """Bytes of those events."""
 
 
-class Journal:
+class CompactionJournal:
     """The turn that runs, as far as it is kept: chunks that follow each other are one entry."""
 
     def __init__(self, most_entries: int, most_bytes: int) -> None:
@@ -64,9 +64,7 @@ class Journal:
         else:
             self._entries.append(_Entry(event, 1, size))
         self._bytes += size
-        while len(self._entries) > self._most_entries or (
-            self._bytes > self._most_bytes and len(self._entries) > 1
-        ):
+        while len(self._entries) > self._most_entries or (self._bytes > self._most_bytes and len(self._entries) > 1):
             dropped = self._entries.popleft()
             self._bytes -= dropped.size
             self._dropped += dropped.count
@@ -97,7 +95,7 @@ class Journal:
 class Replay:
     def __init__(self, most_entries: int, most_bytes: int) -> None:
         self._most_bytes = most_bytes
-        self._journal = Journal(most_entries, MOST_JOURNAL_BYTES)
+        self._journal = CompactionJournal(most_entries, MOST_JOURNAL_BYTES)
         self._last_record: str | None = None
         self._anchor: str | None = None
         """The first record that was kept when something was dropped first, or the last of those dropped then."""

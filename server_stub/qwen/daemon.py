@@ -11,11 +11,11 @@ from http import HTTPStatus
 from typing import Any
 
 from server_stub.domain.agent import Agent
-from server_stub.domain.api_errors import Refusal
-from server_stub.domain.client_registry import Clients
+from server_stub.domain.api_errors import ApiError
+from server_stub.domain.client_registry import ClientRegistry
 from server_stub.domain.event_bus import Event
 from server_stub.domain.restart import as_stored
-from server_stub.domain.state import Session, World
+from server_stub.domain.state import ServerState, Session
 from server_stub.qwen import stored_transcript
 from server_stub.qwen.live_session import LiveSession
 
@@ -45,9 +45,9 @@ class Attached:
 
 
 class Daemon:
-    def __init__(self, world: World, agent: Agent) -> None:
+    def __init__(self, world: ServerState, agent: Agent) -> None:
         self.world = world
-        self.clients = Clients(new_client_id)
+        self.clients = ClientRegistry(new_client_id)
         self.started_at = world.clock.now()
         self.live: dict[str, LiveSession] = {}
         self._agent = agent
@@ -81,7 +81,7 @@ class Daemon:
             alive = {"conflict": "live", "liveWorkspaceCwd": self.world.directory}
             how = alive if session_id in self.live else {"conflict": "persisted"}
             error = f'Session "{session_id}" already exists or is being created.'
-            raise Refusal(HTTPStatus.CONFLICT, {"error": error, **where, **how})
+            raise ApiError(HTTPStatus.CONFLICT, {"error": error, **where, **how})
         self._check_limit()
         name = session_id or str(uuid.uuid4())
         live = self._bring_alive(self.world.create_session(self.world.directory, session_id=name))
@@ -187,7 +187,7 @@ class Daemon:
         if len(self.live) >= MOST_SESSIONS:
             error = f"Session limit reached ({MOST_SESSIONS})"
             where = {"code": "session_limit_exceeded", "limit": MOST_SESSIONS, "scope": "workspace"}
-            raise Refusal(HTTPStatus.SERVICE_UNAVAILABLE, {"error": error, **where}, {"Retry-After": "5"})
+            raise ApiError(HTTPStatus.SERVICE_UNAVAILABLE, {"error": error, **where}, {"Retry-After": "5"})
 
     def _arm_reaper(self) -> None:
         if self._reaper is None:
@@ -211,9 +211,9 @@ def new_client_id() -> str:
     return f"client_{uuid.uuid4()}"
 
 
-def not_found(session_id: str) -> Refusal:
+def not_found(session_id: str) -> ApiError:
     where = {"code": "session_not_found", "sessionId": session_id}
-    return Refusal(HTTPStatus.NOT_FOUND, {"error": f'No session with id "{session_id}"', **where})
+    return ApiError(HTTPStatus.NOT_FOUND, {"error": f'No session with id "{session_id}"', **where})
 
 
 def state_of(mode: str) -> Json:

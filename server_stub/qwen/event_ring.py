@@ -88,7 +88,7 @@ class Reader:
         self.changed.set()
 
 
-class Ring:
+class EventRing:
     """The last `size` events of one session in one process, under an epoch of their own."""
 
     def __init__(self, now: Callable[[], int], size: int, replay: Replay) -> None:
@@ -115,9 +115,7 @@ class Ring:
             seeded.append({**event, "_meta": {"serverTimestamp": data["update"]["timestamp"]}})
         self.replay.seed(seeded)
 
-    def publish(
-        self, kind: str, data: Json, *, prompt_id: str | None = None, originator: str | None = None
-    ) -> None:
+    def publish(self, kind: str, data: Json, *, prompt_id: str | None = None, originator: str | None = None) -> None:
         """Number the event, keep it and tell it. Nothing happens once the ring is closed."""
         if self._closed:
             return

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any, Literal
 
-from server_stub.domain.api_errors import Refusal
+from server_stub.domain.api_errors import ApiError
 from server_stub.qwen import updates
 
 Json = dict[str, Any]
@@ -32,8 +32,7 @@ class Interaction:
         """As `/status` shows it."""
         known: Json = {"requestId": self.id, "kind": self.kind, "createdAt": self.created_at}
         options = [
-            {"optionId": option["optionId"], "label": option["name"], "kind": option["kind"]}
-            for option in self.options
+            {"optionId": option["optionId"], "label": option["name"], "kind": option["kind"]} for option in self.options
         ]
         if self.kind == "user_question":
             questions = [
@@ -54,7 +53,7 @@ class Interaction:
         if outcome["outcome"] == "selected" and chosen not in {option["optionId"] for option in self.options}:
             error = f'Permission {self.id}: optionId "{chosen}" is not in the set of options the agent offered.'
             where = {"code": "invalid_option_id", "requestId": self.id, "optionId": chosen}
-            raise Refusal(HTTPStatus.BAD_REQUEST, {"error": error, **where})
+            raise ApiError(HTTPStatus.BAD_REQUEST, {"error": error, **where})
 
 
 def question(asked: Json, created_at: str, prompt_id: str | None) -> Interaction:

@@ -5,16 +5,16 @@ from http import HTTPStatus
 from typing import Any
 
 from server_stub.domain.agent import COMMANDS, Agent
-from server_stub.domain.api_errors import Refusal
-from server_stub.domain.client_registry import Clients
-from server_stub.domain.state import Session, World
+from server_stub.domain.api_errors import ApiError
+from server_stub.domain.client_registry import ClientRegistry
+from server_stub.domain.state import ServerState, Session
 from server_stub.qwen import interactions, stored_transcript, updates
 from server_stub.qwen.compaction import MOST_BYTES, Replay
-from server_stub.qwen.event_ring import Ring
+from server_stub.qwen.event_ring import EventRing
 from server_stub.qwen.interactions import ALWAYS, CANCELLED, Interaction
 from server_stub.qwen.prompts import Prompt, PromptQueue
 from server_stub.qwen.timestamps import iso
-from server_stub.qwen.update_translator import Reporter
+from server_stub.qwen.update_translator import UpdateTranslator
 
 Json = dict[str, Any]
 
@@ -27,9 +27,9 @@ ASKS_NOTHING = ("auto", "yolo")
 class LiveSession:
     def __init__(
         self,
-        world: World,
+        world: ServerState,
         agent: Agent,
-        clients: Clients,
+        clients: ClientRegistry,
         session: Session,
         settled: Callable[["LiveSession"], None],
     ) -> None:
@@ -40,14 +40,14 @@ class LiveSession:
         self.state: Json = {}
         """What a restored session tells of its modes and models."""
         self.mode = DEFAULT_MODE
-        self.ring = Ring(world.clock.now, world.profile.event_ring, Replay(world.profile.live_journal, MOST_BYTES))
+        self.ring = EventRing(world.clock.now, world.profile.event_ring, Replay(world.profile.live_journal, MOST_BYTES))
         self.began_with_a_page = False
         """It was brought alive by somebody who wanted no more than its newest records."""
         self.turn_ended_at: int | None = None
         self._turn_error: Json | None = None
         self._world = world
         self._clients = clients
-        self._reporter = Reporter(world, self._update, self._ask, self._settle)
+        self._reporter = UpdateTranslator(world, self._update, self._ask, self._settle)
         self._open: dict[str, Interaction] = {}
         self._resolved: dict[str, tuple[Interaction, Json]] = {}
         self.prompts = PromptQueue(world, agent, session, self._publish, lambda: self._prompt_settled(settled))
@@ -144,7 +144,7 @@ class LiveSession:
         if interaction is None:
             self._tell_resolved(request_id)
             where = {"sessionId": self.id, "requestId": request_id}
-            raise Refusal(HTTPStatus.NOT_FOUND, {"error": "No pending permission request for session", **where})
+            raise ApiError(HTTPStatus.NOT_FOUND, {"error": "No pending permission request for session", **where})
         interaction.check(outcome)
         self._resolve(interaction, outcome, voter)
         requests = self._world.requests

@@ -16,7 +16,7 @@ LOOKED_AT_FOR_ANCHOR = 50
 """Newest records, of which the first is named where what is kept names none."""
 
 
-def past(live: LiveSession, page_size: int | None) -> Json:
+def load_response(live: LiveSession, page_size: int | None) -> Json:
     """`page_size` in records; None for all. Of a session that this load brought alive the page is kept already."""
     ended = stored_transcript.terminals(live.session)
     terminals = {"promptTerminals": ended} if ended else {}

@@ -12,8 +12,8 @@ from http import HTTPStatus
 from typing import Any, Literal, Protocol
 
 from server_stub.domain import agent as agents
-from server_stub.domain.api_errors import Refusal
-from server_stub.domain.state import Message, Session, World
+from server_stub.domain.api_errors import ApiError
+from server_stub.domain.state import Message, ServerState, Session
 from server_stub.qwen import background_turns, stored_transcript, updates
 from server_stub.qwen.background_turns import Report
 
@@ -79,7 +79,7 @@ class Publish(Protocol):
 class PromptQueue:
     def __init__(
         self,
-        world: World,
+        world: ServerState,
         agent: agents.Agent,
         session: Session,
         publish: Publish,
@@ -123,7 +123,7 @@ class PromptQueue:
         if turn is None:
             where = {"code": "prompt_not_found", "sessionId": self._session.id, "promptId": prompt_id}
             error = f"Prompt {prompt_id} not found in session {self._session.id}"
-            raise Refusal(HTTPStatus.NOT_FOUND, {"error": error, **where})
+            raise ApiError(HTTPStatus.NOT_FOUND, {"error": error, **where})
         return turn
 
     def accept(self, content: list[Json], originator: str | None) -> Prompt:
@@ -133,7 +133,7 @@ class PromptQueue:
             error = f'Prompt queue full for session "{self._session.id}" ({count}/{MOST_PENDING} pending)'
             where = {"code": "prompt_queue_full", "sessionId": self._session.id}
             body = {"error": error, **where, "limit": MOST_PENDING, "pendingCount": count}
-            raise Refusal(HTTPStatus.SERVICE_UNAVAILABLE, body, RETRY_AFTER)
+            raise ApiError(HTTPStatus.SERVICE_UNAVAILABLE, body, RETRY_AFTER)
         prompt = Prompt(content, originator, self._world.clock.now(), waited=count > 0)
         self._known[prompt.id] = prompt
         self._waiting.append(prompt)
@@ -299,7 +299,7 @@ class PromptQueue:
         """None when the run ended before it had begun with this prompt."""
         try:
             answer = await self._agent.answer(self._session)
-        except Refusal:
+        except ApiError:
             return None
         return answer if answer.info["parentID"] == asked.info["id"] else None
 

@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Iterator
 from typing import Any
 
-from server_stub.domain.state import Message, Session, World
+from server_stub.domain.state import Message, ServerState, Session
 from server_stub.qwen import updates
 
 Json = dict[str, Any]
@@ -54,7 +54,7 @@ def record_of(event: Json) -> str | None:
     return found
 
 
-def record(world: World, session: Session, entry: Json) -> None:
+def record(world: ServerState, session: Session, entry: Json) -> None:
     """Add to the ledger an admission, `{promptId, at}`, or an end, which has a `terminal`; `at` is epoch ms."""
     world.update_session(session, **{LEDGER: [*session.info.get(LEDGER, []), {"v": 1, **entry}]})
 
@@ -73,7 +73,7 @@ def turn(session: Session, prompt_id: str) -> Json | None:
     return None
 
 
-def reconcile(world: World, session: Session) -> None:
+def reconcile(world: ServerState, session: Session) -> None:
     """Write down that a prompt was lost with the daemon, if it is certain which one.
 
     That is so when a single one had not ended and its words are stored. With another behind it in the queue
@@ -102,9 +102,7 @@ def _message(message: Message, own: Json | None) -> Iterator[Json]:
         yield where.stamped({**notice, "sessionUpdate": "user_message_chunk"})
         return
     if message.info["role"] == "user":
-        content = [
-            {"type": "text", "text": part["text"]} for part in message.parts.values() if part["type"] == "text"
-        ]
+        content = [{"type": "text", "text": part["text"]} for part in message.parts.values() if part["type"] == "text"]
         for block in content:
             yield where.stamped(updates.user_chunk(block), promptId=message.info.get("promptId"))
         return

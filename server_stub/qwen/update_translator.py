@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
-from server_stub.domain.state import World
+from server_stub.domain.state import ServerState
 from server_stub.qwen import updates
 
 Json = dict[str, Any]
@@ -18,8 +18,10 @@ Asked = Callable[[str, Json, Json], None]
 SUBAGENT = "general-purpose"
 
 
-class Reporter:
-    def __init__(self, world: World, update: Callable[[Json], None], asked: Asked, settled: Callable[[str], None]):
+class UpdateTranslator:
+    def __init__(
+        self, world: ServerState, update: Callable[[Json], None], asked: Asked, settled: Callable[[str], None]
+    ):
         """`settled` is told the id of a request of the world's that is no longer open."""
         self._world = world
         self._update = update

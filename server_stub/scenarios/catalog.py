@@ -11,8 +11,8 @@ from http import HTTPStatus
 from http.client import responses
 from typing import Any
 
-from server_stub.domain.scripted_turn import Script, Turn
-from server_stub.domain.seeded_history import remember
+from server_stub.domain.scripted_turn import Script, ScriptedTurn
+from server_stub.domain.seeded_history import seed_history
 from server_stub.scenarios.tour import tour
 
 Json = dict[str, Any]
@@ -62,30 +62,30 @@ RETRY_SECONDS = (2.0, 5.0, 9.0, 18.0, 30.0)
 """What opencode was seen to wait between two attempts; the last goes on for ever."""
 
 
-async def plain(turn: Turn) -> None:
+async def plain(turn: ScriptedTurn) -> None:
     await turn.say("Done. Nothing to call, **all** is well.")
 
 
-async def ask(turn: Turn) -> None:
+async def ask(turn: ScriptedTurn) -> None:
     await turn.say("Working. ")
     await turn.ask(DATABASE, FEATURES)
     await turn.say(f"Done. The tool said: {turn.told}")
 
 
-async def ask_one(turn: Turn) -> None:
+async def ask_one(turn: ScriptedTurn) -> None:
     await turn.say("Working. ")
     await turn.ask(DATABASE)
     await turn.say(f"Done. The tool said: {turn.told}")
 
 
-async def ask_all(turn: Turn) -> None:
+async def ask_all(turn: ScriptedTurn) -> None:
     await turn.say("Before I begin, four things that I cannot know. ")
     await turn.ask(DATABASE, FEATURES, NAME, DEPLOY)
     await turn.say(f"Done. The tool said: {turn.told}")
 
 
-async def ask_from_child(turn: Turn) -> None:
-    async def look_around(child: Turn) -> None:
+async def ask_from_child(turn: ScriptedTurn) -> None:
+    async def look_around(child: ScriptedTurn) -> None:
         await child.say("Two layouts are in use here. ")
         await child.ask(DATABASE)
         await child.say(f"Found it. {child.told}")
@@ -95,26 +95,26 @@ async def ask_from_child(turn: Turn) -> None:
     await turn.say("Done. The subagent has answered.")
 
 
-async def ask_twice_at_once(turn: Turn) -> None:
+async def ask_twice_at_once(turn: ScriptedTurn) -> None:
     await turn.say("Two things side by side. ")
     await turn.together(turn.ask(DATABASE), turn.shell("make lint", ["All checks passed!"]))
     await turn.say("Done. Both are settled.")
 
 
-async def shell(turn: Turn, name: str) -> None:
+async def shell(turn: ScriptedTurn, name: str) -> None:
     await turn.say("Working. ")
     await turn.shell(f"touch {name}", [])
     await turn.say(f"Done. The tool said: {turn.told}")
 
 
-async def interactive(turn: Turn, name: str) -> None:
+async def interactive(turn: ScriptedTurn, name: str) -> None:
     """A command that a person must run at a terminal, where the family has such."""
     await turn.say("Working. ")
     await turn.interactive(f"read {name}")
     await turn.say(f"Done. The tool said: {turn.told}")
 
 
-async def agent(turn: Turn, report: str) -> None:
+async def agent(turn: ScriptedTurn, report: str) -> None:
     """An agent works in the background. On qwen its report then begins a turn that plays what it says."""
     await turn.say("Working. ")
     given = {"description": "look around", "prompt": report, "subagent_type": "general", "run_in_background": True}
@@ -122,25 +122,25 @@ async def agent(turn: Turn, report: str) -> None:
     await turn.say("Launched.")
 
 
-async def slow(turn: Turn) -> None:
+async def slow(turn: ScriptedTurn) -> None:
     await turn.stream([f"word{i} " for i in range(40)], rate=1 / 0.3)
 
 
-async def think(turn: Turn) -> None:
+async def think(turn: ScriptedTurn) -> None:
     await turn.stream([f"thought{i} " for i in range(20)], rate=20, kind="reasoning")
     await plain(turn)
 
 
-async def flood(turn: Turn, count: str, rate: str) -> None:
+async def flood(turn: ScriptedTurn, count: str, rate: str) -> None:
     await turn.stream(list(_prose(int(count))), float(rate))
 
 
-async def fence(turn: Turn, count: str, rate: str) -> None:
+async def fence(turn: ScriptedTurn, count: str, rate: str) -> None:
     code = [f"value_{i} = compute({i})\n" for i in range(int(count))]
     await turn.stream(["```python\n", *code, "```\n"], float(rate))
 
 
-async def fail(turn: Turn, code: str) -> None:
+async def fail(turn: ScriptedTurn, code: str) -> None:
     """Too many requests, a broken server are tried again, as often as the family does; all else is final."""
     status = int(code)
     message = f"{status} {responses.get(status, 'scripted')}"
@@ -154,7 +154,7 @@ async def fail(turn: Turn, code: str) -> None:
     turn.fail(message, status)
 
 
-async def retry(turn: Turn, seconds: str | None) -> None:
+async def retry(turn: ScriptedTurn, seconds: str | None) -> None:
     """The provider breaks off in the middle of a sentence, and again, and then it works."""
     await turn.stream(["The ", "store ", "is ", "kept ", "in "], rate=10, breaks_off=True)
     await turn.retry("Overloaded", 1, float(seconds or RETRY_SECONDS[0]))
@@ -162,7 +162,7 @@ async def retry(turn: Turn, seconds: str | None) -> None:
     await turn.say("The store is kept in memory, and written when the process ends.")
 
 
-async def todos(turn: Turn) -> None:
+async def todos(turn: ScriptedTurn) -> None:
     steps = ("Read the store", "Write the migration", "Run the tests")
     for done in range(len(steps) + 1):
         states = ["completed"] * done + ["in_progress"] + ["pending"] * len(steps)
@@ -176,18 +176,16 @@ async def todos(turn: Turn) -> None:
     await turn.say("Done. All three are ticked off.")
 
 
-async def tools(turn: Turn) -> None:
+async def tools(turn: ScriptedTurn) -> None:
     await turn.say("I look, change one line, and run the tests. ")
     await turn.use("read", {"filePath": "src/store.py"}, "1: import json\n2: \n3: CACHE = {}", "src/store.py")
-    await turn.edit(
-        "src/store.py", "--- src/store.py\n+++ src/store.py\n@@ -3 +3 @@\n-CACHE = {}\n+CACHE: dict = {}\n"
-    )
+    await turn.edit("src/store.py", "--- src/store.py\n+++ src/store.py\n@@ -3 +3 @@\n-CACHE = {}\n+CACHE: dict = {}\n")
     lines = [f"tests/test_store.py::test_{name} PASSED" for name in ("opens", "writes", "reads", "closes")]
     await turn.shell("pytest -v tests/test_store.py", [*lines, "4 passed in 0.31s"], asks=False)
     await turn.say("Done. The tests pass.")
 
 
-async def long(turn: Turn, minutes: str | None) -> None:
+async def long(turn: ScriptedTurn, minutes: str | None) -> None:
     """Something to watch over: a line of output every 20 s, for 10 minutes unless it is said."""
     await turn.say("This will take a while. ")
     lines = [f"epoch {i + 1}: loss {2.4 / (i + 2):.3f}" for i in range(int(float(minutes or 10) * 3))]
@@ -195,13 +193,13 @@ async def long(turn: Turn, minutes: str | None) -> None:
     await turn.say("Done. It has converged.")
 
 
-async def huge(turn: Turn, kilobytes: str | None) -> None:
+async def huge(turn: ScriptedTurn, kilobytes: str | None) -> None:
     """One answer of so many KB (512 unless it is said), in deltas of 1 KB, 200 a second."""
     line = "Each line of this answer is 64 bytes long, and there are many.\n\n"[-64:]
     await turn.stream([line * 16] * int(kilobytes or 512), rate=200)
 
 
-async def grow(turn: Turn, shape: str, kilobytes: str, count: str, rate: str) -> None:
+async def grow(turn: ScriptedTurn, shape: str, kilobytes: str, count: str, rate: str) -> None:
     """An answer that is so many KB long from its first delta on, and grows by `count` more.
 
     All of it is of one shape: paragraphs of prose, one paragraph, one list, one open fence.
@@ -211,9 +209,9 @@ async def grow(turn: Turn, shape: str, kilobytes: str, count: str, rate: str) ->
     await turn.stream([whole, *(line.format(n) for n in range(int(count)))], float(rate))
 
 
-async def past(turn: Turn, count: str) -> None:
+async def past(turn: ScriptedTurn, count: str) -> None:
     """Leave so many messages behind, as if they had been said before this one: prompts and answers by turns."""
-    remember(turn, [f"Message {n} of the past, with **some** words." for n in range(int(count))])
+    seed_history(turn, [f"Message {n} of the past, with **some** words." for n in range(int(count))])
     await plain(turn)
 
 
@@ -259,9 +257,7 @@ SCENARIOS = {
     "todo": Scenario("TODO", todos),
     "tools": Scenario("TOOLS", tools),
     "long": Scenario(r"LONG(?: (\d+))?", long, "[MINUTES]"),
-    "grow": Scenario(
-        rf"GROW ({'|'.join(SHAPES)}) (\d+) (\d+) (\d+)", grow, f"{'|'.join(SHAPES)} KB COUNT PER-SECOND"
-    ),
+    "grow": Scenario(rf"GROW ({'|'.join(SHAPES)}) (\d+) (\d+) (\d+)", grow, f"{'|'.join(SHAPES)} KB COUNT PER-SECOND"),
     "past": Scenario(r"PAST (\d+)", past, "MESSAGES"),
     "huge": Scenario(r"HUGE(?: (\d+))?", huge, "[KB]"),
 }
@@ -294,7 +290,7 @@ def _chosen(text: str) -> Script | None:
         return None
     _, play, arguments = min(found, key=lambda one: one[0])
 
-    async def script(turn: Turn) -> None:
+    async def script(turn: ScriptedTurn) -> None:
         await play(turn, *arguments)
 
     return script

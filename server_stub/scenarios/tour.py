@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from server_stub.domain.scripted_turn import Turn
+from server_stub.domain.scripted_turn import ScriptedTurn
 
 Json = dict[str, Any]
 
@@ -136,7 +136,7 @@ TESTS = [
 LEAVE_CALLERS = "Leave them"
 
 
-async def tour(turn: Turn) -> None:
+async def tour(turn: ScriptedTurn) -> None:
     await turn.think(
         "The store keeps every session in one JSON file and rewrites it whole at each save. A crash in the middle "
         "of a write loses all of them. I should look at the file and at who calls it before I propose anything.",
@@ -194,7 +194,7 @@ async def tour(turn: Turn) -> None:
     await turn.say(_closing(where, extras, migrates, told["tested"], told["old file"]), rate=5)
 
 
-async def check_callers(turn: Turn) -> None:
+async def check_callers(turn: ScriptedTurn) -> None:
     await turn.say("Three files reach into the class.\n", rate=8)
     await turn.use("read", {"filePath": SYNC}, "12: store._sessions.items()", SYNC)
     answers = await turn.ask(CALLERS)

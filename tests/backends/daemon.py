@@ -168,9 +168,7 @@ class Daemon(Scripted):
             return
         stream = Stream(request.url.path.split("/")[2], dict(request.headers))
         self.streams.append(stream)
-        await send(
-            {"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/event-stream")]}
-        )
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/event-stream")]})
         await stream.pour(receive, send)
 
     def sent(self, call: str) -> list[Any]:

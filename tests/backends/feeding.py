@@ -60,7 +60,7 @@ async def feeding(backend: QwenServe) -> AsyncIterator[Feeding]:
 
 async def greeted(http: Http) -> QwenServe:
     backend = QwenServe(http)
-    await backend.hello()
+    await backend.handshake()
     return backend
 
 

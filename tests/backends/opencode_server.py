@@ -19,20 +19,16 @@ PROMPT = Prompt("ses_1", "do it", "msg_1", "prt_1")
 
 
 @asynccontextmanager
-async def server(
-    answers: dict[str, Any], directory: str | None = None
-) -> AsyncIterator[tuple[Scripted, OpenCode]]:
+async def server(answers: dict[str, Any], directory: str | None = None) -> AsyncIterator[tuple[Scripted, OpenCode]]:
     async with scripted(answers) as (script, http):
         yield script, OpenCode(http, directory=directory)
 
 
 @asynccontextmanager
-async def greeted(
-    answers: dict[str, Any], directory: str | None = None
-) -> AsyncIterator[tuple[Scripted, OpenCode]]:
+async def greeted(answers: dict[str, Any], directory: str | None = None) -> AsyncIterator[tuple[Scripted, OpenCode]]:
     """After `hello`, which every connection begins with."""
     async with server({**GREETED, **answers}, directory) as (script, backend):
-        await backend.hello()
+        await backend.handshake()
         script.asked.clear()
         yield script, backend
 

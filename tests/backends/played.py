@@ -5,10 +5,10 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, cast
 
-from tui.net.errors import NetError, Refused
+from tui.net.errors import HttpStatusError, NetError
 from tui.net.http_client import ByteStream, Http
 from tui.net.json_input import loads
-from tui.net.response import Reply
+from tui.net.response import Response
 
 CALLS = 300
 """Calls after which the server is gone: a client that asks without end comes to one."""
@@ -29,9 +29,9 @@ class Played(Http):
     async def close(self) -> None:
         pass
 
-    async def call(self, method: str, path: str, *, json: Any = None, **_: Any) -> Reply:
+    async def call(self, method: str, path: str, *, json: Any = None, **_: Any) -> Response:
         json_module.dumps(json, allow_nan=False).encode()  # as it would be sent
-        return Reply(200, {"x-next-cursor": "older"}, loads(self._text(f"{method} {path}")), 0.01, 1_795_171_567.0)
+        return Response(200, {"x-next-cursor": "older"}, loads(self._text(f"{method} {path}")), 0.01, 1_795_171_567.0)
 
     @asynccontextmanager
     async def stream(self, method: str, path: str, **_: Any) -> AsyncIterator[ByteStream]:
@@ -49,7 +49,7 @@ class Played(Http):
     def _text(self, call: str) -> str:
         self._count()
         if call not in self._answers:
-            raise Refused(404, value={"code": "session_not_found"})
+            raise HttpStatusError(404, value={"code": "session_not_found"})
         return self._write(self._answers[call])
 
     def _count(self) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tui.backends.qwen import schema as wire
-from tui.backends.qwen.session_reducer import Fold, picture
+from tui.backends.qwen.session_reducer import SessionReducer, picture
 from tui.core import events as e
 from tui.core.model import FullMessage
 
@@ -34,17 +34,17 @@ class Recording:
     def frames(self) -> list[wire.Frame]:
         return [wire.read(raw, wire.Frame) for raw in self.events]
 
-    def fold(self, frames: list[wire.Frame] | None = None) -> tuple[Fold, list[e.Event]]:
+    def fold(self, frames: list[wire.Frame] | None = None) -> tuple[SessionReducer, list[e.Event]]:
         """What the stream has led to, and told on the way."""
-        fold = Fold(self.session_id)
+        fold = SessionReducer(self.session_id)
         return fold, [event for frame in frames or self.frames() for event in fold.take(frame)]
 
     def streamed(self) -> tuple[FullMessage, ...]:
         return picture(self.session_id, self.fold()[1])
 
-    def loaded(self, moment: str) -> tuple[Fold, list[e.Event]]:
+    def loaded(self, moment: str) -> tuple[SessionReducer, list[e.Event]]:
         said = wire.read(self.loads[moment], wire.Loaded)
-        fold = Fold(self.session_id, said.terminals())
+        fold = SessionReducer(self.session_id, said.terminals())
         frames = [wire.read(raw, wire.Frame) for raw in (*said.compacted_replay, *said.live_journal)]
         told = [event for frame in frames for event in fold.take(frame)]
         return fold, told if said.has_active_prompt else [*told, *fold.finish()]

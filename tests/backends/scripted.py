@@ -58,9 +58,7 @@ class Scripted:
 
 
 @asynccontextmanager
-async def scripted(
-    answers: Mapping[str, Any], *, date: float | None = None
-) -> AsyncIterator[tuple[Scripted, Http]]:
+async def scripted(answers: Mapping[str, Any], *, date: float | None = None) -> AsyncIterator[tuple[Scripted, Http]]:
     """The server, and a way to it. `date`: what its clock says, in epoch seconds."""
     script = Scripted(dict(answers))
     async with listening(script, date=date) as served:

@@ -21,10 +21,10 @@ from tests.backends.damage import Damage, damaged, damages, written
 from tests.backends.opencode_server import HEALTH, PATHS, Watcher
 from tests.backends.played import EVENTS, Played
 from tui.backends.base import Backend, ServerInfo, SessionEditing, Undoing
-from tui.backends.detect import recognise
+from tui.backends.detect import detect_backend
 from tui.backends.qwen import streams, transcript_pages
 from tui.cli import status
-from tui.core.connection_status import Line, LineState
+from tui.core.connection_status import ConnectionState, ConnectionStatus
 from tui.core.events import MessagesLoaded, SessionsListed
 from tui.core.model import Retrying, ToolPart
 from tui.core.store import Store
@@ -32,7 +32,7 @@ from tui.core.turn import Turn
 from tui.net.errors import NetError
 from tui.widgets.base.format import clock, span, took
 from tui.widgets.status.header import Heading, spent
-from tui.widgets.status.turn_status import turn_words
+from tui.widgets.status.turn_status import turn_text
 from tui.widgets.transcript.tool_call import detail_of, headline_of
 
 SESSION = "s1"
@@ -212,12 +212,12 @@ def draw_all(store: Store) -> None:
         transcript = store.transcript(session_id)
         if transcript is None:
             continue
-        texts.append(spent(Heading("", "", *transcript.spent())))
+        texts.append(spent(Heading("", "", *transcript.usage_totals())))
         turn = Turn.follow(session_id, "p1", 1000.0)
         retry = store.status(session_id)
         if isinstance(retry, Retrying):
             turn.retry = retry
-            texts.append(turn_words(turn, Line(LineState.LIVE), 1010.0, NOW).plain)
+            texts.append(turn_text(turn, ConnectionStatus(ConnectionState.LIVE), 1010.0, NOW).plain)
         for message in transcript.ordered():
             texts.append(took((message.completed or 0.0) - message.created))
             for part in transcript.parts_of(message.id):
@@ -275,7 +275,7 @@ async def events(backend: Backend, seen: Seen) -> None:
 async def play(family: str, tree: Mapping[str, Any]) -> Seen:
     seen = Seen()
     http = Played(tree, written)
-    found = await seen.ask(recognise(lambda user: http, family=family))
+    found = await seen.ask(detect_backend(lambda user: http, family=family))
     if found is not None:
         backend, server = found
         await everything(backend, server, seen)

@@ -6,8 +6,8 @@ import pytest
 from starlette.responses import JSONResponse, Response
 
 from tests.backends.scripted import Scripted, scripted
-from tui.backends.client_identity import HEARTBEAT, IDENTITY, Presence
-from tui.net.errors import NetError, Refused
+from tui.backends.client_identity import HEARTBEAT, IDENTITY, ClientIdentity
+from tui.net.errors import HttpStatusError, NetError
 from tui.net.http_client import Http
 
 BEAT, RESUME, DETACH = (f"POST /session/ses_1/{what}" for what in ("heartbeat", "resume", "detach"))
@@ -24,9 +24,9 @@ def identities(script: Scripted, call: str) -> list[str | None]:
     return [asked.headers.get("x-qwen-client-id") for asked in script.asked if asked.call == call]
 
 
-async def learned(http: Http) -> Presence:
-    presence = Presence(http)
-    await presence.learn()
+async def learned(http: Http) -> ClientIdentity:
+    presence = ClientIdentity(http)
+    await presence.fetch_features()
     return presence
 
 
@@ -43,8 +43,8 @@ async def learned(http: Http) -> Presence:
 )
 async def test_what_is_offered(capabilities: Any, features: set[str]) -> None:
     async with scripted({"GET /capabilities": capabilities}) as (_, http):
-        presence = Presence(http, features=frozenset({"from before"}))
-        assert set(await presence.learn()) == features
+        presence = ClientIdentity(http, features=frozenset({"from before"}))
+        assert set(await presence.fetch_features()) == features
         assert set(presence.features) == features
 
 
@@ -60,14 +60,14 @@ async def test_an_identity_that_no_header_can_carry_is_not_sent(identity: str) -
 
 async def test_a_page_offers_nothing() -> None:
     async with scripted({}) as (_, http):
-        assert not await Presence(http).learn()
+        assert not await ClientIdentity(http).fetch_features()
 
 
 async def test_who_cannot_be_asked_offers_nothing() -> None:
     async with scripted({}) as (_, http):
         pass
     nobody = Http(http.base_url)
-    assert not await Presence(nobody).learn()
+    assert not await ClientIdentity(nobody).fetch_features()
     await nobody.close()
 
 
@@ -100,7 +100,7 @@ async def test_no_identity_is_made_up(issued: object) -> None:
 async def test_a_server_that_forgot_us_is_asked_for_a_new_identity_once() -> None:
     async with scripted({**KNOWS_CLIENTS, BEAT: FORGOT}) as (script, http):
         presence = await learned(http)
-        with pytest.raises(Refused):
+        with pytest.raises(HttpStatusError):
             await presence.beat("ses_1")
         assert script.calls == ["GET /capabilities", RESUME, BEAT, RESUME, BEAT]
 
@@ -108,7 +108,7 @@ async def test_a_server_that_forgot_us_is_asked_for_a_new_identity_once() -> Non
 async def test_another_refusal_is_the_caller_s() -> None:
     async with scripted({**KNOWS_CLIENTS, BEAT: JSONResponse({}, 404)}) as (script, http):
         presence = await learned(http)
-        with pytest.raises(Refused):
+        with pytest.raises(HttpStatusError):
             await presence.beat("ses_1")
         assert script.calls.count(RESUME) == 1
 
@@ -132,5 +132,5 @@ async def test_a_beat_that_cannot_be_sent_is_an_error_of_ours() -> None:
         pass
     nobody = Http(http.base_url)
     with pytest.raises(NetError):
-        await Presence(nobody).beat("ses_1")
+        await ClientIdentity(nobody).beat("ses_1")
     await nobody.close()

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from tests.backends.daemon import LIST, daemon, echo, ended, listed, loaded, said
 from tests.backends.opencode_server import greeted
 from tests.backends.recording import recording
-from tui.backends.decoding import readable
+from tui.backends.decoding import decode_items
 from tui.backends.qwen.backend import QwenServe
 from tui.core.model import Busy, NotePart, Retrying, TextPart
 from tui.core.transcript import Transcript
@@ -24,7 +24,7 @@ def number(value: Any) -> int:
 
 def test_the_others_count_and_the_log_says_why(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING):
-        assert readable([1, "x", 2], number, "a number") == (1, 2)
+        assert decode_items([1, "x", 2], number, "a number") == (1, 2)
     assert "a number cannot be read" in caplog.text
 
 
@@ -104,9 +104,7 @@ NO_JSON = Response("{", media_type="application/json")
         ("/permission", "words", ["que_1"]),
     ],
 )
-async def test_a_list_that_cannot_be_read_at_all_costs_itself_alone(
-    path: str, odd: Any, requests: list[str]
-) -> None:
+async def test_a_list_that_cannot_be_read_at_all_costs_itself_alone(path: str, odd: Any, requests: list[str]) -> None:
     answers = {"GET /question": [ASKED], "GET /permission": [], "GET /session/status": BUSY}
     async with greeted({**answers, f"GET {path}": odd}) as (_, backend):
         found = await backend.resync([])
@@ -169,7 +167,7 @@ async def test_what_load_gives_is_shown_but_for_the_damaged() -> None:
     told = loaded(echo(1, "hi"), odd, said(3, "all of it"), ended(4), last=4, promptTerminals=terminals)
     async with daemon(**{LOAD: told}) as (_, http):
         backend = QwenServe(http)
-        await backend.hello()
+        await backend.handshake()
         prompt, answer = (await backend.messages("s1")).messages
     assert prompt.message.id == "p1"
     assert isinstance(answer.parts[0], NotePart)
@@ -182,7 +180,7 @@ async def test_a_damaged_session_in_the_list_does_not_hide_the_others() -> None:
     asks = listed("s2", busy=True, waiting=[{"odd": 1}, {"requestId": "r1", "kind": "permission"}])
     async with daemon(**{LIST: {"sessions": [damaged, asks]}}) as (_, http):
         backend = QwenServe(http)
-        await backend.hello()
+        await backend.handshake()
         assert [one.id for one in await backend.sessions()] == ["s2"]
         assert [one.id for one in (await backend.resync([])).requests] == ["r1"]
 

@@ -13,12 +13,12 @@ from tests.backends.scripted import PAGE, scripted
 from tests.listening import listening
 from tests.waiting import wait_until
 from tui.backends import USERS
-from tui.backends.detect import UnknownServer, recognise
+from tui.backends.detect import UnknownServer, detect_backend
 from tui.backends.opencode.backend import OpenCode
 from tui.backends.opencode.mimo import MimoCode
 from tui.backends.qwen.backend import QwenServe
 from tui.net.credentials import BasicAuth
-from tui.net.errors import NetError, Refused
+from tui.net.errors import HttpStatusError, NetError
 from tui.net.http_client import Http
 
 MIMO = {"state": "/home/me/.local/state/mimocode", "config": "/home/me/.config/mimocode", "directory": "/srv"}
@@ -60,7 +60,7 @@ class Doors:
 )
 async def test_the_family_is_known_by_the_folder_of_its_state(paths: object, family: type) -> None:
     async with scripted({**GREETED, "GET /path": paths}) as (_, http):
-        backend, info = await recognise(lambda user: http)
+        backend, info = await detect_backend(lambda user: http)
         assert type(backend) is family
         assert info.version == "1.18.33"
 
@@ -71,8 +71,8 @@ async def test_a_page_is_no_agent_server(path: str) -> None:
         async with listening(script) as served:
             doors = Doors(served.url)
             with pytest.raises(NetError) as wrong:
-                await recognise(doors)
-    assert wrong.value.final
+                await detect_backend(doors)
+    assert wrong.value.permanent
     assert [door.closed for door in doors.opened.values()] == [True]
 
 
@@ -80,7 +80,7 @@ async def test_a_page_is_no_agent_server(path: str) -> None:
 async def test_what_does_not_say_that_it_is_healthy_is_no_agent_server(health: object) -> None:
     async with scripted({**GREETED, "GET /global/health": health}) as (_, http):
         with pytest.raises(NetError):
-            await recognise(lambda user: http)
+            await detect_backend(lambda user: http)
 
 
 def lets_in(name: str) -> Callable[[Scope, Receive, Send], Any]:
@@ -103,7 +103,7 @@ def lets_in(name: str) -> Callable[[Scope, Receive, Send], Any]:
 async def test_the_user_that_is_let_in_stays(name: str, family: type) -> None:
     async with listening(lets_in(name)) as served:
         doors = Doors(served.url)
-        backend, _ = await recognise(doors)
+        backend, _ = await detect_backend(doors)
         assert type(backend) is family
         assert [user for user, door in doors.opened.items() if not door.closed] == [name]
         await backend.close()
@@ -112,8 +112,8 @@ async def test_the_user_that_is_let_in_stays(name: str, family: type) -> None:
 async def test_a_password_that_nobody_takes_is_refused_after_one_try_for_each_user() -> None:
     async with listening(lets_in("somebody")) as served:
         doors = Doors(served.url)
-        with pytest.raises(Refused) as refused:
-            await recognise(doors)
+        with pytest.raises(HttpStatusError) as refused:
+            await detect_backend(doors)
     assert refused.value.status == 401
     assert {user: door.closed for user, door in doors.opened.items()} == dict.fromkeys(USERS, True)
 
@@ -121,16 +121,16 @@ async def test_a_password_that_nobody_takes_is_refused_after_one_try_for_each_us
 async def test_a_named_user_is_the_only_one_tried() -> None:
     async with listening(lets_in("opencode")) as served:
         doors = Doors(served.url)
-        with pytest.raises(Refused):
-            await recognise(doors, users=("me",))
+        with pytest.raises(HttpStatusError):
+            await detect_backend(doors, users=("me",))
     assert list(doors.opened) == ["me"]
 
 
 async def test_only_a_refused_password_is_tried_with_another_user() -> None:
     async with scripted({"GET /global/health": JSONResponse({}, 403)}) as (script, http):
         doors = Doors(http.base_url)
-        with pytest.raises(Refused):
-            await recognise(doors)
+        with pytest.raises(HttpStatusError):
+            await detect_backend(doors)
     assert list(doors.opened) == ["opencode"]
     assert script.calls == ["GET /global/health"]
 
@@ -145,7 +145,7 @@ async def test_a_try_that_is_given_up_leaves_no_connection() -> None:
 
     async with listening(silent) as served:
         doors = Doors(served.url)
-        trying = asyncio.create_task(recognise(doors))
+        trying = asyncio.create_task(detect_backend(doors))
         await wait_until(asked.is_set)
         trying.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -155,7 +155,7 @@ async def test_a_try_that_is_given_up_leaves_no_connection() -> None:
 
 async def test_the_directory_goes_with_the_family() -> None:
     async with scripted({**GREETED, "GET /path": MIMO, "GET /session": []}) as (script, http):
-        backend, _ = await recognise(lambda user: http, directory="/mine")
+        backend, _ = await detect_backend(lambda user: http, directory="/mine")
         await backend.sessions()
         assert script.last("GET /session").headers["x-mimocode-directory"] == "/mine"
 
@@ -167,7 +167,7 @@ NOT_FOUND = HTMLResponse("<!DOCTYPE html><pre>Cannot GET it</pre>", 404)
 async def test_qwen_serve_is_known_by_its_capabilities() -> None:
     answers = {"GET /global/health": NOT_FOUND, "GET /path": NOT_FOUND, "GET /capabilities": CAPABLE}
     async with scripted(answers) as (script, http):
-        backend, info = await recognise(lambda user: http)
+        backend, info = await detect_backend(lambda user: http)
     assert type(backend) is QwenServe
     assert info.version == "0.24.4"
     assert backend.traits.client_heartbeat
@@ -177,7 +177,7 @@ async def test_qwen_serve_is_known_by_its_capabilities() -> None:
 async def test_capabilities_alone_make_no_family() -> None:
     """Another server may offer them too; `healthy` at opencode's place weighs more."""
     async with scripted({**GREETED, "GET /capabilities": {"features": []}}) as (_, http):
-        backend, _ = await recognise(lambda user: http)
+        backend, _ = await detect_backend(lambda user: http)
         assert type(backend) is OpenCode
 
 
@@ -185,29 +185,29 @@ async def test_an_unknown_server_is_told_by_what_it_said() -> None:
     answers = {"GET /global/health": NOT_FOUND, "GET /capabilities": PAGE, "GET /health": {"status": "ok"}}
     async with scripted(answers) as (_, http):
         with pytest.raises(UnknownServer) as unknown:
-            await recognise(lambda user: http)
-    assert unknown.value.final
-    assert unknown.value.what.startswith("answers HTTP, but is no agent server that is known here (/global/health")
-    assert unknown.value.what.endswith(")")
-    assert "/global/health gives 404" in unknown.value.what
-    assert "/capabilities gives a web page" in unknown.value.what
-    assert "/health gives {'status': 'ok'}" in unknown.value.what
-    assert "--family" in unknown.value.remedy
+            await detect_backend(lambda user: http)
+    assert unknown.value.permanent
+    assert unknown.value.message.startswith("answers HTTP, but is no agent server that is known here (/global/health")
+    assert unknown.value.message.endswith(")")
+    assert "/global/health gives 404" in unknown.value.message
+    assert "/capabilities gives a web page" in unknown.value.message
+    assert "/health gives {'status': 'ok'}" in unknown.value.message
+    assert "--family" in unknown.value.hint
 
 
 @pytest.mark.parametrize("status", [429, 500, 502, 503])
 async def test_a_server_that_fails_is_not_unknown_for_that(status: int) -> None:
     async with scripted({"GET /global/health": JSONResponse({}, status)}) as (script, http):
-        with pytest.raises(Refused) as refused:
-            await recognise(lambda user: http)
-    assert not refused.value.final
+        with pytest.raises(HttpStatusError) as refused:
+            await detect_backend(lambda user: http)
+    assert not refused.value.permanent
     assert script.calls == ["GET /global/health"]
 
 
 @pytest.mark.parametrize(("family", "kind"), [("opencode", OpenCode), ("mimo", MimoCode)])
 async def test_a_family_that_is_named_is_not_asked_for(family: str, kind: type) -> None:
     async with scripted({**GREETED, "GET /path": PATHS}) as (script, http):
-        backend, _ = await recognise(lambda user: http, family=family)
+        backend, _ = await detect_backend(lambda user: http, family=family)
     assert type(backend) is kind
     assert script.calls.count("GET /global/health") == 1
 
@@ -217,13 +217,13 @@ async def test_a_wrong_family_is_told_from_a_server_that_is_down() -> None:
     unknown = JSONResponse({"error": "Web UI is temporarily unavailable."}, 503)
     async with scripted({**GREETED, "GET /path": MIMO, "GET /capabilities": unknown}) as (_, http):
         with pytest.raises(NetError) as refused:
-            await recognise(lambda user: http, family="qwen")
-    assert refused.value.final
-    assert "no qwen server" in refused.value.what
-    assert "--family" in refused.value.remedy
+            await detect_backend(lambda user: http, family="qwen")
+    assert refused.value.permanent
+    assert "no qwen server" in refused.value.message
+    assert "--family" in refused.value.hint
 
 
 async def test_a_named_family_that_does_not_answer_so_is_an_error() -> None:
     async with scripted({**GREETED, "GET /path": PATHS}) as (_, http):
         with pytest.raises(NetError):
-            await recognise(lambda user: http, family="qwen")
+            await detect_backend(lambda user: http, family="qwen")

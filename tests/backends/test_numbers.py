@@ -17,7 +17,7 @@ from tui.backends.opencode.events import event_of
 from tui.backends.opencode.messages import full_message, full_messages, message, part
 from tui.backends.qwen import background_turns
 from tui.backends.qwen import schema as qwen
-from tui.backends.qwen.session_reducer import Fold, picture
+from tui.backends.qwen.session_reducer import SessionReducer, picture
 from tui.core.events import MessageUpserted, StatusChanged
 from tui.core.model import Message, Retrying, ToolPart, Usage
 from tui.core.store import Store
@@ -135,7 +135,7 @@ def test_the_times_and_tokens_of_qwen(text: str) -> None:
     raw = {"type": "session_update", "promptId": "p", "data": {"update": chunk}, "_meta": {"serverTimestamp": "?"}}
     frame = qwen.read(parsed(raw, text), qwen.Frame)
     assert frame.at == 0.0
-    answer = picture("s", Fold("s").take(frame))[-1]
+    answer = picture("s", SessionReducer("s").take(frame))[-1]
     assert answer.message.usage == Usage(0, 10)
     background = parsed({"update": {"_meta": {"backgroundTurn": {"startedAt": "?"}}}}, text)
     assert background_turns.began(background) == 0.0
@@ -178,9 +178,7 @@ def test_a_prompt_of_qwen_without_a_time_comes_after_the_turn_before() -> None:
     stamped = recording_qwen.recording("queue").streamed()
     frames[11].meta = None  # the echo of the second prompt
     assert frames[11].type == "session_update"
-    unstamped = picture(
-        recording_qwen.recording("queue").session_id, recording_qwen.recording("queue").fold(frames)[1]
-    )
+    unstamped = picture(recording_qwen.recording("queue").session_id, recording_qwen.recording("queue").fold(frames)[1])
     assert [full.message.id for full in unstamped] == [full.message.id for full in stamped]
 
 

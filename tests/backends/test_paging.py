@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse
+from starlette.responses import Response as HttpResponse
 from starlette.types import Receive, Scope, Send
 
 from tests.listening import listening
@@ -12,9 +13,9 @@ from tui.backends.opencode.backend import OpenCode
 from tui.backends.paging import Paging
 from tui.core.model import NotePart, TextPart
 from tui.net.http_client import Http
-from tui.net.response import Progress, Reply
+from tui.net.response import Progress, Response
 
-REPLY = Reply(200, {}, [], 0.0, None)
+REPLY = Response(200, {}, [], 0.0, None)
 
 
 def message(number: int, size: int = 10) -> dict[str, Any]:
@@ -37,7 +38,7 @@ class Pages:
         self.limits.append(limit := int(query["limit"]))
         begin = max(0, end - limit)
         headers = {"x-next-cursor": str(begin)} if begin else {}
-        answer: Response = JSONResponse(self.messages[begin:end], headers=headers)
+        answer: HttpResponse = JSONResponse(self.messages[begin:end], headers=headers)
         await answer(scope, receive, send)
 
 
@@ -46,7 +47,7 @@ class Limited(Http):
 
     most = 0
 
-    async def call(self, method: str, path: str, **options: Any) -> Reply:
+    async def call(self, method: str, path: str, **options: Any) -> Response:
         return await super().call(method, path, limit=self.most, **options)
 
 
@@ -99,7 +100,7 @@ class Slow:
     def time(self) -> float:
         return self.now
 
-    async def __call__(self, limit: int, progress: Progress) -> Reply:
+    async def __call__(self, limit: int, progress: Progress) -> Response:
         self.limits.append(limit)
         size, received = limit * self.each, 0
         while received < size:

@@ -7,9 +7,7 @@ from benchmarks.recording import NeverShown, Recording, longest_gap, worded
 from tests.processes import clean_environment
 
 
-@pytest.mark.parametrize(
-    ("moments", "gap"), [([], 10.0), ([2.0, 3.0], 7.0), ([6.0, 9.0], 6.0), ([1.0, 5.0, 6.0], 4.0)]
-)
+@pytest.mark.parametrize(("moments", "gap"), [([], 10.0), ([2.0, 3.0], 7.0), ([6.0, 9.0], 6.0), ([1.0, 5.0, 6.0], 4.0)])
 def test_the_longest_gap_counts_from_the_start_and_to_the_end(moments: list[float], gap: float) -> None:
     assert longest_gap(moments, 0.0, 10.0) == gap
 

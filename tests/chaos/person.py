@@ -19,21 +19,21 @@ from tui.backends import USERS
 from tui.client.client import Client, Clocks, NotConnected
 from tui.client.prompt_dispatcher import NotFetched
 from tui.core.changes import (
-    AnswerChanged,
     Change,
-    LineChanged,
+    ConnectionChanged,
     Notice,
     PartChanged,
-    TextGrew,
+    ReplyStatusChanged,
+    TextAppended,
     TranscriptReset,
     TurnChanged,
 )
-from tui.core.connection_status import Line, LineState
+from tui.core.connection_status import ConnectionState, ConnectionStatus
 from tui.core.model import Answers, Part, PermissionReply, QuestionRequest, ReasoningPart, Request, TextPart
 from tui.core.turn import Turn
 from tui.net.errors import NetError
 from tui.net.http_client import ByteStream, Http
-from tui.net.response import Reply
+from tui.net.response import Response
 from tui.storage.journal import Journal
 
 
@@ -91,7 +91,7 @@ class LoggedHttp(Http):
     aborting: Callable[[], None]
     streams = 0
 
-    async def call(self, method: str, path: str, **options: Any) -> Reply:
+    async def call(self, method: str, path: str, **options: Any) -> Response:
         self.log(method, path)
         if method == "POST" and path.endswith(("/abort", "/cancel")):
             sent_at = {SENT_AT.decode(): str(asyncio.get_running_loop().time())}
@@ -269,7 +269,7 @@ class Person:
         try:
             await work
         except NetError as error:
-            self.errors_shown.append(error.what)
+            self.errors_shown.append(error.message)
 
     def answer(self, request: Request, *, dismiss: bool) -> None:
         """Nothing where an answer to it is under way, or where it is not on screen any more."""
@@ -314,17 +314,17 @@ class Person:
 
     def _hear(self, change: Change) -> None:
         match change:
-            case AnswerChanged(request, state) if request.id in self.given:
+            case ReplyStatusChanged(request, state) if request.id in self.given:
                 self.given[request.id].states.append(state)
             case TurnChanged(session_id) if session_id == self.session_id:
                 self._see_turns()
-            case TextGrew(session_id, message_id, part_id) | PartChanged(session_id, message_id, part_id) if (
+            case TextAppended(session_id, message_id, part_id) | PartChanged(session_id, message_id, part_id) if (
                 session_id == self.session_id and self.present
             ):
                 self._see_words(message_id, part_id)
             case TranscriptReset(session_id) if session_id == self.session_id and self._agent_died:
                 self.shown.clear()
-            case LineChanged() if self.present:
+            case ConnectionChanged() if self.present:
                 self._see_line(self.client.line())
             case Notice(text, "error"):
                 self.trouble.append(text)
@@ -339,10 +339,12 @@ class Person:
         """The same until the session is told anew; the line may live all the while."""
         self._agent_died = True
 
-    def _see_line(self, line: Line) -> None:
-        if line.state is LineState.STOPPED:
+    def _see_line(self, line: ConnectionStatus) -> None:
+        if line.state is ConnectionState.STOPPED:
             self.stops.append(self.loop.time())
-        self._tried = self._tried and not (line.up or line.retry_in is not None or line.state is LineState.STOPPED)
+        self._tried = self._tried and not (
+            line.up or line.retry_in is not None or line.state is ConnectionState.STOPPED
+        )
         if not self._forgotten:
             return
         if not line.up or self._lost:
@@ -402,7 +404,7 @@ class Person:
         if client is None:
             return
         line, now = client.line(), self.loop.time()
-        self.exchanges.append(Exchange(now, method, path, line.up, line.state is LineState.STOPPED))
+        self.exchanges.append(Exchange(now, method, path, line.up, line.state is ConnectionState.STOPPED))
         connecting = not (client._link.synced or self._tried) and line.retry_in is None
         if path == self._family.who and connecting:  # else it is a health check
             self._tried = True

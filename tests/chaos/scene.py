@@ -17,7 +17,7 @@ from tests.chaos.stub_server import ELSEWHERE
 from tests.chaos.truth import Truth
 from tests.chaos.virtual_time import VirtualTime
 from tests.waiting import wait_until
-from tui.core.connection_status import LineState
+from tui.core.connection_status import ConnectionState
 from tui.core.model import Idle, QuestionRequest
 from tui.core.turn import TurnState
 
@@ -102,7 +102,7 @@ class Scene:
             await asyncio.sleep(LOOKS)
             client = self.person.client
             abort = client.aborts.progress(self.person.session_id)
-            stopped = client.line().state is LineState.STOPPED or (abort is not None and abort.state == "stopped")
+            stopped = client.line().state is ConnectionState.STOPPED or (abort is not None and abort.state == "stopped")
             if stopped:
                 self.person.retry_now()
             if answering:
@@ -119,7 +119,7 @@ class Scene:
         requests = store.requests_of(self.person.session_id)
         waiting = bool(requests) and not answering
         abort = client.aborts.progress(self.person.session_id)
-        family = store.family(self.person.session_id)
+        family = store.session_tree(self.person.session_id)
         return (
             client.line().up
             and not self.person.under_way()

@@ -269,9 +269,7 @@ def _aborts(chance: random.Random, end: float) -> list[tuple[float, Step]]:
             Refuse(spell),
             KillClient(spell),
             Crash(spell),
-            Ill(
-                chance.choice(("429=all,times=3", "502=all,times=3", "hang=all,times=2", "401=all,times=1")), spell
-            ),
+            Ill(chance.choice(("429=all,times=3", "502=all,times=3", "hang=all,times=2", "401=all,times=1")), spell),
         )
     )
     if fault is not None:
@@ -308,9 +306,7 @@ def _steps(
         """Any, but more often soon after something was sent: there is most to go wrong."""
         if chance.random() < 0.4:
             return chance.uniform(0.0, end)
-        return chance.choice(sent) + chance.choice(
-            (0.0, 0.05, chance.uniform(0.0, 3.0), chance.uniform(0.0, 12.0))
-        )
+        return chance.choice(sent) + chance.choice((0.0, 0.05, chance.uniform(0.0, 3.0), chance.uniform(0.0, 12.0)))
 
     for _ in range(chance.randint(0, 6)):
         at(some_time(), _person(chance))

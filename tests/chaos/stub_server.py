@@ -8,7 +8,7 @@ from typing import Any
 
 import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
-from uvicorn.server import ServerState
+from uvicorn.server import ServerState as UvicornState
 
 from server_stub.app import create_app
 from server_stub.domain.agent import Agent
@@ -16,7 +16,7 @@ from server_stub.domain.event_bus import Event
 from server_stub.domain.profiles import Profile
 from server_stub.domain.restart import after_crash
 from server_stub.domain.scripted_turn import Script
-from server_stub.domain.state import World
+from server_stub.domain.state import ServerState
 from server_stub.faults.kinds import Fault, Faults
 from server_stub.scenarios.catalog import choose
 from tests.chaos.listener import Listener
@@ -50,9 +50,9 @@ class StubServer:
         self._epoch = epoch
         self._clock = StubClock(asyncio.get_running_loop(), epoch)
         self._process = 0
-        self._world: World | None = None
+        self._world: ServerState | None = None
         self._app: Any = None
-        self._state = ServerState()
+        self._state = UvicornState()
         self._listener: Listener | None = None
         self._ending: set[asyncio.Task[None]] = set()
 
@@ -77,7 +77,7 @@ class StubServer:
         )
         config.load()
         protocol: Any = config.http_protocol_class
-        state = self._state = ServerState()
+        state = self._state = UvicornState()
         date = formatdate(self._epoch + asyncio.get_running_loop().time(), usegmt=True)
         state.default_headers = [(b"date", date.encode())]
         faults: Faults = app.state.faults
@@ -157,7 +157,7 @@ class StubServer:
         return choose(text, "plain")
 
 
-async def _end(requests: list[asyncio.Task[None]], agent: Agent, world: World) -> None:
+async def _end(requests: list[asyncio.Task[None]], agent: Agent, world: ServerState) -> None:
     """What the dead process was at: first its requests, which could begin something more, then its turns."""
     await asyncio.gather(*requests, return_exceptions=True)
     await agent.end(list(world.sessions.values()))

@@ -82,9 +82,7 @@ class Truth:
 
     def answers(self, prompt_id: str | None) -> list[Stored]:
         """The assistant messages to a prompt, oldest first."""
-        return [
-            one for one in self.messages[self.session_id] if one.role == "assistant" and one.parent == prompt_id
-        ]
+        return [one for one in self.messages[self.session_id] if one.role == "assistant" and one.parent == prompt_id]
 
     def later_answers(self, prompt_id: str | None) -> list[Stored]:
         """The assistant messages to the first later prompt that was answered to an end."""

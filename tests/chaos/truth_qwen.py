@@ -123,11 +123,7 @@ def _turns(events: Iterable[Json]) -> list[_Turn]:
             _say(turns[-1], KINDS[kind], update)
         elif kind in ("tool_call", "tool_call_update"):
             _call(turns[-1], update)
-        elif (
-            event["type"] in ("turn_complete", "turn_error")
-            and turns
-            and turns[-1].id == event["data"]["promptId"]
-        ):
+        elif event["type"] in ("turn_complete", "turn_error") and turns and turns[-1].id == event["data"]["promptId"]:
             turns[-1].end = event
     return turns
 

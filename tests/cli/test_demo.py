@@ -12,8 +12,8 @@ import pytest
 from tests.processes import clean_environment, read_line, running
 from tests.waiting import block_until
 from tui.cli import demo
-from tui.cli.demo import Demo
-from tui.config.settings import BadSettings
+from tui.cli.demo import DemoServer
+from tui.config.settings import SettingsError
 
 
 def answers(address: str) -> bool:
@@ -24,14 +24,14 @@ def answers(address: str) -> bool:
 
 
 def test_it_answers_while_it_lasts_and_not_longer() -> None:
-    with Demo() as address:
+    with DemoServer() as address:
         assert address.startswith("http://127.0.0.1:")
         assert answers(address)
     assert not answers(address)
 
 
 def test_it_ends_with_an_error_too() -> None:
-    with pytest.raises(LookupError), Demo() as address:
+    with pytest.raises(LookupError), DemoServer() as address:
         raise LookupError
     assert not answers(address)
 
@@ -49,7 +49,7 @@ def test_it_is_told_no_password(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
     monkeypatch.setenv("KEPT", "kept")
     seen = tmp_path / "environment"
     monkeypatch.setattr(sys, "executable", program(tmp_path / "python", f"env > '{seen}'; echo http://there; cat"))
-    with Demo() as address:
+    with DemoServer() as address:
         assert address == "http://there"
     assert "KEPT=kept" in seen.read_text()
     assert "s3cret" not in seen.read_text()
@@ -57,15 +57,15 @@ def test_it_is_told_no_password(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
 
 def test_a_stub_that_does_not_start_is_said_to_be_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "executable", "/bin/true")
-    with pytest.raises(BadSettings, match="holdfast-stub"):
-        Demo().__enter__()
+    with pytest.raises(SettingsError, match="holdfast-stub"):
+        DemoServer().__enter__()
 
 
 def test_one_that_will_not_end_is_ended(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(demo, "END_WITHIN", 0.1)
     stubborn = program(tmp_path / "python", "trap '' TERM; echo http://there; while :; do sleep 1; done")
     monkeypatch.setattr(sys, "executable", stubborn)
-    started = Demo()
+    started = DemoServer()
     with started:
         pass
     assert started._process.returncode == -signal.SIGKILL
@@ -73,8 +73,8 @@ def test_one_that_will_not_end_is_ended(monkeypatch: pytest.MonkeyPatch, tmp_pat
 
 PARENT = """
 import time
-from tui.cli.demo import Demo
-with Demo() as address:
+from tui.cli.demo import DemoServer
+with DemoServer() as address:
     print(address, flush=True)
     time.sleep(600)
 """

@@ -10,11 +10,11 @@ from tui.backends.base import ServerInfo
 from tui.backends.opencode.backend import OpenCode
 from tui.cli import main as command
 from tui.cli.doctor import greeted
-from tui.cli.finding import Finding
+from tui.cli.finding import CheckResult
 from tui.net.http_client import Http
 
 
-def verdict(findings: list[Finding], what: str) -> str:
+def verdict(findings: list[CheckResult], what: str) -> str:
     return next(one.verdict for one in findings if one.what == what)
 
 

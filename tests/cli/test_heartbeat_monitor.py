@@ -3,20 +3,20 @@
 import pytest
 
 from tests.fake_time import FakeTime
-from tui.cli.heartbeat_monitor import Beats
+from tui.cli.heartbeat_monitor import HeartbeatMonitor
 from tui.core import events as e
 from tui.core.model import Busy, Session
 
 
-def beats(*times: float, until: float = 30.0, events: int = 0, every: float = 10.0) -> Beats:
+def beats(*times: float, until: float = 30.0, events: int = 0, every: float = 10.0) -> HeartbeatMonitor:
     """A stream that was opened at 0, beat at these seconds, carried as many events and is judged at `until`."""
     clock = FakeTime(start=0.0)
-    found = Beats(clock.mono, every)
+    found = HeartbeatMonitor(clock.mono, every)
     if times or events:
         found.heard(20)
     for time in times:
         clock.jump(time - clock.mono())
-        found.take(e.Beat())
+        found.take(e.Heartbeat())
     for _ in range(events):
         found.heard(200)
         found.take(e.StatusChanged("ses_1", Busy()))

@@ -148,9 +148,7 @@ def test_a_settings_file_that_cannot_be_used_is_said_to_be_none(home: Path, runs
     assert runs == []
 
 
-def test_a_password_in_the_clear_is_asked_about_first(
-    monkeypatch: pytest.MonkeyPatch, screens: list[Screen]
-) -> None:
+def test_a_password_in_the_clear_is_asked_about_first(monkeypatch: pytest.MonkeyPatch, screens: list[Screen]) -> None:
     monkeypatch.setenv("HOLDFAST_PASSWORD", SECRET)
     refused = invoke("http://there.example", typed="n\n")
     assert refused.exit_code == 1
@@ -227,9 +225,7 @@ def test_without_a_terminal_it_says_so_and_ends(flag: str, home: Path) -> None:
 
 def test_an_app_without_a_status_ended_well(monkeypatch: pytest.MonkeyPatch, screens: list[Screen]) -> None:
     monkeypatch.setattr(Screen, "return_code", None)
-    monkeypatch.setattr(
-        "tui.ui.app.HoldfastApp", lambda client, **options: Screen(client, options, return_code=None)
-    )
+    monkeypatch.setattr("tui.ui.app.HoldfastApp", lambda client, **options: Screen(client, options, return_code=None))
     assert invoke().exit_code == 0
 
 
@@ -259,9 +255,7 @@ def test_without_a_session_there_is_nothing_to_come_back_to(screens: list[Screen
 
 
 def test_a_part_of_the_screen_that_failed_is_told_in_the_end(screens: list[Screen]) -> None:
-    assert (
-        "A part of the screen failed: ValueError at message.py:1. --log FILE keeps the details." in invoke().output
-    )
+    assert "A part of the screen failed: ValueError at message.py:1. --log FILE keeps the details." in invoke().output
 
 
 def test_a_theme_that_was_chosen_is_kept_until_another_is_set(screens: list[Screen], home: Path) -> None:

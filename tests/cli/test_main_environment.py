@@ -17,9 +17,7 @@ STATUS, DOCTOR = ("status", NOBODY), ("doctor", NOBODY)
 
 def said(home: Path, command: str, *args: str | bytes, **environment: str | bytes) -> tuple[int, str]:
     """Run `command`, a line of the shell in which "$@" is the client with `args`: its status, and all it says."""
-    env = {
-        os.fsencode(name): os.fsencode(value) for name, value in (clean_environment(home) | environment).items()
-    }
+    env = {os.fsencode(name): os.fsencode(value) for name, value in (clean_environment(home) | environment).items()}
     done = subprocess.run(
         ["bash", "-c", command, "bash", COMMAND, *args],
         env=env,
@@ -35,12 +33,8 @@ def said(home: Path, command: str, *args: str | bytes, **environment: str | byte
     return done.returncode, words
 
 
-@pytest.mark.parametrize(
-    "args", [("--help",), ("status", "--help"), ("doctor", "--help"), STATUS, DOCTOR, (NOBODY,)]
-)
-@pytest.mark.parametrize(
-    "command", ['"$@"', '"$@" | true', '"$@" >&-', '"$@" >&- 2>&-', '"$@" <&-', '"$@" >/dev/full']
-)
+@pytest.mark.parametrize("args", [("--help",), ("status", "--help"), ("doctor", "--help"), STATUS, DOCTOR, (NOBODY,)])
+@pytest.mark.parametrize("command", ['"$@"', '"$@" | true', '"$@" >&-', '"$@" >&- 2>&-', '"$@" <&-', '"$@" >/dev/full'])
 def test_any_pipe(home: Path, args: Sequence[str], command: str) -> None:
     status, words = said(home, command, *args)
     assert status in (0, 1, 4)

@@ -20,10 +20,10 @@ from tests.chaos.virtual_time import VirtualTime, run
 from tests.waiting import wait_until
 from tui.client.turns import ABORTED_UNSENT
 from tui.core.changes import AbortProgress, Change, Notice
-from tui.core.connection_status import LineState
+from tui.core.connection_status import ConnectionState
 from tui.core.model import Message
 from tui.core.turn import Turn, TurnState
-from tui.net.errors import Refused
+from tui.net.errors import HttpStatusError
 
 FLOOD = "FLOOD 300 5"
 """A turn of one minute."""
@@ -67,9 +67,7 @@ class Here:
 
     def aborts_sent(self) -> int:
         """Requests of the client that abort something."""
-        return sum(
-            one.method == "POST" and one.path.endswith(("/abort", "/cancel")) for one in self.person.exchanges
-        )
+        return sum(one.method == "POST" and one.path.endswith(("/abort", "/cancel")) for one in self.person.exchanges)
 
     @property
     def abort_route(self) -> str:
@@ -104,7 +102,7 @@ class Here:
         line = self.person.client.line
         self.server.arm(parse("401=events"))
         self.person.relay.sever("reset", "events")
-        await wait_until(lambda: line().state is LineState.STOPPED, within=30, what="the stop")
+        await wait_until(lambda: line().state is ConnectionState.STOPPED, within=30, what="the stop")
         self.server.disarm_all()
         await self.somebody.send(self.person.session_id, f"FLOOD 100 5 {ELSEWHERE})")
         self.person.send(FLOOD, queued=False)
@@ -265,9 +263,9 @@ async def test_an_abort_that_the_server_refuses_is_said_to_be_refused(
     sent = await here.running()
 
     async def refuse(session_id: str) -> None:
-        raise Refused(403, "Forbidden", "Not for you.")
+        raise HttpStatusError(403, "Forbidden", "Not for you.")
 
-    monkeypatch.setattr(here.person.client._known_backend(), "abort", refuse)
+    monkeypatch.setattr(here.person.client._require_backend(), "abort", refuse)
     here.person.abort()
     await wait_until(lambda: here.notices, what="a notice")
     assert here.notices[0].startswith("The server refused the abort: ")

@@ -7,7 +7,7 @@ import pytest
 from tests.client_harness import Meeting, virtually
 from tui.client.client import NotConnected
 from tui.core import changes as c
-from tui.core.connection_status import LineState
+from tui.core.connection_status import ConnectionState
 from tui.core.turn import TurnState
 
 
@@ -27,7 +27,7 @@ async def test_before_the_server_was_reached_nothing_can_be_asked_of_it(meeting:
         meeting.client.prompts.send_now("ses_1", "x")
     with pytest.raises(NotConnected):
         await meeting.client.new_session()
-    assert meeting.client.line().state is LineState.CONNECTING
+    assert meeting.client.line().state is ConnectionState.CONNECTING
     assert not await meeting.client.load_older("ses_1")
 
 

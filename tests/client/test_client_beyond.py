@@ -23,15 +23,15 @@ async def test_requests_beyond_those_that_are_kept_are_asked_for_once_there_is_r
         asked += 1
         return e.Resynced({session_id: Busy()}, tuple(waiting.values()))
 
-    monkeypatch.setattr(client._known_backend(), "resync", resync)
-    client._deliver(e.StatusChanged(session_id, Busy()))
+    monkeypatch.setattr(client._require_backend(), "resync", resync)
+    client._apply(e.StatusChanged(session_id, Busy()))
     for request in waiting.values():
-        client._deliver(e.RequestOpened(request))
+        client._apply(e.RequestOpened(request))
     assert (list(client.store.requests), client.store.requests_beyond) == (["per_0", "per_1", "per_2", "per_3"], 3)
 
     for answered in ("per_0", "per_1"):
         del waiting[answered]
-        client._deliver(e.PermissionReplied(session_id, answered, "once"))
+        client._apply(e.PermissionReplied(session_id, answered, "once"))
     await meeting.until(lambda: client.store.requests_beyond == 1, what="those beyond")
     assert list(client.store.requests) == ["per_2", "per_3", "per_4", "per_5"]
     assert asked == 1

@@ -37,8 +37,8 @@ async def test_a_silent_stream_under_an_open_question_is_named(meeting: Meeting,
     turn = meeting.send("ASK1")
 
     def named() -> bool:
-        trouble = meeting.client.turns.trouble(turn)
-        return trouble is not None and trouble.kind is Kind.DEAF
+        trouble = meeting.client.turns.diagnose(turn)
+        return trouble is not None and trouble.kind is Kind.NO_EVENTS
 
     await meeting.until(named, within=CHECK_EVERY + 5, what="the silent stream to be named")
     assert meeting.client.store.requests
@@ -54,8 +54,8 @@ async def test_a_silent_stream_under_the_question_of_another_client_is_named(mee
 
     def named() -> bool:
         turn = meeting.client.turn(meeting.session_id)
-        trouble = None if turn is None else meeting.client.turns.trouble(turn)
-        return trouble is not None and trouble.kind is Kind.DEAF
+        trouble = None if turn is None else meeting.client.turns.diagnose(turn)
+        return trouble is not None and trouble.kind is Kind.NO_EVENTS
 
     await meeting.until(named, within=CHECK_EVERY + 5, what="the silent stream to be named")
 
@@ -65,7 +65,7 @@ async def test_a_stream_that_tells_all_is_never_called_silent(meeting: Meeting) 
     turn = meeting.send("ASK1")
     for _ in range(6):
         await asyncio.sleep(CHECK_EVERY / 2)
-        assert meeting.client.turns.trouble(turn) is None
+        assert meeting.client.turns.diagnose(turn) is None
 
 
 @virtually()

@@ -57,7 +57,7 @@ async def test_a_prompt_that_waited_at_the_server_comes_back(meeting: Meeting) -
     meeting.send("SLOW")
     await running(meeting, "word3")
     waits = meeting.send("THINK")
-    await meeting.until(lambda: waits.prompt is not None and waits.prompt.known_as)
+    await meeting.until(lambda: waits.prompt is not None and waits.prompt.server_id)
     meeting.arm("died")
     await meeting.over(waits)
     assert (waits.state, waits.reason) == (TurnState.NOT_SENT, "the server took it, and has lost it since")

@@ -6,9 +6,9 @@ import pytest
 
 from tests.client_harness import Meeting, virtually
 from tui.client.polling import BEAT_EVERY, BEATS_MISSED, PING_EVERY
-from tui.client.resync import HalfDead
+from tui.client.resync import SessionApiUnresponsive
 from tui.core import changes as c
-from tui.core.connection_status import LineState
+from tui.core.connection_status import ConnectionState
 from tui.core.model import TextPart
 from tui.core.turn import TurnState
 
@@ -17,7 +17,7 @@ from tui.core.turn import TurnState
 async def test_a_refused_password_stops_until_a_person_acts(meeting: Meeting) -> None:
     meeting.arm("401")
     meeting.arm("cut=events,at=json")
-    await meeting.until(lambda: meeting.client.line().state is LineState.STOPPED, within=30)
+    await meeting.until(lambda: meeting.client.line().state is ConnectionState.STOPPED, within=30)
     line = meeting.client.line()
     assert "401" in line.reason
     assert "HOLDFAST_PASSWORD" in line.remedy
@@ -26,14 +26,14 @@ async def test_a_refused_password_stops_until_a_person_acts(meeting: Meeting) ->
     assert len(meeting.asked) == asked
     meeting.server.disarm_all()
     meeting.client.retry_now()
-    await meeting.until(lambda: meeting.client.line().state is LineState.LIVE)
+    await meeting.until(lambda: meeting.client.line().state is ConnectionState.LIVE)
 
 
 @virtually(connected=False)
 async def test_a_password_is_tried_once_for_each_family(meeting: Meeting) -> None:
     meeting.arm("401")
     meeting.client.start()
-    await meeting.until(lambda: meeting.client.line().state is LineState.STOPPED)
+    await meeting.until(lambda: meeting.client.line().state is ConnectionState.STOPPED)
     await asyncio.sleep(3600)
     assert meeting.asked == [
         step for user in ("opencode", "mimocode", "") for step in (("OPEN", user), ("GET", "/global/health"))
@@ -46,7 +46,7 @@ async def test_a_line_that_is_lost_and_back_leaves_no_gap(meeting: Meeting) -> N
     await meeting.until(lambda: len(meeting.words()) == 2 and "word5" in meeting.words()[1], within=20)
     meeting.arm("502=/global/health,times=4")
     meeting.arm("cut=events,at=json")
-    await meeting.until(lambda: meeting.client.line().state is LineState.RECONNECTING, within=20)
+    await meeting.until(lambda: meeting.client.line().state is ConnectionState.RECONNECTING, within=20)
     states = [
         part.state
         for message in meeting.transcript().ordered()
@@ -76,10 +76,10 @@ async def test_an_event_stream_that_a_starting_server_swallows_is_opened_again_s
 async def test_the_round_trip_is_measured_while_the_line_is_up_and_only_then(meeting: Meeting) -> None:
     meeting.told.clear()
     await asyncio.sleep(PING_EVERY + 1)
-    assert c.LineChanged() in meeting.told
+    assert c.ConnectionChanged() in meeting.told
     meeting.arm("401")
     meeting.arm("cut=events,at=json")
-    await meeting.until(lambda: meeting.client.line().state is LineState.STOPPED, within=30)
+    await meeting.until(lambda: meeting.client.line().state is ConnectionState.STOPPED, within=30)
     asked = meeting.asked.count(("GET", "/global/health"))
     await asyncio.sleep(3 * PING_EVERY)
     assert meeting.asked.count(("GET", "/global/health")) == asked
@@ -89,7 +89,7 @@ async def test_the_round_trip_is_measured_while_the_line_is_up_and_only_then(mee
 async def test_a_ping_that_fails_changes_nothing(meeting: Meeting) -> None:
     meeting.arm("502=/global/health,times=1")
     await asyncio.sleep(PING_EVERY + 1)
-    assert meeting.client.line().state is LineState.LIVE
+    assert meeting.client.line().state is ConnectionState.LIVE
 
 
 @virtually()
@@ -126,18 +126,16 @@ async def test_heartbeats_that_fail_are_told_at_the_third_and_not_again(meeting:
 
 @virtually(connected=False)
 @pytest.mark.parametrize("at", ["request", "headers"])
-async def test_a_stream_alone_that_is_held_back_is_told_from_a_server_that_is_silent(
-    meeting: Meeting, at: str
-) -> None:
+async def test_a_stream_alone_that_is_held_back_is_told_from_a_server_that_is_silent(meeting: Meeting, at: str) -> None:
     meeting.arm(f"stall=events,times=always,at={at}")
     meeting.client.start()
-    await meeting.until(lambda: meeting.client.line().state is LineState.RECONNECTING, within=30)
+    await meeting.until(lambda: meeting.client.line().state is ConnectionState.RECONNECTING, within=30)
     line = meeting.client.line()
     assert "the server answers, but its event stream brings nothing" in line.reason
     assert "buffer" in line.remedy
     assert line.answers
     meeting.server.disarm_all()
-    await meeting.until(lambda: meeting.client.line().state is LineState.LIVE, within=60)
+    await meeting.until(lambda: meeting.client.line().state is ConnectionState.LIVE, within=60)
 
 
 @virtually(connected=False)
@@ -145,7 +143,7 @@ async def test_a_server_that_is_silent_altogether_is_not_said_to_answer(meeting:
     meeting.arm("stall=/global/event,times=always,at=request")
     meeting.arm("stall=/global/health,times=always,at=request")
     meeting.client.start()
-    await meeting.until(lambda: meeting.client.line().state is LineState.RECONNECTING, within=30)
+    await meeting.until(lambda: meeting.client.line().state is ConnectionState.RECONNECTING, within=30)
     assert "nothing came" in meeting.client.line().reason
     assert not meeting.client.line().answers
 
@@ -154,6 +152,6 @@ async def test_a_server_that_is_silent_altogether_is_not_said_to_answer(meeting:
 async def test_a_server_whose_health_answers_and_nothing_else(meeting: Meeting) -> None:
     meeting.arm("stall=/session,times=always,at=request")
     meeting.arm("cut=events,at=json")
-    await meeting.until(lambda: meeting.client.line().reason == HalfDead().what, within=60)
+    await meeting.until(lambda: meeting.client.line().reason == SessionApiUnresponsive().message, within=60)
     meeting.server.disarm_all()
-    await meeting.until(lambda: meeting.client.line().state is LineState.LIVE and meeting.synced, within=60)
+    await meeting.until(lambda: meeting.client.line().state is ConnectionState.LIVE and meeting.synced, within=60)

@@ -44,9 +44,7 @@ async def test_a_question_is_dismissed(meeting: Meeting) -> None:
     assert await meeting.lists("question") == []
 
 
-@pytest.mark.parametrize(
-    ("reply", "message"), [("once", ""), ("always", ""), ("reject", "not now"), ("reject", "")]
-)
+@pytest.mark.parametrize(("reply", "message"), [("once", ""), ("always", ""), ("reject", "not now"), ("reject", "")])
 @virtually()
 async def test_a_permission_is_given_or_not(meeting: Meeting, reply: Any, message: str) -> None:
     turn = meeting.send("SHELL made.txt")
@@ -70,7 +68,7 @@ async def test_nothing_is_answered_that_is_not_open_and_that_is_said(meeting: Me
     meeting.client.reply(PermissionRequest("per_3", "ses_1", "bash"), "once")
     await asyncio.sleep(1)
     assert len(meeting.asked) == calls
-    told = [(one.request.id, one.state) for one in meeting.told if isinstance(one, c.AnswerChanged)]
+    told = [(one.request.id, one.state) for one in meeting.told if isinstance(one, c.ReplyStatusChanged)]
     assert told == [("que_1", "expired"), ("que_2", "expired"), ("per_3", "expired")]
 
 
@@ -118,7 +116,7 @@ async def test_an_acknowledgement_that_was_lost_is_found_though_the_session_is_n
     meeting.arm("cut=/question/que,at=headers")
     meeting.client.answer(request, (("SQLite",),))
     assert (await meeting.outcome(request.id)).state == "acknowledged"
-    states = [one.state for one in meeting.told if isinstance(one, c.AnswerChanged)]
+    states = [one.state for one in meeting.told if isinstance(one, c.ReplyStatusChanged)]
     assert states == ["sending", "retrying", "acknowledged"]
 
 
@@ -141,9 +139,7 @@ async def test_an_answer_waits_for_the_line_and_goes_as_soon_as_it_is_back(meeti
 @pytest.mark.parametrize("order", ["late-events", "early-events"])
 @pytest.mark.parametrize("prompt", ["ASK1", "SHELL made.txt"])
 @virtually()
-async def test_a_turn_that_a_rejection_elsewhere_ended_is_told_so(
-    meeting: Meeting, prompt: str, order: str
-) -> None:
+async def test_a_turn_that_a_rejection_elsewhere_ended_is_told_so(meeting: Meeting, prompt: str, order: str) -> None:
     """Also where the POST of the prompt ends before an event tells of the rejection, as on a real opencode."""
     meeting.arm(order)
     turn = meeting.send(prompt)

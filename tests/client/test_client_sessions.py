@@ -65,17 +65,17 @@ async def test_an_older_page_leaves_no_gap_where_the_transcript_was_read_anew_me
     await client.open_session(session_id)
     await client.load_older(session_id)
     assert len(meeting.transcript().messages) == 100
-    fetch = client._known_backend().messages
+    fetch = client._require_backend().messages
 
     async def read_anew_meanwhile(session_id: str, *, before: str, on_bytes: Any) -> MessagesLoaded:
         older = await fetch(session_id, before=before)
         client.close_session(session_id)
         client.store.open_transcript(session_id)
-        client._deliver(await fetch(session_id))
+        client._apply(await fetch(session_id))
         return older
 
     with monkeypatch.context() as patch:
-        patch.setattr(client._known_backend(), "messages", read_anew_meanwhile)
+        patch.setattr(client._require_backend(), "messages", read_anew_meanwhile)
         await client.load_older(session_id)
     assert len(meeting.transcript().messages) == 50
     assert await client.load_older(session_id)
@@ -104,7 +104,7 @@ async def test_sessions_are_listed_and_searched(meeting: Meeting) -> None:
 @virtually()
 async def test_a_session_that_the_server_lost_is_told_once_and_asked_for_no_more(meeting: Meeting) -> None:
     meeting.server.forget(meeting.session_id)
-    await meeting.until(lambda: meeting.session_id in meeting.client.store.gone, within=2 * CHECK_EVERY)
+    await meeting.until(lambda: meeting.session_id in meeting.client.store.deleted, within=2 * CHECK_EVERY)
     assert meeting.told.count(c.SessionsChanged(meeting.session_id)) >= 1
     meeting.asked.clear()
     meeting.told.clear()
@@ -123,7 +123,7 @@ async def test_what_waits_for_a_session_that_the_server_lost_is_found_out_at_the
     await meeting.until(lambda: not meeting.client.line().up)
     meeting.server.start()
     await meeting.until(lambda: meeting.synced, within=60)
-    assert "ses_lost" in meeting.client.store.gone
+    assert "ses_lost" in meeting.client.store.deleted
 
 
 @virtually()
@@ -184,6 +184,6 @@ async def test_a_session_beyond_the_newest_hundred_is_reached_by_paging_and_by_s
 @virtually()
 async def test_a_list_of_what_runs_that_cannot_be_read_is_said_once(meeting: Meeting) -> None:
     for _ in range(2):
-        meeting.client._deliver(Resynced({}, (), frozenset(), problem="/session/status is no object"))
+        meeting.client._apply(Resynced({}, (), frozenset(), problem="/session/status is no object"))
     said = [one.text for one in meeting.told if isinstance(one, c.Notice)]
     assert len([one for one in said if "/session/status is no object" in one]) == 1

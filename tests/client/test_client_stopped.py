@@ -6,8 +6,8 @@ import pytest
 
 from tests.client_harness import Meeting, virtually
 from tui.backends.base import ServerInfo
-from tui.core.changes import AnswerChanged, RequestClosed
-from tui.core.connection_status import LineState
+from tui.core.changes import ReplyStatusChanged, RequestClosed
+from tui.core.connection_status import ConnectionState
 from tui.core.turn import TurnState
 
 
@@ -17,7 +17,7 @@ async def test_an_answer_that_did_not_get_through_waits_for_the_person_too(meeti
     request = await meeting.request()
     meeting.arm("401=events")
     meeting.arm("cut=events")
-    await meeting.until(lambda: meeting.client.line().state is LineState.STOPPED)
+    await meeting.until(lambda: meeting.client.line().state is ConnectionState.STOPPED)
     meeting.arm("cut=/question,at=headers,times=always")
     meeting.client.answer(request, (("SQLite",),))
     await asyncio.sleep(60)
@@ -36,7 +36,7 @@ async def test_an_answer_that_was_not_authorised_goes_out_once_with_the_line(mee
     meeting.client.answer(request, (("SQLite",),))
     assert (await meeting.outcome(request.id)).state == "stopped"
     meeting.arm("cut=events")
-    await meeting.until(lambda: meeting.client.line().state is LineState.STOPPED)
+    await meeting.until(lambda: meeting.client.line().state is ConnectionState.STOPPED)
     await asyncio.sleep(60)
     meeting.server.disarm_all()
     assert meeting.replies() == 1
@@ -71,9 +71,9 @@ async def test_a_fault_of_our_own_stops_the_line_in_words_and_can_be_tried_again
         raise KeyError(server.version)
 
     with monkeypatch.context() as broken:
-        broken.setattr(meeting.client, "_greeted", fail)
+        broken.setattr(meeting.client, "_on_server_info", fail)
         meeting.arm("cut=events")
-        await meeting.until(lambda: meeting.client.line().state is LineState.STOPPED)
+        await meeting.until(lambda: meeting.client.line().state is ConnectionState.STOPPED)
         assert "Holdfast itself failed (KeyError)" in meeting.client.line().reason
     meeting.client.retry_now()
     await meeting.until(lambda: meeting.client.line().up)
@@ -84,12 +84,12 @@ async def test_a_fault_of_our_own_stops_the_line_in_words_and_can_be_tried_again
 async def test_whoever_comes_back_to_the_screen_has_the_line_tried_at_once(meeting: Meeting) -> None:
     meeting.arm("401=events")
     meeting.arm("cut=events")
-    await meeting.until(lambda: meeting.client.line().state is LineState.STOPPED)
+    await meeting.until(lambda: meeting.client.line().state is ConnectionState.STOPPED)
     meeting.server.disarm_all()
-    meeting.client.looked_at(False)
+    meeting.client.set_focused(False)
     await asyncio.sleep(60)
-    assert meeting.client.line().state is LineState.STOPPED
-    meeting.client.looked_at(True)
+    assert meeting.client.line().state is ConnectionState.STOPPED
+    meeting.client.set_focused(True)
     await meeting.until(lambda: meeting.client.line().up)
 
 
@@ -105,8 +105,8 @@ async def test_that_somebody_else_answered_what_stopped_here_is_told_at_once(mee
     await meeting.over(turn)
     outcome = await meeting.outcome(request.id)
     assert (outcome.state, outcome.reason) == ("elsewhere", "Postgres")
-    told = [type(one) for one in meeting.told if isinstance(one, RequestClosed | AnswerChanged)]
-    assert told[-2:] == [RequestClosed, AnswerChanged]
+    told = [type(one) for one in meeting.told if isinstance(one, RequestClosed | ReplyStatusChanged)]
+    assert told[-2:] == [RequestClosed, ReplyStatusChanged]
     meeting.client.retry_now()
     await asyncio.sleep(1)
     assert meeting.replies() == 1

@@ -49,7 +49,7 @@ async def test_a_command_at_a_terminal_is_found_by_who_comes_later(meeting: Meet
     http = Http(f"http://127.0.0.1:{meeting.server.port}", credentials=BasicAuth("mimocode", "secret"))
     newcomer = MimoCode(http)
     try:
-        await newcomer.hello()
+        await newcomer.handshake()
         assert request in (await newcomer.resync([])).requests
     finally:
         await newcomer.close()

@@ -7,9 +7,9 @@ from msgspec.structs import replace
 
 from tests.client_harness import Meeting, every_profile, opencode_profiles, virtually
 from tui.core import changes as c
-from tui.core.connection_status import LineState
+from tui.core.connection_status import ConnectionState
 from tui.core.model import Prompt
-from tui.core.turn import SWALLOWED, TurnState
+from tui.core.turn import UNACKNOWLEDGED_TIMEOUT, TurnState
 from tui.core.turn_inputs import PostRefused
 
 
@@ -97,9 +97,7 @@ BREAKS = [
 
 @pytest.mark.parametrize(("profile", "fault"), BREAKS)
 @virtually()
-async def test_a_post_that_breaks_on_its_way_back_loses_nothing(
-    meeting: Meeting, profile: str, fault: str
-) -> None:
+async def test_a_post_that_breaks_on_its_way_back_loses_nothing(meeting: Meeting, profile: str, fault: str) -> None:
     meeting.arm(fault)
     turn = await meeting.over(meeting.send("LONG 1 #1;"))
     assert turn.state is TurnState.FINISHED
@@ -126,7 +124,7 @@ async def test_a_post_that_a_starting_server_swallows_is_sent_again(meeting: Mee
     began = meeting.client.now()
     turn = await meeting.over(meeting.send("PLAIN #1;"))
     assert (turn.state, turn.posts) == (TurnState.FINISHED, 2)
-    assert SWALLOWED < meeting.client.now() - began < SWALLOWED + 15
+    assert UNACKNOWLEDGED_TIMEOUT < meeting.client.now() - began < UNACKNOWLEDGED_TIMEOUT + 15
     assert meeting.server.runs == {"#1;": 1}
 
 
@@ -152,7 +150,7 @@ async def test_a_prompt_that_the_server_fails_at_says_why(meeting: Meeting) -> N
 @virtually("mimo")
 async def test_mimo_s_empty_answer_to_an_unknown_agent_is_no_reason_to_post_again(meeting: Meeting) -> None:
     await meeting.over(meeting.send("PLAIN"))
-    prompt = replace(meeting.client._known_backend().new_prompt(meeting.session_id, "PLAIN"), agent="nobody")
+    prompt = replace(meeting.client._require_backend().new_prompt(meeting.session_id, "PLAIN"), agent="nobody")
     turn = await meeting.over(meeting.client.turns.send(prompt), within=2)
     assert turn.state is TurnState.NOT_SENT
     assert "nobody" in turn.reason
@@ -194,7 +192,7 @@ async def test_a_server_killed_in_mid_turn_is_shown_and_the_turn_is_interrupted(
     turn = meeting.send("ASK1")
     await meeting.request()
     meeting.server.crash()
-    await meeting.until(lambda: meeting.client.line().state is LineState.RECONNECTING, within=3)
+    await meeting.until(lambda: meeting.client.line().state is ConnectionState.RECONNECTING, within=3)
     await meeting.until(lambda: turn.state is TurnState.UNKNOWN, within=3)
     meeting.server.start()
     await meeting.over(turn)
@@ -233,7 +231,7 @@ async def test_a_prompt_whose_202_does_not_come_is_known_by_its_echo(meeting: Me
     await meeting.over(turn, within=4)
     assert (states, turn.state) == ([TurnState.RUNNING], TurnState.FINISHED)
     assert turn.prompt is not None
-    assert turn.prompt.known_as == turn.prompt_id != first.prompt_id
+    assert turn.prompt.server_id == turn.prompt_id != first.prompt_id
 
 
 @pytest.mark.parametrize("profile", ["opencode", "qwen"])
@@ -241,7 +239,7 @@ async def test_a_prompt_whose_202_does_not_come_is_known_by_its_echo(meeting: Me
 async def test_a_prompt_that_arrives_after_it_was_taken_for_not_sent_runs(meeting: Meeting, profile: str) -> None:
     """Something between here and the server held it back."""
     client, session_id = meeting.client, meeting.session_id
-    turn = client.turns.send(client._known_backend().new_prompt(session_id, "PLAIN"))
+    turn = client.turns.send(client._require_backend().new_prompt(session_id, "PLAIN"))
     turn.receive(PostRefused("a proxy said so"), client.now())
     assert turn.over
     await meeting.until(lambda: not turn.over, within=4, what="its arrival")

@@ -5,11 +5,11 @@ from typing import cast
 
 from tests.fake_time import FakeTime
 from tui.backends.base import Backend, Traits
-from tui.client.polling import BEAT_EVERY, Pulse
+from tui.client.polling import BEAT_EVERY, Poller
 from tui.client.resync import Resync
-from tui.core.connection_status import Health
+from tui.core.connection_status import ConnectionMonitor
 from tui.core.store import Store
-from tui.net.errors import Silent
+from tui.net.errors import ReadTimeout
 
 LIMIT = 8.0
 
@@ -26,7 +26,7 @@ class Hanging:
     async def heartbeat(self, session_id: str) -> None:
         if session_id != "ses_7":
             await self._time.sleep(LIMIT)
-            raise Silent(LIMIT)
+            raise ReadTimeout(LIMIT)
         self.beats.append(self._time.mono())
 
 
@@ -41,9 +41,9 @@ async def test_sessions_whose_heartbeats_hang_do_not_delay_those_of_others() -> 
     async def refetch(fetch: object) -> None:
         raise AssertionError("nothing is looked at here")
 
-    pulse = Pulse(
+    pulse = Poller(
         store,
-        Health(),
+        ConnectionMonitor(),
         Resync(store, backend=lambda: cast("Backend", hanging), refetch=refetch),
         backend=lambda: cast("Backend", hanging),
         line_up=line_up,
@@ -52,7 +52,7 @@ async def test_sessions_whose_heartbeats_hang_do_not_delay_those_of_others() -> 
         asked=lambda news: None,
         sleep=time.sleep,
     )
-    *others, beat = pulse.works()
+    *others, beat = pulse.tasks()
     for other in others:
         other.close()
     beating = asyncio.create_task(beat)

@@ -6,14 +6,14 @@ from typing import cast
 import pytest
 
 from tui.backends.base import Backend, Traits
-from tui.client.prompt_dispatcher import NotFetched, Prompts
-from tui.client.turns import Turns
+from tui.client.prompt_dispatcher import NotFetched, PromptDispatcher
+from tui.client.turns import TurnTracker
 from tui.core import events as e
 from tui.core.changes import Change, DraftReturned, QueueChanged
 from tui.core.model import Busy, Idle, Prompt
 from tui.core.store import Store
 from tui.core.turn import Turn
-from tui.core.turn_inputs import PostNeverLeft, PostRefused
+from tui.core.turn_inputs import PostNotSent, PostRefused
 from tui.storage.journal import Journal
 
 
@@ -22,7 +22,7 @@ class Minting:
 
     def __init__(self) -> None:
         self.count = 0
-        self.traits = Traits("any", takes_our_ids=False)
+        self.traits = Traits("any", accepts_client_ids=False)
 
     def new_prompt(self, session_id: str, text: str) -> Prompt:
         self.count += 1
@@ -58,10 +58,10 @@ class Desk:
         self.told: list[Change] = []
         self.backend = Minting()
         self.fetched: list[str] = []
-        self.prompts = Prompts(
+        self.prompts = PromptDispatcher(
             self.store,
             self.journal,
-            cast(Turns, self.turns),
+            cast(TurnTracker, self.turns),
             backend=lambda: cast(Backend, self.backend),
             ready=lambda: self.ready,
             notify=self.told.append,
@@ -74,10 +74,10 @@ class Desk:
     def waiting(self) -> list[str]:
         return [queued.text for queued in self.prompts.waiting("ses_1")]
 
-    def end(self, how: PostNeverLeft | PostRefused) -> None:
+    def end(self, how: PostNotSent | PostRefused) -> None:
         turn = self.turns.turns[-1]
         turn.receive(how, 1.0)
-        self.prompts.ended(turn)
+        self.prompts.on_turn_ended(turn)
 
 
 @pytest.fixture
@@ -111,8 +111,8 @@ def test_a_busy_session_s_prompts_wait_and_go_one_by_one(desk: Desk, tmp_path: P
     desk.prompts.submit("ses_1", "two")
     assert (desk.sent(), desk.waiting()) == ([], ["one", "two"])
     desk.store.apply(e.StatusChanged("ses_1", Idle()))
-    desk.prompts.advance()
-    desk.prompts.advance()
+    desk.prompts.dispatch_ready()
+    desk.prompts.dispatch_ready()
     assert (desk.sent(), desk.waiting()) == (["one"], ["two"])
     assert left(desk, tmp_path) == ("", ["two"], ["one"])
 
@@ -122,7 +122,7 @@ def test_while_the_line_is_down_prompts_wait(desk: Desk) -> None:
     desk.prompts.submit("ses_1", "one")
     assert desk.waiting() == ["one"]
     desk.ready = True
-    desk.prompts.advance()
+    desk.prompts.dispatch_ready()
     assert desk.sent() == ["one"]
 
 
@@ -131,13 +131,13 @@ def test_steering_does_not_wait(desk: Desk) -> None:
     desk.prompts.send_now("ses_1", "left, not right")
     assert desk.sent() == ["left, not right"]
     desk.prompts.submit("ses_1", "later")
-    desk.prompts.send_waiting(desk.prompts.waiting("ses_1")[0].id)
+    desk.prompts.send_queued_now(desk.prompts.waiting("ses_1")[0].id)
     assert desk.sent() == ["left, not right", "later"]
 
 
 def test_a_prompt_that_never_arrived_is_a_draft_again(desk: Desk, tmp_path: Path) -> None:
     desk.prompts.submit("ses_1", "do it")
-    desk.end(PostNeverLeft("connection refused"))
+    desk.end(PostNotSent("connection refused"))
     assert DraftReturned("ses_1", "do it", "connection refused") in desk.told
     assert left(desk, tmp_path) == ("do it", [], [])
 
@@ -146,7 +146,7 @@ def test_after_a_bad_end_the_queue_is_held_until_somebody_decides(desk: Desk) ->
     desk.prompts.submit("ses_1", "one")
     desk.prompts.submit("ses_1", "two")
     desk.end(PostRefused("busy (409)"))
-    desk.prompts.advance()
+    desk.prompts.dispatch_ready()
     assert desk.waiting() == ["two"]
     assert desk.prompts.held("ses_1") == "an earlier prompt was not sent", "true when later ones were, too"
     desk.prompts.release("ses_1")
@@ -171,7 +171,7 @@ def test_letting_go_for_one_reason_leaves_what_is_held_for_another(desk: Desk) -
     desk.prompts.submit("ses_1", "three")
     desk.prompts.hold("ses_1", "being changed")
     desk.store.apply(e.StatusChanged("ses_1", Idle()))
-    desk.prompts.advance()
+    desk.prompts.dispatch_ready()
     assert desk.sent() == ["one"]
     desk.prompts.release("ses_1", "being changed")
     assert (desk.sent(), desk.waiting()) == (["one", "three"], ["two"])
@@ -184,10 +184,10 @@ def test_waiting_prompts_can_be_changed_and_taken_back(desk: Desk) -> None:
     desk.prompts.edit(queued.id, "one, better")
     assert desk.told[-1] == QueueChanged("ses_1")
     assert desk.journal.history() == ["one, better", "one"]
-    back = desk.prompts.take_back(queued.id)
+    back = desk.prompts.cancel(queued.id)
     assert back is not None
     assert back.text == "one, better"
-    assert desk.prompts.take_back(queued.id) is None
+    assert desk.prompts.cancel(queued.id) is None
     assert desk.waiting() == []
 
 
@@ -199,7 +199,7 @@ def test_what_an_earlier_run_had_in_flight_is_asked_for_and_not_sent(desk: Desk,
     heir.prompts.restore()
     assert [prompt.text for prompt in heir.turns.recovered] == ["in flight"]
     assert heir.store.open_sessions() == ("ses_1",)
-    heir.prompts.advance()
+    heir.prompts.dispatch_ready()
     assert (heir.sent(), heir.waiting()) == ([], ["waiting"])
 
 
@@ -210,8 +210,8 @@ def test_a_prompt_gets_its_ids_once_the_session_s_newest_messages_are_known(desk
     with pytest.raises(NotFetched):
         desk.prompts.send_now("ses_1", "at once")
     desk.store.open_transcript("ses_1")
-    desk.prompts.advance()
+    desk.prompts.dispatch_ready()
     assert desk.sent() == []
     desk.store.apply(e.MessagesLoaded("ses_1", (), None, "newest"))
-    desk.prompts.advance()
+    desk.prompts.dispatch_ready()
     assert (desk.sent(), desk.waiting()) == (["first"], [])

@@ -9,10 +9,10 @@ import pytest
 from msgspec.structs import replace
 
 from tests.fake_time import FakeTime, settle
-from tui.client.reply_sender import CLOSED_KEPT, Outbox, Reply
+from tui.client.reply_sender import CLOSED_KEPT, PendingReply, ReplySender
 from tui.core import events as e
 from tui.core.backoff import Backoff
-from tui.core.changes import AnswerChanged, RequestClosed
+from tui.core.changes import ReplyStatusChanged, RequestClosed
 from tui.core.model import (
     Answers,
     FullMessage,
@@ -26,7 +26,14 @@ from tui.core.model import (
     ToolPart,
 )
 from tui.core.store import Store
-from tui.net.errors import Cut, NetError, Refused, Unreachable, Untrusted, WrongType
+from tui.net.errors import (
+    CertificateError,
+    ConnectFailed,
+    ConnectionLost,
+    HttpStatusError,
+    NetError,
+    UnexpectedContentType,
+)
 from tui.storage.journal import Journal
 
 QUESTION = QuestionRequest(
@@ -34,14 +41,12 @@ QUESTION = QuestionRequest(
 )
 PERMISSION = PermissionRequest("per_1", "ses_1", "bash", ("make",), ("make *",), "make", "msg_2", "call_2")
 OURS: Answers = (("A", "own words"),)
-ANSWER = Reply(QUESTION, answers=OURS)
-DISMISSAL = Reply(QUESTION)
-ONCE = Reply(PERMISSION, permission="once")
+ANSWER = PendingReply(QUESTION, answers=OURS)
+DISMISSAL = PendingReply(QUESTION)
+ONCE = PendingReply(PERMISSION, permission="once")
 
 
-def transcript(
-    answers: Answers | None, call_id: str = "call_1", *, rejected: bool = False
-) -> tuple[FullMessage, ...]:
+def transcript(answers: Answers | None, call_id: str = "call_1", *, rejected: bool = False) -> tuple[FullMessage, ...]:
     """What the server has stored of the turn."""
     message = Message("msg_2", "ses_1", "assistant")
     text = TextPart("prt_1", "ses_1", "msg_2", "Working.")
@@ -60,9 +65,9 @@ class Desk:
         self.store = Store()
         self.store.apply(e.RequestOpened(QUESTION))
         self.store.apply(e.RequestOpened(PERMISSION))
-        self.told: list[AnswerChanged] = []
+        self.told: list[ReplyStatusChanged] = []
         self.closed: list[RequestClosed] = []
-        self.posted: list[Reply] = []
+        self.posted: list[PendingReply] = []
         self.says: list[bool | NetError] = []
         self.recorded: tuple[FullMessage, ...] | NetError = ()
         self.running = True
@@ -70,7 +75,7 @@ class Desk:
         self.looked_up = 0
         self.heard_meanwhile: list[e.Event] = []
         self.journal = journal
-        self.outbox = Outbox(
+        self.outbox = ReplySender(
             journal,
             post=self._post,
             yes_is_proof=lambda: self.yes_is_proof,
@@ -84,7 +89,7 @@ class Desk:
             pause=self.time.sleep,
         )
 
-    async def _post(self, reply: Reply) -> bool:
+    async def _post(self, reply: PendingReply) -> bool:
         self.posted.append(reply)
         said = self.says.pop(0) if len(self.says) > 1 else self.says[0]
         if isinstance(said, NetError):
@@ -106,7 +111,7 @@ class Desk:
                 self.closed.append(change)
                 self.outbox.closed(change)
 
-    async def send(self, reply: Reply, *says: bool | NetError) -> tuple[str, str]:
+    async def send(self, reply: PendingReply, *says: bool | NetError) -> tuple[str, str]:
         """How it ended, and why."""
         self.says = list(says)
         sending = asyncio.create_task(self.outbox.send(reply))
@@ -136,12 +141,12 @@ async def desk() -> AsyncIterator[Desk]:
     ],
 )
 async def test_what_the_server_takes_is_acknowledged_and_closes_the_request(
-    desk: Desk, reply: Reply, closed: RequestClosed
+    desk: Desk, reply: PendingReply, closed: RequestClosed
 ) -> None:
     assert await desk.send(reply, True) == ("acknowledged", "")
     assert desk.told == [
-        AnswerChanged(reply.request, "sending", given=reply.given),
-        AnswerChanged(reply.request, "acknowledged"),
+        ReplyStatusChanged(reply.request, "sending", given=reply.given),
+        ReplyStatusChanged(reply.request, "acknowledged"),
     ]
     assert desk.posted == [reply]
     assert desk.closed == [closed]
@@ -149,15 +154,15 @@ async def test_what_the_server_takes_is_acknowledged_and_closes_the_request(
 
 
 async def test_it_is_sent_until_the_server_has_it(desk: Desk) -> None:
-    errors: list[NetError] = [Cut("reset"), Unreachable("connection refused"), Refused(502)]
+    errors: list[NetError] = [ConnectionLost("reset"), ConnectFailed("connection refused"), HttpStatusError(502)]
     assert await desk.send(ANSWER, *errors, True) == ("acknowledged", "")
     assert desk.states == ["sending", "retrying", "retrying", "retrying", "acknowledged"]
-    assert [change.reason for change in desk.told[1:4]] == [error.what for error in errors]
+    assert [change.reason for change in desk.told[1:4]] == [error.message for error in errors]
     assert desk.posted == [ANSWER] * 4
 
 
 async def test_its_tries_back_off(desk: Desk) -> None:
-    desk.says = [Cut("reset")]
+    desk.says = [ConnectionLost("reset")]
     sending = asyncio.create_task(desk.outbox.send(ANSWER))
     await desk.time.advance(3.4)
     assert len(desk.posted) == 3  # at once, after 0.5 s, after another 1 s
@@ -167,7 +172,7 @@ async def test_its_tries_back_off(desk: Desk) -> None:
 
 
 async def test_a_server_that_asks_to_be_left_alone_is(desk: Desk) -> None:
-    desk.says = [Refused(429, retry_after=60), True]
+    desk.says = [HttpStatusError(429, retry_after=60), True]
     sending = asyncio.create_task(desk.outbox.send(ANSWER))
     await desk.time.advance(59)
     assert len(desk.posted) == 1
@@ -177,10 +182,10 @@ async def test_a_server_that_asks_to_be_left_alone_is(desk: Desk) -> None:
 
 
 async def test_the_same_answer_twice_is_sent_once(desk: Desk) -> None:
-    desk.says = [Cut("reset")]
+    desk.says = [ConnectionLost("reset")]
     first = asyncio.create_task(desk.outbox.send(ANSWER))
     await settle()
-    await desk.outbox.send(Reply(QUESTION, answers=(("B",),)))
+    await desk.outbox.send(PendingReply(QUESTION, answers=(("B",),)))
     assert desk.posted == [ANSWER]
     assert desk.states.count("sending") == 1
     first.cancel()
@@ -190,7 +195,7 @@ async def test_the_same_answer_twice_is_sent_once(desk: Desk) -> None:
     assert desk.states[-1] == "acknowledged"
 
 
-@pytest.mark.parametrize("not_open", [Refused(404), Refused(409), Refused(410), False])
+@pytest.mark.parametrize("not_open", [HttpStatusError(404), HttpStatusError(409), HttpStatusError(410), False])
 @pytest.mark.parametrize(
     ("recorded", "outcome"),
     [
@@ -200,40 +205,40 @@ async def test_the_same_answer_twice_is_sent_once(desk: Desk) -> None:
     ],
 )
 async def test_a_lost_acknowledgement_is_found_in_what_the_server_recorded(
-    desk: Desk, not_open: Refused | bool, recorded: Answers | None, outcome: tuple[str, str]
+    desk: Desk, not_open: HttpStatusError | bool, recorded: Answers | None, outcome: tuple[str, str]
 ) -> None:
     desk.recorded = transcript(recorded)
-    assert await desk.send(ANSWER, Cut("reset"), not_open) == outcome
+    assert await desk.send(ANSWER, ConnectionLost("reset"), not_open) == outcome
     assert desk.posted == [ANSWER, ANSWER]
     assert "que_1" not in desk.store.requests
 
 
 async def test_the_record_is_that_of_the_call_which_asked(desk: Desk) -> None:
     desk.recorded = transcript(OURS, call_id="call_other")
-    assert await desk.send(ANSWER, Refused(404)) == ("expired", "")
+    assert await desk.send(ANSWER, HttpStatusError(404)) == ("expired", "")
 
 
 async def test_a_request_that_went_without_a_word_is_looked_up_all_the_same(desk: Desk) -> None:
     """The line broke with the acknowledgement; when it is back, the resync says only that the request is gone."""
     desk.deliver(e.RequestGone("ses_1", "que_1"))
     desk.recorded = transcript(OURS)
-    assert await desk.send(ANSWER, Refused(404)) == ("acknowledged", "")
+    assert await desk.send(ANSWER, HttpStatusError(404)) == ("acknowledged", "")
 
 
 async def test_an_answer_that_an_event_told_of_needs_no_looking_up(desk: Desk) -> None:
     desk.deliver(e.QuestionAnswered("ses_1", "que_1", (("B",),)))
-    assert await desk.send(ANSWER, Refused(404)) == ("elsewhere", "B")
+    assert await desk.send(ANSWER, HttpStatusError(404)) == ("elsewhere", "B")
     assert desk.looked_up == 0
 
 
 async def test_our_own_answer_told_by_an_event_is_acknowledged(desk: Desk) -> None:
     desk.deliver(e.QuestionAnswered("ses_1", "que_1", OURS))
-    assert await desk.send(ANSWER, Cut("reset"), Refused(404)) == ("acknowledged", "")
+    assert await desk.send(ANSWER, ConnectionLost("reset"), HttpStatusError(404)) == ("acknowledged", "")
 
 
 async def test_a_question_dismissed_elsewhere(desk: Desk) -> None:
     desk.deliver(e.QuestionRejected("ses_1", "que_1"))
-    assert await desk.send(ANSWER, Refused(404)) == ("elsewhere", "dismissed")
+    assert await desk.send(ANSWER, HttpStatusError(404)) == ("elsewhere", "dismissed")
 
 
 @pytest.mark.parametrize(
@@ -243,25 +248,23 @@ async def test_a_rejection_is_found_in_what_the_server_recorded(
     desk: Desk, reply: str, outcome: tuple[str, str]
 ) -> None:
     desk.recorded = transcript(None, rejected=True)
-    assert await desk.send(ANSWER if reply == "answer" else DISMISSAL, Refused(404)) == outcome
+    assert await desk.send(ANSWER if reply == "answer" else DISMISSAL, HttpStatusError(404)) == outcome
 
 
 async def test_a_dismissal_whose_acknowledgement_was_lost(desk: Desk) -> None:
     desk.deliver(e.QuestionRejected("ses_1", "que_1"))
-    assert await desk.send(DISMISSAL, Refused(404)) == ("acknowledged", "")
+    assert await desk.send(DISMISSAL, HttpStatusError(404)) == ("acknowledged", "")
 
 
 async def test_a_dismissal_that_came_after_an_answer(desk: Desk) -> None:
     desk.deliver(e.QuestionAnswered("ses_1", "que_1", (("B",),)))
-    assert await desk.send(DISMISSAL, Refused(404)) == ("elsewhere", "B")
+    assert await desk.send(DISMISSAL, HttpStatusError(404)) == ("elsewhere", "B")
 
 
-@pytest.mark.parametrize(
-    ("theirs", "outcome"), [("once", ("acknowledged", "")), ("reject", ("elsewhere", "reject"))]
-)
+@pytest.mark.parametrize(("theirs", "outcome"), [("once", ("acknowledged", "")), ("reject", ("elsewhere", "reject"))])
 async def test_a_permission_answered_elsewhere(desk: Desk, theirs: str, outcome: tuple[str, str]) -> None:
     desk.deliver(e.PermissionReplied("ses_1", "per_1", theirs))  # type: ignore[arg-type]
-    assert await desk.send(ONCE, Refused(404)) == outcome
+    assert await desk.send(ONCE, HttpStatusError(404)) == outcome
 
 
 @pytest.mark.parametrize(
@@ -282,7 +285,9 @@ async def test_a_permission_whose_acknowledgement_and_event_were_lost_is_told_by
     call = ToolPart("prt_9", "ses_1", "msg_2", "call_9", "bash", state)
     message = Message("msg_2", "ses_1", "assistant")
     desk.recorded = (FullMessage(message, (call,)),)
-    assert await desk.send(Reply(asked, permission=reply), Cut("reset"), Refused(404)) == outcome
+    assert (
+        await desk.send(PendingReply(asked, permission=reply), ConnectionLost("reset"), HttpStatusError(404)) == outcome
+    )
 
 
 @pytest.mark.parametrize("state", ["pending", "running"])
@@ -301,17 +306,19 @@ async def test_a_call_that_died_with_its_server_was_not_allowed(
         ]
     desk.running = turn != "none"
     desk.recorded = tuple(messages)
-    assert await desk.send(Reply(PERMISSION, permission=reply), Cut("reset"), Refused(404)) == ("expired", "")
+    assert await desk.send(
+        PendingReply(PERMISSION, permission=reply), ConnectionLost("reset"), HttpStatusError(404)
+    ) == ("expired", "")
 
 
 async def test_a_permission_that_is_gone_without_a_word(desk: Desk) -> None:
-    assert await desk.send(ONCE, Refused(404)) == ("expired", "")
+    assert await desk.send(ONCE, HttpStatusError(404)) == ("expired", "")
     assert "per_1" not in desk.store.requests
 
 
 async def test_while_the_record_cannot_be_read_nothing_is_claimed(desk: Desk) -> None:
-    desk.recorded = Cut("reset")
-    desk.says = [Refused(404)]
+    desk.recorded = ConnectionLost("reset")
+    desk.says = [HttpStatusError(404)]
     sending = asyncio.create_task(desk.outbox.send(ANSWER))
     await desk.time.advance(5)
     assert desk.states[-1] == "retrying"
@@ -323,43 +330,45 @@ async def test_while_the_record_cannot_be_read_nothing_is_claimed(desk: Desk) ->
 
 
 async def test_a_session_that_is_gone_has_no_record(desk: Desk) -> None:
-    desk.recorded = Refused(404)
-    assert await desk.send(ANSWER, Refused(404)) == ("expired", "")
+    desk.recorded = HttpStatusError(404)
+    assert await desk.send(ANSWER, HttpStatusError(404)) == ("expired", "")
 
 
 @pytest.mark.parametrize("status", [400, 403])
 async def test_what_the_server_refuses_stays_open(desk: Desk, status: int) -> None:
-    state, reason = await desk.send(ANSWER, Refused(status, excerpt="Expected array"))
+    state, reason = await desk.send(ANSWER, HttpStatusError(status, excerpt="Expected array"))
     assert (state, "Expected array" in reason) == ("refused", True)
     assert "que_1" in desk.store.requests
     assert len(desk.posted) == 1
 
 
-@pytest.mark.parametrize("error", [Refused(401), Untrusted("expired"), WrongType("text/html")])
+@pytest.mark.parametrize(
+    "error", [HttpStatusError(401), CertificateError("expired"), UnexpectedContentType("text/html")]
+)
 async def test_what_only_a_person_can_mend_stops_it(desk: Desk, error: NetError) -> None:
-    assert await desk.send(ANSWER, error) == ("stopped", error.what)
+    assert await desk.send(ANSWER, error) == ("stopped", error.message)
     assert "que_1" in desk.store.requests
     assert len(desk.posted) == 1
 
 
 async def test_what_stopped_is_given_out_once_to_be_sent_again(desk: Desk) -> None:
-    await desk.send(ANSWER, Refused(401))
-    assert desk.outbox.take_stopped() == [ANSWER]
-    assert desk.outbox.take_stopped() == []
-    await desk.send(ANSWER, Refused(401))
-    await desk.send(changed := Reply(QUESTION, answers=(("B",),)), Refused(401))
-    assert desk.outbox.take_stopped() == [changed]
+    await desk.send(ANSWER, HttpStatusError(401))
+    assert desk.outbox.pop_blocked() == [ANSWER]
+    assert desk.outbox.pop_blocked() == []
+    await desk.send(ANSWER, HttpStatusError(401))
+    await desk.send(changed := PendingReply(QUESTION, answers=(("B",),)), HttpStatusError(401))
+    assert desk.outbox.pop_blocked() == [changed]
     await desk.send(changed, True)
-    assert desk.outbox.take_stopped() == []
+    assert desk.outbox.pop_blocked() == []
 
 
 async def test_not_more_is_remembered_than_may_be_asked_for(desk: Desk) -> None:
     for number in range(CLOSED_KEPT + 1):
         desk.outbox.closed(RequestClosed(replace(QUESTION, id=f"que_{number}"), "answered", OURS))
-    desk.says = [Refused(404)]
-    await desk.outbox.send(Reply(replace(QUESTION, id="que_0"), answers=OURS))
+    desk.says = [HttpStatusError(404)]
+    await desk.outbox.send(PendingReply(replace(QUESTION, id="que_0"), answers=OURS))
     assert desk.states[-1] == "expired"
-    await desk.outbox.send(Reply(replace(QUESTION, id="que_1"), answers=OURS))
+    await desk.outbox.send(PendingReply(replace(QUESTION, id="que_1"), answers=OURS))
     assert desk.states[-1] == "acknowledged"
 
 
@@ -369,30 +378,31 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize(
-    "reply", [ANSWER, DISMISSAL, ONCE, Reply(PERMISSION, permission="reject", message="not now")]
+    "reply", [ANSWER, DISMISSAL, ONCE, PendingReply(PERMISSION, permission="reject", message="not now")]
 )
-async def test_an_answer_on_its_way_outlives_its_client(folder: Path, reply: Reply) -> None:
+async def test_an_answer_on_its_way_outlives_its_client(folder: Path, reply: PendingReply) -> None:
     died = Desk(Journal(folder, "http://server", wall=lambda: 1.0))
-    died.says = [Cut("reset")]
+    died.says = [ConnectionLost("reset")]
     sending = asyncio.create_task(died.outbox.send(reply))
     await settle()
     died.journal.close()
     sending.cancel()
     after = Desk(Journal(folder, "http://server", wall=lambda: 2.0))
-    (unsettled,) = after.outbox.unsettled()
+    (unsettled,) = after.outbox.load_pending()
     assert unsettled == reply
     assert await after.send(unsettled, True) == ("acknowledged", "")
     after.journal.close()
     last = Desk(Journal(folder, "http://server", wall=lambda: 3.0))
-    assert last.outbox.unsettled() == []
+    assert last.outbox.load_pending() == []
     last.journal.close()
 
 
 @pytest.mark.parametrize(
-    ("says", "kept"), [(Refused(401), [ANSWER]), (Refused(400), []), (Refused(404), []), (True, [])]
+    ("says", "kept"),
+    [(HttpStatusError(401), [ANSWER]), (HttpStatusError(400), []), (HttpStatusError(404), []), (True, [])],
 )
 async def test_an_answer_is_kept_until_it_is_settled(
-    folder: Path, says: NetError | bool, kept: list[Reply]
+    folder: Path, says: NetError | bool, kept: list[PendingReply]
 ) -> None:
     desk = Desk(Journal(folder, "http://server", wall=lambda: 1.0))
     desk.journal.save_answer_draft("que_1", b"half-filled")
@@ -400,9 +410,9 @@ async def test_an_answer_is_kept_until_it_is_settled(
     draft = desk.journal.answer_draft("que_1")
     desk.journal.close()
     after = Desk(Journal(folder, "http://server", wall=lambda: 2.0))
-    assert after.outbox.unsettled() == kept
+    assert after.outbox.load_pending() == kept
     after.journal.close()
-    assert (draft is not None) is (isinstance(says, Refused) and says.status in (400, 401))
+    assert (draft is not None) is (isinstance(says, HttpStatusError) and says.status in (400, 401))
 
 
 @pytest.mark.parametrize(
@@ -411,19 +421,19 @@ async def test_an_answer_is_kept_until_it_is_settled(
 async def test_what_stopped_is_settled_by_word_of_how_its_request_ended(
     desk: Desk, answers: Answers, outcome: tuple[str, str]
 ) -> None:
-    await desk.send(ANSWER, Refused(401))
+    await desk.send(ANSWER, HttpStatusError(401))
     desk.deliver(e.QuestionAnswered("ses_1", "que_1", answers))
     await settle()
     assert (desk.told[-1].state, desk.told[-1].reason) == outcome
-    assert desk.outbox.take_stopped() == []
+    assert desk.outbox.pop_blocked() == []
     assert len(desk.posted) == 1
     assert desk.journal.adopt_answers() == []
 
 
 async def test_what_stops_after_its_request_ended_is_settled_by_that_word_too(desk: Desk) -> None:
     desk.deliver(e.QuestionAnswered("ses_1", "que_1", (("B",),)))
-    assert await desk.send(ANSWER, Refused(401)) == ("elsewhere", "B")
-    assert desk.outbox.take_stopped() == []
+    assert await desk.send(ANSWER, HttpStatusError(401)) == ("elsewhere", "B")
+    assert desk.outbox.pop_blocked() == []
 
 
 @pytest.mark.parametrize(
@@ -433,26 +443,26 @@ async def test_what_stops_after_its_request_ended_is_settled_by_that_word_too(de
 async def test_what_stopped_is_settled_by_the_record_where_its_request_goes_without_a_word(
     desk: Desk, recorded: Answers | None, outcome: tuple[str, str]
 ) -> None:
-    await desk.send(ANSWER, Refused(401))
+    await desk.send(ANSWER, HttpStatusError(401))
     desk.recorded = transcript(recorded)
     desk.deliver(e.RequestGone("ses_1", "que_1"))
     await settle()
     assert (desk.told[-1].state, desk.told[-1].reason) == outcome
     assert desk.posted == [ANSWER]  # nobody sends a thing until the person acts
-    assert desk.outbox.take_stopped() == []
+    assert desk.outbox.pop_blocked() == []
     assert desk.journal.adopt_answers() == []
 
 
 async def test_while_the_record_is_refused_too_what_stopped_stays_and_that_is_told(desk: Desk) -> None:
-    await desk.send(ANSWER, Refused(401))
-    desk.recorded = Refused(403)
+    await desk.send(ANSWER, HttpStatusError(401))
+    desk.recorded = HttpStatusError(403)
     desk.deliver(e.RequestGone("ses_1", "que_1"))
     await settle()
     assert desk.states == ["sending", "stopped", "stopped"]
     assert "403" in desk.told[-1].reason
-    assert desk.outbox.take_stopped() == [ANSWER]
+    assert desk.outbox.pop_blocked() == [ANSWER]
     desk.recorded = transcript(OURS)
-    assert await desk.send(ANSWER, Refused(404)) == ("acknowledged", "")
+    assert await desk.send(ANSWER, HttpStatusError(404)) == ("acknowledged", "")
 
 
 async def test_a_request_that_is_open_after_all_gets_the_answer(desk: Desk) -> None:
@@ -461,8 +471,8 @@ async def test_a_request_that_is_open_after_all_gets_the_answer(desk: Desk) -> N
     desk.deliver(e.RequestOpened(asked))
     call = ToolPart("prt_9", "ses_1", "msg_2", "call_9", "bash", "running")
     desk.recorded = (FullMessage(Message("msg_2", "ses_1", "assistant"), (call,)),)
-    reply = Reply(asked, permission="once")
-    await desk.send(reply, Refused(401))
+    reply = PendingReply(asked, permission="once")
+    await desk.send(reply, HttpStatusError(401))
     desk.heard_meanwhile = [e.RequestOpened(asked)]
     desk.says = [True]
     desk.deliver(e.RequestGone("ses_1", "per_1"))
@@ -474,7 +484,7 @@ async def test_a_request_that_is_open_after_all_gets_the_answer(desk: Desk) -> N
 async def test_what_is_refused_after_its_request_is_over_is_not_called_open(desk: Desk) -> None:
     desk.deliver(e.RequestGone("ses_1", "que_1"))
     desk.recorded = transcript((("B",),))
-    assert await desk.send(ANSWER, Refused(400)) == ("elsewhere", "B")
+    assert await desk.send(ANSWER, HttpStatusError(400)) == ("elsewhere", "B")
 
 
 @pytest.mark.parametrize(
@@ -486,14 +496,14 @@ async def test_an_answer_of_an_earlier_run_that_cannot_be_read_keeps_none_of_the
 ) -> None:
     journal = Journal(tmp_path, "server", wall=lambda: 1.0)
     before = Desk(journal)
-    before.says = [Unreachable("connection refused")] * 3
+    before.says = [ConnectFailed("connection refused")] * 3
     journal.post_answer("per_0", body)
     sending = asyncio.create_task(before.outbox.send(ANSWER))
     await settle()
     sending.cancel()
     journal.close()
     after = Desk(Journal(tmp_path, "server", wall=lambda: 1.0))
-    assert after.outbox.unsettled() == [ANSWER]
+    assert after.outbox.load_pending() == [ANSWER]
     after.journal.close()
 
 

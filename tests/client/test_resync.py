@@ -6,13 +6,13 @@ import pytest
 
 from tests.fake_time import FakeTime
 from tui.backends.base import Backend
-from tui.client.loading import Loadings
-from tui.client.resync import HalfDead, Resync
+from tui.client.loading import LoadingTracker
+from tui.client.resync import Resync, SessionApiUnresponsive
 from tui.core import changes as c
 from tui.core import events as e
 from tui.core.model import Busy, FullMessage, Message, Question, QuestionRequest, Session, Todo, ToolPart
 from tui.core.store import Store
-from tui.net.errors import Misshapen, NetError, Silent
+from tui.net.errors import NetError, ReadTimeout, SchemaMismatch
 
 
 class Fetched:
@@ -48,7 +48,7 @@ async def test_a_session_that_is_opened_at_the_very_end_is_fetched_too() -> None
     async def refetch(fetch: Any) -> None:
         await fetch()
 
-    events = await Resync(store, backend=lambda: backend, refetch=refetch).everything()
+    events = await Resync(store, backend=lambda: backend, refetch=refetch).fetch_all()
     assert [one.session_id for one in events if isinstance(one, e.MessagesLoaded)] == ["ses_late"]
     assert isinstance(events[-1], e.Resynced)
 
@@ -60,7 +60,7 @@ class OneFails(Fetched):
 
     async def messages(self, session_id: str, **options: Any) -> e.MessagesLoaded:
         if session_id == "ses_1" and self.fails:
-            raise Silent(3.0)
+            raise ReadTimeout(3.0)
         return await super().messages(session_id)
 
 
@@ -75,8 +75,8 @@ async def test_a_session_that_cannot_be_fetched_keeps_no_news_of_others_back() -
         came.extend(await fetch())
 
     resync = Resync(store, backend=lambda: backend, refetch=refetch)
-    with pytest.raises(Silent):
-        await resync.news()
+    with pytest.raises(ReadTimeout):
+        await resync.check_missed_changes()
     loaded = [one.session_id for one in came if isinstance(one, e.MessagesLoaded)]
     assert ("ses_1" in loaded, "ses_2" in loaded) == (False, True)
     assert isinstance(came[-1], e.Resynced)
@@ -92,7 +92,7 @@ class AllHangButOne(Fetched):
     async def session(self, session_id: str) -> Session:
         if session_id != "ses_4":
             await self._sleep(5.5)
-            raise Silent(5.5)
+            raise ReadTimeout(5.5)
         return await super().session(session_id)
 
 
@@ -106,10 +106,10 @@ async def test_sessions_that_hang_take_one_time_out_together_and_keep_nothing_ba
     async def refetch(fetch: Any) -> None:
         came.extend(await fetch())
 
-    asking = asyncio.create_task(Resync(store, backend=lambda: backend, refetch=refetch).news())
+    asking = asyncio.create_task(Resync(store, backend=lambda: backend, refetch=refetch).check_missed_changes())
     await time.advance(6)
     assert asking.done()
-    with pytest.raises(Silent):
+    with pytest.raises(ReadTimeout):
         await asking
     assert [one.session_id for one in came if isinstance(one, e.MessagesLoaded)] == ["ses_4"]
 
@@ -122,7 +122,7 @@ class FallsSilent(Fetched):
     async def resync(self, directories: Sequence[str]) -> e.Resynced:
         self.asked += 1
         if self.asked > 1:
-            raise Silent(3.0)
+            raise ReadTimeout(3.0)
         return e.Resynced({}, (), frozenset(directories))
 
 
@@ -135,8 +135,8 @@ async def test_what_was_fetched_counts_though_the_last_question_stays_without_an
     async def refetch(fetch: Any) -> None:
         came.extend(await fetch())
 
-    with pytest.raises(Silent):
-        await Resync(store, backend=lambda: backend, refetch=refetch).news()
+    with pytest.raises(ReadTimeout):
+        await Resync(store, backend=lambda: backend, refetch=refetch).check_missed_changes()
     assert silent.asked > 1
     assert [one.session_id for one in came if isinstance(one, e.MessagesLoaded)] == ["ses_1"]
     assert isinstance(came[-1], e.Resynced)
@@ -173,7 +173,7 @@ async def test_news_tell_how_a_request_ended_by_its_call() -> None:
         for event in await fetch():
             told.extend(store.apply(event))
 
-    await Resync(store, backend=lambda: backend, refetch=refetch).news()
+    await Resync(store, backend=lambda: backend, refetch=refetch).check_missed_changes()
     closed = [one for one in told if isinstance(one, c.RequestClosed)]
     assert closed == [c.RequestClosed(Answered.asked, "answered", (("SQLite",),))]
 
@@ -186,7 +186,7 @@ async def test_that_a_session_is_at_work_is_told_before_its_messages() -> None:
     async def refetch(fetch: Any) -> None:
         await fetch()
 
-    events = await Resync(store, backend=lambda: backend, refetch=refetch).everything()
+    events = await Resync(store, backend=lambda: backend, refetch=refetch).fetch_all()
     kinds = [type(one) for one in events]
     assert kinds.index(e.StatusChanged) < kinds.index(e.MessagesLoaded) < kinds.index(e.Resynced)
 
@@ -223,7 +223,7 @@ async def test_what_can_be_asked_at_once_is(opened: int, round_trips: int, calls
         await fetch()
 
     resync = Resync(store, backend=lambda: cast("Backend", far), refetch=refetch)
-    asking = asyncio.create_task(resync.everything())
+    asking = asyncio.create_task(resync.fetch_all())
     await time.advance(4.0 * round_trips + 0.1)
     assert asking.done()
     assert isinstance((await asking)[-1], e.Resynced)
@@ -234,7 +234,7 @@ class ListsNothing(Fetched):
     """A backend whose list of sessions is none."""
 
     async def sessions(self) -> tuple[Session, ...]:
-        raise Misshapen("/session", "it is no list")
+        raise SchemaMismatch("/session", "it is no list")
 
 
 async def test_a_list_of_sessions_that_cannot_be_read_costs_itself_alone() -> None:
@@ -245,7 +245,7 @@ async def test_a_list_of_sessions_that_cannot_be_read_costs_itself_alone() -> No
     async def refetch(fetch: Any) -> None:
         await fetch()
 
-    events = await Resync(store, backend=lambda: backend, refetch=refetch).everything()
+    events = await Resync(store, backend=lambda: backend, refetch=refetch).fetch_all()
     assert "ses_1" in [one.session_id for one in events if isinstance(one, e.MessagesLoaded)]
     assert isinstance(events[-1], e.Resynced)
 
@@ -259,17 +259,17 @@ class StopsDead(Fetched):
 
     async def ping(self) -> float:
         if not self._healthy:
-            raise Silent(2.0)
+            raise ReadTimeout(2.0)
         return 0.0
 
     async def resync(self, directories: Sequence[str]) -> e.Resynced:
-        raise Silent(3.0)
+        raise ReadTimeout(3.0)
 
 
-@pytest.mark.parametrize(("healthy", "what"), [(True, HalfDead().what), (False, Silent(2.0).what)])
-async def test_a_server_is_called_healthy_only_where_its_health_check_is_answered(
-    healthy: bool, what: str
-) -> None:
+@pytest.mark.parametrize(
+    ("healthy", "what"), [(True, SessionApiUnresponsive().message), (False, ReadTimeout(2.0).message)]
+)
+async def test_a_server_is_called_healthy_only_where_its_health_check_is_answered(healthy: bool, what: str) -> None:
     store = Store()
     backend = cast("Backend", StopsDead(store, healthy=healthy))
 
@@ -277,8 +277,8 @@ async def test_a_server_is_called_healthy_only_where_its_health_check_is_answere
         await fetch()
 
     with pytest.raises(NetError) as raised:
-        await Resync(store, backend=lambda: backend, refetch=refetch).everything()
-    assert raised.value.what == what
+        await Resync(store, backend=lambda: backend, refetch=refetch).fetch_all()
+    assert raised.value.message == what
 
 
 async def test_a_session_that_cannot_be_fetched_costs_itself_alone_and_is_tried_again() -> None:
@@ -287,14 +287,14 @@ async def test_a_session_that_cannot_be_fetched_costs_itself_alone_and_is_tried_
     store.open_transcript("ses_2")
     failing = OneFails(store)
     told: list[c.Change] = []
-    loadings = Loadings(told.append)
+    loadings = LoadingTracker(told.append)
     came: list[e.Event] = []
 
     async def refetch(fetch: Any) -> None:
         came.extend(await fetch())
 
     resync = Resync(store, backend=lambda: cast("Backend", failing), refetch=refetch, loadings=loadings)
-    events = await resync.everything()
+    events = await resync.fetch_all()
     assert "ses_2" in [one.session_id for one in events if isinstance(one, e.MessagesLoaded)]
     assert isinstance(events[-1], e.Resynced)
     assert loadings.of("ses_1").failed == "nothing came for 3 s"

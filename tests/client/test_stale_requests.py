@@ -6,11 +6,11 @@ from typing import cast
 from tests.client_harness import Meeting, virtually
 from tui.backends.base import Backend
 from tui.client.polling import CHECK_EVERY
-from tui.client.stale_requests import Ghosts
+from tui.client.stale_requests import StaleRequestFilter
 from tui.core import events as e
 from tui.core.model import Busy, FullMessage, Idle, Message, Question, QuestionRequest, ToolPart
 from tui.core.store import Store
-from tui.net.errors import NetError, Silent
+from tui.net.errors import NetError, ReadTimeout
 
 ASKED = QuestionRequest("que_1", "ses_2", (Question("Which?", "DB", ()),), "msg_2", "call_1")
 LISTED = e.Resynced({"ses_2": Busy()}, (ASKED,), frozenset({"/project"}))
@@ -33,19 +33,19 @@ class Asking:
         return e.MessagesLoaded(session_id, (answer,), None)
 
 
-async def left(ghosts: Ghosts, backend: Asking) -> Sequence[str]:
-    found = await ghosts.left_out(cast("Backend", backend), LISTED)
+async def left(ghosts: StaleRequestFilter, backend: Asking) -> Sequence[str]:
+    found = await ghosts.without_stale(cast("Backend", backend), LISTED)
     return [request.id for request in found.requests]
 
 
 async def test_what_a_call_asked_that_has_ended_waits_for_nobody() -> None:
-    assert await left(Ghosts(Store()), Asking("error")) == []
-    assert await left(Ghosts(Store()), Asking("running")) == ["que_1"]
+    assert await left(StaleRequestFilter(Store()), Asking("error")) == []
+    assert await left(StaleRequestFilter(Store()), Asking("running")) == ["que_1"]
 
 
 async def test_where_the_call_cannot_be_looked_at_its_request_stays_and_is_looked_at_again() -> None:
-    ghosts, backend = Ghosts(Store()), Asking("error")
-    backend.error = Silent(3.0)
+    ghosts, backend = StaleRequestFilter(Store()), Asking("error")
+    backend.error = ReadTimeout(3.0)
     assert await left(ghosts, backend) == ["que_1"]
     backend.error = None
     assert await left(ghosts, backend) == []
@@ -53,9 +53,9 @@ async def test_where_the_call_cannot_be_looked_at_its_request_stays_and_is_looke
 
 async def test_what_the_events_told_is_looked_at_once_and_again_after_a_gap() -> None:
     store, backend = Store(), Asking("running")
-    ghosts = Ghosts(store)
+    ghosts = StaleRequestFilter(store)
     for _ in range(2):
-        store.apply(await ghosts.left_out(cast("Backend", backend), LISTED))
+        store.apply(await ghosts.without_stale(cast("Backend", backend), LISTED))
     assert list(store.requests) == ["que_1"]
     assert backend.looks == 1
     backend.state = "error"  # the events will tell, and how it was answered too
@@ -66,8 +66,8 @@ async def test_what_the_events_told_is_looked_at_once_and_again_after_a_gap() ->
 
 async def test_what_the_events_closed_and_the_list_still_holds_is_looked_at() -> None:
     store, backend = Store(), Asking("running")
-    ghosts = Ghosts(store)
-    store.apply(await ghosts.left_out(cast("Backend", backend), LISTED))
+    ghosts = StaleRequestFilter(store)
+    store.apply(await ghosts.without_stale(cast("Backend", backend), LISTED))
     store.apply(e.StatusChanged("ses_2", Idle()))
     backend.state = "error"
     for _ in range(2):
@@ -78,7 +78,7 @@ async def test_what_the_events_closed_and_the_list_still_holds_is_looked_at() ->
 async def test_the_store_sees_to_those_whose_transcript_is_kept() -> None:
     store, backend = Store(), Asking("error")
     store.open_transcript("ses_2")
-    assert await left(Ghosts(store), backend) == ["que_1"]
+    assert await left(StaleRequestFilter(store), backend) == ["que_1"]
     assert backend.looks == 0
 
 

@@ -9,8 +9,8 @@ import pytest
 from msgspec.structs import replace
 
 from tests.fake_time import FakeTime, settle
-from tui.backends.base import Backend, Lookup, NotTaken, PostWatcher, Traits
-from tui.client.turns import ASK_WHILE_DEAF, ENDED_KEPT, Turns
+from tui.backends.base import Backend, PostObserver, PromptLookup, PromptRejected, Traits
+from tui.client.turns import ASK_WHILE_DEAF, ENDED_KEPT, TurnTracker
 from tui.core import events as e
 from tui.core.changes import TurnChanged, TurnEnded
 from tui.core.diagnosis import Kind
@@ -28,8 +28,18 @@ from tui.core.model import (
     TextPart,
 )
 from tui.core.store import Store
-from tui.core.turn import BODY_GRACE, COLD_START, SECOND_LOOK, SWALLOWED, Turn, TurnState
-from tui.net.errors import Cut, Empty, Garbled, NetError, Refused, Silent, Unreachable, Untrusted, WrongType
+from tui.core.turn import ANSWER_START_TIMEOUT, BODY_GRACE, IDLE_CONFIRM_DELAY, UNACKNOWLEDGED_TIMEOUT, Turn, TurnState
+from tui.net.errors import (
+    CertificateError,
+    ConnectFailed,
+    ConnectionLost,
+    Empty,
+    HttpStatusError,
+    NetError,
+    ProtocolError,
+    ReadTimeout,
+    UnexpectedContentType,
+)
 
 PROMPT = Prompt("ses_1", "do it", "msg_1", "prt_1")
 STORED = Message("msg_1", "ses_1", "user", created=10.0)
@@ -44,7 +54,7 @@ class Post:
     """A POST that is held until the test ends it."""
 
     prompt: Prompt
-    watcher: PostWatcher
+    watcher: PostObserver
     result: "asyncio.Future[FullMessage]"
 
 
@@ -71,17 +81,17 @@ class Server:
             raise self.ping_fails
         return 0.0
 
-    async def post_prompt(self, prompt: Prompt, watcher: PostWatcher) -> FullMessage:
+    async def post_prompt(self, prompt: Prompt, watcher: PostObserver) -> FullMessage:
         post = Post(prompt, watcher, asyncio.get_running_loop().create_future())
         self.posts.append(post)
         return await post.result
 
-    async def look_up(self, session_id: str, prompt_id: str, prompt: Prompt | None = None) -> Lookup:
+    async def look_up(self, session_id: str, prompt_id: str, prompt: Prompt | None = None) -> PromptLookup:
         self.asked += 1
         await self.gate.wait()
         if self.fails is not None:
             raise self.fails
-        return Lookup(any(m.id == prompt_id for m in self.messages_there), self.session_gone)
+        return PromptLookup(any(m.id == prompt_id for m in self.messages_there), self.session_gone)
 
     async def messages(self, session_id: str) -> e.MessagesLoaded:
         return e.MessagesLoaded(session_id, tuple(self._full(m) for m in self.messages_there), None)
@@ -108,7 +118,7 @@ class Bench:
         self.heard = 0
         self.ready = True
         self.tasks: set[asyncio.Task[None]] = set()
-        self.turns = Turns(
+        self.turns = TurnTracker(
             self.store,
             backend=lambda: cast(Backend, self.server),
             refetch=self.refetch,
@@ -134,7 +144,7 @@ class Bench:
 
     def deliver(self, event: e.Event) -> None:
         if self.store.apply(event):
-            self.turns.look()
+            self.turns.reevaluate()
 
     async def events(self, *events: e.Event) -> None:
         """The event stream says so."""
@@ -211,24 +221,32 @@ async def test_each_step_is_told(bench: Bench) -> None:
 @pytest.mark.parametrize(
     "error",
     [
-        Unreachable("connection refused"),
-        Untrusted("expired"),
-        Refused(409, excerpt="busy"),
-        Refused(404),
-        NotTaken("five wait already", "Wait."),
+        ConnectFailed("connection refused"),
+        CertificateError("expired"),
+        HttpStatusError(409, excerpt="busy"),
+        HttpStatusError(404),
+        PromptRejected("five wait already", "Wait."),
     ],
 )
 async def test_what_proves_that_the_server_does_not_have_it(bench: Bench, error: NetError) -> None:
     turn = await bench.send()
     await bench.fail(error)
-    assert (state(turn), turn.reason) == (TurnState.NOT_SENT, error.what)
+    assert (state(turn), turn.reason) == (TurnState.NOT_SENT, error.message)
     assert bench.server.asked == 0
     assert bench.ended == [turn]
 
 
 @pytest.mark.parametrize(
     "error",
-    [Cut("reset"), Silent(30), Garbled("odd"), Refused(502), Refused(500), WrongType("text/html"), Empty(3)],
+    [
+        ConnectionLost("reset"),
+        ReadTimeout(30),
+        ProtocolError("odd"),
+        HttpStatusError(502),
+        HttpStatusError(500),
+        UnexpectedContentType("text/html"),
+        Empty(3),
+    ],
 )
 async def test_what_proves_nothing_is_asked_for(bench: Bench, error: NetError) -> None:
     bench.server.messages_there, bench.server.status = [STORED], Busy()
@@ -245,7 +263,7 @@ async def test_what_proves_nothing_is_asked_for(bench: Bench, error: NetError) -
 
 async def test_a_prompt_that_never_arrived_is_posted_again_with_the_same_ids(bench: Bench) -> None:
     turn = await bench.send()
-    await bench.fail(Cut("reset"))
+    await bench.fail(ConnectionLost("reset"))
     assert state(turn) is TurnState.UNKNOWN
     await bench.wait(4.5)
     assert len(bench.server.posts) == 1
@@ -258,7 +276,7 @@ async def test_a_prompt_that_never_arrived_is_posted_again_with_the_same_ids(ben
 
 async def test_a_server_that_failed_by_itself_is_not_given_it_again(bench: Bench) -> None:
     turn = await bench.send()
-    await bench.fail(Refused(500))
+    await bench.fail(HttpStatusError(500))
     await bench.wait(7)
     assert len(bench.server.posts) == 1
     assert state(turn) is TurnState.NOT_SENT
@@ -266,7 +284,7 @@ async def test_a_server_that_failed_by_itself_is_not_given_it_again(bench: Bench
 
 async def test_it_is_not_posted_again_once_a_later_prompt_is_there(bench: Bench) -> None:
     turn = await bench.send()
-    await bench.fail(Cut("reset"))
+    await bench.fail(ConnectionLost("reset"))
     bench.server.messages_there = [replace(LATER, created=bench.time.wall() + 1)]
     await bench.wait(7)
     assert (state(turn), len(bench.server.posts)) == (TurnState.NOT_SENT, 1)
@@ -277,7 +295,7 @@ async def test_a_prompt_that_was_there_before_is_not_a_later_one(bench: Bench) -
     bench.server.messages_there = [LATER]
     await bench.events(e.MessageUpserted(LATER))
     turn = await bench.send()
-    await bench.fail(Cut("reset"))
+    await bench.fail(ConnectionLost("reset"))
     await bench.wait(7)
     assert (state(turn), len(bench.server.posts)) == (TurnState.SENDING, 2)
 
@@ -301,12 +319,12 @@ async def test_an_earlier_answer_that_came_back_ends_nothing(bench: Bench) -> No
 async def test_nothing_is_asked_while_the_line_is_down(bench: Bench) -> None:
     turn = await bench.send()
     bench.ready = False
-    await bench.fail(Cut("reset"))
+    await bench.fail(ConnectionLost("reset"))
     await bench.wait(60)
     assert (bench.server.asked, state(turn)) == (0, TurnState.UNKNOWN)
     bench.ready = True
     bench.server.messages_there, bench.server.status = [STORED], Busy()
-    bench.turns.ask_all()
+    bench.turns.poll_all()
     await settle()
     assert (bench.server.asked, state(turn)) == (1, TurnState.RUNNING)
 
@@ -315,7 +333,7 @@ async def test_what_nobody_asked_for_interrupts_nothing(bench: Bench) -> None:
     turn = await bench.send()
     bench.ready = False
     await bench.events(e.MessageUpserted(STORED), e.MessageUpserted(UNDONE))
-    await bench.fail(Cut("reset"))
+    await bench.fail(ConnectionLost("reset"))
     await bench.wait(60)
     assert (turn.over, bench.server.asked) == (False, 0)
 
@@ -323,21 +341,21 @@ async def test_what_nobody_asked_for_interrupts_nothing(bench: Bench) -> None:
 async def test_one_question_at_a_time(bench: Bench) -> None:
     await bench.send()
     bench.server.gate.clear()
-    bench.turns.ask_all()
-    bench.turns.ask_all()
+    bench.turns.poll_all()
+    bench.turns.poll_all()
     await settle()
     assert bench.server.asked == 1
     bench.server.gate.set()
     await settle()
-    bench.turns.ask_all()
+    bench.turns.poll_all()
     await settle()
     assert bench.server.asked == 2
 
 
 async def test_a_question_that_fails_is_asked_again_and_proves_nothing(bench: Bench) -> None:
     turn = await bench.send()
-    bench.server.fails = Refused(502)
-    await bench.fail(Cut("reset"))
+    bench.server.fails = HttpStatusError(502)
+    await bench.fail(ConnectionLost("reset"))
     await bench.wait(60)
     assert state(turn) is TurnState.UNKNOWN
     assert bench.server.asked == pytest.approx(17, abs=2)
@@ -348,7 +366,7 @@ async def test_a_session_that_is_gone_takes_its_turn_along(bench: Bench) -> None
     turn = await bench.send()
     await bench.events(e.MessageUpserted(STORED), e.StatusChanged("ses_1", Busy()))
     bench.server.session_gone = True
-    await bench.fail(Cut("reset"))
+    await bench.fail(ConnectionLost("reset"))
     assert (state(turn), turn.reason) == (TurnState.INTERRUPTED, "the session is gone from the server")
 
 
@@ -367,17 +385,17 @@ async def test_a_server_killed_in_mid_turn_interrupts_it(bench: Bench) -> None:
     turn = await bench.send()
     await bench.events(e.MessageUpserted(STORED), e.MessageUpserted(UNDONE), e.StatusChanged("ses_1", Busy()))
     bench.ready = False
-    await bench.fail(Cut("reset"))
+    await bench.fail(ConnectionLost("reset"))
     bench.ready = True
     bench.server.messages_there = [STORED, UNDONE]
-    bench.turns.ask_all()
-    await bench.wait(SECOND_LOOK + 1)
+    bench.turns.poll_all()
+    await bench.wait(IDLE_CONFIRM_DELAY + 1)
     assert (state(turn), turn.reason) == (TurnState.INTERRUPTED, "the server stopped in the middle of it")
 
 
 async def test_a_swallowed_post_is_let_go_and_sent_again(bench: Bench) -> None:
     turn = await bench.send()
-    await bench.wait(SWALLOWED + 1)
+    await bench.wait(UNACKNOWLEDGED_TIMEOUT + 1)
     assert state(turn) is TurnState.UNKNOWN
     assert bench.server.posts[0].result.cancelled()
     await bench.wait(6)
@@ -390,11 +408,11 @@ async def test_mimo_s_turn_is_cancelled_with_its_post(bench: Bench) -> None:
     bench.server.traits = Traits("mimo", cancels_on_disconnect=True)
     bench.server.messages_there = [STORED, replace(ANSWER, final=False, failure=Failure("Aborted", "aborted"))]
     turn = await bench.send()
-    await bench.fail(Cut("reset"))
-    assert (state(turn), turn.reason) == (TurnState.CANCELLED, Cut("reset").what)
+    await bench.fail(ConnectionLost("reset"))
+    assert (state(turn), turn.reason) == (TurnState.CANCELLED, ConnectionLost("reset").message)
 
 
-@pytest.mark.parametrize("error", [Empty(7), Refused(502), WrongType("text/html")])
+@pytest.mark.parametrize("error", [Empty(7), HttpStatusError(502), UnexpectedContentType("text/html")])
 async def test_mimo_s_turn_is_not_cancelled_by_an_answer_that_is_useless(bench: Bench, error: NetError) -> None:
     bench.server.traits = Traits("mimo", cancels_on_disconnect=True)
     bench.server.messages_there = [STORED, replace(ANSWER, final=False, failure=Failure("no model", "provider"))]
@@ -407,7 +425,7 @@ async def test_words_from_the_server_say_why(bench: Bench) -> None:
     turn = await bench.send()
     bench.turns.failure_seen(e.SessionFailed("ses_other", Failure("not ours")))
     bench.turns.failure_seen(e.SessionFailed("ses_1", Failure("Agent not found")))
-    await bench.fail(Refused(500))
+    await bench.fail(HttpStatusError(500))
     await bench.wait(7)
     assert (state(turn), turn.reason) == (TurnState.NOT_SENT, "Agent not found")
 
@@ -419,8 +437,8 @@ async def test_an_error_that_another_prompt_s_answer_holds_is_not_this_one_s(ben
     ours = await bench.send()
     bench.turns.failure_seen(e.SessionFailed("ses_1", Failure("400")))
     bench.server.messages_there = [before, STORED, failed]
-    await bench.fail(Cut("reset"))
-    await bench.wait(COLD_START + 3)
+    await bench.fail(ConnectionLost("reset"))
+    await bench.wait(ANSWER_START_TIMEOUT + 3)
     assert (state(ours), ours.reason) == (
         TurnState.INTERRUPTED,
         "the server has the prompt but began no answer",
@@ -428,9 +446,7 @@ async def test_an_error_that_another_prompt_s_answer_holds_is_not_this_one_s(ben
 
 
 @pytest.mark.parametrize("stored", [True, False])
-async def test_an_error_told_late_that_an_earlier_answer_holds_is_not_this_turn_s(
-    bench: Bench, stored: bool
-) -> None:
+async def test_an_error_told_late_that_an_earlier_answer_holds_is_not_this_turn_s(bench: Bench, stored: bool) -> None:
     """The event stream stood still, and asking found both turns before it told of the first one's error."""
     before = replace(STORED, id="msg_0", created=5.0)
     failed = replace(ANSWER, id="msg_00", created=6.0, completed=7.0, parent_id="msg_0", final=False)
@@ -439,8 +455,8 @@ async def test_an_error_told_late_that_an_earlier_answer_holds_is_not_this_turn_
     ours = await bench.send()
     await bench.events(e.MessageUpserted(before), e.MessageUpserted(failed))
     bench.turns.failure_seen(e.SessionFailed("ses_1", Failure("scripted 401", "provider")))
-    await bench.fail(Cut("reset") if stored else Refused(500))
-    await bench.wait(COLD_START + 3)
+    await bench.fail(ConnectionLost("reset") if stored else HttpStatusError(500))
+    await bench.wait(ANSWER_START_TIMEOUT + 3)
     told = (TurnState.INTERRUPTED, "the server has the prompt but began no answer")
     assert (state(ours), ours.reason) == (told if stored else (TurnState.NOT_SENT, "the server fails (500)"))
 
@@ -546,7 +562,7 @@ async def test_a_followed_turn_is_as_old_as_the_server_says(bench: Bench) -> Non
     prompt, answer = replace(STORED, created=now - 3600), replace(ANSWER, created=now - 3500, completed=None)
     await bench.events(e.MessageUpserted(prompt), e.MessageUpserted(answer), e.StatusChanged("ses_1", Busy()))
     [turn] = bench.turns.running()
-    assert (turn.since_seen, bench.time.mono() - turn.started) == (False, 3600)
+    assert (turn.start_unknown, bench.time.mono() - turn.started) == (False, 3600)
     await bench.time.advance(60)
     done = replace(answer, completed=now + 30)
     await bench.events(e.MessageUpserted(done), e.StatusChanged("ses_1", Idle()))
@@ -559,7 +575,7 @@ async def test_of_a_followed_turn_that_the_server_does_not_date_the_least_age_is
     bench.store.open_transcript("ses_1")
     await bench.events(e.MessageUpserted(replace(STORED, created=0.0)), e.StatusChanged("ses_1", Busy()))
     [turn] = bench.turns.running()
-    assert (turn.since_seen, turn.started) == (True, bench.time.mono())
+    assert (turn.start_unknown, turn.started) == (True, bench.time.mono())
 
 
 async def test_of_the_prompts_of_a_busy_session_the_newest_is_followed_once(bench: Bench) -> None:
@@ -583,16 +599,16 @@ async def test_a_prompt_that_never_left_is_not_followed_by_mistake(bench: Bench)
 async def test_a_prompt_that_the_server_stored_without_its_words_is_not_sent(bench: Bench) -> None:
     turn = await bench.send()
     bench.server.messages_there, bench.server.loses_words = [STORED], True
-    await bench.fail(Cut("reset"))
-    await bench.wait(COLD_START + 2)
+    await bench.fail(ConnectionLost("reset"))
+    await bench.wait(ANSWER_START_TIMEOUT + 2)
     assert state(turn) is TurnState.NOT_SENT
 
 
 async def test_an_interrupted_turn_that_the_server_takes_up_after_all_goes_on(bench: Bench) -> None:
     turn = await bench.send()
     bench.server.messages_there = [STORED]
-    await bench.fail(Cut("reset"))
-    await bench.wait(COLD_START + 2)
+    await bench.fail(ConnectionLost("reset"))
+    await bench.wait(ANSWER_START_TIMEOUT + 2)
     assert state(turn) is TurnState.INTERRUPTED
     await bench.events(e.StatusChanged("ses_1", Busy()), e.MessageUpserted(UNDONE))
     assert state(turn) is TurnState.RUNNING
@@ -604,15 +620,15 @@ async def test_an_interrupted_turn_that_the_server_takes_up_after_all_goes_on(be
 async def test_words_move_a_turn(bench: Bench) -> None:
     turn = await bench.send()
     await bench.time.advance(100)
-    bench.turns.moved("ses_other")
-    assert turn.still_for(bench.time.mono()) == 100
-    bench.turns.moved("ses_1")
-    assert turn.still_for(bench.time.mono()) == 0
+    bench.turns.touch("ses_other")
+    assert turn.idle_for(bench.time.mono()) == 100
+    bench.turns.touch("ses_1")
+    assert turn.idle_for(bench.time.mono()) == 0
     await bench.answer()
-    ended_at = turn.moved
+    ended_at = turn.last_activity
     await bench.time.advance(5)
-    bench.turns.moved("ses_1")
-    assert turn.moved == ended_at
+    bench.turns.touch("ses_1")
+    assert turn.last_activity == ended_at
 
 
 async def test_the_oldest_that_runs_is_shown_else_the_newest(bench: Bench) -> None:
@@ -631,7 +647,7 @@ async def test_the_oldest_that_runs_is_shown_else_the_newest(bench: Bench) -> No
 async def test_ended_turns_are_not_kept_for_ever(bench: Bench) -> None:
     for number in range(ENDED_KEPT + 5):
         await bench.send(replace(PROMPT, message_id=f"msg_{number}"))
-        await bench.fail(Unreachable("connection refused"))
+        await bench.fail(ConnectFailed("connection refused"))
     assert len(bench.turns.of("ses_1")) <= ENDED_KEPT + 1
     assert bench.turns.of("ses_1")[-1].prompt_id == f"msg_{ENDED_KEPT + 4}"
 
@@ -641,7 +657,7 @@ async def test_a_prompt_of_a_client_that_died_is_asked_for_and_not_posted(bench:
     bench.turns.recover(PROMPT)
     assert bench.told == [TurnChanged("ses_1")]
     (turn,) = bench.turns.running()
-    bench.turns.ask_all()
+    bench.turns.poll_all()
     await bench.wait(8)
     assert (state(turn), bench.server.posts) == (TurnState.NOT_SENT, [])
 
@@ -652,31 +668,31 @@ async def test_news_that_no_event_told_show_a_deaf_line(bench: Bench) -> None:
     bench.turns.tick()
     bench.server.status = Busy()
     bench.server.messages_there = [STORED, UNDONE]
-    bench.turns.ask_all()
+    bench.turns.poll_all()
     await settle()
-    trouble = bench.turns.trouble(turn)
+    trouble = bench.turns.diagnose(turn)
     assert trouble is not None
-    assert trouble.kind is Kind.DEAF
+    assert trouble.kind is Kind.NO_EVENTS
     asked = bench.server.asked
     await bench.wait(ASK_WHILE_DEAF + 0.5)
     assert bench.server.asked == asked + 1  # asking is all that is left
     bench.heard += 1
     await bench.wait(0.5)
-    assert bench.turns.trouble(turn) is None
+    assert bench.turns.diagnose(turn) is None
 
 
-@pytest.mark.parametrize(("ping", "kind"), [(None, Kind.MUTE), (Silent(3), Kind.SILENT)])
+@pytest.mark.parametrize(("ping", "kind"), [(None, Kind.NO_ANSWERS), (ReadTimeout(3), Kind.SILENT)])
 async def test_questions_that_stay_without_an_answer_show_what_the_server_still_answers(
     bench: Bench, ping: NetError | None, kind: Kind
 ) -> None:
     bench.server.ping_fails = ping
     turn = await bench.send()
-    bench.server.fails = Silent(3)
+    bench.server.fails = ReadTimeout(3)
     for _ in range(2):
-        assert bench.turns.trouble(turn) is None
-        bench.turns.ask_all()
+        assert bench.turns.diagnose(turn) is None
+        bench.turns.poll_all()
         await settle()
-    trouble = bench.turns.trouble(turn)
+    trouble = bench.turns.diagnose(turn)
     assert trouble is not None
     assert trouble.kind is kind
 
@@ -687,7 +703,7 @@ async def test_an_earlier_prompt_is_not_taken_for_a_later_one(bench: Bench) -> N
     bench.deliver(e.MessagesLoaded("ses_1", (FullMessage(LATER, ()),), "older"))
     await bench.send(replace(PROMPT, message_id="msg_8"))
     turn = await bench.send()
-    await bench.fail(Cut("reset"))
+    await bench.fail(ConnectionLost("reset"))
     own = replace(LATER, id="msg_8", created=21.0)
     bench.server.messages_there = [replace(LATER, id="msg_6", created=5.0), LATER, own]
     await bench.wait(7)

@@ -9,22 +9,22 @@ from tests import sample_events as talk
 from tests.app_harness import Stage, on_stage
 from tests.fake_client import FakeClient
 from tests.widgets.requests.test_panel import asked
-from tui.config.display import Look
-from tui.config.keymap import KEYS, key, presses, shown, take, with_keys
+from tui.config.display import DisplaySettings
+from tui.config.keymap import KEYS, key, keys_in_hint, label, set_keymap, with_keys
 from tui.core import events as e
-from tui.core.connection_status import Line, LineState
+from tui.core.connection_status import ConnectionState, ConnectionStatus
 from tui.core.model import Todo
 
 OTHER = {action: f"f{number}" for number, action in enumerate(KEYS, start=13)}
 """Every action has a key that no default is."""
 DEFAULTS = re.compile(r"\bF[1-9]\b|\^[FGT]\b")
-LOST = Line(LineState.RECONNECTING, reason="reset", attempt=2, retry_in=4.0)
+LOST = ConnectionStatus(ConnectionState.RECONNECTING, reason="reset", attempt=2, retry_in=4.0)
 
 
 @pytest.fixture(autouse=True)
 def _default_keys() -> Iterator[None]:
     yield
-    take({})
+    set_keymap({})
 
 
 def names_only_theirs(stage: Stage) -> None:
@@ -33,48 +33,48 @@ def names_only_theirs(stage: Stage) -> None:
 
 async def test_no_place_names_a_key_that_is_not_theirs() -> None:
     client = FakeClient()
-    async with on_stage(client=client, look=Look(keys=OTHER)) as stage:
+    async with on_stage(client=client, look=DisplaySettings(keys=OTHER)) as stage:
         client.feed(*talk.at_work(), e.TodosChanged(talk.SESSION, (Todo("one", "pending"),)))
-        await stage.shows(f"{shown(OTHER['plan'])} all", f"{shown(OTHER['help'])} help")
+        await stage.shows(f"{label(OTHER['plan'])} all", f"{label(OTHER['help'])} help")
         names_only_theirs(stage)
         await asked(stage, talk.ONE_CHOICE)
         await stage.press("escape")
-        await stage.shows(f"{shown(OTHER['fold'])} answers it")
+        await stage.shows(f"{label(OTHER['fold'])} answers it")
         names_only_theirs(stage)
         client.set_line(LOST)
-        await stage.shows(f"{shown(OTHER['retry'])} now")
+        await stage.shows(f"{label(OTHER['retry'])} now")
         names_only_theirs(stage)
 
 
 async def test_the_page_without_a_session_names_theirs() -> None:
-    async with on_stage(session=None, look=Look(keys=OTHER)) as stage:
-        await stage.shows(f"{shown(OTHER['sessions'])} opens an earlier session")
+    async with on_stage(session=None, look=DisplaySettings(keys=OTHER)) as stage:
+        await stage.shows(f"{label(OTHER['sessions'])} opens an earlier session")
         names_only_theirs(stage)
 
 
 @pytest.mark.parametrize("part", ["prompt", "transcript", "question"])
 async def test_help_names_theirs_and_goes_by_theirs(part: str) -> None:
-    async with on_stage(look=Look(keys=OTHER), size=(120, 60)) as stage:
+    async with on_stage(look=DisplaySettings(keys=OTHER), size=(120, 60)) as stage:
         if part == "question":
             await asked(stage, talk.ONE_CHOICE)
         elif part == "transcript":
             await stage.press("tab")
         await stage.press(OTHER["help"])
-        await stage.shows(f"In the {part}", "Everywhere", f"{shown(OTHER['copy_code'])} ", "^C")
+        await stage.shows(f"In the {part}", "Everywhere", f"{label(OTHER['copy_code'])} ", "^C")
         names_only_theirs(stage)
         await stage.press(OTHER["help"])
         await stage.hides("Everywhere")
 
 
 async def test_the_palette_names_theirs() -> None:
-    async with on_stage(look=Look(keys=OTHER)) as stage:
+    async with on_stage(look=DisplaySettings(keys=OTHER)) as stage:
         about = [command.help for command in stage.app.get_system_commands(stage.app.screen)]
         assert not [words for words in about if DEFAULTS.search(words)]
-        assert f"Who waits for you, in any session ({shown(OTHER['inbox'])})" in about
+        assert f"Who waits for you, in any session ({label(OTHER['inbox'])})" in about
 
 
 async def test_a_key_that_the_prompt_would_take_is_theirs() -> None:
-    async with on_stage(look=Look(keys={"help": "ctrl+y", "inbox": "ctrl+w"})) as stage:
+    async with on_stage(look=DisplaySettings(keys={"help": "ctrl+y", "inbox": "ctrl+w"})) as stage:
         await stage.press(*"words", "ctrl+y")
         await stage.shows("In the prompt")
         await stage.press("escape", "ctrl+w")
@@ -84,7 +84,7 @@ async def test_a_key_that_the_prompt_would_take_is_theirs() -> None:
 
 @pytest.mark.parametrize(("action", "title"), [("sessions", "filter"), ("inbox", "Inbox")])
 async def test_a_dialog_is_left_by_the_key_that_opened_it(action: str, title: str) -> None:
-    async with on_stage(look=Look(keys=OTHER)) as stage:
+    async with on_stage(look=DisplaySettings(keys=OTHER)) as stage:
         await stage.press(OTHER[action])
         await stage.shows(title)
         await stage.press(OTHER[action])
@@ -117,17 +117,17 @@ async def test_every_key_of_ours_does_something(action: str) -> None:
 
 
 def test_how_keys_are_named_and_pressed() -> None:
-    take({"help": "ctrl+h"})
+    set_keymap({"help": "ctrl+h"})
     assert key("help") == "^H"
     assert with_keys("{help} or {inbox}") == "^H or F3"
-    assert presses("{help}") == ("ctrl+h",)
-    assert presses("Esc Esc") == ("escape", "escape")
-    assert presses("⇧Tab") == ("shift+tab",)
-    assert presses("^J") == ("ctrl+j",)
-    assert presses("x") == ("x",)
-    assert presses("↑ ↓") == ()
-    assert presses("← →") == ()
-    assert presses("n p") == ()
+    assert keys_in_hint("{help}") == ("ctrl+h",)
+    assert keys_in_hint("Esc Esc") == ("escape", "escape")
+    assert keys_in_hint("⇧Tab") == ("shift+tab",)
+    assert keys_in_hint("^J") == ("ctrl+j",)
+    assert keys_in_hint("x") == ("x",)
+    assert keys_in_hint("↑ ↓") == ()
+    assert keys_in_hint("← →") == ()
+    assert keys_in_hint("n p") == ()
 
 
 async def test_a_hint_is_clicked() -> None:

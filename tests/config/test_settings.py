@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from tui.config.display import Look, Notify
-from tui.config.settings import DEFAULT_URL, BadSettings, Settings, gather, read_file, settings_file
-from tui.core.diagnosis import Patience
+from tui.config.display import DisplaySettings, NotifySettings
+from tui.config.settings import DEFAULT_URL, Settings, SettingsError, load_settings, read_file, settings_file
+from tui.core.diagnosis import StallTimeouts
 
 
 @pytest.fixture
@@ -15,7 +15,7 @@ def file(tmp_path: Path) -> Path:
 
 
 def test_nothing_given_is_the_default_server(file: Path) -> None:
-    assert gather({}, environment={}, path=file) == Settings(url=DEFAULT_URL)
+    assert load_settings({}, environment={}, path=file) == Settings(url=DEFAULT_URL)
 
 
 def test_the_file_gives_what_it_may(file: Path) -> None:
@@ -23,7 +23,7 @@ def test_the_file_gives_what_it_may(file: Path) -> None:
         'url = "https://there:1/"\nuser = "me"\npassword = "s3cret"\ndirectory = "/srv"\nca_file = "/etc/ca.pem"\n'
     )
     file.chmod(0o600)
-    assert gather({}, environment={}, path=file) == Settings(
+    assert load_settings({}, environment={}, path=file) == Settings(
         url="https://there:1", user="me", password="s3cret", directory="/srv", ca_file=Path("/etc/ca.pem")
     )
 
@@ -35,14 +35,14 @@ def test_the_environment_wins_over_the_file_and_a_flag_over_both(file: Path) -> 
         "HOLDFAST_USER": "environment",
         "HOLDFAST_PASSWORD": "environment",
     }
-    settings = gather({}, environment=environment, path=file)
+    settings = load_settings({}, environment=environment, path=file)
     assert (settings.url, settings.user, settings.password) == (
         "http://environment.example",
         "environment",
         "environment",
     )
     flags = {"url": "http://flag.example", "directory": "/flag", "session": "ses_1", "demo": None, "resume": None}
-    settings = gather(flags, environment=environment, path=file)
+    settings = load_settings(flags, environment=environment, path=file)
     assert (settings.url, settings.directory, settings.session) == ("http://flag.example", "/flag", "ses_1")
     assert (settings.demo, settings.resume) == (False, False)
 
@@ -58,23 +58,23 @@ def test_the_environment_wins_over_the_file_and_a_flag_over_both(file: Path) -> 
     ],
 )
 def test_where_the_password_comes_from(environment: dict[str, str], password: str | None, file: Path) -> None:
-    assert gather({}, environment=environment, path=file).password == password
+    assert load_settings({}, environment=environment, path=file).password == password
 
 
 def test_the_real_environment_is_the_one_asked(monkeypatch: pytest.MonkeyPatch, file: Path) -> None:
     monkeypatch.setenv("HOLDFAST_URL", "127.0.0.1:9")
-    assert gather({}, path=file).url == "http://127.0.0.1:9"
+    assert load_settings({}, path=file).url == "http://127.0.0.1:9"
 
 
 def test_the_password_is_in_no_picture_of_the_settings(file: Path) -> None:
-    settings = gather({}, environment={"HOLDFAST_PASSWORD": "s3cret"}, path=file)
+    settings = load_settings({}, environment={"HOLDFAST_PASSWORD": "s3cret"}, path=file)
     assert "s3cret" not in repr(settings)
     assert "s3cret" not in str(settings)
 
 
 def test_a_home_may_be_written_short(file: Path, home: Path) -> None:
     file.write_text('ca_file = "~/ca.pem"\n')
-    assert gather({}, environment={}, path=file).ca_file == home / "ca.pem"
+    assert load_settings({}, environment={}, path=file).ca_file == home / "ca.pem"
 
 
 @pytest.mark.parametrize(
@@ -92,8 +92,8 @@ def test_a_home_may_be_written_short(file: Path, home: Path) -> None:
 )
 def test_a_file_that_cannot_be_used_says_where_and_why_and_no_secret(text: str, named: str, file: Path) -> None:
     file.write_text(text)
-    with pytest.raises(BadSettings) as bad:
-        gather({}, environment={}, path=file)
+    with pytest.raises(SettingsError) as bad:
+        load_settings({}, environment={}, path=file)
     assert str(file) in str(bad.value)
     assert named in str(bad.value)
     assert "s3cret" not in str(bad.value)
@@ -102,19 +102,19 @@ def test_a_file_that_cannot_be_used_says_where_and_why_and_no_secret(text: str, 
 
 def test_a_key_cannot_write_to_the_terminal(file: Path) -> None:
     file.write_text('"\\u001b[2Jkey" = "x"\n')
-    with pytest.raises(BadSettings) as bad:
+    with pytest.raises(SettingsError) as bad:
         read_file(file)
     assert "\x1b" not in str(bad.value)
 
 
 def test_a_file_that_is_no_text_is_said_to_be_none(file: Path) -> None:
     file.write_bytes(b"\xff\xfe")
-    with pytest.raises(BadSettings, match="cannot be read"):
+    with pytest.raises(SettingsError, match="cannot be read"):
         read_file(file)
 
 
 def test_a_folder_is_no_file(tmp_path: Path) -> None:
-    with pytest.raises(BadSettings, match="cannot be read"):
+    with pytest.raises(SettingsError, match="cannot be read"):
         read_file(tmp_path)
 
 
@@ -124,8 +124,8 @@ def test_no_file_is_no_fault(file: Path) -> None:
 
 @pytest.mark.parametrize("url", ["http://me:s3cret@there", "ftp://there", "there:4096", ""])
 def test_an_address_that_cannot_be_used_is_refused_without_its_secret(url: str, file: Path) -> None:
-    with pytest.raises(BadSettings) as bad:
-        gather({"url": url}, environment={}, path=file)
+    with pytest.raises(SettingsError) as bad:
+        load_settings({"url": url}, environment={}, path=file)
     assert "s3cret" not in str(bad.value)
 
 
@@ -136,26 +136,24 @@ def test_the_file_is_looked_for_in_the_platform_s_folder(home: Path) -> None:
     assert path.is_relative_to(home)
     path.parent.mkdir(parents=True)
     path.write_text('url = "http://from.the.file"\n')
-    assert gather({}, environment={}).url == "http://from.the.file"
+    assert load_settings({}, environment={}).url == "http://from.the.file"
 
 
 def test_a_family_is_one_that_is_known(file: Path) -> None:
-    assert gather({}, environment={"HOLDFAST_FAMILY": "qwen"}, path=file).family == "qwen"
+    assert load_settings({}, environment={"HOLDFAST_FAMILY": "qwen"}, path=file).family == "qwen"
     file.write_text('family = "mimo"')
-    assert gather({}, environment={}, path=file).family == "mimo"
-    with pytest.raises(BadSettings, match="'clippy' is no family of servers; there are opencode, mimo, qwen"):
-        gather({"family": "clippy"}, environment={}, path=file)
+    assert load_settings({}, environment={}, path=file).family == "mimo"
+    with pytest.raises(SettingsError, match="'clippy' is no family of servers; there are opencode, mimo, qwen"):
+        load_settings({"family": "clippy"}, environment={}, path=file)
 
 
 def test_how_it_looks_and_calls_is_read(file: Path) -> None:
     file.write_text(
-        'theme = "nord"\nascii = true\n'
-        '[keys]\ninbox = "f9"\n'
-        '[notify]\nwhen = "always"\nbell = false\nosc777 = true\n'
+        'theme = "nord"\nascii = true\n[keys]\ninbox = "f9"\n[notify]\nwhen = "always"\nbell = false\nosc777 = true\n'
     )
-    settings = gather({}, environment={}, path=file)
-    assert settings.look == Look(theme="nord", ascii=True, keys={"inbox": "f9"})
-    assert settings.notify == Notify(when="always", bell=False, osc777=True)
+    settings = load_settings({}, environment={}, path=file)
+    assert settings.look == DisplaySettings(theme="nord", ascii=True, keys={"inbox": "f9"})
+    assert settings.notify == NotifySettings(when="always", bell=False, osc777=True)
 
 
 @pytest.mark.parametrize(
@@ -187,27 +185,25 @@ def test_how_it_looks_and_calls_is_read(file: Path) -> None:
 )
 def test_what_it_cannot_look_like_is_refused(text: str, named: str, file: Path) -> None:
     file.write_text(text)
-    with pytest.raises(BadSettings, match=named):
-        gather({}, environment={}, path=file)
+    with pytest.raises(SettingsError, match=named):
+        load_settings({}, environment={}, path=file)
 
 
-@pytest.mark.parametrize(
-    "name", ["f24", "shift+f1", "ctrl+o", "alt+x", "ctrl+shift+left", "ctrl+backslash", "f9, f10"]
-)
+@pytest.mark.parametrize("name", ["f24", "shift+f1", "ctrl+o", "alt+x", "ctrl+shift+left", "ctrl+backslash", "f9, f10"])
 def test_a_key_that_types_nothing_can_be_chosen(file: Path, name: str) -> None:
     file.write_text(f'[keys]\ninbox = "{name}"\n')
-    assert gather({}, environment={}, path=file).look.keys == {"inbox": name}
+    assert load_settings({}, environment={}, path=file).look.keys == {"inbox": name}
 
 
 def test_two_actions_may_change_their_keys(file: Path) -> None:
     file.write_text('[keys]\ninbox = "f2"\nsessions = "f3"\n')
-    assert gather({}, environment={}, path=file).look.keys == {"inbox": "f2", "sessions": "f3"}
+    assert load_settings({}, environment={}, path=file).look.keys == {"inbox": "f2", "sessions": "f3"}
 
 
 def test_how_long_the_screen_waits_before_it_speaks_up(file: Path) -> None:
-    assert gather({}, environment={}, path=file).patience == Patience(60.0, 300.0)
+    assert load_settings({}, environment={}, path=file).patience == StallTimeouts(60.0, 300.0)
     file.write_text("[patience]\nstill_after = 900\n")
-    assert gather({}, environment={}, path=file).patience == Patience(60.0, 900.0)
+    assert load_settings({}, environment={}, path=file).patience == StallTimeouts(60.0, 900.0)
 
 
 @pytest.mark.parametrize(
@@ -225,5 +221,5 @@ def test_how_long_the_screen_waits_before_it_speaks_up(file: Path) -> None:
 )
 def test_what_no_patience_is(text: str, named: str, file: Path) -> None:
     file.write_text(text)
-    with pytest.raises(BadSettings, match=named):
-        gather({}, environment={}, path=file)
+    with pytest.raises(SettingsError, match=named):
+        load_settings({}, environment={}, path=file)

@@ -1,11 +1,11 @@
 import pytest
 
-from tui.core.connection_status import SHORTEST_LIMIT, UNLEARNED_LIMIT, Health, LineState
+from tui.core.connection_status import SHORTEST_LIMIT, UNLEARNED_LIMIT, ConnectionMonitor, ConnectionState
 
 
-def beating(interval: float, beats: int = 4) -> tuple[Health, float]:
+def beating(interval: float, beats: int = 4) -> tuple[ConnectionMonitor, float]:
     """A line that beats, and the time of its last beat."""
-    health, now = Health(), 100.0
+    health, now = ConnectionMonitor(), 100.0
     health.connecting(now)
     health.opened(now)
     for _ in range(beats):
@@ -16,13 +16,13 @@ def beating(interval: float, beats: int = 4) -> tuple[Health, float]:
 
 
 def test_connecting_until_the_first_byte() -> None:
-    health = Health()
+    health = ConnectionMonitor()
     health.connecting(1.0)
-    assert health.view(1.0).state is LineState.CONNECTING
+    assert health.view(1.0).state is ConnectionState.CONNECTING
     health.opened(1.5)
-    assert health.view(1.6).state is LineState.CONNECTING
+    assert health.view(1.6).state is ConnectionState.CONNECTING
     assert health.received(2.0)
-    assert health.view(2.0).state is LineState.LIVE
+    assert health.view(2.0).state is ConnectionState.LIVE
 
 
 def test_age_is_the_time_since_the_last_byte_of_any_kind() -> None:
@@ -71,10 +71,10 @@ def test_a_gap_between_two_streams_is_no_beat() -> None:
 
 def test_late_when_a_beat_is_overdue_and_live_again_with_the_next_byte() -> None:
     health, last = beating(10.0)
-    assert health.view(last + 14).state is LineState.LIVE
-    assert health.view(last + 16).state is LineState.LATE
+    assert health.view(last + 14).state is ConnectionState.LIVE
+    assert health.view(last + 16).state is ConnectionState.QUIET
     health.received(last + 17)
-    assert health.view(last + 17).state is LineState.LIVE
+    assert health.view(last + 17).state is ConnectionState.LIVE
 
 
 def test_lost_tells_attempt_countdown_reason_and_since_when() -> None:
@@ -84,7 +84,7 @@ def test_lost_tells_attempt_countdown_reason_and_since_when() -> None:
     health.lost(last + 6, "connection refused", retry_at=last + 10)
     line = health.view(last + 8)
     assert (line.state, line.attempt, line.retry_in, line.reason) == (
-        LineState.RECONNECTING,
+        ConnectionState.RECONNECTING,
         2,
         2.0,
         "connection refused",
@@ -99,7 +99,7 @@ def test_a_try_under_way_has_no_countdown() -> None:
     health.lost(last, "reset", retry_at=last + 1)
     health.connecting(last + 1)
     line = health.view(last + 1.5)
-    assert line.state is LineState.RECONNECTING
+    assert line.state is ConnectionState.RECONNECTING
     assert line.retry_in is None
 
 
@@ -115,7 +115,7 @@ def test_proof_of_a_working_stream_ends_the_count_of_tries() -> None:
 
 
 def test_a_line_that_never_was_is_lost_since_the_first_try() -> None:
-    health = Health()
+    health = ConnectionMonitor()
     health.connecting(1.0)
     health.lost(2.0, "refused", retry_at=3.0)
     health.connecting(3.0)
@@ -127,14 +127,14 @@ def test_a_line_that_never_was_is_lost_since_the_first_try() -> None:
 
 
 def test_a_line_that_is_stopped_at_once_is_lost_since_then() -> None:
-    health = Health()
+    health = ConnectionMonitor()
     health.connecting(1.0)
     health.stopped(2.0, "401", "")
     assert health.view(5.0).lost_for == 3.0
 
 
 def test_silence_counts_from_the_last_byte() -> None:
-    health = Health()
+    health = ConnectionMonitor()
     health.opened(1.0)
     assert health.silence(3.0) == 2.0
     health.received(4.0)
@@ -146,13 +146,13 @@ def test_stopped_says_why_and_what_to_do_until_somebody_tries_again() -> None:
     health.stopped(last + 1, "password refused (401)", "Give the password.")
     line = health.view(last + 60)
     assert (line.state, line.reason, line.remedy) == (
-        LineState.STOPPED,
+        ConnectionState.STOPPED,
         "password refused (401)",
         "Give the password.",
     )
     assert line.retry_in is None
     health.connecting(last + 61)
-    assert health.view(last + 61).state is LineState.CONNECTING
+    assert health.view(last + 61).state is ConnectionState.CONNECTING
 
 
 def test_what_to_do_is_that_of_the_latest_loss() -> None:

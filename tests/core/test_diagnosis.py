@@ -1,69 +1,69 @@
 import pytest
 
-from tui.core.diagnosis import NOT_BEGUN_AFTER, STILL_AFTER, Kind, Trouble, Witness, trouble
+from tui.core.diagnosis import NOT_BEGUN_AFTER, STILL_AFTER, Diagnosis, Kind, ResponsivenessTracker, diagnose
 from tui.core.model import Busy, Message, Prompt
 from tui.core.turn import Turn
-from tui.core.turn_inputs import BodyCame, Observed
+from tui.core.turn_inputs import BodyReceived, Snapshot
 
 
 @pytest.fixture
 def turn() -> Turn:
     turn = Turn.post(Prompt("ses_1", "do it", "msg_1", "prt_1"), 0.0)
-    turn.receive(Observed(Busy(), stored=True), 0.0)
+    turn.receive(Snapshot(Busy(), stored=True), 0.0)
     return turn
 
 
 def test_nothing_is_amiss_at_first(turn: Turn) -> None:
-    assert trouble(turn, Witness(), NOT_BEGUN_AFTER - 1, answer_begun=False) is None
-    assert trouble(turn, Witness(), STILL_AFTER - 1, answer_begun=True) is None
+    assert diagnose(turn, ResponsivenessTracker(), NOT_BEGUN_AFTER - 1, answer_begun=False) is None
+    assert diagnose(turn, ResponsivenessTracker(), STILL_AFTER - 1, answer_begun=True) is None
 
 
 def test_a_prompt_that_is_stored_and_not_answered(turn: Turn) -> None:
-    assert trouble(turn, Witness(), 70, answer_begun=False) == Trouble(Kind.NOT_BEGUN, 70)
+    assert diagnose(turn, ResponsivenessTracker(), 70, answer_begun=False) == Diagnosis(Kind.NO_RESPONSE, 70)
 
 
 def test_a_turn_in_which_nothing_moves(turn: Turn) -> None:
-    assert trouble(turn, Witness(), 400, answer_begun=True) == Trouble(Kind.STILL, 400)
+    assert diagnose(turn, ResponsivenessTracker(), 400, answer_begun=True) == Diagnosis(Kind.STALLED, 400)
 
 
 def test_waiting_for_a_person_is_no_standstill(turn: Turn) -> None:
-    turn.receive(Observed(Busy(), stored=True, waiting=True), 1)
-    assert trouble(turn, Witness(), 4000, answer_begun=True) is None
+    turn.receive(Snapshot(Busy(), stored=True, waiting=True), 1)
+    assert diagnose(turn, ResponsivenessTracker(), 4000, answer_begun=True) is None
 
 
 def test_an_ended_turn_has_no_trouble(turn: Turn) -> None:
-    turn.receive(BodyCame(Message("msg_2", "ses_1", "assistant", completed=1.0, parent_id="msg_1", final=True)), 1)
-    assert trouble(turn, Witness(deaf_since=0, mute_since=0), 4000, answer_begun=False) is None
+    turn.receive(BodyReceived(Message("msg_2", "ses_1", "assistant", completed=1.0, parent_id="msg_1", final=True)), 1)
+    assert diagnose(turn, ResponsivenessTracker(deaf_since=0, mute_since=0), 4000, answer_begun=False) is None
 
 
 def test_news_that_no_event_told_means_deaf_until_an_event_comes(turn: Turn) -> None:
-    witness = Witness()
+    witness = ResponsivenessTracker()
     witness.asked(10, news=False)
     assert witness.deaf_since is None
     witness.asked(20, news=True)
     witness.asked(30, news=True)
-    assert trouble(turn, witness, 35, answer_begun=True) == Trouble(Kind.DEAF, 15)
+    assert diagnose(turn, witness, 35, answer_begun=True) == Diagnosis(Kind.NO_EVENTS, 15)
     witness.heard()
-    assert trouble(turn, witness, 36, answer_begun=True) is None
+    assert diagnose(turn, witness, 36, answer_begun=True) is None
 
 
 def test_two_unanswered_questions_mean_mute_until_one_is_answered(turn: Turn) -> None:
-    witness = Witness()
+    witness = ResponsivenessTracker()
     witness.no_answer(10, healthy=True)
-    assert trouble(turn, witness, 11, answer_begun=True) is None
+    assert diagnose(turn, witness, 11, answer_begun=True) is None
     witness.no_answer(20, healthy=True)
     witness.no_answer(30, healthy=True)
-    assert trouble(turn, witness, 50, answer_begun=False) == Trouble(Kind.MUTE, 30)
+    assert diagnose(turn, witness, 50, answer_begun=False) == Diagnosis(Kind.NO_ANSWERS, 30)
     witness.asked(60, news=False)
-    assert trouble(turn, witness, 61, answer_begun=True) is None
+    assert diagnose(turn, witness, 61, answer_begun=True) is None
 
 
 def test_a_server_that_answers_not_even_its_health_check_is_silent_and_not_mute(turn: Turn) -> None:
-    witness = Witness()
+    witness = ResponsivenessTracker()
     for now, healthy in ((10, True), (20, True), (30, False), (40, False)):
         witness.no_answer(now, healthy=healthy)
-    assert trouble(turn, witness, 50, answer_begun=False) == Trouble(Kind.SILENT, 20)
+    assert diagnose(turn, witness, 50, answer_begun=False) == Diagnosis(Kind.SILENT, 20)
     witness.no_answer(60, healthy=True)
-    assert trouble(turn, witness, 70, answer_begun=False) == Trouble(Kind.MUTE, 10)
+    assert diagnose(turn, witness, 70, answer_begun=False) == Diagnosis(Kind.NO_ANSWERS, 10)
     witness.asked(80, news=False)
-    assert trouble(turn, witness, 81, answer_begun=True) is None
+    assert diagnose(turn, witness, 81, answer_begun=True) is None

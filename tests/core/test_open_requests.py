@@ -28,9 +28,7 @@ def store() -> Store:
 
 def test_a_request_waits_in_its_session_and_in_all_its_ancestors(store: Store) -> None:
     store.apply(
-        e.SessionsListed(
-            (Session("ses_2", "", "/a", parent_id="ses_1"), Session("ses_3", "", "/a", parent_id="ses_2"))
-        )
+        e.SessionsListed((Session("ses_2", "", "/a", parent_id="ses_1"), Session("ses_3", "", "/a", parent_id="ses_2")))
     )
     for at, session_id in enumerate(("ses_3", "ses_1", "ses_2")):
         store.apply(e.RequestOpened(permission(at, session_id)))

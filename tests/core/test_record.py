@@ -91,7 +91,7 @@ def stored(*messages: Message, synthetic: str = "", parts: tuple[Part, ...] = ()
         ((PROMPT, STEP, LATER, LATER_ANSWER), False, TOGETHER),
         ((PROMPT, STEP, LATER, replace(LATER_ANSWER, final=False, completed=None)), False, None),
         ((PROMPT, STEP, replace(LATER, created=20.5), LATER_ANSWER), False, RecordedEnd("between steps")),
-        ((PROMPT, replace(STEP, broken_off=True)), True, RecordedEnd("early")),
+        ((PROMPT, replace(STEP, incomplete=True)), True, RecordedEnd("early")),
         ((PROMPT, replace(STEP, completed=None)), True, RecordedEnd("stopped")),
         ((PROMPT, replace(STEP, completed=None), replace(LATER, created=25.0), LATER_ANSWER), False,
          RecordedEnd("stopped")),

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tui.core.sanitize import clean, clean_fragment, one_line
+from tui.core.sanitize import sanitize, sanitize_fragment, single_line
 from tui.core.transcript import join_halves
 
 OBEYED = (
@@ -21,22 +21,22 @@ hostile_text = st.text(st.sampled_from([*OBEYED, *"[]();?0m\\PX^_ab \n\t😀é",
 
 @given(any_text | hostile_text)
 def test_nothing_that_a_terminal_obeys_passes(text: str) -> None:
-    assert not OBEYED & set(clean(text))
-    assert clean(text).encode("utf-8").decode() == clean(text)
+    assert not OBEYED & set(sanitize(text))
+    assert sanitize(text).encode("utf-8").decode() == sanitize(text)
 
 
 @given(any_text | hostile_text)
 def test_cleaning_twice_changes_nothing_more(text: str) -> None:
-    assert clean(clean(text)) == clean(text)
+    assert sanitize(sanitize(text)) == sanitize(text)
 
 
 @given(st.text(st.characters(exclude_categories=("C", "Zl", "Zp"))))
 def test_what_is_visible_stays(text: str) -> None:
-    assert clean(text) is text
+    assert sanitize(text) is text
 
 
 def test_every_control_character_is_known() -> None:
-    passing = {chr(code) for code in range(0x110000) if clean(chr(code)) == chr(code)}
+    passing = {chr(code) for code in range(0x110000) if sanitize(chr(code)) == chr(code)}
     assert {char for char in passing if unicodedata.category(char) in ("Cc", "Cs", "Zl", "Zp")} == {"\n", "\t"}
 
 
@@ -68,26 +68,26 @@ def test_every_control_character_is_known() -> None:
     ],
 )
 def test_sequences_go_whole(text: str, shown: str) -> None:
-    assert clean(text) == shown
+    assert sanitize(text) == shown
 
 
 @pytest.mark.parametrize("opening", ["\x1b]0;", "\x1bP", "\x9d", "\x1b_", "\x1b^"])
 def test_a_string_that_never_ends_hides_nothing(opening: str) -> None:
-    assert clean(f"{opening}still\nhere").endswith("still\nhere")
+    assert sanitize(f"{opening}still\nhere").endswith("still\nhere")
 
 
 def test_surrogates() -> None:
-    assert clean("a\ud83db") == "a\ufffdb"
-    assert clean("a\ude00") == "a\ufffd"
-    assert clean("\ud83d\ude00") == "😀"
-    assert clean("\ud83d\ud83d\ude00\ude00") == "\ufffd😀\ufffd"
+    assert sanitize("a\ud83db") == "a\ufffdb"
+    assert sanitize("a\ude00") == "a\ufffd"
+    assert sanitize("\ud83d\ude00") == "😀"
+    assert sanitize("\ud83d\ud83d\ude00\ude00") == "\ufffd😀\ufffd"
 
 
 def test_a_fragment_keeps_half_a_character_at_its_ends_only() -> None:
-    assert clean_fragment("\ude00 a\ud83db \ud83d") == "\ude00 a\ufffdb \ud83d"
-    assert clean_fragment("\ud83d\ude00") == "😀"
-    assert clean_fragment("\ude00") == "\ude00"
-    assert clean_fragment("\x1b[m\x07") == ""
+    assert sanitize_fragment("\ude00 a\ud83db \ud83d") == "\ude00 a\ufffdb \ud83d"
+    assert sanitize_fragment("\ud83d\ude00") == "😀"
+    assert sanitize_fragment("\ude00") == "\ude00"
+    assert sanitize_fragment("\x1b[m\x07") == ""
 
 
 @given(st.text(st.sampled_from("ab\n😀é🚀漢")), st.data())
@@ -98,26 +98,26 @@ def test_a_text_cut_anywhere_between_utf16_units_is_the_same_text(text: str, dat
     held = shown = ""
     for start, end in pairwise(edges):
         delta = units[start:end].decode("utf-16-le", "surrogatepass")
-        ready, held = join_halves(held, clean_fragment(delta))
+        ready, held = join_halves(held, sanitize_fragment(delta))
         shown += ready
-    assert shown + clean(held) == text
+    assert shown + sanitize(held) == text
 
 
 @given(any_text | hostile_text, st.integers(1, 40))
 def test_one_line_is_one_short_line(text: str, limit: int) -> None:
-    line = one_line(text, limit)
+    line = single_line(text, limit)
     assert len(line) <= limit
     assert line.split() == line.split(" ") or line == ""
 
 
 def test_one_line_says_that_it_was_cut() -> None:
-    assert one_line(" a\n\tb \x1b[31m c\r\n") == "a b c"
-    assert one_line("abcdef", 4) == "abc…"
-    assert one_line("abcd", 4) == "abcd"
-    assert one_line("ab cdef", 4) == "ab…"
+    assert single_line(" a\n\tb \x1b[31m c\r\n") == "a b c"
+    assert single_line("abcdef", 4) == "abc…"
+    assert single_line("abcd", 4) == "abcd"
+    assert single_line("ab cdef", 4) == "ab…"
 
 
 def test_hostile_text_costs_little_more_than_its_length() -> None:
     """Thousands of openings without an end would take hours if each were searched to the end of the text."""
     for opening in ("\x1b]", "\x9d", "\x1b[", "\x1bP", "\x1b[0;", "\x9b "):
-        assert "\x1b" not in clean(opening * 100_000)
+        assert "\x1b" not in sanitize(opening * 100_000)

@@ -2,9 +2,9 @@ import pytest
 
 from tests import sample_events as talk
 from tui.core import events as e
-from tui.core.diagnosis import DEFAULT_PATIENCE, Patience
+from tui.core.diagnosis import DEFAULT_PATIENCE, StallTimeouts
 from tui.core.model import Busy, Failure, Idle, Message, Prompt, Retrying
-from tui.core.session_state import Standing, Standings
+from tui.core.session_state import SessionState, SessionStates
 from tui.core.store import Store
 from tui.core.turn import Turn, TurnState
 
@@ -14,10 +14,10 @@ ELSEWHERE = "ses_2"
 class Watched:
     """A store, and how the sessions in it stand."""
 
-    def __init__(self, patience: Patience = DEFAULT_PATIENCE) -> None:
+    def __init__(self, patience: StallTimeouts = DEFAULT_PATIENCE) -> None:
         self.store = Store()
         self.turns: dict[str, Turn] = {}
-        self.standings = Standings(self.store, self.turns.get, patience)
+        self.standings = SessionStates(self.store, self.turns.get, patience)
         self.now = 100.0
         self.feed(e.SessionsListed((talk.session(), talk.session(ELSEWHERE, "Elsewhere"))))
         self.standings.reading(talk.SESSION)
@@ -27,7 +27,7 @@ class Watched:
             self.store.apply(event)
             self.standings.look(self.now)
 
-    def of(self, session_id: str = ELSEWHERE) -> Standing:
+    def of(self, session_id: str = ELSEWHERE) -> SessionState:
         return self.standings.of(session_id, self.now)
 
     def turn(self, state: TurnState) -> None:
@@ -42,14 +42,14 @@ def watched() -> Watched:
 
 
 def test_a_session_of_which_nothing_is_known_is_idle(watched: Watched) -> None:
-    assert watched.of() is Standing.IDLE
+    assert watched.of() is SessionState.IDLE
 
 
 def test_running_and_retrying_are_the_server_s_words(watched: Watched) -> None:
     watched.feed(e.StatusChanged(ELSEWHERE, Busy()))
-    assert watched.of() is Standing.RUNNING
+    assert watched.of() is SessionState.RUNNING
     watched.feed(e.StatusChanged(ELSEWHERE, Retrying(2, "429", None)))
-    assert watched.of() is Standing.RETRYING
+    assert watched.of() is SessionState.RETRYING
 
 
 def test_a_child_that_asks_makes_its_parent_wait(watched: Watched) -> None:
@@ -58,54 +58,54 @@ def test_a_child_that_asks_makes_its_parent_wait(watched: Watched) -> None:
         e.SessionUpserted(talk.child("ses_4", ELSEWHERE)),
         e.RequestOpened(talk.asked_in("ses_4")),
     )
-    assert watched.of() is Standing.WAITING
-    assert watched.of("ses_3") is Standing.IDLE
+    assert watched.of() is SessionState.WAITING
+    assert watched.of("ses_3") is SessionState.IDLE
 
 
 def test_what_ended_elsewhere_is_unread_until_it_is_read(watched: Watched) -> None:
     watched.feed(e.StatusChanged(ELSEWHERE, Busy()), e.StatusChanged(ELSEWHERE, Idle()))
-    assert watched.of() is Standing.UNREAD
+    assert watched.of() is SessionState.UNREAD
     watched.standings.reading(ELSEWHERE)
     watched.standings.reading(talk.SESSION)
-    assert watched.of() is Standing.IDLE
+    assert watched.of() is SessionState.IDLE
 
 
 def test_what_ended_before_the_person_s_eyes_is_read(watched: Watched) -> None:
     watched.feed(e.StatusChanged(talk.SESSION, Busy()), e.StatusChanged(talk.SESSION, Idle()))
-    assert watched.of(talk.SESSION) is Standing.IDLE
+    assert watched.of(talk.SESSION) is SessionState.IDLE
 
 
 @pytest.mark.parametrize(
     ("failure", "standing"),
     [
-        (Failure("overloaded", "provider"), Standing.FAILED),
-        (Failure("the server was lost", "interrupted"), Standing.INTERRUPTED),
-        (Failure("aborted", "aborted"), Standing.UNREAD),
+        (Failure("overloaded", "provider"), SessionState.FAILED),
+        (Failure("the server was lost", "interrupted"), SessionState.INTERRUPTED),
+        (Failure("aborted", "aborted"), SessionState.UNREAD),
     ],
 )
-def test_a_failure_shows_once_the_session_rests(watched: Watched, failure: Failure, standing: Standing) -> None:
+def test_a_failure_shows_once_the_session_rests(watched: Watched, failure: Failure, standing: SessionState) -> None:
     watched.feed(e.StatusChanged(ELSEWHERE, Busy()))
     watched.standings.failed(ELSEWHERE, failure)
-    assert watched.of() is Standing.RUNNING
+    assert watched.of() is SessionState.RUNNING
     watched.feed(e.StatusChanged(ELSEWHERE, Idle()))
     assert watched.of() is standing
     watched.feed(e.StatusChanged(ELSEWHERE, Busy()))
     watched.feed(e.StatusChanged(ELSEWHERE, Idle()))
-    assert watched.of() is Standing.UNREAD
+    assert watched.of() is SessionState.UNREAD
 
 
 @pytest.mark.parametrize(
     ("state", "standing"),
     [
-        (TurnState.FAILED, Standing.FAILED),
-        (TurnState.NOT_SENT, Standing.FAILED),
-        (TurnState.INTERRUPTED, Standing.INTERRUPTED),
-        (TurnState.CANCELLED, Standing.INTERRUPTED),
-        (TurnState.ABORTED, Standing.IDLE),
-        (TurnState.UNKNOWN, Standing.RUNNING),
+        (TurnState.FAILED, SessionState.FAILED),
+        (TurnState.NOT_SENT, SessionState.FAILED),
+        (TurnState.INTERRUPTED, SessionState.INTERRUPTED),
+        (TurnState.CANCELLED, SessionState.INTERRUPTED),
+        (TurnState.ABORTED, SessionState.IDLE),
+        (TurnState.UNKNOWN, SessionState.RUNNING),
     ],
 )
-def test_our_own_turn_tells_how_it_ended(watched: Watched, state: TurnState, standing: Standing) -> None:
+def test_our_own_turn_tells_how_it_ended(watched: Watched, state: TurnState, standing: SessionState) -> None:
     watched.turn(state)
     assert watched.of() is standing
 
@@ -113,31 +113,31 @@ def test_our_own_turn_tells_how_it_ended(watched: Watched, state: TurnState, sta
 def test_what_has_not_moved_for_minutes_is_stalled_and_a_word_mends_it(watched: Watched) -> None:
     watched.feed(e.StatusChanged(ELSEWHERE, Busy()))
     watched.now += 299
-    assert watched.of() is Standing.RUNNING
+    assert watched.of() is SessionState.RUNNING
     watched.now += 1
-    assert watched.of() is Standing.STALLED
+    assert watched.of() is SessionState.STALLED
     watched.feed(e.TextDelta(ELSEWHERE, "msg_2", "prt_2", "word"))
-    assert watched.of() is Standing.RUNNING
+    assert watched.of() is SessionState.RUNNING
 
 
 def test_a_turn_of_ours_stalls_by_its_own_clock(watched: Watched) -> None:
     watched.turn(TurnState.RUNNING)
     watched.now += 300
-    assert watched.of() is Standing.STALLED
+    assert watched.of() is SessionState.STALLED
 
 
 def test_the_person_says_when_a_turn_has_stalled() -> None:
-    watched = Watched(Patience(still_after=20.0))
+    watched = Watched(StallTimeouts(still_after=20.0))
     watched.feed(e.StatusChanged(ELSEWHERE, Busy()))
     watched.now += 19
-    assert watched.of() is Standing.RUNNING
+    assert watched.of() is SessionState.RUNNING
     watched.now += 1
-    assert watched.of() is Standing.STALLED
+    assert watched.of() is SessionState.STALLED
 
 
 def test_a_session_that_the_server_lost_is_gone(watched: Watched) -> None:
     watched.feed(e.StatusChanged(ELSEWHERE, Busy()), e.SessionDeleted(ELSEWHERE))
-    assert watched.of() is Standing.GONE
+    assert watched.of() is SessionState.GONE
 
 
 def test_an_error_of_an_earlier_answer_that_is_told_late_says_nothing_of_the_session(watched: Watched) -> None:
@@ -146,9 +146,9 @@ def test_an_error_of_an_earlier_answer_that_is_told_late_says_nothing_of_the_ses
     watched.store.open_transcript(ELSEWHERE)
     watched.feed(e.MessageUpserted(failed))
     watched.standings.failed(ELSEWHERE, error)
-    assert watched.of() is Standing.FAILED
+    assert watched.of() is SessionState.FAILED
     watched.feed(e.StatusChanged(ELSEWHERE, Busy()), e.StatusChanged(ELSEWHERE, Idle()))
-    assert watched.of() is Standing.UNREAD
+    assert watched.of() is SessionState.UNREAD
     watched.feed(e.MessageUpserted(Message("msg_8", ELSEWHERE, "assistant", 5.0, 6.0, "msg_7", final=True)))
     watched.standings.failed(ELSEWHERE, error)
-    assert watched.of() is Standing.UNREAD
+    assert watched.of() is SessionState.UNREAD

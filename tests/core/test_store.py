@@ -17,7 +17,7 @@ from tui.core.changes import (
     RequestClosed,
     RequestsChanged,
     SessionsChanged,
-    TextGrew,
+    TextAppended,
     TranscriptReset,
 )
 from tui.core.model import (
@@ -74,14 +74,14 @@ def text_of(store: Store, part_id: str = "prt_1") -> tuple[str, str]:
 
 
 def test_deltas_grow_a_part(store: Store) -> None:
-    assert store.apply(delta("Hel")) == (TextGrew("ses_1", "msg_2", "prt_1", "Hel"),)
+    assert store.apply(delta("Hel")) == (TextAppended("ses_1", "msg_2", "prt_1", "Hel"),)
     store.apply(delta("lo"))
     assert text_of(store) == ("Hello", "streaming")
 
 
 def test_an_emoji_cut_in_two_is_joined(store: Store) -> None:
-    assert store.apply(delta("a\ud83d")) == (TextGrew("ses_1", "msg_2", "prt_1", "a"),)
-    assert store.apply(delta("\ude00b")) == (TextGrew("ses_1", "msg_2", "prt_1", "\U0001f600b"),)
+    assert store.apply(delta("a\ud83d")) == (TextAppended("ses_1", "msg_2", "prt_1", "a"),)
+    assert store.apply(delta("\ude00b")) == (TextAppended("ses_1", "msg_2", "prt_1", "\U0001f600b"),)
     assert text_of(store)[0] == "a\U0001f600b"
 
 
@@ -320,14 +320,14 @@ def test_a_child_s_requests_count_for_its_ancestors(store: Store) -> None:
 def test_sessions_that_are_each_other_s_parent_do_not_hang(store: Store) -> None:
     store.apply(e.SessionUpserted(replace(SESSION, parent_id="ses_2")))
     store.apply(e.SessionUpserted(CHILD))
-    assert store.family("ses_1") == {"ses_1", "ses_2"}
+    assert store.session_tree("ses_1") == {"ses_1", "ses_2"}
 
 
 def test_the_mark_moves_with_the_session_and_its_children_only(store: Store) -> None:
     store.apply(e.SessionUpserted(CHILD))
     before = store.mark("ses_1")
     store.apply(e.StatusChanged("ses_other", Busy()))
-    store.apply(e.Beat())
+    store.apply(e.Heartbeat())
     assert store.mark("ses_1") == before
     store.apply(e.PartUpserted(replace(TEXT, session_id="ses_2")))
     assert store.mark("ses_1") > before

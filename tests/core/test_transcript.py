@@ -85,15 +85,15 @@ def test_what_is_asked_of_the_order_is_right_after_every_change() -> None:
     assert [one.id for one in transcript.prompts_after(1.0)] == ["q"]
     assert [one.id for one in transcript.prompts_after(float("-inf"))] == ["p", "q"]
     assert (transcript.newest_prompt() or first).id == "q"
-    assert transcript.spent() == (15, 0.0)
+    assert transcript.usage_totals() == (15, 0.0)
     transcript.put_message(replace(second, parent_id="q", usage=Usage(7)))
     assert (transcript.answer_to("p"), (transcript.answer_to("q") or first).id) == (first, "b")
-    assert transcript.spent() == (17, 0.0)
+    assert transcript.usage_totals() == (17, 0.0)
     transcript.put_message(replace(first, created=9.0))
     assert (transcript.answer_to("p") or second).created == 9.0
     assert (transcript.newest_answer() or second).id == "a"
     transcript.drop_message("a")
-    assert (transcript.answer_to("p"), transcript.spent()) == (None, (7, 0.0))
+    assert (transcript.answer_to("p"), transcript.usage_totals()) == (None, (7, 0.0))
 
 
 def test_a_message_without_a_time_stands_first_and_can_go() -> None:

@@ -53,9 +53,7 @@ def test_the_order_is_that_of_a_sorted_list_whatever_is_taken_in_changed_and_dro
         role: Literal["user", "assistant"] = "user" if chance.random() < 0.3 else "assistant"
         parent = chance.choice(["msg_1", "msg_2"]) if role == "assistant" else None
         failure = Failure("over") if chance.random() < 0.1 else None
-        message = Message(
-            f"msg_{at}", "ses_1", role, float(chance.randrange(20)), parent_id=parent, failure=failure
-        )
+        message = Message(f"msg_{at}", "ses_1", role, float(chance.randrange(20)), parent_id=parent, failure=failure)
         known = expected.get(message.id)
         stays = known is not None and (known[0].created, known[0].role, known[0].parent_id) == (
             message.created,

@@ -7,14 +7,14 @@ from msgspec.structs import replace
 
 from tui.core.model import Busy, Failure, Idle, Message, Prompt, Retrying
 from tui.core.turn import (
-    ASK_AT,
+    ANSWER_START_TIMEOUT,
     BODY_GRACE,
-    COLD_START,
     HELD_PATIENCE,
+    IDLE_CONFIRM_DELAY,
     LONGEST_LOOK,
+    POLL_DELAYS,
     POSTS_AT_MOST,
-    SECOND_LOOK,
-    SWALLOWED,
+    UNACKNOWLEDGED_TIMEOUT,
     UNSEEN,
     Action,
     Turn,
@@ -24,23 +24,23 @@ from tui.core.turn_inputs import (
     AbortAsked,
     AbortFailed,
     Accepted,
-    BodyCame,
-    HeadersCame,
+    BodyReceived,
+    HeadersReceived,
     Input,
-    LineBack,
-    Observed,
-    PadsCame,
-    PostBroke,
-    PostNeverLeft,
+    PaddingReceived,
+    PostFailed,
+    PostNotSent,
     PostRefused,
+    Reconnected,
     Rejected,
     ServerError,
+    Snapshot,
     Tick,
 )
 
 PROMPT = Prompt("ses_1", "do it", "msg_1", "prt_1")
-BUSY = Observed(status=Busy(), stored=True)
-IDLE = Observed(status=Idle(), stored=True)
+BUSY = Snapshot(status=Busy(), stored=True)
+IDLE = Snapshot(status=Idle(), stored=True)
 ANSWER = Message("msg_2", "ses_1", "assistant", created=1.0, completed=9.0, parent_id="msg_1", final=True)
 UNDONE = replace(ANSWER, completed=None, final=False)
 BETWEEN = replace(ANSWER, final=False)
@@ -58,26 +58,26 @@ def running(*, mimo: bool = False) -> Turn:
     return turn
 
 
-def asked(seen: Observed) -> Observed:
-    return replace(seen, asked=True)
+def asked(seen: Snapshot) -> Snapshot:
+    return replace(seen, polled=True)
 
 
-def not_there() -> Observed:
-    return Observed(status=Idle(), stored=False, asked=True)
+def not_there() -> Snapshot:
+    return Snapshot(status=Idle(), stored=False, polled=True)
 
 
 def run(turn: Turn, *steps: tuple[float, Input]) -> list[Action]:
     return [action for now, what in steps for action in turn.receive(what, now)]
 
 
-@pytest.mark.parametrize("what", [HeadersCame(), PadsCame(1), BUSY])
+@pytest.mark.parametrize("what", [HeadersReceived(), PaddingReceived(1), BUSY])
 def test_sending_becomes_running_by_headers_pads_or_the_prompt_seen(what: Input) -> None:
     turn = sending()
     turn.receive(what, 0.5)
     assert turn.state is TurnState.RUNNING
 
 
-@pytest.mark.parametrize("what", [PostNeverLeft("refused"), PostRefused("busy (409)")])
+@pytest.mark.parametrize("what", [PostNotSent("refused"), PostRefused("busy (409)")])
 def test_a_prompt_that_the_server_does_not_have_is_not_sent(what: Input) -> None:
     turn = sending()
     assert turn.receive(what, 0.5) == ()
@@ -87,22 +87,22 @@ def test_a_prompt_that_the_server_does_not_have_is_not_sent(what: Input) -> None
 
 @pytest.mark.parametrize("turn", [sending(), running()])
 def test_a_broken_post_is_unknown_and_asks_at_once(turn: Turn) -> None:
-    assert turn.receive(PostBroke("reset"), 10) == (Action.ASK,)
+    assert turn.receive(PostFailed("reset"), 10) == (Action.ASK,)
     assert turn.state is TurnState.UNKNOWN
     assert not turn.held
 
 
 def test_unknown_asks_several_times_over_five_seconds_and_then_calmly_for_ever() -> None:
     turn = sending()
-    turn.receive(PostBroke("reset"), 0)
+    turn.receive(PostFailed("reset"), 0)
     times = [now / 10 for now in range(1, 300) if turn.receive(Tick(), now / 10)]
-    assert times[: len(ASK_AT) - 1] == list(ASK_AT[1:])
-    assert times[len(ASK_AT) - 1 :] == [10.0, 15.0, 20.0, 25.0]
+    assert times[: len(POLL_DELAYS) - 1] == list(POLL_DELAYS[1:])
+    assert times[len(POLL_DELAYS) - 1 :] == [10.0, 15.0, 20.0, 25.0]
 
 
 def test_unknown_and_there_is_followed() -> None:
     turn = running()
-    turn.receive(PostBroke("reset"), 10)
+    turn.receive(PostFailed("reset"), 10)
     turn.receive(asked(BUSY), 10.2)
     assert turn.state is TurnState.RUNNING
     assert turn.receive(Tick(), 14) == ()
@@ -110,7 +110,7 @@ def test_unknown_and_there_is_followed() -> None:
 
 def test_one_404_is_no_answer() -> None:
     turn = sending()
-    turn.receive(PostBroke("reset"), 0)
+    turn.receive(PostFailed("reset"), 0)
     assert turn.receive(not_there(), 0.1) == ()
     assert turn.receive(not_there(), 3.5) == ()
     assert turn.state is TurnState.UNKNOWN
@@ -118,7 +118,7 @@ def test_one_404_is_no_answer() -> None:
 
 def test_lastingly_not_there_is_posted_again() -> None:
     turn = sending()
-    run(turn, (0, PostBroke("reset")), (0.1, not_there()))
+    run(turn, (0, PostFailed("reset")), (0.1, not_there()))
     assert turn.receive(not_there(), 5.1) == (Action.POST,)
     assert turn.state is TurnState.SENDING
     assert turn.held
@@ -127,8 +127,8 @@ def test_lastingly_not_there_is_posted_again() -> None:
 
 def test_an_unanswered_question_to_the_server_is_no_404() -> None:
     turn = sending()
-    run(turn, (0, PostBroke("reset")), (0.1, not_there()))
-    assert turn.receive(Observed(status=Idle(), stored=None, asked=True), 60) == ()
+    run(turn, (0, PostFailed("reset")), (0.1, not_there()))
+    assert turn.receive(Snapshot(status=Idle(), stored=None, polled=True), 60) == ()
     assert turn.state is TurnState.UNKNOWN
 
 
@@ -139,13 +139,13 @@ def test_a_prompt_that_nothing_is_heard_of_is_asked_for() -> None:
 
 def test_a_post_that_a_starting_server_swallowed_is_let_go_and_sent_again() -> None:
     turn = sending()
-    assert turn.receive(not_there(), SWALLOWED - 1) == ()
-    assert turn.receive(Observed(status=Idle(), stored=None, asked=True), SWALLOWED) == ()
-    assert turn.receive(not_there(), SWALLOWED) == (Action.CLOSE_POST, Action.ASK)
+    assert turn.receive(not_there(), UNACKNOWLEDGED_TIMEOUT - 1) == ()
+    assert turn.receive(Snapshot(status=Idle(), stored=None, polled=True), UNACKNOWLEDGED_TIMEOUT) == ()
+    assert turn.receive(not_there(), UNACKNOWLEDGED_TIMEOUT) == (Action.CLOSE_POST, Action.ASK)
     assert (turn.state, turn.held) == (TurnState.UNKNOWN, False)
-    run(turn, (SWALLOWED + 0.1, not_there()))
-    assert turn.receive(not_there(), SWALLOWED + 5.1) == (Action.POST,)
-    assert turn.receive(not_there(), SWALLOWED + 10) == ()
+    run(turn, (UNACKNOWLEDGED_TIMEOUT + 0.1, not_there()))
+    assert turn.receive(not_there(), UNACKNOWLEDGED_TIMEOUT + 5.1) == (Action.POST,)
+    assert turn.receive(not_there(), UNACKNOWLEDGED_TIMEOUT + 10) == ()
     assert [now for now in range(26, 36) if turn.receive(Tick(), now)] == [31]
 
 
@@ -158,13 +158,13 @@ def test_a_held_post_whose_prompt_is_there_is_kept_for_ever() -> None:
 
 def test_it_is_not_posted_again_when_a_later_turn_exists() -> None:
     turn = sending()
-    run(turn, (0, PostBroke("reset")), (0.1, not_there()), (5.1, replace(not_there(), later=True)))
+    run(turn, (0, PostFailed("reset")), (0.1, not_there()), (5.1, replace(not_there(), has_later_prompt=True)))
     assert turn.state is TurnState.NOT_SENT
 
 
 def test_it_is_not_posted_again_where_its_id_would_never_be_answered() -> None:
     turn = sending()
-    run(turn, (0, PostBroke("reset")), (0.1, not_there()))
+    run(turn, (0, PostFailed("reset")), (0.1, not_there()))
     assert turn.receive(replace(not_there(), outrun=True), 5.1) == ()
     assert turn.state is TurnState.NOT_SENT
     assert "went on meanwhile" in turn.reason
@@ -176,7 +176,7 @@ def test_where_it_is_not_known_whether_a_cut_ends_a_turn_the_server_s_record_tel
 ) -> None:
     turn = Turn.post(PROMPT, 0.0, cancels_on_disconnect=None)
     idle = asked(replace(IDLE, answer=answer))
-    run(turn, (0.1, BUSY), (1, PostBroke("reset")), (1.1, idle), (4.2, idle), (10, idle))
+    run(turn, (0.1, BUSY), (1, PostFailed("reset")), (1.1, idle), (4.2, idle), (10, idle))
     assert (turn.state, turn.cut_at) == (state, 1)
 
 
@@ -185,7 +185,7 @@ def test_an_answer_that_failed_is_over_though_the_server_keeps_no_time_for_that(
     turn = running()
     failed = replace(UNDONE, failure=Failure("Bad Request", "provider", 400))
     idle = asked(replace(IDLE, answer=failed))
-    run(turn, (1, PostBroke("reset")), (1.1, idle), (4.2, idle))
+    run(turn, (1, PostFailed("reset")), (1.1, idle), (4.2, idle))
     assert (turn.state, turn.reason) == (TurnState.FAILED, "Bad Request")
 
 
@@ -193,7 +193,7 @@ def test_it_is_posted_only_so_often() -> None:
     turn, now, posts = sending(), 0.0, 1
     while not turn.over:
         assert posts <= POSTS_AT_MOST
-        run(turn, (now, PostBroke("502")), (now + 0.1, not_there()))
+        run(turn, (now, PostFailed("502")), (now + 0.1, not_there()))
         posts += Action.POST in turn.receive(not_there(), now + 5.1)
         now += 10
     assert posts == POSTS_AT_MOST
@@ -203,7 +203,7 @@ def test_it_is_posted_only_so_often() -> None:
 
 def test_a_server_error_of_its_own_is_not_posted_again() -> None:
     turn = sending()
-    run(turn, (0, PostBroke("500", again=False)), (0.1, not_there()))
+    run(turn, (0, PostFailed("500", again=False)), (0.1, not_there()))
     assert turn.state is TurnState.UNKNOWN
     assert turn.receive(not_there(), 0.3) == ()  # the server has answered: nothing of it is under way any more
     assert (turn.state, turn.reason) == (TurnState.NOT_SENT, "500")
@@ -213,7 +213,7 @@ def test_a_server_error_of_its_own_is_not_posted_again() -> None:
 def test_a_stored_prompt_that_the_server_answered_with_an_error_failed_by_that(answer: Message | None) -> None:
     turn = sending()
     stored = asked(replace(IDLE, answer=answer))
-    run(turn, (0, PostBroke("the server fails (500): no such directory", again=False)), (0.1, stored))
+    run(turn, (0, PostFailed("the server fails (500): no such directory", again=False)), (0.1, stored))
     for now in range(1, 30):
         turn.receive(stored, float(now))
     assert (turn.state, turn.reason) == (TurnState.FAILED, "the server fails (500): no such directory")
@@ -221,7 +221,7 @@ def test_a_stored_prompt_that_the_server_answered_with_an_error_failed_by_that(a
 
 def test_what_the_server_says_of_its_error_is_the_reason() -> None:
     turn = sending()
-    run(turn, (0, ServerError(Failure("Agent not found"))), (0, PostBroke("500", again=False)), (0.1, not_there()))
+    run(turn, (0, ServerError(Failure("Agent not found"))), (0, PostFailed("500", again=False)), (0.1, not_there()))
     turn.receive(not_there(), 5.1)
     assert (turn.state, turn.reason) == (TurnState.NOT_SENT, "Agent not found")
 
@@ -230,7 +230,7 @@ def test_waiting_comes_and_goes_with_the_requests() -> None:
     turn = running()
     turn.receive(replace(BUSY, waiting=True), 5)
     assert (turn.state, turn.waiting_since) == (TurnState.WAITING, 5)
-    turn.receive(replace(BUSY, waiting=True, mark=7), 8)
+    turn.receive(replace(BUSY, waiting=True, version=7), 8)
     assert (turn.state, turn.waiting_since) == (TurnState.WAITING, 5)
     turn.receive(BUSY, 9)
     assert (turn.state, turn.waiting_since) == (TurnState.RUNNING, None)
@@ -239,7 +239,7 @@ def test_waiting_comes_and_goes_with_the_requests() -> None:
 def test_what_waited_before_it_was_seen_has_waited_since_it_was_asked() -> None:
     turn = running()
     turn.receive(replace(BUSY, waiting=True, waited=180.0), 5)
-    turn.receive(replace(BUSY, waiting=True, waited=183.0, mark=7), 8)
+    turn.receive(replace(BUSY, waiting=True, waited=183.0, version=7), 8)
     assert (turn.state, turn.waiting_since) == (TurnState.WAITING, -175)
 
 
@@ -254,32 +254,32 @@ def test_a_provider_retry_is_shown_as_such_until_it_goes_on() -> None:
 
 def test_the_body_of_our_own_prompt_ends_it() -> None:
     turn = running()
-    assert turn.receive(BodyCame(ANSWER), 9) == ()
+    assert turn.receive(BodyReceived(ANSWER), 9) == ()
     assert (turn.state, turn.ended) == (TurnState.FINISHED, 9)
 
 
 def test_a_body_with_a_foreign_parent_proves_nothing() -> None:
     turn = running()
-    assert turn.receive(BodyCame(replace(ANSWER, parent_id="msg_other")), 9) == (Action.ASK,)
+    assert turn.receive(BodyReceived(replace(ANSWER, parent_id="msg_other")), 9) == (Action.ASK,)
     assert not turn.over
-    turn.receive(asked(replace(IDLE, later=True, later_answer=LATER)), 9.1)
+    turn.receive(asked(replace(IDLE, has_later_prompt=True, later_answer=LATER)), 9.1)
     assert turn.state is TurnState.FINISHED
 
 
 def test_the_failure_of_a_later_prompt_is_that_of_one_that_it_took_along() -> None:
     turn = running()
-    turn.receive(BodyCame(replace(ANSWER, parent_id="msg_3")), 9)
+    turn.receive(BodyReceived(replace(ANSWER, parent_id="msg_3")), 9)
     failed = replace(LATER, failure=Failure("400 too long", "provider", 400), final=False)
-    turn.receive(asked(replace(IDLE, later=True, later_answer=failed)), 9.1)
+    turn.receive(asked(replace(IDLE, has_later_prompt=True, later_answer=failed)), 9.1)
     assert (turn.state, turn.reason) == (TurnState.FAILED, "together with a later prompt: 400 too long")
 
 
-@pytest.mark.parametrize("broken", [UNDONE, replace(ANSWER, final=False, broken_off=True)])
+@pytest.mark.parametrize("broken", [UNDONE, replace(ANSWER, final=False, incomplete=True)])
 def test_an_answer_that_broke_off_is_not_made_whole_by_a_later_one(broken: Message) -> None:
     turn = running()
-    turn.receive(PostBroke("the server went down"), 9)
-    seen = asked(replace(IDLE, answer=broken, later=True, later_answer=LATER))
-    run(turn, (10, seen), (10 + SECOND_LOOK, seen))
+    turn.receive(PostFailed("the server went down"), 9)
+    seen = asked(replace(IDLE, answer=broken, has_later_prompt=True, later_answer=LATER))
+    run(turn, (10, seen), (10 + IDLE_CONFIRM_DELAY, seen))
     assert turn.state in (TurnState.INTERRUPTED, TurnState.ABORTED)
 
 
@@ -288,16 +288,16 @@ def test_a_later_answer_says_nothing_of_a_prompt_that_is_not_there(stored: bool 
     """qwen serve forgets the prompts that waited when it is killed, and answers later ones."""
     turn = sending()
     turn.receive(Accepted("prompt_1"), 0)
-    later = replace(IDLE, stored=stored, later=True, later_answer=LATER)
-    run(turn, (9, later), (9 + SECOND_LOOK, later))
+    later = replace(IDLE, stored=stored, has_later_prompt=True, later_answer=LATER)
+    run(turn, (9, later), (9 + IDLE_CONFIRM_DELAY, later))
     assert not turn.over
-    run(turn, (12, replace(later, stored=False, asked=True)))
+    run(turn, (12, replace(later, stored=False, polled=True)))
     assert (turn.state, turn.reason) == (TurnState.NOT_SENT, "the server took it, and has lost it since")
 
 
 def test_a_failed_answer_fails_the_turn_with_its_reason() -> None:
     turn = running()
-    turn.receive(BodyCame(replace(ANSWER, failure=Failure("401 bad key", "provider", 401), final=False)), 9)
+    turn.receive(BodyReceived(replace(ANSWER, failure=Failure("401 bad key", "provider", 401), final=False)), 9)
     assert (turn.state, turn.reason) == (TurnState.FAILED, "401 bad key")
 
 
@@ -305,34 +305,34 @@ def test_an_aborted_answer_says_who_aborted_it() -> None:
     ours, theirs = running(), running()
     assert ours.receive(AbortAsked(), 3) == ()
     assert not ours.over
-    ours.receive(BodyCame(ABORTED), 3.1)
-    theirs.receive(BodyCame(ABORTED), 3.1)
+    ours.receive(BodyReceived(ABORTED), 3.1)
+    theirs.receive(BodyReceived(ABORTED), 3.1)
     assert (ours.state, ours.reason) == (TurnState.ABORTED, "")
     assert (theirs.state, theirs.reason) == (TurnState.ABORTED, "aborted from elsewhere")
 
 
 @pytest.mark.parametrize("ours", [True, False])
-@pytest.mark.parametrize("ending", [{"broken_off": True}, {"completed": None}])
+@pytest.mark.parametrize("ending", [{"incomplete": True}, {"completed": None}])
 def test_an_abort_between_two_tries_of_the_provider_leaves_neither_error_nor_finish(
     ours: bool, ending: dict[str, object]
 ) -> None:
     turn = running()
     if ours:
         turn.receive(AbortAsked(), 3)
-    turn.receive(BodyCame(replace(ANSWER, final=False, **ending)), 3.1)
+    turn.receive(BodyReceived(replace(ANSWER, final=False, **ending)), 3.1)
     assert (turn.state, turn.reason) == (TurnState.ABORTED, "" if ours else "aborted from elsewhere")
 
 
 def test_an_abort_that_failed_explains_no_end() -> None:
     turn = running()
-    run(turn, (1, AbortAsked()), (1, AbortFailed()), (2, PostBroke("reset")))
-    run(turn, (9, asked(replace(IDLE, answer=UNDONE))), (9 + SECOND_LOOK, asked(replace(IDLE, answer=UNDONE))))
+    run(turn, (1, AbortAsked()), (1, AbortFailed()), (2, PostFailed("reset")))
+    run(turn, (9, asked(replace(IDLE, answer=UNDONE))), (9 + IDLE_CONFIRM_DELAY, asked(replace(IDLE, answer=UNDONE))))
     assert turn.state is TurnState.INTERRUPTED
 
 
 def test_an_abort_from_elsewhere_before_any_answer_is_no_failure() -> None:
     turn = Turn.follow("ses_1", "msg_1", 0.0)
-    run(turn, (1, ServerError(Failure("Aborted", "aborted"))), (1, IDLE), (1 + SECOND_LOOK, asked(IDLE)))
+    run(turn, (1, ServerError(Failure("Aborted", "aborted"))), (1, IDLE), (1 + IDLE_CONFIRM_DELAY, asked(IDLE)))
     assert (turn.state, turn.reason) == (TurnState.ABORTED, "aborted from elsewhere")
 
 
@@ -341,7 +341,7 @@ def test_a_session_that_stays_idle_is_asked_ever_more_calmly() -> None:
     turn.receive(IDLE, 0)
     asks = [now for now in range(1, 500) if turn.receive(Tick(), float(now))]
     gaps = [b - a for a, b in pairwise(asks)]
-    assert asks[0] == SECOND_LOOK
+    assert asks[0] == IDLE_CONFIRM_DELAY
     assert gaps == sorted(gaps)
     assert gaps[-1] == LONGEST_LOOK
 
@@ -363,10 +363,10 @@ def test_a_followed_turn_ends_as_soon_as_its_answer_is_complete() -> None:
 
 def test_idle_in_the_middle_is_believed_only_at_a_second_look() -> None:
     turn = running()
-    run(turn, (10, PostBroke("reset")), (10.1, asked(replace(IDLE, answer=UNDONE))))
+    run(turn, (10, PostFailed("reset")), (10.1, asked(replace(IDLE, answer=UNDONE))))
     assert turn.state is TurnState.UNKNOWN
-    assert turn.receive(Tick(), 10.1 + SECOND_LOOK) == (Action.ASK,)
-    turn.receive(asked(replace(IDLE, answer=UNDONE)), 10.2 + SECOND_LOOK)
+    assert turn.receive(Tick(), 10.1 + IDLE_CONFIRM_DELAY) == (Action.ASK,)
+    turn.receive(asked(replace(IDLE, answer=UNDONE)), 10.2 + IDLE_CONFIRM_DELAY)
     assert (turn.state, turn.reason) == (TurnState.INTERRUPTED, "the server stopped in the middle of it")
 
 
@@ -379,7 +379,7 @@ def test_idle_that_nobody_asked_for_never_interrupts() -> None:
 
 def test_busy_again_forgets_the_idle_moment() -> None:
     turn = running()
-    run(turn, (10, PostBroke("reset")), (10.1, asked(replace(IDLE, answer=UNDONE))), (11, BUSY))
+    run(turn, (10, PostFailed("reset")), (10.1, asked(replace(IDLE, answer=UNDONE))), (11, BUSY))
     assert turn.receive(Tick(), 14) == ()
     assert turn.state is TurnState.RUNNING
 
@@ -398,8 +398,8 @@ def test_a_whole_answer_that_its_server_had_no_time_to_close_is_finished(aborted
     """opencode stores why the model stopped before it stores when: killed between the two it never says when."""
     unclosed = replace(IDLE, answer=replace(ANSWER, completed=None))
     broken, held = running(), running()
-    broken.receive(PostBroke("reset"), 1.0)
-    for turn, patience in ((broken, SECOND_LOOK), (held, HELD_PATIENCE)):
+    broken.receive(PostFailed("reset"), 1.0)
+    for turn, patience in ((broken, IDLE_CONFIRM_DELAY), (held, HELD_PATIENCE)):
         if aborted:
             turn.receive(AbortAsked(), 1.5)
         run(turn, (2.0, unclosed), (1.9 + patience, asked(unclosed)))
@@ -410,7 +410,7 @@ def test_a_whole_answer_that_its_server_had_no_time_to_close_is_finished(aborted
 
 def test_an_abort_from_elsewhere_is_told_though_the_post_is_half_open() -> None:
     turn = running()
-    aborted = replace(IDLE, answer=replace(ANSWER, final=False, broken_off=True))
+    aborted = replace(IDLE, answer=replace(ANSWER, final=False, incomplete=True))
     run(turn, (10, aborted), (9.9 + HELD_PATIENCE, asked(aborted)))
     assert not turn.over
     assert turn.receive(asked(aborted), 10 + HELD_PATIENCE) == (Action.CLOSE_POST,)
@@ -419,17 +419,17 @@ def test_an_abort_from_elsewhere_is_told_though_the_post_is_half_open() -> None:
 
 def test_a_prompt_without_an_answer_gets_the_time_of_a_cold_start() -> None:
     turn = sending()
-    run(turn, (0, PostBroke("reset")), (0.1, asked(IDLE)), (COLD_START - 1, asked(IDLE)))
+    run(turn, (0, PostFailed("reset")), (0.1, asked(IDLE)), (ANSWER_START_TIMEOUT - 1, asked(IDLE)))
     assert not turn.over
-    turn.receive(asked(IDLE), 0.1 + COLD_START)
+    turn.receive(asked(IDLE), 0.1 + ANSWER_START_TIMEOUT)
     assert (turn.state, turn.reason) == (TurnState.INTERRUPTED, "the server has the prompt but began no answer")
 
 
 def test_a_prompt_that_is_stored_without_its_words_goes_back() -> None:
     """opencode stores the message before its parts: killed between the two it has a prompt that says nothing."""
     turn = running()
-    lost = asked(replace(IDLE, wordless=True))
-    run(turn, (1.0, PostBroke("reset")), (2.0, lost), (3.0 + COLD_START, lost))
+    lost = asked(replace(IDLE, has_no_parts=True))
+    run(turn, (1.0, PostFailed("reset")), (2.0, lost), (3.0 + ANSWER_START_TIMEOUT, lost))
     assert (turn.state, turn.reason) == (
         TurnState.NOT_SENT,
         "the server lost its words before it stored them",
@@ -441,10 +441,10 @@ def test_words_that_were_lost_go_back_whatever_became_of_the_session_since() -> 
     aborted.receive(AbortAsked(), 1.0)
     told.receive(ServerError(Failure("context overflow")), 1.0)
     for turn in (aborted, answered, told):
-        seen = replace(IDLE, wordless=True, later=True, later_answer=LATER if turn is answered else None)
-        run(turn, (1.0, PostBroke("reset")), (2.0, seen), (1.9 + COLD_START, asked(seen)))
+        seen = replace(IDLE, has_no_parts=True, has_later_prompt=True, later_answer=LATER if turn is answered else None)
+        run(turn, (1.0, PostFailed("reset")), (2.0, seen), (1.9 + ANSWER_START_TIMEOUT, asked(seen)))
         assert not turn.over
-        turn.receive(asked(seen), 2.0 + COLD_START)
+        turn.receive(asked(seen), 2.0 + ANSWER_START_TIMEOUT)
         assert (turn.state, turn.reason) == (
             TurnState.NOT_SENT,
             "the server lost its words before it stored them",
@@ -453,7 +453,7 @@ def test_words_that_were_lost_go_back_whatever_became_of_the_session_since() -> 
 
 def test_an_abort_of_a_held_post_waits_for_the_words_to_be_stored() -> None:
     turn = running()
-    lost = replace(IDLE, wordless=True)
+    lost = replace(IDLE, has_no_parts=True)
     run(turn, (1.0, AbortAsked()), (2.0, lost), (1.9 + HELD_PATIENCE, asked(lost)))
     assert not turn.over
     assert turn.receive(asked(lost), 2.0 + HELD_PATIENCE) == (Action.CLOSE_POST,)
@@ -463,25 +463,25 @@ def test_an_abort_of_a_held_post_waits_for_the_words_to_be_stored() -> None:
 def test_a_turn_does_not_wait_for_a_person_once_its_request_is_closed_and_its_session_idle() -> None:
     """The server was restarted: it has no requests and runs nothing, and keeps a torn answer."""
     turn = running()
-    run(turn, (1.0, PostBroke("reset")), (2.0, asked(replace(BUSY, waiting=True))))
+    run(turn, (1.0, PostFailed("reset")), (2.0, asked(replace(BUSY, waiting=True))))
     assert (turn.state, turn.checking) == (TurnState.WAITING, False)
     turn.receive(asked(replace(IDLE, answer=UNDONE)), 20.0)
     assert (turn.state, turn.waiting_since, turn.checking) == (TurnState.RUNNING, None, True)
-    turn.receive(asked(replace(IDLE, answer=UNDONE)), 20.0 + SECOND_LOOK)
+    turn.receive(asked(replace(IDLE, answer=UNDONE)), 20.0 + IDLE_CONFIRM_DELAY)
     assert (turn.state, turn.checking) == (TurnState.INTERRUPTED, False)
 
 
 def test_words_of_others_that_were_lost_do_not_come_to_this_prompt() -> None:
     turn = Turn.follow("ses_1", "msg_1", 0.0)
-    lost = asked(replace(IDLE, wordless=True))
-    run(turn, (2.0, lost), (3.0 + COLD_START, lost))
+    lost = asked(replace(IDLE, has_no_parts=True))
+    run(turn, (2.0, lost), (3.0 + ANSWER_START_TIMEOUT, lost))
     assert turn.state is TurnState.INTERRUPTED
 
 
 def test_a_held_post_counts_for_nothing_once_the_line_was_lost_and_the_server_is_idle() -> None:
     """Its socket may be open for ever: the server that held the other end is gone."""
     sure, doubted = running(), running()
-    assert doubted.receive(LineBack(), 0) == (Action.ASK,)
+    assert doubted.receive(Reconnected(), 0) == (Action.ASK,)
     for turn in (sure, doubted):
         run(turn, (1, asked(IDLE)), (0.9 + HELD_PATIENCE, asked(IDLE)))
         assert not turn.over
@@ -508,13 +508,13 @@ def test_an_error_event_is_kept_but_is_no_end() -> None:
     turn = running()
     turn.receive(ServerError(Failure("context overflow")), 5)
     assert not turn.over
-    turn.receive(BodyCame(ANSWER), 9)
+    turn.receive(BodyReceived(ANSWER), 9)
     assert turn.state is TurnState.FINISHED
 
 
 @pytest.mark.parametrize("turn", [sending(mimo=True), running(mimo=True)])
 def test_mimo_ends_the_turn_with_its_post(turn: Turn) -> None:
-    assert turn.receive(PostBroke("reset"), 10) == (Action.ASK,)
+    assert turn.receive(PostFailed("reset"), 10) == (Action.ASK,)
     assert turn.state is TurnState.UNKNOWN
     turn.receive(asked(replace(IDLE, answer=ABORTED)), 10.1)
     assert (turn.state, turn.reason) == (TurnState.CANCELLED, "reset")
@@ -522,35 +522,35 @@ def test_mimo_ends_the_turn_with_its_post(turn: Turn) -> None:
 
 def test_mimo_may_have_ended_the_turn_without_a_word() -> None:
     turn = running(mimo=True)
-    run(turn, (10, PostBroke("reset")), (10.1, asked(IDLE)), (11, asked(replace(IDLE, answer=UNDONE))))
+    run(turn, (10, PostFailed("reset")), (10.1, asked(IDLE)), (11, asked(replace(IDLE, answer=UNDONE))))
     assert not turn.over
-    turn.receive(asked(replace(IDLE, answer=UNDONE)), 10.1 + SECOND_LOOK)
+    turn.receive(asked(replace(IDLE, answer=UNDONE)), 10.1 + IDLE_CONFIRM_DELAY)
     assert turn.state is TurnState.CANCELLED
 
 
 def test_mimo_may_have_finished_before_its_post_broke() -> None:
     turn = running(mimo=True)
-    run(turn, (10, PostBroke("reset")), (10.1, asked(replace(IDLE, answer=ANSWER))))
+    run(turn, (10, PostFailed("reset")), (10.1, asked(replace(IDLE, answer=ANSWER))))
     assert turn.state is TurnState.FINISHED
 
 
 def test_a_cut_that_was_followed_by_a_new_post_is_forgotten() -> None:
     turn = sending(mimo=True)
-    run(turn, (0, PostBroke("reset")), (0.1, not_there()), (5.1, not_there()), (6, BUSY), (7, BodyCame(ABORTED)))
+    run(turn, (0, PostFailed("reset")), (0.1, not_there()), (5.1, not_there()), (6, BUSY), (7, BodyReceived(ABORTED)))
     assert (turn.state, turn.reason) == (TurnState.ABORTED, "aborted from elsewhere")
 
 
 def test_an_abort_of_our_own_is_no_cancellation() -> None:
     turn = running(mimo=True)
-    run(turn, (9, AbortAsked()), (10, PostBroke("reset")), (10.1, asked(replace(IDLE, answer=ABORTED))))
+    run(turn, (9, AbortAsked()), (10, PostFailed("reset")), (10.1, asked(replace(IDLE, answer=ABORTED))))
     assert turn.state is TurnState.ABORTED
 
 
 def test_mimo_says_a_failure_with_white_space_alone() -> None:
     turn = running(mimo=True)
-    run(turn, (5, ServerError(Failure("no model"))), (6, PostBroke("only padding", cut=False)))
+    run(turn, (5, ServerError(Failure("no model"))), (6, PostFailed("only padding", cut=False)))
     assert turn.state is TurnState.UNKNOWN
-    run(turn, (6.1, asked(IDLE)), (6.2 + SECOND_LOOK, asked(IDLE)))
+    run(turn, (6.1, asked(IDLE)), (6.2 + IDLE_CONFIRM_DELAY, asked(IDLE)))
     assert (turn.state, turn.reason) == (TurnState.FAILED, "no model")
 
 
@@ -569,28 +569,28 @@ def test_a_turn_that_ended_in_tool_calls_is_over_when_the_session_is_idle(
     seen = replace(IDLE, answer=replace(ANSWER, final=False), rejected=rejected)
     turn.receive(seen, 1.0)
     assert not turn.over
-    turn.receive(asked(seen), 1.0 + SECOND_LOOK)
+    turn.receive(asked(seen), 1.0 + IDLE_CONFIRM_DELAY)
     assert (turn.state, turn.reason) == (state, reason)
 
 
 def test_two_clocks() -> None:
     turn = running()
-    run(turn, (100, PadsCame(10)), (200, PadsCame(20)))
+    run(turn, (100, PaddingReceived(10)), (200, PaddingReceived(20)))
     assert (turn.pads, turn.last_pad) == (20, 200)
-    turn.receive(PadsCame(20), 205)  # no new pad
+    turn.receive(PaddingReceived(20), 205)  # no new pad
     assert (turn.pads, turn.last_pad) == (20, 200)
-    assert turn.still_for(200) == pytest.approx(199.9)
-    turn.receive(replace(BUSY, mark=5), 250)
-    assert turn.still_for(260) == 10
-    turn.receive(replace(BUSY, mark=5, waiting=True), 270)
-    assert turn.still_for(1000) == 0
+    assert turn.idle_for(200) == pytest.approx(199.9)
+    turn.receive(replace(BUSY, version=5), 250)
+    assert turn.idle_for(260) == 10
+    turn.receive(replace(BUSY, version=5, waiting=True), 270)
+    assert turn.idle_for(1000) == 0
 
 
 def test_a_turn_that_stands_still_is_asked_for_now_and_then() -> None:
     turn = running()
     asks = [now for now in range(1, 120) if turn.receive(Tick(), float(now))]
     assert asks == [16, 46, 76, 106]
-    turn.receive(replace(BUSY, mark=1), 120)
+    turn.receive(replace(BUSY, version=1), 120)
     assert turn.receive(Tick(), 134) == ()
     assert not turn.over
 
@@ -599,7 +599,7 @@ def test_a_post_that_stays_open_over_the_end_of_its_turn_and_a_lost_line_is_what
     """The server saw its end and the client did not; an abort from elsewhere would have come by the POST."""
     turn = sending(mimo=True)
     gone = asked(replace(IDLE, answer=ABORTED))
-    run(turn, (1, HeadersCame()), (2, LineBack()), (3, gone), (4 + HELD_PATIENCE, gone))
+    run(turn, (1, HeadersReceived()), (2, Reconnected()), (3, gone), (4 + HELD_PATIENCE, gone))
     assert (turn.state, turn.reason) == (TurnState.CANCELLED, "the line was lost in the middle of it")
 
 
@@ -607,23 +607,23 @@ def test_where_the_line_was_never_in_doubt_nobody_knows_who_ended_it() -> None:
     """Somebody else may have aborted, and the POST be late; or it is lost, and nothing says so."""
     turn = sending(mimo=True)
     gone = asked(replace(IDLE, answer=ABORTED))
-    run(turn, (1, HeadersCame()), (3, gone), (4 + HELD_PATIENCE, gone))
+    run(turn, (1, HeadersReceived()), (3, gone), (4 + HELD_PATIENCE, gone))
     assert (turn.state, turn.reason) == (TurnState.INTERRUPTED, "the server ended it, and its answer did not come")
 
 
 @pytest.mark.parametrize(
     ("told", "body", "state", "reason"),
     [
-        ([Rejected(here=True)], BodyCame(ANSWER, rejected=True), TurnState.ABORTED, "you rejected a request"),
-        ([Rejected(here=True)], BodyCame(BETWEEN), TurnState.ABORTED, "you rejected a request"),
-        ([Rejected(here=False)], BodyCame(BETWEEN), TurnState.ABORTED, "a request was rejected elsewhere"),
-        ([], BodyCame(BETWEEN, rejected=True), TurnState.ABORTED, "a request was rejected"),
-        ([Rejected(here=True)], BodyCame(ANSWER), TurnState.FINISHED, ""),  # the agent was told, and went on
+        ([Rejected(here=True)], BodyReceived(ANSWER, rejected=True), TurnState.ABORTED, "you rejected a request"),
+        ([Rejected(here=True)], BodyReceived(BETWEEN), TurnState.ABORTED, "you rejected a request"),
+        ([Rejected(here=False)], BodyReceived(BETWEEN), TurnState.ABORTED, "a request was rejected elsewhere"),
+        ([], BodyReceived(BETWEEN, rejected=True), TurnState.ABORTED, "a request was rejected"),
+        ([Rejected(here=True)], BodyReceived(ANSWER), TurnState.FINISHED, ""),  # the agent was told, and went on
     ],
 )
 @pytest.mark.parametrize("mimo", [False, True])
 def test_a_turn_that_a_rejected_request_ended_did_not_finish(
-    told: list[Input], body: BodyCame, state: TurnState, reason: str, mimo: bool
+    told: list[Input], body: BodyReceived, state: TurnState, reason: str, mimo: bool
 ) -> None:
     turn = running(mimo=mimo)
     run(turn, *((5, what) for what in told), (6, body))
@@ -649,7 +649,7 @@ def test_an_abort_under_a_half_open_post_may_be_the_server_s_own() -> None:
 
 def test_an_abort_that_the_post_tells_of_is_somebody_else_s() -> None:
     turn = sending(mimo=True)
-    run(turn, (1, HeadersCame()), (2, BodyCame(ABORTED)))
+    run(turn, (1, HeadersReceived()), (2, BodyReceived(ABORTED)))
     assert (turn.state, turn.reason) == (TurnState.ABORTED, "aborted from elsewhere")
 
 
@@ -659,7 +659,7 @@ def test_a_turn_that_broke_off_is_over_though_a_later_prompt_keeps_the_session_w
 ) -> None:
     turn = running()
     broken_off = replace(ABORTED, failure=Failure("the server was restarted", "interrupted"))
-    run(turn, (2, asked(replace(BUSY, answer=broken_off, waiting=True, later=later))))
+    run(turn, (2, asked(replace(BUSY, answer=broken_off, waiting=True, has_later_prompt=later))))
     assert turn.state is state
 
 
@@ -675,7 +675,7 @@ def test_a_recovered_turn_that_died_with_its_client_is_told_so_where_the_family_
     cancels: bool, state: TurnState
 ) -> None:
     turn = Turn.recover(PROMPT, 0, cancels_on_disconnect=cancels)
-    run(turn, (1, asked(IDLE)), (COLD_START + 2, asked(IDLE)))
+    run(turn, (1, asked(IDLE)), (ANSWER_START_TIMEOUT + 2, asked(IDLE)))
     assert turn.state is state
     assert (turn.reason == "the client ended while it was sent") is cancels
 
@@ -688,6 +688,6 @@ def test_a_recovered_prompt_that_arrived_is_followed() -> None:
 
 def test_an_ended_turn_moves_no_more() -> None:
     turn = running()
-    turn.receive(BodyCame(ANSWER), 9)
-    assert run(turn, (10, PostBroke("late")), (11, asked(IDLE)), (12, Tick())) == []
+    turn.receive(BodyReceived(ANSWER), 9)
+    assert run(turn, (10, PostFailed("late")), (11, asked(IDLE)), (12, Tick())) == []
     assert (turn.state, turn.ended) == (TurnState.FINISHED, 9)

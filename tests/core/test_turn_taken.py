@@ -4,10 +4,10 @@ import msgspec
 import pytest
 
 from tui.core.model import Busy, Failure, Idle, Message, Prompt
-from tui.core.turn import ASK_AT, COLD_START, SECOND_LOOK, Action, Turn, TurnState
-from tui.core.turn_inputs import AbortAsked, Accepted, Observed, PostBroke, Tick
+from tui.core.turn import ANSWER_START_TIMEOUT, IDLE_CONFIRM_DELAY, POLL_DELAYS, Action, Turn, TurnState
+from tui.core.turn_inputs import AbortAsked, Accepted, PostFailed, Snapshot, Tick
 
-PROMPT = Prompt("ses_1", "do it", "ours", "", after="place")
+PROMPT = Prompt("ses_1", "do it", "ours", "", resume_cursor="place")
 ANSWER = Message("theirs:answer", "ses_1", "assistant", created=1.0, completed=9.0, parent_id="theirs", final=True)
 
 
@@ -20,32 +20,32 @@ def taken() -> Turn:
 def test_it_is_known_by_the_server_s_id_and_followed() -> None:
     turn = taken()
     assert (turn.prompt_id, turn.state, turn.held) == ("theirs", TurnState.RUNNING, False)
-    turn.receive(Observed(Busy(), stored=None), 0.2)
-    turn.receive(Observed(Idle(), stored=True, answer=ANSWER), 9.0)
+    turn.receive(Snapshot(Busy(), stored=None), 0.2)
+    turn.receive(Snapshot(Idle(), stored=True, answer=ANSWER), 9.0)
     assert turn.state is TurnState.FINISHED
 
 
 def test_it_has_time_to_begin() -> None:
     turn = taken()
-    assert turn.receive(Observed(Idle(), stored=None), 0.2) == ()
-    turn.receive(Observed(Idle(), stored=True, asked=True), 0.2 + COLD_START - 0.1)
+    assert turn.receive(Snapshot(Idle(), stored=None), 0.2) == ()
+    turn.receive(Snapshot(Idle(), stored=True, polled=True), 0.2 + ANSWER_START_TIMEOUT - 0.1)
     assert turn.state is TurnState.RUNNING
 
 
 def test_a_lost_202_is_asked_for_and_not_posted_again() -> None:
     turn = Turn.post(PROMPT, 0.0, once=True)
-    assert turn.receive(PostBroke("the answer was cut off"), 0.5) == (Action.ASK,)
-    for after in (*ASK_AT, ASK_AT[-1] + 0.1):
-        actions = turn.receive(Observed(Idle(), stored=False, asked=True), 0.5 + after)
+    assert turn.receive(PostFailed("the answer was cut off"), 0.5) == (Action.ASK,)
+    for after in (*POLL_DELAYS, POLL_DELAYS[-1] + 0.1):
+        actions = turn.receive(Snapshot(Idle(), stored=False, polled=True), 0.5 + after)
         assert Action.POST not in actions
     assert (turn.state, turn.reason) == (TurnState.NOT_SENT, "the answer was cut off")
 
 
 def test_a_lost_202_that_is_found_is_followed() -> None:
     turn = Turn.post(PROMPT, 0.0, once=True)
-    turn.receive(PostBroke("cut"), 0.5)
+    turn.receive(PostFailed("cut"), 0.5)
     turn.receive(Accepted("theirs"), 0.6)
-    turn.receive(Observed(Busy(), stored=True, asked=True), 0.6)
+    turn.receive(Snapshot(Busy(), stored=True, polled=True), 0.6)
     assert (turn.prompt_id, turn.state, turn.reason) == ("theirs", TurnState.RUNNING, "")
     assert turn.receive(Tick(), 5.0) == ()
 
@@ -53,8 +53,8 @@ def test_a_lost_202_that_is_found_is_followed() -> None:
 def test_a_prompt_that_the_server_took_and_lost_goes_back() -> None:
     """It waited in the server's queue when the server died."""
     turn = taken()
-    turn.receive(Observed(Idle(), stored=None), 1.0)
-    turn.receive(Observed(Idle(), stored=False, asked=True), 1.0 + SECOND_LOOK)
+    turn.receive(Snapshot(Idle(), stored=None), 1.0)
+    turn.receive(Snapshot(Idle(), stored=False, polled=True), 1.0 + IDLE_CONFIRM_DELAY)
     assert (turn.state, turn.reason) == (TurnState.NOT_SENT, "the server took it, and has lost it since")
 
 
@@ -65,10 +65,10 @@ def test_a_turn_that_the_server_says_it_lost_is_interrupted(asked_to: bool) -> N
         turn.receive(AbortAsked(), 1.0)
     failure = Failure("the server was restarted", "interrupted")
     lost = msgspec.structs.replace(ANSWER, failure=failure, final=False)
-    turn.receive(Observed(Idle(), stored=True, answer=lost), 9.0)
+    turn.receive(Snapshot(Idle(), stored=True, answer=lost), 9.0)
     assert (turn.state, turn.reason) == (TurnState.INTERRUPTED, "the server was restarted")
 
 
 def test_after_a_crash_of_the_client_it_is_asked_for_by_the_id_that_was_kept() -> None:
-    assert Turn.recover(msgspec.structs.replace(PROMPT, known_as="theirs"), 0.0).prompt_id == "theirs"
+    assert Turn.recover(msgspec.structs.replace(PROMPT, server_id="theirs"), 0.0).prompt_id == "theirs"
     assert Turn.recover(PROMPT, 0.0).prompt_id == "ours"

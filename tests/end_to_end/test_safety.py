@@ -45,9 +45,7 @@ VISIBLE = "[/] [bold red] [@click=app.bell]x[/]"
 
 def told(terminal: Terminal) -> list[bytes]:
     """What of an attack reached the terminal."""
-    return [tale for tale in TELL_TALES if tale in terminal.raw] + [
-        b"title" for _ in range("pwned" in terminal.title)
-    ]
+    return [tale for tale in TELL_TALES if tale in terminal.raw] + [b"title" for _ in range("pwned" in terminal.title)]
 
 
 def test_what_the_server_says_reaches_the_terminal_as_text_only(holdfast: Holdfast, stub: StartStub) -> None:

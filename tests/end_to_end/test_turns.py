@@ -16,9 +16,7 @@ StartStub = Callable[..., Stub]
 
 
 def open_questions(stub: Stub) -> list[str]:
-    return [
-        question["question"] for request in stub.http.get("/question").json() for question in request["questions"]
-    ]
+    return [question["question"] for request in stub.http.get("/question").json() for question in request["questions"]]
 
 
 def test_the_demo_shows_the_tour_and_takes_its_server_with_it(holdfast: Holdfast) -> None:

@@ -58,9 +58,7 @@ def test_a_modified_enter_is_a_newline(holdfast: Holdfast, stub: StartStub, newl
     stored(server, "PLAIN one\ntwo")
 
 
-@pytest.mark.parametrize(
-    ("sequence", "character"), [("\x1b[32;2u", " "), ("\x1b[97;2u", "A"), ("\x1b[228;65u", "ä")]
-)
+@pytest.mark.parametrize(("sequence", "character"), [("\x1b[32;2u", " "), ("\x1b[97;2u", "A"), ("\x1b[228;65u", "ä")])
 def test_a_character_with_shift_in_the_kitty_protocol_arrives(
     holdfast: Holdfast, stub: StartStub, sequence: str, character: str
 ) -> None:

@@ -31,10 +31,7 @@ OPEN = {
 
 Case = tuple[str, str, str]
 CASES: tuple[Case, ...] = tuple(
-    (attack.name, route, family)
-    for attack in ATTACKS.values()
-    for family in attack.families
-    for route in attack.routes
+    (attack.name, route, family) for attack in ATTACKS.values() for family in attack.families for route in attack.routes
 )
 
 ON_COMMANDS = tuple(

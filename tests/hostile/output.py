@@ -54,9 +54,7 @@ def strange(data: bytes) -> list[str]:
             at = known.end()
         elif not (match[0] in "\r\n" and match.start() > left >= 0):
             at = match.end()
-            found.append(
-                f"{match[0]!r} at {match.start()}: {text[max(0, match.start() - 30) : match.start() + 30]!r}"
-            )
+            found.append(f"{match[0]!r} at {match.start()}: {text[max(0, match.start() - 30) : match.start() + 30]!r}")
         if len(found) > 5:
             break
     return found

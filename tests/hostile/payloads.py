@@ -83,9 +83,7 @@ def _replaced(value: JSON, path: tuple[str | int, ...], item: JSON) -> JSON:
 
 def raw(value: JSON) -> bytes:
     """As JSON, with the numbers that `numbered` marked as they stand."""
-    return re.sub(
-        rb'"\\u0000(.*?)\\u0000"', lambda found: json.loads(b'"' + found[1] + b'"').encode(), d.encode(value)
-    )
+    return re.sub(rb'"\\u0000(.*?)\\u0000"', lambda found: json.loads(b'"' + found[1] + b'"').encode(), d.encode(value))
 
 
 def raw_sse(*frames: JSON) -> bytes:
@@ -142,9 +140,7 @@ def tool_parts(count: int) -> Document:
 
 
 def text_parts(count: int) -> Document:
-    return lambda: d.encode(
-        [d.prompt(), d.answer([d.text_part(f"part {number}", number) for number in range(count)])]
-    )
+    return lambda: d.encode([d.prompt(), d.answer([d.text_part(f"part {number}", number) for number in range(count)])])
 
 
 def todos(count: int) -> Document:
@@ -297,9 +293,7 @@ def numbers(number: str) -> Mapping[str, Document]:
     )
 
     def transcript() -> bytes:
-        found = [
-            _renamed(one, at) for at, one in enumerate(one_by_one(asked, number) + one_by_one(replied, number))
-        ]
+        found = [_renamed(one, at) for at, one in enumerate(one_by_one(asked, number) + one_by_one(replied, number))]
         return raw([asked, d.answer(), *found])
 
     retry = {"type": "retry", "attempt": 2, "message": "overloaded", "next": d.AT}
@@ -322,9 +316,7 @@ def numbers(number: str) -> Mapping[str, Document]:
 
 def _renamed(message: dict[str, JSON], at: int) -> dict[str, JSON]:
     name = f"msg_{at + 100:026d}"
-    parts = [
-        one | {"id": f"prt_{at:013d}{row:013d}", "messageID": name} for row, one in enumerate(message["parts"])
-    ]
+    parts = [one | {"id": f"prt_{at:013d}{row:013d}", "messageID": name} for row, one in enumerate(message["parts"])]
     return {"info": message["info"] | {"id": name}, "parts": parts}
 
 
@@ -438,9 +430,7 @@ def messages_by_events() -> Iterator[bytes]:
         name = f"msg_{number // 2:026d}"
         if number % 2:
             return d.frame("message.part.updated", part=d.text_part("words", number, name))
-        return d.frame(
-            "message.updated", info=d.prompt(1)["info"] | {"id": name, "time": {"created": d.AT + number}}
-        )
+        return d.frame("message.updated", info=d.prompt(1)["info"] | {"id": name, "time": {"created": d.AT + number}})
 
     return _frames(40_000, made)
 
@@ -603,9 +593,7 @@ def _flood(number: int) -> dict[str, JSON]:
         call = {"sessionUpdate": "tool_call", "toolCallId": f"call_{number}", "title": "title", "kind": "read"}
         return d.qwen_event(number + 4, call | {"status": "completed"})
     kind = "user_message_chunk" if number % 7 == 5 else "agent_message_chunk"
-    return d.qwen_event(
-        number + 4, {"sessionUpdate": kind, "content": {"type": "text", "text": f"words {number}"}}
-    )
+    return d.qwen_event(number + 4, {"sessionUpdate": kind, "content": {"type": "text", "text": f"words {number}"}})
 
 
 def qwen_documents() -> Mapping[str, Document]:

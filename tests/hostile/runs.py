@@ -252,7 +252,5 @@ def without_a_screen(attack: Attack, route: str, family: str, home: Path, *words
 def _failure(output: bytes) -> str:
     """The last line of a traceback in it, if there is one, without colours."""
     text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]|[│╭╰─╮╯]", "", output.decode("utf-8", "replace"))
-    lines = [
-        " ".join(line.split()) for line in text.splitlines() if re.match(r"\s*[\w.]*(Error|Exception)\b", line)
-    ]
+    lines = [" ".join(line.split()) for line in text.splitlines() if re.match(r"\s*[\w.]*(Error|Exception)\b", line)]
     return lines[-1][:200] if lines else "…"

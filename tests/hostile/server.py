@@ -69,9 +69,7 @@ class Server:
         """Answer one request; whether the connection goes on."""
         found = documents.look_up(self._family, exchange.request.method, urlsplit(exchange.request.path).path)
         if found is None:
-            await exchange.respond(
-                b'{"name":"NotFoundError","data":{"message":"no route"}}', status="404 Not Found"
-            )
+            await exchange.respond(b'{"name":"NotFoundError","data":{"message":"no route"}}', status="404 Not Found")
             return True
         name, document = found
         kind = documents.kind(name)

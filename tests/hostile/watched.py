@@ -25,9 +25,7 @@ UNANSWERED: Final = 8.0
 """Seconds after which a key is given up."""
 CLEAR: Final = "\x15"
 """Deletes what stands in the prompt."""
-KEYS: Final = tuple(
-    chr(point) for point in range(0x1CD, 0x530) if unicodedata.category(chr(point)) in ("Lu", "Ll")
-)
+KEYS: Final = tuple(chr(point) for point in range(0x1CD, 0x530) if unicodedata.category(chr(point)) in ("Lu", "Ll"))
 """Letters that no server sends, each typed once: an echo of one is an echo."""
 SPEAKS: Final = re.compile(r"Traceback|failed and was drawn anew|failed and was closed|itself failed|Error:")
 """What a client says of itself once it has failed."""

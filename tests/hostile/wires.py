@@ -227,9 +227,7 @@ async def retry_after(exchange: Exchange) -> bool:
 
 
 async def lengths(exchange: Exchange) -> bool:
-    head = (
-        f"HTTP/1.1 200 OK\r\nContent-Type: {exchange.content_type}\r\nContent-Length: -1\r\nContent-Length: 5\r\n"
-    )
+    head = f"HTTP/1.1 200 OK\r\nContent-Type: {exchange.content_type}\r\nContent-Length: -1\r\nContent-Length: 5\r\n"
     await exchange.send(head.encode() + b"\r\n12345")
     return False
 

@@ -5,46 +5,46 @@ from collections.abc import Iterator
 
 import pytest
 
-from tui.core.sanitize import clean
+from tui.core.sanitize import sanitize
 from tui.net import errors
 from tui.net.errors import (
-    Cut,
+    CertificateError,
+    ConnectFailed,
+    ConnectionLost,
     Empty,
     Encoded,
-    Garbled,
-    Misshapen,
+    HttpStatusError,
     NetError,
     NotJson,
-    Refused,
-    Silent,
+    ProtocolError,
+    ReadTimeout,
+    SchemaMismatch,
     TooLarge,
     TooSlow,
     TrailingBytes,
     Trickled,
     Truncated,
-    Unreachable,
+    UnexpectedContentType,
     Unsendable,
-    Untrusted,
-    WrongType,
 )
 
 HOSTILE = "\x1b]52;c;x\x07[/]\u202e\n" + "long " * 100
 
 EVERY = [
-    Unreachable(HOSTILE),
-    Untrusted(HOSTILE),
-    Cut(HOSTILE, 12),
-    Silent(2.5),
+    ConnectFailed(HOSTILE),
+    CertificateError(HOSTILE),
+    ConnectionLost(HOSTILE, 12),
+    ReadTimeout(2.5),
     Trickled("GET /" + HOSTILE, 12, 6.0),
     Unsendable(HOSTILE),
-    Garbled(HOSTILE),
-    *(Refused(status, HOSTILE, HOSTILE) for status in (301, 401, 403, 404, 407, 408, 409, 410, 429, 500, 503)),
-    WrongType(HOSTILE, HOSTILE),
+    ProtocolError(HOSTILE),
+    *(HttpStatusError(status, HOSTILE, HOSTILE) for status in (301, 401, 403, 404, 407, 408, 409, 410, 429, 500, 503)),
+    UnexpectedContentType(HOSTILE, HOSTILE),
     Empty(72),
     Truncated(1200),
     TrailingBytes(HOSTILE),
     NotJson(HOSTILE, HOSTILE),
-    Misshapen(HOSTILE, HOSTILE),
+    SchemaMismatch(HOSTILE, HOSTILE),
     Encoded(HOSTILE),
     TooLarge(64 << 20),
     TooSlow(1 << 20, 4.0, 11 << 20),
@@ -53,57 +53,57 @@ EVERY = [
 
 @pytest.mark.parametrize("error", EVERY, ids=lambda error: type(error).__name__)
 def test_words_are_short_and_clean(error: NetError) -> None:
-    for words in (error.what, error.remedy, str(error)):
+    for words in (error.message, error.hint, str(error)):
         assert words
-        assert words == clean(words)
+        assert words == sanitize(words)
         assert "\n" not in words
         assert len(words) <= 200
     for value in vars(error).values():
-        assert not isinstance(value, str) or value == clean(value)
+        assert not isinstance(value, str) or value == sanitize(value)
 
 
 def test_every_error_is_drawn_in_the_docstring() -> None:
     drawn = str(errors.__doc__)
     public = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, NetError)]
-    assert {type(error) for error in EVERY} | {NetError, errors.BadBody} == set(public)
+    assert {type(error) for error in EVERY} | {NetError, errors.InvalidBody} == set(public)
     for kind in public:
         assert kind.__name__ in drawn
 
 
 @pytest.mark.parametrize("status", [301, 302, 308, 400, 401, 403, 404, 407, 409, 410, 422])
 def test_final_until_the_user_acts(status: int) -> None:
-    assert Refused(status).final
+    assert HttpStatusError(status).permanent
 
 
 @pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504])
 def test_passes_by_itself(status: int) -> None:
-    assert not Refused(status).final
+    assert not HttpStatusError(status).permanent
 
 
 def test_only_a_person_mends_a_certificate_or_a_wrong_address() -> None:
-    final = {type(error) for error in EVERY if error.final}
-    assert final == {Untrusted, Refused, WrongType}
+    final = {type(error) for error in EVERY if error.permanent}
+    assert final == {CertificateError, HttpStatusError, UnexpectedContentType}
 
 
 @pytest.mark.parametrize(
     ("error", "what"),
     [
-        (Unreachable("connection refused"), "cannot connect: connection refused"),
-        (Cut("connection reset"), "connection reset before the first byte"),
-        (Cut("connection reset", 1), "connection reset after 1 byte"),
-        (Cut("connection reset", 2 << 20), "connection reset after 2 MiB"),
-        (Silent(2.5), "nothing came for 2.5 s"),
+        (ConnectFailed("connection refused"), "cannot connect: connection refused"),
+        (ConnectionLost("connection reset"), "connection reset before the first byte"),
+        (ConnectionLost("connection reset", 1), "connection reset after 1 byte"),
+        (ConnectionLost("connection reset", 2 << 20), "connection reset after 2 MiB"),
+        (ReadTimeout(2.5), "nothing came for 2.5 s"),
         (Trickled("GET /session", 12, 5.6), "GET /session is too slow: 12 bytes in 6 s"),
         (Encoded("gzip"), "the answer has Content-Encoding gzip, which was not asked for"),
-        (Refused(401), "password refused (401)"),
-        (Refused(409, "Conflict", "session is busy"), "request refused (409 Conflict): session is busy"),
-        (Refused(429, "Too Many Requests", "Too Many Requests"), "too many requests (429)"),
-        (Refused(429, excerpt="Too many requests."), "too many requests (429)"),
-        (Refused(429, excerpt="quota used up"), "too many requests (429): quota used up"),
-        (Refused(502, "Bad Gateway", "bad gateway"), "the server fails (502 Bad Gateway)"),
-        (Refused(502, "Bad Gateway", "<html><h1>502"), "the server fails (502 Bad Gateway)"),
-        (WrongType("text/html"), "not an agent server's answer: text/html"),
-        (WrongType(""), "not an agent server's answer: no content type"),
+        (HttpStatusError(401), "password refused (401)"),
+        (HttpStatusError(409, "Conflict", "session is busy"), "request refused (409 Conflict): session is busy"),
+        (HttpStatusError(429, "Too Many Requests", "Too Many Requests"), "too many requests (429)"),
+        (HttpStatusError(429, excerpt="Too many requests."), "too many requests (429)"),
+        (HttpStatusError(429, excerpt="quota used up"), "too many requests (429): quota used up"),
+        (HttpStatusError(502, "Bad Gateway", "bad gateway"), "the server fails (502 Bad Gateway)"),
+        (HttpStatusError(502, "Bad Gateway", "<html><h1>502"), "the server fails (502 Bad Gateway)"),
+        (UnexpectedContentType("text/html"), "not an agent server's answer: text/html"),
+        (UnexpectedContentType(""), "not an agent server's answer: no content type"),
         (Empty(), "the answer was empty"),
         (Empty(72), "no answer, only 72 bytes of padding"),
         (Truncated(20 << 10), "the answer broke off after 20 KiB"),
@@ -113,7 +113,7 @@ def test_only_a_person_mends_a_certificate_or_a_wrong_address() -> None:
     ],
 )
 def test_what_it_says(error: NetError, what: str) -> None:
-    assert error.what == what
+    assert error.message == what
 
 
 @pytest.mark.parametrize(
@@ -126,7 +126,7 @@ def test_what_it_says(error: NetError, what: str) -> None:
     ],
 )
 def test_it_says_when_to_try_again_if_the_server_did(after: float | None, remedy: str) -> None:
-    assert Refused(429, retry_after=after).remedy == remedy
+    assert HttpStatusError(429, retry_after=after).hint == remedy
 
 
 def test_an_error_survives_the_way_up() -> None:
@@ -134,5 +134,5 @@ def test_an_error_survives_the_way_up() -> None:
     def through() -> Iterator[None]:
         yield
 
-    with pytest.raises(Silent), through():
-        raise Silent(1.0)
+    with pytest.raises(ReadTimeout), through():
+        raise ReadTimeout(1.0)

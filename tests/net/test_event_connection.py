@@ -8,11 +8,11 @@ import pytest
 
 from tests.fake_time import FakeTime, settle
 from tui.core.backoff import Backoff
-from tui.core.connection_status import Health, LineState
-from tui.core.events import Beat, Connected, Event, SessionDeleted, StreamLost
+from tui.core.connection_status import ConnectionMonitor, ConnectionState
+from tui.core.events import Connected, Event, Heartbeat, SessionDeleted, StreamLost
 from tui.net import event_connection
-from tui.net.errors import Cut, NetError, Refused, Unreachable
-from tui.net.event_connection import Feed, Flooded, Link
+from tui.net.errors import ConnectFailed, ConnectionLost, HttpStatusError, NetError
+from tui.net.event_connection import BacklogOverflow, EventConnection, Feed
 
 LIVE = SessionDeleted("live")
 FETCHED = SessionDeleted("fetched")
@@ -70,10 +70,10 @@ class Line:
     def __init__(self) -> None:
         self.time = FakeTime()
         self.server = Server()
-        self.health = Health()
+        self.health = ConnectionMonitor()
         self.delivered: list[Event] = []
         self.synced: list[bool] = []
-        self.link = Link(
+        self.link = EventConnection(
             subscribe=self.server.subscribe,
             fetch=self.server.fetch,
             deliver=self.delivered.append,
@@ -85,7 +85,7 @@ class Line:
             sleep=self.time.sleep,
         )
 
-    def state(self) -> LineState:
+    def state(self) -> ConnectionState:
         return self.health.view(self.time.mono()).state
 
     def reason(self) -> str:
@@ -104,9 +104,9 @@ async def line() -> AsyncIterator[Line]:
 
 
 async def test_the_first_byte_makes_it_live(line: Line) -> None:
-    assert line.state() is LineState.CONNECTING
+    assert line.state() is ConnectionState.CONNECTING
     await line.server.say(Connected())
-    assert line.state() is LineState.LIVE
+    assert line.state() is ConnectionState.LIVE
 
 
 async def test_live_events_wait_for_what_is_fetched(line: Line) -> None:
@@ -125,15 +125,15 @@ async def test_live_events_wait_for_what_is_fetched(line: Line) -> None:
 
 async def test_a_gap_is_told(line: Line) -> None:
     await line.server.say(LIVE)
-    await line.server.end(Cut("reset"))
+    await line.server.end(ConnectionLost("reset"))
     assert line.delivered[-1] == StreamLost()
-    assert line.state() is LineState.RECONNECTING
+    assert line.state() is ConnectionState.RECONNECTING
     assert "reset" in line.reason()
 
 
 async def test_an_orderly_end_is_a_loss_too(line: Line) -> None:
     await line.server.end()
-    assert (line.state(), line.reason()) == (LineState.RECONNECTING, "the server ended the event stream")
+    assert (line.state(), line.reason()) == (ConnectionState.RECONNECTING, "the server ended the event stream")
 
 
 async def test_every_reconnection_fetches_again(line: Line) -> None:
@@ -143,17 +143,17 @@ async def test_every_reconnection_fetches_again(line: Line) -> None:
 
 
 async def test_tries_back_off(line: Line) -> None:
-    line.server.refuse = Unreachable("connection refused")
+    line.server.refuse = ConnectFailed("connection refused")
     await line.server.end()
     await line.time.advance(120)
     tries_at = [0.5, 1.5, 3.5, 7.5, 15.5, 31.5, 61.5, 91.5]
     assert line.server.opened == 1 + len(tries_at)
-    assert line.state() is LineState.RECONNECTING
+    assert line.state() is ConnectionState.RECONNECTING
 
 
 async def test_while_somebody_looks_a_server_that_is_there_again_is_found_within_a_second(line: Line) -> None:
     line.link.focused = True
-    line.server.refuse = Unreachable("connection refused")
+    line.server.refuse = ConnectFailed("connection refused")
     await line.server.end()
     await line.time.advance(300)
     opened = line.server.opened
@@ -162,11 +162,11 @@ async def test_while_somebody_looks_a_server_that_is_there_again_is_found_within
 
 
 async def test_a_person_at_the_keys_is_known_to_look_for_half_a_minute(line: Line) -> None:
-    line.server.refuse = Unreachable("connection refused")
+    line.server.refuse = ConnectFailed("connection refused")
     await line.server.end()
     line.link.input_came()
     await line.time.advance(29)
-    assert line.server.opened > 29 / event_connection.WATCHED / 1.1
+    assert line.server.opened > 29 / event_connection.FOCUSED_RETRY / 1.1
     await line.time.advance(31)
     opened = line.server.opened
     await line.time.advance(60)
@@ -175,7 +175,7 @@ async def test_a_person_at_the_keys_is_known_to_look_for_half_a_minute(line: Lin
 
 async def test_but_not_for_ever_and_no_server_that_answers_is_asked_so_often(line: Line) -> None:
     line.link.focused = True
-    line.server.refuse = Unreachable("connection refused")
+    line.server.refuse = ConnectFailed("connection refused")
     await line.server.end()
     await line.time.advance(700)
     opened = line.server.opened
@@ -185,7 +185,7 @@ async def test_but_not_for_ever_and_no_server_that_answers_is_asked_so_often(lin
     line.server.refuse = None
     line.link.retry_now()
     await line.server.say(Connected(), LIVE)
-    line.server.refuse = Refused(502)
+    line.server.refuse = HttpStatusError(502)
     await line.server.end()
     opened = line.server.opened
     await line.time.advance(60)
@@ -204,45 +204,45 @@ async def test_an_event_of_worth_resets_the_backoff(line: Line) -> None:
     for _ in range(5):
         await line.server.end()
         await line.time.advance(31)
-    await line.server.say(Connected(), Beat())
-    await line.server.end(Cut("reset"))
+    await line.server.say(Connected(), Heartbeat())
+    await line.server.end(ConnectionLost("reset"))
     opened = line.server.opened
     await line.time.advance(0.6)
     assert line.server.opened == opened + 1
 
 
 async def test_a_fetch_that_fails_loses_the_line_and_is_not_hammered(line: Line) -> None:
-    line.server.fetch_fails = Unreachable("no answer")
+    line.server.fetch_fails = ConnectFailed("no answer")
     await line.server.end()
     for _ in range(60):
         await line.time.advance(1)
-        await line.server.say(Connected(), Beat())
+        await line.server.say(Connected(), Heartbeat())
     assert line.server.opened <= 8
     assert FETCHED not in line.delivered[1:]
 
 
 @pytest.mark.parametrize("status", [401, 403, 404, 301])
 async def test_what_only_a_person_can_mend_stops_until_they_act(line: Line, status: int) -> None:
-    line.server.refuse = Refused(status)
+    line.server.refuse = HttpStatusError(status)
     await line.server.end()
     await line.time.advance(3600)
-    assert line.state() is LineState.STOPPED
+    assert line.state() is ConnectionState.STOPPED
     assert line.server.opened == 2
     line.server.refuse = None
     line.link.retry_now()
     await settle()
     await line.server.say(Connected())
-    assert line.state() is LineState.LIVE
+    assert line.state() is ConnectionState.LIVE
 
 
 async def test_after_a_stop_tries_are_counted_anew(line: Line) -> None:
-    line.server.refuse = Unreachable("connection refused")
+    line.server.refuse = ConnectFailed("connection refused")
     await line.server.end()
     await line.time.advance(120)
-    line.server.refuse = Refused(401)
+    line.server.refuse = HttpStatusError(401)
     await line.time.advance(60)
-    assert line.state() is LineState.STOPPED
-    line.server.refuse = Unreachable("connection refused")
+    assert line.state() is ConnectionState.STOPPED
+    line.server.refuse = ConnectFailed("connection refused")
     line.link.retry_now()
     await settle()
     seen = line.health.view(line.time.mono())
@@ -250,7 +250,7 @@ async def test_after_a_stop_tries_are_counted_anew(line: Line) -> None:
 
 
 async def test_retry_now_does_not_wait_for_the_countdown(line: Line) -> None:
-    line.server.refuse = Unreachable("connection refused")
+    line.server.refuse = ConnectFailed("connection refused")
     await line.server.end()
     await line.time.advance(40)
     opened = line.server.opened
@@ -271,11 +271,11 @@ class TestRestart:
         assert line.server.opened == opened + 1
         assert line.delivered == [StreamLost(), FETCHED]
         await line.server.say(Connected())
-        assert line.state() is LineState.LIVE
+        assert line.state() is ConnectionState.LIVE
 
     async def test_a_try_that_hangs_is_given_up(self, line: Line) -> None:
         line.server.fetch_gate.clear()
-        await line.server.end(Cut("reset"))
+        await line.server.end(ConnectionLost("reset"))
         await line.time.advance(5)
         fetches, opened = line.server.fetches, line.server.opened
         line.link.restart()
@@ -286,7 +286,7 @@ class TestRestart:
         assert line.link.synced
 
     async def test_a_pause_and_a_stop_end(self, line: Line) -> None:
-        for refusal in (Unreachable("connection refused"), Refused(401)):
+        for refusal in (ConnectFailed("connection refused"), HttpStatusError(401)):
             line.server.refuse = refusal
             line.link.restart()
             await settle()
@@ -294,7 +294,7 @@ class TestRestart:
             line.link.restart()
             await settle()
             assert line.server.opened == opened + 1
-        assert line.state() is LineState.STOPPED
+        assert line.state() is ConnectionState.STOPPED
 
     async def test_the_link_can_still_be_ended(self) -> None:
         line = Line()
@@ -306,7 +306,7 @@ class TestRestart:
 
 
 async def test_a_retry_after_is_honoured(line: Line) -> None:
-    line.server.refuse = Refused(429, retry_after=20)
+    line.server.refuse = HttpStatusError(429, retry_after=20)
     await line.server.end()
     await line.time.advance(19)
     opened = line.server.opened
@@ -316,21 +316,21 @@ async def test_a_retry_after_is_honoured(line: Line) -> None:
 
 async def test_silence_past_three_learned_beats_ends_the_stream(line: Line) -> None:
     for _ in range(4):
-        await line.server.say(Beat())
+        await line.server.say(Heartbeat())
         await line.time.advance(5)
     await line.time.advance(9)
-    assert line.state() is LineState.LATE
+    assert line.state() is ConnectionState.QUIET
     await line.time.advance(4)
     assert line.server.opened == 2
 
 
 async def test_a_loop_that_stood_still_proves_nothing(line: Line) -> None:
     for _ in range(4):
-        await line.server.say(Beat())
+        await line.server.say(Heartbeat())
         await line.time.advance(1)
     line.time.jump(12)
     await line.time.advance(0)
-    await line.server.say(Beat())
+    await line.server.say(Heartbeat())
     await line.time.advance(3)
     assert line.server.opened == 1
 
@@ -365,7 +365,7 @@ async def test_a_fetch_that_fails_lets_the_live_events_through(line: Line) -> No
 
     async def fetch() -> Sequence[Event]:
         await gate.wait()
-        raise Unreachable("no answer")
+        raise ConnectFailed("no answer")
 
     await line.server.say(Connected())
     line.delivered.clear()
@@ -373,7 +373,7 @@ async def test_a_fetch_that_fails_lets_the_live_events_through(line: Line) -> No
     await settle()
     await line.server.say(LIVE)
     gate.set()
-    with pytest.raises(Unreachable):
+    with pytest.raises(ConnectFailed):
         await fetching
     assert line.delivered == [LIVE]
 
@@ -400,7 +400,7 @@ async def test_live_events_wait_for_all_fetches_that_overlap(line: Line) -> None
 
 async def test_one_look_at_a_silent_stream_is_not_enough(line: Line) -> None:
     for _ in range(4):
-        await line.server.say(Beat())
+        await line.server.say(Heartbeat())
         await line.time.advance(1)
     for _ in range(2):
         await line.time.advance(10)  # the last look sees eleven seconds of silence, the one before it ten
@@ -409,7 +409,7 @@ async def test_one_look_at_a_silent_stream_is_not_enough(line: Line) -> None:
         await line.time.advance(1)
     await line.time.advance(11)
     assert line.server.opened == 1
-    assert line.state() is LineState.RECONNECTING
+    assert line.state() is ConnectionState.RECONNECTING
 
 
 async def test_more_than_can_wait_begins_the_stream_anew(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -418,9 +418,9 @@ async def test_more_than_can_wait_begins_the_stream_anew(line: Line, monkeypatch
     line.server.fetch_gate.clear()
     await line.time.advance(1)
     await line.server.say(LIVE, LIVE, LIVE)
-    assert line.state() is LineState.LIVE
+    assert line.state() is ConnectionState.LIVE
     await line.server.say(LIVE)
-    assert (line.state(), line.reason()) == (LineState.RECONNECTING, Flooded().what)
+    assert (line.state(), line.reason()) == (ConnectionState.RECONNECTING, BacklogOverflow().message)
 
 
 async def test_a_flood_behind_somebody_else_s_fetch_ends_the_stream_and_not_the_link(
@@ -437,7 +437,7 @@ async def test_a_flood_behind_somebody_else_s_fetch_ends_the_stream_and_not_the_
     fetching = asyncio.create_task(line.link.refetch(fetch))
     await settle()
     await line.server.say(LIVE, LIVE, LIVE, LIVE)
-    assert (line.state(), line.reason()) == (LineState.RECONNECTING, Flooded().what)
+    assert (line.state(), line.reason()) == (ConnectionState.RECONNECTING, BacklogOverflow().message)
     gate.set()
     await fetching
     assert line.delivered[-4:] == [LIVE, LIVE, LIVE, StreamLost()]
@@ -445,10 +445,10 @@ async def test_a_flood_behind_somebody_else_s_fetch_ends_the_stream_and_not_the_
 
 async def test_what_a_person_asked_for_while_all_was_well_does_not_count_later(line: Line) -> None:
     line.link.retry_now()
-    line.server.refuse = Refused(401)
+    line.server.refuse = HttpStatusError(401)
     await line.server.end()
     await line.time.advance(3600)
-    assert (line.state(), line.server.opened) == (LineState.STOPPED, 2)
+    assert (line.state(), line.server.opened) == (ConnectionState.STOPPED, 2)
 
 
 async def test_each_loss_is_told_though_nothing_was_fetched(line: Line) -> None:
@@ -457,7 +457,7 @@ async def test_each_loss_is_told_though_nothing_was_fetched(line: Line) -> None:
     line.server.fetch_gate.clear()
     await line.time.advance(1)
     await line.server.say(Connected(), LIVE)
-    line.server.fetch_fails = Cut("reset")
+    line.server.fetch_fails = ConnectionLost("reset")
     line.server.fetch_gate.set()
     await settle()
     assert line.delivered[-2:] == [LIVE, StreamLost()]
@@ -474,7 +474,7 @@ async def test_the_end_of_a_fetch_is_told(line: Line) -> None:
 
 
 async def test_tries_that_led_to_a_working_stream_no_longer_count(line: Line) -> None:
-    line.server.refuse = Unreachable("connection refused")
+    line.server.refuse = ConnectFailed("connection refused")
     await line.server.end()
     await line.time.advance(10)
     line.server.refuse = None
@@ -483,10 +483,10 @@ async def test_tries_that_led_to_a_working_stream_no_longer_count(line: Line) ->
     assert line.health.view(line.time.mono()).attempt > 2
     await line.server.say(Connected())
     assert line.health.view(line.time.mono()).attempt > 2
-    await line.server.say(Beat())
+    await line.server.say(Heartbeat())
     assert line.health.view(line.time.mono()).attempt == 0
 
 
 async def test_events_are_counted_that_carry_more_than_a_beat(line: Line) -> None:
-    await line.server.say(Connected(), Beat(), LIVE, Beat(), LIVE)
+    await line.server.say(Connected(), Heartbeat(), LIVE, Heartbeat(), LIVE)
     assert line.link.events == 2

@@ -12,21 +12,21 @@ from tests.waiting import wait_until
 from tui.net import http_client as module
 from tui.net.credentials import BasicAuth, BearerAuth
 from tui.net.errors import (
-    Cut,
-    Garbled,
+    CertificateError,
+    ConnectFailed,
+    ConnectionLost,
+    HttpStatusError,
     NetError,
     NotJson,
-    Refused,
-    Silent,
+    ProtocolError,
+    ReadTimeout,
     TooLarge,
     Trickled,
-    Unreachable,
+    UnexpectedContentType,
     Unsendable,
-    Untrusted,
-    WrongType,
 )
 from tui.net.http_client import Http
-from tui.net.url import BadAddress, segment
+from tui.net.url import BadAddress, path_segment
 
 
 class TestCall:
@@ -43,7 +43,7 @@ class TestCall:
         async with client(server, credentials=BasicAuth("opencode", "hunter2"), headers={"x-id": "7"}) as http:
             await http.call(
                 "POST",
-                f"/session/{segment('a/../b')}/{segment('..')}",
+                f"/session/{path_segment('a/../b')}/{path_segment('..')}",
                 params={"limit": 5, "roots": True, "search": "a b&c", "start": None},
                 json={"text": "é\ud83d"},
                 headers={"x-one": "1"},
@@ -86,9 +86,9 @@ class TestCall:
 
     async def test_a_web_page_is_no_answer(self, server: Server, http: Http) -> None:
         server.play(answer(b"<html>\x1b[2J<title>Welcome", kind="text/html"))
-        with pytest.raises(WrongType) as caught:
+        with pytest.raises(UnexpectedContentType) as caught:
             await http.call("GET", "/global/health")
-        assert caught.value.final
+        assert caught.value.permanent
         assert caught.value.excerpt == "<html><title>Welcome"
 
     async def test_no_json(self, server: Server, http: Http) -> None:
@@ -152,7 +152,7 @@ class TestCall:
 
     async def test_a_body_that_stops_in_the_middle_ends(self, server: Server, http: Http) -> None:
         server.play(server.saying(JSON_HEAD + b"content-length: 99\r\n\r\n[1,", hold=True))
-        with pytest.raises(Silent):
+        with pytest.raises(ReadTimeout):
             await http.call("POST", "/x", timeout=0.1)
 
     async def test_what_is_too_large_tells_its_size_and_its_beginning(self, server: Server, http: Http) -> None:
@@ -171,9 +171,7 @@ class TestCall:
         assert caught.value.headers["x-next-cursor"] == "before"
         assert caught.value.head.startswith(b"[[],[]")
 
-    async def test_answers_that_come_at_the_same_time_have_the_room_of_one(
-        self, server: Server, http: Http
-    ) -> None:
+    async def test_answers_that_come_at_the_same_time_have_the_room_of_one(self, server: Server, http: Http) -> None:
         server.play(server.saying(JSON_HEAD + b'content-length: 99999\r\n\r\n"' + b"x" * 60_000, hold=True))
         first = asyncio.create_task(http.call("POST", "/first", limit=100_000, timeout=1.0))
         await wait_until(lambda: http._room.taken > 60_000)
@@ -181,14 +179,14 @@ class TestCall:
         server.connections = 0
         with pytest.raises(TooLarge):
             await http.call("POST", "/second", limit=100_000)
-        with pytest.raises(Silent):
+        with pytest.raises(ReadTimeout):
             await first
         assert http._room.taken == 0
         assert (await http.call("POST", "/third", limit=100_000)).value == "x" * 60_000
 
     async def test_closed_before_the_answer(self, server: Server, http: Http) -> None:
         server.play(server.saying())
-        with pytest.raises(Cut, match="the server closed the connection before the first byte"):
+        with pytest.raises(ConnectionLost, match="the server closed the connection before the first byte"):
             await http.call("POST", "/x")
         assert server.connections == 1
 
@@ -196,13 +194,13 @@ class TestCall:
         with socket.socket() as unused:
             unused.bind(("127.0.0.1", 0))
             http = Http(f"http://127.0.0.1:{unused.getsockname()[1]}")
-            with pytest.raises(Unreachable, match="cannot connect: connection refused"):
+            with pytest.raises(ConnectFailed, match="cannot connect: connection refused"):
                 await http.call("GET", "/x")
             await http.close()
 
     async def test_no_such_host(self) -> None:
         http = Http("http://nobody.invalid", trust_env=False)
-        with pytest.raises(Unreachable, match="no host of that name"):
+        with pytest.raises(ConnectFailed, match="no host of that name"):
             await http.call("GET", "/x")
         await http.close()
 
@@ -263,20 +261,20 @@ class TestSecondTry:
 
     async def test_the_second_try_is_the_last(self, server: Server, http: Http) -> None:
         server.play(server.saying(hold=True))
-        with pytest.raises(Silent):
+        with pytest.raises(ReadTimeout):
             await http.call("GET", "/x", timeout=0.1)
         assert len(server.requests) == 2
 
     async def test_a_post_is_sent_once(self, server: Server, http: Http) -> None:
         server.play(server.saying(hold=True), OK)
-        with pytest.raises(Silent, match=r"nothing came for 0\.1 s"):
+        with pytest.raises(ReadTimeout, match=r"nothing came for 0\.1 s"):
             await http.call("POST", "/x", timeout=0.1)
         assert len(server.requests) == 1
 
     @pytest.mark.parametrize("status", ["404 Not Found", "503 Busy"])
     async def test_a_refusal_is_an_answer(self, server: Server, http: Http, status: str) -> None:
         server.play(answer(b"{}", status))
-        with pytest.raises(Refused):
+        with pytest.raises(HttpStatusError):
             await http.call("GET", "/x")
         assert len(server.requests) == 1
 
@@ -298,10 +296,10 @@ class TestUnsendable:
     async def test_an_id_or_a_cursor_that_is_too_long(
         self, server: Server, http: Http, method: str, length: int
     ) -> None:
-        for path, params in ((f"/session/{segment('x' * length)}", None), ("/session", {"before": "x" * length})):
+        for path, params in ((f"/session/{path_segment('x' * length)}", None), ("/session", {"before": "x" * length})):
             with pytest.raises(Unsendable, match="its address is too long") as caught:
                 await http.call(method, path, params=params)
-            assert len(caught.value.what) < 100
+            assert len(caught.value.message) < 100
         with pytest.raises(Unsendable):
             async with http.stream("GET", f"/{'x' * length}", first_byte=1, silence=1):
                 pass
@@ -311,7 +309,7 @@ class TestUnsendable:
     async def test_a_header_that_is_not_ascii(self, server: Server, http: Http, value: str) -> None:
         with pytest.raises(Unsendable, match="not ASCII") as caught:
             await http.call("POST", "/x", headers={"x-qwen-client-id": value})
-        assert value not in caught.value.what
+        assert value not in caught.value.message
         assert not server.requests
 
 
@@ -330,7 +328,7 @@ class TestSecrets:
                 try:
                     await http.call("POST", "/x", timeout=0.5)
                 except NetError as error:
-                    said += [str(error), repr(error), error.remedy, repr(error.__cause__)]
+                    said += [str(error), repr(error), error.hint, repr(error.__cause__)]
         secret = credentials.header().split()[1]
         shown = "\n".join([*said, *(record.getMessage() for record in caplog.records)])
         assert b"uthorization" in server.requests[0]
@@ -339,17 +337,17 @@ class TestSecrets:
         assert secret not in "\n".join(said)
 
     async def test_a_header_that_cannot_be_sent_is_not_quoted(self, http: Http) -> None:
-        with pytest.raises(Garbled) as caught:
+        with pytest.raises(ProtocolError) as caught:
             await http.call("GET", "/x", headers={"x-secret": "hunter2\n"})
-        assert "hunter2" not in caught.value.what
+        assert "hunter2" not in caught.value.message
 
 
 class TestSetUp:
     def test_a_certificate_file_that_is_none(self, tmp_path: Path) -> None:
-        with pytest.raises(Untrusted, match="no such file"):
+        with pytest.raises(CertificateError, match="no such file"):
             Http("https://build.example", ca_file=tmp_path / "missing.pem")
         (tmp_path / "empty.pem").write_text("nothing")
-        with pytest.raises(Untrusted, match="holds no certificate"):
+        with pytest.raises(CertificateError, match="holds no certificate"):
             Http("https://build.example", ca_file=tmp_path / "empty.pem")
 
     def test_an_address_that_is_none(self) -> None:
@@ -373,12 +371,8 @@ class TestSetUp:
         with pytest.raises(BadAddress, match="socksio"):
             Http("http://build.example")
 
-    @pytest.mark.parametrize(
-        "proxy", ["quantum://proxy:1", "http://[::1", "http://proxy:port", "socks4://me:no@p"]
-    )
-    def test_a_broken_proxy_is_said_without_its_password(
-        self, proxy: str, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    @pytest.mark.parametrize("proxy", ["quantum://proxy:1", "http://[::1", "http://proxy:port", "socks4://me:no@p"])
+    def test_a_broken_proxy_is_said_without_its_password(self, proxy: str, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("all_proxy", proxy)
         monkeypatch.delenv("no_proxy", raising=False)
         with pytest.raises(BadAddress, match=r"^The proxy .* cannot be used: .*NO_PROXY") as caught:
@@ -388,18 +382,18 @@ class TestSetUp:
     async def test_a_proxy_that_is_not_there_is_named(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("http_proxy", "me:hunter2@127.0.0.1:1")
         beyond = Http("http://build.example")
-        with pytest.raises(Unreachable, match=r"proxy http://127\.0\.0\.1:1: connection refused") as caught:
+        with pytest.raises(ConnectFailed, match=r"proxy http://127\.0\.0\.1:1: connection refused") as caught:
             await beyond.call("GET", "/x")
-        assert "NO_PROXY" in caught.value.remedy
+        assert "NO_PROXY" in caught.value.hint
         await beyond.close()
 
     async def test_a_proxy_that_refuses_is_named(self, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("all_proxy", server.url)
         server.play(answer(b"not for you", "403 Forbidden", kind="text/plain"))
         plain, tunnelled = Http("http://build.example"), Http("https://build.example")
-        with pytest.raises(Refused, match=f"through the proxy {server.url}"):
+        with pytest.raises(HttpStatusError, match=f"through the proxy {server.url}"):
             await plain.call("GET", "/x")
-        with pytest.raises(Unreachable, match=f"through the proxy {server.url}: 403 Forbidden"):
+        with pytest.raises(ConnectFailed, match=f"through the proxy {server.url}: 403 Forbidden"):
             await tunnelled.call("GET", "/x")
         await plain.close()
         await tunnelled.close()
@@ -418,7 +412,7 @@ async def test_tls_where_there_is_none(server: Server) -> None:
 
     server.play(bewildered)
     http = Http(server.url.replace("http:", "https:"))
-    with pytest.raises(Unreachable, match="no TLS"):
+    with pytest.raises(ConnectFailed, match="no TLS"):
         await http.call("GET", "/x", timeout=1.0)
     await http.close()
 

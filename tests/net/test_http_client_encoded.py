@@ -6,7 +6,7 @@ import zlib
 import pytest
 
 from tests.net.bytes_server import STREAM_HEAD, Server, answer, chunk, read
-from tui.net.errors import Encoded, Refused
+from tui.net.errors import Encoded, HttpStatusError
 from tui.net.http_client import Http
 
 BOMB = gzip.compress(gzip.compress(gzip.compress(bytes(64 << 20))))
@@ -29,8 +29,8 @@ async def test_a_call_names_what_came(server: Server, http: Http, encoding: str,
     server.play(answer(ENCODINGS[encoding], "200 OK", f"content-encoding: {encoding}"))
     with pytest.raises(Encoded) as caught:
         await http.call(method, "/x")
-    assert caught.value.what == f"the answer has Content-Encoding {encoding}, which was not asked for"
-    assert not caught.value.final
+    assert caught.value.message == f"the answer has Content-Encoding {encoding}, which was not asked for"
+    assert not caught.value.permanent
 
 
 async def test_several_headers_are_one_list(server: Server, http: Http) -> None:
@@ -43,7 +43,7 @@ async def test_the_name_is_short(server: Server, http: Http) -> None:
     server.play(answer(b"true", "200 OK", "content-encoding: " + "gzip, " * 9000 + "gzip"))
     with pytest.raises(Encoded) as caught:
         await http.call("GET", "/x")
-    assert len(caught.value.what) < 120
+    assert len(caught.value.message) < 120
 
 
 async def test_a_stream_and_a_held_post(server: Server, http: Http) -> None:
@@ -64,7 +64,9 @@ async def test_identity_is_none(server: Server, http: Http, encoding: str) -> No
 
 async def test_of_a_refusal_the_status_counts(server: Server, http: Http) -> None:
     server.play(answer(BOMB, "503 Busy", "content-encoding: gzip, gzip, gzip", "retry-after: 3"))
-    with pytest.raises(Refused, match=r"\(503 Busy\): its text has Content-Encoding gzip, gzip, gzip") as caught:
+    with pytest.raises(
+        HttpStatusError, match=r"\(503 Busy\): its text has Content-Encoding gzip, gzip, gzip"
+    ) as caught:
         await http.call("GET", "/x")
     assert (caught.value.status, caught.value.retry_after, caught.value.value) == (503, 3.0, None)
 
@@ -76,5 +78,5 @@ async def test_nothing_is_decoded(server: Server, http: Http, monkeypatch: pytes
     monkeypatch.setattr("httpx._decoders.GZipDecoder.decode", decode)
     for status in ("200 OK", "404 Not Found", "500 No"):
         server.play(answer(BOMB, status, "content-encoding: gzip"))
-        with pytest.raises(Encoded if status == "200 OK" else Refused):
+        with pytest.raises(Encoded if status == "200 OK" else HttpStatusError):
             await http.call("POST", "/x")

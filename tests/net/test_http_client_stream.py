@@ -8,10 +8,10 @@ import pytest
 from tests.net.bytes_server import EVENTS, JSON_HEAD, STREAM_HEAD, Server, answer, chunk, read
 from tests.waiting import wait_until
 from tui.net.errors import (
-    Cut,
-    Garbled,
-    Silent,
-    WrongType,
+    ConnectionLost,
+    ProtocolError,
+    ReadTimeout,
+    UnexpectedContentType,
 )
 from tui.net.http_client import ByteStream, Http
 
@@ -26,9 +26,7 @@ class TestStream:
             assert stream.received == 16
             assert [piece async for piece in stream.chunks()] == []
 
-    async def test_a_post_may_be_silent_before_its_headers_and_in_its_body(
-        self, server: Server, http: Http
-    ) -> None:
+    async def test_a_post_may_be_silent_before_its_headers_and_in_its_body(self, server: Server, http: Http) -> None:
         go = asyncio.Event()
 
         async def slow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -56,13 +54,13 @@ class TestStream:
 
     async def test_no_headers_in_time(self, server: Server, http: Http) -> None:
         server.play(server.saying(hold=True))
-        with pytest.raises(Silent, match=r"nothing came for 0\.1 s"):
+        with pytest.raises(ReadTimeout, match=r"nothing came for 0\.1 s"):
             await read(http, first_byte=0.1, silence=None)
 
     async def test_silence_after_the_headers_has_its_own_limit(self, server: Server, http: Http) -> None:
         """httpcore must look the limit up again when the body begins; no limit at all would hang here."""
         server.play(server.saying(STREAM_HEAD, chunk(b"x"), hold=True))
-        with pytest.raises(Silent, match=r"nothing came for 0\.15 s"):
+        with pytest.raises(ReadTimeout, match=r"nothing came for 0\.15 s"):
             await read(http, first_byte=None, silence=0.15)
 
     async def test_no_limit_before_the_headers_does_not_limit_the_rest(self, server: Server, http: Http) -> None:
@@ -77,7 +75,7 @@ class TestStream:
 
     async def test_reset(self, server: Server, http: Http) -> None:
         server.play(server.saying(STREAM_HEAD + chunk(b"12345"), reset=True))
-        with pytest.raises(Cut) as caught:
+        with pytest.raises(ConnectionLost) as caught:
             await read(http)
         assert caught.value.reason == "connection reset by peer"
 
@@ -87,7 +85,7 @@ class TestStream:
             assert await anext(stream.chunks()) == b"12345"
             for writer in server.open:
                 writer.transport.abort()
-            with pytest.raises(Cut, match="the answer was cut off after 5 bytes"):
+            with pytest.raises(ConnectionLost, match="the answer was cut off after 5 bytes"):
                 await anext(stream.chunks())
 
     @pytest.mark.parametrize(
@@ -101,7 +99,7 @@ class TestStream:
     )
     async def test_cut_in_the_body(self, server: Server, http: Http, play: bytes) -> None:
         server.play(server.saying(play))
-        with pytest.raises(Cut, match="the answer was cut off"):
+        with pytest.raises(ConnectionLost, match="the answer was cut off"):
             await read(http)
 
     async def test_a_body_without_a_length_ends_cleanly_when_cut(self, server: Server, http: Http) -> None:
@@ -112,18 +110,18 @@ class TestStream:
     @pytest.mark.parametrize("head", [b"SSH-2.0-OpenSSH_9\r\n\r\n", b"HTTP/1.1 200 OK\r\nx\x00y: z\r\n\r\n"])
     async def test_no_http(self, server: Server, http: Http, head: bytes) -> None:
         server.play(server.saying(head, hold=True))
-        with pytest.raises(Garbled):
+        with pytest.raises(ProtocolError):
             await read(http)
 
     async def test_an_endless_header(self, server: Server, http: Http) -> None:
         server.play(server.saying(b"HTTP/1.1 200 OK\r\nx: ", *[b"x" * 50_000] * 10, hold=True))
-        with pytest.raises(Garbled):
+        with pytest.raises(ProtocolError):
             await read(http)
 
     @pytest.mark.parametrize("kind", ["application/json", "text/html", "text/event-stream-not", ""])
     async def test_no_event_stream(self, server: Server, http: Http, kind: str) -> None:
         server.play(answer(b"{}", kind=kind))
-        with pytest.raises(WrongType):
+        with pytest.raises(UnexpectedContentType):
             await read(http)
 
     async def test_204_is_a_stream_without_bytes(self, server: Server, http: Http) -> None:
@@ -162,7 +160,7 @@ class TestLeaving:
             reading.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await reading
-            with pytest.raises(Cut, match="reading was interrupted after 1 byte"):
+            with pytest.raises(ConnectionLost, match="reading was interrupted after 1 byte"):
                 await anext(stream.chunks())
 
     async def test_closing_breaks_what_is_open(self, server: Server) -> None:
@@ -179,5 +177,5 @@ class TestLeaving:
         await wait_until(lambda: streams)
         await asyncio.sleep(0)
         await http.close()
-        with pytest.raises(Cut):
+        with pytest.raises(ConnectionLost):
             await holding

@@ -8,8 +8,8 @@ import pytest
 
 from tests.backends.recording import NAMES, recording
 from tests.net.json_corpus import CASES
-from tui.core.sanitize import clean
-from tui.net.errors import BadBody, Empty, NotJson, Truncated
+from tui.core.sanitize import sanitize
+from tui.net.errors import Empty, InvalidBody, NotJson, Truncated
 from tui.net.json_input import JSON, loads
 from tui.net.padded_json import PaddedJson
 
@@ -30,7 +30,7 @@ PADDINGS = {
 }
 
 
-Outcome: TypeAlias = "JSON | BadBody"
+Outcome: TypeAlias = "JSON | InvalidBody"
 
 
 def outcome(raw: bytes) -> Outcome:
@@ -46,7 +46,7 @@ def padded(pieces: Iterable[bytes]) -> Outcome:
         parser.feed(piece)
     try:
         return parser.close()
-    except BadBody as error:
+    except InvalidBody as error:
         return error
 
 
@@ -57,9 +57,9 @@ def in_pieces(data: bytes, size: int) -> Iterator[bytes]:
 
 def is_error(result: Outcome) -> bool:
     """Whether it is an error, which must be fit for a terminal."""
-    if not isinstance(result, BadBody):
+    if not isinstance(result, InvalidBody):
         return False
-    assert result.what == clean(result.what)
+    assert result.message == sanitize(result.message)
     return True
 
 

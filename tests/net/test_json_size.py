@@ -40,9 +40,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("small")
 @pytest.mark.parametrize("large", [1 << 10, 1 << 30], ids=["as it is", "as text"])
 @pytest.mark.parametrize("shape", SHAPES)
-def test_a_document_that_takes_too_much_is_refused(
-    shape: str, large: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_document_that_takes_too_much_is_refused(shape: str, large: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(json_input, "LARGE", large)
     loads(SHAPES[shape](1000))
     document = SHAPES[shape](2_000_000 if "text" in shape else 300_000)

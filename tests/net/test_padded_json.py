@@ -35,7 +35,7 @@ def outcome(pieces: list[bytes], limit: int = 1 << 20) -> object:
             parser.feed(piece)
         result: object = parser.close()
     except NetError as error:
-        result = (type(error), error.what)
+        result = (type(error), error.message)
     return result, parser.pads, parser.received, parser.started
 
 

@@ -4,36 +4,36 @@ import pytest
 
 from tests.net.bytes_server import Server, answer, client, read
 from tui.net.credentials import BasicAuth
-from tui.net.errors import Garbled, Refused
+from tui.net.errors import HttpStatusError, ProtocolError
 from tui.net.http_client import Http
 
 
 class TestRefused:
     async def test_words_of_the_server(self, server: Server, http: Http) -> None:
         server.play(answer(b'{"name":"NotFoundError","data":{"message":"no \\u001b[2Jsession"}}', "404 Not Found"))
-        with pytest.raises(Refused) as caught:
+        with pytest.raises(HttpStatusError) as caught:
             await http.call("GET", "/session/x")
         error = caught.value
-        assert (error.status, error.excerpt, error.final) == (404, "no session", True)
+        assert (error.status, error.excerpt, error.permanent) == (404, "no session", True)
         assert error.value == {"name": "NotFoundError", "data": {"message": "no session"}}
 
     async def test_an_empty_401(self, server: Server, http: Http) -> None:
         server.play(answer(b"", "401 Unauthorized", 'www-authenticate: Basic realm="Secure Area"'))
-        with pytest.raises(Refused, match=r"^a password is required \(401\)$"):
+        with pytest.raises(HttpStatusError, match=r"^a password is required \(401\)$"):
             await http.call("GET", "/x")
 
     async def test_a_401_for_a_password_that_was_sent(self, server: Server) -> None:
         server.play(answer(b"", "401 Unauthorized"))
         async with client(server, credentials=BasicAuth("opencode", "hunter2")) as http:
-            with pytest.raises(Refused, match=r"^password refused \(401\)$"):
+            with pytest.raises(HttpStatusError, match=r"^password refused \(401\)$"):
                 await http.call("GET", "/x")
 
     async def test_a_page_of_html(self, server: Server, http: Http) -> None:
         server.play(answer(b"<html>bad gateway", "502 Bad Gateway", kind="text/html"))
-        with pytest.raises(Refused, match=r"^the server fails \(502 Bad Gateway\)$") as caught:
+        with pytest.raises(HttpStatusError, match=r"^the server fails \(502 Bad Gateway\)$") as caught:
             await http.call("GET", "/x")
         assert caught.value.value is None
-        assert not caught.value.final
+        assert not caught.value.permanent
 
     async def test_a_cookie_is_not_sent_back(self, server: Server, http: Http) -> None:
         """Nothing of one answer goes along with the next request unless it was asked for."""
@@ -46,7 +46,7 @@ class TestRefused:
     async def test_a_redirect_is_not_followed(self, server: Server) -> None:
         server.play(answer(b"", "301 Moved", "location: https://me:hunter3@there.example/login?token=hunter4#x"))
         async with client(server, credentials=BasicAuth("opencode", "hunter2")) as http:
-            with pytest.raises(Refused, match=r"^the server points to https://there.example/login \(301\)$"):
+            with pytest.raises(HttpStatusError, match=r"^the server points to https://there.example/login \(301\)$"):
                 await http.call("GET", "/x")
         assert len(server.requests) == 1
 
@@ -55,14 +55,14 @@ class TestRefused:
     )
     async def test_a_redirect_to_no_address_is_not_quoted(self, server: Server, http: Http, location: str) -> None:
         server.play(answer(b"", "302 Found", f"location: {location}"))
-        with pytest.raises(Garbled, match=r"^not valid HTTP: it points to an address that cannot be read$"):
+        with pytest.raises(ProtocolError, match=r"^not valid HTTP: it points to an address that cannot be read$"):
             await http.call("GET", "/x")
 
     async def test_retry_after(self, server: Server, http: Http) -> None:
         server.play(answer(b"slow down", "429 Too Many Requests", "retry-after: 7", kind="text/plain"))
-        with pytest.raises(Refused) as caught:
+        with pytest.raises(HttpStatusError) as caught:
             await http.call("POST", "/x")
-        assert (caught.value.retry_after, caught.value.excerpt, caught.value.final) == (7.0, "slow down", False)
+        assert (caught.value.retry_after, caught.value.excerpt, caught.value.permanent) == (7.0, "slow down", False)
 
     async def test_a_refusal_whose_body_never_ends(
         self, server: Server, http: Http, monkeypatch: pytest.MonkeyPatch
@@ -70,17 +70,17 @@ class TestRefused:
         monkeypatch.setattr("tui.net.response.QUOTED_SECONDS", 0.1)
         monkeypatch.setattr("tui.net.http_client.QUOTED_SECONDS", 0.1)
         server.play(server.saying(b"HTTP/1.1 500 No\r\ncontent-length: 99\r\n\r\nhalf a wo", hold=True))
-        with pytest.raises(Refused, match="half a wo"):
+        with pytest.raises(HttpStatusError, match="half a wo"):
             await http.call("POST", "/x")
 
     async def test_a_refusal_whose_body_is_huge(self, server: Server, http: Http) -> None:
         server.play(
             server.saying(b"HTTP/1.1 500 No\r\ncontent-length: 99999999\r\n\r\n", *[b"x" * 30_000] * 9, hold=True)
         )
-        with pytest.raises(Refused, match="xxx…"):
+        with pytest.raises(HttpStatusError, match="xxx…"):
             await http.call("POST", "/x")
 
     async def test_a_stream_is_refused_too(self, server: Server, http: Http) -> None:
         server.play(answer(b"", "401 Unauthorized"))
-        with pytest.raises(Refused, match="a password is required"):
+        with pytest.raises(HttpStatusError, match="a password is required"):
             await read(http)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.net.test_padded_json import split
-from tui.net.errors import Cut, TooLarge, Trickled
+from tui.net.errors import ConnectionLost, TooLarge, Trickled
 from tui.net.sse import GATHER, TRICKLES, EventDecoder, ServerSentEvent, read_events
 
 
@@ -100,9 +100,7 @@ def test_comments_after_an_id_are_no_events() -> None:
 
 
 def test_events_without_data_are_skipped_with_their_name_but_not_their_id() -> None:
-    assert decode(b"event: gone\nid: 5\n\ndata\n\ndata:\n\ndata: x\n\n")[0] == [
-        ServerSentEvent("message", "x", "5")
-    ]
+    assert decode(b"event: gone\nid: 5\n\ndata\n\ndata:\n\ndata: x\n\n")[0] == [ServerSentEvent("message", "x", "5")]
 
 
 @pytest.mark.parametrize(
@@ -190,10 +188,10 @@ async def test_every_byte_is_counted_before_its_event() -> None:
 
 
 async def test_what_the_bytes_end_with_comes_after_the_last_event() -> None:
-    cut = chunks(b"data: x\n\ndata", error=Cut("connection reset"))
+    cut = chunks(b"data: x\n\ndata", error=ConnectionLost("connection reset"))
     events = read_events(cut, on_bytes=lambda _: None)
     assert (await anext(events)).data == "x"
-    with pytest.raises(Cut):
+    with pytest.raises(ConnectionLost):
         await anext(events)
 
 

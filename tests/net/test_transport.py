@@ -6,8 +6,8 @@ import ssl
 
 import pytest
 
-from tui.net.errors import NetError, Unreachable, Untrusted
-from tui.net.transport import keepalive_options, proxy_for, system_words, why_barred
+from tui.net.errors import CertificateError, ConnectFailed, NetError
+from tui.net.transport import classify_connect_error, keepalive_options, proxy_for, system_words
 
 
 def bad_certificate() -> ssl.SSLCertVerificationError:
@@ -35,25 +35,26 @@ REFUSED = OSError(errno.ECONNREFUSED, "Connect call failed ('127.0.0.1', 4096)")
 @pytest.mark.parametrize(
     ("cause", "kind", "words"),
     [
-        (REFUSED, Unreachable, "connection refused"),
-        (OSError(errno.ENETUNREACH, ""), Unreachable, "network is unreachable"),
-        (ExceptionGroup("all addresses", [REFUSED, OSError("second")]), Unreachable, "connection refused"),
-        (socket.gaierror(-2, "Name or service not known"), Unreachable, "no host of that name"),
-        (not_tls(), Unreachable, "no TLS: wrong version number"),
-        (bad_certificate(), Untrusted, "certificate has expired"),
-        (ExceptionGroup("all addresses", [bad_certificate()]), Untrusted, "certificate has expired"),
-        (RuntimeError("odd"), Unreachable, "no connection"),
+        (REFUSED, ConnectFailed, "connection refused"),
+        (OSError(errno.ENETUNREACH, ""), ConnectFailed, "network is unreachable"),
+        (ExceptionGroup("all addresses", [REFUSED, OSError("second")]), ConnectFailed, "connection refused"),
+        (socket.gaierror(-2, "Name or service not known"), ConnectFailed, "no host of that name"),
+        (not_tls(), ConnectFailed, "no TLS: wrong version number"),
+        (bad_certificate(), CertificateError, "certificate has expired"),
+        (ExceptionGroup("all addresses", [bad_certificate()]), CertificateError, "certificate has expired"),
+        (RuntimeError("odd"), ConnectFailed, "no connection"),
     ],
 )
 def test_why(cause: Exception, kind: type[NetError], words: str) -> None:
-    error = why_barred(wrapped(cause))
+    error = classify_connect_error(wrapped(cause))
     assert type(error) is kind
     assert error.reason == words
 
 
 def test_an_error_with_words_of_its_own() -> None:
     assert (
-        why_barred(RuntimeError("407 Proxy Authentication Required")).reason == "407 Proxy Authentication Required"
+        classify_connect_error(RuntimeError("407 Proxy Authentication Required")).reason
+        == "407 Proxy Authentication Required"
     )
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from tests.net.bytes_server import JSON_HEAD, OK, STREAM_HEAD, Play, Server, chunk, read
 from tui.net import response, trickle
-from tui.net.errors import Garbled, Trickled
+from tui.net.errors import ProtocolError, Trickled
 from tui.net.http_client import Http
 
 HEAD = b"HTTP/1.1 200 OK\r\n"
@@ -113,7 +113,7 @@ class TestHeldPost:
         monkeypatch.setattr(trickle, "INTERIM", 1000)
         server.play(dripping(server, b"", PROCESSING * 100, 0.0))
         async with asyncio.timeout(10):
-            with pytest.raises(Garbled, match="more than 1,000 interim answers"):
+            with pytest.raises(ProtocolError, match="more than 1,000 interim answers"):
                 await self.hold(http)
 
     @pytest.mark.parametrize(
@@ -142,9 +142,7 @@ class TestHeldPost:
 
 
 async def test_small_chunks_leave_others_their_turn(server: Server, http: Http) -> None:
-    server.play(
-        JSON_HEAD + b"transfer-encoding: chunked\r\n\r\n" + chunk(b" ") * 100_000 + b"4\r\ntrue\r\n0\r\n\r\n"
-    )
+    server.play(JSON_HEAD + b"transfer-encoding: chunked\r\n\r\n" + chunk(b" ") * 100_000 + b"4\r\ntrue\r\n0\r\n\r\n")
     longest, clock = 0.0, time.thread_time  # of this thread alone: others may be busy too
 
     async def look() -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tui.net.url import BadAddress, is_exposed, is_loopback, normalise_url, segment
+from tui.net.url import BadAddress, is_exposed, is_loopback, normalise_url, path_segment
 
 
 @pytest.mark.parametrize(
@@ -104,9 +104,7 @@ def test_this_machine(host: str) -> None:
     assert not is_exposed(f"http://{host}:4096", has_password=True)
 
 
-@pytest.mark.parametrize(
-    "host", ["localhost.example", "127.0.0.1.example", "10.0.0.1", "128.0.0.1", "[::2]", "127"]
-)
+@pytest.mark.parametrize("host", ["localhost.example", "127.0.0.1.example", "10.0.0.1", "128.0.0.1", "[::2]", "127"])
 def test_another_machine(host: str) -> None:
     assert not is_loopback(f"http://{host}:4096")
     assert is_exposed(f"http://{host}:4096", has_password=True)
@@ -116,7 +114,7 @@ def test_another_machine(host: str) -> None:
 
 @given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1).filter(lambda name: name.strip(".")))
 def test_an_id_is_one_segment(name: str) -> None:
-    encoded = segment(name)
+    encoded = path_segment(name)
     assert unquote(encoded) == name
     assert encoded.isascii()
     assert not set(encoded) & set("/?#\\ ;")
@@ -124,11 +122,11 @@ def test_an_id_is_one_segment(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["", ".", "..", "..."])
 def test_an_id_does_not_climb(name: str) -> None:
-    once = unquote(segment(name))
-    assert segment(name)
+    once = unquote(path_segment(name))
+    assert path_segment(name)
     assert once.strip(".")
     assert "/" not in once
 
 
 def test_half_a_character_in_an_id_is_no_crash() -> None:
-    assert segment("ses_\ud83d") == "ses_%3F"
+    assert path_segment("ses_\ud83d") == "ses_%3F"

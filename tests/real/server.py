@@ -38,9 +38,7 @@ class Family:
             return programs / self.program
         found = programs.parent / self.package / "bin" / self.program
         where = f"{platform.system()} {platform.machine()}"
-        assert found.is_file(), (
-            f"{self.package} is not installed; it comes for Linux on x64 alone, this is {where}"
-        )
+        assert found.is_file(), f"{self.package} is not installed; it comes for Linux on x64 alone, this is {where}"
         return found
 
 

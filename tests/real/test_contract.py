@@ -278,9 +278,7 @@ async def where_a_turn_happens(http: httpx.AsyncClient) -> list[object]:
 
     async def shown(place: int) -> tuple[int, str | None]:
         asked = [
-            one
-            for one in (await http.get("/question", headers=places[place])).json()
-            if one["sessionID"] == session
+            one for one in (await http.get("/question", headers=places[place])).json() if one["sessionID"] == session
         ]
         status = (await http.get("/session/status", headers=places[place])).json().get(session)
         return len(asked), status and status["type"]

@@ -11,7 +11,7 @@ from tests.real.server import RealServer
 from tests.real.test_walks import Killable
 from tests.waiting import wait_until
 from tui.client.client import Client
-from tui.core.connection_status import LineState
+from tui.core.connection_status import ConnectionState
 from tui.core.model import QuestionRequest
 from tui.core.turn import Turn, TurnState
 from tui.net.http_client import Http
@@ -51,7 +51,7 @@ async def test_a_prompt_for_an_unknown_agent_is_soon_not_sent(mimo: RealServer) 
     async with attached(Killable(mimo)) as here:
         client = here.client
         await wait_until(lambda: client.line().up)
-        prompt = replace(client._known_backend().new_prompt(here.session_id, "hello"), agent="nobody")
+        prompt = replace(client._require_backend().new_prompt(here.session_id, "hello"), agent="nobody")
         began = client.now()
         turn = client.turns.send(prompt)
         await wait_until(lambda: turn.over, within=WITHIN)
@@ -90,7 +90,7 @@ async def test_a_session_outside_the_server_s_directory_is_read_and_takes_no_pro
         here.prompt("SHELL made")
         turn = await here.over("SHELL made")
         assert (turn.state, str(tmp_path) in turn.reason) == (TurnState.NOT_SENT, True)
-        assert here.client.line().state is LineState.LIVE
+        assert here.client.line().state is ConnectionState.LIVE
         await here.is_true()
     assert not (home / "made").exists()
 
@@ -99,7 +99,7 @@ async def test_a_directory_outside_the_server_s_own_is_refused_with_what_helps(m
     client = Client(mimo.address, lambda user: Http(mimo.address), directory="/")
     client.start()
     try:
-        await wait_until(lambda: client.line().state is LineState.STOPPED, within=WITHIN, what="the refusal")
+        await wait_until(lambda: client.line().state is ConnectionState.STOPPED, within=WITHIN, what="the refusal")
         assert "MIMOCODE_SERVER_PASSWORD" in client.line().remedy
     finally:
         await client.close()

@@ -14,7 +14,7 @@ from starlette.routing import Route
 from server_stub.app import create_app
 from server_stub.domain.agent import Agent
 from server_stub.domain.profiles import OPENCODE, Profile
-from server_stub.domain.state import Session, World
+from server_stub.domain.state import ServerState, Session
 from server_stub.faults.fault_middleware import FaultMiddleware
 from server_stub.faults.kinds import Faults
 from server_stub.scenarios.catalog import choose
@@ -55,17 +55,17 @@ def clock() -> InstantClock:
 
 
 @pytest.fixture
-def world(clock: InstantClock) -> World:
-    return World(OPENCODE, clock, HERE)
+def world(clock: InstantClock) -> ServerState:
+    return ServerState(OPENCODE, clock, HERE)
 
 
 @pytest.fixture
-def session(world: World) -> Session:
+def session(world: ServerState) -> Session:
     return world.create_session(HERE)
 
 
 @pytest.fixture
-def agent(world: World) -> Agent:
+def agent(world: ServerState) -> Agent:
     return Agent(world, lambda text: choose(text, "plain"))
 
 
@@ -113,7 +113,7 @@ Json = dict[str, Any]
 @dataclass(frozen=True, slots=True)
 class Stub:
     http: httpx.AsyncClient
-    world: World
+    world: ServerState
 
     async def session(self, **body: object) -> str:
         identifier: str = (await self.http.post("/session", json=body)).json()["id"]

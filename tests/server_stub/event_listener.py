@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from server_stub.domain.event_bus import Subscription
-from server_stub.domain.state import World
+from server_stub.domain.state import ServerState
 
 Json = dict[str, Any]
 
@@ -31,6 +31,6 @@ class Witness:
 
 
 @contextmanager
-def watching(world: World) -> Iterator[Witness]:
+def watching(world: ServerState) -> Iterator[Witness]:
     with world.bus.subscribe() as subscription:
         yield Witness(subscription)

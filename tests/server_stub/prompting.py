@@ -3,7 +3,7 @@
 import asyncio
 
 from server_stub.domain.agent import Agent, Prompt
-from server_stub.domain.state import Message, Session, World
+from server_stub.domain.state import Message, ServerState, Session
 from tests.server_stub.conftest import HERE
 from tests.waiting import wait_until
 
@@ -18,7 +18,7 @@ async def prompted(agent: Agent, session: Session, prompt: Prompt) -> "asyncio.T
     return asyncio.ensure_future(agent.answer(session))
 
 
-async def asked(agent: Agent, world: World, session: Session, text: str = "ASK1") -> "asyncio.Task[Message]":
+async def asked(agent: Agent, world: ServerState, session: Session, text: str = "ASK1") -> "asyncio.Task[Message]":
     """A turn that waits for a person."""
     task = await prompted(agent, session, saying(text))
     await wait_until(lambda: world.requests.questions(HERE))

@@ -48,9 +48,7 @@ async def test_no_password_no_question(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (await get(create_app(OPENCODE), "/global/health")).status_code == 200
 
 
-@pytest.mark.parametrize(
-    ("method", "path"), [("GET", "/nothing"), ("PUT", "/session"), ("POST", "/global/health")]
-)
+@pytest.mark.parametrize(("method", "path"), [("GET", "/nothing"), ("PUT", "/session"), ("POST", "/global/health")])
 async def test_an_unknown_path_gives_a_web_page_as_opencode_does(method: str, path: str) -> None:
     page = await get(create_app(OPENCODE), path, method=method)
     assert page.status_code == 200

@@ -20,9 +20,7 @@ UNKNOWN_ERROR = "Unexpected server error. Check server logs for details."
 ANSWERS_WITHIN = 10.0
 """Seconds: a request that takes longer hangs."""
 
-TEXTS = st.sampled_from(
-    ["", "ses_1", "ses_\0", "\0", "/", "/tmp", "../..", "1e400", "-1", "NaN", "\ud800", "é" * 300]
-)
+TEXTS = st.sampled_from(["", "ses_1", "ses_\0", "\0", "/", "/tmp", "../..", "1e400", "-1", "NaN", "\ud800", "é" * 300])
 TEXT = TEXTS | st.text(max_size=20)
 VALUE = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | TEXT,

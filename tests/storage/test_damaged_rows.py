@@ -47,14 +47,14 @@ def fill(folder: Path, name: str) -> None:
     journal = begin(folder)
     journal.save_draft(f"ses_{name}", name)
     journal.enqueue(Queued(name, "ses_1", name), 1)
-    journal.take_off(Prompt("ses_1", name, f"msg_{name}", "prt_1"), queued_id="none")
+    journal.mark_in_flight(Prompt("ses_1", name, f"msg_{name}", "prt_1"), queued_id="none")
     journal.remember(name)
     journal.save_answer_draft(f"que_{name}", name.encode())
     journal.post_answer(f"que_{name}", name.encode())
     journal.post_abort("ses_1", [f"msg_{name}"], tried=True)
-    journal.keep_end("ses_1", f"msg_{name}", "failed", name)
+    journal.save_turn_end("ses_1", f"msg_{name}", "failed", name)
     journal.keep_identity("ses_1", name)
-    journal.remember_place(f"ses_{name}")
+    journal.save_last_session(f"ses_{name}")
     journal.close()
 
 
@@ -70,11 +70,11 @@ def seen(journal: Journal) -> dict[str, int]:
         "answer_drafts": sum(journal.answer_draft(f"que_{name}") is not None for name in names),
         "answers": len(journal.adopt_answers()),
         "aborts": len(journal.adopt_aborts()),
-        "ends": len(journal.ends("ses_1")),
+        "ends": len(journal.turn_ends("ses_1")),
         "identities": len(journal.identities("ses_1")),
-        "places": int(journal.place() is not None),
+        "places": int(journal.last_session() is not None),
     }
-    assert all(isinstance(session, str) for session in journal.drafted())
+    assert all(isinstance(session, str) for session in journal.sessions_with_drafts())
     return found
 
 
@@ -183,7 +183,7 @@ def test_tables_of_another_shape_are_a_damaged_file(tmp_path: Path, change: str)
     journal = begin(tmp_path)
     assert "damaged" in str(journal.problem)
     journal.save_draft("ses_1", "x")
-    assert (journal.draft("ses_1"), journal.lost) == ("x", False)
+    assert (journal.draft("ses_1"), journal.in_memory_only) == ("x", False)
     journal.close()
 
 
@@ -220,11 +220,11 @@ def test_rows_damaged_while_the_client_runs_are_left_out(tmp_path: Path) -> None
 
 def test_ids_with_half_a_character_are_kept(tmp_path: Path) -> None:
     journal = begin(tmp_path)
-    journal.remember_place("ses_\ud800")
+    journal.save_last_session("ses_\ud800")
     journal.save_draft("ses_\ud800", "half \udfff")
-    journal.take_off(Prompt("ses_\ud800", "x", "msg_\ud800", "prt_1"))
+    journal.mark_in_flight(Prompt("ses_\ud800", "x", "msg_\ud800", "prt_1"))
     assert journal.has_draft("ses_\ud800") is False  # it is on its way
-    journal.give_back(Prompt("ses_\ud800", "x", "msg_\ud800", "prt_1"))
+    journal.return_to_draft(Prompt("ses_\ud800", "x", "msg_\ud800", "prt_1"))
     assert journal.draft("ses_\ud800") == "x"
     assert journal.problems == []
     journal.close()

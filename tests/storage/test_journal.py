@@ -90,7 +90,7 @@ def test_a_living_client_keeps_its_draft_to_itself(start: Start) -> None:
 def test_the_change_of_a_waiting_prompt_outlives_the_client(start: Start) -> None:
     first, other = start(), start()
     first.save_draft("ses_1", "aside", "a", "do it twice")
-    first.give_back(PROMPT)
+    first.return_to_draft(PROMPT)
     other.save_draft("ses_1", "", "b", "or not")
     first.close()
     other.close()
@@ -100,14 +100,14 @@ def test_the_change_of_a_waiting_prompt_outlives_the_client(start: Start) -> Non
     assert change in (("a", "do it twice"), ("b", "or not"))
     assert sorted([*texts, change[1]]) == sorted(["aside", PROMPT.text, "do it twice", "or not"])
     assert heir.change("ses_1") == change
-    heir.retire_draft("ses_1")
+    heir.archive_draft("ses_1")
     assert (heir.draft("ses_1"), heir.change("ses_1"), heir.history(1)) == ("", ("", ""), [change[1]])
 
 
 def test_the_draft_becomes_the_prompt_in_one_step(start: Start) -> None:
     journal = start()
     journal.save_draft("ses_1", "do it")
-    journal.take_off(PROMPT)
+    journal.mark_in_flight(PROMPT)
     assert journal.draft("ses_1") == ""
 
 
@@ -115,7 +115,7 @@ def test_a_queued_prompt_takes_off_in_one_step(start: Start) -> None:
     first = start()
     first.save_draft("ses_1", "something else")
     first.enqueue(Queued("a", "ses_1", "do it"), 1)
-    first.take_off(PROMPT, queued_id="a")
+    first.mark_in_flight(PROMPT, queued_id="a")
     first.close()
     heir = start()
     assert (heir.adopt_queue(), heir.adopt_flights(), heir.draft("ses_1")) == ([], [PROMPT], "something else")
@@ -123,9 +123,9 @@ def test_a_queued_prompt_takes_off_in_one_step(start: Start) -> None:
 
 def test_a_prompt_that_never_arrived_is_a_draft_again(start: Start) -> None:
     journal = start()
-    journal.take_off(PROMPT)
+    journal.mark_in_flight(PROMPT)
     journal.save_draft("ses_1", "meanwhile")
-    journal.give_back(PROMPT)
+    journal.return_to_draft(PROMPT)
     assert journal.draft("ses_1") == "meanwhile\ndo it"
     journal.close()
     assert start().adopt_flights() == []
@@ -135,23 +135,23 @@ def test_how_turns_broke_off_outlives_the_client_until_they_end_better(
     start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = start()
-    first.keep_end("ses_1", "msg_1", "interrupted", "the server stopped")
-    first.keep_end("ses_2", "msg_2", "failed", "no model")
+    first.save_turn_end("ses_1", "msg_1", "interrupted", "the server stopped")
+    first.save_turn_end("ses_2", "msg_2", "failed", "no model")
     first.close()
     second = start()
-    assert second.ends("ses_1") == [("msg_1", "interrupted", "the server stopped")]
-    assert start("http://elsewhere").ends("ses_1") == []
-    second.keep_end("ses_1", "msg_3", "cancelled", "")
-    second.keep_end("ses_1", "msg_1", "failed", "now it failed")
-    assert sorted(second.ends("ses_1")) == [("msg_1", "failed", "now it failed"), ("msg_3", "cancelled", "")]
+    assert second.turn_ends("ses_1") == [("msg_1", "interrupted", "the server stopped")]
+    assert start("http://elsewhere").turn_ends("ses_1") == []
+    second.save_turn_end("ses_1", "msg_3", "cancelled", "")
+    second.save_turn_end("ses_1", "msg_1", "failed", "now it failed")
+    assert sorted(second.turn_ends("ses_1")) == [("msg_1", "failed", "now it failed"), ("msg_3", "cancelled", "")]
     second.forget_end("ses_1", "msg_1")
-    assert second.ends("ses_1") == [("msg_3", "cancelled", "")]
+    assert second.turn_ends("ses_1") == [("msg_3", "cancelled", "")]
     monkeypatch.setattr("tui.storage.journal._ENDS_KEPT", 2)
     third = start()
     for number in range(5):
         monkeypatch.setattr(third, "_wall", lambda number=number: 9000.0 + number)
-        third.keep_end("ses_9", f"msg_{number}", "failed", "")
-    assert [prompt for prompt, _, _ in third.ends("ses_9")] == ["msg_3", "msg_4"]
+        third.save_turn_end("ses_9", f"msg_{number}", "failed", "")
+    assert [prompt for prompt, _, _ in third.turn_ends("ses_9")] == ["msg_3", "msg_4"]
 
 
 def test_a_draft_of_a_session_that_was_done_away_with_is_found_among_the_earlier_prompts(start: Start) -> None:
@@ -159,9 +159,9 @@ def test_a_draft_of_a_session_that_was_done_away_with_is_found_among_the_earlier
     gone.save_draft("ses_1", "theirs")
     gone.close()
     journal.save_draft("ses_1", "mine")
-    journal.retire_draft("ses_1")
-    journal.retire_draft("ses_2")
-    assert (journal.drafted(), journal.has_draft("ses_1")) == ([], False)
+    journal.archive_draft("ses_1")
+    journal.archive_draft("ses_2")
+    assert (journal.sessions_with_drafts(), journal.has_draft("ses_1")) == ([], False)
     assert [sorted(text.splitlines()) for text in journal.history()] == [["mine", "theirs"]]
 
 
@@ -169,8 +169,8 @@ def test_words_that_go_back_leave_a_dead_client_s_draft_for_whoever_opens_the_se
     journal, gone = start(), start()
     gone.save_draft("ses_1", "theirs")
     gone.close()
-    journal.take_off(PROMPT)
-    journal.give_back(PROMPT)
+    journal.mark_in_flight(PROMPT)
+    journal.return_to_draft(PROMPT)
     journal.save_draft("ses_1", "do it, please")  # the box has only what it was given
     assert sorted(journal.draft("ses_1").splitlines()) == ["do it, please", "theirs"]
 
@@ -199,7 +199,7 @@ def test_what_a_killed_client_was_doing_is_taken_over_once(tmp_path: Path, start
     killed(
         tmp_path / "state",
         """
-journal.take_off(Prompt("ses_1", "do it", "msg_1", "prt_1"))
+journal.mark_in_flight(Prompt("ses_1", "do it", "msg_1", "prt_1"))
 journal.enqueue(Queued("b", "ses_1", "second"), 2)
 journal.enqueue(Queued("a", "ses_1", "first"), 1)
 journal.post_answer("que_1", b"body")
@@ -218,7 +218,7 @@ journal.save_draft("ses_1", "half")
 
 def test_a_living_neighbour_keeps_its_own(start: Start) -> None:
     first, second = start(), start()
-    first.take_off(PROMPT)
+    first.mark_in_flight(PROMPT)
     assert second.adopt_flights() == []
     first.close()
     assert second.adopt_flights() == [PROMPT]
@@ -226,7 +226,7 @@ def test_a_living_neighbour_keeps_its_own(start: Start) -> None:
 
 def test_another_server_s_prompts_wait_for_its_own_client(start: Start) -> None:
     first = start()
-    first.take_off(PROMPT)
+    first.mark_in_flight(PROMPT)
     first.close()
     assert start("http://elsewhere").adopt_flights() == []
     assert start().adopt_flights() == [PROMPT]
@@ -234,8 +234,8 @@ def test_another_server_s_prompts_wait_for_its_own_client(start: Start) -> None:
 
 def test_what_is_settled_does_not_come_back(start: Start) -> None:
     first = start()
-    first.take_off(PROMPT)
-    first.land("msg_1")
+    first.mark_in_flight(PROMPT)
+    first.clear_in_flight("msg_1")
     first.enqueue(Queued("a", "ses_1", "x"), 1)
     first.dequeue("a")
     first.save_answer_draft("que_1", b"half")
@@ -283,10 +283,10 @@ def test_history_is_newest_first_each_once_and_bounded(start: Start) -> None:
 
 
 def test_the_last_place_is_remembered_by_server(start: Start) -> None:
-    start().remember_place("ses_1")
-    start().remember_place("ses_2")
-    assert start().place() == "ses_2"
-    assert start("http://elsewhere").place() is None
+    start().save_last_session("ses_1")
+    start().save_last_session("ses_2")
+    assert start().last_session() == "ses_2"
+    assert start("http://elsewhere").last_session() is None
 
 
 def test_only_its_owner_may_read_it(tmp_path: Path, start: Start) -> None:
@@ -401,7 +401,7 @@ def test_a_locked_file_is_said(tmp_path: Path, start: Start) -> None:
     journal.told = told.append
     with held(tmp_path):
         journal.submit(Queued("q_1", "ses_1", "do it"), 1)
-        journal.remember_place("ses_1")
+        journal.save_last_session("ses_1")
     assert len(told) == 1
     assert "another program holds" in told[0]
     assert "lost if Holdfast ends" in told[0]
@@ -415,8 +415,8 @@ def test_what_a_lock_kept_out_goes_in_before_the_next_entry(tmp_path: Path, star
     queued = Queued("q_1", "ses_1", "do it")
     journal.submit(queued, 1)
     with held(tmp_path):
-        journal.take_off(PROMPT, queued.id)
-    journal.remember_place("ses_1")
+        journal.mark_in_flight(PROMPT, queued.id)
+    journal.save_last_session("ses_1")
     journal.close()
     following = start()
     assert following.adopt_queue() == []
@@ -443,7 +443,7 @@ def test_a_neighbour_whose_lock_cannot_be_looked_at_keeps_its_own(
     start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     neighbour, second = start(), start()
-    neighbour.take_off(PROMPT)
+    neighbour.mark_in_flight(PROMPT)
     open_file = os.open
 
     def refuse(path: Path, flags: int, mode: int = 0o777) -> int:
@@ -461,9 +461,9 @@ def test_a_prompt_that_cannot_be_read_is_said_and_the_others_are_taken_up(
     tmp_path: Path, start: Start, row: bytes
 ) -> None:
     journal = start()
-    journal.take_off(replace(PROMPT, message_id="msg_0"))
+    journal.mark_in_flight(replace(PROMPT, message_id="msg_0"))
     journal._file.connection.execute("UPDATE flights SET prompt = ?", (row,))
-    journal.take_off(PROMPT)
+    journal.mark_in_flight(PROMPT)
     journal.close()
     following = start()
     assert following.adopt_flights() == [PROMPT]
@@ -472,7 +472,7 @@ def test_a_prompt_that_cannot_be_read_is_said_and_the_others_are_taken_up(
 
 def test_without_a_folder_it_lives_in_memory() -> None:
     journal = Journal(None, SERVER, wall=lambda: 1.0)
-    journal.take_off(PROMPT)
+    journal.mark_in_flight(PROMPT)
     assert journal.history() == ["do it"]
     assert journal.problem is None
     journal.close()
@@ -493,9 +493,9 @@ def _target(fd: str) -> str:
 
 def test_a_prompt_that_was_taken_is_taken_up_by_the_server_s_id(start: Start) -> None:
     journal = start()
-    journal.take_off(PROMPT)
-    taken = Prompt("ses_1", "do it", "msg_1", "prt_1", known_as="theirs")
-    journal.accepted(taken)
+    journal.mark_in_flight(PROMPT)
+    taken = Prompt("ses_1", "do it", "msg_1", "prt_1", server_id="theirs")
+    journal.set_server_id(taken)
     journal.close()
     assert start().adopt_flights() == [taken]
 

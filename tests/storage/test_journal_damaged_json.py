@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.backends.damage import Damage, damaged, damages, written
-from tui.backends.qwen.echo import Place
+from tui.backends.qwen.echo import EchoPosition
 from tui.client import reply_sender
-from tui.client.reply_sender import Reply
+from tui.client.reply_sender import PendingReply
 from tui.core.answer_draft import AnswerDraft, PermissionDraft
 from tui.core.model import Option, PermissionRequest, Prompt, Question, QuestionRequest
 from tui.core.stored_json import decode
@@ -30,8 +30,8 @@ _draft.choose(1)
 KEPT: dict[str, Any] = {
     "answers": json.loads(_draft.keep()),
     "permission": json.loads(PermissionDraft(PERMISSION, 1, "why").keep()),
-    "prompt": json.loads(msgspec.json.encode(Prompt("s1", "do it", "m1", "p1", after="e1 5 p0"))),
-    "reply": json.loads(reply_sender._encode(Reply(QUESTION, (("a",), ()), None, ""))),
+    "prompt": json.loads(msgspec.json.encode(Prompt("s1", "do it", "m1", "p1", resume_cursor="e1 5 p0"))),
+    "reply": json.loads(reply_sender._encode(PendingReply(QUESTION, (("a",), ()), None, ""))),
     "theme": {"chosen": "nord", "set": "textual-dark"},
 }
 
@@ -80,11 +80,9 @@ def test_a_kept_theme_is_one_or_the_one_that_is_set(tmp_path_factory: pytest.Tem
     assert isinstance(ChosenTheme(folder, "textual-dark").name, str)
 
 
-@given(
-    st.text() | st.builds("{} {} {}".format, st.text(), st.from_regex(r"[-0-9\u0660-\u0669\u00b2]*"), st.text())
-)
+@given(st.text() | st.builds("{} {} {}".format, st.text(), st.from_regex(r"[-0-9\u0660-\u0669\u00b2]*"), st.text()))
 @pytest.mark.parametrize("cursor", ["9" * 5000, "²", "-1", ""])
 def test_a_kept_place_among_events_is_one_or_none(cursor: str, text: str) -> None:
     for kept in (text, f"e1 {cursor} p0"):
-        place = Place.parse(kept)
-        assert place is None or Place.parse(str(place)) == place
+        place = EchoPosition.parse(kept)
+        assert place is None or EchoPosition.parse(str(place)) == place

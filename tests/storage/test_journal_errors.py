@@ -35,7 +35,7 @@ def test_what_sqlite_says_is_told_in_words() -> None:
 def test_the_journal_names_the_file_and_the_remedy(tmp_path: Path) -> None:
     (tmp_path / "state").write_text("a file where the folder should be")
     journal = Journal(tmp_path / "state", "server", wall=lambda: 1.0)
-    assert journal.lost
+    assert journal.in_memory_only
     assert "a file is in the way of its folder. Move that file away" in str(journal.problem)
     assert "Errno" not in str(journal.problem)
 

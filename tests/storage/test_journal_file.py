@@ -90,7 +90,7 @@ def test_what_waits_for_the_file_goes_in_in_order(folder: Path, start: Start) ->
         journal.save_draft("ses_1", "do it now")
         journal.submit(Queued("q_1", "ses_1", "do it now"), 1)
         journal.save_draft("ses_1", "and th")
-        journal.take_off(PROMPT, "q_1")
+        journal.mark_in_flight(PROMPT, "q_1")
         journal.save_draft("ses_1", "and then")
         assert journal.draft("ses_1") == "and then"
         assert journal.history() == ["do it now"]
@@ -105,7 +105,7 @@ def test_what_goes_to_the_network_waits_for_the_file_once(folder: Path, start: S
     with held(folder):
         journal.save_draft("ses_1", "x")
         began = time.monotonic()
-        journal.take_off(PROMPT)
+        journal.mark_in_flight(PROMPT)
         assert time.monotonic() - began >= BUSY_SECONDS * 0.9
         began = time.monotonic()
         for number in range(20):
@@ -135,8 +135,8 @@ def test_a_disk_that_has_room_again_gets_all_that_waited(folder: Path, start: St
     journal._file.connection.execute(f"PRAGMA max_page_count = {pages}")
     for number in range(20):
         journal.save_draft(f"of_{number}", "x" * 4000)
-    journal.take_off(PROMPT)
-    assert [journal.lost] == [True]
+    journal.mark_in_flight(PROMPT)
+    assert [journal.in_memory_only] == [True]
     (said,) = journal.problems
     assert "the disk is full. Free some space: it is saved then" in said
     assert "prompts are sent all the same, but drafts" in said
@@ -144,7 +144,7 @@ def test_a_disk_that_has_room_again_gets_all_that_waited(folder: Path, start: St
     assert journal.problems == [said]
     journal._file.connection.execute("PRAGMA max_page_count = 100000")
     journal.catch_up()
-    assert not journal.lost
+    assert not journal.in_memory_only
     assert rows(folder, "SELECT count(*) FROM drafts") == [(20,)]
     assert rows(folder, "SELECT message FROM flights") == [("msg_1",)]
     journal.close()
@@ -152,7 +152,7 @@ def test_a_disk_that_has_room_again_gets_all_that_waited(folder: Path, start: St
 
 def test_a_folder_that_is_deleted_is_made_again_with_what_was_in_it(folder: Path, start: Start) -> None:
     first, second = start(), start()
-    first.take_off(PROMPT)
+    first.mark_in_flight(PROMPT)
     first.save_draft("ses_1", "mine")
     second.save_draft("ses_1", "theirs")
     shutil.rmtree(folder)
@@ -186,10 +186,10 @@ def test_a_folder_that_cannot_be_made_again_is_said_once_and_tried_again(folder:
     assert journal.draft("ses_1") == "xyz"
     (said,) = journal.problems
     assert "a file is in the way of its folder" in said
-    assert [journal.lost] == [True]
+    assert [journal.in_memory_only] == [True]
     folder.unlink()
     journal.catch_up()
-    assert not journal.lost
+    assert not journal.in_memory_only
     assert rows(folder, "SELECT text FROM drafts") == [("xyz",)]
     journal.close()
 
@@ -214,11 +214,11 @@ def test_what_is_no_file_of_ours_is_not_used(
     folder.mkdir()
     make(folder / name)
     journal = start()
-    assert journal.lost
+    assert journal.in_memory_only
     (problem,) = journal.problems
     assert said in problem or (name != FILE and "is not a regular file. Move it away" in problem)
     assert "lost if Holdfast ends" in problem
-    journal.take_off(PROMPT)
+    journal.mark_in_flight(PROMPT)
     assert journal.history() == ["do it"]
     journal.close()
 
@@ -235,22 +235,20 @@ def test_what_belongs_to_somebody_else_is_not_used(
     else:
         pytest.fail("only root can give a file away")
     journal = start()
-    assert journal.lost
+    assert journal.in_memory_only
     assert "belongs to" in str(journal.problem)
     assert "set XDG_STATE_HOME to a folder of your own" in str(journal.problem)
     journal.close()
 
 
 @pytest.mark.parametrize(("mode", "said"), [(0o777, True), (0o1777, True), (0o720, True), (0o755, False)])
-def test_a_folder_that_others_may_write_is_repaired_and_said(
-    folder: Path, start: Start, mode: int, said: bool
-) -> None:
+def test_a_folder_that_others_may_write_is_repaired_and_said(folder: Path, start: Start, mode: int, said: bool) -> None:
     folder.mkdir()
     folder.chmod(mode)
     journal = start()
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     assert any("could write in" in problem for problem in journal.problems) is said
-    assert not journal.lost
+    assert not journal.in_memory_only
     journal.close()
 
 
@@ -261,7 +259,7 @@ def test_a_folder_that_stays_open_to_others_is_refused(
     folder.chmod(0o777)
     monkeypatch.setattr(Path, "chmod", lambda path, mode: None)
     journal = start()
-    assert journal.lost
+    assert journal.in_memory_only
     assert "others may write in" in str(journal.problem)
     journal.close()
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tui.storage.owner_lock import Owner
+from tui.storage.owner_lock import OwnerLock
 
 
 @pytest.fixture
@@ -15,23 +15,21 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_the_locks_of_clients_that_are_gone_are_removed(folder: Path) -> None:
-    alive = Owner(folder)
-    alive.begin()
+    alive = OwnerLock(folder)
+    alive.acquire()
     for _ in range(3):
         (folder / f"client-{uuid.uuid4().hex}.lock").touch()
     (folder / "client-notes.lock").touch()
     os.mkfifo(folder / f"client-{uuid.uuid4().hex}.lock")
-    Owner(folder).sweep()
-    assert sorted(path.name for path in folder.iterdir()) == sorted(
-        [f"client-{alive.name}.lock", "client-notes.lock"]
-    )
-    alive.end()
+    OwnerLock(folder).sweep()
+    assert sorted(path.name for path in folder.iterdir()) == sorted([f"client-{alive.name}.lock", "client-notes.lock"])
+    alive.release()
 
 
 def test_a_lock_that_is_swept_away_before_it_is_held_is_made_again(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    client, lock = Owner(folder), fcntl.flock
+    client, lock = OwnerLock(folder), fcntl.flock
     swept: list[Path] = []
 
     def after_a_sweep(descriptor: int, how: int) -> None:
@@ -41,12 +39,12 @@ def test_a_lock_that_is_swept_away_before_it_is_held_is_made_again(
         lock(descriptor, how)
 
     monkeypatch.setattr(fcntl, "flock", after_a_sweep)
-    client.begin()
-    assert not Owner(folder).is_gone(client.name)
-    client.end()
+    client.acquire()
+    assert not OwnerLock(folder).is_dead(client.name)
+    client.release()
     assert list(folder.iterdir()) == []
 
 
 @pytest.mark.parametrize("name", ["", "a\0b", "../x", "x" * 64, "A" * 32])
 def test_what_no_client_can_be_called_belongs_to_none(folder: Path, name: str) -> None:
-    assert Owner(folder).is_gone(name)
+    assert OwnerLock(folder).is_dead(name)

@@ -12,22 +12,24 @@ from tests.app_harness import on_stage
 from tests.fake_client import LIVE, FakeClient
 from tui.backends.base import ServerInfo, Traits
 from tui.core import events as e
-from tui.core.changes import AnswerChanged, FailureSeen, Notice
-from tui.core.connection_status import Line, LineState
+from tui.core.changes import FailureSeen, Notice, ReplyStatusChanged
+from tui.core.connection_status import ConnectionState, ConnectionStatus
 from tui.core.model import Busy, Failure, Message, Prompt, Retrying
 from tui.core.turn import Turn, TurnState
-from tui.net.errors import NetError, Refused, Unreachable
+from tui.net.errors import ConnectFailed, HttpStatusError, NetError
 from tui.storage.journal import Journal
 from tui.ui.terminal_input import TextBurst
 from tui.widgets.dialogs.confirm import Confirm
 from tui.widgets.dialogs.help import Help
 from tui.widgets.dialogs.session_picker import SessionPicker
-from tui.widgets.requests.request_ui_state import RequestBook
+from tui.widgets.requests.request_ui_state import RequestUiState
 
-LOST = Line(LineState.RECONNECTING, attempt=2, retry_in=4.0, reason="connection reset")
-NOBODY = Line(LineState.RECONNECTING, attempt=2, retry_in=4.0, reason="cannot connect: connection refused")
-STOPPED = Line(LineState.STOPPED, reason="password refused", remedy="Set HOLDFAST_PASSWORD.")
-CONNECTING = Line(LineState.CONNECTING)
+LOST = ConnectionStatus(ConnectionState.RECONNECTING, attempt=2, retry_in=4.0, reason="connection reset")
+NOBODY = ConnectionStatus(
+    ConnectionState.RECONNECTING, attempt=2, retry_in=4.0, reason="cannot connect: connection refused"
+)
+STOPPED = ConnectionStatus(ConnectionState.STOPPED, reason="password refused", remedy="Set HOLDFAST_PASSWORD.")
+CONNECTING = ConnectionStatus(ConnectionState.CONNECTING)
 
 
 def journal_in(folder: Path) -> Journal:
@@ -117,7 +119,7 @@ async def test_what_is_sent_before_the_first_connection_waits_in_the_queue_of_a_
         await stage.shows("1 prompt · waiting until the line is back", "1 do it")
         await stage.hides("nothing was sent")
         client.set_line(LIVE)
-        client.prompts.advance()
+        client.prompts.dispatch_ready()
         await stage.until(lambda: client.calls("send") == [(talk.SESSION, "do it")])
 
 
@@ -143,7 +145,7 @@ async def test_that_a_turn_is_asked_for_is_said_only_until_it_is_known() -> None
 
 async def test_a_session_that_cannot_be_begun_gives_the_words_back() -> None:
     async with on_stage(session=None) as stage:
-        stage.client.fails = Unreachable("connection refused")
+        stage.client.fails = ConnectFailed("connection refused")
         await stage.press(*"do it", "enter")
         await stage.shows("cannot connect: connection refused")
         await stage.until(lambda: stage.main.prompt.text == "do it")
@@ -164,7 +166,7 @@ async def test_the_demo_begins_with_a_tour() -> None:
 
 async def test_a_session_that_could_not_be_opened_is_tried_again_with_the_line() -> None:
     client = FakeClient(line=CONNECTING)
-    client.fails = Unreachable("connection refused")
+    client.fails = ConnectFailed("connection refused")
     async with on_stage(client=client) as stage:
         stage.client.set_line(LIVE)
         await stage.until(lambda: len(stage.client.calls("open_session")) == 1)
@@ -178,7 +180,7 @@ async def test_a_session_that_could_not_be_opened_is_tried_again_with_the_line()
 
 async def test_a_session_that_cannot_be_opened_is_not_asked_for_again_and_again() -> None:
     client = FakeClient(line=CONNECTING)
-    client.fails = Refused(400)
+    client.fails = HttpStatusError(400)
     async with on_stage(client=client) as stage:
         stage.client.set_line(LIVE)
         await stage.until(lambda: stage.client.calls("open_session") and stage.app.presenter.session_id is None)
@@ -188,7 +190,7 @@ async def test_a_session_that_cannot_be_opened_is_not_asked_for_again_and_again(
         assert len(stage.client.calls("open_session")) == 1
 
 
-@pytest.mark.parametrize("failure", [None, Unreachable("connection refused")])
+@pytest.mark.parametrize("failure", [None, ConnectFailed("connection refused")])
 async def test_a_session_that_opens_late_does_not_put_itself_before_what_was_begun_meanwhile(
     failure: NetError | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -226,13 +228,13 @@ async def test_a_prompt_that_comes_back_as_the_client_is_left_is_kept(tmp_path: 
     ("line", "words"),
     [
         (LIVE, ["● live 2s", "11 ms", "▂▂▂"]),
-        (Line(LineState.LATE, age=14.0), ["◐ quiet 14s"]),
+        (ConnectionStatus(ConnectionState.QUIET, age=14.0), ["◐ quiet 14s"]),
         (LOST, ["↻ lost: connection reset · try 3 in 4s · F5 now", "not connected: connection reset · what you"]),
         (STOPPED, ["■ stopped: password refused · F5 after fixing it", "Set HOLDFAST_PASSWORD."]),
     ],
 )
 @pytest.mark.parametrize("size", [(120, 40), (80, 24), (200, 60)])
-async def test_the_line_is_always_in_sight(line: Line, words: list[str], size: tuple[int, int]) -> None:
+async def test_the_line_is_always_in_sight(line: ConnectionStatus, words: list[str], size: tuple[int, int]) -> None:
     async with on_stage(size=size) as stage:
         stage.client.set_line(line)
         await stage.shows(*words, "127.0.0.1:4096", "holdfast")
@@ -246,10 +248,10 @@ async def test_the_turn_is_always_in_sight(size: tuple[int, int]) -> None:
         await stage.shows("turn 12:04 · held open, 72 beats, last 4s ago")
         stage.second()
         await stage.shows("turn 12:05 · held open, 72 beats, last 5s ago")
-        turn.moved = stage.client.now() - 370
+        turn.last_activity = stage.client.now() - 370
         stage.second()
         await stage.shows("nothing has moved for 6 min, though the line is live", "Esc Esc aborts")
-        turn.moved, turn.last_pad = stage.client.now(), None
+        turn.last_activity, turn.last_pad = stage.client.now(), None
         stage.client.set_line(LOST)
         await stage.shows("unknown while the line is down; it goes on if the server is up")
 
@@ -703,7 +705,7 @@ async def test_letters_typed_in_the_transcript_go_to_the_prompt() -> None:
 )
 @pytest.mark.parametrize("size", [(120, 40), (80, 24)])
 async def test_the_page_without_a_session_says_what_to_do(
-    line: Line, words: list[str], size: tuple[int, int]
+    line: ConnectionStatus, words: list[str], size: tuple[int, int]
 ) -> None:
     async with on_stage(session=None, client=FakeClient(line=line), size=size) as stage:
         await stage.shows(*words)
@@ -727,8 +729,8 @@ NASTY = "[/] [bold red]x[/bold red] [@click=app.exit]y[/]"
         lambda client: client.feed(*talk.prompt(NASTY)),
         lambda client: client.feed(*talk.prompt(), talk.answer_begins(), talk.text(NASTY)),
         lambda client: client.feed(*talk.prompt(), talk.answer_begins(), talk.tool(tool="[x]", title=NASTY)),
-        lambda client: client.set_line(Line(LineState.RECONNECTING, reason=NASTY)),
-        lambda client: client.set_line(Line(LineState.STOPPED, reason="no", remedy=NASTY)),
+        lambda client: client.set_line(ConnectionStatus(ConnectionState.RECONNECTING, reason=NASTY)),
+        lambda client: client.set_line(ConnectionStatus(ConnectionState.STOPPED, reason="no", remedy=NASTY)),
     ],
 )
 async def test_server_text_is_never_read_as_markup(tell: Callable[[FakeClient], None]) -> None:
@@ -758,8 +760,8 @@ async def test_changes_of_another_session_are_not_shown() -> None:
 async def test_what_became_of_an_answer_of_an_earlier_run_is_told_in_its_own_session() -> None:
     async with on_stage() as stage:
         stage.client.feed(e.SessionUpserted(talk.session("ses_2", "Weather bot")))
-        stage.client.tell(AnswerChanged(talk.asked_in("ses_2", "que_9"), "acknowledged"))
-        stage.client.tell(AnswerChanged(talk.asked_in(talk.SESSION, "que_10"), "expired"))
+        stage.client.tell(ReplyStatusChanged(talk.asked_in("ses_2", "que_9"), "acknowledged"))
+        stage.client.tell(ReplyStatusChanged(talk.asked_in(talk.SESSION, "que_10"), "expired"))
         await stage.shows("Weather bot", "the server has your answer")
         assert "the server has your answer" not in stage.main.transcript.text
         assert "expired" in stage.main.transcript.text
@@ -770,12 +772,12 @@ async def test_what_is_kept_of_requests_does_not_grow_with_them() -> None:
         for number in range(6):
             request = talk.asked_in(talk.SESSION, f"que_{number}")
             stage.client.feed(e.RequestOpened(request))
-            stage.client.tell(AnswerChanged(request, "sending"))
+            stage.client.tell(ReplyStatusChanged(request, "sending"))
             await stage.pilot.pause(0)
             stage.client.feed(e.QuestionAnswered(talk.SESSION, request.id, (("5432",),)))
-            stage.client.tell(AnswerChanged(request, "acknowledged"))
+            stage.client.tell(ReplyStatusChanged(request, "acknowledged"))
         await stage.pilot.pause()
-        assert stage.app.presenter.panel.book == RequestBook()
+        assert stage.app.presenter.panel.book == RequestUiState()
 
 
 async def test_the_theme_that_is_chosen_is_handed_on_and_that_of_the_start_is_not() -> None:

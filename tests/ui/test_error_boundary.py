@@ -20,15 +20,15 @@ from tui.ui import error_boundary
 from tui.ui.error_boundary import LOGGED_WHOLE
 from tui.widgets.base.guarded import Guarded
 from tui.widgets.dialogs.session_picker import SessionPicker
-from tui.widgets.prompt.prompt import Prompt
+from tui.widgets.prompt.prompt import PromptBox
 from tui.widgets.requests.question import QuestionForm
 from tui.widgets.status.notices import Notices
 from tui.widgets.status.plan import Plan
-from tui.widgets.status.turn_status import TurnLine
-from tui.widgets.text.markdown_view import Prose
-from tui.widgets.transcript.foldable import Fold
+from tui.widgets.status.turn_status import TurnStatus
+from tui.widgets.text.markdown_view import MarkdownView
+from tui.widgets.transcript.foldable import Foldable
 from tui.widgets.transcript.tool_call import ToolCall
-from tui.widgets.transcript.view import Transcript
+from tui.widgets.transcript.view import TranscriptView
 
 ONCE, TWICE, ALWAYS = 1, 2, 1_000_000
 
@@ -78,17 +78,17 @@ def tell_all(stage: Stage) -> None:
 @pytest.mark.parametrize(
     ("widget", "method"),
     [
-        (Transcript, "show_part"),
-        (Transcript, "show_message"),
-        (Transcript, "_fill"),
-        (Prose, "show_text"),
-        (Prose, "render_lines"),
-        (Prose, "get_content_height"),
+        (TranscriptView, "show_part"),
+        (TranscriptView, "show_message"),
+        (TranscriptView, "_fill"),
+        (MarkdownView, "show_text"),
+        (MarkdownView, "render_lines"),
+        (MarkdownView, "get_content_height"),
         (ToolCall, "on_mount"),
         (ToolCall, "headline"),
-        (Fold, "compose"),
+        (Foldable, "compose"),
         (Plan, "show_todos"),
-        (TurnLine, "show_turn"),
+        (TurnStatus, "show_turn"),
     ],
 )
 @pytest.mark.parametrize("times", [ONCE, TWICE])
@@ -118,7 +118,8 @@ def draws(stage: Stage) -> bool:
 
 
 @pytest.mark.parametrize(
-    ("widget", "method"), [(Prose, "show_text"), (Prose, "render_lines"), (Prose, "get_content_height")]
+    ("widget", "method"),
+    [(MarkdownView, "show_text"), (MarkdownView, "render_lines"), (MarkdownView, "get_content_height")],
 )
 async def test_a_part_that_fails_each_time_is_replaced_by_a_line(
     inject: Inject, widget: type, method: str, caplog: pytest.LogCaptureFixture
@@ -127,14 +128,12 @@ async def test_a_part_that_fails_each_time_is_replaced_by_a_line(
         inject(widget, method, ALWAYS)
         tell_all(stage)
         await wait_until(lambda: stage.main.query(".replaced") and draws(stage))
-        await stage.shows(
-            "✗ This cannot be shown: ZeroDivisionError at ", "Move the session store", "src/store.py"
-        )
+        await stage.shows("✗ This cannot be shown: ZeroDivisionError at ", "Move the session store", "src/store.py")
         await still_works(stage)
         assert 1 < caplog.text.count("Traceback") <= LOGGED_WHOLE
 
 
-@pytest.mark.parametrize(("widget", "method"), [(TurnLine, "show_turn"), (Plan, "render"), (Notices, "render")])
+@pytest.mark.parametrize(("widget", "method"), [(TurnStatus, "show_turn"), (Plan, "render"), (Notices, "render")])
 async def test_a_line_of_the_screen_that_fails_each_second_is_replaced(
     inject: Inject, widget: type, method: str, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -151,7 +150,7 @@ async def test_a_line_of_the_screen_that_fails_each_second_is_replaced(
 
 async def test_another_session_has_what_was_replaced_drawn_again(inject: Inject) -> None:
     async with on_stage(fails=True) as stage:
-        fault = inject(TurnLine, "show_turn", ALWAYS)
+        fault = inject(TurnStatus, "show_turn", ALWAYS)
         tell_all(stage)
         await stage.shows("✗ This cannot be shown")
         fault.times = 0
@@ -172,7 +171,7 @@ async def test_a_request_whose_form_fails_is_answered_once_it_is_drawn_anew(inje
 
 async def test_a_key_that_fails_costs_that_key(inject: Inject) -> None:
     async with on_stage(fails=True) as stage:
-        inject(Prompt, "on_key")
+        inject(PromptBox, "on_key")
         await stage.press("a", "b", "c")
         assert stage.main.prompt.text == "bc"
 
@@ -194,7 +193,7 @@ async def test_a_worker_and_a_timer_that_fail_end_nothing(inject: Inject) -> Non
         stage.app.run_worker(fail())
         await stage.shows("A part of the screen failed and was drawn anew: ZeroDivisionError at ")
         stage.client.feed(*talk.prompt(), talk.answer_begins(), talk.text("", state="streaming"))
-        fault = inject(Transcript, "_draw_grown")
+        fault = inject(TranscriptView, "_draw_grown")
         stage.client.feed(talk.delta("lost with its frame"))
         await wait_until(lambda: fault.struck == ONCE)
         await stage.shows("The transcript failed and was drawn anew", "lost with its frame")
@@ -204,7 +203,7 @@ async def test_a_worker_and_a_timer_that_fail_end_nothing(inject: Inject) -> Non
 async def test_what_fails_while_the_client_leaves_does_not_keep_it(inject: Inject) -> None:
     async with on_stage(fails=True) as stage:
         await stage.press(*"a draft")
-        fault = inject(TurnLine, "show_turn")
+        fault = inject(TurnStatus, "show_turn")
         stage.run_turn()
         stage.app.exit()
         assert fault.struck == ONCE

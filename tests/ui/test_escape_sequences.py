@@ -135,9 +135,7 @@ def test_no_bytes_end_the_parser() -> None:
         reader = Reader()
         for _ in range(10):
             size = rng.randrange(1, 12)
-            reader.feed(
-                "".join(rng.choice("\x1b\x1b\x1b[[OP];:<?0192~uMARtb\r\t\x00\x7f\x9b日") for _ in range(size))
-            )
+            reader.feed("".join(rng.choice("\x1b\x1b\x1b[[OP];:<?0192~uMARtb\r\t\x00\x7f\x9b日") for _ in range(size)))
             reader.wait(rng.choice([0.0, 0.11, 3.0]))
         reader.wait(SEQUENCE_WITHIN + PASTE_ENDS_AFTER)
         assert reader.feed("z").said[-1] == "z"

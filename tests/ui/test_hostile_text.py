@@ -15,16 +15,16 @@ from textual._compositor import CompositorUpdate
 from tests import sample_events as talk
 from tests.app_harness import Stage, on_stage
 from tests.fake_client import FakeClient, FakeOffers
-from tui.config.display import Notify
+from tui.config.display import NotifySettings
 from tui.core import changes as c
 from tui.core import events as e
-from tui.core.connection_status import Line, LineState
+from tui.core.connection_status import ConnectionState, ConnectionStatus
 from tui.core.model import (
+    CatalogItem,
     Failure,
     FilePart,
     Message,
     NotePart,
-    Offered,
     Option,
     PermissionRequest,
     Question,
@@ -35,8 +35,8 @@ from tui.core.model import (
     Todo,
 )
 from tui.core.turn import TurnState
-from tui.ui.notifier import Terminal
-from tui.widgets.transcript.foldable import Fold
+from tui.ui.notifier import TerminalEscapes
+from tui.widgets.transcript.foldable import Foldable
 
 BIDI = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 ATTACKS = (
@@ -131,7 +131,7 @@ async def test_a_transcript_of_hostile_texts_is_written_as_text(size: tuple[int,
     async with on_stage(size=size) as stage:
         stage.client.feed(hostile_session(), *hostile_messages())
         await stage.settled()
-        for fold in stage.main.transcript.query(Fold):
+        for fold in stage.main.transcript.query(Foldable):
             fold.unfold()
         await stage.settled()
         for _ in range(20):
@@ -167,21 +167,21 @@ async def test_the_status_of_hostile_texts_is_written_as_text() -> None:
         assert_only_text(stage)
         turn.state, turn.reason = TurnState.INTERRUPTED, HOSTILE.encode("utf-8", "replace").decode()
         stage.client.turn_moved(turn)
-        stage.client.tell(c.Notice(HOSTILE, "warning", stays=True))
+        stage.client.tell(c.Notice(HOSTILE, "warning", sticky=True))
         await stage.settled()
         assert_only_text(stage)
-        for state in (LineState.RECONNECTING, LineState.STOPPED):
-            stage.client.set_line(Line(state, reason=HOSTILE, remedy=HOSTILE, retry_in=3.0))
+        for state in (ConnectionState.RECONNECTING, ConnectionState.STOPPED):
+            stage.client.set_line(ConnectionStatus(state, reason=HOSTILE, remedy=HOSTILE, retry_in=3.0))
             await stage.settled()
             assert_only_text(stage)
 
 
 async def test_the_start_page_of_a_hostile_server_is_written_as_text() -> None:
-    client = FakeClient(line=Line(LineState.STOPPED, reason=HOSTILE, remedy=HOSTILE))
+    client = FakeClient(line=ConnectionStatus(ConnectionState.STOPPED, reason=HOSTILE, remedy=HOSTILE))
     async with on_stage(client=client, session=None) as stage:
         await stage.settled()
         assert_only_text(stage)
-        client.set_line(Line(LineState.RECONNECTING, reason=HOSTILE, remedy=HOSTILE, answers=True))
+        client.set_line(ConnectionStatus(ConnectionState.RECONNECTING, reason=HOSTILE, remedy=HOSTILE, answers=True))
         await stage.settled()
         assert_only_text(stage)
 
@@ -195,7 +195,7 @@ async def test_a_hostile_request_is_written_as_text(request_: QuestionRequest | 
         for keys in (("f4",), ("f4",), ("right",), ("space",), ("right",), ("3",)):
             await stage.press(*keys)
             assert_only_text(stage)
-        stage.client.tell(c.AnswerChanged(request_, "refused", reason=HOSTILE))
+        stage.client.tell(c.ReplyStatusChanged(request_, "refused", reason=HOSTILE))
         await stage.settled()
         assert_only_text(stage)
         await stage.press("escape", "f3")
@@ -205,8 +205,8 @@ async def test_a_hostile_request_is_written_as_text(request_: QuestionRequest | 
 
 
 async def test_dialogs_of_hostile_texts_are_written_as_text(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def offered(self: FakeOffers, directory: str, session_id: str = "") -> tuple[Offered, ...]:
-        return (Offered(HOSTILE, HOSTILE), Offered("plan", HOSTILE))
+    async def offered(self: FakeOffers, directory: str, session_id: str = "") -> tuple[CatalogItem, ...]:
+        return (CatalogItem(HOSTILE, HOSTILE), CatalogItem("plan", HOSTILE))
 
     monkeypatch.setattr(FakeOffers, "agents", offered)
     monkeypatch.setattr(FakeOffers, "commands", offered)
@@ -252,11 +252,11 @@ async def test_a_name_of_several_lines_stands_on_one_line() -> None:
 def test_notices_title_and_clipboard_carry_no_control_of_a_text() -> None:
     out: list[str] = []
     for environment in ({"TERM": "xterm"}, {"TERM": "rxvt"}, {"TERM": "xterm", "TMUX": "/tmp/tmux"}):
-        terminal = Terminal(out.append, Notify(osc9=True, osc777=True), environment)
-        terminal.ring(HOSTILE)
+        terminal = TerminalEscapes(out.append, NotifySettings(osc9=True, osc777=True), environment)
+        terminal.notify(HOSTILE)
         terminal.show_title(HOSTILE)
         terminal.copy(HOSTILE)
-        terminal.give_title_back()
+        terminal.restore_title()
     sequences = [one for text in out for one in re.findall(r"(?s)\x1b\](?:9|777|2);(.*?)\x07", text)]
     assert len(sequences) == 9
     assert [obeyed(words) for words in sequences if obeyed(words)] == []

@@ -17,7 +17,7 @@ from tests.app_harness import Stage, on_stage
 from tests.waiting import wait_until
 from tui.core import changes as c
 from tui.core import events as e
-from tui.core.connection_status import Line, LineState
+from tui.core.connection_status import ConnectionState, ConnectionStatus
 from tui.core.model import (
     Failure,
     FilePart,
@@ -33,8 +33,8 @@ from tui.core.model import (
     Todo,
 )
 from tui.core.turn import TurnState
-from tui.widgets.text.markdown_view import Prose
-from tui.widgets.transcript.foldable import Fold
+from tui.widgets.text.markdown_view import MarkdownView
+from tui.widgets.transcript.foldable import Foldable
 
 FREEZE = 0.5
 """Seconds: what takes 0.15 alone on a processor takes up to three times that on one that many share."""
@@ -119,7 +119,7 @@ async def test_a_long_text_holds_up_nothing(place: str, text: str) -> None:
         stage.client.feed(*PLACES[place](text))
         await stage.settled()
         stage.second()
-        for fold in stage.main.transcript.query(Fold):
+        for fold in stage.main.transcript.query(Foldable):
             fold.unfold()
         await stage.press("f6", "f2", "escape", "f3", "escape")
 
@@ -135,13 +135,13 @@ def ended(stage: Stage, text: str) -> None:
 
 
 def lost(stage: Stage, text: str) -> None:
-    stage.client.set_line(Line(LineState.STOPPED, reason=text, remedy=text))
+    stage.client.set_line(ConnectionStatus(ConnectionState.STOPPED, reason=text, remedy=text))
 
 
 def refused(stage: Stage, text: str) -> None:
     stage.client.feed(question())
     request = stage.client.store.requests["que_1"]
-    stage.client.tell(c.AnswerChanged(request, "refused", reason=text))
+    stage.client.tell(c.ReplyStatusChanged(request, "refused", reason=text))
 
 
 @pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS)
@@ -187,8 +187,8 @@ async def test_markdown_that_is_hard_to_read_holds_up_nothing(text: str) -> None
         await stage.settled()
         async with measured():
             stage.client.feed(talk.text(text))
-            await stage.until(lambda: stage.main.transcript.query(Prose), "the answer is mounted")
-            prose = stage.main.transcript.query_one(Prose)
+            await stage.until(lambda: stage.main.transcript.query(MarkdownView), "the answer is mounted")
+            prose = stage.main.transcript.query_one(MarkdownView)
             await wait_until(lambda: prose.shown == text, within=60, what="all of it is shown")
             await stage.settled()
 
@@ -196,5 +196,5 @@ async def test_markdown_that_is_hard_to_read_holds_up_nothing(text: str) -> None
 async def test_what_is_too_long_to_be_shown_is_counted() -> None:
     async with on_stage() as stage:
         stage.client.feed(*answer(talk.text("word " * 200_010)))
-        await stage.until(lambda: stage.main.transcript.query(Prose), "the answer is mounted")
+        await stage.until(lambda: stage.main.transcript.query(MarkdownView), "the answer is mounted")
         await wait_until(lambda: "… 50 more characters" in stage.text, within=60, what="the count")

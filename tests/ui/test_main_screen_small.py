@@ -20,7 +20,7 @@ async def fill(stage: Stage) -> None:
     stage.client.feed(e.RequestOpened(talk.CHOICES))
     stage.after_grace()
     await stage.until(lambda: stage.main.panel.has_focus_within)
-    stage.client.tell(Notice("Something to know that may need two lines on this screen.", stays=True))
+    stage.client.tell(Notice("Something to know that may need two lines on this screen.", sticky=True))
     stage.after_grace()
     await stage.settled()
 

@@ -7,7 +7,7 @@ from textual.events import MouseScrollUp
 from tests import sample_events as talk
 from tests.app_harness import Stage, on_stage
 from tests.widgets.requests.test_panel import asked
-from tui.config.display import Look
+from tui.config.display import DisplaySettings
 from tui.core import events as e
 from tui.core.model import Session, Todo, ToolPart
 
@@ -76,7 +76,7 @@ THEMES = ["holdfast", "textual-dark", "dracula", "gruvbox", "textual-light", "so
 @pytest.mark.parametrize("theme", THEMES)
 @pytest.mark.parametrize("plain", [False, True], ids=["glyphs", "ascii"])
 async def test_what_is_selected_can_be_read_in_any_theme(theme: str, plain: bool) -> None:
-    async with on_stage(size=(80, 24), look=Look(theme=theme, ascii=plain)) as stage:
+    async with on_stage(size=(80, 24), look=DisplaySettings(theme=theme, ascii=plain)) as stage:
         words = "first `code`\n\n```python\nprint('x')\n```\n- item\n\nlast"
         stage.client.feed(*talk.prompt(), talk.answer_begins(), talk.text(words))
         await stage.shows("print('x')", "last")

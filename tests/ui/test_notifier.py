@@ -8,26 +8,26 @@ from tests import sample_events as talk
 from tests.app_harness import on_stage
 from tests.fake_client import LIVE, FakeClient
 from tui.client.client import Client
-from tui.config.display import Notify
+from tui.config.display import NotifySettings
 from tui.core import events as e
-from tui.core.connection_status import Line, LineState
+from tui.core.connection_status import ConnectionState, ConnectionStatus
 from tui.core.model import Busy, Idle, Prompt, Retrying
 from tui.core.turn import Turn, TurnState
 from tui.core.turn_inputs import Rejected
-from tui.ui.notifier import Herald, Terminal
+from tui.ui.notifier import Notifier, TerminalEscapes
 
-LOST = Line(LineState.RECONNECTING, reason="connection reset")
+LOST = ConnectionStatus(ConnectionState.RECONNECTING, reason="connection reset")
 
 
 class Called:
     """A herald over a client without a network, and all that it wrote."""
 
-    def __init__(self, settings: Notify | None = None, **environ: str) -> None:
-        settings = settings or Notify(title=False)
+    def __init__(self, settings: NotifySettings | None = None, **environ: str) -> None:
+        settings = settings or NotifySettings(title=False)
         self.client = FakeClient()
         self.written: list[str] = []
-        terminal = Terminal(self.written.append, settings, environ)
-        self.herald = Herald(cast(Client, self.client), terminal, settings)
+        terminal = TerminalEscapes(self.written.append, settings, environ)
+        self.herald = Notifier(cast(Client, self.client), terminal, settings)
         self.client.subscribe(self.herald.hear)
         self.client.feed(e.SessionUpserted(talk.session(title="Fix the parser")))
         self.client.set_line(LIVE)
@@ -67,7 +67,9 @@ def test_a_lost_line_rings_once() -> None:
 def test_a_stream_that_is_begun_anew_within_two_seconds_rings_for_nobody() -> None:
     called = Called()
     for _ in range(3):
-        called.client.set_line(Line(LineState.RECONNECTING, reason="the server ended the event stream"))
+        called.client.set_line(
+            ConnectionStatus(ConnectionState.RECONNECTING, reason="the server ended the event stream")
+        )
         called.second()
         called.client.set_line(LIVE)
         called.second()
@@ -75,9 +77,7 @@ def test_a_stream_that_is_begun_anew_within_two_seconds_rings_for_nobody() -> No
     assert called.written == []
 
 
-@pytest.mark.parametrize(
-    ("state", "word"), [(TurnState.FINISHED, "finished"), (TurnState.INTERRUPTED, "interrupted")]
-)
+@pytest.mark.parametrize(("state", "word"), [(TurnState.FINISHED, "finished"), (TurnState.INTERRUPTED, "interrupted")])
 def test_the_end_of_a_turn_rings(state: TurnState, word: str) -> None:
     called = Called()
     called.end_turn(state)
@@ -87,7 +87,7 @@ def test_the_end_of_a_turn_rings(state: TurnState, word: str) -> None:
 def test_a_turn_that_ends_a_second_time_rings_again() -> None:
     called = Called()
     turn = called.end_turn(TurnState.INTERRUPTED)
-    turn.go_on(called.client.now())
+    turn.resume(called.client.now())
     called.client.turn_moved(turn)
     called.second()
     turn.state = TurnState.FINISHED
@@ -136,7 +136,7 @@ def test_never_more_than_one_a_second_and_none_is_forgotten() -> None:
     [("unfocused", True, False), ("always", True, True), ("never", False, False), ("unfocused", False, True)],
 )
 def test_it_rings_for_whom_it_shall(when: str, focused: bool, rings: bool) -> None:
-    called = Called(Notify(when=when, title=False))  # type: ignore[arg-type]
+    called = Called(NotifySettings(when=when, title=False))  # type: ignore[arg-type]
     called.herald.focused = focused
     called.client.feed(e.RequestOpened(talk.asked_in(talk.SESSION)))
     assert bool(called.written) is rings
@@ -145,29 +145,33 @@ def test_it_rings_for_whom_it_shall(when: str, focused: bool, rings: bool) -> No
 @pytest.mark.parametrize(
     ("settings", "environ", "written"),
     [
-        (Notify(title=False, bell=False, osc9=False), {}, []),
-        (Notify(title=False, osc9=False), {}, ["\a"]),
-        (Notify(title=False, bell=False), {"TERM": "foot"}, ["\x1b]777;notify;Holdfast;Fix the parser: done\a"]),
+        (NotifySettings(title=False, bell=False, osc9=False), {}, []),
+        (NotifySettings(title=False, osc9=False), {}, ["\a"]),
         (
-            Notify(title=False, bell=False),
+            NotifySettings(title=False, bell=False),
+            {"TERM": "foot"},
+            ["\x1b]777;notify;Holdfast;Fix the parser: done\a"],
+        ),
+        (
+            NotifySettings(title=False, bell=False),
             {"TERM": "tmux-256color", "TMUX": "/tmp/tmux"},
             ["\x1bPtmux;\x1b\x1b]9;Holdfast: Fix the parser: done\a\x1b\\"],
         ),
         (
-            Notify(title=False, bell=False, osc9=True, osc777=True),
+            NotifySettings(title=False, bell=False, osc9=True, osc777=True),
             {},
             ["\x1b]9;Holdfast: Fix the parser: done\a\x1b]777;notify;Holdfast;Fix the parser: done\a"],
         ),
     ],
 )
-def test_each_way_is_switched(settings: Notify, environ: dict[str, str], written: list[str]) -> None:
+def test_each_way_is_switched(settings: NotifySettings, environ: dict[str, str], written: list[str]) -> None:
     called = Called(settings, **environ)
     called.client.feed(e.StatusChanged(talk.SESSION, Busy()), e.StatusChanged(talk.SESSION, Idle()))
     assert called.written == written
 
 
 def test_server_text_cannot_leave_the_notice() -> None:
-    called = Called(Notify(title=False, bell=False, osc777=True))
+    called = Called(NotifySettings(title=False, bell=False, osc777=True))
     called.client.feed(e.SessionUpserted(talk.session(title="a\x07\x1b]52;c;eA==\x07b;c\nd")))
     called.client.feed(e.RequestOpened(talk.asked_in(talk.SESSION, text="x" * 500)))
     (written,) = called.written
@@ -178,7 +182,7 @@ def test_server_text_cannot_leave_the_notice() -> None:
 
 
 def test_the_title_tells_states_and_no_words_of_a_session() -> None:
-    called = Called(Notify(when="never"))
+    called = Called(NotifySettings(when="never"))
     called.second()
     called.client.feed(e.StatusChanged(talk.SESSION, Busy()))
     called.client.feed(e.RequestOpened(talk.asked_in(talk.SESSION)))
@@ -192,7 +196,7 @@ def test_the_title_tells_states_and_no_words_of_a_session() -> None:
 
 
 def test_a_turn_whose_provider_is_tried_again_runs_in_the_title_too() -> None:
-    called = Called(Notify(when="never"))
+    called = Called(NotifySettings(when="never"))
     called.client.feed(e.StatusChanged(talk.SESSION, Retrying(2, "429", None)))
     called.second()
     assert called.written[-1] == "\x1b]2;holdfast · 1 running\a"

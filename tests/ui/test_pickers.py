@@ -12,8 +12,8 @@ from tests.app_harness import on_stage
 from tui.backends.base import Traits
 from tui.core.changes import DraftReturned
 from tui.core.model import Prompt
-from tui.net.errors import Unreachable
-from tui.widgets.dialogs.picker import Choose
+from tui.net.errors import ConnectFailed
+from tui.widgets.dialogs.picker import Picker
 
 PROMPT = Prompt(talk.SESSION, "words", "msg_1", "prt_1")
 
@@ -31,7 +31,7 @@ async def test_the_agent_is_chosen_for_this_session() -> None:
 
 async def test_what_a_family_calls_otherwise_is_called_that() -> None:
     async with on_stage() as stage:
-        stage.client.traits = Traits("any", agents_are="mode")
+        stage.client.traits = Traits("any", agent_label="mode")
         await stage.press("ctrl+t")
         await stage.shows("Mode", "thinks first")
         await stage.press(*"plan", "enter")
@@ -52,13 +52,13 @@ async def test_esc_chooses_nothing() -> None:
         await stage.press("ctrl+t")
         await stage.shows("thinks first")
         await stage.press("escape")
-        await stage.until(lambda: not isinstance(stage.app.screen, Choose))
+        await stage.until(lambda: not isinstance(stage.app.screen, Picker))
         assert stage.client.choices.applied(PROMPT) == PROMPT
 
 
 async def test_a_server_that_does_not_answer_is_said() -> None:
     async with on_stage() as stage:
-        stage.client.fails = Unreachable("connection refused")
+        stage.client.fails = ConnectFailed("connection refused")
         await stage.press("ctrl+t")
         await stage.shows("connection refused")
 
@@ -175,7 +175,7 @@ async def test_a_listed_name_is_taken_with_the_mouse() -> None:
 
 async def test_a_server_that_does_not_answer_lists_nothing_and_is_said_with_tab() -> None:
     async with on_stage() as stage:
-        stage.client.fails = Unreachable("connection refused")
+        stage.client.fails = ConnectFailed("connection refused")
         await stage.press(*"see @src")
         await stage.until(lambda: stage.client.calls("files"))
         await stage.hides("connection refused")
@@ -234,7 +234,7 @@ async def test_a_command_is_finished_with_tab_at_the_beginning_alone() -> None:
         await stage.press(*"/in", "tab")
         await stage.until(lambda: stage.main.prompt.text == "/init ")
         await stage.press(*"/re", "tab")
-        assert not isinstance(stage.app.screen, Choose)
+        assert not isinstance(stage.app.screen, Picker)
         assert stage.client.calls("commands") == [("/src",)]
 
 
@@ -290,9 +290,7 @@ async def test_a_prompt_that_comes_back_while_the_editor_is_open_is_not_written_
 ) -> None:
     editor = tmp_path / "editor"
     seen, go = tmp_path / "seen", tmp_path / "go"
-    editor.write_text(
-        f'#!/bin/sh\ncp "$1" {seen}\nwhile [ ! -e {go} ]; do sleep 0.05; done\necho "more" >> "$1"\n'
-    )
+    editor.write_text(f'#!/bin/sh\ncp "$1" {seen}\nwhile [ ! -e {go} ]; do sleep 0.05; done\necho "more" >> "$1"\n')
     editor.chmod(0o700)
     monkeypatch.setenv("EDITOR", str(editor))
     async with on_stage() as stage:

@@ -9,19 +9,19 @@ from tests.app_harness import Stage, on_stage
 from tests.fake_client import LIVE, FakeClient
 from tui.backends.base import Traits
 from tui.core import events as e
-from tui.core.connection_status import Line, LineState
+from tui.core.connection_status import ConnectionState, ConnectionStatus
 from tui.core.model import Prompt, Queued
 from tui.core.turn import TurnState
-from tui.net.errors import Unreachable
+from tui.net.errors import ConnectFailed
 from tui.storage.journal import Journal
 from tui.widgets.dialogs.confirm import Confirm
-from tui.widgets.dialogs.prompt_history import HistoryPicker
+from tui.widgets.dialogs.prompt_history import PromptHistory
 
-LOST = Line(LineState.RECONNECTING, attempt=2, retry_in=4.0, reason="connection reset")
+LOST = ConnectionStatus(ConnectionState.RECONNECTING, attempt=2, retry_in=4.0, reason="connection reset")
 OTHER = "ses_2"
 
 
-def another_run(folder: Path, *, line: Line = LIVE) -> FakeClient:
+def another_run(folder: Path, *, line: ConnectionStatus = LIVE) -> FakeClient:
     """A client over the same journal, as after a restart."""
     return FakeClient(line=line, journal=Journal(folder, "server", wall=lambda: 0.0))
 
@@ -67,7 +67,7 @@ async def test_while_the_line_is_down_prompts_wait_for_it() -> None:
         await stage.press(*"hello", "enter")
         await stage.shows("1 prompt · waiting until the line is back", "1 hello")
         stage.client.set_line(LIVE)
-        stage.client.prompts.advance()
+        stage.client.prompts.dispatch_ready()
         await stage.until(lambda: stage.client.calls("send") == [(talk.SESSION, "hello")])
         await stage.hides("until the line is back")
 
@@ -179,7 +179,7 @@ async def test_where_no_prompt_is_taken_while_a_turn_runs_none_is_sent_and_no_ke
 
 async def test_send_now_that_cannot_be_sent_leaves_the_words() -> None:
     async with on_stage() as stage:
-        stage.client.fails = Unreachable("connection refused")
+        stage.client.fails = ConnectFailed("connection refused")
         await stage.press(*"steer", "ctrl+s")
         await stage.shows("cannot connect: connection refused")
         assert stage.main.prompt.text == "steer"
@@ -188,7 +188,7 @@ async def test_send_now_that_cannot_be_sent_leaves_the_words() -> None:
 async def test_a_waiting_prompt_that_cannot_be_sent_now_waits_on_and_says_why() -> None:
     async with on_stage() as stage:
         await queue(stage, "one")
-        stage.client.fails = Unreachable("connection refused")
+        stage.client.fails = ConnectFailed("connection refused")
         await stage.press("shift+tab", "ctrl+s")
         await stage.shows("cannot connect: connection refused")
         assert waiting(stage) == ["one"]
@@ -243,7 +243,7 @@ async def test_a_prompt_sent_while_it_was_changed_keeps_the_new_words_in_the_box
     async with on_stage() as stage:
         await queue(stage, "one")
         await stage.press("shift+tab", "enter", "!")
-        stage.client.prompts.send_waiting(stage.client.prompts.waiting(talk.SESSION)[0].id)
+        stage.client.prompts.send_queued_now(stage.client.prompts.waiting(talk.SESSION)[0].id)
         await stage.press("enter")
         await stage.shows("That prompt was sent meanwhile")
         assert stage.main.prompt.text == "one!"
@@ -505,7 +505,7 @@ async def test_a_draft_that_lies_aside_comes_back_after_the_recalled_one_is_sent
 async def test_earlier_prompts_are_searched() -> None:
     async with on_stage() as stage:
         await stage.press(*"fix the parser", "enter", *"write tests", "enter", *"draft", "ctrl+r")
-        await stage.until(lambda: isinstance(stage.app.screen, HistoryPicker))
+        await stage.until(lambda: isinstance(stage.app.screen, PromptHistory))
         await stage.shows("fix the parser", "write tests")
         await stage.press(*"pars")
         await stage.hides("▎   write tests")
@@ -559,7 +559,7 @@ async def test_looking_at_a_question_keeps_nothing() -> None:
 
 
 async def test_continue_opens_the_session_used_last(tmp_path: Path) -> None:
-    another_run(tmp_path).journal.remember_place(OTHER)
+    another_run(tmp_path).journal.save_last_session(OTHER)
     client = another_run(tmp_path)
     client.feed(e.SessionUpserted(talk.session(OTHER, "Older", updated=-5.0)))
     async with on_stage(session=None, client=client, resume=True) as stage:
@@ -567,14 +567,12 @@ async def test_continue_opens_the_session_used_last(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("left", ["flight", "queue", "draft", "nothing"])
-async def test_a_plain_start_opens_the_last_session_where_something_is_unfinished(
-    tmp_path: Path, left: str
-) -> None:
+async def test_a_plain_start_opens_the_last_session_where_something_is_unfinished(tmp_path: Path, left: str) -> None:
     before = another_run(tmp_path)
-    before.journal.remember_place(talk.SESSION)
+    before.journal.save_last_session(talk.SESSION)
     match left:
         case "flight":
-            before.journal.take_off(Prompt(talk.SESSION, "the prompt", "msg_a", "prt_a"))
+            before.journal.mark_in_flight(Prompt(talk.SESSION, "the prompt", "msg_a", "prt_a"))
         case "queue":
             before.journal.submit(Queued("q1", talk.SESSION, "it waits"), 1)
         case "draft":
@@ -628,6 +626,4 @@ async def test_what_was_left_in_several_sessions_elsewhere_is_said_as_several(tm
     before.journal.submit(Queued("q2", "ses_third", "this too"), 1)
     before.journal.close()
     async with on_stage(session=None, client=another_run(tmp_path)) as stage:
-        await stage.shows(
-            "2 prompts of the last run are under way or waiting in 2 other sessions · F2 opens them."
-        )
+        await stage.shows("2 prompts of the last run are under way or waiting in 2 other sessions · F2 opens them.")

@@ -5,7 +5,7 @@ import pytest
 from tests.fake_client import FakeClient
 from tui.client.client import Client
 from tui.core.changes import AbortProgress, AbortState
-from tui.core.connection_status import Line, LineState
+from tui.core.connection_status import ConnectionState, ConnectionStatus
 from tui.core.events import SessionUpserted
 from tui.core.model import Prompt, Session
 from tui.core.turn import Turn, TurnState
@@ -46,13 +46,13 @@ def test_what_runs_is_named() -> None:
     runs(client, "ses_2", "do it", "msg_2", "prt_2")
     (two,) = warnings(cast(Client, client))
     assert two.startswith("2 turns run in “Parser: rewrite” and “Docs”.\nThey go on at the server without you")
-    client.set_line(Line(LineState.RECONNECTING))
+    client.set_line(ConnectionStatus(ConnectionState.RECONNECTING))
     (down,) = warnings(cast(Client, client))
     assert down.startswith("2 turns ran in “Parser: rewrite” and “Docs” when the line was lost.")
 
 
 def test_with_the_line_down_nothing_is_claimed_of_the_server() -> None:
-    client = FakeClient(line=Line(LineState.RECONNECTING))
+    client = FakeClient(line=ConnectionStatus(ConnectionState.RECONNECTING))
     runs(client, "ses_1", "do it", "msg_1", "prt_1")
     (words,) = warnings(cast(Client, client))
     assert words.startswith("A turn ran when the line was lost.\nIf the server is up, it goes on without you")
@@ -63,7 +63,7 @@ def test_with_the_line_down_nothing_is_claimed_of_the_server() -> None:
     [("unsent", True), ("sending", True), ("retrying", True), ("stopped", True), ("delivered", False)],
 )
 def test_an_abort_that_the_server_has_not_confirmed_is_said(state: AbortState, told: bool) -> None:
-    client = FakeClient(line=Line(LineState.RECONNECTING))
+    client = FakeClient(line=ConnectionStatus(ConnectionState.RECONNECTING))
     runs(client, "ses_1", "do it", "msg_1", "prt_1")
     client.abort_progress = AbortProgress(state, "no connection")
     _, *more = warnings(cast(Client, client))

@@ -15,14 +15,18 @@ from tests.app_harness import Stage, open_app
 from tests.fake_client import LIVE, FakeClient
 from tests.waiting import wait_until
 from tui.core import events as e
-from tui.core.changes import AnswerChanged
-from tui.core.connection_status import Line, LineState
+from tui.core.changes import ReplyStatusChanged
+from tui.core.connection_status import ConnectionState, ConnectionStatus
 from tui.core.turn import TurnState
 
 SIZES = [(120, 40), (80, 24)]
-LOST = Line(LineState.RECONNECTING, attempt=2, retry_in=4.0, reason="connection reset")
-STOPPED = Line(LineState.STOPPED, reason="password refused", remedy="Set HOLDFAST_PASSWORD, then start again.")
-NOBODY = Line(LineState.RECONNECTING, attempt=3, retry_in=4.0, reason="cannot connect: connection refused")
+LOST = ConnectionStatus(ConnectionState.RECONNECTING, attempt=2, retry_in=4.0, reason="connection reset")
+STOPPED = ConnectionStatus(
+    ConnectionState.STOPPED, reason="password refused", remedy="Set HOLDFAST_PASSWORD, then start again."
+)
+NOBODY = ConnectionStatus(
+    ConnectionState.RECONNECTING, attempt=3, retry_in=4.0, reason="cannot connect: connection refused"
+)
 
 MARKDOWN = """## What I found
 The store keeps *everything* in **one** file, see [the docs](https://sqlite.org/wal.html).
@@ -83,7 +87,7 @@ async def own_words(stage: Stage) -> None:
 async def answer_retried(stage: Stage) -> None:
     await review(stage)
     await stage.press("enter")
-    stage.client.tell(AnswerChanged(talk.CHOICES, "retrying", "connection refused"))
+    stage.client.tell(ReplyStatusChanged(talk.CHOICES, "retrying", "connection refused"))
     await stage.shows("trying again")
 
 
@@ -120,7 +124,7 @@ async def standing_still(stage: Stage) -> None:
     await live_turn(stage)
     turn = stage.client.turn(talk.SESSION)
     assert turn is not None
-    turn.moved -= 370
+    turn.last_activity -= 370
     stage.app.presenter.tick()
     await stage.shows("nothing has moved")
 
@@ -256,5 +260,5 @@ def test_conversation(picture: Callable[..., bool], act: Act, size: tuple[int, i
 
 @pytest.mark.parametrize("size", SIZES, ids=["120x40", "80x24"])
 @pytest.mark.parametrize("line", [LIVE, NOBODY, STOPPED], ids=["live", "nobody", "stopped"])
-def test_welcome(picture: Callable[..., bool], line: Line, size: tuple[int, int]) -> None:
+def test_welcome(picture: Callable[..., bool], line: ConnectionStatus, size: tuple[int, int]) -> None:
     assert picture(as_it_is, size, FakeClient(line=line), None)

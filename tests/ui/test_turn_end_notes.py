@@ -9,7 +9,7 @@ from tests import sample_events as talk
 from tests.app_harness import on_stage
 from tests.fake_client import FakeClient
 from tui.core import events as e
-from tui.core.changes import AnswerChanged, Given
+from tui.core.changes import Given, ReplyStatusChanged
 from tui.core.model import Busy, Failure, FullMessage, Idle, Message, TextPart, ToolPart
 from tui.core.turn import TurnState
 from tui.ui.turn_end_notes import OPENED
@@ -23,7 +23,7 @@ async def test_a_turn_that_goes_on_after_its_end_is_told_to_end_again() -> None:
         turn.state, turn.reason, turn.ended = TurnState.INTERRUPTED, "the server stopped", stage.client.now()
         stage.client.turn_moved(turn)
         await stage.shows("! interrupted: the server stopped", "ready")
-        turn.go_on(stage.client.now())
+        turn.resume(stage.client.now())
         stage.client.turn_moved(turn)
         await stage.hides("ready")
         turn.state, turn.ended = TurnState.FINISHED, stage.client.now()
@@ -39,7 +39,7 @@ async def test_a_turn_that_goes_on_is_not_said_to_have_broken_off_where_its_sess
         turn.state, turn.reason, turn.ended = TurnState.INTERRUPTED, "the server stopped", stage.client.now()
         stage.client.turn_moved(turn)
         await stage.shows("! interrupted: the server stopped")
-        turn.go_on(stage.client.now())
+        turn.resume(stage.client.now())
         stage.client.turn_moved(turn)
         stage.app.presenter.show_session("ses_2")
         await stage.hides("the server stopped")
@@ -49,8 +49,8 @@ async def test_a_turn_that_goes_on_is_not_said_to_have_broken_off_where_its_sess
 
 async def test_how_a_turn_broke_off_is_still_said_after_a_restart_right_behind_its_answer() -> None:
     client = FakeClient()
-    client.journal.keep_end(talk.SESSION, talk.PROMPT, "interrupted", "the server stopped")
-    client.journal.keep_end(talk.SESSION, "msg_not_loaded", "failed", "no model")
+    client.journal.save_turn_end(talk.SESSION, talk.PROMPT, "interrupted", "the server stopped")
+    client.journal.save_turn_end(talk.SESSION, "msg_not_loaded", "failed", "no model")
     async with on_stage(client=client) as stage:
         later = Message("msg_later", talk.SESSION, "user", created=9.0)
         words = TextPart("prt_later", talk.SESSION, later.id, "And now?")
@@ -72,8 +72,8 @@ async def test_how_a_turn_broke_off_is_still_said_after_a_restart_right_behind_i
 
 async def test_a_turn_that_goes_on_is_not_said_to_have_broken_off_after_a_restart_of_the_client() -> None:
     client = FakeClient()
-    client.journal.keep_end(talk.SESSION, talk.PROMPT, "interrupted", "the server stopped")
-    client.journal.keep_end(talk.SESSION, "msg_0", "interrupted", "an earlier stop")
+    client.journal.save_turn_end(talk.SESSION, talk.PROMPT, "interrupted", "the server stopped")
+    client.journal.save_turn_end(talk.SESSION, "msg_0", "interrupted", "an earlier stop")
     async with on_stage(client=client) as stage:
         asked = [
             FullMessage(
@@ -104,7 +104,7 @@ async def test_a_turn_that_breaks_off_while_another_session_is_read_is_told_ther
 
 async def test_what_the_server_finished_after_all_did_not_break_off() -> None:
     client = FakeClient()
-    client.journal.keep_end(talk.SESSION, talk.PROMPT, "interrupted", "the server stopped")
+    client.journal.save_turn_end(talk.SESSION, talk.PROMPT, "interrupted", "the server stopped")
     async with on_stage(client=client) as stage:
         prompt = FullMessage(Message(talk.PROMPT, talk.SESSION, "user", created=1.0), ())
         done = Message(talk.ANSWER, talk.SESSION, "assistant", 2.0, 3.0, talk.PROMPT, final=True)
@@ -165,8 +165,8 @@ async def test_what_became_of_a_request_stands_below_its_call_though_that_is_loa
     question = replace(talk.ONE_CHOICE, call_id="call_1", message_id=talk.ANSWER)
     answer = Message(talk.ANSWER, talk.SESSION, "assistant", 2.0, 3.0, talk.PROMPT, final=True)
     async with on_stage() as stage:
-        stage.client.tell(AnswerChanged(question, "sending", given=Given((("Leave them",),))))
-        stage.client.tell(AnswerChanged(question, "acknowledged"))
+        stage.client.tell(ReplyStatusChanged(question, "sending", given=Given((("Leave them",),))))
+        stage.client.tell(ReplyStatusChanged(question, "acknowledged"))
         await stage.shows("✓ answered  Leave them")
         words = (TextPart("prt_1", talk.SESSION, talk.PROMPT, "Do it."),)
         prompt = FullMessage(Message(talk.PROMPT, talk.SESSION, "user", created=1.0), words)
@@ -190,9 +190,7 @@ def turn_on_record(at: float, words: str, **answer: Any) -> tuple[FullMessage, F
     prompt, reply = f"msg_{at:.0f}a", f"msg_{at:.0f}b"
     told = {"completed": at + 9, "final": True} | answer
     return (
-        FullMessage(
-            Message(prompt, talk.SESSION, "user", at), (TextPart(f"p{prompt}", talk.SESSION, prompt, words),)
-        ),
+        FullMessage(Message(prompt, talk.SESSION, "user", at), (TextPart(f"p{prompt}", talk.SESSION, prompt, words),)),
         FullMessage(
             Message(reply, talk.SESSION, "assistant", at + 1, parent_id=prompt, **told),
             (TextPart(f"p{reply}", talk.SESSION, reply, f"Answer to {words}"),),

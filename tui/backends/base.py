@@ -12,7 +12,7 @@ import msgspec
 from tui.backends.decoding import Rows
 from tui.backends.paging import OnBytes
 from tui.core.events import MessagesLoaded, Resynced
-from tui.core.model import Answers, FullMessage, Offered, PermissionReply, Prompt, Session, Todo
+from tui.core.model import Answers, CatalogItem, FullMessage, PermissionReply, Prompt, Session, Todo
 from tui.net.errors import NetError
 from tui.net.event_connection import Feed
 
@@ -25,7 +25,7 @@ class Traits(msgspec.Struct, frozen=True):
     `takes_our_ids`: a prompt keeps the id that we gave it, so that posting it again cannot double it.
     `answers_in_id_order`: one whose id sorts below the session's newest answer is stored and never answered.
     `edits_sessions`: it is a `SessionEditing` too; `undoes`: an `Undoing`.
-    `agents_are`: what it calls that which `Offers.agents` gives.
+    `agents_are`: what it calls that which `Catalog.agents` gives.
     `one_stream`: every session's events come on one stream, also of one that was made a moment ago.
     `holds_post`: the answer to a prompt's POST is held back until its turn ends.
     `yes_is_proof`: an answer that it says it took is the one that counts; else it says so of any.
@@ -36,19 +36,19 @@ class Traits(msgspec.Struct, frozen=True):
     family: str
     cancels_on_disconnect: bool | None = False
     queues_prompts: bool = True
-    takes_our_ids: bool = True
+    accepts_client_ids: bool = True
     answers_in_id_order: bool = False
     reject_with_reason: bool = True
     reject_ends_turn: bool = False
     client_heartbeat: bool = False
     edits_sessions: bool = True
     undoes: bool = True
-    agents_are: str = "agent"
-    one_stream: bool = True
+    agent_label: str = "agent"
+    single_event_stream: bool = True
     holds_post: bool = True
     yes_is_proof: bool = True
     aborts_queued: bool = True
-    beats_every: float = 10.0
+    heartbeat_interval: float = 10.0
 
 
 class ServerInfo(msgspec.Struct, frozen=True):
@@ -60,7 +60,7 @@ class ServerInfo(msgspec.Struct, frozen=True):
     features: frozenset[str] = frozenset()
 
 
-class Lookup(msgspec.Struct, frozen=True):
+class PromptLookup(msgspec.Struct, frozen=True):
     """What asking for one prompt gave: `stored` says that it is there, `session_gone` that the session is not.
 
     `stored` None: the server does not show all that it has, and will later.
@@ -69,20 +69,20 @@ class Lookup(msgspec.Struct, frozen=True):
 
     stored: bool | None
     session_gone: bool = False
-    known_as: str = ""
+    server_id: str = ""
 
 
-class Taken(msgspec.Struct, frozen=True):
+class PromptAccepted(msgspec.Struct, frozen=True):
     """The server has the prompt and calls it `known_as`; what becomes of it is told by events, not by the POST."""
 
-    known_as: str
+    server_id: str
 
 
-class NotTaken(NetError):
+class PromptRejected(NetError):
     """The server says that it does not take the prompt, for a reason that passes: it goes back to the person."""
 
 
-class PostWatcher(Protocol):
+class PostObserver(Protocol):
     """Hears how a held POST fares while it is open."""
 
     def headers(self) -> None: ...
@@ -95,7 +95,7 @@ class Backend(Protocol):
     @property
     def traits(self) -> Traits: ...
 
-    async def hello(self) -> ServerInfo:
+    async def handshake(self) -> ServerInfo:
         """Ask who is there: the server's version, how long it took, what it offers."""
 
     async def ping(self) -> float:
@@ -137,13 +137,13 @@ class Backend(Protocol):
         the prompt are minted above theirs.
         """
 
-    async def post_prompt(self, prompt: Prompt, watcher: PostWatcher) -> FullMessage | Taken:
+    async def post_prompt(self, prompt: Prompt, watcher: PostObserver) -> FullMessage | PromptAccepted:
         """Post and hold until the turn ends; the message that came back may answer another prompt.
 
-        A server that does not hold the POST gives `Taken` as soon as it has the prompt.
+        A server that does not hold the POST gives `PromptAccepted` as soon as it has the prompt.
         """
 
-    async def look_up(self, session_id: str, prompt_id: str, prompt: Prompt | None = None) -> Lookup:
+    async def look_up(self, session_id: str, prompt_id: str, prompt: Prompt | None = None) -> PromptLookup:
         """Ask whether the prompt has arrived; `prompt`, where it is ours, tells it from others' prompts."""
 
     def told_as(self, prompt: Prompt) -> str:
@@ -152,7 +152,7 @@ class Backend(Protocol):
     async def abort(self, session_id: str) -> None: ...
 
     async def answer(self, request_id: str, answers: Answers, *, directory: str) -> bool:
-        """True once the server has it. False, or `Refused` with status 404: it is not open there (any more).
+        """True once the server has it. False, or `HttpStatusError` with status 404: it is not open there (any more).
 
         `directory` is the session's own: requests are kept by directory.
         """
@@ -195,21 +195,21 @@ class Undoing(Protocol):
         """Bring back all that is undone."""
 
 
-class Offers(Protocol):
+class Catalog(Protocol):
     """What a server has to choose from, for a session ("": there is none yet) in a directory ("": its own)."""
 
-    async def agents(self, directory: str, session_id: str = "") -> Rows[Offered]: ...
+    async def agents(self, directory: str, session_id: str = "") -> Rows[CatalogItem]: ...
 
-    async def models(self, directory: str, session_id: str = "") -> Rows[Offered]: ...
+    async def models(self, directory: str, session_id: str = "") -> Rows[CatalogItem]: ...
 
-    async def commands(self, directory: str, session_id: str = "") -> Rows[Offered]: ...
+    async def commands(self, directory: str, session_id: str = "") -> Rows[CatalogItem]: ...
 
-    async def files(self, directory: str, query: str) -> Rows[Offered]: ...
+    async def files(self, directory: str, query: str) -> Rows[CatalogItem]: ...
 
 
 @runtime_checkable
-class Offering(Protocol):
+class HasCatalog(Protocol):
     """A backend whose family lets agent, model, command and files be chosen."""
 
     @property
-    def offers(self) -> Offers: ...
+    def offers(self) -> Catalog: ...

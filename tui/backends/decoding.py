@@ -1,6 +1,6 @@
 """What came from a server, read by those who know its shape: as a whole, or as a list of which an item is damaged.
 
-Every list of a server is read by `readable`, item by item: one damaged item costs itself alone. It is not hidden:
+Every list of a server is read by `decode_items`, item by item: one damaged item costs itself alone. It is not hidden:
 something stands in its place, or it is counted (`Rows.unreadable`) for whoever shows the list.
 """
 
@@ -13,7 +13,7 @@ from typing import Any, ParamSpec, TypeVar
 import msgspec
 
 from tui.core.model import NotePart, Todo
-from tui.net.errors import Misshapen
+from tui.net.errors import SchemaMismatch
 
 log = logging.getLogger(__name__)
 
@@ -41,12 +41,12 @@ class Rows(tuple[T, ...]):
         return _rows([*self, *more], self.unreadable + more.unreadable)
 
 
-def checked(path: str, translate: Callable[P, T], *values: P.args, **more: P.kwargs) -> T:
-    """Translate what came from `path`. Raises `Misshapen`, which says what does not fit."""
+def decode(path: str, translate: Callable[P, T], *values: P.args, **more: P.kwargs) -> T:
+    """Translate what came from `path`. Raises `SchemaMismatch`, which says what does not fit."""
     try:
         return translate(*values, **more)
     except UNREADABLE as error:
-        raise Misshapen(path, str(error)) from error
+        raise SchemaMismatch(path, str(error)) from error
 
 
 LONG = 1_000
@@ -54,10 +54,10 @@ LONG = 1_000
 
 
 async def checked_aside(path: str, translate: Callable[..., T], value: Any, *more: Any) -> T:
-    """As `checked`; what is long is translated beside the event loop, which goes on meanwhile."""
+    """As `decode`; what is long is translated beside the event loop, which goes on meanwhile."""
     if _is_long(value):
-        return await asyncio.to_thread(checked, path, translate, value, *more)
-    return checked(path, translate, value, *more)
+        return await asyncio.to_thread(decode, path, translate, value, *more)
+    return decode(path, translate, value, *more)
 
 
 def _is_long(value: Any) -> bool:
@@ -69,7 +69,7 @@ def _is_long(value: Any) -> bool:
     return len(value) + sum(map(len, lists)) > LONG
 
 
-def readable(
+def decode_items(
     items: list[Any],
     translate: Callable[[Any], T],
     what: str,

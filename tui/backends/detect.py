@@ -8,8 +8,8 @@ from tui.backends.client_identity import Identities
 from tui.backends.opencode.backend import OpenCode
 from tui.backends.opencode.mimo import MimoCode
 from tui.backends.qwen.backend import QwenServe
-from tui.core.sanitize import one_line
-from tui.net.errors import BadBody, NetError, Refused, WrongType
+from tui.core.sanitize import single_line
+from tui.net.errors import HttpStatusError, InvalidBody, NetError, UnexpectedContentType
 from tui.net.http_client import SHORT, Http
 from tui.net.json_input import JSON
 
@@ -36,7 +36,7 @@ class WrongFamily(NetError):
         super().__init__(f"the server is no {family} server", "Leave --family out, or correct it.", final=True)
 
 
-async def recognise(
+async def detect_backend(
     open_http: Callable[[str], Http],
     *,
     users: Sequence[str] = USERS,
@@ -53,7 +53,7 @@ async def recognise(
     for user in others:
         try:
             return await _as_user(open_http(user), directory, family, identities)
-        except Refused as refusal:
+        except HttpStatusError as refusal:
             if refusal.status != 401:
                 raise
     return await _as_user(open_http(last), directory, family, identities)
@@ -71,7 +71,7 @@ async def _as_user(
                 backend = MimoCode(http, directory=directory)
             case known:
                 backend = OpenCode(http, directory=directory)
-                server = await backend.hello()
+                server = await backend.handshake()
                 if known == "opencode" or not _is_mimo(backend.paths):
                     return backend, server
                 backend = MimoCode(http, directory=directory)
@@ -83,8 +83,8 @@ async def _as_user(
 
 async def _greet(backend: Backend, http: Http, family: str | None) -> ServerInfo:
     try:
-        return await backend.hello()
-    except Refused as refusal:  # MiMo Code answers paths that it does not know as a server does that is down
+        return await backend.handshake()
+    except HttpStatusError as refusal:  # MiMo Code answers paths that it does not know as a server does that is down
         if family == "qwen" and refusal.status == 503 and not await _family(http):
             raise WrongFamily(family) from refusal
         raise
@@ -108,19 +108,19 @@ async def _said(http: Http, path: str, found: dict[str, str]) -> dict[str, JSON]
     """
     try:
         value = (await http.call("GET", path, limit=SHORT)).value
-    except Refused as refusal:
+    except HttpStatusError as refusal:
         if refusal.status not in (400, 404, 405, 406, 410):
             raise
         found[path] = f"{refusal.status}"
-    except WrongType as wrong:
+    except UnexpectedContentType as wrong:
         found[path] = "a web page" if "html" in wrong.content_type else wrong.content_type or "no type"
-    except BadBody as bad:
-        found[path] = bad.what
+    except InvalidBody as bad:
+        found[path] = bad.message
     else:
         if isinstance(value, dict):
-            found[path] = one_line(str(value), QUOTED)
+            found[path] = single_line(str(value), QUOTED)
             return value
-        found[path] = one_line(repr(value), QUOTED)
+        found[path] = single_line(repr(value), QUOTED)
     return {}
 
 

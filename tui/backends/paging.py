@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from typing import Final, TypeAlias
 
 from tui.net.errors import TooLarge, TooSlow
-from tui.net.response import Progress, Reply
+from tui.net.response import Progress, Response
 
 log = logging.getLogger(__name__)
 
@@ -31,8 +31,8 @@ class Paging:
         self._limit = most
 
     async def ask(
-        self, fetch: Callable[[int, Progress], Awaitable[Reply]], most: int, on_bytes: OnBytes | None = None
-    ) -> Reply:
+        self, fetch: Callable[[int, Progress], Awaitable[Response]], most: int, on_bytes: OnBytes | None = None
+    ) -> Response:
         """A page of up to `most` items. Raises `NetError`; TooLarge where a single item is."""
         limit = max(1, min(most, self._limit))
         while True:
@@ -42,7 +42,7 @@ class Paging:
             except (TooLarge, TooSlow) as error:
                 if limit == 1:
                     raise
-                log.info("a page of %d is asked for smaller: %s", limit, error.what)
+                log.info("a page of %d is asked for smaller: %s", limit, error.message)
                 limit = max(1, min(limit // 2, int(limit * _share(error))))
                 self._limit = min(self._limit, limit) if isinstance(error, TooSlow) else self._limit
                 continue

@@ -5,17 +5,17 @@ import subprocess
 import sys
 from types import TracebackType
 
-from tui.config.settings import BadSettings
+from tui.config.settings import SettingsError
 
 END_WITHIN = 3.0
 """Seconds that the stub gets to end by itself."""
 
 
-class Demo:
+class DemoServer:
     """`with Demo() as address`: a stub server on a free port of loopback.
 
     Its standard input is a pipe from us: the stub ends when that closes, so even our own sudden death leaves
-    nothing behind. Raises `BadSettings` when it cannot be started.
+    nothing behind. Raises `SettingsError` when it cannot be started.
     """
 
     def __enter__(self) -> str:
@@ -32,7 +32,7 @@ class Demo:
         address = self._process.stdout.readline().split(maxsplit=1)
         if not address:
             self.__exit__(None, None, None)
-            raise BadSettings("the demo server did not start: run `holdfast-stub` to see why")
+            raise SettingsError("the demo server did not start: run `holdfast-stub` to see why")
         return address[0]
 
     def __exit__(

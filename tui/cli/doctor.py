@@ -11,12 +11,20 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from tui.backends import NAMES
 from tui.backends.base import Backend, ServerInfo, SessionEditing
-from tui.backends.detect import recognise
-from tui.cli.finding import Finding
-from tui.cli.heartbeat_monitor import Beats
+from tui.backends.detect import detect_backend
+from tui.cli.finding import CheckResult
+from tui.cli.heartbeat_monitor import HeartbeatMonitor
 from tui.config.settings import Settings
 from tui.core.model import Idle, Session
-from tui.net.errors import Cut, Garbled, NetError, Refused, Silent, Unreachable, Untrusted
+from tui.net.errors import (
+    CertificateError,
+    ConnectFailed,
+    ConnectionLost,
+    HttpStatusError,
+    NetError,
+    ProtocolError,
+    ReadTimeout,
+)
 from tui.net.http_client import Http
 
 WATCH = 30.0
@@ -27,44 +35,44 @@ CANNOT_CONNECT = 4
 """The exit status where nobody answers."""
 
 
-def not_greeted(error: NetError) -> list[Finding]:
+def not_greeted(error: NetError) -> list[CheckResult]:
     """What the first question shows where it is not answered as by a server that lets us in."""
-    if isinstance(error, Unreachable | Untrusted | Cut | Silent | Garbled):
-        return [Finding("reachable", "bad", error.what, error.remedy)]
-    about = "password" if isinstance(error, Refused) and error.status == 401 else "server"
-    return [Finding("reachable", "good", "it answers"), Finding(about, "bad", error.what, error.remedy)]
+    if isinstance(error, ConnectFailed | CertificateError | ConnectionLost | ReadTimeout | ProtocolError):
+        return [CheckResult("reachable", "bad", error.message, error.hint)]
+    about = "password" if isinstance(error, HttpStatusError) and error.status == 401 else "server"
+    return [CheckResult("reachable", "good", "it answers"), CheckResult(about, "bad", error.message, error.hint)]
 
 
-def greeted(backend: Backend, server: ServerInfo) -> list[Finding]:
+def greeted(backend: Backend, server: ServerInfo) -> list[CheckResult]:
     """What the first answers show."""
     skew = server.clock_skew
     if skew is None:
-        clock = Finding("clock", "unknown", "the server does not tell its time")
+        clock = CheckResult("clock", "unknown", "the server does not tell its time")
     elif abs(skew) > SKEWED:
-        clock = Finding(
+        clock = CheckResult(
             "clock",
             "bad",
             f"{abs(skew):.0f} s {'ahead of' if skew > 0 else 'behind'} this machine",
             "Set both clocks by the network (NTP): the order of messages depends on them.",
         )
     else:
-        clock = Finding("clock", "good", "equal to this machine's within a second or two")
+        clock = CheckResult("clock", "good", "equal to this machine's within a second or two")
     return [
-        Finding("reachable", "good", f"answers in {server.round_trip * 1000:.0f} ms"),
-        Finding("family", "good", f"{NAMES.get(backend.traits.family, backend.traits.family)} {server.version}"),
-        Finding("password", "good", "taken, or none is asked for"),
+        CheckResult("reachable", "good", f"answers in {server.round_trip * 1000:.0f} ms"),
+        CheckResult("family", "good", f"{NAMES.get(backend.traits.family, backend.traits.family)} {server.version}"),
+        CheckResult("password", "good", "taken, or none is asked for"),
         clock,
     ]
 
 
-PADDING = Finding(
+PADDING = CheckResult(
     "held prompt",
     "unknown",
     "padded or silent: seen only while a prompt is held",
     "Send one, and look at the line above the prompt: it counts the beats, or says that none has come.",
 )
-NOT_HELD = Finding("held prompt", "good", "none: this server takes a prompt at once and tells the rest by events")
-NO_STREAM = Finding(
+NOT_HELD = CheckResult("held prompt", "good", "none: this server takes a prompt at once and tells the rest by events")
+NO_STREAM = CheckResult(
     "event stream",
     "unknown",
     "it comes by session, and there is none",
@@ -77,19 +85,19 @@ ARRIVES = 5.0
 """Seconds that its event may take."""
 
 
-async def mute(backend: Backend) -> Finding:
+async def mute(backend: Backend) -> CheckResult:
     """Whether the server answers what its sessions do, and not only its health check."""
     try:
         found = await backend.resync([])
     except NetError as error:
-        return Finding("sessions", "bad", f"no answer: {error.what}", "The server is stuck: restart it.")
+        return CheckResult("sessions", "bad", f"no answer: {error.message}", "The server is stuck: restart it.")
     busy = sum(not isinstance(status, Idle) for status in found.statuses.values())
     asked = len(found.requests)
     requests = f"{asked or 'no'} open request{'s' if asked > 1 else ''}"
-    return Finding("sessions", "good", f"answered: {busy} running, {requests}")
+    return CheckResult("sessions", "good", f"answered: {busy} running, {requests}")
 
 
-async def delivered(backend: Backend, beats: Beats, now: Callable[[], float]) -> list[Finding]:
+async def delivered(backend: Backend, beats: HeartbeatMonitor, now: Callable[[], float]) -> list[CheckResult]:
     """Make a session, see whether the stream tells of it, and delete it."""
     if not isinstance(backend, SessionEditing):
         return []
@@ -98,55 +106,55 @@ async def delivered(backend: Backend, beats: Beats, now: Callable[[], float]) ->
         session = await backend.create_session(PROBE)
     except NetError as error:
         return [
-            Finding("events", "unknown", f"no session could be made to see its event: {error.what}", error.remedy)
+            CheckResult("events", "unknown", f"no session could be made to see its event: {error.message}", error.hint)
         ]
     found = await arrives(beats, session.id, "session was made", "new session", began, now)
     return [found, *await tidied(backend, session)]
 
 
 async def renamed(
-    backend: SessionEditing, session: Session, beats: Beats, now: Callable[[], float]
-) -> list[Finding]:
+    backend: SessionEditing, session: Session, beats: HeartbeatMonitor, now: Callable[[], float]
+) -> list[CheckResult]:
     """Rename the session that was made for a look, and see whether its stream tells of that."""
     began = now()
     try:
         await backend.rename(session.id, RENAMED)
     except NetError as error:
-        return [Finding("events", "unknown", f"no session could be renamed: {error.what}", error.remedy)]
+        return [CheckResult("events", "unknown", f"no session could be renamed: {error.message}", error.hint)]
     return [await arrives(beats, RENAMED, "session was renamed", "new title", began, now)]
 
 
 async def arrives(
-    beats: Beats, name: str, done: str, what: str, began: float, now: Callable[[], float]
-) -> Finding:
+    beats: HeartbeatMonitor, name: str, done: str, what: str, began: float, now: Callable[[], float]
+) -> CheckResult:
     """Whether the event of what was `done` comes in time."""
     try:
         async with asyncio.timeout(ARRIVES):
             await beats.arrival(name)
     except TimeoutError:
-        return Finding(
+        return CheckResult(
             "events",
             "bad",
             f"a {done}, and within {ARRIVES:.0f} s no event told of it",
             "The stream is open but brings no events: restart the server, or look for a proxy that delays them.",
         )
-    return Finding("events", "good", f"a {what} was reported within {max(0.1, now() - began):.1f} s")
+    return CheckResult("events", "good", f"a {what} was reported within {max(0.1, now() - began):.1f} s")
 
 
-async def tidied(backend: SessionEditing, made: Session) -> list[Finding]:
+async def tidied(backend: SessionEditing, made: Session) -> list[CheckResult]:
     """Delete the session that was made for a look; a finding if that fails."""
     try:
         await backend.delete(made.id)
     except NetError as error:
-        found = f"the session made for this ({made.id}) could not be deleted: {error.what}"
-        return [Finding("tidying up", "bad", found, f"Delete the session “{PROBE}” by hand.")]
+        found = f"the session made for this ({made.id}) could not be deleted: {error.message}"
+        return [CheckResult("tidying up", "bad", found, f"Delete the session “{PROBE}” by hand.")]
     return []
 
 
-async def watch(backend: Backend, seconds: float, now: Callable[[], float] = time.monotonic) -> list[Finding]:
+async def watch(backend: Backend, seconds: float, now: Callable[[], float] = time.monotonic) -> list[CheckResult]:
     """Watch the event stream for `seconds`, or until the event that is awaited has had its time."""
     try:
-        if backend.traits.one_stream:
+        if backend.traits.single_event_stream:
             return await _watch(backend, seconds, now, lambda beats: delivered(backend, beats, now))
         if not isinstance(backend, SessionEditing):
             return [NO_STREAM]
@@ -158,14 +166,17 @@ async def watch(backend: Backend, seconds: float, now: Callable[[], float] = tim
             left = await tidied(backend, made)
         return found + left
     except NetError as error:
-        return [Finding("event stream", "bad", error.what, error.remedy)]
+        return [CheckResult("event stream", "bad", error.message, error.hint)]
 
 
 async def _watch(
-    backend: Backend, seconds: float, now: Callable[[], float], probe: Callable[[Beats], Awaitable[list[Finding]]]
-) -> list[Finding]:
+    backend: Backend,
+    seconds: float,
+    now: Callable[[], float],
+    probe: Callable[[HeartbeatMonitor], Awaitable[list[CheckResult]]],
+) -> list[CheckResult]:
     """Watch what `backend` has open while `probe` calls for an event. Raises `NetError`."""
-    beats = Beats(now, backend.traits.beats_every)
+    beats = HeartbeatMonitor(now, backend.traits.heartbeat_interval)
     began = now()
     async with backend.subscribe(beats.heard) as feed:
         reading = asyncio.ensure_future(beats.read(feed))
@@ -174,7 +185,7 @@ async def _watch(
             await asyncio.wait((reading,), timeout=max(0.0, began + seconds - now()))
             if reading.done():
                 await reading
-                return [Finding("event stream", "bad", "the server ended it", "Look at the server's log.")]
+                return [CheckResult("event stream", "bad", "the server ended it", "Look at the server's log.")]
         finally:
             reading.cancel()
             await asyncio.gather(reading, return_exceptions=True)
@@ -203,16 +214,16 @@ async def _examine(
     users: Sequence[str],
     seconds: float,
     say: Callable[[str], None],
-) -> list[Finding]:
-    found: list[Finding] = []
+) -> list[CheckResult]:
+    found: list[CheckResult] = []
 
-    def note(findings: Sequence[Finding]) -> None:
+    def note(findings: Sequence[CheckResult]) -> None:
         for finding in findings:
             found.append(finding)
             say(finding.line())
 
     try:
-        backend, server = await recognise(
+        backend, server = await detect_backend(
             open_http, users=users, directory=settings.directory, family=settings.family
         )
     except NetError as error:

@@ -4,12 +4,12 @@ from typing import Literal
 
 import msgspec
 
-from tui.core.sanitize import one_line
+from tui.core.sanitize import single_line
 
 Verdict = Literal["good", "bad", "unknown"]
 
 
-class Finding(msgspec.Struct, frozen=True):
+class CheckResult(msgspec.Struct, frozen=True):
     """What was looked at, what was found, and what to do where that is not good."""
 
     what: str
@@ -19,5 +19,5 @@ class Finding(msgspec.Struct, frozen=True):
 
     def line(self) -> str:
         glyph = {"good": "✓", "bad": "✗", "unknown": "?"}[self.verdict]
-        remedy = f"\n    {one_line(self.remedy)}" if self.remedy else ""
-        return f"{glyph} {self.what:<14} {one_line(self.found)}{remedy}"
+        remedy = f"\n    {single_line(self.remedy)}" if self.remedy else ""
+        return f"{glyph} {self.what:<14} {single_line(self.found)}{remedy}"

@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import Callable
 from statistics import median
 
-from tui.cli.finding import Finding
+from tui.cli.finding import CheckResult
 from tui.core import events as e
 from tui.net.event_connection import Feed
 
@@ -17,7 +17,7 @@ BURST = 0.05
 """Seconds: beats that come closer together than this were held back on the way, and let go at once."""
 
 
-class Beats:
+class HeartbeatMonitor:
     """The beats and events of one stream, as they arrive. `every`: the seconds from one beat to the next.
 
     Servers count them from the stream's opening on, so that one beat that comes when it is due is proof enough.
@@ -45,9 +45,9 @@ class Beats:
 
     def take(self, event: e.Event) -> None:
         match event:
-            case e.Beat():
+            case e.Heartbeat():
                 self.times.append(self._now())
-            case e.Connected() | e.ServerLeaving():
+            case e.Connected() | e.ServerShuttingDown():
                 pass
             case e.SessionUpserted(session):  # which may come from a list, where streams are opened by session
                 self.told.add(session.id)
@@ -64,11 +64,11 @@ class Beats:
             self.news.clear()
             await self.news.wait()
 
-    def regularity(self, watched: float) -> Finding:
+    def regularity(self, watched: float) -> CheckResult:
         """What the beats of `watched` seconds show."""
         gaps = [b - a for a, b in zip(self.times, self.times[1:], strict=False)]
         if not self.bytes:
-            return Finding(
+            return CheckResult(
                 "event stream",
                 "bad",
                 f"not one byte in {watched:.0f} s",
@@ -80,55 +80,53 @@ class Beats:
             return self._one()
         interval = median(gaps)
         if min(gaps) < BURST:
-            return Finding(
+            return CheckResult(
                 "heartbeats",
                 "bad",
                 "several at once: something on the way holds them back",
                 "Switch response buffering off in the proxy (nginx: proxy_buffering off).",
             )
         if max(gaps) > interval * (1 + UNEVEN) + 1:
-            return Finding(
+            return CheckResult(
                 "heartbeats",
                 "bad",
                 f"every {interval:.1f} s, but once {max(gaps):.1f} s apart",
                 "The server or the way to it stalls: look at its load.",
             )
-        return Finding("heartbeats", "good", f"every {interval:.1f} s, regular, for {watched:.0f} s")
+        return CheckResult("heartbeats", "good", f"every {interval:.1f} s, regular, for {watched:.0f} s")
 
-    def _none(self, watched: float) -> Finding:
+    def _none(self, watched: float) -> CheckResult:
         if watched < self._every + 1:
-            return Finding(
+            return CheckResult(
                 "heartbeats",
                 "unknown",
                 f"none in {watched:.0f} s, which may be shorter than from one to the next",
                 f"They come {self._every:.0f} s apart: watch longer, with --seconds {2 * self._every:.0f}.",
             )
-        return Finding(
+        return CheckResult(
             "heartbeats",
             "bad",
             f"none in {watched:.0f} s",
             "Without beats a dead line looks like a quiet one: update the server, or look at its settings.",
         )
 
-    def _one(self) -> Finding:
+    def _one(self) -> CheckResult:
         """A single beat: on time after the stream's opening, and none overdue since."""
         after, since = self.times[0] - self._opened, self._now() - self.times[0]
         found = f"one, {after:.1f} s after the stream's opening"
         latest = self._every * (1 + UNEVEN) + 1
         if after > latest or since > latest:
             late = found if after > latest else f"{found}, and none in the {since:.0f} s since"
-            return Finding(
+            return CheckResult(
                 "heartbeats",
                 "bad",
                 f"{late}: this server sends one every {self._every:.0f} s",
                 "The server or the way to it stalls: look at its load.",
             )
-        return Finding(
-            "heartbeats", "good", f"{found}, as is due: this server sends one every {self._every:.0f} s"
-        )
+        return CheckResult("heartbeats", "good", f"{found}, as is due: this server sends one every {self._every:.0f} s")
 
-    def delivery(self) -> Finding:
+    def delivery(self) -> CheckResult:
         """What the events show by themselves, where none can be called forth."""
         if self.events:
-            return Finding("events", "good", f"{self.events} delivered")
-        return Finding("events", "unknown", "none came, and perhaps nothing ran that would have sent any")
+            return CheckResult("events", "good", f"{self.events} delivered")
+        return CheckResult("events", "unknown", "none came, and perhaps nothing ran that would have sent any")

@@ -14,7 +14,7 @@ from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import Any
 
-from tui.core.sanitize import clean, one_line
+from tui.core.sanitize import sanitize, single_line
 
 FILE_AT_MOST = 5_000_000
 """Bytes of the file; then it becomes `FILE.1`, in place of the one before, and a new one is begun."""
@@ -40,7 +40,7 @@ class LogFile(RotatingFileHandler):
 
     def emit(self, record: logging.LogRecord) -> None:
         now = self._now()
-        line = (record.name, record.levelno, one_line(record.getMessage(), LINE_AT_MOST))
+        line = (record.name, record.levelno, single_line(record.getMessage(), LINE_AT_MOST))
         at, more = self._written.pop(line, (now - COUNTED_FOR, 0))
         if now - at < COUNTED_FOR:
             self._written[line] = at, more + 1
@@ -74,11 +74,11 @@ class OneLine(logging.Formatter):
     """A message is one line; what belongs to it is indented, so that no text can pass for another line."""
 
     def formatMessage(self, record: logging.LogRecord) -> str:
-        record.message = one_line(record.message, LINE_AT_MOST)
+        record.message = single_line(record.message, LINE_AT_MOST)
         return super().formatMessage(record)
 
     def formatException(self, ei: Any) -> str:
-        text = clean(super().formatException(ei)[-TRACEBACK_AT_MOST:]).expandtabs(4)
+        text = sanitize(super().formatException(ei)[-TRACEBACK_AT_MOST:]).expandtabs(4)
         return "\n".join(f"    {line}" for line in text.split("\n"))
 
 

@@ -18,12 +18,12 @@ import msgspec
 from platformdirs import user_state_path
 
 from tui.backends import FAMILIES, TOKEN, USERS
-from tui.cli.demo import Demo
+from tui.cli.demo import DemoServer
 from tui.client.client import Client
-from tui.config.settings import DEFAULT_URL, BadSettings, Settings, gather
-from tui.core.sanitize import clean, one_line
+from tui.config.settings import DEFAULT_URL, Settings, SettingsError, load_settings
+from tui.core.sanitize import sanitize, single_line
 from tui.net.credentials import BasicAuth, BearerAuth, Credentials, is_token
-from tui.net.errors import Untrusted
+from tui.net.errors import CertificateError
 from tui.net.url import BadAddress, is_exposed, is_loopback
 from tui.storage.chosen_theme import ChosenTheme
 from tui.storage.journal import Journal
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 CANNOT_BE_SAID = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF)
 
 
-class Beside(click.Command):
+class SubcommandGroup(click.Command):
     """A command with others beside it: the first word chooses."""
 
     others: ClassVar[dict[str, click.Command]] = {}
@@ -77,7 +77,7 @@ CA_FILE = click.option(
 )
 
 
-@click.command(cls=Beside, context_settings=HELP)
+@click.command(cls=SubcommandGroup, context_settings=HELP)
 @click.argument("url", required=False)
 @click.option("--demo", is_flag=True, help="Start the bundled stub server, talk to it, and end it afterwards.")
 @click.option("--session", metavar="ID", help="Open this session.")
@@ -118,22 +118,22 @@ def main(
         "ca_file": ca_file,
     }
     try:
-        settings = gather(flags)
-        set_up_log(settings.log)
+        settings = load_settings(flags)
+        configure_logging(settings.log)
         sys.exit(run(settings))
-    except BadSettings as error:
+    except SettingsError as error:
         raise click.ClickException(str(error)) from None
 
 
 def run(settings: Settings) -> int:
-    """Run the app until the person leaves; the exit status. Raises `BadSettings`."""
+    """Run the app until the person leaves; the exit status. Raises `SettingsError`."""
     if not has_terminal():
-        raise BadSettings(
+        raise SettingsError(
             "Holdfast needs a terminal to draw on and to read keys from, and this is none. "
             "Without a screen `holdfast status` says who waits for you, and `holdfast doctor` what is wrong."
         )
     if settings.demo:
-        with Demo() as address:
+        with DemoServer() as address:
             return run_app(replace(settings, url=address, password=None, directory=None, family=None))
     if is_exposed(settings.url, settings.password is not None):
         click.confirm(
@@ -149,13 +149,13 @@ def has_terminal() -> bool:
 
 
 def run_app(settings: Settings) -> int:
-    """One client and one screen over it. Raises `BadSettings`."""
+    """One client and one screen over it. Raises `SettingsError`."""
     gc.disable()  # nothing of what is loaded now goes again
     from tui.ui.app import HoldfastApp  # the screen's libraries take longest to load: after flags and their errors
 
     gc.enable()
 
-    open_http, users = way_to(settings)
+    open_http, users = open_transport(settings)
     state = None if settings.demo else user_state_path("holdfast")
     journal = Journal(state, settings.url, wall=time.time)
     theme = ChosenTheme(state, settings.look.theme)
@@ -184,13 +184,13 @@ def run_app(settings: Settings) -> int:
     for error in app.boundary.errors:
         click.echo(f"A part of the screen failed: {error}. --log FILE keeps the details.", err=True)
     if app.open_session is not None and not settings.demo:
-        command = way_back(settings, app.open_session)
-        if command == one_line(command, COMMAND_AT_MOST):  # else it could not be copied
+        command = session_command(settings, app.open_session)
+        if command == single_line(command, COMMAND_AT_MOST):  # else it could not be copied
             click.echo(f"To come back: {command}")
     return app.return_code or 0
 
 
-def way_back(settings: Settings, session_id: str) -> str:
+def session_command(settings: Settings, session_id: str) -> str:
     """The command that opens the session again, as a shell takes it."""
     words = ["holdfast", "--session", session_id]
     if settings.directory is not None:
@@ -204,8 +204,8 @@ def way_back(settings: Settings, session_id: str) -> str:
     return shlex.join(words)
 
 
-def way_to(settings: Settings) -> "tuple[Callable[[str], Http], Sequence[str]]":
-    """How to open the server, and as which users to try. Raises `BadSettings` for a proxy or CA of no use."""
+def open_transport(settings: Settings) -> "tuple[Callable[[str], Http], Sequence[str]]":
+    """How to open the server, and as which users to try. Raises `SettingsError` for a proxy or CA of no use."""
 
     def open_http(user: str) -> "Http":
         from tui.net.http_client import Http  # httpx takes long to load too: after the first paint
@@ -215,8 +215,8 @@ def way_to(settings: Settings) -> "tuple[Callable[[str], Http], Sequence[str]]":
     if settings.ca_file is not None or not is_loopback(settings.url):
         try:
             open_http("")  # what is wrong with the way there is said at once
-        except (BadAddress, Untrusted) as error:
-            raise BadSettings(str(error)) from error
+        except (BadAddress, CertificateError) as error:
+            raise SettingsError(str(error)) from error
     if settings.user is not None:
         return open_http, (settings.user,)
     known = (settings.server_user, *USERS) if settings.server_user is not None else USERS
@@ -229,9 +229,7 @@ def way_to(settings: Settings) -> "tuple[Callable[[str], Http], Sequence[str]]":
 @click.option("--directory", metavar="DIR", help="The project folder, as the server names it.")
 @click.option("--family", type=click.Choice(FAMILIES), help="What kind of server it is; found out by asking.")
 @CA_FILE
-def status(
-    url: str | None, as_json: bool, directory: str | None, family: str | None, ca_file: Path | None
-) -> None:
+def status(url: str | None, as_json: bool, directory: str | None, family: str | None, ca_file: Path | None) -> None:
     """Print the line's health, the sessions at work and who waits for you.
 
     Ends with 0, with 3 when someone waits for you, with 4 when the server cannot be reached or refuses.
@@ -260,9 +258,7 @@ def _number(ctx: click.Context, param: click.Parameter, value: float) -> float:
 @click.option("--directory", metavar="DIR", help="The project folder, as the server names it.")
 @click.option("--family", type=click.Choice(FAMILIES), help="What kind of server it is; found out by asking.")
 @CA_FILE
-def doctor(
-    url: str | None, seconds: float, directory: str | None, family: str | None, ca_file: Path | None
-) -> None:
+def doctor(url: str | None, seconds: float, directory: str | None, family: str | None, ca_file: Path | None) -> None:
     """Look at everything between this machine and the server; say what is wrong and what helps.
 
     Ends with 0 when all is well, with 1 when something is not, with 4 when the server cannot be reached.
@@ -272,7 +268,7 @@ def doctor(
     sys.exit(examination.run(*_asked(url, directory, family, ca_file), seconds=seconds, say=click.echo))
 
 
-Beside.others.update(status=status, doctor=doctor)
+SubcommandGroup.others.update(status=status, doctor=doctor)
 
 
 def _asked(
@@ -280,13 +276,13 @@ def _asked(
 ) -> "tuple[Settings, Callable[[str], Http], Sequence[str]]":
     """The settings of a command without a screen, and the way to its server."""
     try:
-        settings = gather({"url": url, "directory": directory, "family": family, "ca_file": ca_file})
+        settings = load_settings({"url": url, "directory": directory, "family": family, "ca_file": ca_file})
         if is_exposed(settings.url, settings.password is not None):
-            raise BadSettings(f"{settings.url} is plain http on another machine: the password is not sent there.")
+            raise SettingsError(f"{settings.url} is plain http on another machine: the password is not sent there.")
         for warning in settings.warnings:
-            click.echo(clean(warning), err=True)
-        return settings, *way_to(settings)
-    except BadSettings as error:
+            click.echo(sanitize(warning), err=True)
+        return settings, *open_transport(settings)
+    except SettingsError as error:
         raise click.ClickException(str(error)) from None
 
 
@@ -299,15 +295,15 @@ def credentials(user: str, password: str | None) -> Credentials | None:
     return BasicAuth(user, password)
 
 
-def set_up_log(path: Path | None) -> None:
-    """Log to `path` with mode 0600, or nowhere: standard error is the screen. Raises `BadSettings`."""
+def configure_logging(path: Path | None) -> None:
+    """Log to `path` with mode 0600, or nowhere: standard error is the screen. Raises `SettingsError`."""
     if path is None:
         logging.getLogger().addHandler(logging.NullHandler())
         return
     try:
         os.close(os.open(path, os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o600))
     except OSError as error:
-        raise BadSettings(f"--log {path} cannot be written: {error.strerror}") from error
+        raise SettingsError(f"--log {path} cannot be written: {error.strerror}") from error
     from tui.cli.log_file import LogFile
 
     logging.basicConfig(level=logging.INFO, handlers=[LogFile(path)])

@@ -10,11 +10,11 @@ import msgspec
 
 from tui.backends import NAMES
 from tui.backends.base import Backend, ServerInfo
-from tui.backends.detect import recognise
-from tui.client.stale_requests import Ghosts
+from tui.backends.detect import detect_backend
+from tui.client.stale_requests import StaleRequestFilter
 from tui.config.settings import Settings
 from tui.core.model import Idle, PermissionRequest, Request, Retrying, Session, SessionStatus
-from tui.core.sanitize import one_line
+from tui.core.sanitize import single_line
 from tui.core.store import Store
 from tui.net.errors import NetError
 from tui.net.http_client import Http
@@ -25,7 +25,7 @@ VERSION = 40
 """Characters of a server's version."""
 
 
-class SessionGlance(msgspec.Struct, frozen=True):
+class SessionSummary(msgspec.Struct, frozen=True):
     """One session that is not idle. `state` is one of: waiting for you, running, provider retry."""
 
     id: str
@@ -34,7 +34,7 @@ class SessionGlance(msgspec.Struct, frozen=True):
     state: str
 
 
-class RequestGlance(msgspec.Struct, frozen=True):
+class RequestSummary(msgspec.Struct, frozen=True):
     """One open request. `kind` is question or permission; `what` its first words."""
 
     id: str
@@ -43,15 +43,15 @@ class RequestGlance(msgspec.Struct, frozen=True):
     what: str
 
 
-class Glance(msgspec.Struct, frozen=True):
+class StatusReport(msgspec.Struct, frozen=True):
     """What one look showed. `round_trip` in milliseconds; `idle` counts the sessions that are not listed."""
 
     address: str
     family: str
     version: str
     round_trip: float
-    sessions: tuple[SessionGlance, ...]
-    requests: tuple[RequestGlance, ...]
+    sessions: tuple[SessionSummary, ...]
+    requests: tuple[RequestSummary, ...]
     idle: int
 
     @property
@@ -59,16 +59,16 @@ class Glance(msgspec.Struct, frozen=True):
         return SOMEONE_WAITS if self.requests else ALL_WELL
 
 
-async def look(address: str, backend: Backend, server: ServerInfo) -> Glance:
+async def look(address: str, backend: Backend, server: ServerInfo) -> StatusReport:
     """Ask for all sessions, what they do and who waits. Raises `NetError`."""
     sessions = await backend.sessions()
     places = sorted({session.directory for session in sessions} - {""})
     found = await backend.resync(places)
     store = Store()
-    store.apply(await Ghosts(store).left_out(backend, found))
+    store.apply(await StaleRequestFilter(store).without_stale(backend, found))
     requests = list(store.requests.values())
     busy = [one for one in sessions if not isinstance(found.statuses.get(one.id, Idle()), Idle)]
-    return Glance(
+    return StatusReport(
         address=address,
         family=backend.traits.family,
         version=server.version,
@@ -92,49 +92,49 @@ def run(
         glance = asyncio.run(_look(settings, open_http, users))
     except NetError as error:
         if as_json:
-            trouble = {"address": settings.url, "error": error.what, "remedy": error.remedy}
+            trouble = {"address": settings.url, "error": error.message, "remedy": error.hint}
             say(msgspec.json.encode(trouble).decode())
         else:
-            say(f"■ {one_line(error.what)}\n  {one_line(error.remedy)}")
+            say(f"■ {single_line(error.message)}\n  {single_line(error.hint)}")
         return CANNOT_CONNECT
     say(msgspec.json.encode(glance).decode() if as_json else "\n".join(lines(glance)))
     return glance.exit_status
 
 
-async def _look(settings: Settings, open_http: Callable[[str], Http], users: Sequence[str]) -> Glance:
-    backend, server = await recognise(open_http, users=users, directory=settings.directory, family=settings.family)
+async def _look(settings: Settings, open_http: Callable[[str], Http], users: Sequence[str]) -> StatusReport:
+    backend, server = await detect_backend(open_http, users=users, directory=settings.directory, family=settings.family)
     try:
         return await look(settings.url, backend, server)
     finally:
         await backend.close()
 
 
-def lines(glance: Glance) -> list[str]:
+def lines(glance: StatusReport) -> list[str]:
     """The look in words, a line each."""
     name = NAMES.get(glance.family, glance.family)
-    head = f"● live  {name} {one_line(glance.version, VERSION)}  {glance.round_trip:g} ms  {glance.address}"
-    rows = [f"{_glyph(one.state)} {one.state:<15}  {one_line(one.title or one.id)}" for one in glance.sessions]
-    asks = [f"  ? {one.kind}: {one_line(one.what)}" for one in glance.requests]
+    head = f"● live  {name} {single_line(glance.version, VERSION)}  {glance.round_trip:g} ms  {glance.address}"
+    rows = [f"{_glyph(one.state)} {one.state:<15}  {single_line(one.title or one.id)}" for one in glance.sessions]
+    asks = [f"  ? {one.kind}: {single_line(one.what)}" for one in glance.requests]
     idle = f"○ {glance.idle} idle" if glance.idle else ""
     return [head, *rows, *asks, *([idle] if idle else [])]
 
 
 def _session(
     session: Session, status: SessionStatus, requests: Sequence[Request], sessions: Sequence[Session]
-) -> SessionGlance:
+) -> SessionSummary:
     family = {session.id} | {child.id for child in sessions if child.parent_id == session.id}
     state = "provider retry" if isinstance(status, Retrying) else "running"
     if any(one.session_id in family for one in requests):
         state = "waiting for you"
-    return SessionGlance(session.id, session.title, session.directory, state)
+    return SessionSummary(session.id, session.title, session.directory, state)
 
 
-def _request(request: Request) -> RequestGlance:
+def _request(request: Request) -> RequestSummary:
     if isinstance(request, PermissionRequest):
         what = f"{request.action} {' '.join(request.patterns)}".strip()
-        return RequestGlance(request.id, request.session_id, "permission", what)
+        return RequestSummary(request.id, request.session_id, "permission", what)
     first = request.questions[0].text if request.questions else ""
-    return RequestGlance(request.id, request.session_id, "question", first)
+    return RequestSummary(request.id, request.session_id, "question", first)
 
 
 def _glyph(state: str) -> str:

@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tui.client.retry_until_settled import until_settled
-from tui.client.turns import Position, Turns
+from tui.client.turns import Position, TurnTracker
 from tui.core.backoff import Backoff
 from tui.core.changes import AbortProgress, AbortState, Notice, TurnChanged
 from tui.core.turn import Turn, TurnState
-from tui.net.errors import NetError, Refused, Unreachable
+from tui.net.errors import ConnectFailed, HttpStatusError, NetError
 from tui.storage.journal import Journal
 
 log = logging.getLogger(__name__)
@@ -44,7 +44,7 @@ class NotSent(NetError):
 
 
 @dataclass(slots=True, eq=False)
-class Abort:
+class PendingAbort:
     """One abort of a session. `fresh`: the turns ran by the event stream just now, no need to ask for them."""
 
     session_id: str
@@ -65,17 +65,17 @@ class Abort:
         return [] if self.moot else [turn for turn in self.turns if not turn.over]
 
 
-class Aborts:
+class AbortSender:
     """The aborts on their way, one a session.
 
     `post` sends one; `ready` says whether the connection is up and what is known of the sessions is complete,
-    `live` whether its events came in time until now; `spawn`, `backoff` and `pause` are as for `Outbox`.
+    `live` whether its events came in time until now; `spawn`, `backoff` and `pause` are as for `ReplySender`.
     """
 
     def __init__(
         self,
         journal: Journal,
-        turns: Turns,
+        turns: TurnTracker,
         *,
         post: Callable[[str], Awaitable[None]],
         ready: Callable[[], bool],
@@ -96,7 +96,7 @@ class Aborts:
         self._clock = clock
         self._backoff = backoff
         self._pause = pause
-        self._under_way: dict[str, Abort] = {}
+        self._under_way: dict[str, PendingAbort] = {}
 
     def progress(self, session_id: str) -> AbortProgress | None:
         """How the session's abort stands; None where none is under way."""
@@ -147,13 +147,13 @@ class Aborts:
     def _take_up(self, session_id: str, turns: list[Turn], *, fresh: bool, tried: bool = False) -> None:
         abort = self._under_way.get(session_id)
         if abort is None:
-            abort = self._under_way[session_id] = Abort(session_id, [], fresh, tried)
+            abort = self._under_way[session_id] = PendingAbort(session_id, [], fresh, tried)
             self._spawn(self._pursue(abort))
         abort.turns += [turn for turn in turns if turn not in abort.turns]
         self._keep(abort)
         abort.wake.set()
 
-    async def _pursue(self, abort: Abort) -> None:
+    async def _pursue(self, abort: PendingAbort) -> None:
         """Send until it is settled; what stops it waits for the person, or for the connection to come back."""
         while abort.open:
             try:
@@ -163,14 +163,14 @@ class Aborts:
                     pause=lambda seconds: self._pause_for(abort, seconds),
                     failed=lambda error: self._failed(abort, error),
                 )
-            except Refused as refusal:
+            except HttpStatusError as refusal:
                 if refusal.status != 401:
                     self._refused(abort, refusal)
                     break
-                self._tell(abort, "stopped", refusal.what)
+                self._tell(abort, "stopped", refusal.message)
                 await self._woken(abort)
             except NetError as error:
-                self._tell(abort, "stopped", error.what)
+                self._tell(abort, "stopped", error.message)
                 await self._woken(abort)
         late = abort.progress.state != "delivered" and not abort.may_have_arrived
         if late and any(turn.state is TurnState.FINISHED for turn in abort.turns):
@@ -180,7 +180,7 @@ class Aborts:
         abort.settled.set()
         self._notify(TurnChanged(abort.session_id))
 
-    async def _try(self, abort: Abort) -> None:
+    async def _try(self, abort: PendingAbort) -> None:
         """Send it if its turn runs, and wait for the turn's end. Raises `NetError`; returns to be called again."""
         abort.wake.clear()
         if not self._ready():
@@ -196,7 +196,7 @@ class Aborts:
         elif abort.open:
             raise NotSent(next(why for position, why in WAITS_FOR.items() if position in at))
 
-    def _stays_idle(self, abort: Abort, at: Sequence[Position]) -> bool:
+    def _stays_idle(self, abort: PendingAbort, at: Sequence[Position]) -> bool:
         """The server works on nothing, and does not begin: an abort ends no other turn there."""
         if not at or any(one != "idle" for one in at):
             abort.idle_since = None
@@ -204,7 +204,7 @@ class Aborts:
             abort.idle_since = self._clock()
         return abort.idle_since is not None and self._clock() - abort.idle_since >= IDLE_FOR
 
-    async def _send(self, abort: Abort) -> None:
+    async def _send(self, abort: PendingAbort) -> None:
         tried = abort.may_have_arrived
         self._turns.abort_asked(abort.open)  # the POST of the turn may return before this one does
         self._keep(abort, tried=True)
@@ -213,8 +213,8 @@ class Aborts:
         try:
             await self._post(abort.session_id)
         except NetError as error:
-            refused = isinstance(error, Refused) and error.status < 500
-            abort.may_have_arrived = tried or not (refused or isinstance(error, Unreachable))
+            refused = isinstance(error, HttpStatusError) and error.status < 500
+            abort.may_have_arrived = tried or not (refused or isinstance(error, ConnectFailed))
             if not abort.may_have_arrived:
                 self._turns.abort_failed(abort.open)
                 self._keep(abort, tried=False)
@@ -223,26 +223,26 @@ class Aborts:
         self._tell(abort, "delivered")
         await self._pause_for(abort, SEND_AGAIN)
 
-    def _failed(self, abort: Abort, error: NetError) -> None:
-        log.info("abort in %s: %s; trying again", abort.session_id, error.what)
+    def _failed(self, abort: PendingAbort, error: NetError) -> None:
+        log.info("abort in %s: %s; trying again", abort.session_id, error.message)
         if abort.progress.state != "delivered":
             unsent = isinstance(error, NotSent) and not abort.may_have_arrived
-            self._tell(abort, "unsent" if unsent else "retrying", error.what)
+            self._tell(abort, "unsent" if unsent else "retrying", error.message)
 
-    def _refused(self, abort: Abort, refusal: Refused) -> None:
+    def _refused(self, abort: PendingAbort, refusal: HttpStatusError) -> None:
         if abort.open:
-            self._notify(Notice(f"The server refused the abort: {refusal.what}\n{refusal.remedy}", "warning"))
+            self._notify(Notice(f"The server refused the abort: {refusal.message}\n{refusal.hint}", "warning"))
 
-    def _tell(self, abort: Abort, state: AbortState, reason: str = "") -> None:
+    def _tell(self, abort: PendingAbort, state: AbortState, reason: str = "") -> None:
         if abort.progress != (progress := AbortProgress(state, reason)):
             abort.progress = progress
             self._notify(TurnChanged(abort.session_id))
 
-    def _keep(self, abort: Abort, *, tried: bool | None = None) -> None:
+    def _keep(self, abort: PendingAbort, *, tried: bool | None = None) -> None:
         mark = abort.may_have_arrived if tried is None else tried
         self._journal.post_abort(abort.session_id, map(_key, abort.open), tried=mark)
 
-    async def _pause_for(self, abort: Abort, seconds: float) -> None:
+    async def _pause_for(self, abort: PendingAbort, seconds: float) -> None:
         """Wait `seconds`, or until there was something new to act on since the last try began."""
         waits = [asyncio.ensure_future(self._pause(seconds)), asyncio.create_task(abort.wake.wait())]
         try:
@@ -251,7 +251,7 @@ class Aborts:
             for one in waits:
                 one.cancel()
 
-    async def _woken(self, abort: Abort) -> None:
+    async def _woken(self, abort: PendingAbort) -> None:
         await abort.wake.wait()
 
 

@@ -18,35 +18,35 @@ import msgspec
 from tui.backends import USERS
 from tui.backends.base import Backend, ServerInfo, Traits
 from tui.backends.decoding import Rows
-from tui.client.abort_sender import Aborts
-from tui.client.loading import Loadings
-from tui.client.polling import Pulse
-from tui.client.prompt_dispatcher import Prompts
-from tui.client.prompt_options import Choices
-from tui.client.reply_sender import Outbox, Reply
+from tui.client.abort_sender import AbortSender
+from tui.client.loading import LoadingTracker
+from tui.client.polling import Poller
+from tui.client.prompt_dispatcher import PromptDispatcher
+from tui.client.prompt_options import PromptOptions
+from tui.client.reply_sender import PendingReply, ReplySender
 from tui.client.resync import Fetching, Resync
-from tui.client.session_actions import Editing
-from tui.client.turns import Turns
+from tui.client.session_actions import SessionActions
+from tui.client.turns import TurnTracker
 from tui.core import events as e
 from tui.core.backoff import Backoff
 from tui.core.changes import (
-    AnswerChanged,
     Change,
-    LineChanged,
+    ConnectionChanged,
     Notice,
+    ReplyStatusChanged,
     RequestClosed,
-    TextGrew,
+    TextAppended,
     TurnChanged,
     TurnEnded,
 )
-from tui.core.connection_status import Health, Line, LineState
-from tui.core.diagnosis import DEFAULT_PATIENCE, Patience
+from tui.core.connection_status import ConnectionMonitor, ConnectionState, ConnectionStatus
+from tui.core.diagnosis import DEFAULT_PATIENCE, StallTimeouts
 from tui.core.model import Answers, Idle, PermissionReply, PermissionRequest, Prompt, Request, Session
-from tui.core.sanitize import one_line
+from tui.core.sanitize import single_line
 from tui.core.store import Store
 from tui.core.turn import Turn, TurnState
-from tui.net.errors import NetError, Silent
-from tui.net.event_connection import Feed, HeldBack, Link
+from tui.net.errors import NetError, ReadTimeout
+from tui.net.event_connection import EventConnection, Feed, HeldBack
 from tui.net.pacing import Paced
 from tui.storage.journal import Journal
 
@@ -83,7 +83,7 @@ class Clocks(msgspec.Struct, frozen=True):
 
 
 class Client:
-    """One server, seen by one person. `address` is what is shown; `open_http` and `users`: see `recognise`."""
+    """One server, seen by one person. `address` is what is shown; `open_http` and `users`: see `detect_backend`."""
 
     def __init__(
         self,
@@ -95,7 +95,7 @@ class Client:
         family: str | None = None,
         journal: Journal | None = None,
         clocks: Clocks | None = None,
-        patience: Patience = DEFAULT_PATIENCE,
+        patience: StallTimeouts = DEFAULT_PATIENCE,
     ) -> None:
         self.store = Store()
         self.server: ServerInfo | None = None
@@ -107,7 +107,7 @@ class Client:
         self._clocks = clocks or Clocks()
         self.journal = journal or Journal(None, address, wall=self._clocks.wall)
         self._backend: Backend | None = None
-        self._health = Health()
+        self._health = ConnectionMonitor()
         self._listeners: list[Listener] = []
         self._opened: dict[str, None] = {}
         """The sessions that were opened, the newest last."""
@@ -117,13 +117,11 @@ class Client:
         self._closing = self._fetches_beyond = False
         self._unreadable = 0
         self._problem = ""
-        self._look = Paced(
-            self._look_now, later=lambda wait, call: asyncio.get_running_loop().call_later(wait, call)
-        )
-        self._link = Link(
+        self._look = Paced(self._look_now, later=lambda wait, call: asyncio.get_running_loop().call_later(wait, call))
+        self._link = EventConnection(
             subscribe=self._subscribe,
-            fetch=lambda: self._resync.everything(),
-            deliver=self._deliver,
+            fetch=lambda: self._resync.fetch_all(),
+            deliver=self._apply,
             changed=self._line_changed,
             health=self._health,
             backoff=Backoff(self._clocks.random),
@@ -131,24 +129,24 @@ class Client:
             wall=self._clocks.wall,
             sleep=self._clocks.sleep,
         )
-        self.loadings = Loadings(self._tell, self._clocks.mono)
+        self.loadings = LoadingTracker(self._emit, self._clocks.mono)
         self._resync = Resync(
             self.store,
             loadings=self.loadings,
-            backend=self._known_backend,
+            backend=self._require_backend,
             refetch=self._link.refetch,
-            kept=lambda: {*self.prompts.sessions(), *self.journal.drafted()},
+            kept=lambda: {*self.prompts.sessions(), *self.journal.sessions_with_drafts()},
         )
         fetching = Fetching(self.store, self._resync, spawn=self._spawn, sleep=self._clocks.sleep)
-        self.turns = Turns(
+        self.turns = TurnTracker(
             self.store,
-            backend=self._known_backend,
+            backend=self._require_backend,
             refetch=self._link.refetch,
             spawn=self._spawn,
-            deliver=self._deliver,
+            deliver=self._apply,
             notify=self._turn_changed,
             ended=self._turn_ended,
-            accepted=self.journal.accepted,
+            accepted=self.journal.set_server_id,
             arrived=self._arrived,
             clear=lambda turn: self.aborts.clear(turn),
             heard=lambda: self._link.events,
@@ -157,19 +155,19 @@ class Client:
             server_now=self.server_now,
             patience=patience,
         )
-        self.choices = Choices(backend=self._known_backend, directory_of=self._directory_of)
-        self.prompts = Prompts(
+        self.choices = PromptOptions(backend=self._require_backend, directory_of=self._directory_of)
+        self.prompts = PromptDispatcher(
             self.store,
             self.journal,
             self.turns,
-            backend=self._known_backend,
+            backend=self._require_backend,
             ready=lambda: self._link.synced and not self._closing,
-            notify=self._tell,
+            notify=self._emit,
             choose=self.choices.applied,
-            fetch=lambda session_id: fetching.fetch(session_id, self.prompts.advance),
+            fetch=lambda session_id: fetching.fetch(session_id, self.prompts.dispatch_ready),
         )
-        self.editing = Editing(backend=self._known_backend, deliver=self._deliver)
-        self._outbox = Outbox(
+        self.editing = SessionActions(backend=self._require_backend, deliver=self._apply)
+        self._outbox = ReplySender(
             self.journal,
             post=self._post_reply,
             yes_is_proof=lambda: self.traits is None or self.traits.yes_is_proof,
@@ -177,30 +175,30 @@ class Client:
             runs=lambda session_id: not isinstance(self.store.status(session_id), Idle),
             is_open=lambda request_id: request_id in self.store.requests,
             spawn=self._spawn,
-            deliver=self._deliver,
-            notify=self._tell,
+            deliver=self._apply,
+            notify=self._emit,
             backoff=lambda: Backoff(self._clocks.random),
             pause=self._pause_for_line,
         )
-        self.aborts = Aborts(
+        self.aborts = AbortSender(
             self.journal,
             self.turns,
             post=self._post_abort,
             ready=lambda: self._link.synced,
-            live=lambda: self.line().state is LineState.LIVE,
+            live=lambda: self.line().state is ConnectionState.LIVE,
             spawn=self._spawn,
-            notify=self._tell,
+            notify=self._emit,
             clock=self._clocks.mono,
             backoff=lambda: Backoff(self._clocks.random),
             pause=self._pause_for_line,
         )
-        self._pulse = Pulse(
+        self._pulse = Poller(
             self.store,
             self._health,
             self._resync,
-            backend=self._known_backend,
+            backend=self._require_backend,
             line_up=self._line_up,
-            notify=self._tell,
+            notify=self._emit,
             heard=lambda: self._link.events,
             asked=lambda news: self.turns.witness.asked(self._clocks.mono(), news=news),
             sleep=self._clocks.sleep,
@@ -211,7 +209,7 @@ class Client:
         self._listeners.append(listener)
 
     def now(self) -> float:
-        """The monotonic clock that all times of `Line` and `Turn` are in, in seconds."""
+        """The monotonic clock that all times of `ConnectionStatus` and `Turn` are in, in seconds."""
         return self._clocks.mono()
 
     def server_now(self) -> float:
@@ -219,7 +217,7 @@ class Client:
         skew = self.server.clock_skew if self.server is not None else None
         return self._clocks.wall() + (skew or 0.0)
 
-    def line(self) -> Line:
+    def line(self) -> ConnectionStatus:
         """The line as it is now."""
         return self._health.view(self.now())
 
@@ -244,21 +242,21 @@ class Client:
             self.journal.told(problem)
         self.prompts.restore()
         self.aborts.restore()
-        for reply in self._outbox.unsettled():
+        for reply in self._outbox.load_pending():
             self._spawn(self._outbox.send(reply))
-        self._linking = self._hold_line()
-        for work in (self._tick(), self._keep_journal(), *self._pulse.works()):
+        self._linking = self._start_connection()
+        for work in (self._tick(), self._keep_journal(), *self._pulse.tasks()):
             self._spawn(work)
 
     def _arrived(self, prompt: Prompt) -> None:
-        words = one_line(prompt.text, QUOTED)
+        words = single_line(prompt.text, QUOTED)
         what = f"The server has “{words}” after all. Do not send again the copy that went back to the prompt."
-        self._tell(Notice(what, "warning"))
+        self._emit(Notice(what, "warning"))
 
     def _tell_journal(self, problem: str) -> None:
         words = f"{problem[:1].upper()}{problem[1:]}"
-        severity: Literal["warning", "error"] = "error" if self.journal.lost else "warning"
-        self._tell(Notice(words, severity, stays=self.journal.lost))
+        severity: Literal["warning", "error"] = "error" if self.journal.in_memory_only else "warning"
+        self._emit(Notice(words, severity, sticky=self.journal.in_memory_only))
 
     async def close(self) -> None:
         """Let go of everything. Turns go on at the server (where the family allows)."""
@@ -281,13 +279,13 @@ class Client:
 
     def _try_now(self, way: Callable[[], None]) -> None:
         if self._linking is not None and self._linking.done():
-            self._linking = self._hold_line()
+            self._linking = self._start_connection()
         way()
         if self._line_up.is_set():
             self._send_stopped()
             self._spawn(self._pulse.load_failed())
 
-    def looked_at(self, now: bool) -> None:
+    def set_focused(self, now: bool) -> None:
         """The terminal got the focus, or lost it."""
         self._link.focused = now
         if now and not self.line().up:
@@ -297,25 +295,25 @@ class Client:
         """A person pressed a key: somebody looks, whatever the terminal tells of its focus."""
         watched = self._link.watched
         self._link.input_came()
-        if not watched and self.line().state is LineState.RECONNECTING:
+        if not watched and self.line().state is ConnectionState.RECONNECTING:
             self.retry_now()
 
-    def look_again(self) -> None:
+    def verify_now(self) -> None:
         """The person was away, and this process with them: what is known of the line and the server may be old."""
         self.retry_now()
         if self._line_up.is_set():
-            self._spawn(self._pulse.verify())
+            self._spawn(self._pulse.check_now())
 
     async def list_sessions(self, search: str = "", cursor: str | None = None) -> Rows[Session]:
         """The newest sessions whose title holds `search`; `cursor`: of the page before. Raises `NetError`."""
-        found = await self._known_backend().sessions(search=search, cursor=cursor)
-        self._deliver(e.SessionsListed(found))
+        found = await self._require_backend().sessions(search=search, cursor=cursor)
+        self._apply(e.SessionsListed(found))
         return found
 
     async def new_session(self, title: str = "") -> Session:
         """Create a session on the server. Raises `NetError`."""
-        session = await self._known_backend().create_session(title)
-        self._deliver(e.SessionUpserted(session))
+        session = await self._require_backend().create_session(title)
+        self._apply(e.SessionUpserted(session))
         return session
 
     async def open_session(self, session_id: str) -> None:
@@ -326,7 +324,7 @@ class Client:
         before are closed.
         """
         self.store.open_transcript(session_id)
-        self.journal.remember_place(session_id)
+        self.journal.save_last_session(session_id)
         self._opened.pop(session_id, None)
         self._opened[session_id] = None
         if self._link.synced:
@@ -352,12 +350,12 @@ class Client:
         if self.loadings.of(session_id).doing == "older":
             return True
         with self.loadings.fetching(session_id, "older") as on_bytes:
-            page = await self._known_backend().messages(session_id, before=cursor, on_bytes=on_bytes)
+            page = await self._require_backend().messages(session_id, before=cursor, on_bytes=on_bytes)
         transcript = self.store.transcript(session_id)
         if (
             transcript is not None and transcript.cursor == cursor
         ):  # else it was read anew meanwhile: a gap lies between
-            self._deliver(page)
+            self._apply(page)
         return True
 
     def abort(self, session_id: str) -> None:
@@ -367,39 +365,41 @@ class Client:
     async def _post_abort(self, session_id: str) -> None:
         """Send an abort, and clear away the requests that it leaves behind. Raises `NetError`."""
         left = {request.id: request for request in self.store.requests_of(session_id)}
-        await self._known_backend().abort(session_id)
-        self.turns.ask_all()
+        await self._require_backend().abort(session_id)
+        self.turns.poll_all()
         left |= {request.id: request for request in self.store.requests_of(session_id)}
         for request in left.values():  # the server keeps them in its list, though nobody waits for them any more
-            self._deliver(e.RequestGone(request.session_id, request.id))
+            self._apply(e.RequestGone(request.session_id, request.id))
             permission = isinstance(request, PermissionRequest)
-            self._spawn(self._clear(Reply(request, permission="reject") if permission else Reply(request)))
+            self._spawn(
+                self._clear(PendingReply(request, permission="reject") if permission else PendingReply(request))
+            )
 
     def answer(self, request: Request, answers: Answers) -> None:
-        """Send an answer until the server says that it has it; `AnswerChanged` tells how it fares."""
-        self._reply(Reply(request, answers=answers))
+        """Send an answer until the server says that it has it; `ReplyStatusChanged` tells how it fares."""
+        self._reply(PendingReply(request, answers=answers))
 
     def reject(self, request: Request) -> None:
         """Dismiss a question; the agent is told that nobody wants to answer."""
-        self._reply(Reply(request))
+        self._reply(PendingReply(request))
 
     def reply(self, request: Request, reply: PermissionReply, message: str = "") -> None:
         """Answer a permission; `message` goes with a rejection and lets the agent go on."""
-        self._reply(Reply(request, permission=reply, message=message))
+        self._reply(PendingReply(request, permission=reply, message=message))
 
-    def _reply(self, reply: Reply) -> None:
+    def _reply(self, reply: PendingReply) -> None:
         if reply.request.id in self.store.requests:
             self._spawn(self._outbox.send(reply))
         else:  # it was closed while the person decided
-            self._tell(AnswerChanged(reply.request, "expired"))
+            self._emit(ReplyStatusChanged(reply.request, "expired"))
 
     def _send_stopped(self) -> None:
         self.aborts.resume()
-        for reply in self._outbox.take_stopped():
+        for reply in self._outbox.pop_blocked():
             self._spawn(self._outbox.send(reply))
 
-    async def _post_reply(self, reply: Reply) -> bool:
-        backend, request = self._known_backend(), reply.request
+    async def _post_reply(self, reply: PendingReply) -> bool:
+        backend, request = self._require_backend(), reply.request
         directory = self._directory_of(request.session_id)
         if reply.permission is not None:
             return await backend.reply(request.id, reply.permission, reply.message, directory=directory)
@@ -407,13 +407,13 @@ class Client:
             return await backend.reject(request.id, directory=directory)
         return await backend.answer(request.id, reply.answers, directory=directory)
 
-    async def _clear(self, reply: Reply) -> None:
+    async def _clear(self, reply: PendingReply) -> None:
         try:
             await self._post_reply(reply)
         except NetError as error:
-            log.info("a request that nobody waits for stays at the server: %s", error.what)
+            log.info("a request that nobody waits for stays at the server: %s", error.message)
 
-    def _known_backend(self) -> Backend:
+    def _require_backend(self) -> Backend:
         if self._backend is None:
             raise NotConnected
         return self._backend
@@ -425,9 +425,9 @@ class Client:
     @asynccontextmanager
     async def _subscribe(self, on_bytes: Callable[[int], None]) -> AsyncIterator[Feed]:
         if self._backend is None:
-            from tui.backends.detect import recognise  # httpx takes longest to load: after the first paint
+            from tui.backends.detect import detect_backend  # httpx takes longest to load: after the first paint
 
-            self._backend, server = await recognise(
+            self._backend, server = await detect_backend(
                 self._open_http,
                 users=self._users,
                 directory=self._directory,
@@ -435,13 +435,13 @@ class Client:
                 identities=self.journal,
             )
         else:
-            server = await self._backend.hello()
-        self._greeted(server)
+            server = await self._backend.handshake()
+        self._on_server_info(server)
         self._health.answered(server.round_trip)
         async with AsyncExitStack() as stack:
             try:
                 feed = await stack.enter_async_context(self._backend.subscribe(on_bytes))
-            except Silent as error:
+            except ReadTimeout as error:
                 try:
                     await self._backend.ping()
                 except NetError:
@@ -449,17 +449,17 @@ class Client:
                 raise HeldBack(error.seconds) from error
             yield feed
 
-    def _greeted(self, server: ServerInfo) -> None:
+    def _on_server_info(self, server: ServerInfo) -> None:
         """The server is there, or there again; it may be another version of it."""
         before, self.server = self.server, server
-        self.turns.met(self._known_backend().traits)
+        self.turns.set_traits(self._require_backend().traits)
         if before is not None and before.version != server.version:
-            self._tell(Notice(f"The server is now {server.version} (was {before.version})."))
+            self._emit(Notice(f"The server is now {server.version} (was {before.version})."))
 
-    def _deliver(self, event: e.Event) -> None:
+    def _apply(self, event: e.Event) -> None:
         changes = self.store.apply(event)
         for change in changes:
-            self._tell(change)
+            self._emit(change)
             if isinstance(change, RequestClosed):
                 self._outbox.closed(change)
                 self._fetch_beyond()
@@ -471,15 +471,15 @@ class Client:
         if isinstance(event, e.SessionFailed):
             self.turns.failure_seen(event)
         elif isinstance(event, e.TextDelta):
-            self.turns.moved(event.session_id)
-        elif any(not isinstance(change, TextGrew) for change in changes):
+            self.turns.touch(event.session_id)
+        elif any(not isinstance(change, TextAppended) for change in changes):
             self._look()
 
     def _look_now(self) -> None:
         """Let the turns and the queue see what changed."""
         if not self._closing:
-            self.turns.look()
-            self.prompts.advance()
+            self.turns.reevaluate()
+            self.prompts.dispatch_ready()
 
     def _fetch_beyond(self) -> None:
         """Where there is room again, ask for the requests of which only the number is kept."""
@@ -491,7 +491,7 @@ class Client:
         try:
             await self._resync.requests()
         except NetError as error:
-            log.info("the requests beyond those that are kept: %s", error.what)
+            log.info("the requests beyond those that are kept: %s", error.message)
         finally:
             self._fetches_beyond = False
 
@@ -500,21 +500,21 @@ class Client:
         before, self._unreadable = self._unreadable, count
         if count > before:
             what = "1 request that waits" if count == 1 else f"{count} requests that wait"
-            self._tell(Notice(f"{what} for an answer cannot be read. Answer in another client.", "warning"))
+            self._emit(Notice(f"{what} for an answer cannot be read. Answer in another client.", "warning"))
 
     def _tell_problem(self, problem: str) -> None:
         """What runs or waits is not known; each reason is told once."""
         before, self._problem = self._problem, problem
         if problem and problem != before:
             what = f"The server's list of what runs and waits cannot be read: {problem}."
-            self._tell(Notice(f"{what} Sessions are shown as last known, and as events tell.", "warning"))
+            self._emit(Notice(f"{what} Sessions are shown as last known, and as events tell.", "warning"))
 
-    def _hold_line(self) -> "asyncio.Task[None]":
+    def _start_connection(self) -> "asyncio.Task[None]":
         task = self._spawn(self._link.run())
-        task.add_done_callback(self._line_let_go)
+        task.add_done_callback(self._on_connection_exit)
         return task
 
-    def _line_let_go(self, task: "asyncio.Task[None]") -> None:
+    def _on_connection_exit(self, task: "asyncio.Task[None]") -> None:
         """Nobody holds the line any more: unless we are closing, that is a fault of our own, and shown as one."""
         if not task.cancelled():
             what = f"Holdfast itself failed ({type(task.exception()).__name__})"
@@ -525,23 +525,23 @@ class Client:
         if self._link.synced and not self._line_up.is_set():
             self._line_up.set()
             self.turns.line_back()
-            self.prompts.advance()
+            self.prompts.dispatch_ready()
             self._send_stopped()
         elif not self._link.synced:
             self._line_up.clear()
             self.turns.line_lost()
-        self._tell(LineChanged())
+        self._emit(ConnectionChanged())
 
     def _turn_changed(self, change: TurnChanged | TurnEnded) -> None:
-        self._tell(change)
+        self._emit(change)
         self.aborts.turn_changed(change.session_id)
 
     def _turn_ended(self, turn: Turn) -> None:
-        self.prompts.ended(turn)
+        self.prompts.on_turn_ended(turn)
         if turn.state is TurnState.FINISHED and self.aborts.covers(turn) and self.prompts.waiting(turn.session_id):
             self.prompts.hold(turn.session_id, "an earlier turn finished before it could be aborted")
 
-    def _tell(self, change: Change) -> None:
+    def _emit(self, change: Change) -> None:
         for listener in self._listeners:
             listener(change)
 
@@ -555,9 +555,7 @@ class Client:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("a task of the client ended", exc_info=error)
-            self._tell(
-                Notice(f"A part of Holdfast stopped working ({type(error).__name__}). Restart it.", "error")
-            )
+            self._emit(Notice(f"A part of Holdfast stopped working ({type(error).__name__}). Restart it.", "error"))
 
     async def _pause_for_line(self, seconds: float) -> None:
         """Wait `seconds`, or until the line is back, whichever is first; a line that stopped is waited for."""
@@ -566,7 +564,7 @@ class Client:
         waits = {sleeping} if self._line_up.is_set() else {sleeping, waking}
         try:
             await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-            if self.line().state is LineState.STOPPED:
+            if self.line().state is ConnectionState.STOPPED:
                 await self._line_up.wait()
         finally:
             sleeping.cancel()
@@ -582,6 +580,6 @@ class Client:
             await self.turns.awake.wait()
             await self._clocks.sleep(TICK_EVERY)
             self.turns.tick()
-            self.prompts.advance()
+            self.prompts.dispatch_ready()
             if not self.turns.running():
                 self.turns.awake.clear()

@@ -18,7 +18,7 @@ TOLD_EVERY = 0.25
 """Seconds between two reports of how far an answer has come."""
 
 
-class Loading(msgspec.Struct, frozen=True):
+class LoadingState(msgspec.Struct, frozen=True):
     """Of one session: what is fetched now, and how many bytes of it came; why the last attempts failed."""
 
     doing: Literal["", "newest", "older"] = ""
@@ -27,19 +27,19 @@ class Loading(msgspec.Struct, frozen=True):
     failed_older: str = ""
 
 
-IDLE = Loading()
+IDLE = LoadingState()
 
 
-class Loadings:
+class LoadingTracker:
     """Of all sessions."""
 
     def __init__(self, tell: Callable[[Change], None], clock: Callable[[], float] = time.monotonic) -> None:
         self._tell = tell
         self._clock = clock
-        self._of: dict[str, Loading] = {}
+        self._of: dict[str, LoadingState] = {}
         self._told = float("-inf")
 
-    def of(self, session_id: str) -> Loading:
+    def of(self, session_id: str) -> LoadingState:
         return self._of.get(session_id, IDLE)
 
     def failed(self) -> list[str]:
@@ -56,12 +56,12 @@ class Loadings:
         try:
             yield lambda count: self._heard(session_id, count)
         except NetError as error:
-            failed = error.what
+            failed = error.message
             raise
         finally:
             self._set(
                 session_id,
-                Loading(
+                LoadingState(
                     failed=before.failed if older else failed,
                     failed_older=failed if older else before.failed_older,
                 ),
@@ -76,7 +76,7 @@ class Loadings:
             self._told = self._clock()
             self._tell(LoadingChanged(session_id))
 
-    def _set(self, session_id: str, loading: Loading) -> None:
+    def _set(self, session_id: str, loading: LoadingState) -> None:
         if loading == self.of(session_id):
             return
         self._of[session_id] = loading

@@ -11,8 +11,8 @@ from typing import Any
 
 from tui.backends.base import Backend
 from tui.client.resync import Resync
-from tui.core.changes import Change, LineChanged, Notice
-from tui.core.connection_status import Health
+from tui.core.changes import Change, ConnectionChanged, Notice
+from tui.core.connection_status import ConnectionMonitor
 from tui.core.store import Store
 from tui.net.errors import NetError
 
@@ -29,7 +29,7 @@ CHECK_EVERY = 30.0
 """Seconds between two looks whether the server is as its events told: a stream may beat and carry nothing else."""
 
 
-class Pulse:
+class Poller:
     """`line_up` is set while the line is up; `backend` gives the server's backend then.
 
     `heard` counts the events that came; `asked` hears that the server was asked, and whether that brought
@@ -39,7 +39,7 @@ class Pulse:
     def __init__(
         self,
         store: Store,
-        health: Health,
+        health: ConnectionMonitor,
         resync: Resync,
         *,
         backend: Callable[[], Backend],
@@ -59,18 +59,18 @@ class Pulse:
         self._asked = asked
         self._sleep = sleep
 
-    def works(self) -> tuple[Coroutine[Any, Any, None], ...]:
+    def tasks(self) -> tuple[Coroutine[Any, Any, None], ...]:
         """What is to run for as long as the client does."""
         return self._ping(), self._check(), self._load_again(), self._beat()
 
-    async def verify(self) -> None:
+    async def check_now(self) -> None:
         """Look at once: this process was away, and what it knows may be old."""
         try:
             self._health.answered(await self._backend().ping())
-            await self._resync.news()
+            await self._resync.check_missed_changes()
         except NetError as error:
-            log.info("verify: %s", error.what)
-        self._notify(LineChanged())
+            log.info("verify: %s", error.message)
+        self._notify(ConnectionChanged())
 
     async def _ping(self) -> None:
         while True:
@@ -81,9 +81,9 @@ class Pulse:
             try:
                 self._health.answered(await self._backend().ping())
             except NetError as error:
-                log.info("ping: %s", error.what)
+                log.info("ping: %s", error.message)
             else:
-                self._notify(LineChanged())
+                self._notify(ConnectionChanged())
 
     async def _check(self) -> None:
         while True:
@@ -93,9 +93,9 @@ class Pulse:
                 continue
             before, heard = self._store.version, self._heard()
             try:
-                await self._resync.news()
+                await self._resync.check_missed_changes()
             except NetError as error:
-                log.info("check: %s", error.what)
+                log.info("check: %s", error.message)
             else:
                 self._asked(self._store.version != before and self._heard() == heard)
 
@@ -112,7 +112,7 @@ class Pulse:
         try:
             await self._resync.failed()
         except NetError as error:
-            log.info("load again: %s", error.what)
+            log.info("load again: %s", error.message)
 
     async def _beat(self) -> None:
         missed = 0
@@ -122,7 +122,7 @@ class Pulse:
                 why = await self._beat_in_all()
                 missed = 0 if why is None else missed + 1
                 if why is not None and missed == BEATS_MISSED:
-                    self._notify(Notice(f"The server does not take our heartbeats: {why.what}.", "warning"))
+                    self._notify(Notice(f"The server does not take our heartbeats: {why.message}.", "warning"))
             await self._sleep(BEAT_EVERY)
 
     async def _beat_in_all(self) -> NetError | None:
@@ -135,6 +135,6 @@ class Pulse:
         try:
             await self._backend().heartbeat(session_id)
         except NetError as error:
-            log.info("client heartbeat: %s", error.what)
+            log.info("client heartbeat: %s", error.message)
             return error
         return None

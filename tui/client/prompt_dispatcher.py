@@ -7,11 +7,11 @@ from collections.abc import Callable
 
 from tui.backends.base import Backend
 from tui.client.prompt_queue import PromptQueue
-from tui.client.turns import Turns
+from tui.client.turns import TurnTracker
 from tui.core.changes import Change, DraftReturned, QueueChanged
 from tui.core.model import Idle, Prompt, Queued
 from tui.core.store import Store
-from tui.core.turn import BROKE_OFF, Turn, TurnState
+from tui.core.turn import ABNORMAL_ENDS, Turn, TurnState
 from tui.net.errors import NetError
 from tui.storage.journal import Journal
 
@@ -26,7 +26,7 @@ class NotFetched(NetError):
         super().__init__("the session's messages have not come yet", "Send it again in a moment.")
 
 
-class Prompts:
+class PromptDispatcher:
     """All prompts of this client that are not yet answered.
 
     `backend` gives the server's backend, or raises `NetError` before it is known; `ready` says whether the line is
@@ -38,7 +38,7 @@ class Prompts:
         self,
         store: Store,
         journal: Journal,
-        turns: Turns,
+        turns: TurnTracker,
         *,
         backend: Callable[[], Backend],
         ready: Callable[[], bool],
@@ -72,7 +72,7 @@ class Prompts:
         """
         self._check_fetched(session_id)
         prompt = self._choose(self._backend().new_prompt(session_id, text))
-        self._journal.take_off(prompt)
+        self._journal.mark_in_flight(prompt)
         return self._turns.send(prompt)
 
     def waiting(self, session_id: str) -> tuple[Queued, ...]:
@@ -108,7 +108,7 @@ class Prompts:
         self._notify(QueueChanged(session_id))
         self._notify(QueueChanged(to))
 
-    def send_waiting(self, queued_id: str) -> None:
+    def send_queued_now(self, queued_id: str) -> None:
         """Post a waiting prompt at once. Raises as `send_now`."""
         queued = self._queue.find(queued_id)
         if queued is not None:
@@ -122,7 +122,7 @@ class Prompts:
             self._journal.remember(text)
             self._notify(QueueChanged(queued.session_id))
 
-    def take_back(self, queued_id: str) -> Queued | None:
+    def cancel(self, queued_id: str) -> Queued | None:
         """Remove a waiting prompt from the queue; None if it was sent meanwhile."""
         queued = self._queue.remove(queued_id)
         if queued is not None:
@@ -136,23 +136,23 @@ class Prompts:
             self._store.open_transcript(prompt.session_id)
             self._turns.recover(prompt)
 
-    def advance(self) -> None:
+    def dispatch_ready(self) -> None:
         """Something changed: send what can be sent now."""
         for session_id in self._queue.sessions():
             self._advance(session_id)
 
-    def ended(self, turn: Turn) -> None:
+    def on_turn_ended(self, turn: Turn) -> None:
         """A turn is over. A prompt that the server does not have goes back to the person."""
-        if turn.state in BROKE_OFF:
-            self._journal.keep_end(turn.session_id, turn.prompt_id, turn.state.value, turn.reason)
+        if turn.state in ABNORMAL_ENDS:
+            self._journal.save_turn_end(turn.session_id, turn.prompt_id, turn.state.value, turn.reason)
         else:
             self._journal.forget_end(turn.session_id, turn.prompt_id)
         if turn.prompt is not None:
             if turn.state is TurnState.NOT_SENT:
-                self._journal.give_back(turn.prompt)
+                self._journal.return_to_draft(turn.prompt)
                 self._notify(DraftReturned(turn.session_id, turn.prompt.text, turn.reason))
             else:
-                self._journal.land(turn.prompt.message_id)
+                self._journal.clear_in_flight(turn.prompt.message_id)
         if turn.state is not TurnState.FINISHED and self._queue.of(turn.session_id):
             self._queue.hold(turn.session_id, _why_held(turn))
             self._notify(QueueChanged(turn.session_id))
@@ -161,7 +161,7 @@ class Prompts:
         queued = self._queue.next(session_id)
         if queued is None or not self._ready():
             return
-        if session_id in self._store.gone:
+        if session_id in self._store.deleted:
             self.hold(session_id, GONE)
             return
         if isinstance(self._store.status(session_id), Idle) and not self._turns.running_in(session_id):
@@ -173,7 +173,7 @@ class Prompts:
     def _fetched(self, session_id: str) -> bool:
         """Whether ids for the session can be minted: above its newest, which must be known."""
         transcript = self._store.transcript(session_id)
-        return not self._backend().traits.takes_our_ids or (transcript is not None and transcript.loaded)
+        return not self._backend().traits.accepts_client_ids or (transcript is not None and transcript.loaded)
 
     def _check_fetched(self, session_id: str) -> None:
         if not self._fetched(session_id):
@@ -182,7 +182,7 @@ class Prompts:
 
     def _post(self, queued: Queued) -> None:
         prompt = self._choose(self._backend().new_prompt(queued.session_id, queued.text))
-        self._journal.take_off(prompt, queued.id)
+        self._journal.mark_in_flight(prompt, queued.id)
         self._queue.sent(queued.id)
         self._turns.send(prompt)
         self._notify(QueueChanged(queued.session_id))

@@ -5,22 +5,22 @@ from collections.abc import Callable, Sequence
 import msgspec
 from msgspec.structs import replace
 
-from tui.backends.base import Backend, Offering, Offers
-from tui.client.session_actions import NotOffered
-from tui.core.model import Offered, Prompt
+from tui.backends.base import Backend, Catalog, HasCatalog
+from tui.client.session_actions import UnsupportedByServer
+from tui.core.model import CatalogItem, Prompt
 
 
-class Choice(msgspec.Struct, frozen=True):
+class Selection(msgspec.Struct, frozen=True):
     """None is what the server itself would take."""
 
     agent: str | None = None
     model: str | None = None
 
 
-UNCHOSEN = Choice()
+UNCHOSEN = Selection()
 
 
-class Choices:
+class PromptOptions:
     """`backend` gives the server's backend, or raises `NetError`; `directory_of` that of a session ("": unknown).
 
     Every question may raise `NetError`.
@@ -29,15 +29,15 @@ class Choices:
     def __init__(self, *, backend: Callable[[], Backend], directory_of: Callable[[str], str]) -> None:
         self._backend = backend
         self._directory_of = directory_of
-        self._chosen: dict[str, Choice] = {}
+        self._chosen: dict[str, Selection] = {}
 
-    def of(self, session_id: str) -> Choice:
+    def of(self, session_id: str) -> Selection:
         return self._chosen.get(session_id, UNCHOSEN)
 
     def choose(self, session_id: str, *, agent: str | None = None, model: str | None = None) -> None:
         """From the next prompt on."""
         before = self.of(session_id)
-        self._chosen[session_id] = Choice(agent or before.agent, model or before.model)
+        self._chosen[session_id] = Selection(agent or before.agent, model or before.model)
 
     def begin(self, session_id: str) -> None:
         """What was chosen while there was no session is for this one, which begins now."""
@@ -50,20 +50,20 @@ class Choices:
         choice = self.of(prompt.session_id)
         return prompt if choice == UNCHOSEN else replace(prompt, agent=choice.agent, model=choice.model)
 
-    async def agents(self, session_id: str) -> Sequence[Offered]:
+    async def agents(self, session_id: str) -> Sequence[CatalogItem]:
         return await self._offers().agents(self._directory_of(session_id), session_id)
 
-    async def models(self, session_id: str) -> Sequence[Offered]:
+    async def models(self, session_id: str) -> Sequence[CatalogItem]:
         return await self._offers().models(self._directory_of(session_id), session_id)
 
-    async def commands(self, session_id: str) -> Sequence[Offered]:
+    async def commands(self, session_id: str) -> Sequence[CatalogItem]:
         return await self._offers().commands(self._directory_of(session_id), session_id)
 
-    async def files(self, session_id: str, query: str) -> Sequence[Offered]:
+    async def files(self, session_id: str, query: str) -> Sequence[CatalogItem]:
         return await self._offers().files(self._directory_of(session_id), query)
 
-    def _offers(self) -> Offers:
+    def _offers(self) -> Catalog:
         backend = self._backend()
-        if not isinstance(backend, Offering):
-            raise NotOffered
+        if not isinstance(backend, HasCatalog):
+            raise UnsupportedByServer
         return backend.offers

@@ -14,7 +14,7 @@ import msgspec
 from tui.client.retry_until_settled import until_settled
 from tui.core import events as e
 from tui.core.backoff import Backoff
-from tui.core.changes import AnswerChanged, Given, RequestClosed
+from tui.core.changes import Given, ReplyStatusChanged, RequestClosed
 from tui.core.model import (
     Answers,
     FullMessage,
@@ -26,7 +26,7 @@ from tui.core.model import (
 )
 from tui.core.store import ENDED
 from tui.core.stored_json import decode
-from tui.net.errors import NetError, Refused
+from tui.net.errors import HttpStatusError, NetError
 from tui.storage.journal import Journal
 
 log = logging.getLogger(__name__)
@@ -42,11 +42,11 @@ TOLD_AFTER = (0.05, 0.2, 0.5, 1.0)
 
 Ending: TypeAlias = tuple[Literal["acknowledged", "elsewhere", "expired"], str]
 """What became of an answer whose request is over, and by what it was so."""
-Fate: TypeAlias = Ending | tuple[Literal["refused", "stopped"], str]
+DeliveryState: TypeAlias = Ending | tuple[Literal["refused", "stopped"], str]
 """As far as the sending of an answer has come, and why no farther."""
 
 
-class Reply(msgspec.Struct, frozen=True):
+class PendingReply(msgspec.Struct, frozen=True):
     """What the person decided: `answers` or (None) a dismissal of a question, `permission` for a permission."""
 
     request: Request
@@ -63,7 +63,7 @@ class Reply(msgspec.Struct, frozen=True):
         return self.answers is None and self.permission in (None, "reject")
 
 
-class Outbox:
+class ReplySender:
     """The answers on their way.
 
     `post` sends one and is true when the server took it, which it says of any unless `yes_is_proof`;
@@ -76,14 +76,14 @@ class Outbox:
         self,
         journal: Journal,
         *,
-        post: Callable[[Reply], Awaitable[bool]],
+        post: Callable[[PendingReply], Awaitable[bool]],
         yes_is_proof: Callable[[], bool] = lambda: True,
         messages: Callable[[str], Awaitable[Sequence[FullMessage]]],
         runs: Callable[[str], bool],
         is_open: Callable[[str], bool],
         spawn: Callable[[Coroutine[Any, Any, None]], object],
         deliver: Callable[[e.Event], None],
-        notify: Callable[[AnswerChanged], None],
+        notify: Callable[[ReplyStatusChanged], None],
         backoff: Callable[[], Backoff],
         pause: Callable[[float], Awaitable[None]],
     ) -> None:
@@ -99,10 +99,10 @@ class Outbox:
         self._backoff = backoff
         self._pause = pause
         self._closed: OrderedDict[str, RequestClosed] = OrderedDict()
-        self._under_way: dict[str, Reply] = {}
-        self._stopped: dict[str, Reply] = {}
+        self._under_way: dict[str, PendingReply] = {}
+        self._stopped: dict[str, PendingReply] = {}
 
-    def unsettled(self) -> list[Reply]:
+    def load_pending(self) -> list[PendingReply]:
         """Answers on whose way an earlier client died. Whether they arrived is for `send` to find out."""
         replies = []
         for body in self._journal.adopt_answers():
@@ -112,7 +112,7 @@ class Outbox:
                 log.warning("an answer of an earlier run cannot be read: %s", error)
         return replies
 
-    def take_stopped(self) -> list[Reply]:
+    def pop_blocked(self) -> list[PendingReply]:
         """Answers that only a person could help on their way, each given out once: to be sent after their act."""
         stopped, self._stopped = list(self._stopped.values()), {}
         return stopped
@@ -124,22 +124,24 @@ class Outbox:
             self._closed.popitem(last=False)
         reply = self._stopped.pop(change.request.id, None)
         if reply is not None:
-            self._spawn(self._pursue(reply, self._explain_or_post))
+            self._spawn(self._run_until_settled(reply, self._explain_or_post))
 
     def rejects(self, request_id: str) -> bool:
         """Whether a rejection is on its way to this request."""
         reply = self._under_way.get(request_id)
         return reply is not None and reply.rejects
 
-    async def send(self, reply: Reply) -> None:
+    async def send(self, reply: PendingReply) -> None:
         """Send until it is settled; a second call for the same request meanwhile does nothing."""
         if reply.request.id in self._under_way:
             return
         self._journal.post_answer(reply.request.id, _encode(reply))
-        self._notify(AnswerChanged(reply.request, "sending", given=reply.given))
-        await self._pursue(reply, self._post_or_explain)
+        self._notify(ReplyStatusChanged(reply.request, "sending", given=reply.given))
+        await self._run_until_settled(reply, self._post_or_explain)
 
-    async def _pursue(self, reply: Reply, step: Callable[[Reply], Awaitable[Fate]]) -> None:
+    async def _run_until_settled(
+        self, reply: PendingReply, step: Callable[[PendingReply], Awaitable[DeliveryState]]
+    ) -> None:
         """Repeat `step` until it tells what became of the answer, and tell that."""
         request = reply.request
         self._under_way[request.id] = reply
@@ -152,54 +154,54 @@ class Outbox:
             self._stopped[request.id] = reply
         else:
             self._journal.settle_answer(request.id, keep_draft=state == "refused")
-        self._notify(AnswerChanged(request, state, reason))
+        self._notify(ReplyStatusChanged(request, state, reason))
 
-    async def _settle(self, reply: Reply, step: Callable[[Reply], Awaitable[Fate]]) -> Fate:
+    async def _settle(
+        self, reply: PendingReply, step: Callable[[PendingReply], Awaitable[DeliveryState]]
+    ) -> DeliveryState:
         def failed(error: NetError) -> None:
-            log.info("answer to %s: %s; trying again", reply.request.id, error.what)
-            self._notify(AnswerChanged(reply.request, "retrying", error.what))
+            log.info("answer to %s: %s; trying again", reply.request.id, error.message)
+            self._notify(ReplyStatusChanged(reply.request, "retrying", error.message))
 
         try:
-            return await until_settled(
-                lambda: step(reply), backoff=self._backoff(), pause=self._pause, failed=failed
-            )
+            return await until_settled(lambda: step(reply), backoff=self._backoff(), pause=self._pause, failed=failed)
         except NetError as error:
-            return "stopped", error.what
+            return "stopped", error.message
 
-    async def _post_or_explain(self, reply: Reply) -> Fate:
+    async def _post_or_explain(self, reply: PendingReply) -> DeliveryState:
         try:
             taken = await self._post(reply)
         except NetError as error:
-            status = error.status if isinstance(error, Refused) else None
-            if status in NOT_OPEN or (error.final and self._is_over(reply.request.id)):
-                return await self._explain(reply)
-            if error.final and status not in (None, 401):
-                return "refused", error.what
+            status = error.status if isinstance(error, HttpStatusError) else None
+            if status in NOT_OPEN or (error.permanent and self._is_over(reply.request.id)):
+                return await self._resolve_outcome(reply)
+            if error.permanent and status not in (None, 401):
+                return "refused", error.message
             raise
         if not taken:
-            return await self._explain(reply)
+            return await self._resolve_outcome(reply)
         if not self._yes_is_proof():
             return await self._confirm(reply)
         self._deliver(_as_event(reply))
         return "acknowledged", ""
 
-    async def _confirm(self, reply: Reply) -> Ending:
+    async def _confirm(self, reply: PendingReply) -> Ending:
         """The server took an answer, ours or one a moment before: how it tells of the request's end says."""
         for seconds in TOLD_AFTER:
             if self._is_over(reply.request.id):
                 break
             await self._pause(seconds)
-        ending = await self._explain(reply)
+        ending = await self._resolve_outcome(reply)
         return ("acknowledged", "") if ending[0] == "expired" else ending
 
-    async def _explain_or_post(self, reply: Reply) -> Fate:
+    async def _explain_or_post(self, reply: PendingReply) -> DeliveryState:
         """The request ended while the answer lay here; should it be open after all, the answer goes out."""
         call = await self._recorded(reply.request)
-        return self._judge(reply, call) if self._is_over(reply.request.id) else await self._post_or_explain(reply)
+        return self._classify(reply, call) if self._is_over(reply.request.id) else await self._post_or_explain(reply)
 
-    async def _explain(self, reply: Reply) -> Ending:
+    async def _resolve_outcome(self, reply: PendingReply) -> Ending:
         """The server does not have the request open: was it us, somebody else, or nobody? Raises `NetError`."""
-        return self._judge(reply, await self._recorded(reply.request))
+        return self._classify(reply, await self._recorded(reply.request))
 
     def _is_over(self, request_id: str) -> bool:
         return request_id in self._closed and not self._is_open(request_id)
@@ -210,7 +212,7 @@ class Outbox:
             return None
         return await self._call_of(request)
 
-    def _judge(self, reply: Reply, call: ToolPart | None) -> Ending:
+    def _classify(self, reply: PendingReply, call: ToolPart | None) -> Ending:
         request = reply.request
         closed = self._closed.get(request.id)
         self._deliver(e.RequestGone(request.session_id, request.id))
@@ -239,7 +241,7 @@ class Outbox:
         """
         try:
             messages = await self._messages(request.session_id)
-        except Refused as refusal:
+        except HttpStatusError as refusal:
             if refusal.status not in NOT_OPEN:
                 raise
             return None
@@ -252,7 +254,7 @@ class Outbox:
         return calls[0] if alive else None
 
 
-def _explain_by_end(reply: Reply, closed: RequestClosed) -> Ending:
+def _explain_by_end(reply: PendingReply, closed: RequestClosed) -> Ending:
     """The server told how the request ended: was it by `reply`?"""
     if closed.how == "replied":
         ours = reply.permission is not None and closed.reply == reply.permission
@@ -262,14 +264,14 @@ def _explain_by_end(reply: Reply, closed: RequestClosed) -> Ending:
     return _explain_by_answers(reply, closed.answers)
 
 
-def _explain_by_answers(reply: Reply, given: Answers) -> Ending:
+def _explain_by_answers(reply: PendingReply, given: Answers) -> Ending:
     if given == reply.answers:
         return "acknowledged", ""
     return "elsewhere", "; ".join(", ".join(row) for row in given)
 
 
 class _Row(msgspec.Struct, frozen=True):
-    """A `Reply` as the journal keeps it; one of the two requests is set."""
+    """A `PendingReply` as the journal keeps it; one of the two requests is set."""
 
     question: QuestionRequest | None
     permission_request: PermissionRequest | None
@@ -278,22 +280,22 @@ class _Row(msgspec.Struct, frozen=True):
     message: str
 
 
-def _encode(reply: Reply) -> bytes:
+def _encode(reply: PendingReply) -> bytes:
     request = reply.request
     question = request if isinstance(request, QuestionRequest) else None
     permission = request if isinstance(request, PermissionRequest) else None
     return msgspec.json.encode(_Row(question, permission, reply.answers, reply.permission, reply.message))
 
 
-def _decode(body: bytes) -> Reply:
+def _decode(body: bytes) -> PendingReply:
     row = decode(body, _Row)
     request = row.question or row.permission_request
     if request is None:
         raise msgspec.ValidationError("it answers no request")
-    return Reply(request, row.answers, row.permission, row.message)
+    return PendingReply(request, row.answers, row.permission, row.message)
 
 
-def _as_event(reply: Reply) -> e.Event:
+def _as_event(reply: PendingReply) -> e.Event:
     request = reply.request
     if reply.permission is not None:
         return e.PermissionReplied(request.session_id, request.id, reply.permission)

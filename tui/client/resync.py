@@ -1,6 +1,6 @@
 """Fetching anew what a gap may have made untrue: statuses, open requests, transcripts.
 
-What is fetched is told as events and takes its place between the live ones (`Link.refetch`).
+What is fetched is told as events and takes its place between the live ones (`EventConnection.refetch`).
 """
 
 import asyncio
@@ -11,12 +11,12 @@ from typing import Any
 
 from tui.backends.base import Backend
 from tui.backends.paging import OnBytes
-from tui.client.loading import Loadings
-from tui.client.stale_requests import Ghosts
+from tui.client.loading import LoadingTracker
+from tui.client.stale_requests import StaleRequestFilter
 from tui.core import events as e
 from tui.core.model import Busy, FullMessage, Idle, Session
 from tui.core.store import IDLE, Store
-from tui.net.errors import BadBody, Cut, NetError, Refused, Silent, Trickled, Unsendable
+from tui.net.errors import ConnectionLost, HttpStatusError, InvalidBody, NetError, ReadTimeout, Trickled, Unsendable
 from tui.net.together import together
 
 log = logging.getLogger(__name__)
@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 Refetch = Callable[[Callable[[], Awaitable[Sequence[e.Event]]]], Awaitable[None]]
 
 
-class HalfDead(NetError):
+class SessionApiUnresponsive(NetError):
     """The server's health check answers; what matters does not."""
 
     def __init__(self) -> None:
@@ -50,18 +50,18 @@ class Resync:
         backend: Callable[[], Backend],
         refetch: Refetch,
         kept: Callable[[], Iterable[str]] = tuple,
-        loadings: Loadings | None = None,
+        loadings: LoadingTracker | None = None,
     ) -> None:
-        self._loadings = loadings or Loadings(lambda change: None)
+        self._loadings = loadings or LoadingTracker(lambda change: None)
         self._store = store
         self._kept = kept
         self._backend = backend
         self._refetch = refetch
         self._checked: dict[str, int] = {}
-        self._ghosts = Ghosts(store)
+        self._ghosts = StaleRequestFilter(store)
 
-    async def everything(self) -> Sequence[e.Event]:
-        """What must be known anew after a gap. Raises `HalfDead` when only the health check answers."""
+    async def fetch_all(self) -> Sequence[e.Event]:
+        """What must be known anew after a gap. Raises `SessionApiUnresponsive` when only the health check answers."""
         self._ghosts.forget()
         done = self._store.open_sessions()
         try:
@@ -70,8 +70,8 @@ class Resync:
             answers = await together(*questions, *([] if done else [self._told_running()]))
             found = [event for told in answers for event in told]
             known = {one.id for event in found if isinstance(event, e.SessionsListed) for one in event.sessions}
-            known |= {*done, *self._store.gone}
-            found += await together(*(self._head(one) for one in self._kept() if one not in known))
+            known |= {*done, *self._store.deleted}
+            found += await together(*(self._fetch_session(one) for one in self._kept() if one not in known))
             resynced = None if done else next(event for event in found if isinstance(event, e.Resynced))
             # more may be opened while these are fetched, the last of them too
             while resynced is None or not set(done).issuperset(self._store.open_sessions()):
@@ -80,9 +80,9 @@ class Resync:
                     found += told
                 done = (*done, *late)
                 resynced = await self._running(self._places(found))
-        except Silent as error:
+        except ReadTimeout as error:
             await self._backend().ping()  # where that is not answered either, this is what is so
-            raise HalfDead from error
+            raise SessionApiUnresponsive from error
         # last: what the transcripts record of a request tells how it ended, where that went unheard
         found = [event for event in found if not isinstance(event, e.Resynced)]
         return [*_with_work(found, resynced), resynced]
@@ -92,7 +92,7 @@ class Resync:
         await self._refetch(functools.partial(self._whole_session, session_id))
 
     async def failed(self) -> None:
-        """Fetch the open sessions anew of which it failed. What fails again is kept (`Loadings`), not raised."""
+        """Fetch the open sessions anew of which it failed. What fails again is kept (`LoadingTracker`), not raised."""
         for session_id in self._loadings.failed():
             if session_id in self._store.open_sessions():
                 await self._refetch(functools.partial(self._whole_session, session_id))
@@ -110,13 +110,13 @@ class Resync:
         """A session that cannot be fetched costs itself alone: why is kept, for it is shown in its place."""
         try:
             return await self._session(session_id)
-        except (Silent, Cut, Trickled, Unsendable, BadBody) as error:
-            log.info("session %s could not be fetched: %s", session_id, error.what)
+        except (ReadTimeout, ConnectionLost, Trickled, Unsendable, InvalidBody) as error:
+            log.info("session %s could not be fetched: %s", session_id, error.message)
             return []
-        except Refused as refusal:
+        except HttpStatusError as refusal:
             if refusal.status in (401, 403):
                 raise
-            log.info("session %s could not be fetched: %s", session_id, refusal.what)
+            log.info("session %s could not be fetched: %s", session_id, refusal.message)
             return []
 
     async def requests(self) -> None:
@@ -138,7 +138,7 @@ class Resync:
         await self._refetch(fetch)
         return found
 
-    async def news(self) -> None:
+    async def check_missed_changes(self) -> None:
         """Fetch statuses and requests, and each open session that its events may have told wrongly.
 
         That is one that differs from what they told, and once one that changed and has come to rest. All are asked
@@ -150,7 +150,7 @@ class Resync:
 
         async def contents(session_id: str, now: e.Resynced) -> Sequence[e.Event]:
             try:
-                head = await self._head(session_id)
+                head = await self._fetch_session(session_id)
                 if isinstance(head, e.SessionDeleted):
                     return [head]
                 if not self._is_suspect(session_id, head.session, now):
@@ -166,8 +166,7 @@ class Resync:
             resynced = await self._running(self._places())
             async with asyncio.TaskGroup() as together:
                 told = [
-                    together.create_task(contents(session_id, resynced))
-                    for session_id in self._store.open_sessions()
+                    together.create_task(contents(session_id, resynced)) for session_id in self._store.open_sessions()
                 ]
             if suspects:
                 try:
@@ -198,7 +197,7 @@ class Resync:
         with self._loadings.fetching(session_id, "newest") as on_bytes:
             belongings = asyncio.ensure_future(self._belongings(session_id, on_bytes))
             try:
-                head = await self._head(session_id)
+                head = await self._fetch_session(session_id)
                 return [head] if isinstance(head, e.SessionDeleted) else [head, *await belongings]
             finally:
                 belongings.cancel()
@@ -222,8 +221,8 @@ class Resync:
         """The newest sessions. A list that cannot be read costs itself alone: who opens it is told why."""
         try:
             return [e.SessionsListed(await self._backend().sessions())]
-        except BadBody as error:
-            log.warning("the sessions cannot be listed: %s", error.what)
+        except InvalidBody as error:
+            log.warning("the sessions cannot be listed: %s", error.message)
             return []
 
     async def _told_running(self) -> Sequence[e.Event]:
@@ -232,13 +231,13 @@ class Resync:
     async def _running(self, places: Sequence[str]) -> e.Resynced:
         """What runs and what is asked, in these directories and the default one."""
         backend = self._backend()
-        return await self._ghosts.left_out(backend, await backend.resync(places))
+        return await self._ghosts.without_stale(backend, await backend.resync(places))
 
-    async def _head(self, session_id: str) -> e.SessionUpserted | e.SessionDeleted:
+    async def _fetch_session(self, session_id: str) -> e.SessionUpserted | e.SessionDeleted:
         """The session as the server has it, or that it has none of that name."""
         try:
             return e.SessionUpserted(await self._backend().session(session_id))
-        except Refused as refusal:
+        except HttpStatusError as refusal:
             if refusal.status != 404:
                 raise
             return e.SessionDeleted(session_id)
@@ -294,7 +293,7 @@ class Fetching:
             self._store.open_transcript(session_id)
             await self._resync.session(session_id)
         except NetError as error:
-            log.info("session %s could not be fetched: %s", session_id, error.what)
+            log.info("session %s could not be fetched: %s", session_id, error.message)
             await self._sleep(FETCH_AGAIN)
         finally:
             self._under_way.discard(session_id)

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from tui.core.backoff import Backoff
-from tui.net.errors import NetError, Refused
+from tui.net.errors import HttpStatusError, NetError
 
 log = logging.getLogger(__name__)
 
@@ -28,8 +28,8 @@ async def until_settled(
         try:
             return await step()
         except NetError as error:
-            if error.final:
+            if error.permanent:
                 raise
-            asked = error.retry_after if isinstance(error, Refused) else None
+            asked = error.retry_after if isinstance(error, HttpStatusError) else None
             failed(error)
         await pause(backoff.next(at_least=asked or 0.0))

@@ -8,14 +8,14 @@ from tui.core.model import Session
 from tui.net.errors import NetError
 
 
-class NotOffered(NetError):
+class UnsupportedByServer(NetError):
     """The server's family has nothing of the kind."""
 
     def __init__(self) -> None:
         super().__init__("this server does not offer that", "Nothing was changed.")
 
 
-class Editing:
+class SessionActions:
     """Changes sessions on the server, and in the store without waiting for the event that tells of it.
 
     `backend` gives the server's backend, or raises `NetError`; `deliver` takes events into the store. Every call
@@ -50,11 +50,11 @@ class Editing:
     def _undoing(self) -> Undoing:
         backend = self._backend()
         if not isinstance(backend, Undoing):
-            raise NotOffered
+            raise UnsupportedByServer
         return backend
 
     def _sessions(self) -> SessionEditing:
         backend = self._backend()
         if not isinstance(backend, SessionEditing):
-            raise NotOffered
+            raise UnsupportedByServer
         return backend

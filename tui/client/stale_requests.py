@@ -18,7 +18,7 @@ from tui.net.errors import NetError
 log = logging.getLogger(__name__)
 
 
-class Ghosts:
+class StaleRequestFilter:
     """Tells them from the requests that somebody waits for.
 
     Since the last gap, a session is looked at once, and again where its list holds what the events did not tell.
@@ -33,7 +33,7 @@ class Ghosts:
         """There was a gap: sessions may have changed unseen."""
         self._found.clear()
 
-    async def left_out(self, backend: Backend, found: e.Resynced) -> e.Resynced:
+    async def without_stale(self, backend: Backend, found: e.Resynced) -> e.Resynced:
         """`found` without them. Where a session cannot be looked at its requests stay: rather one too many."""
         doubtful: dict[str, list[Request]] = {}
         for request in found.requests:
@@ -51,7 +51,7 @@ class Ghosts:
         try:
             page = (await backend.messages(session_id)).messages
         except NetError as error:
-            log.info("whether anybody waits for the requests of %s is not known: %s", session_id, error.what)
+            log.info("whether anybody waits for the requests of %s is not known: %s", session_id, error.message)
             return frozenset()
         self._found[session_id] = frozenset(request.id for request in requests if _has_ended(request, page))
         return self._found[session_id]

@@ -14,11 +14,11 @@ from typing import Any, Literal, TypeAlias
 import msgspec
 from msgspec.structs import replace
 
-from tui.backends.base import Backend, NotTaken, Taken, Traits
+from tui.backends.base import Backend, PromptAccepted, PromptRejected, Traits
 from tui.client.resync import Refetch
 from tui.core import events as e
 from tui.core.changes import TurnChanged, TurnEnded
-from tui.core.diagnosis import DEFAULT_PATIENCE, Patience, Trouble, Witness, trouble
+from tui.core.diagnosis import DEFAULT_PATIENCE, Diagnosis, ResponsivenessTracker, StallTimeouts, diagnose
 from tui.core.model import Failure, FullMessage, Idle, Message, Prompt, Request
 from tui.core.record import breaks_off_rejected
 from tui.core.store import Store
@@ -28,30 +28,30 @@ from tui.core.turn_inputs import (
     AbortAsked,
     AbortFailed,
     Accepted,
-    BodyCame,
-    HeadersCame,
+    BodyReceived,
+    HeadersReceived,
     Input,
-    LineBack,
-    Observed,
-    PadsCame,
-    PostBroke,
-    PostNeverLeft,
+    PaddingReceived,
+    PostFailed,
+    PostNotSent,
     PostRefused,
+    Reconnected,
     Rejected,
     ServerError,
+    Snapshot,
     Tick,
 )
 from tui.net.errors import (
-    Cut,
+    CertificateError,
+    ConnectFailed,
+    ConnectionLost,
     Empty,
-    Garbled,
+    HttpStatusError,
     NetError,
-    Refused,
-    Silent,
+    ProtocolError,
+    ReadTimeout,
     Trickled,
-    Unreachable,
     Unsendable,
-    Untrusted,
 )
 
 log = logging.getLogger(__name__)
@@ -82,7 +82,7 @@ ABORTED_UNSENT = "you aborted it before the server got it"
 Spawn = Callable[[Coroutine[Any, Any, None]], "asyncio.Task[None]"]
 
 
-class Turns:
+class TurnTracker:
     """All turns that run or ended while this client watched.
 
     `backend` gives the server's backend once it is known; `refetch` is the link's; `spawn` starts a task that ends
@@ -112,7 +112,7 @@ class Turns:
         ready: Callable[[], bool],
         clock: Callable[[], float],
         server_now: Callable[[], float],
-        patience: Patience = DEFAULT_PATIENCE,
+        patience: StallTimeouts = DEFAULT_PATIENCE,
     ) -> None:
         self._store = store
         self._backend = backend
@@ -141,7 +141,7 @@ class Turns:
         self._asked_at = 0.0
         self._aborted_at: dict[str, float] = {}
         self._heard_before = 0
-        self.witness = Witness()
+        self.witness = ResponsivenessTracker()
         self.cancels: bool | None = None
         """Whether this server ends a turn when its client leaves, as far as turns have shown."""
         self.awake = asyncio.Event()
@@ -157,10 +157,10 @@ class Turns:
             return None
         return next((turn for turn in turns if not turn.over), turns[-1])
 
-    def trouble(self, turn: Turn) -> Trouble | None:
+    def diagnose(self, turn: Turn) -> Diagnosis | None:
         """What may be wrong with a running turn, while the line is live."""
         begun = self._store.answer_to(turn.session_id, turn.prompt_id) is not None
-        return trouble(turn, self.witness, self._clock(), answer_begun=begun, patience=self.patience)
+        return diagnose(turn, self.witness, self._clock(), answer_begun=begun, patience=self.patience)
 
     def running(self) -> list[Turn]:
         return [turn for turns in self._turns.values() for turn in turns if not turn.over]
@@ -175,7 +175,7 @@ class Turns:
             prompt,
             self._clock(),
             cancels_on_disconnect=self._cancels(traits),
-            once=not traits.takes_our_ids,
+            once=not traits.accepts_client_ids,
         )
         self._store.open_transcript(prompt.session_id)  # what becomes of the turn is read from there
         self._add(turn)
@@ -190,7 +190,7 @@ class Turns:
         self._add(Turn.recover(prompt, self._clock()))
         self._notify(TurnChanged(prompt.session_id))
 
-    def met(self, traits: Traits) -> None:
+    def set_traits(self, traits: Traits) -> None:
         """The server's family is known: what was taken up before that hears how its turns end."""
         self._traits = traits
         for turn in self.running():
@@ -245,9 +245,7 @@ class Turns:
         if waits or self._earlier_at_work(turn) is not None:
             return "behind"
         later = self._later(turn, ours, transcript)
-        whole = (
-            answer is not None and answer.completed is not None and (answer.final or answer.failure is not None)
-        )
+        whole = answer is not None and answer.completed is not None and (answer.final or answer.failure is not None)
         begun = any(transcript.answer_to(prompt.id) is not None for prompt in later)
         return "passed" if begun or (later and whole) else "running"
 
@@ -301,7 +299,7 @@ class Turns:
         for turn in self._turns.get(event.session_id, ()):
             self._feed(turn, ServerError(event.failure))
 
-    def look(self) -> None:
+    def reevaluate(self) -> None:
         """Something changed in the store: let every running turn see it, and find those that others began."""
         for session_id in self._store.open_sessions():
             self._recognise(session_id)
@@ -312,16 +310,16 @@ class Turns:
             if followed is not None:
                 self._feed(followed, self._observed(followed))
 
-    def moved(self, session_id: str) -> None:
+    def touch(self, session_id: str) -> None:
         """Words came for the session: the cheap form of `look`."""
         for turn in self._turns.get(session_id, ()):
             if not turn.over:
-                turn.moved = self._clock()
+                turn.last_activity = self._clock()
 
-    def ask_all(self) -> None:
+    def poll_all(self) -> None:
         """The line is back: what became of each turn is asked, not assumed."""
         for turn in self.running():
-            self._ask(turn)
+            self._poll(turn)
 
     def line_lost(self) -> None:
         """Nothing is heard of the turns any more: when one ends now only the server's record can tell."""
@@ -332,7 +330,7 @@ class Turns:
         """The event stream is back: POSTs that were open meanwhile are doubted, and each turn is asked for."""
         self._heard_at_post.clear()
         for turn in self.running():
-            self._feed(turn, LineBack())
+            self._feed(turn, Reconnected())
 
     def tick(self) -> None:
         """Time passed: look, ask where it is due, and see whether events come at all."""
@@ -341,8 +339,8 @@ class Turns:
             self._heard_before = heard
             self.witness.heard()
         elif self.witness.deaf_since is not None and now - self._asked_at >= ASK_WHILE_DEAF:
-            self.ask_all()
-        self.look()
+            self.poll_all()
+        self.reevaluate()
         for turn in self.running():
             self._feed(turn, Tick())
 
@@ -361,7 +359,7 @@ class Turns:
         for action in turn.receive(what, self._clock()):
             match action:
                 case Action.ASK:
-                    self._ask(turn)
+                    self._poll(turn)
                 case Action.POST:
                     self._post(turn)
                 case Action.CLOSE_POST:
@@ -409,7 +407,7 @@ class Turns:
             known = Turn.follow(session_id, newest.id, self._clock())
             self._add(known)
         elif known.state is TurnState.INTERRUPTED and (answer is None or answer.completed is None):
-            known.go_on(self._clock())
+            known.resume(self._clock())
             self.awake.set()
         else:
             return None  # where it ended, what keeps the session busy now is the server's own work
@@ -423,28 +421,33 @@ class Turns:
         assert turn.prompt is not None
         try:
             if self._clear is not None and not await self._when_clear(turn, self._clear):
-                self._feed(turn, PostNeverLeft(ABORTED_UNSENT))
+                self._feed(turn, PostNotSent(ABORTED_UNSENT))
                 return
             answer = await self._backend().post_prompt(turn.prompt, _Watcher(self, turn))
-        except (Unreachable, Untrusted, Unsendable) as error:
-            self._feed(turn, PostNeverLeft(error.what))
-        except NotTaken as error:
-            self._feed(turn, PostRefused(error.what))
-        except Refused as error:
+        except (ConnectFailed, CertificateError, Unsendable) as error:
+            self._feed(turn, PostNotSent(error.message))
+        except PromptRejected as error:
+            self._feed(turn, PostRefused(error.message))
+        except HttpStatusError as error:
             if error.status < 500:
-                self._feed(turn, PostRefused(error.what))
+                self._feed(turn, PostRefused(error.message))
             else:
-                self._feed(turn, PostBroke(error.what, cut=False, again=error.status != 500))
+                self._feed(turn, PostFailed(error.message, cut=False, again=error.status != 500))
         except Empty as error:
-            self._feed(turn, PostBroke(error.what, cut=False, again=not error.declared))
+            self._feed(turn, PostFailed(error.message, cut=False, again=not error.declared))
         except NetError as error:
-            self._feed(turn, PostBroke(error.what, cut=isinstance(error, Cut | Silent | Trickled | Garbled)))
+            self._feed(
+                turn,
+                PostFailed(
+                    error.message, cut=isinstance(error, ConnectionLost | ReadTimeout | Trickled | ProtocolError)
+                ),
+            )
         else:
-            if isinstance(answer, Taken):
-                self._accept(turn, answer.known_as)
+            if isinstance(answer, PromptAccepted):
+                self._accept(turn, answer.server_id)
             else:
-                self._take(answer)
-                self._feed(turn, BodyCame(answer.message, rejected=breaks_off_rejected(answer.parts)))
+                self._store_message(answer)
+                self._feed(turn, BodyReceived(answer.message, rejected=breaks_off_rejected(answer.parts)))
         finally:
             if self._posts.get(turn.prompt_id) is asyncio.current_task():
                 del self._posts[turn.prompt_id]
@@ -466,12 +469,12 @@ class Turns:
         for turn in own:
             assert turn.prompt is not None
             known_as = turn.prompt_id
-            if self._traits is not None and not self._traits.takes_our_ids:
+            if self._traits is not None and not self._traits.accepts_client_ids:
                 same = [one for one in own if one.prompt is not None and one.prompt.text == turn.prompt.text]
                 known_as = self._backend().told_as(turn.prompt) if len(same) == 1 else ""
             was_over, there = turn.over, transcript is not None and transcript.has_parts(known_as)
             if was_over and there:
-                turn.go_on(self._clock())
+                turn.resume(self._clock())
                 self.awake.set()
                 self._notify(TurnChanged(session_id))
                 self._arrived(turn.prompt)
@@ -484,16 +487,16 @@ class Turns:
         self._posts.pop(turn.prompt_id, None)
         if turn.prompt_id in self._before:
             self._before[known_as] = self._before.pop(turn.prompt_id)
-        turn.prompt = replace(turn.prompt, known_as=known_as)
+        turn.prompt = replace(turn.prompt, server_id=known_as)
         self._accepted(turn.prompt)
         self._feed(turn, Accepted(known_as))
 
-    def _take(self, full: FullMessage) -> None:
+    def _store_message(self, full: FullMessage) -> None:
         self._deliver(e.MessageUpserted(full.message))
         for part in full.parts:
             self._deliver(e.PartUpserted(part))
 
-    def _ask(self, turn: Turn) -> None:
+    def _poll(self, turn: Turn) -> None:
         """Ask unless it is being asked, or the line is down: then it waits for `ask_all`."""
         if self._ready() and turn.prompt_id not in self._asking:
             self._asking.add(turn.prompt_id)
@@ -505,8 +508,8 @@ class Turns:
         try:
             await self.ask(turn)
         except NetError as error:
-            log.info("turn %s: could not ask: %s", turn.prompt_id, error.what)
-            if isinstance(error, Silent):
+            log.info("turn %s: could not ask: %s", turn.prompt_id, error.message)
+            if isinstance(error, ReadTimeout):
                 self.witness.no_answer(self._clock(), healthy=await self._is_healthy())
         finally:
             self._asking.discard(asked_for)
@@ -521,8 +524,8 @@ class Turns:
             backend = self._backend()
             found = await backend.look_up(turn.session_id, turn.prompt_id, turn.prompt)
             stored, gone = found.stored, found.session_gone
-            if found.known_as and found.known_as != turn.prompt_id:
-                self._accept(turn, found.known_as)
+            if found.server_id and found.server_id != turn.prompt_id:
+                self._accept(turn, found.server_id)
             if gone:
                 return ()
             loaded = await backend.messages(turn.session_id)
@@ -541,7 +544,7 @@ class Turns:
         try:
             await self._backend().ping()
         except NetError as error:
-            log.info("the health check: %s", error.what)
+            log.info("the health check: %s", error.message)
             return False
         return True
 
@@ -561,32 +564,30 @@ class Turns:
         newest = max((m.created for m in prompts), default=float("-inf"))
         return _Before(newest, frozenset(m.id for m in prompts))
 
-    def _observed(
-        self, turn: Turn, *, asked: bool = False, stored: bool | None = None, gone: bool = False
-    ) -> Observed:
+    def _observed(self, turn: Turn, *, asked: bool = False, stored: bool | None = None, gone: bool = False) -> Snapshot:
         session_id, prompt_id = turn.session_id, turn.prompt_id
         transcript = self._store.transcript(session_id)
         ours = transcript.messages.get(prompt_id) if transcript is not None else None
-        if turn.since_seen and ours is not None and ours.created:
-            turn.date(self._clock() - max(0.0, self._server_now() - ours.created))
+        if turn.start_unknown and ours is not None and ours.created:
+            turn.set_started(self._clock() - max(0.0, self._server_now() - ours.created))
         later = self._later(turn, ours, transcript) if transcript is not None else []
         answers = [self._store.answer_to(session_id, prompt.id) for prompt in later]
         requests = self._store.requests_of(session_id)
         answer = self._store.answer_to(session_id, prompt_id)
         parts = transcript.parts_of(answer.id) if transcript is not None and answer is not None else ()
         complete = [m for m in answers if m is not None and m.ended]
-        return Observed(
+        return Snapshot(
             status=self._store.status(session_id),
             stored=True if ours is not None else stored,
             answer=answer,
             waiting=bool(requests),
             waited=max([0.0, *(self._server_now() - one.asked for one in requests if one.asked is not None)]),
-            later=bool(later),
+            has_later_prompt=bool(later),
             later_answer=min(complete, key=lambda m: m.created, default=None),
-            gone=gone or session_id in self._store.gone,
-            asked=asked,
-            mark=self._store.mark(session_id),
-            wordless=ours is not None and transcript is not None and not transcript.parts_of(prompt_id),
+            gone=gone or session_id in self._store.deleted,
+            polled=asked,
+            version=self._store.mark(session_id),
+            has_no_parts=ours is not None and transcript is not None and not transcript.parts_of(prompt_id),
             others_failure=transcript is not None
             and turn.failure is not None
             and _is_others(turn.failure, prompt_id, transcript),
@@ -626,12 +627,12 @@ class _Before(msgspec.Struct, frozen=True):
 class _Watcher:
     """Tells a turn how its POST fares."""
 
-    def __init__(self, turns: Turns, turn: Turn) -> None:
+    def __init__(self, turns: TurnTracker, turn: Turn) -> None:
         self._turns = turns
         self._turn = turn
 
     def headers(self) -> None:
-        self._turns._feed(self._turn, HeadersCame())
+        self._turns._feed(self._turn, HeadersReceived())
 
     def pads(self, total: int) -> None:
-        self._turns._feed(self._turn, PadsCame(total))
+        self._turns._feed(self._turn, PaddingReceived(total))

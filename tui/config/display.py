@@ -8,7 +8,7 @@ from typing import Literal
 import msgspec
 
 
-class Notify(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class NotifySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How the person is called when a request arrives, a turn ends or the line is lost: `[notify]`.
 
     `when`: *unfocused* is while the terminal says that it is not looked at. `osc9`, `osc777`: desktop notices by
@@ -22,7 +22,7 @@ class Notify(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     osc777: bool | None = None
 
 
-class Look(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class DisplaySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How it looks.
 
     `theme`: any of Textual's. `ascii`: nothing beyond ASCII is drawn. `links`: addresses can be clicked (OSC 8).
@@ -35,5 +35,5 @@ class Look(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     keys: dict[str, str] = {}
 
 
-DEFAULT_LOOK = Look()
-DEFAULT_NOTIFY = Notify()
+DEFAULT_LOOK = DisplaySettings()
+DEFAULT_NOTIFY = NotifySettings()

@@ -1,6 +1,6 @@
 """The keys that a person can choose, and what the screen calls them. Nothing else names one of them by itself.
 
-The choice is made once, when the client starts (`take`): all that is drawn afterwards has the person's own keys.
+The choice is made once, when the client starts (`set_keymap`): all that is drawn afterwards has the person's own keys.
 """
 
 import re
@@ -49,18 +49,18 @@ NAMED = {"Enter": "enter", "Tab": "tab", "⇧Tab": "shift+tab", "Esc": "escape",
 _taken = dict(KEYS)
 
 
-def take(keys: Mapping[str, str]) -> None:
+def set_keymap(keys: Mapping[str, str]) -> None:
     """Some actions have these keys from now on, as Textual names keys; all others have their own."""
     _taken.clear()
     _taken.update(KEYS | dict(keys))
 
 
-def unusable(keys: str) -> str | None:
+def first_invalid(keys: str) -> str | None:
     """The first of an action's keys that is none, or would not be typed any more; None: it can have them all."""
     return next((name for name in map(str.strip, keys.split(",")) if not _TYPES_NOTHING.fullmatch(name)), None)
 
 
-def clash(chosen: Mapping[str, str]) -> tuple[str, str, str] | None:
+def find_conflict(chosen: Mapping[str, str]) -> tuple[str, str, str] | None:
     """A key that two things would have, the action that was given it, and what else has it; None: all differ."""
     owners = dict(FIXED)
     for action, keys in sorted((KEYS | dict(chosen)).items(), key=lambda item: item[0] in chosen):
@@ -73,7 +73,7 @@ def clash(chosen: Mapping[str, str]) -> tuple[str, str, str] | None:
 
 def key(action: str) -> str:
     """The key of an action, as the screen names it: `F2`, `^G`."""
-    return shown(_taken[action])
+    return label(_taken[action])
 
 
 def with_keys(words: str) -> str:
@@ -81,7 +81,7 @@ def with_keys(words: str) -> str:
     return words.format_map({action: key(action) for action in _taken}) if "{" in words else words
 
 
-def shown(name: str) -> str:
+def label(name: str) -> str:
     """A key that Textual calls `name`, as the screen names it."""
     first = name.partition(",")[0]
     if first.startswith("ctrl+") and len(first) == len("ctrl+") + 1:
@@ -89,7 +89,7 @@ def shown(name: str) -> str:
     return first.upper() if first[:1] == "f" and first[1:].isdecimal() else first.replace("+", "-").capitalize()
 
 
-def presses(hint: str) -> tuple[str, ...]:
+def keys_in_hint(hint: str) -> tuple[str, ...]:
     """The keys that a hint names, as Textual names them; () where it leaves a choice, as `↑ ↓` does."""
     names = tuple(_pressed(word) for word in hint.split())
     return names if all(names) and len(set(names)) == 1 else ()

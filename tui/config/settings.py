@@ -16,10 +16,10 @@ import msgspec
 from platformdirs import user_config_path
 
 from tui.backends import FAMILIES, PASSWORDS, SERVER_USERS
-from tui.config.display import DEFAULT_LOOK, DEFAULT_NOTIFY, Look, Notify
-from tui.config.keymap import KEYS, clash, unusable
-from tui.core.diagnosis import DEFAULT_PATIENCE, Patience
-from tui.core.sanitize import one_line
+from tui.config.display import DEFAULT_LOOK, DEFAULT_NOTIFY, DisplaySettings, NotifySettings
+from tui.config.keymap import KEYS, find_conflict, first_invalid
+from tui.core.diagnosis import DEFAULT_PATIENCE, StallTimeouts
+from tui.core.sanitize import single_line
 from tui.net.local_file import read_small
 from tui.net.url import BadAddress, normalise_url
 
@@ -28,8 +28,8 @@ DEFAULT_URL = "http://127.0.0.1:4096"
 FILE_AT_MOST = 1024 * 1024
 """Bytes of the settings file."""
 FILE_KEYS = ("url", "user", "password", "directory", "family", "ca_file")
-"""Texts. Beside them stand those of `Look`, and the tables."""
-TABLES: Mapping[str, type[msgspec.Struct]] = {"patience": Patience, "notify": Notify}
+"""Texts. Beside them stand those of `DisplaySettings`, and the tables."""
+TABLES: Mapping[str, type[msgspec.Struct]] = {"patience": StallTimeouts, "notify": NotifySettings}
 
 AT = re.compile(r".* - at `\$\.(.+)`$")
 WRONG_TYPE = re.compile(r"Expected `(\w+)(?: \| null)?`, got `(\w+)`")
@@ -54,7 +54,7 @@ CAN_BE = "there are f1 to f24, and any with ctrl+ or alt+, as ctrl+o"
 T = TypeVar("T")
 
 
-class BadSettings(Exception):
+class SettingsError(Exception):
     """A setting cannot be used; the message says which, what came and what to do."""
 
 
@@ -77,9 +77,9 @@ class Settings:
     demo: bool = False
     log: Path | None = None
     ca_file: Path | None = None
-    patience: Patience = DEFAULT_PATIENCE
-    look: Look = DEFAULT_LOOK
-    notify: Notify = DEFAULT_NOTIFY
+    patience: StallTimeouts = DEFAULT_PATIENCE
+    look: DisplaySettings = DEFAULT_LOOK
+    notify: NotifySettings = DEFAULT_NOTIFY
     warnings: tuple[str, ...] = ()
 
 
@@ -89,25 +89,25 @@ def settings_file() -> Path:
 
 
 def read_file(path: Path) -> dict[str, object]:
-    """The file's settings; empty when there is none. Raises `BadSettings`."""
+    """The file's settings; empty when there is none. Raises `SettingsError`."""
     try:
         text = read_small(path, FILE_AT_MOST).decode()
     except FileNotFoundError:
         return {}
     except OSError as error:
-        raise BadSettings(f"{path} cannot be read: {error.strerror}") from error
+        raise SettingsError(f"{path} cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
-        raise BadSettings(f"{path} cannot be read: it is not UTF-8") from error
+        raise SettingsError(f"{path} cannot be read: it is not UTF-8") from error
     import tomllib  # most have no such file
 
     try:
         values = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise BadSettings(f"{path} is not TOML: {one_line(str(error), 200)}") from error
+        raise SettingsError(f"{path} is not TOML: {single_line(str(error), 200)}") from error
     except (ValueError, RecursionError) as error:
-        raise BadSettings(f"{path} is not TOML: a number or a nesting without end") from error
+        raise SettingsError(f"{path} is not TOML: a number or a nesting without end") from error
     tables: dict[str, object] = {}
-    look = {key: values.pop(key) for key in Look.__struct_fields__ if key in values}
+    look = {key: values.pop(key) for key in DisplaySettings.__struct_fields__ if key in values}
     if look:
         tables["look"] = _look(path, look)
     for name, shape in TABLES.items():
@@ -115,12 +115,10 @@ def read_file(path: Path) -> dict[str, object]:
             tables[name] = _table(path, name, values.pop(name), shape)
     for key, value in values.items():
         if key not in FILE_KEYS:
-            there_are = ", ".join(
-                (*FILE_KEYS, "theme", "ascii", "links", "[keys]", *(f"[{name}]" for name in TABLES))
-            )
-            raise BadSettings(f"{path}: {one_line(key)!r} is not a setting; there are {there_are}")
+            there_are = ", ".join((*FILE_KEYS, "theme", "ascii", "links", "[keys]", *(f"[{name}]" for name in TABLES)))
+            raise SettingsError(f"{path}: {single_line(key)!r} is not a setting; there are {there_are}")
         if not isinstance(value, str):
-            raise BadSettings(f"{path}: {key} must be text in quotes, not {_called(value)}")
+            raise SettingsError(f"{path}: {key} must be text in quotes, not {_called(value)}")
     return values | tables
 
 
@@ -139,18 +137,18 @@ def _called(value: object) -> str:
     return TYPES.get(type(value).__name__, "a date")
 
 
-def _look(path: Path, values: object) -> Look:
-    look = _table(path, "", values, Look)
+def _look(path: Path, values: object) -> DisplaySettings:
+    look = _table(path, "", values, DisplaySettings)
     for action, keys in look.keys.items():
         if action not in KEYS:
-            raise BadSettings(f"{path}: [keys] {one_line(action)!r} has no key; there are {', '.join(KEYS)}")
-        if (typed := unusable(keys)) is not None:
-            raise BadSettings(f"{path}: [keys] {one_line(typed)!r} cannot be the key of {action}; {CAN_BE}")
-    shared = clash(look.keys)
+            raise SettingsError(f"{path}: [keys] {single_line(action)!r} has no key; there are {', '.join(KEYS)}")
+        if (typed := first_invalid(keys)) is not None:
+            raise SettingsError(f"{path}: [keys] {single_line(typed)!r} cannot be the key of {action}; {CAN_BE}")
+    shared = find_conflict(look.keys)
     if shared is not None:
         key, one, other = shared
-        raise BadSettings(
-            f"{path}: [keys] {one_line(key)!r} is the key of both {one} and {other}; choose another for {one}"
+        raise SettingsError(
+            f"{path}: [keys] {single_line(key)!r} is the key of both {one} and {other}; choose another for {one}"
         )
     return look
 
@@ -159,11 +157,11 @@ def _table(path: Path, name: str, value: object, shape: type[T]) -> T:
     try:
         table = msgspec.convert(value, shape)
     except msgspec.ValidationError as error:
-        raise BadSettings(f"{path}: {_fault(str(error), name, shape)}") from error
-    if isinstance(table, Patience):
-        for field_name in Patience.__struct_fields__:
+        raise SettingsError(f"{path}: {_fault(str(error), name, shape)}") from error
+    if isinstance(table, StallTimeouts):
+        for field_name in StallTimeouts.__struct_fields__:
             if not getattr(table, field_name) > 0:
-                raise BadSettings(f"{path}: {name}.{field_name} must be greater than 0 (seconds)")
+                raise SettingsError(f"{path}: {name}.{field_name} must be greater than 0 (seconds)")
     return table
 
 
@@ -176,17 +174,17 @@ def _fault(said: str, table: str, shape: type) -> str:
         return f"{setting} must be {'text in quotes' if expected == 'str' else TYPES[expected]}, not {TYPES[got]}"
     if found := UNKNOWN.match(said):
         there_are = ", ".join(getattr(shape, "__struct_fields__", ()))
-        return f"{setting}.{one_line(found[1])} is not a setting; there are {there_are}"
+        return f"{setting}.{single_line(found[1])} is not a setting; there are {there_are}"
     if place and (found := NO_CHOICE.match(said)):
         choices = ", ".join(map(repr, get_args(get_type_hints(shape)[place[1]])))
-        return f"{setting} must be one of {choices}, not {one_line(found[1])}"
+        return f"{setting} must be one of {choices}, not {single_line(found[1])}"
     return f"{setting}: {said}"
 
 
-def gather(
+def load_settings(
     flags: Mapping[str, object], *, environment: Mapping[str, str] = os.environ, path: Path | None = None
 ) -> Settings:
-    """One `Settings` from all three sources; `flags` holds those that were given. Raises `BadSettings`."""
+    """One `Settings` from all three sources; `flags` holds those that were given. Raises `SettingsError`."""
     known = {f.name for f in fields(Settings)}
     from_file = read_file(settings_file() if path is None else path)
     values: dict[str, object] = dict(from_file)
@@ -204,13 +202,13 @@ def gather(
         values["warnings"] = readable_by_others(settings_file() if path is None else path)
     values |= {name: value for name, value in flags.items() if value is not None}
     if values.get("family") not in (None, *FAMILIES):
-        named = one_line(str(values["family"]))
-        raise BadSettings(f"{named!r} is no family of servers; there are {', '.join(FAMILIES)}")
+        named = single_line(str(values["family"]))
+        raise SettingsError(f"{named!r} is no family of servers; there are {', '.join(FAMILIES)}")
     if isinstance(values.get("ca_file"), str):
         values["ca_file"] = Path(os.path.expanduser(str(values["ca_file"])))
     try:
         values["url"] = normalise_url(str(values.get("url", DEFAULT_URL)))
     except BadAddress as error:
-        raise BadSettings(str(error)) from error
+        raise SettingsError(str(error)) from error
     assert set(values) <= known
     return Settings(**values)  # type: ignore[arg-type]  # every source above gives each name its own type

@@ -124,8 +124,7 @@ class AnswerDraft:
 
     def answers(self) -> Answers:
         return tuple(
-            self._answer(question, entry)
-            for question, entry in zip(self.request.questions, self._entries, strict=True)
+            self._answer(question, entry) for question, entry in zip(self.request.questions, self._entries, strict=True)
         )
 
     def move(self, rows: int) -> None:

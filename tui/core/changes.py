@@ -58,7 +58,7 @@ class PartGone(msgspec.Struct, frozen=True):
     part_id: str
 
 
-class TextGrew(msgspec.Struct, frozen=True):
+class TextAppended(msgspec.Struct, frozen=True):
     """`delta` was appended to a text or reasoning part."""
 
     session_id: str
@@ -91,7 +91,7 @@ class FailureSeen(msgspec.Struct, frozen=True):
     failure: Failure
 
 
-class LineChanged(msgspec.Struct, frozen=True):
+class ConnectionChanged(msgspec.Struct, frozen=True):
     """The line went into another state, or a round trip was measured."""
 
 
@@ -132,7 +132,7 @@ class Given(msgspec.Struct, frozen=True):
     why: str = ""
 
 
-class AnswerChanged(msgspec.Struct, frozen=True):
+class ReplyStatusChanged(msgspec.Struct, frozen=True):
     """How the sending of an answer fares.
 
     *sending* and *retrying* (with the reason) until the server says that it has it: *acknowledged*. Otherwise
@@ -170,7 +170,7 @@ class Notice(msgspec.Struct, frozen=True):
 
     text: str
     severity: Literal["information", "warning", "error"] = "information"
-    stays: bool = False
+    sticky: bool = False
 
 
 Change: TypeAlias = (
@@ -182,16 +182,16 @@ Change: TypeAlias = (
     | MessageGone
     | PartChanged
     | PartGone
-    | TextGrew
+    | TextAppended
     | RequestsChanged
     | RequestClosed
     | PlanChanged
     | FailureSeen
-    | LineChanged
+    | ConnectionChanged
     | TurnChanged
     | TurnEnded
     | QueueChanged
     | DraftReturned
-    | AnswerChanged
+    | ReplyStatusChanged
     | Notice
 )

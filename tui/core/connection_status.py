@@ -1,6 +1,6 @@
 """The life of the line: connecting → live / late / reconnecting / stopped.
 
-Fed by bytes, beats and losses with the time they came at; asked for a `Line` to show. It never looks at a
+Fed by bytes, beats and losses with the time they came at; asked for a `ConnectionStatus` to show. It never looks at a
 clock, and it knows nothing of turns: a live line over a turn that stands still is shown as just that.
 
     CONNECTING ──bytes──▶ LIVE ◀──bytes──▶ LATE     (late by the age of the last byte alone)
@@ -24,15 +24,15 @@ BEATS_KEPT = 8
 BEATS_TO_LEARN = 2
 
 
-class LineState(Enum):
+class ConnectionState(Enum):
     CONNECTING = "connecting"
     LIVE = "live"
-    LATE = "quiet"
+    QUIET = "quiet"
     RECONNECTING = "lost"
     STOPPED = "stopped"
 
 
-class Line(msgspec.Struct, frozen=True):
+class ConnectionStatus(msgspec.Struct, frozen=True):
     """The line at one moment, ready to be shown. All times in seconds.
 
     `age` since the last byte of this stream, `round_trip` of the last short call, `gaps` between the newest
@@ -40,7 +40,7 @@ class Line(msgspec.Struct, frozen=True):
     was last seen alive. `answers`: what answers there did so in vain; else nothing does.
     """
 
-    state: LineState
+    state: ConnectionState
     age: float | None = None
     round_trip: float | None = None
     gaps: tuple[float, ...] = ()
@@ -54,14 +54,14 @@ class Line(msgspec.Struct, frozen=True):
 
     @property
     def up(self) -> bool:
-        return self.state in (LineState.LIVE, LineState.LATE)
+        return self.state in (ConnectionState.LIVE, ConnectionState.QUIET)
 
 
-class Health:
+class ConnectionMonitor:
     """What the link has seen of the line."""
 
     def __init__(self) -> None:
-        self._state = LineState.CONNECTING
+        self._state = ConnectionState.CONNECTING
         self._last_byte: float | None = None
         self._last_beat: float | None = None
         self._gaps: deque[float] = deque(maxlen=BEATS_KEPT)
@@ -92,7 +92,7 @@ class Health:
     @property
     def has_begun(self) -> bool:
         """Whether the stream that is open has given a byte."""
-        return self._state is LineState.LIVE
+        return self._state is ConnectionState.LIVE
 
     def silence(self, now: float) -> float | None:
         """Seconds since this stream opened or last gave a byte; None while there is no stream."""
@@ -102,8 +102,8 @@ class Health:
 
     def connecting(self, now: float) -> None:
         """A try begins."""
-        if self._state is LineState.STOPPED:
-            self._state = LineState.CONNECTING
+        if self._state is ConnectionState.STOPPED:
+            self._state = ConnectionState.CONNECTING
             self._down_since = now
             self._attempt = 0
         self._retry_at = None
@@ -116,9 +116,9 @@ class Health:
 
     def received(self, now: float) -> bool:
         """Bytes came, of whatever kind. True when the line has just come alive by them."""
-        revived = self._state is not LineState.LIVE
+        revived = self._state is not ConnectionState.LIVE
         self._last_byte = now
-        self._state = LineState.LIVE
+        self._state = ConnectionState.LIVE
         self._down_since = None
         self._reason = self._remedy = ""
         return revived
@@ -156,7 +156,7 @@ class Health:
             self._gaps.clear()  # the beat we learned may be the very thing that changed
         if self._down_since is None:
             self._down_since = self._last_byte if self._last_byte is not None else now
-        self._state = LineState.RECONNECTING
+        self._state = ConnectionState.RECONNECTING
         self._opened_at = None
         self._attempt += 1
         self._retry_at = retry_at
@@ -167,24 +167,24 @@ class Health:
         """Trying again by itself would be wrong: a person has to act."""
         if self._down_since is None:
             self._down_since = now
-        self._state = LineState.STOPPED
+        self._state = ConnectionState.STOPPED
         self._opened_at = None
         self._retry_at = None
         self._reason = reason
         self._remedy = remedy
 
-    def view(self, now: float) -> Line:
+    def view(self, now: float) -> ConnectionStatus:
         """The line as it is at `now`."""
         state = self._state
         age = None if self._last_byte is None else max(0.0, now - self._last_byte)
         interval = self.interval
-        if state is LineState.LIVE and age is not None:
+        if state is ConnectionState.LIVE and age is not None:
             expected = interval if interval is not None else UNLEARNED_LIMIT / BEATS_PER_LIMIT
             if age > max(1.5 * expected, expected + 2):
-                state = LineState.LATE
-        return Line(
+                state = ConnectionState.QUIET
+        return ConnectionStatus(
             state=state,
-            age=age if state in (LineState.LIVE, LineState.LATE) else None,
+            age=age if state in (ConnectionState.LIVE, ConnectionState.QUIET) else None,
             round_trip=self._round_trip,
             gaps=tuple(self._gaps),
             interval=interval,

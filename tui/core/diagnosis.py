@@ -17,7 +17,7 @@ NOT_BEGUN_AFTER = 60.0
 STILL_AFTER = 300.0
 
 
-class Patience(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class StallTimeouts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Seconds without any change of a turn after which the screen says so: before its answer begins, and after."""
 
     not_begun_after: float = NOT_BEGUN_AFTER
@@ -25,24 +25,24 @@ class Patience(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Kind(Enum):
-    DEAF = "deaf"
-    MUTE = "mute"
+    NO_EVENTS = "deaf"
+    NO_ANSWERS = "mute"
     SILENT = "silent"
-    NOT_BEGUN = "not begun"
-    STILL = "still"
+    NO_RESPONSE = "not begun"
+    STALLED = "still"
 
 
-class Trouble(msgspec.Struct, frozen=True):
+class Diagnosis(msgspec.Struct, frozen=True):
     """`since`: seconds for which it has been so, as far as the client can know."""
 
     kind: Kind
     since: float
 
 
-DEFAULT_PATIENCE = Patience()
+DEFAULT_PATIENCE = StallTimeouts()
 
 
-class Witness(msgspec.Struct):
+class ResponsivenessTracker(msgspec.Struct):
     """What asking the server has shown. Fed by whoever asks; times are of the caller's monotonic clock."""
 
     deaf_since: float | None = None
@@ -73,21 +73,26 @@ class Witness(msgspec.Struct):
             self.silent_since = now if self.silent_since is None else self.silent_since
 
 
-def trouble(
-    turn: Turn, witness: Witness, now: float, *, answer_begun: bool, patience: Patience = DEFAULT_PATIENCE
-) -> Trouble | None:
+def diagnose(
+    turn: Turn,
+    witness: ResponsivenessTracker,
+    now: float,
+    *,
+    answer_begun: bool,
+    patience: StallTimeouts = DEFAULT_PATIENCE,
+) -> Diagnosis | None:
     """The one thing to say of a running turn, the most telling first; None when nothing is amiss."""
     if turn.over:
         return None
     if witness.silent_since is not None:
-        return Trouble(Kind.SILENT, now - witness.silent_since)
+        return Diagnosis(Kind.SILENT, now - witness.silent_since)
     if witness.mute_since is not None:
-        return Trouble(Kind.MUTE, now - witness.mute_since)
+        return Diagnosis(Kind.NO_ANSWERS, now - witness.mute_since)
     if witness.deaf_since is not None:
-        return Trouble(Kind.DEAF, now - witness.deaf_since)
+        return Diagnosis(Kind.NO_EVENTS, now - witness.deaf_since)
     if turn.state is not TurnState.RUNNING:
         return None
-    still = turn.still_for(now)
+    still = turn.idle_for(now)
     if not answer_begun and still >= patience.not_begun_after:
-        return Trouble(Kind.NOT_BEGUN, still)
-    return Trouble(Kind.STILL, still) if still >= patience.still_after else None
+        return Diagnosis(Kind.NO_RESPONSE, still)
+    return Diagnosis(Kind.STALLED, still) if still >= patience.still_after else None

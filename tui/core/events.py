@@ -22,11 +22,11 @@ class Connected(msgspec.Struct, frozen=True):
     """The server's first word on an event stream. Proves nothing yet: some servers close right after it."""
 
 
-class Beat(msgspec.Struct, frozen=True):
+class Heartbeat(msgspec.Struct, frozen=True):
     """A heartbeat: the line lives. Says nothing about any turn."""
 
 
-class ServerLeaving(msgspec.Struct, frozen=True):
+class ServerShuttingDown(msgspec.Struct, frozen=True):
     """The server (or one instance of it) is about to end the stream: a reconnection is due."""
 
 
@@ -167,8 +167,8 @@ class MessagesLoaded(msgspec.Struct, frozen=True):
 
 Event: TypeAlias = (
     Connected
-    | Beat
-    | ServerLeaving
+    | Heartbeat
+    | ServerShuttingDown
     | SessionUpserted
     | SessionRenamed
     | SessionDeleted

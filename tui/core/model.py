@@ -86,7 +86,7 @@ class Message(msgspec.Struct, frozen=True):
     agent: str = ""
     model: str = ""
     usage: Usage | None = None
-    broken_off: bool = False
+    incomplete: bool = False
 
     @property
     def ended(self) -> bool:
@@ -259,11 +259,11 @@ class Prompt(msgspec.Struct, frozen=True):
     part_id: str
     agent: str | None = None
     model: str | None = None
-    after: str = ""
-    known_as: str = ""
+    resume_cursor: str = ""
+    server_id: str = ""
 
 
-class Offered(msgspec.Struct, frozen=True):
+class CatalogItem(msgspec.Struct, frozen=True):
     """Something of the server's that can be chosen for a prompt: an agent, a model, a command, a file."""
 
     name: str

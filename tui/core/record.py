@@ -88,7 +88,7 @@ def _end_of(answer: Message, prompt: Message, *, rejected: bool) -> RecordedEnd:
         return RecordedEnd("stopped")
     if rejected:
         return RecordedEnd("rejected")
-    if answer.broken_off:
+    if answer.incomplete:
         return RecordedEnd("early")
     if not answer.final:
         return RecordedEnd("between steps")

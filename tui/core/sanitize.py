@@ -23,9 +23,7 @@ CHARACTERS_A_CELL: Final = 8
 FLOODED: Final = 64
 """A drawn text of more characters a cell, beyond these few, is a flood of combining characters."""
 
-_UNSAFE: Final = re.compile(
-    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
-)
+_UNSAFE: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 _NOT_IN_CELLS: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 _SURROGATE: Final = re.compile(r"[\ud800-\udfff]")
@@ -45,7 +43,7 @@ _REPLACED: Final = re.compile(
 _SPACES: Final = frozenset("\x0b\x0c\x85\u2028\u2029")
 
 
-def clean(text: str) -> str:
+def sanitize(text: str) -> str:
     """`text` without anything that a terminal obeys; `text` itself where there is nothing to take away.
 
     Kept: newline, tab and all that is visible. Gone: the other C0 controls, DEL, C1, whole escape sequences,
@@ -57,8 +55,8 @@ def clean(text: str) -> str:
     return _REPLACED.sub(_harmless, text)
 
 
-def clean_fragment(text: str) -> str:
-    """`clean` for one delta of a stream: half a character at either end stays, for whoever joins the deltas.
+def sanitize_fragment(text: str) -> str:
+    """`sanitize` for one delta of a stream: half a character at either end stays, for whoever joins the deltas.
 
     JavaScript servers cut their deltas between UTF-16 units, so that an emoji may come as two lone surrogates.
     """
@@ -66,13 +64,13 @@ def clean_fragment(text: str) -> str:
         return text
     start = 1 if _is_low(text[0]) else 0
     end = len(text) - 1 if _is_high(text[-1]) else len(text)
-    return text[:start] + clean(text[start:end]) + text[end:]
+    return text[:start] + sanitize(text[start:end]) + text[end:]
 
 
-def one_line(text: str, limit: int = ONE_LINE) -> str:
+def single_line(text: str, limit: int = ONE_LINE) -> str:
     """`text` clean and on one line, white space collapsed, cut to `limit` characters with an ellipsis."""
     text = text.strip()
-    line = " ".join(clean(text[: limit * LOOKED_AT]).split())
+    line = " ".join(sanitize(text[: limit * LOOKED_AT]).split())
     if len(line) <= limit and len(text) <= limit * LOOKED_AT:
         return line
     return line[: limit - 1].rstrip() + "…"
@@ -83,7 +81,7 @@ def excerpt(text: str, *, lines: int = EXCERPT_LINES, characters: int = EXCERPT_
 
     For a text of several lines that stands outside the transcript's body: an error, a question, a description.
     """
-    shown = clean(text[: characters + 1]).expandtabs(4).split("\n", lines)
+    shown = sanitize(text[: characters + 1]).expandtabs(4).split("\n", lines)
     if len(shown) > lines:
         more = text.rstrip("\n").count("\n") + 1 - lines
         return "\n".join([*shown[:lines], f"… {more} more lines" if more > 1 else "… 1 more line"])

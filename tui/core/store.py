@@ -26,7 +26,7 @@ from tui.core.changes import (
     RequestClosed,
     RequestsChanged,
     SessionsChanged,
-    TextGrew,
+    TextAppended,
     TranscriptReset,
 )
 from tui.core.model import (
@@ -76,7 +76,7 @@ class Store:
         return MappingProxyType(self._sessions)
 
     @property
-    def gone(self) -> Mapping[str, Session]:
+    def deleted(self) -> Mapping[str, Session]:
         """Sessions that the server does not have any more, as they were last known: at the least by their id."""
         return MappingProxyType(self._gone)
 
@@ -121,7 +121,7 @@ class Store:
         session, transcript = self._sessions.get(session_id), self._transcripts.get(session_id)
         return transcript.undone(session.undone_from) if session is not None and transcript is not None else set()
 
-    def family(self, session_id: str) -> set[str]:
+    def session_tree(self, session_id: str) -> set[str]:
         """The session and all its descendants."""
         return self._tree.family(session_id)
 
@@ -150,7 +150,7 @@ class Store:
     def apply(self, event: e.Event) -> tuple[Change, ...]:
         """Take in one event; what changed, in order."""
         match event:
-            case e.Connected() | e.Beat() | e.ServerLeaving():
+            case e.Connected() | e.Heartbeat() | e.ServerShuttingDown():
                 return ()
             case e.SessionUpserted(session):
                 return self._put_sessions([session])
@@ -189,7 +189,7 @@ class Store:
                 self._todos[session_id] = todos
                 return (PlanChanged(session_id),)
             case e.StreamLost():
-                return tuple(change for one in self._transcripts for change in self._halt(one, "partial"))
+                return tuple(change for one in self._transcripts for change in self._stop_streaming(one, "partial"))
             case e.Resynced():
                 return self._resync(event)
             case e.MessagesLoaded():
@@ -246,25 +246,25 @@ class Store:
         changes: list[Change] = []
         if self.status(session_id) != status:
             self._statuses[session_id] = status
-            self._touch(session_id)
+            self._bump_version(session_id)
             if session_id in self._sessions or session_id in self._transcripts:  # nothing shows it before that
                 changes.append(SessionsChanged(session_id))
             if isinstance(status, Retrying):
-                changes += self._halt(session_id, "broken")
+                changes += self._stop_streaming(session_id, "broken")
         if isinstance(status, Idle):
             self._statuses.pop(session_id, None)
             for request in self._requests.of(session_id):  # an aborted turn leaves its own in the server's list
                 changes += self._close_by_record(request)
         return tuple(changes)
 
-    def _touch(self, session_id: str) -> Transcript | None:
+    def _bump_version(self, session_id: str) -> Transcript | None:
         self._generation += 1
         if session_id in self._sessions or session_id in self._transcripts:
             self._marks.update(dict.fromkeys(self._tree.lineage(session_id), self._generation))
         return self._transcripts.get(session_id)
 
     def _put_message(self, message: Message) -> tuple[Change, ...]:
-        transcript = self._touch(message.session_id)
+        transcript = self._bump_version(message.session_id)
         if transcript is None:
             return ()
         if not message.created:
@@ -275,14 +275,14 @@ class Store:
         return (MessageChanged(message.session_id, message.id),)
 
     def _remove_message(self, session_id: str, message_id: str) -> tuple[Change, ...]:
-        transcript = self._touch(session_id)
+        transcript = self._bump_version(session_id)
         if transcript is None or message_id not in transcript.messages:
             return ()
         transcript.drop_message(message_id)
         return (MessageGone(session_id, message_id),)
 
     def _put_part(self, part: Part) -> tuple[Change, ...]:
-        transcript = self._touch(part.session_id)
+        transcript = self._bump_version(part.session_id)
         if transcript is None:
             return ()
         old = transcript.part(part.message_id, part.id)
@@ -313,18 +313,18 @@ class Store:
         return self.apply(ended(request, told))
 
     def _remove_part(self, session_id: str, message_id: str, part_id: str) -> tuple[Change, ...]:
-        transcript = self._touch(session_id)
+        transcript = self._bump_version(session_id)
         if transcript is None or transcript.part(message_id, part_id) is None:
             return ()
         transcript.drop_part(message_id, part_id)
         return (PartGone(session_id, message_id, part_id),)
 
     def _append(self, delta: e.TextDelta) -> tuple[Change, ...]:
-        transcript = self._touch(delta.session_id)
+        transcript = self._bump_version(delta.session_id)
         ready = transcript.append(delta) if transcript is not None else ""
         if not ready:
             return ()
-        return (TextGrew(delta.session_id, delta.message_id, delta.part_id, ready),)
+        return (TextAppended(delta.session_id, delta.message_id, delta.part_id, ready),)
 
     def _close(
         self,
@@ -338,10 +338,10 @@ class Store:
         request = self._requests.pop(request_id)
         if request is None:
             return (RequestsChanged(),) if counted else ()
-        self._touch(request.session_id)
+        self._bump_version(request.session_id)
         return (RequestClosed(request, how, answers, reply),)
 
-    def _halt(self, session_id: str, state: Literal["partial", "broken"]) -> list[Change]:
+    def _stop_streaming(self, session_id: str, state: Literal["partial", "broken"]) -> list[Change]:
         """What streams in the session stops here."""
         changes: list[Change] = []
         transcript = self._transcripts.get(session_id)
@@ -414,12 +414,10 @@ class Store:
         self._transcripts[event.session_id] = fresh
         if old.loaded and fresh.same_as(old):
             return ()
-        self._touch(event.session_id)
+        self._bump_version(event.session_id)
         return (TranscriptReset(event.session_id),)
 
-    def _take(
-        self, into: Transcript, full: FullMessage, old: Transcript | None, *, up_to_date: bool = False
-    ) -> None:
+    def _take(self, into: Transcript, full: FullMessage, old: Transcript | None, *, up_to_date: bool = False) -> None:
         into.put_message(full.message)
         into.parts.setdefault(full.message.id, {})
         for part in full.parts:

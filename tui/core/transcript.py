@@ -124,7 +124,7 @@ class Transcript:
         """Whether anything of the message's content is here."""
         return bool(self.parts.get(message_id))
 
-    def spent(self) -> tuple[int, float]:
+    def usage_totals(self) -> tuple[int, float]:
         """Tokens, in and out, and US dollars of the messages that are here."""
         if self._spent is None:
             usages = [message.usage for message in self._order if message.usage is not None]

@@ -28,7 +28,7 @@ stored, finished message wins over all. A POST that breaks leads to UNKNOWN, nev
     any open     the session is gone                  INTERRUPTED; NOT_SENT if the prompt was never seen there
     any open     nothing has changed for a while      the same; the server is asked
 
-Asking is level-triggered: whatever was missed, one `Observed` that was asked for puts the turn right.
+Asking is level-triggered: whatever was missed, one `Snapshot` that was asked for puts the turn right.
 """
 
 from enum import Enum
@@ -41,32 +41,32 @@ from tui.core.turn_inputs import (
     AbortAsked,
     AbortFailed,
     Accepted,
-    BodyCame,
-    HeadersCame,
+    BodyReceived,
+    HeadersReceived,
     Input,
-    LineBack,
-    Observed,
-    PadsCame,
-    PostBroke,
-    PostNeverLeft,
+    PaddingReceived,
+    PostFailed,
+    PostNotSent,
     PostRefused,
+    Reconnected,
     Rejected,
     ServerError,
+    Snapshot,
     Tick,
 )
 
-ASK_AT = (0.0, 0.3, 1.0, 2.0, 3.5, 5.0)
+POLL_DELAYS = (0.0, 0.3, 1.0, 2.0, 3.5, 5.0)
 """Seconds after a break at which the server is asked for the prompt; a cold instance shows it after 1.5 s."""
 UNSEEN = 5.0
 """Seconds between two asks for a prompt that was posted and that nothing was heard of."""
-SWALLOWED = 20.0
+UNACKNOWLEDGED_TIMEOUT = 20.0
 """Seconds after which a POST whose prompt the server does not have is given up: just after its start opencode
 accepts requests that it never reads."""
-SECOND_LOOK = 2.0
+IDLE_CONFIRM_DELAY = 2.0
 """Seconds after which "idle, but not complete" is believed: updates follow the first idle of an abort."""
 LONGEST_LOOK = 30.0
 """Seconds between two looks at a session that stays idle under a held POST, at most."""
-COLD_START = 6.0
+ANSWER_START_TIMEOUT = 6.0
 """Seconds that a server may take to begin an answer; until then "idle, no answer" says nothing."""
 BODY_GRACE = 3.0
 """Seconds that a held POST gets to deliver what the event stream already says is complete."""
@@ -93,7 +93,7 @@ class TurnState(Enum):
     NOT_SENT = "not sent"
 
 
-OVER = frozenset(
+TERMINAL_STATES = frozenset(
     {
         TurnState.FINISHED,
         TurnState.FAILED,
@@ -105,7 +105,7 @@ OVER = frozenset(
 )
 
 
-BROKE_OFF = frozenset({TurnState.FAILED, TurnState.INTERRUPTED, TurnState.CANCELLED})
+ABNORMAL_ENDS = frozenset({TurnState.FAILED, TurnState.INTERRUPTED, TurnState.CANCELLED})
 """Ends that nobody here asked for, and that the server may not tell, or not so."""
 
 
@@ -129,7 +129,7 @@ class Turn(msgspec.Struct):
     session_id: str
     prompt_id: str
     started: float
-    since_seen: bool = False
+    start_unknown: bool = False
     prompt: Prompt | None = None
     cancels_on_disconnect: bool | None = False
     state: TurnState = TurnState.SENDING
@@ -138,7 +138,7 @@ class Turn(msgspec.Struct):
     headers_at: float | None = None
     pads: int = 0
     last_pad: float | None = None
-    moved: float = 0.0
+    last_activity: float = 0.0
     waiting_since: float | None = None
     retry: Retrying | None = None
     ended: float | None = None
@@ -165,7 +165,7 @@ class Turn(msgspec.Struct):
     _look_at: float = 0.0
     _looked: float = -LOOK_EVERY
     _seen: bool = False
-    _doubted: bool = False
+    _post_suspect: bool = False
     _brought: bool = False
 
     @classmethod
@@ -180,7 +180,7 @@ class Turn(msgspec.Struct):
             prompt=prompt,
             cancels_on_disconnect=cancels_on_disconnect,
             held=True,
-            moved=now,
+            last_activity=now,
             posts=POSTS_AT_MOST if once else 1,
             _posted=now,
             _look_at=now + UNSEEN,
@@ -195,14 +195,14 @@ class Turn(msgspec.Struct):
         reason = "the client ended while it was sent"
         return cls(
             session_id=prompt.session_id,
-            prompt_id=prompt.known_as or prompt.message_id,
+            prompt_id=prompt.server_id or prompt.message_id,
             started=now,
-            since_seen=True,
+            start_unknown=True,
             prompt=prompt,
             cancels_on_disconnect=cancels_on_disconnect,
             state=TurnState.UNKNOWN,
             reason=reason,
-            moved=now,
+            last_activity=now,
             posts=POSTS_AT_MOST,
             cut_at=now,
             unwatched=True,
@@ -217,15 +217,15 @@ class Turn(msgspec.Struct):
             session_id=session_id,
             prompt_id=prompt_id,
             started=now,
-            since_seen=True,
+            start_unknown=True,
             state=TurnState.RUNNING,
-            moved=now,
+            last_activity=now,
             _seen=True,
         )
 
     @property
     def over(self) -> bool:
-        return self.state in OVER
+        return self.state in TERMINAL_STATES
 
     @property
     def checking(self) -> bool:
@@ -241,53 +241,53 @@ class Turn(msgspec.Struct):
         """The POST leaves now; inf: later."""
         self._posted, self._look_at = now, now + UNSEEN
 
-    def date(self, started: float) -> None:
+    def set_started(self, started: float) -> None:
         """The server knows when a turn began that this client did not begin, or began in an earlier life."""
-        self.started, self.since_seen = started, False
+        self.started, self.start_unknown = started, False
 
     @property
     def may_arrive(self) -> bool:
         """Whether the prompt may be at the server, and nothing has told so yet."""
         return not self._seen and (not self.over or self.state is TurnState.NOT_SENT)
 
-    def go_on(self, now: float) -> None:
+    def resume(self, now: float) -> None:
         """The server took up an interrupted turn after all, or has a prompt that was taken for not sent."""
-        self.state, self.reason, self.ended, self.moved = TurnState.RUNNING, "", None, now
+        self.state, self.reason, self.ended, self.last_activity = TurnState.RUNNING, "", None, now
         self._idle_since = self._broke_at = None
 
     def held_for(self, now: float) -> float:
         """Seconds since the POST left that is held; below 0 before."""
         return now - self._posted
 
-    def still_for(self, now: float) -> float:
+    def idle_for(self, now: float) -> float:
         """Seconds since anything of the turn changed, 0 while it waits for a person or a provider."""
         if self.state in (TurnState.WAITING, TurnState.RETRYING):
             return 0.0
-        return max(0.0, now - self.moved)
+        return max(0.0, now - self.last_activity)
 
     def receive(self, what: Input, now: float) -> tuple[Action, ...]:
         """Move by `what` happened at `now`; the answer is what must be done next, in order."""
         if self.over:
             return ()
         match what:
-            case HeadersCame():
+            case HeadersReceived():
                 self.headers_at = now
                 return self._taken(now)
-            case PadsCame(total):
+            case PaddingReceived(total):
                 if total > self.pads:
                     self.pads, self.last_pad = total, now
                 return self._taken(now)
-            case BodyCame(message, rejected):
+            case BodyReceived(message, rejected):
                 return self._body(message, now, rejected=rejected)
             case Accepted(prompt_id):
                 self.prompt_id, self.held, self._seen = prompt_id, False, True
                 return self._taken(now)
-            case PostNeverLeft(reason) | PostRefused(reason):
+            case PostNotSent(reason) | PostRefused(reason):
                 self.held = False
                 return self._refused(reason, now)
-            case PostBroke():
+            case PostFailed():
                 return self._broke(what, now)
-            case Observed():
+            case Snapshot():
                 return self._observed(what, now)
             case AbortAsked():
                 self.abort_asked = True
@@ -300,10 +300,10 @@ class Turn(msgspec.Struct):
                 return ()
             case ServerError(failure):
                 self.failure = failure
-                self.moved = now
+                self.last_activity = now
                 return ()
-            case LineBack():
-                self._doubted = self.held
+            case Reconnected():
+                self._post_suspect = self.held
                 return (Action.ASK,)
             case Tick():
                 return self._tick(now)
@@ -312,12 +312,12 @@ class Turn(msgspec.Struct):
 
     def _taken(self, now: float) -> tuple[Action, ...]:
         if self.state is TurnState.SENDING:
-            self.state, self.moved = TurnState.RUNNING, now
+            self.state, self.last_activity = TurnState.RUNNING, now
         return ()
 
     def _body(self, message: Message, now: float, *, rejected: bool) -> tuple[Action, ...]:
         self.held = False
-        self.moved = now
+        self.last_activity = now
         if message.parent_id != self.prompt_id:
             # The session's last answer, but to another prompt: only asking tells what became of ours.
             self.state = TurnState.UNKNOWN if not self._seen else TurnState.RUNNING
@@ -331,7 +331,7 @@ class Turn(msgspec.Struct):
             return self._start_asking(now)
         return self._end(TurnState.NOT_SENT, now, reason)
 
-    def _broke(self, how: PostBroke, now: float) -> tuple[Action, ...]:
+    def _broke(self, how: PostFailed, now: float) -> tuple[Action, ...]:
         if self._seen and not self.held:
             return ()  # the server has it, and does not hold the POST
         self.held = False
@@ -347,9 +347,9 @@ class Turn(msgspec.Struct):
         self._broke_at, self._asks, self._missing = now, 1, 0
         return (Action.ASK,)
 
-    def _observed(self, seen: Observed, now: float) -> tuple[Action, ...]:
-        if seen.mark != self._mark:
-            self._mark, self.moved = seen.mark, now
+    def _observed(self, seen: Snapshot, now: float) -> tuple[Action, ...]:
+        if seen.version != self._mark:
+            self._mark, self.last_activity = seen.version, now
         if seen.others_failure:
             self.failure = None
         if seen.gone:
@@ -360,16 +360,20 @@ class Turn(msgspec.Struct):
             self._seen = True
         if not self._seen:
             return self._not_there(seen, now)
-        if seen.asked:
+        if seen.polled:
             self._broke_at = None
         if isinstance(seen.status, Idle):
             return self._idle(seen, now)
-        if seen.later and seen.answer is not None and (_interrupted(seen.answer) or self._is_told(seen.answer)):
+        if (
+            seen.has_later_prompt
+            and seen.answer is not None
+            and (_interrupted(seen.answer) or self._is_told(seen.answer))
+        ):
             return self._settle(
                 seen.answer, now, rejected=seen.rejected
             )  # what the session does now is done for a later prompt
         self._idle_since = None
-        self.unwatched = self.unwatched and not seen.asked
+        self.unwatched = self.unwatched and not seen.polled
         if self.state in (TurnState.SENDING, TurnState.UNKNOWN):
             self.state, self.reason = TurnState.RUNNING, ""
         self._show(seen, now)
@@ -379,18 +383,18 @@ class Turn(msgspec.Struct):
         """Whether the answer is complete, and no POST is held that brings it."""
         return not self.held and answer.ended
 
-    def _not_there(self, seen: Observed, now: float) -> tuple[Action, ...]:
-        if not seen.asked or seen.stored is None:
+    def _not_there(self, seen: Snapshot, now: float) -> tuple[Action, ...]:
+        if not seen.polled or seen.stored is None:
             return ()
-        if self.state is TurnState.SENDING and now - self._posted >= SWALLOWED:
-            return (Action.CLOSE_POST, *self._broke(PostBroke("the server never answered it", cut=False), now))
+        if self.state is TurnState.SENDING and now - self._posted >= UNACKNOWLEDGED_TIMEOUT:
+            return (Action.CLOSE_POST, *self._broke(PostFailed("the server never answered it", cut=False), now))
         if self.state is not TurnState.UNKNOWN:
             return ()
         self._missing += 1
-        certain_after = ASK_AT[1] if self._post_error else ASK_AT[-1]
+        certain_after = POLL_DELAYS[1] if self._post_error else POLL_DELAYS[-1]
         if self._missing < 2 or self._broke_at is None or now - self._broke_at < certain_after:
             return ()
-        if seen.later or self.prompt is None:
+        if seen.has_later_prompt or self.prompt is None:
             return self._end(TurnState.NOT_SENT, now, "the server does not have it, and a later prompt is there")
         if seen.outrun:
             return self._end(TurnState.NOT_SENT, now, "the server never got it, and its session went on meanwhile")
@@ -400,10 +404,10 @@ class Turn(msgspec.Struct):
         self.posts += 1
         self.state, self.held, self._broke_at, self._cut = TurnState.SENDING, True, None, None
         self.cut_at = None
-        self._posted, self._look_at, self._doubted = now, now + UNSEEN, False
+        self._posted, self._look_at, self._post_suspect = now, now + UNSEEN, False
         return (Action.POST,)
 
-    def _show(self, seen: Observed, now: float) -> None:
+    def _show(self, seen: Snapshot, now: float) -> None:
         if seen.waiting:
             since = now - seen.waited
             self.waiting_since = since if self.waiting_since is None else min(self.waiting_since, since)
@@ -418,22 +422,22 @@ class Turn(msgspec.Struct):
             case Idle():
                 pass
 
-    def _idle(self, seen: Observed, now: float) -> tuple[Action, ...]:
+    def _idle(self, seen: Snapshot, now: float) -> tuple[Action, ...]:
         answer = seen.answer
         if self.state is TurnState.WAITING and not seen.waiting:
             self.state, self.waiting_since = TurnState.RUNNING, None
         if self._idle_since is None:
-            self._idle_since, self._look_at = now, now + SECOND_LOOK
+            self._idle_since, self._look_at = now, now + IDLE_CONFIRM_DELAY
         idle_for = now - self._idle_since
-        if answer is None and seen.wordless and self.prompt is not None:
+        if answer is None and seen.has_no_parts and self.prompt is not None:
             return self._wordless(seen, idle_for, now)
         if not self.held or idle_for >= BODY_GRACE:
             if answer is not None and answer.ended:
                 return self._settle(answer, now, rejected=seen.rejected)
-            whole = answer is None or (answer.completed is not None and not answer.broken_off)
+            whole = answer is None or (answer.completed is not None and not answer.incomplete)
             if seen.later_answer is not None and whole and seen.stored:
                 return self._together(seen.later_answer, now)
-        if not seen.asked or idle_for < SECOND_LOOK:
+        if not seen.polled or idle_for < IDLE_CONFIRM_DELAY:
             return ()
         if answer is None and seen.stored is False and self.prompt is not None and not self.held:
             return self._end(TurnState.NOT_SENT, now, "the server took it, and has lost it since")
@@ -445,28 +449,28 @@ class Turn(msgspec.Struct):
         if answer is None and not self.held and self.failure is not None:
             return self._fail(self.failure, now)
         if answer is None:
-            patience = HELD_PATIENCE if self.held else COLD_START
-            if idle_for < patience or (self.held and not self._doubted):
+            patience = HELD_PATIENCE if self.held else ANSWER_START_TIMEOUT
+            if idle_for < patience or (self.held and not self._post_suspect):
                 return ()
             if self._post_error:
                 return self._end(TurnState.FAILED, now, self._post_error)
             return self._end(TurnState.INTERRUPTED, now, "the server has the prompt but began no answer")
         if self.held and idle_for < HELD_PATIENCE:
             return ()
-        if whole or answer.broken_off or answer.failure is not None:
+        if whole or answer.incomplete or answer.failure is not None:
             return self._settle(answer, now, rejected=seen.rejected)
         if self._post_error:
             return self._end(TurnState.FAILED, now, self._post_error)
         return self._end(TurnState.INTERRUPTED, now, "the server stopped in the middle of it")
 
-    def _wordless(self, seen: Observed, idle_for: float, now: float) -> tuple[Action, ...]:
+    def _wordless(self, seen: Snapshot, idle_for: float, now: float) -> tuple[Action, ...]:
         """opencode stores a message before its words: killed between the two it keeps a prompt that says nothing.
 
         Whatever became of the session since, an abort or an answer to a later prompt, nobody read those words.
         """
-        if not seen.asked or idle_for < (HELD_PATIENCE if self.held else COLD_START):
+        if not seen.polled or idle_for < (HELD_PATIENCE if self.held else ANSWER_START_TIMEOUT):
             return ()
-        if self.held and not (self._doubted or self.abort_asked):
+        if self.held and not (self._post_suspect or self.abort_asked):
             return ()
         return self._end(TurnState.NOT_SENT, now, "the server lost its words before it stored them")
 
@@ -478,7 +482,7 @@ class Turn(msgspec.Struct):
             return self._end(TurnState.ABORTED, now, self._who_rejected(), wanted=True)
         if answer.final:
             return self._end(TurnState.FINISHED, now, "")
-        if self.abort_asked or answer.broken_off or answer.completed is None:
+        if self.abort_asked or answer.incomplete or answer.completed is None:
             return self._fail(Failure("aborted", "aborted"), now)
         return self._end(TurnState.INTERRUPTED, now, "it ended between two steps, and the server does not say why")
 
@@ -513,13 +517,11 @@ class Turn(msgspec.Struct):
 
     def _end(self, state: TurnState, now: float, reason: str, *, wanted: bool = False) -> tuple[Action, ...]:
         broke_off = state in (TurnState.INTERRUPTED, TurnState.ABORTED) and not (wanted or self.abort_asked)
-        if (
-            self.cancels_on_disconnect is None
-        ):  # a server that was killed has a turn as interrupted, not as aborted
-            broke_off = state is TurnState.ABORTED and broke_off and (self._cut is not None or self._doubted)
+        if self.cancels_on_disconnect is None:  # a server that was killed has a turn as interrupted, not as aborted
+            broke_off = state is TurnState.ABORTED and broke_off and (self._cut is not None or self._post_suspect)
         if broke_off and self.cancels_on_disconnect is not False:
             # a POST that is alive brings the end of an aborted turn itself
-            if self.held and not self._doubted:
+            if self.held and not self._post_suspect:
                 state, reason = TurnState.INTERRUPTED, "the server ended it, and its answer did not come"
             elif self.held or self._cut is not None:
                 state, reason = TurnState.CANCELLED, self._cut or "the line was lost in the middle of it"
@@ -533,22 +535,22 @@ class Turn(msgspec.Struct):
     def _tick(self, now: float) -> tuple[Action, ...]:
         if self._broke_at is not None:
             elapsed = now - self._broke_at
-            if self._asks < len(ASK_AT):
-                if elapsed >= ASK_AT[self._asks]:
+            if self._asks < len(POLL_DELAYS):
+                if elapsed >= POLL_DELAYS[self._asks]:
                     self._asks += 1
                     return (Action.ASK,)
-            elif elapsed >= ASK_AT[-1] + (self._asks - len(ASK_AT) + 1) * ASK_AT[-1]:
+            elif elapsed >= POLL_DELAYS[-1] + (self._asks - len(POLL_DELAYS) + 1) * POLL_DELAYS[-1]:
                 self._asks += 1  # the server could not be asked: keep on, calmly
                 return (Action.ASK,)
             return ()
         if self._idle_since is not None and now >= self._look_at:
-            self._look_at = now + min(max(SECOND_LOOK, (now - self._idle_since) / 2), LONGEST_LOOK)
+            self._look_at = now + min(max(IDLE_CONFIRM_DELAY, (now - self._idle_since) / 2), LONGEST_LOOK)
             return (Action.ASK,)
         if self.state is TurnState.SENDING and now >= self._look_at:
             self._look_at = now + UNSEEN
             return (Action.ASK,)
         followed = self.state is not TurnState.SENDING and self._idle_since is None
-        if followed and now - self.moved >= LOOK_AFTER and now - self._looked >= LOOK_EVERY:
+        if followed and now - self.last_activity >= LOOK_AFTER and now - self._looked >= LOOK_EVERY:
             self._looked = now
             return (Action.ASK,)
         return ()

@@ -10,20 +10,20 @@ import msgspec
 from tui.core.model import Failure, Message, SessionStatus
 
 
-class HeadersCame(msgspec.Struct, frozen=True):
+class HeadersReceived(msgspec.Struct, frozen=True):
     """The server answered the POST with headers, before the result."""
 
 
-class PadsCame(msgspec.Struct, frozen=True):
+class PaddingReceived(msgspec.Struct, frozen=True):
     """Padding came on the POST; `total` bytes of it so far."""
 
     total: int
 
 
-class BodyCame(msgspec.Struct, frozen=True):
+class BodyReceived(msgspec.Struct, frozen=True):
     """The POST returned a whole message. It may belong to another prompt: `message.parent_id` tells.
 
-    `rejected` as in `Observed`.
+    `rejected` as in `Snapshot`.
     """
 
     message: Message
@@ -36,7 +36,7 @@ class Accepted(msgspec.Struct, frozen=True):
     prompt_id: str
 
 
-class PostNeverLeft(msgspec.Struct, frozen=True):
+class PostNotSent(msgspec.Struct, frozen=True):
     """No byte of the prompt reached the server."""
 
     reason: str
@@ -48,7 +48,7 @@ class PostRefused(msgspec.Struct, frozen=True):
     reason: str
 
 
-class PostBroke(msgspec.Struct, frozen=True):
+class PostFailed(msgspec.Struct, frozen=True):
     """The POST ended without a result that can be used: what became of the turn is unknown.
 
     `cut`: the connection went, rather than the server ending the answer. `again`: posting again may help;
@@ -60,7 +60,7 @@ class PostBroke(msgspec.Struct, frozen=True):
     again: bool = True
 
 
-class Observed(msgspec.Struct, frozen=True):
+class Snapshot(msgspec.Struct, frozen=True):
     """What is known of the turn at this moment: from events, or (`asked`) from asking the server just now.
 
     `stored`: the prompt is on the server; None is not known. `wordless`: what is stored there has none of its
@@ -78,12 +78,12 @@ class Observed(msgspec.Struct, frozen=True):
     answer: Message | None = None
     waiting: bool = False
     waited: float = 0.0
-    later: bool = False
+    has_later_prompt: bool = False
     later_answer: Message | None = None
     gone: bool = False
-    asked: bool = False
-    mark: int = 0
-    wordless: bool = False
+    polled: bool = False
+    version: int = 0
+    has_no_parts: bool = False
     others_failure: bool = False
     outrun: bool = False
     rejected: bool = False
@@ -109,7 +109,7 @@ class ServerError(msgspec.Struct, frozen=True):
     failure: Failure
 
 
-class LineBack(msgspec.Struct, frozen=True):
+class Reconnected(msgspec.Struct, frozen=True):
     """The event stream was gone and is back. A POST that was open meanwhile may be dead without a word."""
 
 
@@ -118,18 +118,18 @@ class Tick(msgspec.Struct, frozen=True):
 
 
 Input: TypeAlias = (
-    HeadersCame
-    | PadsCame
-    | BodyCame
+    HeadersReceived
+    | PaddingReceived
+    | BodyReceived
     | Accepted
-    | PostNeverLeft
+    | PostNotSent
     | PostRefused
-    | PostBroke
-    | Observed
+    | PostFailed
+    | Snapshot
     | AbortAsked
     | AbortFailed
     | Rejected
     | ServerError
-    | LineBack
+    | Reconnected
     | Tick
 )

@@ -3,26 +3,26 @@
 Whatever the libraries below raise leaves `tui.net` as one of these, so that nobody above catches theirs:
 
     NetError
-    ├── Unreachable      no connection: refused, unknown host, no route
-    ├── Untrusted        no connection, because its certificate is not one to trust
-    ├── Cut              the connection went before the answer was whole
-    ├── Silent           the connection is there, and nothing comes
+    ├── ConnectFailed    no connection: refused, unknown host, no route
+    ├── CertificateError no connection, because its certificate is not one to trust
+    ├── ConnectionLost   the connection went before the answer was whole
+    ├── ReadTimeout      the connection is there, and nothing comes
     ├── Trickled         bytes come, and so slowly that what they begin is never whole
     ├── Unsendable       the request cannot be put into HTTP: an id of the server is too long, say
-    ├── Garbled          what comes is not HTTP
-    ├── Refused          an HTTP status other than 2xx
-    ├── WrongType        a web page, say, where JSON or an event stream was due
-    └── BadBody          the answer came, but not as one JSON value
+    ├── ProtocolError    what comes is not HTTP
+    ├── HttpStatusError  an HTTP status other than 2xx
+    ├── UnexpectedContentType a web page, say, where JSON or an event stream was due
+    └── InvalidBody      the answer came, but not as one JSON value
         ├── Empty
         ├── Truncated
         ├── TrailingBytes
         ├── NotJson
-        ├── Misshapen
+        ├── SchemaMismatch
         ├── Encoded
         ├── TooLarge
         └── TooSlow
 
-None of them says what became of the request: a prompt whose POST was `Cut` may well be running.
+None of them says what became of the request: a prompt whose POST was `ConnectionLost` may well be running.
 
 They are values, though not frozen dataclasses: Python itself writes to an exception as it travels
 (`__traceback__`, in `contextlib`), and a frozen one would turn into a FrozenInstanceError on the way.
@@ -32,7 +32,7 @@ from collections.abc import Mapping
 from math import ceil, isfinite
 from typing import TYPE_CHECKING, Final
 
-from tui.core.sanitize import one_line
+from tui.core.sanitize import single_line
 
 if TYPE_CHECKING:
     from tui.net.json_input import JSON
@@ -51,17 +51,17 @@ class NetError(Exception):
     """
 
     def __init__(self, what: str, remedy: str, *, final: bool = False) -> None:
-        self.what: Final = one_line(what)
-        self.remedy: Final = one_line(remedy)
-        self.final: Final = final
-        super().__init__(self.what)
+        self.message: Final = single_line(what)
+        self.hint: Final = single_line(remedy)
+        self.permanent: Final = final
+        super().__init__(self.message)
 
 
-class Unreachable(NetError):
+class ConnectFailed(NetError):
     """No connection could be made; with `proxy`, to that or through that."""
 
     def __init__(self, reason: str, proxy: str | None = None) -> None:
-        self.reason: Final = one_line(reason)
+        self.reason: Final = single_line(reason)
         if proxy is None:
             what, remedy = "cannot connect", "Check that the server is running and that the address is right."
         else:
@@ -70,11 +70,11 @@ class Unreachable(NetError):
         super().__init__(f"{what}: {self.reason}", remedy)
 
 
-class Untrusted(NetError):
+class CertificateError(NetError):
     """The certificate is expired, for another name, or signed by someone unknown."""
 
     def __init__(self, reason: str) -> None:
-        self.reason: Final = one_line(reason)
+        self.reason: Final = single_line(reason)
         super().__init__(
             f"certificate not trusted: {self.reason}",
             "Use the name that the certificate is for, or give its authority with --ca-file.",
@@ -82,17 +82,17 @@ class Untrusted(NetError):
         )
 
 
-class Cut(NetError):
+class ConnectionLost(NetError):
     """The connection ended early; `received` bytes of the answer's body had come."""
 
     def __init__(self, reason: str, received: int = 0) -> None:
-        self.reason: Final = one_line(reason)
+        self.reason: Final = single_line(reason)
         self.received: Final = received
         when = f"after {byte_count(received)}" if received else "before the first byte"
         super().__init__(f"{self.reason} {when}", "Try again; if it repeats, look at the server's log.")
 
 
-class Silent(NetError):
+class ReadTimeout(NetError):
     """Not one byte came for `seconds`."""
 
     def __init__(self, seconds: float) -> None:
@@ -109,7 +109,7 @@ class Trickled(NetError):
         self.received: Final = received
         self.seconds: Final = seconds
         super().__init__(
-            f"{one_line(request, REQUEST_SHOWN)} is too slow: {byte_count(received)} in {seconds:.0f} s",
+            f"{single_line(request, REQUEST_SHOWN)} is too slow: {byte_count(received)} in {seconds:.0f} s",
             "Check the network and any proxy in between.",
         )
 
@@ -121,17 +121,15 @@ class Unsendable(NetError):
         super().__init__(f"the request cannot be sent: {reason}", "Look at the server's log.")
 
 
-class Garbled(NetError):
+class ProtocolError(NetError):
     """What came cannot be read as HTTP."""
 
     def __init__(self, reason: str) -> None:
-        self.reason: Final = one_line(reason)
-        super().__init__(
-            f"not valid HTTP: {self.reason}", "Check that the address and its port are an agent server's."
-        )
+        self.reason: Final = single_line(reason)
+        super().__init__(f"not valid HTTP: {self.reason}", "Check that the address and its port are an agent server's.")
 
 
-class Refused(NetError):
+class HttpStatusError(NetError):
     """The server answered with a status other than 2xx.
 
     `value` is the body where that was JSON, `excerpt` the message in it or else the words given, `retry_after` the
@@ -154,11 +152,11 @@ class Refused(NetError):
         sent_password: bool = True,
     ) -> None:
         self.status: Final = status
-        self.reason: Final = one_line(reason)
-        self.excerpt: Final = one_line(_message_in(value) or excerpt)
+        self.reason: Final = single_line(reason)
+        self.excerpt: Final = single_line(_message_in(value) or excerpt)
         self.value: Final = value
         self.retry_after: Final = retry_after
-        what, remedy = _words_for(status, self.reason, one_line(location), sent_password=sent_password)
+        what, remedy = _words_for(status, self.reason, single_line(location), sent_password=sent_password)
         if status == 429 and retry_after and isfinite(retry_after):
             remedy = f"The server asks to wait {ceil(retry_after)} s."
         if self.excerpt and not self.excerpt.startswith("<") and not _says(what, self.excerpt):
@@ -168,12 +166,12 @@ class Refused(NetError):
         super().__init__(what, remedy, final=status < 500 and status not in _RETRIED_STATUSES)
 
 
-class WrongType(NetError):
+class UnexpectedContentType(NetError):
     """The answer is of another content type than was asked for; it is most likely not from an agent server."""
 
     def __init__(self, content_type: str, excerpt: str = "") -> None:
-        self.content_type: Final = one_line(content_type)
-        self.excerpt: Final = one_line(excerpt)
+        self.content_type: Final = single_line(content_type)
+        self.excerpt: Final = single_line(excerpt)
         super().__init__(
             f"not an agent server's answer: {self.content_type or 'no content type'}",
             "Check the address: a web page or a proxy answers there.",
@@ -181,14 +179,14 @@ class WrongType(NetError):
         )
 
 
-class BadBody(NetError):
+class InvalidBody(NetError):
     """An answer that came, but is not one JSON value."""
 
     def __init__(self, what: str, remedy: str = "Try again; if it repeats, look at the server's log.") -> None:
         super().__init__(what, remedy)
 
 
-class Empty(BadBody):
+class Empty(InvalidBody):
     """Nothing came, or nothing but `pads` bytes of white space. `declared`: the server said so."""
 
     def __init__(self, pads: int = 0, *, declared: bool = False) -> None:
@@ -197,7 +195,7 @@ class Empty(BadBody):
         super().__init__(f"no answer, only {byte_count(pads)} of padding" if pads else "the answer was empty")
 
 
-class Truncated(BadBody):
+class Truncated(InvalidBody):
     """The document stops in the middle, after `received` bytes in all."""
 
     def __init__(self, received: int) -> None:
@@ -205,47 +203,47 @@ class Truncated(BadBody):
         super().__init__(f"the answer broke off after {byte_count(received)}")
 
 
-class TrailingBytes(BadBody):
+class TrailingBytes(InvalidBody):
     """Something that is not white space follows the document."""
 
     def __init__(self, excerpt: str) -> None:
-        self.excerpt: Final = one_line(excerpt)
+        self.excerpt: Final = single_line(excerpt)
         super().__init__(f"more follows the answer: {self.excerpt}")
 
 
-class NotJson(BadBody):
+class NotJson(InvalidBody):
     """What came is no JSON, or is JSON that we do not take; `problem` says why."""
 
     def __init__(self, excerpt: str, problem: str) -> None:
-        self.excerpt: Final = one_line(excerpt)
-        self.problem: Final = one_line(problem)
+        self.excerpt: Final = single_line(excerpt)
+        self.problem: Final = single_line(problem)
         super().__init__(f"the answer is not JSON ({self.problem}): {self.excerpt}")
 
 
-class Misshapen(BadBody):
+class SchemaMismatch(InvalidBody):
     """JSON, but not of the shape that `path` gives in the versions that this client knows."""
 
     def __init__(self, path: str, problem: str) -> None:
-        self.path: Final = one_line(path)
-        self.problem: Final = one_line(problem)
+        self.path: Final = single_line(path)
+        self.problem: Final = single_line(problem)
         super().__init__(f"{self.path} answered in a shape that is not known here: {self.problem}")
 
 
-class Encoded(BadBody):
+class Encoded(InvalidBody):
     """The answer is compressed, or encoded otherwise, though none was asked for: not a byte of it is decoded.
 
     A few hundred bytes can unpack to gigabytes, and what is compressed holds back heartbeats.
     """
 
     def __init__(self, encoding: str) -> None:
-        self.encoding: Final = one_line(encoding, ENCODING_SHOWN)
+        self.encoding: Final = single_line(encoding, ENCODING_SHOWN)
         super().__init__(
             f"the answer has Content-Encoding {self.encoding}, which was not asked for",
             "Turn off compression in the server, or in the proxy in between.",
         )
 
 
-class TooLarge(BadBody):
+class TooLarge(InvalidBody):
     """More than `limit` bytes came for one answer or one event.
 
     `size` is what it says that it has, in bytes; `headers` and `head`, its first bytes, tell what it was.
@@ -270,7 +268,7 @@ class TooLarge(BadBody):
         super().__init__(f"the answer would take {more} of memory" if parsed else f"{more} came at once")
 
 
-class TooSlow(BadBody):
+class TooSlow(InvalidBody):
     """Whoever asked gives the answer up, to ask for less: `received` bytes came in `seconds`, of `size` in all."""
 
     def __init__(self, received: int, seconds: float, size: int | None) -> None:

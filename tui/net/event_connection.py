@@ -13,9 +13,9 @@ from contextlib import AbstractAsyncContextManager, aclosing
 from typing import Protocol
 
 from tui.core.backoff import Backoff
-from tui.core.connection_status import Health
-from tui.core.events import Beat, Connected, Event, ServerLeaving, StreamLost
-from tui.net.errors import Cut, NetError, Refused, Silent, Unreachable
+from tui.core.connection_status import ConnectionMonitor
+from tui.core.events import Connected, Event, Heartbeat, ServerShuttingDown, StreamLost
+from tui.net.errors import ConnectFailed, ConnectionLost, HttpStatusError, NetError, ReadTimeout
 from tui.net.pacing import Slice
 
 log = logging.getLogger(__name__)
@@ -29,7 +29,7 @@ ASLEEP = 5.0
 WAITING_EVENTS = 100_000
 """Live events that may wait for a fetch; past that the stream is given up and begun anew."""
 
-WATCHED = 0.7
+FOCUSED_RETRY = 0.7
 """Seconds between two tries while somebody is known to look and nobody answers: nobody is hammered by that."""
 AT_THE_KEYS = 30.0
 """Seconds for which a person who pressed a key is known to look, where the terminal does not tell of its focus."""
@@ -43,7 +43,7 @@ class Feed(Protocol):
     def events(self) -> AsyncGenerator[Event, None]: ...
 
 
-class Ended(NetError):
+class StreamEnded(NetError):
     """The server ended the event stream in an orderly way."""
 
     def __init__(self) -> None:
@@ -60,7 +60,7 @@ class HeldBack(NetError):
         )
 
 
-class Slept(NetError):
+class SystemSlept(NetError):
     """This computer slept: whatever was open is not to be trusted."""
 
     def __init__(self) -> None:
@@ -74,14 +74,14 @@ class Restarted(NetError):
         super().__init__("a new connection was asked for", "Nothing: it is opened.")
 
 
-class Flooded(NetError):
+class BacklogOverflow(NetError):
     """More events came than could wait for a fetch to end."""
 
     def __init__(self) -> None:
         super().__init__("events came faster than they could be read", "Nothing: the line is opened again.")
 
 
-class Link:
+class EventConnection:
     """Keeps one event stream open for as long as `run` runs. `events` counts those that carry more than a beat.
 
     `subscribe` opens a stream and reports its bytes; `fetch` gives what must be known anew after a gap, as events;
@@ -96,7 +96,7 @@ class Link:
         fetch: Callable[[], Awaitable[Sequence[Event]]],
         deliver: Callable[[Event], None],
         changed: Callable[[], None],
-        health: Health,
+        health: ConnectionMonitor,
         backoff: Backoff,
         clock: Callable[[], float],
         wall: Callable[[], float],
@@ -212,7 +212,7 @@ class Link:
                     await asyncio.gather(*tasks, return_exceptions=True)
         except NetError as error:
             return error
-        return Ended()
+        return StreamEnded()
 
     async def _read(self, feed: Feed) -> None:
         turn = Slice()
@@ -221,17 +221,17 @@ class Link:
                 if turn.over:  # events that have all come are handed on without a pause
                     await asyncio.sleep(0)
                     turn.begin()
-                if isinstance(event, Beat):
+                if isinstance(event, Heartbeat):
                     self._health.beat(self._clock())
-                elif not isinstance(event, Connected | ServerLeaving):
+                elif not isinstance(event, Connected | ServerShuttingDown):
                     self.events += 1
-                if self.synced and not isinstance(event, Connected | ServerLeaving):
+                if self.synced and not isinstance(event, Connected | ServerShuttingDown):
                     self._backoff.reset()
                     self._health.proved()
                 if len(self._waiting) >= WAITING_EVENTS:
-                    raise Flooded
+                    raise BacklogOverflow
                 self._take(event)
-        raise Ended
+        raise StreamEnded
 
     async def _resync(self) -> None:
         await self.refetch(self._fetch)
@@ -246,7 +246,7 @@ class Link:
             await self._sleep(WATCH_EVERY)
             now = self._clock()
             if abs(self._wall() - now - drift) > ASLEEP:
-                raise Slept
+                raise SystemSlept
             in_time, last = now - last < 2 * WATCH_EVERY, now
             silence = self._health.silence(now)
             if silence is not None and silence > FIRST_BYTES and self.synced and not self._health.has_begun:
@@ -254,7 +254,7 @@ class Link:
             if silence is None or silence <= self._health.silence_limit:
                 overdue = False
             elif overdue and in_time:
-                raise Silent(round(silence))
+                raise ReadTimeout(round(silence))
             else:
                 overdue = in_time
 
@@ -273,32 +273,32 @@ class Link:
 
     async def _pause(self, lost: NetError) -> None:
         """Wait as long as the loss asks for: the backoff, or until a person acts."""
-        log.info("line lost: %s", lost.what)
+        log.info("line lost: %s", lost.message)
         self._wake.clear()
         if isinstance(lost, Restarted):
             self._backoff.reset()
-            self._health.lost(self._clock(), lost.what, retry_at=self._clock(), answers=True)
+            self._health.lost(self._clock(), lost.message, retry_at=self._clock(), answers=True)
             return
-        if lost.final:
-            self._health.stopped(self._clock(), lost.what, lost.remedy)
+        if lost.permanent:
+            self._health.stopped(self._clock(), lost.message, lost.hint)
             self._changed()
             await self._wake.wait()
-            self._backoff.reset()  # the person begins a new series of tries, as `Health` counts it too
+            self._backoff.reset()  # the person begins a new series of tries, as `ConnectionMonitor` counts it too
             return
-        asked = lost.retry_after if isinstance(lost, Refused) and lost.retry_after is not None else 0.0
+        asked = lost.retry_after if isinstance(lost, HttpStatusError) and lost.retry_after is not None else 0.0
         delay = self._backoff.next(at_least=asked)
         now = self._clock()
-        if isinstance(lost, Slept):
+        if isinstance(lost, SystemSlept):
             delay = 0.0
-        elif isinstance(lost, Unreachable) and self.watched and self._lost_for(now) < PATIENTLY_WATCHED:
-            delay = min(delay, WATCHED)
+        elif isinstance(lost, ConnectFailed) and self.watched and self._lost_for(now) < PATIENTLY_WATCHED:
+            delay = min(delay, FOCUSED_RETRY)
         self._health.lost(
             now,
-            lost.what,
-            lost.remedy,
+            lost.message,
+            lost.hint,
             retry_at=now + delay,
-            silent=isinstance(lost, Silent),
-            answers=not isinstance(lost, Unreachable | Silent | Cut),
+            silent=isinstance(lost, ReadTimeout),
+            answers=not isinstance(lost, ConnectFailed | ReadTimeout | ConnectionLost),
         )
         self._changed()
         sleeping = asyncio.ensure_future(self._sleep(delay))

@@ -5,7 +5,7 @@ from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import Final
 
-from tui.core.sanitize import clean
+from tui.core.sanitize import sanitize
 
 LONGEST_WAIT: Final = 3600.0
 """Seconds that a server may ask to be left alone; what it asks for beyond them is not honoured."""
@@ -17,7 +17,7 @@ def readable(headers: Iterable[tuple[str, str]]) -> Mapping[str, str]:
     """Names in lower case, values clean; what was sent more than once is joined by commas (RFC 9110, 5.2)."""
     read: dict[str, str] = {}
     for name, value in headers:
-        name, value = clean(name).lower(), clean(value)
+        name, value = sanitize(name).lower(), sanitize(value)
         read[name] = f"{read[name]}, {value}" if name in read else value
     return read
 

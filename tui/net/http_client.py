@@ -28,11 +28,20 @@ import httpx
 
 from tui.net import headers as http_headers
 from tui.net.credentials import Credentials
-from tui.net.errors import Cut, Encoded, Silent, Trickled, Untrusted
+from tui.net.errors import CertificateError, ConnectionLost, Encoded, ReadTimeout, Trickled
 from tui.net.httpx_errors import HTTPX_ERRORS, in_our_words
 from tui.net.json_input import JSON
 from tui.net.request import Params, Request
-from tui.net.response import QUOTED_SECONDS, Progress, Reply, Room, collect, is_wanted, unwelcome, value_of
+from tui.net.response import (
+    QUOTED_SECONDS,
+    Progress,
+    Response,
+    Room,
+    collect,
+    error_from_response,
+    is_expected,
+    value_of,
+)
 from tui.net.transport import keepalive_options, proxy_for, shown_proxy, system_words
 from tui.net.trickle import WatchedNetwork, waiting
 from tui.net.url import BadAddress, is_loopback
@@ -65,7 +74,7 @@ GO_WITHOUT: Final = "name the server in NO_PROXY to go without it."
 _NO_COOKIES: Final = DefaultCookiePolicy(allowed_domains=())
 """What one answer sets goes along with no other request: a route is sent what it needs, and no more."""
 
-_NO_ANSWER: Final = (Silent, Cut, Trickled)
+_NO_ANSWER: Final = (ReadTimeout, ConnectionLost, Trickled)
 """What another try may do better."""
 
 
@@ -95,7 +104,7 @@ class ByteStream:
 
     async def __anext__(self) -> bytes:
         if self._interrupted:  # httpx would show a clean end
-            raise Cut("reading was interrupted", self.received)
+            raise ConnectionLost("reading was interrupted", self.received)
         if time.monotonic() - self._paused_at > BUSY:  # thousands of small chunks may be there already
             await asyncio.sleep(0)
             self._paused_at = time.monotonic()
@@ -139,9 +148,7 @@ class Http:
         if credentials is not None:
             self._headers["authorization"] = credentials.header()
         self._tls = _tls(base_url, ca_file)
-        self._proxy = (
-            proxy_for(base_url) if (not is_loopback(base_url) if trust_env is None else trust_env) else None
-        )
+        self._proxy = proxy_for(base_url) if (not is_loopback(base_url) if trust_env is None else trust_env) else None
         plain = urlsplit(base_url).scheme == "http"
         self._answering_proxy = shown_proxy(self._proxy) if self._proxy is not None and plain else None
         self._own = self._client(httpx.Limits(max_connections=None, max_keepalive_connections=0))
@@ -153,7 +160,7 @@ class Http:
         return f"Http({self.base_url!r})"
 
     async def close(self) -> None:
-        """Close every connection. Exchanges still open end with `Cut`."""
+        """Close every connection. Exchanges still open end with `ConnectionLost`."""
         await self._own.aclose()
         await self._shared.aclose()
 
@@ -168,7 +175,7 @@ class Http:
         timeout: float = CALL_LIMIT,
         limit: int = BODY_LIMIT,
         progress: Progress | None = None,
-    ) -> Reply:
+    ) -> Response:
         """One exchange of JSON. Raises NetError.
 
         `timeout`: seconds until the headers of the answer are whole, and that the server may keep still within
@@ -207,17 +214,15 @@ class Http:
             limits["read"] = silence
             yield stream
 
-    async def _get(self, request: Request, seconds: float, limit: int, progress: Progress | None) -> Reply:
+    async def _get(self, request: Request, seconds: float, limit: int, progress: Progress | None) -> Response:
         """Ask, and where no answer begins ask once more beside it: on a slow line the first may still answer."""
         wait = min(FIRST_TRY, seconds / 2)
         if self._round_trips:
             wait = max(wait, min(ROUND_TRIPS * min(self._round_trips), seconds))
         began = asyncio.Event()
-        first = asyncio.create_task(
-            self._call(self._shared, request, seconds, limit, progress, pool=wait, began=began)
-        )
+        first = asyncio.create_task(self._call(self._shared, request, seconds, limit, progress, pool=wait, began=began))
         beginning = asyncio.create_task(began.wait())
-        tries: list[asyncio.Task[Reply]] = [first]
+        tries: list[asyncio.Task[Response]] = [first]
         try:
             await asyncio.wait((first, beginning), timeout=wait, return_when=asyncio.FIRST_COMPLETED)
             if not first.done() and not began.is_set() and wait < seconds:
@@ -227,7 +232,7 @@ class Http:
         except _NO_ANSWER as error:
             if len(tries) > 1:
                 raise
-            log.info("GET %s is tried again: %s", request.path, error.what)
+            log.info("GET %s is tried again: %s", request.path, error.message)
             return await self._call(self._own, request, seconds, limit, progress)
         finally:
             for task in (beginning, *tries):
@@ -244,7 +249,7 @@ class Http:
         *,
         pool: float | None = None,
         began: asyncio.Event | None = None,
-    ) -> Reply:
+    ) -> Response:
         started = time.monotonic()
         limits = _limits(seconds, min(seconds, CONNECT_LIMIT), seconds)
         if pool is not None:
@@ -259,7 +264,7 @@ class Http:
                 await collect(stream, body, limit, seconds, progress, self._room)
         finally:
             self._room.taken -= len(body)
-        return Reply(
+        return Response(
             status=stream.status,
             headers=stream.headers,
             value=value_of(stream, body) if body else None,
@@ -284,9 +289,9 @@ class Http:
         try:
             if encoding and 200 <= stream.status < 300:
                 raise Encoded(encoding)
-            if not is_wanted(stream, outgoing.headers["accept"]):
+            if not is_expected(stream, outgoing.headers["accept"]):
                 limits["read"] = QUOTED_SECONDS
-                raise await unwelcome(
+                raise await error_from_response(
                     stream,
                     response.reason_phrase,
                     proxy=self._answering_proxy,
@@ -337,7 +342,7 @@ class Http:
         return f"The proxy {shown_proxy(self._proxy or '')} of the environment"
 
 
-async def _first_answer(tries: Sequence[asyncio.Task[Reply]]) -> Reply:
+async def _first_answer(tries: Sequence[asyncio.Task[Response]]) -> Response:
     """That of the try which is answered first; where none was, the last error."""
     waiting = set(tries)
     while waiting:
@@ -360,12 +365,12 @@ def _tls(base_url: str, ca_file: Path | None) -> ssl.SSLContext:
     try:
         context = httpx.create_ssl_context()
     except OSError as error:  # an ssl.SSLError too
-        raise Untrusted(f"SSL_CERT_FILE or SSL_CERT_DIR names no certificates: {system_words(error)}") from error
+        raise CertificateError(f"SSL_CERT_FILE or SSL_CERT_DIR names no certificates: {system_words(error)}") from error
     if ca_file is not None:
         try:
             context.load_verify_locations(ca_file)
         except ssl.SSLError as error:
-            raise Untrusted(f"{ca_file} holds no certificate") from error
+            raise CertificateError(f"{ca_file} holds no certificate") from error
         except OSError as error:
-            raise Untrusted(f"{ca_file}: {system_words(error)}") from error
+            raise CertificateError(f"{ca_file}: {system_words(error)}") from error
     return context

@@ -5,8 +5,8 @@ from typing import Final
 
 import httpx
 
-from tui.net.errors import Cut, Garbled, NetError, Silent, Unreachable
-from tui.net.transport import shown_proxy, system_words, why_barred
+from tui.net.errors import ConnectFailed, ConnectionLost, NetError, ProtocolError, ReadTimeout
+from tui.net.transport import classify_connect_error, shown_proxy, system_words
 
 # A damaged TLS record comes through httpx as the ssl module's own error, which is an OSError.
 HTTPX_ERRORS: Final = (httpx.HTTPError, OSError)
@@ -19,24 +19,24 @@ def in_our_words(
     match error:
         case httpx.ConnectTimeout():
             through = None if proxy is None else shown_proxy(proxy)
-            return Unreachable(f"no answer within {limits['connect']:g} s", through)
+            return ConnectFailed(f"no answer within {limits['connect']:g} s", through)
         case httpx.ReadTimeout():
-            return Silent(limits["read"] or 0.0)
+            return ReadTimeout(limits["read"] or 0.0)
         case httpx.WriteTimeout():
-            return Silent(limits["write"] or 0.0)
+            return ReadTimeout(limits["write"] or 0.0)
         case httpx.PoolTimeout():
-            return Silent(limits["pool"] or 0.0)
+            return ReadTimeout(limits["pool"] or 0.0)
         case httpx.ConnectError() | httpx.ProxyError():
-            return why_barred(error, proxy)
+            return classify_connect_error(error, proxy)
         case httpx.RemoteProtocolError() if "disconnected" in str(error):
-            return Cut("the server closed the connection", received)
+            return ConnectionLost("the server closed the connection", received)
         case httpx.RemoteProtocolError() if "closed connection" in str(error):
-            return Cut("the answer was cut off", received)
+            return ConnectionLost("the answer was cut off", received)
         case httpx.LocalProtocolError():
-            return Garbled("the request cannot be sent")  # its words may quote a header
+            return ProtocolError("the request cannot be sent")  # its words may quote a header
         case httpx.RemoteProtocolError() if "location header" in str(error):
-            return Garbled("it points to an address that cannot be read")  # whose parts may be secrets
+            return ProtocolError("it points to an address that cannot be read")  # whose parts may be secrets
         case httpx.ProtocolError():
-            return Garbled(str(error))
+            return ProtocolError(str(error))
         case _:
-            return Cut(system_words(error) or "the connection broke", received)
+            return ConnectionLost(system_words(error) or "the connection broke", received)

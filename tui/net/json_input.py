@@ -10,7 +10,7 @@ from typing import Final, TypeAlias
 
 import msgspec
 
-from tui.core.sanitize import clean, clean_fragment
+from tui.core.sanitize import sanitize, sanitize_fragment
 from tui.net.errors import NotJson, TooLarge
 from tui.net.json_size import MOST, too_much
 
@@ -31,7 +31,7 @@ _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 _EXCERPT: Final = 120
 _SURELY_SHALLOW: Final = 4096
 
-# What `clean` would change, as it stands in the raw text: escaped, or bare.
+# What `sanitize` would change, as it stands in the raw text: escaped, or bare.
 _UNSAFE_ESCAPE: Final = re.compile(r"\\(?:[bfr]|u(?:00[0189]|007[fF]|061[cC]|20[0-9a-fA-F]|[dD][89a-fA-F]))")
 _UNSAFE_BARE: Final = re.compile(r"[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 _ORDINARY_ASCII: Final = bytes(range(0x7F))
@@ -42,9 +42,7 @@ _UNSAFE_BARE_BYTES: Final = re.compile(  # the same, in UTF-8
 _SLICE: Final = 1 << 20
 
 
-def loads(
-    raw: str | bytes | bytearray, *, fragments: frozenset[str] = FRAGMENTS, max_depth: int = MAX_DEPTH
-) -> JSON:
+def loads(raw: str | bytes | bytearray, *, fragments: frozenset[str] = FRAGMENTS, max_depth: int = MAX_DEPTH) -> JSON:
     """The JSON value in `raw`, every string and key of it clean; strings under a key in `fragments` as fragments.
 
     Bytes are UTF-8; a byte order mark is skipped and a broken byte becomes U+FFFD, for a long turn's result is not
@@ -147,8 +145,7 @@ def _is_deeper(value: JSON, max_depth: int) -> bool:
             child
             for container in level
             for child in (container.values() if type(container) is dict else container)
-            if type(child) is dict
-            or type(child) is list  # every value passes here: isinstance takes twice as long
+            if type(child) is dict or type(child) is list  # every value passes here: isinstance takes twice as long
         ]
     return bool(level)
 
@@ -168,12 +165,12 @@ def _may_be_unsafe(text: str) -> bool:
 
 def _cleaned(value: JSON, fragments: frozenset[str]) -> JSON:
     if isinstance(value, str):
-        return clean(value)
+        return sanitize(value)
     if isinstance(value, list):
         return [_cleaned(item, fragments) for item in value]
     if isinstance(value, dict):
         return {
-            clean(key): clean_fragment(item)
+            sanitize(key): sanitize_fragment(item)
             if key in fragments and isinstance(item, str)
             else _cleaned(item, fragments)
             for key, item in value.items()

@@ -10,9 +10,9 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from typing import Final, Protocol, TypeAlias
 
-from tui.core.sanitize import one_line
+from tui.core.sanitize import single_line
 from tui.net import headers as http_headers
-from tui.net.errors import ENCODING_SHOWN, NetError, NotJson, Refused, TooLarge, Trickled, WrongType
+from tui.net.errors import ENCODING_SHOWN, HttpStatusError, NetError, NotJson, TooLarge, Trickled, UnexpectedContentType
 from tui.net.json_input import JSON, loads
 from tui.net.url import without_secrets
 
@@ -36,7 +36,7 @@ Progress: TypeAlias = Callable[[int, int | None], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class Response:
     """A 2xx answer. Header names are in lower case; `value` is None for an empty body.
 
     `elapsed`: seconds until it began; `date`: the server's clock in epoch seconds (whole ones) where it told it.
@@ -111,29 +111,27 @@ def value_of(answer: Body, body: bytearray) -> JSON:
         return loads(body)
     except TooLarge as error:
         head = bytes(body[:HEAD])
-        raise TooLarge(
-            error.limit, size=error.size, headers=answer.headers, head=head, parsed=error.parsed
-        ) from error
+        raise TooLarge(error.limit, size=error.size, headers=answer.headers, head=head, parsed=error.parsed) from error
 
 
-async def unwelcome(
+async def error_from_response(
     answer: Body, reason: str, *, proxy: str | None = None, sent_password: bool = True
-) -> Refused | WrongType:
+) -> HttpStatusError | UnexpectedContentType:
     """What to raise for an answer that is not the one asked for, quoting what can soon be had of it.
 
-    `proxy`, `sent_password`: see `Refused`.
+    `proxy`, `sent_password`: see `HttpStatusError`.
     """
     if encoding := http_headers.encoding(answer.headers):
-        words = f"its text has Content-Encoding {one_line(encoding, ENCODING_SHOWN)}"
+        words = f"its text has Content-Encoding {single_line(encoding, ENCODING_SHOWN)}"
     else:
         words = await _quoted(answer)
     if 200 <= answer.status < 300:
-        return WrongType(answer.headers.get("content-type", ""), words)
+        return UnexpectedContentType(answer.headers.get("content-type", ""), words)
     try:
         value = loads(words)
     except NotJson:
         value = None
-    return Refused(
+    return HttpStatusError(
         answer.status,
         reason,
         words,
@@ -155,13 +153,11 @@ async def _quoted(answer: Body) -> str:
     return body.decode("utf-8", "replace")
 
 
-def is_wanted(answer: Body, accept: str) -> bool:
+def is_expected(answer: Body, accept: str) -> bool:
     """Whether it is a success, and of the type asked for; JSON may come without a type or under a longer name."""
     if answer.status == 204:
         return True
     if not 200 <= answer.status < 300:
         return False
     media_type = http_headers.media_type(answer.headers)
-    return media_type == accept or (
-        accept == "application/json" and (not media_type or media_type.endswith("+json"))
-    )
+    return media_type == accept or (accept == "application/json" and (not media_type or media_type.endswith("+json")))

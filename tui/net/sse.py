@@ -16,7 +16,7 @@ from typing import Final
 
 from httpx_sse._decoders import SSEDecoder
 
-from tui.core.sanitize import clean
+from tui.core.sanitize import sanitize
 from tui.net.errors import TooLarge, Trickled, byte_count
 from tui.net.response import SLOWEST
 
@@ -116,7 +116,7 @@ class EventDecoder:
         if line[0] == _COLON:
             self.ended += 1
             if self._on_comment is not None:
-                self._on_comment(clean(line[1:].removeprefix(b" ").decode("utf-8", "replace")))
+                self._on_comment(sanitize(line[1:].removeprefix(b" ").decode("utf-8", "replace")))
             return None
         self._event_bytes += len(line)
         if line.startswith(b"retry:"):
@@ -139,7 +139,7 @@ class EventDecoder:
         if found is None or not found.data:
             return None
         retry, self._retry = self._retry, None
-        return ServerSentEvent(clean(found.event), found.data, clean(found.id), retry)
+        return ServerSentEvent(sanitize(found.event), found.data, sanitize(found.id), retry)
 
     def _too_large(self, more: int) -> bool:
         """Whether the event would be with `more` bytes. A comment is not kept: it counts for itself only."""

@@ -13,7 +13,7 @@ from typing import Final
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
-from tui.net.errors import Unreachable, Untrusted
+from tui.net.errors import CertificateError, ConnectFailed
 from tui.net.url import without_secrets
 
 _KEEPALIVE: Final = (
@@ -29,9 +29,7 @@ def proxy_for(url: str) -> str | None:
     parts = urlsplit(url)
     proxies = getproxies()
     host, port = parts.hostname or "", parts.port or {"https": 443}.get(parts.scheme, 80)
-    if proxy_bypass(host) or any(
-        _exempts(entry.strip(), host, port) for entry in proxies.get("no", "").split(",")
-    ):
+    if proxy_bypass(host) or any(_exempts(entry.strip(), host, port) for entry in proxies.get("no", "").split(",")):
         return None
     proxy = proxies.get(parts.scheme) or proxies.get("all")
     return f"http://{proxy}" if proxy and "://" not in proxy else proxy
@@ -76,18 +74,18 @@ def keepalive_options() -> list[tuple[int, int, int]]:
     return options
 
 
-def why_barred(error: Exception, proxy: str | None = None) -> Unreachable | Untrusted:
+def classify_connect_error(error: Exception, proxy: str | None = None) -> ConnectFailed | CertificateError:
     """What `error`, raised while connecting, comes down to; `proxy`: the connection was to this one."""
     through = None if proxy is None else shown_proxy(proxy)
     for cause in _causes(error):
         match cause:
             case ssl.SSLCertVerificationError():
-                return Untrusted(cause.verify_message)
+                return CertificateError(cause.verify_message)
             case ssl.SSLError():
-                return Unreachable(f"no TLS: {cause.reason.lower().replace('_', ' ')}")
+                return ConnectFailed(f"no TLS: {cause.reason.lower().replace('_', ' ')}")
             case socket.gaierror():
-                return Unreachable("no host of that name", through)
-    return Unreachable(system_words(error) or str(error) or "no connection", through)
+                return ConnectFailed("no host of that name", through)
+    return ConnectFailed(system_words(error) or str(error) or "no connection", through)
 
 
 def system_words(error: Exception) -> str:

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 import httpcore
 
-from tui.net.errors import Garbled, Trickled
+from tui.net.errors import ProtocolError, Trickled
 from tui.net.response import SLOWEST
 
 PIECES: Final = 100
@@ -70,7 +70,7 @@ class Wait:
             self._pieces += 1
             self._piece_bytes += len(data)
         if self._blocks > INTERIM:
-            raise Garbled(f"more than {INTERIM:,} interim answers")
+            raise ProtocolError(f"more than {INTERIM:,} interim answers")
         if self._pieces > PIECES and self._piece_bytes < SLOWEST * self.elapsed:
             raise self.trickled()
 

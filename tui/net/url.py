@@ -71,7 +71,7 @@ def without_secrets(url: str) -> str:
     return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
 
 
-def segment(name: str) -> str:
+def path_segment(name: str) -> str:
     """`name` as one segment of a path, whatever it holds.
 
     A server's ids are only text to us: one that is `..` must not climb. Percent-encoding does not help there

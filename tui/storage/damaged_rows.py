@@ -12,7 +12,7 @@ import msgspec
 
 from tui.core.model import Prompt
 from tui.core.stored_json import decode
-from tui.core.turn import BROKE_OFF
+from tui.core.turn import ABNORMAL_ENDS
 from tui.storage.database import COLUMNS, Columns
 
 LARGE = frozenset({"history"})
@@ -24,7 +24,7 @@ _SOUND = {
     "REAL": "typeof({}) = 'real'",
     "INTEGER": "typeof({}) = 'integer'",
 }
-_STATES = ", ".join(f"'{state.value}'" for state in sorted(BROKE_OFF, key=lambda state: state.value))
+_STATES = ", ".join(f"'{state.value}'" for state in sorted(ABNORMAL_ENDS, key=lambda state: state.value))
 _MORE = {"flights": "is_prompt(prompt)", "ends": f"state IN ({_STATES})"}
 """What must be so beside the types."""
 

@@ -108,12 +108,12 @@ COLUMNS: Columns = {
 """Those of this version, which the steps lead to."""
 
 
-class NewerFile(Exception):
+class SchemaTooNew(Exception):
     """The file was written by a newer version of the program."""
 
 
 def connect(path: Path) -> sqlite3.Connection:
-    """Open and check the file. Raises `sqlite3.Error`, or `NewerFile`."""
+    """Open and check the file. Raises `sqlite3.Error`, or `SchemaTooNew`."""
     database = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
     try:
         (verdict,) = database.execute("PRAGMA quick_check(1)").fetchone()
@@ -122,7 +122,7 @@ def connect(path: Path) -> sqlite3.Connection:
         database.execute("PRAGMA journal_mode = WAL")
         database.execute("PRAGMA synchronous = NORMAL")  # a crash of ours loses nothing; a power cut the newest
         return create(database)
-    except (sqlite3.Error, NewerFile):
+    except (sqlite3.Error, SchemaTooNew):
         database.close()
         raise
 
@@ -135,7 +135,7 @@ def create(database: sqlite3.Connection) -> sqlite3.Connection:
     (version,) = database.execute("PRAGMA user_version").fetchone()
     if version > VERSION:
         database.execute("ROLLBACK")
-        raise NewerFile(f"the journal is of a newer version ({version}; this program knows {VERSION})")
+        raise SchemaTooNew(f"the journal is of a newer version ({version}; this program knows {VERSION})")
     for step in _STEPS[version:]:
         for statement in step.split(";"):
             database.execute(statement)

@@ -19,7 +19,7 @@ import msgspec
 from tui.core.model import Prompt, Queued
 from tui.core.stored_json import decode
 from tui.storage.journal_file import JournalFile, Rows, sound
-from tui.storage.owner_lock import Owner
+from tui.storage.owner_lock import OwnerLock
 
 T = TypeVar("T")
 
@@ -54,7 +54,7 @@ class Journal:
     def __init__(self, folder: Path | None, server: str, *, wall: Callable[[], float]) -> None:
         self._wall = wall
         self._server = server
-        self._me = Owner(folder)
+        self._me = OwnerLock(folder)
         self.problems: list[str] = []
         """What was wrong so far, in words, the newest last."""
         self.told: Callable[[str], None] = lambda problem: None
@@ -65,7 +65,7 @@ class Journal:
         return self.problems[-1] if self.problems else None
 
     @property
-    def lost(self) -> bool:
+    def in_memory_only(self) -> bool:
         """Whether what is written now is lost when the program ends."""
         return self._file.lost
 
@@ -114,7 +114,7 @@ class Journal:
                 key[:2],
             ).fetchall()
             rows = sound(rows, (str, str, str, str))
-            left = [owner for owner, *_ in rows if self._me.is_gone(owner)]
+            left = [owner for owner, *_ in rows if self._me.is_dead(owner)]
             rows = [row for row in rows if row[0] == self._me.name or row[0] in left]
             changes = [(queued, changed) for *_, queued, changed in rows if changed]
             found[:] = [text for _, text, *_ in rows if text]
@@ -134,7 +134,7 @@ class Journal:
         rows = self._read(query, (str, str), *self._draft_key(session_id))
         return (rows[0][0], rows[0][1]) if rows else ("", "")
 
-    def retire_draft(self, session_id: str) -> None:
+    def archive_draft(self, session_id: str) -> None:
         """The person has done away with the session: what was typed for it is among the earlier prompts now."""
         for text in (self.draft(session_id), self.change(session_id)[1]):
             if text:
@@ -145,15 +145,15 @@ class Journal:
         """Whether `draft` would give anything; it is left where it is."""
         query = "SELECT owner FROM drafts WHERE server = ? AND session = ?"
         owners = [owner for (owner,) in self._read(query, (str,), self._server, session_id)]
-        return any(owner == self._me.name or self._me.is_gone(owner) for owner in owners)
+        return any(owner == self._me.name or self._me.is_dead(owner) for owner in owners)
 
-    def drafted(self) -> list[str]:
+    def sessions_with_drafts(self) -> list[str]:
         """The sessions for which something is typed and not sent, by whomever."""
         query = "SELECT DISTINCT session FROM drafts WHERE server = ? AND session != ''"
         rows = self._read(query, (str,), self._server)
         return [session for (session,) in rows]
 
-    def take_off(self, prompt: Prompt, queued_id: str = "") -> None:
+    def mark_in_flight(self, prompt: Prompt, queued_id: str = "") -> None:
         """A prompt is about to be posted: in the same step it leaves the queue, or stops being a draft."""
         flight = (prompt.message_id, self._server, _encoded(prompt), self._me.name, self._wall())
         self._write(
@@ -165,12 +165,12 @@ class Journal:
             ),
         )
 
-    def accepted(self, prompt: Prompt) -> None:
+    def set_server_id(self, prompt: Prompt) -> None:
         """The server has the prompt under an id of its own, which `prompt` holds now."""
         row = (_encoded(prompt), prompt.message_id)
         self._write(("UPDATE flights SET prompt = ? WHERE message = ?", row))
 
-    def give_back(self, prompt: Prompt) -> None:
+    def return_to_draft(self, prompt: Prompt) -> None:
         """The server does not have the prompt: in the same step it becomes a draft again, after what is there."""
         key = self._draft_key(prompt.session_id)
 
@@ -182,11 +182,11 @@ class Journal:
 
         self._file.write(work)
 
-    def land(self, message_id: str) -> None:
+    def clear_in_flight(self, message_id: str) -> None:
         """The prompt's turn is over."""
         self._write(("DELETE FROM flights WHERE message = ?", (message_id,)))
 
-    def keep_end(self, session_id: str, prompt_id: str, state: str, reason: str) -> None:
+    def save_turn_end(self, session_id: str, prompt_id: str, state: str, reason: str) -> None:
         """The prompt's turn broke off: the server may not tell how, or not at all."""
         newest = "SELECT at FROM ends ORDER BY at DESC LIMIT 1 OFFSET ?"
         row = (self._server, session_id, prompt_id, state, reason, self._wall())
@@ -200,7 +200,7 @@ class Journal:
         forget = "DELETE FROM ends WHERE server = ? AND session = ? AND prompt = ?"
         self._write((forget, (self._server, session_id, prompt_id)))
 
-    def ends(self, session_id: str) -> list[tuple[str, str, str]]:
+    def turn_ends(self, session_id: str) -> list[tuple[str, str, str]]:
         """Turns of the session that broke off: prompt, state and reason, the oldest first."""
         query = "SELECT prompt, state, reason FROM ends WHERE server = ? AND session = ? ORDER BY at"
         rows = self._read(query, (str, str, str), self._server, session_id)
@@ -282,10 +282,10 @@ class Journal:
         rows = {row[0]: row for row in self._read(query, (str, str, int), self._server)}
         return [(rows[one][1], one, bool(rows[one][2])) for one in mine if one in rows]
 
-    def remember_place(self, session_id: str) -> None:
+    def save_last_session(self, session_id: str) -> None:
         self._write(("INSERT OR REPLACE INTO places VALUES (?, ?)", (self._server, session_id)))
 
-    def place(self) -> str | None:
+    def last_session(self) -> str | None:
         """The session that was open last on the server."""
         rows = self._read("SELECT session FROM places WHERE server = ?", (str,), self._server)
         return rows[0][0] if rows else None
@@ -346,7 +346,7 @@ class Journal:
 
         def work(database: sqlite3.Connection) -> None:
             for (owner,) in database.execute(f"SELECT DISTINCT owner FROM {table}").fetchall():
-                if isinstance(owner, str) and self._me.is_gone(owner):
+                if isinstance(owner, str) and self._me.is_dead(owner):
                     database.execute(
                         f"UPDATE {table} SET owner = ? WHERE owner = ? AND server = ?",
                         (self._me.name, owner, self._server),

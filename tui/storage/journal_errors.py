@@ -6,9 +6,7 @@ import sqlite3
 
 from tui.storage.state_folder import Unsafe
 
-AT_STAKE = (
-    "prompts are sent all the same, but drafts, waiting prompts and answers under way are lost if Holdfast ends"
-)
+AT_STAKE = "prompts are sent all the same, but drafts, waiting prompts and answers under way are lost if Holdfast ends"
 """What it means that nothing is written."""
 
 _NO_ACCESS = ("cannot be written by you", "Change its owner or its mode (chmod u+rwX)")

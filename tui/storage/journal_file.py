@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from tui.storage import damaged_rows, state_folder
-from tui.storage.database import BUSY_SECONDS, COLUMNS, FILE, NewerFile, connect, create
+from tui.storage.database import BUSY_SECONDS, COLUMNS, FILE, SchemaTooNew, connect, create
 from tui.storage.journal_errors import AT_STAKE, fault, is_locked, passes
-from tui.storage.owner_lock import Owner
+from tui.storage.owner_lock import OwnerLock
 from tui.storage.state_folder import Unsafe
 
 log = logging.getLogger(__name__)
@@ -33,7 +33,7 @@ class JournalFile:
     """
 
     def __init__(
-        self, folder: Path | None, me: Owner, *, wall: Callable[[], float], say: Callable[[str], None]
+        self, folder: Path | None, me: OwnerLock, *, wall: Callable[[], float], say: Callable[[str], None]
     ) -> None:
         self._folder = folder
         self._me = me
@@ -51,7 +51,7 @@ class JournalFile:
         self._closed = False
         try:
             self.connection = self._open()
-        except (OSError, sqlite3.Error, NewerFile, Unsafe) as error:
+        except (OSError, sqlite3.Error, SchemaTooNew, Unsafe) as error:
             self.connection = self._give_up(error)
 
     def write(self, work: Work, *, key: Hashable = None, wait: bool = True) -> None:
@@ -135,7 +135,7 @@ class JournalFile:
         for database in (self._memory, self.connection):
             if database is not None:
                 database.close()
-        self._me.end()
+        self._me.release()
 
     def _open(self) -> sqlite3.Connection:
         if self._folder is None:
@@ -159,7 +159,7 @@ class JournalFile:
             place = state_folder.own_file(path)
             database = self._checked(path)
         try:
-            self._me.begin()
+            self._me.acquire()
             self._me.sweep()
         except OSError:
             database.close()
@@ -202,7 +202,7 @@ class JournalFile:
         old, missing = self.connection, found is None
         try:
             new = self._open()
-        except (OSError, sqlite3.Error, NewerFile, Unsafe) as error:
+        except (OSError, sqlite3.Error, SchemaTooNew, Unsafe) as error:
             self._stand_in(error)
             return False
         with new:

@@ -12,7 +12,7 @@ from pathlib import Path
 _NAME = re.compile(r"[0-9a-f]{32}")
 
 
-class Owner:
+class OwnerLock:
     """This client, among those that share the journal in `folder`; None: it has its journal for itself."""
 
     def __init__(self, folder: Path | None) -> None:
@@ -20,7 +20,7 @@ class Owner:
         self._folder = folder
         self._lock: int | None = None
 
-    def begin(self) -> None:
+    def acquire(self) -> None:
         """From now on others see that this client runs; again, where the lock was removed. Raises `OSError`."""
         if self._folder is None:
             return
@@ -34,7 +34,7 @@ class Owner:
             else:  # somebody swept it away before it was locked
                 os.close(lock)
 
-    def end(self) -> None:
+    def release(self) -> None:
         """This client is gone: what it left is for the next one."""
         if self._folder is not None and self._lock is not None:
             _lock_of(self._folder, self.name).unlink(missing_ok=True)
@@ -46,9 +46,9 @@ class Owner:
             for path in self._folder.glob("client-*.lock"):
                 name = path.stem.removeprefix("client-")
                 if _NAME.fullmatch(name):
-                    self.is_gone(name)
+                    self.is_dead(name)
 
-    def is_gone(self, name: str) -> bool:
+    def is_dead(self, name: str) -> bool:
         """Whether the client of that name runs no more. What no client can be called belongs to none.
 
         One whose lock cannot be looked at (another user's) may run: what it is responsible for stays its own.

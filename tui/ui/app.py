@@ -18,31 +18,31 @@ from textual.screen import ModalScreen, Screen
 from textual.widgets import Input, TextArea
 from textual.worker import Worker, WorkType
 
-from tui.config.display import DEFAULT_LOOK, DEFAULT_NOTIFY, Look, Notify
-from tui.config.keymap import KEYS, take
+from tui.config.display import DEFAULT_LOOK, DEFAULT_NOTIFY, DisplaySettings, NotifySettings
+from tui.config.keymap import KEYS, set_keymap
 from tui.core.changes import Change, Notice
-from tui.core.sanitize import clean, excerpt, one_line
+from tui.core.sanitize import excerpt, sanitize, single_line
 from tui.net.errors import NetError
 from tui.ui import footer_hints
 from tui.ui.error_boundary import ErrorBoundary
 from tui.ui.filters.text_filters import filters_of
 from tui.ui.job_control import watch_stops
 from tui.ui.main_screen import MainScreen
-from tui.ui.notifier import Herald, Terminal
-from tui.ui.pickers import Choosing
+from tui.ui.notifier import Notifier, TerminalEscapes
+from tui.ui.pickers import Pickers
 from tui.ui.presenter import Presenter
-from tui.ui.prompt_controller import QUOTED, Writing
+from tui.ui.prompt_controller import QUOTED, PromptController
 from tui.ui.quit_warning import warnings
-from tui.ui.request_actions import Replies
-from tui.ui.session_controller import Sessions
+from tui.ui.request_actions import RequestActions
+from tui.ui.session_controller import SessionController
 from tui.ui.terminal_input import InputDriver, TextBurst, adapt
 from tui.ui.termination import end_on
 from tui.ui.theme import HOLDFAST
 from tui.widgets.prompt.editor import Editor
-from tui.widgets.prompt.prompt import Prompt
+from tui.widgets.prompt.prompt import PromptBox
 from tui.widgets.prompt.queue_list import QueueList
 from tui.widgets.requests.panel import RequestPanel
-from tui.widgets.transcript.view import Transcript
+from tui.widgets.transcript.view import TranscriptView
 
 if TYPE_CHECKING:
     from tui.client.client import Client
@@ -93,8 +93,8 @@ class HoldfastApp(App[None]):
         session: str | None = None,
         resume: bool = False,
         demo: bool = False,
-        look: Look = DEFAULT_LOOK,
-        notify: Notify = DEFAULT_NOTIFY,
+        look: DisplaySettings = DEFAULT_LOOK,
+        notify: NotifySettings = DEFAULT_NOTIFY,
         warnings: Sequence[str] = (),
         keep_theme: Callable[[str], None] = lambda theme: None,
     ) -> None:
@@ -106,7 +106,7 @@ class HoldfastApp(App[None]):
         super().__init__(driver_class=InputDriver)
         self.client = client
         self.main = MainScreen(client.store, client.address, client.now)
-        self.writing = Writing(client, self.main, self._notice)
+        self.writing = PromptController(client, self.main, self._notice)
         self.boundary = ErrorBoundary(
             self, client.now, notify=self._notice, redraw=self._redraw, replace=self.main.replace
         )
@@ -119,11 +119,9 @@ class HoldfastApp(App[None]):
             notify=self._notice,
             line_up=self._line_up,
         )
-        self.sessions = Sessions(self, client, self.presenter, notify=self._notice)
-        self.replies = Replies(self, client, self.presenter)
-        self.choosing = Choosing(
-            self, client, self.presenter, self.sessions, self.main.prompt, notify=self._notice
-        )
+        self.sessions = SessionController(self, client, self.presenter, notify=self._notice)
+        self.replies = RequestActions(self, client, self.presenter)
+        self.choosing = Pickers(self, client, self.presenter, self.sessions, self.main.prompt, notify=self._notice)
         self.main.older = lambda session_id: self.sessions.ask(client.load_older(session_id))
         self.main.prompt.submit = self._submit
         self._wanted, self._resume, self._demo = session, resume, demo
@@ -136,15 +134,15 @@ class HoldfastApp(App[None]):
         self._abort_until = float("-inf")
         self.register_theme(HOLDFAST)
         self._set_look(look)
-        self.terminal = Terminal(self._write, notify, os.environ)
-        self.herald = Herald(client, self.terminal, notify)
+        self.terminal = TerminalEscapes(self._write, notify, os.environ)
+        self.herald = Notifier(client, self.terminal, notify)
 
-    def _set_look(self, look: Look) -> None:
+    def _set_look(self, look: DisplaySettings) -> None:
         self.theme = look.theme if look.theme in self.available_themes else HOLDFAST.name
         if self.theme != look.theme:
             self.call_later(self._notice, Notice(f"There is no theme {look.theme!r}.", "warning"))
         self.set_keymap(look.keys)
-        take(look.keys)
+        set_keymap(look.keys)
         self._more_filters = filters_of(look, (lambda: self.theme_variables) if self.no_color else None)
 
     def run_worker(self, work: WorkType[Any], *args: Any, **options: Any) -> Worker[Any]:
@@ -198,7 +196,7 @@ class HoldfastApp(App[None]):
     def _hear(self, change: Change) -> None:
         """What the client tells: its own work must not fail by what the screen makes of it."""
         with self.boundary.guard():
-            self.presenter.hear(change)
+            self.presenter.on_change(change)
         with self.boundary.guard():
             self.herald.hear(change)
 
@@ -257,15 +255,15 @@ class HoldfastApp(App[None]):
         """Back from the shell: the terminal has forgotten what stood there, and time has passed."""
         self.refresh(layout=True)
         self.presenter.tick()
-        self.client.look_again()
+        self.client.verify_now()
 
     def on_app_blur(self) -> None:
         self.herald.focused = False
-        self.client.looked_at(False)
+        self.client.set_focused(False)
 
     def on_app_focus(self) -> None:
         self.herald.focused = True
-        self.client.looked_at(True)
+        self.client.set_focused(True)
         self.call_later(self._give_keys)
 
     def _give_keys(self) -> None:
@@ -274,7 +272,7 @@ class HoldfastApp(App[None]):
             self.screen.focus_next(self.screen.AUTO_FOCUS or "*")
 
     def _notice(self, notice: Notice) -> None:
-        if notice.stays or self.screen is self.main:
+        if notice.sticky or self.screen is self.main:
             self.main.notices.add(notice)
         else:  # a dialog is above it
             self.notify(excerpt(notice.text), severity=notice.severity, markup=False)
@@ -283,11 +281,11 @@ class HoldfastApp(App[None]):
 
     def _take_up(self) -> None:
         """Go on where the last run left off, if it was asked for, or something was left unfinished there."""
-        place = None if self._demo else self.client.journal.place()
+        place = None if self._demo else self.client.journal.last_session()
         if self._wanted is None and place is not None and (self._resume or self.writing.unfinished(place)):
             self._wanted = place
         self.writing.start(self._wanted or "")
-        self.writing.tell_left(self._wanted or "")
+        self.writing.notify_recovered(self._wanted or "")
         self.set_timer(TITLES_WITHIN, self.writing.tell_left_elsewhere)
 
     def _line_up(self) -> None:
@@ -295,12 +293,12 @@ class HoldfastApp(App[None]):
         if not self._begun:
             self._begun = True
             self.run_worker(self._begin(), group="session", exclusive=True)
-            if self.writing.left_elsewhere:
+            if self.writing.recovered_elsewhere:
                 self.run_worker(self._tell_left_elsewhere(), group="left")
 
     async def _begin(self) -> None:
         if self._demo:
-            self.writing.begin(TOUR)
+            self.writing.hold_for_new_session(TOUR)
             await self._send_in_new_session(TOUR)
             return
         wanted = self._wanted
@@ -335,7 +333,7 @@ class HoldfastApp(App[None]):
                 sent = True
         finally:
             if not self.presenter.stopped:
-                self.writing.begun(sent=sent)
+                self.writing.release_held(sent=sent)
 
     # What the person does
 
@@ -346,7 +344,7 @@ class HoldfastApp(App[None]):
             if not (isinstance(event, events.Key) and event.key == "tab"):
                 self.main.key_came()
         if isinstance(event, events.Key | events.Paste) and not event.is_forwarded:
-            adapt(event, one_line=isinstance(self.focused, Input))
+            adapt(event, single_line=isinstance(self.focused, Input))
             if self._to_abort is not None and not (isinstance(event, events.Key) and event.key == "escape"):
                 self._to_abort = None  # only Esc twice in a row aborts
                 self.presenter.arm_abort(None, self._abort_until)
@@ -365,7 +363,7 @@ class HoldfastApp(App[None]):
     def _submit(self, text: str) -> None:
         self._send(text, now=False)
 
-    @on(Prompt.SendNow)
+    @on(PromptBox.SendNow)
     def _send_now(self) -> None:
         self._send(self.main.prompt.text, now=True)
 
@@ -395,19 +393,19 @@ class HoldfastApp(App[None]):
         elif self.writing.beginning:
             self._notice(Notice("The session is still being created: your words stay here."))
         else:
-            self.writing.begin(text)
+            self.writing.hold_for_new_session(text)
             self.choosing.look_up_names(text)
             self.run_worker(self._send_in_new_session(text), group="session")
 
-    @on(Prompt.Changed, "#prompt")
+    @on(PromptBox.Changed, "#prompt")
     def _written(self) -> None:
         self.writing.save()
 
-    @on(Prompt.EditLeft)
+    @on(PromptBox.EditLeft)
     def _edit_left(self) -> None:
         self.writing.edit_left()
 
-    @on(Prompt.SearchWanted)
+    @on(PromptBox.SearchWanted)
     def _search_wanted(self) -> None:
         self.action_history()
 
@@ -419,7 +417,7 @@ class HoldfastApp(App[None]):
     def _remove_wanted(self, event: QueueList.RemoveWanted) -> None:
         from tui.widgets.dialogs.confirm import Confirm
 
-        text = f"“{one_line(event.queued.text, QUOTED)}” is not sent then. ↑ in the prompt finds it again."
+        text = f"“{single_line(event.queued.text, QUOTED)}” is not sent then. ↑ in the prompt finds it again."
         self.push_screen(
             Confirm("Remove the waiting prompt?", text, "remove", "keep"),
             lambda yes: self.writing.remove(event.queued) if yes else None,
@@ -452,7 +450,7 @@ class HoldfastApp(App[None]):
                 if queued_id is None:
                     self.client.prompts.release(session.id)
                 else:
-                    self.client.prompts.send_waiting(queued_id)
+                    self.client.prompts.send_queued_now(queued_id)
         finally:
             self._leaving = False
 
@@ -472,7 +470,7 @@ class HoldfastApp(App[None]):
     def _reject_wanted(self, event: RequestPanel.RejectWanted) -> None:
         self.replies.reject(event.request)
 
-    @on(Transcript.OlderWanted)
+    @on(TranscriptView.OlderWanted)
     def _older_wanted(self) -> None:
         session_id = self.presenter.session_id
         if session_id is not None:
@@ -482,7 +480,7 @@ class HoldfastApp(App[None]):
         try:
             await self.client.load_older(session_id)
         except NetError as error:
-            logging.getLogger(__name__).info("older messages: %s", error.what)  # the transcript says so too
+            logging.getLogger(__name__).info("older messages: %s", error.message)  # the transcript says so too
 
     @on(MainScreen.AbortPressed)
     def action_abort(self) -> None:
@@ -507,9 +505,9 @@ class HoldfastApp(App[None]):
             self.post_message(events.Key(name, name if len(name) == 1 else None))
 
     def action_history(self) -> None:
-        from tui.widgets.dialogs.prompt_history import HistoryPicker
+        from tui.widgets.dialogs.prompt_history import PromptHistory
 
-        self.push_screen(HistoryPicker(self.client.journal.history()), self._recall)
+        self.push_screen(PromptHistory(self.client.journal.history()), self._recall)
 
     def _recall(self, text: str | None) -> None:
         if text is not None:
@@ -535,8 +533,8 @@ class HoldfastApp(App[None]):
     def action_editor(self) -> None:
         self.choosing.editor()
 
-    @on(Prompt.OffersWanted)
-    def _offers_wanted(self, event: Prompt.OffersWanted) -> None:
+    @on(PromptBox.OffersWanted)
+    def _offers_wanted(self, event: PromptBox.OffersWanted) -> None:
         self.choosing.offer(event.word, finish=event.finish)
 
     def action_inbox(self) -> None:
@@ -583,10 +581,10 @@ class HoldfastApp(App[None]):
         self._notice(Notice(said))
 
     def copy_to_clipboard(self, text: str) -> None:
-        text = clean(text)
+        text = sanitize(text)
         super().copy_to_clipboard(text)
         self.terminal.copy(text)
-        if self.terminal.may_keep_copies and not self._copy_explained:
+        if self.terminal.clipboard_may_be_blocked and not self._copy_explained:
             self._copy_explained = True
             self.call_later(self._notice, Notice(TMUX_KEEPS))
 

@@ -6,9 +6,9 @@ from textual.screen import Screen
 from textual.widgets import Input, TextArea
 
 from tui.ui.terminal_input import TextBurst
-from tui.widgets.prompt.prompt import Prompt
+from tui.widgets.prompt.prompt import PromptBox
 from tui.widgets.prompt.queue_list import QueueList
-from tui.widgets.requests.custom_answer import OwnWordsForm
+from tui.widgets.requests.custom_answer import CustomAnswerForm
 from tui.widgets.requests.panel import RequestPanel
 from tui.widgets.status.footer import Keys
 
@@ -57,7 +57,7 @@ def of_part(main: "MainScreen") -> tuple[str, Keys]:
         return "the transcript", TRANSCRIPT_KEYS
     if main.focused is main.queue:
         return "the prompts that wait", QueueList.KEYS
-    return "the prompt", Prompt.KEYS
+    return "the prompt", PromptBox.KEYS
 
 
 def named(main: "MainScreen") -> Keys:
@@ -77,12 +77,10 @@ def are_keys(screen: Screen[Any], burst: TextBurst) -> bool:
     """Whether the part that has the focus takes each character as a key of its own, and the burst for no paste."""
     focused, text = screen.focused, burst.text
     if isinstance(focused, Input):
-        return (
-            not burst.is_paste or text.count("\r") == 1
-        )  # Enter ends the field: what follows is for another part
+        return not burst.is_paste or text.count("\r") == 1  # Enter ends the field: what follows is for another part
     if isinstance(focused, TextArea):
         return not burst.is_paste
-    answers = isinstance(focused, OwnWordsForm)
+    answers = isinstance(focused, CustomAnswerForm)
     if answers and text[0].isdecimal() and not burst.is_paste:
         return True  # it may open a field, and the rest is written there
     bound = screen.active_bindings

@@ -19,24 +19,24 @@ from tui.core.changes import Notice
 from tui.core.store import Store
 from tui.ui import footer_hints
 from tui.widgets.base.replaced import Replaced
-from tui.widgets.base.static_text import Covered, Plain
-from tui.widgets.prompt.completions import Completions
-from tui.widgets.prompt.prompt import Prompt
+from tui.widgets.base.static_text import SkipsCoveredBackground, StaticText
+from tui.widgets.prompt.completions import CompletionList
+from tui.widgets.prompt.prompt import PromptBox
 from tui.widgets.prompt.queue_list import QueueList
 from tui.widgets.requests.panel import RequestPanel
-from tui.widgets.status.footer import KeyHints
-from tui.widgets.status.header import HealthLine
+from tui.widgets.status.footer import HintBar
+from tui.widgets.status.header import HeaderBar
 from tui.widgets.status.notices import SMALL, Notices
 from tui.widgets.status.plan import Plan
-from tui.widgets.status.turn_status import TurnLine
+from tui.widgets.status.turn_status import TurnStatus
 from tui.widgets.status.welcome import Welcome
 from tui.widgets.text.blocks import Code
-from tui.widgets.transcript.foldable import Fold
-from tui.widgets.transcript.view import Transcript, Unread
+from tui.widgets.transcript.foldable import Foldable
+from tui.widgets.transcript.view import TranscriptView, Unread
 
 if TYPE_CHECKING:
     from tui.widgets.transcript.search_bar import SearchBar
-    from tui.widgets.transcript.transcript_search import Older, Search
+    from tui.widgets.transcript.transcript_search import Older, TranscriptSearch
 
 TYPING = 1.0
 """Seconds after a key in which the person counts as writing: nothing may take the keys away then."""
@@ -45,23 +45,23 @@ COPY_AGAIN = 4.0
 """Seconds after copying code in which the same key takes the block above."""
 
 
-class Body(Container, Covered):
+class Body(Container, SkipsCoveredBackground):
     """The transcript, or the welcome in its place."""
 
 
-class Entry(Horizontal, Covered):
+class Entry(Horizontal, SkipsCoveredBackground):
     """The mark, and the prompt behind it."""
 
 
-class Foot(Vertical, Covered):
+class Foot(Vertical, SkipsCoveredBackground):
     """What stays in sight whatever is above it: the prompt and its keys."""
 
 
-class Rest(Vertical, Covered):
+class Rest(Vertical, SkipsCoveredBackground):
     """All below the header. When only that changes, as each second, the compositor asks nothing of this."""
 
 
-class MainScreen(Screen[None], Covered):
+class MainScreen(Screen[None], SkipsCoveredBackground):
     """Everything that is always in sight."""
 
     AUTO_FOCUS = "#prompt"
@@ -87,24 +87,24 @@ class MainScreen(Screen[None], Covered):
         self._typed_at = float("-inf")
         self._keys_wanted = False
         self._came = False
-        self._search: Search | None = None
+        self._search: TranscriptSearch | None = None
         self._copied: Code | None = None
         self._copied_at = float("-inf")
         self.waiting = 0
         self.turn_runs = False
         self.takes_now = True
         self._completes = self._written = False
-        self.health = HealthLine(address, id="health")
+        self.health = HeaderBar(address, id="health")
         self.notices = Notices(id="notices")
-        self.transcript = Transcript(store, id="transcript")
+        self.transcript = TranscriptView(store, id="transcript")
         self.welcome = Welcome(id="welcome")
         self.unread = Unread(id="unread")
         self.panel = RequestPanel(now, id="request")
         self.plan = Plan(id="plan")
-        self.turn_line = TurnLine(id="turn")
+        self.turn_line = TurnStatus(id="turn")
         self.queue = QueueList(id="queue")
-        self.prompt = Prompt(now, id="prompt")
-        self.key_hints = KeyHints(id="keys")
+        self.prompt = PromptBox(now, id="prompt")
+        self.key_hints = HintBar(id="keys")
         self._replaced: list[Replaced] = []
 
     def compose(self) -> ComposeResult:
@@ -122,7 +122,7 @@ class MainScreen(Screen[None], Covered):
             with Foot(id="foot"):
                 yield self.prompt.completions
                 with Entry(id="entry"):
-                    yield Plain(" ›", id="mark")
+                    yield StaticText(" ›", id="mark")
                     yield self.prompt
                 yield self.key_hints
 
@@ -209,7 +209,7 @@ class MainScreen(Screen[None], Covered):
     def action_next_part(self, by: int = 1) -> None:
         if by > 0 and self.just_came:
             self._came = False
-            self.panel.grace.waive()  # the person wants to answer it
+            self.panel.grace.cancel()  # the person wants to answer it
             return
         parts: list[Widget | None] = [self.prompt, self.panel.open_form]
         parts.append(self.transcript if self.transcript.display else None)
@@ -221,7 +221,7 @@ class MainScreen(Screen[None], Covered):
             self._lead_to_prompt()
             return
         if part is self.panel.open_form:
-            self.panel.grace.waive()  # the person wants to answer it
+            self.panel.grace.cancel()  # the person wants to answer it
         part.focus()
 
     def action_back(self) -> None:
@@ -240,13 +240,13 @@ class MainScreen(Screen[None], Covered):
 
     def action_search(self) -> None:
         from tui.widgets.transcript.search_bar import SearchBar  # not before the first frame
-        from tui.widgets.transcript.transcript_search import Search
+        from tui.widgets.transcript.transcript_search import TranscriptSearch
 
         if self._search is not None:
             self.leave_search()
         elif self.transcript.display:
             bar = SearchBar(id="search")
-            self._search = Search(self.transcript, self._store, bar, self.older)
+            self._search = TranscriptSearch(self.transcript, self._store, bar, self.older)
             self.mount(bar, before=self.panel)
 
     def on_search_bar_wanted(self, event: "SearchBar.Wanted") -> None:
@@ -307,7 +307,7 @@ class MainScreen(Screen[None], Covered):
     def on_key(self, event: events.Key) -> None:
         """A letter typed where nothing takes letters belongs to the prompt."""
         nobody_s = (
-            isinstance(self.focused, Transcript | Fold | QueueList | None)
+            isinstance(self.focused, TranscriptView | Foldable | QueueList | None)
             and event.key not in self.active_bindings
         )
         if event.is_printable and nobody_s:
@@ -333,25 +333,25 @@ class MainScreen(Screen[None], Covered):
         """To whoever gets the keys just now; else to the prompt, which gets them."""
         handover = self.panel.handover
         handover.keep(event)
-        if handover.taker is None:
+        if handover.target is None:
             handover.begin(self.prompt)
 
     def _lead_to_prompt(self) -> None:
         self.panel.handover.begin(self.prompt)
 
-    @on(Prompt.Changed, "#prompt")
+    @on(PromptBox.Changed, "#prompt")
     def _typed(self) -> None:
         self._typed_at = self._now()
         if self._written != self.prompt.has_words:
             self.refresh_hints()
 
-    @on(Prompt.SelectionChanged, "#prompt")
+    @on(PromptBox.SelectionChanged, "#prompt")
     def _cursor_moved(self) -> None:
         if self._completes != bool(self.prompt.unfinished):
             self.refresh_hints()
 
-    @on(Prompt.ScrollWanted)
-    def _scroll(self, event: Prompt.ScrollWanted) -> None:
+    @on(PromptBox.ScrollWanted)
+    def _scroll(self, event: PromptBox.ScrollWanted) -> None:
         match event.where:
             case "up":
                 self.transcript.action_page_up()
@@ -360,7 +360,7 @@ class MainScreen(Screen[None], Covered):
             case "end":
                 self.transcript.follow()
 
-    @on(Transcript.ReadingMoved)
+    @on(TranscriptView.ReadingMoved)
     def _reading_moved(self) -> None:
         self.unread.show_unread(self.transcript.following, self.transcript.unread)
 
@@ -368,7 +368,7 @@ class MainScreen(Screen[None], Covered):
     def _unread_clicked(self) -> None:
         self.transcript.follow()
 
-    @on(Completions.Switched)
+    @on(CompletionList.Switched)
     def _list_switched(self) -> None:
         self.refresh_hints()
 
@@ -379,16 +379,16 @@ class MainScreen(Screen[None], Covered):
     def on_question_form_keys_changed(self) -> None:
         self.refresh_hints()
 
-    @on(Prompt.KeysChanged)
+    @on(PromptBox.KeysChanged)
     @on(RequestPanel.KeysChanged)
     def _keys_changed(self) -> None:
         self.refresh_hints()
 
-    @on(RequestPanel.KeyPassedOn)
-    def _passed_on(self, event: RequestPanel.KeyPassedOn) -> None:
+    @on(RequestPanel.KeyForwarded)
+    def _passed_on(self, event: RequestPanel.KeyForwarded) -> None:
         self._pass_on(event.event)
 
-    @on(RequestPanel.CutOff)
+    @on(RequestPanel.AnswerInterrupted)
     def _cut_off(self) -> None:
         self.prompt.take_rest()
 

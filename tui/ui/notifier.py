@@ -8,10 +8,10 @@ from base64 import b64encode
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from tui.config.display import Notify
+from tui.config.display import NotifySettings
 from tui.core import changes as c
 from tui.core.model import Idle, PermissionRequest, Request
-from tui.core.sanitize import one_line
+from tui.core.sanitize import single_line
 from tui.core.turn import TurnState
 from tui.net.pacing import Paced
 
@@ -29,10 +29,10 @@ NAMED_777 = ("rxvt", "foot")
 BELL = "\a"
 
 
-class Terminal:
+class TerminalEscapes:
     """The escape sequences that reach the person, for the terminal that `environ` names."""
 
-    def __init__(self, write: Callable[[str], None], settings: Notify, environ: Mapping[str, str]) -> None:
+    def __init__(self, write: Callable[[str], None], settings: NotifySettings, environ: Mapping[str, str]) -> None:
         self._write = write
         self._settings = settings
         self._tmux = "TMUX" in environ
@@ -41,9 +41,9 @@ class Terminal:
         self._osc777 = speaks_777 if settings.osc777 is None else settings.osc777
         self._title: str | None = None
 
-    def ring(self, words: str) -> None:
+    def notify(self, words: str) -> None:
         """Bell and notices, as far as they are switched on."""
-        text = one_line(words, LONGEST)
+        text = single_line(words, LONGEST)
         out = BELL if self._settings.bell else ""
         if self._osc9:
             out += self._through(f"\x1b]9;Holdfast: {text}\a")
@@ -59,18 +59,18 @@ class Terminal:
             self._write(self._through(f"\x1b]52;c;{words}\a"))
 
     @property
-    def may_keep_copies(self) -> bool:
+    def clipboard_may_be_blocked(self) -> bool:
         """Whether something between us and the terminal keeps OSC 52 to itself, unless it was told otherwise."""
         return self._tmux
 
     def show_title(self, words: str) -> None:
         """Name the terminal's window; the name that it had is put aside the first time."""
-        title = one_line(f"holdfast · {words}" if words else "holdfast", LONGEST)
+        title = single_line(f"holdfast · {words}" if words else "holdfast", LONGEST)
         if self._settings.title and title != self._title:
             self._write(("\x1b[22;2t" if self._title is None else "") + f"\x1b]2;{title}\a")
             self._title = title
 
-    def give_title_back(self) -> None:
+    def restore_title(self) -> None:
         if self._title is not None:
             self._write("\x1b[23;2t")
             self._title = None
@@ -82,13 +82,13 @@ class Terminal:
         return "\x1bPtmux;" + sequence.replace("\x1b", "\x1b\x1b") + "\x1b\\"
 
 
-class Herald:
+class Notifier:
     """Hears what the client tells; rings when a request arrives, a turn ends or the line is lost.
 
     `focused` is whether the person looks at this terminal, as far as it says so.
     """
 
-    def __init__(self, client: "Client", terminal: Terminal, settings: Notify) -> None:
+    def __init__(self, client: "Client", terminal: TerminalEscapes, settings: NotifySettings) -> None:
         self._client = client
         self._terminal = terminal
         self._settings = settings
@@ -110,7 +110,7 @@ class Herald:
                 self._look_at_end(session_id, prompt_id)
             case c.SessionsChanged(session_id) if session_id is not None:
                 self._look_at_session(session_id)
-            case c.LineChanged():
+            case c.ConnectionChanged():
                 self._look_at_line()
             case _:
                 return
@@ -135,10 +135,10 @@ class Herald:
             words, more = self._waiting[-1], len(self._waiting) - 1
             self._waiting.clear()
             self._rang_at = now
-            self._terminal.ring(f"{words} (and {more} more)" if more else words)
+            self._terminal.notify(f"{words} (and {more} more)" if more else words)
 
     def close(self) -> None:
-        self._terminal.give_title_back()
+        self._terminal.restore_title()
 
     def _state(self) -> str:
         waiting = len(self._client.store.requests) + self._client.store.requests_beyond

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 from tui.core.changes import Notice
 from tui.core.mentions import FILES_AT_MOST, command_in, names_in
-from tui.core.model import Offered
-from tui.core.sanitize import clean, one_line
+from tui.core.model import CatalogItem
+from tui.core.sanitize import sanitize, single_line
 from tui.net.errors import NetError
 from tui.net.local_file import read_small
 from tui.ui.presenter import Presenter
-from tui.ui.session_controller import Sessions
-from tui.widgets.prompt.prompt import Prompt, joined
+from tui.ui.session_controller import SessionController
+from tui.widgets.prompt.prompt import PromptBox, joined
 
 if TYPE_CHECKING:
     from textual.app import App
@@ -32,7 +32,7 @@ LONGEST = 40
 """Characters of a name that a notice quotes."""
 
 
-class Choosing:
+class Pickers:
     """Chooses for the session on the screen. `notify` shows a notice."""
 
     def __init__(
@@ -40,8 +40,8 @@ class Choosing:
         app: "App[Any]",
         client: "Client",
         presenter: Presenter,
-        sessions: Sessions,
-        prompt: Prompt,
+        sessions: SessionController,
+        prompt: PromptBox,
         *,
         notify: Callable[[Notice], None],
         environ: Mapping[str, str] = os.environ,
@@ -55,14 +55,14 @@ class Choosing:
         self._notify = notify
         self._environ = environ
         self._word, self._finish, self._looks_up = "", False, False
-        self._known: dict[str, Sequence[Offered]] = {}
+        self._known: dict[str, Sequence[CatalogItem]] = {}
         self._kept_back = ""
 
     def agent(self) -> None:
         """Choose who answers from the next prompt on; or how, where the family calls that a mode."""
         session_id = self._session_id
         traits = self._client.traits
-        word = "agent" if traits is None else traits.agents_are
+        word = "agent" if traits is None else traits.agent_label
 
         def chosen(name: str) -> None:
             self._choices.choose(session_id, agent=name)
@@ -103,19 +103,19 @@ class Choosing:
                     continue
                 if finish and not found:
                     what = "file" if word[0] == "@" else "command"
-                    self._notify(Notice(f"No {what} here is like {one_line(word, LONGEST)}."))
+                    self._notify(Notice(f"No {what} here is like {single_line(word, LONGEST)}."))
                 self._prompt.offer(word, found, finish=finish)
         finally:
             self._looks_up = False
 
-    async def _offers_for(self, word: str) -> Sequence[Offered]:
+    async def _offers_for(self, word: str) -> Sequence[CatalogItem]:
         if word[0] == "@":
             return await self._choices.files(self._session_id, word[1:].strip('"'))
         known = self._known.get(self._session_id) if len(word) > 1 else None
         commands = known or await self._commands()
         return [one for one in commands if one.name.casefold().startswith(word[1:].casefold())]
 
-    async def _commands(self) -> Sequence[Offered]:
+    async def _commands(self) -> Sequence[CatalogItem]:
         session_id = self._session_id
         commands = await self._choices.commands(session_id)
         if commands:
@@ -133,7 +133,7 @@ class Choosing:
         self._kept_back = text
         near = [one for one in known if one.startswith(name)] or get_close_matches(name, known, 1)
         meant = f"; /{near[0]} is one" if near else ""
-        unknown = f"There is no command /{one_line(name, LONGEST)} here{meant}."
+        unknown = f"There is no command /{single_line(name, LONGEST)} here{meant}."
         self._notify(Notice(f"{unknown} Enter again sends it as text.", "warning"))
         return True
 
@@ -152,7 +152,7 @@ class Choosing:
         except NetError:
             return  # sending the prompt tells what is wrong with the line
         if commands and all(one.name != command for one in commands):
-            unknown = f"There is no command /{one_line(command, LONGEST)} here"
+            unknown = f"There is no command /{single_line(command, LONGEST)} here"
             self._notify(Notice(f"{unknown}: it goes as text.", "warning"))
 
     async def _tell_unnamed(self, session_id: str, named: Sequence[tuple[str, ...]]) -> None:
@@ -160,7 +160,7 @@ class Choosing:
         try:
             for candidates in named:
                 if not await self._names_a_file(session_id, candidates):
-                    missing.append(f"@{one_line(candidates[-1], LONGEST)}")
+                    missing.append(f"@{single_line(candidates[-1], LONGEST)}")
         except NetError:
             return  # sending the prompt tells what is wrong with the line
         if missing:
@@ -204,7 +204,7 @@ class Choosing:
                 self._notify(Notice(f"{why}: the prompt stays as it was.", "warning"))
                 return
             came_back = self._prompt.text.removeprefix(before.rstrip()).strip("\n")  # prompts that were not sent
-            self._prompt.text = joined(clean(written).rstrip("\n"), came_back)
+            self._prompt.text = joined(sanitize(written).rstrip("\n"), came_back)
             self._prompt.move_cursor(self._prompt.document.end)
 
     @property
@@ -214,7 +214,7 @@ class Choosing:
     def _offer(
         self,
         title: str,
-        offered: Callable[[], Awaitable[Sequence[Offered]]],
+        offered: Callable[[], Awaitable[Sequence[CatalogItem]]],
         chosen: Callable[[str], None],
         current: str | None = None,
     ) -> None:
@@ -223,11 +223,11 @@ class Choosing:
     async def _choose(
         self,
         title: str,
-        offered: Callable[[], Awaitable[Sequence[Offered]]],
+        offered: Callable[[], Awaitable[Sequence[CatalogItem]]],
         chosen: Callable[[str], None],
         current: str | None,
     ) -> None:
-        from tui.widgets.dialogs.picker import Choose
+        from tui.widgets.dialogs.picker import Picker
 
         found = await self._sessions.ask(offered())
         if found is None:
@@ -235,4 +235,4 @@ class Choosing:
         if not found:
             self._notify(Notice(f"{title}: there is nothing to choose from."))
         else:
-            self._app.push_screen(Choose(title, found, chosen, current))
+            self._app.push_screen(Picker(title, found, chosen, current))

@@ -12,19 +12,19 @@ from textual.content import Content
 from tui.backends import NAMES, SERVE
 from tui.core import changes as c
 from tui.core.model import Failure, Idle, Request, Session
-from tui.core.sanitize import excerpt, one_line
-from tui.core.session_state import Standing, Standings
+from tui.core.sanitize import excerpt, single_line
+from tui.core.session_state import SessionState, SessionStates
 from tui.core.turn import Turn
 from tui.net.pacing import Slice
 from tui.ui.backlog import Backlog, is_outcome
 from tui.ui.main_screen import MainScreen
-from tui.ui.prompt_controller import Writing
-from tui.ui.turn_end_notes import Endings
+from tui.ui.prompt_controller import PromptController
+from tui.ui.turn_end_notes import TurnEndNotes
 from tui.widgets.requests.outcome_text import Outcomes
 from tui.widgets.requests.panel import RequestPanel
 from tui.widgets.status.header import Heading
-from tui.widgets.status.turn_status import gone_words, undone_words
-from tui.widgets.status.welcome import welcome_words
+from tui.widgets.status.turn_status import gone_text, undone_text
+from tui.widgets.status.welcome import welcome_text
 from tui.widgets.transcript.view import NOTES_KEPT
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class Presenter:
         self,
         client: "Client",
         main: MainScreen,
-        writing: Writing,
+        writing: PromptController,
         *,
         soon: Callable[[Callable[[], None]], object],
         guard: Callable[[], AbstractContextManager[None]],
@@ -65,14 +65,14 @@ class Presenter:
         self._line_up = line_up
         self._changes = Backlog()
         self._up = self._ever_up = False
-        self._endings = Endings(client, main.transcript)
+        self._endings = TurnEndNotes(client, main.transcript)
         self._to_abort: Turn | None = None
         self._abort_until = float("-inf")
         self.stopped = False
-        self._standings = Standings(client.store, client.turn, client.turns.patience)
+        self._standings = SessionStates(client.store, client.turn, client.turns.patience)
         self._choices = client.choices
         self.outcomes = Outcomes()
-        self.overlay: Callable[[], None] | None = None
+        self.refresh_dialog: Callable[[], None] | None = None
         self._showing = self._overlay_stale = False
         self._stale: dict[Callable[[], None], None] = {}
         """Parts that are drawn once for many changes."""
@@ -85,12 +85,12 @@ class Presenter:
         """Where the requests of the session on the screen are answered."""
         return self._main.panel
 
-    def hear(self, change: c.Change) -> None:
+    def on_change(self, change: c.Change) -> None:
         """Take a change from the client; it is shown with what came meanwhile, in slices.
 
         Growth before which nothing waits is only noted down: a way through the screen's loop costs more than that.
         """
-        if isinstance(change, c.TextGrew) and not self._changes:
+        if isinstance(change, c.TextAppended) and not self._changes:
             if change.session_id == self.session_id and not self.stopped:
                 self._main.transcript.grow(change.message_id, change.part_id)
             return
@@ -159,14 +159,14 @@ class Presenter:
         traits, server = self._client.traits, self._client.server
         if traits is None or server is None:
             return ""
-        return one_line(f"{NAMES.get(traits.family, traits.family)} {server.version}", SERVER)
+        return single_line(f"{NAMES.get(traits.family, traits.family)} {server.version}", SERVER)
 
     @property
     def gone(self) -> bool:
         """Whether the server does not have the session on the screen any more."""
-        return self.session_id in self._client.store.gone
+        return self.session_id in self._client.store.deleted
 
-    def standing_of(self, session_id: str) -> Standing:
+    def standing_of(self, session_id: str) -> SessionState:
         """How a session stands now."""
         return self._standings.of(session_id, self._client.now())
 
@@ -185,9 +185,7 @@ class Presenter:
             self._ever_up = True
             self._line_up()
         if self.session_id is None:
-            words = welcome_words(
-                line, self._client.address, ever_up=self._ever_up, serve=SERVE, server=self.server
-            )
+            words = welcome_text(line, self._client.address, ever_up=self._ever_up, serve=SERVE, server=self.server)
             self._main.welcome.show(words)
         self._show_turn_line()
         self._writing.show_queue()
@@ -224,7 +222,7 @@ class Presenter:
 
     def _show(self, change: c.Change) -> None:
         match change:
-            case c.LineChanged():
+            case c.ConnectionChanged():
                 self.show_line()
                 self._draw_overlay()
             case c.TurnChanged(session_id):
@@ -248,7 +246,7 @@ class Presenter:
                 self._tell_outcome(change, self.outcomes.closed(change))
                 self._main.panel.forget(request.id)
                 self._draw_once(self._show_requests)
-            case c.AnswerChanged(request):
+            case c.ReplyStatusChanged(request):
                 self._tell_outcome(change, self.outcomes.changed(change))
                 if request.id in self._client.store.requests:
                     self._main.panel.show_fare(change)
@@ -268,7 +266,7 @@ class Presenter:
 
     def _show_in_transcript(
         self,
-        change: c.TextGrew
+        change: c.TextAppended
         | c.PartChanged
         | c.PartGone
         | c.MessageChanged
@@ -281,7 +279,7 @@ class Presenter:
     ) -> None:
         transcript = self._main.transcript
         match change:
-            case c.TextGrew(_, message_id, part_id):
+            case c.TextAppended(_, message_id, part_id):
                 transcript.grow(message_id, part_id)
             case c.PartChanged(_, message_id, part_id):
                 transcript.show_part(message_id, part_id)
@@ -305,7 +303,7 @@ class Presenter:
                 self._show_loading()
             case c.FailureSeen(session_id, failure):
                 self._standings.failed(session_id, failure)
-                if not self._is_outdated(change) and not self._told_otherwise(session_id, failure):
+                if not self._is_outdated(change) and not self._reported_elsewhere(session_id, failure):
                     self._main.transcript.note(Content.styled(f"✗ {excerpt(failure.message)}", "$error"))
             case c.PlanChanged():
                 self._show_plan()
@@ -329,18 +327,18 @@ class Presenter:
             transcript = self._client.store.transcript(self.session_id or "")
             readable = transcript is not None and bool(transcript.messages)
             shown = self.session_id or ""
-            never_seen = self._client.store.gone[shown] == Session(shown, "")
-            unknown = one_line(shown, SERVER) if never_seen else ""
-            self._main.turn_line.say(gone_words(self._client.line(), readable=readable, unknown=unknown))
+            never_seen = self._client.store.deleted[shown] == Session(shown, "")
+            unknown = single_line(shown, SERVER) if never_seen else ""
+            self._main.turn_line.say(gone_text(self._client.line(), readable=readable, unknown=unknown))
             return
         undone = self._client.store.undone(self.session_id or "")
         if undone and not runs and self._client.line().up:
             transcript = self._client.store.transcript(self.session_id or "")
             messages = {} if transcript is None else transcript.messages
             prompts = sum(messages[message_id].role == "user" for message_id in undone)
-            self._main.turn_line.say(undone_words(prompts))
+            self._main.turn_line.say(undone_text(prompts))
             return
-        trouble = None if turn is None else self._client.turns.trouble(turn)
+        trouble = None if turn is None else self._client.turns.diagnose(turn)
         abort = self._client.aborts.progress(self.session_id or "")
         self._main.turn_line.show_turn(turn, trouble, self._client.line(), now, self._client.server_now(), abort)
 
@@ -368,7 +366,7 @@ class Presenter:
         if transcript is None or not transcript.parts_of(turn.prompt_id):
             self._main.transcript.show_pending(turn.prompt_id, turn.prompt.text)
 
-    def _tell_outcome(self, closed: c.RequestClosed | c.AnswerChanged, words: Content | None) -> None:
+    def _tell_outcome(self, closed: c.RequestClosed | c.ReplyStatusChanged, words: Content | None) -> None:
         """In the transcript if the request is of the session on the screen, else beside it."""
         if words is None or self._is_outdated(closed):
             return
@@ -377,15 +375,15 @@ class Presenter:
             self._main.transcript.note(words, request.call_id or "")
         else:
             store, session_id = self._client.store, request.session_id
-            session = store.sessions.get(session_id) or store.gone.get(session_id)
-            where = one_line(session.title, SERVER) if session is not None else ""
+            session = store.sessions.get(session_id) or store.deleted.get(session_id)
+            where = single_line(session.title, SERVER) if session is not None else ""
             self._notify(c.Notice(f"{where or UNTITLED}\n{words.plain.removeprefix('· ')}"))
 
     def _is_outdated(self, change: c.Change) -> bool:
         """Whether so many lines of ours wait to be shown that this one would be dropped for them."""
         return self._changes.outcomes > NOTES_KEPT and is_outcome(change, self.session_id)
 
-    def _told_otherwise(self, session_id: str, failure: Failure) -> bool:
+    def _reported_elsewhere(self, session_id: str, failure: Failure) -> bool:
         """Whether the end of a turn tells of a failure, or will, or any answer that the server has."""
         turns, transcript = self._client.turns.of(session_id), self._client.store.transcript(session_id)
         return (
@@ -397,7 +395,7 @@ class Presenter:
     def show_heading(self) -> None:
         """What is open, who answers there, what it cost."""
         store, shown = self._client.store, self.session_id or ""
-        session = store.sessions.get(shown) or store.gone.get(shown)
+        session = store.sessions.get(shown) or store.deleted.get(shown)
         title = (session.title.replace("\n", " ").strip() or UNTITLED) if session is not None else ""
         parent = self._client.store.sessions.get(session.parent_id or "") if session is not None else None
         if parent is not None:
@@ -406,7 +404,7 @@ class Presenter:
         choice = self._choices.of(self.session_id or "")
         model = (choice.model or "").rpartition("/")[2]
         who = " · ".join(name for name in (choice.agent or self._agent(), model) if name)
-        self._main.health.show_heading(Heading(one_line(title), one_line(who), tokens, cost))
+        self._main.health.show_heading(Heading(single_line(title), single_line(who), tokens, cost))
 
     def _spent(self) -> tuple[int, float]:
         """Tokens and dollars of the session: as the server sums them, else of the messages that are here."""
@@ -414,7 +412,7 @@ class Presenter:
         if session is not None and session.tokens:
             return session.tokens, session.cost
         transcript = self._client.store.transcript(self.session_id or "")
-        return transcript.spent() if transcript is not None else (0, 0.0)
+        return transcript.usage_totals() if transcript is not None else (0, 0.0)
 
     def _show_plan(self) -> None:
         self._main.plan.show_todos(self._client.store.todos(self.session_id or ""))
@@ -428,7 +426,7 @@ class Presenter:
         if request.session_id == self.session_id:
             return self._agent()
         session = self._client.store.sessions.get(request.session_id)
-        named = "" if session is None else session.agent or one_line(session.title, SERVER)
+        named = "" if session is None else session.agent or single_line(session.title, SERVER)
         return named or "a child session"
 
     def _show_requests(self) -> None:
@@ -448,5 +446,5 @@ class Presenter:
     def _draw_overlay(self) -> None:
         """The dialog above the screen, where it shows what may have changed: once for many changes."""
         self._overlay_stale = self._showing
-        if self.overlay is not None and not self._showing:
-            self.overlay()
+        if self.refresh_dialog is not None and not self._showing:
+            self.refresh_dialog()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from tui.config.keymap import key
 from tui.core.changes import DraftReturned, Notice
 from tui.core.model import Queued
-from tui.core.sanitize import one_line
+from tui.core.sanitize import single_line
 from tui.core.turn import TurnState
 from tui.ui.main_screen import MainScreen
 from tui.widgets.prompt.prompt import joined
@@ -28,7 +28,7 @@ QUOTED = 40
 REFUSED_NOW = Notice("This server takes no prompt while a turn runs: it is sent when the turn ends.")
 
 
-class Writing:
+class PromptController:
     """The box, and the queue above it. `notify` shows a notice."""
 
     def __init__(self, client: "Client", main: MainScreen, notify: Callable[[Notice], None]) -> None:
@@ -38,7 +38,7 @@ class Writing:
         self._begun, self._begun_in, self._made = "", "", False
         self._asked: dict[str, Notice] = {}
         """What says that a turn is asked for, by the id of its prompt."""
-        self.left_elsewhere: list[str] = []
+        self.recovered_elsewhere: list[str] = []
         """Sessions, one for each prompt that an earlier run left there, until that is told."""
         self.session_id: str | None = None
         """Whose draft stands in the box; "" where there is no session, None before `start`."""
@@ -90,7 +90,7 @@ class Writing:
             change, draft = box.change or ("", ""), box.draft if box.edited is None else box.aside
             self._client.journal.save_draft(self.session_id, joined(begun, draft), *change)
 
-    def begin(self, text: str) -> None:
+    def hold_for_new_session(self, text: str) -> None:
         """These words wait for their session to be created: a draft still, though not in the box any more."""
         self._begun, self._begun_in, self._made = text, self._session, False
         self._main.prompt.clear_sent(text)
@@ -110,9 +110,9 @@ class Writing:
         journal = self._client.journal
         journal.save_draft(session_id, journal.draft(self._begun_in))
         journal.save_draft(self._begun_in, "")
-        journal.remember_place(session_id)
+        journal.save_last_session(session_id)
 
-    def begun(self, *, sent: bool) -> None:
+    def release_held(self, *, sent: bool) -> None:
         """The new session has the words; or (not `sent`) they go back into the box."""
         text, self._begun = self._begun, ""
         if not sent:
@@ -149,7 +149,7 @@ class Writing:
         if box.edited is not None:
             queued_id = box.edited
             if self._put_back(queued_id, text):
-                prompts.send_waiting(queued_id)
+                prompts.send_queued_now(queued_id)
         elif text.strip():
             prompts.send_now(self._session, text)
             box.clear_sent(text)
@@ -161,7 +161,7 @@ class Writing:
             return
         if self._main.prompt.edited == queued.id:
             self.leave_edit()
-        self._client.prompts.send_waiting(queued.id)
+        self._client.prompts.send_queued_now(queued.id)
 
     def edit(self, queued: Queued) -> None:
         """Take a waiting prompt into the box; nothing of its queue is sent meanwhile."""
@@ -199,7 +199,7 @@ class Writing:
         """Take a waiting prompt out of the queue; earlier prompts (Up) still have it."""
         if self._main.prompt.edited == queued.id:
             self.leave_edit()
-        if self._client.prompts.take_back(queued.id) is None:
+        if self._client.prompts.cancel(queued.id) is None:
             self._notify(Notice("That prompt was sent meanwhile, and is not removed.", "warning"))
 
     def release(self) -> None:
@@ -215,12 +215,10 @@ class Writing:
             where = "It went back to the prompt."
         else:
             session = self._client.store.sessions.get(change.session_id)
-            where = (
-                f"It went back to the prompt of {one_line(session.title, QUOTED) if session else 'its session'}."
-            )
+            where = f"It went back to the prompt of {single_line(session.title, QUOTED) if session else 'its session'}."
         if told:
             return
-        quoted = one_line(change.text, QUOTED)
+        quoted = single_line(change.text, QUOTED)
         self._notify(Notice(f"“{quoted}” was not sent{because}. {where}", "warning"))
 
     def show_queue(self) -> None:
@@ -235,18 +233,18 @@ class Writing:
         self._main.queue.show_waiting(waiting, why, edited, held)
         self._main.refresh_hints()
 
-    def tell_left(self, place: str) -> None:
+    def notify_recovered(self, place: str) -> None:
         """Say what an earlier run left at `place`, the session that opens now; the rest is `left_elsewhere`."""
         prompts = self._client.prompts
         under_way = [turn for turn in self._client.turns.running() if turn.prompt is not None]
         for turn in under_way:
             if turn.session_id == place and turn.prompt is not None:
-                quoted = one_line(turn.prompt.text, QUOTED)
+                quoted = single_line(turn.prompt.text, QUOTED)
                 what = f"“{quoted}” was under way when the last run ended. What became of it is asked."
                 self._asked[turn.prompt.message_id] = Notice(what)
                 self._notify(self._asked[turn.prompt.message_id])
-        self.left_elsewhere = [turn.session_id for turn in under_way if turn.session_id != place]
-        self.left_elsewhere += [s for s in prompts.sessions() if s != place for _ in prompts.waiting(s)]
+        self.recovered_elsewhere = [turn.session_id for turn in under_way if turn.session_id != place]
+        self.recovered_elsewhere += [s for s in prompts.sessions() if s != place for _ in prompts.waiting(s)]
 
     def known(self, session_id: str) -> None:
         """A turn moved: where it is known what became of it, nothing says any more that this is asked."""
@@ -258,17 +256,15 @@ class Writing:
 
     def tell_left_elsewhere(self) -> None:
         """Say, once, what an earlier run left in other sessions: by their titles, where all are known."""
-        left, self.left_elsewhere = self.left_elsewhere, []
+        left, self.recovered_elsewhere = self.recovered_elsewhere, []
         if not left:
             return
         words = "A prompt of the last run is" if len(left) == 1 else f"{len(left)} prompts of the last run are"
         ids = list(dict.fromkeys(left))
-        known = [
-            self._client.store.sessions[one].title.strip() for one in ids if one in self._client.store.sessions
-        ]
+        known = [self._client.store.sessions[one].title.strip() for one in ids if one in self._client.store.sessions]
         where = "another session" if len(ids) == 1 else f"{len(ids)} other sessions"
         if len(ids) <= NAMED and len(known) == len(ids) and all(known):
-            where = " and ".join(f"“{one_line(title, QUOTED)}”" for title in known)
+            where = " and ".join(f"“{single_line(title, QUOTED)}”" for title in known)
         opens = f"{key('sessions')} opens {'it' if len(ids) == 1 else 'them'}."
         self._notify(Notice(f"{words} under way or waiting in {where} · {opens}"))
 
@@ -295,7 +291,7 @@ class Writing:
             prompts.edit(queued_id, text)
             box.clear_sent(text)
         else:
-            prompts.take_back(queued_id)
+            prompts.cancel(queued_id)
             box.put_back()
         self.save()
         self.edit_left()

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from tui.core.sanitize import one_line
+from tui.core.sanitize import single_line
 from tui.core.store import Store
 from tui.core.turn import TurnState
 
@@ -34,11 +34,7 @@ def warnings(client: "Client", *, demo: bool = False, beginning: bool = False) -
         ends = client.traits.cancels_on_disconnect if client.traits is not None else False
         up = client.line().up
         where = titles(client.store, (turn.session_id for turn in turns))
-        run = (
-            ("A turn runs" if up else "A turn ran")
-            if running == 1
-            else f"{running} turns {'run' if up else 'ran'}"
-        )
+        run = ("A turn runs" if up else "A turn ran") if running == 1 else f"{running} turns {'run' if up else 'ran'}"
         it_goes = "it goes" if running == 1 else "they go"
         goes_on = f"{it_goes.capitalize()} on at the server without you; a question will wait there."
         if not up:
@@ -66,7 +62,7 @@ def titles(store: Store, session_ids: Iterable[str]) -> str:
     """` in “One” and “Other”`: the sessions by name, the first three of them; "" where none has one."""
     ids = dict.fromkeys(session_ids)
     known = [store.sessions[one] for one in ids if one in store.sessions]
-    names = [f"“{one_line(session.title, TITLE)}”" for session in known if session.title.strip()][:NAMED]
+    names = [f"“{single_line(session.title, TITLE)}”" for session in known if session.title.strip()][:NAMED]
     if not names:
         return ""
     if len(ids) > len(names):

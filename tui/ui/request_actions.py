@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from tui.client.client import Client
 
 
-class Replies:
+class RequestActions:
     """Hands each reply to the client, and tells the presenter that it is on its way."""
 
     def __init__(self, app: "App[Any]", client: "Client", presenter: Presenter) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from tui.core.changes import Notice
 from tui.core.model import Session
-from tui.core.sanitize import one_line
+from tui.core.sanitize import single_line
 from tui.net.errors import NetError
 from tui.ui.presenter import Presenter
 
@@ -26,7 +26,7 @@ TYPING = 0.25
 """Seconds without a key after which the server is asked for what was typed."""
 
 
-class Sessions:
+class SessionController:
     """The sessions of one client, on one screen. `notify` shows a notice."""
 
     def __init__(
@@ -48,7 +48,7 @@ class Sessions:
 
     def say(self, error: NetError) -> None:
         """Show what went wrong, and what helps."""
-        self._notify(Notice(f"{error.what}\n{error.remedy}", "warning"))
+        self._notify(Notice(f"{error.message}\n{error.hint}", "warning"))
 
     async def newest(self) -> str | None:
         """The session that changed last and is no child of another."""
@@ -84,7 +84,7 @@ class Sessions:
         )
         picker.more = lambda search, cursor: self._work(self._list(picker, search, cursor), "list")
         self._picker = picker
-        self._presenter.overlay = picker.draw
+        self._presenter.refresh_dialog = picker.draw
         self._app.push_screen(picker, self._chosen)
         self._work(self._list(picker), "list")
 
@@ -101,24 +101,24 @@ class Sessions:
             kept=panel.kept,
             reject_with_reason=traits is None or traits.reject_with_reason,
         )
-        self._presenter.overlay = inbox.draw
+        self._presenter.refresh_dialog = inbox.draw
         self._app.push_screen(inbox, self._inbox_left)
 
     def _inbox_left(self, session_id: str | None) -> None:
-        self._presenter.overlay = None
+        self._presenter.refresh_dialog = None
         self._presenter.panel.redraw()
         if session_id is not None:
             self._work(self.open(session_id), "session")
 
     def rename(self, session: Session) -> None:
         """Ask for another title."""
-        from tui.widgets.dialogs.text_input_dialog import Ask
+        from tui.widgets.dialogs.text_input_dialog import TextInputDialog
 
         def named(title: str | None) -> None:
             if title is not None:
                 self._work(self.ask(self._client.editing.rename(session.id, title)), "edit")
 
-        self._app.push_screen(Ask("Rename the session", one_line(session.title), "rename"), named)
+        self._app.push_screen(TextInputDialog("Rename the session", single_line(session.title), "rename"), named)
 
     def fork(self, session: Session) -> None:
         """Copy a session, and open the copy."""
@@ -128,7 +128,7 @@ class Sessions:
         """Delete a session, once the person has said so again."""
         from tui.widgets.dialogs.confirm import Confirm
 
-        children = len(self._client.store.family(session.id)) - 1
+        children = len(self._client.store.session_tree(session.id)) - 1
         more = "" if not children else f" and its {children} child session{'s' if children > 1 else ''}"
         warning = f"“{session.title.strip() or 'untitled'}”{more} will be gone from the server for good."
         self._app.push_screen(
@@ -163,7 +163,7 @@ class Sessions:
         if not deleted:
             return
         if self._presenter.session_id != session_id:
-            self._client.journal.retire_draft(session_id)
+            self._client.journal.archive_draft(session_id)
         elif not self._has_words(session_id):
             self.begin()
 
@@ -173,7 +173,7 @@ class Sessions:
 
     def _gone_with_words(self) -> list[Session]:
         """Sessions that the server has lost, but not what was written for them."""
-        return [session for session in self._client.store.gone.values() if self._has_words(session.id)]
+        return [session for session in self._client.store.deleted.values() if self._has_words(session.id)]
 
     async def _fork(self, session: Session) -> None:
         copy = await self.ask(self._client.editing.fork(session.id))
@@ -193,14 +193,14 @@ class Sessions:
         try:
             page = await self._client.list_sessions(search, cursor)
         except NetError as error:
-            picker.show_failure(error.what, cursor)
+            picker.show_failure(error.message, cursor)
         else:
             picker.show_page(search, page.cursor, page.unreadable, first=cursor is None)
 
     def _chosen(self, choice: "Open | New | None") -> None:
         from tui.widgets.dialogs.session_picker import New, Open
 
-        self._presenter.overlay = None
+        self._presenter.refresh_dialog = None
         match choice:
             case Open(session_id):
                 self._work(self.open(session_id), "session")

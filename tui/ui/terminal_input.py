@@ -71,15 +71,15 @@ def is_text(character: str | None) -> bool:
     return character is not None and len(character) == 1 and unicodedata.category(character) != "Cc"
 
 
-def adapt(event: events.Key | events.Paste, *, one_line: bool) -> None:
-    """Change a key or a paste so that a text widget takes all of it; `one_line`: one that drops further lines."""
+def adapt(event: events.Key | events.Paste, *, single_line: bool) -> None:
+    """Change a key or a paste so that a text widget takes all of it; `single_line`: one that drops further lines."""
     match event:
         case events.Key(character="\u2028" | "\u2029"):
             event.key, event.character = "ctrl+j", "\n"
         case events.Key(character=str(character)) if is_text(character):
             event.character = Character(character)
         case events.Paste(text=text):
-            event.text = " ".join(text.splitlines()) if one_line else text.translate(LINE_ENDS)
+            event.text = " ".join(text.splitlines()) if single_line else text.translate(LINE_ENDS)
 
 
 class TextBurst(Message):

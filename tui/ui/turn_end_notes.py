@@ -12,11 +12,11 @@ from textual.content import Content
 from tui.core.model import Idle
 from tui.core.record import recorded_end
 from tui.core.turn import Turn, TurnState
-from tui.widgets.status.turn_status import end_words, recorded_words
+from tui.widgets.status.turn_status import end_text, recorded_words
 
 if TYPE_CHECKING:
     from tui.client.client import Client
-    from tui.widgets.transcript.view import Transcript
+    from tui.widgets.transcript.view import TranscriptView
 
 TOLD_BY_MESSAGE = frozenset({TurnState.FAILED, TurnState.ABORTED})
 """Ends that an answer with a failure says itself."""
@@ -28,10 +28,10 @@ TELL_MORE = frozenset({TurnState.INTERRUPTED, TurnState.CANCELLED})
 """Ends of which the server may say less, or otherwise."""
 
 
-class Endings:
+class TurnEndNotes:
     """Puts the ends of turns into the transcript on the screen."""
 
-    def __init__(self, client: "Client", transcript: "Transcript") -> None:
+    def __init__(self, client: "Client", transcript: "TranscriptView") -> None:
         self._client = client
         self._transcript = transcript
         self._session_id = ""
@@ -112,7 +112,7 @@ class Endings:
         turns = {turn.prompt_id: turn for turn in self._client.turns.of(session_id)}
         at_work = not isinstance(self._client.store.status(session_id), Idle)
         under_way = transcript.newest_prompt() if at_work else None  # that may not be told of as a turn yet
-        for prompt_id, state, reason in self._client.journal.ends(session_id):
+        for prompt_id, state, reason in self._client.journal.turn_ends(session_id):
             prompt, answer = transcript.messages.get(prompt_id), transcript.answer_to(prompt_id)
             finished = answer is not None and answer.final and answer.failure is None
             if prompt_id not in turns and prompt is not None and prompt is not under_way and not finished:
@@ -124,5 +124,5 @@ class Endings:
         if answer is not None and answer.failure is not None and turn.state in TOLD_BY_MESSAGE:
             self._transcript.drop_end(turn.prompt_id)
         else:
-            words = end_words(turn, begun=answer is not None)
+            words = end_text(turn, begun=answer is not None)
             self._transcript.note_end(turn.prompt_id, words, ends=turn.state in TELL_MORE)

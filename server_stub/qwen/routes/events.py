@@ -11,10 +11,10 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from server_stub.domain.api_errors import Refusal
-from server_stub.domain.state import World
+from server_stub.domain.api_errors import ApiError
+from server_stub.domain.state import ServerState
 from server_stub.qwen.daemon import Daemon
-from server_stub.qwen.event_ring import MOST_READERS, MOST_WAITING, Event, Reader, Ring, TooManyReaders
+from server_stub.qwen.event_ring import MOST_READERS, MOST_WAITING, Event, EventRing, Reader, TooManyReaders
 from server_stub.qwen.routes.request import refusal
 
 RETRY = b"retry: 3000\n\n"
@@ -58,7 +58,7 @@ class EventStream(Response):
 
     reader: Reader
 
-    def __init__(self, world: World, ring: Ring, hang_up: Callable[[], None]) -> None:
+    def __init__(self, world: ServerState, ring: EventRing, hang_up: Callable[[], None]) -> None:
         ids = {"x-qwen-event-epoch": ring.epoch, "x-qwen-sse-stream-id": str(uuid.uuid4())}
         super().__init__(headers=HEADERS | ids)
         del self.headers["content-length"]
@@ -129,10 +129,10 @@ def _queue_size(text: str | None) -> int:
     return int(text)
 
 
-def _too_many() -> Refusal:
+def _too_many() -> ApiError:
     error = f"EventBus subscriber limit reached ({MOST_READERS})"
     body = {"error": error, "code": "subscriber_limit_exceeded", "limit": MOST_READERS}
-    return Refusal(HTTPStatus.TOO_MANY_REQUESTS, body, {"Retry-After": "5"})
+    return ApiError(HTTPStatus.TOO_MANY_REQUESTS, body, {"Retry-After": "5"})
 
 
 async def _disconnection(receive: Receive) -> None:

@@ -16,9 +16,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from server_stub.domain.api_errors import Refusal
-from server_stub.domain.client_registry import Clients, MalformedClientId, UnregisteredClient
-from server_stub.domain.state import IDLE, Session, World
+from server_stub.domain.api_errors import ApiError
+from server_stub.domain.client_registry import ClientRegistry, MalformedClientId, UnregisteredClient
+from server_stub.domain.state import IDLE, ServerState, Session
 from server_stub.qwen.routes.request import body_of, client_id_of, refuse
 from server_stub.qwen.timestamps import iso
 
@@ -34,7 +34,7 @@ FEATURES = [
 ]
 
 
-def routes(world: World, clients: Clients) -> list[Route]:
+def routes(world: ServerState, clients: ClientRegistry) -> list[Route]:
     daemon = _Daemon(world, clients)
     return [
         Route("/health", daemon.health),
@@ -57,14 +57,14 @@ def _checked(handler: Handler) -> Handler:
         try:
             await body_of(request)
             return await handler(daemon, request)
-        except (Refusal, MalformedClientId, UnregisteredClient) as error:
+        except (ApiError, MalformedClientId, UnregisteredClient) as error:
             return await refuse(request, error)
 
     return checked
 
 
 class _Daemon:
-    def __init__(self, world: World, clients: Clients) -> None:
+    def __init__(self, world: ServerState, clients: ClientRegistry) -> None:
         self._world = world
         self._clients = clients
         self._epoch = str(uuid.uuid4())

@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from server_stub.domain.api_errors import Refusal
+from server_stub.domain.api_errors import ApiError
 from server_stub.qwen.daemon import Daemon
 from server_stub.qwen.routes.request import QwenJson, body_of, client_id_of, refusal
 
@@ -34,7 +34,7 @@ def routes(daemon: Daemon) -> list[Route]:
         live = next((one for one in daemon.live.values() if one.asks(request_id)), None)
         if live is None:
             error = "No pending permission request"
-            raise Refusal(HTTPStatus.NOT_FOUND, {"error": error, "requestId": request_id})
+            raise ApiError(HTTPStatus.NOT_FOUND, {"error": error, "requestId": request_id})
         daemon.clients.check(live.id, client_id)
         live.vote(request_id, outcome, body.get("answers"), client_id)
         live.stay_awake()

@@ -7,7 +7,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
-from server_stub.domain.api_errors import Refusal
+from server_stub.domain.api_errors import ApiError
 from server_stub.domain.client_registry import MalformedClientId, UnregisteredClient, well_formed
 from server_stub.domain.json_encoding import JsonResponse
 
@@ -57,8 +57,8 @@ async def body_of(request: Request) -> Json:
     return body if isinstance(body, dict) else {}
 
 
-def refusal(error: str, status: HTTPStatus = HTTPStatus.BAD_REQUEST, **more: object) -> Refusal:
-    return Refusal(status, {"error": error, **more})
+def refusal(error: str, status: HTTPStatus = HTTPStatus.BAD_REQUEST, **more: object) -> ApiError:
+    return ApiError(status, {"error": error, **more})
 
 
 async def refuse(request: Request, error: Exception) -> Response:
@@ -70,7 +70,7 @@ async def refuse(request: Request, error: Exception) -> Response:
             text = f'Client id "{client_id}" is not registered for session {session_id}'
             where = {"sessionId": session_id, "clientId": client_id}
             return QwenJson({"error": text, "code": "invalid_client_id", **where}, HTTPStatus.BAD_REQUEST)
-        case Refusal():
+        case ApiError():
             return QwenJson(error.body, error.status, dict(error.headers))
     raise error
 

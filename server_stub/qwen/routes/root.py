@@ -10,7 +10,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Scope
 
-from server_stub.domain.api_errors import Refusal
+from server_stub.domain.api_errors import ApiError
 from server_stub.domain.client_registry import MalformedClientId, UnregisteredClient
 from server_stub.qwen.daemon import MOST_SESSIONS, Daemon
 from server_stub.qwen.live_session import LiveSession
@@ -62,9 +62,7 @@ PROTOCOLS: Json = {"current": "v1", "supported": ["v1"]}
 POLICY = {"permission": "first-responder"}
 LIMITS: Json = {"maxPendingPromptsPerSession": MOST_PENDING, "maxSessionsPerWorkspace": MOST_SESSIONS}
 
-ERRORS: dict[type[Exception], Handler] = {
-    kind: refuse for kind in (Refusal, MalformedClientId, UnregisteredClient)
-}
+ERRORS: dict[type[Exception], Handler] = {kind: refuse for kind in (ApiError, MalformedClientId, UnregisteredClient)}
 
 
 def routes(daemon: Daemon, hang_up: Callable[[Scope], None]) -> list[Route]:

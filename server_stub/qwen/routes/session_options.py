@@ -13,7 +13,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from server_stub.domain.agent import COMMANDS
-from server_stub.domain.api_errors import Refusal
+from server_stub.domain.api_errors import ApiError
 from server_stub.opencode.files import MOST_LOOKED_AT, paths_in
 from server_stub.qwen import updates
 from server_stub.qwen.daemon import MODEL, MODES, Daemon, state_of
@@ -35,9 +35,7 @@ def routes(daemon: Daemon, workspace: Collection[str]) -> list[Route]:
         """Which modes and models there are, and which are chosen."""
         live = daemon.session(request.path_params["sid"])
         known = {"v": 1, "sessionId": live.id, "workspaceCwd": live.session.directory}
-        return QwenJson(
-            {**known, "recovery": {"kind": "clean", "canContinue": False}, "state": state_of(live.mode)}
-        )
+        return QwenJson({**known, "recovery": {"kind": "clean", "canContinue": False}, "state": state_of(live.mode)})
 
     async def commands(request: Request) -> Response:
         """What a prompt may begin with after a slash."""
@@ -73,7 +71,7 @@ def routes(daemon: Daemon, workspace: Collection[str]) -> list[Route]:
             failed = {"sessionId": live.id, "requestedModelId": wanted, "error": why}
             live.ring.publish("model_switch_failed", failed, originator=client_id)
             body = {"error": "Internal error", "code": -32603, "data": {"details": why}}
-            raise Refusal(HTTPStatus.INTERNAL_SERVER_ERROR, body)
+            raise ApiError(HTTPStatus.INTERNAL_SERVER_ERROR, body)
         live.ring.publish("model_switched", {"sessionId": live.id, "modelId": wanted}, originator=client_id)
         return QwenJson({"_meta": {"qwenModelSwitch": {"authType": "openai", "modelId": wanted}}})
 
@@ -138,6 +136,6 @@ def _fits(path: str, pattern: str) -> bool:
     return fnmatch(path, pattern) or fnmatch(path, pattern.replace("**/", ""))
 
 
-def _unparsed(error: str) -> Refusal:
+def _unparsed(error: str) -> ApiError:
     body = {"errorKind": "parse_error", "error": error, "status": 400}
-    return Refusal(HTTPStatus.BAD_REQUEST, body)
+    return ApiError(HTTPStatus.BAD_REQUEST, body)

@@ -12,7 +12,7 @@ from starlette.routing import Route
 from server_stub.domain.state import Session, default_title
 from server_stub.qwen.daemon import MODES, Attached, Daemon
 from server_stub.qwen.live_session import LiveSession
-from server_stub.qwen.load_response import past
+from server_stub.qwen.load_response import load_response
 from server_stub.qwen.routes.request import QwenJson, body_of, client_id_of, refusal
 from server_stub.qwen.stored_transcript import MOST_RECORDS
 from server_stub.qwen.timestamps import iso
@@ -97,7 +97,7 @@ def routes(daemon: Daemon, workspace: Collection[str]) -> list[Route]:
         client_id = client_id_of(request)
         page_size = _page_size(await body_of(request))
         attached = daemon.load(request.path_params["sid"], client_id, page_size)
-        return _restored(attached, past(attached.live, page_size if attached.was_live else None))
+        return _restored(attached, load_response(attached.live, page_size if attached.was_live else None))
 
     async def resumed(request: Request) -> Response:
         """Attach, and see nothing of what has happened."""

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from server_stub.domain.api_errors import Refusal
+from server_stub.domain.api_errors import ApiError
 from server_stub.domain.state import Session
 from server_stub.qwen.daemon import Daemon, not_found
 from server_stub.qwen.routes.request import QwenJson, body_of, client_id_of, refusal
@@ -48,9 +48,7 @@ def routes(daemon: Daemon) -> list[Route]:
         body: Json = {"v": 1, "sessionId": session.id, "events": events}
         if more:
             body["nextCursor"] = _opaque(place)
-        return QwenJson(
-            {**body, "hasMore": more, **_times(session), **anchored}, headers={"cache-control": "no-store"}
-        )
+        return QwenJson({**body, "hasMore": more, **_times(session), **anchored}, headers={"cache-control": "no-store"})
 
     async def turns(request: Request) -> Response:
         """Where each turn begins: the last ones, or from `start` on, as a snapshot had them."""
@@ -84,11 +82,11 @@ def routes(daemon: Daemon) -> list[Route]:
         if live.prompts.busy:
             error = f"Cannot branch session {live.id}: a prompt is currently active"
             where = {"code": "branch_while_prompt_active", "sessionId": live.id}
-            raise Refusal(HTTPStatus.CONFLICT, {"error": error, **where})
+            raise ApiError(HTTPStatus.CONFLICT, {"error": error, **where})
         if live.session not in daemon.stored():
             why = f"Source session not found or empty: {live.id}"
             body = {"error": "Internal error", "code": -32603, "data": {"details": why}}
-            raise Refusal(HTTPStatus.INTERNAL_SERVER_ERROR, body)
+            raise ApiError(HTTPStatus.INTERNAL_SERVER_ERROR, body)
         attached = daemon.branch(live, name if isinstance(name, str) else None)
         known = restored_of(attached, {"compactedReplay": attached.live.ring.replay.compacted_replay()})
         title = attached.live.session.info["title"]
@@ -223,7 +221,7 @@ def _limit(text: str | None) -> int:
     return int(text)
 
 
-def _misplaced(error: str) -> Refusal:
+def _misplaced(error: str) -> ApiError:
     return refusal(error, code="invalid_transcript_cursor")
 
 

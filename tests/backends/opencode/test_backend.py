@@ -20,14 +20,14 @@ from tests.backends.opencode_server import (
 )
 from tests.backends.recording import recording
 from tests.backends.scripted import PAGE, Asked, scripted
-from tui.backends.base import Lookup
+from tui.backends.base import PromptLookup
 from tui.backends.opencode.backend import OpenCode
 from tui.backends.opencode.message_ids import BEHIND
 from tui.backends.opencode.messages import full_message
 from tui.backends.opencode.requests import question
 from tui.core import events as e
 from tui.core.model import Busy, Prompt, Session, Todo
-from tui.net.errors import BadBody, Empty, Misshapen, NetError, NotJson, Refused, WrongType
+from tui.net.errors import Empty, HttpStatusError, InvalidBody, NetError, NotJson, SchemaMismatch, UnexpectedContentType
 
 
 async def events_of(backend: OpenCode) -> tuple[list[e.Event], int]:
@@ -39,7 +39,7 @@ async def events_of(backend: OpenCode) -> tuple[list[e.Event], int]:
 
 async def test_hello_tells_version_and_round_trip_and_asks_what_is_offered() -> None:
     async with server({**GREETED, "GET /capabilities": {"features": ["client_heartbeat", 3]}}) as (_, backend):
-        info = await backend.hello()
+        info = await backend.handshake()
         assert info.version == "1.18.33"
         assert set(info.features) == {"client_heartbeat"}
         assert 0 < info.round_trip < 3
@@ -50,15 +50,15 @@ async def test_hello_tells_version_and_round_trip_and_asks_what_is_offered() -> 
 
 async def test_a_page_instead_of_capabilities_offers_nothing() -> None:
     async with server(GREETED) as (_, backend):
-        assert (await backend.hello()).features == frozenset()
+        assert (await backend.handshake()).features == frozenset()
         assert not backend.traits.client_heartbeat
 
 
 @pytest.mark.parametrize("health", [{"healthy": False}, {"healthy": "yes"}, {}, [], None])
 async def test_a_server_that_does_not_say_that_it_is_healthy_is_not_greeted(health: object) -> None:
     async with server({**GREETED, "GET /global/health": health}) as (_, backend):
-        with pytest.raises(Misshapen):
-            await backend.hello()
+        with pytest.raises(SchemaMismatch):
+            await backend.handshake()
 
 
 async def test_a_ping_is_one_call() -> None:
@@ -86,7 +86,7 @@ async def test_ids_are_of_the_servers_clock(ahead: float) -> None:
     there = time.time() + ahead
     async with scripted(GREETED, date=there) as (_, http):
         backend = OpenCode(http)
-        info = await backend.hello()
+        info = await backend.handshake()
         stamp = int(backend.new_prompt("ses_1", "x").message_id[4:16], 16)
     assert info.clock_skew == pytest.approx(ahead, abs=5)
     assert stamp / 4096 == pytest.approx(there * 1000 % 2**36, abs=5000)
@@ -117,7 +117,7 @@ async def test_an_event_that_cannot_be_read_is_passed_over() -> None:
     ]
     stream = streamed(*(f"data: {frame}\n\n" for frame in frames))
     async with server({"GET /global/event": stream}) as (_, backend):
-        assert (await events_of(backend))[0] == [e.Beat()]
+        assert (await events_of(backend))[0] == [e.Heartbeat()]
 
 
 async def test_a_damaged_event_ends_the_stream() -> None:
@@ -128,7 +128,7 @@ async def test_a_damaged_event_ends_the_stream() -> None:
 
 async def test_a_page_is_no_event_stream() -> None:
     async with server({}) as (_, backend):
-        with pytest.raises(WrongType):
+        with pytest.raises(UnexpectedContentType):
             await events_of(backend)
 
 
@@ -317,10 +317,10 @@ async def test_padding_is_counted_as_it_comes() -> None:
     [
         ("", Empty),
         (" \n ", Empty),
-        ("{", BadBody),
-        ("{}{}", BadBody),
-        ("[]", Misshapen),
-        ('{"info":{}}', Misshapen),
+        ("{", InvalidBody),
+        ("{}{}", InvalidBody),
+        ("[]", SchemaMismatch),
+        ('{"info":{}}', SchemaMismatch),
     ],
 )
 async def test_a_body_that_is_no_message(body: str, error: type[NetError]) -> None:
@@ -331,7 +331,7 @@ async def test_a_body_that_is_no_message(body: str, error: type[NetError]) -> No
 
 async def test_a_page_is_no_answer_to_a_prompt() -> None:
     async with server({}) as (_, backend):
-        with pytest.raises(WrongType):
+        with pytest.raises(UnexpectedContentType):
             await backend.post_prompt(PROMPT, Watcher())
 
 
@@ -341,12 +341,12 @@ LOOK = "GET /session/ses_1/message/msg_1"
 @pytest.mark.parametrize(
     ("answers", "found"),
     [
-        ({LOOK: {"info": {}}}, Lookup(stored=True)),
-        ({LOOK: MISSING, "GET /session/ses_1": SESSION}, Lookup(stored=False)),
-        ({LOOK: MISSING, "GET /session/ses_1": MISSING}, Lookup(stored=False, session_gone=True)),
+        ({LOOK: {"info": {}}}, PromptLookup(stored=True)),
+        ({LOOK: MISSING, "GET /session/ses_1": SESSION}, PromptLookup(stored=False)),
+        ({LOOK: MISSING, "GET /session/ses_1": MISSING}, PromptLookup(stored=False, session_gone=True)),
     ],
 )
-async def test_whether_a_prompt_has_arrived(answers: dict[str, Any], found: Lookup) -> None:
+async def test_whether_a_prompt_has_arrived(answers: dict[str, Any], found: PromptLookup) -> None:
     async with server(answers) as (_, backend):
         assert await backend.look_up("ses_1", "msg_1") == found
 
@@ -398,7 +398,7 @@ async def test_answers_go_to_the_directory_of_their_session(said: bool | None, t
 async def test_an_answer_to_nothing_is_refused() -> None:
     again = ASK.answers["reply_again"]
     async with greeted({QUESTION: JSONResponse(again["body"], again["status"])}) as (_, backend):
-        with pytest.raises(Refused) as refused:
+        with pytest.raises(HttpStatusError) as refused:
             await backend.answer("que_1", (("A",),), directory="")
     assert refused.value.status == 404
 
@@ -411,5 +411,5 @@ async def test_a_shape_that_is_not_known_is_said_and_never_guessed(call: str) ->
     }
     arguments: dict[str, list[Any]] = {"messages": ["ses_1"]}
     async with greeted(answers) as (_, backend):
-        with pytest.raises(Misshapen):
+        with pytest.raises(SchemaMismatch):
             await getattr(backend, call)(*arguments.get(call, []))

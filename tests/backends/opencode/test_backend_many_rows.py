@@ -7,7 +7,7 @@ from tui.backends.decoding import LONG, checked_aside
 from tui.backends.opencode.backend import LONGER, ROWS_READ, _page
 from tui.backends.opencode.running import STATUSES, running
 from tui.core.open_requests import KEPT
-from tui.net.response import Reply
+from tui.net.response import Response
 
 MANY = 3 * KEPT
 
@@ -16,8 +16,8 @@ def permission(at: int, session_id: str) -> dict[str, Any]:
     return {"id": f"per_{at}", "sessionID": session_id, "permission": "bash"}
 
 
-def reply(value: Any, **headers: str) -> Reply:
-    return Reply(status=200, headers=headers, value=value, elapsed=0.0, date=None)
+def reply(value: Any, **headers: str) -> Response:
+    return Response(status=200, headers=headers, value=value, elapsed=0.0, date=None)
 
 
 async def test_of_very_many_requests_the_first_of_sessions_at_work_are_read_and_the_others_named() -> None:
@@ -25,7 +25,7 @@ async def test_of_very_many_requests_the_first_of_sessions_at_work_are_read_and_
     waiting = [permission(MANY + at, "ses_busy") for at in range(MANY)]
     answers = {"/question": [], "/permission": stale + waiting, STATUSES: {"ses_busy": {"type": "busy"}}}
 
-    async def get(path: str) -> Reply:
+    async def get(path: str) -> Response:
         return reply(answers[path])
 
     found = await running(get, ["/src"])
@@ -40,7 +40,7 @@ async def test_a_few_requests_are_all_read() -> None:
         STATUSES: {"ses_busy": {"type": "busy"}},
     }
 
-    async def get(path: str) -> Reply:
+    async def get(path: str) -> Response:
         return reply(answers[path])
 
     found = await running(get, ["/src"])

@@ -3,8 +3,8 @@ import pytest
 from tests.backends.opencode_server import GREETED, greeted
 from tests.backends.scripted import scripted
 from tui.backends.opencode.backend import OpenCode
-from tui.core.model import Offered
-from tui.net.errors import Misshapen
+from tui.core.model import CatalogItem
+from tui.net.errors import SchemaMismatch
 
 OFFERED = {
     "GET /agent": [
@@ -25,15 +25,15 @@ OFFERED = {
 async def test_what_a_person_may_choose() -> None:
     async with greeted(OFFERED) as (script, backend):
         offers = backend.offers
-        assert await offers.agents("/other") == (Offered("build", "does it"), Offered("both"))
+        assert await offers.agents("/other") == (CatalogItem("build", "does it"), CatalogItem("both"))
         assert script.last("GET /agent").headers["x-opencode-directory"] == "/other"
-        assert await offers.models("") == (Offered("acme/big/1", "Big · Acme"),)
-        assert await offers.commands("") == (Offered("init"),)
-        assert await offers.files("/other", "st") == (Offered("src/"), Offered("src/store.py"))
+        assert await offers.models("") == (CatalogItem("acme/big/1", "Big · Acme"),)
+        assert await offers.commands("") == (CatalogItem("init"),)
+        assert await offers.files("/other", "st") == (CatalogItem("src/"), CatalogItem("src/store.py"))
         assert script.last("GET /find/file").query == {"query": "st", "limit": "50"}
 
 
 async def test_what_does_not_fit_is_called_that() -> None:
     async with scripted({**GREETED, "GET /agent": {"mode": 3}}) as (_, http):
-        with pytest.raises(Misshapen):
+        with pytest.raises(SchemaMismatch):
             await OpenCode(http).offers.agents("")

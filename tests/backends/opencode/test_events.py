@@ -72,9 +72,7 @@ def test_an_abort_leaves_a_ghost_in_the_list_that_a_resync_does_not_show() -> No
     store = replayed(recorded)
     store.apply(e.Resynced(dict(statuses), ghosts))
     assert not store.requests
-    store.apply(
-        e.Resynced({recorded.session_id: Busy()}, ghosts)
-    )  # a later turn runs: its ghost is still none of it
+    store.apply(e.Resynced({recorded.session_id: Busy()}, ghosts))  # a later turn runs: its ghost is still none of it
     assert not store.requests
 
 
@@ -99,8 +97,8 @@ INFO = {"id": "ses_1", "directory": "/a", "parentID": "ses_0"}
     ("sent", "event"),
     [
         (frame("server.connected"), e.Connected()),
-        (frame("server.heartbeat"), e.Beat()),
-        (frame("server.instance.disposed", directory="/a"), e.ServerLeaving()),
+        (frame("server.heartbeat"), e.Heartbeat()),
+        (frame("server.instance.disposed", directory="/a"), e.ServerShuttingDown()),
         (frame("session.created", info=INFO), e.SessionUpserted(Session("ses_1", "", "/a", parent_id="ses_0"))),
         (frame("session.deleted", info=INFO), e.SessionDeleted("ses_1")),
         (frame("session.idle", sessionID="ses_1"), e.StatusChanged("ses_1", Idle())),
@@ -113,9 +111,7 @@ INFO = {"id": "ses_1", "directory": "/a", "parentID": "ses_0"}
             e.TextDelta("s", "m", "p", "x"),
         ),
         (
-            frame(
-                "todo.updated", sessionID="s", todos=[{"content": "a", "status": "completed", "priority": "high"}]
-            ),
+            frame("todo.updated", sessionID="s", todos=[{"content": "a", "status": "completed", "priority": "high"}]),
             e.TodosChanged("s", (Todo("a", "completed", "high"),)),
         ),
     ],

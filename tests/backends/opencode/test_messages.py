@@ -60,7 +60,7 @@ def test_a_call_that_a_person_refused_did_not_fail(error: str, why: str) -> None
 
 def test_a_refused_permission_ends_the_turn_in_tool_calls() -> None:
     answer = last_answer(recording("deny"))
-    assert (answer.final, answer.failure, answer.broken_off) == (False, None, False)
+    assert (answer.final, answer.failure, answer.incomplete) == (False, None, False)
     assert answer.completed is not None
 
 
@@ -86,7 +86,7 @@ def test_a_model_error() -> None:
 
 def test_an_abort_between_two_tries_leaves_neither_error_nor_finish() -> None:
     answer = last_answer(recording("fail_503"))
-    assert (answer.broken_off, answer.failure, answer.final) == (True, None, False)
+    assert (answer.incomplete, answer.failure, answer.final) == (True, None, False)
     assert answer.completed is not None
 
 

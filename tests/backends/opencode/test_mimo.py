@@ -10,12 +10,12 @@ from starlette.responses import JSONResponse
 
 from tests.backends.opencode_server import GREETED, PATHS, PROMPT, Watcher, streamed
 from tests.backends.scripted import Asked, scripted
-from tui.backends.base import NotTaken
+from tui.backends.base import PromptRejected
 from tui.backends.opencode.backend import OpenCode
 from tui.backends.opencode.mimo import MimoCode
 from tui.core.events import StatusChanged
 from tui.core.model import Prompt, Retrying
-from tui.net.errors import NetError, Refused
+from tui.net.errors import HttpStatusError, NetError
 
 HEADER = "x-mimocode-directory"
 OUTSIDE = "/elsewhere"
@@ -57,7 +57,7 @@ async def test_what_it_does_with_a_turn_whose_client_leaves_is_known_of_measured
     offered = {"features": ["client_heartbeat"]}
     async with scripted({**GREETED, "GET /global/health": health, "GET /capabilities": offered}) as (_, http):
         backend = MimoCode(http)
-        await backend.hello()
+        await backend.handshake()
         traits = backend.traits
         assert (traits.family, traits.cancels_on_disconnect, traits.queues_prompts) == ("mimo", cancels, False)
         assert traits.client_heartbeat
@@ -88,10 +88,10 @@ async def test_a_second_prompt_is_refused_with_its_reason() -> None:
     busy = JSONResponse({"name": "UnknownError", "data": {"message": "Session ses_1 is busy"}}, 409)
     session = {"id": "ses_1", "directory": ""}
     async with scripted({"GET /session/ses_1": session, "POST /session/ses_1/message": busy}) as (_, http):
-        with pytest.raises(Refused) as refused:
+        with pytest.raises(HttpStatusError) as refused:
             await MimoCode(http).post_prompt(PROMPT, Watcher())
     assert refused.value.status == 409
-    assert "Session ses_1 is busy" in refused.value.what
+    assert "Session ses_1 is busy" in refused.value.message
 
 
 @pytest.mark.parametrize("revision", [{}, {"titleRevision": 3}])
@@ -107,7 +107,7 @@ async def test_a_title_that_the_server_gave_meanwhile_is_replaced_too() -> None:
     conflict = JSONResponse({"name": "TitleConflictError", "data": {}}, 409)
     session = {"id": "ses_1", "title": "old", "titleRevision": 3}
     async with scripted({"GET /session/ses_1": session, "PATCH /session/ses_1": conflict}) as (script, http):
-        with pytest.raises(Refused):
+        with pytest.raises(HttpStatusError):
             await MimoCode(http).rename("ses_1", "new")
     assert script.calls == ["GET /session/ses_1", "PATCH /session/ses_1"] * 2
 
@@ -125,7 +125,7 @@ async def test_an_answer_to_what_is_not_open_is_not_taken_for_one_that_arrived(
 async def test_a_directory_that_the_server_refuses_is_read_without_naming_it() -> None:
     async with scripted(CONFINED) as (script, http):
         backend = MimoCode(http)
-        await backend.hello()
+        await backend.handshake()
         script.asked.clear()
         found = await backend.resync([OUTSIDE, BELOW])
     assert found.directories == frozenset({PATHS["directory"], OUTSIDE, BELOW})
@@ -136,20 +136,20 @@ async def test_a_directory_that_the_server_refuses_is_read_without_naming_it() -
 async def test_a_named_directory_that_the_server_refuses_is_refused_with_what_helps() -> None:
     async with scripted(CONFINED) as (_, http):
         with pytest.raises(NetError) as refused:
-            await MimoCode(http, directory=OUTSIDE).hello()
-    assert refused.value.final
-    assert OUTSIDE in refused.value.what
-    assert OUTSIDE in refused.value.remedy
-    assert "MIMOCODE_SERVER_PASSWORD" in refused.value.remedy
+            await MimoCode(http, directory=OUTSIDE).handshake()
+    assert refused.value.permanent
+    assert OUTSIDE in refused.value.message
+    assert OUTSIDE in refused.value.hint
+    assert "MIMOCODE_SERVER_PASSWORD" in refused.value.hint
 
 
 async def test_no_prompt_is_sent_to_where_its_agent_would_work_in_another_directory() -> None:
     prompt = Prompt("ses_2", "do it", "msg_1", "prt_1")
     async with scripted(CONFINED) as (script, http):
-        with pytest.raises(NotTaken) as refused:
+        with pytest.raises(PromptRejected) as refused:
             await MimoCode(http).post_prompt(prompt, Watcher())
-    assert OUTSIDE in refused.value.what
-    assert "MIMOCODE_SERVER_PASSWORD" in refused.value.what
+    assert OUTSIDE in refused.value.message
+    assert "MIMOCODE_SERVER_PASSWORD" in refused.value.message
     assert not [call for call in script.calls if call.startswith("POST")]
 
 
@@ -190,7 +190,7 @@ async def test_the_time_of_the_next_try_is_told_by_the_server_s_clock() -> None:
     ahead = time.time() + 3600
     async with scripted({**GREETED, "GET /global/event": stream}, date=ahead) as (_, http):
         backend = MimoCode(http)
-        server = await backend.hello()
+        server = await backend.handshake()
         async with backend.subscribe(lambda count: None) as feed, aclosing(feed.events()) as events:
             event = await anext(events)
     assert isinstance(event, StatusChanged)

@@ -8,9 +8,7 @@ from tui.backends.opencode.mimo_terminal import LOOKS, NOT_RUN, Terminals, answe
 from tui.core import events as e
 from tui.core.model import Answers, QuestionRequest
 
-ENTRY = entry(
-    {"id": "1834", "command": "read name", "cwd": "/srv", "env": {"TOKEN": "hush"}, "description": "ask"}
-)
+ENTRY = entry({"id": "1834", "command": "read name", "cwd": "/srv", "env": {"TOKEN": "hush"}, "description": "ask"})
 
 
 def called(status: str, **state: Any) -> list[dict[str, Any]]:
@@ -59,9 +57,7 @@ def test_one_call_waits_for_one_command(terminals: Terminals) -> None:
 
 
 @pytest.mark.parametrize("given", [(("it ran and printed nothing",),), (("it failed",),), (("Ada \n",),), None])
-def test_an_answer_is_known_again_in_the_event_and_in_the_record(
-    terminals: Terminals, given: Answers | None
-) -> None:
+def test_an_answer_is_known_again_in_the_event_and_in_the_record(terminals: Terminals, given: Answers | None) -> None:
     request, body = asked(terminals), reply(given)
     assert answers(str(body["output"]), int(body["exitCode"])) == given
     [event] = [terminals.replied({"id": "1834", **body})]

@@ -6,7 +6,7 @@ import pytest
 from starlette.responses import JSONResponse
 
 from tests.backends.opencode_server import Watcher, greeted
-from tui.backends.base import NotTaken
+from tui.backends.base import PromptRejected
 from tui.core.mentions import names_in
 from tui.core.model import Prompt
 from tui.net.errors import NetError
@@ -91,7 +91,7 @@ async def test_a_file_named_twice_goes_once() -> None:
 async def test_a_server_that_cannot_say_what_is_a_command_gets_nothing() -> None:
     broken = {**OFFERED, "GET /command": JSONResponse({}, 503)}
     async with greeted(broken) as (script, backend):
-        with pytest.raises(NotTaken, match="could not be looked up"):
+        with pytest.raises(PromptRejected, match="could not be looked up"):
             await backend.post_prompt(Prompt("ses_1", "/init", "msg_1", "prt_1"), Watcher())
         assert not [call for call in script.calls if call.startswith("POST")]
 

@@ -47,7 +47,7 @@ def test_a_provider_retry() -> None:
 )
 def test_an_error_without_words_is_called_by_its_name(error: object, failure: Failure) -> None:
     message = messages.message({"id": "m", "sessionID": "s", "role": "assistant", "error": error})
-    assert (message.failure, message.created, message.broken_off) == (failure, 0.0, False)
+    assert (message.failure, message.created, message.incomplete) == (failure, 0.0, False)
 
 
 @pytest.mark.parametrize(

@@ -17,25 +17,25 @@ from tests.backends.daemon import (
 from tests.backends.feeding import greeted
 from tui.backends.qwen.backend import QwenServe
 from tui.core.model import Todo
-from tui.net.errors import Misshapen, Refused
+from tui.net.errors import HttpStatusError, SchemaMismatch
 
 
 async def test_what_it_is_and_what_it_lacks() -> None:
     async with daemon() as (_, http):
         backend = QwenServe(http)
-        info = await backend.hello()
+        info = await backend.handshake()
         assert info.version == "0.24.4"
         assert info.clock_skew is not None
         assert abs(info.clock_skew) < 60
         traits = backend.traits
-        assert (traits.takes_our_ids, traits.reject_with_reason, traits.reject_ends_turn) == (False, False, True)
+        assert (traits.accepts_client_ids, traits.reject_with_reason, traits.reject_ends_turn) == (False, False, True)
         assert traits.client_heartbeat
 
 
 async def test_capabilities_of_another_shape_are_said_to_be_so() -> None:
     async with daemon(**{"GET /capabilities": {"features": []}}) as (_, http):
-        with pytest.raises(Misshapen):
-            await QwenServe(http).hello()
+        with pytest.raises(SchemaMismatch):
+            await QwenServe(http).handshake()
 
 
 async def test_a_session_is_made_of_its_own_and_named() -> None:
@@ -57,7 +57,7 @@ async def test_a_session_that_sleeps_is_woken_and_one_that_is_not_there_is_refus
         assert (await backend.session("s1")).id == "s1"
         assert LOAD in told.calls
         told.answers |= {"GET /session/nope/status": NOT_FOUND, "POST /session/nope/load": NOT_FOUND}
-        with pytest.raises(Refused) as refused:
+        with pytest.raises(HttpStatusError) as refused:
             await backend.session("nope")
         assert refused.value.status == 404
 
@@ -129,7 +129,7 @@ async def test_a_vote_that_comes_too_late_is_refused() -> None:
         backend = await greeted(http)
         await asked(told, backend)
         told.answers["POST /session/s1/permission/r1"] = JSONResponse({"error": "No pending permission"}, 404)
-        with pytest.raises(Refused) as refused:
+        with pytest.raises(HttpStatusError) as refused:
             await backend.answer("r1", (("a",),), directory="/srv")
         assert refused.value.status == 404
 
@@ -137,7 +137,7 @@ async def test_a_vote_that_comes_too_late_is_refused() -> None:
 async def test_a_beat_for_a_session_that_the_server_put_away_wakes_it() -> None:
     async with daemon(**{"POST /session/s1/heartbeat": NOT_FOUND}) as (told, http):
         backend = await greeted(http)
-        with pytest.raises(Refused):
+        with pytest.raises(HttpStatusError):
             await backend.heartbeat("s1")
         await backend.messages("s1")
         await backend.heartbeat("s1")

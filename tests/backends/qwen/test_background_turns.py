@@ -8,7 +8,7 @@ import pytest
 from tests.backends.daemon import LOAD, NOT_FOUND, daemon, loaded
 from tests.backends.feeding import greeted
 from tests.backends.recording_qwen import recording
-from tui.backends.base import Lookup
+from tui.backends.base import PromptLookup
 from tui.backends.qwen.session_reducer import picture
 from tui.backends.qwen.tool_calls import BROKEN_OFF
 from tui.core import events as e
@@ -65,9 +65,7 @@ def test_it_runs_from_its_first_event_to_its_end() -> None:
     _, told = recording("background").fold()
     statuses = [event.status for event in told if isinstance(event, e.StatusChanged)]
     assert statuses == [Busy(), Idle(), Busy(), Idle()]
-    [at] = [n for n, one in enumerate(told) if isinstance(one, e.MessageUpserted) and "notif" in one.message.id][
-        :1
-    ]
+    [at] = [n for n, one in enumerate(told) if isinstance(one, e.MessageUpserted) and "notif" in one.message.id][:1]
     assert isinstance(told[at - 1], e.StatusChanged)
 
 
@@ -126,4 +124,4 @@ async def test_it_is_found_where_it_is_looked_up() -> None:
     plain = json.loads(json.dumps(replay).replace(turn_id, "p9"))
     async with daemon(**{"GET /session/s1/turns/p9": NOT_FOUND, LOAD: loaded(*plain, last=99)}) as (_, http):
         backend = await greeted(http)
-        assert await backend.look_up("s1", "p9") == Lookup(stored=True)
+        assert await backend.look_up("s1", "p9") == PromptLookup(stored=True)

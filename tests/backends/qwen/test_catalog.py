@@ -8,10 +8,10 @@ from starlette.responses import JSONResponse
 
 from tests.backends.daemon import LIST, NO_CONTENT, NOT_FOUND, Daemon, daemon, listed, loaded
 from tests.backends.feeding import Watcher
-from tui.backends.base import NotTaken, Offering, SessionEditing
+from tui.backends.base import HasCatalog, PromptRejected, SessionEditing
 from tui.backends.qwen.backend import QwenServe
-from tui.core.model import Offered
-from tui.net.errors import Misshapen, Refused
+from tui.core.model import CatalogItem
+from tui.net.errors import HttpStatusError, SchemaMismatch
 from tui.net.http_client import Http
 
 BASE = "/session/s1"
@@ -26,7 +26,7 @@ CONTEXT = {
 
 async def greeted(http: Http) -> QwenServe:
     backend = QwenServe(http)
-    await backend.hello()
+    await backend.handshake()
     return backend
 
 
@@ -39,12 +39,12 @@ async def test_what_a_person_may_choose() -> None:
     }
     async with daemon(**answers) as (told, http):
         backend = await greeted(http)
-        assert isinstance(backend, Offering)
+        assert isinstance(backend, HasCatalog)
         offers = backend.offers
-        assert await offers.agents("/srv", "s1") == (Offered("plan", "looks only"),)
-        assert await offers.models("/srv", "s1") == (Offered("$runtime|m", "m"),)
-        assert await offers.commands("/srv", "s1") == (Offered("init", "sets up"),)
-        assert await offers.files("", "sto*") == (Offered("store.py"), Offered("src/store.py"))
+        assert await offers.agents("/srv", "s1") == (CatalogItem("plan", "looks only"),)
+        assert await offers.models("/srv", "s1") == (CatalogItem("$runtime|m", "m"),)
+        assert await offers.commands("/srv", "s1") == (CatalogItem("init", "sets up"),)
+        assert await offers.files("", "sto*") == (CatalogItem("store.py"), CatalogItem("src/store.py"))
         assert told.last("GET /glob").query == {"pattern": "**/*sto[*]*", "maxResults": "50"}
         assert await offers.files("/srv", "x") == ()
 
@@ -59,7 +59,7 @@ async def test_before_there_is_a_session_there_is_nothing_to_choose() -> None:
 
 async def test_what_does_not_fit_is_called_that() -> None:
     async with daemon(**{f"GET {BASE}/context": {"state": 3}}) as (_, http):
-        with pytest.raises(Misshapen):
+        with pytest.raises(SchemaMismatch):
             await (await greeted(http)).offers.agents("", "s1")
 
 
@@ -83,7 +83,7 @@ async def test_a_choice_that_is_not_taken_keeps_the_prompt_here() -> None:
     async with daemon(**{MODEL: JSONResponse(body, 500)}) as (told, http):
         backend = await greeted(http)
         await backend.messages("s1")
-        with pytest.raises(NotTaken, match="Model 'm' not found"):
+        with pytest.raises(PromptRejected, match="Model 'm' not found"):
             await backend.post_prompt(replace(backend.new_prompt("s1", "do it"), model="m"), Watcher())
         assert PROMPT not in told.calls
 
@@ -133,11 +133,11 @@ async def test_one_that_was_never_stored_is_closed(answer: Any) -> None:
 
 async def test_a_deletion_of_which_nothing_is_said_did_not_happen() -> None:
     async with daemon() as (told, http):
-        with pytest.raises(Misshapen):
+        with pytest.raises(SchemaMismatch):
             await deletion(told, http, errors=[{"sessionId": "s1"}])
 
 
 async def test_another_refusal_is_the_caller_s() -> None:
     async with daemon(**{f"DELETE {BASE}": JSONResponse({}, 500)}) as (told, http):
-        with pytest.raises(Refused):
+        with pytest.raises(HttpStatusError):
             await deletion(told, http, notFound=["s1"])

@@ -2,18 +2,18 @@
 
 import pytest
 
-from tui.backends.qwen.echo import Place, find_prompt
-from tui.backends.qwen.session_reducer import Echo, Fold
-from tui.backends.qwen.streams import Watch
+from tui.backends.qwen.echo import EchoPosition, find_prompt
+from tui.backends.qwen.session_reducer import Echo, SessionReducer
+from tui.backends.qwen.streams import FollowedSession
 from tui.core.model import Prompt
 
 MINE = frozenset({"client_1"})
 
 
-def session(*echoes: Echo, epoch: str = "e1") -> Watch:
-    fold = Fold("s1")
+def session(*echoes: Echo, epoch: str = "e1") -> FollowedSession:
+    fold = SessionReducer("s1")
     fold.echoes.extend(echoes)
-    return Watch(fold, epoch)
+    return FollowedSession(fold, epoch)
 
 
 def echo(prompt_id: str, number: int, *, text: str = "do it", author: str = "client_1") -> Echo:
@@ -21,25 +21,27 @@ def echo(prompt_id: str, number: int, *, text: str = "do it", author: str = "cli
 
 
 def prompt(after: str = "e1 5 p0", text: str = "do it") -> Prompt:
-    return Prompt("s1", text, "ours", "", after=after)
+    return Prompt("s1", text, "ours", "", resume_cursor=after)
 
 
-def found(now: Watch, sought: Prompt, *, claimed: frozenset[str] = frozenset()) -> str | None:
+def found(now: FollowedSession, sought: Prompt, *, claimed: frozenset[str] = frozenset()) -> str | None:
     return find_prompt(sought, now, mine=MINE, claimed=claimed)
 
 
 def test_a_place_is_read_back() -> None:
-    fold = Fold("s1")
+    fold = SessionReducer("s1")
     fold.cursor = 7
     fold.echoes.append(echo("p3", 6))
-    place = Place.of(Watch(fold, "e1"))
-    assert Place.parse(str(place)) == place == Place("e1", 7, "p3")
-    assert Place.parse(str(Place.of(Watch(Fold("s1"), "e1")))) == Place("e1", 0, "")
+    place = EchoPosition.of(FollowedSession(fold, "e1"))
+    assert EchoPosition.parse(str(place)) == place == EchoPosition("e1", 7, "p3")
+    assert EchoPosition.parse(str(EchoPosition.of(FollowedSession(SessionReducer("s1"), "e1")))) == EchoPosition(
+        "e1", 0, ""
+    )
 
 
 @pytest.mark.parametrize("text", ["", "e1", "e1 x p"])
 def test_what_is_no_place(text: str) -> None:
-    assert Place.parse(text) is None
+    assert EchoPosition.parse(text) is None
 
 
 @pytest.mark.parametrize(

@@ -13,9 +13,9 @@ from tests.backends.daemon import (
     loaded,
 )
 from tests.backends.feeding import Watcher, greeted
-from tui.backends.base import Lookup, NotTaken, Taken
+from tui.backends.base import PromptAccepted, PromptLookup, PromptRejected
 from tui.core.model import Prompt
-from tui.net.errors import Refused
+from tui.net.errors import HttpStatusError
 
 PROMPT, RESUME = "POST /session/s1/prompt", "POST /session/s1/resume"
 
@@ -25,7 +25,7 @@ async def test_a_prompt_is_taken_under_the_server_s_id() -> None:
         backend = await greeted(http)
         await backend.messages("s1")
         prompt = backend.new_prompt("s1", "do it")
-        assert await backend.post_prompt(prompt, Watcher()) == Taken("p1")
+        assert await backend.post_prompt(prompt, Watcher()) == PromptAccepted("p1")
         assert told.sent(PROMPT) == [{"prompt": [{"type": "text", "text": "do it"}]}]
         assert told.identities(PROMPT) == ["client_1"]
 
@@ -35,7 +35,7 @@ async def test_a_client_that_is_forgotten_asks_who_it_is_and_posts_once_more() -
         backend = await greeted(http)
         await backend.messages("s1")
         told.answers[RESUME] = loaded(clientId="client_2")
-        with pytest.raises(Refused):
+        with pytest.raises(HttpStatusError):
             await backend.post_prompt(backend.new_prompt("s1", "do it"), Watcher())
         assert told.identities(PROMPT) == ["client_1", "client_2"]
         assert told.identities(RESUME) == [None]
@@ -44,7 +44,7 @@ async def test_a_client_that_is_forgotten_asks_who_it_is_and_posts_once_more() -
 async def test_a_session_that_the_server_put_away_is_woken_for_a_prompt() -> None:
     async with daemon(**{PROMPT: NOT_FOUND}) as (told, http):
         backend = await greeted(http)
-        with pytest.raises(Refused):
+        with pytest.raises(HttpStatusError):
             await backend.post_prompt(Prompt("s1", "do it", "ours", ""), Watcher())
         assert [call for call in told.calls if call in (PROMPT, LOAD)] == [PROMPT, LOAD, PROMPT]
 
@@ -53,7 +53,7 @@ async def test_a_full_queue_is_no_broken_post() -> None:
     full = JSONResponse({"error": "full", "code": "prompt_queue_full"}, 503, {"retry-after": "5"})
     async with daemon(**{PROMPT: full}) as (told, http):
         backend = await greeted(http)
-        with pytest.raises(NotTaken):
+        with pytest.raises(PromptRejected):
             await backend.post_prompt(backend.new_prompt("s1", "do it"), Watcher())
         assert told.calls.count(PROMPT) == 1
 
@@ -63,7 +63,7 @@ async def test_a_lost_202_is_found_by_its_echo_after_our_place() -> None:
         backend = await greeted(http)
         await backend.messages("s1")
         prompt = backend.new_prompt("s1", "do it")
-        assert await backend.look_up("s1", prompt.message_id, prompt) == Lookup(stored=False)
+        assert await backend.look_up("s1", prompt.message_id, prompt) == PromptLookup(stored=False)
         told.answers[LOAD] = loaded(
             echo(1, "do it", "p0"),
             ended(2, "p0"),
@@ -71,9 +71,9 @@ async def test_a_lost_202_is_found_by_its_echo_after_our_place() -> None:
             echo(4, "do it"),
             last=4,
         )
-        assert await backend.look_up("s1", prompt.message_id, prompt) == Lookup(stored=True, known_as="p1")
+        assert await backend.look_up("s1", prompt.message_id, prompt) == PromptLookup(stored=True, server_id="p1")
         twin = backend.new_prompt("s1", "do it")
-        assert await backend.look_up("s1", twin.message_id, twin) == Lookup(stored=False)
+        assert await backend.look_up("s1", twin.message_id, twin) == PromptLookup(stored=False)
 
 
 async def test_a_prompt_that_waits_at_the_server_is_found_too() -> None:
@@ -89,19 +89,19 @@ async def test_a_prompt_that_waits_at_the_server_is_found_too() -> None:
         await backend.messages("s1")
         prompt = backend.new_prompt("s1", "do it")
         told.answers[LOAD] = loaded(added, last=3, busy=True)
-        assert await backend.look_up("s1", prompt.message_id, prompt) == Lookup(stored=True, known_as="p7")
+        assert await backend.look_up("s1", prompt.message_id, prompt) == PromptLookup(stored=True, server_id="p7")
 
 
 async def test_a_known_prompt_is_asked_for_by_its_id_and_then_in_the_transcript() -> None:
     async with daemon(**{"GET /session/s1/turns/p1": {"state": "running"}}) as (told, http):
         backend = await greeted(http)
-        assert await backend.look_up("s1", "p1") == Lookup(stored=True)
+        assert await backend.look_up("s1", "p1") == PromptLookup(stored=True)
         told.answers["GET /session/s1/turns/p1"] = {"state": "cancelled"}  # before it began, unless it is echoed
-        assert await backend.look_up("s1", "p1") == Lookup(stored=False)
+        assert await backend.look_up("s1", "p1") == PromptLookup(stored=False)
         told.answers["GET /session/s1/turns/p1"] = NOT_FOUND
         told.answers[LOAD] = loaded(echo(1, "do it"), last=1)
-        assert await backend.look_up("s1", "p1") == Lookup(stored=True)
+        assert await backend.look_up("s1", "p1") == PromptLookup(stored=True)
         told.answers[LOAD] = loaded()
-        assert await backend.look_up("s1", "p1") == Lookup(stored=False)
+        assert await backend.look_up("s1", "p1") == PromptLookup(stored=False)
         told.answers[LOAD] = NOT_FOUND
-        assert await backend.look_up("s1", "p1") == Lookup(stored=False, session_gone=True)
+        assert await backend.look_up("s1", "p1") == PromptLookup(stored=False, session_gone=True)

@@ -78,9 +78,7 @@ def test_answers_are_strings_by_index(answers: Answers, sent: dict[str, str]) ->
 
 
 def asked_with(labels: list[str], *, multiple: bool = True) -> dict[str, Any]:
-    return {
-        "questions": [{"question": "?", "options": [{"label": one} for one in labels], "multiSelect": multiple}]
-    }
+    return {"questions": [{"question": "?", "options": [{"label": one} for one in labels], "multiSelect": multiple}]}
 
 
 @pytest.mark.parametrize(

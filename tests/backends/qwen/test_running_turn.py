@@ -3,7 +3,7 @@
 from tests.backends.daemon import LOAD, daemon, echo, ended, loaded, said, update
 from tests.backends.feeding import feeding, greeted
 from tests.waiting import wait_until
-from tui.backends.base import Lookup
+from tui.backends.base import PromptLookup
 from tui.backends.qwen.running_turn import TORN
 from tui.core.model import NotePart
 
@@ -103,8 +103,6 @@ async def test_whether_a_prompt_is_there_is_not_known_while_the_server_shows_onl
         torn = loaded(busy=True, last=12)
         torn["liveJournal"] = [DROPPED, said(12, "the end of it", "p2")]
         told.answers[LOAD] = torn
-        assert await backend.look_up("s1", prompt.message_id, prompt) == Lookup(stored=None)
-        told.answers[LOAD] = loaded(
-            echo(3, "do it", "p2"), said(12, "the end of it", "p2"), ended(13, "p2"), last=13
-        )
-        assert await backend.look_up("s1", prompt.message_id, prompt) == Lookup(stored=True, known_as="p2")
+        assert await backend.look_up("s1", prompt.message_id, prompt) == PromptLookup(stored=None)
+        told.answers[LOAD] = loaded(echo(3, "do it", "p2"), said(12, "the end of it", "p2"), ended(13, "p2"), last=13)
+        assert await backend.look_up("s1", prompt.message_id, prompt) == PromptLookup(stored=True, server_id="p2")

@@ -12,13 +12,11 @@ from tui.backends.qwen.backend import QwenServe
 from tui.core.model import Busy, PermissionRequest, QuestionRequest, Session
 from tui.core.store import Store
 from tui.net import http_client
-from tui.net.errors import Misshapen
+from tui.net.errors import SchemaMismatch
 
 
 async def test_the_list_gives_sessions_statuses_and_open_requests() -> None:
-    sessions = {
-        "sessions": [listed("s1", title="one", busy=True, waiting=[PERMISSION]), listed("s2", title="Two")]
-    }
+    sessions = {"sessions": [listed("s1", title="one", busy=True, waiting=[PERMISSION]), listed("s2", title="Two")]}
     async with daemon(**{LIST: sessions}) as (told, http):
         backend = await greeted(http)
         created = 1795168800.0
@@ -64,11 +62,11 @@ async def test_what_is_asked_where_nobody_watches_is_seen_by_looking(monkeypatch
 async def test_a_list_that_cannot_be_read_at_all_costs_itself_alone() -> None:
     async with daemon(**{LIST: {"odd": 1}}) as (_, http):
         backend = QwenServe(http)
-        await backend.hello()
+        await backend.handshake()
         found = await backend.resync([])
         assert found.problem
         assert found.directories == frozenset()
-        with pytest.raises(Misshapen):
+        with pytest.raises(SchemaMismatch):
             await backend.sessions()
 
 

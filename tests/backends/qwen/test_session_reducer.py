@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tests.backends.recording_qwen import NAMES, Recording, recording
 from tui.backends.qwen import schema as wire
-from tui.backends.qwen.session_reducer import Fold, picture
+from tui.backends.qwen.session_reducer import SessionReducer, picture
 from tui.backends.qwen.tool_calls import BROKEN_OFF, UNDONE, answer_id
 from tui.core import events as e
 from tui.core.model import (
@@ -70,9 +70,7 @@ def test_events_that_come_twice_change_nothing(name: str) -> None:
             store.apply(event)
         transcript = store.transcript(recorded.session_id)
         assert transcript is not None
-        assert (
-            tuple(FullMessage(m, tuple(transcript.parts_of(m.id))) for m in transcript.ordered()) == whole.messages
-        )
+        assert tuple(FullMessage(m, tuple(transcript.parts_of(m.id))) for m in transcript.ordered()) == whole.messages
 
 
 def words(kind: str, text: str, **meta: Any) -> dict[str, Any]:
@@ -136,7 +134,7 @@ def compacted(frames: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def told_of(raws: Sequence[dict[str, Any]]) -> tuple[FullMessage, ...]:
-    fold = Fold("s1")
+    fold = SessionReducer("s1")
     return picture("s1", [event for raw in raws for event in fold.take(wire.read(raw, wire.Frame))])
 
 
@@ -318,7 +316,7 @@ USED = words("agent_message_chunk", "", usage={"inputTokens": 1, "outputTokens":
 def test_of_a_prompt_whose_end_is_forgotten_the_transcript_tells(
     stored: list[dict[str, Any]], breaks_off: bool
 ) -> None:
-    fold = Fold("s1", [])
+    fold = SessionReducer("s1", [])
     raws = [frame(number, update) for number, update in enumerate([words("user_message_chunk", "go"), *stored], 1)]
     told = [event for raw in raws for event in fold.take(wire.read(raw, wire.Frame))]
     [_, answer] = picture("s1", [*told, *fold.finish()])
@@ -354,11 +352,11 @@ def test_a_session_that_closes_takes_its_requests_along() -> None:
 
 @pytest.mark.parametrize("kind", ["something_new", "session_snapshot", "prompt_cancelled", "model_switched"])
 def test_other_kinds_of_events_are_passed_over(kind: str) -> None:
-    assert Fold("s1").take(wire.Frame(kind, data={"x": [1]})) == []
+    assert SessionReducer("s1").take(wire.Frame(kind, data={"x": [1]})) == []
 
 
 def test_an_unreadable_event_is_passed_over_once() -> None:
-    fold = Fold("s1")
+    fold = SessionReducer("s1")
     with pytest.raises(msgspec.ValidationError):
         fold.take(wire.Frame("session_update", id=7, data={"update": {"sessionUpdate": 3}}))
     assert fold.cursor == 7
@@ -367,7 +365,7 @@ def test_an_unreadable_event_is_passed_over_once() -> None:
 @pytest.mark.parametrize("code", ["session_closed", "-32602"])
 def test_a_prompt_that_its_session_s_end_overtook_is_not_said_to_be_there(code: str) -> None:
     """Measured on 0.24.4: it leaves the server's queue, is echoed, and refused by an agent that is closing."""
-    fold = Fold("s1")
+    fold = SessionReducer("s1")
     fold.take(wire.read(frame(1, words("user_message_chunk", "hello")), wire.Frame))
     end = {
         "id": 2,
@@ -380,7 +378,7 @@ def test_a_prompt_that_its_session_s_end_overtook_is_not_said_to_be_there(code: 
 
 
 def test_a_turn_whose_answer_had_begun_fails_when_its_session_is_closed() -> None:
-    fold = Fold("s1")
+    fold = SessionReducer("s1")
     fold.take(wire.read(frame(1, words("user_message_chunk", "hello")), wire.Frame))
     fold.take(wire.read(frame(2, words("agent_message_chunk", "Well")), wire.Frame))
     end = {

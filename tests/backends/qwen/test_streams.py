@@ -17,8 +17,8 @@ from tests.waiting import wait_until
 from tui.backends.qwen.streams import LOOK_EVERY
 from tui.core import events as e
 from tui.core.model import Idle
-from tui.net.errors import Refused
-from tui.net.event_connection import Ended
+from tui.net.errors import HttpStatusError
+from tui.net.event_connection import StreamEnded
 
 
 async def test_opening_a_session_adds_its_stream_where_the_load_ended() -> None:
@@ -41,18 +41,18 @@ async def test_comments_are_beats_of_the_oldest_stream_alone() -> None:
     async with daemon(**other) as (told, http):
         backend = await greeted(http)
         async with feeding(backend) as feed:
-            await wait_until(lambda: e.Beat() in feed.told)  # nothing is open: looking is all that proves the line
+            await wait_until(lambda: e.Heartbeat() in feed.told)  # nothing is open: looking is all that proves the line
             await backend.messages("s1")
             await backend.messages("s2")
             await wait_until(lambda: len(told.streams) == 2)
             first, second = sorted(told.streams, key=lambda stream: stream.session)
-            before, had = feed.told.count(e.Beat()), feed.bytes
+            before, had = feed.told.count(e.Heartbeat()), feed.bytes
             second.beat()
             second.send({"type": "anything", "id": 1})
             await wait_until(lambda: feed.bytes > had + 50)
-            assert feed.told.count(e.Beat()) == before
+            assert feed.told.count(e.Heartbeat()) == before
             first.beat()
-            await wait_until(lambda: feed.told.count(e.Beat()) == before + 1)
+            await wait_until(lambda: feed.told.count(e.Heartbeat()) == before + 1)
 
 
 async def test_a_stream_that_ends_ends_the_feed_and_goes_on_from_its_place() -> None:
@@ -126,9 +126,7 @@ async def test_a_server_that_cannot_go_on_from_there_is_loaded_and_told_anew() -
             await backend.messages("s1")
             await wait_until(lambda: told.streams)
             told.answers[LOAD] = loaded(echo(1, "hi"), said(2, "all of it"), ended(3), last=3, epoch="e2")
-            told.streams[0].send(
-                {"type": "state_resync_required", "data": {"reason": "epoch_reset"}}, said(9, "stale")
-            )
+            told.streams[0].send({"type": "state_resync_required", "data": {"reason": "epoch_reset"}}, said(9, "stale"))
             await wait_until(lambda: len(told.streams) == 2)
             assert feed.words() == "hiall of it"
             assert told.streams[1].headers["last-event-id"] == "3"
@@ -145,7 +143,7 @@ async def test_a_server_that_never_goes_on_from_what_it_gave_is_not_loaded_witho
                 await wait_until(lambda number=number: len(told.streams) == number + 1)  # type: ignore[misc]
                 told.streams[number].send(lost)
             await wait_until(lambda: feed.error)
-            assert isinstance(feed.error, Ended)
+            assert isinstance(feed.error, StreamEnded)
             assert told.calls.count(LOAD) == 2
 
 
@@ -184,7 +182,7 @@ async def test_a_stream_that_is_not_found_though_it_was_loaded_ends_the_feed() -
         told.refuse_streams += [NOT_FOUND, NOT_FOUND]
         async with feeding(backend) as feed:
             await wait_until(lambda: feed.error)
-            assert isinstance(feed.error, Refused)
+            assert isinstance(feed.error, HttpStatusError)
 
 
 async def test_a_session_that_is_gone_is_told_so_and_the_line_stays() -> None:
@@ -204,12 +202,12 @@ async def test_once_the_last_stream_is_gone_the_line_is_proved_at_once() -> None
         async with feeding(backend) as feed:
             await backend.messages("s1")
             await wait_until(lambda: told.streams)
-            before = feed.told.count(e.Beat())
+            before = feed.told.count(e.Heartbeat())
             told.answers[LOAD] = NOT_FOUND
             told.refuse_streams.append(NOT_FOUND)
             told.streams[0].send({"id": 9, "type": "state_resync_required", "data": {}})
             await wait_until(lambda: e.SessionDeleted("s1") in feed.told)
-            await wait_until(lambda: feed.told.count(e.Beat()) > before, within=LOOK_EVERY / 2)
+            await wait_until(lambda: feed.told.count(e.Heartbeat()) > before, within=LOOK_EVERY / 2)
             assert feed.error is None
 
 
@@ -220,11 +218,11 @@ async def test_a_session_that_somebody_closed_is_not_opened_again(monkeypatch: p
         async with feeding(backend) as feed:
             await backend.messages("s1")
             await wait_until(lambda: told.streams)
-            before = feed.told.count(e.Beat())
+            before = feed.told.count(e.Heartbeat())
             told.streams[0].send({"id": 1, "type": "session_closed", "data": {"reason": "client_close"}})
             told.streams[0].end()
             # with its last stream gone, looking is again what proves the line
-            await wait_until(lambda: feed.error or feed.told.count(e.Beat()) > before)
+            await wait_until(lambda: feed.error or feed.told.count(e.Heartbeat()) > before)
             assert feed.error is None
             assert len(told.streams) == 1
 

@@ -17,9 +17,7 @@ def called(command: str, tool: str = "run_shell_command", kind: str = "tool_call
     return {"v": 1, "type": "session_update", "data": {**given, "_meta": {"toolName": tool}}}
 
 
-async def test_the_tool_that_waits_for_permission_gets_its_name_from_the_stored_call_and_is_asked_for_once() -> (
-    None
-):
+async def test_the_tool_that_waits_for_permission_gets_its_name_from_the_stored_call_and_is_asked_for_once() -> None:
     stored = {"events": [called("touch x", "another"), called("touch x"), called("touch y", "a_later_one")]}
     answers = {LIST: {"sessions": [listed(busy=True, waiting=[PERMISSION])]}, STORED: stored}
     async with daemon(**answers) as (told, http):

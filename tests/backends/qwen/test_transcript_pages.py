@@ -12,7 +12,7 @@ from tui.backends.qwen.backend import QwenServe
 from tui.backends.qwen.transcript_pages import FROM_THE_END, _turn_before
 from tui.core.model import NotePart, TextPart
 from tui.net import http_client
-from tui.net.errors import Misshapen, TooLarge
+from tui.net.errors import SchemaMismatch, TooLarge
 
 LOAD, PAGES = "POST /session/s1/load", "GET /session/s1/transcript"
 CUT = {"v": 1, "type": "history_truncated", "data": {"reason": "replay_window_exceeded", "truncatedEvents": 4}}
@@ -69,7 +69,7 @@ async def test_pages_begin_with_a_prompt_and_hold_nothing_twice() -> None:
     pages = Pages(**TORN)
     async with daemon(**{LOAD: NEWEST, PAGES: pages}) as (_, http):
         backend = QwenServe(http)
-        await backend.hello()
+        await backend.handshake()
         newest = await backend.messages("s1")
         assert newest.cursor == FROM_THE_END
         assert newest.messages[0].message.id == "p3"
@@ -89,7 +89,7 @@ async def test_pages_begin_with_a_prompt_and_hold_nothing_twice() -> None:
 async def test_where_all_is_given_there_is_nothing_older() -> None:
     async with daemon(**{LOAD: loaded(echo(1, "hi"))}) as (_, http):
         backend = QwenServe(http)
-        await backend.hello()
+        await backend.handshake()
         assert (await backend.messages("s1")).cursor is None
 
 
@@ -98,7 +98,7 @@ async def test_a_failed_prompt_is_one_in_older_pages_too() -> None:
     pages = Pages(backward={"events": [asked("first", 10, "p1"), asked("third", 30, "p3")]})
     async with daemon(**{LOAD: {**NEWEST, "promptTerminals": terminals}, PAGES: pages}) as (_, http):
         backend = QwenServe(http)
-        await backend.hello()
+        await backend.handshake()
         await backend.messages("s1")
         older = await backend.messages("s1", before=FROM_THE_END)
         assert older.messages[-1].message.failure is not None
@@ -108,9 +108,9 @@ async def test_a_failed_prompt_is_one_in_older_pages_too() -> None:
 async def test_another_shape_is_said() -> None:
     async with daemon(**{LOAD: NEWEST, PAGES: {"events": 3}}) as (_, http):
         backend = QwenServe(http)
-        await backend.hello()
+        await backend.handshake()
         await backend.messages("s1")
-        with pytest.raises(Misshapen):
+        with pytest.raises(SchemaMismatch):
             await backend.messages("s1", before=FROM_THE_END)
 
 
@@ -139,12 +139,10 @@ async def test_a_record_that_is_too_large_keeps_no_newer_ones_back(monkeypatch: 
     }
     async with daemon(**{LOAD: NEWEST, PAGES: Pages(**torn)}) as (_, http):
         backend = QwenServe(http)
-        await backend.hello()
+        await backend.handshake()
         newest = await backend.messages("s1")
         older = await backend.messages("s1", before=newest.cursor)
-        assert "second" in [
-            part.text for full in older.messages for part in full.parts if isinstance(part, TextPart)
-        ]
+        assert "second" in [part.text for full in older.messages for part in full.parts if isinstance(part, TextPart)]
         with pytest.raises(TooLarge):  # no index tells what stands before it
             await backend.messages("s1", before=older.cursor)
 
@@ -171,7 +169,7 @@ async def test_what_stands_before_a_turn_that_is_too_large_is_reached(
     )
     async with daemon(**{LOAD: NEWEST, PAGES: pages, INDEX: turns("p0", "p1", "p2", "p3")}) as (_, http):
         backend = QwenServe(http)
-        await backend.hello()
+        await backend.handshake()
         cursor = (await backend.messages("s1")).cursor
         shown: list[str] = []
         while cursor is not None:

@@ -5,8 +5,8 @@ import asyncio
 import pytest
 
 from server_stub.domain.agent import Agent, Prompt
-from server_stub.domain.api_errors import Refusal
-from server_stub.domain.state import Session, World
+from server_stub.domain.api_errors import ApiError
+from server_stub.domain.state import ServerState, Session
 from tests.server_stub.conftest import HERE, InstantClock, turns_of_the_loop
 from tests.server_stub.event_listener import watching
 from tests.server_stub.prompting import answers, asked, prompted, saying
@@ -25,7 +25,7 @@ async def test_a_prompt_is_stored_at_once_and_answered(agent: Agent, session: Se
 
 
 async def test_statuses_frame_the_turn_and_updates_follow_idle(
-    agent: Agent, world: World, session: Session
+    agent: Agent, world: ServerState, session: Session
 ) -> None:
     with watching(world) as witness:
         await (await prompted(agent, session, saying("hello")))
@@ -53,7 +53,7 @@ class TestTheSameIdsAgain:
         assert len(session.messages["msg_1"].parts) == 2
         assert len(answers(session)) == 1
 
-    async def test_while_a_question_is_open_it_joins(self, agent: Agent, world: World, session: Session) -> None:
+    async def test_while_a_question_is_open_it_joins(self, agent: Agent, world: ServerState, session: Session) -> None:
         first = await prompted(agent, session, saying("ASK1", "msg_1", "prt_1"))
         await wait_until(lambda: world.requests.questions(HERE))
         second = await prompted(agent, session, saying("ASK1", "msg_1", "prt_1"))
@@ -71,7 +71,7 @@ class TestTheSameIdsAgain:
         assert next(iter(session.messages)) == "msg_1"  # it keeps its place
 
     async def test_after_a_turn_that_ended_unfinished_it_runs_again(
-        self, agent: Agent, world: World, session: Session
+        self, agent: Agent, world: ServerState, session: Session
     ) -> None:
         for answered in (1, 2):
             task = await prompted(agent, session, saying("ASK1", "msg_1", "prt_1"))
@@ -81,18 +81,18 @@ class TestTheSameIdsAgain:
             assert len(answers(session)) == answered
 
     async def test_in_another_session_nothing_is_stored(
-        self, agent: Agent, world: World, session: Session
+        self, agent: Agent, world: ServerState, session: Session
     ) -> None:
         agent.accept(session, saying("hello", "msg_1"))
         other = world.create_session(HERE)
-        with pytest.raises(Refusal) as refusal:
+        with pytest.raises(ApiError) as refusal:
             agent.accept(other, saying("hello", "msg_1"))
         assert refusal.value.status == 500
         assert other.messages == {}
 
 
 async def test_a_prompt_while_busy_is_answered_next_and_both_get_that_answer(
-    agent: Agent, world: World, session: Session
+    agent: Agent, world: ServerState, session: Session
 ) -> None:
     first = await prompted(agent, session, saying("SLOW", "msg_1"))
     await turns_of_the_loop(3)
@@ -107,7 +107,7 @@ async def test_a_prompt_while_busy_is_answered_next_and_both_get_that_answer(
     assert not agent.is_busy(session)
 
 
-async def test_who_stops_waiting_does_not_stop_the_turn(agent: Agent, world: World, session: Session) -> None:
+async def test_who_stops_waiting_does_not_stop_the_turn(agent: Agent, world: ServerState, session: Session) -> None:
     task = await asked(agent, world, session)
     task.cancel()
     await asyncio.wait({task})
@@ -118,7 +118,7 @@ async def test_who_stops_waiting_does_not_stop_the_turn(agent: Agent, world: Wor
 
 
 async def test_a_childs_question_carries_the_childs_session_only(
-    agent: Agent, world: World, session: Session
+    agent: Agent, world: ServerState, session: Session
 ) -> None:
     task = await asked(agent, world, session, "CHILD")
     [child] = world.children(session)
@@ -132,9 +132,9 @@ async def test_a_childs_question_carries_the_childs_session_only(
 
 
 async def test_an_unknown_agent_is_refused_and_nothing_stored(
-    agent: Agent, world: World, session: Session
+    agent: Agent, world: ServerState, session: Session
 ) -> None:
-    with watching(world) as witness, pytest.raises(Refusal) as refusal:
+    with watching(world) as witness, pytest.raises(ApiError) as refusal:
         agent.accept(session, Prompt([], agent="nobody"))
     assert refusal.value.status == 500
     assert session.messages == {}
@@ -143,17 +143,17 @@ async def test_an_unknown_agent_is_refused_and_nothing_stored(
 
 
 async def test_an_unknown_model_is_refused_with_the_prompt_stored(
-    agent: Agent, world: World, session: Session
+    agent: Agent, world: ServerState, session: Session
 ) -> None:
     model = {"providerID": "x", "modelID": "y"}
-    with watching(world) as witness, pytest.raises(Refusal) as refusal:
+    with watching(world) as witness, pytest.raises(ApiError) as refusal:
         await (await prompted(agent, session, Prompt([], model=model)))
     assert refusal.value.status == 500
     assert len(session.messages) == 1
     assert witness.kinds[-4:] == ["session.status", "session.error", "session.status", "session.idle"]
 
 
-async def test_a_command_prompts_with_its_template(agent: Agent, world: World, session: Session) -> None:
+async def test_a_command_prompts_with_its_template(agent: Agent, world: ServerState, session: Session) -> None:
     with watching(world) as witness:
         answer = await agent.command(session, "review", "only src")
     prompt = session.messages[answer.info["parentID"]]
@@ -163,12 +163,12 @@ async def test_a_command_prompts_with_its_template(agent: Agent, world: World, s
     assert witness.of("command.executed") == [
         {"name": "review", "sessionID": session.id, "arguments": "only src", "messageID": answer.info["id"]}
     ]
-    with pytest.raises(Refusal):
+    with pytest.raises(ApiError):
         await agent.command(session, "nothing", "")
 
 
 async def test_a_shell_of_the_persons_own_asks_nobody_and_no_model(
-    agent: Agent, world: World, session: Session
+    agent: Agent, world: ServerState, session: Session
 ) -> None:
     title = session.info["title"]
     with watching(world) as witness:
@@ -186,7 +186,7 @@ async def test_a_shell_of_the_persons_own_asks_nobody_and_no_model(
 
 
 async def test_a_prompt_while_a_shell_runs_is_answered_after_it(
-    agent: Agent, world: World, session: Session
+    agent: Agent, world: ServerState, session: Session
 ) -> None:
     shell = asyncio.ensure_future(agent.shell(session, "ls"))
     await wait_until(lambda: answers(session))
@@ -197,7 +197,7 @@ async def test_a_prompt_while_a_shell_runs_is_answered_after_it(
     assert witness.kinds.count("session.idle") == 1
 
 
-async def test_a_summary_ends_with_compacted(agent: Agent, world: World, session: Session) -> None:
+async def test_a_summary_ends_with_compacted(agent: Agent, world: ServerState, session: Session) -> None:
     with watching(world) as witness:
         await agent.summarize(session)
     kinds = witness.kinds
@@ -207,7 +207,7 @@ async def test_a_summary_ends_with_compacted(agent: Agent, world: World, session
 
 
 async def test_a_prompt_after_a_revert_removes_what_was_reverted(
-    agent: Agent, world: World, session: Session
+    agent: Agent, world: ServerState, session: Session
 ) -> None:
     await (await prompted(agent, session, saying("one", "msg_1")))
     await (await prompted(agent, session, saying("two", "msg_2")))
@@ -218,9 +218,7 @@ async def test_a_prompt_after_a_revert_removes_what_was_reverted(
     assert "revert" not in session.info
 
 
-async def test_prompts_of_one_millisecond_keep_their_order(
-    agent: Agent, session: Session, clock: InstantClock
-) -> None:
+async def test_prompts_of_one_millisecond_keep_their_order(agent: Agent, session: Session, clock: InstantClock) -> None:
     for number in range(3):
         agent.accept(session, saying("hello", f"msg_{number}"))
     answer = await agent.answer(session)

@@ -3,8 +3,8 @@
 import pytest
 
 from server_stub.domain.agent import Agent
-from server_stub.domain.api_errors import Refusal
-from server_stub.domain.state import Session, World
+from server_stub.domain.api_errors import ApiError
+from server_stub.domain.state import ServerState, Session
 from tests.server_stub.conftest import HERE
 from tests.server_stub.event_listener import watching
 from tests.server_stub.prompting import answers, asked, prompted, saying
@@ -12,7 +12,7 @@ from tests.waiting import wait_until
 
 
 class TestAbort:
-    async def test_is_told_first_and_tidied_up_after(self, agent: Agent, world: World, session: Session) -> None:
+    async def test_is_told_first_and_tidied_up_after(self, agent: Agent, world: ServerState, session: Session) -> None:
         task = await asked(agent, world, session)
         with watching(world) as witness:
             agent.abort(session)
@@ -28,7 +28,7 @@ class TestAbort:
         assert tool["state"]["error"] == "Tool execution aborted"
         assert world.statuses(HERE) == {}
 
-    async def test_leaves_the_question_as_a_ghost(self, agent: Agent, world: World, session: Session) -> None:
+    async def test_leaves_the_question_as_a_ghost(self, agent: Agent, world: ServerState, session: Session) -> None:
         task = await asked(agent, world, session)
         agent.abort(session)
         await task
@@ -38,7 +38,7 @@ class TestAbort:
         assert world.requests.questions(HERE) == []
 
     async def test_while_the_provider_is_awaited_is_no_error(
-        self, agent: Agent, world: World, session: Session
+        self, agent: Agent, world: ServerState, session: Session
     ) -> None:
         task = await prompted(agent, session, saying("FAIL 429"))
         await wait_until(lambda: session.status["type"] == "retry")
@@ -50,12 +50,12 @@ class TestAbort:
         assert "finish" not in answer.info
         assert "completed" in answer.info["time"]
 
-    async def test_of_an_idle_session_only_says_idle(self, agent: Agent, world: World, session: Session) -> None:
+    async def test_of_an_idle_session_only_says_idle(self, agent: Agent, world: ServerState, session: Session) -> None:
         with watching(world) as witness:
             agent.abort(session)
         assert witness.kinds == ["session.status", "session.idle"]
 
-    async def test_reaches_the_child_session(self, agent: Agent, world: World, session: Session) -> None:
+    async def test_reaches_the_child_session(self, agent: Agent, world: ServerState, session: Session) -> None:
         task = await asked(agent, world, session, "CHILD")
         [child] = world.children(session)
         agent.abort(session)
@@ -65,7 +65,7 @@ class TestAbort:
         assert world.statuses(HERE) == {}
 
     async def test_a_prompt_at_the_same_instant_is_answered(
-        self, agent: Agent, world: World, session: Session
+        self, agent: Agent, world: ServerState, session: Session
     ) -> None:
         task = await asked(agent, world, session)
         agent.abort(session)
@@ -76,7 +76,7 @@ class TestAbort:
         assert answer.info["finish"] == "stop"
         assert (await task).info["id"] in session.messages
 
-    async def test_then_the_next_prompt_runs(self, agent: Agent, world: World, session: Session) -> None:
+    async def test_then_the_next_prompt_runs(self, agent: Agent, world: ServerState, session: Session) -> None:
         task = await asked(agent, world, session)
         agent.abort(session)
         answer = await (await prompted(agent, session, saying("hello", "msg_next")))
@@ -86,7 +86,7 @@ class TestAbort:
 
 
 async def test_a_dismissed_question_ends_the_turn_without_an_error(
-    agent: Agent, world: World, session: Session
+    agent: Agent, world: ServerState, session: Session
 ) -> None:
     task = await asked(agent, world, session)
     world.requests.reject_question(world.requests.questions(HERE)[0]["id"])
@@ -96,7 +96,7 @@ async def test_a_dismissed_question_ends_the_turn_without_an_error(
     assert not agent.is_busy(session)
 
 
-async def test_disposing_ends_turns_and_forgets_requests(agent: Agent, world: World, session: Session) -> None:
+async def test_disposing_ends_turns_and_forgets_requests(agent: Agent, world: ServerState, session: Session) -> None:
     task = await asked(agent, world, session)
     with watching(world) as witness:
         await agent.dispose(HERE)
@@ -113,7 +113,7 @@ async def test_disposing_ends_turns_and_forgets_requests(agent: Agent, world: Wo
 
 
 async def test_disposing_tells_each_session_once_that_it_is_aborted(
-    agent: Agent, world: World, session: Session
+    agent: Agent, world: ServerState, session: Session
 ) -> None:
     task = await asked(agent, world, session, "CHILD")
     [child] = world.children(session)
@@ -124,17 +124,19 @@ async def test_disposing_tells_each_session_once_that_it_is_aborted(
     assert (await task).info["error"]["name"] == "MessageAbortedError"
 
 
-async def test_disposing_ends_what_runs_in_a_deleted_session(agent: Agent, world: World, session: Session) -> None:
+async def test_disposing_ends_what_runs_in_a_deleted_session(
+    agent: Agent, world: ServerState, session: Session
+) -> None:
     task = await asked(agent, world, session)
     world.delete_session(session)
     await agent.dispose(HERE)
-    with pytest.raises(Refusal):
+    with pytest.raises(ApiError):
         await task
     assert world.statuses(HERE) == {}
 
 
 async def test_disposing_one_directory_leaves_the_others_running(
-    agent: Agent, world: World, session: Session
+    agent: Agent, world: ServerState, session: Session
 ) -> None:
     task = await asked(agent, world, session)
     await agent.dispose("/elsewhere")

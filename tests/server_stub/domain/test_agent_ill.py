@@ -3,15 +3,15 @@
 import pytest
 
 from server_stub.domain.agent import Agent
-from server_stub.domain.scripted_turn import Turn
-from server_stub.domain.state import BUSY, Session, World
+from server_stub.domain.scripted_turn import ScriptedTurn
+from server_stub.domain.state import BUSY, ServerState, Session
 from tests.server_stub.conftest import HERE, turns_of_the_loop
 from tests.server_stub.event_listener import watching
 from tests.server_stub.prompting import answers, asked, prompted, saying
 from tests.waiting import wait_until
 
 
-async def test_a_model_error_is_in_the_message_and_an_event(agent: Agent, world: World, session: Session) -> None:
+async def test_a_model_error_is_in_the_message_and_an_event(agent: Agent, world: ServerState, session: Session) -> None:
     with watching(world) as witness:
         answer = await (await prompted(agent, session, saying("FAIL 401")))
     assert answer.info["error"]["data"]["message"] == "401 Unauthorized"
@@ -23,7 +23,7 @@ async def test_a_model_error_is_in_the_message_and_an_event(agent: Agent, world:
     assert not agent.is_busy(session)
 
 
-async def test_wedged_prompts_are_stored_and_do_not_move(agent: Agent, world: World, session: Session) -> None:
+async def test_wedged_prompts_are_stored_and_do_not_move(agent: Agent, world: ServerState, session: Session) -> None:
     world.wedged = True
     task = await prompted(agent, session, saying("hello"))
     await turns_of_the_loop(20)
@@ -33,7 +33,7 @@ async def test_wedged_prompts_are_stored_and_do_not_move(agent: Agent, world: Wo
     assert (await task).info["finish"] == "stop"
 
 
-async def test_words_that_are_not_stored_yet_are_awaited(agent: Agent, world: World, session: Session) -> None:
+async def test_words_that_are_not_stored_yet_are_awaited(agent: Agent, world: ServerState, session: Session) -> None:
     world.halfway = True
     task = await prompted(agent, session, saying("hello"))
     await turns_of_the_loop(20)
@@ -46,7 +46,7 @@ async def test_words_that_are_not_stored_yet_are_awaited(agent: Agent, world: Wo
 
 
 async def test_an_answer_that_is_not_stored_whole_has_not_ended(
-    agent: Agent, world: World, session: Session
+    agent: Agent, world: ServerState, session: Session
 ) -> None:
     task = await asked(agent, world, session)
     world.halfway = True
@@ -60,7 +60,7 @@ async def test_an_answer_that_is_not_stored_whole_has_not_ended(
 
 
 async def test_a_server_ill_in_two_ways_moves_once_it_is_well(
-    agent: Agent, world: World, session: Session
+    agent: Agent, world: ServerState, session: Session
 ) -> None:
     world.halfway = world.wedged = True
     task = await prompted(agent, session, saying("hello"))
@@ -71,8 +71,8 @@ async def test_a_server_ill_in_two_ways_moves_once_it_is_well(
     assert (await task).info["finish"] == "stop"
 
 
-async def test_a_broken_script_is_no_success(world: World, session: Session) -> None:
-    async def broken(turn: Turn) -> None:
+async def test_a_broken_script_is_no_success(world: ServerState, session: Session) -> None:
+    async def broken(turn: ScriptedTurn) -> None:
         raise LookupError("a mistake in the script")
 
     agent = Agent(world, lambda text: broken)

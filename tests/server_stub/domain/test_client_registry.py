@@ -2,52 +2,52 @@ import itertools
 
 import pytest
 
-from server_stub.domain.client_registry import Attendance, Clients, MalformedClientId, UnregisteredClient
+from server_stub.domain.client_registry import ClientActivity, ClientRegistry, MalformedClientId, UnregisteredClient
 
 
 @pytest.fixture
-def clients() -> Clients:
+def clients() -> ClientRegistry:
     numbers = itertools.count(1)
-    return Clients(lambda: f"client_{next(numbers)}")
+    return ClientRegistry(lambda: f"client_{next(numbers)}")
 
 
-def test_an_attached_client_is_issued_an_id(clients: Clients) -> None:
+def test_an_attached_client_is_issued_an_id(clients: ClientRegistry) -> None:
     assert clients.attach("ses_a") == "client_1"
     assert clients.attach("ses_a") == "client_2"
     assert clients.attendance("ses_a").attachments == {"client_1": 1, "client_2": 1}
 
 
-def test_a_registered_id_is_attached_again_and_not_replaced(clients: Clients) -> None:
+def test_a_registered_id_is_attached_again_and_not_replaced(clients: ClientRegistry) -> None:
     client = clients.attach("ses_a")
     assert clients.attach("ses_a", client) == client
     assert clients.attendance("ses_a").attachments == {client: 2}
 
 
-def test_an_id_of_another_session_is_replaced(clients: Clients) -> None:
+def test_an_id_of_another_session_is_replaced(clients: ClientRegistry) -> None:
     stranger = clients.attach("ses_a")
     assert clients.attach("ses_b", stranger) != stranger
 
 
-def test_a_beat_moves_both_marks(clients: Clients) -> None:
+def test_a_beat_moves_both_marks(clients: ClientRegistry) -> None:
     client = clients.attach("ses_a")
     clients.beat("ses_a", client, 1000)
-    assert clients.attendance("ses_a") == Attendance(1000, {client: 1000}, {client: 1})
+    assert clients.attendance("ses_a") == ClientActivity(1000, {client: 1000}, {client: 1})
 
 
-def test_an_anonymous_beat_moves_the_session_s_mark_only(clients: Clients) -> None:
+def test_an_anonymous_beat_moves_the_session_s_mark_only(clients: ClientRegistry) -> None:
     client = clients.attach("ses_a")
     clients.beat("ses_a", client, 1000)
     clients.beat("ses_a", None, 2000)
-    assert clients.attendance("ses_a") == Attendance(2000, {client: 1000}, {client: 1})
+    assert clients.attendance("ses_a") == ClientActivity(2000, {client: 1000}, {client: 1})
 
 
-def test_an_anonymous_beat_needs_nobody_attached(clients: Clients) -> None:
+def test_an_anonymous_beat_needs_nobody_attached(clients: ClientRegistry) -> None:
     clients.beat("ses_a", None, 1000)
     assert clients.attendance("ses_a").last_seen_at == 1000
 
 
 @pytest.mark.parametrize("malformed", ["", "a b", "é", "a" * 129, "client_1\n", "client/1"])
-def test_a_malformed_id_moves_no_mark(clients: Clients, malformed: str) -> None:
+def test_a_malformed_id_moves_no_mark(clients: ClientRegistry, malformed: str) -> None:
     client = clients.attach("ses_a")
     clients.beat("ses_a", client, 1000)
     before = clients.attendance("ses_a")
@@ -57,7 +57,7 @@ def test_a_malformed_id_moves_no_mark(clients: Clients, malformed: str) -> None:
 
 
 @pytest.mark.parametrize("session", ["ses_a", "ses_never_seen"])
-def test_an_unregistered_id_moves_no_mark(clients: Clients, session: str) -> None:
+def test_an_unregistered_id_moves_no_mark(clients: ClientRegistry, session: str) -> None:
     clients.attach("ses_a")
     before = clients.attendance(session)
     with pytest.raises(UnregisteredClient) as refusal:
@@ -66,35 +66,35 @@ def test_an_unregistered_id_moves_no_mark(clients: Clients, session: str) -> Non
     assert clients.attendance(session) == before
 
 
-def test_the_longest_and_the_oddest_ids_are_well_formed(clients: Clients) -> None:
+def test_the_longest_and_the_oddest_ids_are_well_formed(clients: ClientRegistry) -> None:
     for odd in ("a" * 128, "A-z.0_9:"):
         with pytest.raises(UnregisteredClient):
             clients.beat("ses_a", odd, 1)
 
 
-def test_a_client_attached_twice_needs_two_detaches(clients: Clients) -> None:
+def test_a_client_attached_twice_needs_two_detaches(clients: ClientRegistry) -> None:
     client = clients.attach("ses_a")
     clients.attach("ses_a", client)
     clients.beat("ses_a", client, 1000)
 
     clients.detach("ses_a", client)
-    assert clients.attendance("ses_a") == Attendance(1000, {client: 1000}, {client: 1})
+    assert clients.attendance("ses_a") == ClientActivity(1000, {client: 1000}, {client: 1})
     clients.beat("ses_a", client, 2000)
 
     clients.detach("ses_a", client)
-    assert clients.attendance("ses_a") == Attendance(2000, {}, {})
+    assert clients.attendance("ses_a") == ClientActivity(2000, {}, {})
     with pytest.raises(UnregisteredClient):
         clients.beat("ses_a", client, 3000)
 
 
-def test_a_client_attached_again_starts_without_its_old_mark(clients: Clients) -> None:
+def test_a_client_attached_again_starts_without_its_old_mark(clients: ClientRegistry) -> None:
     client = clients.attach("ses_a")
     clients.beat("ses_a", client, 1000)
     clients.detach("ses_a", client)
     assert clients.attach("ses_a", client) not in clients.attendance("ses_a").client_last_seen_at
 
 
-def test_detaching_strangers_and_the_anonymous_changes_nothing(clients: Clients) -> None:
+def test_detaching_strangers_and_the_anonymous_changes_nothing(clients: ClientRegistry) -> None:
     client = clients.attach("ses_a")
     before = clients.attendance("ses_a")
     clients.detach("ses_a", None)
@@ -105,16 +105,16 @@ def test_detaching_strangers_and_the_anonymous_changes_nothing(clients: Clients)
         clients.detach("ses_a", "a b")
 
 
-def test_the_state_read_out_is_a_copy(clients: Clients) -> None:
+def test_the_state_read_out_is_a_copy(clients: ClientRegistry) -> None:
     client = clients.attach("ses_a")
     clients.beat("ses_a", client, 1000)
     read = clients.attendance("ses_a")
     read.client_last_seen_at[client] = 5
     read.attachments.clear()
-    assert clients.attendance("ses_a") == Attendance(1000, {client: 1000}, {client: 1})
+    assert clients.attendance("ses_a") == ClientActivity(1000, {client: 1000}, {client: 1})
 
 
-def test_a_copy_read_earlier_does_not_move_with_later_beats(clients: Clients) -> None:
+def test_a_copy_read_earlier_does_not_move_with_later_beats(clients: ClientRegistry) -> None:
     client = clients.attach("ses_a")
     clients.beat("ses_a", client, 1000)
     read = clients.attendance("ses_a")
@@ -122,14 +122,14 @@ def test_a_copy_read_earlier_does_not_move_with_later_beats(clients: Clients) ->
     assert read.client_last_seen_at == {client: 1000}
 
 
-def test_sessions_are_apart(clients: Clients) -> None:
+def test_sessions_are_apart(clients: ClientRegistry) -> None:
     client = clients.attach("ses_a")
     clients.beat("ses_a", client, 1000)
-    assert clients.attendance("ses_b") == Attendance(None, {}, {})
+    assert clients.attendance("ses_b") == ClientActivity(None, {}, {})
 
 
-def test_a_forgotten_session_knows_nobody(clients: Clients) -> None:
+def test_a_forgotten_session_knows_nobody(clients: ClientRegistry) -> None:
     client = clients.attach("ses_a")
     clients.beat("ses_a", client, 1000)
     clients.forget("ses_a")
-    assert clients.attendance("ses_a") == Attendance(None, {}, {})
+    assert clients.attendance("ses_a") == ClientActivity(None, {}, {})

@@ -2,9 +2,9 @@ from typing import Any
 
 import pytest
 
-from server_stub.domain.api_errors import Refusal
+from server_stub.domain.api_errors import ApiError
 from server_stub.domain.pending_requests import Allowed, Answered, Permission, Question, Rejected
-from server_stub.domain.state import World
+from server_stub.domain.state import ServerState
 from tests.server_stub.conftest import HERE
 from tests.server_stub.event_listener import watching
 
@@ -13,17 +13,17 @@ TOOL: Json = {"messageID": "msg_1", "callID": "call_1"}
 QUESTIONS: list[Json] = [{"question": "Which?", "header": "Which", "options": []}]
 
 
-def ask(world: World, session: str = "ses_1", directory: str = HERE) -> Question:
+def ask(world: ServerState, session: str = "ses_1", directory: str = HERE) -> Question:
     return world.requests.ask_question(directory, session, QUESTIONS, TOOL)
 
 
-def ask_permission(world: World, command: str, session: str = "ses_1", directory: str = HERE) -> Permission:
+def ask_permission(world: ServerState, command: str, session: str = "ses_1", directory: str = HERE) -> Permission:
     return world.requests.ask_permission(
         directory, session, "bash", [command], ["make *"], metadata={"command": command}, tool=TOOL
     )
 
 
-async def test_a_question_is_open_until_it_is_answered(world: World) -> None:
+async def test_a_question_is_open_until_it_is_answered(world: ServerState) -> None:
     with watching(world) as witness:
         question = ask(world)
         assert world.requests.questions(HERE) == [question.info]
@@ -35,17 +35,17 @@ async def test_a_question_is_open_until_it_is_answered(world: World) -> None:
     assert witness.of("question.replied") == [told]
 
 
-async def test_a_question_can_be_answered_once_only(world: World) -> None:
+async def test_a_question_can_be_answered_once_only(world: ServerState) -> None:
     question = ask(world)
     world.requests.reply_question(question.info["id"], [])
-    with pytest.raises(Refusal) as refusal:
+    with pytest.raises(ApiError) as refusal:
         world.requests.reply_question(question.info["id"], [])
     assert refusal.value.status == 404
     assert refusal.value.body["_tag"] == "QuestionNotFoundError"
     assert refusal.value.body["requestID"] == question.info["id"]
 
 
-async def test_a_rejected_question_says_so(world: World) -> None:
+async def test_a_rejected_question_says_so(world: ServerState) -> None:
     with watching(world) as witness:
         question = ask(world)
         world.requests.reject_question(question.info["id"])
@@ -53,7 +53,7 @@ async def test_a_rejected_question_says_so(world: World) -> None:
     assert witness.of("question.rejected") == [{"sessionID": "ses_1", "requestID": question.info["id"]}]
 
 
-async def test_an_answer_to_a_ghost_is_taken_without_effect(world: World) -> None:
+async def test_an_answer_to_a_ghost_is_taken_without_effect(world: ServerState) -> None:
     question = ask(world)
     question.outcome.cancel()
     assert world.requests.questions(HERE) == [question.info]
@@ -61,20 +61,20 @@ async def test_an_answer_to_a_ghost_is_taken_without_effect(world: World) -> Non
     assert world.requests.questions(HERE) == []
 
 
-async def test_requests_are_listed_by_directory(world: World) -> None:
+async def test_requests_are_listed_by_directory(world: ServerState) -> None:
     here, there = ask(world), ask(world, directory="/elsewhere")
     assert world.requests.questions(HERE) == [here.info]
     assert world.requests.questions("/elsewhere") == [there.info]
 
 
-async def test_allowed_once_is_asked_again(world: World) -> None:
+async def test_allowed_once_is_asked_again(world: ServerState) -> None:
     first = ask_permission(world, "make lint")
     world.requests.reply_permission(first.info["id"], "once")
     assert await first.outcome == Allowed()
     assert not ask_permission(world, "make lint").outcome.done()
 
 
-async def test_always_settles_what_matches_now_and_later(world: World) -> None:
+async def test_always_settles_what_matches_now_and_later(world: ServerState) -> None:
     first, second = ask_permission(world, "make lint"), ask_permission(world, "make test")
     other = ask_permission(world, "rm -r build")
     with watching(world) as witness:
@@ -88,13 +88,13 @@ async def test_always_settles_what_matches_now_and_later(world: World) -> None:
     assert witness.of("permission.asked") == []
 
 
-async def test_always_holds_in_its_own_directory_only(world: World) -> None:
+async def test_always_holds_in_its_own_directory_only(world: ServerState) -> None:
     first = ask_permission(world, "make lint")
     world.requests.reply_permission(first.info["id"], "always")
     assert not ask_permission(world, "make lint", directory="/elsewhere").outcome.done()
 
 
-async def test_a_rejection_takes_the_other_permissions_of_its_session_along(world: World) -> None:
+async def test_a_rejection_takes_the_other_permissions_of_its_session_along(world: ServerState) -> None:
     first, second = ask_permission(world, "make lint"), ask_permission(world, "make test")
     other = ask_permission(world, "make test", session="ses_2")
     world.requests.reply_permission(first.info["id"], "reject", "not now")
@@ -103,8 +103,8 @@ async def test_a_rejection_takes_the_other_permissions_of_its_session_along(worl
     assert world.requests.permissions(HERE) == [other.info]
 
 
-async def test_an_unknown_permission_is_not_found(world: World) -> None:
-    with pytest.raises(Refusal) as refusal:
+async def test_an_unknown_permission_is_not_found(world: ServerState) -> None:
+    with pytest.raises(ApiError) as refusal:
         world.requests.reply_permission("per_none", "once")
     assert refusal.value.body == {
         "_tag": "PermissionNotFoundError",
@@ -113,7 +113,7 @@ async def test_an_unknown_permission_is_not_found(world: World) -> None:
     }
 
 
-async def test_what_was_allowed_for_good_is_forgotten_with_its_directory(world: World) -> None:
+async def test_what_was_allowed_for_good_is_forgotten_with_its_directory(world: ServerState) -> None:
     for directory in (HERE, "/elsewhere"):
         first = ask_permission(world, "make lint", directory=directory)
         world.requests.reply_permission(first.info["id"], "always")
@@ -122,7 +122,7 @@ async def test_what_was_allowed_for_good_is_forgotten_with_its_directory(world: 
     assert ask_permission(world, "make lint", directory="/elsewhere").outcome.done()
 
 
-async def test_forgetting_a_directory_leaves_the_others(world: World) -> None:
+async def test_forgetting_a_directory_leaves_the_others(world: ServerState) -> None:
     ask(world)
     ask_permission(world, "make lint")
     elsewhere = ask(world, directory="/elsewhere")

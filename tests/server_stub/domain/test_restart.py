@@ -6,14 +6,14 @@ from server_stub.domain.agent import Agent, Prompt
 from server_stub.domain.clock import PacedClock
 from server_stub.domain.profiles import OPENCODE
 from server_stub.domain.restart import after_crash
-from server_stub.domain.state import Session, World
+from server_stub.domain.state import ServerState, Session
 from server_stub.scenarios.catalog import choose
 from tests.waiting import wait_until
 
 
-async def asking() -> tuple[World, Agent, Session]:
+async def asking() -> tuple[ServerState, Agent, Session]:
     """A session whose turn waits for an answer."""
-    world = World(OPENCODE, PacedClock(100), "/project")
+    world = ServerState(OPENCODE, PacedClock(100), "/project")
     agent = Agent(world, lambda text: choose(text, "plain"))
     session = world.create_session("/project")
     agent.accept(session, Prompt([{"type": "text", "text": "ASK1"}]))
@@ -44,7 +44,7 @@ async def test_open_requests_and_statuses_are_forgotten() -> None:
 
 async def test_a_prompt_whose_words_were_not_stored_yet_is_kept_without_them() -> None:
     """As seen on opencode 1.18.33 on a busy machine, killed between storing a message and its parts."""
-    world = World(OPENCODE, PacedClock(100), "/project")
+    world = ServerState(OPENCODE, PacedClock(100), "/project")
     agent, session = Agent(world, lambda text: choose(text, "plain")), world.create_session("/project")
     world.halfway = True
     agent.accept(session, Prompt([{"type": "text", "text": "PLAIN"}]))

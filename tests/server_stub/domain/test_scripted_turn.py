@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from server_stub.domain.scripted_turn import ModelFailed, Script, Superseded, Turn, TurnEnded
-from server_stub.domain.state import Message, Session, World
+from server_stub.domain.scripted_turn import ModelFailed, Script, ScriptedTurn, Superseded, TurnEnded
+from server_stub.domain.state import Message, ServerState, Session
 from tests.server_stub.conftest import HERE, START, InstantClock
 from tests.server_stub.event_listener import Witness, watching
 from tests.waiting import wait_until
@@ -15,11 +15,11 @@ QUESTION: Json = {"question": "Which?", "header": "Which", "options": [{"label":
 
 
 @pytest.fixture
-def session(world: World) -> Session:
+def session(world: ServerState) -> Session:
     return world.create_session(HERE)
 
 
-def prompt(world: World, session: Session, message_id: str = "msg_prompt") -> Message:
+def prompt(world: ServerState, session: Session, message_id: str = "msg_prompt") -> Message:
     info: Json = {
         "id": message_id,
         "role": "user",
@@ -32,8 +32,8 @@ def prompt(world: World, session: Session, message_id: str = "msg_prompt") -> Me
 
 
 @pytest.fixture
-def turn(world: World, session: Session) -> Turn:
-    return Turn(world, session, prompt(world, session), no_delegate)
+def turn(world: ServerState, session: Session) -> ScriptedTurn:
+    return ScriptedTurn(world, session, prompt(world, session), no_delegate)
 
 
 async def no_delegate(child: Session, text: str, script: Script) -> Message:
@@ -48,14 +48,14 @@ def types(message: Message) -> list[str]:
     return [part["type"] for part in message.parts.values()]
 
 
-async def opened(world: World, work: Coroutine[Any, Any, Any]) -> "asyncio.Task[Any]":
+async def opened(world: ServerState, work: Coroutine[Any, Any, Any]) -> "asyncio.Task[Any]":
     """The work, begun and waiting for a person."""
     task = asyncio.ensure_future(work)
     await wait_until(lambda: world.requests.questions(HERE) or world.requests.permissions(HERE))
     return task
 
 
-async def test_a_round_is_one_message_with_steps_around_its_words(turn: Turn, session: Session) -> None:
+async def test_a_round_is_one_message_with_steps_around_its_words(turn: ScriptedTurn, session: Session) -> None:
     await turn.think("hm")
     await turn.say("so it is")
     turn.end("stop")
@@ -68,7 +68,7 @@ async def test_a_round_is_one_message_with_steps_around_its_words(turn: Turn, se
     assert session.info["tokens"]["output"] == 4
 
 
-async def test_what_follows_a_tool_call_opens_the_next_round(turn: Turn, session: Session) -> None:
+async def test_what_follows_a_tool_call_opens_the_next_round(turn: ScriptedTurn, session: Session) -> None:
     await turn.say("first")
     await turn.use("read", {}, "text", "file")
     await turn.say("then")
@@ -80,7 +80,7 @@ async def test_what_follows_a_tool_call_opens_the_next_round(turn: Turn, session
 
 
 async def test_words_are_streamed_and_stored_when_the_part_ends(
-    world: World, turn: Turn, session: Session, clock: InstantClock
+    world: ServerState, turn: ScriptedTurn, session: Session, clock: InstantClock
 ) -> None:
     with watching(world) as witness:
         await turn.say("one two three", rate=2)
@@ -103,7 +103,7 @@ def told_of_parts(witness: Witness) -> list[str]:
 
 
 async def test_words_before_a_call_end_after_it_has_begun_to_run(
-    world: World, turn: Turn, session: Session
+    world: ServerState, turn: ScriptedTurn, session: Session
 ) -> None:
     with watching(world) as witness:
         await turn.say("first")
@@ -115,7 +115,7 @@ async def test_words_before_a_call_end_after_it_has_begun_to_run(
 
 @pytest.mark.parametrize("asks", ["question", "permission"])
 async def test_a_request_is_open_while_the_words_before_it_are_not_yet_stored(
-    world: World, turn: Turn, asks: str
+    world: ServerState, turn: ScriptedTurn, asks: str
 ) -> None:
     await turn.say("first")
     with watching(world) as witness:
@@ -129,7 +129,7 @@ async def test_a_request_is_open_while_the_words_before_it_are_not_yet_stored(
     await asyncio.wait({task})
 
 
-async def test_words_end_where_other_words_begin(world: World, turn: Turn) -> None:
+async def test_words_end_where_other_words_begin(world: ServerState, turn: ScriptedTurn) -> None:
     with watching(world) as witness:
         await turn.think("hm")
         await turn.say("so it is")
@@ -138,7 +138,7 @@ async def test_words_end_where_other_words_begin(world: World, turn: Turn) -> No
         assert told_of_parts(witness) == ["reasoning", "text"]
 
 
-async def test_a_part_that_is_cut_short_keeps_what_was_said(turn: Turn, session: Session) -> None:
+async def test_a_part_that_is_cut_short_keeps_what_was_said(turn: ScriptedTurn, session: Session) -> None:
     task = asyncio.ensure_future(turn.say("word " * 1000))
     await wait_until(lambda: answers(session) and len(answers(session)[0].parts) == 2)
     task.cancel()
@@ -150,7 +150,7 @@ async def test_a_part_that_is_cut_short_keeps_what_was_said(turn: Turn, session:
     assert len(text["text"]) < 5000
 
 
-async def test_a_stream_that_breaks_off_stays_empty_in_the_store(turn: Turn, session: Session) -> None:
+async def test_a_stream_that_breaks_off_stays_empty_in_the_store(turn: ScriptedTurn, session: Session) -> None:
     await turn.stream(["half ", "a "], rate=10, breaks_off=True)
     await turn.retry("Overloaded", attempt=1, seconds=2)
     await turn.say("all of it")
@@ -159,7 +159,9 @@ async def test_a_stream_that_breaks_off_stays_empty_in_the_store(turn: Turn, ses
     assert [part["text"] for part in answer.parts.values() if part["type"] == "text"] == ["", "all of it"]
 
 
-async def test_a_retry_says_until_when_and_then_is_busy_again(world: World, turn: Turn, session: Session) -> None:
+async def test_a_retry_says_until_when_and_then_is_busy_again(
+    world: ServerState, turn: ScriptedTurn, session: Session
+) -> None:
     turn.begin()
     with watching(world) as witness:
         await turn.retry("Overloaded", attempt=3, seconds=9)
@@ -169,7 +171,7 @@ async def test_a_retry_says_until_when_and_then_is_busy_again(world: World, turn
     assert not turn.waits_for_provider
 
 
-async def test_a_final_failure_carries_the_providers_error(turn: Turn, session: Session) -> None:
+async def test_a_final_failure_carries_the_providers_error(turn: ScriptedTurn, session: Session) -> None:
     with pytest.raises(ModelFailed) as failure:
         turn.fail("no such key", 401)
     turn.break_off(failure.value.error)
@@ -180,7 +182,9 @@ async def test_a_final_failure_carries_the_providers_error(turn: Turn, session: 
     assert "finish" not in answer.info
 
 
-async def test_a_question_is_asked_before_its_call_runs(world: World, turn: Turn, session: Session) -> None:
+async def test_a_question_is_asked_before_its_call_runs(
+    world: ServerState, turn: ScriptedTurn, session: Session
+) -> None:
     with watching(world) as witness:
         task = await opened(world, turn.ask(QUESTION))
         states = [
@@ -203,14 +207,16 @@ async def test_a_question_is_asked_before_its_call_runs(world: World, turn: Turn
 
 
 @pytest.mark.parametrize("given", [[], [[]], [[], ["b"]]])
-async def test_what_is_left_out_counts_as_unanswered(world: World, turn: Turn, given: list[list[str]]) -> None:
+async def test_what_is_left_out_counts_as_unanswered(
+    world: ServerState, turn: ScriptedTurn, given: list[list[str]]
+) -> None:
     task = await opened(world, turn.ask(QUESTION))
     world.requests.reply_question(world.requests.questions(HERE)[0]["id"], given)
     await task
     assert '"Which?"="Unanswered"' in turn.told
 
 
-async def test_a_dismissed_question_ends_the_turn(world: World, turn: Turn, session: Session) -> None:
+async def test_a_dismissed_question_ends_the_turn(world: ServerState, turn: ScriptedTurn, session: Session) -> None:
     task = await opened(world, turn.ask(QUESTION))
     world.requests.reject_question(world.requests.questions(HERE)[0]["id"])
     with pytest.raises(TurnEnded):
@@ -218,7 +224,7 @@ async def test_a_dismissed_question_ends_the_turn(world: World, turn: Turn, sess
     assert list(answers(session)[0].parts.values())[-1]["state"]["error"] == "The user dismissed this question"
 
 
-async def test_a_shell_asks_and_its_output_grows(world: World, turn: Turn, session: Session) -> None:
+async def test_a_shell_asks_and_its_output_grows(world: ServerState, turn: ScriptedTurn, session: Session) -> None:
     with watching(world) as witness:
         task = await opened(world, turn.shell("make all", ["one", "two"]))
         [asked] = world.requests.permissions(HERE)
@@ -237,12 +243,12 @@ async def test_a_shell_asks_and_its_output_grows(world: World, turn: Turn, sessi
     assert states[-1]["status"] == "completed"
 
 
-async def test_a_command_without_output_says_so(turn: Turn) -> None:
+async def test_a_command_without_output_says_so(turn: ScriptedTurn) -> None:
     await turn.shell("touch x", [], asks=False)
     assert turn.told == "(no output)"
 
 
-async def test_refused_without_a_reason_the_turn_ends(world: World, turn: Turn, session: Session) -> None:
+async def test_refused_without_a_reason_the_turn_ends(world: ServerState, turn: ScriptedTurn, session: Session) -> None:
     task = await opened(world, turn.shell("make", []))
     world.requests.reply_permission(world.requests.permissions(HERE)[0]["id"], "reject")
     with pytest.raises(TurnEnded):
@@ -251,7 +257,7 @@ async def test_refused_without_a_reason_the_turn_ends(world: World, turn: Turn, 
     assert error == "The user rejected permission to use this specific tool call."
 
 
-async def test_refused_with_a_reason_the_model_goes_on(world: World, turn: Turn) -> None:
+async def test_refused_with_a_reason_the_model_goes_on(world: ServerState, turn: ScriptedTurn) -> None:
     task = await opened(world, turn.shell("make", []))
     world.requests.reply_permission(world.requests.permissions(HERE)[0]["id"], "reject", "not today")
     await task
@@ -259,7 +265,7 @@ async def test_refused_with_a_reason_the_model_goes_on(world: World, turn: Turn)
 
 
 async def test_calls_together_share_a_round_and_all_end_before_it(
-    world: World, turn: Turn, session: Session
+    world: ServerState, turn: ScriptedTurn, session: Session
 ) -> None:
     task = await opened(world, turn.together(turn.ask(QUESTION), turn.shell("make", ["done"])))
     await wait_until(lambda: world.requests.permissions(HERE))
@@ -278,7 +284,7 @@ async def test_calls_together_share_a_round_and_all_end_before_it(
     assert len(answers(session)) == 1
 
 
-async def test_one_refusal_among_several_ends_the_turn(world: World, turn: Turn) -> None:
+async def test_one_refusal_among_several_ends_the_turn(world: ServerState, turn: ScriptedTurn) -> None:
     task = await opened(world, turn.together(turn.ask(QUESTION), turn.shell("make", ["done"])))
     await wait_until(lambda: world.requests.permissions(HERE))
     world.requests.reject_question(world.requests.questions(HERE)[0]["id"])
@@ -287,7 +293,9 @@ async def test_one_refusal_among_several_ends_the_turn(world: World, turn: Turn)
         await task
 
 
-async def test_an_edit_is_counted_in_the_sessions_diff(world: World, turn: Turn, session: Session) -> None:
+async def test_an_edit_is_counted_in_the_sessions_diff(
+    world: ServerState, turn: ScriptedTurn, session: Session
+) -> None:
     with watching(world) as witness:
         await turn.edit("a.py", "--- a.py\n+++ a.py\n@@ -1,2 +1,3 @@\n-old\n+new\n+more\n same\n")
     [change] = session.diff
@@ -295,7 +303,7 @@ async def test_an_edit_is_counted_in_the_sessions_diff(world: World, turn: Turn,
     assert witness.of("file.edited") == [{"file": "a.py"}]
 
 
-async def test_todos_are_told_and_kept(world: World, turn: Turn, session: Session) -> None:
+async def test_todos_are_told_and_kept(world: ServerState, turn: ScriptedTurn, session: Session) -> None:
     todos = [{"content": "read", "status": "completed", "priority": "high"}]
     with watching(world) as witness:
         await turn.plan(todos)
@@ -304,7 +312,7 @@ async def test_todos_are_told_and_kept(world: World, turn: Turn, session: Sessio
 
 
 async def test_a_newer_prompt_takes_over_between_two_rounds(
-    world: World, turn: Turn, session: Session, clock: InstantClock
+    world: ServerState, turn: ScriptedTurn, session: Session, clock: InstantClock
 ) -> None:
     await turn.use("read", {}, "text", "file")
     clock.moment += 1

@@ -1,11 +1,11 @@
 from itertools import pairwise
 
 from server_stub.domain.agent import Agent
-from server_stub.domain.state import World
+from server_stub.domain.state import ServerState
 from tests.server_stub.scenarios.test_catalog import played, said
 
 
-async def test_a_past_stands_before_the_prompt_in_prompts_and_answers(agent: Agent, world: World) -> None:
+async def test_a_past_stands_before_the_prompt_in_prompts_and_answers(agent: Agent, world: ServerState) -> None:
     session, answer = await played(agent, world, "PAST 4")
     *past, prompt, last = session.ordered()
     assert [(message.info["role"], said(message)[:9]) for message in past] == [

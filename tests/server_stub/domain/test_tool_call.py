@@ -2,20 +2,20 @@ import asyncio
 
 import pytest
 
-from server_stub.domain.state import Message, World
+from server_stub.domain.state import Message, ServerState
 from server_stub.domain.tool_call import ToolCall
 from tests.server_stub.conftest import HERE, START, InstantClock
 
 
 @pytest.fixture
-def message(world: World) -> Message:
+def message(world: ServerState) -> Message:
     session = world.create_session(HERE)
     info = {"id": "msg_1", "sessionID": session.id, "role": "assistant", "time": {"created": START}}
     return world.put_message(info)
 
 
 @pytest.fixture
-def call(world: World, message: Message) -> ToolCall:
+def call(world: ServerState, message: Message) -> ToolCall:
     return ToolCall(world, message.info, "bash", {"command": "make"})
 
 
@@ -31,9 +31,7 @@ def test_a_call_is_pending_from_the_start(call: ToolCall, message: Message) -> N
     assert not call.is_over
 
 
-def test_running_keeps_its_start_while_its_output_grows(
-    call: ToolCall, message: Message, clock: InstantClock
-) -> None:
+def test_running_keeps_its_start_while_its_output_grows(call: ToolCall, message: Message, clock: InstantClock) -> None:
     call.running()
     clock.moment += 700
     call.running({"output": "one\n"})

@@ -44,9 +44,7 @@ async def test_cut_after_so_much_padding(line: Wire, routes: Routes, faults: Fau
     assert body_of(await line.read_all()) == chunk(b" ") + chunk(b"  ")
 
 
-async def test_a_cut_in_the_padding_spares_an_answer_without_any(
-    line: Wire, routes: Routes, faults: Faults
-) -> None:
+async def test_a_cut_in_the_padding_spares_an_answer_without_any(line: Wire, routes: Routes, faults: Faults) -> None:
     armed = faults.arm(parse("cut=prompt,at=padding,after_bytes=3"))
     routes.send(b"  " + TURN, None)
     await line.request(*PROMPT)

@@ -12,7 +12,7 @@ from server_stub.faults.kinds import (
     FaultRefused,
     Faults,
     Flag,
-    Place,
+    InsertAt,
     fault,
     parse,
 )
@@ -42,19 +42,19 @@ def test_every_name_is_a_fault_by_itself(name: str, faults: Faults) -> None:
 @pytest.mark.parametrize(
     ("text", "options"),
     [
-        ("cut", {"target": "events", "times": 1, "at": Place.BODY}),
-        ("cut=prompt", {"target": "prompt", "times": 1, "at": Place.BODY}),
-        ("reset=prompt,at=json,after_bytes=10", {"target": "prompt", "at": Place.JSON, "after_bytes": 10}),
+        ("cut", {"target": "events", "times": 1, "at": InsertAt.BODY}),
+        ("cut=prompt", {"target": "prompt", "times": 1, "at": InsertAt.BODY}),
+        ("reset=prompt,at=json,after_bytes=10", {"target": "prompt", "at": InsertAt.JSON, "after_bytes": 10}),
         ("stall=/global/event,after_seconds=0.5", {"target": "/global/event", "after_seconds": 0.5}),
-        ("cut=at=padding", {"target": "events", "at": Place.PADDING}),
-        ("hang", {"target": "all", "times": 1, "at": Place.REQUEST}),
+        ("cut=at=padding", {"target": "events", "at": InsertAt.PADDING}),
+        ("hang", {"target": "all", "times": 1, "at": InsertAt.REQUEST}),
         ("401", {"target": "all", "times": None}),
         ("401=events,times=3", {"target": "events", "times": 3}),
         ("502=all,times=always", {"target": "all", "times": None}),
         ("429=prompt,retry_after=7", {"target": "prompt", "times": 1, "retry_after": 7}),
         ("truncated", {"target": "prompt", "times": 1}),
         ("wedged", {"target": None, "times": None}),
-        ("crash=prompt,at=padding", {"target": "prompt", "at": Place.PADDING}),
+        ("crash=prompt,at=padding", {"target": "prompt", "at": InsertAt.PADDING}),
     ],
 )
 def test_the_command_line_s_form(text: str, options: dict[str, Any]) -> None:
@@ -191,9 +191,7 @@ def test_watchers_hear_of_faults_armed_while_they_watch(faults: Faults) -> None:
     assert heard == [meanwhile]
 
 
-def test_the_server_s_illnesses_last_while_any_fault_asks_for_them(
-    faults: Faults, flags: dict[Flag, bool]
-) -> None:
+def test_the_server_s_illnesses_last_while_any_fault_asks_for_them(faults: Faults, flags: dict[Flag, bool]) -> None:
     well: dict[Flag, bool] = dict.fromkeys(get_args(Flag), False)
     first, second = faults.arm(parse("wedged")), faults.arm(parse("wedged"))
     assert flags == {**well, "wedged": True}

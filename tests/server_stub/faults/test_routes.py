@@ -27,9 +27,7 @@ async def test_nothing_is_armed_at_first(http: httpx.AsyncClient) -> None:
 
 
 async def test_arming_says_what_is_armed(http: httpx.AsyncClient, faults: Faults) -> None:
-    response = await http.post(
-        routes.PATH, json={"name": "cut", "target": "prompt", "at": "json", "after_bytes": 3}
-    )
+    response = await http.post(routes.PATH, json={"name": "cut", "target": "prompt", "at": "json", "after_bytes": 3})
     assert response.status_code == 201
     assert response.json() == faults.armed()[0].listed()
     assert (await http.get(routes.PATH)).json() == {"faults": [response.json()]}

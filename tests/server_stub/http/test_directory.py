@@ -2,7 +2,7 @@ import pytest
 from starlette.requests import Request
 
 from server_stub.domain.profiles import MIMO, OPENCODE, Profile
-from server_stub.domain.state import World
+from server_stub.domain.state import ServerState
 from server_stub.http.directory import directory_of
 from tests.server_stub.conftest import HERE, InstantClock
 
@@ -25,5 +25,5 @@ def asked(header: tuple[str, str] | None, query: str) -> Request:
 def test_the_familys_header_then_the_query_then_the_servers_own(
     profile: Profile, header: tuple[str, str] | None, query: str, directory: str
 ) -> None:
-    world = World(profile, InstantClock(), HERE)
+    world = ServerState(profile, InstantClock(), HERE)
     assert directory_of(asked(header, query), world) == directory

@@ -8,20 +8,20 @@ from typing import Any
 import pytest
 from starlette.types import Message
 
-from server_stub.domain.api_errors import Refusal, unexpected
-from server_stub.domain.profiles import MIMO, OPENCODE_PADDED, Padding
+from server_stub.domain.api_errors import ApiError, unexpected
+from server_stub.domain.profiles import MIMO, OPENCODE_PADDED, PaddingPolicy
 from server_stub.http.held_response import INTERVAL_VARIABLE, HeldResponse, interval_of
 from tests.server_stub.conftest import turns_of_the_loop
 from tests.waiting import wait_until
 
-FAST = Padding(b" ", 5)
+FAST = PaddingPolicy(b" ", 5)
 JSON = b'{"info":{}}'
 
 
 class Exchange:
     """The two ends of one response."""
 
-    def __init__(self, padding: Padding | None, body: Coroutine[Any, Any, bytes]) -> None:
+    def __init__(self, padding: PaddingPolicy | None, body: Coroutine[Any, Any, bytes]) -> None:
         self.sent: list[Message] = []
         self.departures = 0
         self._gone = asyncio.Event()
@@ -98,7 +98,7 @@ async def test_headers_with_the_first_byte_of_padding() -> None:
 
 async def test_headers_with_the_first_byte_of_an_early_answer() -> None:
     turn = Turn()
-    exchange = Exchange(Padding(b" ", 60_000, "with the first byte"), turn.body())
+    exchange = Exchange(PaddingPolicy(b" ", 60_000, "with the first byte"), turn.body())
     task = exchange.start()
     turn.end()
     await task
@@ -118,7 +118,7 @@ async def test_without_padding_not_even_headers_until_the_end() -> None:
 
 
 @pytest.mark.parametrize("padding", [FAST, None])
-async def test_a_client_that_leaves_is_noticed_at_once_and_gets_nothing_more(padding: Padding | None) -> None:
+async def test_a_client_that_leaves_is_noticed_at_once_and_gets_nothing_more(padding: PaddingPolicy | None) -> None:
     exchange = Exchange(padding, Turn().body())
     task = exchange.start()
     await turns_of_the_loop(2)
@@ -146,13 +146,13 @@ async def test_a_refusal_without_padding_is_the_response() -> None:
     exchange = Exchange(None, turn.body())
     task = exchange.start()
     turn.fail(unexpected())
-    with pytest.raises(Refusal):
+    with pytest.raises(ApiError):
         await task
     assert exchange.sent == []
 
 
 @pytest.mark.parametrize("padding", [FAST, None])
-async def test_any_other_error_stops_the_padding_and_is_not_hidden(padding: Padding | None) -> None:
+async def test_any_other_error_stops_the_padding_and_is_not_hidden(padding: PaddingPolicy | None) -> None:
     turn = Turn()
     exchange = Exchange(padding, turn.body())
     task = exchange.start()
@@ -185,7 +185,7 @@ def test_the_interval_is_the_environments_if_it_is_one(
 
 
 async def test_the_interval_is_read_at_each_request(monkeypatch: pytest.MonkeyPatch) -> None:
-    slow = Padding(b"\n", 60_000)
+    slow = PaddingPolicy(b"\n", 60_000)
     first, second = Exchange(slow, Turn().body()), Exchange(slow, Turn().body())
     monkeypatch.delenv(INTERVAL_VARIABLE, raising=False)
     tasks = [first.start()]
@@ -200,5 +200,5 @@ async def test_the_interval_is_read_at_each_request(monkeypatch: pytest.MonkeyPa
 
 
 def test_the_families_pad_as_they_are_known_to() -> None:
-    assert MIMO.padding == Padding(b" ", 10_000, "with the first byte", commands=False)
-    assert OPENCODE_PADDED.padding == Padding(b"\n", 30_000)
+    assert MIMO.padding == PaddingPolicy(b" ", 10_000, "with the first byte", commands=False)
+    assert OPENCODE_PADDED.padding == PaddingPolicy(b"\n", 30_000)

@@ -70,9 +70,7 @@ async def test_what_is_no_question_for_files(stub: Stub, query: dict[str, str], 
     assert refused.json()["data"] == {"message": message, "kind": "Query"}
 
 
-async def test_a_folder_without_end_is_given_up(
-    stub: Stub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_folder_without_end_is_given_up(stub: Stub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def endless(top: str) -> object:
         while True:
             yield top, [], ["file"]

@@ -107,9 +107,7 @@ async def test_renaming_needs_the_revision(stub: Stub) -> None:
 async def test_the_twenty_first_prompt_of_a_minute_is_too_many(stub: Stub) -> None:
     session = await stub.session()
     body = {"parts": [{"type": "text", "text": "x"}], "noReply": True}
-    statuses = [
-        (await stub.http.post(f"/session/{session}/prompt_async", json=body)).status_code for _ in range(20)
-    ]
+    statuses = [(await stub.http.post(f"/session/{session}/prompt_async", json=body)).status_code for _ in range(20)]
     assert statuses == [204] * 20
     refused = await stub.http.post(f"/session/{session}/prompt_async", json=body)
     assert (refused.status_code, refused.json()) == (429, {"error": "Too many requests"})

@@ -88,9 +88,7 @@ async def test_a_permission_from_its_listing_to_the_answer(stub: Stub) -> None:
     }
     wrong = await stub.http.post(f"/permission/{asked['id']}/reply", json={"reply": "zzz"})
     assert wrong.json()["data"]["message"] == 'Expected "once" | "always" | "reject", got "zzz"\n  at ["reply"]'
-    reply = await stub.http.post(
-        f"/permission/{asked['id']}/reply", json={"reply": "reject", "message": "another"}
-    )
+    reply = await stub.http.post(f"/permission/{asked['id']}/reply", json={"reply": "reject", "message": "another"})
     assert (reply.status_code, reply.json()) == (200, True)
     text = next(part["text"] for part in (await turn).json()["parts"] if part["type"] == "text")
     assert text.endswith("with the following feedback: another")

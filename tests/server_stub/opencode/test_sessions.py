@@ -8,8 +8,8 @@ import pytest
 from starlette.applications import Starlette
 
 from server_stub.domain.agent import Agent
-from server_stub.domain.client_registry import Clients
-from server_stub.domain.state import World
+from server_stub.domain.client_registry import ClientRegistry
+from server_stub.domain.state import ServerState
 from server_stub.opencode import sessions
 from tests.server_stub.conftest import InstantClock, Stub, turns_of_the_loop
 
@@ -75,9 +75,7 @@ async def test_a_session_is_made_read_renamed_and_deleted(stub: Stub) -> None:
     assert (await stub.http.delete(url)).status_code == 404
 
 
-@pytest.mark.parametrize(
-    "body", [b'{"title":3}', b'{"title":null}', b'{"parentID":"bad"}', b"[1]", b"null", b'{"a']
-)
+@pytest.mark.parametrize("body", [b'{"title":3}', b'{"title":null}', b'{"parentID":"bad"}', b"[1]", b"null", b'{"a'])
 async def test_what_is_no_session(stub: Stub, body: bytes) -> None:
     refused = await stub.http.post("/session", content=body)
     assert (refused.status_code, refused.json()) == (400, {"_tag": "BadRequest"})
@@ -119,8 +117,8 @@ async def test_a_session_deleted_in_mid_turn_stays_busy_and_its_post_open_until_
     assert (await stub.http.get("/session/status")).json() == {}
 
 
-async def test_the_clients_of_a_deleted_session_are_forgotten(world: World, agent: Agent) -> None:
-    clients = Clients(lambda: "client_1")
+async def test_the_clients_of_a_deleted_session_are_forgotten(world: ServerState, agent: Agent) -> None:
+    clients = ClientRegistry(lambda: "client_1")
     session = world.create_session(world.directory)
     child = world.create_session(world.directory, parent_id=session.id)
     for one in (session, child):

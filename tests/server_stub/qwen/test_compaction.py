@@ -67,9 +67,7 @@ def test_a_call_and_its_updates_become_one_in_the_place_of_the_first(session: Se
     session.update("tool_call", toolCallId="a", status="pending", rawInput={}, _meta={"phase": "preparing"})
     session.say("beside it")
     session.update("tool_call", toolCallId="b", status="pending")
-    session.update(
-        "tool_call_update", toolCallId="a", status="completed", content=["x"], title=None, _meta={"t": 1}
-    )
+    session.update("tool_call_update", toolCallId="a", status="completed", content=["x"], title=None, _meta={"t": 1})
     session.event("turn_complete", {})
     first, words, other, _ = session.replay.compacted_replay()
     assert first["id"] == 4

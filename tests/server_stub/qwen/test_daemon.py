@@ -3,9 +3,9 @@
 import pytest
 
 from server_stub.domain.agent import Agent
-from server_stub.domain.api_errors import Refusal
+from server_stub.domain.api_errors import ApiError
 from server_stub.domain.profiles import QWEN
-from server_stub.domain.state import World
+from server_stub.domain.state import ServerState
 from server_stub.qwen.daemon import IDLE_MS, Daemon
 from server_stub.qwen.live_session import LiveSession
 from server_stub.scenarios.catalog import choose
@@ -15,7 +15,7 @@ from tests.waiting import wait_until
 
 @pytest.fixture
 def daemon(clock: InstantClock) -> Daemon:
-    world = World(QWEN, clock, HERE)
+    world = ServerState(QWEN, clock, HERE)
     return Daemon(world, Agent(world, lambda text: choose(text, "plain")))
 
 
@@ -38,7 +38,7 @@ async def test_a_session_is_reaped_when_it_has_been_idle_for_thirty_minutes(
     assert is_alive(daemon, live)
     clock.moment += 1
     assert not is_alive(daemon, live)
-    with pytest.raises(Refusal):
+    with pytest.raises(ApiError):
         daemon.session(live.id)
 
 

@@ -5,17 +5,17 @@ from typing import Any
 import pytest
 
 from server_stub.qwen.compaction import Replay
-from server_stub.qwen.event_ring import MOST_BYTES_WAITING, MOST_READERS, Reader, Ring, TooManyReaders
+from server_stub.qwen.event_ring import MOST_BYTES_WAITING, MOST_READERS, EventRing, Reader, TooManyReaders
 
 Json = dict[str, Any]
 
 
 @pytest.fixture
-def ring() -> Ring:
-    return Ring(lambda: 1_795_000_000_000, size=5, replay=Replay(100, 10_000))
+def ring() -> EventRing:
+    return EventRing(lambda: 1_795_000_000_000, size=5, replay=Replay(100, 10_000))
 
 
-def publish(ring: Ring, count: int) -> None:
+def publish(ring: EventRing, count: int) -> None:
     for _ in range(count):
         ring.publish("session_update", {"update": {"sessionUpdate": "plan"}})
 
@@ -33,7 +33,7 @@ def told(reader: Reader) -> list[Any]:
 
 
 def test_an_event_says_who_caused_it() -> None:
-    ring = Ring(lambda: 1_795_000_000_000, size=8000, replay=Replay(100, 10_000))
+    ring = EventRing(lambda: 1_795_000_000_000, size=8000, replay=Replay(100, 10_000))
     reader = ring.subscribe()
     ring.publish("turn_complete", {"stopReason": "end_turn"}, prompt_id="p", originator="client_a")
     ring.publish("session_closed", {})
@@ -52,14 +52,14 @@ def test_an_event_says_who_caused_it() -> None:
     ]
 
 
-def test_a_reader_without_a_cursor_hears_what_comes(ring: Ring) -> None:
+def test_a_reader_without_a_cursor_hears_what_comes(ring: EventRing) -> None:
     publish(ring, 3)
     reader = ring.subscribe()
     publish(ring, 2)
     assert told(reader) == [4, 5]
 
 
-def test_a_cursor_gives_what_came_after_it_and_says_when_that_is_all(ring: Ring) -> None:
+def test_a_cursor_gives_what_came_after_it_and_says_when_that_is_all(ring: EventRing) -> None:
     publish(ring, 4)
     reader = ring.subscribe(2, ring.epoch)
     publish(ring, 1)
@@ -69,13 +69,13 @@ def test_a_cursor_gives_what_came_after_it_and_says_when_that_is_all(ring: Ring)
     assert bodies[2]["data"] == {"lastReplayedEventId": 4, "lastEventId": 4, "replayedCount": 2}
 
 
-def test_a_cursor_at_the_end_has_nothing_to_replay(ring: Ring) -> None:
+def test_a_cursor_at_the_end_has_nothing_to_replay(ring: EventRing) -> None:
     publish(ring, 4)
     [done] = taken(ring.subscribe(4, ring.epoch))
     assert (done["type"], done["data"]) == ("replay_complete", {"replayedCount": 0})
 
 
-def test_the_epoch_may_be_left_out(ring: Ring) -> None:
+def test_the_epoch_may_be_left_out(ring: EventRing) -> None:
     publish(ring, 3)
     assert told(ring.subscribe(1)) == [2, 3, "replay_complete"]
 
@@ -88,7 +88,7 @@ def test_the_epoch_may_be_left_out(ring: Ring) -> None:
     ],
 )
 def test_a_cursor_of_another_life_gets_the_whole_ring(
-    ring: Ring, cursor: int, epoch: str | None, lost: Json
+    ring: EventRing, cursor: int, epoch: str | None, lost: Json
 ) -> None:
     publish(ring, 2)
     first, *rest = taken(ring.subscribe(cursor, epoch))
@@ -96,19 +96,19 @@ def test_a_cursor_of_another_life_gets_the_whole_ring(
     assert [body.get("id", body["type"]) for body in rest] == [1, 2, "replay_complete"]
 
 
-def test_what_the_ring_has_lost_is_said_and_the_rest_replayed(ring: Ring) -> None:
+def test_what_the_ring_has_lost_is_said_and_the_rest_replayed(ring: EventRing) -> None:
     publish(ring, 8)
     first, *rest = taken(ring.subscribe(2, ring.epoch))
     assert first["data"] == {"reason": "ring_evicted", "lastDeliveredId": 2, "earliestAvailableId": 4}
     assert [body.get("id", body["type"]) for body in rest] == [4, 5, 6, 7, 8, "replay_complete"]
 
 
-def test_the_last_event_before_the_ring_is_no_loss(ring: Ring) -> None:
+def test_the_last_event_before_the_ring_is_no_loss(ring: EventRing) -> None:
     publish(ring, 8)
     assert told(ring.subscribe(3, ring.epoch)) == [4, 5, 6, 7, 8, "replay_complete"]
 
 
-def test_a_restored_transcript_is_not_in_the_ring(ring: Ring) -> None:
+def test_a_restored_transcript_is_not_in_the_ring(ring: EventRing) -> None:
     ring.seed([("session_update", {"update": {"sessionUpdate": "plan", "timestamp": 77}})] * 3)
     assert ring.last_id == 3
     assert [body["_meta"]["serverTimestamp"] for body in ring.replay.compacted_replay()] == [77] * 3
@@ -125,7 +125,7 @@ def test_a_restored_transcript_is_not_in_the_ring(ring: Ring) -> None:
     assert [body.get("id") for body in rest] == [4, None]
 
 
-def test_a_slow_reader_is_warned_once_and_again_after_it_has_caught_up(ring: Ring) -> None:
+def test_a_slow_reader_is_warned_once_and_again_after_it_has_caught_up(ring: EventRing) -> None:
     reader = ring.subscribe(limit=16)
     publish(ring, 13)
     bodies = taken(reader)
@@ -146,7 +146,7 @@ def test_a_slow_reader_is_warned_once_and_again_after_it_has_caught_up(ring: Rin
     assert told(reader).count("slow_client_warning") == 1
 
 
-def test_a_reader_that_takes_nothing_is_evicted(ring: Ring) -> None:
+def test_a_reader_that_takes_nothing_is_evicted(ring: EventRing) -> None:
     gone: list[bool] = []
     reader = ring.subscribe(limit=16, when_evicted=lambda: gone.append(True))
     publish(ring, 16)
@@ -159,7 +159,7 @@ def test_a_reader_that_takes_nothing_is_evicted(ring: Ring) -> None:
     assert (last["data"]["reason"], last["data"]["droppedAfter"]) == ("queue_overflow", 17)
 
 
-def test_bytes_count_too(ring: Ring) -> None:
+def test_bytes_count_too(ring: EventRing) -> None:
     reader = ring.subscribe()
     for _ in range(3):
         ring.publish("huge", {"text": "x" * (MOST_BYTES_WAITING // 2 - 200)})
@@ -167,14 +167,14 @@ def test_bytes_count_too(ring: Ring) -> None:
     assert kinds == ["huge", "huge", "slow_client_warning", "client_evicted"]
 
 
-def test_what_is_replayed_does_not_count(ring: Ring) -> None:
+def test_what_is_replayed_does_not_count(ring: EventRing) -> None:
     publish(ring, 5)
     reader = ring.subscribe(0, ring.epoch, limit=3)
     publish(ring, 2)
     assert told(reader) == [1, 2, 3, 4, 5, "replay_complete", 6, 7]
 
 
-def test_only_so_many_readers(ring: Ring) -> None:
+def test_only_so_many_readers(ring: EventRing) -> None:
     readers = [ring.subscribe() for _ in range(MOST_READERS)]
     with pytest.raises(TooManyReaders):
         ring.subscribe()
@@ -182,7 +182,7 @@ def test_only_so_many_readers(ring: Ring) -> None:
     assert not ring.subscribe().ended
 
 
-def test_a_closed_ring_ends_its_readers_after_what_waits(ring: Ring) -> None:
+def test_a_closed_ring_ends_its_readers_after_what_waits(ring: EventRing) -> None:
     reader = ring.subscribe()
     publish(ring, 1)
     ring.close()

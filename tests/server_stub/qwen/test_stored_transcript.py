@@ -107,9 +107,7 @@ async def test_with_another_in_the_queue_nothing_is_known_of_either(daemons: Dae
     await daemons.kill()
     found, _ = await loaded(daemons, person)
     assert "promptTerminals" not in found
-    assert [update["content"]["text"] for update in updates(found["compactedReplay"], "user_message_chunk")] == [
-        "ASK1"
-    ]
+    assert [update["content"]["text"] for update in updates(found["compactedReplay"], "user_message_chunk")] == ["ASK1"]
 
 
 async def test_an_open_question_has_failed_with_the_daemon(daemons: Daemons) -> None:
@@ -138,18 +136,14 @@ async def test_what_had_ended_is_as_it_was(daemons: Daemons) -> None:
     async with daemon(daemons.app) as http:
         person = await arrive(http)
         await person.prompt("ASK")
-        await person.vote(
-            (await person.asked())["requestId"], ONCE, answers={"0": "Postgres", "1": "auth, search"}
-        )
+        await person.vote((await person.asked())["requestId"], ONCE, answers={"0": "Postgres", "1": "auth, search"})
         await person.until("turn_complete")
         live = await person.events()
     await daemons.kill()
     found, _ = await loaded(daemons, person)
     [before], [after] = updates(live, "tool_call"), updates(found["compactedReplay"], "tool_call_update")
     assert (after["rawOutput"], after["content"]) == (before["rawOutput"], before["content"])
-    [words] = [
-        u["content"]["text"] for u in updates(live, "agent_message_chunk") if "Done" in u["content"]["text"]
-    ]
+    [words] = [u["content"]["text"] for u in updates(live, "agent_message_chunk") if "Done" in u["content"]["text"]]
     stored = [u["content"]["text"] for u in updates(found["compactedReplay"], "agent_message_chunk")]
     assert words in stored
 

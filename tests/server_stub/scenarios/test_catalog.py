@@ -7,8 +7,8 @@ from click.testing import CliRunner
 
 from server_stub import __main__ as command
 from server_stub.domain.agent import Agent, Prompt
-from server_stub.domain.scripted_turn import Turn
-from server_stub.domain.state import Message, Session, World
+from server_stub.domain.scripted_turn import ScriptedTurn
+from server_stub.domain.state import Message, ServerState, Session
 from server_stub.scenarios.catalog import DEFAULTS, SCENARIOS, choose
 from tests.server_stub.conftest import HERE, START, InstantClock
 from tests.server_stub.event_listener import Witness, watching
@@ -17,7 +17,7 @@ Json = dict[str, Any]
 
 
 async def played(
-    agent: Agent, world: World, text: str, *, option: int = 0, refusal: str | None = None
+    agent: Agent, world: ServerState, text: str, *, option: int = 0, refusal: str | None = None
 ) -> tuple[Session, Message]:
     """Play it to its end, with a person who takes this option of each question, and allows or gives a reason."""
     session = world.create_session(HERE)
@@ -41,9 +41,7 @@ def said(message: Message) -> str:
 
 
 def parts(session: Session, kind: str) -> list[Json]:
-    return [
-        part for message in session.messages.values() for part in message.parts.values() if part["type"] == kind
-    ]
+    return [part for message in session.messages.values() for part in message.parts.values() if part["type"] == kind]
 
 
 def questions(witness: Witness) -> list[Json]:
@@ -67,12 +65,10 @@ def questions(witness: Witness) -> list[Json]:
         ("", "plain"),
     ],
 )
-async def test_the_first_whole_word_in_capitals_chooses(
-    monkeypatch: pytest.MonkeyPatch, text: str, name: str
-) -> None:
+async def test_the_first_whole_word_in_capitals_chooses(monkeypatch: pytest.MonkeyPatch, text: str, name: str) -> None:
     chosen = []
 
-    async def play(turn: Turn, *arguments: object) -> None:
+    async def play(turn: ScriptedTurn, *arguments: object) -> None:
         chosen.append(name)
 
     monkeypatch.setitem(SCENARIOS, name, type(SCENARIOS[name])(SCENARIOS[name].words, play))
@@ -92,7 +88,7 @@ def test_what_needs_to_be_told_more_is_no_default() -> None:
 
 
 @pytest.mark.parametrize("name", DEFAULTS)
-async def test_every_scenario_ends_well(agent: Agent, world: World, name: str) -> None:
+async def test_every_scenario_ends_well(agent: Agent, world: ServerState, name: str) -> None:
     _, answer = await played(agent, world, name.upper())
     assert answer.info["finish"] == "stop"
     assert said(answer)
@@ -100,7 +96,7 @@ async def test_every_scenario_ends_well(agent: Agent, world: World, name: str) -
     assert world.requests.questions(HERE) == world.requests.permissions(HERE) == []
 
 
-async def test_the_tool_result_is_quoted_back(agent: Agent, world: World) -> None:
+async def test_the_tool_result_is_quoted_back(agent: Agent, world: ServerState) -> None:
     _, answer = await played(agent, world, "ASK")
     assert said(answer) == (
         'Done. The tool said: User has answered your questions: "Which database?"="Postgres", '
@@ -110,23 +106,21 @@ async def test_the_tool_result_is_quoted_back(agent: Agent, world: World) -> Non
     assert said(answer) == "Done. The tool said: (no output)"
 
 
-async def test_all_kinds_of_question(agent: Agent, world: World) -> None:
+async def test_all_kinds_of_question(agent: Agent, world: ServerState) -> None:
     with watching(world) as witness:
         await played(agent, world, "ASKALL")
-    kinds = [
-        (one.get("multiple", False), one.get("custom", True), bool(one["options"])) for one in questions(witness)
-    ]
+    kinds = [(one.get("multiple", False), one.get("custom", True), bool(one["options"])) for one in questions(witness)]
     assert kinds == [(False, True, True), (True, True, True), (False, True, False), (False, False, True)]
 
 
-async def test_two_requests_are_open_at_once(agent: Agent, world: World) -> None:
+async def test_two_requests_are_open_at_once(agent: Agent, world: ServerState) -> None:
     with watching(world) as witness:
         await played(agent, world, "BOTH")
     kinds = [kind for kind in witness.kinds if kind.startswith(("question.", "permission."))]
     assert set(kinds[:2]) == {"question.asked", "permission.asked"}
 
 
-async def test_flood_is_so_many_deltas_at_that_rate(agent: Agent, world: World, clock: InstantClock) -> None:
+async def test_flood_is_so_many_deltas_at_that_rate(agent: Agent, world: ServerState, clock: InstantClock) -> None:
     with watching(world) as witness:
         _, answer = await played(agent, world, "FLOOD 300 100")
     assert len(witness.of("message.part.delta")) == 300
@@ -134,14 +128,14 @@ async def test_flood_is_so_many_deltas_at_that_rate(agent: Agent, world: World, 
     assert said(answer).count("```") == 2
 
 
-async def test_fence_is_one_open_code_block(agent: Agent, world: World) -> None:
+async def test_fence_is_one_open_code_block(agent: Agent, world: ServerState) -> None:
     _, answer = await played(agent, world, "FENCE 20 100")
     assert said(answer).startswith("```python\nvalue_0 = compute(0)\n")
     assert said(answer).endswith("value_19 = compute(19)\n```\n")
 
 
 @pytest.mark.parametrize("code", [400, 401, 404])
-async def test_final_errors(agent: Agent, world: World, code: int) -> None:
+async def test_final_errors(agent: Agent, world: ServerState, code: int) -> None:
     with watching(world) as witness:
         _, answer = await played(agent, world, f"FAIL {code}")
     assert answer.info["error"]["data"]["statusCode"] == code
@@ -149,7 +143,7 @@ async def test_final_errors(agent: Agent, world: World, code: int) -> None:
 
 
 @pytest.mark.parametrize("code", [429, 500, 503])
-async def test_errors_that_may_pass_are_tried_again_for_ever(agent: Agent, world: World, code: int) -> None:
+async def test_errors_that_may_pass_are_tried_again_for_ever(agent: Agent, world: ServerState, code: int) -> None:
     session = world.create_session(HERE)
     agent.accept(session, Prompt([{"type": "text", "text": f"FAIL {code}"}]))
     with watching(world) as witness:
@@ -157,9 +151,7 @@ async def test_errors_that_may_pass_are_tried_again_for_ever(agent: Agent, world
         retries: list[Json] = []
         while len(retries) < 7:
             await asyncio.sleep(0)
-            retries = [
-                told["status"] for told in witness.of("session.status") if told["status"]["type"] == "retry"
-            ]
+            retries = [told["status"] for told in witness.of("session.status") if told["status"]["type"] == "retry"]
         agent.abort(session)
         await task
     assert [one["attempt"] for one in retries] == [1, 2, 3, 4, 5, 6, 7]
@@ -167,14 +159,14 @@ async def test_errors_that_may_pass_are_tried_again_for_ever(agent: Agent, world
     assert [(after - before) / 1000 for before, after in pairwise(times)] == [*(2, 5, 9, 18, 30, 30, 30)]
 
 
-async def test_a_retry_in_mid_stream_appends_new_parts(agent: Agent, world: World) -> None:
+async def test_a_retry_in_mid_stream_appends_new_parts(agent: Agent, world: ServerState) -> None:
     _, answer = await played(agent, world, "RETRY 30")
     texts = [part["text"] for part in answer.parts.values() if part["type"] == "text"]
     assert texts[0] == ""
     assert len(texts) == 2
 
 
-async def test_tools_hold_growing_output_and_a_diff(agent: Agent, world: World) -> None:
+async def test_tools_hold_growing_output_and_a_diff(agent: Agent, world: ServerState) -> None:
     with watching(world) as witness:
         session, _ = await played(agent, world, "TOOLS")
     outputs = [
@@ -187,7 +179,7 @@ async def test_tools_hold_growing_output_and_a_diff(agent: Agent, world: World) 
     assert [change["file"] for change in session.diff] == ["src/store.py"]
 
 
-async def test_todos_are_ticked_off_one_by_one(agent: Agent, world: World) -> None:
+async def test_todos_are_ticked_off_one_by_one(agent: Agent, world: ServerState) -> None:
     with watching(world) as witness:
         session, _ = await played(agent, world, "TODO")
     done = [sum(todo["status"] == "completed" for todo in told["todos"]) for told in witness.of("todo.updated")]
@@ -195,22 +187,22 @@ async def test_todos_are_ticked_off_one_by_one(agent: Agent, world: World) -> No
     assert [todo["status"] for todo in session.todos] == ["completed"] * 3
 
 
-async def test_long_lasts_as_long_as_is_said(agent: Agent, world: World, clock: InstantClock) -> None:
+async def test_long_lasts_as_long_as_is_said(agent: Agent, world: ServerState, clock: InstantClock) -> None:
     await played(agent, world, "LONG 4")
     assert (clock.moment - START) / 60_000 == pytest.approx(4, abs=0.1)
 
 
-async def test_huge_is_as_big_as_is_said(agent: Agent, world: World) -> None:
+async def test_huge_is_as_big_as_is_said(agent: Agent, world: ServerState) -> None:
     _, answer = await played(agent, world, "HUGE 64")
     assert len(said(answer)) == 64 * 1024
 
 
 class TestTour:
-    async def test_lasts_about_two_minutes(self, agent: Agent, world: World, clock: InstantClock) -> None:
+    async def test_lasts_about_two_minutes(self, agent: Agent, world: ServerState, clock: InstantClock) -> None:
         await played(agent, world, "TOUR")
         assert 90 < (clock.moment - START) / 1000 < 150
 
-    async def test_shows_most_of_what_a_turn_can_hold(self, agent: Agent, world: World) -> None:
+    async def test_shows_most_of_what_a_turn_can_hold(self, agent: Agent, world: ServerState) -> None:
         with watching(world) as witness:
             session, answer = await played(agent, world, "TOUR")
         tools = {part["tool"] for part in parts(session, "tool")}
@@ -225,7 +217,7 @@ class TestTour:
         assert session.diff
         assert "| before | after |" in said(answer)
 
-    async def test_goes_on_though_nothing_was_chosen(self, agent: Agent, world: World) -> None:
+    async def test_goes_on_though_nothing_was_chosen(self, agent: Agent, world: ServerState) -> None:
         session = world.create_session(HERE)
         agent.accept(session, Prompt([{"type": "text", "text": "TOUR"}]))
         task = asyncio.ensure_future(agent.answer(session))
@@ -237,7 +229,7 @@ class TestTour:
                 world.requests.reply_permission(permission["id"], "always")
         assert task.result().info["finish"] == "stop"
 
-    async def test_goes_on_when_its_command_is_refused_with_a_reason(self, agent: Agent, world: World) -> None:
+    async def test_goes_on_when_its_command_is_refused_with_a_reason(self, agent: Agent, world: ServerState) -> None:
         session = world.create_session(HERE)
         agent.accept(session, Prompt([{"type": "text", "text": "TOUR"}]))
         task = asyncio.ensure_future(agent.answer(session))
@@ -262,7 +254,7 @@ class TestTour:
     [("prose", "Sentence"), ("paragraph", "Sentence"), ("list", "- item"), ("code", "```python")],
 )
 async def test_grow_begins_large_and_goes_on_by_deltas(
-    agent: Agent, world: World, shape: str, begins: str
+    agent: Agent, world: ServerState, shape: str, begins: str
 ) -> None:
     with watching(world) as witness:
         _, answer = await played(agent, world, f"GROW {shape} 3 5 1000")
@@ -279,14 +271,14 @@ def test_the_command_names_what_a_prompt_may_ask_for() -> None:
     assert "SHELL NAME, INTERACTIVE NAME, AGENT (WORDS), SLOW" in said
 
 
-async def test_the_tour_follows_what_was_answered(world: World, agent: Agent) -> None:
+async def test_the_tour_follows_what_was_answered(world: ServerState, agent: Agent) -> None:
     session, closing = await played(agent, world, "TOUR")
     assert "The session store is in SQLite now, and the tests pass." in said(closing)
     assert "EXISTS typed (key" in session.diff[0]["patch"]
     assert any("migration" in call["state"].get("title", "") for call in parts(session, "tool"))
 
 
-async def test_the_tour_plays_another_choice_and_a_refusal(world: World, agent: Agent) -> None:
+async def test_the_tour_plays_another_choice_and_a_refusal(world: ServerState, agent: Agent) -> None:
     session, closing = await played(agent, world, "TOUR", option=1, refusal="not now")
     assert "The session store is in Postgres now, and the tests were not run, as you said." in said(closing)
     assert "What becomes of the old file, as you said: Leave it." in said(closing)

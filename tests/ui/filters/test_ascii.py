@@ -3,7 +3,7 @@ import pytest
 from tests import sample_events as talk
 from tests.app_harness import on_stage
 from tests.widgets.requests.test_panel import asked
-from tui.config.display import Look
+from tui.config.display import DisplaySettings
 from tui.ui.filters.ascii import GLYPHS, plain
 from tui.widgets.dialogs.inbox import Inbox
 
@@ -29,7 +29,7 @@ def test_every_glyph_has_a_likeness_of_one_character() -> None:
 
 
 async def test_the_whole_screen_is_ascii() -> None:
-    async with on_stage(look=Look(ascii=True)) as stage:
+    async with on_stage(look=DisplaySettings(ascii=True)) as stage:
         stage.client.feed(*talk.at_work())
         stage.run_turn()
         await stage.shows("pytest -q tests/store")
@@ -37,14 +37,14 @@ async def test_the_whole_screen_is_ascii() -> None:
 
 
 async def test_the_arrows_of_a_hint_read_as_no_other_key() -> None:
-    async with on_stage(look=Look(ascii=True)) as stage:
+    async with on_stage(look=DisplaySettings(ascii=True)) as stage:
         await asked(stage, talk.CHOICES)
         await stage.shows("^ v move", "Esc fold")
         assert "^v" not in stage.text
 
 
 async def test_keys_and_theme_are_the_person_s() -> None:
-    look = Look(theme="nord", keys={"inbox": "f9", "sessions": "ctrl+s"})
+    look = DisplaySettings(theme="nord", keys={"inbox": "f9", "sessions": "ctrl+s"})
     async with on_stage(look=look) as stage:
         assert stage.app.theme == "nord"
         await stage.shows("F9 inbox", "^S sessions")
@@ -55,7 +55,7 @@ async def test_keys_and_theme_are_the_person_s() -> None:
 
 
 async def test_a_theme_that_there_is_not_is_said() -> None:
-    async with on_stage(look=Look(theme="neon")) as stage:
+    async with on_stage(look=DisplaySettings(theme="neon")) as stage:
         await stage.shows("There is no theme 'neon'.")
 
 
@@ -74,7 +74,7 @@ async def test_no_color_is_obeyed(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("ascii_only", [True, False])
 async def test_the_palette_is_drawn_with_lines_as_all_else(ascii_only: bool) -> None:
-    async with on_stage(size=(80, 24), look=Look(ascii=ascii_only)) as stage:
+    async with on_stage(size=(80, 24), look=DisplaySettings(ascii=ascii_only)) as stage:
         await stage.press("ctrl+p")
         await stage.shows("Who waits for you")
         assert stage.text.isascii() is ascii_only

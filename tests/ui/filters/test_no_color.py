@@ -14,7 +14,7 @@ from tests.conftest import COMMAND
 from tests.end_to_end.stub import running_stub
 from tests.end_to_end.terminal import Terminal
 from tests.processes import clean_environment
-from tui.config.display import Look
+from tui.config.display import DisplaySettings
 
 THEMES = ["holdfast", "textual-light", "nord", "ansi-dark"]
 
@@ -40,7 +40,7 @@ def words(stage: Stage, **style: bool) -> str:
 
 @pytest.mark.parametrize("theme", THEMES)
 async def test_no_part_of_the_screen_has_a_colour(theme: str) -> None:
-    async with on_stage(look=Look(theme=theme)) as stage:
+    async with on_stage(look=DisplaySettings(theme=theme)) as stage:
         stage.client.feed(*talk.at_work())
         await stage.shows("pytest -q tests/store")
         for key in ("f1", "f2", "ctrl+p"):
@@ -53,7 +53,7 @@ async def test_no_part_of_the_screen_has_a_colour(theme: str) -> None:
 
 @pytest.mark.parametrize("theme", ["holdfast", "textual-light", "nord"])
 async def test_what_is_marked_is_reverse_and_what_is_faint_dim(theme: str) -> None:
-    async with on_stage(look=Look(theme=theme)) as stage:
+    async with on_stage(look=DisplaySettings(theme=theme)) as stage:
         await stage.press("ctrl+t")
         await stage.shows("thinks first")
         assert "build" in words(stage, reverse=True)

@@ -2,7 +2,7 @@ import pytest
 
 from tests import sample_events as talk
 from tests.app_harness import Stage, on_stage
-from tui.config.display import Look
+from tui.config.display import DisplaySettings
 
 
 def links(stage: Stage) -> set[str]:
@@ -12,7 +12,7 @@ def links(stage: Stage) -> set[str]:
 
 @pytest.mark.parametrize(("on", "found"), [(True, {"https://sqlite.org/wal.html"}), (False, set[str]())])
 async def test_links_are_opened_only_where_that_is_wanted(on: bool, found: set[str]) -> None:
-    async with on_stage(look=Look(links=on)) as stage:
+    async with on_stage(look=DisplaySettings(links=on)) as stage:
         words = "see [the docs](https://sqlite.org/wal.html) and [this](file:///etc/passwd)"
         stage.client.feed(*talk.prompt(), talk.answer_begins(), talk.text(words))
         await stage.shows("the docs")

@@ -9,15 +9,15 @@ from tests.app_harness import Stage, on_stage
 from tests.fake_client import LIVE
 from tui.core import events as e
 from tui.core.answer_draft import AnswerDraft
-from tui.core.changes import AnswerChanged
-from tui.core.connection_status import Line, LineState
+from tui.core.changes import ReplyStatusChanged
+from tui.core.connection_status import ConnectionState, ConnectionStatus
 from tui.core.model import Option, PermissionRequest, Question, QuestionRequest
 from tui.widgets.dialogs.inbox import Inbox
 from tui.widgets.focus.input_guard import GRACE
-from tui.widgets.requests.option_row import ChoiceRow
+from tui.widgets.requests.option_row import OptionRow
 from tui.widgets.requests.question import QuestionForm
 
-LOST = Line(LineState.RECONNECTING, attempt=2, retry_in=4.0, reason="connection reset")
+LOST = ConnectionStatus(ConnectionState.RECONNECTING, attempt=2, retry_in=4.0, reason="connection reset")
 PERMISSION = PermissionRequest("per_9", "ses_3", "bash", ("make *",), ("make *",), "make check")
 
 
@@ -65,7 +65,7 @@ async def test_a_question_that_moved_on_in_the_inbox_is_drawn_at_its_new_place_b
         await stage.shows("What else?")
         form = stage.main.query_one(QuestionForm)
         form.post_message(events.Resize(form.size, form.size))
-        await stage.until(lambda: len(form.query(ChoiceRow)) == 4, "the options of the second question")
+        await stage.until(lambda: len(form.query(OptionRow)) == 4, "the options of the second question")
 
 
 async def test_an_answer_in_place_leaves_the_session_where_it_is() -> None:
@@ -77,7 +77,7 @@ async def test_an_answer_in_place_leaves_the_session_where_it_is() -> None:
         await stage.until(lambda: stage.client.calls("answer") == [("que_8", (("8080",),))])
         await stage.shows("sending…")
         stage.client.feed(e.QuestionAnswered("ses_2b", "que_8", (("8080",),)))
-        stage.client.tell(AnswerChanged(talk.asked_in("ses_2b", "que_8"), "acknowledged"))
+        stage.client.tell(ReplyStatusChanged(talk.asked_in("ses_2b", "que_8"), "acknowledged"))
         await stage.shows("Nobody waits for you.")
         await stage.press("escape")
         await stage.until(lambda: not isinstance(stage.app.screen, Inbox))
@@ -315,9 +315,7 @@ async def test_an_empty_inbox_says_so() -> None:
 async def test_what_was_asked_before_this_client_came_has_its_age_and_its_place() -> None:
     async with on_stage() as stage:
         client = stage.client
-        late = replace(
-            talk.asked_in(talk.SESSION, "que_late", text="The late one?"), asked=client.server_now() - 65
-        )
+        late = replace(talk.asked_in(talk.SESSION, "que_late", text="The late one?"), asked=client.server_now() - 65)
         early = replace(
             talk.asked_in(talk.SESSION, "que_early", text="The early one?"), asked=client.server_now() - 605
         )

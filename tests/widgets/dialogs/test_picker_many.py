@@ -7,12 +7,12 @@ from textual.widgets import OptionList
 from tests import sample_events as talk
 from tests.app_harness import on_stage
 from tui.core import events as e
-from tui.core.model import Busy, Offered, PermissionRequest, Session
+from tui.core.model import Busy, CatalogItem, PermissionRequest, Session
 from tui.core.open_requests import KEPT
-from tui.core.session_state import Standing
+from tui.core.session_state import SessionState
 from tui.core.store import Store
 from tui.widgets.dialogs.inbox import Inbox
-from tui.widgets.dialogs.picker import LISTED_AT_MOST, Choose
+from tui.widgets.dialogs.picker import LISTED_AT_MOST, Picker
 from tui.widgets.dialogs.session_picker import LISTED_AT_MOST as SESSIONS_LISTED
 from tui.widgets.dialogs.session_picker import SessionPicker
 
@@ -22,8 +22,8 @@ MANY = 2_000
 async def test_of_very_many_names_some_are_listed_and_the_others_found_by_typing() -> None:
     taken: list[str] = []
     async with on_stage() as stage:
-        offered = [Offered(f"name-{at}", "about") for at in range(MANY)]
-        await stage.app.push_screen(Choose("Model", offered, taken.append, f"name-{MANY - 1}"))
+        offered = [CatalogItem(f"name-{at}", "about") for at in range(MANY)]
+        await stage.app.push_screen(Picker("Model", offered, taken.append, f"name-{MANY - 1}"))
         await stage.shows(f"and {MANY - LISTED_AT_MOST:,} more", f"name-{MANY - 1}")
         assert stage.app.screen.query_one(OptionList).option_count == LISTED_AT_MOST
         await stage.press(*f"e-{MANY - 3}", "enter")
@@ -48,12 +48,12 @@ class Counting:
     def __init__(self) -> None:
         self.asked = 0
 
-    def __call__(self, session_id: str) -> Standing:
+    def __call__(self, session_id: str) -> SessionState:
         self.asked += 1
-        return Standing.IDLE
+        return SessionState.IDLE
 
 
-def picker(store: Store, standing_of: Callable[[str], Standing]) -> SessionPicker:
+def picker(store: Store, standing_of: Callable[[str], SessionState]) -> SessionPicker:
     return SessionPicker(store, standing_of, lambda: 0.0, None, edits=False)
 
 

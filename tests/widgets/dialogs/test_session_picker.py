@@ -10,13 +10,13 @@ from tests.app_harness import Stage, on_stage
 from tests.fake_client import LIVE, FakeClient
 from tui.backends.base import Traits
 from tui.core import events as e
-from tui.core.connection_status import Line, LineState
+from tui.core.connection_status import ConnectionState, ConnectionStatus
 from tui.core.model import Busy, Failure, Idle, Retrying
 from tui.core.turn import TurnState
-from tui.net.errors import Unreachable
+from tui.net.errors import ConnectFailed
 from tui.widgets.dialogs.session_picker import SessionPicker
 
-LOST = Line(LineState.RECONNECTING, attempt=2, retry_in=4.0, reason="connection reset")
+LOST = ConnectionStatus(ConnectionState.RECONNECTING, attempt=2, retry_in=4.0, reason="connection reset")
 
 
 async def open_list(stage: Stage) -> None:
@@ -157,7 +157,7 @@ async def test_while_the_line_is_lost_the_list_is_as_last_known_and_nothing_cove
         stage.client.set_line(LOST)
         await stage.shows("Sessions · as last known   ›")
         await stage.press("escape")
-        stage.client.fails = Unreachable("connection refused")
+        stage.client.fails = ConnectFailed("connection refused")
         await open_list(stage)
         await stage.shows("Sessions · as last known   ›")
         assert "Check that the server is running" not in stage.text
@@ -203,7 +203,7 @@ async def test_what_the_server_does_not_offer_has_no_key() -> None:
 async def test_what_the_server_refuses_is_said() -> None:
     async with on_stage() as stage:
         await open_list(stage)
-        stage.client.fails = Unreachable("connection refused")
+        stage.client.fails = ConnectFailed("connection refused")
         await stage.press("ctrl+o")
         await stage.shows("connection refused")
 
@@ -251,7 +251,7 @@ async def test_one_that_waits_for_a_session_that_is_gone_is_sent_alone() -> None
         await stage.press(*"one", "enter", *"two", "enter")
         stage.client.turns.turns.clear()
         stage.client.feed(e.SessionDeleted(talk.SESSION))
-        stage.client.prompts.advance()
+        stage.client.prompts.dispatch_ready()
         await stage.shows("2 prompts · held: its session is gone from the server")
         await stage.press("shift+tab", "down", "ctrl+s")
         await stage.until(lambda: [words for _, words in stage.client.calls("send")] == ["two"])
@@ -291,7 +291,7 @@ async def test_what_was_typed_for_a_session_that_is_deleted_unseen_is_among_the_
         await stage.press(*"Weather", "ctrl+x", "enter")
         await stage.until(lambda: stage.client.calls("delete") == [("ses_2",)])
         await stage.until(lambda: stage.client.journal.history() == ["half a prompt"])
-        assert stage.client.journal.drafted() == []
+        assert stage.client.journal.sessions_with_drafts() == []
         assert stage.app.presenter.session_id == talk.SESSION
 
 

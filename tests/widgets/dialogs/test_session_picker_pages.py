@@ -9,7 +9,7 @@ from tests.widgets.dialogs.test_session_picker import open_list
 from tui.backends.decoding import Rows
 from tui.core import events as e
 from tui.core.model import Session
-from tui.net.errors import Misshapen, NetError
+from tui.net.errors import NetError, SchemaMismatch
 from tui.widgets.dialogs.session_picker import SessionPicker
 
 PAGE = 100
@@ -77,8 +77,8 @@ async def test_a_page_of_sessions_is_drawn_once() -> None:
 
         await open_list(stage)
         await stage.shows("number 3")
-        draw = stage.app.presenter.overlay or counted
-        stage.app.presenter.overlay = counted
+        draw = stage.app.presenter.refresh_dialog or counted
+        stage.app.presenter.refresh_dialog = counted
         server.feed(e.SessionsListed(Rows(talk.session(f"ses_x{at}", f"more {at}") for at in range(100))))
         await stage.settled()
         assert len(drawn) == 1
@@ -108,7 +108,7 @@ async def test_a_page_that_holds_nothing_that_fits_is_followed_by_the_next() -> 
 
 async def test_a_list_that_cannot_be_fetched_says_so_in_its_place() -> None:
     server = Server(0)
-    server.failing = Misshapen("/session", "it is no list")
+    server.failing = SchemaMismatch("/session", "it is no list")
     async with on_stage(client=server, session=None) as stage:
         await open_list(stage)
         await stage.shows("the list could not be fetched")

@@ -8,16 +8,16 @@ from textual.app import App, ComposeResult
 from textual.widgets import TextArea
 
 from tests.waiting import wait_until
-from tui.widgets.focus.focus_transfer import Handover, has_messages
+from tui.widgets.focus.focus_transfer import FocusTransfer, has_messages
 
 
 class Box(TextArea):
     """Keeps its keys for another while it gives the focus away."""
 
-    handover: Handover | None = None
+    handover: FocusTransfer | None = None
 
     def on_key(self, event: events.Key) -> None:
-        if self.handover is not None and self.handover.taker not in (None, self):
+        if self.handover is not None and self.handover.target not in (None, self):
             event.stop()
             event.prevent_default()
             self.handover.keep(event)
@@ -30,12 +30,12 @@ class Boxes(App[None]):
 
 
 @asynccontextmanager
-async def two_boxes() -> AsyncIterator[tuple[Box, Box, Handover]]:
+async def two_boxes() -> AsyncIterator[tuple[Box, Box, FocusTransfer]]:
     """The first has the focus."""
     app = Boxes()
     async with app.run_test():
         giver, taker = app.query(Box)
-        giver.handover = taker.handover = Handover(app.screen)
+        giver.handover = taker.handover = FocusTransfer(app.screen)
         giver.focus()
         await wait_until(lambda: giver.has_focus and not has_messages(giver))
         yield giver, taker, giver.handover
@@ -51,7 +51,7 @@ async def test_where_no_key_is_on_its_way_the_focus_moves_at_once() -> None:
         await wait_until(lambda: not has_messages(giver.screen))
         handover.begin(taker)
         assert giver.app.focused is taker
-        assert handover.taker is None
+        assert handover.target is None
 
 
 @pytest.mark.parametrize("turns", range(12))
@@ -72,7 +72,7 @@ async def test_the_last_word_says_who_gets_the_focus() -> None:
     async with two_boxes() as (giver, taker, handover):
         giver.post_message(events.Key("a", "a"))
         handover.begin(taker)
-        assert handover.taker is taker, "a key is on its way"
+        assert handover.target is taker, "a key is on its way"
         handover.begin(giver)
-        await wait_until(lambda: handover.taker is None)
+        await wait_until(lambda: handover.target is None)
         assert giver.app.focused is giver

@@ -5,7 +5,7 @@ from textual.timer import Timer
 from textual.widget import Widget
 
 from tests.waiting import wait_until
-from tui.widgets.focus.input_guard import GRACE, Grace
+from tui.widgets.focus.input_guard import GRACE, InputGuard
 
 
 class Clock:
@@ -23,7 +23,7 @@ class Clock:
 async def test_it_runs_for_half_a_second() -> None:
     clock = Clock()
     async with App[None]().run_test() as pilot:
-        grace = Grace(pilot.app.screen, clock, lambda: None)
+        grace = InputGuard(pilot.app.screen, clock, lambda: None)
         runs = [grace.runs]
         grace.begin()
         for seconds in (0.0, GRACE - 0.01, 0.01):
@@ -35,7 +35,7 @@ async def test_it_runs_for_half_a_second() -> None:
 async def test_its_beginning_and_its_end_are_told() -> None:
     clock, told = Clock(), list[bool]()
     async with App[None]().run_test() as pilot:
-        grace = Grace(pilot.app.screen, clock, lambda: told.append(grace.runs))
+        grace = InputGuard(pilot.app.screen, clock, lambda: told.append(grace.runs))
         grace.begin()
         assert told == [True]
         clock.seconds += GRACE
@@ -45,7 +45,7 @@ async def test_its_beginning_and_its_end_are_told() -> None:
 async def test_begun_again_its_end_is_told_later_and_once() -> None:
     clock, told = Clock(), list[bool]()
     async with App[None]().run_test() as pilot:
-        grace = Grace(pilot.app.screen, clock, lambda: told.append(grace.runs))
+        grace = InputGuard(pilot.app.screen, clock, lambda: told.append(grace.runs))
         grace.begin()
         clock.seconds += GRACE - 0.05
         grace.begin()
@@ -67,7 +67,7 @@ async def test_one_timer_runs_however_often_it_begins() -> None:
     async with App[None]().run_test() as pilot:
         widget = Counting()
         await pilot.app.mount(widget)
-        grace = Grace(widget, Clock(), lambda: None)
+        grace = InputGuard(widget, Clock(), lambda: None)
         for _ in range(9):
             grace.begin()
         assert widget.timers == 1
@@ -76,7 +76,7 @@ async def test_one_timer_runs_however_often_it_begins() -> None:
 async def test_waived_it_is_over() -> None:
     clock, told = Clock(), list[bool]()
     async with App[None]().run_test() as pilot:
-        grace = Grace(pilot.app.screen, clock, lambda: told.append(grace.runs))
+        grace = InputGuard(pilot.app.screen, clock, lambda: told.append(grace.runs))
         grace.begin()
-        grace.waive()
+        grace.cancel()
         assert told == [True, False]

@@ -1,5 +1,5 @@
 from tests.sample_events import CHOICES, ONE_CHOICE, PERMISSION
-from tui.core.changes import AnswerChanged, Given, RequestClosed
+from tui.core.changes import Given, ReplyStatusChanged, RequestClosed
 from tui.widgets.requests.outcome_text import Outcomes
 
 ANSWERS = (("SQLite",), ("Migration", "Expiry"))
@@ -12,9 +12,9 @@ def text(words: object) -> str:
 def test_our_answer_is_told_when_the_server_has_it_and_only_once() -> None:
     outcomes = Outcomes()
     outcomes.sent(CHOICES, ANSWERS)
-    assert outcomes.changed(AnswerChanged(CHOICES, "sending")) is None
+    assert outcomes.changed(ReplyStatusChanged(CHOICES, "sending")) is None
     assert outcomes.closed(RequestClosed(CHOICES, "answered", ANSWERS)) is None
-    told = outcomes.changed(AnswerChanged(CHOICES, "acknowledged"))
+    told = outcomes.changed(ReplyStatusChanged(CHOICES, "acknowledged"))
     assert text(told) == "✓ answered  Store: SQLite · Extras: Migration, Expiry"
     assert outcomes.closed(RequestClosed(CHOICES, "answered", ANSWERS)) is None
 
@@ -22,7 +22,7 @@ def test_our_answer_is_told_when_the_server_has_it_and_only_once() -> None:
 def test_the_server_s_word_may_come_last() -> None:
     outcomes = Outcomes()
     outcomes.sent(ONE_CHOICE, (("Leave them",),))
-    assert text(outcomes.changed(AnswerChanged(ONE_CHOICE, "acknowledged"))) == "✓ answered  Leave them"
+    assert text(outcomes.changed(ReplyStatusChanged(ONE_CHOICE, "acknowledged"))) == "✓ answered  Leave them"
     assert outcomes.closed(RequestClosed(ONE_CHOICE, "answered", (("Leave them",),))) is None
 
 
@@ -36,7 +36,7 @@ def test_somebody_else_was_faster_than_ours() -> None:
     outcomes = Outcomes()
     outcomes.sent(CHOICES, ANSWERS)
     assert outcomes.closed(RequestClosed(CHOICES, "answered", (("Postgres",), ()))) is None
-    told = text(outcomes.changed(AnswerChanged(CHOICES, "elsewhere")))
+    told = text(outcomes.changed(ReplyStatusChanged(CHOICES, "elsewhere")))
     assert told.startswith("· answered elsewhere  Store: Postgres")
     assert told.endswith("your answer was not taken")
 
@@ -44,7 +44,7 @@ def test_somebody_else_was_faster_than_ours() -> None:
 def test_an_expired_request() -> None:
     outcomes = Outcomes()
     outcomes.sent(CHOICES, ANSWERS)
-    told = text(outcomes.changed(AnswerChanged(CHOICES, "expired", "its turn was aborted")))
+    told = text(outcomes.changed(ReplyStatusChanged(CHOICES, "expired", "its turn was aborted")))
     assert told.startswith("! expired: the server does not have this request any more: its turn was aborted")
     assert outcomes.closed(RequestClosed(CHOICES, "gone")) is None
 
@@ -52,27 +52,24 @@ def test_an_expired_request() -> None:
 def test_a_refused_answer_leaves_the_request_open_and_may_be_sent_again() -> None:
     outcomes = Outcomes()
     outcomes.sent(CHOICES, ANSWERS)
-    assert "still open" in text(outcomes.changed(AnswerChanged(CHOICES, "refused", "bad label")))
+    assert "still open" in text(outcomes.changed(ReplyStatusChanged(CHOICES, "refused", "bad label")))
     outcomes.sent(CHOICES, ANSWERS)
-    assert text(outcomes.changed(AnswerChanged(CHOICES, "acknowledged"))).startswith("✓ answered")
+    assert text(outcomes.changed(ReplyStatusChanged(CHOICES, "acknowledged"))).startswith("✓ answered")
 
 
 def test_rejections_and_permissions() -> None:
     outcomes = Outcomes()
     outcomes.sent(CHOICES, None)
-    assert text(outcomes.changed(AnswerChanged(CHOICES, "acknowledged"))) == "× rejected the question"
+    assert text(outcomes.changed(ReplyStatusChanged(CHOICES, "acknowledged"))) == "× rejected the question"
     outcomes.sent(PERMISSION, "always")
-    assert text(outcomes.changed(AnswerChanged(PERMISSION, "acknowledged"))) == "✓ allowed always  bash: pytest *"
-    assert (
-        text(Outcomes().closed(RequestClosed(PERMISSION, "replied", (), "once")))
-        == "· allowed once elsewhere  bash"
-    )
+    assert text(outcomes.changed(ReplyStatusChanged(PERMISSION, "acknowledged"))) == "✓ allowed always  bash: pytest *"
+    assert text(Outcomes().closed(RequestClosed(PERMISSION, "replied", (), "once"))) == "· allowed once elsewhere  bash"
     assert (
         text(Outcomes().closed(RequestClosed(PERMISSION, "replied", (), "always")))
         == "· allowed always elsewhere  bash: pytest *"
     )
     outcomes.sent(PERMISSION, "reject", "not on\nFridays")
-    assert text(outcomes.changed(AnswerChanged(PERMISSION, "acknowledged"))) == "× rejected  bash · not on Fridays"
+    assert text(outcomes.changed(ReplyStatusChanged(PERMISSION, "acknowledged"))) == "× rejected  bash · not on Fridays"
     assert text(Outcomes().closed(RequestClosed(CHOICES, "rejected"))) == "· rejected elsewhere"
 
 
@@ -84,28 +81,28 @@ def test_a_ghost_is_told_as_gone() -> None:
 def test_an_answer_that_lies_here_while_its_question_goes_is_not_called_taken_or_lost() -> None:
     outcomes = Outcomes()
     outcomes.sent(CHOICES, ANSWERS)
-    stopped = AnswerChanged(CHOICES, "stopped", "401 Unauthorized")
+    stopped = ReplyStatusChanged(CHOICES, "stopped", "401 Unauthorized")
     assert outcomes.changed(stopped) is None  # the question's own panel says it
     assert outcomes.closed(RequestClosed(CHOICES, "gone")) is None
     told = text(outcomes.changed(stopped))
     assert told.startswith("! the question is gone, and whether your answer was taken is not known: 401")
     assert told.endswith("F5 after fixing it asks")
-    assert text(outcomes.changed(AnswerChanged(CHOICES, "acknowledged"))).startswith("✓ answered")
+    assert text(outcomes.changed(ReplyStatusChanged(CHOICES, "acknowledged"))).startswith("✓ answered")
 
 
 def test_an_answer_that_an_earlier_run_gave_is_ours() -> None:
     """It is sent by the client that found it in the journal; nobody typed it here."""
     outcomes = Outcomes()
-    assert outcomes.changed(AnswerChanged(CHOICES, "sending", given=Given(ANSWERS))) is None
+    assert outcomes.changed(ReplyStatusChanged(CHOICES, "sending", given=Given(ANSWERS))) is None
     assert outcomes.closed(RequestClosed(CHOICES, "answered", ANSWERS)) is None
-    assert text(outcomes.changed(AnswerChanged(CHOICES, "acknowledged"))).startswith("✓ answered")
-    outcomes.changed(AnswerChanged(PERMISSION, "sending", given=Given("reject", "not on Fridays")))
-    assert text(outcomes.changed(AnswerChanged(PERMISSION, "acknowledged"))) == "× rejected  bash · not on Fridays"
+    assert text(outcomes.changed(ReplyStatusChanged(CHOICES, "acknowledged"))).startswith("✓ answered")
+    outcomes.changed(ReplyStatusChanged(PERMISSION, "sending", given=Given("reject", "not on Fridays")))
+    assert text(outcomes.changed(ReplyStatusChanged(PERMISSION, "acknowledged"))) == "× rejected  bash · not on Fridays"
 
 
 def test_an_answer_elsewhere_that_only_the_record_tells_of() -> None:
     outcomes = Outcomes()
     outcomes.sent(CHOICES, ANSWERS)
     assert outcomes.closed(RequestClosed(CHOICES, "gone")) is None
-    told = text(outcomes.changed(AnswerChanged(CHOICES, "elsewhere", "Postgres")))
+    told = text(outcomes.changed(ReplyStatusChanged(CHOICES, "elsewhere", "Postgres")))
     assert told == "· answered elsewhere: Postgres · your answer was not taken"

@@ -11,16 +11,16 @@ from tests.fake_client import LIVE, FakeClient
 from tui.backends.base import Traits
 from tui.core import events as e
 from tui.core.answer_draft import AnswerDraft
-from tui.core.changes import AnswerChanged
-from tui.core.connection_status import Line, LineState
+from tui.core.changes import ReplyStatusChanged
+from tui.core.connection_status import ConnectionState, ConnectionStatus
 from tui.core.model import Option, Question, QuestionRequest, Request
 from tui.widgets.dialogs.confirm import Confirm
 from tui.widgets.focus.input_guard import GRACE
-from tui.widgets.requests.option_row import ChoiceRow
+from tui.widgets.requests.option_row import OptionRow
 from tui.widgets.requests.question import TabLabel
-from tui.widgets.status.footer import KeyHints
+from tui.widgets.status.footer import HintBar
 
-LOST = Line(LineState.RECONNECTING, attempt=2, retry_in=4.0, reason="connection reset")
+LOST = ConnectionStatus(ConnectionState.RECONNECTING, attempt=2, retry_in=4.0, reason="connection reset")
 WORDS_ONLY = QuestionRequest("que_9", talk.SESSION, (Question("What name?", "Name", ()),))
 MANY = QuestionRequest(
     "que_8",
@@ -122,7 +122,7 @@ async def test_mouse_on_tabs_and_rows() -> None:
         await asked(stage, talk.CHOICES)
         await stage.pilot.click(list(stage.main.panel.query(TabLabel))[1])
         await stage.shows("What shall come with it?")
-        await stage.pilot.click(list(stage.main.panel.query(ChoiceRow))[1])
+        await stage.pilot.click(list(stage.main.panel.query(OptionRow))[1])
         await stage.shows("2 [x] Expiry")
 
 
@@ -195,9 +195,7 @@ async def test_the_last_line_names_the_keys_of_the_next_question_at_once() -> No
 async def test_no_key_that_answers_is_named_for_a_moment_before(monkeypatch: pytest.MonkeyPatch) -> None:
     async with on_stage() as stage:
         named: list[str] = []
-        monkeypatch.setattr(
-            KeyHints, "show_keys", lambda self, keys, waiting: named.extend(key for key, _ in keys)
-        )
+        monkeypatch.setattr(HintBar, "show_keys", lambda self, keys, waiting: named.extend(key for key, _ in keys))
         stage.client.feed(e.RequestOpened(talk.ONE_CHOICE))
         await stage.until(lambda: stage.main.panel.has_focus_within, "the panel has the keys")
         await stage.press("up")
@@ -234,7 +232,7 @@ async def test_a_field_opened_by_the_mouse_in_the_grace_names_its_own_keys() -> 
     async with on_stage() as stage:
         stage.client.feed(e.RequestOpened(WORDS_ONLY))
         await stage.until(lambda: stage.main.panel.has_focus_within, "the panel has the keys")
-        await stage.pilot.click(next(iter(stage.main.panel.query(ChoiceRow))))
+        await stage.pilot.click(next(iter(stage.main.panel.query(OptionRow))))
         await stage.shows("Enter take these words", "Esc back")
 
 
@@ -348,7 +346,7 @@ async def test_what_an_option_means_fills_the_line() -> None:
     async with on_stage(size=(80, 24)) as stage:
         await asked(stage, request)
         await stage.shows("1 ( ) SQLite  one file, atomic writes, nothing to install, and a backup is")
-        row = next(iter(stage.main.panel.query(ChoiceRow)))
+        row = next(iter(stage.main.panel.query(OptionRow)))
         first, rest = row.text.split("\n")
         assert first.index("one file") == rest.index("a copy of that file")
 
@@ -412,9 +410,9 @@ async def test_how_an_answer_fares_is_told_and_it_cannot_be_sent_twice() -> None
         await stage.press("enter", "down", "enter")
         assert len(stage.client.calls("answer")) == 1
         await stage.hides("x reject")
-        stage.client.tell(AnswerChanged(talk.ONE_CHOICE, "retrying", "connection refused"))
+        stage.client.tell(ReplyStatusChanged(talk.ONE_CHOICE, "retrying", "connection refused"))
         await stage.shows("no answer from the server (connection refused) · trying again")
-        stage.client.tell(AnswerChanged(talk.ONE_CHOICE, "refused", "no such label"))
+        stage.client.tell(ReplyStatusChanged(talk.ONE_CHOICE, "refused", "no such label"))
         await stage.shows("the server refused it (no such label)", "still open", "Enter send", "x reject")
         await stage.press("enter")
         assert len(stage.client.calls("answer")) == 2
@@ -434,7 +432,7 @@ async def test_a_closed_request_leaves_the_screen_and_a_line() -> None:
     async with on_stage() as stage:
         await asked(stage, talk.ONE_CHOICE)
         await stage.press("enter")
-        stage.client.tell(AnswerChanged(talk.ONE_CHOICE, "acknowledged"))
+        stage.client.tell(ReplyStatusChanged(talk.ONE_CHOICE, "acknowledged"))
         stage.client.feed(e.QuestionAnswered(talk.SESSION, "que_2", (("Change them",),)))
         await stage.hides("waits for you")
         await stage.shows("✓ answered  Change them")
@@ -460,7 +458,7 @@ async def test_enter_once_too_often_does_not_send_what_stands_in_the_prompt(clos
         stage.after_grace()
         if closes == "answered":
             await stage.press("enter")
-            stage.client.tell(AnswerChanged(talk.ONE_CHOICE, "acknowledged"))
+            stage.client.tell(ReplyStatusChanged(talk.ONE_CHOICE, "acknowledged"))
             stage.client.feed(e.QuestionAnswered(talk.SESSION, "que_2", (("Change them",),)))
         else:
             stage.client.feed(e.RequestGone(talk.SESSION, "que_2"))

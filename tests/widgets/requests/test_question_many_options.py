@@ -4,7 +4,7 @@ from tests import sample_events as talk
 from tests.app_harness import Stage, on_stage
 from tui.core import events as e
 from tui.core.model import Busy, Option, Question, QuestionRequest
-from tui.widgets.requests.option_row import ChoiceRow
+from tui.widgets.requests.option_row import OptionRow
 from tui.widgets.requests.question import ROWS_SHOWN, TABS_SHOWN, TabLabel
 
 MANY = 3_000
@@ -23,10 +23,10 @@ async def test_of_very_many_options_those_around_the_cursor_have_a_row_and_each_
     options = tuple(Option(f"option {at}", f"number {at}") for at in range(MANY))
     async with on_stage() as stage:
         request = await ask(stage, Question("Which?", "one", options))
-        assert len(stage.main.panel.query(ChoiceRow)) == ROWS_SHOWN
+        assert len(stage.main.panel.query(OptionRow)) == ROWS_SHOWN
         await stage.shows("option 0", "0 more above")
         await stage.press("end", "up")
-        assert len(stage.main.panel.query(ChoiceRow)) == ROWS_SHOWN
+        assert len(stage.main.panel.query(OptionRow)) == ROWS_SHOWN
         await stage.shows(f"option {MANY - 1}")
         await stage.press("pageup", "enter")
         assert stage.client.calls("answer") == [(request.id, ((f"option {MANY - 11}",),))]

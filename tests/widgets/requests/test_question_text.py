@@ -77,7 +77,7 @@ async def test_a_paste_is_its_answer_too() -> None:
 
 async def test_it_is_rejected_and_left_by_keys_that_are_no_letters() -> None:
     async with on_stage() as stage:
-        other = QuestionRequest("que_8", talk.SESSION, (Question("And where?", "Place", ()),))
+        other = QuestionRequest("que_8", talk.SESSION, (Question("And where?", "StreamPosition", ()),))
         await ask(stage)
         stage.client.feed(e.RequestOpened(other))
         await stage.shows("any letter begins your answer", "^X reject", "^N next")

@@ -2,38 +2,43 @@ import pytest
 
 from tests.app_harness import on_stage
 from tests.fake_client import FakeClient
-from tui.core.connection_status import Line, LineState
-from tui.widgets.status.header import Heading, HealthLine, line_words, sparkline, spent
+from tui.core.connection_status import ConnectionState, ConnectionStatus
+from tui.widgets.status.header import HeaderBar, Heading, connection_text, sparkline, spent
 
 
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        (Line(LineState.CONNECTING), "◌ connecting…"),
-        (Line(LineState.LIVE, age=2.4, round_trip=0.011), "● live 2s  11 ms"),
-        (Line(LineState.LIVE, age=2.4, gaps=(10.0, 10.0), interval=10.0), "● live 2s ▂▂"),
-        (Line(LineState.LATE, age=14.0), "◐ quiet 14s"),
+        (ConnectionStatus(ConnectionState.CONNECTING), "◌ connecting…"),
+        (ConnectionStatus(ConnectionState.LIVE, age=2.4, round_trip=0.011), "● live 2s  11 ms"),
+        (ConnectionStatus(ConnectionState.LIVE, age=2.4, gaps=(10.0, 10.0), interval=10.0), "● live 2s ▂▂"),
+        (ConnectionStatus(ConnectionState.QUIET, age=14.0), "◐ quiet 14s"),
         (
-            Line(LineState.RECONNECTING, attempt=2, retry_in=4.2, reason="connection reset"),
+            ConnectionStatus(ConnectionState.RECONNECTING, attempt=2, retry_in=4.2, reason="connection reset"),
             "↻ lost: connection reset · try 3 in 4s · F5 now",
         ),
-        (Line(LineState.RECONNECTING, attempt=2), "↻ lost · trying now · F5 now"),
-        (Line(LineState.STOPPED, reason="password refused"), "■ stopped: password refused · F5 after fixing it"),
+        (ConnectionStatus(ConnectionState.RECONNECTING, attempt=2), "↻ lost · trying now · F5 now"),
+        (
+            ConnectionStatus(ConnectionState.STOPPED, reason="password refused"),
+            "■ stopped: password refused · F5 after fixing it",
+        ),
     ],
 )
-def test_each_state_has_a_word(line: Line, words: str) -> None:
-    assert line_words(line).plain == words
+def test_each_state_has_a_word(line: ConnectionStatus, words: str) -> None:
+    assert connection_text(line).plain == words
 
 
 def test_no_beats_are_shown_while_the_line_is_down() -> None:
-    line = Line(LineState.RECONNECTING, gaps=(10.0,) * 8, interval=10.0, round_trip=0.01)
-    assert "▂" not in line_words(line).plain
-    assert "ms" not in line_words(line).plain
+    line = ConnectionStatus(ConnectionState.RECONNECTING, gaps=(10.0,) * 8, interval=10.0, round_trip=0.01)
+    assert "▂" not in connection_text(line).plain
+    assert "ms" not in connection_text(line).plain
 
 
 def test_a_long_reason_gives_way_before_what_comes_next_does() -> None:
-    line = Line(LineState.RECONNECTING, attempt=2, retry_in=4, reason="a reason that goes on and on and on")
-    words = line_words(line, 40)
+    line = ConnectionStatus(
+        ConnectionState.RECONNECTING, attempt=2, retry_in=4, reason="a reason that goes on and on and on"
+    )
+    words = connection_text(line, 40)
     assert words.cell_length <= 40
     assert words.plain.startswith("↻ lost: a")
     assert words.plain.endswith("… · try 3 in 4s · F5 now")
@@ -47,7 +52,7 @@ def test_a_late_beat_stands_out_of_the_sparkline() -> None:
 
 @pytest.mark.parametrize(("width", "address"), [(80, False), (120, True)])
 async def test_why_the_line_stopped_and_what_to_do_are_told_before_the_address(width: int, address: bool) -> None:
-    line = Line(LineState.STOPPED, reason="password refused (401)")
+    line = ConnectionStatus(ConnectionState.STOPPED, reason="password refused (401)")
     async with on_stage(size=(width, 24), client=FakeClient(line=line)) as stage:
         await stage.shows("holdfast", "■ stopped: password refused (401) · F5 after fixing it")
         header = stage.text.split("\n")[0]
@@ -64,9 +69,9 @@ async def test_why_the_line_stopped_and_what_to_do_are_told_before_the_address(w
     ],
 )
 async def test_no_number_and_no_name_is_cut_in_two_but_the_title(title: str, left: str) -> None:
-    line = Line(LineState.LIVE, age=2.4, round_trip=0.011, gaps=(10.0,) * 2, interval=10.0)
+    line = ConnectionStatus(ConnectionState.LIVE, age=2.4, round_trip=0.011, gaps=(10.0,) * 2, interval=10.0)
     async with on_stage(size=(80, 24)) as stage:
-        header = stage.app.query_one(HealthLine)
+        header = stage.app.query_one(HeaderBar)
         header.show_line(line)
         header.show_heading(Heading(title, "build", tokens=4000))
         assert header.text.startswith(left)

@@ -21,9 +21,7 @@ async def test_a_notice_covers_nothing(size: tuple[int, int]) -> None:
         await stage.press("tab", "tab", *"typed")
         before = stage.text.split("\n")[-3:]
         for row in range(4):
-            stage.client.tell(
-                Notice(f"Notice {row}, of some length, so that it may need two lines.\nAnd a remedy.")
-            )
+            stage.client.tell(Notice(f"Notice {row}, of some length, so that it may need two lines.\nAnd a remedy."))
         await stage.shows("Notice 3")
         assert "Notice 0" not in stage.text
         lines = stage.text.split("\n")
@@ -37,7 +35,7 @@ async def test_a_notice_goes_by_itself_or_at_a_click_and_one_that_stays_stays(
 ) -> None:
     monkeypatch.setitem(notices.LASTS, "information", 0.05)
     async with on_stage() as stage:
-        stage.client.tell(Notice("Nothing is kept for the next start: the disk is full.", "error", stays=True))
+        stage.client.tell(Notice("Nothing is kept for the next start: the disk is full.", "error", sticky=True))
         stage.client.tell(Notice("gone soon"))
         await stage.shows("Nothing is kept")
         await stage.hides("gone soon")

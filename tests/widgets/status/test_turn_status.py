@@ -4,31 +4,31 @@ import pytest
 from msgspec.structs import replace
 
 from tui.core.changes import AbortProgress, AbortState
-from tui.core.connection_status import Line, LineState
-from tui.core.diagnosis import Kind, Trouble
+from tui.core.connection_status import ConnectionState, ConnectionStatus
+from tui.core.diagnosis import Diagnosis, Kind
 from tui.core.model import Prompt, Retrying
 from tui.core.turn import Turn, TurnState
-from tui.widgets.status.turn_status import end_words, gone_words, quiet_words, turn_words
+from tui.widgets.status.turn_status import end_text, gone_text, quiet_text, turn_text
 
 NOW = 1000.0
 SERVER_NOW = 1_700_000_000.0
-LIVE = Line(LineState.LIVE, age=2.0)
-LATE = Line(LineState.LATE, age=16.0)
-LOST = Line(LineState.RECONNECTING, attempt=1, retry_in=1.0, reason="connection reset")
-NOBODY = Line(LineState.RECONNECTING, attempt=3, reason="cannot connect: connection refused")
+LIVE = ConnectionStatus(ConnectionState.LIVE, age=2.0)
+LATE = ConnectionStatus(ConnectionState.QUIET, age=16.0)
+LOST = ConnectionStatus(ConnectionState.RECONNECTING, attempt=1, retry_in=1.0, reason="connection reset")
+NOBODY = ConnectionStatus(ConnectionState.RECONNECTING, attempt=3, reason="cannot connect: connection refused")
 
 
 def turn(state: TurnState = TurnState.RUNNING, **fields: Any) -> Turn:
     begun = Turn.post(Prompt("ses_1", "words", "msg_1", "prt_1"), NOW - 724)
-    return replace(begun, **({"state": state, "moved": NOW} | fields))
+    return replace(begun, **({"state": state, "last_activity": NOW} | fields))
 
 
-def words(turn: Turn, line: Line = LIVE) -> str:
-    return turn_words(turn, line, NOW, SERVER_NOW).plain
+def words(turn: Turn, line: ConnectionStatus = LIVE) -> str:
+    return turn_text(turn, line, NOW, SERVER_NOW).plain
 
 
 def amiss(kind: Kind, **fields: Any) -> str:
-    return turn_words(turn(**fields), LIVE, NOW, SERVER_NOW, Trouble(kind, 370)).plain
+    return turn_text(turn(**fields), LIVE, NOW, SERVER_NOW, Diagnosis(kind, 370)).plain
 
 
 def test_sending() -> None:
@@ -49,7 +49,7 @@ def test_of_a_silent_server_no_more_is_told_than_that_nothing_has_come() -> None
 def test_no_line_is_called_live_that_the_header_calls_quiet() -> None:
     assert words(turn(), LATE) == "turn 12:04 · held open, nothing has come on it yet; the line is quiet"
     assert words(turn(held=False), LATE) == "turn 12:04 · followed by its events; the line is quiet"
-    still = turn_words(turn(), LATE, NOW, SERVER_NOW, Trouble(Kind.STILL, 370)).plain
+    still = turn_text(turn(), LATE, NOW, SERVER_NOW, Diagnosis(Kind.STALLED, 370)).plain
     assert "nothing has moved for 6 min, and the line is quiet" in still
 
 
@@ -74,19 +74,19 @@ def test_a_provider_that_is_tried_again_counts_down_on_the_server_s_clock() -> N
 
 
 def test_a_turn_that_stands_still_says_so_and_what_to_do() -> None:
-    still = amiss(Kind.STILL, moved=NOW - 370)
+    still = amiss(Kind.STALLED, last_activity=NOW - 370)
     assert "nothing has moved for 6 min, though the line is live" in still
     assert "a lost turn. Wait, or Esc Esc aborts" in still
-    assert "a lost turn" not in amiss(Kind.STILL, pads=9)
+    assert "a lost turn" not in amiss(Kind.STALLED, pads=9)
 
 
 @pytest.mark.parametrize(
     ("kind", "told", "advice"),
     [
-        (Kind.DEAF, "the line beats, but brings no events, for 6 min; the server is asked instead", "doctor"),
-        (Kind.MUTE, "answers its health check, but nothing about this session, for 6 min", "restart it"),
+        (Kind.NO_EVENTS, "the line beats, but brings no events, for 6 min; the server is asked instead", "doctor"),
+        (Kind.NO_ANSWERS, "answers its health check, but nothing about this session, for 6 min", "restart it"),
         (Kind.SILENT, "answered nothing for 6 min, not even its health check", "the network stands still"),
-        (Kind.NOT_BEGUN, "the server has the prompt, and no answer has begun for 6 min", "Esc Esc aborts"),
+        (Kind.NO_RESPONSE, "the server has the prompt, and no answer has begun for 6 min", "Esc Esc aborts"),
     ],
 )
 def test_what_may_be_wrong_is_named_with_what_to_do(kind: Kind, told: str, advice: str) -> None:
@@ -96,27 +96,24 @@ def test_what_may_be_wrong_is_named_with_what_to_do(kind: Kind, told: str, advic
 
 
 def test_while_the_line_is_down_its_own_trouble_is_the_one_that_is_told() -> None:
-    told = turn_words(turn(), LOST, NOW, SERVER_NOW, Trouble(Kind.MUTE, 370)).plain
+    told = turn_text(turn(), LOST, NOW, SERVER_NOW, Diagnosis(Kind.NO_ANSWERS, 370)).plain
     assert "unknown while the line is down" in told
     assert "health check" not in told
 
 
 def test_of_a_turn_whose_beginning_was_not_seen_the_least_age_is_told() -> None:
-    seen = turn(since_seen=True, held=False)
+    seen = turn(start_unknown=True, held=False)
     assert words(seen).startswith("turn at least 12:04 · goes on at the server")
     seen.state, seen.ended = TurnState.FINISHED, NOW
-    assert end_words(seen).plain == "✓ finished in at least 12:04"
+    assert end_text(seen).plain == "✓ finished in at least 12:04"
 
 
 def test_how_long_a_turn_took_is_not_told_where_its_end_was_missed() -> None:
     """Without a record of its end, the outage would be counted as part of the turn."""
-    assert end_words(turn(TurnState.FINISHED)).plain == "✓ finished"
-    assert (
-        end_words(turn(TurnState.FINISHED, reason="with a later prompt")).plain
-        == "✓ finished: with a later prompt"
-    )
-    assert end_words(turn(TurnState.ABORTED, reason="elsewhere", since_seen=True)).plain == "■ aborted: elsewhere"
-    assert end_words(turn(TurnState.FINISHED, took=0.3)).plain == "✓ finished in 0:00"
+    assert end_text(turn(TurnState.FINISHED)).plain == "✓ finished"
+    assert end_text(turn(TurnState.FINISHED, reason="with a later prompt")).plain == "✓ finished: with a later prompt"
+    assert end_text(turn(TurnState.ABORTED, reason="elsewhere", start_unknown=True)).plain == "■ aborted: elsewhere"
+    assert end_text(turn(TurnState.FINISHED, took=0.3)).plain == "✓ finished in 0:00"
 
 
 def test_of_a_turn_whose_session_is_idle_it_is_said_that_its_status_is_checked() -> None:
@@ -168,9 +165,9 @@ def test_a_broken_post_is_unknown_whatever_the_line_does() -> None:
         ("stopped", "password refused", LOST, "abort not sent: password refused · F5 after fixing it"),
     ],
 )
-def test_an_abort_under_way(state: AbortState, reason: str, line: Line, shown: str) -> None:
+def test_an_abort_under_way(state: AbortState, reason: str, line: ConnectionStatus, shown: str) -> None:
     for one in (turn(), turn(TurnState.SENDING), turn(TurnState.UNKNOWN)):
-        assert shown in turn_words(one, line, NOW, SERVER_NOW, abort=AbortProgress(state, reason)).plain
+        assert shown in turn_text(one, line, NOW, SERVER_NOW, abort=AbortProgress(state, reason)).plain
 
 
 @pytest.mark.parametrize(
@@ -184,46 +181,42 @@ def test_an_abort_under_way(state: AbortState, reason: str, line: Line, shown: s
     ],
 )
 def test_how_a_turn_ended(state: TurnState, reason: str, told: str) -> None:
-    assert end_words(turn(state, reason=reason, ended=NOW)).plain == told
+    assert end_text(turn(state, reason=reason, ended=NOW)).plain == told
 
 
 def test_a_cancelled_turn_names_its_server_s_rule() -> None:
     ended = turn(TurnState.CANCELLED, reason="connection reset", ended=NOW, cancels_on_disconnect=True)
-    told = end_words(ended).plain
+    told = end_text(ended).plain
     assert told.startswith("! cancelled: this server ends a turn when its client is gone (connection reset)")
 
 
 def test_a_cancelled_turn_names_no_rule_that_is_not_known() -> None:
     ended = turn(TurnState.CANCELLED, reason="connection reset", ended=NOW, cancels_on_disconnect=None)
-    told = end_words(ended).plain
-    assert told.startswith(
-        "! cancelled: the server has it as aborted since its connection broke (connection reset)"
-    )
+    told = end_text(ended).plain
+    assert told.startswith("! cancelled: the server has it as aborted since its connection broke (connection reset)")
 
 
 @pytest.mark.parametrize(
     ("line", "told"),
     [
         (LIVE, "ready"),
-        (Line(LineState.CONNECTING), "connecting…"),
+        (ConnectionStatus(ConnectionState.CONNECTING), "connecting…"),
         (LOST, "not connected: connection reset · what you send waits here"),
         (NOBODY, "not connected: connection refused · what you send waits here"),
-        (Line(LineState.STOPPED, remedy="Set HOLDFAST_PASSWORD."), "Set HOLDFAST_PASSWORD."),
+        (ConnectionStatus(ConnectionState.STOPPED, remedy="Set HOLDFAST_PASSWORD."), "Set HOLDFAST_PASSWORD."),
     ],
 )
-def test_without_a_turn(line: Line, told: str) -> None:
-    assert quiet_words(line).plain == told
+def test_without_a_turn(line: ConnectionStatus, told: str) -> None:
+    assert quiet_text(line).plain == told
 
 
 def test_a_session_that_was_never_seen_is_not_called_deleted() -> None:
-    told = gone_words(Line(LineState.LIVE), readable=False, unknown="ses_typo").plain
+    told = gone_text(ConnectionStatus(ConnectionState.LIVE), readable=False, unknown="ses_typo").plain
     assert "no session ses_typo on this server" in told
     assert "deleted" not in told
 
 
-@pytest.mark.parametrize(
-    ("readable", "said"), [(True, "It can still be read here; what you"), (False, "\nWhat you")]
-)
+@pytest.mark.parametrize(("readable", "said"), [(True, "It can still be read here; what you"), (False, "\nWhat you")])
 def test_what_is_not_here_cannot_be_read_once_the_session_is_gone(readable: bool, said: str) -> None:
-    told = gone_words(Line(LineState.LIVE), readable=readable).plain
+    told = gone_text(ConnectionStatus(ConnectionState.LIVE), readable=readable).plain
     assert f"{said} send begins a new session." in told

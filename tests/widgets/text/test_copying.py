@@ -8,18 +8,16 @@ from textual.selection import Selection
 
 from tests import sample_events as talk
 from tests.app_harness import on_stage
-from tui.widgets.text.blocks import Code, Paragraph, Piece, Rule, Table
+from tui.widgets.text.blocks import Code, Paragraph, Rule, Table, TextBlock
 from tui.widgets.text.copying import rows_of
-from tui.widgets.text.lines_view import Lines
+from tui.widgets.text.lines_view import LinesView
 from tui.widgets.transcript.foldable import MARGIN, YOU
 
 WORDS = (
-    "The quick brown fox jumps over the lazy dog,  and\n"
-    "then  some more words of it.\n\n"
-    "  日本語日本語日本語日本語 end"
+    "The quick brown fox jumps over the lazy dog,  and\nthen  some more words of it.\n\n  日本語日本語日本語日本語 end"
 )
 LONG = "x = " + "abcdefghij" * 5
-PIECES: list[Piece] = [
+PIECES: list[TextBlock] = [
     Paragraph(Content(WORDS)),
     Paragraph(Content("An item of a list that wraps twice at least here"), first="• ", rest="  "),
     Code((Content("def f():"), Content(""), Content(f"    {LONG}")), rest="  "),
@@ -29,9 +27,9 @@ PIECES: list[Piece] = [
 
 
 class Page(App[None]):
-    def __init__(self, *pieces: Piece, margin: int = 0) -> None:
+    def __init__(self, *pieces: TextBlock, margin: int = 0) -> None:
         super().__init__()
-        self.lines = Lines(pieces, label=YOU if margin else None, margin=margin)
+        self.lines = LinesView(pieces, label=YOU if margin else None, margin=margin)
 
     def compose(self) -> ComposeResult:
         yield self.lines
@@ -44,7 +42,7 @@ class Page(App[None]):
 
 @pytest.mark.parametrize("width", [10, 23, 40, 200])
 @pytest.mark.parametrize("piece", PIECES)
-def test_each_drawn_line_has_its_row(piece: Piece, width: int) -> None:
+def test_each_drawn_line_has_its_row(piece: TextBlock, width: int) -> None:
     lines, rows = piece.lines(width), rows_of(piece, width)
     assert len(lines) == len(rows)
     for line, row in zip(lines, rows, strict=True):

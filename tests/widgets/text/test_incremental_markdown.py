@@ -6,8 +6,14 @@ import pytest
 
 from tui.core.model import Progress
 from tui.widgets.text import incremental_markdown
-from tui.widgets.text.blocks import Code, Piece
-from tui.widgets.text.incremental_markdown import FENCE_STEP, LONG_BLOCK, READ_AGAIN_AT_MOST, Growing, calm_place
+from tui.widgets.text.blocks import Code, TextBlock
+from tui.widgets.text.incremental_markdown import (
+    FENCE_STEP,
+    LONG_BLOCK,
+    READ_AGAIN_AT_MOST,
+    IncrementalMarkdown,
+    stable_offset,
+)
 from tui.widgets.text.markdown import Block, read
 
 WIDTH = 48
@@ -17,8 +23,8 @@ class Page:
     """The pieces of a text that grows, as its edits leave them."""
 
     def __init__(self) -> None:
-        self._growing = Growing()
-        self.pieces: list[Piece] = []
+        self._growing = IncrementalMarkdown()
+        self.pieces: list[TextBlock] = []
 
     def show(self, text: str, state: Progress) -> None:
         for index, pieces in self._growing.show(text, state):
@@ -142,7 +148,7 @@ def test_of_a_paragraph_without_end_little_is_read_at_each_growth(monkeypatch: p
     ("text", "cut"), [("one **two three** four", 18), ("one two **three", 8), ("x [a b](c d", 2), ("oneword", 7)]
 )
 def test_a_cut_opens_no_mark(text: str, cut: int) -> None:
-    assert calm_place(text) == cut
+    assert stable_offset(text) == cut
 
 
 TIGHT = "".join(f"- item {n} with **words**\n  - below {n}\n" for n in range(400))

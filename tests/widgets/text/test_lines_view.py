@@ -6,12 +6,12 @@ from textual.geometry import Offset, Region
 from textual.selection import Selection
 
 from tui.widgets.text.blocks import Code, Paragraph
-from tui.widgets.text.lines_view import Lines
+from tui.widgets.text.lines_view import LinesView
 
 
 class Page(App[None]):
     def compose(self) -> ComposeResult:
-        yield Lines([words(name) for name in ("one", "two", "three")], margin=4)
+        yield LinesView([words(name) for name in ("one", "two", "three")], margin=4)
 
 
 def words(text: str) -> Paragraph:
@@ -21,7 +21,7 @@ def words(text: str) -> Paragraph:
 async def test_what_changed_is_rendered_anew_and_nothing_else() -> None:
     app = Page()
     async with app.run_test(size=(40, 20)):
-        lines = app.query_one(Lines)
+        lines = app.query_one(LinesView)
         first, second = lines.render_line(0), lines.render_line(2)
         lines.replace_from(1, [words("other"), words("three")])
         assert lines.render_line(0) is first
@@ -32,7 +32,7 @@ async def test_what_changed_is_rendered_anew_and_nothing_else() -> None:
 async def test_a_mark_a_selection_and_a_theme_are_seen_at_once() -> None:
     app = Page()
     async with app.run_test(size=(40, 20)) as pilot:
-        lines = app.query_one(Lines)
+        lines = app.query_one(LinesView)
         plain = lines.render_line(2)
         lines.mark(re.compile("two"))
         marked = lines.render_line(2)
@@ -55,7 +55,7 @@ async def test_a_mark_a_selection_and_a_theme_are_seen_at_once() -> None:
 async def test_what_was_taken_away_can_still_be_drawn() -> None:
     app = Page()
     async with app.run_test(size=(40, 20)):
-        lines = app.query_one(Lines)
+        lines = app.query_one(LinesView)
         lines.notify_style_update()
         await lines.remove()
         assert [strip.cell_length for strip in lines.render_lines(Region(0, 0, 40, 2))] == [40, 40]
@@ -64,7 +64,7 @@ async def test_what_was_taken_away_can_still_be_drawn() -> None:
 async def test_another_width_is_seen_at_once() -> None:
     app = Page()
     async with app.run_test(size=(40, 20)) as pilot:
-        lines = app.query_one(Lines)
+        lines = app.query_one(LinesView)
         assert lines.render_line(0).cell_length == 40
         await pilot.resize_terminal(30, 20)
         assert lines.render_line(0).cell_length == 30
@@ -73,7 +73,7 @@ async def test_another_width_is_seen_at_once() -> None:
 async def test_lines_that_read_the_same_in_a_piece_that_grew_are_not_rendered_anew() -> None:
     app = Page()
     async with app.run_test(size=(40, 20)):
-        lines = app.query_one(Lines)
+        lines = app.query_one(LinesView)
         code = tuple(Content(f"line {row}") for row in range(4))
         lines.replace_from(1, [Code(code[:3])])
         before = [lines.render_line(row) for row in range(5)]
@@ -86,7 +86,7 @@ async def test_lines_that_read_the_same_in_a_piece_that_grew_are_not_rendered_an
 async def test_the_same_words_in_another_style_are_drawn() -> None:
     app = Page()
     async with app.run_test(size=(40, 20)):
-        lines = app.query_one(Lines)
+        lines = app.query_one(LinesView)
         plain = lines.render_line(0)
         lines.replace_from(0, [Paragraph(Content.styled("one", "bold"))])
         assert lines.render_line(0).text == plain.text

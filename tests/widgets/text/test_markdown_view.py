@@ -10,7 +10,7 @@ from tui.widgets.text import incremental_markdown
 from tui.widgets.text.highlighting import SHORT
 from tui.widgets.text.incremental_markdown import LONG_BLOCK
 from tui.widgets.text.markdown import Block, read
-from tui.widgets.text.markdown_view import AT_ONCE, Prose
+from tui.widgets.text.markdown_view import AT_ONCE, MarkdownView
 
 SOURCE = """# Head
 Some *prose* with **marks**, `code` and a [link](http://x.y/z).
@@ -40,11 +40,11 @@ and the end.
 class Page(App[None]):
     def compose(self) -> ComposeResult:
         with VerticalScroll():
-            yield Prose(label=Content(" ▌ agent"), margin=12)
+            yield MarkdownView(label=Content(" ▌ agent"), margin=12)
 
 
 def shown(app: Page) -> list[str]:
-    return [line.rstrip() for line in app.query_one(Prose).text.split("\n")]
+    return [line.rstrip() for line in app.query_one(MarkdownView).text.split("\n")]
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -52,7 +52,7 @@ async def test_any_split_of_the_text_ends_in_the_same_page(seed: int) -> None:
     dice = random.Random(seed)
     app = Page()
     async with app.run_test(size=(60, 40)):
-        prose = app.query_one(Prose)
+        prose = app.query_one(MarkdownView)
         prose.show_text(SOURCE, "done")
         whole = shown(app)
         prose.show_text("", "streaming")
@@ -68,7 +68,7 @@ async def test_any_split_of_the_text_ends_in_the_same_page(seed: int) -> None:
 async def test_a_partial_text_says_so_until_it_is_whole() -> None:
     app = Page()
     async with app.run_test(size=(80, 40)):
-        prose = app.query_one(Prose)
+        prose = app.query_one(MarkdownView)
         prose.show_text("some wo", "streaming")
         prose.show_text("some wo", "partial")
         assert shown(app) == ["some wo", "", "… words may be missing until the server sends the whole"]
@@ -79,7 +79,7 @@ async def test_a_partial_text_says_so_until_it_is_whole() -> None:
 async def test_a_narrower_page_wraps_anew() -> None:
     app = Page()
     async with app.run_test(size=(60, 40)) as pilot:
-        prose = app.query_one(Prose)
+        prose = app.query_one(MarkdownView)
         prose.show_text("word " * 20, "done")
         await pilot.resize_terminal(30, 40)
         await pilot.pause()
@@ -97,7 +97,7 @@ async def test_a_long_text_that_comes_at_once_is_read_a_piece_at_a_time(monkeypa
     source = "".join(f"word{n} " if n % 50 else f"\n\n**part {n}** " for n in range(12_000))
     app = Page()
     async with app.run_test(size=(60, 40)):
-        prose = app.query_one(Prose)
+        prose = app.query_one(MarkdownView)
         prose.show_text(source, "done")
         assert 0 < len(prose.text.split()) < 4_000
         await wait_until(lambda: "word11999" in prose.text)
@@ -110,7 +110,7 @@ async def test_long_code_is_plain_at_first_and_in_its_colours_soon() -> None:
     app = Page()
     source = "```python\n" + "".join(f"def f_{n}(): pass  # {n}\n" for n in range(SHORT + 1)) + "```\n\nafter"
     async with app.run_test(size=(60, 100)):
-        prose = app.query_one(Prose)
+        prose = app.query_one(MarkdownView)
         prose.show_text(source, "done")
         plain = [prose.render_line(row) for row in range(SHORT + 3)]
         words = shown(app)
@@ -126,7 +126,7 @@ async def test_long_code_that_stands_there_twice_gets_its_colours_twice() -> Non
     app = Page()
     source = "```python\n" + "".join(f"def f_{n}(): pass  # twice\n" for n in range(SHORT + 1)) + "```\n\n"
     async with app.run_test(size=(60, 100)):
-        prose = app.query_one(Prose)
+        prose = app.query_one(MarkdownView)
         prose.show_text("words\n\n" + source + source, "done")
         await wait_until(lambda: all(line.spans for _, code in prose.codes() for line in code.code))
         assert len(prose.codes()) == 2

@@ -5,7 +5,7 @@ import pytest
 from tests import sample_events as talk
 from tests.app_harness import Stage, on_stage
 from tui.core import events as e
-from tui.core.changes import AnswerChanged
+from tui.core.changes import ReplyStatusChanged
 from tui.core.model import Option, Question, QuestionRequest
 
 LONG = "Keep the files where they are and write what changes into one SQLite file beside them, for now"
@@ -19,7 +19,7 @@ async def answered(stage: Stage) -> None:
     await stage.until(lambda: stage.main.panel.has_focus_within)
     stage.after_grace()
     await stage.press("enter")
-    stage.client.tell(AnswerChanged(REQUEST, "acknowledged"))
+    stage.client.tell(ReplyStatusChanged(REQUEST, "acknowledged"))
     stage.client.feed(e.QuestionAnswered(talk.SESSION, "que_5", ((LONG,),)))
 
 

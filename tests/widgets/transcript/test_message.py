@@ -5,9 +5,9 @@ from textual.content import Content
 from tests.sample_events import ANSWER, SESSION
 from tests.waiting import wait_until
 from tui.core.model import Failure, FilePart, Message, NotePart, Part, TextPart, ToolPart
-from tui.widgets.text.lines_view import Lines
-from tui.widgets.text.markdown_view import Prose
-from tui.widgets.text.note_line import Remark
+from tui.widgets.text.lines_view import LinesView
+from tui.widgets.text.markdown_view import MarkdownView
+from tui.widgets.text.note_line import NoteLine
 from tui.widgets.transcript.message import MessageView
 from tui.widgets.transcript.tool_call import ToolCall
 
@@ -26,7 +26,7 @@ class Page(App[None]):
 
     @property
     def text(self) -> str:
-        return "\n".join(child.text for child in self.view.children if isinstance(child, Lines | ToolCall))
+        return "\n".join(child.text for child in self.view.children if isinstance(child, LinesView | ToolCall))
 
 
 def text(words: str, **fields: object) -> TextPart:
@@ -80,7 +80,7 @@ async def test_a_part_stands_at_its_place_though_its_words_come_late() -> None:
     async with app.run_test(size=(60, 20)):
         app.show(text(""), call)
         app.view.show_part(text("I run it."))
-        assert [type(child) for child in app.view.children] == [Prose, ToolCall]
+        assert [type(child) for child in app.view.children] == [MarkdownView, ToolCall]
 
 
 async def test_a_part_that_nobody_listed_stands_last() -> None:
@@ -90,16 +90,16 @@ async def test_a_part_that_nobody_listed_stands_last() -> None:
         app.view.show_part(TextPart("prt_2", SESSION, ANSWER, ""))
         app.view.show_part(ToolPart("prt_3", SESSION, ANSWER, "call_1", "bash", "running", title="make"))
         app.view.show_part(TextPart("prt_2", SESSION, ANSWER, "two"))
-        assert [type(child) for child in app.view.children] == [Prose, Prose, ToolCall]
+        assert [type(child) for child in app.view.children] == [MarkdownView, MarkdownView, ToolCall]
 
 
 def draw_everything(view: MessageView) -> None:
     failed = replace(view.message, failure=Failure("no model"))
     view.show(failed, [text("words"), ToolPart("prt_2", SESSION, ANSWER, "call_1", "bash", "running")])
     view.show_part(TextPart("prt_3", SESSION, ANSWER, "more words"))
-    view.add_note(Remark(Content("before all"), classes="note"), None)
-    view.add_note(Remark(Content("! interrupted"), classes="note end"), "prt_1")
-    view.add_note(Remark(Content("of a part that is not here"), classes="note"), "prt_9")
+    view.add_note(NoteLine(Content("before all"), classes="note"), None)
+    view.add_note(NoteLine(Content("! interrupted"), classes="note end"), "prt_1")
+    view.add_note(NoteLine(Content("of a part that is not here"), classes="note"), "prt_9")
     view.drop_part("prt_2")
     view.show_alive(False)
 
@@ -112,7 +112,7 @@ async def test_what_is_drawn_before_a_message_is_mounted_is_shown_once_it_is() -
         assert not view.children
         await app.mount(view)
         view.show(view.message, [text("words")])
-        shown = [child.text for child in view.children if isinstance(child, Lines)]
+        shown = [child.text for child in view.children if isinstance(child, LinesView)]
         assert shown == ["before all", "words", "! interrupted", "✗ failed: no model"]
 
 

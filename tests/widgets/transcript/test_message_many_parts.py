@@ -4,7 +4,7 @@ from tests import sample_events as talk
 from tests.app_harness import on_stage
 from tui.core.changes import FailureSeen
 from tui.core.model import Failure
-from tui.widgets.text.note_line import Remark
+from tui.widgets.text.note_line import NoteLine
 from tui.widgets.transcript.earlier_parts import EarlierParts
 from tui.widgets.transcript.message import PARTS_SHOWN, SLACK
 from tui.widgets.transcript.tool_call import ToolCall
@@ -51,4 +51,4 @@ async def test_of_very_many_lines_of_ours_the_newest_are_mounted() -> None:
             if at % 20 == 0:
                 await stage.settled()
         await stage.shows(f"error number {4 * NOTES_KEPT - 1}")
-        assert len(stage.main.transcript.query(Remark)) == NOTES_KEPT
+        assert len(stage.main.transcript.query(NoteLine)) == NOTES_KEPT

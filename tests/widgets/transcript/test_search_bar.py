@@ -12,7 +12,7 @@ from tests.app_harness import Stage, on_stage
 from tui.core import events as e
 from tui.core.events import MessagesLoaded
 from tui.core.model import FullMessage, Message, ReasoningPart, TextPart, ToolPart
-from tui.net.errors import Unreachable
+from tui.net.errors import ConnectFailed
 from tui.widgets.text.markdown import link_style
 from tui.widgets.transcript.foldable import SHOWN_AT_MOST
 from tui.widgets.transcript.search_bar import SearchBar
@@ -173,7 +173,7 @@ async def test_a_page_that_cannot_be_had_is_said() -> None:
     async with on_stage() as stage:
         await long_talk(stage)
         pages(stage, 2, 50)
-        stage.client.fails = Unreachable("connection refused")
+        stage.client.fails = ConnectFailed("connection refused")
         await stage.press("ctrl+f", *"zebra")
         await stage.shows("connection refused", "nowhere yet", "messages alone")
 
@@ -181,9 +181,7 @@ async def test_a_page_that_cannot_be_had_is_said() -> None:
 async def test_what_is_folded_opens_where_the_words_stand() -> None:
     async with on_stage() as stage:
         stage.client.feed(*talk.prompt(), talk.answer_begins())
-        tool = ToolPart(
-            "prt_t", talk.SESSION, talk.ANSWER, "call_1", "bash", "completed", output="hay\nneedle one"
-        )
+        tool = ToolPart("prt_t", talk.SESSION, talk.ANSWER, "call_1", "bash", "completed", output="hay\nneedle one")
         thought = ReasoningPart("prt_r", talk.SESSION, talk.ANSWER, "first\n\nthen a needle two")
         stage.client.feed(e.PartUpserted(tool), e.PartUpserted(thought))
         await stage.shows("bash")

@@ -21,11 +21,11 @@ from tui.core import events as e
 from tui.core.model import Busy, Failure, FullMessage, Idle, Message, TextPart
 from tui.core.store import Store
 from tui.core.turn import TurnState
-from tui.widgets.text.markdown_view import Prose
-from tui.widgets.text.note_line import Remark
-from tui.widgets.transcript.foldable import Fold
+from tui.widgets.text.markdown_view import MarkdownView
+from tui.widgets.text.note_line import NoteLine
+from tui.widgets.transcript.foldable import Foldable
 from tui.widgets.transcript.message import MessageView
-from tui.widgets.transcript.view import MESSAGES_AT_FIRST, MESSAGES_KEPT, MESSAGES_MORE, Transcript
+from tui.widgets.transcript.view import MESSAGES_AT_FIRST, MESSAGES_KEPT, MESSAGES_MORE, TranscriptView
 
 
 class Page(App[None]):
@@ -37,7 +37,7 @@ class Page(App[None]):
         super().__init__()
         self.store = Store()
         self.store.open_transcript(talk.SESSION)
-        self.transcript = Transcript(self.store)
+        self.transcript = TranscriptView(self.store)
         self.older_wanted = 0
 
     def compose(self) -> ComposeResult:
@@ -46,7 +46,7 @@ class Page(App[None]):
     def on_mount(self) -> None:
         self.transcript.show_session(talk.SESSION)
 
-    def on_transcript_older_wanted(self) -> None:
+    def on_transcript_view_older_wanted(self) -> None:
         self.older_wanted += 1
 
     def feed(self, *events: e.Event) -> None:
@@ -64,7 +64,7 @@ class Page(App[None]):
                 self.transcript.show_part(message_id, part_id)
             case c.PartGone(_, message_id, part_id):
                 self.transcript.drop_part(message_id, part_id)
-            case c.TextGrew(_, message_id, part_id):
+            case c.TextAppended(_, message_id, part_id):
                 self.transcript.grow(message_id, part_id)
             case c.TranscriptReset():
                 self.transcript.draw()
@@ -117,15 +117,13 @@ async def test_deltas_are_gathered_and_drawn_together() -> None:
 async def test_text_that_grows_is_laid_out_once_and_drawn_once(monkeypatch: pytest.MonkeyPatch) -> None:
     app = Page()
     async with app.run_test(size=(80, 10)) as pilot:
-        app.feed(
-            *talk.prompt(), talk.answer_begins(), talk.text("", state="streaming"), talk.delta("one\n\n" * 40)
-        )
+        app.feed(*talk.prompt(), talk.answer_begins(), talk.text("", state="streaming"), talk.delta("one\n\n" * 40))
         await settled(pilot, app.has("one"))
         await settled(pilot, lambda: not app.screen._layout_required)
         drawn, laid_out = [], []
-        draw, lay_out = Prose.render_lines, Screen._refresh_layout
+        draw, lay_out = MarkdownView.render_lines, Screen._refresh_layout
 
-        def counted_draw(prose: Prose, crop: Region) -> list[Strip]:
+        def counted_draw(prose: MarkdownView, crop: Region) -> list[Strip]:
             drawn.append(crop)
             return draw(prose, crop)
 
@@ -133,7 +131,7 @@ async def test_text_that_grows_is_laid_out_once_and_drawn_once(monkeypatch: pyte
             laid_out.append(screen)
             lay_out(screen, *args, **options)
 
-        monkeypatch.setattr(Prose, "render_lines", counted_draw)
+        monkeypatch.setattr(MarkdownView, "render_lines", counted_draw)
         monkeypatch.setattr(Screen, "_refresh_layout", counted_layout)
         app.feed(talk.delta("two\n\n" * 5))
         await settled(pilot, app.has("two"))
@@ -333,9 +331,7 @@ async def test_a_tool_call_that_no_turn_works_on_does_not_run() -> None:
         later = Message("msg_9", talk.SESSION, "assistant", created=9.0)
         stage.client.feed(e.StatusChanged(talk.SESSION, Busy()))
         await stage.shows("… running")
-        stage.client.feed(
-            e.MessageUpserted(later), e.PartUpserted(TextPart("prt_9", talk.SESSION, "msg_9", "Next."))
-        )
+        stage.client.feed(e.MessageUpserted(later), e.PartUpserted(TextPart("prt_9", talk.SESSION, "msg_9", "Next.")))
         await stage.shows("! interrupted", "Next.")
 
 
@@ -437,7 +433,7 @@ async def test_keys_step_from_fold_to_fold(keys: list[str], focused: int) -> Non
         await settled(pilot, app.has("edit"))
         app.transcript.focus()
         await pilot.press(*keys)
-        folds = list(app.transcript.query(Fold))
+        folds = list(app.transcript.query(Foldable))
         assert len(folds) == 4
         expected = {-1: folds[-1], 1: folds[-2], 0: folds[0]}[focused]
         assert app.focused is expected
@@ -479,7 +475,7 @@ async def test_an_answer_has_one_end_also_when_it_is_drawn_anew() -> None:
             app.feed(e.MessageUpserted(replace(answer, failure=failure)))
             for _ in range(2):
                 await settled(pilot, app.has("half an answer", shown))
-                assert [line.text for line in app.transcript.query(Remark) if line.display] == [shown]
+                assert [line.text for line in app.transcript.query(NoteLine) if line.display] == [shown]
                 app.transcript.draw()
 
 
@@ -532,9 +528,7 @@ async def test_the_top_says_whether_there_is_more_and_how_it_is_fetched() -> Non
         transcript.show_loading("older", 4_200_000, "", "")
         await settled(pilot, lambda: "loading older messages… 4.2 MB" in transcript.text)
         transcript.show_loading("", 0, "", "nothing came for 15 s")
-        await settled(
-            pilot, lambda: "older messages could not be loaded: nothing came for 15 s" in transcript.text
-        )
+        await settled(pilot, lambda: "older messages could not be loaded: nothing came for 15 s" in transcript.text)
         transcript.scroll_to(y=0, animate=False, immediate=True)
         await settled(pilot, lambda: len(transcript.query(MessageView)) == 60)
         wanted = app.older_wanted

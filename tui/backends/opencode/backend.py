@@ -14,11 +14,11 @@ from urllib.parse import quote
 
 from msgspec.structs import replace
 
-from tui.backends.base import Lookup, PostWatcher, ServerInfo, Traits
-from tui.backends.client_identity import HEARTBEAT, Presence
-from tui.backends.decoding import Rows, checked, checked_aside, unreadable_todo
+from tui.backends.base import PostObserver, PromptLookup, ServerInfo, Traits
+from tui.backends.client_identity import HEARTBEAT, ClientIdentity
+from tui.backends.decoding import Rows, checked_aside, decode, unreadable_todo
 from tui.backends.opencode import schema as wire
-from tui.backends.opencode.catalog import OpenCodeOffers
+from tui.backends.opencode.catalog import OpenCodeCatalog
 from tui.backends.opencode.events import event_of
 from tui.backends.opencode.message_ids import Ids
 from tui.backends.opencode.messages import full_message, full_messages, too_large
@@ -27,14 +27,14 @@ from tui.backends.opencode.running import running
 from tui.backends.paging import OnBytes, Paging
 from tui.core import events as e
 from tui.core.model import Answers, FullMessage, PermissionReply, Prompt, Session, Todo
-from tui.net.errors import BadBody, Empty, Misshapen, Refused, TooLarge, WrongType
+from tui.net.errors import Empty, HttpStatusError, InvalidBody, SchemaMismatch, TooLarge, UnexpectedContentType
 from tui.net.http_client import SHORT, Http
 from tui.net.json_input import JSON, loads
 from tui.net.padded_json import PaddedJson
-from tui.net.response import Progress, Reply
+from tui.net.response import Progress, Response
 from tui.net.sse import read_events
 from tui.net.together import together
-from tui.net.url import segment
+from tui.net.url import path_segment
 
 log = logging.getLogger(__name__)
 
@@ -73,9 +73,9 @@ class EventFeed:
     async def events(self) -> AsyncGenerator[e.Event, None]:
         async for frame in read_events(self._chunks, on_bytes=self._on_bytes):
             try:
-                event = checked("/event", self._translate, loads(frame.data))
-            except Misshapen as error:
-                log.warning("event skipped: %s", error.what)  # the next resync brings what it would have told
+                event = decode("/event", self._translate, loads(frame.data))
+            except SchemaMismatch as error:
+                log.warning("event skipped: %s", error.message)  # the next resync brings what it would have told
                 continue
             if event is not None:
                 yield event
@@ -89,7 +89,7 @@ class OpenCode:
 
     def __init__(self, http: Http, *, directory: str | None = None) -> None:
         self._http = http
-        self._presence = Presence(http)
+        self._presence = ClientIdentity(http)
         self._traits = self.default_traits
         self._directory = directory
         self._home = directory or ""
@@ -98,19 +98,19 @@ class OpenCode:
         self._ids = Ids()
         self._lists_everywhere = True
         self._paging = Paging(MESSAGES_AT_MOST)
-        self.offers = OpenCodeOffers(http, lambda place: self._scope(place or self._directory))
+        self.offers = OpenCodeCatalog(http, lambda place: self._scope(place or self._directory))
 
     @property
     def traits(self) -> Traits:
         return self._traits
 
-    async def hello(self) -> ServerInfo:
+    async def handshake(self) -> ServerInfo:
         health, where, features = await asyncio.gather(
-            self._get("/global/health", limit=SHORT), self._get("/path", limit=SHORT), self._presence.learn()
+            self._get("/global/health", limit=SHORT), self._get("/path", limit=SHORT), self._presence.fetch_features()
         )
         value = health.value
         if not isinstance(value, dict) or value.get("healthy") is not True:
-            raise Misshapen("/global/health", "it does not say that it is healthy")
+            raise SchemaMismatch("/global/health", "it does not say that it is healthy")
         skew = None if health.date is None else health.date + 0.5 - time.time()
         if health.date is not None:
             self._ids.dated(health.date)
@@ -165,19 +165,19 @@ class OpenCode:
             try:
                 everywhere = await self._get(EVERYWHERE, params=params)
                 return await _page(EVERYWHERE, everywhere, int(params["limit"]), search)
-            except (Refused, WrongType) as error:  # opencode answers unknown paths with a page
-                if isinstance(error, Refused) and error.status != 404:
+            except (HttpStatusError, UnexpectedContentType) as error:  # opencode answers unknown paths with a page
+                if isinstance(error, HttpStatusError) and error.status != 404:
                     raise
-                log.info("an older server lists the sessions of one project: %s", error.what)
+                log.info("an older server lists the sessions of one project: %s", error.message)
                 self._lists_everywhere = False
         reply = await self._get("/session", params=params, headers=await self._scope(self._directory))
         return await _page("/session", reply, int(params["limit"]), search)
 
     async def session(self, session_id: str) -> Session:
-        return checked("/session", wire.session, (await self._get(f"/session/{segment(session_id)}")).value)
+        return decode("/session", wire.session, (await self._get(f"/session/{path_segment(session_id)}")).value)
 
     async def children(self, session_id: str) -> tuple[Session, ...]:
-        reply = await self._get(f"/session/{segment(session_id)}/children")
+        reply = await self._get(f"/session/{path_segment(session_id)}/children")
         rows = reply.value[:ROWS_READ] if isinstance(reply.value, list) else reply.value
         return await checked_aside("/session/children", wire.sessions, rows)
 
@@ -186,40 +186,38 @@ class OpenCode:
         reply = await self._http.call(
             "POST", "/session", json=body, headers=await self._scope(self._directory), timeout=CREATE_LIMIT
         )
-        return checked("/session", wire.session, reply.value)
+        return decode("/session", wire.session, reply.value)
 
     async def rename(self, session_id: str, title: str) -> Session:
-        path = f"/session/{segment(session_id)}"
-        return checked(path, wire.session, (await self._http.call("PATCH", path, json={"title": title})).value)
+        path = f"/session/{path_segment(session_id)}"
+        return decode(path, wire.session, (await self._http.call("PATCH", path, json={"title": title})).value)
 
     async def fork(self, session_id: str) -> Session:
-        path = f"/session/{segment(session_id)}/fork"
+        path = f"/session/{path_segment(session_id)}/fork"
         scope = await self._scope_of(session_id)
         reply = await self._http.call("POST", path, json={}, headers=scope, timeout=30.0)
-        return checked(path, wire.session, reply.value)
+        return decode(path, wire.session, reply.value)
 
     async def undo(self, session_id: str, message_id: str) -> Session:
-        path = f"/session/{segment(session_id)}/revert"
+        path = f"/session/{path_segment(session_id)}/revert"
         scope = await self._scope_of(session_id)
         body: dict[str, Any] = {"messageID": message_id}
         reply = await self._http.call("POST", path, json=body, headers=scope, timeout=UNDO_LIMIT)
-        return checked(path, wire.session, reply.value)
+        return decode(path, wire.session, reply.value)
 
     async def redo(self, session_id: str) -> Session:
-        path = f"/session/{segment(session_id)}/unrevert"
-        return checked(path, wire.session, (await self._http.call("POST", path, timeout=UNDO_LIMIT)).value)
+        path = f"/session/{path_segment(session_id)}/unrevert"
+        return decode(path, wire.session, (await self._http.call("POST", path, timeout=UNDO_LIMIT)).value)
 
     async def delete(self, session_id: str) -> None:
-        await self._http.call("DELETE", f"/session/{segment(session_id)}", timeout=30.0)
+        await self._http.call("DELETE", f"/session/{path_segment(session_id)}", timeout=30.0)
 
     async def messages(
         self, session_id: str, *, limit: int = 50, before: str | None = None, on_bytes: OnBytes | None = None
     ) -> e.MessagesLoaded:
         """The newest page holds a prompt at the least, where there is one: it tells how the last turn stands."""
         items, cursor = await self._page_of(session_id, limit, before, on_bytes)
-        while (
-            before is None and cursor and len(items) < limit and not any(m.message.role == "user" for m in items)
-        ):
+        while before is None and cursor and len(items) < limit and not any(m.message.role == "user" for m in items):
             older, cursor = await self._page_of(session_id, limit - len(items), cursor, on_bytes)
             if not older:
                 break
@@ -232,9 +230,9 @@ class OpenCode:
         self, session_id: str, limit: int, before: str | None, on_bytes: OnBytes | None
     ) -> tuple[tuple[FullMessage, ...], str | None]:
         """Messages, oldest first, and the cursor for those before them."""
-        path = f"/session/{segment(session_id)}/message"
+        path = f"/session/{path_segment(session_id)}/message"
 
-        async def fetch(count: int, progress: Progress) -> Reply:
+        async def fetch(count: int, progress: Progress) -> Response:
             params = {"limit": str(count)} | ({"before": before} if before is not None else {})
             return await self._get(path, params=params, timeout=15.0, progress=progress)
 
@@ -247,22 +245,20 @@ class OpenCode:
 
     async def todos(self, session_id: str) -> tuple[Todo, ...]:
         try:
-            reply = await self._get(f"/session/{segment(session_id)}/todo")
+            reply = await self._get(f"/session/{path_segment(session_id)}/todo")
             return await checked_aside("/session/todo", wire.todos, reply.value)
-        except BadBody as error:
+        except InvalidBody as error:
             return (unreadable_todo(0, None, error),)
 
     def new_prompt(self, session_id: str, text: str) -> Prompt:
         return Prompt(session_id, text, *self._ids.new(session_id))
 
-    async def post_prompt(self, prompt: Prompt, watcher: PostWatcher) -> FullMessage:
+    async def post_prompt(self, prompt: Prompt, watcher: PostObserver) -> FullMessage:
         kind, body = await payload(prompt, self.offers, self._directory_of)
-        path = f"/session/{segment(prompt.session_id)}/{kind}"
+        path = f"/session/{path_segment(prompt.session_id)}/{kind}"
         scope = await self._scope_of(prompt.session_id)
         parser = PaddedJson()
-        async with self._http.stream(
-            "POST", path, json=body, headers=scope, first_byte=None, silence=None
-        ) as response:
+        async with self._http.stream("POST", path, json=body, headers=scope, first_byte=None, silence=None) as response:
             if response.headers.get("content-length") == "0":
                 raise Empty(declared=True)  # MiMo Code: it does not know the agent or the model
             watcher.headers()
@@ -270,42 +266,42 @@ class OpenCode:
                 parser.feed(chunk)
                 if not parser.started:
                     watcher.pads(parser.pads)
-        answer = checked(path, full_message, parser.close())
+        answer = decode(path, full_message, parser.close())
         self._ids.saw(answer.message)
         return answer
 
-    async def look_up(self, session_id: str, prompt_id: str, prompt: Prompt | None = None) -> Lookup:
+    async def look_up(self, session_id: str, prompt_id: str, prompt: Prompt | None = None) -> PromptLookup:
         try:
-            await self._get(f"/session/{segment(session_id)}/message/{segment(prompt_id)}")
-        except Refused as refusal:
+            await self._get(f"/session/{path_segment(session_id)}/message/{path_segment(prompt_id)}")
+        except HttpStatusError as refusal:
             if refusal.status != 404:
                 raise
         else:
-            return Lookup(stored=True)
+            return PromptLookup(stored=True)
         try:
             await self.session(session_id)
-        except Refused as refusal:
+        except HttpStatusError as refusal:
             if refusal.status != 404:
                 raise
-            return Lookup(stored=False, session_gone=True)
-        return Lookup(stored=False)
+            return PromptLookup(stored=False, session_gone=True)
+        return PromptLookup(stored=False)
 
     def told_as(self, prompt: Prompt) -> str:
         return prompt.message_id
 
     async def abort(self, session_id: str) -> None:
-        await self._http.call("POST", f"/session/{segment(session_id)}/abort", timeout=10.0)
+        await self._http.call("POST", f"/session/{path_segment(session_id)}/abort", timeout=10.0)
 
     async def answer(self, request_id: str, answers: Answers, *, directory: str) -> bool:
         body = {"answers": [list(row) for row in answers]}
-        return await self._resolve(f"/question/{segment(request_id)}/reply", body, directory)
+        return await self._resolve(f"/question/{path_segment(request_id)}/reply", body, directory)
 
     async def reject(self, request_id: str, *, directory: str) -> bool:
-        return await self._resolve(f"/question/{segment(request_id)}/reject", {}, directory)
+        return await self._resolve(f"/question/{path_segment(request_id)}/reject", {}, directory)
 
     async def reply(self, request_id: str, reply: PermissionReply, message: str, *, directory: str) -> bool:
         body = {"reply": reply} | ({"message": message} if message else {})
-        return await self._resolve(f"/permission/{segment(request_id)}/reply", body, directory)
+        return await self._resolve(f"/permission/{path_segment(request_id)}/reply", body, directory)
 
     async def leave(self, session_id: str) -> None:
         """Nothing is held open for one session alone."""
@@ -325,7 +321,7 @@ class OpenCode:
     async def _directory_of(self, session_id: str) -> str:
         return (await self.session(session_id)).directory or self._home
 
-    async def _get(self, path: str, **options: Any) -> Reply:
+    async def _get(self, path: str, **options: Any) -> Response:
         return await self._http.call("GET", path, **options)
 
     async def _scope_of(self, session_id: str) -> dict[str, str]:
@@ -339,7 +335,7 @@ class OpenCode:
         return {self.directory_header: quote(directory, safe="/")}
 
 
-async def _page(path: str, reply: Reply, limit: int, search: str) -> Rows[Session]:
+async def _page(path: str, reply: Response, limit: int, search: str) -> Rows[Session]:
     """A page of the list of sessions; an older server gives no cursor, and is asked for a longer list instead.
 
     Of more rows than were asked for, and than can be read in a moment, the first that have `search` are read.

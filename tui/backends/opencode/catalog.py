@@ -5,9 +5,9 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from tui.backends.decoding import Rows, checked_aside, readable
+from tui.backends.decoding import Rows, checked_aside, decode_items
 from tui.backends.opencode.schema import JSON, read
-from tui.core.model import Offered
+from tui.core.model import CatalogItem
 from tui.net.http_client import Http
 
 T = TypeVar("T")
@@ -41,25 +41,25 @@ class _Providers(msgspec.Struct):
     providers: list[Any] = []
 
 
-class OpenCodeOffers:
+class OpenCodeCatalog:
     """Asked anew each time. `scope` gives a directory's header."""
 
     def __init__(self, http: Http, scope: Callable[[str | None], Awaitable[dict[str, str]]]) -> None:
         self._http = http
         self._scope = scope
 
-    async def agents(self, directory: str, session_id: str = "") -> Rows[Offered]:
+    async def agents(self, directory: str, session_id: str = "") -> Rows[CatalogItem]:
         """Those that a person may talk to."""
         return await self._get("/agent", _agents, directory)
 
-    async def models(self, directory: str, session_id: str = "") -> Rows[Offered]:
+    async def models(self, directory: str, session_id: str = "") -> Rows[CatalogItem]:
         """`provider/model`, of the providers that can be used."""
         return await self._get("/config/providers", _models, directory)
 
-    async def commands(self, directory: str, session_id: str = "") -> Rows[Offered]:
+    async def commands(self, directory: str, session_id: str = "") -> Rows[CatalogItem]:
         return await self._get("/command", _commands, directory)
 
-    async def files(self, directory: str, query: str) -> Rows[Offered]:
+    async def files(self, directory: str, query: str) -> Rows[CatalogItem]:
         """Paths of the directory that `query` may mean, the likeliest first.
 
         opencode 1.18 names the directory itself too, as `/`, and first of all: that is not offered.
@@ -74,28 +74,28 @@ class OpenCodeOffers:
         return await checked_aside(path, translate, reply.value)
 
 
-def _agents(value: JSON) -> Rows[Offered]:
-    agents = readable(read(value, list[Any]), lambda one: read(one, _Agent), "an agent")
-    return agents.map(lambda a: None if a.mode == "subagent" or a.hidden else Offered(a.name, a.description or ""))
+def _agents(value: JSON) -> Rows[CatalogItem]:
+    agents = decode_items(read(value, list[Any]), lambda one: read(one, _Agent), "an agent")
+    return agents.map(lambda a: None if a.mode == "subagent" or a.hidden else CatalogItem(a.name, a.description or ""))
 
 
-def _models(value: JSON) -> Rows[Offered]:
-    providers = readable(read(value, _Providers).providers, lambda one: read(one, _Provider), "a provider")
+def _models(value: JSON) -> Rows[CatalogItem]:
+    providers = decode_items(read(value, _Providers).providers, lambda one: read(one, _Provider), "a provider")
     named = [(provider, item) for provider in providers for item in provider.models.items()]
-    found: Rows[Offered] = providers.map(lambda one: None)
-    return found.with_more(readable(named, lambda one: _model_of(*one), "a model"))
+    found: Rows[CatalogItem] = providers.map(lambda one: None)
+    return found.with_more(decode_items(named, lambda one: _model_of(*one), "a model"))
 
 
-def _commands(value: JSON) -> Rows[Offered]:
-    commands = readable(read(value, list[Any]), lambda one: read(one, _Command), "a command")
-    return commands.map(lambda one: Offered(one.name, one.description or ""))
+def _commands(value: JSON) -> Rows[CatalogItem]:
+    commands = decode_items(read(value, list[Any]), lambda one: read(one, _Command), "a command")
+    return commands.map(lambda one: CatalogItem(one.name, one.description or ""))
 
 
-def _files(value: JSON) -> Rows[Offered]:
-    paths = readable(read(value, list[Any])[:FILES_AT_MOST], lambda one: read(one, str), "the name of a file")
-    return paths.map(lambda path: Offered(path) if path != "/" else None)
+def _files(value: JSON) -> Rows[CatalogItem]:
+    paths = decode_items(read(value, list[Any])[:FILES_AT_MOST], lambda one: read(one, str), "the name of a file")
+    return paths.map(lambda path: CatalogItem(path) if path != "/" else None)
 
 
-def _model_of(provider: _Provider, item: tuple[str, Any]) -> Offered:
+def _model_of(provider: _Provider, item: tuple[str, Any]) -> CatalogItem:
     model_id, model = item
-    return Offered(f"{provider.id}/{model_id}", f"{read(model, _Model).name} · {provider.name}")
+    return CatalogItem(f"{provider.id}/{model_id}", f"{read(model, _Model).name} · {provider.name}")

@@ -102,8 +102,8 @@ def _part_removed(properties: wire.JSON) -> e.Event:
 
 _EVENTS: dict[str, Callable[[wire.JSON], e.Event | None]] = {
     "server.connected": lambda p: e.Connected(),
-    "server.heartbeat": lambda p: e.Beat(),
-    "server.instance.disposed": lambda p: e.ServerLeaving(),
+    "server.heartbeat": lambda p: e.Heartbeat(),
+    "server.instance.disposed": lambda p: e.ServerShuttingDown(),
     "session.created": lambda p: e.SessionUpserted(wire.session(p.get("info"))),
     "session.updated": lambda p: e.SessionUpserted(wire.session(p.get("info"))),
     "session.deleted": lambda p: e.SessionDeleted(wire.session(p.get("info")).id),

@@ -43,9 +43,7 @@ class _Seen(msgspec.Struct):
 class Ids:
     """Mints ids. It must hear of every message that comes, and of every time that the server tells."""
 
-    def __init__(
-        self, *, wall: Callable[[], float] = time.time, mono: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, *, wall: Callable[[], float] = time.time, mono: Callable[[], float] = time.monotonic) -> None:
         self._wall = wall
         self._mono = mono
         self._seen: dict[str, _Seen] = {}

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import msgspec
 from msgspec.structs import replace
 
-from tui.backends.decoding import UNREADABLE, readable, unreadable_part
+from tui.backends.decoding import UNREADABLE, decode_items, unreadable_part
 from tui.backends.numbers import Number, exit_code, moment
 from tui.backends.opencode import mimo_terminal
 from tui.backends.opencode.schema import JSON, Error, failure, field, inside, read, usage
@@ -113,7 +113,7 @@ def message(value: JSON) -> Message:
         agent=raw.agent,
         model=raw.modelID or (raw.model.modelID if raw.model is not None else ""),
         usage=None if raw.tokens is None else usage(raw.tokens, raw.cost),
-        broken_off=completed and raw.finish is None and raw.error is None,
+        incomplete=completed and raw.finish is None and raw.error is None,
     )
 
 
@@ -127,7 +127,7 @@ def full_message(value: JSON) -> FullMessage:
         part_id = field(item, "id") or f"{head.id}:unreadable:{at}"
         return unreadable_part(part_id, head.session_id, head.id, "a part of this message", why)
 
-    found = readable(items if isinstance(items, list) else [items], part, "a part of a message", stand_in)
+    found = decode_items(items if isinstance(items, list) else [items], part, "a part of a message", stand_in)
     return FullMessage(head, tuple(p for p in found if p is not None))
 
 
@@ -151,7 +151,7 @@ def full_messages(value: JSON, session_id: str) -> tuple[FullMessage, ...]:
         before += JUST_AFTER
         return _unreadable(item, session_id, before, why)
 
-    return readable(read(value, list[Any]), translate, "a message", stand_in)
+    return decode_items(read(value, list[Any]), translate, "a message", stand_in)
 
 
 def _unreadable(item: JSON, session_id: str, created: float, why: Exception) -> FullMessage:
@@ -159,9 +159,7 @@ def _unreadable(item: JSON, session_id: str, created: float, why: Exception) -> 
     info = item.get("info") if isinstance(item, Mapping) else None
     message_id = field(info, "id") or f"unreadable:{created}"
     role: Literal["user", "assistant"] = "user" if field(info, "role") == "user" else "assistant"
-    head = Message(
-        message_id, session_id, role, created, completed=created, parent_id=field(info, "parentID") or None
-    )
+    head = Message(message_id, session_id, role, created, completed=created, parent_id=field(info, "parentID") or None)
     note = unreadable_part(f"{message_id}:unreadable", session_id, message_id, "a message", why)
     return FullMessage(head, (note,))
 

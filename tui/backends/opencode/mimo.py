@@ -8,8 +8,8 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from tui.backends.base import NotTaken, PostWatcher, ServerInfo, Traits
-from tui.backends.decoding import Rows, checked, readable
+from tui.backends.base import PostObserver, PromptRejected, ServerInfo, Traits
+from tui.backends.decoding import Rows, decode, decode_items
 from tui.backends.numbers import integer
 from tui.backends.opencode import mimo_terminal
 from tui.backends.opencode import schema as wire
@@ -19,9 +19,9 @@ from tui.backends.opencode.mimo_terminal import Entry, Terminals, entry
 from tui.backends.paging import OnBytes
 from tui.core import events as e
 from tui.core.model import Answers, FullMessage, Prompt, Retrying, Session
-from tui.net.errors import NetError, Refused, WrongType
+from tui.net.errors import HttpStatusError, NetError, UnexpectedContentType
 from tui.net.http_client import Http
-from tui.net.url import segment
+from tui.net.url import path_segment
 
 log = logging.getLogger(__name__)
 
@@ -70,10 +70,10 @@ class MimoCode(OpenCode):
         self._skew = 0.0
         """The server's clock minus ours, in seconds."""
 
-    async def hello(self) -> ServerInfo:
+    async def handshake(self) -> ServerInfo:
         self._serves.clear()
         self._terminals.clear()
-        server = await super().hello()
+        server = await super().handshake()
         self._skew = server.clock_skew or 0.0
         if self._directory is not None and not await self._works_in(self._directory):
             raise OutsideDirectory(self._directory)
@@ -89,7 +89,7 @@ class MimoCode(OpenCode):
             try:
                 await self.messages(session_id, limit=CALLS_LOOKED_AT)
             except NetError as error:
-                log.info("what %s waits for at a terminal is not known: %s", session_id, error.what)
+                log.info("what %s waits for at a terminal is not known: %s", session_id, error.message)
                 complete = False
         complete = complete and len(found.statuses) <= SESSIONS_LOOKED_AT
         asked = [self._terminals.request(one, complete=complete) for one in waiting]
@@ -106,10 +106,10 @@ class MimoCode(OpenCode):
         try:
             for scope in [one for row, one in enumerate(scopes) if one not in scopes[:row]]:
                 listed = (await self._get("/bash-interactive", headers=scope)).value
-                rows = readable(listed if isinstance(listed, list) else [], entry, "a command at a terminal")
+                rows = decode_items(listed if isinstance(listed, list) else [], entry, "a command at a terminal")
                 waiting = waiting.with_more(rows)
-        except (Refused, WrongType) as error:
-            if isinstance(error, Refused) and error.status not in UNKNOWN_PATH:
+        except (HttpStatusError, UnexpectedContentType) as error:
+            if isinstance(error, HttpStatusError) and error.status not in UNKNOWN_PATH:
                 raise
         return waiting
 
@@ -146,26 +146,26 @@ class MimoCode(OpenCode):
             return await super().reject(request_id, directory=directory)
         return await self._resolve(*_reply_at_terminal(request_id, None), directory)
 
-    async def post_prompt(self, prompt: Prompt, watcher: PostWatcher) -> FullMessage:
+    async def post_prompt(self, prompt: Prompt, watcher: PostObserver) -> FullMessage:
         """Never into a directory other than the session's: without the header the agent works in the server's."""
         directory = await self._directory_of(prompt.session_id)
         if not await self._works_in(directory):
             what = f"the server does not work in {directory}: start it there, or with MIMOCODE_SERVER_PASSWORD set"
-            raise NotTaken(what, "")
+            raise PromptRejected(what, "")
         return await super().post_prompt(prompt, watcher)
 
     async def abort(self, session_id: str) -> None:
         """In the session's directory, and in the server's own: a client that names none has its turns there."""
         scope = await self._scope_of(session_id)
         for headers in [scope, {}] if scope else [{}]:
-            await self._http.call("POST", f"/session/{segment(session_id)}/abort", headers=headers, timeout=10.0)
+            await self._http.call("POST", f"/session/{path_segment(session_id)}/abort", headers=headers, timeout=10.0)
 
     async def rename(self, session_id: str, title: str) -> Session:
         """The server wants to be told which of the session's titles is replaced; it may give it one meanwhile."""
-        path = f"/session/{segment(session_id)}"
+        path = f"/session/{path_segment(session_id)}"
         try:
             return await self._rename(path, title)
-        except Refused as refusal:
+        except HttpStatusError as refusal:
             if refusal.status != 409:
                 raise
             return await self._rename(path, title)
@@ -176,7 +176,7 @@ class MimoCode(OpenCode):
         revision = integer(wire.inside(known).get("titleRevision"))
         if revision is not None:
             body["expectedRevision"] = revision
-        return checked(path, wire.session, (await self._http.call("PATCH", path, json=body)).value)
+        return decode(path, wire.session, (await self._http.call("PATCH", path, json=body)).value)
 
     async def _resolve(self, path: str, body: dict[str, Any], directory: str) -> bool:
         """The server says `true` to an answer to what is not open (any more): whether it is, is asked before."""
@@ -212,7 +212,7 @@ class MimoCode(OpenCode):
         if scope and directory not in self._serves:
             try:
                 await self._get("/path", headers=scope)
-            except Refused as refusal:
+            except HttpStatusError as refusal:
                 if refusal.status != 403:
                     raise
                 self._serves[directory] = False
@@ -222,5 +222,5 @@ class MimoCode(OpenCode):
 
 
 def _reply_at_terminal(request_id: str, answers: Answers | None) -> tuple[str, dict[str, Any]]:
-    path = f"/bash-interactive/{segment(request_id.removeprefix(mimo_terminal.PREFIX))}/reply"
+    path = f"/bash-interactive/{path_segment(request_id.removeprefix(mimo_terminal.PREFIX))}/reply"
     return path, mimo_terminal.reply(answers)

@@ -8,10 +8,10 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 from urllib.parse import quote
 
-from tui.backends.base import NotTaken, Offers
+from tui.backends.base import Catalog, PromptRejected
 from tui.core.mentions import FILES_AT_MOST, names_in
-from tui.core.model import Offered, Prompt
-from tui.net.errors import NetError, Refused, Unreachable, Untrusted, WrongType
+from tui.core.model import CatalogItem, Prompt
+from tui.net.errors import CertificateError, ConnectFailed, HttpStatusError, NetError, UnexpectedContentType
 
 FOLDER = "application/x-directory"
 FILE = "text/plain"
@@ -21,14 +21,14 @@ DirectoryOf = Callable[[str], Awaitable[str]]
 """A session's directory, which its files' names begin at."""
 
 
-async def payload(prompt: Prompt, offers: Offers, directory_of: DirectoryOf) -> tuple[str, dict[str, Any]]:
-    """The last word of the route, and the body. Raises `NotTaken` when the server does not say what is what."""
+async def payload(prompt: Prompt, offers: Catalog, directory_of: DirectoryOf) -> tuple[str, dict[str, Any]]:
+    """The last word of the route, and the body. Raises `PromptRejected` when the server does not say what is what."""
     try:
         command, files = await _found(prompt, offers, directory_of)
-    except (Unreachable, Untrusted):
+    except (ConnectFailed, CertificateError):
         raise
     except NetError as error:
-        raise NotTaken(f"what it names could not be looked up: {error.what}", error.remedy) from error
+        raise PromptRejected(f"what it names could not be looked up: {error.message}", error.hint) from error
     body: dict[str, Any] = {"messageID": prompt.message_id}
     if prompt.agent is not None:
         body["agent"] = prompt.agent
@@ -46,7 +46,7 @@ async def payload(prompt: Prompt, offers: Offers, directory_of: DirectoryOf) -> 
     return "message", body
 
 
-async def _found(prompt: Prompt, offers: Offers, directory_of: DirectoryOf) -> tuple[str, list[dict[str, str]]]:
+async def _found(prompt: Prompt, offers: Catalog, directory_of: DirectoryOf) -> tuple[str, list[dict[str, str]]]:
     """The command that the prompt begins with ("" for none), and its files as parts."""
     name = _first_word(prompt.text)
     named = list(dict.fromkeys(names_in(prompt.text)))[:FILES_AT_MOST]
@@ -67,7 +67,7 @@ def _first_word(text: str) -> str:
     return text[1:].split(maxsplit=1)[0] if text.startswith("/") and not text[1:2].isspace() and text[1:] else ""
 
 
-async def _file(candidates: Sequence[str], offers: Offers, directory: str) -> str:
+async def _file(candidates: Sequence[str], offers: Catalog, directory: str) -> str:
     """The server's path that one of the names is; "" where it has none of them."""
     for name in candidates:
         for one in await _known(offers.files(directory, name)):
@@ -76,13 +76,13 @@ async def _file(candidates: Sequence[str], offers: Offers, directory: str) -> st
     return ""
 
 
-async def _known(asked: Awaitable[Sequence[Offered]]) -> Sequence[Offered]:
+async def _known(asked: Awaitable[Sequence[CatalogItem]]) -> Sequence[CatalogItem]:
     """Nothing, where the server's version does not know the question. Raises `NetError`."""
     try:
         return await asked
-    except WrongType:  # opencode answers unknown paths with a page
+    except UnexpectedContentType:  # opencode answers unknown paths with a page
         return ()
-    except Refused as error:
+    except HttpStatusError as error:
         if error.status != 404:
             raise
         return ()

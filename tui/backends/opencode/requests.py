@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from tui.backends.decoding import Rows, readable
+from tui.backends.decoding import Rows, decode_items
 from tui.backends.opencode.schema import JSON, field, read
 from tui.core.model import (
     Option,
@@ -101,8 +101,8 @@ def permission(value: JSON) -> PermissionRequest:
 
 
 def all_requests(questions: JSON, permissions: JSON) -> Rows[Request]:
-    asked: Rows[Request] = readable(read(questions, list[Any]), question, "a question")
-    allowed: Rows[Request] = readable(read(permissions, list[Any]), permission, "a permission")
+    asked: Rows[Request] = decode_items(read(questions, list[Any]), question, "a question")
+    allowed: Rows[Request] = decode_items(read(permissions, list[Any]), permission, "a permission")
     return asked.with_more(allowed)
 
 

@@ -11,15 +11,15 @@ from tui.backends.opencode.requests import all_requests
 from tui.core import events as e
 from tui.core.model import Busy, SessionStatus
 from tui.core.open_requests import KEPT
-from tui.net.errors import BadBody
-from tui.net.response import Reply
+from tui.net.errors import InvalidBody
+from tui.net.response import Response
 
 log = logging.getLogger(__name__)
 
 STATUSES: Final = "/session/status"
 
 T = TypeVar("T")
-Get = Callable[[str], Awaitable[Reply]]
+Get = Callable[[str], Awaitable[Response]]
 
 
 async def running(get: Get, places: Sequence[str]) -> e.Resynced:
@@ -31,25 +31,23 @@ async def running(get: Get, places: Sequence[str]) -> e.Resynced:
     questions, permissions, statuses = await asyncio.gather(
         _read(get, "/question", _rows), _read(get, "/permission", _rows), _read(get, STATUSES, wire.statuses)
     )
-    problems = [one.what for one in (questions, permissions, statuses) if isinstance(one, BadBody)]
-    asked = [] if isinstance(questions, BadBody) else questions
-    allowed = [] if isinstance(permissions, BadBody) else permissions
+    problems = [one.message for one in (questions, permissions, statuses) if isinstance(one, InvalidBody)]
+    asked = [] if isinstance(questions, InvalidBody) else questions
+    allowed = [] if isinstance(permissions, InvalidBody) else permissions
     named = {wire.field(row, "sessionID") for row in asked + allowed} - {""}
-    if not isinstance(statuses, BadBody) and not named <= statuses.keys():
+    if not isinstance(statuses, InvalidBody) and not named <= statuses.keys():
         again = await _read(get, STATUSES, wire.statuses)
-        statuses = statuses if isinstance(again, BadBody) else again
-    working = named if isinstance(statuses, BadBody) else statuses.keys()
+        statuses = statuses if isinstance(again, InvalidBody) else again
+    working = named if isinstance(statuses, InvalidBody) else statuses.keys()
     asked, more_asked = _first(asked, working)
     allowed, more_allowed = _first(allowed, working)
     requests = all_requests(asked, allowed)
     at_work: Mapping[str, SessionStatus] = (
-        {one.session_id: Busy() for one in requests} if isinstance(statuses, BadBody) else statuses
+        {one.session_id: Busy() for one in requests} if isinstance(statuses, InvalidBody) else statuses
     )
     covered = frozenset[str]() if problems else frozenset(places)
     beyond = more_asked | more_allowed
-    return e.Resynced(
-        dict(at_work), tuple(requests), covered, requests.unreadable, "; ".join(problems), beyond=beyond
-    )
+    return e.Resynced(dict(at_work), tuple(requests), covered, requests.unreadable, "; ".join(problems), beyond=beyond)
 
 
 def _rows(value: Any) -> list[Any]:
@@ -66,10 +64,10 @@ def _first(rows: list[Any], working: Set[str]) -> tuple[list[Any], frozenset[str
     return [*waiting, *others][:KEPT], beyond
 
 
-async def _read(get: Get, path: str, translate: Callable[[Any], T]) -> T | BadBody:
+async def _read(get: Get, path: str, translate: Callable[[Any], T]) -> T | InvalidBody:
     """What stands at `path`, or why it cannot be read."""
     try:
         return await checked_aside(path, translate, (await get(path)).value)
-    except BadBody as error:
-        log.warning("%s", error.what)
+    except InvalidBody as error:
+        log.warning("%s", error.message)
         return error

@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeVar
 
 import msgspec
 
-from tui.backends.decoding import Rows, readable, unreadable_todo
+from tui.backends.decoding import Rows, decode_items, unreadable_todo
 from tui.backends.numbers import Number, attempts, dollars, http_status, moment, tokens
 from tui.core.model import (
     Busy,
@@ -104,7 +104,7 @@ def session(value: JSON) -> Session:
 
 
 def sessions(value: JSON) -> Rows[Session]:
-    return readable(read(value, list[Any]), session, "a session")
+    return decode_items(read(value, list[Any]), session, "a session")
 
 
 def failure(raw: Error) -> Failure:
@@ -140,12 +140,12 @@ def statuses(value: JSON) -> dict[str, SessionStatus]:
         return session_id, Retrying(0, "", None) if field(raw, "type") == "retry" else Busy()
 
     rows = list(read(value, dict[str, Any]).items())
-    found = readable(rows, lambda row: (row[0], status(row[1])), "the status of a session", stand_in)
+    found = decode_items(rows, lambda row: (row[0], status(row[1])), "the status of a session", stand_in)
     return {session_id: item for session_id, item in found if not isinstance(item, Idle)}
 
 
 def todos(value: JSON) -> tuple[Todo, ...]:
-    return readable(read(value, list[Any]), _todo, "an entry of a plan", unreadable_todo)
+    return decode_items(read(value, list[Any]), _todo, "an entry of a plan", unreadable_todo)
 
 
 def _todo(value: JSON) -> Todo:

@@ -15,39 +15,39 @@ from typing import Any, TypeVar
 
 from msgspec.structs import replace
 
-from tui.backends.base import Lookup, PostWatcher, ServerInfo, Taken, Traits
-from tui.backends.client_identity import HEARTBEAT, Identities, Presence, Unkept
-from tui.backends.decoding import Rows, checked
+from tui.backends.base import PostObserver, PromptAccepted, PromptLookup, ServerInfo, Traits
+from tui.backends.client_identity import HEARTBEAT, ClientIdentity, Identities, InMemoryIdentities
+from tui.backends.decoding import Rows, decode
 from tui.backends.paging import OnBytes, Paging
 from tui.backends.qwen import schema as wire
-from tui.backends.qwen.catalog import QwenOffers
+from tui.backends.qwen.catalog import QwenCatalog
 from tui.backends.qwen.prompts import Prompts
 from tui.backends.qwen.requests import CANCELLED, Asked, option, selected
-from tui.backends.qwen.session_list import Listing
+from tui.backends.qwen.session_list import SessionList
 from tui.backends.qwen.session_loader import LIMIT as LOAD_LIMIT
-from tui.backends.qwen.session_loader import Loading
-from tui.backends.qwen.streams import Reloaded, Streams, Watch
+from tui.backends.qwen.session_loader import SessionLoader
+from tui.backends.qwen.streams import FollowedSession, LoadedSession, StreamMultiplexer
 from tui.backends.qwen.transcript_pages import RECORDS, older
 from tui.core import events as e
 from tui.core.model import Answers, PermissionReply, Prompt, Session, Todo
-from tui.net.errors import Misshapen, Refused
+from tui.net.errors import HttpStatusError, SchemaMismatch
 from tui.net.http_client import SHORT, Http
 from tui.net.json_input import JSON
-from tui.net.url import segment
+from tui.net.url import path_segment
 
 log = logging.getLogger(__name__)
 
 QWEN = Traits(
     family="qwen",
-    takes_our_ids=False,
+    accepts_client_ids=False,
     reject_with_reason=False,
     reject_ends_turn=True,
     undoes=False,
-    agents_are="mode",
-    one_stream=False,
+    agent_label="mode",
+    single_event_stream=False,
     holds_post=False,
     aborts_queued=False,
-    beats_every=15.0,
+    heartbeat_interval=15.0,
 )
 LIMIT = 10.0
 """Seconds for a vote or a cancellation to be taken."""
@@ -60,17 +60,17 @@ class QwenServe:
 
     def __init__(self, http: Http, *, directory: str | None = None, identities: Identities | None = None) -> None:
         self._http = http
-        self._presence = Presence(http, kept=identities or Unkept())
+        self._presence = ClientIdentity(http, kept=identities or InMemoryIdentities())
         self._traits = QWEN
         self._directory = directory
-        self._streams: Streams | None = None
-        self._watches: dict[str, Watch] = {}
-        self._listing = Listing(http, self._watches, (directory,) if directory else ())
-        self._loading = Loading(http, self._presence)
+        self._streams: StreamMultiplexer | None = None
+        self._watches: dict[str, FollowedSession] = {}
+        self._listing = SessionList(http, self._watches, (directory,) if directory else ())
+        self._loading = SessionLoader(http, self._presence)
         self._loads: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         """By session: one load at a time, for each tells us anew who we are there."""
         self._paging = Paging(RECORDS)
-        self.offers = QwenOffers(http, self._presence)
+        self.offers = QwenCatalog(http, self._presence)
         self._prompts = Prompts(
             http, self._presence, self.offers, self._watches, load=self._loading.load, watch=self._watch
         )
@@ -79,9 +79,9 @@ class QwenServe:
     def traits(self) -> Traits:
         return self._traits
 
-    async def hello(self) -> ServerInfo:
+    async def handshake(self) -> ServerInfo:
         reply = await self._http.call("GET", "/capabilities", limit=SHORT)
-        said = checked("/capabilities", wire.read, reply.value, wire.Capabilities)
+        said = decode("/capabilities", wire.read, reply.value, wire.Capabilities)
         if self._directory is None:
             self._listing.workspaces = said.trusted() or ((said.workspace_cwd,) if said.workspace_cwd else ())
         self._presence.features = frozenset(one for one in said.features if isinstance(one, str))
@@ -93,8 +93,8 @@ class QwenServe:
         return (await self._http.call("GET", "/health", limit=SHORT)).elapsed
 
     @asynccontextmanager
-    async def subscribe(self, on_bytes: Callable[[int], None]) -> AsyncIterator[Streams]:
-        streams = Streams(
+    async def subscribe(self, on_bytes: Callable[[int], None]) -> AsyncIterator[StreamMultiplexer]:
+        streams = StreamMultiplexer(
             self._http,
             self._watches,
             reload=self._loading.load,
@@ -133,8 +133,8 @@ class QwenServe:
         if self._directory is not None:
             body["cwd"] = self._directory
         reply = await self._http.call("POST", "/session", json=body, timeout=LOAD_LIMIT)
-        made = checked("/session", wire.read, reply.value, wire.Loaded)
-        self._presence.issued(made.session_id, made.client_id)
+        made = decode("/session", wire.read, reply.value, wire.Loaded)
+        self._presence.record(made.session_id, made.client_id)
         session = wire.session_of(made)
         return replace(session, title=await self._entitle(session.id, title)) if title else session
 
@@ -146,27 +146,25 @@ class QwenServe:
     async def fork(self, session_id: str) -> Session:
         await self._awake(session_id)
         reply = await self._presence.call(session_id, "branch", json={}, timeout=LOAD_LIMIT)
-        made = checked("/branch", wire.read, reply.value, wire.Loaded)
-        self._presence.issued(made.session_id, made.client_id)
+        made = decode("/branch", wire.read, reply.value, wire.Loaded)
+        self._presence.record(made.session_id, made.client_id)
         return await self.session(made.session_id)
 
     async def delete(self, session_id: str) -> None:
         """Delete what is stored of it, and close it where nothing is: a session without a prompt is not stored."""
         await self.leave(session_id)
-        reply = await self._http.call(
-            "POST", "/sessions/delete", json={"sessionIds": [session_id]}, timeout=LOAD_LIMIT
-        )
-        gone = checked("/sessions/delete", wire.read, reply.value, wire.Deleted)
+        reply = await self._http.call("POST", "/sessions/delete", json={"sessionIds": [session_id]}, timeout=LOAD_LIMIT)
+        gone = decode("/sessions/delete", wire.read, reply.value, wire.Deleted)
         if session_id in gone.removed:
             return
         if session_id not in gone.not_found:
-            raise Misshapen("/sessions/delete", "it says neither that it deleted the session nor why not")
+            raise SchemaMismatch("/sessions/delete", "it says neither that it deleted the session nor why not")
         try:
-            await self._http.call("DELETE", f"/session/{segment(session_id)}")
-        except Refused as refusal:
+            await self._http.call("DELETE", f"/session/{path_segment(session_id)}")
+        except HttpStatusError as refusal:
             if refusal.status != 404:
                 raise
-            log.info("nothing was left of the session: %s", refusal.what)
+            log.info("nothing was left of the session: %s", refusal.message)
 
     async def messages(
         self, session_id: str, *, limit: int = 50, before: str | None = None, on_bytes: OnBytes | None = None
@@ -186,10 +184,10 @@ class QwenServe:
     def new_prompt(self, session_id: str, text: str) -> Prompt:
         return self._prompts.new(session_id, text)
 
-    async def post_prompt(self, prompt: Prompt, watcher: PostWatcher) -> Taken:
+    async def post_prompt(self, prompt: Prompt, watcher: PostObserver) -> PromptAccepted:
         return await self._prompts.post(prompt)
 
-    async def look_up(self, session_id: str, prompt_id: str, prompt: Prompt | None = None) -> Lookup:
+    async def look_up(self, session_id: str, prompt_id: str, prompt: Prompt | None = None) -> PromptLookup:
         return await self._prompts.look_up(session_id, prompt_id, prompt)
 
     def told_as(self, prompt: Prompt) -> str:
@@ -198,10 +196,10 @@ class QwenServe:
     async def abort(self, session_id: str) -> None:
         try:
             await self._presence.call(session_id, "cancel", timeout=LIMIT)
-        except Refused as refusal:
+        except HttpStatusError as refusal:
             if refusal.status != 404:
                 raise
-            log.info("nothing to cancel: %s", refusal.what)
+            log.info("nothing to cancel: %s", refusal.message)
 
     async def answer(self, request_id: str, answers: Answers, *, directory: str) -> bool:
         return await self._vote(request_id, lambda asked: selected(option(asked, "once"), answers))
@@ -222,7 +220,7 @@ class QwenServe:
     async def heartbeat(self, session_id: str) -> None:
         try:
             await self._presence.beat(session_id)
-        except Refused as refusal:
+        except HttpStatusError as refusal:
             if refusal.status != 404 or session_id not in self._watches:
                 raise
             await self._loading.load(session_id)  # which makes us known there again
@@ -231,7 +229,7 @@ class QwenServe:
         await self._presence.leave_all()
         await self._http.close()
 
-    async def _watch(self, session_id: str, on_bytes: OnBytes | None = None) -> Reloaded:
+    async def _watch(self, session_id: str, on_bytes: OnBytes | None = None) -> LoadedSession:
         """Load the session; its events are followed from there on, if they are not yet."""
         async with self._loads[session_id]:
             reloaded = await self._loading.load(session_id, on_bytes)
@@ -247,19 +245,19 @@ class QwenServe:
     async def _entitle(self, session_id: str, title: str) -> str:
         """Give the session a title; the server may shorten it."""
         headers = self._presence.header(session_id)
-        path = f"/session/{segment(session_id)}/metadata"
+        path = f"/session/{path_segment(session_id)}/metadata"
         reply = await self._http.call("PATCH", path, json={"displayName": title}, headers=headers)
-        named = checked(path, wire.read, reply.value, wire.Named)
+        named = decode(path, wire.read, reply.value, wire.Named)
         return named.display_name
 
     async def _awake(self, session_id: str) -> None:
-        """Have the server load the session, where it has put it away. Raises `Refused` with status 404."""
+        """Have the server load the session, where it has put it away. Raises `HttpStatusError` with status 404."""
         if await self._listing.status(session_id) is None:
             await self._loading.load(session_id)
 
     async def _vote(self, request_id: str, vote: Callable[[Asked | None], dict[str, Any]]) -> bool:
         asked = self._listing.find_asked(request_id)
-        path = f"permission/{segment(request_id)}"
+        path = f"permission/{path_segment(request_id)}"
         if asked is None:  # an answer that an earlier run of the client left: any session's route takes it
             await self._http.call("POST", f"/{path}", json=vote(None), timeout=LIMIT)
         else:

@@ -8,12 +8,12 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from tui.backends.client_identity import Presence
-from tui.backends.decoding import Rows, checked, readable
+from tui.backends.client_identity import ClientIdentity
+from tui.backends.decoding import Rows, decode, decode_items
 from tui.backends.qwen.schema import read
-from tui.core.model import Offered, Prompt
+from tui.core.model import CatalogItem, Prompt
 from tui.net.http_client import Http
-from tui.net.url import segment
+from tui.net.url import path_segment
 
 T = TypeVar("T")
 FILES_AT_MOST = 50
@@ -62,41 +62,39 @@ class _Found(msgspec.Struct):
     matches: list[Any]
 
 
-class QwenOffers:
+class QwenCatalog:
     """Asked anew each time, and nothing kept. A session that is not awake at the server is refused with 404."""
 
-    def __init__(self, http: Http, presence: Presence) -> None:
+    def __init__(self, http: Http, presence: ClientIdentity) -> None:
         self._http = http
         self._presence = presence
 
-    async def agents(self, directory: str, session_id: str = "") -> Rows[Offered]:
+    async def agents(self, directory: str, session_id: str = "") -> Rows[CatalogItem]:
         """The modes of the session."""
         state = await self._state(session_id)
-        modes = readable(state.modes.available_modes, lambda one: read(one, _Mode), "a mode")
-        return modes.map(lambda mode: Offered(mode.id, mode.description or ""))
+        modes = decode_items(state.modes.available_modes, lambda one: read(one, _Mode), "a mode")
+        return modes.map(lambda mode: CatalogItem(mode.id, mode.description or ""))
 
-    async def models(self, directory: str, session_id: str = "") -> Rows[Offered]:
+    async def models(self, directory: str, session_id: str = "") -> Rows[CatalogItem]:
         state = await self._state(session_id)
-        models = readable(state.models.available_models, lambda one: read(one, _Model), "a model")
-        return models.map(lambda model: Offered(model.model_id, model.name or ""))
+        models = decode_items(state.models.available_models, lambda one: read(one, _Model), "a model")
+        return models.map(lambda model: CatalogItem(model.model_id, model.name or ""))
 
-    async def commands(self, directory: str, session_id: str = "") -> Rows[Offered]:
+    async def commands(self, directory: str, session_id: str = "") -> Rows[CatalogItem]:
         """A prompt that begins with `/` and one of these is a command: the server reads it as one by itself."""
         if not session_id:
             return Rows()
-        found = await self._get(f"/session/{segment(session_id)}/supported-commands", _Commands)
-        commands = readable(found.available_commands, lambda one: read(one, _Command), "a command")
-        return commands.map(lambda one: Offered(one.name, one.description or ""))
+        found = await self._get(f"/session/{path_segment(session_id)}/supported-commands", _Commands)
+        commands = decode_items(found.available_commands, lambda one: read(one, _Command), "a command")
+        return commands.map(lambda one: CatalogItem(one.name, one.description or ""))
 
-    async def files(self, directory: str, query: str) -> Rows[Offered]:
+    async def files(self, directory: str, query: str) -> Rows[CatalogItem]:
         """Paths of the workspace that hold `query`, the shortest first."""
         pattern = f"**/*{query.translate(GLOB)}*"
-        path = f"/workspaces/{segment(directory)}/glob" if directory else "/glob"
+        path = f"/workspaces/{path_segment(directory)}/glob" if directory else "/glob"
         found = await self._get(path, _Found, {"pattern": pattern, "maxResults": str(FILES_AT_MOST)})
-        paths = readable(
-            sorted(found.matches, key=lambda one: len(str(one))), lambda one: read(one, str), "a path"
-        )
-        return paths.map(Offered)
+        paths = decode_items(sorted(found.matches, key=lambda one: len(str(one))), lambda one: read(one, str), "a path")
+        return paths.map(CatalogItem)
 
     async def choose(self, prompt: Prompt) -> None:
         """Set in the prompt's session what was chosen for it. Raises `NetError`."""
@@ -107,8 +105,8 @@ class QwenOffers:
     async def _state(self, session_id: str) -> _State:
         if not session_id:
             return _State()
-        return (await self._get(f"/session/{segment(session_id)}/context", _Context)).state
+        return (await self._get(f"/session/{path_segment(session_id)}/context", _Context)).state
 
     async def _get(self, path: str, shape: type[T], params: dict[str, str] | None = None) -> T:
         value = (await self._http.call("GET", path, params=params, timeout=LIMIT)).value
-        return checked(path, read, value, shape)
+        return decode(path, read, value, shape)

@@ -9,15 +9,15 @@ from collections.abc import Set
 from dataclasses import dataclass
 
 from tui.backends.qwen.session_reducer import Echo
-from tui.backends.qwen.streams import Watch
+from tui.backends.qwen.streams import FollowedSession
 from tui.core.model import Prompt
-from tui.core.sanitize import clean
+from tui.core.sanitize import sanitize
 
 CURSOR = re.compile("[0-9]{1,19}")
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class EchoPosition:
     """Where a session's events stood: the last event of an epoch, and the newest prompt before it."""
 
     epoch: str
@@ -25,12 +25,12 @@ class Place:
     newest: str
 
     @classmethod
-    def of(cls, watch: Watch) -> "Place":
+    def of(cls, watch: FollowedSession) -> "EchoPosition":
         newest = watch.fold.echoes[-1].prompt_id if watch.fold.echoes else ""
         return cls(watch.epoch, watch.fold.cursor, newest)
 
     @classmethod
-    def parse(cls, text: str) -> "Place | None":
+    def parse(cls, text: str) -> "EchoPosition | None":
         epoch, _, rest = text.partition(" ")
         cursor, _, newest = rest.partition(" ")
         return cls(epoch, int(cursor), newest) if CURSOR.fullmatch(cursor) else None
@@ -39,14 +39,14 @@ class Place:
         return f"{self.epoch} {self.cursor} {self.newest}"
 
 
-def find_prompt(prompt: Prompt, now: Watch, *, mine: Set[str], claimed: Set[str]) -> str | None:
+def find_prompt(prompt: Prompt, now: FollowedSession, *, mine: Set[str], claimed: Set[str]) -> str | None:
     """The server's id of `prompt`, if the session as it is `now` has it.
 
     `mine` are all identities that we have had in it, `claimed` the prompts that are known to be others of ours.
     """
-    place = Place.parse(prompt.after)
+    place = EchoPosition.parse(prompt.resume_cursor)
     restarted = place is not None and place.epoch != now.epoch
-    words = clean(prompt.text).strip()
+    words = sanitize(prompt.text).strip()
     for echo in _after(place, now):
         told = echo.author in mine or (restarted and not echo.author)  # a restart forgets the authors
         if told and echo.prompt_id not in claimed and echo.text.strip() == words:
@@ -54,7 +54,7 @@ def find_prompt(prompt: Prompt, now: Watch, *, mine: Set[str], claimed: Set[str]
     return None
 
 
-def _after(place: Place | None, now: Watch) -> list[Echo]:
+def _after(place: EchoPosition | None, now: FollowedSession) -> list[Echo]:
     echoes = list(now.fold.echoes)
     if place is None:
         return echoes

@@ -6,18 +6,18 @@ A prompt is taken at once and known from then on by the server's own id; which o
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
 
-from tui.backends.base import Lookup, NotTaken, Taken
-from tui.backends.client_identity import Presence
-from tui.backends.decoding import checked
+from tui.backends.base import PromptAccepted, PromptLookup, PromptRejected
+from tui.backends.client_identity import ClientIdentity
+from tui.backends.decoding import decode
 from tui.backends.qwen import schema as wire
-from tui.backends.qwen.catalog import QwenOffers
-from tui.backends.qwen.echo import Place, find_prompt
-from tui.backends.qwen.streams import Reloaded, Watch
+from tui.backends.qwen.catalog import QwenCatalog
+from tui.backends.qwen.echo import EchoPosition, find_prompt
+from tui.backends.qwen.streams import FollowedSession, LoadedSession
 from tui.core.model import Prompt
-from tui.net.errors import Refused
+from tui.net.errors import HttpStatusError
 from tui.net.http_client import Http
 from tui.net.json_input import JSON
-from tui.net.url import segment
+from tui.net.url import path_segment
 
 LIMIT = 10.0
 """Seconds for a prompt to be taken."""
@@ -31,12 +31,12 @@ class Prompts:
     def __init__(
         self,
         http: Http,
-        presence: Presence,
-        offers: QwenOffers,
-        watches: Mapping[str, Watch],
+        presence: ClientIdentity,
+        offers: QwenCatalog,
+        watches: Mapping[str, FollowedSession],
         *,
-        load: Callable[[str], Awaitable[Reloaded]],
-        watch: Callable[[str], Awaitable[Reloaded]],
+        load: Callable[[str], Awaitable[LoadedSession]],
+        watch: Callable[[str], Awaitable[LoadedSession]],
     ) -> None:
         self._http = http
         self._presence = presence
@@ -49,50 +49,50 @@ class Prompts:
     def new(self, session_id: str, text: str) -> Prompt:
         """One that is known by its place among the session's events, until the server names it."""
         watch = self._watches.get(session_id)
-        after = "" if watch is None else str(Place.of(watch))
-        return Prompt(session_id, text, message_id=str(uuid.uuid4()), part_id="", after=after)
+        after = "" if watch is None else str(EchoPosition.of(watch))
+        return Prompt(session_id, text, message_id=str(uuid.uuid4()), part_id="", resume_cursor=after)
 
-    async def post(self, prompt: Prompt) -> Taken:
-        """Post it, in a session that is woken for it if need be. Raises `NetError`, `NotTaken` among them."""
+    async def post(self, prompt: Prompt) -> PromptAccepted:
+        """Post it, in a session that is woken for it if need be. Raises `NetError`, `PromptRejected` among them."""
         body: JSON = {"prompt": [{"type": "text", "text": prompt.text}]}
         await self._choose(prompt)
         try:
             reply = await self._presence.call(prompt.session_id, "prompt", json=body, timeout=LIMIT)
-        except Refused as refusal:
+        except HttpStatusError as refusal:
             if _code(refusal) == "prompt_queue_full":
-                raise NotTaken(
+                raise PromptRejected(
                     "the server's own queue is full", "Send it again when a turn has ended."
                 ) from refusal
             if refusal.status != 404:
                 raise
             await self._watch(prompt.session_id)  # the session was closed, or the server restarted: wake it
             reply = await self._presence.call(prompt.session_id, "prompt", json=body, timeout=LIMIT)
-        known_as = checked("/prompt", wire.read, reply.value, wire.Accepted).prompt_id
+        known_as = decode("/prompt", wire.read, reply.value, wire.Accepted).prompt_id
         self._claim(known_as, prompt)
-        return Taken(known_as)
+        return PromptAccepted(known_as)
 
-    async def look_up(self, session_id: str, prompt_id: str, prompt: Prompt | None = None) -> Lookup:
+    async def look_up(self, session_id: str, prompt_id: str, prompt: Prompt | None = None) -> PromptLookup:
         """See `Backend.look_up`."""
-        if prompt is None or prompt.known_as:
+        if prompt is None or prompt.server_id:
             return await self._look_up_known(session_id, prompt_id)
         try:
             loaded = await self._load(session_id)
-        except Refused as refusal:
+        except HttpStatusError as refusal:
             if refusal.status != 404:
                 raise
-            return Lookup(stored=False, session_gone=True)
+            return PromptLookup(stored=False, session_gone=True)
         found = self._found_in(loaded.watch, prompt)
         if not found:
-            return Lookup(stored=None if loaded.watch.fold.torn else False)
-        return Lookup(stored=True, known_as=found)
+            return PromptLookup(stored=None if loaded.watch.fold.truncated else False)
+        return PromptLookup(stored=True, server_id=found)
 
     def told_as(self, prompt: Prompt) -> str:
         """See `Backend.told_as`."""
         watch = self._watches.get(prompt.session_id)
         return "" if watch is None else self._found_in(watch, prompt)
 
-    def _found_in(self, watch: Watch, prompt: Prompt) -> str:
-        mine = frozenset(self._presence.mine(prompt.session_id))
+    def _found_in(self, watch: FollowedSession, prompt: Prompt) -> str:
+        mine = frozenset(self._presence.known_ids(prompt.session_id))
         claimed = frozenset(one for one, owner in self._claims.items() if owner != prompt.message_id)
         found = find_prompt(prompt, watch, mine=mine, claimed=claimed)
         if found is None:
@@ -104,30 +104,30 @@ class Prompts:
         """Set what was chosen for the prompt; where the server does not take that, it does not get the prompt."""
         try:
             await self._offers.choose(prompt)
-        except Refused as refusal:
+        except HttpStatusError as refusal:
             why = wire.string(refusal.value.get("data"), "details") if isinstance(refusal.value, dict) else ""
-            raise NotTaken(why or refusal.what, "Choose another, and send it again.") from refusal
+            raise PromptRejected(why or refusal.message, "Picker another, and send it again.") from refusal
 
-    async def _look_up_known(self, session_id: str, prompt_id: str) -> Lookup:
+    async def _look_up_known(self, session_id: str, prompt_id: str) -> PromptLookup:
         """Ask for a prompt by the server's id. A restarted server knows it only by the transcript.
 
         One that was cancelled is stored if it had begun, which the transcript tells: it may have been taken out of
         the server's queue.
         """
         try:
-            turn = await self._http.call("GET", f"/session/{segment(session_id)}/turns/{segment(prompt_id)}")
-        except Refused as refusal:
+            turn = await self._http.call("GET", f"/session/{path_segment(session_id)}/turns/{path_segment(prompt_id)}")
+        except HttpStatusError as refusal:
             if refusal.status != 404:
                 raise
         else:
-            return Lookup(stored=wire.string(turn.value, "state") != "cancelled")
+            return PromptLookup(stored=wire.string(turn.value, "state") != "cancelled")
         try:
             loaded = await self._watch(session_id)
-        except Refused as refusal:
+        except HttpStatusError as refusal:
             if refusal.status != 404:
                 raise
-            return Lookup(stored=False, session_gone=True)
-        return Lookup(stored=any(echo.prompt_id == prompt_id for echo in loaded.watch.fold.echoes))
+            return PromptLookup(stored=False, session_gone=True)
+        return PromptLookup(stored=any(echo.prompt_id == prompt_id for echo in loaded.watch.fold.echoes))
 
     def _claim(self, known_as: str, prompt: Prompt) -> None:
         self._claims[known_as] = prompt.message_id
@@ -135,5 +135,5 @@ class Prompts:
             del self._claims[next(iter(self._claims))]
 
 
-def _code(refusal: Refused) -> str:
+def _code(refusal: HttpStatusError) -> str:
     return wire.string(refusal.value, "code")

@@ -36,16 +36,16 @@ class _Segment:
 
 
 @dataclass(slots=True)
-class Running:
+class RunningTurn:
     """Each method takes in what came and gives what it means; `said` counts the blocks of the prompt."""
 
     session_id: str
     prompt_id: str
     created: float
-    own: bool = False
+    server_initiated: bool = False
     """The server began it itself: there is no prompt, and a note stands in its place."""
     said: int = 0
-    leave: dict[str, requests.Asked] = field(default_factory=dict)
+    permission_requests: dict[str, requests.Asked] = field(default_factory=dict)
     """What was asked of a person, by tool call."""
     concluded: bool = False
     """What came of it last are words of the answer: a model that has more to do calls a tool after them."""
@@ -114,14 +114,14 @@ class Running:
         call_id = asked.request.call_id
         if not call_id:
             return []
-        self.leave[call_id] = asked
+        self.permission_requests[call_id] = asked
         return [e.PartUpserted(self._tool(call_id))] if call_id in self._calls else []
 
     def notice(self, text: str) -> list[e.Event]:
         """What came of work in the background: the turn began with it, or is told of it while it runs."""
         self._notices += 1
         part_id = f"{self.prompt_id}:notice:{self._notices}"
-        if self.own and self._message is None:
+        if self.server_initiated and self._message is None:
             return [e.PartUpserted(NotePart(part_id, self.session_id, self.prompt_id, text))]
         note = NotePart(part_id, self.session_id, self.answer_id, text)
         return [*self.head(), *self.close_words(), e.PartUpserted(note)]
@@ -163,4 +163,4 @@ class Running:
 
     def _tool(self, call_id: str) -> ToolPart:
         place = (self.session_id, self.answer_id, f"{self.prompt_id}:{call_id}")
-        return tool_part(*place, self._calls[call_id], self.leave.get(call_id), ended=self.ended)
+        return tool_part(*place, self._calls[call_id], self.permission_requests.get(call_id), ended=self.ended)

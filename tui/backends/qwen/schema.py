@@ -14,10 +14,10 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from tui.backends.decoding import Rows, readable, unreadable_todo
+from tui.backends.decoding import Rows, decode_items, unreadable_todo
 from tui.backends.numbers import Counter, Number, http_status, moment, tokens
 from tui.core.model import Failure, Session, Todo, Usage
-from tui.core.sanitize import clean
+from tui.core.sanitize import sanitize
 
 JSON = Any
 """A parsed JSON value: what came, before it is checked."""
@@ -88,7 +88,7 @@ class Loaded(msgspec.Struct, rename="camel"):
     """Somebody else asked for the newest records alone when they woke the session: that is all anybody gets."""
 
     def terminals(self) -> tuple[Terminal, ...]:
-        return readable(self.prompt_terminals, lambda one: read(one, Terminal), "how a prompt ended")
+        return decode_items(self.prompt_terminals, lambda one: read(one, Terminal), "how a prompt ended")
 
 
 class Named(msgspec.Struct, rename="camel"):
@@ -146,7 +146,7 @@ class Capabilities(msgspec.Struct, rename="camel"):
 
     def trusted(self) -> tuple[str, ...]:
         """The folders of its workspaces, but for those that it does not trust."""
-        found = readable(self.workspaces, lambda one: read(one, Workspace), "a workspace")
+        found = decode_items(self.workspaces, lambda one: read(one, Workspace), "a workspace")
         return tuple(one.cwd for one in found if one.trusted)
 
 
@@ -205,11 +205,11 @@ class SeenPage:
 
 def page(value: JSON) -> SeenPage:
     raw = read(value, _Page)
-    return SeenPage(readable(raw.sessions, seen, "a session"), raw.next_cursor)
+    return SeenPage(decode_items(raw.sessions, seen, "a session"), raw.next_cursor)
 
 
 def todos(entries: JSON) -> tuple[Todo, ...]:
-    return readable(read(entries or [], list[Any]), _todo, "an entry of a plan", unreadable_todo)
+    return decode_items(read(entries or [], list[Any]), _todo, "an entry of a plan", unreadable_todo)
 
 
 def _todo(entry: JSON) -> Todo:
@@ -245,7 +245,7 @@ def tool_output(content: JSON, result: JSON) -> ToolOutput:
     """From a call's `content` blocks and its `rawOutput`."""
     found = content if isinstance(content, list) else []
     blocks = [block for block in found if isinstance(block, Mapping)]
-    words = (clean(text_of(block.get("content"))) for block in blocks if block.get("type") == "content")
+    words = (sanitize(text_of(block.get("content"))) for block in blocks if block.get("type") == "content")
     shown = _shell_output(result)
     changes = string(result, "fileDiff")
     if not changes:

@@ -11,19 +11,19 @@ from collections.abc import Mapping, Sequence
 
 from msgspec.structs import replace
 
-from tui.backends.decoding import Rows, checked, readable
+from tui.backends.decoding import Rows, decode, decode_items
 from tui.backends.paging import Paging
 from tui.backends.qwen import schema as wire
 from tui.backends.qwen.requests import Asked, pending
-from tui.backends.qwen.streams import Watch
+from tui.backends.qwen.streams import FollowedSession
 from tui.backends.qwen.tool_names import tool_of
 from tui.core import events as e
 from tui.core.model import Busy, Idle, PermissionRequest, Request, Session, SessionStatus
-from tui.net.errors import BadBody, Refused
+from tui.net.errors import HttpStatusError, InvalidBody
 from tui.net.http_client import Http
-from tui.net.response import Progress, Reply
+from tui.net.response import Progress, Response
 from tui.net.together import together
-from tui.net.url import segment
+from tui.net.url import path_segment
 
 log = logging.getLogger(__name__)
 
@@ -33,10 +33,10 @@ SEARCHED_AT_MOST = 5000
 """Sessions among which one is looked for at once."""
 
 
-class Listing:
+class SessionList:
     """`watches`: the sessions that have a stream. `workspaces`: whose are listed. Calls may raise `NetError`."""
 
-    def __init__(self, http: Http, watches: Mapping[str, Watch], workspaces: tuple[str, ...]) -> None:
+    def __init__(self, http: Http, watches: Mapping[str, FollowedSession], workspaces: tuple[str, ...]) -> None:
         self.workspaces = workspaces
         self._http = http
         self._paging = Paging(PAGE)
@@ -56,8 +56,8 @@ class Listing:
         """The newest sessions of all workspaces, newest first; as last seen where a list cannot be read."""
         pages = await together(*map(self._newest, self.workspaces))
         listed = zip(self.workspaces, pages, strict=True)
-        self._unread = {place: page.what for place, page in listed if isinstance(page, BadBody)}
-        found = [seen for page in pages if not isinstance(page, BadBody) for seen in page.sessions]
+        self._unread = {place: page.message for place, page in listed if isinstance(page, InvalidBody)}
+        found = [seen for page in pages if not isinstance(page, InvalidBody) for seen in page.sessions]
         found += [seen for seen in self._seen.values() if seen.session.directory in self._unread]
         found.sort(key=lambda one: one.session.updated, reverse=True)
         return {one.session.id: one for one in found}
@@ -88,7 +88,7 @@ class Listing:
         rows.unreadable, rows.cursor = unreadable, json.dumps(at) if at else None
         return rows
 
-    async def _newest(self, place: str) -> wire.SeenPage | BadBody:
+    async def _newest(self, place: str) -> wire.SeenPage | InvalidBody:
         """The newest of a workspace: one page, or several where they have to be smaller."""
         try:
             page, size = await self._sized_page(place)
@@ -96,8 +96,8 @@ class Listing:
                 more, size = await self._sized_page(place, page.cursor)
                 further = _further(more, page.cursor) if more.sessions else None
                 page = wire.SeenPage(page.sessions.with_more(more.sessions), further)
-        except BadBody as error:
-            log.warning("the sessions of %s cannot be listed: %s", place, error.what)
+        except InvalidBody as error:
+            log.warning("the sessions of %s cannot be listed: %s", place, error.message)
             return error
         return page
 
@@ -108,26 +108,26 @@ class Listing:
     async def _sized_page(self, place: str, cursor: str | None = None) -> tuple[wire.SeenPage, int]:
         """A page, smaller where the server's answer is too large or too slow; and the size that was asked for."""
         asked_for = PAGE
-        path = f"/workspaces/{segment(place)}/sessions"
+        path = f"/workspaces/{path_segment(place)}/sessions"
         where = {} if cursor is None else {"cursor": cursor}
 
-        async def fetch(size: int, progress: Progress) -> Reply:
+        async def fetch(size: int, progress: Progress) -> Response:
             nonlocal asked_for
             asked_for = size
             return await self._http.call("GET", path, params={"size": str(size), **where}, progress=progress)
 
-        return checked(path, wire.page, (await self._paging.ask(fetch, PAGE)).value), asked_for
+        return decode(path, wire.page, (await self._paging.ask(fetch, PAGE)).value), asked_for
 
     async def status(self, session_id: str) -> wire.Seen | None:
         """The session as it is now; None if the server does not have it awake."""
-        path = f"/session/{segment(session_id)}/status"
+        path = f"/session/{path_segment(session_id)}/status"
         try:
             value = (await self._http.call("GET", path)).value
-        except Refused as refusal:
+        except HttpStatusError as refusal:
             if refusal.status != 404:
                 raise
             return None
-        return checked(path, wire.seen, value)
+        return decode(path, wire.seen, value)
 
     async def resync(self) -> e.Resynced:
         """All statuses and open requests."""
@@ -135,7 +135,7 @@ class Listing:
         unlisted = [one for one in self._watches if one not in seen]
         found = dict(zip(unlisted, await together(*map(self._status_or_why, unlisted)), strict=True))
         seen |= {one: status for one, status in found.items() if isinstance(status, wire.Seen)}
-        unknown = {one: why.what for one, why in found.items() if isinstance(why, BadBody)}
+        unknown = {one: why.message for one, why in found.items() if isinstance(why, InvalidBody)}
         await self._name_tools(seen)
         self._seen = seen
         self._asked.clear()
@@ -146,11 +146,11 @@ class Listing:
         problem = "; ".join(dict.fromkeys([*self._unread.values(), *unknown.values()]))
         return e.Resynced(statuses, tuple(requests), covered, unreadable, problem, unknown=frozenset(unknown))
 
-    async def _status_or_why(self, session_id: str) -> wire.Seen | BadBody | None:
+    async def _status_or_why(self, session_id: str) -> wire.Seen | InvalidBody | None:
         try:
             return await self.status(session_id)
-        except BadBody as error:
-            log.warning("the status of %s cannot be read: %s", session_id, error.what)
+        except InvalidBody as error:
+            log.warning("the status of %s cannot be read: %s", session_id, error.message)
             return error
 
     async def look(self) -> Sequence[e.Event]:
@@ -215,4 +215,4 @@ def _further(page: wire.SeenPage, cursor: str | None) -> str | None:
 
 
 def _waiting(seen: wire.Seen) -> Rows[Asked]:
-    return readable(list(seen.interactions), lambda raw: pending(seen.session.id, raw), "what is asked")
+    return decode_items(list(seen.interactions), lambda raw: pending(seen.session.id, raw), "what is asked")

@@ -6,65 +6,65 @@ It remembers of each what nothing else gives: its plan, and where what was told 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from tui.backends.client_identity import Presence
-from tui.backends.decoding import UNREADABLE, checked
+from tui.backends.client_identity import ClientIdentity
+from tui.backends.decoding import UNREADABLE, decode
 from tui.backends.paging import OnBytes
 from tui.backends.qwen import schema as wire
-from tui.backends.qwen.session_reducer import Fold, picture
-from tui.backends.qwen.streams import Reloaded, Watch
+from tui.backends.qwen.session_reducer import SessionReducer, picture
+from tui.backends.qwen.streams import FollowedSession, LoadedSession
 from tui.backends.qwen.transcript_pages import FROM_THE_END
 from tui.core import events as e
 from tui.core.model import Busy, Idle, Todo
 from tui.net.http_client import Http
 from tui.net.json_input import JSON
-from tui.net.url import segment
+from tui.net.url import path_segment
 
 LIMIT = 30.0
 """Seconds for a session to be read from the disk."""
 
 
 @dataclass(frozen=True, slots=True)
-class Beginning:
+class LoadedStart:
     """Where what `load` gave of a session begins: its first message; and how the prompts before it ended."""
 
     first: str
     terminals: tuple[wire.Terminal, ...]
 
 
-class Loading:
+class SessionLoader:
     """Loads sessions, as the client that `presence` knows."""
 
-    def __init__(self, http: Http, presence: Presence) -> None:
+    def __init__(self, http: Http, presence: ClientIdentity) -> None:
         self._http = http
         self._presence = presence
         self._plans: dict[str, tuple[Todo, ...]] = {}
-        self._begins: dict[str, Beginning] = {}
+        self._begins: dict[str, LoadedStart] = {}
 
     def plan(self, session_id: str) -> tuple[Todo, ...]:
         """As the session was loaded last: there is no other place to ask."""
         return self._plans.get(session_id, ())
 
-    def beginning(self, session_id: str) -> Beginning:
+    def beginning(self, session_id: str) -> LoadedStart:
         """Of what the session was loaded with last."""
-        return self._begins.get(session_id, Beginning("", ()))
+        return self._begins.get(session_id, LoadedStart("", ()))
 
     def forget(self, session_id: str) -> None:
         self._plans.pop(session_id, None)
         self._begins.pop(session_id, None)
 
-    async def load(self, session_id: str, on_bytes: OnBytes | None = None) -> Reloaded:
-        """The session as the server keeps it. Raises `Refused` with status 404 if there is none."""
+    async def load(self, session_id: str, on_bytes: OnBytes | None = None) -> LoadedSession:
+        """The session as the server keeps it. Raises `HttpStatusError` with status 404 if there is none."""
         known = self._presence.header(session_id)
-        path = f"/session/{segment(session_id)}/load"
+        path = f"/session/{path_segment(session_id)}/load"
         heard = None if on_bytes is None else lambda received, size: on_bytes(received)
         reply = await self._http.call("POST", path, json={}, headers=known, timeout=LIMIT, progress=heard)
-        said = checked(path, wire.read, reply.value, wire.Loaded)
+        said = decode(path, wire.read, reply.value, wire.Loaded)
         if said.client_id in known.values():
             await self._presence.detach(session_id, known)
         elif said.client_id:
-            self._presence.issued(session_id, said.client_id)
+            self._presence.record(session_id, said.client_id)
         terminals = said.terminals()
-        fold = Fold(session_id, terminals)
+        fold = SessionReducer(session_id, terminals)
         told = [event for raw in (*said.compacted_replay, *said.live_journal) for event in _told(fold, raw)]
         if not said.has_active_prompt:
             told += fold.finish()
@@ -73,7 +73,7 @@ class Loading:
         cut = said.history_has_more or any(wire.is_truncation(raw) for raw in said.compacted_replay)
         more = cut or _lacks_prompts(fold, terminals)
         first = messages[0].message.id if messages else ""
-        self._begins[session_id] = Beginning(first, terminals)
+        self._begins[session_id] = LoadedStart(first, terminals)
         plans = [event for event in told if isinstance(event, e.TodosChanged)]
         self._plans[session_id] = plans[-1].todos if plans else ()
         events: list[e.Event] = [
@@ -82,10 +82,10 @@ class Loading:
             e.StatusChanged(session_id, Busy() if said.has_active_prompt else Idle()),
             *(e.RequestOpened(asked.request) for asked in fold.open.values()),
         ]
-        return Reloaded(Watch(fold, said.event_epoch), tuple(events))
+        return LoadedSession(FollowedSession(fold, said.event_epoch), tuple(events))
 
 
-def _lacks_prompts(fold: Fold, terminals: Iterable[wire.Terminal]) -> bool:
+def _lacks_prompts(fold: SessionReducer, terminals: Iterable[wire.Terminal]) -> bool:
     """Whether prompts were answered of which nothing is told.
 
     That is so where somebody woke the session by `resume`: then `load` shows nobody its past, and does not say so.
@@ -94,7 +94,7 @@ def _lacks_prompts(fold: Fold, terminals: Iterable[wire.Terminal]) -> bool:
     return any(end.terminal == "completed" and end.prompt_id not in told for end in terminals)
 
 
-def _told(fold: Fold, raw: JSON) -> list[e.Event]:
+def _told(fold: SessionReducer, raw: JSON) -> list[e.Event]:
     try:
         return fold.take(wire.read(raw, wire.Frame))
     except UNREADABLE as error:

@@ -19,7 +19,7 @@ from tui.backends.qwen import background_turns as background
 from tui.backends.qwen import requests as requests
 from tui.backends.qwen import schema as wire
 from tui.backends.qwen.open_requests import OpenRequests
-from tui.backends.qwen.running_turn import JUST_AFTER, Kind, Running
+from tui.backends.qwen.running_turn import JUST_AFTER, Kind, RunningTurn
 from tui.backends.qwen.tool_calls import (
     BROKEN_OFF,
     remembered,
@@ -35,7 +35,7 @@ from tui.core.model import (
     Message,
     TextPart,
 )
-from tui.core.sanitize import clean
+from tui.core.sanitize import sanitize
 from tui.core.store import Store
 
 log = logging.getLogger(__name__)
@@ -61,7 +61,7 @@ CLOSED = ("session_closed", "-32602")
 """Codes of a prompt that ends because its session is closed; the second is JSON-RPC's *invalid params*."""
 
 
-class Fold:
+class SessionReducer:
     """The state that a session's events have led to, as far as the next event needs it."""
 
     def __init__(self, session_id: str, terminals: Iterable[wire.Terminal] = ()) -> None:
@@ -71,8 +71,8 @@ class Fold:
         self.echoes: deque[Echo] = deque(maxlen=ECHOES_KEPT)
         self._terminals = {one.prompt_id: one for one in terminals}
         self._queue: set[str] = set()
-        self._turn: Running | None = None
-        self._overtaken: Running | None = None
+        self._turn: RunningTurn | None = None
+        self._overtaken: RunningTurn | None = None
         """A turn that the server began itself, and that a prompt is ending: the last of it is still to come."""
         self._torn = ""
         """The prompt of which the server does not have the first events, where that is so."""
@@ -85,11 +85,11 @@ class Fold:
         return self._requests.open
 
     @property
-    def torn(self) -> bool:
+    def truncated(self) -> bool:
         """Whether the server has left out the beginning of what runs, and the prompts that came meanwhile."""
         return bool(self._torn)
 
-    def shown_as(self, loaded: "Fold") -> None:
+    def shown_as(self, loaded: "SessionReducer") -> None:
         """The session is shown as it was loaded meanwhile: what that lacks is loaded once the turn has ended."""
         self._torn = self._torn or loaded._torn
 
@@ -186,7 +186,7 @@ class Fold:
         meta = update.meta or {}
         record = wire.string(meta, "promptId", "qwen.session.recordId")
         prompt_id = frame.prompt_id or record or f"{self.session_id}:{frame.id}"
-        text = clean(wire.text_of(update.content))
+        text = sanitize(wire.text_of(update.content))
         turn = self._turn
         if turn is not None and turn.prompt_id == prompt_id:
             return self._said_by_user(turn, text)
@@ -197,7 +197,7 @@ class Fold:
         assert self._turn is not None
         return [*found, *self._said_by_user(self._turn, text)]
 
-    def _said_by_user(self, turn: Running, text: str) -> list[e.Event]:
+    def _said_by_user(self, turn: RunningTurn, text: str) -> list[e.Event]:
         """One block of the prompt; words given to a running turn come as one more."""
         found: list[e.Event] = []
         if not turn.said:
@@ -207,24 +207,24 @@ class Fold:
         return [*found, e.PartUpserted(part)]
 
     def _begin(self, prompt_id: str, at: float) -> list[e.Event]:
-        self._turn = Running(self.session_id, prompt_id, at)
+        self._turn = RunningTurn(self.session_id, prompt_id, at)
         return [e.StatusChanged(self.session_id, Busy())]
 
     def _begin_own(self, prompt_id: str, at: float, event_id: int) -> list[e.Event]:
         """The server begins a turn by itself: what it began with will stand where a prompt does."""
-        self._turn = Running(self.session_id, prompt_id, at, own=True)
+        self._turn = RunningTurn(self.session_id, prompt_id, at, server_initiated=True)
         self.echoes.append(Echo(prompt_id, "", "", event_id))
         begun = Message(prompt_id, self.session_id, "user", at)
         return [e.StatusChanged(self.session_id, Busy()), e.MessageUpserted(begun)]
 
     def _noticed(self, frame: wire.Frame, update: wire.Update) -> list[e.Event]:
         turn, found = self._turn_of(frame)
-        return found if turn is None else [*found, *turn.notice(clean(wire.text_of(update.content)).strip())]
+        return found if turn is None else [*found, *turn.notice(sanitize(wire.text_of(update.content)).strip())]
 
     def _overtake(self) -> list[e.Event]:
         """A prompt begins: what ran is over, but for a turn of the server's own, of which the last comes now."""
         turn = self._turn
-        if turn is None or turn.ended or not turn.own:
+        if turn is None or turn.ended or not turn.server_initiated:
             return self._end_unseen()
         found = self._end_overtaken()
         self._overtaken = turn
@@ -233,7 +233,7 @@ class Fold:
     def _waits(self, frame: wire.Frame) -> list[e.Event]:
         prompt_id = frame.prompt_id or ""
         self._queue.add(prompt_id)
-        text = clean(wire.string(frame.data, "text"))
+        text = sanitize(wire.string(frame.data, "text"))
         self.echoes.append(Echo(prompt_id, text, frame.originator_client_id or "", frame.id or 0))
         return []
 
@@ -250,7 +250,7 @@ class Fold:
         text = wire.text_of(update.content)
         if usage is not None or text:
             found += turn.head(usage=usage)
-        if turn.own and (failure := background.failure(text)) is not None:
+        if turn.server_initiated and (failure := background.failure(text)) is not None:
             turn.failed = failure
             return found
         if not text:
@@ -264,7 +264,7 @@ class Fold:
         before, part = turn.call(call_id, update)
         return [*found, *before, *self._requests.answered(part), e.PartUpserted(part)]
 
-    def _turn_of(self, frame: wire.Frame) -> tuple[Running | None, list[e.Event]]:
+    def _turn_of(self, frame: wire.Frame) -> tuple[RunningTurn | None, list[e.Event]]:
         """The turn that an agent's event belongs to. Turns that no prompt began (a timer's) have no echo."""
         turn = self._turn
         if frame.prompt_id is None or (turn is not None and turn.prompt_id == frame.prompt_id):
@@ -347,7 +347,7 @@ class Fold:
         turn, self._overtaken = self._overtaken, None
         return [] if turn is None else turn.end(*self._remembered(turn))
 
-    def _remembered(self, turn: Running) -> tuple[float, Failure | None]:
+    def _remembered(self, turn: RunningTurn) -> tuple[float, Failure | None]:
         """When and how the turn ended, which its events did not tell."""
         known = self._terminals.get(turn.prompt_id)
         if known is None:

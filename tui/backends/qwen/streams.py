@@ -17,14 +17,14 @@ from typing import Any
 
 from tui.backends.decoding import UNREADABLE
 from tui.backends.qwen import schema as wire
-from tui.backends.qwen.session_reducer import Fold
+from tui.backends.qwen.session_reducer import SessionReducer
 from tui.core import events as e
-from tui.net.errors import BadBody, NetError, Refused
-from tui.net.event_connection import Ended
+from tui.net.errors import HttpStatusError, InvalidBody, NetError
+from tui.net.event_connection import StreamEnded
 from tui.net.http_client import Http
 from tui.net.json_input import loads
 from tui.net.sse import read_events
-from tui.net.url import segment
+from tui.net.url import path_segment
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +35,7 @@ LONGEST_SILENCE = 45.0
 LOOK_EVERY = 10.0
 """Seconds between two looks at the sessions that have no stream, and between beats where none has one."""
 CLOSED, DIED = "session_closed", "session_died"
-DIES_AGAIN = 30.0
+CRASH_LOOP_WINDOW = 30.0
 """Seconds after a session has died within which another death is not answered by loading it at once again."""
 RESYNC = "state_resync_required"
 REPLAYED = "replay_complete"
@@ -51,10 +51,10 @@ class End(Enum):
 
 
 @dataclass(slots=True)
-class Watch:
+class FollowedSession:
     """A session whose events are followed: what they have led to, and the epoch that their ids are of."""
 
-    fold: Fold
+    fold: SessionReducer
     epoch: str
 
     @property
@@ -63,14 +63,14 @@ class Watch:
 
 
 @dataclass(frozen=True, slots=True)
-class Reloaded:
+class LoadedSession:
     """A session as `load` gave it: where to go on from, and what to tell."""
 
-    watch: Watch
+    watch: FollowedSession
     events: tuple[e.Event, ...]
 
 
-class Streams:
+class StreamMultiplexer:
     """An open feed. `watches` are those of its owner, who may add to them by `follow`.
 
     `reload` loads a session; `identify` gives the header that says who we are in it; `look` asks what happens
@@ -80,9 +80,9 @@ class Streams:
     def __init__(
         self,
         http: Http,
-        watches: dict[str, Watch],
+        watches: dict[str, FollowedSession],
         *,
-        reload: Callable[[str], Awaitable[Reloaded]],
+        reload: Callable[[str], Awaitable[LoadedSession]],
         identify: Callable[[str], dict[str, str]],
         look: Callable[[], Awaitable[Sequence[e.Event]]],
         on_bytes: Callable[[int], None],
@@ -133,7 +133,7 @@ class Streams:
         for event in events:
             self._told.put_nowait(event)
 
-    async def _follow(self, watch: Watch) -> None:
+    async def _follow(self, watch: FollowedSession) -> None:
         """Follow one session until it is gone or closed. Raises what ends its stream otherwise.
 
         Loaded in vain, it is not loaded again at once: the feed ends, and the link takes its time.
@@ -148,17 +148,17 @@ class Streams:
                         break
                     case End.DIED:
                         before, died_at = died_at, asyncio.get_running_loop().time()
-                        if died_at - before < DIES_AGAIN:
-                            raise Ended
+                        if died_at - before < CRASH_LOOP_WINDOW:
+                            raise StreamEnded
                     case End.STALE:
                         pass
-            except Refused as refusal:
+            except HttpStatusError as refusal:
                 if refusal.status != 404 or just_loaded:
                     raise
                 just_loaded = True  # the server was restarted: it knows the session again once it is loaded
             else:
                 if just_loaded and watch.fold.cursor == stood:
-                    raise Ended
+                    raise StreamEnded
                 just_loaded = watch.fold.cursor == stood
             if not await self._start_over(watch):
                 break
@@ -167,11 +167,11 @@ class Streams:
         if not self._tasks:
             self._alone.set()
 
-    async def _start_over(self, watch: Watch) -> bool:
+    async def _start_over(self, watch: FollowedSession) -> bool:
         """Load the session and tell it anew; False if it is gone."""
         try:
             reloaded = await self._reload(watch.session_id)
-        except Refused as refusal:
+        except HttpStatusError as refusal:
             if refusal.status != 404:
                 raise
             self._tell([e.SessionDeleted(watch.session_id)])
@@ -180,7 +180,7 @@ class Streams:
         self._tell(reloaded.events)
         return True
 
-    async def _stream(self, watch: Watch) -> End:
+    async def _stream(self, watch: FollowedSession) -> End:
         """One stream from its opening on. Raises what ends it without a word."""
         headers = {
             "accept": "text/event-stream",
@@ -188,7 +188,7 @@ class Streams:
             "x-qwen-event-epoch": watch.epoch,
             **self._identify(watch.session_id),
         }
-        path = f"/session/{segment(watch.session_id)}/events"
+        path = f"/session/{path_segment(watch.session_id)}/events"
         async with self._http.stream(
             "GET", path, headers=headers, first_byte=FIRST_BYTE, silence=LONGEST_SILENCE
         ) as response:
@@ -210,18 +210,18 @@ class Streams:
                     return End.DIED
                 if watch.fold.stale:
                     return End.STALE
-        raise Ended
+        raise StreamEnded
 
-    def _take(self, watch: Watch, frame: wire.Frame) -> None:
+    def _take(self, watch: FollowedSession, frame: wire.Frame) -> None:
         try:
             self._tell(watch.fold.take(frame))
         except UNREADABLE as error:
             self._tell(watch.fold.unreadable(error))
 
-    def _beat(self, watch: Watch) -> None:
+    def _beat(self, watch: FollowedSession) -> None:
         """Each stream has beats of its own: those of the oldest are the line's."""
         if next(iter(self._tasks), None) == watch.session_id:
-            self._tell([e.Beat()])
+            self._tell([e.Heartbeat()])
 
     async def _keep_looking(self) -> None:
         """Look at what has no stream. Where nothing has one, that is all there is to prove the line by."""
@@ -230,13 +230,13 @@ class Streams:
             try:
                 found = await self._look()
             except NetError as error:
-                if not self._tasks or error.final:
+                if not self._tasks or error.permanent:
                     raise
-                log.info("the list of sessions could not be had: %s", error.what)
+                log.info("the list of sessions could not be had: %s", error.message)
             else:
                 if not self._tasks:
                     self._on_bytes(1)
-                    self._tell([e.Beat()])
+                    self._tell([e.Heartbeat()])
                 self._tell(found)
             with suppress(TimeoutError):
                 async with asyncio.timeout(LOOK_EVERY):
@@ -253,6 +253,6 @@ def _frame(data: str) -> wire.Frame | None:
     """One event as it came; None for one that cannot be read: the next load brings what it would have told."""
     try:
         return wire.read(loads(data, fragments=wire.FRAGMENTS), wire.Frame)
-    except (BadBody, *UNREADABLE) as error:
+    except (InvalidBody, *UNREADABLE) as error:
         log.warning("event skipped: %s", error)
         return None

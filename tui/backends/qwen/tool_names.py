@@ -9,12 +9,12 @@ from collections.abc import Iterator
 
 import msgspec
 
-from tui.backends.decoding import UNREADABLE, readable
+from tui.backends.decoding import UNREADABLE, decode_items
 from tui.backends.qwen import schema as wire
 from tui.backends.qwen.requests import Asked
 from tui.net.errors import NetError
 from tui.net.http_client import Http
-from tui.net.url import segment
+from tui.net.url import path_segment
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +42,7 @@ class _Event(msgspec.Struct):
 
 async def tool_of(http: Http, asked: Asked) -> str:
     """The name of the newest call with what was asked for as its input; "" where it cannot be found out."""
-    path = f"/session/{segment(asked.request.session_id)}/transcript"
+    path = f"/session/{path_segment(asked.request.session_id)}/transcript"
     try:
         reply = await http.call("GET", path, params={"direction": "backward", "limit": NEWEST})
         calls = list(_calls(reply.value))
@@ -55,7 +55,7 @@ async def tool_of(http: Http, asked: Asked) -> str:
 
 def _calls(value: wire.JSON) -> Iterator[_Update]:
     events = wire.read(value, _Page).events
-    for event in readable(events, lambda raw: wire.read(raw, _Event), "an event of a stored transcript"):
+    for event in decode_items(events, lambda raw: wire.read(raw, _Event), "an event of a stored transcript"):
         update = event.data
         if update.session_update == "tool_call":
             yield update

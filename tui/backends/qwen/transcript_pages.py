@@ -11,16 +11,16 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 import msgspec
 
-from tui.backends.decoding import UNREADABLE, checked, readable
+from tui.backends.decoding import UNREADABLE, decode, decode_items
 from tui.backends.qwen import schema as wire
 from tui.backends.qwen.running_turn import JUST_AFTER
-from tui.backends.qwen.session_reducer import Fold, picture
+from tui.backends.qwen.session_reducer import SessionReducer, picture
 from tui.core import events as e
 from tui.core.model import FullMessage, Message, NotePart
-from tui.net.errors import BadBody, Refused, TooLarge, WrongType, megabytes
+from tui.net.errors import HttpStatusError, InvalidBody, TooLarge, UnexpectedContentType, megabytes
 from tui.net.http_client import Http
-from tui.net.response import Progress, Reply
-from tui.net.url import segment
+from tui.net.response import Progress, Response
+from tui.net.url import path_segment
 
 log = logging.getLogger(__name__)
 
@@ -63,19 +63,19 @@ async def older(
     before: str,
     first: str,
     terminals: Iterable[wire.Terminal],
-    ask: Callable[[Callable[[int, Progress], Awaitable[Reply]]], Awaitable[Reply]],
+    ask: Callable[[Callable[[int, Progress], Awaitable[Response]]], Awaitable[Response]],
 ) -> e.MessagesLoaded:
     """The page before the message `first`, from the cursor `before` on. Raises `NetError`.
 
     `ask` gives the number of records that an answer is to have (see `Paging`). A cursor of ours is the oldest
     prompt that was given before it, a blank, and the server's cursor or the record to go on before.
     """
-    path = f"/session/{segment(session_id)}/transcript"
+    path = f"/session/{path_segment(session_id)}/transcript"
     known, _, cursor = before.partition(" ") if before != FROM_THE_END else (first, "", FROM_THE_END)
     held: list[wire.Frame] = []
     for _ in range(READ_AT_ONCE):
 
-        async def fetch(count: int, progress: Progress, cursor: str = cursor) -> Reply:
+        async def fetch(count: int, progress: Progress, cursor: str = cursor) -> Response:
             asked = {**_place(cursor), "limit": str(count)}
             return await http.call("GET", path, params=asked, timeout=READ_LIMIT, progress=progress)
 
@@ -91,8 +91,8 @@ async def older(
             if not newer:
                 raise  # the server alone makes cursors, and names no record to go on before
             return _loaded(session_id, newer, known, cursor)
-        page = checked(path, wire.read, reply.value, _Page)
-        held = [*readable(page.events, _frame, "an event of a stored transcript", _damaged), *held]
+        page = decode(path, wire.read, reply.value, _Page)
+        held = [*decode_items(page.events, _frame, "an event of a stored transcript", _damaged), *held]
         cursor = (page.next_cursor or "") if page.has_more and page.events else ""
         if held and _is_prompt(held[0]) and (messages := _before(first, _messages(session_id, held, terminals))):
             return _loaded(session_id, messages, known, cursor)
@@ -122,19 +122,19 @@ async def _turn_before(http: Http, session_id: str, known: str) -> _Turn | None:
     """The turn before the oldest prompt that is known: it holds what is too large. None: the server names none."""
     try:
         return await _indexed_before(http, session_id, known)
-    except (BadBody, Refused, WrongType) as error:
-        log.warning("the index of the turns of %s: %s", session_id, error.what)
+    except (InvalidBody, HttpStatusError, UnexpectedContentType) as error:
+        log.warning("the index of the turns of %s: %s", session_id, error.message)
         return None
 
 
 async def _indexed_before(http: Http, session_id: str, known: str) -> _Turn | None:
-    path = f"/session/{segment(session_id)}/turn-index"
+    path = f"/session/{path_segment(session_id)}/turn-index"
     params = {"limit": str(RECORDS)}
     newer: list[_Turn] = []
     for _ in range(READ_AT_ONCE):
         reply = await http.call("GET", path, params=params, timeout=READ_LIMIT)
-        index = checked(path, wire.read, reply.value, _Index)
-        turns = [*readable(index.turns, lambda raw: wire.read(raw, _Turn), "a turn of a transcript"), *newer[:1]]
+        index = decode(path, wire.read, reply.value, _Index)
+        turns = [*decode_items(index.turns, lambda raw: wire.read(raw, _Turn), "a turn of a transcript"), *newer[:1]]
         at = next((row for row, turn in enumerate(turns) if known in (turn.prompt_id, turn.turn_id)), None)
         if at is not None and at > 0:
             return turns[at - 1]
@@ -179,7 +179,7 @@ def _is_prompt(frame: wire.Frame) -> bool:
 def _messages(
     session_id: str, frames: Sequence[wire.Frame], terminals: Iterable[wire.Terminal]
 ) -> tuple[FullMessage, ...]:
-    fold = Fold(session_id, terminals)
+    fold = SessionReducer(session_id, terminals)
     told = [event for frame in frames for event in _told(fold, frame)]
     return picture(session_id, [*told, *fold.finish()])
 
@@ -188,7 +188,7 @@ def _damaged(at: int, raw: wire.JSON, why: Exception) -> wire.Frame:
     return wire.Frame(DAMAGED, data={"update": {}, "why": str(why)})
 
 
-def _told(fold: Fold, frame: wire.Frame) -> list[e.Event]:
+def _told(fold: SessionReducer, frame: wire.Frame) -> list[e.Event]:
     if frame.type == DAMAGED:
         return fold.unreadable(ValueError(frame.data["why"]))
     try:

@@ -14,7 +14,7 @@ GLYPHS = str.maketrans(
 )
 
 
-class Ascii(LineFilter):
+class AsciiFilter(LineFilter):
     """Glyphs become their likeness, letters lose their accents, all else becomes `?`."""
 
     def apply(self, segments: list[Segment], background: Color) -> list[Segment]:

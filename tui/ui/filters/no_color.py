@@ -25,7 +25,7 @@ FAINT = 0.65
 Rgb = tuple[int, int, int]
 
 
-class Uncoloured(LineFilter):
+class NoColorFilter(LineFilter):
     """`variables` gives the theme's, by their names. It takes the place of Textual's own, which leave greys."""
 
     def __init__(self, variables: Callable[[], Mapping[str, str]]) -> None:

@@ -4,23 +4,23 @@ from collections.abc import Callable, Mapping
 
 from textual.filter import LineFilter
 
-from tui.config.display import Look
+from tui.config.display import DisplaySettings
 from tui.ui.filters.only_text import OnlyText
 
 
-def filters_of(look: Look, uncoloured: Callable[[], Mapping[str, str]] | None = None) -> list[LineFilter]:
+def filters_of(look: DisplaySettings, uncoloured: Callable[[], Mapping[str, str]] | None = None) -> list[LineFilter]:
     """In the order in which lines go through them. `uncoloured`: there are to be none of the theme's variables."""
     filters: list[LineFilter] = [OnlyText()]
     if uncoloured is not None:
-        from tui.ui.filters.no_color import Uncoloured
+        from tui.ui.filters.no_color import NoColorFilter
 
-        filters.append(Uncoloured(uncoloured))
+        filters.append(NoColorFilter(uncoloured))
     if look.ascii:
-        from tui.ui.filters.ascii import Ascii
+        from tui.ui.filters.ascii import AsciiFilter
 
-        filters.append(Ascii())
+        filters.append(AsciiFilter())
     if not look.links:
-        from tui.ui.filters.unlinked import Unlinked
+        from tui.ui.filters.unlinked import NoLinksFilter
 
-        filters.append(Unlinked())
+        filters.append(NoLinksFilter())
     return filters

@@ -25,7 +25,7 @@ AS_LAST_KNOWN = " · as last known"
 """What is said of the server's while the line is not up."""
 
 
-class Plain(Static, Guarded):
+class StaticText(Static, Guarded):
     """A `Static` that takes no markup and redraws only what is new."""
 
     def __init__(self, content: Content | str = "", *, id: str | None = None, classes: str | None = None) -> None:
@@ -44,7 +44,7 @@ class Plain(Static, Guarded):
             self.update(fresh, layout=layout)
 
 
-class Covered(Guarded):
+class SkipsCoveredBackground(Guarded):
     """What its children cover is not drawn line by line: under them that would cost a quarter of a frame.
 
     Its border is. Nor does its growth ask for a second layout or drawing: it grows by a layout, which draws it,

@@ -8,7 +8,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
 
-from tui.widgets.base.static_text import Plain
+from tui.widgets.base.static_text import StaticText
 from tui.widgets.dialogs.dialog import Dialog
 from tui.widgets.focus.focus_transfer import has_messages
 from tui.widgets.status.footer import Keys, hints_of
@@ -37,10 +37,10 @@ class Confirm(Dialog[bool]):
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog"):
-            yield Plain(Content.styled(self._title, "bold"), classes="title")
-            yield Plain(self._text)
+            yield StaticText(Content.styled(self._title, "bold"), classes="title")
+            yield StaticText(self._text)
             keys = (("Enter", self._yes, "screen.answer(True)"), ("Esc", self._no, "screen.answer(False)"))
-            yield Plain(hints_of(keys), classes="keys")
+            yield StaticText(hints_of(keys), classes="keys")
 
     def on_paste(self, event: events.Paste) -> None:
         """So does a paste, which answers nothing."""

@@ -8,7 +8,7 @@ from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 
 from tui.config.keymap import KEYS, with_keys
-from tui.widgets.base.static_text import MUTED, Plain
+from tui.widgets.base.static_text import MUTED, StaticText
 from tui.widgets.dialogs.dialog import Dialog
 from tui.widgets.status.footer import Keys
 
@@ -59,12 +59,12 @@ class Help(Dialog[None]):
         with Vertical(classes="dialog"):
             with VerticalScroll():
                 if self._server:
-                    yield Plain(Content.styled(f"{self._server}\n", MUTED))
-                yield Plain(Content.styled(f"In {self._part}", "bold"), classes="title")
-                yield Plain(_list(self._keys))
-                yield Plain(Content.styled("\nEverywhere", "bold"), classes="title")
-                yield Plain(_list(EVERYWHERE))
-            yield Plain(Content.assemble(("Esc", "bold"), (" close", MUTED)), classes="keys")
+                    yield StaticText(Content.styled(f"{self._server}\n", MUTED))
+                yield StaticText(Content.styled(f"In {self._part}", "bold"), classes="title")
+                yield StaticText(_list(self._keys))
+                yield StaticText(Content.styled("\nEverywhere", "bold"), classes="title")
+                yield StaticText(_list(EVERYWHERE))
+            yield StaticText(Content.assemble(("Esc", "bold"), (" close", MUTED)), classes="keys")
 
 
 def _list(keys: Keys) -> Content:

@@ -17,13 +17,13 @@ from textual.widgets.option_list import Option
 
 from tui.config.keymap import KEYS
 from tui.core.model import PermissionRequest, Request, Session
-from tui.core.sanitize import one_line
+from tui.core.sanitize import single_line
 from tui.core.store import Store
 from tui.widgets.base.format import span
-from tui.widgets.base.static_text import AS_LAST_KNOWN, MUTED, Plain, spread
+from tui.widgets.base.static_text import AS_LAST_KNOWN, MUTED, StaticText, spread
 from tui.widgets.dialogs.dialog import Dialog
 from tui.widgets.requests.panel import FOLD, RequestPanel
-from tui.widgets.requests.request_ui_state import RequestBook
+from tui.widgets.requests.request_ui_state import RequestUiState
 from tui.widgets.status.footer import Keys, fitting
 
 NOBODY = "Nobody waits for you."
@@ -72,7 +72,7 @@ class Inbox(Dialog[str | None]):
     def __init__(
         self,
         store: Store,
-        book: RequestBook,
+        book: RequestUiState,
         now: Callable[[], float],
         *,
         kept: Callable[[str], bytes | None],
@@ -82,10 +82,10 @@ class Inbox(Dialog[str | None]):
         super().__init__()
         self._store, self._book, self._now = store, book, now
         self._listed: list[Request] = []
-        self._title = Plain(classes="title")
+        self._title = StaticText(classes="title")
         self._options = OptionList(markup=False, compact=True)
         self._panel = InboxPanel(now, book)
-        self._keys = Plain(classes="keys")
+        self._keys = StaticText(classes="keys")
         self._panel.kept = kept
         self._panel.reject_with_reason = reject_with_reason
 
@@ -169,7 +169,7 @@ class Inbox(Dialog[str | None]):
 
     def _agent(self, request: Request | None) -> str:
         session = None if request is None else self._store.sessions.get(request.session_id)
-        return "" if session is None else one_line(session.agent, AGENT)
+        return "" if session is None else single_line(session.agent, AGENT)
 
     def _row(self, request: Request) -> Content:
         age = span(self._now() - self._since(request))
@@ -190,7 +190,7 @@ class Inbox(Dialog[str | None]):
         seen: set[str] = set()
         while session is not None and session.id not in seen:
             seen.add(session.id)
-            names.append(one_line(session.title) or "untitled")
+            names.append(single_line(session.title) or "untitled")
             session = self._store.sessions.get(session.parent_id or "")
         return " › ".join(reversed(names)) or session_id
 
@@ -199,13 +199,13 @@ class Inbox(Dialog[str | None]):
         if form is None or self._panel.has_focus_within:
             self._options.focus()
         else:
-            self._panel.grace.waive()  # the person chose this request, and means the next key for it
+            self._panel.grace.cancel()  # the person chose this request, and means the next key for it
             self._panel.handover.begin(form)
 
     def on_key(self, event: events.Key) -> None:
         """Enter leads from the list to the answer at once: what comes behind it is meant for that."""
         handover = self._panel.handover
-        if handover.taker is not None:
+        if handover.target is not None:
             handover.keep(event)
         elif event.key == "enter" and self._options.has_focus:
             self.action_switch()
@@ -232,10 +232,10 @@ class Inbox(Dialog[str | None]):
         event.stop()
         self._options.focus()
 
-    @on(RequestPanel.KeyPassedOn)
-    def _passed_on(self, event: RequestPanel.KeyPassedOn) -> None:
+    @on(RequestPanel.KeyForwarded)
+    def _passed_on(self, event: RequestPanel.KeyForwarded) -> None:
         event.stop()
-        if self._panel.handover.taker is not None:
+        if self._panel.handover.target is not None:
             self._panel.handover.keep(event.event)
             return
         if isinstance(event.event, events.Paste):
@@ -250,7 +250,7 @@ def _tail(names: str, cells: int) -> str:
 
 def _about(request: Request) -> str:
     if isinstance(request, PermissionRequest):
-        what = one_line(request.detail or " ".join(request.patterns))
-        return f"may it run {one_line(request.action)}? {what}"
+        what = single_line(request.detail or " ".join(request.patterns))
+        return f"may it run {single_line(request.action)}? {what}"
     more = f" (+{len(request.questions) - 1})" if len(request.questions) > 1 else ""
-    return (one_line(request.questions[0].text) if request.questions else "a question") + more
+    return (single_line(request.questions[0].text) if request.questions else "a question") + more

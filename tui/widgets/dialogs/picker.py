@@ -15,9 +15,9 @@ from textual.content import Content
 from textual.widgets import Input, OptionList
 from textual.widgets.option_list import Option
 
-from tui.core.model import Offered
-from tui.core.sanitize import one_line
-from tui.widgets.base.static_text import MUTED, Plain
+from tui.core.model import CatalogItem
+from tui.core.sanitize import single_line
+from tui.widgets.base.static_text import MUTED, StaticText
 from tui.widgets.dialogs.dialog import Dialog
 from tui.widgets.status.footer import Keys, hints_of
 
@@ -25,7 +25,7 @@ LISTED_AT_MOST = 200
 """Names listed at once; the others are counted, and found by filtering."""
 
 
-class Choose(Dialog[None]):
+class Picker(Dialog[None]):
     """`take` gets the name of what was chosen."""
 
     KEYS_OF: ClassVar[tuple[str, Keys]] = (
@@ -45,23 +45,23 @@ class Choose(Dialog[None]):
     ]
 
     def __init__(
-        self, title: str, offered: Sequence[Offered], take: Callable[[str], None], current: str | None = None
+        self, title: str, offered: Sequence[CatalogItem], take: Callable[[str], None], current: str | None = None
     ) -> None:
         super().__init__()
         self._title, self._offered, self._take, self._current = title, offered, take, current
         self._listed_for = ""
-        self._listed: list[Offered] = []
+        self._listed: list[CatalogItem] = []
         self._filter_box = Input(placeholder="filter", compact=True)
         self._options = OptionList(markup=False, compact=True)
-        self._more = Plain()
+        self._more = StaticText()
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog wide"):
-            yield Plain(Content.styled(self._title, "bold"), classes="title")
+            yield StaticText(Content.styled(self._title, "bold"), classes="title")
             yield self._filter_box
             yield self._options
             yield self._more
-            yield Plain(
+            yield StaticText(
                 hints_of((("Enter", "take it", "screen.take"), ("Esc", "leave it", "screen.dismiss"))),
                 classes="keys",
             )
@@ -74,9 +74,7 @@ class Choose(Dialog[None]):
     def _draw(self) -> None:
         self._listed_for = self._filter_box.value
         wanted = self._listed_for.casefold().split()
-        fitting = [
-            one for one in self._offered if all(word in f"{one.name} {one.about}".casefold() for word in wanted)
-        ]
+        fitting = [one for one in self._offered if all(word in f"{one.name} {one.about}".casefold() for word in wanted)]
         fitting.sort(key=lambda one: one.name != self._current or bool(wanted))  # the current one is listed at all
         self._listed = fitting[:LISTED_AT_MOST]
         more = len(fitting) - len(self._listed)
@@ -112,5 +110,5 @@ class Choose(Dialog[None]):
             self._draw()
 
 
-def _row(offered: Offered) -> Content:
-    return Content.assemble(one_line(offered.name), (f"  {one_line(offered.about)}", MUTED))
+def _row(offered: CatalogItem) -> Content:
+    return Content.assemble(single_line(offered.name), (f"  {single_line(offered.about)}", MUTED))

@@ -11,15 +11,15 @@ from textual.content import Content
 from textual.widgets import Input, OptionList
 from textual.widgets.option_list import Option
 
-from tui.core.sanitize import one_line
-from tui.widgets.base.static_text import MUTED, Plain, spread
+from tui.core.sanitize import single_line
+from tui.widgets.base.static_text import MUTED, StaticText, spread
 from tui.widgets.dialogs.dialog import Dialog
 from tui.widgets.status.footer import Keys, hints_of
 
 LISTED_AT_MOST = 200
 
 
-class HistoryPicker(Dialog[str | None]):
+class PromptHistory(Dialog[str | None]):
     """Dismissed with the prompt that was chosen. `history`: the newest first."""
 
     KEYS_OF: ClassVar[tuple[str, Keys]] = (
@@ -46,10 +46,10 @@ class HistoryPicker(Dialog[str | None]):
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog wide"):
-            yield Plain(Content.styled("Earlier prompts", "bold"), classes="title")
+            yield StaticText(Content.styled("Earlier prompts", "bold"), classes="title")
             yield self._filter_box
             yield self._options
-            yield Plain(
+            yield StaticText(
                 hints_of((("Enter", "put it in the prompt", "screen.take"), ("Esc", "close", "screen.dismiss"))),
                 classes="keys",
             )
@@ -98,4 +98,4 @@ class HistoryPicker(Dialog[str | None]):
 def _row(text: str, width: int) -> Content:
     lines = text.strip().count("\n")
     more = Content.styled(f"+{lines} lines " if lines else "", MUTED)
-    return spread(Content(one_line(text)), more, width)
+    return spread(Content(single_line(text)), more, width)

@@ -19,11 +19,11 @@ from textual.widgets.option_list import Option
 
 from tui.config.keymap import KEYS
 from tui.core.model import Session
-from tui.core.sanitize import one_line
-from tui.core.session_state import Standing
+from tui.core.sanitize import single_line
+from tui.core.session_state import SessionState
 from tui.core.store import Store
 from tui.widgets.base.format import span
-from tui.widgets.base.static_text import AS_LAST_KNOWN, MUTED, ONE_ROW, Plain, spread
+from tui.widgets.base.static_text import AS_LAST_KNOWN, MUTED, ONE_ROW, StaticText, spread
 from tui.widgets.dialogs.dialog import Dialog
 from tui.widgets.status.footer import Keys, hints_of
 
@@ -38,15 +38,15 @@ SEARCHED = 1_000
 """Characters of a title and of a folder in which the filter looks."""
 
 STANDINGS = {
-    Standing.WAITING: ("?", "$accent"),
-    Standing.RETRYING: ("↻", "$warning"),
-    Standing.STALLED: ("◐", "$warning"),
-    Standing.RUNNING: ("●", "$success"),
-    Standing.FAILED: ("✗", "$error"),
-    Standing.INTERRUPTED: ("!", "$error"),
-    Standing.UNREAD: ("✓", "$primary"),
-    Standing.IDLE: ("·", MUTED),
-    Standing.GONE: ("■", "$warning"),
+    SessionState.WAITING: ("?", "$accent"),
+    SessionState.RETRYING: ("↻", "$warning"),
+    SessionState.STALLED: ("◐", "$warning"),
+    SessionState.RUNNING: ("●", "$success"),
+    SessionState.FAILED: ("✗", "$error"),
+    SessionState.INTERRUPTED: ("!", "$error"),
+    SessionState.UNREAD: ("✓", "$primary"),
+    SessionState.IDLE: ("·", MUTED),
+    SessionState.GONE: ("■", "$warning"),
 }
 """The glyph and the colour beside each word; the word alone is enough."""
 
@@ -101,7 +101,7 @@ class SessionPicker(Dialog[Open | New | None]):
     def __init__(
         self,
         store: Store,
-        standing_of: Callable[[str], Standing],
+        standing_of: Callable[[str], SessionState],
         server_now: Callable[[], float],
         current: str | None,
         *,
@@ -131,7 +131,7 @@ class SessionPicker(Dialog[Open | New | None]):
         self._unreadable = 0
         self.more: Callable[[str, str | None], None] = lambda search, cursor: None
         """Asks for a page of the sessions whose title holds `search`."""
-        self._title = Plain(Content.styled("Sessions", "bold"), classes="title")
+        self._title = StaticText(Content.styled("SessionController", "bold"), classes="title")
         self._filter_box = Input(placeholder="filter", compact=True)
         self._options = OptionList(markup=False, compact=True)
 
@@ -151,7 +151,7 @@ class SessionPicker(Dialog[Open | New | None]):
                 *(edits if self._edits else ()),
                 ("Esc", "close", "screen.dismiss"),
             )
-            yield Plain(hints_of(keys), classes="keys")
+            yield StaticText(hints_of(keys), classes="keys")
 
     def on_mount(self) -> None:
         self.draw()
@@ -277,12 +277,12 @@ class SessionPicker(Dialog[Open | New | None]):
         standing = self._standing_of(session.id)
         glyph, colour = STANDINGS[standing]
         width = max(20, self._options.size.width - 2)
-        waited = self._waited(session.id) if standing is Standing.WAITING else None
+        waited = self._waited(session.id) if standing is SessionState.WAITING else None
         age = span(self._server_now() - session.updated) if session.updated else ""
         age = age if waited is None else span(waited)
         here = "› " if session.id == self._current else "  "
         child = "└ " if session.parent_id is not None else ""
-        left = Content.assemble((here, "$primary"), (child, MUTED), one_line(session.title) or "untitled")
+        left = Content.assemble((here, "$primary"), (child, MUTED), single_line(session.title) or "untitled")
         place = f"{_tail(session.directory):>{PLACE_CELLS}}  " if width >= WIDE else ""
         right = Content.assemble((place, MUTED), (f"{glyph} {standing.value:<15}", colour), (f"{age:>7} ", MUTED))
         return spread(left, right, width)

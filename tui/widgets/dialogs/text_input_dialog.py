@@ -9,12 +9,12 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import Input
 
-from tui.widgets.base.static_text import Plain
+from tui.widgets.base.static_text import StaticText
 from tui.widgets.dialogs.dialog import Dialog
 from tui.widgets.status.footer import Keys, hints_of
 
 
-class Ask(Dialog[str | None]):
+class TextInputDialog(Dialog[str | None]):
     """Dismissed with the words, or with None when they were left as they are, emptied, or given up."""
 
     KEYS_OF: ClassVar[tuple[str, Keys]] = (
@@ -32,10 +32,10 @@ class Ask(Dialog[str | None]):
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog"):
-            yield Plain(Content.styled(self._title, "bold"), classes="title")
+            yield StaticText(Content.styled(self._title, "bold"), classes="title")
             yield Input(self._words, compact=True)
             keys = (("Enter", self._verb, "screen.take"), ("Esc", "leave it", "screen.dismiss"))
-            yield Plain(hints_of(keys), classes="keys")
+            yield StaticText(hints_of(keys), classes="keys")
 
     def on_mount(self) -> None:
         self.query_one(Input).focus()

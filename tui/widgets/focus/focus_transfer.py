@@ -11,7 +11,7 @@ from textual.message_pump import MessagePump
 from textual.widget import Widget
 
 
-class Handover:
+class FocusTransfer:
     """At most one is under way on the screen of `widget`."""
 
     def __init__(self, widget: Widget) -> None:
@@ -21,7 +21,7 @@ class Handover:
         self._kept: list[events.Key | events.Paste] = []
 
     @property
-    def taker(self) -> Widget | None:
+    def target(self) -> Widget | None:
         """Who is to get the focus; None while it stays where it is."""
         return self._taker
 

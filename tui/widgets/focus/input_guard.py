@@ -13,7 +13,7 @@ GRACE = 0.5
 """Seconds."""
 
 
-class Grace:
+class InputGuard:
     """Runs for `lasts` seconds from the last `begin`, by the clock `now`.
 
     `changed` is called when one begins, and once it is over. One timer of `widget` runs meanwhile, and none after.
@@ -45,7 +45,7 @@ class Grace:
             self._timer = self._widget.set_timer(self._lasts, self._look)
         self._changed()
 
-    def waive(self) -> None:
+    def cancel(self) -> None:
         """It is over at once."""
         self._over_at = 0.0
         self._changed()

@@ -10,9 +10,9 @@ from textual import events
 from textual.content import Content
 from textual.message import Message
 
-from tui.core.model import Offered
-from tui.core.sanitize import one_line
-from tui.widgets.base.static_text import MUTED, Plain, spread
+from tui.core.model import CatalogItem
+from tui.core.sanitize import single_line
+from tui.widgets.base.static_text import MUTED, StaticText, spread
 
 ROWS = 6
 """Names shown at once..."""
@@ -22,7 +22,7 @@ ABOUT = 200
 """Characters of what is said about a name."""
 
 
-class Completions(Plain):
+class CompletionList(StaticText):
     """Takes no room while it is closed. `take` gets the name on which the person clicked."""
 
     class Switched(Message):
@@ -32,8 +32,8 @@ class Completions(Plain):
         super().__init__(id=id)
         self._take = take
         self._word = self._offered_for = ""
-        self._offered: Sequence[Offered] = ()
-        self._fitting: Sequence[Offered] = ()
+        self._offered: Sequence[CatalogItem] = ()
+        self._fitting: Sequence[CatalogItem] = ()
         self._at = 0
         self._moved = False
         self._meant = (False, False)
@@ -45,7 +45,7 @@ class Completions(Plain):
     def is_open(self) -> bool:
         return bool(self._fitting)
 
-    def offer(self, word: str, offered: Sequence[Offered]) -> None:
+    def offer(self, word: str, offered: Sequence[CatalogItem]) -> None:
         """These are what `word` may become, the likeliest first; none at all closes it."""
         kept = self.marked(word) if self._moved else None
         self._word, self._offered_for, self._offered = word, word, offered
@@ -100,7 +100,7 @@ class Completions(Plain):
         """The first name in sight."""
         return max(0, min(self._at - self._rows // 2, len(self._fitting) - self._rows))
 
-    def _show(self, fitting: Sequence[Offered], at: int) -> None:
+    def _show(self, fitting: Sequence[CatalogItem], at: int) -> None:
         self._fitting, self._at = fitting, at
         self._draw()
         self.display = self.is_open
@@ -114,12 +114,12 @@ class Completions(Plain):
         sight = list(enumerate(self._fitting))[first : first + self._rows]
         self.show(Content("\n").join(self._row(row, one, width) for row, one in sight))
 
-    def _row(self, row: int, offered: Offered, width: int) -> Content:
+    def _row(self, row: int, offered: CatalogItem, width: int) -> Content:
         here = row == self._at
         left = Content.assemble(
             (" › " if here else "   ", "$primary"),
-            (f"{self._word[:1]}{one_line(offered.name, ABOUT)}", "bold" if here else ""),
-            (f"  {one_line(offered.about, ABOUT)}" if offered.about else "", MUTED),
+            (f"{self._word[:1]}{single_line(offered.name, ABOUT)}", "bold" if here else ""),
+            (f"  {single_line(offered.about, ABOUT)}" if offered.about else "", MUTED),
         )
         count = f"{row + 1} of {len(self._fitting)} " if here and len(self._fitting) > self._rows else ""
         return spread(left, Content.styled(count, MUTED), width)

@@ -6,7 +6,7 @@ from textual import events
 from textual.message import Message
 from textual.widgets import TextArea
 
-from tui.core.sanitize import clean
+from tui.core.sanitize import sanitize
 from tui.widgets.base.guarded import Guarded
 
 
@@ -40,7 +40,7 @@ class Editor(TextArea, Guarded):
 
     def load_text(self, text: str) -> None:
         """As Textual's; `text` may come from a file that another program wrote."""
-        super().load_text(clean(text))
+        super().load_text(sanitize(text))
 
     def action_cut(self) -> None:
         """What is selected, else the line. Where there is nothing, the clipboard keeps what it has."""

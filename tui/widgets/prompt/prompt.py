@@ -12,9 +12,9 @@ from typing import ClassVar, Literal
 from textual import events, on
 from textual.message import Message
 
-from tui.core.model import Offered
-from tui.widgets.focus.input_guard import Grace
-from tui.widgets.prompt.completions import Completions
+from tui.core.model import CatalogItem
+from tui.widgets.focus.input_guard import InputGuard
+from tui.widgets.prompt.completions import CompletionList
 from tui.widgets.prompt.editor import Editor
 from tui.widgets.status.footer import Keys
 
@@ -22,7 +22,7 @@ UNFINISHED_NAME = re.compile(r"(?:^|\s)@\S*$")
 UNFINISHED_COMMAND = re.compile(r"^/\S*$")
 
 
-class Prompt(Editor):
+class PromptBox(Editor):
     """The box at the bottom, with earlier prompts behind it (Up and Down)."""
 
     KEYS: ClassVar[Keys] = (
@@ -74,10 +74,10 @@ class Prompt(Editor):
         self.past: Callable[[], Sequence[str]] = tuple
         self.submit: Callable[[str], None] = lambda text: None
         self.edited: str | None = None
-        self.grace = Grace(self, now, self._grace_changed)
+        self.grace = InputGuard(self, now, self._grace_changed)
         """In it Enter sends nothing, until something is written."""
         self._rest_comes = False
-        self.completions = Completions(self._take, id="completions")
+        self.completions = CompletionList(self._take, id="completions")
         """Stands above the box, wherever the screen puts it."""
         self._asked_for = ""
         self._list_left = False
@@ -99,7 +99,7 @@ class Prompt(Editor):
         found = found or UNFINISHED_NAME.search(line)
         return found[0].strip() if found else ""
 
-    def offer(self, word: str, offered: Sequence[Offered], *, finish: bool = False) -> None:
+    def offer(self, word: str, offered: Sequence[CatalogItem], *, finish: bool = False) -> None:
         """`word`, if it still stands before the cursor, may become these; `finish`: where it is one, it does."""
         if self.unfinished != word or not self.has_focus:
             return
@@ -219,12 +219,12 @@ class Prompt(Editor):
 
     def on_paste(self, event: events.Paste) -> None:
         if self.grace.runs:
-            self.grace.waive()
+            self.grace.cancel()
 
     def on_key(self, event: events.Key) -> None:
         listed, word = self.completions, self.unfinished
         if event.is_printable and self.grace.runs:
-            (self.grace.begin if self._rest_comes else self.grace.waive)()
+            (self.grace.begin if self._rest_comes else self.grace.cancel)()
         match event.key:
             case "enter" if self.grace.runs:
                 self.grace.begin()

@@ -10,27 +10,25 @@ from textual.content import Content
 from textual.message import Message
 
 from tui.config.keymap import key
-from tui.core.connection_status import Line
+from tui.core.connection_status import ConnectionStatus
 from tui.core.model import Queued
-from tui.core.sanitize import one_line
-from tui.widgets.base.static_text import MUTED, Plain, spread
+from tui.core.sanitize import single_line
+from tui.widgets.base.static_text import MUTED, StaticText, spread
 from tui.widgets.status.footer import Keys
 
 ROWS = 4
 """Prompts shown at once, on a screen that has room for them."""
 
 
-def why_waiting(held: str, line: Line, *, all_held: bool = True, edited: str | None = None) -> Content:
+def why_waiting(held: str, line: ConnectionStatus, *, all_held: bool = True, edited: str | None = None) -> Content:
     """Why nothing is sent now. `held`: why some of the queue, or `all_held`, is; `edited`: what is changed."""
     if held:
         then = "" if edited is not None else f" · {key('release')} lets it go on"
         return Content.assemble((f"· {'' if all_held else 'some '}held: {held}", "$warning"), (then, MUTED))
-    return Content.styled(
-        "· waiting until the turn ends" if line.up else "· waiting until the line is back", MUTED
-    )
+    return Content.styled("· waiting until the turn ends" if line.up else "· waiting until the line is back", MUTED)
 
 
-class QueueList(Plain, can_focus=True):
+class QueueList(StaticText, can_focus=True):
     """One line a prompt, in the order in which they will be sent. Takes no room while nothing waits."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -160,7 +158,7 @@ class QueueList(Plain, can_focus=True):
         first, *rest = queued.text.strip().split("\n")
         here = self.has_focus and row == self._cursor
         left = Content.assemble(
-            (f" {'›' if here else ' '} {row + 1} ", "$primary"), (one_line(first), "bold" if here else "")
+            (f" {'›' if here else ' '} {row + 1} ", "$primary"), (single_line(first), "bold" if here else "")
         )
         lines = f"+{len(rest)} lines" if rest else ""
         held = "held" if queued.id in self._held and not self.all_held else ""

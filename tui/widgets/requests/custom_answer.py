@@ -15,7 +15,7 @@ from tui.widgets.focus.focus_transfer import has_messages
 from tui.widgets.prompt.editor import Editor
 
 
-class Keeper(Protocol):
+class KeyOwner(Protocol):
     """What holds the form, and knows whose the keys are."""
 
     @property
@@ -41,7 +41,7 @@ class Field(Editor):
 
     def on_key(self, event: events.Key) -> None:
         form = self.parent
-        if not isinstance(form, OwnWordsForm):
+        if not isinstance(form, CustomAnswerForm):
             return
         leads_on = form.keeper.gives_keys_away
         if self.display and event.key != "enter" and not leads_on:
@@ -56,10 +56,10 @@ class Field(Editor):
             form.post_message(events.Key(event.key, event.character))
 
 
-class OwnWordsForm(VerticalScroll, Guarded, can_focus=True):
+class CustomAnswerForm(VerticalScroll, Guarded, can_focus=True):
     """Opens `editor`, and closes it. What its words mean is for the form: `words_ready`."""
 
-    def __init__(self, editor: Field, keeper: Keeper) -> None:
+    def __init__(self, editor: Field, keeper: KeyOwner) -> None:
         super().__init__()
         self.editor, self.keeper = editor, keeper
         self._moves = False

@@ -5,14 +5,14 @@ from typing import assert_never
 from textual.content import Content
 
 from tui.config.keymap import key
-from tui.core.changes import AnswerChanged
-from tui.core.sanitize import one_line
+from tui.core.changes import ReplyStatusChanged
+from tui.core.sanitize import single_line
 from tui.widgets.base.static_text import MUTED
 
 
-def fare_words(fare: AnswerChanged) -> Content:
+def progress_text(fare: ReplyStatusChanged) -> Content:
     """One line: where it is, and what the person can do about it."""
-    because = f" ({one_line(fare.reason)})" if fare.reason else ""
+    because = f" ({single_line(fare.reason)})" if fare.reason else ""
     match fare.state:
         case "sending":
             return Content.styled(" sending…", MUTED)

@@ -9,7 +9,7 @@ from textual.message import Message
 
 from tui.widgets.base.static_text import MUTED
 from tui.widgets.text.blocks import Paragraph
-from tui.widgets.text.lines_view import Lines
+from tui.widgets.text.lines_view import LinesView
 
 NARROW = 60
 """Cells of a screen below which what a label means stands under it."""
@@ -32,7 +32,7 @@ def label_column(labels: list[str]) -> int:
     return min(LABEL_AT_MOST, max(widths, default=0))
 
 
-class ChoiceRow(Lines):
+class OptionRow(LinesView):
     """One row. A click says which."""
 
     @dataclass

@@ -1,6 +1,6 @@
 """What became of each request, told once, in one line.
 
-Two voices tell of it in either order: the sending of our answer (`AnswerChanged`) and the server's own word
+Two voices tell of it in either order: the sending of our answer (`ReplyStatusChanged`) and the server's own word
 (`RequestClosed`). Whoever speaks last must not tell it again, and an answer of somebody else is called that.
 """
 
@@ -9,9 +9,9 @@ from typing import assert_never
 from textual.content import Content
 
 from tui.config.keymap import key
-from tui.core.changes import AnswerChanged, RequestClosed
+from tui.core.changes import ReplyStatusChanged, RequestClosed
 from tui.core.model import Answers, PermissionReply, PermissionRequest, QuestionRequest, Request
-from tui.core.sanitize import excerpt, one_line
+from tui.core.sanitize import excerpt, single_line
 from tui.widgets.base.static_text import MUTED
 
 GIVEN = ("✓ ", "$success")
@@ -39,10 +39,10 @@ class Outcomes:
         self._told.pop(request.id, None)
         self._ours[request.id] = summary(request, what, why)
 
-    def changed(self, change: AnswerChanged) -> Content | None:
+    def changed(self, change: ReplyStatusChanged) -> Content | None:
         """How our sending fares; a line if that is the end of it."""
         request_id = change.request.id
-        because = f": {one_line(change.reason)}" if change.reason else ""
+        because = f": {single_line(change.reason)}" if change.reason else ""
         match change.state:
             case "sending" | "retrying":
                 if change.given is not None:
@@ -99,7 +99,7 @@ def summary(request: Request, what: Answers | PermissionReply | None, why: str =
             return Content.assemble(GIVEN, "answered  ", _answers(request, what))
         case PermissionRequest():
             reply = what if isinstance(what, str) else "reject"
-            because = f" · {one_line(why)}" if why else ""
+            because = f" · {single_line(why)}" if why else ""
             glyph = REFUSED if reply == "reject" else GIVEN
             return Content.assemble(glyph, f"{REPLIES[reply]}  ", (_scope(request, reply), MUTED), because)
         case _:
@@ -126,8 +126,8 @@ def _elsewhere(closed: RequestClosed) -> Content:
 def _scope(request: PermissionRequest, reply: PermissionReply | None) -> str:
     """What the reply was about: a lasting yes covers the patterns that the request named for it."""
     covered = " · ".join(request.always) if reply == "always" else ""
-    action = one_line(request.action)
-    return f"{action}: {one_line(covered)}" if covered else action
+    action = single_line(request.action)
+    return f"{action}: {single_line(covered)}" if covered else action
 
 
 def _kind(request: Request) -> str:
@@ -138,6 +138,6 @@ def _answers(request: QuestionRequest, answers: Answers) -> Content:
     parts = []
     for row, answer in enumerate(answers):
         question = request.questions[row] if row < len(request.questions) else None
-        name = "" if question is None or len(answers) == 1 else f"{one_line(question.header or question.text)}: "
+        name = "" if question is None or len(answers) == 1 else f"{single_line(question.header or question.text)}: "
         parts.append(Content.assemble((name, MUTED), excerpt(", ".join(answer)) or "not answered"))
     return Content(" · ").join(parts)

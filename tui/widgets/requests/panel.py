@@ -17,16 +17,16 @@ from textual.message import Message
 
 from tui.config.keymap import key
 from tui.core.answer_draft import AnswerDraft, PermissionDraft
-from tui.core.changes import AnswerChanged
+from tui.core.changes import ReplyStatusChanged
 from tui.core.model import Answers, PermissionReply, PermissionRequest, QuestionRequest, Request
-from tui.core.sanitize import one_line
+from tui.core.sanitize import single_line
 from tui.widgets.base.format import span
 from tui.widgets.base.guarded import Guarded
-from tui.widgets.base.static_text import AS_LAST_KNOWN, MUTED, Plain, spread
-from tui.widgets.focus.focus_transfer import Handover
-from tui.widgets.focus.input_guard import Grace
-from tui.widgets.requests.delivery_text import fare_words
-from tui.widgets.requests.request_ui_state import RequestBook
+from tui.widgets.base.static_text import AS_LAST_KNOWN, MUTED, StaticText, spread
+from tui.widgets.focus.focus_transfer import FocusTransfer
+from tui.widgets.focus.input_guard import InputGuard
+from tui.widgets.requests.delivery_text import progress_text
+from tui.widgets.requests.request_ui_state import RequestUiState
 from tui.widgets.status.footer import Keys
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ class RequestPanel(Vertical, Guarded):
         request: Request
 
     @dataclass
-    class KeyPassedOn(Message):
+    class KeyForwarded(Message):
         """A key or a paste came that was meant for the prompt, or for whoever gets the keys just now."""
 
         event: events.Key | events.Paste
@@ -86,31 +86,29 @@ class RequestPanel(Vertical, Guarded):
     class KeysChanged(Message):
         """A grace began or is over, or an answer fares otherwise: `keys` are others now."""
 
-    class CutOff(Message):
+    class AnswerInterrupted(Message):
         """The request went while somebody wrote own words: the rest of them comes to the prompt."""
 
     class Folded(Message):
         """The panel gives the keys back."""
 
-    def __init__(
-        self, now: Callable[[], float], book: RequestBook | None = None, *, id: str | None = None
-    ) -> None:
+    def __init__(self, now: Callable[[], float], book: RequestUiState | None = None, *, id: str | None = None) -> None:
         """`book` is shared with other panels; `kept` gives what an earlier `DraftChanged` of the request said."""
         super().__init__(id=id)
         self.kept: Callable[[str], bytes | None] = lambda request_id: None
         self._now = now
         self._requests: dict[str, Request] = {}
         self._active: str | None = None
-        self.book = book or RequestBook()
+        self.book = book or RequestUiState()
         self._form: QuestionForm | PermissionForm | None = None
-        self.grace = Grace(self, now, lambda: self.post_message(self.KeysChanged()))
-        self.handover = Handover(self)
+        self.grace = InputGuard(self, now, lambda: self.post_message(self.KeysChanged()))
+        self.handover = FocusTransfer(self)
         self._left: QuestionForm | PermissionForm | None = None
         self._writing = self._asks = False
         self._to_reject: Request | None = None
         self._agents: Mapping[str, str] = {}
-        self._head = Plain(classes="head")
-        self._fare = Plain(classes="fare")
+        self._head = StaticText(classes="head")
+        self._fare = StaticText(classes="fare")
         self.reject_with_reason = True
         self.folded = False
 
@@ -162,7 +160,7 @@ class RequestPanel(Vertical, Guarded):
         """The request is closed: its draft is of no more use."""
         self.book.forget(request_id)
 
-    def show_fare(self, change: AnswerChanged) -> None:
+    def show_fare(self, change: ReplyStatusChanged) -> None:
         """How the sending of an answer fares."""
         self.book.fares[change.request.id] = change
         self._draw_fare()
@@ -242,7 +240,7 @@ class RequestPanel(Vertical, Guarded):
         had_keys, before = self._has_keys, self._form
         self._asks = False
         if before is not None and before.editor.has_focus and request_id != self._active:
-            self.post_message(self.CutOff())
+            self.post_message(self.AnswerInterrupted())
         self._active, self._form = request_id, None
         request = self.active
         if request is None:
@@ -272,7 +270,7 @@ class RequestPanel(Vertical, Guarded):
     @property
     def _has_keys(self) -> bool:
         """Whether the form has the keys, or gets them just now."""
-        taker = self.handover.taker
+        taker = self.handover.target
         return self.has_focus_within if taker is None else taker is self._form
 
     def _make_form(self, request: Request) -> "QuestionForm | PermissionForm":
@@ -320,7 +318,7 @@ class RequestPanel(Vertical, Guarded):
             return
         waited = span(self._now() - self.book.since.get(request.id, self._now()))
         what = "asks for permission" if isinstance(request, PermissionRequest) else "waits for you"
-        agent = one_line(self._agents.get(request.session_id, "")) or "agent"
+        agent = single_line(self._agents.get(request.session_id, "")) or "agent"
         left = Content.assemble((f" ? {agent} {what}", "bold $accent"), (f" · {waited}", MUTED))
         if not self.book.line_up:
             left += Content.styled(AS_LAST_KNOWN, MUTED)
@@ -330,14 +328,14 @@ class RequestPanel(Vertical, Guarded):
 
     def _draw_fare(self) -> None:
         fare = self.book.fares.get(self._active or "")
-        words = Content("") if fare is None else fare_words(fare)
+        words = Content("") if fare is None else progress_text(fare)
         self._fare.display = bool(words)
         self._fare.show(words)
 
     @property
     def gives_keys_away(self) -> bool:
         """Whether keys that still come to a form are for whoever gets them just now."""
-        return self._leaves or self.handover.taker is not None
+        return self._leaves or self.handover.target is not None
 
     @property
     def may_write(self) -> bool:
@@ -348,9 +346,9 @@ class RequestPanel(Vertical, Guarded):
         """To that one; but nobody has seen yet what Enter would answer on another form."""
         if isinstance(event, events.Paste):
             self._writing = True
-        elif event.key == "enter" and self.handover.taker is self._form:
+        elif event.key == "enter" and self.handover.target is self._form:
             return
-        self.post_message(self.KeyPassedOn(event))
+        self.post_message(self.KeyForwarded(event))
 
     def stop_writing(self) -> None:
         """The words that were passed on came nowhere: the next key is for the form again."""
@@ -368,15 +366,15 @@ class RequestPanel(Vertical, Guarded):
             if event.is_printable and event.character:
                 if self._to_reject is not None:
                     self._to_reject = None
-                    self.post_message(self.KeyPassedOn(events.Key("x", "x")))
-                self.post_message(self.KeyPassedOn(event))
+                    self.post_message(self.KeyForwarded(events.Key("x", "x")))
+                self.post_message(self.KeyForwarded(event))
             return True
         if not self._writing and self._acts(event.key):
             return True
         nobody_s = not event.key.isdecimal() and event.key not in self.screen.active_bindings
         if event.is_printable and event.character and (nobody_s or self._writing):
             self._writing = True  # a sentence began: all that follows in one burst belongs to it
-            self.post_message(self.KeyPassedOn(event))
+            self.post_message(self.KeyForwarded(event))
             return True
         return (self._writing and event.key == "enter") or (
             self._locked and (event.key in ("enter", "space") or event.key.isdecimal())
@@ -463,7 +461,7 @@ class RequestPanel(Vertical, Guarded):
         """Whether the request takes an answer; from now on it takes no other."""
         if self._locked or request.id != self._active:
             return False
-        self.show_fare(AnswerChanged(request, "sending"))
+        self.show_fare(ReplyStatusChanged(request, "sending"))
         return True
 
     def on_question_form_hint(self, event: "QuestionForm.Hint") -> None:

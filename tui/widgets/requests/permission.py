@@ -12,15 +12,15 @@ from textual.message import Message
 
 from tui.core.answer_draft import PermissionDraft
 from tui.core.model import PermissionReply, PermissionRequest
-from tui.core.sanitize import one_line
+from tui.core.sanitize import single_line
 from tui.widgets.base.static_text import MUTED
 from tui.widgets.prompt.editor import Editor
-from tui.widgets.requests.custom_answer import Field, Keeper, OwnWordsForm
-from tui.widgets.requests.option_row import Choice, ChoiceRow, label_column
+from tui.widgets.requests.custom_answer import CustomAnswerForm, Field, KeyOwner
+from tui.widgets.requests.option_row import Choice, OptionRow, label_column
 from tui.widgets.status.footer import Keys
-from tui.widgets.text.blocks import Code, Paragraph, Piece
+from tui.widgets.text.blocks import Code, Paragraph, TextBlock
 from tui.widgets.text.highlighting import plain_lines
-from tui.widgets.text.lines_view import Lines
+from tui.widgets.text.lines_view import LinesView
 from tui.widgets.transcript.foldable import begins
 from tui.widgets.transcript.tool_call import diff_lines
 
@@ -30,7 +30,7 @@ COVERS_SHOWN = 1_000
 """Characters of what a lasting yes would cover."""
 
 
-class PermissionForm(OwnWordsForm):
+class PermissionForm(CustomAnswerForm):
     """Shows the call. Enter on a row calls `ready` with the reply and its reason, before the next key."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -56,7 +56,7 @@ class PermissionForm(OwnWordsForm):
     def __init__(
         self,
         draft: PermissionDraft,
-        keeper: Keeper,
+        keeper: KeyOwner,
         ready: Callable[[PermissionDraft, PermissionReply, str], None],
         *,
         reject_with_reason: bool = True,
@@ -66,8 +66,8 @@ class PermissionForm(OwnWordsForm):
         self.draft = draft
         rows = len(self.REPLIES) if reject_with_reason else self.WITH_REASON
         draft.cursor = min(draft.cursor, rows - 1)
-        self._rows = [ChoiceRow(row) for row in range(rows)]
-        self._text = Lines(detail(draft.request), classes="question")
+        self._rows = [OptionRow(row) for row in range(rows)]
+        self._text = LinesView(detail(draft.request), classes="question")
 
     def compose(self) -> ComposeResult:
         yield self._text
@@ -95,7 +95,7 @@ class PermissionForm(OwnWordsForm):
 
     @property
     def _choices(self) -> list[Choice]:
-        covers = one_line(", ".join(self.draft.request.always), COVERS_SHOWN)
+        covers = single_line(", ".join(self.draft.request.always), COVERS_SHOWN)
         choices = [
             Choice("once", "this call only"),
             Choice("always", f"also later: {covers}" if covers else "also later calls like it"),
@@ -163,17 +163,17 @@ class PermissionForm(OwnWordsForm):
         self.draft.reason = self.editor.text
         self.post_message(self.Changed(self.draft))
 
-    @on(ChoiceRow.Clicked)
-    def _row_clicked(self, event: ChoiceRow.Clicked) -> None:
+    @on(OptionRow.Clicked)
+    def _row_clicked(self, event: OptionRow.Clicked) -> None:
         event.stop()
         self.screen.set_focus(self)
         self._point(event.row)
 
 
-def detail(request: PermissionRequest) -> list[Piece]:
+def detail(request: PermissionRequest) -> list[TextBlock]:
     """What the call would do: its command or diff, or at least its patterns."""
-    wants = Content.assemble(("May it run ", ""), (one_line(request.action), "bold"), "?")
-    pieces: list[Piece] = [Paragraph(wants, " ", " ", gap=0)]
+    wants = Content.assemble(("May it run ", ""), (single_line(request.action), "bold"), "?")
+    pieces: list[TextBlock] = [Paragraph(wants, " ", " ", gap=0)]
     text = request.detail or "\n".join(request.patterns)
     if text:
         is_diff = text.startswith("@@") or "\n@@" in text

@@ -13,14 +13,14 @@ from textual.message import Message
 
 from tui.core.answer_draft import AnswerDraft, Step
 from tui.core.model import Question
-from tui.core.sanitize import excerpt, one_line
-from tui.widgets.base.static_text import MUTED, Plain
+from tui.core.sanitize import excerpt, single_line
+from tui.widgets.base.static_text import MUTED, StaticText
 from tui.widgets.prompt.editor import Editor
-from tui.widgets.requests.custom_answer import Field, Keeper, OwnWordsForm
-from tui.widgets.requests.option_row import Choice, ChoiceRow, label_column
+from tui.widgets.requests.custom_answer import CustomAnswerForm, Field, KeyOwner
+from tui.widgets.requests.option_row import Choice, OptionRow, label_column
 from tui.widgets.status.footer import Keys
-from tui.widgets.text.blocks import Paragraph, Piece
-from tui.widgets.text.lines_view import Lines
+from tui.widgets.text.blocks import Paragraph, TextBlock
+from tui.widgets.text.lines_view import LinesView
 
 HEADER_AT_MOST = 24
 """Characters of a header in its tab."""
@@ -41,7 +41,7 @@ OWN = "something else…"
 OWN_ONLY = "in your own words…"
 
 
-class TabLabel(Plain):
+class TabLabel(StaticText):
     """One tab: a question's header and whether it has an answer."""
 
     @dataclass
@@ -57,7 +57,7 @@ class TabLabel(Plain):
         self.post_message(self.Clicked(self.tab))
 
 
-class QuestionForm(OwnWordsForm):
+class QuestionForm(CustomAnswerForm):
     """Draws a draft. Enter at its end calls `ready`, before the next key; sending is not its business."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -91,7 +91,7 @@ class QuestionForm(OwnWordsForm):
     def __init__(
         self,
         draft: AnswerDraft,
-        keeper: Keeper,
+        keeper: KeyOwner,
         ready: Callable[[AnswerDraft], None],
     ) -> None:
         super().__init__(Field(placeholder="in your own words · Enter takes them"), keeper)
@@ -99,11 +99,11 @@ class QuestionForm(OwnWordsForm):
         self.draft = draft
         self._drawn_tab = -1
         self._tabs = [TabLabel(tab) for tab in range(min(draft.tabs, TABS_SHOWN))] if draft.has_review else []
-        self._text = Lines(classes="question")
-        self._rows: list[ChoiceRow] = []
+        self._text = LinesView(classes="question")
+        self._rows: list[OptionRow] = []
         self._first = 0
         """The option in the first row."""
-        self._more = Plain(classes="tab")
+        self._more = StaticText(classes="tab")
 
     def compose(self) -> ComposeResult:
         if self._tabs:
@@ -130,9 +130,7 @@ class QuestionForm(OwnWordsForm):
             return (("Enter", "send"), ("←", "back"), ("Esc", "fold"), ("x", "reject"))
         onward = "next" if self.draft.has_review else "send"
         if self.takes_text:
-            enter = (
-                ("Enter", onward) if self.draft.answered(self.draft.tab) else ("any letter", "begins your answer")
-            )
+            enter = ("Enter", onward) if self.draft.answered(self.draft.tab) else ("any letter", "begins your answer")
             return (enter, ("Esc", "fold"), ("^X", "reject"))
         choose = (("Space", "choose"),) if question.multiple else ()
         turn = (("← →", "question"),) if self.draft.has_review else ()
@@ -158,7 +156,7 @@ class QuestionForm(OwnWordsForm):
             for row in self._rows:
                 row.remove()
             self._first = 0
-            self._rows = [ChoiceRow(row) for row in range(min(draft.rows, ROWS_SHOWN))]
+            self._rows = [OptionRow(row) for row in range(min(draft.rows, ROWS_SHOWN))]
             self.mount_all(self._rows, before=self.editor)
             self.editor.load_text(draft.words)
             self.scroll_home(animate=False)
@@ -196,8 +194,8 @@ class QuestionForm(OwnWordsForm):
             labels.append((self.draft.words.strip().split("\n")[0] or (OWN if labels else OWN_ONLY), ""))
         return [
             Choice(
-                one_line(label, LABEL_SHOWN),
-                one_line(about, ABOUT_SHOWN),
+                single_line(label, LABEL_SHOWN),
+                single_line(about, ABOUT_SHOWN),
                 self._mark(question, row),
                 self.draft.is_chosen(row),
             )
@@ -214,10 +212,10 @@ class QuestionForm(OwnWordsForm):
         questions = self.draft.request.questions
         if tab == len(questions):
             return Content(" Review ")
-        header = one_line(questions[tab].header, HEADER_AT_MOST) or f"Question {tab + 1}"
+        header = single_line(questions[tab].header, HEADER_AT_MOST) or f"Question {tab + 1}"
         return Content.assemble(f" {header}", (" ✓ " if self.draft.answered(tab) else " ", "$success"))
 
-    def _question_pieces(self) -> list[Piece]:
+    def _question_pieces(self) -> list[TextBlock]:
         question = self.draft.question
         if question is not None:
             how = "choose any" if question.multiple else "choose one" if question.options else ""
@@ -232,16 +230,14 @@ class QuestionForm(OwnWordsForm):
                     gap=0,
                 )
             ]
-        lines: list[Piece] = [Paragraph(Content.styled("Enter sends this:", MUTED), " ", " ", gap=0)]
+        lines: list[TextBlock] = [Paragraph(Content.styled("Enter sends this:", MUTED), " ", " ", gap=0)]
         answers = self.draft.answers()
         questions = self.draft.request.questions[:REVIEWED]
-        column = label_column([one_line(asked.header or asked.text) for asked in questions])
+        column = label_column([single_line(asked.header or asked.text) for asked in questions])
         for asked, answer in zip(questions, answers, strict=False):
             words = Content(excerpt(", ".join(answer))) if answer else Content.styled("not answered", "$warning")
-            name = one_line(asked.header or asked.text)
-            lines.append(
-                Paragraph(Content.assemble((name.ljust(column), MUTED), "  ", words), "   ", "     ", gap=0)
-            )
+            name = single_line(asked.header or asked.text)
+            lines.append(Paragraph(Content.assemble((name.ljust(column), MUTED), "  ", words), "   ", "     ", gap=0))
         more = len(answers) - len(questions)
         if more:
             lines.append(Paragraph(Content.styled(f"… and {more:,} more answers", MUTED), "   ", gap=0))
@@ -325,8 +321,8 @@ class QuestionForm(OwnWordsForm):
         if self.editor.display:
             self.draft.write(self.editor.text)
 
-    @on(ChoiceRow.Clicked)
-    def _row_clicked(self, event: ChoiceRow.Clicked) -> None:
+    @on(OptionRow.Clicked)
+    def _row_clicked(self, event: OptionRow.Clicked) -> None:
         event.stop()
         self.screen.set_focus(self)
         self._follow(self.draft.choose(event.row))

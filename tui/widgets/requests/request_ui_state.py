@@ -5,12 +5,12 @@ from typing import TypeAlias
 import msgspec
 
 from tui.core.answer_draft import AnswerDraft, PermissionDraft
-from tui.core.changes import AnswerChanged
+from tui.core.changes import ReplyStatusChanged
 
 RequestDraft: TypeAlias = AnswerDraft | PermissionDraft
 
 
-class RequestBook(msgspec.Struct):
+class RequestUiState(msgspec.Struct):
     """By the request's id: since when it waits (the client's clock), the half-filled answer, how an answer fares.
 
     `told`: the draft as it was last handed out to be kept. `line_up`: else nobody knows which of them still wait.
@@ -19,7 +19,7 @@ class RequestBook(msgspec.Struct):
     since: dict[str, float] = {}
     drafts: dict[str, RequestDraft] = {}
     told: dict[str, bytes] = {}
-    fares: dict[str, AnswerChanged] = {}
+    fares: dict[str, ReplyStatusChanged] = {}
     line_up: bool = True
 
     def forget(self, request_id: str) -> None:

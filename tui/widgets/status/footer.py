@@ -5,8 +5,8 @@ from typing import TypeAlias
 from textual.content import Content
 from textual.style import Style
 
-from tui.config.keymap import key, presses, with_keys
-from tui.widgets.base.static_text import MUTED, Plain
+from tui.config.keymap import key, keys_in_hint, with_keys
+from tui.widgets.base.static_text import MUTED, StaticText
 
 Keys: TypeAlias = tuple[tuple[str, str], ...]
 """Keys and what they do, the most needed first."""
@@ -49,14 +49,14 @@ def fitting(keys: Keys, width: int) -> Content:
         hint = Content.assemble((with_keys(name), "bold"), (f" {what}", MUTED))
         if words.cell_length + hint.cell_length + 2 > width:
             break
-        if pressed := presses(name):
+        if pressed := keys_in_hint(name):
             action = f"app.press({', '.join(map(repr, pressed))})"
             hint = hint.stylize(Style.from_meta({"@click": action}))
         words += Content.assemble(hint, "  ")
     return words
 
 
-class KeyHints(Plain):
+class HintBar(StaticText):
     """Shows the keys of the part that has the focus."""
 
     def __init__(self, *, id: str | None = None) -> None:

@@ -1,6 +1,6 @@
 """The header: what is open, and whether the line to the server is alive.
 
-It shows a `Line` as it was given, and adds nothing to it: no age grows here by itself.
+It shows a `ConnectionStatus` as it was given, and adds nothing to it: no age grows here by itself.
 """
 
 from functools import lru_cache
@@ -13,8 +13,8 @@ from textual.geometry import Region
 from textual.strip import Strip
 
 from tui.config.keymap import key
-from tui.core.connection_status import Line, LineState
-from tui.core.sanitize import one_line
+from tui.core.connection_status import ConnectionState, ConnectionStatus
+from tui.core.sanitize import single_line
 from tui.widgets.base.format import span
 from tui.widgets.base.guarded import Guarded
 from tui.widgets.base.static_text import FAINT, MUTED, spread, strip_of
@@ -43,32 +43,32 @@ def _bar(ratio: float) -> str:
     return BARS[-1]
 
 
-def line_words(line: Line, room: int = 1000, *, ever_up: bool = True) -> Content:
+def connection_text(line: ConnectionStatus, room: int = 1000, *, ever_up: bool = True) -> Content:
     """The state of the line in at most `room` cells: glyph, colour and word; the word alone is enough.
 
     `ever_up`: it was up before; else nothing is lost.
     """
     match line.state:
-        case LineState.CONNECTING:
+        case ConnectionState.CONNECTING:
             return Content.styled("◌ connecting…", MUTED)
-        case LineState.LIVE | LineState.LATE:
+        case ConnectionState.LIVE | ConnectionState.QUIET:
             return _alive(line)
-        case LineState.RECONNECTING:
+        case ConnectionState.RECONNECTING:
             soon = line.retry_in is None or line.retry_in < 1
             when = "trying now" if soon else f"try {line.attempt + 1} in {span(line.retry_in or 0)}"
             state = "↻ lost" if ever_up else "↻ not connected"
-            told = one_line(line.reason)
+            told = single_line(line.reason)
             reason = told if ever_up else told.removeprefix("cannot connect: ")
             return _down(state, "$warning", reason, f" · {when} · {key('retry')} now", room)
-        case LineState.STOPPED:
-            return _down("■ stopped", "$error", one_line(line.reason), f" · {key('retry')} after fixing it", room)
+        case ConnectionState.STOPPED:
+            return _down("■ stopped", "$error", single_line(line.reason), f" · {key('retry')} after fixing it", room)
         case _:
             assert_never(line.state)
 
 
-def _alive(line: Line) -> Content:
+def _alive(line: ConnectionStatus) -> Content:
     age = span(line.age or 0.0)
-    late = line.state is LineState.LATE
+    late = line.state is ConnectionState.QUIET
     state = (f"◐ quiet {age}", "$warning") if late else (f"● live {age}", "$success")
     trip = "" if line.round_trip is None else f"  {_milliseconds(line.round_trip)}"
     beats = sparkline(line.gaps, line.interval)
@@ -116,14 +116,14 @@ def names(heading: Heading, room: int = 1000) -> Content:
     return left
 
 
-class HealthLine(Guarded):
+class HeaderBar(Guarded):
     """One line: names at the left, the line's state and the address at the right."""
 
     def __init__(self, address: str, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._address = address.removeprefix("http://")
         self._heading = Heading()
-        self._line = Line(LineState.CONNECTING)
+        self._line = ConnectionStatus(ConnectionState.CONNECTING)
         self._server = ""
         self._ever_up = False
         self._shown = Content("")
@@ -134,7 +134,7 @@ class HealthLine(Guarded):
         """What stands there now."""
         return self.render().plain
 
-    def show_line(self, line: Line, server: str = "") -> None:
+    def show_line(self, line: ConnectionStatus, server: str = "") -> None:
         """`server`: its family and version; "" until they are known."""
         self._line, self._server = line, server
         self._ever_up = self._ever_up or line.up
@@ -164,10 +164,10 @@ class HealthLine(Guarded):
         left = names(self._heading)
         address = Content.styled(f"   {self._address} ", FAINT)
         room = width - min(left.cell_length, NAME_SHORTEST if self._line.up else BRAND) - 2
-        whole = line_words(self._line, ever_up=self._ever_up)
+        whole = connection_text(self._line, ever_up=self._ever_up)
         if not self._line.up and whole.cell_length > room - address.cell_length:
             address = Content(" ")  # why the line is down, and what to do, matter more
-        words = line_words(self._line, room - address.cell_length, ever_up=self._ever_up)
+        words = connection_text(self._line, room - address.cell_length, ever_up=self._ever_up)
         if self._server and self._line.up:
             named = Content.assemble((f"   {self._server} ·", FAINT), address[2:])
             if left.cell_length + words.cell_length + named.cell_length + 2 <= width >= WIDE:

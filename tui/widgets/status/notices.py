@@ -5,7 +5,7 @@ from textual.content import Content
 
 from tui.core.changes import Notice
 from tui.core.sanitize import excerpt
-from tui.widgets.base.static_text import MUTED, Plain
+from tui.widgets.base.static_text import MUTED, StaticText
 
 SHOWN_AT_ONCE = 3
 SMALL = 20
@@ -17,7 +17,7 @@ LASTS = {"information": 6.0, "warning": 10.0, "error": 15.0}
 COLOURS = {"information": "$foreground", "warning": "$warning", "error": "$error"}
 
 
-class Notices(Plain):
+class Notices(StaticText):
     """The newest notices, a line or two each. A click takes those away that would go by themselves."""
 
     DEFAULT_CSS = """
@@ -34,9 +34,9 @@ class Notices(Plain):
     def add(self, notice: Notice) -> None:
         """Show it for a while, or (`stays`) from now on; one that is shown already is not shown twice."""
         self._notices = [one for one in self._notices if one != notice] + [notice]
-        if not notice.stays:
+        if not notice.sticky:
             self.set_timer(LASTS[notice.severity], lambda: self.drop(notice))
-            for old in [one for one in self._notices if not one.stays][:-KEPT]:
+            for old in [one for one in self._notices if not one.sticky][:-KEPT]:
                 self._notices.remove(old)
         self._draw()
 
@@ -45,7 +45,7 @@ class Notices(Plain):
 
     def on_click(self, event: events.Click) -> None:
         event.stop()
-        self._notices = [notice for notice in self._notices if notice.stays]
+        self._notices = [notice for notice in self._notices if notice.sticky]
         self._draw()
 
     def drop(self, notice: Notice) -> None:
@@ -54,8 +54,8 @@ class Notices(Plain):
         self._draw()
 
     def _draw(self) -> None:
-        stay = [notice for notice in self._notices if notice.stays]
-        pass_by = [notice for notice in self._notices if not notice.stays]
+        stay = [notice for notice in self._notices if notice.sticky]
+        pass_by = [notice for notice in self._notices if not notice.sticky]
         shown = [*stay, *pass_by[-SHOWN_AT_ONCE:]]
         self.display = bool(shown)
         lines = [_line(notice) for notice in shown]

@@ -11,8 +11,8 @@ from textual.content import Content
 
 from tui.config.keymap import key
 from tui.core.model import Todo
-from tui.core.sanitize import one_line
-from tui.widgets.base.static_text import MUTED, Plain, spread
+from tui.core.sanitize import single_line
+from tui.widgets.base.static_text import MUTED, StaticText, spread
 
 SHOWN_AT_MOST = 12
 """Lines of the unfolded plan; the rest is counted."""
@@ -27,7 +27,7 @@ TO_DO = ("·", "$foreground")
 ENDED = ("completed", "cancelled")
 
 
-class Plan(Plain):
+class Plan(StaticText):
     """Above the turn, while anything of the plan is left to do, or the person asks for it."""
 
     DEFAULT_CSS = """
@@ -88,7 +88,7 @@ class Plan(Plain):
     def _summary(self) -> Content:
         done = sum(todo.status in ENDED for todo in self._todos)
         under_way = next((todo.text for todo in self._todos if todo.status == "in_progress"), "")
-        where = f" · {self._when()}: {one_line(under_way)}" if under_way else ""
+        where = f" · {self._when()}: {single_line(under_way)}" if under_way else ""
         left = Content.assemble(f"plan {done} of {len(self._todos)}", (where, MUTED))
         more = f"{key('plan')} {'less' if self.unfolded else 'all'}"
         return spread(left, Content.styled(more, MUTED), max(20, (self.size.width or 80) - 2))
@@ -100,7 +100,7 @@ class Plan(Plain):
 
     def _lines(self) -> list[Content]:
         lines = [
-            Content.assemble("  ", MARKS.get(todo.status, TO_DO), (f" {one_line(todo.text)}", _colour(todo)))
+            Content.assemble("  ", MARKS.get(todo.status, TO_DO), (f" {single_line(todo.text)}", _colour(todo)))
             for todo in self._todos[:SHOWN_AT_MOST]
         ]
         if len(self._todos) > SHOWN_AT_MOST:

@@ -10,13 +10,13 @@ from textual.content import Content
 
 from tui.config.keymap import key
 from tui.core.changes import AbortProgress
-from tui.core.connection_status import Line, LineState
-from tui.core.diagnosis import Kind, Trouble
+from tui.core.connection_status import ConnectionState, ConnectionStatus
+from tui.core.diagnosis import Diagnosis, Kind
 from tui.core.record import RecordedEnd
-from tui.core.sanitize import excerpt, one_line
+from tui.core.sanitize import excerpt, single_line
 from tui.core.turn import Turn, TurnState
 from tui.widgets.base.format import clock, ordinal, span
-from tui.widgets.base.static_text import MUTED, Plain, bounded
+from tui.widgets.base.static_text import MUTED, StaticText, bounded
 
 PADS_ARE_FRESH = 60.0
 """Seconds. Padding younger than this proves that the prompt's own connection still holds."""
@@ -25,12 +25,12 @@ PADS_WITHIN = 35.0
 first pad. That a server sends nothing until the turn ends is not known before it ends."""
 
 
-def turn_words(
+def turn_text(
     turn: Turn,
-    line: Line,
+    line: ConnectionStatus,
     now: float,
     server_now: float,
-    trouble: Trouble | None = None,
+    trouble: Diagnosis | None = None,
     abort: AbortProgress | None = None,
 ) -> Content:
     """What a running turn is doing, and what may be wrong; `abort`: how the abort stands that was asked for.
@@ -45,7 +45,7 @@ def turn_words(
     if trouble is not None and line.up:
         return _amiss(trouble, turn, line, elapsed)
     if turn.state is TurnState.UNKNOWN:
-        why = f" ({one_line(turn.reason)})" if turn.reason else ""
+        why = f" ({single_line(turn.reason)})" if turn.reason else ""
         return Content.assemble(
             elapsed, (f" · unknown: the line broke{why} · asking the server what became of it", "$warning")
         )
@@ -64,16 +64,16 @@ def turn_words(
             return Content(turn.state.value)
 
 
-def _aborting(abort: AbortProgress, line: Line) -> str:
+def _aborting(abort: AbortProgress, line: ConnectionStatus) -> str:
     match abort.state:
         case "unsent":
-            return f"abort not sent yet: {one_line(abort.reason)}"
+            return f"abort not sent yet: {single_line(abort.reason)}"
         case "sending":
             return "sending the abort…"
         case "retrying":
-            return f"abort not confirmed: {one_line(abort.reason)} · trying again"
+            return f"abort not confirmed: {single_line(abort.reason)} · trying again"
         case "stopped":
-            return f"abort not sent: {one_line(abort.reason)} · {key('retry')} after fixing it"
+            return f"abort not sent: {single_line(abort.reason)} · {key('retry')} after fixing it"
         case "delivered" if line.up:
             return "aborting: waiting for the server to end it"
         case "delivered":
@@ -84,11 +84,11 @@ def _aborting(abort: AbortProgress, line: Line) -> str:
 
 def _lasted(turn: Turn, until: float) -> str:
     """How long the turn takes, until then: the least that it can be where its beginning was not seen."""
-    return f"{'at least ' if turn.since_seen else ''}{clock(until - turn.started)}"
+    return f"{'at least ' if turn.start_unknown else ''}{clock(until - turn.started)}"
 
 
-def _held(turn: Turn, line: Line, now: float) -> str:
-    late = line.state is LineState.LATE
+def _held(turn: Turn, line: ConnectionStatus, now: float) -> str:
+    late = line.state is ConnectionState.QUIET
     if not turn.held:
         if (turn.checking or turn.unwatched) and line.up:
             return " · checking its status…"
@@ -117,36 +117,34 @@ def _retrying(turn: Turn, server_now: float) -> Content:
     retry = turn.retry
     if retry is None:
         return Content.styled("the model's provider failed · the server tries again", "$warning")
-    message = one_line(retry.message)
+    message = single_line(retry.message)
     why = f": {message}" if "(" in message else f" ({message})" if message else ""
     wait = "" if retry.next_at is None else f" in {span(retry.next_at - server_now)}"
     attempt = f" ({ordinal(retry.attempt)})" if retry.attempt else ""
     return Content.styled(f"the model's provider failed{why} · the server tries again{wait}{attempt}", "$warning")
 
 
-def _amiss(trouble: Trouble, turn: Turn, line: Line, elapsed: Content) -> Content:
+def _amiss(trouble: Diagnosis, turn: Turn, line: ConnectionStatus, elapsed: Content) -> Content:
     """What may be wrong though the line is up, and what to do about it."""
     lasted = span(trouble.since)
     match trouble.kind:
-        case Kind.DEAF:
+        case Kind.NO_EVENTS:
             what = f"the line beats, but brings no events, for {lasted}; the server is asked instead"
             advice = "This is some seconds old. Perhaps a proxy is in the way: holdfast doctor tells."
-        case Kind.MUTE:
+        case Kind.NO_ANSWERS:
             what = f"the server answers its health check, but nothing about this session, for {lasted}"
             advice = "It may be stuck. Wait, or restart it: what it has stored stays."
         case Kind.SILENT:
             what = f"the server has answered nothing for {lasted}, not even its health check"
-            advice = (
-                f"It or the network stands still; the turn is asked for when it is back. {key('retry')} tries now."
-            )
-        case Kind.NOT_BEGUN:
+            advice = f"It or the network stands still; the turn is asked for when it is back. {key('retry')} tries now."
+        case Kind.NO_RESPONSE:
             what = f"the server has the prompt, and no answer has begun for {lasted}"
             advice = "Its model may be slow, or it is stuck. Wait, or Esc Esc aborts; then send it again."
-        case Kind.STILL:
+        case Kind.STALLED:
             held = turn.pads or turn.headers_at is not None
             lost = "a long thought or a hanging command"
             lost += "" if held else ", or a lost turn"
-            although = "and the line is quiet" if line.state is LineState.LATE else "though the line is live"
+            although = "and the line is quiet" if line.state is ConnectionState.QUIET else "though the line is live"
             what = f"nothing has moved for {lasted}, {although}"
             advice = f"Perhaps {lost}. Wait, or Esc Esc aborts."
         case _:
@@ -154,7 +152,7 @@ def _amiss(trouble: Trouble, turn: Turn, line: Line, elapsed: Content) -> Conten
     return Content.assemble(elapsed, (f" · {what}", "$warning"), (f"\n{advice}", MUTED))
 
 
-def end_words(turn: Turn, *, begun: bool = True) -> Content:
+def end_text(turn: Turn, *, begun: bool = True) -> Content:
     """One line for the transcript: how the turn ended, and why; how long it took, where that is known.
 
     `begun`: there is an answer, or a part of one.
@@ -178,7 +176,7 @@ def end_words(turn: Turn, *, begun: bool = True) -> Content:
             why = "the server has it as aborted since its connection broke"
             if turn.cancels_on_disconnect:
                 why = "this server ends a turn when its client is gone"
-            reason = f" ({one_line(turn.reason)})" if turn.reason else ""
+            reason = f" ({single_line(turn.reason)})" if turn.reason else ""
             return Content.assemble((f"! cancelled: {why}", "$error"), (f"{reason} · send again to go on", MUTED))
         case TurnState.NOT_SENT:
             return Content.assemble((f"↩ not sent{because}", "$error"), (" · it went back to the prompt", MUTED))
@@ -214,7 +212,7 @@ def recorded_words(end: RecordedEnd) -> Content:
             assert_never(end.how)
 
 
-def gone_words(line: Line, *, readable: bool = True, unknown: str = "") -> Content:
+def gone_text(line: ConnectionStatus, *, readable: bool = True, unknown: str = "") -> Content:
     """What to say in a session that the server does not have; `readable`: what was said in it is here.
 
     `unknown`: the id of one that this server never showed: that it was deleted there is not known.
@@ -230,7 +228,7 @@ def gone_words(line: Line, *, readable: bool = True, unknown: str = "") -> Conte
     return Content.assemble(lost, (f"\n{here}.", MUTED))
 
 
-def undone_words(prompts: int) -> Content:
+def undone_text(prompts: int) -> Content:
     """What to say where the newest messages are undone on the server; they are not drawn."""
     what = "1 prompt and what followed is" if prompts == 1 else f"{prompts} prompts and what followed are"
     return Content.assemble(
@@ -239,40 +237,40 @@ def undone_words(prompts: int) -> Content:
     )
 
 
-def quiet_words(line: Line) -> Content:
+def quiet_text(line: ConnectionStatus) -> Content:
     """What to say while no turn runs."""
     match line.state:
-        case LineState.LIVE | LineState.LATE:
+        case ConnectionState.LIVE | ConnectionState.QUIET:
             return Content.styled("ready", MUTED)
-        case LineState.CONNECTING:
+        case ConnectionState.CONNECTING:
             return Content.styled("connecting…", MUTED)
-        case LineState.RECONNECTING:
-            why = f": {one_line(line.reason).removeprefix('cannot connect: ')}" if line.reason else ""
+        case ConnectionState.RECONNECTING:
+            why = f": {single_line(line.reason).removeprefix('cannot connect: ')}" if line.reason else ""
             return Content.styled(f"not connected{why} · what you send waits here", "$warning")
-        case LineState.STOPPED:
-            return Content.styled(one_line(line.remedy) or f"Mend it, then press {key('retry')}.", "$error")
+        case ConnectionState.STOPPED:
+            return Content.styled(single_line(line.remedy) or f"Mend it, then press {key('retry')}.", "$error")
         case _:
             assert_never(line.state)
 
 
-class TurnLine(Plain):
+class TurnStatus(StaticText):
     """The turn, in one line; in two when there is something to do about it."""
 
     def show_turn(
         self,
         turn: Turn | None,
-        trouble: Trouble | None,
-        line: Line,
+        trouble: Diagnosis | None,
+        line: ConnectionStatus,
         now: float,
         server_now: float,
         abort: AbortProgress | None = None,
     ) -> None:
         if turn is None or turn.over:
-            self.say(quiet_words(line))
+            self.say(quiet_text(line))
             return
-        words = turn_words(turn, line, now, server_now, trouble, abort)
-        stopped = line.state is LineState.STOPPED
-        self.say(Content("\n").join([words, quiet_words(line)]) if stopped else words)
+        words = turn_text(turn, line, now, server_now, trouble, abort)
+        stopped = line.state is ConnectionState.STOPPED
+        self.say(Content("\n").join([words, quiet_text(line)]) if stopped else words)
 
     def say(self, words: Content) -> None:
         words = bounded(words)

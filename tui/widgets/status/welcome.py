@@ -5,26 +5,26 @@ from typing import assert_never
 from textual.content import Content
 
 from tui.config.keymap import key
-from tui.core.connection_status import Line, LineState
-from tui.core.sanitize import excerpt, one_line
+from tui.core.connection_status import ConnectionState, ConnectionStatus
+from tui.core.sanitize import excerpt, single_line
 from tui.widgets.base.format import span
-from tui.widgets.base.static_text import MUTED, Plain
+from tui.widgets.base.static_text import MUTED, StaticText
 
 
-def welcome_words(line: Line, address: str, *, ever_up: bool, serve: str, server: str = "") -> Content:
+def welcome_text(line: ConnectionStatus, address: str, *, ever_up: bool, serve: str, server: str = "") -> Content:
     """The body without a session. `server`: its family and version, once it said so."""
     address = address.removeprefix("http://")
     match line.state:
-        case LineState.CONNECTING:
+        case ConnectionState.CONNECTING:
             return _page("◌ connecting…", "$foreground", f"to {address}")
-        case LineState.RECONNECTING if not ever_up:
+        case ConnectionState.RECONNECTING if not ever_up:
             return _first_page(line, address, serve)
-        case LineState.RECONNECTING:
+        case ConnectionState.RECONNECTING:
             return _page(f"↻ lost: {line.reason}", "$warning", _when(line), line.remedy)
-        case LineState.STOPPED:
+        case ConnectionState.STOPPED:
             remedy = line.remedy or f"Mend it, then press {key('retry')}."
             return _page(f"■ stopped: {line.reason}", "$error", remedy, f"{key('retry')} tries again.")
-        case LineState.LIVE | LineState.LATE:
+        case ConnectionState.LIVE | ConnectionState.QUIET:
             return Content.assemble(
                 ("holdfast", "bold $primary"),
                 (f"\n\n{address} is there{f': {server}' if server else '.'}\n", MUTED),
@@ -35,7 +35,7 @@ def welcome_words(line: Line, address: str, *, ever_up: bool, serve: str, server
             assert_never(line.state)
 
 
-def _first_page(line: Line, address: str, serve: str) -> Content:
+def _first_page(line: ConnectionStatus, address: str, serve: str) -> Content:
     """No server yet: what can be done about that. Where something answers, but wrongly, why comes first."""
     if line.answers:
         head = f"↻ {address} answers, but cannot be used yet"
@@ -60,7 +60,7 @@ def _first_page(line: Line, address: str, serve: str) -> Content:
     )
 
 
-def _when(line: Line) -> str:
+def _when(line: ConnectionStatus) -> str:
     if line.retry_in is None:
         return "trying now"
     return f"try {line.attempt + 1} in {span(line.retry_in)} · {key('retry')} tries now"
@@ -68,9 +68,9 @@ def _when(line: Line) -> str:
 
 def _page(head: str, style: str, *lines: str) -> Content:
     return Content.assemble(
-        (one_line(head), f"bold {style}"), *[(f"\n\n{excerpt(line)}", MUTED) for line in lines if line]
+        (single_line(head), f"bold {style}"), *[(f"\n\n{excerpt(line)}", MUTED) for line in lines if line]
     )
 
 
-class Welcome(Plain):
+class Welcome(StaticText):
     """Centred, and only as large as its words."""

@@ -26,7 +26,7 @@ MEASURE = 120
 """Cells of a line of words at most: longer ones are hard to read. Code and tables take the room there is."""
 
 
-class Piece(Protocol):
+class TextBlock(Protocol):
     """Something that stands in a text. `gap` is the number of blank lines before it."""
 
     @property
@@ -51,9 +51,7 @@ class Paragraph(msgspec.Struct, frozen=True):
         wrapped = self.wrapped(width)
         if not self.first and not self.rest:
             return wrapped
-        return [
-            Content.assemble((self.rest if row else self.first, FAINT), line) for row, line in enumerate(wrapped)
-        ]
+        return [Content.assemble((self.rest if row else self.first, FAINT), line) for row, line in enumerate(wrapped)]
 
     def wrapped(self, width: int) -> list[Content]:
         """The words of each line, without what stands before them."""
@@ -193,8 +191,7 @@ class Table(msgspec.Struct, frozen=True):
         """The cells that each column wants."""
         columns = max(len(row) for row in self.rows)
         return self.columns or tuple(
-            max([1, *(row[column].cell_length for row in self.rows if column < len(row))])
-            for column in range(columns)
+            max([1, *(row[column].cell_length for row in self.rows if column < len(row))]) for column in range(columns)
         )
 
     def _widths(self, width: int) -> list[int]:

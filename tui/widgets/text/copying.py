@@ -5,7 +5,7 @@ import re
 import msgspec
 from textual.selection import Selection
 
-from tui.widgets.text.blocks import Code, Paragraph, Piece
+from tui.widgets.text.blocks import Code, Paragraph, TextBlock
 
 HARD = re.compile(r"[ \t]*\n")
 BLANKS = re.compile(r"[ \t]*")
@@ -19,7 +19,7 @@ class Row(msgspec.Struct, frozen=True):
     joint: str = "\n"
 
 
-def rows_of(piece: Piece, width: int) -> list[Row]:
+def rows_of(piece: TextBlock, width: int) -> list[Row]:
     """One for each of `piece.lines(width)`."""
     match piece:
         case Paragraph(words=words, first=first, rest=rest):

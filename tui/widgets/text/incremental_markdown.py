@@ -12,7 +12,7 @@ from typing import TypeAlias
 from msgspec.structs import replace
 
 from tui.core.model import Progress
-from tui.widgets.text.blocks import Code, Paragraph, Piece, Table
+from tui.widgets.text.blocks import Code, Paragraph, Table, TextBlock
 from tui.widgets.text.markdown import Block, read
 
 FENCE_STEP = 30
@@ -42,11 +42,11 @@ FENCE = re.compile(r"^[ >]*(?:```|~~~)", re.MULTILINE)
 BLANK_LINE = re.compile(r"\n[ >]*\n\Z")
 """At the end of what stands before a place."""
 
-Edit: TypeAlias = tuple[int, list[Piece]]
+Edit: TypeAlias = tuple[int, list[TextBlock]]
 """All pieces from an index on are now these."""
 
 
-class Growing:
+class IncrementalMarkdown:
     """Reads a text as it grows. What stands for good is never read again while it does."""
 
     def __init__(self) -> None:
@@ -62,7 +62,7 @@ class Growing:
         self._rest_gap: int | None = None
         """Blank lines above the rest of a block of which a part is put aside; None where none is."""
 
-    def show(self, text: str, state: Progress, below: Sequence[Piece] = ()) -> Iterator[Edit]:
+    def show(self, text: str, state: Progress, below: Sequence[TextBlock] = ()) -> Iterator[Edit]:
         """Take `text`, of which what was taken before is usually the beginning; `below` stands under it.
 
         Each edit is to be made before the next is asked for, and all of them are.
@@ -75,7 +75,7 @@ class Growing:
         if self._opening and self._has_ended(blocks):  # read whole, it gets its colours, or its own columns
             (self._settled, self._settled_pieces), self._opening = self._opened_at, ""
             blocks = self._read_rest()
-        pieces: list[Piece] = [piece for block in blocks for piece in block.pieces]
+        pieces: list[TextBlock] = [piece for block in blocks for piece in block.pieces]
         if self._opening:
             pieces[0] = self._going_on(pieces[0])
         elif self._rest_gap is not None:
@@ -115,7 +115,7 @@ class Growing:
     def _read_rest(self) -> list[Block]:
         return read(self._opening + self.source[self._settled :], growing=self.state != "done")
 
-    def _going_on(self, piece: Piece) -> Piece:
+    def _going_on(self, piece: TextBlock) -> TextBlock:
         """What was read behind `_opening`, as it goes on below what is put aside."""
         match piece:
             case Code(code):
@@ -176,9 +176,9 @@ class Growing:
         if self._opening or len(rest) < LONG_BLOCK:
             return
         before = rest[: len(rest) - KEPT_OF_IT]
-        cut = calm_place(before) if is_plain(block) else next_item(before)
+        cut = stable_offset(before) if is_plain(block) else next_item(before)
         if not cut and len(rest) > UNCUT_AT_MOST:
-            cut = before.rfind("\n") + 1 or calm_place(before)
+            cut = before.rfind("\n") + 1 or stable_offset(before)
         if not cut:
             return
         aside = [piece for one in read(rest[:cut]) for piece in one.pieces]
@@ -197,7 +197,7 @@ def is_quick(text: str) -> bool:
     return text.count("\n") <= LINES_AT_ONCE and sum(map(text.count, MARKS)) <= MARKS_AT_ONCE
 
 
-def _set_gap(pieces: list[Piece], gap: int) -> None:
+def _set_gap(pieces: list[TextBlock], gap: int) -> None:
     """Let the first of the pieces stand so many lines below what is above it."""
     if pieces and isinstance(first := pieces[0], Paragraph | Code):
         pieces[0] = replace(first, gap=gap)
@@ -229,7 +229,7 @@ def next_item(text: str) -> int:
     return next(closed, 0)
 
 
-def calm_place(text: str) -> int:
+def stable_offset(text: str) -> int:
     """Where `text` can be cut with no mark open there, as near to its end as one is found; else between words."""
     before = {mark: text.count(mark) for mark in "`*_~[]()"}
     between_words = 0
@@ -239,10 +239,6 @@ def calm_place(text: str) -> int:
             before[character] -= 1
         elif character.isspace():
             between_words = between_words or at + 1
-            if (
-                before["["] == before["]"]
-                and before["("] == before[")"]
-                and not any(before[m] % 2 for m in "`*_~")
-            ):
+            if before["["] == before["]"] and before["("] == before[")"] and not any(before[m] % 2 for m in "`*_~"):
                 return at + 1
     return between_words or len(text)

@@ -18,7 +18,7 @@ from textual.strip import Strip
 
 from tui.widgets.base.guarded import Guarded
 from tui.widgets.base.static_text import strip_of
-from tui.widgets.text.blocks import Code, Piece
+from tui.widgets.text.blocks import Code, TextBlock
 from tui.widgets.text.copying import Row, rows_of, selected
 
 FOUND = "on $accent 30%"
@@ -46,25 +46,25 @@ class Marks(msgspec.Struct):
             self.spans.setdefault(row + more, []).append((0 if more else at, (0 if more else at) + len(part)))
 
 
-class Lines(Guarded):
+class LinesView(Guarded):
     """Pieces under each other, behind a margin on the left in which `label` stands on the first line."""
 
     DEFAULT_CSS = """
-    Lines { height: auto; text-wrap: nowrap; text-overflow: clip; }
+    LinesView { height: auto; text-wrap: nowrap; text-overflow: clip; }
     """
     virtual_size = Reactive(Size(0, 0), layout=False, repaint=False)
     """It grows by a layout, which draws it: it asks for no second one."""
 
     def __init__(
         self,
-        pieces: Iterable[Piece] = (),
+        pieces: Iterable[TextBlock] = (),
         *,
         label: Content | None = None,
         margin: int = 0,
         classes: str | None = None,
     ) -> None:
         super().__init__(classes=classes)
-        self._pieces: list[Piece] = list(pieces)
+        self._pieces: list[TextBlock] = list(pieces)
         self._label = label
         self._margin = margin
         self._wrapped: list[list[Content]] = []
@@ -82,7 +82,7 @@ class Lines(Guarded):
         self._wrap(self.size.width or 80, all_of_it=True)
         return "\n".join(line.plain for lines in self._wrapped for line in lines)
 
-    def replace_from(self, index: int, pieces: Sequence[Piece]) -> None:
+    def replace_from(self, index: int, pieces: Sequence[TextBlock]) -> None:
         """Put `pieces` in place of all from `index` on. Lines that read as before are not rendered anew."""
         height = self._starts[-1]
         before = [line for lines in self._wrapped[index:] for line in lines]
@@ -103,7 +103,7 @@ class Lines(Guarded):
         self._marks = None
         self.refresh(layout=self._starts[-1] != height)
 
-    def recolour(self, old: Piece, new: Piece) -> None:
+    def recolour(self, old: TextBlock, new: TextBlock) -> None:
         """Show `new` wherever `old` still stands; its lines are the same in another style."""
         for index in [at for at, piece in enumerate(self._pieces) if piece == old]:
             self._pieces[index] = new
@@ -152,7 +152,7 @@ class Lines(Guarded):
         return [] if self._marks is None else self._marks.spans.get(row, [])
 
     @property
-    def pieces(self) -> Sequence[Piece]:
+    def pieces(self) -> Sequence[TextBlock]:
         return self._pieces
 
     @property

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 from textual.content import Content, Span
 from textual.style import Style
 
-from tui.core.sanitize import clean
+from tui.core.sanitize import sanitize
 from tui.widgets.base.static_text import MUTED
-from tui.widgets.text.blocks import Code, Paragraph, Piece, Rule, Table
+from tui.widgets.text.blocks import Code, Paragraph, Rule, Table, TextBlock
 from tui.widgets.text.highlighting import Highlights, plain_lines
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class Block:
     """
 
     start: int
-    pieces: tuple[Piece, ...]
+    pieces: tuple[TextBlock, ...]
     opening: str = ""
 
 
@@ -99,10 +99,10 @@ class _Reader:
     growing: bool
     levels: list[_Level] = field(default_factory=list)
     numbers: list[int | None] = field(default_factory=list)
-    pieces: list[Piece] = field(default_factory=list)
+    pieces: list[TextBlock] = field(default_factory=list)
     open_fence: bool = False
 
-    def read(self, tokens: "Sequence[Token]") -> list[Piece]:
+    def read(self, tokens: "Sequence[Token]") -> list[TextBlock]:
         heading = ""
         rows: list[list[Content]] = []
         hidden = False
@@ -206,7 +206,7 @@ def inline(token: "Token") -> Content:
 
     def add(words: str, style: str = "") -> None:
         nonlocal length
-        words = clean(words).replace("\t", " ")  # Markdown may write any character by its number
+        words = sanitize(words).replace("\t", " ")  # Markdown may write any character by its number
         if words:
             text.append(words)
             if style:

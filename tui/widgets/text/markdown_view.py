@@ -11,11 +11,11 @@ from textual import work
 from textual.content import Content
 
 from tui.core.model import Progress
-from tui.core.sanitize import clean
+from tui.core.sanitize import sanitize
 from tui.widgets.base.static_text import MUTED
-from tui.widgets.text.blocks import Code, Paragraph, Piece
-from tui.widgets.text.incremental_markdown import Growing, is_quick
-from tui.widgets.text.lines_view import Lines
+from tui.widgets.text.blocks import Code, Paragraph, TextBlock
+from tui.widgets.text.incremental_markdown import IncrementalMarkdown, is_quick
+from tui.widgets.text.lines_view import LinesView
 from tui.widgets.text.markdown import HIGHLIGHTS
 
 AT_ONCE = 20_000
@@ -25,16 +25,14 @@ DENSE_AT_ONCE = 2_000
 SHOWN_AT_MOST = 1_000_000
 """Characters of a text that are shown. What is longer is no answer of an agent, and would fill the memory."""
 
-PARTIAL = Paragraph(
-    Content.styled("… words may be missing until the server sends the whole", f"italic {MUTED}"), gap=1
-)
+PARTIAL = Paragraph(Content.styled("… words may be missing until the server sends the whole", f"italic {MUTED}"), gap=1)
 TORN = Paragraph(Content.styled("… the server does not have the rest of this text", f"italic {MUTED}"), gap=1)
 BROKEN = Paragraph(
     Content.styled("↻ broken off: the model's provider failed in the middle of this; it begins anew", "$warning"),
     gap=1,
 )
-BELOW: dict[Progress, Sequence[Piece]] = {"partial": (PARTIAL,), "broken": (BROKEN,)}
-BELOW_ENDED: dict[Progress, Sequence[Piece]] = {"partial": (TORN,), "broken": (BROKEN,)}
+BELOW: dict[Progress, Sequence[TextBlock]] = {"partial": (PARTIAL,), "broken": (BROKEN,)}
+BELOW_ENDED: dict[Progress, Sequence[TextBlock]] = {"partial": (TORN,), "broken": (BROKEN,)}
 
 
 def left_out(characters: int) -> Paragraph:
@@ -42,17 +40,17 @@ def left_out(characters: int) -> Paragraph:
     return Paragraph(Content.styled(f"… {characters} more characters: too long to be shown", f"italic {MUTED}"))
 
 
-class Prose(Lines):
+class MarkdownView(LinesView):
     """The words of the agent."""
 
     def __init__(self, *, label: Content | None = None, margin: int = 0) -> None:
         super().__init__(label=label, margin=margin, classes="prose")
-        self._growing = Growing()
+        self._growing = IncrementalMarkdown()
         self._to_colour: list[Code] = []
         self._wanted: tuple[str, Progress] | None = None
         """What comes piece by piece, as it is to be in the end."""
         self._ended = False
-        self._left_out: Sequence[Piece] = ()
+        self._left_out: Sequence[TextBlock] = ()
 
     @property
     def shown(self) -> str:
@@ -68,7 +66,7 @@ class Prose(Lines):
     def show_text(self, text: str, state: Progress) -> None:
         """Show `text`, of which what was shown before is usually the beginning."""
         if "\r" in text:  # the parser counts it as the end of a line
-            text = clean(text)
+            text = sanitize(text)
         more = len(text) - SHOWN_AT_MOST
         if more > 0:
             text = text[:SHOWN_AT_MOST]
@@ -109,7 +107,7 @@ class Prose(Lines):
         for index, pieces in self._growing.show(text, state, below):
             self.replace_from(index, pieces)
 
-    def replace_from(self, index: int, pieces: Sequence[Piece]) -> None:
+    def replace_from(self, index: int, pieces: Sequence[TextBlock]) -> None:
         super().replace_from(index, pieces)
         at_work = bool(self._to_colour)
         for piece in pieces:

@@ -4,14 +4,14 @@ from textual.content import Content
 
 from tui.widgets.base.static_text import bounded
 from tui.widgets.text.blocks import Paragraph
-from tui.widgets.text.lines_view import Lines
+from tui.widgets.text.lines_view import LinesView
 
 MARGIN = 3
 GLYPH = "  "
 """What stands before its further lines, as wide as its glyph and the blank behind that."""
 
 
-class Remark(Lines):
+class NoteLine(LinesView):
     """Words that begin with a glyph. `turn`: the prompt of the turn whose end they tell."""
 
     def __init__(self, words: Content, *, classes: str, turn: str = "") -> None:

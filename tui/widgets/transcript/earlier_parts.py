@@ -5,11 +5,11 @@ from collections.abc import Callable
 from textual.content import Content
 
 from tui.widgets.base.static_text import MUTED
-from tui.widgets.text.blocks import Piece
-from tui.widgets.transcript.foldable import Fold, Headline
+from tui.widgets.text.blocks import TextBlock
+from tui.widgets.transcript.foldable import Foldable, Headline
 
 
-class EarlierParts(Fold):
+class EarlierParts(Foldable):
     """Enter, or a click, asks for some of them."""
 
     def __init__(self, wanted: Callable[[], object]) -> None:
@@ -25,7 +25,7 @@ class EarlierParts(Fold):
         parts = "1 earlier part" if self._count == 1 else f"{self._count:,} earlier parts"
         return Headline("", parts, Content.styled("Enter shows more", MUTED))
 
-    def detail(self) -> list[Piece]:
+    def detail(self) -> list[TextBlock]:
         return []
 
     def action_unfold(self) -> None:

@@ -16,11 +16,11 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.selection import Selection
 
-from tui.core.sanitize import one_line
+from tui.core.sanitize import single_line
 from tui.widgets.base.guarded import Guarded
 from tui.widgets.base.static_text import MUTED, spread
-from tui.widgets.text.blocks import Piece
-from tui.widgets.text.lines_view import Lines
+from tui.widgets.text.blocks import TextBlock
+from tui.widgets.text.lines_view import LinesView
 
 MARGIN = 16
 """Cells before the words of a message; labels and names stand there."""
@@ -67,10 +67,10 @@ class Headline(msgspec.Struct, frozen=True):
     outcome: Content
 
 
-class FoldHead(Guarded):
+class FoldableHeader(Guarded):
     """The line itself."""
 
-    DEFAULT_CSS = "FoldHead { height: 1; text-wrap: nowrap; text-overflow: ellipsis; }"
+    DEFAULT_CSS = "FoldableHeader { height: 1; text-wrap: nowrap; text-overflow: ellipsis; }"
 
     def __init__(self) -> None:
         super().__init__()
@@ -79,7 +79,7 @@ class FoldHead(Guarded):
 
     def render(self) -> Content:
         glyph = "▾" if self.unfolded else "▸"
-        name = Content(one_line(self.headline.name, NAME + 1)).truncate(NAME, ellipsis=True, pad=True)
+        name = Content(single_line(self.headline.name, NAME + 1)).truncate(NAME, ellipsis=True, pad=True)
         left = Content.assemble((f"   {glyph} ", MUTED), name.stylize(MUTED), " ", self.headline.about)
         return spread(left, self.headline.outcome, self.size.width - 1)
 
@@ -88,12 +88,12 @@ class FoldHead(Guarded):
         return BLANKS.sub("  ", selection.extract(self.render().plain).strip()), "\n"
 
 
-class Fold(Vertical, Guarded, can_focus=True):
+class Foldable(Vertical, Guarded, can_focus=True):
     """A part of a message that is one line until somebody wants to see more."""
 
     DEFAULT_CSS = """
-    Fold { height: auto; }
-    Fold.-found > FoldHead { background: $accent 45%; }
+    Foldable { height: auto; }
+    Foldable.-found > FoldableHeader { background: $accent 45%; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "unfold", "open or close", show=False),
@@ -102,8 +102,8 @@ class Fold(Vertical, Guarded, can_focus=True):
 
     def __init__(self) -> None:
         super().__init__()
-        self._head = FoldHead()
-        self._detail: Lines | None = None
+        self._head = FoldableHeader()
+        self._detail: LinesView | None = None
         self._limit = SHOWN_AT_MOST
 
     def compose(self) -> ComposeResult:
@@ -122,7 +122,7 @@ class Fold(Vertical, Guarded, can_focus=True):
     def headline(self) -> Headline:
         raise NotImplementedError
 
-    def detail(self) -> list[Piece]:
+    def detail(self) -> list[TextBlock]:
         """At most `_limit` lines of each text."""
         raise NotImplementedError
 
@@ -146,13 +146,13 @@ class Fold(Vertical, Guarded, can_focus=True):
         self._head.unfolded = not self._head.unfolded
         self._head.refresh()
         if self._detail is None:
-            self._detail = Lines(self.detail(), margin=MARGIN, classes="detail")
+            self._detail = LinesView(self.detail(), margin=MARGIN, classes="detail")
             self.mount(self._detail)
         else:
             self._detail.remove()
             self._detail = None
 
-    def unfold(self) -> Lines:
+    def unfold(self) -> LinesView:
         """Open it, if it is not open; its detail."""
         if self._detail is None:
             self.action_unfold()

@@ -20,15 +20,15 @@ from tui.core.model import (
     TextPart,
     ToolPart,
 )
-from tui.core.sanitize import excerpt, one_line
-from tui.widgets.base.static_text import MUTED, Covered
-from tui.widgets.text.blocks import Paragraph, Piece, paragraphs
-from tui.widgets.text.lines_view import Lines
-from tui.widgets.text.markdown_view import SHOWN_AT_MOST, Prose, left_out
-from tui.widgets.text.note_line import Remark
+from tui.core.sanitize import excerpt, single_line
+from tui.widgets.base.static_text import MUTED, SkipsCoveredBackground
+from tui.widgets.text.blocks import Paragraph, TextBlock, paragraphs
+from tui.widgets.text.lines_view import LinesView
+from tui.widgets.text.markdown_view import SHOWN_AT_MOST, MarkdownView, left_out
+from tui.widgets.text.note_line import NoteLine
 from tui.widgets.transcript.earlier_parts import EarlierParts
-from tui.widgets.transcript.foldable import MARGIN, YOU, Fold
-from tui.widgets.transcript.reasoning import Thought
+from tui.widgets.transcript.foldable import MARGIN, YOU, Foldable
+from tui.widgets.transcript.reasoning import ReasoningView
 from tui.widgets.transcript.tool_call import ToolCall
 
 PARTS_SHOWN = 100
@@ -38,11 +38,11 @@ SLACK = 50
 
 
 def agent_label(agent: str) -> Content:
-    name = Content(f" {one_line(agent, MARGIN) or 'agent'}").truncate(MARGIN - 3)
+    name = Content(f" {single_line(agent, MARGIN) or 'agent'}").truncate(MARGIN - 3)
     return Content.assemble((" ▌", "$primary"), name.stylize("bold"))
 
 
-class MessageView(Vertical, Covered):
+class MessageView(Vertical, SkipsCoveredBackground):
     """Draws one message of the store; `show` brings it up to date."""
 
     DEFAULT_CSS = "MessageView { height: auto; }"
@@ -62,11 +62,11 @@ class MessageView(Vertical, Covered):
         self._hidden: dict[str, None] = {}
         """Parts before those of `_order`, which have no widget."""
         self._earlier: EarlierParts | None = None
-        self._failure: Remark | None = None
+        self._failure: NoteLine | None = None
         self._alive = True
-        self._ends: list[Remark] = []
+        self._ends: list[NoteLine] = []
         self._recorded_words: Content | None = None
-        self._notes: list[tuple[Remark, str | None]] = []
+        self._notes: list[tuple[NoteLine, str | None]] = []
         """Notes whose part is not here yet."""
         self.message = message
 
@@ -144,13 +144,13 @@ class MessageView(Vertical, Covered):
         """What shows a part; None where it shows nothing."""
         return self._views.get(part_id)
 
-    def add_note(self, line: Remark, part_id: str | None) -> None:
+    def add_note(self, line: NoteLine, part_id: str | None) -> None:
         """Put a line of our own behind a part, or (None) before all parts; it waits for the part, if it must."""
         self._notes.append((line, part_id))
         if self.is_attached:
             self._place_notes()
 
-    def add_end(self, line: Remark) -> None:
+    def add_end(self, line: NoteLine) -> None:
         """Tell below everything else how a turn ended."""
         self._ends.append(line)
         if self.is_attached:
@@ -173,7 +173,7 @@ class MessageView(Vertical, Covered):
         self.drop_end(self._recorded_turn)
         self._recorded_words = words
         if words is not None:
-            self.add_end(Remark(words, classes="note", turn=self._recorded_turn))
+            self.add_end(NoteLine(words, classes="note", turn=self._recorded_turn))
 
     @property
     def _recorded_turn(self) -> str:
@@ -183,16 +183,16 @@ class MessageView(Vertical, Covered):
         last = next((self._views[one] for one in reversed(self._order) if one in self._views), None)
         for line in self._ends:
             if not line.is_attached:
-                line.set_class(isinstance(last, Fold), "-next")
+                line.set_class(isinstance(last, Foldable), "-next")
                 self.mount(line)
 
     def _place_notes(self) -> None:
-        waiting: list[tuple[Remark, str | None]] = []
+        waiting: list[tuple[NoteLine, str | None]] = []
         for line, part_id in self._notes:
             if part_id is not None and part_id in self._hidden:
                 self.mount(line, before=next(iter(self._views.values()), self._bottom()))
             elif part_id is not None and part_id in self._order:
-                line.set_class(isinstance(self._views.get(part_id), Fold), "-next")
+                line.set_class(isinstance(self._views.get(part_id), Foldable), "-next")
                 self.mount(line, before=self._below(part_id))
             elif part_id is None:
                 self.mount(line, before=next(iter(self._views.values()), self._bottom()))
@@ -203,7 +203,7 @@ class MessageView(Vertical, Covered):
     def drop_note(self, words: Content) -> None:
         """So many lines of ours came that the one with these words (by identity) goes."""
         self._notes = [(line, part_id) for line, part_id in self._notes if line.words is not words]
-        for line in [one for one in self.children if isinstance(one, Remark) and one.words is words]:
+        for line in [one for one in self.children if isinstance(one, NoteLine) and one.words is words]:
             line.remove()
 
     def drop_part(self, part_id: str) -> None:
@@ -217,17 +217,17 @@ class MessageView(Vertical, Covered):
         view = self._views.get(part.id)
         if view is None:
             view = self._views[part.id] = self._view_of(part)
-            view.set_class(isinstance(view, Fold) and self._ends_in_fold(), "-next")
+            view.set_class(isinstance(view, Foldable) and self._ends_in_fold(), "-next")
             self.mount(view, before=self._below(part.id))
         match view, part:
-            case Prose(), TextPart(state=state):
+            case MarkdownView(), TextPart(state=state):
                 view.show_ended(self._ended)
                 view.show_text(part.text, state)
             case ToolCall(), ToolPart():
                 view.show_part(part)
-            case Thought(), ReasoningPart():
+            case ReasoningView(), ReasoningPart():
                 view.show_part(part)
-            case Lines(), TextPart() | FilePart() | NotePart():
+            case LinesView(), TextPart() | FilePart() | NotePart():
                 view.replace_from(0, plain_pieces(part))
             case _:  # the part became one of another kind
                 self.drop_part(part.id)
@@ -254,18 +254,18 @@ class MessageView(Vertical, Covered):
             if at == 0:
                 return False
             above = siblings[at - 1]
-        return bool(above.children) and isinstance(above.children[-1], Fold)
+        return bool(above.children) and isinstance(above.children[-1], Foldable)
 
     def _view_of(self, part: Part) -> Widget:
         match part:
             case ToolPart():
                 return ToolCall(part, alive=self._alive)
             case ReasoningPart():
-                return Thought(part)
+                return ReasoningView(part)
             case TextPart() if self.message.role == "assistant":
-                return Prose(label=self._label, margin=MARGIN)
+                return MarkdownView(label=self._label, margin=MARGIN)
             case _:
-                return Lines(
+                return LinesView(
                     label=self._label if isinstance(part, TextPart) else None, margin=MARGIN, classes="words"
                 )
 
@@ -276,7 +276,7 @@ class MessageView(Vertical, Covered):
 
     def _show_failure(self) -> None:
         for view in self._views.values():
-            if isinstance(view, Prose):
+            if isinstance(view, MarkdownView):
                 view.show_ended(self._ended)
         failure = self.message.failure
         if failure is None:
@@ -289,7 +289,7 @@ class MessageView(Vertical, Covered):
             status = f" ({failure.status})" if failure.status else ""
             words = Content.styled(f"✗ failed{status}: {excerpt(failure.message)}", "$error")
         if self._failure is None:
-            self._failure = Remark(words, classes="ending")
+            self._failure = NoteLine(words, classes="ending")
             self.mount(self._failure, before=self._first_end())
         else:
             self._failure.show(words)
@@ -300,20 +300,20 @@ class MessageView(Vertical, Covered):
             line.display = not explained
 
 
-def plain_pieces(part: TextPart | FilePart | NotePart) -> list[Piece]:
+def plain_pieces(part: TextPart | FilePart | NotePart) -> list[TextBlock]:
     """A part that is shown as it is: what the person wrote, a file's name, a note."""
     match part:
         case TextPart(text=text):
             return words_of(text)
         case FilePart(name=name):
-            return [Paragraph(Content.styled(f"with {one_line(name)}", MUTED))]
+            return [Paragraph(Content.styled(f"with {single_line(name)}", MUTED))]
         case NotePart(text=text):
-            return [Paragraph(Content.styled(f"· {one_line(text)}", MUTED))]
+            return [Paragraph(Content.styled(f"· {single_line(text)}", MUTED))]
 
 
-def words_of(text: str) -> list[Piece]:
+def words_of(text: str) -> list[TextBlock]:
     """What the person wrote, as it was written."""
-    pieces: list[Piece] = [*paragraphs(text[:SHOWN_AT_MOST].strip("\n").expandtabs(4), gap=0)]
+    pieces: list[TextBlock] = [*paragraphs(text[:SHOWN_AT_MOST].strip("\n").expandtabs(4), gap=0)]
     return [*pieces, left_out(len(text) - SHOWN_AT_MOST)] if len(text) > SHOWN_AT_MOST else pieces
 
 

@@ -3,13 +3,13 @@
 from textual.content import Content
 
 from tui.core.model import ReasoningPart
-from tui.core.sanitize import one_line
+from tui.core.sanitize import single_line
 from tui.widgets.base.static_text import MUTED
-from tui.widgets.text.blocks import Paragraph, Piece, paragraphs
-from tui.widgets.transcript.foldable import SHOWN_AT_MOST, Fold, Headline, begins, more_words
+from tui.widgets.text.blocks import Paragraph, TextBlock, paragraphs
+from tui.widgets.transcript.foldable import SHOWN_AT_MOST, Foldable, Headline, begins, more_words
 
 
-class Thought(Fold):
+class ReasoningView(Foldable):
     """One piece of reasoning."""
 
     def __init__(self, part: ReasoningPart) -> None:
@@ -26,9 +26,9 @@ class Thought(Fold):
     def headline(self) -> Headline:
         lines = self.part.text.strip().split("\n")
         about = lines[-1] if self.part.state == "streaming" else lines[0]
-        return Headline("thought", one_line(about).strip("*# "), Content.styled(_state(self.part), MUTED))
+        return Headline("thought", single_line(about).strip("*# "), Content.styled(_state(self.part), MUTED))
 
-    def detail(self) -> list[Piece]:
+    def detail(self) -> list[TextBlock]:
         return detail_of(self.part, self._limit)
 
     @property
@@ -36,10 +36,10 @@ class Thought(Fold):
         return bool(begins(self.part.text.strip(), self._limit)[1])
 
 
-def detail_of(part: ReasoningPart, limit: int = SHOWN_AT_MOST) -> list[Piece]:
+def detail_of(part: ReasoningPart, limit: int = SHOWN_AT_MOST) -> list[TextBlock]:
     """What stands under the line once it is unfolded, `limit` lines of it at most."""
     beginning, more = begins(part.text.strip(), limit)
-    pieces: list[Piece] = [*paragraphs(beginning, f"italic {MUTED}")]
+    pieces: list[TextBlock] = [*paragraphs(beginning, f"italic {MUTED}")]
     return [*pieces, Paragraph(more_words(more))] if more else pieces
 
 

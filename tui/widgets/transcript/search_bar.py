@@ -12,7 +12,7 @@ from textual.message import Message
 from textual.widgets import Input
 
 from tui.widgets.base.guarded import Guarded
-from tui.widgets.base.static_text import MUTED, Plain
+from tui.widgets.base.static_text import MUTED, StaticText
 
 
 class SearchBar(Horizontal, Guarded):
@@ -21,7 +21,7 @@ class SearchBar(Horizontal, Guarded):
     DEFAULT_CSS = """
     SearchBar { height: 1; padding: 0 1; }
     SearchBar Input { width: 1fr; background: $background; }
-    SearchBar Plain { width: auto; }
+    SearchBar StaticText { width: auto; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter,up", "go(-1)", "place before", show=False, priority=True),
@@ -51,10 +51,10 @@ class SearchBar(Horizontal, Guarded):
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._input = Input(placeholder="look for", compact=True)
-        self._count = Plain()
+        self._count = StaticText()
 
     def compose(self) -> ComposeResult:
-        yield Plain(Content.styled("/ ", "$primary"))
+        yield StaticText(Content.styled("/ ", "$primary"))
         yield self._input
         yield self._count
 

@@ -7,8 +7,8 @@ import msgspec
 from textual.containers import VerticalScroll
 
 from tui.core.model import FilePart, NotePart, Part, ReasoningPart, TextPart, ToolPart
-from tui.widgets.text.blocks import Code, Piece
-from tui.widgets.text.lines_view import Lines
+from tui.widgets.text.blocks import Code, TextBlock
+from tui.widgets.text.lines_view import LinesView
 
 ANY_WIDTH = 10_000
 """Cells at which no line is broken."""
@@ -17,7 +17,7 @@ MARKS = str.maketrans("", "", "\\*_`~")
 """What Markdown writes in the middle of words and does not show."""
 
 
-class Place(msgspec.Struct, frozen=True):
+class Match(msgspec.Struct, frozen=True):
     """The `nth` place at which the words stand in a part, from 0."""
 
     message_id: str
@@ -31,7 +31,7 @@ def pattern_of(words: str) -> re.Pattern[str] | None:
     return re.compile(r"\s+".join(map(re.escape, parts)), re.IGNORECASE) if parts else None
 
 
-def places_in(parts: Sequence[Part], role: str, words: str) -> list[Place]:
+def places_in(parts: Sequence[Part], role: str, words: str) -> list[Match]:
     """All places of one message, folded ones too, in the order in which they are read."""
     pattern = pattern_of(words)
     if pattern is None:
@@ -42,7 +42,7 @@ def places_in(parts: Sequence[Part], role: str, words: str) -> list[Place]:
         source = "\n".join(_sources(part)).translate(MARKS).casefold()
         if all(word in source for word in bare):
             count = sum(len(pattern.findall(text)) for text in shown_texts(part, role))
-            found += [Place(part.message_id, part.id, nth) for nth in range(count)]
+            found += [Match(part.message_id, part.id, nth) for nth in range(count)]
     return found
 
 
@@ -67,11 +67,11 @@ def shown_texts(part: Part, role: str) -> Iterator[str]:
             yield _text(message.plain_pieces(part))
 
 
-def _text(pieces: Sequence[Piece]) -> str:
+def _text(pieces: Sequence[TextBlock]) -> str:
     return "\n".join(text for piece in pieces for text in _lines(piece))
 
 
-def _lines(piece: Piece) -> Iterator[str]:
+def _lines(piece: TextBlock) -> Iterator[str]:
     match piece:
         case Code(code=code):  # drawn, each of them would be filled up to the width
             yield from (line.plain for line in code)
@@ -92,7 +92,7 @@ def _sources(part: Part) -> Iterator[str]:
 def code_above(page: VerticalScroll, before: Code | None = None) -> Code | None:
     """The lowest block of code in sight, else the nearest above; with `before`, the one above that."""
     blocks: Sequence[tuple[int, Code]] = [
-        (lines.region.y + row, code) for lines in page.query(Lines) for row, code in lines.codes()
+        (lines.region.y + row, code) for lines in page.query(LinesView) for row, code in lines.codes()
     ]
     if before is not None:
         at = next((at for at, (_, code) in enumerate(blocks) if code is before), 0)

@@ -7,19 +7,19 @@ from msgspec.structs import replace
 from textual.content import Content
 
 from tui.core.model import ToolPart
-from tui.core.sanitize import one_line
+from tui.core.sanitize import single_line
 from tui.core.store import ENDED
 from tui.widgets.base.format import took
 from tui.widgets.base.static_text import MUTED
-from tui.widgets.text.blocks import Code, Paragraph, Piece, paragraphs
+from tui.widgets.text.blocks import Code, Paragraph, TextBlock, paragraphs
 from tui.widgets.text.highlighting import plain_lines
-from tui.widgets.transcript.foldable import NAME, SHOWN_AT_MOST, Fold, Headline, begins, more_words
+from tui.widgets.transcript.foldable import NAME, SHOWN_AT_MOST, Foldable, Headline, begins, more_words
 
 TELLING = ("command", "filePath", "file_path", "path", "pattern", "query", "url", "description")
 """Names of inputs that say what a call is about, the most telling first."""
 
 
-class ToolCall(Fold):
+class ToolCall(Foldable):
     """One tool call. `alive`: a turn works on its message."""
 
     def __init__(self, part: ToolPart, *, alive: bool = True) -> None:
@@ -46,7 +46,7 @@ class ToolCall(Fold):
             return headline
         return replace(headline, outcome=Content.styled("! interrupted", "$warning"))
 
-    def detail(self) -> list[Piece]:
+    def detail(self) -> list[TextBlock]:
         return detail_of(self.part, self._limit)
 
     @property
@@ -59,17 +59,17 @@ class ToolCall(Fold):
 def headline_of(part: ToolPart) -> Headline:
     """What stands in the one line."""
     added, removed = _changed_lines(part.diff)
-    about = one_line(part.title or _telling(part))
+    about = single_line(part.title or _telling(part))
     if part.diff:
         about = f"{about}  +{added} −{removed}"
     return Headline(part.tool, about, _outcome(part))
 
 
-def detail_of(part: ToolPart, limit: int = SHOWN_AT_MOST) -> list[Piece]:
+def detail_of(part: ToolPart, limit: int = SHOWN_AT_MOST) -> list[TextBlock]:
     """What stands under it once it is unfolded, each part of it `limit` lines long at most."""
-    pieces: list[Piece] = []
+    pieces: list[TextBlock] = []
     if len(part.tool) > NAME:
-        pieces.append(Paragraph(Content.styled(one_line(part.tool), MUTED)))
+        pieces.append(Paragraph(Content.styled(single_line(part.tool), MUTED)))
     if part.diff:
         pieces.append(Code(_cut(part.diff, limit, diff_lines)))
     elif part.input:

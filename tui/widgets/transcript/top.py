@@ -3,10 +3,10 @@
 from textual.content import Content
 
 from tui.config.keymap import key
-from tui.widgets.base.static_text import MUTED, Plain
+from tui.widgets.base.static_text import MUTED, StaticText
 
 
-class Top(Plain):
+class Top(StaticText):
     """Nothing, where a short conversation is here as a whole."""
 
     DEFAULT_CSS = """

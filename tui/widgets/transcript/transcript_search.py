@@ -8,11 +8,11 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 from tui.core.store import Store
-from tui.widgets.text.lines_view import Lines
-from tui.widgets.transcript.foldable import Fold
-from tui.widgets.transcript.search_targets import Place, pattern_of, places_in, shown_texts
+from tui.widgets.text.lines_view import LinesView
+from tui.widgets.transcript.foldable import Foldable
+from tui.widgets.transcript.search_targets import Match, pattern_of, places_in, shown_texts
 from tui.widgets.transcript.tool_call import ToolCall
-from tui.widgets.transcript.view import Transcript
+from tui.widgets.transcript.view import TranscriptView
 
 if TYPE_CHECKING:
     from tui.core.model import Part
@@ -22,16 +22,16 @@ Older = Callable[[str], Awaitable[bool | None]]
 """Fetches the page before the oldest message of a session; false where there is none, or none can be had."""
 
 
-class Search:
+class TranscriptSearch:
     """One search, in the session that `page` shows, told of on `bar`."""
 
-    def __init__(self, page: Transcript, store: Store, bar: "SearchBar", older: Older) -> None:
+    def __init__(self, page: TranscriptView, store: Store, bar: "SearchBar", older: Older) -> None:
         self._page, self._store, self._bar, self._older = page, store, bar, older
         self._session = page.session_id or ""
         self._words = ""
-        self._found: dict[str, list[Place]] = {}
-        self._places: list[Place] = []
-        self._here: Place | None = None
+        self._found: dict[str, list[Match]] = {}
+        self._places: list[Match] = []
+        self._here: Match | None = None
         self._ended = False
         self.fetching = False
 
@@ -86,23 +86,23 @@ class Search:
         if self._ended or place != self._here or view is None or not view.is_attached:
             return  # other words are looked for, or the transcript was drawn anew meanwhile
         lines, row = self._at(view, place)
-        if isinstance(view, Fold) and lines is not None:
+        if isinstance(view, Foldable) and lines is not None:
             await self._page.laid_out()
         self._mark(self._words)
-        for other in self._page.query(Lines):
+        for other in self._page.query(LinesView):
             other.mark_row(row if other is lines else None)
         view.set_class(lines is None, "-found")
         self._page.show_row(view if lines is None else lines, row)
 
-    def _at(self, view: object, place: Place) -> tuple[Lines | None, int]:
+    def _at(self, view: object, place: Match) -> tuple[LinesView | None, int]:
         """The text in which the place is, and its row; None is the line of a fold that stays."""
         part = self._store_part(place)
         pattern = pattern_of(self._words)
         if pattern is None or part is None:
             return None, 0
         nth = place.nth
-        lines = view if isinstance(view, Lines) else None
-        if isinstance(view, Fold):
+        lines = view if isinstance(view, LinesView) else None
+        if isinstance(view, Foldable):
             head = len(pattern.findall(next(shown_texts(part, "assistant"))))
             if nth < head:
                 return None, 0
@@ -126,7 +126,7 @@ class Search:
             self._here = self._places[-1] if self._places else None
         self._tell()
 
-    def _store_part(self, place: Place) -> "Part | None":
+    def _store_part(self, place: Match) -> "Part | None":
         transcript = self._store.transcript(self._session)
         return None if transcript is None else transcript.part(place.message_id, place.part_id)
 
@@ -137,9 +137,9 @@ class Search:
 
     def _mark(self, words: str) -> None:
         pattern = pattern_of(words)
-        for lines in self._page.query(Lines):
+        for lines in self._page.query(LinesView):
             lines.mark(pattern)
-        for fold in self._page.query(Fold):
+        for fold in self._page.query(Foldable):
             fold.remove_class("-found")
 
     def _tell(self) -> None:

@@ -23,11 +23,11 @@ from textual.widget import Widget
 from tui.core.model import Idle, Message, Part, ToolPart
 from tui.core.store import Store
 from tui.core.transcript import Transcript as Conversation
-from tui.widgets.base.static_text import Covered, Plain
+from tui.widgets.base.static_text import SkipsCoveredBackground, StaticText
 from tui.widgets.text.blocks import paragraphs
-from tui.widgets.text.lines_view import Lines
-from tui.widgets.text.note_line import Remark
-from tui.widgets.transcript.foldable import MARGIN, YOU, Fold
+from tui.widgets.text.lines_view import LinesView
+from tui.widgets.text.note_line import NoteLine
+from tui.widgets.transcript.foldable import MARGIN, YOU, Foldable
 from tui.widgets.transcript.top import Top
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ class Note(msgspec.Struct, frozen=True):
     call_id: str = ""
 
 
-class Transcript(VerticalScroll, Covered, can_focus=True):
+class TranscriptView(VerticalScroll, SkipsCoveredBackground, can_focus=True):
     """The messages of one session."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -86,7 +86,7 @@ class Transcript(VerticalScroll, Covered, can_focus=True):
         self._grown: set[tuple[str, str]] = set()
         self._unfilled: set[MessageView] = set()
         """Messages that are mounted and have no height yet: what stands above them is not in its place."""
-        self._pending: dict[str, Lines] = {}
+        self._pending: dict[str, LinesView] = {}
         self._frame: Timer | None = None
         self._pause = FRAME
         self._last_read: MessageView | None = None
@@ -117,7 +117,9 @@ class Transcript(VerticalScroll, Covered, can_focus=True):
     @property
     def text(self) -> str:
         """Everything that is mounted, as text."""
-        return "\n".join(view.text for view in self.walk_children() if isinstance(view, Lines | Fold | Plain))
+        return "\n".join(
+            view.text for view in self.walk_children() if isinstance(view, LinesView | Foldable | StaticText)
+        )
 
     def show_session(self, session_id: str | None) -> None:
         """Draw another session, or none, from its end."""
@@ -129,7 +131,7 @@ class Transcript(VerticalScroll, Covered, can_focus=True):
         if message_id not in self._views and message_id not in self._pending:
             if self._behind:
                 self.draw()
-            view = Lines(paragraphs(text.expandtabs(4), gap=0), label=YOU, margin=MARGIN, classes="words pending")
+            view = LinesView(paragraphs(text.expandtabs(4), gap=0), label=YOU, margin=MARGIN, classes="words pending")
             self._pending[message_id] = view
             self.mount(view)
 
@@ -203,9 +205,7 @@ class Transcript(VerticalScroll, Covered, can_focus=True):
         if message_id in self._store.undone(self.session_id or ""):
             return
         at = transcript.index(message_id)
-        mounted = [
-            (transcript.index(one), view) for one, view in self._views.items() if one in transcript.messages
-        ]
+        mounted = [(transcript.index(one), view) for one, view in self._views.items() if one in transcript.messages]
         if self._behind and mounted and at > mounted[-1][0]:
             return  # it is mounted when the reader comes there
         if mounted and at < mounted[0][0]:
@@ -280,7 +280,7 @@ class Transcript(VerticalScroll, Covered, can_focus=True):
             kept.remove(note)
             for view in self._views.values():
                 view.drop_end(turn)
-            for line in [one for one in self.children if isinstance(one, Remark) and one.turn == turn]:
+            for line in [one for one in self.children if isinstance(one, NoteLine) and one.turn == turn]:
                 line.remove()
 
     def show_recorded_ends(self) -> None:
@@ -316,7 +316,7 @@ class Transcript(VerticalScroll, Covered, can_focus=True):
         view = self._views.get(self._message_of(note) or "")
         if view is not None and not note.turn:
             view.drop_note(note.words)
-        for line in [one for one in self.children if isinstance(one, Remark) and one.words is note.words]:
+        for line in [one for one in self.children if isinstance(one, NoteLine) and one.words is note.words]:
             line.remove()
 
     def _message_of(self, note: Note) -> str | None:
@@ -424,9 +424,7 @@ class Transcript(VerticalScroll, Covered, can_focus=True):
         return last.id, parts[-1].id if parts else None
 
     def _notes_in(self, message_id: str | None) -> list[Note]:
-        return [
-            note for note in self._notes.get(self.session_id or "", ()) if self._message_of(note) == message_id
-        ]
+        return [note for note in self._notes.get(self.session_id or "", ()) if self._message_of(note) == message_id]
 
     def _messages(self) -> list[Message]:
         transcript = self._store.transcript(self.session_id) if self.session_id else None
@@ -558,12 +556,12 @@ class Transcript(VerticalScroll, Covered, can_focus=True):
         self._step(-1)
 
     def _step(self, by: int) -> None:
-        folds = list(self.query(Fold))
+        folds = list(self.query(Foldable))
         if not folds:
             return
         focused = self.screen.focused
         at = len(folds) - 1
-        if isinstance(focused, Fold) and focused in folds:
+        if isinstance(focused, Foldable) and focused in folds:
             at = max(0, min(folds.index(focused) + by, len(folds) - 1))
         folds[at].focus()
 
@@ -573,8 +571,8 @@ def _is_wordless(message: Message, transcript: Conversation) -> bool:
     return message.role == "user" and not transcript.has_parts(message.id)
 
 
-def _line_of(note: Note) -> Remark:
-    return Remark(note.words, classes="note end" if note.ends else "note", turn=note.turn)
+def _line_of(note: Note) -> NoteLine:
+    return NoteLine(note.words, classes="note end" if note.ends else "note", turn=note.turn)
 
 
 def _put(note: Note, view: "MessageView") -> None:
@@ -584,7 +582,7 @@ def _put(note: Note, view: "MessageView") -> None:
         view.add_note(_line_of(note), note.part_id)
 
 
-class Unread(Plain):
+class Unread(StaticText):
     """`↓ 12 new lines · End`, over the transcript while the reader is away from its end."""
 
     def show_unread(self, following: bool, unread: int) -> None:

@@ -16,10 +16,10 @@ from starlette.types import Message
 from server_stub.app import create_app
 from server_stub.domain.clock import PacedClock
 from server_stub.domain.profiles import QWEN, Profile
-from server_stub.domain.state import World
+from server_stub.domain.state import ServerState
 from server_stub.faults.kinds import fault
 from server_stub.qwen.compaction import Replay
-from server_stub.qwen.event_ring import MOST_READERS, Ring
+from server_stub.qwen.event_ring import MOST_READERS, EventRing
 from server_stub.qwen.routes.events import EventStream
 from tests.server_stub.conftest import InstantClock, Stub
 from tests.server_stub.qwen.routes.qwen_client import Person, arrive
@@ -296,8 +296,8 @@ async def test_a_wedged_daemon_takes_prompts_and_begins_none() -> None:
 @pytest.mark.parametrize("rounds", range(6))
 async def test_a_reader_that_leaves_as_something_happens_is_let_go(clock: InstantClock, rounds: int) -> None:
     """`rounds` of the loop lie between the two."""
-    ring, left = Ring(clock.now, 10, Replay(100, 10_000)), asyncio.Event()
-    stream = EventStream(World(QWEN, clock, "/"), ring, lambda: None)
+    ring, left = EventRing(clock.now, 10, Replay(100, 10_000)), asyncio.Event()
+    stream = EventStream(ServerState(QWEN, clock, "/"), ring, lambda: None)
     stream.reader = ring.subscribe()
     sent: list[Message] = []
 

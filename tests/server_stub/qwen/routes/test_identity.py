@@ -8,9 +8,9 @@ import httpx
 import pytest
 from starlette.applications import Starlette
 
-from server_stub.domain.client_registry import Clients
+from server_stub.domain.client_registry import ClientRegistry
 from server_stub.domain.profiles import DEFAULT_PROFILE
-from server_stub.domain.state import BUSY, Session, World
+from server_stub.domain.state import BUSY, ServerState, Session
 from server_stub.qwen.daemon import new_client_id
 from server_stub.qwen.routes import identity
 
@@ -47,18 +47,18 @@ def clock() -> StandingClock:
 
 
 @pytest.fixture
-def world(clock: StandingClock) -> World:
-    return World(DEFAULT_PROFILE, clock, "/project")
+def world(clock: StandingClock) -> ServerState:
+    return ServerState(DEFAULT_PROFILE, clock, "/project")
 
 
 @pytest.fixture
-def session(world: World) -> Session:
+def session(world: ServerState) -> Session:
     return world.create_session("/project")
 
 
 @pytest.fixture
-async def http(world: World) -> AsyncIterator[httpx.AsyncClient]:
-    app = Starlette(routes=identity.routes(world, Clients(new_client_id)))
+async def http(world: ServerState) -> AsyncIterator[httpx.AsyncClient]:
+    app = Starlette(routes=identity.routes(world, ClientRegistry(new_client_id)))
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://stub") as client:
         yield client
@@ -108,7 +108,9 @@ async def test_resume_issues_a_client_id(http: httpx.AsyncClient, session: Sessi
     }
 
 
-async def test_resume_says_when_a_turn_is_running(http: httpx.AsyncClient, world: World, session: Session) -> None:
+async def test_resume_says_when_a_turn_is_running(
+    http: httpx.AsyncClient, world: ServerState, session: Session
+) -> None:
     world.set_status(session, BUSY)
     assert (await http.post(f"/session/{session.id}/resume")).json()["hasActivePrompt"] is True
 
@@ -122,9 +124,7 @@ async def test_resume_keeps_an_id_that_it_knows_and_replaces_one_that_it_does_no
 
 
 @pytest.mark.parametrize("action", ["resume", "heartbeat", "detach"])
-async def test_a_malformed_id_is_refused_on_every_route(
-    http: httpx.AsyncClient, session: Session, action: str
-) -> None:
+async def test_a_malformed_id_is_refused_on_every_route(http: httpx.AsyncClient, session: Session, action: str) -> None:
     for session_id in (session.id, "ses_nope"):
         for malformed in ("bad id!", "a" * 129):
             response = await http.post(f"/session/{session_id}/{action}", headers={CLIENT_ID: malformed})
@@ -207,9 +207,7 @@ async def test_the_last_detach_ends_the_registration(http: httpx.AsyncClient, se
 
 
 @pytest.mark.parametrize("headers", [{}, {CLIENT_ID: "client_nope"}])
-async def test_detaching_nobody_is_fine(
-    http: httpx.AsyncClient, session: Session, headers: dict[str, str]
-) -> None:
+async def test_detaching_nobody_is_fine(http: httpx.AsyncClient, session: Session, headers: dict[str, str]) -> None:
     await resumed(http, session)
     for session_id in (session.id, "ses_nope"):
         response = await http.post(f"/session/{session_id}/detach", headers=headers)
@@ -218,7 +216,7 @@ async def test_detaching_nobody_is_fine(
 
 
 async def test_the_full_status_describes_each_session(
-    http: httpx.AsyncClient, world: World, session: Session
+    http: httpx.AsyncClient, world: ServerState, session: Session
 ) -> None:
     quiet = world.create_session("/elsewhere")
     await resumed(http, session)

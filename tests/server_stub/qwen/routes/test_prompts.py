@@ -314,9 +314,7 @@ async def test_an_error_of_the_provider_ends_the_turn(person: Person) -> None:
     assert (await person.turn(prompt_id))["error"] == {"message": "401 Unauthorized"}
 
 
-async def test_an_error_that_may_pass_is_waited_out_in_silence_and_not_for_ever(
-    stub: Stub, person: Person
-) -> None:
+async def test_an_error_that_may_pass_is_waited_out_in_silence_and_not_for_ever(stub: Stub, person: Person) -> None:
     started = stub.world.clock.now()
     prompt_id = await person.prompt("FAIL 503")
     error = await person.until("turn_error")

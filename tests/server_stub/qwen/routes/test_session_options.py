@@ -66,9 +66,7 @@ async def test_the_one_model_is_taken_and_no_other(person: Person) -> None:
 
 
 async def test_a_title(person: Person) -> None:
-    named = await person.http.patch(
-        f"{person.base}/metadata", json={"displayName": "mine"}, headers=person.headers
-    )
+    named = await person.http.patch(f"{person.base}/metadata", json={"displayName": "mine"}, headers=person.headers)
     assert named.json() == {"sessionId": person.session_id, "displayName": "mine"}
     assert (await person.until("session_metadata_updated"))["data"]["titleSource"] == "manual"
     seen = await person.http.patch(f"{person.base}/metadata", json={})

@@ -22,9 +22,7 @@ pytestmark = on_qwen
 
 
 async def listed(stub: Stub, query: str = "") -> Json:
-    found: Json = (
-        await stub.http.get(f"/workspaces/{quote(stub.world.directory, safe='')}/sessions{query}")
-    ).json()
+    found: Json = (await stub.http.get(f"/workspaces/{quote(stub.world.directory, safe='')}/sessions{query}")).json()
     return found
 
 

@@ -102,9 +102,7 @@ async def test_what_the_dead_would_have_stored_is_not_stored(watched: Watched, a
     watched.lose_agent()
     await wait_until(lambda: not app.state.agent.is_busy(session))
     loaded = await watched.person.load()
-    [_, lost] = updates(loaded["compactedReplay"], "tool_call") + updates(
-        loaded["compactedReplay"], "tool_call_update"
-    )
+    [_, lost] = updates(loaded["compactedReplay"], "tool_call") + updates(loaded["compactedReplay"], "tool_call_update")
     assert (lost["status"], "missing from saved history" in str(lost["content"])) == ("failed", True)
 
 
