@@ -18,7 +18,7 @@ OF_THE_WHOLE = (
     "tests/ui/test_mouse.py",
     "tests/test_evidence.py",
     "tests/test_project.py",
-    "tests/test_readme.py",
+    "tests/test_docs.py",
     "tests/ui/test_screens.py",
 )
 """Tests beside the packages that are of no one module."""

@@ -1,4 +1,4 @@
-"""The README claims nothing that is not so: each name in it is looked up where it is defined."""
+"""README and docs claim nothing that is not so: each name in them is looked up where it is defined."""
 
 import json
 import re
@@ -16,15 +16,38 @@ from tui.widgets.dialogs.help import EVERYWHERE
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
+PAGES = {
+    path.relative_to(ROOT).as_posix(): path.read_text()
+    for path in (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md")))
+}
+ALL = "\n".join(PAGES.values())
 
 
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+def blocks(page: str, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", PAGES[page], re.MULTILINE | re.DOTALL)
+
+
+def test_the_readme_is_a_front_door() -> None:
+    assert README.count("\n") <= 150
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_each_link_leads_to_a_file(page: str) -> None:
+    links = [link for link in re.findall(r"\]\(([^)#]+)", PAGES[page]) if "://" not in link]
+    assert [link for link in links if not (ROOT / page).parent.joinpath(link).exists()] == []
+
+
+def test_each_path_that_a_contributor_is_sent_to_exists() -> None:
+    named = re.findall(
+        r"`((?:tui|server_stub|tests|docs)/[\w/.-]+)`", PAGES["CONTRIBUTING.md"] + PAGES["docs/architecture.md"]
+    )
+    assert len(named) > 20
+    assert [name for name in named if not (ROOT / name).exists()] == []
 
 
 def test_make_knows_each_target() -> None:
     targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
-    named = set(re.findall(r"(?:^|`)make ([a-z]+)", README, re.MULTILINE))
+    named = set(re.findall(r"(?:^|`)make ([a-z]+)", ALL, re.MULTILINE))
     assert named >= {"run", "test", "check", "real", "bench"}
     assert named - targets == set()
 
@@ -32,62 +55,59 @@ def test_make_knows_each_target() -> None:
 def test_each_flag_is_taken() -> None:
     commands = (tui.cli.main.main, server_stub.__main__.main)
     flags = {flag for command in commands for option in command.params for flag in option.opts}
-    of_pytest = {"--schedules"}
-    assert set(re.findall(r"--[a-z]+(?:-[a-z]+)*", README)) - flags == {"--help", *of_pytest}
+    of_pytest = {"--snapshot-update"}
+    assert set(re.findall(r"(?<![-\w])--[a-z]+(?:-[a-z]+)*", ALL)) - flags == {"--help", *of_pytest}
 
 
 def test_each_variable_is_read() -> None:
     source = "".join((ROOT / "tui" / name).read_text() for name in ("config/settings.py", "backends/__init__.py"))
-    variables = set(re.findall(r"\b(?:HOLDFAST|OPENCODE)_[A-Z_]+", README))
+    variables = set(re.findall(r"\b(?:HOLDFAST|OPENCODE)_[A-Z_]+", ALL))
     assert variables
     assert [variable for variable in variables if f'"{variable}"' not in source] == []
 
 
 def test_the_settings_file_is_taken_as_it_stands(tmp_path: Path) -> None:
-    [example] = blocks("toml")
+    [example] = blocks("docs/settings.md", "toml")
     path = tmp_path / "settings.toml"
     path.write_text(example)
     assert set(read_file(path)) == {*FILE_KEYS, "look", "notify", "patience"}
 
 
-def test_each_picture_and_each_room_is_there() -> None:
-    pictures = re.findall(r"!\[[^]]+\]\(([^)]+)\)", README)
-    [house] = blocks("text")
-    rooms = re.findall(r"^(\S+) ", house, re.MULTILINE)
-    assert len(pictures) >= 1
-    assert len(rooms) >= 9
-    assert [name for name in (*pictures, *rooms) if not (ROOT / name).exists()] == []
+def test_each_package_of_the_architecture_exists() -> None:
+    packages = re.findall(r"^(\S+/) ", blocks("docs/architecture.md", "text")[0], re.MULTILINE)
+    assert {"tui/core/", "server_stub/", "tests/"} <= set(packages)
+    assert [name for name in packages if not (ROOT / name).is_dir()] == []
 
 
 def test_the_keys_that_work_everywhere_are_those_of_the_help() -> None:
-    rows = dict(re.findall(r"^\| (`.+`) \| (.+) \|$", README, re.MULTILINE))
+    rows = dict(re.findall(r"^\| (`.+`) \| (.+) \|$", PAGES["docs/keys.md"], re.MULTILINE))
     table = {key.replace("`", ""): what for key, what in rows.items()}
     assert [key for key, _ in EVERYWHERE if with_keys(key) not in table] == []
 
 
 def test_each_action_that_can_have_another_key_is_named() -> None:
-    named = re.search(r"an action and its key: (.+?),\ninbox = .+?# (.+?)\n", README)
+    named = re.search(r"an action and its key: (.+?),\ninbox = .+?# (.+?)\n", PAGES["docs/settings.md"])
     assert named is not None
     assert set(f"{named[1]}, {named[2]}".split(", ")) == set(KEYS)
 
 
 @pytest.mark.parametrize("word", ["ASK", "SHELL name", "TOOLS", "FAIL 429"])
 def test_each_word_plays_something(word: str) -> None:
-    assert f"`{word}`" in README.replace("\n", " ")
+    assert f"`{word}`" in PAGES["docs/stub.md"].replace("\n", " ")
     assert any(re.fullmatch(scenario.words, word) for scenario in SCENARIOS.values())
 
 
 def test_each_test_that_is_named_is_there() -> None:
-    named = re.findall(r"(tests/[\w/]+\.py)::(\w+)", README)
+    named = re.findall(r"(tests/[\w/]+\.py)::(\w+)", ALL)
     assert named
     for file, test in named:
         assert f"def {test}(" in (ROOT / file).read_text(), f"{file} has no {test}"
 
 
 def test_the_faults_of_the_stub_are_all_named_and_the_examples_are_taken() -> None:
-    rows = re.findall(r"^\| ((?:`[a-z0-9-]+` ?)+) \|", README.split("| `name` |")[1], re.MULTILINE)
+    rows = re.findall(r"^\| ((?:`[a-z0-9-]+` ?)+) \|", PAGES["docs/stub.md"].split("| `name` |")[1], re.MULTILINE)
     assert re.findall(r"`([a-z0-9-]+)`", " ".join(rows)) == list(KINDS)
-    [body] = re.findall(r"_stub/faults .* -d '(.+)'", README)
+    [body] = re.findall(r"_stub/faults .* -d '(.+)'", PAGES["docs/stub.md"])
     options = json.loads(body)
     assert fault(options.pop("name"), options) == parse("cut=prompt,at=json")
-    assert "`--fault cut=prompt,at=json`" in README
+    assert "`--fault cut=prompt,at=json`" in PAGES["docs/stub.md"]
