@@ -55,7 +55,7 @@ def test_make_knows_each_target() -> None:
 def test_each_flag_is_taken() -> None:
     commands = (tui.cli.main.main, server_stub.__main__.main)
     flags = {flag for command in commands for option in command.params for flag in option.opts}
-    of_pytest = {"--snapshot-update"}
+    of_pytest = {"--snapshot-update", "--attack", "--attack-seed"}
     assert set(re.findall(r"(?<![-\w])--[a-z]+(?:-[a-z]+)*", ALL)) - flags == {"--help", *of_pytest}
 
 
