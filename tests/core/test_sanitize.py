@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tui.core.sanitize import sanitize, sanitize_fragment, single_line
+from tui.core.sanitize import in_cells, sanitize, sanitize_fragment, single_line
 from tui.core.transcript import join_halves
 
 OBEYED = (
@@ -121,3 +121,36 @@ def test_hostile_text_costs_little_more_than_its_length() -> None:
     """Thousands of openings without an end would take hours if each were searched to the end of the text."""
     for opening in ("\x1b]", "\x9d", "\x1b[", "\x1bP", "\x1b[0;", "\x9b "):
         assert "\x1b" not in sanitize(opening * 100_000)
+
+
+INVISIBLE = [0xAD, 0x180E, 0x200B, *range(0x2060, 0x2065), 0xFEFF, *range(0xE0000, 0xE0080)]
+
+
+@pytest.mark.parametrize("code", INVISIBLE, ids=hex)
+def test_what_draws_nothing_is_removed_from_a_line_and_from_cells(code: int) -> None:
+    assert single_line(f"pass{chr(code)}word") == "password"
+    assert in_cells(f"pass{chr(code)}word", 9) == ("pass-word" if code == 0xAD else "password")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "👩\u200d🚀",
+        "👩🏽\u200d🚀",
+        "🏳\ufe0f\u200d🌈",
+        "1\ufe0f\u20e3",
+        "❤\ufe0f",
+        "می\u200cخواهم",
+        "क्\u200dष",
+        "ක්\u200dෂ",
+    ],
+)
+def test_what_joins_letters_and_pictures_stays(text: str) -> None:
+    assert single_line(text) == text
+    assert in_cells(text, len(text)) == text
+
+
+@pytest.mark.parametrize("joiner", ["\u200c", "\u200d"])
+def test_a_joiner_that_joins_nothing_is_removed(joiner: str) -> None:
+    assert single_line(f"pass{joiner}{joiner}word") == "password"
+    assert in_cells(f"{joiner}pass{joiner}word", 8) == "password"

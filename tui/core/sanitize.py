@@ -4,7 +4,12 @@ A terminal obeys what it is shown. `ESC]52` writes the clipboard, `ESC[2J` clear
 either without an ESC, and a bidi control makes `rm` read as something else. Nothing a server sends is shown,
 logged or put in a title unless it has gone through here, and nothing here ever lets an ESC through.
 
-Only what a terminal obeys is taken away. Markup (`[bold]`) is text to a terminal, and is the widgets' affair.
+Markup (`[bold]`) is text to a terminal, and is the widgets' affair.
+
+Characters that draw nothing (U+200B, U+FEFF, U+00AD, tags) are removed from what is displayed: they make two texts
+that differ look the same, hide words in a title, and terminals disagree on their width. They stay in the values, so
+that what is copied or compared is what the server sent. Kept are variation selectors, and the two joiners where
+they join: U+200D in an emoji, U+200C and U+200D behind a letter of a script that is written with them.
 """
 
 import re
@@ -24,6 +29,16 @@ FLOODED: Final = 64
 """A drawn text of more characters a cell, beyond these few, is a flood of combining characters."""
 
 _UNSAFE: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+
+_JOINED: Final = "\u0600-\u180d\u1810-\u1fff\u2190-\u2bff\ufe0f\U0001f000-\U0001faff"
+"""Characters behind which a joiner means something: scripts from Arabic on, pictures, and how they are drawn."""
+# Unicode's default ignorable characters of category Cf, and the unassigned ones among the tags
+_INVISIBLE: Final = re.compile(
+    r"[\xad\u180e\u200b\u2060-\u2065\u206a-\u206f\ufeff\ufff0-\ufff8\U0001bca0-\U0001bca3\U0001d173-\U0001d17a]"
+    r"|[\U000e0000-\U000e00ff\U000e01f0-\U000e0fff]"
+    rf"|(?<![{_JOINED}])[\u200c\u200d]"
+)
+_SOFT_HYPHEN: Final = "\xad"
 
 _NOT_IN_CELLS: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 _SURROGATE: Final = re.compile(r"[\ud800-\udfff]")
@@ -67,10 +82,15 @@ def sanitize_fragment(text: str) -> str:
     return text[:start] + sanitize(text[start:end]) + text[end:]
 
 
+def visible(text: str) -> str:
+    """`text` without the characters that draw nothing; `text` itself where there are none."""
+    return text if text.isprintable() else _INVISIBLE.sub("", text)
+
+
 def single_line(text: str, limit: int = ONE_LINE) -> str:
-    """`text` clean and on one line, white space collapsed, cut to `limit` characters with an ellipsis."""
+    """`text` clean, visible and on one line, white space collapsed, cut to `limit` characters with an ellipsis."""
     text = text.strip()
-    line = " ".join(sanitize(text[: limit * LOOKED_AT]).split())
+    line = " ".join(visible(sanitize(text[: limit * LOOKED_AT])).split())
     if len(line) <= limit and len(text) <= limit * LOOKED_AT:
         return line
     return line[: limit - 1].rstrip() + "…"
@@ -94,11 +114,12 @@ def in_cells(text: str, cells: int) -> str:
     """A piece of one drawn line as it may be written to a terminal, still `cells` wide, as it was laid out.
 
     The last guard before the terminal, whatever made the text. What a terminal obeys, and all that is not a part
-    of one line, was laid out with no cell of its own, and is removed; a lone surrogate becomes U+FFFD. Of a text
-    with more combining characters than any script needs only the beginning stays.
+    of one line, was laid out with no cell of its own, and is removed, as are the characters that draw nothing; a
+    soft hyphen, which has a cell, becomes a hyphen, and a lone surrogate U+FFFD. Of a text with more combining
+    characters than any script needs only the beginning stays.
     """
     if not text.isprintable():
-        text = _NOT_IN_CELLS.sub("", text)
+        text = visible(_NOT_IN_CELLS.sub("", text).replace(_SOFT_HYPHEN, "-"))
         text = _SURROGATE.sub("\ufffd", text)
     most = FLOODED + cells * CHARACTERS_A_CELL
     return text if len(text) <= most else text[:most]
