@@ -3,6 +3,8 @@
 import asyncio
 import logging
 import socket
+import time
+import traceback
 from pathlib import Path
 
 import pytest
@@ -154,6 +156,24 @@ class TestCall:
         server.play(server.saying(JSON_HEAD + b"content-length: 99\r\n\r\n[1,", hold=True))
         with pytest.raises(ReadTimeout):
             await http.call("POST", "/x", timeout=0.1)
+
+    async def test_a_large_answer_is_parsed_beside_the_event_loop(self, server: Server, http: Http) -> None:
+        server.play(answer(b"[" + b'{"a":"b","c":"d{"},' * 60_000 + b"0]"))
+        asking, longest, before = asyncio.ensure_future(http.call("GET", "/x")), 0.0, time.thread_time()
+        while not asking.done():
+            await asyncio.sleep(0)
+            longest, before = max(longest, time.thread_time() - before), time.thread_time()
+        assert (await asking).value == [*[{"a": "b", "c": "d{"}] * 60_000, 0]
+        assert longest < 0.06  # of the processor: what other programs take is not counted
+
+    async def test_a_body_that_was_refused_is_not_kept_by_its_error(self, server: Server, http: Http) -> None:
+        server.play(answer(b'"' + b"x" * 100_000 + b'"').replace(b"content-length: 100002\r\n", b""))
+        with pytest.raises(TooLarge) as caught:
+            await http.call("GET", "/x", limit=90_000)
+        frames = [frame for frame, _ in traceback.walk_tb(caught.value.__traceback__)]
+        bodies = [found for frame in frames for found in frame.f_locals.values() if isinstance(found, bytearray)]
+        assert bodies
+        assert not any(bodies)
 
     async def test_what_is_too_large_tells_its_size_and_its_beginning(self, server: Server, http: Http) -> None:
         server.play(answer(b'["' + b"x" * 300_000 + b'"]', "200 OK", "x-next-cursor: before"))

@@ -28,7 +28,7 @@ import httpx
 
 from tui.net import headers as http_headers
 from tui.net.credentials import Credentials
-from tui.net.errors import CertificateError, ConnectionLost, Encoded, ReadTimeout, Trickled
+from tui.net.errors import CertificateError, ConnectionLost, Encoded, NetError, ReadTimeout, Trickled
 from tui.net.httpx_errors import HTTPX_ERRORS, in_our_words
 from tui.net.json_input import JSON
 from tui.net.request import Params, Request
@@ -61,6 +61,9 @@ BODY_LIMIT: Final = 58 << 20
 """Bytes of one answer to a call, and of all that are read at the same time."""
 SHORT: Final = 256 << 10
 """Bytes of an answer that says no more than who is there."""
+
+PARSED_AT_ONCE: Final = 512 << 10
+"""Bytes of a body that are parsed in the event loop: 10 ms at most."""
 
 BUSY: Final = 0.02
 """Seconds for which a body that is there is read before others have their turn."""
@@ -255,19 +258,28 @@ class Http:
         if pool is not None:
             limits["pool"] = pool
         body = bytearray()
+        taken = 0
         try:
             async with self._exchange(client, request, limits) as stream:
                 elapsed = time.monotonic() - started
                 self._round_trips.append(elapsed)
                 if began is not None:
                     began.set()
-                await collect(stream, body, limit, seconds, progress, self._room)
+                try:
+                    await collect(stream, body, limit, seconds, progress, self._room)
+                except NetError:
+                    self._room.taken -= len(body)
+                    body.clear()  # the error's traceback would keep it
+                    raise
+                finally:
+                    taken = len(body)
+            value = await _value_of(stream, body) if body else None
         finally:
-            self._room.taken -= len(body)
+            self._room.taken -= taken
         return Response(
             status=stream.status,
             headers=stream.headers,
-            value=value_of(stream, body) if body else None,
+            value=value,
             elapsed=elapsed,
             date=http_headers.date(stream.headers),
         )
@@ -340,6 +352,13 @@ class Http:
     @property
     def _proxy_named(self) -> str:
         return f"The proxy {shown_proxy(self._proxy or '')} of the environment"
+
+
+async def _value_of(stream: ByteStream, body: bytearray) -> JSON:
+    """As `value_of`; a large body is parsed in a thread: it would hold up the screen for up to a second."""
+    if len(body) > PARSED_AT_ONCE:
+        return await asyncio.to_thread(value_of, stream, body)
+    return value_of(stream, body)
 
 
 async def _first_answer(tries: Sequence[asyncio.Task[Response]]) -> Response:
