@@ -6,9 +6,11 @@ import pytest
 from click.testing import CliRunner, Result
 
 from tests.end_to_end.stub import running_stub
+from tests.hostile.runs import attack_server
 from tui.backends.base import ServerInfo
 from tui.backends.opencode.backend import OpenCode
 from tui.cli import main as command
+from tui.cli import time_limit
 from tui.cli.doctor import greeted
 from tui.cli.finding import CheckResult
 from tui.net.http_client import Http
@@ -117,3 +119,12 @@ def test_what_answers_and_is_no_agent_server_is_reachable(tmp_path: Path) -> Non
     assert "✓ reachable      it answers" in result.output
     assert "✗ server " in result.output
     assert result.exit_code == 1
+
+
+def test_an_answer_that_never_ends_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(time_limit, "TOTAL", 1.0)
+    with attack_server("tiny chunks", "lists", "opencode", tmp_path) as server:
+        server.order("arm")
+        result = invoke("doctor", "--seconds", "0", server.address)
+    assert result.exit_code == 1
+    assert "the server has not answered everything within 1 s" in result.output

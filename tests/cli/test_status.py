@@ -9,7 +9,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from tests.end_to_end.stub import Stub, running_stub
+from tests.hostile.runs import attack_server
 from tui.cli import main as command
+from tui.cli import time_limit
 
 
 def invoke(*args: str) -> Result:
@@ -118,3 +120,13 @@ def test_each_session_and_each_request_is_one_line(stub: Stub) -> None:
     assert running.endswith("waiting for you  one ● two three")
     assert asks.startswith("  ? permission: ")
     assert rest == []
+
+
+def test_an_answer_that_never_ends_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Chunks of one byte arrive fast enough for each limit of a single answer."""
+    monkeypatch.setattr(time_limit, "TOTAL", 1.0)
+    with attack_server("tiny chunks", "lists", "opencode", tmp_path) as server:
+        server.order("arm")
+        result = invoke(server.address)
+    assert result.exit_code == 4
+    assert "■ the server has not answered everything within 1 s\n  Try again;" in result.output

@@ -12,8 +12,10 @@ from collections.abc import Awaitable, Callable, Sequence
 from tui.backends import NAMES
 from tui.backends.base import Backend, ServerInfo, SessionEditing
 from tui.backends.detect import detect_backend
+from tui.cli import time_limit
 from tui.cli.finding import CheckResult
 from tui.cli.heartbeat_monitor import HeartbeatMonitor
+from tui.cli.time_limit import NotInTime, within
 from tui.config.settings import Settings
 from tui.core.model import Idle, Session
 from tui.net.errors import (
@@ -81,6 +83,8 @@ NO_STREAM = CheckResult(
 PROBE = "holdfast doctor"
 RENAMED = "holdfast doctor: a new title"
 """The title of the session that is made to see whether its event arrives."""
+DELETED_WITHIN = 10.0
+"""Seconds that its deletion may take, also when the time of the whole command is over."""
 ARRIVES = 5.0
 """Seconds that its event may take."""
 
@@ -144,9 +148,10 @@ async def arrives(
 async def tidied(backend: SessionEditing, made: Session) -> list[CheckResult]:
     """Delete the session that was made for a look; a finding if that fails."""
     try:
-        await backend.delete(made.id)
-    except NetError as error:
-        found = f"the session made for this ({made.id}) could not be deleted: {error.message}"
+        await asyncio.wait_for(backend.delete(made.id), DELETED_WITHIN)
+    except (NetError, TimeoutError) as error:
+        why = error.message if isinstance(error, NetError) else f"not answered within {DELETED_WITHIN:g} s"
+        found = f"the session made for this ({made.id}) could not be deleted: {why}"
         return [CheckResult("tidying up", "bad", found, f"Delete the session “{PROBE}” by hand.")]
     return []
 
@@ -201,8 +206,19 @@ def run(
     say: Callable[[str], None],
 ) -> int:
     """Look at everything and say it as it is found; the exit status."""
+    findings: list[CheckResult] = []
+
+    def note(found: Sequence[CheckResult]) -> None:
+        for finding in found:
+            findings.append(finding)
+            say(finding.line())
+
     say(settings.url)
-    findings = asyncio.run(_examine(settings, open_http, users, seconds, say))
+    limit = seconds + time_limit.TOTAL
+    try:
+        asyncio.run(within(limit, _examine(settings, open_http, users, seconds, say, note)))
+    except NotInTime as error:
+        note([CheckResult("answers", "bad", error.message, error.hint)])
     if any(one.what == "reachable" and one.verdict == "bad" for one in findings):
         return CANNOT_CONNECT
     return int(any(one.verdict == "bad" for one in findings))
@@ -214,21 +230,15 @@ async def _examine(
     users: Sequence[str],
     seconds: float,
     say: Callable[[str], None],
-) -> list[CheckResult]:
-    found: list[CheckResult] = []
-
-    def note(findings: Sequence[CheckResult]) -> None:
-        for finding in findings:
-            found.append(finding)
-            say(finding.line())
-
+    note: Callable[[Sequence[CheckResult]], None],
+) -> None:
     try:
         backend, server = await detect_backend(
             open_http, users=users, directory=settings.directory, family=settings.family
         )
     except NetError as error:
         note(not_greeted(error))
-        return found
+        return
     try:
         note(greeted(backend, server))
         note([await mute(backend)])
@@ -237,4 +247,3 @@ async def _examine(
         note([PADDING if backend.traits.holds_post else NOT_HELD])
     finally:
         await backend.close()
-    return found

@@ -11,6 +11,8 @@ import msgspec
 from tui.backends import NAMES
 from tui.backends.base import Backend, ServerInfo
 from tui.backends.detect import detect_backend
+from tui.cli import time_limit
+from tui.cli.time_limit import within
 from tui.client.stale_requests import StaleRequestFilter
 from tui.config.settings import Settings
 from tui.core.model import Idle, PermissionRequest, Request, Retrying, Session, SessionStatus
@@ -89,7 +91,7 @@ def run(
 ) -> int:
     """Look once and say it; the exit status."""
     try:
-        glance = asyncio.run(_look(settings, open_http, users))
+        glance = asyncio.run(within(time_limit.TOTAL, _look(settings, open_http, users)))
     except NetError as error:
         if as_json:
             trouble = {"address": settings.url, "error": error.message, "remedy": error.hint}
