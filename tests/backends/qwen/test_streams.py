@@ -1,5 +1,11 @@
 """The streams of a qwen serve, one a session, in the hands of the test: cut, behind, gone, and told anew."""
 
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from types import SimpleNamespace
+
 import pytest
 
 from tests.backends.daemon import (
@@ -14,6 +20,7 @@ from tests.backends.daemon import (
 )
 from tests.backends.feeding import feeding, greeted
 from tests.waiting import wait_until
+from tui.backends.qwen import streams
 from tui.backends.qwen.streams import LOOK_EVERY
 from tui.core import events as e
 from tui.core.model import Idle
@@ -238,3 +245,22 @@ async def test_leaving_a_session_closes_its_stream_and_says_goodbye() -> None:
             assert feed.error is None
             await backend.close()
             assert told.calls.count(DETACH) == 1
+
+
+async def test_a_flood_of_events_waits_for_whoever_reads_the_feed(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def all_have_come(*args: object, **kwargs: object) -> AsyncIterator[SimpleNamespace]:
+        for number in range(3, 20_003):
+            yield SimpleNamespace(data=json.dumps(said(number, "word ")))
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(streams, "read_events", all_have_come)
+    async with daemon(**{LOAD: loaded(echo(1, "hi"), said(2, "one "), last=2, busy=True)}) as (_, http):
+        backend = await greeted(http)
+        async with backend.subscribe(lambda count: None) as feed:
+            await backend.messages("s1")
+            words = most = 0
+            async with aclosing(feed.events()) as events:
+                while words < 20_000:
+                    words += isinstance(await anext(events), e.TextDelta)
+                    most = max(most, feed._told.qsize())
+            assert most < 4 * streams.UNREAD

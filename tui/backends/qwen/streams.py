@@ -23,6 +23,7 @@ from tui.net.errors import HttpStatusError, InvalidBody, NetError
 from tui.net.event_connection import StreamEnded
 from tui.net.http_client import Http
 from tui.net.json_input import loads
+from tui.net.pacing import Slice
 from tui.net.sse import read_events
 from tui.net.url import path_segment
 
@@ -32,6 +33,8 @@ FIRST_BYTE = 6.0
 """Seconds until an event stream must have answered."""
 LONGEST_SILENCE = 45.0
 """Seconds without a byte, three beats, after which one stream is given up, though others may live."""
+UNREAD = 1_000
+"""Events of all streams that may wait for the reader of the feed before no more are read from the network."""
 LOOK_EVERY = 10.0
 """Seconds between two looks at the sessions that have no stream, and between beats where none has one."""
 CLOSED, DIED = "session_closed", "session_died"
@@ -195,7 +198,11 @@ class StreamMultiplexer:
             chunks = read_events(
                 response.chunks(), on_bytes=self._on_bytes, on_comment=lambda comment: self._beat(watch)
             )
+            turn = Slice()
             async for sent in chunks:
+                if turn.over:  # events that have all come are handed on without a pause
+                    await self._until_read()
+                    turn.begin()
                 frame = _frame(sent.data)
                 if frame is None or (frame.id is not None and frame.id <= watch.fold.cursor):
                     continue
@@ -217,6 +224,13 @@ class StreamMultiplexer:
             self._tell(watch.fold.take(frame))
         except UNREADABLE as error:
             self._tell(watch.fold.unreadable(error))
+
+    async def _until_read(self) -> None:
+        """Let whoever reads the feed catch up: else all that comes would be kept here."""
+        while True:
+            await asyncio.sleep(0)
+            if self._told.qsize() <= UNREAD:
+                return
 
     def _beat(self, watch: FollowedSession) -> None:
         """Each stream has beats of its own: those of the oldest are the line's."""
