@@ -29,6 +29,8 @@ FOUND_HERE = "bold on $accent 60%"
 STRIPS_KEPT = 500
 WRAPPED_AT_ONCE = 20_000
 """Characters that are wrapped before the screen is drawn; the rest follows, as much between two drawings."""
+KEPT_AT_MOST = 5_000
+"""Lines that are kept at the width before."""
 COSTS_A_LINE = 20
 """A line takes as long as so many characters, however short it is."""
 
@@ -70,6 +72,8 @@ class LinesView(Guarded):
         self._wrapped: list[list[Content]] = []
         self._starts: list[int] = [0]
         self._wrapped_at = -1
+        self._kept: tuple[int, list[list[Content]], list[int]] | None = None
+        """The width before this one, and the lines at it: a scroll bar that comes and goes asks for two in turn."""
         self._strips: dict[int, Strip] = {}
         self._pattern: re.Pattern[str] | None = None
         self._marks: Marks | None = None
@@ -85,6 +89,7 @@ class LinesView(Guarded):
     def replace_from(self, index: int, pieces: Sequence[TextBlock]) -> None:
         """Put `pieces` in place of all from `index` on. Lines that read as before are not rendered anew."""
         height = self._starts[-1]
+        self._kept = None
         before = [line for lines in self._wrapped[index:] for line in lines]
         unchanged = self._starts[min(index, len(self._starts) - 1)]
         self._pieces[index:] = pieces
@@ -105,6 +110,7 @@ class LinesView(Guarded):
 
     def recolour(self, old: TextBlock, new: TextBlock) -> None:
         """Show `new` wherever `old` still stands; its lines are the same in another style."""
+        self._kept = None
         for index in [at for at, piece in enumerate(self._pieces) if piece == old]:
             self._pieces[index] = new
             if index < len(self._wrapped):
@@ -217,11 +223,13 @@ class LinesView(Guarded):
     def _wrap(self, width: int, *, all_of_it: bool = False) -> None:
         """Ask the pieces for their lines at this width, of a long text as much as the screen can wait for."""
         if width != self._wrapped_at:
+            kept, self._kept = self._kept, None
+            if self._starts[-1] <= KEPT_AT_MOST:
+                self._kept = (self._wrapped_at, self._wrapped, self._starts)
+            self._wrapped, self._starts = kept[1:] if kept is not None and kept[0] == width else ([], [0])
             self._wrapped_at = width
             self._strips.clear()
             self._marks = None
-            self._wrapped.clear()
-            del self._starts[1:]
         characters = 0
         for index in range(len(self._wrapped), len(self._pieces)):
             if characters > WRAPPED_AT_ONCE and not all_of_it:
