@@ -1,4 +1,6 @@
 import random
+import time
+from itertools import pairwise
 
 import pytest
 from textual.app import App, ComposeResult
@@ -6,6 +8,7 @@ from textual.containers import VerticalScroll
 from textual.content import Content
 
 from tests.waiting import wait_until
+from tui.core.model import Progress
 from tui.widgets.text import incremental_markdown
 from tui.widgets.text.highlighting import SHORT
 from tui.widgets.text.incremental_markdown import LONG_BLOCK
@@ -130,3 +133,26 @@ async def test_long_code_that_stands_there_twice_gets_its_colours_twice() -> Non
         prose.show_text("words\n\n" + source + source, "done")
         await wait_until(lambda: all(line.spans for _, code in prose.codes() for line in code.code))
         assert len(prose.codes()) == 2
+
+
+async def test_of_several_dense_texts_one_piece_is_read_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nine at once would hold up the screen for nine times as long."""
+    reads: list[tuple[float, float]] = []
+    show = MarkdownView._show
+
+    def timed(view: MarkdownView, text: str, state: Progress) -> None:
+        began = time.perf_counter()
+        show(view, text, state)
+        reads.append((began, time.perf_counter()))
+
+    monkeypatch.setattr(MarkdownView, "_show", timed)
+    app = Page()
+    async with app.run_test(size=(80, 24)):
+        views = [app.query_one(MarkdownView), *(MarkdownView() for _ in range(4))]
+        await app.query_one(VerticalScroll).mount_all(views[1:])
+        text = "![a](" * 2_000
+        for view in views:
+            view.show_text(text, "done")
+        await wait_until(lambda: all(view.shown == text for view in views), within=20)
+    pauses = [(after - end, end - began) for (began, end), (after, _) in pairwise(reads)]
+    assert all(pause >= took * 0.9 for pause, took in pauses)

@@ -173,7 +173,7 @@ class IncrementalMarkdown:
 
     def _settle_long(self, block: Block) -> Iterator[Edit]:
         rest = self.source[self._settled :]
-        if self._opening or len(rest) < LONG_BLOCK:
+        if self._opening or (len(rest) < LONG_BLOCK and is_quick(rest)):
             return
         before = rest[: len(rest) - KEPT_OF_IT]
         cut = stable_offset(before) if is_plain(block) else next_item(before)

@@ -4,7 +4,9 @@ A long text that comes all at once is shown a piece at a time, and long code get
 holds up the screen.
 """
 
+import time
 from collections.abc import Sequence
+from typing import ClassVar
 
 from msgspec.structs import replace
 from textual import work
@@ -20,7 +22,7 @@ from tui.widgets.text.markdown import HIGHLIGHTS
 
 AT_ONCE = 20_000
 """Characters that a text may grow by in one frame..."""
-DENSE_AT_ONCE = 2_000
+DENSE_AT_ONCE = 1_000
 """...and where it is full of marks."""
 SHOWN_AT_MOST = 1_000_000
 """Characters of a text that are shown. What is longer is no answer of an agent, and would fill the memory."""
@@ -42,6 +44,9 @@ def left_out(characters: int) -> Paragraph:
 
 class MarkdownView(LinesView):
     """The words of the agent."""
+
+    _next_piece_at: ClassVar[float] = 0.0
+    """When the next piece of any long text may be read: each is followed by a pause as long as it took."""
 
     def __init__(self, *, label: Content | None = None, margin: int = 0) -> None:
         super().__init__(label=label, margin=margin, classes="prose")
@@ -94,6 +99,10 @@ class MarkdownView(LinesView):
         """One piece more of a long text; the screen is drawn between two of them."""
         if self._wanted is None:
             return
+        began = time.perf_counter()
+        if began < MarkdownView._next_piece_at:
+            self.set_timer(MarkdownView._next_piece_at - began, self._show_more)
+            return
         text, state = self._wanted
         if self._comes_in_pieces(text):
             self._show(text[: len(self._growing.source) + self._at_once(text)], "streaming")
@@ -101,6 +110,7 @@ class MarkdownView(LinesView):
         else:
             self._wanted = None
             self._show(text, state)
+        MarkdownView._next_piece_at = 2 * time.perf_counter() - began
 
     def _show(self, text: str, state: Progress) -> None:
         below = [*(BELOW_ENDED if self._ended else BELOW).get(state, ()), *self._left_out]
