@@ -23,7 +23,7 @@ from tui.net.errors import HttpStatusError, InvalidBody, NetError
 from tui.net.event_connection import StreamEnded
 from tui.net.http_client import Http
 from tui.net.json_input import loads
-from tui.net.pacing import Slice
+from tui.net.pacing import SLICE, Slice
 from tui.net.sse import read_events
 from tui.net.url import path_segment
 
@@ -228,7 +228,7 @@ class StreamMultiplexer:
     async def _until_read(self) -> None:
         """Let whoever reads the feed catch up: else all that comes would be kept here."""
         while True:
-            await asyncio.sleep(0)
+            await asyncio.sleep(SLICE)  # keys have their turn: an echo takes several turns of the loop
             if self._told.qsize() <= UNREAD:
                 return
 
