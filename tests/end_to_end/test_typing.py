@@ -102,6 +102,15 @@ def test_a_line_and_its_enter_that_come_at_once_are_sent(holdfast: Holdfast, stu
     stored(server, "PLAIN one")
 
 
+def test_enter_before_the_connection_is_not_ignored(holdfast: Holdfast, stub: StartStub) -> None:
+    server = stub()
+    terminal = holdfast(server.address)
+    terminal.type("PLAIN early\r")  # before the program has set up the terminal, which makes a newline of Enter
+    terminal.wait_for("Your prompt was not sent: press Enter to send it.")
+    terminal.press("enter")
+    stored(server, "PLAIN early")
+
+
 def test_a_long_paste_without_brackets_is_one_draft(holdfast: Holdfast, stub: StartStub) -> None:
     server = stub()
     terminal = holdfast(server.address)

@@ -38,6 +38,7 @@ from tui.ui.session_controller import SessionController
 from tui.ui.terminal_input import InputDriver, TextBurst, adapt
 from tui.ui.termination import end_on
 from tui.ui.theme import HOLDFAST
+from tui.widgets.focus.key_delivery import edits, send
 from tui.widgets.prompt.editor import Editor
 from tui.widgets.prompt.prompt import PromptBox
 from tui.widgets.prompt.queue_list import QueueList
@@ -62,6 +63,7 @@ SEVERAL_LINES = Notice("Several lines came at once: Enter sends them.")
 MADE_WITHIN = 2.0
 """Seconds that leaving waits for the session of a first prompt: else nobody would know of it."""
 NOT_CONNECTED = Notice("Not connected: nothing was sent, your words stay here.", "warning")
+NOT_SENT = Notice("Connected. Your prompt was not sent: press Enter to send it.", "warning")
 TITLES_WITHIN = 3.0
 """Seconds for the titles of sessions that something of an earlier run is told of."""
 TOUR = "Give me the tour."
@@ -132,6 +134,10 @@ class HoldfastApp(App[None]):
         """The session that was made for the first prompt after the client was left."""
         self._to_abort: Turn | None = None
         self._abort_until = float("-inf")
+        self._refused = ""
+        """The prompt that Enter did not send, because there was no connection yet."""
+        self._early: list[events.Key | events.Paste | TextBurst] = []
+        """What came before any part of the screen had the focus."""
         self.register_theme(HOLDFAST)
         self._set_look(look)
         self.terminal = TerminalEscapes(self._write, notify, os.environ)
@@ -182,7 +188,7 @@ class HoldfastApp(App[None]):
             end_on(ENDING, lambda: loop.call_soon_threadsafe(self.exit), modes)
             watch_stops(lambda: loop.call_soon_threadsafe(self._resumed, self))
 
-    def on_ready(self) -> None:
+    async def on_ready(self) -> None:
         """The first frame is on the screen: now connect."""
         self._up = True
         self.client.subscribe(self._hear)
@@ -192,6 +198,9 @@ class HoldfastApp(App[None]):
         self._take_up()
         self.set_interval(1.0, self._tick)
         self.presenter.tick()
+        early, self._early = self._early, []
+        for event in early:
+            await (self.on_text_burst(event) if isinstance(event, TextBurst) else self.on_event(event))
 
     def _hear(self, change: Change) -> None:
         """What the client tells: its own work must not fail by what the screen makes of it."""
@@ -290,6 +299,9 @@ class HoldfastApp(App[None]):
 
     def _line_up(self) -> None:
         self.main.notices.drop(NOT_CONNECTED)
+        if self._refused and self._refused == self.main.prompt.text:
+            self._notice(NOT_SENT)
+        self._refused = ""
         if not self._begun:
             self._begun = True
             self.run_worker(self._begin(), group="session", exclusive=True)
@@ -339,6 +351,9 @@ class HoldfastApp(App[None]):
 
     async def on_event(self, event: events.Event) -> None:
         """Every key and paste, before anything has it: a field takes each character, and each line."""
+        if not self._up and isinstance(event, events.Key | events.Paste) and not event.is_forwarded:
+            self._early.append(event)
+            return
         if isinstance(event, events.InputEvent | events.Paste):
             self.client.input_came()
             if not (isinstance(event, events.Key) and event.key == "tab"):
@@ -348,11 +363,21 @@ class HoldfastApp(App[None]):
             if self._to_abort is not None and not (isinstance(event, events.Key) and event.key == "escape"):
                 self._to_abort = None  # only Esc twice in a row aborts
                 self.presenter.arm_abort(None, self._abort_until)
+            if isinstance(event, events.Key) and self._edits(event.key) and self.focused is not None:
+                send(self.focused, event)
+                return
         await super().on_event(event)
+
+    def _edits(self, key: str) -> bool:
+        """Whether the key only edits the field that has the focus, and no part takes it before."""
+        chain = (bindings.key_to_bindings.get(key, ()) for _, bindings in self.screen._binding_chain)
+        return edits(self.focused, key) and not any(binding.priority for bound in chain for binding in bound)
 
     async def on_text_burst(self, event: TextBurst) -> None:
         """Keys, where each of them is one or a field takes them; else words, which no part takes for its keys."""
-        if footer_hints.are_keys(self.screen, event):
+        if not self._up:
+            self._early.append(event)
+        elif footer_hints.are_keys(self.screen, event):
             for key in event.keys:
                 await self.on_event(key)
         else:
@@ -389,10 +414,12 @@ class HoldfastApp(App[None]):
         if not text.strip():
             return
         if not self.client.line().up:
+            self._refused = text
             self._notice(NOT_CONNECTED)
         elif self.writing.beginning:
             self._notice(Notice("The session is still being created: your words stay here."))
         else:
+            self.main.notices.drop(NOT_SENT)
             self.writing.hold_for_new_session(text)
             self.choosing.look_up_names(text)
             self.run_worker(self._send_in_new_session(text), group="session")

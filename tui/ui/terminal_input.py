@@ -3,9 +3,12 @@
 Runs in the driver's input thread, where it is still known which bytes came together. It knows no widget.
 """
 
+import fcntl
 import os
 import re
 import selectors
+import sys
+import termios
 import time
 import unicodedata
 from codecs import getincrementaldecoder
@@ -274,10 +277,24 @@ class Burst:
             self._send(key)
 
 
+def _bytes_to_read(terminal: int) -> int:
+    """How many bytes the terminal has that nobody has read yet; 0 where it cannot tell."""
+    try:
+        count = fcntl.ioctl(terminal, termios.FIONREAD, bytes(4))
+    except OSError:
+        return 0
+    return int.from_bytes(count, sys.byteorder)
+
+
 class InputDriver(LinuxDriver):
-    """Textual's, with `InputParser` and `Burst`. A byte that is no UTF-8 ends nothing."""
+    """Textual's, with `InputParser` and `Burst`. A byte that is no UTF-8 ends nothing.
+
+    What was typed before the terminal was in raw mode came through its line discipline, which makes a newline of
+    Enter: there a newline is Enter.
+    """
 
     def run_input_thread(self) -> None:
+        typed_ahead = _bytes_to_read(self.fileno)
         parser, burst = InputParser(self._debug), Burst(self.process_message)
         decode = getincrementaldecoder("utf-8")("replace").decode
         with selectors.SelectSelector() as selector:
@@ -285,6 +302,9 @@ class InputDriver(LinuxDriver):
             while not self.exit_event.is_set():
                 came = selector.select(burst.lasts or TICK)
                 data = os.read(self.fileno, CHUNK) if came else b""
+                if typed_ahead > 0:
+                    data = data[:typed_ahead].replace(b"\n", b"\r") + data[typed_ahead:]
+                    typed_ahead -= len(data)
                 if came and not data:
                     self.exit_event.wait(TICK)  # standard input has ended
                 text = decode(data)

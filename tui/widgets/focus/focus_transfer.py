@@ -10,6 +10,8 @@ from textual.app import App
 from textual.message_pump import MessagePump
 from textual.widget import Widget
 
+from tui.widgets.focus.key_delivery import send
+
 
 class FocusTransfer:
     """At most one is under way on the screen of `widget`."""
@@ -34,11 +36,7 @@ class FocusTransfer:
 
     def keep(self, event: events.Key | events.Paste) -> None:
         """This came to the one that gives the focus away, and is meant for the one that takes it."""
-        match event:
-            case events.Key(key=key, character=character):
-                self._kept.append(events.Key(key, character))
-            case events.Paste(text=text):
-                self._kept.append(events.Paste(text))
+        self._kept.append(event)
 
     def _go_on(self) -> None:
         giver, taker, screen = self._giver, self._taker, self._widget.screen
@@ -51,7 +49,7 @@ class FocusTransfer:
             screen.set_focus(taker)
         kept, self._giver, self._taker, self._kept = self._kept, None, None, []
         for event in kept:
-            taker.post_message(event)
+            send(taker, event)
 
 
 def has_messages(pump: MessagePump) -> bool:

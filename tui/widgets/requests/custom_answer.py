@@ -12,6 +12,7 @@ from textual.widget import Widget
 
 from tui.widgets.base.guarded import Guarded
 from tui.widgets.focus.focus_transfer import has_messages
+from tui.widgets.focus.key_delivery import send
 from tui.widgets.prompt.editor import Editor
 
 
@@ -53,7 +54,7 @@ class Field(Editor):
         elif self.display:
             form.words_ready(self.text)
         else:
-            form.post_message(events.Key(event.key, event.character))
+            send(form, event)
 
 
 class CustomAnswerForm(VerticalScroll, Guarded, can_focus=True):
