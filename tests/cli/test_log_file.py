@@ -133,3 +133,10 @@ def test_a_disk_that_is_full_is_not_said_on_the_screen(
     monkeypatch.setattr(log_file, "_for_its_owner", full)
     log.info("words")
     assert capfd.readouterr() == ("", "")
+
+
+def test_a_secret_that_a_server_sends_back_is_not_written(path: Path) -> None:
+    handler = LogFile(path, secrets=("hunter2",))
+    handler.handle(logging.LogRecord("httpx", logging.INFO, "", 0, 'HTTP/1.1 "500 %s"', ("hunter2",), None))
+    handler.close()
+    assert lines(path)[0].endswith('HTTP/1.1 "500 [password]"')

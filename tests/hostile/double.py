@@ -86,7 +86,7 @@ class Double:
         if F5 in keys and self._fault != "deaf":
             self._get("/event")
         text = keys.replace(F5, b"").replace(b"\x11", b"").decode("utf-8", "replace")
-        self._typed = (self._typed + text.replace("\x7f", ""))[-20:]
+        self._typed = (self._typed + "".join(filter(str.isprintable, text)))[-20:]
         self._write(f"\x1b[3;4H{self._typed}")
         return False
 

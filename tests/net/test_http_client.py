@@ -367,6 +367,8 @@ class TestSetUp:
         with pytest.raises(CertificateError, match="no such file"):
             Http("https://build.example", ca_file=tmp_path / "missing.pem")
         (tmp_path / "empty.pem").write_text("nothing")
+        with pytest.raises(CertificateError, match="is not the name of a file"):
+            Http("https://build.example", ca_file=Path("a\0b"))
         with pytest.raises(CertificateError, match="holds no certificate"):
             Http("https://build.example", ca_file=tmp_path / "empty.pem")
 

@@ -8,6 +8,18 @@ from tui.net.errors import HttpStatusError, ProtocolError
 from tui.net.http_client import Http
 
 
+async def test_a_password_that_the_server_sends_back_is_not_quoted(server: Server) -> None:
+    secret = BasicAuth("opencode", "hunter2")
+    echo = f"{secret.header()} hunter2"
+    server.play(answer(echo.encode(), f"500 {echo}", f"location: /{echo}"))
+    async with client(server, credentials=secret) as http:
+        with pytest.raises(HttpStatusError) as caught:
+            await http.call("GET", "/x")
+    said = f"{caught.value} {caught.value.message} {caught.value.excerpt} {caught.value.hint}"
+    assert "[password]" in said
+    assert not any(one in said for one in secret.secrets())
+
+
 class TestRefused:
     async def test_words_of_the_server(self, server: Server, http: Http) -> None:
         server.play(answer(b'{"name":"NotFoundError","data":{"message":"no \\u001b[2Jsession"}}', "404 Not Found"))

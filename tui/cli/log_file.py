@@ -8,13 +8,14 @@ import logging
 import os
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from io import TextIOWrapper
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import Any
 
 from tui.core.sanitize import sanitize, single_line
+from tui.net.credentials import redact
 
 FILE_AT_MOST = 5_000_000
 """Bytes of the file; then it becomes `FILE.1`, in place of the one before, and a new one is begun."""
@@ -29,11 +30,11 @@ REMEMBERED = 200
 
 
 class LogFile(RotatingFileHandler):
-    """Appends to `path`, for its owner alone. `now` gives seconds."""
+    """Appends to `path`, for its owner alone. `now` gives seconds. `secrets` are not written."""
 
-    def __init__(self, path: Path, now: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, path: Path, now: Callable[[], float] = time.monotonic, secrets: Sequence[str] = ()) -> None:
         super().__init__(path, maxBytes=FILE_AT_MOST, backupCount=1, encoding="utf-8", delay=True)
-        self.setFormatter(OneLine("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+        self.setFormatter(OneLine("%(asctime)s %(levelname)s %(name)s: %(message)s", secrets))
         self._now = now
         self._written: OrderedDict[tuple[str, int, str], tuple[float, int]] = OrderedDict()
         """Name, level and message of the last lines: when each was written, and how often it came since."""
@@ -72,6 +73,13 @@ class LogFile(RotatingFileHandler):
 
 class OneLine(logging.Formatter):
     """A message is one line; what belongs to it is indented, so that no text can pass for another line."""
+
+    def __init__(self, form: str, secrets: Sequence[str]) -> None:
+        super().__init__(form)
+        self._secrets = secrets
+
+    def format(self, record: logging.LogRecord) -> str:
+        return redact(super().format(record), self._secrets)
 
     def formatMessage(self, record: logging.LogRecord) -> str:
         record.message = single_line(record.message, LINE_AT_MOST)

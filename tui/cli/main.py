@@ -119,7 +119,7 @@ def main(
     }
     try:
         settings = load_settings(flags)
-        configure_logging(settings.log)
+        configure_logging(settings.log, settings)
         sys.exit(run(settings))
     except SettingsError as error:
         raise click.ClickException(str(error)) from None
@@ -295,7 +295,7 @@ def credentials(user: str, password: str | None) -> Credentials | None:
     return BasicAuth(user, password)
 
 
-def configure_logging(path: Path | None) -> None:
+def configure_logging(path: Path | None, settings: Settings) -> None:
     """Log to `path` with mode 0600, or nowhere: standard error is the screen. Raises `SettingsError`."""
     if path is None:
         logging.getLogger().addHandler(logging.NullHandler())
@@ -306,4 +306,7 @@ def configure_logging(path: Path | None) -> None:
         raise SettingsError(f"--log {path} cannot be written: {error.strerror}") from error
     from tui.cli.log_file import LogFile
 
-    logging.basicConfig(level=logging.INFO, handlers=[LogFile(path)])
+    users = [user for user in (settings.user, settings.server_user, *USERS) if user is not None]
+    sent_as = [credentials(user, settings.password) for user in users]
+    secrets = [secret for one in sent_as if one is not None for secret in one.secrets()]
+    logging.basicConfig(level=logging.INFO, handlers=[LogFile(path, secrets=secrets)])

@@ -1,6 +1,7 @@
 """Who we are to a server. A secret lives here and in one header; no repr, log or error shows it."""
 
 from base64 import b64encode
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -24,6 +25,9 @@ class BasicAuth:
     def header(self) -> str:
         return "Basic " + b64encode(f"{self.user}:{self.password}".encode("utf-8", "surrogateescape")).decode()
 
+    def secrets(self) -> tuple[str, ...]:
+        return self.password, self.header().removeprefix("Basic ")
+
 
 @dataclass(frozen=True, slots=True)
 class BearerAuth:
@@ -38,6 +42,9 @@ class BearerAuth:
     def header(self) -> str:
         return f"Bearer {self.token}"
 
+    def secrets(self) -> tuple[str, ...]:
+        return (self.token,)
+
 
 def is_token(text: str) -> bool:
     """Whether a header can carry it as a token."""
@@ -45,3 +52,14 @@ def is_token(text: str) -> bool:
 
 
 Credentials: TypeAlias = BasicAuth | BearerAuth
+
+SHORTEST_HIDDEN = 4
+"""Characters of a secret that `redact` hides: a shorter one stands in many words by chance."""
+
+
+def redact(text: str, secrets: Iterable[str]) -> str:
+    """`text` without the secrets that a server or proxy sent back."""
+    for secret in secrets:
+        if len(secret) >= SHORTEST_HIDDEN:
+            text = text.replace(secret, "[password]")
+    return text

@@ -150,6 +150,7 @@ class Http:
         self._headers["accept-encoding"] = "identity"  # compression holds back what is not flushed
         if credentials is not None:
             self._headers["authorization"] = credentials.header()
+        self._secrets = credentials.secrets() if credentials is not None else ()
         self._tls = _tls(base_url, ca_file)
         self._proxy = proxy_for(base_url) if (not is_loopback(base_url) if trust_env is None else trust_env) else None
         plain = urlsplit(base_url).scheme == "http"
@@ -308,6 +309,7 @@ class Http:
                     response.reason_phrase,
                     proxy=self._answering_proxy,
                     sent_password="authorization" in outgoing.headers,
+                    secrets=self._secrets,
                 )
             yield stream
         finally:
@@ -392,4 +394,6 @@ def _tls(base_url: str, ca_file: Path | None) -> ssl.SSLContext:
             raise CertificateError(f"{ca_file} holds no certificate") from error
         except OSError as error:
             raise CertificateError(f"{ca_file}: {system_words(error)}") from error
+        except ValueError as error:  # a NUL in the name
+            raise CertificateError(f"{ca_file} is not the name of a file") from error
     return context

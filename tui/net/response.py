@@ -6,12 +6,13 @@ How its bytes come is not known here, only that they come in pieces, under a sta
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol, TypeAlias
 
 from tui.core.sanitize import single_line
 from tui.net import headers as http_headers
+from tui.net.credentials import redact
 from tui.net.errors import ENCODING_SHOWN, HttpStatusError, NetError, NotJson, TooLarge, Trickled, UnexpectedContentType
 from tui.net.json_input import JSON, loads
 from tui.net.url import without_secrets
@@ -115,29 +116,29 @@ def value_of(answer: Body, body: bytearray) -> JSON:
 
 
 async def error_from_response(
-    answer: Body, reason: str, *, proxy: str | None = None, sent_password: bool = True
+    answer: Body, reason: str, *, proxy: str | None = None, sent_password: bool = True, secrets: Sequence[str] = ()
 ) -> HttpStatusError | UnexpectedContentType:
     """What to raise for an answer that is not the one asked for, quoting what can soon be had of it.
 
-    `proxy`, `sent_password`: see `HttpStatusError`.
+    `proxy`, `sent_password`: see `HttpStatusError`. `secrets` are not quoted.
     """
     if encoding := http_headers.encoding(answer.headers):
         words = f"its text has Content-Encoding {single_line(encoding, ENCODING_SHOWN)}"
     else:
-        words = await _quoted(answer)
+        words = redact(await _quoted(answer), secrets)
     if 200 <= answer.status < 300:
-        return UnexpectedContentType(answer.headers.get("content-type", ""), words)
+        return UnexpectedContentType(redact(answer.headers.get("content-type", ""), secrets), words)
     try:
         value = loads(words)
     except NotJson:
         value = None
     return HttpStatusError(
         answer.status,
-        reason,
+        redact(reason, secrets),
         words,
         value=value,
         retry_after=http_headers.retry_after(answer.headers, time.time()),
-        location=without_secrets(answer.headers.get("location", "")),
+        location=redact(without_secrets(answer.headers.get("location", "")), secrets),
         proxy=proxy,
         sent_password=sent_password,
     )

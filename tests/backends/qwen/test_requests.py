@@ -107,3 +107,10 @@ def test_a_single_answer_is_one_whatever_it_holds() -> None:
 @pytest.mark.parametrize("result", [None, "words", {}, {"answers": "no"}])
 def test_other_tools_have_no_answers(result: object) -> None:
     assert requests.answers_in(result, asked_with(["a"])) is None
+
+
+def test_an_answer_of_very_many_labels_is_read_in_one_pass() -> None:
+    labels = 300_000
+    given = {"answers": [{"question": "?", "answer": "a, " * labels}]}
+    [row] = requests.answers_in(given, asked_with(["a"])) or ((),)
+    assert len(row) == labels

@@ -118,3 +118,9 @@ def test_todos() -> None:
 def test_what_is_no_frame_is_refused(value: object) -> None:
     with pytest.raises(msgspec.ValidationError):
         wire.read(value, wire.Frame)
+
+
+def test_a_diff_of_very_many_lines_is_not_made() -> None:
+    lines = [chr(0x100 + number * 7 % 130) for number in range(24_000)]
+    block = {"type": "diff", "path": "a", "oldText": "\n".join(lines), "newText": "\n".join(reversed(lines))}
+    assert "too long to compare here" in wire.tool_output([block], None).diff

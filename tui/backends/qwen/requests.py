@@ -211,13 +211,18 @@ def _row(answer: str, question: Question | None) -> tuple[str, ...]:
         return (answer,)
     labels = sorted((option.label for option in question.options), key=len, reverse=True)
     row: list[str] = []
-    rest = answer
-    while rest:
-        label = next((one for one in labels if rest == one or rest.startswith(f"{one}, ")), None)
+    at = 0
+    while at < len(answer):
+        ends = (
+            one
+            for one in labels
+            if answer.startswith(one, at) and answer[at + len(one) : at + len(one) + 2] in ("", ", ")
+        )
+        label = next(ends, None)
         if label is None:
-            return (*row, rest)
+            return (*row, answer[at:])
         row.append(label)
-        rest = rest[len(label) + 2 :]
+        at += len(label) + 2
     return tuple(row)
 
 

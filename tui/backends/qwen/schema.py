@@ -26,7 +26,9 @@ FRAGMENTS = frozenset({"text"})
 """Where the pieces of a stream stand; they may begin or end within a character."""
 
 LONGEST_DIFF = 100_000
-"""Characters up to which a diff is made here, should the server give none: it takes quadratic time."""
+"""Characters up to which a diff is made here, should the server give none..."""
+MOST_PAIRS = 4_000_000
+"""...and pairs of an old and a new line, all of which may have to be compared."""
 
 T = TypeVar("T")
 
@@ -263,9 +265,10 @@ def _shell_output(result: JSON) -> str | None:
 
 def _unified(block: Mapping[str, Any]) -> str:
     path, old, new = string(block, "path"), string(block, "oldText"), string(block, "newText")
-    if len(old) + len(new) > LONGEST_DIFF:
+    before, after = old.splitlines(), new.splitlines()
+    if len(old) + len(new) > LONGEST_DIFF or len(before) * len(after) > MOST_PAIRS:
         return f"--- {path}\n+++ {path}\n@@ too long to compare here @@"
-    return "\n".join(difflib.unified_diff(old.splitlines(), new.splitlines(), path, path, lineterm=""))
+    return "\n".join(difflib.unified_diff(before, after, path, path, lineterm=""))
 
 
 def is_truncation(event: JSON, scope: str = "") -> bool:
