@@ -115,7 +115,7 @@ def _events() -> Iterator[Attack]:
         ("unknown sessions", "100,000 events for 100,000 unknown sessions", p.unknown_sessions),
         ("duplicates", "one message and its part 100,000 times", p.duplicates),
         ("deltas to nothing", "200,000 deltas to parts that there are not", p.stray_deltas),
-        ("20,000 messages", "20,000 new messages by events", p.messages_by_events),
+        ("20,000 new messages", "20,000 new messages by events", p.messages_by_events),
         ("10,000 sessions by events", "10,000 new sessions", p.sessions_by_events),
         ("50,000 parts by events", "50,000 tool parts of one message", p.parts_by_events),
         ("5,000 permissions by events", "5,000 open permissions", p.permissions_by_events),
