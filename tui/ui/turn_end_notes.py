@@ -47,6 +47,8 @@ class TurnEndNotes:
             for turn in self._client.turns.of(session_id):
                 if not turn.over:
                     self._transcript.drop_end(turn.prompt_id)
+                    if turn.prompt is not None:  # told of it under our own id, before the server's was known
+                        self._transcript.drop_end(turn.prompt.message_id)
 
     def tell(self, session_id: str, prompt_id: str) -> None:
         """The prompt's turn is over, in the session on the screen."""
