@@ -36,7 +36,7 @@ from tui.core.model import (
     Todo,
     ToolPart,
 )
-from tui.core.store import Store
+from tui.core.store import PLANS_KEPT, Store
 
 SESSION = Session("ses_1", "one", "/a")
 CHILD = Session("ses_2", "child", "/a", parent_id="ses_1")
@@ -458,3 +458,22 @@ def test_a_page_that_is_up_to_date_makes_what_grows_whole_again(store: Store) ->
         assert text_of(store) == (whole, "streaming")
     store.apply(e.TextDelta("ses_1", "msg_2", "prt_1", "llo you", 2))
     assert text_of(store) == ("Hello you", "streaming")
+
+
+def test_plans_statuses_and_deletions_of_unknown_sessions_do_not_pile_up(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tui.core.store.STATES_KEPT", 100)
+    plan = (Todo("mine", "pending", "high"),)
+    store.apply(e.TodosChanged("ses_1", plan))
+    store.apply(e.StatusChanged("ses_1", Busy()))
+    for number in range(1_000):
+        store.apply(e.TodosChanged(f"ses_{number}x", plan))
+        store.apply(e.StatusChanged(f"ses_{number}x", Busy()))
+    for number in range(1_000, 2_000):
+        store.apply(e.SessionDeleted(f"ses_{number}x"))
+    assert len([n for n in range(1_000) if store.todos(f"ses_{n}x")]) <= PLANS_KEPT
+    assert len([n for n in range(1_000) if store.status(f"ses_{n}x") != Idle()]) <= 100
+    assert len(store.deleted) <= 100
+    assert (store.todos("ses_1"), store.status("ses_1")) == (plan, Busy())
+    assert store.todos("ses_999x") == plan

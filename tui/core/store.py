@@ -7,9 +7,9 @@ Transcripts are kept only for sessions that are open on this client; the list, t
 all.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from types import MappingProxyType
-from typing import Literal, assert_never
+from typing import Literal, TypeVar, assert_never
 
 from msgspec.structs import replace
 
@@ -50,11 +50,17 @@ from tui.core.record import ended
 from tui.core.session_tree import SessionTree
 from tui.core.transcript import Transcript
 
+T = TypeVar("T")
+
 IDLE = Idle()
 ENDED = ("completed", "error")
 """States of a tool call that waits for nobody any more."""
 SESSIONS_KEPT = 10_000
 """Sessions that are remembered, the newest of them; the server finds the others by their titles."""
+STATES_KEPT = 2 * SESSIONS_KEPT
+"""Statuses and deletions that are remembered, also those of sessions that are not known here."""
+PLANS_KEPT = 50
+"""Plans that are remembered; that of a session is fetched when it is opened."""
 
 
 class Store:
@@ -187,6 +193,7 @@ class Store:
                 return self._close(request_id, "gone")
             case e.TodosChanged(session_id, todos):
                 self._todos[session_id] = todos
+                _forget(self._todos, PLANS_KEPT, self._transcripts)
                 return (PlanChanged(session_id),)
             case e.StreamLost():
                 return tuple(change for one in self._transcripts for change in self._stop_streaming(one, "partial"))
@@ -239,6 +246,7 @@ class Store:
         self._todos.pop(session_id, None)
         if gone is not None or session_id not in self._gone:
             self._gone[session_id] = gone or Session(session_id, "")
+            _forget(self._gone, STATES_KEPT, self._transcripts)
             changes.append(SessionsChanged(session_id))
         return tuple(changes)
 
@@ -246,6 +254,7 @@ class Store:
         changes: list[Change] = []
         if self.status(session_id) != status:
             self._statuses[session_id] = status
+            _forget(self._statuses, STATES_KEPT, self._sessions, self._transcripts)
             self._bump_version(session_id)
             if session_id in self._sessions or session_id in self._transcripts:  # nothing shows it before that
                 changes.append(SessionsChanged(session_id))
@@ -436,3 +445,10 @@ class Store:
                 elif up_to_date:
                     part = replace(part, state="streaming")
             into.put_part(part)
+
+
+def _forget(kept: dict[str, T], at_most: int, *needed: Container[str]) -> None:
+    """Of more than `at_most`, forget a tenth: the oldest of sessions that are not needed."""
+    if len(kept) > at_most:
+        for session_id in [one for one in kept if not any(one in some for some in needed)][: at_most // 10]:
+            del kept[session_id]
