@@ -218,6 +218,19 @@ async def test_once_the_last_stream_is_gone_the_line_is_proved_at_once() -> None
             assert feed.error is None
 
 
+async def test_a_gap_right_after_a_gap_is_left_to_the_backoff() -> None:
+    async with daemon() as (told, http):
+        backend = await greeted(http)
+        async with feeding(backend) as feed:
+            await backend.messages("s1")
+            for number in range(2):
+                await wait_until(lambda number=number: len(told.streams) > number or feed.error)  # type: ignore[misc]
+                told.streams[number].send(said(1, "one "), said(9, "nine"))
+            await wait_until(lambda: feed.error or len(told.streams) > 2)
+            assert isinstance(feed.error, StreamEnded)
+            assert len(told.streams) == 2
+
+
 async def test_a_session_that_somebody_closed_is_not_opened_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tui.backends.qwen.streams.LOOK_EVERY", 0.01)
     async with daemon() as (told, http):

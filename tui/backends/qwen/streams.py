@@ -40,6 +40,8 @@ LOOK_EVERY = 10.0
 CLOSED, DIED = "session_closed", "session_died"
 CRASH_LOOP_WINDOW = 30.0
 """Seconds after a session has died within which another death is not answered by loading it at once again."""
+STALE_LOOP_WINDOW = 5.0
+"""Seconds after a session was loaded because of a gap within which another gap is left to the backoff."""
 RESYNC = "state_resync_required"
 REPLAYED = "replay_complete"
 """What was missed is told, and nothing of it was left out unless `RESYNC` came before."""
@@ -142,7 +144,7 @@ class StreamMultiplexer:
         Loaded in vain, it is not loaded again at once: the feed ends, and the link takes its time.
         """
         just_loaded = False
-        died_at = float("-inf")
+        died_at = stale_at = float("-inf")
         while True:
             stood = watch.fold.cursor
             try:
@@ -154,7 +156,9 @@ class StreamMultiplexer:
                         if died_at - before < CRASH_LOOP_WINDOW:
                             raise StreamEnded
                     case End.STALE:
-                        pass
+                        before, stale_at = stale_at, asyncio.get_running_loop().time()
+                        if stale_at - before < STALE_LOOP_WINDOW:
+                            raise StreamEnded
             except HttpStatusError as refusal:
                 if refusal.status != 404 or just_loaded:
                     raise
