@@ -186,9 +186,20 @@ Both = Callable[[str], Any]
 
 @pytest.fixture
 def both(shared: Serve, tmp_path: Path) -> Both:
+    """The real server that tests have in common, and a stub."""
+    return _beside_a_stub(shared, tmp_path)
+
+
+@pytest.fixture
+def both_fresh(alone: Serve, tmp_path: Path) -> Both:
+    """A real server and a stub, on neither of which other tests have left anything, as open questions."""
+    return _beside_a_stub(alone, tmp_path)
+
+
+def _beside_a_stub(serve: Serve, tmp_path: Path) -> Both:
     @asynccontextmanager
     async def opened(family: str) -> AsyncIterator[tuple[httpx.AsyncClient, httpx.AsyncClient]]:
-        real = shared(FAMILIES[family]).address
+        real = serve(FAMILIES[family]).address
         with running_stub(tmp_path / "home", profile=family, args=("--scenario", "plain")) as stub:
             async with (
                 httpx.AsyncClient(base_url=real, timeout=WITHIN, trust_env=False) as theirs,
@@ -200,9 +211,9 @@ def both(shared: Serve, tmp_path: Path) -> Both:
 
 
 @pytest.mark.parametrize("family", QUESTIONS)
-async def test_the_stub_answers_as_the_real_server_does(both: Both, family: str) -> None:
+async def test_the_stub_answers_as_the_real_server_does(both_fresh: Both, family: str) -> None:
     differences = []
-    async with both(family) as clients:
+    async with both_fresh(family) as clients:
         places = [await made(http, family) for http in clients]
         for question in QUESTIONS[family]:
             theirs, ours = [
