@@ -124,3 +124,10 @@ def test_a_diff_of_very_many_lines_is_not_made() -> None:
     lines = [chr(0x100 + number * 7 % 130) for number in range(24_000)]
     block = {"type": "diff", "path": "a", "oldText": "\n".join(lines), "newText": "\n".join(reversed(lines))}
     assert "too long to compare here" in wire.tool_output([block], None).diff
+
+
+def test_many_diffs_of_one_call_share_the_limit() -> None:
+    text = "\n".join(str(number % 130) for number in range(1_500))
+    block = {"type": "diff", "path": "a", "oldText": text, "newText": f"{text}\nb"}
+    assert "too long" not in wire.tool_output([block], None).diff
+    assert wire.tool_output([block] * 40, None).diff.count("too long to compare here") == 40

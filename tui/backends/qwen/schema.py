@@ -28,7 +28,7 @@ FRAGMENTS = frozenset({"text"})
 LONGEST_DIFF = 100_000
 """Characters up to which a diff is made here, should the server give none..."""
 MOST_PAIRS = 4_000_000
-"""...and pairs of an old and a new line, all of which may have to be compared."""
+"""...and pairs of an old and a new line in all diffs of one call, all of which may have to be compared."""
 
 T = TypeVar("T")
 
@@ -251,7 +251,8 @@ def tool_output(content: JSON, result: JSON) -> ToolOutput:
     shown = _shell_output(result)
     changes = string(result, "fileDiff")
     if not changes:
-        changes = "\n".join(_unified(block) for block in blocks if block.get("type") == "diff")
+        diffs = [block for block in blocks if block.get("type") == "diff"]
+        changes = "\n".join(_unified(block, MOST_PAIRS // len(diffs)) for block in diffs)
     return ToolOutput("\n".join(words) if shown is None else shown, changes[max(0, changes.find("--- ")) :])
 
 
@@ -263,10 +264,10 @@ def _shell_output(result: JSON) -> str | None:
     return output if isinstance(output, str) else None
 
 
-def _unified(block: Mapping[str, Any]) -> str:
+def _unified(block: Mapping[str, Any], most_pairs: int) -> str:
     path, old, new = string(block, "path"), string(block, "oldText"), string(block, "newText")
     before, after = old.splitlines(), new.splitlines()
-    if len(old) + len(new) > LONGEST_DIFF or len(before) * len(after) > MOST_PAIRS:
+    if len(old) + len(new) > LONGEST_DIFF or len(before) * len(after) > most_pairs:
         return f"--- {path}\n+++ {path}\n@@ too long to compare here @@"
     return "\n".join(difflib.unified_diff(before, after, path, path, lineterm=""))
 
