@@ -23,7 +23,8 @@ from tests.end_to_end.terminal import Terminal
 from tests.processes import clean_environment
 from tests.waiting import wait_until
 from tui.client.client import Client, Clocks
-from tui.core.turn import Turn, TurnState
+from tui.core.turn import Turn
+from tui.core.turn_state import TurnState
 from tui.net.http_client import Http
 
 ALLOWED = 5.0
@@ -115,7 +116,7 @@ def main(hours: float, minutes: float) -> None:
     began = time.monotonic()
     turn, memory = simulated(hours)
     moved = spread(memory, 1)
-    print(f"simulated  {hours:g} h in {time.monotonic() - began:.0f} s: {turn.state.value}, {turn.pads} pads")
+    print(f"simulated  {hours:g} h in {time.monotonic() - began:.0f} s: {turn.state.value}, {turn.post.pads} pads")
     print(f"           memory {memory[0]:.1f} → {memory[-1]:.1f} MB, moved by {moved:.1f} (at most {ALLOWED:g})")
     rose = spread(memory := real(minutes, 0.8 * minutes), 2)
     print(f"real       {minutes:g} min, a question open for {0.8 * minutes:g}")

@@ -16,7 +16,8 @@ from tests.waiting import wait_until
 from tui.client.client import Client
 from tui.core import events as e
 from tui.core.model import Prompt
-from tui.core.turn import Turn, TurnState
+from tui.core.turn import Turn
+from tui.core.turn_state import TurnState
 from tui.ui.app import HoldfastApp
 
 AT_REST_WITHIN = 30.0
@@ -95,8 +96,8 @@ class Stage:
     def run_turn(self, state: TurnState = TurnState.RUNNING, **fields: Any) -> Turn:
         """A turn of ours that has run for 12:04."""
         now = self.client.now()
-        turn = Turn.post(Prompt(talk.SESSION, "words", talk.PROMPT, "prt_1"), now - 724)
-        turn.state, turn.pads, turn.last_pad, turn.last_activity = state, 72, now - 4, now
+        turn = Turn.begin(Prompt(talk.SESSION, "words", talk.PROMPT, "prt_1"), now - 724)
+        turn.state, turn.post.pads, turn.post.last_pad, turn.last_activity = state, 72, now - 4, now
         for name, value in fields.items():
             setattr(turn, name, value)
         self.client.turn_moved(turn)

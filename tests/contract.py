@@ -17,7 +17,7 @@ from tui.backends.base import HasCatalog, SessionEditing, Undoing
 from tui.client.client import Clocks
 from tui.core.changes import RequestClosed
 from tui.core.model import Answers, Idle, PermissionRequest, QuestionRequest, ReasoningPart
-from tui.core.turn import TurnState
+from tui.core.turn_state import TurnState
 from tui.net.errors import HttpStatusError
 from tui.storage.journal import Journal
 

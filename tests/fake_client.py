@@ -289,7 +289,7 @@ class FakeClient:
 
     def _post(self, prompt: Prompt) -> Turn:
         self._answer("send", prompt.session_id, prompt.text)
-        turn = Turn.post(prompt, self._now)
+        turn = Turn.begin(prompt, self._now)
         self.turn_moved(turn)
         return turn
 

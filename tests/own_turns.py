@@ -2,7 +2,8 @@
 
 from tests.contract_harness import Attached
 from tui.core.model import NotePart, PermissionRequest, QuestionRequest
-from tui.core.turn import Turn, TurnState
+from tui.core.turn import Turn
+from tui.core.turn_state import TurnState
 
 
 def own_turns(here: Attached) -> list[Turn]:

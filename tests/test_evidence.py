@@ -13,7 +13,8 @@ from tests.chaos.truth import Call, Piece, Stored
 from tui.core.changes import AbortProgress, AbortState, ReplyStatusChanged
 from tui.core.connection_status import ConnectionState, ConnectionStatus
 from tui.core.record import RecordedEnd
-from tui.core.turn import TERMINAL_STATES, Turn, TurnState
+from tui.core.turn import Turn
+from tui.core.turn_state import TERMINAL_STATES, TurnState
 from tui.widgets.status.turn_status import end_text, recorded_words, turn_text
 
 HERE = Path(__file__).parent.parent

@@ -11,7 +11,7 @@ from tests.chaos.virtual_time import VirtualTime, run
 from tests.contract import WALKS, Walk
 from tests.contract_harness import Attached, attached, newcomer
 from tui.client.client import Clocks
-from tui.core.turn import TurnState
+from tui.core.turn_state import TurnState
 
 
 async def the_agent_s_plan_is_kept(here: Attached, clocks: Clocks | None) -> None:

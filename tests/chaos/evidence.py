@@ -8,7 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from tests.chaos.truth import Stored
-from tui.core.turn import Turn, TurnState
+from tui.core.turn import Turn
+from tui.core.turn_state import TurnState
 
 
 @dataclass(frozen=True, slots=True)

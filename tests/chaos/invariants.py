@@ -24,7 +24,7 @@ from tui.core.model import (
     TextPart,
     ToolPart,
 )
-from tui.core.turn import TurnState
+from tui.core.turn_state import TurnState
 
 UNKNOWN_FOR = 25.0
 """Seconds for which an event stream may bring nothing until a client counts it as lost."""
@@ -127,7 +127,7 @@ def turns_end_as_the_server_says(
             due = _unbegun(sent, truth, family) | answers[-1].fates
         else:
             due = _cut(answers[-1].fates, family) | answers[-1].fates
-        if TurnState.INTERRUPTED in due and sent.turn.abort_asked:
+        if TurnState.INTERRUPTED in due and sent.turn.stops.abort_asked:
             due |= {TurnState.ABORTED}
         if family.turn_dies_with_its_post and not aborts and sent.turn.reason != BY_WHOM_UNKNOWN:
             due -= {TurnState.ABORTED}

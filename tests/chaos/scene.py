@@ -19,7 +19,7 @@ from tests.chaos.virtual_time import VirtualTime
 from tests.waiting import wait_until
 from tui.core.connection_status import ConnectionState
 from tui.core.model import Idle, QuestionRequest
-from tui.core.turn import TurnState
+from tui.core.turn_state import TurnState
 
 CALM_FOR = 40.0
 """Seconds in which nothing may happen until the system counts as at rest: longer than the longest backoff."""

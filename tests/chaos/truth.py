@@ -7,7 +7,7 @@ no relay and no code of the client between.
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from tui.core.turn import TurnState
+from tui.core.turn_state import TurnState
 
 Json = dict[str, Any]
 

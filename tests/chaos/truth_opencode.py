@@ -5,7 +5,7 @@ import re
 import httpx
 
 from tests.chaos.truth import Call, Json, Piece, Stored, Truth
-from tui.core.turn import TurnState
+from tui.core.turn_state import TurnState
 
 REJECTED = re.compile("rejected permission|dismissed this question")
 KINDS = {"text": "text", "reasoning": "reasoning", "tool": "tool", "file": "file"}

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import httpx
 
 from tests.chaos.truth import Call, Json, Piece, Stored, Truth
-from tui.core.turn import TurnState
+from tui.core.turn_state import TurnState
 
 CLIENT_ID = "X-Qwen-Client-Id"
 STATES = {"pending": "pending", "in_progress": "running", "completed": "completed", "failed": "error"}

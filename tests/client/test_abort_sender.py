@@ -22,7 +22,8 @@ from tui.client.turns import ABORTED_UNSENT
 from tui.core.changes import AbortProgress, Change, Notice
 from tui.core.connection_status import ConnectionState
 from tui.core.model import Message
-from tui.core.turn import Turn, TurnState
+from tui.core.turn import Turn
+from tui.core.turn_state import TurnState
 from tui.net.errors import HttpStatusError
 
 FLOOD = "FLOOD 300 5"
@@ -272,7 +273,7 @@ async def test_an_abort_that_the_server_refuses_is_said_to_be_refused(
     assert here.person.client.journal.adopt_aborts() == []
     assert here.progress() is None
     assert sent.turn is not None
-    assert (sent.turn.over, sent.turn.abort_asked) == (False, False)
+    assert (sent.turn.over, sent.turn.stops.abort_asked) == (False, False)
 
 
 @through_a_relay

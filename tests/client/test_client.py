@@ -8,7 +8,7 @@ from tests.client_harness import Meeting, virtually
 from tui.client.client import NotConnected
 from tui.core import changes as c
 from tui.core.connection_status import ConnectionState
-from tui.core.turn import TurnState
+from tui.core.turn_state import TurnState
 
 
 @virtually("mimo-cancel")

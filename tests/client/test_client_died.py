@@ -5,7 +5,7 @@ import asyncio
 from tests.client_harness import Meeting, virtually
 from tui.backends.qwen.tool_calls import AGENT_GONE
 from tui.core.model import Idle
-from tui.core.turn import TurnState
+from tui.core.turn_state import TurnState
 
 SAID = ["PLAIN", "Done. Nothing to call, **all** is well."]
 

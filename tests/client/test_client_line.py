@@ -10,7 +10,7 @@ from tui.client.resync import SessionApiUnresponsive
 from tui.core import changes as c
 from tui.core.connection_status import ConnectionState
 from tui.core.model import TextPart
-from tui.core.turn import TurnState
+from tui.core.turn_state import TurnState
 
 
 @virtually()

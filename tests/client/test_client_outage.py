@@ -5,7 +5,8 @@ import asyncio
 import pytest
 
 from tests.client_harness import Meeting, virtually
-from tui.core.turn import Turn, TurnState
+from tui.core.turn import Turn
+from tui.core.turn_state import TurnState
 
 
 async def lose_the_line(meeting: Meeting) -> Turn:

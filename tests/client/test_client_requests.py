@@ -8,7 +8,7 @@ import pytest
 from tests.client_harness import Meeting, every_profile, virtually
 from tui.core import changes as c
 from tui.core.model import Idle, PermissionRequest, QuestionRequest
-from tui.core.turn import TurnState
+from tui.core.turn_state import TurnState
 
 ANSWERS = (("Postgres",), ("auth", "my own words"))
 

@@ -10,7 +10,7 @@ from tests.client_harness import Meeting, virtually
 from tui.client.polling import CHECK_EVERY
 from tui.core import changes as c
 from tui.core.events import MessagesLoaded, Resynced
-from tui.core.turn import TurnState
+from tui.core.turn_state import TurnState
 
 
 @virtually()

@@ -8,7 +8,7 @@ from tests.client_harness import Meeting, virtually
 from tui.backends.base import ServerInfo
 from tui.core.changes import ReplyStatusChanged, RequestClosed
 from tui.core.connection_status import ConnectionState
-from tui.core.turn import TurnState
+from tui.core.turn_state import TurnState
 
 
 @virtually()

@@ -5,7 +5,8 @@ import pytest
 from tests.client_harness import Meeting, virtually
 from tui.backends.opencode.mimo import MimoCode
 from tui.core.model import Answers, QuestionRequest
-from tui.core.turn import Turn, TurnState
+from tui.core.turn import Turn
+from tui.core.turn_state import TurnState
 from tui.net.credentials import BasicAuth
 from tui.net.http_client import Http
 

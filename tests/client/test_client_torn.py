@@ -9,7 +9,7 @@ from server_stub.domain.profiles import PROFILES
 from tests.client_harness import Meeting, virtually
 from tui.backends.qwen.running_turn import TORN
 from tui.core.model import NotePart
-from tui.core.turn import TurnState
+from tui.core.turn_state import TurnState
 
 
 @pytest.fixture

@@ -9,8 +9,9 @@ from tests.client_harness import Meeting, every_profile, opencode_profiles, virt
 from tui.core import changes as c
 from tui.core.connection_status import ConnectionState
 from tui.core.model import Prompt
-from tui.core.turn import UNACKNOWLEDGED_TIMEOUT, TurnState
+from tui.core.turn import UNACKNOWLEDGED_TIMEOUT
 from tui.core.turn_inputs import PostRefused
+from tui.core.turn_state import TurnState
 
 
 @every_profile
@@ -113,7 +114,7 @@ async def test_a_post_that_breaks_on_its_way_back_loses_nothing(meeting: Meeting
 async def test_a_post_that_never_arrived_is_sent_again(meeting: Meeting, fault: str) -> None:
     meeting.arm(fault)
     turn = await meeting.over(meeting.send("PLAIN #1;"))
-    assert (turn.state, turn.posts) == (TurnState.FINISHED, 3 if "times" in fault else 2)
+    assert (turn.state, turn.post.attempts) == (TurnState.FINISHED, 3 if "times" in fault else 2)
     assert await meeting.prompts_stored() == [turn.prompt_id]
     assert meeting.server.runs == {"#1;": 1}
 
@@ -123,7 +124,7 @@ async def test_a_post_that_a_starting_server_swallows_is_sent_again(meeting: Mee
     meeting.arm("hang=prompt")
     began = meeting.client.now()
     turn = await meeting.over(meeting.send("PLAIN #1;"))
-    assert (turn.state, turn.posts) == (TurnState.FINISHED, 2)
+    assert (turn.state, turn.post.attempts) == (TurnState.FINISHED, 2)
     assert UNACKNOWLEDGED_TIMEOUT < meeting.client.now() - began < UNACKNOWLEDGED_TIMEOUT + 15
     assert meeting.server.runs == {"#1;": 1}
 
@@ -133,7 +134,7 @@ async def test_a_post_that_a_starting_server_swallows_is_sent_again(meeting: Mee
 async def test_a_body_that_is_useless_is_replaced_by_what_the_server_has(meeting: Meeting, fault: str) -> None:
     meeting.arm(fault)
     turn = await meeting.over(meeting.send("PLAIN #1;"))
-    assert (turn.state, turn.posts) == (TurnState.FINISHED, 1)
+    assert (turn.state, turn.post.attempts) == (TurnState.FINISHED, 1)
     assert meeting.server.runs == {"#1;": 1}
     assert await meeting.agrees()
 
@@ -142,7 +143,7 @@ async def test_a_body_that_is_useless_is_replaced_by_what_the_server_has(meeting
 async def test_a_prompt_that_the_server_fails_at_says_why(meeting: Meeting) -> None:
     prompt = Prompt(meeting.session_id, "PLAIN", "msg_1", "prt_1", agent="nobody")
     turn = await meeting.over(meeting.client.turns.send(prompt))
-    assert (turn.state, turn.posts) == (TurnState.NOT_SENT, 4)
+    assert (turn.state, turn.post.attempts) == (TurnState.NOT_SENT, 4)
     assert "nobody" in turn.reason
     assert meeting.asked.count(("POST", f"/session/{meeting.session_id}/message")) == 1
 

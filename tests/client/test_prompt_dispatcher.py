@@ -37,7 +37,7 @@ class Running:
         self.recovered: list[Prompt] = []
 
     def send(self, prompt: Prompt) -> Turn:
-        self.turns.append(Turn.post(prompt, 0.0))
+        self.turns.append(Turn.begin(prompt, 0.0))
         return self.turns[-1]
 
     def recover(self, prompt: Prompt) -> None:

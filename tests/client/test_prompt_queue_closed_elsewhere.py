@@ -4,7 +4,7 @@ import pytest
 
 from tests.client_harness import Meeting, virtually
 from tui.core import changes as c
-from tui.core.turn import TurnState
+from tui.core.turn_state import TurnState
 
 
 @pytest.mark.parametrize("running", ["SLOW", "ASK1"])

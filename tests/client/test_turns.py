@@ -14,6 +14,7 @@ from tui.client.turns import ASK_WHILE_DEAF, ENDED_KEPT, TurnTracker
 from tui.core import events as e
 from tui.core.changes import TurnChanged, TurnEnded
 from tui.core.diagnosis import Kind
+from tui.core.idle_ending import ANSWER_START_TIMEOUT, BODY_GRACE
 from tui.core.model import (
     Busy,
     Failure,
@@ -27,8 +28,10 @@ from tui.core.model import (
     SessionStatus,
     TextPart,
 )
+from tui.core.poll_schedule import IDLE_CONFIRM_DELAY
 from tui.core.store import Store
-from tui.core.turn import ANSWER_START_TIMEOUT, BODY_GRACE, IDLE_CONFIRM_DELAY, UNACKNOWLEDGED_TIMEOUT, Turn, TurnState
+from tui.core.turn import UNACKNOWLEDGED_TIMEOUT, Turn
+from tui.core.turn_state import TurnState
 from tui.net.errors import (
     CertificateError,
     ConnectFailed,
@@ -191,13 +194,13 @@ async def bench() -> AsyncIterator[Bench]:
 async def test_a_prompt_is_posted_and_held_until_its_answer_comes(bench: Bench) -> None:
     turn = await bench.send()
     assert [post.prompt for post in bench.server.posts] == [PROMPT]
-    assert (state(turn), turn.held) == (TurnState.SENDING, True)
+    assert (state(turn), turn.post.held) == (TurnState.SENDING, True)
     assert bench.turns.current("ses_1") is turn
     assert bench.turns.running() == [turn]
     bench.server.posts[0].watcher.headers()
     assert state(turn) is TurnState.RUNNING
     bench.server.posts[0].watcher.pads(3)
-    assert (turn.pads, turn.last_pad) == (3, bench.time.mono())
+    assert (turn.post.pads, turn.post.last_pad) == (3, bench.time.mono())
     assert bench.ended == []
     await bench.answer(WORDS)
     assert state(turn) is TurnState.FINISHED
@@ -254,7 +257,7 @@ async def test_what_proves_nothing_is_asked_for(bench: Bench, error: NetError) -
     await bench.fail(error)
     assert bench.server.asked == 1
     assert state(turn) is TurnState.RUNNING  # it has arrived, and goes on without us
-    assert not turn.held
+    assert not turn.post.held
     assert turn.reason == ""
     await bench.events(e.MessageUpserted(ANSWER), e.StatusChanged("ses_1", Idle()))
     assert state(turn) is TurnState.FINISHED
@@ -269,7 +272,7 @@ async def test_a_prompt_that_never_arrived_is_posted_again_with_the_same_ids(ben
     assert len(bench.server.posts) == 1
     await bench.wait(2)
     assert [post.prompt for post in bench.server.posts] == [PROMPT, PROMPT]
-    assert (state(turn), turn.posts) == (TurnState.SENDING, 2)
+    assert (state(turn), turn.post.attempts) == (TurnState.SENDING, 2)
     await bench.answer()
     assert state(turn) is TurnState.FINISHED
 
@@ -374,10 +377,10 @@ async def test_the_stored_answer_wins_over_a_post_that_keeps_still(bench: Bench)
     turn = await bench.send()
     await bench.events(e.MessageUpserted(STORED), e.StatusChanged("ses_1", Busy()))
     await bench.events(e.MessageUpserted(ANSWER), e.StatusChanged("ses_1", Idle()))
-    assert (state(turn), turn.held) == (TurnState.RUNNING, True)
+    assert (state(turn), turn.post.held) == (TurnState.RUNNING, True)
     bench.server.messages_there = [STORED, ANSWER]
     await bench.wait(BODY_GRACE + 0.5)
-    assert (state(turn), turn.held) == (TurnState.FINISHED, False)
+    assert (state(turn), turn.post.held) == (TurnState.FINISHED, False)
     assert bench.server.posts[0].result.cancelled()
 
 
@@ -498,8 +501,8 @@ async def test_a_rejection_is_of_the_turn_whose_answer_it_stands_in(bench: Bench
     request = QuestionRequest("que_1", "ses_1", (), message_id="msg_8")
     first = await bench.send()
     bench.turns.rejected(replace(request, message_id=None), here=True)
-    assert first.rejected is not None
-    first.rejected = None
+    assert first.stops.rejected is not None
+    first.stops.rejected = None
     second = await bench.send(replace(PROMPT, message_id="msg_7"))
     await bench.events(
         e.MessageUpserted(STORED),
@@ -508,9 +511,9 @@ async def test_a_rejection_is_of_the_turn_whose_answer_it_stands_in(bench: Bench
         e.MessageUpserted(replace(UNDONE, id="msg_8", parent_id="msg_7", created=21.0)),
     )
     bench.turns.rejected(replace(request, message_id=None), here=True)  # of which, nobody knows
-    assert (first.rejected, second.rejected) == (None, None)
+    assert (first.stops.rejected, second.stops.rejected) == (None, None)
     bench.turns.rejected(request, here=True)
-    assert (first.rejected is None, second.rejected is not None) == (True, True)
+    assert (first.stops.rejected is None, second.stops.rejected is not None) == (True, True)
     await bench.answer(message=replace(ANSWER, id="msg_8", parent_id="msg_7", final=False))
     assert (state(second), second.reason) == (TurnState.ABORTED, "you rejected a request")
     assert not first.over
@@ -550,7 +553,7 @@ async def test_a_turn_that_others_began_is_followed(bench: Bench) -> None:
     bench.store.open_transcript("ses_1")
     await bench.events(e.MessageUpserted(replace(STORED, id="msg_0", created=1.0)), e.MessageUpserted(STORED))
     turns = bench.turns.of("ses_1")
-    assert [(turn.prompt_id, turn.prompt, turn.held) for turn in turns] == [("msg_0", None, False)]
+    assert [(turn.prompt_id, turn.prompt, turn.post.held) for turn in turns] == [("msg_0", None, False)]
     assert bench.told == [TurnChanged("ses_1")]
     await bench.events(e.MessageUpserted(replace(ANSWER, parent_id="msg_0")), e.StatusChanged("ses_1", Idle()))
     assert state(turns[0]) is TurnState.FINISHED

@@ -8,7 +8,7 @@ from tui.core.turn_inputs import BodyReceived, Snapshot
 
 @pytest.fixture
 def turn() -> Turn:
-    turn = Turn.post(Prompt("ses_1", "do it", "msg_1", "prt_1"), 0.0)
+    turn = Turn.begin(Prompt("ses_1", "do it", "msg_1", "prt_1"), 0.0)
     turn.receive(Snapshot(Busy(), stored=True), 0.0)
     return turn
 

@@ -6,7 +6,8 @@ from tui.core.diagnosis import DEFAULT_PATIENCE, StallTimeouts
 from tui.core.model import Busy, Failure, Idle, Message, Prompt, Retrying
 from tui.core.session_state import SessionState, SessionStates
 from tui.core.store import Store
-from tui.core.turn import Turn, TurnState
+from tui.core.turn import Turn
+from tui.core.turn_state import TurnState
 
 ELSEWHERE = "ses_2"
 
@@ -31,7 +32,7 @@ class Watched:
         return self.standings.of(session_id, self.now)
 
     def turn(self, state: TurnState) -> None:
-        turn = Turn.post(Prompt(ELSEWHERE, "words", "msg_1", "prt_1"), self.now)
+        turn = Turn.begin(Prompt(ELSEWHERE, "words", "msg_1", "prt_1"), self.now)
         turn.state = state
         self.turns[ELSEWHERE] = turn
 

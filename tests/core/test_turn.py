@@ -5,21 +5,11 @@ from itertools import pairwise
 import pytest
 from msgspec.structs import replace
 
+from tui.core.held_post import ATTEMPTS_MAX
+from tui.core.idle_ending import ANSWER_START_TIMEOUT, BODY_GRACE, HELD_PATIENCE
 from tui.core.model import Busy, Failure, Idle, Message, Prompt, Retrying
-from tui.core.turn import (
-    ANSWER_START_TIMEOUT,
-    BODY_GRACE,
-    HELD_PATIENCE,
-    IDLE_CONFIRM_DELAY,
-    LONGEST_LOOK,
-    POLL_DELAYS,
-    POSTS_AT_MOST,
-    UNACKNOWLEDGED_TIMEOUT,
-    UNSEEN,
-    Action,
-    Turn,
-    TurnState,
-)
+from tui.core.poll_schedule import IDLE_CONFIRM_DELAY, IDLE_POLL_MAX, POLL_DELAYS, UNSEEN
+from tui.core.turn import UNACKNOWLEDGED_TIMEOUT, Turn
 from tui.core.turn_inputs import (
     AbortAsked,
     AbortFailed,
@@ -37,6 +27,7 @@ from tui.core.turn_inputs import (
     Snapshot,
     Tick,
 )
+from tui.core.turn_state import Action, TurnState
 
 PROMPT = Prompt("ses_1", "do it", "msg_1", "prt_1")
 BUSY = Snapshot(status=Busy(), stored=True)
@@ -49,7 +40,7 @@ LATER = replace(ANSWER, id="msg_4", parent_id="msg_3")
 
 
 def sending(*, mimo: bool = False) -> Turn:
-    return Turn.post(PROMPT, 0.0, cancels_on_disconnect=mimo)
+    return Turn.begin(PROMPT, 0.0, cancels_on_disconnect=mimo)
 
 
 def running(*, mimo: bool = False) -> Turn:
@@ -89,7 +80,7 @@ def test_a_prompt_that_the_server_does_not_have_is_not_sent(what: Input) -> None
 def test_a_broken_post_is_unknown_and_asks_at_once(turn: Turn) -> None:
     assert turn.receive(PostFailed("reset"), 10) == (Action.ASK,)
     assert turn.state is TurnState.UNKNOWN
-    assert not turn.held
+    assert not turn.post.held
 
 
 def test_unknown_asks_several_times_over_five_seconds_and_then_calmly_for_ever() -> None:
@@ -121,8 +112,8 @@ def test_lastingly_not_there_is_posted_again() -> None:
     run(turn, (0, PostFailed("reset")), (0.1, not_there()))
     assert turn.receive(not_there(), 5.1) == (Action.POST,)
     assert turn.state is TurnState.SENDING
-    assert turn.held
-    assert turn.posts == 2
+    assert turn.post.held
+    assert turn.post.attempts == 2
 
 
 def test_an_unanswered_question_to_the_server_is_no_404() -> None:
@@ -142,7 +133,7 @@ def test_a_post_that_a_starting_server_swallowed_is_let_go_and_sent_again() -> N
     assert turn.receive(not_there(), UNACKNOWLEDGED_TIMEOUT - 1) == ()
     assert turn.receive(Snapshot(status=Idle(), stored=None, polled=True), UNACKNOWLEDGED_TIMEOUT) == ()
     assert turn.receive(not_there(), UNACKNOWLEDGED_TIMEOUT) == (Action.CLOSE_POST, Action.ASK)
-    assert (turn.state, turn.held) == (TurnState.UNKNOWN, False)
+    assert (turn.state, turn.post.held) == (TurnState.UNKNOWN, False)
     run(turn, (UNACKNOWLEDGED_TIMEOUT + 0.1, not_there()))
     assert turn.receive(not_there(), UNACKNOWLEDGED_TIMEOUT + 5.1) == (Action.POST,)
     assert turn.receive(not_there(), UNACKNOWLEDGED_TIMEOUT + 10) == ()
@@ -153,7 +144,7 @@ def test_a_held_post_whose_prompt_is_there_is_kept_for_ever() -> None:
     turn = sending()
     turn.receive(asked(BUSY), 1)
     assert set(run(turn, *((float(now), Tick()) for now in range(2, 10_000)))) == {Action.ASK}
-    assert turn.held
+    assert turn.post.held
 
 
 def test_it_is_not_posted_again_when_a_later_turn_exists() -> None:
@@ -174,10 +165,10 @@ def test_it_is_not_posted_again_where_its_id_would_never_be_answered() -> None:
 def test_where_it_is_not_known_whether_a_cut_ends_a_turn_the_server_s_record_tells(
     answer: Message, state: TurnState
 ) -> None:
-    turn = Turn.post(PROMPT, 0.0, cancels_on_disconnect=None)
+    turn = Turn.begin(PROMPT, 0.0, cancels_on_disconnect=None)
     idle = asked(replace(IDLE, answer=answer))
     run(turn, (0.1, BUSY), (1, PostFailed("reset")), (1.1, idle), (4.2, idle), (10, idle))
-    assert (turn.state, turn.cut_at) == (state, 1)
+    assert (turn.state, turn.post.cut_at) == (state, 1)
 
 
 def test_an_answer_that_failed_is_over_though_the_server_keeps_no_time_for_that() -> None:
@@ -192,11 +183,11 @@ def test_an_answer_that_failed_is_over_though_the_server_keeps_no_time_for_that(
 def test_it_is_posted_only_so_often() -> None:
     turn, now, posts = sending(), 0.0, 1
     while not turn.over:
-        assert posts <= POSTS_AT_MOST
+        assert posts <= ATTEMPTS_MAX
         run(turn, (now, PostFailed("502")), (now + 0.1, not_there()))
         posts += Action.POST in turn.receive(not_there(), now + 5.1)
         now += 10
-    assert posts == POSTS_AT_MOST
+    assert posts == ATTEMPTS_MAX
     assert turn.state is TurnState.NOT_SENT
     assert turn.reason == "502"
 
@@ -343,7 +334,7 @@ def test_a_session_that_stays_idle_is_asked_ever_more_calmly() -> None:
     gaps = [b - a for a, b in pairwise(asks)]
     assert asks[0] == IDLE_CONFIRM_DELAY
     assert gaps == sorted(gaps)
-    assert gaps[-1] == LONGEST_LOOK
+    assert gaps[-1] == IDLE_POLL_MAX
 
 
 def test_a_silent_post_gets_a_moment_and_then_the_stored_answer_wins() -> None:
@@ -576,9 +567,9 @@ def test_a_turn_that_ended_in_tool_calls_is_over_when_the_session_is_idle(
 def test_two_clocks() -> None:
     turn = running()
     run(turn, (100, PaddingReceived(10)), (200, PaddingReceived(20)))
-    assert (turn.pads, turn.last_pad) == (20, 200)
+    assert (turn.post.pads, turn.post.last_pad) == (20, 200)
     turn.receive(PaddingReceived(20), 205)  # no new pad
-    assert (turn.pads, turn.last_pad) == (20, 200)
+    assert (turn.post.pads, turn.post.last_pad) == (20, 200)
     assert turn.idle_for(200) == pytest.approx(199.9)
     turn.receive(replace(BUSY, version=5), 250)
     assert turn.idle_for(260) == 10
@@ -665,7 +656,7 @@ def test_a_turn_that_broke_off_is_over_though_a_later_prompt_keeps_the_session_w
 
 def test_a_recovered_prompt_is_asked_for_and_never_posted_again() -> None:
     turn = Turn.recover(PROMPT, 0)
-    assert not turn.held
+    assert not turn.post.held
     assert run(turn, (0.5, Tick()), (0.6, not_there()), (5.1, not_there())) == [Action.ASK]
     assert turn.state is TurnState.NOT_SENT
 

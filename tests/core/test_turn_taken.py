@@ -3,23 +3,26 @@
 import msgspec
 import pytest
 
+from tui.core.idle_ending import ANSWER_START_TIMEOUT
 from tui.core.model import Busy, Failure, Idle, Message, Prompt
-from tui.core.turn import ANSWER_START_TIMEOUT, IDLE_CONFIRM_DELAY, POLL_DELAYS, Action, Turn, TurnState
+from tui.core.poll_schedule import IDLE_CONFIRM_DELAY, POLL_DELAYS
+from tui.core.turn import Turn
 from tui.core.turn_inputs import AbortAsked, Accepted, PostFailed, Snapshot, Tick
+from tui.core.turn_state import Action, TurnState
 
 PROMPT = Prompt("ses_1", "do it", "ours", "", resume_cursor="place")
 ANSWER = Message("theirs:answer", "ses_1", "assistant", created=1.0, completed=9.0, parent_id="theirs", final=True)
 
 
 def taken() -> Turn:
-    turn = Turn.post(PROMPT, 0.0, once=True)
+    turn = Turn.begin(PROMPT, 0.0, once=True)
     assert turn.receive(Accepted("theirs"), 0.1) == ()
     return turn
 
 
 def test_it_is_known_by_the_server_s_id_and_followed() -> None:
     turn = taken()
-    assert (turn.prompt_id, turn.state, turn.held) == ("theirs", TurnState.RUNNING, False)
+    assert (turn.prompt_id, turn.state, turn.post.held) == ("theirs", TurnState.RUNNING, False)
     turn.receive(Snapshot(Busy(), stored=None), 0.2)
     turn.receive(Snapshot(Idle(), stored=True, answer=ANSWER), 9.0)
     assert turn.state is TurnState.FINISHED
@@ -33,7 +36,7 @@ def test_it_has_time_to_begin() -> None:
 
 
 def test_a_lost_202_is_asked_for_and_not_posted_again() -> None:
-    turn = Turn.post(PROMPT, 0.0, once=True)
+    turn = Turn.begin(PROMPT, 0.0, once=True)
     assert turn.receive(PostFailed("the answer was cut off"), 0.5) == (Action.ASK,)
     for after in (*POLL_DELAYS, POLL_DELAYS[-1] + 0.1):
         actions = turn.receive(Snapshot(Idle(), stored=False, polled=True), 0.5 + after)
@@ -42,7 +45,7 @@ def test_a_lost_202_is_asked_for_and_not_posted_again() -> None:
 
 
 def test_a_lost_202_that_is_found_is_followed() -> None:
-    turn = Turn.post(PROMPT, 0.0, once=True)
+    turn = Turn.begin(PROMPT, 0.0, once=True)
     turn.receive(PostFailed("cut"), 0.5)
     turn.receive(Accepted("theirs"), 0.6)
     turn.receive(Snapshot(Busy(), stored=True, polled=True), 0.6)

@@ -13,7 +13,8 @@ from tests.waiting import wait_until
 from tui.client.client import Client
 from tui.core.connection_status import ConnectionState
 from tui.core.model import QuestionRequest
-from tui.core.turn import Turn, TurnState
+from tui.core.turn import Turn
+from tui.core.turn_state import TurnState
 from tui.net.http_client import Http
 
 pytestmark = pytest.mark.real

@@ -15,7 +15,8 @@ from tui.core import events as e
 from tui.core.changes import FailureSeen, Notice, ReplyStatusChanged
 from tui.core.connection_status import ConnectionState, ConnectionStatus
 from tui.core.model import Busy, Failure, Message, Prompt, Retrying
-from tui.core.turn import Turn, TurnState
+from tui.core.turn import Turn
+from tui.core.turn_state import TurnState
 from tui.net.errors import ConnectFailed, HttpStatusError, NetError
 from tui.storage.journal import Journal
 from tui.ui.terminal_input import TextBurst
@@ -251,7 +252,7 @@ async def test_the_turn_is_always_in_sight(size: tuple[int, int]) -> None:
         turn.last_activity = stage.client.now() - 370
         stage.second()
         await stage.shows("nothing has moved for 6 min, though the line is live", "Esc Esc aborts")
-        turn.last_activity, turn.last_pad = stage.client.now(), None
+        turn.last_activity, turn.post.last_pad = stage.client.now(), None
         stage.client.set_line(LOST)
         await stage.shows("unknown while the line is down; it goes on if the server is up")
 

@@ -34,7 +34,7 @@ from tui.core.model import (
     TextPart,
     Todo,
 )
-from tui.core.turn import TurnState
+from tui.core.turn_state import TurnState
 from tui.ui.notifier import TerminalEscapes
 from tui.widgets.transcript.foldable import Foldable
 

@@ -32,7 +32,7 @@ from tui.core.model import (
     TextPart,
     Todo,
 )
-from tui.core.turn import TurnState
+from tui.core.turn_state import TurnState
 from tui.widgets.text.markdown_view import MarkdownView
 from tui.widgets.transcript.foldable import Foldable
 

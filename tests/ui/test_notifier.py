@@ -12,8 +12,10 @@ from tui.config.display import NotifySettings
 from tui.core import events as e
 from tui.core.connection_status import ConnectionState, ConnectionStatus
 from tui.core.model import Busy, Idle, Prompt, Retrying
-from tui.core.turn import Turn, TurnState
+from tui.core.turn import Turn
+from tui.core.turn_ending import Stops
 from tui.core.turn_inputs import Rejected
+from tui.core.turn_state import TurnState
 from tui.ui.notifier import Notifier, TerminalEscapes
 
 LOST = ConnectionStatus(ConnectionState.RECONNECTING, reason="connection reset")
@@ -34,7 +36,7 @@ class Called:
         self.herald.focused = False
 
     def end_turn(self, state: TurnState, **fields: Any) -> Turn:
-        turn = Turn.post(Prompt(talk.SESSION, "words", "msg_1", "prt_1"), self.client.now())
+        turn = Turn.begin(Prompt(talk.SESSION, "words", "msg_1", "prt_1"), self.client.now())
         turn.state = state
         for name, value in fields.items():
             setattr(turn, name, value)
@@ -97,17 +99,17 @@ def test_a_turn_that_ends_a_second_time_rings_again() -> None:
 
 
 @pytest.mark.parametrize(
-    ("wanted", "rings"),
+    ("stops", "rings"),
     [
-        ({"abort_asked": True}, 0),
-        ({"rejected": Rejected(here=True)}, 0),
-        ({"rejected": Rejected(here=False)}, 1),
-        ({}, 1),
+        (Stops(abort_asked=True), 0),
+        (Stops(rejected=Rejected(here=True)), 0),
+        (Stops(rejected=Rejected(here=False)), 1),
+        (Stops(), 1),
     ],
 )
-def test_what_was_aborted_rings_unless_the_person_wanted_that(wanted: dict[str, Any], rings: int) -> None:
+def test_an_aborted_turn_rings_unless_this_client_ended_it(stops: Stops, rings: int) -> None:
     called = Called()
-    called.end_turn(TurnState.ABORTED, **wanted)
+    called.end_turn(TurnState.ABORTED, stops=stops)
     called.second()
     assert len(called.written) == rings
 

@@ -11,7 +11,7 @@ from tui.backends.base import Traits
 from tui.core import events as e
 from tui.core.connection_status import ConnectionState, ConnectionStatus
 from tui.core.model import Prompt, Queued
-from tui.core.turn import TurnState
+from tui.core.turn_state import TurnState
 from tui.net.errors import ConnectFailed
 from tui.storage.journal import Journal
 from tui.widgets.dialogs.confirm import Confirm

@@ -8,12 +8,13 @@ from tui.core.changes import AbortProgress, AbortState
 from tui.core.connection_status import ConnectionState, ConnectionStatus
 from tui.core.events import SessionUpserted
 from tui.core.model import Prompt, Session
-from tui.core.turn import Turn, TurnState
+from tui.core.turn import Turn
+from tui.core.turn_state import TurnState
 from tui.ui.quit_warning import warnings
 
 
 def runs(client: FakeClient, *prompt: str, state: TurnState = TurnState.RUNNING) -> None:
-    turn = Turn.post(Prompt(*prompt), 0.0)
+    turn = Turn.begin(Prompt(*prompt), 0.0)
     turn.state = state
     client.turn_moved(turn)
 

@@ -17,7 +17,7 @@ from tests.waiting import wait_until
 from tui.core import events as e
 from tui.core.changes import ReplyStatusChanged
 from tui.core.connection_status import ConnectionState, ConnectionStatus
-from tui.core.turn import TurnState
+from tui.core.turn_state import TurnState
 
 SIZES = [(120, 40), (80, 24)]
 LOST = ConnectionStatus(ConnectionState.RECONNECTING, attempt=2, retry_in=4.0, reason="connection reset")
@@ -109,7 +109,7 @@ async def reconnecting(stage: Stage) -> None:
     await live_turn(stage)
     turn = stage.client.turn(talk.SESSION)
     assert turn is not None
-    turn.last_pad = None
+    turn.post.last_pad = None
     stage.client.set_line(LOST)
     await stage.shows("unknown while the line is down")
 

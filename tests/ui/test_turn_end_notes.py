@@ -11,7 +11,7 @@ from tests.fake_client import FakeClient
 from tui.core import events as e
 from tui.core.changes import Given, ReplyStatusChanged
 from tui.core.model import Busy, Failure, FullMessage, Idle, Message, TextPart, ToolPart
-from tui.core.turn import TurnState
+from tui.core.turn_state import TurnState
 from tui.ui.turn_end_notes import OPENED
 from tui.widgets.transcript.view import NOTES_KEPT
 

@@ -14,7 +14,8 @@ from tui.client.retry_until_settled import until_settled
 from tui.client.turns import Position, TurnTracker
 from tui.core.backoff import Backoff
 from tui.core.changes import AbortProgress, AbortState, Notice, TurnChanged
-from tui.core.turn import Turn, TurnState
+from tui.core.turn import Turn
+from tui.core.turn_state import TurnState
 from tui.net.errors import ConnectFailed, HttpStatusError, NetError
 from tui.storage.journal import Journal
 

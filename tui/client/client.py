@@ -44,7 +44,8 @@ from tui.core.diagnosis import DEFAULT_PATIENCE, StallTimeouts
 from tui.core.model import Answers, Idle, PermissionReply, PermissionRequest, Prompt, Request, Session
 from tui.core.sanitize import single_line
 from tui.core.store import Store
-from tui.core.turn import Turn, TurnState
+from tui.core.turn import Turn
+from tui.core.turn_state import TurnState
 from tui.net.errors import NetError, ReadTimeout
 from tui.net.event_connection import EventConnection, Feed, HeldBack
 from tui.net.pacing import Paced

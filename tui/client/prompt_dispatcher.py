@@ -11,7 +11,8 @@ from tui.client.turns import TurnTracker
 from tui.core.changes import Change, DraftReturned, QueueChanged
 from tui.core.model import Idle, Prompt, Queued
 from tui.core.store import Store
-from tui.core.turn import ABNORMAL_ENDS, Turn, TurnState
+from tui.core.turn import Turn
+from tui.core.turn_state import ABNORMAL_ENDS, TurnState
 from tui.net.errors import NetError
 from tui.storage.journal import Journal
 

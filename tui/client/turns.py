@@ -23,12 +23,15 @@ from tui.core.model import Failure, FullMessage, Idle, Message, Prompt, Request
 from tui.core.record import breaks_off_rejected
 from tui.core.store import Store
 from tui.core.transcript import Transcript
-from tui.core.turn import Action, Turn, TurnState
+from tui.core.turn import Turn
 from tui.core.turn_inputs import (
     AbortAsked,
     AbortFailed,
+    AbortNearby,
     Accepted,
+    Activity,
     BodyReceived,
+    Disconnected,
     HeadersReceived,
     Input,
     PaddingReceived,
@@ -40,7 +43,9 @@ from tui.core.turn_inputs import (
     ServerError,
     Snapshot,
     Tick,
+    TraitsKnown,
 )
+from tui.core.turn_state import Action, TurnState
 from tui.net.errors import (
     CertificateError,
     ConnectFailed,
@@ -171,7 +176,7 @@ class TurnTracker:
     def send(self, prompt: Prompt) -> Turn:
         """Post a prompt and hold the POST until the turn ends."""
         traits = self._backend().traits
-        turn = Turn.post(
+        turn = Turn.begin(
             prompt,
             self._clock(),
             cancels_on_disconnect=self._cancels(traits),
@@ -194,7 +199,7 @@ class TurnTracker:
         """The server's family is known: what was taken up before that hears how its turns end."""
         self._traits = traits
         for turn in self.running():
-            turn.cancels_on_disconnect = self._cancels(traits)
+            self._feed(turn, TraitsKnown(self._cancels(traits)))
 
     def _cancels(self, traits: Traits) -> bool | None:
         return traits.cancels_on_disconnect if self.cancels is None else self.cancels
@@ -203,8 +208,8 @@ class TurnTracker:
         """How a turn ended whose connection had broken shows what its server does then."""
         if turn.state is TurnState.CANCELLED:
             self.cancels = True
-        elif turn.state is TurnState.FINISHED and turn.cut_at is not None:
-            went_on = (turn.ended or turn.cut_at) - turn.cut_at > WENT_ON
+        elif turn.state is TurnState.FINISHED and turn.post.cut_at is not None:
+            went_on = (turn.ended or turn.post.cut_at) - turn.post.cut_at > WENT_ON
             self.cancels = False if went_on else self.cancels
 
     def find(self, session_id: str, prompt_id: str) -> Turn | None:
@@ -216,8 +221,7 @@ class TurnTracker:
     def follow(self, session_id: str, prompt_id: str) -> Turn:
         """A turn of somebody else that an earlier run of this client saw: what became of it is asked."""
         self._store.open_transcript(session_id)
-        turn = Turn.follow(session_id, prompt_id, self._clock())
-        turn.unwatched = True
+        turn = Turn.follow(session_id, prompt_id, self._clock(), unwatched=True)
         self._add(turn)
         return turn
 
@@ -275,7 +279,8 @@ class TurnTracker:
             self._feed(turn, AbortAsked())
             self._aborted_at[turn.session_id] = self._clock()
         for turn in self.running():
-            turn.abort_nearby = turn.abort_nearby or self._abort_may_come(turn.session_id)
+            if self._abort_may_come(turn.session_id):
+                self._feed(turn, AbortNearby())
 
     def _abort_may_come(self, session_id: str) -> bool:
         return self._clock() - self._aborted_at.get(session_id, -math.inf) < ABORT_MAY_COME
@@ -313,8 +318,7 @@ class TurnTracker:
     def touch(self, session_id: str) -> None:
         """Words came for the session: the cheap form of `look`."""
         for turn in self._turns.get(session_id, ()):
-            if not turn.over:
-                turn.last_activity = self._clock()
+            turn.receive(Activity(), self._clock())
 
     def poll_all(self) -> None:
         """The line is back: what became of each turn is asked, not assumed."""
@@ -324,7 +328,7 @@ class TurnTracker:
     def line_lost(self) -> None:
         """Nothing is heard of the turns any more: when one ends now only the server's record can tell."""
         for turn in self.running():
-            turn.unwatched = True
+            self._feed(turn, Disconnected())
 
     def line_back(self) -> None:
         """The event stream is back: POSTs that were open meanwhile are doubted, and each turn is asked for."""
@@ -345,7 +349,8 @@ class TurnTracker:
             self._feed(turn, Tick())
 
     def _add(self, turn: Turn) -> None:
-        turn.abort_nearby = self._abort_may_come(turn.session_id)
+        if self._abort_may_come(turn.session_id):
+            turn.receive(AbortNearby(), self._clock())
         turns = self._turns[turn.session_id]
         turns.append(turn)
         ended = [t for t in turns if t.over]
@@ -355,7 +360,7 @@ class TurnTracker:
 
     def _feed(self, turn: Turn, what: Input) -> None:
         was_over = turn.over
-        before = (turn.state, turn.reason, turn.pads, turn.held)
+        before = (turn.state, turn.reason, turn.post.pads, turn.post.held)
         for action in turn.receive(what, self._clock()):
             match action:
                 case Action.ASK:
@@ -366,7 +371,7 @@ class TurnTracker:
                     held = self._posts.pop(turn.prompt_id, None)
                     if held is not None and held is not asyncio.current_task():
                         held.cancel()
-        if before != (turn.state, turn.reason, turn.pads, turn.held):
+        if before != (turn.state, turn.reason, turn.post.pads, turn.post.held):
             log.info("turn %s: %s (%s)", turn.prompt_id, turn.state.value, turn.reason)
             self._notify(TurnChanged(turn.session_id))
         if turn.over and not was_over:
@@ -386,10 +391,10 @@ class TurnTracker:
             return
         if answer.completed <= answer.created:
             return  # when it ended is not on record
-        turn.took = max(0.0, answer.completed - prompt.created)
         ago = self._server_now() - answer.completed
-        if ago > SEEN_LATE or turn.ended is None:
-            turn.ended = max(turn.started, self._clock() - ago)
+        seen_late = ago > SEEN_LATE or turn.ended is None
+        ended = max(turn.started, self._clock() - ago) if seen_late else None
+        turn.set_end(max(0.0, answer.completed - prompt.created), ended)
 
     def _follow(self, session_id: str) -> Turn | None:
         """The turn that the session is at work on, where it is not known as running yet."""

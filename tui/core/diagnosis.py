@@ -11,7 +11,8 @@ from enum import Enum
 
 import msgspec
 
-from tui.core.turn import Turn, TurnState
+from tui.core.turn import Turn
+from tui.core.turn_state import TurnState
 
 NOT_BEGUN_AFTER = 60.0
 STILL_AFTER = 300.0

@@ -10,7 +10,8 @@ from enum import Enum
 from tui.core.diagnosis import DEFAULT_PATIENCE, StallTimeouts
 from tui.core.model import Failure, Idle, Retrying
 from tui.core.store import Store
-from tui.core.turn import Turn, TurnState
+from tui.core.turn import Turn
+from tui.core.turn_state import TurnState
 
 
 class SessionState(Enum):

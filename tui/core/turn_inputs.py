@@ -97,6 +97,10 @@ class AbortFailed(msgspec.Struct, frozen=True):
     """What the person asked for never reached the server, or it said no: the turn is not being aborted."""
 
 
+class AbortNearby(msgspec.Struct, frozen=True):
+    """An abort was sent for another turn of the session. It names no turn, and may end this one."""
+
+
 class Rejected(msgspec.Struct, frozen=True):
     """A request of the turn was rejected; `here`: by this client."""
 
@@ -107,6 +111,20 @@ class ServerError(msgspec.Struct, frozen=True):
     """A `session.error` came while the turn runs. Kept as a reason; not an end by itself."""
 
     failure: Failure
+
+
+class Activity(msgspec.Struct, frozen=True):
+    """An event of the session came that changes no state, such as a piece of text."""
+
+
+class TraitsKnown(msgspec.Struct, frozen=True):
+    """What the server does with a turn when the POST that holds it breaks: ends it, or not; None: not known."""
+
+    cancels_on_disconnect: bool | None
+
+
+class Disconnected(msgspec.Struct, frozen=True):
+    """The event stream is lost: when the turn ends now, only the server's record can tell."""
 
 
 class Reconnected(msgspec.Struct, frozen=True):
@@ -128,8 +146,12 @@ Input: TypeAlias = (
     | Snapshot
     | AbortAsked
     | AbortFailed
+    | AbortNearby
     | Rejected
     | ServerError
+    | Activity
+    | TraitsKnown
+    | Disconnected
     | Reconnected
     | Tick
 )

@@ -12,7 +12,7 @@ import msgspec
 
 from tui.core.model import Prompt
 from tui.core.stored_json import decode
-from tui.core.turn import ABNORMAL_ENDS
+from tui.core.turn_state import ABNORMAL_ENDS
 from tui.storage.database import COLUMNS, Columns
 
 LARGE = frozenset({"history"})

@@ -12,7 +12,7 @@ from tui.config.display import NotifySettings
 from tui.core import changes as c
 from tui.core.model import Idle, PermissionRequest, Request
 from tui.core.sanitize import single_line
-from tui.core.turn import TurnState
+from tui.core.turn_state import TurnState
 from tui.net.pacing import Paced
 
 if TYPE_CHECKING:
@@ -163,7 +163,7 @@ class Notifier:
 
     def _look_at_end(self, session_id: str, prompt_id: str) -> None:
         for turn in self._client.turns.of(session_id):
-            wanted = turn.state is TurnState.ABORTED and (turn.abort_asked or turn.rejected_here)
+            wanted = turn.state is TurnState.ABORTED and turn.stops.by_this_client
             if turn.prompt_id == prompt_id and not wanted:
                 self._tell(f"{self._name(session_id)}: {turn.state.value}")
 

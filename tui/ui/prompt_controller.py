@@ -10,7 +10,7 @@ from tui.config.keymap import key
 from tui.core.changes import DraftReturned, Notice
 from tui.core.model import Queued
 from tui.core.sanitize import single_line
-from tui.core.turn import TurnState
+from tui.core.turn_state import TurnState
 from tui.ui.main_screen import MainScreen
 from tui.widgets.prompt.prompt import joined
 from tui.widgets.prompt.queue_list import why_waiting

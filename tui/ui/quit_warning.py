@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from tui.core.sanitize import single_line
 from tui.core.store import Store
-from tui.core.turn import TurnState
+from tui.core.turn_state import TurnState
 
 if TYPE_CHECKING:
     from tui.client.client import Client

@@ -12,7 +12,7 @@ from tui.backends.base import Traits
 from tui.core import events as e
 from tui.core.connection_status import ConnectionState, ConnectionStatus
 from tui.core.model import Busy, Failure, Idle, Retrying
-from tui.core.turn import TurnState
+from tui.core.turn_state import TurnState
 from tui.net.errors import ConnectFailed
 from tui.widgets.dialogs.session_picker import SessionPicker
 

@@ -4,7 +4,7 @@ from tests import sample_events as talk
 from tests.app_harness import on_stage
 from tui.core import events as e
 from tui.core.model import Busy, Message, Todo, Usage
-from tui.core.turn import TurnState
+from tui.core.turn_state import TurnState
 
 TODOS = (
     Todo("read the [store]", "completed"),

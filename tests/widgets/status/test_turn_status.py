@@ -7,7 +7,9 @@ from tui.core.changes import AbortProgress, AbortState
 from tui.core.connection_status import ConnectionState, ConnectionStatus
 from tui.core.diagnosis import Diagnosis, Kind
 from tui.core.model import Prompt, Retrying
-from tui.core.turn import Turn, TurnState
+from tui.core.poll_schedule import PollSchedule
+from tui.core.turn import Turn
+from tui.core.turn_state import TurnState
 from tui.widgets.status.turn_status import end_text, gone_text, quiet_text, turn_text
 
 NOW = 1000.0
@@ -19,8 +21,9 @@ NOBODY = ConnectionStatus(ConnectionState.RECONNECTING, attempt=3, reason="canno
 
 
 def turn(state: TurnState = TurnState.RUNNING, **fields: Any) -> Turn:
-    begun = Turn.post(Prompt("ses_1", "words", "msg_1", "prt_1"), NOW - 724)
-    return replace(begun, **({"state": state, "last_activity": NOW} | fields))
+    begun = Turn.begin(Prompt("ses_1", "words", "msg_1", "prt_1"), NOW - 724)
+    post = {name: fields.pop(name) for name in ("held", "headers_at", "pads", "last_pad", "sent_at") if name in fields}
+    return replace(begun, **({"state": state, "last_activity": NOW, "post": replace(begun.post, **post)} | fields))
 
 
 def words(turn: Turn, line: ConnectionStatus = LIVE) -> str:
@@ -42,7 +45,7 @@ def test_a_padded_turn_counts_its_beats() -> None:
 
 def test_of_a_silent_server_no_more_is_told_than_that_nothing_has_come() -> None:
     """Not that it keeps still until the end: it may pad late, and headers may come with its first pad."""
-    assert words(turn(started=NOW - 12, _posted=NOW - 12)) == "turn 0:12 · held open, no beat yet"
+    assert words(turn(started=NOW - 12, sent_at=NOW - 12)) == "turn 0:12 · held open, no beat yet"
     assert words(turn()) == "turn 12:04 · held open, nothing has come on it yet; the line is live"
 
 
@@ -117,9 +120,11 @@ def test_how_long_a_turn_took_is_not_told_where_its_end_was_missed() -> None:
 
 
 def test_of_a_turn_whose_session_is_idle_it_is_said_that_its_status_is_checked() -> None:
-    idle = turn(held=False, _idle_since=NOW - 1)
+    idle = turn(held=False, _polls=PollSchedule(idle_since=NOW - 1))
     assert words(idle) == "turn 12:04 · checking its status…"
-    assert words(turn(held=True, pads=1, last_pad=NOW, _idle_since=NOW)).endswith("held open, 1 beat, last 0s ago")
+    assert words(turn(held=True, pads=1, last_pad=NOW, _polls=PollSchedule(idle_since=NOW))).endswith(
+        "held open, 1 beat, last 0s ago"
+    )
     assert "unknown while the line is down" in words(idle, LOST)
 
 

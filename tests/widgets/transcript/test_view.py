@@ -20,7 +20,7 @@ from tui.core import changes as c
 from tui.core import events as e
 from tui.core.model import Busy, Failure, FullMessage, Idle, Message, TextPart
 from tui.core.store import Store
-from tui.core.turn import TurnState
+from tui.core.turn_state import TurnState
 from tui.widgets.text.markdown_view import MarkdownView
 from tui.widgets.text.note_line import NoteLine
 from tui.widgets.transcript.foldable import Foldable

@@ -14,7 +14,8 @@ from tui.core.connection_status import ConnectionState, ConnectionStatus
 from tui.core.diagnosis import Diagnosis, Kind
 from tui.core.record import RecordedEnd
 from tui.core.sanitize import excerpt, single_line
-from tui.core.turn import Turn, TurnState
+from tui.core.turn import Turn
+from tui.core.turn_state import TurnState
 from tui.widgets.base.format import clock, ordinal, span
 from tui.widgets.base.static_text import MUTED, StaticText, bounded
 
@@ -89,23 +90,23 @@ def _lasted(turn: Turn, until: float) -> str:
 
 def _held(turn: Turn, line: ConnectionStatus, now: float) -> str:
     late = line.state is ConnectionState.QUIET
-    if not turn.held:
+    if not turn.post.held:
         if (turn.checking or turn.unwatched) and line.up:
             return " · checking its status…"
         if late:
             return " · followed by its events; the line is quiet"
         return " · goes on at the server, followed by its events"
-    if turn.pads:
-        beats = "1 beat" if turn.pads == 1 else f"{turn.pads} beats"
-        last = "" if turn.last_pad is None else f", last {span(now - turn.last_pad)} ago"
+    if turn.post.pads:
+        beats = "1 beat" if turn.post.pads == 1 else f"{turn.post.pads} beats"
+        last = "" if turn.post.last_pad is None else f", last {span(now - turn.post.last_pad)} ago"
         return f" · held open, {beats}{last}"
-    if turn.headers_at is not None or turn.held_for(now) < PADS_WITHIN:
+    if turn.post.headers_at is not None or now - turn.post.sent_at < PADS_WITHIN:
         return " · held open, no beat yet"
     return f" · held open, nothing has come on it yet; the line is {'quiet' if late else 'live'}"
 
 
 def _while_down(turn: Turn, now: float, held: str) -> tuple[str, str]:
-    if turn.held and turn.last_pad is not None and now - turn.last_pad < PADS_ARE_FRESH:
+    if turn.post.held and turn.post.last_pad is not None and now - turn.post.last_pad < PADS_ARE_FRESH:
         return f"{held} · words come with the line", "$warning"
     if turn.cancels_on_disconnect is not False:
         does = "ends" if turn.cancels_on_disconnect else "may end"
@@ -141,7 +142,7 @@ def _amiss(trouble: Diagnosis, turn: Turn, line: ConnectionStatus, elapsed: Cont
             what = f"the server has the prompt, and no answer has begun for {lasted}"
             advice = "Its model may be slow, or it is stuck. Wait, or Esc Esc aborts; then send it again."
         case Kind.STALLED:
-            held = turn.pads or turn.headers_at is not None
+            held = turn.post.pads or turn.post.headers_at is not None
             lost = "a long thought or a hanging command"
             lost += "" if held else ", or a lost turn"
             although = "and the line is quiet" if line.state is ConnectionState.QUIET else "though the line is live"

@@ -1,0 +1,96 @@
+"""Whether a turn has ended whose session works on nothing, and how: a decision on values, without state."""
+
+import msgspec
+
+from tui.core.held_post import HeldPost
+from tui.core.model import Failure
+from tui.core.poll_schedule import IDLE_CONFIRM_DELAY
+from tui.core.turn_ending import Ending, Stops
+from tui.core.turn_inputs import Snapshot
+from tui.core.turn_state import TurnState
+
+ANSWER_START_TIMEOUT = 6.0
+"""Seconds that a server may take to begin an answer; until then "idle, no answer" says nothing."""
+BODY_GRACE = 3.0
+"""Seconds that a held POST gets to deliver what the event stream already reports as complete."""
+HELD_PATIENCE = 15.0
+"""Seconds that a held POST gets to end where the session is idle and the answer is not complete."""
+
+
+class Idleness(msgspec.Struct, frozen=True):
+    """A snapshot of a turn whose session has been idle `for_seconds`, with what this client knows beside it.
+
+    `own`: the prompt is this client's. `failure`: an error that the server sent meanwhile. `certain`: as in `Stops`.
+    """
+
+    seen: Snapshot
+    for_seconds: float
+    post: HeldPost
+    stops: Stops
+    own: bool
+    failure: Failure | None
+    certain: bool
+
+    def ending(self) -> Ending | None:
+        """None: it cannot be told yet."""
+        seen, answer = self.seen, self.seen.answer
+        if answer is None and seen.has_no_parts and self.own:
+            return self._without_text()
+        if answer is not None and answer.ended and not self._body_may_come:
+            return self._by_answer()
+        may_be_joined = answer is None or (answer.completed is not None and not answer.incomplete)
+        if seen.later_answer is not None and may_be_joined and seen.stored and not self._body_may_come:
+            return self.stops.by_later_answer(seen.later_answer, certain=self.certain)
+        if not seen.polled or self.for_seconds < IDLE_CONFIRM_DELAY:
+            return None
+        return self._without_answer() if answer is None else self._by_answer_so_far()
+
+    @property
+    def _body_may_come(self) -> bool:
+        return self.post.held and self.for_seconds < BODY_GRACE
+
+    def _without_text(self) -> Ending | None:
+        """opencode stores a message before its text: killed between the two it keeps a prompt without text.
+
+        Whatever became of the session since, an abort or an answer to a later prompt, no model read that text.
+        """
+        if not self.seen.polled or self.for_seconds < (HELD_PATIENCE if self.post.held else ANSWER_START_TIMEOUT):
+            return None
+        if self.post.alive and not self.stops.abort_asked:
+            return None
+        return Ending(TurnState.NOT_SENT, "the server lost its words before it stored them")
+
+    def _without_answer(self) -> Ending | None:
+        held = self.post.held
+        if self.seen.stored is False and self.own and not held:
+            return Ending(TurnState.NOT_SENT, "the server took it, and has lost it since")
+        if self.stops.abort_asked and not self._body_may_come:
+            return Ending(TurnState.ABORTED)
+        if self.failure is not None and not held:
+            return self.stops.by_failure(self.failure, certain=self.certain)
+        if self.post.alive or self.for_seconds < (HELD_PATIENCE if held else ANSWER_START_TIMEOUT):
+            return None
+        return self._broken_off("the server has the prompt but began no answer")
+
+    def _by_answer_so_far(self) -> Ending | None:
+        """opencode stores when an answer was completed after the answer itself, or never."""
+        answer = self.seen.answer
+        assert answer is not None
+        if not self.post.held and (answer.completed is not None or answer.final):
+            return self._by_answer()
+        if self.stops.abort_asked and not answer.final and not self._body_may_come:
+            return Ending(TurnState.ABORTED)
+        if self.post.held and self.for_seconds < HELD_PATIENCE:
+            return None
+        if answer.final or answer.incomplete or answer.failure is not None:
+            return self._by_answer()
+        return self._broken_off("the server stopped in the middle of it")
+
+    def _by_answer(self) -> Ending:
+        assert self.seen.answer is not None
+        return self.stops.by_answer(self.seen.answer, rejected=self.seen.rejected, certain=self.certain)
+
+    def _broken_off(self, reason: str) -> Ending:
+        if self.post.error:
+            return Ending(TurnState.FAILED, self.post.error)
+        return Ending(TurnState.INTERRUPTED, reason)

@@ -1,0 +1,76 @@
+"""How a turn ended, by the answer that the server stored and by what this client knows of aborts and rejections."""
+
+import msgspec
+
+from tui.core.model import Failure, Message
+from tui.core.turn_inputs import Rejected
+from tui.core.turn_state import TurnState
+
+
+class Ending(msgspec.Struct, frozen=True):
+    """`requested`: a person ended it, so no broken connection did. `failure`: of the provider or the server."""
+
+    state: TurnState
+    reason: str = ""
+    requested: bool = False
+    failure: Failure | None = None
+
+
+class Stops(msgspec.Struct):
+    """The aborts and rejections that may have ended a turn.
+
+    `abort_asked`: this client aborts it. `abort_nearby`: an abort sent for another turn may have ended this one.
+    """
+
+    abort_asked: bool = False
+    abort_nearby: bool = False
+    rejected: Rejected | None = None
+
+    @property
+    def by_this_client(self) -> bool:
+        """Whether this client aborted the turn, or rejected a request of it."""
+        return self.abort_asked or (self.rejected is not None and self.rejected.here)
+
+    def by_answer(self, answer: Message, *, rejected: bool, certain: bool) -> Ending:
+        """The ending by an answer that the server works on no more.
+
+        `rejected`: its last call was rejected. `certain`: no broken connection can have aborted the turn.
+        """
+        if answer.failure is not None:
+            return self.by_failure(answer.failure, certain=certain)
+        if rejected or (self.rejected is not None and not answer.final):
+            return Ending(TurnState.ABORTED, self._who_rejected(), requested=True)
+        if answer.final:
+            return Ending(TurnState.FINISHED)
+        if self.abort_asked or answer.incomplete or answer.completed is None:
+            return self._aborted(certain=certain)
+        return Ending(TurnState.INTERRUPTED, "it ended between two steps, and the server does not say why")
+
+    def by_later_answer(self, answer: Message, *, certain: bool) -> Ending:
+        """The ending where the server went on to a later prompt: that one's answer is the answer to both."""
+        if answer.failure is None:
+            return Ending(TurnState.FINISHED, "answered together with a later prompt")
+        if answer.failure.kind in ("provider", "other"):
+            return Ending(TurnState.FAILED, f"together with a later prompt: {answer.failure.message}")
+        return self.by_failure(answer.failure, certain=certain)
+
+    def by_failure(self, failure: Failure, *, certain: bool) -> Ending:
+        if failure.kind == "aborted":
+            return self._aborted(certain=certain)
+        if failure.kind == "interrupted":
+            return Ending(TurnState.INTERRUPTED, failure.message)
+        return Ending(TurnState.FAILED, failure.message, failure=failure)
+
+    def _aborted(self, *, certain: bool) -> Ending:
+        """Where a server may end a turn whose connection broke, a half-open one may have done so unnoticed."""
+        if self.abort_asked:
+            return Ending(TurnState.ABORTED, requested=True)
+        if self.abort_nearby:
+            return Ending(TurnState.ABORTED, "by an abort of another prompt, or from elsewhere")
+        who = "aborted from elsewhere" if certain else "not from here: another client or the server aborted it"
+        return Ending(TurnState.ABORTED, who)
+
+    def _who_rejected(self) -> str:
+        if self.rejected is None:
+            return "a request was rejected"
+        return "you rejected a request" if self.rejected.here else "a request was rejected elsewhere"
