@@ -1,6 +1,6 @@
-"""The command `holdfast-stub`: a scripted agent server on loopback, for trying the client and for its tests.
+"""The command `holdfast-stub`: a scripted agent server for trying the client and for its tests.
 
-Its first line of output is the address it serves. It never listens beyond loopback.
+It listens on loopback only. The first line of its output is its address.
 """
 
 import asyncio
@@ -29,12 +29,12 @@ def _parsed(ctx: click.Context, param: click.Parameter, texts: tuple[str, ...]) 
 
 def _paced(ctx: click.Context, param: click.Parameter, speed: float) -> float:
     if not math.isfinite(speed):
-        raise click.BadParameter(f"{speed} is no speed")
+        raise click.BadParameter(f"{speed} is not a speed")
     return speed
 
 
-def _is_news(record: logging.LogRecord) -> bool:
-    """False for uvicorn's reports of the streams that it cuts when it ends."""
+def _is_worth_logging(record: logging.LogRecord) -> bool:
+    """False for uvicorn's reports of the streams that it cancels on shutdown."""
     error = record.exc_info[1] if record.exc_info else None
     return not isinstance(error, asyncio.CancelledError) and "graceful shutdown" not in record.getMessage()
 
@@ -47,22 +47,22 @@ def _epilog() -> str:
         f"{', '.join(names)} take {', '.join(options) or 'no option'}." for options, names in by_options.items()
     )
     paragraphs = (
-        f"What a prompt may ask for, by these words in capitals: {', '.join(WORDS)}.",
-        f"Faults: {faults} A crash without a target is at once.",
-        f"With {PASSWORD_VARIABLE} set, its value is asked of every request, as password or bearer token.",
+        f"Words in a prompt, in capitals, that choose what the agent does: {', '.join(WORDS)}.",
+        f"Faults: {faults} A crash without a target happens at once.",
+        f"With {PASSWORD_VARIABLE} set, every request must carry its value, as password or bearer token.",
     )
     return "\n\n".join(paragraphs)
 
 
 @click.command(epilog=_epilog())
-@click.option("--port", type=click.IntRange(0, 65535), default=0, show_default=True, help="0 takes a free one.")
+@click.option("--port", type=click.IntRange(0, 65535), default=0, show_default=True, help="0 picks a free port.")
 @click.option("--profile", type=click.Choice(sorted(PROFILES)), default=DEFAULT_PROFILE.name, show_default=True)
 @click.option(
     "--scenario",
     type=click.Choice(DEFAULTS),
     default="tour",
     show_default=True,
-    help="What a prompt without any known word plays.",
+    help="Scenario for a prompt that contains none of the words below.",
 )
 @click.option(
     "--speed",
@@ -74,8 +74,8 @@ def _epilog() -> str:
     show_envvar=True,
     help="2 halves every pause of the agent.",
 )
-@click.option("--admin", is_flag=True, help="Open the route that injects faults.")
-@click.option("--while-stdin", is_flag=True, help="End when standard input does: with whoever started it.")
+@click.option("--admin", is_flag=True, help="Serve the route that injects faults.")
+@click.option("--while-stdin", is_flag=True, help="Exit when standard input closes, with the parent process.")
 @click.option(
     "--fault",
     "armed",
@@ -93,9 +93,9 @@ def main(
         listener = socket.create_server(("127.0.0.1", port))
     except OSError as error:
         raise click.ClickException(f"cannot listen on 127.0.0.1:{port}: {os.strerror(error.errno or 0)}") from error
-    # asyncio sees to it only where a socket says that it is TCP: else each answer of two writes takes 40 ms
+    # asyncio sets this only on sockets that declare TCP; without it each response of two writes takes 40 ms
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    logging.getLogger("uvicorn.error").addFilter(_is_news)
+    logging.getLogger("uvicorn.error").addFilter(_is_worth_logging)
     server = uvicorn.Server(
         uvicorn.Config(
             app, log_level="warning", timeout_graceful_shutdown=0, lifespan="off", ws="none", server_header=False
@@ -107,11 +107,11 @@ def main(
     for fault in armed:
         faults.arm(fault)
     if while_stdin and sys.stdin is None:
-        raise click.UsageError("--while-stdin, and there is no standard input")
+        raise click.UsageError("--while-stdin needs an open standard input")
     try:
         print(f"http://127.0.0.1:{listener.getsockname()[1]}", flush=True)
     except OSError as error:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is left in its buffer fails no more
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # flushing the buffer at exit must not fail again
         raise click.ClickException(f"the address cannot be printed: {error.strerror}") from error
     asyncio.run(_serve(server, listener, while_stdin=while_stdin))
 

@@ -1,4 +1,4 @@
-"""Puts the stub server together: one world, its family's routes, and what stands before every route."""
+"""Assembles the stub server: one state, the routes of its protocol, and the middleware before every route."""
 
 import os
 from collections.abc import Callable
@@ -32,13 +32,11 @@ def create_app(
     world: ServerState | None = None,
     model: Callable[[str], Script] | None = None,
 ) -> Starlette:
-    """An ASGI application on `world`, or on one of its own; it is `app.state.world`.
+    """An ASGI application on `world`, or on a new state; `app.state` holds `world`, `agent`, `faults`, `daemon`.
 
-    Beside it are `.agent`, `.faults`, and `.daemon` where the family has one.
-
-    `scenario` is what the agent plays when a prompt holds none of its words; `admin` opens the faults' route.
-    `model` stands in for the words: it gives the script for a prompt's text, each time that the agent begins one.
-    HOLDFAST_STUB_PASSWORD, read here, is asked of every request, as the family's password or bearer token.
+    `scenario` is played when a prompt contains none of the scenario words; `admin` serves the fault route.
+    `model` replaces the choice by words: it returns the script for a prompt's text, each time the agent begins one.
+    If HOLDFAST_STUB_PASSWORD is set, every request must carry it, as the protocol's password or bearer token.
     """
     world = world or ServerState(profile, clock or PacedClock(), os.getcwd())
     agent = Agent(world, model or (lambda text: choose(text, scenario)))

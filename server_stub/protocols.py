@@ -1,4 +1,4 @@
-"""What stands between the wire and the world, family by family: routes, gates and the words of refusals."""
+"""Routes, middleware and error handlers of each protocol."""
 
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
@@ -37,7 +37,7 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 ErrorHandler = Callable[[Request, Exception], Awaitable[Response]]
 
 ZOD_DOC = {"/auth/{providerID}": ["PUT", "DELETE"], "/log": ["POST"]}
-"""All that MiMo Code 0.1.15 describes of itself."""
+"""The only routes in MiMo Code 0.1.15's own OpenAPI document."""
 WEB_PAGE = """<!doctype html>
 <html lang="en"><head><title>holdfast-stub</title></head>
 <body>A scripted agent server. Its routes are described at <a href="/doc">/doc</a>.</body></html>
@@ -48,19 +48,19 @@ WEB_PAGE = """<!doctype html>
 class Protocol:
     routes: list[Route]
     unknown: Endpoint
-    """Answers every path that no route knows."""
+    """Answers unknown paths."""
     gates: list[Middleware]
-    """What a request passes before any fault can strike."""
+    """Middleware before the faults."""
     auth: list[Middleware]
-    """What it passes after that: nothing where no password is set."""
+    """Middleware after the faults; empty without a password."""
     errors: Mapping[type[Exception], ErrorHandler]
     daemon: Daemon | None = None
-    """What holds the live sessions, where a family has that."""
+    """The owner of live sessions, in qwen."""
     illnesses: Collection[Flag] = get_args(Flag)
 
 
 def family_of(world: ServerState, agent: Agent, password: str | None, hang_up: Callable[[Scope], None]) -> Protocol:
-    """The family of the world's profile. `hang_up` destroys the connection that a request came on."""
+    """The protocol of the state's profile. `hang_up` aborts the connection of a request."""
     match world.profile.protocol:
         case "opencode":
             return _opencode(world, agent, password)
@@ -90,12 +90,12 @@ def _opencode(world: ServerState, agent: Agent, password: str | None) -> Protoco
     if world.profile.bash_interactive:
         routes += bash_interactive.routes(world)
     routes.append(Route("/doc", doc, methods=["GET"]))
-    told = (
+    documented = (
         routes
         if world.profile.validation == "effect"
         else [Route(path, doc, methods=methods) for path, methods in ZOD_DOC.items()]
     )
-    described = openapi.document(told, world.profile.version)
+    described = openapi.document(documented, world.profile.version)
     zods = world.profile.validation == "zod"
     auth = [Middleware(BasicAuth, world.profile.user, password)] if password else []
     if not password and not world.profile.foreign_directories:
@@ -124,7 +124,7 @@ def _qwen(world: ServerState, agent: Agent, password: str | None, hang_up: Calla
         [Middleware(BearerAuth, password)] if password else [],
         root.ERRORS,
         daemon,
-        illnesses=("muted", "wedged"),  # a prompt is one line of its transcript
+        illnesses=("muted", "wedged"),  # the others do not apply: a prompt is one transcript line
     )
 
 
@@ -143,10 +143,10 @@ async def _refuse_with_zod(request: Request, refusal: Exception) -> Response:
 
 
 async def _no_web_page(request: Request) -> Response:
-    """MiMo Code fetches its web page from elsewhere, and cannot here."""
+    """MiMo Code fetches its web page from the internet; offline it answers this."""
     return JsonResponse({"error": "Web UI is temporarily unavailable."}, 503)
 
 
 async def _web_page(request: Request) -> Response:
-    """opencode answers every path that it does not know with its web page, and 200."""
+    """opencode answers unknown paths with its web page and 200."""
     return HTMLResponse(WEB_PAGE)

@@ -33,9 +33,9 @@ LOOP: Json = {
     "synthetic": True,
     "text": "<system-reminder>\nLOOP DETECTED: Your last several outputs were identical.\n</system-reminder>",
 }
-"""What MiMo Code 0.1.15 prompts by itself after so many equal answers.
+"""The prompt that MiMo Code 0.1.15 adds after so many equal answers.
 
-Until then it answers a prompt again and again whose id sorts above its own, as by a clock that is ahead.
+Until then it answers a prompt whose id sorts above the answer's, as with a client clock ahead, again and again.
 """
 
 UNTITLED = ("New session - ", "Child session - ", "Untitled")
@@ -43,7 +43,7 @@ UNTITLED = ("New session - ", "Child session - ", "Untitled")
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """What a person sends: `parts` as on the wire, with or without ids."""
+    """A prompt of the user: `parts` as on the wire, with or without ids."""
 
     parts: list[Json]
     message_id: str | None = None
@@ -53,7 +53,7 @@ class Prompt:
 
 @dataclass(slots=True)
 class Run:
-    """One session's; `turn` is the prompt that is being answered. What `ends` was told to, and tidies up."""
+    """One run of a session; `turn` answers the current prompt. `ends` is set by `end`, while it cleans up."""
 
     task: "asyncio.Task[None]"
     turn: ScriptedTurn | None = None
@@ -64,18 +64,18 @@ class Run:
         return self.turn is not None and self.turn.waits_for_provider
 
     def end(self) -> None:
-        """Once is enough: what a second cancellation would interrupt is the tidying up."""
+        """Cancel the task; a second call does nothing, since it would interrupt the clean-up."""
         if not self.ends:
             self.ends = True
             self.task.cancel()
 
 
 Work = Callable[[Session, Run], Awaitable[ScriptedTurn | None]]
-"""What a run does; gives the turn that is to be summed up once idle has been said."""
+"""The body of a run; returns the turn to summarize after the idle status, if any."""
 
 
 class Agent:
-    """`choose` gives the script for a prompt's text."""
+    """Runs prompts as scripted turns. `choose` returns the script for a prompt's text."""
 
     def __init__(self, world: ServerState, choose: Callable[[str], Script]) -> None:
         self._world = world
@@ -88,9 +88,9 @@ class Agent:
         return self._run_of(session) is not None
 
     def accept(self, session: Session, prompt: Prompt) -> Message:
-        """Store the prompt; the same ids twice store it once.
+        """Store the prompt; repeated ids are stored once.
 
-        Raises Refusal 500 for an unknown agent, and for an id that another session has.
+        Raises ApiError 500 for an unknown agent, and for an id that belongs to another session.
         """
         if prompt.agent not in AGENTS:
             known = ", ".join(AGENTS)
@@ -122,7 +122,7 @@ class Agent:
         return message
 
     def start(self, session: Session) -> Run:
-        """The session's run, begun if there is none. Raises Refusal 500 when the prompt's model does not exist."""
+        """The session's run, started if there is none. Raises ApiError 500 if the prompt's model does not exist."""
         run = self._run_of(session)
         if run is None or run.ends:
             prompt = newest(session, "user")
@@ -132,16 +132,16 @@ class Agent:
         return run
 
     async def answer(self, session: Session) -> Message:
-        """Wait until the newest prompt is answered; the last assistant message is given to all who wait.
+        """Wait until the newest prompt is answered; every waiter gets the last assistant message.
 
-        Whoever stops waiting does not stop the run. Raises what `start` raises.
+        Cancelling the wait does not stop the run. Raises what `start` raises.
         """
         return await self._outcome(session, self.start(session))
 
     def abort(self, session: Session) -> None:
-        """End the run now. Idle is said twice: at once, and again when the parts have been closed.
+        """Cancel the run. Idle is published twice: at once, and again when the parts are closed.
 
-        While the provider is awaited nothing is said at once.
+        While the run waits for the provider, nothing is published at once.
         """
         run = self._run_of(session)
         if run is None:
@@ -158,7 +158,7 @@ class Agent:
         run.end()
 
     async def end(self, sessions: list[Session]) -> None:
-        """End their runs and wait until what they leave behind is stored."""
+        """Cancel their runs and wait until their final messages are stored."""
         runs = [run for session in sessions if (run := self._run_of(session)) is not None]
         for run in runs:
             run.end()
@@ -166,15 +166,15 @@ class Agent:
             await asyncio.wait([run.task for run in runs])
 
     async def dispose(self, directory: str | None = None) -> None:
-        """Abort all that runs in a directory, or (None) in every one; requests and grants are forgotten."""
+        """Abort all runs of a directory, or (None) of every one, and drop their requests and grants."""
         places = {place for _, place in self._runs} | {one.directory for one in self._world.with_deleted()}
         for place in places if directory is None else {directory}:
             with acting_in(place):
-                gone = self._world.with_deleted()
-                for session in gone:
+                affected = self._world.with_deleted()
+                for session in affected:
                     if self.is_busy(session):
                         self.abort(session)
-                await self.end(gone)
+                await self.end(affected)
         self._world.requests.forget(directory)
         for one in places if directory is None else {directory}:
             self._world.bus.publish("server.instance.disposed", {"directory": one}, one, last=True)
@@ -184,16 +184,15 @@ class Agent:
     def command(
         self, session: Session, name: str, arguments: str, prompt: Prompt | None = None
     ) -> Coroutine[Any, Any, Message]:
-        """Prompt with the command's template, at once; what it gives waits for the answer.
+        """Prompt with the command's template, at once; the returned coroutine waits for the answer.
 
-        `prompt`: the files, the id, the agent and the model that go with it. Raises Refusal 500 for an unknown
-        command.
+        `prompt` carries the files, id, agent and model. Raises ApiError 500 for an unknown command.
         """
         if name not in COMMANDS:
-            said = f'Command not found: "{name}". Available commands: {", ".join(COMMANDS)}'
-            self._report(session, said)
+            message = f'Command not found: "{name}". Available commands: {", ".join(COMMANDS)}'
+            self._report(session, message)
             zods = self._world.profile.validation == "zod"
-            raise ApiError(500, {"name": "UnknownError", "data": {"message": said}}) if zods else unexpected()
+            raise ApiError(500, {"name": "UnknownError", "data": {"message": message}}) if zods else unexpected()
         _, template = COMMANDS[name]
         prompt = prompt or Prompt([])
         text = template.replace("$ARGUMENTS", arguments)
@@ -208,7 +207,7 @@ class Agent:
         return executed()
 
     async def shell(self, session: Session, command: str) -> Message:
-        """Play a command that the person runs. No model takes part: the message has neither steps nor a finish."""
+        """Play a shell command of the user. No model is involved: the message has neither steps nor a finish."""
         text = "The following tool was executed by the user"
         prompt = self.accept(session, Prompt([{"type": "text", "text": text, "synthetic": True}]))
 
@@ -245,7 +244,7 @@ class Agent:
         return run
 
     async def _outcome(self, session: Session, run: Run) -> Message:
-        """The last assistant message when the run is over. Raises Refusal 500 when there is none any more."""
+        """The last assistant message when the run has ended. Raises ApiError 500 if there is none."""
         await asyncio.wait({run.task})
         if not run.task.cancelled():
             run.task.result()
@@ -264,7 +263,7 @@ class Agent:
             self._world.set_status(session, BUSY)
             ended = await work(session, run)
             if session.id in self._world.deleted:
-                # opencode tries for ever to store what it has; only an abort ends it
+                # opencode retries to store its messages for ever; only an abort ends the run
                 await asyncio.get_running_loop().create_future()
         except asyncio.CancelledError:
             if run.turn is not None:
@@ -278,7 +277,7 @@ class Agent:
             self._summarize(ended)
 
     async def _answer_prompts(self, session: Session, run: Run) -> ScriptedTurn | None:
-        """Until the newest is answered; gives the last turn, unless the model failed in it."""
+        """Answer prompts until none is left; returns the last turn, or None if the model failed in it."""
         answered: Counter[str] = Counter()
         while (prompt := self._unanswered(session)) is not None:
             if answered[prompt.info["id"]] == SAME_ANSWERS:
@@ -324,7 +323,7 @@ class Agent:
             raise Superseded
 
     def _introduce(self, turn: ScriptedTurn, text: str) -> None:
-        """Name a session after its first prompt, and mark the prompt as seen."""
+        """Title a session after its first prompt, and store the prompt's summary."""
         turn.begin()
         if turn.session.info["title"].startswith(UNTITLED):
             title = shorten(text, 50, placeholder="…") or "Untitled"
@@ -333,7 +332,7 @@ class Agent:
         self._summarize(turn)
 
     def _summarize(self, turn: ScriptedTurn) -> None:
-        """What changed so far, on the session and on the prompt."""
+        """Store the changes so far on the session and on the prompt."""
         diff = turn.session.diff
         counts = {kind: sum(file[kind] for file in diff) for kind in ("additions", "deletions")}
         self._world.update_session(turn.session, summary={**counts, "files": len(diff)})
@@ -348,7 +347,7 @@ class Agent:
             raise
 
     def _unanswered(self, session: Session) -> Message | None:
-        """The newest prompt, unless the last answer is a finished one to it."""
+        """The newest prompt, or None if the last answer is a finished answer to it."""
         prompt, answer = newest(session, "user"), newest(session, "assistant")
         if prompt is None or answer is None:
             return prompt
@@ -360,14 +359,14 @@ class Agent:
         return None if finished and answered else prompt
 
     def _next_moment(self, session: Session) -> int:
-        """Now, but later than all that the session holds: prompts are told apart by their time."""
+        """Now, but later than every message of the session: prompts are ordered by their time."""
         moment = self._world.clock.now()
         for message in session.messages.values():
             moment = max(moment, message.info["time"]["created"] + 1)
         return moment
 
     def _remove_reverted(self, session: Session) -> None:
-        """A prompt after a revert makes it final."""
+        """Delete the reverted messages: a prompt after a revert makes it final."""
         if "revert" not in session.info:
             return
         ids = list(session.messages)
@@ -386,6 +385,6 @@ class Agent:
 
 
 def newest(session: Session, role: str) -> Message | None:
-    """By `time.created`, which a prompt posted again renews."""
+    """The newest message of a role by `time.created`, which posting a prompt again renews."""
     messages = [message for message in session.messages.values() if message.info["role"] == role]
     return max(messages, key=lambda message: message.info["time"]["created"], default=None)

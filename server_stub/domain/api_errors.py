@@ -1,4 +1,4 @@
-"""Answers that are not a success, in the bodies that opencode 1.18.33 gives them."""
+"""Error responses, with the bodies of opencode 1.18.33."""
 
 import secrets
 from collections.abc import Mapping
@@ -11,12 +11,12 @@ NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
 
 class ApiError(Exception):
-    """Raised where a request cannot be met; `create_app` turns it into a response."""
+    """A request failed; the application's exception handler turns it into a response."""
 
     issue: Json | None = None
-    """What is wrong with the request as zod words it, where it is malformed; see `zod.py`."""
+    """The zod issue of a malformed request; see `zod.py`."""
     part: "Part" = "Payload"
-    """Which part of the request that is."""
+    """The part of the request that is malformed."""
 
     def __init__(self, status: int, body: Json, headers: Mapping[str, str] = NO_HEADERS) -> None:
         super().__init__(status, body)
@@ -26,7 +26,7 @@ class ApiError(Exception):
 
 
 class MalformedJson(ApiError):
-    """The body is no JSON."""
+    """The request body is not JSON."""
 
     def __init__(self) -> None:
         unforeseen = unexpected()
@@ -47,14 +47,14 @@ Part = Literal["Payload", "Params", "Query"]
 
 
 def bad_request(message: str, kind: Part = "Payload", issue: Json | None = None) -> ApiError:
-    """`kind` says what was malformed; `issue` how zod says it."""
+    """`kind` is the malformed part of the request, `issue` its zod issue."""
     refusal = ApiError(400, {"name": "BadRequest", "data": {"message": message, "kind": kind}})
     refusal.part, refusal.issue = kind, issue
     return refusal
 
 
 def unexpected() -> ApiError:
-    """What opencode answers to what it did not foresee: broken JSON, an unknown agent, a foreign id."""
+    """opencode's response to unhandled errors: invalid JSON, an unknown agent, an id of another session."""
     data = {
         "message": "Unexpected server error. Check server logs for details.",
         "ref": f"err_{secrets.token_hex(4)}",

@@ -1,7 +1,7 @@
-"""Who is attached to which session, and when each was last heard. Pure: no HTTP, no clock, no chance.
+"""Attached clients of each session and their last heartbeats. Without HTTP, clock or randomness.
 
-The rules are those of `qwen serve` 0.24.4. A beat is refused as a whole or taken as a whole: the client id is
-checked, first its form and then its registration, before any mark moves.
+The rules are those of `qwen serve` 0.24.4. A heartbeat is accepted or refused as a whole: the client id is checked,
+first its form and then its registration, before any time changes.
 """
 
 import re
@@ -17,7 +17,7 @@ class MalformedClientId(Exception):
 
 
 class UnregisteredClient(Exception):
-    """The id is well formed, but this session has not issued it or it has detached."""
+    """The id is well formed, but this session has not issued it, or its client has detached."""
 
     def __init__(self, session_id: str, client_id: str) -> None:
         super().__init__(session_id, client_id)
@@ -27,12 +27,12 @@ class UnregisteredClient(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ClientActivity:
-    """One session's clients at the moment of asking; a copy, so nothing written to it is kept."""
+    """A snapshot of one session's clients."""
 
     last_seen_at: int | None
-    """Epoch ms of the last beat of anyone, anonymous beats too."""
+    """Epoch ms of the last heartbeat of any client, anonymous ones included."""
     client_last_seen_at: dict[str, int]
-    """Epoch ms by client id; those that have never sent a beat are absent."""
+    """Epoch ms by client id; clients without a heartbeat are absent."""
     attachments: dict[str, int]
     """How often each registered client is attached."""
 
@@ -45,16 +45,16 @@ class _Session:
 
 
 def well_formed(client_id: str) -> str:
-    """The id itself; raises MalformedClientId."""
+    """Return the id; raises MalformedClientId."""
     if not _FORM.fullmatch(client_id):
         raise MalformedClientId(client_id)
     return client_id
 
 
 class ClientRegistry:
-    """The register. That a session exists is its caller's to know.
+    """Registered clients by session. It does not check that a session exists.
 
-    `new_id` makes the ids that are issued; every `client_id` given must be None (anonymous) or `well_formed`.
+    `new_id` makes the issued ids; every `client_id` argument must be None (anonymous) or `well_formed`.
     """
 
     def __init__(self, new_id: Callable[[], str]) -> None:
@@ -62,7 +62,7 @@ class ClientRegistry:
         self._sessions: dict[str, _Session] = {}
 
     def attach(self, session_id: str, client_id: str | None = None) -> str:
-        """Register one more attachment; the id is the one given if it is registered here, else a new one."""
+        """Add one attachment; returns the given id if it is registered here, else a new one."""
         if client_id is not None:
             well_formed(client_id)
         session = self._sessions.setdefault(session_id, _Session())
@@ -72,9 +72,9 @@ class ClientRegistry:
         return client_id
 
     def detach(self, session_id: str, client_id: str | None = None) -> None:
-        """Take one attachment back; the client's entry goes with its last.
+        """Remove one attachment, and with the last one the client.
 
-        Strangers and the anonymous change nothing.
+        Does nothing for unknown and anonymous clients.
         """
         if client_id is not None:
             well_formed(client_id)
@@ -87,7 +87,7 @@ class ClientRegistry:
             session.client_last_seen_at.pop(client_id, None)
 
     def check(self, session_id: str, client_id: str | None) -> None:
-        """Raises MalformedClientId or UnregisteredClient; the anonymous pass."""
+        """Raises MalformedClientId or UnregisteredClient; anonymous clients pass."""
         if client_id is None:
             return
         well_formed(client_id)
@@ -96,9 +96,9 @@ class ClientRegistry:
             raise UnregisteredClient(session_id, client_id)
 
     def beat(self, session_id: str, client_id: str | None, now: int) -> None:
-        """Move the session's mark to `now` (epoch ms), and the client's own if it gave its id.
+        """Set the session's last heartbeat to `now` (epoch ms), and the client's own if it sent its id.
 
-        Raises MalformedClientId or UnregisteredClient, with every mark left where it was.
+        Raises MalformedClientId or UnregisteredClient without any change.
         """
         self.check(session_id, client_id)
         session = self._sessions.setdefault(session_id, _Session())
@@ -111,5 +111,5 @@ class ClientRegistry:
         return ClientActivity(session.last_seen_at, dict(session.client_last_seen_at), dict(session.attachments))
 
     def forget(self, session_id: str) -> None:
-        """The session is deleted; so is what was known of its clients."""
+        """Remove a deleted session and its clients."""
         self._sessions.pop(session_id, None)

@@ -1,4 +1,4 @@
-"""The one source of time and of pauses for the scripted agent, which looks at no other clock."""
+"""The scripted agent's only source of time and pauses."""
 
 import asyncio
 import time
@@ -13,21 +13,21 @@ class Clock(Protocol):
         ...
 
     def after(self, seconds: float) -> int:
-        """Epoch milliseconds at which a pause of this many of the scenario's seconds would end."""
+        """Epoch milliseconds at which a pause of this many scenario seconds would end."""
         ...
 
     async def sleep(self, seconds: float) -> None:
-        """Pause for this many of the scenario's seconds."""
+        """Pause for this many scenario seconds."""
         ...
 
     def ticks(self, rate: float) -> AsyncGenerator[None, None]:
-        """Come round `rate` times in each of the scenario's seconds, without drift, for ever."""
+        """Yield `rate` times per scenario second, for ever and without drift."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class PacedClock:
-    """Real time, in which a scenario goes by `speed` times as quickly as it was written."""
+    """Real time; scenarios run `speed` times as fast as written."""
 
     speed: float = 1.0
 
@@ -50,4 +50,4 @@ class PacedClock:
             yield
 
 
-SHORTEST_SLEEP = 0.002  # seconds; the event loop cannot keep to less
+SHORTEST_SLEEP = 0.002  # seconds; the event loop is not more precise

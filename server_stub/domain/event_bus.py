@@ -1,6 +1,6 @@
-"""Who is told what has happened. Knows nothing of sessions; never waits for a reader.
+"""Event bus: hands each event to its subscribers. Knows no sessions and never waits for a reader.
 
-An event is durable when it changes what is stored: `/global/event` then carries it a second time as `sync`.
+A durable event changes stored state; `/global/event` sends it a second time as `sync`.
 """
 
 import asyncio
@@ -30,15 +30,15 @@ class Event:
     payload: Json
     """`{"id", "type", "properties"}`."""
     directory: str | None = None
-    """None for what concerns no directory: `server.connected`, `server.heartbeat`."""
+    """None for events of no directory: `server.connected`, `server.heartbeat`."""
     sync: Json | None = None
     """The durable copy that only `/global/event` sends."""
     last: bool = False
-    """A stream of one directory ends after this one."""
+    """A stream of one directory ends after this event."""
 
 
 class Subscription:
-    """One reader's queue. `changed` is set whenever there is something new to look at."""
+    """One reader's queue. `changed` is set when there are new events or a new heartbeat interval."""
 
     def __init__(self, directory: str | None, limit: int | None) -> None:
         self.directory = directory
@@ -56,12 +56,12 @@ class Subscription:
 class EventBus:
     """Hands each event to every subscription that wants it.
 
-    `muted` swallows events while streams and their heartbeats stay alive: a fault seen in the field. `listeners`
-    belong to the server itself: they hear each event at once, and muting is none of their business.
+    `muted` drops events while streams and their heartbeats go on, a fault seen in production. `listeners` are the
+    server's own callbacks: called at once, `muted` or not.
     """
 
     def __init__(self, new_id: Callable[[], str], limit: int | None, *, shows_ids: bool = True) -> None:
-        """`shows_ids`: events carry their ids, those that are told again as `sync` apart."""
+        """`shows_ids`: events carry their ids, and so do their `sync` copies."""
         self._shows_ids = shows_ids
         self._new_id = new_id
         self._limit = limit
@@ -72,7 +72,7 @@ class EventBus:
 
     @contextmanager
     def subscribe(self, directory: str | None = None) -> Iterator[Subscription]:
-        """Everything from here on, of one directory or (None) of all."""
+        """Subscribe to all further events, of one directory or (None) of all."""
         subscription = Subscription(directory, self._limit)
         self.subscriptions.add(subscription)
         try:
@@ -81,7 +81,7 @@ class EventBus:
             self.subscriptions.discard(subscription)
 
     def event(self, kind: str, properties: Json, directory: str | None = None, *, last: bool = False) -> Event:
-        """A new event that is told to nobody yet."""
+        """A new event, not published yet."""
         event_id = self._new_id()
         payload = {"id": event_id, "type": kind, "properties": properties}
         sync = self._sync(payload) if kind in DURABLE else None
@@ -101,7 +101,7 @@ class EventBus:
                 subscription.put(event)
 
     def wake(self) -> None:
-        """Make every stream look again at its heartbeat interval."""
+        """Make every stream read its heartbeat interval again."""
         for subscription in self.subscriptions:
             subscription.changed.set()
 

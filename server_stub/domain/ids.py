@@ -1,8 +1,8 @@
-"""Identifiers in two forms: a prefix, hex digits of time and base62 characters.
+"""Identifiers: a prefix, hex digits of time and base62 characters, in two forms.
 
-Short, as opencode's: 12 hex digits of (ms · 4096 + a counter) mod 2^48 and 14 characters. Long, as MiMo Code's
+Short, as in opencode: 12 hex digits of (ms · 4096 + a counter) mod 2^48 and 14 characters. Long, as in MiMo Code
 since August 2026: `g`, the same number in 16 digits and 9 characters. Ids of one prefix and form sort by age, and
-every long one above every short one. Session ids hold the complement and sort newest first; a long one has no `g`
+every long id above every short one. Session ids hold the complement and sort newest first; a long one has no `g`
 and one character more.
 """
 
@@ -17,11 +17,11 @@ Form = Literal["short", "long"]
 _BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _BITS: dict[Form, int] = {"short": 48, "long": 64}
 _LENGTH = 26
-"""Of all that follows the prefix."""
+"""Characters after the prefix."""
 
 
 class Ids:
-    """Mints ids that rise within one millisecond too."""
+    """Generates ids that increase within one millisecond too."""
 
     def __init__(self, clock: Clock, form: Form = "short") -> None:
         self._clock = clock

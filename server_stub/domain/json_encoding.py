@@ -1,4 +1,4 @@
-"""How values become bytes: compact JSON in UTF-8, as JavaScript writes it."""
+"""Encodes values as compact JSON in UTF-8, as JavaScript does."""
 
 import json
 from typing import Any
@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 
 def encode(value: object) -> bytes:
-    """A lone surrogate, half of an emoji cut in two, is written as its escape."""
+    """Lone surrogates (half of an emoji) are written as escapes."""
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
     return text.encode("utf-8", errors="backslashreplace")
 

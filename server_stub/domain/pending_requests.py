@@ -1,6 +1,6 @@
-"""What the agent asks a person: questions and permissions, open until answered, as opencode keeps them.
+"""Questions and permissions of the agent, open until answered, as in opencode.
 
-An aborted turn leaves its request behind: it stays listed, and a reply to it is taken without effect.
+An aborted turn leaves its request listed; a reply to it is accepted without effect.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ Outcome = TypeVar("Outcome")
 @dataclass(frozen=True, slots=True)
 class Answered:
     answers: list[list[str]]
-    """One list per question, in order; an empty one was left unanswered."""
+    """One list per question, in order; empty if unanswered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class Allowed:
 @dataclass(frozen=True, slots=True)
 class Rejected:
     reason: str | None = None
-    """With a reason the model goes on, without one the turn ends."""
+    """With a reason the model continues, without one the turn ends."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,7 +50,7 @@ class Permission:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Command:
-    """One that a person is to run; it names neither its session nor its call."""
+    """A command for the user to run; it names neither its session nor its tool call."""
 
     info: Json
     directory: str
@@ -59,9 +59,9 @@ class Command:
 
 
 class PendingRequests:
-    """The open requests of all sessions, and the patterns that were allowed for good.
+    """The open requests of all sessions, and the patterns that are always allowed.
 
-    With `lenient`, a reply to what is not open is taken without effect; else it raises Refusal 404.
+    With `lenient`, a reply to an unknown request is accepted without effect; else it raises ApiError 404.
     """
 
     def __init__(self, bus: EventBus, ids: Ids, *, lenient: bool = False) -> None:
@@ -87,7 +87,7 @@ class PendingRequests:
         return question
 
     def reply_question(self, request_id: str, answers: list[list[str]], *, directory: str | None = None) -> None:
-        """Raises Refusal 404 when it is not open, in this directory or (None) in any."""
+        """Raises ApiError 404 if it is not open in this directory or (None) in any."""
         question = self._take_question(request_id, directory)
         if question is None:
             return
@@ -95,7 +95,7 @@ class PendingRequests:
         _settle(question.outcome, Answered(answers))
 
     def reject_question(self, request_id: str, *, directory: str | None = None) -> None:
-        """Raises Refusal 404 when it is not open, in this directory or (None) in any."""
+        """Raises ApiError 404 if it is not open in this directory or (None) in any."""
         question = self._take_question(request_id, directory)
         if question is None:
             return
@@ -111,7 +111,7 @@ class PendingRequests:
         always: list[str],
         **more: Json,
     ) -> Permission:
-        """`more` is `metadata` and `tool`. What was allowed for good is settled at once, with no event."""
+        """`more` is `metadata` and `tool`. An always-allowed request is settled at once, without an event."""
         info: Json = {
             "id": self._ids.new("per"),
             "sessionID": session_id,
@@ -137,9 +137,9 @@ class PendingRequests:
         *,
         directory: str | None = None,
     ) -> None:
-        """`reject` rejects every open one of the session with it.
+        """`reject` rejects every open permission of the session.
 
-        Raises Refusal 404 when it is not open, in this directory or (None) in any.
+        Raises ApiError 404 if it is not open in this directory or (None) in any.
         """
         asked = self._permissions.get(request_id)
         if asked is None or directory not in (None, asked.directory):
@@ -167,7 +167,7 @@ class PendingRequests:
         return [one.info for one in self._commands.values()]
 
     def ask_command(self, directory: str, command: str, description: str) -> Command:
-        """That a person runs it at a terminal. It stays listed when its turn is aborted."""
+        """Ask the user to run a command at a terminal. It stays listed when its turn is aborted."""
         info: Json = {"id": str(uuid.uuid4()), "command": command, "cwd": directory, "env": {}}
         info["description"] = description
         asked = Command(info, directory, asyncio.get_running_loop().create_future())
@@ -183,12 +183,12 @@ class PendingRequests:
             _settle(asked.outcome, (output, exit_code))
 
     def take_back_permissions(self, session_id: str) -> None:
-        """Removes those of an aborted turn, without an event."""
+        """Remove the permissions of an aborted turn, without an event."""
         for asked in self._open_of(session_id):
             del self._permissions[asked.info["id"]]
 
     def forget(self, directory: str | None = None) -> None:
-        """Drop without a word what is open or allowed, as a server that starts anew (of one directory, or all)."""
+        """Drop requests and grants of one directory or all, without events, as a restarted server does."""
         self._questions = {
             one: asked for one, asked in self._questions.items() if directory not in (None, asked.directory)
         }
@@ -231,6 +231,6 @@ class PendingRequests:
 
 
 def _settle(future: "asyncio.Future[Outcome]", outcome: Outcome) -> None:
-    """An aborted turn has cancelled its future: then the answer has no effect."""
+    """Set the result, unless an aborted turn has cancelled its future."""
     if not future.done():
         future.set_result(outcome)

@@ -1,7 +1,7 @@
-"""How each server family behaves, as data. Nothing here acts; nothing elsewhere asks for a family by name.
+"""Behaviour of each server family, as data. Other modules test these fields, never a family's name.
 
 Sources: opencode 1.18.33, MiMo Code 0.1.15 and `qwen serve` 0.24.4 as measured; the padded-stream proposal for
-opencode; an earlier MiMo Code as read in its source.
+opencode; an earlier MiMo Code from its source.
 """
 
 from dataclasses import dataclass, replace
@@ -10,82 +10,82 @@ from typing import Literal
 
 @dataclass(frozen=True, slots=True)
 class PaddingPolicy:
-    """What a held `POST …/message` sends while its turn runs."""
+    """The padding that a held `POST …/message` sends while its turn runs."""
 
     byte: bytes
-    interval_ms: int  # HOLDFAST_STUB_PROMPT_HEARTBEAT_INTERVAL_MS wins over it, read at each request
+    interval_ms: int  # HOLDFAST_STUB_PROMPT_HEARTBEAT_INTERVAL_MS overrides it, read at each request
     headers: Literal["at once", "with the first byte"] = "at once"
-    """With the first byte, which is the first of the padding, or of the answer where that is earlier."""
+    """With the first byte of the padding or of the answer, whichever is earlier."""
     commands: bool = True
     """`POST …/command` is padded too."""
 
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """One family's answers to the questions on which the families differ."""
+    """One family's behaviour where the families differ."""
 
     name: str
     version: str
     ids: Literal["short", "long"]
-    """The form of ids that it mints; see `ids.py`."""
+    """The form of generated ids; see `ids.py`."""
     answered_by: Literal["parent", "id order"]
-    """A prompt counts as answered if it is the newest answer's parent, or if its id sorts below that answer's."""
+    """A prompt is answered if it is the newest answer's parent, or if its id sorts below that answer's."""
     protocol: Literal["opencode", "qwen"]
-    """Whose routes it answers."""
+    """The routes that it serves."""
     padding: PaddingPolicy | None
-    """None: not one byte, not even headers, until the turn ends."""
+    """None: no byte, not even headers, until the turn ends."""
     refuses_when_busy: frozenset[Literal["message", "command", "prompt_async"]]
-    """The routes that answer a second prompt with 409; others store it, and it is answered next."""
+    """Routes that answer 409 to a prompt while a turn runs; other routes store it, to be answered next."""
     when_client_leaves: Literal["go on", "cancel"]
-    """What becomes of the turn when the connection of its POST breaks."""
+    """What happens to the turn when the connection of its POST breaks."""
     failed_turn: Literal["message", "nothing"]
-    """A turn that ended in an error gives its message with `info.error`, or no JSON at all."""
+    """The response of a failed turn: its message with `info.error`, or no JSON."""
     user: str
-    """User name of HTTP Basic, and the program's name for its folders."""
+    """The HTTP Basic user name, and the program's name in its paths."""
     directory_header: str
     event_queue: int | None
-    """Events kept for a slow reader of the event stream, the oldest dropped silently; None keeps all."""
+    """Events queued for a slow reader of the event stream, the oldest dropped silently; None: unlimited."""
     event_ring: int
-    """Events of a session kept for those who come back, where streams can be taken up again."""
+    """Events of a session kept for reconnecting clients, where streams can be resumed."""
     live_journal: int
-    """Entries of a turn that runs kept for those who load its session, where that gives more than messages."""
+    """Entries of the running turn kept for clients that load its session, where load returns more than messages."""
     heartbeat_ms: int
-    """How often an event stream beats unless it is configured otherwise."""
+    """The default heartbeat interval of an event stream."""
     refused_subagent: Literal["answers", "ends the turn"]
-    """What becomes of the turn that sent it, once a person has refused what it cannot do without."""
+    """What happens to the parent turn when the user refuses a request of its subagent."""
     late_events: bool
-    """Events are sent some ms after what they report: answers to requests arrive before them."""
+    """Events are sent some ms after their change, so that responses arrive before them."""
     provider_attempts: int | None
-    """How often the model's provider is asked while its errors may pass; None: for ever."""
+    """Attempts at the model's provider while its errors are temporary; None: unlimited."""
     validation: Literal["effect", "zod"] = "effect"
-    """What checks requests, and so the bodies of refusals, what ids may look like, and unknown paths."""
+    """The library that validates requests. It decides the error bodies, the id formats and unknown paths."""
     provider_retry: Literal["status", "event"] = "status"
-    """A retry of the provider is the session's status, or an event while the status stays busy."""
+    """A provider retry is shown as the session's status, or as an event while the status stays busy."""
     gone_request: Literal["404", "true"] = "404"
     """The answer to a reply to a request that is not open."""
     abort_takes_permission: bool = False
-    """An open permission of an aborted turn is taken back; else it stays listed, as its question does."""
+    """An abort removes an open permission of its turn; else it stays listed, as questions do."""
     early_idle: bool = True
-    """A turn that is aborted or fails is said to be idle before its message is closed, and again after."""
+    """An aborted or failed turn publishes idle before its message is closed, and again after."""
     closes_broken_off: bool = True
-    """The message of a turn that was aborted or failed gets its time of completion."""
+    """The message of an aborted or failed turn gets its completion time."""
     finishes_rejected: bool = True
-    """The message of a turn that a rejection ended has a finish and an end of its step."""
+    """The message of a turn that a rejection ended has a finish and a step-finish part."""
     foreign_directories: bool = True
-    """Without a password too, directories outside that of the server are served; else they get 403."""
+    """Without a password too, directories outside the server's own are served; else they get 403."""
     revisions: bool = False
-    """A title has a revision, which who renames must know; prompts and answers belong to an agent's slice."""
+    """A title has a revision, which a rename must name; prompts and answers belong to an agent's slice."""
     routes_by: Literal["session", "header"] = "session"
-    """Where what is done to a session happens: its own directory, or the one that the request names.
+    """The directory in which a request acts: the session's own, or the one that the request names.
 
-    Turns, requests, statuses and events of one session are then told apart by that directory.
+    Turns, requests, statuses and events of one session are then kept apart by that directory.
     """
     metrics: bool = False
     """`metrics.*` and `actor.registered` are among the events."""
     bash_interactive: bool = False
-    """Commands that need a person's terminal wait in routes of their own."""
+    """Commands that need the user's terminal have routes of their own."""
     async_prompts_per_minute: int | None = None
-    """More `prompt_async` within a minute get 429."""
+    """Further `prompt_async` requests within a minute get 429."""
 
 
 OPENCODE = Profile(
@@ -188,7 +188,7 @@ MIMO_CANCEL = replace(
     bash_interactive=False,
     async_prompts_per_minute=None,
 )
-"""An earlier generation of MiMo Code: as read in a pull request and its source, and never seen to run."""
+"""An earlier MiMo Code, from a pull request and its source; never measured."""
 
 QWEN = Profile(
     name="qwen",

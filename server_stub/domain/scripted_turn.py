@@ -1,8 +1,8 @@
-"""What a scenario can do: speak, think, call tools, ask a person, fail. One Turn answers one prompt.
+"""The steps of a scenario: text, reasoning, tool calls, requests, failures. One turn answers one prompt.
 
-A turn is a row of rounds, as with a real model: a round is one assistant message, whose words come before its
-tool calls; words after a tool call open the next round. The words of a part are streamed, and stored when it ends:
-as at opencode that is when other words begin, the round closes, or a call after them has begun to run.
+As with a real model, a turn is a series of rounds. A round is one assistant message, whose text precedes its tool
+calls; text after a tool call opens the next round. A text part is streamed, and stored when it ends: as in
+opencode, when another text begins, the round closes, or a later tool call has begun to run.
 """
 
 import asyncio
@@ -24,11 +24,11 @@ WORDS_PER_SECOND = 25.0
 
 
 class TurnEnded(Exception):
-    """The turn ends here, and says so by what it has stored: the person refused what it cannot do without."""
+    """The turn ends because the user refused a request that it needs."""
 
 
 class Superseded(Exception):
-    """A newer prompt waits, and the round has ended: the model goes on with that one."""
+    """The round has ended and a newer prompt waits, which the model answers next."""
 
 
 class ModelFailed(Exception):
@@ -40,29 +40,29 @@ class ModelFailed(Exception):
 
 
 class ScriptedTurn:
-    """The verbs that scripts are written in, for one prompt of one session."""
+    """The API for scripts, for one prompt of one session."""
 
     def __init__(
         self, world: ServerState, session: Session, prompt: Message, delegate: Delegate, *, stepless: bool = False
     ) -> None:
-        """`stepless` when no model takes part: its rounds have no steps."""
+        """`stepless`: no model is involved, and rounds have no steps."""
         self.world = world
         self.clock = world.clock
         self.session = session
         self.prompt = prompt
         self.waits_for_provider = False
-        self.told = ""
-        """What the model was told by the tool that ended last."""
+        self.model_input = ""
+        """The result of the last tool call, as the model receives it."""
         self._delegate = delegate
         self._message: Json | None = None
         self._stepless = stepless
         self._stepped = False
         self._unstored: Json | None = None
-        """The part whose words are all out, as it will be stored."""
+        """The part whose text has been streamed, as it will be stored."""
         self._calls: list[ToolCall] = []
         self._words = 0
         self.used = (0, 0)
-        """Tokens, in and out."""
+        """Input and output tokens."""
 
     @property
     def _place(self) -> str:
@@ -71,7 +71,7 @@ class ScriptedTurn:
     # rounds
 
     def begin(self) -> Json:
-        """The open round's assistant message; opens one if there is none. Raises Superseded between two rounds."""
+        """The open round's assistant message, opened if there is none. Raises Superseded between two rounds."""
         if self._calls and all(call.is_over for call in self._calls):
             self.end("tool-calls")
             if self.is_superseded():
@@ -100,7 +100,7 @@ class ScriptedTurn:
         return self._message
 
     def end(self, reason: Literal["stop", "tool-calls"]) -> None:
-        """Close the open round as the model would."""
+        """Close the open round as a model does."""
         if self._message is None:
             return
         used = {"input": 1200 + 40 * len(self.session.messages), "output": self._words, "reasoning": 0}
@@ -120,7 +120,7 @@ class ScriptedTurn:
         self.world.measure(self.session, "model_call", {"finish_reason": reason, **times, **which, **figures})
 
     def break_off(self, error: Json | None) -> None:
-        """Close the open round as no model would: aborted, failed with `error`, or done without one."""
+        """Close the open round without a finish: aborted or failed with `error`, or without one."""
         if self._message is not None:
             closes = error is None or self.world.profile.closes_broken_off
             self._close(**({} if error is None else {"error": error}), closes=closes)
@@ -135,11 +135,11 @@ class ScriptedTurn:
     # words
 
     async def say(self, text: str, rate: float = WORDS_PER_SECOND) -> None:
-        """Stream `text` word by word, `rate` a second."""
+        """Stream `text` by words, `rate` per second."""
         await self.stream(re.findall(r"\S+\s*|\s+", text), rate)
 
     async def think(self, text: str, rate: float = WORDS_PER_SECOND) -> None:
-        """The same as reasoning."""
+        """Stream `text` as reasoning."""
         await self.stream(re.findall(r"\S+\s*|\s+", text), rate, kind="reasoning")
 
     async def stream(
@@ -150,7 +150,7 @@ class ScriptedTurn:
         kind: Literal["text", "reasoning"] = "text",
         breaks_off: bool = False,
     ) -> None:
-        """One part, a delta at a time. With `breaks_off` it never ends: the provider's line broke."""
+        """Stream one part by deltas. With `breaks_off` it never ends: the provider's connection broke."""
         self.begin()
         self._step()
         self._store_words()
@@ -172,7 +172,7 @@ class ScriptedTurn:
     # the provider
 
     async def retry(self, message: str, attempt: int, seconds: float) -> None:
-        """The provider failed in a way that may pass: the server waits and says until when."""
+        """The provider failed temporarily: publish a retry and wait."""
         self.begin()
         until = self.clock.after(seconds)
         self.waits_for_provider = True
@@ -193,7 +193,7 @@ class ScriptedTurn:
         self.world.bus.publish("session.retry.attempt", {**where, **counted, **why}, self._place)
 
     def fail(self, message: str, status_code: int) -> None:
-        """The provider failed for good. Raises ModelFailed, always."""
+        """The provider failed permanently. Always raises ModelFailed."""
         self.begin()
         data = {"message": message, "statusCode": status_code, "isRetryable": False, "responseHeaders": {}}
         raise ModelFailed({"name": "APIError", "data": {**data, "responseBody": "", "metadata": {}}})
@@ -201,7 +201,7 @@ class ScriptedTurn:
     # tools
 
     async def together(self, *calls: Coroutine[Any, Any, object]) -> None:
-        """Tool calls of one round that run side by side; all of them end before the round does."""
+        """Run tool calls of one round concurrently; the round ends after all of them."""
         self.begin()
         for outcome in await asyncio.gather(*calls, return_exceptions=True):
             if isinstance(outcome, BaseException):
@@ -224,15 +224,15 @@ class ScriptedTurn:
         metadata: Json | None = None,
         seconds: float = 0.4,
     ) -> None:
-        """A tool call that takes `seconds` and succeeds."""
+        """A tool call that succeeds after `seconds`."""
         with self.call(tool, tool_input) as call:
             self._run(call)
             await self.clock.sleep(seconds)
             call.completed(output, title, metadata or {})
-            self.told = output
+            self.model_input = output
 
     async def edit(self, path: str, patch: str, seconds: float = 0.6) -> None:
-        """Change a file by a unified diff, which the session's diff then holds; nothing is written anywhere."""
+        """Edit a file by a unified diff, which is added to the session's diff; no file is written."""
         lines = patch.splitlines()
         counts = {
             kind: sum(line.startswith(sign) and not line.startswith(sign * 3) for line in lines)
@@ -245,7 +245,7 @@ class ScriptedTurn:
         self.world.bus.publish("file.edited", {"file": path}, self._place)
 
     async def plan(self, todos: list[Json]) -> None:
-        """Write the list of what is to be done: `{"content", "status", "priority"}` each."""
+        """Set the todo list: `{"content", "status", "priority"}` each."""
         open_ones = sum(todo["status"] != "completed" for todo in todos)
         self.world.set_todos(self.session, todos)
         await self.use(
@@ -253,7 +253,7 @@ class ScriptedTurn:
         )
 
     async def ask(self, *questions: Json) -> list[list[str]]:
-        """Block on a person's answers, a list for each question. Raises TurnEnded when dismissed."""
+        """Wait for the user's answers, a list for each question. Raises TurnEnded when dismissed."""
         where = (self._place, self.session.id)
         with self.call("question", {"questions": list(questions)}) as call:
             asked = self.world.requests.ask_question(*where, list(questions), call.reference)
@@ -261,17 +261,17 @@ class ScriptedTurn:
             match await asked.outcome:
                 case Answered(answers):
                     title = f"Asked {len(questions)} question{'s' if len(questions) > 1 else ''}"
-                    self.told = _answered(questions, answers)
-                    call.completed(self.told, title, {"answers": answers})
+                    self.model_input = _answered(questions, answers)
+                    call.completed(self.model_input, title, {"answers": answers})
                     return answers
                 case Rejected():
                     call.failed("The user dismissed this question")
                     raise TurnEnded
 
     async def shell(self, command: str, lines: list[str], pause: float = 0.3, *, asks: bool = True) -> bool:
-        """Play a command whose output grows line by line, `pause` seconds apart; False where it was refused.
+        """Play a command whose output grows line by line, `pause` seconds apart; False if it was refused.
 
-        Asks for permission first; raises TurnEnded when refused without a reason.
+        Asks for permission first; raises TurnEnded if refused without a reason.
         """
         with self.call("bash", {"command": command, "description": "Run it"}) as call:
             call.running()
@@ -282,8 +282,8 @@ class ScriptedTurn:
                 if not reason:
                     call.failed(f"{error}.")
                     raise TurnEnded
-                self.told = f"{error} with the following feedback: {reason}"
-                call.failed(self.told)
+                self.model_input = f"{error} with the following feedback: {reason}"
+                call.failed(self.model_input)
                 return False
             output = ""
             for line in lines:
@@ -292,11 +292,11 @@ class ScriptedTurn:
                 call.running({"output": output})
             output = output or "(no output)"
             call.completed(output, command, {"output": output, "exit": 0})
-            self.told = output
+            self.model_input = output
             return True
 
     async def interactive(self, command: str) -> None:
-        """A command that a person must run at a terminal, and tell what came of it."""
+        """A command that the user must run at a terminal, sending back its output."""
         if not self.world.profile.bash_interactive:
             await self.shell(command, ["typed"])
             return
@@ -310,13 +310,14 @@ class ScriptedTurn:
                 raise TurnEnded
             call.running({"output": "(waiting for user interaction...)", "description": description})
             waiting = self.world.requests.ask_command(self._place, command, description)
-            self.told, code = await waiting.outcome
-            call.completed(self.told, description, {"output": self.told, "exit": code, "description": description})
+            self.model_input, code = await waiting.outcome
+            metadata = {"output": self.model_input, "exit": code, "description": description}
+            call.completed(self.model_input, description, metadata)
 
     async def delegate(self, description: str, prompt: str, script: Script) -> None:
-        """Have a child session do it, and wait for it. An abort of this turn aborts that one.
+        """Run a script in a child session and wait for it. Aborting this turn aborts the child's.
 
-        Raises TurnEnded where a refusal there ends this turn too.
+        Raises TurnEnded if a refusal there ends this turn too.
         """
         task = {"description": description, "prompt": prompt, "subagent_type": "general"}
         title = f"{description} (@general subagent)"
@@ -330,8 +331,8 @@ class ScriptedTurn:
                 raise TurnEnded
             texts = [part["text"] for part in answer.parts.values() if part["type"] == "text"]
             result = f"<task_result>\n{texts[-1] if texts else ''}\n</task_result>"
-            self.told = f"task_id: {child.id}\n\n{result}"
-            call.completed(self.told, description, {"sessionId": child.id})
+            self.model_input = f"task_id: {child.id}\n\n{result}"
+            call.completed(self.model_input, description, {"sessionId": child.id})
 
     def _ask_leave(self, call: ToolCall, command: str) -> Permission:
         return self.world.requests.ask_permission(
@@ -361,7 +362,7 @@ class ScriptedTurn:
             self._unstored = None
 
     def _put_part(self, part: Json) -> Json:
-        assert self._message is not None, "a part belongs to a round"
+        assert self._message is not None, "a part needs an open round"
         where = {"messageID": self._message["id"], "sessionID": self.session.id}
         part = {"id": self.world.ids.new("prt"), **part, **where}
         self.world.put_part(part)
@@ -384,7 +385,7 @@ class ScriptedTurn:
 
 
 def _refusal(outcome: Allowed | Rejected) -> str | None:
-    """None when it was allowed; else the reason, which may be empty."""
+    """None if allowed, else the reason, which may be empty."""
     match outcome:
         case Allowed():
             return None
@@ -393,7 +394,7 @@ def _refusal(outcome: Allowed | Rejected) -> str | None:
 
 
 def _answered(questions: Sequence[Json], answers: list[list[str]]) -> str:
-    """What the model is told, in opencode's words."""
+    """The tool result for the model, in opencode's words."""
     given = answers + [[]] * (len(questions) - len(answers))
     said = ", ".join(
         f'"{question["question"]}"="{", ".join(answer) or "Unanswered"}"'

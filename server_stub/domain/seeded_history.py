@@ -1,4 +1,4 @@
-"""Messages that were said before: a session that is already long when it is opened. Nobody waits for them."""
+"""Stored messages of earlier turns, for a session that is already long when it is opened."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,11 +9,11 @@ from server_stub.domain.state import no_tokens
 Json = dict[str, Any]
 
 APART = 1000
-"""Milliseconds between two of them."""
+"""Milliseconds between two messages."""
 
 
 def seed_history(turn: ScriptedTurn, texts: Sequence[str]) -> None:
-    """Store them as older than the turn's prompt: a person's, an answer, and so on."""
+    """Store `texts` before the turn's prompt, alternately as prompts and answers."""
     prompt = turn.prompt.info
     begun: int = prompt["time"]["created"] - APART * len(texts)
     asked = prompt

@@ -1,8 +1,8 @@
-"""What the stub server knows: sessions, their messages, the open requests, its configuration. All in memory.
+"""The stub server's state, in memory: sessions, messages, open requests, configuration.
 
 Every change goes through a method here, which publishes its event. Documents (`info`, parts) have the shapes of
-the wire and are replaced, never changed in place: an event may still be waiting to be sent with the old one.
-Nothing here waits, and nothing here knows HTTP but for the refusals that it raises.
+the wire and are replaced, never changed in place: an event with the old document may still be queued. Nothing here
+waits, and nothing here knows HTTP except the ApiError that it raises.
 """
 
 import asyncio
@@ -31,7 +31,7 @@ _PLACE: ContextVar[str | None] = ContextVar("place", default=None)
 
 @contextmanager
 def acting_in(directory: str) -> Iterator[None]:
-    """All that is done here, and by tasks that are begun here, happens in this directory."""
+    """Run the block, and tasks started in it, in this directory."""
     before = _PLACE.set(directory)
     try:
         yield
@@ -43,7 +43,7 @@ def acting_in(directory: str) -> Iterator[None]:
 class Message:
     info: Json
     parts: dict[str, Json] = field(default_factory=dict)
-    """By part id, in the order in which they came."""
+    """By part id, in order of arrival."""
 
     def document(self) -> Json:
         return {"info": self.info, "parts": list(self.parts.values())}
@@ -56,11 +56,11 @@ class Session:
     todos: list[Json] = field(default_factory=list)
     diff: list[Json] = field(default_factory=list)
     statuses: dict[str, Json] = field(default_factory=dict)
-    """By directory, where it is not idle."""
+    """By directory; idle is absent."""
 
     @property
     def status(self) -> Json:
-        """Of what runs in it, wherever."""
+        """The first status that is not idle, of any directory."""
         return next(iter(self.statuses.values()), IDLE)
 
     @property
@@ -74,7 +74,7 @@ class Session:
         return directory
 
     def ordered(self) -> list[Message]:
-        """Oldest first; the order is that of `time.created`, not of the ids."""
+        """Oldest first, by `time.created`, not by id."""
         return sorted(self.messages.values(), key=lambda message: message.info["time"]["created"])
 
 
@@ -88,7 +88,7 @@ MAIN_ACTOR: Json = {
 
 
 class ServerState:
-    """The server's state."""
+    """State of one server process."""
 
     def __init__(self, profile: Profile, clock: Clock, directory: str) -> None:
         self.profile = profile
@@ -99,33 +99,33 @@ class ServerState:
         self.requests = PendingRequests(self.bus, self.ids, lenient=profile.gone_request == "true")
         self.sessions: dict[str, Session] = {}
         self.deleted: dict[str, Session] = {}
-        """What still runs in one goes on, and its status is told; what it stores is told to nobody."""
+        """Their runs go on and publish statuses, but not their stored changes."""
         self.config: Json = {}
         self.late = False
         self.early = False
         """Faults that override `late_events` of the profile."""
         self._wedged = False
         self._withheld: list[Callable[[], object]] | None = None
-        """Second writes whose first is done, while the server stands still between the two; else None."""
+        """Pending second writes, while the `halfway` fault holds the server between two writes; else None."""
         self._moving, self._storing = asyncio.Event(), asyncio.Event()
         self._moving.set()
         self._storing.set()
 
     @property
     def heartbeat_ms(self) -> int:
-        """How often an event stream beats: `server.event_stream.heartbeat_ms` of the configuration, in ms."""
+        """Heartbeat interval of event streams: `server.event_stream.heartbeat_ms` of the configuration, in ms."""
         stream = self.config.get("server", {}).get("event_stream", {})
         interval: int = stream.get("heartbeat_ms", self.profile.heartbeat_ms)
         return interval
 
     @property
     def late_events(self) -> bool:
-        """Events are sent some ms after what they report."""
+        """Events are sent some ms after their change."""
         return (self.late or self.profile.late_events) and not self.early
 
     @property
     def wedged(self) -> bool:
-        """A fault seen in the field: prompts are stored and all looks healthy, but no turn begins."""
+        """A fault seen in production: prompts are stored and health checks pass, but no turn begins."""
         return self._wedged
 
     @wedged.setter
@@ -135,9 +135,9 @@ class ServerState:
 
     @property
     def halfway(self) -> bool:
-        """A moment made long, between two writes that belong together.
+        """A fault that holds the server between two writes that belong together.
 
-        Prompts are stored and not their parts, answers with why they ended and not when; no turn begins or ends.
+        Prompts are stored without their parts, answers with a finish and no completion time; no turn begins or ends.
         """
         return self._withheld is not None
 
@@ -153,11 +153,11 @@ class ServerState:
             self._storing.set()
 
     async def unwedged(self) -> None:
-        """Until a turn may begin."""
+        """Wait until a turn may begin."""
         await self._moving.wait()
 
     async def stored(self) -> None:
-        """Until a turn may end."""
+        """Wait until a turn may end."""
         await self._storing.wait()
 
     def _move_or_not(self) -> None:
@@ -167,14 +167,14 @@ class ServerState:
             self._moving.set()
 
     def configure(self, patch: Json) -> None:
-        """Take over what `patch` says; streams that run look at their heartbeat again."""
+        """Apply `patch`; open streams read their heartbeat interval again."""
         self.config = {name: value for name, value in {**self.config, **patch}.items() if value is not None}
         self.bus.wake()
 
     # sessions
 
     def session(self, session_id: str) -> Session:
-        """Raises Refusal: 404 for an unknown id, 500 for one that is no session's."""
+        """Raises ApiError: 404 for an unknown id, 500 for one without the prefix of sessions."""
         if not session_id.startswith("ses"):
             refusal = unexpected()
             refusal.part, refusal.issue = "Params", zod.wrong_prefix("ses", '["sessionID"]')
@@ -217,7 +217,7 @@ class ServerState:
         return session
 
     def update_session(self, session: Session, **changes: Any) -> None:
-        """Replace fields of its info (None removes one). All but a new title alone moves its `time.updated`."""
+        """Replace fields of its info (None removes one). Any change but of the title alone sets `time.updated`."""
         time = {**session.info["time"], **changes.pop("time", {})}
         if set(changes) != {"title"}:
             time["updated"] = self.clock.now()
@@ -226,7 +226,7 @@ class ServerState:
         self._publish(session, "session.updated", {"info": session.info})
 
     def fork_session(self, session: Session, until: str | None, *, session_id: str | None = None) -> Session:
-        """A copy, with new ids, of all that came before the message `until` (None: of all there is)."""
+        """A copy, with new ids, of all messages before the message `until` (None: of all)."""
         title = f"{session.info['title']} (fork #"
         count = 1 + sum(other.info["title"].startswith(title) for other in self.sessions.values())
         fork = self.create_session(session.directory, f"{title}{count})", session_id=session_id)
@@ -247,7 +247,7 @@ class ServerState:
         return fork
 
     def delete_session(self, session: Session) -> None:
-        """Its children go with it."""
+        """Delete a session and its children."""
         for child in self.children(session):
             self.delete_session(child)
         self._publish(session, "session.deleted", {"info": session.info})
@@ -257,16 +257,16 @@ class ServerState:
         return [one for one in self.sessions.values() if one.info.get("parentID") == session.id]
 
     def with_deleted(self) -> list[Session]:
-        """All in which something may run."""
+        """All sessions that may have a run."""
         return [*self.sessions.values(), *self.deleted.values()]
 
     def descendants(self, session: Session) -> list[Session]:
-        """Its children, theirs, and so on."""
+        """Its children, recursively."""
         children = self.children(session)
         return [*children, *(one for child in children for one in self.descendants(child))]
 
     def set_status(self, session: Session, status: Json) -> None:
-        """Also says `session.idle`, which clients of older versions wait for."""
+        """Also publishes `session.idle`, which older clients wait for."""
         if status == IDLE:
             session.statuses.pop(self.place_of(session), None)
         else:
@@ -276,11 +276,11 @@ class ServerState:
             self._publish(session, "session.idle", {})
 
     def statuses(self, directory: str) -> Json:
-        """Idle sessions are absent."""
+        """Statuses by session id; idle sessions are absent."""
         return {one.id: one.statuses[directory] for one in self.with_deleted() if directory in one.statuses}
 
     def place_of(self, session: Session) -> str:
-        """The directory in which what is done to the session happens."""
+        """The directory in which requests act on the session."""
         return _PLACE.get() or session.directory
 
     def set_todos(self, session: Session, todos: list[Json]) -> None:
@@ -297,13 +297,13 @@ class ServerState:
     # messages
 
     def message(self, session: Session, message_id: str) -> Message:
-        """Raises Refusal 404 when the session has no such message."""
+        """Raises ApiError 404 if the session has no such message."""
         if message_id not in session.messages:
             raise not_found(f"Message not found: {message_id}")
         return session.messages[message_id]
 
     def put_message(self, info: Json) -> Message:
-        """Store it, or replace the info of the one with this id."""
+        """Insert a message, or replace the info of the one with this id."""
         session = self.home(info["sessionID"])
         message = session.messages.get(info["id"])
         if message is None:
@@ -314,31 +314,31 @@ class ServerState:
         return message
 
     def put_part(self, part: Json) -> None:
-        """Store it, or replace the one with this id."""
+        """Insert a part, or replace the one with this id."""
         session = self.home(part["sessionID"])
         session.messages[part["messageID"]].parts[part["id"]] = part
         self._publish(session, "message.part.updated", {"part": part, "time": self.clock.now()})
 
     def put_prompt_part(self, part: Json) -> None:
-        """The same for what a person sends, whose message is stored already."""
+        """Store a part of a prompt, whose message is stored already."""
         self._write(lambda: self.put_part(part))
 
     def put_ended(self, info: Json) -> None:
-        """The same as `put_message` for an answer that has ended: why it did is stored before when it did."""
+        """Like `put_message` for an ended answer: its finish is stored before its completion time."""
         if self.halfway:
             time = {name: moment for name, moment in info["time"].items() if name != "completed"}
             self.put_message({**info, "time": time})
         self._write(lambda: self.put_message(info))
 
     def _write(self, write: Callable[[], object]) -> None:
-        """The second of two writes."""
+        """Do the second of two writes, or withhold it."""
         if self._withheld is None:
             write()
         else:
             self._withheld.append(write)
 
     def stream_text(self, part: Json, delta: str) -> None:
-        """Tell those who listen; what is stored stays as it was until the part ends."""
+        """Publish a delta; the stored part changes when it ends."""
         session = self.home(part["sessionID"])
         where = {"messageID": part["messageID"], "partID": part["id"]}
         self._publish(session, "message.part.delta", {**where, "field": "text", "delta": delta})
@@ -353,7 +353,7 @@ class ServerState:
             self._publish(session, "message.part.removed", {"messageID": message_id, "partID": part_id})
 
     def home(self, session_id: str) -> Session:
-        """Its session, deleted or not."""
+        """The session with this id, deleted or not."""
         return self.sessions.get(session_id) or self.deleted[session_id]
 
     def _publish(self, session: Session, kind: str, properties: Json) -> None:
@@ -362,11 +362,11 @@ class ServerState:
         self.publish(session, kind, properties)
 
     def publish(self, session: Session, kind: str, properties: Json) -> None:
-        """Tell what happens in a session, which changes nothing that is stored."""
+        """Publish an event of a session that changes no stored state."""
         self.bus.publish(kind, {"sessionID": session.id, **properties}, self.place_of(session))
 
     def measure(self, session: Session, kind: str, properties: Json) -> None:
-        """Tell a figure, where the family does."""
+        """Publish a metric, if the profile has them."""
         if self.profile.metrics:
             self.publish(session, f"metrics.{kind}", properties)
 

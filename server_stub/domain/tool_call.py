@@ -1,4 +1,4 @@
-"""The life of one tool part: pending, running, then completed or error. It awaits nothing."""
+"""State machine of one tool part: pending, running, then completed or error."""
 
 import asyncio
 from types import TracebackType
@@ -11,10 +11,10 @@ Json = dict[str, Any]
 
 
 class ToolCall:
-    """Entered while its work is done: a cancellation that passes through marks the part as aborted."""
+    """A context manager around the work of the call: a cancellation marks the part as aborted."""
 
     def __init__(self, world: ServerState, message: Json, tool: str, tool_input: Json) -> None:
-        """`message` is the info of the assistant message to which the part is added, at once, as pending."""
+        """Add a pending part to the assistant message with the info `message`."""
         self._world = world
         self._input = tool_input
         self._started: int | None = None
@@ -43,11 +43,11 @@ class ToolCall:
 
     @property
     def reference(self) -> Json:
-        """How a question or a permission names this call."""
+        """The reference to this call in a question or permission."""
         return {"messageID": self._part["messageID"], "callID": self._part["callID"]}
 
     def running(self, metadata: Json | None = None) -> None:
-        """May be said again with more: the metadata of a shell holds all of its output so far."""
+        """Can be repeated with new metadata: that of a shell holds all output so far."""
         self._started = self._started or self._world.clock.now()
         more = {} if metadata is None else {"metadata": metadata}
         self._put({"status": "running", "input": self._input, **more, "time": {"start": self._started}})

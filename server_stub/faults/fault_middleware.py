@@ -1,8 +1,7 @@
-"""One request and its answer, with the armed faults acting on the bytes between. Knows no route and no profile.
+"""Applies the armed faults to the bytes of one request and its response. Knows no route and no profile.
 
-What a route sends passes through here piece by piece: a fault that is due after so many bytes strikes after
-exactly so many. Once a connection is broken the route's further bytes are dropped, and the route learns of it as
-it learns of any client that leaves.
+The response passes through piece by piece, so that a fault due after N bytes strikes after exactly N. Once a
+connection is broken, further bytes of the route are dropped, and the route sees a client disconnect.
 """
 
 import asyncio
@@ -21,7 +20,7 @@ NO_LINGER = struct.pack("ii", 1, 0)
 
 
 class FaultMiddleware:
-    """Stands before every route but the one that arms the faults."""
+    """Wraps every route except the one that arms faults."""
 
     def __init__(self, app: ASGIApp, faults: Faults) -> None:
         self._app = app
@@ -38,11 +37,11 @@ class FaultMiddleware:
 
 @dataclass(slots=True, eq=False)
 class _Watch:
-    """A fault that aims at this exchange and has not struck it yet."""
+    """A fault that targets this exchange and has not struck it yet."""
 
     armed: Armed
     due: int | None = None
-    """Strikes once so many bytes of the body are out."""
+    """Strikes after this many bytes of the body."""
     timer: asyncio.TimerHandle | None = None
 
 
@@ -79,7 +78,7 @@ class FaultedExchange:
                 self._drop(watch)
 
     def watch(self, armed: Armed) -> None:
-        """Let this fault strike when its time comes, if it aims at this exchange and its place is not past."""
+        """Schedule this fault, if it targets this exchange and its place is not past."""
         fault = armed.fault
         if not armed.strikes_left or not fault.aims_at(self._scope["method"], self._scope["path"]):
             return
@@ -89,7 +88,7 @@ class FaultedExchange:
             self._begin_inside(watch, fault.at)
 
     def _begin_inside(self, watch: _Watch, place: InsertAt) -> None:
-        """Armed when the exchange was at `place` already, or beyond."""
+        """Schedule a fault that was armed at `place` or after it."""
         fault = watch.armed.fault
         too_late = (
             place is InsertAt.HEADERS
@@ -150,7 +149,7 @@ class FaultedExchange:
     # the answer
 
     def _answer_instead(self) -> Armed | None:
-        """The first fault that strikes at the request itself, if it is one that answers."""
+        """The first fault that strikes at the request itself, if its act is an Answer."""
         for watch in self._watches:
             if watch.armed.fault.at is InsertAt.REQUEST and watch.armed.fault.after_seconds is None:
                 return None
@@ -186,7 +185,7 @@ class FaultedExchange:
         headers = message.get("headers", [])
         if dict(headers).get(b"content-type", b"").startswith(b"application/json"):
             self._rewrite = self._take_rewrite()
-        if self._watches or self._rewrite:  # what is promised here may not be kept
+        if self._watches or self._rewrite:  # the length may change
             headers = [(name, value) for name, value in headers if name.lower() != b"content-length"]
         await self._send({**message, "headers": headers})
         self._pass(InsertAt.BODY)
@@ -217,7 +216,7 @@ class FaultedExchange:
             await self._send({"type": "http.response.body", "body": b"", "more_body": False})
 
     async def _emit(self, data: bytes) -> None:
-        """Let `data` out up to each place where a fault is due, and on from there if it lets anything on."""
+        """Send `data` up to each place where a fault is due, and beyond it if the fault allows."""
         while data and await self._is_open():
             due = min((w.due for w in self._watches if w.due is not None and w.armed.strikes_left), default=None)
             piece = data if due is None else data[: due - self._sent]
@@ -231,7 +230,7 @@ class FaultedExchange:
     # waiting
 
     async def _is_open(self) -> bool:
-        """Wait out a stall; a client that leaves meanwhile has severed the connection itself."""
+        """Wait for the end of a stall, or until the client disconnects; False if the connection is broken."""
         while (stall := self._stalled_by) is not None and not self._severed:
             gone = asyncio.ensure_future(self._until_gone())
             lifted = asyncio.ensure_future(stall.lifted.wait())
@@ -249,12 +248,12 @@ class FaultedExchange:
         return self._unread.popleft() if self._unread else await self._receive()
 
     async def _until_gone(self) -> None:
-        """What the client has sent before it left is kept for the route."""
+        """Wait for the client to disconnect, keeping earlier messages for the route."""
         while (message := await self._receive())["type"] != "http.disconnect":
             self._unread.append(message)
 
 
 def reset(transport: asyncio.Transport) -> None:
-    """Destroy the connection so that its peer gets a TCP RST instead of an end."""
+    """Abort the connection so that its peer gets a TCP RST instead of a FIN."""
     transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, NO_LINGER)
     transport.abort()

@@ -1,8 +1,7 @@
-"""What can be made to go wrong, as a table, and which faults are armed now. Touches no byte: `exchange.py` does.
+"""The table of faults, and which ones are armed. `fault_middleware.py` applies them to bytes.
 
-A fault has a target, a place in the answer where it strikes, and a number of strikes. It is armed by the admin
-route or by the command line, strikes exchanges that are open already as well as those to come, and stays listed
-until it is disarmed.
+A fault has a target, a place in the response where it strikes, and a number of strikes. The admin route or the
+command line arms it; it strikes open exchanges as well as later ones, and stays listed until it is disarmed.
 """
 
 import asyncio
@@ -18,26 +17,26 @@ import msgspec
 
 
 class InsertAt(StrEnum):
-    """Where in an exchange a fault strikes, unless it waits for more bytes or seconds from there on."""
+    """Where in an exchange a fault strikes; `after_bytes` and `after_seconds` count from there."""
 
     REQUEST = "request"
-    """The request has come and no route has seen it: nothing is stored."""
+    """The request has arrived and no route has seen it: nothing is stored."""
     HEADERS = "headers"
-    """The route has done its work; not one byte of the answer is out."""
+    """The route has done its work; no byte of the response is sent."""
     BODY = "body"
-    """The headers are out, and nothing else."""
+    """The headers are sent, and nothing else."""
     PADDING = "padding"
-    """Whitespace is out, and nothing else of the body."""
+    """Whitespace is sent, and nothing else of the body."""
     JSON = "json"
-    """A byte of the body other than whitespace is out: of JSON, or of an event."""
+    """A byte of the body other than whitespace is sent: of JSON, or of an event."""
 
 
 @dataclass(frozen=True, slots=True)
 class Break:
-    """The connection suffers.
+    """Breaks the connection.
 
-    `close` ends it in the middle of the answer (FIN), `reset` destroys it (RST), `stall` leaves it open and lets
-    nothing through until the fault is disarmed, `exit` takes the whole process with it.
+    `close` ends it in the middle of the response (FIN), `reset` aborts it (RST), `stall` leaves it open and sends
+    nothing until the fault is disarmed, `exit` ends the whole process.
     """
 
     how: Literal["close", "reset", "stall", "exit"]
@@ -45,7 +44,7 @@ class Break:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Something before the server answers in its place; no route sees the request."""
+    """Answers in place of the server, as a proxy does; no route sees the request."""
 
     status: int
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -54,7 +53,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Rewrite:
-    """The answer ends as if all were well, but its JSON (padding apart) is not what the route wrote."""
+    """Changes the JSON of a response (not its padding), which then ends normally."""
 
     change: Callable[[bytes], bytes]
 
@@ -64,12 +63,12 @@ Flag = Literal["muted", "wedged", "halfway", "late", "early"]
 
 @dataclass(frozen=True, slots=True)
 class Switch:
-    """The server itself is ill, for as long as the fault is armed.
+    """Changes the server's behaviour while the fault is armed.
 
-    `muted` sends heartbeats and no events; `wedged` is healthy and beats, stores prompts and never begins a turn;
-    `halfway` stands still between two writes that belong together, a prompt and its words, or why an answer ended
-    and when: killed then, it never has the second. `late` sends events some ms after what they report, so that the
-    answers to requests arrive first, `early` before those answers, whatever the profile has; `early` wins.
+    `muted` sends heartbeats and no events; `wedged` passes health checks and stores prompts, but begins no turn;
+    `halfway` holds the server between two writes that belong together, a prompt and its parts, or the finish of an
+    answer and its completion time: if killed then, it never does the second. `late` sends events some ms after
+    the responses to requests, `early` before them, whatever the profile says; `early` wins.
     """
 
     flag: Flag
@@ -77,7 +76,7 @@ class Switch:
 
 @dataclass(frozen=True, slots=True)
 class Die:
-    """The process in which the agents run is gone, at once; the server itself goes on."""
+    """Ends the process in which the agents run, at once; the server goes on."""
 
 
 Act = Break | Answer | Rewrite | Switch | Die
@@ -85,7 +84,7 @@ Act = Break | Answer | Rewrite | Switch | Die
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """What a fault's name means, and what is meant where nothing else is said."""
+    """The act of a named fault, and its default options."""
 
     act: Act
     target: str | None = None
@@ -133,26 +132,26 @@ TARGETS: Mapping[str, re.Pattern[str]] = {
 }
 
 CRASHED = 70
-"""Exit status of a process that a `crash` ended; EX_SOFTWARE of sysexits.h."""
+"""Exit status of a `crash`; EX_SOFTWARE of sysexits.h."""
 
 
 class FaultRefused(ValueError):
-    """There is no such fault, or not with these options; the text says which and why."""
+    """An unknown fault, or invalid options; the text says which and why."""
 
 
 class Fault(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One thing to go wrong. Made by `fault` or `parse`, which check it."""
+    """One fault. Made by `fault` or `parse`, which validate it."""
 
     name: str
     target: Annotated[str, msgspec.Meta(pattern="^(events|prompt|answer|all|/.*)$")] | None
-    """Whose exchanges it strikes; a path means all that begin with it. None: the server as a whole, at once."""
+    """The exchanges it strikes; a path means all that start with it. None: the whole server, at once."""
     times: Annotated[int, msgspec.Meta(ge=1)] | None
     """How often it strikes; None: until disarmed."""
     at: InsertAt | None
     after_bytes: Annotated[int, msgspec.Meta(ge=0)] | None = None
-    """Bytes of the body to let out from `at` on, or from the moment of arming if that is later."""
+    """Bytes of the body to send after `at`, or after arming if that is later."""
     after_seconds: Annotated[float, msgspec.Meta(ge=0)] | None = None
-    """Seconds to wait from `at` on, or from the moment of arming if that is later."""
+    """Seconds to wait after `at`, or after arming if that is later."""
     retry_after: Annotated[int, msgspec.Meta(ge=0)] | None = None
     """Seconds, for the `Retry-After` of an answer."""
 
@@ -171,10 +170,10 @@ class Fault(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def fault(name: str, options: Mapping[str, object] | None = None) -> Fault:
-    """The fault of this name, with its kind's defaults where `options` say nothing. Raises FaultRefused."""
+    """The fault of this name; `options` override its kind's defaults. Raises FaultRefused."""
     kind = KINDS.get(name)
     if kind is None:
-        raise FaultRefused(f"there is no fault {name!r}; there are {', '.join(KINDS)}")
+        raise FaultRefused(f"unknown fault {name!r}; known are {', '.join(KINDS)}")
     options = {option: None if value == "always" else value for option, value in (options or {}).items()}
     try:
         made = msgspec.convert({**kind.defaults(), **options, "name": name}, Fault, strict=False)
@@ -195,7 +194,7 @@ def parse(text: str) -> Fault:
         elif position == 0:
             options["target"] = piece
         else:
-            raise FaultRefused(f"{name}: {piece!r} is no option=value")
+            raise FaultRefused(f"{name}: {piece!r} is not option=value")
     return fault(name, options)
 
 
@@ -209,9 +208,9 @@ def _check(made: Fault, given: set[str]) -> None:
             if made.after_bytes is not None and made.after_seconds is not None:
                 raise FaultRefused(f"{made.name}: after_bytes or after_seconds, not both")
             if made.at in (InsertAt.REQUEST, InsertAt.HEADERS) and made.after_bytes is not None:
-                raise FaultRefused(f"{made.name}: after_bytes counts bytes of the body, and none is out at {made.at}")
+                raise FaultRefused(f"{made.name}: after_bytes counts bytes of the body, and none is sent at {made.at}")
             if made.at is InsertAt.HEADERS and made.after_seconds is not None:
-                raise FaultRefused(f"{made.name}: headers take no time; count the seconds from request or body")
+                raise FaultRefused(f"{made.name}: after_seconds counts from request or body, not from headers")
         case _:
             pass
     fitting = set(options_of(made.act)) if made.target else set()
@@ -220,7 +219,7 @@ def _check(made: Fault, given: set[str]) -> None:
 
 
 def options_of(act: Act) -> tuple[str, ...]:
-    """The options that a fault takes, if it has a target."""
+    """The options of a fault with a target."""
     match act:
         case Break():
             return ("target", "times", "at", "after_bytes", "after_seconds")
@@ -236,20 +235,20 @@ def options_of(act: Act) -> tuple[str, ...]:
 
 @dataclass(slots=True, eq=False)
 class Armed:
-    """A fault with a number to disarm it by, and what it has done so far."""
+    """An armed fault, with the id to disarm it by and its number of strikes."""
 
     id: int
     fault: Fault
     struck: int = 0
     lifted: asyncio.Event = field(default_factory=asyncio.Event)
-    """Set when it is disarmed: what it held back goes on."""
+    """Set when it is disarmed, which releases stalled exchanges."""
 
     @property
     def strikes_left(self) -> bool:
         return not self.lifted.is_set() and (self.fault.times is None or self.struck < self.fault.times)
 
     def strike(self) -> bool:
-        """Count one strike; False if there was none left."""
+        """Count one strike; False if none is left."""
         if not self.strikes_left:
             return False
         self.struck += 1
@@ -260,18 +259,18 @@ class Armed:
 
 
 class Connection(Protocol):
-    """As much of uvicorn's protocol object as a fault needs."""
+    """The part of uvicorn's protocol object that a fault needs."""
 
     @property
     def transport(self) -> asyncio.Transport: ...
 
 
 class Faults:
-    """The faults armed now.
+    """The armed faults.
 
-    `switch` turns the server's own illnesses on and off. `connections` and `exit` come from the process that
-    serves, `lose_agent` from a family whose agents have a process of their own; without them the faults that need
-    them are refused, and so are the illnesses that are not among `illnesses`.
+    `switch` turns flags on and off. `connections` and `exit` come from the serving process, `lose_agent` from a
+    protocol whose agents have a process of their own; without them, faults that need them are refused, and so are
+    flags that are not in `illnesses`.
     """
 
     def __init__(self, switch: Callable[[Flag, bool], None]) -> None:
@@ -285,7 +284,7 @@ class Faults:
         self.illnesses: Collection[Flag] = get_args(Flag)
 
     def arm(self, fault: Fault) -> Armed:
-        """From now on; a `crash` without a target does not return, and `died` is over at once.
+        """Arm a fault; a `crash` without a target does not return, and `died` has no duration.
 
         Raises FaultRefused.
         """
@@ -311,7 +310,7 @@ class Faults:
         return armed
 
     def disarm(self, number: int) -> None:
-        """Raises KeyError when none has this number."""
+        """Raises KeyError if no fault has this number."""
         self._armed.pop(number).lifted.set()
         self._set_switches()
 
@@ -320,12 +319,12 @@ class Faults:
             self.disarm(number)
 
     def armed(self) -> list[Armed]:
-        """In the order of arming, those without strikes left among them."""
+        """In order of arming, including those without strikes left."""
         return list(self._armed.values())
 
     @contextmanager
     def watched_by(self, watcher: Callable[[Armed], None]) -> Iterator[None]:
-        """Tell `watcher` of every fault that is armed meanwhile."""
+        """Call `watcher` for every fault that is armed within the block."""
         self._watchers.add(watcher)
         try:
             yield
@@ -333,7 +332,7 @@ class Faults:
             self._watchers.discard(watcher)
 
     def transport_of(self, client: tuple[str, int]) -> asyncio.Transport | None:
-        """None when this client has left."""
+        """The client's transport, or None if it has disconnected."""
         for connection in self.connections or ():
             if connection.transport.get_extra_info("peername") == client:
                 return connection.transport

@@ -1,4 +1,4 @@
-"""`/_stub/faults`: arm, list and disarm faults. Apart from every protocol, and mounted only when asked for."""
+"""`/_stub/faults`: arm, list and disarm faults. Served with `--admin` only."""
 
 from http import HTTPStatus
 

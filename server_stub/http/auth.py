@@ -1,4 +1,4 @@
-"""What every request passes before any route: it is meant for this machine and knows the secret, if any."""
+"""Middleware before every route: checks of Host, Origin, media type, and the password or token, if any."""
 
 import base64
 import hmac
@@ -17,9 +17,9 @@ NOT_JSON = PlainTextResponse("This server takes JSON only.\n", 415)
 
 
 class LoopbackOnly:
-    """403 for a Host that is not loopback: a page from elsewhere must not reach the agent by DNS rebinding.
+    """403 for a Host that is not loopback, against DNS rebinding from web pages.
 
-    With `own_port` the port, too, must be the server's.
+    With `own_port` the port must be the server's, too.
     """
 
     def __init__(self, app: ASGIApp, refusal: Response = STRANGER, *, own_port: bool = False) -> None:
@@ -38,7 +38,7 @@ class LoopbackOnly:
 
 
 class LowerCaseSessionIds:
-    """A session's UUID in a path may be written in capitals, as qwen takes it; it is told in small letters."""
+    """Lower-cases a session's UUID in the path, as qwen does."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -51,7 +51,7 @@ class LowerCaseSessionIds:
 
 
 class BasicAuth:
-    """401 with an empty body, as opencode gives it, unless the request has this user and password."""
+    """401 with an empty body, as in opencode, unless the request has this user and password."""
 
     def __init__(self, app: ASGIApp, user: str, password: str) -> None:
         self._app = app
@@ -68,7 +68,7 @@ class BasicAuth:
 
 
 class SameOrigin:
-    """403, in qwen's words, for a request that a page from another origin has made."""
+    """403, in qwen's words, for a request of a web page from another origin."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -83,9 +83,9 @@ class SameOrigin:
 
 
 class JsonOnly:
-    """415 for a body that a page may send anywhere without asking: text, or a form.
+    """415 for bodies that a web page can send without a CORS preflight: text, or a form.
 
-    A body of no type is taken, as real servers take it: programs send that, and browsers name an origin beside it.
+    A body without a media type is accepted, as by real servers: programs send that, and browsers add an Origin.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -101,7 +101,7 @@ class JsonOnly:
 
 
 class BearerAuth:
-    """401, as qwen gives it, unless the request has this token; its health is anyone's to ask."""
+    """401, as in qwen, unless the request has this token; `/health` needs none."""
 
     def __init__(self, app: ASGIApp, token: str) -> None:
         self._app = app

@@ -1,4 +1,4 @@
-"""Which directory a request is about, and which ones are served."""
+"""The directory of a request, and which directories are served."""
 
 import posixpath
 from pathlib import PurePosixPath
@@ -14,9 +14,9 @@ from server_stub.http import zod
 
 
 def directory_of(request: Request, world: ServerState) -> str:
-    """The family's header (percent-encoded), else `?directory=`, else the one the server was started in.
+    """The profile's header (percent-encoded), else `?directory=`, else the server's working directory.
 
-    Raises Refusal 400 for a name that no directory can have; real servers answer 500 to that.
+    Raises ApiError 400 for a null byte; real servers answer 500.
     """
     directory = _named(request, world)
     if "\0" in directory:
@@ -35,7 +35,7 @@ def _named(request: Request, world: ServerState) -> str:
 
 
 class PlaceOfRequest:
-    """What a request does to a session happens in the directory that the request names."""
+    """Lets each request act in the directory that it names."""
 
     def __init__(self, app: ASGIApp, world: ServerState) -> None:
         self._app = app
@@ -50,7 +50,7 @@ class PlaceOfRequest:
 
 
 class OwnDirectory:
-    """403 for a directory that is not below the server's own, as MiMo Code 0.1.15 gives it without a password."""
+    """403 for a directory outside the server's own, as in MiMo Code 0.1.15 without a password."""
 
     def __init__(self, app: ASGIApp, world: ServerState) -> None:
         self._app = app

@@ -1,7 +1,6 @@
-"""The response that is held open while a turn runs, and the padding that some families send meanwhile.
+"""The response that is held open while a turn runs, and its padding in some families.
 
-No byte of padding falls between those of the JSON nor after it, and none is sent once the turn, the connection or
-the server is gone.
+Padding is sent only before the JSON, and never after the turn has ended or the client has disconnected.
 """
 
 import asyncio
@@ -17,7 +16,7 @@ INTERVAL_VARIABLE = "HOLDFAST_STUB_PROMPT_HEARTBEAT_INTERVAL_MS"
 
 
 def interval_of(padding: PaddingPolicy) -> float:
-    """Seconds between two bytes; the environment, read each time, wins over the family's own if it is above 0."""
+    """Seconds between two padding bytes; a value above 0 in the environment overrides the profile's."""
     try:
         interval_ms = float(os.environ.get(INTERVAL_VARIABLE, ""))
     except ValueError:
@@ -26,10 +25,10 @@ def interval_of(padding: PaddingPolicy) -> float:
 
 
 class HeldResponse:
-    """Waits for `body` and sends it in one piece; with padding, headers and padding go out before it.
+    """Waits for `body` and sends it in one piece; with padding, headers and padding are sent before it.
 
-    `body` is awaited in a task of its own. If it raises Refusal, that is the response, or, with padding, the body
-    is empty. `when_left` is called if the client goes before it is there.
+    `body` is awaited in its own task. If it raises ApiError, that is the response, or, with padding, the body
+    is empty. `when_left` is called if the client disconnects first.
     """
 
     def __init__(
@@ -63,7 +62,7 @@ class HeldResponse:
     async def _pad(
         self, padding: PaddingPolicy, body: "asyncio.Task[bytes]", left: "asyncio.Task[None]", send: Send
     ) -> bool:
-        """Until the body is there or the client is gone; whether the headers have been sent."""
+        """Pad until the body is ready or the client disconnects; returns whether the headers are sent."""
         interval = interval_of(padding)
         has_headers = padding.headers == "at once"
         if has_headers:

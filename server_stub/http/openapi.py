@@ -1,4 +1,4 @@
-"""`GET /doc`: the OpenAPI document of the routes that are there, made from the routes themselves."""
+"""`GET /doc`: the OpenAPI document, generated from the routes."""
 
 import re
 from collections.abc import Iterable
@@ -13,7 +13,7 @@ QUERIES: dict[str, tuple[str, ...]] = {
     "GET /session": ("directory", "path", "roots", "start", "search", "limit"),
     "GET /session/{sid}/message": ("limit", "before"),
 }
-"""Query parameters beside `directory`, which every route of a directory takes."""
+"""Query parameters besides `directory`, which every route of a directory accepts."""
 
 
 def document(routes: Iterable[Route], version: str) -> Json:
@@ -26,8 +26,8 @@ def document(routes: Iterable[Route], version: str) -> Json:
 
 
 def _operation(method: str, route: Route) -> Json:
-    named = re.findall(r"{(\w+)}", route.path)
-    asked = QUERIES.get(f"{method} {route.path}", ())
+    params = re.findall(r"{(\w+)}", route.path)
+    queries = QUERIES.get(f"{method} {route.path}", ())
     kind = "text/event-stream" if route.path.endswith("/event") else "application/json"
     done: Json = (
         {"204": {"description": "Done"}}
@@ -39,9 +39,9 @@ def _operation(method: str, route: Route) -> Json:
         "operationId": re.sub(r"\W+", ".", f"{method.lower()}{route.path}").strip("."),
         "summary": summary[0] if summary else "",
         "parameters": [
-            *({"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in named),
-            *({"name": name, "in": "query", "schema": {"type": "string"}} for name in asked),
+            *({"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in params),
+            *({"name": name, "in": "query", "schema": {"type": "string"}} for name in queries),
         ],
         **({"requestBody": JSON_BODY} if method in ("POST", "PATCH") else {}),
-        "responses": {**done, "default": {"description": "Refused; the body says why"}},
+        "responses": {**done, "default": {"description": "Error; the body says why"}},
     }

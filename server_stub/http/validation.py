@@ -1,4 +1,4 @@
-"""Reads what a request says, and refuses what opencode refuses, in its words."""
+"""Parses and validates requests, with opencode's error messages."""
 
 import json
 import math
@@ -12,13 +12,13 @@ from server_stub.http import zod
 Json = dict[str, Any]
 
 NAMES: dict[type, str] = {str: "string", list: "array", dict: "object"}
-"""What JavaScript calls them."""
+"""Type names in JavaScript."""
 
 
 async def read_object(request: Request, *, required: bool = True) -> Json:
-    """The body as an object. Raises Refusal: 500 when it is no JSON, 400 when it is no object.
+    """The body as an object. Raises ApiError: 500 if it is not JSON, 400 if it is not an object.
 
-    Routes that can do without a body say 400 to both, and nothing of why.
+    Routes with an optional body answer 400 to both, without a reason.
     """
     raw = await request.body()
     if not raw:
@@ -39,7 +39,7 @@ def unexplained() -> ApiError:
 
 
 def field(body: Json, name: str, kind: type, *, at: str = "", optional: bool = False) -> Any:
-    """A field of the body of the given type (None when it is optional and absent). Raises Refusal 400."""
+    """A field of the body of the given type (None if optional and absent). Raises ApiError 400."""
     path = f'{at}["{name}"]'
     if name not in body:
         if optional:
@@ -52,7 +52,7 @@ def field(body: Json, name: str, kind: type, *, at: str = "", optional: bool = F
 
 
 def identifier(value: object, prefix: str, path: str, kind: Part = "Payload") -> str:
-    """An id with its prefix, the only thing that opencode checks. Raises Refusal 400."""
+    """An id with this prefix, the only check that opencode does. Raises ApiError 400."""
     if not isinstance(value, str) or not value.startswith(prefix):
         refusal = expected(f'a string starting with "{prefix}"', value, path, kind)
         if isinstance(value, str):
@@ -62,7 +62,7 @@ def identifier(value: object, prefix: str, path: str, kind: Part = "Payload") ->
 
 
 def option(value: object, values: tuple[str, ...], path: str, kind: Part = "Payload") -> str:
-    """One of `values`. Raises Refusal 400."""
+    """One of `values`. Raises ApiError 400."""
     if value in values:
         return str(value)
     refusal = expected(" | ".join(f'"{known}"' for known in values), value, path, kind)
@@ -76,7 +76,7 @@ def expected(what: str, value: object, path: str, kind: Part = "Payload") -> Api
 
 
 def limit_of(request: Request, least: int = 0, most: int | None = None) -> int | None:
-    """`?limit=`; None when it is not given. Raises Refusal 400."""
+    """`?limit=`; None if absent. Raises ApiError 400."""
     text = request.query_params.get("limit")
     if not text:
         return None

@@ -1,6 +1,6 @@
-"""Refusals of malformed requests in the words of zod, with which MiMo Code 0.1.15 checks them.
+"""Errors of malformed requests in the words of zod, which MiMo Code 0.1.15 validates with.
 
-The body quotes the part of the request that is wrong, and lists what is wrong with it. Only the first is listed.
+The body quotes the malformed part of the request and lists its issues: here only the first.
 """
 
 import json
@@ -14,11 +14,11 @@ from server_stub.domain.api_errors import ApiError
 Json = dict[str, Any]
 
 PARAMS = {"sid": "sessionID", "mid": "messageID", "pid": "partID", "rid": "requestID"}
-"""What the routes' parameters are called there."""
+"""Names of the path parameters in MiMo Code."""
 
 
 async def body_of(request: Request, refusal: ApiError) -> Json:
-    """For a refusal with an issue."""
+    """The response body for an error with an issue."""
     assert refusal.issue is not None
     data: object
     if refusal.part == "Payload":
@@ -31,7 +31,7 @@ async def body_of(request: Request, refusal: ApiError) -> Json:
 
 
 def at(path: str) -> list[str | int]:
-    """The keys of a path that is written as opencode does, `["parts"][0]`."""
+    """The keys of a path in opencode's notation, `["parts"][0]`."""
     return [json.loads(key) for key in re.findall(r"\[(\"[^\"]*\"|\d+)\]", path)]
 
 

@@ -1,4 +1,4 @@
-"""Commands that wait for a person at a terminal, and the other switches that MiMo Code 0.1.15 alone has."""
+"""Commands that need the user's terminal, and other routes that only MiMo Code 0.1.15 has."""
 
 from typing import Any
 
@@ -15,11 +15,11 @@ Json = dict[str, Any]
 
 def routes(world: ServerState) -> list[Route]:
     async def listed(request: Request) -> Response:
-        """Commands that wait for somebody to run them, with what they need for it."""
+        """Commands that wait for the user to run them."""
         return JsonResponse(world.requests.commands())
 
     async def replied(request: Request) -> Response:
-        """What a command has put out, and its exit code; true for one that is unknown too."""
+        """Report a command's output and exit code; true for an unknown command too."""
         body = await read_object(request)
         output, code = field(body, "output", str), body.get("exitCode")
         if not isinstance(code, int | float):
@@ -28,7 +28,7 @@ def routes(world: ServerState) -> list[Route]:
         return JsonResponse(True)
 
     async def switched_off(request: Request) -> Response:
-        """Whether questions or permissions are answered without a person: never, here."""
+        """Whether questions or permissions are answered automatically: never, in the stub."""
         return JsonResponse(False)
 
     return [

@@ -1,4 +1,4 @@
-"""The configuration, and what ends when it changes: an instance (all that runs in one directory) is disposed."""
+"""The configuration; changing it disposes instances (all that runs in one directory)."""
 
 from typing import Any
 
@@ -25,11 +25,11 @@ def routes(world: ServerState, agent: Agent) -> list[Route]:
         return JsonResponse({"healthy": True, "version": world.profile.version})
 
     async def global_config(request: Request) -> Response:
-        """What is configured for all directories."""
+        """The configuration of all directories."""
         return JsonResponse({**SCHEMA, **world.config})
 
     async def global_changed(request: Request) -> Response:
-        """Change the configuration; any change but to the event streams' heartbeat disposes every instance."""
+        """Change the configuration; any change except to the heartbeat of event streams disposes every instance."""
         patch = _known(await read_object(request))
         before = world.config
         world.configure(patch)
@@ -42,9 +42,9 @@ def routes(world: ServerState, agent: Agent) -> list[Route]:
         return JsonResponse({**SCHEMA, "command": {}, "plugin": [], **MODELS, **NOTHING, **world.config})
 
     async def changed(request: Request) -> Response:
-        """Change the configuration; the directory's instance is disposed though nothing changes.
+        """Change the configuration; the directory's instance is disposed even without a change.
 
-        A new heartbeat of the event streams alone leaves it be.
+        A change of the heartbeat of event streams alone does not dispose it.
         """
         patch = _known(await read_object(request))
         world.configure(patch)
@@ -53,17 +53,17 @@ def routes(world: ServerState, agent: Agent) -> list[Route]:
         return JsonResponse(patch)
 
     async def instance_disposed(request: Request) -> Response:
-        """End all that runs in the directory."""
+        """Dispose the directory's instance."""
         await agent.dispose(directory_of(request, world))
         return JsonResponse(True)
 
     async def all_disposed(request: Request) -> Response:
-        """End all that runs in every directory."""
+        """Dispose every instance."""
         await agent.dispose()
         return JsonResponse(True)
 
     async def logged(request: Request) -> Response:
-        """Take a line for the server's log; the stub keeps none."""
+        """Accept a log line; the stub discards it."""
         body = await read_object(request)
         field(body, "service", str)
         level = field(body, "level", str)
@@ -89,7 +89,7 @@ NOTHING: Json = {"mode": {}, "agent": {}}
 
 
 def _known(body: Json) -> Json:
-    """What of it the stub has; the rest is dropped in silence, as opencode does. Raises Refusal 400."""
+    """The settings that the stub knows; others are ignored, as in opencode. Raises ApiError 400."""
     known: Json = {}
     if "username" in body:
         if not isinstance(body["username"], str | None):
@@ -107,5 +107,5 @@ def _known(body: Json) -> Json:
 
 
 def _of_instances(config: Json) -> Json:
-    """What an instance reads once, when it starts; running streams take up their heartbeat by themselves."""
+    """The settings that an instance reads once, when it starts."""
     return {name: value for name, value in config.items() if name != "server"}

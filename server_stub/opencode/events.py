@@ -1,4 +1,4 @@
-"""`/event` and `/global/event`: what happens, as server-sent events with heartbeats; nothing is replayed."""
+"""`/event` and `/global/event`: server-sent events with heartbeats, without replay."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -29,11 +29,11 @@ HEADERS = {
 
 def routes(world: ServerState) -> list[Route]:
     async def event(request: Request) -> StreamingResponse:
-        """What happens in one directory; ends when its instance is disposed."""
+        """Events of one directory; ends when its instance is disposed."""
         return _stream(world, directory_of(request, world), lambda event: [event.payload])
 
     async def global_event(request: Request) -> StreamingResponse:
-        """What happens in every directory; what is stored is told a second time as `sync`."""
+        """Events of every directory; durable ones are sent a second time as `sync`."""
         return _stream(world, None, _global_frames)
 
     return [Route("/event", event, methods=["GET"]), Route("/global/event", global_event, methods=["GET"])]
@@ -52,7 +52,7 @@ def _stream(world: ServerState, directory: str | None, frames: Frame) -> Streami
 
 
 async def _with_heartbeats(world: ServerState, subscription: Subscription) -> AsyncIterator[Event]:
-    """Events as they come, and `server.heartbeat` at the interval that is configured at that moment."""
+    """Events as they are published, and `server.heartbeat` at the interval configured at that moment."""
     loop = asyncio.get_running_loop()
     last_beat = loop.time()
     while True:

@@ -1,7 +1,6 @@
-"""Which paths of a directory may be meant by a few letters: what a client offers while a person types `@…`.
+"""File search: the paths that a client offers while the user types `@…`.
 
-It lists names and opens no file. Real servers rank by likeness and forgive slips; here the letters must all be
-there, in their order.
+It opens no file. Real servers rank by similarity and tolerate typos; here a path must contain the letters in order.
 """
 
 import os
@@ -20,17 +19,17 @@ from server_stub.http.directory import directory_of
 from server_stub.http.validation import expected, limit_of
 
 MOST_LOOKED_AT = 5_000
-"""Paths, in a directory without end."""
+"""Limit on paths read in a directory."""
 MOST_FOUND = range(1, 201)
 FOUND = 10
-"""Without a limit."""
+"""Default limit."""
 INSTALLED = ("node_modules", "__pycache__")
 TYPES = ("file", "directory")
 
 
 def routes(world: ServerState) -> list[Route]:
     async def found(request: Request) -> Response:
-        """Paths of the directory that `query` may mean, folders with a slash at their end."""
+        """Paths of the directory that match `query`, folders with a trailing slash."""
         query = request.query_params.get("query")
         if query is None:
             raise bad_request('Missing key\n  at ["query"]', "Query", zod.missing("string", '["query"]'))
@@ -43,7 +42,7 @@ def routes(world: ServerState) -> list[Route]:
         paths = [
             path
             for path in islice(paths_in(directory_of(request, world)), MOST_LOOKED_AT)
-            if only in (None, "directory" if path.endswith("/") else "file") and _may_mean(query, path)
+            if only in (None, "directory" if path.endswith("/") else "file") and _matches(query, path)
         ]
         paths.sort(key=lambda path: (query.lower() not in path.lower(), len(path), path))
         return JsonResponse(paths[:limit])
@@ -52,7 +51,7 @@ def routes(world: ServerState) -> list[Route]:
 
 
 def paths_in(directory: str) -> Iterator[str]:
-    """Relative to it; nothing that is hidden, or that a package manager has put there."""
+    """Relative paths, without hidden files and installed packages."""
     for folder, folders, files in os.walk(directory):
         folders[:] = [name for name in folders if not name.startswith(".") and name not in INSTALLED]
         above = os.path.relpath(folder, directory)
@@ -61,6 +60,6 @@ def paths_in(directory: str) -> Iterator[str]:
                 yield name if above == "." else f"{above}/{name}"
 
 
-def _may_mean(query: str, path: str) -> bool:
+def _matches(query: str, path: str) -> bool:
     letters = iter(path.lower())
     return all(letter in letters for letter in query.lower())

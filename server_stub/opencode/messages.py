@@ -1,4 +1,4 @@
-"""Prompts and what came of them: `POST …/message`, held open until the turn ends, and the stored messages."""
+"""Prompts and messages: `POST …/message`, held open until the turn ends, and the stored messages."""
 
 import base64
 import json
@@ -28,12 +28,12 @@ def routes(world: ServerState, agent: Agent) -> list[Route]:
     profile = world.profile
     zods = profile.validation == "zod"
     minute = deque[int](maxlen=profile.async_prompts_per_minute)
-    """When the last `prompt_async` came, in epoch ms."""
+    """Times of the last `prompt_async` requests, in epoch ms."""
 
     async def listed(request: Request) -> Response:
-        """The session's messages, oldest first; limit and before page through them from the newest.
+        """The session's messages, oldest first; limit and before page from the newest.
 
-        A limit of 0 is none, and takes no notice of before.
+        A limit of 0 means none, and before is then ignored.
         """
         session = world.session(request.path_params["sid"])
         messages = session.ordered()
@@ -91,7 +91,7 @@ def routes(world: ServerState, agent: Agent) -> list[Route]:
         return _held(session, agent.answer(session), profile.padding)
 
     async def commanded(request: Request) -> ASGIApp:
-        """Prompt by the name of a command; held as a prompt is."""
+        """Run a command by name; the response is held open as for a prompt."""
         body = await read_object(request)
         session = _session_for(request, "command")
         name, arguments = field(body, "command", str), field(body, "arguments", str)
@@ -100,7 +100,7 @@ def routes(world: ServerState, agent: Agent) -> list[Route]:
         return _held(session, agent.command(session, name, arguments, prompt), padding)
 
     async def prompted_async(request: Request) -> Response:
-        """Prompt the agent and wait for nothing."""
+        """Prompt the agent without waiting for the answer."""
         _count_async()
         body = await read_object(request)
         prompt = _prompt(body)
@@ -110,14 +110,14 @@ def routes(world: ServerState, agent: Agent) -> list[Route]:
             if body.get("noReply") is not True:
                 agent.start(session)
         except ApiError as refusal:
-            # this route tells of it by `session.error` alone
+            # this route reports it by `session.error` only
             unknown = refusal.status == HTTPStatus.NOT_FOUND and not zods
             if refusal.issue is not None or refusal.status == HTTPStatus.CONFLICT or unknown:
                 raise
         return Response(status_code=204)
 
     async def aborted(request: Request) -> Response:
-        """End the session's turn, if one runs, and though the session was deleted meanwhile."""
+        """Abort the session's turn, if any, even of a deleted session."""
         session_id = request.path_params["sid"]
         if not session_id.startswith("ses"):
             world.session(session_id)
@@ -175,7 +175,7 @@ PART_TYPES = ("text", "file", "agent", "subtask")
 
 
 def _prompt(body: Json) -> Prompt:
-    """Raises Refusal 400, as opencode words it, for a payload that is no prompt."""
+    """Parse a prompt. Raises ApiError 400 in opencode's words."""
     parts = field(body, "parts", list)
     for index, part in enumerate(parts):
         at = f'["parts"][{index}]'
@@ -202,7 +202,7 @@ def _prompt(body: Json) -> Prompt:
 
 
 def _model_of(body: Json) -> Json:
-    """Commands name their model in one word, `provider/model`. Raises Refusal 400."""
+    """The model of a command, given as `provider/model`. Raises ApiError 400."""
     provider, slash, model = (field(body, "model", str, optional=True) or "").partition("/")
     return {"providerID": provider, "modelID": model} if slash else MODEL
 
@@ -224,7 +224,7 @@ def _bad_cursor(why: str) -> ApiError:
 
 
 def _position(messages: list[Message], cursor: str) -> int:
-    """How many messages are older than the cursor's. Raises Refusal 400 when it is none of ours."""
+    """How many messages are older than the cursor's. Raises ApiError 400 for an invalid cursor."""
     try:
         document = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
         message_id = document["id"]

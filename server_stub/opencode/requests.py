@@ -1,4 +1,4 @@
-"""Questions and permissions that block a turn: what is open, and the answers to it."""
+"""Questions and permissions that block a turn: the open ones, and the replies to them."""
 
 from typing import Any
 
@@ -19,11 +19,11 @@ def routes(world: ServerState) -> list[Route]:
     requests = world.requests
 
     async def questions(request: Request) -> Response:
-        """Questions of the directory that wait for an answer."""
+        """Open questions of the directory."""
         return JsonResponse(requests.questions(directory_of(request, world)))
 
     async def question_replied(request: Request) -> Response:
-        """Answer a question: a list of labels or free texts for each of its parts."""
+        """Answer a question: a list of labels or custom texts for each of its parts."""
         request_id = identifier(request.path_params["rid"], "que", '["requestID"]', "Params")
         answers = _answers(await read_object(request))
         requests.reply_question(request_id, answers, directory=directory_of(request, world))
@@ -36,7 +36,7 @@ def routes(world: ServerState) -> list[Route]:
         return JsonResponse(True)
 
     async def permissions(request: Request) -> Response:
-        """Permissions of the directory that wait for an answer."""
+        """Open permissions of the directory."""
         return JsonResponse(requests.permissions(directory_of(request, world)))
 
     async def permission_replied(request: Request) -> Response:
@@ -48,7 +48,7 @@ def routes(world: ServerState) -> list[Route]:
         return JsonResponse(True)
 
     async def permission_responded(request: Request) -> Response:
-        """Allow or reject, by the route of older versions: in the directory of the session that it names."""
+        """Allow or reject, by the route of older versions: in the session's directory."""
         session = world.session(request.path_params["sid"])
         request_id = identifier(request.path_params["rid"], "per", '["permissionID"]', "Params")
         reply = _reply(await read_object(request), "response")
@@ -66,7 +66,7 @@ def routes(world: ServerState) -> list[Route]:
 
 
 def _answers(body: Json) -> list[list[str]]:
-    """A list of labels for each question; neither their number nor the labels are checked. Raises Refusal 400."""
+    """A list of labels for each question; numbers and labels are not checked. Raises ApiError 400."""
     answers: list[list[str]] = field(body, "answers", list)
     for index, answer in enumerate(answers):
         at = f'["answers"][{index}]'

@@ -1,4 +1,4 @@
-"""Sessions: what there is, their names and their family; and what may only be done while one is idle."""
+"""Sessions: list, create, rename, delete, fork; and actions on idle sessions."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ from server_stub.http.validation import expected, field, identifier, read_object
 Json = dict[str, Any]
 
 MOST_LISTED = 100
-"""Sessions that a list without a limit gives."""
+"""Default limit of a list of sessions."""
 
 
 def routes(world: ServerState, agent: Agent, clients: ClientRegistry) -> list[Route]:
@@ -26,7 +26,7 @@ def routes(world: ServerState, agent: Agent, clients: ClientRegistry) -> list[Ro
         return world.session(request.path_params["sid"])
 
     def read_session_of(request: Request) -> Session:
-        """MiMo Code takes one that it does not know as one that is empty."""
+        """The session; MiMo Code treats an unknown one as empty."""
         session_id = request.path_params["sid"]
         if world.profile.validation == "zod" and session_id.startswith("ses") and session_id not in world.sessions:
             return Session({"id": session_id})
@@ -39,7 +39,7 @@ def routes(world: ServerState, agent: Agent, clients: ClientRegistry) -> list[Ro
         return session
 
     def matching(request: Request) -> list[Json]:
-        """Newest first, by their last change; limit, roots, start, search, directory, path narrow it."""
+        """Newest first, by last update; limit, roots, start, search, directory, path filter them."""
         query = request.query_params
         sessions = [
             session.info
@@ -54,23 +54,23 @@ def routes(world: ServerState, agent: Agent, clients: ClientRegistry) -> list[Ro
         return sessions[: _number(query.get("limit"), MOST_LISTED)]
 
     async def listed(request: Request) -> Response:
-        """Newest first, by their last change."""
+        """Newest first, by last update."""
         return JsonResponse(matching(request))
 
     async def listed_with_projects(request: Request) -> Response:
-        """The same of every project, with the project of each."""
+        """Sessions of every project, newest first, each with its project."""
         project = {"id": "global", "worktree": "/"}
         return JsonResponse([{**info, "project": project} for info in matching(request)])
 
     async def created(request: Request) -> Response:
-        """Make a session; `parentID` makes it a child."""
+        """Create a session; with `parentID`, a child."""
         body = await read_object(request, required=False)
         title, parent_id = _text(body, "title"), _text(body, "parentID", "ses")
         session = world.create_session(directory_of(request, world), title, parent_id)
         return JsonResponse(session.info)
 
     async def statuses(request: Request) -> Response:
-        """Which sessions of the directory are not idle."""
+        """Statuses of the directory's sessions that are not idle."""
         return JsonResponse(world.statuses(directory_of(request, world)))
 
     async def one(request: Request) -> Response:
@@ -93,7 +93,7 @@ def routes(world: ServerState, agent: Agent, clients: ClientRegistry) -> list[Ro
         return JsonResponse(session.info)
 
     async def deleted(request: Request) -> Response:
-        """Delete a session and its children; what runs in them is not ended by it."""
+        """Delete a session and its children; their runs go on."""
         session = session_of(request)
         for one in (session, *world.descendants(session)):
             clients.forget(one.id)
@@ -101,28 +101,28 @@ def routes(world: ServerState, agent: Agent, clients: ClientRegistry) -> list[Ro
         return JsonResponse(True)
 
     async def children(request: Request) -> Response:
-        """Sessions that this one has delegated to."""
+        """Child sessions of a session."""
         return JsonResponse([child.info for child in world.children(read_session_of(request))])
 
     async def todos(request: Request) -> Response:
-        """The agent's list of what it has to do."""
+        """The agent's todo list."""
         return JsonResponse(read_session_of(request).todos)
 
     async def diff(request: Request) -> Response:
-        """What the session has changed, file by file."""
+        """The session's changes, by file."""
         session_id = request.path_params["sid"]
         if session_id.startswith("ses") and session_id not in world.sessions:
             return JsonResponse([])
         return JsonResponse(session_of(request).diff)
 
     async def forked(request: Request) -> Response:
-        """Copy a session up to a message, or all of it."""
+        """Copy a session, up to a message if given."""
         body = await read_object(request, required=False)
         until = _text(body, "messageID", "msg")
         return JsonResponse(world.fork_session(session_of(request), until).info)
 
     async def summarized(request: Request) -> Response:
-        """Replace what the model remembers by a summary."""
+        """Replace the model's context by a summary."""
         body = await read_object(request)
         for name in ("providerID", "modelID"):
             field(body, name, str)
@@ -130,9 +130,9 @@ def routes(world: ServerState, agent: Agent, clients: ClientRegistry) -> list[Ro
         return JsonResponse(True)
 
     async def reverted(request: Request) -> Response:
-        """Set a prompt and all after it aside, until the next prompt removes them.
+        """Hide a prompt and all messages after it, until the next prompt removes them.
 
-        An answer's id means the prompt before it; an id that is not there changes nothing.
+        The id of an answer means the prompt before it; an unknown id changes nothing.
         """
         body = await read_object(request)
         session = idle_session_of(request)
@@ -146,14 +146,14 @@ def routes(world: ServerState, agent: Agent, clients: ClientRegistry) -> list[Ro
         return JsonResponse(session.info)
 
     async def unreverted(request: Request) -> Response:
-        """Take back what was reverted."""
+        """Undo a revert."""
         session = idle_session_of(request)
         if "revert" in session.info:
             world.update_session(session, revert=None)
         return JsonResponse(session.info)
 
     async def shell(request: Request) -> Response:
-        """Run a shell command of the person's own; the stub plays its output and runs nothing."""
+        """Run a shell command of the user; the stub plays its output and runs nothing."""
         body = await read_object(request)
         field(body, "agent", str)
         command = field(body, "command", str)
@@ -183,7 +183,7 @@ RENAMED = ("title", "expectedRevision", "permission", "time")
 
 
 def check_revision(session: Session, body: Json) -> None:
-    """Who renames must know the title as it is. Raises Refusal 400, or 409 where it has changed since."""
+    """A rename must name the title's current revision. Raises ApiError 400, or 409 if it has changed."""
     unknown = [name for name in body if name not in RENAMED]
     if unknown:
         named = ", ".join(f'"{name}"' for name in unknown)
@@ -196,15 +196,15 @@ def check_revision(session: Session, body: Json) -> None:
         raise bad_request(message, issue=zod.custom(message, '["expectedRevision"]'))
     given, now = body["expectedRevision"], session.info["titleRevision"]
     if given > now:
-        said = {"message": "expectedRevision is in the future"}
-        raise ApiError(400, {"success": False, "data": said, "errors": [said]})
+        detail = {"message": "expectedRevision is in the future"}
+        raise ApiError(400, {"success": False, "data": detail, "errors": [detail]})
     if given < now:
         current = {name: session.info[name] for name in ("title", "titleSource", "titleRevision")}
         raise ApiError(409, {"name": "TitleConflictError", "data": {"current": {"sessionID": session.id, **current}}})
 
 
 def _text(body: Json, name: str, prefix: str = "") -> str | None:
-    """A field that may be absent, but is neither null nor of another form. Raises Refusal 400, unexplained."""
+    """An optional string field with a prefix. Raises ApiError 400 without a reason."""
     if name not in body:
         return None
     text = body[name]
@@ -214,5 +214,5 @@ def _text(body: Json, name: str, prefix: str = "") -> str | None:
 
 
 def _number(text: str | None, otherwise: int) -> int:
-    """opencode takes what is no number here as if it were not there."""
+    """The number, or `otherwise`; opencode ignores an invalid number."""
     return int(text) if text is not None and text.isdecimal() else otherwise

@@ -1,4 +1,4 @@
-"""What opencode's own clients ask for when they start: true of this server, and no more than they need.
+"""Documents that opencode's official clients request at startup: true of this server, and minimal.
 
 One agent family, one provider with one model, two commands; no language servers, no MCP, no accounts.
 """
@@ -163,7 +163,7 @@ def routes(world: ServerState) -> list[Route]:
 
     def answering(value: Callable[[str], object]) -> Callable[[Request], Any]:
         async def answer(request: Request) -> Response:
-            """Asked for by official clients at their start."""
+            """Requested by official clients at startup."""
             return JsonResponse(value(directory_of(request, world)))
 
         return answer
@@ -192,7 +192,7 @@ def _location(directory: str) -> Json:
 
 
 def _paths(program: str) -> Callable[[str], object]:
-    """Where `program` would keep its things, below the folder it serves; the stub itself writes nothing."""
+    """The paths of `program`'s files, below its working directory; the stub writes none."""
     return lambda directory: {
         "home": directory,
         "state": f"{directory}/.local/state/{program}",

@@ -1,8 +1,8 @@
-"""Turns that the daemon begins by itself: an agent has worked in the background, and the model is told its report.
+"""Turns that the daemon starts by itself, when a background agent reports to the model.
 
-Such a turn has no prompt. It says what it is in each update, and its words come whole, at the end of each round
-of the model (measured on 0.24.4). What the agent does is not played: it reports what it was started with. Nor is a
-report that comes while a turn runs told to that one: it waits for the turn's end.
+Such a turn has no prompt. Every update names the turn, and its text is sent whole, at the end of each round
+of the model (measured on 0.24.4). The agent's work is not played: it reports the prompt it was started with. A
+report during a running turn waits for the turn's end.
 """
 
 import uuid
@@ -17,12 +17,12 @@ from server_stub.qwen.stored_transcript import NOTICES, TURN
 Json = dict[str, Any]
 
 REPORTS_AFTER = 2.0
-"""Seconds from the end of the turn that started it to the agent's report."""
+"""Seconds from the end of the turn that started an agent to its report."""
 
 
 @dataclass(slots=True, eq=False)
 class Report:
-    """What an agent reports, and the turn that it becomes; `words` are the model's that are not told yet."""
+    """An agent's report, and the turn that it starts; `words` is the model's text not sent yet."""
 
     call_id: str
     label: str
@@ -43,7 +43,7 @@ class Report:
         return {**where, "startedAt": self.started_at, **origin, "label": self.label}
 
     def completed(self) -> Json:
-        """Said when the work is done, whatever runs then."""
+        """The update sent when the agent has finished."""
         return self._notice("background_task_completed")
 
     def opening(self) -> list[Json]:
@@ -52,11 +52,11 @@ class Report:
         return [self._stamped({**began, "_meta": meta}), self._stamped(self._notice("background_notification"))]
 
     def stored(self) -> Json:
-        """What the transcript keeps of it, in the message that the model is told: see `transcript`."""
+        """The fields that the transcript stores in the message of the report; see `stored_transcript`."""
         return {TURN: self.turn, NOTICES: [self.completed(), self._notice("background_notification")]}
 
-    def told(self, update: Json) -> Iterator[Json]:
-        """An update of the turn, as its clients see it: words wait for the end of their round."""
+    def translate(self, update: Json) -> Iterator[Json]:
+        """The updates that clients get for an update of the turn: text is held until the end of its round."""
         meta = update.get("_meta", {})
         ends_round = "usage" in meta
         mine = update["sessionUpdate"] == "agent_message_chunk" and "parentToolCallId" not in meta
@@ -69,11 +69,11 @@ class Report:
         yield self._stamped(update)
 
     def closing(self) -> list[Json]:
-        """The last word of a turn in which anything was said."""
+        """The last update of a turn that has sent text."""
         return [self._response("", complete=True)] if self.spoke else []
 
     def failed(self, message: str) -> Json:
-        """All that is said of a provider's error: the turn ends as if there had been none."""
+        """The only sign of a provider's error: the turn ends as if completed."""
         return self._stamped(updates.text_chunk("text", f"[notification error] {message}"))
 
     def _notice(self, source: str) -> Json:
@@ -95,11 +95,11 @@ class Report:
 
 
 def started(session: Session, source: str) -> list[Report]:
-    """What agents that were started in the background will report, the newest last; `source` started them."""
+    """Reports of the session's background agents, the newest last; `source` is the prompt that started them."""
     calls = [part for message in session.ordered() for part in message.parts.values() if part["type"] == "tool"]
-    given = [(part["callID"], part["state"]["input"]) for part in calls if part["tool"] == "task"]
+    tasks = [(part["callID"], part["state"]["input"]) for part in calls if part["tool"] == "task"]
     return [
-        Report(call_id, told["description"], told["prompt"], source)
-        for call_id, told in given
-        if told.get("run_in_background")
+        Report(call_id, task["description"], task["prompt"], source)
+        for call_id, task in tasks
+        if task.get("run_in_background")
     ]

@@ -1,12 +1,11 @@
-"""What `load` gives of a session's past: ended turns made small, the turn that runs event by event. Pure.
+"""Replay journals for `load`: ended turns compacted, the running turn event by event. Without I/O.
 
 As in `compactionEngine.ts` of qwen 0.24.4 (read, and measured): within an ended turn the chunks of one text become
-one event under the last one's id, a tool call and its updates become one `tool_call` in the first one's place, and
-of commands and modes only the latest stays. Beyond MOST_BYTES the oldest turns are left out, and that is said.
+one event under the last chunk's id, a tool call and its updates become one `tool_call` in the first one's place, and
+of commands and modes only the latest remains. Beyond MOST_BYTES the oldest turns are dropped, with a notice.
 
-So are the first events of a turn that outgrows its journal; it is whole again once it has ended. The real journal
-may grow before that, as far as memory allows; this one keeps to its limits, as the real one does where they are
-set on its command line.
+So are the first events of a running turn that outgrows its journal; it is complete again once it has ended. The real
+journal may grow with free memory; this one has fixed limits, as the real one if its command line sets them.
 """
 
 from collections import deque
@@ -20,10 +19,10 @@ from server_stub.qwen.stored_transcript import record_of
 Json = dict[str, Any]
 
 MOST_BYTES = 4 * 1024 * 1024
-"""Of ended turns; the oldest go first, and one always stays."""
+"""Limit of ended turns; the oldest are dropped first, and one is always kept."""
 MOST_JOURNAL_BYTES = 8 * 1024 * 1024
 CHUNKS_AN_ENTRY = 256
-"""Of the turn that runs: bytes of its journal (one entry always stays), and chunks that one entry may hold."""
+"""Limits of the running turn: bytes of its journal (one entry is always kept), and chunks per entry."""
 
 TURN_ENDS = ("turn_complete", "turn_error")
 TEXTS = ("agent_message_chunk", "agent_thought_chunk")
@@ -35,13 +34,13 @@ LATEST_ONLY = ("available_commands_update", "current_mode_update")
 class _Entry:
     event: Json
     count: int
-    """Events that are one in it."""
+    """Number of merged events."""
     size: int
-    """Bytes of those events."""
+    """Their size in bytes."""
 
 
 class CompactionJournal:
-    """The turn that runs, as far as it is kept: chunks that follow each other are one entry."""
+    """The kept events of the running turn; adjacent chunks are merged into one entry."""
 
     def __init__(self, most_entries: int, most_bytes: int) -> None:
         self._most_entries = most_entries
@@ -70,7 +69,7 @@ class CompactionJournal:
             self._dropped += dropped.count
 
     def events(self, prompt_id: str | None, record_id: str | None) -> list[Json]:
-        """`prompt_id` is the one that runs, `record_id` the last that was seen."""
+        """`prompt_id` is the running prompt's, `record_id` the last one seen."""
         kept = [entry.event for entry in self._entries]
         if not self._dropped:
             return kept
@@ -98,16 +97,16 @@ class Replay:
         self._journal = CompactionJournal(most_entries, MOST_JOURNAL_BYTES)
         self._last_record: str | None = None
         self._anchor: str | None = None
-        """The first record that was kept when something was dropped first, or the last of those dropped then."""
+        """The first record kept at the first drop, or else the last one dropped then."""
         self._ended: deque[list[Json]] = deque()
         self._sizes: deque[int] = deque()
         self._bytes = 0
         self._dropped: list[int] = []
-        """Events of each turn that was dropped."""
+        """Number of events of each dropped turn."""
         self._running: list[Json] = []
 
     def seed(self, events: Iterable[Json]) -> None:
-        """A restored transcript, shown as it is."""
+        """Add a restored transcript, without compaction."""
         for event in events:
             self._last_record = record_of(event) or self._last_record
             self._end([event])
@@ -136,7 +135,7 @@ class Replay:
         return [{"v": 1, "type": "history_truncated", "data": dropped}, *kept]
 
     def live_journal(self, prompt_id: str | None = None) -> list[Json]:
-        """What came after the last end of a turn; `prompt_id` is the one that runs."""
+        """Events after the last end of a turn; `prompt_id` is the running prompt's."""
         return self._journal.events(prompt_id, self._last_record)
 
     def _end(self, turn: list[Json]) -> None:
@@ -155,10 +154,10 @@ class Replay:
 
 
 def compacted(events: Iterable[Json]) -> list[Json]:
-    """One turn, its end included."""
+    """Compact one turn, including its end."""
     kept: list[Json] = []
     places: dict[str, int] = {}
-    """Where a tool call, or what only the latest counts of, has its place among `kept`."""
+    """Index in `kept` of each tool call and of each kind that keeps only the latest."""
     for event in events:
         kind = _kind(event)
         key = event["data"]["update"]["toolCallId"] if kind in TOOLS else kind if kind in LATEST_ONLY else None
@@ -183,7 +182,7 @@ def _kind(event: Json) -> str | None:
 
 
 def _is_plain(event: Json) -> bool:
-    """The chunk that tells what a round has used stands alone as long as its turn runs."""
+    """A text chunk without usage; a chunk with usage is not merged while its turn runs."""
     return _kind(event) in TEXTS and "usage" not in event["data"]["update"].get("_meta", {})
 
 
@@ -194,12 +193,12 @@ def _continues(earlier: Json, event: Json) -> bool:
 
 
 def _is_discrete(event: Json) -> bool:
-    """What is said whole belongs together with nothing else."""
+    """A message sent whole, which is never merged."""
     return event["type"] == "session_update" and "qwenDiscreteMessage" in event["data"]["update"].get("_meta", {})
 
 
 def _parent(event: Json) -> str | None:
-    """The call of the subagent that said it."""
+    """The call id of the subagent that sent the event."""
     parent: str | None = event["data"]["update"].get("_meta", {}).get("parentToolCallId")
     return parent
 

@@ -1,6 +1,6 @@
-"""The daemon: which sessions it holds in memory, how they come alive, and when they are closed again.
+"""The daemon: the sessions that it holds in memory, and their creation, loading and closing.
 
-What is on disk outlives it (the world's sessions); all else here is gone with the process, and then every id is
+Stored sessions (those of the state) survive the process; all else is lost with it, and every session id is then
 unknown until it is loaded.
 """
 
@@ -37,7 +37,7 @@ MODEL = "scripted"
 
 @dataclass(frozen=True, slots=True)
 class Attached:
-    """What a client gets that has come to a session."""
+    """The result of attaching a client to a session."""
 
     live: LiveSession
     client_id: str
@@ -53,25 +53,25 @@ class Daemon:
         self._agent = agent
         self._shared: str | None = None
         self._reaper: asyncio.TimerHandle | None = None
-        self._burials: set[asyncio.Task[None]] = set()
-        world.bus.listeners.append(self._hear)
+        self._clean_ups: set[asyncio.Task[None]] = set()
+        world.bus.listeners.append(self._on_event)
 
     def session(self, session_id: str) -> LiveSession:
-        """Raises Refusal 404 for one that is not alive, on disk or not."""
+        """The live session. Raises ApiError 404 if it is not live, stored or not."""
         if session_id not in self.live:
             raise not_found(session_id)
         return self.live[session_id]
 
     def stored(self) -> list[Session]:
-        """What is on disk, but for what subagents left: sessions with a message, in no order."""
+        """Stored sessions, unordered: those with a message, without subagents' sessions."""
         return [one for one in self.world.sessions.values() if one.messages and "parentID" not in one.info]
 
-    # coming and going
+    # lifecycle
 
     def create(self, *, shared: bool, session_id: str | None, mode: str | None, client_id: str | None) -> Attached:
-        """A new session; with `shared` the one that all share, made if it is not alive.
+        """A new session; with `shared`, the shared one, created if it is not live.
 
-        Raises Refusal: 409 for an id that is taken, 503 when there are MOST_SESSIONS.
+        Raises ApiError: 409 for an id that is taken, 503 with MOST_SESSIONS live sessions.
         """
         if shared and session_id is None and self._shared in self.live:
             assert self._shared is not None
@@ -84,37 +84,37 @@ class Daemon:
             raise ApiError(HTTPStatus.CONFLICT, {"error": error, **where, **how})
         self._check_limit()
         name = session_id or str(uuid.uuid4())
-        live = self._bring_alive(self.world.create_session(self.world.directory, session_id=name))
+        live = self._activate(self.world.create_session(self.world.directory, session_id=name))
         if shared:
             self._shared = live.id
         attached = self._attach(live, client_id, was_live=False)
         if mode not in (None, live.mode):
             live.change_mode(mode, attached.client_id)
-        live.tell_commands()
+        live.publish_commands()
         return attached
 
     def load(self, session_id: str, client_id: str | None, page_size: int | None = None) -> Attached:
-        """Attach to a session, from disk if need be, then by its last `page_size` records. Raises Refusal 404."""
+        """Attach to a session, loaded from disk with its last `page_size` records if needed. Raises ApiError 404."""
         return self._restore(session_id, client_id, replayed=True, page_size=page_size)
 
     def resume(self, session_id: str, client_id: str | None) -> Attached:
-        """The same; what it brings back from disk shows nothing of its past, now or later (measured)."""
+        """Like `load`, but a session loaded from disk replays no history, now or later (measured)."""
         return self._restore(session_id, client_id, replayed=False)
 
     def branch(self, live: LiveSession, name: str | None) -> Attached:
-        """A copy of all that is stored of a session, alive and come to. Raises Refusal 503."""
+        """Fork a session, and attach to the live copy. Raises ApiError 503."""
         self._check_limit()
         world, session = self.world, live.session
         copy = world.fork_session(session, None, session_id=str(uuid.uuid4()))
         world.update_session(copy, title=f"{name or session.info['title']}(1)")
         world.update_session(copy, **{stored_transcript.LEDGER: session.info.get(stored_transcript.LEDGER, [])})
-        branch = self._bring_alive(copy)
+        branch = self._activate(copy)
         branch.state = state_of(branch.mode)
         branch.restore()
         return self._attach(branch, None, was_live=False)
 
     def detach(self, session_id: str, client_id: str | None) -> None:
-        """The last client's leaving closes a session that nothing holds."""
+        """Detach a client; closes an unused session after its last client."""
         self.clients.detach(session_id, client_id)
         if session_id in self.live:
             self._close_if_left(self.live[session_id])
@@ -124,24 +124,24 @@ class Daemon:
         await self._agent.end([live.session, *self.world.descendants(live.session)])
 
     def lose_agent(self) -> None:
-        """The process in which all agents run is gone, and every live session with it; what is stored stays."""
+        """Simulate the end of the agents' process: every live session is lost, stored ones remain."""
         for live in list(self.live.values()):
             family = [live.session, *self.world.descendants(live.session)]
             del self.live[live.id]
             live.die()
             self.clients.forget(live.id)
-            burial = asyncio.create_task(self._bury([(session, as_stored(session)) for session in family]))
-            self._burials.add(burial)
-            burial.add_done_callback(self._burials.discard)
+            clean_up = asyncio.create_task(self._restore_stored([(session, as_stored(session)) for session in family]))
+            self._clean_ups.add(clean_up)
+            clean_up.add_done_callback(self._clean_ups.discard)
 
-    async def _bury(self, family: list[tuple[Session, Session]]) -> None:
-        """End what still runs of it here; a process that is gone would have stored nothing more."""
+    async def _restore_stored(self, family: list[tuple[Session, Session]]) -> None:
+        """End their runs, and undo what these store after the process has ended."""
         await self._agent.end([session for session, _ in family])
         for session, stored in family:
             session.messages, session.todos, session.diff = stored.messages, stored.todos, stored.diff
 
     def reap(self) -> None:
-        """Close what has been idle for IDLE_MS: without event stream, prompt or beat."""
+        """Close sessions idle for IDLE_MS: without event stream, prompt or heartbeat."""
         now = self.world.clock.now()
         for live in list(self.live.values()):
             last_seen = self.clients.attendance(live.id).last_seen_at
@@ -159,13 +159,13 @@ class Daemon:
             raise not_found(session_id)
         self._check_limit()
         stored_transcript.reconcile(self.world, session)
-        live = self._bring_alive(session)
+        live = self._activate(session)
         live.state = state_of(live.mode)
         if replayed:
             live.restore(page_size)
         return self._attach(live, client_id, was_live=False)
 
-    def _bring_alive(self, session: Session) -> LiveSession:
+    def _activate(self, session: Session) -> LiveSession:
         live = LiveSession(self.world, self._agent, self.clients, session, self._close_if_left)
         self.live[session.id] = live
         self._arm_reaper()
@@ -199,12 +199,12 @@ class Daemon:
         if self.live:
             self._arm_reaper()
 
-    def _hear(self, event: Event) -> None:
+    def _on_event(self, event: Event) -> None:
         session = self.world.sessions.get(event.payload["properties"].get("sessionID", ""))
         while session is not None and "parentID" in session.info:
             session = self.world.sessions.get(session.info["parentID"])
         if session is not None and session.id in self.live:
-            self.live[session.id].hear(event.payload)
+            self.live[session.id].on_event(event.payload)
 
 
 def new_client_id() -> str:
@@ -217,7 +217,7 @@ def not_found(session_id: str) -> ApiError:
 
 
 def state_of(mode: str) -> Json:
-    """Which modes and models a session has, and which are chosen."""
+    """The available modes and models, and the current ones."""
     modes = [{"id": name, "name": title, "description": what} for name, (title, what) in MODES.items()]
     model = {"modelId": MODEL, "name": "Scripted", "description": None, "_meta": {"contextLimit": 200_000}}
     return {

@@ -1,7 +1,7 @@
-"""One live session's events: numbered from 1, kept for those who come back, handed to those who listen.
+"""The event ring of one live session: events numbered from 1, kept for reconnecting readers, sent to current ones.
 
-Never waits for a reader: one that falls behind is warned, then dropped. Knows no HTTP, nor what the events say.
-The numbers are those of `qwen serve` 0.24.4 (its `eventBus.ts`, read).
+Never waits for a reader: a slow reader is warned, then evicted. Knows neither HTTP nor the meaning of events.
+The limits are those of `qwen serve` 0.24.4 (its `eventBus.ts`, read).
 """
 
 import asyncio
@@ -37,9 +37,9 @@ class Event:
 
 
 class Reader:
-    """One event stream's queue. `changed` is set whenever there is something new to look at.
+    """One event stream's queue. `changed` is set when there is something new.
 
-    Only what happens live counts towards the limits; what is replayed, and what the ring itself says, does not.
+    Only live events count towards the limits; replayed events and the ring's own notices do not.
     """
 
     def __init__(self, limit: int, when_evicted: Callable[[], None]) -> None:
@@ -47,14 +47,14 @@ class Reader:
         self.when_evicted = when_evicted
         self.changed = asyncio.Event()
         self.ended = False
-        """Nothing more comes after what waits."""
+        """No more events follow the queued ones."""
         self.warned = False
         self._waiting: deque[tuple[Event, bool]] = deque()
         self.count = 0
         self.bytes = 0
 
     def take(self) -> Event | None:
-        """The next event, or None when none waits."""
+        """The next event, or None if the queue is empty."""
         if not self._waiting:
             self.changed.clear()
             return None
@@ -65,7 +65,7 @@ class Reader:
         return event
 
     def overflow(self, event: Event) -> str | None:
-        """Why this live event cannot be taken, if so."""
+        """The reason why this live event does not fit, if any."""
         if self.count >= self.limit:
             return "queue_overflow"
         if self.count and self.bytes + len(event.data) > MOST_BYTES_WAITING:
@@ -80,7 +80,7 @@ class Reader:
         self.changed.set()
 
     def fill(self) -> tuple[float, float]:
-        """How full it is, of events and of bytes; 1 is full."""
+        """Fill level of events and of bytes; 1 is full."""
         return self.count / self.limit, self.bytes / MOST_BYTES_WAITING
 
     def end(self) -> None:
@@ -89,10 +89,10 @@ class Reader:
 
 
 class EventRing:
-    """The last `size` events of one session in one process, under an epoch of their own."""
+    """The last `size` events of one session, with an epoch that is unique to the process."""
 
     def __init__(self, now: Callable[[], int], size: int, replay: Replay) -> None:
-        """`now` gives epoch ms."""
+        """`now` returns epoch ms."""
         self.epoch = str(uuid.uuid4())
         self.last_id = 0
         self.replay = replay
@@ -106,7 +106,7 @@ class EventRing:
         return len(self._readers)
 
     def seed(self, updates: list[tuple[str, Json]]) -> None:
-        """What a restored transcript says: numbered, dated, and shown by `replay`, but not in the ring."""
+        """Number a restored transcript's updates and add them to `replay`, but not to the ring."""
         seeded = []
         for kind, data in updates:
             own = data["update"].get("_meta", {}).get(TURN)
@@ -116,7 +116,7 @@ class EventRing:
         self.replay.seed(seeded)
 
     def publish(self, kind: str, data: Json, *, prompt_id: str | None = None, originator: str | None = None) -> None:
-        """Number the event, keep it and tell it. Nothing happens once the ring is closed."""
+        """Number an event, keep it and send it to readers. Does nothing once the ring is closed."""
         if self._closed:
             return
         who = {"promptId": prompt_id, "originatorClientId": originator}
@@ -135,9 +135,9 @@ class EventRing:
         limit: int = MOST_WAITING,
         when_evicted: Callable[[], None] = lambda: None,
     ) -> Reader:
-        """Everything from here on, until `leave`; with a cursor, what came after it first.
+        """A reader of all further events, until `leave`; with a cursor, of the events after it first.
 
-        `epoch` is the one the cursor was given in, if the reader knows. Raises TooManyReaders.
+        `epoch` is the epoch of the cursor, if known. Raises TooManyReaders.
         """
         if len(self._readers) >= MOST_READERS:
             raise TooManyReaders
@@ -153,7 +153,7 @@ class EventRing:
         self._readers.discard(reader)
 
     def close(self) -> None:
-        """Readers get what waits for them, and then their end."""
+        """End all readers after their queued events."""
         self._closed = True
         for reader in self._readers:
             reader.end()
@@ -184,8 +184,8 @@ class EventRing:
             return
         reason = reader.overflow(event)
         if reason is not None:
-            said = {"reason": reason, "droppedAfter": event.body["id"], **self._load(reader)}
-            reader.put(self._unnumbered("client_evicted", said))
+            detail = {"reason": reason, "droppedAfter": event.body["id"], **self._load(reader)}
+            reader.put(self._unnumbered("client_evicted", detail))
             reader.end()
             self.leave(reader)
             reader.when_evicted()
@@ -196,8 +196,8 @@ class EventRing:
             reader.warned = False
         if not reader.warned and max(frames, size) >= WARN_AT:
             reader.warned = True
-            said = {"lastEventId": event.body["id"], "threshold": _threshold(frames, size), **self._load(reader)}
-            reader.put(self._unnumbered("slow_client_warning", said))
+            detail = {"lastEventId": event.body["id"], "threshold": _threshold(frames, size), **self._load(reader)}
+            reader.put(self._unnumbered("slow_client_warning", detail))
 
     def _load(self, reader: Reader) -> Json:
         return {
@@ -207,12 +207,12 @@ class EventRing:
             "maxQueuedBytes": MOST_BYTES_WAITING,
         }
 
-    def _number(self, said: Json) -> Json:
+    def _number(self, body: Json) -> Json:
         self.last_id += 1
-        return {"id": self.last_id, "v": 1, **said, "_meta": {"serverTimestamp": self._now()}}
+        return {"id": self.last_id, "v": 1, **body, "_meta": {"serverTimestamp": self._now()}}
 
     def _unnumbered(self, kind: str, data: Json) -> Event:
-        """Said by the ring to one reader: it has no id, and is not kept."""
+        """An event of the ring to one reader, without an id and not kept."""
         body = {"v": 1, "type": kind, "data": data, "_meta": {"serverTimestamp": self._now()}}
         return Event(body, encode(body))
 

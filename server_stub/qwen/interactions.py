@@ -1,6 +1,6 @@
-"""What waits for a person in one live session, permissions and questions alike, and how a vote settles it.
+"""Open permissions and questions of one live session, and their settlement by votes.
 
-The world keeps its own requests; each stands here once more, as the `permission_request` that clients see.
+Each mirrors a request of `PendingRequests`, in the form of qwen's `permission_request`.
 """
 
 import uuid
@@ -21,7 +21,7 @@ CANCELLED: Json = {"outcome": "cancelled"}
 class Interaction:
     kind: Literal["permission", "user_question"]
     asked: str
-    """The id of the world's request."""
+    """The id of the request in `PendingRequests`."""
     call: Json
     options: list[Json]
     created_at: str
@@ -48,7 +48,7 @@ class Interaction:
         return bool(outcome["outcome"] == "selected" and outcome["optionId"] != CANCEL)
 
     def check(self, outcome: Json) -> None:
-        """Raises Refusal 400 for an option that was not offered."""
+        """Raises ApiError 400 for an option that was not offered."""
         chosen = outcome.get("optionId")
         if outcome["outcome"] == "selected" and chosen not in {option["optionId"] for option in self.options}:
             error = f'Permission {self.id}: optionId "{chosen}" is not in the set of options the agent offered.'
@@ -57,7 +57,7 @@ class Interaction:
 
 
 def question(asked: Json, created_at: str, prompt_id: str | None) -> Interaction:
-    """`asked` is what the world says of its question."""
+    """`asked` is the info of a question in `PendingRequests`."""
     given = updates.raw_input({"questions": asked["questions"]})
     call = updates.asked_call("question", asked["tool"]["callID"], given)
     options = [_option("allow_once", "Submit", ONCE), _option("reject_once", "Cancel", CANCEL)]
@@ -65,7 +65,7 @@ def question(asked: Json, created_at: str, prompt_id: str | None) -> Interaction
 
 
 def permission(asked: Json, given: Json, created_at: str, prompt_id: str | None) -> Interaction:
-    """`asked` is what the world says of its permission, `given` the input of the call that needs it."""
+    """`asked` is the info of a permission in `PendingRequests`, `given` the input of its tool call."""
     call = updates.asked_call(asked["permission"], asked["tool"]["callID"], updates.raw_input(given))
     patterns = ", ".join(asked["always"])
     options = [
@@ -78,7 +78,7 @@ def permission(asked: Json, given: Json, created_at: str, prompt_id: str | None)
 
 
 def answers_of(interaction: Interaction, given: object) -> list[list[str]]:
-    """The answers by question, empty where there is none; one value that is no string drops them all."""
+    """The answers by question, empty if unanswered; one value that is not a string drops them all."""
     if not isinstance(given, dict) or not all(isinstance(answer, str) for answer in given.values()):
         return []
     count = len(interaction.call["rawInput"]["questions"])

@@ -1,4 +1,4 @@
-"""One session that a daemon holds in memory: its events, its queue, what it asks, and who is attached."""
+"""One session in the daemon's memory: its events, prompt queue, open requests and clients."""
 
 from collections.abc import Callable
 from http import HTTPStatus
@@ -19,9 +19,9 @@ from server_stub.qwen.update_translator import UpdateTranslator
 Json = dict[str, Any]
 
 DEFAULT_MODE = "default"
-"""As with `tools.approvalMode` set to this; left alone, qwen starts in `auto`, where a model decides."""
+"""As with this `tools.approvalMode`; qwen's own default is `auto`, in which a model decides."""
 ASKS_NOTHING = ("auto", "yolo")
-"""Approval modes in which the scripted agent's commands need no leave."""
+"""Approval modes in which the scripted agent's commands need no permission."""
 
 
 class LiveSession:
@@ -33,21 +33,21 @@ class LiveSession:
         session: Session,
         settled: Callable[["LiveSession"], None],
     ) -> None:
-        """`settled` is called after each prompt's end."""
+        """`settled` is called after each prompt ends."""
         self.session = session
         self.created_at = world.clock.now()
-        """Epoch ms; that of this life of the session, not of its transcript."""
+        """Epoch ms of the activation of the session, not of its transcript."""
         self.state: Json = {}
-        """What a restored session tells of its modes and models."""
+        """Modes and models of a restored session."""
         self.mode = DEFAULT_MODE
         self.ring = EventRing(world.clock.now, world.profile.event_ring, Replay(world.profile.live_journal, MOST_BYTES))
         self.began_with_a_page = False
-        """It was brought alive by somebody who wanted no more than its newest records."""
+        """It was loaded with its newest records only."""
         self.turn_ended_at: int | None = None
         self._turn_error: Json | None = None
         self._world = world
         self._clients = clients
-        self._reporter = UpdateTranslator(world, self._update, self._ask, self._settle)
+        self._translator = UpdateTranslator(world, self._update, self._ask, self._settle)
         self._open: dict[str, Interaction] = {}
         self._resolved: dict[str, tuple[Interaction, Json]] = {}
         self.prompts = PromptQueue(world, agent, session, self._publish, lambda: self._prompt_settled(settled))
@@ -62,51 +62,51 @@ class LiveSession:
 
     @property
     def is_idle_and_alone(self) -> bool:
-        """No event stream, and no prompt."""
+        """Without event stream and prompt."""
         return not self.ring.readers and not self.prompts.busy
 
     @property
     def turn_error(self) -> Json | None:
-        """How the last turn failed, until another begins."""
+        """The error of the last turn, until another begins."""
         return None if self.prompts.running else self._turn_error
 
-    def hear(self, payload: Json) -> None:
-        """Something has happened to this session, or to a subagent's that works for it."""
-        self._reporter.hear(payload)
+    def on_event(self, payload: Json) -> None:
+        """Handle an event of this session, or of a subagent's session."""
+        self._translator.on_event(payload)
 
     def stay_awake(self) -> None:
-        """Something was done here: the session is not idle."""
+        """Reset the idle time."""
         self._clients.beat(self.id, None, self._world.clock.now())
 
     def change_mode(self, mode: str, client_id: str | None) -> None:
-        """Sends an event for an unchanged mode, too (measured on 0.24.4)."""
-        said = {"sessionId": self.id, "previous": self.mode, "next": mode, "persisted": False}
+        """Set the mode; sends an event for an unchanged mode, too (measured on 0.24.4)."""
+        data = {"sessionId": self.id, "previous": self.mode, "next": mode, "persisted": False}
         self.mode = mode
-        self.ring.publish("approval_mode_changed", said, originator=client_id)
+        self.ring.publish("approval_mode_changed", data, originator=client_id)
 
-    def tell_commands(self) -> None:
-        said = {"sessionId": self.id, "update": updates.commands(COMMANDS)}
-        self.ring.publish("session_update", said)
+    def publish_commands(self) -> None:
+        data = {"sessionId": self.id, "update": updates.commands(COMMANDS)}
+        self.ring.publish("session_update", data)
 
     def restore(self, page_size: int | None = None) -> None:
-        """Show what is on disk: all, or the newest `page_size` records, and then no more than these ever."""
+        """Replay the stored records: all, or the newest `page_size`, to which later loads are then limited, too."""
         records = stored_transcript.records(self.session)
         kept = records if page_size is None else records[-page_size:]
         self.began_with_a_page = len(kept) < len(records)
         self.ring.seed([event for _, said in kept for event in said])
 
     def journal(self) -> list[Json]:
-        """The turn that runs, as far as it is kept."""
+        """The kept events of the running turn."""
         running = self.prompts.running
         return self.ring.replay.live_journal(None if running is None else running.id)
 
     def cancel(self) -> None:
-        """End the prompt that runs; what it asks is settled with it."""
+        """Cancel the running prompt and its requests."""
         self.prompts.cancel()
         self._cancel_interactions()
 
     def remove_prompt(self, prompt_id: str) -> bool:
-        """False when it is over, or was never here."""
+        """False if it has ended or is unknown."""
         runs = self.prompts.running
         removed = self.prompts.remove(prompt_id)
         if removed and runs is not None and runs.id == prompt_id:
@@ -116,16 +116,16 @@ class LiveSession:
     def close(self, reason: str, closed_by: str | None) -> None:
         self.prompts.close()
         by = {} if closed_by is None else {"closedBy": closed_by}
-        said = {"sessionId": self.id, "reason": reason, **by}
-        self.ring.publish("session_closed", said, originator=closed_by)
+        data = {"sessionId": self.id, "reason": reason, **by}
+        self.ring.publish("session_closed", data, originator=closed_by)
         self.ring.close()
 
     def die(self) -> None:
-        """The process in which its agent runs is gone, as by SIGKILL."""
+        """Simulate the end of the agent's process, as by SIGKILL."""
         running = self.prompts.running
         if running is not None:
-            said = {"sessionId": self.id, "reason": "forward_failed"}
-            self._publish("prompt_cancelled", said, running)
+            data = {"sessionId": self.id, "reason": "forward_failed"}
+            self._publish("prompt_cancelled", data, running)
         self._cancel_interactions()
         self.prompts.die()
         how = {"reason": "channel_closed", "exitCode": None, "signalCode": "SIGKILL"}
@@ -139,10 +139,10 @@ class LiveSession:
         return request_id in self._open
 
     def vote(self, request_id: str, outcome: Json, answers: object, voter: str | None) -> None:
-        """Raises Refusal: 404 when it is not open (any more), 400 for an option that was not offered."""
+        """Raises ApiError: 404 if it is not open, 400 for an option that was not offered."""
         interaction = self._open.get(request_id)
         if interaction is None:
-            self._tell_resolved(request_id)
+            self._publish_already_resolved(request_id)
             where = {"sessionId": self.id, "requestId": request_id}
             raise ApiError(HTTPStatus.NOT_FOUND, {"error": "No pending permission request for session", **where})
         interaction.check(outcome)
@@ -171,11 +171,11 @@ class LiveSession:
         else:
             interaction = interactions.permission(asked, given, now, prompt_id)
         self._open[interaction.id] = interaction
-        said = {"requestId": interaction.id, "sessionId": self.id, "toolCall": interaction.call}
-        self._publish("permission_request", {**said, "options": interaction.options}, running)
+        data = {"requestId": interaction.id, "sessionId": self.id, "toolCall": interaction.call}
+        self._publish("permission_request", {**data, "options": interaction.options}, running)
 
     def _settle(self, asked: str) -> None:
-        """The world's request is closed; if nobody voted on it, another vote has settled it too."""
+        """Resolve requests that were closed without a vote of their own."""
         for interaction in self.interactions:
             if interaction.asked == asked:
                 self._resolve(interaction, CANCELLED, None)
@@ -184,26 +184,26 @@ class LiveSession:
         del self._open[interaction.id]
         self._resolved[interaction.id] = (interaction, outcome)
         by = {} if voter is None else {"voterClientId": voter}
-        said = {"requestId": interaction.id, "outcome": outcome, **by}
-        self.ring.publish("permission_resolved", said, prompt_id=interaction.prompt_id, originator=voter)
+        data = {"requestId": interaction.id, "outcome": outcome, **by}
+        self.ring.publish("permission_resolved", data, prompt_id=interaction.prompt_id, originator=voter)
 
-    def _tell_resolved(self, request_id: str) -> None:
-        """Everyone is told again how a request ended when somebody votes on it too late."""
+    def _publish_already_resolved(self, request_id: str) -> None:
+        """Publish the outcome of a request again after a late vote."""
         if request_id in self._resolved:
             interaction, outcome = self._resolved[request_id]
-            said = {"requestId": request_id, "sessionId": self.id, "outcome": outcome}
-            self.ring.publish("permission_already_resolved", said, prompt_id=interaction.prompt_id)
+            data = {"requestId": request_id, "sessionId": self.id, "outcome": outcome}
+            self.ring.publish("permission_already_resolved", data, prompt_id=interaction.prompt_id)
 
     def _cancel_interactions(self) -> None:
         for interaction in self.interactions:
             self._resolve(interaction, CANCELLED, None)
 
-    # what is said
+    # events
 
     def _update(self, update: Json) -> None:
         running = self.prompts.running
-        told = [update] if running is None or running.report is None else running.report.told(update)
-        for one in told:
+        sent = [update] if running is None or running.report is None else running.report.translate(update)
+        for one in sent:
             self._publish("session_update", {"sessionId": self.id, "update": one}, running)
 
     def _publish(self, kind: str, data: Json, prompt: Prompt | None = None) -> None:

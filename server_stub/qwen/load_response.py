@@ -1,8 +1,8 @@
-"""What `load` gives of a session's past: all that is kept, or its newest records where it is asked for those.
+"""The history in the response of `load`: all that is kept, or its newest records if a page size is given.
 
-A page is given from the disk, and only while nothing runs or waits; otherwise the whole comes, page or not.
-Whoever brings a session alive by a page leaves it so for all: until it is closed, nobody's `load` shows more.
-(Measured on qwen 0.24.4. What is not here: after a failed turn the real page ends with its `turn_error`.)
+A page is read from disk, and only while the session is idle; otherwise the whole history is returned.
+A load with a page that activates a session limits all later loads to it, until the session is closed.
+(Measured on qwen 0.24.4. Not implemented: after a failed turn the real page ends with its `turn_error`.)
 """
 
 from typing import Any
@@ -13,11 +13,11 @@ from server_stub.qwen.live_session import LiveSession
 Json = dict[str, Any]
 
 LOOKED_AT_FOR_ANCHOR = 50
-"""Newest records, of which the first is named where what is kept names none."""
+"""Newest records; the first of these is the anchor if the kept events name no record."""
 
 
 def load_response(live: LiveSession, page_size: int | None) -> Json:
-    """`page_size` in records; None for all. Of a session that this load brought alive the page is kept already."""
+    """`page_size` in records; None for all. A session that this load activated has only its page."""
     ended = stored_transcript.terminals(live.session)
     terminals = {"promptTerminals": ended} if ended else {}
     if page_size is not None and not live.prompts.busy and not live.interactions:
@@ -37,7 +37,7 @@ def _page(live: LiveSession, size: int) -> Json:
 
 
 def _anchor(live: LiveSession, events: list[Json]) -> str | None:
-    """Where something was left out, and nothing that is kept says of which record it is."""
+    """The record to anchor at, if events were dropped and no kept one names its record."""
     left_out = [event["data"] for event in events if event["type"] == "history_truncated"]
     known = any("recordId" in data for data in left_out) or any(map(stored_transcript.record_of, events))
     records = stored_transcript.records(live.session)[-LOOKED_AT_FOR_ANCHOR:]

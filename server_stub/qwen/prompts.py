@@ -1,6 +1,6 @@
-"""The prompts of one live session, answered one after the other in the order in which they came.
+"""The prompt queue of one live session, answered in order of arrival.
 
-What the agent does with a prompt is the agent's; here is who waits, what is said of it, and how it ended.
+`Agent` runs the prompts; this module queues them, publishes their events and records how they ended.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ Json = dict[str, Any]
 MOST_PENDING = 5
 RETRY_AFTER = {"Retry-After": "5"}
 INTERNAL = {"message": "Internal error", "code": "-32603"}
-"""What qwen makes of an error of the model's provider, but for the event that ends the turn."""
+"""qwen's generic error for a provider's error, except in the event that ends the turn."""
 
 
 @dataclass(slots=True, eq=False)
@@ -30,11 +30,11 @@ class Prompt:
     content: list[Json]
     originator: str | None
     queued_at: int
-    """Epoch ms, like all times here."""
+    """Epoch ms, as all times here."""
     id: str = field(default_factory=lambda: str(uuid.uuid4()))
     state: Literal["queued", "running", "completed", "cancelled", "error"] = "queued"
     waited: bool = False
-    """It was not the first in the queue, which clients were told."""
+    """It was not the first in the queue, which was published."""
     removed: bool = False
     started_at: int | None = None
     cancelled_at: int | None = None
@@ -42,9 +42,9 @@ class Prompt:
     result: str = ""
     error: Json | None = None
     provider_error: str | None = None
-    """In the provider's own words, which only the event and, after a load, the turn's route tell."""
+    """The provider's message, sent in the event and, after a load, by the turn's route only."""
     report: Report | None = None
-    """It is nobody's: the daemon tells the model what an agent reports."""
+    """Set for a turn of the daemon, in which the model gets an agent's report."""
     echoed: bool = False
 
     @property
@@ -85,7 +85,7 @@ class PromptQueue:
         publish: Publish,
         settled: Callable[[], None],
     ) -> None:
-        """`settled` is called after each prompt's end."""
+        """`settled` is called after each prompt ends."""
         self._world = world
         self._agent = agent
         self._session = session
@@ -97,12 +97,12 @@ class PromptQueue:
         self._own: Prompt | None = None
         self._reports: deque[Report] = deque()
         self._expected = {report.call_id for report in background_turns.started(session, "")}
-        """Calls whose report is told, or will be; what worked when the process ended reports to nobody."""
+        """Calls whose report is sent or expected; agents of an earlier process never report."""
         self._agents: set[asyncio.Task[None]] = set()
 
     @property
     def pending(self) -> list[Prompt]:
-        """The one that runs, and those behind it."""
+        """The running prompt, and those behind it."""
         return list(self._waiting)
 
     @property
@@ -117,7 +117,7 @@ class PromptQueue:
         return first if first is not None and first.state == "running" else None
 
     def turn(self, prompt_id: str) -> Json:
-        """What has become of a prompt. Raises Refusal 404 for one that neither came nor is stored."""
+        """The state of a prompt. Raises ApiError 404 if it is neither known nor stored."""
         known = self._known.get(prompt_id)
         turn = stored_transcript.turn(self._session, prompt_id) if known is None else known.turn(self._session.id)
         if turn is None:
@@ -127,7 +127,7 @@ class PromptQueue:
         return turn
 
     def accept(self, content: list[Json], originator: str | None) -> Prompt:
-        """Raises Refusal 503 when MOST_PENDING are here already."""
+        """Queue a prompt. Raises ApiError 503 if MOST_PENDING are queued."""
         count = len(self._waiting)
         if count >= MOST_PENDING:
             error = f'Prompt queue full for session "{self._session.id}" ({count}/{MOST_PENDING} pending)'
@@ -139,8 +139,8 @@ class PromptQueue:
         self._waiting.append(prompt)
         stored_transcript.record(self._world, self._session, {"promptId": prompt.id, "at": prompt.queued_at})
         if prompt.waited:
-            said = {"text": prompt.text, "queuedAt": prompt.queued_at}
-            self._publish("pending_prompt_added", self._named(prompt, **said), prompt)
+            shown = {"text": prompt.text, "queuedAt": prompt.queued_at}
+            self._publish("pending_prompt_added", self._named(prompt, **shown), prompt)
         if self._own is not None and not prompt.waited:
             self._echo(prompt)
             self._abort(self._own)
@@ -148,7 +148,7 @@ class PromptQueue:
         return prompt
 
     def cancel(self) -> Prompt | None:
-        """End the prompt that runs, if one does."""
+        """Cancel the running prompt, if any."""
         prompt = self.running
         self._publish("prompt_cancelled", {"sessionId": self._session.id}, prompt)
         if prompt is not None:
@@ -156,7 +156,7 @@ class PromptQueue:
         return prompt
 
     def remove(self, prompt_id: str) -> bool:
-        """Take it out of the queue, or cancel it if it runs; False when it is neither."""
+        """Remove a prompt from the queue, or cancel it if it runs; False if it does neither."""
         prompt = next((one for one in self._waiting if one.id == prompt_id), None)
         if prompt is None or prompt.removed:
             return False
@@ -171,10 +171,10 @@ class PromptQueue:
         return True
 
     def close(self) -> None:
-        """End all there are; what the agent still does is the caller's.
+        """End all prompts; the caller ends the agent's runs.
 
-        Those that wait begin, and are refused because the session closes; no word of theirs is stored. The last
-        of several is still with the agent when the session is gone (measured).
+        Waiting prompts begin and are refused, because the session closes; their text is not stored. The last of several
+        fails with another error, as it is still with the agent (measured).
         """
         self._stop()
         refused = 0
@@ -194,7 +194,7 @@ class PromptQueue:
             refused += 1
 
     def die(self) -> None:
-        """The process in which the agent runs is gone: what runs breaks off, and what waits is nowhere stored."""
+        """The agent's process has ended: the running prompt fails, and waiting prompts are lost."""
         self._stop()
         where = self._session.id
         while self._waiting:
@@ -254,26 +254,26 @@ class PromptQueue:
 
     async def _await_report(self, report: Report) -> None:
         await self._world.clock.sleep(background_turns.REPORTS_AFTER)
-        self._tell(report.completed())
+        self._publish_update(report.completed())
         self._reports.append(report)
         self._begin_work()
 
     async def _answer_report(self, report: Report) -> bool:
-        """A turn that the daemon begins; False when this process is over."""
+        """Run a turn of the daemon; False if the process has ended."""
         now = self._world.clock.now()
         report.begin(self._session.id, now)
         block = {"type": "text", "text": report.text}
         prompt = self._own = Prompt([block], None, now, report.id, "running", started_at=now, report=report)
         for update in report.opening():
-            self._tell(update, prompt)
-        goes_on = await self._answer(prompt)
+            self._publish_update(update, prompt)
+        alive = await self._answer(prompt)
         self._own = None
-        if goes_on:
+        if alive:
             self._settled()
-        return goes_on
+        return alive
 
     async def _answer(self, prompt: Prompt) -> bool:
-        """False when the agent was ended by something other than `cancel`: this process is over."""
+        """Run a prompt; False if the run ended without `cancel`: the process has ended."""
         if not all(isinstance(block.get("text"), str) for block in prompt.content if block.get("type") == "text"):
             self._fail(prompt, INTERNAL["message"])
             return True
@@ -285,8 +285,8 @@ class PromptQueue:
         error = answer.info.get("error") if answer is not None else None
         if prompt.cancelled_at is not None:
             elapsed = prompt.cancelled_at - (prompt.started_at or 0)
-            told = {"cancelledAt": prompt.cancelled_at, "elapsedMs": elapsed}
-            self._end(prompt, "cancelled", promptCancelled=told)
+            cancelled = {"cancelledAt": prompt.cancelled_at, "elapsedMs": elapsed}
+            self._end(prompt, "cancelled", promptCancelled=cancelled)
         elif answer is not None and "finish" in answer.info:
             self._complete(prompt, answer)
         elif error is not None and error != agents.ABORTED:
@@ -296,7 +296,7 @@ class PromptQueue:
         return True
 
     async def _answer_to(self, asked: Message) -> Message | None:
-        """None when the run ended before it had begun with this prompt."""
+        """None if the run ended before it began this prompt."""
         try:
             answer = await self._agent.answer(self._session)
         except ApiError:
@@ -310,9 +310,9 @@ class PromptQueue:
         self._end(prompt, "completed", **({"branchPoint": branch} if prompt.result else {}))
 
     def _fail(self, prompt: Prompt, message: str) -> None:
-        """A provider's error ends the turn; the turn's own route is told less of it than the event."""
+        """End the turn with a provider's error; the turn's route shows less of it than the event."""
         if prompt.report is not None:
-            self._tell(prompt.report.failed(message), prompt)
+            self._publish_update(prompt.report.failed(message), prompt)
             self._end(prompt, "completed")
             return
         prompt.provider_error = message
@@ -323,13 +323,13 @@ class PromptQueue:
         self._publish("prompt_cancelled", {**where, "reason": "forward_failed"}, prompt)
         prompt.error = error
         self._record(prompt, "error", code=error["code"])
-        said = {**where, **error, "message": prompt.provider_error or error["message"], "promptId": prompt.id}
-        self._publish("turn_error", said, prompt)
+        data = {**where, **error, "message": prompt.provider_error or error["message"], "promptId": prompt.id}
+        self._publish("turn_error", data, prompt)
 
     def _break_off(self, prompt: Prompt, message: str, **code: str) -> None:
         self._record(prompt, "error", **code)
-        said = {"sessionId": self._session.id, "message": message, **code, "promptId": prompt.id}
-        self._publish("turn_error", said, prompt)
+        data = {"sessionId": self._session.id, "message": message, **code, "promptId": prompt.id}
+        self._publish("turn_error", data, prompt)
 
     def _end(self, prompt: Prompt, state: Literal["completed", "cancelled"], **more: Json) -> None:
         reason = "end_turn" if state == "completed" else "cancelled"
@@ -337,38 +337,38 @@ class PromptQueue:
             self._end_own(prompt, prompt.report, reason)
             return
         self._record(prompt, state, **({"stopReason": reason} if state == "completed" else {}))
-        said = {"sessionId": self._session.id, "stopReason": reason, "promptId": prompt.id, **more}
-        self._publish("turn_complete", said, prompt)
+        data = {"sessionId": self._session.id, "stopReason": reason, "promptId": prompt.id, **more}
+        self._publish("turn_complete", data, prompt)
 
     def _end_own(self, prompt: Prompt, report: Report, reason: str) -> None:
         for update in report.closing():
-            self._tell(update, prompt)
+            self._publish_update(update, prompt)
         where = {"sessionId": self._session.id}
-        said = {**where, "promptId": prompt.id, "stopReason": reason, "backgroundTurn": report.turn}
-        self._publish("turn_complete", said, prompt)
+        data = {**where, "promptId": prompt.id, "stopReason": reason, "backgroundTurn": report.turn}
+        self._publish("turn_complete", data, prompt)
         over = {**where, "reason": reason, "turnId": prompt.id}
         self._publish("background_notification_turn_complete", over, prompt)
 
     def _record(self, prompt: Prompt, state: Literal["completed", "cancelled", "error"], **more: str) -> None:
-        """What became of a prompt can be asked for after the session's next load too, unless it broke off."""
+        """Store the end of a prompt, for loads after this process, unless it was interrupted."""
         prompt.state, prompt.ended_at = state, self._world.clock.now()
         entry: Json = {"promptId": prompt.id, "terminal": state, **more, "at": prompt.ended_at}
         if state != "error" or prompt.error is not None:
-            told = {} if prompt.provider_error is None else {"error": {"message": prompt.provider_error}}
-            entry[stored_transcript.ENDED] = prompt.turn(self._session.id) | told
+            details = {} if prompt.provider_error is None else {"error": {"message": prompt.provider_error}}
+            entry[stored_transcript.ENDED] = prompt.turn(self._session.id) | details
         stored_transcript.record(self._world, self._session, entry)
 
     def _named(self, prompt: Prompt, **more: object) -> Json:
         return {"sessionId": self._session.id, "promptId": prompt.id, **more}
 
-    def _tell(self, update: Json, prompt: Prompt | None = None) -> None:
+    def _publish_update(self, update: Json, prompt: Prompt | None = None) -> None:
         self._publish("session_update", {"sessionId": self._session.id, "update": update}, prompt)
 
     def _echo(self, prompt: Prompt) -> None:
-        """Once: before its turn if a turn of the daemon's own has to make way for it."""
+        """Publish the prompt's text once, before its turn if it interrupts a turn of the daemon."""
         if prompt.echoed:
             return
         prompt.echoed = True
         meta = {"serverTimestamp": prompt.started_at or self._world.clock.now(), "source": "bridge-echo"}
         for block in prompt.content:
-            self._tell({**updates.user_chunk(block), "_meta": meta}, prompt)
+            self._publish_update({**updates.user_chunk(block), "_meta": meta}, prompt)

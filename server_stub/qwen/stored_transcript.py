@@ -1,7 +1,7 @@
-"""What a session says of itself when it is loaded from disk: its stored messages, and how its prompts ended.
+"""The stored transcript of a session, as a load from disk replays it: its messages, and how its prompts ended.
 
-A session without a message is not on disk. What was not stored when the daemon was lost is gone: a text that was
-still being streamed leaves nothing, a call that ran is said to have failed. Pure but for the ledger's record.
+A session without a message is not stored. State that was not stored when the daemon was lost is missing: a text that
+was still streamed has no record, a running tool call is reported as failed. Only `record` and `reconcile` write.
 """
 
 import uuid
@@ -14,31 +14,31 @@ from server_stub.qwen import updates
 Json = dict[str, Any]
 
 MOST_RECORDS = 500
-"""Records in one page, at most."""
+"""Maximum page size in records."""
 RECORD = "qwen.session.recordId"
 LEDGER = "promptLedger"
-"""Field of the session's info: prompts that were admitted, and how they ended, in the order of these."""
+"""Field of the session's info: admissions and ends of prompts, in order."""
 ENDED = "turn"
-"""Field of an end in it: the prompt as its turn's own route shows it."""
+"""Field of an end: the prompt as the turn's route shows it."""
 
 TURN = "backgroundTurn"
-"""Field of a prompt's info, and of what is said of its turn: the turn that the daemon began by itself."""
+"""Field of a prompt's info and of its updates: the turn that the daemon started by itself."""
 NOTICES = "backgroundNotices"
-"""Field of such a prompt's info: what is said of it instead of its words, when it came and when it was told."""
+"""Field of such a prompt's info: the updates that replace its text."""
 
 
 def transcript(session: Session) -> list[tuple[str, Json]]:
-    """`(type, data)` of each event that a cold load is seeded with."""
+    """`(type, data)` of each event that a load from disk replays."""
     said = [update for message in session.ordered() for update in _message(message, _own_turn(session, message))]
     return [("session_update", {"sessionId": session.id, "update": update}) for update in said]
 
 
 Record = tuple[str, list[tuple[str, Json]]]
-"""Its id, and what it says."""
+"""A record's id and its events."""
 
 
 def records(session: Session) -> list[Record]:
-    """The transcript by the records that it stands in."""
+    """The transcript, by record."""
     found: list[Record] = []
     for kind, data in transcript(session):
         record_id = data["update"]["_meta"][RECORD]
@@ -49,7 +49,7 @@ def records(session: Session) -> list[Record]:
 
 
 def record_of(event: Json) -> str | None:
-    """The stored record that an event comes from; those that happen live do not say."""
+    """The record id of a replayed event; None for a live one."""
     found: str | None = event["data"].get("update", {}).get("_meta", {}).get(RECORD)
     return found
 
@@ -60,13 +60,13 @@ def record(world: ServerState, session: Session, entry: Json) -> None:
 
 
 def terminals(session: Session) -> list[Json]:
-    """How prompts ended, as `load` gives it."""
+    """How prompts ended, in the form of `load`."""
     ends = (entry for entry in session.info.get(LEDGER, []) if "terminal" in entry)
     return [{name: value for name, value in entry.items() if name != ENDED} for entry in ends]
 
 
 def turn(session: Session, prompt_id: str) -> Json | None:
-    """How a prompt of an earlier life of the session ended; when it was queued is forgotten."""
+    """A prompt that ended in an earlier process; its `queuedAt` is not stored."""
     for entry in session.info.get(LEDGER, []):
         if entry["promptId"] == prompt_id and ENDED in entry:
             return {name: value for name, value in entry[ENDED].items() if name != "queuedAt"}
@@ -74,10 +74,10 @@ def turn(session: Session, prompt_id: str) -> Json | None:
 
 
 def reconcile(world: ServerState, session: Session) -> None:
-    """Write down that a prompt was lost with the daemon, if it is certain which one.
+    """Record that a prompt was lost with the daemon, if it is certain which one.
 
-    That is so when a single one had not ended and its words are stored. With another behind it in the queue
-    nothing is written of either (`danglingInFlightPromptIds` in qwen 0.24.4, read and measured).
+    That is the case if exactly one had not ended and its text is stored. With another queued behind it nothing is
+    recorded of either (`danglingInFlightPromptIds` in qwen 0.24.4, read and measured).
     """
     ended = {entry["promptId"] for entry in terminals(session)}
     admitted = {entry["promptId"] for entry in session.info.get(LEDGER, [])} - ended
@@ -89,7 +89,7 @@ def reconcile(world: ServerState, session: Session) -> None:
 
 
 def _own_turn(session: Session, message: Message) -> Json | None:
-    """The turn that the daemon began by itself, should the message be of one."""
+    """The turn of the daemon that the message belongs to, if any."""
     asked = session.messages.get(str(message.info.get("parentID", message.info["id"])))
     return None if asked is None else asked.info.get(TURN)
 
@@ -132,7 +132,7 @@ def _call(part: Json) -> Iterator[Json]:
 
 
 class _Record:
-    """The stored record that updates come from."""
+    """The stored record of a message's updates."""
 
     def __init__(self, message: Message, own: Json | None) -> None:
         self._own = {} if own is None else {TURN: own}

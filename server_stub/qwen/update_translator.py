@@ -1,6 +1,6 @@
-"""Turns what the world says of a session, and of its subagents, into the updates that qwen's clients see.
+"""Translates events of a session and its subagents into qwen's updates.
 
-Each live session has one, fed by the bus as things happen, whether anyone listens or not. It decides nothing.
+Each live session has one, fed by the event bus whether or not a client listens.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ from server_stub.qwen import updates
 
 Json = dict[str, Any]
 Asked = Callable[[str, Json, Json], None]
-"""`question` or `permission`, what the world says of the request, and the input of the call that it is about."""
+"""`question` or `permission`, the info of the request, and the input of its tool call."""
 
 SUBAGENT = "general-purpose"
 
@@ -22,30 +22,30 @@ class UpdateTranslator:
     def __init__(
         self, world: ServerState, update: Callable[[Json], None], asked: Asked, settled: Callable[[str], None]
     ):
-        """`settled` is told the id of a request of the world's that is no longer open."""
+        """`settled` is called with the id of a request that is no longer open."""
         self._world = world
         self._update = update
         self._asked = asked
         self._settled = settled
         self._texts: dict[str, str] = {}
-        """Part → text or reasoning, while it is streamed."""
+        """Part id → text or reasoning."""
         self._parents: dict[str, str] = {}
-        """Session of a subagent → the call that it works for."""
+        """Subagent's session → its tool call."""
         self._words: Counter[str] = Counter()
-        """Chunks by message."""
+        """Number of chunks by message."""
         self._counted: set[str] = set()
-        """Messages whose use has been told."""
+        """Messages whose usage has been sent."""
         self._starting: dict[str, Json] = {}
-        """Calls of which it is not yet known whether they ask a person first."""
+        """Calls that may still ask for permission."""
 
-    def hear(self, payload: Json) -> None:
+    def on_event(self, payload: Json) -> None:
         what = payload["properties"]
         match payload["type"]:
             case "message.part.updated":
                 self._part(what["part"])
             case "message.part.delta":
                 self._words[what["messageID"]] += 1
-                self._tell(what["sessionID"], updates.text_chunk(self._kind(what["partID"]), what["delta"]))
+                self._send(what["sessionID"], updates.text_chunk(self._kind(what["partID"]), what["delta"]))
             case "question.asked":
                 self._ask("question", what)
             case "permission.asked":
@@ -59,53 +59,53 @@ class UpdateTranslator:
                 self._texts[part["id"]] = part["type"]
             case "tool" if part["tool"] == updates.PLAN:
                 if part["state"]["status"] == "completed":
-                    self._tell(part["sessionID"], updates.plan(part["state"]["input"]["todos"]))
+                    self._send(part["sessionID"], updates.plan(part["state"]["input"]["todos"]))
             case "tool":
                 self._tool(part)
             case "step-finish":
-                self._tell_usage(part)
+                self._send_usage(part)
 
     def _tool(self, part: Json) -> None:
         match part["state"]["status"]:
             case "pending":
-                self._tell(part["sessionID"], updates.tool_prepared(part))
+                self._send(part["sessionID"], updates.tool_prepared(part))
             case "running" if "metadata" in part["state"]:
                 self._note_subagent(part)
             case "running":
-                self._tell_usage(part)
+                self._send_usage(part)
                 self._starting[part["callID"]] = part
                 asyncio.get_running_loop().call_soon(self._start, part["callID"])
             case _:
                 self._start(part["callID"])
-                self._tell(part["sessionID"], updates.tool_ended(part))
+                self._send(part["sessionID"], updates.tool_ended(part))
 
     def _start(self, call_id: str) -> None:
         part = self._starting.pop(call_id, None)
         if part is not None and part["tool"] != "question":
-            self._tell(part["sessionID"], updates.tool_started(part))
+            self._send(part["sessionID"], updates.tool_started(part))
 
     def _note_subagent(self, part: Json) -> None:
         child = part["state"]["metadata"].get("sessionId")
         if child is not None and child not in self._parents:
-            self._tell_usage(part)
-            self._tell(part["sessionID"], updates.tool_started(part))
+            self._send_usage(part)
+            self._send(part["sessionID"], updates.tool_started(part))
             self._parents[child] = part["callID"]
 
     def _ask(self, kind: str, request: Json) -> None:
         reference = request["tool"]
         part = self._call(request["sessionID"], reference)
-        self._tell_usage(part)
+        self._send_usage(part)
         self._starting.pop(reference["callID"], None)
         self._asked(kind, request, part["state"]["input"])
 
-    def _tell_usage(self, part: Json) -> None:
-        """Once a round: with its first call, when the model has spoken, or else at its end."""
+    def _send_usage(self, part: Json) -> None:
+        """Send the usage once per round: with its first tool call, or else at its end."""
         message = part["messageID"]
         if message not in self._counted:
             self._counted.add(message)
             began = self._world.sessions[part["sessionID"]].messages[message].info["time"]["created"]
             took = self._world.clock.now() - began
-            self._tell(part["sessionID"], updates.usage(self._words[message], took))
+            self._send(part["sessionID"], updates.usage(self._words[message], took))
 
     def _call(self, session_id: str, reference: Json) -> Json:
         message = self._world.sessions[session_id].messages[reference["messageID"]]
@@ -115,7 +115,7 @@ class UpdateTranslator:
     def _kind(self, part_id: str) -> Any:
         return self._texts[part_id]
 
-    def _tell(self, session_id: str, update: Json) -> None:
+    def _send(self, session_id: str, update: Json) -> None:
         parent = self._parents.get(session_id)
         if parent is not None:
             of_child = {"parentToolCallId": parent, "subagentType": SUBAGENT}

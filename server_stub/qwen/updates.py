@@ -1,6 +1,6 @@
-"""The world's parts in qwen's words: what a `session_update` says of a text, a tool call, a plan. Pure.
+"""Conversion of stored parts into qwen's `session_update`: texts, tool calls, plans. Without state.
 
-The world keeps parts as opencode does; here are the names, titles and contents that qwen 0.24.4 gives to the same.
+Parts are stored as in opencode; this module maps them to the names, titles and contents of qwen 0.24.4.
 """
 
 import re
@@ -12,7 +12,7 @@ from typing import Any, Literal, assert_never
 Json = dict[str, Any]
 
 INPUT_TOKENS = 1200
-"""A scripted model reads nothing; a client has something to show all the same."""
+"""Constant: a scripted model reads nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +31,12 @@ TOOLS = {
     "write": Tool("write_file", "edit", "WriteFile"),
     "task": Tool("agent", "other", "Agent"),
 }
-"""By the world's name. `todowrite` is no tool here: it is a plan, and nothing is said of its call."""
+"""By opencode's name. `todowrite` is sent as a plan, not as a tool."""
 
 PLAN = "todowrite"
 
 INPUTS = {"filePath": "file_path"}
-"""The world's names of a tool's arguments, where qwen's are others."""
+"""Tool arguments with other names in qwen."""
 
 
 def text_chunk(kind: Literal["text", "reasoning"], text: str) -> Json:
@@ -49,7 +49,7 @@ def user_chunk(content: Json) -> Json:
 
 
 def usage(words: int, duration_ms: int | None = None) -> Json:
-    """What one round has used, as the empty chunk that ends it; how long it took is not on disk."""
+    """The usage of a round, as the empty chunk that ends it; its duration is not stored."""
     spent = {"inputTokens": INPUT_TOKENS, "outputTokens": words, "totalTokens": INPUT_TOKENS + words}
     meta: Json = {"usage": {**spent, "thoughtTokens": 0, "cachedReadTokens": 0}}
     took = {} if duration_ms is None else {"durationMs": duration_ms}
@@ -87,7 +87,7 @@ def commands(templates: dict[str, tuple[str, str]]) -> Json:
 
 
 def tool_prepared(part: Json) -> Json:
-    """The model has named a tool, and its arguments are still on their way."""
+    """A tool call whose arguments are still streamed."""
     tool = TOOLS[part["tool"]]
     return {
         "sessionUpdate": "tool_call",
@@ -103,7 +103,7 @@ def tool_prepared(part: Json) -> Json:
 
 
 def tool_started(part: Json) -> Json:
-    """Not said of a call that asks a person first."""
+    """A tool call that runs; not sent if it asks for permission first."""
     tool = TOOLS[part["tool"]]
     given = raw_input(part["state"]["input"])
     return {
@@ -133,7 +133,7 @@ def tool_ended(part: Json) -> Json:
 
 
 def tool_lost(part: Json) -> Json:
-    """What a restored transcript says of a call that had not ended when the daemon was lost."""
+    """A tool call in a restored transcript that had not ended when the daemon was lost."""
     tool = TOOLS[part["tool"]]
     why = "Tool result missing from saved history; the previous run likely ended before this tool completed."
     return {
@@ -146,7 +146,7 @@ def tool_lost(part: Json) -> Json:
 
 
 def asked_call(tool_name: str, call_id: str, given: Json) -> Json:
-    """The call that a permission request is about; `given` is its raw input."""
+    """The tool call of a permission request; `given` is its raw input."""
     tool = TOOLS[tool_name]
     meta: Json = {"toolName": tool.name}
     if tool_name == "question":
@@ -164,7 +164,7 @@ def asked_call(tool_name: str, call_id: str, given: Json) -> Json:
 
 
 def raw_input(given: Json) -> Json:
-    """A tool's arguments under qwen's names."""
+    """A tool's arguments with qwen's names."""
     renamed = {INPUTS.get(name, name): value for name, value in given.items()}
     if "questions" in renamed:
         renamed["questions"] = [_question(question) for question in renamed["questions"]]
@@ -189,7 +189,7 @@ def title(tool_name: str, given: Json) -> str:
 
 
 def _question(question: Json) -> Json:
-    """qwen has no word for a question that takes no answer of one's own."""
+    """A question without `custom`, which qwen does not have."""
     known = {name: question[name] for name in ("question", "header", "options")}
     return {**known, "multiSelect": question.get("multiple", False)}
 
@@ -215,7 +215,7 @@ def _why(tool: Tool, state: Json) -> str:
 
 
 def _output(part: Json) -> Json:
-    """Content and raw output of a call that has succeeded."""
+    """Content and raw output of a completed call."""
     state = part["state"]
     match part["tool"]:
         case "question":
@@ -254,7 +254,7 @@ def _edit(state: Json) -> Json:
 
 
 def _side(patch: str, side: Literal["-", "+"]) -> str:
-    """The lines of a unified diff's hunks as they were (`-`) or as they are (`+`)."""
+    """The lines of a unified diff's hunks before (`-`) or after (`+`) the change."""
     match side:
         case "-":
             other = "+"

@@ -1,6 +1,6 @@
-"""Which words in a prompt choose what the scripted agent plays.
+"""Scenarios of the scripted agent, and the words in a prompt that choose them.
 
-Words that the scripted model of the real servers' tests has too mean the same here: ASK, ASK1, SHELL, SLOW, FLOOD,
+Words shared with the scripted model of the real servers' tests mean the same here: ASK, ASK1, SHELL, SLOW, FLOOD,
 FENCE, THINK, FAIL, AGENT. A prompt without any of the words plays the server's default.
 """
 
@@ -54,12 +54,12 @@ SHAPES = {
     "list": ("", "- item {} has **some** words and `code`\n"),
     "code": ("```python\n", "value_{} = compute(whatever, there='is')\n"),
 }
-"""What an answer may be made of: how it opens, and a line of it."""
+"""Shapes of an answer: its opening and one line."""
 
 REFUSAL_SECONDS = 0.1
-"""What a provider takes to refuse for good."""
+"""Delay of a provider's final error."""
 RETRY_SECONDS = (2.0, 5.0, 9.0, 18.0, 30.0)
-"""What opencode was seen to wait between two attempts; the last goes on for ever."""
+"""Delays of opencode between attempts, as measured; the last one repeats."""
 
 
 async def plain(turn: ScriptedTurn) -> None:
@@ -69,26 +69,26 @@ async def plain(turn: ScriptedTurn) -> None:
 async def ask(turn: ScriptedTurn) -> None:
     await turn.say("Working. ")
     await turn.ask(DATABASE, FEATURES)
-    await turn.say(f"Done. The tool said: {turn.told}")
+    await turn.say(f"Done. The tool said: {turn.model_input}")
 
 
 async def ask_one(turn: ScriptedTurn) -> None:
     await turn.say("Working. ")
     await turn.ask(DATABASE)
-    await turn.say(f"Done. The tool said: {turn.told}")
+    await turn.say(f"Done. The tool said: {turn.model_input}")
 
 
 async def ask_all(turn: ScriptedTurn) -> None:
     await turn.say("Before I begin, four things that I cannot know. ")
     await turn.ask(DATABASE, FEATURES, NAME, DEPLOY)
-    await turn.say(f"Done. The tool said: {turn.told}")
+    await turn.say(f"Done. The tool said: {turn.model_input}")
 
 
 async def ask_from_child(turn: ScriptedTurn) -> None:
     async def look_around(child: ScriptedTurn) -> None:
         await child.say("Two layouts are in use here. ")
         await child.ask(DATABASE)
-        await child.say(f"Found it. {child.told}")
+        await child.say(f"Found it. {child.model_input}")
 
     await turn.say("I hand this to a subagent. ")
     await turn.delegate("Look at the layout", "Find out which database this project uses.", look_around)
@@ -104,18 +104,18 @@ async def ask_twice_at_once(turn: ScriptedTurn) -> None:
 async def shell(turn: ScriptedTurn, name: str) -> None:
     await turn.say("Working. ")
     await turn.shell(f"touch {name}", [])
-    await turn.say(f"Done. The tool said: {turn.told}")
+    await turn.say(f"Done. The tool said: {turn.model_input}")
 
 
 async def interactive(turn: ScriptedTurn, name: str) -> None:
-    """A command that a person must run at a terminal, where the family has such."""
+    """A command that the user must run at a terminal, if the profile has such."""
     await turn.say("Working. ")
     await turn.interactive(f"read {name}")
-    await turn.say(f"Done. The tool said: {turn.told}")
+    await turn.say(f"Done. The tool said: {turn.model_input}")
 
 
 async def agent(turn: ScriptedTurn, report: str) -> None:
-    """An agent works in the background. On qwen its report then begins a turn that plays what it says."""
+    """Start a background agent. On qwen its report then starts a turn that plays the words in it."""
     await turn.say("Working. ")
     given = {"description": "look around", "prompt": report, "subagent_type": "general", "run_in_background": True}
     await turn.use("task", given, "Background agent launched successfully.", "look around")
@@ -141,7 +141,7 @@ async def fence(turn: ScriptedTurn, count: str, rate: str) -> None:
 
 
 async def fail(turn: ScriptedTurn, code: str) -> None:
-    """Too many requests, a broken server are tried again, as often as the family does; all else is final."""
+    """Fail with an HTTP status. 429 and 5xx are retried as often as the profile does; others are final."""
     status = int(code)
     message = f"{status} {responses.get(status, 'scripted')}"
     may_pass = status == HTTPStatus.TOO_MANY_REQUESTS or status >= HTTPStatus.INTERNAL_SERVER_ERROR
@@ -155,7 +155,7 @@ async def fail(turn: ScriptedTurn, code: str) -> None:
 
 
 async def retry(turn: ScriptedTurn, seconds: str | None) -> None:
-    """The provider breaks off in the middle of a sentence, and again, and then it works."""
+    """The provider fails in mid-sentence, twice, and then works."""
     await turn.stream(["The ", "store ", "is ", "kept ", "in "], rate=10, breaks_off=True)
     await turn.retry("Overloaded", 1, float(seconds or RETRY_SECONDS[0]))
     await turn.retry("Overloaded", 2, float(seconds or RETRY_SECONDS[1]))
@@ -186,7 +186,7 @@ async def tools(turn: ScriptedTurn) -> None:
 
 
 async def long(turn: ScriptedTurn, minutes: str | None) -> None:
-    """Something to watch over: a line of output every 20 s, for 10 minutes unless it is said."""
+    """A long command: a line of output every 20 s, by default for 10 minutes."""
     await turn.say("This will take a while. ")
     lines = [f"epoch {i + 1}: loss {2.4 / (i + 2):.3f}" for i in range(int(float(minutes or 10) * 3))]
     await turn.shell("python train.py", lines, pause=20, asks=False)
@@ -194,15 +194,15 @@ async def long(turn: ScriptedTurn, minutes: str | None) -> None:
 
 
 async def huge(turn: ScriptedTurn, kilobytes: str | None) -> None:
-    """One answer of so many KB (512 unless it is said), in deltas of 1 KB, 200 a second."""
+    """One answer of this many KB (default 512), in deltas of 1 KB, 200 per second."""
     line = "Each line of this answer is 64 bytes long, and there are many.\n\n"[-64:]
     await turn.stream([line * 16] * int(kilobytes or 512), rate=200)
 
 
 async def grow(turn: ScriptedTurn, shape: str, kilobytes: str, count: str, rate: str) -> None:
-    """An answer that is so many KB long from its first delta on, and grows by `count` more.
+    """An answer with this many KB in its first delta, and `count` more lines.
 
-    All of it is of one shape: paragraphs of prose, one paragraph, one list, one open fence.
+    All of it has one shape: paragraphs of prose, one paragraph, one list, one open fence.
     """
     opening, line = SHAPES[shape]
     whole = opening + "".join(line.format(n) for n in range(int(kilobytes) * 1024 // len(line.format(1000))))
@@ -210,7 +210,7 @@ async def grow(turn: ScriptedTurn, shape: str, kilobytes: str, count: str, rate:
 
 
 async def past(turn: ScriptedTurn, count: str) -> None:
-    """Leave so many messages behind, as if they had been said before this one: prompts and answers by turns."""
+    """Store this many earlier messages: prompts and answers alternately."""
     seed_history(turn, [f"Message {n} of the past, with **some** words." for n in range(int(count))])
     await plain(turn)
 
@@ -230,7 +230,7 @@ def _prose(count: int) -> Iterator[str]:
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """`words` is matched as a whole word, in capitals; its groups, which `given` names, are handed to `play`."""
+    """`words` is matched as whole words; its groups, named by `given`, are the arguments of `play`."""
 
     words: str
     play: Play
@@ -263,20 +263,20 @@ SCENARIOS = {
 }
 
 WORDS = tuple(f"{name.upper()} {scenario.given}".rstrip() for name, scenario in SCENARIOS.items())
-"""What to write in a prompt, for a person."""
+"""The words, for display."""
 
 DEFAULTS = tuple(name for name, scenario in SCENARIOS.items() if re.fullmatch(scenario.words, name.upper()))
-"""What can be played without being told more."""
+"""The scenarios without required arguments."""
 
 
 def choose(text: str, default: str) -> Script:
-    """The script that the first known word asks for, else the scenario called `default`, one of DEFAULTS.
+    """The script of the first known word, else of the scenario `default`, one of DEFAULTS.
 
-    Raises LookupError when there is no such scenario.
+    Raises LookupError for an unknown scenario.
     """
     script = _chosen(text) or _chosen(default.upper())
     if script is None:
-        raise LookupError(f"no scenario is called {default!r}")
+        raise LookupError(f"unknown scenario {default!r}")
     return script
 
 

@@ -1,4 +1,4 @@
-"""The tour: in about two minutes, and the time a person takes to answer, most of what an agent's turn can hold."""
+"""The tour: most features of an agent's turn, in about two minutes plus the time for answers."""
 
 from typing import Any
 
@@ -76,7 +76,7 @@ STORES: dict[str, tuple[str, str, tuple[str, str, str]]] = {
     "Postgres": ("Postgres", POSTGRES, ("one row, 2.1 ms", "old row stays", "both are kept")),
     "Keep JSON": ("JSON", JSON, ("whole file, 43 ms", "old file stays", "last one wins")),
 }
-"""By the answer: the store's name, the change, and what a write, a kill and two processes do then."""
+"""By answer: the store's name, the patch, and the effects of a write, a kill and two processes."""
 
 CHOICES: list[Json] = [
     {
@@ -181,17 +181,17 @@ async def tour(turn: ScriptedTurn) -> None:
         await turn.plan(_todos(steps, done=3))
 
     await turn.say("The tests need your permission, and there is one thing left that only you can say.\n", rate=7)
-    told: dict[str, Any] = {}
+    results: dict[str, Any] = {}
 
     async def run_tests() -> None:
-        told["tested"] = await turn.shell("pytest -q tests", TESTS, pause=2.5)
+        results["tested"] = await turn.shell("pytest -q tests", TESTS, pause=2.5)
 
     async def ask_about_the_file() -> None:
-        told["old file"] = _first([*await turn.ask(OLD_FILE), []][0], "Leave it")
+        results["old file"] = _first([*await turn.ask(OLD_FILE), []][0], "Leave it")
 
     await turn.together(run_tests(), ask_about_the_file())
-    await turn.plan(_todos(steps, done=len(steps) if told["tested"] else len(steps) - 1))
-    await turn.say(_closing(where, extras, migrates, told["tested"], told["old file"]), rate=5)
+    await turn.plan(_todos(steps, done=len(steps) if results["tested"] else len(steps) - 1))
+    await turn.say(_closing(where, extras, migrates, results["tested"], results["old file"]), rate=5)
 
 
 async def check_callers(turn: ScriptedTurn) -> None:

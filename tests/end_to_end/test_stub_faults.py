@@ -328,7 +328,7 @@ def test_a_fault_that_does_not_exist_is_refused_at_the_start() -> None:
     command = [sys.executable, "-m", "server_stub", "--fault", "cutt"]
     ended = subprocess.run(command, capture_output=True, text=True, timeout=10)
     assert ended.returncode == 2
-    assert "there is no fault 'cutt'; there are cut, reset" in ended.stderr
+    assert "unknown fault 'cutt'; known are cut, reset" in ended.stderr
 
 
 def test_nothing_can_be_armed_unless_asked_for(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""`GET /session/:id/events`: one session's events as they happen, and first those that a reader has missed."""
+"""`GET /session/:id/events`: one session's events, after those that the reader has missed."""
 
 import asyncio
 import re
@@ -22,7 +22,7 @@ HEARTBEAT = b": heartbeat\n\n"
 CURSOR = re.compile(r"[0-9]+")
 EPOCH = re.compile(r"[\w-]{1,64}", re.ASCII)
 QUEUE_SIZES = range(16, 2049)
-"""What `?maxQueued=` may ask for."""
+"""Range of `?maxQueued=`."""
 
 HEADERS = {
     "content-type": "text/event-stream",
@@ -33,7 +33,7 @@ HEADERS = {
 
 def routes(daemon: Daemon, hang_up: Callable[[Scope], None]) -> list[Route]:
     async def events(request: Request) -> Response:
-        """What happens in one session; a cursor that is no number is as good as none."""
+        """Events of one session; an invalid cursor is ignored."""
         limit = _queue_size(request.query_params.get("maxQueued"))
         ring = daemon.session(request.path_params["sid"]).ring
         cursor = request.headers.get("last-event-id", "")
@@ -44,7 +44,7 @@ def routes(daemon: Daemon, hang_up: Callable[[Scope], None]) -> list[Route]:
                 int(cursor) if CURSOR.fullmatch(cursor) else None,
                 epoch if EPOCH.fullmatch(epoch) else None,
                 limit,
-                stream.leave_behind,
+                stream.on_evicted,
             )
         except TooManyReaders as full:
             raise _too_many() from full
@@ -54,7 +54,7 @@ def routes(daemon: Daemon, hang_up: Callable[[Scope], None]) -> list[Route]:
 
 
 class EventStream(Response):
-    """Goes on until the session ends, the reader leaves, or the reader is so slow that it is left behind."""
+    """Runs until the session ends, the client disconnects, or the reader is evicted as too slow."""
 
     reader: Reader
 
@@ -67,24 +67,24 @@ class EventStream(Response):
         self._hang_up = hang_up
         self._writing = False
 
-    def leave_behind(self) -> None:
-        """A reader that takes nothing any more loses its connection, in the middle of a frame if need be."""
+    def on_evicted(self) -> None:
+        """Abort the connection if a write blocks, even within a frame."""
         if self._writing:
             self._hang_up()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         left = asyncio.create_task(_disconnection(receive))
-        told = asyncio.create_task(self._tell(send))
+        sent = asyncio.create_task(self._send_events(send))
         try:
-            await asyncio.wait({left, told}, return_when=asyncio.FIRST_COMPLETED)
-            if told.done():
-                told.result()
+            await asyncio.wait({left, sent}, return_when=asyncio.FIRST_COMPLETED)
+            if sent.done():
+                sent.result()
         finally:
             self._ring.leave(self.reader)
             left.cancel()
-            told.cancel()
+            sent.cancel()
 
-    async def _tell(self, send: Send) -> None:
+    async def _send_events(self, send: Send) -> None:
         await send({"type": "http.response.start", "status": HTTPStatus.OK, "headers": self.raw_headers})
         await self._write(send, RETRY)
         loop = asyncio.get_running_loop()

@@ -1,8 +1,7 @@
-"""The routes of `qwen serve` 0.24.4 by which a client says who it is and that it is still there.
+"""Client identity and heartbeats, by the routes of `qwen serve` 0.24.4, for the opencode profiles.
 
-They stand beside every family's own routes and know only the sessions of the world. Of prompts and events
-they offer nothing: `/capabilities` names no feature that is not here, and cursors stay at 0. The last detach
-closes no session, as it would at `qwen serve`: here sessions belong to the family whose routes made them.
+They know only the sessions of the state, not prompts and events: `/capabilities` lists only what is implemented, and
+cursors stay at 0. Unlike in `qwen serve`, the last detach closes no session.
 """
 
 import os
@@ -50,7 +49,7 @@ Handler = Callable[["_Daemon", Request], Awaitable[Response]]
 
 
 def _checked(handler: Handler) -> Handler:
-    """Answer 400 to a body that is no JSON, to a client id of the wrong form, and to one of no client."""
+    """Answer 400 to an invalid body, a malformed client id and an unregistered one."""
 
     @wraps(handler)
     async def checked(daemon: "_Daemon", request: Request) -> Response:
@@ -75,7 +74,7 @@ class _Daemon:
         return JSONResponse({"status": "ok"})
 
     async def capabilities(self, request: Request) -> Response:
-        """What a client may use here."""
+        """The features of the daemon."""
         return JSONResponse(
             {
                 "v": 1,
@@ -91,7 +90,7 @@ class _Daemon:
 
     @_checked
     async def resume(self, request: Request) -> Response:
-        """Attach to a session, under the id of the header or a new one."""
+        """Attach to a session, with the client id of the header or a new one."""
         client_id = client_id_of(request)
         session = self._session(request)
         if session is None:
@@ -112,13 +111,13 @@ class _Daemon:
 
     @_checked
     async def detach(self, request: Request) -> Response:
-        """Leave a session."""
+        """Detach from a session."""
         self._clients.detach(request.path_params["session_id"], client_id_of(request))
         return Response(status_code=HTTPStatus.NO_CONTENT)
 
     @_checked
     async def heartbeat(self, request: Request) -> Response:
-        """Say that the client, or somebody, is still there."""
+        """Send a heartbeat of a client, or an anonymous one."""
         client_id = client_id_of(request)
         session = self._session(request)
         if session is None:
@@ -129,7 +128,7 @@ class _Daemon:
         return JSONResponse({"sessionId": session.id, **identity, "lastSeenAt": now})
 
     async def status(self, request: Request) -> Response:
-        """Its sessions, and when each was last seen."""
+        """Status of the daemon and its sessions."""
         detail = request.query_params.get("detail", "summary")
         if detail not in ("summary", "full"):
             error = "detail must be one of: summary, full"

@@ -1,4 +1,4 @@
-"""Votes: how a person settles what the agent asks, permissions and questions alike."""
+"""Votes: the replies to permissions and questions."""
 
 from http import HTTPStatus
 from typing import Any
@@ -16,7 +16,7 @@ Json = dict[str, Any]
 
 def routes(daemon: Daemon) -> list[Route]:
     async def voted(request: Request) -> Response:
-        """The first vote counts."""
+        """Vote on a request; the first vote counts."""
         client_id = client_id_of(request)
         body = await body_of(request)
         outcome = _outcome(body)
@@ -27,7 +27,7 @@ def routes(daemon: Daemon) -> list[Route]:
         return QwenJson({})
 
     async def voted_anywhere(request: Request) -> Response:
-        """The same for somebody who knows the request alone: whoever comes to it by the one session that asks."""
+        """Vote on a request by its id alone."""
         client_id = client_id_of(request)
         body = await body_of(request)
         outcome, request_id = _outcome(body), request.path_params["rid"]
@@ -47,7 +47,7 @@ def routes(daemon: Daemon) -> list[Route]:
 
 
 def _outcome(body: Json) -> Json:
-    """Raises Refusal 400."""
+    """The outcome of a vote. Raises ApiError 400."""
     match body.get("outcome"):
         case {"outcome": "cancelled"}:
             return {"outcome": "cancelled"}

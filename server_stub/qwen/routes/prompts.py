@@ -1,4 +1,4 @@
-"""Prompts of `qwen serve`: taken at once, answered in turn, followed by events or by asking."""
+"""Prompts of `qwen serve`: accepted at once, answered in order, tracked by events or polling."""
 
 from http import HTTPStatus
 from typing import Any
@@ -16,7 +16,7 @@ Json = dict[str, Any]
 
 def routes(daemon: Daemon) -> list[Route]:
     def registered(live: LiveSession, client_id: str | None) -> str | None:
-        """Raises UnregisteredClient."""
+        """The client id. Raises UnregisteredClient."""
         daemon.clients.check(live.id, client_id)
         return client_id
 
@@ -24,29 +24,29 @@ def routes(daemon: Daemon) -> list[Route]:
         return daemon.session(request.path_params["sid"])
 
     async def prompted(request: Request) -> Response:
-        """Take a prompt, to be answered when those before it are."""
+        """Queue a prompt."""
         client_id = client_id_of(request)
         content = _content(await body_of(request))
         live = live_of(request)
         cursor = live.ring.last_id
         prompt = live.prompts.accept(content, registered(live, client_id))
         live.stay_awake()
-        taken = {"promptId": prompt.id, "lastEventId": cursor, "eventEpoch": live.ring.epoch}
-        return QwenJson(taken, HTTPStatus.ACCEPTED)
+        accepted = {"promptId": prompt.id, "lastEventId": cursor, "eventEpoch": live.ring.epoch}
+        return QwenJson(accepted, HTTPStatus.ACCEPTED)
 
     async def pending(request: Request) -> Response:
-        """The prompt that runs, and those behind it."""
+        """The running prompt, and those behind it."""
         return QwenJson({"pendingPrompts": [prompt.pending() for prompt in live_of(request).prompts.pending]})
 
     async def removed(request: Request) -> Response:
-        """Take a prompt out of the queue, or cancel it if it runs."""
+        """Remove a prompt from the queue, or cancel it if it runs."""
         client_id = client_id_of(request)
         live = live_of(request)
         registered(live, client_id)
         return QwenJson({"removed": live.remove_prompt(request.path_params["pid"])})
 
     async def cancelled(request: Request) -> Response:
-        """End the prompt that runs; those behind it are answered all the same."""
+        """Cancel the running prompt; those behind it are still answered."""
         client_id = client_id_of(request)
         await body_of(request)
         live = live_of(request)
@@ -55,7 +55,7 @@ def routes(daemon: Daemon) -> list[Route]:
         return Response(status_code=HTTPStatus.NO_CONTENT)
 
     async def turn(request: Request) -> Response:
-        """What has become of a prompt."""
+        """The state of a prompt."""
         return QwenJson(live_of(request).prompts.turn(request.path_params["pid"]))
 
     base = "/session/{sid}"
@@ -69,7 +69,7 @@ def routes(daemon: Daemon) -> list[Route]:
 
 
 def _content(body: Json) -> list[Json]:
-    """The prompt's blocks. A deadline is checked and has no effect (measured). Raises Refusal 400."""
+    """The prompt's blocks. A deadline is validated but has no effect (measured). Raises ApiError 400."""
     content = body.get("prompt")
     if not isinstance(content, list) or not content:
         raise refusal("`prompt` is required and must be a non-empty array of content blocks")

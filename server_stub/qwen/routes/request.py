@@ -1,4 +1,4 @@
-"""What every route of `qwen serve` does with requests and refusals: client ids, bodies, the envelope of errors."""
+"""Client ids, bodies and error responses, shared by all routes of `qwen serve`."""
 
 import json
 from http import HTTPStatus
@@ -38,13 +38,13 @@ class QwenJson(JsonResponse):
 
 
 def client_id_of(request: Request) -> str | None:
-    """None for an anonymous client, an empty header being none. Raises MalformedClientId."""
+    """The client id; None if absent or empty. Raises MalformedClientId."""
     client_id = request.headers.get(CLIENT_ID_HEADER)
     return well_formed(client_id) if client_id else None
 
 
 async def body_of(request: Request) -> Json:
-    """The body if it calls itself JSON; {} for an array, or none. Raises Refusal 400 when it is no JSON."""
+    """The body if its media type is JSON; {} for an array or no body. Raises ApiError 400 for invalid JSON."""
     raw = await request.body()
     if not raw or not request.headers.get("content-type", "").startswith("application/json"):
         return {}
@@ -62,7 +62,7 @@ def refusal(error: str, status: HTTPStatus = HTTPStatus.BAD_REQUEST, **more: obj
 
 
 async def refuse(request: Request, error: Exception) -> Response:
-    """The answer to what a route raised: Refusal, MalformedClientId or UnregisteredClient."""
+    """The response to an ApiError, MalformedClientId or UnregisteredClient."""
     match error:
         case MalformedClientId():
             return QwenJson(MALFORMED, HTTPStatus.BAD_REQUEST)
@@ -76,7 +76,7 @@ async def refuse(request: Request, error: Exception) -> Response:
 
 
 async def unknown_route(request: Request) -> Response:
-    """Express's page; paths that the daemon does not know never give JSON."""
+    """Express's error page; unknown paths never return JSON."""
     headers = {"content-security-policy": "default-src 'none'", "x-content-type-options": "nosniff"}
     page = UNKNOWN_PAGE.format(method=request.method, path=request.scope["raw_path"].decode("ascii", "replace"))
     return HTMLResponse(page, HTTPStatus.NOT_FOUND, headers)

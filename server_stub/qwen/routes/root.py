@@ -1,4 +1,4 @@
-"""`qwen serve` as a whole: its health, what it can do, what it holds; and all its routes together."""
+"""Routes of `qwen serve`: health, capabilities and status of the daemon, and all other route modules."""
 
 import hashlib
 import os
@@ -56,7 +56,7 @@ FEATURES = [
     "permission_mediation",
     "non_blocking_prompt",
 ]
-"""Of the names that qwen 0.24.4 gives, those whose routes are here."""
+"""The features of qwen 0.24.4 that the stub implements."""
 
 PROTOCOLS: Json = {"current": "v1", "supported": ["v1"]}
 POLICY = {"permission": "first-responder"}
@@ -66,7 +66,7 @@ ERRORS: dict[type[Exception], Handler] = {kind: refuse for kind in (ApiError, Ma
 
 
 def routes(daemon: Daemon, hang_up: Callable[[Scope], None]) -> list[Route]:
-    """`hang_up` destroys the connection that a request came on. What these raise is answered by ERRORS."""
+    """`hang_up` aborts the connection of a request. Errors are handled by ERRORS."""
     world = daemon.world
     workspace = Workspace(world.directory)
 
@@ -75,7 +75,7 @@ def routes(daemon: Daemon, hang_up: Callable[[Scope], None]) -> list[Route]:
         return QwenJson({"status": "ok"})
 
     async def capabilities(request: Request) -> Response:
-        """What a client may use here."""
+        """The features of the daemon."""
         return QwenJson(
             {
                 "v": 1,
@@ -93,7 +93,7 @@ def routes(daemon: Daemon, hang_up: Callable[[Scope], None]) -> list[Route]:
         )
 
     async def status(request: Request) -> Response:
-        """Its sessions, and when each was last seen."""
+        """Status of the daemon and its sessions."""
         detail = request.query_params.get("detail", "summary")
         if detail not in ("summary", "full"):
             raise refusal("detail must be one of: summary, full", code="invalid_detail")
@@ -139,7 +139,7 @@ def routes(daemon: Daemon, hang_up: Callable[[Scope], None]) -> list[Route]:
 
 
 class Workspace:
-    """The one folder that this daemon serves."""
+    """The directory that this daemon serves."""
 
     def __init__(self, directory: str) -> None:
         self._directory = directory
@@ -147,7 +147,7 @@ class Workspace:
 
     @property
     def names(self) -> tuple[str, str]:
-        """What a path may call it."""
+        """The names of the workspace in paths: its id and its directory."""
         return self._id, self._directory
 
     def document(self) -> Json:

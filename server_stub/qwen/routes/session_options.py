@@ -1,4 +1,4 @@
-"""What a person may choose in a session of `qwen serve` (mode, model, commands), its title, and files to name."""
+"""Options of a session of `qwen serve` (mode, model, commands, title), and the file search."""
 
 import re
 import time
@@ -25,27 +25,27 @@ Json = dict[str, Any]
 SESSION_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 MOST_MATCHES = 50_000
 MATCHES = 5_000
-"""Without `maxResults`."""
+"""Default of `maxResults`."""
 
 
 def routes(daemon: Daemon, workspace: Collection[str]) -> list[Route]:
-    """`workspace` holds the names of the one folder that is served: its id and its path."""
+    """`workspace` holds the names of the served directory: its id and its path."""
 
     async def context(request: Request) -> Response:
-        """Which modes and models there are, and which are chosen."""
+        """The available modes and models, and the current ones."""
         live = daemon.session(request.path_params["sid"])
         known = {"v": 1, "sessionId": live.id, "workspaceCwd": live.session.directory}
         return QwenJson({**known, "recovery": {"kind": "clean", "canContinue": False}, "state": state_of(live.mode)})
 
     async def commands(request: Request) -> Response:
-        """What a prompt may begin with after a slash."""
+        """The slash commands."""
         live = daemon.session(request.path_params["sid"])
         available = updates.commands(COMMANDS)["availableCommands"]
         none: Json = {"availableSkills": [], "workflowsEnabled": False, "savedWorkflows": []}
         return QwenJson({"v": 1, "sessionId": live.id, "availableCommands": available, **none})
 
     async def mode(request: Request) -> Response:
-        """Change how much the agent may do unasked."""
+        """Set the approval mode."""
         body = await body_of(request)
         wanted, persist = body.get("mode"), body.get("persist")
         if wanted not in MODES:
@@ -57,11 +57,11 @@ def routes(daemon: Daemon, workspace: Collection[str]) -> list[Route]:
         before = live.mode
         live.change_mode(wanted, client_id)
         planned = {"planExecutionMode": before} if wanted == "plan" else {}
-        said = {"sessionId": live.id, "mode": wanted, "previous": before, "persisted": persist is True}
-        return QwenJson({**said, **planned})
+        shown = {"sessionId": live.id, "mode": wanted, "previous": before, "persisted": persist is True}
+        return QwenJson({**shown, **planned})
 
     async def model(request: Request) -> Response:
-        """Change the model; there is but one."""
+        """Set the model; there is only one."""
         wanted = (await body_of(request)).get("modelId")
         if not isinstance(wanted, str) or not wanted:
             raise refusal("`modelId` is required and must be a non-empty string")
@@ -76,7 +76,7 @@ def routes(daemon: Daemon, workspace: Collection[str]) -> list[Route]:
         return QwenJson({"_meta": {"qwenModelSwitch": {"authType": "openai", "modelId": wanted}}})
 
     async def named(request: Request) -> Response:
-        """Give the session a title, or see it."""
+        """Set or get the session's title."""
         session_id = request.path_params["sid"]
         if not SESSION_ID.fullmatch(session_id):
             raise refusal("`sessionId` must be a valid session id", code="invalid_session_id")
@@ -86,12 +86,12 @@ def routes(daemon: Daemon, workspace: Collection[str]) -> list[Route]:
         live, client_id = _mine(request)
         if title is not None:
             daemon.world.update_session(live.session, title=title)
-            said = {"sessionId": live.id, "displayName": title, "titleSource": "manual"}
-            live.ring.publish("session_metadata_updated", said, originator=client_id)
+            shown = {"sessionId": live.id, "displayName": title, "titleSource": "manual"}
+            live.ring.publish("session_metadata_updated", shown, originator=client_id)
         return QwenJson({"sessionId": live.id, "displayName": live.session.info["title"]})
 
     async def glob(request: Request) -> Response:
-        """Files of the folder whose path a pattern fits."""
+        """Files of the workspace that match a pattern."""
         if "workspace" in request.path_params and request.path_params["workspace"] not in workspace:
             error = "`:workspace` must decode to a workspace id or absolute path"
             raise refusal(error, code="workspace_mismatch")
@@ -105,15 +105,15 @@ def routes(daemon: Daemon, workspace: Collection[str]) -> list[Route]:
         files = (path for path in paths_in(daemon.world.directory) if not path.endswith("/"))
         fitting = [path for path in islice(files, MOST_LOOKED_AT) if _fits(path, pattern)]
         found = fitting[: int(most)]
-        said: Json = {"kind": "glob", "pattern": pattern, "cwd": query.get("cwd", ""), "matches": found}
+        shown: Json = {"kind": "glob", "pattern": pattern, "cwd": query.get("cwd", ""), "matches": found}
         took = round((time.monotonic() - began) * 1000)
         return QwenJson(
-            {**said, "count": len(found), "truncated": len(fitting) > len(found), "durationMs": took},
+            {**shown, "count": len(found), "truncated": len(fitting) > len(found), "durationMs": took},
             headers={"cache-control": "no-store", "x-content-type-options": "nosniff"},
         )
 
     def _mine(request: Request) -> tuple[LiveSession, str | None]:
-        """The session, and who changes it. Raises Refusal, MalformedClientId or UnregisteredClient."""
+        """The session and the client id. Raises ApiError, MalformedClientId or UnregisteredClient."""
         client_id = client_id_of(request)
         live = daemon.session(request.path_params["sid"])
         daemon.clients.check(live.id, client_id)
@@ -132,7 +132,7 @@ def routes(daemon: Daemon, workspace: Collection[str]) -> list[Route]:
 
 
 def _fits(path: str, pattern: str) -> bool:
-    """`**/` stands for any folders, none among them; other than in qwen, `*` reaches over a slash."""
+    """`**/` matches any folders or none; unlike in qwen, `*` matches slashes, too."""
     return fnmatch(path, pattern) or fnmatch(path, pattern.replace("**/", ""))
 
 

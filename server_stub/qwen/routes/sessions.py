@@ -1,4 +1,4 @@
-"""Sessions of `qwen serve`: made, listed, loaded, left and closed; and the beats of those who are attached."""
+"""Sessions of `qwen serve`: create, list, load, detach and close; and heartbeats of clients."""
 
 import re
 from collections.abc import Collection
@@ -21,15 +21,15 @@ Json = dict[str, Any]
 
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[1-5][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", re.IGNORECASE)
 MOST_LISTED = 50
-"""Sessions on disk that one page of a list gives; those that are alive all come with the first."""
+"""Default page size of stored sessions; the first page also holds all live ones."""
 
 
 def routes(daemon: Daemon, workspace: Collection[str]) -> list[Route]:
-    """`workspace` holds the names of the one folder that is served: its id and its path."""
+    """`workspace` holds the names of the served directory: its id and its path."""
     world = daemon.world
 
     async def created(request: Request) -> Response:
-        """Make a session, or come to the one that all share."""
+        """Create a session, or attach to the shared one."""
         client_id = client_id_of(request)
         body = await body_of(request)
         _check_folder(body.get("cwd"), world.directory)
@@ -49,7 +49,7 @@ def routes(daemon: Daemon, workspace: Collection[str]) -> list[Route]:
         return QwenJson({**_identity(attached), **busy})
 
     async def listed(request: Request) -> Response:
-        """Newest first: what is alive, and what is on disk."""
+        """Live and stored sessions, newest first."""
         name = request.path_params["workspace"]
         if name not in workspace:
             if name.startswith("/"):
@@ -60,7 +60,7 @@ def routes(daemon: Daemon, workspace: Collection[str]) -> list[Route]:
         return page(request)
 
     async def listed_bound(request: Request) -> Response:
-        """The same of the folder that the daemon is bound to."""
+        """The same for the daemon's own workspace."""
         name = request.path_params["workspace"]
         if name not in workspace:
             if not name.startswith("/"):
@@ -89,37 +89,37 @@ def routes(daemon: Daemon, workspace: Collection[str]) -> list[Route]:
         return QwenJson({"sessions": sessions, **more})
 
     async def status(request: Request) -> Response:
-        """One session, with all that waits for a person."""
+        """One session, with its open requests."""
         return QwenJson(_summary(daemon, _live(request)))
 
     async def loaded(request: Request) -> Response:
-        """Attach, from disk if need be, and see what has happened so far."""
+        """Attach, loading from disk if needed, and return the history."""
         client_id = client_id_of(request)
         page_size = _page_size(await body_of(request))
         attached = daemon.load(request.path_params["sid"], client_id, page_size)
         return _restored(attached, load_response(attached.live, page_size if attached.was_live else None))
 
     async def resumed(request: Request) -> Response:
-        """Attach, and see nothing of what has happened."""
+        """Attach without the history."""
         client_id = client_id_of(request)
         await body_of(request)
         return _restored(daemon.resume(request.path_params["sid"], client_id), {})
 
     async def closed(request: Request) -> Response:
-        """Close a session; its transcript stays."""
+        """Close a session; its transcript is kept."""
         client_id = client_id_of(request)
         await daemon.close(_live(request), client_id)
         return Response(status_code=HTTPStatus.NO_CONTENT)
 
     async def detached(request: Request) -> Response:
-        """Leave a session."""
+        """Detach from a session."""
         client_id = client_id_of(request)
         await body_of(request)
         daemon.detach(request.path_params["sid"], client_id)
         return Response(status_code=HTTPStatus.NO_CONTENT)
 
-    async def beaten(request: Request) -> Response:
-        """Say that the client, or somebody, is still there."""
+    async def heartbeat(request: Request) -> Response:
+        """Send a heartbeat of a client, or an anonymous one."""
         client_id = client_id_of(request)
         await body_of(request)
         live, now = _live(request), world.clock.now()
@@ -140,12 +140,12 @@ def routes(daemon: Daemon, workspace: Collection[str]) -> list[Route]:
         Route(f"{base}/resume", resumed, methods=["POST"]),
         Route(base, closed, methods=["DELETE"]),
         Route(f"{base}/detach", detached, methods=["POST"]),
-        Route(f"{base}/heartbeat", beaten, methods=["POST"]),
+        Route(f"{base}/heartbeat", heartbeat, methods=["POST"]),
     ]
 
 
 def _page_size(body: Json) -> int | None:
-    """Raises Refusal 400."""
+    """Raises ApiError 400."""
     if "historyPageSize" not in body:
         return None
     size = body["historyPageSize"]
@@ -183,12 +183,12 @@ def _identity(attached: Attached) -> Json:
 def _restored(attached: Attached, shown: Json) -> Response:
     response = QwenJson(restored_of(attached, shown))
     if not attached.was_live:
-        attached.live.tell_commands()
+        attached.live.publish_commands()
     return response
 
 
 def restored_of(attached: Attached, shown: Json) -> Json:
-    """A session that somebody has come to, with what is shown of its past."""
+    """The response for an attached session; `shown` is its history."""
     live = attached.live
     return {
         **_identity(attached),
@@ -202,7 +202,7 @@ def restored_of(attached: Attached, shown: Json) -> Json:
 
 
 def _summary(daemon: Daemon, live: LiveSession) -> Json:
-    """What the daemon itself tells of a session; what its transcript is called is not its to know."""
+    """A live session in lists and status, without the fields of its transcript."""
     waiting = live.interactions
     busy = live.prompts.busy
     ended = {} if live.turn_ended_at is None else {"updatedAt": iso(live.turn_ended_at)}
@@ -226,7 +226,7 @@ def _summary(daemon: Daemon, live: LiveSession) -> Json:
 
 
 def _stored(session: Session) -> Json:
-    """What a list tells of a transcript."""
+    """A stored session in lists."""
     created, title = session.info["time"]["created"], session.info["title"]
     begun = {"updatedAt": iso(_updated(session))} if session.messages else {}
     named = {} if title == default_title(created, child=False) else {"displayName": title}
@@ -247,5 +247,5 @@ def _updated(session: Session) -> int:
 
 
 def _number(text: str | None, otherwise: Any) -> Any:
-    """What is no number counts as not given."""
+    """The number, or `otherwise` if it is absent or invalid."""
     return int(text) if text is not None and text.isdecimal() else otherwise

@@ -1,4 +1,4 @@
-"""What `qwen serve` keeps on disk of its sessions: read page by page or from a turn on, copied, deleted."""
+"""Stored sessions of `qwen serve`: transcript pages, turn index, branch and delete."""
 
 import base64
 import binascii
@@ -22,7 +22,7 @@ from server_stub.qwen.timestamps import iso
 Json = dict[str, Any]
 
 RECORDS = 100
-"""Records in one page of a transcript where no limit is given."""
+"""Default page size of a transcript, in records."""
 MOST_DELETED = 100
 LONGEST_ANCHOR = 200
 
@@ -31,7 +31,7 @@ def routes(daemon: Daemon) -> list[Route]:
     world = daemon.world
 
     async def page(request: Request) -> Response:
-        """Some records of a transcript: from its beginning, from its end, or from where the last page ended."""
+        """A page of a transcript: from its start, its end, or a cursor."""
         limit = _limit(request.query_params.get("limit"))
         if request.query_params.get("direction") not in (None, "backward"):
             raise _misplaced("`direction` must be `backward`")
@@ -51,7 +51,7 @@ def routes(daemon: Daemon) -> list[Route]:
         return QwenJson({**body, "hasMore": more, **_times(session), **anchored}, headers={"cache-control": "no-store"})
 
     async def turns(request: Request) -> Response:
-        """Where each turn begins: the last ones, or from `start` on, as a snapshot had them."""
+        """An index of turns: the last ones, or from `start` on in a snapshot."""
         limit = _limit(request.query_params.get("limit"))
         start, snapshot = request.query_params.get("start"), request.query_params.get("snapshot")
         if start is not None and snapshot is None:
@@ -74,7 +74,7 @@ def routes(daemon: Daemon) -> list[Route]:
         )
 
     async def branched(request: Request) -> Response:
-        """Copy all of an idle session into a new one, and come to it."""
+        """Fork an idle session, and attach to the copy."""
         client_id = client_id_of(request)
         name = (await body_of(request)).get("name")
         live = daemon.session(request.path_params["sid"])
@@ -95,7 +95,7 @@ def routes(daemon: Daemon) -> list[Route]:
         return QwenJson(branch, HTTPStatus.CREATED)
 
     async def deleted(request: Request) -> Response:
-        """End and delete stored sessions; of one that is not stored it is said that it was not found."""
+        """Close and delete stored sessions; lists those not found."""
         ids = (await body_of(request)).get("sessionIds")
         if not isinstance(ids, list) or not 0 < len(ids) <= MOST_DELETED or not all(_is_text(one) for one in ids):
             error = f"`sessionIds` must be a non-empty string array (max {MOST_DELETED})"
@@ -111,7 +111,7 @@ def routes(daemon: Daemon) -> list[Route]:
         return QwenJson({"removed": removed, "notFound": [one for one in ids if one not in stored], "errors": []})
 
     def _stored(request: Request) -> Session:
-        """Raises Refusal: 404 where nothing is stored, 409 where the request goes by what once was."""
+        """The stored session. Raises ApiError 404 if there is none, or 409 for a cursor or snapshot of it."""
         session_id = request.path_params["sid"]
         found = next((session for session in daemon.stored() if session.id == session_id), None)
         if found is not None:
@@ -130,7 +130,7 @@ def routes(daemon: Daemon) -> list[Route]:
 
 
 def _span(request: Request, stored: Sequence[Record], limit: int) -> tuple[int, int, bool]:
-    """First and last record (exclusive) of the page, and whether it is read backward. Raises Refusal 400."""
+    """First and last record (exclusive) of the page, and whether it is read backward. Raises ApiError 400."""
     query = request.query_params
     direction, cursor, before = query.get("direction"), query.get("cursor"), query.get("beforeRecordId")
     anchor, snapshot = query.get("atRecordId"), query.get("snapshot")
@@ -166,7 +166,7 @@ def _begins_turn(stored: Record) -> bool:
 
 
 def _turn(number: int, record_id: str, said: list[tuple[str, Json]]) -> Json:
-    """The real one gives the answer's first words as `detail` too."""
+    """One entry of the index. The real server adds the start of the answer as `detail`."""
     update = said[0][1]["update"]
     prompt = {"promptId": update["_meta"]["promptId"]} if "promptId" in update["_meta"] else {}
     known = {"ordinal": number, "turnId": record_id, "kind": "prompt", **prompt}
@@ -183,7 +183,7 @@ def _opaque(place: Json) -> str:
 
 
 def _records_in(snapshot: str) -> int:
-    """How many records a snapshot is of."""
+    """The number of records in a snapshot."""
     match _read(snapshot):
         case {"records": int(count)}:
             return count

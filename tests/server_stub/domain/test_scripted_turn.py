@@ -198,8 +198,8 @@ async def test_a_question_is_asked_before_its_call_runs(
         *("pending", "question.asked", "running")
     ]
     tool = list(answers(session)[0].parts.values())[-1]
-    assert tool["state"]["output"] == turn.told
-    assert turn.told == (
+    assert tool["state"]["output"] == turn.model_input
+    assert turn.model_input == (
         'User has answered your questions: "Which?"="a". You can now continue with the user\'s answers in mind.'
     )
     assert tool["state"]["metadata"] == {"answers": [["a"]], "truncated": False}
@@ -213,7 +213,7 @@ async def test_what_is_left_out_counts_as_unanswered(
     task = await opened(world, turn.ask(QUESTION))
     world.requests.reply_question(world.requests.questions(HERE)[0]["id"], given)
     await task
-    assert '"Which?"="Unanswered"' in turn.told
+    assert '"Which?"="Unanswered"' in turn.model_input
 
 
 async def test_a_dismissed_question_ends_the_turn(world: ServerState, turn: ScriptedTurn, session: Session) -> None:
@@ -245,7 +245,7 @@ async def test_a_shell_asks_and_its_output_grows(world: ServerState, turn: Scrip
 
 async def test_a_command_without_output_says_so(turn: ScriptedTurn) -> None:
     await turn.shell("touch x", [], asks=False)
-    assert turn.told == "(no output)"
+    assert turn.model_input == "(no output)"
 
 
 async def test_refused_without_a_reason_the_turn_ends(world: ServerState, turn: ScriptedTurn, session: Session) -> None:
@@ -261,7 +261,7 @@ async def test_refused_with_a_reason_the_model_goes_on(world: ServerState, turn:
     task = await opened(world, turn.shell("make", []))
     world.requests.reply_permission(world.requests.permissions(HERE)[0]["id"], "reject", "not today")
     await task
-    assert turn.told.endswith("with the following feedback: not today")
+    assert turn.model_input.endswith("with the following feedback: not today")
 
 
 async def test_calls_together_share_a_round_and_all_end_before_it(

@@ -70,10 +70,10 @@ def test_json_and_the_command_line_say_the_same() -> None:
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("", "there is no fault ''"),
-        ("cutt", "there is no fault 'cutt'; there are cut, reset"),
+        ("", "unknown fault ''"),
+        ("cutt", "unknown fault 'cutt'; known are cut, reset"),
         ("cut=nobody", "target"),
-        ("cut=prompt,json", "'json' is no option=value"),
+        ("cut=prompt,json", "'json' is not option=value"),
         ("cut=prompt,at=nowhere", "nowhere"),
         ("cut=prompt,at=always", "`at` is one of"),
         ("cut=prompt,times=0", "times"),
@@ -83,7 +83,7 @@ def test_json_and_the_command_line_say_the_same() -> None:
         ("cut=prompt,after_bytes=1,after_seconds=1", "not both"),
         ("cut=prompt,at=request,after_bytes=1", "none is out at request"),
         ("cut=prompt,at=headers,after_bytes=1", "none is out at headers"),
-        ("cut=prompt,at=headers,after_seconds=1", "headers take no time"),
+        ("cut=prompt,at=headers,after_seconds=1", "after_seconds counts from request or body"),
         ("cut=prompt,retry_after=1", "cut takes no retry_after"),
         ("cut=prompt,colour=red", "colour"),
         ("cut=prompt,name=reset", "cut takes no name"),
