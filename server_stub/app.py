@@ -29,30 +29,30 @@ def create_app(
     scenario: str = "tour",
     admin: bool = False,
     clock: Clock | None = None,
-    world: ServerState | None = None,
+    server: ServerState | None = None,
     model: Callable[[str], Script] | None = None,
 ) -> Starlette:
-    """An ASGI application on `world`, or on a new state; `app.state` holds `world`, `agent`, `faults`, `daemon`.
+    """An ASGI application on `server`, or on a new state; `app.state` holds `server`, `agent`, `faults`, `daemon`.
 
     `scenario` is played when a prompt contains none of the scenario words; `admin` serves the fault route.
     `model` replaces the choice by words: it returns the script for a prompt's text, each time the agent begins one.
     If HOLDFAST_STUB_PASSWORD is set, every request must carry it, as the protocol's password or bearer token.
     """
-    world = world or ServerState(profile, clock or PacedClock(), os.getcwd())
-    agent = Agent(world, model or (lambda text: choose(text, scenario)))
+    server = server or ServerState(profile, clock or PacedClock(), os.getcwd())
+    agent = Agent(server, model or (lambda text: choose(text, scenario)))
 
     def switch(flag: Flag, on: bool) -> None:
         match flag:
             case "muted":
-                world.bus.muted = on
+                server.bus.muted = on
             case "wedged":
-                world.wedged = on
+                server.wedged = on
             case "halfway":
-                world.halfway = on
+                server.halfway = on
             case "late":
-                world.late = on
+                server.late = on
             case "early":
-                world.early = on
+                server.early = on
 
     faults = Faults(switch)
 
@@ -61,7 +61,7 @@ def create_app(
         if transport is not None:
             transport.abort()
 
-    family = family_of(world, agent, os.environ.get(PASSWORD_VARIABLE), hang_up)
+    family = family_of(server, agent, os.environ.get(PASSWORD_VARIABLE), hang_up)
     faults.illnesses = family.illnesses
     if family.daemon is not None:
         faults.lose_agent = family.daemon.lose_agent
@@ -74,7 +74,7 @@ def create_app(
         middleware=[*family.gates, Middleware(FaultMiddleware, faults=faults), *family.auth],
         exception_handlers=dict(family.errors),
     )
-    app.state.world = world
+    app.state.server = server
     app.state.agent = agent
     app.state.faults = faults
     app.state.daemon = family.daemon

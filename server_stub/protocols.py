@@ -59,49 +59,49 @@ class Protocol:
     illnesses: Collection[Flag] = get_args(Flag)
 
 
-def family_of(world: ServerState, agent: Agent, password: str | None, hang_up: Callable[[Scope], None]) -> Protocol:
+def family_of(server: ServerState, agent: Agent, password: str | None, hang_up: Callable[[Scope], None]) -> Protocol:
     """The protocol of the state's profile. `hang_up` aborts the connection of a request."""
-    match world.profile.protocol:
+    match server.profile.protocol:
         case "opencode":
-            return _opencode(world, agent, password)
+            return _opencode(server, agent, password)
         case "qwen":
-            return _qwen(world, agent, password, hang_up)
+            return _qwen(server, agent, password, hang_up)
         case never:
             assert_never(never)
 
 
-def _opencode(world: ServerState, agent: Agent, password: str | None) -> Protocol:
+def _opencode(server: ServerState, agent: Agent, password: str | None) -> Protocol:
     clients = ClientRegistry(new_client_id)
     routes = [
-        *events.routes(world),
-        *sessions.routes(world, agent, clients),
-        *messages.routes(world, agent),
-        *requests.routes(world),
-        *config.routes(world, agent),
-        *static_documents.routes(world),
-        *files.routes(world),
-        *identity.routes(world, clients),
+        *events.routes(server),
+        *sessions.routes(server, agent, clients),
+        *messages.routes(server, agent),
+        *requests.routes(server),
+        *config.routes(server, agent),
+        *static_documents.routes(server),
+        *files.routes(server),
+        *identity.routes(server, clients),
     ]
 
     async def doc(request: Request) -> Response:
         """This document."""
         return JsonResponse(described)
 
-    if world.profile.bash_interactive:
-        routes += bash_interactive.routes(world)
+    if server.profile.bash_interactive:
+        routes += bash_interactive.routes(server)
     routes.append(Route("/doc", doc, methods=["GET"]))
     documented = (
         routes
-        if world.profile.validation == "effect"
+        if server.profile.validation == "effect"
         else [Route(path, doc, methods=methods) for path, methods in ZOD_DOC.items()]
     )
-    described = openapi.document(documented, world.profile.version)
-    zods = world.profile.validation == "zod"
-    auth = [Middleware(BasicAuth, world.profile.user, password)] if password else []
-    if not password and not world.profile.foreign_directories:
-        auth.append(Middleware(OwnDirectory, world))
-    if world.profile.routes_by == "header":
-        auth.append(Middleware(PlaceOfRequest, world))
+    described = openapi.document(documented, server.profile.version)
+    zods = server.profile.validation == "zod"
+    auth = [Middleware(BasicAuth, server.profile.user, password)] if password else []
+    if not password and not server.profile.foreign_directories:
+        auth.append(Middleware(OwnDirectory, server))
+    if server.profile.routes_by == "header":
+        auth.append(Middleware(PlaceOfRequest, server))
     return Protocol(
         routes,
         _no_web_page if zods else _web_page,
@@ -111,8 +111,8 @@ def _opencode(world: ServerState, agent: Agent, password: str | None) -> Protoco
     )
 
 
-def _qwen(world: ServerState, agent: Agent, password: str | None, hang_up: Callable[[Scope], None]) -> Protocol:
-    daemon = Daemon(world, agent)
+def _qwen(server: ServerState, agent: Agent, password: str | None, hang_up: Callable[[Scope], None]) -> Protocol:
+    daemon = Daemon(server, agent)
     return Protocol(
         root.routes(daemon, hang_up),
         unknown_route,

@@ -77,8 +77,8 @@ Work = Callable[[Session, Run], Awaitable[ScriptedTurn | None]]
 class Agent:
     """Runs prompts as scripted turns. `choose` returns the script for a prompt's text."""
 
-    def __init__(self, world: ServerState, choose: Callable[[str], Script]) -> None:
-        self._world = world
+    def __init__(self, server: ServerState, choose: Callable[[str], Script]) -> None:
+        self._server = server
         self._choose = choose
         self._runs: dict[tuple[str, str], Run] = {}
         """By session and directory."""
@@ -96,8 +96,8 @@ class Agent:
             known = ", ".join(AGENTS)
             self._report(session, f'Agent not found: "{prompt.agent}". Available agents: {known}')
             raise unexpected()
-        message_id = prompt.message_id or self._world.ids.new("msg")
-        if any(message_id in other.messages for other in self._world.sessions.values() if other is not session):
+        message_id = prompt.message_id or self._server.ids.new("msg")
+        if any(message_id in other.messages for other in self._server.sessions.values() if other is not session):
             raise unexpected()
         info: Json = {
             "id": message_id,
@@ -108,17 +108,17 @@ class Agent:
             "model": prompt.model,
         }
         self._remove_reverted(session)
-        if self._world.profile.revisions:
+        if self._server.profile.revisions:
             mode = {"systemMode": "append", "harness": "auto"}
             info |= {**mode, "agentID": "main"}
-            self._world.update_session(session, prompt=mode)
+            self._server.update_session(session, prompt=mode)
         else:
             model = {"id": prompt.model["modelID"], "providerID": prompt.model["providerID"], "variant": "default"}
-            self._world.update_session(session, agent=prompt.agent, model=model)
-        message = self._world.put_message(info)
+            self._server.update_session(session, agent=prompt.agent, model=model)
+        message = self._server.put_message(info)
         where = {"messageID": message_id, "sessionID": session.id}
         for part in prompt.parts:
-            self._world.put_prompt_part({"id": self._world.ids.new("prt"), **part, **where})
+            self._server.put_prompt_part({"id": self._server.ids.new("prt"), **part, **where})
         return message
 
     def start(self, session: Session) -> Run:
@@ -145,16 +145,16 @@ class Agent:
         """
         run = self._run_of(session)
         if run is None:
-            self._world.set_status(session, IDLE)
+            self._server.set_status(session, IDLE)
             return
-        profile = self._world.profile
+        profile = self._server.profile
         says_nothing = run.waits_for_provider and profile.provider_retry == "status"
         if not run.ends and not says_nothing:
-            self._world.report_error(session, ABORTED)
+            self._server.report_error(session, ABORTED)
             if profile.early_idle:
-                self._world.set_status(session, IDLE)
+                self._server.set_status(session, IDLE)
         if profile.abort_takes_permission:
-            self._world.requests.take_back_permissions(session.id)
+            self._server.requests.take_back_permissions(session.id)
         run.end()
 
     async def end(self, sessions: list[Session]) -> None:
@@ -167,19 +167,19 @@ class Agent:
 
     async def dispose(self, directory: str | None = None) -> None:
         """Abort all runs of a directory, or (None) of every one, and drop their requests and grants."""
-        places = {place for _, place in self._runs} | {one.directory for one in self._world.with_deleted()}
+        places = {place for _, place in self._runs} | {one.directory for one in self._server.with_deleted()}
         for place in places if directory is None else {directory}:
             with acting_in(place):
-                affected = self._world.with_deleted()
+                affected = self._server.with_deleted()
                 for session in affected:
                     if self.is_busy(session):
                         self.abort(session)
                 await self.end(affected)
-        self._world.requests.forget(directory)
+        self._server.requests.forget(directory)
         for one in places if directory is None else {directory}:
-            self._world.bus.publish("server.instance.disposed", {"directory": one}, one, last=True)
+            self._server.bus.publish("server.instance.disposed", {"directory": one}, one, last=True)
         if directory is None:
-            self._world.bus.publish("global.disposed", {}, "global")
+            self._server.bus.publish("global.disposed", {}, "global")
 
     def command(
         self, session: Session, name: str, arguments: str, prompt: Prompt | None = None
@@ -191,7 +191,7 @@ class Agent:
         if name not in COMMANDS:
             message = f'Command not found: "{name}". Available commands: {", ".join(COMMANDS)}'
             self._report(session, message)
-            zods = self._world.profile.validation == "zod"
+            zods = self._server.profile.validation == "zod"
             raise ApiError(500, {"name": "UnknownError", "data": {"message": message}}) if zods else unexpected()
         _, template = COMMANDS[name]
         prompt = prompt or Prompt([])
@@ -201,7 +201,7 @@ class Agent:
         async def executed() -> Message:
             answer = await self.answer(session)
             done = {"name": name, "arguments": arguments, "messageID": answer.info["id"]}
-            self._world.publish(session, "command.executed", done)
+            self._server.publish(session, "command.executed", done)
             return answer
 
         return executed()
@@ -212,7 +212,7 @@ class Agent:
         prompt = self.accept(session, Prompt([{"type": "text", "text": text, "synthetic": True}]))
 
         async def play(session: Session, run: Run) -> ScriptedTurn | None:
-            run.turn = ScriptedTurn(self._world, session, prompt, self._delegate, stepless=True)
+            run.turn = ScriptedTurn(self._server, session, prompt, self._delegate, stepless=True)
             await run.turn.shell(command, [f"(the stub runs nothing: {command})"], asks=False)
             run.turn.break_off(None)
             return None if newest(session, "user") is prompt else await self._answer_prompts(session, run)
@@ -223,7 +223,7 @@ class Agent:
         async def script(turn: ScriptedTurn) -> None:
             await turn.say("So far: the work was described, begun, and is going well.")
             turn.end("stop")
-            self._world.publish(session, "session.compacted", {})
+            self._server.publish(session, "session.compacted", {})
 
         await self._perform(session, Prompt([{"type": "compaction", "auto": False}]), script)
 
@@ -233,12 +233,12 @@ class Agent:
         return await self.answer(session)
 
     def _run_of(self, session: Session) -> Run | None:
-        run = self._runs.get((session.id, self._world.place_of(session)))
+        run = self._runs.get((session.id, self._server.place_of(session)))
         return None if run is None or run.task.done() else run
 
     def _begin(self, session: Session, work: Work) -> Run:
         before = self._run_of(session)
-        run = self._runs[session.id, self._world.place_of(session)] = Run(
+        run = self._runs[session.id, self._server.place_of(session)] = Run(
             asyncio.create_task(self._run(session, before, work))
         )
         return run
@@ -249,31 +249,31 @@ class Agent:
         if not run.task.cancelled():
             run.task.result()
         answer = newest(session, "assistant")
-        if answer is None or session.id in self._world.deleted:
+        if answer is None or session.id in self._server.deleted:
             raise unexpected()
         return answer
 
     async def _run(self, session: Session, before: Run | None, work: Work) -> None:
-        run = self._runs[session.id, self._world.place_of(session)]
+        run = self._runs[session.id, self._server.place_of(session)]
         ended: ScriptedTurn | None = None
         try:
             if before is not None:
                 await asyncio.wait({before.task})
-            await self._world.unwedged()
-            self._world.set_status(session, BUSY)
+            await self._server.unwedged()
+            self._server.set_status(session, BUSY)
             ended = await work(session, run)
-            if session.id in self._world.deleted:
+            if session.id in self._server.deleted:
                 # opencode retries to store its messages for ever; only an abort ends the run
                 await asyncio.get_running_loop().create_future()
         except asyncio.CancelledError:
             if run.turn is not None:
-                silent = run.turn.waits_for_provider and self._world.profile.provider_retry == "status"
+                silent = run.turn.waits_for_provider and self._server.profile.provider_retry == "status"
                 run.turn.break_off(None if silent else ABORTED)
-            if not self._world.profile.early_idle:
-                self._world.set_status(session, IDLE)
+            if not self._server.profile.early_idle:
+                self._server.set_status(session, IDLE)
         finally:
-            self._world.set_status(session, IDLE)
-        if ended is not None and session.id in self._world.sessions:
+            self._server.set_status(session, IDLE)
+        if ended is not None and session.id in self._server.sessions:
             self._summarize(ended)
 
     async def _answer_prompts(self, session: Session, run: Run) -> ScriptedTurn | None:
@@ -283,26 +283,26 @@ class Agent:
             if answered[prompt.info["id"]] == SAME_ANSWERS:
                 prompt = self.accept(session, Prompt([LOOP], agent=prompt.info["agent"]))
             answered[prompt.info["id"]] += 1
-            run.turn = ScriptedTurn(self._world, session, prompt, self._delegate)
+            run.turn = ScriptedTurn(self._server, session, prompt, self._delegate)
             try:
                 await self._play(run.turn)
             except Superseded:
-                await self._world.unwedged()
+                await self._server.unwedged()
             except TurnEnded:
-                if not self._world.profile.finishes_rejected:
+                if not self._server.profile.finishes_rejected:
                     run.turn.break_off(None)
                     self._measure(run.turn, "completed")
                     return None
                 run.turn.end("tool-calls")
                 break
             except ModelFailed as failure:
-                self._world.report_error(session, failure.error)
-                if self._world.profile.early_idle:
-                    self._world.set_status(session, IDLE)
+                self._server.report_error(session, failure.error)
+                if self._server.profile.early_idle:
+                    self._server.set_status(session, IDLE)
                 run.turn.break_off(failure.error)
                 self._measure(run.turn, "error")
                 return None
-        await self._world.stored()
+        await self._server.stored()
         if run.turn is not None:
             self._measure(run.turn, "completed")
         return run.turn
@@ -311,7 +311,7 @@ class Agent:
         used = {"total_tokens_in": turn.used[0], "total_tokens_out": turn.used[1]}
         about = {"phase": phase, "task_type": turn.prompt.info["agent"], "surface": "cli"}
         done = {"files_changed": len(turn.session.diff), "validation_status": "skipped"}
-        self._world.measure(turn.session, "agent_request", {**about, **used, **done})
+        self._server.measure(turn.session, "agent_request", {**about, **used, **done})
 
     async def _play(self, turn: ScriptedTurn) -> None:
         text = " ".join(part["text"] for part in turn.prompt.parts.values() if part["type"] == "text")
@@ -327,17 +327,17 @@ class Agent:
         turn.begin()
         if turn.session.info["title"].startswith(UNTITLED):
             title = shorten(text, 50, placeholder="…") or "Untitled"
-            revision = {"titleRevision": 1} if self._world.profile.revisions else {}
-            self._world.update_session(turn.session, title=title, **revision)
+            revision = {"titleRevision": 1} if self._server.profile.revisions else {}
+            self._server.update_session(turn.session, title=title, **revision)
         self._summarize(turn)
 
     def _summarize(self, turn: ScriptedTurn) -> None:
         """Store the changes so far on the session and on the prompt."""
         diff = turn.session.diff
         counts = {kind: sum(file[kind] for file in diff) for kind in ("additions", "deletions")}
-        self._world.update_session(turn.session, summary={**counts, "files": len(diff)})
-        self._world.set_diff(turn.session, diff)
-        self._world.put_message({**turn.prompt.info, "summary": {"diffs": diff}})
+        self._server.update_session(turn.session, summary={**counts, "files": len(diff)})
+        self._server.set_diff(turn.session, diff)
+        self._server.put_message({**turn.prompt.info, "summary": {"diffs": diff}})
 
     async def _delegate(self, child: Session, text: str, script: Script) -> Message:
         try:
@@ -352,7 +352,7 @@ class Agent:
         if prompt is None or answer is None:
             return prompt
         finished = answer.info.get("finish") not in (None, "tool-calls")
-        if self._world.profile.answered_by == "id order":
+        if self._server.profile.answered_by == "id order":
             answered = prompt.info["id"] < answer.info["id"]
         else:
             answered = answer.info["parentID"] == prompt.info["id"]
@@ -360,7 +360,7 @@ class Agent:
 
     def _next_moment(self, session: Session) -> int:
         """Now, but later than every message of the session: prompts are ordered by their time."""
-        moment = self._world.clock.now()
+        moment = self._server.clock.now()
         for message in session.messages.values():
             moment = max(moment, message.info["time"]["created"] + 1)
         return moment
@@ -371,17 +371,17 @@ class Agent:
             return
         ids = list(session.messages)
         for message_id in ids[ids.index(session.info["revert"]["messageID"]) :]:
-            self._world.remove_message(session, message_id)
-        self._world.update_session(session, revert=None)
+            self._server.remove_message(session, message_id)
+        self._server.update_session(session, revert=None)
 
     def _refuse_model(self, session: Session, model: Json) -> None:
-        self._world.set_status(session, BUSY)
+        self._server.set_status(session, BUSY)
         self._report(session, f"Model not found: {model['providerID']}/{model['modelID']}.")
-        self._world.set_status(session, IDLE)
+        self._server.set_status(session, IDLE)
         raise unexpected()
 
     def _report(self, session: Session, message: str) -> None:
-        self._world.report_error(session, {"name": "UnknownError", "data": {"message": message}})
+        self._server.report_error(session, {"name": "UnknownError", "data": {"message": message}})
 
 
 def newest(session: Session, role: str) -> Message | None:

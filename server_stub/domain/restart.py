@@ -7,11 +7,11 @@ running tool call stays `running`, and its message has no completion time.
 from server_stub.domain.state import Message, ServerState, Session
 
 
-def after_crash(world: ServerState) -> ServerState:
+def after_crash(server: ServerState) -> ServerState:
     """The same server in a new process. Runs of the old state do not change the new one."""
-    found = ServerState(world.profile, world.clock, world.directory)
-    found.config = world.config
-    for session in world.sessions.values():
+    found = ServerState(server.profile, server.clock, server.directory)
+    found.config = server.config
+    for session in server.sessions.values():
         found.sessions[session.id] = as_stored(session)
     return found
 

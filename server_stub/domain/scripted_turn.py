@@ -43,11 +43,11 @@ class ScriptedTurn:
     """The API for scripts, for one prompt of one session."""
 
     def __init__(
-        self, world: ServerState, session: Session, prompt: Message, delegate: Delegate, *, stepless: bool = False
+        self, server: ServerState, session: Session, prompt: Message, delegate: Delegate, *, stepless: bool = False
     ) -> None:
         """`stepless`: no model is involved, and rounds have no steps."""
-        self.world = world
-        self.clock = world.clock
+        self.server = server
+        self.clock = server.clock
         self.session = session
         self.prompt = prompt
         self.waits_for_provider = False
@@ -66,7 +66,7 @@ class ScriptedTurn:
 
     @property
     def _place(self) -> str:
-        return self.world.place_of(self.session)
+        return self.server.place_of(self.session)
 
     # rounds
 
@@ -79,9 +79,9 @@ class ScriptedTurn:
         if self._message is None:
             compacts = any(part["type"] == "compaction" for part in self.prompt.parts.values())
             agent = "compaction" if compacts else self.prompt.info["agent"]
-            self.world.set_status(self.session, BUSY)
+            self.server.set_status(self.session, BUSY)
             self._message = {
-                "id": self.world.ids.new("msg"),
+                "id": self.server.ids.new("msg"),
                 "parentID": self.prompt.info["id"],
                 "role": "assistant",
                 "mode": agent,
@@ -94,9 +94,9 @@ class ScriptedTurn:
                 "providerID": self.prompt.info["model"]["providerID"],
                 "time": {"created": self.clock.now()},
                 "sessionID": self.session.id,
-                **({"agentID": "main"} if self.world.profile.revisions else {}),
+                **({"agentID": "main"} if self.server.profile.revisions else {}),
             }
-            self.world.put_message(self._message)
+            self.server.put_message(self._message)
         return self._message
 
     def end(self, reason: Literal["stop", "tool-calls"]) -> None:
@@ -117,12 +117,12 @@ class ScriptedTurn:
         figures = {"total_tokens_in": used["input"], "total_tokens_out": used["output"], "cached_read_tokens": 0}
         which = {"model_id": model["modelID"], "provider": model["providerID"]}
         times = {"ttft_ms": 2, "latency_ms": 169}
-        self.world.measure(self.session, "model_call", {"finish_reason": reason, **times, **which, **figures})
+        self.server.measure(self.session, "model_call", {"finish_reason": reason, **times, **which, **figures})
 
     def break_off(self, error: Json | None) -> None:
         """Close the open round without a finish: aborted or failed with `error`, or without one."""
         if self._message is not None:
-            closes = error is None or self.world.profile.closes_broken_off
+            closes = error is None or self.server.profile.closes_broken_off
             self._close(**({} if error is None else {"error": error}), closes=closes)
 
     def is_superseded(self) -> bool:
@@ -162,7 +162,7 @@ class ScriptedTurn:
                 for delta in deltas:
                     await anext(ticks)
                     said.append(delta)
-                    self.world.stream_text(part, delta)
+                    self.server.stream_text(part, delta)
         finally:
             self._words += len(said)
             if not breaks_off:
@@ -176,21 +176,21 @@ class ScriptedTurn:
         self.begin()
         until = self.clock.after(seconds)
         self.waits_for_provider = True
-        if self.world.profile.provider_retry == "event":
+        if self.server.profile.provider_retry == "event":
             self._publish_retry(message, attempt, until - self.clock.now())
         else:
             status = {"type": "retry", "attempt": attempt, "message": message, "next": until}
-            self.world.set_status(self.session, status)
+            self.server.set_status(self.session, status)
         await self.clock.sleep(seconds)
         self.waits_for_provider = False
-        self.world.set_status(self.session, BUSY)
+        self.server.set_status(self.session, BUSY)
 
     def _publish_retry(self, reason: str, attempt: int, delay_ms: int) -> None:
         kind = "rate_limit" if reason.startswith("429") else "server"
         counted = {"attempt": attempt, "phaseAttempt": attempt, "maxAttempts": 0}
         why = {"phase": "request", "kind": kind, "scope": "request", "reason": reason, "nextDelayMs": delay_ms}
         where = {"sessionID": self.session.id, "messageID": self.prompt.info["id"]}
-        self.world.bus.publish("session.retry.attempt", {**where, **counted, **why}, self._place)
+        self.server.bus.publish("session.retry.attempt", {**where, **counted, **why}, self._place)
 
     def fail(self, message: str, status_code: int) -> None:
         """The provider failed permanently. Always raises ModelFailed."""
@@ -211,7 +211,7 @@ class ScriptedTurn:
         """A pending call in the open round."""
         message = self.begin()
         self._step()
-        call = ToolCall(self.world, message, tool, tool_input)
+        call = ToolCall(self.server, message, tool, tool_input)
         self._calls.append(call)
         return call
 
@@ -241,13 +241,13 @@ class ScriptedTurn:
         change = {"file": path, "patch": patch, **counts, "status": "modified"}
         metadata = {"diff": patch, "filediff": change, "diagnostics": {}}
         await self.use("edit", {"filePath": path}, "Edit applied successfully.", path, metadata, seconds)
-        self.world.set_diff(self.session, [*self.session.diff, change])
-        self.world.bus.publish("file.edited", {"file": path}, self._place)
+        self.server.set_diff(self.session, [*self.session.diff, change])
+        self.server.bus.publish("file.edited", {"file": path}, self._place)
 
     async def plan(self, todos: list[Json]) -> None:
         """Set the todo list: `{"content", "status", "priority"}` each."""
         open_ones = sum(todo["status"] != "completed" for todo in todos)
-        self.world.set_todos(self.session, todos)
+        self.server.set_todos(self.session, todos)
         await self.use(
             "todowrite", {"todos": todos}, encode(todos).decode(), f"{open_ones} todos", {"todos": todos}, 0.1
         )
@@ -256,7 +256,7 @@ class ScriptedTurn:
         """Wait for the user's answers, a list for each question. Raises TurnEnded when dismissed."""
         where = (self._place, self.session.id)
         with self.call("question", {"questions": list(questions)}) as call:
-            asked = self.world.requests.ask_question(*where, list(questions), call.reference)
+            asked = self.server.requests.ask_question(*where, list(questions), call.reference)
             self._run(call)
             match await asked.outcome:
                 case Answered(answers):
@@ -297,7 +297,7 @@ class ScriptedTurn:
 
     async def interactive(self, command: str) -> None:
         """A command that the user must run at a terminal, sending back its output."""
-        if not self.world.profile.bash_interactive:
+        if not self.server.profile.bash_interactive:
             await self.shell(command, ["typed"])
             return
         description = "Run it at a terminal"
@@ -309,7 +309,7 @@ class ScriptedTurn:
                 call.failed("The user rejected permission to use this specific tool call.")
                 raise TurnEnded
             call.running({"output": "(waiting for user interaction...)", "description": description})
-            waiting = self.world.requests.ask_command(self._place, command, description)
+            waiting = self.server.requests.ask_command(self._place, command, description)
             self.model_input, code = await waiting.outcome
             metadata = {"output": self.model_input, "exit": code, "description": description}
             call.completed(self.model_input, description, metadata)
@@ -322,11 +322,11 @@ class ScriptedTurn:
         task = {"description": description, "prompt": prompt, "subagent_type": "general"}
         title = f"{description} (@general subagent)"
         with self.call("task", task) as call:
-            child = self.world.create_session(self._place, title, self.session.id)
+            child = self.server.create_session(self._place, title, self.session.id)
             self._run(call, {"sessionId": child.id})
             answer = await self._delegate(child, prompt, script)
             refused = answer.info.get("finish") == "tool-calls"
-            if refused and self.world.profile.refused_subagent == "ends the turn":
+            if refused and self.server.profile.refused_subagent == "ends the turn":
                 call.failed("The user refused what it asked for")
                 raise TurnEnded
             texts = [part["text"] for part in answer.parts.values() if part["type"] == "text"]
@@ -335,13 +335,13 @@ class ScriptedTurn:
             call.completed(self.model_input, description, {"sessionId": child.id})
 
     def _ask_leave(self, call: ToolCall, command: str) -> Permission:
-        return self.world.requests.ask_permission(
+        return self.server.requests.ask_permission(
             self._place,
             self.session.id,
             "bash",
             [command],
             [f"{command.split()[0]} *"],
-            metadata={} if self.world.profile.revisions else {"command": command},
+            metadata={} if self.server.profile.revisions else {"command": command},
             tool=call.reference,
         )
 
@@ -358,26 +358,26 @@ class ScriptedTurn:
 
     def _store_words(self) -> None:
         if self._unstored is not None:
-            self.world.put_part(self._unstored)
+            self.server.put_part(self._unstored)
             self._unstored = None
 
     def _put_part(self, part: Json) -> Json:
         assert self._message is not None, "a part needs an open round"
         where = {"messageID": self._message["id"], "sessionID": self.session.id}
-        part = {"id": self.world.ids.new("prt"), **part, **where}
-        self.world.put_part(part)
+        part = {"id": self.server.ids.new("prt"), **part, **where}
+        self.server.put_part(part)
         return part
 
     def _close(self, *, closes: bool = True, **changes: Any) -> None:
         assert self._message is not None
         self._store_words()
         time = {**self._message["time"], **({"completed": self.clock.now()} if closes else {})}
-        put = self.world.put_ended if changes.get("finish") == "stop" else self.world.put_message
+        put = self.server.put_ended if changes.get("finish") == "stop" else self.server.put_message
         put({**self._message, "time": time, **changes})
         if "tokens" in changes and "tokens" in self.session.info:
             total = self.session.info["tokens"]
             spent = {kind: total[kind] + changes["tokens"][kind] for kind in ("input", "output", "reasoning")}
-            self.world.update_session(self.session, tokens={**total, **spent})
+            self.server.update_session(self.session, tokens={**total, **spent})
         self._message = None
         self._stepped = False
         self._calls = []

@@ -19,7 +19,7 @@ def seed_history(turn: ScriptedTurn, texts: Sequence[str]) -> None:
     asked = prompt
     for n, text in enumerate(texts):
         moment = begun + APART * n
-        head: Json = {**prompt, "id": turn.world.ids.new("msg"), "time": {"created": moment}}
+        head: Json = {**prompt, "id": turn.server.ids.new("msg"), "time": {"created": moment}}
         if n % 2:
             _store(turn, _answer(head, asked["id"], moment), text)
         else:
@@ -44,6 +44,6 @@ def _answer(head: Json, prompt_id: str, moment: int) -> Json:
 
 
 def _store(turn: ScriptedTurn, info: Json, text: str) -> None:
-    turn.world.put_message(info)
+    turn.server.put_message(info)
     where = {"messageID": info["id"], "sessionID": info["sessionID"]}
-    turn.world.put_part({"id": turn.world.ids.new("prt"), "type": "text", "text": text, **where})
+    turn.server.put_part({"id": turn.server.ids.new("prt"), "type": "text", "text": text, **where})

@@ -13,18 +13,18 @@ Json = dict[str, Any]
 class ToolCall:
     """A context manager around the work of the call: a cancellation marks the part as aborted."""
 
-    def __init__(self, world: ServerState, message: Json, tool: str, tool_input: Json) -> None:
+    def __init__(self, server: ServerState, message: Json, tool: str, tool_input: Json) -> None:
         """Add a pending part to the assistant message with the info `message`."""
-        self._world = world
+        self._server = server
         self._input = tool_input
         self._started: int | None = None
         self._part: Json = {
-            "id": world.ids.new("prt"),
+            "id": server.ids.new("prt"),
             "messageID": message["id"],
             "sessionID": message["sessionID"],
             "type": "tool",
             "tool": tool,
-            "callID": world.ids.new("prt").replace("prt_", "call_"),
+            "callID": server.ids.new("prt").replace("prt_", "call_"),
         }
         self._put({"status": "pending", "input": {}, "raw": ""})
 
@@ -48,7 +48,7 @@ class ToolCall:
 
     def running(self, metadata: Json | None = None) -> None:
         """Can be repeated with new metadata: that of a shell holds all output so far."""
-        self._started = self._started or self._world.clock.now()
+        self._started = self._started or self._server.clock.now()
         more = {} if metadata is None else {"metadata": metadata}
         self._put({"status": "running", "input": self._input, **more, "time": {"start": self._started}})
 
@@ -67,13 +67,13 @@ class ToolCall:
     def _measure(self, status: str, output: str) -> None:
         sizes = {"input_bytes": len(encode(self._input)), "output_bytes": len(output.encode())}
         which = {"tool_name": self._part["tool"], "tool_call_id": self._part["callID"]}
-        session = self._world.home(self._part["sessionID"])
-        self._world.measure(session, "tool_call", {**which, **sizes, "tool_call_status": status})
+        session = self._server.home(self._part["sessionID"])
+        self._server.measure(session, "tool_call", {**which, **sizes, "tool_call_status": status})
 
     def _time(self) -> Json:
-        now = self._world.clock.now()
+        now = self._server.clock.now()
         return {"start": self._started or now, "end": now}
 
     def _put(self, state: Json) -> None:
         self._part = {**self._part, "state": state}
-        self._world.put_part(self._part)
+        self._server.put_part(self._part)

@@ -13,12 +13,12 @@ from server_stub.domain.state import ServerState, acting_in
 from server_stub.http import zod
 
 
-def directory_of(request: Request, world: ServerState) -> str:
+def directory_of(request: Request, server: ServerState) -> str:
     """The profile's header (percent-encoded), else `?directory=`, else the server's working directory.
 
     Raises ApiError 400 for a null byte; real servers answer 500.
     """
-    directory = _named(request, world)
+    directory = _named(request, server)
     if "\0" in directory:
         raise bad_request('Expected a path without null bytes\n  at ["directory"]', "Query", _NO_PATH)
     return directory
@@ -27,39 +27,39 @@ def directory_of(request: Request, world: ServerState) -> str:
 _NO_PATH = zod.custom("Invalid string: must not hold null bytes", '["directory"]')
 
 
-def _named(request: Request, world: ServerState) -> str:
-    header = request.headers.get(world.profile.directory_header)
+def _named(request: Request, server: ServerState) -> str:
+    header = request.headers.get(server.profile.directory_header)
     if header:
         return unquote(header)
-    return request.query_params.get("directory") or world.directory
+    return request.query_params.get("directory") or server.directory
 
 
 class PlaceOfRequest:
     """Lets each request act in the directory that it names."""
 
-    def __init__(self, app: ASGIApp, world: ServerState) -> None:
+    def __init__(self, app: ASGIApp, server: ServerState) -> None:
         self._app = app
-        self._world = world
+        self._server = server
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        with acting_in(_named(Request(scope), self._world)):
+        with acting_in(_named(Request(scope), self._server)):
             await self._app(scope, receive, send)
 
 
 class OwnDirectory:
     """403 for a directory outside the server's own, as in MiMo Code 0.1.15 without a password."""
 
-    def __init__(self, app: ASGIApp, world: ServerState) -> None:
+    def __init__(self, app: ASGIApp, server: ServerState) -> None:
         self._app = app
-        self._world = world
+        self._server = server
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         app = self._app
         if scope["type"] == "http" and not scope["path"].startswith("/global/"):
-            directory, own = _named(Request(scope), self._world), self._world.directory
+            directory, own = _named(Request(scope), self._server), self._server.directory
             if not PurePosixPath(posixpath.normpath(directory)).is_relative_to(own):
                 error = "Access denied: directory must be within the server's working directory"
                 body = {"code": "directory_not_allowed", "error": error, "directory": directory}

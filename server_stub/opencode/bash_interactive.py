@@ -13,10 +13,10 @@ from server_stub.http.validation import expected, field, read_object
 Json = dict[str, Any]
 
 
-def routes(world: ServerState) -> list[Route]:
+def routes(server: ServerState) -> list[Route]:
     async def listed(request: Request) -> Response:
         """Commands that wait for the user to run them."""
-        return JsonResponse(world.requests.commands())
+        return JsonResponse(server.requests.commands())
 
     async def replied(request: Request) -> Response:
         """Report a command's output and exit code; true for an unknown command too."""
@@ -24,7 +24,7 @@ def routes(world: ServerState) -> list[Route]:
         output, code = field(body, "output", str), body.get("exitCode")
         if not isinstance(code, int | float):
             raise expected("number", code, '["exitCode"]')
-        world.requests.reply_command(request.path_params["rid"], output, int(code))
+        server.requests.reply_command(request.path_params["rid"], output, int(code))
         return JsonResponse(True)
 
     async def switched_off(request: Request) -> Response:

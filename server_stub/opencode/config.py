@@ -19,27 +19,27 @@ HEARTBEAT_MS = range(1_000, 60_001)
 LEVELS = ("debug", "info", "error", "warn")
 
 
-def routes(world: ServerState, agent: Agent) -> list[Route]:
+def routes(server: ServerState, agent: Agent) -> list[Route]:
     async def health(request: Request) -> Response:
         """Whether the server is up, and its version."""
-        return JsonResponse({"healthy": True, "version": world.profile.version})
+        return JsonResponse({"healthy": True, "version": server.profile.version})
 
     async def global_config(request: Request) -> Response:
         """The configuration of all directories."""
-        return JsonResponse({**SCHEMA, **world.config})
+        return JsonResponse({**SCHEMA, **server.config})
 
     async def global_changed(request: Request) -> Response:
         """Change the configuration; any change except to the heartbeat of event streams disposes every instance."""
         patch = _known(await read_object(request))
-        before = world.config
-        world.configure(patch)
-        if _of_instances(world.config) != _of_instances(before):
+        before = server.config
+        server.configure(patch)
+        if _of_instances(server.config) != _of_instances(before):
             await agent.dispose()
-        return JsonResponse({**SCHEMA, **world.config})
+        return JsonResponse({**SCHEMA, **server.config})
 
     async def config(request: Request) -> Response:
         """The configuration of the directory, with its defaults."""
-        return JsonResponse({**SCHEMA, "command": {}, "plugin": [], **MODELS, **NOTHING, **world.config})
+        return JsonResponse({**SCHEMA, "command": {}, "plugin": [], **MODELS, **NOTHING, **server.config})
 
     async def changed(request: Request) -> Response:
         """Change the configuration; the directory's instance is disposed even without a change.
@@ -47,14 +47,14 @@ def routes(world: ServerState, agent: Agent) -> list[Route]:
         A change of the heartbeat of event streams alone does not dispose it.
         """
         patch = _known(await read_object(request))
-        world.configure(patch)
+        server.configure(patch)
         if not patch or _of_instances(patch):
-            await agent.dispose(directory_of(request, world))
+            await agent.dispose(directory_of(request, server))
         return JsonResponse(patch)
 
     async def instance_disposed(request: Request) -> Response:
         """Dispose the directory's instance."""
-        await agent.dispose(directory_of(request, world))
+        await agent.dispose(directory_of(request, server))
         return JsonResponse(True)
 
     async def all_disposed(request: Request) -> Response:

@@ -27,23 +27,23 @@ HEADERS = {
 }
 
 
-def routes(world: ServerState) -> list[Route]:
+def routes(server: ServerState) -> list[Route]:
     async def event(request: Request) -> StreamingResponse:
         """Events of one directory; ends when its instance is disposed."""
-        return _stream(world, directory_of(request, world), lambda event: [event.payload])
+        return _stream(server, directory_of(request, server), lambda event: [event.payload])
 
     async def global_event(request: Request) -> StreamingResponse:
         """Events of every directory; durable ones are sent a second time as `sync`."""
-        return _stream(world, None, _global_frames)
+        return _stream(server, None, _global_frames)
 
     return [Route("/event", event, methods=["GET"]), Route("/global/event", global_event, methods=["GET"])]
 
 
-def _stream(world: ServerState, directory: str | None, frames: Frame) -> StreamingResponse:
+def _stream(server: ServerState, directory: str | None, frames: Frame) -> StreamingResponse:
     async def body() -> AsyncIterator[bytes]:
-        with world.bus.subscribe(directory) as subscription:
-            yield _encode(frames(world.bus.event("server.connected", {})))
-            async for event in _with_heartbeats(world, subscription):
+        with server.bus.subscribe(directory) as subscription:
+            yield _encode(frames(server.bus.event("server.connected", {})))
+            async for event in _with_heartbeats(server, subscription):
                 yield _encode(frames(event))
                 if event.last and directory is not None:
                     return
@@ -51,22 +51,22 @@ def _stream(world: ServerState, directory: str | None, frames: Frame) -> Streami
     return StreamingResponse(body(), headers=HEADERS)
 
 
-async def _with_heartbeats(world: ServerState, subscription: Subscription) -> AsyncIterator[Event]:
+async def _with_heartbeats(server: ServerState, subscription: Subscription) -> AsyncIterator[Event]:
     """Events as they are published, and `server.heartbeat` at the interval configured at that moment."""
     loop = asyncio.get_running_loop()
     last_beat = loop.time()
     while True:
-        if subscription.events and world.late_events:
+        if subscription.events and server.late_events:
             await asyncio.sleep(LATE_BY)
         for _ in range(len(subscription.events)):
             yield subscription.events.popleft()
         if subscription.events:
             continue
         subscription.changed.clear()
-        due = last_beat + world.heartbeat_ms / 1000
+        due = last_beat + server.heartbeat_ms / 1000
         if loop.time() >= due:
             last_beat = loop.time()
-            yield world.bus.event("server.heartbeat", {})
+            yield server.bus.event("server.heartbeat", {})
         else:
             try:
                 async with asyncio.timeout_at(due):  # not `wait_for`: in 3.11 it may swallow a cancellation

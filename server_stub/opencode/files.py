@@ -27,7 +27,7 @@ INSTALLED = ("node_modules", "__pycache__")
 TYPES = ("file", "directory")
 
 
-def routes(world: ServerState) -> list[Route]:
+def routes(server: ServerState) -> list[Route]:
     async def found(request: Request) -> Response:
         """Paths of the directory that match `query`, folders with a trailing slash."""
         query = request.query_params.get("query")
@@ -41,7 +41,7 @@ def routes(world: ServerState) -> list[Route]:
             only = "file"
         paths = [
             path
-            for path in islice(paths_in(directory_of(request, world)), MOST_LOOKED_AT)
+            for path in islice(paths_in(directory_of(request, server)), MOST_LOOKED_AT)
             if only in (None, "directory" if path.endswith("/") else "file") and _matches(query, path)
         ]
         paths.sort(key=lambda path: (query.lower() not in path.lower(), len(path), path))

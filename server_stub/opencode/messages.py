@@ -24,8 +24,8 @@ from server_stub.http.validation import expected, field, identifier, limit_of, r
 Json = dict[str, Any]
 
 
-def routes(world: ServerState, agent: Agent) -> list[Route]:
-    profile = world.profile
+def routes(server: ServerState, agent: Agent) -> list[Route]:
+    profile = server.profile
     zods = profile.validation == "zod"
     minute = deque[int](maxlen=profile.async_prompts_per_minute)
     """Times of the last `prompt_async` requests, in epoch ms."""
@@ -35,7 +35,7 @@ def routes(world: ServerState, agent: Agent) -> list[Route]:
 
         A limit of 0 means none, and before is then ignored.
         """
-        session = world.session(request.path_params["sid"])
+        session = server.session(request.path_params["sid"])
         messages = session.ordered()
         limit, before = limit_of(request), request.query_params.get("before")
         if before is not None:
@@ -56,20 +56,20 @@ def routes(world: ServerState, agent: Agent) -> list[Route]:
 
     async def one(request: Request) -> Response:
         """One message with its parts."""
-        session = world.session(request.path_params["sid"])
-        return JsonResponse(world.message(session, _message_id(request)).document())
+        session = server.session(request.path_params["sid"])
+        return JsonResponse(server.message(session, _message_id(request)).document())
 
     async def removed(request: Request) -> Response:
         """Remove a message, or one part of it, from an idle session."""
-        session = world.session(request.path_params["sid"])
+        session = server.session(request.path_params["sid"])
         if agent.is_busy(session):
             raise busy_runner(session.id) if zods else session_busy(session.id)
         message_id = _message_id(request)
         if "pid" in request.path_params:
             part_id = identifier(request.path_params["pid"], "prt", '["partID"]', "Params")
-            world.remove_part(session, message_id, part_id)
+            server.remove_part(session, message_id, part_id)
         else:
-            world.remove_message(session, message_id)
+            server.remove_message(session, message_id)
         return JsonResponse(True)
 
     async def prompted(request: Request) -> ASGIApp:
@@ -120,14 +120,14 @@ def routes(world: ServerState, agent: Agent) -> list[Route]:
         """Abort the session's turn, if any, even of a deleted session."""
         session_id = request.path_params["sid"]
         if not session_id.startswith("ses"):
-            world.session(session_id)
-        session = world.sessions.get(session_id) or world.deleted.get(session_id)
+            server.session(session_id)
+        session = server.sessions.get(session_id) or server.deleted.get(session_id)
         if session is not None:
             agent.abort(session)
         return JsonResponse(True)
 
     def _session_for(request: Request, route: str) -> Session:
-        session = world.session(request.path_params["sid"])
+        session = server.session(request.path_params["sid"])
         if route in profile.refuses_when_busy and agent.is_busy(session):
             raise busy_runner(session.id)
         return session
@@ -135,7 +135,7 @@ def routes(world: ServerState, agent: Agent) -> list[Route]:
     def _count_async() -> None:
         if minute.maxlen is None:
             return
-        now = world.clock.now()
+        now = server.clock.now()
         if len(minute) == minute.maxlen and now - minute[0] < MINUTE:
             raise too_many(-(-(MINUTE - now + minute[0]) // 1000))
         minute.append(now)

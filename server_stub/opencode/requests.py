@@ -15,41 +15,41 @@ Json = dict[str, Any]
 REPLIES = ("once", "always", "reject")
 
 
-def routes(world: ServerState) -> list[Route]:
-    requests = world.requests
+def routes(server: ServerState) -> list[Route]:
+    requests = server.requests
 
     async def questions(request: Request) -> Response:
         """Open questions of the directory."""
-        return JsonResponse(requests.questions(directory_of(request, world)))
+        return JsonResponse(requests.questions(directory_of(request, server)))
 
     async def question_replied(request: Request) -> Response:
         """Answer a question: a list of labels or custom texts for each of its parts."""
         request_id = identifier(request.path_params["rid"], "que", '["requestID"]', "Params")
         answers = _answers(await read_object(request))
-        requests.reply_question(request_id, answers, directory=directory_of(request, world))
+        requests.reply_question(request_id, answers, directory=directory_of(request, server))
         return JsonResponse(True)
 
     async def question_rejected(request: Request) -> Response:
         """Dismiss a question; its turn ends."""
         request_id = identifier(request.path_params["rid"], "que", '["requestID"]', "Params")
-        requests.reject_question(request_id, directory=directory_of(request, world))
+        requests.reject_question(request_id, directory=directory_of(request, server))
         return JsonResponse(True)
 
     async def permissions(request: Request) -> Response:
         """Open permissions of the directory."""
-        return JsonResponse(requests.permissions(directory_of(request, world)))
+        return JsonResponse(requests.permissions(directory_of(request, server)))
 
     async def permission_replied(request: Request) -> Response:
         """Allow once, allow always, or reject."""
         request_id = identifier(request.path_params["rid"], "per", '["requestID"]', "Params")
         body = await read_object(request)
         reply, reason = _reply(body, "reply"), field(body, "message", str, optional=True)
-        requests.reply_permission(request_id, reply, reason, directory=directory_of(request, world))
+        requests.reply_permission(request_id, reply, reason, directory=directory_of(request, server))
         return JsonResponse(True)
 
     async def permission_responded(request: Request) -> Response:
         """Allow or reject, by the route of older versions: in the session's directory."""
-        session = world.session(request.path_params["sid"])
+        session = server.session(request.path_params["sid"])
         request_id = identifier(request.path_params["rid"], "per", '["permissionID"]', "Params")
         reply = _reply(await read_object(request), "response")
         requests.reply_permission(request_id, reply, directory=session.directory)

@@ -21,21 +21,21 @@ MOST_LISTED = 100
 """Default limit of a list of sessions."""
 
 
-def routes(world: ServerState, agent: Agent, clients: ClientRegistry) -> list[Route]:
+def routes(server: ServerState, agent: Agent, clients: ClientRegistry) -> list[Route]:
     def session_of(request: Request) -> Session:
-        return world.session(request.path_params["sid"])
+        return server.session(request.path_params["sid"])
 
     def read_session_of(request: Request) -> Session:
         """The session; MiMo Code treats an unknown one as empty."""
         session_id = request.path_params["sid"]
-        if world.profile.validation == "zod" and session_id.startswith("ses") and session_id not in world.sessions:
+        if server.profile.validation == "zod" and session_id.startswith("ses") and session_id not in server.sessions:
             return Session({"id": session_id})
         return session_of(request)
 
     def idle_session_of(request: Request) -> Session:
         session = session_of(request)
         if agent.is_busy(session):
-            raise busy_runner(session.id) if world.profile.validation == "zod" else session_busy(session.id)
+            raise busy_runner(session.id) if server.profile.validation == "zod" else session_busy(session.id)
         return session
 
     def matching(request: Request) -> list[Json]:
@@ -43,7 +43,7 @@ def routes(world: ServerState, agent: Agent, clients: ClientRegistry) -> list[Ro
         query = request.query_params
         sessions = [
             session.info
-            for session in world.sessions.values()
+            for session in server.sessions.values()
             if query.get("directory") in (None, session.directory)
             and query.get("path") in (None, session.info.get("path"))
             and not (query.get("roots") == "true" and "parentID" in session.info)
@@ -66,12 +66,12 @@ def routes(world: ServerState, agent: Agent, clients: ClientRegistry) -> list[Ro
         """Create a session; with `parentID`, a child."""
         body = await read_object(request, required=False)
         title, parent_id = _text(body, "title"), _text(body, "parentID", "ses")
-        session = world.create_session(directory_of(request, world), title, parent_id)
+        session = server.create_session(directory_of(request, server), title, parent_id)
         return JsonResponse(session.info)
 
     async def statuses(request: Request) -> Response:
         """Statuses of the directory's sessions that are not idle."""
-        return JsonResponse(world.statuses(directory_of(request, world)))
+        return JsonResponse(server.statuses(directory_of(request, server)))
 
     async def one(request: Request) -> Response:
         """One session."""
@@ -81,28 +81,28 @@ def routes(world: ServerState, agent: Agent, clients: ClientRegistry) -> list[Ro
         """Rename or archive a session."""
         body = await read_object(request)
         session = session_of(request)
-        if world.profile.revisions:
+        if server.profile.revisions:
             check_revision(session, body)
         if not isinstance(body.get("title"), str | None):
             raise expected("string | null", body["title"], '["title"]')
         changes = {name: body[name] for name in ("title", "time") if body.get(name) is not None}
-        if world.profile.revisions and "title" in changes:
+        if server.profile.revisions and "title" in changes:
             changes |= {"titleSource": "user", "titleRevision": session.info["titleRevision"] + 2}
-        if changes or not world.profile.revisions:
-            world.update_session(session, **changes)
+        if changes or not server.profile.revisions:
+            server.update_session(session, **changes)
         return JsonResponse(session.info)
 
     async def deleted(request: Request) -> Response:
         """Delete a session and its children; their runs go on."""
         session = session_of(request)
-        for one in (session, *world.descendants(session)):
+        for one in (session, *server.descendants(session)):
             clients.forget(one.id)
-        world.delete_session(session)
+        server.delete_session(session)
         return JsonResponse(True)
 
     async def children(request: Request) -> Response:
         """Child sessions of a session."""
-        return JsonResponse([child.info for child in world.children(read_session_of(request))])
+        return JsonResponse([child.info for child in server.children(read_session_of(request))])
 
     async def todos(request: Request) -> Response:
         """The agent's todo list."""
@@ -111,7 +111,7 @@ def routes(world: ServerState, agent: Agent, clients: ClientRegistry) -> list[Ro
     async def diff(request: Request) -> Response:
         """The session's changes, by file."""
         session_id = request.path_params["sid"]
-        if session_id.startswith("ses") and session_id not in world.sessions:
+        if session_id.startswith("ses") and session_id not in server.sessions:
             return JsonResponse([])
         return JsonResponse(session_of(request).diff)
 
@@ -119,7 +119,7 @@ def routes(world: ServerState, agent: Agent, clients: ClientRegistry) -> list[Ro
         """Copy a session, up to a message if given."""
         body = await read_object(request, required=False)
         until = _text(body, "messageID", "msg")
-        return JsonResponse(world.fork_session(session_of(request), until).info)
+        return JsonResponse(server.fork_session(session_of(request), until).info)
 
     async def summarized(request: Request) -> Response:
         """Replace the model's context by a summary."""
@@ -141,15 +141,15 @@ def routes(world: ServerState, agent: Agent, clients: ClientRegistry) -> list[Ro
         if message_id in ids:
             until = session.ordered()[: ids.index(message_id) + 1]
             prompt = next(m.info["id"] for m in reversed(until) if m.info["role"] == "user")
-            world.set_diff(session, session.diff)
-            world.update_session(session, revert={"messageID": prompt})
+            server.set_diff(session, session.diff)
+            server.update_session(session, revert={"messageID": prompt})
         return JsonResponse(session.info)
 
     async def unreverted(request: Request) -> Response:
         """Undo a revert."""
         session = idle_session_of(request)
         if "revert" in session.info:
-            world.update_session(session, revert=None)
+            server.update_session(session, revert=None)
         return JsonResponse(session.info)
 
     async def shell(request: Request) -> Response:

@@ -153,18 +153,18 @@ LOCATED: dict[str, list[Json]] = {
 }
 
 
-def routes(world: ServerState) -> list[Route]:
+def routes(server: ServerState) -> list[Route]:
     project: Json = {
         "id": "global",
         "worktree": "/",
-        "time": {"created": world.clock.now(), "updated": world.clock.now()},
+        "time": {"created": server.clock.now(), "updated": server.clock.now()},
         "sandboxes": [],
     }
 
     def answering(value: Callable[[str], object]) -> Callable[[Request], Any]:
         async def answer(request: Request) -> Response:
             """Requested by official clients at startup."""
-            return JsonResponse(value(directory_of(request, world)))
+            return JsonResponse(value(directory_of(request, server)))
 
         return answer
 
@@ -172,7 +172,7 @@ def routes(world: ServerState) -> list[Route]:
         **{path: _constant(value) for path, value in RESERVED.items()},
         **{path: _located(data) for path, data in LOCATED.items()},
         "/api/location": _location,
-        "/path": _paths(world.profile.user),
+        "/path": _paths(server.profile.user),
         "/project": lambda directory: [project],
         "/project/current": lambda directory: project,
     }

@@ -45,16 +45,16 @@ class Attached:
 
 
 class Daemon:
-    def __init__(self, world: ServerState, agent: Agent) -> None:
-        self.world = world
+    def __init__(self, server: ServerState, agent: Agent) -> None:
+        self.server = server
         self.clients = ClientRegistry(new_client_id)
-        self.started_at = world.clock.now()
+        self.started_at = server.clock.now()
         self.live: dict[str, LiveSession] = {}
         self._agent = agent
         self._shared: str | None = None
         self._reaper: asyncio.TimerHandle | None = None
         self._clean_ups: set[asyncio.Task[None]] = set()
-        world.bus.listeners.append(self._on_event)
+        server.bus.listeners.append(self._on_event)
 
     def session(self, session_id: str) -> LiveSession:
         """The live session. Raises ApiError 404 if it is not live, stored or not."""
@@ -64,7 +64,7 @@ class Daemon:
 
     def stored(self) -> list[Session]:
         """Stored sessions, unordered: those with a message, without subagents' sessions."""
-        return [one for one in self.world.sessions.values() if one.messages and "parentID" not in one.info]
+        return [one for one in self.server.sessions.values() if one.messages and "parentID" not in one.info]
 
     # lifecycle
 
@@ -76,15 +76,15 @@ class Daemon:
         if shared and session_id is None and self._shared in self.live:
             assert self._shared is not None
             return self._attach(self.live[self._shared], client_id, was_live=True)
-        if session_id in self.world.sessions:
+        if session_id in self.server.sessions:
             where = {"code": "session_id_conflict", "sessionId": session_id}
-            alive = {"conflict": "live", "liveWorkspaceCwd": self.world.directory}
+            alive = {"conflict": "live", "liveWorkspaceCwd": self.server.directory}
             how = alive if session_id in self.live else {"conflict": "persisted"}
             error = f'Session "{session_id}" already exists or is being created.'
             raise ApiError(HTTPStatus.CONFLICT, {"error": error, **where, **how})
         self._check_limit()
         name = session_id or str(uuid.uuid4())
-        live = self._activate(self.world.create_session(self.world.directory, session_id=name))
+        live = self._activate(self.server.create_session(self.server.directory, session_id=name))
         if shared:
             self._shared = live.id
         attached = self._attach(live, client_id, was_live=False)
@@ -104,10 +104,10 @@ class Daemon:
     def branch(self, live: LiveSession, name: str | None) -> Attached:
         """Fork a session, and attach to the live copy. Raises ApiError 503."""
         self._check_limit()
-        world, session = self.world, live.session
-        copy = world.fork_session(session, None, session_id=str(uuid.uuid4()))
-        world.update_session(copy, title=f"{name or session.info['title']}(1)")
-        world.update_session(copy, **{stored_transcript.LEDGER: session.info.get(stored_transcript.LEDGER, [])})
+        server, session = self.server, live.session
+        copy = server.fork_session(session, None, session_id=str(uuid.uuid4()))
+        server.update_session(copy, title=f"{name or session.info['title']}(1)")
+        server.update_session(copy, **{stored_transcript.LEDGER: session.info.get(stored_transcript.LEDGER, [])})
         branch = self._activate(copy)
         branch.state = state_of(branch.mode)
         branch.restore()
@@ -121,12 +121,12 @@ class Daemon:
 
     async def close(self, live: LiveSession, closed_by: str | None) -> None:
         self._forget(live, "client_close", closed_by)
-        await self._agent.end([live.session, *self.world.descendants(live.session)])
+        await self._agent.end([live.session, *self.server.descendants(live.session)])
 
     def lose_agent(self) -> None:
         """Simulate the end of the agents' process: every live session is lost, stored ones remain."""
         for live in list(self.live.values()):
-            family = [live.session, *self.world.descendants(live.session)]
+            family = [live.session, *self.server.descendants(live.session)]
             del self.live[live.id]
             live.die()
             self.clients.forget(live.id)
@@ -142,7 +142,7 @@ class Daemon:
 
     def reap(self) -> None:
         """Close sessions idle for IDLE_MS: without event stream, prompt or heartbeat."""
-        now = self.world.clock.now()
+        now = self.server.clock.now()
         for live in list(self.live.values()):
             last_seen = self.clients.attendance(live.id).last_seen_at
             seen = live.created_at if last_seen is None else last_seen
@@ -154,11 +154,11 @@ class Daemon:
     ) -> Attached:
         if session_id in self.live:
             return self._attach(self.live[session_id], client_id, was_live=True)
-        session = self.world.sessions.get(session_id)
+        session = self.server.sessions.get(session_id)
         if session is None or session not in self.stored():
             raise not_found(session_id)
         self._check_limit()
-        stored_transcript.reconcile(self.world, session)
+        stored_transcript.reconcile(self.server, session)
         live = self._activate(session)
         live.state = state_of(live.mode)
         if replayed:
@@ -166,7 +166,7 @@ class Daemon:
         return self._attach(live, client_id, was_live=False)
 
     def _activate(self, session: Session) -> LiveSession:
-        live = LiveSession(self.world, self._agent, self.clients, session, self._close_if_left)
+        live = LiveSession(self.server, self._agent, self.clients, session, self._close_if_left)
         self.live[session.id] = live
         self._arm_reaper()
         return live
@@ -200,9 +200,9 @@ class Daemon:
             self._arm_reaper()
 
     def _on_event(self, event: Event) -> None:
-        session = self.world.sessions.get(event.payload["properties"].get("sessionID", ""))
+        session = self.server.sessions.get(event.payload["properties"].get("sessionID", ""))
         while session is not None and "parentID" in session.info:
-            session = self.world.sessions.get(session.info["parentID"])
+            session = self.server.sessions.get(session.info["parentID"])
         if session is not None and session.id in self.live:
             self.live[session.id].on_event(event.payload)
 

@@ -27,7 +27,7 @@ ASKS_NOTHING = ("auto", "yolo")
 class LiveSession:
     def __init__(
         self,
-        world: ServerState,
+        server: ServerState,
         agent: Agent,
         clients: ClientRegistry,
         session: Session,
@@ -35,22 +35,24 @@ class LiveSession:
     ) -> None:
         """`settled` is called after each prompt ends."""
         self.session = session
-        self.created_at = world.clock.now()
+        self.created_at = server.clock.now()
         """Epoch ms of the activation of the session, not of its transcript."""
         self.state: Json = {}
         """Modes and models of a restored session."""
         self.mode = DEFAULT_MODE
-        self.ring = EventRing(world.clock.now, world.profile.event_ring, Replay(world.profile.live_journal, MOST_BYTES))
+        self.ring = EventRing(
+            server.clock.now, server.profile.event_ring, Replay(server.profile.live_journal, MOST_BYTES)
+        )
         self.began_with_a_page = False
         """It was loaded with its newest records only."""
         self.turn_ended_at: int | None = None
         self._turn_error: Json | None = None
-        self._world = world
+        self._server = server
         self._clients = clients
-        self._translator = UpdateTranslator(world, self._update, self._ask, self._settle)
+        self._translator = UpdateTranslator(server, self._update, self._ask, self._settle)
         self._open: dict[str, Interaction] = {}
         self._resolved: dict[str, tuple[Interaction, Json]] = {}
-        self.prompts = PromptQueue(world, agent, session, self._publish, lambda: self._prompt_settled(settled))
+        self.prompts = PromptQueue(server, agent, session, self._publish, lambda: self._prompt_settled(settled))
 
     @property
     def id(self) -> str:
@@ -76,7 +78,7 @@ class LiveSession:
 
     def stay_awake(self) -> None:
         """Reset the idle time."""
-        self._clients.beat(self.id, None, self._world.clock.now())
+        self._clients.beat(self.id, None, self._server.clock.now())
 
     def change_mode(self, mode: str, client_id: str | None) -> None:
         """Set the mode; sends an event for an unchanged mode, too (measured on 0.24.4)."""
@@ -147,7 +149,7 @@ class LiveSession:
             raise ApiError(HTTPStatus.NOT_FOUND, {"error": "No pending permission request for session", **where})
         interaction.check(outcome)
         self._resolve(interaction, outcome, voter)
-        requests = self._world.requests
+        requests = self._server.requests
         if interaction.kind == "user_question":
             if interaction.allows(outcome):
                 requests.reply_question(interaction.asked, interactions.answers_of(interaction, answers))
@@ -162,9 +164,9 @@ class LiveSession:
     def _ask(self, kind: str, asked: Json, given: Json) -> None:
         running = self.prompts.running
         prompt_id = None if running is None else running.id
-        now = iso(self._world.clock.now())
+        now = iso(self._server.clock.now())
         if kind == "permission" and self.mode in ASKS_NOTHING:
-            self._world.requests.reply_permission(asked["id"], "once")
+            self._server.requests.reply_permission(asked["id"], "once")
             return
         if kind == "question":
             interaction = interactions.question(asked, now, prompt_id)
@@ -218,5 +220,5 @@ class LiveSession:
 
     def _prompt_settled(self, settled: Callable[["LiveSession"], None]) -> None:
         self.stay_awake()
-        self.turn_ended_at = self._world.clock.now()
+        self.turn_ended_at = self._server.clock.now()
         settled(self)

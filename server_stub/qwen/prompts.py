@@ -79,14 +79,14 @@ class Publish(Protocol):
 class PromptQueue:
     def __init__(
         self,
-        world: ServerState,
+        server: ServerState,
         agent: agents.Agent,
         session: Session,
         publish: Publish,
         settled: Callable[[], None],
     ) -> None:
         """`settled` is called after each prompt ends."""
-        self._world = world
+        self._server = server
         self._agent = agent
         self._session = session
         self._publish = publish
@@ -134,10 +134,10 @@ class PromptQueue:
             where = {"code": "prompt_queue_full", "sessionId": self._session.id}
             body = {"error": error, **where, "limit": MOST_PENDING, "pendingCount": count}
             raise ApiError(HTTPStatus.SERVICE_UNAVAILABLE, body, RETRY_AFTER)
-        prompt = Prompt(content, originator, self._world.clock.now(), waited=count > 0)
+        prompt = Prompt(content, originator, self._server.clock.now(), waited=count > 0)
         self._known[prompt.id] = prompt
         self._waiting.append(prompt)
-        stored_transcript.record(self._world, self._session, {"promptId": prompt.id, "at": prompt.queued_at})
+        stored_transcript.record(self._server, self._session, {"promptId": prompt.id, "at": prompt.queued_at})
         if prompt.waited:
             shown = {"text": prompt.text, "queuedAt": prompt.queued_at}
             self._publish("pending_prompt_added", self._named(prompt, **shown), prompt)
@@ -209,7 +209,7 @@ class PromptQueue:
 
     def _abort(self, prompt: Prompt) -> None:
         if prompt.cancelled_at is None:
-            prompt.cancelled_at = self._world.clock.now()
+            prompt.cancelled_at = self._server.clock.now()
             self._agent.abort(self._session)
 
     def _begin_work(self) -> None:
@@ -232,7 +232,7 @@ class PromptQueue:
                     return
                 continue
             prompt = self._waiting[0]
-            prompt.state, prompt.started_at = "running", self._world.clock.now()
+            prompt.state, prompt.started_at = "running", self._server.clock.now()
             if prompt.waited:
                 self._publish("pending_prompt_started", self._named(prompt, text=prompt.text), prompt)
             self._echo(prompt)
@@ -253,14 +253,14 @@ class PromptQueue:
                 agent.add_done_callback(self._agents.discard)
 
     async def _await_report(self, report: Report) -> None:
-        await self._world.clock.sleep(background_turns.REPORTS_AFTER)
+        await self._server.clock.sleep(background_turns.REPORTS_AFTER)
         self._publish_update(report.completed())
         self._reports.append(report)
         self._begin_work()
 
     async def _answer_report(self, report: Report) -> bool:
         """Run a turn of the daemon; False if the process has ended."""
-        now = self._world.clock.now()
+        now = self._server.clock.now()
         report.begin(self._session.id, now)
         block = {"type": "text", "text": report.text}
         prompt = self._own = Prompt([block], None, now, report.id, "running", started_at=now, report=report)
@@ -280,7 +280,7 @@ class PromptQueue:
         parts = [block for block in prompt.content if block.get("type") == "text"]
         asked = self._agent.accept(self._session, agents.Prompt(parts))
         own = {} if prompt.report is None else prompt.report.stored()
-        self._world.put_message({**asked.info, "promptId": prompt.id, **own})
+        self._server.put_message({**asked.info, "promptId": prompt.id, **own})
         answer = await self._answer_to(asked)
         error = answer.info.get("error") if answer is not None else None
         if prompt.cancelled_at is not None:
@@ -351,12 +351,12 @@ class PromptQueue:
 
     def _record(self, prompt: Prompt, state: Literal["completed", "cancelled", "error"], **more: str) -> None:
         """Store the end of a prompt, for loads after this process, unless it was interrupted."""
-        prompt.state, prompt.ended_at = state, self._world.clock.now()
+        prompt.state, prompt.ended_at = state, self._server.clock.now()
         entry: Json = {"promptId": prompt.id, "terminal": state, **more, "at": prompt.ended_at}
         if state != "error" or prompt.error is not None:
             details = {} if prompt.provider_error is None else {"error": {"message": prompt.provider_error}}
             entry[stored_transcript.ENDED] = prompt.turn(self._session.id) | details
-        stored_transcript.record(self._world, self._session, entry)
+        stored_transcript.record(self._server, self._session, entry)
 
     def _named(self, prompt: Prompt, **more: object) -> Json:
         return {"sessionId": self._session.id, "promptId": prompt.id, **more}
@@ -369,6 +369,6 @@ class PromptQueue:
         if prompt.echoed:
             return
         prompt.echoed = True
-        meta = {"serverTimestamp": prompt.started_at or self._world.clock.now(), "source": "bridge-echo"}
+        meta = {"serverTimestamp": prompt.started_at or self._server.clock.now(), "source": "bridge-echo"}
         for block in prompt.content:
             self._publish_update({**updates.user_chunk(block), "_meta": meta}, prompt)

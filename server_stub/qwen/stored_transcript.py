@@ -54,9 +54,9 @@ def record_of(event: Json) -> str | None:
     return found
 
 
-def record(world: ServerState, session: Session, entry: Json) -> None:
+def record(server: ServerState, session: Session, entry: Json) -> None:
     """Add to the ledger an admission, `{promptId, at}`, or an end, which has a `terminal`; `at` is epoch ms."""
-    world.update_session(session, **{LEDGER: [*session.info.get(LEDGER, []), {"v": 1, **entry}]})
+    server.update_session(session, **{LEDGER: [*session.info.get(LEDGER, []), {"v": 1, **entry}]})
 
 
 def terminals(session: Session) -> list[Json]:
@@ -73,7 +73,7 @@ def turn(session: Session, prompt_id: str) -> Json | None:
     return None
 
 
-def reconcile(world: ServerState, session: Session) -> None:
+def reconcile(server: ServerState, session: Session) -> None:
     """Record that a prompt was lost with the daemon, if it is certain which one.
 
     That is the case if exactly one had not ended and its text is stored. With another queued behind it nothing is
@@ -84,8 +84,8 @@ def reconcile(world: ServerState, session: Session) -> None:
     stored = {message.info.get("promptId") for message in session.messages.values()}
     if len(admitted) == 1 and admitted <= stored:
         [lost] = admitted
-        now = world.clock.now()
-        record(world, session, {"promptId": lost, "terminal": "interrupted", "code": "daemon_lost", "at": now})
+        now = server.clock.now()
+        record(server, session, {"promptId": lost, "terminal": "interrupted", "code": "daemon_lost", "at": now})
 
 
 def _own_turn(session: Session, message: Message) -> Json | None:

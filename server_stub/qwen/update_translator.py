@@ -20,10 +20,10 @@ SUBAGENT = "general-purpose"
 
 class UpdateTranslator:
     def __init__(
-        self, world: ServerState, update: Callable[[Json], None], asked: Asked, settled: Callable[[str], None]
+        self, server: ServerState, update: Callable[[Json], None], asked: Asked, settled: Callable[[str], None]
     ):
         """`settled` is called with the id of a request that is no longer open."""
-        self._world = world
+        self._server = server
         self._update = update
         self._asked = asked
         self._settled = settled
@@ -103,12 +103,12 @@ class UpdateTranslator:
         message = part["messageID"]
         if message not in self._counted:
             self._counted.add(message)
-            began = self._world.sessions[part["sessionID"]].messages[message].info["time"]["created"]
-            took = self._world.clock.now() - began
+            began = self._server.sessions[part["sessionID"]].messages[message].info["time"]["created"]
+            took = self._server.clock.now() - began
             self._send(part["sessionID"], updates.usage(self._words[message], took))
 
     def _call(self, session_id: str, reference: Json) -> Json:
-        message = self._world.sessions[session_id].messages[reference["messageID"]]
+        message = self._server.sessions[session_id].messages[reference["messageID"]]
         [part] = [part for part in message.parts.values() if part.get("callID") == reference["callID"]]
         return part
 

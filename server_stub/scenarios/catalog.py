@@ -145,7 +145,7 @@ async def fail(turn: ScriptedTurn, code: str) -> None:
     status = int(code)
     message = f"{status} {responses.get(status, 'scripted')}"
     may_pass = status == HTTPStatus.TOO_MANY_REQUESTS or status >= HTTPStatus.INTERNAL_SERVER_ERROR
-    attempts = turn.world.profile.provider_attempts
+    attempts = turn.server.profile.provider_attempts
     attempt = 0
     while may_pass and (attempts is None or attempt < attempts - 1):
         attempt += 1

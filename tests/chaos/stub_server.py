@@ -50,7 +50,7 @@ class StubServer:
         self._epoch = epoch
         self._clock = StubClock(asyncio.get_running_loop(), epoch)
         self._process = 0
-        self._world: ServerState | None = None
+        self._server: ServerState | None = None
         self._app: Any = None
         self._state = UvicornState()
         self._listener: Listener | None = None
@@ -64,10 +64,10 @@ class StubServer:
         """Listen, on the same port each time, with what the last process has left behind."""
         number = self._process = self._process + 1
         app = create_app(
-            self._profile, clock=self._clock, world=self._world, model=lambda text: self._play(text, number)
+            self._profile, clock=self._clock, server=self._server, model=lambda text: self._play(text, number)
         )
-        self._app, self._world = app, app.state.world
-        app.state.world.bus.listeners.append(self._note_unheard)
+        self._app, self._server = app, app.state.server
+        app.state.server.bus.listeners.append(self._note_unheard)
         config = uvicorn.Config(
             self._note_aborts(app, app.state.agent),
             log_config=None,
@@ -91,7 +91,7 @@ class StubServer:
 
     def crash(self) -> None:
         """As by SIGKILL: every connection is gone, nothing more is stored, nobody is told."""
-        assert self._world is not None
+        assert self._server is not None
         if self._listener is None:
             return
         self._listener.close()
@@ -102,15 +102,15 @@ class StubServer:
         for request in self._state.tasks:
             request.cancel()
         self._process += 1
-        old, self._world = self._world, after_crash(self._world)
+        old, self._server = self._server, after_crash(self._server)
         task = asyncio.ensure_future(_end(list(self._state.tasks), self._app.state.agent, old))
         self._ending.add(task)
         task.add_done_callback(self._ending.discard)
 
     def forget(self, session_id: str) -> None:
         """Lose a session without a word, as with the storage that held it."""
-        assert self._world is not None
-        del self._world.sessions[session_id]
+        assert self._server is not None
+        del self._server.sessions[session_id]
 
     def arm(self, fault: Fault) -> None:
         """On the process that runs now; a restart forgets it."""
@@ -134,8 +134,8 @@ class StubServer:
 
         async def noted(scope: Scope, receive: Receive, send: Send) -> None:
             headers = dict(scope.get("headers", ()))
-            if SENT_AT in headers and self.begun and self._world is not None:
-                session = self._world.sessions.get(scope["path"].split("/")[2])
+            if SENT_AT in headers and self.begun and self._server is not None:
+                session = self._server.sessions.get(scope["path"].split("/")[2])
                 if session is not None and agent.is_busy(session):
                     self.aborted.append((float(headers[SENT_AT]), self.begun[-1][1]))
             await app(scope, receive, send)
@@ -143,7 +143,7 @@ class StubServer:
         return noted
 
     def _note_unheard(self, event: Event) -> None:
-        if self._world is not None and self._world.bus.muted and event.payload["type"] == "message.part.delta":
+        if self._server is not None and self._server.bus.muted and event.payload["type"] == "message.part.delta":
             told = event.payload["properties"]
             self.unheard.add((told["messageID"], told["partID"]))
 
@@ -157,7 +157,7 @@ class StubServer:
         return choose(text, "plain")
 
 
-async def _end(requests: list[asyncio.Task[None]], agent: Agent, world: ServerState) -> None:
+async def _end(requests: list[asyncio.Task[None]], agent: Agent, server: ServerState) -> None:
     """What the dead process was at: first its requests, which could begin something more, then its turns."""
     await asyncio.gather(*requests, return_exceptions=True)
-    await agent.end(list(world.sessions.values()))
+    await agent.end(list(server.sessions.values()))

@@ -55,18 +55,18 @@ def clock() -> InstantClock:
 
 
 @pytest.fixture
-def world(clock: InstantClock) -> ServerState:
+def server(clock: InstantClock) -> ServerState:
     return ServerState(OPENCODE, clock, HERE)
 
 
 @pytest.fixture
-def session(world: ServerState) -> Session:
-    return world.create_session(HERE)
+def session(server: ServerState) -> Session:
+    return server.create_session(HERE)
 
 
 @pytest.fixture
-def agent(world: ServerState) -> Agent:
-    return Agent(world, lambda text: choose(text, "plain"))
+def agent(server: ServerState) -> Agent:
+    return Agent(server, lambda text: choose(text, "plain"))
 
 
 @pytest.fixture
@@ -113,7 +113,7 @@ Json = dict[str, Any]
 @dataclass(frozen=True, slots=True)
 class Stub:
     http: httpx.AsyncClient
-    world: ServerState
+    server: ServerState
 
     async def session(self, **body: object) -> str:
         identifier: str = (await self.http.post("/session", json=body)).json()["id"]
@@ -125,8 +125,8 @@ class Stub:
 
     async def question(self) -> Json:
         """The next one that is asked."""
-        await wait_until(lambda: self.world.requests.questions(self.world.directory))
-        return self.world.requests.questions(self.world.directory)[0]
+        await wait_until(lambda: self.server.requests.questions(self.server.directory))
+        return self.server.requests.questions(self.server.directory)[0]
 
 
 @pytest.fixture
@@ -144,14 +144,14 @@ async def stub(app: Starlette) -> AsyncIterator[Stub]:
     """Without a network: a response is seen when it is whole."""
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:4096") as http:
-        yield Stub(http, app.state.world)
+        yield Stub(http, app.state.server)
 
 
 @pytest.fixture
 async def stub_on_a_socket(app: Starlette) -> AsyncIterator[Stub]:
     """For what must be seen as it comes."""
     async with serving(app) as served, httpx.AsyncClient(base_url=served.url, trust_env=False) as http:
-        yield Stub(http, app.state.world)
+        yield Stub(http, app.state.server)
 
 
 @pytest.fixture

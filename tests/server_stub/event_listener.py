@@ -31,6 +31,6 @@ class Witness:
 
 
 @contextmanager
-def watching(world: ServerState) -> Iterator[Witness]:
-    with world.bus.subscribe() as subscription:
+def watching(server: ServerState) -> Iterator[Witness]:
+    with server.bus.subscribe() as subscription:
         yield Witness(subscription)

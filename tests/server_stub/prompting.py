@@ -18,10 +18,10 @@ async def prompted(agent: Agent, session: Session, prompt: Prompt) -> "asyncio.T
     return asyncio.ensure_future(agent.answer(session))
 
 
-async def asked(agent: Agent, world: ServerState, session: Session, text: str = "ASK1") -> "asyncio.Task[Message]":
+async def asked(agent: Agent, server: ServerState, session: Session, text: str = "ASK1") -> "asyncio.Task[Message]":
     """A turn that waits for a person."""
     task = await prompted(agent, session, saying(text))
-    await wait_until(lambda: world.requests.questions(HERE))
+    await wait_until(lambda: server.requests.questions(HERE))
     return task
 
 

@@ -180,7 +180,7 @@ async def test_a_directory_with_a_null_byte_is_refused(profile: str, place: byte
 def test_any_bytes_at_any_route_are_answered(profile: str, data: st.DataObject) -> None:
     async def one() -> None:
         app = create_app(PROFILES[profile], admin=True, clock=InstantClock())
-        session = app.state.world.create_session(app.state.world.directory)
+        session = app.state.server.create_session(app.state.server.directory)
         for _ in range(3):
             method, template = data.draw(st.sampled_from(sorted(set(paths_of(app)))))
             path = "/".join(

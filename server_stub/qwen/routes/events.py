@@ -38,7 +38,7 @@ def routes(daemon: Daemon, hang_up: Callable[[Scope], None]) -> list[Route]:
         ring = daemon.session(request.path_params["sid"]).ring
         cursor = request.headers.get("last-event-id", "")
         epoch = request.headers.get("x-qwen-event-epoch", "")
-        stream = EventStream(daemon.world, ring, lambda: hang_up(request.scope))
+        stream = EventStream(daemon.server, ring, lambda: hang_up(request.scope))
         try:
             stream.reader = ring.subscribe(
                 int(cursor) if CURSOR.fullmatch(cursor) else None,
@@ -58,11 +58,11 @@ class EventStream(Response):
 
     reader: Reader
 
-    def __init__(self, world: ServerState, ring: EventRing, hang_up: Callable[[], None]) -> None:
+    def __init__(self, server: ServerState, ring: EventRing, hang_up: Callable[[], None]) -> None:
         ids = {"x-qwen-event-epoch": ring.epoch, "x-qwen-sse-stream-id": str(uuid.uuid4())}
         super().__init__(headers=HEADERS | ids)
         del self.headers["content-length"]
-        self._world = world
+        self._server = server
         self._ring = ring
         self._hang_up = hang_up
         self._writing = False
@@ -91,11 +91,11 @@ class EventStream(Response):
         last_beat = loop.time()
         while True:
             while (event := self.reader.take()) is not None:
-                if not self._world.bus.muted:
+                if not self._server.bus.muted:
                     await self._write(send, _frame(event))
             if self.reader.ended:
                 break
-            due = last_beat + self._world.heartbeat_ms / 1000
+            due = last_beat + self._server.heartbeat_ms / 1000
             if loop.time() >= due:
                 last_beat = loop.time()
                 await self._write(send, HEARTBEAT)

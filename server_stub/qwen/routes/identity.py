@@ -33,8 +33,8 @@ FEATURES = [
 ]
 
 
-def routes(world: ServerState, clients: ClientRegistry) -> list[Route]:
-    daemon = _Daemon(world, clients)
+def routes(server: ServerState, clients: ClientRegistry) -> list[Route]:
+    daemon = _Daemon(server, clients)
     return [
         Route("/health", daemon.health),
         Route("/capabilities", daemon.capabilities),
@@ -63,11 +63,11 @@ def _checked(handler: Handler) -> Handler:
 
 
 class _Daemon:
-    def __init__(self, world: ServerState, clients: ClientRegistry) -> None:
-        self._world = world
+    def __init__(self, server: ServerState, clients: ClientRegistry) -> None:
+        self._server = server
         self._clients = clients
         self._epoch = str(uuid.uuid4())
-        self._started = world.clock.now()
+        self._started = server.clock.now()
 
     async def health(self, request: Request) -> Response:
         """Whether the daemon is up."""
@@ -81,7 +81,7 @@ class _Daemon:
                 "protocolVersions": {"current": "v1", "supported": ["v1"]},
                 "mode": "http-bridge",
                 "features": FEATURES,
-                "workspaceCwd": self._world.directory,
+                "workspaceCwd": self._server.directory,
                 "transports": ["rest"],
                 "policy": {"permission": "first-responder"},
                 "limits": {},
@@ -122,7 +122,7 @@ class _Daemon:
         session = self._session(request)
         if session is None:
             return _session_not_found(request)
-        now = self._world.clock.now()
+        now = self._server.clock.now()
         self._clients.beat(session.id, client_id, now)
         identity = {} if client_id is None else {"clientId": client_id}
         return JSONResponse({"sessionId": session.id, **identity, "lastSeenAt": now})
@@ -133,8 +133,8 @@ class _Daemon:
         if detail not in ("summary", "full"):
             error = "detail must be one of: summary, full"
             return _refused(HTTPStatus.BAD_REQUEST, error, code="invalid_detail")
-        now = self._world.clock.now()
-        sessions = list(self._world.sessions.values())
+        now = self._server.clock.now()
+        sessions = list(self._server.sessions.values())
         summary = {
             "v": 1,
             "detail": detail,
@@ -145,7 +145,7 @@ class _Daemon:
                 "pid": os.getpid(),
                 "uptimeMs": now - self._started,
                 "mode": "http-bridge",
-                "workspaceCwd": self._world.directory,
+                "workspaceCwd": self._server.directory,
             },
             "runtime": {"sessions": {"active": len(sessions)}},
         }
@@ -167,7 +167,7 @@ class _Daemon:
         }
 
     def _session(self, request: Request) -> Session | None:
-        return self._world.sessions.get(request.path_params["session_id"])
+        return self._server.sessions.get(request.path_params["session_id"])
 
 
 def _session_not_found(request: Request) -> Response:

@@ -67,8 +67,8 @@ ERRORS: dict[type[Exception], Handler] = {kind: refuse for kind in (ApiError, Ma
 
 def routes(daemon: Daemon, hang_up: Callable[[Scope], None]) -> list[Route]:
     """`hang_up` aborts the connection of a request. Errors are handled by ERRORS."""
-    world = daemon.world
-    workspace = Workspace(world.directory)
+    server = daemon.server
+    workspace = Workspace(server.directory)
 
     async def health(request: Request) -> Response:
         """Whether the daemon is up."""
@@ -80,11 +80,11 @@ def routes(daemon: Daemon, hang_up: Callable[[Scope], None]) -> list[Route]:
             {
                 "v": 1,
                 "protocolVersions": PROTOCOLS,
-                "qwenCodeVersion": world.profile.version,
+                "qwenCodeVersion": server.profile.version,
                 "mode": "http-bridge",
                 "features": FEATURES,
                 "modelServices": [],
-                "workspaceCwd": world.directory,
+                "workspaceCwd": server.directory,
                 "transports": ["rest"],
                 "policy": POLICY,
                 "limits": LIMITS,
@@ -97,7 +97,7 @@ def routes(daemon: Daemon, hang_up: Callable[[Scope], None]) -> list[Route]:
         detail = request.query_params.get("detail", "summary")
         if detail not in ("summary", "full"):
             raise refusal("detail must be one of: summary, full", code="invalid_detail")
-        now = world.clock.now()
+        now = server.clock.now()
         sessions = list(daemon.live.values())
         pending = sum(len(live.interactions) for live in sessions)
         summary: Json = {
@@ -110,10 +110,10 @@ def routes(daemon: Daemon, hang_up: Callable[[Scope], None]) -> list[Route]:
                 "pid": os.getpid(),
                 "uptimeMs": now - daemon.started_at,
                 "mode": "http-bridge",
-                "workspaceCwd": world.directory,
-                "qwenCodeVersion": world.profile.version,
+                "workspaceCwd": server.directory,
+                "qwenCodeVersion": server.profile.version,
             },
-            "limits": {**LIMITS, "eventRingSize": world.profile.event_ring},
+            "limits": {**LIMITS, "eventRingSize": server.profile.event_ring},
             "capabilities": {"protocolVersions": PROTOCOLS, "features": FEATURES},
             "runtime": {
                 "sessions": {"active": len(sessions), "admissionInFlight": 0},

@@ -85,7 +85,7 @@ def routes(daemon: Daemon, workspace: Collection[str]) -> list[Route]:
             raise refusal("`displayName` must be a string", code="invalid_metadata", field="displayName")
         live, client_id = _mine(request)
         if title is not None:
-            daemon.world.update_session(live.session, title=title)
+            daemon.server.update_session(live.session, title=title)
             shown = {"sessionId": live.id, "displayName": title, "titleSource": "manual"}
             live.ring.publish("session_metadata_updated", shown, originator=client_id)
         return QwenJson({"sessionId": live.id, "displayName": live.session.info["title"]})
@@ -102,7 +102,7 @@ def routes(daemon: Daemon, workspace: Collection[str]) -> list[Route]:
         if not most.isdecimal() or not 0 < int(most) <= MOST_MATCHES:
             raise _unparsed(f"`maxResults` must be a positive integer in [1, {MOST_MATCHES}]")
         began = time.monotonic()
-        files = (path for path in paths_in(daemon.world.directory) if not path.endswith("/"))
+        files = (path for path in paths_in(daemon.server.directory) if not path.endswith("/"))
         fitting = [path for path in islice(files, MOST_LOOKED_AT) if _fits(path, pattern)]
         found = fitting[: int(most)]
         shown: Json = {"kind": "glob", "pattern": pattern, "cwd": query.get("cwd", ""), "matches": found}

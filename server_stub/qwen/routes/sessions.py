@@ -26,13 +26,13 @@ MOST_LISTED = 50
 
 def routes(daemon: Daemon, workspace: Collection[str]) -> list[Route]:
     """`workspace` holds the names of the served directory: its id and its path."""
-    world = daemon.world
+    server = daemon.server
 
     async def created(request: Request) -> Response:
         """Create a session, or attach to the shared one."""
         client_id = client_id_of(request)
         body = await body_of(request)
-        _check_folder(body.get("cwd"), world.directory)
+        _check_folder(body.get("cwd"), server.directory)
         scope, mode, session_id = body.get("sessionScope"), body.get("approvalMode"), body.get("sessionId")
         if scope not in (None, "single", "thread"):
             known = '`sessionScope` must be "single" or "thread" when provided'
@@ -65,8 +65,8 @@ def routes(daemon: Daemon, workspace: Collection[str]) -> list[Route]:
         if name not in workspace:
             if not name.startswith("/"):
                 raise refusal("`:id` must decode to a workspace id or absolute path")
-            bound = {"boundWorkspace": world.directory, "requestedWorkspace": name}
-            error = f'Workspace mismatch: daemon is bound to "{world.directory}"'
+            bound = {"boundWorkspace": server.directory, "requestedWorkspace": name}
+            error = f'Workspace mismatch: daemon is bound to "{server.directory}"'
             raise refusal(error, code="workspace_mismatch", **bound)
         return page(request)
 
@@ -122,7 +122,7 @@ def routes(daemon: Daemon, workspace: Collection[str]) -> list[Route]:
         """Send a heartbeat of a client, or an anonymous one."""
         client_id = client_id_of(request)
         await body_of(request)
-        live, now = _live(request), world.clock.now()
+        live, now = _live(request), server.clock.now()
         daemon.clients.beat(live.id, client_id, now)
         identity = {} if client_id is None else {"clientId": client_id}
         return QwenJson({"sessionId": live.id, **identity, "lastSeenAt": now})

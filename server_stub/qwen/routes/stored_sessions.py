@@ -28,7 +28,7 @@ LONGEST_ANCHOR = 200
 
 
 def routes(daemon: Daemon) -> list[Route]:
-    world = daemon.world
+    server = daemon.server
 
     async def page(request: Request) -> Response:
         """A page of a transcript: from its start, its end, or a cursor."""
@@ -106,7 +106,7 @@ def routes(daemon: Daemon) -> list[Route]:
             if session_id in daemon.live:
                 await daemon.close(daemon.live[session_id], None)
             if session_id in stored:
-                world.delete_session(stored[session_id])
+                server.delete_session(stored[session_id])
         removed = [one for one in ids if one in stored]
         return QwenJson({"removed": removed, "notFound": [one for one in ids if one not in stored], "errors": []})
 

@@ -25,9 +25,9 @@ async def test_a_prompt_is_stored_at_once_and_answered(agent: Agent, session: Se
 
 
 async def test_statuses_frame_the_turn_and_updates_follow_idle(
-    agent: Agent, world: ServerState, session: Session
+    agent: Agent, server: ServerState, session: Session
 ) -> None:
-    with watching(world) as witness:
+    with watching(server) as witness:
         await (await prompted(agent, session, saying("hello")))
     said = [told["status"]["type"] for told in witness.of("session.status")]
     assert said[0] == "busy"
@@ -53,13 +53,13 @@ class TestTheSameIdsAgain:
         assert len(session.messages["msg_1"].parts) == 2
         assert len(answers(session)) == 1
 
-    async def test_while_a_question_is_open_it_joins(self, agent: Agent, world: ServerState, session: Session) -> None:
+    async def test_while_a_question_is_open_it_joins(self, agent: Agent, server: ServerState, session: Session) -> None:
         first = await prompted(agent, session, saying("ASK1", "msg_1", "prt_1"))
-        await wait_until(lambda: world.requests.questions(HERE))
+        await wait_until(lambda: server.requests.questions(HERE))
         second = await prompted(agent, session, saying("ASK1", "msg_1", "prt_1"))
-        world.requests.reply_question(world.requests.questions(HERE)[0]["id"], [["SQLite"]])
+        server.requests.reply_question(server.requests.questions(HERE)[0]["id"], [["SQLite"]])
         assert await first is await second
-        assert world.requests.questions(HERE) == []
+        assert server.requests.questions(HERE) == []
         assert len(answers(session)) == 2  # the round of the question, and the last
 
     async def test_after_a_later_turn_the_old_prompt_runs_again(self, agent: Agent, session: Session) -> None:
@@ -71,20 +71,20 @@ class TestTheSameIdsAgain:
         assert next(iter(session.messages)) == "msg_1"  # it keeps its place
 
     async def test_after_a_turn_that_ended_unfinished_it_runs_again(
-        self, agent: Agent, world: ServerState, session: Session
+        self, agent: Agent, server: ServerState, session: Session
     ) -> None:
         for answered in (1, 2):
             task = await prompted(agent, session, saying("ASK1", "msg_1", "prt_1"))
-            await wait_until(lambda: world.requests.questions(HERE))
-            world.requests.reject_question(world.requests.questions(HERE)[0]["id"])
+            await wait_until(lambda: server.requests.questions(HERE))
+            server.requests.reject_question(server.requests.questions(HERE)[0]["id"])
             assert (await task).info["parentID"] == "msg_1"
             assert len(answers(session)) == answered
 
     async def test_in_another_session_nothing_is_stored(
-        self, agent: Agent, world: ServerState, session: Session
+        self, agent: Agent, server: ServerState, session: Session
     ) -> None:
         agent.accept(session, saying("hello", "msg_1"))
-        other = world.create_session(HERE)
+        other = server.create_session(HERE)
         with pytest.raises(ApiError) as refusal:
             agent.accept(other, saying("hello", "msg_1"))
         assert refusal.value.status == 500
@@ -92,12 +92,12 @@ class TestTheSameIdsAgain:
 
 
 async def test_a_prompt_while_busy_is_answered_next_and_both_get_that_answer(
-    agent: Agent, world: ServerState, session: Session
+    agent: Agent, server: ServerState, session: Session
 ) -> None:
     first = await prompted(agent, session, saying("SLOW", "msg_1"))
     await turns_of_the_loop(3)
     assert answers(session)
-    with watching(world) as witness:
+    with watching(server) as witness:
         second = await prompted(agent, session, saying("hello", "msg_2"))
         assert agent.is_busy(session)
         assert await first is await second
@@ -107,34 +107,34 @@ async def test_a_prompt_while_busy_is_answered_next_and_both_get_that_answer(
     assert not agent.is_busy(session)
 
 
-async def test_who_stops_waiting_does_not_stop_the_turn(agent: Agent, world: ServerState, session: Session) -> None:
-    task = await asked(agent, world, session)
+async def test_who_stops_waiting_does_not_stop_the_turn(agent: Agent, server: ServerState, session: Session) -> None:
+    task = await asked(agent, server, session)
     task.cancel()
     await asyncio.wait({task})
-    assert world.statuses(HERE) == {session.id: {"type": "busy"}}
-    world.requests.reply_question(world.requests.questions(HERE)[0]["id"], [["SQLite"]])
+    assert server.statuses(HERE) == {session.id: {"type": "busy"}}
+    server.requests.reply_question(server.requests.questions(HERE)[0]["id"], [["SQLite"]])
     await wait_until(lambda: not agent.is_busy(session))
     assert answers(session)[-1].info["finish"] == "stop"
 
 
 async def test_a_childs_question_carries_the_childs_session_only(
-    agent: Agent, world: ServerState, session: Session
+    agent: Agent, server: ServerState, session: Session
 ) -> None:
-    task = await asked(agent, world, session, "CHILD")
-    [child] = world.children(session)
-    [question] = world.requests.questions(HERE)
+    task = await asked(agent, server, session, "CHILD")
+    [child] = server.children(session)
+    [question] = server.requests.questions(HERE)
     assert question["sessionID"] == child.id != session.id
-    assert set(world.statuses(HERE)) == {session.id, child.id}
-    with watching(world) as witness:
-        world.requests.reply_question(question["id"], [["SQLite"]])
+    assert set(server.statuses(HERE)) == {session.id, child.id}
+    with watching(server) as witness:
+        server.requests.reply_question(question["id"], [["SQLite"]])
         await task
     assert [told["sessionID"] for told in witness.of("session.idle")] == [child.id, session.id]
 
 
 async def test_an_unknown_agent_is_refused_and_nothing_stored(
-    agent: Agent, world: ServerState, session: Session
+    agent: Agent, server: ServerState, session: Session
 ) -> None:
-    with watching(world) as witness, pytest.raises(ApiError) as refusal:
+    with watching(server) as witness, pytest.raises(ApiError) as refusal:
         agent.accept(session, Prompt([], agent="nobody"))
     assert refusal.value.status == 500
     assert session.messages == {}
@@ -143,18 +143,18 @@ async def test_an_unknown_agent_is_refused_and_nothing_stored(
 
 
 async def test_an_unknown_model_is_refused_with_the_prompt_stored(
-    agent: Agent, world: ServerState, session: Session
+    agent: Agent, server: ServerState, session: Session
 ) -> None:
     model = {"providerID": "x", "modelID": "y"}
-    with watching(world) as witness, pytest.raises(ApiError) as refusal:
+    with watching(server) as witness, pytest.raises(ApiError) as refusal:
         await (await prompted(agent, session, Prompt([], model=model)))
     assert refusal.value.status == 500
     assert len(session.messages) == 1
     assert witness.kinds[-4:] == ["session.status", "session.error", "session.status", "session.idle"]
 
 
-async def test_a_command_prompts_with_its_template(agent: Agent, world: ServerState, session: Session) -> None:
-    with watching(world) as witness:
+async def test_a_command_prompts_with_its_template(agent: Agent, server: ServerState, session: Session) -> None:
+    with watching(server) as witness:
         answer = await agent.command(session, "review", "only src")
     prompt = session.messages[answer.info["parentID"]]
     assert [part["text"] for part in prompt.parts.values()] == [
@@ -168,10 +168,10 @@ async def test_a_command_prompts_with_its_template(agent: Agent, world: ServerSt
 
 
 async def test_a_shell_of_the_persons_own_asks_nobody_and_no_model(
-    agent: Agent, world: ServerState, session: Session
+    agent: Agent, server: ServerState, session: Session
 ) -> None:
     title = session.info["title"]
-    with watching(world) as witness:
+    with watching(server) as witness:
         answer = await agent.shell(session, "ls")
     [tool] = answer.parts.values()
     assert tool["state"]["input"]["command"] == "ls"
@@ -186,19 +186,19 @@ async def test_a_shell_of_the_persons_own_asks_nobody_and_no_model(
 
 
 async def test_a_prompt_while_a_shell_runs_is_answered_after_it(
-    agent: Agent, world: ServerState, session: Session
+    agent: Agent, server: ServerState, session: Session
 ) -> None:
     shell = asyncio.ensure_future(agent.shell(session, "ls"))
     await wait_until(lambda: answers(session))
-    with watching(world) as witness:
+    with watching(server) as witness:
         answer = await (await prompted(agent, session, saying("hello", "msg_next")))
         await shell
     assert (answer.info["parentID"], answer.info["finish"]) == ("msg_next", "stop")
     assert witness.kinds.count("session.idle") == 1
 
 
-async def test_a_summary_ends_with_compacted(agent: Agent, world: ServerState, session: Session) -> None:
-    with watching(world) as witness:
+async def test_a_summary_ends_with_compacted(agent: Agent, server: ServerState, session: Session) -> None:
+    with watching(server) as witness:
         await agent.summarize(session)
     kinds = witness.kinds
     assert "message.updated" not in kinds[kinds.index("session.compacted") : kinds.index("session.idle")]
@@ -207,11 +207,11 @@ async def test_a_summary_ends_with_compacted(agent: Agent, world: ServerState, s
 
 
 async def test_a_prompt_after_a_revert_removes_what_was_reverted(
-    agent: Agent, world: ServerState, session: Session
+    agent: Agent, server: ServerState, session: Session
 ) -> None:
     await (await prompted(agent, session, saying("one", "msg_1")))
     await (await prompted(agent, session, saying("two", "msg_2")))
-    world.update_session(session, revert={"messageID": "msg_2"})
+    server.update_session(session, revert={"messageID": "msg_2"})
     await (await prompted(agent, session, saying("three", "msg_3")))
     prompts = [message.info["id"] for message in session.messages.values() if message.info["role"] == "user"]
     assert prompts == ["msg_1", "msg_3"]

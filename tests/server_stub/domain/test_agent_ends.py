@@ -12,9 +12,9 @@ from tests.waiting import wait_until
 
 
 class TestAbort:
-    async def test_is_told_first_and_tidied_up_after(self, agent: Agent, world: ServerState, session: Session) -> None:
-        task = await asked(agent, world, session)
-        with watching(world) as witness:
+    async def test_is_told_first_and_tidied_up_after(self, agent: Agent, server: ServerState, session: Session) -> None:
+        task = await asked(agent, server, session)
+        with watching(server) as witness:
             agent.abort(session)
             answer = await task
         assert witness.kinds == [
@@ -26,23 +26,23 @@ class TestAbort:
         assert "finish" not in answer.info
         tool = list(answer.parts.values())[-1]
         assert tool["state"]["error"] == "Tool execution aborted"
-        assert world.statuses(HERE) == {}
+        assert server.statuses(HERE) == {}
 
-    async def test_leaves_the_question_as_a_ghost(self, agent: Agent, world: ServerState, session: Session) -> None:
-        task = await asked(agent, world, session)
+    async def test_leaves_the_question_as_a_ghost(self, agent: Agent, server: ServerState, session: Session) -> None:
+        task = await asked(agent, server, session)
         agent.abort(session)
         await task
-        [ghost] = world.requests.questions(HERE)
-        world.requests.reply_question(ghost["id"], [["SQLite"]])
+        [ghost] = server.requests.questions(HERE)
+        server.requests.reply_question(ghost["id"], [["SQLite"]])
         assert not agent.is_busy(session)
-        assert world.requests.questions(HERE) == []
+        assert server.requests.questions(HERE) == []
 
     async def test_while_the_provider_is_awaited_is_no_error(
-        self, agent: Agent, world: ServerState, session: Session
+        self, agent: Agent, server: ServerState, session: Session
     ) -> None:
         task = await prompted(agent, session, saying("FAIL 429"))
         await wait_until(lambda: session.status["type"] == "retry")
-        with watching(world) as witness:
+        with watching(server) as witness:
             agent.abort(session)
             answer = await task
         assert witness.kinds == ["message.updated", "session.status", "session.idle"]
@@ -50,24 +50,24 @@ class TestAbort:
         assert "finish" not in answer.info
         assert "completed" in answer.info["time"]
 
-    async def test_of_an_idle_session_only_says_idle(self, agent: Agent, world: ServerState, session: Session) -> None:
-        with watching(world) as witness:
+    async def test_of_an_idle_session_only_says_idle(self, agent: Agent, server: ServerState, session: Session) -> None:
+        with watching(server) as witness:
             agent.abort(session)
         assert witness.kinds == ["session.status", "session.idle"]
 
-    async def test_reaches_the_child_session(self, agent: Agent, world: ServerState, session: Session) -> None:
-        task = await asked(agent, world, session, "CHILD")
-        [child] = world.children(session)
+    async def test_reaches_the_child_session(self, agent: Agent, server: ServerState, session: Session) -> None:
+        task = await asked(agent, server, session, "CHILD")
+        [child] = server.children(session)
         agent.abort(session)
         await task
         await wait_until(lambda: not agent.is_busy(child))
         assert answers(child)[-1].info["error"]["name"] == "MessageAbortedError"
-        assert world.statuses(HERE) == {}
+        assert server.statuses(HERE) == {}
 
     async def test_a_prompt_at_the_same_instant_is_answered(
-        self, agent: Agent, world: ServerState, session: Session
+        self, agent: Agent, server: ServerState, session: Session
     ) -> None:
-        task = await asked(agent, world, session)
+        task = await asked(agent, server, session)
         agent.abort(session)
         agent.accept(session, saying("hello", "msg_next"))
         agent.start(session)
@@ -76,8 +76,8 @@ class TestAbort:
         assert answer.info["finish"] == "stop"
         assert (await task).info["id"] in session.messages
 
-    async def test_then_the_next_prompt_runs(self, agent: Agent, world: ServerState, session: Session) -> None:
-        task = await asked(agent, world, session)
+    async def test_then_the_next_prompt_runs(self, agent: Agent, server: ServerState, session: Session) -> None:
+        task = await asked(agent, server, session)
         agent.abort(session)
         answer = await (await prompted(agent, session, saying("hello", "msg_next")))
         await task
@@ -86,23 +86,23 @@ class TestAbort:
 
 
 async def test_a_dismissed_question_ends_the_turn_without_an_error(
-    agent: Agent, world: ServerState, session: Session
+    agent: Agent, server: ServerState, session: Session
 ) -> None:
-    task = await asked(agent, world, session)
-    world.requests.reject_question(world.requests.questions(HERE)[0]["id"])
+    task = await asked(agent, server, session)
+    server.requests.reject_question(server.requests.questions(HERE)[0]["id"])
     answer = await task
     assert answer.info["finish"] == "tool-calls"
     assert "error" not in answer.info
     assert not agent.is_busy(session)
 
 
-async def test_disposing_ends_turns_and_forgets_requests(agent: Agent, world: ServerState, session: Session) -> None:
-    task = await asked(agent, world, session)
-    with watching(world) as witness:
+async def test_disposing_ends_turns_and_forgets_requests(agent: Agent, server: ServerState, session: Session) -> None:
+    task = await asked(agent, server, session)
+    with watching(server) as witness:
         await agent.dispose(HERE)
     assert (await task).info["error"]["name"] == "MessageAbortedError"
-    assert world.requests.questions(HERE) == []
-    assert world.statuses(HERE) == {}
+    assert server.requests.questions(HERE) == []
+    assert server.statuses(HERE) == {}
     assert witness.kinds == [
         *("session.error", "session.status", "session.idle"),
         *("message.part.updated", "message.updated"),
@@ -113,11 +113,11 @@ async def test_disposing_ends_turns_and_forgets_requests(agent: Agent, world: Se
 
 
 async def test_disposing_tells_each_session_once_that_it_is_aborted(
-    agent: Agent, world: ServerState, session: Session
+    agent: Agent, server: ServerState, session: Session
 ) -> None:
-    task = await asked(agent, world, session, "CHILD")
-    [child] = world.children(session)
-    with watching(world) as witness:
+    task = await asked(agent, server, session, "CHILD")
+    [child] = server.children(session)
+    with watching(server) as witness:
         await agent.dispose()
     assert [told["sessionID"] for told in witness.of("session.error")] == [session.id, child.id]
     assert witness.kinds[-2:] == ["server.instance.disposed", "global.disposed"]
@@ -125,22 +125,22 @@ async def test_disposing_tells_each_session_once_that_it_is_aborted(
 
 
 async def test_disposing_ends_what_runs_in_a_deleted_session(
-    agent: Agent, world: ServerState, session: Session
+    agent: Agent, server: ServerState, session: Session
 ) -> None:
-    task = await asked(agent, world, session)
-    world.delete_session(session)
+    task = await asked(agent, server, session)
+    server.delete_session(session)
     await agent.dispose(HERE)
     with pytest.raises(ApiError):
         await task
-    assert world.statuses(HERE) == {}
+    assert server.statuses(HERE) == {}
 
 
 async def test_disposing_one_directory_leaves_the_others_running(
-    agent: Agent, world: ServerState, session: Session
+    agent: Agent, server: ServerState, session: Session
 ) -> None:
-    task = await asked(agent, world, session)
+    task = await asked(agent, server, session)
     await agent.dispose("/elsewhere")
     assert not task.done()
-    assert len(world.requests.questions(HERE)) == 1
+    assert len(server.requests.questions(HERE)) == 1
     await agent.dispose()
     assert task.done() or (await task)

@@ -13,18 +13,18 @@ from tests.waiting import wait_until
 
 async def asking() -> tuple[ServerState, Agent, Session]:
     """A session whose turn waits for an answer."""
-    world = ServerState(OPENCODE, PacedClock(100), "/project")
-    agent = Agent(world, lambda text: choose(text, "plain"))
-    session = world.create_session("/project")
+    server = ServerState(OPENCODE, PacedClock(100), "/project")
+    agent = Agent(server, lambda text: choose(text, "plain"))
+    session = server.create_session("/project")
     agent.accept(session, Prompt([{"type": "text", "text": "ASK1"}]))
     agent.start(session)
-    await wait_until(lambda: world.requests.questions("/project"))
-    return world, agent, session
+    await wait_until(lambda: server.requests.questions("/project"))
+    return server, agent, session
 
 
 async def test_sessions_and_messages_are_kept_and_a_tool_runs_for_ever() -> None:
-    world, agent, session = await asking()
-    found = after_crash(world)
+    server, agent, session = await asking()
+    found = after_crash(server)
     await agent.end([session])
     kept = found.session(session.id)
     assert kept.info == session.info
@@ -34,9 +34,9 @@ async def test_sessions_and_messages_are_kept_and_a_tool_runs_for_ever() -> None
 
 
 async def test_open_requests_and_statuses_are_forgotten() -> None:
-    world, agent, session = await asking()
-    assert world.statuses("/project")
-    found = after_crash(world)
+    server, agent, session = await asking()
+    assert server.statuses("/project")
+    found = after_crash(server)
     assert found.requests.questions("/project") == []
     assert found.statuses("/project") == {}
     await agent.end([session])
@@ -44,25 +44,25 @@ async def test_open_requests_and_statuses_are_forgotten() -> None:
 
 async def test_a_prompt_whose_words_were_not_stored_yet_is_kept_without_them() -> None:
     """As seen on opencode 1.18.33 on a busy machine, killed between storing a message and its parts."""
-    world = ServerState(OPENCODE, PacedClock(100), "/project")
-    agent, session = Agent(world, lambda text: choose(text, "plain")), world.create_session("/project")
-    world.halfway = True
+    server = ServerState(OPENCODE, PacedClock(100), "/project")
+    agent, session = Agent(server, lambda text: choose(text, "plain")), server.create_session("/project")
+    server.halfway = True
     agent.accept(session, Prompt([{"type": "text", "text": "PLAIN"}]))
     agent.start(session)
-    found = after_crash(world)
+    found = after_crash(server)
     await agent.end([session])
-    world.halfway = False
+    server.halfway = False
     [kept] = found.session(session.id).ordered()
     assert (kept.info["role"], kept.parts) == ("user", {})
 
 
 async def test_an_answer_may_have_ended_and_never_been_completed() -> None:
     """As seen there, too: killed between storing why the model stopped and when the answer was completed."""
-    world, agent, session = await asking()
-    world.halfway = True
-    world.requests.reply_question(world.requests.questions("/project")[0]["id"], [["SQLite"]])
+    server, agent, session = await asking()
+    server.halfway = True
+    server.requests.reply_question(server.requests.questions("/project")[0]["id"], [["SQLite"]])
     await wait_until(lambda: session.ordered()[-1].info.get("finish") == "stop")
-    found = after_crash(world)
+    found = after_crash(server)
     assert agent.is_busy(session)
     await agent.end([session])
     answer = found.session(session.id).ordered()[-1]
@@ -71,8 +71,8 @@ async def test_an_answer_may_have_ended_and_never_been_completed() -> None:
 
 
 async def test_what_the_dead_process_still_does_is_not_seen() -> None:
-    world, agent, session = await asking()
-    found = after_crash(world)
+    server, agent, session = await asking()
+    found = after_crash(server)
     await agent.end([session])
     assert [message.info for message in session.ordered()] != [
         message.info for message in found.session(session.id).ordered()
@@ -80,8 +80,8 @@ async def test_what_the_dead_process_still_does_is_not_seen() -> None:
 
 
 async def test_the_same_prompt_posted_again_runs_again_under_the_same_user_message() -> None:
-    world, agent, session = await asking()
-    found = after_crash(world)
+    server, agent, session = await asking()
+    found = after_crash(server)
     await agent.end([session])
     again, kept = Agent(found, lambda text: choose("PLAIN", "plain")), found.session(session.id)
     prompt = kept.ordered()[0]

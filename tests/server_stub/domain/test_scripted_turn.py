@@ -15,25 +15,25 @@ QUESTION: Json = {"question": "Which?", "header": "Which", "options": [{"label":
 
 
 @pytest.fixture
-def session(world: ServerState) -> Session:
-    return world.create_session(HERE)
+def session(server: ServerState) -> Session:
+    return server.create_session(HERE)
 
 
-def prompt(world: ServerState, session: Session, message_id: str = "msg_prompt") -> Message:
+def prompt(server: ServerState, session: Session, message_id: str = "msg_prompt") -> Message:
     info: Json = {
         "id": message_id,
         "role": "user",
         "sessionID": session.id,
-        "time": {"created": world.clock.now()},
+        "time": {"created": server.clock.now()},
         "agent": "build",
         "model": {"providerID": "p", "modelID": "m"},
     }
-    return world.put_message(info)
+    return server.put_message(info)
 
 
 @pytest.fixture
-def turn(world: ServerState, session: Session) -> ScriptedTurn:
-    return ScriptedTurn(world, session, prompt(world, session), no_delegate)
+def turn(server: ServerState, session: Session) -> ScriptedTurn:
+    return ScriptedTurn(server, session, prompt(server, session), no_delegate)
 
 
 async def no_delegate(child: Session, text: str, script: Script) -> Message:
@@ -48,10 +48,10 @@ def types(message: Message) -> list[str]:
     return [part["type"] for part in message.parts.values()]
 
 
-async def opened(world: ServerState, work: Coroutine[Any, Any, Any]) -> "asyncio.Task[Any]":
+async def opened(server: ServerState, work: Coroutine[Any, Any, Any]) -> "asyncio.Task[Any]":
     """The work, begun and waiting for a person."""
     task = asyncio.ensure_future(work)
-    await wait_until(lambda: world.requests.questions(HERE) or world.requests.permissions(HERE))
+    await wait_until(lambda: server.requests.questions(HERE) or server.requests.permissions(HERE))
     return task
 
 
@@ -80,9 +80,9 @@ async def test_what_follows_a_tool_call_opens_the_next_round(turn: ScriptedTurn,
 
 
 async def test_words_are_streamed_and_stored_when_the_part_ends(
-    world: ServerState, turn: ScriptedTurn, session: Session, clock: InstantClock
+    server: ServerState, turn: ScriptedTurn, session: Session, clock: InstantClock
 ) -> None:
-    with watching(world) as witness:
+    with watching(server) as witness:
         await turn.say("one two three", rate=2)
         turn.end("stop")
     assert [told["delta"] for told in witness.of("message.part.delta")] == ["one ", "two ", "three"]
@@ -103,9 +103,9 @@ def told_of_parts(witness: Witness) -> list[str]:
 
 
 async def test_words_before_a_call_end_after_it_has_begun_to_run(
-    world: ServerState, turn: ScriptedTurn, session: Session
+    server: ServerState, turn: ScriptedTurn, session: Session
 ) -> None:
-    with watching(world) as witness:
+    with watching(server) as witness:
         await turn.say("first")
         [words] = [part for part in answers(session)[0].parts.values() if part["type"] == "text"]
         assert (words["text"], "end" in words["time"]) == ("", False)
@@ -115,12 +115,12 @@ async def test_words_before_a_call_end_after_it_has_begun_to_run(
 
 @pytest.mark.parametrize("asks", ["question", "permission"])
 async def test_a_request_is_open_while_the_words_before_it_are_not_yet_stored(
-    world: ServerState, turn: ScriptedTurn, asks: str
+    server: ServerState, turn: ScriptedTurn, asks: str
 ) -> None:
     await turn.say("first")
-    with watching(world) as witness:
+    with watching(server) as witness:
         work = turn.ask(QUESTION) if asks == "question" else turn.shell("make", [])
-        task = await opened(world, work)
+        task = await opened(server, work)
     last = witness.of("message.part.updated")[-1]["part"]
     assert (last["type"], last["text"]) == ("text", "first")
     assert witness.kinds[-1] == "message.part.updated"
@@ -129,8 +129,8 @@ async def test_a_request_is_open_while_the_words_before_it_are_not_yet_stored(
     await asyncio.wait({task})
 
 
-async def test_words_end_where_other_words_begin(world: ServerState, turn: ScriptedTurn) -> None:
-    with watching(world) as witness:
+async def test_words_end_where_other_words_begin(server: ServerState, turn: ScriptedTurn) -> None:
+    with watching(server) as witness:
         await turn.think("hm")
         await turn.say("so it is")
         assert told_of_parts(witness) == ["reasoning"]
@@ -160,10 +160,10 @@ async def test_a_stream_that_breaks_off_stays_empty_in_the_store(turn: ScriptedT
 
 
 async def test_a_retry_says_until_when_and_then_is_busy_again(
-    world: ServerState, turn: ScriptedTurn, session: Session
+    server: ServerState, turn: ScriptedTurn, session: Session
 ) -> None:
     turn.begin()
-    with watching(world) as witness:
+    with watching(server) as witness:
         await turn.retry("Overloaded", attempt=3, seconds=9)
     waiting, busy = [told["status"] for told in witness.of("session.status")]
     assert waiting == {"type": "retry", "attempt": 3, "message": "Overloaded", "next": START + 9000}
@@ -183,16 +183,16 @@ async def test_a_final_failure_carries_the_providers_error(turn: ScriptedTurn, s
 
 
 async def test_a_question_is_asked_before_its_call_runs(
-    world: ServerState, turn: ScriptedTurn, session: Session
+    server: ServerState, turn: ScriptedTurn, session: Session
 ) -> None:
-    with watching(world) as witness:
-        task = await opened(world, turn.ask(QUESTION))
+    with watching(server) as witness:
+        task = await opened(server, turn.ask(QUESTION))
         states = [
             payload["properties"].get("part", {}).get("state", {}).get("status", payload["type"])
             for payload in witness.payloads
         ]
-        [asked] = world.requests.questions(HERE)
-        world.requests.reply_question(asked["id"], [["a"]])
+        [asked] = server.requests.questions(HERE)
+        server.requests.reply_question(asked["id"], [["a"]])
         assert await task == [["a"]]
     assert [one for one in states if one in ("pending", "question.asked", "running")] == [
         *("pending", "question.asked", "running")
@@ -208,31 +208,31 @@ async def test_a_question_is_asked_before_its_call_runs(
 
 @pytest.mark.parametrize("given", [[], [[]], [[], ["b"]]])
 async def test_what_is_left_out_counts_as_unanswered(
-    world: ServerState, turn: ScriptedTurn, given: list[list[str]]
+    server: ServerState, turn: ScriptedTurn, given: list[list[str]]
 ) -> None:
-    task = await opened(world, turn.ask(QUESTION))
-    world.requests.reply_question(world.requests.questions(HERE)[0]["id"], given)
+    task = await opened(server, turn.ask(QUESTION))
+    server.requests.reply_question(server.requests.questions(HERE)[0]["id"], given)
     await task
     assert '"Which?"="Unanswered"' in turn.model_input
 
 
-async def test_a_dismissed_question_ends_the_turn(world: ServerState, turn: ScriptedTurn, session: Session) -> None:
-    task = await opened(world, turn.ask(QUESTION))
-    world.requests.reject_question(world.requests.questions(HERE)[0]["id"])
+async def test_a_dismissed_question_ends_the_turn(server: ServerState, turn: ScriptedTurn, session: Session) -> None:
+    task = await opened(server, turn.ask(QUESTION))
+    server.requests.reject_question(server.requests.questions(HERE)[0]["id"])
     with pytest.raises(TurnEnded):
         await task
     assert list(answers(session)[0].parts.values())[-1]["state"]["error"] == "The user dismissed this question"
 
 
-async def test_a_shell_asks_and_its_output_grows(world: ServerState, turn: ScriptedTurn, session: Session) -> None:
-    with watching(world) as witness:
-        task = await opened(world, turn.shell("make all", ["one", "two"]))
-        [asked] = world.requests.permissions(HERE)
+async def test_a_shell_asks_and_its_output_grows(server: ServerState, turn: ScriptedTurn, session: Session) -> None:
+    with watching(server) as witness:
+        task = await opened(server, turn.shell("make all", ["one", "two"]))
+        [asked] = server.requests.permissions(HERE)
         assert asked["permission"] == "bash"
         assert asked["patterns"] == ["make all"]
         assert asked["always"] == ["make *"]
         assert asked["metadata"] == {"command": "make all"}
-        world.requests.reply_permission(asked["id"], "once")
+        server.requests.reply_permission(asked["id"], "once")
         await task
     states = [told["part"]["state"] for told in witness.of("message.part.updated") if "state" in told["part"]]
     assert [one["metadata"]["output"] for one in states if "metadata" in one] == [
@@ -248,28 +248,30 @@ async def test_a_command_without_output_says_so(turn: ScriptedTurn) -> None:
     assert turn.model_input == "(no output)"
 
 
-async def test_refused_without_a_reason_the_turn_ends(world: ServerState, turn: ScriptedTurn, session: Session) -> None:
-    task = await opened(world, turn.shell("make", []))
-    world.requests.reply_permission(world.requests.permissions(HERE)[0]["id"], "reject")
+async def test_refused_without_a_reason_the_turn_ends(
+    server: ServerState, turn: ScriptedTurn, session: Session
+) -> None:
+    task = await opened(server, turn.shell("make", []))
+    server.requests.reply_permission(server.requests.permissions(HERE)[0]["id"], "reject")
     with pytest.raises(TurnEnded):
         await task
     error = list(answers(session)[0].parts.values())[-1]["state"]["error"]
     assert error == "The user rejected permission to use this specific tool call."
 
 
-async def test_refused_with_a_reason_the_model_goes_on(world: ServerState, turn: ScriptedTurn) -> None:
-    task = await opened(world, turn.shell("make", []))
-    world.requests.reply_permission(world.requests.permissions(HERE)[0]["id"], "reject", "not today")
+async def test_refused_with_a_reason_the_model_goes_on(server: ServerState, turn: ScriptedTurn) -> None:
+    task = await opened(server, turn.shell("make", []))
+    server.requests.reply_permission(server.requests.permissions(HERE)[0]["id"], "reject", "not today")
     await task
     assert turn.model_input.endswith("with the following feedback: not today")
 
 
 async def test_calls_together_share_a_round_and_all_end_before_it(
-    world: ServerState, turn: ScriptedTurn, session: Session
+    server: ServerState, turn: ScriptedTurn, session: Session
 ) -> None:
-    task = await opened(world, turn.together(turn.ask(QUESTION), turn.shell("make", ["done"])))
-    await wait_until(lambda: world.requests.permissions(HERE))
-    world.requests.reply_permission(world.requests.permissions(HERE)[0]["id"], "once")
+    task = await opened(server, turn.together(turn.ask(QUESTION), turn.shell("make", ["done"])))
+    await wait_until(lambda: server.requests.permissions(HERE))
+    server.requests.reply_permission(server.requests.permissions(HERE)[0]["id"], "once")
     tools = [part for part in answers(session)[0].parts.values() if part["type"] == "tool"]
     await wait_until(
         lambda: (
@@ -278,45 +280,45 @@ async def test_calls_together_share_a_round_and_all_end_before_it(
         )
     )
     assert not task.done()
-    world.requests.reply_question(world.requests.questions(HERE)[0]["id"], [["a"]])
+    server.requests.reply_question(server.requests.questions(HERE)[0]["id"], [["a"]])
     await task
     assert len(tools) == 2
     assert len(answers(session)) == 1
 
 
-async def test_one_refusal_among_several_ends_the_turn(world: ServerState, turn: ScriptedTurn) -> None:
-    task = await opened(world, turn.together(turn.ask(QUESTION), turn.shell("make", ["done"])))
-    await wait_until(lambda: world.requests.permissions(HERE))
-    world.requests.reject_question(world.requests.questions(HERE)[0]["id"])
-    world.requests.reply_permission(world.requests.permissions(HERE)[0]["id"], "once")
+async def test_one_refusal_among_several_ends_the_turn(server: ServerState, turn: ScriptedTurn) -> None:
+    task = await opened(server, turn.together(turn.ask(QUESTION), turn.shell("make", ["done"])))
+    await wait_until(lambda: server.requests.permissions(HERE))
+    server.requests.reject_question(server.requests.questions(HERE)[0]["id"])
+    server.requests.reply_permission(server.requests.permissions(HERE)[0]["id"], "once")
     with pytest.raises(TurnEnded):
         await task
 
 
 async def test_an_edit_is_counted_in_the_sessions_diff(
-    world: ServerState, turn: ScriptedTurn, session: Session
+    server: ServerState, turn: ScriptedTurn, session: Session
 ) -> None:
-    with watching(world) as witness:
+    with watching(server) as witness:
         await turn.edit("a.py", "--- a.py\n+++ a.py\n@@ -1,2 +1,3 @@\n-old\n+new\n+more\n same\n")
     [change] = session.diff
     assert (change["file"], change["additions"], change["deletions"]) == ("a.py", 2, 1)
     assert witness.of("file.edited") == [{"file": "a.py"}]
 
 
-async def test_todos_are_told_and_kept(world: ServerState, turn: ScriptedTurn, session: Session) -> None:
+async def test_todos_are_told_and_kept(server: ServerState, turn: ScriptedTurn, session: Session) -> None:
     todos = [{"content": "read", "status": "completed", "priority": "high"}]
-    with watching(world) as witness:
+    with watching(server) as witness:
         await turn.plan(todos)
     assert session.todos == todos
     assert witness.of("todo.updated") == [{"sessionID": session.id, "todos": todos}]
 
 
 async def test_a_newer_prompt_takes_over_between_two_rounds(
-    world: ServerState, turn: ScriptedTurn, session: Session, clock: InstantClock
+    server: ServerState, turn: ScriptedTurn, session: Session, clock: InstantClock
 ) -> None:
     await turn.use("read", {}, "text", "file")
     clock.moment += 1
-    prompt(world, session, "msg_newer")
+    prompt(server, session, "msg_newer")
     with pytest.raises(Superseded):
         await turn.say("never said")
     [answer] = answers(session)

@@ -5,8 +5,8 @@ from server_stub.domain.state import ServerState
 from tests.server_stub.scenarios.test_catalog import played, said
 
 
-async def test_a_past_stands_before_the_prompt_in_prompts_and_answers(agent: Agent, world: ServerState) -> None:
-    session, answer = await played(agent, world, "PAST 4")
+async def test_a_past_stands_before_the_prompt_in_prompts_and_answers(agent: Agent, server: ServerState) -> None:
+    session, answer = await played(agent, server, "PAST 4")
     *past, prompt, last = session.ordered()
     assert [(message.info["role"], said(message)[:9]) for message in past] == [
         ("user", "Message 0"),

@@ -8,15 +8,15 @@ from tests.server_stub.conftest import HERE, START, InstantClock
 
 
 @pytest.fixture
-def message(world: ServerState) -> Message:
-    session = world.create_session(HERE)
+def message(server: ServerState) -> Message:
+    session = server.create_session(HERE)
     info = {"id": "msg_1", "sessionID": session.id, "role": "assistant", "time": {"created": START}}
-    return world.put_message(info)
+    return server.put_message(info)
 
 
 @pytest.fixture
-def call(world: ServerState, message: Message) -> ToolCall:
-    return ToolCall(world, message.info, "bash", {"command": "make"})
+def call(server: ServerState, message: Message) -> ToolCall:
+    return ToolCall(server, message.info, "bash", {"command": "make"})
 
 
 def state(message: Message) -> object:

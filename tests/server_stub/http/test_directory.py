@@ -25,5 +25,5 @@ def asked(header: tuple[str, str] | None, query: str) -> Request:
 def test_the_familys_header_then_the_query_then_the_servers_own(
     profile: Profile, header: tuple[str, str] | None, query: str, directory: str
 ) -> None:
-    world = ServerState(profile, InstantClock(), HERE)
-    assert directory_of(asked(header, query), world) == directory
+    server = ServerState(profile, InstantClock(), HERE)
+    assert directory_of(asked(header, query), server) == directory

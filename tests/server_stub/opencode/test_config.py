@@ -28,11 +28,11 @@ async def test_what_is_changed_is_kept_and_what_is_unknown_dropped(stub: Stub) -
 @pytest.mark.parametrize("path", ["/config", "/global/config"])
 @pytest.mark.parametrize("interval", [1_000, 60_000])
 async def test_the_heartbeat_may_be_from_one_second_to_sixty(stub: Stub, path: str, interval: int) -> None:
-    assert stub.world.heartbeat_ms == 10_000
+    assert stub.server.heartbeat_ms == 10_000
     changed = await stub.http.patch(path, json=heartbeat(interval))
     assert changed.status_code == 200
     assert changed.json()["server"] == {"event_stream": {"heartbeat_ms": interval}}
-    assert stub.world.heartbeat_ms == interval
+    assert stub.server.heartbeat_ms == interval
 
 
 @pytest.mark.parametrize("path", ["/config", "/global/config"])
@@ -42,7 +42,7 @@ async def test_any_other_heartbeat_is_refused_and_nothing_changed(stub: Stub, pa
     assert refused.status_code == 400
     assert refused.json()["name"] == "BadRequest"
     assert '["server"]["event_stream"]["heartbeat_ms"]' in refused.json()["data"]["message"]
-    assert stub.world.heartbeat_ms == 10_000
+    assert stub.server.heartbeat_ms == 10_000
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ async def test_instances_end_with_their_configuration_but_not_for_a_heartbeat(
     stub: Stub, path: str, body: Json, said: list[str]
 ) -> None:
     await stub.session()
-    with stub.world.bus.subscribe() as subscription:
+    with stub.server.bus.subscribe() as subscription:
         await stub.http.patch(path, json=body)
     assert [event.payload["type"] for event in subscription.events] == said
 
@@ -90,6 +90,6 @@ async def test_log_takes_a_line(stub: Stub) -> None:
 async def test_what_is_configured_already_ends_no_instance(stub: Stub) -> None:
     await stub.session()
     await stub.http.patch("/global/config", json={"username": "me"})
-    with stub.world.bus.subscribe() as subscription:
+    with stub.server.bus.subscribe() as subscription:
         await stub.http.patch("/global/config", json={"username": "me", **heartbeat(2_000)})
     assert not subscription.events

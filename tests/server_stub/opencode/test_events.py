@@ -53,7 +53,7 @@ async def test_the_headers(stub: Stub) -> None:
 
 
 async def test_an_event_as_its_directory_and_as_everyone_hears_it(stub: Stub) -> None:
-    here = stub.world.directory
+    here = stub.server.directory
     async with streaming(stub, "/event") as local, streaming(stub, "/global/event") as everywhere:
         connected = await local.frame()
         assert (connected["type"], connected["properties"]) == ("server.connected", {})
@@ -75,17 +75,17 @@ async def test_an_event_as_its_directory_and_as_everyone_hears_it(stub: Stub) ->
 async def test_a_directory_hears_nothing_of_another(stub: Stub) -> None:
     async with streaming(stub, "/event", **{"x-opencode-directory": "/some%20where"}) as stream:
         await stream.frame()
-        here = stub.world.create_session(stub.world.directory)
-        there = stub.world.create_session("/some where")
+        here = stub.server.create_session(stub.server.directory)
+        there = stub.server.create_session("/some where")
         assert (await stream.frame())["properties"]["sessionID"] == there.id != here.id
 
 
 async def test_what_is_not_stored_comes_once(stub: Stub) -> None:
-    session = stub.world.create_session(stub.world.directory)
+    session = stub.server.create_session(stub.server.directory)
     async with streaming(stub, "/global/event") as stream:
         await stream.frame()
-        stub.world.set_status(session, BUSY)
-        stub.world.set_todos(session, [])
+        stub.server.set_status(session, BUSY)
+        stub.server.set_todos(session, [])
         types = [(await stream.frame())["payload"]["type"] for _ in range(2)]
         assert types == ["session.status", "todo.updated"]
 
@@ -97,7 +97,7 @@ async def test_a_stream_of_a_directory_ends_with_its_instance(stub: Stub) -> Non
         await stub.http.post("/instance/dispose")
         disposed = await local.frame()
         assert disposed["type"] == "server.instance.disposed"
-        assert disposed["properties"] == {"directory": stub.world.directory}
+        assert disposed["properties"] == {"directory": stub.server.directory}
         with pytest.raises(EOFError):
             await local.frame()
         assert (await everywhere.frame())["payload"] == disposed
@@ -106,7 +106,7 @@ async def test_a_stream_of_a_directory_ends_with_its_instance(stub: Stub) -> Non
 
 
 async def test_disposing_everything_is_said_to_everyone(stub: Stub) -> None:
-    stub.world.create_session("/a")
+    stub.server.create_session("/a")
     async with streaming(stub, "/global/event") as stream:
         await stream.frame()
         await stub.http.post("/global/dispose")
@@ -130,19 +130,19 @@ async def test_heartbeats_come_at_the_interval_and_a_running_stream_takes_up_a_n
 
 
 async def test_events_do_not_put_off_the_heartbeat(stub: Stub) -> None:
-    session = stub.world.create_session(stub.world.directory)
-    stub.world.configure({"server": {"event_stream": {"heartbeat_ms": 1000}}})
+    session = stub.server.create_session(stub.server.directory)
+    stub.server.configure({"server": {"event_stream": {"heartbeat_ms": 1000}}})
     async with streaming(stub, "/event") as stream:
         types: list[str] = []
         while "server.heartbeat" not in types:
-            stub.world.set_todos(session, [])
+            stub.server.set_todos(session, [])
             types.append((await stream.frame(within=1.5))["type"])
         assert types.count("todo.updated") > 1
 
 
 async def test_muted_streams_go_on_beating(stub: Stub) -> None:
-    stub.world.configure({"server": {"event_stream": {"heartbeat_ms": 1000}}})
-    stub.world.bus.muted = True
+    stub.server.configure({"server": {"event_stream": {"heartbeat_ms": 1000}}})
+    stub.server.bus.muted = True
     async with streaming(stub, "/event") as stream:
         assert (await stream.frame())["type"] == "server.connected"
         await stub.session()
@@ -156,7 +156,7 @@ async def test_events_of_a_turn_s_end_come_after_the_body_of_its_post_or_before(
     """After, at real opencode 1.18.33 and MiMo Code 0.1.15: a request rejected elsewhere, a turn that finishes."""
     # within milliseconds, two connections may be read in any order
     monkeypatch.setattr("server_stub.opencode.events.LATE_BY", 1.0)
-    stub.world.late, stub.world.early = late, not late
+    stub.server.late, stub.server.early = late, not late
     session_id = await stub.session()
     arrived: list[str] = []
 
@@ -179,20 +179,20 @@ async def test_events_of_a_turn_s_end_come_after_the_body_of_its_post_or_before(
 async def test_a_reader_that_leaves_is_forgotten(stub: Stub) -> None:
     async with streaming(stub, "/event") as stream:
         await stream.frame()
-        assert len(stub.world.bus.subscriptions) == 1
-    await wait_until(lambda: not stub.world.bus.subscriptions)
+        assert len(stub.server.bus.subscriptions) == 1
+    await wait_until(lambda: not stub.server.bus.subscriptions)
 
 
 async def test_half_an_emoji_reaches_the_stream(stub: Stub) -> None:
     async with streaming(stub, "/event") as stream:
         await stream.frame()
-        stub.world.create_session(stub.world.directory, "half \ud83d")
+        stub.server.create_session(stub.server.directory, "half \ud83d")
         assert (await stream.frame())["properties"]["info"]["title"] == "half \ud83d"
 
 
 @pytest.mark.parametrize("profile", [OPENCODE, MIMO], ids=lambda profile: profile.name)
 async def test_only_some_families_lose_events_of_a_slow_reader(stub: Stub, profile: Profile) -> None:
-    with stub.world.bus.subscribe() as subscription:
+    with stub.server.bus.subscribe() as subscription:
         for _ in range(10_001):
-            stub.world.bus.publish("todo.updated", {})
+            stub.server.bus.publish("todo.updated", {})
     assert len(subscription.events) == (10_000 if profile is MIMO else 10_001)

@@ -195,7 +195,7 @@ async def test_a_dropped_post_leaves_the_turn_running(stub_on_a_socket: Stub) ->
     await asyncio.wait({turn})
     assert (await stub.http.get("/session/status")).json() == {session: {"type": "busy"}}
     await stub.http.post(f"/question/{question['id']}/reply", json={"answers": [["SQLite"]]})
-    await wait_until(lambda: stub.world.statuses(stub.world.directory) == {})
+    await wait_until(lambda: stub.server.statuses(stub.server.directory) == {})
 
 
 class TestPaddedOpencode:
@@ -264,11 +264,11 @@ class TestMimo:
         question = await stub.question()
         named = {"command": "init", "arguments": ""}
         command = asyncio.ensure_future(stub.http.post(f"/session/{session}/command", json=named))
-        await wait_until(lambda: len(stub.world.sessions[session].messages) == 3)
+        await wait_until(lambda: len(stub.server.sessions[session].messages) == 3)
         body = {"parts": [{"type": "text", "text": "next"}]}
         assert (await stub.http.post(f"/session/{session}/prompt_async", json=body)).status_code == 204
         await stub.http.post(f"/question/{question['id']}/reply", json={"answers": [["Postgres"]]})
-        newest = list(stub.world.sessions[session].messages.values())[3]
+        newest = list(stub.server.sessions[session].messages.values())[3]
         for held in (turn, command):
             assert (await held).json()["info"]["parentID"] == newest.info["id"]
 
@@ -284,9 +284,9 @@ class TestMimo:
         question = await stub.question()
         turn.cancel()
         await asyncio.wait({turn})
-        assert stub.world.statuses(stub.world.directory) == {session: {"type": "busy"}}
+        assert stub.server.statuses(stub.server.directory) == {session: {"type": "busy"}}
         await stub.http.post(f"/question/{question['id']}/reply", json={"answers": [["Postgres"]]})
-        await wait_until(lambda: stub.world.statuses(stub.world.directory) == {})
+        await wait_until(lambda: stub.server.statuses(stub.server.directory) == {})
         last = (await stub.http.get(f"/session/{session}/message")).json()[-1]
         assert last["info"]["finish"] == "stop"
 
@@ -363,7 +363,7 @@ class TestMimoOfAnEarlierGeneration:
         body = {"command": "init", "arguments": "ASK1"}
         async with stub.http.stream("POST", f"/session/{session}/command", json=body) as response:
             assert await anext(response.aiter_raw()) == b" "
-        await wait_until(lambda: stub.world.statuses(stub.world.directory) == {}, what="the leaver's turn to end")
+        await wait_until(lambda: stub.server.statuses(stub.server.directory) == {}, what="the leaver's turn to end")
 
     async def test_a_client_that_leaves_cancels_the_turn(self, stub: Stub) -> None:
         session = await stub.session()
@@ -371,7 +371,7 @@ class TestMimoOfAnEarlierGeneration:
         await stub.question()
         turn.cancel()
         await asyncio.wait({turn})
-        await wait_until(lambda: stub.world.statuses(stub.world.directory) == {})
+        await wait_until(lambda: stub.server.statuses(stub.server.directory) == {})
         last = (await stub.http.get(f"/session/{session}/message")).json()[-1]
         assert last["info"]["error"]["name"] == "MessageAbortedError"
 

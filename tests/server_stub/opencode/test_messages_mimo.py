@@ -19,8 +19,8 @@ def profile() -> Profile:
 
 
 async def permission(stub: Stub) -> Json:
-    await wait_until(lambda: stub.world.requests.permissions(stub.world.directory))
-    return stub.world.requests.permissions(stub.world.directory)[0]
+    await wait_until(lambda: stub.server.requests.permissions(stub.server.directory))
+    return stub.server.requests.permissions(stub.server.directory)[0]
 
 
 @pytest.mark.parametrize(
@@ -134,7 +134,7 @@ async def test_an_abort_leaves_the_question_and_takes_the_permission(stub: Stub)
 
 async def test_idle_is_said_after_the_message_is_closed(stub: Stub) -> None:
     session = await stub.session()
-    with stub.world.bus.subscribe() as events:
+    with stub.server.bus.subscribe() as events:
         await stub.prompt(session, "FAIL 401")
     kinds = [event.payload["type"] for event in events.events]
     assert kinds.index("session.error") < kinds.index("session.idle")
@@ -153,7 +153,7 @@ async def test_a_rejected_question_ends_the_turn_without_a_finish(stub: Stub) ->
 
 
 async def test_a_retry_of_the_provider_is_an_event_and_the_session_stays_busy(stub: Stub) -> None:
-    with stub.world.bus.subscribe() as events:
+    with stub.server.bus.subscribe() as events:
         await stub.prompt(await stub.session(), "RETRY 3")
     told = [event.payload["properties"] for event in events.events]
     retries = [one for one in told if "nextDelayMs" in one]
@@ -168,7 +168,7 @@ async def test_an_interactive_command_waits_in_routes_of_its_own(stub: Stub) -> 
     turn = asyncio.ensure_future(stub.prompt(await stub.session(), "INTERACTIVE name"))
     asked = await permission(stub)
     await stub.http.post(f"/permission/{asked['id']}/reply", json={"reply": "once"})
-    await wait_until(stub.world.requests.commands)
+    await wait_until(stub.server.requests.commands)
     [command] = (await stub.http.get("/bash-interactive")).json()
     assert set(command) == {"id", "command", "cwd", "env", "description"}
     reply = {"output": "typed\n", "exitCode": 0}

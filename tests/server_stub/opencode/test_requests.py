@@ -75,7 +75,7 @@ async def test_requests_that_are_not_there(
 async def test_a_permission_from_its_listing_to_the_answer(stub: Stub) -> None:
     session = await stub.session()
     turn = asyncio.ensure_future(stub.prompt(session, "SHELL x"))
-    await wait_until(lambda: stub.world.requests.permissions(stub.world.directory))
+    await wait_until(lambda: stub.server.requests.permissions(stub.server.directory))
     [asked] = (await stub.http.get("/permission")).json()
     assert {**asked, "id": "", "tool": {}} == {
         "id": "",
@@ -97,7 +97,7 @@ async def test_a_permission_from_its_listing_to_the_answer(stub: Stub) -> None:
 async def test_the_old_route_of_permissions(stub: Stub) -> None:
     session = await stub.session()
     turn = asyncio.ensure_future(stub.prompt(session, "SHELL x"))
-    await wait_until(lambda: stub.world.requests.permissions(stub.world.directory))
+    await wait_until(lambda: stub.server.requests.permissions(stub.server.directory))
     [asked] = (await stub.http.get("/permission")).json()
     url = f"/session/{session}/permissions/{asked['id']}"
     assert (await stub.http.post(url, json={"response": "always"})).json() is True
@@ -109,7 +109,7 @@ async def test_lists_are_those_of_the_directory(stub: Stub) -> None:
     there = {"x-opencode-directory": "/else where"}
     session = (await stub.http.post("/session", headers=there)).json()["id"]
     turn = asyncio.ensure_future(stub.prompt(session, "ASK1"))
-    await wait_until(lambda: stub.world.requests.questions("/else where"))
+    await wait_until(lambda: stub.server.requests.questions("/else where"))
     for path in ("/question", "/session/status"):
         assert (await stub.http.get(path)).json() in ([], {})
         assert (await stub.http.get(path, params={"directory": "/else where"})).json() not in ([], {})
@@ -132,7 +132,7 @@ async def test_a_request_is_found_in_its_own_directory_only(
     there = {"x-opencode-directory": "/else%20where"}
     session = (await stub.http.post("/session", headers=there)).json()["id"]
     turn = asyncio.ensure_future(stub.prompt(session, text))
-    requests = stub.world.requests
+    requests = stub.server.requests
     await wait_until(lambda: requests.questions("/else where") or requests.permissions("/else where"))
     [asked] = (await stub.http.get(f"/{kind}", headers=there)).json()
     for verb, body in answers.items():
@@ -148,8 +148,8 @@ async def test_the_old_route_of_permissions_looks_where_its_session_is(stub: Stu
     there = {"x-opencode-directory": "/elsewhere"}
     session = (await stub.http.post("/session", headers=there)).json()["id"]
     turn = asyncio.ensure_future(stub.prompt(session, "SHELL x"))
-    await wait_until(lambda: stub.world.requests.permissions("/elsewhere"))
-    [asked] = stub.world.requests.permissions("/elsewhere")
+    await wait_until(lambda: stub.server.requests.permissions("/elsewhere"))
+    [asked] = stub.server.requests.permissions("/elsewhere")
     here = await stub.session()
     for identifier, status in (("ses_none", 404), ("none", 500), (here, 404), (session, 200)):
         url = f"/session/{identifier}/permissions/{asked['id']}"

@@ -55,7 +55,7 @@ class TestLists:
 
     async def test_at_most_a_hundred_unless_asked(self, stub: Stub) -> None:
         for _ in range(100):
-            stub.world.create_session("/many")
+            stub.server.create_session("/many")
         assert len(await titles(stub)) == 100
         assert len(await titles(stub, limit="1000")) == 104
 
@@ -117,13 +117,13 @@ async def test_a_session_deleted_in_mid_turn_stays_busy_and_its_post_open_until_
     assert (await stub.http.get("/session/status")).json() == {}
 
 
-async def test_the_clients_of_a_deleted_session_are_forgotten(world: ServerState, agent: Agent) -> None:
+async def test_the_clients_of_a_deleted_session_are_forgotten(server: ServerState, agent: Agent) -> None:
     clients = ClientRegistry(lambda: "client_1")
-    session = world.create_session(world.directory)
-    child = world.create_session(world.directory, parent_id=session.id)
+    session = server.create_session(server.directory)
+    child = server.create_session(server.directory, parent_id=session.id)
     for one in (session, child):
         clients.attach(one.id)
-    app = Starlette(routes=sessions.routes(world, agent, clients))
+    app = Starlette(routes=sessions.routes(server, agent, clients))
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://127.0.0.1:4096") as http:
         await http.delete(f"/session/{session.id}")
     for one in (session, child):

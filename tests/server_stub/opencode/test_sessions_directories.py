@@ -15,8 +15,8 @@ def profile() -> Profile:
 
 
 async def test_two_turns_of_one_session_run_beside_each_other_in_two_directories(stub_on_a_socket: Stub) -> None:
-    stub, requests = stub_on_a_socket, stub_on_a_socket.world.requests
-    below = f"{stub.world.directory}/below"
+    stub, requests = stub_on_a_socket, stub_on_a_socket.server.requests
+    below = f"{stub.server.directory}/below"
     there = {"x-mimocode-directory": below}
     session = await stub.session()
 
@@ -29,9 +29,9 @@ async def test_two_turns_of_one_session_run_beside_each_other_in_two_directories
 
     first = prompt("ASK1", there)
     await wait_until(lambda: requests.questions(below))
-    assert not requests.questions(stub.world.directory)
+    assert not requests.questions(stub.server.directory)
     second = prompt("ASK1", {})
-    await wait_until(lambda: requests.questions(stub.world.directory))
+    await wait_until(lambda: requests.questions(stub.server.directory))
     assert await prompt("PLAIN", there) == 409
     await stub.http.post(f"/session/{session}/abort")
     assert await second == 200
@@ -48,7 +48,7 @@ async def test_two_turns_of_one_session_run_beside_each_other_in_two_directories
 
 async def test_figures_are_among_the_events(stub: Stub) -> None:
     told: list[str] = []
-    stub.world.bus.listeners.append(lambda event: told.append(event.payload["type"]))
+    stub.server.bus.listeners.append(lambda event: told.append(event.payload["type"]))
     await stub.prompt(await stub.session(), "PLAIN")
     figures = [kind for kind in told if kind.startswith(("metrics.", "actor."))]
     assert figures == ["actor.registered", "metrics.model_call", "metrics.agent_request"]

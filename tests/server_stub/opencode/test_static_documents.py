@@ -58,4 +58,4 @@ async def test_places_are_those_of_the_directory_asked_for(stub: Stub) -> None:
     headers = {"x-opencode-directory": "/some%20where"}
     assert (await stub.http.get("/path", headers=headers)).json()["directory"] == "/some where"
     assert (await stub.http.get("/api/model", headers=headers)).json()["location"]["directory"] == "/some where"
-    assert (await stub.http.get("/path")).json()["directory"] == stub.world.directory
+    assert (await stub.http.get("/path")).json()["directory"] == stub.server.directory

@@ -15,8 +15,8 @@ from tests.waiting import wait_until
 
 @pytest.fixture
 def daemon(clock: InstantClock) -> Daemon:
-    world = ServerState(QWEN, clock, HERE)
-    return Daemon(world, Agent(world, lambda text: choose(text, "plain")))
+    server = ServerState(QWEN, clock, HERE)
+    return Daemon(server, Agent(server, lambda text: choose(text, "plain")))
 
 
 def opened(daemon: Daemon) -> LiveSession:

@@ -34,9 +34,9 @@ class Daemons:
     async def kill(self) -> None:
         """What still ran is ended, as the end of a process does; then there is another."""
         old = self.app.state
-        found = after_crash(old.world)
-        await old.agent.end(list(old.world.sessions.values()))
-        self.app = create_app(QWEN, scenario="plain", clock=self._clock, world=found)
+        found = after_crash(old.server)
+        await old.agent.end(list(old.server.sessions.values()))
+        self.app = create_app(QWEN, scenario="plain", clock=self._clock, server=found)
 
 
 @pytest.fixture

@@ -17,22 +17,22 @@ Json = dict[str, Any]
 
 
 async def played(
-    agent: Agent, world: ServerState, text: str, *, option: int = 0, refusal: str | None = None
+    agent: Agent, server: ServerState, text: str, *, option: int = 0, refusal: str | None = None
 ) -> tuple[Session, Message]:
     """Play it to its end, with a person who takes this option of each question, and allows or gives a reason."""
-    session = world.create_session(HERE)
+    session = server.create_session(HERE)
     agent.accept(session, Prompt([{"type": "text", "text": text}]))
     task = asyncio.ensure_future(agent.answer(session))
     while not task.done():
         await asyncio.sleep(0)
-        for question in world.requests.questions(HERE):
+        for question in server.requests.questions(HERE):
             labels = [
                 [one["options"][min(option, len(one["options"]) - 1)]["label"]] if one["options"] else ["typed"]
                 for one in question["questions"]
             ]
-            world.requests.reply_question(question["id"], labels)
-        for permission in world.requests.permissions(HERE):
-            world.requests.reply_permission(permission["id"], "once" if refusal is None else "reject", refusal)
+            server.requests.reply_question(question["id"], labels)
+        for permission in server.requests.permissions(HERE):
+            server.requests.reply_permission(permission["id"], "once" if refusal is None else "reject", refusal)
     return session, task.result()
 
 
@@ -88,65 +88,65 @@ def test_what_needs_to_be_told_more_is_no_default() -> None:
 
 
 @pytest.mark.parametrize("name", DEFAULTS)
-async def test_every_scenario_ends_well(agent: Agent, world: ServerState, name: str) -> None:
-    _, answer = await played(agent, world, name.upper())
+async def test_every_scenario_ends_well(agent: Agent, server: ServerState, name: str) -> None:
+    _, answer = await played(agent, server, name.upper())
     assert answer.info["finish"] == "stop"
     assert said(answer)
-    assert world.statuses(HERE) == {}
-    assert world.requests.questions(HERE) == world.requests.permissions(HERE) == []
+    assert server.statuses(HERE) == {}
+    assert server.requests.questions(HERE) == server.requests.permissions(HERE) == []
 
 
-async def test_the_tool_result_is_quoted_back(agent: Agent, world: ServerState) -> None:
-    _, answer = await played(agent, world, "ASK")
+async def test_the_tool_result_is_quoted_back(agent: Agent, server: ServerState) -> None:
+    _, answer = await played(agent, server, "ASK")
     assert said(answer) == (
         'Done. The tool said: User has answered your questions: "Which database?"="Postgres", '
         '"Which features?"="auth". You can now continue with the user\'s answers in mind.'
     )
-    _, answer = await played(agent, world, "SHELL x")
+    _, answer = await played(agent, server, "SHELL x")
     assert said(answer) == "Done. The tool said: (no output)"
 
 
-async def test_all_kinds_of_question(agent: Agent, world: ServerState) -> None:
-    with watching(world) as witness:
-        await played(agent, world, "ASKALL")
+async def test_all_kinds_of_question(agent: Agent, server: ServerState) -> None:
+    with watching(server) as witness:
+        await played(agent, server, "ASKALL")
     kinds = [(one.get("multiple", False), one.get("custom", True), bool(one["options"])) for one in questions(witness)]
     assert kinds == [(False, True, True), (True, True, True), (False, True, False), (False, False, True)]
 
 
-async def test_two_requests_are_open_at_once(agent: Agent, world: ServerState) -> None:
-    with watching(world) as witness:
-        await played(agent, world, "BOTH")
+async def test_two_requests_are_open_at_once(agent: Agent, server: ServerState) -> None:
+    with watching(server) as witness:
+        await played(agent, server, "BOTH")
     kinds = [kind for kind in witness.kinds if kind.startswith(("question.", "permission."))]
     assert set(kinds[:2]) == {"question.asked", "permission.asked"}
 
 
-async def test_flood_is_so_many_deltas_at_that_rate(agent: Agent, world: ServerState, clock: InstantClock) -> None:
-    with watching(world) as witness:
-        _, answer = await played(agent, world, "FLOOD 300 100")
+async def test_flood_is_so_many_deltas_at_that_rate(agent: Agent, server: ServerState, clock: InstantClock) -> None:
+    with watching(server) as witness:
+        _, answer = await played(agent, server, "FLOOD 300 100")
     assert len(witness.of("message.part.delta")) == 300
     assert clock.moment - START == pytest.approx(3000, abs=50)
     assert said(answer).count("```") == 2
 
 
-async def test_fence_is_one_open_code_block(agent: Agent, world: ServerState) -> None:
-    _, answer = await played(agent, world, "FENCE 20 100")
+async def test_fence_is_one_open_code_block(agent: Agent, server: ServerState) -> None:
+    _, answer = await played(agent, server, "FENCE 20 100")
     assert said(answer).startswith("```python\nvalue_0 = compute(0)\n")
     assert said(answer).endswith("value_19 = compute(19)\n```\n")
 
 
 @pytest.mark.parametrize("code", [400, 401, 404])
-async def test_final_errors(agent: Agent, world: ServerState, code: int) -> None:
-    with watching(world) as witness:
-        _, answer = await played(agent, world, f"FAIL {code}")
+async def test_final_errors(agent: Agent, server: ServerState, code: int) -> None:
+    with watching(server) as witness:
+        _, answer = await played(agent, server, f"FAIL {code}")
     assert answer.info["error"]["data"]["statusCode"] == code
     assert not [told for told in witness.of("session.status") if told["status"]["type"] == "retry"]
 
 
 @pytest.mark.parametrize("code", [429, 500, 503])
-async def test_errors_that_may_pass_are_tried_again_for_ever(agent: Agent, world: ServerState, code: int) -> None:
-    session = world.create_session(HERE)
+async def test_errors_that_may_pass_are_tried_again_for_ever(agent: Agent, server: ServerState, code: int) -> None:
+    session = server.create_session(HERE)
     agent.accept(session, Prompt([{"type": "text", "text": f"FAIL {code}"}]))
-    with watching(world) as witness:
+    with watching(server) as witness:
         task = asyncio.ensure_future(agent.answer(session))
         retries: list[Json] = []
         while len(retries) < 7:
@@ -159,16 +159,16 @@ async def test_errors_that_may_pass_are_tried_again_for_ever(agent: Agent, world
     assert [(after - before) / 1000 for before, after in pairwise(times)] == [*(2, 5, 9, 18, 30, 30, 30)]
 
 
-async def test_a_retry_in_mid_stream_appends_new_parts(agent: Agent, world: ServerState) -> None:
-    _, answer = await played(agent, world, "RETRY 30")
+async def test_a_retry_in_mid_stream_appends_new_parts(agent: Agent, server: ServerState) -> None:
+    _, answer = await played(agent, server, "RETRY 30")
     texts = [part["text"] for part in answer.parts.values() if part["type"] == "text"]
     assert texts[0] == ""
     assert len(texts) == 2
 
 
-async def test_tools_hold_growing_output_and_a_diff(agent: Agent, world: ServerState) -> None:
-    with watching(world) as witness:
-        session, _ = await played(agent, world, "TOOLS")
+async def test_tools_hold_growing_output_and_a_diff(agent: Agent, server: ServerState) -> None:
+    with watching(server) as witness:
+        session, _ = await played(agent, server, "TOOLS")
     outputs = [
         told["part"]["state"]["metadata"]["output"]
         for told in witness.of("message.part.updated")
@@ -179,32 +179,32 @@ async def test_tools_hold_growing_output_and_a_diff(agent: Agent, world: ServerS
     assert [change["file"] for change in session.diff] == ["src/store.py"]
 
 
-async def test_todos_are_ticked_off_one_by_one(agent: Agent, world: ServerState) -> None:
-    with watching(world) as witness:
-        session, _ = await played(agent, world, "TODO")
+async def test_todos_are_ticked_off_one_by_one(agent: Agent, server: ServerState) -> None:
+    with watching(server) as witness:
+        session, _ = await played(agent, server, "TODO")
     done = [sum(todo["status"] == "completed" for todo in told["todos"]) for told in witness.of("todo.updated")]
     assert done == [0, 1, 2, 3]
     assert [todo["status"] for todo in session.todos] == ["completed"] * 3
 
 
-async def test_long_lasts_as_long_as_is_said(agent: Agent, world: ServerState, clock: InstantClock) -> None:
-    await played(agent, world, "LONG 4")
+async def test_long_lasts_as_long_as_is_said(agent: Agent, server: ServerState, clock: InstantClock) -> None:
+    await played(agent, server, "LONG 4")
     assert (clock.moment - START) / 60_000 == pytest.approx(4, abs=0.1)
 
 
-async def test_huge_is_as_big_as_is_said(agent: Agent, world: ServerState) -> None:
-    _, answer = await played(agent, world, "HUGE 64")
+async def test_huge_is_as_big_as_is_said(agent: Agent, server: ServerState) -> None:
+    _, answer = await played(agent, server, "HUGE 64")
     assert len(said(answer)) == 64 * 1024
 
 
 class TestTour:
-    async def test_lasts_about_two_minutes(self, agent: Agent, world: ServerState, clock: InstantClock) -> None:
-        await played(agent, world, "TOUR")
+    async def test_lasts_about_two_minutes(self, agent: Agent, server: ServerState, clock: InstantClock) -> None:
+        await played(agent, server, "TOUR")
         assert 90 < (clock.moment - START) / 1000 < 150
 
-    async def test_shows_most_of_what_a_turn_can_hold(self, agent: Agent, world: ServerState) -> None:
-        with watching(world) as witness:
-            session, answer = await played(agent, world, "TOUR")
+    async def test_shows_most_of_what_a_turn_can_hold(self, agent: Agent, server: ServerState) -> None:
+        with watching(server) as witness:
+            session, answer = await played(agent, server, "TOUR")
         tools = {part["tool"] for part in parts(session, "tool")}
         assert tools == {"todowrite", "read", "grep", "question", "task", "edit", "write", "bash"}
         assert parts(session, "reasoning")
@@ -217,34 +217,34 @@ class TestTour:
         assert session.diff
         assert "| before | after |" in said(answer)
 
-    async def test_goes_on_though_nothing_was_chosen(self, agent: Agent, world: ServerState) -> None:
-        session = world.create_session(HERE)
+    async def test_goes_on_though_nothing_was_chosen(self, agent: Agent, server: ServerState) -> None:
+        session = server.create_session(HERE)
         agent.accept(session, Prompt([{"type": "text", "text": "TOUR"}]))
         task = asyncio.ensure_future(agent.answer(session))
         while not task.done():
             await asyncio.sleep(0)
-            for question in world.requests.questions(HERE):
-                world.requests.reply_question(question["id"], [])
-            for permission in world.requests.permissions(HERE):
-                world.requests.reply_permission(permission["id"], "always")
+            for question in server.requests.questions(HERE):
+                server.requests.reply_question(question["id"], [])
+            for permission in server.requests.permissions(HERE):
+                server.requests.reply_permission(permission["id"], "always")
         assert task.result().info["finish"] == "stop"
 
-    async def test_goes_on_when_its_command_is_refused_with_a_reason(self, agent: Agent, world: ServerState) -> None:
-        session = world.create_session(HERE)
+    async def test_goes_on_when_its_command_is_refused_with_a_reason(self, agent: Agent, server: ServerState) -> None:
+        session = server.create_session(HERE)
         agent.accept(session, Prompt([{"type": "text", "text": "TOUR"}]))
         task = asyncio.ensure_future(agent.answer(session))
         together = 0
         while not task.done():
             await asyncio.sleep(0)
-            permissions, questions = world.requests.permissions(HERE), world.requests.questions(HERE)
+            permissions, questions = server.requests.permissions(HERE), server.requests.questions(HERE)
             assert len(permissions) <= 1
             together = max(together, len(permissions) + len(questions))
             for permission in permissions:
                 if questions:
-                    world.requests.reply_permission(permission["id"], "reject", "not with these options")
-                    assert world.requests.questions(HERE) == questions
+                    server.requests.reply_permission(permission["id"], "reject", "not with these options")
+                    assert server.requests.questions(HERE) == questions
             for question in questions:
-                world.requests.reply_question(question["id"], [["typed"]])
+                server.requests.reply_question(question["id"], [["typed"]])
         assert together == 2
         assert task.result().info["finish"] == "stop"
 
@@ -254,10 +254,10 @@ class TestTour:
     [("prose", "Sentence"), ("paragraph", "Sentence"), ("list", "- item"), ("code", "```python")],
 )
 async def test_grow_begins_large_and_goes_on_by_deltas(
-    agent: Agent, world: ServerState, shape: str, begins: str
+    agent: Agent, server: ServerState, shape: str, begins: str
 ) -> None:
-    with watching(world) as witness:
-        _, answer = await played(agent, world, f"GROW {shape} 3 5 1000")
+    with watching(server) as witness:
+        _, answer = await played(agent, server, f"GROW {shape} 3 5 1000")
     first, *more = [told["delta"] for told in witness.of("message.part.delta")]
     assert first.startswith(begins)
     assert 2.8 < len(first) / 1024 <= 3.01
@@ -271,15 +271,15 @@ def test_the_command_names_what_a_prompt_may_ask_for() -> None:
     assert "SHELL NAME, INTERACTIVE NAME, AGENT (WORDS), SLOW" in said
 
 
-async def test_the_tour_follows_what_was_answered(world: ServerState, agent: Agent) -> None:
-    session, closing = await played(agent, world, "TOUR")
+async def test_the_tour_follows_what_was_answered(server: ServerState, agent: Agent) -> None:
+    session, closing = await played(agent, server, "TOUR")
     assert "The session store is in SQLite now, and the tests pass." in said(closing)
     assert "EXISTS typed (key" in session.diff[0]["patch"]
     assert any("migration" in call["state"].get("title", "") for call in parts(session, "tool"))
 
 
-async def test_the_tour_plays_another_choice_and_a_refusal(world: ServerState, agent: Agent) -> None:
-    session, closing = await played(agent, world, "TOUR", option=1, refusal="not now")
+async def test_the_tour_plays_another_choice_and_a_refusal(server: ServerState, agent: Agent) -> None:
+    session, closing = await played(agent, server, "TOUR", option=1, refusal="not now")
     assert "The session store is in Postgres now, and the tests were not run, as you said." in said(closing)
     assert "What becomes of the old file, as you said: Leave it." in said(closing)
     assert "Shall I go on with the expiry?" in said(closing)

@@ -138,8 +138,8 @@ async def test_what_is_no_cursor_is_as_good_as_none(person: Person, headers: dic
 
 
 async def test_heartbeats_are_comments(stub_on_a_socket: Stub, person: Person) -> None:
-    assert stub_on_a_socket.world.heartbeat_ms == 15_000
-    stub_on_a_socket.world.configure({"server": {"event_stream": {"heartbeat_ms": 20}}})
+    assert stub_on_a_socket.server.heartbeat_ms == 15_000
+    stub_on_a_socket.server.configure({"server": {"event_stream": {"heartbeat_ms": 20}}})
     async with stream(person) as live:
         assert await live.frame() == "retry: 3000"
         assert [await live.frame() for _ in range(3)] == [": heartbeat"] * 3
@@ -260,7 +260,7 @@ async def test_a_cut_event_stream() -> None:
 
 async def test_a_silent_stream_beats_and_says_nothing_but_keeps_all() -> None:
     async with faulty() as (app, person):
-        app.state.world.configure({"server": {"event_stream": {"heartbeat_ms": 20}}})
+        app.state.server.configure({"server": {"event_stream": {"heartbeat_ms": 20}}})
         async with stream(person) as live:
             assert await live.frame() == "retry: 3000"
             number = app.state.faults.arm(fault("silent")).id

@@ -47,18 +47,18 @@ def clock() -> StandingClock:
 
 
 @pytest.fixture
-def world(clock: StandingClock) -> ServerState:
+def server(clock: StandingClock) -> ServerState:
     return ServerState(DEFAULT_PROFILE, clock, "/project")
 
 
 @pytest.fixture
-def session(world: ServerState) -> Session:
-    return world.create_session("/project")
+def session(server: ServerState) -> Session:
+    return server.create_session("/project")
 
 
 @pytest.fixture
-async def http(world: ServerState) -> AsyncIterator[httpx.AsyncClient]:
-    app = Starlette(routes=identity.routes(world, ClientRegistry(new_client_id)))
+async def http(server: ServerState) -> AsyncIterator[httpx.AsyncClient]:
+    app = Starlette(routes=identity.routes(server, ClientRegistry(new_client_id)))
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://stub") as client:
         yield client
@@ -109,9 +109,9 @@ async def test_resume_issues_a_client_id(http: httpx.AsyncClient, session: Sessi
 
 
 async def test_resume_says_when_a_turn_is_running(
-    http: httpx.AsyncClient, world: ServerState, session: Session
+    http: httpx.AsyncClient, server: ServerState, session: Session
 ) -> None:
-    world.set_status(session, BUSY)
+    server.set_status(session, BUSY)
     assert (await http.post(f"/session/{session.id}/resume")).json()["hasActivePrompt"] is True
 
 
@@ -216,9 +216,9 @@ async def test_detaching_nobody_is_fine(http: httpx.AsyncClient, session: Sessio
 
 
 async def test_the_full_status_describes_each_session(
-    http: httpx.AsyncClient, world: ServerState, session: Session
+    http: httpx.AsyncClient, server: ServerState, session: Session
 ) -> None:
-    quiet = world.create_session("/elsewhere")
+    quiet = server.create_session("/elsewhere")
     await resumed(http, session)
     await resumed(http, session)
     assert (await described(http, session))["clientCount"] == 2

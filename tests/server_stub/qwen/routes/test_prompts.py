@@ -315,12 +315,12 @@ async def test_an_error_of_the_provider_ends_the_turn(person: Person) -> None:
 
 
 async def test_an_error_that_may_pass_is_waited_out_in_silence_and_not_for_ever(stub: Stub, person: Person) -> None:
-    started = stub.world.clock.now()
+    started = stub.server.clock.now()
     prompt_id = await person.prompt("FAIL 503")
     error = await person.until("turn_error")
     assert error["data"]["message"] == "503 Service Unavailable"
     assert await told_of(person, prompt_id) == ["user_message_chunk", "prompt_cancelled", "turn_error"]
-    assert stub.world.clock.now() - started > 60_000
+    assert stub.server.clock.now() - started > 60_000
 
 
 # what the agent does

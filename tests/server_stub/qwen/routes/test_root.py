@@ -83,12 +83,12 @@ async def test_the_status_tells_of_each_live_session(stub: Stub) -> None:
     await person.say("PLAIN")
     status = (await stub.http.get("/daemon/status?detail=full")).json()
     [session] = status["full"]["sessions"]
-    assert session.pop("lastSeenAt") >= stub.world.clock.now() - 10_000
+    assert session.pop("lastSeenAt") >= stub.server.clock.now() - 10_000
     assert session.pop("createdAt")
     assert session.pop("lastEventId") == (await person.load())["lastEventId"]
     assert session == {
         "sessionId": person.session_id,
-        "workspaceCwd": stub.world.directory,
+        "workspaceCwd": stub.server.directory,
         "clientCount": 1,
         "subscriberCount": 0,
         "attachCount": 0,

@@ -96,7 +96,7 @@ async def test_files_by_pattern(stub: Stub, tmp_path: Path) -> None:
     (tmp_path / "src").mkdir()
     for name in ("store.py", "src/model.py"):
         (tmp_path / name).write_text("")
-    stub.world.directory = str(tmp_path)
+    stub.server.directory = str(tmp_path)
     found = await stub.http.get("/glob", params={"pattern": "**/*.py"})
     assert sorted(found.json()["matches"]) == ["src/model.py", "store.py"]
     assert found.headers["cache-control"] == "no-store"

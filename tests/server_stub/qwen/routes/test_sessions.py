@@ -22,7 +22,7 @@ pytestmark = on_qwen
 
 
 async def listed(stub: Stub, query: str = "") -> Json:
-    found: Json = (await stub.http.get(f"/workspaces/{quote(stub.world.directory, safe='')}/sessions{query}")).json()
+    found: Json = (await stub.http.get(f"/workspaces/{quote(stub.server.directory, safe='')}/sessions{query}")).json()
     return found
 
 
@@ -44,15 +44,15 @@ async def test_an_id_in_capitals_is_the_same(stub: Stub, person: Person) -> None
 
 
 async def test_the_daemons_own_folder_is_listed_too(stub: Stub, person: Person) -> None:
-    folder = quote(stub.world.directory, safe="")
+    folder = quote(stub.server.directory, safe="")
     assert (await stub.http.get(f"/workspace/{folder}/sessions")).json() == await listed(stub)
     refused = await stub.http.get("/workspace/%2Fnope/sessions")
     assert (refused.status_code, refused.json()) == (
         400,
         {
-            "error": f'Workspace mismatch: daemon is bound to "{stub.world.directory}"',
+            "error": f'Workspace mismatch: daemon is bound to "{stub.server.directory}"',
             "code": "workspace_mismatch",
-            "boundWorkspace": stub.world.directory,
+            "boundWorkspace": stub.server.directory,
             "requestedWorkspace": "/nope",
         },
     )
@@ -71,7 +71,7 @@ async def test_a_thread_is_a_session_of_its_own(stub: Stub) -> None:
     assert re.fullmatch(UUID, made.pop("sessionId"))
     assert re.fullmatch(f"client_{UUID}", made.pop("clientId"))
     assert made == {
-        "workspaceCwd": stub.world.directory,
+        "workspaceCwd": stub.server.directory,
         "attached": False,
         "createdAt": "2026-11-18T11:06:40.000Z",
     }
@@ -96,7 +96,7 @@ async def test_an_id_may_be_given_once(stub: Stub) -> None:
         "code": "session_id_conflict",
         "sessionId": GIVEN,
         "conflict": "live",
-        "liveWorkspaceCwd": stub.world.directory,
+        "liveWorkspaceCwd": stub.server.directory,
     }
 
 
@@ -148,7 +148,7 @@ async def test_a_session_is_listed_before_its_first_prompt(stub: Stub) -> None:
     assert session.pop("createdAt")
     assert session == {
         "sessionId": person.session_id,
-        "workspaceCwd": stub.world.directory,
+        "workspaceCwd": stub.server.directory,
         "clientCount": 1,
         "hasActivePrompt": False,
         "activeWorkState": "idle",
@@ -182,7 +182,7 @@ async def test_a_closed_session_is_listed_by_its_first_prompt(stub: Stub) -> Non
     assert session.pop("createdAt") <= session.pop("updatedAt")
     assert session == {
         "sessionId": person.session_id,
-        "workspaceCwd": stub.world.directory,
+        "workspaceCwd": stub.server.directory,
         "displayName": "PLAIN, please",
         "clientCount": 0,
         "hasActivePrompt": False,

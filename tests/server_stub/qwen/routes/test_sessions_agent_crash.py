@@ -98,7 +98,7 @@ async def test_what_was_stored_is_loaded_again_and_what_waited_is_lost(watched: 
 async def test_what_the_dead_would_have_stored_is_not_stored(watched: Watched, app: Any) -> None:
     await watched.person.prompt("ASK1")
     await watched.person.asked()
-    session = app.state.world.sessions[watched.person.session_id]
+    session = app.state.server.sessions[watched.person.session_id]
     watched.lose_agent()
     await wait_until(lambda: not app.state.agent.is_busy(session))
     loaded = await watched.person.load()
