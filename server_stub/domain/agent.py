@@ -1,8 +1,8 @@
-"""Runs turns on the world: who is busy, who waits for whose answer, what an abort leaves behind.
+"""Runs scripted turns: which sessions are busy, who waits for which answer, and what an abort does.
 
-One run a session, as in opencode: prompts are stored at once, and the run goes on until the newest is answered.
-All who wait for the session get its last message at the same instant. A run never ends with the connection that
-asked for it; what a family does otherwise is decided where the connection is.
+A session has one run at a time, as in opencode: prompts are stored at once, and the run goes on until the newest is
+answered. All waiters of a session get its last message at the same time. A closed connection never ends a run by
+itself; families that abort then do so in their routes.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""A world without a network, whose scenarios take no time; and a held prompt on a real server, with its faults."""
+"""Fixtures: a server without a network, whose scenarios take no time; a held prompt on a real socket, with faults."""
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
@@ -19,7 +19,7 @@ from server_stub.faults.fault_middleware import FaultMiddleware
 from server_stub.faults.kinds import Faults
 from server_stub.scenarios.catalog import choose
 from tests.server_stub.held import Routes
-from tests.server_stub.qwen.routes.qwen_client import Person, arrive
+from tests.server_stub.qwen.routes.qwen_client import QwenClient, new_client
 from tests.server_stub.serving import Served, Wire, serving, wire
 from tests.waiting import wait_until
 
@@ -29,7 +29,7 @@ HERE = "/home/someone/project"
 
 @dataclass(slots=True)
 class InstantClock:
-    """Moves on by as much as anyone sleeps, and lets the event loop turn meanwhile."""
+    """Advances by the seconds of each sleep, which returns after one pass of the event loop."""
 
     moment: float = START
 
@@ -96,13 +96,13 @@ async def served(routes: Routes, faults: Faults) -> AsyncIterator[Served]:
 
 
 @pytest.fixture
-async def line(served: Served) -> AsyncIterator[Wire]:
-    async with wire(served.port) as line:
-        yield line
+async def connection(served: Served) -> AsyncIterator[Wire]:
+    async with wire(served.port) as connection:
+        yield connection
 
 
-async def turns_of_the_loop(count: int) -> None:
-    """Let every task that can move do so, this many times; no time passes."""
+async def run_loop(count: int) -> None:
+    """Run the event loop this many times, without advancing the clock."""
     for _ in range(count):
         await asyncio.sleep(0)
 
@@ -124,7 +124,7 @@ class Stub:
         return await self.http.post(f"/session/{session_id}/message", json=body)
 
     async def question(self) -> Json:
-        """The next one that is asked."""
+        """Wait for the next question."""
         await wait_until(lambda: self.server.requests.questions(self.server.directory))
         return self.server.requests.questions(self.server.directory)[0]
 
@@ -141,7 +141,7 @@ def app(profile: Profile, clock: InstantClock) -> Starlette:
 
 @pytest.fixture
 async def stub(app: Starlette) -> AsyncIterator[Stub]:
-    """Without a network: a response is seen when it is whole."""
+    """Without a network: a response arrives when it is complete."""
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:4096") as http:
         yield Stub(http, app.state.server)
@@ -149,19 +149,19 @@ async def stub(app: Starlette) -> AsyncIterator[Stub]:
 
 @pytest.fixture
 async def stub_on_a_socket(app: Starlette) -> AsyncIterator[Stub]:
-    """For what must be seen as it comes."""
+    """On a socket: a response arrives piece by piece."""
     async with serving(app) as served, httpx.AsyncClient(base_url=served.url, trust_env=False) as http:
         yield Stub(http, app.state.server)
 
 
 @pytest.fixture
-async def person(stub: Stub) -> Person:
-    """Somebody on a session of their own, where the stub plays `qwen serve`."""
-    return await arrive(stub.http)
+async def client(stub: Stub) -> QwenClient:
+    """A client on a new session of the qwen profile."""
+    return await new_client(stub.http)
 
 
 @pytest.fixture
-async def three_turns(person: Person) -> None:
-    """Each of two records."""
+async def three_turns(client: QwenClient) -> None:
+    """Three turns of two records each."""
     for text in ("PLAIN 1", "PLAIN 2", "PLAIN 3"):
-        await person.say(text)
+        await client.say(text)

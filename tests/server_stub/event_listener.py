@@ -1,4 +1,4 @@
-"""Looks on at a world: what its bus says, told briefly."""
+"""Records the events of a server's bus."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +10,7 @@ from server_stub.domain.state import ServerState
 Json = dict[str, Any]
 
 
-class Witness:
+class EventRecorder:
     def __init__(self, subscription: Subscription) -> None:
         self._subscription = subscription
 
@@ -31,6 +31,6 @@ class Witness:
 
 
 @contextmanager
-def watching(server: ServerState) -> Iterator[Witness]:
+def recording(server: ServerState) -> Iterator[EventRecorder]:
     with server.bus.subscribe() as subscription:
-        yield Witness(subscription)
+        yield EventRecorder(subscription)

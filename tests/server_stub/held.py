@@ -1,4 +1,4 @@
-"""A held prompt and an event stream that send what a test tells them, and their bytes on the wire."""
+"""A held prompt and an event stream that send a test's bytes."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
-QUIET = 0.1  # seconds in which a byte on loopback would have come
+QUIET = 0.1  # seconds in which a byte on loopback would have arrived
 TURN = b'{"info":{"id":"msg_1"},"parts":[]}'
 EVENT = b'data: {"type":"server.heartbeat"}\n\n'
 PROMPT = ("POST", "/session/s/message", b'{"parts":[]}')
@@ -14,7 +14,7 @@ END = b"0\r\n\r\n"
 
 
 class Routes:
-    """One held prompt and one event stream; a test puts into `pieces` what they send, None being the end."""
+    """One held prompt and one event stream; they send the `pieces` of a test, None being the end."""
 
     def __init__(self) -> None:
         self.pieces: asyncio.Queue[bytes | None] = asyncio.Queue()

@@ -1,4 +1,4 @@
-"""An ASGI application on a real socket, and a client that sees the very bytes."""
+"""An ASGI application on a real socket, and a client that reads raw bytes."""
 
 import asyncio
 import socket
@@ -26,7 +26,7 @@ class Served:
 async def serving(app: ASGIApp) -> AsyncIterator[Served]:
     """Serve `app` with uvicorn on a free port of 127.0.0.1."""
     listener = socket.create_server(("127.0.0.1", 0))
-    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # as `server_stub.__main__` does, and why
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # for the reason in `server_stub.__main__`
     config = uvicorn.Config(app, log_config=None, lifespan="off", ws="none", timeout_graceful_shutdown=0)
     server = uvicorn.Server(config)
     task = asyncio.create_task(server.serve(sockets=[listener]))
@@ -39,7 +39,7 @@ async def serving(app: ASGIApp) -> AsyncIterator[Served]:
 
 
 class Wire:
-    """One connection, byte by byte."""
+    """One connection, as raw bytes."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader = reader
@@ -52,15 +52,15 @@ class Wire:
         await self._writer.drain()
 
     async def read_until(self, ending: bytes, *, within: float = 5.0) -> bytes:
-        """All bytes up to and with `ending`."""
+        """All bytes up to and including `ending`."""
         return await asyncio.wait_for(self._reader.readuntil(ending), within)
 
     async def read_all(self, *, within: float = 5.0) -> bytes:
-        """All bytes up to the end of the connection; raises ConnectionResetError when it is destroyed."""
+        """All bytes up to the end of the connection; raises ConnectionResetError if it is reset."""
         return await asyncio.wait_for(self._reader.read(), within)
 
     async def silent_for(self, seconds: float) -> bool:
-        """Neither a byte nor an end comes meanwhile."""
+        """Whether neither a byte nor EOF arrives meanwhile."""
         try:
             await asyncio.wait_for(self._reader.read(1), seconds)
         except TimeoutError:
@@ -78,4 +78,4 @@ async def wire(port: int) -> AsyncIterator[Wire]:
         try:
             await writer.wait_closed()
         except ConnectionError:
-            pass  # it was broken, which is what the test wanted
+            pass  # the test broke it

@@ -11,7 +11,7 @@ async def get(app: object, path: str, **options: object) -> httpx.Response:
         return await http.request(str(options.pop("method", "GET")), path, **options)  # type: ignore[arg-type]
 
 
-async def test_a_foreign_host_is_refused_before_all_else(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_other_hosts_are_refused_first(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(PASSWORD_VARIABLE, "secret")
     refused = await get(create_app(OPENCODE), "/global/health", headers={"host": "evil.example"})
     assert refused.status_code == 403
@@ -22,7 +22,7 @@ async def test_a_foreign_host_is_refused_before_all_else(monkeypatch: pytest.Mon
     "headers",
     [{"host": "127.0.0.1:1@evil.example"}, {"origin": "http://evil.example", "content-type": "text/plain"}],
 )
-async def test_a_page_in_a_browser_cannot_drive_the_agent(profile: Profile, headers: dict[str, str]) -> None:
+async def test_a_web_page_cannot_prompt_the_agent(profile: Profile, headers: dict[str, str]) -> None:
     app = create_app(profile, admin=True)
     for path in ("/session", "/_stub/faults"):
         refused = await get(app, path, method="POST", headers=headers, content=b'{"name": "crash"}')
@@ -30,32 +30,32 @@ async def test_a_page_in_a_browser_cannot_drive_the_agent(profile: Profile, head
 
 
 @pytest.mark.parametrize("path", ["/global/health", "/event", "/doc", "/nothing"])
-async def test_a_password_guards_everything(monkeypatch: pytest.MonkeyPatch, path: str) -> None:
+async def test_every_route_needs_the_password(monkeypatch: pytest.MonkeyPatch, path: str) -> None:
     monkeypatch.setenv(PASSWORD_VARIABLE, "secret")
     app = create_app(MIMO)
     assert (await get(app, path)).status_code == 401
     assert (await get(app, path, auth=("opencode", "secret"))).status_code == 401
 
 
-async def test_the_user_is_the_familys(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_user_name_is_the_profiles(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(PASSWORD_VARIABLE, "secret")
     assert (await get(create_app(MIMO), "/global/health", auth=("mimocode", "secret"))).status_code == 200
     assert (await get(create_app(OPENCODE), "/global/health", auth=("opencode", "secret"))).status_code == 200
 
 
-async def test_no_password_no_question(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_without_a_password_no_credentials_are_needed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(PASSWORD_VARIABLE, raising=False)
     assert (await get(create_app(OPENCODE), "/global/health")).status_code == 200
 
 
 @pytest.mark.parametrize(("method", "path"), [("GET", "/nothing"), ("PUT", "/session"), ("POST", "/global/health")])
-async def test_an_unknown_path_gives_a_web_page_as_opencode_does(method: str, path: str) -> None:
+async def test_an_unknown_path_returns_a_web_page_as_opencode_does(method: str, path: str) -> None:
     page = await get(create_app(OPENCODE), path, method=method)
     assert page.status_code == 200
     assert page.headers["content-type"].startswith("text/html")
 
 
-async def test_each_application_has_a_world_of_its_own() -> None:
+async def test_each_application_has_its_own_state() -> None:
     first, second = create_app(OPENCODE), create_app(OPENCODE)
     await get(first, "/session", method="POST")
     assert len((await get(first, "/session")).json()) == 1

@@ -1,4 +1,4 @@
-"""Whatever is asked of the stub, it answers: a request that it did not foresee is refused, never its failure."""
+"""The stub answers every request: unexpected ones are refused without an internal error."""
 
 import asyncio
 import json
@@ -16,9 +16,9 @@ from server_stub.domain.profiles import PROFILES
 from tests.server_stub.conftest import InstantClock
 
 UNKNOWN_ERROR = "Unexpected server error. Check server logs for details."
-"""What opencode itself answers to malformed JSON and foreign ids, with 500."""
+"""opencode's own 500 responses to malformed JSON and foreign ids."""
 ANSWERS_WITHIN = 10.0
-"""Seconds: a request that takes longer hangs."""
+"""Seconds; a request that takes longer hangs."""
 
 TEXTS = st.sampled_from(["", "ses_1", "ses_\0", "\0", "/", "/tmp", "../..", "1e400", "-1", "NaN", "\ud800", "é" * 300])
 TEXT = TEXTS | st.text(max_size=20)
@@ -128,12 +128,12 @@ def request(method: str, path: str, query: bytes, headers: Sequence[tuple[bytes,
 
 
 def as_segment(text: str) -> str:
-    """As a server decodes it: no slash, and no half of a character."""
+    """A path segment as a server decodes it: without slashes and incomplete characters."""
     return text.replace("/", "").encode("utf-8", "replace").decode()
 
 
 async def asked(app: Starlette, scope: Scope, body: bytes) -> tuple[int, bytes]:
-    """The status and the first bytes; the asker leaves with the first of them, as one that is in a hurry."""
+    """The status and the first bytes of the body; the client then disconnects."""
     answered: list[Message] = []
     came = asyncio.Event()
     sent = iter([{"type": "http.request", "body": body, "more_body": False}])
@@ -177,7 +177,7 @@ async def test_a_directory_with_a_null_byte_is_refused(profile: str, place: byte
 @pytest.mark.parametrize("profile", list(PROFILES))
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
-def test_any_bytes_at_any_route_are_answered(profile: str, data: st.DataObject) -> None:
+def test_any_request_is_answered(profile: str, data: st.DataObject) -> None:
     async def one() -> None:
         app = create_app(PROFILES[profile], admin=True, clock=InstantClock())
         session = app.state.server.create_session(app.state.server.directory)

@@ -38,7 +38,7 @@ def test_a_port_can_be_chosen() -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_it_ends_at_once_and_in_silence_though_streams_are_open(number: signal.Signals) -> None:
+def test_it_ends_at_once_without_errors_while_streams_are_open(number: signal.Signals) -> None:
     with running() as (process, address), httpx.Client(base_url=address, trust_env=False) as http:
         session = http.post("/session").json()["id"]
         body = {"parts": [{"type": "text", "text": "ASK"}]}
@@ -52,7 +52,7 @@ def test_it_ends_at_once_and_in_silence_though_streams_are_open(number: signal.S
     assert errors.strip() in ("", "Aborted!")
 
 
-def test_a_port_that_is_taken_is_named() -> None:
+def test_the_error_names_a_port_in_use() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         command = [sys.executable, "-m", "server_stub", "--port", str(port)]
@@ -64,7 +64,7 @@ def test_a_port_that_is_taken_is_named() -> None:
 @pytest.mark.parametrize(
     ("option", "value"), [("--profile", "other"), ("--scenario", "shell"), ("--port", "70000"), ("--speed", "0")]
 )
-def test_what_it_does_not_know_is_refused(option: str, value: str) -> None:
+def test_unknown_options_are_refused(option: str, value: str) -> None:
     command = [sys.executable, "-m", "server_stub", option, value]
     done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
     assert done.returncode == 2

@@ -1,4 +1,4 @@
-"""Turns that are ended: by an abort, a dismissal, or as their directory is disposed of."""
+"""Turns ended by an abort, a dismissed question, or the disposal of their directory."""
 
 import pytest
 
@@ -6,18 +6,20 @@ from server_stub.domain.agent import Agent
 from server_stub.domain.api_errors import ApiError
 from server_stub.domain.state import ServerState, Session
 from tests.server_stub.conftest import HERE
-from tests.server_stub.event_listener import watching
-from tests.server_stub.prompting import answers, asked, prompted, saying
+from tests.server_stub.event_listener import recording
+from tests.server_stub.prompting import answers, start_prompt, start_waiting_turn, text_prompt
 from tests.waiting import wait_until
 
 
 class TestAbort:
-    async def test_is_told_first_and_tidied_up_after(self, agent: Agent, server: ServerState, session: Session) -> None:
-        task = await asked(agent, server, session)
-        with watching(server) as witness:
+    async def test_is_published_before_the_parts_are_closed(
+        self, agent: Agent, server: ServerState, session: Session
+    ) -> None:
+        task = await start_waiting_turn(agent, server, session)
+        with recording(server) as recorder:
             agent.abort(session)
             answer = await task
-        assert witness.kinds == [
+        assert recorder.kinds == [
             *("session.error", "session.status", "session.idle"),
             *("message.part.updated", "message.updated"),
             *("session.status", "session.idle"),
@@ -28,8 +30,8 @@ class TestAbort:
         assert tool["state"]["error"] == "Tool execution aborted"
         assert server.statuses(HERE) == {}
 
-    async def test_leaves_the_question_as_a_ghost(self, agent: Agent, server: ServerState, session: Session) -> None:
-        task = await asked(agent, server, session)
+    async def test_leaves_the_question_listed(self, agent: Agent, server: ServerState, session: Session) -> None:
+        task = await start_waiting_turn(agent, server, session)
         agent.abort(session)
         await task
         [ghost] = server.requests.questions(HERE)
@@ -37,26 +39,28 @@ class TestAbort:
         assert not agent.is_busy(session)
         assert server.requests.questions(HERE) == []
 
-    async def test_while_the_provider_is_awaited_is_no_error(
+    async def test_during_a_provider_retry_is_not_an_error(
         self, agent: Agent, server: ServerState, session: Session
     ) -> None:
-        task = await prompted(agent, session, saying("FAIL 429"))
+        task = await start_prompt(agent, session, text_prompt("FAIL 429"))
         await wait_until(lambda: session.status["type"] == "retry")
-        with watching(server) as witness:
+        with recording(server) as recorder:
             agent.abort(session)
             answer = await task
-        assert witness.kinds == ["message.updated", "session.status", "session.idle"]
+        assert recorder.kinds == ["message.updated", "session.status", "session.idle"]
         assert "error" not in answer.info
         assert "finish" not in answer.info
         assert "completed" in answer.info["time"]
 
-    async def test_of_an_idle_session_only_says_idle(self, agent: Agent, server: ServerState, session: Session) -> None:
-        with watching(server) as witness:
+    async def test_of_an_idle_session_only_publishes_idle(
+        self, agent: Agent, server: ServerState, session: Session
+    ) -> None:
+        with recording(server) as recorder:
             agent.abort(session)
-        assert witness.kinds == ["session.status", "session.idle"]
+        assert recorder.kinds == ["session.status", "session.idle"]
 
     async def test_reaches_the_child_session(self, agent: Agent, server: ServerState, session: Session) -> None:
-        task = await asked(agent, server, session, "CHILD")
+        task = await start_waiting_turn(agent, server, session, "CHILD")
         [child] = server.children(session)
         agent.abort(session)
         await task
@@ -67,9 +71,9 @@ class TestAbort:
     async def test_a_prompt_at_the_same_instant_is_answered(
         self, agent: Agent, server: ServerState, session: Session
     ) -> None:
-        task = await asked(agent, server, session)
+        task = await start_waiting_turn(agent, server, session)
         agent.abort(session)
-        agent.accept(session, saying("hello", "msg_next"))
+        agent.accept(session, text_prompt("hello", "msg_next"))
         agent.start(session)
         answer = await agent.answer(session)
         assert answer.info["parentID"] == "msg_next"
@@ -77,9 +81,9 @@ class TestAbort:
         assert (await task).info["id"] in session.messages
 
     async def test_then_the_next_prompt_runs(self, agent: Agent, server: ServerState, session: Session) -> None:
-        task = await asked(agent, server, session)
+        task = await start_waiting_turn(agent, server, session)
         agent.abort(session)
-        answer = await (await prompted(agent, session, saying("hello", "msg_next")))
+        answer = await (await start_prompt(agent, session, text_prompt("hello", "msg_next")))
         await task
         assert answer.info["parentID"] == "msg_next"
         assert answer.info["finish"] == "stop"
@@ -88,7 +92,7 @@ class TestAbort:
 async def test_a_dismissed_question_ends_the_turn_without_an_error(
     agent: Agent, server: ServerState, session: Session
 ) -> None:
-    task = await asked(agent, server, session)
+    task = await start_waiting_turn(agent, server, session)
     server.requests.reject_question(server.requests.questions(HERE)[0]["id"])
     answer = await task
     assert answer.info["finish"] == "tool-calls"
@@ -96,38 +100,34 @@ async def test_a_dismissed_question_ends_the_turn_without_an_error(
     assert not agent.is_busy(session)
 
 
-async def test_disposing_ends_turns_and_forgets_requests(agent: Agent, server: ServerState, session: Session) -> None:
-    task = await asked(agent, server, session)
-    with watching(server) as witness:
+async def test_disposing_ends_turns_and_drops_requests(agent: Agent, server: ServerState, session: Session) -> None:
+    task = await start_waiting_turn(agent, server, session)
+    with recording(server) as recorder:
         await agent.dispose(HERE)
     assert (await task).info["error"]["name"] == "MessageAbortedError"
     assert server.requests.questions(HERE) == []
     assert server.statuses(HERE) == {}
-    assert witness.kinds == [
+    assert recorder.kinds == [
         *("session.error", "session.status", "session.idle"),
         *("message.part.updated", "message.updated"),
         *("session.status", "session.idle"),
         "server.instance.disposed",
     ]
-    assert witness.of("server.instance.disposed") == [{"directory": HERE}]
+    assert recorder.of("server.instance.disposed") == [{"directory": HERE}]
 
 
-async def test_disposing_tells_each_session_once_that_it_is_aborted(
-    agent: Agent, server: ServerState, session: Session
-) -> None:
-    task = await asked(agent, server, session, "CHILD")
+async def test_disposing_publishes_one_abort_per_session(agent: Agent, server: ServerState, session: Session) -> None:
+    task = await start_waiting_turn(agent, server, session, "CHILD")
     [child] = server.children(session)
-    with watching(server) as witness:
+    with recording(server) as recorder:
         await agent.dispose()
-    assert [told["sessionID"] for told in witness.of("session.error")] == [session.id, child.id]
-    assert witness.kinds[-2:] == ["server.instance.disposed", "global.disposed"]
+    assert [event["sessionID"] for event in recorder.of("session.error")] == [session.id, child.id]
+    assert recorder.kinds[-2:] == ["server.instance.disposed", "global.disposed"]
     assert (await task).info["error"]["name"] == "MessageAbortedError"
 
 
-async def test_disposing_ends_what_runs_in_a_deleted_session(
-    agent: Agent, server: ServerState, session: Session
-) -> None:
-    task = await asked(agent, server, session)
+async def test_disposing_ends_the_run_of_a_deleted_session(agent: Agent, server: ServerState, session: Session) -> None:
+    task = await start_waiting_turn(agent, server, session)
     server.delete_session(session)
     await agent.dispose(HERE)
     with pytest.raises(ApiError):
@@ -138,7 +138,7 @@ async def test_disposing_ends_what_runs_in_a_deleted_session(
 async def test_disposing_one_directory_leaves_the_others_running(
     agent: Agent, server: ServerState, session: Session
 ) -> None:
-    task = await asked(agent, server, session)
+    task = await start_waiting_turn(agent, server, session)
     await agent.dispose("/elsewhere")
     assert not task.done()
     assert len(server.requests.questions(HERE)) == 1

@@ -1,44 +1,48 @@
-"""The agent of a server that is ill: wedged, slow to store, with a model that fails."""
+"""The agent under faults: a wedged server, withheld writes, a failing model."""
 
 import pytest
 
 from server_stub.domain.agent import Agent
 from server_stub.domain.scripted_turn import ScriptedTurn
 from server_stub.domain.state import BUSY, ServerState, Session
-from tests.server_stub.conftest import HERE, turns_of_the_loop
-from tests.server_stub.event_listener import watching
-from tests.server_stub.prompting import answers, asked, prompted, saying
+from tests.server_stub.conftest import HERE, run_loop
+from tests.server_stub.event_listener import recording
+from tests.server_stub.prompting import answers, start_prompt, start_waiting_turn, text_prompt
 from tests.waiting import wait_until
 
 
-async def test_a_model_error_is_in_the_message_and_an_event(
+async def test_a_model_error_is_stored_in_the_message_and_published(
     agent: Agent, server: ServerState, session: Session
 ) -> None:
-    with watching(server) as witness:
-        answer = await (await prompted(agent, session, saying("FAIL 401")))
+    with recording(server) as recorder:
+        answer = await (await start_prompt(agent, session, text_prompt("FAIL 401")))
     assert answer.info["error"]["data"]["message"] == "401 Unauthorized"
-    assert witness.of("session.error") == [{"sessionID": session.id, "error": answer.info["error"]}]
-    assert witness.kinds[-6:] == [
+    assert recorder.of("session.error") == [{"sessionID": session.id, "error": answer.info["error"]}]
+    assert recorder.kinds[-6:] == [
         *("session.error", "session.status", "session.idle"),
         *("message.updated", "session.status", "session.idle"),
     ]
     assert not agent.is_busy(session)
 
 
-async def test_wedged_prompts_are_stored_and_do_not_move(agent: Agent, server: ServerState, session: Session) -> None:
+async def test_a_wedged_server_stores_prompts_and_begins_none(
+    agent: Agent, server: ServerState, session: Session
+) -> None:
     server.wedged = True
-    task = await prompted(agent, session, saying("hello"))
-    await turns_of_the_loop(20)
+    task = await start_prompt(agent, session, text_prompt("hello"))
+    await run_loop(20)
     assert len(session.messages) == 1
     assert server.statuses(HERE) == {}
     server.wedged = False
     assert (await task).info["finish"] == "stop"
 
 
-async def test_words_that_are_not_stored_yet_are_awaited(agent: Agent, server: ServerState, session: Session) -> None:
+async def test_a_turn_waits_for_the_prompts_text_to_be_stored(
+    agent: Agent, server: ServerState, session: Session
+) -> None:
     server.halfway = True
-    task = await prompted(agent, session, saying("hello"))
-    await turns_of_the_loop(20)
+    task = await start_prompt(agent, session, text_prompt("hello"))
+    await run_loop(20)
     [prompt] = session.messages.values()
     assert prompt.parts == {}
     assert server.statuses(HERE) == {}
@@ -47,38 +51,38 @@ async def test_words_that_are_not_stored_yet_are_awaited(agent: Agent, server: S
     assert (await task).info["parentID"] == prompt.info["id"]
 
 
-async def test_an_answer_that_is_not_stored_whole_has_not_ended(
+async def test_a_turn_ends_only_after_its_answer_is_completely_stored(
     agent: Agent, server: ServerState, session: Session
 ) -> None:
-    task = await asked(agent, server, session)
+    task = await start_waiting_turn(agent, server, session)
     server.halfway = True
     server.requests.reply_question(server.requests.questions(HERE)[0]["id"], [["SQLite"]])
     await wait_until(lambda: answers(session)[-1].info.get("finish") == "stop")
-    await turns_of_the_loop(20)
+    await run_loop(20)
     assert "completed" not in answers(session)[-1].info["time"]
     assert server.statuses(HERE) == {session.id: BUSY}
     server.halfway = False
     assert "completed" in (await task).info["time"]
 
 
-async def test_a_server_ill_in_two_ways_moves_once_it_is_well(
+async def test_a_server_with_two_faults_resumes_after_both_are_lifted(
     agent: Agent, server: ServerState, session: Session
 ) -> None:
     server.halfway = server.wedged = True
-    task = await prompted(agent, session, saying("hello"))
+    task = await start_prompt(agent, session, text_prompt("hello"))
     server.halfway = False
-    await turns_of_the_loop(20)
+    await run_loop(20)
     assert server.statuses(HERE) == {}
     server.wedged = False
     assert (await task).info["finish"] == "stop"
 
 
-async def test_a_broken_script_is_no_success(server: ServerState, session: Session) -> None:
+async def test_an_exception_in_a_script_reaches_the_waiter(server: ServerState, session: Session) -> None:
     async def broken(turn: ScriptedTurn) -> None:
         raise LookupError("a mistake in the script")
 
     agent = Agent(server, lambda text: broken)
     with pytest.raises(LookupError):
-        await (await prompted(agent, session, saying("hello")))
+        await (await start_prompt(agent, session, text_prompt("hello")))
     assert not agent.is_busy(session)
     assert server.statuses(HERE) == {}

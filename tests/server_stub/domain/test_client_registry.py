@@ -17,7 +17,7 @@ def test_an_attached_client_is_issued_an_id(clients: ClientRegistry) -> None:
     assert clients.attendance("ses_a").attachments == {"client_1": 1, "client_2": 1}
 
 
-def test_a_registered_id_is_attached_again_and_not_replaced(clients: ClientRegistry) -> None:
+def test_a_registered_id_is_kept_when_attached_again(clients: ClientRegistry) -> None:
     client = clients.attach("ses_a")
     assert clients.attach("ses_a", client) == client
     assert clients.attendance("ses_a").attachments == {client: 2}
@@ -28,26 +28,26 @@ def test_an_id_of_another_session_is_replaced(clients: ClientRegistry) -> None:
     assert clients.attach("ses_b", stranger) != stranger
 
 
-def test_a_beat_moves_both_marks(clients: ClientRegistry) -> None:
+def test_a_heartbeat_updates_session_and_client(clients: ClientRegistry) -> None:
     client = clients.attach("ses_a")
     clients.beat("ses_a", client, 1000)
     assert clients.attendance("ses_a") == ClientActivity(1000, {client: 1000}, {client: 1})
 
 
-def test_an_anonymous_beat_moves_the_session_s_mark_only(clients: ClientRegistry) -> None:
+def test_an_anonymous_heartbeat_updates_the_session_only(clients: ClientRegistry) -> None:
     client = clients.attach("ses_a")
     clients.beat("ses_a", client, 1000)
     clients.beat("ses_a", None, 2000)
     assert clients.attendance("ses_a") == ClientActivity(2000, {client: 1000}, {client: 1})
 
 
-def test_an_anonymous_beat_needs_nobody_attached(clients: ClientRegistry) -> None:
+def test_an_anonymous_heartbeat_needs_no_attached_client(clients: ClientRegistry) -> None:
     clients.beat("ses_a", None, 1000)
     assert clients.attendance("ses_a").last_seen_at == 1000
 
 
 @pytest.mark.parametrize("malformed", ["", "a b", "é", "a" * 129, "client_1\n", "client/1"])
-def test_a_malformed_id_moves_no_mark(clients: ClientRegistry, malformed: str) -> None:
+def test_a_malformed_id_updates_nothing(clients: ClientRegistry, malformed: str) -> None:
     client = clients.attach("ses_a")
     clients.beat("ses_a", client, 1000)
     before = clients.attendance("ses_a")
@@ -57,7 +57,7 @@ def test_a_malformed_id_moves_no_mark(clients: ClientRegistry, malformed: str) -
 
 
 @pytest.mark.parametrize("session", ["ses_a", "ses_never_seen"])
-def test_an_unregistered_id_moves_no_mark(clients: ClientRegistry, session: str) -> None:
+def test_an_unregistered_id_updates_nothing(clients: ClientRegistry, session: str) -> None:
     clients.attach("ses_a")
     before = clients.attendance(session)
     with pytest.raises(UnregisteredClient) as refusal:
@@ -66,7 +66,7 @@ def test_an_unregistered_id_moves_no_mark(clients: ClientRegistry, session: str)
     assert clients.attendance(session) == before
 
 
-def test_the_longest_and_the_oddest_ids_are_well_formed(clients: ClientRegistry) -> None:
+def test_the_longest_id_and_all_allowed_characters_are_well_formed(clients: ClientRegistry) -> None:
     for odd in ("a" * 128, "A-z.0_9:"):
         with pytest.raises(UnregisteredClient):
             clients.beat("ses_a", odd, 1)
@@ -87,14 +87,14 @@ def test_a_client_attached_twice_needs_two_detaches(clients: ClientRegistry) -> 
         clients.beat("ses_a", client, 3000)
 
 
-def test_a_client_attached_again_starts_without_its_old_mark(clients: ClientRegistry) -> None:
+def test_a_client_attached_again_has_no_earlier_heartbeat(clients: ClientRegistry) -> None:
     client = clients.attach("ses_a")
     clients.beat("ses_a", client, 1000)
     clients.detach("ses_a", client)
     assert clients.attach("ses_a", client) not in clients.attendance("ses_a").client_last_seen_at
 
 
-def test_detaching_strangers_and_the_anonymous_changes_nothing(clients: ClientRegistry) -> None:
+def test_detaching_unknown_or_anonymous_clients_changes_nothing(clients: ClientRegistry) -> None:
     client = clients.attach("ses_a")
     before = clients.attendance("ses_a")
     clients.detach("ses_a", None)
@@ -105,7 +105,7 @@ def test_detaching_strangers_and_the_anonymous_changes_nothing(clients: ClientRe
         clients.detach("ses_a", "a b")
 
 
-def test_the_state_read_out_is_a_copy(clients: ClientRegistry) -> None:
+def test_activity_is_a_copy(clients: ClientRegistry) -> None:
     client = clients.attach("ses_a")
     clients.beat("ses_a", client, 1000)
     read = clients.attendance("ses_a")
@@ -114,7 +114,7 @@ def test_the_state_read_out_is_a_copy(clients: ClientRegistry) -> None:
     assert clients.attendance("ses_a") == ClientActivity(1000, {client: 1000}, {client: 1})
 
 
-def test_a_copy_read_earlier_does_not_move_with_later_beats(clients: ClientRegistry) -> None:
+def test_a_copy_does_not_change_with_later_heartbeats(clients: ClientRegistry) -> None:
     client = clients.attach("ses_a")
     clients.beat("ses_a", client, 1000)
     read = clients.attendance("ses_a")
@@ -122,13 +122,13 @@ def test_a_copy_read_earlier_does_not_move_with_later_beats(clients: ClientRegis
     assert read.client_last_seen_at == {client: 1000}
 
 
-def test_sessions_are_apart(clients: ClientRegistry) -> None:
+def test_sessions_are_independent(clients: ClientRegistry) -> None:
     client = clients.attach("ses_a")
     clients.beat("ses_a", client, 1000)
     assert clients.attendance("ses_b") == ClientActivity(None, {}, {})
 
 
-def test_a_forgotten_session_knows_nobody(clients: ClientRegistry) -> None:
+def test_a_forgotten_session_has_no_clients(clients: ClientRegistry) -> None:
     client = clients.attach("ses_a")
     clients.beat("ses_a", client, 1000)
     clients.forget("ses_a")

@@ -9,7 +9,7 @@ from server_stub.domain.clock import PacedClock
 
 
 class LateLoop:
-    """Stands for asyncio: every sleep ends 5 ms late."""
+    """Replaces asyncio: every sleep ends 5 ms late."""
 
     def __init__(self) -> None:
         self.moment = 0.0
@@ -24,11 +24,11 @@ class LateLoop:
         self.moment += seconds + 0.005 if seconds else 0.0001
 
 
-def test_now_is_the_time_of_day_in_milliseconds() -> None:
+def test_now_is_epoch_time_in_milliseconds() -> None:
     assert PacedClock().now() == pytest.approx(time.time() * 1000, abs=1000)
 
 
-def test_a_pause_ends_when_it_was_said_to() -> None:
+def test_after_predicts_the_end_of_a_pause() -> None:
     clock = PacedClock(speed=20)
     assert clock.after(10) - clock.now() == pytest.approx(500, abs=50)
 
@@ -41,7 +41,7 @@ async def test_speed_shortens_every_pause() -> None:
 
 
 @pytest.mark.parametrize(("rate", "speed"), [(10, 1), (10, 5), (1000, 1)])
-async def test_ticks_keep_to_their_rate_though_each_sleep_is_late(
+async def test_ticks_keep_their_rate_when_sleeps_are_late(
     monkeypatch: pytest.MonkeyPatch, rate: float, speed: float
 ) -> None:
     late = LateLoop()

@@ -16,7 +16,7 @@ def _ids() -> Callable[[], str]:
     return lambda: f"evt_{next(numbers)}"
 
 
-def test_a_subscription_hears_its_own_directory_and_what_has_none(bus: EventBus) -> None:
+def test_a_subscription_gets_events_of_its_directory_and_of_none(bus: EventBus) -> None:
     with bus.subscribe("/a") as a, bus.subscribe() as everywhere:
         bus.publish("one", {}, "/a")
         bus.publish("two", {}, "/b")
@@ -25,7 +25,7 @@ def test_a_subscription_hears_its_own_directory_and_what_has_none(bus: EventBus)
     assert [event.payload["type"] for event in everywhere.events] == ["one", "two", "three"]
 
 
-def test_nothing_is_replayed_and_nothing_is_kept_for_those_who_left(bus: EventBus) -> None:
+def test_events_are_neither_replayed_nor_kept_after_unsubscribing(bus: EventBus) -> None:
     bus.publish("before", {})
     with bus.subscribe() as subscription:
         pass
@@ -34,7 +34,7 @@ def test_nothing_is_replayed_and_nothing_is_kept_for_those_who_left(bus: EventBu
     assert not bus.subscriptions
 
 
-def test_only_what_is_stored_is_told_again_as_sync_counted_for_each_session(bus: EventBus) -> None:
+def test_durable_events_have_a_sync_copy_numbered_per_session(bus: EventBus) -> None:
     with bus.subscribe() as subscription:
         for session in ("ses_a", "ses_b", "ses_a"):
             bus.publish("message.updated", {"sessionID": session, "info": {}}, "/a")
@@ -58,7 +58,7 @@ def test_only_what_is_stored_is_told_again_as_sync_counted_for_each_session(bus:
     assert delta.sync is None
 
 
-def test_a_muted_bus_swallows_events(bus: EventBus) -> None:
+def test_a_muted_bus_drops_events(bus: EventBus) -> None:
     with bus.subscribe() as subscription:
         bus.muted = True
         bus.publish("lost", {})
@@ -67,7 +67,7 @@ def test_a_muted_bus_swallows_events(bus: EventBus) -> None:
     assert [event.payload["type"] for event in subscription.events] == ["heard"]
 
 
-def test_a_bounded_queue_drops_the_oldest_in_silence() -> None:
+def test_a_bounded_queue_drops_the_oldest_silently() -> None:
     bus = EventBus(_ids(), limit=3)
     with bus.subscribe() as subscription:
         for number in range(5):

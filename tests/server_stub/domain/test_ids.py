@@ -8,7 +8,7 @@ def test_ids_have_opencodes_form(clock: InstantClock) -> None:
     assert re.fullmatch(r"msg_[0-9a-f]{12}[0-9A-Za-z]{14}", Ids(clock).new("msg"))
 
 
-def test_long_ids_have_the_form_of_mimo_code_and_sort_above_all_short_ones(clock: InstantClock) -> None:
+def test_long_ids_have_mimo_codes_form_and_sort_above_short_ones(clock: InstantClock) -> None:
     ids = Ids(clock, "long")
     message, session = ids.new("msg"), ids.new("ses")
     assert re.fullmatch(rf"msg_g{START * 4096 + 1:016x}[0-9A-Za-z]{{9}}", message)
@@ -16,7 +16,7 @@ def test_long_ids_have_the_form_of_mimo_code_and_sort_above_all_short_ones(clock
     assert message > "msg_" + "f" * 26
 
 
-def test_ids_rise_within_one_millisecond_and_with_time(clock: InstantClock) -> None:
+def test_ids_increase_with_time_and_within_one_millisecond(clock: InstantClock) -> None:
     ids = Ids(clock)
     minted = [ids.new("prt") for _ in range(50)]
     clock.moment += 1
@@ -25,7 +25,7 @@ def test_ids_rise_within_one_millisecond_and_with_time(clock: InstantClock) -> N
     assert len(set(minted)) == 100
 
 
-def test_ids_rise_though_the_clock_falls_back(clock: InstantClock) -> None:
+def test_ids_increase_when_the_clock_is_set_back(clock: InstantClock) -> None:
     ids = Ids(clock)
     before = ids.new("msg")
     clock.moment -= 60_000

@@ -3,11 +3,11 @@ import json
 from server_stub.domain.json_encoding import encode
 
 
-def test_compact_and_in_utf8() -> None:
+def test_json_is_compact_utf8() -> None:
     assert encode({"a": ["ü", None]}) == '{"a":["ü",null]}'.encode()
 
 
-def test_half_an_emoji_survives_as_its_escape() -> None:
+def test_a_lone_surrogate_is_escaped() -> None:
     encoded = encode("\ud83d!")
     assert encoded == b'"\\ud83d!"'
     assert json.loads(encoded) == "\ud83d!"

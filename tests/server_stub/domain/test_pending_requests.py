@@ -6,7 +6,7 @@ from server_stub.domain.api_errors import ApiError
 from server_stub.domain.pending_requests import Allowed, Answered, Permission, Question, Rejected
 from server_stub.domain.state import ServerState
 from tests.server_stub.conftest import HERE
-from tests.server_stub.event_listener import watching
+from tests.server_stub.event_listener import recording
 
 Json = dict[str, Any]
 TOOL: Json = {"messageID": "msg_1", "callID": "call_1"}
@@ -24,18 +24,18 @@ def ask_permission(server: ServerState, command: str, session: str = "ses_1", di
 
 
 async def test_a_question_is_open_until_it_is_answered(server: ServerState) -> None:
-    with watching(server) as witness:
+    with recording(server) as recorder:
         question = ask(server)
         assert server.requests.questions(HERE) == [question.info]
         server.requests.reply_question(question.info["id"], [["one", "two"]])
     assert server.requests.questions(HERE) == []
     assert await question.outcome == Answered([["one", "two"]])
-    told = {"sessionID": "ses_1", "requestID": question.info["id"], "answers": [["one", "two"]]}
-    assert witness.of("question.asked") == [question.info]
-    assert witness.of("question.replied") == [told]
+    event = {"sessionID": "ses_1", "requestID": question.info["id"], "answers": [["one", "two"]]}
+    assert recorder.of("question.asked") == [question.info]
+    assert recorder.of("question.replied") == [event]
 
 
-async def test_a_question_can_be_answered_once_only(server: ServerState) -> None:
+async def test_a_question_can_be_answered_once(server: ServerState) -> None:
     question = ask(server)
     server.requests.reply_question(question.info["id"], [])
     with pytest.raises(ApiError) as refusal:
@@ -45,15 +45,15 @@ async def test_a_question_can_be_answered_once_only(server: ServerState) -> None
     assert refusal.value.body["requestID"] == question.info["id"]
 
 
-async def test_a_rejected_question_says_so(server: ServerState) -> None:
-    with watching(server) as witness:
+async def test_a_rejected_question_publishes_its_rejection(server: ServerState) -> None:
+    with recording(server) as recorder:
         question = ask(server)
         server.requests.reject_question(question.info["id"])
     assert await question.outcome == Rejected()
-    assert witness.of("question.rejected") == [{"sessionID": "ses_1", "requestID": question.info["id"]}]
+    assert recorder.of("question.rejected") == [{"sessionID": "ses_1", "requestID": question.info["id"]}]
 
 
-async def test_an_answer_to_a_ghost_is_taken_without_effect(server: ServerState) -> None:
+async def test_an_answer_after_an_abort_has_no_effect(server: ServerState) -> None:
     question = ask(server)
     question.outcome.cancel()
     assert server.requests.questions(HERE) == [question.info]
@@ -67,25 +67,25 @@ async def test_requests_are_listed_by_directory(server: ServerState) -> None:
     assert server.requests.questions("/elsewhere") == [there.info]
 
 
-async def test_allowed_once_is_asked_again(server: ServerState) -> None:
+async def test_once_does_not_allow_the_next_request(server: ServerState) -> None:
     first = ask_permission(server, "make lint")
     server.requests.reply_permission(first.info["id"], "once")
     assert await first.outcome == Allowed()
     assert not ask_permission(server, "make lint").outcome.done()
 
 
-async def test_always_settles_what_matches_now_and_later(server: ServerState) -> None:
+async def test_always_settles_matching_requests_now_and_later(server: ServerState) -> None:
     first, second = ask_permission(server, "make lint"), ask_permission(server, "make test")
     other = ask_permission(server, "rm -r build")
-    with watching(server) as witness:
+    with recording(server) as recorder:
         server.requests.reply_permission(first.info["id"], "always")
         third = ask_permission(server, "make docs")
     assert await second.outcome == Allowed()
     assert await third.outcome == Allowed()
     assert server.requests.permissions(HERE) == [other.info]
-    settled = [(told["requestID"], told["reply"]) for told in witness.of("permission.replied")]
+    settled = [(event["requestID"], event["reply"]) for event in recorder.of("permission.replied")]
     assert settled == [(first.info["id"], "always"), (second.info["id"], "always")]
-    assert witness.of("permission.asked") == []
+    assert recorder.of("permission.asked") == []
 
 
 async def test_always_holds_in_its_own_directory_only(server: ServerState) -> None:
@@ -94,7 +94,7 @@ async def test_always_holds_in_its_own_directory_only(server: ServerState) -> No
     assert not ask_permission(server, "make lint", directory="/elsewhere").outcome.done()
 
 
-async def test_a_rejection_takes_the_other_permissions_of_its_session_along(server: ServerState) -> None:
+async def test_a_rejection_rejects_all_permissions_of_the_session(server: ServerState) -> None:
     first, second = ask_permission(server, "make lint"), ask_permission(server, "make test")
     other = ask_permission(server, "make test", session="ses_2")
     server.requests.reply_permission(first.info["id"], "reject", "not now")
@@ -113,7 +113,7 @@ async def test_an_unknown_permission_is_not_found(server: ServerState) -> None:
     }
 
 
-async def test_what_was_allowed_for_good_is_forgotten_with_its_directory(server: ServerState) -> None:
+async def test_always_is_dropped_with_its_directory(server: ServerState) -> None:
     for directory in (HERE, "/elsewhere"):
         first = ask_permission(server, "make lint", directory=directory)
         server.requests.reply_permission(first.info["id"], "always")
@@ -122,12 +122,12 @@ async def test_what_was_allowed_for_good_is_forgotten_with_its_directory(server:
     assert ask_permission(server, "make lint", directory="/elsewhere").outcome.done()
 
 
-async def test_forgetting_a_directory_leaves_the_others(server: ServerState) -> None:
+async def test_forgetting_one_directory_keeps_the_others(server: ServerState) -> None:
     ask(server)
     ask_permission(server, "make lint")
     elsewhere = ask(server, directory="/elsewhere")
-    with watching(server) as witness:
+    with recording(server) as recorder:
         server.requests.forget(HERE)
     assert server.requests.questions(HERE) == server.requests.permissions(HERE) == []
     assert server.requests.questions("/elsewhere") == [elsewhere.info]
-    assert witness.kinds == []
+    assert recorder.kinds == []

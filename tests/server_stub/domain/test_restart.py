@@ -1,4 +1,4 @@
-"""What the stub forgets in a crash and what it keeps: as seen on a real server that was killed."""
+"""State kept and lost in a crash, as measured on a real server that was killed."""
 
 import asyncio
 
@@ -22,7 +22,7 @@ async def asking() -> tuple[ServerState, Agent, Session]:
     return server, agent, session
 
 
-async def test_sessions_and_messages_are_kept_and_a_tool_runs_for_ever() -> None:
+async def test_sessions_and_messages_are_kept_and_a_tool_stays_running() -> None:
     server, agent, session = await asking()
     found = after_crash(server)
     await agent.end([session])
@@ -33,7 +33,7 @@ async def test_sessions_and_messages_are_kept_and_a_tool_runs_for_ever() -> None
     assert [part["state"]["status"] for part in answer.parts.values() if part["type"] == "tool"] == ["running"]
 
 
-async def test_open_requests_and_statuses_are_forgotten() -> None:
+async def test_open_requests_and_statuses_are_lost() -> None:
     server, agent, session = await asking()
     assert server.statuses("/project")
     found = after_crash(server)
@@ -42,8 +42,8 @@ async def test_open_requests_and_statuses_are_forgotten() -> None:
     await agent.end([session])
 
 
-async def test_a_prompt_whose_words_were_not_stored_yet_is_kept_without_them() -> None:
-    """As seen on opencode 1.18.33 on a busy machine, killed between storing a message and its parts."""
+async def test_a_prompt_without_stored_parts_is_kept_without_them() -> None:
+    """As measured on opencode 1.18.33, killed between storing a message and its parts."""
     server = ServerState(OPENCODE, PacedClock(100), "/project")
     agent, session = Agent(server, lambda text: choose(text, "plain")), server.create_session("/project")
     server.halfway = True
@@ -56,8 +56,8 @@ async def test_a_prompt_whose_words_were_not_stored_yet_is_kept_without_them() -
     assert (kept.info["role"], kept.parts) == ("user", {})
 
 
-async def test_an_answer_may_have_ended_and_never_been_completed() -> None:
-    """As seen there, too: killed between storing why the model stopped and when the answer was completed."""
+async def test_an_answer_can_have_a_finish_without_completion_time() -> None:
+    """As measured there, too: killed between storing the finish and the completion time."""
     server, agent, session = await asking()
     server.halfway = True
     server.requests.reply_question(server.requests.questions("/project")[0]["id"], [["SQLite"]])
@@ -70,7 +70,7 @@ async def test_an_answer_may_have_ended_and_never_been_completed() -> None:
     assert [part["type"] for part in answer.parts.values()] == ["step-start", "text", "step-finish"]
 
 
-async def test_what_the_dead_process_still_does_is_not_seen() -> None:
+async def test_runs_of_the_killed_process_do_not_change_the_new_state() -> None:
     server, agent, session = await asking()
     found = after_crash(server)
     await agent.end([session])
@@ -79,13 +79,13 @@ async def test_what_the_dead_process_still_does_is_not_seen() -> None:
     ]
 
 
-async def test_the_same_prompt_posted_again_runs_again_under_the_same_user_message() -> None:
+async def test_a_repeated_prompt_runs_again_with_the_same_user_message() -> None:
     server, agent, session = await asking()
     found = after_crash(server)
     await agent.end([session])
-    again, kept = Agent(found, lambda text: choose("PLAIN", "plain")), found.session(session.id)
+    second_agent, kept = Agent(found, lambda text: choose("PLAIN", "plain")), found.session(session.id)
     prompt = kept.ordered()[0]
-    again.accept(kept, Prompt(list(prompt.parts.values()), message_id=prompt.info["id"]))
-    answer = await asyncio.wait_for(again.answer(kept), 5)
+    second_agent.accept(kept, Prompt(list(prompt.parts.values()), message_id=prompt.info["id"]))
+    answer = await asyncio.wait_for(second_agent.answer(kept), 5)
     assert answer.info["parentID"] == prompt.info["id"]
     assert [message.info["role"] for message in kept.ordered()].count("user") == 1

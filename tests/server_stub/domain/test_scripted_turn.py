@@ -7,7 +7,7 @@ import pytest
 from server_stub.domain.scripted_turn import ModelFailed, Script, ScriptedTurn, Superseded, TurnEnded
 from server_stub.domain.state import Message, ServerState, Session
 from tests.server_stub.conftest import HERE, START, InstantClock
-from tests.server_stub.event_listener import Witness, watching
+from tests.server_stub.event_listener import EventRecorder, recording
 from tests.waiting import wait_until
 
 Json = dict[str, Any]
@@ -49,13 +49,13 @@ def types(message: Message) -> list[str]:
 
 
 async def opened(server: ServerState, work: Coroutine[Any, Any, Any]) -> "asyncio.Task[Any]":
-    """The work, begun and waiting for a person."""
+    """Start the work, which waits for the user."""
     task = asyncio.ensure_future(work)
     await wait_until(lambda: server.requests.questions(HERE) or server.requests.permissions(HERE))
     return task
 
 
-async def test_a_round_is_one_message_with_steps_around_its_words(turn: ScriptedTurn, session: Session) -> None:
+async def test_a_round_is_one_message_with_steps_around_its_text(turn: ScriptedTurn, session: Session) -> None:
     await turn.think("hm")
     await turn.say("so it is")
     turn.end("stop")
@@ -68,7 +68,7 @@ async def test_a_round_is_one_message_with_steps_around_its_words(turn: Scripted
     assert session.info["tokens"]["output"] == 4
 
 
-async def test_what_follows_a_tool_call_opens_the_next_round(turn: ScriptedTurn, session: Session) -> None:
+async def test_text_after_a_tool_call_opens_the_next_round(turn: ScriptedTurn, session: Session) -> None:
     await turn.say("first")
     await turn.use("read", {}, "text", "file")
     await turn.say("then")
@@ -79,22 +79,22 @@ async def test_what_follows_a_tool_call_opens_the_next_round(turn: ScriptedTurn,
     assert types(second) == ["step-start", "text", "step-finish"]
 
 
-async def test_words_are_streamed_and_stored_when_the_part_ends(
+async def test_text_is_streamed_and_stored_when_the_part_ends(
     server: ServerState, turn: ScriptedTurn, session: Session, clock: InstantClock
 ) -> None:
-    with watching(server) as witness:
+    with recording(server) as recorder:
         await turn.say("one two three", rate=2)
         turn.end("stop")
-    assert [told["delta"] for told in witness.of("message.part.delta")] == ["one ", "two ", "three"]
-    begun, ended = [told["part"] for told in witness.of("message.part.updated") if told["part"]["type"] == "text"]
+    assert [event["delta"] for event in recorder.of("message.part.delta")] == ["one ", "two ", "three"]
+    begun, ended = [event["part"] for event in recorder.of("message.part.updated") if event["part"]["type"] == "text"]
     assert begun["text"] == ""
     assert ended["text"] == "one two three"
     assert ended["time"] == {"start": START, "end": START + 1500}
 
 
-def told_of_parts(witness: Witness) -> list[str]:
-    """`text` when a text has ended, and the state of a call."""
-    parts = [told["part"] for told in witness.of("message.part.updated")]
+def part_states(recorder: EventRecorder) -> list[str]:
+    """`text` for an ended text, else the state of a tool call."""
+    parts = [event["part"] for event in recorder.of("message.part.updated")]
     return [
         part["state"]["status"] if part["type"] == "tool" else part["type"]
         for part in parts
@@ -102,43 +102,43 @@ def told_of_parts(witness: Witness) -> list[str]:
     ]
 
 
-async def test_words_before_a_call_end_after_it_has_begun_to_run(
+async def test_text_before_a_tool_call_ends_after_the_call_runs(
     server: ServerState, turn: ScriptedTurn, session: Session
 ) -> None:
-    with watching(server) as witness:
+    with recording(server) as recorder:
         await turn.say("first")
         [words] = [part for part in answers(session)[0].parts.values() if part["type"] == "text"]
         assert (words["text"], "end" in words["time"]) == ("", False)
         await turn.use("read", {}, "text", "file")
-    assert told_of_parts(witness) == ["pending", "running", "text", "completed"]
+    assert part_states(recorder) == ["pending", "running", "text", "completed"]
 
 
 @pytest.mark.parametrize("asks", ["question", "permission"])
-async def test_a_request_is_open_while_the_words_before_it_are_not_yet_stored(
+async def test_a_request_opens_before_the_text_ahead_of_it_is_stored(
     server: ServerState, turn: ScriptedTurn, asks: str
 ) -> None:
     await turn.say("first")
-    with watching(server) as witness:
+    with recording(server) as recorder:
         work = turn.ask(QUESTION) if asks == "question" else turn.shell("make", [])
         task = await opened(server, work)
-    last = witness.of("message.part.updated")[-1]["part"]
+    last = recorder.of("message.part.updated")[-1]["part"]
     assert (last["type"], last["text"]) == ("text", "first")
-    assert witness.kinds[-1] == "message.part.updated"
-    assert f"{asks}.asked" in witness.kinds
+    assert recorder.kinds[-1] == "message.part.updated"
+    assert f"{asks}.asked" in recorder.kinds
     task.cancel()
     await asyncio.wait({task})
 
 
-async def test_words_end_where_other_words_begin(server: ServerState, turn: ScriptedTurn) -> None:
-    with watching(server) as witness:
+async def test_a_text_ends_when_another_begins(server: ServerState, turn: ScriptedTurn) -> None:
+    with recording(server) as recorder:
         await turn.think("hm")
         await turn.say("so it is")
-        assert told_of_parts(witness) == ["reasoning"]
+        assert part_states(recorder) == ["reasoning"]
         turn.end("stop")
-        assert told_of_parts(witness) == ["reasoning", "text"]
+        assert part_states(recorder) == ["reasoning", "text"]
 
 
-async def test_a_part_that_is_cut_short_keeps_what_was_said(turn: ScriptedTurn, session: Session) -> None:
+async def test_a_cancelled_part_keeps_its_streamed_text(turn: ScriptedTurn, session: Session) -> None:
     task = asyncio.ensure_future(turn.say("word " * 1000))
     await wait_until(lambda: answers(session) and len(answers(session)[0].parts) == 2)
     task.cancel()
@@ -150,7 +150,7 @@ async def test_a_part_that_is_cut_short_keeps_what_was_said(turn: ScriptedTurn, 
     assert len(text["text"]) < 5000
 
 
-async def test_a_stream_that_breaks_off_stays_empty_in_the_store(turn: ScriptedTurn, session: Session) -> None:
+async def test_a_broken_provider_stream_is_stored_empty(turn: ScriptedTurn, session: Session) -> None:
     await turn.stream(["half ", "a "], rate=10, breaks_off=True)
     await turn.retry("Overloaded", attempt=1, seconds=2)
     await turn.say("all of it")
@@ -159,13 +159,13 @@ async def test_a_stream_that_breaks_off_stays_empty_in_the_store(turn: ScriptedT
     assert [part["text"] for part in answer.parts.values() if part["type"] == "text"] == ["", "all of it"]
 
 
-async def test_a_retry_says_until_when_and_then_is_busy_again(
+async def test_a_retry_publishes_its_end_and_then_busy(
     server: ServerState, turn: ScriptedTurn, session: Session
 ) -> None:
     turn.begin()
-    with watching(server) as witness:
+    with recording(server) as recorder:
         await turn.retry("Overloaded", attempt=3, seconds=9)
-    waiting, busy = [told["status"] for told in witness.of("session.status")]
+    waiting, busy = [event["status"] for event in recorder.of("session.status")]
     assert waiting == {"type": "retry", "attempt": 3, "message": "Overloaded", "next": START + 9000}
     assert busy == {"type": "busy"}
     assert not turn.waits_for_provider
@@ -182,14 +182,12 @@ async def test_a_final_failure_carries_the_providers_error(turn: ScriptedTurn, s
     assert "finish" not in answer.info
 
 
-async def test_a_question_is_asked_before_its_call_runs(
-    server: ServerState, turn: ScriptedTurn, session: Session
-) -> None:
-    with watching(server) as witness:
+async def test_a_question_opens_before_its_call_runs(server: ServerState, turn: ScriptedTurn, session: Session) -> None:
+    with recording(server) as recorder:
         task = await opened(server, turn.ask(QUESTION))
         states = [
             payload["properties"].get("part", {}).get("state", {}).get("status", payload["type"])
-            for payload in witness.payloads
+            for payload in recorder.payloads
         ]
         [asked] = server.requests.questions(HERE)
         server.requests.reply_question(asked["id"], [["a"]])
@@ -207,7 +205,7 @@ async def test_a_question_is_asked_before_its_call_runs(
 
 
 @pytest.mark.parametrize("given", [[], [[]], [[], ["b"]]])
-async def test_what_is_left_out_counts_as_unanswered(
+async def test_a_missing_answer_counts_as_unanswered(
     server: ServerState, turn: ScriptedTurn, given: list[list[str]]
 ) -> None:
     task = await opened(server, turn.ask(QUESTION))
@@ -224,8 +222,10 @@ async def test_a_dismissed_question_ends_the_turn(server: ServerState, turn: Scr
     assert list(answers(session)[0].parts.values())[-1]["state"]["error"] == "The user dismissed this question"
 
 
-async def test_a_shell_asks_and_its_output_grows(server: ServerState, turn: ScriptedTurn, session: Session) -> None:
-    with watching(server) as witness:
+async def test_a_shell_asks_for_permission_and_its_output_grows(
+    server: ServerState, turn: ScriptedTurn, session: Session
+) -> None:
+    with recording(server) as recorder:
         task = await opened(server, turn.shell("make all", ["one", "two"]))
         [asked] = server.requests.permissions(HERE)
         assert asked["permission"] == "bash"
@@ -234,7 +234,7 @@ async def test_a_shell_asks_and_its_output_grows(server: ServerState, turn: Scri
         assert asked["metadata"] == {"command": "make all"}
         server.requests.reply_permission(asked["id"], "once")
         await task
-    states = [told["part"]["state"] for told in witness.of("message.part.updated") if "state" in told["part"]]
+    states = [event["part"]["state"] for event in recorder.of("message.part.updated") if "state" in event["part"]]
     assert [one["metadata"]["output"] for one in states if "metadata" in one] == [
         "one\n",
         "one\ntwo\n",
@@ -243,12 +243,12 @@ async def test_a_shell_asks_and_its_output_grows(server: ServerState, turn: Scri
     assert states[-1]["status"] == "completed"
 
 
-async def test_a_command_without_output_says_so(turn: ScriptedTurn) -> None:
+async def test_a_command_without_output_reports_none(turn: ScriptedTurn) -> None:
     await turn.shell("touch x", [], asks=False)
     assert turn.model_input == "(no output)"
 
 
-async def test_refused_without_a_reason_the_turn_ends(
+async def test_a_rejection_without_a_reason_ends_the_turn(
     server: ServerState, turn: ScriptedTurn, session: Session
 ) -> None:
     task = await opened(server, turn.shell("make", []))
@@ -259,14 +259,14 @@ async def test_refused_without_a_reason_the_turn_ends(
     assert error == "The user rejected permission to use this specific tool call."
 
 
-async def test_refused_with_a_reason_the_model_goes_on(server: ServerState, turn: ScriptedTurn) -> None:
+async def test_a_rejection_with_a_reason_continues_the_turn(server: ServerState, turn: ScriptedTurn) -> None:
     task = await opened(server, turn.shell("make", []))
     server.requests.reply_permission(server.requests.permissions(HERE)[0]["id"], "reject", "not today")
     await task
     assert turn.model_input.endswith("with the following feedback: not today")
 
 
-async def test_calls_together_share_a_round_and_all_end_before_it(
+async def test_concurrent_calls_share_a_round_that_ends_after_them(
     server: ServerState, turn: ScriptedTurn, session: Session
 ) -> None:
     task = await opened(server, turn.together(turn.ask(QUESTION), turn.shell("make", ["done"])))
@@ -286,7 +286,7 @@ async def test_calls_together_share_a_round_and_all_end_before_it(
     assert len(answers(session)) == 1
 
 
-async def test_one_refusal_among_several_ends_the_turn(server: ServerState, turn: ScriptedTurn) -> None:
+async def test_one_rejection_of_several_ends_the_turn(server: ServerState, turn: ScriptedTurn) -> None:
     task = await opened(server, turn.together(turn.ask(QUESTION), turn.shell("make", ["done"])))
     await wait_until(lambda: server.requests.permissions(HERE))
     server.requests.reject_question(server.requests.questions(HERE)[0]["id"])
@@ -298,22 +298,22 @@ async def test_one_refusal_among_several_ends_the_turn(server: ServerState, turn
 async def test_an_edit_is_counted_in_the_sessions_diff(
     server: ServerState, turn: ScriptedTurn, session: Session
 ) -> None:
-    with watching(server) as witness:
+    with recording(server) as recorder:
         await turn.edit("a.py", "--- a.py\n+++ a.py\n@@ -1,2 +1,3 @@\n-old\n+new\n+more\n same\n")
     [change] = session.diff
     assert (change["file"], change["additions"], change["deletions"]) == ("a.py", 2, 1)
-    assert witness.of("file.edited") == [{"file": "a.py"}]
+    assert recorder.of("file.edited") == [{"file": "a.py"}]
 
 
-async def test_todos_are_told_and_kept(server: ServerState, turn: ScriptedTurn, session: Session) -> None:
+async def test_todos_are_published_and_stored(server: ServerState, turn: ScriptedTurn, session: Session) -> None:
     todos = [{"content": "read", "status": "completed", "priority": "high"}]
-    with watching(server) as witness:
+    with recording(server) as recorder:
         await turn.plan(todos)
     assert session.todos == todos
-    assert witness.of("todo.updated") == [{"sessionID": session.id, "todos": todos}]
+    assert recorder.of("todo.updated") == [{"sessionID": session.id, "todos": todos}]
 
 
-async def test_a_newer_prompt_takes_over_between_two_rounds(
+async def test_a_newer_prompt_is_answered_after_the_current_round(
     server: ServerState, turn: ScriptedTurn, session: Session, clock: InstantClock
 ) -> None:
     await turn.use("read", {}, "text", "file")

@@ -5,7 +5,7 @@ from server_stub.domain.state import ServerState
 from tests.server_stub.scenarios.test_catalog import played, said
 
 
-async def test_a_past_stands_before_the_prompt_in_prompts_and_answers(agent: Agent, server: ServerState) -> None:
+async def test_seeded_messages_precede_the_prompt_alternately(agent: Agent, server: ServerState) -> None:
     session, answer = await played(agent, server, "PAST 4")
     *past, prompt, last = session.ordered()
     assert [(message.info["role"], said(message)[:9]) for message in past] == [

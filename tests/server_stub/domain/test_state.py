@@ -3,7 +3,7 @@ import pytest
 from server_stub.domain.api_errors import ApiError
 from server_stub.domain.state import BUSY, IDLE, Message, ServerState, Session
 from tests.server_stub.conftest import HERE, InstantClock
-from tests.server_stub.event_listener import watching
+from tests.server_stub.event_listener import recording
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def test_a_new_session_has_the_fields_of_opencodes(server: ServerState) -> None:
     }
 
 
-def test_a_change_moves_the_time_but_a_new_name_does_not(
+def test_a_change_updates_the_time_but_a_new_title_does_not(
     server: ServerState, session: Session, clock: InstantClock
 ) -> None:
     created = session.info["time"]["updated"]
@@ -45,7 +45,7 @@ def test_none_removes_a_field(server: ServerState, session: Session) -> None:
     assert "revert" not in session.info
 
 
-def test_a_deleted_session_takes_its_descendants_along(server: ServerState, session: Session) -> None:
+def test_deleting_a_session_deletes_its_descendants(server: ServerState, session: Session) -> None:
     child = server.create_session(HERE, parent_id=session.id)
     grandchild = server.create_session(HERE, parent_id=child.id)
     other = server.create_session(HERE)
@@ -63,20 +63,20 @@ def test_idle_sessions_are_absent_from_the_statuses(server: ServerState, session
     assert server.statuses(HERE) == {}
 
 
-def test_idle_is_said_twice_in_two_words(server: ServerState, session: Session) -> None:
-    with watching(server) as witness:
+def test_idle_is_published_as_status_and_as_session_idle(server: ServerState, session: Session) -> None:
+    with recording(server) as recorder:
         server.set_status(session, IDLE)
-    assert witness.kinds == ["session.status", "session.idle"]
+    assert recorder.kinds == ["session.status", "session.idle"]
 
 
-def test_streamed_text_is_told_and_not_stored(server: ServerState, session: Session) -> None:
+def test_streamed_text_is_published_and_not_stored(server: ServerState, session: Session) -> None:
     put(server, session, "msg_1")
     server.put_part(part(session))
-    with watching(server) as witness:
+    with recording(server) as recorder:
         server.stream_text(part(session), "hello")
     assert session.messages["msg_1"].parts["prt_1"]["text"] == ""
-    [told] = witness.of("message.part.delta")
-    assert told == {
+    [event] = recorder.of("message.part.delta")
+    assert event == {
         "sessionID": session.id,
         "messageID": "msg_1",
         "partID": "prt_1",
@@ -85,22 +85,22 @@ def test_streamed_text_is_told_and_not_stored(server: ServerState, session: Sess
     }
 
 
-def test_an_event_that_waits_keeps_what_it_said(server: ServerState, session: Session) -> None:
+def test_a_queued_event_keeps_its_document(server: ServerState, session: Session) -> None:
     put(server, session, "msg_1")
-    with watching(server) as witness:
+    with recording(server) as recorder:
         server.put_part(part(session, text="before"))
         server.put_part(part(session, text="after"))
-    assert [told["part"]["text"] for told in witness.of("message.part.updated")] == ["before", "after"]
+    assert [event["part"]["text"] for event in recorder.of("message.part.updated")] == ["before", "after"]
 
 
-def test_a_part_keeps_its_place_when_it_is_replaced(server: ServerState, session: Session) -> None:
+def test_a_replaced_part_keeps_its_position(server: ServerState, session: Session) -> None:
     put(server, session, "msg_1")
     for part_id, text in (("prt_1", "a"), ("prt_2", "b"), ("prt_1", "c")):
         server.put_part(part(session, part_id, text))
     assert [one["text"] for one in session.messages["msg_1"].document()["parts"]] == ["c", "b"]
 
 
-def test_a_fork_copies_what_came_before_with_ids_of_its_own(server: ServerState, session: Session) -> None:
+def test_a_fork_copies_earlier_messages_with_new_ids(server: ServerState, session: Session) -> None:
     put(server, session, "msg_1")
     server.put_part(part(session, text="kept"))
     put(server, session, "msg_2", role="assistant", parentID="msg_1")
@@ -122,14 +122,14 @@ def test_an_unknown_session_is_refused(server: ServerState, session_id: str, sta
     assert refusal.value.status == status
 
 
-def test_messages_and_parts_are_removed_with_a_word(server: ServerState, session: Session) -> None:
+def test_removing_messages_and_parts_publishes_events(server: ServerState, session: Session) -> None:
     put(server, session, "msg_1")
     server.put_part(part(session))
-    with watching(server) as witness:
+    with recording(server) as recorder:
         server.remove_part(session, "msg_1", "prt_1")
         server.remove_message(session, "msg_1")
         server.remove_message(session, "msg_1")
-    assert witness.kinds == ["message.part.removed", "message.removed"]
+    assert recorder.kinds == ["message.part.removed", "message.removed"]
 
 
 def test_streams_are_woken_when_the_heartbeat_changes(server: ServerState) -> None:
@@ -140,18 +140,18 @@ def test_streams_are_woken_when_the_heartbeat_changes(server: ServerState) -> No
     assert server.heartbeat_ms == 1_000
 
 
-def test_what_is_stored_in_a_deleted_session_is_told_to_nobody(server: ServerState, session: Session) -> None:
+def test_durable_events_of_a_deleted_session_are_not_published(server: ServerState, session: Session) -> None:
     server.set_status(session, BUSY)
     put(server, session, "msg_1")
     server.delete_session(session)
-    with watching(server) as witness:
+    with recording(server) as recorder:
         server.put_part(part(session))
         server.stream_text(part(session), "word")
         server.set_status(session, IDLE)
-    assert witness.kinds == ["message.part.delta", "session.status", "session.idle"]
+    assert recorder.kinds == ["message.part.delta", "session.status", "session.idle"]
 
 
-def test_a_deleted_sessions_status_is_still_told(server: ServerState, session: Session) -> None:
+def test_the_status_of_a_deleted_session_is_published(server: ServerState, session: Session) -> None:
     server.set_status(session, BUSY)
     server.delete_session(session)
     assert server.statuses(HERE) == {session.id: BUSY}

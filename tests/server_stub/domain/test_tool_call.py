@@ -59,7 +59,7 @@ def test_completed(call: ToolCall, message: Message, clock: InstantClock) -> Non
     assert call.is_over
 
 
-def test_a_cancellation_that_passes_marks_it_as_aborted(call: ToolCall, message: Message) -> None:
+def test_a_cancellation_marks_the_call_as_aborted(call: ToolCall, message: Message) -> None:
     call.running()
     with pytest.raises(asyncio.CancelledError), call:
         raise asyncio.CancelledError
@@ -72,7 +72,7 @@ def test_a_cancellation_that_passes_marks_it_as_aborted(call: ToolCall, message:
     }
 
 
-def test_any_other_end_leaves_it_as_it_is(call: ToolCall, message: Message) -> None:
+def test_another_exception_does_not_change_the_call(call: ToolCall, message: Message) -> None:
     call.failed("of its own")
     with pytest.raises(LookupError), call:
         raise LookupError

@@ -1,4 +1,4 @@
-"""Faults on a real server: whom they strike and how often, and that nothing else is touched."""
+"""Faults on a real server: which requests they strike, and how often; other requests are unchanged."""
 
 import json
 
@@ -8,17 +8,17 @@ from tests.server_stub.serving import Served, Wire, wire
 from tests.waiting import wait_until
 
 
-async def test_nothing_armed_nothing_changed(line: Wire, routes: Routes) -> None:
+async def test_without_faults_nothing_changes(connection: Wire, routes: Routes) -> None:
     routes.send(b" ", b" ", TURN, None)
-    await line.request(*PROMPT)
-    answer = await line.read_all()
+    await connection.request(*PROMPT)
+    answer = await connection.read_all()
     assert answer.startswith(b"HTTP/1.1 200 OK\r\n")
     assert body_of(answer) == chunk(b" ") + chunk(b" ") + chunk(TURN) + END
 
 
-async def test_a_length_that_was_promised_is_kept(line: Wire) -> None:
-    await line.request("GET", "/session/status")
-    answer = await line.read_all()
+async def test_content_length_is_kept(connection: Wire) -> None:
+    await connection.request("GET", "/session/status")
+    answer = await connection.read_all()
     assert b"content-length: 11\r\n" in answer.lower()
     assert body_of(answer) == b'{"ok":true}'
 
@@ -27,13 +27,13 @@ async def test_a_fault_strikes_as_often_as_it_says(served: Served, faults: Fault
     faults.arm(parse("502=all,times=2"))
     statuses = []
     for _ in range(3):
-        async with wire(served.port) as line:
-            await line.request("GET", "/session/status")
-            statuses.append((await line.read_all()).split()[1])
+        async with wire(served.port) as connection:
+            await connection.request("GET", "/session/status")
+            statuses.append((await connection.read_all()).split()[1])
     assert statuses == [b"502", b"502", b"200"]
 
 
-async def test_a_strike_counts_where_it_falls(served: Served, routes: Routes, faults: Faults) -> None:
+async def test_a_strike_counts_when_it_happens(served: Served, routes: Routes, faults: Faults) -> None:
     armed = faults.arm(parse("cut=prompt,at=json"))
     async with wire(served.port) as failing, wire(served.port) as struck:
         await failing.request(*PROMPT)
@@ -46,40 +46,42 @@ async def test_a_strike_counts_where_it_falls(served: Served, routes: Routes, fa
         assert armed.struck == 1
 
 
-async def test_others_are_spared(line: Wire, faults: Faults) -> None:
+async def test_other_routes_are_not_struck(connection: Wire, faults: Faults) -> None:
     for text in ("cut=prompt", "401=events", "hang=/config"):
         faults.arm(parse(text))
-    await line.request("GET", "/session/status")
-    assert body_of(await line.read_all()) == b'{"ok":true}'
+    await connection.request("GET", "/session/status")
+    assert body_of(await connection.read_all()) == b'{"ok":true}'
 
 
-async def test_the_admin_route_is_never_struck(line: Wire, faults: Faults) -> None:
+async def test_the_admin_route_is_never_struck(connection: Wire, faults: Faults) -> None:
     faults.arm(parse("401=all"))
     faults.arm(parse("hang=/"))
-    await line.request("GET", "/_stub/faults")
-    assert (await line.read_all()).startswith(b"HTTP/1.1 200 OK\r\n")
+    await connection.request("GET", "/_stub/faults")
+    assert (await connection.read_all()).startswith(b"HTTP/1.1 200 OK\r\n")
 
 
-async def test_a_disarmed_fault_spares_an_open_exchange(line: Wire, routes: Routes, faults: Faults) -> None:
+async def test_a_disarmed_fault_does_not_strike_an_open_exchange(
+    connection: Wire, routes: Routes, faults: Faults
+) -> None:
     armed = faults.arm(parse("cut=prompt,at=json"))
     routes.send(b" ")
-    await line.request(*PROMPT)
-    await line.read_until(chunk(b" "))
+    await connection.request(*PROMPT)
+    await connection.read_until(chunk(b" "))
     faults.disarm(armed.id)
     routes.send(TURN, None)
-    assert await line.read_all() == chunk(TURN) + END
+    assert await connection.read_all() == chunk(TURN) + END
 
 
-async def test_the_first_armed_of_two_strikes_first(line: Wire, routes: Routes, faults: Faults) -> None:
+async def test_the_first_armed_of_two_strikes_first(connection: Wire, routes: Routes, faults: Faults) -> None:
     hang, unauthorized = faults.arm(parse("hang=prompt")), faults.arm(parse("401=prompt"))
-    await line.request(*PROMPT)
+    await connection.request(*PROMPT)
     await wait_until(lambda: hang.struck == 1)
     assert unauthorized.struck == 0
 
 
-async def test_a_large_answer_passes_whole(line: Wire, routes: Routes, faults: Faults) -> None:
+async def test_a_large_response_is_complete(connection: Wire, routes: Routes, faults: Faults) -> None:
     faults.arm(parse("cut=prompt,at=json,after_bytes=3000000,times=1"))
     large = json.dumps("x" * 2_000_000).encode()
     routes.send(b" ", large, None)
-    await line.request(*PROMPT)
-    assert body_of(await line.read_all()) == chunk(b" ") + chunk(large) + END
+    await connection.request(*PROMPT)
+    assert body_of(await connection.read_all()) == chunk(b" ") + chunk(large) + END

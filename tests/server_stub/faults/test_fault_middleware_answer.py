@@ -1,4 +1,4 @@
-"""Answers that a fault gives in the place of the route, or spoils."""
+"""Responses that a fault replaces or rewrites."""
 
 import pytest
 
@@ -16,25 +16,25 @@ from tests.waiting import wait_until
         ("502", b"502 Bad Gateway", b"content-type: text/html", b"<html>"),
     ],
 )
-async def test_an_answer_in_the_server_s_place(
-    line: Wire, routes: Routes, faults: Faults, text: str, status: bytes, header: bytes, body: bytes
+async def test_a_fault_answers_instead_of_the_route(
+    connection: Wire, routes: Routes, faults: Faults, text: str, status: bytes, header: bytes, body: bytes
 ) -> None:
     faults.arm(parse(text))
-    await line.request(*PROMPT)
-    answer = await line.read_all()
+    await connection.request(*PROMPT)
+    answer = await connection.read_all()
     assert answer.startswith(b"HTTP/1.1 " + status + b"\r\n")
     assert header + b"\r\n" in answer
     assert body_of(answer).startswith(body)
     assert routes.bodies == []
 
 
-async def test_an_answer_leaves_open_streams_alone(line: Wire, routes: Routes, faults: Faults) -> None:
+async def test_answer_faults_do_not_touch_open_streams(connection: Wire, routes: Routes, faults: Faults) -> None:
     routes.send(EVENT)
-    await line.request("GET", "/event")
-    await line.read_until(chunk(EVENT))
+    await connection.request("GET", "/event")
+    await connection.read_until(chunk(EVENT))
     faults.arm(parse("401"))
     routes.send(EVENT, None)
-    assert await line.read_all() == chunk(EVENT) + END
+    assert await connection.read_all() == chunk(EVENT) + END
 
 
 @pytest.mark.parametrize(
@@ -47,48 +47,48 @@ async def test_an_answer_leaves_open_streams_alone(line: Wire, routes: Routes, f
         ("whitespace", b"\n"),
     ],
 )
-async def test_the_json_is_rewritten_and_the_answer_ends_well(
-    line: Wire, routes: Routes, faults: Faults, name: str, body: bytes
+async def test_rewritten_json_ends_normally(
+    connection: Wire, routes: Routes, faults: Faults, name: str, body: bytes
 ) -> None:
     faults.arm(parse(name))
     routes.send(b" ", TURN[:5], b" "[:0], TURN[5:], None)
-    await line.request(*PROMPT)
-    answer = await line.read_all()
+    await connection.request(*PROMPT)
+    answer = await connection.read_all()
     assert answer.startswith(b"HTTP/1.1 200 OK\r\n")
     assert body_of(answer) == chunk(b" ") + chunk(body) + END
 
 
-async def test_whitespace_between_withheld_pieces_is_not_taken_for_padding(
-    line: Wire, routes: Routes, faults: Faults
+async def test_whitespace_between_withheld_pieces_is_not_padding(
+    connection: Wire, routes: Routes, faults: Faults
 ) -> None:
     faults.arm(parse("doubled"))
     routes.send(b" ", b'{"a":', b" 1}", None)
-    await line.request(*PROMPT)
-    assert body_of(await line.read_all()) == chunk(b" ") + chunk(b'{"a": 1}{"a": 1}') + END
+    await connection.request(*PROMPT)
+    assert body_of(await connection.read_all()) == chunk(b" ") + chunk(b'{"a": 1}{"a": 1}') + END
 
 
-async def test_a_rewritten_answer_promises_no_length(line: Wire, faults: Faults) -> None:
+async def test_a_rewritten_response_has_no_content_length(connection: Wire, faults: Faults) -> None:
     faults.arm(parse("truncated=/session/status"))
-    await line.request("GET", "/session/status")
-    answer = await line.read_all()
+    await connection.request("GET", "/session/status")
+    answer = await connection.read_all()
     assert b"content-length" not in answer.lower()
     assert body_of(answer) == chunk(b'{"ok"') + END
 
 
-async def test_only_json_is_rewritten(line: Wire, routes: Routes, faults: Faults) -> None:
+async def test_only_json_is_rewritten(connection: Wire, routes: Routes, faults: Faults) -> None:
     armed = faults.arm(parse("truncated=all"))
     routes.send(EVENT, None)
-    await line.request("GET", "/event")
-    assert body_of(await line.read_all()) == chunk(EVENT) + END
+    await connection.request("GET", "/event")
+    assert body_of(await connection.read_all()) == chunk(EVENT) + END
     assert armed.struck == 0
 
 
-async def test_of_two_open_answers_one_strike_rewrites_one(served: Served, routes: Routes, faults: Faults) -> None:
+async def test_one_strike_rewrites_one_of_two_open_responses(served: Served, routes: Routes, faults: Faults) -> None:
     faults.arm(parse("truncated"))
     async with wire(served.port) as one, wire(served.port) as other:
-        for line in (one, other):
-            await line.request(*PROMPT)
+        for connection in (one, other):
+            await connection.request(*PROMPT)
         await wait_until(lambda: len(routes.bodies) == 2)
         routes.send(TURN, None, TURN, None)
-        bodies = {body_of(await line.read_all()) for line in (one, other)}
+        bodies = {body_of(await connection.read_all()) for connection in (one, other)}
     assert bodies == {chunk(TURN) + END, chunk(TURN[: len(TURN) // 2]) + END}

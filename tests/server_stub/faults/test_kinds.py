@@ -31,11 +31,11 @@ def faults(flags: dict[Flag, bool]) -> Faults:
     return faults
 
 
-# what a name and its options mean
+# parsing
 
 
 @pytest.mark.parametrize("name", [name for name in KINDS if name != "crash"])
-def test_every_name_is_a_fault_by_itself(name: str, faults: Faults) -> None:
+def test_every_name_is_a_fault_without_options(name: str, faults: Faults) -> None:
     assert faults.arm(parse(name)).fault.name == name
 
 
@@ -57,12 +57,12 @@ def test_every_name_is_a_fault_by_itself(name: str, faults: Faults) -> None:
         ("crash=prompt,at=padding", {"target": "prompt", "at": InsertAt.PADDING}),
     ],
 )
-def test_the_command_line_s_form(text: str, options: dict[str, Any]) -> None:
+def test_parse_reads_the_command_line_form(text: str, options: dict[str, Any]) -> None:
     parsed = parse(text)
     assert {option: getattr(parsed, option) for option in options} == options
 
 
-def test_json_and_the_command_line_say_the_same() -> None:
+def test_json_and_the_command_line_are_equivalent() -> None:
     options = {"target": "prompt", "times": 2, "at": "json", "after_bytes": 10}
     assert fault("cut", options) == parse("cut=prompt,times=2,at=json,after_bytes=10")
 
@@ -95,7 +95,7 @@ def test_json_and_the_command_line_say_the_same() -> None:
         ("crash=after_seconds=2", "crash takes no after_seconds"),
     ],
 )
-def test_what_makes_no_sense_is_refused_with_a_reason(text: str, reason: str) -> None:
+def test_invalid_faults_are_refused_with_a_reason(text: str, reason: str) -> None:
     with pytest.raises(FaultRefused) as refusal:
         parse(text)
     assert reason in str(refusal.value)
@@ -125,13 +125,13 @@ def test_what_makes_no_sense_is_refused_with_a_reason(text: str, reason: str) ->
         ("/session", ["GET /session", "POST /session/s/abort"], ["GET /event", "GET /global/session"]),
     ],
 )
-def test_whom_a_target_means(target: str, hits: list[str], misses: list[str]) -> None:
+def test_targets_match_requests(target: str, hits: list[str], misses: list[str]) -> None:
     cut = fault("cut", {"target": target})
     assert [hit for hit in hits if not cut.aims_at(*hit.split())] == []
     assert [miss for miss in misses if cut.aims_at(*miss.split())] == []
 
 
-# the register
+# armed faults
 
 
 def test_strikes_are_counted_and_used_up(faults: Faults) -> None:
@@ -140,7 +140,7 @@ def test_strikes_are_counted_and_used_up(faults: Faults) -> None:
     assert armed.struck == 2
 
 
-def test_until_disarmed(faults: Faults) -> None:
+def test_always_strikes_until_disarmed(faults: Faults) -> None:
     armed = faults.arm(parse("401"))
     assert all(armed.strike() for _ in range(100))
     faults.disarm(armed.id)
@@ -160,13 +160,13 @@ def test_a_fault_stays_listed_until_it_is_disarmed(faults: Faults) -> None:
     assert faults.armed() == []
 
 
-def test_numbers_are_not_used_again(faults: Faults) -> None:
+def test_ids_are_not_reused(faults: Faults) -> None:
     first = faults.arm(parse("cut"))
     faults.disarm(first.id)
     assert faults.arm(parse("cut")).id != first.id
 
 
-def test_what_the_list_says(faults: Faults) -> None:
+def test_the_list_shows_each_fault_and_its_strikes(faults: Faults) -> None:
     armed = faults.arm(parse("cut=prompt,at=json,after_bytes=3"))
     armed.strike()
     assert armed.listed() == {
@@ -182,16 +182,16 @@ def test_what_the_list_says(faults: Faults) -> None:
     }
 
 
-def test_watchers_hear_of_faults_armed_while_they_watch(faults: Faults) -> None:
-    heard: list[Armed] = []
+def test_watchers_are_called_for_faults_armed_meanwhile(faults: Faults) -> None:
+    seen: list[Armed] = []
     faults.arm(parse("cut"))
-    with faults.watched_by(heard.append):
+    with faults.watched_by(seen.append):
         meanwhile = faults.arm(parse("hang"))
     faults.arm(parse("stall"))
-    assert heard == [meanwhile]
+    assert seen == [meanwhile]
 
 
-def test_the_server_s_illnesses_last_while_any_fault_asks_for_them(faults: Faults, flags: dict[Flag, bool]) -> None:
+def test_flags_are_set_while_any_fault_needs_them(faults: Faults, flags: dict[Flag, bool]) -> None:
     well: dict[Flag, bool] = dict.fromkeys(get_args(Flag), False)
     first, second = faults.arm(parse("wedged")), faults.arm(parse("wedged"))
     assert flags == {**well, "wedged": True}
@@ -205,7 +205,7 @@ def test_the_server_s_illnesses_last_while_any_fault_asks_for_them(faults: Fault
     assert flags == {**well, "muted": True, "halfway": True}
 
 
-def test_what_is_stored_whole_cannot_lose_its_words(faults: Faults) -> None:
+def test_unsupported_flags_are_refused(faults: Faults) -> None:
     faults.illnesses = ("muted", "wedged")
     with pytest.raises(FaultRefused, match="not possible with this profile"):
         faults.arm(parse("halfway"))
@@ -223,7 +223,7 @@ def test_a_crash_needs_a_process(faults: Faults) -> None:
         faults.arm(parse("crash"))
 
 
-def test_a_crash_without_a_target_is_at_once(faults: Faults) -> None:
+def test_a_crash_without_a_target_happens_at_once(faults: Faults) -> None:
     statuses: list[int] = []
     faults.exit = statuses.append
     faults.arm(parse("crash"))
@@ -237,7 +237,7 @@ def test_a_crash_with_a_target_waits_for_it(faults: Faults) -> None:
     assert statuses == []
 
 
-def test_agents_that_have_no_process_of_their_own_cannot_die(faults: Faults) -> None:
+def test_agents_without_a_process_of_their_own_cannot_die(faults: Faults) -> None:
     faults.lose_agent = None
     with pytest.raises(FaultRefused, match="process of their own"):
         faults.arm(parse("died"))

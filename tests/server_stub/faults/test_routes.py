@@ -26,7 +26,7 @@ async def test_nothing_is_armed_at_first(http: httpx.AsyncClient) -> None:
     assert (await http.get(routes.PATH)).json() == {"faults": []}
 
 
-async def test_arming_says_what_is_armed(http: httpx.AsyncClient, faults: Faults) -> None:
+async def test_arming_returns_the_armed_fault(http: httpx.AsyncClient, faults: Faults) -> None:
     response = await http.post(routes.PATH, json={"name": "cut", "target": "prompt", "at": "json", "after_bytes": 3})
     assert response.status_code == 201
     assert response.json() == faults.armed()[0].listed()
@@ -52,7 +52,7 @@ async def test_the_list_counts_strikes(http: httpx.AsyncClient, faults: Faults) 
         (b'{"name":"crash"}', "process of its own"),
     ],
 )
-async def test_what_cannot_be_armed_is_refused_with_a_reason(
+async def test_invalid_faults_are_refused_with_a_reason(
     http: httpx.AsyncClient, faults: Faults, body: bytes, reason: str
 ) -> None:
     response = await http.post(routes.PATH, content=body)
@@ -75,7 +75,7 @@ async def test_disarming_all(http: httpx.AsyncClient, faults: Faults) -> None:
     assert faults.armed() == []
 
 
-async def test_disarming_what_is_not_armed(http: httpx.AsyncClient) -> None:
+async def test_disarming_an_unknown_fault_is_not_found(http: httpx.AsyncClient) -> None:
     response = await http.delete(f"{routes.PATH}/7")
     assert (response.status_code, response.json()) == (404, {"error": "no fault 7 is armed"})
 

@@ -22,7 +22,7 @@ async def get(middleware: Middleware, **headers: str) -> httpx.Response:
 @pytest.mark.parametrize(
     "host", ["127.0.0.1", "127.0.0.1:4096", "localhost", "localhost:4096", "[::1]", "[::1]:4096", "LOCALHOST:1"]
 )
-async def test_loopback_names_come_in(host: str) -> None:
+async def test_loopback_hosts_are_accepted(host: str) -> None:
     assert (await get(Middleware(LoopbackOnly), host=host)).text == "in"
 
 
@@ -45,14 +45,14 @@ async def test_loopback_names_come_in(host: str) -> None:
         "[::]",
     ],
 )
-async def test_foreign_hosts_stay_out(host: str) -> None:
+async def test_other_hosts_are_refused(host: str) -> None:
     refused = await get(Middleware(LoopbackOnly), host=host)
     assert refused.status_code == 403
     assert refused.text != "in"
 
 
 @pytest.mark.parametrize(("host", "status"), [("localhost:80", 200), ("localhost", 200), ("localhost:4096", 403)])
-async def test_another_port_stays_out_where_that_is_told(host: str, status: int) -> None:
+async def test_own_port_refuses_other_ports(host: str, status: int) -> None:
     assert (await get(Middleware(LoopbackOnly, own_port=True), host=host)).status_code == status
 
 
@@ -66,7 +66,7 @@ async def test_another_port_stays_out_where_that_is_told(host: str, status: int)
         ("", 403),
     ],
 )
-async def test_a_page_from_elsewhere_stays_out(origin: str, status: int) -> None:
+async def test_other_origins_are_refused(origin: str, status: int) -> None:
     assert (await get(Middleware(SameOrigin), origin=origin)).status_code == status
 
 
@@ -82,14 +82,14 @@ async def test_a_page_from_elsewhere_stays_out(origin: str, status: int) -> None
         ("multipart/form-data; boundary=x", 415),
     ],
 )
-async def test_what_a_page_may_send_anywhere_stays_out(kind: str, status: int) -> None:
+async def test_media_types_without_a_preflight_are_refused(kind: str, status: int) -> None:
     assert (await get(Middleware(JsonOnly), **{"content-type": kind})).status_code == status
 
 
 AUTH = Middleware(BasicAuth, "opencode", "pässword:1")
 
 
-async def test_the_right_password_comes_in() -> None:
+async def test_the_right_password_is_accepted() -> None:
     auth = httpx.BasicAuth("opencode", "pässword:1")
     request = next(auth.auth_flow(httpx.Request("GET", "http://x")))
     authorization = request.headers["authorization"]
@@ -100,7 +100,7 @@ async def test_the_right_password_comes_in() -> None:
     "headers",
     [{}, {"authorization": "Basic"}, {"authorization": "Basic b3BlbmNvZGU6"}, {"authorization": "Bearer x"}],
 )
-async def test_anyone_else_gets_an_empty_401(headers: dict[str, str]) -> None:
+async def test_other_credentials_get_an_empty_401(headers: dict[str, str]) -> None:
     refused = await get(AUTH, **headers)
     assert refused.status_code == 401
     assert refused.content == b""

@@ -7,7 +7,7 @@ from server_stub.http.directory import directory_of
 from tests.server_stub.conftest import HERE, InstantClock
 
 
-def asked(header: tuple[str, str] | None, query: str) -> Request:
+def request(header: tuple[str, str] | None, query: str) -> Request:
     headers = [(header[0].encode(), header[1].encode())] if header else []
     return Request({"type": "http", "headers": headers, "query_string": query.encode()})
 
@@ -22,8 +22,8 @@ def asked(header: tuple[str, str] | None, query: str) -> Request:
         (MIMO, ("x-mimocode-directory", "/c"), "", "/c"),
     ],
 )
-def test_the_familys_header_then_the_query_then_the_servers_own(
+def test_directory_from_header_then_query_then_server(
     profile: Profile, header: tuple[str, str] | None, query: str, directory: str
 ) -> None:
     server = ServerState(profile, InstantClock(), HERE)
-    assert directory_of(asked(header, query), server) == directory
+    assert directory_of(request(header, query), server) == directory

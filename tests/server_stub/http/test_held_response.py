@@ -1,4 +1,4 @@
-"""The bytes of a held response, with the clock of the event loop and intervals of milliseconds."""
+"""The bytes of a held response, with the event loop's clock and intervals of milliseconds."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -11,7 +11,7 @@ from starlette.types import Message
 from server_stub.domain.api_errors import ApiError, unexpected
 from server_stub.domain.profiles import MIMO, OPENCODE_PADDED, PaddingPolicy
 from server_stub.http.held_response import INTERVAL_VARIABLE, HeldResponse, interval_of
-from tests.server_stub.conftest import turns_of_the_loop
+from tests.server_stub.conftest import run_loop
 from tests.waiting import wait_until
 
 FAST = PaddingPolicy(b" ", 5)
@@ -19,7 +19,7 @@ JSON = b'{"info":{}}'
 
 
 class Exchange:
-    """The two ends of one response."""
+    """Both ends of one response."""
 
     def __init__(self, padding: PaddingPolicy | None, body: Coroutine[Any, Any, bytes]) -> None:
         self.sent: list[Message] = []
@@ -62,8 +62,8 @@ class Turn:
         self._ended.set_exception(error)
 
 
-async def nobody_is_left_to_send() -> None:
-    """No task but the test's own is there any more."""
+async def no_tasks_left() -> None:
+    """Wait until the test's own task is the only one."""
     await wait_until(lambda: asyncio.all_tasks() == {asyncio.current_task()}, within=1)
 
 
@@ -71,7 +71,7 @@ async def test_headers_at_once_then_padding_then_the_json_in_one_piece() -> None
     turn = Turn()
     exchange = Exchange(FAST, turn.body())
     task = exchange.start()
-    await turns_of_the_loop(2)
+    await run_loop(2)
     assert exchange.sent[0]["status"] == 200
     assert exchange.bodies == []
     await wait_until(lambda: len(exchange.bodies) >= 3)
@@ -81,14 +81,14 @@ async def test_headers_at_once_then_padding_then_the_json_in_one_piece() -> None
     assert set(padding) == {b" "}
     assert body == JSON
     assert "more_body" not in exchange.sent[-1]
-    await nobody_is_left_to_send()
+    await no_tasks_left()
     assert exchange.departures == 0
 
 
 async def test_headers_with_the_first_byte_of_padding() -> None:
     exchange = Exchange(replace(FAST, headers="with the first byte"), Turn().body())
     task = exchange.start()
-    await turns_of_the_loop(2)
+    await run_loop(2)
     assert exchange.sent == []
     await wait_until(lambda: exchange.bodies)
     assert [message["type"] for message in exchange.sent[:2]] == ["http.response.start", "http.response.body"]
@@ -106,11 +106,11 @@ async def test_headers_with_the_first_byte_of_an_early_answer() -> None:
     assert exchange.bodies == [JSON]
 
 
-async def test_without_padding_not_even_headers_until_the_end() -> None:
+async def test_without_padding_no_headers_are_sent_until_the_end() -> None:
     turn = Turn()
     exchange = Exchange(None, turn.body())
     task = exchange.start()
-    await turns_of_the_loop(20)
+    await run_loop(20)
     assert exchange.sent == []
     turn.end()
     await task
@@ -118,18 +118,18 @@ async def test_without_padding_not_even_headers_until_the_end() -> None:
 
 
 @pytest.mark.parametrize("padding", [FAST, None])
-async def test_a_client_that_leaves_is_noticed_at_once_and_gets_nothing_more(padding: PaddingPolicy | None) -> None:
+async def test_a_disconnect_is_noticed_at_once_and_nothing_more_is_sent(padding: PaddingPolicy | None) -> None:
     exchange = Exchange(padding, Turn().body())
     task = exchange.start()
-    await turns_of_the_loop(2)
+    await run_loop(2)
     exchange.leave()
     await asyncio.wait_for(task, 1)
     assert exchange.departures == 1
-    await nobody_is_left_to_send()
+    await no_tasks_left()
     assert JSON not in exchange.bodies
 
 
-async def test_a_refusal_under_padding_ends_with_nothing_but_whitespace() -> None:
+async def test_an_api_error_under_padding_sends_only_whitespace() -> None:
     turn = Turn()
     exchange = Exchange(FAST, turn.body())
     task = exchange.start()
@@ -138,10 +138,10 @@ async def test_a_refusal_under_padding_ends_with_nothing_but_whitespace() -> Non
     await task
     assert b"".join(exchange.bodies).strip() == b""
     assert exchange.sent[-1]["body"] == b""
-    await nobody_is_left_to_send()
+    await no_tasks_left()
 
 
-async def test_a_refusal_without_padding_is_the_response() -> None:
+async def test_an_api_error_without_padding_is_the_response() -> None:
     turn = Turn()
     exchange = Exchange(None, turn.body())
     task = exchange.start()
@@ -152,33 +152,31 @@ async def test_a_refusal_without_padding_is_the_response() -> None:
 
 
 @pytest.mark.parametrize("padding", [FAST, None])
-async def test_any_other_error_stops_the_padding_and_is_not_hidden(padding: PaddingPolicy | None) -> None:
+async def test_any_other_error_stops_the_padding_and_is_raised(padding: PaddingPolicy | None) -> None:
     turn = Turn()
     exchange = Exchange(padding, turn.body())
     task = exchange.start()
     turn.fail(LookupError("a mistake"))
     with pytest.raises(LookupError):
         await task
-    await nobody_is_left_to_send()
+    await no_tasks_left()
 
 
-async def test_a_server_that_ends_stops_the_padding() -> None:
+async def test_server_shutdown_stops_the_padding() -> None:
     exchange = Exchange(FAST, Turn().body())
     task = exchange.start()
     await wait_until(lambda: exchange.bodies)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    await nobody_is_left_to_send()
+    await no_tasks_left()
 
 
 @pytest.mark.parametrize(
     ("set_to", "seconds"),
     [("50", 0.05), ("0.5", 0.0005), ("", 10), ("0", 10), ("-3", 10), ("soon", 10), ("nan", 10)],
 )
-def test_the_interval_is_the_environments_if_it_is_one(
-    monkeypatch: pytest.MonkeyPatch, set_to: str, seconds: float
-) -> None:
+def test_the_environment_overrides_the_interval(monkeypatch: pytest.MonkeyPatch, set_to: str, seconds: float) -> None:
     monkeypatch.setenv(INTERVAL_VARIABLE, set_to)
     assert MIMO.padding is not None
     assert interval_of(MIMO.padding) == seconds
@@ -199,6 +197,6 @@ async def test_the_interval_is_read_at_each_request(monkeypatch: pytest.MonkeyPa
     await asyncio.wait(tasks)
 
 
-def test_the_families_pad_as_they_are_known_to() -> None:
+def test_padding_policies_of_the_profiles() -> None:
     assert MIMO.padding == PaddingPolicy(b" ", 10_000, "with the first byte", commands=False)
     assert OPENCODE_PADDED.padding == PaddingPolicy(b"\n", 30_000)

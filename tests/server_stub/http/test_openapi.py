@@ -17,7 +17,7 @@ OPERATIONS = [
 ]
 
 
-def test_every_route_is_there_and_no_other() -> None:
+def test_the_document_lists_exactly_the_routes() -> None:
     described = {(path, method.upper()) for path, methods in DOCUMENT["paths"].items() for method in methods}
     served = {(route.path, method) for route in ROUTES for method in (route.methods or set()) - {"HEAD"}}
     assert described == served
@@ -25,7 +25,7 @@ def test_every_route_is_there_and_no_other() -> None:
 
 
 @pytest.mark.parametrize(("path", "method", "operation"), OPERATIONS)
-def test_every_operation_says_what_it_does_and_names_its_parameters(
+def test_every_operation_has_a_summary_and_its_parameters(
     path: str, method: str, operation: dict[str, list[dict[str, object]]]
 ) -> None:
     assert operation["summary"]
@@ -33,6 +33,6 @@ def test_every_operation_says_what_it_does_and_names_its_parameters(
     assert in_path == re.findall(r"{(\w+)}", path)
 
 
-def test_ids_of_operations_are_unique() -> None:
+def test_operation_ids_are_unique() -> None:
     ids = [operation["operationId"] for methods in DOCUMENT["paths"].values() for operation in methods.values()]
     assert len(ids) == len(set(ids))

@@ -16,7 +16,7 @@ async def test_health(stub: Stub) -> None:
     assert (await stub.http.get("/global/health")).json() == {"healthy": True, "version": "1.18.33"}
 
 
-async def test_what_is_changed_is_kept_and_what_is_unknown_dropped(stub: Stub) -> None:
+async def test_known_settings_are_stored_and_unknown_ones_dropped(stub: Stub) -> None:
     changed = await stub.http.patch("/global/config", json={"username": "me", "zzz": 1})
     assert changed.json() == {**SCHEMA, "username": "me"}
     assert (await stub.http.get("/global/config")).json() == {**SCHEMA, "username": "me"}
@@ -27,7 +27,7 @@ async def test_what_is_changed_is_kept_and_what_is_unknown_dropped(stub: Stub) -
 
 @pytest.mark.parametrize("path", ["/config", "/global/config"])
 @pytest.mark.parametrize("interval", [1_000, 60_000])
-async def test_the_heartbeat_may_be_from_one_second_to_sixty(stub: Stub, path: str, interval: int) -> None:
+async def test_the_heartbeat_interval_may_be_1_to_60_seconds(stub: Stub, path: str, interval: int) -> None:
     assert stub.server.heartbeat_ms == 10_000
     changed = await stub.http.patch(path, json=heartbeat(interval))
     assert changed.status_code == 200
@@ -37,7 +37,7 @@ async def test_the_heartbeat_may_be_from_one_second_to_sixty(stub: Stub, path: s
 
 @pytest.mark.parametrize("path", ["/config", "/global/config"])
 @pytest.mark.parametrize("interval", [999, 60_001, 0, -1, 1500.5, "2000", True, None, [2000]])
-async def test_any_other_heartbeat_is_refused_and_nothing_changed(stub: Stub, path: str, interval: object) -> None:
+async def test_any_other_heartbeat_interval_is_refused(stub: Stub, path: str, interval: object) -> None:
     refused = await stub.http.patch(path, json=heartbeat(interval))
     assert refused.status_code == 400
     assert refused.json()["name"] == "BadRequest"
@@ -53,7 +53,7 @@ async def test_any_other_heartbeat_is_refused_and_nothing_changed(stub: Stub, pa
         ([1], "Expected object, got [1]"),
     ],
 )
-async def test_what_is_no_configuration(stub: Stub, body: object, message: str) -> None:
+async def test_invalid_configurations_are_refused(stub: Stub, body: object, message: str) -> None:
     refused = await stub.http.patch("/global/config", json=body)
     assert refused.status_code == 400
     assert refused.json()["data"]["message"] == message
@@ -71,7 +71,7 @@ async def test_what_is_no_configuration(stub: Stub, body: object, message: str) 
         ("/config", {"zzz": 1}, ["server.instance.disposed"]),
     ],
 )
-async def test_instances_end_with_their_configuration_but_not_for_a_heartbeat(
+async def test_changes_dispose_instances_except_of_the_heartbeat(
     stub: Stub, path: str, body: Json, said: list[str]
 ) -> None:
     await stub.session()
@@ -80,14 +80,14 @@ async def test_instances_end_with_their_configuration_but_not_for_a_heartbeat(
     assert [event.payload["type"] for event in subscription.events] == said
 
 
-async def test_log_takes_a_line(stub: Stub) -> None:
+async def test_log_accepts_a_line(stub: Stub) -> None:
     line = {"service": "client", "level": "info", "message": "hello"}
     assert (await stub.http.post("/log", json=line)).json() is True
     for wrong in ({"service": "client"}, {**line, "level": "loud"}, {**line, "message": 3}):
         assert (await stub.http.post("/log", json=wrong)).status_code == 400
 
 
-async def test_what_is_configured_already_ends_no_instance(stub: Stub) -> None:
+async def test_an_unchanged_configuration_disposes_no_instance(stub: Stub) -> None:
     await stub.session()
     await stub.http.patch("/global/config", json={"username": "me"})
     with stub.server.bus.subscribe() as subscription:

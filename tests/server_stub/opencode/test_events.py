@@ -1,4 +1,4 @@
-"""Frames as captured from opencode 1.18.33; the heartbeat's interval as its proposal has it."""
+"""Frames as captured from opencode 1.18.33; the heartbeat interval as in its proposal."""
 
 import asyncio
 import json
@@ -18,7 +18,7 @@ Json = dict[str, Any]
 
 
 class Stream:
-    """The frames of one event stream as they come."""
+    """The frames of one event stream."""
 
     def __init__(self, response: httpx.Response) -> None:
         self.response = response
@@ -52,7 +52,7 @@ async def test_the_headers(stub: Stub) -> None:
         assert stream.response.headers["x-accel-buffering"] == "no"
 
 
-async def test_an_event_as_its_directory_and_as_everyone_hears_it(stub: Stub) -> None:
+async def test_the_same_event_on_the_directory_stream_and_the_global_one(stub: Stub) -> None:
     here = stub.server.directory
     async with streaming(stub, "/event") as local, streaming(stub, "/global/event") as everywhere:
         connected = await local.frame()
@@ -62,17 +62,17 @@ async def test_an_event_as_its_directory_and_as_everyone_hears_it(stub: Stub) ->
         assert connected["payload"]["type"] == "server.connected"
 
         await stub.session(title="new")
-        heard = await local.frame()
-        assert set(heard) == {"id", "type", "properties"}
-        assert heard["type"] == "session.created"
-        framed, again = await everywhere.frame(), await everywhere.frame()
-        assert framed == {"directory": here, "project": "global", "payload": heard}
-        assert again["payload"]["type"] == "sync"
-        assert again["payload"]["syncEvent"]["type"] == "session.created.1"
-        assert again["payload"]["syncEvent"]["data"] == heard["properties"]
+        received = await local.frame()
+        assert set(received) == {"id", "type", "properties"}
+        assert received["type"] == "session.created"
+        framed, sync = await everywhere.frame(), await everywhere.frame()
+        assert framed == {"directory": here, "project": "global", "payload": received}
+        assert sync["payload"]["type"] == "sync"
+        assert sync["payload"]["syncEvent"]["type"] == "session.created.1"
+        assert sync["payload"]["syncEvent"]["data"] == received["properties"]
 
 
-async def test_a_directory_hears_nothing_of_another(stub: Stub) -> None:
+async def test_a_directory_stream_has_no_events_of_other_directories(stub: Stub) -> None:
     async with streaming(stub, "/event", **{"x-opencode-directory": "/some%20where"}) as stream:
         await stream.frame()
         here = stub.server.create_session(stub.server.directory)
@@ -80,7 +80,7 @@ async def test_a_directory_hears_nothing_of_another(stub: Stub) -> None:
         assert (await stream.frame())["properties"]["sessionID"] == there.id != here.id
 
 
-async def test_what_is_not_stored_comes_once(stub: Stub) -> None:
+async def test_events_that_are_not_durable_have_no_sync_copy(stub: Stub) -> None:
     session = stub.server.create_session(stub.server.directory)
     async with streaming(stub, "/global/event") as stream:
         await stream.frame()
@@ -105,7 +105,7 @@ async def test_a_stream_of_a_directory_ends_with_its_instance(stub: Stub) -> Non
         assert (await everywhere.frame())["payload"]["type"] == "session.created"
 
 
-async def test_disposing_everything_is_said_to_everyone(stub: Stub) -> None:
+async def test_disposing_all_is_published_on_the_global_stream(stub: Stub) -> None:
     stub.server.create_session("/a")
     async with streaming(stub, "/global/event") as stream:
         await stream.frame()
@@ -115,7 +115,7 @@ async def test_disposing_everything_is_said_to_everyone(stub: Stub) -> None:
         assert frames[1]["directory"] == "global"
 
 
-async def test_heartbeats_come_at_the_interval_and_a_running_stream_takes_up_a_new_one(stub: Stub) -> None:
+async def test_an_open_stream_adopts_a_new_heartbeat_interval(stub: Stub) -> None:
     loop = asyncio.get_running_loop()
     async with streaming(stub, "/global/event") as stream:
         await stream.frame()
@@ -129,7 +129,7 @@ async def test_heartbeats_come_at_the_interval_and_a_running_stream_takes_up_a_n
             assert beat - 0.2 < loop.time() - begun < beat + 0.5
 
 
-async def test_events_do_not_put_off_the_heartbeat(stub: Stub) -> None:
+async def test_events_do_not_delay_the_heartbeat(stub: Stub) -> None:
     session = stub.server.create_session(stub.server.directory)
     stub.server.configure({"server": {"event_stream": {"heartbeat_ms": 1000}}})
     async with streaming(stub, "/event") as stream:
@@ -140,7 +140,7 @@ async def test_events_do_not_put_off_the_heartbeat(stub: Stub) -> None:
         assert types.count("todo.updated") > 1
 
 
-async def test_muted_streams_go_on_beating(stub: Stub) -> None:
+async def test_muted_streams_send_heartbeats(stub: Stub) -> None:
     stub.server.configure({"server": {"event_stream": {"heartbeat_ms": 1000}}})
     stub.server.bus.muted = True
     async with streaming(stub, "/event") as stream:
@@ -150,11 +150,11 @@ async def test_muted_streams_go_on_beating(stub: Stub) -> None:
 
 
 @pytest.mark.parametrize(("late", "first"), [(True, "body"), (False, "session.idle")], ids=["late", "early"])
-async def test_events_of_a_turn_s_end_come_after_the_body_of_its_post_or_before(
+async def test_a_turns_last_events_are_sent_after_or_before_its_response(
     stub: Stub, late: bool, first: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """After, at real opencode 1.18.33 and MiMo Code 0.1.15: a request rejected elsewhere, a turn that finishes."""
-    # within milliseconds, two connections may be read in any order
+    # two connections may be read in any order within milliseconds
     monkeypatch.setattr("server_stub.opencode.events.LATE_BY", 1.0)
     stub.server.late, stub.server.early = late, not late
     session_id = await stub.session()
@@ -176,14 +176,14 @@ async def test_events_of_a_turn_s_end_come_after_the_body_of_its_post_or_before(
     assert arrived == (["body", *rest] if first == "body" else [*rest, "body"])
 
 
-async def test_a_reader_that_leaves_is_forgotten(stub: Stub) -> None:
+async def test_a_disconnected_reader_is_removed(stub: Stub) -> None:
     async with streaming(stub, "/event") as stream:
         await stream.frame()
         assert len(stub.server.bus.subscriptions) == 1
     await wait_until(lambda: not stub.server.bus.subscriptions)
 
 
-async def test_half_an_emoji_reaches_the_stream(stub: Stub) -> None:
+async def test_a_lone_surrogate_is_sent(stub: Stub) -> None:
     async with streaming(stub, "/event") as stream:
         await stream.frame()
         stub.server.create_session(stub.server.directory, "half \ud83d")
@@ -191,7 +191,7 @@ async def test_half_an_emoji_reaches_the_stream(stub: Stub) -> None:
 
 
 @pytest.mark.parametrize("profile", [OPENCODE, MIMO], ids=lambda profile: profile.name)
-async def test_only_some_families_lose_events_of_a_slow_reader(stub: Stub, profile: Profile) -> None:
+async def test_only_bounded_queues_drop_events_of_a_slow_reader(stub: Stub, profile: Profile) -> None:
     with stub.server.bus.subscribe() as subscription:
         for _ in range(10_001):
             stub.server.bus.publish("todo.updated", {})

@@ -1,4 +1,4 @@
-"""Which paths are offered, as captured from opencode 1.18.33; in which order is the stub's own."""
+"""Paths found, as captured from opencode 1.18.33; their order is the stub's own."""
 
 import os
 from pathlib import Path
@@ -28,7 +28,7 @@ async def found(stub: Stub, folder: Path, **query: str) -> list[str]:
     return paths
 
 
-async def test_files_and_folders_whose_letters_come_in_this_order(stub: Stub, folder: Path) -> None:
+async def test_paths_with_the_letters_in_order_are_found(stub: Stub, folder: Path) -> None:
     assert await found(stub, folder, query="STORE") == [
         *("src/store.py", "docs/store guide.md", "src/deep/er/Store_test.py")
     ]
@@ -37,18 +37,18 @@ async def test_files_and_folders_whose_letters_come_in_this_order(stub: Stub, fo
     assert await found(stub, folder, query="zzz") == []
 
 
-async def test_what_is_hidden_or_installed_is_not_offered(stub: Stub, folder: Path) -> None:
+async def test_hidden_and_installed_files_are_not_found(stub: Stub, folder: Path) -> None:
     assert set(await found(stub, folder, query="")) == {*FILES, "src/", "src/deep/", "src/deep/er/", "docs/"}
 
 
-async def test_what_narrows_it(stub: Stub, folder: Path) -> None:
+async def test_type_and_dirs_filter_paths(stub: Stub, folder: Path) -> None:
     assert await found(stub, folder, query="docs", dirs="false") == ["docs/store guide.md"]
     assert await found(stub, folder, query="docs", type="file") == ["docs/store guide.md"]
     assert await found(stub, folder, query="docs", type="directory") == ["docs/"]
     assert await found(stub, folder, query="store", limit="1") == ["src/store.py"]
 
 
-async def test_at_most_ten_unless_asked(stub: Stub, tmp_path: Path) -> None:
+async def test_the_default_limit_is_ten(stub: Stub, tmp_path: Path) -> None:
     for number in range(30):
         (tmp_path / f"file{number}").write_text("")
     assert len(await found(stub, tmp_path, query="file")) == 10
@@ -64,13 +64,13 @@ async def test_at_most_ten_unless_asked(stub: Stub, tmp_path: Path) -> None:
         ({"query": "a", "type": "zzz"}, 'Expected "file" | "directory", got "zzz"\n  at ["type"]'),
     ],
 )
-async def test_what_is_no_question_for_files(stub: Stub, query: dict[str, str], message: str) -> None:
+async def test_invalid_queries_are_refused(stub: Stub, query: dict[str, str], message: str) -> None:
     refused = await stub.http.get("/find/file", params=query)
     assert refused.status_code == 400
     assert refused.json()["data"] == {"message": message, "kind": "Query"}
 
 
-async def test_a_folder_without_end_is_given_up(stub: Stub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_search_stops_at_its_limit(stub: Stub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def endless(top: str) -> object:
         while True:
             yield top, [], ["file"]
@@ -79,5 +79,5 @@ async def test_a_folder_without_end_is_given_up(stub: Stub, tmp_path: Path, monk
     assert len(await found(stub, tmp_path, query="file", limit="200")) <= MOST_LOOKED_AT
 
 
-async def test_a_folder_that_is_not_there_has_no_files(stub: Stub, tmp_path: Path) -> None:
+async def test_a_missing_directory_has_no_files(stub: Stub, tmp_path: Path) -> None:
     assert await found(stub, tmp_path / "none", query="") == []

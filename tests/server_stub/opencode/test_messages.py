@@ -75,7 +75,7 @@ async def test_malformed_prompts(stub: Stub, body: bytes, status: int, message: 
         b'{"parts":[],"model":{"providerID":"x","modelID":"y"}}',
     ],
 )
-async def test_what_opencode_does_not_foresee_is_its_500(stub: Stub, body: bytes) -> None:
+async def test_unhandled_requests_get_opencodes_500(stub: Stub, body: bytes) -> None:
     session = await stub.session()
     response = await stub.http.post(f"/session/{session}/message", content=body)
     assert response.status_code == 500
@@ -83,7 +83,7 @@ async def test_what_opencode_does_not_foresee_is_its_500(stub: Stub, body: bytes
     assert response.json()["data"]["ref"].startswith("err_")
 
 
-async def test_prompt_async_answers_at_once_and_tells_errors_by_events_only(stub: Stub) -> None:
+async def test_prompt_async_answers_at_once_and_reports_errors_by_events(stub: Stub) -> None:
     session = await stub.session()
     url = f"/session/{session}/prompt_async"
     response = await stub.http.post(url, json={"parts": [{"type": "text", "text": "ASK1"}]})
@@ -121,7 +121,7 @@ class TestPages:
         assert ids == ["msg_0", "msg_1", "msg_2", "msg_3"]
         assert "x-next-cursor" not in response.headers
 
-    async def test_a_limit_gives_the_newest_and_the_way_to_the_older(self, stub: Stub, session: str) -> None:
+    async def test_a_limit_returns_the_newest_and_a_next_cursor(self, stub: Stub, session: str) -> None:
         ids, response = await self.ids(stub, f"/session/{session}/message?limit=3")
         assert ids == ["msg_1", "msg_2", "msg_3"]
         cursor = response.headers["x-next-cursor"]
@@ -132,13 +132,13 @@ class TestPages:
         assert "x-next-cursor" not in last.headers
         assert "link" not in last.headers
 
-    async def test_a_limit_that_takes_all_has_no_next_page(self, stub: Stub, session: str) -> None:
+    async def test_a_limit_above_the_count_has_no_next_page(self, stub: Stub, session: str) -> None:
         ids, response = await self.ids(stub, f"/session/{session}/message?limit=4")
         assert len(ids) == 4
         assert "link" not in response.headers
 
     @pytest.mark.parametrize("limit", ["0", ""])
-    async def test_no_limit_at_all(self, stub: Stub, session: str, limit: str) -> None:
+    async def test_zero_and_empty_limits_return_all(self, stub: Stub, session: str, limit: str) -> None:
         ids, response = await self.ids(stub, f"/session/{session}/message?limit={limit}")
         assert ids == ["msg_0", "msg_1", "msg_2", "msg_3"]
         assert "x-next-cursor" not in response.headers
@@ -152,12 +152,12 @@ class TestPages:
             ("-1", "Expected a value greater than or equal to 0, got -1"),
         ],
     )
-    async def test_what_is_no_limit(self, stub: Stub, session: str, limit: str, message: str) -> None:
+    async def test_invalid_limits_are_refused(self, stub: Stub, session: str, limit: str, message: str) -> None:
         bad = await stub.http.get(f"/session/{session}/message?limit={limit}")
         assert bad.status_code == 400
         assert bad.json()["data"] == {"message": f'{message}\n  at ["limit"]', "kind": "Query"}
 
-    async def test_a_cursor_needs_a_limit_and_must_be_one(self, stub: Stub, session: str) -> None:
+    async def test_a_cursor_needs_a_limit_and_must_be_valid(self, stub: Stub, session: str) -> None:
         _, response = await self.ids(stub, f"/session/{session}/message?limit=3")
         cursor = response.headers["x-next-cursor"]
         for query in ("limit=3&before=zzz", f"before={cursor}"):
@@ -208,7 +208,7 @@ class TestPaddedOpencode:
         monkeypatch.setenv(INTERVAL_VARIABLE, "20")
         return OPENCODE_PADDED
 
-    async def test_padding_flows_before_the_json_and_parses_with_it(self, stub: Stub) -> None:
+    async def test_padding_precedes_the_json_and_parses_with_it(self, stub: Stub) -> None:
         session = await stub.session()
         body = {"parts": [{"type": "text", "text": "ASK1"}]}
         async with stub.http.stream("POST", f"/session/{session}/message", json=body) as response:
@@ -227,7 +227,7 @@ class TestPaddedOpencode:
         response = await stub.prompt(await stub.session(), "FAIL 401")
         assert response.json()["info"]["error"]["name"] == "APIError"
 
-    async def test_a_prompt_that_cannot_run_is_whitespace(self, stub: Stub) -> None:
+    async def test_a_failing_prompt_sends_only_whitespace(self, stub: Stub) -> None:
         model = {"providerID": "x", "modelID": "y"}
         response = await stub.prompt(await stub.session(), "hello", model=model)
         assert response.status_code == 200
@@ -258,7 +258,7 @@ class TestMimo:
         assert aborted["info"]["error"]["name"] == "MessageAbortedError"
         assert (await stub.prompt(session, "hello")).json()["info"]["finish"] == "stop"
 
-    async def test_a_command_and_a_prompt_without_an_answer_are_taken_while_busy(self, stub: Stub) -> None:
+    async def test_a_command_and_prompt_async_are_accepted_while_busy(self, stub: Stub) -> None:
         session = await stub.session()
         turn = asyncio.ensure_future(stub.prompt(session, "ASK1"))
         question = await stub.question()
@@ -278,7 +278,7 @@ class TestMimo:
         async with stub.http.stream("POST", f"/session/{session}/message", json=body) as response:
             assert await anext(response.aiter_raw()) == b" "
 
-    async def test_a_client_that_leaves_does_not_end_the_turn(self, stub: Stub) -> None:
+    async def test_a_disconnect_does_not_end_the_turn(self, stub: Stub) -> None:
         session = await stub.session()
         turn = asyncio.ensure_future(stub.prompt(session, "ASK1"))
         question = await stub.question()
@@ -290,17 +290,17 @@ class TestMimo:
         last = (await stub.http.get(f"/session/{session}/message")).json()[-1]
         assert last["info"]["finish"] == "stop"
 
-    async def test_a_failed_turn_gives_its_message(self, stub: Stub) -> None:
+    async def test_a_failed_turn_returns_its_message(self, stub: Stub) -> None:
         response = await stub.prompt(await stub.session(), "FAIL 401")
         assert response.status_code == 200
         assert response.json()["info"]["error"]["name"] == "APIError"
 
-    async def test_what_cannot_run_is_an_empty_body(self, stub: Stub) -> None:
+    async def test_a_failing_prompt_has_an_empty_body(self, stub: Stub) -> None:
         model = {"providerID": "x", "modelID": "y"}
         response = await stub.prompt(await stub.session(), "hello", model=model)
         assert (response.status_code, response.content) == (200, b"")
 
-    async def test_a_prompt_whose_id_sorts_below_an_answer_is_stored_and_never_runs(self, stub: Stub) -> None:
+    async def test_a_prompt_with_an_id_below_the_answer_never_runs(self, stub: Stub) -> None:
         session = await stub.session()
         first = (await stub.prompt(session, "one", messageID="msg_0001")).json()
         assert first["info"]["parentID"] == "msg_0001"
@@ -311,9 +311,7 @@ class TestMimo:
         messages = (await stub.http.get(f"/session/{session}/message")).json()
         assert sorted(one["info"]["role"] for one in messages) == ["assistant"] * 2 + ["user"] * 3
 
-    async def test_a_prompt_whose_id_sorts_above_all_answers_runs_until_the_server_sees_a_loop(
-        self, stub: Stub
-    ) -> None:
+    async def test_a_prompt_with_an_id_above_all_answers_runs_until_a_loop_is_seen(self, stub: Stub) -> None:
         session = await stub.session()
         last = (await stub.prompt(session, "one", messageID="msg_z")).json()
         messages = (await stub.http.get(f"/session/{session}/message")).json()
@@ -325,7 +323,7 @@ class TestMimo:
 
 
 class TestMimoOfAnEarlierGeneration:
-    """As read in its source: never seen."""
+    """From its source; never measured."""
 
     @pytest.fixture
     def stub(self, stub_on_a_socket: Stub) -> Stub:
@@ -365,7 +363,7 @@ class TestMimoOfAnEarlierGeneration:
             assert await anext(response.aiter_raw()) == b" "
         await wait_until(lambda: stub.server.statuses(stub.server.directory) == {}, what="the leaver's turn to end")
 
-    async def test_a_client_that_leaves_cancels_the_turn(self, stub: Stub) -> None:
+    async def test_a_disconnect_cancels_the_turn(self, stub: Stub) -> None:
         session = await stub.session()
         turn = asyncio.ensure_future(stub.prompt(session, "ASK1"))
         await stub.question()
@@ -375,7 +373,7 @@ class TestMimoOfAnEarlierGeneration:
         last = (await stub.http.get(f"/session/{session}/message")).json()[-1]
         assert last["info"]["error"]["name"] == "MessageAbortedError"
 
-    async def test_a_failed_turn_is_whitespace_and_an_event(self, stub: Stub) -> None:
+    async def test_a_failed_turn_sends_whitespace_and_an_event(self, stub: Stub) -> None:
         session = await stub.session()
         response = await stub.prompt(session, "FAIL 401")
         assert response.status_code == 200
@@ -390,7 +388,7 @@ class TestMimoOfAnEarlierGeneration:
             assert await anext(response.aiter_raw()) == b" "
 
 
-async def test_ids_without_their_prefix(stub: Stub) -> None:
+async def test_ids_without_their_prefix_are_refused(stub: Stub) -> None:
     session = await stub.session()
     assert (await stub.http.post("/session/none/abort")).status_code == 500
     for method, path, where in (
@@ -404,11 +402,11 @@ async def test_ids_without_their_prefix(stub: Stub) -> None:
 
 
 @pytest.mark.parametrize("path", ["message/msg_none", "message/msg_none/part/prt_none"])
-async def test_what_is_not_there_is_removed_already(stub: Stub, path: str) -> None:
+async def test_removing_an_unknown_message_succeeds(stub: Stub, path: str) -> None:
     assert (await stub.http.delete(f"/session/{await stub.session()}/{path}")).json() is True
 
 
-async def test_a_command_gives_its_answer(stub: Stub) -> None:
+async def test_a_command_returns_its_answer(stub: Stub) -> None:
     url = f"/session/{await stub.session()}/command"
     answer = (await stub.http.post(url, json={"command": "init", "arguments": "PLAIN"})).json()
     assert answer["info"]["finish"] == "stop"
@@ -416,7 +414,7 @@ async def test_a_command_gives_its_answer(stub: Stub) -> None:
     assert (await stub.http.post(url, json={"command": "init"})).status_code == 400
 
 
-async def test_a_command_takes_the_id_the_agent_and_the_files_that_go_with_it(stub: Stub) -> None:
+async def test_a_command_accepts_id_agent_and_files(stub: Stub) -> None:
     session = await stub.session()
     file = {"type": "file", "mime": "text/plain", "filename": "a.py", "url": "file:///a.py"}
     body = {"command": "init", "arguments": "PLAIN", "messageID": "msg_ours", "agent": "plan", "parts": [file]}

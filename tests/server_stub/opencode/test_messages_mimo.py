@@ -1,4 +1,4 @@
-"""What MiMo Code 0.1.15 answers otherwise than opencode, as measured."""
+"""Responses of MiMo Code 0.1.15 that differ from opencode's, as measured."""
 
 import asyncio
 from typing import Any
@@ -60,7 +60,7 @@ async def test_a_malformed_request_is_quoted(
     assert (response.status_code, response.json()) == (400, {"data": data, "error": [error], "success": False})
 
 
-async def test_no_parts_no_json_and_unknown_paths(stub: Stub) -> None:
+async def test_empty_parts_invalid_json_and_unknown_paths(stub: Stub) -> None:
     url = f"/session/{await stub.session()}/message"
     none = await stub.http.post(url, json={"parts": []})
     assert (none.status_code, none.json()["error"][0]["code"]) == (400, "too_small")
@@ -80,7 +80,7 @@ async def test_no_parts_no_json_and_unknown_paths(stub: Stub) -> None:
         ("/bash-interactive/gone/reply", {"output": "", "exitCode": 0}),
     ],
 )
-async def test_a_reply_to_what_is_gone_is_true(stub: Stub, path: str, body: object) -> None:
+async def test_a_reply_to_an_unknown_request_is_true(stub: Stub, path: str, body: object) -> None:
     response = await stub.http.post(path, json=body)
     assert (response.status_code, response.json()) == (200, True)
 
@@ -104,7 +104,7 @@ async def test_renaming_needs_the_revision(stub: Stub) -> None:
     assert conflict.json()["data"]["current"]["titleRevision"] == 2
 
 
-async def test_the_twenty_first_prompt_of_a_minute_is_too_many(stub: Stub) -> None:
+async def test_the_21st_async_prompt_within_a_minute_gets_429(stub: Stub) -> None:
     session = await stub.session()
     body = {"parts": [{"type": "text", "text": "x"}], "noReply": True}
     statuses = [(await stub.http.post(f"/session/{session}/prompt_async", json=body)).status_code for _ in range(20)]
@@ -114,7 +114,7 @@ async def test_the_twenty_first_prompt_of_a_minute_is_too_many(stub: Stub) -> No
     assert int(refused.headers["retry-after"]) <= 60
 
 
-async def test_an_abort_leaves_the_question_and_takes_the_permission(stub: Stub) -> None:
+async def test_an_abort_keeps_the_question_and_removes_the_permission(stub: Stub) -> None:
     asking, running = await stub.session(), await stub.session()
     turns = [
         asyncio.ensure_future(stub.prompt(asking, "ASK1")),
@@ -132,7 +132,7 @@ async def test_an_abort_leaves_the_question_and_takes_the_permission(stub: Stub)
     assert (await stub.http.get("/permission")).json() == []
 
 
-async def test_idle_is_said_after_the_message_is_closed(stub: Stub) -> None:
+async def test_idle_is_published_after_the_message_is_closed(stub: Stub) -> None:
     session = await stub.session()
     with stub.server.bus.subscribe() as events:
         await stub.prompt(session, "FAIL 401")
@@ -152,7 +152,7 @@ async def test_a_rejected_question_ends_the_turn_without_a_finish(stub: Stub) ->
     assert [part["type"] for part in answer["parts"]] == ["step-start", "text", "tool"]
 
 
-async def test_a_retry_of_the_provider_is_an_event_and_the_session_stays_busy(stub: Stub) -> None:
+async def test_a_provider_retry_is_an_event_and_the_status_stays_busy(stub: Stub) -> None:
     with stub.server.bus.subscribe() as events:
         await stub.prompt(await stub.session(), "RETRY 3")
     told = [event.payload["properties"] for event in events.events]
@@ -164,7 +164,7 @@ async def test_a_retry_of_the_provider_is_an_event_and_the_session_stays_busy(st
     assert {one["status"]["type"] for one in told if "status" in one} == {"busy", "idle"}
 
 
-async def test_an_interactive_command_waits_in_routes_of_its_own(stub: Stub) -> None:
+async def test_an_interactive_command_has_its_own_routes(stub: Stub) -> None:
     turn = asyncio.ensure_future(stub.prompt(await stub.session(), "INTERACTIVE name"))
     asked = await permission(stub)
     await stub.http.post(f"/permission/{asked['id']}/reply", json={"reply": "once"})

@@ -11,7 +11,7 @@ from tests.waiting import wait_until
 Json = dict[str, Any]
 
 
-async def test_a_question_from_its_listing_to_the_answer(stub: Stub) -> None:
+async def test_a_question_is_listed_and_answered(stub: Stub) -> None:
     session = await stub.session()
     turn = asyncio.ensure_future(stub.prompt(session, "ASK"))
     await stub.question()
@@ -41,7 +41,7 @@ async def test_a_question_from_its_listing_to_the_answer(stub: Stub) -> None:
         ([1], "Expected object, got [1]"),
     ],
 )
-async def test_what_is_no_answer_leaves_the_question_open(stub: Stub, body: object, message: str) -> None:
+async def test_an_invalid_answer_leaves_the_question_open(stub: Stub, body: object, message: str) -> None:
     turn = asyncio.ensure_future(stub.prompt(await stub.session(), "ASK1"))
     question = await stub.question()
     refused = await stub.http.post(f"/question/{question['id']}/reply", json=body)
@@ -63,7 +63,7 @@ async def test_what_is_no_answer_leaves_the_question_open(stub: Stub, body: obje
         ("POST", "/permission/zzz/reply", {"reply": "once"}, 400, "Params"),
     ],
 )
-async def test_requests_that_are_not_there(
+async def test_unknown_requests_are_not_found(
     stub: Stub, method: str, path: str, body: object, status: int, tag: str
 ) -> None:
     response = await stub.http.request(method, path, json=body)
@@ -72,7 +72,7 @@ async def test_requests_that_are_not_there(
     assert tag in (answer.get("_tag"), answer.get("name"), answer.get("data", {}).get("kind"))
 
 
-async def test_a_permission_from_its_listing_to_the_answer(stub: Stub) -> None:
+async def test_a_permission_is_listed_and_answered(stub: Stub) -> None:
     session = await stub.session()
     turn = asyncio.ensure_future(stub.prompt(session, "SHELL x"))
     await wait_until(lambda: stub.server.requests.permissions(stub.server.directory))
@@ -94,7 +94,7 @@ async def test_a_permission_from_its_listing_to_the_answer(stub: Stub) -> None:
     assert text.endswith("with the following feedback: another")
 
 
-async def test_the_old_route_of_permissions(stub: Stub) -> None:
+async def test_the_older_route_of_permissions(stub: Stub) -> None:
     session = await stub.session()
     turn = asyncio.ensure_future(stub.prompt(session, "SHELL x"))
     await wait_until(lambda: stub.server.requests.permissions(stub.server.directory))
@@ -105,7 +105,7 @@ async def test_the_old_route_of_permissions(stub: Stub) -> None:
     assert (await stub.prompt(session, "SHELL y")).json()["info"]["finish"] == "stop"  # asks no more
 
 
-async def test_lists_are_those_of_the_directory(stub: Stub) -> None:
+async def test_requests_are_listed_by_directory(stub: Stub) -> None:
     there = {"x-opencode-directory": "/else where"}
     session = (await stub.http.post("/session", headers=there)).json()["id"]
     turn = asyncio.ensure_future(stub.prompt(session, "ASK1"))
@@ -144,7 +144,7 @@ async def test_a_request_is_found_in_its_own_directory_only(
     assert (await turn).json()["info"]["finish"] == "stop"
 
 
-async def test_the_old_route_of_permissions_looks_where_its_session_is(stub: Stub) -> None:
+async def test_the_older_route_uses_the_sessions_directory(stub: Stub) -> None:
     there = {"x-opencode-directory": "/elsewhere"}
     session = (await stub.http.post("/session", headers=there)).json()["id"]
     turn = asyncio.ensure_future(stub.prompt(session, "SHELL x"))

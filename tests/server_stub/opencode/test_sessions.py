@@ -11,7 +11,7 @@ from server_stub.domain.agent import Agent
 from server_stub.domain.client_registry import ClientRegistry
 from server_stub.domain.state import ServerState
 from server_stub.opencode import sessions
-from tests.server_stub.conftest import InstantClock, Stub, turns_of_the_loop
+from tests.server_stub.conftest import InstantClock, Stub, run_loop
 
 Json = dict[str, Any]
 
@@ -33,16 +33,16 @@ class TestLists:
         clock.moment += 1000
         await stub.http.post("/session", json={"title": "away"}, headers={"x-opencode-directory": "/away"})
 
-    async def test_newest_first_over_all_directories(self, stub: Stub) -> None:
+    async def test_newest_first_across_directories(self, stub: Stub) -> None:
         assert await titles(stub) == ["away", "child of two", "two", "one"]
 
-    async def test_a_change_moves_a_session_up(self, stub: Stub, clock: InstantClock) -> None:
+    async def test_a_change_moves_a_session_to_the_top(self, stub: Stub, clock: InstantClock) -> None:
         clock.moment += 1000
         first = next(info["id"] for info in (await stub.http.get("/session")).json() if info["title"] == "one")
         await stub.prompt(first, "hello", noReply=True)
         assert (await titles(stub))[0] == "one"
 
-    async def test_what_narrows_it(self, stub: Stub, clock: InstantClock) -> None:
+    async def test_filters(self, stub: Stub, clock: InstantClock) -> None:
         assert await titles(stub, limit="1") == ["away"]
         assert await titles(stub, roots="true") == ["away", "two", "one"]
         assert await titles(stub, search="TWO") == ["child of two", "two"]
@@ -50,17 +50,17 @@ class TestLists:
         assert await titles(stub, path="away") == ["away"]
         assert await titles(stub, start=str(clock.now() - 1000)) == ["away", "child of two"]
 
-    async def test_what_is_no_number_counts_as_not_given(self, stub: Stub) -> None:
+    async def test_invalid_numbers_are_ignored(self, stub: Stub) -> None:
         assert len(await titles(stub, limit="bad", start="bad")) == 4
 
-    async def test_at_most_a_hundred_unless_asked(self, stub: Stub) -> None:
+    async def test_the_default_limit_is_100(self, stub: Stub) -> None:
         for _ in range(100):
             stub.server.create_session("/many")
         assert len(await titles(stub)) == 100
         assert len(await titles(stub, limit="1000")) == 104
 
 
-async def test_a_session_is_made_read_renamed_and_deleted(stub: Stub) -> None:
+async def test_a_session_is_created_read_renamed_and_deleted(stub: Stub) -> None:
     made = (await stub.http.post("/session")).json()
     url = f"/session/{made['id']}"
     assert (await stub.http.get(url)).json() == made
@@ -76,13 +76,13 @@ async def test_a_session_is_made_read_renamed_and_deleted(stub: Stub) -> None:
 
 
 @pytest.mark.parametrize("body", [b'{"title":3}', b'{"title":null}', b'{"parentID":"bad"}', b"[1]", b"null", b'{"a'])
-async def test_what_is_no_session(stub: Stub, body: bytes) -> None:
+async def test_invalid_sessions_are_refused(stub: Stub, body: bytes) -> None:
     refused = await stub.http.post("/session", content=body)
     assert (refused.status_code, refused.json()) == (400, {"_tag": "BadRequest"})
 
 
 @pytest.mark.parametrize("body", [b'{"messageID":3}', b'{"messageID":"bad"}', b"[1]", b"null", b'{"a'])
-async def test_what_is_no_fork(stub: Stub, body: bytes) -> None:
+async def test_invalid_forks_are_refused(stub: Stub, body: bytes) -> None:
     refused = await stub.http.post(f"/session/{await stub.session()}/fork", content=body)
     assert (refused.status_code, refused.json()) == (400, {"_tag": "BadRequest"})
 
@@ -94,13 +94,13 @@ async def test_a_title_is_text_or_null(stub: Stub) -> None:
 
 
 @pytest.mark.parametrize("path", ["", "/message", "/children", "/todo"])
-async def test_nothing_is_found_under_an_unknown_session(stub: Stub, path: str) -> None:
+async def test_an_unknown_session_is_not_found(stub: Stub, path: str) -> None:
     assert (await stub.http.get(f"/session/ses_none{path}")).status_code == 404
     assert (await stub.http.get("/session/ses_none/diff")).json() == []
     assert (await stub.http.get(f"/session/none{path}")).status_code == 500
 
 
-async def test_a_session_deleted_in_mid_turn_stays_busy_and_its_post_open_until_it_is_aborted(stub: Stub) -> None:
+async def test_a_session_deleted_in_mid_turn_stays_busy_until_aborted(stub: Stub) -> None:
     session = await stub.session()
     turn = asyncio.ensure_future(stub.prompt(session, "CHILD"))
     question = await stub.question()
@@ -109,7 +109,7 @@ async def test_a_session_deleted_in_mid_turn_stays_busy_and_its_post_open_until_
     assert (await stub.http.delete(f"/session/{session}")).json() is True
     assert (await stub.http.get("/session")).json() == []
     await stub.http.post(f"/question/{question['id']}/reply", json={"answers": [["SQLite"]]})
-    await turns_of_the_loop(100)
+    await run_loop(100)
     assert not turn.done()
     assert set((await stub.http.get("/session/status")).json()) == {session, child["id"]}
     assert (await stub.http.post(f"/session/{session}/abort")).json() is True
@@ -117,7 +117,7 @@ async def test_a_session_deleted_in_mid_turn_stays_busy_and_its_post_open_until_
     assert (await stub.http.get("/session/status")).json() == {}
 
 
-async def test_the_clients_of_a_deleted_session_are_forgotten(server: ServerState, agent: Agent) -> None:
+async def test_the_clients_of_a_deleted_session_are_removed(server: ServerState, agent: Agent) -> None:
     clients = ClientRegistry(lambda: "client_1")
     session = server.create_session(server.directory)
     child = server.create_session(server.directory, parent_id=session.id)
@@ -130,7 +130,7 @@ async def test_the_clients_of_a_deleted_session_are_forgotten(server: ServerStat
         assert clients.attendance(one.id).attachments == {}
 
 
-async def test_what_a_turn_leaves_behind(stub: Stub) -> None:
+async def test_a_turn_leaves_title_todos_and_diff(stub: Stub) -> None:
     session = await stub.session()
     await stub.prompt(session, "TODO")
     await stub.prompt(session, "TOOLS")
@@ -142,7 +142,7 @@ async def test_what_a_turn_leaves_behind(stub: Stub) -> None:
     assert info["summary"] == {"additions": 1, "deletions": 1, "files": 1}
 
 
-async def test_a_fork_holds_what_came_before_a_message(stub: Stub) -> None:
+async def test_a_fork_copies_the_messages_before_a_message(stub: Stub) -> None:
     session = await stub.session(title="origin")
     await stub.prompt(session, "one")
     await stub.prompt(session, "two", messageID="msg_two")
@@ -151,7 +151,7 @@ async def test_a_fork_holds_what_came_before_a_message(stub: Stub) -> None:
     assert len((await stub.http.get(f"/session/{fork['id']}/message")).json()) == 2
 
 
-async def test_summarize_is_true_when_it_is_done(stub: Stub) -> None:
+async def test_summarize_returns_true(stub: Stub) -> None:
     session = await stub.session()
     body = {"providerID": "holdfast", "modelID": "scripted"}
     assert (await stub.http.post(f"/session/{session}/summarize", json=body)).json() is True
@@ -172,7 +172,7 @@ async def test_summarize_is_true_when_it_is_done(stub: Stub) -> None:
         ("shell", {"agent": "build"}, "command"),
     ],
 )
-async def test_what_must_be_said(stub: Stub, route: str, body: Json, missing: str) -> None:
+async def test_required_fields(stub: Stub, route: str, body: Json, missing: str) -> None:
     refused = await stub.http.post(f"/session/{await stub.session()}/{route}", json=body)
     assert refused.status_code == 400
     assert refused.json()["data"]["message"] == f'Missing key\n  at ["{missing}"]'
@@ -198,7 +198,7 @@ async def test_revert_and_unrevert(stub: Stub) -> None:
     ("route", "body"),
     [("shell", {"agent": "build", "command": "ls"}), ("revert", {"messageID": "msg_1"}), ("unrevert", None)],
 )
-async def test_what_a_busy_session_refuses(stub: Stub, route: str, body: Json | None) -> None:
+async def test_a_busy_session_refuses(stub: Stub, route: str, body: Json | None) -> None:
     session = await stub.session()
     turn = asyncio.ensure_future(stub.prompt(session, "ASK1", messageID="msg_1"))
     await stub.question()
@@ -213,7 +213,7 @@ async def test_what_a_busy_session_refuses(stub: Stub, route: str, body: Json | 
     await turn
 
 
-async def test_a_shell_gives_its_call_alone(stub: Stub) -> None:
+async def test_a_shell_returns_only_its_tool_call(stub: Stub) -> None:
     session = await stub.session()
     shell = (await stub.http.post(f"/session/{session}/shell", json={"agent": "build", "command": "ls"})).json()
     assert [part["tool"] for part in shell["parts"]] == ["bash"]

@@ -1,4 +1,4 @@
-"""MiMo Code does what is asked of a session in the directory that the request names."""
+"""MiMo Code acts on a session in the directory that the request names."""
 
 import asyncio
 
@@ -14,7 +14,7 @@ def profile() -> Profile:
     return MIMO
 
 
-async def test_two_turns_of_one_session_run_beside_each_other_in_two_directories(stub_on_a_socket: Stub) -> None:
+async def test_two_turns_of_one_session_run_in_two_directories(stub_on_a_socket: Stub) -> None:
     stub, requests = stub_on_a_socket, stub_on_a_socket.server.requests
     below = f"{stub.server.directory}/below"
     there = {"x-mimocode-directory": below}
@@ -42,11 +42,11 @@ async def test_two_turns_of_one_session_run_beside_each_other_in_two_directories
         assert asked in requests.questions(below)
         await stub.http.post(f"/question/{asked['id']}/reply", json={"answers": [["SQLite"]]}, headers=headers)
     assert asked not in requests.questions(below)
-    await stub.http.post(f"/session/{session}/abort", headers=there)  # it goes on with the other's prompt
+    await stub.http.post(f"/session/{session}/abort", headers=there)  # the other directory's prompt continues
     assert await first == 200
 
 
-async def test_figures_are_among_the_events(stub: Stub) -> None:
+async def test_metrics_are_among_the_events(stub: Stub) -> None:
     told: list[str] = []
     stub.server.bus.listeners.append(lambda event: told.append(event.payload["type"]))
     await stub.prompt(await stub.session(), "PLAIN")

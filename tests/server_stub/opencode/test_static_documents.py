@@ -36,13 +36,13 @@ ASKED_BY_OFFICIAL_CLIENTS = [
 
 
 @pytest.mark.parametrize("path", ASKED_BY_OFFICIAL_CLIENTS)
-async def test_every_call_of_their_start_is_answered_in_json(stub: Stub, path: str) -> None:
+async def test_every_startup_request_is_answered_in_json(stub: Stub, path: str) -> None:
     response = await stub.http.get(path)
     assert response.status_code == 200
     assert response.headers["content-type"] == "application/json"
 
 
-async def test_what_is_offered_is_what_a_prompt_may_name(stub: Stub) -> None:
+async def test_offered_agents_models_and_commands_are_accepted(stub: Stub) -> None:
     assert [agent["name"] for agent in (await stub.http.get("/agent")).json()] == list(AGENTS)
     assert [command["name"] for command in (await stub.http.get("/command")).json()] == list(COMMANDS)
     providers = (await stub.http.get("/config/providers")).json()
@@ -54,7 +54,7 @@ async def test_what_is_offered_is_what_a_prompt_may_name(stub: Stub) -> None:
         assert (await stub.prompt(session, "hello", agent=agent, model=model)).status_code == 200
 
 
-async def test_places_are_those_of_the_directory_asked_for(stub: Stub) -> None:
+async def test_paths_are_those_of_the_requested_directory(stub: Stub) -> None:
     headers = {"x-opencode-directory": "/some%20where"}
     assert (await stub.http.get("/path", headers=headers)).json()["directory"] == "/some where"
     assert (await stub.http.get("/api/model", headers=headers)).json()["location"]["directory"] == "/some where"

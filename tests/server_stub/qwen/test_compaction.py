@@ -12,7 +12,7 @@ Json = dict[str, Any]
 
 
 class Session:
-    """Events with ids, as a ring would number them."""
+    """Numbered events, as in a ring."""
 
     def __init__(self, most_bytes: int = MOST_BYTES, most_entries: int = 100) -> None:
         self.replay = Replay(most_entries, most_bytes)
@@ -37,7 +37,7 @@ def texts(events: list[Json]) -> list[str]:
     return [event["data"]["update"]["content"]["text"] for event in events if event["type"] == "session_update"]
 
 
-def test_a_turn_that_runs_is_told_event_by_event_but_for_its_words(session: Session) -> None:
+def test_a_running_turn_keeps_every_event_but_merges_text(session: Session) -> None:
     session.say("Read", "agent_thought_chunk")
     session.say("ing", "agent_thought_chunk")
     session.say("Wor")
@@ -51,7 +51,7 @@ def test_a_turn_that_runs_is_told_event_by_event_but_for_its_words(session: Sess
 
 
 @pytest.mark.parametrize("end", ["turn_complete", "turn_error"])
-def test_a_turn_that_has_ended_is_made_small(session: Session, end: str) -> None:
+def test_an_ended_turn_is_compacted(session: Session, end: str) -> None:
     session.say("Wor")
     session.say("king")
     session.say("", usage={"inputTokens": 1})
@@ -63,7 +63,7 @@ def test_a_turn_that_has_ended_is_made_small(session: Session, end: str) -> None
     assert session.replay.live_journal() == []
 
 
-def test_a_call_and_its_updates_become_one_in_the_place_of_the_first(session: Session) -> None:
+def test_a_tool_call_and_its_updates_become_one_at_the_first_position(session: Session) -> None:
     session.update("tool_call", toolCallId="a", status="pending", rawInput={}, _meta={"phase": "preparing"})
     session.say("beside it")
     session.update("tool_call", toolCallId="b", status="pending")
@@ -82,7 +82,7 @@ def test_a_call_and_its_updates_become_one_in_the_place_of_the_first(session: Se
     assert (words["id"], other["id"]) == (2, 3)
 
 
-def test_of_commands_only_the_latest_counts(session: Session) -> None:
+def test_only_the_latest_commands_are_kept(session: Session) -> None:
     session.update("available_commands_update", availableCommands=["old"])
     session.say("between")
     session.update("available_commands_update", availableCommands=["new"])
@@ -91,7 +91,7 @@ def test_of_commands_only_the_latest_counts(session: Session) -> None:
     assert (commands["id"], commands["data"]["update"]["availableCommands"]) == (3, ["new"])
 
 
-def test_other_events_part_the_words_before_and_after_them(session: Session) -> None:
+def test_text_around_another_event_is_not_merged(session: Session) -> None:
     session.say("one")
     session.event("pending_prompt_added", {})
     session.say("two")
@@ -99,7 +99,7 @@ def test_other_events_part_the_words_before_and_after_them(session: Session) -> 
     assert texts(session.replay.compacted_replay()) == ["one", "two"]
 
 
-def test_a_subagents_words_are_its_own(session: Session) -> None:
+def test_text_of_a_subagent_is_not_merged(session: Session) -> None:
     session.say("mine ")
     session.say("its ", parentToolCallId="call")
     session.say("own", parentToolCallId="call")
@@ -108,28 +108,28 @@ def test_a_subagents_words_are_its_own(session: Session) -> None:
     assert texts(session.replay.compacted_replay()) == ["mine ", "its own", "mine"]
 
 
-def test_a_seeded_transcript_stays_as_it_is(session: Session) -> None:
+def test_a_seeded_transcript_is_not_compacted(session: Session) -> None:
     seeded = [{"id": 1, "type": "session_update", "data": {"update": {"sessionUpdate": "plan"}}}] * 2
     session.replay.seed(seeded)
     session.event("turn_complete", {})
     assert session.replay.compacted_replay()[:2] == seeded
 
 
-def test_the_oldest_turns_are_left_out_and_that_is_said() -> None:
+def test_the_oldest_turns_are_dropped_with_a_notice() -> None:
     session = Session(most_bytes=600)
     for number in range(5):
         session.say(f"answer {number}")
         session.event("turn_complete", {})
     marker, *kept = session.replay.compacted_replay()
-    said = marker["data"]
+    data = marker["data"]
     assert (marker["type"], "id" in marker) == ("history_truncated", False)
-    assert said["truncatedEvents"] == 2 * said["truncatedTurns"] == 10 - len(kept)
-    assert (said["retainedEvents"], said["maxBytes"]) == (len(kept), 600)
+    assert data["truncatedEvents"] == 2 * data["truncatedTurns"] == 10 - len(kept)
+    assert (data["retainedEvents"], data["maxBytes"]) == (len(kept), 600)
     assert 0 < len(kept) < 10
     assert texts(kept)[-1] == "answer 4"
 
 
-def test_one_turn_always_stays() -> None:
+def test_one_turn_is_always_kept() -> None:
     session = Session(most_bytes=1)
     session.say("answer")
     session.event("turn_complete", {})
@@ -141,7 +141,7 @@ def turn_of_calls(session: Session, count: int) -> None:
         session.update("tool_call", toolCallId=str(number))
 
 
-def test_a_turn_that_outgrows_its_journal_loses_its_first_events_until_it_has_ended() -> None:
+def test_a_running_turn_drops_its_first_events_until_it_ends() -> None:
     session = Session(most_entries=3)
     session.say("Wor")
     session.say("king")
@@ -169,7 +169,7 @@ def test_a_turn_that_outgrows_its_journal_loses_its_first_events_until_it_has_en
     assert [event["id"] for event in session.replay.live_journal()] == [8]
 
 
-def test_a_journal_of_too_many_bytes_keeps_its_last_entry(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_oversized_journal_keeps_its_last_entry(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("server_stub.qwen.compaction.MOST_JOURNAL_BYTES", 1)
     session = Session()
     turn_of_calls(session, 2)
@@ -177,13 +177,13 @@ def test_a_journal_of_too_many_bytes_keeps_its_last_entry(monkeypatch: pytest.Mo
     assert (marker["data"]["truncatedEvents"], [event["id"] for event in kept]) == (1, [2])
 
 
-def test_so_many_chunks_are_one_entry_and_no_more(session: Session) -> None:
+def test_an_entry_holds_a_limited_number_of_chunks(session: Session) -> None:
     for _ in range(CHUNKS_AN_ENTRY + 1):
         session.say("x")
     assert [len(text) for text in texts(session.replay.live_journal())] == [CHUNKS_AN_ENTRY, 1]
 
 
-def test_the_record_that_is_named_is_the_first_that_was_kept_at_first_and_may_be_gone_since() -> None:
+def test_the_named_record_is_the_first_kept_at_the_first_drop() -> None:
     session = Session(most_bytes=400, most_entries=1)
     session.replay.seed(
         {

@@ -1,4 +1,4 @@
-"""Who is closed and when; the thirty minutes and what holds a session are those of `qwen serve` 0.24.4."""
+"""When sessions are closed; the rules and the thirty minutes are those of `qwen serve` 0.24.4."""
 
 import pytest
 
@@ -28,9 +28,7 @@ def is_alive(daemon: Daemon, live: LiveSession) -> bool:
     return daemon.live.get(live.id) is live
 
 
-async def test_a_session_is_reaped_when_it_has_been_idle_for_thirty_minutes(
-    daemon: Daemon, clock: InstantClock
-) -> None:
+async def test_a_session_is_reaped_after_thirty_idle_minutes(daemon: Daemon, clock: InstantClock) -> None:
     live = opened(daemon)
     reader = live.ring.subscribe()
     live.ring.leave(reader)
@@ -42,7 +40,7 @@ async def test_a_session_is_reaped_when_it_has_been_idle_for_thirty_minutes(
         daemon.session(live.id)
 
 
-async def test_the_reaped_are_told_why(daemon: Daemon, clock: InstantClock) -> None:
+async def test_reaping_publishes_the_reason(daemon: Daemon, clock: InstantClock) -> None:
     live = opened(daemon)
     clock.moment += IDLE_MS
     daemon.reap()
@@ -53,7 +51,7 @@ async def test_the_reaped_are_told_why(daemon: Daemon, clock: InstantClock) -> N
     )
 
 
-async def test_a_beat_of_anyone_keeps_it_awake(daemon: Daemon, clock: InstantClock) -> None:
+async def test_any_heartbeat_resets_the_idle_time(daemon: Daemon, clock: InstantClock) -> None:
     live = opened(daemon)
     clock.moment += IDLE_MS - 1
     daemon.clients.beat(live.id, None, clock.now())
@@ -63,7 +61,7 @@ async def test_a_beat_of_anyone_keeps_it_awake(daemon: Daemon, clock: InstantClo
     assert not is_alive(daemon, live)
 
 
-async def test_an_open_stream_holds_it(daemon: Daemon, clock: InstantClock) -> None:
+async def test_an_open_stream_keeps_it_live(daemon: Daemon, clock: InstantClock) -> None:
     live = opened(daemon)
     reader = live.ring.subscribe()
     clock.moment += 10 * IDLE_MS
@@ -72,7 +70,7 @@ async def test_an_open_stream_holds_it(daemon: Daemon, clock: InstantClock) -> N
     assert not is_alive(daemon, live)
 
 
-async def test_a_prompt_holds_it_and_its_end_counts_as_a_sign_of_life(daemon: Daemon, clock: InstantClock) -> None:
+async def test_a_prompt_keeps_it_live_and_its_end_resets_the_idle_time(daemon: Daemon, clock: InstantClock) -> None:
     live = opened(daemon)
     live.prompts.accept([{"type": "text", "text": "ASK1"}], None)
     await wait_until(lambda: live.interactions)
@@ -85,14 +83,14 @@ async def test_a_prompt_holds_it_and_its_end_counts_as_a_sign_of_life(daemon: Da
     assert not is_alive(daemon, live)
 
 
-async def test_it_looks_by_itself(daemon: Daemon, clock: InstantClock, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_reaping_runs_periodically(daemon: Daemon, clock: InstantClock, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("server_stub.qwen.daemon.REAP_SECONDS", 0.01)
     live = opened(daemon)
     clock.moment += IDLE_MS
     await wait_until(lambda: live.id not in daemon.live)
 
 
-async def test_a_reaped_session_loads_from_disk(daemon: Daemon, clock: InstantClock) -> None:
+async def test_a_reaped_session_can_be_loaded(daemon: Daemon, clock: InstantClock) -> None:
     live = opened(daemon)
     live.prompts.accept([{"type": "text", "text": "PLAIN"}], None)
     await wait_until(lambda: not live.prompts.pending)

@@ -27,12 +27,12 @@ def taken(reader: Reader) -> list[Json]:
     return bodies
 
 
-def told(reader: Reader) -> list[Any]:
-    """Ids, or the type of what has none."""
+def ids_or_types(reader: Reader) -> list[Any]:
+    """Ids, or the type of events without one."""
     return [body.get("id", body["type"]) for body in taken(reader)]
 
 
-def test_an_event_says_who_caused_it() -> None:
+def test_an_event_names_its_originator() -> None:
     ring = EventRing(lambda: 1_795_000_000_000, size=8000, replay=Replay(100, 10_000))
     reader = ring.subscribe()
     ring.publish("turn_complete", {"stopReason": "end_turn"}, prompt_id="p", originator="client_a")
@@ -52,14 +52,14 @@ def test_an_event_says_who_caused_it() -> None:
     ]
 
 
-def test_a_reader_without_a_cursor_hears_what_comes(ring: EventRing) -> None:
+def test_a_reader_without_a_cursor_gets_new_events(ring: EventRing) -> None:
     publish(ring, 3)
     reader = ring.subscribe()
     publish(ring, 2)
-    assert told(reader) == [4, 5]
+    assert ids_or_types(reader) == [4, 5]
 
 
-def test_a_cursor_gives_what_came_after_it_and_says_when_that_is_all(ring: EventRing) -> None:
+def test_a_cursor_replays_later_events_and_marks_the_end(ring: EventRing) -> None:
     publish(ring, 4)
     reader = ring.subscribe(2, ring.epoch)
     publish(ring, 1)
@@ -75,9 +75,9 @@ def test_a_cursor_at_the_end_has_nothing_to_replay(ring: EventRing) -> None:
     assert (done["type"], done["data"]) == ("replay_complete", {"replayedCount": 0})
 
 
-def test_the_epoch_may_be_left_out(ring: EventRing) -> None:
+def test_the_epoch_is_optional(ring: EventRing) -> None:
     publish(ring, 3)
-    assert told(ring.subscribe(1)) == [2, 3, "replay_complete"]
+    assert ids_or_types(ring.subscribe(1)) == [2, 3, "replay_complete"]
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def test_the_epoch_may_be_left_out(ring: EventRing) -> None:
         (9, None, {"reason": "epoch_reset", "lastDeliveredId": 9}),
     ],
 )
-def test_a_cursor_of_another_life_gets_the_whole_ring(
+def test_a_cursor_of_another_epoch_gets_the_whole_ring(
     ring: EventRing, cursor: int, epoch: str | None, lost: Json
 ) -> None:
     publish(ring, 2)
@@ -96,23 +96,23 @@ def test_a_cursor_of_another_life_gets_the_whole_ring(
     assert [body.get("id", body["type"]) for body in rest] == [1, 2, "replay_complete"]
 
 
-def test_what_the_ring_has_lost_is_said_and_the_rest_replayed(ring: EventRing) -> None:
+def test_lost_events_are_reported_and_the_rest_replayed(ring: EventRing) -> None:
     publish(ring, 8)
     first, *rest = taken(ring.subscribe(2, ring.epoch))
     assert first["data"] == {"reason": "ring_evicted", "lastDeliveredId": 2, "earliestAvailableId": 4}
     assert [body.get("id", body["type"]) for body in rest] == [4, 5, 6, 7, 8, "replay_complete"]
 
 
-def test_the_last_event_before_the_ring_is_no_loss(ring: EventRing) -> None:
+def test_a_cursor_just_before_the_ring_has_lost_nothing(ring: EventRing) -> None:
     publish(ring, 8)
-    assert told(ring.subscribe(3, ring.epoch)) == [4, 5, 6, 7, 8, "replay_complete"]
+    assert ids_or_types(ring.subscribe(3, ring.epoch)) == [4, 5, 6, 7, 8, "replay_complete"]
 
 
 def test_a_restored_transcript_is_not_in_the_ring(ring: EventRing) -> None:
     ring.seed([("session_update", {"update": {"sessionUpdate": "plan", "timestamp": 77}})] * 3)
     assert ring.last_id == 3
     assert [body["_meta"]["serverTimestamp"] for body in ring.replay.compacted_replay()] == [77] * 3
-    assert told(ring.subscribe(3, ring.epoch)) == ["replay_complete"]
+    assert ids_or_types(ring.subscribe(3, ring.epoch)) == ["replay_complete"]
     first, *_ = taken(ring.subscribe(1, ring.epoch))
     assert first["data"] == {
         "reason": "seeded_replay_not_in_ring",
@@ -125,7 +125,7 @@ def test_a_restored_transcript_is_not_in_the_ring(ring: EventRing) -> None:
     assert [body.get("id") for body in rest] == [4, None]
 
 
-def test_a_slow_reader_is_warned_once_and_again_after_it_has_caught_up(ring: EventRing) -> None:
+def test_a_slow_reader_is_warned_again_after_it_has_caught_up(ring: EventRing) -> None:
     reader = ring.subscribe(limit=16)
     publish(ring, 13)
     bodies = taken(reader)
@@ -141,12 +141,12 @@ def test_a_slow_reader_is_warned_once_and_again_after_it_has_caught_up(ring: Eve
         "maxQueuedBytes": MOST_BYTES_WAITING,
     }
     publish(ring, 11)
-    assert "slow_client_warning" not in told(reader)
+    assert "slow_client_warning" not in ids_or_types(reader)
     publish(ring, 12)
-    assert told(reader).count("slow_client_warning") == 1
+    assert ids_or_types(reader).count("slow_client_warning") == 1
 
 
-def test_a_reader_that_takes_nothing_is_evicted(ring: EventRing) -> None:
+def test_a_reader_that_reads_nothing_is_evicted(ring: EventRing) -> None:
     gone: list[bool] = []
     reader = ring.subscribe(limit=16, when_evicted=lambda: gone.append(True))
     publish(ring, 16)
@@ -159,7 +159,7 @@ def test_a_reader_that_takes_nothing_is_evicted(ring: EventRing) -> None:
     assert (last["data"]["reason"], last["data"]["droppedAfter"]) == ("queue_overflow", 17)
 
 
-def test_bytes_count_too(ring: EventRing) -> None:
+def test_the_queue_is_limited_in_bytes_too(ring: EventRing) -> None:
     reader = ring.subscribe()
     for _ in range(3):
         ring.publish("huge", {"text": "x" * (MOST_BYTES_WAITING // 2 - 200)})
@@ -167,14 +167,14 @@ def test_bytes_count_too(ring: EventRing) -> None:
     assert kinds == ["huge", "huge", "slow_client_warning", "client_evicted"]
 
 
-def test_what_is_replayed_does_not_count(ring: EventRing) -> None:
+def test_replayed_events_do_not_count(ring: EventRing) -> None:
     publish(ring, 5)
     reader = ring.subscribe(0, ring.epoch, limit=3)
     publish(ring, 2)
-    assert told(reader) == [1, 2, 3, 4, 5, "replay_complete", 6, 7]
+    assert ids_or_types(reader) == [1, 2, 3, 4, 5, "replay_complete", 6, 7]
 
 
-def test_only_so_many_readers(ring: EventRing) -> None:
+def test_the_number_of_readers_is_limited(ring: EventRing) -> None:
     readers = [ring.subscribe() for _ in range(MOST_READERS)]
     with pytest.raises(TooManyReaders):
         ring.subscribe()
@@ -182,10 +182,10 @@ def test_only_so_many_readers(ring: EventRing) -> None:
     assert not ring.subscribe().ended
 
 
-def test_a_closed_ring_ends_its_readers_after_what_waits(ring: EventRing) -> None:
+def test_a_closed_ring_ends_readers_after_their_queued_events(ring: EventRing) -> None:
     reader = ring.subscribe()
     publish(ring, 1)
     ring.close()
     publish(ring, 1)
-    assert (told(reader), reader.ended) == ([1], True)
+    assert (ids_or_types(reader), reader.ended) == ([1], True)
     assert ring.subscribe(0, ring.epoch).ended

@@ -1,4 +1,4 @@
-"""What a daemon knows after it was killed and started again, as measured on `qwen serve` 0.24.4."""
+"""The state of a daemon that was killed and restarted, as measured on `qwen serve` 0.24.4."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -12,7 +12,7 @@ from server_stub.app import create_app
 from server_stub.domain.profiles import QWEN
 from server_stub.domain.restart import after_crash
 from tests.server_stub.conftest import InstantClock
-from tests.server_stub.qwen.routes.qwen_client import ONCE, Person, arrive, kind_of, updates
+from tests.server_stub.qwen.routes.qwen_client import ONCE, QwenClient, kind_of, new_client, updates
 
 Json = dict[str, Any]
 
@@ -25,14 +25,14 @@ async def daemon(app: Starlette) -> AsyncIterator[httpx.AsyncClient]:
 
 
 class Daemons:
-    """One after the other, on the same disk."""
+    """Successive daemons with the same stored sessions."""
 
     def __init__(self, clock: InstantClock) -> None:
         self._clock = clock
         self.app = create_app(QWEN, scenario="plain", clock=clock)
 
     async def kill(self) -> None:
-        """What still ran is ended, as the end of a process does; then there is another."""
+        """End all runs, as the end of a process does, and start another daemon."""
         old = self.app.state
         found = after_crash(old.server)
         await old.agent.end(list(old.server.sessions.values()))
@@ -44,49 +44,49 @@ def daemons(clock: InstantClock) -> Daemons:
     return Daemons(clock)
 
 
-async def loaded(daemons: Daemons, before: Person) -> tuple[Json, Person]:
+async def loaded(daemons: Daemons, before: QwenClient) -> tuple[Json, QwenClient]:
     async with daemon(daemons.app) as http:
         found = (await http.post(f"{before.base}/load", json={}, headers=before.headers)).json()
-    return found, Person(http, before.session_id, found["clientId"])
+    return found, QwenClient(http, before.session_id, found["clientId"])
 
 
-def said(found: Json) -> list[str]:
+def replayed_kinds(found: Json) -> list[str]:
     return [kind_of(event) for event in found["compactedReplay"]]
 
 
-async def test_all_is_unknown_until_it_is_loaded(daemons: Daemons) -> None:
+async def test_sessions_are_unknown_until_loaded(daemons: Daemons) -> None:
     async with daemon(daemons.app) as http:
-        person = await arrive(http)
-        prompt_id = await person.prompt("ASK1")
-        asked = await person.asked()
+        client = await new_client(http)
+        prompt_id = await client.prompt("ASK1")
+        asked = await client.asked()
     await daemons.kill()
     async with daemon(daemons.app) as http:
-        again = Person(http, person.session_id, person.client_id)
+        reattached = QwenClient(http, client.session_id, client.client_id)
         answers = [
-            await again.get("status"),
-            await again.get("events"),
-            await again.get(f"turns/{prompt_id}"),
-            await again.post("heartbeat"),
-            await again.post("prompt", {"prompt": [{"type": "text", "text": "x"}]}),
-            await again.vote(asked["requestId"], ONCE),
+            await reattached.get("status"),
+            await reattached.get("events"),
+            await reattached.get(f"turns/{prompt_id}"),
+            await reattached.post("heartbeat"),
+            await reattached.post("prompt", {"prompt": [{"type": "text", "text": "x"}]}),
+            await reattached.vote(asked["requestId"], ONCE),
         ]
         assert {answer.status_code for answer in answers} == {404}
         assert {answer.json()["code"] for answer in answers} == {"session_not_found"}
-        cold = await again.load()
-        assert (cold["attached"], cold["clientId"] == person.client_id) == (False, False)
-        assert (await again.get(f"turns/{prompt_id}")).json()["code"] == "prompt_not_found"
+        cold = await reattached.load()
+        assert (cold["attached"], cold["clientId"] == client.client_id) == (False, False)
+        assert (await reattached.get(f"turns/{prompt_id}")).json()["code"] == "prompt_not_found"
 
 
-async def test_the_partial_answer_is_gone_and_the_prompt_said_to_be_interrupted(daemons: Daemons) -> None:
+async def test_the_partial_answer_is_lost_and_the_prompt_interrupted(daemons: Daemons) -> None:
     async with daemon(daemons.app) as http:
-        person = await arrive(http)
-        first = await person.say("PLAIN")
-        prompt_id = await person.prompt("SLOW")
-        partial = await person.until("agent_message_chunk", 2)
+        client = await new_client(http)
+        first = await client.say("PLAIN")
+        prompt_id = await client.prompt("SLOW")
+        partial = await client.until("agent_message_chunk", 2)
         assert partial["data"]["update"]["content"]["text"].startswith("word0 ")
     await daemons.kill()
-    found, _ = await loaded(daemons, person)
-    assert said(found) == [
+    found, _ = await loaded(daemons, client)
+    assert replayed_kinds(found) == [
         "user_message_chunk",
         "agent_message_chunk",
         "agent_message_chunk",
@@ -98,26 +98,26 @@ async def test_the_partial_answer_is_gone_and_the_prompt_said_to_be_interrupted(
     assert lost == {"v": 1, "promptId": prompt_id, "terminal": "interrupted", "code": "daemon_lost"}
 
 
-async def test_with_another_in_the_queue_nothing_is_known_of_either(daemons: Daemons) -> None:
+async def test_two_lost_prompts_are_not_recorded(daemons: Daemons) -> None:
     async with daemon(daemons.app) as http:
-        person = await arrive(http)
-        await person.prompt("ASK1")
-        await person.prompt("PLAIN")
-        await person.asked()
+        client = await new_client(http)
+        await client.prompt("ASK1")
+        await client.prompt("PLAIN")
+        await client.asked()
     await daemons.kill()
-    found, _ = await loaded(daemons, person)
+    found, _ = await loaded(daemons, client)
     assert "promptTerminals" not in found
     assert [update["content"]["text"] for update in updates(found["compactedReplay"], "user_message_chunk")] == ["ASK1"]
 
 
-async def test_an_open_question_has_failed_with_the_daemon(daemons: Daemons) -> None:
+async def test_an_open_question_failed_with_the_daemon(daemons: Daemons) -> None:
     async with daemon(daemons.app) as http:
-        person = await arrive(http)
-        await person.prompt("ASK1")
-        await person.asked()
+        client = await new_client(http)
+        await client.prompt("ASK1")
+        await client.asked()
     await daemons.kill()
-    found, _ = await loaded(daemons, person)
-    assert said(found) == [
+    found, _ = await loaded(daemons, client)
+    assert replayed_kinds(found) == [
         "user_message_chunk",
         "agent_message_chunk",
         "agent_message_chunk",
@@ -132,15 +132,15 @@ async def test_an_open_question_has_failed_with_the_daemon(daemons: Daemons) -> 
     assert found["hasActivePrompt"] is False
 
 
-async def test_what_had_ended_is_as_it_was(daemons: Daemons) -> None:
+async def test_ended_turns_are_unchanged(daemons: Daemons) -> None:
     async with daemon(daemons.app) as http:
-        person = await arrive(http)
-        await person.prompt("ASK")
-        await person.vote((await person.asked())["requestId"], ONCE, answers={"0": "Postgres", "1": "auth, search"})
-        await person.until("turn_complete")
-        live = await person.events()
+        client = await new_client(http)
+        await client.prompt("ASK")
+        await client.vote((await client.asked())["requestId"], ONCE, answers={"0": "Postgres", "1": "auth, search"})
+        await client.until("turn_complete")
+        live = await client.events()
     await daemons.kill()
-    found, _ = await loaded(daemons, person)
+    found, _ = await loaded(daemons, client)
     [before], [after] = updates(live, "tool_call"), updates(found["compactedReplay"], "tool_call_update")
     assert (after["rawOutput"], after["content"]) == (before["rawOutput"], before["content"])
     [words] = [u["content"]["text"] for u in updates(live, "agent_message_chunk") if "Done" in u["content"]["text"]]
@@ -148,15 +148,15 @@ async def test_what_had_ended_is_as_it_was(daemons: Daemons) -> None:
     assert words in stored
 
 
-async def test_an_old_cursor_is_told_that_it_is_one(daemons: Daemons) -> None:
+async def test_a_cursor_of_the_old_epoch_is_reported(daemons: Daemons) -> None:
     async with daemon(daemons.app) as http:
-        person = await arrive(http)
-        await person.say("PLAIN")
-        old = await person.load()
+        client = await new_client(http)
+        await client.say("PLAIN")
+        old = await client.load()
     await daemons.kill()
-    found, _ = await loaded(daemons, person)
+    found, _ = await loaded(daemons, client)
     assert found["eventEpoch"] != old["eventEpoch"]
-    ring = daemons.app.state.daemon.live[person.session_id].ring
+    ring = daemons.app.state.daemon.live[client.session_id].ring
     first = ring.subscribe(old["lastEventId"], old["eventEpoch"]).take()
     assert first.body["data"]["reason"] == "epoch_reset"
     reader = ring.subscribe(found["lastEventId"], found["eventEpoch"])

@@ -11,7 +11,7 @@ from server_stub.domain.scripted_turn import ScriptedTurn
 from server_stub.domain.state import Message, ServerState, Session
 from server_stub.scenarios.catalog import DEFAULTS, SCENARIOS, choose
 from tests.server_stub.conftest import HERE, START, InstantClock
-from tests.server_stub.event_listener import Witness, watching
+from tests.server_stub.event_listener import EventRecorder, recording
 
 Json = dict[str, Any]
 
@@ -19,7 +19,7 @@ Json = dict[str, Any]
 async def played(
     agent: Agent, server: ServerState, text: str, *, option: int = 0, refusal: str | None = None
 ) -> tuple[Session, Message]:
-    """Play it to its end, with a person who takes this option of each question, and allows or gives a reason."""
+    """Play a scenario, choosing one option of each question, and allowing or rejecting with a reason."""
     session = server.create_session(HERE)
     agent.accept(session, Prompt([{"type": "text", "text": text}]))
     task = asyncio.ensure_future(agent.answer(session))
@@ -44,8 +44,8 @@ def parts(session: Session, kind: str) -> list[Json]:
     return [part for message in session.messages.values() for part in message.parts.values() if part["type"] == kind]
 
 
-def questions(witness: Witness) -> list[Json]:
-    return [question for told in witness.of("question.asked") for question in told["questions"]]
+def questions(recorder: EventRecorder) -> list[Json]:
+    return [question for told in recorder.of("question.asked") for question in told["questions"]]
 
 
 @pytest.mark.parametrize(
@@ -81,14 +81,14 @@ def test_an_unknown_default_is_named() -> None:
         choose("hello", "nothing")
 
 
-def test_what_needs_to_be_told_more_is_no_default() -> None:
+def test_scenarios_with_required_arguments_are_no_defaults() -> None:
     assert "tour" in DEFAULTS
     assert "long" in DEFAULTS
     assert not {"shell", "flood", "fence", "fail"} & set(DEFAULTS)
 
 
 @pytest.mark.parametrize("name", DEFAULTS)
-async def test_every_scenario_ends_well(agent: Agent, server: ServerState, name: str) -> None:
+async def test_every_scenario_completes(agent: Agent, server: ServerState, name: str) -> None:
     _, answer = await played(agent, server, name.upper())
     assert answer.info["finish"] == "stop"
     assert said(answer)
@@ -96,7 +96,7 @@ async def test_every_scenario_ends_well(agent: Agent, server: ServerState, name:
     assert server.requests.questions(HERE) == server.requests.permissions(HERE) == []
 
 
-async def test_the_tool_result_is_quoted_back(agent: Agent, server: ServerState) -> None:
+async def test_the_answer_quotes_the_tool_result(agent: Agent, server: ServerState) -> None:
     _, answer = await played(agent, server, "ASK")
     assert said(answer) == (
         'Done. The tool said: User has answered your questions: "Which database?"="Postgres", '
@@ -106,24 +106,24 @@ async def test_the_tool_result_is_quoted_back(agent: Agent, server: ServerState)
     assert said(answer) == "Done. The tool said: (no output)"
 
 
-async def test_all_kinds_of_question(agent: Agent, server: ServerState) -> None:
-    with watching(server) as witness:
+async def test_askall_has_every_kind_of_question(agent: Agent, server: ServerState) -> None:
+    with recording(server) as recorder:
         await played(agent, server, "ASKALL")
-    kinds = [(one.get("multiple", False), one.get("custom", True), bool(one["options"])) for one in questions(witness)]
+    kinds = [(one.get("multiple", False), one.get("custom", True), bool(one["options"])) for one in questions(recorder)]
     assert kinds == [(False, True, True), (True, True, True), (False, True, False), (False, False, True)]
 
 
 async def test_two_requests_are_open_at_once(agent: Agent, server: ServerState) -> None:
-    with watching(server) as witness:
+    with recording(server) as recorder:
         await played(agent, server, "BOTH")
-    kinds = [kind for kind in witness.kinds if kind.startswith(("question.", "permission."))]
+    kinds = [kind for kind in recorder.kinds if kind.startswith(("question.", "permission."))]
     assert set(kinds[:2]) == {"question.asked", "permission.asked"}
 
 
-async def test_flood_is_so_many_deltas_at_that_rate(agent: Agent, server: ServerState, clock: InstantClock) -> None:
-    with watching(server) as witness:
+async def test_flood_sends_a_number_of_deltas_at_a_rate(agent: Agent, server: ServerState, clock: InstantClock) -> None:
+    with recording(server) as recorder:
         _, answer = await played(agent, server, "FLOOD 300 100")
-    assert len(witness.of("message.part.delta")) == 300
+    assert len(recorder.of("message.part.delta")) == 300
     assert clock.moment - START == pytest.approx(3000, abs=50)
     assert said(answer).count("```") == 2
 
@@ -135,23 +135,23 @@ async def test_fence_is_one_open_code_block(agent: Agent, server: ServerState) -
 
 
 @pytest.mark.parametrize("code", [400, 401, 404])
-async def test_final_errors(agent: Agent, server: ServerState, code: int) -> None:
-    with watching(server) as witness:
+async def test_final_errors_are_not_retried(agent: Agent, server: ServerState, code: int) -> None:
+    with recording(server) as recorder:
         _, answer = await played(agent, server, f"FAIL {code}")
     assert answer.info["error"]["data"]["statusCode"] == code
-    assert not [told for told in witness.of("session.status") if told["status"]["type"] == "retry"]
+    assert not [told for told in recorder.of("session.status") if told["status"]["type"] == "retry"]
 
 
 @pytest.mark.parametrize("code", [429, 500, 503])
-async def test_errors_that_may_pass_are_tried_again_for_ever(agent: Agent, server: ServerState, code: int) -> None:
+async def test_temporary_errors_are_retried_for_ever(agent: Agent, server: ServerState, code: int) -> None:
     session = server.create_session(HERE)
     agent.accept(session, Prompt([{"type": "text", "text": f"FAIL {code}"}]))
-    with watching(server) as witness:
+    with recording(server) as recorder:
         task = asyncio.ensure_future(agent.answer(session))
         retries: list[Json] = []
         while len(retries) < 7:
             await asyncio.sleep(0)
-            retries = [told["status"] for told in witness.of("session.status") if told["status"]["type"] == "retry"]
+            retries = [told["status"] for told in recorder.of("session.status") if told["status"]["type"] == "retry"]
         agent.abort(session)
         await task
     assert [one["attempt"] for one in retries] == [1, 2, 3, 4, 5, 6, 7]
@@ -167,11 +167,11 @@ async def test_a_retry_in_mid_stream_appends_new_parts(agent: Agent, server: Ser
 
 
 async def test_tools_hold_growing_output_and_a_diff(agent: Agent, server: ServerState) -> None:
-    with watching(server) as witness:
+    with recording(server) as recorder:
         session, _ = await played(agent, server, "TOOLS")
     outputs = [
         told["part"]["state"]["metadata"]["output"]
-        for told in witness.of("message.part.updated")
+        for told in recorder.of("message.part.updated")
         if told["part"].get("tool") == "bash" and "metadata" in told["part"]["state"]
     ]
     assert outputs == sorted(outputs, key=len)
@@ -180,19 +180,19 @@ async def test_tools_hold_growing_output_and_a_diff(agent: Agent, server: Server
 
 
 async def test_todos_are_ticked_off_one_by_one(agent: Agent, server: ServerState) -> None:
-    with watching(server) as witness:
+    with recording(server) as recorder:
         session, _ = await played(agent, server, "TODO")
-    done = [sum(todo["status"] == "completed" for todo in told["todos"]) for told in witness.of("todo.updated")]
+    done = [sum(todo["status"] == "completed" for todo in told["todos"]) for told in recorder.of("todo.updated")]
     assert done == [0, 1, 2, 3]
     assert [todo["status"] for todo in session.todos] == ["completed"] * 3
 
 
-async def test_long_lasts_as_long_as_is_said(agent: Agent, server: ServerState, clock: InstantClock) -> None:
+async def test_long_takes_its_duration(agent: Agent, server: ServerState, clock: InstantClock) -> None:
     await played(agent, server, "LONG 4")
     assert (clock.moment - START) / 60_000 == pytest.approx(4, abs=0.1)
 
 
-async def test_huge_is_as_big_as_is_said(agent: Agent, server: ServerState) -> None:
+async def test_huge_takes_its_size(agent: Agent, server: ServerState) -> None:
     _, answer = await played(agent, server, "HUGE 64")
     assert len(said(answer)) == 64 * 1024
 
@@ -202,22 +202,22 @@ class TestTour:
         await played(agent, server, "TOUR")
         assert 90 < (clock.moment - START) / 1000 < 150
 
-    async def test_shows_most_of_what_a_turn_can_hold(self, agent: Agent, server: ServerState) -> None:
-        with watching(server) as witness:
+    async def test_shows_most_features_of_a_turn(self, agent: Agent, server: ServerState) -> None:
+        with recording(server) as recorder:
             session, answer = await played(agent, server, "TOUR")
         tools = {part["tool"] for part in parts(session, "tool")}
         assert tools == {"todowrite", "read", "grep", "question", "task", "edit", "write", "bash"}
         assert parts(session, "reasoning")
-        assert [told["sessionID"] == session.id for told in witness.of("question.asked")] == [True, False, True]
-        assert len(witness.of("permission.asked")) == 1
+        assert [told["sessionID"] == session.id for told in recorder.of("question.asked")] == [True, False, True]
+        assert len(recorder.of("permission.asked")) == 1
         assert [
-            told["status"]["attempt"] for told in witness.of("session.status") if told["status"]["type"] == "retry"
+            told["status"]["attempt"] for told in recorder.of("session.status") if told["status"]["type"] == "retry"
         ] == [1, 2]
         assert [todo["status"] for todo in session.todos] == ["completed"] * 4
         assert session.diff
         assert "| before | after |" in said(answer)
 
-    async def test_goes_on_though_nothing_was_chosen(self, agent: Agent, server: ServerState) -> None:
+    async def test_continues_without_any_choice(self, agent: Agent, server: ServerState) -> None:
         session = server.create_session(HERE)
         agent.accept(session, Prompt([{"type": "text", "text": "TOUR"}]))
         task = asyncio.ensure_future(agent.answer(session))
@@ -229,7 +229,7 @@ class TestTour:
                 server.requests.reply_permission(permission["id"], "always")
         assert task.result().info["finish"] == "stop"
 
-    async def test_goes_on_when_its_command_is_refused_with_a_reason(self, agent: Agent, server: ServerState) -> None:
+    async def test_continues_after_a_rejection_with_a_reason(self, agent: Agent, server: ServerState) -> None:
         session = server.create_session(HERE)
         agent.accept(session, Prompt([{"type": "text", "text": "TOUR"}]))
         task = asyncio.ensure_future(agent.answer(session))
@@ -253,25 +253,25 @@ class TestTour:
     ("shape", "begins"),
     [("prose", "Sentence"), ("paragraph", "Sentence"), ("list", "- item"), ("code", "```python")],
 )
-async def test_grow_begins_large_and_goes_on_by_deltas(
+async def test_grow_starts_large_and_continues_by_deltas(
     agent: Agent, server: ServerState, shape: str, begins: str
 ) -> None:
-    with watching(server) as witness:
+    with recording(server) as recorder:
         _, answer = await played(agent, server, f"GROW {shape} 3 5 1000")
-    first, *more = [told["delta"] for told in witness.of("message.part.delta")]
+    first, *more = [told["delta"] for told in recorder.of("message.part.delta")]
     assert first.startswith(begins)
     assert 2.8 < len(first) / 1024 <= 3.01
     assert len(more) == 5
     assert said(answer) == first + "".join(more)
 
 
-def test_the_command_names_what_a_prompt_may_ask_for() -> None:
+def test_the_help_lists_the_scenario_words() -> None:
     said = " ".join(CliRunner().invoke(command.main, ["--help"]).output.replace("-\n", "-").split())
     assert [name for name in SCENARIOS if name.upper() not in said] == []
     assert "SHELL NAME, INTERACTIVE NAME, AGENT (WORDS), SLOW" in said
 
 
-async def test_the_tour_follows_what_was_answered(server: ServerState, agent: Agent) -> None:
+async def test_the_tour_follows_the_answers(server: ServerState, agent: Agent) -> None:
     session, closing = await played(agent, server, "TOUR")
     assert "The session store is in SQLite now, and the tests pass." in said(closing)
     assert "EXISTS typed (key" in session.diff[0]["patch"]

@@ -1,4 +1,4 @@
-"""Somebody on one session of the stub's `qwen serve`, without a network."""
+"""A client of one session of the stub's qwen profile, without a network."""
 
 import asyncio
 from dataclasses import dataclass
@@ -13,14 +13,14 @@ Json = dict[str, Any]
 
 CLIENT_ID = "X-Qwen-Client-Id"
 LOOKS = 500
-"""How often it is looked whether something has happened; the scripted agent does all it does in no time."""
+"""Polls until a wait gives up; the scripted agent takes no time."""
 
 ONCE: Json = {"outcome": "selected", "optionId": "proceed_once"}
 CANCELLED: Json = {"outcome": "cancelled"}
 
 
 on_qwen = pytest.mark.parametrize("profile", [QWEN], ids=["qwen"])
-"""Has the stub of a test play `qwen serve`."""
+"""Runs a test with the qwen profile."""
 
 
 def block(text: str) -> Json:
@@ -28,7 +28,7 @@ def block(text: str) -> Json:
 
 
 @dataclass(frozen=True, slots=True)
-class Person:
+class QwenClient:
     http: httpx.AsyncClient
     session_id: str
     client_id: str
@@ -65,7 +65,7 @@ class Person:
         return turn
 
     async def events(self) -> list[Json]:
-        """All that has happened, as `load` gives it; nobody stays attached for it."""
+        """All events so far, as returned by `load`; detaches again."""
         loaded = await self.load()
         await self.post("detach")
         return [*loaded["compactedReplay"], *loaded["liveJournal"]]
@@ -74,7 +74,7 @@ class Person:
         return [kind_of(event) for event in await self.events()]
 
     async def until(self, kind: str, count: int = 1) -> Json:
-        """The `count`th event of this type, or that updates this."""
+        """Wait for the `count`th event of this type or update."""
         for _ in range(LOOKS):
             found = [event for event in await self.events() if kind in (event["type"], kind_of(event))]
             if len(found) >= count:
@@ -83,7 +83,7 @@ class Person:
         raise AssertionError(f"no {kind} number {count} among {await self.kinds()}")
 
     async def say(self, text: str) -> Json:
-        """Prompt, and wait for the end."""
+        """Prompt, and wait for the end of the turn."""
         before = len([event for event in await self.events() if event["type"] == "turn_complete"])
         await self.prompt(text)
         return await self.until("turn_complete", before + 1)
@@ -96,14 +96,14 @@ class Person:
         return await self.post(f"permission/{request_id}", {"outcome": outcome, **more})
 
 
-async def arrive(http: httpx.AsyncClient, **body: Any) -> Person:
-    """On a session of one's own."""
+async def new_client(http: httpx.AsyncClient, **body: Any) -> QwenClient:
+    """A client of a new session."""
     made = (await http.post("/session", json={"sessionScope": "thread", **body})).json()
-    return Person(http, made["sessionId"], made["clientId"])
+    return QwenClient(http, made["sessionId"], made["clientId"])
 
 
 def kind_of(event: Json) -> str:
-    """Its type, or what is updated."""
+    """The event's type, or the kind of its update."""
     kind: str = event["type"]
     return str(event["data"]["update"]["sessionUpdate"]) if kind == "session_update" else kind
 

@@ -23,7 +23,7 @@ MALFORMED = {
 
 
 class StandingClock:
-    """Epoch ms that move only when a test moves them."""
+    """A clock that only a test advances; epoch ms."""
 
     def __init__(self) -> None:
         self.milliseconds = 1_795_167_307_520
@@ -86,7 +86,7 @@ async def test_capabilities_offer_the_heartbeat_with_an_identity(http: httpx.Asy
     assert (capabilities["v"], capabilities["workspaceCwd"]) == (1, "/project")
 
 
-async def test_capabilities_offer_nothing_that_is_not_routed(http: httpx.AsyncClient) -> None:
+async def test_capabilities_list_only_implemented_features(http: httpx.AsyncClient) -> None:
     features = (await http.get("/capabilities")).json()["features"]
     assert not {"session_prompt", "session_events", "session_load", "session_close"} & set(features)
 
@@ -108,16 +108,12 @@ async def test_resume_issues_a_client_id(http: httpx.AsyncClient, session: Sessi
     }
 
 
-async def test_resume_says_when_a_turn_is_running(
-    http: httpx.AsyncClient, server: ServerState, session: Session
-) -> None:
+async def test_resume_reports_a_running_turn(http: httpx.AsyncClient, server: ServerState, session: Session) -> None:
     server.set_status(session, BUSY)
     assert (await http.post(f"/session/{session.id}/resume")).json()["hasActivePrompt"] is True
 
 
-async def test_resume_keeps_an_id_that_it_knows_and_replaces_one_that_it_does_not(
-    http: httpx.AsyncClient, session: Session
-) -> None:
+async def test_resume_keeps_a_known_id_and_replaces_an_unknown_one(http: httpx.AsyncClient, session: Session) -> None:
     mine = await resumed(http, session)
     assert await resumed(http, session, **{CLIENT_ID: mine}) == mine
     assert await resumed(http, session, **{CLIENT_ID: "client_nope"}) not in (mine, "client_nope")
@@ -144,19 +140,17 @@ async def test_an_unknown_session(http: httpx.AsyncClient, action: str) -> None:
 
 @pytest.mark.parametrize("action", ["resume", "heartbeat", "detach"])
 @pytest.mark.parametrize("body", ["x", "3", '{"a":'])
-async def test_a_body_that_calls_itself_json_and_is_none(
-    http: httpx.AsyncClient, session: Session, action: str, body: str
-) -> None:
+async def test_invalid_json_is_refused(http: httpx.AsyncClient, session: Session, action: str, body: str) -> None:
     response = await http.post(f"/session/{session.id}/{action}", content=body, headers=JSON_TYPE)
     assert (response.status_code, response.json()) == (400, {"error": "Invalid JSON in request body"})
 
 
-async def test_a_body_of_another_type_is_not_looked_at(http: httpx.AsyncClient, session: Session) -> None:
+async def test_a_body_of_another_media_type_is_ignored(http: httpx.AsyncClient, session: Session) -> None:
     response = await http.post(f"/session/{session.id}/resume", content="x")
     assert response.status_code == 200
 
 
-async def test_a_beat_with_an_identity(http: httpx.AsyncClient, session: Session, clock: StandingClock) -> None:
+async def test_a_heartbeat_with_a_client_id(http: httpx.AsyncClient, session: Session, clock: StandingClock) -> None:
     mine = await resumed(http, session)
     clock.milliseconds += 30_000
     response = await http.post(f"/session/{session.id}/heartbeat", headers={CLIENT_ID: mine})
@@ -166,7 +160,7 @@ async def test_a_beat_with_an_identity(http: httpx.AsyncClient, session: Session
 
 
 @pytest.mark.parametrize("headers", [{}, {CLIENT_ID: ""}])
-async def test_an_anonymous_beat(
+async def test_an_anonymous_heartbeat(
     http: httpx.AsyncClient, session: Session, clock: StandingClock, headers: dict[str, str]
 ) -> None:
     response = await http.post(f"/session/{session.id}/heartbeat", headers=headers)
@@ -175,7 +169,7 @@ async def test_an_anonymous_beat(
 
 
 @pytest.mark.parametrize("stranger", ["client_nope", "bad id!"])
-async def test_a_refused_beat_moves_no_mark(
+async def test_a_refused_heartbeat_updates_nothing(
     http: httpx.AsyncClient, session: Session, clock: StandingClock, stranger: str
 ) -> None:
     await http.post(f"/session/{session.id}/heartbeat")
@@ -186,7 +180,9 @@ async def test_a_refused_beat_moves_no_mark(
     assert await described(http, session) == before
 
 
-async def test_a_stranger_s_beat_is_told_who_and_where(http: httpx.AsyncClient, session: Session) -> None:
+async def test_an_unregistered_heartbeat_error_names_client_and_session(
+    http: httpx.AsyncClient, session: Session
+) -> None:
     response = await http.post(f"/session/{session.id}/heartbeat", headers={CLIENT_ID: "client_nope"})
     assert response.json() == {
         "error": f'Client id "client_nope" is not registered for session {session.id}',
@@ -207,7 +203,9 @@ async def test_the_last_detach_ends_the_registration(http: httpx.AsyncClient, se
 
 
 @pytest.mark.parametrize("headers", [{}, {CLIENT_ID: "client_nope"}])
-async def test_detaching_nobody_is_fine(http: httpx.AsyncClient, session: Session, headers: dict[str, str]) -> None:
+async def test_detaching_an_unknown_client_succeeds(
+    http: httpx.AsyncClient, session: Session, headers: dict[str, str]
+) -> None:
     await resumed(http, session)
     for session_id in (session.id, "ses_nope"):
         response = await http.post(f"/session/{session_id}/detach", headers=headers)
@@ -233,7 +231,7 @@ async def test_the_full_status_describes_each_session(
     }
 
 
-async def test_the_status_is_a_summary_unless_asked(
+async def test_the_status_is_a_summary_by_default(
     http: httpx.AsyncClient, session: Session, clock: StandingClock
 ) -> None:
     clock.milliseconds += 5000
@@ -243,7 +241,7 @@ async def test_the_status_is_a_summary_unless_asked(
     assert status["runtime"]["sessions"] == {"active": 1}
 
 
-async def test_a_detail_that_does_not_exist(http: httpx.AsyncClient) -> None:
+async def test_an_unknown_detail_is_refused(http: httpx.AsyncClient) -> None:
     response = await http.get("/daemon/status?detail=bogus")
     assert response.status_code == 400
     assert response.json() == {

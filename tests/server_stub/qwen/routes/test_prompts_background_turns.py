@@ -1,6 +1,6 @@
-"""Turns that the daemon begins by itself. What is told of them was recorded from `qwen serve` 0.24.4."""
+"""Turns that the daemon starts by itself. Their events were recorded from `qwen serve` 0.24.4."""
 
-from tests.server_stub.qwen.routes.qwen_client import Json, Person, kind_of, on_qwen
+from tests.server_stub.qwen.routes.qwen_client import Json, QwenClient, kind_of, on_qwen
 
 pytestmark = on_qwen
 
@@ -11,8 +11,8 @@ def own(events: list[Json]) -> list[Json]:
     return [event for event in events if "########notification" in event.get("promptId", "")]
 
 
-def told(event: Json) -> tuple[str, str, str]:
-    """What happens, what the daemon says that it is, and its words."""
+def summary(event: Json) -> tuple[str, str, str]:
+    """The event's kind, its source and its text."""
     update = event["data"].get("update", {})
     content = update.get("content")
     words = content["text"] if isinstance(content, dict) else ""
@@ -28,14 +28,14 @@ OPENING = [
 ENDING = [("turn_complete", "", ""), (ENDED, "", "")]
 
 
-async def test_the_report_begins_a_turn_under_an_id_of_its_own(person: Person) -> None:
-    await person.say("AGENT (PLAIN)")
-    await person.until(ENDED)
-    events = await person.events()
-    [completed] = [event for event in events if told(event)[1] == "background_task_completed"]
+async def test_a_report_starts_a_turn_with_its_own_id(client: QwenClient) -> None:
+    await client.say("AGENT (PLAIN)")
+    await client.until(ENDED)
+    events = await client.events()
+    [completed] = [event for event in events if summary(event)[1] == "background_task_completed"]
     assert "promptId" not in completed
-    assert told(completed)[2] == NOTICE
-    assert [told(event) for event in own(events)] == [
+    assert summary(completed)[2] == NOTICE
+    assert [summary(event) for event in own(events)] == [
         *OPENING,
         (*RESPONSE, "Done. Nothing to call, **all** is well."),
         ("agent_message_chunk", "", ""),
@@ -48,22 +48,22 @@ async def test_the_report_begins_a_turn_under_an_id_of_its_own(person: Person) -
     )
 
 
-async def test_it_has_no_prompt_that_could_be_asked_for(person: Person) -> None:
-    await person.say("AGENT (ASK1)")
-    asked = await person.asked()
-    events = own(await person.events())
-    assert (await person.get(f"turns/{events[0]['promptId'].replace('#', '%23')}")).status_code == 404
-    assert (await person.get("status")).json()["hasActivePrompt"]
-    assert (await person.get("pending-prompts")).json() == {"pendingPrompts": []}
+async def test_it_has_no_prompt_that_can_be_polled(client: QwenClient) -> None:
+    await client.say("AGENT (ASK1)")
+    asked = await client.asked()
+    events = own(await client.events())
+    assert (await client.get(f"turns/{events[0]['promptId'].replace('#', '%23')}")).status_code == 404
+    assert (await client.get("status")).json()["hasActivePrompt"]
+    assert (await client.get("pending-prompts")).json() == {"pendingPrompts": []}
     assert asked["toolCall"]["_meta"]["qwenInteractionKind"] == "user_question"
 
 
-async def test_a_prompt_is_echoed_and_then_it_makes_way(person: Person) -> None:
-    await person.say("AGENT (ASK1)")
-    await person.asked()
-    prompt_id = await person.prompt("PLAIN")
-    await person.until("turn_complete", 3)
-    events = await person.events()
+async def test_a_prompt_is_echoed_and_cancels_it(client: QwenClient) -> None:
+    await client.say("AGENT (ASK1)")
+    await client.asked()
+    prompt_id = await client.prompt("PLAIN")
+    await client.until("turn_complete", 3)
+    events = await client.events()
     [echo] = [event for event in events if event.get("promptId") == prompt_id and "chunk" in kind_of(event)][:1]
     [end] = [event for event in own(events) if event["type"] == "turn_complete"]
     assert kind_of(echo) == "user_message_chunk"
@@ -73,11 +73,11 @@ async def test_a_prompt_is_echoed_and_then_it_makes_way(person: Person) -> None:
     assert events[-1]["promptId"] == prompt_id
 
 
-async def test_a_provider_s_error_in_it_is_told_in_words_alone(person: Person) -> None:
-    await person.say("AGENT (FAIL 400)")
-    await person.until(ENDED)
-    events = own(await person.events())
-    words = [told(event)[2] for event in events]
+async def test_a_provider_error_in_it_is_sent_as_text(client: QwenClient) -> None:
+    await client.say("AGENT (FAIL 400)")
+    await client.until(ENDED)
+    events = own(await client.events())
+    words = [summary(event)[2] for event in events]
     assert "[notification error] 400 Bad Request" in words
     [end] = [event for event in events if event["type"] == "turn_complete"]
     assert end["data"]["stopReason"] == "end_turn"

@@ -8,7 +8,7 @@ import pytest
 from server_stub.app import PASSWORD_VARIABLE, create_app
 from server_stub.domain.profiles import QWEN, Profile
 from tests.server_stub.conftest import Stub
-from tests.server_stub.qwen.routes.qwen_client import arrive
+from tests.server_stub.qwen.routes.qwen_client import new_client
 
 Json = dict[str, Any]
 
@@ -25,24 +25,24 @@ async def test_health(stub: Stub) -> None:
 
 
 async def test_capabilities(stub: Stub) -> None:
-    said = (await stub.http.get("/capabilities")).json()
+    response = (await stub.http.get("/capabilities")).json()
     wanted = {"client_identity", "client_heartbeat", "session_load", "session_turn_status", "non_blocking_prompt"}
-    assert wanted <= set(said["features"])
-    assert (said["v"], said["qwenCodeVersion"], said["mode"]) == (1, "0.24.4", "http-bridge")
-    assert said["limits"]["maxPendingPromptsPerSession"] == 5
-    [workspace] = said["workspaces"]
-    assert (workspace["cwd"], workspace["primary"]) == (said["workspaceCwd"], True)
+    assert wanted <= set(response["features"])
+    assert (response["v"], response["qwenCodeVersion"], response["mode"]) == (1, "0.24.4", "http-bridge")
+    assert response["limits"]["maxPendingPromptsPerSession"] == 5
+    [workspace] = response["workspaces"]
+    assert (workspace["cwd"], workspace["primary"]) == (response["workspaceCwd"], True)
 
 
 @pytest.mark.parametrize(("method", "path"), [("GET", "/nope"), ("PUT", "/session"), ("GET", "/session/x/todo")])
-async def test_an_unknown_route_gives_a_page(stub: Stub, method: str, path: str) -> None:
+async def test_an_unknown_route_returns_a_page(stub: Stub, method: str, path: str) -> None:
     response = await stub.http.request(method, path)
     assert response.status_code == 404
     assert response.headers["content-type"] == "text/html; charset=utf-8"
     assert f"<pre>Cannot {method} {path}</pre>" in response.text
 
 
-async def test_none_of_opencodes_routes_is_here(stub: Stub) -> None:
+async def test_opencodes_routes_are_unknown(stub: Stub) -> None:
     for path in ("/global/health", "/event", "/session/status", "/question", "/doc"):
         assert (await stub.http.get(path)).status_code == 404
 
@@ -55,17 +55,17 @@ async def test_none_of_opencodes_routes_is_here(stub: Stub) -> None:
         ("Origin", "http://127.0.0.1:1234", "Request denied by CORS policy"),
     ],
 )
-async def test_strangers_are_refused(stub: Stub, header: str, value: str, refused: str) -> None:
+async def test_other_hosts_and_origins_are_refused(stub: Stub, header: str, value: str, refused: str) -> None:
     response = await stub.http.get("/health", headers={header: value})
     assert (response.status_code, response.json()) == (403, {"error": refused})
 
 
-async def test_a_page_of_its_own_is_no_stranger(stub: Stub) -> None:
+async def test_the_servers_own_origin_is_accepted(stub: Stub) -> None:
     own = {"Origin": "http://127.0.0.1:4096"}
     assert (await stub.http.get("/health", headers=own)).status_code == 200
 
 
-async def test_a_token_is_asked_of_all_but_health(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_all_routes_but_health_need_the_token(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(PASSWORD_VARIABLE, "sesame")
     transport = httpx.ASGITransport(create_app(QWEN))
     async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:4096") as http:
@@ -77,17 +77,17 @@ async def test_a_token_is_asked_of_all_but_health(monkeypatch: pytest.MonkeyPatc
         assert (await http.get("/capabilities", headers={"Authorization": "bearer sesame"})).status_code == 200
 
 
-async def test_the_status_tells_of_each_live_session(stub: Stub) -> None:
-    person = await arrive(stub.http)
-    await person.post("heartbeat")
-    await person.say("PLAIN")
+async def test_the_full_status_lists_each_live_session(stub: Stub) -> None:
+    client = await new_client(stub.http)
+    await client.post("heartbeat")
+    await client.say("PLAIN")
     status = (await stub.http.get("/daemon/status?detail=full")).json()
     [session] = status["full"]["sessions"]
     assert session.pop("lastSeenAt") >= stub.server.clock.now() - 10_000
     assert session.pop("createdAt")
-    assert session.pop("lastEventId") == (await person.load())["lastEventId"]
+    assert session.pop("lastEventId") == (await client.load())["lastEventId"]
     assert session == {
-        "sessionId": person.session_id,
+        "sessionId": client.session_id,
         "workspaceCwd": stub.server.directory,
         "clientCount": 1,
         "subscriberCount": 0,
@@ -102,7 +102,7 @@ async def test_the_status_tells_of_each_live_session(stub: Stub) -> None:
     assert status["runtime"]["sessions"]["active"] == 1
 
 
-async def test_the_summary_holds_no_sessions(stub: Stub) -> None:
+async def test_the_summary_lists_no_sessions(stub: Stub) -> None:
     assert "full" not in (await stub.http.get("/daemon/status")).json()
     refused = await stub.http.get("/daemon/status?detail=x")
     expected = {"error": "detail must be one of: summary, full", "code": "invalid_detail"}

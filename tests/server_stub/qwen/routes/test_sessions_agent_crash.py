@@ -1,4 +1,4 @@
-"""The process of the agents is gone, as by SIGKILL: as measured on `qwen serve` 0.24.4."""
+"""The agents' process ends as by SIGKILL, as measured on `qwen serve` 0.24.4."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ import pytest
 from server_stub.faults.kinds import parse
 from server_stub.qwen.live_session import LiveSession
 from tests.server_stub.conftest import Stub
-from tests.server_stub.qwen.routes.qwen_client import Person, arrive, on_qwen, updates
+from tests.server_stub.qwen.routes.qwen_client import QwenClient, new_client, on_qwen, updates
 from tests.waiting import wait_until
 
 Json = dict[str, Any]
@@ -16,16 +16,16 @@ pytestmark = on_qwen
 
 
 class Watched:
-    """A session of which each event is kept, whatever becomes of it; `lose_agent` takes its agent away."""
+    """A session whose events are all recorded; `lose_agent` ends its agent's process."""
 
-    def __init__(self, stub: Stub, app: Any, person: Person) -> None:
-        self.person = person
+    def __init__(self, stub: Stub, app: Any, client: QwenClient) -> None:
+        self.client = client
         self.lose_agent = app.state.daemon.lose_agent
-        live: LiveSession = app.state.daemon.session(person.session_id)
+        live: LiveSession = app.state.daemon.session(client.session_id)
         self._reader = live.ring.subscribe(0)
 
     def rest(self) -> list[Json]:
-        """The events since the last look."""
+        """The events since the last call."""
         found: list[Json] = []
         while (event := self._reader.take()) is not None:
             found.append(event.body)
@@ -38,28 +38,28 @@ class Watched:
 
 @pytest.fixture
 async def watched(stub: Stub, app: Any) -> Watched:
-    return Watched(stub, app, await arrive(stub.http))
+    return Watched(stub, app, await new_client(stub.http))
 
 
-async def test_an_idle_session_dies_with_one_word(watched: Watched) -> None:
-    await watched.person.say("PLAIN")
+async def test_an_idle_session_dies_with_one_event(watched: Watched) -> None:
+    await watched.client.say("PLAIN")
     watched.rest()
     watched.lose_agent()
     [died] = watched.rest()
     how = {"reason": "channel_closed", "exitCode": None, "signalCode": "SIGKILL"}
-    assert (died["type"], died["data"]) == ("session_died", {"sessionId": watched.person.session_id, **how})
+    assert (died["type"], died["data"]) == ("session_died", {"sessionId": watched.client.session_id, **how})
     assert watched.ended
-    assert (await watched.person.get("status")).status_code == 404
+    assert (await watched.client.get("status")).status_code == 404
 
 
-async def test_what_runs_breaks_off_and_what_waits_is_begun_in_vain(watched: Watched) -> None:
-    runs = await watched.person.prompt("ASK1")
-    waits = await watched.person.prompt("PLAIN")
-    await watched.person.asked()
+async def test_the_running_prompt_fails_and_waiting_ones_begin_and_fail(watched: Watched) -> None:
+    runs = await watched.client.prompt("ASK1")
+    waits = await watched.client.prompt("PLAIN")
+    await watched.client.asked()
     watched.rest()
     watched.lose_agent()
-    said = watched.rest()
-    assert [(event["type"], event.get("promptId")) for event in said] == [
+    published = watched.rest()
+    assert [(event["type"], event.get("promptId")) for event in published] == [
         ("prompt_cancelled", runs),
         ("permission_resolved", runs),
         ("turn_error", runs),
@@ -68,22 +68,22 @@ async def test_what_runs_breaks_off_and_what_waits_is_begun_in_vain(watched: Wat
         ("pending_prompt_completed", waits),
         ("session_died", None),
     ]
-    where = watched.person.session_id
-    assert said[2]["data"] == {
+    where = watched.client.session_id
+    assert published[2]["data"] == {
         "sessionId": where,
         "message": f"agent channel closed mid-request (session {where})",
         "promptId": runs,
     }
-    assert said[4]["data"]["code"] == "session_not_found"
+    assert published[4]["data"]["code"] == "session_not_found"
 
 
-async def test_what_was_stored_is_loaded_again_and_what_waited_is_lost(watched: Watched) -> None:
-    first = await watched.person.say("PLAIN")
-    runs = await watched.person.prompt("ASK1")
-    waits = await watched.person.prompt("THINK")
-    await watched.person.asked()
+async def test_stored_messages_are_loaded_again_and_waiting_prompts_lost(watched: Watched) -> None:
+    first = await watched.client.say("PLAIN")
+    runs = await watched.client.prompt("ASK1")
+    waits = await watched.client.prompt("THINK")
+    await watched.client.asked()
     watched.lose_agent()
-    loaded = await watched.person.load()
+    loaded = await watched.client.load()
     assert (loaded["attached"], loaded["hasActivePrompt"]) == (False, False)
     stored = updates(loaded["compactedReplay"], "user_message_chunk")
     assert [update["_meta"]["promptId"] for update in stored] == [first["promptId"], runs]
@@ -95,18 +95,18 @@ async def test_what_was_stored_is_loaded_again_and_what_waited_is_lost(watched: 
     ]
 
 
-async def test_what_the_dead_would_have_stored_is_not_stored(watched: Watched, app: Any) -> None:
-    await watched.person.prompt("ASK1")
-    await watched.person.asked()
-    session = app.state.server.sessions[watched.person.session_id]
+async def test_nothing_is_stored_after_the_process_has_ended(watched: Watched, app: Any) -> None:
+    await watched.client.prompt("ASK1")
+    await watched.client.asked()
+    session = app.state.server.sessions[watched.client.session_id]
     watched.lose_agent()
     await wait_until(lambda: not app.state.agent.is_busy(session))
-    loaded = await watched.person.load()
+    loaded = await watched.client.load()
     [_, lost] = updates(loaded["compactedReplay"], "tool_call") + updates(loaded["compactedReplay"], "tool_call_update")
     assert (lost["status"], "missing from saved history" in str(lost["content"])) == ("failed", True)
 
 
-async def test_the_fault_does_it(watched: Watched, app: Any) -> None:
+async def test_the_fault_ends_the_agent(watched: Watched, app: Any) -> None:
     app.state.faults.arm(parse("died"))
     assert [event["type"] for event in watched.rest()][-1] == "session_died"
     assert app.state.daemon.live == {}

@@ -1,4 +1,4 @@
-"""How much of its past a session shows to who loads it: as measured on `qwen serve` 0.24.4."""
+"""The history in the response of `load`, as measured on `qwen serve` 0.24.4."""
 
 import asyncio
 from typing import Any
@@ -6,30 +6,30 @@ from typing import Any
 import pytest
 
 from tests.server_stub.conftest import Stub
-from tests.server_stub.qwen.routes.qwen_client import CANCELLED, LOOKS, Person, arrive, on_qwen, updates
+from tests.server_stub.qwen.routes.qwen_client import CANCELLED, LOOKS, QwenClient, new_client, on_qwen, updates
 
 Json = dict[str, Any]
 
 pytestmark = [on_qwen, pytest.mark.usefixtures("three_turns")]
 
 
-async def over(person: Person, prompt_id: str) -> None:
-    """Until its turn has ended; its events may be left out by then."""
+async def over(client: QwenClient, prompt_id: str) -> None:
+    """Wait until its turn has ended; its events may have been dropped by then."""
     for _ in range(LOOKS):
-        if (await person.turn(prompt_id))["state"] == "completed":
+        if (await client.turn(prompt_id))["state"] == "completed":
             return
         await asyncio.sleep(0)
-    raise AssertionError(await person.turn(prompt_id))
+    raise AssertionError(await client.turn(prompt_id))
 
 
-async def page(person: Person, size: Any) -> Json:
-    loaded: Json = (await person.post("load", {"historyPageSize": size})).json()
+async def page(client: QwenClient, size: Any) -> Json:
+    loaded: Json = (await client.post("load", {"historyPageSize": size})).json()
     return loaded
 
 
 @pytest.mark.parametrize("size", [0, 501, -1, "2", 1.5, True, None])
-async def test_a_page_of_no_such_size(person: Person, size: Any) -> None:
-    refused = await person.post("load", {"historyPageSize": size})
+async def test_invalid_page_sizes_are_refused(client: QwenClient, size: Any) -> None:
+    refused = await client.post("load", {"historyPageSize": size})
     error = "`historyPageSize` must be between 1 and 500"
     assert (refused.status_code, refused.json()) == (
         400,
@@ -37,35 +37,35 @@ async def test_a_page_of_no_such_size(person: Person, size: Any) -> None:
     )
 
 
-async def test_a_page_of_an_idle_session_is_read_from_its_transcript(person: Person) -> None:
-    loaded = await page(person, 2)
-    stored = (await person.get("transcript?direction=backward&limit=2")).json()["events"]
+async def test_a_page_of_an_idle_session_is_read_from_its_transcript(client: QwenClient) -> None:
+    loaded = await page(client, 2)
+    stored = (await client.get("transcript?direction=backward&limit=2")).json()["events"]
     assert (loaded["compactedReplay"], loaded["liveJournal"]) == (stored, [])
     assert stored[0]["data"]["content"]["text"] == "PLAIN 3"
     assert loaded["historyHasMore"] is True
-    assert "historyHasMore" not in await page(person, 6)
-    whole = await person.load()
+    assert "historyHasMore" not in await page(client, 6)
+    whole = await client.load()
     assert len(updates(whole["compactedReplay"], "user_message_chunk")) == 3
     assert (whole["lastEventId"], "historyHasMore" in whole) == (loaded["lastEventId"], False)
 
 
-async def test_while_something_runs_all_comes_page_or_not(person: Person) -> None:
-    await person.prompt("ASK1")
-    asked = await person.asked()
-    loaded = await page(person, 2)
+async def test_a_running_prompt_returns_the_whole_history_without_paging(client: QwenClient) -> None:
+    await client.prompt("ASK1")
+    asked = await client.asked()
+    loaded = await page(client, 2)
     assert len(updates(loaded["compactedReplay"], "user_message_chunk")) == 3
     assert loaded["liveJournal"]
-    await person.vote(asked["requestId"], CANCELLED)
+    await client.vote(asked["requestId"], CANCELLED)
 
 
-async def test_a_session_that_a_page_brought_alive_shows_no_more_to_anybody(person: Person) -> None:
-    await person.delete()
-    first = await page(person, 2)
+async def test_a_session_activated_by_a_page_shows_no_more_to_any_client(client: QwenClient) -> None:
+    await client.delete()
+    first = await page(client, 2)
     assert [update["content"]["text"] for update in updates(first["compactedReplay"], "user_message_chunk")] == [
         "PLAIN 3"
     ]
     assert first["compactedReplay"][0]["id"] == 1
-    whole = await person.load()
+    whole = await client.load()
     assert updates(whole["compactedReplay"], "user_message_chunk") == updates(
         first["compactedReplay"], "user_message_chunk"
     )
@@ -73,12 +73,12 @@ async def test_a_session_that_a_page_brought_alive_shows_no_more_to_anybody(pers
     assert not any(event["type"] == "history_truncated" for event in whole["compactedReplay"])
 
 
-async def test_a_record_is_named_where_something_was_left_out_and_nothing_else_names_one(
-    person: Person, monkeypatch: pytest.MonkeyPatch, stub: Stub
+async def test_an_anchor_is_named_if_dropped_events_name_no_record(
+    client: QwenClient, monkeypatch: pytest.MonkeyPatch, stub: Stub
 ) -> None:
-    assert "historyAnchorRecordId" not in await person.load()
+    assert "historyAnchorRecordId" not in await client.load()
     monkeypatch.setattr("server_stub.qwen.live_session.MOST_BYTES", 600)
-    other = await arrive(stub.http)
+    other = await new_client(stub.http)
     for text in ("PLAIN 1", "PLAIN 2", "PLAIN 3"):
         await over(other, await other.prompt(text))
     loaded = await other.load()

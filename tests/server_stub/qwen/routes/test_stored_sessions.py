@@ -1,11 +1,11 @@
-"""Stored transcripts, copies and deletions, on the qwen profile."""
+"""Stored transcripts, branches and deletions, on the qwen profile."""
 
 from typing import Any
 
 import pytest
 
 from tests.server_stub.conftest import Stub
-from tests.server_stub.qwen.routes.qwen_client import CANCELLED, ONCE, Person, on_qwen
+from tests.server_stub.qwen.routes.qwen_client import CANCELLED, ONCE, QwenClient, on_qwen
 
 Json = dict[str, Any]
 
@@ -16,31 +16,31 @@ def texts(page: Json) -> list[str]:
     return [event["data"]["content"]["text"] for event in page["events"]]
 
 
-async def pages(person: Person, query: str) -> list[Json]:
-    """All pages from the first `query` on, in the order in which they came."""
+async def pages(client: QwenClient, query: str) -> list[Json]:
+    """All pages from the first `query` on, in order."""
     found: list[Json] = []
     while query:
-        page: Json = (await person.get(f"transcript?{query}")).json()
+        page: Json = (await client.get(f"transcript?{query}")).json()
         found.append(page)
         query = f"limit=3&cursor={page['nextCursor']}" if page["hasMore"] else ""
     return found
 
 
 @pytest.mark.parametrize("query", ["limit=3", "limit=3&direction=backward"])
-async def test_pages_hold_all_and_nothing_twice(person: Person, query: str) -> None:
+async def test_pages_hold_every_event_once(client: QwenClient, query: str) -> None:
     for number in range(4):
-        await person.say(f"PLAIN {number}")
-    whole = (await person.get("transcript")).json()
+        await client.say(f"PLAIN {number}")
+    whole = (await client.get("transcript")).json()
     assert texts(whole)[0] == "PLAIN 0"
-    found = await pages(person, query)
+    found = await pages(client, query)
     assert len(found) == 3
     ordered = reversed(found) if "backward" in query else found
     assert [event for page in ordered for event in page["events"]] == whole["events"]
 
 
-async def test_an_event_is_bare_and_unnumbered(person: Person) -> None:
-    await person.say("PLAIN")
-    page = (await person.get("transcript")).json()
+async def test_events_of_a_page_have_no_id_and_no_session(client: QwenClient) -> None:
+    await client.say("PLAIN")
+    page = (await client.get("transcript")).json()
     assert set(page) == {"v", "sessionId", "events", "hasMore", "startTime", "lastUpdated"}
     event = page["events"][0]
     assert set(event) == {"v", "type", "data"}
@@ -48,12 +48,12 @@ async def test_an_event_is_bare_and_unnumbered(person: Person) -> None:
     assert event["data"]["_meta"]["promptId"]
 
 
-async def test_what_stands_before_a_record(person: Person) -> None:
-    await person.say("PLAIN 0")
-    await person.say("PLAIN 1")
-    events = (await person.get("transcript")).json()["events"]
+async def test_the_page_before_a_record(client: QwenClient) -> None:
+    await client.say("PLAIN 0")
+    await client.say("PLAIN 1")
+    events = (await client.get("transcript")).json()["events"]
     second = next(one["data"] for one in events if one["data"]["content"]["text"] == "PLAIN 1")
-    before = (await person.get(f"transcript?beforeRecordId={second['_meta']['qwen.session.recordId']}")).json()
+    before = (await client.get(f"transcript?beforeRecordId={second['_meta']['qwen.session.recordId']}")).json()
     assert texts(before)[0] == "PLAIN 0"
     assert "PLAIN 1" not in texts(before)
 
@@ -70,76 +70,76 @@ async def test_what_stands_before_a_record(person: Person) -> None:
         ("beforeRecordId=zzz", "invalid_transcript_cursor"),
     ],
 )
-async def test_places_that_are_refused(person: Person, query: str, code: str) -> None:
-    await person.say("PLAIN")
-    refused = await person.get(f"transcript?{query}")
+async def test_invalid_cursors_and_anchors_are_refused(client: QwenClient, query: str, code: str) -> None:
+    await client.say("PLAIN")
+    refused = await client.get(f"transcript?{query}")
     assert (refused.status_code, refused.json()["code"]) == (400, code)
 
 
-async def test_what_was_never_stored_has_no_transcript(person: Person) -> None:
-    assert (await person.get("transcript")).json()["code"] == "session_not_found"
+async def test_a_session_that_was_never_stored_has_no_transcript(client: QwenClient) -> None:
+    assert (await client.get("transcript")).json()["code"] == "session_not_found"
 
 
 @pytest.mark.parametrize("place", ["transcript?cursor=x", "turn-index?start=0&snapshot=x"])
-async def test_a_place_in_what_is_not_stored_any_more(person: Person, place: str) -> None:
-    gone = await person.get(place)
+async def test_a_cursor_of_a_deleted_session_is_refused(client: QwenClient, place: str) -> None:
+    gone = await client.get(place)
     assert (gone.status_code, gone.json()) == (
         409,
         {
             "error": "Transcript snapshot is unavailable",
             "code": "transcript_snapshot_unavailable",
-            "sessionId": person.session_id,
+            "sessionId": client.session_id,
         },
     )
 
 
-async def test_a_branch_is_a_copy_under_another_name(person: Person) -> None:
-    await person.say("PLAIN")
-    made = await person.post("branch")
+async def test_a_branch_is_a_copy_with_another_title(client: QwenClient) -> None:
+    await client.say("PLAIN")
+    made = await client.post("branch")
     assert made.status_code == 201
     branch = made.json()
     assert branch["displayName"] == "PLAIN(1)"
-    assert branch["forkedFrom"]["sessionId"] == person.session_id
+    assert branch["forkedFrom"]["sessionId"] == client.session_id
     assert not branch["attached"]
-    copy = Person(person.http, branch["sessionId"], branch["clientId"])
-    mine, theirs = (await person.get("transcript")).json(), (await copy.get("transcript")).json()
+    copy = QwenClient(client.http, branch["sessionId"], branch["clientId"])
+    mine, theirs = (await client.get("transcript")).json(), (await copy.get("transcript")).json()
     assert texts(mine) == texts(theirs)
     await copy.say("PLAIN again")
-    assert texts((await person.get("transcript")).json()) == texts(mine)
+    assert texts((await client.get("transcript")).json()) == texts(mine)
 
 
-async def test_what_cannot_be_branched(person: Person) -> None:
-    empty = await person.post("branch")
+async def test_busy_and_empty_sessions_cannot_be_branched(client: QwenClient) -> None:
+    empty = await client.post("branch")
     assert (empty.status_code, empty.json()["code"]) == (500, -32603)
-    await person.prompt("ASK1")
-    await person.asked()
-    busy = await person.post("branch")
+    await client.prompt("ASK1")
+    await client.asked()
+    busy = await client.post("branch")
     assert (busy.status_code, busy.json()["code"]) == (409, "branch_while_prompt_active")
 
 
-async def test_a_deletion_ends_what_runs(stub: Stub, person: Person) -> None:
-    await person.prompt("ASK1")
-    await person.asked()
+async def test_a_deletion_ends_the_running_turn(stub: Stub, client: QwenClient) -> None:
+    await client.prompt("ASK1")
+    await client.asked()
     unknown = "00000000-0000-4000-8000-000000000000"
-    gone = await stub.http.post("/sessions/delete", json={"sessionIds": [person.session_id, unknown]})
-    assert gone.json() == {"removed": [person.session_id], "notFound": [unknown], "errors": []}
-    assert (await person.post("load")).status_code == 404
-    assert (await person.get("status")).status_code == 404
+    gone = await stub.http.post("/sessions/delete", json={"sessionIds": [client.session_id, unknown]})
+    assert gone.json() == {"removed": [client.session_id], "notFound": [unknown], "errors": []}
+    assert (await client.post("load")).status_code == 404
+    assert (await client.get("status")).status_code == 404
 
 
 @pytest.mark.parametrize("ids", [None, [], [3], [""]])
-async def test_deletions_that_are_refused(stub: Stub, ids: object) -> None:
+async def test_invalid_deletions_are_refused(stub: Stub, ids: object) -> None:
     refused = await stub.http.post("/sessions/delete", json={"sessionIds": ids})
     assert (refused.status_code, refused.json()["code"]) == (400, "invalid_request")
 
 
-async def test_a_vote_by_the_request_alone(stub: Stub, person: Person) -> None:
-    await person.prompt("ASK1")
-    request_id = (await person.asked())["requestId"]
+async def test_a_vote_by_request_id_alone(stub: Stub, client: QwenClient) -> None:
+    await client.prompt("ASK1")
+    request_id = (await client.asked())["requestId"]
     vote = {"outcome": ONCE, "answers": {"0": "SQLite"}}
     assert (await stub.http.post(f"/permission/{request_id}", json=vote)).json() == {}
-    await person.until("turn_complete")
-    assert "SQLite" in str(await person.events())
+    await client.until("turn_complete")
+    assert "SQLite" in str(await client.events())
     late = await stub.http.post(f"/permission/{request_id}", json={"outcome": CANCELLED})
     assert late.status_code == 404
     assert late.json() == {"error": "No pending permission request", "requestId": request_id}
