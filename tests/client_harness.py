@@ -92,7 +92,7 @@ class Meeting:
 
     async def outcome(self, request_id: str) -> c.ReplyStatusChanged:
         """How an answer ended."""
-        ends = ("acknowledged", "elsewhere", "expired", "refused", "stopped")
+        ends = ("acknowledged", "allowed", "elsewhere", "expired", "refused", "stopped")
 
         def ended() -> list[c.ReplyStatusChanged]:
             changes = [one for one in self.told if isinstance(one, c.ReplyStatusChanged)]

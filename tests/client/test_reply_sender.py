@@ -270,8 +270,8 @@ async def test_a_permission_answered_elsewhere(desk: Desk, theirs: str, outcome:
 @pytest.mark.parametrize(
     ("reply", "state", "outcome"),
     [
-        ("once", "running", ("acknowledged", "")),
-        ("always", "completed", ("acknowledged", "")),
+        ("once", "running", ("allowed", "")),
+        ("always", "completed", ("allowed", "")),
         ("once", "error", ("expired", "")),
         ("reject", "error", ("acknowledged", "")),
         ("reject", "completed", ("elsewhere", "allowed")),
@@ -288,6 +288,25 @@ async def test_a_permission_whose_acknowledgement_and_event_were_lost_is_told_by
     assert (
         await desk.send(PendingReply(asked, permission=reply), ConnectionLost("reset"), HttpStatusError(404)) == outcome
     )
+
+
+@pytest.mark.parametrize(
+    ("reply", "state", "outcome"),
+    [
+        ("once", "running", ("elsewhere", "allowed")),
+        ("always", "completed", ("elsewhere", "allowed")),
+        ("reject", "error", ("expired", "")),
+    ],
+)
+async def test_a_call_is_no_evidence_of_a_reply_that_never_arrived(
+    desk: Desk, reply: PermissionReply, state: Literal["running", "completed", "error"], outcome: tuple[str, str]
+) -> None:
+    asked = replace(PERMISSION, message_id="msg_2", call_id="call_9")
+    desk.deliver(e.RequestOpened(asked))
+    call = ToolPart("prt_9", "ses_1", "msg_2", "call_9", "bash", state)
+    desk.recorded = (FullMessage(Message("msg_2", "ses_1", "assistant"), (call,)),)
+    sent = PendingReply(asked, permission=reply)
+    assert await desk.send(sent, ConnectFailed("connection refused"), HttpStatusError(404)) == outcome
 
 
 @pytest.mark.parametrize("state", ["pending", "running"])

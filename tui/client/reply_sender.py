@@ -26,7 +26,7 @@ from tui.core.model import (
 )
 from tui.core.store import ENDED
 from tui.core.stored_json import decode
-from tui.net.errors import HttpStatusError, NetError
+from tui.net.errors import CertificateError, ConnectFailed, HttpStatusError, NetError, Unsendable
 from tui.storage.journal import Journal
 
 log = logging.getLogger(__name__)
@@ -40,7 +40,7 @@ NOT_OPEN = (404, 409, 410)
 TOLD_AFTER = (0.05, 0.2, 0.5, 1.0)
 """Seconds from one look to the next for the event that tells how a request ended."""
 
-Ending: TypeAlias = tuple[Literal["acknowledged", "elsewhere", "expired"], str]
+Ending: TypeAlias = tuple[Literal["acknowledged", "allowed", "elsewhere", "expired"], str]
 """What became of an answer whose request is over, and by what it was so."""
 DeliveryState: TypeAlias = Ending | tuple[Literal["refused", "stopped"], str]
 """As far as the sending of an answer has come, and why no farther."""
@@ -101,15 +101,20 @@ class ReplySender:
         self._closed: OrderedDict[str, RequestClosed] = OrderedDict()
         self._under_way: dict[str, PendingReply] = {}
         self._stopped: dict[str, PendingReply] = {}
+        self._may_have_arrived: set[str] = set()
+        """Requests to which an answer was sent whose acknowledgement did not come."""
 
     def load_pending(self) -> list[PendingReply]:
         """Answers on whose way an earlier client died. Whether they arrived is for `send` to find out."""
         replies = []
         for body in self._journal.adopt_answers():
             try:
-                replies.append(_decode(body))
+                reply = _decode(body)
             except msgspec.DecodeError as error:
                 log.warning("an answer of an earlier run cannot be read: %s", error)
+                continue
+            self._may_have_arrived.add(reply.request.id)
+            replies.append(reply)
         return replies
 
     def pop_blocked(self) -> list[PendingReply]:
@@ -153,6 +158,7 @@ class ReplySender:
         if state == "stopped":
             self._stopped[request.id] = reply
         else:
+            self._may_have_arrived.discard(request.id)
             self._journal.settle_answer(request.id, keep_draft=state == "refused")
         self._notify(ReplyStatusChanged(request, state, reason))
 
@@ -177,6 +183,8 @@ class ReplySender:
                 return await self._resolve_outcome(reply)
             if error.permanent and status not in (None, 401):
                 return "refused", error.message
+            if not isinstance(error, ConnectFailed | CertificateError | Unsendable):
+                self._may_have_arrived.add(reply.request.id)
             raise
         if not taken:
             return await self._resolve_outcome(reply)
@@ -223,15 +231,9 @@ class ReplySender:
         if call is not None and call.rejected:
             return ("acknowledged", "") if reply.rejects else ("elsewhere", "rejected")
         if reply.permission is not None and call is not None:
-            return self._explain_by_call(reply.permission, call)
+            arrived = request.id in self._may_have_arrived
+            return _explain_by_call(reply.permission, call, may_have_arrived=arrived)
         return "expired", ""
-
-    @staticmethod
-    def _explain_by_call(reply: PermissionReply, call: ToolPart) -> Ending:
-        """Nobody told how a permission ended, but its call went on or did not (`_call_of`)."""
-        if call.state in ("running", "completed"):
-            return ("elsewhere", "allowed") if reply == "reject" else ("acknowledged", "")
-        return ("acknowledged", "") if reply == "reject" and call.state == "error" else ("expired", "")
 
     async def _call_of(self, request: Request) -> ToolPart | None:
         """The tool call as the server has it; the session need not be open here. Raises `NetError`.
@@ -262,6 +264,14 @@ def _explain_by_end(reply: PendingReply, closed: RequestClosed) -> Ending:
     if closed.how == "rejected":
         return ("acknowledged", "") if reply.answers is None else ("elsewhere", "dismissed")
     return _explain_by_answers(reply, closed.answers)
+
+
+def _explain_by_call(reply: PermissionReply, call: ToolPart, *, may_have_arrived: bool) -> Ending:
+    """No event says how a permission ended. Its call (`_call_of`) shows whether it was allowed, not by which reply."""
+    if call.state in ("running", "completed"):
+        return ("allowed", "") if may_have_arrived and reply != "reject" else ("elsewhere", "allowed")
+    rejected = may_have_arrived and reply == "reject" and call.state == "error"
+    return ("acknowledged", "") if rejected else ("expired", "")
 
 
 def _explain_by_answers(reply: PendingReply, given: Answers) -> Ending:

@@ -136,14 +136,15 @@ class ReplyStatusChanged(msgspec.Struct, frozen=True):
     """How the sending of an answer fares.
 
     *sending* and *retrying* (with the reason) until the server says that it has it: *acknowledged*. Otherwise
-    *elsewhere* (somebody else answered first), *expired* (the server does not have the request any more),
+    *allowed* (a permission was granted, and whether by this reply is not recorded), *elsewhere* (another client
+    answered first), *expired* (the server does not have the request any more),
     *refused* (the server said no: the request is still open) or *stopped* (a person has to mend something first:
     it is sent again once they have the line tried, or it is up again). `given` comes with *sending*: an earlier
     run of the client may have decided it.
     """
 
     request: Request
-    state: Literal["sending", "retrying", "acknowledged", "elsewhere", "expired", "refused", "stopped"]
+    state: Literal["sending", "retrying", "acknowledged", "allowed", "elsewhere", "expired", "refused", "stopped"]
     reason: str = ""
     given: Given | None = None
 

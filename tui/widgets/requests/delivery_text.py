@@ -20,6 +20,8 @@ def progress_text(fare: ReplyStatusChanged) -> Content:
             return Content.styled(f" no answer from the server{because} · trying again", "$warning")
         case "acknowledged":
             return Content.styled(" ✓ the server has your answer", "$success")
+        case "allowed":
+            return Content.styled(" allowed · whether by your answer is not recorded", "$success")
         case "elsewhere":
             return Content.styled(" answered elsewhere · your answer was not taken", "$warning")
         case "expired":

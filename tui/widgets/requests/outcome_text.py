@@ -57,6 +57,8 @@ class Outcomes:
             case "acknowledged":
                 ours = self._ours.get(request_id, Content.assemble(GIVEN, "the server has your answer"))
                 return self._tell(request_id, ours)
+            case "allowed":
+                return self._tell(request_id, Content("· allowed: whether by your answer is not recorded"))
             case "elsewhere":
                 closed = self._theirs.get(request_id)
                 words = Content(f"· answered elsewhere{because}")
