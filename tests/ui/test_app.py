@@ -61,7 +61,7 @@ async def test_a_prompt_that_was_not_sent_comes_back() -> None:
         turn.state, turn.reason, turn.ended = TurnState.NOT_SENT, "connection refused", stage.client.now()
         stage.client.turn_moved(turn)
         await stage.until(lambda: stage.main.prompt.text == "next\n\ndo it")
-        await stage.shows("↩ not sent: connection refused · it went back to the prompt")
+        await stage.shows("↩ not sent: connection refused · “do it” went back to the prompt")
 
 
 async def test_a_prompt_not_sent_in_another_session_comes_back_when_that_is_opened() -> None:

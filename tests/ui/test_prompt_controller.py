@@ -423,7 +423,7 @@ async def test_a_prompt_that_never_arrived_says_so_and_is_not_given_back_twice()
     async with on_stage() as stage:
         await stage.press(*"do it", "enter")
         await end_turn(stage, TurnState.NOT_SENT, "connection refused")
-        await stage.shows("↩ not sent: connection refused · it went back to the prompt")
+        await stage.shows("↩ not sent: connection refused · “do it” went back to the prompt")
         assert stage.main.prompt.text == "do it"
 
 

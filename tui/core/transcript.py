@@ -93,6 +93,12 @@ class Transcript:
         first = bisect_right(prompts, self._rank(self.messages[message.id]), key=self._rank)
         return (prompts[at] for at in range(first, len(prompts)))
 
+    def answer_before(self, message: Message) -> Message | None:
+        """The newest assistant message in front of one that is here."""
+        answers = self._by_role["assistant"]
+        at = bisect_right(answers, self._rank(self.messages[message.id]), key=self._rank)
+        return answers[at - 1] if at else None
+
     def undone(self, undone_from: str) -> set[str]:
         """The ids of the message `undone_from` and of all after it.
 

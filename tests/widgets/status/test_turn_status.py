@@ -182,7 +182,7 @@ def test_an_abort_under_way(state: AbortState, reason: str, line: ConnectionStat
         (TurnState.FAILED, "the model is gone", "✗ failed: the model is gone"),
         (TurnState.ABORTED, "aborted from elsewhere", "■ aborted after 12:04: aborted from elsewhere"),
         (TurnState.INTERRUPTED, "the server stopped", "! interrupted: the server stopped · send again to go on"),
-        (TurnState.NOT_SENT, "refused", "↩ not sent: refused · it went back to the prompt"),
+        (TurnState.NOT_SENT, "refused", "↩ not sent: refused · “words” went back to the prompt"),
     ],
 )
 def test_how_a_turn_ended(state: TurnState, reason: str, told: str) -> None:

@@ -157,6 +157,17 @@ async def test_a_part_that_may_miss_words_says_so() -> None:
         assert "missing" not in app.transcript.text
 
 
+async def test_a_prompt_that_was_not_sent_does_not_end_the_answer_above_its_note() -> None:
+    app = Page()
+    async with app.run_test(size=(80, 30)) as pilot:
+        answer = e.MessageUpserted(Message(talk.ANSWER, talk.SESSION, "assistant", 2.0, None, talk.PROMPT))
+        app.feed(*talk.prompt(), answer, talk.text("some wo", state="streaming"), e.StreamLost())
+        await settled(pilot, app.has("until the server sends the whole"))
+        app.transcript.note_end("msg_not_sent", Content("↩ not sent"), ends=False)
+        await settled(pilot, app.has("↩ not sent"))
+        assert "until the server sends the whole" in app.transcript.text
+
+
 @pytest.mark.parametrize("told_by", ["the turn", "the message"])
 async def test_of_a_part_whose_turn_is_over_it_is_said_that_the_server_does_not_have_the_rest(
     told_by: str,

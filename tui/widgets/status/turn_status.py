@@ -25,6 +25,9 @@ PADS_WITHIN = 35.0
 """Seconds within which a server that pads has begun to: every 10 s, or 30; MiMo Code's headers too come with the
 first pad. That a server sends nothing until the turn ends is not known before it ends."""
 
+PROMPT_QUOTED = 40
+"""Characters of a prompt by which its end names it."""
+
 
 def turn_text(
     turn: Turn,
@@ -180,7 +183,8 @@ def end_text(turn: Turn, *, begun: bool = True) -> Content:
             reason = f" ({single_line(turn.reason)})" if turn.reason else ""
             return Content.assemble((f"! cancelled: {why}", "$error"), (f"{reason} · send again to go on", MUTED))
         case TurnState.NOT_SENT:
-            return Content.assemble((f"↩ not sent{because}", "$error"), (" · it went back to the prompt", MUTED))
+            what = "it" if turn.prompt is None else f"“{single_line(turn.prompt.text, PROMPT_QUOTED)}”"
+            return Content.assemble((f"↩ not sent{because}", "$error"), (f" · {what} went back to the prompt", MUTED))
         case TurnState.SENDING | TurnState.UNKNOWN | TurnState.RUNNING | TurnState.WAITING | TurnState.RETRYING:
             return Content("")
         case _:

@@ -272,7 +272,8 @@ class MessageView(Vertical, SkipsCoveredBackground):
     @property
     def _ended(self) -> bool:
         """Whether its turn is over, by the message itself or by what is told below it."""
-        return bool(self._ends) or self.message.failure is not None
+        prompt_id = self.message.parent_id or self.message.id
+        return self.message.failure is not None or any(line.turn == prompt_id for line in self._ends)
 
     def _show_failure(self) -> None:
         for view in self._views.values():
