@@ -362,7 +362,7 @@ async def a_client_that_ended_within_a_turn_finds_out_what_became_of_it(here: At
             turn = await second.over("SLOW")
             if turn.state is TurnState.CANCELLED:
                 assert second.traits.cancels_on_disconnect
-                assert (turn.state, turn.reason) == (TurnState.CANCELLED, "the client ended while it was sent")
+                assert (turn.state, turn.reason) == (TurnState.CANCELLED, "the client exited while sending it")
             else:
                 assert turn.state is TurnState.FINISHED
                 assert second.words() == "SLOW" + "".join(f"word{i} " for i in range(40))

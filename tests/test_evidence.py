@@ -44,28 +44,28 @@ HOLD: dict[str, Case] = {
     "✗ failed: together with a later prompt: …": Case(NOTHING.turn, True, (), (FAILED,), True, False, False),
     "✗ failed: …": Case(NOTHING.turn, True, (FAILED,), (), False, False, False),
     "■ aborted": Case(NOTHING.turn, True, (ABORTED,), (), False, True, False),
-    "■ aborted: aborted from elsewhere": Case(NOTHING.turn, True, (ABORTED,), (), False, False, True),
-    "■ aborted: by an abort of another prompt, or from elsewhere": Case(
+    "■ aborted: aborted elsewhere": Case(NOTHING.turn, True, (ABORTED,), (), False, False, True),
+    "■ aborted: by an abort of another prompt, or elsewhere": Case(
         NOTHING.turn, True, (ABORTED,), (), False, False, False
     ),
-    "■ aborted: not from here: another client or the server aborted it": Case(
+    "■ aborted: aborted by another client or by the server": Case(
         NOTHING.turn, True, (ABORTED,), (), False, False, False
     ),
     "■ aborted: you rejected a request": Case(NOTHING.turn, True, (REJECTED,), (), False, False, False),
     "■ aborted: a request was rejected elsewhere": Case(NOTHING.turn, True, (REJECTED,), (), False, False, False),
     "■ aborted: a request was rejected": Case(NOTHING.turn, True, (REJECTED,), (), False, False, False),
-    "! interrupted: the session is gone from the server": Case(NOTHING.turn, False, (), (), False, False, False),
+    "! interrupted: the session no longer exists on the server": Case(NOTHING.turn, False, (), (), False, False, False),
     "! interrupted: the server has the prompt but began no answer": NOTHING,
-    "! interrupted: the server stopped in the middle of it": Case(NOTHING.turn, True, (CUT,), (), False, False, False),
-    "! interrupted: it ended between two steps, and the server does not say why": Case(
+    "! interrupted: the server stopped in mid-answer": Case(NOTHING.turn, True, (CUT,), (), False, False, False),
+    "! interrupted: it ended between two steps; the server gives no reason": Case(
         NOTHING.turn, True, (STEPS,), (), False, False, False
     ),
-    "! interrupted: the server ended it, and its answer did not come": Case(
+    "! interrupted: the server ended it without returning the answer": Case(
         NOTHING.turn, True, (ABORTED,), (), False, False, False
     ),
     "! interrupted: …": Case(NOTHING.turn, True, (TOLD,), (), False, False, False),
     "! cancelled: …": Case(NOTHING.turn, True, (ABORTED,), (), False, False, False, dies_with_its_post=True),
-    "↩ not sent: the server does not have it, and a later prompt is there": Case(
+    "↩ not sent: the server does not have it, but has a later prompt": Case(
         NOTHING.turn, False, (), (), True, False, False
     ),
     "↩ not sent: …": Case(NOTHING.turn, False, (), (), False, False, False),

@@ -67,7 +67,7 @@ def _has_error(answer: Stored) -> bool:
 
 
 S = TurnState
-BY_WHOM_UNKNOWN = "not from here: another client or the server aborted it"
+BY_WHOM_UNKNOWN = "aborted by another client or by the server"
 """Said where it is not known whether the server aborts a turn whose connection broke: it names that cause too."""
 ROWS = (
     Row(S.FINISHED, "", lambda case: case.last is not None and case.last.final and case.last.failure is None),
@@ -83,23 +83,23 @@ ROWS = (
     ),
     Row(S.FAILED, ".+", _failed),
     Row(S.ABORTED, "", lambda case: case.asked and case.broken),
-    Row(S.ABORTED, "aborted from elsewhere", lambda case: case.broken and case.others_abort),
-    Row(S.ABORTED, "by an abort of another prompt, or from elsewhere", lambda case: case.broken),
+    Row(S.ABORTED, "aborted elsewhere", lambda case: case.broken and case.others_abort),
+    Row(S.ABORTED, "by an abort of another prompt, or elsewhere", lambda case: case.broken),
     Row(S.ABORTED, BY_WHOM_UNKNOWN, lambda case: case.broken),
     Row(
         S.ABORTED,
         "you rejected a request|a request was rejected elsewhere|a request was rejected",
         lambda case: case.rejected,
     ),
-    Row(S.INTERRUPTED, "the session is gone from the server", lambda case: not case.stored),
+    Row(S.INTERRUPTED, "the session no longer exists on the server", lambda case: not case.stored),
     Row(S.INTERRUPTED, "the server has the prompt but began no answer", lambda case: case.stored and case.broken),
-    Row(S.INTERRUPTED, "the server stopped in the middle of it", lambda case: bool(case.answers) and case.broken),
+    Row(S.INTERRUPTED, "the server stopped in mid-answer", lambda case: bool(case.answers) and case.broken),
     Row(
         S.INTERRUPTED,
-        "it ended between two steps, and the server does not say why",
+        "it ended between two steps; the server gives no reason",
         lambda case: case.last is not None and case.last.between_steps,
     ),
-    Row(S.INTERRUPTED, "the server ended it, and its answer did not come", lambda case: case.broken),
+    Row(S.INTERRUPTED, "the server ended it without returning the answer", lambda case: case.broken),
     Row(
         S.INTERRUPTED,
         ".+",
@@ -108,7 +108,7 @@ ROWS = (
     Row(S.CANCELLED, ".+", lambda case: case.broken and case.dies_with_its_post),
     Row(
         S.NOT_SENT,
-        "the server does not have it, and a later prompt is there",
+        "the server does not have it, but has a later prompt",
         lambda case: not case.stored and case.later,
     ),
     Row(S.NOT_SENT, ".*", lambda case: not case.stored),

@@ -60,7 +60,7 @@ async def test_a_prompt_that_waited_at_the_server_comes_back(meeting: Meeting) -
     await meeting.until(lambda: waits.prompt is not None and waits.prompt.server_id)
     meeting.arm("died")
     await meeting.over(waits)
-    assert (waits.state, waits.reason) == (TurnState.NOT_SENT, "the server took it, and has lost it since")
+    assert (waits.state, waits.reason) == (TurnState.NOT_SENT, "the server accepted it, and then lost it")
     assert waits.prompt is not None
     assert waits.prompt.text == "THINK"
 

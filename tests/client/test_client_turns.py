@@ -48,7 +48,7 @@ async def test_an_abort_from_elsewhere_is_called_that(meeting: Meeting) -> None:
     await meeting.request()
     await meeting.http.post(f"/session/{meeting.session_id}/abort")
     await meeting.over(turn)
-    assert (turn.state, turn.reason) == (TurnState.ABORTED, "aborted from elsewhere")
+    assert (turn.state, turn.reason) == (TurnState.ABORTED, "aborted elsewhere")
     assert not meeting.client.store.requests
 
 
@@ -58,7 +58,7 @@ async def test_an_abort_between_two_tries_of_the_provider(meeting: Meeting) -> N
     await meeting.until(lambda: turn.retry is not None and turn.retry.attempt == 2, within=30)
     await meeting.http.post(f"/session/{meeting.session_id}/abort")
     await meeting.over(turn)
-    assert (turn.state, turn.reason) == (TurnState.ABORTED, "aborted from elsewhere")
+    assert (turn.state, turn.reason) == (TurnState.ABORTED, "aborted elsewhere")
 
 
 @virtually()
@@ -197,7 +197,7 @@ async def test_a_server_killed_in_mid_turn_is_shown_and_the_turn_is_interrupted(
     await meeting.until(lambda: turn.state is TurnState.UNKNOWN, within=3)
     meeting.server.start()
     await meeting.over(turn)
-    assert (turn.state, turn.reason) == (TurnState.INTERRUPTED, "the server stopped in the middle of it")
+    assert (turn.state, turn.reason) == (TurnState.INTERRUPTED, "the server stopped in mid-answer")
     assert not meeting.client.store.requests
     assert meeting.client.line().up
     assert await meeting.agrees()

@@ -370,7 +370,7 @@ async def test_a_session_that_is_gone_takes_its_turn_along(bench: Bench) -> None
     await bench.events(e.MessageUpserted(STORED), e.StatusChanged("ses_1", Busy()))
     bench.server.session_gone = True
     await bench.fail(ConnectionLost("reset"))
-    assert (state(turn), turn.reason) == (TurnState.INTERRUPTED, "the session is gone from the server")
+    assert (state(turn), turn.reason) == (TurnState.INTERRUPTED, "the session no longer exists on the server")
 
 
 async def test_the_stored_answer_wins_over_a_post_that_keeps_still(bench: Bench) -> None:
@@ -393,7 +393,7 @@ async def test_a_server_killed_in_mid_turn_interrupts_it(bench: Bench) -> None:
     bench.server.messages_there = [STORED, UNDONE]
     bench.turns.poll_all()
     await bench.wait(IDLE_CONFIRM_DELAY + 1)
-    assert (state(turn), turn.reason) == (TurnState.INTERRUPTED, "the server stopped in the middle of it")
+    assert (state(turn), turn.reason) == (TurnState.INTERRUPTED, "the server stopped in mid-answer")
 
 
 async def test_a_swallowed_post_is_let_go_and_sent_again(bench: Bench) -> None:
@@ -493,7 +493,7 @@ async def test_an_abort_of_another_turn_may_have_ended_a_later_one(bench: Bench)
     await bench.answer(message=replace(aborted, id="msg_8", parent_id="msg_7"), post=1)
     assert (state(later), later.reason) == (
         TurnState.ABORTED,
-        "by an abort of another prompt, or from elsewhere",
+        "by an abort of another prompt, or elsewhere",
     )
 
 
@@ -719,7 +719,7 @@ async def test_of_a_prompt_of_an_earlier_run_no_later_one_is_claimed(bench: Benc
     bench.turns.recover(PROMPT)
     await bench.wait(7)
     [turn] = bench.turns.of("ses_1")
-    assert (state(turn), turn.reason) == (TurnState.NOT_SENT, "the client ended while it was sent")
+    assert (state(turn), turn.reason) == (TurnState.NOT_SENT, "the client exited while sending it")
 
 
 async def test_a_session_at_work_is_not_at_work_on_a_prompt_that_is_answered(bench: Bench) -> None:

@@ -158,7 +158,7 @@ def test_it_is_not_posted_again_where_its_id_would_never_be_answered() -> None:
     run(turn, (0, PostFailed("reset")), (0.1, not_there()))
     assert turn.receive(replace(not_there(), outrun=True), 5.1) == ()
     assert turn.state is TurnState.NOT_SENT
-    assert "went on meanwhile" in turn.reason
+    assert "has moved on" in turn.reason
 
 
 @pytest.mark.parametrize(("answer", "state"), [(ABORTED, TurnState.CANCELLED), (UNDONE, TurnState.INTERRUPTED)])
@@ -283,7 +283,7 @@ def test_a_later_answer_says_nothing_of_a_prompt_that_is_not_there(stored: bool 
     run(turn, (9, later), (9 + IDLE_CONFIRM_DELAY, later))
     assert not turn.over
     run(turn, (12, replace(later, stored=False, polled=True)))
-    assert (turn.state, turn.reason) == (TurnState.NOT_SENT, "the server took it, and has lost it since")
+    assert (turn.state, turn.reason) == (TurnState.NOT_SENT, "the server accepted it, and then lost it")
 
 
 def test_a_failed_answer_fails_the_turn_with_its_reason() -> None:
@@ -299,7 +299,7 @@ def test_an_aborted_answer_says_who_aborted_it() -> None:
     ours.receive(BodyReceived(ABORTED), 3.1)
     theirs.receive(BodyReceived(ABORTED), 3.1)
     assert (ours.state, ours.reason) == (TurnState.ABORTED, "")
-    assert (theirs.state, theirs.reason) == (TurnState.ABORTED, "aborted from elsewhere")
+    assert (theirs.state, theirs.reason) == (TurnState.ABORTED, "aborted elsewhere")
 
 
 @pytest.mark.parametrize("ours", [True, False])
@@ -311,7 +311,7 @@ def test_an_abort_between_two_tries_of_the_provider_leaves_neither_error_nor_fin
     if ours:
         turn.receive(AbortAsked(), 3)
     turn.receive(BodyReceived(replace(ANSWER, final=False, **ending)), 3.1)
-    assert (turn.state, turn.reason) == (TurnState.ABORTED, "" if ours else "aborted from elsewhere")
+    assert (turn.state, turn.reason) == (TurnState.ABORTED, "" if ours else "aborted elsewhere")
 
 
 def test_an_abort_that_failed_explains_no_end() -> None:
@@ -324,7 +324,7 @@ def test_an_abort_that_failed_explains_no_end() -> None:
 def test_an_abort_from_elsewhere_before_any_answer_is_no_failure() -> None:
     turn = Turn.follow("ses_1", "msg_1", 0.0)
     run(turn, (1, ServerError(Failure("Aborted", "aborted"))), (1, IDLE), (1 + IDLE_CONFIRM_DELAY, asked(IDLE)))
-    assert (turn.state, turn.reason) == (TurnState.ABORTED, "aborted from elsewhere")
+    assert (turn.state, turn.reason) == (TurnState.ABORTED, "aborted elsewhere")
 
 
 def test_a_session_that_stays_idle_is_asked_ever_more_calmly() -> None:
@@ -358,7 +358,7 @@ def test_idle_in_the_middle_is_believed_only_at_a_second_look() -> None:
     assert turn.state is TurnState.UNKNOWN
     assert turn.receive(Tick(), 10.1 + IDLE_CONFIRM_DELAY) == (Action.ASK,)
     turn.receive(asked(replace(IDLE, answer=UNDONE)), 10.2 + IDLE_CONFIRM_DELAY)
-    assert (turn.state, turn.reason) == (TurnState.INTERRUPTED, "the server stopped in the middle of it")
+    assert (turn.state, turn.reason) == (TurnState.INTERRUPTED, "the server stopped in mid-answer")
 
 
 def test_idle_that_nobody_asked_for_never_interrupts() -> None:
@@ -405,7 +405,7 @@ def test_an_abort_from_elsewhere_is_told_though_the_post_is_half_open() -> None:
     run(turn, (10, aborted), (9.9 + HELD_PATIENCE, asked(aborted)))
     assert not turn.over
     assert turn.receive(asked(aborted), 10 + HELD_PATIENCE) == (Action.CLOSE_POST,)
-    assert (turn.state, turn.reason) == (TurnState.ABORTED, "aborted from elsewhere")
+    assert (turn.state, turn.reason) == (TurnState.ABORTED, "aborted elsewhere")
 
 
 def test_a_prompt_without_an_answer_gets_the_time_of_a_cold_start() -> None:
@@ -423,7 +423,7 @@ def test_a_prompt_that_is_stored_without_its_words_goes_back() -> None:
     run(turn, (1.0, PostFailed("reset")), (2.0, lost), (3.0 + ANSWER_START_TIMEOUT, lost))
     assert (turn.state, turn.reason) == (
         TurnState.NOT_SENT,
-        "the server lost its words before it stored them",
+        "the server lost its text before storing it",
     )
 
 
@@ -438,7 +438,7 @@ def test_words_that_were_lost_go_back_whatever_became_of_the_session_since() -> 
         turn.receive(asked(seen), 2.0 + ANSWER_START_TIMEOUT)
         assert (turn.state, turn.reason) == (
             TurnState.NOT_SENT,
-            "the server lost its words before it stored them",
+            "the server lost its text before storing it",
         )
 
 
@@ -492,7 +492,7 @@ def test_a_session_that_is_gone_with_a_prompt_that_it_never_showed_gives_the_pro
     """qwen serve stores a session with its first words: what it took before a crash is nowhere afterwards."""
     turn = sending()
     run(turn, (0, Accepted("prompt_1")), (5, replace(IDLE, stored=False, gone=True)))
-    assert (turn.state, turn.reason) == (TurnState.NOT_SENT, "the session is gone from the server")
+    assert (turn.state, turn.reason) == (TurnState.NOT_SENT, "the session no longer exists on the server")
 
 
 def test_an_error_event_is_kept_but_is_no_end() -> None:
@@ -528,7 +528,7 @@ def test_mimo_may_have_finished_before_its_post_broke() -> None:
 def test_a_cut_that_was_followed_by_a_new_post_is_forgotten() -> None:
     turn = sending(mimo=True)
     run(turn, (0, PostFailed("reset")), (0.1, not_there()), (5.1, not_there()), (6, BUSY), (7, BodyReceived(ABORTED)))
-    assert (turn.state, turn.reason) == (TurnState.ABORTED, "aborted from elsewhere")
+    assert (turn.state, turn.reason) == (TurnState.ABORTED, "aborted elsewhere")
 
 
 def test_an_abort_of_our_own_is_no_cancellation() -> None:
@@ -549,7 +549,7 @@ def test_mimo_says_a_failure_with_white_space_alone() -> None:
     ("rejected", "state", "reason"),
     [
         (True, TurnState.ABORTED, "a request was rejected"),
-        (False, TurnState.INTERRUPTED, "it ended between two steps, and the server does not say why"),
+        (False, TurnState.INTERRUPTED, "it ended between two steps; the server gives no reason"),
     ],
 )
 def test_a_turn_that_ended_in_tool_calls_is_over_when_the_session_is_idle(
@@ -591,7 +591,7 @@ def test_a_post_that_stays_open_over_the_end_of_its_turn_and_a_lost_line_is_what
     turn = sending(mimo=True)
     gone = asked(replace(IDLE, answer=ABORTED))
     run(turn, (1, HeadersReceived()), (2, Reconnected()), (3, gone), (4 + HELD_PATIENCE, gone))
-    assert (turn.state, turn.reason) == (TurnState.CANCELLED, "the line was lost in the middle of it")
+    assert (turn.state, turn.reason) == (TurnState.CANCELLED, "the connection was lost in mid-turn")
 
 
 def test_where_the_line_was_never_in_doubt_nobody_knows_who_ended_it() -> None:
@@ -599,7 +599,7 @@ def test_where_the_line_was_never_in_doubt_nobody_knows_who_ended_it() -> None:
     turn = sending(mimo=True)
     gone = asked(replace(IDLE, answer=ABORTED))
     run(turn, (1, HeadersReceived()), (3, gone), (4 + HELD_PATIENCE, gone))
-    assert (turn.state, turn.reason) == (TurnState.INTERRUPTED, "the server ended it, and its answer did not come")
+    assert (turn.state, turn.reason) == (TurnState.INTERRUPTED, "the server ended it without returning the answer")
 
 
 @pytest.mark.parametrize(
@@ -635,13 +635,13 @@ def test_an_abort_under_a_half_open_post_may_be_the_server_s_own() -> None:
     aborted = replace(IDLE, answer=ABORTED)
     run(turn, (10, aborted), (10 + HELD_PATIENCE, asked(aborted)))
     assert turn.state is TurnState.ABORTED
-    assert turn.reason == "not from here: another client or the server aborted it"
+    assert turn.reason == "aborted by another client or by the server"
 
 
 def test_an_abort_that_the_post_tells_of_is_somebody_else_s() -> None:
     turn = sending(mimo=True)
     run(turn, (1, HeadersReceived()), (2, BodyReceived(ABORTED)))
-    assert (turn.state, turn.reason) == (TurnState.ABORTED, "aborted from elsewhere")
+    assert (turn.state, turn.reason) == (TurnState.ABORTED, "aborted elsewhere")
 
 
 @pytest.mark.parametrize(("later", "state"), [(True, TurnState.INTERRUPTED), (False, TurnState.WAITING)])
@@ -668,7 +668,7 @@ def test_a_recovered_turn_that_died_with_its_client_is_told_so_where_the_family_
     turn = Turn.recover(PROMPT, 0, cancels_on_disconnect=cancels)
     run(turn, (1, asked(IDLE)), (ANSWER_START_TIMEOUT + 2, asked(IDLE)))
     assert turn.state is state
-    assert (turn.reason == "the client ended while it was sent") is cancels
+    assert (turn.reason == "the client exited while sending it") is cancels
 
 
 def test_a_recovered_prompt_that_arrived_is_followed() -> None:

@@ -58,7 +58,7 @@ def test_a_prompt_that_the_server_took_and_lost_goes_back() -> None:
     turn = taken()
     turn.receive(Snapshot(Idle(), stored=None), 1.0)
     turn.receive(Snapshot(Idle(), stored=False, polled=True), 1.0 + IDLE_CONFIRM_DELAY)
-    assert (turn.state, turn.reason) == (TurnState.NOT_SENT, "the server took it, and has lost it since")
+    assert (turn.state, turn.reason) == (TurnState.NOT_SENT, "the server accepted it, and then lost it")
 
 
 @pytest.mark.parametrize("asked_to", [False, True])

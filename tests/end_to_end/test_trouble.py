@@ -160,6 +160,6 @@ def test_a_turn_whose_agent_dies_is_told_as_interrupted(holdfast: Holdfast, stub
     send(terminal, "SLOW")
     terminal.wait_for("word3")
     server.arm("died")
-    terminal.wait_for("! interrupted: the server's agent stopped in the middle of it")
+    terminal.wait_for("! interrupted: the server's agent stopped in mid-answer")
     send(terminal, "PLAIN again")
     terminal.wait_for("✓ finished")

@@ -16,7 +16,7 @@ from tui.core.turn_state import ABNORMAL_ENDS, TurnState
 from tui.net.errors import NetError
 from tui.storage.journal import Journal
 
-GONE = "its session is gone from the server"
+GONE = "its session no longer exists on the server"
 """Why the queue of a session that was deleted is held."""
 
 

@@ -1,4 +1,4 @@
-"""The client's picture of the server, and the rules that change it.
+"""The client's model of the server, and the rules that change it.
 
-Pure: no network, no screen, no clock. Time comes in as seconds, randomness as a function.
+Without I/O, screen or clock: times are passed in as seconds, randomness as a function.
 """

@@ -1,14 +1,13 @@
-"""The half-filled answers of requests. A question's is a state machine without a screen:
+"""Drafts of replies to requests. That of a question is a state machine without a screen.
 
-Nothing is sent by choosing: digits, Space and clicks only mark, `confirm` (Enter) alone moves on, and only from
-the last step does it lead to `Step.SEND`. A request of one question is sent from that question; several
-questions end in a review.
+Choosing sends nothing: digits, Space and clicks mark an option, `confirm` (Enter) moves on, and from the last step
+it returns `Step.SEND`. A request with one question is sent from that question; several questions end in a review.
 
     on                  single choice                      multiple choice
     ----------------    -------------------------------    ---------------------------------
     choose (Space…)     marks that row alone               marks or unmarks that row
-    confirm (Enter)     marks the row, then goes on        goes on
-    own words           the row opens the text (WRITE); words written count as the choice, or as one more
+    confirm (Enter)     marks the row, then moves on       moves on
+    custom answer       the row opens the text field (WRITE); its text is the choice, or one more choice
 """
 
 from enum import Enum
@@ -22,8 +21,8 @@ from tui.core.stored_json import decode
 class Step(Enum):
     """What the screen must do after a key."""
 
-    STAY = "show the draft as it is now"
-    WRITE = "let the person write own words"
+    STAY = "show the draft"
+    WRITE = "open the field of the custom answer"
     SEND = "send the answers"
 
 
@@ -40,7 +39,7 @@ class _Kept(msgspec.Struct):
 
 
 class AnswerDraft:
-    """What the person has chosen and written so far for one request."""
+    """The choices and texts of the user for one request."""
 
     def __init__(self, request: QuestionRequest) -> None:
         self.request = request
@@ -49,7 +48,7 @@ class AnswerDraft:
 
     @classmethod
     def restored(cls, request: QuestionRequest, body: bytes) -> "AnswerDraft":
-        """The draft that `keep` gave; an empty one where that does not fit the request."""
+        """The draft stored by `to_bytes`; an empty one if it does not fit the request."""
         draft = cls(request)
         try:
             kept = decode(body, _Kept)
@@ -65,7 +64,7 @@ class AnswerDraft:
         return draft
 
     def keep(self) -> bytes:
-        """The draft as the journal keeps it."""
+        """The draft as stored in the journal."""
         return msgspec.json.encode(_Kept(self.tab, self._entries))
 
     @property
@@ -74,7 +73,7 @@ class AnswerDraft:
 
     @property
     def tabs(self) -> int:
-        """How many tabs there are, the review with them."""
+        """The number of tabs, including the review."""
         return len(self.request.questions) + self.has_review
 
     @property
@@ -88,7 +87,7 @@ class AnswerDraft:
 
     @property
     def rows(self) -> int:
-        """The rows of this tab: its options, and one for own words where they are allowed."""
+        """The number of rows of this tab: its options, and one for a custom answer if allowed."""
         question = self.question
         return 0 if question is None else len(question.options) + question.custom
 
@@ -98,11 +97,11 @@ class AnswerDraft:
 
     @property
     def words(self) -> str:
-        """The own words of this tab, written so far."""
+        """The text of the custom answer on this tab."""
         return "" if self.on_review else self._entries[self.tab].words
 
     def is_own(self, row: int) -> bool:
-        """Whether `row` of this tab is the one for own words."""
+        """Whether `row` of this tab is the custom answer."""
         question = self.question
         return question is not None and question.custom and row == len(question.options)
 
@@ -119,7 +118,7 @@ class AnswerDraft:
 
     @property
     def sendable(self) -> bool:
-        """At least one question has an answer: sending nothing at all would be a rejection in disguise."""
+        """Whether at least one question has an answer; sending none would be a rejection."""
         return any(self.answered(index) for index in range(len(self._entries)))
 
     def answers(self) -> Answers:
@@ -140,7 +139,7 @@ class AnswerDraft:
         self.tab = max(0, min(tab, self.tabs - 1))
 
     def choose(self, row: int | None = None) -> Step:
-        """Mark `row` (the cursor's, by default), or unmark it; goes nowhere."""
+        """Mark or unmark `row` (default: the cursor's), without moving on."""
         if row is not None:
             if not 0 <= row < self.rows:
                 return Step.STAY
@@ -158,7 +157,7 @@ class AnswerDraft:
         return Step.STAY
 
     def confirm(self) -> Step:
-        """Go on from here: to the next tab, or to sending."""
+        """Move on to the next tab, or to sending."""
         question = self.question
         if question is None:
             return Step.SEND if self.sendable else Step.STAY
@@ -170,14 +169,14 @@ class AnswerDraft:
         return self._next()
 
     def write(self, words: str) -> None:
-        """Keep what is in the field of own words. It counts as an answer only when it is put down."""
+        """Store the text of the custom answer. It counts only after `commit_text`."""
         if not self.on_review:
             entry = self._entries[self.tab]
             entry.words = words
             entry.words_count = entry.words_count and bool(words.strip())
 
     def put_down(self) -> Step:
-        """The own words are ready (Enter in their field). Empty ones are taken back."""
+        """The custom answer is confirmed (Enter in its field). Empty text removes it."""
         question = self.question
         if question is None:
             return Step.STAY
@@ -209,7 +208,7 @@ class AnswerDraft:
 
 
 class PermissionDraft(msgspec.Struct):
-    """Where the person is with a permission."""
+    """The user's draft of a reply to a permission request."""
 
     request: PermissionRequest
     cursor: int = 0
@@ -217,7 +216,7 @@ class PermissionDraft(msgspec.Struct):
 
     @classmethod
     def restored(cls, request: PermissionRequest, body: bytes) -> "PermissionDraft":
-        """The draft that `keep` gave; an empty one where that cannot be read."""
+        """The draft stored by `to_bytes`; an empty one if it cannot be read."""
         try:
             cursor, reason = decode(body, tuple[int, str])
         except msgspec.DecodeError:
@@ -225,5 +224,5 @@ class PermissionDraft(msgspec.Struct):
         return cls(request, max(0, cursor), reason)
 
     def keep(self) -> bytes:
-        """The draft as the journal keeps it."""
+        """The draft as stored in the journal."""
         return msgspec.json.encode((self.cursor, self.reason))

@@ -1,6 +1,6 @@
-"""How long to wait before the next try.
+"""Retry delays: exponential backoff with jitter.
 
-500 ms, doubling, at most 30 s, ±25 % jitter: the figures of opencode's proposal for its event stream.
+500 ms, doubling, at most 30 s, ±25 % jitter: the values of opencode's proposal for its event stream.
 """
 
 from collections.abc import Callable
@@ -9,13 +9,13 @@ BASE = 0.5
 CAP = 30.0
 JITTER = 0.25
 LONGEST_RETRY_AFTER = 300.0
-"""Seconds. A server that asks for more is taken at its word only this far; a person can always try now."""
+"""Seconds; the limit for `Retry-After`. The user can always retry at once."""
 
 
 class Backoff:
-    """Delays in seconds that double with each try until `reset`.
+    """Delays in seconds that double with each attempt until `reset`.
 
-    `random` gives a number in [0, 1). `base` may be set by a stream's `retry:` field.
+    `random` returns a number in [0, 1). `base` may be set by a stream's `retry:` field.
     """
 
     def __init__(self, random: Callable[[], float], *, base: float = BASE) -> None:
@@ -24,12 +24,12 @@ class Backoff:
         self.attempt = 0
 
     def next(self, *, at_least: float = 0.0) -> float:
-        """The delay before the next try; never under `at_least` (a `Retry-After`)."""
+        """The delay before the next attempt; at least `at_least` (a `Retry-After`)."""
         delay = min(CAP, self.base * 2.0 ** min(self.attempt, 16))
         self.attempt += 1
         jittered = delay * (1.0 + JITTER * (2.0 * self._random() - 1.0))
         return max(jittered, min(at_least, LONGEST_RETRY_AFTER))
 
     def reset(self) -> None:
-        """The line proved itself: the next loss starts again at `base`."""
+        """The connection works: the next delay starts at `base`."""
         self.attempt = 0

@@ -1,4 +1,4 @@
-"""What changed in the client's picture. Whoever shows it reads the store; a change tells where to look."""
+"""Notifications of what changed in the store. They carry ids; the values are read from the store."""
 
 from typing import Literal, TypeAlias
 
@@ -14,26 +14,26 @@ class SessionsChanged(msgspec.Struct, frozen=True):
 
 
 class TranscriptReset(msgspec.Struct, frozen=True):
-    """The transcript was replaced: draw it anew."""
+    """The transcript was replaced and must be redrawn."""
 
     session_id: str
 
 
 class OlderLoaded(msgspec.Struct, frozen=True):
-    """`count` messages came in front of the transcript."""
+    """`count` messages were added at the start of the transcript."""
 
     session_id: str
     count: int
 
 
 class LoadingChanged(msgspec.Struct, frozen=True):
-    """The fetching of the session's messages began, came further, or ended."""
+    """Loading of the session's messages began, progressed, or ended."""
 
     session_id: str
 
 
 class MessageChanged(msgspec.Struct, frozen=True):
-    """A message is new, or its head (not its parts) changed."""
+    """A message was added, or changed other than in its parts."""
 
     session_id: str
     message_id: str
@@ -45,7 +45,7 @@ class MessageGone(msgspec.Struct, frozen=True):
 
 
 class PartChanged(msgspec.Struct, frozen=True):
-    """A part is new or was replaced."""
+    """A part was added or replaced."""
 
     session_id: str
     message_id: str
@@ -72,7 +72,7 @@ class RequestsChanged(msgspec.Struct, frozen=True):
 
 
 class RequestClosed(msgspec.Struct, frozen=True):
-    """A request is not open any more. *gone*: the server no longer has it and did not say why."""
+    """A request is no longer open. *gone*: the server no longer lists it, for an unknown reason."""
 
     request: Request
     how: Literal["answered", "rejected", "replied", "gone"]
@@ -85,39 +85,39 @@ class PlanChanged(msgspec.Struct, frozen=True):
 
 
 class FailureSeen(msgspec.Struct, frozen=True):
-    """The server told of an error in the session."""
+    """The server reported an error in the session."""
 
     session_id: str
     failure: Failure
 
 
 class ConnectionChanged(msgspec.Struct, frozen=True):
-    """The line went into another state, or a round trip was measured."""
+    """The connection state changed, or a round trip was measured."""
 
 
 class TurnChanged(msgspec.Struct, frozen=True):
-    """The session's turn moved: state, pads, reason."""
+    """The session's turn changed: state, padding, reason."""
 
     session_id: str
 
 
 class TurnEnded(msgspec.Struct, frozen=True):
-    """The turn of a prompt is over; told again if the server takes it up once more and it ends then."""
+    """The turn of a prompt ended; repeated if the server resumes the turn and it ends again."""
 
     session_id: str
     prompt_id: str
 
 
 class QueueChanged(msgspec.Struct, frozen=True):
-    """The prompts that wait in this client for the session changed, or are held or released."""
+    """The session's queue in this client changed, was paused or resumed."""
 
     session_id: str
 
 
 class DraftReturned(msgspec.Struct, frozen=True):
-    """A prompt that the server does not have is a draft again: the journal's draft of the session holds it.
+    """A prompt that the server does not have became a draft again, in the journal's draft of the session.
 
-    `text` is the prompt, `reason` why it came back.
+    `text` is the prompt, `reason` why it was returned.
     """
 
     session_id: str
@@ -126,21 +126,20 @@ class DraftReturned(msgspec.Struct, frozen=True):
 
 
 class Given(msgspec.Struct, frozen=True):
-    """What this client answers a request; `what` None rejects it. `why` goes along with a rejection."""
+    """This client's reply to a request; `what` None rejects it, with the reason `why`."""
 
     what: Answers | PermissionReply | None
     why: str = ""
 
 
 class ReplyStatusChanged(msgspec.Struct, frozen=True):
-    """How the sending of an answer fares.
+    """The delivery state of a reply.
 
-    *sending* and *retrying* (with the reason) until the server says that it has it: *acknowledged*. Otherwise
-    *allowed* (a permission was granted, and whether by this reply is not recorded), *elsewhere* (another client
-    answered first), *expired* (the server does not have the request any more),
-    *refused* (the server said no: the request is still open) or *stopped* (a person has to mend something first:
-    it is sent again once they have the line tried, or it is up again). `given` comes with *sending*: an earlier
-    run of the client may have decided it.
+    *sending* and *retrying* (with the reason) until the server confirms it: *acknowledged*. Otherwise *allowed* (a
+    permission was granted; whether by this reply is not recorded), *elsewhere* (another client answered first),
+    *expired* (the server no longer has the request), *refused* (the server rejected the reply: the request is still
+    open) or *stopped* (the user must fix something first: it is sent again after a manual retry or a reconnect).
+    `given` comes with *sending*: an earlier run of the client may have decided it.
     """
 
     request: Request
@@ -153,10 +152,10 @@ AbortState: TypeAlias = Literal["unsent", "sending", "retrying", "delivered", "s
 
 
 class AbortProgress(msgspec.Struct, frozen=True):
-    """How an abort stands whose turn is not over; not a change by itself, a `TurnChanged` tells of it.
+    """The delivery state of an abort whose turn is still open; reported by a `TurnChanged`.
 
-    *unsent* (it cannot be sent now, with the reason), *sending*, *retrying* (a try failed, and may
-    have arrived all the same), *delivered* (the server took it), *stopped* (a person has to mend something first).
+    *unsent* (it cannot be sent now, with the reason), *sending*, *retrying* (an attempt failed, and may have
+    arrived), *delivered* (the server accepted it), *stopped* (the user must fix something first).
     """
 
     state: AbortState
@@ -164,9 +163,9 @@ class AbortProgress(msgspec.Struct, frozen=True):
 
 
 class Notice(msgspec.Struct, frozen=True):
-    """Something the person should know that belongs to no widget of its own.
+    """A message for the user that has no widget of its own.
 
-    `stays`: it is true for as long as the program runs, and is shown that long.
+    `sticky`: it stays true, and is shown, until the program exits.
     """
 
     text: str

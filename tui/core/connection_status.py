@@ -1,9 +1,9 @@
-"""The life of the line: connecting → live / late / reconnecting / stopped.
+"""States of the connection to the server's event stream.
 
-Fed by bytes, beats and losses with the time they came at; asked for a `ConnectionStatus` to show. It never looks at a
-clock, and it knows nothing of turns: a live line over a turn that stands still is shown as just that.
+Fed with the times of bytes, heartbeats and losses; returns a `ConnectionStatus` to show. It reads no clock and knows
+no turns: a live connection does not mean that a turn makes progress.
 
-    CONNECTING ──bytes──▶ LIVE ◀──bytes──▶ LATE     (late by the age of the last byte alone)
+    CONNECTING ──bytes──▶ LIVE ◀──bytes──▶ QUIET     (quiet by the age of the last byte alone)
         │                  │                │
         └──────lost────────┴──────lost──────┴──▶ RECONNECTING ──connecting──▶ RECONNECTING ──bytes──▶ LIVE
     any ──stopped──▶ STOPPED ──connecting──▶ CONNECTING
@@ -16,9 +16,9 @@ from statistics import median
 import msgspec
 
 UNLEARNED_LIMIT = 30.0
-"""Seconds without a byte until the stream counts as dead, before the beat interval is learned."""
+"""Seconds without a byte until the stream counts as dead, before the heartbeat interval is known."""
 SHORTEST_LIMIT = 10.0
-"""Seconds. Terminals stall for half a second now and then; a shorter window fires falsely."""
+"""Seconds. Terminals can stall for half a second; a shorter limit gives false alarms."""
 BEATS_PER_LIMIT = 3
 BEATS_KEPT = 8
 BEATS_TO_LEARN = 2
@@ -33,11 +33,11 @@ class ConnectionState(Enum):
 
 
 class ConnectionStatus(msgspec.Struct, frozen=True):
-    """The line at one moment, ready to be shown. All times in seconds.
+    """The connection at one moment, for display. All times in seconds.
 
-    `age` since the last byte of this stream, `round_trip` of the last short call, `gaps` between the newest
-    beats (oldest first), `retry_in` until the next try (None while one is under way), `lost_for` since the line
-    was last seen alive. `answers`: what answers there did so in vain; else nothing does.
+    `age` since the last byte of this stream, `round_trip` of the last short request, `gaps` between the newest
+    heartbeats (oldest first), `retry_in` until the next attempt (None during one), `lost_for` since the connection
+    was last alive. `answers`: a server responded to the failed attempt.
     """
 
     state: ConnectionState
@@ -58,7 +58,7 @@ class ConnectionStatus(msgspec.Struct, frozen=True):
 
 
 class ConnectionMonitor:
-    """What the link has seen of the line."""
+    """Tracks the event stream's connection."""
 
     def __init__(self) -> None:
         self._state = ConnectionState.CONNECTING
@@ -76,14 +76,14 @@ class ConnectionMonitor:
 
     @property
     def interval(self) -> float | None:
-        """The server's beat interval in seconds, once learned."""
+        """The server's heartbeat interval in seconds, once known."""
         if len(self._gaps) < BEATS_TO_LEARN:
             return None
         return median(self._gaps)
 
     @property
     def silence_limit(self) -> float:
-        """Seconds without a byte after which the stream is dead."""
+        """Seconds without a byte after which the stream counts as dead."""
         interval = self.interval
         if interval is None:
             return UNLEARNED_LIMIT
@@ -91,17 +91,17 @@ class ConnectionMonitor:
 
     @property
     def has_begun(self) -> bool:
-        """Whether the stream that is open has given a byte."""
+        """Whether the open stream has delivered a byte."""
         return self._state is ConnectionState.LIVE
 
     def silence(self, now: float) -> float | None:
-        """Seconds since this stream opened or last gave a byte; None while there is no stream."""
+        """Seconds since this stream opened or its last byte; None without a stream."""
         if self._opened_at is None:
             return None
         return now - max(self._opened_at, self._last_byte or self._opened_at)
 
     def connecting(self, now: float) -> None:
-        """A try begins."""
+        """A connection attempt begins."""
         if self._state is ConnectionState.STOPPED:
             self._state = ConnectionState.CONNECTING
             self._down_since = now
@@ -110,12 +110,12 @@ class ConnectionMonitor:
         self._opened_at = None
 
     def opened(self, now: float) -> None:
-        """The server answered with an event stream. Its first byte makes the line live."""
+        """The server responded with an event stream. Its first byte makes the connection live."""
         self._opened_at = now
         self._last_beat = None
 
     def received(self, now: float) -> bool:
-        """Bytes came, of whatever kind. True when the line has just come alive by them."""
+        """Bytes of any kind arrived. True if they made the connection live."""
         revived = self._state is not ConnectionState.LIVE
         self._last_byte = now
         self._state = ConnectionState.LIVE
@@ -124,17 +124,17 @@ class ConnectionMonitor:
         return revived
 
     def beat(self, now: float) -> None:
-        """A heartbeat came."""
+        """A heartbeat arrived."""
         if self._last_beat is not None:
             self._gaps.append(now - self._last_beat)
         self._last_beat = now
 
     def proved(self) -> None:
-        """An event came that only a working stream carries: earlier tries no longer count."""
+        """An event proved that the stream works: resets the attempt count."""
         self._attempt = 0
 
     def answered(self, round_trip: float) -> None:
-        """A short call came back after `round_trip` seconds."""
+        """A short request was answered after `round_trip` seconds."""
         self._round_trip = round_trip
 
     def lost(
@@ -147,13 +147,13 @@ class ConnectionMonitor:
         silent: bool = False,
         answers: bool = False,
     ) -> None:
-        """The stream ended or a try failed.
+        """The stream ended or an attempt failed.
 
-        `silent`: it went without a byte for too long. `answers`: something answers there all the same.
+        `silent`: no byte arrived for too long. `answers`: a server responded to the attempt.
         """
         self._answers = answers
         if silent:
-            self._gaps.clear()  # the beat we learned may be the very thing that changed
+            self._gaps.clear()  # the heartbeat interval itself may have changed
         if self._down_since is None:
             self._down_since = self._last_byte if self._last_byte is not None else now
         self._state = ConnectionState.RECONNECTING
@@ -164,7 +164,7 @@ class ConnectionMonitor:
         self._remedy = remedy
 
     def stopped(self, now: float, reason: str, remedy: str) -> None:
-        """Trying again by itself would be wrong: a person has to act."""
+        """No automatic retry: the user must act."""
         if self._down_since is None:
             self._down_since = now
         self._state = ConnectionState.STOPPED
@@ -174,7 +174,7 @@ class ConnectionMonitor:
         self._remedy = remedy
 
     def view(self, now: float) -> ConnectionStatus:
-        """The line as it is at `now`."""
+        """The connection at `now`."""
         state = self._state
         age = None if self._last_byte is None else max(0.0, now - self._last_byte)
         interval = self.interval

@@ -1,10 +1,10 @@
-"""What may be wrong when the line is live and the turn does not move: detected, named, and what to do.
+"""Diagnosis of a turn that makes no progress while the connection is live.
 
-DEAF       heartbeats come, but events do not: asking showed what no event had told
-MUTE       the server answers its health check, but not questions about its sessions
-SILENT     it answers neither, and the line is not given up yet
-NOT_BEGUN  the server has the prompt, and nothing of an answer
-STILL      the turn runs, and nothing of it has changed for minutes
+NO_EVENTS    heartbeats arrive, but events do not: a poll found changes that no event reported
+NO_ANSWERS   the server answers its health check, but not requests about its sessions
+SILENT       it answers neither, and the connection is not lost yet
+NO_RESPONSE  the server has the prompt, and no answer has begun
+STALLED      the turn runs, and nothing of it has changed for minutes
 """
 
 from enum import Enum
@@ -19,22 +19,22 @@ STILL_AFTER = 300.0
 
 
 class StallTimeouts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Seconds without any change of a turn after which the screen says so: before its answer begins, and after."""
+    """Seconds without a change of a turn after which the screen reports it: before its answer begins, and after."""
 
     not_begun_after: float = NOT_BEGUN_AFTER
     still_after: float = STILL_AFTER
 
 
 class Kind(Enum):
-    NO_EVENTS = "deaf"
-    NO_ANSWERS = "mute"
+    NO_EVENTS = "no events"
+    NO_ANSWERS = "no answers"
     SILENT = "silent"
-    NO_RESPONSE = "not begun"
-    STALLED = "still"
+    NO_RESPONSE = "no response"
+    STALLED = "stalled"
 
 
 class Diagnosis(msgspec.Struct, frozen=True):
-    """`since`: seconds for which it has been so, as far as the client can know."""
+    """`since`: seconds since it began, as far as the client knows."""
 
     kind: Kind
     since: float
@@ -44,7 +44,7 @@ DEFAULT_PATIENCE = StallTimeouts()
 
 
 class ResponsivenessTracker(msgspec.Struct):
-    """What asking the server has shown. Fed by whoever asks; times are of the caller's monotonic clock."""
+    """Tracks answered and unanswered polls. Times are seconds of the caller's monotonic clock."""
 
     deaf_since: float | None = None
     mute_since: float | None = None
@@ -52,17 +52,17 @@ class ResponsivenessTracker(msgspec.Struct):
     _failed: int = 0
 
     def asked(self, now: float, *, news: bool) -> None:
-        """The server answered; `news`: with something that its events should have told and did not."""
+        """The server answered a poll; `news`: with changes that no event has reported."""
         self._failed, self.mute_since, self.silent_since = 0, None, None
         if news and self.deaf_since is None:
             self.deaf_since = now
 
     def heard(self) -> None:
-        """An event came that carries more than a beat."""
+        """An event other than a heartbeat arrived."""
         self.deaf_since = None
 
     def no_answer(self, now: float, *, healthy: bool) -> None:
-        """A question about a session was not answered; `healthy`: the health check right after it was."""
+        """A request about a session was not answered; `healthy`: the health check right after it was."""
         self._failed += 1
         if self._failed < 2:
             return
@@ -82,7 +82,7 @@ def diagnose(
     answer_begun: bool,
     patience: StallTimeouts = DEFAULT_PATIENCE,
 ) -> Diagnosis | None:
-    """The one thing to say of a running turn, the most telling first; None when nothing is amiss."""
+    """The most specific diagnosis of a running turn; None if there is none."""
     if turn.over:
         return None
     if witness.silent_since is not None:

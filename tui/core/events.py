@@ -1,4 +1,4 @@
-"""What a backend can say has happened, in no family's dialect. `Store.apply` is the only reader."""
+"""Events of a server, independent of its family; the input of `Store.apply`."""
 
 from typing import Literal, TypeAlias
 
@@ -19,11 +19,11 @@ from tui.core.model import (
 
 
 class Connected(msgspec.Struct, frozen=True):
-    """The server's first word on an event stream. Proves nothing yet: some servers close right after it."""
+    """The first event of a stream. No proof that it works: some servers close right after it."""
 
 
 class Heartbeat(msgspec.Struct, frozen=True):
-    """A heartbeat: the line lives. Says nothing about any turn."""
+    """A heartbeat: the connection is alive. Says nothing about turns."""
 
 
 class ServerShuttingDown(msgspec.Struct, frozen=True):
@@ -49,7 +49,7 @@ class StatusChanged(msgspec.Struct, frozen=True):
 
 
 class SessionFailed(msgspec.Struct, frozen=True):
-    """An error of a session. Not always the end of its turn (a context overflow compacts and goes on)."""
+    """An error of a session. Not always the end of its turn (a context overflow compacts and continues)."""
 
     session_id: str
     failure: Failure
@@ -75,10 +75,10 @@ class PartRemoved(msgspec.Struct, frozen=True):
 
 
 class TextDelta(msgspec.Struct, frozen=True):
-    """More text for a text or reasoning part. `delta` may hold half of a surrogate pair at either end.
+    """More text of a text or reasoning part. `delta` may hold half of a surrogate pair at either end.
 
-    `at`: how many characters of the part come before it, where that is known. Then what a fetched page already
-    holds is not appended a second time; such a delta is whole characters.
+    `at`: the length in characters of the part before it, if known. Text that a fetched page already holds is then
+    not appended again; such a delta has whole characters.
     """
 
     session_id: str
@@ -110,7 +110,7 @@ class PermissionReplied(msgspec.Struct, frozen=True):
 
 
 class RequestGone(msgspec.Struct, frozen=True):
-    """The server no longer has the request open, and does not say why."""
+    """The request is no longer open, for an unknown reason."""
 
     session_id: str
     request_id: str
@@ -122,17 +122,16 @@ class TodosChanged(msgspec.Struct, frozen=True):
 
 
 class StreamLost(msgspec.Struct, frozen=True):
-    """The event stream is gone: what streams now may miss words until the server sends it whole."""
+    """The event stream was lost: streaming parts may miss text until the server sends them whole."""
 
 
 class Resynced(msgspec.Struct, frozen=True):
-    """What the server answered when asked anew: all statuses and open requests of some directories.
+    """The result of a poll: all statuses and open requests of some directories.
 
-    `requests` is complete for the sessions of `directories` (all of them when that is None), so whatever the
-    store holds beyond it is gone. A session that `statuses` does not name is idle; of those in `unknown` nothing
-    could be read, and nothing is said. `unreadable` requests are open beside them of which nothing more is known.
-    `problem`: why a list could not be read as a whole, of directories that are then not among these. `beyond`: the
-    ids of requests that are open too and were not read, for there are too many.
+    `requests` is complete for the sessions of `directories` (None: all), so other requests in the store are no longer
+    open. A session without an entry in `statuses` is idle, except those in `unknown`, which could not be read.
+    `unreadable`: number of open requests that could not be parsed. `problem`: why a list could not be read; its
+    directories are then not in `directories`. `beyond`: ids of open requests that were not read, as there are too many.
     """
 
     statuses: dict[str, SessionStatus]
@@ -145,7 +144,7 @@ class Resynced(msgspec.Struct, frozen=True):
 
 
 class SessionsListed(msgspec.Struct, frozen=True):
-    """A page of the session list, newest first. Says nothing about sessions that it does not hold."""
+    """A page of the session list, newest first. Says nothing about other sessions."""
 
     sessions: tuple[Session, ...]
 
@@ -153,9 +152,9 @@ class SessionsListed(msgspec.Struct, frozen=True):
 class MessagesLoaded(msgspec.Struct, frozen=True):
     """A page of a transcript, oldest first.
 
-    `how`: *newest* replaces the transcript from the page's first message on; *older* goes in front.
-    `cursor` asks for the page before this one, None when there is none. `up_to_date`: it has all that there
-    is by now of what still grows; other servers give the beginning of that, or nothing.
+    `how`: *newest* replaces the transcript from the page's first message on; *older* is added at the start.
+    `cursor` requests the page before this one; None if there is none. `up_to_date`: growing parts are complete so
+    far; other servers return their beginning only, or nothing.
     """
 
     session_id: str

@@ -1,4 +1,4 @@
-"""The POST that carries a prompt and stays open until the turn ends, as far as it has come."""
+"""State of the POST that carries a prompt and stays open until the turn ends."""
 
 import msgspec
 

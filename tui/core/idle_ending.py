@@ -1,4 +1,4 @@
-"""Whether a turn has ended whose session works on nothing, and how: a decision on values, without state."""
+"""Decides whether, and how, a turn with an idle session has ended. Without state."""
 
 import msgspec
 
@@ -32,7 +32,7 @@ class Idleness(msgspec.Struct, frozen=True):
     certain: bool
 
     def ending(self) -> Ending | None:
-        """None: it cannot be told yet."""
+        """How the turn ended; None if that is not known yet."""
         seen, answer = self.seen, self.seen.answer
         if answer is None and seen.has_no_parts and self.own:
             return self._without_text()
@@ -50,20 +50,20 @@ class Idleness(msgspec.Struct, frozen=True):
         return self.post.held and self.for_seconds < BODY_GRACE
 
     def _without_text(self) -> Ending | None:
-        """opencode stores a message before its text: killed between the two it keeps a prompt without text.
+        """opencode stores a message before its text: killed between the two, it has a prompt without text.
 
-        Whatever became of the session since, an abort or an answer to a later prompt, no model read that text.
+        Whatever the session did since, an abort or an answer to a later prompt, no model read that text.
         """
         if not self.seen.polled or self.for_seconds < (HELD_PATIENCE if self.post.held else ANSWER_START_TIMEOUT):
             return None
         if self.post.alive and not self.stops.abort_asked:
             return None
-        return Ending(TurnState.NOT_SENT, "the server lost its words before it stored them")
+        return Ending(TurnState.NOT_SENT, "the server lost its text before storing it")
 
     def _without_answer(self) -> Ending | None:
         held = self.post.held
         if self.seen.stored is False and self.own and not held:
-            return Ending(TurnState.NOT_SENT, "the server took it, and has lost it since")
+            return Ending(TurnState.NOT_SENT, "the server accepted it, and then lost it")
         if self.stops.abort_asked and not self._body_may_come:
             return Ending(TurnState.ABORTED)
         if self.failure is not None and not held:
@@ -73,7 +73,7 @@ class Idleness(msgspec.Struct, frozen=True):
         return self._broken_off("the server has the prompt but began no answer")
 
     def _by_answer_so_far(self) -> Ending | None:
-        """opencode stores when an answer was completed after the answer itself, or never."""
+        """opencode stores an answer's completion time after the answer, or never."""
         answer = self.seen.answer
         assert answer is not None
         if not self.post.held and (answer.completed is not None or answer.final):
@@ -84,7 +84,7 @@ class Idleness(msgspec.Struct, frozen=True):
             return None
         if answer.final or answer.incomplete or answer.failure is not None:
             return self._by_answer()
-        return self._broken_off("the server stopped in the middle of it")
+        return self._broken_off("the server stopped in mid-answer")
 
     def _by_answer(self) -> Ending:
         assert self.seen.answer is not None

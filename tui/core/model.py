@@ -1,7 +1,7 @@
-"""What a server has: sessions, messages, their parts, and the requests that wait for a person.
+"""Values of a server: sessions, messages, their parts, and requests to the user.
 
-Values only, in no family's dialect. Times are epoch seconds of the server's clock; text is already
-fit for a terminal (`tui.core.sanitize` cleans it where bytes become text).
+Independent of the server's family. Times are epoch seconds of the server's clock; text is already safe for a
+terminal (`tui.core.sanitize`).
 """
 
 from collections.abc import Mapping
@@ -13,8 +13,8 @@ import msgspec
 class Session(msgspec.Struct, frozen=True):
     """A conversation. `parent_id` is set where a subagent works for another session.
 
-    `agent`, `cost` (US dollars) and `tokens` (in and out, all told) where the server gives them. `undone_from`:
-    the message from which on all is undone, until the next prompt removes it for good; "" where nothing is.
+    `agent`, `cost` (US dollars) and `tokens` (input and output) if the server reports them. `undone_from`: the first
+    message that is undone, with all after it, until the next prompt removes them; "" if nothing is.
     """
 
     id: str
@@ -38,7 +38,7 @@ class Busy(msgspec.Struct, frozen=True):
 
 
 class Retrying(msgspec.Struct, frozen=True):
-    """The model's provider failed; the server tries it again at `next_at` (epoch seconds)."""
+    """The model's provider failed; the server retries at `next_at` (epoch seconds)."""
 
     attempt: int
     message: str
@@ -49,9 +49,9 @@ SessionStatus: TypeAlias = Idle | Busy | Retrying
 
 
 class Failure(msgspec.Struct, frozen=True):
-    """Why a turn ended badly, as the server tells it. `status` is the provider's HTTP status.
+    """Why a turn failed, as reported by the server. `status` is the provider's HTTP status.
 
-    *interrupted*: the server itself was lost in the middle of the turn, and says so afterwards.
+    *interrupted*: the server itself was lost during the turn, and reports it afterwards.
     """
 
     message: str
@@ -60,7 +60,7 @@ class Failure(msgspec.Struct, frozen=True):
 
 
 class Usage(msgspec.Struct, frozen=True):
-    """Tokens and cost (US dollars) of a message, where the server gives them."""
+    """Tokens and cost (US dollars) of a message, if the server reports them."""
 
     input_tokens: int = 0
     output_tokens: int = 0
@@ -70,9 +70,9 @@ class Usage(msgspec.Struct, frozen=True):
 class Message(msgspec.Struct, frozen=True):
     """One message without its parts. An assistant's `parent_id` is the prompt that it answers.
 
-    `final` is false for an assistant message after which the same turn goes on (it ended in tool calls).
-    `broken_off`: it came to its end without a reason, as opencode's do when they are aborted between two tries of
-    the provider.
+    `final` is false for an assistant message after which the same turn continues (it ended in tool calls).
+    `incomplete`: it was completed without a finish reason, as opencode's are when aborted between two provider
+    attempts.
     """
 
     id: str
@@ -90,7 +90,7 @@ class Message(msgspec.Struct, frozen=True):
 
     @property
     def ended(self) -> bool:
-        """Whether it is an answer after which nothing more of its turn comes."""
+        """Whether it is the last answer of its turn."""
         return self.failure is not None or (self.completed is not None and self.final)
 
 
@@ -98,11 +98,11 @@ Progress: TypeAlias = Literal["streaming", "partial", "broken", "done"]
 
 
 class TextPart(msgspec.Struct, frozen=True):
-    """Words of the prompt or of the agent.
+    """Text of a prompt or an answer.
 
-    `state`: *streaming* while deltas come and none was missed, *partial* when some may be missing until the
-    server sends the whole, *broken* when the model's provider failed in the middle of it and the words begin anew
-    in another part, *done* when this is all of it.
+    `state`: *streaming* while deltas arrive without loss, *partial* if some may be missing until the server sends
+    the whole part, *broken* if the model's provider failed in mid-part and the text restarts in another part, *done*
+    if complete.
     """
 
     id: str
@@ -114,7 +114,7 @@ class TextPart(msgspec.Struct, frozen=True):
 
 
 class ReasoningPart(msgspec.Struct, frozen=True):
-    """What the model thought before it spoke. `state` as in `TextPart`."""
+    """The model's reasoning. `state` as in `TextPart`."""
 
     id: str
     session_id: str
@@ -124,16 +124,15 @@ class ReasoningPart(msgspec.Struct, frozen=True):
 
 
 Answers: TypeAlias = tuple[tuple[str, ...], ...]
-"""One tuple of labels or own words for each question of a request, in order; () is unanswered."""
+"""One tuple of labels or custom texts for each question of a request, in order; () is unanswered."""
 
 
 class ToolPart(msgspec.Struct, frozen=True):
-    """One tool call. `output` grows while it runs where the server shows it; `diff` is a unified diff.
+    """One tool call. `output` grows while it runs if the server sends it; `diff` is a unified diff.
 
-    `answers`: what a question tool was answered, once it was. `why`: how a call in state *error* came to it, as
-    far as the server says: *failed* by itself, *denied* or *rejected* by a person, *cancelled* by one or by an
-    abort, *aborted* with its turn. `rejected`: a person rejected what it asked for, and gave no reason that the
-    agent could go on with.
+    `answers`: the answers to a question tool. `why`: the cause of state *error*, if the server reports it: *failed*
+    by itself, *denied* or *rejected* by the user, *cancelled* by the user or an abort, *aborted* with its turn.
+    `rejected`: the user rejected its request without a reason, so that the agent cannot continue.
     """
 
     id: str
@@ -155,7 +154,7 @@ class ToolPart(msgspec.Struct, frozen=True):
 
 
 class FilePart(msgspec.Struct, frozen=True):
-    """A file that came with a message."""
+    """A file attached to a message."""
 
     id: str
     session_id: str
@@ -165,7 +164,7 @@ class FilePart(msgspec.Struct, frozen=True):
 
 
 class NotePart(msgspec.Struct, frozen=True):
-    """Something that happened inside the turn, in one line: a compaction, a subtask, a patch."""
+    """An incident of the turn, in one line: a compaction, a subtask, a patch."""
 
     id: str
     session_id: str
@@ -177,21 +176,21 @@ Part: TypeAlias = TextPart | ReasoningPart | ToolPart | FilePart | NotePart
 
 
 class FullMessage(msgspec.Struct, frozen=True):
-    """A message and its parts, in order, as one answer of the server holds them."""
+    """A message and its parts, in order."""
 
     message: Message
     parts: tuple[Part, ...]
 
 
 class Option(msgspec.Struct, frozen=True):
-    """One offered answer."""
+    """One option of a question."""
 
     label: str
     description: str = ""
 
 
 class Question(msgspec.Struct, frozen=True):
-    """One question of a request. `custom`: an answer in the person's own words is allowed."""
+    """One question of a request. `custom`: a custom answer is allowed."""
 
     text: str
     header: str
@@ -203,8 +202,8 @@ class Question(msgspec.Struct, frozen=True):
 class QuestionRequest(msgspec.Struct, frozen=True):
     """Questions that block a turn until all are answered or the request is rejected.
 
-    `call_id` names the tool call that waits; `message_id` the assistant message it stands in; `asked` is when it
-    was asked (epoch seconds), where the server tells.
+    `call_id` names the waiting tool call, `message_id` its assistant message; `asked` is when it was asked (epoch
+    seconds), if the server reports it.
     """
 
     id: str
@@ -218,8 +217,8 @@ class QuestionRequest(msgspec.Struct, frozen=True):
 class PermissionRequest(msgspec.Struct, frozen=True):
     """A tool call that waits for permission.
 
-    `action` is the kind (bash, edit); `patterns` what is asked for now; `always` what a lasting yes would
-    cover; `detail` the command or the diff, where the server gives it; `asked` as in `QuestionRequest`.
+    `action` is the kind (bash, edit); `patterns` what is requested now; `always` what "always" would allow; `detail`
+    the command or the diff, if the server sends it; `asked` as in `QuestionRequest`.
     """
 
     id: str
@@ -239,7 +238,7 @@ PermissionReply: TypeAlias = Literal["once", "always", "reject"]
 
 
 class Todo(msgspec.Struct, frozen=True):
-    """A line of the agent's plan. `status` is the server's word (pending, in_progress, completed, cancelled)."""
+    """An entry of the agent's plan. `status` as the server names it: pending, in_progress, completed, cancelled."""
 
     text: str
     status: str
@@ -247,10 +246,10 @@ class Todo(msgspec.Struct, frozen=True):
 
 
 class Prompt(msgspec.Struct, frozen=True):
-    """A prompt and the ids that make posting it again harmless, where the server takes ids of ours.
+    """A prompt, with the ids that make repeated posts harmless if the server accepts client ids.
 
-    Where it gives its own, `known_as` is the one that it gave, once that is known, and `after` the place in the
-    session's events behind which the prompt must show: for its backend alone to read.
+    Otherwise `server_id` is the id that the server assigned, once known, and `resume_cursor` the position in the
+    session's events after which the prompt must appear; only its backend reads that.
     """
 
     session_id: str
@@ -264,14 +263,14 @@ class Prompt(msgspec.Struct, frozen=True):
 
 
 class CatalogItem(msgspec.Struct, frozen=True):
-    """Something of the server's that can be chosen for a prompt: an agent, a model, a command, a file."""
+    """An option for a prompt that the server offers: an agent, a model, a command, a file."""
 
     name: str
     about: str = ""
 
 
 class Queued(msgspec.Struct, frozen=True):
-    """A prompt that waits in this client for its session to be free. `id` is this client's own."""
+    """A prompt queued in this client until its session is idle. `id` is this client's own."""
 
     id: str
     session_id: str

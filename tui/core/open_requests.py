@@ -1,7 +1,7 @@
-"""The requests that wait for a person, found by their session, by its ancestors, or by the tool call that asked.
+"""Open requests, indexed by session, ancestor sessions and tool call.
 
-So many are kept that a person can answer for hours; of more, only the ids: the server has the rest, and is asked
-for them once there is room.
+Their number is limited to what a user can answer in hours; of further ones only the ids are stored, and they are
+fetched from the server once there is room.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -9,33 +9,33 @@ from collections.abc import Callable, Iterable, Sequence
 from tui.core.model import Request
 
 KEPT = 500
-"""Requests that are kept whole."""
+"""Limit of requests that are stored completely."""
 
 
 class OpenRequests:
-    """`lineage` gives a session and its ancestors: a request waits in each of them."""
+    """`lineage` returns a session and its ancestors; a request is listed in each of them."""
 
     def __init__(self, lineage: Callable[[str], Sequence[str]], kept: int = KEPT) -> None:
         self._lineage = lineage
         self._kept = kept
         self.by_id: dict[str, Request] = {}
-        """The oldest first; to be read."""
+        """Oldest first; read only."""
         self.beyond: dict[str, None] = {}
-        """The ids of those that are open too, and not kept."""
+        """Ids of further open requests that are not stored."""
         self._within: dict[str, dict[str, None]] = {}
         self._of_call: dict[tuple[str, str | None], dict[str, None]] = {}
         self._listed: dict[str, set[str]] = {}
-        """By request, the sessions in `_within` that have it."""
+        """Request id → the sessions in `_within` that list it."""
         self._opened: dict[str, int] = {}
         self._count = 0
 
     @property
     def has_room(self) -> bool:
-        """Whether so many were answered that the server is asked for those beyond."""
+        """Whether enough were answered to fetch those in `beyond`."""
         return bool(self.beyond) and len(self.by_id) <= self._kept // 2
 
     def put(self, request: Request) -> bool:
-        """Take one in, or its new state; whether that changed anything."""
+        """Add or replace a request; returns whether anything changed."""
         known = self.by_id.get(request.id)
         if known == request:
             return False
@@ -55,7 +55,7 @@ class OpenRequests:
         return True
 
     def pop(self, request_id: str) -> Request | None:
-        """It is not open any more; None where it is not kept."""
+        """Remove a request that is no longer open; None if it is not stored."""
         self.beyond.pop(request_id, None)
         request = self.by_id.pop(request_id, None)
         if request is not None:
@@ -64,20 +64,20 @@ class OpenRequests:
         return request
 
     def within(self, session_id: str) -> list[Request]:
-        """Those of the session and its descendants, oldest first."""
+        """Requests of the session and its descendants, oldest first."""
         ids = self._within.get(session_id, {})
         return [self.by_id[one] for one in sorted(ids, key=self._opened.__getitem__)]
 
     def of(self, session_id: str) -> list[Request]:
-        """Those of the session itself."""
+        """Requests of the session itself."""
         return [request for request in self.within(session_id) if request.session_id == session_id]
 
     def of_call(self, session_id: str, call_id: str | None) -> list[Request]:
-        """Those for which a tool call of the session waits."""
+        """Requests that a tool call of the session waits for."""
         return [self.by_id[one] for one in self._of_call.get((session_id, call_id), ())]
 
     def moved(self, session_id: str, before: Sequence[str]) -> None:
-        """The session has other ancestors than `before`: so have the requests in it."""
+        """Update the requests of a session whose ancestors were `before`."""
         for request_id in self._within.get(session_id, ()):
             self._unlist(request_id, before[1:])
             self._list(request_id, self._lineage(session_id)[1:])

@@ -1,9 +1,9 @@
-"""When the server is asked what became of a turn. All times are seconds of the caller's monotonic clock."""
+"""When to poll the server for a turn. All times are seconds of the caller's monotonic clock."""
 
 import msgspec
 
 POLL_DELAYS = (0.0, 0.3, 1.0, 2.0, 3.5, 5.0)
-"""Seconds after a failed POST at which the server is asked for the prompt; a cold instance shows it after 1.5 s."""
+"""Seconds after a failed POST at which the server is polled; a starting instance shows the prompt after 1.5 s."""
 UNSEEN = 5.0
 """Seconds between two polls for a prompt that was posted and that the server has not shown yet."""
 IDLE_CONFIRM_DELAY = 2.0
@@ -35,7 +35,7 @@ class PollSchedule(msgspec.Struct):
         self.next_poll = now + UNSEEN
 
     def post_failed(self, now: float) -> None:
-        """The first poll is due now; `due` tells the others."""
+        """The POST failed: the first poll is made now, `due` schedules the others."""
         self.failed_at, self._polls, self.missing = now, 1, 0
 
     def idle(self, now: float) -> float:
@@ -64,7 +64,7 @@ class PollSchedule(msgspec.Struct):
         return True
 
     def _due_after_failure(self, elapsed: float) -> bool:
-        """At `POLL_DELAYS`, then, while the server cannot be asked, at intervals of the last of them."""
+        """At `POLL_DELAYS`, then, while the server does not answer, at intervals of the last delay."""
         extra = self._polls - len(POLL_DELAYS)
         delay = POLL_DELAYS[self._polls] if extra < 0 else POLL_DELAYS[-1] * (extra + 2)
         if elapsed < delay:

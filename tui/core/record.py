@@ -1,6 +1,6 @@
-"""How requests and turns ended, as the server's record tells it.
+"""How requests and turns ended, by the stored messages.
 
-Events may be missed, and an answer to a POST overtakes them; what is stored with a call stays.
+Events can be missed or arrive after the response to a POST; the record of a tool call persists.
 """
 
 from collections.abc import Iterable
@@ -29,9 +29,9 @@ JOINED_WITHIN = 30.0
 class RecordedEnd(msgspec.Struct, frozen=True):
     """How the turn of a prompt ended, by the stored messages alone.
 
-    *finished*, *together*: answered, alone or with a later prompt. *rejected*: a person rejected what its last
-    call asked for. *between steps*, *early*: its answer is complete, and lacks its last step, or a reason.
-    *stopped*: its answer is not complete. *unanswered*: there is none. *undated*: the server keeps no end of it.
+    *finished*, *together*: answered, alone or with a later prompt. *rejected*: the user rejected the request of its
+    last call. *between steps*, *early*: its answer is complete, but lacks its last step or a finish reason.
+    *stopped*: its answer is not complete. *unanswered*: there is none. *undated*: the server stores no end time.
     `took`: seconds from the prompt to the end of the answer.
     """
 
@@ -40,7 +40,7 @@ class RecordedEnd(msgspec.Struct, frozen=True):
 
 
 def ended(request: Request, call: ToolPart | None) -> e.Event:
-    """How a request ended that is not open any more, by the call that asked (None: it is not known)."""
+    """The event that closes a request, by the record of its tool call (None: unknown)."""
     if call is not None and call.answers is not None and isinstance(request, QuestionRequest):
         return e.QuestionAnswered(request.session_id, request.id, call.answers)
     if call is None or not call.rejected:
@@ -51,7 +51,7 @@ def ended(request: Request, call: ToolPart | None) -> e.Event:
 
 
 def breaks_off_rejected(parts: Iterable[Part]) -> bool:
-    """Whether a person rejected one of the calls behind the last words of an answer: nothing came after that."""
+    """Whether the user rejected a tool call after the last text of an answer."""
     rejected = False
     for part in parts:
         if isinstance(part, ToolPart):
@@ -62,17 +62,17 @@ def breaks_off_rejected(parts: Iterable[Part]) -> bool:
 
 
 def recorded_end(transcript: Transcript, prompt: Message, *, at_rest: bool) -> RecordedEnd | None:
-    """How a person's prompt ended; None where it is not over, not a person's, or its answer's failure tells it.
+    """How a user's prompt ended; None if it has not, is not a user's, or its answer has a failure.
 
-    `at_rest`: the session works on nothing. Else only that is over which is complete, or has an answered prompt
-    behind it.
+    `at_rest`: the session is idle. Otherwise a turn has only ended if it is complete or followed by an answered
+    prompt.
     """
     if not _is_persons(transcript, prompt):
         return None
     answer = transcript.answer_to(prompt.id)
     if answer is None or not answer.ended:
         for behind in transcript.prompts_behind(prompt):
-            if not _is_persons(transcript, behind):  # the server's own, as after a compaction: the turn goes on
+            if not _is_persons(transcript, behind):  # the server's own, as after a compaction: the turn continues
                 answer = transcript.answer_to(behind.id) or answer
                 continue
             at_rest = at_rest or transcript.answer_to(behind.id) is not None
@@ -105,7 +105,7 @@ def _end_of(answer: Message, prompt: Message, *, rejected: bool) -> RecordedEnd:
 
 
 def _together(transcript: Transcript, later: Message) -> RecordedEnd | None:
-    """The server went on to a later prompt before the answer was whole: what answers that answers both."""
+    """The server went on to a later prompt before the answer was complete: its answer counts for both."""
     answer = transcript.answer_to(later.id)
     finished = answer is not None and answer.ended and answer.failure is None
     return RecordedEnd("together") if finished else None
@@ -119,6 +119,6 @@ def _is_joined(transcript: Transcript, prompt: Message, later: Message) -> bool:
 
 
 def _is_persons(transcript: Transcript, prompt: Message) -> bool:
-    """Whether a person wrote it, and not the server itself."""
+    """Whether the user wrote the prompt, not the server."""
     parts = transcript.parts_of(prompt.id)
     return any(isinstance(one, FilePart) or (isinstance(one, TextPart) and not one.synthetic) for one in parts)

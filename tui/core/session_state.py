@@ -1,7 +1,7 @@
-"""How each session stands: one word a session, also for those that nobody here has open.
+"""The state of each session, including those that are not open in this client.
 
-A state machine without a clock: `now` is handed in, in the monotonic seconds that turns use. It reads the store
-and the turns, and remembers only what neither tells: that a turn ended unseen, and when a session last moved.
+A state machine without a clock: `now` is passed in, in the monotonic seconds of turns. It reads the store and the
+turns, and stores only what neither has: that a turn ended unread, and when a session last changed.
 """
 
 from collections.abc import Callable
@@ -15,7 +15,7 @@ from tui.core.turn_state import TurnState
 
 
 class SessionState(Enum):
-    """The more a person is needed, the earlier it stands here."""
+    """In order of urgency for the user."""
 
     WAITING = "waiting for you"
     RETRYING = "provider retry"
@@ -37,7 +37,7 @@ ENDS = {
 
 
 class SessionStates:
-    """What became of each session since this client began to watch."""
+    """States of all sessions, since this client started."""
 
     def __init__(
         self, store: Store, turn_of: Callable[[str], Turn | None], patience: StallTimeouts = DEFAULT_PATIENCE
@@ -51,7 +51,7 @@ class SessionStates:
         self._reading: str | None = None
 
     def of(self, session_id: str, now: float) -> SessionState:
-        """How the session stands at `now`."""
+        """The session's state at `now`."""
         if session_id in self._store.deleted:
             return SessionState.GONE
         if self._store.requests_of(session_id):
@@ -69,15 +69,15 @@ class SessionStates:
         return ended or self._ends.get(session_id, SessionState.IDLE)
 
     def reading(self, session_id: str | None) -> None:
-        """The person looks at this session, and at no other."""
+        """The user reads this session, and no other."""
         self._reading = session_id
         if session_id is not None and self._ends.get(session_id) is SessionState.UNREAD:
             del self._ends[session_id]
 
     def failed(self, session_id: str, failure: Failure) -> None:
-        """The server told of an error; whether it ends the turn is seen when the session comes to rest.
+        """The server reported an error; the session's state shows whether it ended the turn.
 
-        One that ended an earlier answer, and is told late, says nothing of how the session stands.
+        A late error of an earlier answer does not change the state.
         """
         transcript = self._store.transcript(session_id)
         failed = transcript.failed_with(failure) if transcript is not None else []
@@ -86,12 +86,12 @@ class SessionStates:
             self._ends[session_id] = SessionState.INTERRUPTED if failure.kind == "interrupted" else SessionState.FAILED
 
     def look(self, now: float) -> None:
-        """Time passed, or anything may have changed."""
+        """Update all sessions after time passed or anything changed."""
         for session_id in {*self._busy, *self._store.sessions}:
             self.look_at(session_id, now)
 
     def look_at(self, session_id: str | None, now: float) -> None:
-        """Something of the session changed."""
+        """Update one session after a change."""
         if session_id is None:
             return
         listed, was_busy = session_id in self._store.sessions, session_id in self._busy
@@ -109,7 +109,7 @@ class SessionStates:
                 self._ends.setdefault(session_id, SessionState.UNREAD)
 
     def _still(self, session_id: str, turn: Turn | None, now: float) -> float:
-        """Seconds since anything of the session changed."""
+        """Seconds since the session last changed."""
         if turn is not None and not turn.over:
             return turn.idle_for(now)
         _, at = self._moved.get(session_id, (0, now))

@@ -1,13 +1,13 @@
-"""Which session works for which, found without a look at all the others."""
+"""Parents and children of sessions."""
 
 from tui.core.model import Session
 
 DEEPEST = 32
-"""Generations that are looked at: real ones have three, and a chain without an end must end somewhere."""
+"""Limit of generations: real trees have three, and a cycle or an endless chain must end."""
 
 
 class SessionTree:
-    """The parents of the sessions that are known. A parent need not be known itself."""
+    """Parents of the known sessions. A parent need not be known itself."""
 
     def __init__(self) -> None:
         self._parents: dict[str, str] = {}
@@ -28,7 +28,7 @@ class SessionTree:
                 del self._children[parent]
 
     def lineage(self, session_id: str) -> list[str]:
-        """The session, its parent, the parent of that, and so on."""
+        """The session and its ancestors, nearest first."""
         found = [session_id]
         while len(found) < DEEPEST:
             parent = self._parents.get(found[-1])

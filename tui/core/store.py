@@ -1,10 +1,9 @@
-"""The client's picture of the server: `Store.apply(event)` changes it and says what changed.
+"""The client's model of the server: `Store.apply(event)` updates it and returns the changes.
 
-It believes the server over itself: a page that was fetched replaces what was there, a finished part replaces
-its streamed pieces. It never invents: what may be missing is marked *partial*.
+The server has precedence: a fetched page replaces what was stored, a finished part replaces its streamed text. Text
+that may be incomplete is marked *partial*.
 
-Transcripts are kept only for sessions that are open on this client; the list, the statuses and the requests for
-all.
+Transcripts are stored only for sessions open in this client; the list, statuses and requests for all.
 """
 
 from collections.abc import Container, Iterable, Mapping
@@ -54,13 +53,13 @@ T = TypeVar("T")
 
 IDLE = Idle()
 ENDED = ("completed", "error")
-"""States of a tool call that waits for nobody any more."""
+"""States of a tool call that has ended."""
 SESSIONS_KEPT = 10_000
-"""Sessions that are remembered, the newest of them; the server finds the others by their titles."""
+"""Limit of stored sessions, newest first; others are found by a search on the server."""
 STATES_KEPT = 2 * SESSIONS_KEPT
-"""Statuses and deletions that are remembered, also those of sessions that are not known here."""
+"""Limit of stored statuses and deletions, which include those of unknown sessions."""
 PLANS_KEPT = 50
-"""Plans that are remembered; that of a session is fetched when it is opened."""
+"""Limit of stored plans; a session's plan is fetched when it is opened."""
 
 
 class Store:
@@ -83,22 +82,22 @@ class Store:
 
     @property
     def deleted(self) -> Mapping[str, Session]:
-        """Sessions that the server does not have any more, as they were last known: at the least by their id."""
+        """Deleted sessions, as last known, or with their id only."""
         return MappingProxyType(self._gone)
 
     @property
     def requests(self) -> Mapping[str, Request]:
-        """The open requests of all sessions, oldest first; at most so many as `OpenRequests` keeps."""
+        """The open requests of all sessions, oldest first, up to the limit of `OpenRequests`."""
         return MappingProxyType(self._requests.by_id)
 
     @property
     def requests_beyond(self) -> int:
-        """How many more are open: they come once some of `requests` are answered."""
+        """The number of further open requests, fetched once some of `requests` are answered."""
         return len(self._requests.beyond)
 
     @property
     def wants_requests(self) -> bool:
-        """Whether there is room again for those beyond, so that the server should be asked."""
+        """Whether there is room again to fetch further requests."""
         return self._requests.has_room
 
     def status(self, session_id: str) -> SessionStatus:
@@ -108,22 +107,22 @@ class Store:
         return self._todos.get(session_id, ())
 
     def open_transcript(self, session_id: str) -> None:
-        """Keep the session's messages from now on."""
+        """Store the session's messages from now on."""
         self._transcripts.setdefault(session_id, Transcript())
 
     def close_transcript(self, session_id: str) -> None:
-        """Forget the session's messages."""
+        """Drop the session's messages."""
         self._transcripts.pop(session_id, None)
 
     def open_sessions(self) -> tuple[str, ...]:
-        """The sessions whose messages are kept, but for those that are gone: nothing can be asked of them."""
+        """The sessions with a stored transcript, except deleted ones."""
         return tuple(session_id for session_id in self._transcripts if session_id not in self._gone)
 
     def transcript(self, session_id: str) -> Transcript | None:
         return self._transcripts.get(session_id)
 
     def undone(self, session_id: str) -> set[str]:
-        """The ids of the messages, as far as they are here, that are undone in an open session."""
+        """The ids of the loaded messages that are undone in an open session."""
         session, transcript = self._sessions.get(session_id), self._transcripts.get(session_id)
         return transcript.undone(session.undone_from) if session is not None and transcript is not None else set()
 
@@ -141,11 +140,11 @@ class Store:
 
     @property
     def version(self) -> tuple[int, frozenset[str]]:
-        """What differs as soon as anything changed that the server's events tell of."""
+        """A value that changes with every change that events report."""
         return self._generation, frozenset(self._requests.by_id)
 
     def mark(self, session_id: str) -> int:
-        """A number that grows whenever anything of the session or its descendants changed."""
+        """A number that grows with every change of the session or its descendants."""
         return self._marks.get(session_id, 0)
 
     def answer_to(self, session_id: str, prompt_id: str) -> Message | None:
@@ -154,7 +153,7 @@ class Store:
         return None if transcript is None else transcript.answer_to(prompt_id)
 
     def apply(self, event: e.Event) -> tuple[Change, ...]:
-        """Take in one event; what changed, in order."""
+        """Apply one event; returns the changes in order."""
         match event:
             case e.Connected() | e.Heartbeat() | e.ServerShuttingDown():
                 return ()
@@ -217,7 +216,7 @@ class Store:
         return tuple(SessionsChanged(session.id) for session in changed)
 
     def _forget_oldest(self, new: set[str]) -> None:
-        """Forget a tenth of the sessions: the oldest in which nothing is open and nothing waits."""
+        """Drop a tenth of the sessions: the oldest without an open transcript or request."""
         used = (*self._transcripts, *(request.session_id for request in self._requests.by_id.values()))
         needed = new.union(*map(self._tree.lineage, used))
         oldest = sorted(self._sessions.values(), key=lambda session: session.updated)
@@ -227,7 +226,7 @@ class Store:
             self._tree.remove(session.id)
 
     def _moved(self, session_id: str, before: list[str]) -> None:
-        """The session may have other ancestors than `before`: what happened in it happened in theirs."""
+        """Update requests and versions of a session whose ancestors were `before`."""
         lineage = self._tree.lineage(session_id)
         if lineage != before:
             self._requests.moved(session_id, before)
@@ -256,13 +255,13 @@ class Store:
             self._statuses[session_id] = status
             _forget(self._statuses, STATES_KEPT, self._sessions, self._transcripts)
             self._bump_version(session_id)
-            if session_id in self._sessions or session_id in self._transcripts:  # nothing shows it before that
+            if session_id in self._sessions or session_id in self._transcripts:  # no widget shows others
                 changes.append(SessionsChanged(session_id))
             if isinstance(status, Retrying):
                 changes += self._stop_streaming(session_id, "broken")
         if isinstance(status, Idle):
             self._statuses.pop(session_id, None)
-            for request in self._requests.of(session_id):  # an aborted turn leaves its own in the server's list
+            for request in self._requests.of(session_id):  # an aborted turn leaves its requests listed
                 changes += self._close_by_record(request)
         return tuple(changes)
 
@@ -301,7 +300,7 @@ class Store:
             and part.state == "streaming"
             and (len(old.text) > len(part.text) or old.state == "broken")
         ):
-            return ()  # the server's copy of a part that still streams is older than the deltas we have
+            return ()  # the server's copy of a streaming part is older than the deltas
         transcript.put_part(part)
         changes: list[Change] = []
         if old != part:
@@ -315,11 +314,11 @@ class Store:
         return [change for request in waiting for change in self._close_by_record(request)]
 
     def _close_by_record(self, request: Request) -> tuple[Change, ...]:
-        """The server has it no longer: its tool call tells how it ended, if anything does."""
+        """Close a request that the server no longer lists, by the record of its tool call."""
         transcript = self._transcripts.get(request.session_id)
         calls = [] if transcript is None else transcript.calls(request.message_id, request.call_id)
-        told = next((call for call in calls if call.answers is not None or call.rejected), None)
-        return self.apply(ended(request, told))
+        record = next((call for call in calls if call.answers is not None or call.rejected), None)
+        return self.apply(ended(request, record))
 
     def _remove_part(self, session_id: str, message_id: str, part_id: str) -> tuple[Change, ...]:
         transcript = self._bump_version(session_id)
@@ -351,7 +350,7 @@ class Store:
         return (RequestClosed(request, how, answers, reply),)
 
     def _stop_streaming(self, session_id: str, state: Literal["partial", "broken"]) -> list[Change]:
-        """What streams in the session stops here."""
+        """Mark the streaming parts of the session as `state`."""
         changes: list[Change] = []
         transcript = self._transcripts.get(session_id)
         for part in transcript.streaming() if transcript is not None else ():
@@ -382,7 +381,7 @@ class Store:
         return tuple(changes)
 
     def _is_settled(self, request: Request) -> bool:
-        """Its tool call has ended: an earlier turn's abort left it in the server's list."""
+        """Whether its tool call has ended: the server still lists it after an abort."""
         transcript = self._transcripts.get(request.session_id)
         if transcript is None or request.message_id is None:
             return False
@@ -412,7 +411,7 @@ class Store:
         fresh.cursor, fresh.loaded = event.cursor, True
         if event.messages and event.cursor is not None and old.loaded:
             first = event.messages[0].message
-            # a page that begins beyond all we have would leave a hole between: what came before is loaded anew
+            # a page that does not overlap would leave a gap: older messages are then loaded again
             kept = [m for m in old.messages.values() if m.created < first.created and first.id in old.messages]
             for message in kept:
                 self._take(fresh, FullMessage(message, tuple(old.parts_of(message.id))), None)
@@ -441,14 +440,14 @@ class Store:
                 elif not up_to_date:
                     part = replace(part, state="partial")
                 if full.message.completed is not None and part is not had:
-                    part = replace(part, state="done")  # of a message that is complete, nothing more comes
+                    part = replace(part, state="done")  # a complete message does not grow
                 elif up_to_date:
                     part = replace(part, state="streaming")
             into.put_part(part)
 
 
 def _forget(kept: dict[str, T], at_most: int, *needed: Container[str]) -> None:
-    """Of more than `at_most`, forget a tenth: the oldest of sessions that are not needed."""
+    """If there are more than `at_most`, drop a tenth: the oldest of sessions that are not needed."""
     if len(kept) > at_most:
         for session_id in [one for one in kept if not any(one in some for some in needed)][: at_most // 10]:
             del kept[session_id]

@@ -1,4 +1,4 @@
-"""JSON that this program kept for itself, and that may have been damaged since."""
+"""Decodes JSON that this program stored, which may be damaged."""
 
 from typing import TypeVar
 
@@ -8,7 +8,7 @@ T = TypeVar("T")
 
 
 def decode(body: bytes, shape: type[T]) -> T:
-    """What was kept. Raises `msgspec.DecodeError` for whatever is not that."""
+    """The stored value. Raises `msgspec.DecodeError` for anything else."""
     try:
         return msgspec.json.decode(body, type=shape)
     except RecursionError as error:

@@ -1,6 +1,6 @@
-"""The messages of one open session, and the text that still grows in them.
+"""The messages of one open session, and its streaming text.
 
-A delta costs the same however long its message is: its pieces are joined when somebody reads the part.
+The cost of a delta does not depend on the length of its message: the pieces are joined when the part is read.
 """
 
 from bisect import bisect_left, bisect_right, insort
@@ -20,19 +20,19 @@ class Transcript:
 
     def __init__(self) -> None:
         self.messages: dict[str, Message] = {}
-        """By id, to be read; `put_message` and `drop_message` change it."""
+        """By id, read only; use `put_message` and `drop_message`."""
         self._order: list[Message] = []
         self._by_role: dict[str, list[Message]] = {"user": [], "assistant": []}
-        """As `_order`, each role by itself."""
+        """As `_order`, by role."""
         self._taken: dict[str, int] = {}
-        """What tells apart messages of one time: the one that was taken in later comes later."""
+        """Order of insertion, which sorts messages of the same time."""
         self._count = 0
         self._failed: dict[str, dict[str, None]] = {}
-        """The ids of the messages that ended with a failure, by its words."""
+        """Failure message → ids of the messages that ended with it."""
         self._calls: dict[tuple[str, str], dict[str, None]] = {}
-        """The ids of the parts that tell of a tool call, by their message and the call."""
+        """(message id, call id) → ids of the parts of this tool call."""
         self._answers: dict[str, list[Message]] = {}
-        """The answers to each prompt, in the same order."""
+        """Prompt id → its answers, in the same order."""
         self._spent: tuple[int, float] | None = None
         self.parts: dict[str, dict[str, Part]] = {}
         self.cursor: str | None = None
@@ -42,11 +42,11 @@ class Transcript:
         self._grown: dict[str, int] = {}
 
     def ordered(self) -> list[Message]:
-        """By the server's time of creation; ids tell nothing about order."""
+        """By the server's creation time; ids are not ordered."""
         return list(self._order)
 
     def put_message(self, message: Message) -> None:
-        """Take in a message, or another state of one that is here."""
+        """Add or replace a message."""
         known = self.messages.get(message.id)
         if known is None or known.usage != message.usage:
             self._spent = None
@@ -66,15 +66,15 @@ class Transcript:
             insort(order, message, key=_CREATED)
 
     def newest(self) -> Message | None:
-        """The message that came last."""
+        """The newest message."""
         return self._order[-1] if self._order else None
 
     def index(self, message_id: str) -> int:
-        """How many messages stand before one that is here."""
+        """The number of messages before a stored one."""
         return self._place(self.messages[message_id], self._order)
 
     def time_for(self, message_id: str) -> float:
-        """A time for a message that came without one: that which it had, or else that of the newest."""
+        """A time for a message without one: its earlier time, or else that of the newest."""
         known = self.messages.get(message_id) or self.newest()
         return 0.0 if known is None else known.created
 
@@ -88,7 +88,7 @@ class Transcript:
         return prompts[bisect_right(prompts, created, key=_CREATED) :]
 
     def prompts_behind(self, message: Message) -> Iterator[Message]:
-        """The user's messages behind one that is here, oldest first; no more are looked at than are taken."""
+        """The user's messages after a stored one, oldest first, as a lazy iterator."""
         prompts = self._by_role["user"]
         first = bisect_right(prompts, self._rank(self.messages[message.id]), key=self._rank)
         return (prompts[at] for at in range(first, len(prompts)))
@@ -102,7 +102,7 @@ class Transcript:
     def undone(self, undone_from: str) -> set[str]:
         """The ids of the message `undone_from` and of all after it.
 
-        Where that is not here, it is older than all that is. "": nothing is undone.
+        If it is not stored, it is older than all stored messages. "": nothing is undone.
         """
         if not undone_from:
             return set()
@@ -110,15 +110,15 @@ class Transcript:
         return {m.id for m in (self._order if first is None else self._order[self._place(first, self._order) :])}
 
     def newest_prompt(self) -> Message | None:
-        """The user's message that came last."""
+        """The newest user message."""
         return next(reversed(self._by_role["user"]), None)
 
     def newest_answer(self) -> Message | None:
-        """The agent's message that came last."""
+        """The newest assistant message."""
         return next(reversed(self._by_role["assistant"]), None)
 
     def newest_agent(self) -> str:
-        """Who answered last, as far as the server names anybody."""
+        """The agent of the newest answer that names one."""
         return next((message.agent for message in reversed(self._by_role["assistant"]) if message.agent), "")
 
     def failed_with(self, failure: Failure) -> list[Message]:
@@ -127,11 +127,11 @@ class Transcript:
         return sorted(failed, key=self._rank)
 
     def has_parts(self, message_id: str) -> bool:
-        """Whether anything of the message's content is here."""
+        """Whether any part of the message is stored."""
         return bool(self.parts.get(message_id))
 
     def usage_totals(self) -> tuple[int, float]:
-        """Tokens, in and out, and US dollars of the messages that are here."""
+        """Tokens (input and output) and US dollars of the stored messages."""
         if self._spent is None:
             usages = [message.usage for message in self._order if message.usage is not None]
             tokens = sum(usage.input_tokens + usage.output_tokens for usage in usages)
@@ -153,7 +153,7 @@ class Transcript:
             del order[self._place(message, order)]
 
     def _orders(self, message: Message) -> list[list[Message]]:
-        """The lists in which a message stands."""
+        """The lists that contain a message."""
         orders = [self._order, self._by_role[message.role]]
         if message.role == "assistant" and message.parent_id is not None:
             orders.append(self._answers.setdefault(message.parent_id, []))
@@ -181,7 +181,7 @@ class Transcript:
         self._forget_growth(part.id)
 
     def calls(self, message_id: str | None, call_id: str | None) -> list[ToolPart]:
-        """What a message holds of a tool call."""
+        """The parts of a message for one tool call."""
         parts = self.parts.get(message_id or "", {})
         found = (parts[part_id] for part_id in self._calls.get((message_id or "", call_id or ""), ()))
         return [part for part in found if isinstance(part, ToolPart)]
@@ -192,10 +192,10 @@ class Transcript:
             self._calls[(message_id, part.call_id)].pop(part_id, None)
 
     def append(self, delta: TextDelta) -> str:
-        """Append to a part that streams; the text that can be shown now ("" if there is none)."""
+        """Append to a streaming part; returns the text that can be shown now ("" if none)."""
         part = self.parts.get(delta.message_id, {}).get(delta.part_id)
         if not isinstance(part, TextPart | ReasoningPart) or part.state == "done":
-            return ""  # the whole part came first: the delta is old news
+            return ""  # the complete part arrived first
         had = len(part.text) + self._grown.get(delta.part_id, 0)
         news = delta.delta if delta.at is None else delta.delta[max(0, had - delta.at) :]
         ready, held = join_halves(self._held.pop(delta.part_id, ""), news)
@@ -228,7 +228,7 @@ class Transcript:
         self._grown.pop(part_id, None)
 
     def same_as(self, other: "Transcript") -> bool:
-        """The same messages and parts, as a reader would see them."""
+        """Whether both have the same messages and parts."""
         if self.messages != other.messages:
             return False
         return all(self.parts_of(message_id) == other.parts_of(message_id) for message_id in self.messages)
@@ -243,14 +243,14 @@ class Transcript:
 
 
 def _sorted_by(message: Message) -> tuple[float, str, str | None]:
-    """What says in which lists a message stands, and where."""
+    """The fields that decide the lists of a message, and its place."""
     return message.created, message.role, message.parent_id
 
 
 def join_halves(held: str, delta: str) -> tuple[str, str]:
-    """Join a held high surrogate with what follows: (text to show, high surrogate to hold).
+    """Join a held high surrogate with the text after it: (text to show, high surrogate to hold).
 
-    JavaScript servers cut deltas between the halves of an emoji. A half without its other half becomes U+FFFD.
+    JavaScript servers split deltas between the halves of an emoji. A lone half becomes U+FFFD.
     """
     text = held + delta
     if not text or text.isascii():

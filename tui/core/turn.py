@@ -72,7 +72,7 @@ Actions = tuple[Action, ...]
 
 
 class Turn(msgspec.Struct):
-    """One turn of one session: of a prompt of this client, or (`prompt` None) one that is followed from outside.
+    """One turn of one session: of a prompt of this client, or (`prompt` None) of another client.
 
     `prompt_id` is the user message that the turn answers. `start_unknown`: `started` is only when this client first
     saw the turn, which may be older.
@@ -129,7 +129,7 @@ class Turn(msgspec.Struct):
 
         Its POST broke with the client. Which family the server is of may not be known yet.
         """
-        reason = "the client ended while it was sent"
+        reason = "the client exited while sending it"
         turn = cls(
             session_id=prompt.session_id,
             prompt_id=prompt.server_id or prompt.message_id,
@@ -189,18 +189,18 @@ class Turn(msgspec.Struct):
         self.ended = self.ended if ended is None else ended
 
     def resume(self, now: float) -> None:
-        """The server took up an interrupted turn after all, or has a prompt that was taken for not sent."""
+        """The server resumed an interrupted turn, or has a prompt that was considered not sent."""
         self.state, self.reason, self.ended, self.last_activity = TurnState.RUNNING, "", None, now
         self._polls.idle_since = self._polls.failed_at = None
 
     def idle_for(self, now: float) -> float:
-        """Seconds since anything of the turn changed, 0 while it waits for a person or a provider."""
+        """Seconds since anything of the turn changed; 0 while it waits for the user or a provider."""
         if self.state in (TurnState.WAITING, TurnState.RETRYING):
             return 0.0
         return max(0.0, now - self.last_activity)
 
     def receive(self, what: Input, now: float) -> Actions:
-        """Take `what` happened at `now`; returns what must be done next, in order."""
+        """Process one input; returns the client's next actions, in order."""
         if self.over:
             return ()
         match what:
@@ -256,7 +256,7 @@ class Turn(msgspec.Struct):
         self.post.held = False
         self.last_activity = now
         if message.parent_id != self.prompt_id:
-            # The session's last answer, but to another prompt: only a poll tells what became of this one.
+            # The session's last answer, but to another prompt: a poll must find this one's.
             self.state = TurnState.RUNNING if self._seen else TurnState.UNKNOWN
             return self._poll_after_failure(now)
         self.post.complete, self.unwatched = True, False
@@ -288,7 +288,7 @@ class Turn(msgspec.Struct):
         if seen.gone:
             unseen = self.prompt is not None and not seen.stored  # acknowledged or not: it is nowhere now
             state = TurnState.NOT_SENT if unseen else TurnState.INTERRUPTED
-            return self._end(state, now, "the session is gone from the server")
+            return self._end(state, now, "the session no longer exists on the server")
         self._seen = self._seen or bool(seen.stored)
         if not self._seen:
             return self._not_there(seen, now)
@@ -316,17 +316,17 @@ class Turn(msgspec.Struct):
         if not seen.polled or seen.stored is None:
             return ()
         if self.state is TurnState.SENDING and now - self.post.sent_at >= UNACKNOWLEDGED_TIMEOUT:
-            failed = PostFailed("the server never answered it", cut=False)
+            failed = PostFailed("the server never responded to it", cut=False)
             return (Action.CLOSE_POST, *self._post_failed(failed, now))
         if self.state is not TurnState.UNKNOWN or not self._certainly_missing(now):
             return ()
         if seen.has_later_prompt or self.prompt is None:
-            return self._end(TurnState.NOT_SENT, now, "the server does not have it, and a later prompt is there")
+            return self._end(TurnState.NOT_SENT, now, "the server does not have it, but has a later prompt")
         if seen.outrun:
-            return self._end(TurnState.NOT_SENT, now, "the server never got it, and its session went on meanwhile")
+            return self._end(TurnState.NOT_SENT, now, "the server never received it, and the session has moved on")
         if self.post.attempts >= ATTEMPTS_MAX:
             why = self.failure.message if self.failure is not None else self.reason
-            return self._end(TurnState.NOT_SENT, now, why or "the server does not take it")
+            return self._end(TurnState.NOT_SENT, now, why or "the server does not accept it")
         self.state, self._polls.failed_at = TurnState.SENDING, None
         self.post.send(now)
         self._polls.posted(now)
@@ -363,7 +363,7 @@ class Turn(msgspec.Struct):
         return () if ending is None else self._end_as(ending, now)
 
     def _settle(self, answer: Message, now: float, *, rejected: bool) -> Actions:
-        """The server has an answer, and works on it no more: that answer says how the turn ended."""
+        """End the turn by an answer that the server no longer works on."""
         return self._end_as(self.stops.by_answer(answer, rejected=rejected, certain=self._aborts_are_certain), now)
 
     @property
@@ -390,8 +390,8 @@ class Turn(msgspec.Struct):
         return self.cancels_on_disconnect and state in (TurnState.INTERRUPTED, TurnState.ABORTED)
 
     def _by_disconnect(self, ending: Ending) -> Ending:
-        if self.post.alive:  # it would have returned the end of an aborted turn itself
-            return Ending(TurnState.INTERRUPTED, "the server ended it, and its answer did not come")
+        if self.post.alive:  # an open POST would have returned the end of an aborted turn
+            return Ending(TurnState.INTERRUPTED, "the server ended it without returning the answer")
         if self.post.held or self.post.cut_reason is not None:
-            return Ending(TurnState.CANCELLED, self.post.cut_reason or "the line was lost in the middle of it")
+            return Ending(TurnState.CANCELLED, self.post.cut_reason or "the connection was lost in mid-turn")
         return ending

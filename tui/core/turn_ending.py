@@ -8,7 +8,7 @@ from tui.core.turn_state import TurnState
 
 
 class Ending(msgspec.Struct, frozen=True):
-    """`requested`: a person ended it, so no broken connection did. `failure`: of the provider or the server."""
+    """`requested`: the user ended it, so no broken connection did. `failure`: of the provider or the server."""
 
     state: TurnState
     reason: str = ""
@@ -32,7 +32,7 @@ class Stops(msgspec.Struct):
         return self.abort_asked or (self.rejected is not None and self.rejected.here)
 
     def by_answer(self, answer: Message, *, rejected: bool, certain: bool) -> Ending:
-        """The ending by an answer that the server works on no more.
+        """The ending by an answer that the server no longer works on.
 
         `rejected`: its last call was rejected. `certain`: no broken connection can have aborted the turn.
         """
@@ -44,10 +44,10 @@ class Stops(msgspec.Struct):
             return Ending(TurnState.FINISHED)
         if self.abort_asked or answer.incomplete or answer.completed is None:
             return self._aborted(certain=certain)
-        return Ending(TurnState.INTERRUPTED, "it ended between two steps, and the server does not say why")
+        return Ending(TurnState.INTERRUPTED, "it ended between two steps; the server gives no reason")
 
     def by_later_answer(self, answer: Message, *, certain: bool) -> Ending:
-        """The ending where the server went on to a later prompt: that one's answer is the answer to both."""
+        """The ending if the server went on to a later prompt, whose answer counts for both."""
         if answer.failure is None:
             return Ending(TurnState.FINISHED, "answered together with a later prompt")
         if answer.failure.kind in ("provider", "other"):
@@ -62,12 +62,12 @@ class Stops(msgspec.Struct):
         return Ending(TurnState.FAILED, failure.message, failure=failure)
 
     def _aborted(self, *, certain: bool) -> Ending:
-        """Where a server may end a turn whose connection broke, a half-open one may have done so unnoticed."""
+        """An abort; with servers that abort on a broken connection, its cause is unknown."""
         if self.abort_asked:
             return Ending(TurnState.ABORTED, requested=True)
         if self.abort_nearby:
-            return Ending(TurnState.ABORTED, "by an abort of another prompt, or from elsewhere")
-        who = "aborted from elsewhere" if certain else "not from here: another client or the server aborted it"
+            return Ending(TurnState.ABORTED, "by an abort of another prompt, or elsewhere")
+        who = "aborted elsewhere" if certain else "aborted by another client or by the server"
         return Ending(TurnState.ABORTED, who)
 
     def _who_rejected(self) -> str:

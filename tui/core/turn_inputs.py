@@ -1,6 +1,6 @@
-"""What can be heard of one turn: from its POST, from the event stream, by asking, from the person, from the clock.
+"""Inputs of `tui.core.turn`: from its POST, the event stream, polls, the user and the clock.
 
-Plain values, for `tui.core.turn` to weigh: none of them is the truth by itself.
+Plain values; none of them alone decides how a turn ended.
 """
 
 from typing import TypeAlias
@@ -15,13 +15,13 @@ class HeadersReceived(msgspec.Struct, frozen=True):
 
 
 class PaddingReceived(msgspec.Struct, frozen=True):
-    """Padding came on the POST; `total` bytes of it so far."""
+    """Padding arrived on the POST; `total` bytes so far."""
 
     total: int
 
 
 class BodyReceived(msgspec.Struct, frozen=True):
-    """The POST returned a whole message. It may belong to another prompt: `message.parent_id` tells.
+    """The POST returned a complete message. It may belong to another prompt: see `message.parent_id`.
 
     `rejected` as in `Snapshot`.
     """
@@ -49,10 +49,10 @@ class PostRefused(msgspec.Struct, frozen=True):
 
 
 class PostFailed(msgspec.Struct, frozen=True):
-    """The POST ended without a result that can be used: what became of the turn is unknown.
+    """The POST ended without a usable result: the outcome of the turn is unknown.
 
-    `cut`: the connection went, rather than the server ending the answer. `again`: posting again may help;
-    else the server has answered, and stores nothing of the prompt after that.
+    `cut`: the connection broke; otherwise the server ended the response. `again`: posting again may help; otherwise
+    the server has responded, and stores nothing of the prompt any more.
     """
 
     reason: str
@@ -61,16 +61,16 @@ class PostFailed(msgspec.Struct, frozen=True):
 
 
 class Snapshot(msgspec.Struct, frozen=True):
-    """What is known of the turn at this moment: from events, or (`asked`) from asking the server just now.
+    """The state of the turn at this moment: by events, or (`polled`) by a poll just now.
 
-    `stored`: the prompt is on the server; None is not known. `wordless`: what is stored there has none of its
-    words. `answer`: the newest assistant message whose parent is the prompt. `later`: another prompt came after
-    this one in the session; `later_answer`: the first complete answer to such a one. `gone`: the session itself is
-    not there any more. `waiting`: requests of the session or its children are open, the first of them for `waited`
-    seconds, as far as the server tells. `mark` changes whenever anything of the turn changed. `others_failure`:
-    the error that came meanwhile is how another prompt's answer ended, before this one or since. `outrun`: the
-    server decides by the order of ids what it answers, and the session has an answer above the prompt: posted now,
-    it would not be answered. `rejected`: the last that `answer` has is a call that a person rejected.
+    `stored`: the prompt is on the server; None: unknown. `has_no_parts`: it is stored without its text. `answer`: the
+    newest assistant message whose parent is the prompt. `has_later_prompt`: the session has a newer prompt;
+    `later_answer`: the first complete answer to such a one. `gone`: the session was deleted. `waiting`: requests of the
+    session or its children are open, the first of them for `waited` seconds, if the server reports that. `version`
+    changes with every change of the turn. `others_failure`: the error that arrived meanwhile belongs to another
+    prompt's answer. `outrun`: the server answers by the order of ids, and the session has an answer with a higher id:
+    posted now, the prompt would not be answered. `rejected`: the last part of `answer` is a tool call that the user
+    rejected.
     """
 
     status: SessionStatus
@@ -90,15 +90,15 @@ class Snapshot(msgspec.Struct, frozen=True):
 
 
 class AbortAsked(msgspec.Struct, frozen=True):
-    """The person asks to abort."""
+    """The user requests an abort."""
 
 
 class AbortFailed(msgspec.Struct, frozen=True):
-    """What the person asked for never reached the server, or it said no: the turn is not being aborted."""
+    """The abort was not delivered, or the server rejected it: the turn goes on."""
 
 
 class AbortNearby(msgspec.Struct, frozen=True):
-    """An abort was sent for another turn of the session. It names no turn, and may end this one."""
+    """An abort was sent for another turn of the session. Aborts name no turn, so it may end this one."""
 
 
 class Rejected(msgspec.Struct, frozen=True):
@@ -108,27 +108,27 @@ class Rejected(msgspec.Struct, frozen=True):
 
 
 class ServerError(msgspec.Struct, frozen=True):
-    """A `session.error` came while the turn runs. Kept as a reason; not an end by itself."""
+    """A `session.error` arrived during the turn. Kept as a reason; not an end by itself."""
 
     failure: Failure
 
 
 class Activity(msgspec.Struct, frozen=True):
-    """An event of the session came that changes no state, such as a piece of text."""
+    """An event of the session that changes no state, such as a text delta."""
 
 
 class TraitsKnown(msgspec.Struct, frozen=True):
-    """What the server does with a turn when the POST that holds it breaks: ends it, or not; None: not known."""
+    """Whether the server ends a turn when its POST breaks; None: unknown."""
 
     cancels_on_disconnect: bool | None
 
 
 class Disconnected(msgspec.Struct, frozen=True):
-    """The event stream is lost: when the turn ends now, only the server's record can tell."""
+    """The event stream was lost: from now on only the server's record tells when the turn ends."""
 
 
 class Reconnected(msgspec.Struct, frozen=True):
-    """The event stream was gone and is back. A POST that was open meanwhile may be dead without a word."""
+    """The event stream was reconnected. A POST that was open meanwhile may be dead without an error."""
 
 
 class Tick(msgspec.Struct, frozen=True):

@@ -130,7 +130,7 @@ class SessionController:
 
         children = len(self._client.store.session_tree(session.id)) - 1
         more = "" if not children else f" and its {children} child session{'s' if children > 1 else ''}"
-        warning = f"“{session.title.strip() or 'untitled'}”{more} will be gone from the server for good."
+        warning = f"“{session.title.strip() or 'untitled'}”{more} will be deleted from the server permanently."
         self._app.push_screen(
             Confirm("Delete this session?", warning, "delete", "keep it"), partial(self._delete, session.id)
         )

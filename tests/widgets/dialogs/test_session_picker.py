@@ -208,7 +208,7 @@ async def test_what_the_server_refuses_is_said() -> None:
         await stage.shows("connection refused")
 
 
-GONE = "this session is gone from the server"
+GONE = "this session no longer exists on the server"
 
 
 @pytest.mark.parametrize("size", [(120, 40), (80, 24)])
@@ -252,10 +252,10 @@ async def test_one_that_waits_for_a_session_that_is_gone_is_sent_alone() -> None
         stage.client.turns.turns.clear()
         stage.client.feed(e.SessionDeleted(talk.SESSION))
         stage.client.prompts.dispatch_ready()
-        await stage.shows("2 prompts · held: its session is gone from the server")
+        await stage.shows("2 prompts · held: its session no longer exists on the server")
         await stage.press("shift+tab", "down", "ctrl+s")
         await stage.until(lambda: [words for _, words in stage.client.calls("send")] == ["two"])
-        await stage.shows("1 prompt · held: its session is gone", "1 one")
+        await stage.shows("1 prompt · held: its session no longer exists", "1 one")
 
 
 async def test_a_session_that_is_gone_is_listed_for_the_words_in_it() -> None:

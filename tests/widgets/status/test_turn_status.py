@@ -180,7 +180,7 @@ def test_an_abort_under_way(state: AbortState, reason: str, line: ConnectionStat
     [
         (TurnState.FINISHED, "", "✓ finished in 12:04"),
         (TurnState.FAILED, "the model is gone", "✗ failed: the model is gone"),
-        (TurnState.ABORTED, "aborted from elsewhere", "■ aborted after 12:04: aborted from elsewhere"),
+        (TurnState.ABORTED, "aborted elsewhere", "■ aborted after 12:04: aborted elsewhere"),
         (TurnState.INTERRUPTED, "the server stopped", "! interrupted: the server stopped · send again to go on"),
         (TurnState.NOT_SENT, "refused", "↩ not sent: refused · “words” went back to the prompt"),
     ],

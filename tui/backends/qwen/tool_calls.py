@@ -25,11 +25,11 @@ ENDED_EARLY = {
 }
 """Why an answer is not whole, by `stopReason`."""
 BROKEN_OFF = Failure("the answer breaks off, and the server does not say why", "interrupted")
-AGENT_GONE = Failure("the server's agent stopped in the middle of it", "interrupted")
+AGENT_GONE = Failure("the server's agent stopped in mid-answer", "interrupted")
 CUT_OFF = {
     "channel_closed": AGENT_GONE,
     "session_killed": Failure("the server ended the session in the middle of it", "interrupted"),
-    "daemon_shutdown": Failure("the server was stopped in the middle of it", "interrupted"),
+    "daemon_shutdown": Failure("the server was stopped in mid-answer", "interrupted"),
 }
 """What ended a turn that could have gone on, by the code of its `turn_error` (read in the source of 0.24.4)."""
 AGENT_GONE_WORDS = "agent channel closed mid-request"

@@ -202,13 +202,11 @@ def recorded_words(end: RecordedEnd) -> Content:
         case "rejected":
             return Content.assemble(("■ aborted", "$warning"), (": a request was rejected", MUTED))
         case "between steps":
-            return Content.styled(
-                "! interrupted: it ended between two steps, and the server does not say why", "$error"
-            )
+            return Content.styled("! interrupted: it ended between two steps; the server gives no reason", "$error")
         case "early":
             return Content.styled("· ended early: the server does not say why", MUTED)
         case "stopped":
-            return Content.styled("! interrupted: the server stopped in the middle of it", "$error")
+            return Content.styled("! interrupted: the server stopped in mid-answer", "$error")
         case "unanswered":
             return Content.styled("· no answer: the server has none on record", MUTED)
         case "undated":
@@ -225,7 +223,7 @@ def gone_text(line: ConnectionStatus, *, readable: bool = True, unknown: str = "
     what = (
         f"■ no session {unknown} on this server: check the id and the address"
         if unknown
-        else "■ this session is gone from the server: deleted there, or its storage was lost"
+        else "■ this session no longer exists on the server: deleted, or its storage was lost"
     )
     lost = Content.styled(what, "$error")
     then = "what you send begins a new session" if line.up else "what you write stays here until the line is back"
