@@ -85,7 +85,7 @@ def stored(*messages: Message, synthetic: str = "", parts: tuple[Part, ...] = ()
         ((PROMPT,), True, RecordedEnd("unanswered")),
         ((PROMPT, LATER), False, None),
         ((PROMPT, LATER, LATER_ANSWER), False, TOGETHER),
-        ((PROMPT, LATER, replace(LATER_ANSWER, failure=Failure("no key"))), False, None),
+        ((PROMPT, LATER, replace(LATER_ANSWER, failure=Failure("no key"))), False, RecordedEnd("unanswered")),
         ((PROMPT, replace(LATER, created=99.0), LATER_ANSWER), False, RecordedEnd("unanswered")),
         ((replace(ANSWER, created=1.0, completed=98.0, parent_id="msg_0"), PROMPT, replace(LATER, created=99.0),
           replace(LATER_ANSWER, created=99.5)), False, TOGETHER),

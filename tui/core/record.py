@@ -79,7 +79,7 @@ def recorded_end(transcript: Transcript, prompt: Message, *, at_rest: bool) -> R
             if answer is not None and behind.created < (answer.completed or 0.0) and not answer.ended:
                 return _together(transcript, behind) if at_rest else None
             if answer is None and transcript.answer_to(behind.id) and _is_joined(transcript, prompt, behind):
-                return _together(transcript, behind)
+                return _together(transcript, behind) or RecordedEnd("unanswered")
             break
     if answer is None:
         return RecordedEnd("unanswered") if at_rest else None
