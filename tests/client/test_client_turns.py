@@ -249,7 +249,28 @@ async def test_a_prompt_that_arrives_after_it_was_taken_for_not_sent_runs(meetin
     await meeting.until(lambda: not turn.over, within=4, what="its arrival")
     await meeting.over(turn)
     assert turn.state is TurnState.FINISHED
-    assert [one.text for one in meeting.told if isinstance(one, c.Notice)] == [
-        "The server has “PLAIN” after all. Do not send again the copy that went back to the prompt."
-    ]
+    found = [one for one in meeting.told if isinstance(one, c.ReturnedPromptFound)]
+    assert found == [c.ReturnedPromptFound(session_id, "PLAIN")]
     assert meeting.words().count("PLAIN") == 1
+
+
+@virtually()
+async def test_a_copy_queued_while_disconnected_is_not_sent_when_the_prompt_is_found(
+    meeting: Meeting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The connection is back: what it shows is looked at before anything waiting is sent, also on a busy machine."""
+    client, session_id, words = meeting.client, meeting.session_id, "PLAIN #a1;"
+    for fault in ("silent", "stall=prompt,at=headers"):
+        meeting.arm(fault)
+    turn = client.turns.send(client._require_backend().new_prompt(session_id, words))
+    await meeting.until(lambda: meeting.server.begun, within=4, what="the prompt at the server")
+    turn.receive(PostRefused("a proxy said so"), client.now())
+    assert turn.over
+    await asyncio.sleep(5)  # virtual: its answer is complete
+    monkeypatch.setattr(client, "_look", lambda: None)
+    client.restart_line()
+    await meeting.until(lambda: not meeting.synced, what="the connection to go")
+    client.prompts.submit(session_id, words)
+    await meeting.until(lambda: turn.state is TurnState.FINISHED, within=30, what="the end")
+    assert [queued.text for queued in client.prompts.waiting(session_id)] == [words]
+    assert len(meeting.server.begun) == 1

@@ -9,7 +9,7 @@ from tui.backends.base import Backend, Traits
 from tui.client.prompt_dispatcher import NotFetched, PromptDispatcher
 from tui.client.turns import TurnTracker
 from tui.core import events as e
-from tui.core.changes import Change, DraftReturned, QueueChanged
+from tui.core.changes import Change, DraftReturned, QueueChanged, ReturnedPromptFound
 from tui.core.model import Busy, Idle, Prompt
 from tui.core.store import Store
 from tui.core.turn import Turn
@@ -151,6 +151,22 @@ def test_after_a_bad_end_the_queue_is_held_until_somebody_decides(desk: Desk) ->
     assert desk.prompts.held("ses_1") == "an earlier prompt was not sent", "true when later ones were, too"
     desk.prompts.release("ses_1")
     assert desk.sent() == ["one", "two"]
+
+
+def test_a_copy_that_waits_is_held_once_the_server_has_the_prompt(desk: Desk) -> None:
+    desk.prompts.submit("ses_1", "do it")
+    desk.end(PostRefused("nothing came for 10 s"))
+    desk.ready = False
+    desk.prompts.submit("ses_1", "do it")
+    desk.prompts.submit("ses_1", "and then")
+    prompt = desk.turns.turns[0].prompt
+    assert prompt is not None
+    desk.prompts.on_returned_prompt_found(prompt)
+    desk.ready = True
+    desk.prompts.dispatch_ready()
+    assert (desk.sent(), desk.waiting()) == (["do it", "and then"], ["do it"])
+    assert desk.prompts.held("ses_1") == "the server has this prompt already"
+    assert ReturnedPromptFound("ses_1", "do it") in desk.told
 
 
 def test_a_new_prompt_goes_before_what_is_held_and_lets_none_of_it_go(desk: Desk) -> None:

@@ -9,6 +9,7 @@ from tests.app_harness import Stage, on_stage
 from tests.fake_client import LIVE, FakeClient
 from tui.backends.base import Traits
 from tui.core import events as e
+from tui.core.changes import ReturnedPromptFound
 from tui.core.connection_status import ConnectionState, ConnectionStatus
 from tui.core.model import Prompt, Queued
 from tui.core.turn_state import TurnState
@@ -439,6 +440,75 @@ async def test_one_that_never_arrived_elsewhere_names_its_session() -> None:
         assert stage.main.prompt.text == ""
         await stage.press("f2", *"SQLite", "enter")
         await stage.until(lambda: stage.main.prompt.text == "do it")
+
+
+async def not_sent(stage: Stage, text: str) -> None:
+    """A prompt that went back to the box."""
+    await stage.press(*text, "enter")
+    await end_turn(stage, TurnState.NOT_SENT, "nothing came for 10 s")
+    assert stage.main.prompt.text == text
+
+
+async def test_the_copy_of_a_prompt_that_the_server_has_after_all_leaves_the_box() -> None:
+    async with on_stage() as stage:
+        await not_sent(stage, "do it")
+        stage.client.tell(ReturnedPromptFound(talk.SESSION, "do it"))
+        await stage.shows("The server has “do it” after all. The copy was removed from the prompt.")
+        assert (stage.main.prompt.text, stage.client.journal.draft(talk.SESSION)) == ("", "")
+        await stage.press("up")
+        assert stage.main.prompt.text == "do it"
+
+
+async def test_words_before_the_copy_stay_in_the_box() -> None:
+    async with on_stage() as stage:
+        await stage.press(*"do it", "enter", *"and this")
+        await end_turn(stage, TurnState.NOT_SENT, "nothing came for 10 s")
+        assert stage.main.prompt.text == "and this\n\ndo it"
+        stage.client.tell(ReturnedPromptFound(talk.SESSION, "do it"))
+        await stage.shows("The copy was removed from the prompt.")
+        assert stage.main.prompt.text == "and this"
+
+
+async def test_a_copy_that_was_changed_stays_in_the_box_with_a_warning() -> None:
+    async with on_stage() as stage:
+        await not_sent(stage, "do it")
+        await stage.press("!")
+        stage.client.tell(ReturnedPromptFound(talk.SESSION, "do it"))
+        await stage.shows("The server has “do it” after all. Do not send it again from the prompt.")
+        assert stage.main.prompt.text == "do it!"
+
+
+async def test_a_copy_that_lies_aside_is_removed_there() -> None:
+    async with on_stage() as stage:
+        await stage.press(*"before", "enter")
+        await end_turn(stage)
+        await not_sent(stage, "do it")
+        await stage.press("up", "up")
+        assert stage.main.prompt.text == "before"
+        stage.client.tell(ReturnedPromptFound(talk.SESSION, "do it"))
+        await stage.shows("The copy was removed from the prompt.")
+        await stage.press("down", "down")
+        assert stage.main.prompt.text == ""
+
+
+async def test_the_copy_in_another_session_is_removed_from_its_draft() -> None:
+    async with on_stage() as stage:
+        await not_sent(stage, "do it")
+        await stage.press("f2", "ctrl+n")
+        await stage.until(lambda: stage.app.presenter.session_id is None)
+        stage.client.tell(ReturnedPromptFound(talk.SESSION, "do it"))
+        await stage.shows("The copy was removed from the prompt of Move the store to SQLite.")
+        assert stage.client.journal.draft(talk.SESSION) == ""
+
+
+async def test_where_no_copy_is_left_only_the_news_is_told() -> None:
+    async with on_stage() as stage:
+        await not_sent(stage, "do it")
+        await stage.press("ctrl+u")
+        stage.client.tell(ReturnedPromptFound(talk.SESSION, "do it"))
+        await stage.shows("The server has “do it” after all.")
+        assert "copy" not in stage.text
+        assert "again" not in stage.text
 
 
 # Earlier prompts

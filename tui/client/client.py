@@ -41,8 +41,7 @@ from tui.core.changes import (
 )
 from tui.core.connection_status import ConnectionMonitor, ConnectionState, ConnectionStatus
 from tui.core.diagnosis import DEFAULT_PATIENCE, StallTimeouts
-from tui.core.model import Answers, Idle, PermissionReply, PermissionRequest, Prompt, Request, Session
-from tui.core.sanitize import single_line
+from tui.core.model import Answers, Idle, PermissionReply, PermissionRequest, Request, Session
 from tui.core.store import Store
 from tui.core.turn import Turn
 from tui.core.turn_state import TurnState
@@ -59,8 +58,6 @@ log = logging.getLogger(__name__)
 JOURNAL_EVERY = 1.0
 """Seconds from one look at what the journal could not write, and whether its file is there, to the next."""
 TICK_EVERY = 0.5
-QUOTED = 40
-"""Characters of a prompt that a notice is about."""
 OPEN_KEPT = 8
 """Sessions opened last whose transcripts are kept: to go back to one of them needs no line."""
 
@@ -148,7 +145,7 @@ class Client:
             notify=self._turn_changed,
             ended=self._turn_ended,
             accepted=self.journal.set_server_id,
-            arrived=self._arrived,
+            arrived=lambda prompt: self.prompts.on_returned_prompt_found(prompt),
             clear=lambda turn: self.aborts.clear(turn),
             heard=lambda: self._link.events,
             ready=lambda: self._link.synced,
@@ -248,11 +245,6 @@ class Client:
         self._linking = self._start_connection()
         for work in (self._tick(), self._keep_journal(), *self._pulse.tasks()):
             self._spawn(work)
-
-    def _arrived(self, prompt: Prompt) -> None:
-        words = single_line(prompt.text, QUOTED)
-        what = f"The server has “{words}” after all. Do not send again the copy that went back to the prompt."
-        self._emit(Notice(what, "warning"))
 
     def _tell_journal(self, problem: str) -> None:
         words = f"{problem[:1].upper()}{problem[1:]}"
@@ -526,7 +518,7 @@ class Client:
         if self._link.synced and not self._line_up.is_set():
             self._line_up.set()
             self.turns.line_back()
-            self.prompts.dispatch_ready()
+            self._look_now()
             self._send_stopped()
         elif not self._link.synced:
             self._line_up.clear()

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from tui.backends.base import Backend
 from tui.client.prompt_queue import PromptQueue
 from tui.client.turns import TurnTracker
-from tui.core.changes import Change, DraftReturned, QueueChanged
+from tui.core.changes import Change, DraftReturned, QueueChanged, ReturnedPromptFound
 from tui.core.model import Idle, Prompt, Queued
 from tui.core.store import Store
 from tui.core.turn import Turn
@@ -18,6 +18,8 @@ from tui.storage.journal import Journal
 
 GONE = "its session no longer exists on the server"
 """Why the queue of a session that was deleted is held."""
+ALREADY_THERE = "the server has this prompt already"
+"""Why a waiting copy of a prompt that went back to the person is held."""
 
 
 class NotFetched(NetError):
@@ -157,6 +159,13 @@ class PromptDispatcher:
         if turn.state is not TurnState.FINISHED and self._queue.of(turn.session_id):
             self._queue.hold(turn.session_id, _why_held(turn))
             self._notify(QueueChanged(turn.session_id))
+
+    def on_returned_prompt_found(self, prompt: Prompt) -> None:
+        """The server has a prompt that went back to the person: the person may have queued it again since."""
+        copies = {queued.id for queued in self._queue.of(prompt.session_id) if queued.text == prompt.text}
+        self._queue.hold(prompt.session_id, ALREADY_THERE, only=copies)
+        self._notify(ReturnedPromptFound(prompt.session_id, prompt.text))
+        self._notify(QueueChanged(prompt.session_id))
 
     def _advance(self, session_id: str) -> None:
         queued = self._queue.next(session_id)

@@ -6,6 +6,7 @@ that comes after that is no part of it, and stands before it: the order of the q
 
 import uuid
 from collections import defaultdict
+from collections.abc import Collection
 
 from msgspec.structs import replace
 
@@ -85,11 +86,16 @@ class PromptQueue:
             self._held.pop(queued_id, None)
         return queued
 
-    def hold(self, session_id: str, reason: str, *, again: bool = True) -> None:
-        """Send none of the session's waiting prompts until `release`; `again`: what is held too, for this now."""
+    def hold(self, session_id: str, reason: str, *, again: bool = True, only: Collection[str] | None = None) -> None:
+        """Send none of the session's waiting prompts until `release`, or none of `only`.
+
+        `again`: what is held already, for this reason from now on.
+        """
         for queued in self.of(session_id):
-            if again or queued.id not in self._held:
+            if (again or queued.id not in self._held) and (only is None or queued.id in only):
                 self._held[queued.id] = reason
+        if only is not None:
+            self._put_held_last(session_id)
 
     def why_held(self, queued_id: str) -> str:
         """Why the prompt is held; "" when it is not."""
@@ -108,6 +114,13 @@ class PromptQueue:
     def next(self, session_id: str) -> Queued | None:
         """The first of the session's prompts that is not held."""
         return next((queued for queued in self.of(session_id) if queued.id not in self._held), None)
+
+    def _put_held_last(self, session_id: str) -> None:
+        """The order of the queue is that of sending."""
+        ordered = sorted(self.of(session_id), key=lambda queued: queued.id in self._held)
+        if ordered != self._waiting[session_id]:
+            self._waiting[session_id] = ordered
+            self._write(ordered)
 
     def _write(self, waiting: list[Queued]) -> None:
         for queued in waiting:

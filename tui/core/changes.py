@@ -125,6 +125,13 @@ class DraftReturned(msgspec.Struct, frozen=True):
     reason: str
 
 
+class ReturnedPromptFound(msgspec.Struct, frozen=True):
+    """The server has a prompt that went back to the person as not sent: a copy of it must not be sent again."""
+
+    session_id: str
+    text: str
+
+
 class Given(msgspec.Struct, frozen=True):
     """This client's reply to a request; `what` None rejects it, with the reason `why`."""
 
@@ -192,6 +199,7 @@ Change: TypeAlias = (
     | TurnEnded
     | QueueChanged
     | DraftReturned
+    | ReturnedPromptFound
     | ReplyStatusChanged
     | Notice
 )

@@ -257,6 +257,8 @@ class Presenter:
                 self._writing.show_queue()
             case c.DraftReturned():
                 self._writing.returned(change, told=change.session_id == self.session_id)
+            case c.ReturnedPromptFound():
+                self._writing.returned_found(change)
             case c.FailureSeen(session_id, failure) if session_id != self.session_id:
                 self._standings.failed(session_id, failure)
             case _ if change.session_id == self.session_id:

@@ -7,12 +7,12 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from tui.config.keymap import key
-from tui.core.changes import DraftReturned, Notice
+from tui.core.changes import DraftReturned, Notice, ReturnedPromptFound
 from tui.core.model import Queued
 from tui.core.sanitize import single_line
 from tui.core.turn_state import TurnState
 from tui.ui.main_screen import MainScreen
-from tui.widgets.prompt.prompt import joined
+from tui.widgets.prompt.prompt import joined, without_end
 from tui.widgets.prompt.queue_list import why_waiting
 
 if TYPE_CHECKING:
@@ -212,14 +212,35 @@ class PromptController:
         because = f" ({change.reason})" if change.reason else ""
         if change.session_id == self.session_id:
             self._main.prompt.give_back(change.text)
-            where = "It went back to the prompt."
-        else:
-            session = self._client.store.sessions.get(change.session_id)
-            where = f"It went back to the prompt of {single_line(session.title, QUOTED) if session else 'its session'}."
         if told:
             return
-        quoted = single_line(change.text, QUOTED)
-        self._notify(Notice(f"“{quoted}” was not sent{because}. {where}", "warning"))
+        quoted, box = single_line(change.text, QUOTED), self._box_of(change.session_id)
+        self._notify(Notice(f"“{quoted}” was not sent{because}. It went back to {box}.", "warning"))
+
+    def returned_found(self, change: ReturnedPromptFound) -> None:
+        """The server has a prompt that is back in its session's box: an unchanged copy is taken out there."""
+        journal, session_id = self._client.journal, change.session_id
+        if session_id == self.session_id:
+            had, taken = bool(self._main.prompt.draft.strip()), self._main.prompt.take_back(change.text)
+            self.save()
+        else:
+            draft = journal.draft(session_id)
+            rest = without_end(draft, change.text)
+            had, taken = bool(draft.strip()), rest is not None
+            if rest is not None:
+                journal.save_draft(session_id, rest, *journal.change(session_id))
+        box, then = self._box_of(session_id), ""
+        if taken:
+            then = f" The copy was removed from {box}."
+        elif had:
+            then = f" Do not send it again from {box}."
+        self._notify(Notice(f"The server has “{single_line(change.text, QUOTED)}” after all.{then}", "warning"))
+
+    def _box_of(self, session_id: str) -> str:
+        if session_id == self.session_id:
+            return "the prompt"
+        session = self._client.store.sessions.get(session_id)
+        return f"the prompt of {single_line(session.title, QUOTED) if session else 'its session'}"
 
     def show_queue(self) -> None:
         """The queue above the box, as the client has it."""

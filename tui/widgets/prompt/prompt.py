@@ -208,6 +208,17 @@ class PromptBox(Editor):
         elif self.text.strip() != text.strip():
             self._set(joined(self.text, text))
 
+    def take_back(self, text: str) -> bool:
+        """Remove a prompt that was given back; false where it is not here, or not as it was."""
+        rest = without_end(self.text if self._aside is None else self._aside, text)
+        if rest is None:
+            return False
+        if self._aside is None:
+            self._set(rest)
+        else:
+            self._aside = rest
+        return True
+
     def take_rest(self) -> None:
         """Words that were being written elsewhere go on here: Enter sends none of them until they pause."""
         self._rest_comes = True
@@ -304,3 +315,10 @@ class PromptBox(Editor):
 def joined(first: str, then: str) -> str:
     """Both texts, apart by a blank line; one alone as it is."""
     return f"{first.rstrip()}\n\n{then}" if first.strip() and then else first or then
+
+
+def without_end(whole: str, end: str) -> str | None:
+    """The text before `end`, which stands on lines of its own; None where the text does not end so."""
+    if whole.strip() == end.strip():
+        return ""
+    return whole.removesuffix(end).rstrip("\n") if whole.endswith(f"\n{end}") else None
