@@ -315,6 +315,36 @@ async def test_a_turn_that_finishes_before_its_abort_can_be_sent_holds_the_queue
 
 
 @through_a_relay
+async def test_what_is_written_after_an_abort_is_sent_when_the_turn_has_ended(here: Here) -> None:
+    sent = await here.running()
+    prompts, session_id = here.person.client.prompts, here.person.session_id
+    here.person.send("PLAIN before", queued=True)
+    here.person.abort()
+    here.person.send("PLAIN after", queued=True)
+    assert (await here.over(sent, within=30)).state is TurnState.ABORTED
+    before, after = [*here.person.sent.values()][1:]
+    assert (await here.over(after, within=30)).state is TurnState.FINISHED
+    assert before.turn is None
+    assert prompts.held(session_id) == "an earlier turn was aborted"
+
+
+@through_a_relay
+async def test_a_refused_abort_holds_nothing(here: Here, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def refuse(session_id: str) -> None:
+        raise HttpStatusError(403, "Forbidden", "Not for you.")
+
+    monkeypatch.setattr(here.person.client._require_backend(), "abort", refuse)
+    sent = await here.running("FLOOD 20 5")
+    here.person.send("PLAIN", queued=True)
+    here.person.abort()
+    await wait_until(lambda: here.progress() is None, within=10, what="the refusal")
+    assert here.person.client.prompts.held(here.person.session_id) == ""
+    assert (await here.over(sent, within=60)).state is TurnState.FINISHED
+    later = [*here.person.sent.values()][1]
+    assert (await here.over(later, within=30)).state is TurnState.FINISHED
+
+
+@through_a_relay
 async def test_a_prompt_that_is_aborted_before_it_leaves_goes_back_and_holds_up_no_other(here: Here) -> None:
     """The abort waits for the server to show the prompt: the prompt must not wait for the abort."""
     here.person.send("SLOW", queued=False)

@@ -12,7 +12,7 @@ from tui.core import events as e
 from tui.core.changes import Change, DraftReturned, QueueChanged, ReturnedPromptFound
 from tui.core.model import Busy, Idle, Prompt
 from tui.core.store import Store
-from tui.core.turn import Turn
+from tui.core.turn import Turn, TurnState
 from tui.core.turn_inputs import PostNotSent, PostRefused
 from tui.storage.journal import Journal
 
@@ -150,6 +150,46 @@ def test_after_a_bad_end_the_queue_is_held_until_somebody_decides(desk: Desk) ->
     assert desk.waiting() == ["two"]
     assert desk.prompts.held("ses_1") == "an earlier prompt was not sent", "true when later ones were, too"
     desk.prompts.release("ses_1")
+    assert desk.sent() == ["one", "two"]
+
+
+def abort(desk: Desk, outcome: TurnState) -> None:
+    """The server heard of an abort of the newest turn, and this became of it."""
+    turn = desk.turns.turns[-1]
+    turn.state = outcome
+    desk.prompts.on_turn_ended(turn, abort_asked=True)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "why"),
+    [
+        (TurnState.ABORTED, "an earlier turn was aborted"),
+        (TurnState.NOT_SENT, "an earlier prompt was not sent"),
+        (TurnState.FINISHED, "an earlier turn finished before it could be aborted"),
+    ],
+)
+def test_only_what_was_queued_before_an_abort_is_held(desk: Desk, outcome: TurnState, why: str) -> None:
+    """What is written afterwards is written for the time after the aborted turn."""
+    for text in ("one", "two"):
+        desk.prompts.submit("ses_1", text)
+    desk.prompts.hold_for_abort("ses_1")
+    assert desk.prompts.held("ses_1") == "you aborted the turn before it"
+    for text in ("three", "four"):
+        desk.prompts.submit("ses_1", text)
+    assert (desk.sent(), desk.waiting()) == (["one"], ["three", "four", "two"])
+    abort(desk, outcome)
+    desk.prompts.dispatch_ready()
+    assert (desk.sent(), desk.waiting()) == (["one", "three"], ["four", "two"])
+    assert desk.prompts.held("ses_1") == why
+
+
+def test_what_is_let_go_while_an_abort_is_under_way_is_sent_after_the_turn(desk: Desk) -> None:
+    for text in ("one", "two"):
+        desk.prompts.submit("ses_1", text)
+    desk.prompts.hold_for_abort("ses_1")
+    desk.prompts.release("ses_1")
+    abort(desk, TurnState.ABORTED)
+    desk.prompts.dispatch_ready()
     assert desk.sent() == ["one", "two"]
 
 

@@ -70,7 +70,8 @@ class AbortSender:
     """The aborts on their way, one a session.
 
     `post` sends one; `ready` says whether the connection is up and what is known of the sessions is complete,
-    `live` whether its events came in time until now; `spawn`, `backoff` and `pause` are as for `ReplySender`.
+    `live` whether its events came in time until now; `refused` hears of the sessions whose turns run on, for the
+    server refused; `spawn`, `backoff` and `pause` are as for `ReplySender`.
     """
 
     def __init__(
@@ -83,6 +84,7 @@ class AbortSender:
         live: Callable[[], bool],
         spawn: Callable[[Coroutine[Any, Any, None]], object],
         notify: Callable[[TurnChanged | Notice], None],
+        refused: Callable[[str], None],
         clock: Callable[[], float],
         backoff: Callable[[], Backoff],
         pause: Callable[[float], Awaitable[None]],
@@ -94,6 +96,7 @@ class AbortSender:
         self._live = live
         self._spawn = spawn
         self._notify = notify
+        self._on_refused = refused
         self._clock = clock
         self._backoff = backoff
         self._pause = pause
@@ -109,11 +112,12 @@ class AbortSender:
         abort = self._under_way.get(turn.session_id)
         return abort is not None and turn in abort.turns
 
-    def ask(self, session_id: str) -> None:
-        """The person asks to abort what runs in the session now; nothing where nothing does."""
+    def ask(self, session_id: str) -> bool:
+        """The person asks to abort what runs in the session now; false where nothing does."""
         meant = self._turns.abortable(session_id)
         if meant:
             self._take_up(session_id, meant, fresh=self._ready() and self._live())
+        return bool(meant)
 
     def restore(self) -> None:
         """Take up what an earlier run of the client left. Its prompts must have been taken up before."""
@@ -232,6 +236,7 @@ class AbortSender:
 
     def _refused(self, abort: PendingAbort, refusal: HttpStatusError) -> None:
         if abort.open:
+            self._on_refused(abort.session_id)
             self._notify(Notice(f"The server refused the abort: {refusal.message}\n{refusal.hint}", "warning"))
 
     def _tell(self, abort: PendingAbort, state: AbortState, reason: str = "") -> None:

@@ -44,7 +44,6 @@ from tui.core.diagnosis import DEFAULT_PATIENCE, StallTimeouts
 from tui.core.model import Answers, Idle, PermissionReply, PermissionRequest, Request, Session
 from tui.core.store import Store
 from tui.core.turn import Turn
-from tui.core.turn_state import TurnState
 from tui.net.errors import NetError, ReadTimeout
 from tui.net.event_connection import EventConnection, Feed, HeldBack
 from tui.net.pacing import Paced
@@ -186,6 +185,7 @@ class Client:
             live=lambda: self.line().state is ConnectionState.LIVE,
             spawn=self._spawn,
             notify=self._emit,
+            refused=self.prompts.abort_refused,
             clock=self._clocks.mono,
             backoff=lambda: Backoff(self._clocks.random),
             pause=self._pause_for_line,
@@ -353,7 +353,8 @@ class Client:
 
     def abort(self, session_id: str) -> None:
         """Abort what runs in the session now, however long it takes the server to hear of it (`aborts`)."""
-        self.aborts.ask(session_id)
+        if self.aborts.ask(session_id):
+            self.prompts.hold_for_abort(session_id)
 
     async def _post_abort(self, session_id: str) -> None:
         """Send an abort, and clear away the requests that it leaves behind. Raises `NetError`."""
@@ -530,9 +531,7 @@ class Client:
         self.aborts.turn_changed(change.session_id)
 
     def _turn_ended(self, turn: Turn) -> None:
-        self.prompts.on_turn_ended(turn)
-        if turn.state is TurnState.FINISHED and self.aborts.covers(turn) and self.prompts.waiting(turn.session_id):
-            self.prompts.hold(turn.session_id, "an earlier turn finished before it could be aborted")
+        self.prompts.on_turn_ended(turn, abort_asked=self.aborts.covers(turn))
 
     def _emit(self, change: Change) -> None:
         for listener in self._listeners:

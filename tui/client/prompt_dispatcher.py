@@ -18,6 +18,8 @@ from tui.storage.journal import Journal
 
 GONE = "its session no longer exists on the server"
 """Why the queue of a session that was deleted is held."""
+ABORT_ASKED = "you aborted the turn before it"
+"""Why what waits is held from an abort on, until it is known what became of the turn."""
 ALREADY_THERE = "the server has this prompt already"
 """Why a waiting copy of a prompt that went back to the person is held."""
 
@@ -144,8 +146,19 @@ class PromptDispatcher:
         for session_id in self._queue.sessions():
             self._advance(session_id)
 
-    def on_turn_ended(self, turn: Turn) -> None:
-        """A turn is over. A prompt that the server does not have goes back to the person."""
+    def hold_for_abort(self, session_id: str) -> None:
+        """The person aborts what runs: what waits now was written for another outcome, what comes later was not."""
+        self.hold(session_id, ABORT_ASKED)
+
+    def abort_refused(self, session_id: str) -> None:
+        """The turn runs on after all."""
+        self.release(session_id, ABORT_ASKED)
+
+    def on_turn_ended(self, turn: Turn, *, abort_asked: bool = False) -> None:
+        """A turn is over. A prompt that the server does not have goes back to the person.
+
+        `abort_asked`: by the person here. What they wrote after that is for the time after this turn.
+        """
         if turn.state in ABNORMAL_ENDS:
             self._journal.save_turn_end(turn.session_id, turn.prompt_id, turn.state.value, turn.reason)
         else:
@@ -156,8 +169,9 @@ class PromptDispatcher:
                 self._notify(DraftReturned(turn.session_id, turn.prompt.text, turn.reason))
             else:
                 self._journal.clear_in_flight(turn.prompt.message_id)
-        if turn.state is not TurnState.FINISHED and self._queue.of(turn.session_id):
-            self._queue.hold(turn.session_id, _why_held(turn))
+        if (abort_asked or turn.state is not TurnState.FINISHED) and self._queue.of(turn.session_id):
+            only = self._queue.held_for(turn.session_id, ABORT_ASKED) if abort_asked else None
+            self._queue.hold(turn.session_id, _why_held(turn), only=only)
             self._notify(QueueChanged(turn.session_id))
 
     def on_returned_prompt_found(self, prompt: Prompt) -> None:
@@ -202,4 +216,6 @@ def _why_held(turn: Turn) -> str:
     """In words that stay true while later prompts go before those that are held."""
     if turn.state is TurnState.NOT_SENT:
         return "an earlier prompt was not sent"
+    if turn.state is TurnState.FINISHED:
+        return "an earlier turn finished before it could be aborted"
     return f"an earlier turn {'failed' if turn.state is TurnState.FAILED else f'was {turn.state.value}'}"

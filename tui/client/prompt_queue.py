@@ -1,7 +1,8 @@
 """Prompts that wait in this client until their session is free: in order, editable, kept over a restart.
 
-After a turn that did not end well what waits is held: what becomes of it is for the person to decide. A prompt
-that comes after that is no part of it, and stands before it: the order of the queue is that of sending.
+After a turn that did not end well what waits is held: what becomes of it is for the person to decide. Where the
+person aborts the turn, what waits then is held at once. A prompt that comes after that is no part of it, and stands
+before it: the order of the queue is that of sending.
 """
 
 import uuid
@@ -104,6 +105,10 @@ class PromptQueue:
     def held(self, session_id: str) -> str:
         """Why the first of the session's held prompts is held; "" when none is."""
         return next((self._held[queued.id] for queued in self.of(session_id) if queued.id in self._held), "")
+
+    def held_for(self, session_id: str, reason: str) -> set[str]:
+        """The ids of the session's prompts that are held for this."""
+        return {queued.id for queued in self.of(session_id) if self._held.get(queued.id) == reason}
 
     def release(self, session_id: str, reason: str | None = None) -> None:
         """Hold no prompt of the session any more, or (`reason`) none for this reason."""
