@@ -83,6 +83,27 @@ async def test_a_held_queue_says_why_and_goes_on_at_a_key() -> None:
         assert stage.client.calls("send") == [(talk.SESSION, "next")]
 
 
+@pytest.mark.parametrize("size", [(80, 24), (60, 20), (40, 12)])
+async def test_the_key_of_a_held_queue_is_in_sight_however_long_the_reason_is(size: tuple[int, int]) -> None:
+    async with on_stage(size=size) as stage:
+        await queue(stage, "next", "and then")
+        stage.client.prompts.hold(talk.SESSION, "an earlier turn finished before it could be aborted")
+        await stage.shows("2 prompts · held: an", "F8 lets it go on")
+        [head, *more] = [line for line in stage.text.split("\n") if "held: an" in line or "F8 lets" in line]
+        assert len(more) == (size[1] >= 20)
+        if size[0] == 80:
+            assert head.rstrip().endswith("before it could be aborted")
+
+
+async def test_a_click_finds_the_prompt_below_a_reason_of_two_lines() -> None:
+    async with on_stage(size=(60, 20)) as stage:
+        await queue(stage, "next", "and then")
+        stage.client.prompts.hold(talk.SESSION, "an earlier turn finished before it could be aborted")
+        await stage.shows("F8 lets it go on")
+        await stage.pilot.click("#queue", offset=(8, 3), times=2)
+        await stage.until(lambda: stage.main.prompt.text == "and then")
+
+
 async def test_prompts_beyond_those_in_sight_are_counted() -> None:
     async with on_stage(size=(80, 24)) as stage:
         await queue(stage, "one", "two", "three", "four")

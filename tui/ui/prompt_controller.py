@@ -248,9 +248,7 @@ class PromptController:
         edited = self._main.prompt.edited
         waiting = prompts.waiting(self._session)
         held = frozenset(queued.id for queued in waiting if prompts.is_held(queued.id))
-        why = why_waiting(
-            prompts.held(self._session), self._client.line(), all_held=len(held) == len(waiting), edited=edited
-        )
+        why = why_waiting(prompts.held(self._session), self._client.line(), all_held=len(held) == len(waiting))
         self._main.queue.show_waiting(waiting, why, edited, held)
         self._main.refresh_hints()
 

@@ -20,11 +20,10 @@ ROWS = 4
 """Prompts shown at once, on a screen that has room for them."""
 
 
-def why_waiting(held: str, line: ConnectionStatus, *, all_held: bool = True, edited: str | None = None) -> Content:
-    """Why nothing is sent now. `held`: why some of the queue, or `all_held`, is; `edited`: what is changed."""
+def why_waiting(held: str, line: ConnectionStatus, *, all_held: bool = True) -> Content:
+    """Why nothing is sent now. `held`: why some of the queue, or `all_held`, is."""
     if held:
-        then = "" if edited is not None else f" · {key('release')} lets it go on"
-        return Content.assemble((f"· {'' if all_held else 'some '}held: {held}", "$warning"), (then, MUTED))
+        return Content.styled(f"· {'' if all_held else 'some '}held: {held}", "$warning")
     return Content.styled("· waiting until the turn ends" if line.up else "· waiting until the line is back", MUTED)
 
 
@@ -71,6 +70,7 @@ class QueueList(StaticText, can_focus=True):
         self._within_reach = False
         self._cursor = 0
         self._small = False
+        self._head_rows = 1
 
     def on_mount(self) -> None:
         self.display = False
@@ -120,8 +120,8 @@ class QueueList(StaticText, can_focus=True):
 
     def on_click(self, event: events.Click) -> None:
         event.stop()
-        row = event.y - 1 + self._first
-        if event.y > 0 and row < len(self._waiting):
+        row = event.y - self._head_rows + self._first
+        if event.y >= self._head_rows and row < len(self._waiting):
             again = row == self._cursor and event.chain > 1
             self._cursor = row
             self._draw()
@@ -143,16 +143,29 @@ class QueueList(StaticText, can_focus=True):
     def _draw(self) -> None:
         width = self.size.width or 80
         count = len(self._waiting)
-        words = "1 prompt" if count == 1 else f"{count} prompts"
-        head = Content.assemble((f" {words} ", "bold"), self._why)
-        keys = Content("⇧Tab changes " if self._within_reach else "")
-        roomy = head.cell_length + keys.cell_length + 2 <= width
-        rows = [spread(head, keys.stylize(MUTED) if roomy else Content(""), width)]
+        rows = self._head(width)
+        self._head_rows = len(rows)
         shown = range(count)[self._first :][: self._rows]
         rows += [self._row(row, self._waiting[row], width) for row in shown]
         if len(shown) < count and not self._small:
             rows.append(Content.styled(f"     +{count - len(shown)} more", MUTED))
         self.show(Content("\n").join(rows))
+
+    def _head(self, width: int) -> list[Content]:
+        """How many wait, why, and the key that lets them go on, which stays in sight: in a second line if need be."""
+        count = len(self._waiting)
+        why = Content.assemble((" 1 prompt " if count == 1 else f" {count} prompts ", "bold"), self._why)
+        held = self._held and self._edited is None
+        release = Content.styled(f"{key('release')} lets it go on", MUTED) if held else Content("")
+        reach = Content.styled("⇧Tab changes " if self._within_reach else "", MUTED)
+        head = Content.assemble(why, " · ", release) if release else why
+        if head.cell_length + reach.cell_length + 2 <= width:
+            return [spread(head, reach, width)]
+        if head.cell_length <= width or not release:
+            return [spread(head, Content(""), width)]
+        if self._small:
+            return [spread(why, release, width)]
+        return [spread(why, Content(""), width), spread(Content.assemble("   ", release), reach, width)]
 
     def _row(self, row: int, queued: Queued, width: int) -> Content:
         first, *rest = queued.text.strip().split("\n")
