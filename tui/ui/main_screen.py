@@ -93,7 +93,7 @@ class MainScreen(Screen[None], SkipsCoveredBackground):
         self.waiting = 0
         self.turn_runs = False
         self.takes_now = True
-        self._completes = self._written = False
+        self._completes = self._written = self._covered = False
         self.health = HeaderBar(address, id="health")
         self.notices = Notices(id="notices")
         self.transcript = TranscriptView(store, id="transcript")
@@ -184,10 +184,21 @@ class MainScreen(Screen[None], SkipsCoveredBackground):
         return self._search is not None and bar is not None and bar.id == "search"
 
     def refresh_hints(self) -> None:
-        """Name the keys of now in the footer."""
+        """Name the keys of now in the footer. A dialog above names its own; of those here only help counts then."""
         self._completes = footer_hints.completes(self)
         self._written = self.prompt.has_words
-        self.key_hints.show_keys(footer_hints.named(self), self.waiting)
+        if self._covered:
+            self.key_hints.show_only_help()
+        else:
+            self.key_hints.show_keys(footer_hints.named(self), self.waiting)
+
+    def on_screen_suspend(self) -> None:
+        self._covered = True
+        self.refresh_hints()
+
+    def on_screen_resume(self) -> None:
+        self._covered = False
+        self.refresh_hints()
 
     def show_running(self, running: bool, *, takes_now: bool = True) -> None:
         """Whether a turn of the session runs: there is one to abort; and whether a prompt is taken meanwhile."""

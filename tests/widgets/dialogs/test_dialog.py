@@ -4,6 +4,8 @@ import pytest
 
 from tests import sample_events as talk
 from tests.app_harness import on_stage
+from tui.core import events as e
+from tui.widgets.dialogs.confirm import Confirm
 
 
 @pytest.mark.parametrize("key", ["f1", "f2", "f3", "ctrl+t", "ctrl+r"])
@@ -35,3 +37,20 @@ async def test_the_help_always_says_how_it_is_closed(size: tuple[int, int]) -> N
         rows = stage.text.split("\n")
         at = next(row for row, line in enumerate(rows) if "Esc close" in line)
         assert rows[at - 1].strip(" ─") == "", "a line apart from the list"
+
+
+async def test_the_footer_below_a_dialog_names_no_key_that_the_dialog_has_taken() -> None:
+    async with on_stage(size=(80, 24)) as stage:
+        stage.run_turn()
+        await stage.press(*"wait", "enter", *"draft")
+        await stage.shows("Esc Esc abort")
+        await stage.press("shift+tab", "x")
+        await stage.until(lambda: isinstance(stage.app.screen, Confirm))
+        assert stage.text.split("\n")[-1].strip() == "F1 help"
+        stage.second()
+        stage.client.feed(e.RequestOpened(talk.CHOICES))
+        await stage.settled()
+        assert stage.text.split("\n")[-1].strip() == "F1 help"
+        await stage.press("escape")
+        await stage.until(lambda: stage.app.screen is stage.main)
+        await stage.shows("x remove", "Esc back")

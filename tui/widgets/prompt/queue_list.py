@@ -158,7 +158,7 @@ class QueueList(StaticText, can_focus=True):
         held = self._held and self._edited is None
         release = Content.styled(f"{key('release')} lets it go on", MUTED) if held else Content("")
         reach = Content.styled("⇧Tab changes " if self._within_reach else "", MUTED)
-        head = Content.assemble(why, " · ", release) if release else why
+        head = Content.assemble(why, (" · ", MUTED), release) if release else why
         if head.cell_length + reach.cell_length + 2 <= width:
             return [spread(head, reach, width)]
         if head.cell_length <= width or not release:

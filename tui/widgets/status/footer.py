@@ -62,6 +62,7 @@ class HintBar(StaticText):
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._of: tuple[Keys, int, int] | None = None
+        """What is shown: keys, width, open requests; None: something else."""
 
     def show_keys(self, keys: Keys, waiting: int = 0) -> None:
         """`waiting`: how many requests are open, in all sessions."""
@@ -69,3 +70,7 @@ class HintBar(StaticText):
         if self._of != (keys, width, waiting):  # asked each second
             self._of = keys, width, waiting
             self.show(hints(keys, width, waiting), layout=False)
+
+    def show_only_help(self) -> None:
+        self._of = None
+        self.show(Content.assemble(" ", hints_of(everywhere(0)[-1:])), layout=False)
