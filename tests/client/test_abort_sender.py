@@ -28,6 +28,7 @@ from tui.net.errors import HttpStatusError
 
 FLOOD = "FLOOD 300 5"
 """A turn of one minute."""
+TOO_LATE_UNSENT = "The turn ended by itself before the abort reached the server."
 BEHIND = AbortProgress("unsent", "the server is at work on an earlier prompt")
 
 Story = Callable[..., Coroutine[None, None, None]]
@@ -221,6 +222,7 @@ async def test_an_abort_never_ends_a_later_turn(here: Here) -> None:
     await wait_until(lambda: here.person.client.line().up, within=30, what="the connection")
     await wait_until(lambda: here.progress() is None, within=30, what="the abort to be dropped")
     assert here.aborts_sent() == 0
+    assert here.notices == [TOO_LATE_UNSENT]
     await here.over(sent)
 
     await wait_until(here.newest_is_whole, within=90, what="the whole of their answer")
@@ -310,8 +312,25 @@ async def test_a_turn_that_finishes_before_its_abort_can_be_sent_holds_the_queue
     here.person.abort()
     await asyncio.sleep(8)
     here.person.relay.accept()
-    assert (await here.over(sent)).state in (TurnState.FINISHED, TurnState.CANCELLED)
+    turn = await here.over(sent)
+    assert turn.state in (TurnState.FINISHED, TurnState.CANCELLED)
     assert here.person.client.prompts.held(here.person.session_id)
+    await wait_until(lambda: here.progress() is None, what="the abort to be dropped")
+    assert here.notices == ([TOO_LATE_UNSENT] if turn.state is TurnState.FINISHED else [])
+
+
+@through_a_relay
+async def test_an_abort_that_comes_too_late_says_so(here: Here, monkeypatch: pytest.MonkeyPatch) -> None:
+    sent = await here.running("FLOOD 20 5")
+
+    async def take(session_id: str) -> None:
+        """As a server that takes an abort of what has just ended."""
+
+    monkeypatch.setattr(here.person.client._require_backend(), "abort", take)
+    here.person.abort()
+    assert (await here.over(sent, within=30)).state is TurnState.FINISHED
+    await wait_until(lambda: here.notices, what="a notice")
+    assert here.notices == ["The turn ended by itself before it could be aborted."]
 
 
 @through_a_relay

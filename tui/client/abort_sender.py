@@ -177,9 +177,10 @@ class AbortSender:
             except NetError as error:
                 self._tell(abort, "stopped", error.message)
                 await self._woken(abort)
-        late = abort.progress.state != "delivered" and not abort.may_have_arrived
-        if late and any(turn.state is TurnState.FINISHED for turn in abort.turns):
-            self._notify(Notice("The turn finished before the abort reached the server."))
+        if abort.moot or any(turn.state in (TurnState.FINISHED, TurnState.FAILED) for turn in abort.turns):
+            arrived = abort.progress.state == "delivered" or abort.may_have_arrived
+            before = "it could be aborted" if arrived else "the abort reached the server"
+            self._notify(Notice(f"The turn ended by itself before {before}.", "warning"))
         self._journal.settle_abort(map(_key, abort.turns))
         del self._under_way[abort.session_id]
         abort.settled.set()
