@@ -44,6 +44,8 @@ TYPING = 1.0
 COPY_AGAIN = 4.0
 """Seconds after copying code in which the same key takes the block above."""
 
+ENTER_IGNORED = Notice("The question has just gone, and nothing was sent: press Enter again to send the prompt.")
+
 
 class Body(Container, SkipsCoveredBackground):
     """The transcript, or the welcome in its place."""
@@ -394,6 +396,10 @@ class MainScreen(Screen[None], SkipsCoveredBackground):
     @on(RequestPanel.KeysChanged)
     def _keys_changed(self) -> None:
         self.refresh_hints()
+
+    @on(PromptBox.EnterIgnored)
+    def _enter_ignored(self) -> None:
+        self.notices.add(ENTER_IGNORED)
 
     @on(RequestPanel.KeyForwarded)
     def _passed_on(self, event: RequestPanel.KeyForwarded) -> None:

@@ -156,6 +156,35 @@ async def test_keys_in_the_grace_answer_nothing_and_go_to_the_prompt() -> None:
         assert stage.client.calls("send") == [(talk.SESSION, "1")]
 
 
+async def test_enter_in_the_grace_says_that_it_did_nothing() -> None:
+    async with on_stage(size=(40, 12)) as stage:
+        stage.client.feed(e.RequestOpened(talk.ONE_CHOICE))
+        await stage.until(lambda: stage.main.panel.has_focus_within, "the panel has the keys")
+        await stage.press("enter")
+        await stage.shows("just appeared: press Enter again")
+        assert stage.client.calls("answer") == []
+        stage.after_grace()
+        await stage.press("up")
+        await stage.hides("just appeared")
+        await stage.press("enter")
+        assert len(stage.client.calls("answer")) == 1
+
+
+async def test_enter_just_after_a_question_went_says_that_nothing_was_sent() -> None:
+    async with on_stage(size=(80, 24)) as stage:
+        await asked(stage, talk.ONE_CHOICE)
+        await stage.press("escape", *"draft", "f4")
+        stage.after_grace()
+        stage.client.feed(e.RequestGone(talk.SESSION, talk.ONE_CHOICE.id))
+        await stage.until(lambda: stage.app.focused is stage.main.prompt)
+        await stage.press("enter")
+        await stage.shows("nothing was sent: press Enter again")
+        assert stage.client.calls("send") == []
+        stage.after_grace()
+        await stage.press("enter")
+        assert stage.client.calls("send") == [(talk.SESSION, "draft")]
+
+
 async def test_keys_that_go_on_make_the_grace_go_on() -> None:
     async with on_stage() as stage:
         stage.client.feed(e.RequestOpened(talk.ONE_CHOICE))

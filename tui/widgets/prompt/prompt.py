@@ -65,6 +65,9 @@ class PromptBox(Editor):
     class KeysChanged(Message):
         """Enter means something again, or nothing for a moment."""
 
+    class EnterIgnored(Message):
+        """Enter came just after a question went, which it was meant for; nothing is sent."""
+
     class EditLeft(Message):
         """The waiting prompt that stood here stays as it was."""
 
@@ -239,6 +242,8 @@ class PromptBox(Editor):
         match event.key:
             case "enter" if self.grace.runs:
                 self.grace.begin()
+                if self.has_words:
+                    self.post_message(self.EnterIgnored())
             case "enter" if name := listed.entered(word):
                 self._take(name)
             case "tab" if name := listed.marked(word):

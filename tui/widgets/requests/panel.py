@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
 
 FOLD = ("Esc", "fold")
+IGNORED = "just appeared: press Enter again"
+"""What is said where Enter came too soon to have been meant for what stands there."""
 
 
 class RequestPanel(Vertical, Guarded):
@@ -106,6 +108,7 @@ class RequestPanel(Vertical, Guarded):
         self._left: QuestionForm | PermissionForm | None = None
         self._writing = self._asks = False
         self._to_reject: Request | None = None
+        self._hint = ""
         self._agents: Mapping[str, str] = {}
         self._head = StaticText(classes="head")
         self._fare = StaticText(classes="fare")
@@ -241,7 +244,7 @@ class RequestPanel(Vertical, Guarded):
         self._asks = False
         if before is not None and before.editor.has_focus and request_id != self._active:
             self.post_message(self.AnswerInterrupted())
-        self._active, self._form = request_id, None
+        self._active, self._form, self._hint = request_id, None, ""
         request = self.active
         if request is None:
             self.folded = False
@@ -322,6 +325,8 @@ class RequestPanel(Vertical, Guarded):
         left = Content.assemble((f" ? {agent} {what}", "bold $accent"), (f" · {waited}", MUTED))
         if not self.book.line_up:
             left += Content.styled(AS_LAST_KNOWN, MUTED)
+        if self._hint:
+            left = Content.styled(f" ? {self._hint}", "bold $accent")
         if self.folded:
             left += Content.assemble((f" · {key('fold')} answers it", MUTED))
         self._head.show(spread(left, Content.styled(self._place, MUTED), self.size.width or 80), layout=False)
@@ -347,6 +352,7 @@ class RequestPanel(Vertical, Guarded):
         if isinstance(event, events.Paste):
             self._writing = True
         elif event.key == "enter" and self.handover.target is self._form:
+            self._show_hint(IGNORED)
             return
         self.post_message(self.KeyForwarded(event))
 
@@ -356,6 +362,7 @@ class RequestPanel(Vertical, Guarded):
 
     def guards(self, event: events.Key) -> bool:
         """Whether the form must not act on this key: it came in the grace, or while an answer is on its way."""
+        self._show_hint("")
         if self.gives_keys_away:
             self.hand_on(event)
             return True
@@ -363,6 +370,8 @@ class RequestPanel(Vertical, Guarded):
         if answers and (self.grace.runs or self._asks):
             if self.grace.runs:
                 self.grace.begin()
+                if event.key == "enter":
+                    self._show_hint(IGNORED)
             if event.is_printable and event.character:
                 if self._to_reject is not None:
                     self._to_reject = None
@@ -443,6 +452,7 @@ class RequestPanel(Vertical, Guarded):
 
     def _draft_changed(self, event: "QuestionForm.Changed | PermissionForm.Changed") -> None:
         event.stop()
+        self._show_hint("")
         request_id, body = event.draft.request.id, event.draft.keep()
         if request_id in self.book.drafts and self.book.told.get(request_id) != body:
             self.book.told[request_id] = body
@@ -465,12 +475,17 @@ class RequestPanel(Vertical, Guarded):
         return True
 
     def on_question_form_hint(self, event: "QuestionForm.Hint") -> None:
-        self._hint(event)
+        self._take_hint(event)
 
     def on_permission_form_hint(self, event: "PermissionForm.Hint") -> None:
-        self._hint(event)
+        self._take_hint(event)
 
-    def _hint(self, event: "QuestionForm.Hint | PermissionForm.Hint") -> None:
+    def _take_hint(self, event: "QuestionForm.Hint | PermissionForm.Hint") -> None:
         event.stop()
-        self._fare.display = True
-        self._fare.show(Content.styled(f" {event.text}", MUTED))
+        self._show_hint(event.text)
+
+    def _show_hint(self, text: str) -> None:
+        """In the head, which is in sight on a small screen too; until the next key."""
+        if text != self._hint:
+            self._hint = text
+            self._draw_head()
