@@ -153,10 +153,18 @@ def test_beats_of_the_prompt_s_own_connection_still_count_while_the_line_is_down
     assert "unknown" in words(turn(pads=9, last_pad=NOW - 90), LOST)
 
 
-def test_a_broken_post_is_unknown_whatever_the_line_does() -> None:
-    broken = turn(TurnState.UNKNOWN, reason="connection reset", held=False)
-    for line in (LIVE, LOST):
-        assert "unknown: the line broke (connection reset) · asking the server" in words(broken, line)
+def test_a_failed_request_is_not_called_a_broken_connection_while_that_is_live() -> None:
+    failed = turn(TurnState.UNKNOWN, reason="502 Bad Gateway", held=False)
+    assert words(failed) == "turn 12:04 · unknown: its request failed (502 Bad Gateway) · checking its status…"
+    assert words(failed, LATE) == words(failed)
+
+
+def test_nothing_is_said_to_be_asked_while_there_is_no_connection() -> None:
+    failed = turn(TurnState.UNKNOWN, reason="connection reset", held=False)
+    assert "asking" not in words(failed, LOST)
+    assert "unknown while the line is down" in words(failed, LOST)
+    stopped = ConnectionStatus(ConnectionState.STOPPED, reason="password refused")
+    assert "unknown while the line is down" in words(failed, stopped)
 
 
 @pytest.mark.parametrize(

@@ -48,11 +48,9 @@ def turn_text(
         return Content.assemble("sending… ", (span(now - turn.started), MUTED))
     if trouble is not None and line.up:
         return _amiss(trouble, turn, line, elapsed)
-    if turn.state is TurnState.UNKNOWN:
+    if turn.state is TurnState.UNKNOWN and line.up:
         why = f" ({single_line(turn.reason)})" if turn.reason else ""
-        return Content.assemble(
-            elapsed, (f" · unknown: the line broke{why} · asking the server what became of it", "$warning")
-        )
+        return Content.assemble(elapsed, (f" · unknown: its request failed{why} · checking its status…", "$warning"))
     held = _held(turn, line, now)
     if not line.up:
         return Content.assemble(elapsed, _while_down(turn, now, held))
