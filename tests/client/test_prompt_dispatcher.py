@@ -12,8 +12,9 @@ from tui.core import events as e
 from tui.core.changes import Change, DraftReturned, QueueChanged, ReturnedPromptFound
 from tui.core.model import Busy, Idle, Prompt
 from tui.core.store import Store
-from tui.core.turn import Turn, TurnState
+from tui.core.turn import Turn
 from tui.core.turn_inputs import PostNotSent, PostRefused
+from tui.core.turn_state import TurnState
 from tui.storage.journal import Journal
 
 
