@@ -113,6 +113,29 @@ def test_a_file_that_is_no_text_is_said_to_be_none(file: Path) -> None:
         read_file(file)
 
 
+DEEP = ".a" * 5_000
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        (f"\na{DEEP} = 1", "line 2 has more than 32 dots"),
+        (f"[a{DEEP}]", "line 1 has more than 32 dots"),
+        ("#\n" * 40_000, "larger than 64 KiB"),
+    ],
+    ids=["deep key", "deep table", "large file"],
+)
+def test_a_file_that_would_take_long_to_read_is_refused(text: str, named: str, file: Path) -> None:
+    file.write_text(text)
+    with pytest.raises(SettingsError, match=named):
+        read_file(file)
+
+
+def test_dots_in_a_comment_are_none_of_a_key(file: Path) -> None:
+    file.write_text(f'  # {"." * 70}\nuser = "me"')
+    assert read_file(file) == {"user": "me"}
+
+
 def test_a_folder_is_no_file(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="cannot be read"):
         read_file(tmp_path)

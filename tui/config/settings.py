@@ -25,8 +25,10 @@ from tui.net.url import BadAddress, normalise_url
 
 DEFAULT_URL = "http://127.0.0.1:4096"
 """Where `opencode serve` listens when it is not told otherwise."""
-FILE_AT_MOST = 1024 * 1024
+FILE_AT_MOST = 64 * 1024
 """Bytes of the settings file."""
+DOTS_AT_MOST = 32
+"""Dots in one line of it: the time that `tomllib` takes grows with the square of the parts of a dotted key."""
 FILE_KEYS = ("url", "user", "password", "directory", "family", "ca_file")
 """Texts. Beside them stand those of `DisplaySettings`, and the tables."""
 TABLES: Mapping[str, type[msgspec.Struct]] = {"patience": StallTimeouts, "notify": NotifySettings}
@@ -98,6 +100,9 @@ def read_file(path: Path) -> dict[str, object]:
         raise SettingsError(f"{path} cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise SettingsError(f"{path} cannot be read: it is not UTF-8") from error
+    for number, line in enumerate(text.splitlines(), 1):
+        if line.count(".") > DOTS_AT_MOST and not line.lstrip().startswith("#"):
+            raise SettingsError(f"{path} cannot be read: line {number} has more than {DOTS_AT_MOST} dots")
     import tomllib  # most have no such file
 
     try:
