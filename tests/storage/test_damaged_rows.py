@@ -200,6 +200,48 @@ def test_what_somebody_else_keeps_in_the_file_is_left_alone(tmp_path: Path) -> N
     journal.close()
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        ["CREATE TRIGGER t AFTER INSERT ON drafts BEGIN INSERT INTO history (text, at) VALUES ('planted', 1.0); END"],
+        ["CREATE TRIGGER t AFTER INSERT ON history BEGIN DELETE FROM flights; END"],
+        ["CREATE TABLE notes (x)", "CREATE TRIGGER t BEFORE INSERT ON notes BEGIN DELETE FROM flights; END"],
+        ["CREATE INDEX by_text ON history (hex(text))"],
+        ["CREATE INDEX by_text ON history (text) WHERE length(hex(text)) > 0"],
+        ["CREATE TABLE notes (x CHECK (length(hex(x)) > 0))"],
+        ["CREATE TABLE notes (x, y AS (hex(x)))"],
+        ["CREATE VIEW notes AS SELECT text FROM history"],
+        [
+            "ALTER TABLE places RENAME TO places_of_before",
+            "CREATE VIEW places AS SELECT server, session FROM places_of_before WHERE length(hex(server)) > 0",
+        ],
+    ],
+)
+def test_a_file_whose_schema_runs_code_is_set_aside_whole(tmp_path: Path, changes: list[str]) -> None:
+    fill(tmp_path, "good")
+    damage(tmp_path, *changes)
+    journal = begin(tmp_path)
+    (said,) = journal.problems
+    assert "it holds code that Holdfast did not write" in said
+    journal.save_draft("ses_1", "x")
+    assert (journal.draft("ses_1"), journal.history(), journal.in_memory_only) == ("x", [], False)
+    (aside,) = tmp_path.glob("journal.damaged-*.sqlite")
+    with closing(sqlite3.connect(aside)) as database:
+        assert database.execute("SELECT count(*) FROM drafts").fetchone() == (1,)
+    journal.close()
+
+
+def test_names_for_what_is_set_aside_do_not_run_out(tmp_path: Path) -> None:
+    fill(tmp_path, "good")
+    taken = [tmp_path / f"journal.damaged-1000{more}.sqlite" for more in ("", *(f"-{n}" for n in range(2, 1200)))]
+    for path in taken:
+        path.touch()
+    (tmp_path / FILE).write_bytes(b"no database at all, but long enough to be looked at")
+    journal = begin(tmp_path)
+    assert "kept as journal.damaged-1000-1200.sqlite" in str(journal.problem)
+    journal.close()
+
+
 def test_rows_damaged_while_the_client_runs_are_left_out(tmp_path: Path) -> None:
     fill(tmp_path, "bad")
     journal = begin(tmp_path)

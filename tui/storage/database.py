@@ -3,11 +3,16 @@
 A file of an older version is brought up to this one; one of a newer version is left alone.
 """
 
+import re
 import sqlite3
 from pathlib import Path
 
+from tui.core.sanitize import single_line
+
 VERSION = 6
 FILE = "journal.sqlite"
+NAMED = 40
+"""Characters of a name that are quoted."""
 BUSY_SECONDS = 0.5
 """How long a write that must not be late waits for another client's; the screen stands still meanwhile."""
 
@@ -108,6 +113,14 @@ COLUMNS: Columns = {
 """Those of this version, which the steps lead to."""
 
 
+_PLAIN = re.compile(r"CREATE (TABLE|(UNIQUE )?INDEX) [\w\s.,'\"()]*", re.IGNORECASE)
+"""A table or an index that evaluates nothing: no operators, no comments..."""
+_EXPRESSION = re.compile(r"\b(CHECK|GENERATED|AS|WHERE|COLLATE|VIRTUAL|SELECT)\b", re.IGNORECASE)
+"""...none of these words..."""
+_LIST = re.compile(r"\b(KEY|UNIQUE) *\(|\(\d+\)", re.IGNORECASE)
+"""...and beside the list of columns no parenthesis but these."""
+
+
 class SchemaTooNew(Exception):
     """The file was written by a newer version of the program."""
 
@@ -116,6 +129,8 @@ def connect(path: Path) -> sqlite3.Connection:
     """Open and check the file. Raises `sqlite3.Error`, or `SchemaTooNew`."""
     database = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
     try:
+        database.execute("PRAGMA trusted_schema = OFF")
+        refuse_code(database)  # first: a check of the file evaluates what its schema says
         (verdict,) = database.execute("PRAGMA quick_check(1)").fetchone()
         if verdict != "ok":
             raise sqlite3.DatabaseError(verdict)
@@ -125,6 +140,18 @@ def connect(path: Path) -> sqlite3.Connection:
     except (sqlite3.Error, SchemaTooNew):
         database.close()
         raise
+
+
+def refuse_code(database: sqlite3.Connection) -> None:
+    """Raises `sqlite3.DatabaseError` where the schema has more than tables and indexes of plain columns.
+
+    A trigger, a view in place of a table, a check or the expression of an index would run as part of our reads
+    and writes, for as long and with as much memory as it likes.
+    """
+    for kind, name, sql in database.execute("SELECT type, name, sql FROM sqlite_master WHERE sql IS NOT NULL"):
+        text = sql if isinstance(sql, str) else ""
+        if not _PLAIN.fullmatch(text) or _EXPRESSION.search(text) or _LIST.sub("", text).count("(") != 1:
+            raise sqlite3.DatabaseError(f"it holds code that Holdfast did not write: {kind} {single_line(name, NAMED)}")
 
 
 def create(database: sqlite3.Connection) -> sqlite3.Connection:

@@ -8,6 +8,7 @@ import logging
 import os
 import sqlite3
 from collections.abc import Callable, Hashable
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
@@ -182,7 +183,7 @@ class JournalFile:
         """A name for what is set aside, that nothing has yet."""
         assert self._folder is not None
         stem = f"journal.damaged-{int(self._wall())}"
-        names = (f"{stem}{more}.sqlite" for more in ("", *(f"-{number}" for number in range(2, 1000))))
+        names = chain((f"{stem}.sqlite",), (f"{stem}-{number}.sqlite" for number in count(2)))
         return next(name for name in names if not os.path.lexists(self._folder / name))
 
     def _follow(self) -> bool:
