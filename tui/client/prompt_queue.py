@@ -27,10 +27,12 @@ class PromptQueue:
 
     def restore(self) -> None:
         """Take over what a client that is gone had waiting; held, for its person may have changed their mind."""
-        for queued in self._journal.adopt_queue():
+        adopted = self._journal.adopt_queue()
+        for queued in adopted:
             self._waiting[queued.session_id].append(queued)
-            self._write([queued])
-            self.hold(queued.session_id, "kept from an earlier run")
+        self._write(adopted)
+        for session_id in {queued.session_id for queued in adopted}:
+            self.hold(session_id, "kept from an earlier run")
 
     def sessions(self) -> tuple[str, ...]:
         """The sessions for which something waits."""
@@ -52,10 +54,9 @@ class PromptQueue:
 
     def move(self, session_id: str, to: str) -> None:
         """Let all that waits for one session wait for another, behind what waits there; what is held stays so."""
-        for queued in self.of(session_id):
-            moved = replace(queued, session_id=to)
-            self._waiting[to].append(moved)
-            self._write([moved])
+        moved = [replace(queued, session_id=to) for queued in self.of(session_id)]
+        self._waiting[to] += moved
+        self._write(moved)
         self._waiting.pop(session_id, None)
 
     def find(self, queued_id: str) -> Queued | None:
@@ -128,6 +129,6 @@ class PromptQueue:
             self._write(ordered)
 
     def _write(self, waiting: list[Queued]) -> None:
-        for queued in waiting:
-            self._place += 1
-            self._journal.enqueue(queued, self._place)
+        if waiting:
+            self._journal.enqueue_all(waiting, self._place + 1)
+            self._place += len(waiting)

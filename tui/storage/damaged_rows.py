@@ -15,6 +15,8 @@ from tui.core.stored_json import decode
 from tui.core.turn_state import ABNORMAL_ENDS
 from tui.storage.database import COLUMNS, Columns
 
+LONGEST = 16 << 20
+"""Bytes of a row, but of `LARGE`; none that this program writes is longer."""
 LARGE = frozenset({"history"})
 """Tables whose texts are not decoded one by one at each start: what is odd in them is shown with U+FFFD."""
 
@@ -88,7 +90,11 @@ def _sound(table: str, columns: dict[str, str]) -> str:
         tests.append(f"is_text(CAST({' || char(10) || '.join(texts)} AS BLOB))")
     if table in _MORE:
         tests.append(_MORE[table])
-    return " AND ".join(tests)
+    sound = " AND ".join(tests)
+    if table in LARGE:
+        return sound
+    sizes = [f"length(CAST({name} AS BLOB))" for name, kind in columns.items() if kind in ("TEXT", "BLOB")]
+    return f"CASE WHEN {' + '.join(sizes)} <= {LONGEST} THEN {sound} END"
 
 
 def _is_text(raw: object) -> bool:

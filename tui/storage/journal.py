@@ -10,7 +10,7 @@ is free), the next client that starts takes them over, and only one does.
 
 import logging
 import sqlite3
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from pathlib import Path
 from typing import Literal, TypeVar
 
@@ -26,6 +26,8 @@ T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 HISTORY_KEPT = 10_000
+HISTORY_READ = 4_000_000
+"""Characters of earlier prompts that are looked at, the newest ones."""
 
 _KEEP_DRAFT = "INSERT OR REPLACE INTO drafts VALUES (?, ?, ?, ?, ?, ?)"
 _APPEND_DRAFT = (
@@ -90,15 +92,18 @@ class Journal:
 
     def history(self, limit: int = 1000) -> list[str]:
         """The newest prompts of all sessions, newest first, each once."""
-        newest = "SELECT text FROM history GROUP BY text ORDER BY max(id) DESC LIMIT ?"
-        rows = self._read(newest, (str,), limit)
-        return [text for (text,) in rows]
+        rows = self._file.read("SELECT text FROM history ORDER BY id DESC", (), (str,), at_most=HISTORY_READ)
+        return list(dict.fromkeys(text for (text,) in rows))[:limit]
 
     def save_draft(self, session_id: str, text: str, queued_id: str = "", changed: str = "") -> None:
         """Keep what is typed and not sent, and what a waiting prompt is being changed to; "" forgets it."""
         key = self._draft_key(session_id)
         kept: Step = (_KEEP_DRAFT, (*key, text, queued_id, changed))
         self._write(kept if text or changed else (_FORGET_DRAFT, key), replaces=("draft", session_id))
+
+    def keep_apart(self, text: str) -> str | None:
+        """Write a text into a file of its own beside the journal; its path as it is shown, None where it cannot be."""
+        return self._file.keep_apart(str(_storable(text)))
 
     def draft(self, session_id: str) -> str:
         """What was typed here, or by a client that is gone; a living one keeps its own.
@@ -218,7 +223,11 @@ class Journal:
 
     def enqueue(self, queued: Queued, place: int) -> None:
         """Keep (or change) a prompt that waits."""
-        self._write((_ENQUEUE, self._queue_row(queued, place)))
+        self.enqueue_all([queued], place)
+
+    def enqueue_all(self, waiting: Sequence[Queued], first: int) -> None:
+        """As `enqueue`, in one step; `first`: the place of the first one."""
+        self._write(*((_ENQUEUE, self._queue_row(queued, place)) for place, queued in enumerate(waiting, first)))
 
     def dequeue(self, queued_id: str) -> None:
         self._write(("DELETE FROM queue WHERE id = ?", (queued_id,)))

@@ -91,15 +91,26 @@ class JournalFile:
             return self.take_over(work)
         return False
 
-    def read(self, query: str, values: tuple[object, ...], kinds: tuple[type, ...]) -> Rows:
-        """The rows whose values are of these types; another is damaged, and left out."""
+    def read(
+        self, query: str, values: tuple[object, ...], kinds: tuple[type, ...], *, at_most: int | None = None
+    ) -> Rows:
+        """The rows whose values are of these types; another is damaged, and left out.
+
+        `at_most`: characters of their first values, with which the last row ends that is read.
+        """
+        rows: Rows = []
         try:
-            rows = (self._memory or self.connection).execute(query, values).fetchall()
+            for row in (self._memory or self.connection).execute(query, values):
+                rows.append(row)
+                if at_most is not None:
+                    at_most -= len(row[0]) if isinstance(row[0], str) else 0
+                    if at_most <= 0:
+                        break
         except sqlite3.Error as error:
             if self._memory is not None or self._place is None:
                 raise
             self._stand_in(error)
-            return self.read(query, values, kinds)
+            return self.read(query, values, kinds, at_most=at_most)
         return sound(rows, kinds)
 
     def catch_up(self, *, seconds: float = 0.0) -> bool:
@@ -179,11 +190,28 @@ class JournalFile:
             self._say(moved)
         return database
 
+    def keep_apart(self, text: str) -> str | None:
+        """Write a text into a new file of the folder; its path as it is shown, None where that cannot be."""
+        if self._folder is None:
+            return None
+        path = self._folder / self._new_name("draft", ".txt")
+        try:
+            descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600)
+            with open(descriptor, "w", encoding="utf-8", newline="") as file:
+                file.write(text)
+        except OSError as error:
+            log.warning("journal: a long draft cannot be kept in %s: %s", path.name, error)
+            return None
+        return state_folder.shown(path)
+
     def _aside(self) -> str:
         """A name for what is set aside, that nothing has yet."""
+        return self._new_name("journal.damaged", ".sqlite")
+
+    def _new_name(self, kind: str, ending: str) -> str:
         assert self._folder is not None
-        stem = f"journal.damaged-{int(self._wall())}"
-        names = chain((f"{stem}.sqlite",), (f"{stem}-{number}.sqlite" for number in count(2)))
+        stem = f"{kind}-{int(self._wall())}"
+        names = chain((f"{stem}{ending}",), (f"{stem}-{number}{ending}" for number in count(2)))
         return next(name for name in names if not os.path.lexists(self._folder / name))
 
     def _follow(self) -> bool:

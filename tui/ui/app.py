@@ -35,14 +35,16 @@ from tui.ui.prompt_controller import QUOTED, PromptController
 from tui.ui.quit_warning import warnings
 from tui.ui.request_actions import RequestActions
 from tui.ui.session_controller import SessionController
-from tui.ui.terminal_input import InputDriver, TextBurst, adapt
+from tui.ui.terminal_input import InputDriver, PasteTooLong, TextBurst, adapt
 from tui.ui.termination import end_on
 from tui.ui.theme import HOLDFAST
 from tui.widgets.focus.key_delivery import edits, send
 from tui.widgets.prompt.editor import Editor
 from tui.widgets.prompt.prompt import PromptBox
 from tui.widgets.prompt.queue_list import QueueList
+from tui.widgets.prompt.text_limit import INPUT_AT_MOST, not_inserted
 from tui.widgets.requests.panel import RequestPanel
+from tui.widgets.text.copying import not_copied
 from tui.widgets.transcript.view import TranscriptView
 
 if TYPE_CHECKING:
@@ -358,6 +360,9 @@ class HoldfastApp(App[None]):
             self.client.input_came()
             if not (isinstance(event, events.Key) and event.key == "tab"):
                 self.main.key_came()
+        if isinstance(event, events.Paste) and isinstance(self.focused, Input) and len(event.text) > INPUT_AT_MOST:
+            self._notice(not_inserted(len(event.text), one_line=True))
+            return
         if isinstance(event, events.Key | events.Paste) and not event.is_forwarded:
             adapt(event, single_line=isinstance(self.focused, Input))
             if self._to_abort is not None and not (isinstance(event, events.Key) and event.key == "escape"):
@@ -384,6 +389,13 @@ class HoldfastApp(App[None]):
             await self.on_event(event.pasted)
             if "\r" in event.text and self.focused is self.main.prompt:
                 self._notice(SEVERAL_LINES)
+
+    def on_paste_too_long(self, event: PasteTooLong) -> None:
+        self._notice(not_inserted(event.characters))
+
+    @on(Editor.Refused)
+    def _refused_text(self, event: Editor.Refused) -> None:
+        self._notice(not_inserted(event.characters))
 
     def _submit(self, text: str) -> None:
         self._send(text, now=False)
@@ -598,6 +610,8 @@ class HoldfastApp(App[None]):
             self.action_leave()
             return
         self.copy_to_clipboard(selected)
+        if not_copied(selected):
+            return
         self._notice(Notice(f"{_lines(selected)} sent to the terminal's clipboard."))
         if not in_box:
             self.screen.clear_selection()
@@ -608,6 +622,9 @@ class HoldfastApp(App[None]):
         self._notice(Notice(said))
 
     def copy_to_clipboard(self, text: str) -> None:
+        if refused := not_copied(text):
+            self._notice(Notice(refused, "warning"))
+            return
         text = sanitize(text)
         super().copy_to_clipboard(text)
         self.terminal.copy(text)

@@ -23,7 +23,12 @@ BEGUN = re.compile(
     rf"\x1b(?:\[(?:\[|M[^\x00-\x1f]{{0,2}}|[0-?]*[ -/]*)|O|[{re.escape(STRINGS)}]{_PAYLOAD}(?:\x1b\Z)?)?"
 )
 """What may become a sequence: as much of it as has come."""
-
+SEQUENCE_AT_MOST = 4096
+"""Characters of a sequence that has not ended; none that anybody asked for is longer."""
+_REST = {
+    "[": re.compile(r"[0-?]*[ -/]*([@-~])?"),
+    **dict.fromkeys(STRINGS, re.compile(rf"{_PAYLOAD}(\x07|\x1b\\)?")),
+}
 _LONGEST = 32
 """Characters of a sequence that Textual's parser looks at."""
 _TOO_LARGE = re.compile(r"\d{8}")
@@ -42,6 +47,17 @@ _NOT_TEXT = re.compile(
     r"|\x1b[ #%()*+][0-~]"
     r"|[\x00-\x08\x0e-\x1b\x1f\x7f-\x84\x86-\x9f]"
 )
+
+
+def skipped(text: str, at: int, kind: str) -> tuple[int, bool]:
+    """Where the rest of a sequence that is too long ends, and whether it goes on behind `text`.
+
+    `kind`: the character that followed its escape.
+    """
+    rest = _REST[kind].match(text, at)
+    end = rest.end() if rest is not None else at
+    ended = rest is not None and rest[1] is not None
+    return end, not ended and (end == len(text) or (kind in STRINGS and text[end:] == ESCAPE))
 
 
 def without_controls(text: str) -> str:

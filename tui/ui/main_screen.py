@@ -31,6 +31,7 @@ from tui.widgets.status.plan import Plan
 from tui.widgets.status.turn_status import TurnStatus
 from tui.widgets.status.welcome import Welcome
 from tui.widgets.text.blocks import Code
+from tui.widgets.text.copying import not_copied
 from tui.widgets.transcript.foldable import Foldable
 from tui.widgets.transcript.view import TranscriptView, Unread
 
@@ -307,6 +308,8 @@ class MainScreen(Screen[None], SkipsCoveredBackground):
             return
         self._copied, self._copied_at = code, self._now()
         self.app.copy_to_clipboard(code.text)
+        if not_copied(code.text):
+            return
         lines = "1 line" if len(code.code) == 1 else f"{len(code.code)} lines"
         sent = f"{lines} of code sent to the terminal's clipboard"
         self.notices.add(Notice(f"{sent}. {key('copy_code')} again takes the block above."))

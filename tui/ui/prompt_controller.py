@@ -14,6 +14,7 @@ from tui.core.turn_state import TurnState
 from tui.ui.main_screen import MainScreen
 from tui.widgets.prompt.prompt import joined, without_end
 from tui.widgets.prompt.queue_list import why_waiting
+from tui.widgets.prompt.text_limit import fits
 
 if TYPE_CHECKING:
     from tui.client.client import Client
@@ -43,6 +44,7 @@ class PromptController:
         self.session_id: str | None = None
         """Whose draft stands in the box; "" where there is no session, None before `start`."""
         main.prompt.past = client.journal.history
+        main.prompt.keep_long = self._keep_long
 
     @property
     def beginning(self) -> bool:
@@ -57,7 +59,7 @@ class PromptController:
     def start(self, session_id: str) -> None:
         """Put what an earlier run left of the session's draft into the box, before what was typed already."""
         self.session_id = session_id
-        self._main.prompt.load_draft(joined(self._client.journal.draft(session_id), self._main.prompt.text))
+        self._main.prompt.load_draft(joined(self._stored_draft(session_id), self._main.prompt.text))
         self._resume_edit(*self._client.journal.change(session_id))
         self.show_queue()
 
@@ -71,7 +73,7 @@ class PromptController:
         self.save()
         change = journal.change(session_id)
         waits_there = self.beginning and session_id == self._begun_in
-        draft = "" if waits_there else journal.draft(session_id)
+        draft = "" if waits_there else self._stored_draft(session_id)
         carry = carry or self.beginning
         words = joined(draft, box.draft) if carry else draft
         self.session_id = session_id
@@ -81,6 +83,22 @@ class PromptController:
         if carry:
             journal.save_draft(before, self._begun if before == self._begun_in else "")
         self.show_queue()
+
+    def _stored_draft(self, session_id: str) -> str:
+        """The session's draft; "" where it is too long for the box, and kept in a file of its own from now on."""
+        draft = self._client.journal.draft(session_id)
+        if fits(draft) or not self._keep_long(draft):
+            return draft
+        self._client.journal.save_draft(session_id, "", *self._client.journal.change(session_id))
+        return ""
+
+    def _keep_long(self, text: str) -> bool:
+        """Whether a text that is too long for the box is in a file of its own now, which is said."""
+        kept = self._client.journal.keep_apart(text)
+        if kept is not None:
+            words = f"What was written is too long for the prompt ({len(text):,} characters). It is kept in {kept}."
+            self._notify(Notice(words, "warning", sticky=True))
+        return kept is not None
 
     def save(self) -> None:
         """Keep what stands in the box."""
@@ -165,6 +183,10 @@ class PromptController:
 
     def edit(self, queued: Queued) -> None:
         """Take a waiting prompt into the box; nothing of its queue is sent meanwhile."""
+        if not fits(queued.text):
+            words = f"That prompt is too long to be changed here ({len(queued.text):,} characters)."
+            self._notify(Notice(words, "warning"))
+            return
         self.leave_edit()
         self._client.prompts.hold(queued.session_id, EDITED)
         self._main.prompt.take_waiting(queued.id, queued.text)
@@ -175,6 +197,8 @@ class PromptController:
         """A prompt of the queue that was being changed when an earlier run ended stands in the box again."""
         waiting = self._client.prompts.waiting(self._session)
         queued = next((queued for queued in waiting if queued.id == queued_id), None)
+        if not fits(changed) and self._keep_long(changed):
+            changed = ""
         if queued is not None and changed:
             self._client.prompts.hold(queued.session_id, EDITED)
             self._main.prompt.take_waiting(queued.id, queued.text, changed)

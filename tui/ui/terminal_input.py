@@ -25,11 +25,14 @@ from tui.ui.escape_sequences import (
     ESCAPE,
     PASTE_END,
     PASTE_START,
+    SEQUENCE_AT_MOST,
     WHOLE,
     committed_text,
+    skipped,
     understood,
     without_controls,
 )
+from tui.widgets.prompt.text_limit import CHARACTERS_AT_MOST
 
 AFTER_ENTER = 0.01
 """Seconds in which what comes behind Enter belongs to the same burst: a terminal hands a paste on in pieces."""
@@ -108,6 +111,35 @@ class TextBurst(Message):
             yield from parser._sequence_to_key_events(character)
 
 
+class PasteTooLong(Message):
+    """So many characters were pasted that no field takes them; they are not kept."""
+
+    def __init__(self, characters: int) -> None:
+        super().__init__()
+        self.characters = characters
+
+
+class Pasted:
+    """A text that comes in pieces: kept as far as a field could take it, and counted."""
+
+    def __init__(self) -> None:
+        self.characters = 0
+        self._pieces: list[str] = []
+
+    def add(self, text: str) -> None:
+        self.characters += len(text)
+        if self.characters <= CHARACTERS_AT_MOST:
+            self._pieces.append(text)
+        else:
+            self._pieces.clear()
+
+    def take(self) -> str | PasteTooLong:
+        """All of it, from the beginning on; nothing is left."""
+        characters, text = self.characters, "".join(self._pieces)
+        self.characters, self._pieces = 0, []
+        return PasteTooLong(characters) if characters > CHARACTERS_AT_MOST else text
+
+
 class InputParser(XTermParser):
     """Textual's, which gets nothing but plain text and whole sequences that it can take: no input makes it fail.
 
@@ -124,6 +156,10 @@ class InputParser(XTermParser):
         self._since = 0.0
         """When the sequence began, or the last of the paste came."""
         self._pasting = False
+        self._paste = Pasted()
+        """What has come of a paste, but for the last characters, which may be the beginning of its end."""
+        self._skipping = ""
+        """While a sequence goes on that is too long: the character that followed its escape."""
         self._escape_until = 0.0
         """Until when an escape that was taken for a key may still prove to be the first byte of a paste."""
 
@@ -140,9 +176,17 @@ class InputParser(XTermParser):
             if self._pasting:
                 end = text.find(PASTE_END, at)
                 if end < 0:
+                    end = max(at, len(text) - len(PASTE_END) + 1)
+                    self._paste.add(text[at:end])
+                    at = end
                     break
                 yield from self._pasted(text[at:end])
                 at = end + len(PASTE_END)
+            elif self._skipping:
+                at, goes_on = skipped(text, at, self._skipping)
+                if goes_on:
+                    break
+                self._skipping = ""
             elif text.startswith(PASTE_START, at):
                 self._pasting, at = True, at + len(PASTE_START)
             elif whole := WHOLE.match(text, at):
@@ -150,6 +194,8 @@ class InputParser(XTermParser):
                 at = whole.end()
             elif part := BEGUN.match(text, at):
                 if part.end() == len(text):
+                    if len(part[0]) > SEQUENCE_AT_MOST and not part[0].endswith(ESCAPE):
+                        self._skipping, at = part[0][1], len(text)
                     break
                 yield from self._broken(part[0])
                 at = part.end()
@@ -159,7 +205,7 @@ class InputParser(XTermParser):
                 yield from super().feed(text[at:end])
                 at = end
         self._rest = text[at:]
-        if self._pasting or not begun or at:
+        if self._pasting or self._skipping or not begun or at:
             self._since = now
 
     def tick(self) -> Iterable[Message]:
@@ -167,9 +213,12 @@ class InputParser(XTermParser):
         if self._pasting and waited >= PASTE_ENDS_AFTER:
             rest, self._rest = self._rest, ""
             yield from self._pasted(rest)
+        elif self._skipping and waited >= SEQUENCE_WITHIN:
+            self._skipping = ""
         elif (
             self._rest
             and not self._pasting
+            and not self._skipping
             and waited >= (constants.ESCAPE_DELAY if self._rest == ESCAPE else SEQUENCE_WITHIN)
         ):
             rest, self._rest = self._rest, ""
@@ -178,7 +227,11 @@ class InputParser(XTermParser):
 
     def _pasted(self, text: str) -> Iterable[Message]:
         self._pasting = False
-        if clean := without_controls(text):
+        self._paste.add(text)
+        whole = self._paste.take()
+        if isinstance(whole, PasteTooLong):
+            yield whole
+        elif clean := without_controls(whole):
             yield events.Paste(clean)
 
     def _sequence(self, sequence: str) -> Iterable[Message]:
@@ -237,6 +290,8 @@ class Burst:
         self._send = send
         self._keys: list[events.Key] = []
         self._text: list[str] = []
+        self._lines = Pasted()
+        """What has come of several lines, but for `_text`."""
         self._has_enter = self._has_lines = False
 
     def take(self, message: Message) -> None:
@@ -253,6 +308,9 @@ class Burst:
                 self._has_lines = True
             if self._has_lines:
                 self._keys.clear()
+                if len(self._text) >= CHUNK:
+                    self._lines.add("".join(self._text[:-1]))
+                    del self._text[:-1]
             else:
                 self._keys.append(message)
         else:
@@ -269,7 +327,9 @@ class Burst:
         keys, text, has_lines = self._keys, self._text, self._has_lines
         self._keys, self._text, self._has_enter, self._has_lines = [], [], False, False
         if has_lines:
-            self._send(TextBurst("".join(text)))
+            self._lines.add("".join(text))
+            lines = self._lines.take()
+            self._send(TextBurst(lines) if isinstance(lines, str) else lines)
         elif len(line := "".join(text).rstrip("\r")) >= LONG or (len(line) > 1 and "\t" not in line):
             self._send(TextBurst(line))
             del keys[: len(line)]

@@ -16,6 +16,7 @@ from tui.core.model import CatalogItem
 from tui.widgets.focus.input_guard import InputGuard
 from tui.widgets.prompt.completions import CompletionList
 from tui.widgets.prompt.editor import Editor
+from tui.widgets.prompt.text_limit import fits
 from tui.widgets.status.footer import Keys
 
 UNFINISHED_NAME = re.compile(r"(?:^|\s)@\S*$")
@@ -176,6 +177,9 @@ class PromptBox(Editor):
         if self.edited is not None:
             self.insert(text)
             return
+        if not fits(text):
+            self.post_message(self.Refused(len(text)))
+            return
         self._keep_changes()
         self._at = 0
         self._show_earlier(text)
@@ -209,7 +213,9 @@ class PromptBox(Editor):
             if text.strip() not in (self._aside.strip(), self.text.strip()):
                 self._aside = joined(self._aside, text)
         elif self.text.strip() != text.strip():
-            self._set(joined(self.text, text))
+            whole = joined(self.text, text)
+            if fits(whole) or not self.keep_long(text):
+                self._set(whole)
 
     def take_back(self, text: str) -> bool:
         """Remove a prompt that was given back; false where it is not here, or not as it was."""
@@ -289,7 +295,7 @@ class PromptBox(Editor):
     def _recall(self, at: int) -> bool:
         """The `at`th newest of the earlier prompts, or (0) the draft; false where there is none."""
         if self._at == 0:
-            self._earlier = self.past()
+            self._earlier = [text for text in self.past() if fits(text)]
         if at > len(self._earlier):
             return False
         self._keep_changes()

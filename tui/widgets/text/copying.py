@@ -8,7 +8,16 @@ from textual.selection import Selection
 from tui.widgets.text.blocks import Code, Paragraph, TextBlock
 
 HARD = re.compile(r"[ \t]*\n")
+COPIED_AT_MOST = 1_000_000
+"""Characters that are sent to the terminal's clipboard; terminals take less, or stand still meanwhile."""
 BLANKS = re.compile(r"[ \t]*")
+
+
+def not_copied(text: str) -> str:
+    """Why the text is not sent to the clipboard, in words; "" where it is."""
+    if len(text) <= COPIED_AT_MOST:
+        return ""
+    return f"{len(text):,} characters are too many for the terminal's clipboard: at most {COPIED_AT_MOST:,} are copied."
 
 
 class Row(msgspec.Struct, frozen=True):
