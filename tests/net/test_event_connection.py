@@ -21,7 +21,9 @@ FETCHED = SessionDeleted("fetched")
 class Server:
     """What the other end does: `refuse` at the opening, or play what the test puts in."""
 
-    def __init__(self) -> None:
+    def __init__(self, health: ConnectionMonitor) -> None:
+        self.health = health
+        self.answers = False
         self.opened = 0
         self.fetches = 0
         self.refuse: NetError | None = None
@@ -34,6 +36,8 @@ class Server:
     @asynccontextmanager
     async def subscribe(self, on_bytes: Callable[[int], None]) -> AsyncIterator[Feed]:
         self.opened += 1
+        if self.answers:
+            self.health.answered(0.01)
         if self.refuse is not None:
             raise self.refuse
         self._on_bytes = on_bytes
@@ -69,8 +73,8 @@ class Line:
 
     def __init__(self) -> None:
         self.time = FakeTime()
-        self.server = Server()
         self.health = ConnectionMonitor()
+        self.server = Server(self.health)
         self.delivered: list[Event] = []
         self.synced: list[bool] = []
         self.link = EventConnection(
@@ -159,6 +163,24 @@ async def test_while_somebody_looks_a_server_that_is_there_again_is_found_within
     opened = line.server.opened
     await line.time.advance(1)
     assert line.server.opened > opened
+
+
+async def test_so_is_one_behind_a_tunnel_that_takes_connections_and_resets_them(line: Line) -> None:
+    line.link.focused = True
+    line.server.refuse = ConnectionLost("reset")
+    await line.server.end()
+    await line.time.advance(300)
+    opened = line.server.opened
+    await line.time.advance(1)
+    assert line.server.opened > opened
+
+
+async def test_but_not_one_that_answers_before_it_resets_the_event_stream(line: Line) -> None:
+    line.link.focused = True
+    line.server.refuse, line.server.answers = ConnectionLost("reset"), True
+    await line.server.end()
+    await line.time.advance(60)
+    assert line.server.opened <= 8
 
 
 async def test_a_person_at_the_keys_is_known_to_look_for_half_a_minute(line: Line) -> None:

@@ -71,6 +71,8 @@ class ConnectionMonitor:
         self._reason = ""
         self._remedy = ""
         self._answers = False
+        self.has_answered = False
+        """Whether anything answered since the newest try began."""
         self._down_since: float | None = None
         self._opened_at: float | None = None
 
@@ -108,6 +110,7 @@ class ConnectionMonitor:
             self._attempt = 0
         self._retry_at = None
         self._opened_at = None
+        self.has_answered = False
 
     def opened(self, now: float) -> None:
         """The server responded with an event stream. Its first byte makes the connection live."""
@@ -136,6 +139,7 @@ class ConnectionMonitor:
     def answered(self, round_trip: float) -> None:
         """A short request was answered after `round_trip` seconds."""
         self._round_trip = round_trip
+        self.has_answered = True
 
     def lost(
         self,

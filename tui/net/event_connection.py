@@ -271,6 +271,10 @@ class EventConnection:
     def _lost_for(self, now: float) -> float:
         return self._health.view(now).lost_for or 0.0
 
+    def _nobody_answered(self, lost: NetError) -> bool:
+        """A tunnel or a proxy may take the connection, and reset it while there is no server behind it."""
+        return isinstance(lost, ConnectFailed | ConnectionLost) and not self._health.has_answered
+
     async def _pause(self, lost: NetError) -> None:
         """Wait as long as the loss asks for: the backoff, or until a person acts."""
         log.info("line lost: %s", lost.message)
@@ -290,7 +294,7 @@ class EventConnection:
         now = self._clock()
         if isinstance(lost, SystemSlept):
             delay = 0.0
-        elif isinstance(lost, ConnectFailed) and self.watched and self._lost_for(now) < PATIENTLY_WATCHED:
+        elif self._nobody_answered(lost) and self.watched and self._lost_for(now) < PATIENTLY_WATCHED:
             delay = min(delay, FOCUSED_RETRY)
         self._health.lost(
             now,
