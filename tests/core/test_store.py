@@ -115,6 +115,36 @@ def test_a_lost_stream_marks_what_was_growing_as_partial(store: Store) -> None:
     assert text_of(store) == ("Hel", "partial")
 
 
+def marked(store: Store) -> str:
+    transcript = store.transcript("ses_1")
+    assert transcript is not None
+    part = transcript.part("msg_2", "prt_1")
+    assert isinstance(part, TextPart)
+    return part.marked
+
+
+def test_each_place_where_words_may_be_missing_is_marked(store: Store) -> None:
+    store.apply(delta("One two"))
+    store.apply(e.StreamLost())
+    assert marked(store) == "One two", "that the end may be missing is said below the text"
+    store.apply(delta("five six"))
+    store.apply(e.StreamLost())
+    store.apply(e.StreamLost())
+    store.apply(delta("ten"))
+    assert marked(store) == "One two […] five six […] ten"
+    assert text_of(store) == ("One twofive sixten", "partial")
+    store.apply(e.PartUpserted(replace(TEXT, text="One two three four five six seven eight nine ten", state="done")))
+    assert "[…]" not in marked(store)
+
+
+def test_a_gap_before_the_first_words_that_came_is_marked() -> None:
+    store = Store()
+    store.open_transcript("ses_1")
+    store.apply(e.MessagesLoaded("ses_1", (FullMessage(ANSWER, (TEXT,)),), None))
+    store.apply(delta("lo"))
+    assert marked(store) == "[…] lo"
+
+
 def test_a_page_with_an_empty_copy_keeps_the_words_that_came(store: Store) -> None:
     """opencode stores a text part as "" until it ends."""
     store.apply(delta("Hel"))
@@ -409,7 +439,7 @@ def test_words_that_stream_while_the_provider_fails_are_broken_off() -> None:
         store.apply(event)
     transcript = store.transcript("ses_1")
     assert transcript is not None
-    assert transcript.parts_of("msg_2") == [broken, replace(again, state="partial")]
+    assert transcript.parts_of("msg_2") == [broken, replace(again, state="partial", gaps=(len(again.text),))]
     done = replace(message, completed=3.0, final=True)
     whole = FullMessage(done, (streaming, replace(again, text="The store is kept.", state="done")))
     store.apply(e.MessagesLoaded("ses_1", (whole,), None))

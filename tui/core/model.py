@@ -97,12 +97,16 @@ class Message(msgspec.Struct, frozen=True):
 Progress: TypeAlias = Literal["streaming", "partial", "broken", "done"]
 
 
+GAP = "[…]"
+"""Marks where characters may be missing."""
+
+
 class TextPart(msgspec.Struct, frozen=True):
     """Text of a prompt or an answer.
 
     `state`: *streaming* while deltas arrive without loss, *partial* if some may be missing until the server sends
     the whole part, *broken* if the model's provider failed in mid-part and the text restarts in another part, *done*
-    if complete.
+    if complete. `gaps`: offsets in the text, ascending, at which characters may be missing.
     """
 
     id: str
@@ -111,6 +115,16 @@ class TextPart(msgspec.Struct, frozen=True):
     text: str
     state: Progress = "done"
     synthetic: bool = False
+    gaps: tuple[int, ...] = ()
+
+    @property
+    def marked(self) -> str:
+        """The text with a mark at each gap; a gap at the end has none."""
+        text = self.text
+        for at in reversed(self.gaps):
+            if at < len(text):
+                text = f"{text[:at]} {GAP} {text[at:]}" if at else f"{GAP} {text}"
+        return text
 
 
 class ReasoningPart(msgspec.Struct, frozen=True):

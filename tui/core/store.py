@@ -35,6 +35,7 @@ from tui.core.model import (
     Message,
     Part,
     PermissionReply,
+    Progress,
     ReasoningPart,
     Request,
     Retrying,
@@ -353,11 +354,14 @@ class Store:
         """Mark the streaming parts of the session as `state`."""
         changes: list[Change] = []
         transcript = self._transcripts.get(session_id)
-        for part in transcript.streaming() if transcript is not None else ():
+        states: set[Progress] = {"streaming", "partial"} if state == "partial" else {"streaming"}
+        for part in transcript.texts_in(states) if transcript is not None else ():
             whole = transcript.part(part.message_id, part.id) if transcript is not None else None
             if transcript is not None and isinstance(whole, TextPart | ReasoningPart):
-                transcript.put_part(replace(whole, state=state))
-                changes.append(PartChanged(session_id, part.message_id, part.id))
+                stopped = _with_gap(whole) if state == "partial" else replace(whole, state=state)
+                if stopped != whole:
+                    transcript.put_part(stopped)
+                    changes.append(PartChanged(session_id, part.message_id, part.id))
         return changes
 
     def _resync(self, event: e.Resynced) -> tuple[Change, ...]:
@@ -436,14 +440,22 @@ class Store:
                     and had.state != "done"
                     and len(had.text) >= len(part.text)
                 ):
-                    part = had
-                elif not up_to_date:
-                    part = replace(part, state="partial")
-                if full.message.completed is not None and part is not had:
-                    part = replace(part, state="done")  # a complete message does not grow
+                    part = replace(had, state="streaming") if up_to_date else had
+                elif full.message.completed is not None:
+                    part = replace(part, state="done")  # of a message that is complete, nothing more comes
                 elif up_to_date:
                     part = replace(part, state="streaming")
+                else:
+                    part = _with_gap(part)
             into.put_part(part)
+
+
+def _with_gap(part: TextPart | ReasoningPart) -> TextPart | ReasoningPart:
+    """The part, of which what would come next may be lost."""
+    if isinstance(part, ReasoningPart):
+        return replace(part, state="partial")
+    end = len(part.text)
+    return replace(part, state="partial", gaps=part.gaps if part.gaps[-1:] == (end,) else (*part.gaps, end))
 
 
 def _forget(kept: dict[str, T], at_most: int, *needed: Container[str]) -> None:

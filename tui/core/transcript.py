@@ -4,13 +4,13 @@ The cost of a delta does not depend on the length of its message: the pieces are
 """
 
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from operator import attrgetter
 
 from msgspec.structs import replace
 
 from tui.core.events import TextDelta
-from tui.core.model import Failure, Message, Part, ReasoningPart, TextPart, ToolPart
+from tui.core.model import Failure, Message, Part, Progress, ReasoningPart, TextPart, ToolPart
 
 _CREATED = attrgetter("created")
 
@@ -233,12 +233,13 @@ class Transcript:
             return False
         return all(self.parts_of(message_id) == other.parts_of(message_id) for message_id in self.messages)
 
-    def streaming(self) -> list[TextPart | ReasoningPart]:
+    def texts_in(self, states: Container[Progress]) -> list[TextPart | ReasoningPart]:
+        """The texts in one of these states; what has just come of them may be missing here."""
         return [
             part
             for parts in self.parts.values()
             for part in parts.values()
-            if isinstance(part, TextPart | ReasoningPart) and part.state == "streaming"
+            if isinstance(part, TextPart | ReasoningPart) and part.state in states
         ]
 
 

@@ -168,6 +168,18 @@ async def test_a_prompt_that_was_not_sent_does_not_end_the_answer_above_its_note
         assert "until the server sends the whole" in app.transcript.text
 
 
+async def test_where_words_may_be_missing_is_marked_until_the_whole_is_there() -> None:
+    app = Page()
+    async with app.run_test(size=(80, 30)) as pilot:
+        app.feed(*talk.prompt(), talk.answer_begins(), talk.text("some wo", state="streaming"), e.StreamLost())
+        app.feed(talk.delta("ther words"))
+        await settled(pilot, app.has("some wo […] ther words"))
+        assert "words may be missing until the server sends the whole" in app.transcript.text
+        app.feed(talk.text("some words and other words"))
+        await settled(pilot, app.has("some words and other words"))
+        assert "[…]" not in app.transcript.text
+
+
 @pytest.mark.parametrize("told_by", ["the turn", "the message"])
 async def test_of_a_part_whose_turn_is_over_it_is_said_that_the_server_does_not_have_the_rest(
     told_by: str,

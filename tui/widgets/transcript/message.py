@@ -222,7 +222,7 @@ class MessageView(Vertical, SkipsCoveredBackground):
         match view, part:
             case MarkdownView(), TextPart(state=state):
                 view.show_ended(self._ended)
-                view.show_text(part.text, state)
+                view.show_text(part.marked, state)
             case ToolCall(), ToolPart():
                 view.show_part(part)
             case ReasoningView(), ReasoningPart():

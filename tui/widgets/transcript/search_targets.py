@@ -62,7 +62,7 @@ def shown_texts(part: Part, role: str) -> Iterator[str]:
         case TextPart(synthetic=True):
             pass
         case TextPart() if role == "assistant":
-            yield _text([piece for block in markdown.read(part.text) for piece in block.pieces])
+            yield _text([piece for block in markdown.read(part.marked) for piece in block.pieces])
         case TextPart() | FilePart() | NotePart():
             yield _text(message.plain_pieces(part))
 
