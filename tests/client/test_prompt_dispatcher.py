@@ -6,11 +6,11 @@ from typing import cast
 import pytest
 
 from tui.backends.base import Backend, Traits
-from tui.client.prompt_dispatcher import NotFetched, PromptDispatcher
+from tui.client.prompt_dispatcher import UNDONE, NotFetched, PromptDispatcher
 from tui.client.turns import TurnTracker
 from tui.core import events as e
 from tui.core.changes import Change, DraftReturned, QueueChanged, ReturnedPromptFound
-from tui.core.model import Busy, Idle, Prompt
+from tui.core.model import Busy, Idle, Prompt, Session
 from tui.core.store import Store
 from tui.core.turn import Turn
 from tui.core.turn_inputs import PostNotSent, PostRefused
@@ -208,6 +208,28 @@ def test_a_copy_that_waits_is_held_once_the_server_has_the_prompt(desk: Desk) ->
     assert (desk.sent(), desk.waiting()) == (["do it", "and then"], ["do it"])
     assert desk.prompts.held("ses_1") == "the server has this prompt already"
     assert ReturnedPromptFound("ses_1", "do it") in desk.told
+
+
+def undo(desk: Desk, message_id: str) -> None:
+    desk.store.apply(e.SessionUpserted(Session("ses_1", "", "/", undone_from=message_id)))
+
+
+def test_a_queue_does_not_remove_what_another_client_undid_meanwhile(desk: Desk) -> None:
+    desk.store.apply(e.StatusChanged("ses_1", Busy()))
+    desk.prompts.submit("ses_1", "one")
+    desk.prompts.submit("ses_1", "two")
+    undo(desk, "msg_1")
+    desk.store.apply(e.StatusChanged("ses_1", Idle()))
+    desk.prompts.dispatch_ready()
+    assert (desk.sent(), desk.prompts.held("ses_1")) == ([], UNDONE)
+    desk.prompts.release("ses_1")
+    assert desk.sent() == ["one"]
+
+
+def test_a_prompt_written_after_an_undo_is_sent(desk: Desk) -> None:
+    undo(desk, "msg_1")
+    desk.prompts.submit("ses_1", "one")
+    assert desk.sent() == ["one"]
 
 
 def test_a_new_prompt_goes_before_what_is_held_and_lets_none_of_it_go(desk: Desk) -> None:

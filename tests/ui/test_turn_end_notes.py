@@ -247,6 +247,32 @@ async def test_the_turn_of_another_client_ahead_of_ours_gets_its_end() -> None:
         await stage.shows("✓ finished in 0:12")
 
 
+async def test_the_end_of_an_undone_turn_goes_with_its_prompt() -> None:
+    async with on_stage() as stage:
+        stage.client.feed(*talk.prompt(), talk.answer_begins())
+        turn = stage.run_turn()
+        turn.state, turn.ended = TurnState.FINISHED, stage.client.now()
+        stage.client.turn_moved(turn)
+        await stage.shows("✓ finished")
+        stage.client.feed(e.MessageRemoved(talk.SESSION, talk.ANSWER), e.MessageRemoved(talk.SESSION, talk.PROMPT))
+        await stage.hides("✓ finished")
+        stage.client.turn_moved(turn)
+        await stage.settled()
+        assert "finished" not in stage.text
+
+
+async def test_an_abort_by_another_client_is_called_that() -> None:
+    async with on_stage() as stage:
+        stage.client.feed(*talk.prompt())
+        turn = stage.run_turn()
+        answer = e.MessageUpserted(Message(talk.ANSWER, talk.SESSION, "assistant", 2.0, None, talk.PROMPT))
+        stage.client.feed(e.MessageUpserted(replace(answer.message, failure=Failure("Aborted", "aborted"))))
+        turn.state, turn.reason, turn.ended = TurnState.ABORTED, "aborted from elsewhere", stage.client.now()
+        stage.client.turn_moved(turn)
+        await stage.shows("■ aborted after 12:04: aborted from elsewhere")
+        assert stage.text.count("■ aborted") == 1
+
+
 async def test_a_prompt_that_was_aborted_elsewhere_before_it_began_has_no_answer() -> None:
     async with on_stage() as stage:
         stage.client.feed(e.StatusChanged(talk.SESSION, Busy()), *talk.prompt())

@@ -22,6 +22,8 @@ ABORT_ASKED = "you aborted the turn before it"
 """Why what waits is held from an abort on, until it is known what became of the turn."""
 ALREADY_THERE = "the server has this prompt already"
 """Why a waiting copy of a prompt that went back to the person is held."""
+UNDONE = "another client undid a prompt, and the next one removes it for good"
+"""Why a queue is held that was written before the undo."""
 
 
 class NotFetched(NetError):
@@ -60,6 +62,8 @@ class PromptDispatcher:
         self._choose = choose
         self._fetch = fetch
         self._queue = PromptQueue(journal)
+        self._accepted_undo: dict[str, str] = {}
+        """By session: from which message on it was undone when the user last sent a prompt."""
 
     def submit(self, session_id: str, text: str) -> None:
         """Send a prompt as soon as its session is free and the line is up: at once, or from the queue.
@@ -67,6 +71,7 @@ class PromptDispatcher:
         What is held stays so, and the prompt goes before it.
         """
         self._queue.add(session_id, text)
+        self._accept_undo(session_id)
         self._advance(session_id)
         self._notify(QueueChanged(session_id))
 
@@ -104,6 +109,7 @@ class PromptDispatcher:
     def release(self, session_id: str, reason: str | None = None) -> None:
         """Let what is held go on, or (`reason`) what is held for this."""
         self._queue.release(session_id, reason)
+        self._accept_undo(session_id)
         self._advance(session_id)
         self._notify(QueueChanged(session_id))
 
@@ -188,11 +194,22 @@ class PromptDispatcher:
         if session_id in self._store.deleted:
             self.hold(session_id, GONE)
             return
+        if self._undone_from(session_id) not in ("", self._accepted_undo.get(session_id)):
+            self.hold(session_id, UNDONE)
+            return
         if isinstance(self._store.status(session_id), Idle) and not self._turns.running_in(session_id):
             if self._fetched(session_id):
                 self._post(queued)
             else:
                 self._fetch(session_id)
+
+    def _accept_undo(self, session_id: str) -> None:
+        """The user sends a prompt: what is undone at this moment may be removed by it."""
+        self._accepted_undo[session_id] = self._undone_from(session_id)
+
+    def _undone_from(self, session_id: str) -> str:
+        session = self._store.sessions.get(session_id)
+        return session.undone_from if session is not None else ""
 
     def _fetched(self, session_id: str) -> bool:
         """Whether ids for the session can be minted: above its newest, which must be known."""

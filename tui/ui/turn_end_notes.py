@@ -124,8 +124,19 @@ class TurnEndNotes:
 
     def _note(self, turn: Turn) -> None:
         answer = self._client.store.answer_to(turn.session_id, turn.prompt_id)
-        if answer is not None and answer.failure is not None and turn.state in TOLD_BY_MESSAGE:
+        by_others = turn.state is TurnState.ABORTED and bool(turn.reason)
+        told = answer is not None and answer.failure is not None and turn.state in TOLD_BY_MESSAGE and not by_others
+        if told or self._was_removed(turn):
             self._transcript.drop_end(turn.prompt_id)
         else:
             words = end_text(turn, begun=answer is not None)
-            self._transcript.note_end(turn.prompt_id, words, ends=turn.state in TELL_MORE)
+            self._transcript.note_end(turn.prompt_id, words, ends=by_others or turn.state in TELL_MORE)
+
+    def _was_removed(self, turn: Turn) -> bool:
+        """Whether the prompt was undone, and the record has neither it nor its finished answer any more."""
+        transcript = self._client.store.transcript(turn.session_id)
+        if transcript is None or not transcript.loaded or turn.state is not TurnState.FINISHED:
+            return False
+        began = self._client.server_now() - (self._client.now() - turn.started)
+        older = any(message.created < began for message in transcript.messages.values())
+        return turn.prompt_id not in transcript.messages and (older or transcript.cursor is None)

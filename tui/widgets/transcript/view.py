@@ -222,6 +222,7 @@ class TranscriptView(VerticalScroll, SkipsCoveredBackground, can_focus=True):
             view.show_alive(not rests and newest is not None and newest.id == message_id)
 
     def drop_message(self, message_id: str) -> None:
+        self.drop_end(message_id)
         view = self._views.pop(message_id, None)
         if view is not None:
             view.remove()
