@@ -247,18 +247,18 @@ async def test_the_turn_of_another_client_ahead_of_ours_gets_its_end() -> None:
         await stage.shows("✓ finished in 0:12")
 
 
-async def test_the_end_of_an_undone_turn_goes_with_its_prompt() -> None:
+async def test_a_turn_that_was_undone_before_its_end_was_seen_has_no_end_line() -> None:
     async with on_stage() as stage:
-        stage.client.feed(*talk.prompt(), talk.answer_begins())
+        page = turn_on_record(-2000, "an earlier one")
+        stage.client.feed(e.MessagesLoaded(talk.SESSION, page, None), *talk.prompt(), talk.answer_begins())
         turn = stage.run_turn()
-        turn.state, turn.ended = TurnState.FINISHED, stage.client.now()
-        stage.client.turn_moved(turn)
-        await stage.shows("✓ finished")
         stage.client.feed(e.MessageRemoved(talk.SESSION, talk.ANSWER), e.MessageRemoved(talk.SESSION, talk.PROMPT))
-        await stage.hides("✓ finished")
+        await stage.hides("Move the session store")
+        turn.state, turn.ended, turn.took = TurnState.FINISHED, stage.client.now(), 12.0
         stage.client.turn_moved(turn)
+        await stage.shows("Answer to an earlier one")
         await stage.settled()
-        assert "finished" not in stage.text
+        assert "finished in 0:12" not in stage.text
 
 
 async def test_an_abort_by_another_client_is_called_that() -> None:
