@@ -252,6 +252,7 @@ async def test_a_turn_that_was_undone_before_its_end_was_seen_has_no_end_line() 
         page = turn_on_record(-2000, "an earlier one")
         stage.client.feed(e.MessagesLoaded(talk.SESSION, page, None), *talk.prompt(), talk.answer_begins())
         turn = stage.run_turn()
+        await stage.shows("Move the session store")
         stage.client.feed(e.MessageRemoved(talk.SESSION, talk.ANSWER), e.MessageRemoved(talk.SESSION, talk.PROMPT))
         await stage.hides("Move the session store")
         turn.state, turn.ended, turn.took = TurnState.FINISHED, stage.client.now(), 12.0
