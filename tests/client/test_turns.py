@@ -27,6 +27,7 @@ from tui.core.model import (
     Session,
     SessionStatus,
     TextPart,
+    ToolPart,
 )
 from tui.core.poll_schedule import IDLE_CONFIRM_DELAY
 from tui.core.store import Store
@@ -371,6 +372,17 @@ async def test_a_session_that_is_gone_takes_its_turn_along(bench: Bench) -> None
     bench.server.session_gone = True
     await bench.fail(ConnectionLost("reset"))
     assert (state(turn), turn.reason) == (TurnState.INTERRUPTED, "the session no longer exists on the server")
+
+
+async def test_a_call_whose_end_was_not_seen_is_read_from_the_record(bench: Bench) -> None:
+    """The POST's body is the last message of the turn; the events of an earlier one may stand still."""
+    step = replace(ANSWER, id="msg_step", final=False)
+    turn = await bench.send()
+    call = ToolPart("prt_9", "ses_1", step.id, "call_9", "bash", "running")
+    await bench.events(e.MessageUpserted(STORED), e.MessageUpserted(step), e.PartUpserted(call))
+    bench.server.messages_there = [STORED, step, ANSWER]
+    await bench.answer()
+    assert (state(turn), bench.server.asked) == (TurnState.FINISHED, 1)
 
 
 async def test_the_stored_answer_wins_over_a_post_that_keeps_still(bench: Bench) -> None:

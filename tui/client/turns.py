@@ -19,9 +19,9 @@ from tui.client.resync import Refetch
 from tui.core import events as e
 from tui.core.changes import TurnChanged, TurnEnded
 from tui.core.diagnosis import DEFAULT_PATIENCE, Diagnosis, ResponsivenessTracker, StallTimeouts, diagnose
-from tui.core.model import Failure, FullMessage, Idle, Message, Prompt, Request
+from tui.core.model import Failure, FullMessage, Idle, Message, Prompt, Request, ToolPart
 from tui.core.record import breaks_off_rejected
-from tui.core.store import Store
+from tui.core.store import ENDED, Store
 from tui.core.transcript import Transcript
 from tui.core.turn import Turn
 from tui.core.turn_inputs import (
@@ -381,6 +381,15 @@ class TurnTracker:
             self._learn(turn)
             self._notify(TurnEnded(turn.session_id, turn.prompt_id))
             self._ended(turn)
+            if isinstance(what, BodyReceived) and self._has_open_calls(turn):
+                self._poll(turn)  # the POST brings the last message only, and the events of the others are late
+
+    def _has_open_calls(self, turn: Turn) -> bool:
+        """Whether a tool call of the turn's answers is not known to have ended."""
+        transcript = self._store.transcript(turn.session_id)
+        answers = [m for m in transcript.ordered() if m.parent_id == turn.prompt_id] if transcript is not None else []
+        parts = (part for m in answers if transcript is not None for part in transcript.parts_of(m.id))
+        return any(isinstance(part, ToolPart) and part.state not in ENDED for part in parts)
 
     def _date_end(self, turn: Turn) -> None:
         """A turn may have ended long before this client heard of it: the server knows when it did."""
