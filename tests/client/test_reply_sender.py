@@ -559,3 +559,32 @@ async def test_where_a_yes_is_no_proof_and_nothing_tells_of_the_end_the_record_d
 async def test_where_a_yes_is_no_proof_and_nothing_speaks_against_it_it_is_believed(desk: Desk) -> None:
     desk.yes_is_proof = False
     assert await desk.send(ANSWER, True) == ("acknowledged", "")
+
+
+async def test_where_a_yes_is_no_proof_a_call_that_runs_shows_no_reply(desk: Desk) -> None:
+    desk.yes_is_proof = False
+    asked = replace(PERMISSION, message_id="msg_2", call_id="call_9")
+    desk.deliver(e.RequestOpened(asked))
+    call = ToolPart("prt_9", "ses_1", "msg_2", "call_9", "bash", "running")
+    desk.recorded = (FullMessage(Message("msg_2", "ses_1", "assistant"), (call,)),)
+    assert await desk.send(PendingReply(asked, permission="once"), True) == ("allowed", "")
+
+
+@pytest.mark.parametrize("shown_by", ["an event", "the call"])
+@pytest.mark.parametrize(
+    ("failure", "outcome"), [(ConnectFailed("refused"), "elsewhere"), (ConnectionLost("reset"), "acknowledged")]
+)
+async def test_a_reason_that_never_arrived_is_not_shown_as_given(
+    desk: Desk, shown_by: str, failure: NetError, outcome: str
+) -> None:
+    """Another client rejected the same call, without it."""
+    asked = replace(PERMISSION, message_id="msg_2", call_id="call_9")
+    desk.deliver(e.RequestOpened(asked))
+    if shown_by == "an event":
+        desk.deliver(e.PermissionReplied("ses_1", "per_1", "reject"))
+    else:
+        call = ToolPart("prt_9", "ses_1", "msg_2", "call_9", "bash", "error", rejected=True)
+        desk.recorded = (FullMessage(Message("msg_2", "ses_1", "assistant"), (call,)),)
+    sent = PendingReply(asked, permission="reject", message="use uv")
+    state, _ = await desk.send(sent, failure, HttpStatusError(404))
+    assert state == outcome

@@ -195,6 +195,7 @@ class ReplySender:
 
     async def _confirm(self, reply: PendingReply) -> Ending:
         """The server took an answer, ours or one a moment before: how it tells of the request's end says."""
+        self._may_have_arrived.add(reply.request.id)
         for seconds in TOLD_AFTER:
             if self._is_over(reply.request.id):
                 break
@@ -223,7 +224,10 @@ class ReplySender:
     def _classify(self, reply: PendingReply, call: ToolPart | None) -> Ending:
         request = reply.request
         closed = self._closed.get(request.id)
+        arrived = request.id in self._may_have_arrived
         self._deliver(e.RequestGone(request.session_id, request.id))
+        if reply.message and not arrived and ((call is not None and call.rejected) or _is_rejected(closed)):
+            return "elsewhere", "rejected"  # without the reason that goes with this rejection
         if closed is not None and closed.how != "gone":
             return _explain_by_end(reply, closed)
         if call is not None and call.answers is not None and reply.permission is None:
@@ -231,7 +235,6 @@ class ReplySender:
         if call is not None and call.rejected:
             return ("acknowledged", "") if reply.rejects else ("elsewhere", "rejected")
         if reply.permission is not None and call is not None:
-            arrived = request.id in self._may_have_arrived
             return _explain_by_call(reply.permission, call, may_have_arrived=arrived)
         return "expired", ""
 
@@ -254,6 +257,10 @@ class ReplySender:
         works_on = [full.message.id for full in messages if full.message.role == "assistant"][-1:]
         alive = self._runs(request.session_id) and works_on == [request.message_id]
         return calls[0] if alive else None
+
+
+def _is_rejected(closed: RequestClosed | None) -> bool:
+    return closed is not None and (closed.how == "rejected" or closed.reply == "reject")
 
 
 def _explain_by_end(reply: PendingReply, closed: RequestClosed) -> Ending:
