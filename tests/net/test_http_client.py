@@ -308,6 +308,16 @@ class TestSecondTry:
             assert (await asyncio.wait_for(stuck, 30)).value is True  # before its own first try ends
 
 
+class TestUpload:
+    async def test_a_large_body_gets_time_to_leave(
+        self, server: Server, http: Http, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("tui.net.request.SLOWEST_UPLINK", 10_000)
+        server.play(server.saying(hold=True))
+        with pytest.raises(ReadTimeout, match=r"nothing came for 0\.4"):
+            await http.call("POST", "/x", json="x" * 2_998, timeout=0.1)
+
+
 class TestUnsendable:
     """What a server calls its things may be more than a request can hold: said, and nothing is sent."""
 

@@ -31,7 +31,7 @@ from tui.net.credentials import Credentials
 from tui.net.errors import CertificateError, ConnectionLost, Encoded, NetError, ReadTimeout, Trickled
 from tui.net.httpx_errors import HTTPX_ERRORS, in_our_words
 from tui.net.json_input import JSON
-from tui.net.request import Params, Request
+from tui.net.request import Params, Request, upload_seconds
 from tui.net.response import (
     QUOTED_SECONDS,
     Progress,
@@ -182,9 +182,9 @@ class Http:
     ) -> Response:
         """One exchange of JSON. Raises NetError.
 
-        `timeout`: seconds until the headers of the answer are whole, and that the server may keep still within
-        it. However long the answer takes as a whole, it is read for as long as its bytes come; `progress` hears
-        of them (see `collect`).
+        `timeout`: seconds until the headers of the answer are whole, beside those for a large body to leave, and
+        that the server may keep still within the answer. However long that takes as a whole, it is read for as
+        long as its bytes come; `progress` hears of them (see `collect`).
 
         A GET that stays without an answer, or whose connection breaks, is tried once more on a new connection; the
         first answer counts. An answer of another type than the `accept` header asks for (JSON, unless given) is
@@ -290,6 +290,8 @@ class Http:
         self, client: httpx.AsyncClient, request: Request, limits: dict[str, float | None]
     ) -> AsyncIterator[ByteStream]:
         outgoing = request.built_by(client, limits)
+        if limits["read"] is not None:
+            limits["read"] += upload_seconds(outgoing)
         try:
             with waiting(request.name):
                 response = await client.send(outgoing, stream=True)

@@ -12,6 +12,10 @@ from tui.net.json_input import JSON
 
 Params: TypeAlias = Mapping[str, str | int | bool | None]
 
+SLOWEST_UPLINK = 1_000
+"""Bytes a second at which the body of a request may leave: the system's buffers hide how far it is."""
+UPLOAD_SECONDS_MAX = 120.0
+
 
 @dataclass(frozen=True, slots=True)
 class Request:
@@ -49,3 +53,8 @@ class Request:
             raise Unsendable("its address is too long") from error
         except UnicodeEncodeError as error:
             raise Unsendable("a header of it is not ASCII") from error
+
+
+def upload_seconds(request: httpx.Request) -> float:
+    """What the body adds to the wait for an answer on a slow connection."""
+    return min(int(request.headers.get("content-length", 0)) / SLOWEST_UPLINK, UPLOAD_SECONDS_MAX)
