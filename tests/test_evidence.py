@@ -1,24 +1,35 @@
 """`docs/evidence.md` names what may be said of an end, an answer or an abort; the code says nothing else."""
 
 import ast
+import itertools
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
 import pytest
 from msgspec.structs import replace
+from textual.content import Content
 
+from tests import sample_events as talk
 from tests.chaos.evidence import ROWS, Case, unfounded
 from tests.chaos.truth import Call, Piece, Stored
-from tui.core.changes import AbortProgress, AbortState, ReplyStatusChanged
+from tui.core.changes import AbortProgress, AbortState, ReplyStatusChanged, RequestClosed
 from tui.core.connection_status import ConnectionState, ConnectionStatus
+from tui.core.model import PermissionReply, Request, Retrying
 from tui.core.record import RecordedEnd
 from tui.core.turn import Turn
 from tui.core.turn_state import TERMINAL_STATES, TurnState
+from tui.widgets.requests.outcome_text import Outcomes
 from tui.widgets.status.turn_status import end_text, recorded_words, turn_text
 
 HERE = Path(__file__).parent.parent
-SHOWN = re.findall(r"^\| `([^`]+)` \|", (HERE / "docs" / "evidence.md").read_text(), re.MULTILINE)
+SECTIONS = re.split(r"^## (.+)\n", (HERE / "docs" / "evidence.md").read_text(), flags=re.MULTILINE)
+SHOWN = {
+    title: re.findall(r"^\| `([^`]+)` \|", text, re.MULTILINE)
+    for title, text in zip(SECTIONS[1::2], SECTIONS[2::2], strict=True)
+}
+"""What the tables say is shown, by section."""
 GLYPHS = {
     TurnState.FINISHED: "✓",
     TurnState.FAILED: "✗",
@@ -27,7 +38,9 @@ GLYPHS = {
     TurnState.CANCELLED: "!",
     TurnState.NOT_SENT: "↩",
 }
-ENDS = [shown for shown in SHOWN if shown[0] in GLYPHS.values()]
+UNBEGUN = "■ aborted before it began"
+ENDS = [shown for shown in SHOWN["Ends of turns"] if shown[0] in GLYPHS.values() and shown != UNBEGUN]
+OUTCOMES = [shown for shown in SHOWN["Answers to requests"] if " " in shown]
 WHOLE = Stored("msg_2", "assistant", "msg_1", completed=True, final=True)
 ABORTED = Stored("msg_2", "assistant", "msg_1", completed=True, failure="aborted")
 FAILED = Stored("msg_2", "assistant", "msg_1", completed=True, failure="provider")
@@ -117,21 +130,35 @@ def test_every_end_has_a_row() -> None:
         assert end_text(replace(NOTHING.turn, state=state, ended=1.0)).plain.startswith(GLYPHS[state])
 
 
+def texts(path: str) -> set[str]:
+    """The string constants of a module that are sentences, docstrings and what ends as *not sent* apart."""
+    tree = ast.parse((HERE / path).read_text())
+    ignored: set[ast.AST] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Expr):
+            ignored |= set(ast.walk(node))
+        if isinstance(node, ast.Call) and "NOT_SENT" in ast.unparse(node):
+            ignored |= set(ast.walk(node))
+    constants = [node for node in ast.walk(tree) if isinstance(node, ast.Constant) and node not in ignored]
+    return {node.value for node in constants if isinstance(node.value, str) and " " in node.value.strip()}
+
+
+def reasons(path: str) -> set[str]:
+    """The sentences with which a module ends turns; those of *not sent* and of *cancelled* share rows."""
+    tree = ast.parse((HERE / path).read_text())
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    named = [call for call in calls if ast.unparse(call.func) in ("Ending", "self._end")]
+    ends = [
+        call for call in named if not {"NOT_SENT", "CANCELLED"} & set(ast.unparse(call).replace(",", ".").split("."))
+    ]
+    found = [node.value for call in ends for node in ast.walk(call) if isinstance(node, ast.Constant)]
+    return {one for one in found if isinstance(one, str) and one}
+
+
 def test_every_reason_in_the_code_has_a_row_of_its_own() -> None:
-    """The sentences with which `tui.core.turn` ends a turn; those of *not sent* share a row, but for one."""
-    tree = ast.parse((HERE / "tui" / "core" / "turn.py").read_text())
-    reasons = set()
-    for function in [one for one in ast.walk(tree) if isinstance(one, ast.FunctionDef)]:
-        named = function.name in ("_who_aborted", "_who_rejected")
-        for call in ast.walk(function):
-            ends = isinstance(call, ast.Call) and getattr(call.func, "attr", "") == "_end"
-            if ends and "NOT_SENT" in ast.unparse(call):
-                continue
-            if ends or (named and isinstance(call, ast.Return)):
-                found = [one.value for one in ast.walk(call) if isinstance(one, ast.Constant)]
-                reasons |= {one for one in found if isinstance(one, str) and one}
-    assert reasons
-    for reason in reasons:
+    told = texts("tui/core/turn_ending.py") | texts("tui/core/idle_ending.py") | reasons("tui/core/turn.py")
+    assert len(told) > 10
+    for reason in told:
         sentence = f": {reason}…" if reason.endswith(": ") else f": {reason}"
         assert any(shown.endswith(sentence) for shown in ENDS), reason
 
@@ -143,17 +170,103 @@ def test_the_rows_of_the_suite_are_those_of_the_table() -> None:
 
 def test_every_state_of_an_answer_has_a_row() -> None:
     states = set(get_args(ReplyStatusChanged.__annotations__["state"])) - {"sending", "retrying"}
-    assert states <= set(SHOWN)
+    assert states <= set(SHOWN["Answers to requests"])
 
 
 @pytest.mark.parametrize("state", get_args(AbortState))
 def test_every_state_of_an_abort_has_a_row(state: AbortState) -> None:
-    rows = {shown.replace("…", "") for shown in SHOWN if "abort" in shown and shown[0] not in GLYPHS.values()}
-    for line in (ConnectionStatus(ConnectionState.LIVE), ConnectionStatus(ConnectionState.RECONNECTING)):
+    rows = {shown.replace("…", "") for shown in SHOWN["Aborts"]}
+    for line in (LIVE, LOST):
         words = turn_text(NOTHING.turn, line, 1.0, 1.0, abort=AbortProgress(state, "")).plain
         assert any(row.split("  ")[0].strip(" ·") in words or row.strip() in words for row in rows), words
 
 
 @pytest.mark.parametrize("how", get_args(get_type_hints(RecordedEnd)["how"]))
 def test_an_end_that_only_the_record_tells_is_in_the_table(how: Any) -> None:
-    assert recorded_words(RecordedEnd(how)).plain in SHOWN
+    assert recorded_words(RecordedEnd(how)).plain in SHOWN["Ends of turns"]
+
+
+def test_an_abort_before_the_answer_has_a_row() -> None:
+    for reason in ("", "aborted elsewhere"):
+        words = end_text(replace(NOTHING.turn, state=TurnState.ABORTED, reason=reason, ended=1.0), begun=False).plain
+        assert words == UNBEGUN + (f": {reason}" if reason else "")
+    assert UNBEGUN in SHOWN["Ends of turns"]
+
+
+HOW: Any = get_args(RequestClosed.__annotations__["how"])
+REPLIES: Any = (None, *get_args(PermissionReply))
+
+
+def row_of(words: str, rows: list[str]) -> str | None:
+    """The row that shows these words; `…` stands for any."""
+    patterns = {row: re.escape(row).replace("…", ".*") for row in rows}
+    return next((row for row, pattern in patterns.items() if re.fullmatch(pattern, words)), None)
+
+
+def outcomes() -> Iterator[str]:
+    """Each line that the transcript can have of a request."""
+    question, permission = talk.ONE_CHOICE, talk.PERMISSION
+    told = get_args(ReplyStatusChanged.__annotations__["state"])
+    cases: list[tuple[Request, list[Any]]] = [
+        (question, [(("yes",),), None]),
+        (permission, ["once", "always", "reject"]),
+    ]
+    for request, givens in cases:
+        for given, state, reason in itertools.product(givens, told, ("", "connection reset")):
+            for before in (None, RequestClosed(request, "gone")):
+                known = Outcomes()
+                known.sent(request, given)
+                if before is not None:
+                    yield from lines(known.closed(before))
+                yield from lines(known.changed(ReplyStatusChanged(request, state, reason)))
+        yield from lines(Outcomes().changed(ReplyStatusChanged(request, "acknowledged", "")))
+        for how, reply in itertools.product(HOW, REPLIES):
+            closed = RequestClosed(request, how, answers=(("yes",),), reply=reply)
+            yield from lines(Outcomes().closed(closed))
+            known = Outcomes()
+            known.sent(request, givens[0])
+            yield from lines(known.closed(closed))
+            yield from lines(known.changed(ReplyStatusChanged(request, "elsewhere", "")))
+
+
+def lines(words: Content | None) -> list[str]:
+    return [] if words is None else [words.plain]
+
+
+def test_every_line_about_a_request_has_a_row_and_every_row_such_a_line() -> None:
+    found = {line: row_of(line, OUTCOMES) for line in outcomes()}
+    assert [line for line, row in found.items() if row is None] == []
+    assert [row for row in OUTCOMES if row not in found.values()] == []
+
+
+LIVE = ConnectionStatus(ConnectionState.LIVE)
+LOST = ConnectionStatus(ConnectionState.RECONNECTING)
+DOUBTS = {
+    "unknown: its request failed (…) · checking its status…": (TurnState.UNKNOWN, "502 Bad Gateway", LIVE),
+    "unknown while the line is down; …": (TurnState.RUNNING, "", LOST),
+    "the model's provider failed… · the server tries again…": (TurnState.RETRYING, "", LIVE),
+}
+
+
+@pytest.mark.parametrize("row", DOUBTS)
+def test_what_is_said_of_a_turn_in_doubt_has_a_row(row: str) -> None:
+    assert row in SHOWN["A running turn"]
+    state, reason, connection = DOUBTS[row]
+    turn = replace(NOTHING.turn, state=state, reason=reason, retry=Retrying(2, "overloaded", None))
+    assert row_of(turn_text(turn, connection, 1.0, 1.0).plain.removeprefix("turn 0:01 · "), [row]) == row
+
+
+TESTED = {
+    "waiting for you": "test_waiting_for_the_person",
+    "checking its status…": "test_a_failed_request_is_not_called_a_broken_connection_while_that_is_live",
+    "[…]": "test_where_words_may_be_missing_is_marked_until_the_whole_is_there",
+    "… words may be missing until the server sends the whole": "test_a_part_that_may_miss_words_says_so",
+}
+"""The tests of the other rows about a running turn."""
+
+
+def test_every_row_about_a_running_turn_has_a_test() -> None:
+    assert {*DOUBTS, *TESTED} == {*SHOWN["A running turn"]}
+    sources = [path.read_text() for path in (HERE / "tests" / "widgets").rglob("test_*.py")]
+    for name in TESTED.values():
+        assert any(f"def {name}(" in source for source in sources), name
