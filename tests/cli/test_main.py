@@ -120,6 +120,9 @@ def test_flags_become_settings(runs: list[Settings], tmp_path: Path) -> None:
         (["--password", SECRET], "No such option"),
         (["--ca-file", "nowhere.pem"], "does not exist"),
         (["--log", "."], "directory"),
+        (["--session", "x/y"], "no id of a session"),
+        (["--session", ""], "no id of a session"),
+        (["--session", "ses_1?"], "no id of a session"),
         (["one", "two"], "unexpected"),
     ],
 )

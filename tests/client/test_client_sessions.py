@@ -187,3 +187,27 @@ async def test_a_list_of_what_runs_that_cannot_be_read_is_said_once(meeting: Mee
         meeting.client._apply(Resynced({}, (), frozenset(), problem="/session/status is no object"))
     said = [one.text for one in meeting.told if isinstance(one, c.Notice)]
     assert len([one for one in said if "/session/status is no object" in one]) == 1
+
+
+@pytest.mark.parametrize("kept_by", ["opened", "a draft"])
+@virtually()
+async def test_a_session_that_a_web_page_answers_for_costs_itself_alone(meeting: Meeting, kept_by: str) -> None:
+    """As opencode does for an id with a slash: everything else is the server's, as before."""
+    if kept_by == "opened":
+        await meeting.client.open_session("x/y")
+    else:
+        meeting.client.journal.save_draft("x/y", "to be sent")
+    meeting.client.restart_line()
+    await meeting.until(lambda: not meeting.synced, what="the connection to go")
+    await meeting.until(lambda: meeting.synced, within=5, what="the connection")
+    assert (await meeting.over(meeting.send("PLAIN"))).state is TurnState.FINISHED
+
+
+@virtually()
+async def test_only_a_session_that_the_server_has_is_the_last_one_used(meeting: Meeting) -> None:
+    client = meeting.client
+    await client.open_session("ses_nope")
+    assert client.journal.last_session() == meeting.session_id
+    other = (await meeting.http.post("/session", json={})).json()["id"]
+    await client.open_session(other)
+    assert client.journal.last_session() == other

@@ -5,6 +5,7 @@ import gc
 import logging
 import math
 import os
+import re
 import shlex
 import sys
 import time
@@ -77,6 +78,10 @@ CA_FILE = click.option(
 )
 
 
+SESSION_ID = re.compile(r"[\w.:-]{1,200}")
+"""What the ids of all servers that are known look like; others would be read as a path."""
+
+
 @click.command(cls=SubcommandGroup, context_settings=HELP)
 @click.argument("url", required=False)
 @click.option("--demo", is_flag=True, help="Start the bundled stub server, talk to it, and end it afterwards.")
@@ -107,6 +112,8 @@ def main(
         raise click.UsageError("--demo starts a server of its own: leave the URL out")
     if session and resume:
         raise click.UsageError("--session and --continue both name a session: give one of them")
+    if session is not None and not SESSION_ID.fullmatch(session):
+        raise click.UsageError(f"{session!r} is no id of a session")
     flags = {
         "url": url,
         "demo": demo or None,

@@ -317,11 +317,17 @@ class Client:
         before are closed.
         """
         self.store.open_transcript(session_id)
-        self.journal.save_last_session(session_id)
         self._opened.pop(session_id, None)
         self._opened[session_id] = None
+        is_known = session_id in self.store.sessions
+        if is_known:
+            self.journal.save_last_session(session_id)
         if self._link.synced:
             await self._resync.session(session_id)
+        if (
+            not is_known and session_id in self.store.sessions
+        ):  # else `--continue` would lead to an id that was mistyped
+            self.journal.save_last_session(session_id)
         for old in list(self._opened)[:-OPEN_KEPT]:
             self.close_session(old)
 

@@ -16,7 +16,16 @@ from tui.client.stale_requests import StaleRequestFilter
 from tui.core import events as e
 from tui.core.model import Busy, FullMessage, Idle, Session
 from tui.core.store import IDLE, Store
-from tui.net.errors import ConnectionLost, HttpStatusError, InvalidBody, NetError, ReadTimeout, Trickled, Unsendable
+from tui.net.errors import (
+    ConnectionLost,
+    HttpStatusError,
+    InvalidBody,
+    NetError,
+    ReadTimeout,
+    Trickled,
+    UnexpectedContentType,
+    Unsendable,
+)
 from tui.net.together import together
 
 log = logging.getLogger(__name__)
@@ -71,7 +80,8 @@ class Resync:
             found = [event for told in answers for event in told]
             known = {one.id for event in found if isinstance(event, e.SessionsListed) for one in event.sessions}
             known |= {*done, *self._store.deleted}
-            found += await together(*(self._fetch_session(one) for one in self._kept() if one not in known))
+            for heads in await together(*(self._head_or_nothing(one) for one in self._kept() if one not in known)):
+                found += heads
             resynced = None if done else next(event for event in found if isinstance(event, e.Resynced))
             # more may be opened while these are fetched, the last of them too
             while resynced is None or not set(done).issuperset(self._store.open_sessions()):
@@ -107,17 +117,14 @@ class Resync:
         return [*_with_work(found, running), running]
 
     async def _session_or_nothing(self, session_id: str) -> Sequence[e.Event]:
-        """A session that cannot be fetched costs itself alone: why is kept, for it is shown in its place."""
-        try:
-            return await self._session(session_id)
-        except (ReadTimeout, ConnectionLost, Trickled, Unsendable, InvalidBody) as error:
-            log.info("session %s could not be fetched: %s", session_id, error.message)
-            return []
-        except HttpStatusError as refusal:
-            if refusal.status in (401, 403):
-                raise
-            log.info("session %s could not be fetched: %s", session_id, refusal.message)
-            return []
+        """As `_session`. Why it failed is kept, for it is shown in its place."""
+        return await _alone(session_id, self._session(session_id))
+
+    async def _head_or_nothing(self, session_id: str) -> Sequence[e.Event]:
+        async def head() -> Sequence[e.Event]:
+            return [await self._fetch_session(session_id)]
+
+        return await _alone(session_id, head())
 
     async def requests(self) -> None:
         """Fetch what runs and what is asked."""
@@ -253,6 +260,20 @@ class Resync:
         known = (store.sessions.get(session_id) for session_id in sessions)
         new = [event.session for event in found if isinstance(event, e.SessionUpserted)]
         return sorted({session.directory for session in (*known, *new) if session is not None} - {""})
+
+
+async def _alone(session_id: str, work: Awaitable[Sequence[e.Event]]) -> Sequence[e.Event]:
+    """What is fetched of a session; one that cannot be fetched costs itself alone."""
+    try:
+        return await work
+    except (ReadTimeout, ConnectionLost, Trickled, Unsendable, InvalidBody, UnexpectedContentType) as error:
+        log.info("session %s could not be fetched: %s", session_id, error.message)
+        return []
+    except HttpStatusError as refusal:
+        if refusal.status in (401, 403):
+            raise
+        log.info("session %s could not be fetched: %s", session_id, refusal.message)
+        return []
 
 
 def _with_work(events: Sequence[e.Event], running: e.Resynced) -> Iterator[e.Event]:
