@@ -143,6 +143,24 @@ async def test_after_an_abort_a_new_prompt_goes_and_what_is_held_stays() -> None
         await stage.until(lambda: waiting(stage) == [])
 
 
+async def test_a_change_that_is_left_by_esc_can_be_recalled() -> None:
+    async with on_stage() as stage:
+        await queue(stage, "first")
+        await stage.press("shift+tab", "enter", *" and more", "escape")
+        await stage.shows("The change was not saved. ↑ in the prompt finds it.")
+        assert (waiting(stage), stage.main.prompt.text) == (["first"], "")
+        await stage.press("up")
+        assert stage.main.prompt.text == "first and more"
+
+
+async def test_leaving_an_unchanged_prompt_says_nothing() -> None:
+    async with on_stage() as stage:
+        await queue(stage, "first")
+        await stage.press("shift+tab", "enter", "escape")
+        await stage.shows("waiting until the turn ends")
+        assert "not saved" not in stage.text
+
+
 async def test_a_prompt_that_is_changed_is_not_sent_though_another_is_held() -> None:
     async with on_stage() as stage:
         await queue(stage, "old")

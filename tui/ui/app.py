@@ -441,8 +441,8 @@ class HoldfastApp(App[None]):
         self.writing.save()
 
     @on(PromptBox.EditLeft)
-    def _edit_left(self) -> None:
-        self.writing.edit_left()
+    def _edit_left(self, event: PromptBox.EditLeft) -> None:
+        self.writing.edit_cancelled(event.changed)
 
     @on(PromptBox.SearchWanted)
     def _search_wanted(self) -> None:

@@ -213,6 +213,13 @@ class PromptController:
             self._main.prompt.put_back()
         self.edit_left()
 
+    def edit_cancelled(self, changed: str) -> None:
+        """The person left a waiting prompt as it was; what it was changed to is an earlier prompt."""
+        if changed.strip():
+            self._client.journal.remember(changed)
+            self._notify(Notice("The change was not saved. ↑ in the prompt finds it."))
+        self.edit_left()
+
     def edit_left(self) -> None:
         """No waiting prompt stands in the box any more: its queue goes on."""
         if self._client.prompts.waiting(self._session):

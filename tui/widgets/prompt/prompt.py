@@ -69,8 +69,11 @@ class PromptBox(Editor):
     class EnterIgnored(Message):
         """Enter came just after a question went, which it was meant for; nothing is sent."""
 
+    @dataclass
     class EditLeft(Message):
-        """The waiting prompt that stood here stays as it was."""
+        """The waiting prompt that stood here stays as it was; `changed`: what it was changed to here, or ""."""
+
+        changed: str
 
     def __init__(self, now: Callable[[], float], *, id: str | None = None) -> None:
         """`past` gives earlier prompts, the newest first; `submit` takes what stands here, before the next key."""
@@ -277,8 +280,9 @@ class PromptBox(Editor):
             case "ctrl+r":
                 self.post_message(self.SearchWanted())
             case "escape" if self.edited is not None:
+                changed = self.change
                 self.put_back()
-                self.post_message(self.EditLeft())
+                self.post_message(self.EditLeft(changed[1] if changed else ""))
             case "up" if self.cursor_location[0] == 0 and self.edited is None and self._recall(self._at + 1):
                 pass
             case "down" if self._at_last_line and self._aside is not None and self.edited is None:
