@@ -3,17 +3,14 @@
 Measured is the processor time between two turns of the loop: what other programs take meanwhile does not count.
 """
 
-import asyncio
-import gc
-import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 
 import pytest
 from msgspec.structs import replace
 
 from tests import sample_events as talk
 from tests.app_harness import Stage, on_stage
+from tests.processor_time import loop_held_up_at_most
 from tests.waiting import wait_until
 from tui.core import changes as c
 from tui.core import events as e
@@ -37,37 +34,10 @@ from tui.widgets.text.markdown_view import MarkdownView
 from tui.widgets.transcript.foldable import Foldable
 
 FREEZE = 0.5
-"""Seconds: what takes 0.15 alone on a processor takes up to three times that on one that many share."""
+"""Seconds of processor time: what takes 0.15 alone takes up to three times that on a shared processor."""
 LINES = "\n".join(f"line {number}" for number in range(100_000))
 LONG = "x" * 10_000_000
 TEXTS = {"lines": LINES, "one line": LONG}
-
-
-class Longest:
-    """The longest time that the loop was held up, as far as this program worked in it."""
-
-    seconds = 0.0
-
-    async def watch(self) -> None:
-        before = time.thread_time()
-        while True:
-            await asyncio.sleep(0.002)  # its lateness is what is measured
-            now = time.thread_time()
-            self.seconds, before = max(self.seconds, now - before), now
-
-
-@asynccontextmanager
-async def measured() -> AsyncIterator[None]:
-    longest = Longest()
-    watching = asyncio.create_task(longest.watch())
-    gc.disable()  # what the other tests left behind is none of the app's
-    try:
-        yield
-        await asyncio.sleep(0.01)
-    finally:
-        watching.cancel()
-        gc.enable()
-    assert longest.seconds < FREEZE
 
 
 def question(**fields: object) -> e.Event:
@@ -115,7 +85,7 @@ PLACES: dict[str, Callable[[str], list[e.Event]]] = {
 @pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS)
 @pytest.mark.parametrize("place", PLACES)
 async def test_a_long_text_holds_up_nothing(place: str, text: str) -> None:
-    async with on_stage() as stage, measured():
+    async with on_stage() as stage, loop_held_up_at_most(FREEZE):
         stage.client.feed(*PLACES[place](text))
         await stage.settled()
         stage.second()
@@ -147,7 +117,7 @@ def refused(stage: Stage, text: str) -> None:
 @pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS)
 @pytest.mark.parametrize("told", [retry, ended, lost, refused], ids=lambda told: told.__name__)
 async def test_a_long_reason_holds_up_nothing(told: Callable[[Stage, str], None], text: str) -> None:
-    async with on_stage() as stage, measured():
+    async with on_stage() as stage, loop_held_up_at_most(FREEZE):
         stage.client.feed(*talk.prompt())
         told(stage, text)
         stage.client.notice(text)
@@ -185,11 +155,11 @@ async def test_markdown_that_is_hard_to_read_holds_up_nothing(text: str) -> None
     async with on_stage(size=(120, 24)) as stage:
         stage.client.feed(*answer())
         await stage.settled()
-        async with measured():
+        async with loop_held_up_at_most(FREEZE):
             stage.client.feed(talk.text(text))
             await stage.until(lambda: stage.main.transcript.query(MarkdownView), "the answer is mounted")
             prose = stage.main.transcript.query_one(MarkdownView)
-            await wait_until(lambda: prose.shown == text, within=60, what="all of it is shown")
+            await wait_until(lambda: prose.shown == text, what="all of it is shown")
             await stage.settled()
 
 
@@ -197,4 +167,4 @@ async def test_what_is_too_long_to_be_shown_is_counted() -> None:
     async with on_stage() as stage:
         stage.client.feed(*answer(talk.text("word " * 200_010)))
         await stage.until(lambda: stage.main.transcript.query(MarkdownView), "the answer is mounted")
-        await wait_until(lambda: "… 50 more characters" in stage.text, within=60, what="the count")
+        await wait_until(lambda: "… 50 more characters" in stage.text, what="the count")
