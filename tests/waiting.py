@@ -3,9 +3,13 @@
 import asyncio
 import time
 from collections.abc import Callable
+from typing import Final
+
+PATIENCE: Final = 60.0
+"""Seconds that a wait takes at most where no other bound is given: it only keeps a test from hanging."""
 
 
-async def wait_until(condition: Callable[[], object], *, within: float = 5.0, what: str = "") -> None:
+async def wait_until(condition: Callable[[], object], *, within: float = PATIENCE, what: str = "") -> None:
     """Return as soon as `condition()` is true; fail after `within` seconds, naming `what` was awaited."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + within
@@ -15,7 +19,7 @@ async def wait_until(condition: Callable[[], object], *, within: float = 5.0, wh
         await asyncio.sleep(0.01)  # yields between two looks at the condition; the condition ends the wait
 
 
-def block_until(condition: Callable[[], object], *, within: float = 5.0, what: str = "") -> None:
+def block_until(condition: Callable[[], object], *, within: float = PATIENCE, what: str = "") -> None:
     """`wait_until` for a test without an event loop, whose condition asks another process."""
     deadline = time.monotonic() + within
     while not condition():

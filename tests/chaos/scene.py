@@ -16,7 +16,7 @@ from tests.chaos.person import Person
 from tests.chaos.stub_server import ELSEWHERE
 from tests.chaos.truth import Truth
 from tests.chaos.virtual_time import VirtualTime
-from tests.waiting import wait_until
+from tests.waiting import PATIENCE, wait_until
 from tui.core.connection_status import ConnectionState
 from tui.core.model import Idle, QuestionRequest
 from tui.core.turn_state import TurnState
@@ -72,7 +72,7 @@ class Scene:
         self.server = server
         self.family = FAMILIES[schedule.profile]
         self.person = Person(server.port, self.family, random.Random(schedule.seed), folder, name)
-        self.http = httpx.AsyncClient(base_url=f"http://127.0.0.1:{server.port}", trust_env=False, timeout=10)
+        self.http = httpx.AsyncClient(base_url=f"http://127.0.0.1:{server.port}", trust_env=False, timeout=PATIENCE)
         self._somebody = self.family.somebody(self.http)
         self._calm_for = calm_for
         self._others = 0

@@ -12,14 +12,16 @@ import asyncio
 import selectors
 import socket
 import time
-from collections.abc import AsyncGenerator, Callable, Coroutine
+from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
 from typing import Any, TypeVar
+
+import pytest
 
 T = TypeVar("T")
 
 ROUND = 1e-6
-STUCK = 10.0
-"""Real seconds without anything to wait for, or without any wait, until the loop says that it is stuck."""
+STUCK = 30.0
+"""Seconds without anything to wait for, or of processor time without any wait, until the loop says it is stuck."""
 
 
 class _Jumping(selectors.DefaultSelector):
@@ -28,14 +30,14 @@ class _Jumping(selectors.DefaultSelector):
     def __init__(self) -> None:
         super().__init__()
         self.now = 0.0
-        self._jumped = time.monotonic()
+        self._jumped = time.thread_time()
         with socket.create_server(("127.0.0.1", 0)) as listener:
             self._probe = socket.create_connection(listener.getsockname())
             self._echo, _ = listener.accept()
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        if time.monotonic() - self._jumped > STUCK:
-            self._jumped = time.monotonic()  # whoever cleans up now needs the loop
+        if time.thread_time() - self._jumped > STUCK:
+            self._jumped = time.thread_time()  # whoever cleans up now needs the loop
             raise RuntimeError(f"something runs round and round without ever waiting, {self.now:.2f} s in")
         self.now += ROUND
         ready = super().select(0)
@@ -45,7 +47,7 @@ class _Jumping(selectors.DefaultSelector):
         ready = super().select(0 if timeout is not None else STUCK)
         if ready:
             return ready
-        self._jumped = time.monotonic()
+        self._jumped = time.thread_time()
         if timeout is None:
             raise RuntimeError("nothing is left to happen: every task waits for another")
         self.now += timeout
@@ -96,6 +98,16 @@ def run(main: Callable[[VirtualTime], Coroutine[Any, Any, T]]) -> T:
     with asyncio.Runner(loop_factory=make) as runner:
         runner.get_loop()
         return runner.run(main(loops[0]))
+
+
+def loop_factories(config: pytest.Config, item: pytest.Item) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """The hook `pytest_asyncio_loop_factories` of a folder whose tests run on virtual time.
+
+    A test that waits for threads or processes is marked `real_time`.
+    """
+    if item.get_closest_marker("real_time") is not None:
+        return {"real": asyncio.new_event_loop}
+    return {"virtual": VirtualTime}
 
 
 class StubClock:

@@ -1,13 +1,18 @@
-"""A server of bytes, which every test must leave without a connection or a task behind."""
+"""A server of bytes, which every test must leave without a connection or a task behind; both on virtual time."""
 
 import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
 
+from tests.chaos.virtual_time import loop_factories
 from tests.net.bytes_server import OK, Server, client
 from tests.waiting import wait_until
 from tui.net.http_client import Http
+
+__all__ = ["pytest_asyncio_loop_factories"]
+
+pytest_asyncio_loop_factories = loop_factories
 
 
 @pytest.fixture

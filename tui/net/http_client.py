@@ -254,7 +254,8 @@ class Http:
         pool: float | None = None,
         began: asyncio.Event | None = None,
     ) -> Response:
-        started = time.monotonic()
+        clock = asyncio.get_running_loop().time
+        started = clock()
         limits = _limits(seconds, min(seconds, CONNECT_LIMIT), seconds)
         if pool is not None:
             limits["pool"] = pool
@@ -262,7 +263,7 @@ class Http:
         taken = 0
         try:
             async with self._exchange(client, request, limits) as stream:
-                elapsed = time.monotonic() - started
+                elapsed = clock() - started
                 self._round_trips.append(elapsed)
                 if began is not None:
                     began.set()

@@ -8,7 +8,7 @@ A wait without a limit in seconds is one for a turn. It may last for hours, and 
 its headers at once, the rest with the first byte of the body. Only many small pieces that complete nothing end it.
 """
 
-import time
+import asyncio
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -35,11 +35,12 @@ class Wait:
 
     def __init__(self, request: str) -> None:
         self._request = request
+        self._clock = asyncio.get_running_loop().time  # that of the limit of each receive
         self.begin()
 
     def begin(self) -> None:
         """Something was sent: only now can its answer come."""
-        self._began = time.monotonic()
+        self._began = self._clock()
         self._received = 0
         self._pieces = 0
         self._piece_bytes = 0
@@ -48,7 +49,7 @@ class Wait:
 
     @property
     def elapsed(self) -> float:
-        return time.monotonic() - self._began
+        return self._clock() - self._began
 
     def left(self, seconds: float | None) -> float | None:
         """Of a limit of `seconds` for the whole wait, what is left for the next receive."""

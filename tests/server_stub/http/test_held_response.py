@@ -64,7 +64,7 @@ class Turn:
 
 async def no_tasks_left() -> None:
     """Wait until the test's own task is the only one."""
-    await wait_until(lambda: asyncio.all_tasks() == {asyncio.current_task()}, within=1)
+    await wait_until(lambda: asyncio.all_tasks() == {asyncio.current_task()})
 
 
 async def test_headers_at_once_then_padding_then_the_json_in_one_piece() -> None:
