@@ -18,13 +18,11 @@ import pyte
 
 from tests.end_to_end.terminal import KEYS, Drawing
 from tests.processes import end_group
+from tests.waiting import PATIENCE
 
 COLUMNS, LINES = 120, 40
 LOOK_EVERY = 0.02
 """Seconds between two looks at what has come."""
-
-PATIENCE = 30.0
-"""Seconds that a wait takes at most where no other bound is given."""
 
 Shown = Callable[[pyte.Screen], bool]
 

@@ -10,6 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.waiting import PATIENCE
+
 
 def clean_environment(home: Path) -> dict[str, str]:
     """What a program needs to run, with all that it may keep under `home`, and nothing of the developer's."""
@@ -67,7 +69,7 @@ def end_group(leader: int) -> None:
         pass  # all of them have ended by themselves
 
 
-def read_line(process: subprocess.Popen[bytes], *, within: float, beginning: bytes = b"") -> str:
+def read_line(process: subprocess.Popen[bytes], *, within: float = PATIENCE, beginning: bytes = b"") -> str:
     """The first whole line of the process's stdout that begins so; AssertionError after `within` seconds."""
     assert process.stdout is not None
     deadline = time.monotonic() + within

@@ -16,7 +16,7 @@ def test_a_moment_is_that_of_the_output_and_not_of_the_look(home: Path) -> None:
     program = "import time; print('words', flush=True); time.sleep(60)"
     with Recording([sys.executable, "-c", program], env=clean_environment(home), cwd=home) as recording:
         recording.wait_for("words")
-        [(moment, _)] = recording.pieces
+        moment, _ = recording.pieces[0]
     with Recording([sys.executable, "-c", program], env=clean_environment(home), cwd=home) as recording:
         shown = recording.moment(worded, quiet=0.2)
         assert shown == recording.pieces[0][0]

@@ -1,7 +1,7 @@
 """A client double for the harness: it shows a prompt, echoes keys, and does one thing that a client must not.
 
 `python -m tests.hostile.double FAULT ADDRESS …`: `none`, `leak` (a control byte reaches the terminal), `freeze`
-(keys are not echoed for a second), `grow` (100 MiB), `exit` (ends with status 1), `traceback` (says that it failed
+(keys are not echoed for five seconds), `grow` (100 MiB), `exit` (ends with status 1), `traceback` (says that it failed
 and goes on), `stay` (its key does not end it), `deaf` (F5 does nothing). The fault comes with the first answer
 that is not the healthy one: the double asks the server again and again, as a client does.
 """
@@ -54,7 +54,7 @@ class Double:
 
     def _get(self, path: str) -> str | None:
         """The type of what the server gives there; None for nothing."""
-        connection = HTTPConnection(self._address, timeout=1)
+        connection = HTTPConnection(self._address, timeout=60)
         try:
             connection.request("GET", path)
             return connection.getresponse().getheader("content-type")
@@ -69,7 +69,7 @@ class Double:
             case "leak":
                 self._write("\x1b[4;1Hno\ttab")
             case "freeze":
-                time.sleep(1.0)
+                time.sleep(5.0)
             case "grow":
                 self._held.append(b"x" * (100 << 20))
             case "traceback":

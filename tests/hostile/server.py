@@ -19,7 +19,7 @@ from tests.hostile import documents
 from tests.hostile.attacks import ATTACKS, Attack
 from tests.hostile.exchange import Exchange, Request, Spent
 
-LIFETIME: Final = 180.0
+LIFETIME: Final = 600.0
 READY: Final = 64 << 20
 """Bytes of events that are made in advance: to make them takes longer than to send them."""
 HEARTBEAT: Final = 3.0

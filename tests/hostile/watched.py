@@ -21,7 +21,7 @@ OVERGROWN: Final = 900 << 20
 LOOK_EVERY: Final = 0.004
 TYPE_EVERY: Final = 0.06
 """Seconds between an echo and the next key."""
-UNANSWERED: Final = 8.0
+UNANSWERED: Final = 20.0
 """Seconds after which a key is given up."""
 CLEAR: Final = "\x15"
 """Deletes what stands in the prompt."""
@@ -83,12 +83,13 @@ class Watched(Recording):
             found = None
         return max(self._peak, int(found[1]) << 10 if found is not None else 0)
 
-    def waited_for_processor(self) -> float:
-        """Seconds in all for which its main thread could run and had no processor: the machine's doing."""
+    def processor(self) -> tuple[float, float]:
+        """Seconds in all for which its main thread ran, and for which it could run and had no processor."""
         try:
-            return int(Path(f"/proc/{self.pid}/schedstat").read_text().split()[1]) / 1e9
-        except (OSError, IndexError):
-            return 0.0
+            ran, waited = Path(f"/proc/{self.pid}/schedstat").read_text().split()[:2]
+        except (OSError, ValueError):
+            return 0.0, 0.0
+        return int(ran) / 1e9, int(waited) / 1e9
 
     def exit_status(self, *, within: float) -> int | None:
         """Its exit status, negative for a signal; None where it still runs after so many seconds."""
@@ -122,8 +123,8 @@ class Typist:
     """Types into a client from a thread of its own, one key after the other, and times each echo.
 
     Nothing is deleted before the end: a question takes the keys only from an empty prompt, and a key that edits
-    may be handled after a letter that was typed later. Of a time, what the client spent waiting for a processor is
-    taken off.
+    may be handled after a letter that was typed later. Of a time, what the client spent waiting for a processor and
+    what this thread was late itself are taken off: both are the machine's doing. What the client computed counts.
     """
 
     def __init__(self, client: Watched) -> None:
@@ -159,8 +160,8 @@ class Typist:
     def _press(self, key: str) -> float | None:
         """Seconds until the echo; None where the client has ended or was closed meanwhile."""
         client, wanted = self._client, key.encode()
-        first, waited, pressed = len(client.pieces), client.waited_for_processor(), time.perf_counter()
-        tail = b""
+        first, (ran, waited), pressed = len(client.pieces), client.processor(), time.perf_counter()
+        tail, late, looked = b"", 0.0, pressed
         try:
             client.type(key)
         except OSError:
@@ -169,12 +170,14 @@ class Typist:
             for moment, data in client.pieces[first:]:
                 first += 1
                 if wanted in tail + data:
-                    stood = client.waited_for_processor() - waited
-                    return max(0.0, moment - pressed - stood)
+                    took, (ran_now, waited_now) = moment - pressed, client.processor()
+                    return max(0.0, min(ran_now - ran, took), took - (waited_now - waited) - late)
                 tail = data[-4:]
             if client.ended:
                 return None
             time.sleep(LOOK_EVERY)
+            now = time.perf_counter()
+            late, looked = late + max(0.0, now - looked - 2 * LOOK_EVERY), now
         return float("inf")
 
 
