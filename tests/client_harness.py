@@ -15,7 +15,7 @@ from server_stub.domain.profiles import PROFILES
 from server_stub.faults.kinds import parse
 from tests.chaos.stub_server import StubServer
 from tests.chaos.virtual_time import VirtualTime, run
-from tests.waiting import wait_until
+from tests.waiting import PATIENCE, wait_until
 from tui.backends.opencode.messages import full_message
 from tui.client.client import Client, Clocks
 from tui.core import changes as c
@@ -36,7 +36,7 @@ class Meeting:
         self.session_id = ""
         loop = asyncio.get_running_loop()
         address = f"http://127.0.0.1:{server.port}"
-        self.http = httpx.AsyncClient(base_url=address, trust_env=False, timeout=10)
+        self.http = httpx.AsyncClient(base_url=address, trust_env=False, timeout=PATIENCE)
 
         def open_http(user: str) -> Http:
             self.asked.append(("OPEN", user))

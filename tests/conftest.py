@@ -71,12 +71,22 @@ def stub(tmp_path: Path) -> Iterator[Callable[..., Stub]]:
 
 @pytest.fixture
 def holdfast(home: Path) -> Iterator[Callable[..., Terminal]]:
-    """Start the client in a terminal: `holdfast(address, …, env=…, columns=…, lines=…)`."""
+    """Start the client in a terminal: `holdfast(address, …, env=…, columns=…, lines=…)`.
+
+    `stopped`: its process stands still before the client begins, until it gets SIGCONT.
+    """
     with ExitStack() as running:
 
-        def start(*args: str, env: Mapping[str, str] | None = None, columns: int = 120, lines: int = 40) -> Terminal:
+        def start(
+            *args: str,
+            env: Mapping[str, str] | None = None,
+            columns: int = 120,
+            lines: int = 40,
+            stopped: bool = False,
+        ) -> Terminal:
             environment = clean_environment(home) | dict(env or {})
-            terminal = Terminal([COMMAND, *args], env=environment, cwd=home, columns=columns, lines=lines)
+            before = ("sh", "-c", 'kill -STOP $$; exec "$0" "$@"') if stopped else ()
+            terminal = Terminal([*before, COMMAND, *args], env=environment, cwd=home, columns=columns, lines=lines)
             running.callback(_no_part_failed, terminal)
             running.callback(terminal.close)
             return terminal

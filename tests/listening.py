@@ -14,6 +14,8 @@ from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
 
+from tests.waiting import PATIENCE
+
 
 @dataclass(slots=True)
 class Listening:
@@ -48,4 +50,4 @@ async def listening(app: ASGIApp, *, port: int = 0, date: float | None = None) -
         server.close()
         found.cut()
         if state.tasks:
-            await asyncio.wait(state.tasks, timeout=5)
+            await asyncio.wait(state.tasks, timeout=PATIENCE)

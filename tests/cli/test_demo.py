@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from tests.processes import clean_environment, read_line, running
-from tests.waiting import block_until
+from tests.waiting import PATIENCE, block_until
 from tui.cli import demo
 from tui.cli.demo import DemoServer
 from tui.config.settings import SettingsError
@@ -18,7 +18,7 @@ from tui.config.settings import SettingsError
 
 def answers(address: str) -> bool:
     try:
-        return httpx.get(f"{address}/global/health", trust_env=False, timeout=2).is_success
+        return httpx.get(f"{address}/global/health", trust_env=False, timeout=PATIENCE).is_success
     except httpx.TransportError:
         return False
 
@@ -83,11 +83,11 @@ with DemoServer() as address:
 def test_it_ends_when_whoever_started_it_is_killed(home: Path, tmp_path: Path) -> None:
     environment = clean_environment(home) | {"PYTHONPATH": str(Path(__file__).parents[2])}
     with running([sys.executable, "-c", PARENT], env=environment, cwd=tmp_path, log=tmp_path / "log") as parent:
-        address = read_line(parent, within=20)
+        address = read_line(parent)
         assert answers(address)
         os.kill(parent.pid, signal.SIGKILL)
-        parent.wait(10)
-        block_until(lambda: not answers(address), within=10, what="the stub to end by itself")
+        parent.wait(PATIENCE)
+        block_until(lambda: not answers(address), what="the stub to end by itself")
 
 
 def test_standard_input_is_nothing_to_a_stub_that_was_not_told_so(tmp_path: Path, home: Path) -> None:
@@ -98,7 +98,7 @@ def test_standard_input_is_nothing_to_a_stub_that_was_not_told_so(tmp_path: Path
     )
     with stub:
         try:
-            address = read_line(stub, within=20)
+            address = read_line(stub)
             assert stub.stdin is not None
             stub.stdin.close()
             assert answers(address)

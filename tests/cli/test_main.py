@@ -16,6 +16,7 @@ import httpx
 import pytest
 from click.testing import CliRunner, Result
 
+from tests.waiting import PATIENCE
 from tui.backends import USERS
 from tui.cli import main as command
 from tui.client.client import Client
@@ -218,7 +219,7 @@ def test_a_password_that_no_token_can_be_is_tried_without_a_user(password: str) 
 def test_without_a_terminal_it_says_so_and_ends(flag: str, home: Path) -> None:
     """Textual would read the end of such an input for ever, with a whole core."""
     started = subprocess.run(
-        [sys.executable, "-m", "tui", flag], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60
+        [sys.executable, "-m", "tui", flag], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=100
     )
     assert started.returncode == 1
     assert started.stdout == ""
@@ -304,7 +305,7 @@ def test_the_demo_is_a_server_of_its_own(monkeypatch: pytest.MonkeyPatch) -> Non
 
     def run_app(settings: Settings) -> int:
         seen.append(settings)
-        assert httpx.get(f"{settings.url}/global/health", trust_env=False).is_success
+        assert httpx.get(f"{settings.url}/global/health", trust_env=False, timeout=PATIENCE).is_success
         return 0
 
     monkeypatch.setattr(command, "run_app", run_app)
@@ -313,7 +314,7 @@ def test_the_demo_is_a_server_of_its_own(monkeypatch: pytest.MonkeyPatch) -> Non
     assert settings.url.startswith("http://127.0.0.1:")
     assert (settings.password, settings.directory, settings.demo) == (None, None, True)
     with pytest.raises(httpx.ConnectError):
-        httpx.get(f"{settings.url}/global/health", trust_env=False)
+        httpx.get(f"{settings.url}/global/health", trust_env=False, timeout=PATIENCE)
 
 
 def test_the_demo_leaves_no_trace_in_the_journal(screens: list[Screen], home: Path) -> None:

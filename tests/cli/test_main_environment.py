@@ -11,7 +11,7 @@ from tests.conftest import COMMAND
 from tests.processes import clean_environment
 
 NOBODY = "http://127.0.0.1:9"
-ENDS_WITHIN = 30.0
+ENDS_WITHIN = 100.0
 STATUS, DOCTOR = ("status", NOBODY), ("doctor", NOBODY)
 
 

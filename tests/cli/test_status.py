@@ -10,6 +10,7 @@ from click.testing import CliRunner, Result
 
 from tests.end_to_end.stub import Stub, running_stub
 from tests.hostile.runs import attack_server
+from tests.waiting import PATIENCE
 from tui.cli import main as command
 from tui.cli import time_limit
 
@@ -70,7 +71,7 @@ def test_what_an_aborted_turn_asked_waits_for_nobody(tmp_path: Path) -> None:
         asked_until(lambda look: "1 idle" in look.output, stub.address)
         body = {"parts": [{"type": "text", "text": "LONG job"}]}
         httpx.post(f"{stub.address}/session/{session_id}/prompt_async", json=body).raise_for_status()
-        assert len(httpx.get(f"{stub.address}/question").json()) == 1
+        assert len(httpx.get(f"{stub.address}/question", timeout=PATIENCE).json()) == 1
         result = asked_until(lambda look: "idle" not in look.output, stub.address)
         assert (result.exit_code, "● running" in result.output) == (0, True)
         assert result.output.startswith("● live  MiMo Code 0")

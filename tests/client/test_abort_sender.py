@@ -17,7 +17,7 @@ from tests.chaos.families import FAMILIES
 from tests.chaos.person import Person, Sent
 from tests.chaos.stub_server import ELSEWHERE, StubServer
 from tests.chaos.virtual_time import VirtualTime, run
-from tests.waiting import wait_until
+from tests.waiting import PATIENCE, wait_until
 from tui.client.turns import ABORTED_UNSENT
 from tui.core.changes import AbortProgress, Change, Notice
 from tui.core.connection_status import ConnectionState
@@ -41,7 +41,7 @@ class Here:
         self.server = server
         self._abort = "cancel" if profile == "qwen" else "abort"
         self.person = Person(server.port, FAMILIES[profile], random.Random(1), folder, "")
-        self.http = httpx.AsyncClient(base_url=f"http://127.0.0.1:{server.port}", trust_env=False, timeout=10)
+        self.http = httpx.AsyncClient(base_url=f"http://127.0.0.1:{server.port}", trust_env=False, timeout=PATIENCE)
         self.notices: list[str] = []
         self.somebody = FAMILIES[profile].somebody(self.http)
 

@@ -2,7 +2,8 @@
 
 import re
 
-from tests.end_to_end.terminal import PATIENCE, Terminal
+from tests.end_to_end.terminal import Terminal
+from tests.waiting import PATIENCE
 
 
 def connect(terminal: Terminal) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import httpx
 
 from tests.processes import clean_environment, read_line, running
+from tests.waiting import PATIENCE
 
 USER = "opencode"
 """Whom the stub's default profile asks the password of."""
@@ -56,11 +57,11 @@ def running_stub(
     log = home / "stub.stderr"
     with running(command, env=clean_environment(home) | dict(env or {}), cwd=home, log=log) as process:
         try:
-            address = read_line(process, within=10)
+            address = read_line(process)
         except AssertionError as silent:
             silent.add_note(log.read_text())
             raise
         password = (env or {}).get("HOLDFAST_STUB_PASSWORD")
         auth = None if password is None else httpx.BasicAuth(USER, password)
-        with httpx.Client(base_url=address, auth=auth, trust_env=False, timeout=5) as http:
+        with httpx.Client(base_url=address, auth=auth, trust_env=False, timeout=PATIENCE) as http:
             yield Stub(address, process.pid, http)

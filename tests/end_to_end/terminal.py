@@ -12,7 +12,7 @@ import termios
 import threading
 import time
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pexpect
@@ -20,6 +20,7 @@ import pyte
 from pyte.screens import Char
 
 from tests.processes import end_group
+from tests.waiting import PATIENCE
 
 KEYS: Mapping[str, str] = {
     "enter": "\r",
@@ -48,8 +49,6 @@ KEYS: Mapping[str, str] = {
 }
 """What an xterm sends for a key."""
 
-PATIENCE = 20.0
-"""Seconds that a wait takes at most where no other bound is given: many times what it takes on a busy machine."""
 
 _NOT_FOR_PYTE = re.compile(
     rb"\x1b\[[<=>][0-?]*[ -/]*[@-~]"  # private CSI of xterm and kitty: keyboard protocols
@@ -58,6 +57,7 @@ _NOT_FOR_PYTE = re.compile(
     rb"|\x1b[PX^_].*?\x1b\\",  # DCS, SOS, PM, APC
     re.DOTALL,
 )
+_FRAME_END = b"\x1b[?2026l"
 _UNFINISHED = re.compile(rb"\x1b(\[[0-?]*[ -/]*|\][^\x07]*|[PX^_].*)?\Z", re.DOTALL)
 
 
@@ -79,6 +79,24 @@ class Drawing:
         return [line.rstrip() for line in self.screen.display]
 
 
+class Replay:
+    """The frames of a recording, which may grow meanwhile."""
+
+    def __init__(self, columns: int, lines: int) -> None:
+        self._drawing = Drawing(columns, lines)
+        self._at = 0
+
+    def go_on(self, received: bytes | bytearray, since: int) -> Iterator[str]:
+        """Each frame that is new and ends after byte `since`."""
+        while self._at < len(received):
+            end = received.find(_FRAME_END, self._at)
+            end = len(received) if end < 0 else end + len(_FRAME_END)
+            self._drawing.feed(bytes(received[self._at : end]))
+            self._at = end
+            if end > since:
+                yield "\n".join(self._drawing.lines())
+
+
 class Terminal:
     """One run of a command in a terminal of `columns` × `lines`. Close it, and no process of it is left."""
 
@@ -98,9 +116,10 @@ class Terminal:
                 timeout=None,
             )
         self._drawing = Drawing(columns, lines)
+        self._size = (columns, lines)
         self._received = bytearray()
         self._ended = False
-        self._news = threading.Condition()
+        self._news = threading.Condition()  # of an RLock: a condition may look at what the lock guards
         self._reader = threading.Thread(target=self._read, name=f"reads {command[0]}", daemon=True)
         self._reader.start()
 
@@ -171,6 +190,23 @@ class Terminal:
         self._wait(shown, within, f"shows no {pattern.pattern!r}")
         return found[0]
 
+    def frames(self, since: int) -> list[str]:
+        """What the screen has shown since `raw` had that many bytes, frame by frame; for a terminal of one size.
+
+        A state that lasts for a moment is found here though this process did not look at that moment.
+        """
+        return list(Replay(*self._size).go_on(self.raw, since))
+
+    def wait_for_frame(self, wanted: str | re.Pattern[str], *, since: int) -> None:
+        """Return once the screen shows `wanted`, or has shown it since `raw` had that many bytes."""
+        pattern = re.compile(re.escape(wanted)) if isinstance(wanted, str) else wanted
+        replay = Replay(*self._size)
+
+        def shown() -> bool:
+            return any(pattern.search(text) for text in replay.go_on(self._received, since))
+
+        self._wait(shown, PATIENCE, f"has shown no {pattern.pattern!r}")
+
     def wait_until_gone(self, unwanted: str, *, within: float = PATIENCE) -> None:
         """Return once no line of the screen holds `unwanted`."""
         self._wait(
@@ -199,6 +235,10 @@ class Terminal:
         assert isinstance(status, int)
         return status
 
+    def is_stopped(self) -> bool:
+        """Whether the command's process stands still because of a signal (Linux)."""
+        return Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
+
     def is_cooked(self) -> bool:
         """Whether the line discipline echoes and edits lines again, as a shell expects it."""
         flags = termios.tcgetattr(self._child.child_fd)[3]
@@ -207,7 +247,7 @@ class Terminal:
     def close(self) -> None:
         """End whatever of the command still runs."""
         end_group(self.pid)
-        self._reader.join(timeout=5)
+        self._reader.join(timeout=PATIENCE)
         leftover = self._reader.is_alive()
         self._child.wait()
         self._child.close(force=True)
@@ -215,8 +255,15 @@ class Terminal:
 
     def _wait(self, condition: Callable[[], bool], within: float, complaint: str) -> None:
         with self._news:
-            met = self._news.wait_for(lambda: condition() or self._ended, within)
-            if not (met and condition()):
+            met = False
+
+            def over() -> bool:
+                nonlocal met
+                met = condition()
+                return met or self._ended
+
+            self._news.wait_for(over, within)
+            if not met:
                 after = "at its end" if self._ended else f"after {within:g} s"
                 raise AssertionError(f"{after} the terminal {complaint}:\n" + "\n".join(self._drawing.lines()))
 

@@ -103,10 +103,10 @@ def go_on(again: Terminal, server: Stub) -> None:
     """Finish the walk from where it stands now."""
     if not prompts(server, FIRST):
         write(again, FIRST)
-    block_until(lambda: open_questions(server) or answers(server), within=20, what="the question or its answer")
+    block_until(lambda: open_questions(server) or answers(server), what="the question or its answer")
     if not answers(server):
         answer(again)
-    block_until(lambda: answers(server), within=5, what=f"the answer on the server\n{again.text()}")
+    block_until(lambda: answers(server), what=f"the answer on the server\n{again.text()}")
     again.wait_until_gone("waits for you")
     if not prompts(server, SECOND):
         if f"1 {SECOND}" in again.text():

@@ -8,7 +8,7 @@ import pytest
 
 from tests.end_to_end.steps import connect, send
 from tests.end_to_end.stub import Stub
-from tests.end_to_end.terminal import PATIENCE, Terminal
+from tests.end_to_end.terminal import Terminal
 from tests.waiting import block_until
 
 Holdfast = Callable[..., Terminal]
@@ -21,7 +21,7 @@ QUIT = "\x11"
 def leave(terminal: Terminal, keys: str) -> None:
     """^Q, and again where it asks first."""
     terminal.type(keys)
-    block_until(lambda: terminal.ended or "Leave?" in terminal.text(), within=PATIENCE)
+    block_until(lambda: terminal.ended or "Leave?" in terminal.text())
     if not terminal.ended:
         terminal.type(QUIT)
     terminal.wait_for_end()
@@ -64,7 +64,7 @@ def test_the_way_back_leads_to_the_first_prompt_of_a_new_session(
     assert len(sessions(server)) <= 1
     assert len(prompts(server)) <= 1
     box = re.compile(rf"› {WORDS}")
-    block_until(lambda: bool(prompts(server)) is not bool(box.search(again.text())), within=PATIENCE)
+    block_until(lambda: bool(prompts(server)) is not bool(box.search(again.text())))
 
 
 def test_a_prompt_that_was_just_sent_is_asked_about(holdfast: Holdfast, stub: StartStub) -> None:
@@ -88,4 +88,4 @@ def test_leaving_a_first_prompt_asks_first(holdfast: Holdfast, stub: StartStub) 
     terminal.type("\r\x11")
     terminal.wait_for("Leave?")
     terminal.press("escape")
-    block_until(lambda: prompts(server) == ["SLOW run0"], within=PATIENCE)
+    block_until(lambda: prompts(server) == ["SLOW run0"])

@@ -20,9 +20,10 @@ def test_a_broken_event_stream_is_shown_and_mended(holdfast: Holdfast, stub: Sta
     server = stub()
     terminal = holdfast(server.address)
     connect(terminal)
+    before = len(terminal.raw)
     server.arm(fault)
-    terminal.wait_for(re.compile(r"↻ lost: .+ · (try 2 in \ds|trying now) · F5 now"), within=3)
-    terminal.wait_for("● live", within=5)
+    terminal.wait_for_frame(re.compile(r"↻ lost: .+ · (try 2 in \ds|trying now) · F5 now"), since=before)
+    terminal.wait_for("● live")
 
 
 def test_a_question_asked_during_the_outage_is_there_after_it(holdfast: Holdfast, stub: StartStub) -> None:
@@ -33,7 +34,7 @@ def test_a_question_asked_during_the_outage_is_there_after_it(holdfast: Holdfast
     terminal.wait_for("✓ finished")
     down = server.arm("502", target="/global/event", times="always")
     server.arm("cut", target="/global/event", times=1)
-    terminal.wait_for("↻ lost", within=3)
+    terminal.wait_for("↻ lost")
     [session] = server.http.get("/session").json()
     prompt = {"parts": [{"type": "text", "text": "ASK1 from elsewhere"}]}
     server.http.post(f"/session/{session['id']}/prompt_async", json=prompt).raise_for_status()
@@ -87,10 +88,12 @@ def test_the_terminal_getting_the_focus_tries_at_once(holdfast: Holdfast, stub: 
     server = stub()
     down = server.arm("502", times="always")
     terminal = holdfast(server.address)
-    terminal.wait_for(re.compile(r"try \d+ in ([5-9]|1\d)s"), within=30)
+    terminal.wait_for(re.compile(r"try \d+ in ([7-9]|1\d)s"))
+    before = len(terminal.raw)
     server.disarm(down)
     terminal.press("focus out", "focus in")
-    terminal.wait_for("● live", within=3)
+    terminal.wait_for("● live")
+    assert [frame for frame in terminal.frames(before) if re.search(r"try \d+ in [1-3]s", frame)] == []
 
 
 def test_beats_are_drawn_at_the_interval_that_the_server_gives(holdfast: Holdfast, stub: StartStub) -> None:
@@ -99,7 +102,7 @@ def test_beats_are_drawn_at_the_interval_that_the_server_gives(holdfast: Holdfas
     server.http.patch("/global/config", json=config).raise_for_status()
     terminal = holdfast(server.address)
     connect(terminal)
-    terminal.wait_for(re.compile(r"● live 0s +\d+ ms [▁▂▃▅▇]{3}"), within=8)
+    terminal.wait_for(re.compile(r"● live 0s +\d+ ms [▁▂▃▅▇]{3}"))
 
 
 def test_heartbeats_that_stop_are_seen_though_the_connection_stays(holdfast: Holdfast, stub: StartStub) -> None:
@@ -108,10 +111,10 @@ def test_heartbeats_that_stop_are_seen_though_the_connection_stays(holdfast: Hol
     server.http.patch("/global/config", json=config).raise_for_status()
     terminal = holdfast(server.address)
     connect(terminal)
-    terminal.wait_for(re.compile(r"ms [▁▂▃▅▇]{3}"), within=8)
+    terminal.wait_for(re.compile(r"ms [▁▂▃▅▇]{3}"))
     server.arm("stall")
-    terminal.wait_for(re.compile(r"◐ quiet \ds"), within=6)
-    terminal.wait_for(re.compile(r"↻ lost: nothing came for 1\d s"), within=15)
+    terminal.wait_for(re.compile(r"◐ quiet \ds"))
+    terminal.wait_for(re.compile(r"↻ lost: nothing came for \d+ s"))
 
 
 def test_a_crashed_server_is_called_lost_and_its_turn_unknown(holdfast: Holdfast, stub: StartStub) -> None:
@@ -121,5 +124,5 @@ def test_a_crashed_server_is_called_lost_and_its_turn_unknown(holdfast: Holdfast
     send(terminal, "SLOW")
     terminal.wait_for("word3")
     server.arm("cut", target="all", times="always")
-    terminal.wait_for("↻ lost", within=3)
-    terminal.wait_for(re.compile(r"turn 0:\d\d · unknown"), within=3)
+    terminal.wait_for("↻ lost")
+    terminal.wait_for(re.compile(r"turn 0:\d\d · unknown"))

@@ -9,7 +9,7 @@ import pytest
 from tests.end_to_end.steps import answer_both_questions, connect, face_request, send
 from tests.end_to_end.stub import Stub
 from tests.end_to_end.terminal import Terminal
-from tests.waiting import block_until
+from tests.waiting import PATIENCE, block_until
 
 Holdfast = Callable[..., Terminal]
 StartStub = Callable[..., Stub]
@@ -25,14 +25,14 @@ def test_the_demo_shows_the_tour_and_takes_its_server_with_it(holdfast: Holdfast
     connect(terminal)
     terminal.wait_for("Give me the tour.")
     terminal.wait_for("turn 0:")
-    assert httpx.get(f"{address}/global/health", trust_env=False).is_success
+    assert httpx.get(f"{address}/global/health", trust_env=False, timeout=PATIENCE).is_success
 
     terminal.press("ctrl+q")
     terminal.wait_for("Leave?")
     terminal.press("enter")
     assert terminal.wait_for_end() == 0
     with pytest.raises(httpx.ConnectError):
-        httpx.get(f"{address}/global/health", trust_env=False)
+        httpx.get(f"{address}/global/health", trust_env=False, timeout=PATIENCE)
 
 
 @pytest.mark.parametrize("profile", ["opencode", "opencode-padded", "mimo"])

@@ -1,13 +1,14 @@
 """What a keyboard, an input method or a paste sends, compared with what the server stored."""
 
 import re
+import signal
 from collections.abc import Callable
 
 import pytest
 
 from tests.end_to_end.steps import connect, face_request, send
 from tests.end_to_end.stub import Stub
-from tests.end_to_end.terminal import PATIENCE, Terminal
+from tests.end_to_end.terminal import Terminal
 from tests.waiting import block_until
 
 Holdfast = Callable[..., Terminal]
@@ -29,7 +30,7 @@ def prompts(server: Stub) -> list[str]:
 
 def stored(server: Stub, *texts: str) -> None:
     """Wait until the server has exactly these prompts."""
-    block_until(lambda: prompts(server) == list(texts), within=PATIENCE, what=f"the prompts {texts!r:.200}")
+    block_until(lambda: prompts(server) == list(texts), what=f"the prompts {texts!r:.200}")
 
 
 def test_every_character_of_an_input_method_arrives(holdfast: Holdfast, stub: StartStub) -> None:
@@ -104,8 +105,10 @@ def test_a_line_and_its_enter_that_come_at_once_are_sent(holdfast: Holdfast, stu
 
 def test_enter_before_the_connection_is_not_ignored(holdfast: Holdfast, stub: StartStub) -> None:
     server = stub()
-    terminal = holdfast(server.address)
+    terminal = holdfast(server.address, stopped=True)
+    block_until(terminal.is_stopped, what="the process to stand still")
     terminal.type("PLAIN early\r")  # before the program has set up the terminal, which makes a newline of Enter
+    terminal.send_signal(signal.SIGCONT)
     terminal.wait_for("Your prompt was not sent: press Enter to send it.")
     terminal.press("enter")
     stored(server, "PLAIN early")

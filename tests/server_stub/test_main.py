@@ -11,6 +11,8 @@ from contextlib import contextmanager
 import httpx
 import pytest
 
+from tests.waiting import PATIENCE
+
 
 @contextmanager
 def running(*options: str) -> Iterator[tuple["subprocess.Popen[str]", str]]:
@@ -27,7 +29,7 @@ def running(*options: str) -> Iterator[tuple["subprocess.Popen[str]", str]]:
 def test_the_first_line_is_the_address_and_it_answers_there() -> None:
     with running() as (_, line):
         assert re.fullmatch(r"http://127\.0\.0\.1:\d+", line)
-        assert httpx.get(f"{line}/global/health", trust_env=False).json()["healthy"] is True
+        assert httpx.get(f"{line}/global/health", trust_env=False, timeout=PATIENCE).json()["healthy"] is True
 
 
 def test_a_port_can_be_chosen() -> None:
@@ -39,7 +41,7 @@ def test_a_port_can_be_chosen() -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_it_ends_at_once_without_errors_while_streams_are_open(number: signal.Signals) -> None:
-    with running() as (process, address), httpx.Client(base_url=address, trust_env=False) as http:
+    with running() as (process, address), httpx.Client(base_url=address, trust_env=False, timeout=PATIENCE) as http:
         session = http.post("/session").json()["id"]
         body = {"parts": [{"type": "text", "text": "ASK"}]}
         with (
@@ -48,7 +50,7 @@ def test_it_ends_at_once_without_errors_while_streams_are_open(number: signal.Si
         ):
             assert (events.status_code, turn.status_code) == (200, 200)
             process.send_signal(number)
-            _, errors = process.communicate(timeout=3)
+            _, errors = process.communicate(timeout=PATIENCE)
     assert errors.strip() in ("", "Aborted!")
 
 
@@ -56,7 +58,7 @@ def test_the_error_names_a_port_in_use() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         command = [sys.executable, "-m", "server_stub", "--port", str(port)]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
     assert done.returncode == 1
     assert done.stderr == f"Error: cannot listen on 127.0.0.1:{port}: Address already in use\n"
 
@@ -66,7 +68,7 @@ def test_the_error_names_a_port_in_use() -> None:
 )
 def test_unknown_options_are_refused(option: str, value: str) -> None:
     command = [sys.executable, "-m", "server_stub", option, value]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
     assert done.returncode == 2
     assert value in done.stderr
     assert done.stdout == ""

@@ -5,14 +5,12 @@ import pty
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from tests.end_to_end.terminal import Terminal
-from tests.waiting import wait_until
-from tui.ui.termination import ENDED_WITHIN
+from tests.waiting import block_until, wait_until
 
 SCREEN = """
 import itertools, os, re, sys, time
@@ -42,12 +40,9 @@ def test_a_signal_ends_a_screen_that_is_busy_for_ever(work: str, tmp_path: Path)
     terminal = Terminal(command, env=environment, cwd=Path.cwd())
     try:
         terminal.wait_for("holdfast")
-        deadline = time.monotonic() + 20
-        while not busy.exists() and time.monotonic() < deadline:
-            terminal.wait_until_quiet(0.1)
-        assert busy.exists()
+        block_until(busy.exists)
         terminal.send_signal(signal.SIGTERM)
-        assert terminal.wait_for_end(within=ENDED_WITHIN + 5) == 128 + signal.SIGTERM
+        assert terminal.wait_for_end() == 128 + signal.SIGTERM
         assert terminal.is_cooked()
         assert b"\x1b[?1049l" in terminal.raw
         assert b"\x1b[?25h" in terminal.raw
@@ -68,9 +63,9 @@ async def test_a_signal_ends_a_screen_whose_terminal_takes_no_bytes(tmp_path: Pa
         start_new_session=True,
     )
     try:
-        await wait_until(busy.exists, within=20)
+        await wait_until(busy.exists)
         process.send_signal(signal.SIGTERM)
-        await wait_until(lambda: process.poll() is not None, within=ENDED_WITHIN + 5)
+        await wait_until(lambda: process.poll() is not None)
         assert process.returncode == 128 + signal.SIGTERM
     finally:
         process.kill()

@@ -153,6 +153,6 @@ async def test_of_several_dense_texts_one_piece_is_read_at_a_time(monkeypatch: p
         text = "![a](" * 2_000
         for view in views:
             view.show_text(text, "done")
-        await wait_until(lambda: all(view.shown == text for view in views), within=20)
+        await wait_until(lambda: all(view.shown == text for view in views))
     pauses = [(after - end, end - began) for (began, end), (after, _) in pairwise(reads)]
     assert all(pause >= took * 0.9 for pause, took in pauses)

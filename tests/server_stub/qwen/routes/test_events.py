@@ -24,7 +24,7 @@ from server_stub.qwen.routes.events import EventStream
 from tests.server_stub.conftest import InstantClock, Stub
 from tests.server_stub.qwen.routes.qwen_client import QwenClient, new_client
 from tests.server_stub.serving import serving
-from tests.waiting import wait_until
+from tests.waiting import PATIENCE, wait_until
 
 Json = dict[str, Any]
 
@@ -78,7 +78,7 @@ class Stream:
 @asynccontextmanager
 async def stream(client: QwenClient, query: str = "", **headers: str) -> AsyncIterator[Stream]:
     url = f"{client.base}/events{query}"
-    async with client.http.stream("GET", url, headers=headers, timeout=5) as response:
+    async with client.http.stream("GET", url, headers=headers) as response:
         assert response.status_code == 200
         yield Stream(response)
 
@@ -207,7 +207,10 @@ async def test_the_number_of_readers_is_limited(app: Starlette, client: QwenClie
 
 async def test_a_reader_that_reads_nothing_is_disconnected() -> None:
     app = create_app(QWEN, scenario="plain", clock=PacedClock(speed=50))
-    async with serving(app) as served, httpx.AsyncClient(base_url=served.url, trust_env=False) as http:
+    async with (
+        serving(app) as served,
+        httpx.AsyncClient(base_url=served.url, trust_env=False, timeout=PATIENCE) as http,
+    ):
         app.state.faults.connections = served.server.server_state.connections
         client = await new_client(http)
         with socket.socket() as slow:
@@ -219,7 +222,7 @@ async def test_a_reader_that_reads_nothing_is_disconnected() -> None:
             ring = app.state.daemon.live[client.session_id].ring
             await wait_until(lambda: ring.readers == 1, what="the stream to open")
             await client.prompt("HUGE 20000")
-            await wait_until(lambda: ring.readers == 0, within=20, what="the reader to be evicted")
+            await wait_until(lambda: ring.readers == 0, what="the reader to be evicted")
             slow.setblocking(False)
             received = bytearray()
 
@@ -245,7 +248,10 @@ async def test_a_reader_that_reads_nothing_is_disconnected() -> None:
 @asynccontextmanager
 async def faulty() -> AsyncIterator[tuple[Starlette, QwenClient]]:
     app = create_app(QWEN, scenario="plain")
-    async with serving(app) as served, httpx.AsyncClient(base_url=served.url, trust_env=False) as http:
+    async with (
+        serving(app) as served,
+        httpx.AsyncClient(base_url=served.url, trust_env=False, timeout=PATIENCE) as http,
+    ):
         app.state.faults.connections = served.server.server_state.connections
         yield app, await new_client(http)
 
