@@ -13,7 +13,7 @@ def draft(*questions: Question) -> AnswerDraft:
     return AnswerDraft(QuestionRequest("que_1", "ses_1", questions))
 
 
-def test_one_closed_question_is_answered_by_enter_on_a_row() -> None:
+def test_enter_on_a_row_answers_a_single_question() -> None:
     answer = draft(CLOSED)
     answer.move(1)
     assert answer.confirm() is Step.SEND
@@ -43,7 +43,7 @@ def test_a_multiple_choice_is_toggled_and_answered_in_the_order_of_the_options()
     assert answer.answers() == (("Migration",),)
 
 
-def test_enter_on_an_option_of_a_multiple_choice_chooses_nothing() -> None:
+def test_enter_does_not_mark_an_option_of_a_multiple_choice() -> None:
     answer = draft(MULTIPLE)
     assert answer.confirm() is Step.STAY
     assert answer.answers() == ((),)
@@ -52,14 +52,14 @@ def test_enter_on_an_option_of_a_multiple_choice_chooses_nothing() -> None:
 
 
 @pytest.mark.parametrize(("question", "rows"), [(SINGLE, 3), (CLOSED, 2), (MULTIPLE, 3), (WORDS_ONLY, 1)])
-def test_own_words_have_a_row_unless_they_are_forbidden(question: Question, rows: int) -> None:
+def test_a_custom_answer_has_a_row_if_allowed(question: Question, rows: int) -> None:
     answer = draft(question)
     assert answer.rows == rows
     assert answer.is_own(rows - 1) is question.custom
 
 
 @pytest.mark.parametrize("row", [-1, 2, 9])
-def test_a_row_that_is_not_there_chooses_nothing(row: int) -> None:
+def test_an_invalid_row_chooses_nothing(row: int) -> None:
     answer = draft(CLOSED)
     assert answer.choose(row) is Step.STAY
     assert answer.answers() == ((),)
@@ -73,18 +73,18 @@ def test_the_cursor_stops_at_both_ends() -> None:
     assert answer.cursor == 1
 
 
-def test_own_words_replace_a_single_choice_and_lead_on() -> None:
+def test_a_custom_answer_replaces_a_single_choice_and_moves_on() -> None:
     answer = draft(SINGLE)
     answer.choose(0)
     answer.move(2)
     assert answer.confirm() is Step.WRITE
     answer.write("  DuckDB ")
-    assert answer.answers() == (("SQLite",),), "words count only when they are put down"
+    assert answer.answers() == (("SQLite",),), "text counts only when committed"
     assert answer.put_down() is Step.SEND
     assert answer.answers() == (("DuckDB",),)
 
 
-def test_own_words_are_one_more_of_a_multiple_choice() -> None:
+def test_a_custom_answer_is_one_more_of_a_multiple_choice() -> None:
     answer = draft(MULTIPLE)
     answer.choose(0)
     assert answer.choose(2) is Step.WRITE
@@ -92,11 +92,11 @@ def test_own_words_are_one_more_of_a_multiple_choice() -> None:
     assert answer.put_down() is Step.STAY
     assert answer.answers() == (("Migration", "Logs"),)
     answer.choose(2)
-    assert answer.answers() == (("Migration",),), "Space takes them back"
-    assert answer.words == "Logs", "but they are kept"
+    assert answer.answers() == (("Migration",),), "Space removes it"
+    assert answer.words == "Logs", "but its text is kept"
 
 
-def test_a_choice_after_own_words_keeps_the_words_and_does_not_send_them() -> None:
+def test_a_choice_after_a_custom_answer_keeps_its_text_unsent() -> None:
     answer = draft(SINGLE)
     answer.choose(2)
     answer.write("DuckDB")
@@ -107,7 +107,7 @@ def test_a_choice_after_own_words_keeps_the_words_and_does_not_send_them() -> No
 
 
 @pytest.mark.parametrize("words", ["", "  \n "])
-def test_empty_words_are_no_answer(words: str) -> None:
+def test_empty_text_is_not_an_answer(words: str) -> None:
     answer = draft(WORDS_ONLY)
     assert answer.confirm() is Step.WRITE
     answer.write(words)
@@ -115,7 +115,7 @@ def test_empty_words_are_no_answer(words: str) -> None:
     assert not answer.sendable
 
 
-def test_words_emptied_later_are_taken_back() -> None:
+def test_emptied_text_is_no_longer_an_answer() -> None:
     answer = draft(WORDS_ONLY)
     answer.write("sessions")
     answer.put_down()
@@ -123,7 +123,7 @@ def test_words_emptied_later_are_taken_back() -> None:
     assert answer.answers() == ((),)
 
 
-def test_several_questions_lead_to_a_review_and_only_it_sends() -> None:
+def test_several_questions_are_sent_from_a_review() -> None:
     answer = draft(SINGLE, MULTIPLE)
     assert answer.tabs == 3
     assert answer.confirm() is Step.STAY
@@ -136,7 +136,7 @@ def test_several_questions_lead_to_a_review_and_only_it_sends() -> None:
     assert answer.answers() == (("SQLite",), ("Expiry",))
 
 
-def test_a_review_may_leave_a_question_out_but_not_all() -> None:
+def test_a_review_needs_at_least_one_answer() -> None:
     answer = draft(SINGLE, MULTIPLE)
     answer.go(2)
     assert answer.confirm() is Step.STAY
@@ -166,7 +166,7 @@ def test_one_question_has_no_review() -> None:
     assert draft(MULTIPLE).tabs == 1
 
 
-def test_nothing_can_be_chosen_or_written_on_the_review() -> None:
+def test_the_review_ignores_choices_and_text() -> None:
     answer = draft(SINGLE, CLOSED)
     answer.go(2)
     assert answer.choose() is Step.STAY
@@ -186,7 +186,7 @@ def filled() -> AnswerDraft:
     return answer
 
 
-def test_a_kept_draft_is_restored_as_it_was() -> None:
+def test_a_stored_draft_is_restored() -> None:
     kept = filled()
     again = AnswerDraft.restored(kept.request, kept.keep())
     assert again.keep() == kept.keep()
@@ -195,12 +195,12 @@ def test_a_kept_draft_is_restored_as_it_was() -> None:
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b'{"tab": 0}', b'{"tab":0,"entries":[]}'])
-def test_a_draft_that_does_not_fit_is_an_empty_one(body: bytes) -> None:
+def test_a_stored_draft_that_does_not_fit_is_discarded(body: bytes) -> None:
     request = filled().request
     assert AnswerDraft.restored(request, body).keep() == AnswerDraft(request).keep()
 
 
-def test_of_a_draft_that_fits_in_part_only_that_part_is_restored() -> None:
+def test_the_valid_part_of_a_stored_draft_is_restored() -> None:
     kept = filled()
     fewer = QuestionRequest("que_1", "ses_1", (Question("Which?", "Which", (Option("A"),)), CLOSED, CLOSED))
     again = AnswerDraft.restored(fewer, kept.keep())

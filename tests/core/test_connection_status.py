@@ -4,7 +4,7 @@ from tui.core.connection_status import SHORTEST_LIMIT, UNLEARNED_LIMIT, Connecti
 
 
 def beating(interval: float, beats: int = 4) -> tuple[ConnectionMonitor, float]:
-    """A line that beats, and the time of its last beat."""
+    """A connection with heartbeats, and the time of the last one."""
     health, now = ConnectionMonitor(), 100.0
     health.connecting(now)
     health.opened(now)
@@ -31,7 +31,7 @@ def test_age_is_the_time_since_the_last_byte_of_any_kind() -> None:
     assert health.view(last + 5).age == 2.0
 
 
-def test_only_the_byte_that_revives_the_line_says_so() -> None:
+def test_only_the_byte_that_makes_it_live_returns_true() -> None:
     health, last = beating(10.0)
     assert not health.received(last + 1)
     health.lost(last + 2, "reset", retry_at=last + 3)
@@ -39,11 +39,11 @@ def test_only_the_byte_that_revives_the_line_says_so() -> None:
 
 
 @pytest.mark.parametrize(("interval", "limit"), [(1.0, SHORTEST_LIMIT), (10.0, 30.0), (15.0, 45.0)])
-def test_three_learned_beats_but_at_least_ten_seconds(interval: float, limit: float) -> None:
+def test_the_limit_is_three_intervals_and_at_least_ten_seconds(interval: float, limit: float) -> None:
     assert beating(interval)[0].silence_limit == pytest.approx(limit)
 
 
-def test_thirty_seconds_until_the_interval_is_learned() -> None:
+def test_the_limit_is_thirty_seconds_until_the_interval_is_known() -> None:
     assert beating(1.0, beats=2)[0].silence_limit == UNLEARNED_LIMIT
     assert beating(1.0, beats=3)[0].silence_limit == SHORTEST_LIMIT
 
@@ -54,13 +54,13 @@ def test_one_odd_gap_does_not_move_the_limit() -> None:
     assert health.silence_limit == pytest.approx(30.0)
 
 
-def test_death_by_silence_forgets_the_interval_that_may_have_changed() -> None:
+def test_a_silent_loss_resets_the_interval() -> None:
     health, last = beating(1.0)
     health.lost(last + 10, "silent", retry_at=last + 11, silent=True)
     assert health.silence_limit == UNLEARNED_LIMIT
 
 
-def test_a_gap_between_two_streams_is_no_beat() -> None:
+def test_a_gap_between_two_streams_is_not_an_interval() -> None:
     health, last = beating(1.0)
     health.lost(last, "reset", retry_at=last)
     health.connecting(last + 50)
@@ -69,7 +69,7 @@ def test_a_gap_between_two_streams_is_no_beat() -> None:
     assert max(health.view(last + 50).gaps) == pytest.approx(1.0)
 
 
-def test_late_when_a_beat_is_overdue_and_live_again_with_the_next_byte() -> None:
+def test_quiet_when_a_heartbeat_is_overdue_and_live_with_the_next_byte() -> None:
     health, last = beating(10.0)
     assert health.view(last + 14).state is ConnectionState.LIVE
     assert health.view(last + 16).state is ConnectionState.QUIET
@@ -77,7 +77,7 @@ def test_late_when_a_beat_is_overdue_and_live_again_with_the_next_byte() -> None
     assert health.view(last + 17).state is ConnectionState.LIVE
 
 
-def test_lost_tells_attempt_countdown_reason_and_since_when() -> None:
+def test_a_loss_has_attempt_countdown_reason_and_duration() -> None:
     health, last = beating(10.0)
     health.lost(last + 2, "connection reset", retry_at=last + 6)
     health.connecting(last + 6)
@@ -94,7 +94,7 @@ def test_lost_tells_attempt_countdown_reason_and_since_when() -> None:
     assert not line.up
 
 
-def test_a_try_under_way_has_no_countdown() -> None:
+def test_there_is_no_countdown_during_an_attempt() -> None:
     health, last = beating(10.0)
     health.lost(last, "reset", retry_at=last + 1)
     health.connecting(last + 1)
@@ -103,7 +103,7 @@ def test_a_try_under_way_has_no_countdown() -> None:
     assert line.retry_in is None
 
 
-def test_proof_of_a_working_stream_ends_the_count_of_tries() -> None:
+def test_a_proved_stream_resets_the_attempt_count() -> None:
     health, last = beating(10.0)
     health.lost(last, "reset", retry_at=last + 1)
     health.received(last + 1)
@@ -114,19 +114,19 @@ def test_proof_of_a_working_stream_ends_the_count_of_tries() -> None:
     assert health.view(last + 4).attempt == 1
 
 
-def test_a_line_that_never_was_is_lost_since_the_first_try() -> None:
+def test_a_connection_that_never_was_is_lost_since_the_first_attempt() -> None:
     health = ConnectionMonitor()
     health.connecting(1.0)
     health.lost(2.0, "refused", retry_at=3.0)
     health.connecting(3.0)
     health.lost(4.0, "refused", retry_at=6.0)
     assert health.view(9.0).lost_for == 7.0
-    assert health.view(9.0).retry_in == 0.0  # the try is due
+    assert health.view(9.0).retry_in == 0.0  # the attempt is due
     health.stopped(9.5, "401", "")
     assert health.view(10.0).lost_for == 8.0
 
 
-def test_a_line_that_is_stopped_at_once_is_lost_since_then() -> None:
+def test_a_connection_stopped_at_once_is_lost_since_then() -> None:
     health = ConnectionMonitor()
     health.connecting(1.0)
     health.stopped(2.0, "401", "")
@@ -141,7 +141,7 @@ def test_silence_counts_from_the_last_byte() -> None:
     assert health.silence(5.0) == 1.0
 
 
-def test_stopped_says_why_and_what_to_do_until_somebody_tries_again() -> None:
+def test_stopped_has_reason_and_hint_until_the_next_attempt() -> None:
     health, last = beating(10.0)
     health.stopped(last + 1, "password refused (401)", "Give the password.")
     line = health.view(last + 60)
@@ -155,7 +155,7 @@ def test_stopped_says_why_and_what_to_do_until_somebody_tries_again() -> None:
     assert health.view(last + 61).state is ConnectionState.CONNECTING
 
 
-def test_what_to_do_is_that_of_the_latest_loss() -> None:
+def test_the_hint_is_that_of_the_latest_loss() -> None:
     health, last = beating(10.0)
     health.stopped(last + 1, "password refused (401)", "Give the password.")
     health.connecting(last + 2)

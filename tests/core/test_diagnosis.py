@@ -13,30 +13,30 @@ def turn() -> Turn:
     return turn
 
 
-def test_nothing_is_amiss_at_first(turn: Turn) -> None:
+def test_a_new_turn_has_no_diagnosis(turn: Turn) -> None:
     assert diagnose(turn, ResponsivenessTracker(), NOT_BEGUN_AFTER - 1, answer_begun=False) is None
     assert diagnose(turn, ResponsivenessTracker(), STILL_AFTER - 1, answer_begun=True) is None
 
 
-def test_a_prompt_that_is_stored_and_not_answered(turn: Turn) -> None:
+def test_a_stored_prompt_without_an_answer_gets_no_response(turn: Turn) -> None:
     assert diagnose(turn, ResponsivenessTracker(), 70, answer_begun=False) == Diagnosis(Kind.NO_RESPONSE, 70)
 
 
-def test_a_turn_in_which_nothing_moves(turn: Turn) -> None:
+def test_a_turn_without_changes_is_stalled(turn: Turn) -> None:
     assert diagnose(turn, ResponsivenessTracker(), 400, answer_begun=True) == Diagnosis(Kind.STALLED, 400)
 
 
-def test_waiting_for_a_person_is_no_standstill(turn: Turn) -> None:
+def test_waiting_for_the_user_is_not_stalled(turn: Turn) -> None:
     turn.receive(Snapshot(Busy(), stored=True, waiting=True), 1)
     assert diagnose(turn, ResponsivenessTracker(), 4000, answer_begun=True) is None
 
 
-def test_an_ended_turn_has_no_trouble(turn: Turn) -> None:
+def test_an_ended_turn_has_no_diagnosis(turn: Turn) -> None:
     turn.receive(BodyReceived(Message("msg_2", "ses_1", "assistant", completed=1.0, parent_id="msg_1", final=True)), 1)
     assert diagnose(turn, ResponsivenessTracker(deaf_since=0, mute_since=0), 4000, answer_begun=False) is None
 
 
-def test_news_that_no_event_told_means_deaf_until_an_event_comes(turn: Turn) -> None:
+def test_changes_without_events_mean_no_events_until_one_arrives(turn: Turn) -> None:
     witness = ResponsivenessTracker()
     witness.asked(10, news=False)
     assert witness.deaf_since is None
@@ -47,7 +47,7 @@ def test_news_that_no_event_told_means_deaf_until_an_event_comes(turn: Turn) -> 
     assert diagnose(turn, witness, 36, answer_begun=True) is None
 
 
-def test_two_unanswered_questions_mean_mute_until_one_is_answered(turn: Turn) -> None:
+def test_two_unanswered_polls_mean_no_answers_until_one_is_answered(turn: Turn) -> None:
     witness = ResponsivenessTracker()
     witness.no_answer(10, healthy=True)
     assert diagnose(turn, witness, 11, answer_begun=True) is None
@@ -58,7 +58,7 @@ def test_two_unanswered_questions_mean_mute_until_one_is_answered(turn: Turn) ->
     assert diagnose(turn, witness, 61, answer_begun=True) is None
 
 
-def test_a_server_that_answers_not_even_its_health_check_is_silent_and_not_mute(turn: Turn) -> None:
+def test_a_server_that_fails_its_health_check_is_silent(turn: Turn) -> None:
     witness = ResponsivenessTracker()
     for now, healthy in ((10, True), (20, True), (30, False), (40, False)):
         witness.no_answer(now, healthy=healthy)

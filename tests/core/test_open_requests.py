@@ -1,4 +1,4 @@
-"""Requests found by session, ancestor and call; and what becomes of more than are kept."""
+"""Requests found by session, ancestor and call, and requests above the limit."""
 
 import pytest
 from msgspec.structs import replace
@@ -26,7 +26,7 @@ def store() -> Store:
     return store
 
 
-def test_a_request_waits_in_its_session_and_in_all_its_ancestors(store: Store) -> None:
+def test_a_request_is_listed_in_its_session_and_all_ancestors(store: Store) -> None:
     store.apply(
         e.SessionsListed((Session("ses_2", "", "/a", parent_id="ses_1"), Session("ses_3", "", "/a", parent_id="ses_2")))
     )
@@ -39,26 +39,26 @@ def test_a_request_waits_in_its_session_and_in_all_its_ancestors(store: Store) -
     ]
 
 
-def test_a_session_whose_parent_is_told_later_brings_its_requests_along(store: Store) -> None:
+def test_a_late_parent_gets_the_requests_of_its_child(store: Store) -> None:
     store.apply(e.RequestOpened(permission(0, "ses_2")))
     before = store.mark("ses_1")
     store.apply(e.RequestOpened(permission(1)))
     assert [one.id for one in store.requests_of("ses_1")] == ["per_1"]
     store.apply(e.SessionUpserted(Session("ses_2", "", "/a", parent_id="ses_1")))
-    assert [one.id for one in store.requests_of("ses_1")] == ["per_0", "per_1"], "the oldest first"
+    assert [one.id for one in store.requests_of("ses_1")] == ["per_0", "per_1"], "oldest first"
     store.apply(e.SessionDeleted("ses_2"))
     assert [one.id for one in store.requests_of("ses_1")] == ["per_1"]
     assert before <= store.mark("ses_1")
 
 
-def test_what_happens_in_a_child_session_marks_its_ancestors(store: Store) -> None:
+def test_a_change_in_a_child_session_changes_its_ancestors_version(store: Store) -> None:
     store.apply(e.SessionUpserted(Session("ses_2", "", "/a", parent_id="ses_1")))
     before = store.mark("ses_1")
     store.apply(e.StatusChanged("ses_2", Busy()))
     assert store.mark("ses_1") > before
 
 
-def test_sessions_that_are_each_others_parents_and_endless_chains_end() -> None:
+def test_cycles_and_endless_chains_of_parents_end() -> None:
     tree = SessionTree()
     for at in range(10 * DEEPEST):
         tree.put(Session(f"ses_{at}", "", parent_id=f"ses_{at + 1}"))
@@ -73,14 +73,14 @@ def test_sessions_that_are_each_others_parents_and_endless_chains_end() -> None:
     assert all(not requests.within(f"ses_{at}") for at in range(10 * DEEPEST))
 
 
-def test_a_request_that_is_told_of_again_is_not_another_one(store: Store) -> None:
+def test_a_repeated_request_is_stored_once(store: Store) -> None:
     store.apply(e.RequestOpened(permission(0)))
     assert store.apply(e.RequestOpened(permission(0))) == ()
     assert store.apply(e.RequestOpened(replace(permission(0), action="edit"))) == (RequestsChanged(),)
     assert [one.action for one in store.requests_of("ses_1") if isinstance(one, PermissionRequest)] == ["edit"]
 
 
-def test_of_more_requests_than_are_kept_the_oldest_are_and_the_others_counted(store: Store) -> None:
+def test_above_the_limit_the_oldest_requests_are_kept_and_others_counted(store: Store) -> None:
     for at in range(KEPT + 100):
         store.apply(e.RequestOpened(permission(at)))
     assert (len(store.requests), store.requests_beyond) == (KEPT, 100)
@@ -93,7 +93,7 @@ def test_of_more_requests_than_are_kept_the_oldest_are_and_the_others_counted(st
     assert store.wants_requests
 
 
-def test_requests_beyond_those_that_are_kept_come_with_the_next_list(store: Store) -> None:
+def test_requests_above_the_limit_come_with_the_next_list(store: Store) -> None:
     waiting = [permission(at) for at in range(KEPT + 100)]
     beyond = frozenset(one.id for one in waiting[KEPT:])
     store.apply(e.Resynced({"ses_1": Busy()}, tuple(waiting[:KEPT]), None, beyond=beyond))
@@ -103,14 +103,14 @@ def test_requests_beyond_those_that_are_kept_come_with_the_next_list(store: Stor
     assert store.requests_beyond == 0
 
 
-def test_a_request_that_is_known_is_not_gone_because_the_list_was_too_long_to_be_read(store: Store) -> None:
+def test_a_known_request_stays_open_if_the_list_is_too_long(store: Store) -> None:
     store.apply(e.RequestOpened(permission(7)))
     store.apply(e.Resynced({"ses_1": Busy()}, (permission(1),), None, beyond=frozenset({"per_7", "per_8"})))
     assert set(store.requests) == {"per_7", "per_1"}
     assert store.requests_beyond == 1
 
 
-def test_the_call_that_ended_is_found_among_any_number(store: Store) -> None:
+def test_an_ended_call_closes_its_request_among_many(store: Store) -> None:
     store.open_transcript("ses_1")
     for at in range(3):
         store.apply(e.RequestOpened(permission(at)))
@@ -118,7 +118,7 @@ def test_the_call_that_ended_is_found_among_any_number(store: Store) -> None:
     assert list(store.requests) == ["per_0", "per_2"]
 
 
-def test_of_more_sessions_than_are_kept_the_oldest_are_forgotten_but_none_that_is_needed(store: Store) -> None:
+def test_above_the_limit_the_oldest_unused_sessions_are_dropped(store: Store) -> None:
     store.apply(e.SessionUpserted(Session("ses_parent", "", updated=0.0)))
     store.apply(e.SessionUpserted(Session("ses_child", "", updated=0.0, parent_id="ses_parent")))
     store.apply(e.RequestOpened(permission(0, "ses_child")))
@@ -130,7 +130,7 @@ def test_of_more_sessions_than_are_kept_the_oldest_are_forgotten_but_none_that_i
     assert "ses_x0" not in store.sessions
 
 
-def test_statuses_of_sessions_that_nothing_shows_change_nothing_until_they_are_known(store: Store) -> None:
+def test_statuses_of_unknown_sessions_report_no_change(store: Store) -> None:
     changes = store.apply(e.Resynced({f"ses_{at}": Busy() for at in range(1000)}, ()))
     assert len(changes) == 1
     assert store.status("ses_999") == Busy()

@@ -45,9 +45,9 @@ def test_how_a_request_ended(
         ([], False),
         ([WORDS, FAILED], False),
         ([WORDS, REJECTED], True),
-        ([REJECTED, FAILED], True),  # several at once: one of them is enough
+        ([REJECTED, FAILED], True),  # one of several concurrent calls is enough
         ([REJECTED, NotePart("prt_3", "ses_1", "msg_2", "changed 1 file")], True),
-        ([REJECTED, WORDS], False),  # the agent was told, and went on
+        ([REJECTED, WORDS], False),  # the agent got the reason and continued
     ],
 )
 def test_an_answer_that_a_rejection_ended(parts: list[Part], rejected: bool) -> None:
@@ -101,14 +101,12 @@ def stored(*messages: Message, synthetic: str = "", parts: tuple[Part, ...] = ()
          RecordedEnd("stopped")),
     ],
 )  # fmt: skip
-def test_how_a_turn_ended_that_nobody_followed(
-    messages: tuple[Message, ...], at_rest: bool, end: RecordedEnd | None
-) -> None:
+def test_the_recorded_end_of_a_turn(messages: tuple[Message, ...], at_rest: bool, end: RecordedEnd | None) -> None:
     assert recorded_end(stored(*messages), PROMPT, at_rest=at_rest) == end
 
 
-def test_a_turn_goes_on_behind_a_prompt_of_the_server_s_own() -> None:
-    """After a compaction a server tells the agent to go on, as if somebody had prompted."""
+def test_a_turn_continues_after_a_prompt_of_the_server() -> None:
+    """After a compaction a server prompts the agent itself to continue."""
     begun = stored(PROMPT, STEP, replace(LATER, created=20.5), synthetic=LATER.id)
     assert recorded_end(begun, PROMPT, at_rest=False) is None
     done = stored(PROMPT, STEP, replace(LATER, created=20.5), LATER_ANSWER, synthetic=LATER.id)
@@ -116,6 +114,6 @@ def test_a_turn_goes_on_behind_a_prompt_of_the_server_s_own() -> None:
     assert recorded_end(done, LATER, at_rest=True) is None
 
 
-def test_a_turn_that_a_rejection_ended_is_recorded_so() -> None:
+def test_a_turn_ended_by_a_rejection_is_recorded_as_rejected() -> None:
     record = stored(PROMPT, STEP, parts=(REJECTED,))
     assert recorded_end(record, PROMPT, at_rest=True) == RecordedEnd("rejected")

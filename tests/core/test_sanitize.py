@@ -1,4 +1,4 @@
-"""What a terminal would obey never passes; what a person would read always does."""
+"""Control sequences never pass; visible text always does."""
 
 import unicodedata
 from itertools import pairwise
@@ -20,22 +20,22 @@ hostile_text = st.text(st.sampled_from([*OBEYED, *"[]();?0m\\PX^_ab \n\t😀é",
 
 
 @given(any_text | hostile_text)
-def test_nothing_that_a_terminal_obeys_passes(text: str) -> None:
+def test_no_control_sequence_passes(text: str) -> None:
     assert not OBEYED & set(sanitize(text))
     assert sanitize(text).encode("utf-8").decode() == sanitize(text)
 
 
 @given(any_text | hostile_text)
-def test_cleaning_twice_changes_nothing_more(text: str) -> None:
+def test_sanitizing_is_idempotent(text: str) -> None:
     assert sanitize(sanitize(text)) == sanitize(text)
 
 
 @given(st.text(st.characters(exclude_categories=("C", "Zl", "Zp"))))
-def test_what_is_visible_stays(text: str) -> None:
+def test_visible_text_is_kept(text: str) -> None:
     assert sanitize(text) is text
 
 
-def test_every_control_character_is_known() -> None:
+def test_every_control_character_is_handled() -> None:
     passing = {chr(code) for code in range(0x110000) if sanitize(chr(code)) == chr(code)}
     assert {char for char in passing if unicodedata.category(char) in ("Cc", "Cs", "Zl", "Zp")} == {"\n", "\t"}
 
@@ -67,12 +67,12 @@ def test_every_control_character_is_known() -> None:
         ("👩\u200d🚀 naïve 漢字\t|", "👩\u200d🚀 naïve 漢字\t|"),
     ],
 )
-def test_sequences_go_whole(text: str, shown: str) -> None:
+def test_sequences_are_removed_completely(text: str, shown: str) -> None:
     assert sanitize(text) == shown
 
 
 @pytest.mark.parametrize("opening", ["\x1b]0;", "\x1bP", "\x9d", "\x1b_", "\x1b^"])
-def test_a_string_that_never_ends_hides_nothing(opening: str) -> None:
+def test_an_unterminated_string_hides_nothing(opening: str) -> None:
     assert sanitize(f"{opening}still\nhere").endswith("still\nhere")
 
 
@@ -83,7 +83,7 @@ def test_surrogates() -> None:
     assert sanitize("\ud83d\ud83d\ude00\ude00") == "\ufffd😀\ufffd"
 
 
-def test_a_fragment_keeps_half_a_character_at_its_ends_only() -> None:
+def test_a_fragment_keeps_lone_surrogates_only_at_its_ends() -> None:
     assert sanitize_fragment("\ude00 a\ud83db \ud83d") == "\ude00 a\ufffdb \ud83d"
     assert sanitize_fragment("\ud83d\ude00") == "😀"
     assert sanitize_fragment("\ude00") == "\ude00"
@@ -91,7 +91,7 @@ def test_a_fragment_keeps_half_a_character_at_its_ends_only() -> None:
 
 
 @given(st.text(st.sampled_from("ab\n😀é🚀漢")), st.data())
-def test_a_text_cut_anywhere_between_utf16_units_is_the_same_text(text: str, data: st.DataObject) -> None:
+def test_a_text_split_at_any_utf16_unit_is_the_same_text(text: str, data: st.DataObject) -> None:
     units = text.encode("utf-16-le")
     cuts = sorted(data.draw(st.lists(st.integers(0, len(units) // 2), max_size=8)))
     edges = [0, *(cut * 2 for cut in cuts), len(units)]
@@ -110,15 +110,15 @@ def test_one_line_is_one_short_line(text: str, limit: int) -> None:
     assert line.split() == line.split(" ") or line == ""
 
 
-def test_one_line_says_that_it_was_cut() -> None:
+def test_a_cut_line_ends_with_an_ellipsis() -> None:
     assert single_line(" a\n\tb \x1b[31m c\r\n") == "a b c"
     assert single_line("abcdef", 4) == "abc…"
     assert single_line("abcd", 4) == "abcd"
     assert single_line("ab cdef", 4) == "ab…"
 
 
-def test_hostile_text_costs_little_more_than_its_length() -> None:
-    """Thousands of openings without an end would take hours if each were searched to the end of the text."""
+def test_the_cost_of_hostile_text_is_linear() -> None:
+    """Thousands of unterminated openings would take hours if each were searched to the end of the text."""
     for opening in ("\x1b]", "\x9d", "\x1b[", "\x1bP", "\x1b[0;", "\x9b "):
         assert "\x1b" not in sanitize(opening * 100_000)
 
@@ -127,7 +127,7 @@ INVISIBLE = [0xAD, 0x180E, 0x200B, *range(0x2060, 0x2065), 0xFEFF, *range(0xE000
 
 
 @pytest.mark.parametrize("code", INVISIBLE, ids=hex)
-def test_what_draws_nothing_is_removed_from_a_line_and_from_cells(code: int) -> None:
+def test_invisible_characters_are_removed_from_lines_and_cells(code: int) -> None:
     assert single_line(f"pass{chr(code)}word") == "password"
     assert in_cells(f"pass{chr(code)}word", 9) == ("pass-word" if code == 0xAD else "password")
 
@@ -145,7 +145,7 @@ def test_what_draws_nothing_is_removed_from_a_line_and_from_cells(code: int) -> 
         "ක්\u200dෂ",
     ],
 )
-def test_what_joins_letters_and_pictures_stays(text: str) -> None:
+def test_joiners_within_letters_and_emoji_are_kept(text: str) -> None:
     assert single_line(text) == text
     assert in_cells(text, len(text)) == text
 

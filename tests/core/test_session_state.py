@@ -13,7 +13,7 @@ ELSEWHERE = "ses_2"
 
 
 class Watched:
-    """A store, and how the sessions in it stand."""
+    """A store, and the states of its sessions."""
 
     def __init__(self, patience: StallTimeouts = DEFAULT_PATIENCE) -> None:
         self.store = Store()
@@ -42,18 +42,18 @@ def watched() -> Watched:
     return Watched()
 
 
-def test_a_session_of_which_nothing_is_known_is_idle(watched: Watched) -> None:
+def test_an_unknown_session_is_idle(watched: Watched) -> None:
     assert watched.of() is SessionState.IDLE
 
 
-def test_running_and_retrying_are_the_server_s_words(watched: Watched) -> None:
+def test_running_and_retrying_are_the_servers_statuses(watched: Watched) -> None:
     watched.feed(e.StatusChanged(ELSEWHERE, Busy()))
     assert watched.of() is SessionState.RUNNING
     watched.feed(e.StatusChanged(ELSEWHERE, Retrying(2, "429", None)))
     assert watched.of() is SessionState.RETRYING
 
 
-def test_a_child_that_asks_makes_its_parent_wait(watched: Watched) -> None:
+def test_a_request_of_a_child_makes_its_parent_wait(watched: Watched) -> None:
     watched.feed(
         e.SessionUpserted(talk.session("ses_3")),
         e.SessionUpserted(talk.child("ses_4", ELSEWHERE)),
@@ -63,7 +63,7 @@ def test_a_child_that_asks_makes_its_parent_wait(watched: Watched) -> None:
     assert watched.of("ses_3") is SessionState.IDLE
 
 
-def test_what_ended_elsewhere_is_unread_until_it_is_read(watched: Watched) -> None:
+def test_a_turn_that_ended_in_another_session_is_unread_until_read(watched: Watched) -> None:
     watched.feed(e.StatusChanged(ELSEWHERE, Busy()), e.StatusChanged(ELSEWHERE, Idle()))
     assert watched.of() is SessionState.UNREAD
     watched.standings.reading(ELSEWHERE)
@@ -71,7 +71,7 @@ def test_what_ended_elsewhere_is_unread_until_it_is_read(watched: Watched) -> No
     assert watched.of() is SessionState.IDLE
 
 
-def test_what_ended_before_the_person_s_eyes_is_read(watched: Watched) -> None:
+def test_a_turn_that_ended_in_the_focused_session_is_read(watched: Watched) -> None:
     watched.feed(e.StatusChanged(talk.SESSION, Busy()), e.StatusChanged(talk.SESSION, Idle()))
     assert watched.of(talk.SESSION) is SessionState.IDLE
 
@@ -84,7 +84,7 @@ def test_what_ended_before_the_person_s_eyes_is_read(watched: Watched) -> None:
         (Failure("aborted", "aborted"), SessionState.UNREAD),
     ],
 )
-def test_a_failure_shows_once_the_session_rests(watched: Watched, failure: Failure, standing: SessionState) -> None:
+def test_a_failure_shows_when_the_session_is_idle(watched: Watched, failure: Failure, standing: SessionState) -> None:
     watched.feed(e.StatusChanged(ELSEWHERE, Busy()))
     watched.standings.failed(ELSEWHERE, failure)
     assert watched.of() is SessionState.RUNNING
@@ -106,12 +106,12 @@ def test_a_failure_shows_once_the_session_rests(watched: Watched, failure: Failu
         (TurnState.UNKNOWN, SessionState.RUNNING),
     ],
 )
-def test_our_own_turn_tells_how_it_ended(watched: Watched, state: TurnState, standing: SessionState) -> None:
+def test_a_followed_turn_decides_the_state(watched: Watched, state: TurnState, standing: SessionState) -> None:
     watched.turn(state)
     assert watched.of() is standing
 
 
-def test_what_has_not_moved_for_minutes_is_stalled_and_a_word_mends_it(watched: Watched) -> None:
+def test_a_session_without_changes_is_stalled_until_the_next_delta(watched: Watched) -> None:
     watched.feed(e.StatusChanged(ELSEWHERE, Busy()))
     watched.now += 299
     assert watched.of() is SessionState.RUNNING
@@ -121,13 +121,13 @@ def test_what_has_not_moved_for_minutes_is_stalled_and_a_word_mends_it(watched: 
     assert watched.of() is SessionState.RUNNING
 
 
-def test_a_turn_of_ours_stalls_by_its_own_clock(watched: Watched) -> None:
+def test_a_followed_turn_stalls_by_its_own_activity(watched: Watched) -> None:
     watched.turn(TurnState.RUNNING)
     watched.now += 300
     assert watched.of() is SessionState.STALLED
 
 
-def test_the_person_says_when_a_turn_has_stalled() -> None:
+def test_the_stall_timeout_is_configurable() -> None:
     watched = Watched(StallTimeouts(still_after=20.0))
     watched.feed(e.StatusChanged(ELSEWHERE, Busy()))
     watched.now += 19
@@ -136,12 +136,12 @@ def test_the_person_says_when_a_turn_has_stalled() -> None:
     assert watched.of() is SessionState.STALLED
 
 
-def test_a_session_that_the_server_lost_is_gone(watched: Watched) -> None:
+def test_a_deleted_session_is_gone(watched: Watched) -> None:
     watched.feed(e.StatusChanged(ELSEWHERE, Busy()), e.SessionDeleted(ELSEWHERE))
     assert watched.of() is SessionState.GONE
 
 
-def test_an_error_of_an_earlier_answer_that_is_told_late_says_nothing_of_the_session(watched: Watched) -> None:
+def test_a_late_error_of_an_earlier_answer_changes_nothing(watched: Watched) -> None:
     error = Failure("scripted 401", "provider")
     failed = Message("msg_2", ELSEWHERE, "assistant", 2.0, 3.0, "msg_1", error)
     watched.store.open_transcript(ELSEWHERE)

@@ -1,4 +1,4 @@
-"""What the store makes of events, in particular where the server contradicts, repeats or forgets itself."""
+"""Events applied to the store, including contradictory, repeated and missing ones."""
 
 from typing import Literal
 
@@ -55,7 +55,7 @@ def delta(text: str, part_id: str = "prt_1") -> e.TextDelta:
 
 @pytest.fixture
 def store() -> Store:
-    """One open session with a prompt and an answer that streams."""
+    """One open session with a prompt and a streaming answer."""
     store = Store()
     store.apply(e.SessionUpserted(SESSION))
     store.open_transcript("ses_1")
@@ -73,25 +73,25 @@ def text_of(store: Store, part_id: str = "prt_1") -> tuple[str, str]:
     return part.text, part.state
 
 
-def test_deltas_grow_a_part(store: Store) -> None:
+def test_deltas_are_appended_to_a_part(store: Store) -> None:
     assert store.apply(delta("Hel")) == (TextAppended("ses_1", "msg_2", "prt_1", "Hel"),)
     store.apply(delta("lo"))
     assert text_of(store) == ("Hello", "streaming")
 
 
-def test_an_emoji_cut_in_two_is_joined(store: Store) -> None:
+def test_a_split_emoji_is_joined(store: Store) -> None:
     assert store.apply(delta("a\ud83d")) == (TextAppended("ses_1", "msg_2", "prt_1", "a"),)
     assert store.apply(delta("\ude00b")) == (TextAppended("ses_1", "msg_2", "prt_1", "\U0001f600b"),)
     assert text_of(store)[0] == "a\U0001f600b"
 
 
-def test_half_an_emoji_alone_is_replaced(store: Store) -> None:
+def test_a_lone_surrogate_is_replaced(store: Store) -> None:
     store.apply(delta("\ud83d"))
     store.apply(delta("x\ude00y"))
     assert text_of(store)[0] == "\ufffdx\ufffdy"
 
 
-def test_the_whole_part_replaces_its_pieces_and_late_deltas_are_dropped(store: Store) -> None:
+def test_the_complete_part_replaces_deltas_and_late_ones_are_dropped(store: Store) -> None:
     store.apply(delta("Hel"))
     whole = replace(TEXT, text="Hello!", state="done")
     assert store.apply(e.PartUpserted(whole)) == (PartChanged("ses_1", "msg_2", "prt_1"),)
@@ -99,17 +99,17 @@ def test_the_whole_part_replaces_its_pieces_and_late_deltas_are_dropped(store: S
     assert text_of(store) == ("Hello!", "done")
 
 
-def test_a_part_that_comes_again_unchanged_changes_nothing(store: Store) -> None:
+def test_an_unchanged_part_reports_no_change(store: Store) -> None:
     whole = replace(TEXT, text="Hello!", state="done")
     store.apply(e.PartUpserted(whole))
     assert store.apply(e.PartUpserted(whole)) == ()
 
 
-def test_a_delta_for_a_part_that_nobody_knows_is_dropped(store: Store) -> None:
+def test_a_delta_of_an_unknown_part_is_dropped(store: Store) -> None:
     assert store.apply(delta("x", "prt_unknown")) == ()
 
 
-def test_a_lost_stream_marks_what_was_growing_as_partial(store: Store) -> None:
+def test_a_lost_stream_marks_streaming_parts_as_partial(store: Store) -> None:
     store.apply(delta("Hel"))
     assert store.apply(e.StreamLost()) == (PartChanged("ses_1", "msg_2", "prt_1"),)
     assert text_of(store) == ("Hel", "partial")
@@ -123,10 +123,10 @@ def marked(store: Store) -> str:
     return part.marked
 
 
-def test_each_place_where_words_may_be_missing_is_marked(store: Store) -> None:
+def test_each_gap_in_streamed_text_is_marked(store: Store) -> None:
     store.apply(delta("One two"))
     store.apply(e.StreamLost())
-    assert marked(store) == "One two", "that the end may be missing is said below the text"
+    assert marked(store) == "One two", "a missing end is reported below the text"
     store.apply(delta("five six"))
     store.apply(e.StreamLost())
     store.apply(e.StreamLost())
@@ -137,7 +137,7 @@ def test_each_place_where_words_may_be_missing_is_marked(store: Store) -> None:
     assert "[…]" not in marked(store)
 
 
-def test_a_gap_before_the_first_words_that_came_is_marked() -> None:
+def test_a_gap_before_the_first_text_is_marked() -> None:
     store = Store()
     store.open_transcript("ses_1")
     store.apply(e.MessagesLoaded("ses_1", (FullMessage(ANSWER, (TEXT,)),), None))
@@ -145,7 +145,7 @@ def test_a_gap_before_the_first_words_that_came_is_marked() -> None:
     assert marked(store) == "[…] lo"
 
 
-def test_a_page_with_an_empty_copy_keeps_the_words_that_came(store: Store) -> None:
+def test_a_page_with_an_empty_copy_keeps_streamed_text(store: Store) -> None:
     """opencode stores a text part as "" until it ends."""
     store.apply(delta("Hel"))
     store.apply(e.StreamLost())
@@ -156,14 +156,14 @@ def test_a_page_with_an_empty_copy_keeps_the_words_that_came(store: Store) -> No
     assert text_of(store) == ("Hello!", "done")
 
 
-def test_a_page_fetched_without_a_gap_leaves_a_growing_part_as_it_is(store: Store) -> None:
+def test_a_page_without_a_gap_keeps_a_streaming_part(store: Store) -> None:
     store.apply(delta("Hel"))
     store.apply(e.MessagesLoaded("ses_1", (FullMessage(PROMPT, ()), FullMessage(ANSWER, (TEXT,))), None))
     store.apply(delta("lo"))
     assert text_of(store) == ("Hello", "streaming")
 
 
-def test_a_growing_part_first_seen_in_a_page_may_miss_words() -> None:
+def test_a_streaming_part_first_seen_in_a_page_is_partial() -> None:
     store = Store()
     store.open_transcript("ses_1")
     store.apply(e.MessagesLoaded("ses_1", (FullMessage(ANSWER, (TEXT,)),), None))
@@ -183,8 +183,8 @@ def test_the_newest_page_replaces_the_transcript_from_its_first_message_on(store
     assert transcript.cursor is None
 
 
-def test_a_page_beyond_all_that_is_known_leaves_no_hole(store: Store) -> None:
-    """More came during a gap than one page holds: what is between is loaded anew, like all that is older."""
+def test_a_page_that_does_not_overlap_leaves_no_gap(store: Store) -> None:
+    """More messages than a page were missed: those between are loaded again, as are older ones."""
     store.apply(e.MessagesLoaded("ses_1", (FullMessage(PROMPT, ()), FullMessage(ANSWER, ())), None))
     far = tuple(FullMessage(replace(PROMPT, id=f"msg_{n}", created=float(n)), ()) for n in (51, 52))
     store.apply(e.MessagesLoaded("ses_1", far, "cursor"))
@@ -194,8 +194,8 @@ def test_a_page_beyond_all_that_is_known_leaves_no_hole(store: Store) -> None:
     assert transcript.cursor == "cursor"
 
 
-def test_what_came_before_the_first_page_is_not_older_than_it(store: Store) -> None:
-    """Events of a session that was just opened are no page: nobody knows what stands between."""
+def test_messages_before_the_first_page_are_not_older_than_it(store: Store) -> None:
+    """Messages of events in a session just opened are not a page: others may be missing between them."""
     first = replace(PROMPT, id="msg_9", created=9.0)
     store.apply(e.MessagesLoaded("ses_1", (FullMessage(PROMPT, ()), FullMessage(first, ())), "cursor"))
     transcript = store.transcript("ses_1")
@@ -207,19 +207,19 @@ def test_what_came_before_the_first_page_is_not_older_than_it(store: Store) -> N
     assert transcript.ordered() == []
 
 
-def test_a_page_of_a_session_that_is_not_open_is_not_kept(store: Store) -> None:
+def test_a_page_of_a_closed_session_is_ignored(store: Store) -> None:
     assert store.apply(e.MessagesLoaded("ses_other", (FullMessage(PROMPT, ()),), None)) == ()
     assert store.transcript("ses_other") is None
 
 
-def test_a_message_that_the_server_no_longer_has_goes_with_the_page(store: Store) -> None:
+def test_a_page_removes_messages_that_the_server_no_longer_has(store: Store) -> None:
     store.apply(e.MessagesLoaded("ses_1", (FullMessage(PROMPT, ()),), None))
     transcript = store.transcript("ses_1")
     assert transcript is not None
     assert list(transcript.messages) == ["msg_1"]
 
 
-def test_an_older_page_goes_in_front(store: Store) -> None:
+def test_an_older_page_is_added_at_the_start(store: Store) -> None:
     old = replace(PROMPT, id="msg_0", created=0.5)
     assert store.apply(e.MessagesLoaded("ses_1", (FullMessage(old, ()),), "more", "older")) == (
         OlderLoaded("ses_1", 1),
@@ -230,7 +230,7 @@ def test_an_older_page_goes_in_front(store: Store) -> None:
     assert transcript.cursor == "more"
 
 
-def test_the_same_page_again_draws_nothing_anew(store: Store) -> None:
+def test_the_same_page_again_reports_no_change(store: Store) -> None:
     page = e.MessagesLoaded(
         "ses_1", (FullMessage(PROMPT, ()), FullMessage(ANSWER, (replace(TEXT, state="done"),))), None
     )
@@ -245,7 +245,7 @@ def test_order_is_by_creation_and_not_by_id(store: Store) -> None:
     assert [m.id for m in transcript.ordered()] == ["msg_1", "msg_zzz", "msg_2"]
 
 
-def test_messages_of_sessions_that_are_not_open_are_not_kept(store: Store) -> None:
+def test_messages_of_closed_sessions_are_ignored(store: Store) -> None:
     other = replace(PROMPT, session_id="ses_other")
     assert store.apply(e.MessageUpserted(other)) == ()
     assert store.transcript("ses_other") is None
@@ -267,7 +267,7 @@ def test_a_request_opens_once_and_closes_once(store: Store) -> None:
     assert store.apply(answered) == ()
 
 
-def test_how_a_request_ended_is_told(store: Store) -> None:
+def test_closing_a_request_reports_how_it_ended(store: Store) -> None:
     permission = PermissionRequest("per_1", "ses_1", "bash")
     store.apply(e.RequestOpened(QUESTION))
     store.apply(e.RequestOpened(permission))
@@ -278,19 +278,19 @@ def test_how_a_request_ended_is_told(store: Store) -> None:
 
 
 def test_an_idle_session_has_no_open_requests(store: Store) -> None:
-    """An abort leaves the question in opencode's list, and no event tells that nobody waits for it."""
+    """An abort leaves the question in opencode's list, without an event."""
     store.apply(e.RequestOpened(QUESTION))
     changes = store.apply(e.StatusChanged("ses_1", Idle()))
     assert changes == (SessionsChanged("ses_1"), RequestClosed(QUESTION, "gone"))
 
 
-def test_idle_again_drops_a_request_that_came_between(store: Store) -> None:
+def test_idle_again_closes_a_request_opened_in_between(store: Store) -> None:
     store.apply(e.StatusChanged("ses_1", Idle()))
     store.apply(e.RequestOpened(QUESTION))
     assert store.apply(e.StatusChanged("ses_1", Idle())) == (RequestClosed(QUESTION, "gone"),)
 
 
-def test_a_request_of_which_nobody_knows_the_call_is_no_ghost(store: Store) -> None:
+def test_a_request_of_an_unknown_call_is_kept(store: Store) -> None:
     store.apply(e.PartUpserted(replace(TOOL, state="completed", call_id="")))
     unplaced = replace(QUESTION, message_id=None, call_id=None)
     store.apply(e.Resynced({"ses_1": Busy()}, (unplaced,)))
@@ -298,17 +298,15 @@ def test_a_request_of_which_nobody_knows_the_call_is_no_ghost(store: Store) -> N
 
 
 @pytest.mark.parametrize("state", ["completed", "error"])
-def test_a_resync_does_not_bring_back_a_request_of_an_earlier_turn(
-    store: Store, state: Literal["completed", "error"]
-) -> None:
-    """An abort left it in the server's list; the session is busy again, with something else."""
+def test_a_resync_ignores_a_request_of_an_earlier_turn(store: Store, state: Literal["completed", "error"]) -> None:
+    """An abort left it in the server's list; the session is busy with another turn."""
     store.apply(e.PartUpserted(replace(TOOL, state=state)))
     other = replace(QUESTION, id="que_2", call_id="call_2")
     store.apply(e.Resynced({"ses_1": Busy()}, (QUESTION, other)))
     assert list(store.requests) == ["que_2"]
 
 
-def test_a_request_whose_tool_call_ended_is_gone(store: Store) -> None:
+def test_a_request_closes_when_its_tool_call_ends(store: Store) -> None:
     store.apply(e.RequestOpened(QUESTION))
     store.apply(e.PartUpserted(TOOL))
     assert store.requests
@@ -316,7 +314,7 @@ def test_a_request_whose_tool_call_ended_is_gone(store: Store) -> None:
     assert changes == (PartChanged("ses_1", "msg_2", "prt_9"), RequestClosed(QUESTION, "gone"))
 
 
-def test_a_resync_brings_missed_requests_and_drops_the_others(store: Store) -> None:
+def test_a_resync_adds_missed_requests_and_closes_others(store: Store) -> None:
     stale = replace(QUESTION, id="que_0")
     store.apply(e.RequestOpened(stale))
     changes = store.apply(e.Resynced({"ses_1": Busy()}, (QUESTION,), frozenset({"/a"})))
@@ -324,13 +322,13 @@ def test_a_resync_brings_missed_requests_and_drops_the_others(store: Store) -> N
     assert list(store.requests) == ["que_1"]
 
 
-def test_a_resync_does_not_bring_back_ghosts(store: Store) -> None:
+def test_a_resync_ignores_requests_of_ended_calls(store: Store) -> None:
     store.apply(e.Resynced({}, (QUESTION,), frozenset({"/a"})))
     assert store.status("ses_1") == Idle()
     assert not store.requests
 
 
-def test_a_resync_says_nothing_of_directories_that_it_did_not_ask(store: Store) -> None:
+def test_a_resync_does_not_touch_other_directories(store: Store) -> None:
     store.apply(e.RequestOpened(QUESTION))
     store.apply(e.Resynced({}, (), frozenset({"/b"})))
     assert store.status("ses_1") == Busy()
@@ -347,13 +345,13 @@ def test_a_child_s_requests_count_for_its_ancestors(store: Store) -> None:
     assert store.requests_of("ses_3") == [deep]
 
 
-def test_sessions_that_are_each_other_s_parent_do_not_hang(store: Store) -> None:
+def test_a_cycle_of_parents_ends(store: Store) -> None:
     store.apply(e.SessionUpserted(replace(SESSION, parent_id="ses_2")))
     store.apply(e.SessionUpserted(CHILD))
     assert store.session_tree("ses_1") == {"ses_1", "ses_2"}
 
 
-def test_the_mark_moves_with_the_session_and_its_children_only(store: Store) -> None:
+def test_the_version_changes_with_the_session_and_its_children_only(store: Store) -> None:
     store.apply(e.SessionUpserted(CHILD))
     before = store.mark("ses_1")
     store.apply(e.StatusChanged("ses_other", Busy()))
@@ -363,7 +361,7 @@ def test_the_mark_moves_with_the_session_and_its_children_only(store: Store) -> 
     assert store.mark("ses_1") > before
 
 
-def test_requests_and_pages_that_change_something_move_the_mark(store: Store) -> None:
+def test_changing_requests_and_pages_change_the_version(store: Store) -> None:
     before = store.mark("ses_1")
     assert before > 0
     assert store.mark("ses_other") == 0
@@ -394,13 +392,13 @@ def test_a_renamed_session_keeps_all_but_its_title(store: Store) -> None:
     assert store.apply(e.SessionRenamed("ses_unknown", "new")) == ()
 
 
-def test_a_deleted_session_takes_its_requests_along(store: Store) -> None:
+def test_deleting_a_session_closes_its_requests(store: Store) -> None:
     store.apply(e.RequestOpened(QUESTION))
     assert store.apply(e.SessionDeleted("ses_1")) == (RequestClosed(QUESTION, "gone"), SessionsChanged("ses_1"))
     assert store.apply(e.SessionDeleted("ses_1")) == ()
 
 
-def test_plans_and_failures_are_passed_on(store: Store) -> None:
+def test_plans_and_failures_are_reported(store: Store) -> None:
     todos = (Todo("write", "pending"),)
     assert store.apply(e.TodosChanged("ses_1", todos)) == (PlanChanged("ses_1"),)
     assert store.todos("ses_1") == todos
@@ -408,12 +406,12 @@ def test_plans_and_failures_are_passed_on(store: Store) -> None:
     assert store.apply(e.SessionFailed("ses_1", failure)) == (FailureSeen("ses_1", failure),)
 
 
-def test_a_session_list_adds_and_never_takes_away(store: Store) -> None:
+def test_a_session_list_adds_and_never_removes(store: Store) -> None:
     assert store.apply(e.SessionsListed((SESSION, CHILD))) == (SessionsChanged("ses_2"),)
     assert set(store.sessions) == {"ses_1", "ses_2"}
 
 
-def test_words_that_stream_while_the_provider_fails_are_broken_off() -> None:
+def test_a_provider_failure_marks_streaming_text_as_broken() -> None:
     store = Store()
     store.open_transcript("ses_1")
     message = Message("msg_2", "ses_1", "assistant", created=2.0, parent_id="msg_1")
@@ -431,7 +429,7 @@ def test_words_that_stream_while_the_provider_fails_are_broken_off() -> None:
     again = replace(streaming, id="prt_2")
     anew: list[e.Event] = [
         e.PartUpserted(again),
-        e.PartUpserted(streaming),  # the server keeps none of the words of the first try
+        e.PartUpserted(streaming),  # the server stores no text of the first attempt
         e.StatusChanged("ses_1", Busy()),
         e.StreamLost(),
     ]
@@ -448,7 +446,7 @@ def test_words_that_stream_while_the_provider_fails_are_broken_off() -> None:
     assert transcript.part("msg_2", "prt_1") == broken
 
 
-def test_of_a_complete_message_no_words_are_awaited() -> None:
+def test_parts_of_a_complete_message_are_done() -> None:
     store = Store()
     store.open_transcript("ses_1")
     message = Message("msg_2", "ses_1", "assistant", created=2.0, completed=3.0, parent_id="msg_1")
@@ -466,7 +464,7 @@ def test_of_a_complete_message_no_words_are_awaited() -> None:
         e.StatusChanged("ses_1", Idle()),
     ],
 )
-def test_a_request_that_is_open_no_longer_was_answered_if_its_call_has_it_on_record(end: e.Event) -> None:
+def test_a_closed_request_was_answered_if_its_call_says_so(end: e.Event) -> None:
     store = Store()
     store.open_transcript("ses_1")
     store.apply(e.SessionUpserted(Session("ses_1", "Title")))
@@ -478,8 +476,8 @@ def test_a_request_that_is_open_no_longer_was_answered_if_its_call_has_it_on_rec
     assert RequestClosed(QUESTION, "answered", (("A",),)) in store.apply(end)
 
 
-def test_a_page_that_is_up_to_date_makes_what_grows_whole_again(store: Store) -> None:
-    """qwen serve's load has all words by now; what the stream told of meanwhile is taken once."""
+def test_an_up_to_date_page_completes_streaming_parts(store: Store) -> None:
+    """qwen's load has all text so far; deltas received meanwhile are applied once."""
     store.apply(delta("Hel"))
     store.apply(e.StreamLost())
     for text, whole in (("Hello", "Hello"), ("Hell", "Hello")):
@@ -490,9 +488,7 @@ def test_a_page_that_is_up_to_date_makes_what_grows_whole_again(store: Store) ->
     assert text_of(store) == ("Hello you", "streaming")
 
 
-def test_plans_statuses_and_deletions_of_unknown_sessions_do_not_pile_up(
-    store: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_plans_statuses_and_deletions_are_limited(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tui.core.store.STATES_KEPT", 100)
     plan = (Todo("mine", "pending", "high"),)
     store.apply(e.TodosChanged("ses_1", plan))

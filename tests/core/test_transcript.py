@@ -1,4 +1,4 @@
-"""Deltas that know their place in the part that they grow; messages that know theirs in the order."""
+"""Deltas with a position in their part, and the order of messages."""
 
 import pytest
 from msgspec.structs import replace
@@ -25,7 +25,7 @@ def text(transcript: Transcript) -> str:
 
 
 @pytest.mark.parametrize("read_between", [False, True])
-def test_what_is_there_already_is_not_appended_again(read_between: bool) -> None:
+def test_text_already_present_is_not_appended_again(read_between: bool) -> None:
     transcript = growing("one ")
     deltas = [("one ", 0), ("two ", 4), ("three", 8)]
     for words, at in [*deltas, *deltas]:
@@ -35,13 +35,13 @@ def test_what_is_there_already_is_not_appended_again(read_between: bool) -> None
     assert text(transcript) == "one two three"
 
 
-def test_of_a_delta_that_is_half_there_the_rest_is_appended() -> None:
+def test_the_missing_rest_of_a_delta_is_appended() -> None:
     transcript = growing("one tw")
     assert say(transcript, "two three", 4) == "o three"
     assert text(transcript) == "one two three"
 
 
-def test_a_page_that_replaces_the_part_sets_the_place() -> None:
+def test_a_page_that_replaces_the_part_sets_the_position() -> None:
     transcript = growing()
     say(transcript, "one ", 0)
     transcript.put_part(TextPart("prt_1", "ses_1", "msg_1", "one two ", "streaming"))
@@ -50,13 +50,13 @@ def test_a_page_that_replaces_the_part_sets_the_place() -> None:
     assert text(transcript) == "one two three"
 
 
-def test_a_delta_without_a_place_is_always_news() -> None:
+def test_a_delta_without_a_position_is_always_appended() -> None:
     transcript = growing("ha")
     assert say(transcript, "ha", None) == "ha"
     assert text(transcript) == "haha"
 
 
-def test_messages_stand_in_the_order_of_their_creation_whenever_they_come_or_change() -> None:
+def test_messages_are_ordered_by_creation_after_any_change() -> None:
     transcript = Transcript()
     for name, created in (("b", 2.0), ("d", 4.0), ("a", 1.0), ("c", 2.0)):
         transcript.put_message(message(name, created))
@@ -71,7 +71,7 @@ def test_messages_stand_in_the_order_of_their_creation_whenever_they_come_or_cha
     assert set(transcript.messages) == {"a", "b", "d"}
 
 
-def test_what_is_asked_of_the_order_is_right_after_every_change() -> None:
+def test_queries_on_the_order_are_right_after_every_change() -> None:
     transcript = Transcript()
     assert (transcript.answer_to("p"), transcript.newest_prompt(), transcript.newest_answer()) == (
         None,
@@ -96,7 +96,7 @@ def test_what_is_asked_of_the_order_is_right_after_every_change() -> None:
     assert (transcript.answer_to("p"), transcript.usage_totals()) == (None, (7, 0.0))
 
 
-def test_a_message_without_a_time_stands_first_and_can_go() -> None:
+def test_a_message_without_a_time_is_first_and_can_be_removed() -> None:
     transcript = Transcript()
     for number in range(4):
         transcript.put_message(message(f"timed {number}", float(number)))
@@ -110,7 +110,7 @@ def test_a_message_without_a_time_stands_first_and_can_go() -> None:
     assert names(transcript) == []
 
 
-def test_a_message_has_parts_once_one_came_and_until_the_last_went() -> None:
+def test_a_message_has_parts_from_the_first_until_the_last_is_removed() -> None:
     transcript = growing()
     assert (transcript.has_parts("msg_1"), transcript.has_parts("msg_2")) == (True, False)
     transcript.drop_part("msg_1", "prt_1")

@@ -1,4 +1,4 @@
-"""Finding messages and calls among any number of them: the comparisons that it takes, and the order."""
+"""Lookups among many messages and calls: the number of comparisons, and the order."""
 
 import random
 from typing import Literal
@@ -30,7 +30,7 @@ def answer(at: int, failure: Failure | None = None) -> Message:
     return Message(CountedId(f"msg_{at}"), "ses_1", "assistant", 1.0, parent_id="msg_p", failure=failure)
 
 
-def test_messages_of_one_time_are_found_without_a_look_at_all_of_them() -> None:
+def test_messages_of_one_time_are_found_without_a_linear_search() -> None:
     CountedId.compared = 0
     transcript = Transcript()
     for at in range(MANY):
@@ -41,7 +41,7 @@ def test_messages_of_one_time_are_found_without_a_look_at_all_of_them() -> None:
     assert [message.id for message in transcript.ordered()] == [f"msg_{at}" for at in range(MANY)]
 
 
-def test_the_order_is_that_of_a_sorted_list_whatever_is_taken_in_changed_and_dropped() -> None:
+def test_the_order_equals_a_sorted_list_after_any_change() -> None:
     chance, transcript = random.Random(7), Transcript()
     expected: dict[str, tuple[Message, int]] = {}
     for step in range(3000):
@@ -76,7 +76,7 @@ def test_the_order_is_that_of_a_sorted_list_whatever_is_taken_in_changed_and_dro
     assert transcript.failed_with(Failure("over")) == failed
 
 
-def test_a_call_is_found_by_its_id_and_forgotten_with_its_part() -> None:
+def test_a_call_is_found_by_id_until_its_part_is_removed() -> None:
     transcript = Transcript()
     for at in range(3):
         transcript.put_part(ToolPart(f"prt_{at}", "ses_1", "msg_1", f"call_{at}", "bash", "running"))

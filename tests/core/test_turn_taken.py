@@ -1,4 +1,4 @@
-"""Turns of a server that takes a prompt under an id of its own, and does not hold the POST."""
+"""Turns of a server that assigns its own prompt ids and does not hold the POST."""
 
 import msgspec
 import pytest
@@ -20,7 +20,7 @@ def taken() -> Turn:
     return turn
 
 
-def test_it_is_known_by_the_server_s_id_and_followed() -> None:
+def test_it_is_followed_by_the_servers_id() -> None:
     turn = taken()
     assert (turn.prompt_id, turn.state, turn.post.held) == ("theirs", TurnState.RUNNING, False)
     turn.receive(Snapshot(Busy(), stored=None), 0.2)
@@ -28,14 +28,14 @@ def test_it_is_known_by_the_server_s_id_and_followed() -> None:
     assert turn.state is TurnState.FINISHED
 
 
-def test_it_has_time_to_begin() -> None:
+def test_its_answer_has_time_to_begin() -> None:
     turn = taken()
     assert turn.receive(Snapshot(Idle(), stored=None), 0.2) == ()
     turn.receive(Snapshot(Idle(), stored=True, polled=True), 0.2 + ANSWER_START_TIMEOUT - 0.1)
     assert turn.state is TurnState.RUNNING
 
 
-def test_a_lost_202_is_asked_for_and_not_posted_again() -> None:
+def test_a_lost_202_is_polled_and_not_posted_again() -> None:
     turn = Turn.begin(PROMPT, 0.0, once=True)
     assert turn.receive(PostFailed("the answer was cut off"), 0.5) == (Action.ASK,)
     for after in (*POLL_DELAYS, POLL_DELAYS[-1] + 0.1):
@@ -53,7 +53,7 @@ def test_a_lost_202_that_is_found_is_followed() -> None:
     assert turn.receive(Tick(), 5.0) == ()
 
 
-def test_a_prompt_that_the_server_took_and_lost_goes_back() -> None:
+def test_an_accepted_prompt_that_the_server_lost_is_not_sent() -> None:
     """It waited in the server's queue when the server died."""
     turn = taken()
     turn.receive(Snapshot(Idle(), stored=None), 1.0)
@@ -62,7 +62,7 @@ def test_a_prompt_that_the_server_took_and_lost_goes_back() -> None:
 
 
 @pytest.mark.parametrize("asked_to", [False, True])
-def test_a_turn_that_the_server_says_it_lost_is_interrupted(asked_to: bool) -> None:
+def test_a_turn_reported_lost_by_the_server_is_interrupted(asked_to: bool) -> None:
     turn = taken()
     if asked_to:
         turn.receive(AbortAsked(), 1.0)
@@ -72,6 +72,6 @@ def test_a_turn_that_the_server_says_it_lost_is_interrupted(asked_to: bool) -> N
     assert (turn.state, turn.reason) == (TurnState.INTERRUPTED, "the server was restarted")
 
 
-def test_after_a_crash_of_the_client_it_is_asked_for_by_the_id_that_was_kept() -> None:
+def test_after_a_client_crash_it_is_polled_by_its_stored_id() -> None:
     assert Turn.recover(msgspec.structs.replace(PROMPT, server_id="theirs"), 0.0).prompt_id == "theirs"
     assert Turn.recover(PROMPT, 0.0).prompt_id == "ours"
