@@ -116,7 +116,10 @@ def main(hours: float, minutes: float) -> None:
     began = time.monotonic()
     turn, memory = simulated(hours)
     moved = spread(memory, 1)
-    print(f"simulated  {hours:g} h in {time.monotonic() - began:.0f} s: {turn.state.value}, {turn.post.pads} pads")
+    print(
+        f"simulated  {hours:g} h in {time.monotonic() - began:.0f} s: {turn.state.value}, "
+        f"{turn.post.padding_bytes} pads"
+    )
     print(f"           memory {memory[0]:.1f} → {memory[-1]:.1f} MB, moved by {moved:.1f} (at most {ALLOWED:g})")
     rose = spread(memory := real(minutes, 0.8 * minutes), 2)
     print(f"real       {minutes:g} min, a question open for {0.8 * minutes:g}")

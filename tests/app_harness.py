@@ -97,7 +97,7 @@ class Stage:
         """A turn of ours that has run for 12:04."""
         now = self.client.now()
         turn = Turn.begin(Prompt(talk.SESSION, "words", talk.PROMPT, "prt_1"), now - 724)
-        turn.state, turn.post.pads, turn.post.last_pad, turn.last_activity = state, 72, now - 4, now
+        turn.state, turn.post.padding_bytes, turn.post.last_padding, turn.last_activity = state, 72, now - 4, now
         for name, value in fields.items():
             setattr(turn, name, value)
         self.client.turn_moved(turn)

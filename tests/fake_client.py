@@ -27,7 +27,7 @@ from tui.core.changes import (
     TurnEnded,
 )
 from tui.core.connection_status import ConnectionState, ConnectionStatus
-from tui.core.diagnosis import DEFAULT_PATIENCE, Diagnosis, ResponsivenessTracker, StallTimeouts, diagnose
+from tui.core.diagnosis import DEFAULT_TIMEOUTS, Diagnosis, ResponsivenessTracker, StallTimeouts, diagnose
 from tui.core.events import Event, SessionDeleted, SessionUpserted
 from tui.core.model import Answers, CatalogItem, PermissionReply, Prompt, Request, Session
 from tui.core.store import Store
@@ -46,8 +46,8 @@ class FakeTurns:
     post: Callable[[Prompt], Turn]
     now: Callable[[], float]
     turns: dict[str, list[Turn]] = field(default_factory=dict)
-    witness: ResponsivenessTracker = field(default_factory=ResponsivenessTracker)
-    patience: StallTimeouts = DEFAULT_PATIENCE
+    responsiveness: ResponsivenessTracker = field(default_factory=ResponsivenessTracker)
+    patience: StallTimeouts = DEFAULT_TIMEOUTS
 
     def of(self, session_id: str) -> Sequence[Turn]:
         return tuple(self.turns.get(session_id, ()))
@@ -64,7 +64,7 @@ class FakeTurns:
 
     def diagnose(self, turn: Turn) -> Diagnosis | None:
         begun = self.store.answer_to(turn.session_id, turn.prompt_id) is not None
-        return diagnose(turn, self.witness, self.now(), answer_begun=begun)
+        return diagnose(turn, self.responsiveness, self.now(), answer_begun=begun)
 
     def send(self, prompt: Prompt) -> Turn:
         return self.post(prompt)

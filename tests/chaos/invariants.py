@@ -127,7 +127,7 @@ def turns_end_as_the_server_says(
             due = _unbegun(sent, truth, family) | answers[-1].fates
         else:
             due = _cut(answers[-1].fates, family) | answers[-1].fates
-        if TurnState.INTERRUPTED in due and sent.turn.stops.abort_asked:
+        if TurnState.INTERRUPTED in due and sent.turn.stops.abort_requested:
             due |= {TurnState.ABORTED}
         if family.turn_dies_with_its_post and not aborts and sent.turn.reason != BY_WHOM_UNKNOWN:
             due -= {TurnState.ABORTED}

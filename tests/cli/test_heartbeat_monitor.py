@@ -37,7 +37,7 @@ def test_a_beat_that_is_long_overdue_is_not_regular() -> None:
 def test_beats_that_arrive_in_a_bunch_were_held_back() -> None:
     finding = beats(30, 30.001, 30.002).regularity(30)
     assert finding.verdict == "bad"
-    assert "buffering" in finding.remedy
+    assert "buffering" in finding.hint
 
 
 def test_no_beat_at_all_is_bad() -> None:
@@ -63,13 +63,13 @@ def test_no_beat_in_less_than_their_interval_says_nothing_of_the_server() -> Non
     finding = beats(events=1, every=15).regularity(15.5)
     assert finding.verdict == "unknown"
     assert "shorter than" in finding.found
-    assert "15 s apart: watch longer, with --seconds 30" in finding.remedy
+    assert "15 s apart: watch longer, with --seconds 30" in finding.hint
 
 
 def test_not_one_byte_points_at_the_proxy() -> None:
     finding = beats().regularity(30)
     assert (finding.what, finding.verdict) == ("event stream", "bad")
-    assert "proxy" in finding.remedy
+    assert "proxy" in finding.hint
 
 
 def test_no_event_says_nothing_where_none_can_be_called_forth() -> None:

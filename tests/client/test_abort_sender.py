@@ -275,7 +275,7 @@ async def test_an_abort_that_the_server_refuses_is_said_to_be_refused(
     assert here.person.client.journal.adopt_aborts() == []
     assert here.progress() is None
     assert sent.turn is not None
-    assert (sent.turn.over, sent.turn.stops.abort_asked) == (False, False)
+    assert (sent.turn.over, sent.turn.stops.abort_requested) == (False, False)
 
 
 @through_a_relay

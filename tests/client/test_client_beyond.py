@@ -27,11 +27,11 @@ async def test_requests_beyond_those_that_are_kept_are_asked_for_once_there_is_r
     client._apply(e.StatusChanged(session_id, Busy()))
     for request in waiting.values():
         client._apply(e.RequestOpened(request))
-    assert (list(client.store.requests), client.store.requests_beyond) == (["per_0", "per_1", "per_2", "per_3"], 3)
+    assert (list(client.store.requests), client.store.requests_not_loaded) == (["per_0", "per_1", "per_2", "per_3"], 3)
 
     for answered in ("per_0", "per_1"):
         del waiting[answered]
         client._apply(e.PermissionReplied(session_id, answered, "once"))
-    await meeting.until(lambda: client.store.requests_beyond == 1, what="those beyond")
+    await meeting.until(lambda: client.store.requests_not_loaded == 1, what="those beyond")
     assert list(client.store.requests) == ["per_2", "per_3", "per_4", "per_5"]
     assert asked == 1

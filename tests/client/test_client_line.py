@@ -20,7 +20,7 @@ async def test_a_refused_password_stops_until_a_person_acts(meeting: Meeting) ->
     await meeting.until(lambda: meeting.client.line().state is ConnectionState.STOPPED, within=30)
     line = meeting.client.line()
     assert "401" in line.reason
-    assert "HOLDFAST_PASSWORD" in line.remedy
+    assert "HOLDFAST_PASSWORD" in line.hint
     asked = len(meeting.asked)
     await asyncio.sleep(3600)
     assert len(meeting.asked) == asked
@@ -132,7 +132,7 @@ async def test_a_stream_alone_that_is_held_back_is_told_from_a_server_that_is_si
     await meeting.until(lambda: meeting.client.line().state is ConnectionState.RECONNECTING, within=30)
     line = meeting.client.line()
     assert "the server answers, but its event stream brings nothing" in line.reason
-    assert "buffer" in line.remedy
+    assert "buffer" in line.hint
     assert line.answers
     meeting.server.disarm_all()
     await meeting.until(lambda: meeting.client.line().state is ConnectionState.LIVE, within=60)

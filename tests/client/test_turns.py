@@ -201,7 +201,7 @@ async def test_a_prompt_is_posted_and_held_until_its_answer_comes(bench: Bench) 
     bench.server.posts[0].watcher.headers()
     assert state(turn) is TurnState.RUNNING
     bench.server.posts[0].watcher.pads(3)
-    assert (turn.post.pads, turn.post.last_pad) == (3, bench.time.mono())
+    assert (turn.post.padding_bytes, turn.post.last_padding) == (3, bench.time.mono())
     assert bench.ended == []
     await bench.answer(WORDS)
     assert state(turn) is TurnState.FINISHED
@@ -490,7 +490,7 @@ async def test_what_the_server_has_as_broken_off_is_not_taken_up_by_the_next_pro
 async def test_an_abort_is_told_to_all_turns_of_the_session(bench: Bench) -> None:
     ours = await bench.send()
     other = await bench.send(Prompt("ses_2", "x", "msg_x", "prt_x"))
-    bench.turns.abort_asked(bench.turns.abortable("ses_1"))
+    bench.turns.abort_requested(bench.turns.abortable("ses_1"))
     await bench.answer(message=replace(ANSWER, failure=Failure("Aborted", "aborted")), post=0)
     assert (state(ours), ours.reason) == (TurnState.ABORTED, "")
     assert not other.over
@@ -499,7 +499,7 @@ async def test_an_abort_is_told_to_all_turns_of_the_session(bench: Bench) -> Non
 async def test_an_abort_of_another_turn_may_have_ended_a_later_one(bench: Bench) -> None:
     aborted = replace(ANSWER, failure=Failure("Aborted", "aborted"))
     await bench.send()
-    bench.turns.abort_asked(bench.turns.abortable("ses_1"))
+    bench.turns.abort_requested(bench.turns.abortable("ses_1"))
     await bench.answer(message=aborted, post=0)
     later = await bench.send(replace(PROMPT, message_id="msg_7"))
     await bench.answer(message=replace(aborted, id="msg_8", parent_id="msg_7"), post=1)

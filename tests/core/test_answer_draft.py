@@ -55,7 +55,7 @@ def test_enter_does_not_mark_an_option_of_a_multiple_choice() -> None:
 def test_a_custom_answer_has_a_row_if_allowed(question: Question, rows: int) -> None:
     answer = draft(question)
     assert answer.rows == rows
-    assert answer.is_own(rows - 1) is question.custom
+    assert answer.is_custom(rows - 1) is question.custom
 
 
 @pytest.mark.parametrize("row", [-1, 2, 9])
@@ -80,7 +80,7 @@ def test_a_custom_answer_replaces_a_single_choice_and_moves_on() -> None:
     assert answer.confirm() is Step.WRITE
     answer.write("  DuckDB ")
     assert answer.answers() == (("SQLite",),), "text counts only when committed"
-    assert answer.put_down() is Step.SEND
+    assert answer.commit_text() is Step.SEND
     assert answer.answers() == (("DuckDB",),)
 
 
@@ -89,21 +89,21 @@ def test_a_custom_answer_is_one_more_of_a_multiple_choice() -> None:
     answer.choose(0)
     assert answer.choose(2) is Step.WRITE
     answer.write("Logs")
-    assert answer.put_down() is Step.STAY
+    assert answer.commit_text() is Step.STAY
     assert answer.answers() == (("Migration", "Logs"),)
     answer.choose(2)
     assert answer.answers() == (("Migration",),), "Space removes it"
-    assert answer.words == "Logs", "but its text is kept"
+    assert answer.custom_text == "Logs", "but its text is kept"
 
 
 def test_a_choice_after_a_custom_answer_keeps_its_text_unsent() -> None:
     answer = draft(SINGLE)
     answer.choose(2)
     answer.write("DuckDB")
-    answer.put_down()
+    answer.commit_text()
     answer.choose(0)
     assert answer.answers() == (("SQLite",),)
-    assert answer.words == "DuckDB"
+    assert answer.custom_text == "DuckDB"
 
 
 @pytest.mark.parametrize("words", ["", "  \n "])
@@ -111,14 +111,14 @@ def test_empty_text_is_not_an_answer(words: str) -> None:
     answer = draft(WORDS_ONLY)
     assert answer.confirm() is Step.WRITE
     answer.write(words)
-    assert answer.put_down() is Step.STAY
+    assert answer.commit_text() is Step.STAY
     assert not answer.sendable
 
 
 def test_emptied_text_is_no_longer_an_answer() -> None:
     answer = draft(WORDS_ONLY)
     answer.write("sessions")
-    answer.put_down()
+    answer.commit_text()
     answer.write("")
     assert answer.answers() == ((),)
 
@@ -171,8 +171,8 @@ def test_the_review_ignores_choices_and_text() -> None:
     answer.go(2)
     assert answer.choose() is Step.STAY
     answer.write("words")
-    assert answer.put_down() is Step.STAY
-    assert (answer.rows, answer.cursor, answer.words) == (0, 0, "")
+    assert answer.commit_text() is Step.STAY
+    assert (answer.rows, answer.cursor, answer.custom_text) == (0, 0, "")
     assert answer.answers() == ((), ())
 
 
@@ -188,21 +188,21 @@ def filled() -> AnswerDraft:
 
 def test_a_stored_draft_is_restored() -> None:
     kept = filled()
-    again = AnswerDraft.restored(kept.request, kept.keep())
-    assert again.keep() == kept.keep()
-    assert (again.tab, again.words, again.answered(2)) == (2, "half a na", False)
+    again = AnswerDraft.from_bytes(kept.request, kept.to_bytes())
+    assert again.to_bytes() == kept.to_bytes()
+    assert (again.tab, again.custom_text, again.answered(2)) == (2, "half a na", False)
     assert again.answers() == (("Postgres",), ("Migration",), ())
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b'{"tab": 0}', b'{"tab":0,"entries":[]}'])
 def test_a_stored_draft_that_does_not_fit_is_discarded(body: bytes) -> None:
     request = filled().request
-    assert AnswerDraft.restored(request, body).keep() == AnswerDraft(request).keep()
+    assert AnswerDraft.from_bytes(request, body).to_bytes() == AnswerDraft(request).to_bytes()
 
 
 def test_the_valid_part_of_a_stored_draft_is_restored() -> None:
     kept = filled()
     fewer = QuestionRequest("que_1", "ses_1", (Question("Which?", "Which", (Option("A"),)), CLOSED, CLOSED))
-    again = AnswerDraft.restored(fewer, kept.keep())
+    again = AnswerDraft.from_bytes(fewer, kept.to_bytes())
     assert again.answers() == ((), ("Yes",), ())
     assert all(0 <= again.cursor < 2 for again.tab in range(3))

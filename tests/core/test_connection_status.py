@@ -10,7 +10,7 @@ def beating(interval: float, beats: int = 4) -> tuple[ConnectionMonitor, float]:
     health.opened(now)
     for _ in range(beats):
         health.received(now)
-        health.beat(now)
+        health.heartbeat(now)
         now += interval
     return health, now - interval
 
@@ -50,7 +50,7 @@ def test_the_limit_is_thirty_seconds_until_the_interval_is_known() -> None:
 
 def test_one_odd_gap_does_not_move_the_limit() -> None:
     health, last = beating(10.0, beats=5)
-    health.beat(last + 25)
+    health.heartbeat(last + 25)
     assert health.silence_limit == pytest.approx(30.0)
 
 
@@ -65,7 +65,7 @@ def test_a_gap_between_two_streams_is_not_an_interval() -> None:
     health.lost(last, "reset", retry_at=last)
     health.connecting(last + 50)
     health.opened(last + 50)
-    health.beat(last + 50)
+    health.heartbeat(last + 50)
     assert max(health.view(last + 50).gaps) == pytest.approx(1.0)
 
 
@@ -109,7 +109,7 @@ def test_a_proved_stream_resets_the_attempt_count() -> None:
     health.received(last + 1)
     health.lost(last + 2, "reset", retry_at=last + 3)
     assert health.view(last + 2).attempt == 2
-    health.proved()
+    health.reset_attempts()
     health.lost(last + 4, "reset", retry_at=last + 5)
     assert health.view(last + 4).attempt == 1
 
@@ -145,7 +145,7 @@ def test_stopped_has_reason_and_hint_until_the_next_attempt() -> None:
     health, last = beating(10.0)
     health.stopped(last + 1, "password refused (401)", "Give the password.")
     line = health.view(last + 60)
-    assert (line.state, line.reason, line.remedy) == (
+    assert (line.state, line.reason, line.hint) == (
         ConnectionState.STOPPED,
         "password refused (401)",
         "Give the password.",
@@ -160,9 +160,9 @@ def test_the_hint_is_that_of_the_latest_loss() -> None:
     health.stopped(last + 1, "password refused (401)", "Give the password.")
     health.connecting(last + 2)
     health.lost(last + 2, "connection refused", "Start it.", retry_at=last + 3)
-    assert health.view(last + 2).remedy == "Start it."
+    assert health.view(last + 2).hint == "Start it."
     health.lost(last + 3, "reset", retry_at=last + 4)
-    assert health.view(last + 3).remedy == ""
+    assert health.view(last + 3).hint == ""
 
 
 def test_silence_counts_from_the_opening_of_this_stream() -> None:

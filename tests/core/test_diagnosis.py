@@ -33,37 +33,39 @@ def test_waiting_for_the_user_is_not_stalled(turn: Turn) -> None:
 
 def test_an_ended_turn_has_no_diagnosis(turn: Turn) -> None:
     turn.receive(BodyReceived(Message("msg_2", "ses_1", "assistant", completed=1.0, parent_id="msg_1", final=True)), 1)
-    assert diagnose(turn, ResponsivenessTracker(deaf_since=0, mute_since=0), 4000, answer_begun=False) is None
+    assert (
+        diagnose(turn, ResponsivenessTracker(no_events_since=0, no_answers_since=0), 4000, answer_begun=False) is None
+    )
 
 
 def test_changes_without_events_mean_no_events_until_one_arrives(turn: Turn) -> None:
-    witness = ResponsivenessTracker()
-    witness.asked(10, news=False)
-    assert witness.deaf_since is None
-    witness.asked(20, news=True)
-    witness.asked(30, news=True)
-    assert diagnose(turn, witness, 35, answer_begun=True) == Diagnosis(Kind.NO_EVENTS, 15)
-    witness.heard()
-    assert diagnose(turn, witness, 36, answer_begun=True) is None
+    responsiveness = ResponsivenessTracker()
+    responsiveness.record_poll(10, missed_events=False)
+    assert responsiveness.no_events_since is None
+    responsiveness.record_poll(20, missed_events=True)
+    responsiveness.record_poll(30, missed_events=True)
+    assert diagnose(turn, responsiveness, 35, answer_begun=True) == Diagnosis(Kind.NO_EVENTS, 15)
+    responsiveness.record_event()
+    assert diagnose(turn, responsiveness, 36, answer_begun=True) is None
 
 
 def test_two_unanswered_polls_mean_no_answers_until_one_is_answered(turn: Turn) -> None:
-    witness = ResponsivenessTracker()
-    witness.no_answer(10, healthy=True)
-    assert diagnose(turn, witness, 11, answer_begun=True) is None
-    witness.no_answer(20, healthy=True)
-    witness.no_answer(30, healthy=True)
-    assert diagnose(turn, witness, 50, answer_begun=False) == Diagnosis(Kind.NO_ANSWERS, 30)
-    witness.asked(60, news=False)
-    assert diagnose(turn, witness, 61, answer_begun=True) is None
+    responsiveness = ResponsivenessTracker()
+    responsiveness.no_answer(10, healthy=True)
+    assert diagnose(turn, responsiveness, 11, answer_begun=True) is None
+    responsiveness.no_answer(20, healthy=True)
+    responsiveness.no_answer(30, healthy=True)
+    assert diagnose(turn, responsiveness, 50, answer_begun=False) == Diagnosis(Kind.NO_ANSWERS, 30)
+    responsiveness.record_poll(60, missed_events=False)
+    assert diagnose(turn, responsiveness, 61, answer_begun=True) is None
 
 
 def test_a_server_that_fails_its_health_check_is_silent(turn: Turn) -> None:
-    witness = ResponsivenessTracker()
+    responsiveness = ResponsivenessTracker()
     for now, healthy in ((10, True), (20, True), (30, False), (40, False)):
-        witness.no_answer(now, healthy=healthy)
-    assert diagnose(turn, witness, 50, answer_begun=False) == Diagnosis(Kind.SILENT, 20)
-    witness.no_answer(60, healthy=True)
-    assert diagnose(turn, witness, 70, answer_begun=False) == Diagnosis(Kind.NO_ANSWERS, 10)
-    witness.asked(80, news=False)
-    assert diagnose(turn, witness, 81, answer_begun=True) is None
+        responsiveness.no_answer(now, healthy=healthy)
+    assert diagnose(turn, responsiveness, 50, answer_begun=False) == Diagnosis(Kind.SILENT, 20)
+    responsiveness.no_answer(60, healthy=True)
+    assert diagnose(turn, responsiveness, 70, answer_begun=False) == Diagnosis(Kind.NO_ANSWERS, 10)
+    responsiveness.record_poll(80, missed_events=False)
+    assert diagnose(turn, responsiveness, 81, answer_begun=True) is None

@@ -41,21 +41,21 @@ def test_a_request_is_listed_in_its_session_and_all_ancestors(store: Store) -> N
 
 def test_a_late_parent_gets_the_requests_of_its_child(store: Store) -> None:
     store.apply(e.RequestOpened(permission(0, "ses_2")))
-    before = store.mark("ses_1")
+    before = store.session_version("ses_1")
     store.apply(e.RequestOpened(permission(1)))
     assert [one.id for one in store.requests_of("ses_1")] == ["per_1"]
     store.apply(e.SessionUpserted(Session("ses_2", "", "/a", parent_id="ses_1")))
     assert [one.id for one in store.requests_of("ses_1")] == ["per_0", "per_1"], "oldest first"
     store.apply(e.SessionDeleted("ses_2"))
     assert [one.id for one in store.requests_of("ses_1")] == ["per_1"]
-    assert before <= store.mark("ses_1")
+    assert before <= store.session_version("ses_1")
 
 
 def test_a_change_in_a_child_session_changes_its_ancestors_version(store: Store) -> None:
     store.apply(e.SessionUpserted(Session("ses_2", "", "/a", parent_id="ses_1")))
-    before = store.mark("ses_1")
+    before = store.session_version("ses_1")
     store.apply(e.StatusChanged("ses_2", Busy()))
-    assert store.mark("ses_1") > before
+    assert store.session_version("ses_1") > before
 
 
 def test_cycles_and_endless_chains_of_parents_end() -> None:
@@ -83,31 +83,31 @@ def test_a_repeated_request_is_stored_once(store: Store) -> None:
 def test_above_the_limit_the_oldest_requests_are_kept_and_others_counted(store: Store) -> None:
     for at in range(KEPT + 100):
         store.apply(e.RequestOpened(permission(at)))
-    assert (len(store.requests), store.requests_beyond) == (KEPT, 100)
+    assert (len(store.requests), store.requests_not_loaded) == (KEPT, 100)
     assert next(iter(store.requests)) == "per_0"
     store.apply(e.PermissionReplied("ses_1", f"per_{KEPT + 5}", "once"))
-    assert store.requests_beyond == 99, "one was answered elsewhere"
-    assert not store.wants_requests
+    assert store.requests_not_loaded == 99, "one was answered elsewhere"
+    assert not store.has_room_for_requests
     for at in range(KEPT // 2):
         store.apply(e.PermissionReplied("ses_1", f"per_{at}", "once"))
-    assert store.wants_requests
+    assert store.has_room_for_requests
 
 
 def test_requests_above_the_limit_come_with_the_next_list(store: Store) -> None:
     waiting = [permission(at) for at in range(KEPT + 100)]
     beyond = frozenset(one.id for one in waiting[KEPT:])
-    store.apply(e.Resynced({"ses_1": Busy()}, tuple(waiting[:KEPT]), None, beyond=beyond))
-    assert (len(store.requests), store.requests_beyond) == (KEPT, 100)
+    store.apply(e.Resynced({"ses_1": Busy()}, tuple(waiting[:KEPT]), None, not_read=beyond))
+    assert (len(store.requests), store.requests_not_loaded) == (KEPT, 100)
     store.apply(e.Resynced({"ses_1": Busy()}, tuple(waiting[200:]), None))
     assert list(store.requests) == [one.id for one in waiting[200:]]
-    assert store.requests_beyond == 0
+    assert store.requests_not_loaded == 0
 
 
 def test_a_known_request_stays_open_if_the_list_is_too_long(store: Store) -> None:
     store.apply(e.RequestOpened(permission(7)))
-    store.apply(e.Resynced({"ses_1": Busy()}, (permission(1),), None, beyond=frozenset({"per_7", "per_8"})))
+    store.apply(e.Resynced({"ses_1": Busy()}, (permission(1),), None, not_read=frozenset({"per_7", "per_8"})))
     assert set(store.requests) == {"per_7", "per_1"}
-    assert store.requests_beyond == 1
+    assert store.requests_not_loaded == 1
 
 
 def test_an_ended_call_closes_its_request_among_many(store: Store) -> None:

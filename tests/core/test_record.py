@@ -12,7 +12,7 @@ from tui.core.model import (
     TextPart,
     ToolPart,
 )
-from tui.core.record import RecordedEnd, breaks_off_rejected, ended, recorded_end
+from tui.core.record import RecordedEnd, ended, ends_rejected, recorded_end
 from tui.core.transcript import Transcript
 
 QUESTION = QuestionRequest("que_1", "ses_1", ())
@@ -51,7 +51,7 @@ def test_how_a_request_ended(
     ],
 )
 def test_an_answer_that_a_rejection_ended(parts: list[Part], rejected: bool) -> None:
-    assert breaks_off_rejected(parts) is rejected
+    assert ends_rejected(parts) is rejected
 
 
 PROMPT = Message("msg_1", "ses_1", "user", created=10.0)

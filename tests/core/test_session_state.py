@@ -2,7 +2,7 @@ import pytest
 
 from tests import sample_events as talk
 from tui.core import events as e
-from tui.core.diagnosis import DEFAULT_PATIENCE, StallTimeouts
+from tui.core.diagnosis import DEFAULT_TIMEOUTS, StallTimeouts
 from tui.core.model import Busy, Failure, Idle, Message, Prompt, Retrying
 from tui.core.session_state import SessionState, SessionStates
 from tui.core.store import Store
@@ -15,18 +15,18 @@ ELSEWHERE = "ses_2"
 class Watched:
     """A store, and the states of its sessions."""
 
-    def __init__(self, patience: StallTimeouts = DEFAULT_PATIENCE) -> None:
+    def __init__(self, timeouts: StallTimeouts = DEFAULT_TIMEOUTS) -> None:
         self.store = Store()
         self.turns: dict[str, Turn] = {}
-        self.standings = SessionStates(self.store, self.turns.get, patience)
+        self.standings = SessionStates(self.store, self.turns.get, timeouts)
         self.now = 100.0
         self.feed(e.SessionsListed((talk.session(), talk.session(ELSEWHERE, "Elsewhere"))))
-        self.standings.reading(talk.SESSION)
+        self.standings.set_focused(talk.SESSION)
 
     def feed(self, *events: e.Event) -> None:
         for event in events:
             self.store.apply(event)
-            self.standings.look(self.now)
+            self.standings.refresh(self.now)
 
     def of(self, session_id: str = ELSEWHERE) -> SessionState:
         return self.standings.of(session_id, self.now)
@@ -66,8 +66,8 @@ def test_a_request_of_a_child_makes_its_parent_wait(watched: Watched) -> None:
 def test_a_turn_that_ended_in_another_session_is_unread_until_read(watched: Watched) -> None:
     watched.feed(e.StatusChanged(ELSEWHERE, Busy()), e.StatusChanged(ELSEWHERE, Idle()))
     assert watched.of() is SessionState.UNREAD
-    watched.standings.reading(ELSEWHERE)
-    watched.standings.reading(talk.SESSION)
+    watched.standings.set_focused(ELSEWHERE)
+    watched.standings.set_focused(talk.SESSION)
     assert watched.of() is SessionState.IDLE
 
 
@@ -86,7 +86,7 @@ def test_a_turn_that_ended_in_the_focused_session_is_read(watched: Watched) -> N
 )
 def test_a_failure_shows_when_the_session_is_idle(watched: Watched, failure: Failure, standing: SessionState) -> None:
     watched.feed(e.StatusChanged(ELSEWHERE, Busy()))
-    watched.standings.failed(ELSEWHERE, failure)
+    watched.standings.record_failure(ELSEWHERE, failure)
     assert watched.of() is SessionState.RUNNING
     watched.feed(e.StatusChanged(ELSEWHERE, Idle()))
     assert watched.of() is standing
@@ -146,10 +146,10 @@ def test_a_late_error_of_an_earlier_answer_changes_nothing(watched: Watched) -> 
     failed = Message("msg_2", ELSEWHERE, "assistant", 2.0, 3.0, "msg_1", error)
     watched.store.open_transcript(ELSEWHERE)
     watched.feed(e.MessageUpserted(failed))
-    watched.standings.failed(ELSEWHERE, error)
+    watched.standings.record_failure(ELSEWHERE, error)
     assert watched.of() is SessionState.FAILED
     watched.feed(e.StatusChanged(ELSEWHERE, Busy()), e.StatusChanged(ELSEWHERE, Idle()))
     assert watched.of() is SessionState.UNREAD
     watched.feed(e.MessageUpserted(Message("msg_8", ELSEWHERE, "assistant", 5.0, 6.0, "msg_7", final=True)))
-    watched.standings.failed(ELSEWHERE, error)
+    watched.standings.record_failure(ELSEWHERE, error)
     assert watched.of() is SessionState.UNREAD

@@ -9,10 +9,10 @@ from tui.core import events as e
 from tui.core.changes import (
     FailureSeen,
     MessageChanged,
-    MessageGone,
+    MessageRemoved,
     OlderLoaded,
     PartChanged,
-    PartGone,
+    PartRemoved,
     PlanChanged,
     RequestClosed,
     RequestsChanged,
@@ -252,9 +252,9 @@ def test_messages_of_closed_sessions_are_ignored(store: Store) -> None:
 
 
 def test_messages_and_parts_can_be_removed(store: Store) -> None:
-    assert store.apply(e.PartRemoved("ses_1", "msg_2", "prt_1")) == (PartGone("ses_1", "msg_2", "prt_1"),)
+    assert store.apply(e.PartRemoved("ses_1", "msg_2", "prt_1")) == (PartRemoved("ses_1", "msg_2", "prt_1"),)
     assert store.apply(e.PartRemoved("ses_1", "msg_2", "prt_1")) == ()
-    assert store.apply(e.MessageRemoved("ses_1", "msg_2")) == (MessageGone("ses_1", "msg_2"),)
+    assert store.apply(e.MessageRemoved("ses_1", "msg_2")) == (MessageRemoved("ses_1", "msg_2"),)
     assert store.apply(e.MessageRemoved("ses_1", "msg_2")) == ()
     assert store.apply(e.MessageUpserted(ANSWER)) == (MessageChanged("ses_1", "msg_2"),)
 
@@ -353,28 +353,28 @@ def test_a_cycle_of_parents_ends(store: Store) -> None:
 
 def test_the_version_changes_with_the_session_and_its_children_only(store: Store) -> None:
     store.apply(e.SessionUpserted(CHILD))
-    before = store.mark("ses_1")
+    before = store.session_version("ses_1")
     store.apply(e.StatusChanged("ses_other", Busy()))
     store.apply(e.Heartbeat())
-    assert store.mark("ses_1") == before
+    assert store.session_version("ses_1") == before
     store.apply(e.PartUpserted(replace(TEXT, session_id="ses_2")))
-    assert store.mark("ses_1") > before
+    assert store.session_version("ses_1") > before
 
 
 def test_changing_requests_and_pages_change_the_version(store: Store) -> None:
-    before = store.mark("ses_1")
+    before = store.session_version("ses_1")
     assert before > 0
-    assert store.mark("ses_other") == 0
+    assert store.session_version("ses_other") == 0
     store.apply(e.RequestOpened(QUESTION))
     store.apply(e.QuestionRejected("ses_1", "que_1"))
-    closed = store.mark("ses_1")
+    closed = store.session_version("ses_1")
     assert closed > before
     page = e.MessagesLoaded("ses_1", (FullMessage(PROMPT, ()),), None)
     store.apply(page)
-    loaded = store.mark("ses_1")
+    loaded = store.session_version("ses_1")
     assert loaded > closed
     store.apply(page)
-    assert store.mark("ses_1") == loaded
+    assert store.session_version("ses_1") == loaded
 
 
 def test_the_newest_answer_to_a_prompt(store: Store) -> None:

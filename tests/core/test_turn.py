@@ -11,8 +11,8 @@ from tui.core.model import Busy, Failure, Idle, Message, Prompt, Retrying
 from tui.core.poll_schedule import IDLE_CONFIRM_DELAY, IDLE_POLL_MAX, POLL_DELAYS, UNSEEN
 from tui.core.turn import UNACKNOWLEDGED_TIMEOUT, Turn
 from tui.core.turn_inputs import (
-    AbortAsked,
     AbortFailed,
+    AbortRequested,
     Accepted,
     BodyReceived,
     HeadersReceived,
@@ -78,7 +78,7 @@ def test_a_prompt_that_was_not_delivered_is_not_sent(what: Input) -> None:
 
 @pytest.mark.parametrize("turn", [sending(), running()])
 def test_a_broken_post_is_unknown_and_polls_at_once(turn: Turn) -> None:
-    assert turn.receive(PostFailed("reset"), 10) == (Action.ASK,)
+    assert turn.receive(PostFailed("reset"), 10) == (Action.POLL,)
     assert turn.state is TurnState.UNKNOWN
     assert not turn.post.held
 
@@ -132,7 +132,7 @@ def test_a_post_lost_by_a_starting_server_is_closed_and_sent_again() -> None:
     turn = sending()
     assert turn.receive(not_there(), UNACKNOWLEDGED_TIMEOUT - 1) == ()
     assert turn.receive(Snapshot(status=Idle(), stored=None, polled=True), UNACKNOWLEDGED_TIMEOUT) == ()
-    assert turn.receive(not_there(), UNACKNOWLEDGED_TIMEOUT) == (Action.CLOSE_POST, Action.ASK)
+    assert turn.receive(not_there(), UNACKNOWLEDGED_TIMEOUT) == (Action.CLOSE_POST, Action.POLL)
     assert (turn.state, turn.post.held) == (TurnState.UNKNOWN, False)
     run(turn, (UNACKNOWLEDGED_TIMEOUT + 0.1, not_there()))
     assert turn.receive(not_there(), UNACKNOWLEDGED_TIMEOUT + 5.1) == (Action.POST,)
@@ -143,7 +143,7 @@ def test_a_post_lost_by_a_starting_server_is_closed_and_sent_again() -> None:
 def test_a_held_post_with_a_stored_prompt_is_never_closed() -> None:
     turn = sending()
     turn.receive(asked(BUSY), 1)
-    assert set(run(turn, *((float(now), Tick()) for now in range(2, 10_000)))) == {Action.ASK}
+    assert set(run(turn, *((float(now), Tick()) for now in range(2, 10_000)))) == {Action.POLL}
     assert turn.post.held
 
 
@@ -156,7 +156,7 @@ def test_it_is_not_posted_again_when_a_later_turn_exists() -> None:
 def test_it_is_not_posted_again_if_its_id_would_not_be_answered() -> None:
     turn = sending()
     run(turn, (0, PostFailed("reset")), (0.1, not_there()))
-    assert turn.receive(replace(not_there(), outrun=True), 5.1) == ()
+    assert turn.receive(replace(not_there(), id_too_low=True), 5.1) == ()
     assert turn.state is TurnState.NOT_SENT
     assert "has moved on" in turn.reason
 
@@ -249,7 +249,7 @@ def test_the_body_of_its_post_ends_the_turn() -> None:
 
 def test_a_body_of_another_prompt_does_not_end_the_turn() -> None:
     turn = running()
-    assert turn.receive(BodyReceived(replace(ANSWER, parent_id="msg_other")), 9) == (Action.ASK,)
+    assert turn.receive(BodyReceived(replace(ANSWER, parent_id="msg_other")), 9) == (Action.POLL,)
     assert not turn.over
     turn.receive(asked(replace(IDLE, has_later_prompt=True, later_answer=LATER)), 9.1)
     assert turn.state is TurnState.FINISHED
@@ -292,7 +292,7 @@ def test_a_failed_answer_fails_the_turn_with_its_reason() -> None:
 
 def test_an_aborted_answer_names_who_aborted_it() -> None:
     ours, theirs = running(), running()
-    assert ours.receive(AbortAsked(), 3) == ()
+    assert ours.receive(AbortRequested(), 3) == ()
     assert not ours.over
     ours.receive(BodyReceived(ABORTED), 3.1)
     theirs.receive(BodyReceived(ABORTED), 3.1)
@@ -305,14 +305,14 @@ def test_an_aborted_answer_names_who_aborted_it() -> None:
 def test_an_abort_between_provider_attempts_has_no_error_and_no_finish(ours: bool, ending: dict[str, object]) -> None:
     turn = running()
     if ours:
-        turn.receive(AbortAsked(), 3)
+        turn.receive(AbortRequested(), 3)
     turn.receive(BodyReceived(replace(ANSWER, final=False, **ending)), 3.1)
     assert (turn.state, turn.reason) == (TurnState.ABORTED, "" if ours else "aborted elsewhere")
 
 
 def test_a_failed_abort_does_not_explain_the_end() -> None:
     turn = running()
-    run(turn, (1, AbortAsked()), (1, AbortFailed()), (2, PostFailed("reset")))
+    run(turn, (1, AbortRequested()), (1, AbortFailed()), (2, PostFailed("reset")))
     run(turn, (9, asked(replace(IDLE, answer=UNDONE))), (9 + IDLE_CONFIRM_DELAY, asked(replace(IDLE, answer=UNDONE))))
     assert turn.state is TurnState.INTERRUPTED
 
@@ -352,7 +352,7 @@ def test_idle_in_mid_answer_needs_a_second_poll() -> None:
     turn = running()
     run(turn, (10, PostFailed("reset")), (10.1, asked(replace(IDLE, answer=UNDONE))))
     assert turn.state is TurnState.UNKNOWN
-    assert turn.receive(Tick(), 10.1 + IDLE_CONFIRM_DELAY) == (Action.ASK,)
+    assert turn.receive(Tick(), 10.1 + IDLE_CONFIRM_DELAY) == (Action.POLL,)
     turn.receive(asked(replace(IDLE, answer=UNDONE)), 10.2 + IDLE_CONFIRM_DELAY)
     assert (turn.state, turn.reason) == (TurnState.INTERRUPTED, "the server stopped in mid-answer")
 
@@ -388,7 +388,7 @@ def test_a_complete_answer_without_completion_time_is_finished(aborted: bool) ->
     broken.receive(PostFailed("reset"), 1.0)
     for turn, patience in ((broken, IDLE_CONFIRM_DELAY), (held, HELD_PATIENCE)):
         if aborted:
-            turn.receive(AbortAsked(), 1.5)
+            turn.receive(AbortRequested(), 1.5)
         run(turn, (2.0, unclosed), (1.9 + patience, asked(unclosed)))
         assert not turn.over
         turn.receive(asked(unclosed), 2.0 + patience)
@@ -425,7 +425,7 @@ def test_a_prompt_stored_without_text_is_not_sent() -> None:
 
 def test_a_prompt_with_lost_text_is_not_sent_whatever_happened_since() -> None:
     aborted, answered, by_event = running(), running(), running()
-    aborted.receive(AbortAsked(), 1.0)
+    aborted.receive(AbortRequested(), 1.0)
     by_event.receive(ServerError(Failure("context overflow")), 1.0)
     for turn in (aborted, answered, by_event):
         seen = replace(IDLE, has_no_parts=True, has_later_prompt=True, later_answer=LATER if turn is answered else None)
@@ -441,7 +441,7 @@ def test_a_prompt_with_lost_text_is_not_sent_whatever_happened_since() -> None:
 def test_an_abort_of_a_held_post_waits_for_the_text_to_be_stored() -> None:
     turn = running()
     lost = replace(IDLE, has_no_parts=True)
-    run(turn, (1.0, AbortAsked()), (2.0, lost), (1.9 + HELD_PATIENCE, asked(lost)))
+    run(turn, (1.0, AbortRequested()), (2.0, lost), (1.9 + HELD_PATIENCE, asked(lost)))
     assert not turn.over
     assert turn.receive(asked(lost), 2.0 + HELD_PATIENCE) == (Action.CLOSE_POST,)
     assert turn.state is TurnState.NOT_SENT
@@ -468,7 +468,7 @@ def test_lost_text_of_another_client_is_not_returned_here() -> None:
 def test_a_held_post_does_not_count_after_a_reconnect_to_an_idle_server() -> None:
     """Its socket may stay open for ever after the server's process has ended."""
     sure, doubted = running(), running()
-    assert doubted.receive(Reconnected(), 0) == (Action.ASK,)
+    assert doubted.receive(Reconnected(), 0) == (Action.POLL,)
     for turn in (sure, doubted):
         run(turn, (1, asked(IDLE)), (0.9 + HELD_PATIENCE, asked(IDLE)))
         assert not turn.over
@@ -501,7 +501,7 @@ def test_an_error_event_does_not_end_the_turn() -> None:
 
 @pytest.mark.parametrize("turn", [sending(mimo=True), running(mimo=True)])
 def test_mimo_ends_the_turn_with_its_post(turn: Turn) -> None:
-    assert turn.receive(PostFailed("reset"), 10) == (Action.ASK,)
+    assert turn.receive(PostFailed("reset"), 10) == (Action.POLL,)
     assert turn.state is TurnState.UNKNOWN
     turn.receive(asked(replace(IDLE, answer=ABORTED)), 10.1)
     assert (turn.state, turn.reason) == (TurnState.CANCELLED, "reset")
@@ -529,7 +529,7 @@ def test_a_new_post_resets_an_earlier_cut() -> None:
 
 def test_a_requested_abort_is_not_a_cancellation() -> None:
     turn = running(mimo=True)
-    run(turn, (9, AbortAsked()), (10, PostFailed("reset")), (10.1, asked(replace(IDLE, answer=ABORTED))))
+    run(turn, (9, AbortRequested()), (10, PostFailed("reset")), (10.1, asked(replace(IDLE, answer=ABORTED))))
     assert turn.state is TurnState.ABORTED
 
 
@@ -561,9 +561,9 @@ def test_a_turn_that_ended_in_tool_calls_ends_when_idle(rejected: bool, state: T
 def test_turn_and_padding_times() -> None:
     turn = running()
     run(turn, (100, PaddingReceived(10)), (200, PaddingReceived(20)))
-    assert (turn.post.pads, turn.post.last_pad) == (20, 200)
+    assert (turn.post.padding_bytes, turn.post.last_padding) == (20, 200)
     turn.receive(PaddingReceived(20), 205)  # no new padding
-    assert (turn.post.pads, turn.post.last_pad) == (20, 200)
+    assert (turn.post.padding_bytes, turn.post.last_padding) == (20, 200)
     assert turn.idle_for(200) == pytest.approx(199.9)
     turn.receive(replace(BUSY, version=5), 250)
     assert turn.idle_for(260) == 10
@@ -649,7 +649,7 @@ def test_an_interrupted_turn_ends_while_a_later_prompt_waits(later: bool, state:
 def test_a_recovered_prompt_is_polled_and_never_posted_again() -> None:
     turn = Turn.recover(PROMPT, 0)
     assert not turn.post.held
-    assert run(turn, (0.5, Tick()), (0.6, not_there()), (5.1, not_there())) == [Action.ASK]
+    assert run(turn, (0.5, Tick()), (0.6, not_there()), (5.1, not_there())) == [Action.POLL]
     assert turn.state is TurnState.NOT_SENT
 
 

@@ -10,9 +10,9 @@ from tui.core import turn as module
 from tui.core.model import Busy, Failure, Idle, Message, Prompt, Retrying, SessionStatus
 from tui.core.turn import Turn
 from tui.core.turn_inputs import (
-    AbortAsked,
     AbortFailed,
     AbortNearby,
+    AbortRequested,
     Accepted,
     Activity,
     BodyReceived,
@@ -104,7 +104,7 @@ def _input(rng: random.Random, *, stored: bool) -> Input:
             PostNotSent("refused port"),
             PostRefused("409"),
             PostFailed("reset", cut=rng.random() < 0.7, again=rng.random() < 0.7),
-            AbortAsked(),
+            AbortRequested(),
             AbortFailed(),
             AbortNearby(),
             Rejected(here=rng.random() < 0.5),
@@ -130,5 +130,5 @@ def _snapshot(rng: random.Random, *, stored: bool) -> Snapshot:
         gone=rng.random() < 0.03,
         polled=rng.random() < 0.7,
         has_no_parts=stored and answer is None and rng.random() < 0.3,
-        outrun=rng.random() < 0.1,
+        id_too_low=rng.random() < 0.1,
     )

@@ -7,7 +7,7 @@ from tui.core.idle_ending import ANSWER_START_TIMEOUT
 from tui.core.model import Busy, Failure, Idle, Message, Prompt
 from tui.core.poll_schedule import IDLE_CONFIRM_DELAY, POLL_DELAYS
 from tui.core.turn import Turn
-from tui.core.turn_inputs import AbortAsked, Accepted, PostFailed, Snapshot, Tick
+from tui.core.turn_inputs import AbortRequested, Accepted, PostFailed, Snapshot, Tick
 from tui.core.turn_state import Action, TurnState
 
 PROMPT = Prompt("ses_1", "do it", "ours", "", resume_cursor="place")
@@ -37,7 +37,7 @@ def test_its_answer_has_time_to_begin() -> None:
 
 def test_a_lost_202_is_polled_and_not_posted_again() -> None:
     turn = Turn.begin(PROMPT, 0.0, once=True)
-    assert turn.receive(PostFailed("the answer was cut off"), 0.5) == (Action.ASK,)
+    assert turn.receive(PostFailed("the answer was cut off"), 0.5) == (Action.POLL,)
     for after in (*POLL_DELAYS, POLL_DELAYS[-1] + 0.1):
         actions = turn.receive(Snapshot(Idle(), stored=False, polled=True), 0.5 + after)
         assert Action.POST not in actions
@@ -65,7 +65,7 @@ def test_an_accepted_prompt_that_the_server_lost_is_not_sent() -> None:
 def test_a_turn_reported_lost_by_the_server_is_interrupted(asked_to: bool) -> None:
     turn = taken()
     if asked_to:
-        turn.receive(AbortAsked(), 1.0)
+        turn.receive(AbortRequested(), 1.0)
     failure = Failure("the server was restarted", "interrupted")
     lost = msgspec.structs.replace(ANSWER, failure=failure, final=False)
     turn.receive(Snapshot(Idle(), stored=True, answer=lost), 9.0)

@@ -125,8 +125,8 @@ def test_what_it_says(error: NetError, what: str) -> None:
         (6.2, "The server asks to wait 7 s."),
     ],
 )
-def test_it_says_when_to_try_again_if_the_server_did(after: float | None, remedy: str) -> None:
-    assert HttpStatusError(429, retry_after=after).hint == remedy
+def test_it_says_when_to_try_again_if_the_server_did(after: float | None, hint: str) -> None:
+    assert HttpStatusError(429, retry_after=after).hint == hint
 
 
 def test_an_error_survives_the_way_up() -> None:

@@ -101,7 +101,7 @@ async def test_a_directory_outside_the_server_s_own_is_refused_with_what_helps(m
     client.start()
     try:
         await wait_until(lambda: client.line().state is ConnectionState.STOPPED, within=WITHIN, what="the refusal")
-        assert "MIMOCODE_SERVER_PASSWORD" in client.line().remedy
+        assert "MIMOCODE_SERVER_PASSWORD" in client.line().hint
     finally:
         await client.close()
 

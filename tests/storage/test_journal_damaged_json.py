@@ -28,8 +28,8 @@ PERMISSION = PermissionRequest("r2", "s1", "bash", ("ls",))
 _draft = AnswerDraft(QUESTION)
 _draft.choose(1)
 KEPT: dict[str, Any] = {
-    "answers": json.loads(_draft.keep()),
-    "permission": json.loads(PermissionDraft(PERMISSION, 1, "why").keep()),
+    "answers": json.loads(_draft.to_bytes()),
+    "permission": json.loads(PermissionDraft(PERMISSION, 1, "why").to_bytes()),
     "prompt": json.loads(msgspec.json.encode(Prompt("s1", "do it", "m1", "p1", resume_cursor="e1 5 p0"))),
     "reply": json.loads(reply_sender._encode(PendingReply(QUESTION, (("a",), ()), None, ""))),
     "theme": {"chosen": "nord", "set": "textual-dark"},
@@ -51,15 +51,15 @@ def _text(part: str, done: list[Damage]) -> bytes:
 @settings(deadline=None)
 @given(bodies)
 def test_a_kept_draft_is_restored_or_empty(body: bytes) -> None:
-    draft = AnswerDraft.restored(QUESTION, body)
+    draft = AnswerDraft.from_bytes(QUESTION, body)
     assert len(draft.answers()) == len(QUESTION.questions)
     assert 0 <= draft.tab <= draft.tabs
     for step in (draft.confirm, lambda: draft.choose(0), lambda: draft.move(1), lambda: draft.move(-1)):
         step()
-    assert AnswerDraft.restored(QUESTION, draft.keep()).answers() == draft.answers()
-    permission = PermissionDraft.restored(PERMISSION, body)
+    assert AnswerDraft.from_bytes(QUESTION, draft.to_bytes()).answers() == draft.answers()
+    permission = PermissionDraft.from_bytes(PERMISSION, body)
     assert permission.cursor >= 0
-    assert PermissionDraft.restored(PERMISSION, permission.keep()) == permission
+    assert PermissionDraft.from_bytes(PERMISSION, permission.to_bytes()) == permission
 
 
 @settings(deadline=None)

@@ -19,8 +19,8 @@ from tui.storage.journal_errors import fault
         (errno.EMFILE, "cannot be used (Too many open files)", "Move it away"),
     ],
 )
-def test_what_the_system_says_is_told_in_words(code: int, what: str, remedy: str) -> None:
-    assert fault(OSError(code, "as the system has it"), "~/journal") == (f"~/journal {what}", remedy)
+def test_what_the_system_says_is_told_in_words(code: int, what: str, hint: str) -> None:
+    assert fault(OSError(code, "as the system has it"), "~/journal") == (f"~/journal {what}", hint)
 
 
 def test_what_sqlite_says_is_told_in_words() -> None:

@@ -29,7 +29,7 @@ LOST = ConnectionStatus(ConnectionState.RECONNECTING, attempt=2, retry_in=4.0, r
 NOBODY = ConnectionStatus(
     ConnectionState.RECONNECTING, attempt=2, retry_in=4.0, reason="cannot connect: connection refused"
 )
-STOPPED = ConnectionStatus(ConnectionState.STOPPED, reason="password refused", remedy="Set HOLDFAST_PASSWORD.")
+STOPPED = ConnectionStatus(ConnectionState.STOPPED, reason="password refused", hint="Set HOLDFAST_PASSWORD.")
 CONNECTING = ConnectionStatus(ConnectionState.CONNECTING)
 
 
@@ -252,7 +252,7 @@ async def test_the_turn_is_always_in_sight(size: tuple[int, int]) -> None:
         turn.last_activity = stage.client.now() - 370
         stage.second()
         await stage.shows("nothing has moved for 6 min, though the line is live", "Esc Esc aborts")
-        turn.last_activity, turn.post.last_pad = stage.client.now(), None
+        turn.last_activity, turn.post.last_padding = stage.client.now(), None
         stage.client.set_line(LOST)
         await stage.shows("unknown while the line is down; it goes on if the server is up")
 
@@ -731,7 +731,7 @@ NASTY = "[/] [bold red]x[/bold red] [@click=app.exit]y[/]"
         lambda client: client.feed(*talk.prompt(), talk.answer_begins(), talk.text(NASTY)),
         lambda client: client.feed(*talk.prompt(), talk.answer_begins(), talk.tool(tool="[x]", title=NASTY)),
         lambda client: client.set_line(ConnectionStatus(ConnectionState.RECONNECTING, reason=NASTY)),
-        lambda client: client.set_line(ConnectionStatus(ConnectionState.STOPPED, reason="no", remedy=NASTY)),
+        lambda client: client.set_line(ConnectionStatus(ConnectionState.STOPPED, reason="no", hint=NASTY)),
     ],
 )
 async def test_server_text_is_never_read_as_markup(tell: Callable[[FakeClient], None]) -> None:

@@ -171,17 +171,17 @@ async def test_the_status_of_hostile_texts_is_written_as_text() -> None:
         await stage.settled()
         assert_only_text(stage)
         for state in (ConnectionState.RECONNECTING, ConnectionState.STOPPED):
-            stage.client.set_line(ConnectionStatus(state, reason=HOSTILE, remedy=HOSTILE, retry_in=3.0))
+            stage.client.set_line(ConnectionStatus(state, reason=HOSTILE, hint=HOSTILE, retry_in=3.0))
             await stage.settled()
             assert_only_text(stage)
 
 
 async def test_the_start_page_of_a_hostile_server_is_written_as_text() -> None:
-    client = FakeClient(line=ConnectionStatus(ConnectionState.STOPPED, reason=HOSTILE, remedy=HOSTILE))
+    client = FakeClient(line=ConnectionStatus(ConnectionState.STOPPED, reason=HOSTILE, hint=HOSTILE))
     async with on_stage(client=client, session=None) as stage:
         await stage.settled()
         assert_only_text(stage)
-        client.set_line(ConnectionStatus(ConnectionState.RECONNECTING, reason=HOSTILE, remedy=HOSTILE, answers=True))
+        client.set_line(ConnectionStatus(ConnectionState.RECONNECTING, reason=HOSTILE, hint=HOSTILE, answers=True))
         await stage.settled()
         assert_only_text(stage)
 

@@ -105,7 +105,7 @@ def ended(stage: Stage, text: str) -> None:
 
 
 def lost(stage: Stage, text: str) -> None:
-    stage.client.set_line(ConnectionStatus(ConnectionState.STOPPED, reason=text, remedy=text))
+    stage.client.set_line(ConnectionStatus(ConnectionState.STOPPED, reason=text, hint=text))
 
 
 def refused(stage: Stage, text: str) -> None:

@@ -101,7 +101,7 @@ def test_a_turn_that_ends_a_second_time_rings_again() -> None:
 @pytest.mark.parametrize(
     ("stops", "rings"),
     [
-        (Stops(abort_asked=True), 0),
+        (Stops(abort_requested=True), 0),
         (Stops(rejected=Rejected(here=True)), 0),
         (Stops(rejected=Rejected(here=False)), 1),
         (Stops(), 1),

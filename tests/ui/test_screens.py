@@ -22,7 +22,7 @@ from tui.core.turn_state import TurnState
 SIZES = [(120, 40), (80, 24)]
 LOST = ConnectionStatus(ConnectionState.RECONNECTING, attempt=2, retry_in=4.0, reason="connection reset")
 STOPPED = ConnectionStatus(
-    ConnectionState.STOPPED, reason="password refused", remedy="Set HOLDFAST_PASSWORD, then start again."
+    ConnectionState.STOPPED, reason="password refused", hint="Set HOLDFAST_PASSWORD, then start again."
 )
 NOBODY = ConnectionStatus(
     ConnectionState.RECONNECTING, attempt=3, retry_in=4.0, reason="cannot connect: connection refused"
@@ -109,7 +109,7 @@ async def reconnecting(stage: Stage) -> None:
     await live_turn(stage)
     turn = stage.client.turn(talk.SESSION)
     assert turn is not None
-    turn.post.last_pad = None
+    turn.post.last_padding = None
     stage.client.set_line(LOST)
     await stage.shows("unknown while the line is down")
 
@@ -131,7 +131,7 @@ async def standing_still(stage: Stage) -> None:
 
 async def deaf(stage: Stage) -> None:
     await live_turn(stage)
-    stage.client.turns.witness.deaf_since = stage.client.now() - 20
+    stage.client.turns.responsiveness.no_events_since = stage.client.now() - 20
     stage.app.presenter.tick()
     await stage.shows("brings no events")
 

@@ -15,9 +15,9 @@ class CheckResult(msgspec.Struct, frozen=True):
     what: str
     verdict: Verdict
     found: str
-    remedy: str = ""
+    hint: str = ""
 
     def line(self) -> str:
         glyph = {"good": "✓", "bad": "✗", "unknown": "?"}[self.verdict]
-        remedy = f"\n    {single_line(self.remedy)}" if self.remedy else ""
-        return f"{glyph} {self.what:<14} {single_line(self.found)}{remedy}"
+        hint = f"\n    {single_line(self.hint)}" if self.hint else ""
+        return f"{glyph} {self.what:<14} {single_line(self.found)}{hint}"

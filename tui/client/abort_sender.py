@@ -124,7 +124,7 @@ class AbortSender:
         for session_id, prompt_id, tried in self._journal.adopt_aborts():
             turn = self._turns.find(session_id, prompt_id) or self._turns.follow(session_id, prompt_id)
             if tried:
-                self._turns.abort_asked([turn])
+                self._turns.abort_requested([turn])
             self._take_up(session_id, [turn], fresh=False, tried=tried)
 
     def resume(self) -> None:
@@ -212,7 +212,7 @@ class AbortSender:
 
     async def _send(self, abort: PendingAbort) -> None:
         tried = abort.may_have_arrived
-        self._turns.abort_asked(abort.open)  # the POST of the turn may return before this one does
+        self._turns.abort_requested(abort.open)  # the POST of the turn may return before this one does
         self._keep(abort, tried=True)
         if abort.progress.state != "delivered":
             self._tell(abort, "sending")

@@ -40,7 +40,7 @@ from tui.core.changes import (
     TurnEnded,
 )
 from tui.core.connection_status import ConnectionMonitor, ConnectionState, ConnectionStatus
-from tui.core.diagnosis import DEFAULT_PATIENCE, StallTimeouts
+from tui.core.diagnosis import DEFAULT_TIMEOUTS, StallTimeouts
 from tui.core.model import Answers, Idle, PermissionReply, PermissionRequest, Request, Session
 from tui.core.store import Store
 from tui.core.turn import Turn
@@ -92,7 +92,7 @@ class Client:
         family: str | None = None,
         journal: Journal | None = None,
         clocks: Clocks | None = None,
-        patience: StallTimeouts = DEFAULT_PATIENCE,
+        patience: StallTimeouts = DEFAULT_TIMEOUTS,
     ) -> None:
         self.store = Store()
         self.server: ServerInfo | None = None
@@ -198,7 +198,7 @@ class Client:
             line_up=self._line_up,
             notify=self._emit,
             heard=lambda: self._link.events,
-            asked=lambda news: self.turns.witness.asked(self._clocks.mono(), news=news),
+            asked=lambda news: self.turns.responsiveness.record_poll(self._clocks.mono(), missed_events=news),
             sleep=self._clocks.sleep,
         )
 
@@ -483,7 +483,7 @@ class Client:
 
     def _fetch_beyond(self) -> None:
         """Where there is room again, ask for the requests of which only the number is kept."""
-        if self.store.wants_requests and self._link.synced and not self._fetches_beyond:
+        if self.store.has_room_for_requests and self._link.synced and not self._fetches_beyond:
             self._fetches_beyond = True
             self._spawn(self._fetch_requests())
 

@@ -185,7 +185,7 @@ class Resync:
 
         await self._refetch(fetch)
         for session_id in suspects:
-            self._checked[session_id] = self._store.mark(session_id)
+            self._checked[session_id] = self._store.session_version(session_id)
         if failed:
             raise failed[-1]
 
@@ -196,7 +196,7 @@ class Resync:
             head != self._store.sessions.get(session_id)
             or status != self._store.status(session_id)
             or any(request.id not in listed for request in self._store.requests_of(session_id))
-            or (isinstance(status, Idle) and self._checked.get(session_id) != self._store.mark(session_id))
+            or (isinstance(status, Idle) and self._checked.get(session_id) != self._store.session_version(session_id))
         )
 
     async def _session(self, session_id: str) -> Sequence[e.Event]:

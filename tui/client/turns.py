@@ -18,16 +18,16 @@ from tui.backends.base import Backend, PromptAccepted, PromptRejected, Traits
 from tui.client.resync import Refetch
 from tui.core import events as e
 from tui.core.changes import TurnChanged, TurnEnded
-from tui.core.diagnosis import DEFAULT_PATIENCE, Diagnosis, ResponsivenessTracker, StallTimeouts, diagnose
+from tui.core.diagnosis import DEFAULT_TIMEOUTS, Diagnosis, ResponsivenessTracker, StallTimeouts, diagnose
 from tui.core.model import Failure, FullMessage, Idle, Message, Prompt, Request, ToolPart
-from tui.core.record import breaks_off_rejected
+from tui.core.record import ends_rejected
 from tui.core.store import ENDED, Store
 from tui.core.transcript import Transcript
 from tui.core.turn import Turn
 from tui.core.turn_inputs import (
-    AbortAsked,
     AbortFailed,
     AbortNearby,
+    AbortRequested,
     Accepted,
     Activity,
     BodyReceived,
@@ -117,7 +117,7 @@ class TurnTracker:
         ready: Callable[[], bool],
         clock: Callable[[], float],
         server_now: Callable[[], float],
-        patience: StallTimeouts = DEFAULT_PATIENCE,
+        patience: StallTimeouts = DEFAULT_TIMEOUTS,
     ) -> None:
         self._store = store
         self._backend = backend
@@ -146,7 +146,7 @@ class TurnTracker:
         self._asked_at = 0.0
         self._aborted_at: dict[str, float] = {}
         self._heard_before = 0
-        self.witness = ResponsivenessTracker()
+        self.responsiveness = ResponsivenessTracker()
         self.cancels: bool | None = None
         """Whether this server ends a turn when its client leaves, as far as turns have shown."""
         self.awake = asyncio.Event()
@@ -165,7 +165,7 @@ class TurnTracker:
     def diagnose(self, turn: Turn) -> Diagnosis | None:
         """What may be wrong with a running turn, while the line is live."""
         begun = self._store.answer_to(turn.session_id, turn.prompt_id) is not None
-        return diagnose(turn, self.witness, self._clock(), answer_begun=begun, patience=self.patience)
+        return diagnose(turn, self.responsiveness, self._clock(), answer_begun=begun, timeouts=self.patience)
 
     def running(self) -> list[Turn]:
         return [turn for turns in self._turns.values() for turn in turns if not turn.over]
@@ -273,10 +273,10 @@ class TurnTracker:
         """Whether its prompt is not posted (again) before an abort of other turns is over."""
         return turn.prompt_id in self._unposted
 
-    def abort_asked(self, turns: Iterable[Turn]) -> None:
+    def abort_requested(self, turns: Iterable[Turn]) -> None:
         """An abort of these is about to be sent. It names no turn, and may end another of the session."""
         for turn in turns:
-            self._feed(turn, AbortAsked())
+            self._feed(turn, AbortRequested())
             self._aborted_at[turn.session_id] = self._clock()
         for turn in self.running():
             if self._abort_may_come(turn.session_id):
@@ -341,8 +341,8 @@ class TurnTracker:
         heard, now = self._heard(), self._clock()
         if heard != self._heard_before:
             self._heard_before = heard
-            self.witness.heard()
-        elif self.witness.deaf_since is not None and now - self._asked_at >= ASK_WHILE_DEAF:
+            self.responsiveness.record_event()
+        elif self.responsiveness.no_events_since is not None and now - self._asked_at >= ASK_WHILE_DEAF:
             self.poll_all()
         self.reevaluate()
         for turn in self.running():
@@ -360,10 +360,10 @@ class TurnTracker:
 
     def _feed(self, turn: Turn, what: Input) -> None:
         was_over = turn.over
-        before = (turn.state, turn.reason, turn.post.pads, turn.post.held)
+        before = (turn.state, turn.reason, turn.post.padding_bytes, turn.post.held)
         for action in turn.receive(what, self._clock()):
             match action:
-                case Action.ASK:
+                case Action.POLL:
                     self._poll(turn)
                 case Action.POST:
                     self._post(turn)
@@ -371,7 +371,7 @@ class TurnTracker:
                     held = self._posts.pop(turn.prompt_id, None)
                     if held is not None and held is not asyncio.current_task():
                         held.cancel()
-        if before != (turn.state, turn.reason, turn.post.pads, turn.post.held):
+        if before != (turn.state, turn.reason, turn.post.padding_bytes, turn.post.held):
             log.info("turn %s: %s (%s)", turn.prompt_id, turn.state.value, turn.reason)
             self._notify(TurnChanged(turn.session_id))
         if turn.over and not was_over:
@@ -461,7 +461,7 @@ class TurnTracker:
                 self._accept(turn, answer.server_id)
             else:
                 self._store_message(answer)
-                self._feed(turn, BodyReceived(answer.message, rejected=breaks_off_rejected(answer.parts)))
+                self._feed(turn, BodyReceived(answer.message, rejected=ends_rejected(answer.parts)))
         finally:
             if self._posts.get(turn.prompt_id) is asyncio.current_task():
                 del self._posts[turn.prompt_id]
@@ -524,7 +524,7 @@ class TurnTracker:
         except NetError as error:
             log.info("turn %s: could not ask: %s", turn.prompt_id, error.message)
             if isinstance(error, ReadTimeout):
-                self.witness.no_answer(self._clock(), healthy=await self._is_healthy())
+                self.responsiveness.no_answer(self._clock(), healthy=await self._is_healthy())
         finally:
             self._asking.discard(asked_for)
 
@@ -546,12 +546,12 @@ class TurnTracker:
             session = self._store.sessions.get(turn.session_id)
             return (loaded, await backend.resync([session.directory] if session is not None else []))
 
-        mark, heard = self._store.mark(turn.session_id), self._heard()
+        mark, heard = self._store.session_version(turn.session_id), self._heard()
         was_followed = turn.state in (TurnState.RUNNING, TurnState.WAITING, TurnState.RETRYING)
         was_followed = was_followed or self._events_due(turn)
         await self._refetch(fetch)
-        news = was_followed and self._store.mark(turn.session_id) != mark and self._heard() == heard
-        self.witness.asked(self._clock(), news=news or (bool(stored) and self._is_untold(turn)))
+        news = was_followed and self._store.session_version(turn.session_id) != mark and self._heard() == heard
+        self.responsiveness.record_poll(self._clock(), missed_events=news or (bool(stored) and self._is_untold(turn)))
         self._feed(turn, self._observed(turn, asked=True, stored=stored, gone=gone))
 
     async def _is_healthy(self) -> bool:
@@ -600,13 +600,13 @@ class TurnTracker:
             later_answer=min(complete, key=lambda m: m.created, default=None),
             gone=gone or session_id in self._store.deleted,
             polled=asked,
-            version=self._store.mark(session_id),
+            version=self._store.session_version(session_id),
             has_no_parts=ours is not None and transcript is not None and not transcript.parts_of(prompt_id),
             others_failure=transcript is not None
             and turn.failure is not None
             and _is_others(turn.failure, prompt_id, transcript),
-            outrun=asked and self._backend().traits.answers_in_id_order and _is_outrun(turn, transcript),
-            rejected=breaks_off_rejected(parts),
+            id_too_low=asked and self._backend().traits.answers_in_id_order and _is_outrun(turn, transcript),
+            rejected=ends_rejected(parts),
         )
 
     def _later(self, turn: Turn, ours: Message | None, transcript: Transcript) -> list[Message]:

@@ -18,7 +18,7 @@ from platformdirs import user_config_path
 from tui.backends import FAMILIES, PASSWORDS, SERVER_USERS
 from tui.config.display import DEFAULT_LOOK, DEFAULT_NOTIFY, DisplaySettings, NotifySettings
 from tui.config.keymap import KEYS, find_conflict, first_invalid
-from tui.core.diagnosis import DEFAULT_PATIENCE, StallTimeouts
+from tui.core.diagnosis import DEFAULT_TIMEOUTS, StallTimeouts
 from tui.core.sanitize import single_line
 from tui.net.local_file import read_small
 from tui.net.url import BadAddress, normalise_url
@@ -79,7 +79,7 @@ class Settings:
     demo: bool = False
     log: Path | None = None
     ca_file: Path | None = None
-    patience: StallTimeouts = DEFAULT_PATIENCE
+    patience: StallTimeouts = DEFAULT_TIMEOUTS
     look: DisplaySettings = DEFAULT_LOOK
     notify: NotifySettings = DEFAULT_NOTIFY
     warnings: tuple[str, ...] = ()

@@ -47,7 +47,7 @@ class AnswerDraft:
         self._entries = [_Entry() for _ in request.questions]
 
     @classmethod
-    def restored(cls, request: QuestionRequest, body: bytes) -> "AnswerDraft":
+    def from_bytes(cls, request: QuestionRequest, body: bytes) -> "AnswerDraft":
         """The draft stored by `to_bytes`; an empty one if it does not fit the request."""
         draft = cls(request)
         try:
@@ -63,7 +63,7 @@ class AnswerDraft:
             draft.go(kept.tab)
         return draft
 
-    def keep(self) -> bytes:
+    def to_bytes(self) -> bytes:
         """The draft as stored in the journal."""
         return msgspec.json.encode(_Kept(self.tab, self._entries))
 
@@ -96,11 +96,11 @@ class AnswerDraft:
         return 0 if self.on_review else self._entries[self.tab].cursor
 
     @property
-    def words(self) -> str:
+    def custom_text(self) -> str:
         """The text of the custom answer on this tab."""
         return "" if self.on_review else self._entries[self.tab].words
 
-    def is_own(self, row: int) -> bool:
+    def is_custom(self, row: int) -> bool:
         """Whether `row` of this tab is the custom answer."""
         question = self.question
         return question is not None and question.custom and row == len(question.options)
@@ -109,7 +109,7 @@ class AnswerDraft:
         if self.on_review:
             return False
         entry = self._entries[self.tab]
-        return entry.words_count if self.is_own(row) else row in entry.chosen
+        return entry.words_count if self.is_custom(row) else row in entry.chosen
 
     def answered(self, index: int) -> bool:
         """Whether the question at `index` has an answer."""
@@ -148,7 +148,7 @@ class AnswerDraft:
         if question is None or not self.rows:
             return Step.STAY
         entry = self._entries[self.tab]
-        if self.is_own(entry.cursor):
+        if self.is_custom(entry.cursor):
             return self._choose_words(question, entry)
         if not question.multiple:
             entry.chosen, entry.words_count = {entry.cursor}, False
@@ -162,7 +162,7 @@ class AnswerDraft:
         if question is None:
             return Step.SEND if self.sendable else Step.STAY
         entry = self._entries[self.tab]
-        if self.is_own(entry.cursor) and not entry.words_count:
+        if self.is_custom(entry.cursor) and not entry.words_count:
             return Step.WRITE
         if not question.multiple and self.rows:
             self.choose()
@@ -175,7 +175,7 @@ class AnswerDraft:
             entry.words = words
             entry.words_count = entry.words_count and bool(words.strip())
 
-    def put_down(self) -> Step:
+    def commit_text(self) -> Step:
         """The custom answer is confirmed (Enter in its field). Empty text removes it."""
         question = self.question
         if question is None:
@@ -215,7 +215,7 @@ class PermissionDraft(msgspec.Struct):
     reason: str = ""
 
     @classmethod
-    def restored(cls, request: PermissionRequest, body: bytes) -> "PermissionDraft":
+    def from_bytes(cls, request: PermissionRequest, body: bytes) -> "PermissionDraft":
         """The draft stored by `to_bytes`; an empty one if it cannot be read."""
         try:
             cursor, reason = decode(body, tuple[int, str])
@@ -223,6 +223,6 @@ class PermissionDraft(msgspec.Struct):
             return cls(request)
         return cls(request, max(0, cursor), reason)
 
-    def keep(self) -> bytes:
+    def to_bytes(self) -> bytes:
         """The draft as stored in the journal."""
         return msgspec.json.encode((self.cursor, self.reason))

@@ -39,7 +39,7 @@ class MessageChanged(msgspec.Struct, frozen=True):
     message_id: str
 
 
-class MessageGone(msgspec.Struct, frozen=True):
+class MessageRemoved(msgspec.Struct, frozen=True):
     session_id: str
     message_id: str
 
@@ -52,7 +52,7 @@ class PartChanged(msgspec.Struct, frozen=True):
     part_id: str
 
 
-class PartGone(msgspec.Struct, frozen=True):
+class PartRemoved(msgspec.Struct, frozen=True):
     session_id: str
     message_id: str
     part_id: str
@@ -186,9 +186,9 @@ Change: TypeAlias = (
     | OlderLoaded
     | LoadingChanged
     | MessageChanged
-    | MessageGone
+    | MessageRemoved
     | PartChanged
-    | PartGone
+    | PartRemoved
     | TextAppended
     | RequestsChanged
     | RequestClosed

@@ -19,9 +19,9 @@ UNLEARNED_LIMIT = 30.0
 """Seconds without a byte until the stream counts as dead, before the heartbeat interval is known."""
 SHORTEST_LIMIT = 10.0
 """Seconds. Terminals can stall for half a second; a shorter limit gives false alarms."""
-BEATS_PER_LIMIT = 3
-BEATS_KEPT = 8
-BEATS_TO_LEARN = 2
+HEARTBEATS_PER_LIMIT = 3
+HEARTBEATS_STORED = 8
+HEARTBEATS_TO_LEARN = 2
 
 
 class ConnectionState(Enum):
@@ -48,7 +48,7 @@ class ConnectionStatus(msgspec.Struct, frozen=True):
     attempt: int = 0
     retry_in: float | None = None
     reason: str = ""
-    remedy: str = ""
+    hint: str = ""
     lost_for: float | None = None
     answers: bool = False
 
@@ -64,7 +64,7 @@ class ConnectionMonitor:
         self._state = ConnectionState.CONNECTING
         self._last_byte: float | None = None
         self._last_beat: float | None = None
-        self._gaps: deque[float] = deque(maxlen=BEATS_KEPT)
+        self._gaps: deque[float] = deque(maxlen=HEARTBEATS_STORED)
         self._round_trip: float | None = None
         self._attempt = 0
         self._retry_at: float | None = None
@@ -79,7 +79,7 @@ class ConnectionMonitor:
     @property
     def interval(self) -> float | None:
         """The server's heartbeat interval in seconds, once known."""
-        if len(self._gaps) < BEATS_TO_LEARN:
+        if len(self._gaps) < HEARTBEATS_TO_LEARN:
             return None
         return median(self._gaps)
 
@@ -89,7 +89,7 @@ class ConnectionMonitor:
         interval = self.interval
         if interval is None:
             return UNLEARNED_LIMIT
-        return max(SHORTEST_LIMIT, BEATS_PER_LIMIT * interval)
+        return max(SHORTEST_LIMIT, HEARTBEATS_PER_LIMIT * interval)
 
     @property
     def has_begun(self) -> bool:
@@ -126,13 +126,13 @@ class ConnectionMonitor:
         self._reason = self._remedy = ""
         return revived
 
-    def beat(self, now: float) -> None:
+    def heartbeat(self, now: float) -> None:
         """A heartbeat arrived."""
         if self._last_beat is not None:
             self._gaps.append(now - self._last_beat)
         self._last_beat = now
 
-    def proved(self) -> None:
+    def reset_attempts(self) -> None:
         """An event proved that the stream works: resets the attempt count."""
         self._attempt = 0
 
@@ -145,7 +145,7 @@ class ConnectionMonitor:
         self,
         now: float,
         reason: str,
-        remedy: str = "",
+        hint: str = "",
         *,
         retry_at: float,
         silent: bool = False,
@@ -165,9 +165,9 @@ class ConnectionMonitor:
         self._attempt += 1
         self._retry_at = retry_at
         self._reason = reason
-        self._remedy = remedy
+        self._remedy = hint
 
-    def stopped(self, now: float, reason: str, remedy: str) -> None:
+    def stopped(self, now: float, reason: str, hint: str) -> None:
         """No automatic retry: the user must act."""
         if self._down_since is None:
             self._down_since = now
@@ -175,7 +175,7 @@ class ConnectionMonitor:
         self._opened_at = None
         self._retry_at = None
         self._reason = reason
-        self._remedy = remedy
+        self._remedy = hint
 
     def view(self, now: float) -> ConnectionStatus:
         """The connection at `now`."""
@@ -183,7 +183,7 @@ class ConnectionMonitor:
         age = None if self._last_byte is None else max(0.0, now - self._last_byte)
         interval = self.interval
         if state is ConnectionState.LIVE and age is not None:
-            expected = interval if interval is not None else UNLEARNED_LIMIT / BEATS_PER_LIMIT
+            expected = interval if interval is not None else UNLEARNED_LIMIT / HEARTBEATS_PER_LIMIT
             if age > max(1.5 * expected, expected + 2):
                 state = ConnectionState.QUIET
         return ConnectionStatus(
@@ -195,7 +195,7 @@ class ConnectionMonitor:
             attempt=self._attempt,
             retry_in=None if self._retry_at is None else max(0.0, self._retry_at - now),
             reason=self._reason,
-            remedy=self._remedy,
+            hint=self._remedy,
             answers=self._answers,
             lost_for=None if self._down_since is None else max(0.0, now - self._down_since),
         )

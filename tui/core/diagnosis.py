@@ -40,26 +40,26 @@ class Diagnosis(msgspec.Struct, frozen=True):
     since: float
 
 
-DEFAULT_PATIENCE = StallTimeouts()
+DEFAULT_TIMEOUTS = StallTimeouts()
 
 
 class ResponsivenessTracker(msgspec.Struct):
     """Tracks answered and unanswered polls. Times are seconds of the caller's monotonic clock."""
 
-    deaf_since: float | None = None
-    mute_since: float | None = None
+    no_events_since: float | None = None
+    no_answers_since: float | None = None
     silent_since: float | None = None
     _failed: int = 0
 
-    def asked(self, now: float, *, news: bool) -> None:
-        """The server answered a poll; `news`: with changes that no event has reported."""
-        self._failed, self.mute_since, self.silent_since = 0, None, None
-        if news and self.deaf_since is None:
-            self.deaf_since = now
+    def record_poll(self, now: float, *, missed_events: bool) -> None:
+        """The server answered a poll; `missed_events`: with changes that no event has reported."""
+        self._failed, self.no_answers_since, self.silent_since = 0, None, None
+        if missed_events and self.no_events_since is None:
+            self.no_events_since = now
 
-    def heard(self) -> None:
+    def record_event(self) -> None:
         """An event other than a heartbeat arrived."""
-        self.deaf_since = None
+        self.no_events_since = None
 
     def no_answer(self, now: float, *, healthy: bool) -> None:
         """A request about a session was not answered; `healthy`: the health check right after it was."""
@@ -68,32 +68,32 @@ class ResponsivenessTracker(msgspec.Struct):
             return
         if healthy:
             self.silent_since = None
-            self.mute_since = now if self.mute_since is None else self.mute_since
+            self.no_answers_since = now if self.no_answers_since is None else self.no_answers_since
         else:
-            self.mute_since = None
+            self.no_answers_since = None
             self.silent_since = now if self.silent_since is None else self.silent_since
 
 
 def diagnose(
     turn: Turn,
-    witness: ResponsivenessTracker,
+    responsiveness: ResponsivenessTracker,
     now: float,
     *,
     answer_begun: bool,
-    patience: StallTimeouts = DEFAULT_PATIENCE,
+    timeouts: StallTimeouts = DEFAULT_TIMEOUTS,
 ) -> Diagnosis | None:
     """The most specific diagnosis of a running turn; None if there is none."""
     if turn.over:
         return None
-    if witness.silent_since is not None:
-        return Diagnosis(Kind.SILENT, now - witness.silent_since)
-    if witness.mute_since is not None:
-        return Diagnosis(Kind.NO_ANSWERS, now - witness.mute_since)
-    if witness.deaf_since is not None:
-        return Diagnosis(Kind.NO_EVENTS, now - witness.deaf_since)
+    if responsiveness.silent_since is not None:
+        return Diagnosis(Kind.SILENT, now - responsiveness.silent_since)
+    if responsiveness.no_answers_since is not None:
+        return Diagnosis(Kind.NO_ANSWERS, now - responsiveness.no_answers_since)
+    if responsiveness.no_events_since is not None:
+        return Diagnosis(Kind.NO_EVENTS, now - responsiveness.no_events_since)
     if turn.state is not TurnState.RUNNING:
         return None
     still = turn.idle_for(now)
-    if not answer_begun and still >= patience.not_begun_after:
+    if not answer_begun and still >= timeouts.not_begun_after:
         return Diagnosis(Kind.NO_RESPONSE, still)
-    return Diagnosis(Kind.STALLED, still) if still >= patience.still_after else None
+    return Diagnosis(Kind.STALLED, still) if still >= timeouts.still_after else None

@@ -9,7 +9,7 @@ ATTEMPTS_MAX = 4
 
 
 class HeldPost(msgspec.Struct):
-    """`sent_at`: when its latest attempt was sent (inf: not yet). `pads`: bytes of padding received.
+    """`sent_at`: when its latest attempt was sent (inf: not yet). `padding_bytes`: bytes of padding received.
 
     `suspect`: the event stream was lost while it was open, so it may be dead without a reset.
     `cut_at`, `cut_reason`: when and how its connection broke. `error`: the error with which the server answered it,
@@ -21,8 +21,8 @@ class HeldPost(msgspec.Struct):
     attempts: int = 0
     sent_at: float = 0.0
     headers_at: float | None = None
-    pads: int = 0
-    last_pad: float | None = None
+    padding_bytes: int = 0
+    last_padding: float | None = None
     suspect: bool = False
     cut_at: float | None = None
     cut_reason: str | None = None
@@ -41,8 +41,8 @@ class HeldPost(msgspec.Struct):
         self.cut_at = self.cut_reason = None
 
     def padding(self, total: int, now: float) -> None:
-        if total > self.pads:
-            self.pads, self.last_pad = total, now
+        if total > self.padding_bytes:
+            self.padding_bytes, self.last_padding = total, now
 
     def fail(self, how: PostFailed, now: float) -> None:
         self.held = False

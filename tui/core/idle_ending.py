@@ -56,7 +56,7 @@ class Idleness(msgspec.Struct, frozen=True):
         """
         if not self.seen.polled or self.for_seconds < (HELD_PATIENCE if self.post.held else ANSWER_START_TIMEOUT):
             return None
-        if self.post.alive and not self.stops.abort_asked:
+        if self.post.alive and not self.stops.abort_requested:
             return None
         return Ending(TurnState.NOT_SENT, "the server lost its text before storing it")
 
@@ -64,7 +64,7 @@ class Idleness(msgspec.Struct, frozen=True):
         held = self.post.held
         if self.seen.stored is False and self.own and not held:
             return Ending(TurnState.NOT_SENT, "the server accepted it, and then lost it")
-        if self.stops.abort_asked and not self._body_may_come:
+        if self.stops.abort_requested and not self._body_may_come:
             return Ending(TurnState.ABORTED)
         if self.failure is not None and not held:
             return self.stops.by_failure(self.failure, certain=self.certain)
@@ -78,7 +78,7 @@ class Idleness(msgspec.Struct, frozen=True):
         assert answer is not None
         if not self.post.held and (answer.completed is not None or answer.final):
             return self._by_answer()
-        if self.stops.abort_asked and not answer.final and not self._body_may_come:
+        if self.stops.abort_requested and not answer.final and not self._body_may_come:
             return Ending(TurnState.ABORTED)
         if self.post.held and self.for_seconds < HELD_PATIENCE:
             return None

@@ -20,7 +20,7 @@ class OpenRequests:
         self._kept = kept
         self.by_id: dict[str, Request] = {}
         """Oldest first; read only."""
-        self.beyond: dict[str, None] = {}
+        self.not_stored: dict[str, None] = {}
         """Ids of further open requests that are not stored."""
         self._within: dict[str, dict[str, None]] = {}
         self._of_call: dict[tuple[str, str | None], dict[str, None]] = {}
@@ -31,8 +31,8 @@ class OpenRequests:
 
     @property
     def has_room(self) -> bool:
-        """Whether enough were answered to fetch those in `beyond`."""
-        return bool(self.beyond) and len(self.by_id) <= self._kept // 2
+        """Whether enough were answered to fetch those in `not_stored`."""
+        return bool(self.not_stored) and len(self.by_id) <= self._kept // 2
 
     def put(self, request: Request) -> bool:
         """Add or replace a request; returns whether anything changed."""
@@ -40,13 +40,13 @@ class OpenRequests:
         if known == request:
             return False
         if known is None and len(self.by_id) >= self._kept:
-            if request.id in self.beyond:
+            if request.id in self.not_stored:
                 return False
-            self.beyond[request.id] = None
+            self.not_stored[request.id] = None
             return True
         if known is not None:
             self._forget(known)
-        self.beyond.pop(request.id, None)
+        self.not_stored.pop(request.id, None)
         self.by_id[request.id] = request
         self._opened.setdefault(request.id, self._count)
         self._count += 1
@@ -56,7 +56,7 @@ class OpenRequests:
 
     def pop(self, request_id: str) -> Request | None:
         """Remove a request that is no longer open; None if it is not stored."""
-        self.beyond.pop(request_id, None)
+        self.not_stored.pop(request_id, None)
         request = self.by_id.pop(request_id, None)
         if request is not None:
             self._forget(request)

@@ -50,7 +50,7 @@ def ended(request: Request, call: ToolPart | None) -> e.Event:
     return e.QuestionRejected(request.session_id, request.id)
 
 
-def breaks_off_rejected(parts: Iterable[Part]) -> bool:
+def ends_rejected(parts: Iterable[Part]) -> bool:
     """Whether the user rejected a tool call after the last text of an answer."""
     rejected = False
     for part in parts:
@@ -85,7 +85,7 @@ def recorded_end(transcript: Transcript, prompt: Message, *, at_rest: bool) -> R
         return RecordedEnd("unanswered") if at_rest else None
     if answer.failure is not None or not (answer.ended or at_rest):
         return None
-    return _end_of(answer, prompt, rejected=breaks_off_rejected(transcript.parts_of(answer.id)))
+    return _end_of(answer, prompt, rejected=ends_rejected(transcript.parts_of(answer.id)))
 
 
 def _end_of(answer: Message, prompt: Message, *, rejected: bool) -> RecordedEnd:

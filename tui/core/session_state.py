@@ -7,7 +7,7 @@ turns, and stores only what neither has: that a turn ended unread, and when a se
 from collections.abc import Callable
 from enum import Enum
 
-from tui.core.diagnosis import DEFAULT_PATIENCE, StallTimeouts
+from tui.core.diagnosis import DEFAULT_TIMEOUTS, StallTimeouts
 from tui.core.model import Failure, Idle, Retrying
 from tui.core.store import Store
 from tui.core.turn import Turn
@@ -40,10 +40,10 @@ class SessionStates:
     """States of all sessions, since this client started."""
 
     def __init__(
-        self, store: Store, turn_of: Callable[[str], Turn | None], patience: StallTimeouts = DEFAULT_PATIENCE
+        self, store: Store, turn_of: Callable[[str], Turn | None], timeouts: StallTimeouts = DEFAULT_TIMEOUTS
     ) -> None:
         self._store = store
-        self._still_after = patience.still_after
+        self._still_after = timeouts.still_after
         self._turn_of = turn_of
         self._busy: set[str] = set()
         self._ends: dict[str, SessionState] = {}
@@ -68,13 +68,13 @@ class SessionStates:
         ended = ENDS.get(turn.state) if turn is not None else None
         return ended or self._ends.get(session_id, SessionState.IDLE)
 
-    def reading(self, session_id: str | None) -> None:
+    def set_focused(self, session_id: str | None) -> None:
         """The user reads this session, and no other."""
         self._reading = session_id
         if session_id is not None and self._ends.get(session_id) is SessionState.UNREAD:
             del self._ends[session_id]
 
-    def failed(self, session_id: str, failure: Failure) -> None:
+    def record_failure(self, session_id: str, failure: Failure) -> None:
         """The server reported an error; the session's state shows whether it ended the turn.
 
         A late error of an earlier answer does not change the state.
@@ -85,12 +85,12 @@ class SessionStates:
         if failure.kind != "aborted" and not late:
             self._ends[session_id] = SessionState.INTERRUPTED if failure.kind == "interrupted" else SessionState.FAILED
 
-    def look(self, now: float) -> None:
+    def refresh(self, now: float) -> None:
         """Update all sessions after time passed or anything changed."""
         for session_id in {*self._busy, *self._store.sessions}:
-            self.look_at(session_id, now)
+            self.refresh_session(session_id, now)
 
-    def look_at(self, session_id: str | None, now: float) -> None:
+    def refresh_session(self, session_id: str | None, now: float) -> None:
         """Update one session after a change."""
         if session_id is None:
             return
@@ -99,7 +99,7 @@ class SessionStates:
             if not was_busy:
                 self._busy.add(session_id)
                 self._ends.pop(session_id, None)
-            mark = self._store.mark(session_id)
+            mark = self._store.session_version(session_id)
             if self._moved.get(session_id, (-1, 0.0))[0] != mark:
                 self._moved[session_id] = (mark, now)
         elif was_busy:

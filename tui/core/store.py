@@ -17,10 +17,10 @@ from tui.core.changes import (
     Change,
     FailureSeen,
     MessageChanged,
-    MessageGone,
+    MessageRemoved,
     OlderLoaded,
     PartChanged,
-    PartGone,
+    PartRemoved,
     PlanChanged,
     RequestClosed,
     RequestsChanged,
@@ -92,12 +92,12 @@ class Store:
         return MappingProxyType(self._requests.by_id)
 
     @property
-    def requests_beyond(self) -> int:
+    def requests_not_loaded(self) -> int:
         """The number of further open requests, fetched once some of `requests` are answered."""
-        return len(self._requests.beyond)
+        return len(self._requests.not_stored)
 
     @property
-    def wants_requests(self) -> bool:
+    def has_room_for_requests(self) -> bool:
         """Whether there is room again to fetch further requests."""
         return self._requests.has_room
 
@@ -144,7 +144,7 @@ class Store:
         """A value that changes with every change that events report."""
         return self._generation, frozenset(self._requests.by_id)
 
-    def mark(self, session_id: str) -> int:
+    def session_version(self, session_id: str) -> int:
         """A number that grows with every change of the session or its descendants."""
         return self._marks.get(session_id, 0)
 
@@ -288,7 +288,7 @@ class Store:
         if transcript is None or message_id not in transcript.messages:
             return ()
         transcript.drop_message(message_id)
-        return (MessageGone(session_id, message_id),)
+        return (MessageRemoved(session_id, message_id),)
 
     def _put_part(self, part: Part) -> tuple[Change, ...]:
         transcript = self._bump_version(part.session_id)
@@ -326,7 +326,7 @@ class Store:
         if transcript is None or transcript.part(message_id, part_id) is None:
             return ()
         transcript.drop_part(message_id, part_id)
-        return (PartGone(session_id, message_id, part_id),)
+        return (PartRemoved(session_id, message_id, part_id),)
 
     def _append(self, delta: e.TextDelta) -> tuple[Change, ...]:
         transcript = self._bump_version(delta.session_id)
@@ -343,7 +343,7 @@ class Store:
         answers: Answers = (),
         reply: PermissionReply | None = None,
     ) -> tuple[Change, ...]:
-        counted = request_id in self._requests.beyond
+        counted = request_id in self._requests.not_stored
         request = self._requests.pop(request_id)
         if request is None:
             return (RequestsChanged(),) if counted else ()
@@ -373,14 +373,14 @@ class Store:
             changes += self._set_status(session_id, status)
         open_now = {r.id: r for r in event.requests if r.session_id in event.statuses and not self._is_settled(r)}
         for request_id, request in list(self._requests.by_id.items()):
-            listed = request_id in open_now or request_id in event.beyond
+            listed = request_id in open_now or request_id in event.not_read
             if not listed and self._is_covered(request.session_id, event):
                 changes += self._close_by_record(request)
-        before = len(self._requests.beyond)
+        before = len(self._requests.not_stored)
         if not event.problem:
-            self._requests.beyond = dict.fromkeys(event.beyond - self._requests.by_id.keys())
+            self._requests.not_stored = dict.fromkeys(event.not_read - self._requests.by_id.keys())
         new = [request for request in open_now.values() if self._requests.put(request)]
-        if new or len(self._requests.beyond) != before:
+        if new or len(self._requests.not_stored) != before:
             changes.append(RequestsChanged())
         return tuple(changes)
 

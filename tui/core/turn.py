@@ -43,9 +43,9 @@ from tui.core.model import Busy, Failure, Idle, Message, Prompt, Retrying
 from tui.core.poll_schedule import POLL_DELAYS, PollSchedule
 from tui.core.turn_ending import Ending, Stops
 from tui.core.turn_inputs import (
-    AbortAsked,
     AbortFailed,
     AbortNearby,
+    AbortRequested,
     Accepted,
     Activity,
     BodyReceived,
@@ -221,10 +221,10 @@ class Turn(msgspec.Struct):
                 return self._post_failed(what, now)
             case Snapshot():
                 return self._snapshot(what, now)
-            case AbortAsked():
-                self.stops.abort_asked = True
+            case AbortRequested():
+                self.stops.abort_requested = True
             case AbortFailed():
-                self.stops.abort_asked = False
+                self.stops.abort_requested = False
             case AbortNearby():
                 self.stops.abort_nearby = True
             case Rejected():
@@ -239,10 +239,10 @@ class Turn(msgspec.Struct):
                 self.unwatched = True
             case Reconnected():
                 self.post.suspect = self.post.held
-                return (Action.ASK,)
+                return (Action.POLL,)
             case Tick():
                 sending = self.state is TurnState.SENDING
-                return (Action.ASK,) if self._polls.due(now, sending, self.last_activity) else ()
+                return (Action.POLL,) if self._polls.due(now, sending, self.last_activity) else ()
             case _:
                 assert_never(what)
         return ()
@@ -278,7 +278,7 @@ class Turn(msgspec.Struct):
 
     def _poll_after_failure(self, now: float) -> Actions:
         self._polls.post_failed(now)
-        return (Action.ASK,)
+        return (Action.POLL,)
 
     def _snapshot(self, seen: Snapshot, now: float) -> Actions:
         if seen.version != self._version:
@@ -322,7 +322,7 @@ class Turn(msgspec.Struct):
             return ()
         if seen.has_later_prompt or self.prompt is None:
             return self._end(TurnState.NOT_SENT, now, "the server does not have it, but has a later prompt")
-        if seen.outrun:
+        if seen.id_too_low:
             return self._end(TurnState.NOT_SENT, now, "the server never received it, and the session has moved on")
         if self.post.attempts >= ATTEMPTS_MAX:
             why = self.failure.message if self.failure is not None else self.reason
@@ -374,7 +374,7 @@ class Turn(msgspec.Struct):
         return self._end_as(Ending(state, reason), now)
 
     def _end_as(self, ending: Ending, now: float) -> Actions:
-        if not (ending.requested or self.stops.abort_asked) and self._disconnect_may_have_ended(ending.state):
+        if not (ending.requested or self.stops.abort_requested) and self._disconnect_may_have_ended(ending.state):
             ending = self._by_disconnect(ending)
         self.state, self.reason, self.ended = ending.state, ending.reason, None if self.unwatched else now
         self.failure = ending.failure or self.failure

@@ -19,17 +19,17 @@ class Ending(msgspec.Struct, frozen=True):
 class Stops(msgspec.Struct):
     """The aborts and rejections that may have ended a turn.
 
-    `abort_asked`: this client aborts it. `abort_nearby`: an abort sent for another turn may have ended this one.
+    `abort_requested`: this client aborts it. `abort_nearby`: an abort sent for another turn may have ended this one.
     """
 
-    abort_asked: bool = False
+    abort_requested: bool = False
     abort_nearby: bool = False
     rejected: Rejected | None = None
 
     @property
     def by_this_client(self) -> bool:
         """Whether this client aborted the turn, or rejected a request of it."""
-        return self.abort_asked or (self.rejected is not None and self.rejected.here)
+        return self.abort_requested or (self.rejected is not None and self.rejected.here)
 
     def by_answer(self, answer: Message, *, rejected: bool, certain: bool) -> Ending:
         """The ending by an answer that the server no longer works on.
@@ -42,7 +42,7 @@ class Stops(msgspec.Struct):
             return Ending(TurnState.ABORTED, self._who_rejected(), requested=True)
         if answer.final:
             return Ending(TurnState.FINISHED)
-        if self.abort_asked or answer.incomplete or answer.completed is None:
+        if self.abort_requested or answer.incomplete or answer.completed is None:
             return self._aborted(certain=certain)
         return Ending(TurnState.INTERRUPTED, "it ended between two steps; the server gives no reason")
 
@@ -63,7 +63,7 @@ class Stops(msgspec.Struct):
 
     def _aborted(self, *, certain: bool) -> Ending:
         """An abort; with servers that abort on a broken connection, its cause is unknown."""
-        if self.abort_asked:
+        if self.abort_requested:
             return Ending(TurnState.ABORTED, requested=True)
         if self.abort_nearby:
             return Ending(TurnState.ABORTED, "by an abort of another prompt, or elsewhere")

@@ -68,9 +68,9 @@ class Snapshot(msgspec.Struct, frozen=True):
     `later_answer`: the first complete answer to such a one. `gone`: the session was deleted. `waiting`: requests of the
     session or its children are open, the first of them for `waited` seconds, if the server reports that. `version`
     changes with every change of the turn. `others_failure`: the error that arrived meanwhile belongs to another
-    prompt's answer. `outrun`: the server answers by the order of ids, and the session has an answer with a higher id:
-    posted now, the prompt would not be answered. `rejected`: the last part of `answer` is a tool call that the user
-    rejected.
+    prompt's answer. `id_too_low`: the server answers in order of ids, and the session has an answer with a higher
+    id: if posted now, the prompt would not be answered. `rejected`: the last part of `answer` is a tool call that the
+    user rejected.
     """
 
     status: SessionStatus
@@ -85,11 +85,11 @@ class Snapshot(msgspec.Struct, frozen=True):
     version: int = 0
     has_no_parts: bool = False
     others_failure: bool = False
-    outrun: bool = False
+    id_too_low: bool = False
     rejected: bool = False
 
 
-class AbortAsked(msgspec.Struct, frozen=True):
+class AbortRequested(msgspec.Struct, frozen=True):
     """The user requests an abort."""
 
 
@@ -144,7 +144,7 @@ Input: TypeAlias = (
     | PostRefused
     | PostFailed
     | Snapshot
-    | AbortAsked
+    | AbortRequested
     | AbortFailed
     | AbortNearby
     | Rejected

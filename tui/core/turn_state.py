@@ -35,6 +35,6 @@ ABNORMAL_ENDS = frozenset({TurnState.FAILED, TurnState.INTERRUPTED, TurnState.CA
 class Action(Enum):
     """What the client must do next."""
 
-    ASK = "ask the server for the prompt, its answer and the status"
+    POLL = "poll the server for the prompt, its answer and the status"
     POST = "post the prompt (again), with the same ids"
     CLOSE_POST = "close the POST: its result is known"

@@ -45,14 +45,14 @@ _RETRIED_STATUSES: Final = frozenset({408, 425, 429})
 
 
 class NetError(Exception):
-    """`what` has happened and the `remedy`: a short line each, clean for a terminal.
+    """`what` has happened and the `hint`: a short line each, clean for a terminal.
 
     `final`: trying again is useless until the user has changed something.
     """
 
-    def __init__(self, what: str, remedy: str, *, final: bool = False) -> None:
+    def __init__(self, what: str, hint: str, *, final: bool = False) -> None:
         self.message: Final = single_line(what)
-        self.hint: Final = single_line(remedy)
+        self.hint: Final = single_line(hint)
         self.permanent: Final = final
         super().__init__(self.message)
 
@@ -63,11 +63,11 @@ class ConnectFailed(NetError):
     def __init__(self, reason: str, proxy: str | None = None) -> None:
         self.reason: Final = single_line(reason)
         if proxy is None:
-            what, remedy = "cannot connect", "Check that the server is running and that the address is right."
+            what, hint = "cannot connect", "Check that the server is running and that the address is right."
         else:
             what = f"cannot connect through the proxy {proxy}"
-            remedy = "Check that proxy, or name the server in NO_PROXY to go without it."
-        super().__init__(f"{what}: {self.reason}", remedy)
+            hint = "Check that proxy, or name the server in NO_PROXY to go without it."
+        super().__init__(f"{what}: {self.reason}", hint)
 
 
 class CertificateError(NetError):
@@ -156,14 +156,14 @@ class HttpStatusError(NetError):
         self.excerpt: Final = single_line(_message_in(value) or excerpt)
         self.value: Final = value
         self.retry_after: Final = retry_after
-        what, remedy = _words_for(status, self.reason, single_line(location), sent_password=sent_password)
+        what, hint = _words_for(status, self.reason, single_line(location), sent_password=sent_password)
         if status == 429 and retry_after and isfinite(retry_after):
-            remedy = f"The server asks to wait {ceil(retry_after)} s."
+            hint = f"The server asks to wait {ceil(retry_after)} s."
         if self.excerpt and not self.excerpt.startswith("<") and not _says(what, self.excerpt):
             what += f": {self.excerpt}"
         if proxy is not None:
             what += f" · through the proxy {proxy}"
-        super().__init__(what, remedy, final=status < 500 and status not in _RETRIED_STATUSES)
+        super().__init__(what, hint, final=status < 500 and status not in _RETRIED_STATUSES)
 
 
 class UnexpectedContentType(NetError):
@@ -182,8 +182,8 @@ class UnexpectedContentType(NetError):
 class InvalidBody(NetError):
     """An answer that came, but is not one JSON value."""
 
-    def __init__(self, what: str, remedy: str = "Try again; if it repeats, look at the server's log.") -> None:
-        super().__init__(what, remedy)
+    def __init__(self, what: str, hint: str = "Try again; if it repeats, look at the server's log.") -> None:
+        super().__init__(what, hint)
 
 
 class Empty(InvalidBody):

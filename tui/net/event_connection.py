@@ -222,12 +222,12 @@ class EventConnection:
                     await asyncio.sleep(0)
                     turn.begin()
                 if isinstance(event, Heartbeat):
-                    self._health.beat(self._clock())
+                    self._health.heartbeat(self._clock())
                 elif not isinstance(event, Connected | ServerShuttingDown):
                     self.events += 1
                 if self.synced and not isinstance(event, Connected | ServerShuttingDown):
                     self._backoff.reset()
-                    self._health.proved()
+                    self._health.reset_attempts()
                 if len(self._waiting) >= WAITING_EVENTS:
                     raise BacklogOverflow
                 self._take(event)

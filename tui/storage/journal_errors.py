@@ -39,7 +39,7 @@ def fault(error: Exception, path: str) -> tuple[str, str]:
     """What is wrong with the file at `path`, as a sentence, and what to do about it."""
     match error:
         case Unsafe():
-            return error.what, error.remedy
+            return error.what, error.hint
         case OSError():
             known = _BY_ERRNO.get(error.errno or 0)
             words = os.strerror(error.errno) if error.errno else str(error)
@@ -48,8 +48,8 @@ def fault(error: Exception, path: str) -> tuple[str, str]:
             words = str(error)
         case _:
             known, words = None, str(error)
-    what, remedy = known or (f"cannot be used ({words})", "Move it away")
-    return f"{path} {what}", remedy
+    what, hint = known or (f"cannot be used ({words})", "Move it away")
+    return f"{path} {what}", hint
 
 
 def is_locked(error: Exception) -> bool:

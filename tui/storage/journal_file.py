@@ -280,9 +280,9 @@ class JournalFile:
             )
             return
         self.lost = True
-        what, remedy = fault(error, where)
-        remedy += ": it is saved then" if again else ", then start again"
-        self._say(f"state is not saved: {what}. {remedy}. Until then {AT_STAKE}.")
+        what, hint = fault(error, where)
+        hint += ": it is saved then" if again else ", then start again"
+        self._say(f"state is not saved: {what}. {hint}. Until then {AT_STAKE}.")
 
     def _run(self, database: sqlite3.Connection, work: Work, *, seconds: float = BUSY_SECONDS) -> None:
         database.execute(f"PRAGMA busy_timeout = {int(seconds * 1000)}")

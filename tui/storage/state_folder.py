@@ -16,10 +16,10 @@ WITH_THE_JOURNAL = ("-wal", "-shm")
 class Unsafe(Exception):
     """Somebody else may write what is kept: what is wrong, and what to do."""
 
-    def __init__(self, what: str, remedy: str) -> None:
+    def __init__(self, what: str, hint: str) -> None:
         super().__init__(what)
         self.what = what
-        self.remedy = remedy
+        self.hint = hint
 
 
 def prepare(folder: Path) -> str | None:

@@ -10,7 +10,7 @@ from tui.core import changes as c
 LIMIT = 1_000
 """Changes that say where to look, from which on they are gathered."""
 
-IN_TRANSCRIPT = (c.TextAppended, c.PartChanged, c.PartGone, c.MessageChanged, c.MessageGone, c.OlderLoaded)
+IN_TRANSCRIPT = (c.TextAppended, c.PartChanged, c.PartRemoved, c.MessageChanged, c.MessageRemoved, c.OlderLoaded)
 """The transcript is drawn anew instead."""
 SAID_ONCE = (
     c.SessionsChanged,

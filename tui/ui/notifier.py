@@ -141,7 +141,7 @@ class Notifier:
         self._terminal.restore_title()
 
     def _state(self) -> str:
-        waiting = len(self._client.store.requests) + self._client.store.requests_beyond
+        waiting = len(self._client.store.requests) + self._client.store.requests_not_loaded
         if self._ever_up and not self._client.line().up:
             return "line lost"
         if waiting:

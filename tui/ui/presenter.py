@@ -107,7 +107,7 @@ class Presenter:
     def tick(self) -> None:
         """Once a second: ages and countdowns. Parts redraw only what changed."""
         if not self.stopped:
-            self._standings.look(self._client.now())
+            self._standings.refresh(self._client.now())
             self._draw_overlay()
             self.show_line()
             self._endings.tick()
@@ -118,7 +118,7 @@ class Presenter:
         self.session_id = session_id
         session = self._client.store.sessions.get(session_id or "")
         self._undone_from = "" if session is None else session.undone_from
-        self._standings.reading(session_id)
+        self._standings.set_focused(session_id)
         self._main.restore()
         self._show_loading()
         self._main.show_session(session_id)
@@ -236,7 +236,7 @@ class Presenter:
                 if session_id == self.session_id:
                     self._endings.tell(session_id, prompt_id)
             case c.SessionsChanged(session_id):
-                self._standings.look_at(session_id, self._client.now())
+                self._standings.refresh_session(session_id, self._client.now())
                 if session_id == self.session_id:
                     self._draw_once(self._show_session_state)
                 self._draw_once(self.show_heading, self._show_requests)
@@ -260,7 +260,7 @@ class Presenter:
             case c.ReturnedPromptFound():
                 self._writing.returned_found(change)
             case c.FailureSeen(session_id, failure) if session_id != self.session_id:
-                self._standings.failed(session_id, failure)
+                self._standings.record_failure(session_id, failure)
             case _ if change.session_id == self.session_id:
                 self._show_in_transcript(change)
             case _:
@@ -270,9 +270,9 @@ class Presenter:
         self,
         change: c.TextAppended
         | c.PartChanged
-        | c.PartGone
+        | c.PartRemoved
         | c.MessageChanged
-        | c.MessageGone
+        | c.MessageRemoved
         | c.TranscriptReset
         | c.OlderLoaded
         | c.LoadingChanged
@@ -285,12 +285,12 @@ class Presenter:
                 transcript.grow(message_id, part_id)
             case c.PartChanged(_, message_id, part_id):
                 transcript.show_part(message_id, part_id)
-            case c.PartGone(_, message_id, part_id):
+            case c.PartRemoved(_, message_id, part_id):
                 transcript.drop_part(message_id, part_id)
             case c.MessageChanged(_, message_id):
                 transcript.show_message(message_id)
                 self._draw_once(self._endings.look, self.show_heading)
-            case c.MessageGone(_, message_id):
+            case c.MessageRemoved(_, message_id):
                 transcript.drop_message(message_id)
             case c.TranscriptReset():
                 transcript.draw()
@@ -304,7 +304,7 @@ class Presenter:
             case c.LoadingChanged():
                 self._show_loading()
             case c.FailureSeen(session_id, failure):
-                self._standings.failed(session_id, failure)
+                self._standings.record_failure(session_id, failure)
                 if not self._is_outdated(change) and not self._reported_elsewhere(session_id, failure):
                     self._main.transcript.note(Content.styled(f"✗ {excerpt(failure.message)}", "$error"))
             case c.PlanChanged():
@@ -438,7 +438,7 @@ class Presenter:
         for request in waiting.values():
             waited = 0.0 if request.asked is None else max(0.0, self._client.server_now() - request.asked)
             self._main.panel.book.since.setdefault(request.id, self._client.now() - waited)
-        self._main.waiting = len(waiting) + self._client.store.requests_beyond
+        self._main.waiting = len(waiting) + self._client.store.requests_not_loaded
         requests = self._client.store.requests_of(self.session_id) if self.session_id else []
         if self._main.panel.show_requests(requests, {one.session_id: self._asker(one) for one in requests}):
             self._main.request_appeared()

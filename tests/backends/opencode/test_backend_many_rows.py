@@ -30,7 +30,7 @@ async def test_of_very_many_requests_the_first_of_sessions_at_work_are_read_and_
 
     found = await running(get, ["/src"])
     assert [one.id for one in found.requests] == [one["id"] for one in waiting[:KEPT]]
-    assert found.beyond == {one["id"] for one in waiting[KEPT:]}
+    assert found.not_read == {one["id"] for one in waiting[KEPT:]}
 
 
 async def test_a_few_requests_are_all_read() -> None:
@@ -44,7 +44,7 @@ async def test_a_few_requests_are_all_read() -> None:
         return reply(answers[path])
 
     found = await running(get, ["/src"])
-    assert ([one.id for one in found.requests], found.beyond) == (["per_1", "per_2"], frozenset())
+    assert ([one.id for one in found.requests], found.not_read) == (["per_1", "per_2"], frozenset())
 
 
 async def test_of_more_sessions_than_were_asked_for_the_first_are_read_and_more_can_be_asked_for() -> None:

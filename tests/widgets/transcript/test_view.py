@@ -58,11 +58,11 @@ class Page(App[None]):
         match change:
             case c.MessageChanged(_, message_id):
                 self.transcript.show_message(message_id)
-            case c.MessageGone(_, message_id):
+            case c.MessageRemoved(_, message_id):
                 self.transcript.drop_message(message_id)
             case c.PartChanged(_, message_id, part_id):
                 self.transcript.show_part(message_id, part_id)
-            case c.PartGone(_, message_id, part_id):
+            case c.PartRemoved(_, message_id, part_id):
                 self.transcript.drop_part(message_id, part_id)
             case c.TextAppended(_, message_id, part_id):
                 self.transcript.grow(message_id, part_id)

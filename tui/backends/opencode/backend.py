@@ -154,7 +154,7 @@ class OpenCode:
             frozenset(place for one in found for place in one.directories or ()),
             sum(one.unreadable for one in found),
             "; ".join(dict.fromkeys(one.problem for one in found if one.problem)),
-            frozenset[str]().union(*(one.beyond for one in found)),
+            frozenset[str]().union(*(one.not_read for one in found)),
         )
 
     async def sessions(self, *, limit: int = 100, search: str = "", cursor: str | None = None) -> Rows[Session]:

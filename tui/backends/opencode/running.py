@@ -47,7 +47,9 @@ async def running(get: Get, places: Sequence[str]) -> e.Resynced:
     )
     covered = frozenset[str]() if problems else frozenset(places)
     beyond = more_asked | more_allowed
-    return e.Resynced(dict(at_work), tuple(requests), covered, requests.unreadable, "; ".join(problems), beyond=beyond)
+    return e.Resynced(
+        dict(at_work), tuple(requests), covered, requests.unreadable, "; ".join(problems), not_read=beyond
+    )
 
 
 def _rows(value: Any) -> list[Any]:

@@ -148,7 +148,7 @@ class Inbox(Dialog[str | None]):
     def _count(self, waiting: int) -> Content:
         up = self._book.line_up
         if waiting:
-            known, beyond = "" if up else AS_LAST_KNOWN, self._store.requests_beyond
+            known, beyond = "" if up else AS_LAST_KNOWN, self._store.requests_not_loaded
             more = f" · the first {waiting:,} are listed" if beyond else ""
             return Content.assemble((f"Inbox · {waiting + beyond:,} waiting", "bold"), (more + known, MUTED))
         return Content.styled(f"Inbox · {NOBODY if up else NOT_KNOWN}", "bold")

@@ -285,7 +285,7 @@ class RequestPanel(Vertical, Guarded):
             case QuestionRequest():
                 if not isinstance(draft, AnswerDraft) or draft.request != request:
                     kept = self.kept(request.id)
-                    draft = AnswerDraft(request) if kept is None else AnswerDraft.restored(request, kept)
+                    draft = AnswerDraft(request) if kept is None else AnswerDraft.from_bytes(request, kept)
                     self._begin_draft(draft)
                 return QuestionForm(draft, self, self._answer)
             case PermissionRequest():
@@ -293,7 +293,7 @@ class RequestPanel(Vertical, Guarded):
                     draft.request = request
                 else:
                     kept = self.kept(request.id)
-                    draft = PermissionDraft(request) if kept is None else PermissionDraft.restored(request, kept)
+                    draft = PermissionDraft(request) if kept is None else PermissionDraft.from_bytes(request, kept)
                     self._begin_draft(draft)
                 return PermissionForm(draft, self, self._reply, reject_with_reason=self.reject_with_reason)
             case _:
@@ -307,7 +307,7 @@ class RequestPanel(Vertical, Guarded):
 
     def _begin_draft(self, draft: AnswerDraft | PermissionDraft) -> None:
         self.book.drafts[draft.request.id] = draft
-        self.book.told[draft.request.id] = draft.keep()
+        self.book.told[draft.request.id] = draft.to_bytes()
 
     def _draw_folding(self) -> None:
         self.set_class(self.folded, "-folded")
@@ -453,7 +453,7 @@ class RequestPanel(Vertical, Guarded):
     def _draft_changed(self, event: "QuestionForm.Changed | PermissionForm.Changed") -> None:
         event.stop()
         self._show_hint("")
-        request_id, body = event.draft.request.id, event.draft.keep()
+        request_id, body = event.draft.request.id, event.draft.to_bytes()
         if request_id in self.book.drafts and self.book.told.get(request_id) != body:
             self.book.told[request_id] = body
             self.post_message(self.DraftChanged(request_id, body))

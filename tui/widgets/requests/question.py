@@ -158,7 +158,7 @@ class QuestionForm(CustomAnswerForm):
             self._first = 0
             self._rows = [OptionRow(row) for row in range(min(draft.rows, ROWS_SHOWN))]
             self.mount_all(self._rows, before=self.editor)
-            self.editor.load_text(draft.words)
+            self.editor.load_text(draft.custom_text)
             self.scroll_home(animate=False)
             self.post_message(self.KeysChanged())
         elif draft.on_review:
@@ -191,7 +191,7 @@ class QuestionForm(CustomAnswerForm):
         shown = question.options[self._first :][: len(self._rows)]
         labels = [(option.label, option.description) for option in shown]
         if question.custom and len(labels) < len(self._rows):
-            labels.append((self.draft.words.strip().split("\n")[0] or (OWN if labels else OWN_ONLY), ""))
+            labels.append((self.draft.custom_text.strip().split("\n")[0] or (OWN if labels else OWN_ONLY), ""))
         return [
             Choice(
                 single_line(label, LABEL_SHOWN),
@@ -306,7 +306,7 @@ class QuestionForm(CustomAnswerForm):
 
     def words_ready(self, words: str) -> None:
         self.draft.write(words)
-        step = self.draft.put_down()
+        step = self.draft.commit_text()
         self._leave_editor()
         self._follow(step)
 

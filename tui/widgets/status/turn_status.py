@@ -97,9 +97,9 @@ def _held(turn: Turn, line: ConnectionStatus, now: float) -> str:
         if late:
             return " · followed by its events; the line is quiet"
         return " · goes on at the server, followed by its events"
-    if turn.post.pads:
-        beats = "1 beat" if turn.post.pads == 1 else f"{turn.post.pads} beats"
-        last = "" if turn.post.last_pad is None else f", last {span(now - turn.post.last_pad)} ago"
+    if turn.post.padding_bytes:
+        beats = "1 beat" if turn.post.padding_bytes == 1 else f"{turn.post.padding_bytes} beats"
+        last = "" if turn.post.last_padding is None else f", last {span(now - turn.post.last_padding)} ago"
         return f" · held open, {beats}{last}"
     if turn.post.headers_at is not None or now - turn.post.sent_at < PADS_WITHIN:
         return " · held open, no beat yet"
@@ -107,7 +107,7 @@ def _held(turn: Turn, line: ConnectionStatus, now: float) -> str:
 
 
 def _while_down(turn: Turn, now: float, held: str) -> tuple[str, str]:
-    if turn.post.held and turn.post.last_pad is not None and now - turn.post.last_pad < PADS_ARE_FRESH:
+    if turn.post.held and turn.post.last_padding is not None and now - turn.post.last_padding < PADS_ARE_FRESH:
         return f"{held} · words come with the line", "$warning"
     if turn.cancels_on_disconnect is not False:
         does = "ends" if turn.cancels_on_disconnect else "may end"
@@ -143,7 +143,7 @@ def _amiss(trouble: Diagnosis, turn: Turn, line: ConnectionStatus, elapsed: Cont
             what = f"the server has the prompt, and no answer has begun for {lasted}"
             advice = "Its model may be slow, or it is stuck. Wait, or Esc Esc aborts; then send it again."
         case Kind.STALLED:
-            held = turn.post.pads or turn.post.headers_at is not None
+            held = turn.post.padding_bytes or turn.post.headers_at is not None
             lost = "a long thought or a hanging command"
             lost += "" if held else ", or a lost turn"
             although = "and the line is quiet" if line.state is ConnectionState.QUIET else "though the line is live"
@@ -249,7 +249,7 @@ def quiet_text(line: ConnectionStatus) -> Content:
             why = f": {single_line(line.reason).removeprefix('cannot connect: ')}" if line.reason else ""
             return Content.styled(f"not connected{why} · what you send waits here", "$warning")
         case ConnectionState.STOPPED:
-            return Content.styled(single_line(line.remedy) or f"Mend it, then press {key('retry')}.", "$error")
+            return Content.styled(single_line(line.hint) or f"Mend it, then press {key('retry')}.", "$error")
         case _:
             assert_never(line.state)
 

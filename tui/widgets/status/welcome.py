@@ -20,10 +20,10 @@ def welcome_text(line: ConnectionStatus, address: str, *, ever_up: bool, serve: 
         case ConnectionState.RECONNECTING if not ever_up:
             return _first_page(line, address, serve)
         case ConnectionState.RECONNECTING:
-            return _page(f"↻ lost: {line.reason}", "$warning", _when(line), line.remedy)
+            return _page(f"↻ lost: {line.reason}", "$warning", _when(line), line.hint)
         case ConnectionState.STOPPED:
-            remedy = line.remedy or f"Mend it, then press {key('retry')}."
-            return _page(f"■ stopped: {line.reason}", "$error", remedy, f"{key('retry')} tries again.")
+            hint = line.hint or f"Mend it, then press {key('retry')}."
+            return _page(f"■ stopped: {line.reason}", "$error", hint, f"{key('retry')} tries again.")
         case ConnectionState.LIVE | ConnectionState.QUIET:
             return Content.assemble(
                 ("holdfast", "bold $primary"),
@@ -39,9 +39,9 @@ def _first_page(line: ConnectionStatus, address: str, serve: str) -> Content:
     """No server yet: what can be done about that. Where something answers, but wrongly, why comes first."""
     if line.answers:
         head = f"↻ {address} answers, but cannot be used yet"
-        return _page(head, "$warning", line.reason, line.remedy, _when(line))
+        return _page(head, "$warning", line.reason, line.hint, _when(line))
     if not line.reason.startswith("cannot connect: "):
-        return _page(f"↻ not connected: {line.reason}", "$warning", f"to {address}", _when(line), line.remedy)
+        return _page(f"↻ not connected: {line.reason}", "$warning", f"to {address}", _when(line), line.hint)
     choices = (
         ("Start one", serve),
         ("Try a demo", "holdfast --demo"),
