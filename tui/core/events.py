@@ -131,7 +131,7 @@ class Resynced(msgspec.Struct, frozen=True):
     `requests` is complete for the sessions of `directories` (None: all), so other requests in the store are no longer
     open. A session without an entry in `statuses` is idle, except those in `unknown`, which could not be read.
     `unreadable`: number of open requests that could not be parsed. `problem`: why a list could not be read; its
-    directories are then not in `directories`. `not_read`: ids of open requests that were not read, as there are too many.
+    directories are then not in `directories`. `not_read`: ids of open requests that were too many to read.
     """
 
     statuses: dict[str, SessionStatus]
