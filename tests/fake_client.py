@@ -241,8 +241,8 @@ class FakeClient:
     def set_focused(self, now: bool) -> None:
         self.asked.append(("looked_at", now))
 
-    def input_came(self) -> None:
-        self.asked.append(("input_came",))
+    def on_user_input(self) -> None:
+        self.asked.append(("on_user_input",))
 
     def verify_now(self) -> None:
         self.asked.append(("look_again",))

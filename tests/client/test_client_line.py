@@ -131,7 +131,7 @@ async def test_a_stream_alone_that_is_held_back_is_told_from_a_server_that_is_si
     meeting.client.start()
     await meeting.until(lambda: meeting.client.line().state is ConnectionState.RECONNECTING, within=30)
     line = meeting.client.line()
-    assert "the server answers, but its event stream brings nothing" in line.reason
+    assert "the server answers, but its event stream delivers nothing" in line.reason
     assert "buffer" in line.hint
     assert line.answers
     meeting.server.disarm_all()
@@ -144,7 +144,7 @@ async def test_a_server_that_is_silent_altogether_is_not_said_to_answer(meeting:
     meeting.arm("stall=/global/health,times=always,at=request")
     meeting.client.start()
     await meeting.until(lambda: meeting.client.line().state is ConnectionState.RECONNECTING, within=30)
-    assert "nothing came" in meeting.client.line().reason
+    assert "no data for" in meeting.client.line().reason
     assert not meeting.client.line().answers
 
 

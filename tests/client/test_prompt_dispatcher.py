@@ -196,7 +196,7 @@ def test_what_is_let_go_while_an_abort_is_under_way_is_sent_after_the_turn(desk:
 
 def test_a_copy_that_waits_is_held_once_the_server_has_the_prompt(desk: Desk) -> None:
     desk.prompts.submit("ses_1", "do it")
-    desk.end(PostRefused("nothing came for 10 s"))
+    desk.end(PostRefused("no data for 10 s"))
     desk.ready = False
     desk.prompts.submit("ses_1", "do it")
     desk.prompts.submit("ses_1", "and then")

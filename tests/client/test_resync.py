@@ -297,7 +297,7 @@ async def test_a_session_that_cannot_be_fetched_costs_itself_alone_and_is_tried_
     events = await resync.fetch_all()
     assert "ses_2" in [one.session_id for one in events if isinstance(one, e.MessagesLoaded)]
     assert isinstance(events[-1], e.Resynced)
-    assert loadings.of("ses_1").failed == "nothing came for 3 s"
+    assert loadings.of("ses_1").failed == "no data for 3 s"
     assert loadings.failed() == ["ses_1"]
     assert c.LoadingChanged("ses_1") in told
     await resync.failed()

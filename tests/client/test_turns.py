@@ -473,7 +473,7 @@ async def test_an_error_told_late_that_an_earlier_answer_holds_is_not_this_turn_
     await bench.fail(ConnectionLost("reset") if stored else HttpStatusError(500))
     await bench.wait(ANSWER_START_TIMEOUT + 3)
     told = (TurnState.INTERRUPTED, "the server has the prompt but began no answer")
-    assert (state(ours), ours.reason) == (told if stored else (TurnState.NOT_SENT, "the server fails (500)"))
+    assert (state(ours), ours.reason) == (told if stored else (TurnState.NOT_SENT, "server error (500)"))
 
 
 async def test_what_the_server_has_as_broken_off_is_not_taken_up_by_the_next_prompt(bench: Bench) -> None:

@@ -202,10 +202,10 @@ def test_a_prompt_is_not_posted_again_after_a_server_error() -> None:
 def test_a_stored_prompt_fails_with_the_servers_error_response(answer: Message | None) -> None:
     turn = sending()
     stored = asked(replace(IDLE, answer=answer))
-    run(turn, (0, PostFailed("the server fails (500): no such directory", again=False)), (0.1, stored))
+    run(turn, (0, PostFailed("server error (500): no such directory", again=False)), (0.1, stored))
     for now in range(1, 30):
         turn.receive(stored, float(now))
-    assert (turn.state, turn.reason) == (TurnState.FAILED, "the server fails (500): no such directory")
+    assert (turn.state, turn.reason) == (TurnState.FAILED, "server error (500): no such directory")
 
 
 def test_the_servers_error_event_is_the_reason() -> None:

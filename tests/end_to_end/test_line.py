@@ -114,7 +114,7 @@ def test_heartbeats_that_stop_are_seen_though_the_connection_stays(holdfast: Hol
     terminal.wait_for(re.compile(r"ms [▁▂▃▅▇]{3}"))
     server.arm("stall")
     terminal.wait_for(re.compile(r"◐ quiet \ds"))
-    terminal.wait_for(re.compile(r"↻ lost: nothing came for \d+ s"))
+    terminal.wait_for(re.compile(r"↻ lost: no data for \d+ s"))
 
 
 def test_a_crashed_server_is_called_lost_and_its_turn_unknown(holdfast: Holdfast, stub: StartStub) -> None:

@@ -186,7 +186,7 @@ async def test_but_not_one_that_answers_before_it_resets_the_event_stream(line: 
 async def test_a_person_at_the_keys_is_known_to_look_for_half_a_minute(line: Line) -> None:
     line.server.refuse = ConnectFailed("connection refused")
     await line.server.end()
-    line.link.input_came()
+    line.link.on_user_input()
     await line.time.advance(29)
     assert line.server.opened > 29 / event_connection.FOCUSED_RETRY / 1.1
     await line.time.advance(31)

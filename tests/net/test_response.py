@@ -42,7 +42,7 @@ class TestRefused:
 
     async def test_a_page_of_html(self, server: Server, http: Http) -> None:
         server.play(answer(b"<html>bad gateway", "502 Bad Gateway", kind="text/html"))
-        with pytest.raises(HttpStatusError, match=r"^the server fails \(502 Bad Gateway\)$") as caught:
+        with pytest.raises(HttpStatusError, match=r"^server error \(502 Bad Gateway\)$") as caught:
             await http.call("GET", "/x")
         assert caught.value.value is None
         assert not caught.value.permanent
@@ -58,7 +58,7 @@ class TestRefused:
     async def test_a_redirect_is_not_followed(self, server: Server) -> None:
         server.play(answer(b"", "301 Moved", "location: https://me:hunter3@there.example/login?token=hunter4#x"))
         async with client(server, credentials=BasicAuth("opencode", "hunter2")) as http:
-            with pytest.raises(HttpStatusError, match=r"^the server points to https://there.example/login \(301\)$"):
+            with pytest.raises(HttpStatusError, match=r"^the server redirects to https://there.example/login \(301\)$"):
                 await http.call("GET", "/x")
         assert len(server.requests) == 1
 
@@ -67,7 +67,7 @@ class TestRefused:
     )
     async def test_a_redirect_to_no_address_is_not_quoted(self, server: Server, http: Http, location: str) -> None:
         server.play(answer(b"", "302 Found", f"location: {location}"))
-        with pytest.raises(ProtocolError, match=r"^not valid HTTP: it points to an address that cannot be read$"):
+        with pytest.raises(ProtocolError, match=r"^not valid HTTP: it redirects to an invalid address$"):
             await http.call("GET", "/x")
 
     async def test_retry_after(self, server: Server, http: Http) -> None:

@@ -38,7 +38,7 @@ REFUSED = OSError(errno.ECONNREFUSED, "Connect call failed ('127.0.0.1', 4096)")
         (REFUSED, ConnectFailed, "connection refused"),
         (OSError(errno.ENETUNREACH, ""), ConnectFailed, "network is unreachable"),
         (ExceptionGroup("all addresses", [REFUSED, OSError("second")]), ConnectFailed, "connection refused"),
-        (socket.gaierror(-2, "Name or service not known"), ConnectFailed, "no host of that name"),
+        (socket.gaierror(-2, "Name or service not known"), ConnectFailed, "unknown host name"),
         (not_tls(), ConnectFailed, "no TLS: wrong version number"),
         (bad_certificate(), CertificateError, "certificate has expired"),
         (ExceptionGroup("all addresses", [bad_certificate()]), CertificateError, "certificate has expired"),

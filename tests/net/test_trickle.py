@@ -113,7 +113,7 @@ class TestHeldPost:
         monkeypatch.setattr(trickle, "INTERIM", 1000)
         server.play(dripping(server, b"", PROCESSING * 100, 0.0))
         async with asyncio.timeout(10):
-            with pytest.raises(ProtocolError, match="more than 1,000 interim answers"):
+            with pytest.raises(ProtocolError, match="more than 1,000 interim responses"):
                 await self.hold(http)
 
     @pytest.mark.parametrize(

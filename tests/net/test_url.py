@@ -36,7 +36,7 @@ def test_what_is_understood(typed: str, url: str) -> None:
     [
         ("", "empty"),
         ("build.example:4096", "Write http:// or https:// before build.example:4096"),
-        ("ftp://localhost", "ftp:// is not spoken here"),
+        ("ftp://localhost", "ftp:// is an unsupported scheme"),
         ("http://", "names no host"),
         ("http:///path", "names no host"),
         ("http://-.-:x", "port must be a number"),

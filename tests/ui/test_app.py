@@ -526,7 +526,7 @@ async def test_f5_tries_the_line_at_once_and_the_client_hears_whether_somebody_l
         stage.app.on_app_blur()
         stage.app.on_app_focus()
         assert stage.client.calls("looked_at") == [(False,), (True,)]
-        assert stage.client.calls("input_came")
+        assert stage.client.calls("on_user_input")
 
 
 async def test_the_picker_filters_opens_and_begins_anew() -> None:

@@ -484,7 +484,7 @@ async def test_one_that_never_arrived_elsewhere_names_its_session() -> None:
 async def not_sent(stage: Stage, text: str) -> None:
     """A prompt that went back to the box."""
     await stage.press(*text, "enter")
-    await end_turn(stage, TurnState.NOT_SENT, "nothing came for 10 s")
+    await end_turn(stage, TurnState.NOT_SENT, "no data for 10 s")
     assert stage.main.prompt.text == text
 
 
@@ -501,7 +501,7 @@ async def test_the_copy_of_a_prompt_that_the_server_has_after_all_leaves_the_box
 async def test_words_before_the_copy_stay_in_the_box() -> None:
     async with on_stage() as stage:
         await stage.press(*"do it", "enter", *"and this")
-        await end_turn(stage, TurnState.NOT_SENT, "nothing came for 10 s")
+        await end_turn(stage, TurnState.NOT_SENT, "no data for 10 s")
         assert stage.main.prompt.text == "and this\n\ndo it"
         stage.client.tell(ReturnedPromptFound(talk.SESSION, "do it"))
         await stage.shows("The copy was removed from the prompt.")

@@ -35,8 +35,8 @@ async def test_a_turn_that_goes_on_after_its_end_is_told_to_end_again() -> None:
 async def test_a_prompt_that_the_server_has_after_all_is_no_longer_said_to_be_not_sent() -> None:
     """qwen serve: it is found under the server's own id."""
     async with on_stage() as stage:
-        turn = stage.run_turn(TurnState.NOT_SENT, reason="nothing came for 10 s", ended=stage.client.now())
-        await stage.shows("not sent: nothing came for 10 s")
+        turn = stage.run_turn(TurnState.NOT_SENT, reason="no data for 10 s", ended=stage.client.now())
+        await stage.shows("not sent: no data for 10 s")
         turn.resume(stage.client.now())
         turn.prompt_id = "s1########1"
         stage.client.turn_moved(turn)

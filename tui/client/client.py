@@ -284,10 +284,10 @@ class Client:
         if now and not self.line().up:
             self.retry_now()
 
-    def input_came(self) -> None:
+    def on_user_input(self) -> None:
         """A person pressed a key: somebody looks, whatever the terminal tells of its focus."""
         watched = self._link.watched
-        self._link.input_came()
+        self._link.on_user_input()
         if not watched and self.line().state is ConnectionState.RECONNECTING:
             self.retry_now()
 

@@ -1,4 +1,4 @@
-"""Who we are to a server. A secret lives here and in one header; no repr, log or error shows it."""
+"""Credentials of a server. A secret appears here and in one header; no repr, log or error shows it."""
 
 from base64 import b64encode
 from collections.abc import Iterable
@@ -8,9 +8,9 @@ from typing import TypeAlias
 
 @dataclass(frozen=True, slots=True)
 class BasicAuth:
-    """User and password (RFC 7617, in UTF-8); bytes of the environment that are not UTF-8 are sent as they are.
+    """User and password (RFC 7617, in UTF-8); bytes of the environment that are not UTF-8 are sent unchanged.
 
-    Raises ValueError, without quoting it, for text that has no bytes.
+    Raises ValueError, without quoting it, for text that cannot be encoded.
     """
 
     user: str
@@ -26,12 +26,13 @@ class BasicAuth:
         return "Basic " + b64encode(f"{self.user}:{self.password}".encode("utf-8", "surrogateescape")).decode()
 
     def secrets(self) -> tuple[str, ...]:
+        """The texts that `redact` must hide: the password, and the encoded credentials of the header."""
         return self.password, self.header().removeprefix("Basic ")
 
 
 @dataclass(frozen=True, slots=True)
 class BearerAuth:
-    """A token (RFC 6750). Raises ValueError, without quoting it, for one that no header can carry."""
+    """A token (RFC 6750). Raises ValueError, without quoting it, if a header cannot carry it."""
 
     token: str = field(repr=False)
 
@@ -43,22 +44,23 @@ class BearerAuth:
         return f"Bearer {self.token}"
 
     def secrets(self) -> tuple[str, ...]:
+        """The texts that `redact` must hide: the token."""
         return (self.token,)
 
 
 def is_token(text: str) -> bool:
-    """Whether a header can carry it as a token."""
+    """Whether a header can carry `text` as a token."""
     return bool(text) and text.isascii() and text.isprintable() and " " not in text
 
 
 Credentials: TypeAlias = BasicAuth | BearerAuth
 
 SHORTEST_HIDDEN = 4
-"""Characters of a secret that `redact` hides: a shorter one stands in many words by chance."""
+"""Minimum length of a secret that `redact` hides: shorter ones occur in many words by chance."""
 
 
 def redact(text: str, secrets: Iterable[str]) -> str:
-    """`text` without the secrets that a server or proxy sent back."""
+    """`text` without secrets echoed by a server or proxy."""
     for secret in secrets:
         if len(secret) >= SHORTEST_HIDDEN:
             text = text.replace(secret, "[password]")

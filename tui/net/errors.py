@@ -1,18 +1,18 @@
-"""Every way in which talking to a server goes wrong, in words for the person in front of the screen.
+"""The exceptions of `tui.net`, with messages for the user.
 
-Whatever the libraries below raise leaves `tui.net` as one of these, so that nobody above catches theirs:
+Errors of the libraries below leave `tui.net` as one of these:
 
     NetError
     ├── ConnectFailed    no connection: refused, unknown host, no route
-    ├── CertificateError no connection, because its certificate is not one to trust
-    ├── ConnectionLost   the connection went before the answer was whole
-    ├── ReadTimeout      the connection is there, and nothing comes
-    ├── Trickled         bytes come, and so slowly that what they begin is never whole
-    ├── Unsendable       the request cannot be put into HTTP: an id of the server is too long, say
-    ├── ProtocolError    what comes is not HTTP
+    ├── CertificateError no connection, because its certificate is not trusted
+    ├── ConnectionLost   the connection broke before the response was complete
+    ├── ReadTimeout      the connection is open, and no byte arrives
+    ├── Trickled         bytes arrive, but too slowly to complete anything
+    ├── Unsendable       the request cannot be encoded as HTTP, for example with a very long id
+    ├── ProtocolError    the response is not HTTP
     ├── HttpStatusError  an HTTP status other than 2xx
-    ├── UnexpectedContentType a web page, say, where JSON or an event stream was due
-    └── InvalidBody      the answer came, but not as one JSON value
+    ├── UnexpectedContentType for example a web page instead of JSON or an event stream
+    └── InvalidBody      the response's body is not one JSON value
         ├── Empty
         ├── Truncated
         ├── TrailingBytes
@@ -22,10 +22,10 @@ Whatever the libraries below raise leaves `tui.net` as one of these, so that nob
         ├── TooLarge
         └── TooSlow
 
-None of them says what became of the request: a prompt whose POST was `ConnectionLost` may well be running.
+None of them tells what happened to the request: a prompt whose POST raised `ConnectionLost` may be running.
 
-They are values, though not frozen dataclasses: Python itself writes to an exception as it travels
-(`__traceback__`, in `contextlib`), and a frozen one would turn into a FrozenInstanceError on the way.
+They are values, but not frozen dataclasses: Python writes to an exception while it propagates (`__traceback__`, in
+`contextlib`), which would raise FrozenInstanceError.
 """
 
 from collections.abc import Mapping
@@ -38,16 +38,16 @@ if TYPE_CHECKING:
     from tui.net.json_input import JSON
 
 REQUEST_SHOWN: Final = 60
-"""Characters of a request's method and path that an error shows: ids in it may be of any length."""
+"""Characters of a request's method and path that an error shows: ids can be of any length."""
 ENCODING_SHOWN: Final = 40
 
 _RETRIED_STATUSES: Final = frozenset({408, 425, 429})
 
 
 class NetError(Exception):
-    """`what` has happened and the `hint`: a short line each, clean for a terminal.
+    """`message` says what happened, `hint` what to do: one line each, safe for a terminal.
 
-    `final`: trying again is useless until the user has changed something.
+    `permanent`: a retry is useless until the user has changed something.
     """
 
     def __init__(self, what: str, hint: str, *, final: bool = False) -> None:
@@ -58,7 +58,7 @@ class NetError(Exception):
 
 
 class ConnectFailed(NetError):
-    """No connection could be made; with `proxy`, to that or through that."""
+    """No connection could be made; with `proxy`, to it or through it."""
 
     def __init__(self, reason: str, proxy: str | None = None) -> None:
         self.reason: Final = single_line(reason)
@@ -71,7 +71,7 @@ class ConnectFailed(NetError):
 
 
 class CertificateError(NetError):
-    """The certificate is expired, for another name, or signed by someone unknown."""
+    """The certificate is expired, for another name, or signed by an unknown authority."""
 
     def __init__(self, reason: str) -> None:
         self.reason: Final = single_line(reason)
@@ -83,7 +83,7 @@ class CertificateError(NetError):
 
 
 class ConnectionLost(NetError):
-    """The connection ended early; `received` bytes of the answer's body had come."""
+    """The connection broke; `received` bytes of the response's body had arrived."""
 
     def __init__(self, reason: str, received: int = 0) -> None:
         self.reason: Final = single_line(reason)
@@ -93,17 +93,17 @@ class ConnectionLost(NetError):
 
 
 class ReadTimeout(NetError):
-    """Not one byte came for `seconds`."""
+    """No byte arrived for `seconds`."""
 
     def __init__(self, seconds: float) -> None:
         self.seconds: Final = seconds
         super().__init__(
-            f"nothing came for {seconds:g} s", "Check that the server is not suspended and that the network is up."
+            f"no data for {seconds:g} s", "Check that the server is not suspended and that the network is up."
         )
 
 
 class Trickled(NetError):
-    """Of `request`, "GET /path", only `received` bytes came in `seconds`: it is given up."""
+    """Only `received` bytes of the response to `request`, "GET /path", arrived in `seconds`."""
 
     def __init__(self, request: str, received: int, seconds: float) -> None:
         self.received: Final = received
@@ -115,14 +115,14 @@ class Trickled(NetError):
 
 
 class Unsendable(NetError):
-    """No request can say this. Not a byte was sent."""
+    """The request cannot be encoded. No byte was sent."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(f"the request cannot be sent: {reason}", "Look at the server's log.")
 
 
 class ProtocolError(NetError):
-    """What came cannot be read as HTTP."""
+    """The response is not valid HTTP."""
 
     def __init__(self, reason: str) -> None:
         self.reason: Final = single_line(reason)
@@ -132,11 +132,10 @@ class ProtocolError(NetError):
 class HttpStatusError(NetError):
     """The server answered with a status other than 2xx.
 
-    `value` is the body where that was JSON, `excerpt` the message in it or else the words given, `retry_after` the
-    seconds that the server asks to be left alone (None: it does not say). Final are 3xx (redirects are never
-    followed: they would carry the password along; `location` is where one points, without secrets) and 4xx; 408,
-    425, 429 and 5xx pass by themselves. `proxy`: the answer came through that one, and may be its own.
-    `sent_password`: whether there was one in the request.
+    `value` is the body if it was JSON, `excerpt` the message in it or else the given text, `retry_after` the seconds
+    of that header (None: absent). Permanent are 3xx (redirects are never followed, since they would carry the password
+    along; `location` is the target, without secrets) and 4xx; 408, 425, 429 and 5xx are temporary. `proxy`: the
+    response came through that proxy, and may be its own. `sent_password`: whether the request had one.
     """
 
     def __init__(
@@ -167,7 +166,7 @@ class HttpStatusError(NetError):
 
 
 class UnexpectedContentType(NetError):
-    """The answer is of another content type than was asked for; it is most likely not from an agent server."""
+    """The response has an unexpected content type; it is probably not from an agent server."""
 
     def __init__(self, content_type: str, excerpt: str = "") -> None:
         self.content_type: Final = single_line(content_type)
@@ -180,14 +179,14 @@ class UnexpectedContentType(NetError):
 
 
 class InvalidBody(NetError):
-    """An answer that came, but is not one JSON value."""
+    """A response whose body is not one JSON value."""
 
     def __init__(self, what: str, hint: str = "Try again; if it repeats, look at the server's log.") -> None:
         super().__init__(what, hint)
 
 
 class Empty(InvalidBody):
-    """Nothing came, or nothing but `pads` bytes of white space. `declared`: the server said so."""
+    """The body is empty, or only `pads` bytes of white space. `declared`: by its Content-Length."""
 
     def __init__(self, pads: int = 0, *, declared: bool = False) -> None:
         self.pads: Final = pads
@@ -196,15 +195,15 @@ class Empty(InvalidBody):
 
 
 class Truncated(InvalidBody):
-    """The document stops in the middle, after `received` bytes in all."""
+    """The document is incomplete, after `received` bytes in all."""
 
     def __init__(self, received: int) -> None:
         self.received: Final = received
-        super().__init__(f"the answer broke off after {byte_count(received)}")
+        super().__init__(f"the answer was cut off after {byte_count(received)}")
 
 
 class TrailingBytes(InvalidBody):
-    """Something that is not white space follows the document."""
+    """Something other than white space follows the document."""
 
     def __init__(self, excerpt: str) -> None:
         self.excerpt: Final = single_line(excerpt)
@@ -212,7 +211,7 @@ class TrailingBytes(InvalidBody):
 
 
 class NotJson(InvalidBody):
-    """What came is no JSON, or is JSON that we do not take; `problem` says why."""
+    """The body is not JSON, or unsupported JSON; `problem` says why."""
 
     def __init__(self, excerpt: str, problem: str) -> None:
         self.excerpt: Final = single_line(excerpt)
@@ -221,33 +220,33 @@ class NotJson(InvalidBody):
 
 
 class SchemaMismatch(InvalidBody):
-    """JSON, but not of the shape that `path` gives in the versions that this client knows."""
+    """JSON that does not have the shape that `path` returns in known versions."""
 
     def __init__(self, path: str, problem: str) -> None:
         self.path: Final = single_line(path)
         self.problem: Final = single_line(problem)
-        super().__init__(f"{self.path} answered in a shape that is not known here: {self.problem}")
+        super().__init__(f"{self.path} answered in an unknown format: {self.problem}")
 
 
 class Encoded(InvalidBody):
-    """The answer is compressed, or encoded otherwise, though none was asked for: not a byte of it is decoded.
+    """The response is compressed or otherwise encoded, though the request asked for none: it is not decoded.
 
-    A few hundred bytes can unpack to gigabytes, and what is compressed holds back heartbeats.
+    A few hundred bytes can unpack to gigabytes, and compression delays heartbeats.
     """
 
     def __init__(self, encoding: str) -> None:
         self.encoding: Final = single_line(encoding, ENCODING_SHOWN)
         super().__init__(
-            f"the answer has Content-Encoding {self.encoding}, which was not asked for",
+            f"the answer has Content-Encoding {self.encoding}, which was not requested",
             "Turn off compression in the server, or in the proxy in between.",
         )
 
 
 class TooLarge(InvalidBody):
-    """More than `limit` bytes came for one answer or one event.
+    """A response or event is larger than `limit` bytes.
 
-    `size` is what it says that it has, in bytes; `headers` and `head`, its first bytes, tell what it was.
-    `parsed`: it is the memory of its value that would be more.
+    `size` is its declared size in bytes; `headers` and `head`, its first bytes, tell what it was. `parsed`: its
+    parsed value would take more memory.
     """
 
     def __init__(
@@ -265,21 +264,21 @@ class TooLarge(InvalidBody):
         self.head: Final = head
         self.parsed: Final = parsed
         more = f"more than {byte_count(limit)}"
-        super().__init__(f"the answer would take {more} of memory" if parsed else f"{more} came at once")
+        super().__init__(f"the answer would take {more} of memory" if parsed else f"{more} arrived at once")
 
 
 class TooSlow(InvalidBody):
-    """Whoever asked gives the answer up, to ask for less: `received` bytes came in `seconds`, of `size` in all."""
+    """The caller aborts the response, to request less: `received` of `size` bytes arrived in `seconds`."""
 
     def __init__(self, received: int, seconds: float, size: int | None) -> None:
         self.received: Final = received
         self.seconds: Final = seconds
         self.size: Final = size
-        super().__init__(f"only {byte_count(received)} came in {seconds:.0f} s")
+        super().__init__(f"only {byte_count(received)} arrived in {seconds:.0f} s")
 
 
 def _message_in(value: "JSON") -> str | None:
-    """Where the server families put the words of an error."""
+    """The message in an error body of any server family."""
     match value:
         case {"data": {"message": str(words)}} | {"error": {"message": str(words)}}:
             return words
@@ -290,7 +289,7 @@ def _message_in(value: "JSON") -> str | None:
 
 
 def _words_for(status: int, reason: str, location: str = "", *, sent_password: bool = True) -> tuple[str, str]:
-    """What happened and what to do about it, for an HTTP status."""
+    """Message and hint for an HTTP status."""
     match status:
         case 401 if not sent_password:
             return (
@@ -303,22 +302,22 @@ def _words_for(status: int, reason: str, location: str = "", *, sent_password: b
                 "Start again with HOLDFAST_PASSWORD=… holdfast, or password in settings.toml.",
             )
         case 403:
-            return "access refused (403)", "Check which users and addresses the server lets in."
+            return "access refused (403)", "Check which users and addresses the server allows."
         case 404 | 410:
             return f"not found ({status})", "Check the address and that the session still exists."
         case 407:
             return (
-                "the proxy asks for a password (407)",
+                "the proxy requires a password (407)",
                 "Give it in the proxy's address, or go without the proxy.",
             )
         case 429:
             return "too many requests (429)", "Wait a little."
         case _ if 300 <= status < 400:
             where = f"to {location}" if location else "elsewhere"
-            return f"the server points {where} ({status})", "Use the address that it points to."
+            return f"the server redirects {where} ({status})", "Use the address that it redirects to."
         case _ if status >= 500:
             return (
-                f"the server fails ({_phrase(status, reason)})",
+                f"server error ({_phrase(status, reason)})",
                 "Try again; if it repeats, look at the server's log.",
             )
         case _ if status in _RETRIED_STATUSES:
@@ -328,7 +327,7 @@ def _words_for(status: int, reason: str, location: str = "", *, sent_password: b
 
 
 def _says(what: str, words: str) -> bool:
-    """Whether `words` would only repeat `what`."""
+    """Whether `words` only repeat `what`."""
     return words.rstrip(".").casefold() in what.casefold()
 
 
@@ -337,12 +336,12 @@ def _phrase(status: int, reason: str) -> str:
 
 
 def megabytes(count: int) -> str:
-    """A large number of bytes, for a person."""
+    """A large number of bytes, for display."""
     return f"{count / 1e6:.0f} MB" if count >= 10_000_000 else f"{count / 1e6:.1f} MB"
 
 
 def byte_count(count: int) -> str:
-    """A number of bytes, for a person."""
+    """A number of bytes, for display."""
     if count < 10_000:
         return "1 byte" if count == 1 else f"{count} bytes"
     if count < 1 << 20:

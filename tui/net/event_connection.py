@@ -1,8 +1,8 @@
-"""The line to a server: subscribe, watch, back off, reconnect, fetch again what was missed.
+"""The connection to a server's event stream: subscribe, watch, back off, reconnect, fetch missed changes.
 
-The link delivers events in order and never a gap in silence: when a stream ends it says `StreamLost`; when a new
-one is up it has everything fetched anew while the live events wait, then hands over both in that order. It knows
-no family and no route; what to open and what to fetch come in from outside, and so do clock and sleep.
+Events are delivered in order, and every gap is reported: when a stream ends, `StreamLost` is delivered; when a new
+one is open, everything is fetched again while live events wait, and then both are delivered in that order. It knows
+no family and no route; what to open and to fetch, clock and sleep are injected.
 """
 
 import asyncio
@@ -21,20 +21,20 @@ from tui.net.pacing import Slice
 log = logging.getLogger(__name__)
 
 WATCH_EVERY = 1.0
-"""Seconds between two looks of the watchdog."""
+"""Seconds between two checks of the watchdog."""
 FIRST_BYTES = 10.0
-"""Seconds within which an open event stream must bring its first byte: the servers greet, or say when to retry."""
+"""Seconds within which an open event stream must deliver its first byte: servers greet, or send `retry:`."""
 ASLEEP = 5.0
-"""Seconds by which the wall clock may outrun the monotonic one before the computer must have slept."""
+"""Seconds that the wall clock may gain on the monotonic clock before the system must have slept."""
 WAITING_EVENTS = 100_000
-"""Live events that may wait for a fetch; past that the stream is given up and begun anew."""
+"""Limit of live events that wait for a fetch; beyond it the stream is reopened."""
 
 FOCUSED_RETRY = 0.7
-"""Seconds between two tries while somebody is known to look and nobody answers: nobody is hammered by that."""
+"""Retry interval in seconds while the user is watching and the server refuses connections."""
 AT_THE_KEYS = 30.0
-"""Seconds for which a person who pressed a key is known to look, where the terminal does not tell of its focus."""
+"""Seconds after a key press in which the user is watching, for terminals that do not report focus."""
 PATIENTLY_WATCHED = 600.0
-"""Seconds for which that goes on; after them it is the backoff's again."""
+"""Seconds after which the backoff applies again."""
 
 
 class Feed(Protocol):
@@ -44,48 +44,48 @@ class Feed(Protocol):
 
 
 class StreamEnded(NetError):
-    """The server ended the event stream in an orderly way."""
+    """The server ended the event stream normally."""
 
     def __init__(self) -> None:
-        super().__init__("the server ended the event stream", "Nothing: it is opened again.")
+        super().__init__("the server ended the event stream", "Nothing to do: it is reopened.")
 
 
 class HeldBack(NetError):
-    """The server answered the calls before and beside it, and the event stream brought nothing."""
+    """The server answered other requests, but the event stream delivered nothing."""
 
     def __init__(self, seconds: float) -> None:
         super().__init__(
-            f"the server answers, but its event stream brings nothing ({seconds:g} s)",
-            "A proxy may buffer it: switch response buffering off for text/event-stream. holdfast doctor looks.",
+            f"the server answers, but its event stream delivers nothing ({seconds:g} s)",
+            "A proxy may buffer it: switch response buffering off for text/event-stream. Run holdfast doctor.",
         )
 
 
 class SystemSlept(NetError):
-    """This computer slept: whatever was open is not to be trusted."""
+    """This computer slept: open connections may be dead."""
 
     def __init__(self) -> None:
-        super().__init__("this computer slept", "Nothing: the line is opened again.")
+        super().__init__("this computer slept", "Nothing to do: the connection is reopened.")
 
 
 class Restarted(NetError):
-    """A person asked for a new connection."""
+    """The user requested a new connection."""
 
     def __init__(self) -> None:
-        super().__init__("a new connection was asked for", "Nothing: it is opened.")
+        super().__init__("a new connection was requested", "Nothing to do: it is opened.")
 
 
 class BacklogOverflow(NetError):
-    """More events came than could wait for a fetch to end."""
+    """More events arrived during a fetch than can wait."""
 
     def __init__(self) -> None:
-        super().__init__("events came faster than they could be read", "Nothing: the line is opened again.")
+        super().__init__("events arrived faster than they could be read", "Nothing to do: the connection is reopened.")
 
 
 class EventConnection:
-    """Keeps one event stream open for as long as `run` runs. `events` counts those that carry more than a beat.
+    """Keeps one event stream open while `run` runs. `events` counts events other than heartbeats.
 
-    `subscribe` opens a stream and reports its bytes; `fetch` gives what must be known anew after a gap, as events;
-    `deliver` takes events in order; `changed` hears that `health` changed. `clock` is monotonic and `wall` is
+    `subscribe` opens a stream and reports its bytes; `fetch` returns the current state as events, after a gap;
+    `deliver` is called with each event in order; `changed` when `health` changed. `clock` is monotonic and `wall` is
     epoch, both in seconds.
     """
 
@@ -112,13 +112,13 @@ class EventConnection:
         self._wall = wall
         self._sleep = sleep
         self._wake = asyncio.Event()
-        self._again = asyncio.Event()
+        self._restart = asyncio.Event()
         self._waiting: deque[Event] = deque()
         self._handing_over = asyncio.Lock()
         self._fetches = 0
         self.synced = False
         self.focused = False
-        """The terminal said that it has the focus, and not since that it lost it."""
+        """Whether the terminal reported focus, and not its loss since."""
         self._input_at = float("-inf")
         self.events = 0
 
@@ -137,24 +137,24 @@ class EventConnection:
 
     @property
     def watched(self) -> bool:
-        """Whether somebody is known to look: a server that is there again is then found within a second."""
+        """Whether the user is watching: then a server that is back is found within a second."""
         return self.focused or self._clock() - self._input_at < AT_THE_KEYS
 
-    def input_came(self) -> None:
-        """A person pressed a key or moved the mouse."""
+    def on_user_input(self) -> None:
+        """The user pressed a key or moved the mouse."""
         self._input_at = self._clock()
 
     def retry_now(self) -> None:
-        """Try at once if a pause or a stop is on; nothing otherwise."""
+        """Retry at once if it is pausing or stopped; else do nothing."""
         self._wake.set()
 
     def restart(self) -> None:
-        """Begin anew, whatever is going on: a try that hangs, or a stream that only looks alive, is given up."""
+        """Reconnect in any state: aborts a hanging attempt and an apparently live stream."""
         self._wake.set()
-        self._again.set()
+        self._restart.set()
 
     async def refetch(self, fetch: Callable[[], Awaitable[Sequence[Event]]]) -> None:
-        """Deliver what `fetch` gives, in its place between the live events. Raises `NetError`."""
+        """Deliver the events of `fetch`, in order with the live events. Raises `NetError`."""
         fetched: Sequence[Event] = ()
         self._fetches += 1
         try:
@@ -163,9 +163,9 @@ class EventConnection:
             await self._hand_over(deque(fetched))
 
     async def _hand_over(self, fetched: deque[Event]) -> None:
-        """Deliver what was fetched, and after the last fetch what waited for it, in slices.
+        """Deliver the fetched events, and after the last fetch the waiting ones, in slices.
 
-        Where that is cancelled the rest comes at once: it is missed by nobody.
+        If cancelled, the rest is delivered at once, so that no event is lost.
         """
         try:
             async with self._handing_over:
@@ -181,24 +181,24 @@ class EventConnection:
                 self._deliver((fetched or self._waiting).popleft())
 
     async def _hold_or_restart(self) -> NetError:
-        """As `_hold`, until a person asks for another connection."""
-        self._again.clear()
+        """As `_hold`, until a restart is requested."""
+        self._restart.clear()
         holding = asyncio.create_task(self._hold())
-        again = asyncio.create_task(self._again.wait())
+        restart = asyncio.create_task(self._restart.wait())
         try:
-            await asyncio.wait({holding, again}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({holding, restart}, return_when=asyncio.FIRST_COMPLETED)
             return holding.result() if holding.done() else Restarted()
         finally:
             holding.cancel()
-            again.cancel()
-            await asyncio.gather(holding, again, return_exceptions=True)
+            restart.cancel()
+            await asyncio.gather(holding, restart, return_exceptions=True)
 
     async def _hold(self) -> NetError:
-        """One stream from its opening to its end; why it ended."""
+        """Run one stream; returns why it ended."""
         try:
-            async with self._subscribe(self._heard) as feed:
+            async with self._subscribe(self._on_bytes) as feed:
                 self._health.opened(self._clock())
-                # the resync first: from its first step on, live events wait for it
+                # the resync first: live events wait from its first step on
                 tasks = [asyncio.create_task(work) for work in (self._resync(), self._read(feed), self._watch())]
                 try:
                     pending = set(tasks)
@@ -218,7 +218,7 @@ class EventConnection:
         turn = Slice()
         async with aclosing(feed.events()) as events:
             async for event in events:
-                if turn.over:  # events that have all come are handed on without a pause
+                if turn.over:  # events already received are delivered without a pause
                     await asyncio.sleep(0)
                     turn.begin()
                 if isinstance(event, Heartbeat):
@@ -239,7 +239,7 @@ class EventConnection:
         self._changed()
 
     async def _watch(self) -> None:
-        """Give up a silent stream, but only after two looks in time: a loop that stood still proves nothing."""
+        """Raise for a silent stream, after two timely checks: after a blocked event loop, one proves nothing."""
         overdue, last = False, self._clock()
         drift = self._wall() - last
         while True:
@@ -258,7 +258,7 @@ class EventConnection:
             else:
                 overdue = in_time
 
-    def _heard(self, count: int) -> None:
+    def _on_bytes(self, count: int) -> None:
         if self._health.received(self._clock()):
             self._changed()
 
@@ -276,8 +276,8 @@ class EventConnection:
         return isinstance(lost, ConnectFailed | ConnectionLost) and not self._health.has_answered
 
     async def _pause(self, lost: NetError) -> None:
-        """Wait as long as the loss asks for: the backoff, or until a person acts."""
-        log.info("line lost: %s", lost.message)
+        """Wait before the next attempt: for the backoff, or until the user acts."""
+        log.info("connection lost: %s", lost.message)
         self._wake.clear()
         if isinstance(lost, Restarted):
             self._backoff.reset()
@@ -287,7 +287,7 @@ class EventConnection:
             self._health.stopped(self._clock(), lost.message, lost.hint)
             self._changed()
             await self._wake.wait()
-            self._backoff.reset()  # the person begins a new series of tries, as `ConnectionMonitor` counts it too
+            self._backoff.reset()  # a manual retry restarts the attempt count, as in `ConnectionMonitor`
             return
         asked = lost.retry_after if isinstance(lost, HttpStatusError) and lost.retry_after is not None else 0.0
         delay = self._backoff.next(at_least=asked)

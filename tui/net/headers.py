@@ -1,4 +1,4 @@
-"""What the headers of an answer say, in our units. A header that makes no sense says nothing."""
+"""Parses response headers. An invalid header counts as absent."""
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC
@@ -8,13 +8,13 @@ from typing import Final
 from tui.core.sanitize import sanitize
 
 LONGEST_WAIT: Final = 3600.0
-"""Seconds that a server may ask to be left alone; what it asks for beyond them is not honoured."""
+"""Limit of `Retry-After` in seconds."""
 _DIGITS: Final = 15
-"""Of a number that is taken: more would be no size and no time, and thousands of them no number to Python."""
+"""Digits of an accepted number: longer ones are invalid, and Python refuses thousands of digits."""
 
 
 def readable(headers: Iterable[tuple[str, str]]) -> Mapping[str, str]:
-    """Names in lower case, values clean; what was sent more than once is joined by commas (RFC 9110, 5.2)."""
+    """Names in lower case, values sanitized; repeated headers are joined by commas (RFC 9110, 5.2)."""
     read: dict[str, str] = {}
     for name, value in headers:
         name, value = sanitize(name).lower(), sanitize(value)
@@ -28,25 +28,25 @@ def media_type(headers: Mapping[str, str]) -> str:
 
 
 def encoding(headers: Mapping[str, str]) -> str:
-    """The Content-Encoding, where it is any but `identity`; else `""`."""
+    """The Content-Encoding; `""` if absent or `identity`."""
     value = headers.get("content-encoding", "")
     return value if any(one.strip().lower() not in ("", "identity") for one in value.split(",")) else ""
 
 
 def content_length(headers: Mapping[str, str]) -> int | None:
-    """Bytes of the body."""
+    """The Content-Length in bytes."""
     return _number(headers.get("content-length", ""))
 
 
 def date(headers: Mapping[str, str]) -> float | None:
-    """The server's clock in epoch seconds."""
+    """The Date header in epoch seconds."""
     return _epoch(headers.get("date", ""))
 
 
 def retry_after(headers: Mapping[str, str], now: float) -> float | None:
-    """Seconds to stay away, LONGEST_WAIT at most.
+    """`Retry-After` in seconds, at most LONGEST_WAIT.
 
-    `now` in epoch seconds, for a server that names a time of day and not its own.
+    `now` in epoch seconds, for a server that sends a date there and no Date header.
     """
     value = headers.get("retry-after", "")
     seconds: float | None = _number(value)
@@ -65,7 +65,7 @@ def _number(value: str) -> int | None:
 
 
 def _epoch(http_date: str) -> float | None:
-    """None for what is no date, or one before 1970."""
+    """Epoch seconds; None for an invalid date, or one before 1970."""
     try:
         moment = parsedate_to_datetime(http_date.strip())
         seconds = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()

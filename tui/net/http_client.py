@@ -1,15 +1,14 @@
-"""HTTP as this program speaks it: the only file that knows httpx's clients and time-outs.
+"""The HTTP client: the only module that uses httpx's clients and timeouts.
 
-Two kinds of exchange: a short `call`, and a `stream` held for minutes or hours. Whatever goes wrong in either is
-one of `tui.net.errors`. A POST is sent once and never again from here: whether the first one arrived is for others
-to find out. No redirect is followed, and no host is spoken to but the one given (through the proxy that the
-environment names, unless the host is this machine).
+There are two kinds of exchange: a short `call`, and a `stream` held for minutes or hours. Both raise only
+`tui.net.errors`. A POST is never retried here: the caller must find out whether the first one arrived. Redirects are
+not followed, and no other host is contacted (except a proxy of the environment, unless the host is this machine).
 
-Two clients: GETs share connections, everything else has one of its own. When a server closes a kept connection
-at the moment of its use, nobody knows whether the request arrived; a GET is then asked again, and nothing else
-can get there. Cancelled requests can leak connections from a limited pool (httpcore #1093): streams have no limit,
-and the GETs' client is replaced when it is stuck. It keeps one idle connection: of several whose time is over,
-a request that is cancelled while httpcore closes them would leave the others open and unknown to anybody.
+There are two httpx clients: GETs share connections, each other request has its own. If a server closes a kept
+connection while it is being used, the request may or may not have arrived; a GET is then retried, and no other
+method is affected. Cancelled requests can leak connections of a limited pool (httpcore #1093): streams have no limit,
+and the GETs' client is replaced when its pool is stuck. It keeps one idle connection: if httpcore closes several
+expired ones, a cancellation would leak the rest.
 """
 
 import asyncio
@@ -29,7 +28,7 @@ import httpx
 from tui.net import headers as http_headers
 from tui.net.credentials import Credentials
 from tui.net.errors import CertificateError, ConnectionLost, Encoded, NetError, ReadTimeout, Trickled
-from tui.net.httpx_errors import HTTPX_ERRORS, in_our_words
+from tui.net.httpx_errors import HTTPX_ERRORS, translate_error
 from tui.net.json_input import JSON
 from tui.net.request import Params, Request, upload_seconds
 from tui.net.response import (
@@ -49,24 +48,24 @@ from tui.net.url import BadAddress, is_loopback
 log = logging.getLogger(__name__)
 
 CALL_LIMIT: Final = 5.5
-"""Seconds that a server may leave a call without a byte: more than a round trip of 4 s, the slowest we serve."""
+"""Seconds without a byte after which a call times out: more than the slowest supported round trip, 4 s."""
 FIRST_TRY: Final = 2.5
-"""Seconds until a GET is asked once more: opencode accepts connections just after its start and never answers."""
+"""Seconds until a GET is retried: just after its start opencode accepts connections and never responds."""
 ROUND_TRIPS: Final = 1.5
-"""Of the quickest of the last answers: what a first try may take on a connection that is slower than that."""
+"""Factor on the quickest recent response: a first attempt may take this long on a slow connection."""
 ROUND_TRIPS_KEPT: Final = 8
 CONNECT_LIMIT: Final = 5.0
 WRITE_LIMIT: Final = 30.0
 BODY_LIMIT: Final = 58 << 20
-"""Bytes of one answer to a call, and of all that are read at the same time."""
+"""Limit in bytes of one response to a call, and of all read concurrently."""
 SHORT: Final = 256 << 10
-"""Bytes of an answer that says no more than who is there."""
+"""Limit in bytes of a response that only identifies the server."""
 
 PARSED_AT_ONCE: Final = 512 << 10
-"""Bytes of a body that are parsed in the event loop: 10 ms at most."""
+"""Bytes of a body that is parsed in the event loop: 10 ms at most."""
 
 BUSY: Final = 0.02
-"""Seconds for which a body that is there is read before others have their turn."""
+"""Seconds for which a received body is read before yielding to the event loop."""
 
 _SHARED_CONNECTIONS: Final = 20
 _SHARED_KEPT: Final = 1
@@ -75,16 +74,16 @@ _SHARED_SECONDS: Final = 2.0  # under the 5 s after which common servers close a
 GO_WITHOUT: Final = "name the server in NO_PROXY to go without it."
 
 _NO_COOKIES: Final = DefaultCookiePolicy(allowed_domains=())
-"""What one answer sets goes along with no other request: a route is sent what it needs, and no more."""
+"""Cookies are neither stored nor sent."""
 
 _NO_ANSWER: Final = (ReadTimeout, ConnectionLost, Trickled)
-"""What another try may do better."""
+"""Errors that a retry may avoid."""
 
 
 class ByteStream:
-    """An answer whose body is still to come. `received` counts the bytes of the body of `request`, "GET /path".
+    """A response whose body is still being received. `received` counts body bytes; `request` is "GET /path".
 
-    They are handed on as they are sent: nothing is ever decoded.
+    Bytes are passed on as sent: nothing is decoded.
     """
 
     def __init__(self, request: str, response: httpx.Response, limits: dict[str, float | None]) -> None:
@@ -99,16 +98,16 @@ class ByteStream:
         self._paused_at = time.monotonic()
 
     def chunks(self) -> AsyncIterator[bytes]:
-        """The body's bytes as they come; once. Raises NetError. It may be left at any time."""
+        """The body's bytes as they arrive; once. Raises NetError. The iterator can be abandoned at any time."""
         return self
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         return self
 
     async def __anext__(self) -> bytes:
-        if self._interrupted:  # httpx would show a clean end
+        if self._interrupted:  # httpx would report a normal end
             raise ConnectionLost("reading was interrupted", self.received)
-        if time.monotonic() - self._paused_at > BUSY:  # thousands of small chunks may be there already
+        if time.monotonic() - self._paused_at > BUSY:  # thousands of small chunks may have arrived already
             await asyncio.sleep(0)
             self._paused_at = time.monotonic()
         self._interrupted = True
@@ -119,7 +118,7 @@ class ByteStream:
             self._interrupted = False
             raise
         except HTTPX_ERRORS as error:
-            raise in_our_words(error, self._limits, self.received) from error
+            raise translate_error(error, self._limits, self.received) from error
         self._interrupted = False
         self.received += len(chunk)
         return chunk
@@ -130,10 +129,10 @@ class ByteStream:
 
 
 class Http:
-    """One server. `base_url` as `address.normalise_url` gives it; `ca_file` adds to the authorities trusted.
+    """The client of one server. `base_url` as from `url.normalise_url`; `ca_file` adds to the trusted authorities.
 
-    `trust_env`: whether the environment's proxies count; by default they do, except to this machine. Raises
-    BadAddress if httpx takes neither the one nor the other, Untrusted for a `ca_file` that cannot be used.
+    `trust_env`: whether to use the environment's proxies; by default, unless the server is this machine. Raises
+    BadAddress if httpx accepts neither, CertificateError for a `ca_file` that cannot be used.
     """
 
     def __init__(
@@ -147,7 +146,7 @@ class Http:
     ) -> None:
         self.base_url: Final = base_url
         self._headers = httpx.Headers({"user-agent": "holdfast", **(headers or {})})
-        self._headers["accept-encoding"] = "identity"  # compression holds back what is not flushed
+        self._headers["accept-encoding"] = "identity"  # compression delays data that is not flushed
         if credentials is not None:
             self._headers["authorization"] = credentials.header()
         self._secrets = credentials.secrets() if credentials is not None else ()
@@ -164,7 +163,7 @@ class Http:
         return f"Http({self.base_url!r})"
 
     async def close(self) -> None:
-        """Close every connection. Exchanges still open end with `ConnectionLost`."""
+        """Close every connection. Open exchanges raise `ConnectionLost`."""
         await self._own.aclose()
         await self._shared.aclose()
 
@@ -182,13 +181,13 @@ class Http:
     ) -> Response:
         """One exchange of JSON. Raises NetError.
 
-        `timeout`: seconds until the headers of the answer are whole, beside those for a large body to leave, and
-        that the server may keep still within the answer. However long that takes as a whole, it is read for as
-        long as its bytes come; `progress` hears of them (see `collect`).
+        `timeout`: seconds until the response's headers are complete, in addition to the time to upload a large body,
+        and that the server may be silent within the response. A long response is read as long as its bytes arrive;
+        `progress` is called with its size (see `collect`).
 
-        A GET that stays without an answer, or whose connection breaks, is tried once more on a new connection; the
-        first answer counts. An answer of another type than the `accept` header asks for (JSON, unless given) is
-        WrongType, here and in `stream`.
+        A GET without a response, or whose connection breaks, is retried once on a new connection; the first response
+        counts. A response of another type than the `accept` header (default: JSON) raises UnexpectedContentType, here
+        and in `stream`.
         """
         request = Request(method, path, params, json, headers)
         if method == "GET":
@@ -207,10 +206,10 @@ class Http:
         first_byte: float | None,
         silence: float | None,
     ) -> AsyncIterator[ByteStream]:
-        """An exchange whose body comes over a long time, on a connection of its own. Raises NetError.
+        """An exchange whose body arrives over a long time, on its own connection. Raises NetError.
 
-        `first_byte`: seconds until the headers of the answer are whole; `silence`: those between two bytes
-        afterwards, padding and comments counting as bytes. None: for ever. Both are fixed once the stream is open.
+        `first_byte`: seconds until the response's headers are complete; `silence`: seconds between two bytes after
+        that, including padding and comments. None: unlimited. Both are fixed once the stream is open.
         """
         request = Request(method, path, params, json, headers)
         limits = _limits(first_byte, CONNECT_LIMIT, WRITE_LIMIT)
@@ -219,7 +218,7 @@ class Http:
             yield stream
 
     async def _get(self, request: Request, seconds: float, limit: int, progress: Progress | None) -> Response:
-        """Ask, and where no answer begins ask once more beside it: on a slow line the first may still answer."""
+        """Send a GET, and a second one if no response begins: on a slow connection the first may still respond."""
         wait = min(FIRST_TRY, seconds / 2)
         if self._round_trips:
             wait = max(wait, min(ROUND_TRIPS * min(self._round_trips), seconds))
@@ -230,13 +229,13 @@ class Http:
         try:
             await asyncio.wait((first, beginning), timeout=wait, return_when=asyncio.FIRST_COMPLETED)
             if not first.done() and not began.is_set() and wait < seconds:
-                log.info("GET %s is tried again: no answer within %g s", request.path, wait)
+                log.info("GET %s is retried: no answer within %g s", request.path, wait)
                 tries.append(asyncio.create_task(self._call(self._own, request, seconds - wait, limit, progress)))
             return await _first_answer(tries)
         except _NO_ANSWER as error:
             if len(tries) > 1:
                 raise
-            log.info("GET %s is tried again: %s", request.path, error.message)
+            log.info("GET %s is retried: %s", request.path, error.message)
             return await self._call(self._own, request, seconds, limit, progress)
         finally:
             for task in (beginning, *tries):
@@ -271,7 +270,7 @@ class Http:
                     await collect(stream, body, limit, seconds, progress, self._room)
                 except NetError:
                     self._room.taken -= len(body)
-                    body.clear()  # the error's traceback would keep it
+                    body.clear()  # the error's traceback refers to it
                     raise
                 finally:
                     taken = len(body)
@@ -299,7 +298,7 @@ class Http:
         except HTTPX_ERRORS as error:
             if isinstance(error, httpx.PoolTimeout):
                 await self._replace_shared(client)
-            raise in_our_words(error, limits, proxy=self._proxy) from error
+            raise translate_error(error, limits, proxy=self._proxy) from error
         stream = ByteStream(request.name, response, limits)
         encoding = http_headers.encoding(stream.headers)
         try:
@@ -319,7 +318,7 @@ class Http:
             await stream.close()
 
     async def _replace_shared(self, stuck: httpx.AsyncClient) -> None:
-        """What still runs on the stuck client breaks: GETs only, and they have a second try."""
+        """Replace the GETs' client; GETs still running on it break, and are retried."""
         if stuck is self._shared:
             self._shared = self._shared_client()
             await stuck.aclose()
@@ -338,7 +337,7 @@ class Http:
             transport = httpx.AsyncHTTPTransport(
                 verify=self._tls, limits=limits, proxy=self._proxy, socket_options=keepalive_options()
             )
-            pool = transport._pool  # httpx has no argument for what httpcore takes as one
+            pool = transport._pool  # httpx has no argument for this one of httpcore
             pool._network_backend = WatchedNetwork(pool._network_backend)
             return httpx.AsyncClient(
                 base_url=self.base_url,
@@ -360,14 +359,14 @@ class Http:
 
 
 async def _value_of(stream: ByteStream, body: bytearray) -> JSON:
-    """As `value_of`; a large body is parsed in a thread: it would hold up the screen for up to a second."""
+    """As `value_of`, in a thread for a large body, which would block the event loop for up to a second."""
     if len(body) > PARSED_AT_ONCE:
         return await asyncio.to_thread(value_of, stream, body)
     return value_of(stream, body)
 
 
 async def _first_answer(tries: Sequence[asyncio.Task[Response]]) -> Response:
-    """That of the try which is answered first; where none was, the last error."""
+    """The first response; if there is none, raises the last error."""
     waiting = set(tries)
     while waiting:
         done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
@@ -378,12 +377,12 @@ async def _first_answer(tries: Sequence[asyncio.Task[Response]]) -> Response:
 
 
 def _limits(read: float | None, connect: float, write: float) -> dict[str, float | None]:
-    """Seconds, as httpcore looks them up in the request: it takes `read` anew when the body begins."""
+    """Timeouts in seconds, as httpcore reads them from the request; it reads `read` again for the body."""
     return {"connect": connect, "read": read, "write": write, "pool": connect}
 
 
 def _tls(base_url: str, ca_file: Path | None) -> ssl.SSLContext:
-    """The one context of all connections: building it reads every authority, 25 ms that plain http is spared."""
+    """The TLS context of all connections. Plain HTTP skips loading the authorities, which takes 25 ms."""
     if urlsplit(base_url).scheme != "https":
         return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     try:

@@ -1,4 +1,4 @@
-"""What httpx raises, as one of `tui.net.errors`."""
+"""Translates httpx's exceptions into `tui.net.errors`."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -8,14 +8,14 @@ import httpx
 from tui.net.errors import ConnectFailed, ConnectionLost, NetError, ProtocolError, ReadTimeout
 from tui.net.transport import classify_connect_error, shown_proxy, system_words
 
-# A damaged TLS record comes through httpx as the ssl module's own error, which is an OSError.
+# httpx passes on the ssl module's error for a damaged TLS record, which is an OSError.
 HTTPX_ERRORS: Final = (httpx.HTTPError, OSError)
 
 
-def in_our_words(
+def translate_error(
     error: Exception, limits: Mapping[str, float | None], received: int = 0, *, proxy: str | None = None
 ) -> NetError:
-    """`limits`: those of the request; `received`: bytes of the body that had come; `proxy`: the one on the way."""
+    """`limits`: the request's timeouts; `received`: bytes of the body so far; `proxy`: the proxy in between."""
     match error:
         case httpx.ConnectTimeout():
             through = None if proxy is None else shown_proxy(proxy)
@@ -35,7 +35,7 @@ def in_our_words(
         case httpx.LocalProtocolError():
             return ProtocolError("the request cannot be sent")  # its words may quote a header
         case httpx.RemoteProtocolError() if "location header" in str(error):
-            return ProtocolError("it points to an address that cannot be read")  # whose parts may be secrets
+            return ProtocolError("it redirects to an invalid address")  # whose parts may be secrets
         case httpx.ProtocolError():
             return ProtocolError(str(error))
         case _:

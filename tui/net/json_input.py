@@ -1,7 +1,7 @@
-"""JSON as it came from a server → values in which every string may reach a terminal.
+"""Parses a server's JSON into values whose strings are safe for a terminal.
 
-The one place where JSON is parsed. It takes what servers really send, lone surrogates and NaN included, and never
-hands on a string that `text.clean` has not passed, nor a value nested so deep that walking it would raise.
+The only place where a server's JSON is parsed. It accepts what servers send, including lone surrogates and NaN, and
+never returns a string that is not sanitized, nor a value nested so deep that walking it would raise.
 """
 
 import json
@@ -17,21 +17,21 @@ from tui.net.json_size import MOST, too_much
 JSON: TypeAlias = "dict[str, JSON] | list[JSON] | str | int | float | bool | None"
 
 MAX_DEPTH: Final = 100
-"""Levels of nesting taken: far over any message, far under the depth at which Python refuses to recurse."""
+"""Limit of nesting: far above any message, far below Python's recursion limit."""
 
 FRAGMENTS: Final = frozenset({"delta"})
-"""Keys whose text is one piece of a stream, and may begin or end within a character."""
+"""Keys whose text is a delta of a stream, and may begin or end within a character."""
 
 LARGE: Final = 4 << 20
-"""Bytes beyond which a document is parsed as it is: a copy of it as text may take four times as much.
+"""Size in bytes above which a document is parsed without a copy as text, which may be four times as large.
 
-What the strict parser for that does not take is TooLarge: broken text, half characters, numbers out of range."""
+What the stricter parser does not accept raises TooLarge: invalid UTF-8, lone surrogates, numbers out of range."""
 
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 _EXCERPT: Final = 120
 _SURELY_SHALLOW: Final = 4096
 
-# What `sanitize` would change, as it stands in the raw text: escaped, or bare.
+# Characters that `sanitize` would change, in raw JSON: escaped, or bare.
 _UNSAFE_ESCAPE: Final = re.compile(r"\\(?:[bfr]|u(?:00[0189]|007[fF]|061[cC]|20[0-9a-fA-F]|[dD][89a-fA-F]))")
 _UNSAFE_BARE: Final = re.compile(r"[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 _ORDINARY_ASCII: Final = bytes(range(0x7F))
@@ -43,12 +43,11 @@ _SLICE: Final = 1 << 20
 
 
 def loads(raw: str | bytes | bytearray, *, fragments: frozenset[str] = FRAGMENTS, max_depth: int = MAX_DEPTH) -> JSON:
-    """The JSON value in `raw`, every string and key of it clean; strings under a key in `fragments` as fragments.
+    """The JSON value in `raw`, every string and key sanitized; strings under a key in `fragments` as fragments.
 
-    Bytes are UTF-8; a byte order mark is skipped and a broken byte becomes U+FFFD, for a long turn's result is not
-    worth losing over one. A `bytearray` may be empty afterwards: the document and its value seldom fit in memory
-    together with anything made of them. Raises NotJson, also for what is nested deeper than `max_depth`; TooLarge
-    for what would take too much memory.
+    Bytes are UTF-8; a byte order mark is skipped, and an invalid byte becomes U+FFFD, so that the result of a long turn
+    is not lost because of one. A `bytearray` may be empty afterwards, to save memory. Raises NotJson, also for values
+    nested deeper than `max_depth`, and TooLarge for what would take too much memory.
     """
     if (size := too_much(raw)) is not None:
         raise TooLarge(MOST, size=size, parsed=True)
@@ -89,7 +88,7 @@ def _begins(raw: bytes | bytearray) -> str:
 
 
 def _bytes_may_be_unsafe(raw: bytes | bytearray) -> bool:
-    """As `_may_be_unsafe`, slice by slice; a character may lie across two."""
+    """As `_may_be_unsafe`, in slices; a character may span two."""
     if _UNSAFE_ESCAPE_BYTES.search(raw) is not None:
         return True
     return any(
@@ -99,9 +98,9 @@ def _bytes_may_be_unsafe(raw: bytes | bytearray) -> bool:
 
 
 def first_value(text: str) -> tuple[JSON, int]:
-    """The value that the text begins with, not cleaned, and where it ends.
+    """The first value in the text, not sanitized, and where it ends.
 
-    Raises json.JSONDecodeError, whose `pos` is where no value is any more, and RecursionError.
+    Raises json.JSONDecodeError, whose `pos` is where parsing stopped, and RecursionError.
     """
     value, end = _FIRST.raw_decode(text)
     return value, end
@@ -119,7 +118,7 @@ def _parsed(text: str) -> JSON:
 
 
 def _integer(digits: str) -> int | float:
-    """An integer; infinite where it has more digits than Python converts: far over all that it may mean here."""
+    """An integer; infinite if it has more digits than Python converts."""
     try:
         return int(digits)
     except ValueError:
@@ -134,7 +133,7 @@ def _too_deep(text: str, max_depth: int) -> NotJson:
 
 
 def _may_be_deeper(text: str, max_depth: int) -> bool:
-    """Spares the walk in the small documents that most are; in a large one, counting costs more than walking."""
+    """Avoids the walk for small documents; for large ones, counting costs more than walking."""
     return len(text) > _SURELY_SHALLOW or text.count("{") + text.count("[") > max_depth
 
 
@@ -145,21 +144,23 @@ def _is_deeper(value: JSON, max_depth: int) -> bool:
             child
             for container in level
             for child in (container.values() if type(container) is dict else container)
-            if type(child) is dict or type(child) is list  # every value passes here: isinstance takes twice as long
+            if type(child) is dict or type(child) is list  # for every value: isinstance takes twice as long
         ]
     return bool(level)
 
 
 def _may_be_unsafe(text: str) -> bool:
-    """Whether cleaning may find anything to do: nearly never, and then every string is as the parser made it.
+    """Whether sanitizing may change anything; rarely so.
 
-    A bare control character below U+0020 is not looked for: the parser refuses it.
+    Bare control characters below U+0020 need no check: the parser refuses them.
     """
     if _UNSAFE_ESCAPE.search(text) is not None:
         return True
     if text.isascii():
         return "\x7f" in text
-    unusual = text.encode("utf-8", "surrogatepass").translate(None, _ORDINARY_ASCII)  # a tenth of searching `text`
+    unusual = text.encode("utf-8", "surrogatepass").translate(
+        None, _ORDINARY_ASCII
+    )  # ten times faster than searching `text`
     return _UNSAFE_BARE.search(unusual.decode("utf-8", "surrogatepass")) is not None
 
 

@@ -1,24 +1,24 @@
-"""How much memory a JSON document takes once it is parsed, told before it is: of 3 bytes may come a list of 72."""
+"""Estimates the memory that a JSON document takes when parsed, before parsing: 3 bytes can become a list of 72."""
 
 import re
 from collections.abc import Iterator
 from typing import Final
 
 SURELY_SMALL: Final = 256 << 10
-"""Bytes of a document that is never looked at: whatever is in it takes less than MOST."""
+"""Size in bytes below which a document is not checked: it takes less than MOST in any case."""
 MOST: Final = 40 << 20
-"""Bytes that a document and its value may take together."""
+"""Limit in bytes of a document and its value together."""
 MOST_OF_TEXT: Final = 122 << 20
-"""The same, where nearly all of it is text."""
+"""The limit if nearly all of it is text."""
 
-# Bytes of one of them in CPython, with its place in what holds it; measured on 3.11. A text counts by its length.
+# Bytes of each in CPython, including its slot in the container; measured on 3.11. A string counts by its length.
 _OBJECT, _LIST, _ITEM = 200, 72, 64
 _SHARE_OF_TEXT: Final = 16
-"""Where this many times what all else takes is less than the text, nearly all is text."""
+"""Nearly all is text if the rest times this factor is less than the text."""
 
 _TEXT: Final = re.compile(r'"(?:[^"\\]++|\\.)*+"', re.DOTALL)
 _TEXT_BYTES: Final = re.compile(_TEXT.pattern.encode(), re.DOTALL)
-# One character of these, and Python keeps the whole text that it stands in with 4 or 2 bytes a character.
+# With one of these characters, Python stores the whole string with 4 or 2 bytes per character.
 _FOUR_BYTES: Final = tuple(bytes([lead]) for lead in range(0xF0, 0xF5))
 _FOUR_BYTES_ESCAPED: Final = re.compile(rb"\\u[dD][89abAB]")
 _TWO_BYTES_ESCAPED: Final = re.compile(rb"\\u(?!00)")
@@ -27,15 +27,15 @@ _SLICE: Final = 1 << 20
 
 
 def too_much(document: str | bytes | bytearray) -> int | None:
-    """Where the document and its value would take too much memory: how many bytes, or more. Else None."""
+    """The bytes, at least, that the document and its value take, if that is too much; else None."""
     if len(document) <= SURELY_SMALL:
         return None
     width = _width(document)
-    text = len(document) * (2 if width == 1 else 2 + width)  # the parser makes a text wider by copying it
+    text = len(document) * (2 if width == 1 else 2 + width)  # the parser copies a string to widen it
     if text > MOST_OF_TEXT:
         return text
     most = max(MOST - text, len(document) // _SHARE_OF_TEXT)
-    if _structure(document, 0, len(document)) <= most:  # as if the texts in it held no text: enough for nearly all
+    if _structure(document, 0, len(document)) <= most:  # counts inside strings too, which is enough for nearly all
         return None
     found = 0
     for start, end in _outside_of_texts(document):
@@ -63,7 +63,7 @@ def _structure(document: str | bytes | bytearray, start: int, end: int) -> int:
 
 
 def _width(document: str | bytes | bytearray) -> int:
-    """Bytes that a character may take."""
+    """Bytes per character, at most."""
     if isinstance(document, str):
         return 1 if document.isascii() else 4
     escaped = b"\\u" in document

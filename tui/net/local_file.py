@@ -1,4 +1,4 @@
-"""Reads a small file of this machine: never more than it may hold, and never one that would keep us waiting."""
+"""Reads small local files, limited in size and without blocking."""
 
 import errno
 import os
@@ -7,9 +7,9 @@ from pathlib import Path
 
 
 def read_small(path: Path, most: int) -> bytes:
-    """The content of a regular file of at most `most` bytes. Raises `OSError`; EFBIG where it is larger.
+    """The content of a regular file of at most `most` bytes. Raises `OSError`; EFBIG if it is larger.
 
-    A pipe or a device is EINVAL: reading it might never end.
+    A pipe or a device is EINVAL: reading it might block for ever.
     """
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     with open(descriptor, "rb") as file:

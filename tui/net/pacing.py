@@ -1,20 +1,20 @@
-"""Work that must leave time for other work in the same event loop, however much of it there is."""
+"""Limits how long work may occupy the event loop."""
 
 import time
 from collections.abc import Callable
 
 SHARE = 0.25
-"""Of the time that passes, what the work may take in the long run..."""
+"""Share of the time that the work may take in the long run..."""
 BURST = 0.1
-"""...and the seconds that it may take before it has to wait at all."""
+"""...and the seconds that it may take without waiting."""
 
 
 SLICE = 0.01
-"""Seconds for which a long work may hold the event loop before others have their turn."""
+"""Seconds for which long work may occupy the event loop before it yields."""
 
 
 class Slice:
-    """A long work in the event loop: `over` says when it is the turn of others, after which `begin` is called."""
+    """A time slice of long work: when `over`, yield to the event loop and call `begin`."""
 
     def __init__(self, *, seconds: float = SLICE, clock: Callable[[], float] = time.perf_counter) -> None:
         self._seconds, self._clock = seconds, clock
@@ -29,9 +29,9 @@ class Slice:
 
 
 class Paced:
-    """Does `work` each time that it is wanted: at once while its share of the time lasts, else as soon as it does.
+    """Runs `work` on each call: at once within its share of the time, else as soon as that allows.
 
-    Several wishes while it waits are one. `later(seconds, call)` calls back; `clock` counts seconds.
+    Calls while one is pending are merged. `later(seconds, call)` schedules; `clock` counts seconds.
     """
 
     def __init__(

@@ -1,11 +1,11 @@
-"""Bytes that are white space for minutes or hours, and then one JSON value.
+"""Parses white space for minutes or hours, followed by one JSON value.
 
-Some servers hold a turn open by writing white space until its result is there, which JSON allows before a value.
-The parser is pushed its bytes and does no I/O; its memory does not grow with the padding, only with the value,
-and the value is parsed once, when all of it has come.
+Some servers hold a turn's response open by sending white space until the result is ready, which JSON allows before a
+value. The parser is fed bytes and does no I/O; its memory grows with the value only, not with the padding, and the
+value is parsed once, when it is complete.
 
-A number alone cannot show that it is whole; the objects that servers answer with can, and a body that is cut off
-is told from one that is no JSON by what stands where the parser stopped.
+A bare number cannot show that it is complete; the objects that servers send can. A truncated body is told from one
+that is not JSON by where the parser stopped.
 """
 
 import json
@@ -16,18 +16,18 @@ from tui.net.errors import Empty, NotJson, TooLarge, TrailingBytes, Truncated
 from tui.net.json_input import JSON, first_value, loads
 
 LIMIT: Final = 58 << 20
-"""Bytes of one value."""
+"""Limit in bytes of the value."""
 
 _PADDING: Final = b" \t\n\r"  # RFC 8259, section 2
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 _EXCERPT: Final = 120
 
 _UNFINISHED: Final = re.compile(r'"(?:[^"\\]++|\\.)*+\\?|[\w.+\\-]{0,8}', re.DOTALL)
-"""What is left of a document that is cut off, from where the parser stopped: a string, or a number or word."""
+"""The rest of a truncated document, from where the parser stopped: a string, a number or a word."""
 
 
 class PaddedJson:
-    """One padded answer. `pads` and `received` count bytes, `started` says that the value itself has begun."""
+    """One padded response. `pads` and `received` count bytes; `started`: the value itself has begun."""
 
     def __init__(self, limit: int = LIMIT) -> None:
         self.pads = 0
@@ -41,10 +41,10 @@ class PaddedJson:
         return bool(self._value)
 
     def feed(self, data: bytes) -> None:
-        """Take the next bytes. Raises TooLarge as soon as the value is, and then keeps nothing of `data`."""
+        """Add the next bytes. Raises TooLarge if the value is too large, dropping `data`."""
         self.received += len(data)
         if not self._value:
-            # No value begins with a byte of the mark, so it may be split anywhere, and be dropped byte by byte.
+            # No value begins with a byte of the mark, so each of its bytes can be stripped, even if it is split.
             value = data.lstrip(_PADDING + _BYTE_ORDER_MARK)
             lead = data[: len(data) - len(value)]
             self.pads += len(lead) - sum(map(lead.count, _BYTE_ORDER_MARK))
@@ -55,7 +55,7 @@ class PaddedJson:
         self._value += data
 
     def close(self) -> JSON:
-        """The value, now that no more bytes will come.
+        """The value, after the last bytes.
 
         Raises Empty, Truncated, TrailingBytes, NotJson, or TooLarge again if `feed` has.
         """

@@ -1,4 +1,4 @@
-"""What is asked of a server, made into what httpx sends."""
+"""Builds httpx requests."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ UPLOAD_SECONDS_MAX = 120.0
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One request. `path` may hold what a server calls its things; `name` is what errors call it."""
+    """One request. `path` may contain ids of the server; `name` is its name in errors."""
 
     method: str
     path: str
@@ -32,9 +32,9 @@ class Request:
         return f"{self.method} {self.path}"
 
     def built_by(self, client: httpx.AsyncClient, limits: dict[str, float | None]) -> httpx.Request:
-        """Raises Unsendable: what a server calls its things may be too long for an address, or no ASCII."""
+        """The httpx request. Raises Unsendable: an id of the server may be too long for a URL, or not ASCII."""
         if not self.path.startswith("/"):
-            raise ValueError("a path begins with /: an address here would be sent our password")
+            raise ValueError("a path must begin with /: a full URL would receive the password")
         headers = {"accept": "application/json", **(self.headers or {})}
         content = None
         if self.json is not None:

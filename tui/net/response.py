@@ -1,6 +1,6 @@
-"""What a server answers: read whole, wanted or not, and quoted where it is not.
+"""Responses: reading them completely, checking status and type, and quoting errors.
 
-How its bytes come is not known here, only that they come in pieces, under a status and headers.
+How the bytes arrive is not known here, only chunks, a status and headers.
 """
 
 import asyncio
@@ -20,27 +20,27 @@ from tui.net.url import without_secrets
 log = logging.getLogger(__name__)
 
 QUOTED: Final = 64 << 10
-"""Bytes that are read of an answer which nobody wanted."""
+"""Bytes read of an error response."""
 QUOTED_SECONDS: Final = 2.0
-"""Seconds that they may take."""
+"""Seconds to read them."""
 SLOWEST: Final = 256
-"""Bytes per second that an answer must bring: below that it is given up."""
+"""Minimum rate of a response, in bytes per second."""
 PATIENT: Final = 60.0
-"""Seconds after which that is not enough."""
+"""Seconds after which a higher rate is required..."""
 SLOWEST_OF_ALL: Final = 2048
-"""Bytes per second that an answer must have brought by then, and from then on."""
+"""...on average, in bytes per second."""
 HEAD: Final = 64 << 10
-"""Bytes that are kept of an answer that is too large: what it is about stands at its beginning."""
+"""Bytes kept of a response that is too large: its beginning tells what it is."""
 
 Progress: TypeAlias = Callable[[int, int | None], None]
-"""Hears how many bytes of an answer have come, and how many it will have, where it says so."""
+"""Called with the bytes received and the total, if declared."""
 
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """A 2xx answer. Header names are in lower case; `value` is None for an empty body.
+    """A 2xx response. Header names are in lower case; `value` is None for an empty body.
 
-    `elapsed`: seconds until it began; `date`: the server's clock in epoch seconds (whole ones) where it told it.
+    `elapsed`: seconds until it began; `date`: its Date header in whole epoch seconds, if sent.
     """
 
     status: int
@@ -51,7 +51,7 @@ class Response:
 
 
 class Body(Protocol):
-    """The answer to a `request`, "GET /path", whose body is still to come."""
+    """The response to a `request`, "GET /path", whose body is not read yet."""
 
     @property
     def request(self) -> str: ...
@@ -64,7 +64,7 @@ class Body(Protocol):
 
 @dataclass(slots=True)
 class Room:
-    """Bytes of the answers that are being read at the same time: together they have the room of one."""
+    """Bytes of the responses being read concurrently, which share the limit of one."""
 
     taken: int = 0
 
@@ -77,11 +77,10 @@ async def collect(
     progress: Progress | None = None,
     room: Room | None = None,
 ) -> None:
-    """Read all of it into `body`, for as long as it makes progress. The caller gives back what it takes of `room`.
+    """Read the whole response into `body`, as long as it makes progress. The caller releases what it takes of `room`.
 
-    Raises TooLarge beyond `limit` bytes; Trickled if within `seconds` less than SLOWEST bytes a second came (after
-    PATIENT seconds, SLOWEST_OF_ALL), however the read limit of the connection is kept. `progress` may raise a
-    NetError to have no more of it.
+    Raises TooLarge beyond `limit` bytes; Trickled if less than SLOWEST bytes per second arrive within `seconds` (after
+    PATIENT seconds, SLOWEST_OF_ALL on average). `progress` may raise a NetError to stop reading.
     """
     clock = asyncio.get_running_loop().time
     length = http_headers.content_length(answer.headers)
@@ -118,7 +117,7 @@ def value_of(answer: Body, body: bytearray) -> JSON:
 async def error_from_response(
     answer: Body, reason: str, *, proxy: str | None = None, sent_password: bool = True, secrets: Sequence[str] = ()
 ) -> HttpStatusError | UnexpectedContentType:
-    """What to raise for an answer that is not the one asked for, quoting what can soon be had of it.
+    """The exception for an unexpected response, quoting what can be read of it quickly.
 
     `proxy`, `sent_password`: see `HttpStatusError`. `secrets` are not quoted.
     """
@@ -150,12 +149,12 @@ async def _quoted(answer: Body) -> str:
         async with asyncio.timeout(QUOTED_SECONDS):
             await collect(answer, body, QUOTED, QUOTED_SECONDS)
     except (NetError, TimeoutError) as error:
-        log.debug("the body of a refusal is not whole: %s", error)
+        log.debug("the body of an error response is incomplete: %s", error)
     return body.decode("utf-8", "replace")
 
 
 def is_expected(answer: Body, accept: str) -> bool:
-    """Whether it is a success, and of the type asked for; JSON may come without a type or under a longer name."""
+    """Whether it is a success of the accepted type; JSON may have no type, or a `+json` one."""
     if answer.status == 204:
         return True
     if not 200 <= answer.status < 300:

@@ -1,11 +1,11 @@
-"""The event stream: bytes → server-sent events, under our own byte clock and caps.
+"""Server-sent events: bytes → events, with limits on size and time.
 
-httpx-sse's decoder interprets the fields, one line at a time; all around it is ours, because it would obey a
-charset other than UTF-8, hold an endless line without bound, lose the first event behind a byte order mark, hand
-on events without data (after any `id:`, one for every comment), and take `-5` for a time to retry after. It
-publishes no name for its decoder; our tests say what we rely on.
+httpx-sse's decoder interprets the fields, one line at a time. The rest is ours, because httpx-sse accepts a charset
+other than UTF-8, holds an endless line without a limit, loses the first event after a byte order mark, returns events
+without data (after any `id:`, one for every comment), and accepts `-5` as a retry time. Its decoder is private; our
+tests check what we rely on.
 
-Status and content type are the business of `tui.net.http_client`: what arrives here is an event stream.
+Status and content type are checked by `tui.net.http_client`.
 """
 
 import asyncio
@@ -23,19 +23,19 @@ from tui.net.response import SLOWEST
 log = logging.getLogger(__name__)
 
 LIMIT: Final = 4 << 20
-"""Bytes of one event, and of one line: a dozen times as much is needed to read it."""
+"""Limit in bytes of one event and of one line; reading it takes a dozen times as much memory."""
 ENDLESS: Final = 16
-"""Times the limit: an event that is larger than that is taken for a stream that has none."""
+"""Factor on the limit above which an event counts as endless."""
 SHORTEST_RETRY: Final = 0.1
 LONGEST_RETRY: Final = 60.0
 
 GATHER: Final = 0.025
-"""Seconds that a stream is left alone once all that had come was read: what comes meanwhile is read at one go."""
+"""Seconds to wait before the next read once all received data was read, to read more at once."""
 _WAITED: Final = 0.0005
-"""Seconds. A chunk that took longer was not there yet when it was asked for."""
+"""Seconds. A chunk that took longer had not been received when it was read."""
 
 TRICKLES: Final = 30.0
-"""Seconds within which an event or a comment must be whole, or SLOWEST bytes a second of it have come."""
+"""Seconds within which an event or comment must be complete, unless SLOWEST bytes per second arrive."""
 
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 _COLON: Final = ord(":")
@@ -43,10 +43,10 @@ _COLON: Final = ord(":")
 
 @dataclass(frozen=True, slots=True)
 class ServerSentEvent:
-    """One event. `data` is never empty and not yet cleaned: `clean_json.loads` does that.
+    """One event. `data` is never empty and not sanitized yet: `json_input.loads` does that.
 
-    `id` is the last one that the stream gave, in this event or before it; `retry`, in seconds, is what the stream
-    has asked for since the event before.
+    `id` is the last one sent by the stream, in this event or before; `retry`, in seconds, is the last retry time sent
+    since the previous event.
     """
 
     event: str
@@ -56,9 +56,9 @@ class ServerSentEvent:
 
 
 class EventDecoder:
-    """Bytes in, events out, without I/O. `on_comment` hears the text of each comment line.
+    """Decodes bytes into events, without I/O. `on_comment` is called with the text of each comment line.
 
-    `ended` counts the events and comments that have ended, those too that are not handed on.
+    `ended` counts the events and comments that have ended, including those not returned.
     """
 
     def __init__(self, *, limit: int = LIMIT, on_comment: Callable[[str], None] | None = None) -> None:
@@ -74,9 +74,9 @@ class EventDecoder:
         self.ended = 0
 
     def feed(self, data: bytes) -> Iterator[ServerSentEvent]:
-        """The events that `data` completes, but for those over the limit; each of these costs itself alone.
+        """The events that `data` completes, except those over the limit, which are dropped one by one.
 
-        Raises TooLarge, after the events before it, where one has ENDLESS times the limit and no end.
+        Raises TooLarge, after the events before it, for an event of ENDLESS times the limit without an end.
         """
         if self._after_cr and data:
             self._after_cr = False
@@ -97,7 +97,7 @@ class EventDecoder:
         self._line += rest
         if self._line[:1] != b":" and self._too_large(len(self._line)):
             self._drop(len(self._line))
-            del self._line[1:]  # which keeps its rest from being taken for another line
+            del self._line[1:]  # so that its rest is not read as another line
         elif len(self._line) > self._limit:
             raise TooLarge(self._limit)
 
@@ -126,7 +126,7 @@ class EventDecoder:
         return None
 
     def _take_retry(self, milliseconds: bytes) -> None:
-        if milliseconds.isdigit():  # the standard's digits: no sign, no underscore
+        if milliseconds.isdigit():  # digits as in the standard: no sign, no underscore
             self._retry = min(max(float(milliseconds) / 1000, SHORTEST_RETRY), LONGEST_RETRY)
 
     def _dispatch(self) -> ServerSentEvent | None:
@@ -142,7 +142,7 @@ class EventDecoder:
         return ServerSentEvent(sanitize(found.event), found.data, sanitize(found.id), retry)
 
     def _too_large(self, more: int) -> bool:
-        """Whether the event would be with `more` bytes. A comment is not kept: it counts for itself only."""
+        """Whether the event is too large with `more` bytes. A comment is not stored and counts alone."""
         return bool(self._dropping) or self._event_bytes + more > self._limit
 
     def _drop(self, count: int) -> None:
@@ -159,14 +159,14 @@ def read_events(
     limit: int = LIMIT,
     pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
 ) -> AsyncIterator[ServerSentEvent]:
-    """The events in `chunks`, up to its end; what is unfinished then is dropped, as the standard says.
+    """The events in `chunks`, up to its end; an incomplete last event is dropped, as the standard says.
 
-    `on_bytes` hears the size of each chunk, heartbeats and comments too, before any event of it is handed on.
-    Raises TooLarge; Trickled, where bytes come and end no event and no comment; and what `chunks` raises. The
-    iterator holds nothing open: it may be left at any time.
+    `on_bytes` is called with the size of each chunk, including heartbeats and comments, before its events are returned.
+    Raises TooLarge; Trickled if bytes arrive without completing an event or comment; and what `chunks` raises. The
+    iterator holds no resource: it can be abandoned at any time.
 
-    The first chunk after a quiet time is handed on at once; then the stream rests for GATHER seconds (`pause`).
-    To wait for each chunk of a lively stream by itself costs five times what its events do.
+    The first chunk after a quiet time is returned at once; then the stream rests for GATHER seconds (`pause`), since
+    waiting for each chunk of a busy stream separately costs five times as much as its events.
     """
     return _Events(chunks, on_bytes, EventDecoder(limit=limit, on_comment=on_comment), pause)
 
@@ -199,15 +199,15 @@ class _Events:
             if self._waited:
                 self._waited = False
                 await self._pause(GATHER)
-            asked = asyncio.get_running_loop().time()
+            began = asyncio.get_running_loop().time()
             chunk = await anext(self._chunks)
-            self._waited = asyncio.get_running_loop().time() - asked > _WAITED
+            self._waited = asyncio.get_running_loop().time() - began > _WAITED
             self._on_bytes(len(chunk))
             self._watch(len(chunk))
             self._ready = self._decoder.feed(chunk)
 
     def _watch(self, count: int) -> None:
-        """Before `count` more bytes are read: whether those before them have ended anything."""
+        """Check, before `count` more bytes are decoded, whether earlier ones completed anything."""
         now = asyncio.get_running_loop().time()
         if self._begun is None or self._decoder.ended != self._ended:
             self._ended, self._begun, self._begun_bytes = self._decoder.ended, now, 0

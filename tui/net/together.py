@@ -1,4 +1,4 @@
-"""Several questions at once."""
+"""Concurrent requests."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -8,7 +8,7 @@ T = TypeVar("T")
 
 
 async def together(*work: Coroutine[Any, Any, T]) -> list[T]:
-    """The results, in the order of `work`. The first that fails cancels the others, and its error is raised."""
+    """The results, in the order of `work`. The first failure cancels the others and is raised."""
     tasks = [asyncio.ensure_future(one) for one in work]
     try:
         return await asyncio.gather(*tasks)

@@ -1,6 +1,6 @@
-"""The way to a server: the proxy on it, sockets that notice a dead peer, and why it is barred.
+"""Proxy selection, socket options that detect dead peers, and classification of connection errors.
 
-Why it is barred stands only in the errors of the operating system and of TLS, deep in the chain of causes.
+The reason of a connection error is only in the errors of the operating system and of TLS, deep in the chain of causes.
 """
 
 import os
@@ -25,7 +25,7 @@ _KEEPALIVE: Final = (
 
 
 def proxy_for(url: str) -> str | None:
-    """The proxy that the environment names for `url`; one without a scheme is spoken to by http, as curl does."""
+    """The environment's proxy for `url`; one without a scheme is used by HTTP, as curl does."""
     parts = urlsplit(url)
     proxies = getproxies()
     host, port = parts.hostname or "", parts.port or {"https": 443}.get(parts.scheme, 80)
@@ -36,14 +36,14 @@ def proxy_for(url: str) -> str | None:
 
 
 def shown_proxy(proxy: str) -> str:
-    """A proxy as it may be shown: without the password that its address may hold."""
+    """A proxy's address for display, without its password."""
     return without_secrets(proxy).rstrip("/") or "that the environment names"
 
 
 def _exempts(entry: str, host: str, port: int) -> bool:
     """Whether an entry of NO_PROXY covers the host.
 
-    It is `*`, a name, a domain (`.example.com`), a pattern (`*.example.com`, `10.0.*`), an address or a range of
+    An entry is `*`, a name, a domain (`.example.com`), a pattern (`*.example.com`, `10.0.*`), an address or a range of
     them (`10.0.0.0/8`); a name or an address may be followed by a port.
     """
     entry = entry.casefold()
@@ -66,7 +66,7 @@ def _exempts(entry: str, host: str, port: int) -> bool:
 
 
 def keepalive_options() -> list[tuple[int, int, int]]:
-    """Socket options by which a peer that is gone without a word is noticed within a minute, read limit or not."""
+    """Socket options (TCP keepalive) that detect a dead peer within a minute, without a read timeout."""
     options = [(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)]
     for name, value in _KEEPALIVE:
         if hasattr(socket, name):
@@ -75,7 +75,7 @@ def keepalive_options() -> list[tuple[int, int, int]]:
 
 
 def classify_connect_error(error: Exception, proxy: str | None = None) -> ConnectFailed | CertificateError:
-    """What `error`, raised while connecting, comes down to; `proxy`: the connection was to this one."""
+    """The cause of `error`, raised while connecting; `proxy`: the proxy that it connected to."""
     through = None if proxy is None else shown_proxy(proxy)
     for cause in _causes(error):
         match cause:
@@ -84,20 +84,20 @@ def classify_connect_error(error: Exception, proxy: str | None = None) -> Connec
             case ssl.SSLError():
                 return ConnectFailed(f"no TLS: {cause.reason.lower().replace('_', ' ')}")
             case socket.gaierror():
-                return ConnectFailed("no host of that name", through)
+                return ConnectFailed("unknown host name", through)
     return ConnectFailed(system_words(error) or str(error) or "no connection", through)
 
 
 def system_words(error: Exception) -> str:
-    """What the operating system says of `error`; `""` if it has no part in it."""
+    """The operating system's message for `error`; `""` if it has none."""
     for cause in _causes(error):
         if isinstance(cause, OSError) and not isinstance(cause, ssl.SSLError) and cause.errno is not None:
-            return os.strerror(cause.errno).lower()  # asyncio puts words of its own into `strerror`
+            return os.strerror(cause.errno).lower()  # asyncio writes its own text into `strerror`
     return ""
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    """`error` and what led to it; where several addresses were tried in vain, each."""
+    """`error` and its causes, including those of each address tried."""
     while error is not None:
         yield error
         if isinstance(error, BaseExceptionGroup):

@@ -1,8 +1,8 @@
-"""Bytes that come one by one and never make anything whole: a limit on how long they are waited for.
+"""Limits on responses that arrive too slowly to complete anything.
 
-httpcore's read limit is one of each receive, so that a byte a second holds it off for ever: within the headers,
-before the head of a chunk ends, in any number of `102 Processing`. Here each wait, for the headers of an answer or
-for the next piece of its body, has its limit as a whole, and is measured where the bytes leave the socket.
+httpcore's read timeout applies to each receive, so that a byte per second extends it for ever: within the headers,
+within the head of a chunk, in any number of `102 Processing`. Here each wait, for the headers of a response or for
+the next piece of its body, has a limit as a whole, measured at the socket.
 
 A wait without a limit in seconds is one for a turn. It may last for hours, and MiMo Code sends the first half of
 its headers at once, the rest with the first byte of the body. Only many small pieces that complete nothing end it.
@@ -20,17 +20,17 @@ from tui.net.errors import ProtocolError, Trickled
 from tui.net.response import SLOWEST
 
 PIECES: Final = 100
-"""Receives that a wait without a limit may take, if they bring less than SLOWEST bytes a second: a whole header of
-the greatest size that is taken is fewer packets than that."""
+"""Receives that a wait without a limit may take if they bring less than SLOWEST bytes per second: the largest
+accepted header takes fewer packets."""
 INTERIM: Final = 10_000
-"""Interim answers (1xx) to one request: one every ten seconds, for more than a day."""
+"""Limit of interim responses (1xx) to one request: one every ten seconds, for more than a day."""
 
 _BLOCK_END: Final = b"\r\n\r\n"
 
 
 class Wait:
-    """One wait for something of the answer to `request` ("GET /path"). Raises Trickled, and Garbled
-    where interim answers never end.
+    """One wait for a part of the response to `request` ("GET /path"). Raises Trickled, and ProtocolError for too
+    many interim responses.
     """
 
     def __init__(self, request: str) -> None:
@@ -39,7 +39,7 @@ class Wait:
         self.begin()
 
     def begin(self) -> None:
-        """Something was sent: only now can its answer come."""
+        """Restart the wait, after something was sent."""
         self._began = self._clock()
         self._received = 0
         self._pieces = 0
@@ -52,14 +52,14 @@ class Wait:
         return self._clock() - self._began
 
     def left(self, seconds: float | None) -> float | None:
-        """Of a limit of `seconds` for the whole wait, what is left for the next receive."""
+        """The rest of a limit of `seconds` for the whole wait, for the next receive."""
         if seconds is None or not self._received:
             return seconds
         if (left := seconds - self.elapsed) <= 0:
             raise self.trickled()
         return left
 
-    def came(self, data: bytes) -> None:
+    def received(self, data: bytes) -> None:
         self._received += len(data)
         seen = self._tail + data
         blocks = seen.count(_BLOCK_END)
@@ -71,7 +71,7 @@ class Wait:
             self._pieces += 1
             self._piece_bytes += len(data)
         if self._blocks > INTERIM:
-            raise ProtocolError(f"more than {INTERIM:,} interim answers")
+            raise ProtocolError(f"more than {INTERIM:,} interim responses")
         if self._pieces > PIECES and self._piece_bytes < SLOWEST * self.elapsed:
             raise self.trickled()
 
@@ -79,7 +79,7 @@ class Wait:
         return Trickled(self._request, self._received, self.elapsed)
 
     def timed_out(self) -> Trickled | None:
-        """What a receive in vain means; None where nothing has come at all."""
+        """The error for a timed-out receive; None if nothing was received at all."""
         return self.trickled() if self._received else None
 
 
@@ -88,7 +88,7 @@ _wait: ContextVar[Wait | None] = ContextVar("wait", default=None)
 
 @contextmanager
 def waiting(request: str) -> Iterator[None]:
-    """What is received by this task meanwhile counts as one wait."""
+    """Count what this task receives within the block as one wait."""
     token = _wait.set(Wait(request))
     try:
         yield
@@ -97,7 +97,7 @@ def waiting(request: str) -> Iterator[None]:
 
 
 class WatchedNetwork(httpcore.AsyncNetworkBackend):
-    """Another network, on whose connections every wait is watched."""
+    """Wraps a network backend and watches every wait on its connections."""
 
     def __init__(self, network: httpcore.AsyncNetworkBackend) -> None:
         self._network = network
@@ -129,7 +129,7 @@ class _WatchedStream(httpcore.AsyncNetworkStream):
             data = await self._stream.read(max_bytes, wait.left(timeout))
         except httpcore.ReadTimeout as error:
             raise wait.timed_out() or error from None
-        wait.came(data)
+        wait.received(data)
         return data
 
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:

@@ -1,6 +1,6 @@
-"""Where a server is: addresses as people type them, and ids as parts of a path.
+"""URLs: addresses as users type them, and ids as parts of a path.
 
-No address holds a password: one would end in logs, in `ps` and in the shell's history.
+No address contains a password, which would end up in logs, in `ps` and in the shell's history.
 """
 
 import re
@@ -13,20 +13,20 @@ _HOST: Final = re.compile(r"[\w-]+(\.[\w-]+)*\.?|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*")
 
 
 class BadAddress(ValueError):
-    """An address that cannot be used, in words for the person who typed it."""
+    """An invalid address, with a message for the user."""
 
 
 def normalise_url(text: str) -> str:
-    """`text` as a full address without a slash at its end.
+    """`text` as a full URL without a trailing slash.
 
-    `host:port` alone is understood for this machine (`http://` is put before it). Raises BadAddress, which quotes
-    neither a user nor a query.
+    `host:port` without a scheme is accepted for this machine (as `http://`). Raises BadAddress, which quotes neither a
+    user nor a query.
     """
     text = text.strip()
     if not text:
         raise BadAddress("The address is empty.")
     if not text.isprintable() or any(character in text for character in " \\"):
-        raise BadAddress("The address holds characters that no address has.")
+        raise BadAddress("The address contains invalid characters.")
     named_scheme = _SCHEME.match(text) is not None
     try:
         parts = urlsplit(text if named_scheme else f"http://{text}")
@@ -35,7 +35,7 @@ def normalise_url(text: str) -> str:
     if "@" in parts.netloc:
         raise BadAddress("Leave user and password out of the address; set HOLDFAST_PASSWORD instead.")
     if parts.scheme not in ("http", "https"):
-        raise BadAddress(f"{parts.scheme}:// is not spoken here: use http:// or https://.")
+        raise BadAddress(f"{parts.scheme}:// is an unsupported scheme: use http:// or https://.")
     shown = re.split(r"[?#]", text, maxsplit=1)[0].rpartition("@")[2]  # a query may hold a secret
     host = parts.hostname or ""
     if _HOST.fullmatch(host) is None:
@@ -53,17 +53,17 @@ def normalise_url(text: str) -> str:
 
 
 def is_loopback(url: str) -> bool:
-    """Whether a full address stays on this machine."""
+    """Whether a URL is on this machine."""
     return _is_this_machine(urlsplit(url).hostname or "")
 
 
 def is_exposed(url: str, has_password: bool) -> bool:
-    """Whether a password would cross a network in the clear: the caller asks the user first."""
+    """Whether a password would cross a network unencrypted: the caller asks the user first."""
     return has_password and urlsplit(url).scheme != "https" and not is_loopback(url)
 
 
 def without_secrets(url: str) -> str:
-    """`url` as it may be shown: without user, password, query and fragment; "" for one that cannot be read."""
+    """`url` for display, without user, password, query and fragment; "" if it is invalid."""
     try:
         parts = urlsplit(url)
     except ValueError:
@@ -72,10 +72,10 @@ def without_secrets(url: str) -> str:
 
 
 def path_segment(name: str) -> str:
-    """`name` as one segment of a path, whatever it holds.
+    """`name` as one segment of a path, whatever it contains.
 
-    A server's ids are only text to us: one that is `..` must not climb. Percent-encoding does not help there
-    (`%2E` is a dot to URL parsers), so that such a name is encoded twice, and no server knows it.
+    A server's ids are untrusted text: `..` must not change the path. Percent-encoding does not help (`%2E` is a dot to
+    URL parsers), so such a name is encoded twice, which no server knows.
     """
     if not name.strip("."):
         return "%252E" * len(name) or "%25"
@@ -90,4 +90,4 @@ def _is_this_machine(host: str) -> bool:
         address = ip_address(name)
     except ValueError:
         return False
-    return address.is_loopback or address.is_unspecified  # 0.0.0.0 is what servers print, and leads here
+    return address.is_loopback or address.is_unspecified  # 0.0.0.0 is what servers print, and connects here

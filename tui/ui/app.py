@@ -357,7 +357,7 @@ class HoldfastApp(App[None]):
             self._early.append(event)
             return
         if isinstance(event, events.InputEvent | events.Paste):
-            self.client.input_came()
+            self.client.on_user_input()
             if not (isinstance(event, events.Key) and event.key == "tab"):
                 self.main.key_came()
         if isinstance(event, events.Paste) and isinstance(self.focused, Input) and len(event.text) > INPUT_AT_MOST:

@@ -550,8 +550,8 @@ async def test_the_top_says_whether_there_is_more_and_how_it_is_fetched() -> Non
         await settled(pilot, lambda: "↑ older messages" in transcript.text)
         transcript.show_loading("older", 4_200_000, "", "")
         await settled(pilot, lambda: "loading older messages… 4.2 MB" in transcript.text)
-        transcript.show_loading("", 0, "", "nothing came for 15 s")
-        await settled(pilot, lambda: "older messages could not be loaded: nothing came for 15 s" in transcript.text)
+        transcript.show_loading("", 0, "", "no data for 15 s")
+        await settled(pilot, lambda: "older messages could not be loaded: no data for 15 s" in transcript.text)
         transcript.scroll_to(y=0, animate=False, immediate=True)
         await settled(pilot, lambda: len(transcript.query(MessageView)) == 60)
         wanted = app.older_wanted
