@@ -1,4 +1,4 @@
-"""A server that writes what a test wants, byte for byte, and a way to it."""
+"""A server that writes the bytes of a test, and a client for it."""
 
 import asyncio
 import socket
@@ -29,7 +29,7 @@ def answer(body: bytes, status: str = "200 OK", *headers: str, kind: str = "appl
 
 
 class Server:
-    """Plays `plays` in turn, one for each connection, the last for all that follow; keeps what it was sent."""
+    """Plays `plays` in order, one per connection, the last for all others; records what it receives."""
 
     def __init__(self, *plays: bytes | Play) -> None:
         self._plays = list(plays)
@@ -50,17 +50,17 @@ class Server:
             if not isinstance(play, bytes):
                 await play(reader, writer)
                 return
-            while await self.hear(reader):
+            while await self.read_request(reader):
                 writer.write(play)
                 await writer.drain()
         except ConnectionError:
-            pass  # the client has left, as many tests make it do
+            pass  # the client has disconnected, as in many tests
         finally:
             self.open.discard(writer)
             writer.close()
 
-    async def hear(self, reader: asyncio.StreamReader) -> bool:
-        """Take one request, body included; False when there is none."""
+    async def read_request(self, reader: asyncio.StreamReader) -> bool:
+        """Read one request with its body; False if there is none."""
         try:
             head = await reader.readuntil(b"\r\n\r\n")
         except asyncio.IncompleteReadError:
@@ -71,11 +71,11 @@ class Server:
         self.requests.append(head + await reader.readexactly(length))
         return True
 
-    def saying(self, *pieces: bytes, reset: bool = False, hold: bool = False) -> Play:
-        """Hear a request, write `pieces` one by one, then close, reset, or keep still until the client leaves."""
+    def sending(self, *pieces: bytes, reset: bool = False, hold: bool = False) -> Play:
+        """Read a request, write `pieces` one by one, then close, reset, or wait for the client to disconnect."""
 
         async def play(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            await self.hear(reader)
+            await self.read_request(reader)
             for piece in pieces:
                 writer.write(piece)
                 await writer.drain()

@@ -1,4 +1,4 @@
-"""A server of bytes, which every test must leave without a connection or a task behind; both on virtual time."""
+"""A bytes server on virtual time; every test must leave no connection and no task behind."""
 
 import asyncio
 from collections.abc import AsyncIterator

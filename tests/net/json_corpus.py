@@ -1,6 +1,6 @@
-"""JSON texts by name, as the public suites name them: y_ is JSON, n_ is not, of i_ the standard leaves it open.
+"""JSON texts, named as in the public suites: y_ is JSON, n_ is not, i_ is implementation-defined.
 
-The bytes are our own. RFC 8259 is what they were written from.
+The bytes are our own, written from RFC 8259.
 """
 
 from typing import Final

@@ -1,4 +1,4 @@
-"""Secrets are in their header and nowhere else."""
+"""Secrets appear in their header only."""
 
 from base64 import b64encode
 
@@ -13,13 +13,13 @@ def test_basic() -> None:
     assert repr(auth) == "BasicAuth(user='opencode')"
 
 
-def test_bytes_of_the_environment_that_are_no_utf_8_are_sent_as_they_are() -> None:
+def test_non_utf8_bytes_of_the_environment_are_sent_unchanged() -> None:
     password = b"p\xe4ss".decode("utf-8", "surrogateescape")  # as os.environ has it
     assert BasicAuth("me", password).header() == "Basic " + b64encode(b"me:p\xe4ss").decode()
 
 
 @pytest.mark.parametrize(("user", "password"), [("me", "cret\ud800"), ("cret\ud800", "x")])
-def test_text_without_bytes_is_not_quoted(user: str, password: str) -> None:
+def test_unencodable_text_is_not_quoted(user: str, password: str) -> None:
     with pytest.raises(ValueError, match="characters that cannot be sent") as caught:
         BasicAuth(user, password)
     assert "cret" not in str(caught.value)
@@ -32,7 +32,7 @@ def test_bearer() -> None:
 
 
 @pytest.mark.parametrize("token", ["", "a b", "secret\n", "sécret", "secret\x00"])
-def test_a_token_that_no_header_carries_is_not_quoted(token: str) -> None:
+def test_an_invalid_token_is_not_quoted(token: str) -> None:
     with pytest.raises(ValueError, match="The token holds") as caught:
         BearerAuth(token)
     assert "cret" not in str(caught.value)

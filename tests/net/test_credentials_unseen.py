@@ -1,4 +1,4 @@
-"""Where a secret must not be: what a traceback would show of whoever holds it, and what an error quotes."""
+"""Secrets must not appear in tracebacks with local variables, and in errors."""
 
 import io
 
@@ -15,7 +15,7 @@ SECRET = "correct-horse-battery"
 
 
 def traceback_among(*holders: object) -> str:
-    """What the screen's library prints when the app breaks: every frame with its local names."""
+    """The output of the UI library for a crash: every frame with its local variables."""
     try:
         raise RuntimeError(f"broken among {len(holders)}")
     except RuntimeError:

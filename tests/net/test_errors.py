@@ -1,4 +1,4 @@
-"""Each error says what happened and what to do, in words that a terminal may be shown."""
+"""Each error has a message and a hint that are safe for a terminal."""
 
 import contextlib
 from collections.abc import Iterator
@@ -52,7 +52,7 @@ EVERY = [
 
 
 @pytest.mark.parametrize("error", EVERY, ids=lambda error: type(error).__name__)
-def test_words_are_short_and_clean(error: NetError) -> None:
+def test_message_and_hint_are_short_and_sanitized(error: NetError) -> None:
     for words in (error.message, error.hint, str(error)):
         assert words
         assert words == sanitize(words)
@@ -62,7 +62,7 @@ def test_words_are_short_and_clean(error: NetError) -> None:
         assert not isinstance(value, str) or value == sanitize(value)
 
 
-def test_every_error_is_drawn_in_the_docstring() -> None:
+def test_every_error_is_in_the_docstring() -> None:
     drawn = str(errors.__doc__)
     public = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, NetError)]
     assert {type(error) for error in EVERY} | {NetError, errors.InvalidBody} == set(public)
@@ -71,16 +71,16 @@ def test_every_error_is_drawn_in_the_docstring() -> None:
 
 
 @pytest.mark.parametrize("status", [301, 302, 308, 400, 401, 403, 404, 407, 409, 410, 422])
-def test_final_until_the_user_acts(status: int) -> None:
+def test_permanent_statuses(status: int) -> None:
     assert HttpStatusError(status).permanent
 
 
 @pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504])
-def test_passes_by_itself(status: int) -> None:
+def test_temporary_statuses(status: int) -> None:
     assert not HttpStatusError(status).permanent
 
 
-def test_only_a_person_mends_a_certificate_or_a_wrong_address() -> None:
+def test_certificate_and_content_type_errors_are_permanent() -> None:
     final = {type(error) for error in EVERY if error.permanent}
     assert final == {CertificateError, HttpStatusError, UnexpectedContentType}
 
@@ -112,12 +112,12 @@ def test_only_a_person_mends_a_certificate_or_a_wrong_address() -> None:
         (TooSlow(1 << 20, 4.0, 11 << 20), "only 1 MiB arrived in 4 s"),
     ],
 )
-def test_what_it_says(error: NetError, what: str) -> None:
+def test_messages(error: NetError, what: str) -> None:
     assert error.message == what
 
 
 @pytest.mark.parametrize(
-    ("after", "remedy"),
+    ("after", "hint"),
     [
         (None, "Wait a little."),
         (0.0, "Wait a little."),
@@ -125,11 +125,11 @@ def test_what_it_says(error: NetError, what: str) -> None:
         (6.2, "The server asks to wait 7 s."),
     ],
 )
-def test_it_says_when_to_try_again_if_the_server_did(after: float | None, hint: str) -> None:
+def test_the_hint_names_retry_after(after: float | None, hint: str) -> None:
     assert HttpStatusError(429, retry_after=after).hint == hint
 
 
-def test_an_error_survives_the_way_up() -> None:
+def test_an_error_can_propagate() -> None:
     @contextlib.contextmanager
     def through() -> Iterator[None]:
         yield

@@ -1,8 +1,9 @@
-"""The link over a stream that the test plays, on a clock that only the test moves."""
+"""The event connection, with a scripted stream and a clock that only the test advances."""
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 
 import pytest
 
@@ -19,7 +20,7 @@ FETCHED = SessionDeleted("fetched")
 
 
 class Server:
-    """What the other end does: `refuse` at the opening, or play what the test puts in."""
+    """The other end: `refuse` connections, or send the events of the test."""
 
     def __init__(self, health: ConnectionMonitor) -> None:
         self.health = health
@@ -68,8 +69,8 @@ class Server:
         await settle()
 
 
-class Line:
-    """A link, all that it stands on, and what it delivered."""
+class Harness:
+    """An event connection with its dependencies, and the events it delivered."""
 
     def __init__(self) -> None:
         self.time = FakeTime()
@@ -77,11 +78,11 @@ class Line:
         self.server = Server(self.health)
         self.delivered: list[Event] = []
         self.synced: list[bool] = []
-        self.link = EventConnection(
+        self.connection = EventConnection(
             subscribe=self.server.subscribe,
             fetch=self.server.fetch,
             deliver=self.delivered.append,
-            changed=lambda: self.synced.append(self.link.synced),
+            changed=lambda: self.synced.append(self.connection.synced),
             health=self.health,
             backoff=Backoff(lambda: 0.5),
             clock=self.time.mono,
@@ -97,357 +98,355 @@ class Line:
 
 
 @pytest.fixture
-async def line() -> AsyncIterator[Line]:
-    line = Line()
-    running = asyncio.create_task(line.link.run())
+async def harness() -> AsyncIterator[Harness]:
+    harness = Harness()
+    running = asyncio.create_task(harness.connection.run())
     await settle()
-    yield line
+    yield harness
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
         await running
 
 
-async def test_the_first_byte_makes_it_live(line: Line) -> None:
-    assert line.state() is ConnectionState.CONNECTING
-    await line.server.say(Connected())
-    assert line.state() is ConnectionState.LIVE
+async def test_the_first_byte_makes_it_live(harness: Harness) -> None:
+    assert harness.state() is ConnectionState.CONNECTING
+    await harness.server.say(Connected())
+    assert harness.state() is ConnectionState.LIVE
 
 
-async def test_live_events_wait_for_what_is_fetched(line: Line) -> None:
-    await line.server.end()
-    line.server.fetch_gate.clear()
-    await line.time.advance(1)
-    line.delivered.clear()
-    await line.server.say(Connected(), LIVE)
-    assert line.delivered == []
-    assert not line.link.synced
-    line.server.fetch_gate.set()
+async def test_live_events_wait_for_what_is_fetched(harness: Harness) -> None:
+    await harness.server.end()
+    harness.server.fetch_gate.clear()
+    await harness.time.advance(1)
+    harness.delivered.clear()
+    await harness.server.say(Connected(), LIVE)
+    assert harness.delivered == []
+    assert not harness.connection.synced
+    harness.server.fetch_gate.set()
     await settle()
-    assert line.delivered == [FETCHED, Connected(), LIVE]
-    assert line.link.synced
+    assert harness.delivered == [FETCHED, Connected(), LIVE]
+    assert harness.connection.synced
 
 
-async def test_a_gap_is_told(line: Line) -> None:
-    await line.server.say(LIVE)
-    await line.server.end(ConnectionLost("reset"))
-    assert line.delivered[-1] == StreamLost()
-    assert line.state() is ConnectionState.RECONNECTING
-    assert "reset" in line.reason()
+async def test_a_gap_is_delivered_as_stream_lost(harness: Harness) -> None:
+    await harness.server.say(LIVE)
+    await harness.server.end(ConnectionLost("reset"))
+    assert harness.delivered[-1] == StreamLost()
+    assert harness.state() is ConnectionState.RECONNECTING
+    assert "reset" in harness.reason()
 
 
-async def test_an_orderly_end_is_a_loss_too(line: Line) -> None:
-    await line.server.end()
-    assert (line.state(), line.reason()) == (ConnectionState.RECONNECTING, "the server ended the event stream")
+async def test_a_normal_end_is_a_loss_too(harness: Harness) -> None:
+    await harness.server.end()
+    assert (harness.state(), harness.reason()) == (ConnectionState.RECONNECTING, "the server ended the event stream")
 
 
-async def test_every_reconnection_fetches_again(line: Line) -> None:
-    await line.server.end()
-    await line.time.advance(1)
-    assert (line.server.opened, line.server.fetches) == (2, 2)
+async def test_every_reconnect_fetches_again(harness: Harness) -> None:
+    await harness.server.end()
+    await harness.time.advance(1)
+    assert (harness.server.opened, harness.server.fetches) == (2, 2)
 
 
-async def test_tries_back_off(line: Line) -> None:
-    line.server.refuse = ConnectFailed("connection refused")
-    await line.server.end()
-    await line.time.advance(120)
+async def test_attempts_back_off(harness: Harness) -> None:
+    harness.server.refuse = ConnectFailed("connection refused")
+    await harness.server.end()
+    await harness.time.advance(120)
     tries_at = [0.5, 1.5, 3.5, 7.5, 15.5, 31.5, 61.5, 91.5]
-    assert line.server.opened == 1 + len(tries_at)
-    assert line.state() is ConnectionState.RECONNECTING
+    assert harness.server.opened == 1 + len(tries_at)
+    assert harness.state() is ConnectionState.RECONNECTING
 
 
-async def test_while_somebody_looks_a_server_that_is_there_again_is_found_within_a_second(line: Line) -> None:
-    line.link.focused = True
-    line.server.refuse = ConnectFailed("connection refused")
-    await line.server.end()
-    await line.time.advance(300)
-    opened = line.server.opened
-    await line.time.advance(1)
-    assert line.server.opened > opened
+async def test_while_watched_a_refusing_server_is_retried_within_a_second(harness: Harness) -> None:
+    harness.connection.focused = True
+    harness.server.refuse = ConnectFailed("connection refused")
+    await harness.server.end()
+    await harness.time.advance(300)
+    opened = harness.server.opened
+    await harness.time.advance(1)
+    assert harness.server.opened > opened
 
 
-async def test_so_is_one_behind_a_tunnel_that_takes_connections_and_resets_them(line: Line) -> None:
-    line.link.focused = True
-    line.server.refuse = ConnectionLost("reset")
-    await line.server.end()
-    await line.time.advance(300)
-    opened = line.server.opened
-    await line.time.advance(1)
-    assert line.server.opened > opened
+async def test_while_watched_a_tunnel_that_resets_connections_is_retried_soon(harness: Harness) -> None:
+    harness.connection.focused = True
+    harness.server.refuse = ConnectionLost("reset")
+    await harness.server.end()
+    await harness.time.advance(300)
+    opened = harness.server.opened
+    await harness.time.advance(1)
+    assert harness.server.opened > opened
 
 
-async def test_but_not_one_that_answers_before_it_resets_the_event_stream(line: Line) -> None:
-    line.link.focused = True
-    line.server.refuse, line.server.answers = ConnectionLost("reset"), True
-    await line.server.end()
-    await line.time.advance(60)
-    assert line.server.opened <= 8
+async def test_a_server_that_responds_before_a_reset_gets_the_backoff(harness: Harness) -> None:
+    harness.connection.focused = True
+    harness.server.refuse, harness.server.answers = ConnectionLost("reset"), True
+    await harness.server.end()
+    await harness.time.advance(60)
+    assert harness.server.opened <= 8
 
 
-async def test_a_person_at_the_keys_is_known_to_look_for_half_a_minute(line: Line) -> None:
-    line.server.refuse = ConnectFailed("connection refused")
-    await line.server.end()
-    line.link.on_user_input()
-    await line.time.advance(29)
-    assert line.server.opened > 29 / event_connection.FOCUSED_RETRY / 1.1
-    await line.time.advance(31)
-    opened = line.server.opened
-    await line.time.advance(60)
-    assert line.server.opened <= opened + 3
+async def test_user_input_counts_as_watching_for_half_a_minute(harness: Harness) -> None:
+    harness.server.refuse = ConnectFailed("connection refused")
+    await harness.server.end()
+    harness.connection.on_user_input()
+    await harness.time.advance(29)
+    assert harness.server.opened > 29 / event_connection.FOCUSED_RETRY / 1.1
+    await harness.time.advance(31)
+    opened = harness.server.opened
+    await harness.time.advance(60)
+    assert harness.server.opened <= opened + 3
 
 
-async def test_but_not_for_ever_and_no_server_that_answers_is_asked_so_often(line: Line) -> None:
-    line.link.focused = True
-    line.server.refuse = ConnectFailed("connection refused")
-    await line.server.end()
-    await line.time.advance(700)
-    opened = line.server.opened
-    await line.time.advance(60)
-    assert line.server.opened <= opened + 3
+async def test_the_short_interval_ends_and_never_applies_to_a_responding_server(harness: Harness) -> None:
+    harness.connection.focused = True
+    harness.server.refuse = ConnectFailed("connection refused")
+    await harness.server.end()
+    await harness.time.advance(700)
+    opened = harness.server.opened
+    await harness.time.advance(60)
+    assert harness.server.opened <= opened + 3
 
-    line.server.refuse = None
-    line.link.retry_now()
-    await line.server.say(Connected(), LIVE)
-    line.server.refuse = HttpStatusError(502)
-    await line.server.end()
-    opened = line.server.opened
-    await line.time.advance(60)
-    assert line.server.opened <= opened + 7
+    harness.server.refuse = None
+    harness.connection.retry_now()
+    await harness.server.say(Connected(), LIVE)
+    harness.server.refuse = HttpStatusError(502)
+    await harness.server.end()
+    opened = harness.server.opened
+    await harness.time.advance(60)
+    assert harness.server.opened <= opened + 7
 
 
-async def test_a_server_that_ends_right_after_connected_is_not_hammered(line: Line) -> None:
+async def test_a_server_that_closes_after_connected_gets_the_backoff(harness: Harness) -> None:
     for _ in range(60):
-        await line.server.say(Connected())
-        await line.server.end()
-        await line.time.advance(1)
-    assert line.server.opened <= 7
+        await harness.server.say(Connected())
+        await harness.server.end()
+        await harness.time.advance(1)
+    assert harness.server.opened <= 7
 
 
-async def test_an_event_of_worth_resets_the_backoff(line: Line) -> None:
+async def test_an_event_resets_the_backoff(harness: Harness) -> None:
     for _ in range(5):
-        await line.server.end()
-        await line.time.advance(31)
-    await line.server.say(Connected(), Heartbeat())
-    await line.server.end(ConnectionLost("reset"))
-    opened = line.server.opened
-    await line.time.advance(0.6)
-    assert line.server.opened == opened + 1
+        await harness.server.end()
+        await harness.time.advance(31)
+    await harness.server.say(Connected(), Heartbeat())
+    await harness.server.end(ConnectionLost("reset"))
+    opened = harness.server.opened
+    await harness.time.advance(0.6)
+    assert harness.server.opened == opened + 1
 
 
-async def test_a_fetch_that_fails_loses_the_line_and_is_not_hammered(line: Line) -> None:
-    line.server.fetch_fails = ConnectFailed("no answer")
-    await line.server.end()
+async def test_a_failed_fetch_reconnects_with_backoff(harness: Harness) -> None:
+    harness.server.fetch_fails = ConnectFailed("no answer")
+    await harness.server.end()
     for _ in range(60):
-        await line.time.advance(1)
-        await line.server.say(Connected(), Heartbeat())
-    assert line.server.opened <= 8
-    assert FETCHED not in line.delivered[1:]
+        await harness.time.advance(1)
+        await harness.server.say(Connected(), Heartbeat())
+    assert harness.server.opened <= 8
+    assert FETCHED not in harness.delivered[1:]
 
 
 @pytest.mark.parametrize("status", [401, 403, 404, 301])
-async def test_what_only_a_person_can_mend_stops_until_they_act(line: Line, status: int) -> None:
-    line.server.refuse = HttpStatusError(status)
-    await line.server.end()
-    await line.time.advance(3600)
-    assert line.state() is ConnectionState.STOPPED
-    assert line.server.opened == 2
-    line.server.refuse = None
-    line.link.retry_now()
+async def test_permanent_errors_stop_until_a_manual_retry(harness: Harness, status: int) -> None:
+    harness.server.refuse = HttpStatusError(status)
+    await harness.server.end()
+    await harness.time.advance(3600)
+    assert harness.state() is ConnectionState.STOPPED
+    assert harness.server.opened == 2
+    harness.server.refuse = None
+    harness.connection.retry_now()
     await settle()
-    await line.server.say(Connected())
-    assert line.state() is ConnectionState.LIVE
+    await harness.server.say(Connected())
+    assert harness.state() is ConnectionState.LIVE
 
 
-async def test_after_a_stop_tries_are_counted_anew(line: Line) -> None:
-    line.server.refuse = ConnectFailed("connection refused")
-    await line.server.end()
-    await line.time.advance(120)
-    line.server.refuse = HttpStatusError(401)
-    await line.time.advance(60)
-    assert line.state() is ConnectionState.STOPPED
-    line.server.refuse = ConnectFailed("connection refused")
-    line.link.retry_now()
+async def test_a_stop_resets_the_attempt_count(harness: Harness) -> None:
+    harness.server.refuse = ConnectFailed("connection refused")
+    await harness.server.end()
+    await harness.time.advance(120)
+    harness.server.refuse = HttpStatusError(401)
+    await harness.time.advance(60)
+    assert harness.state() is ConnectionState.STOPPED
+    harness.server.refuse = ConnectFailed("connection refused")
+    harness.connection.retry_now()
     await settle()
-    seen = line.health.view(line.time.mono())
+    seen = harness.health.view(harness.time.mono())
     assert (seen.attempt, seen.retry_in) == (1, 0.5)
 
 
-async def test_retry_now_does_not_wait_for_the_countdown(line: Line) -> None:
-    line.server.refuse = ConnectFailed("connection refused")
-    await line.server.end()
-    await line.time.advance(40)
-    opened = line.server.opened
-    line.link.retry_now()
+async def test_retry_now_does_not_wait_for_the_countdown(harness: Harness) -> None:
+    harness.server.refuse = ConnectFailed("connection refused")
+    await harness.server.end()
+    await harness.time.advance(40)
+    opened = harness.server.opened
+    harness.connection.retry_now()
     await settle()
-    assert line.server.opened == opened + 1
+    assert harness.server.opened == opened + 1
 
 
 class TestRestart:
-    """A person who asks for a new connection gets one, whatever the one there seems to do."""
+    """A requested reconnect happens in any state."""
 
-    async def test_a_stream_that_is_up_is_opened_anew(self, line: Line) -> None:
-        await line.server.say(Connected(), LIVE)
-        line.delivered.clear()
-        opened = line.server.opened
-        line.link.restart()
+    async def test_an_open_stream_is_reopened(self, harness: Harness) -> None:
+        await harness.server.say(Connected(), LIVE)
+        harness.delivered.clear()
+        opened = harness.server.opened
+        harness.connection.restart()
         await settle()
-        assert line.server.opened == opened + 1
-        assert line.delivered == [StreamLost(), FETCHED]
-        await line.server.say(Connected())
-        assert line.state() is ConnectionState.LIVE
+        assert harness.server.opened == opened + 1
+        assert harness.delivered == [StreamLost(), FETCHED]
+        await harness.server.say(Connected())
+        assert harness.state() is ConnectionState.LIVE
 
-    async def test_a_try_that_hangs_is_given_up(self, line: Line) -> None:
-        line.server.fetch_gate.clear()
-        await line.server.end(ConnectionLost("reset"))
-        await line.time.advance(5)
-        fetches, opened = line.server.fetches, line.server.opened
-        line.link.restart()
+    async def test_a_hanging_attempt_is_aborted(self, harness: Harness) -> None:
+        harness.server.fetch_gate.clear()
+        await harness.server.end(ConnectionLost("reset"))
+        await harness.time.advance(5)
+        fetches, opened = harness.server.fetches, harness.server.opened
+        harness.connection.restart()
         await settle()
-        assert (line.server.fetches, line.server.opened) == (fetches + 1, opened + 1)
-        line.server.fetch_gate.set()
+        assert (harness.server.fetches, harness.server.opened) == (fetches + 1, opened + 1)
+        harness.server.fetch_gate.set()
         await settle()
-        assert line.link.synced
+        assert harness.connection.synced
 
-    async def test_a_pause_and_a_stop_end(self, line: Line) -> None:
+    async def test_a_pause_and_a_stop_end(self, harness: Harness) -> None:
         for refusal in (ConnectFailed("connection refused"), HttpStatusError(401)):
-            line.server.refuse = refusal
-            line.link.restart()
+            harness.server.refuse = refusal
+            harness.connection.restart()
             await settle()
-            opened = line.server.opened
-            line.link.restart()
+            opened = harness.server.opened
+            harness.connection.restart()
             await settle()
-            assert line.server.opened == opened + 1
-        assert line.state() is ConnectionState.STOPPED
+            assert harness.server.opened == opened + 1
+        assert harness.state() is ConnectionState.STOPPED
 
-    async def test_the_link_can_still_be_ended(self) -> None:
-        line = Line()
-        running = asyncio.create_task(line.link.run())
+    async def test_run_can_still_be_cancelled(self) -> None:
+        harness = Harness()
+        running = asyncio.create_task(harness.connection.run())
         await settle()
         running.cancel()
         with pytest.raises(asyncio.CancelledError):
             await running
 
 
-async def test_a_retry_after_is_honoured(line: Line) -> None:
-    line.server.refuse = HttpStatusError(429, retry_after=20)
-    await line.server.end()
-    await line.time.advance(19)
-    opened = line.server.opened
-    await line.time.advance(2)
-    assert line.server.opened == opened + 1
+async def test_a_retry_after_is_honoured(harness: Harness) -> None:
+    harness.server.refuse = HttpStatusError(429, retry_after=20)
+    await harness.server.end()
+    await harness.time.advance(19)
+    opened = harness.server.opened
+    await harness.time.advance(2)
+    assert harness.server.opened == opened + 1
 
 
-async def test_silence_past_three_learned_beats_ends_the_stream(line: Line) -> None:
+async def test_silence_beyond_three_intervals_ends_the_stream(harness: Harness) -> None:
     for _ in range(4):
-        await line.server.say(Heartbeat())
-        await line.time.advance(5)
-    await line.time.advance(9)
-    assert line.state() is ConnectionState.QUIET
-    await line.time.advance(4)
-    assert line.server.opened == 2
+        await harness.server.say(Heartbeat())
+        await harness.time.advance(5)
+    await harness.time.advance(9)
+    assert harness.state() is ConnectionState.QUIET
+    await harness.time.advance(4)
+    assert harness.server.opened == 2
 
 
-async def test_a_loop_that_stood_still_proves_nothing(line: Line) -> None:
+async def test_a_blocked_event_loop_does_not_end_the_stream(harness: Harness) -> None:
     for _ in range(4):
-        await line.server.say(Heartbeat())
-        await line.time.advance(1)
-    line.time.jump(12)
-    await line.time.advance(0)
-    await line.server.say(Heartbeat())
-    await line.time.advance(3)
-    assert line.server.opened == 1
+        await harness.server.say(Heartbeat())
+        await harness.time.advance(1)
+    harness.time.jump(12)
+    await harness.time.advance(0)
+    await harness.server.say(Heartbeat())
+    await harness.time.advance(3)
+    assert harness.server.opened == 1
 
 
-async def test_after_a_sleep_it_reconnects_at_once(line: Line) -> None:
-    await line.server.say(Connected())
-    line.time.suspend(3600)
-    await line.time.advance(1)
-    assert line.server.opened == 2
+async def test_after_a_sleep_it_reconnects_at_once(harness: Harness) -> None:
+    await harness.server.say(Connected())
+    harness.time.suspend(3600)
+    await harness.time.advance(1)
+    assert harness.server.opened == 2
 
 
-async def test_a_fetch_of_its_own_keeps_its_place_between_the_live_events(line: Line) -> None:
+async def test_a_refetch_is_delivered_in_order_with_live_events(harness: Harness) -> None:
     gate = asyncio.Event()
 
     async def fetch() -> Sequence[Event]:
         await gate.wait()
         return [SessionDeleted("mine")]
 
-    await line.server.say(Connected())
-    line.delivered.clear()
-    fetching = asyncio.create_task(line.link.refetch(fetch))
+    await harness.server.say(Connected())
+    harness.delivered.clear()
+    fetching = asyncio.create_task(harness.connection.refetch(fetch))
     await settle()
-    await line.server.say(LIVE)
-    assert line.delivered == []
+    await harness.server.say(LIVE)
+    assert harness.delivered == []
     gate.set()
     await fetching
-    assert line.delivered == [SessionDeleted("mine"), LIVE]
+    assert harness.delivered == [SessionDeleted("mine"), LIVE]
 
 
-async def test_a_fetch_that_fails_lets_the_live_events_through(line: Line) -> None:
+async def test_a_failed_refetch_delivers_the_live_events(harness: Harness) -> None:
     gate = asyncio.Event()
 
     async def fetch() -> Sequence[Event]:
         await gate.wait()
         raise ConnectFailed("no answer")
 
-    await line.server.say(Connected())
-    line.delivered.clear()
-    fetching = asyncio.create_task(line.link.refetch(fetch))
+    await harness.server.say(Connected())
+    harness.delivered.clear()
+    fetching = asyncio.create_task(harness.connection.refetch(fetch))
     await settle()
-    await line.server.say(LIVE)
+    await harness.server.say(LIVE)
     gate.set()
     with pytest.raises(ConnectFailed):
         await fetching
-    assert line.delivered == [LIVE]
+    assert harness.delivered == [LIVE]
 
 
-async def test_live_events_wait_for_all_fetches_that_overlap(line: Line) -> None:
+async def test_live_events_wait_for_all_overlapping_fetches(harness: Harness) -> None:
     gates = asyncio.Event(), asyncio.Event()
 
     async def fetch(number: int) -> Sequence[Event]:
         await gates[number].wait()
         return [SessionDeleted(f"fetch {number}")]
 
-    await line.server.say(Connected())
-    line.delivered.clear()
-    fetching = [asyncio.create_task(line.link.refetch(lambda number=number: fetch(number))) for number in (0, 1)]  # type: ignore[misc]
+    await harness.server.say(Connected())
+    harness.delivered.clear()
+    fetching = [asyncio.create_task(harness.connection.refetch(partial(fetch, number))) for number in (0, 1)]
     await settle()
-    await line.server.say(LIVE)
+    await harness.server.say(LIVE)
     gates[0].set()
     await settle()
-    assert line.delivered == [SessionDeleted("fetch 0")]
+    assert harness.delivered == [SessionDeleted("fetch 0")]
     gates[1].set()
     await asyncio.gather(*fetching)
-    assert line.delivered == [SessionDeleted("fetch 0"), SessionDeleted("fetch 1"), LIVE]
+    assert harness.delivered == [SessionDeleted("fetch 0"), SessionDeleted("fetch 1"), LIVE]
 
 
-async def test_one_look_at_a_silent_stream_is_not_enough(line: Line) -> None:
+async def test_one_check_of_a_silent_stream_is_not_enough(harness: Harness) -> None:
     for _ in range(4):
-        await line.server.say(Heartbeat())
-        await line.time.advance(1)
+        await harness.server.say(Heartbeat())
+        await harness.time.advance(1)
     for _ in range(2):
-        await line.time.advance(10)  # the last look sees eleven seconds of silence, the one before it ten
-        assert line.server.opened == 1
-        await line.server.say(LIVE)
-        await line.time.advance(1)
-    await line.time.advance(11)
-    assert line.server.opened == 1
-    assert line.state() is ConnectionState.RECONNECTING
+        await harness.time.advance(10)  # the last check sees eleven seconds of silence, the one before it ten
+        assert harness.server.opened == 1
+        await harness.server.say(LIVE)
+        await harness.time.advance(1)
+    await harness.time.advance(11)
+    assert harness.server.opened == 1
+    assert harness.state() is ConnectionState.RECONNECTING
 
 
-async def test_more_than_can_wait_begins_the_stream_anew(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_too_many_waiting_events_reopen_the_stream(harness: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(event_connection, "WAITING_EVENTS", 3)
-    await line.server.end()
-    line.server.fetch_gate.clear()
-    await line.time.advance(1)
-    await line.server.say(LIVE, LIVE, LIVE)
-    assert line.state() is ConnectionState.LIVE
-    await line.server.say(LIVE)
-    assert (line.state(), line.reason()) == (ConnectionState.RECONNECTING, BacklogOverflow().message)
+    await harness.server.end()
+    harness.server.fetch_gate.clear()
+    await harness.time.advance(1)
+    await harness.server.say(LIVE, LIVE, LIVE)
+    assert harness.state() is ConnectionState.LIVE
+    await harness.server.say(LIVE)
+    assert (harness.state(), harness.reason()) == (ConnectionState.RECONNECTING, BacklogOverflow().message)
 
 
-async def test_a_flood_behind_somebody_else_s_fetch_ends_the_stream_and_not_the_link(
-    line: Line, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_flood_during_a_refetch_ends_the_stream_only(harness: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(event_connection, "WAITING_EVENTS", 3)
     gate = asyncio.Event()
 
@@ -455,60 +454,60 @@ async def test_a_flood_behind_somebody_else_s_fetch_ends_the_stream_and_not_the_
         await gate.wait()
         return []
 
-    await line.server.say(Connected())
-    fetching = asyncio.create_task(line.link.refetch(fetch))
+    await harness.server.say(Connected())
+    fetching = asyncio.create_task(harness.connection.refetch(fetch))
     await settle()
-    await line.server.say(LIVE, LIVE, LIVE, LIVE)
-    assert (line.state(), line.reason()) == (ConnectionState.RECONNECTING, BacklogOverflow().message)
+    await harness.server.say(LIVE, LIVE, LIVE, LIVE)
+    assert (harness.state(), harness.reason()) == (ConnectionState.RECONNECTING, BacklogOverflow().message)
     gate.set()
     await fetching
-    assert line.delivered[-4:] == [LIVE, LIVE, LIVE, StreamLost()]
+    assert harness.delivered[-4:] == [LIVE, LIVE, LIVE, StreamLost()]
 
 
-async def test_what_a_person_asked_for_while_all_was_well_does_not_count_later(line: Line) -> None:
-    line.link.retry_now()
-    line.server.refuse = HttpStatusError(401)
-    await line.server.end()
-    await line.time.advance(3600)
-    assert (line.state(), line.server.opened) == (ConnectionState.STOPPED, 2)
+async def test_retry_now_while_live_has_no_later_effect(harness: Harness) -> None:
+    harness.connection.retry_now()
+    harness.server.refuse = HttpStatusError(401)
+    await harness.server.end()
+    await harness.time.advance(3600)
+    assert (harness.state(), harness.server.opened) == (ConnectionState.STOPPED, 2)
 
 
-async def test_each_loss_is_told_though_nothing_was_fetched(line: Line) -> None:
-    """What came before a fetch that failed may miss words too."""
-    await line.server.end()
-    line.server.fetch_gate.clear()
-    await line.time.advance(1)
-    await line.server.say(Connected(), LIVE)
-    line.server.fetch_fails = ConnectionLost("reset")
-    line.server.fetch_gate.set()
+async def test_each_loss_is_delivered_even_without_a_fetch(harness: Harness) -> None:
+    """Events before a failed fetch may miss text, too."""
+    await harness.server.end()
+    harness.server.fetch_gate.clear()
+    await harness.time.advance(1)
+    await harness.server.say(Connected(), LIVE)
+    harness.server.fetch_fails = ConnectionLost("reset")
+    harness.server.fetch_gate.set()
     await settle()
-    assert line.delivered[-2:] == [LIVE, StreamLost()]
+    assert harness.delivered[-2:] == [LIVE, StreamLost()]
 
 
-async def test_the_end_of_a_fetch_is_told(line: Line) -> None:
-    await line.server.end()
-    line.server.fetch_gate.clear()
-    await line.time.advance(1)
-    assert line.synced[-1] is False
-    line.server.fetch_gate.set()
+async def test_the_end_of_a_fetch_is_reported(harness: Harness) -> None:
+    await harness.server.end()
+    harness.server.fetch_gate.clear()
+    await harness.time.advance(1)
+    assert harness.synced[-1] is False
+    harness.server.fetch_gate.set()
     await settle()
-    assert line.synced[-1] is True
+    assert harness.synced[-1] is True
 
 
-async def test_tries_that_led_to_a_working_stream_no_longer_count(line: Line) -> None:
-    line.server.refuse = ConnectFailed("connection refused")
-    await line.server.end()
-    await line.time.advance(10)
-    line.server.refuse = None
-    line.link.retry_now()
+async def test_a_working_stream_resets_the_attempt_count(harness: Harness) -> None:
+    harness.server.refuse = ConnectFailed("connection refused")
+    await harness.server.end()
+    await harness.time.advance(10)
+    harness.server.refuse = None
+    harness.connection.retry_now()
     await settle()
-    assert line.health.view(line.time.mono()).attempt > 2
-    await line.server.say(Connected())
-    assert line.health.view(line.time.mono()).attempt > 2
-    await line.server.say(Heartbeat())
-    assert line.health.view(line.time.mono()).attempt == 0
+    assert harness.health.view(harness.time.mono()).attempt > 2
+    await harness.server.say(Connected())
+    assert harness.health.view(harness.time.mono()).attempt > 2
+    await harness.server.say(Heartbeat())
+    assert harness.health.view(harness.time.mono()).attempt == 0
 
 
-async def test_events_are_counted_that_carry_more_than_a_beat(line: Line) -> None:
-    await line.server.say(Connected(), Heartbeat(), LIVE, Heartbeat(), LIVE)
-    assert line.link.events == 2
+async def test_heartbeats_are_not_counted_as_events(harness: Harness) -> None:
+    await harness.server.say(Connected(), Heartbeat(), LIVE, Heartbeat(), LIVE)
+    assert harness.connection.events == 2

@@ -1,4 +1,4 @@
-"""What headers say, and the silence of those that make no sense."""
+"""Header values; invalid ones count as absent."""
 
 import pytest
 
@@ -14,7 +14,7 @@ IMPOSSIBLE = (
 NOON = 1763640000.0  # Thu, 20 Nov 2025 12:00:00 GMT
 
 
-def test_names_are_lower_case_values_clean_and_repeated_ones_joined() -> None:
+def test_names_are_lower_case_values_sanitized_and_repeats_joined() -> None:
     read = readable([("X-Next-Cursor", "abc"), ("Link", "<a>"), ("link", "<b>"), ("x\x1bc", "\x1b[2Jv\u202e")])
     assert read == {"x-next-cursor": "abc", "link": "<a>, <b>", "x": "v"}
 
@@ -43,7 +43,7 @@ def test_date(value: str) -> None:
 @pytest.mark.parametrize(
     "value", ["", "noon", "Thu, 99 Nov 2025 12:00:00 GMT", "Thu, 20 Nov 99999 12:00:00 GMT", "0", *IMPOSSIBLE]
 )
-def test_a_date_that_is_none(value: str) -> None:
+def test_an_invalid_date(value: str) -> None:
     assert date({"date": value}) is None
     assert date({}) is None
 

@@ -1,4 +1,4 @@
-"""Every way in which a short exchange goes wrong comes out as one of our errors, and no secret with it."""
+"""Failures of short exchanges raise our errors, without secrets."""
 
 import asyncio
 import logging
@@ -32,7 +32,7 @@ from tui.net.url import BadAddress, path_segment
 
 
 class TestCall:
-    async def test_what_comes_back(self, server: Server, http: Http) -> None:
+    async def test_the_response(self, server: Server, http: Http) -> None:
         server.play(
             answer(b'{"a":"\\u001b[2Jx"}', "201 Created", "X-Next: é\x7f", "date: Thu, 20 Nov 2025 12:00:00 GMT")
         )
@@ -41,7 +41,7 @@ class TestCall:
         assert reply.headers["x-next"] == "é"
         assert 0 < reply.elapsed < 2
 
-    async def test_what_is_sent(self, server: Server) -> None:
+    async def test_the_request(self, server: Server) -> None:
         async with client(server, credentials=BasicAuth("opencode", "hunter2"), headers={"x-id": "7"}) as http:
             await http.call(
                 "POST",
@@ -72,8 +72,8 @@ class TestCall:
         assert server.requests[0].startswith(b"GET /agent/session HTTP")
 
     @pytest.mark.parametrize("path", ["http://evil.example/", "session", ""])
-    async def test_nobody_else_is_called(self, http: Http, path: str) -> None:
-        with pytest.raises(ValueError, match="a path begins with /"):
+    async def test_no_other_host_is_contacted(self, http: Http, path: str) -> None:
+        with pytest.raises(ValueError, match="a path must begin with /"):
             await http.call("GET", path)
 
     @pytest.mark.parametrize("body", [b"HTTP/1.1 204 No Content\r\n\r\n", answer(b""), answer(b"", kind="")])
@@ -86,7 +86,7 @@ class TestCall:
         server.play(answer(b"true", kind=kind))
         assert (await http.call("GET", "/x")).value is True
 
-    async def test_a_web_page_is_no_answer(self, server: Server, http: Http) -> None:
+    async def test_a_web_page_is_an_unexpected_content_type(self, server: Server, http: Http) -> None:
         server.play(answer(b"<html>\x1b[2J<title>Welcome", kind="text/html"))
         with pytest.raises(UnexpectedContentType) as caught:
             await http.call("GET", "/global/health")
@@ -106,7 +106,7 @@ class TestCall:
             await http.call("POST", "/x")
         assert server.connections == 3
 
-    async def test_of_gets_at_once_one_connection_is_kept(self, server: Server, http: Http) -> None:
+    async def test_one_connection_of_concurrent_gets_is_kept(self, server: Server, http: Http) -> None:
         await asyncio.gather(*(http.call("GET", "/x") for _ in range(5)))
         await wait_until(lambda: len(server.open) == 1, within=1.0, what="the others to be closed")
         await http.call("GET", "/x")
@@ -118,9 +118,9 @@ class TestCall:
         with pytest.raises(TooLarge):
             await http.call("GET", "/x", limit=100_001)
 
-    async def test_a_drip_ends(self, server: Server, http: Http) -> None:
+    async def test_a_trickling_body_is_aborted(self, server: Server, http: Http) -> None:
         async def drip(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            await server.hear(reader)
+            await server.read_request(reader)
             writer.write(JSON_HEAD + b"content-length: 1000\r\n\r\n")
             while not reader.at_eof():
                 writer.write(b" ")
@@ -131,11 +131,11 @@ class TestCall:
         with pytest.raises(Trickled):
             await http.call("POST", "/x", timeout=0.2)
 
-    async def test_a_long_answer_that_makes_progress_is_read_to_its_end(self, server: Server, http: Http) -> None:
-        heard: list[tuple[int, int | None]] = []
+    async def test_a_slow_body_that_makes_progress_is_read_completely(self, server: Server, http: Http) -> None:
+        sizes: list[tuple[int, int | None]] = []
 
         async def trickle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            await server.hear(reader)
+            await server.read_request(reader)
             writer.write(JSON_HEAD + b'content-length: 20002\r\n\r\n"')
             for _ in range(20):
                 writer.write(b"x" * 1000)
@@ -144,27 +144,27 @@ class TestCall:
             writer.write(b'"')
 
         server.play(trickle)
-        reply = await http.call("GET", "/x", timeout=0.2, progress=lambda *come: heard.append(come))
+        reply = await http.call("GET", "/x", timeout=0.2, progress=lambda *come: sizes.append(come))
         assert reply.value == "x" * 20_000
         assert reply.elapsed < 0.2
         assert server.connections == 1
-        assert heard[-1] == (20_002, 20_002)
-        assert heard == sorted(heard)
-        assert len(heard) > 5
+        assert sizes[-1] == (20_002, 20_002)
+        assert sizes == sorted(sizes)
+        assert len(sizes) > 5
 
-    async def test_a_body_that_stops_in_the_middle_ends(self, server: Server, http: Http) -> None:
-        server.play(server.saying(JSON_HEAD + b"content-length: 99\r\n\r\n[1,", hold=True))
+    async def test_a_stalled_body_times_out(self, server: Server, http: Http) -> None:
+        server.play(server.sending(JSON_HEAD + b"content-length: 99\r\n\r\n[1,", hold=True))
         with pytest.raises(ReadTimeout):
             await http.call("POST", "/x", timeout=0.1)
 
     @pytest.mark.real_time
-    async def test_a_large_answer_is_parsed_beside_the_event_loop(self, server: Server, http: Http) -> None:
+    async def test_a_large_body_is_parsed_outside_the_event_loop(self, server: Server, http: Http) -> None:
         server.play(answer(b"[" + b'{"a":"b","c":"d{"},' * 60_000 + b"0]"))
         async with loop_held_up_at_most(0.06):
             reply = await http.call("GET", "/x", timeout=60)
         assert reply.value == [*[{"a": "b", "c": "d{"}] * 60_000, 0]
 
-    async def test_a_body_that_was_refused_is_not_kept_by_its_error(self, server: Server, http: Http) -> None:
+    async def test_an_error_does_not_keep_the_body(self, server: Server, http: Http) -> None:
         server.play(answer(b'"' + b"x" * 100_000 + b'"').replace(b"content-length: 100002\r\n", b""))
         with pytest.raises(TooLarge) as caught:
             await http.call("GET", "/x", limit=90_000)
@@ -173,7 +173,7 @@ class TestCall:
         assert bodies
         assert not any(bodies)
 
-    async def test_what_is_too_large_tells_its_size_and_its_beginning(self, server: Server, http: Http) -> None:
+    async def test_too_large_has_the_size_and_the_head(self, server: Server, http: Http) -> None:
         server.play(answer(b'["' + b"x" * 300_000 + b'"]', "200 OK", "x-next-cursor: before"))
         with pytest.raises(TooLarge) as caught:
             await http.call("GET", "/x", limit=100_000)
@@ -182,15 +182,15 @@ class TestCall:
         assert error.head.startswith(b'["xxx')
         assert len(error.head) <= 64 << 10
 
-    async def test_what_takes_too_much_memory_tells_its_beginning_too(self, server: Server, http: Http) -> None:
+    async def test_too_much_memory_has_the_head_too(self, server: Server, http: Http) -> None:
         server.play(answer(b"[" + b"[]," * 1_000_000 + b"[]]", "200 OK", "x-next-cursor: before"))
         with pytest.raises(TooLarge, match="the answer would take more than 40 MiB of memory") as caught:
             await http.call("GET", "/x")
         assert caught.value.headers["x-next-cursor"] == "before"
         assert caught.value.head.startswith(b"[[],[]")
 
-    async def test_answers_that_come_at_the_same_time_have_the_room_of_one(self, server: Server, http: Http) -> None:
-        server.play(server.saying(JSON_HEAD + b'content-length: 99999\r\n\r\n"' + b"x" * 60_000, hold=True))
+    async def test_concurrent_bodies_share_one_limit(self, server: Server, http: Http) -> None:
+        server.play(server.sending(JSON_HEAD + b'content-length: 99999\r\n\r\n"' + b"x" * 60_000, hold=True))
         first = asyncio.create_task(http.call("POST", "/first", limit=100_000, timeout=1.0))
         await wait_until(lambda: http._room.taken > 60_000)
         server.play(answer(b'"' + b"x" * 60_000 + b'"'))
@@ -203,12 +203,12 @@ class TestCall:
         assert (await http.call("POST", "/third", limit=100_000)).value == "x" * 60_000
 
     async def test_closed_before_the_answer(self, server: Server, http: Http) -> None:
-        server.play(server.saying())
+        server.play(server.sending())
         with pytest.raises(ConnectionLost, match="the server closed the connection before the first byte"):
             await http.call("POST", "/x")
         assert server.connections == 1
 
-    async def test_nobody_there(self) -> None:
+    async def test_connection_refused(self) -> None:
         with socket.socket() as unused:
             unused.bind(("127.0.0.1", 0))
             http = Http(f"http://127.0.0.1:{unused.getsockname()[1]}")
@@ -217,59 +217,59 @@ class TestCall:
             await http.close()
 
     @pytest.mark.real_time
-    async def test_no_such_host(self) -> None:
+    async def test_unknown_host(self) -> None:
         http = Http("http://nobody.invalid", trust_env=False)
         with pytest.raises(ConnectFailed, match="unknown host name"):
             await http.call("GET", "/x")
         await http.close()
 
 
-class TestSecondTry:
-    """A GET is tried once more, on a new connection; a POST never is."""
+class TestRetry:
+    """A GET is retried once, on a new connection; a POST never is."""
 
-    async def test_a_server_that_accepts_and_does_not_answer(
+    async def test_a_server_that_accepts_and_does_not_respond(
         self, server: Server, http: Http, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(module, "FIRST_TRY", 0.1)
-        server.play(server.saying(hold=True), OK)
+        server.play(server.sending(hold=True), OK)
         reply = await http.call("GET", "/x")
         assert reply.value is True
         assert reply.elapsed < 0.1
         assert server.connections == 2
 
-    async def test_a_kept_connection_closed_at_the_moment_of_its_use(self, server: Server, http: Http) -> None:
+    async def test_a_kept_connection_closed_while_being_used(self, server: Server, http: Http) -> None:
         async def answer_once(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            await server.hear(reader)
+            await server.read_request(reader)
             writer.write(OK)
-            await server.hear(reader)
+            await server.read_request(reader)
 
         server.play(answer_once, OK)
         for _ in range(2):
             assert (await http.call("GET", "/x")).value is True
         assert len(server.requests) == 3
 
-    async def test_on_a_slow_connection_the_first_try_may_still_answer(
+    async def test_on_a_slow_connection_the_first_attempt_may_still_respond(
         self, server: Server, http: Http, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(module, "FIRST_TRY", 0.1)
 
         async def late(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            await server.hear(reader)
+            await server.read_request(reader)
             await asyncio.sleep(0.2)
             writer.write(answer(b"1"))
 
-        server.play(late, server.saying(hold=True))
+        server.play(late, server.sending(hold=True))
         assert (await http.call("GET", "/x", timeout=1.0)).value == 1
         assert server.connections == 2
 
-    async def test_there_is_none_within_the_round_trip_of_a_slow_connection(
+    async def test_no_retry_within_the_round_trip_of_a_slow_connection(
         self, server: Server, http: Http, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(module, "FIRST_TRY", 0.1)
 
         async def late(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             for _ in range(5):
-                await server.hear(reader)
+                await server.read_request(reader)
                 await asyncio.sleep(0.3)
                 writer.write(OK)
 
@@ -278,20 +278,20 @@ class TestSecondTry:
             assert (await http.call("GET", "/x", timeout=2.0)).value is True
         assert len(server.requests) <= 6
 
-    async def test_the_second_try_is_the_last(self, server: Server, http: Http) -> None:
-        server.play(server.saying(hold=True))
+    async def test_the_second_attempt_is_the_last(self, server: Server, http: Http) -> None:
+        server.play(server.sending(hold=True))
         with pytest.raises(ReadTimeout):
             await http.call("GET", "/x", timeout=0.1)
         assert len(server.requests) == 2
 
     async def test_a_post_is_sent_once(self, server: Server, http: Http) -> None:
-        server.play(server.saying(hold=True), OK)
+        server.play(server.sending(hold=True), OK)
         with pytest.raises(ReadTimeout, match=r"no data for 0\.1 s"):
             await http.call("POST", "/x", timeout=0.1)
         assert len(server.requests) == 1
 
     @pytest.mark.parametrize("status", ["404 Not Found", "503 Busy"])
-    async def test_a_refusal_is_an_answer(self, server: Server, http: Http, status: str) -> None:
+    async def test_an_error_status_is_not_retried(self, server: Server, http: Http, status: str) -> None:
         server.play(answer(b"{}", status))
         with pytest.raises(HttpStatusError):
             await http.call("GET", "/x")
@@ -299,12 +299,12 @@ class TestSecondTry:
 
     async def test_a_stuck_pool_is_replaced(self, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(module, "_SHARED_CONNECTIONS", 1)
-        server.play(server.saying(hold=True), OK)
+        server.play(server.sending(hold=True), OK)
         async with client(server) as http:
             stuck = asyncio.create_task(http.call("GET", "/stuck", timeout=100))
             await wait_until(lambda: server.requests)
             assert (await http.call("GET", "/x", timeout=0.2)).value is True
-            assert (await asyncio.wait_for(stuck, 30)).value is True  # before its own first try ends
+            assert (await asyncio.wait_for(stuck, 30)).value is True  # before its own first attempt ends
 
 
 class TestUpload:
@@ -318,7 +318,7 @@ class TestUpload:
 
 
 class TestUnsendable:
-    """What a server calls its things may be more than a request can hold: said, and nothing is sent."""
+    """Ids of a server that a request cannot hold: an error, and nothing is sent."""
 
     @pytest.mark.parametrize("method", ["GET", "POST"])
     @pytest.mark.parametrize("length", [65_536, 70_000, 1_000_000])
@@ -351,7 +351,7 @@ class TestSecrets:
         said: list[str] = []
         async with client(server, credentials=credentials) as http:
             said.append(repr(http))
-            for play in (OK, answer(b"", "401 No"), server.saying(), server.saying(b"HTTP/1.1 200 OK\r\n")):
+            for play in (OK, answer(b"", "401 No"), server.sending(), server.sending(b"HTTP/1.1 200 OK\r\n")):
                 server.play(play)
                 server.connections = 0
                 try:
@@ -372,7 +372,7 @@ class TestSecrets:
 
 
 class TestSetUp:
-    def test_a_certificate_file_that_is_none(self, tmp_path: Path) -> None:
+    def test_an_invalid_certificate_file(self, tmp_path: Path) -> None:
         with pytest.raises(CertificateError, match="no such file"):
             Http("https://build.example", ca_file=tmp_path / "missing.pem")
         (tmp_path / "empty.pem").write_text("nothing")
@@ -381,7 +381,7 @@ class TestSetUp:
         with pytest.raises(CertificateError, match="holds no certificate"):
             Http("https://build.example", ca_file=tmp_path / "empty.pem")
 
-    def test_an_address_that_is_none(self) -> None:
+    def test_an_invalid_address(self) -> None:
         with pytest.raises(BadAddress):
             Http("http://_é.example")
 
@@ -396,21 +396,21 @@ class TestSetUp:
             await http.call("GET", "/x")
         assert server.requests[1].startswith(b"GET /x")
 
-    def test_a_socks_proxy_says_what_it_needs(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_socks_proxy_error_names_the_missing_package(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("all_proxy", "socks5://127.0.0.1:1")
         monkeypatch.delenv("no_proxy", raising=False)
         with pytest.raises(BadAddress, match="socksio"):
             Http("http://build.example")
 
     @pytest.mark.parametrize("proxy", ["quantum://proxy:1", "http://[::1", "http://proxy:port", "socks4://me:no@p"])
-    def test_a_broken_proxy_is_said_without_its_password(self, proxy: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_an_invalid_proxy_is_named_without_its_password(self, proxy: str, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("all_proxy", proxy)
         monkeypatch.delenv("no_proxy", raising=False)
         with pytest.raises(BadAddress, match=r"^The proxy .* cannot be used: .*NO_PROXY") as caught:
             Http("http://build.example")
         assert "me:no" not in str(caught.value)
 
-    async def test_a_proxy_that_is_not_there_is_named(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test_an_unreachable_proxy_is_named(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("http_proxy", "me:hunter2@127.0.0.1:1")
         beyond = Http("http://build.example")
         with pytest.raises(ConnectFailed, match=r"proxy http://127\.0\.0\.1:1: connection refused") as caught:
@@ -418,7 +418,7 @@ class TestSetUp:
         assert "NO_PROXY" in caught.value.hint
         await beyond.close()
 
-    async def test_a_proxy_that_refuses_is_named(self, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test_a_refusing_proxy_is_named(self, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("all_proxy", server.url)
         server.play(answer(b"not for you", "403 Forbidden", kind="text/plain"))
         plain, tunnelled = Http("http://build.example"), Http("https://build.example")
@@ -430,13 +430,13 @@ class TestSetUp:
         await tunnelled.close()
 
     async def test_keepalive_is_on(self, server: Server, http: Http) -> None:
-        server.play(server.saying(STREAM_HEAD, hold=True))
+        server.play(server.sending(STREAM_HEAD, hold=True))
         async with http.stream("GET", "/event", headers=EVENTS, first_byte=2, silence=2) as stream:
             raw = stream._response.extensions["network_stream"].get_extra_info("socket")
             assert raw.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
 
 
-async def test_tls_where_there_is_none(server: Server) -> None:
+async def test_tls_to_a_plain_http_server(server: Server) -> None:
     async def bewildered(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read(1)
         writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
@@ -448,6 +448,6 @@ async def test_tls_where_there_is_none(server: Server) -> None:
     await http.close()
 
 
-def test_plain_http_has_no_authorities_to_read() -> None:
+def test_plain_http_loads_no_authorities() -> None:
     assert Http("http://127.0.0.1:1")._tls.cert_store_stats()["x509_ca"] == 0
     assert Http("https://127.0.0.1:1")._tls.cert_store_stats()["x509_ca"] > 0

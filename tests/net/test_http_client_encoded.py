@@ -1,4 +1,4 @@
-"""Nobody asks for compression: an answer that has it is refused before a byte of it is decoded."""
+"""Compression is never requested: a compressed response is refused without decoding it."""
 
 import gzip
 import zlib
@@ -10,7 +10,7 @@ from tui.net.errors import Encoded, HttpStatusError
 from tui.net.http_client import Http
 
 BOMB = gzip.compress(gzip.compress(gzip.compress(bytes(64 << 20))))
-"""A few hundred bytes of which 64 MiB would come."""
+"""A few hundred bytes that decode to 64 MiB."""
 
 ENCODINGS = {
     "gzip": gzip.compress(b"true"),
@@ -25,7 +25,7 @@ ENCODINGS = {
 
 @pytest.mark.parametrize("method", ["GET", "POST", "PATCH"])
 @pytest.mark.parametrize("encoding", ENCODINGS)
-async def test_a_call_names_what_came(server: Server, http: Http, encoding: str, method: str) -> None:
+async def test_a_call_names_the_encoding(server: Server, http: Http, encoding: str, method: str) -> None:
     server.play(answer(ENCODINGS[encoding], "200 OK", f"content-encoding: {encoding}"))
     with pytest.raises(Encoded) as caught:
         await http.call(method, "/x")
@@ -57,12 +57,12 @@ async def test_a_stream_and_a_held_post(server: Server, http: Http) -> None:
 
 
 @pytest.mark.parametrize("encoding", ["", "identity", "Identity, identity"])
-async def test_identity_is_none(server: Server, http: Http, encoding: str) -> None:
+async def test_identity_is_accepted(server: Server, http: Http, encoding: str) -> None:
     server.play(answer(b"true", "200 OK", f"content-encoding: {encoding}"))
     assert (await http.call("GET", "/x")).value is True
 
 
-async def test_of_a_refusal_the_status_counts(server: Server, http: Http) -> None:
+async def test_an_error_status_has_precedence(server: Server, http: Http) -> None:
     server.play(answer(BOMB, "503 Busy", "content-encoding: gzip, gzip, gzip", "retry-after: 3"))
     with pytest.raises(
         HttpStatusError, match=r"\(503 Busy\): its text has Content-Encoding gzip, gzip, gzip"

@@ -1,4 +1,4 @@
-"""Streams that are held, cut, garbled and left: what comes of them, and that nothing stays open behind them."""
+"""Streams that are held, cut, garbled and abandoned; none leaves a connection open."""
 
 import asyncio
 import json
@@ -17,8 +17,8 @@ from tui.net.http_client import ByteStream, Http
 
 
 class TestStream:
-    async def test_bytes_as_they_come(self, server: Server, http: Http) -> None:
-        server.play(server.saying(STREAM_HEAD + chunk(b"data: a\n\n"), chunk(b": beat\n"), b"0\r\n\r\n"))
+    async def test_bytes_are_passed_on_as_received(self, server: Server, http: Http) -> None:
+        server.play(server.sending(STREAM_HEAD + chunk(b"data: a\n\n"), chunk(b": beat\n"), b"0\r\n\r\n"))
         async with http.stream("GET", "/event", headers=EVENTS, first_byte=2, silence=2) as stream:
             assert (stream.status, stream.received) == (200, 0)
             assert stream.headers["content-type"] == "Text/Event-Stream; charset=latin-1"
@@ -30,7 +30,7 @@ class TestStream:
         go = asyncio.Event()
 
         async def slow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            await server.hear(reader)
+            await server.read_request(reader)
             await go.wait()
             writer.write(JSON_HEAD + b"transfer-encoding: chunked\r\n\r\n" + chunk(b"\n"))
             go.clear()
@@ -53,34 +53,34 @@ class TestStream:
         assert server.requests[0].endswith(b'{"a":1}')
 
     async def test_no_headers_in_time(self, server: Server, http: Http) -> None:
-        server.play(server.saying(hold=True))
+        server.play(server.sending(hold=True))
         with pytest.raises(ReadTimeout, match=r"no data for 0\.1 s"):
             await read(http, first_byte=0.1, silence=None)
 
     async def test_silence_after_the_headers_has_its_own_limit(self, server: Server, http: Http) -> None:
-        """httpcore must look the limit up again when the body begins; no limit at all would hang here."""
-        server.play(server.saying(STREAM_HEAD, chunk(b"x"), hold=True))
+        """httpcore must read the limit again when the body begins; without a limit this would hang."""
+        server.play(server.sending(STREAM_HEAD, chunk(b"x"), hold=True))
         with pytest.raises(ReadTimeout, match=r"no data for 0\.15 s"):
             await read(http, first_byte=None, silence=0.15)
 
     async def test_no_limit_before_the_headers_does_not_limit_the_rest(self, server: Server, http: Http) -> None:
         async def slow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            await server.hear(reader)
+            await server.read_request(reader)
             writer.write(STREAM_HEAD)
-            await asyncio.sleep(0.3)  # a server slower than the first limit: the wait is what is tested
+            await asyncio.sleep(0.3)  # a server slower than the first limit: the wait itself is under test
             writer.write(chunk(b"late") + b"0\r\n\r\n")
 
         server.play(slow)
         assert await read(http, first_byte=0.1, silence=None) == b"late"
 
     async def test_reset(self, server: Server, http: Http) -> None:
-        server.play(server.saying(STREAM_HEAD + chunk(b"12345"), reset=True))
+        server.play(server.sending(STREAM_HEAD + chunk(b"12345"), reset=True))
         with pytest.raises(ConnectionLost) as caught:
             await read(http)
         assert caught.value.reason == "connection reset by peer"
 
-    async def test_reset_counts_what_had_come(self, server: Server, http: Http) -> None:
-        server.play(server.saying(STREAM_HEAD + chunk(b"12345"), hold=True))
+    async def test_reset_counts_the_received_bytes(self, server: Server, http: Http) -> None:
+        server.play(server.sending(STREAM_HEAD + chunk(b"12345"), hold=True))
         async with http.stream("GET", "/event", headers=EVENTS, first_byte=2, silence=2) as stream:
             assert await anext(stream.chunks()) == b"12345"
             for writer in server.open:
@@ -98,28 +98,28 @@ class TestStream:
         ids=["no last chunk", "half a chunk", "short"],
     )
     async def test_cut_in_the_body(self, server: Server, http: Http, play: bytes) -> None:
-        server.play(server.saying(play))
+        server.play(server.sending(play))
         with pytest.raises(ConnectionLost, match="the answer was cut off"):
             await read(http)
 
-    async def test_a_body_without_a_length_ends_cleanly_when_cut(self, server: Server, http: Http) -> None:
-        """Nobody can tell: the JSON itself must show that it is whole."""
-        server.play(server.saying(b'HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n{"a":'))
+    async def test_a_cut_body_without_a_length_ends_normally(self, server: Server, http: Http) -> None:
+        """HTTP cannot tell: the JSON itself must show that it is complete."""
+        server.play(server.sending(b'HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n{"a":'))
         assert await read(http) == b'{"a":'
 
     @pytest.mark.parametrize("head", [b"SSH-2.0-OpenSSH_9\r\n\r\n", b"HTTP/1.1 200 OK\r\nx\x00y: z\r\n\r\n"])
-    async def test_no_http(self, server: Server, http: Http, head: bytes) -> None:
-        server.play(server.saying(head, hold=True))
+    async def test_invalid_http(self, server: Server, http: Http, head: bytes) -> None:
+        server.play(server.sending(head, hold=True))
         with pytest.raises(ProtocolError):
             await read(http)
 
     async def test_an_endless_header(self, server: Server, http: Http) -> None:
-        server.play(server.saying(b"HTTP/1.1 200 OK\r\nx: ", *[b"x" * 50_000] * 10, hold=True))
+        server.play(server.sending(b"HTTP/1.1 200 OK\r\nx: ", *[b"x" * 50_000] * 10, hold=True))
         with pytest.raises(ProtocolError):
             await read(http)
 
     @pytest.mark.parametrize("kind", ["application/json", "text/html", "text/event-stream-not", ""])
-    async def test_no_event_stream(self, server: Server, http: Http, kind: str) -> None:
+    async def test_an_unexpected_content_type(self, server: Server, http: Http, kind: str) -> None:
         server.play(answer(b"{}", kind=kind))
         with pytest.raises(UnexpectedContentType):
             await read(http)
@@ -131,19 +131,19 @@ class TestStream:
 
 class TestLeaving:
     async def test_leaving_early_closes_the_connection(self, server: Server, http: Http) -> None:
-        server.play(server.saying(STREAM_HEAD + chunk(b"x"), hold=True))
+        server.play(server.sending(STREAM_HEAD + chunk(b"x"), hold=True))
         async with http.stream("GET", "/event", headers=EVENTS, first_byte=2, silence=2) as stream:
             await anext(stream.chunks())
         await wait_until(lambda: server.connections and not server.open)
 
-    async def test_leaving_without_a_look_closes_the_connection(self, server: Server, http: Http) -> None:
-        server.play(server.saying(STREAM_HEAD, hold=True))
+    async def test_leaving_without_reading_closes_the_connection(self, server: Server, http: Http) -> None:
+        server.play(server.sending(STREAM_HEAD, hold=True))
         async with http.stream("GET", "/event", headers=EVENTS, first_byte=2, silence=2):
             pass
         await wait_until(lambda: server.connections and not server.open)
 
     async def test_cancelling_closes_the_connection(self, server: Server, http: Http) -> None:
-        server.play(server.saying(STREAM_HEAD, hold=True))
+        server.play(server.sending(STREAM_HEAD, hold=True))
         reading = asyncio.create_task(read(http))
         await wait_until(lambda: server.requests)
         reading.cancel()
@@ -151,8 +151,8 @@ class TestLeaving:
             await reading
         await wait_until(lambda: not server.open)
 
-    async def test_a_read_that_was_cancelled_is_no_clean_end(self, server: Server, http: Http) -> None:
-        server.play(server.saying(STREAM_HEAD + chunk(b"x"), hold=True))
+    async def test_a_cancelled_read_is_not_a_normal_end(self, server: Server, http: Http) -> None:
+        server.play(server.sending(STREAM_HEAD + chunk(b"x"), hold=True))
         async with http.stream("GET", "/event", headers=EVENTS, first_byte=2, silence=None) as stream:
             assert await anext(stream.chunks()) == b"x"
             reading = asyncio.ensure_future(anext(stream.chunks()))
@@ -163,8 +163,8 @@ class TestLeaving:
             with pytest.raises(ConnectionLost, match="reading was interrupted after 1 byte"):
                 await anext(stream.chunks())
 
-    async def test_closing_breaks_what_is_open(self, server: Server) -> None:
-        server.play(server.saying(STREAM_HEAD, hold=True))
+    async def test_closing_breaks_open_streams(self, server: Server) -> None:
+        server.play(server.sending(STREAM_HEAD, hold=True))
         http = Http(server.url)
         streams: list[ByteStream] = []
 

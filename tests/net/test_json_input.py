@@ -1,4 +1,4 @@
-"""Whatever JSON comes, its strings may be shown."""
+"""Strings of any JSON are safe to show."""
 
 import json
 import math
@@ -37,15 +37,15 @@ def strings(value: JSON) -> Iterator[str]:
 
 
 @given(documents, st.booleans())
-def test_every_string_is_clean_escaped_or_bare(document: JSON, escaped: bool) -> None:
+def test_every_string_is_sanitized_escaped_or_bare(document: JSON, escaped: bool) -> None:
     raw = json.dumps(document, ensure_ascii=escaped)
     assert all(text == sanitize(text) for text in strings(loads(raw, fragments=frozenset())))
 
 
 @pytest.mark.parametrize("char", sorted(UNSAFE), ids=lambda char: f"U+{ord(char):04X}")
-def test_one_character_is_enough_to_be_looked_at(char: str) -> None:
+def test_one_unsafe_character_is_found(char: str) -> None:
     assert loads(f'["a{json.dumps(char)[1:-1]}b", "é"]') == [sanitize(f"a{char}b"), "é"]
-    if char >= " ":  # the parser takes no other bare
+    if char >= " ":  # the parser refuses the others bare
         assert loads(f'["a{char}b"]') == [sanitize(f"a{char}b")]
 
 
@@ -56,7 +56,7 @@ def test_bytes_and_text_give_the_same(document: JSON) -> None:
 
 
 @given(documents)
-def test_a_clean_document_is_what_json_makes_of_it(document: JSON) -> None:
+def test_a_safe_document_equals_the_result_of_json(document: JSON) -> None:
     once = loads(json.dumps(document), fragments=frozenset())
     for ascii_only in (True, False):
         assert loads(json.dumps(once, ensure_ascii=ascii_only)) == once
@@ -73,7 +73,7 @@ def test_only_fragments_keep_half_characters() -> None:
     assert loads('{"more":"\\ude00"}', fragments=frozenset({"more"})) == {"more": "\ude00"}
 
 
-def test_tolerance() -> None:
+def test_tolerated_input() -> None:
     value = loads('{"cost":NaN,"most":Infinity,"emoji":"\\ud83d\\ude00"}')
     assert isinstance(value, dict)
     assert isinstance(value["cost"], float)
@@ -93,7 +93,7 @@ def test_tolerance() -> None:
         ("{" + "}" * 100_000, "{}}"),
     ],
 )
-def test_what_is_not_json_is_quoted_harmlessly(raw: str | bytes, said: str) -> None:
+def test_invalid_json_is_quoted_safely(raw: str | bytes, said: str) -> None:
     with pytest.raises(NotJson) as caught:
         loads(raw)
     assert said in caught.value.message
@@ -112,7 +112,7 @@ def test_what_is_not_json_is_quoted_harmlessly(raw: str | bytes, said: str) -> N
     ],
     ids=lambda value: str(value)[:20],
 )
-def test_a_number_of_any_length_costs_nothing_but_itself(raw: str, value: JSON) -> None:
+def test_a_number_of_any_length_is_accepted(raw: str, value: JSON) -> None:
     assert loads(raw) == value
 
 
@@ -122,13 +122,13 @@ def nested(depth: int, width: int = 1) -> str:
 
 @pytest.mark.parametrize("width", [1, 10_000], ids=["small", "large"])
 @pytest.mark.parametrize("depth", [0, 1, 2, MAX_DEPTH - 1, MAX_DEPTH])
-def test_nesting_is_taken_to_the_limit(depth: int, width: int) -> None:
+def test_nesting_is_accepted_up_to_the_limit(depth: int, width: int) -> None:
     assert loads(nested(depth, width)) is not None
 
 
 @pytest.mark.parametrize("width", [1, 10_000], ids=["small", "large"])
 @pytest.mark.parametrize("depth", [MAX_DEPTH + 1, MAX_DEPTH + 2, 900, 100_000])
-def test_nesting_is_taken_no_further(depth: int, width: int) -> None:
+def test_nesting_beyond_the_limit_is_refused(depth: int, width: int) -> None:
     with pytest.raises(NotJson, match="nested deeper than 100 levels"):
         loads(nested(depth, width))
 

@@ -1,4 +1,4 @@
-"""The client's JSON decoder over a corpus of texts, padded, split and cut off at every byte."""
+"""The client's JSON decoder over a corpus of texts, padded, split and truncated at every byte."""
 
 import json
 from collections.abc import Iterable, Iterator
@@ -56,7 +56,7 @@ def in_pieces(data: bytes, size: int) -> Iterator[bytes]:
 
 
 def is_error(result: Outcome) -> bool:
-    """Whether it is an error, which must be fit for a terminal."""
+    """Whether it is an error, which must be safe for a terminal."""
     if not isinstance(result, InvalidBody):
         return False
     assert result.message == sanitize(result.message)
@@ -64,14 +64,14 @@ def is_error(result: Outcome) -> bool:
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_json_is_a_value_and_what_is_none_is_an_error(name: str) -> None:
+def test_json_is_a_value_and_invalid_json_an_error(name: str) -> None:
     result = outcome(CASES[name])
     if name.startswith("y_"):
         assert not is_error(result)
     elif name.startswith("n_"):
         assert is_error(result)
     elif not is_error(result):
-        json.dumps(result).encode()  # no half of a character is left
+        json.dumps(result).encode()  # no lone surrogate is left
 
 
 @pytest.mark.parametrize("padding", PADDINGS)
@@ -86,7 +86,7 @@ def test_padding_changes_no_outcome(padding: str) -> None:
 
 
 @pytest.mark.parametrize("name", [name for name, text in CASES.items() if len(text) < 1000])
-def test_what_is_cut_off_is_a_value_or_an_error(name: str) -> None:
+def test_truncated_json_is_a_value_or_an_error(name: str) -> None:
     text = CASES[name]
     for end in range(len(text)):
         result = padded([b"\n", text[:end]])
@@ -95,7 +95,7 @@ def test_what_is_cut_off_is_a_value_or_an_error(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_real_answer_that_is_cut_off_at_any_byte_is_said_to_be(name: str) -> None:
+def test_a_real_response_truncated_at_any_byte_is_reported_so(name: str) -> None:
     body = json.dumps(recording(name).answers["prompt"]).encode()
     for end in range(1, len(body)):
         assert isinstance(padded([b"\n\n", body[:end]]), Truncated), body[:end]

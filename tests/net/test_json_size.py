@@ -1,4 +1,4 @@
-"""What a document takes in memory is known before it is parsed; long texts may take more than what is small."""
+"""The memory of a document is estimated before parsing; long strings have a higher limit."""
 
 import json
 import tracemalloc
@@ -40,7 +40,9 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("small")
 @pytest.mark.parametrize("large", [1 << 10, 1 << 30], ids=["as it is", "as text"])
 @pytest.mark.parametrize("shape", SHAPES)
-def test_a_document_that_takes_too_much_is_refused(shape: str, large: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_document_that_takes_too_much_memory_is_refused(
+    shape: str, large: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(json_input, "LARGE", large)
     loads(SHAPES[shape](1000))
     document = SHAPES[shape](2_000_000 if "text" in shape else 300_000)
@@ -50,7 +52,7 @@ def test_a_document_that_takes_too_much_is_refused(shape: str, large: int, monke
 
 @pytest.mark.usefixtures("small")
 @pytest.mark.parametrize("shape", SHAPES)
-def test_what_is_taken_takes_no_more_than_was_said(shape: str) -> None:
+def test_an_accepted_document_takes_no_more_than_estimated(shape: str) -> None:
     most = 3 * MOST if "text" in shape else MOST
     taken = 0
     for count in (1000, 3000, 10_000, 30_000, 100_000, 300_000):
@@ -68,7 +70,7 @@ def test_what_is_taken_takes_no_more_than_was_said(shape: str) -> None:
 
 
 @pytest.mark.usefixtures("small")
-def test_long_texts_may_be_twice_their_size() -> None:
+def test_long_strings_may_take_twice_their_size() -> None:
     text = "x" * (MOST + 1000)
     assert loads(bytearray(json.dumps({"a": {"b": [text]}}), "utf-8")) == {"a": {"b": [text]}}
 
@@ -112,6 +114,6 @@ class TestAsItIs:
                 loads(b"[" * depth + b"]" * depth)
 
     @pytest.mark.parametrize("raw", [b'"\\ud83d"', b'"\xff"', b"NaN", b"1e400", b'{"a":', b"<html>"])
-    def test_what_the_strict_parser_does_not_take(self, raw: bytes) -> None:
+    def test_input_that_the_strict_parser_refuses(self, raw: bytes) -> None:
         with pytest.raises(TooLarge):
             loads(raw)

@@ -7,12 +7,12 @@ import pytest
 from tui.net.local_file import read_small
 
 
-def test_a_small_file_is_read_whole(tmp_path: Path) -> None:
+def test_a_small_file_is_read(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"1234")
     assert read_small(tmp_path / "file", 4) == b"1234"
 
 
-def test_no_more_is_read_than_it_may_hold(tmp_path: Path) -> None:
+def test_a_file_over_the_limit_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"12345")
     with pytest.raises(OSError, match="larger than") as refused:
         read_small(tmp_path / "file", 4)
@@ -20,7 +20,7 @@ def test_no_more_is_read_than_it_may_hold(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("make", [os.mkfifo, Path.mkdir, lambda path: path.symlink_to("/dev/zero")])
-def test_what_might_never_end_is_not_read(tmp_path: Path, make: object) -> None:
+def test_pipes_and_devices_are_refused(tmp_path: Path, make: object) -> None:
     assert callable(make)
     make(tmp_path / "file")
     with pytest.raises(OSError, match=r"not a regular file|Is a directory"):

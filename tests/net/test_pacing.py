@@ -1,4 +1,4 @@
-"""Work that is wanted often: what share of the time it takes, and that its last wish is done."""
+"""Frequently requested work: its share of the time, and that the last request is served."""
 
 from collections.abc import Callable
 
@@ -8,7 +8,7 @@ from tui.net.pacing import BURST, SHARE, SLICE, Paced, Slice
 
 
 class Time:
-    """A clock that work moves, and calls that come when their time does."""
+    """A clock advanced by work, with scheduled calls."""
 
     def __init__(self) -> None:
         self.now = 100.0
@@ -35,7 +35,7 @@ def time() -> Time:
     return Time()
 
 
-def test_work_is_done_at_once_while_it_takes_little(time: Time) -> None:
+def test_short_work_runs_at_once(time: Time) -> None:
     paced = Paced(time.work, later=time.later, clock=lambda: time.now)
     for done in range(1, 100):
         paced()
@@ -43,7 +43,7 @@ def test_work_is_done_at_once_while_it_takes_little(time: Time) -> None:
         time.pass_by(0.1)
 
 
-def test_work_that_is_always_wanted_takes_its_share_of_the_time(time: Time) -> None:
+def test_frequent_work_takes_its_share_of_the_time(time: Time) -> None:
     paced = Paced(time.work, later=time.later, clock=lambda: time.now)
     began = time.now
     for _ in range(100_000):
@@ -54,7 +54,7 @@ def test_work_that_is_always_wanted_takes_its_share_of_the_time(time: Time) -> N
     assert time.worked * 0.02 >= SHARE * took / 2
 
 
-def test_the_last_wish_is_done_though_nothing_comes_after_it(time: Time) -> None:
+def test_the_last_request_is_served(time: Time) -> None:
     paced = Paced(time.work, later=time.later, clock=lambda: time.now)
     for _ in range(1_000):
         paced()
@@ -66,7 +66,7 @@ def test_the_last_wish_is_done_though_nothing_comes_after_it(time: Time) -> None
     assert time.calls == []
 
 
-def test_work_that_fails_is_done_at_the_next_wish_all_the_same(time: Time) -> None:
+def test_failed_work_runs_again_on_the_next_request(time: Time) -> None:
     def fail() -> None:
         time.work()
         raise ValueError("broken")
@@ -78,7 +78,7 @@ def test_work_that_fails_is_done_at_the_next_wish_all_the_same(time: Time) -> No
         assert time.worked == done
 
 
-def test_a_slice_is_over_after_its_time_and_begins_anew(time: Time) -> None:
+def test_a_slice_ends_after_its_time_and_can_restart(time: Time) -> None:
     turn = Slice(clock=lambda: time.now)
     seen = [turn.over]
     time.now += SLICE

@@ -1,4 +1,4 @@
-"""However its bytes come, padded JSON is one value, or one clear word on what is wrong with it."""
+"""Padded JSON, split anywhere, is one value or one specific error."""
 
 import json
 import sys
@@ -28,7 +28,7 @@ objects = st.dictionaries(
 
 
 def outcome(pieces: list[bytes], limit: int = 1 << 20) -> object:
-    """The value, or what the error says, with all that the parser counted."""
+    """The value or the error's message, with the parser's counters."""
     parser = PaddedJson(limit)
     try:
         for piece in pieces:
@@ -49,7 +49,7 @@ def whole(document: JSON, escaped: bool = True) -> bytes:
 
 
 @given(objects, padding, padding, st.booleans(), st.booleans())
-def test_padding_and_mark_are_no_part_of_the_value(
+def test_padding_and_byte_order_mark_are_not_part_of_the_value(
     document: dict[str, JSON], before: bytes, after: bytes, escaped: bool, marked: bool
 ) -> None:
     parser = PaddedJson()
@@ -70,7 +70,7 @@ def test_any_split_of_the_bytes_gives_the_same(data: bytes, cuts: list[int]) -> 
 
 
 @given(objects, st.booleans(), st.integers(0, 1 << 20))
-def test_every_proper_beginning_is_truncated(document: dict[str, JSON], escaped: bool, at: int) -> None:
+def test_every_proper_prefix_is_truncated(document: dict[str, JSON], escaped: bool, at: int) -> None:
     data = whole(document, escaped)
     parser = PaddedJson()
     parser.feed(b"\n\n" + data[: 1 + at % (len(data) - 1)])
@@ -100,7 +100,7 @@ def test_every_proper_beginning_is_truncated(document: dict[str, JSON], escaped:
         "",
     ],
 )
-def test_wherever_it_breaks_off(end: str) -> None:
+def test_truncation_at_any_place(end: str) -> None:
     parser = PaddedJson()
     parser.feed(b'{"a":' + end.encode())
     with pytest.raises(Truncated):
@@ -108,7 +108,7 @@ def test_wherever_it_breaks_off(end: str) -> None:
 
 
 @given(objects, padding, st.sampled_from([b"{}", b"null", b"]", b"}", b"x", b"\x00", b"<html>"]))
-def test_more_after_the_value(document: dict[str, JSON], between: bytes, more: bytes) -> None:
+def test_trailing_bytes(document: dict[str, JSON], between: bytes, more: bytes) -> None:
     parser = PaddedJson()
     parser.feed(whole(document) + between + more)
     with pytest.raises(TrailingBytes):
@@ -116,7 +116,7 @@ def test_more_after_the_value(document: dict[str, JSON], between: bytes, more: b
 
 
 @pytest.mark.parametrize("data", [b"", b" ", b"\n" * 72, MARK, b" " + MARK])
-def test_no_value_at_all(data: bytes) -> None:
+def test_an_empty_body(data: bytes) -> None:
     parser = PaddedJson()
     parser.feed(data)
     assert not parser.started
@@ -138,7 +138,7 @@ def test_no_value_at_all(data: bytes) -> None:
         b"[" * 100_000 + b"]",
     ],
 )
-def test_no_json(data: bytes) -> None:
+def test_invalid_json(data: bytes) -> None:
     parser = PaddedJson()
     parser.feed(b"\n" + data)
     with pytest.raises(NotJson):
@@ -163,7 +163,7 @@ def test_the_limit_is_on_the_value() -> None:
 
 
 @pytest.mark.parametrize("pieces", [[b'"4567890123"'], [b'"456789012', b'"'], [b"{}", b" " * 9]])
-def test_a_value_over_the_limit_is_refused_at_once_and_for_good(pieces: list[bytes]) -> None:
+def test_a_value_over_the_limit_is_refused_at_once_and_again(pieces: list[bytes]) -> None:
     parser = PaddedJson(limit=10)
     for piece in pieces[:-1]:
         parser.feed(piece)
@@ -181,7 +181,7 @@ def test_a_value_near_the_limit_in_small_pieces() -> None:
     assert parser.close() == {"output": "x" * (8 << 20)}
 
 
-def test_strings_of_the_value_are_clean() -> None:
+def test_strings_of_the_value_are_sanitized() -> None:
     parser = PaddedJson()
     parser.feed(b'  {"text":"\\u001b[2J\xc2\x9b1mhi"}')
     assert parser.close() == {"text": "hi"}

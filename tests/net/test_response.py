@@ -1,4 +1,4 @@
-"""Answers that are not the one asked for: in which words they are told."""
+"""Unexpected responses, and their error messages."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from tui.net.errors import HttpStatusError, ProtocolError
 from tui.net.http_client import Http
 
 
-async def test_a_password_that_the_server_sends_back_is_not_quoted(server: Server) -> None:
+async def test_an_echoed_password_is_not_quoted(server: Server) -> None:
     secret = BasicAuth("opencode", "hunter2")
     echo = f"{secret.header()} hunter2"
     server.play(answer(echo.encode(), f"500 {echo}", f"location: /{echo}"))
@@ -21,7 +21,7 @@ async def test_a_password_that_the_server_sends_back_is_not_quoted(server: Serve
 
 
 class TestRefused:
-    async def test_words_of_the_server(self, server: Server, http: Http) -> None:
+    async def test_the_servers_message(self, server: Server, http: Http) -> None:
         server.play(answer(b'{"name":"NotFoundError","data":{"message":"no \\u001b[2Jsession"}}', "404 Not Found"))
         with pytest.raises(HttpStatusError) as caught:
             await http.call("GET", "/session/x")
@@ -48,7 +48,7 @@ class TestRefused:
         assert not caught.value.permanent
 
     async def test_a_cookie_is_not_sent_back(self, server: Server, http: Http) -> None:
-        """Nothing of one answer goes along with the next request unless it was asked for."""
+        """No part of one response is sent with the next request."""
         server.play(answer(b"true", "200 OK", "set-cookie: who=me; Path=/"))
         await http.call("GET", "/a")
         await http.call("GET", "/b")
@@ -65,7 +65,9 @@ class TestRefused:
     @pytest.mark.parametrize(
         "location", ["http://me:hunter3@there:hunter4/", "http://[::1?hunter4", "http://there/" + "x" * 70_000]
     )
-    async def test_a_redirect_to_no_address_is_not_quoted(self, server: Server, http: Http, location: str) -> None:
+    async def test_a_redirect_to_an_invalid_address_is_not_quoted(
+        self, server: Server, http: Http, location: str
+    ) -> None:
         server.play(answer(b"", "302 Found", f"location: {location}"))
         with pytest.raises(ProtocolError, match=r"^not valid HTTP: it redirects to an invalid address$"):
             await http.call("GET", "/x")
@@ -76,23 +78,23 @@ class TestRefused:
             await http.call("POST", "/x")
         assert (caught.value.retry_after, caught.value.excerpt, caught.value.permanent) == (7.0, "slow down", False)
 
-    async def test_a_refusal_whose_body_never_ends(
+    async def test_an_error_body_that_never_ends(
         self, server: Server, http: Http, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr("tui.net.response.QUOTED_SECONDS", 0.1)
         monkeypatch.setattr("tui.net.http_client.QUOTED_SECONDS", 0.1)
-        server.play(server.saying(b"HTTP/1.1 500 No\r\ncontent-length: 99\r\n\r\nhalf a wo", hold=True))
+        server.play(server.sending(b"HTTP/1.1 500 No\r\ncontent-length: 99\r\n\r\nhalf a wo", hold=True))
         with pytest.raises(HttpStatusError, match="half a wo"):
             await http.call("POST", "/x")
 
-    async def test_a_refusal_whose_body_is_huge(self, server: Server, http: Http) -> None:
+    async def test_a_huge_error_body(self, server: Server, http: Http) -> None:
         server.play(
-            server.saying(b"HTTP/1.1 500 No\r\ncontent-length: 99999999\r\n\r\n", *[b"x" * 30_000] * 9, hold=True)
+            server.sending(b"HTTP/1.1 500 No\r\ncontent-length: 99999999\r\n\r\n", *[b"x" * 30_000] * 9, hold=True)
         )
         with pytest.raises(HttpStatusError, match="xxx…"):
             await http.call("POST", "/x")
 
-    async def test_a_stream_is_refused_too(self, server: Server, http: Http) -> None:
+    async def test_an_error_status_of_a_stream(self, server: Server, http: Http) -> None:
         server.play(answer(b"", "401 Unauthorized"))
         with pytest.raises(HttpStatusError, match="a password is required"):
             await read(http)

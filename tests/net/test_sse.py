@@ -73,12 +73,12 @@ def test_comments_ids_and_spaces_example() -> None:
     )
 
 
-def test_an_unfinished_event_is_not_handed_on() -> None:
+def test_an_unfinished_event_is_not_returned() -> None:
     assert data_of(b"data: whole\n\ndata: cut") == ["whole"]
     assert data_of(b"data: whole\n\ndata: cut\n") == ["whole"]
 
 
-def test_an_event_is_handed_on_with_its_last_byte() -> None:
+def test_an_event_is_returned_with_its_last_byte() -> None:
     decoder = EventDecoder()
     assert list(decoder.feed(b"data: now\r\n\r")) == [ServerSentEvent("message", "now")]
     assert list(decoder.feed(b"\n")) == []
@@ -87,13 +87,13 @@ def test_an_event_is_handed_on_with_its_last_byte() -> None:
 
 
 @pytest.mark.parametrize("cut", range(4))
-def test_a_byte_order_mark_does_not_eat_the_first_event(cut: int) -> None:
+def test_a_byte_order_mark_does_not_hide_the_first_event(cut: int) -> None:
     stream = b"\xef\xbb\xbfdata: first\n\n"
     assert data_of(stream[:cut], stream[cut:]) == ["first"]
     assert data_of(stream + stream) == ["first"]
 
 
-def test_comments_after_an_id_are_no_events() -> None:
+def test_comments_after_an_id_are_not_events() -> None:
     events, comments, _ = decode(b"id: 4\ndata: x\n\n: beat\n\n: beat\n\ndata: y\n\n")
     assert events == [ServerSentEvent("message", "x", "4"), ServerSentEvent("message", "y", "4")]
     assert comments == ["beat", "beat"]
@@ -126,22 +126,22 @@ def test_retry(field: bytes, seconds: float | None) -> None:
     ]
 
 
-def test_a_retry_on_its_own_reaches_the_next_event() -> None:
+def test_a_separate_retry_is_returned_with_the_next_event() -> None:
     assert decode(b"retry: 3000\n\n: beat\n\ndata: x\n\n")[0] == [ServerSentEvent("message", "x", retry=3.0)]
 
 
-def test_the_stream_is_utf8_whatever_it_holds() -> None:
+def test_the_stream_is_always_utf8() -> None:
     assert data_of("data: é😀\u2028z\n\n".encode()) == ["é😀\u2028z"]
     assert data_of(b"data: \xe9\n\n") == ["\ufffd"]
 
 
-def test_names_ids_and_comments_are_clean() -> None:
+def test_names_ids_and_comments_are_sanitized() -> None:
     events, comments, _ = decode(b"event: a\x1b[2Jb\nid: 1\x07\ndata: x\n\n: \x1b]0;t\x07beat\n")
     assert events == [ServerSentEvent("ab", "x", "1")]
     assert comments == ["beat"]
 
 
-def test_an_endless_line_ends() -> None:
+def test_an_endless_line_is_refused() -> None:
     decoder = EventDecoder(limit=1000)
     for _ in range(150):
         assert not list(decoder.feed(b"x" * 100))
@@ -150,7 +150,7 @@ def test_an_endless_line_ends() -> None:
 
 
 @pytest.mark.parametrize("size", [1, 7, 1000])
-def test_an_event_over_the_limit_costs_itself_alone(size: int) -> None:
+def test_only_the_event_over_the_limit_is_dropped(size: int) -> None:
     large = b"id: 2\ndata: " + b"y" * 500 + b"\ndata: more\n\n"
     stream = b"id: 1\ndata: x\n\n" + large + b": beat\n\n" + b"id: 3\ndata: z\n\n"
     decoder = EventDecoder(limit=100)
@@ -158,7 +158,7 @@ def test_an_event_over_the_limit_costs_itself_alone(size: int) -> None:
     assert [event.data for piece in pieces for event in decoder.feed(piece)] == ["x", "z"]
 
 
-def test_an_endless_event_ends_after_those_before_it() -> None:
+def test_an_endless_event_raises_after_those_before_it() -> None:
     assert decode(b"data: x\n\n" + b"data: y\n" * 1000, limit=100) == ([ServerSentEvent("message", "x")], [], True)
     assert decode(b"unknown\n" * 1000, limit=100)[2]
 
@@ -169,7 +169,7 @@ def test_the_limit_is_for_each_event_and_each_comment() -> None:
     assert decode(b": " + b"c" * 99 + b"\n", limit=100) == ([], [], True)
 
 
-def test_comments_may_go_on_for_ever() -> None:
+def test_comments_in_total_are_unlimited() -> None:
     assert decode(b"data: x\n" + b": beat\n" * 1000 + b"\n", limit=100)[0] == [ServerSentEvent("message", "x")]
 
 
@@ -187,7 +187,7 @@ async def test_every_byte_is_counted_before_its_event() -> None:
     assert seen == [7, 1, 18, "x", "y"]
 
 
-async def test_what_the_bytes_end_with_comes_after_the_last_event() -> None:
+async def test_the_error_of_the_chunks_follows_the_last_event() -> None:
     cut = chunks(b"data: x\n\ndata", error=ConnectionLost("connection reset"))
     events = read_events(cut, on_bytes=lambda _: None)
     assert (await anext(events)).data == "x"
@@ -195,7 +195,7 @@ async def test_what_the_bytes_end_with_comes_after_the_last_event() -> None:
         await anext(events)
 
 
-async def test_reading_goes_on_after_a_break() -> None:
+async def test_reading_can_continue_after_a_break() -> None:
     events = read_events(chunks(b"data: x\n\ndata: y\n\n", b"data: z\n\n"), on_bytes=lambda _: None)
     async for event in events:
         assert event.data == "x"
@@ -203,7 +203,7 @@ async def test_reading_goes_on_after_a_break() -> None:
     assert [event.data async for event in events] == ["y", "z"]
 
 
-async def test_after_a_chunk_that_had_to_be_waited_for_the_stream_rests() -> None:
+async def test_the_stream_rests_after_a_chunk_that_took_time() -> None:
     loop = asyncio.get_running_loop()
     came: list[str] = []
 
@@ -225,10 +225,10 @@ async def test_after_a_chunk_that_had_to_be_waited_for_the_stream_rests() -> Non
 
 
 class TestTrickle:
-    """Bytes that come for ever and end no event."""
+    """Bytes that arrive for ever without completing an event."""
 
     async def read(self, monkeypatch: pytest.MonkeyPatch, pieces: list[bytes], every: float) -> list[str]:
-        """The events of `pieces`, of which one comes every so many seconds of the loop's clock."""
+        """The events of `pieces`, one of which arrives every `every` seconds of the loop's clock."""
         loop = asyncio.get_running_loop()
         now = loop.time()
 
@@ -255,12 +255,12 @@ class TestTrickle:
             await self.read(monkeypatch, [b":", *[b"beat "] * 60], 1.0)
 
     @pytest.mark.parametrize("beat", [b": beat\n", b"\n", b"\r", b"data: {}\n\n", b":\n"])
-    async def test_a_beat_is_none(self, monkeypatch: pytest.MonkeyPatch, beat: bytes) -> None:
+    async def test_a_heartbeat_does_not_trickle(self, monkeypatch: pytest.MonkeyPatch, beat: bytes) -> None:
         await self.read(monkeypatch, [beat] * 20, 29.0)
 
-    async def test_a_beat_in_two_pieces_is_none(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test_a_heartbeat_in_two_pieces_does_not_trickle(self, monkeypatch: pytest.MonkeyPatch) -> None:
         assert len(await self.read(monkeypatch, [b"data: ", b"{}\n\n"] * 20, 15.0)) == 20
 
-    async def test_a_large_event_on_a_slow_line_is_none(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test_a_large_event_on_a_slow_connection_does_not_trickle(self, monkeypatch: pytest.MonkeyPatch) -> None:
         pieces = [b"data: ", *[b"x" * 1000] * 100, b"\n\n"]
         assert await self.read(monkeypatch, pieces, 1.0) == ["x" * 100_000]

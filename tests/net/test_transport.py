@@ -1,4 +1,4 @@
-"""Why a server cannot be reached, found in what led to the error."""
+"""The reasons of connection errors, found in their causes."""
 
 import errno
 import socket
@@ -23,7 +23,7 @@ def not_tls() -> ssl.SSLError:
 
 
 def wrapped(cause: BaseException) -> Exception:
-    """As httpx gives it: without words of its own, the cause two steps down."""
+    """An error as raised by httpx: without a message, the cause two levels down."""
     middle, outer = RuntimeError(""), ValueError("")
     middle.__cause__, outer.__context__ = cause, middle
     return outer
@@ -45,25 +45,25 @@ REFUSED = OSError(errno.ECONNREFUSED, "Connect call failed ('127.0.0.1', 4096)")
         (RuntimeError("odd"), ConnectFailed, "no connection"),
     ],
 )
-def test_why(cause: Exception, kind: type[NetError], words: str) -> None:
+def test_the_cause_is_classified(cause: Exception, kind: type[NetError], words: str) -> None:
     error = classify_connect_error(wrapped(cause))
     assert type(error) is kind
     assert error.reason == words
 
 
-def test_an_error_with_words_of_its_own() -> None:
+def test_an_error_with_its_own_message() -> None:
     assert (
         classify_connect_error(RuntimeError("407 Proxy Authentication Required")).reason
         == "407 Proxy Authentication Required"
     )
 
 
-def test_tls_has_no_words_of_the_system() -> None:
+def test_tls_errors_have_no_system_message() -> None:
     assert system_words(wrapped(ssl.SSLError(1, "[SSL] bad record mac"))) == ""
     assert system_words(wrapped(ConnectionResetError(errno.ECONNRESET, ""))) == "connection reset by peer"
 
 
-def test_keepalive_finds_a_dead_peer_within_a_minute_or_so() -> None:
+def test_keepalive_detects_a_dead_peer_within_about_a_minute() -> None:
     options = {option: value for level, option, value in keepalive_options() if level == socket.IPPROTO_TCP}
     assert (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1) in keepalive_options()
     if hasattr(socket, "TCP_KEEPIDLE"):
@@ -107,7 +107,7 @@ def test_the_environment_names_the_proxy(monkeypatch: pytest.MonkeyPatch) -> Non
         ("ample", "http://build.example", False),
     ],
 )
-def test_what_no_proxy_covers(entries: str, url: str, exempt: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_proxy_entries(entries: str, url: str, exempt: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("all_proxy", "http://any:1")
     monkeypatch.setenv("no_proxy", entries)
     assert (proxy_for(url) is None) == exempt

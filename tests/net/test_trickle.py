@@ -1,4 +1,4 @@
-"""Bytes that come one by one and complete nothing: given up in time, by name; a turn that is silent is not."""
+"""Bytes that arrive one by one and complete nothing raise Trickled in time; a silent turn does not."""
 
 import asyncio
 
@@ -15,10 +15,10 @@ PROCESSING = b"HTTP/1.1 102 Processing\r\n\r\n"
 
 
 def dripping(server: Server, begin: bytes, drop: bytes = b"x", every: float = 0.02) -> Play:
-    """Hear a request, write `begin`, and then `drop` again and again until the client leaves."""
+    """Read a request, write `begin`, and then `drop` repeatedly until the client disconnects."""
 
     async def play(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await server.hear(reader)
+        await server.read_request(reader)
         writer.write(begin)
         while not reader.at_eof():
             writer.write(drop)
@@ -48,7 +48,7 @@ async def test_headers_of_a_stream_have_one_limit(server: Server, http: Http) ->
             await read(http, first_byte=0.3)
 
 
-async def test_the_second_try_of_a_get_may_be_answered(server: Server, http: Http) -> None:
+async def test_the_retry_of_a_get_may_be_answered(server: Server, http: Http) -> None:
     server.play(dripping(server, HEAD), OK)
     assert (await http.call("GET", "/x", timeout=0.5)).value is True
 
@@ -61,9 +61,7 @@ async def test_the_head_of_a_chunk_that_never_ends(server: Server, http: Http, m
             await http.call(method, "/x", timeout=0.3)
 
 
-async def test_an_answer_that_is_just_over_the_slowest(
-    server: Server, http: Http, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_body_just_above_the_minimum_rate(server: Server, http: Http, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(response, "PATIENT", 0.5)
     server.play(dripping(server, JSON_HEAD + b"content-length: 9999999\r\n\r\n", b" " * 8))  # 400 bytes a second
     async with asyncio.timeout(5):
@@ -78,12 +76,12 @@ class TestHeldPost:
         async with http.stream("POST", "/x", json={}, first_byte=None, silence=None) as stream:
             return b"".join([piece async for piece in stream.chunks()])
 
-    async def test_half_of_the_headers_at_once_and_the_rest_much_later(self, server: Server, http: Http) -> None:
-        """As MiMo Code does: the rest comes with the first byte of the body."""
+    async def test_half_of_the_headers_at_once_and_the_rest_later(self, server: Server, http: Http) -> None:
+        """As MiMo Code does: the rest arrives with the first byte of the body."""
         go = asyncio.Event()
 
         async def mimo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            await server.hear(reader)
+            await server.read_request(reader)
             writer.write(JSON_HEAD + b"vary: Origin\r\n")
             await go.wait()
             writer.write(b"transfer-encoding: chunked\r\n\r\n" + chunk(b" ") + chunk(b"true") + b"0\r\n\r\n")
@@ -94,9 +92,9 @@ class TestHeldPost:
         go.set()
         assert await turn == b" true"
 
-    async def test_many_interim_answers(self, server: Server, http: Http) -> None:
+    async def test_many_interim_responses(self, server: Server, http: Http) -> None:
         async def play(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            await server.hear(reader)
+            await server.read_request(reader)
             for _ in range(2 * trickle.PIECES):
                 writer.write(PROCESSING)
                 await writer.drain()
@@ -107,7 +105,7 @@ class TestHeldPost:
         async with http.stream("POST", "/x", json={}, first_byte=None, silence=None) as stream:
             assert await anext(stream.chunks()) == b"true"
 
-    async def test_a_flood_of_interim_answers_ends(
+    async def test_too_many_interim_responses_are_refused(
         self, server: Server, http: Http, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(trickle, "INTERIM", 1000)
@@ -127,9 +125,9 @@ class TestHeldPost:
             with pytest.raises(Trickled, match=r"^POST /x is too slow"):
                 await self.hold(http)
 
-    async def test_pads_are_no_trickle(self, server: Server, http: Http) -> None:
+    async def test_padding_does_not_trickle(self, server: Server, http: Http) -> None:
         async def play(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            await server.hear(reader)
+            await server.read_request(reader)
             writer.write(JSON_HEAD + b"transfer-encoding: chunked\r\n\r\n")
             for _ in range(2 * trickle.PIECES):
                 writer.write(chunk(b" "))
@@ -142,7 +140,7 @@ class TestHeldPost:
 
 
 @pytest.mark.real_time
-async def test_small_chunks_leave_others_their_turn(server: Server, http: Http) -> None:
+async def test_small_chunks_yield_to_the_event_loop(server: Server, http: Http) -> None:
     server.play(JSON_HEAD + b"transfer-encoding: chunked\r\n\r\n" + chunk(b" ") * 100_000 + b"4\r\ntrue\r\n0\r\n\r\n")
     async with loop_held_up_at_most(0.15):
         assert (await http.call("GET", "/x", timeout=60)).value is True

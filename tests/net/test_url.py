@@ -1,4 +1,4 @@
-"""Addresses as people type them; ids that are no paths."""
+"""Addresses as users type them; ids as path segments."""
 
 from urllib.parse import unquote
 
@@ -26,7 +26,7 @@ from tui.net.url import BadAddress, is_exposed, is_loopback, normalise_url, path
         ("localhost:4096/team@home", "http://localhost:4096/team@home"),
     ],
 )
-def test_what_is_understood(typed: str, url: str) -> None:
+def test_accepted_addresses(typed: str, url: str) -> None:
     assert normalise_url(typed) == url
     assert normalise_url(url) == url
 
@@ -52,7 +52,7 @@ def test_what_is_understood(typed: str, url: str) -> None:
         ("http://[::1", "cannot be read"),
     ],
 )
-def test_what_is_not_says_why(typed: str, said: str) -> None:
+def test_refused_addresses_have_a_reason(typed: str, said: str) -> None:
     with pytest.raises(BadAddress, match=said):
         normalise_url(typed)
 
@@ -99,13 +99,13 @@ def test_anything_typed_is_an_address_or_refused(typed: str) -> None:
 @pytest.mark.parametrize(
     "host", ["localhost", "LOCALHOST.", "api.localhost", "127.0.0.1", "127.9.9.9", "[::1]", "0.0.0.0"]
 )
-def test_this_machine(host: str) -> None:
+def test_loopback_addresses(host: str) -> None:
     assert is_loopback(f"http://{host}:4096")
     assert not is_exposed(f"http://{host}:4096", has_password=True)
 
 
 @pytest.mark.parametrize("host", ["localhost.example", "127.0.0.1.example", "10.0.0.1", "128.0.0.1", "[::2]", "127"])
-def test_another_machine(host: str) -> None:
+def test_other_addresses(host: str) -> None:
     assert not is_loopback(f"http://{host}:4096")
     assert is_exposed(f"http://{host}:4096", has_password=True)
     assert not is_exposed(f"http://{host}:4096", has_password=False)
@@ -121,12 +121,12 @@ def test_an_id_is_one_segment(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["", ".", "..", "..."])
-def test_an_id_does_not_climb(name: str) -> None:
+def test_an_id_cannot_traverse_the_path(name: str) -> None:
     once = unquote(path_segment(name))
     assert path_segment(name)
     assert once.strip(".")
     assert "/" not in once
 
 
-def test_half_a_character_in_an_id_is_no_crash() -> None:
+def test_a_lone_surrogate_in_an_id_is_encoded() -> None:
     assert path_segment("ses_\ud83d") == "ses_%3F"

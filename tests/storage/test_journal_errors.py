@@ -10,7 +10,7 @@ from tui.storage.journal_errors import fault
 
 
 @pytest.mark.parametrize(
-    ("code", "what", "remedy"),
+    ("code", "what", "hint"),
     [
         (errno.EACCES, "cannot be written by you", "Change its owner or its mode (chmod u+rwX)"),
         (errno.ENOSPC, "has no room: the disk is full", "Free some space"),

@@ -22,7 +22,11 @@ NOBODY = ConnectionStatus(ConnectionState.RECONNECTING, attempt=3, reason="canno
 
 def turn(state: TurnState = TurnState.RUNNING, **fields: Any) -> Turn:
     begun = Turn.begin(Prompt("ses_1", "words", "msg_1", "prt_1"), NOW - 724)
-    post = {name: fields.pop(name) for name in ("held", "headers_at", "pads", "last_pad", "sent_at") if name in fields}
+    post = {
+        name: fields.pop(name)
+        for name in ("held", "headers_at", "padding_bytes", "last_padding", "sent_at")
+        if name in fields
+    }
     return replace(begun, **({"state": state, "last_activity": NOW, "post": replace(begun.post, **post)} | fields))
 
 
@@ -39,8 +43,8 @@ def test_sending() -> None:
 
 
 def test_a_padded_turn_counts_its_beats() -> None:
-    assert words(turn(pads=72, last_padding=NOW - 4)) == "turn 12:04 · held open, 72 beats, last 4s ago"
-    assert words(turn(pads=1, last_padding=NOW)) == "turn 12:04 · held open, 1 beat, last 0s ago"
+    assert words(turn(padding_bytes=72, last_padding=NOW - 4)) == "turn 12:04 · held open, 72 beats, last 4s ago"
+    assert words(turn(padding_bytes=1, last_padding=NOW)) == "turn 12:04 · held open, 1 beat, last 0s ago"
 
 
 def test_of_a_silent_server_no_more_is_told_than_that_nothing_has_come() -> None:
@@ -65,7 +69,7 @@ def test_a_turn_that_is_followed() -> None:
 
 
 def test_waiting_for_the_person() -> None:
-    waiting = turn(TurnState.WAITING, pads=2, last_padding=NOW, waiting_since=NOW - 190)
+    waiting = turn(TurnState.WAITING, padding_bytes=2, last_padding=NOW, waiting_since=NOW - 190)
     assert words(waiting).endswith("· waiting for you for 3 min")
 
 
@@ -80,7 +84,7 @@ def test_a_turn_that_stands_still_says_so_and_what_to_do() -> None:
     still = amiss(Kind.STALLED, last_activity=NOW - 370)
     assert "nothing has moved for 6 min, though the line is live" in still
     assert "a lost turn. Wait, or Esc Esc aborts" in still
-    assert "a lost turn" not in amiss(Kind.STALLED, pads=9)
+    assert "a lost turn" not in amiss(Kind.STALLED, padding_bytes=9)
 
 
 @pytest.mark.parametrize(
@@ -122,7 +126,7 @@ def test_how_long_a_turn_took_is_not_told_where_its_end_was_missed() -> None:
 def test_of_a_turn_whose_session_is_idle_it_is_said_that_its_status_is_checked() -> None:
     idle = turn(held=False, _polls=PollSchedule(idle_since=NOW - 1))
     assert words(idle) == "turn 12:04 · checking its status…"
-    assert words(turn(held=True, pads=1, last_padding=NOW, _polls=PollSchedule(idle_since=NOW))).endswith(
+    assert words(turn(held=True, padding_bytes=1, last_padding=NOW, _polls=PollSchedule(idle_since=NOW))).endswith(
         "held open, 1 beat, last 0s ago"
     )
     assert "unknown while the line is down" in words(idle, LOST)
@@ -149,8 +153,8 @@ def test_a_server_that_ends_turns_is_named_while_the_line_is_down() -> None:
 
 
 def test_beats_of_the_prompt_s_own_connection_still_count_while_the_line_is_down() -> None:
-    assert "held open, 9 beats, last 4s ago" in words(turn(pads=9, last_padding=NOW - 4), LOST)
-    assert "unknown" in words(turn(pads=9, last_padding=NOW - 90), LOST)
+    assert "held open, 9 beats, last 4s ago" in words(turn(padding_bytes=9, last_padding=NOW - 4), LOST)
+    assert "unknown" in words(turn(padding_bytes=9, last_padding=NOW - 90), LOST)
 
 
 def test_a_failed_request_is_not_called_a_broken_connection_while_that_is_live() -> None:
