@@ -312,7 +312,7 @@ class TestUpload:
         self, server: Server, http: Http, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr("tui.net.request.SLOWEST_UPLINK", 10_000)
-        server.play(server.saying(hold=True))
+        server.play(server.sending(hold=True))
         with pytest.raises(ReadTimeout, match=r"nothing came for 0\.4"):
             await http.call("POST", "/x", json="x" * 2_998, timeout=0.1)
 

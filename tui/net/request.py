@@ -56,5 +56,5 @@ class Request:
 
 
 def upload_seconds(request: httpx.Request) -> float:
-    """What the body adds to the wait for an answer on a slow connection."""
+    """Seconds that the upload of the body may add on a slow connection."""
     return min(int(request.headers.get("content-length", 0)) / SLOWEST_UPLINK, UPLOAD_SECONDS_MAX)
