@@ -389,3 +389,20 @@ def test_a_turn_whose_answer_had_begun_fails_when_its_session_is_closed() -> Non
     }
     (ended,) = [one for one in of(fold.take(wire.read(end, wire.Frame)), e.MessageUpserted)]
     assert ended.message.failure is not None
+
+
+def test_a_result_that_comes_late_belongs_to_the_turn_of_its_call() -> None:
+    """After kill -9 a replay ends with the failure of the call that was left without a result."""
+    echo, begun = words("user_message_chunk", "text"), call("x", "in_progress")
+    later = {"promptId": "p2"}
+    frames = [
+        frame(1, echo),
+        frame(2, begun),
+        frame(3, echo) | later,
+        frame(4, words("agent_message_chunk", "answer")) | later,
+        frame(5, call("x", "failed")) | later,
+    ]
+    messages = told_of(frames)
+    assert [(one.message.parent_id, [part.state for part in tools([one])]) for one in messages if tools([one])] == [
+        ("p1", ["error"])
+    ]

@@ -109,6 +109,10 @@ class RunningTurn:
         self._calls[call_id] = self._calls.get(call_id, {}) | given
         return found, self._tool(call_id)
 
+    def unfinished_calls(self) -> list[str]:
+        """The ids of the calls for which no result came."""
+        return [call_id for call_id, call in self._calls.items() if state_of(call) in UNENDED]
+
     def ask(self, asked: requests.Asked) -> list[e.Event]:
         """A tool call waits for a person: what it is given may be known by that alone."""
         call_id = asked.request.call_id
@@ -143,9 +147,7 @@ class RunningTurn:
         self.ended = True
         failure = failure or self.failed
         found = self.close_words()
-        for call_id, call in self._calls.items():
-            if state_of(call) in UNENDED:
-                found.append(e.PartUpserted(self._tool(call_id)))
+        found += [e.PartUpserted(self._tool(call_id)) for call_id in self.unfinished_calls()]
         return [*found, *self.head(completed=at or self.created, failure=failure, final=failure is None)]
 
     def _grow(self, segment: _Segment, text: str) -> list[e.Event]:

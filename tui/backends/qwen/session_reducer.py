@@ -42,6 +42,8 @@ log = logging.getLogger(__name__)
 
 ECHOES_KEPT = 200
 """Newest prompts among which one whose 202 was lost is looked for."""
+UNFINISHED_KEPT = 100
+"""Calls of earlier turns to which a result may still come."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,8 @@ class SessionReducer:
         self._terminals = {one.prompt_id: one for one in terminals}
         self._queue: set[str] = set()
         self._turn: RunningTurn | None = None
+        self._unfinished: dict[str, RunningTurn] = {}
+        """By call without a result: the earlier turn that made it."""
         self._overtaken: RunningTurn | None = None
         """A turn that the server began itself, and that a prompt is ending: the last of it is still to come."""
         self._torn = ""
@@ -207,15 +211,23 @@ class SessionReducer:
         return [*found, e.PartUpserted(part)]
 
     def _begin(self, prompt_id: str, at: float) -> list[e.Event]:
+        self._keep_unfinished()
         self._turn = RunningTurn(self.session_id, prompt_id, at)
         return [e.StatusChanged(self.session_id, Busy())]
 
     def _begin_own(self, prompt_id: str, at: float, event_id: int) -> list[e.Event]:
         """The server begins a turn by itself: what it began with will stand where a prompt does."""
+        self._keep_unfinished()
         self._turn = RunningTurn(self.session_id, prompt_id, at, server_initiated=True)
         self.echoes.append(Echo(prompt_id, "", "", event_id))
         begun = Message(prompt_id, self.session_id, "user", at)
         return [e.StatusChanged(self.session_id, Busy()), e.MessageUpserted(begun)]
+
+    def _keep_unfinished(self) -> None:
+        if self._turn is not None:
+            self._unfinished |= dict.fromkeys(self._turn.unfinished_calls(), self._turn)
+        for call_id in list(self._unfinished)[:-UNFINISHED_KEPT]:
+            del self._unfinished[call_id]
 
     def _noticed(self, frame: wire.Frame, update: wire.Update) -> list[e.Event]:
         turn, found = self._turn_of(frame)
@@ -258,7 +270,9 @@ class SessionReducer:
         return found + turn.say(kind, text, alone=meta.get("qwenDiscreteMessage") is True)
 
     def _called(self, frame: wire.Frame, call_id: str, update: Mapping[str, Any]) -> list[e.Event]:
-        turn, found = self._turn_of(frame)
+        """A replay brings the failure of a call that a killed server left without a result at its very end."""
+        earlier = self._unfinished.get(call_id)
+        turn, found = self._turn_of(frame) if earlier is None else (earlier, [])
         if turn is None:
             return found
         before, part = turn.call(call_id, update)
