@@ -1,5 +1,6 @@
 """Questions and permissions of qwen serve, both ways; votes; and how answers are told apart again."""
 
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ def test_a_request_in_the_session_s_state_says_the_same_but_for_its_place(name: 
     [interaction] = recording(name).status["pendingInteractions"]
     streamed, stated = of_stream(name), requests.pending("s1", interaction)
     assert stated.options == streamed.options
+    assert stated.request.asked == datetime.fromisoformat(interaction["createdAt"]).timestamp()
     request = stated.request
     assert (request.id, request.call_id) == (streamed.request.id, None)
     if isinstance(request, QuestionRequest):

@@ -206,6 +206,8 @@ def test_a_question_is_opened_answered_and_quoted() -> None:
     ]
     given_answers = (("Postgres",), ("auth", "search"))
     assert of(told, e.QuestionAnswered) == [e.QuestionAnswered(fold.session_id, question.id, given_answers)]
+    assert question.asked is not None
+    assert question.asked == pytest.approx(of(told, e.MessageUpserted)[0].message.created, abs=60)
     [tool] = tools(picture(fold.session_id, told))
     assert (tool.call_id, tool.message_id, tool.answers) == (question.call_id, question.message_id, given_answers)
 

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from tui.backends.decoding import UNREADABLE
-from tui.backends.qwen.schema import JSON, read, string, tool_output
+from tui.backends.qwen.schema import JSON, epoch, read, string, tool_output
 from tui.core.model import (
     Answers,
     Option,
@@ -74,6 +74,7 @@ class _Interaction(msgspec.Struct, rename="camel"):
     action: _Action = msgspec.field(default_factory=_Action)
     questions: list[_Question] = []
     options: list[_Option] = []
+    created_at: JSON = None
 
 
 class _Outcome(msgspec.Struct, rename="camel"):
@@ -106,11 +107,14 @@ class Resolution:
     voter: str
 
 
-def asked(session_id: str, message_id: str, data: JSON) -> Asked:
-    """What a `permission_request` asks; `message_id` is the message that the tool call stands in."""
+def asked(session_id: str, message_id: str, data: JSON, at: float = 0.0) -> Asked:
+    """What a `permission_request` asks; `message_id` is the message that the tool call stands in.
+
+    `at`: when it was asked (epoch seconds; 0 is not known).
+    """
     raw = read(data, _Asked)
     call, meta = raw.tool_call, raw.tool_call.meta or {}
-    place: dict[str, Any] = {"message_id": message_id or None, "call_id": call.tool_call_id or None}
+    place: dict[str, Any] = {"message_id": message_id or None, "call_id": call.tool_call_id or None, "asked": at or None}
     request: Request
     if meta.get("qwenInteractionKind") == "user_question":
         given = read(meta.get("qwenQuestions") or [], list[_Question])
@@ -132,9 +136,10 @@ def asked(session_id: str, message_id: str, data: JSON) -> Asked:
 def pending(session_id: str, value: JSON) -> Asked:
     """One of `pendingInteractions`."""
     raw = read(value, _Interaction)
+    at = (epoch(raw.created_at) if isinstance(raw.created_at, str) else 0.0) or None
     request: Request
     if raw.kind == "user_question":
-        request = QuestionRequest(raw.request_id, session_id, _questions(raw.questions))
+        request = QuestionRequest(raw.request_id, session_id, _questions(raw.questions), asked=at)
     else:
         request = PermissionRequest(
             raw.request_id,
@@ -143,6 +148,7 @@ def pending(session_id: str, value: JSON) -> Asked:
             patterns=(raw.action.title,) if raw.action.title else (),
             always=_lasting(raw.options),
             detail=_detail(raw.action.input, raw.action.content),
+            asked=at,
         )
     given_input = raw.action.input if isinstance(raw.action.input, Mapping) else {}
     return Asked(request, _by_kind(raw.options), raw.action.title, given_input)

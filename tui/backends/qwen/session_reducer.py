@@ -373,7 +373,7 @@ class SessionReducer:
     def _asked(self, frame: wire.Frame) -> list[e.Event]:
         turn, found = self._turn_of(frame)
         message_id = turn.answer_id if turn is not None else ""
-        asked = requests.asked(self.session_id, message_id, frame.data)
+        asked = requests.asked(self.session_id, message_id, frame.data, frame.at)
         if turn is not None:
             found += turn.ask(asked)
         return [*found, *self._requests.opened(asked)]
