@@ -672,3 +672,14 @@ def test_an_ended_turn_ignores_inputs() -> None:
     turn.receive(BodyReceived(ANSWER), 9)
     assert run(turn, (10, PostFailed("late")), (11, asked(IDLE)), (12, Tick())) == []
     assert (turn.state, turn.ended) == (TurnState.FINISHED, 9)
+
+
+@pytest.mark.parametrize(
+    ("turn", "state"),
+    [(Turn.begin(PROMPT, 0.0), TurnState.NOT_SENT), (Turn.recover(PROMPT, 0.0), TurnState.INTERRUPTED)],
+)
+def test_a_prompt_of_an_earlier_run_is_not_called_unsent_because_its_session_is_gone(
+    turn: Turn, state: TurnState
+) -> None:
+    turn.receive(Snapshot(Idle(), stored=False, gone=True, polled=True), 1.0)
+    assert (turn.state, turn.reason) == (state, "the session no longer exists on the server")

@@ -286,7 +286,8 @@ class Turn(msgspec.Struct):
         if seen.others_failure:
             self.failure = None
         if seen.gone:
-            unseen = self.prompt is not None and not seen.stored  # acknowledged or not: it is nowhere now
+            recovered = self.start_unknown  # an earlier run of the client may have seen it begin
+            unseen = self.prompt is not None and not seen.stored and not recovered
             state = TurnState.NOT_SENT if unseen else TurnState.INTERRUPTED
             return self._end(state, now, "the session no longer exists on the server")
         self._seen = self._seen or bool(seen.stored)

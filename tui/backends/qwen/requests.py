@@ -114,7 +114,11 @@ def asked(session_id: str, message_id: str, data: JSON, at: float = 0.0) -> Aske
     """
     raw = read(data, _Asked)
     call, meta = raw.tool_call, raw.tool_call.meta or {}
-    place: dict[str, Any] = {"message_id": message_id or None, "call_id": call.tool_call_id or None, "asked": at or None}
+    place: dict[str, Any] = {
+        "message_id": message_id or None,
+        "call_id": call.tool_call_id or None,
+        "asked": at or None,
+    }
     request: Request
     if meta.get("qwenInteractionKind") == "user_question":
         given = read(meta.get("qwenQuestions") or [], list[_Question])
