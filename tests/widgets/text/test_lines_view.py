@@ -91,3 +91,26 @@ async def test_the_same_words_in_another_style_are_drawn() -> None:
         lines.replace_from(0, [Paragraph(Content.styled("one", "bold"))])
         assert lines.render_line(0).text == plain.text
         assert lines.render_line(0) != plain
+
+
+async def test_marks_wrap_no_more_than_what_is_drawn() -> None:
+    app = Page()
+    async with app.run_test(size=(40, 20)):
+        lines = app.query_one(LinesView)
+        lines.replace_from(0, [words(f"line {number} " + "word " * 100) for number in range(5_000)])
+        begun = len(lines._wrapped)
+        lines.mark(re.compile("line 1 "))
+        assert "line 1 " in "".join(lines.render_line(y).text for y in range(60))
+        assert len(lines._wrapped) == begun < 5_000
+
+
+async def test_a_mark_may_go_over_the_end_of_a_row() -> None:
+    app = Page()
+    async with app.run_test(size=(40, 20)):
+        lines = app.query_one(LinesView)
+        lines.replace_from(0, [words("before"), words("a " * 25 + "two"), words("three")])
+        plain = [lines.render_line(y) for y in range(6)]
+        lines.mark(re.compile(r"two\s+three"))
+        changed = [y for y in range(6) if lines.render_line(y) != plain[y]]
+        assert [plain[y].text.split()[-1] for y in changed] == ["two", "three"]
+        assert lines.marked_rows() == changed[:1]

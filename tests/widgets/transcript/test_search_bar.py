@@ -1,18 +1,22 @@
 """Looking for words, copying code and opening links, used with keys."""
 
 import asyncio
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
 from rich.console import Console
 from textual.content import Content
+from textual.widgets import Input
 
 from tests import sample_events as talk
 from tests.app_harness import Stage, on_stage
+from tests.waiting import wait_until
 from tui.core import events as e
 from tui.core.events import MessagesLoaded
 from tui.core.model import FullMessage, Message, ReasoningPart, TextPart, ToolPart
 from tui.net.errors import ConnectFailed
+from tui.widgets.text import markdown
 from tui.widgets.text.markdown import link_style
 from tui.widgets.transcript.foldable import SHOWN_AT_MOST
 from tui.widgets.transcript.search_bar import SearchBar
@@ -300,3 +304,58 @@ def test_only_pages_become_links(address: str, opens: bool) -> None:
     with shown.capture() as capture:
         shown.print(Content("here").stylize(style).plain, style=style.rich_style)
     assert ("\x1b]8;" in capture.get()) is opens
+
+
+def long_text(characters: int) -> str:
+    """Markdown of so many characters, in which *needle* stands once, at the end."""
+    line = "some **words** and `more` of [them](https://example.com) here\n\n"
+    return line * (characters // len(line)) + "the needle"
+
+
+async def test_a_letter_is_taken_while_a_long_text_is_searched() -> None:
+    async with on_stage() as stage:
+        stage.client.feed(*talk.prompt(), talk.answer_begins(), talk.text(long_text(200_000)))
+        await stage.press("ctrl+f")
+        stage.burst("w")
+        await stage.shows("searching…")
+        stage.burst("o")
+        field = stage.main.query_one(SearchBar).query_one(Input)
+        await wait_until(lambda: field.value == "wo", within=60)
+        assert "searching…" in stage.text
+        stage.burst("x")
+        await stage.shows("nowhere")
+
+
+async def test_a_text_that_was_searched_is_not_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    read = []
+    parse = markdown._parser().parse
+
+    def counted(text: str, *more: Any) -> Any:
+        read.append(text)
+        return parse(text, *more)
+
+    async with on_stage() as stage:
+        stage.client.feed(*talk.prompt(), talk.answer_begins(), talk.text(long_text(5_000)))
+        await stage.press("ctrl+f", "n")
+        await stage.shows("81 of 81 ")
+        monkeypatch.setattr(markdown._parser(), "parse", counted)
+        await stage.press(*"eedle")
+        await stage.shows("1 of 1 ")
+        assert read == []
+
+
+async def test_a_place_far_down_in_a_long_text_is_brought_into_sight() -> None:
+    async with on_stage() as stage:
+        stage.client.feed(*talk.prompt(), talk.answer_begins(), talk.text("hay\n\n" * 10_000 + "the needle"))
+        await stage.press("ctrl+f", *"needle")
+        await stage.shows("1 of 1 ", "the needle")
+
+
+async def test_of_a_long_output_the_beginning_is_searched_and_that_is_said() -> None:
+    async with on_stage() as stage:
+        output = "\n".join(f"line {number}" for number in range(60_000))
+        stage.client.feed(*talk.prompt(), talk.answer_begins(), talk.tool(output=output))
+        await stage.press("ctrl+f", *"line 4999")
+        await stage.shows("1 of 1 ", "the first 5,000 lines of long outputs", "line 4999")
+        await stage.press("9")
+        await stage.shows("nowhere")

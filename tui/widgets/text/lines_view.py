@@ -9,7 +9,6 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 
-import msgspec
 from textual.content import Content
 from textual.geometry import Region, Size
 from textual.reactive import Reactive
@@ -35,17 +34,8 @@ COSTS_A_LINE = 20
 """A line takes as long as so many characters, however short it is."""
 
 
-class Marks(msgspec.Struct):
-    """Where a pattern stands in a text: its places in order, and by row the spans of each line."""
-
-    places: list[tuple[int, re.Match[str]]]
-    spans: dict[int, list[tuple[int, int]]]
-
-    def add(self, row: int, match: re.Match[str]) -> None:
-        self.places.append((row, match))
-        at = match.start() - (match.string.rfind("\n", 0, match.start()) + 1)
-        for more, part in enumerate(match[0].split("\n")):
-            self.spans.setdefault(row + more, []).append((0 if more else at, (0 if more else at) + len(part)))
+MARKED_ACROSS = 10
+"""Rows above and below one that a place may also stand in."""
 
 
 class LinesView(Guarded):
@@ -76,7 +66,7 @@ class LinesView(Guarded):
         """The width before this one, and the lines at it: a scroll bar that comes and goes asks for two in turn."""
         self._strips: dict[int, Strip] = {}
         self._pattern: re.Pattern[str] | None = None
-        self._marks: Marks | None = None
+        self._found: list[int] | None = None
         self._marked_row: int | None = None
         self._wraps_more = False
 
@@ -104,8 +94,8 @@ class LinesView(Guarded):
                 unchanged += 1
             if unchanged == height == self._starts[-1]:
                 return
-        self._strips = {y: strip for y, strip in self._strips.items() if y < unchanged and self._marks is None}
-        self._marks = None
+        self._strips = {y: strip for y, strip in self._strips.items() if y < unchanged and self._pattern is None}
+        self._found = None
         self.refresh(layout=self._starts[-1] != height)
 
     def recolour(self, old: TextBlock, new: TextBlock) -> None:
@@ -119,16 +109,31 @@ class LinesView(Guarded):
                 self._strips = {y: strip for y, strip in self._strips.items() if y not in rows}
                 self.refresh()
 
-    def mark(self, pattern: re.Pattern[str] | None) -> list[int]:
-        """Show where `pattern` stands; the rows at which it begins. None takes all marks away."""
+    def mark(self, pattern: re.Pattern[str] | None) -> None:
+        """Show where `pattern` stands. None takes all marks away."""
+        if pattern == self._pattern and self._marked_row is None:
+            return
         if pattern != self._pattern:
-            self._pattern, self._marks = pattern, None
-        elif self._marked_row is None:
-            return [row for row, _ in self._places()]
+            self._pattern, self._found = pattern, None
         self._marked_row = None
         self._strips.clear()
         self.refresh()
-        return [row for row, _ in self._places()]
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether all of the text has its lines: a long one gets them a piece at a time."""
+        return len(self._wrapped) == len(self._pieces)
+
+    def marked_rows(self) -> list[int]:
+        """The rows at which what is marked begins, as far as the text has its lines."""
+        self._wrap(self.size.width or 80)
+        if self._found is None or not self.is_complete:
+            self._found = []
+            row, counted, text = 0, 0, "" if self._pattern is None else self._joined(0, self._starts[-1])
+            for match in [] if self._pattern is None else self._pattern.finditer(text):
+                row, counted = row + text.count("\n", counted, match.start()), match.start()
+                self._found.append(row)
+        return self._found
 
     def mark_row(self, row: int | None) -> None:
         """One of the rows is the one that is looked at."""
@@ -142,20 +147,28 @@ class LinesView(Guarded):
         rows = zip(self._starts, self._pieces, strict=False)
         return [(row, piece) for row, piece in rows if isinstance(piece, Code)]
 
-    def _places(self) -> list[tuple[int, re.Match[str]]]:
-        """Where the pattern stands, with its row: looked for once, until the text or its width changes."""
-        self._wrap(self.size.width or 80, all_of_it=True)
-        if self._marks is None:
-            self._marks = Marks([], {})
-            row, counted, text = 0, 0, "" if self._pattern is None else self.text
-            for match in [] if self._pattern is None else self._pattern.finditer(text):
-                row, counted = row + text.count("\n", counted, match.start()), match.start()
-                self._marks.add(row, match)
-        return self._marks.places
-
     def _marks_of(self, row: int) -> list[tuple[int, int]]:
-        self._places()
-        return [] if self._marks is None else self._marks.spans.get(row, [])
+        """The spans of one row: looked for in the rows around it alone, however long the text is."""
+        first = max(0, row - MARKED_ACROSS)
+        text = self._joined(first, min(self._starts[-1], row + MARKED_ACROSS + 1))
+        begins = 0
+        for _ in range(row - first):
+            begins = text.index("\n", begins) + 1
+        end = text.find("\n", begins)
+        end = len(text) if end < 0 else end
+        found = [] if self._pattern is None else self._pattern.finditer(text)
+        spans = [(max(begins, match.start()) - begins, min(end, match.end()) - begins) for match in found]
+        return [(start, stop) for start, stop in spans if start < stop]
+
+    def _joined(self, first: int, last: int) -> str:
+        """The rows from `first` up to `last`, of those that the text has by now."""
+        lines: list[str] = []
+        at = max(0, bisect_right(self._starts, first) - 1)
+        while len(lines) < last - first and at < len(self._wrapped):
+            begun = first + len(lines) - self._starts[at]
+            lines += [line.plain for line in self._wrapped[at][begun : begun + last - first - len(lines)]]
+            at += 1
+        return "\n".join(lines)
 
     @property
     def pieces(self) -> Sequence[TextBlock]:
@@ -229,7 +242,7 @@ class LinesView(Guarded):
             self._wrapped, self._starts = kept[1:] if kept is not None and kept[0] == width else ([], [0])
             self._wrapped_at = width
             self._strips.clear()
-            self._marks = None
+            self._found = None
         characters = 0
         for index in range(len(self._wrapped), len(self._pieces)):
             if characters > WRAPPED_AT_ONCE and not all_of_it:

@@ -42,6 +42,11 @@ def left_out(characters: int) -> Paragraph:
     return Paragraph(Content.styled(f"… {characters} more characters: too long to be shown", f"italic {MUTED}"))
 
 
+def at_once(text: str, begun: int) -> int:
+    """Characters behind the first `begun` that can be read at once."""
+    return AT_ONCE if is_quick(text[begun : begun + AT_ONCE]) else DENSE_AT_ONCE
+
+
 class MarkdownView(LinesView):
     """The words of the agent."""
 
@@ -92,8 +97,11 @@ class MarkdownView(LinesView):
 
     def _at_once(self, text: str) -> int:
         """Characters of what is new that are shown in the next frame."""
-        begun = len(self._growing.source)
-        return AT_ONCE if is_quick(text[begun : begun + AT_ONCE]) else DENSE_AT_ONCE
+        return at_once(text, len(self._growing.source))
+
+    @property
+    def is_complete(self) -> bool:
+        return self._wanted is None and super().is_complete
 
     def _show_more(self) -> None:
         """One piece more of a long text; the screen is drawn between two of them."""

@@ -170,6 +170,12 @@ class Foldable(Vertical, Guarded, can_focus=True):
         self.show()
         return True
 
+    def show_up_to(self, limit: int) -> None:
+        """Show so many lines of what was cut."""
+        if limit > self._limit:
+            self._limit = limit
+            self.show()
+
     def on_click(self, event: events.Click) -> None:
         """On the head: open or close. On the last line of what was cut: more of it."""
         detail = self._detail

@@ -13,6 +13,7 @@ from textual.widgets import Input
 
 from tui.widgets.base.guarded import Guarded
 from tui.widgets.base.static_text import MUTED, StaticText
+from tui.widgets.transcript.search_targets import SEARCHED_LINES
 
 
 class SearchBar(Horizontal, Guarded):
@@ -61,19 +62,24 @@ class SearchBar(Horizontal, Guarded):
     def on_mount(self) -> None:
         self._input.focus()
 
-    def show_place(self, at: int, places: int, looked: int = 0, further: str = "") -> None:
+    def show_place(
+        self, at: int, places: int, looked: int = 0, further: str = "", *, busy: bool = False, cut: bool = False
+    ) -> None:
         """`at` counts from 1; both are 0 while nothing is looked for.
 
         `further`: *searching* while older pages come, *stopped* when there are more; `looked`: messages so far.
+        `busy`: not all that is here was looked through yet; `cut`: of long outputs only the beginning is.
         """
         if not self._input.value.strip():
             words = ""
         elif not places:
-            words = "nowhere yet" if further else "nowhere"
+            words = "searching…" if busy else "nowhere yet" if further else "nowhere"
         else:
-            words = f"{at} of {places}"
+            words = f"{at} of {places}{' · searching…' if busy else ''}"
+        if words and cut and not busy:
+            words += f" · the first {SEARCHED_LINES:,} lines of long outputs"
         leave = "Esc"
-        match further if words else "":
+        match further if words and not busy else "":
             case "searching":
                 words += f" · {looked} messages, searching on"
                 leave = "Esc stops"

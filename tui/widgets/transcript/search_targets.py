@@ -1,18 +1,24 @@
 """Where words stand in a conversation, and which code is in sight. Reads what the client has; draws nothing."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from typing import TypeAlias, TypeVar
 
 import msgspec
 from textual.containers import VerticalScroll
 
 from tui.core.model import FilePart, NotePart, Part, ReasoningPart, TextPart, ToolPart
-from tui.widgets.text.blocks import Code, TextBlock
+from tui.core.sanitize import sanitize
+from tui.widgets.text.blocks import Code, Paragraph, TextBlock
 from tui.widgets.text.lines_view import LinesView
+from tui.widgets.transcript.foldable import begins
+
+T = TypeVar("T")
 
 ANY_WIDTH = 10_000
 """Cells at which no line is broken."""
-ALL_LINES = 1_000_000
+SEARCHED_LINES = 5_000
+"""Lines of what is folded that are searched; more of them are not laid out at once."""
 MARKS = str.maketrans("", "", "\\*_`~")
 """What Markdown writes in the middle of words and does not show."""
 
@@ -25,58 +31,82 @@ class Match(msgspec.Struct, frozen=True):
     nth: int
 
 
+Steps: TypeAlias = Generator[None, None, T]
+"""A work that others may be done between its steps, and what comes of it."""
+
+
 def pattern_of(words: str) -> re.Pattern[str] | None:
     """Any white space between the words matches any other: a line break of ours is no obstacle."""
     parts = words.split()
     return re.compile(r"\s+".join(map(re.escape, parts)), re.IGNORECASE) if parts else None
 
 
-def places_in(parts: Sequence[Part], role: str, words: str) -> list[Match]:
-    """All places of one message, folded ones too, in the order in which they are read."""
-    pattern = pattern_of(words)
-    if pattern is None:
-        return []
-    bare = words.translate(MARKS).casefold().split()
-    found = []
-    for part in parts:
-        source = "\n".join(_sources(part)).translate(MARKS).casefold()
-        if all(word in source for word in bare):
-            count = sum(len(pattern.findall(text)) for text in shown_texts(part, role))
-            found += [Match(part.message_id, part.id, nth) for nth in range(count)]
-    return found
+def may_hold(part: Part, words: str) -> bool:
+    """Whether the words may stand in the part: read from what it was made of, which is quick."""
+    source = "\n".join(_sources(part)).translate(MARKS).casefold()
+    return all(word in source for word in words.translate(MARKS).casefold().split())
 
 
-def shown_texts(part: Part, role: str) -> Iterator[str]:
-    """What a part shows once it is unfolded: the line that stays first, where there is one."""
-    from tui.widgets.text import markdown  # not before the first frame
-    from tui.widgets.transcript import message, reasoning, tool_call
+def head_of(part: Part) -> str:
+    """The line that stays where the part is folded."""
+    from tui.widgets.transcript import tool_call  # not before the first frame
+
+    if not isinstance(part, ToolPart):
+        return ""
+    head = tool_call.headline_of(part)
+    return f"{head.name} {head.about}"
+
+
+def shown_texts(part: Part, role: str) -> Steps[tuple[str, str]]:
+    """What a part shows once it is unfolded: the line that stays first, where there is one, and the rest."""
+    from tui.widgets.transcript import message, tool_call  # not before the first frame
 
     match part:
         case ToolPart():
-            head = tool_call.headline_of(part)
-            yield f"{head.name} {head.about}"
-            yield _text(tool_call.detail_of(part, limit=ALL_LINES))
+            return head_of(part), "\n".join(tool_call.texts_of(part, SEARCHED_LINES))
         case ReasoningPart():
-            yield ""
-            yield _text(reasoning.detail_of(part, limit=ALL_LINES))
+            return "", begins(part.text.strip(), SEARCHED_LINES)[0]
         case TextPart(synthetic=True):
-            pass
+            return "", ""
         case TextPart() if role == "assistant":
-            yield _text([piece for block in markdown.read(part.marked) for piece in block.pieces])
+            return "", (yield from _markdown(part.marked))
         case TextPart() | FilePart() | NotePart():
-            yield _text(message.plain_pieces(part))
+            return "", "\n".join(map(_plain, message.plain_pieces(part)))
 
 
-def _text(pieces: Sequence[TextBlock]) -> str:
-    return "\n".join(text for piece in pieces for text in _lines(piece))
+def is_searched_whole(part: Part) -> bool:
+    """Whether all of a part is searched."""
+    texts = [*_sources(part)] if isinstance(part, ToolPart | ReasoningPart) else []
+    return not any(begins(text, SEARCHED_LINES)[1] for text in texts)
 
 
-def _lines(piece: TextBlock) -> Iterator[str]:
+def _markdown(text: str) -> Steps[str]:
+    """The words that are shown of a text, which is read as it is for the screen: a long one in pieces."""
+    from tui.widgets.text.incremental_markdown import IncrementalMarkdown
+    from tui.widgets.text.markdown_view import SHOWN_AT_MOST, at_once
+
+    reader, pieces, end = IncrementalMarkdown(), list[TextBlock](), 0
+    text = (sanitize(text) if "\r" in text else text)[:SHOWN_AT_MOST]
+    while end < len(text):
+        end += at_once(text, end)
+        for index, new in reader.show(text[:end], "done" if end >= len(text) else "streaming"):
+            pieces[index:] = new
+        yield
+    lines = []
+    for piece in pieces:
+        lines.append(_plain(piece))
+        yield
+    return "\n".join(lines)
+
+
+def _plain(piece: TextBlock) -> str:
     match piece:
         case Code(code=code):  # drawn, each of them would be filled up to the width
-            yield from (line.plain for line in code)
+            return "\n".join(line.plain for line in code)
+        case Paragraph(words=words, first=first):
+            return first + words.plain
         case _:
-            yield from (line.plain for line in piece.lines(ANY_WIDTH))
+            return "\n".join(line.plain for line in piece.lines(ANY_WIDTH))
 
 
 def _sources(part: Part) -> Iterator[str]:

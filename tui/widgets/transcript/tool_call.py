@@ -1,7 +1,7 @@
 """A tool call in one line; its input, output or diff when it is unfolded."""
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 from msgspec.structs import replace
 from textual.content import Content
@@ -81,6 +81,16 @@ def detail_of(part: ToolPart, limit: int = SHOWN_AT_MOST) -> list[TextBlock]:
     if part.output and not part.diff:
         pieces.append(Code(_cut(part.output, limit)))
     return pieces or [Paragraph(Content.styled("nothing to show yet", MUTED))]
+
+
+def texts_of(part: ToolPart, limit: int) -> Iterator[str]:
+    """The words of `detail_of`, without laying them out."""
+    if len(part.tool) > NAME:
+        yield single_line(part.tool)
+    yield begins(part.diff or _input_text(part), limit)[0]
+    yield begins(part.error, limit)[0]
+    if not part.diff:
+        yield begins(part.output, limit)[0]
 
 
 def _outcome(part: ToolPart) -> Content:

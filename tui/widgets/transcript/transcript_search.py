@@ -1,17 +1,28 @@
-"""A search through a whole conversation: what is here at once, what is older as its pages come.
+"""A search through a whole conversation: what is here first, what is older as its pages come.
 
 It asks for pages, one after the other, until there are no more or the person stops it; it goes from place to
-place, and opens what is folded where one is. It sends nothing and changes nothing.
+place, and opens what is folded where one is. It sends nothing and changes nothing. It looks through the newest
+messages first, in slices: however long they are, keys have their turn, and other words begin a search anew.
 """
 
-from collections.abc import Awaitable, Callable
+import asyncio
+import re
+import time
+from collections.abc import Awaitable, Callable, Iterator
 from typing import TYPE_CHECKING
 
 from tui.core.store import Store
 from tui.widgets.text.lines_view import LinesView
 from tui.widgets.transcript.foldable import Foldable
-from tui.widgets.transcript.search_targets import Match, pattern_of, places_in, shown_texts
-from tui.widgets.transcript.tool_call import ToolCall
+from tui.widgets.transcript.search_targets import (
+    SEARCHED_LINES,
+    Match,
+    head_of,
+    is_searched_whole,
+    may_hold,
+    pattern_of,
+    shown_texts,
+)
 from tui.widgets.transcript.view import TranscriptView
 
 if TYPE_CHECKING:
@@ -20,6 +31,10 @@ if TYPE_CHECKING:
 
 Older = Callable[[str], Awaitable[bool | None]]
 """Fetches the page before the oldest message of a session; false where there is none, or none can be had."""
+SLICE = 0.01
+"""Seconds for which the search works before others have their turn, and for how long they do."""
+TEXTS_KEPT = 8_000_000
+"""Characters of what parts show that are kept for the next letter."""
 
 
 class TranscriptSearch:
@@ -29,41 +44,61 @@ class TranscriptSearch:
         self._page, self._store, self._bar, self._older = page, store, bar, older
         self._session = page.session_id or ""
         self._words = ""
-        self._found: dict[str, list[Match]] = {}
-        self._places: list[Match] = []
+        self._pattern: re.Pattern[str] | None = None
+        self._found: dict[str, list[tuple[str, int]]] = {}
+        """By message that was looked through: its parts in which the words stand, and how often."""
+        self._to_look: list[str] = []
+        """Messages that were not, the newest last."""
         self._here: Match | None = None
+        self._cut = False
+        self._texts: dict[tuple[str, str], tuple[Part, tuple[str, str]]] = {}
+        self._texts_size = 0
+        self._slice_ends = 0.0
         self._ended = False
+        self._looks = self._pages = False
         self.fetching = False
 
     def look_for(self, words: str) -> None:
-        """Other words: find them anew, from the last place on."""
-        self._words, self._here = words, None
+        """Other words: find them anew, from the last place on, once `fetch` is called."""
+        self._words, self._pattern, self._here, self._cut = words, pattern_of(words), None, False
         self._found.clear()
-        self._look()
+        self._to_look = self._message_ids() if self._pattern is not None else []
+        self._tell()
 
     def go(self, by: int) -> None:
         """On by so many places, around both ends."""
-        if self._here is not None and self._places:
-            at = self._places.index(self._here) if self._here in self._places else 0
-            self._here = self._places[(at + by) % len(self._places)]
+        places = self._places()
+        if self._here is not None and places:
+            here = self._here
+            at = next((row for row, place in enumerate(places) if place[:2] == (here.message_id, here.part_id)), 0)
+            nth = here.nth + by
+            while not 0 <= nth < places[at][2]:
+                if nth < 0:
+                    at = (at - 1) % len(places)
+                    nth += places[at][2]
+                else:
+                    nth -= places[at][2]
+                    at = (at + 1) % len(places)
+            self._here = Match(places[at][0], places[at][1], nth)
         self._tell()
 
     async def fetch(self) -> None:
-        """Fetch what is older, page by page, and look there too."""
-        if self.fetching or self._ended:
-            return
+        """Look through what is here, then fetch what is older, page by page, and look there too."""
         self.fetching = True
+        await self._look()
+        self._tell()
+        if self._pages or self._ended:
+            return
+        self._pages = True
         try:
-            while self.fetching and self._words.strip() and self._has_older:
+            while self.fetching and self._pattern is not None and self._has_older and not self._ended:
                 self._tell()
                 if not await self._older(self._session):
                     break
-                had = self._here
-                self._look()
-                if had is None:
-                    await self.show()
+                self._to_look = [one for one in self._message_ids() if one not in self._found]
+                await self._look()
         finally:
-            self.fetching = False
+            self._pages = self.fetching = False
         self._tell()
 
     def stop(self) -> None:
@@ -74,21 +109,25 @@ class TranscriptSearch:
     def end(self) -> None:
         """Take all marks away."""
         self._ended, self.fetching = True, False
-        self._mark("")
+        self._mark(None)
 
     async def show(self) -> None:
         """Bring the place that is looked at into sight."""
         place = self._here
-        self._mark(self._words)
+        self._mark(self._pattern)
         if place is None:
             return
         view = await self._page.reveal(place.message_id, place.part_id)
+        while isinstance(view, LinesView) and view.is_attached and view.size.width and not view.is_complete:
+            if self._ended or place != self._here:
+                return
+            await asyncio.sleep(SLICE)  # a long text is laid out a piece at a time
         if self._ended or place != self._here or view is None or not view.is_attached:
             return  # other words are looked for, or the transcript was drawn anew meanwhile
         lines, row = self._at(view, place)
         if isinstance(view, Foldable) and lines is not None:
             await self._page.laid_out()
-        self._mark(self._words)
+        self._mark(self._pattern)
         for other in self._page.query(LinesView):
             other.mark_row(row if other is lines else None)
         view.set_class(lines is None, "-found")
@@ -96,35 +135,97 @@ class TranscriptSearch:
 
     def _at(self, view: object, place: Match) -> tuple[LinesView | None, int]:
         """The text in which the place is, and its row; None is the line of a fold that stays."""
-        part = self._store_part(place)
-        pattern = pattern_of(self._words)
+        pattern, part = self._pattern, self._store_part(place)
         if pattern is None or part is None:
             return None, 0
         nth = place.nth
         lines = view if isinstance(view, LinesView) else None
         if isinstance(view, Foldable):
-            head = len(pattern.findall(next(shown_texts(part, "assistant"))))
+            head = len(pattern.findall(head_of(part)))
             if nth < head:
                 return None, 0
             nth -= head
             lines = view.unfold()
-        rows = [] if lines is None else lines.mark(pattern)
-        while lines is not None and nth >= len(rows) and isinstance(view, ToolCall) and view.show_more():
-            rows = lines.mark(pattern)
+        if lines is None:
+            return None, 0
+        lines.mark(pattern)
+        rows = lines.marked_rows()
+        if nth >= len(rows) and isinstance(view, Foldable):
+            view.show_up_to(SEARCHED_LINES)
+            rows = lines.marked_rows()
         return lines, rows[min(nth, len(rows) - 1)] if rows else 0
 
-    def _look(self) -> None:
-        transcript = self._store.transcript(self._session)
-        messages = [] if transcript is None else transcript.ordered()
-        if transcript is not None:
-            for message in messages:
-                if message.id not in self._found or message.completed is None:
-                    parts = transcript.parts_of(message.id)
-                    self._found[message.id] = places_in(parts, message.role, self._words)
-        self._places = [place for message in messages for place in self._found[message.id]]
-        if self._here not in self._places:
-            self._here = self._places[-1] if self._places else None
+    async def _look(self) -> None:
+        """Look through the messages that are here and were not, whatever words are wanted meanwhile."""
+        if self._looks:
+            return
+        self._looks = True
+        try:
+            while self._to_look and not self._ended:
+                await self._look_for_words()
+        finally:
+            self._looks = False
+
+    async def _look_for_words(self) -> None:
+        """The newest messages first, until other words are wanted."""
+        words, pattern, self._slice_ends = self._words, self._pattern, time.perf_counter() + SLICE
+        while self._to_look and pattern is not None:
+            message_id = self._to_look.pop()
+            transcript = self._store.transcript(self._session)
+            message = None if transcript is None else transcript.messages.get(message_id)
+            if transcript is None or message is None:
+                continue
+            found = []
+            for part in transcript.parts_of(message_id):
+                count = 0
+                if may_hold(part, words):
+                    reading = self._read(part, message.role)
+                    while (texts := next(reading)) is None:
+                        if not await self._goes_on(words):
+                            return
+                    count = sum(1 for text in texts for _ in pattern.finditer(text))
+                    self._cut = self._cut or not is_searched_whole(part)
+                if count:
+                    found.append((part.id, count))
+                if not await self._goes_on(words):
+                    return
+            self._found[message_id] = found
+            if found and self._here is None:
+                self._here = Match(message_id, found[-1][0], found[-1][1] - 1)
+                await self.show()
+                if words != self._words or self._ended:
+                    return
+
+    async def _goes_on(self, words: str) -> bool:
+        """Let others have their turn where it is time; false where these words are not wanted any more."""
+        if time.perf_counter() < self._slice_ends:
+            return True
         self._tell()
+        await asyncio.sleep(SLICE)
+        self._slice_ends = time.perf_counter() + SLICE
+        return words == self._words and not self._ended
+
+    def _read(self, part: "Part", role: str) -> Iterator[tuple[str, str] | None]:
+        """What the part shows, after any number of None, each a step towards it."""
+        key = part.message_id, part.id
+        kept = self._texts.get(key)
+        if kept is None or kept[0] is not part:
+            texts = yield from shown_texts(part, role)
+            if self._texts_size > TEXTS_KEPT:
+                self._texts.clear()
+                self._texts_size = 0
+            self._texts_size += sum(map(len, texts))
+            kept = self._texts[key] = part, texts
+        yield kept[1]
+
+    def _message_ids(self) -> list[str]:
+        transcript = self._store.transcript(self._session)
+        return [] if transcript is None else [message.id for message in transcript.ordered()]
+
+    def _places(self) -> list[tuple[str, str, int]]:
+        """Message, part, and how often the words stand in it, in order."""
+        ids = self._message_ids()
+        return [(one, part_id, count) for one in ids for part_id, count in self._found.get(one, ())]
 
     def _store_part(self, place: Match) -> "Part | None":
         transcript = self._store.transcript(self._session)
@@ -135,8 +236,7 @@ class TranscriptSearch:
         transcript = self._store.transcript(self._session)
         return transcript is not None and transcript.cursor is not None
 
-    def _mark(self, words: str) -> None:
-        pattern = pattern_of(words)
+    def _mark(self, pattern: re.Pattern[str] | None) -> None:
         for lines in self._page.query(LinesView):
             lines.mark(pattern)
         for fold in self._page.query(Foldable):
@@ -145,8 +245,13 @@ class TranscriptSearch:
     def _tell(self) -> None:
         if self._ended:
             return
-        at = self._places.index(self._here) + 1 if self._here in self._places else 0
+        at = total = 0
+        here = self._here
+        for message_id, part_id, count in self._places():
+            if here is not None and (message_id, part_id) == (here.message_id, here.part_id):
+                at = total + here.nth + 1
+            total += count
         transcript = self._store.transcript(self._session)
         looked = 0 if transcript is None else len(transcript.messages)
         further = "" if not self._has_older else "searching" if self.fetching else "stopped"
-        self._bar.show_place(at, len(self._places), looked, further)
+        self._bar.show_place(at, total, looked, further, busy=bool(self._to_look), cut=self._cut)
