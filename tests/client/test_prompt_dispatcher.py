@@ -5,6 +5,7 @@ from typing import cast
 
 import pytest
 
+from tests.storage.test_journal_file import held
 from tui.backends.base import Backend, Traits
 from tui.client.prompt_dispatcher import UNDONE, NotFetched, PromptDispatcher
 from tui.client.turns import TurnTracker
@@ -15,6 +16,7 @@ from tui.core.store import Store
 from tui.core.turn import Turn
 from tui.core.turn_inputs import PostNotSent, PostRefused
 from tui.core.turn_state import TurnState
+from tui.net.errors import NetError
 from tui.storage.journal import Journal
 
 
@@ -294,3 +296,27 @@ def test_a_prompt_gets_its_ids_once_the_session_s_newest_messages_are_known(desk
     desk.store.apply(e.MessagesLoaded("ses_1", (), None, "newest"))
     desk.prompts.dispatch_ready()
     assert (desk.sent(), desk.waiting()) == (["first"], [])
+
+
+def test_no_prompt_is_sent_that_is_not_on_disk(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    with held(tmp_path):
+        desk.prompts.submit("ses_1", "one")
+        desk.prompts.submit("ses_1", "two")
+        desk.prompts.dispatch_ready()
+        assert (desk.sent(), desk.waiting()) == ([], ["one", "two"])
+    desk.journal.catch_up()
+    desk.prompts.dispatch_ready()
+    assert (desk.sent(), desk.waiting()) == (["one"], ["two"])
+    desk.journal.close()
+
+
+def test_one_that_is_to_be_sent_now_is_sent_unsaved_once_the_person_knows(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    with held(tmp_path):
+        with pytest.raises(NetError, match="cannot be saved"):
+            desk.prompts.send_now("ses_1", "one")
+        assert desk.sent() == []
+        desk.prompts.send_now("ses_1", "one")
+        assert desk.sent() == ["one"]
+    desk.journal.close()

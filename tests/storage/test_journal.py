@@ -402,6 +402,8 @@ def test_a_locked_file_is_said(tmp_path: Path, start: Start) -> None:
     with held(tmp_path):
         journal.submit(Queued("q_1", "ses_1", "do it"), 1)
         journal.save_last_session("ses_1")
+        assert told == []
+        journal.catch_up()
     assert len(told) == 1
     assert "another program holds" in told[0]
     assert "lost if Holdfast ends" in told[0]
@@ -415,8 +417,9 @@ def test_what_a_lock_kept_out_goes_in_before_the_next_entry(tmp_path: Path, star
     queued = Queued("q_1", "ses_1", "do it")
     journal.submit(queued, 1)
     with held(tmp_path):
-        journal.mark_in_flight(PROMPT, queued.id)
-    journal.save_last_session("ses_1")
+        assert not journal.mark_in_flight(PROMPT, queued.id)
+        journal.set_server_id(PROMPT)
+    assert journal.mark_in_flight(PROMPT, queued.id)
     journal.close()
     following = start()
     assert following.adopt_queue() == []

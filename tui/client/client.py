@@ -571,7 +571,10 @@ class Client:
     async def _keep_journal(self) -> None:
         while True:
             await self._clocks.sleep(JOURNAL_EVERY)
+            behind = self.journal.behind
             self.journal.catch_up()
+            if behind:
+                self.prompts.dispatch_ready()
 
     async def _tick(self) -> None:
         while True:

@@ -33,6 +33,13 @@ class NotFetched(NetError):
         super().__init__("the session's messages have not come yet", "Send it again in a moment.")
 
 
+class NotSaved(NetError):
+    """A prompt that is not on disk would be lost if this program ended before the server has it."""
+
+    def __init__(self) -> None:
+        super().__init__("the prompt cannot be saved: another program holds the journal", "Once more sends it unsaved.")
+
+
 class PromptDispatcher:
     """All prompts of this client that are not yet answered.
 
@@ -78,11 +85,13 @@ class PromptDispatcher:
     def send_now(self, session_id: str, text: str) -> Turn:
         """Post a prompt without waiting for the turn that runs. Its fate is in the turn that is returned.
 
-        Raises `NetError` when the server was never reached, or the session's messages have not come yet.
+        Raises `NetError` when the server was never reached, the session's messages have not come yet, or (until
+        the person was told) the prompt cannot be saved.
         """
         self._check_fetched(session_id)
         prompt = self._choose(self._backend().new_prompt(session_id, text))
-        self._journal.mark_in_flight(prompt)
+        if not self._journal.mark_in_flight(prompt, anyway=True):
+            raise NotSaved
         return self._turns.send(prompt)
 
     def waiting(self, session_id: str) -> tuple[Queued, ...]:
@@ -124,7 +133,8 @@ class PromptDispatcher:
         queued = self._queue.find(queued_id)
         if queued is not None:
             self._check_fetched(queued.session_id)
-            self._post(queued)
+            if not self._post(queued, anyway=True):
+                raise NotSaved
 
     def edit(self, queued_id: str, text: str) -> None:
         """Change a waiting prompt in its place, and remember it so; nothing if it was sent meanwhile."""
@@ -221,12 +231,15 @@ class PromptDispatcher:
             self._fetch(session_id)
             raise NotFetched
 
-    def _post(self, queued: Queued) -> None:
+    def _post(self, queued: Queued, *, anyway: bool = False) -> bool:
+        """Whether the prompt is on its way: it waits on while the journal cannot be written."""
         prompt = self._choose(self._backend().new_prompt(queued.session_id, queued.text))
-        self._journal.mark_in_flight(prompt, queued.id)
+        if not self._journal.mark_in_flight(prompt, queued.id, anyway=anyway):
+            return False
         self._queue.sent(queued.id)
         self._turns.send(prompt)
         self._notify(QueueChanged(queued.session_id))
+        return True
 
 
 def _why_held(turn: Turn) -> str:

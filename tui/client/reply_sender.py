@@ -40,6 +40,9 @@ NOT_OPEN = (404, 409, 410)
 TOLD_AFTER = (0.05, 0.2, 0.5, 1.0)
 """Seconds from one look to the next for the event that tells how a request ended."""
 
+SAVE_CHECKS, SAVE_CHECK_EVERY = 10, 0.5
+"""How often an answer that cannot be saved looks whether it can be now, and seconds between: then it is sent."""
+
 Ending: TypeAlias = tuple[Literal["acknowledged", "allowed", "elsewhere", "expired"], str]
 """What became of an answer whose request is over, and by what it was so."""
 DeliveryState: TypeAlias = Ending | tuple[Literal["refused", "stopped"], str]
@@ -142,7 +145,15 @@ class ReplySender:
             return
         self._journal.post_answer(reply.request.id, _encode(reply))
         self._notify(ReplyStatusChanged(reply.request, "sending", given=reply.given))
-        await self._run_until_settled(reply, self._post_or_explain)
+        await self._run_until_settled(reply, self._post_once_saved)
+
+    async def _post_once_saved(self, reply: PendingReply) -> DeliveryState:
+        """Wait for a journal that another program holds, though not for ever: somebody waits for the answer."""
+        for _ in range(SAVE_CHECKS):
+            if not self._journal.behind:
+                break
+            await self._pause(SAVE_CHECK_EVERY)
+        return await self._post_or_explain(reply)
 
     async def _run_until_settled(
         self, reply: PendingReply, step: Callable[[PendingReply], Awaitable[DeliveryState]]

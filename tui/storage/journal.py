@@ -18,7 +18,7 @@ import msgspec
 
 from tui.core.model import Prompt, Queued
 from tui.core.stored_json import decode
-from tui.storage.journal_file import JournalFile, Rows, sound
+from tui.storage.journal_file import JournalFile, Rows, Work, sound
 from tui.storage.owner_lock import OwnerLock
 
 T = TypeVar("T")
@@ -65,6 +65,11 @@ class Journal:
     @property
     def problem(self) -> str | None:
         return self.problems[-1] if self.problems else None
+
+    @property
+    def behind(self) -> bool:
+        """Whether what was written lately is not on disk, because another program holds the file."""
+        return self._file.behind
 
     @property
     def in_memory_only(self) -> bool:
@@ -158,10 +163,14 @@ class Journal:
         rows = self._read(query, (str,), self._server)
         return [session for (session,) in rows]
 
-    def mark_in_flight(self, prompt: Prompt, queued_id: str = "") -> None:
-        """A prompt is about to be posted: in the same step it leaves the queue, or stops being a draft."""
+    def mark_in_flight(self, prompt: Prompt, queued_id: str = "", *, anyway: bool = False) -> bool:
+        """A prompt is about to be posted: in the same step it leaves the queue, or stops being a draft.
+
+        False, and nothing is written, where it would not be on disk: another program holds the file. `anyway`: it
+        is posted all the same, where the person was told.
+        """
         flight = (prompt.message_id, self._server, _encoded(prompt), self._me.name, self._wall())
-        self._write(
+        work = _transaction(
             ("INSERT OR REPLACE INTO flights VALUES (?, ?, ?, ?, ?)", flight),
             *(
                 [("DELETE FROM queue WHERE id = ?", (queued_id,))]
@@ -169,6 +178,14 @@ class Journal:
                 else [(_FORGET_DRAFT, self._draft_key(prompt.session_id)), *self._remembering(prompt.text)]
             ),
         )
+        if self._file.write_before_sending(work):
+            return True
+        if anyway and self._file.said:
+            self._file.write(work)
+            return True
+        if anyway:
+            self._file.catch_up()  # which tells
+        return False
 
     def set_server_id(self, prompt: Prompt) -> None:
         """The server has the prompt under an id of its own, which `prompt` holds now."""
@@ -338,13 +355,7 @@ class Journal:
 
     def _write(self, *steps: Step, replaces: Hashable = None) -> None:
         """As one transaction. `replaces`: a draft, which no key waits for; the same one may still be unwritten."""
-        storable = [(statement, tuple(map(_storable, values))) for statement, values in steps]
-
-        def work(database: sqlite3.Connection) -> None:
-            for statement, values in storable:
-                database.execute(statement, values)
-
-        self._file.write(work, key=replaces, wait=replaces is None)
+        self._file.write(_transaction(*steps), key=replaces, wait=replaces is None)
 
     def _read(self, query: str, kinds: tuple[type, ...], *values: object) -> Rows:
         return self._file.read(query, tuple(map(_storable, values)), kinds)
@@ -366,6 +377,16 @@ class Journal:
 
         self._file.take_over(work)
         return found
+
+
+def _transaction(*steps: Step) -> Work:
+    storable = [(statement, tuple(map(_storable, values))) for statement, values in steps]
+
+    def work(database: sqlite3.Connection) -> None:
+        for statement, values in storable:
+            database.execute(statement, values)
+
+    return work
 
 
 def _encoded(prompt: Prompt) -> bytes:

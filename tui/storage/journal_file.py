@@ -21,7 +21,7 @@ from tui.storage.state_folder import Unsafe
 log = logging.getLogger(__name__)
 
 BRIEFLY = 0.02
-"""Seconds that a key may wait for another client's write."""
+"""Seconds that the screen may wait for another client's write."""
 
 Work = Callable[[sqlite3.Connection], None]
 Rows = list[tuple[Any, ...]]
@@ -56,20 +56,20 @@ class JournalFile:
             self.connection = self._give_up(error)
 
     def write(self, work: Work, *, key: Hashable = None, wait: bool = True) -> None:
-        """Do `work` as one transaction.
+        """Do `work` as one transaction: in the file, or later where another program holds it (see `behind`).
 
-        `wait`: it should be in the file before this returns, for what comes next leaves this machine. Else it may
-        be written later; one that is still to be written under the same `key` is replaced by it.
+        One that is still to be written under the same `key` is replaced by it. `wait`: it is no draft, and worth a
+        try to write all that waits.
         """
         self._follow()
         if self._memory is None:
             try:
-                self._run(self.connection, work, seconds=BUSY_SECONDS if wait else BRIEFLY)
+                self._run(self.connection, work, seconds=BRIEFLY)
                 return
             except sqlite3.Error as error:
-                self._stand_in(error, tell=wait or not is_locked(error))
-        elif wait and not self._said:
-            self.catch_up(seconds=BUSY_SECONDS)
+                self._stand_in(error, tell=not is_locked(error))
+        elif wait:
+            self.catch_up(tell=False)
         if self._memory is None:
             self._run(self.connection, work)
             return
@@ -77,6 +77,35 @@ class JournalFile:
         key = object() if key is None else key
         self._late.pop(key, None)
         self._late[key] = work
+
+    @property
+    def behind(self) -> bool:
+        """Whether what was written lately is not in the file, because another program holds that."""
+        return self._memory is not None and not self.lost
+
+    @property
+    def said(self) -> bool:
+        """Whether the person was told that the file takes no writes now."""
+        return self._said
+
+    def write_before_sending(self, work: Work) -> bool:
+        """Do `work`, which has to be in the file before something is sent; false where it cannot be now.
+
+        Where the file is lost for longer (which is said), it is done in memory.
+        """
+        self._follow()
+        if self._memory is None:
+            try:
+                self._run(self.connection, work, seconds=BRIEFLY)
+                return True
+            except sqlite3.Error as error:
+                self._stand_in(error, tell=not is_locked(error))
+        elif self.catch_up(tell=False):
+            return self.write_before_sending(work)
+        if self.behind:
+            return False
+        self.write(work)
+        return True
 
     def take_over(self, work: Work) -> bool:
         """Whether `work` is done, which takes what other clients left: in the file, or not at all."""
@@ -113,8 +142,11 @@ class JournalFile:
             return self.read(query, values, kinds, at_most=at_most)
         return sound(rows, kinds)
 
-    def catch_up(self, *, seconds: float = 0.0) -> bool:
-        """Write what the file did not take yet, and see to it that it is there: whether all is written."""
+    def catch_up(self, *, seconds: float = 0.0, tell: bool = True) -> bool:
+        """Write what the file did not take yet, and see to it that it is there: whether all is written.
+
+        `tell`: say so where it cannot be; a lock of a moment is not worth a word.
+        """
         in_place = self._follow()
         if self._memory is None or not in_place:
             return in_place
@@ -127,7 +159,8 @@ class JournalFile:
         try:
             self._run(self.connection, all_of_it, seconds=seconds)
         except sqlite3.Error as error:
-            self._tell(error)
+            if tell or not is_locked(error):
+                self._tell(error)
             return False
         self._memory.close()
         self._memory = None
@@ -275,8 +308,8 @@ class JournalFile:
         again = self._place is not None and passes(error)
         if again and is_locked(error):
             self._say(
-                f"another program holds {where}. What you write and send is saved once it lets go; until then"
-                f" {AT_STAKE}. What earlier runs left is not looked for meanwhile."
+                f"another program holds {where}. Prompts are sent once it lets go and they are saved; until then"
+                " what you write is lost if Holdfast ends, and what earlier runs left is not looked for."
             )
             return
         self.lost = True

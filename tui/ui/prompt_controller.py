@@ -279,7 +279,8 @@ class PromptController:
         edited = self._main.prompt.edited
         waiting = prompts.waiting(self._session)
         held = frozenset(queued.id for queued in waiting if prompts.is_held(queued.id))
-        why = why_waiting(prompts.held(self._session), self._client.line(), all_held=len(held) == len(waiting))
+        all_held, unsaved = len(held) == len(waiting), self._client.journal.behind
+        why = why_waiting(prompts.held(self._session), self._client.line(), all_held=all_held, unsaved=unsaved)
         self._main.queue.show_waiting(waiting, why, edited, held)
         self._main.refresh_hints()
 

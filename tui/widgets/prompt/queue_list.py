@@ -20,8 +20,10 @@ ROWS = 4
 """Prompts shown at once, on a screen that has room for them."""
 
 
-def why_waiting(held: str, line: ConnectionStatus, *, all_held: bool = True) -> Content:
-    """Why nothing is sent now. `held`: why some of the queue, or `all_held`, is."""
+def why_waiting(held: str, line: ConnectionStatus, *, all_held: bool = True, unsaved: bool = False) -> Content:
+    """Why nothing is sent now. `held`: why some of the queue, or `all_held`, is. `unsaved`: it cannot be saved."""
+    if unsaved:
+        return Content.styled("· waiting until it can be saved", "$warning")
     if held:
         return Content.styled(f"· {'' if all_held else 'some '}held: {held}", "$warning")
     return Content.styled("· waiting until the turn ends" if line.up else "· waiting until the line is back", MUTED)
