@@ -30,8 +30,8 @@ async def test_a_silent_stream_under_an_open_question_is_named(meeting: Meeting,
     """Also where events of before are still on their way when the prompt is sent."""
     if not left_over:
         heard = None
-        while heard != meeting.client.turns._heard():
-            heard = meeting.client.turns._heard()
+        while heard != meeting.client.turns.poller._events_seen():
+            heard = meeting.client.turns.poller._events_seen()
             await asyncio.sleep(0.5)
     meeting.arm("silent")
     turn = meeting.send("ASK1")

@@ -10,7 +10,8 @@ from msgspec.structs import replace
 
 from tests.fake_time import FakeTime, settle
 from tui.backends.base import Backend, PostObserver, PromptLookup, PromptRejected, Traits
-from tui.client.turns import ASK_WHILE_DEAF, ENDED_KEPT, TurnTracker
+from tui.client.turn_poller import POLL_WITHOUT_EVENTS
+from tui.client.turns import ENDED_KEPT, TurnTracker
 from tui.core import events as e
 from tui.core.changes import TurnChanged, TurnEnded
 from tui.core.diagnosis import Kind
@@ -689,7 +690,7 @@ async def test_news_that_no_event_told_show_a_deaf_line(bench: Bench) -> None:
     assert trouble is not None
     assert trouble.kind is Kind.NO_EVENTS
     asked = bench.server.asked
-    await bench.wait(ASK_WHILE_DEAF + 0.5)
+    await bench.wait(POLL_WITHOUT_EVENTS + 0.5)
     assert bench.server.asked == asked + 1  # asking is all that is left
     bench.heard += 1
     await bench.wait(0.5)

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tui.client.retry_until_settled import until_settled
-from tui.client.turns import Position, TurnTracker
+from tui.client.turn_record import Position
+from tui.client.turns import TurnTracker
 from tui.core.backoff import Backoff
 from tui.core.changes import AbortProgress, AbortState, Notice, TurnChanged
 from tui.core.turn import Turn
@@ -193,7 +194,7 @@ class AbortSender:
             raise NotSent("no connection")
         fresh, abort.fresh = abort.fresh, False
         for turn in abort.open if not fresh else ():
-            await self._turns.ask(turn)
+            await self._turns.fetch(turn)
         at = [self._turns.position(turn) for turn in abort.open]
         if at and all(one == "passed" for one in at):  # what the session does now is not what was meant
             abort.moot = True

@@ -198,7 +198,7 @@ class Client:
             line_up=self._line_up,
             notify=self._emit,
             heard=lambda: self._link.events,
-            asked=lambda news: self.turns.responsiveness.record_poll(self._clocks.mono(), missed_events=news),
+            asked=lambda news: self.turns.poller.responsiveness.record_poll(self._clocks.mono(), missed_events=news),
             sleep=self._clocks.sleep,
         )
 

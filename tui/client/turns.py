@@ -8,21 +8,21 @@ import logging
 import math
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
-from itertools import takewhile
-from typing import Any, Literal, TypeAlias
+from typing import Any
 
-import msgspec
 from msgspec.structs import replace
 
-from tui.backends.base import Backend, PromptAccepted, PromptRejected, Traits
+from tui.backends.base import Backend, PromptAccepted, PromptLookup, Traits
+from tui.client.post_failure import post_failure
 from tui.client.resync import Refetch
+from tui.client.turn_poller import TurnPoller
+from tui.client.turn_record import Position, TurnRecord, turn_of
 from tui.core import events as e
 from tui.core.changes import TurnChanged, TurnEnded
-from tui.core.diagnosis import DEFAULT_TIMEOUTS, Diagnosis, ResponsivenessTracker, StallTimeouts, diagnose
-from tui.core.model import Failure, FullMessage, Idle, Message, Prompt, Request, ToolPart
+from tui.core.diagnosis import DEFAULT_TIMEOUTS, Diagnosis, StallTimeouts, diagnose
+from tui.core.model import FullMessage, Idle, Prompt, Request
 from tui.core.record import ends_rejected
-from tui.core.store import ENDED, Store
-from tui.core.transcript import Transcript
+from tui.core.store import Store
 from tui.core.turn import Turn
 from tui.core.turn_inputs import (
     AbortFailed,
@@ -35,9 +35,7 @@ from tui.core.turn_inputs import (
     HeadersReceived,
     Input,
     PaddingReceived,
-    PostFailed,
     PostNotSent,
-    PostRefused,
     Reconnected,
     Rejected,
     ServerError,
@@ -47,16 +45,7 @@ from tui.core.turn_inputs import (
 )
 from tui.core.turn_state import Action, TurnState
 from tui.net.errors import (
-    CertificateError,
-    ConnectFailed,
-    ConnectionLost,
-    Empty,
-    HttpStatusError,
     NetError,
-    ProtocolError,
-    ReadTimeout,
-    Trickled,
-    Unsendable,
 )
 
 log = logging.getLogger(__name__)
@@ -64,23 +53,11 @@ log = logging.getLogger(__name__)
 ENDED_KEPT = 50
 """Ended turns remembered a session, for their last line in the transcript."""
 
-EVENTS_DUE = 5.0
-"""Seconds after a prompt was posted by which the events of a server that has it must have come."""
-ASK_WHILE_DEAF = 5.0
-"""Seconds between two questions to a server whose events do not come: asking is all that is left."""
-
 WENT_ON = 2.0
 """Seconds that a turn must have gone on after its connection broke, for that to show that its server does so."""
 
 ABORT_MAY_COME = 60.0
 """Seconds for which an abort that was sent may still reach the server, and end what runs there by then."""
-
-SEEN_LATE = 5.0
-"""Seconds: servers tell their time to the second, so what is seen sooner is dated best by the one who saw it."""
-
-Position: TypeAlias = Literal["unseen", "idle", "behind", "running", "passed"]
-"""Where a server is with a turn: does not show its prompt, works on nothing, on an earlier prompt, on this turn,
-on a later one."""
 
 ABORTED_UNSENT = "you aborted it before the server got it"
 
@@ -121,7 +98,6 @@ class TurnTracker:
     ) -> None:
         self._store = store
         self._backend = backend
-        self._refetch = refetch
         self._spawn = spawn
         self._deliver = deliver
         self._notify = notify
@@ -129,24 +105,26 @@ class TurnTracker:
         self._accepted = accepted
         self._arrived = arrived
         self._clear = clear
-        self._heard = heard
-        self._ready = ready
         self._clock = clock
-        self._server_now = server_now
         self.patience = patience
         self._turns: dict[str, list[Turn]] = defaultdict(list)
-        self._before: dict[str, _Before] = {}
+        self._record = TurnRecord(store, clock=clock, server_now=server_now)
+        self.poller = TurnPoller(
+            store,
+            backend=backend,
+            refetch=refetch,
+            spawn=spawn,
+            ready=ready,
+            clock=clock,
+            events_seen=heard,
+            found=self._found,
+            polled=self._polled,
+        )
         self._posts: dict[str, asyncio.Task[None]] = {}
         self._unposted: set[str] = set()
         """The prompts whose POST waits for an abort to be over."""
         self._traits: Traits | None = None
-        self._heard_at_post: dict[str, int] = {}
-        """The events heard when a prompt was posted, while the stream has not broken since."""
-        self._asking: set[str] = set()
-        self._asked_at = 0.0
         self._aborted_at: dict[str, float] = {}
-        self._heard_before = 0
-        self.responsiveness = ResponsivenessTracker()
         self.cancels: bool | None = None
         """Whether this server ends a turn when its client leaves, as far as turns have shown."""
         self.awake = asyncio.Event()
@@ -165,7 +143,7 @@ class TurnTracker:
     def diagnose(self, turn: Turn) -> Diagnosis | None:
         """What may be wrong with a running turn, while the line is live."""
         begun = self._store.answer_to(turn.session_id, turn.prompt_id) is not None
-        return diagnose(turn, self.responsiveness, self._clock(), answer_begun=begun, timeouts=self.patience)
+        return diagnose(turn, self.poller.responsiveness, self._clock(), answer_begun=begun, timeouts=self.patience)
 
     def running(self) -> list[Turn]:
         return [turn for turns in self._turns.values() for turn in turns if not turn.over]
@@ -184,8 +162,8 @@ class TurnTracker:
         )
         self._store.open_transcript(prompt.session_id)  # what becomes of the turn is read from there
         self._add(turn)
-        self._before[prompt.message_id] = self._state_before(prompt.session_id)
-        self._heard_at_post[prompt.message_id] = self._heard()
+        self._record.sending(prompt)
+        self.poller.posted(prompt.message_id)
         self._post(turn)
         self._notify(TurnChanged(prompt.session_id))
         return turn
@@ -197,7 +175,7 @@ class TurnTracker:
 
     def set_traits(self, traits: Traits) -> None:
         """The server's family is known: what was taken up before that hears how its turns end."""
-        self._traits = traits
+        self._traits = self._record.traits = traits
         for turn in self.running():
             self._feed(turn, TraitsKnown(self._cancels(traits)))
 
@@ -214,9 +192,7 @@ class TurnTracker:
 
     def find(self, session_id: str, prompt_id: str) -> Turn | None:
         """The turn of a prompt, by the server's id of it or by ours."""
-        turns = self._turns.get(session_id, ())
-        ours = (t for t in turns if t.prompt is not None and t.prompt.message_id == prompt_id)
-        return next((t for t in turns if t.prompt_id == prompt_id), None) or next(ours, None)
+        return turn_of(self._turns.get(session_id, ()), prompt_id)
 
     def follow(self, session_id: str, prompt_id: str) -> Turn:
         """A turn of somebody else that an earlier run of this client saw: what became of it is asked."""
@@ -231,43 +207,19 @@ class TurnTracker:
         One that the server is at work on before ours is followed from now on.
         """
         running = [t for t in self._turns.get(session_id, ()) if not (t.over or self.waits_for_abort(t))]
-        earlier = self._earlier_at_work(running[0]) if running and self.position(running[0]) == "behind" else None
+        behind = bool(running) and self.position(running[0]) == "behind"
+        earlier = self._record.earlier_at_work(running[0], self._turns[session_id]) if behind else None
         if earlier is not None:
             running.insert(0, self.find(session_id, earlier) or self.follow(session_id, earlier))
         return running if self._traits is None or self._traits.aborts_queued else running[:1]
 
     def position(self, turn: Turn) -> Position:
         """Where the server is with the turn, as far as is known here."""
-        transcript = self._store.transcript(turn.session_id)
-        ours = transcript.messages.get(turn.prompt_id) if transcript is not None else None
-        if transcript is None or (ours is None and turn.state in (TurnState.SENDING, TurnState.UNKNOWN)):
-            return "unseen"
-        if isinstance(self._store.status(turn.session_id), Idle):
-            return "idle"
-        answer = transcript.answer_to(turn.prompt_id)
-        waits = ours is None and answer is None and self._traits is not None and not self._traits.aborts_queued
-        if waits or self._earlier_at_work(turn) is not None:
-            return "behind"
-        later = self._later(turn, ours, transcript)
-        whole = answer is not None and answer.completed is not None and (answer.final or answer.failure is not None)
-        begun = any(transcript.answer_to(prompt.id) is not None for prompt in later)
-        return "passed" if begun or (later and whole) else "running"
+        return self._record.position(turn, self._turns.get(turn.session_id, ()))
 
-    def _earlier_at_work(self, turn: Turn) -> str | None:
-        """The id of a prompt before the turn's that the server is at work on, so that the turn waits there."""
-        transcript = self._store.transcript(turn.session_id)
-        if transcript is None or transcript.answer_to(turn.prompt_id) is not None:
-            return None
-        ours, answer = transcript.messages.get(turn.prompt_id), transcript.newest_answer()
-        at_work = None if answer is None or answer.completed is not None or answer.ended else answer.parent_id
-        if self._traits is not None and not self._traits.aborts_queued and ours is None:
-            newest = transcript.newest_prompt()
-            at_work = newest.id if newest is not None and transcript.answer_to(newest.id) is None else at_work
-        known = self.find(turn.session_id, at_work) if at_work is not None else None
-        later = transcript.prompts_after(ours.created) if ours is not None else []
-        if (known is not None and known.over) or at_work in {turn.prompt_id, *(prompt.id for prompt in later)}:
-            return None
-        return at_work
+    async def fetch(self, turn: Turn) -> None:
+        """Fetch now what the server has of the turn. Raises `NetError`."""
+        await self.poller.fetch(turn)
 
     def waits_for_abort(self, turn: Turn) -> bool:
         """Whether its prompt is not posted (again) before an abort of other turns is over."""
@@ -309,11 +261,11 @@ class TurnTracker:
         for session_id in self._store.open_sessions():
             self._recognise(session_id)
         for turn in self.running():
-            self._feed(turn, self._observed(turn))
+            self._feed(turn, self._snapshot(turn))
         for session_id in self._store.open_sessions():
             followed = self._follow(session_id)
             if followed is not None:
-                self._feed(followed, self._observed(followed))
+                self._feed(followed, self._snapshot(followed))
 
     def touch(self, session_id: str) -> None:
         """Words came for the session: the cheap form of `look`."""
@@ -323,7 +275,7 @@ class TurnTracker:
     def poll_all(self) -> None:
         """The line is back: what became of each turn is asked, not assumed."""
         for turn in self.running():
-            self._poll(turn)
+            self.poller.poll(turn)
 
     def line_lost(self) -> None:
         """Nothing is heard of the turns any more: when one ends now only the server's record can tell."""
@@ -332,17 +284,13 @@ class TurnTracker:
 
     def line_back(self) -> None:
         """The event stream is back: POSTs that were open meanwhile are doubted, and each turn is asked for."""
-        self._heard_at_post.clear()
+        self.poller.reconnected()
         for turn in self.running():
             self._feed(turn, Reconnected())
 
     def tick(self) -> None:
         """Time passed: look, ask where it is due, and see whether events come at all."""
-        heard, now = self._heard(), self._clock()
-        if heard != self._heard_before:
-            self._heard_before = heard
-            self.responsiveness.record_event()
-        elif self.responsiveness.no_events_since is not None and now - self._asked_at >= ASK_WHILE_DEAF:
+        if self.poller.is_due():
             self.poll_all()
         self.reevaluate()
         for turn in self.running():
@@ -364,7 +312,7 @@ class TurnTracker:
         for action in turn.receive(what, self._clock()):
             match action:
                 case Action.POLL:
-                    self._poll(turn)
+                    self.poller.poll(turn)
                 case Action.POST:
                     self._post(turn)
                 case Action.CLOSE_POST:
@@ -375,35 +323,13 @@ class TurnTracker:
             log.info("turn %s: %s (%s)", turn.prompt_id, turn.state.value, turn.reason)
             self._notify(TurnChanged(turn.session_id))
         if turn.over and not was_over:
-            self._before.pop(turn.prompt_id, None)
-            self._heard_at_post.pop(turn.prompt_id, None)
-            self._date_end(turn)
+            self.poller.ended(turn.prompt_id)
+            self._record.ended(turn)
             self._learn(turn)
             self._notify(TurnEnded(turn.session_id, turn.prompt_id))
             self._ended(turn)
-            if isinstance(what, BodyReceived) and self._has_open_calls(turn):
-                self._poll(turn)  # the POST brings the last message only, and the events of the others are late
-
-    def _has_open_calls(self, turn: Turn) -> bool:
-        """Whether a tool call of the turn's answers is not known to have ended."""
-        transcript = self._store.transcript(turn.session_id)
-        answers = [m for m in transcript.ordered() if m.parent_id == turn.prompt_id] if transcript is not None else []
-        parts = (part for m in answers if transcript is not None for part in transcript.parts_of(m.id))
-        return any(isinstance(part, ToolPart) and part.state not in ENDED for part in parts)
-
-    def _date_end(self, turn: Turn) -> None:
-        """A turn may have ended long before this client heard of it: the server knows when it did."""
-        transcript = self._store.transcript(turn.session_id)
-        prompt = transcript.messages.get(turn.prompt_id) if transcript is not None else None
-        answer = self._store.answer_to(turn.session_id, turn.prompt_id)
-        if prompt is None or answer is None or not answer.completed:
-            return
-        if answer.completed <= answer.created:
-            return  # when it ended is not on record
-        ago = self._server_now() - answer.completed
-        seen_late = ago > SEEN_LATE or turn.ended is None
-        ended = max(turn.started, self._clock() - ago) if seen_late else None
-        turn.set_end(max(0.0, answer.completed - prompt.created), ended)
+            if isinstance(what, BodyReceived) and self._record.has_open_calls(turn):
+                self.poller.poll(turn)  # the POST brings the last message only, and the events of the others are late
 
     def _follow(self, session_id: str) -> Turn | None:
         """The turn that the session is at work on, where it is not known as running yet."""
@@ -438,24 +364,8 @@ class TurnTracker:
                 self._feed(turn, PostNotSent(ABORTED_UNSENT))
                 return
             answer = await self._backend().post_prompt(turn.prompt, _Watcher(self, turn))
-        except (ConnectFailed, CertificateError, Unsendable) as error:
-            self._feed(turn, PostNotSent(error.message))
-        except PromptRejected as error:
-            self._feed(turn, PostRefused(error.message))
-        except HttpStatusError as error:
-            if error.status < 500:
-                self._feed(turn, PostRefused(error.message))
-            else:
-                self._feed(turn, PostFailed(error.message, cut=False, again=error.status != 500))
-        except Empty as error:
-            self._feed(turn, PostFailed(error.message, cut=False, again=not error.declared))
         except NetError as error:
-            self._feed(
-                turn,
-                PostFailed(
-                    error.message, cut=isinstance(error, ConnectionLost | ReadTimeout | Trickled | ProtocolError)
-                ),
-            )
+            self._feed(turn, post_failure(error))
         else:
             if isinstance(answer, PromptAccepted):
                 self._accept(turn, answer.server_id)
@@ -499,8 +409,7 @@ class TurnTracker:
         """The server has the prompt, and calls it `known_as`: so do we, from now on."""
         assert turn.prompt is not None
         self._posts.pop(turn.prompt_id, None)
-        if turn.prompt_id in self._before:
-            self._before[known_as] = self._before.pop(turn.prompt_id)
+        self._record.accepted(turn.prompt_id, known_as)
         turn.prompt = replace(turn.prompt, server_id=known_as)
         self._accepted(turn.prompt)
         self._feed(turn, Accepted(known_as))
@@ -510,132 +419,25 @@ class TurnTracker:
         for part in full.parts:
             self._deliver(e.PartUpserted(part))
 
-    def _poll(self, turn: Turn) -> None:
-        """Ask unless it is being asked, or the line is down: then it waits for `ask_all`."""
-        if self._ready() and turn.prompt_id not in self._asking:
-            self._asking.add(turn.prompt_id)
-            self._asked_at = self._clock()
-            self._spawn(self._ask_server(turn))
+    def _found(self, turn: Turn, found: PromptLookup) -> None:
+        if found.server_id and found.server_id != turn.prompt_id:
+            self._accept(turn, found.server_id)
 
-    async def _ask_server(self, turn: Turn) -> None:
-        asked_for = turn.prompt_id
-        try:
-            await self.ask(turn)
-        except NetError as error:
-            log.info("turn %s: could not ask: %s", turn.prompt_id, error.message)
-            if isinstance(error, ReadTimeout):
-                self.responsiveness.no_answer(self._clock(), healthy=await self._is_healthy())
-        finally:
-            self._asking.discard(asked_for)
+    def _polled(self, turn: Turn, found: PromptLookup) -> None:
+        self._feed(turn, self._snapshot(turn, found))
 
-    async def ask(self, turn: Turn) -> None:
-        """Ask the server for the turn now. Raises `NetError`."""
-        stored: bool | None = None
-        gone = False
-
-        async def fetch() -> Sequence[e.Event]:
-            nonlocal stored, gone
-            backend = self._backend()
-            found = await backend.look_up(turn.session_id, turn.prompt_id, turn.prompt)
-            stored, gone = found.stored, found.session_gone
-            if found.server_id and found.server_id != turn.prompt_id:
-                self._accept(turn, found.server_id)
-            if gone:
-                return ()
-            loaded = await backend.messages(turn.session_id)
-            session = self._store.sessions.get(turn.session_id)
-            return (loaded, await backend.resync([session.directory] if session is not None else []))
-
-        mark, heard = self._store.session_version(turn.session_id), self._heard()
-        was_followed = turn.state in (TurnState.RUNNING, TurnState.WAITING, TurnState.RETRYING)
-        was_followed = was_followed or self._events_due(turn)
-        await self._refetch(fetch)
-        news = was_followed and self._store.session_version(turn.session_id) != mark and self._heard() == heard
-        self.responsiveness.record_poll(self._clock(), missed_events=news or (bool(stored) and self._is_untold(turn)))
-        self._feed(turn, self._observed(turn, asked=True, stored=stored, gone=gone))
-
-    async def _is_healthy(self) -> bool:
-        try:
-            await self._backend().ping()
-        except NetError as error:
-            log.info("the health check: %s", error.message)
-            return False
-        return True
-
-    def _is_untold(self, turn: Turn) -> bool:
-        """No event at all came since the prompt was posted, though the server has it."""
-        return self._events_due(turn) and self._heard_at_post[turn.prompt_id] == self._heard()
-
-    def _events_due(self, turn: Turn) -> bool:
-        """Whether events of its prompt must have come: posted a while ago, and the stream has not broken since."""
-        return turn.prompt_id in self._heard_at_post and self._clock() - turn.started >= EVENTS_DUE
-
-    def _state_before(self, session_id: str) -> "_Before":
-        transcript = self._store.transcript(session_id)
-        if transcript is None or not transcript.loaded:
-            return _Before(self._server_now(), frozenset())
-        prompts = [m for m in transcript.messages.values() if m.role == "user"]
-        newest = max((m.created for m in prompts), default=float("-inf"))
-        return _Before(newest, frozenset(m.id for m in prompts))
-
-    def _observed(self, turn: Turn, *, asked: bool = False, stored: bool | None = None, gone: bool = False) -> Snapshot:
-        session_id, prompt_id = turn.session_id, turn.prompt_id
-        transcript = self._store.transcript(session_id)
-        ours = transcript.messages.get(prompt_id) if transcript is not None else None
-        if turn.start_unknown and ours is not None and ours.created:
-            turn.set_started(self._clock() - max(0.0, self._server_now() - ours.created))
-        later = self._later(turn, ours, transcript) if transcript is not None else []
-        answers = [self._store.answer_to(session_id, prompt.id) for prompt in later]
-        requests = self._store.requests_of(session_id)
-        answer = self._store.answer_to(session_id, prompt_id)
-        parts = transcript.parts_of(answer.id) if transcript is not None and answer is not None else ()
-        complete = [m for m in answers if m is not None and m.ended]
-        return Snapshot(
-            status=self._store.status(session_id),
-            stored=True if ours is not None else stored,
-            answer=answer,
-            waiting=bool(requests),
-            waited=max([0.0, *(self._server_now() - one.asked for one in requests if one.asked is not None)]),
-            has_later_prompt=bool(later),
-            later_answer=min(complete, key=lambda m: m.created, default=None),
-            gone=gone or session_id in self._store.deleted,
-            polled=asked,
-            version=self._store.session_version(session_id),
-            has_no_parts=ours is not None and transcript is not None and not transcript.parts_of(prompt_id),
-            others_failure=transcript is not None
-            and turn.failure is not None
-            and _is_others(turn.failure, prompt_id, transcript),
-            id_too_low=asked and self._backend().traits.answers_in_id_order and _is_outrun(turn, transcript),
-            rejected=ends_rejected(parts),
+    def _snapshot(self, turn: Turn, found: PromptLookup | None = None) -> Snapshot:
+        turns = self._turns.get(turn.session_id, ())
+        if found is None:
+            return self._record.snapshot(turn, turns)
+        return self._record.snapshot(
+            turn,
+            turns,
+            polled=True,
+            stored=found.stored,
+            gone=found.session_gone,
+            id_order=self._backend().traits.answers_in_id_order,
         )
-
-    def _later(self, turn: Turn, ours: Message | None, transcript: Transcript) -> list[Message]:
-        """The prompts that came after the turn's: while it is not there, those that were not when it was sent."""
-        if ours is not None:
-            return transcript.prompts_after(ours.created)
-        before = self._before.get(turn.prompt_id)
-        if before is None:
-            return []  # of an earlier run: what was there when it was sent is not known
-        earlier = takewhile(lambda one: one is not turn, self._turns.get(turn.session_id, ()))
-        known = before.ids | {one.prompt_id for one in earlier}
-        return [m for m in transcript.prompts_after(before.created) if m.id not in known]
-
-
-def _is_others(failure: Failure, prompt_id: str, transcript: Transcript) -> bool:
-    """Whether an error is how the answer to another prompt ended: it may be told long after that."""
-    return any(answer.parent_id != prompt_id for answer in transcript.failed_with(failure))
-
-
-def _is_outrun(turn: Turn, transcript: Transcript | None) -> bool:
-    newest = transcript.newest_answer() if transcript is not None else None
-    return newest is not None and newest.id > turn.prompt_id
-
-
-class _Before(msgspec.Struct, frozen=True):
-    """The prompts of a session when another one was sent: their ids, and when the newest came (epoch seconds)."""
-
-    created: float
-    ids: frozenset[str]
 
 
 class _Watcher:

@@ -1,0 +1,137 @@
+"""Polls the server about turns: one poll of a turn at a time, and none while the connection is down."""
+
+import logging
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
+
+from tui.backends.base import Backend, PromptLookup
+from tui.client.resync import Refetch
+from tui.core import events as e
+from tui.core.diagnosis import ResponsivenessTracker
+from tui.core.store import Store
+from tui.core.turn import Turn
+from tui.core.turn_state import TurnState
+from tui.net.errors import NetError, ReadTimeout
+
+log = logging.getLogger(__name__)
+
+EVENTS_DUE = 5.0
+"""Seconds after a prompt was posted by which the events of a server that has it must have come."""
+POLL_WITHOUT_EVENTS = 5.0
+"""Seconds between two polls of a server whose events do not come."""
+
+
+class TurnPoller:
+    """Fetches what the server has of a turn, and learns from it whether events come at all.
+
+    `events_seen` counts the events that came; `ready` says whether the connection is up; `found` gets what a poll
+    found of the prompt before its session is read, `polled` the same once the store has the session.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        backend: Callable[[], Backend],
+        refetch: Refetch,
+        spawn: Callable[[Coroutine[Any, Any, None]], object],
+        ready: Callable[[], bool],
+        clock: Callable[[], float],
+        events_seen: Callable[[], int],
+        found: Callable[[Turn, PromptLookup], None],
+        polled: Callable[[Turn, PromptLookup], None],
+    ) -> None:
+        self._store = store
+        self._backend = backend
+        self._refetch = refetch
+        self._spawn = spawn
+        self._ready = ready
+        self._clock = clock
+        self._events_seen = events_seen
+        self._found = found
+        self._polled = polled
+        self.responsiveness = ResponsivenessTracker()
+        self._events_at_post: dict[str, int] = {}
+        """The events seen when a prompt was posted, while the stream has not been interrupted since."""
+        self._polling: set[str] = set()
+        self._polled_at = 0.0
+        self._events_before = 0
+
+    def posted(self, prompt_id: str) -> None:
+        """A prompt is posted now: its events are due."""
+        self._events_at_post[prompt_id] = self._events_seen()
+
+    def ended(self, prompt_id: str) -> None:
+        self._events_at_post.pop(prompt_id, None)
+
+    def reconnected(self) -> None:
+        """The event stream was interrupted: missing events say nothing about the prompts posted before."""
+        self._events_at_post.clear()
+
+    def is_due(self) -> bool:
+        """Whether all turns are to be polled, because no events come."""
+        seen = self._events_seen()
+        if seen != self._events_before:
+            self._events_before = seen
+            self.responsiveness.record_event()
+            return False
+        without_events = self.responsiveness.no_events_since is not None
+        return without_events and self._clock() - self._polled_at >= POLL_WITHOUT_EVENTS
+
+    def poll(self, turn: Turn) -> None:
+        """Poll unless that is under way, or the connection is down: then every turn is polled once it is back."""
+        if self._ready() and turn.prompt_id not in self._polling:
+            self._polling.add(turn.prompt_id)
+            self._polled_at = self._clock()
+            self._spawn(self._poll(turn))
+
+    async def _poll(self, turn: Turn) -> None:
+        prompt_id = turn.prompt_id
+        try:
+            await self.fetch(turn)
+        except NetError as error:
+            log.info("turn %s: the poll failed: %s", turn.prompt_id, error.message)
+            if isinstance(error, ReadTimeout):
+                self.responsiveness.no_answer(self._clock(), healthy=await self._is_healthy())
+        finally:
+            self._polling.discard(prompt_id)
+
+    async def fetch(self, turn: Turn) -> None:
+        """Fetch now what the server has of the turn. Raises `NetError`."""
+        found = PromptLookup(None)
+
+        async def fetch() -> Sequence[e.Event]:
+            nonlocal found
+            backend = self._backend()
+            found = await backend.look_up(turn.session_id, turn.prompt_id, turn.prompt)
+            self._found(turn, found)
+            if found.session_gone:
+                return ()
+            loaded = await backend.messages(turn.session_id)
+            session = self._store.sessions.get(turn.session_id)
+            return (loaded, await backend.resync([session.directory] if session is not None else []))
+
+        version, seen = self._store.session_version(turn.session_id), self._events_seen()
+        followed = turn.state in (TurnState.RUNNING, TurnState.WAITING, TurnState.RETRYING)
+        followed = followed or self._events_are_due(turn)
+        await self._refetch(fetch)
+        changed = self._store.session_version(turn.session_id) != version and self._events_seen() == seen
+        missed = (followed and changed) or (bool(found.stored) and self._saw_no_event(turn))
+        self.responsiveness.record_poll(self._clock(), missed_events=missed)
+        self._polled(turn, found)
+
+    async def _is_healthy(self) -> bool:
+        try:
+            await self._backend().ping()
+        except NetError as error:
+            log.info("the health check failed: %s", error.message)
+            return False
+        return True
+
+    def _saw_no_event(self, turn: Turn) -> bool:
+        """Whether no event at all came since the prompt was posted."""
+        return self._events_are_due(turn) and self._events_at_post[turn.prompt_id] == self._events_seen()
+
+    def _events_are_due(self, turn: Turn) -> bool:
+        """Whether events of its prompt must have come: posted a while ago, and the stream was not interrupted."""
+        return turn.prompt_id in self._events_at_post and self._clock() - turn.started >= EVENTS_DUE
