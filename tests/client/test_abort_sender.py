@@ -18,7 +18,7 @@ from tests.chaos.person import Person, Sent
 from tests.chaos.stub_server import ELSEWHERE, StubServer
 from tests.chaos.virtual_time import VirtualTime, run
 from tests.waiting import PATIENCE, wait_until
-from tui.client.turns import ABORTED_UNSENT
+from tui.client.held_posts import ABORTED_UNSENT
 from tui.core.changes import AbortProgress, Change, Notice
 from tui.core.connection_status import ConnectionState
 from tui.core.model import Message

@@ -1,27 +1,22 @@
-"""The turns of this client: it posts prompts, holds the POSTs, and asks the server when a witness falls silent.
-
-The rules are `tui.core.turn`'s; this carries them out. It never aborts a turn and never posts twice by a guess.
-"""
+"""All turns of this client: what is posted, polled and closed for each, by the rules of `tui.core.turn`."""
 
 import asyncio
 import logging
 import math
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
-from typing import Any
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 from msgspec.structs import replace
 
-from tui.backends.base import Backend, PromptAccepted, PromptLookup, Traits
-from tui.client.post_failure import post_failure
+from tui.backends.base import Backend, PromptLookup, Traits
+from tui.client.held_posts import HeldPosts, Spawn
 from tui.client.resync import Refetch
 from tui.client.turn_poller import TurnPoller
 from tui.client.turn_record import Position, TurnRecord, turn_of
 from tui.core import events as e
 from tui.core.changes import TurnChanged, TurnEnded
 from tui.core.diagnosis import DEFAULT_TIMEOUTS, Diagnosis, StallTimeouts, diagnose
-from tui.core.model import FullMessage, Idle, Prompt, Request
-from tui.core.record import ends_rejected
+from tui.core.model import Idle, Prompt, Request
 from tui.core.store import Store
 from tui.core.turn import Turn
 from tui.core.turn_inputs import (
@@ -32,10 +27,7 @@ from tui.core.turn_inputs import (
     Activity,
     BodyReceived,
     Disconnected,
-    HeadersReceived,
     Input,
-    PaddingReceived,
-    PostNotSent,
     Reconnected,
     Rejected,
     ServerError,
@@ -44,9 +36,6 @@ from tui.core.turn_inputs import (
     TraitsKnown,
 )
 from tui.core.turn_state import Action, TurnState
-from tui.net.errors import (
-    NetError,
-)
 
 log = logging.getLogger(__name__)
 
@@ -59,22 +48,15 @@ WENT_ON = 2.0
 ABORT_MAY_COME = 60.0
 """Seconds for which an abort that was sent may still reach the server, and end what runs there by then."""
 
-ABORTED_UNSENT = "you aborted it before the server got it"
-
-Spawn = Callable[[Coroutine[Any, Any, None]], "asyncio.Task[None]"]
-
 
 class TurnTracker:
     """All turns that run or ended while this client watched.
 
-    `backend` gives the server's backend once it is known; `refetch` is the link's; `spawn` starts a task that ends
-    with the client; `deliver` takes events into the store; `ended` hears of each end of a turn, and
-    `accepted` of each prompt that the server took under an id of its own, `arrived` of each that had gone back to
-    the person;
-    `clear` waits until the prompt may be posted, where it may not at once; False: it may not at all, for the
-    person asked to abort it;
-    `heard` counts the events that came; `ready` says whether the line is up; `server_now` is the server's clock
-    (epoch seconds).
+    `backend` gives the server's backend once it is known; `refetch` is `Resync`'s; `spawn` starts a task that ends
+    with the client; `deliver` takes events into the store. `ended` is called at each end of a turn, `accepted` for
+    each prompt that the server took under an id of its own, `arrived` for each that had been given back to the user.
+    `clear` waits until a prompt may be posted; False: it may not, because the user aborted it. `heard` counts the
+    events that came; `ready` says whether the connection is up; `server_now` is the server's clock (epoch seconds).
     """
 
     def __init__(
@@ -98,13 +80,10 @@ class TurnTracker:
     ) -> None:
         self._store = store
         self._backend = backend
-        self._spawn = spawn
-        self._deliver = deliver
         self._notify = notify
         self._ended = ended
         self._accepted = accepted
         self._arrived = arrived
-        self._clear = clear
         self._clock = clock
         self.patience = patience
         self._turns: dict[str, list[Turn]] = defaultdict(list)
@@ -120,9 +99,15 @@ class TurnTracker:
             found=self._found,
             polled=self._polled,
         )
-        self._posts: dict[str, asyncio.Task[None]] = {}
-        self._unposted: set[str] = set()
-        """The prompts whose POST waits for an abort to be over."""
+        self._posts = HeldPosts(
+            backend=backend,
+            spawn=spawn,
+            clock=clock,
+            clear=clear,
+            deliver=deliver,
+            feed=self._feed,
+            accept=self._accept,
+        )
         self._traits: Traits | None = None
         self._aborted_at: dict[str, float] = {}
         self.cancels: bool | None = None
@@ -164,7 +149,7 @@ class TurnTracker:
         self._add(turn)
         self._record.sending(prompt)
         self.poller.posted(prompt.message_id)
-        self._post(turn)
+        self._posts.open(turn)
         self._notify(TurnChanged(prompt.session_id))
         return turn
 
@@ -223,7 +208,7 @@ class TurnTracker:
 
     def waits_for_abort(self, turn: Turn) -> bool:
         """Whether its prompt is not posted (again) before an abort of other turns is over."""
-        return turn.prompt_id in self._unposted
+        return self._posts.is_waiting(turn)
 
     def abort_requested(self, turns: Iterable[Turn]) -> None:
         """An abort of these is about to be sent. It names no turn, and may end another of the session."""
@@ -314,11 +299,9 @@ class TurnTracker:
                 case Action.POLL:
                     self.poller.poll(turn)
                 case Action.POST:
-                    self._post(turn)
+                    self._posts.open(turn)
                 case Action.CLOSE_POST:
-                    held = self._posts.pop(turn.prompt_id, None)
-                    if held is not None and held is not asyncio.current_task():
-                        held.cancel()
+                    self._posts.close(turn)
         if before != (turn.state, turn.reason, turn.post.padding_bytes, turn.post.held):
             log.info("turn %s: %s (%s)", turn.prompt_id, turn.state.value, turn.reason)
             self._notify(TurnChanged(turn.session_id))
@@ -354,38 +337,6 @@ class TurnTracker:
         self._notify(TurnChanged(session_id))
         return known
 
-    def _post(self, turn: Turn) -> None:
-        self._posts[turn.prompt_id] = self._spawn(self._hold_post(turn))
-
-    async def _hold_post(self, turn: Turn) -> None:
-        assert turn.prompt is not None
-        try:
-            if self._clear is not None and not await self._when_clear(turn, self._clear):
-                self._feed(turn, PostNotSent(ABORTED_UNSENT))
-                return
-            answer = await self._backend().post_prompt(turn.prompt, _Watcher(self, turn))
-        except NetError as error:
-            self._feed(turn, post_failure(error))
-        else:
-            if isinstance(answer, PromptAccepted):
-                self._accept(turn, answer.server_id)
-            else:
-                self._store_message(answer)
-                self._feed(turn, BodyReceived(answer.message, rejected=ends_rejected(answer.parts)))
-        finally:
-            if self._posts.get(turn.prompt_id) is asyncio.current_task():
-                del self._posts[turn.prompt_id]
-
-    async def _when_clear(self, turn: Turn, clear: Callable[[Turn], Awaitable[bool]]) -> bool:
-        """Wait until no abort is under way in the session, which would end this turn too; whether to post it."""
-        self._unposted.add(turn.prompt_id)
-        turn.posted(math.inf)
-        try:
-            return await clear(turn)
-        finally:
-            self._unposted.discard(turn.prompt_id)
-            turn.posted(self._clock())
-
     def _recognise(self, session_id: str) -> None:
         """Find what is there of prompts whose POST is not answered, and of those that were taken for not sent."""
         transcript = self._store.transcript(session_id)
@@ -408,16 +359,11 @@ class TurnTracker:
     def _accept(self, turn: Turn, known_as: str) -> None:
         """The server has the prompt, and calls it `known_as`: so do we, from now on."""
         assert turn.prompt is not None
-        self._posts.pop(turn.prompt_id, None)
+        self._posts.forget(turn)
         self._record.accepted(turn.prompt_id, known_as)
         turn.prompt = replace(turn.prompt, server_id=known_as)
         self._accepted(turn.prompt)
         self._feed(turn, Accepted(known_as))
-
-    def _store_message(self, full: FullMessage) -> None:
-        self._deliver(e.MessageUpserted(full.message))
-        for part in full.parts:
-            self._deliver(e.PartUpserted(part))
 
     def _found(self, turn: Turn, found: PromptLookup) -> None:
         if found.server_id and found.server_id != turn.prompt_id:
@@ -438,17 +384,3 @@ class TurnTracker:
             gone=found.session_gone,
             id_order=self._backend().traits.answers_in_id_order,
         )
-
-
-class _Watcher:
-    """Tells a turn how its POST fares."""
-
-    def __init__(self, turns: TurnTracker, turn: Turn) -> None:
-        self._turns = turns
-        self._turn = turn
-
-    def headers(self) -> None:
-        self._turns._feed(self._turn, HeadersReceived())
-
-    def pads(self, total: int) -> None:
-        self._turns._feed(self._turn, PaddingReceived(total))
