@@ -154,6 +154,39 @@ async def test_a_change_that_is_left_by_esc_can_be_recalled() -> None:
         assert stage.main.prompt.text == "first and more"
 
 
+async def test_a_waiting_prompt_that_was_emptied_is_said_to_be_removed() -> None:
+    async with on_stage() as stage:
+        await queue(stage, "first")
+        await stage.press("shift+tab", "enter", "ctrl+u", "enter")
+        await stage.shows("The emptied prompt was removed from the queue. ↑ in the prompt finds what it was.")
+        assert waiting(stage) == []
+        await stage.press("up")
+        assert stage.main.prompt.text == "first"
+
+
+async def test_one_more_line_is_not_called_lines() -> None:
+    async with on_stage() as stage:
+        await queue(stage, "first")
+        await stage.press(*"second", "ctrl+j", "x", "enter")
+        await stage.shows("+1 line ")
+        assert "+1 lines" not in stage.text
+        await stage.press("ctrl+r")
+        await stage.until(lambda: isinstance(stage.app.screen, PromptHistory))
+        await stage.shows("+1 line ")
+        assert "+1 lines" not in stage.text
+
+
+async def test_a_search_that_finds_no_earlier_prompt_says_so() -> None:
+    async with on_stage() as stage:
+        await queue(stage, "first")
+        await stage.press("ctrl+r", *"qqq")
+        await stage.shows("No earlier prompt has these words.")
+        await stage.press("enter")
+        assert isinstance(stage.app.screen, PromptHistory)
+        await stage.press("backspace", "backspace", "backspace")
+        await stage.hides("No earlier prompt")
+
+
 async def test_leaving_an_unchanged_prompt_says_nothing() -> None:
     async with on_stage() as stage:
         await queue(stage, "first")

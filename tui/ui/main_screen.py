@@ -45,7 +45,8 @@ TYPING = 1.0
 COPY_AGAIN = 4.0
 """Seconds after copying code in which the same key takes the block above."""
 
-ENTER_IGNORED = Notice("The question has just gone, and nothing was sent: press Enter again to send the prompt.")
+ENTER_IGNORED = Notice("The question has just appeared or gone: press Enter again to send.")
+PASSED_ON = Notice("The question has just appeared: what you typed went to the prompt. Tab leads back to it.")
 
 
 class Body(Container, SkipsCoveredBackground):
@@ -406,6 +407,10 @@ class MainScreen(Screen[None], SkipsCoveredBackground):
 
     @on(RequestPanel.KeyForwarded)
     def _passed_on(self, event: RequestPanel.KeyForwarded) -> None:
+        passed = event.event
+        if isinstance(passed, events.Key) and passed.key.isdecimal() and not self.prompt.text:
+            self.prompt.take_rest()  # it was meant for the question, and Enter behind it is no wish to send it
+            self.notices.add(PASSED_ON)
         self._pass_on(event.event)
 
     @on(RequestPanel.AnswerInterrupted)

@@ -344,6 +344,7 @@ class PromptController:
         else:
             prompts.cancel(queued_id)
             box.put_back()
+            self._notify(Notice("The emptied prompt was removed from the queue. ↑ in the prompt finds what it was."))
         self.save()
         self.edit_left()
         return waits and bool(text.strip())

@@ -152,6 +152,7 @@ async def test_keys_in_the_grace_answer_nothing_and_go_to_the_prompt() -> None:
         assert stage.client.calls("answer") == []
         assert stage.main.prompt.text == "1"
         assert stage.app.focused is stage.main.prompt
+        stage.after_grace()
         await stage.press("enter")
         assert stage.client.calls("send") == [(talk.SESSION, "1")]
 
@@ -170,6 +171,16 @@ async def test_enter_in_the_grace_says_that_it_did_nothing() -> None:
         assert len(stage.client.calls("answer")) == 1
 
 
+async def test_a_digit_in_the_grace_is_not_sent_as_a_prompt_by_the_enter_behind_it() -> None:
+    async with on_stage(size=(80, 24)) as stage:
+        stage.client.feed(e.RequestOpened(talk.ONE_CHOICE))
+        await stage.until(lambda: stage.main.panel.has_focus_within, "the panel has the keys")
+        await stage.press("1", "enter")
+        await stage.shows("The question has just appeared: what you typed went to the prompt.")
+        assert (stage.client.calls("send"), stage.client.calls("answer")) == ([], [])
+        assert stage.main.prompt.text == "1"
+
+
 async def test_enter_just_after_a_question_went_says_that_nothing_was_sent() -> None:
     async with on_stage(size=(80, 24)) as stage:
         await asked(stage, talk.ONE_CHOICE)
@@ -178,7 +189,7 @@ async def test_enter_just_after_a_question_went_says_that_nothing_was_sent() -> 
         stage.client.feed(e.RequestGone(talk.SESSION, talk.ONE_CHOICE.id))
         await stage.until(lambda: stage.app.focused is stage.main.prompt)
         await stage.press("enter")
-        await stage.shows("nothing was sent: press Enter again")
+        await stage.shows("press Enter again to send.")
         assert stage.client.calls("send") == []
         stage.after_grace()
         await stage.press("enter")

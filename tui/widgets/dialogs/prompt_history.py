@@ -72,6 +72,8 @@ class PromptHistory(Dialog[str | None]):
         options.clear_options()
         options.add_options([Option(_row(text, width)) for text in self._listed])
         options.highlighted = 0 if self._listed else None
+        if wanted and not self._listed:
+            options.add_option(Option(Content.styled("No earlier prompt has these words.", MUTED), disabled=True))
 
     def action_move(self, rows: int) -> None:
         options = self._options
@@ -97,5 +99,5 @@ class PromptHistory(Dialog[str | None]):
 
 def _row(text: str, width: int) -> Content:
     lines = text.strip().count("\n")
-    more = Content.styled(f"+{lines} lines " if lines else "", MUTED)
+    more = Content.styled(f"+{lines} line{'s' if lines > 1 else ''} " if lines else "", MUTED)
     return spread(Content(single_line(text)), more, width)

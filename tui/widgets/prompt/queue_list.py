@@ -175,7 +175,7 @@ class QueueList(StaticText, can_focus=True):
         left = Content.assemble(
             (f" {'›' if here else ' '} {row + 1} ", "$primary"), (single_line(first), "bold" if here else "")
         )
-        lines = f"+{len(rest)} lines" if rest else ""
+        lines = f"+{len(rest)} line{'s' if len(rest) > 1 else ''}" if rest else ""
         held = "held" if queued.id in self._held and not self.all_held else ""
         marks = ["in the prompt"] if queued.id == self._edited else [mark for mark in (lines, held) if mark]
         return spread(left, Content.styled(f"{' · '.join(marks)} " if marks else "", MUTED), width)
