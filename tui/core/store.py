@@ -306,6 +306,8 @@ class Store:
         changes: list[Change] = []
         if old != part:
             changes.append(PartChanged(part.session_id, part.message_id, part.id))
+        changes += [PartChanged(one.session_id, one.message_id, one.id) for one in transcript.newly_cut]
+        transcript.newly_cut.clear()
         if isinstance(part, ToolPart) and part.state in ENDED:
             changes += self._close_for_call(part)
         return tuple(changes)

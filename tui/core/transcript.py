@@ -10,6 +10,7 @@ from operator import attrgetter
 from msgspec.structs import replace
 
 from tui.core.events import TextDelta
+from tui.core.kept_content import GROWING_KEPT, KeptContent, cut
 from tui.core.model import Failure, Message, Part, Progress, ReasoningPart, TextPart, ToolPart
 
 _CREATED = attrgetter("created")
@@ -40,6 +41,9 @@ class Transcript:
         self._pieces: dict[str, list[str]] = {}
         self._held: dict[str, str] = {}
         self._grown: dict[str, int] = {}
+        self._content = KeptContent()
+        self.newly_cut: list[Part] = []
+        """Parts that were cut to their beginnings since this was emptied."""
 
     def ordered(self) -> list[Message]:
         """By the server's creation time; ids are not ordered."""
@@ -179,6 +183,17 @@ class Transcript:
         if isinstance(part, ToolPart):
             self._calls.setdefault((part.message_id, part.call_id), {})[part.id] = None
         self._forget_growth(part.id)
+        message = self.messages.get(part.message_id)
+        if message is not None and message.role == "assistant":
+            self._content.put(part)
+            while (oldest := self._content.take_oldest()) is not None:
+                self._cut(*oldest)
+
+    def _cut(self, message_id: str, part_id: str) -> None:
+        part = self.part(message_id, part_id)
+        if part is not None and (shorter := cut(part)) is not part:
+            self.parts[message_id][part_id] = shorter
+            self.newly_cut.append(shorter)
 
     def calls(self, message_id: str | None, call_id: str | None) -> list[ToolPart]:
         """The parts of a message for one tool call."""
@@ -197,6 +212,8 @@ class Transcript:
         if not isinstance(part, TextPart | ReasoningPart) or part.state == "done":
             return ""  # the complete part arrived first
         had = len(part.text) + self._grown.get(delta.part_id, 0)
+        if had >= GROWING_KEPT:
+            return ""
         news = delta.delta if delta.at is None else delta.delta[max(0, had - delta.at) :]
         ready, held = join_halves(self._held.pop(delta.part_id, ""), news)
         if held:
@@ -221,6 +238,7 @@ class Transcript:
         self._forget_call(message_id, part_id)
         self.parts.get(message_id, {}).pop(part_id, None)
         self._forget_growth(part_id)
+        self._content.drop(message_id, part_id)
 
     def _forget_growth(self, part_id: str) -> None:
         self._pieces.pop(part_id, None)
