@@ -119,6 +119,7 @@ class HoldfastApp(App[None]):
             self.main,
             self.writing,
             soon=self.call_later,
+            later=self.set_timer,
             guard=self.boundary.guard,
             notify=self._notice,
             line_up=self._line_up,

@@ -3,6 +3,7 @@
 It computes nothing: parts read the store, a change says where to look. It knows which session is on the screen.
 """
 
+import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, assert_never
@@ -52,6 +53,7 @@ class Presenter:
         writing: PromptController,
         *,
         soon: Callable[[Callable[[], None]], object],
+        later: Callable[[float, Callable[[], None]], object],
         guard: Callable[[], AbstractContextManager[None]],
         notify: Callable[[c.Notice], None],
         line_up: Callable[[], None],
@@ -59,7 +61,7 @@ class Presenter:
         self._client = client
         self._main = main
         self._writing = writing
-        self._soon = soon
+        self._soon, self._later = soon, later
         self._guard = guard
         self._notify = notify
         self._line_up = line_up
@@ -192,7 +194,7 @@ class Presenter:
 
     def _show_changes(self) -> None:
         self._showing = True
-        turn = Slice()
+        turn, began = Slice(), time.perf_counter()
         try:
             while self._changes and not self.stopped and not turn.over:
                 with self._guard():
@@ -207,7 +209,7 @@ class Presenter:
             with self._guard():
                 self._draw_overlay()
         if self._changes and not self.stopped:
-            self._soon(self._show_changes)
+            self._later(time.perf_counter() - began, self._show_changes)  # a key takes several turns of the loop
 
     def _draw_once(self, *parts: Callable[[], None]) -> None:
         """Draw these when the changes of this slice are shown."""
