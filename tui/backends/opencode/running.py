@@ -31,7 +31,8 @@ async def running(get: Get, places: Sequence[str]) -> e.Resynced:
     questions, permissions, statuses = await asyncio.gather(
         _read(get, "/question", _rows), _read(get, "/permission", _rows), _read(get, STATUSES, wire.statuses)
     )
-    problems = [one.message for one in (questions, permissions, statuses) if isinstance(one, InvalidBody)]
+    lists = {"open questions": questions, "open permissions": permissions, "sessions at work": statuses}
+    problems = [f"{what} ({one.message})" for what, one in lists.items() if isinstance(one, InvalidBody)]
     asked = [] if isinstance(questions, InvalidBody) else questions
     allowed = [] if isinstance(permissions, InvalidBody) else permissions
     named = {wire.field(row, "sessionID") for row in asked + allowed} - {""}
