@@ -38,7 +38,7 @@ async def test_a_damaged_message_stands_in_its_place_and_the_rest_is_shown() -> 
     assert created == sorted(created)
     [note] = page[1].parts
     assert isinstance(note, NotePart)
-    assert note.text.startswith("a message cannot be shown: the server gives Expected `str`")
+    assert note.text.startswith("a message cannot be shown: the server sent Expected `str`")
 
 
 @pytest.mark.parametrize("odd", [3, None, {}, {"info": None}, {"info": {"id": "m", "time": {"created": "soon"}}}])

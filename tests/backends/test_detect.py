@@ -187,10 +187,10 @@ async def test_an_unknown_server_is_told_by_what_it_said() -> None:
         with pytest.raises(UnknownServer) as unknown:
             await detect_backend(lambda user: http)
     assert unknown.value.permanent
-    assert unknown.value.message.startswith("answers HTTP, but is no agent server that is known here (/global/health")
+    assert unknown.value.message.startswith("answers HTTP, but is not a supported server (/global/health")
     assert unknown.value.message.endswith(")")
     assert "/global/health gives 404" in unknown.value.message
-    assert "/capabilities gives a web page" in unknown.value.message
+    assert "/capabilities returns a web page" in unknown.value.message
     assert "/health gives {'status': 'ok'}" in unknown.value.message
     assert "--family" in unknown.value.hint
 

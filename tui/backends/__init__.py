@@ -1,23 +1,23 @@
-"""One file a server family: its routes and the translation into `tui.core`, nothing else."""
+"""One module or package per server family: its routes, and their translation into `tui.core`, nothing else."""
 
 from collections.abc import Mapping
 
 FAMILIES = ("opencode", "mimo", "qwen")
-"""What a person may name instead of having it found out."""
+"""The families, for `--family`; by default they are auto-detected."""
 
 TOKEN = ""
-"""Instead of a user: the password is a bearer token."""
+"""In place of a user name: the password is a bearer token."""
 
 PASSWORDS = ("OPENCODE_SERVER_PASSWORD", "MIMOCODE_SERVER_PASSWORD", "QWEN_SERVER_TOKEN")
-"""Variables from which the families' servers take their own password."""
+"""Environment variables with the servers' own passwords."""
 
 SERVER_USERS = ("OPENCODE_SERVER_USERNAME", "MIMOCODE_SERVER_USERNAME")
-"""Variables from which they take the user name that goes with it."""
+"""Environment variables with their user names."""
 
 SERVE = "opencode serve"
-"""What starts a server, for a person who has none yet."""
+"""The command to start a server, for users without one."""
 
 USERS = ("opencode", "mimocode", TOKEN)
-"""The user names of Basic auth, by family. Which one a server wants shows only by trying."""
+"""The default user names of Basic auth. Which one a server accepts is found by trying."""
 NAMES: Mapping[str, str] = {"opencode": "opencode", "mimo": "MiMo Code", "qwen": "qwen serve"}
-"""What a person calls the family of `Traits.family`."""
+"""Display names, by `Traits.family`."""

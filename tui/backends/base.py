@@ -1,6 +1,6 @@
-"""What a server family must offer. `tui.client.client` knows nothing beyond this.
+"""The interface of a server family, the only one that `tui.client` uses.
 
-Every call may raise `tui.net.errors.NetError`; nothing else leaves a backend.
+Every call may raise `tui.net.errors.NetError`, and nothing else.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,19 +18,19 @@ from tui.net.event_connection import Feed
 
 
 class Traits(msgspec.Struct, frozen=True):
-    """How a family behaves where that changes what the client does or offers.
+    """Behaviour of a family that changes what the client does or offers.
 
-    `cancels_on_disconnect`: a turn ends when the connection of its POST breaks; None: not known of this server.
-    `queues_prompts`: one that comes while a turn runs is taken, not refused.
-    `takes_our_ids`: a prompt keeps the id that we gave it, so that posting it again cannot double it.
-    `answers_in_id_order`: one whose id sorts below the session's newest answer is stored and never answered.
-    `edits_sessions`: it is a `SessionEditing` too; `undoes`: an `Undoing`.
-    `agents_are`: what it calls that which `Catalog.agents` gives.
-    `one_stream`: every session's events come on one stream, also of one that was made a moment ago.
-    `holds_post`: the answer to a prompt's POST is held back until its turn ends.
-    `yes_is_proof`: an answer that it says it took is the one that counts; else it says so of any.
-    `aborts_queued`: an abort also ends the prompts that wait at the server behind the turn that runs.
-    `beats_every`: seconds from one beat of an event stream to the next, counted from its opening.
+    `cancels_on_disconnect`: a turn ends when the connection of its POST breaks; None: unknown for this server.
+    `queues_prompts`: a prompt during a turn is accepted, not refused.
+    `accepts_client_ids`: a prompt keeps the client's id, so that posting it again cannot duplicate it.
+    `answers_in_id_order`: a prompt whose id sorts below the session's newest answer is stored and never answered.
+    `edits_sessions`: it implements `SessionEditing`; `undoes`: `Undoing`.
+    `agent_label`: its name for the items of `Catalog.agents`.
+    `single_event_stream`: the events of all sessions, including new ones, arrive on one stream.
+    `holds_post`: the response to a prompt's POST is held until its turn ends.
+    `yes_is_proof`: a reply that it confirms is the one that counts; otherwise it confirms any.
+    `aborts_queued`: an abort also ends the prompts queued at the server.
+    `heartbeat_interval`: seconds between two heartbeats of an event stream.
     """
 
     family: str
@@ -52,7 +52,7 @@ class Traits(msgspec.Struct, frozen=True):
 
 
 class ServerInfo(msgspec.Struct, frozen=True):
-    """What the server said of itself. `clock_skew`: its clock minus ours, in seconds, where it told the time."""
+    """The server's version and features. `clock_skew`: its clock minus ours in seconds, if it sent a Date."""
 
     version: str
     round_trip: float
@@ -61,10 +61,10 @@ class ServerInfo(msgspec.Struct, frozen=True):
 
 
 class PromptLookup(msgspec.Struct, frozen=True):
-    """What asking for one prompt gave: `stored` says that it is there, `session_gone` that the session is not.
+    """The result of looking up a prompt: whether it is `stored`, and whether its session was deleted.
 
-    `stored` None: the server does not show all that it has, and will later.
-    `known_as`: the server's own id for it, where that is another than the one asked for.
+    `stored` None: unknown, because the server does not return all of it now.
+    `server_id`: the server's own id for it, if different from the requested one.
     """
 
     stored: bool | None
@@ -73,44 +73,44 @@ class PromptLookup(msgspec.Struct, frozen=True):
 
 
 class PromptAccepted(msgspec.Struct, frozen=True):
-    """The server has the prompt and calls it `known_as`; what becomes of it is told by events, not by the POST."""
+    """The server has the prompt, under the id `server_id`; its turn is reported by events, not by the POST."""
 
     server_id: str
 
 
 class PromptRejected(NetError):
-    """The server says that it does not take the prompt, for a reason that passes: it goes back to the person."""
+    """The server refuses the prompt for a temporary reason: it is returned to the user."""
 
 
 class PostObserver(Protocol):
-    """Hears how a held POST fares while it is open."""
+    """Callbacks for the progress of a held POST."""
 
     def headers(self) -> None: ...
     def pads(self, total: int) -> None: ...
 
 
 class Backend(Protocol):
-    """One server, spoken to in its family's dialect."""
+    """One server of a family."""
 
     @property
     def traits(self) -> Traits: ...
 
     async def handshake(self) -> ServerInfo:
-        """Ask who is there: the server's version, how long it took, what it offers."""
+        """Identify the server: its version, round trip and features."""
 
     async def ping(self) -> float:
-        """The round trip of the cheapest call, in seconds."""
+        """The round trip of the cheapest request, in seconds."""
 
     def subscribe(self, on_bytes: Callable[[int], None]) -> AbstractAsyncContextManager[Feed]:
-        """Open the event stream; `on_bytes` hears of every byte, heartbeats and comments too."""
+        """Open the event stream; `on_bytes` is called for all bytes, including heartbeats and comments."""
 
     async def resync(self, directories: Sequence[str]) -> Resynced:
         """All statuses and open requests, of the default directory and of `directories`."""
 
     async def sessions(self, *, limit: int = 100, search: str = "", cursor: str | None = None) -> Rows[Session]:
-        """A page of the sessions, newest first; those of subagents are not among them.
+        """A page of sessions, newest first, without those of subagents.
 
-        `search`: those whose title holds it. `cursor`: that of the page before; some pages repeat sessions.
+        `search`: filter by title. `cursor`: from the previous page; some pages repeat sessions.
         """
 
     async def session(self, session_id: str) -> Session: ...
@@ -123,58 +123,58 @@ class Backend(Protocol):
     async def messages(
         self, session_id: str, *, limit: int = 50, before: str | None = None, on_bytes: OnBytes | None = None
     ) -> MessagesLoaded:
-        """A page of the transcript; `before` is the cursor of a newer page. `on_bytes` hears how far it has come.
+        """A page of the transcript; `before` is the cursor of a newer page. `on_bytes` reports progress.
 
-        Where the connection is slow, or messages are large, it has fewer than `limit` messages.
+        If the connection is slow, or messages are large, the page has fewer than `limit` messages.
         """
 
     async def todos(self, session_id: str) -> tuple[Todo, ...]: ...
 
     def new_prompt(self, session_id: str, text: str) -> Prompt:
-        """A prompt with ids of our own, or of a form that the server will replace.
+        """A prompt with ids of the client, or with temporary ids that the server will replace.
 
-        The session's newest messages must have been fetched before: where ids decide what is answered, those of
-        the prompt are minted above theirs.
+        The session's newest messages must have been fetched before: if the server answers in order of ids, those
+        of the prompt are generated above theirs.
         """
 
     async def post_prompt(self, prompt: Prompt, watcher: PostObserver) -> FullMessage | PromptAccepted:
-        """Post and hold until the turn ends; the message that came back may answer another prompt.
+        """Post and wait until the turn ends; the returned message may answer another prompt.
 
-        A server that does not hold the POST gives `PromptAccepted` as soon as it has the prompt.
+        A server that does not hold the POST returns `PromptAccepted` at once.
         """
 
     async def look_up(self, session_id: str, prompt_id: str, prompt: Prompt | None = None) -> PromptLookup:
-        """Ask whether the prompt has arrived; `prompt`, where it is ours, tells it from others' prompts."""
+        """Check whether the prompt has arrived; `prompt`, if it is ours, distinguishes it from others."""
 
     def told_as(self, prompt: Prompt) -> str:
-        """The server's own id of a prompt of ours, by the events that came so far; "" where none told of it."""
+        """The server's id of a prompt of ours, by the events so far; "" if unknown."""
 
     async def abort(self, session_id: str) -> None: ...
 
     async def answer(self, request_id: str, answers: Answers, *, directory: str) -> bool:
-        """True once the server has it. False, or `HttpStatusError` with status 404: it is not open there (any more).
+        """True once the server has it. False, or `HttpStatusError` with status 404: it is not open there.
 
-        `directory` is the session's own: requests are kept by directory.
+        `directory` is the session's own: requests are stored by directory.
         """
 
     async def reject(self, request_id: str, *, directory: str) -> bool:
         """Dismiss a question. As `answer`."""
 
     async def reply(self, request_id: str, reply: PermissionReply, message: str, *, directory: str) -> bool:
-        """Answer a permission; `message` ("" for none) goes with a rejection. As `answer`."""
+        """Reply to a permission; `message` ("" for none) is sent with a rejection. As `answer`."""
 
     async def leave(self, session_id: str) -> None:
-        """The session is not watched any more: let go of what is held open for it."""
+        """Stop following the session, and close its stream, if any."""
 
     async def heartbeat(self, session_id: str) -> None:
-        """Tell the server that this client still watches the session; only with `traits.client_heartbeat`."""
+        """Send a client heartbeat for the session; only with `traits.client_heartbeat`."""
 
     async def close(self) -> None: ...
 
 
 @runtime_checkable
 class SessionEditing(Protocol):
-    """What some families offer beside: sessions renamed, copied and deleted at a person's word."""
+    """Optional: sessions can be renamed, forked and deleted."""
 
     async def rename(self, session_id: str, title: str) -> Session: ...
 
@@ -186,17 +186,17 @@ class SessionEditing(Protocol):
 
 @runtime_checkable
 class Undoing(Protocol):
-    """What some families offer beside: the newest messages undone, and brought back until the next prompt."""
+    """Optional: the newest messages can be undone, and restored until the next prompt."""
 
     async def undo(self, session_id: str, message_id: str) -> Session:
         """Undo the message and all after it."""
 
     async def redo(self, session_id: str) -> Session:
-        """Bring back all that is undone."""
+        """Restore all undone messages."""
 
 
 class Catalog(Protocol):
-    """What a server has to choose from, for a session ("": there is none yet) in a directory ("": its own)."""
+    """The options of a server, for a session ("": none yet) in a directory ("": its own)."""
 
     async def agents(self, directory: str, session_id: str = "") -> Rows[CatalogItem]: ...
 
@@ -209,7 +209,7 @@ class Catalog(Protocol):
 
 @runtime_checkable
 class HasCatalog(Protocol):
-    """A backend whose family lets agent, model, command and files be chosen."""
+    """A backend with a catalog of agents, models, commands and files."""
 
     @property
     def offers(self) -> Catalog: ...

@@ -1,7 +1,7 @@
-"""What came from a server, read by those who know its shape: as a whole, or as a list of which an item is damaged.
+"""Decodes a server's JSON by its schema: as a whole, or as a list in which single items may be damaged.
 
-Every list of a server is read by `decode_items`, item by item: one damaged item costs itself alone. It is not hidden:
-something stands in its place, or it is counted (`Rows.unreadable`) for whoever shows the list.
+Every list of a server is decoded by `decode_items`, item by item, so that a damaged item affects only itself. It is
+not hidden: a placeholder replaces it, or it is counted (`Rows.unreadable`) for display.
 """
 
 import asyncio
@@ -22,27 +22,27 @@ U = TypeVar("U")
 P = ParamSpec("P")
 
 UNREADABLE = (msgspec.ValidationError, ValueError, OverflowError)
-"""What reading a value of another shape raises: numbers may be infinite, or no number at all."""
+"""What decoding an unexpected value raises, including infinite numbers."""
 
 
 class Rows(tuple[T, ...]):
-    """The items of a list that could be read; `unreadable` counts those that were left out."""
+    """The decoded items of a list; `unreadable` counts the omitted ones."""
 
     unreadable: int = 0
     cursor: str | None = None
-    """Asks for the next page; None: there is none."""
+    """The cursor of the next page; None: there is none."""
 
     def map(self, translate: "Callable[[T], U | None]") -> "Rows[U]":
-        """Each of them as something else; those are left out of which `translate` makes None."""
+        """Map each item; None results are omitted."""
         return _rows([made for item in self if (made := translate(item)) is not None], self.unreadable)
 
     def with_more(self, more: "Rows[T]") -> "Rows[T]":
-        """These and then `more`, of which some may be unreadable too."""
+        """These items followed by `more`."""
         return _rows([*self, *more], self.unreadable + more.unreadable)
 
 
 def decode(path: str, translate: Callable[P, T], *values: P.args, **more: P.kwargs) -> T:
-    """Translate what came from `path`. Raises `SchemaMismatch`, which says what does not fit."""
+    """Translate the response of `path`. Raises `SchemaMismatch` with the reason."""
     try:
         return translate(*values, **more)
     except UNREADABLE as error:
@@ -50,18 +50,18 @@ def decode(path: str, translate: Callable[P, T], *values: P.args, **more: P.kwar
 
 
 LONG = 1_000
-"""Values in a document, as far as they are counted, from which on another thread translates it."""
+"""Number of values above which a document is translated in another thread."""
 
 
 async def checked_aside(path: str, translate: Callable[..., T], value: Any, *more: Any) -> T:
-    """As `decode`; what is long is translated beside the event loop, which goes on meanwhile."""
+    """As `decode`, in a thread for a long document, so that the event loop is not blocked."""
     if _is_long(value):
         return await asyncio.to_thread(decode, path, translate, value, *more)
     return decode(path, translate, value, *more)
 
 
 def _is_long(value: Any) -> bool:
-    """By its rows, and by the lists in these, such as the parts of messages."""
+    """Counts rows, and the items of lists in them, such as the parts of messages."""
     if not isinstance(value, list | dict) or len(value) > LONG:
         return isinstance(value, list | dict)
     rows = value if isinstance(value, list) else value.values()
@@ -75,10 +75,10 @@ def decode_items(
     what: str,
     stand_in: Callable[[int, Any, Exception], T] | None = None,
 ) -> Rows[T]:
-    """The `items`, each translated by itself.
+    """The `items`, each translated separately.
 
-    `stand_in(index, item, error)` gives what is shown in the place of one that cannot be read; without it, such an
-    item is left out and counted. The log says once why.
+    `stand_in(index, item, error)` returns the placeholder of an unreadable item; without it, such an item is omitted
+    and counted. The reason is logged once.
     """
     found: list[T] = []
     lost = 0
@@ -101,12 +101,12 @@ def _rows(items: list[T], unreadable: int) -> Rows[T]:
 
 
 def unreadable_part(part_id: str, session_id: str, message_id: str, what: str, why: Exception) -> NotePart:
-    """The line that stands in a transcript where something cannot be read."""
-    return NotePart(part_id, session_id, message_id, f"{what} cannot be shown: the server gives {why}")
+    """The placeholder in a transcript for something unreadable."""
+    return NotePart(part_id, session_id, message_id, f"{what} cannot be shown: the server sent {why}")
 
 
 def unreadable_todo(at: int, item: object, why: Exception) -> Todo:
-    """The line that stands in a plan where an entry cannot be read: whether it is done is not known."""
+    """The placeholder in a plan for an unreadable entry."""
     return Todo("an entry that cannot be shown", "unreadable")
 
 

@@ -1,4 +1,4 @@
-"""Which family a server is of, found out by what it says. It talks no dialect beyond the few questions."""
+"""Detects the family of a server by its responses."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -14,26 +14,26 @@ from tui.net.http_client import SHORT, Http
 from tui.net.json_input import JSON
 
 QUOTED = 60
-"""Characters of an answer that tell what was found."""
+"""Characters of a response that are quoted."""
 
 
 class UnknownServer(NetError):
-    """Something answers, and it is no agent server of a family that is known here."""
+    """A server answers that is not of a supported family."""
 
     def __init__(self, found: Mapping[str, str]) -> None:
-        told = "; ".join(f"{path} gives {what}" for path, what in found.items())
+        details = "; ".join(f"{path} returns {what}" for path, what in found.items())
         super().__init__(
-            f"answers HTTP, but is no agent server that is known here ({told})",
+            f"answers HTTP, but is not a supported server ({details})",
             "Check the address, or name the server's family with --family.",
             final=True,
         )
 
 
 class WrongFamily(NetError):
-    """The server is of another family than the one that was named."""
+    """The server is of another family than requested."""
 
     def __init__(self, family: str) -> None:
-        super().__init__(f"the server is no {family} server", "Leave --family out, or correct it.", final=True)
+        super().__init__(f"the server is not a {family} server", "Leave --family out, or correct it.", final=True)
 
 
 async def detect_backend(
@@ -44,10 +44,10 @@ async def detect_backend(
     family: str | None = None,
     identities: Identities | None = None,
 ) -> tuple[Backend, ServerInfo]:
-    """Find out which family answers, by what it says and never by status alone; `family` spares the question.
+    """Detect the family by the contents of responses, never by status alone; `family` skips detection.
 
-    `open_http` gives the server as seen by one of `users` (USERS); the next is tried when a password is refused.
-    `identities` are kept for a family that gives them out. Raises `NetError`.
+    `open_http` returns the server as seen by one of `users` (USERS); the next is tried if the password is refused.
+    `identities` is for families that issue client ids. Raises `NetError`.
     """
     *others, last = users
     for user in others:
@@ -76,7 +76,7 @@ async def _as_user(
                     return backend, server
                 backend = MimoCode(http, directory=directory)
         return backend, await _greet(backend, http, family)
-    except BaseException:  # a cancellation too: nobody else knows of these connections
+    except BaseException:  # including cancellation: nothing else closes these connections
         await http.close()
         raise
 
@@ -84,27 +84,27 @@ async def _as_user(
 async def _greet(backend: Backend, http: Http, family: str | None) -> ServerInfo:
     try:
         return await backend.handshake()
-    except HttpStatusError as refusal:  # MiMo Code answers paths that it does not know as a server does that is down
+    except HttpStatusError as refusal:  # MiMo Code answers unknown paths with 503
         if family == "qwen" and refusal.status == 503 and not await _family(http):
             raise WrongFamily(family) from refusal
         raise
 
 
 async def _family(http: Http) -> str:
-    """The family; "" for opencode or MiMo Code, which its answers to `hello` tell apart."""
+    """The family; "" for opencode or MiMo Code, which `handshake` distinguishes."""
     found: dict[str, str] = {}
-    if "healthy" in await _said(http, "/global/health", found):
+    if "healthy" in await _object_at(http, "/global/health", found):
         return ""
-    if "qwenCodeVersion" in await _said(http, "/capabilities", found):
+    if "qwenCodeVersion" in await _object_at(http, "/capabilities", found):
         return "qwen"
-    await _said(http, "/health", found)
+    await _object_at(http, "/health", found)
     raise UnknownServer(found)
 
 
-async def _said(http: Http, path: str, found: dict[str, str]) -> dict[str, JSON]:
-    """The object that the server gives at `path`; none where it gives something else, which `found` then tells.
+async def _object_at(http: Http, path: str, found: dict[str, str]) -> dict[str, JSON]:
+    """The object at `path`; {} if the response is something else, which is noted in `found`.
 
-    Raises what says nothing about the family: no connection, a refused password, a server that fails.
+    Raises errors that tell nothing about the family: no connection, a refused password, a server error.
     """
     try:
         value = (await http.call("GET", path, limit=SHORT)).value
@@ -125,6 +125,6 @@ async def _said(http: Http, path: str, found: dict[str, str]) -> dict[str, JSON]
 
 
 def _is_mimo(where: JSON) -> bool:
-    """By the last folder alone: a person or a project may be called like the program."""
+    """By the last folder only: a user or a project may have the program's name."""
     folders = [where.get("state"), where.get("config")] if isinstance(where, dict) else []
     return any(str(folder).replace("\\", "/").rpartition("/")[2] == "mimocode" for folder in folders)

@@ -1,6 +1,6 @@
-"""Pages of a list as large as the connection carries: smaller where an answer is too large or too slow.
+"""Adapts the size of pages to the connection: smaller if a response is too large or too slow.
 
-It knows no route: how a page is asked for comes in from outside.
+It knows no route: `fetch` is passed in.
 """
 
 import logging
@@ -14,16 +14,16 @@ from tui.net.response import Progress, Response
 log = logging.getLogger(__name__)
 
 PAGE_SECONDS: Final = 4.0
-"""Seconds that a page should take at most: one that will take longer is given up, and asked for smaller."""
+"""Maximum seconds of a page: one that would take longer is aborted, and a smaller one requested."""
 QUICK: Final = 0.25
-"""Share of them within which a page must come for the next one to be larger again."""
+"""Share of that time within which a page must arrive for the next one to be larger."""
 
 OnBytes: TypeAlias = Callable[[int], None]
-"""Hears how many bytes of an answer have come so far."""
+"""Called with the bytes received so far."""
 
 
 class Paging:
-    """The size of the pages of one server. A page has at least one item, and at most `most`."""
+    """The page size of one server: at least one item, and at most `most`."""
 
     def __init__(self, most: int, clock: Callable[[], float] = time.monotonic) -> None:
         self._most = most
@@ -33,7 +33,7 @@ class Paging:
     async def ask(
         self, fetch: Callable[[int, Progress], Awaitable[Response]], most: int, on_bytes: OnBytes | None = None
     ) -> Response:
-        """A page of up to `most` items. Raises `NetError`; TooLarge where a single item is."""
+        """A page of up to `most` items. Raises `NetError`; TooLarge for a single item."""
         limit = max(1, min(most, self._limit))
         while True:
             watch = _Watch(limit, on_bytes, self._clock)
@@ -42,7 +42,7 @@ class Paging:
             except (TooLarge, TooSlow) as error:
                 if limit == 1:
                     raise
-                log.info("a page of %d is asked for smaller: %s", limit, error.message)
+                log.info("a page of %d is reduced: %s", limit, error.message)
                 limit = max(1, min(limit // 2, int(limit * _share(error))))
                 self._limit = min(self._limit, limit) if isinstance(error, TooSlow) else self._limit
                 continue
@@ -57,7 +57,7 @@ class Paging:
 
 
 class _Watch:
-    """How one page fares, from its first byte on."""
+    """Watches the progress of one page, from its first byte on."""
 
     def __init__(self, limit: int, on_bytes: OnBytes | None, clock: Callable[[], float]) -> None:
         self._limit = limit
@@ -82,7 +82,7 @@ class _Watch:
 
 
 def _share(error: TooLarge | TooSlow) -> float:
-    """Of the items that were asked for, how many to ask for next."""
+    """The share of the requested items to request next."""
     if isinstance(error, TooLarge):
         return 0.5 * error.limit / error.size if error.size else 0.125
     return PAGE_SECONDS * error.received / error.seconds / error.size if error.size else 0.25

@@ -1,6 +1,6 @@
 """opencode's routes, and those of its forks. Behaviour as measured on opencode 1.18.33.
 
-It translates and does nothing else: no retry, no state of a turn, no guess.
+It only translates: without retries, turn state and guesses.
 """
 
 import asyncio
@@ -40,21 +40,21 @@ log = logging.getLogger(__name__)
 
 OPENCODE = Traits(family="opencode")
 CREATE_LIMIT = 15.0
-"""Seconds for a session to be made: the first of a project waits for the project to be read."""
+"""Timeout in seconds to create a session: the first of a project waits until the project is read."""
 UNDO_LIMIT = 30.0
-"""Seconds to undo or redo: the server may restore files with it."""
+"""Timeout in seconds to undo or redo: the server may restore files."""
 FIRST_BYTE = 6.0
-"""Seconds until an event stream must have answered: just after its start the server accepts and never answers."""
+"""Seconds for an event stream to respond: just after its start the server accepts and never responds."""
 EVERYWHERE = "/experimental/session"
-"""The sessions of all projects, newest first; `/session` knows one project alone."""
+"""The sessions of all projects, newest first; `/session` lists one project only."""
 LONGER = "limit="
-"""Begins the cursor of a list that has no pages: it is asked for again, and longer."""
+"""Prefix of the cursor for a list without pages, which is requested again with a higher limit."""
 MESSAGES_AT_MOST = 50
-"""Messages of one page."""
+"""Maximum messages per page."""
 ROWS_READ = 2_000
-"""Sessions that are read of a list, where the server gives more than it was asked for."""
+"""Limit of sessions read from a list, if the server returns more than requested."""
 LONGEST_SILENCE = 60.0
-"""Seconds without a byte after which an event stream is given up, should the link's own watch not have seen it."""
+"""Read timeout in seconds of an event stream, as a fallback for the connection's watchdog."""
 
 
 class EventFeed:
@@ -75,14 +75,14 @@ class EventFeed:
             try:
                 event = decode("/event", self._translate, loads(frame.data))
             except SchemaMismatch as error:
-                log.warning("event skipped: %s", error.message)  # the next resync brings what it would have told
+                log.warning("event skipped: %s", error.message)  # the next resync brings its change
                 continue
             if event is not None:
                 yield event
 
 
 class OpenCode:
-    """One opencode server. `directory`: only where the user named one; the server's own otherwise."""
+    """One opencode server. `directory`: if the user named one; else the server's own."""
 
     directory_header = "x-opencode-directory"
     default_traits = OPENCODE
@@ -94,7 +94,7 @@ class OpenCode:
         self._directory = directory
         self._home = directory or ""
         self.paths: JSON = None
-        """The folders that the server works with, as it named them last."""
+        """The server's paths, as last reported."""
         self._ids = Ids()
         self._lists_everywhere = True
         self._paging = Paging(MESSAGES_AT_MOST)
@@ -110,7 +110,7 @@ class OpenCode:
         )
         value = health.value
         if not isinstance(value, dict) or value.get("healthy") is not True:
-            raise SchemaMismatch("/global/health", "it does not say that it is healthy")
+            raise SchemaMismatch("/global/health", "it does not report that it is healthy")
         skew = None if health.date is None else health.date + 0.5 - time.time()
         if health.date is not None:
             self._ids.dated(health.date)
@@ -165,10 +165,10 @@ class OpenCode:
             try:
                 everywhere = await self._get(EVERYWHERE, params=params)
                 return await _page(EVERYWHERE, everywhere, int(params["limit"]), search)
-            except (HttpStatusError, UnexpectedContentType) as error:  # opencode answers unknown paths with a page
+            except (HttpStatusError, UnexpectedContentType) as error:  # opencode answers unknown paths with a web page
                 if isinstance(error, HttpStatusError) and error.status != 404:
                     raise
-                log.info("an older server lists the sessions of one project: %s", error.message)
+                log.info("an older server lists the sessions of one project only: %s", error.message)
                 self._lists_everywhere = False
         reply = await self._get("/session", params=params, headers=await self._scope(self._directory))
         return await _page("/session", reply, int(params["limit"]), search)
@@ -215,7 +215,7 @@ class OpenCode:
     async def messages(
         self, session_id: str, *, limit: int = 50, before: str | None = None, on_bytes: OnBytes | None = None
     ) -> e.MessagesLoaded:
-        """The newest page holds a prompt at the least, where there is one: it tells how the last turn stands."""
+        """The newest page includes at least one prompt, if any, to know the state of the last turn."""
         items, cursor = await self._page_of(session_id, limit, before, on_bytes)
         while before is None and cursor and len(items) < limit and not any(m.message.role == "user" for m in items):
             older, cursor = await self._page_of(session_id, limit - len(items), cursor, on_bytes)
@@ -260,7 +260,7 @@ class OpenCode:
         parser = PaddedJson()
         async with self._http.stream("POST", path, json=body, headers=scope, first_byte=None, silence=None) as response:
             if response.headers.get("content-length") == "0":
-                raise Empty(declared=True)  # MiMo Code: it does not know the agent or the model
+                raise Empty(declared=True)  # MiMo Code: unknown agent or model
             watcher.headers()
             async for chunk in response.chunks():
                 parser.feed(chunk)
@@ -304,7 +304,7 @@ class OpenCode:
         return await self._resolve(f"/permission/{path_segment(request_id)}/reply", body, directory)
 
     async def leave(self, session_id: str) -> None:
-        """Nothing is held open for one session alone."""
+        """Nothing to do: there is no stream per session."""
 
     async def heartbeat(self, session_id: str) -> None:
         await self._presence.beat(session_id)
@@ -314,7 +314,7 @@ class OpenCode:
         await self._http.close()
 
     async def _resolve(self, path: str, body: dict[str, Any], directory: str) -> bool:
-        """True when the server took it; older servers say `false`, newer ones 404, when it is not open."""
+        """True if the server accepted it; if it is not open, older servers return `false`, newer ones 404."""
         reply = await self._http.call("POST", path, json=body, headers=await self._scope(directory), timeout=5.0)
         return reply.value is not False
 
@@ -325,20 +325,20 @@ class OpenCode:
         return await self._http.call("GET", path, **options)
 
     async def _scope_of(self, session_id: str) -> dict[str, str]:
-        """The header with which a session is acted on; opencode itself takes it for its own directory."""
+        """The directory header for requests on a session; opencode itself uses the session's directory."""
         return {}
 
     async def _scope(self, directory: str | None) -> dict[str, str]:
-        """The header that chooses a directory; none where it is the server's own and the user named none."""
+        """The directory header; empty for the server's own directory if the user named none."""
         if not directory or (directory == self._home and self._directory is None):
             return {}
         return {self.directory_header: quote(directory, safe="/")}
 
 
 async def _page(path: str, reply: Response, limit: int, search: str) -> Rows[Session]:
-    """A page of the list of sessions; an older server gives no cursor, and is asked for a longer list instead.
+    """A page of the session list; for an older server without cursors, the cursor requests a longer list.
 
-    Of more rows than were asked for, and than can be read in a moment, the first that have `search` are read.
+    Of more rows than requested, and too many to decode quickly, only the first that match `search` are decoded.
     """
     value, longer = reply.value, None
     most = max(limit, ROWS_READ)

@@ -1,4 +1,4 @@
-"""What an opencode server offers for a prompt: agents, models, commands, names of files. It sends nothing."""
+"""The catalog of an opencode server: agents, models, commands, file names. It only reads."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
@@ -42,27 +42,27 @@ class _Providers(msgspec.Struct):
 
 
 class OpenCodeCatalog:
-    """Asked anew each time. `scope` gives a directory's header."""
+    """Fetched on each call. `scope` returns a directory's header."""
 
     def __init__(self, http: Http, scope: Callable[[str | None], Awaitable[dict[str, str]]]) -> None:
         self._http = http
         self._scope = scope
 
     async def agents(self, directory: str, session_id: str = "") -> Rows[CatalogItem]:
-        """Those that a person may talk to."""
+        """The agents that a user can prompt."""
         return await self._get("/agent", _agents, directory)
 
     async def models(self, directory: str, session_id: str = "") -> Rows[CatalogItem]:
-        """`provider/model`, of the providers that can be used."""
+        """`provider/model`, of the configured providers."""
         return await self._get("/config/providers", _models, directory)
 
     async def commands(self, directory: str, session_id: str = "") -> Rows[CatalogItem]:
         return await self._get("/command", _commands, directory)
 
     async def files(self, directory: str, query: str) -> Rows[CatalogItem]:
-        """Paths of the directory that `query` may mean, the likeliest first.
+        """Paths of the directory that match `query`, the best first.
 
-        opencode 1.18 names the directory itself too, as `/`, and first of all: that is not offered.
+        opencode 1.18 lists the directory itself as `/`, first of all: that is omitted.
         """
         params = {"query": query, "limit": str(FILES_AT_MOST)}
         return await self._get("/find/file", _files, directory, params)

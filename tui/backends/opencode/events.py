@@ -1,6 +1,6 @@
-"""opencode's events in `tui.core`'s terms: one frame of an event stream, one event or none. No network here.
+"""Translates opencode's events: one frame of an event stream into one event or none. Without I/O.
 
-Raises `msgspec.ValidationError` where a field that we build on is missing or of another type.
+Raises `msgspec.ValidationError` if a required field is missing or of another type.
 """
 
 import time
@@ -59,7 +59,7 @@ def _status_changed(properties: wire.JSON) -> e.Event:
 
 
 def _retry(properties: wire.JSON) -> e.Event:
-    """MiMo Code's status stays busy while the provider is tried again; it says busy anew at each try."""
+    """MiMo Code's status stays busy during provider retries; it is sent again at each attempt."""
     raw = wire.read(properties, _Retry)
     wait = delay(raw.nextDelayMs)
     next_at = None if wait is None else time.time() + wait
@@ -69,7 +69,7 @@ def _retry(properties: wire.JSON) -> e.Event:
 def _session_failed(properties: wire.JSON) -> e.Event | None:
     session_id = properties.get("sessionID")
     if not isinstance(session_id, str):
-        return None  # an error of no session (a plugin's): nothing of ours
+        return None  # an error without a session (a plugin's)
     return e.SessionFailed(session_id, wire.failure(wire.read(properties.get("error") or {}, wire.Error)))
 
 
@@ -126,16 +126,16 @@ _EVENTS: dict[str, Callable[[wire.JSON], e.Event | None]] = {
 
 
 def event_of(value: wire.JSON) -> e.Event | None:
-    """One frame of an event stream; None for kinds that change nothing we show."""
+    """One frame of an event stream; None for kinds that change nothing shown."""
     kind, properties = kind_of(value)
     translate = _EVENTS.get(kind)
     return None if translate is None else translate(properties)
 
 
 def kind_of(value: wire.JSON) -> tuple[str, dict[str, Any]]:
-    """What a frame of `/event` or `/global/event` tells of, and what it tells; "" where it does not say.
+    """The type and properties of a frame of `/event` or `/global/event`; "" if it has no type.
 
-    `/global/event` wraps the same event in `payload`, and sends each durable one again as type `sync`.
+    `/global/event` wraps the event in `payload`, and sends each durable one again with type `sync`.
     """
     frame = wire.read(value, dict[str, Any])
     payload = frame.get("payload", frame)

@@ -1,6 +1,6 @@
-"""opencode's messages and their parts in `tui.core`'s terms. No network here.
+"""Translates opencode's messages and parts. Without I/O.
 
-Shapes as measured on opencode 1.18.33. What cannot be read is said in its place: one damaged part, or message,
+Shapes as measured on opencode 1.18.33. A placeholder replaces what cannot be read: one damaged part, or message,
 must not make its whole transcript unreadable.
 """
 
@@ -37,12 +37,12 @@ REJECTED = frozenset(
         "The user rejected permission to use this specific tool call.",
     }
 )
-"""Errors of calls that a person rejected; with a reason, which the agent is told, the second goes on."""
+"""Errors of calls that the user rejected; the second with a reason lets the agent continue."""
 
 SHOWN_PARTS = frozenset({"text", "reasoning", "tool", "file", "patch", "subtask", "compaction"})
 
 JUST_AFTER = 0.0001
-"""Seconds: less than the server's clock counts."""
+"""Seconds: less than the resolution of the server's clock."""
 
 
 class _Model(msgspec.Struct):
@@ -100,7 +100,7 @@ class _Part(msgspec.Struct):
 def message(value: JSON) -> Message:
     raw = read(value, _Message)
     time = inside(raw.time)
-    completed = time.get("completed") is not None  # when that was may be unknown
+    completed = time.get("completed") is not None  # the time itself may be invalid
     return Message(
         id=raw.id,
         session_id=raw.sessionID,
@@ -118,7 +118,7 @@ def message(value: JSON) -> Message:
 
 
 def full_message(value: JSON) -> FullMessage:
-    """`{"info": Message, "parts": [Part]}`, as lists and the held POST give it; what cannot be read is said."""
+    """`{"info": Message, "parts": [Part]}`, as in lists and the held POST; placeholders replace unreadable parts."""
     envelope = read(value, dict[str, Any])
     head = message(envelope.get("info"))
     items = envelope.get("parts", [])
@@ -132,9 +132,9 @@ def full_message(value: JSON) -> FullMessage:
 
 
 def full_messages(value: JSON, session_id: str) -> tuple[FullMessage, ...]:
-    """A page of a transcript, oldest first; where a message cannot be read, that is said in its place.
+    """A page of a transcript, oldest first; placeholders replace unreadable messages.
 
-    One whose time is not known keeps its place too.
+    A message without a valid time keeps its place, too.
     """
     before = 0.0
 
@@ -155,7 +155,7 @@ def full_messages(value: JSON, session_id: str) -> tuple[FullMessage, ...]:
 
 
 def _unreadable(item: JSON, session_id: str, created: float, why: Exception) -> FullMessage:
-    """What stands for a message that cannot be read, in the place of `created` (epoch seconds)."""
+    """The placeholder of an unreadable message, at the time `created` (epoch seconds)."""
     info = item.get("info") if isinstance(item, Mapping) else None
     message_id = field(info, "id") or f"unreadable:{created}"
     role: Literal["user", "assistant"] = "user" if field(info, "role") == "user" else "assistant"
@@ -165,9 +165,9 @@ def _unreadable(item: JSON, session_id: str, created: float, why: Exception) -> 
 
 
 def part(value: JSON) -> Part | None:
-    """A part, or None for the kinds that show nothing: step-start, step-finish, snapshot, and those unknown here.
+    """A part, or None for kinds that are not shown: step-start, step-finish, snapshot, and unknown ones.
 
-    Fields of an unknown kind may be anything, so that they are not looked at.
+    Fields of unknown kinds are not validated.
     """
     if read(value, _Kind).type not in SHOWN_PARTS:
         return None
@@ -181,7 +181,7 @@ def part(value: JSON) -> Part | None:
         case "tool":
             return _tool(raw)
         case "file":
-            address = raw.url.partition(",")[0]  # a data URL holds the file itself behind its comma
+            address = raw.url.partition(",")[0]  # a data URL contains the file itself after its comma
             return FilePart(*ids, raw.filename or address, raw.mime)
         case "patch":
             return NotePart(
@@ -194,7 +194,7 @@ def part(value: JSON) -> Part | None:
 
 
 def too_large(session_id: str, error: TooLarge) -> FullMessage:
-    """What stands for a message that is too large to be fetched; its head is read where that comes first."""
+    """The placeholder of a message that is too large to fetch; its head is read if it comes first."""
     text = error.head.decode("utf-8", "replace")
     rest = text.partition('"info":')[2].lstrip()
     try:
@@ -207,7 +207,7 @@ def too_large(session_id: str, error: TooLarge) -> FullMessage:
 
 
 def _progress(time: JSON) -> Literal["streaming", "done"]:
-    """A part without times (a prompt's) is whole; one that began and has no end still grows."""
+    """A part without times (a prompt's) is complete; one with a start and no end is streaming."""
     given = inside(time)
     return "streaming" if given.get("start") is not None and given.get("end") is None else "done"
 
@@ -242,7 +242,7 @@ def _tool(raw: _Part) -> ToolPart:
 
 
 def _why(error: str) -> Literal["failed", "denied", "rejected", "aborted"]:
-    """How a call came to its error: opencode says it only in these words."""
+    """The cause of a call's error, which opencode reports only by its message."""
     if error.startswith(("The user rejected permission", "The user has specified a rule which prevents")):
         return "denied"
     if error.startswith("The user dismissed this question"):
@@ -251,7 +251,7 @@ def _why(error: str) -> Literal["failed", "denied", "rejected", "aborted"]:
 
 
 def _answers_in(metadata: object) -> Answers | None:
-    """What a question tool was answered; other tools may keep anything under that name."""
+    """The answers to a question tool; other tools may store anything under that name."""
     found = metadata.get("answers") if isinstance(metadata, Mapping) else None
     try:
         return None if found is None else tuple(tuple(row) for row in msgspec.convert(found, list[list[str]]))

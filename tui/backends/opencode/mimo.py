@@ -1,4 +1,4 @@
-"""MiMo Code, a fork of opencode: the same routes with another name. Behaviour as measured on 0.1.15."""
+"""MiMo Code, a fork of opencode with mostly the same routes. Behaviour as measured on 0.1.15."""
 
 import asyncio
 import logging
@@ -33,19 +33,19 @@ MIMO = Traits(
     yes_is_proof=False,
 )
 GOES_ON = frozenset({"0.1.15"})
-"""Versions that were seen to go on with a turn whose client had left; of earlier ones the opposite is told."""
+"""Versions measured to continue a turn after its client disconnects; earlier ones are said to cancel it."""
 
 
 UNKNOWN_PATH = (404, 503)
-"""What it answers where there is no such route: 0.1.15 the latter."""
+"""Its statuses for unknown routes; 0.1.15 returns 503."""
 SESSIONS_LOOKED_AT = 50
-"""Sessions at work that are asked which call waits at a terminal."""
+"""Limit of busy sessions in which a waiting terminal call is searched."""
 CALLS_LOOKED_AT = 10
-"""Newest messages of a session among which is the call that it works on."""
+"""Number of newest messages in which it is searched."""
 
 
 class OutsideDirectory(NetError):
-    """The server works in none but its own directory and those below it, unless it asks for a password."""
+    """Without a password, the server works only in its own directory and those below it."""
 
     def __init__(self, directory: str) -> None:
         super().__init__(
@@ -56,7 +56,7 @@ class OutsideDirectory(NetError):
 
 
 class MimoCode(OpenCode):
-    """One MiMo Code server. What is done to a session it does where the header says, not where the session is."""
+    """One MiMo Code server. It acts on a session in the header's directory, not in the session's own."""
 
     directory_header = "x-mimocode-directory"
     default_traits = MIMO
@@ -65,10 +65,10 @@ class MimoCode(OpenCode):
         super().__init__(http, directory=directory)
         self._serves: dict[str, bool] = {}
         self._directories: dict[str, str] = {}
-        """Of sessions, by their id."""
+        """By session id."""
         self._terminals = Terminals()
         self._skew = 0.0
-        """The server's clock minus ours, in seconds."""
+        """The server's clock minus ours in seconds."""
 
     async def handshake(self) -> ServerInfo:
         self._serves.clear()
@@ -82,14 +82,14 @@ class MimoCode(OpenCode):
         return server
 
     async def resync(self, directories: Sequence[str]) -> e.Resynced:
-        """Commands that wait at a terminal are in a list of their own."""
+        """Adds commands that wait at a terminal, which have their own list."""
         found, waiting = await asyncio.gather(super().resync(directories), self._at_terminals(directories))
         complete = any(map(self._terminals.is_new, waiting))
         for session_id in islice(found.statuses, SESSIONS_LOOKED_AT if complete else 0):
             try:
                 await self.messages(session_id, limit=CALLS_LOOKED_AT)
             except NetError as error:
-                log.info("what %s waits for at a terminal is not known: %s", session_id, error.message)
+                log.info("the terminal command of %s is unknown: %s", session_id, error.message)
                 complete = False
         complete = complete and len(found.statuses) <= SESSIONS_LOOKED_AT
         asked = [self._terminals.request(one, complete=complete) for one in waiting]
@@ -100,7 +100,7 @@ class MimoCode(OpenCode):
         )
 
     async def _at_terminals(self, directories: Sequence[str]) -> Rows[Entry]:
-        """The commands in these directories; none of an older version, which has no such list."""
+        """The commands in these directories; none for older versions without such a list."""
         waiting: Rows[Entry] = Rows()
         scopes = [await self._scope(place) for place in (self._home, *directories)]
         try:
@@ -132,7 +132,7 @@ class MimoCode(OpenCode):
         match event:
             case e.PartUpserted(part):
                 self._terminals.saw(part)
-            case e.StatusChanged(session_id, Retrying(next_at=float(at)) as retrying):  # told as a delay from now
+            case e.StatusChanged(session_id, Retrying(next_at=float(at)) as retrying):  # sent as a delay from now
                 return e.StatusChanged(session_id, replace(retrying, next_at=at + self._skew))
         return event
 
@@ -147,7 +147,7 @@ class MimoCode(OpenCode):
         return await self._resolve(*_reply_at_terminal(request_id, None), directory)
 
     async def post_prompt(self, prompt: Prompt, watcher: PostObserver) -> FullMessage:
-        """Never into a directory other than the session's: without the header the agent works in the server's."""
+        """Post in the session's directory only: without the header the agent works in the server's."""
         directory = await self._directory_of(prompt.session_id)
         if not await self._works_in(directory):
             what = f"the server does not work in {directory}: start it there, or with MIMOCODE_SERVER_PASSWORD set"
@@ -155,13 +155,13 @@ class MimoCode(OpenCode):
         return await super().post_prompt(prompt, watcher)
 
     async def abort(self, session_id: str) -> None:
-        """In the session's directory, and in the server's own: a client that names none has its turns there."""
+        """Abort in the session's directory and in the server's own, where clients without a header run turns."""
         scope = await self._scope_of(session_id)
         for headers in [scope, {}] if scope else [{}]:
             await self._http.call("POST", f"/session/{path_segment(session_id)}/abort", headers=headers, timeout=10.0)
 
     async def rename(self, session_id: str, title: str) -> Session:
-        """The server wants to be told which of the session's titles is replaced; it may give it one meanwhile."""
+        """A rename must name the title's revision, which may change meanwhile: retried once."""
         path = f"/session/{path_segment(session_id)}"
         try:
             return await self._rename(path, title)
@@ -179,7 +179,7 @@ class MimoCode(OpenCode):
         return decode(path, wire.session, (await self._http.call("PATCH", path, json=body)).value)
 
     async def _resolve(self, path: str, body: dict[str, Any], directory: str) -> bool:
-        """The server says `true` to an answer to what is not open (any more): whether it is, is asked before."""
+        """The server accepts replies to closed requests, so check first whether it is open."""
         _, kind, request_id, _ = path.split("/")
         scope = await self._scope(directory)
         for headers in [scope, {}] if scope else [{}]:  # as in `abort`
@@ -201,13 +201,13 @@ class MimoCode(OpenCode):
         return await self._scope(await self._directory_of(session_id))
 
     async def _scope(self, directory: str | None) -> dict[str, str]:
-        """None where the server does not work: what it has of that directory it shows without the header."""
+        """Empty if the server does not serve the directory: it is then read without the header."""
         if not directory or not await self._works_in(directory):
             return {}
         return await super()._scope(directory)
 
     async def _works_in(self, directory: str) -> bool:
-        """Whether the server takes calls about the directory; of each it is asked once a connection."""
+        """Whether the server serves the directory; checked once per connection."""
         scope = await super()._scope(directory)
         if scope and directory not in self._serves:
             try:

@@ -1,7 +1,7 @@
-"""Commands that MiMo Code waits for a person to run at a terminal, as questions. No network here.
+"""MiMo Code's terminal commands, which wait for the user to run them, as questions. Without I/O.
 
-Neither its list of them nor its events name the session: that is the one with a call of the same command, which is
-stored as running before it is asked for. The environment that they carry holds secrets, and is not read.
+Neither their list nor their events name the session: it is the one with a running tool call of the same command,
+which is stored before the command is listed. The environment of a command contains secrets, and is not read.
 """
 
 import msgspec
@@ -12,20 +12,20 @@ from tui.core import events as e
 from tui.core.model import Answers, FullMessage, Option, Part, Question, QuestionRequest, ToolPart
 
 PREFIX = "terminal:"
-"""Begins our ids of these requests: they are answered by a route of their own."""
+"""Prefix of our ids for these requests, which have their own reply route."""
 SILENT, FAILED = "it ran and printed nothing", "it failed"
 NOT_RUN = "The user did not run this command."
-"""The output that the agent is told of a command that a person does not want to run."""
+"""The output sent for a command that the user does not run."""
 NOT_RUN_CODE = 130
 """Its exit code: that of a command ended by Ctrl-C."""
 
 
 LOOKS = 2
-"""A call may come into sight only after its command: the list and the statuses are asked for at once."""
+"""Polls without a matching call before a command is ignored: list and statuses are fetched concurrently."""
 
 
 class Entry(msgspec.Struct):
-    """A command that waits."""
+    """A waiting command."""
 
     id: str
     command: str
@@ -33,7 +33,7 @@ class Entry(msgspec.Struct):
 
 
 def entry(value: JSON) -> Entry:
-    """One of the list, or what the event tells."""
+    """An entry of the list or of the event."""
     return read(value, Entry)
 
 
@@ -44,22 +44,22 @@ class _Replied(msgspec.Struct):
 
 
 class Terminals:
-    """The commands that were asked for, and the calls that wait for them."""
+    """The listed commands, and the calls that wait for them."""
 
     def __init__(self) -> None:
         self._running: dict[str, ToolPart] = {}
         self._asked: dict[str, QuestionRequest] = {}
         self._looked: dict[str, int] = {}
-        """How often no call was found for an id: an aborted turn leaves its command in the list."""
+        """Id → polls without a matching call: an aborted turn leaves its command listed."""
 
     def clear(self) -> None:
-        """The server may have started anew."""
+        """Reset, as the server may have restarted."""
         self._running.clear()
         self._asked.clear()
         self._looked.clear()
 
     def saw(self, part: Part) -> None:
-        """Remember the call, should it be one of these."""
+        """Store the part if it is a terminal call."""
         if isinstance(part, ToolPart) and part.input.get("interactive") is True:
             if part.state == "running":
                 self._running[part.id] = part
@@ -72,13 +72,13 @@ class Terminals:
                 self.saw(part)
 
     def request(self, entry: Entry, *, complete: bool = False) -> QuestionRequest | None:
-        """The question for a command; None where no call is known that waits for it.
+        """The question for a command; None if no call is known that waits for it.
 
-        `complete`: the calls of all sessions at work are known. Twice none: nobody waits for it.
+        `complete`: the calls of all busy sessions are known. After `LOOKS` such polls, the command is ignored.
         """
         taken = {known.call_id for known in self._asked.values()}
         known = self._asked.get(entry.id)
-        for call in sorted(self._running.values(), key=lambda one: not one.output):  # those allowed to run first
+        for call in sorted(self._running.values(), key=lambda one: not one.output):  # permitted calls first
             if known is None and call.input.get("command") == entry.command and call.call_id not in taken:
                 known = self._asked[entry.id] = _question(entry, call)
         if known is None and complete:
@@ -86,11 +86,11 @@ class Terminals:
         return known
 
     def is_new(self, entry: Entry) -> bool:
-        """Whether the call that waits for the command must still be looked for."""
+        """Whether the call that waits for the command is still searched."""
         return entry.id not in self._asked and self._looked.get(entry.id, 0) < LOOKS
 
     def replied(self, value: JSON) -> e.Event | None:
-        """How a command was answered, by the event."""
+        """The end of a question, by the event of its command."""
         raw = read(value, _Replied)
         known = self._asked.pop(raw.id, None)
         if known is None:
@@ -119,7 +119,7 @@ def _question(entry: Entry, call: ToolPart) -> QuestionRequest:
 
 
 def reply(given: Answers | None) -> dict[str, str | int]:
-    """What the route takes for an answer: own words are what it printed. None: the command was not run."""
+    """The body of a reply: a custom answer is the output. None: the command was not run."""
     if given is None:
         return {"output": NOT_RUN, "exitCode": NOT_RUN_CODE}
     [[words]] = given
@@ -127,7 +127,7 @@ def reply(given: Answers | None) -> dict[str, str | int]:
 
 
 def answers(output: str, exit_code: int) -> Answers | None:
-    """The answer that a command was given, as the server has it; None: it was not run."""
+    """The answer to a command, by its stored output; None: it was not run."""
     match output, exit_code:
         case _ if (output, exit_code) == (NOT_RUN, NOT_RUN_CODE):
             return None

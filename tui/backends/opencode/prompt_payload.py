@@ -1,7 +1,7 @@
-"""A prompt as opencode takes it: one of its commands, or words; and with either the files that the words name.
+"""The payload of a prompt for opencode: a command or a text, and the files that the text mentions.
 
-What is a command and what is a file the server says, each time a prompt is posted: a name that was typed without
-being picked from a list means the same as one that was. It sends nothing itself.
+The server decides, each time a prompt is posted, what is a command and what is a file: a typed name means the same
+as a picked one. It sends no prompt itself.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -15,20 +15,20 @@ from tui.net.errors import CertificateError, ConnectFailed, HttpStatusError, Net
 
 FOLDER = "application/x-directory"
 FILE = "text/plain"
-"""For any file: opencode's own reader finds out what it is, and calls it that."""
+"""For any file: opencode detects the actual type."""
 
 DirectoryOf = Callable[[str], Awaitable[str]]
-"""A session's directory, which its files' names begin at."""
+"""Returns a session's directory, which file names are relative to."""
 
 
 async def payload(prompt: Prompt, offers: Catalog, directory_of: DirectoryOf) -> tuple[str, dict[str, Any]]:
-    """The last word of the route, and the body. Raises `PromptRejected` when the server does not say what is what."""
+    """The last segment of the route, and the body. Raises `PromptRejected` if a name cannot be looked up."""
     try:
         command, files = await _found(prompt, offers, directory_of)
     except (ConnectFailed, CertificateError):
         raise
     except NetError as error:
-        raise PromptRejected(f"what it names could not be looked up: {error.message}", error.hint) from error
+        raise PromptRejected(f"its commands and files could not be looked up: {error.message}", error.hint) from error
     body: dict[str, Any] = {"messageID": prompt.message_id}
     if prompt.agent is not None:
         body["agent"] = prompt.agent
@@ -41,13 +41,13 @@ async def payload(prompt: Prompt, offers: Catalog, directory_of: DirectoryOf) ->
         provider, _, model = prompt.model.partition("/")
         body["model"] = {"providerID": provider, "modelID": model}
     body["parts"] = [{"id": prompt.part_id, "type": "text", "text": prompt.text}]
-    # Parts stand in the order of their ids; posted again, each takes the place that it had.
+    # Parts are ordered by their ids; posted again, each keeps its place.
     body["parts"] += [{"id": f"{prompt.part_id}{row:02}"} | file for row, file in enumerate(files)]
     return "message", body
 
 
 async def _found(prompt: Prompt, offers: Catalog, directory_of: DirectoryOf) -> tuple[str, list[dict[str, str]]]:
-    """The command that the prompt begins with ("" for none), and its files as parts."""
+    """The command at the start of the prompt ("" if none), and its files as parts."""
     name = _first_word(prompt.text)
     named = list(dict.fromkeys(names_in(prompt.text)))[:FILES_AT_MOST]
     if not name and not named:
@@ -68,7 +68,7 @@ def _first_word(text: str) -> str:
 
 
 async def _file(candidates: Sequence[str], offers: Catalog, directory: str) -> str:
-    """The server's path that one of the names is; "" where it has none of them."""
+    """The server's path for one of the names; "" if it has none."""
     for name in candidates:
         for one in await _known(offers.files(directory, name)):
             if one.name.rstrip("/") == name.rstrip("/"):
@@ -77,10 +77,10 @@ async def _file(candidates: Sequence[str], offers: Catalog, directory: str) -> s
 
 
 async def _known(asked: Awaitable[Sequence[CatalogItem]]) -> Sequence[CatalogItem]:
-    """Nothing, where the server's version does not know the question. Raises `NetError`."""
+    """The items; none if the server's version lacks the route. Raises `NetError`."""
     try:
         return await asked
-    except UnexpectedContentType:  # opencode answers unknown paths with a page
+    except UnexpectedContentType:  # opencode answers unknown paths with a web page
         return ()
     except HttpStatusError as error:
         if error.status != 404:

@@ -1,6 +1,6 @@
-"""opencode's questions and permissions in `tui.core`'s terms, and since when they wait. No network here.
+"""Translates opencode's questions and permissions, with the time at which they were asked. Without I/O.
 
-Shapes as measured on opencode 1.18.33. Raises as `opencode_wire` does.
+Shapes as measured on opencode 1.18.33. Raises as `schema` does.
 """
 
 import re
@@ -20,10 +20,10 @@ from tui.core.model import (
 )
 
 MINTED = re.compile(r"[a-z]{3}_(?:([0-9a-f]{12})[0-9A-Za-z]{14}|g([0-9a-f]{16})[0-9A-Za-z]{9})\Z")
-"""Both forms: see `opencode_ids`."""
+"""Both forms of ids; see `message_ids`."""
 
 ERA = 2**36
-"""Milliseconds after which the times in ids begin anew: 795 days."""
+"""Milliseconds after which the times in short ids wrap around: 795 days."""
 
 DAY = 86_400.0
 """Seconds that a server's clock may be ahead of ours."""
@@ -107,9 +107,9 @@ def all_requests(questions: JSON, permissions: JSON) -> Rows[Request]:
 
 
 def minted(name: str, now: float) -> float | None:
-    """When an id was made (epoch seconds), as it tells: ms · 4096 + n, of which the short form keeps 48 bits.
+    """The time at which an id was generated (epoch seconds): ms · 4096 + n, of which the short form has 48 bits.
 
-    None where it is no such id. Of the times that it may mean, it is the last that is not a day after `now`.
+    None if it is not such an id. Of the possible times, the latest that is at most a day after `now`.
     """
     found = MINTED.match(name)
     if found is None:

@@ -1,4 +1,4 @@
-"""What runs and what is asked in the directories of an opencode server that are asked about together."""
+"""Polls the statuses and open requests of directories of an opencode server that share a header."""
 
 import asyncio
 import logging
@@ -23,10 +23,10 @@ Get = Callable[[str], Awaitable[Response]]
 
 
 async def running(get: Get, places: Sequence[str]) -> e.Resynced:
-    """`get` asks for a path in these `places`. A list that cannot be read costs itself alone. Raises `NetError`.
+    """`get` fetches a path in these `places`. An unreadable list affects only itself. Raises `NetError`.
 
-    A request whose session is idle is one that nobody waits for, if the status is as new as the request: all are
-    asked for at once, and the statuses once more where they do not have a session that waits.
+    A request of an idle session is stale, but only if the status is as new as the request: all lists are fetched
+    concurrently, and the statuses again if they lack a session with a request.
     """
     questions, permissions, statuses = await asyncio.gather(
         _read(get, "/question", _rows), _read(get, "/permission", _rows), _read(get, STATUSES, wire.statuses)
@@ -58,7 +58,7 @@ def _rows(value: Any) -> list[Any]:
 
 
 def _first(rows: list[Any], working: Set[str]) -> tuple[list[Any], frozenset[str]]:
-    """As many of the rows as are kept, first those of sessions at work; and the ids of the others of these."""
+    """Up to KEPT rows, those of busy sessions first, and the ids of the other rows of busy sessions."""
     if len(rows) <= KEPT:
         return rows, frozenset()
     waiting = [row for row in rows if wire.field(row, "sessionID") in working]
@@ -68,7 +68,7 @@ def _first(rows: list[Any], working: Set[str]) -> tuple[list[Any], frozenset[str
 
 
 async def _read(get: Get, path: str, translate: Callable[[Any], T]) -> T | InvalidBody:
-    """What stands at `path`, or why it cannot be read."""
+    """The value at `path`, or why it cannot be read."""
     try:
         return await checked_aside(path, translate, (await get(path)).value)
     except InvalidBody as error:

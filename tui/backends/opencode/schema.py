@@ -1,7 +1,7 @@
-"""opencode's JSON and what it means in `tui.core`'s terms. No network here.
+"""opencode's JSON schema, and its translation into `tui.core`. Without I/O.
 
-Shapes as measured on opencode 1.18.33. Every function takes parsed JSON and raises `msgspec.ValidationError`
-where a field that we build on is missing or of another type; fields that we do not use may be anything.
+Shapes as measured on opencode 1.18.33. Every function takes parsed JSON and raises `msgspec.ValidationError` if a
+required field is missing or of another type; unused fields may be anything.
 """
 
 from collections.abc import Mapping
@@ -23,10 +23,10 @@ from tui.core.model import (
 )
 
 JSON = Any
-"""A parsed JSON value: what came, before it is checked."""
+"""A parsed JSON value that is not validated yet."""
 
 ABANDONED = "Abandoned: previous request interrupted"
-"""How the message begins that MiMo Code 0.1.15 gives such a turn."""
+"""Prefix of MiMo Code 0.1.15's message for a turn that its process did not survive."""
 
 T = TypeVar("T")
 
@@ -66,18 +66,18 @@ def read(value: JSON, shape: type[T]) -> T:
 
 
 def inside(value: object) -> Mapping[str, Any]:
-    """What is in a mapping whose fields are all optional; nothing where the value is no mapping."""
+    """The value as a mapping with optional fields; empty if it is not a mapping."""
     return value if isinstance(value, Mapping) else {}
 
 
 def usage(count: JSON, cost: Number = None) -> Usage:
-    """The `tokens` of a message or a session, and what they cost."""
+    """The `tokens` of a message or a session, and their cost."""
     found = inside(count)
     return Usage(tokens(found.get("input")), tokens(found.get("output")), dollars(cost))
 
 
 def field(value: object, *names: str) -> str:
-    """The first of `names` that holds a text in a mapping of unknown shape."""
+    """The first non-empty string under one of `names`; "" if there is none."""
     if isinstance(value, Mapping):
         for name in names:
             found = value.get(name)
@@ -108,9 +108,9 @@ def sessions(value: JSON) -> Rows[Session]:
 
 
 def failure(raw: Error) -> Failure:
-    """`APIError` and its like carry `data.message` and the provider's status.
+    """The failure; `APIError` and similar ones have `data.message` and the provider's status.
 
-    MiMo Code says of a turn that its process did not survive that it was aborted, when the next one begins.
+    MiMo Code reports a turn that its process did not survive as aborted, when the next turn begins.
     """
     message = field(raw.data, "message") or raw.name
     aborted: Literal["aborted", "interrupted"] = "interrupted" if message.startswith(ABANDONED) else "aborted"
@@ -133,7 +133,7 @@ def status(value: JSON) -> SessionStatus:
 
 
 def statuses(value: JSON) -> dict[str, SessionStatus]:
-    """By session, those that are not idle. One that cannot be read is at work: who rests is not in this list."""
+    """Statuses by session, without idle ones. An unreadable one counts as busy: idle sessions are not listed."""
 
     def stand_in(at: int, item: JSON, why: Exception) -> tuple[str, SessionStatus]:
         session_id, raw = item

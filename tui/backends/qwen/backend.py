@@ -1,7 +1,7 @@
 """qwen serve's routes. Behaviour as measured on 0.24.4.
 
-It translates and does nothing else: no retry, no state of a turn, no guess. What it keeps is what the server gives
-out and wants back: who we are in each session, where each stream stands, how each open request is voted on.
+It only translates: without retries, turn state and guesses. It stores what the server issues and expects back: our
+id in each session, the position of each stream, and the options of each open request.
 """
 
 import asyncio
@@ -50,13 +50,13 @@ QWEN = Traits(
     heartbeat_interval=15.0,
 )
 LIMIT = 10.0
-"""Seconds for a vote or a cancellation to be taken."""
+"""Timeout in seconds of a vote or a cancellation."""
 
 T = TypeVar("T")
 
 
 class QwenServe:
-    """One `qwen serve`. `directory`: the one workspace that the user named; all of the server's otherwise."""
+    """One `qwen serve`. `directory`: the workspace that the user named; else all of the server's."""
 
     def __init__(self, http: Http, *, directory: str | None = None, identities: Identities | None = None) -> None:
         self._http = http
@@ -68,7 +68,7 @@ class QwenServe:
         self._listing = SessionList(http, self._watches, (directory,) if directory else ())
         self._loading = SessionLoader(http, self._presence)
         self._loads: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
-        """By session: one load at a time, for each tells us anew who we are there."""
+        """By session: one load at a time, since each may issue a new client id."""
         self._paging = Paging(RECORDS)
         self.offers = QwenCatalog(http, self._presence)
         self._prompts = Prompts(
@@ -113,11 +113,11 @@ class QwenServe:
         return await self._listing.resync()
 
     async def sessions(self, *, limit: int = 100, search: str = "", cursor: str | None = None) -> Rows[Session]:
-        """As many as the server gives in a page, whatever the `limit`."""
+        """A page of the server's size, whatever the `limit`."""
         return await self._listing.page(search, cursor)
 
     async def session(self, session_id: str) -> Session:
-        """As the list has it: there alone stands the title that a session gets by its first prompt."""
+        """The session as listed: only the list has the title derived from its first prompt."""
         if await self._listing.status(session_id) is None:
             await self._watch(session_id)
         listed = self._listing.known(session_id) or (await self._listing.fetch()).get(session_id)
@@ -125,7 +125,7 @@ class QwenServe:
         return found.session if found is not None else Session(session_id, "")
 
     async def children(self, session_id: str) -> tuple[Session, ...]:
-        """None: what a subagent does stands in its tool call."""
+        """Always empty: a subagent's work is in its tool call."""
         return ()
 
     async def create_session(self, title: str = "") -> Session:
@@ -136,29 +136,29 @@ class QwenServe:
         made = decode("/session", wire.read, reply.value, wire.Loaded)
         self._presence.record(made.session_id, made.client_id)
         session = wire.session_of(made)
-        return replace(session, title=await self._entitle(session.id, title)) if title else session
+        return replace(session, title=await self._set_title(session.id, title)) if title else session
 
     async def rename(self, session_id: str, title: str) -> Session:
-        await self._awake(session_id)
-        named = await self._entitle(session_id, title)
+        await self._activate(session_id)
+        named = await self._set_title(session_id, title)
         return replace(await self.session(session_id), title=named)
 
     async def fork(self, session_id: str) -> Session:
-        await self._awake(session_id)
+        await self._activate(session_id)
         reply = await self._presence.call(session_id, "branch", json={}, timeout=LOAD_LIMIT)
         made = decode("/branch", wire.read, reply.value, wire.Loaded)
         self._presence.record(made.session_id, made.client_id)
         return await self.session(made.session_id)
 
     async def delete(self, session_id: str) -> None:
-        """Delete what is stored of it, and close it where nothing is: a session without a prompt is not stored."""
+        """Delete the stored session, or close it if nothing is stored (a session without a prompt)."""
         await self.leave(session_id)
         reply = await self._http.call("POST", "/sessions/delete", json={"sessionIds": [session_id]}, timeout=LOAD_LIMIT)
         gone = decode("/sessions/delete", wire.read, reply.value, wire.Deleted)
         if session_id in gone.removed:
             return
         if session_id not in gone.not_found:
-            raise SchemaMismatch("/sessions/delete", "it says neither that it deleted the session nor why not")
+            raise SchemaMismatch("/sessions/delete", "the response names the session neither as deleted nor as unknown")
         try:
             await self._http.call("DELETE", f"/session/{path_segment(session_id)}")
         except HttpStatusError as refusal:
@@ -169,7 +169,7 @@ class QwenServe:
     async def messages(
         self, session_id: str, *, limit: int = 50, before: str | None = None, on_bytes: OnBytes | None = None
     ) -> e.MessagesLoaded:
-        """All that the server keeps at hand, at once; what came before that in pages."""
+        """The server's replay at once; older messages in pages."""
         if before is not None:
             begins = self._loading.beginning(session_id)
             ask = partial(self._paging.ask, most=RECORDS, on_bytes=on_bytes)
@@ -178,7 +178,7 @@ class QwenServe:
         return next(event for event in reloaded.events if isinstance(event, e.MessagesLoaded))
 
     async def todos(self, session_id: str) -> tuple[Todo, ...]:
-        async with self._loads[session_id]:  # a load that is under way brings it
+        async with self._loads[session_id]:  # a running load brings it
             return self._loading.plan(session_id)
 
     def new_prompt(self, session_id: str, text: str) -> Prompt:
@@ -223,14 +223,14 @@ class QwenServe:
         except HttpStatusError as refusal:
             if refusal.status != 404 or session_id not in self._watches:
                 raise
-            await self._loading.load(session_id)  # which makes us known there again
+            await self._loading.load(session_id)  # which registers this client again
 
     async def close(self) -> None:
         await self._presence.leave_all()
         await self._http.close()
 
     async def _watch(self, session_id: str, on_bytes: OnBytes | None = None) -> LoadedSession:
-        """Load the session; its events are followed from there on, if they are not yet."""
+        """Load the session, and follow its events from there on if not followed yet."""
         async with self._loads[session_id]:
             reloaded = await self._loading.load(session_id, on_bytes)
         watch = self._watches.get(session_id)
@@ -242,23 +242,23 @@ class QwenServe:
                 self._streams.follow(session_id)
         return reloaded
 
-    async def _entitle(self, session_id: str, title: str) -> str:
-        """Give the session a title; the server may shorten it."""
+    async def _set_title(self, session_id: str, title: str) -> str:
+        """Set the session's title; the server may shorten it."""
         headers = self._presence.header(session_id)
         path = f"/session/{path_segment(session_id)}/metadata"
         reply = await self._http.call("PATCH", path, json={"displayName": title}, headers=headers)
         named = decode(path, wire.read, reply.value, wire.Named)
         return named.display_name
 
-    async def _awake(self, session_id: str) -> None:
-        """Have the server load the session, where it has put it away. Raises `HttpStatusError` with status 404."""
+    async def _activate(self, session_id: str) -> None:
+        """Load the session at the server if it is not live. Raises `HttpStatusError` with status 404."""
         if await self._listing.status(session_id) is None:
             await self._loading.load(session_id)
 
     async def _vote(self, request_id: str, vote: Callable[[Asked | None], dict[str, Any]]) -> bool:
         asked = self._listing.find_asked(request_id)
         path = f"permission/{path_segment(request_id)}"
-        if asked is None:  # an answer that an earlier run of the client left: any session's route takes it
+        if asked is None:  # a reply left by an earlier run of the client: the route without a session accepts it
             await self._http.call("POST", f"/{path}", json=vote(None), timeout=LIMIT)
         else:
             await self._presence.call(asked.request.session_id, path, json=vote(asked), timeout=LIMIT)

@@ -1,11 +1,11 @@
-"""Turns that qwen serve begins by itself: an agent worked in the background, and the model hears what came of it.
+"""Turns that qwen serve starts by itself, when a background agent reports to the model.
 
-Nobody wrote a prompt for such a turn; it stands under an id of the server's, and each of its events says so. What
-it began with is told in a line of the server's own, and from the disk as if the user said it: here it is a note in
-the place of a prompt. Told within a turn that runs, it is a note in that answer. A prompt that comes meanwhile
-ends such a turn: the prompt is echoed, then the last of the turn comes, and its end (measured on 0.24.4).
+Such a turn has no prompt of the user; it has an id of the server's, named in each of its events. Its start is sent
+in an update of the server's own, and on load as a user message: here it is a note in place of a prompt. A report
+within a running turn is a note in that answer. A prompt sent meanwhile ends such a turn: the prompt is echoed, then
+the turn's last events and its end arrive (measured on 0.24.4).
 
-No network, no memory.
+Without I/O and state.
 """
 
 from collections.abc import Mapping
@@ -16,27 +16,27 @@ from tui.backends.qwen import schema as wire
 from tui.core.model import Failure
 
 SAID_AGAIN = "background_task_completed"
-"""Comes when the work is done, whatever runs then; the notice says the same where the model hears of it."""
+"""Sent when the agent has finished; the notice repeats it when the model receives the report."""
 BEGINS = "background_notification_turn_started"
 NOTICE = "background_notification"
 FAILED = "[notification error] "
-"""How the words begin that are all the server says of an error in such a turn: it ends as if none had been."""
+"""Prefix of the text that is the only sign of an error in such a turn."""
 
 
 def source(update: wire.Update) -> str:
-    """What the server says of itself in this update: one of the above, or else nothing that counts here."""
+    """The source that the server names in this update: one of the above, or another."""
     return wire.string(update.meta, "source")
 
 
 def began(data: object) -> float | None:
-    """When the turn began, in epoch seconds, should the event with this `data` be of one that the server began."""
+    """The start in epoch seconds, if the event with this `data` belongs to such a turn."""
     update = _of(data, "update")
     turn = _of(_of(update, "_meta"), "backgroundTurn") or _of(data, "backgroundTurn")
     return (moment(turn.get("startedAt")) or 0.0) if turn else None
 
 
 def failure(text: str) -> Failure | None:
-    """The error that these words of such a turn tell; None where they are the answer's."""
+    """The error in a text of such a turn; None if it is part of the answer."""
     return wire.failure(text.removeprefix(FAILED)) if text.startswith(FAILED) else None
 
 

@@ -1,7 +1,7 @@
-"""What a `qwen serve` offers for a prompt: modes, models, commands, names of files. It sends no prompt.
+"""The catalog of a `qwen serve`: modes, models, commands, file names. It sends no prompt.
 
-A mode (how much the agent may do unasked) is to a person what an agent is in other families: it is chosen in the
-same place. Mode and model belong to the session: what is chosen is set there just before the prompt goes out.
+A mode (how much the agent may do without permission) is shown like an agent of other families. Mode and model belong
+to the session: the chosen ones are set just before the prompt is sent.
 """
 
 from typing import Any, TypeVar
@@ -19,7 +19,7 @@ T = TypeVar("T")
 FILES_AT_MOST = 50
 LIMIT = 10.0
 GLOB = str.maketrans({sign: f"[{sign}]" for sign in "*?[]{}!()"})
-"""What is typed is meant as it stands."""
+"""Escapes glob characters in typed text."""
 
 
 class _Mode(msgspec.Struct):
@@ -63,7 +63,7 @@ class _Found(msgspec.Struct):
 
 
 class QwenCatalog:
-    """Asked anew each time, and nothing kept. A session that is not awake at the server is refused with 404."""
+    """Fetched on each call. A session that is not live at the server gives 404."""
 
     def __init__(self, http: Http, presence: ClientIdentity) -> None:
         self._http = http
@@ -81,7 +81,7 @@ class QwenCatalog:
         return models.map(lambda model: CatalogItem(model.model_id, model.name or ""))
 
     async def commands(self, directory: str, session_id: str = "") -> Rows[CatalogItem]:
-        """A prompt that begins with `/` and one of these is a command: the server reads it as one by itself."""
+        """The commands; the server itself parses a prompt that begins with `/` and one of these."""
         if not session_id:
             return Rows()
         found = await self._get(f"/session/{path_segment(session_id)}/supported-commands", _Commands)
@@ -89,7 +89,7 @@ class QwenCatalog:
         return commands.map(lambda one: CatalogItem(one.name, one.description or ""))
 
     async def files(self, directory: str, query: str) -> Rows[CatalogItem]:
-        """Paths of the workspace that hold `query`, the shortest first."""
+        """Paths of the workspace that contain `query`, the shortest first."""
         pattern = f"**/*{query.translate(GLOB)}*"
         path = f"/workspaces/{path_segment(directory)}/glob" if directory else "/glob"
         found = await self._get(path, _Found, {"pattern": pattern, "maxResults": str(FILES_AT_MOST)})
@@ -97,7 +97,7 @@ class QwenCatalog:
         return paths.map(CatalogItem)
 
     async def choose(self, prompt: Prompt) -> None:
-        """Set in the prompt's session what was chosen for it. Raises `NetError`."""
+        """Set the prompt's mode and model in its session. Raises `NetError`."""
         for what, key, chosen in (("approval-mode", "mode", prompt.agent), ("model", "modelId", prompt.model)):
             if chosen is not None:
                 await self._presence.call(prompt.session_id, what, json={key: chosen}, timeout=LIMIT)

@@ -1,7 +1,7 @@
-"""Finding a prompt whose 202 was lost. qwen serve takes no id of ours, and a second post would be a second prompt.
+"""Finds a prompt whose 202 was lost: qwen serve accepts no client ids, and a second post would be a second prompt.
 
-What it keeps of a prompt is its words and, until it is restarted, who sent it. With the place in the session's
-events at which the prompt was made that is enough.
+The server stores a prompt's text and, until it is restarted, its author. Together with the position in the session's
+events at which the prompt was created, that identifies it.
 """
 
 import re
@@ -18,7 +18,7 @@ CURSOR = re.compile("[0-9]{1,19}")
 
 @dataclass(frozen=True, slots=True)
 class EchoPosition:
-    """Where a session's events stood: the last event of an epoch, and the newest prompt before it."""
+    """A position in a session's events: the last event of an epoch, and the newest prompt before it."""
 
     epoch: str
     cursor: int
@@ -40,16 +40,16 @@ class EchoPosition:
 
 
 def find_prompt(prompt: Prompt, now: FollowedSession, *, mine: Set[str], claimed: Set[str]) -> str | None:
-    """The server's id of `prompt`, if the session as it is `now` has it.
+    """The server's id of `prompt`, if the session in the state `now` has it.
 
-    `mine` are all identities that we have had in it, `claimed` the prompts that are known to be others of ours.
+    `mine` are all ids that this client has had in it, `claimed` the prompts that are known to be other ones of ours.
     """
     place = EchoPosition.parse(prompt.resume_cursor)
     restarted = place is not None and place.epoch != now.epoch
     words = sanitize(prompt.text).strip()
     for echo in _after(place, now):
-        told = echo.author in mine or (restarted and not echo.author)  # a restart forgets the authors
-        if told and echo.prompt_id not in claimed and echo.text.strip() == words:
+        ours = echo.author in mine or (restarted and not echo.author)  # a restart loses the authors
+        if ours and echo.prompt_id not in claimed and echo.text.strip() == words:
             return echo.prompt_id
     return None
 

@@ -1,6 +1,6 @@
-"""What waits for a person in a session of qwen serve, and how it comes to its end. No network, no clock.
+"""The open requests of a session of qwen serve, and how they end. Without I/O and clock.
 
-That a request was resolved does not say what a question was answered: the call that asked tells it next.
+The event that resolves a question does not contain its answers: the next update of its tool call does.
 """
 
 from collections.abc import Iterable
@@ -13,7 +13,7 @@ from tui.net.json_input import JSON
 
 
 class OpenRequests:
-    """The open requests of one session; each method gives what it means."""
+    """The open requests of one session; each method returns the resulting events."""
 
     def __init__(self, session_id: str) -> None:
         self._session_id = session_id
@@ -24,7 +24,7 @@ class OpenRequests:
         return [e.RequestOpened(asked.request)]
 
     def resolved(self, data: JSON) -> list[e.Event]:
-        """What a `permission_resolved` says."""
+        """Handle a `permission_resolved`."""
         end = requests.resolution(data)
         asked = self.open.get(end.request_id)
         if asked is None:
@@ -32,11 +32,11 @@ class OpenRequests:
         chosen = end.option not in (None, requests.option(asked, "reject"))
         told_by_call = isinstance(asked.request, QuestionRequest) if chosen else not end.voter
         if told_by_call and asked.request.call_id:
-            return []  # its tool call tells next what was answered, and whether somebody rejected it
+            return []  # its tool call follows with the answers or the rejection
         return self._closed(asked, end)
 
     def answered(self, part: ToolPart) -> list[e.Event]:
-        """Close what waits for this call, should it have ended."""
+        """Close the requests of this call if it has ended."""
         waiting = [one for one in self.open.values() if one.request.call_id == part.call_id]
         if not waiting or part.state not in ("completed", "error"):
             return []
@@ -45,7 +45,7 @@ class OpenRequests:
         return [ended(one.request, part) for one in waiting]
 
     def all_gone(self) -> list[e.Event]:
-        """The turn that waited is over."""
+        """Close all requests: their turn has ended."""
         return self._gone(self.open)
 
     def _closed(self, asked: requests.Asked, end: requests.Resolution) -> list[e.Event]:

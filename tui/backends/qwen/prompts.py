@@ -1,6 +1,6 @@
-"""Prompts to qwen serve: posted, refused for now, or found again where the 202 was lost. Nothing is posted twice.
+"""Sends prompts to qwen serve, and finds those whose 202 was lost. Nothing is posted twice.
 
-A prompt is taken at once and known from then on by the server's own id; which of them are ours is kept here.
+A prompt is accepted at once and has the server's id from then on; which ids are ours is stored here.
 """
 
 import uuid
@@ -20,13 +20,13 @@ from tui.net.json_input import JSON
 from tui.net.url import path_segment
 
 LIMIT = 10.0
-"""Seconds for a prompt to be taken."""
+"""Timeout in seconds of posting a prompt."""
 CLAIMS_KEPT = 500
-"""Prompts of ours that are remembered, so that no other of the same words is taken for one of them."""
+"""Limit of stored ids of our prompts, which distinguish prompts of the same text."""
 
 
 class Prompts:
-    """`watches`: the sessions that are followed; `load` loads one, `watch` follows it from then on too."""
+    """`watches`: the followed sessions; `load` loads one, `watch` also follows it."""
 
     def __init__(
         self,
@@ -47,13 +47,13 @@ class Prompts:
         self._claims: dict[str, str] = {}
 
     def new(self, session_id: str, text: str) -> Prompt:
-        """One that is known by its place among the session's events, until the server names it."""
+        """A prompt identified by its position in the session's events, until the server assigns an id."""
         watch = self._watches.get(session_id)
         after = "" if watch is None else str(EchoPosition.of(watch))
         return Prompt(session_id, text, message_id=str(uuid.uuid4()), part_id="", resume_cursor=after)
 
     async def post(self, prompt: Prompt) -> PromptAccepted:
-        """Post it, in a session that is woken for it if need be. Raises `NetError`, `PromptRejected` among them."""
+        """Post the prompt, loading its session if needed. Raises `NetError`, including `PromptRejected`."""
         body: JSON = {"prompt": [{"type": "text", "text": prompt.text}]}
         await self._choose(prompt)
         try:
@@ -65,7 +65,7 @@ class Prompts:
                 ) from refusal
             if refusal.status != 404:
                 raise
-            await self._watch(prompt.session_id)  # the session was closed, or the server restarted: wake it
+            await self._watch(prompt.session_id)  # the session was closed, or the server restarted: load it
             reply = await self._presence.call(prompt.session_id, "prompt", json=body, timeout=LIMIT)
         known_as = decode("/prompt", wire.read, reply.value, wire.Accepted).prompt_id
         self._claim(known_as, prompt)
@@ -101,17 +101,17 @@ class Prompts:
         return found
 
     async def _choose(self, prompt: Prompt) -> None:
-        """Set what was chosen for the prompt; where the server does not take that, it does not get the prompt."""
+        """Set the prompt's options. Raises `PromptRejected` if the server refuses them."""
         try:
             await self._offers.choose(prompt)
         except HttpStatusError as refusal:
             why = wire.string(refusal.value.get("data"), "details") if isinstance(refusal.value, dict) else ""
-            raise PromptRejected(why or refusal.message, "Picker another, and send it again.") from refusal
+            raise PromptRejected(why or refusal.message, "Choose another, and send it again.") from refusal
 
     async def _look_up_known(self, session_id: str, prompt_id: str) -> PromptLookup:
-        """Ask for a prompt by the server's id. A restarted server knows it only by the transcript.
+        """Look up a prompt by the server's id. A restarted server knows it only by the transcript.
 
-        One that was cancelled is stored if it had begun, which the transcript tells: it may have been taken out of
+        A cancelled prompt is stored if its turn had begun, which the transcript shows: it may have been removed from
         the server's queue.
         """
         try:

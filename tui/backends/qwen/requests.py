@@ -1,7 +1,7 @@
-"""qwen serve's questions and permissions: one kind of request there, two here. No network, and no memory.
+"""Translates qwen serve's questions and permissions, which are one kind of request there. Without I/O and state.
 
-A request comes in two shapes: `permission_request` on the stream, and `pendingInteractions` in a session's state,
-which does not say which tool call waits.
+A request has two forms: `permission_request` on the stream, and `pendingInteractions` in a session's status, which
+does not name the waiting tool call.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,7 +24,7 @@ from tui.core.model import (
 
 ONCE = "proceed_once"
 CANCEL = "cancel"
-"""The options with which a question is answered and dismissed, should the request not be known here."""
+"""The options to answer and dismiss a question that is not known here."""
 
 
 class _Option(msgspec.Struct, rename="camel"):
@@ -90,7 +90,7 @@ class _Resolved(msgspec.Struct, rename="camel"):
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """An open request, and the options with which it is voted on, by kind (`allow_once`, `reject_once`, …)."""
+    """An open request, and its option ids by kind (`allow_once`, `reject_once`, …)."""
 
     request: Request
     options: Mapping[str, str] = field(default_factory=dict)
@@ -100,7 +100,7 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Resolution:
-    """How a request ended. `voter` is the client that decided, "" where nobody did: its turn ended."""
+    """How a request ended. `voter` is the client that decided, "" if its turn ended instead."""
 
     request_id: str
     option: str | None
@@ -108,9 +108,9 @@ class Resolution:
 
 
 def asked(session_id: str, message_id: str, data: JSON, at: float = 0.0) -> Asked:
-    """What a `permission_request` asks; `message_id` is the message that the tool call stands in.
+    """The request of a `permission_request`; `message_id` is the message with its tool call.
 
-    `at`: when it was asked (epoch seconds; 0 is not known).
+    `at`: when it was asked (epoch seconds; 0: unknown).
     """
     raw = read(data, _Asked)
     call, meta = raw.tool_call, raw.tool_call.meta or {}
@@ -159,21 +159,21 @@ def pending(session_id: str, value: JSON) -> Asked:
 
 
 def option(asked: Asked | None, reply: PermissionReply) -> str:
-    """The option that says `reply`; of several lasting ones the first, which reaches least far."""
+    """The option id for `reply`; of several "always" options the first, which has the smallest scope."""
     kinds = {"once": "allow_once", "always": "allow_always", "reject": "reject_once"}
     default = CANCEL if reply == "reject" else ONCE
     return default if asked is None else asked.options.get(kinds[reply], default)
 
 
 def resolution(data: JSON) -> Resolution:
-    """What `permission_resolved` says; `option` is None for a cancellation."""
+    """The resolution of a `permission_resolved`; `option` is None for a cancellation."""
     raw = read(data, _Resolved)
     chosen = raw.outcome.option_id if raw.outcome.outcome == "selected" else None
     return Resolution(raw.request_id, chosen, raw.voter_client_id)
 
 
 def selected(option: str, answers: Answers | None = None) -> dict[str, Any]:
-    """A vote. Answers go index → string: one value that is not a string would silently drop them all."""
+    """A vote. Answers map index → string: one value that is not a string would silently drop all."""
     vote: dict[str, Any] = {"outcome": {"outcome": "selected", "optionId": option}}
     if answers is not None:
         vote["answers"] = {str(index): ", ".join(row) for index, row in enumerate(answers) if row}
@@ -181,11 +181,11 @@ def selected(option: str, answers: Answers | None = None) -> dict[str, Any]:
 
 
 CANCELLED: Mapping[str, Any] = {"outcome": {"outcome": "cancelled"}}
-"""The vote that dismisses a request; the turn ends by it."""
+"""The vote that dismisses a request, which ends the turn."""
 
 
 def answers_in(raw_output: JSON, raw_input: JSON) -> Answers | None:
-    """What a question tool was answered; None where the call is another tool's, or has no answer yet."""
+    """The answers to a question tool; None for other tools, and without an answer yet."""
     found = raw_output.get("answers") if isinstance(raw_output, Mapping) else None
     if not isinstance(found, list):
         return None
@@ -214,7 +214,7 @@ def _questions(raw: Sequence[_Question]) -> tuple[Question, ...]:
 
 
 def _row(answer: str, question: Question | None) -> tuple[str, ...]:
-    """One answer as a row. Labels are known by what was offered, for they may hold the comma themselves."""
+    """One answer as labels. They are matched with the options, since a label may contain a comma."""
     if not answer:
         return ()
     if question is None or not question.multiple:
@@ -241,11 +241,11 @@ def _by_kind(options: Sequence[_Option]) -> dict[str, str]:
 
 
 def _lasting(options: Sequence[_Option]) -> tuple[str, ...]:
-    """What "always" covers, in the server's words: "Always Allow in project: touch *"."""
+    """The scope of "always", in the server's words: "Always Allow in project: touch *"."""
     label = next((one.name or one.label for one in options if one.kind == "allow_always"), "")
     return (label,) if label else ()
 
 
 def _detail(given: JSON, content: JSON) -> str:
-    """The command, or what an edit would change."""
+    """The command, or the diff of an edit."""
     return string(given, "command") or tool_output(content, None).diff or string(given, "file_path", "url", "path")

@@ -1,7 +1,7 @@
-"""The prompt that runs on a qwen serve, and its answer as far as it came: head, words, tool calls, end.
+"""The running prompt of a qwen serve, and its answer so far: head, text, tool calls, end.
 
-Ids are made of the prompt's id, a segment's number and the tool call's id, so that a stream and what `load` keeps
-of it (see `qwen_fold`) give the same. No network, no clock.
+Ids are made of the prompt's id, a segment's number and the tool call's id, so that a stream and the replay of `load`
+(see `session_reducer`) have the same ids. Without I/O and clock.
 """
 
 from collections.abc import Mapping
@@ -18,15 +18,15 @@ from tui.core.model import Failure, Message, NotePart, ReasoningPart, TextPart, 
 from tui.core.transcript import join_halves
 
 JUST_AFTER = 0.0005
-"""Seconds by which an answer follows its prompt in the order of messages: less than the server's clock counts."""
-TORN = "the server has dropped the beginning of this answer; it is shown whole once the turn has ended"
+"""Seconds by which an answer follows its prompt in order: less than the server's clock resolution."""
+TORN = "the server dropped the beginning of this answer; it is complete once the turn has ended"
 
 Kind = Literal["text", "thought"]
 
 
 @dataclass(slots=True)
 class _Segment:
-    """Words that grow: the last part of the answer, as long as nothing else is shown after them."""
+    """A growing text: the last part of the answer, until another part follows."""
 
     part_id: str
     kind: Kind
@@ -37,21 +37,21 @@ class _Segment:
 
 @dataclass(slots=True)
 class RunningTurn:
-    """Each method takes in what came and gives what it means; `said` counts the blocks of the prompt."""
+    """Each method handles an update and returns the resulting events; `said` counts the blocks of the prompt."""
 
     session_id: str
     prompt_id: str
     created: float
     server_initiated: bool = False
-    """The server began it itself: there is no prompt, and a note stands in its place."""
+    """The server started it itself: a note takes the place of the prompt."""
     said: int = 0
     permission_requests: dict[str, requests.Asked] = field(default_factory=dict)
-    """What was asked of a person, by tool call."""
+    """The requests to the user, by tool call."""
     concluded: bool = False
-    """What came of it last are words of the answer: a model that has more to do calls a tool after them."""
+    """The last update was text of the answer: otherwise a tool call would follow."""
     ended: bool = False
     failed: Failure | None = None
-    """An error that was told before the end, which will not tell it."""
+    """An error reported before the end, which will not repeat it."""
     _message: Message | None = None
     _segment: _Segment | None = None
     _segments: int = 0
@@ -65,11 +65,11 @@ class RunningTurn:
 
     @property
     def begun(self) -> bool:
-        """Whether anything of the answer came."""
+        """Whether any part of the answer has arrived."""
         return self._message is not None
 
     def head(self, **changes: Any) -> list[e.Event]:
-        """The head of the answer, where it is new or changes."""
+        """The answer's message, if it is new or has changed."""
         known = {name: value for name, value in changes.items() if value is not None}
         before = self._message
         new = before or Message(
@@ -79,7 +79,7 @@ class RunningTurn:
         return [] if self._message == before else [e.MessageUpserted(self._message)]
 
     def say(self, kind: Kind, text: str, *, alone: bool) -> list[e.Event]:
-        """More words; `alone`: they go together with no others."""
+        """More text; `alone`: it is a part of its own."""
         found: list[e.Event] = []
         self.concluded = kind == "text"
         if alone or self._segment is None or self._segment.kind != kind:
@@ -91,16 +91,16 @@ class RunningTurn:
         return found + (self.close_words() if alone else [])
 
     def close_words(self) -> list[e.Event]:
-        """Nothing more comes to the words that grow."""
+        """End the growing text."""
         segment, self._segment = self._segment, None
         return [] if segment is None else [e.PartUpserted(self._words(segment, "done"))]
 
     def resumed(self) -> list[e.Event]:
-        """The words that grow, as they are: none was missed."""
+        """The growing text, as streaming: none was missed."""
         return [] if self._segment is None else [e.PartUpserted(self._words(self._segment, "streaming"))]
 
     def call(self, call_id: str, update: Mapping[str, Any]) -> tuple[list[e.Event], ToolPart]:
-        """An update of a tool call: what comes before the call is told, and the call as it is now."""
+        """Handle an update of a tool call; returns the events before it, and the call's part."""
         found = self.head()
         self.concluded = False
         if call_id not in self._calls:
@@ -114,7 +114,7 @@ class RunningTurn:
         return [call_id for call_id, call in self._calls.items() if state_of(call) in UNENDED]
 
     def ask(self, asked: requests.Asked) -> list[e.Event]:
-        """A tool call waits for a person: what it is given may be known by that alone."""
+        """A tool call has a request, which may be the only source of its input."""
         call_id = asked.request.call_id
         if not call_id:
             return []
@@ -122,7 +122,7 @@ class RunningTurn:
         return [e.PartUpserted(self._tool(call_id))] if call_id in self._calls else []
 
     def notice(self, text: str) -> list[e.Event]:
-        """What came of work in the background: the turn began with it, or is told of it while it runs."""
+        """A report of a background agent, which started the turn or arrived while it runs."""
         self._notices += 1
         part_id = f"{self.prompt_id}:notice:{self._notices}"
         if self.server_initiated and self._message is None:
@@ -131,19 +131,19 @@ class RunningTurn:
         return [*self.head(), *self.close_words(), e.PartUpserted(note)]
 
     def unreadable(self, why: Exception) -> list[e.Event]:
-        """Something of the answer cannot be read: that is said in its place."""
+        """A placeholder for an unreadable update of the answer."""
         self._unreadable += 1
         part_id = f"{self.prompt_id}:unreadable:{self._unreadable}"
         part = unreadable_part(part_id, self.session_id, self.answer_id, "a part of this answer", why)
         return [*self.head(), *self.close_words(), e.PartUpserted(part)]
 
-    def torn(self) -> list[e.Event]:
-        """The server has not kept its beginning: that is said in its place."""
+    def truncated(self) -> list[e.Event]:
+        """A note that the server dropped the beginning of the answer."""
         note = NotePart(f"{self.prompt_id}:torn", self.session_id, self.answer_id, TORN)
         return [*self.head(), e.PartUpserted(note)]
 
     def end(self, at: float, failure: Failure | None) -> list[e.Event]:
-        """Its turn is over, at `at` (epoch seconds; 0 is not known): what still ran then runs no more."""
+        """End the turn at `at` (epoch seconds; 0: unknown), with its running tool calls."""
         self.ended = True
         failure = failure or self.failed
         found = self.close_words()

@@ -1,8 +1,8 @@
-"""qwen serve's JSON and what single pieces of it mean in `tui.core`'s terms. No network here, and no memory.
+"""qwen serve's JSON schema, and the translation of single values into `tui.core`. Without I/O and state.
 
-Shapes as measured on 0.24.4. Every function takes parsed JSON and raises `msgspec.ValidationError` where a field
-that we build on is missing or of another type; fields that we do not use may be anything. What stands under `text`
-arrives as fragments (see `FRAGMENTS`): whatever leaves here whole is clean.
+Shapes as measured on 0.24.4. Every function takes parsed JSON and raises `msgspec.ValidationError` if a required
+field is missing or of another type; unused fields may be anything. Values under `text` arrive as fragments (see
+`FRAGMENTS`); complete texts that leave this module are sanitized.
 """
 
 import difflib
@@ -20,15 +20,15 @@ from tui.core.model import Failure, Session, Todo, Usage
 from tui.core.sanitize import sanitize
 
 JSON = Any
-"""A parsed JSON value: what came, before it is checked."""
+"""A parsed JSON value that is not validated yet."""
 
 FRAGMENTS = frozenset({"text"})
-"""Where the pieces of a stream stand; they may begin or end within a character."""
+"""Keys of streamed text, which may begin or end within a character."""
 
 LONGEST_DIFF = 100_000
-"""Characters up to which a diff is made here, should the server give none..."""
+"""Limit in characters of a diff made here, if the server sends none..."""
 MOST_PAIRS = 4_000_000
-"""...and pairs of an old and a new line in all diffs of one call, all of which may have to be compared."""
+"""...and limit of pairs of old and new lines, which may all be compared, in all diffs of a call."""
 
 T = TypeVar("T")
 
@@ -38,7 +38,7 @@ class _Text(msgspec.Struct):
 
 
 class Update(msgspec.Struct, rename="camel"):
-    """`data.update` of a `session_update`, as far as its kinds share fields."""
+    """`data.update` of a `session_update`: the fields shared by its kinds."""
 
     session_update: str = ""
     content: Any = None
@@ -48,7 +48,7 @@ class Update(msgspec.Struct, rename="camel"):
 
 
 class Frame(msgspec.Struct, rename="camel"):
-    """One event. `id` is missing from those that the stream makes up for one reader."""
+    """One event. Events of the stream to a single reader have no `id`."""
 
     type: str
     id: Counter | None = None
@@ -59,12 +59,12 @@ class Frame(msgspec.Struct, rename="camel"):
 
     @property
     def at(self) -> float:
-        """When it happened, in epoch seconds of the server's clock; 0 if it does not say."""
+        """The event's time in epoch seconds of the server's clock; 0 if unknown."""
         return moment((self.meta or {}).get("serverTimestamp")) or 0.0
 
 
 class Terminal(msgspec.Struct, rename="camel"):
-    """How a prompt ended, as `load` remembers it. `at` in epoch milliseconds."""
+    """How a prompt ended, by `load`. `at` in epoch milliseconds."""
 
     prompt_id: str
     terminal: str
@@ -74,7 +74,7 @@ class Terminal(msgspec.Struct, rename="camel"):
 
 
 class Loaded(msgspec.Struct, rename="camel"):
-    """The answer to `load` and `resume`, and (without what they add) to a new session."""
+    """The response of `load` and `resume`, and (with fewer fields) of a new session."""
 
     session_id: str
     client_id: str = ""
@@ -87,20 +87,20 @@ class Loaded(msgspec.Struct, rename="camel"):
     event_epoch: str = ""
     prompt_terminals: list[Any] = []
     history_has_more: bool = False
-    """Somebody else asked for the newest records alone when they woke the session: that is all anybody gets."""
+    """Another client loaded the session with its newest records only, to which all loads are then limited."""
 
     def terminals(self) -> tuple[Terminal, ...]:
         return decode_items(self.prompt_terminals, lambda one: read(one, Terminal), "how a prompt ended")
 
 
 class Named(msgspec.Struct, rename="camel"):
-    """The answer to a new title."""
+    """The response to a new title."""
 
     display_name: str = ""
 
 
 class Deleted(msgspec.Struct, rename="camel"):
-    """The answer to a deletion: ids of sessions."""
+    """The response to a deletion: session ids."""
 
     removed: list[str] = []
     not_found: list[str] = []
@@ -139,7 +139,7 @@ class Workspace(msgspec.Struct):
 
 
 class Capabilities(msgspec.Struct, rename="camel"):
-    """What the server says of itself; what tells it apart from every other family."""
+    """The response of `/capabilities`, which identifies the family."""
 
     qwen_code_version: str
     features: list[Any]
@@ -147,14 +147,14 @@ class Capabilities(msgspec.Struct, rename="camel"):
     workspaces: list[Any] = []
 
     def trusted(self) -> tuple[str, ...]:
-        """The folders of its workspaces, but for those that it does not trust."""
+        """The directories of its trusted workspaces."""
         found = decode_items(self.workspaces, lambda one: read(one, Workspace), "a workspace")
         return tuple(one.cwd for one in found if one.trusted)
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """One session as the server has it now."""
+    """The current state of one session."""
 
     session: Session
     busy: bool
@@ -166,7 +166,7 @@ def read(value: JSON, shape: type[T]) -> T:
 
 
 def epoch(stamp: str) -> float:
-    """An ISO time in epoch seconds; 0 where there is none."""
+    """An ISO time in epoch seconds; 0 if it is invalid."""
     try:
         return datetime.fromisoformat(stamp).timestamp()
     except ValueError:
@@ -174,7 +174,7 @@ def epoch(stamp: str) -> float:
 
 
 def text_of(content: JSON) -> str:
-    """The words of one content block, in which half a character may stand at either end."""
+    """The text of one content block, which may begin or end within a character."""
     return read(content, _Text).text if isinstance(content, Mapping) else ""
 
 
@@ -192,14 +192,14 @@ def seen(value: JSON) -> Seen:
 
 
 def session_of(raw: Loaded) -> Session:
-    """The session that was created or loaded."""
+    """The session of a create or load response."""
     created = epoch(raw.created_at)
     return Session(raw.session_id, "", raw.workspace_cwd, created, created)
 
 
 @dataclass(frozen=True, slots=True)
 class SeenPage:
-    """A page of the list; `cursor` asks for the next one, None: there is none."""
+    """A page of the list; `cursor` requests the next one, None: there is none."""
 
     sessions: Rows[Seen]
     cursor: str | None
@@ -220,7 +220,7 @@ def _todo(entry: JSON) -> Todo:
 
 
 def usage(meta: Mapping[str, Any] | None) -> Usage | None:
-    """The tokens of one call of the model, where the chunk carries them."""
+    """The tokens of one model call, if the chunk has them."""
     found = (meta or {}).get("usage")
     if not isinstance(found, Mapping):
         return None
@@ -228,7 +228,7 @@ def usage(meta: Mapping[str, Any] | None) -> Usage | None:
 
 
 def failure(message: str) -> Failure:
-    """`turn_error`'s words begin with the provider's status where that is what failed: "401 bad key"."""
+    """The failure of a `turn_error`, whose message begins with the provider's status, if any: "401 bad key"."""
     found = re.match(r"(\d{3})\b\s*", message)
     if found is None:
         return Failure(message)
@@ -237,14 +237,14 @@ def failure(message: str) -> Failure:
 
 @dataclass(frozen=True, slots=True)
 class ToolOutput:
-    """What a tool call has given so far: words, and the diff of what it changes."""
+    """The output of a tool call so far, and the diff of its change."""
 
     text: str
     diff: str
 
 
 def tool_output(content: JSON, result: JSON) -> ToolOutput:
-    """From a call's `content` blocks and its `rawOutput`."""
+    """The output by a call's `content` blocks and its `rawOutput`."""
     found = content if isinstance(content, list) else []
     blocks = [block for block in found if isinstance(block, Mapping)]
     words = (sanitize(text_of(block.get("content"))) for block in blocks if block.get("type") == "content")
@@ -257,7 +257,7 @@ def tool_output(content: JSON, result: JSON) -> ToolOutput:
 
 
 def _shell_output(result: JSON) -> str | None:
-    """What the command itself printed; the words for the model wrap it in a report."""
+    """The output of the command itself; the text for the model wraps it in a report."""
     if not isinstance(result, Mapping) or result.get("type") != "shell_result":
         return None
     output = result.get("output")
@@ -273,13 +273,13 @@ def _unified(block: Mapping[str, Any], most_pairs: int) -> str:
 
 
 def is_truncation(event: JSON, scope: str = "") -> bool:
-    """Whether `load` says here that it does not give all: of the past, or ("live_journal") of the running turn."""
+    """Whether this event marks dropped events: of ended turns, or ("live_journal") of the running one."""
     is_one = isinstance(event, Mapping) and event.get("type") == "history_truncated"
     return is_one and string(event.get("data"), "scope") == scope
 
 
 def string(value: object, *names: str) -> str:
-    """The first of `names` that holds a text in a mapping of unknown shape."""
+    """The first non-empty string under one of `names`; "" if there is none."""
     if isinstance(value, Mapping):
         for name in names:
             found = value.get(name)

@@ -1,6 +1,6 @@
-"""qwen serve's list of sessions: what each one does and asks, also where no event stream tells of it.
+"""qwen serve's list of sessions: their statuses and requests, also of those without an event stream.
 
-It asks and compares, and keeps what it saw last; it changes nothing at the server.
+It polls and compares, and stores the last result; it changes nothing at the server.
 """
 
 import asyncio
@@ -28,13 +28,13 @@ from tui.net.url import path_segment
 log = logging.getLogger(__name__)
 
 PAGE = 200
-"""Sessions in one page of the list: the most that may be asked for; a real 0.24.4 gives 100."""
+"""Page size of the list: the maximum; a real 0.24.4 returns 100."""
 SEARCHED_AT_MOST = 5000
-"""Sessions among which one is looked for at once."""
+"""Limit of sessions read for a search."""
 
 
 class SessionList:
-    """`watches`: the sessions that have a stream. `workspaces`: whose are listed. Calls may raise `NetError`."""
+    """`watches`: the sessions with a stream. `workspaces`: those to list. Calls may raise `NetError`."""
 
     def __init__(self, http: Http, watches: Mapping[str, FollowedSession], workspaces: tuple[str, ...]) -> None:
         self.workspaces = workspaces
@@ -43,17 +43,17 @@ class SessionList:
         self._watches = watches
         self._seen: dict[str, wire.Seen] = {}
         self._unread: dict[str, str] = {}
-        """By workspace: why its list could not be read when all were looked at last."""
+        """Workspace → why its list could not be read at the last poll."""
         self._asked: dict[str, Asked] = {}
         self._tools: dict[str, str] = {}
-        """By request: the tool that waits for permission, "" where nothing tells its name."""
+        """Request id → the tool that waits for permission, "" if unknown."""
 
     def known(self, session_id: str) -> wire.Seen | None:
-        """The session as it was when all were looked at last."""
+        """The session as of the last poll."""
         return self._seen.get(session_id)
 
     async def fetch(self) -> dict[str, wire.Seen]:
-        """The newest sessions of all workspaces, newest first; as last seen where a list cannot be read."""
+        """The newest sessions of all workspaces, newest first; those of an unreadable list as last seen."""
         pages = await together(*map(self._newest, self.workspaces))
         listed = zip(self.workspaces, pages, strict=True)
         self._unread = {place: page.message for place, page in listed if isinstance(page, InvalidBody)}
@@ -63,9 +63,9 @@ class SessionList:
         return {one.session.id: one for one in found}
 
     async def page(self, search: str, cursor: str | None) -> Rows[Session]:
-        """A page of the sessions of each workspace; `cursor` is that of the page before.
+        """A page of the sessions of each workspace; `cursor` is from the previous page.
 
-        The server cannot search: with `search` all pages are read, up to SEARCHED_AT_MOST.
+        The server has no search: with `search` all pages are read, up to SEARCHED_AT_MOST.
         """
         at: dict[str, str | None] = dict.fromkeys(self.workspaces) if cursor is None else json.loads(cursor)
         wanted = search.casefold()
@@ -89,7 +89,7 @@ class SessionList:
         return rows
 
     async def _newest(self, place: str) -> wire.SeenPage | InvalidBody:
-        """The newest of a workspace: one page, or several where they have to be smaller."""
+        """The newest of a workspace: one page, or several smaller ones."""
         try:
             page, size = await self._sized_page(place)
             while page.cursor is not None and size < PAGE and len(page.sessions) < PAGE:
@@ -106,7 +106,7 @@ class SessionList:
         return page
 
     async def _sized_page(self, place: str, cursor: str | None = None) -> tuple[wire.SeenPage, int]:
-        """A page, smaller where the server's answer is too large or too slow; and the size that was asked for."""
+        """A page, reduced if the response is too large or too slow, and its requested size."""
         asked_for = PAGE
         path = f"/workspaces/{path_segment(place)}/sessions"
         where = {} if cursor is None else {"cursor": cursor}
@@ -119,7 +119,7 @@ class SessionList:
         return decode(path, wire.page, (await self._paging.ask(fetch, PAGE)).value), asked_for
 
     async def status(self, session_id: str) -> wire.Seen | None:
-        """The session as it is now; None if the server does not have it awake."""
+        """The session's current state; None if it is not live at the server."""
         path = f"/session/{path_segment(session_id)}/status"
         try:
             value = (await self._http.call("GET", path)).value
@@ -154,7 +154,7 @@ class SessionList:
             return error
 
     async def look(self) -> Sequence[e.Event]:
-        """What changed in the list; for sessions that are watched no more than the title: the rest is streamed."""
+        """Changes in the list; of followed sessions only the title, as the rest is streamed."""
         seen = await self.fetch()
         await self._name_tools(seen)
         before, self._seen = self._seen, seen
@@ -174,14 +174,14 @@ class SessionList:
         return found
 
     def find_asked(self, request_id: str) -> Asked | None:
-        """An open request, with what is needed to vote on it."""
+        """An open request, with its options."""
         for watch in self._watches.values():
             if request_id in watch.fold.open:
                 return watch.fold.open[request_id]
         return self._asked.get(request_id)
 
     async def _name_tools(self, seen: Mapping[str, wire.Seen]) -> None:
-        """Find out, once for each, which tool waits for permission where no stream tells it: the list does not."""
+        """Look up, once per permission without a stream, which tool waits: the list does not name it."""
         waiting = {
             asked.request.id: asked
             for one in seen.values()
@@ -195,7 +195,7 @@ class SessionList:
         self._tools = {one: name for one, name in self._tools.items() if one in waiting} | found
 
     def _requests_of(self, seen: wire.Seen) -> list[Request]:
-        """The open requests of a session; with their place in the transcript, where its events have told it."""
+        """The open requests of a session, with their tool calls if its events are streamed."""
         watch = self._watches.get(seen.session.id)
         streamed = {} if watch is None else watch.fold.open
         asked = [streamed.get(one.request.id) or self._named(one) for one in _waiting(seen)]
@@ -210,9 +210,9 @@ class SessionList:
 
 
 def _further(page: wire.SeenPage, cursor: str | None) -> str | None:
-    """The cursor of the page after this one, which `cursor` asked for."""
+    """The cursor of the page after this one, which was requested by `cursor`."""
     return page.cursor if page.cursor != cursor else None
 
 
 def _waiting(seen: wire.Seen) -> Rows[Asked]:
-    return decode_items(list(seen.interactions), lambda raw: pending(seen.session.id, raw), "what is asked")
+    return decode_items(list(seen.interactions), lambda raw: pending(seen.session.id, raw), "an open request")

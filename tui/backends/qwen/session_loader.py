@@ -1,6 +1,6 @@
-"""qwen serve's `load`: a session woken, joined, and told as far as the server keeps it at hand.
+"""qwen serve's `load`: activates a session, attaches to it and returns its replay.
 
-It remembers of each what nothing else gives: its plan, and where what was told of it begins.
+It stores what no other route returns: the plan, and where the replay begins.
 """
 
 from collections.abc import Iterable
@@ -20,19 +20,19 @@ from tui.net.json_input import JSON
 from tui.net.url import path_segment
 
 LIMIT = 30.0
-"""Seconds for a session to be read from the disk."""
+"""Timeout in seconds to read a session from disk."""
 
 
 @dataclass(frozen=True, slots=True)
 class LoadedStart:
-    """Where what `load` gave of a session begins: its first message; and how the prompts before it ended."""
+    """The first message of a session's replay, and how its prompts ended."""
 
     first: str
     terminals: tuple[wire.Terminal, ...]
 
 
 class SessionLoader:
-    """Loads sessions, as the client that `presence` knows."""
+    """Loads sessions, with the client ids of `presence`."""
 
     def __init__(self, http: Http, presence: ClientIdentity) -> None:
         self._http = http
@@ -41,11 +41,11 @@ class SessionLoader:
         self._begins: dict[str, LoadedStart] = {}
 
     def plan(self, session_id: str) -> tuple[Todo, ...]:
-        """As the session was loaded last: there is no other place to ask."""
+        """The plan as of the last load: no other route has it."""
         return self._plans.get(session_id, ())
 
     def beginning(self, session_id: str) -> LoadedStart:
-        """Of what the session was loaded with last."""
+        """The start of the last replay."""
         return self._begins.get(session_id, LoadedStart("", ()))
 
     def forget(self, session_id: str) -> None:
@@ -53,11 +53,11 @@ class SessionLoader:
         self._begins.pop(session_id, None)
 
     async def load(self, session_id: str, on_bytes: OnBytes | None = None) -> LoadedSession:
-        """The session as the server keeps it. Raises `HttpStatusError` with status 404 if there is none."""
+        """The session's replay. Raises `HttpStatusError` with status 404 if there is none."""
         known = self._presence.header(session_id)
         path = f"/session/{path_segment(session_id)}/load"
-        heard = None if on_bytes is None else lambda received, size: on_bytes(received)
-        reply = await self._http.call("POST", path, json={}, headers=known, timeout=LIMIT, progress=heard)
+        report = None if on_bytes is None else lambda received, size: on_bytes(received)
+        reply = await self._http.call("POST", path, json={}, headers=known, timeout=LIMIT, progress=report)
         said = decode(path, wire.read, reply.value, wire.Loaded)
         if said.client_id in known.values():
             await self._presence.detach(session_id, known)
@@ -86,12 +86,12 @@ class SessionLoader:
 
 
 def _lacks_prompts(fold: SessionReducer, terminals: Iterable[wire.Terminal]) -> bool:
-    """Whether prompts were answered of which nothing is told.
+    """Whether completed prompts are missing from the replay.
 
-    That is so where somebody woke the session by `resume`: then `load` shows nobody its past, and does not say so.
+    That is the case if the session was activated by `resume`: then `load` returns no history, without a notice.
     """
-    told = {echo.prompt_id for echo in fold.echoes}
-    return any(end.terminal == "completed" and end.prompt_id not in told for end in terminals)
+    replayed = {echo.prompt_id for echo in fold.echoes}
+    return any(end.terminal == "completed" and end.prompt_id not in replayed for end in terminals)
 
 
 def _told(fold: SessionReducer, raw: JSON) -> list[e.Event]:

@@ -1,11 +1,11 @@
-"""One session's events, told to `tui.core`: from a stream as they happen, or from `load` as the server kept them.
+"""Reduces one session's events to events of `tui.core`: streamed, or replayed by `load`.
 
-What `load` keeps is shorter: neighbouring chunks of text are one, and all updates of a tool call stand at its
-first place. Both must give the same messages with the same ids, so nothing here depends on how often or when a
-piece came: ids are made of the prompt's id, a segment's number and the tool call's id; times are those of the
-prompt's echo and of the turn's end; of several token counts the last one stands.
+A replay is shorter: adjacent text chunks are merged, and all updates of a tool call are at its first position. Both
+must produce the same messages with the same ids, so nothing here depends on the number or time of updates: ids are
+made of the prompt's id, a segment's number and the tool call's id; times are those of the prompt's echo and of the
+turn's end; of several token counts the last one counts.
 
-No network, no clock.
+Without I/O and clock.
 """
 
 import logging
@@ -41,16 +41,16 @@ from tui.core.store import Store
 log = logging.getLogger(__name__)
 
 ECHOES_KEPT = 200
-"""Newest prompts among which one whose 202 was lost is looked for."""
+"""Limit of stored prompts, in which one whose 202 was lost is searched."""
 UNFINISHED_KEPT = 100
-"""Calls of earlier turns to which a result may still come."""
+"""Limit of stored calls of earlier turns whose result may still arrive."""
 
 
 @dataclass(frozen=True, slots=True)
 class Echo:
-    """A prompt that the server has: it runs, ran, or waits in the server's queue. `id` is its event's.
+    """A prompt that the server has: running, ended, or in the server's queue. `id` is that of its event.
 
-    Turns that the server began itself are among them, without words.
+    Turns that the server started itself are included, without text.
     """
 
     prompt_id: str
@@ -60,11 +60,11 @@ class Echo:
 
 
 CLOSED = ("session_closed", "-32602")
-"""Codes of a prompt that ends because its session is closed; the second is JSON-RPC's *invalid params*."""
+"""Codes of a prompt ended by closing its session; the second is JSON-RPC's *invalid params*."""
 
 
 class SessionReducer:
-    """The state that a session's events have led to, as far as the next event needs it."""
+    """The state of a session that is needed to translate its next event."""
 
     def __init__(self, session_id: str, terminals: Iterable[wire.Terminal] = ()) -> None:
         self.session_id = session_id
@@ -75,48 +75,48 @@ class SessionReducer:
         self._queue: set[str] = set()
         self._turn: RunningTurn | None = None
         self._unfinished: dict[str, RunningTurn] = {}
-        """By call without a result: the earlier turn that made it."""
+        """Call without a result → the earlier turn that made it."""
         self._overtaken: RunningTurn | None = None
-        """A turn that the server began itself, and that a prompt is ending: the last of it is still to come."""
+        """A turn of the server that a prompt is ending; its last events are still to arrive."""
         self._torn = ""
-        """The prompt of which the server does not have the first events, where that is so."""
+        """The prompt whose first events the server dropped; "" if none."""
         self.stale = False
-        """A turn has ended of which the server had left out the beginning: the session is to be loaded anew."""
+        """A turn with a dropped beginning has ended: the session must be loaded again."""
 
     @property
     def open(self) -> Mapping[str, requests.Asked]:
-        """What waits for a person, by the request's id."""
+        """The open requests, by id."""
         return self._requests.open
 
     @property
     def truncated(self) -> bool:
-        """Whether the server has left out the beginning of what runs, and the prompts that came meanwhile."""
+        """Whether the server dropped the beginning of the running turn, and prompts received meanwhile."""
         return bool(self._torn)
 
     def shown_as(self, loaded: "SessionReducer") -> None:
-        """The session is shown as it was loaded meanwhile: what that lacks is loaded once the turn has ended."""
+        """Adopt the truncation of a newer load: the missing part is loaded once the turn has ended."""
         self._torn = self._torn or loaded._torn
 
     def take(self, frame: wire.Frame) -> list[e.Event]:
-        """What one event means. Raises `msgspec.ValidationError` for one that cannot be read, and is over it."""
+        """Handle one event. Raises `msgspec.ValidationError` for an unreadable one, which is then skipped."""
         if frame.id is not None:
             self.cursor = max(self.cursor, frame.id)
         return self._told(frame)
 
     def finish(self) -> list[e.Event]:
-        """No turn runs at the server: what is still open here ended without our being told."""
+        """The server runs no turn: end an open one whose end was not sent."""
         self._queue.clear()
         found = self._end_unseen()
-        self._torn, self.stale = "", False  # loaded anew it would be no other
+        self._torn, self.stale = "", False  # loading again would not change it
         return found
 
     def resumed(self) -> list[e.Event]:
-        """The stream goes on after a gap in which nothing was missed: words that were marked partial are whole."""
+        """The stream resumed without loss: text marked as partial is complete."""
         turn = self._turn
         return [] if turn is None else turn.resumed()
 
     def unreadable(self, why: Exception) -> list[e.Event]:
-        """Something of the answer cannot be read: that is said in its place. Between turns nothing is missing."""
+        """A placeholder for an unreadable event of an answer; between turns it is only logged."""
         turn = self._turn
         if turn is None or turn.ended:
             log.warning("an event cannot be read: %s", why)
@@ -202,7 +202,7 @@ class SessionReducer:
         return [*found, *self._said_by_user(self._turn, text)]
 
     def _said_by_user(self, turn: RunningTurn, text: str) -> list[e.Event]:
-        """One block of the prompt; words given to a running turn come as one more."""
+        """One block of the prompt; text added to a running turn is a further block."""
         found: list[e.Event] = []
         if not turn.said:
             found.append(e.MessageUpserted(Message(turn.prompt_id, self.session_id, "user", turn.created)))
@@ -216,7 +216,7 @@ class SessionReducer:
         return [e.StatusChanged(self.session_id, Busy())]
 
     def _begin_own(self, prompt_id: str, at: float, event_id: int) -> list[e.Event]:
-        """The server begins a turn by itself: what it began with will stand where a prompt does."""
+        """Begin a turn of the server: its report takes the place of a prompt."""
         self._keep_unfinished()
         self._turn = RunningTurn(self.session_id, prompt_id, at, server_initiated=True)
         self.echoes.append(Echo(prompt_id, "", "", event_id))
@@ -234,7 +234,7 @@ class SessionReducer:
         return found if turn is None else [*found, *turn.notice(sanitize(wire.text_of(update.content)).strip())]
 
     def _overtake(self) -> list[e.Event]:
-        """A prompt begins: what ran is over, but for a turn of the server's own, of which the last comes now."""
+        """A prompt begins: end the running turn, except one of the server, whose last events follow."""
         turn = self._turn
         if turn is None or turn.ended or not turn.server_initiated:
             return self._end_unseen()
@@ -254,7 +254,7 @@ class SessionReducer:
     def _said(self, frame: wire.Frame, update: wire.Update, kind: Kind) -> list[e.Event]:
         meta = update.meta or {}
         if "parentToolCallId" in meta:
-            return []  # a subagent's words to itself: what it found is in its tool call
+            return []  # a subagent's text: its result is in its tool call
         turn, found = self._turn_of(frame)
         if turn is None:
             return found
@@ -279,7 +279,7 @@ class SessionReducer:
         return [*found, *before, *self._requests.answered(part), e.PartUpserted(part)]
 
     def _turn_of(self, frame: wire.Frame) -> tuple[RunningTurn | None, list[e.Event]]:
-        """The turn that an agent's event belongs to. Turns that no prompt began (a timer's) have no echo."""
+        """The turn that an agent's event belongs to. Turns without a prompt (a timer's) have no echo."""
         turn = self._turn
         if frame.prompt_id is None or (turn is not None and turn.prompt_id == frame.prompt_id):
             return turn, []
@@ -293,11 +293,11 @@ class SessionReducer:
         else:
             found += self._begin_own(frame.prompt_id, max(began, created), frame.id or 0)
         if self._torn and self._turn is not None:
-            found += self._turn.torn()
+            found += self._turn.truncated()
         return self._turn, found
 
     def _after_turn(self) -> float:
-        """A time for what follows the turn, where the server gives none."""
+        """A time after the current turn, if the server sends none."""
         return 0.0 if self._turn is None else self._turn.created + 2 * JUST_AFTER
 
     # Its end
@@ -313,7 +313,7 @@ class SessionReducer:
         if prompt_id is not None and (turn is None or turn.prompt_id != prompt_id):
             self._queue.discard(prompt_id)
             self.stale = self.stale or prompt_id == self._torn
-            return []  # it was taken from the queue before it began, or all that is kept of it is its end
+            return []  # it was removed from the queue, or only its end was kept
         if turn is None or turn.ended:
             return []
         self.stale = bool(self._torn)
@@ -327,9 +327,9 @@ class SessionReducer:
         return turn is not None and turn.prompt_id == prompt_id and not (turn.ended or turn.begun)
 
     def _withdrawn(self) -> list[e.Event]:
-        """Its session was closed: the agent may never have had the prompt, though the server echoed it.
+        """Its session was closed: the agent may never have received the prompt, although the server echoed it.
 
-        Whether it is stored the transcript tells, which is asked for.
+        Whether it is stored is read from the transcript.
         """
         turn, self._turn = self._turn, None
         assert turn is not None
@@ -337,18 +337,18 @@ class SessionReducer:
         return found if self._queue else [*found, e.StatusChanged(self.session_id, Idle())]
 
     def _cut_short(self, frame: wire.Frame) -> list[e.Event]:
-        """The server no longer has the first events of the turn that runs; once it has ended it has them again."""
+        """The server dropped the first events of the running turn; it has them again once the turn has ended."""
         if wire.string(frame.data, "scope") != "live_journal":
-            return []  # of what came before: that is asked for in pages
+            return []  # of ended turns: those are fetched in pages
         turn = self._turn
         before = [] if turn is None or turn.prompt_id == frame.prompt_id else self._end_unseen()
         self._torn = frame.prompt_id or "unknown"
         return before
 
     def _end_unseen(self) -> list[e.Event]:
-        """End the turn as the server remembers its end: a restored transcript does not tell it in its place.
+        """End the turn by the server's record of its end, which a replay does not contain in place.
 
-        It does not remember all: not those before the newest 64, nor any that was lost with another behind it.
+        The record is incomplete: it has the newest 64 ends, and none that was lost with another queued behind it.
         """
         turn = self._turn
         if turn is None:
@@ -362,7 +362,7 @@ class SessionReducer:
         return [] if turn is None else turn.end(*self._remembered(turn))
 
     def _remembered(self, turn: RunningTurn) -> tuple[float, Failure | None]:
-        """When and how the turn ended, which its events did not tell."""
+        """When and how the turn ended, by the server's record."""
         known = self._terminals.get(turn.prompt_id)
         if known is None:
             return 0.0, None if turn.concluded else BROKEN_OFF
@@ -380,7 +380,7 @@ class SessionReducer:
 
 
 def picture(session_id: str, events: Sequence[e.Event]) -> tuple[FullMessage, ...]:
-    """The messages that `events` lead to, oldest first."""
+    """The messages that result from `events`, oldest first."""
     store = Store()
     store.open_transcript(session_id)
     for event in events:

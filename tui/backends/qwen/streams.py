@@ -1,10 +1,10 @@
-"""qwen serve has one event stream a session: all that are watched, as the one feed that the link reads.
+"""qwen serve has one event stream per session: merges the streams of all followed sessions into one feed.
 
-Each stream goes on from where it stood, under the server's epoch, so that nothing is lost and nothing comes twice.
-Where the server cannot go on from there (its ring is past it, or it was restarted) the session is loaded and told
-anew, in its place between the events. The first stream that ends otherwise ends the feed: the link does the rest.
+Each stream resumes at its position, in the server's epoch, without loss or duplicates. If the server cannot resume
+there (its ring is past it, or it was restarted), the session is loaded and reported again, in order with the events.
+The first stream that ends otherwise ends the feed, and the event connection reconnects.
 
-What happens in sessions that nobody watches has no stream; it is asked for, calmly.
+Sessions that are not followed have no stream; they are polled at intervals.
 """
 
 import asyncio
@@ -30,34 +30,34 @@ from tui.net.url import path_segment
 log = logging.getLogger(__name__)
 
 FIRST_BYTE = 6.0
-"""Seconds until an event stream must have answered."""
+"""Seconds for an event stream to respond."""
 LONGEST_SILENCE = 45.0
-"""Seconds without a byte, three beats, after which one stream is given up, though others may live."""
+"""Read timeout in seconds of one stream, three heartbeats, even if others are alive."""
 UNREAD = 1_000
-"""Events of all streams that may wait for the reader of the feed before no more are read from the network."""
+"""Limit of unread events of all streams, above which reading from the network pauses."""
 LOOK_EVERY = 10.0
-"""Seconds between two looks at the sessions that have no stream, and between beats where none has one."""
+"""Seconds between two polls of sessions without a stream, and between heartbeats if none has one."""
 CLOSED, DIED = "session_closed", "session_died"
 CRASH_LOOP_WINDOW = 30.0
-"""Seconds after a session has died within which another death is not answered by loading it at once again."""
+"""Seconds after a session died in which it is not loaded again at once if it dies again."""
 STALE_LOOP_WINDOW = 5.0
-"""Seconds after a session was loaded because of a gap within which another gap is left to the backoff."""
+"""Seconds after a load because of a gap in which another gap is left to the backoff."""
 RESYNC = "state_resync_required"
 REPLAYED = "replay_complete"
-"""What was missed is told, and nothing of it was left out unless `RESYNC` came before."""
+"""All missed events were sent, unless `RESYNC` preceded."""
 
 
 class End(Enum):
-    """Why a stream has nothing more to tell."""
+    """Why a stream ended."""
 
-    CLOSED = "somebody closed the session"
-    DIED = "the agent's process is gone: what is stored can be loaded again"
-    STALE = "the server cannot go on from where we stand"
+    CLOSED = "the session was closed"
+    DIED = "the agent's process ended: what is stored can be loaded again"
+    STALE = "the server cannot resume at our position"
 
 
 @dataclass(slots=True)
 class FollowedSession:
-    """A session whose events are followed: what they have led to, and the epoch that their ids are of."""
+    """A session whose events are followed: its state, and the epoch of its event ids."""
 
     fold: SessionReducer
     epoch: str
@@ -69,17 +69,17 @@ class FollowedSession:
 
 @dataclass(frozen=True, slots=True)
 class LoadedSession:
-    """A session as `load` gave it: where to go on from, and what to tell."""
+    """The result of a load: the position to follow from, and the events to report."""
 
     watch: FollowedSession
     events: tuple[e.Event, ...]
 
 
 class StreamMultiplexer:
-    """An open feed. `watches` are those of its owner, who may add to them by `follow`.
+    """An open feed. `watches` belongs to its owner, who may add to it and call `follow`.
 
-    `reload` loads a session; `identify` gives the header that says who we are in it; `look` asks what happens
-    where there is no stream.
+    `reload` loads a session; `identify` returns the identity header of a session; `look` polls the sessions without a
+    stream.
     """
 
     def __init__(
@@ -114,7 +114,7 @@ class StreamMultiplexer:
             yield told
 
     def follow(self, session_id: str) -> None:
-        """Open the stream of a session that is watched from now on."""
+        """Open the stream of a newly followed session."""
         task = asyncio.create_task(self._follow(self._watches[session_id]))
         self._tasks[session_id] = task
         task.add_done_callback(self._done)
@@ -139,9 +139,9 @@ class StreamMultiplexer:
             self._told.put_nowait(event)
 
     async def _follow(self, watch: FollowedSession) -> None:
-        """Follow one session until it is gone or closed. Raises what ends its stream otherwise.
+        """Follow one session until it is deleted or closed. Raises what ends its stream otherwise.
 
-        Loaded in vain, it is not loaded again at once: the feed ends, and the link takes its time.
+        After a load without effect it is not loaded again at once: the feed ends, and the backoff applies.
         """
         just_loaded = False
         died_at = stale_at = float("-inf")
@@ -162,7 +162,7 @@ class StreamMultiplexer:
             except HttpStatusError as refusal:
                 if refusal.status != 404 or just_loaded:
                     raise
-                just_loaded = True  # the server was restarted: it knows the session again once it is loaded
+                just_loaded = True  # the server was restarted, and knows the session once it is loaded
             else:
                 if just_loaded and watch.fold.cursor == stood:
                     raise StreamEnded
@@ -175,7 +175,7 @@ class StreamMultiplexer:
             self._alone.set()
 
     async def _start_over(self, watch: FollowedSession) -> bool:
-        """Load the session and tell it anew; False if it is gone."""
+        """Load the session and report it again; False if it was deleted."""
         try:
             reloaded = await self._reload(watch.session_id)
         except HttpStatusError as refusal:
@@ -188,7 +188,7 @@ class StreamMultiplexer:
         return True
 
     async def _stream(self, watch: FollowedSession) -> End:
-        """One stream from its opening on. Raises what ends it without a word."""
+        """Run one stream. Raises what ends it unexpectedly."""
         headers = {
             "accept": "text/event-stream",
             "last-event-id": str(watch.fold.cursor),
@@ -204,14 +204,14 @@ class StreamMultiplexer:
             )
             turn = Slice()
             async for sent in chunks:
-                if turn.over:  # events that have all come are handed on without a pause
+                if turn.over:  # events already received are returned without a pause
                     await self._until_read()
                     turn.begin()
                 frame = _frame(sent.data)
                 if frame is None or (frame.id is not None and frame.id <= watch.fold.cursor):
                     continue
                 if frame.type == RESYNC or (frame.id is not None and frame.id > watch.fold.cursor + 1):
-                    return End.STALE  # ids are without gaps: something was lost on the way, or cannot be read
+                    return End.STALE  # ids have no gaps: an event was lost or unreadable
                 if frame.type == REPLAYED:
                     self._tell(watch.fold.resumed())
                 self._take(watch, frame)
@@ -230,19 +230,19 @@ class StreamMultiplexer:
             self._tell(watch.fold.unreadable(error))
 
     async def _until_read(self) -> None:
-        """Let whoever reads the feed catch up: else all that comes would be kept here."""
+        """Wait for the reader of the feed, to limit the queue."""
         while True:
-            await asyncio.sleep(SLICE)  # keys have their turn: an echo takes several turns of the loop
+            await asyncio.sleep(SLICE)  # lets keys be handled: an echo takes several passes of the loop
             if self._told.qsize() <= UNREAD:
                 return
 
     def _beat(self, watch: FollowedSession) -> None:
-        """Each stream has beats of its own: those of the oldest are the line's."""
+        """Each stream has heartbeats; those of the oldest count for the connection."""
         if next(iter(self._tasks), None) == watch.session_id:
             self._tell([e.Heartbeat()])
 
     async def _keep_looking(self) -> None:
-        """Look at what has no stream. Where nothing has one, that is all there is to prove the line by."""
+        """Poll sessions without a stream. If no session has one, the polls prove the connection."""
         while True:
             self._alone.clear()
             try:
@@ -250,7 +250,7 @@ class StreamMultiplexer:
             except NetError as error:
                 if not self._tasks or error.permanent:
                     raise
-                log.info("the list of sessions could not be had: %s", error.message)
+                log.info("the list of sessions could not be fetched: %s", error.message)
             else:
                 if not self._tasks:
                     self._on_bytes(1)
@@ -268,7 +268,7 @@ async def _ended(*tasks: "asyncio.Task[Any]") -> None:
 
 
 def _frame(data: str) -> wire.Frame | None:
-    """One event as it came; None for one that cannot be read: the next load brings what it would have told."""
+    """One event; None for an unreadable one: the next load brings its change."""
     try:
         return wire.read(loads(data, fragments=wire.FRAGMENTS), wire.Frame)
     except (InvalidBody, *UNREADABLE) as error:

@@ -1,6 +1,6 @@
-"""How qwen serve's answers look as messages: their ids, their tool calls, and why they ended.
+"""Messages of qwen serve's answers: their ids, tool calls, and reasons for their end.
 
-Pure: what is remembered from one event to the next is `qwen_fold`'s.
+Without state, which `session_reducer` has.
 """
 
 import re
@@ -16,26 +16,26 @@ State = Literal["pending", "running", "completed", "error"]
 REJECTED = re.compile(
     r'Tool ".*" was canceled by the user\.|The tool had already completed; its output was discarded\.'
 )
-"""What a call says that a person rejected, and one whose subagent's call was (measured); an abort says another."""
+"""Errors of a rejected call, and of one whose subagent's call was rejected (measured)."""
 UNDONE = "the turn ended before this did"
 ENDED_EARLY = {
     "max_tokens": "the model reached its limit of tokens",
     "max_turn_requests": "the turn reached its limit of model calls",
     "refusal": "the model refused to answer",
 }
-"""Why an answer is not whole, by `stopReason`."""
-BROKEN_OFF = Failure("the answer breaks off, and the server does not say why", "interrupted")
+"""Why an answer is incomplete, by `stopReason`."""
+BROKEN_OFF = Failure("the answer is incomplete; the server gives no reason", "interrupted")
 AGENT_GONE = Failure("the server's agent stopped in mid-answer", "interrupted")
 CUT_OFF = {
     "channel_closed": AGENT_GONE,
-    "session_killed": Failure("the server ended the session in the middle of it", "interrupted"),
+    "session_killed": Failure("the server ended the session in mid-answer", "interrupted"),
     "daemon_shutdown": Failure("the server was stopped in mid-answer", "interrupted"),
 }
-"""What ended a turn that could have gone on, by the code of its `turn_error` (read in the source of 0.24.4)."""
+"""Causes of an interruption, by the code of the `turn_error` (read in the source of 0.24.4)."""
 AGENT_GONE_WORDS = "agent channel closed mid-request"
-"""How that `turn_error` begins which comes without a code, right before `session_died` (measured)."""
+"""Prefix of the `turn_error` without a code that precedes `session_died` (measured)."""
 CANCELLED_CALL = "was canceled by the user."
-"""How the error of a call ends that a person refused, or whose question they dismissed (measured)."""
+"""Suffix of the error of a rejected call or dismissed question (measured)."""
 UNENDED = ("pending", "running")
 
 _STATES: Mapping[str, State] = {
@@ -47,12 +47,12 @@ _STATES: Mapping[str, State] = {
 
 
 def answer_id(prompt_id: str) -> str:
-    """The id of the message that answers a prompt: the server gives it none."""
+    """The id of the answer to a prompt: the server assigns none."""
     return f"{prompt_id}:answer"
 
 
 def state_of(call: Mapping[str, Any]) -> State:
-    """How far a tool call is."""
+    """The state of a tool call."""
     return _STATES.get(wire.string(call, "status"), "running")
 
 
@@ -65,10 +65,10 @@ def tool_part(
     *,
     ended: bool,
 ) -> ToolPart:
-    """A tool call from all updates that came for it.
+    """A tool call, from all its updates.
 
-    `asked`: the request for leave, which alone tells what a call is given as long as nobody answered. `ended`: its
-    turn is over, and what still runs then runs no more.
+    `asked`: its permission request, the only source of its input until it is answered. `ended`: its turn has ended, and
+    with it the running calls.
     """
     given, title = call.get("rawInput"), wire.string(call, "title")
     if not given and asked is not None:
@@ -103,20 +103,20 @@ def why_early(stop_reason: str) -> Failure | None:
 
 
 def why_failed(error: object) -> Failure:
-    """What a `turn_error` says."""
-    words = wire.string(error, "message") or "the server does not say why"
+    """The failure of a `turn_error`."""
+    words = wire.string(error, "message") or "the server gives no reason"
     if words.startswith(AGENT_GONE_WORDS):
         return AGENT_GONE
     return CUT_OFF.get(wire.string(error, "code")) or wire.failure(words)
 
 
 def remembered(end: wire.Terminal) -> Failure | None:
-    """How a prompt ended, of which only its place in `promptTerminals` tells."""
+    """The failure of an entry in `promptTerminals`."""
     match end.terminal:
         case "interrupted":
-            return Failure("the server was restarted in the middle of it", "interrupted")
+            return Failure("the server was restarted in mid-turn", "interrupted")
         case "error":
-            return Failure(end.code or "the server does not say why")
+            return Failure(end.code or "the server gives no reason")
         case "cancelled":
             return Failure("aborted", "aborted")
         case _:

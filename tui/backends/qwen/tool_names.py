@@ -1,7 +1,7 @@
-"""Which tool a permission of qwen serve is for, where only the list of sessions tells of it.
+"""Finds the tool name of a permission that is only known from the list of sessions.
 
-The list gives the kind of the call and what it was given ("execute", a command), and not its name. The stored
-transcript has the call itself; to read it there wakes and joins no session, as to load it would.
+The list has the kind of the call and its input ("execute", a command), but not its name. The stored transcript has
+the call itself; unlike `load`, reading it neither activates nor joins the session.
 """
 
 import logging
@@ -19,7 +19,7 @@ from tui.net.url import path_segment
 log = logging.getLogger(__name__)
 
 NEWEST = 20
-"""Stored records that are looked through: the call that waits is among the last."""
+"""Number of stored records to search: the waiting call is among the last."""
 
 
 class _Page(msgspec.Struct):
@@ -41,13 +41,13 @@ class _Event(msgspec.Struct):
 
 
 async def tool_of(http: Http, asked: Asked) -> str:
-    """The name of the newest call with what was asked for as its input; "" where it cannot be found out."""
+    """The name of the newest call with the input of the request; "" if unknown."""
     path = f"/session/{path_segment(asked.request.session_id)}/transcript"
     try:
         reply = await http.call("GET", path, params={"direction": "backward", "limit": NEWEST})
         calls = list(_calls(reply.value))
     except (NetError, *UNREADABLE) as error:
-        log.info("the tool that waits for permission stays without its name: %s", error)
+        log.info("the tool name of a permission is unknown: %s", error)
         return ""
     names = [call.meta.tool_name for call in calls if asked.input and call.raw_input == asked.input]
     return names[-1] if names else ""

@@ -1,9 +1,9 @@
-"""What stands in a session before the place at which `load` begins: older pages, read from its stored transcript.
+"""Older pages of a session, before the start of `load`'s replay, read from its stored transcript.
 
-`load` gives the newest 4 MB and says in front of them that there was more (`history_truncated`). The places which
-it names there are none to go on from (measured on 0.24.4: what stands between is lost), so the transcript is read
-backward from its end, and what `load` gave already is passed over. The server's pages begin anywhere; ours begin
-with a prompt, so that no answer is torn.
+`load` returns the newest 4 MB, preceded by a notice that there was more (`history_truncated`). The positions in that
+notice cannot be used to continue (measured on 0.24.4: records in between would be lost), so the transcript is read
+backward from its end, skipping what `load` returned. The server's pages begin anywhere; ours begin with a prompt, so
+that no answer is split.
 """
 
 import logging
@@ -25,16 +25,16 @@ from tui.net.url import path_segment
 log = logging.getLogger(__name__)
 
 FROM_THE_END = "end"
-"""The first cursor: no page was read yet."""
+"""The first cursor, before any page."""
 RECORD = "record:"
-"""How a place begins that is before a record, where the server's own cursor leads to one that is too large."""
+"""Prefix of a cursor before a record, used if the server's own cursor leads to one that is too large."""
 RECORDS = 500
-"""Records that one answer holds: the most that the server gives."""
+"""Records per response: the server's maximum."""
 READ_AT_ONCE = 50
-"""Answers that are read for one page, should none begin with a prompt: a damaged server's have no end."""
+"""Limit of responses read for one page if none begins with a prompt."""
 READ_LIMIT = 30.0
 DAMAGED = "damaged"
-"""What stands for an event that cannot be read."""
+"""Type of the placeholder of an unreadable event."""
 
 
 class _Page(msgspec.Struct, rename="camel"):
@@ -44,7 +44,7 @@ class _Page(msgspec.Struct, rename="camel"):
 
 
 class _Turn(msgspec.Struct, rename="camel"):
-    """A turn as the index of a transcript names it: by the record of its prompt."""
+    """A turn in the index of a transcript, named by the record of its prompt."""
 
     turn_id: str
     prompt_id: str = ""
@@ -67,8 +67,8 @@ async def older(
 ) -> e.MessagesLoaded:
     """The page before the message `first`, from the cursor `before` on. Raises `NetError`.
 
-    `ask` gives the number of records that an answer is to have (see `Paging`). A cursor of ours is the oldest
-    prompt that was given before it, a blank, and the server's cursor or the record to go on before.
+    `ask` passes the number of records to request (see `Paging`). A cursor of ours is the oldest prompt returned before
+    it, a space, and the server's cursor or the record to continue before.
     """
     path = f"/session/{path_segment(session_id)}/transcript"
     known, _, cursor = before.partition(" ") if before != FROM_THE_END else (first, "", FROM_THE_END)
@@ -89,7 +89,7 @@ async def older(
                 messages = (*rest[:1], _too_large(session_id, turn, error), *rest[1:])
                 return _loaded(session_id, messages, known, f"{RECORD}{turn.turn_id}")
             if not newer:
-                raise  # the server alone makes cursors, and names no record to go on before
+                raise  # only the server makes cursors, and it names no record to continue before
             return _loaded(session_id, newer, known, cursor)
         page = decode(path, wire.read, reply.value, _Page)
         held = [*decode_items(page.events, _frame, "an event of a stored transcript", _damaged), *held]
@@ -119,7 +119,7 @@ def _oldest_prompt(messages: Sequence[FullMessage]) -> str:
 
 
 async def _turn_before(http: Http, session_id: str, known: str) -> _Turn | None:
-    """The turn before the oldest prompt that is known: it holds what is too large. None: the server names none."""
+    """The turn before the oldest known prompt, which contains the oversized record; None if unknown."""
     try:
         return await _indexed_before(http, session_id, known)
     except (InvalidBody, HttpStatusError, UnexpectedContentType) as error:
@@ -148,7 +148,7 @@ async def _indexed_before(http: Http, session_id: str, known: str) -> _Turn | No
 
 
 def _begins(turn: _Turn) -> wire.Frame:
-    """The prompt of a turn whose own record is not here: without its words."""
+    """The prompt of a turn whose record is not available, without its text."""
     meta = {"promptId": turn.prompt_id, "qwen.session.recordId": turn.turn_id}
     update = {"sessionUpdate": "user_message_chunk", "content": {"type": "text", "text": ""}, "_meta": meta}
     stamp = wire.epoch(turn.timestamp) * 1000
@@ -160,12 +160,12 @@ def _too_large(session_id: str, turn: _Turn, error: TooLarge) -> FullMessage:
     head_id = f"{turn.prompt_id or turn.turn_id}:too-large"
     created = wire.epoch(turn.timestamp) + JUST_AFTER / 2
     head = Message(head_id, session_id, "assistant", created, completed=created)
-    words = f"This turn cannot be shown whole: a part of it is too large ({size})"
+    words = f"This turn cannot be shown completely: a part of it is too large ({size})"
     return FullMessage(head, (NotePart(f"{head_id}:note", session_id, head_id, words),))
 
 
 def _frame(raw: wire.JSON) -> wire.Frame:
-    """An event as a stream would carry it: here the update stands bare, with its own time."""
+    """A stored event in the form of a stream's: stored updates have no envelope, but a time."""
     frame = wire.read(raw, wire.Frame)
     update = frame.data if isinstance(frame.data, dict) else {}
     stamp = update.get("timestamp")
