@@ -189,7 +189,7 @@ async def test_an_unknown_server_is_told_by_what_it_said() -> None:
     assert unknown.value.permanent
     assert unknown.value.message.startswith("answers HTTP, but is not a supported server (/global/health")
     assert unknown.value.message.endswith(")")
-    assert "/global/health gives 404" in unknown.value.message
+    assert "/global/health returns 404" in unknown.value.message
     assert "/capabilities returns a web page" in unknown.value.message
     assert "/health gives {'status': 'ok'}" in unknown.value.message
     assert "--family" in unknown.value.hint
@@ -219,7 +219,7 @@ async def test_a_wrong_family_is_told_from_a_server_that_is_down() -> None:
         with pytest.raises(NetError) as refused:
             await detect_backend(lambda user: http, family="qwen")
     assert refused.value.permanent
-    assert "no qwen server" in refused.value.message
+    assert "not a qwen server" in refused.value.message
     assert "--family" in refused.value.hint
 
 
