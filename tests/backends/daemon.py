@@ -1,4 +1,4 @@
-"""A qwen serve that says what a test wants, its event streams in the test's own hands."""
+"""A scripted qwen serve, whose event streams the test controls."""
 
 import asyncio
 import json
@@ -23,7 +23,7 @@ CAPABILITIES = {
     "workspaces": [{"id": "w", "cwd": "/srv", "primary": True, "trusted": True}],
 }
 LIST = "GET /workspaces//srv/sessions"
-"""As the path reads once it is decoded."""
+"""The decoded path."""
 LOAD, DETACH = "POST /session/s1/load", "POST /session/s1/detach"
 NOT_FOUND = JSONResponse({"error": "No session", "code": "session_not_found"}, 404)
 FORGOTTEN = JSONResponse({"error": "not registered", "code": "invalid_client_id"}, 400)
@@ -105,7 +105,7 @@ ASKED: dict[str, Any] = {
         ],
     },
 }
-"""A question, as the stream asks it."""
+"""A question, as sent on the stream."""
 
 PERMISSION = {
     "requestId": "r1",
@@ -113,12 +113,12 @@ PERMISSION = {
     "action": {"type": "execute", "title": "touch x", "input": {"command": "touch x"}},
     "options": [{"optionId": "proceed_once", "label": "Allow", "kind": "allow_once"}],
 }
-"""A permission, as the list of sessions has it."""
+"""A permission, as in the list of sessions."""
 
 
 @dataclass
 class Stream:
-    """One event stream that a client holds open."""
+    """One event stream opened by a client."""
 
     session: str
     headers: dict[str, str]
@@ -137,7 +137,7 @@ class Stream:
         self._bytes.put_nowait(None)
 
     async def pour(self, receive: Receive, send: Send) -> None:
-        """Send what comes until the end, or until the client leaves."""
+        """Send frames until the end, or until the client disconnects."""
         self._bytes.put_nowait(b"retry: 3000\n\n")
         watching = asyncio.create_task(self._watch(receive))
         while (chunk := await self._bytes.get()) is not None:
@@ -153,7 +153,7 @@ class Stream:
 
 @dataclass(slots=True)
 class Daemon(Scripted):
-    """`refuse_streams`: what the next event streams are answered with instead."""
+    """`refuse_streams`: responses to the next event stream requests."""
 
     streams: list[Stream] = field(default_factory=list)
     refuse_streams: list[Response] = field(default_factory=list)
@@ -172,7 +172,7 @@ class Daemon(Scripted):
         await stream.pour(receive, send)
 
     def sent(self, call: str) -> list[Any]:
-        """The bodies that came with this call."""
+        """The bodies received with this call."""
         return [asked.body for asked in self.asked if asked.call == call]
 
     def identities(self, call: str) -> list[str | None]:
@@ -181,7 +181,7 @@ class Daemon(Scripted):
 
 @asynccontextmanager
 async def daemon(**answers: Any) -> AsyncIterator[tuple[Daemon, Http]]:
-    """The daemon with one session `s1`, and a way to it; `answers` by call."""
+    """The daemon with one session `s1`, and a client for it; `answers` by call."""
     known: dict[str, Any] = {
         "GET /capabilities": CAPABILITIES,
         LIST: {"sessions": [listed()]},

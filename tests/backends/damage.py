@@ -1,6 +1,6 @@
-"""JSON documents with damage: values replaced, taken away, given twice or nested at random places.
+"""JSON documents with damage: values replaced, removed, duplicated or nested at random places.
 
-What Python cannot hold or write (an integer of 5,000 digits, `1e400`, the same key twice) is put into the text.
+What Python cannot represent or write (an integer of 5,000 digits, `1e400`, a duplicate key) is put into the text.
 """
 
 import json
@@ -27,7 +27,7 @@ LITERALS: Final = {
 """Numbers that JSON can write and Python cannot."""
 _MARKERS: Final = {f"\ue000 {name}": literal for name, literal in LITERALS.items()}
 _TWICE: Final = "\ue001"
-"""Ends a key that stands in the text twice."""
+"""Suffix of a key that is written twice."""
 
 
 def _nested(depth: int) -> Any:
@@ -41,7 +41,7 @@ NUMBERS: Final[list[Any]] = [
     *_MARKERS, -1, 0, 1, -0.5, 5e-324, 1.7976931348623157e308, 2**31, 2**53, 2**63, 2**64, 10**18, 10**400,
     -(10**30), 8_640_000_000_000_001, "5", "1e400", "NaN", "", True, False, None, [], {}, [1], {"created": 1},
 ]  # fmt: skip
-"""What may stand where a number belongs."""
+"""Replacements of a number."""
 OTHERS: Final[list[Any]] = [
     "x" * 5000, "\ud83d", "\ude00x", "\x1b[2J", "\u202e", "\x00", "a\nb\tc", "\ufeff", "msg_" + "f" * 26, ".",
     _nested(90), _nested(120), [None] * 50, {"": ""}, {"type": "text"}, {"type": "tool", "state": {}}, [[]], [{}],
@@ -59,7 +59,7 @@ values = (
 
 
 def _places(value: Any, wanted: Callable[[Any], bool]) -> Iterator[tuple[Any, Any]]:
-    """Each container in the tree with a key or index at which something wanted stands."""
+    """Each container in the tree, with the key or index of a wanted value."""
     items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for key, item in items:
         if wanted(item):
@@ -113,7 +113,7 @@ damages = st.lists(
 
 
 def damaged(whole: dict[str, Any], damages: Sequence[Damage]) -> dict[str, Any]:
-    """A tree like `whole`, with all of the damage done below its first level."""
+    """A copy of `whole` with all damage done below its first level."""
     tree = deepcopy(whole)
     for one in damages:
         one.do(tree)

@@ -1,4 +1,4 @@
-"""The qwen backend at work: greeted, and its feed read into a store."""
+"""A connected qwen backend, whose feed is read into a store."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -13,7 +13,7 @@ from tui.net.http_client import Http
 
 
 class Feeding:
-    """The feed while it is read, and a store that hears it."""
+    """Reads the feed into a store."""
 
     def __init__(self) -> None:
         self.store = Store()
@@ -65,7 +65,7 @@ async def greeted(http: Http) -> QwenServe:
 
 
 class Watcher:
-    """Watches a POST that is not held: there is nothing to hear."""
+    """Observer of a POST that is not held: nothing to observe."""
 
     def headers(self) -> None: ...
     def pads(self, total: int) -> None: ...

@@ -1,4 +1,4 @@
-"""An opencode that says what a test wants, greeted, and who watches a prompt that is held there."""
+"""A scripted opencode after the handshake, and an observer of a held prompt."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -26,7 +26,7 @@ async def server(answers: dict[str, Any], directory: str | None = None) -> Async
 
 @asynccontextmanager
 async def greeted(answers: dict[str, Any], directory: str | None = None) -> AsyncIterator[tuple[Scripted, OpenCode]]:
-    """After `hello`, which every connection begins with."""
+    """After the handshake, which begins every connection."""
     async with server({**GREETED, **answers}, directory) as (script, backend):
         await backend.handshake()
         script.asked.clear()

@@ -1,4 +1,4 @@
-"""A server without a network: each route answers with a JSON text, the event stream with one for each event."""
+"""A server without a network: each route returns a JSON text, the event stream one per event."""
 
 import json as json_module
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
@@ -11,14 +11,14 @@ from tui.net.json_input import loads
 from tui.net.response import Response
 
 CALLS = 300
-"""Calls after which the server is gone: a client that asks without end comes to one."""
+"""Number of calls after which the server is unreachable, so that endless polling ends."""
 EVENTS = "events"
 
 
 class Played(Http):
-    """`answers`: "METHOD /path" → the tree of its body; `EVENTS` → those of the events. `write` gives their texts.
+    """`answers`: "METHOD /path" → the tree of its body; `EVENTS` → those of the events. `write` encodes them.
 
-    Everything else is refused with 404.
+    Everything else gets 404.
     """
 
     def __init__(self, answers: Mapping[str, Any], write: Callable[[Any], str]) -> None:
@@ -59,7 +59,7 @@ class Played(Http):
 
 
 class _Body:
-    """What the backends use of a `ByteStream`."""
+    """The part of `ByteStream` that the backends use."""
 
     status = 200
 

@@ -1,7 +1,7 @@
-"""What a real opencode 1.18.33 said in one turn, with the paths of its machine replaced.
+"""Recordings of turns of a real opencode 1.18.33, with the paths of its machine replaced.
 
-`events` are the frames of `/global/event` about the session, the repetitive ones once; `answers` holds the bodies
-that its routes gave: `prompt` is that of the held POST, `messages` the transcript afterwards.
+`events` are the frames of `/global/event` about the session, repetitive ones once; `answers` are response bodies:
+`prompt` that of the held POST, `messages` the transcript afterwards.
 """
 
 import json

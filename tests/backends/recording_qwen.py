@@ -1,7 +1,7 @@
-"""What a real qwen serve 0.24.4 said in one session, with the paths of its machine replaced.
+"""Recordings of sessions of a real qwen serve 0.24.4, with the paths of its machine replaced.
 
-`session` is the answer to `POST /session`; `events` are the frames of its stream from the first on; `loads` are
-answers to `load` at named moments; `status` is the session's state while a request was open.
+`session` is the response to `POST /session`; `events` are the frames of its stream from the start; `loads` are
+responses to `load` at named moments; `status` is the session's status while a request was open.
 """
 
 import json
@@ -35,7 +35,7 @@ class Recording:
         return [wire.read(raw, wire.Frame) for raw in self.events]
 
     def fold(self, frames: list[wire.Frame] | None = None) -> tuple[SessionReducer, list[e.Event]]:
-        """What the stream has led to, and told on the way."""
+        """The reducer's state after the stream, and all resulting events."""
         fold = SessionReducer(self.session_id)
         return fold, [event for frame in frames or self.frames() for event in fold.take(frame)]
 

@@ -1,4 +1,4 @@
-"""A server that says what a test wants, on a real socket, and remembers what it was asked."""
+"""A scripted server on a real socket, which records requests."""
 
 import json
 from collections.abc import AsyncIterator, Mapping
@@ -15,7 +15,7 @@ from tests.listening import listening
 from tui.net.http_client import Http
 
 PAGE = HTMLResponse("<!doctype html><title>OpenCode</title>")
-"""What opencode answers on every path that it does not know, with status 200."""
+"""opencode's response to unknown paths, with status 200."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +28,9 @@ class Asked:
 
 @dataclass(slots=True)
 class Scripted:
-    """`answers`: "METHOD /path" → a JSON value, a whole response, or what gives it for the request.
+    """`answers`: "METHOD /path" → a JSON value, a response, or a function that returns one for the request.
 
-    Everything else gets the page.
+    Everything else gets the web page.
     """
 
     answers: dict[str, Any] = field(default_factory=dict)
@@ -59,7 +59,7 @@ class Scripted:
 
 @asynccontextmanager
 async def scripted(answers: Mapping[str, Any], *, date: float | None = None) -> AsyncIterator[tuple[Scripted, Http]]:
-    """The server, and a way to it. `date`: what its clock says, in epoch seconds."""
+    """The server, and a client for it. `date`: its clock in epoch seconds."""
     script = Scripted(dict(answers))
     async with listening(script, date=date) as served:
         http = Http(served.url)

@@ -1,6 +1,6 @@
-"""Whatever JSON a server answers, a backend gives values that can be stored and drawn, or raises `NetError`.
+"""For any JSON of a server, a backend returns values that can be stored and drawn, or raises `NetError`.
 
-Answers and events are what real servers sent, damaged at random. `make chaos` plays 10,000 examples a family.
+Responses and events of real servers are damaged at random. `make chaos` plays 10,000 examples per family.
 """
 
 import asyncio
@@ -40,7 +40,7 @@ NOW = 1_795_171_568.0
 
 
 def opencode_answers(name: str, directory: str = PATHS["directory"]) -> dict[str, Any]:
-    """The routes of an opencode server as they stood in a recorded turn."""
+    """The responses of an opencode server in a recorded turn."""
     recorded = of_opencode.recording(name)
     given = of_opencode.recording("ask").answers
     given |= of_opencode.recording("shell").answers | recorded.answers
@@ -100,7 +100,7 @@ def mimo_answers(name: str) -> dict[str, Any]:
 
 
 def qwen_answers(name: str) -> dict[str, Any]:
-    """The routes of a qwen serve as they stood in a recorded session."""
+    """The responses of a qwen serve in a recorded session."""
     recorded = of_qwen.recording(name)
     load = next(iter(recorded.loads.values()))
     load |= {"promptTerminals": [{"promptId": "p0", "terminal": "error", "code": "x", "at": 1_795_171_567_000}]}
@@ -158,7 +158,7 @@ def _without_waiting() -> Iterator[None]:
 
 
 class Seen:
-    """What the calls gave; all of it must be finite, storable and drawable."""
+    """The results of the calls; all of them must be finite, storable and drawable."""
 
     def __init__(self) -> None:
         self.store = Store()
@@ -187,7 +187,7 @@ class Seen:
 
 
 def check(value: Any) -> None:
-    """Every number that the client reads is finite and in a range that it can reckon with."""
+    """Every number is finite and in a valid range."""
     if isinstance(value, float | int):
         assert isfinite(value)
         assert -(2**32) < value < 2**54
@@ -199,12 +199,12 @@ def check(value: Any) -> None:
             check(item)
     elif isinstance(value, msgspec.Struct):
         for name in value.__struct_fields__:
-            if name != "input":  # what a tool was given is shown as it came
+            if name != "input":  # the input of a tool is shown unchanged
                 check(getattr(value, name))
 
 
 def draw_all(store: Store) -> None:
-    """What the screen makes of times, tokens, costs and tool calls."""
+    """Format times, tokens, costs and tool calls as the screen does."""
     texts = []
     for session in store.sessions.values():
         texts += [span(NOW - session.updated), spent(Heading(tokens=session.tokens, cost=session.cost))]
@@ -231,7 +231,7 @@ def draw_all(store: Store) -> None:
 
 
 async def everything(backend: Backend, server: ServerInfo, seen: Seen) -> None:
-    """Each call that a backend offers, once, and its events."""
+    """Call each method of a backend once, and read its events."""
     offers = backend.offers  # type: ignore[attr-defined]  # of all three families
     place = (await seen.ask(backend.session(SESSION))) and PATHS["directory"]
     listed = await seen.ask(backend.sessions(search="t"))
@@ -284,10 +284,10 @@ async def play(family: str, tree: Mapping[str, Any]) -> Seen:
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_every_call_gives_a_value_where_nothing_is_damaged(family: str) -> None:
+def test_every_call_returns_a_value_without_damage(family: str) -> None:
     for name, tree in WHOLE[family].items():
         seen = asyncio.run(play(family, tree))
-        assert len(seen.errors) <= 2, name  # a prompt that is not stored, the end of the events
+        assert len(seen.errors) <= 2, name  # an unknown prompt, and the end of the events
         assert seen.values > 25, name
 
 

@@ -1,4 +1,4 @@
-"""What a `Backend` promises, shown on every profile of the stub by the same walks as on the real servers."""
+"""The contract of `Backend`, tested on every profile of the stub as on the real servers."""
 
 import asyncio
 import time
@@ -26,7 +26,7 @@ async def the_agent_s_plan_is_kept(here: Attached, clocks: Clocks | None) -> Non
 
 
 HERE_ONLY = [Walk(the_agent_s_plan_is_kept)]
-"""What a real server does only with a model that keeps a plan by itself."""
+"""A real server does this only with a model that keeps a plan."""
 
 
 @pytest.mark.parametrize("profile", PROFILES)

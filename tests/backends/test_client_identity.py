@@ -1,4 +1,4 @@
-"""Client heartbeats against a server that says what the test wants."""
+"""Client heartbeats with a scripted server."""
 
 from typing import Any
 
@@ -41,7 +41,7 @@ async def learned(http: Http) -> ClientIdentity:
         (Response("upstream connect error", media_type="application/json"), set()),
     ],
 )
-async def test_what_is_offered(capabilities: Any, features: set[str]) -> None:
+async def test_features_are_listed(capabilities: Any, features: set[str]) -> None:
     async with scripted({"GET /capabilities": capabilities}) as (_, http):
         presence = ClientIdentity(http, features=frozenset({"from before"}))
         assert set(await presence.fetch_features()) == features
@@ -49,7 +49,7 @@ async def test_what_is_offered(capabilities: Any, features: set[str]) -> None:
 
 
 @pytest.mark.parametrize("identity", ["klient_é", "a b", "a\nb", "x" * 2000])
-async def test_an_identity_that_no_header_can_carry_is_not_sent(identity: str) -> None:
+async def test_an_invalid_identity_is_not_sent(identity: str) -> None:
     async with scripted(KNOWS_CLIENTS | {RESUME: {"clientId": identity}}) as (script, http):
         presence = await learned(http)
         await presence.beat("ses_1")
@@ -58,12 +58,12 @@ async def test_an_identity_that_no_header_can_carry_is_not_sent(identity: str) -
         assert identities(script, DETACH) == [None]
 
 
-async def test_a_page_offers_nothing() -> None:
+async def test_a_web_page_has_no_features() -> None:
     async with scripted({}) as (_, http):
         assert not await ClientIdentity(http).fetch_features()
 
 
-async def test_who_cannot_be_asked_offers_nothing() -> None:
+async def test_an_unreachable_server_has_no_features() -> None:
     async with scripted({}) as (_, http):
         pass
     nobody = Http(http.base_url)
@@ -71,7 +71,7 @@ async def test_who_cannot_be_asked_offers_nothing() -> None:
     await nobody.close()
 
 
-async def test_a_beat_carries_the_identity_that_the_server_gave() -> None:
+async def test_a_heartbeat_has_the_issued_identity() -> None:
     async with scripted(KNOWS_CLIENTS) as (script, http):
         presence = await learned(http)
         await presence.beat("ses_1")
@@ -80,7 +80,7 @@ async def test_a_beat_carries_the_identity_that_the_server_gave() -> None:
         assert identities(script, BEAT) == ["client_1", "client_1"]
 
 
-async def test_without_identities_a_beat_is_anonymous() -> None:
+async def test_without_identities_a_heartbeat_is_anonymous() -> None:
     async with scripted({**KNOWS_CLIENTS, "GET /capabilities": {"features": [HEARTBEAT]}}) as (script, http):
         presence = await learned(http)
         await presence.beat("ses_1")
@@ -91,13 +91,13 @@ async def test_without_identities_a_beat_is_anonymous() -> None:
 
 
 @pytest.mark.parametrize("issued", [{}, {"clientId": ""}, {"clientId": 3}, []])
-async def test_no_identity_is_made_up(issued: object) -> None:
+async def test_an_invalid_issued_identity_is_ignored(issued: object) -> None:
     async with scripted({**KNOWS_CLIENTS, RESUME: issued}) as (script, http):
         await (await learned(http)).beat("ses_1")
         assert identities(script, BEAT) == [None]
 
 
-async def test_a_server_that_forgot_us_is_asked_for_a_new_identity_once() -> None:
+async def test_an_unknown_identity_is_renewed_once() -> None:
     async with scripted({**KNOWS_CLIENTS, BEAT: FORGOT}) as (script, http):
         presence = await learned(http)
         with pytest.raises(HttpStatusError):
@@ -105,7 +105,7 @@ async def test_a_server_that_forgot_us_is_asked_for_a_new_identity_once() -> Non
         assert script.calls == ["GET /capabilities", RESUME, BEAT, RESUME, BEAT]
 
 
-async def test_another_refusal_is_the_caller_s() -> None:
+async def test_another_error_status_is_raised() -> None:
     async with scripted({**KNOWS_CLIENTS, BEAT: JSONResponse({}, 404)}) as (script, http):
         presence = await learned(http)
         with pytest.raises(HttpStatusError):
@@ -113,13 +113,13 @@ async def test_another_refusal_is_the_caller_s() -> None:
         assert script.calls.count(RESUME) == 1
 
 
-async def test_leaving_says_goodbye_to_every_session_once() -> None:
+async def test_leaving_detaches_from_every_session_once() -> None:
     other = {"POST /session/ses_2/resume": {"clientId": "client_2"}, "POST /session/ses_2/heartbeat": {}}
     async with scripted({**KNOWS_CLIENTS, **other}) as (script, http):
         presence = await learned(http)
         await presence.beat("ses_1")
         await presence.beat("ses_2")
-        await presence.leave_all()  # one of them is refused: the page answers there
+        await presence.leave_all()  # one of them gets a web page
         assert identities(script, DETACH) == ["client_1"]
         assert identities(script, "POST /session/ses_2/detach") == ["client_2"]
         script.asked.clear()
@@ -127,7 +127,7 @@ async def test_leaving_says_goodbye_to_every_session_once() -> None:
         assert script.calls == []
 
 
-async def test_a_beat_that_cannot_be_sent_is_an_error_of_ours() -> None:
+async def test_a_heartbeat_that_cannot_be_sent_is_a_net_error() -> None:
     async with scripted(KNOWS_CLIENTS) as (_, http):
         pass
     nobody = Http(http.base_url)

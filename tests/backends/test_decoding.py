@@ -1,4 +1,4 @@
-"""One damaged item costs itself alone, and is not hushed up: in every family, on every way in."""
+"""A damaged item affects only itself, and is reported: in every family, on every path."""
 
 import logging
 from typing import Any
@@ -22,13 +22,13 @@ def number(value: Any) -> int:
     return msgspec.convert(value, int)
 
 
-def test_the_others_count_and_the_log_says_why(caplog: pytest.LogCaptureFixture) -> None:
+def test_other_items_are_decoded_and_the_reason_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING):
         assert decode_items([1, "x", 2], number, "a number") == (1, 2)
     assert "a number cannot be read" in caplog.text
 
 
-async def test_a_damaged_message_stands_in_its_place_and_the_rest_is_shown() -> None:
+async def test_a_damaged_message_has_a_placeholder() -> None:
     first, *rest = PLAIN
     damaged = {"info": {**first["info"], "id": "msg_odd", "sessionID": 3}, "parts": []}
     async with greeted({"GET /session/ses_1/message": [first, damaged, *rest]}) as (_, backend):
@@ -42,14 +42,14 @@ async def test_a_damaged_message_stands_in_its_place_and_the_rest_is_shown() -> 
 
 
 @pytest.mark.parametrize("odd", [3, None, {}, {"info": None}, {"info": {"id": "m", "time": {"created": "soon"}}}])
-async def test_whatever_stands_for_a_message_the_page_is_read(odd: Any) -> None:
+async def test_a_page_with_any_damaged_message_is_read(odd: Any) -> None:
     async with greeted({"GET /session/ses_1/message": [odd, *PLAIN]}) as (_, backend):
         page = (await backend.messages("ses_1")).messages
     assert len(page) == len(PLAIN) + 1
     assert isinstance(page[0].parts[0], NotePart)
 
 
-async def test_a_damaged_part_stands_in_its_place() -> None:
+async def test_a_damaged_part_has_a_placeholder() -> None:
     *before, last = PLAIN
     damaged = {**last, "parts": [{"type": "text", "id": "prt_odd", "text": ["no"]}, *last["parts"]]}
     async with greeted({"GET /session/ses_1/message": [*before, damaged]}) as (_, backend):
@@ -73,7 +73,7 @@ async def test_a_damaged_session_or_request_does_not_hide_the_others() -> None:
         assert [one.id for one in (await backend.resync([])).requests] == [question["id"]]
 
 
-async def test_a_damaged_status_is_that_of_a_session_at_work() -> None:
+async def test_a_damaged_status_counts_as_busy() -> None:
     statuses = {
         "ses_1": None,
         "ses_2": {"type": "retry", "attempt": 1, "message": None},
@@ -104,7 +104,7 @@ NO_JSON = Response("{", media_type="application/json")
         ("/permission", "words", ["que_1"]),
     ],
 )
-async def test_a_list_that_cannot_be_read_at_all_costs_itself_alone(path: str, odd: Any, requests: list[str]) -> None:
+async def test_an_unreadable_list_affects_only_itself(path: str, odd: Any, requests: list[str]) -> None:
     answers = {"GET /question": [ASKED], "GET /permission": [], "GET /session/status": BUSY}
     async with greeted({**answers, f"GET {path}": odd}) as (_, backend):
         found = await backend.resync([])
@@ -113,12 +113,12 @@ async def test_a_list_that_cannot_be_read_at_all_costs_itself_alone(path: str, o
     assert found.directories == frozenset()
 
 
-async def test_a_plan_that_cannot_be_read_says_so_in_its_place() -> None:
+async def test_an_unreadable_plan_has_a_placeholder() -> None:
     async with greeted({"GET /session/ses_1/todo": {"odd": 1}}) as (_, backend):
         assert [todo.status for todo in await backend.todos("ses_1")] == ["unreadable"]
 
 
-async def test_a_session_without_a_title_is_one_all_the_same() -> None:
+async def test_a_session_without_a_title_is_read() -> None:
     rows = [{"id": "ses_1", "title": None}, None, {"id": "ses_2", "title": "two", "tokens": {"input": "1e999"}}]
     answers = {
         "GET /experimental/session": rows,
@@ -133,14 +133,14 @@ async def test_a_session_without_a_title_is_one_all_the_same() -> None:
         assert [one.id for one in await backend.children("ses_1")] == ["ses_1", "ses_2"]
 
 
-async def test_a_damaged_entry_of_a_plan_stands_in_its_place() -> None:
+async def test_a_damaged_entry_of_a_plan_has_a_placeholder() -> None:
     todos = [{"content": "one"}, {"content": None}, {"content": "three", "status": "completed"}]
     async with greeted({"GET /session/ses_1/todo": todos}) as (_, backend):
         told = [(one.text, one.status) for one in await backend.todos("ses_1")]
     assert told == [("one", "pending"), ("an entry that cannot be shown", "unreadable"), ("three", "completed")]
 
 
-async def test_what_cannot_be_read_of_an_offer_is_counted() -> None:
+async def test_unreadable_catalog_items_are_counted() -> None:
     providers = [None, {"id": "p", "models": {"m": {"name": "M"}, "n": None}}]
     answers = {
         "GET /agent": [{"name": "build"}, None, {"name": 3}],
@@ -161,7 +161,7 @@ async def test_what_cannot_be_read_of_an_offer_is_counted() -> None:
 LOAD = "POST /session/s1/load"
 
 
-async def test_what_load_gives_is_shown_but_for_the_damaged() -> None:
+async def test_a_replay_is_shown_without_its_damaged_events() -> None:
     odd = {**said(2, "x"), "data": {"update": {"sessionUpdate": "tool_call", "toolCallId": 7}}}
     terminals = [{"promptId": 3}, {"promptId": "p1", "terminal": "completed"}]
     told = loaded(echo(1, "hi"), odd, said(3, "all of it"), ended(4), last=4, promptTerminals=terminals)
@@ -185,7 +185,7 @@ async def test_a_damaged_session_in_the_list_does_not_hide_the_others() -> None:
         assert [one.id for one in (await backend.resync([])).requests] == ["r1"]
 
 
-def test_a_transcript_takes_the_line() -> None:
+def test_a_placeholder_can_be_stored() -> None:
     transcript = Transcript()
     transcript.put_part(NotePart("n", "s", "m", "a part cannot be shown"))
     assert [part.id for part in transcript.parts_of("m")] == ["n"]

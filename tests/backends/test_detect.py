@@ -1,4 +1,4 @@
-"""Which family a server is of, though any path may be answered with a page and 200."""
+"""Detection of the family, even if any path is answered with a web page and 200."""
 
 import asyncio
 from collections.abc import Callable
@@ -26,7 +26,7 @@ LOCKED = Response(status_code=401, headers={"www-authenticate": 'Basic realm="Se
 
 
 class Watched(Http):
-    """Remembers that it was closed."""
+    """Records that it was closed."""
 
     closed = False
 
@@ -36,7 +36,7 @@ class Watched(Http):
 
 
 class Doors:
-    """Opens the server for each user that is asked for."""
+    """Opens a client for each user."""
 
     def __init__(self, url: str) -> None:
         self._url = url
@@ -58,7 +58,7 @@ class Doors:
         ([], OpenCode),
     ],
 )
-async def test_the_family_is_known_by_the_folder_of_its_state(paths: object, family: type) -> None:
+async def test_the_family_is_detected_by_its_state_folder(paths: object, family: type) -> None:
     async with scripted({**GREETED, "GET /path": paths}) as (_, http):
         backend, info = await detect_backend(lambda user: http)
         assert type(backend) is family
@@ -66,7 +66,7 @@ async def test_the_family_is_known_by_the_folder_of_its_state(paths: object, fam
 
 
 @pytest.mark.parametrize("path", ["GET /path", "GET /global/health"])
-async def test_a_page_is_no_agent_server(path: str) -> None:
+async def test_a_web_page_is_not_a_supported_server(path: str) -> None:
     async with scripted({**GREETED, path: PAGE}) as (script, _):
         async with listening(script) as served:
             doors = Doors(served.url)
@@ -77,7 +77,7 @@ async def test_a_page_is_no_agent_server(path: str) -> None:
 
 
 @pytest.mark.parametrize("health", [{"status": "ok"}, {"healthy": "true"}, "healthy", None])
-async def test_what_does_not_say_that_it_is_healthy_is_no_agent_server(health: object) -> None:
+async def test_a_server_that_is_not_healthy_is_not_supported(health: object) -> None:
     async with scripted({**GREETED, "GET /global/health": health}) as (_, http):
         with pytest.raises(NetError):
             await detect_backend(lambda user: http)
@@ -100,7 +100,7 @@ def lets_in(name: str) -> Callable[[Scope, Receive, Send], Any]:
 
 
 @pytest.mark.parametrize(("name", "family"), [("opencode", OpenCode), ("mimocode", MimoCode)])
-async def test_the_user_that_is_let_in_stays(name: str, family: type) -> None:
+async def test_the_accepted_user_is_kept(name: str, family: type) -> None:
     async with listening(lets_in(name)) as served:
         doors = Doors(served.url)
         backend, _ = await detect_backend(doors)
@@ -109,7 +109,7 @@ async def test_the_user_that_is_let_in_stays(name: str, family: type) -> None:
         await backend.close()
 
 
-async def test_a_password_that_nobody_takes_is_refused_after_one_try_for_each_user() -> None:
+async def test_a_refused_password_is_tried_once_per_user() -> None:
     async with listening(lets_in("somebody")) as served:
         doors = Doors(served.url)
         with pytest.raises(HttpStatusError) as refused:
@@ -135,7 +135,7 @@ async def test_only_a_refused_password_is_tried_with_another_user() -> None:
     assert script.calls == ["GET /global/health"]
 
 
-async def test_a_try_that_is_given_up_leaves_no_connection() -> None:
+async def test_a_cancelled_detection_leaves_no_connection() -> None:
     asked = asyncio.Event()
 
     async def silent(scope: Scope, receive: Receive, send: Send) -> None:
@@ -153,7 +153,7 @@ async def test_a_try_that_is_given_up_leaves_no_connection() -> None:
     assert [door.closed for door in doors.opened.values()] == [True]
 
 
-async def test_the_directory_goes_with_the_family() -> None:
+async def test_the_directory_is_passed_to_the_backend() -> None:
     async with scripted({**GREETED, "GET /path": MIMO, "GET /session": []}) as (script, http):
         backend, _ = await detect_backend(lambda user: http, directory="/mine")
         await backend.sessions()
@@ -164,7 +164,7 @@ CAPABLE = {"v": 1, "qwenCodeVersion": "0.24.4", "features": ["client_heartbeat"]
 NOT_FOUND = HTMLResponse("<!DOCTYPE html><pre>Cannot GET it</pre>", 404)
 
 
-async def test_qwen_serve_is_known_by_its_capabilities() -> None:
+async def test_qwen_serve_is_detected_by_its_capabilities() -> None:
     answers = {"GET /global/health": NOT_FOUND, "GET /path": NOT_FOUND, "GET /capabilities": CAPABLE}
     async with scripted(answers) as (script, http):
         backend, info = await detect_backend(lambda user: http)
@@ -174,14 +174,14 @@ async def test_qwen_serve_is_known_by_its_capabilities() -> None:
     assert script.calls[:2] == ["GET /global/health", "GET /capabilities"]
 
 
-async def test_capabilities_alone_make_no_family() -> None:
-    """Another server may offer them too; `healthy` at opencode's place weighs more."""
+async def test_capabilities_of_another_server_are_not_qwen() -> None:
+    """Another server may have the route, too; `healthy` of opencode's route has precedence."""
     async with scripted({**GREETED, "GET /capabilities": {"features": []}}) as (_, http):
         backend, _ = await detect_backend(lambda user: http)
         assert type(backend) is OpenCode
 
 
-async def test_an_unknown_server_is_told_by_what_it_said() -> None:
+async def test_an_unsupported_server_is_described_by_its_responses() -> None:
     answers = {"GET /global/health": NOT_FOUND, "GET /capabilities": PAGE, "GET /health": {"status": "ok"}}
     async with scripted(answers) as (_, http):
         with pytest.raises(UnknownServer) as unknown:
@@ -196,7 +196,7 @@ async def test_an_unknown_server_is_told_by_what_it_said() -> None:
 
 
 @pytest.mark.parametrize("status", [429, 500, 502, 503])
-async def test_a_server_that_fails_is_not_unknown_for_that(status: int) -> None:
+async def test_a_server_error_does_not_mean_unsupported(status: int) -> None:
     async with scripted({"GET /global/health": JSONResponse({}, status)}) as (script, http):
         with pytest.raises(HttpStatusError) as refused:
             await detect_backend(lambda user: http)
@@ -205,15 +205,15 @@ async def test_a_server_that_fails_is_not_unknown_for_that(status: int) -> None:
 
 
 @pytest.mark.parametrize(("family", "kind"), [("opencode", OpenCode), ("mimo", MimoCode)])
-async def test_a_family_that_is_named_is_not_asked_for(family: str, kind: type) -> None:
+async def test_a_named_family_is_not_detected(family: str, kind: type) -> None:
     async with scripted({**GREETED, "GET /path": PATHS}) as (script, http):
         backend, _ = await detect_backend(lambda user: http, family=family)
     assert type(backend) is kind
     assert script.calls.count("GET /global/health") == 1
 
 
-async def test_a_wrong_family_is_told_from_a_server_that_is_down() -> None:
-    """MiMo Code answers 503 where it has no route, `/capabilities` among them."""
+async def test_a_wrong_family_is_distinguished_from_a_server_that_is_down() -> None:
+    """MiMo Code answers 503 to unknown routes, including `/capabilities`."""
     unknown = JSONResponse({"error": "Web UI is temporarily unavailable."}, 503)
     async with scripted({**GREETED, "GET /path": MIMO, "GET /capabilities": unknown}) as (_, http):
         with pytest.raises(NetError) as refused:
@@ -223,7 +223,7 @@ async def test_a_wrong_family_is_told_from_a_server_that_is_down() -> None:
     assert "--family" in refused.value.hint
 
 
-async def test_a_named_family_that_does_not_answer_so_is_an_error() -> None:
+async def test_a_named_family_that_does_not_match_is_an_error() -> None:
     async with scripted({**GREETED, "GET /path": PATHS}) as (_, http):
         with pytest.raises(NetError):
             await detect_backend(lambda user: http, family="qwen")

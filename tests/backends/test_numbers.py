@@ -1,4 +1,4 @@
-"""A damaged number costs its field: what it stands in is read all the same, in every family."""
+"""A damaged number affects only its field, in every family."""
 
 import json
 from collections.abc import Callable
@@ -34,14 +34,14 @@ WRONG = {
     "list": "[1]",
     "object": '{"created": 1}',
 }
-"""What stands for a number in a damaged document."""
+"""Replacements of a number in a damaged document."""
 del WRONG["-0"]  # zero is a number
 
 wrong = pytest.mark.parametrize("text", WRONG.values(), ids=WRONG)
 
 
 def parsed(tree: Any, text: str) -> Any:
-    """The tree as it comes off the wire, with `text` wherever it holds "?"."""
+    """The tree parsed from JSON, with `text` in place of each "?"."""
     return loads(json.dumps(tree).replace('"?"', text))
 
 
@@ -60,11 +60,11 @@ TIMES = {"created": "?", "updated": "?", "start": "?", "end": "?"}
         lambda value: numbers.attempts(value) or None,
     ],
 )
-def test_what_is_no_number_is_unknown(read: Callable[[Any], Any], text: str) -> None:
+def test_an_invalid_number_is_unknown(read: Callable[[Any], Any], text: str) -> None:
     assert read(parsed("?", text)) is None
 
 
-def test_numbers_in_range_are_taken_as_they_are() -> None:
+def test_numbers_in_range_are_accepted() -> None:
     assert numbers.moment(1_795_168_937_998) == 1_795_168_937.998
     assert numbers.tokens(20) == numbers.tokens(20.0) == 20
     assert numbers.dollars(0.25) == 0.25
@@ -89,14 +89,14 @@ def test_a_message_of_opencode(text: str) -> None:
     }  # fmt: skip
     found = message(parsed(raw, text))
     assert (found.created, found.usage) == (0.0, Usage(5, 0, 0.0))
-    assert found.completed == (None if text == "null" else 0.0)  # it has ended, at a time that is not known
+    assert found.completed == (None if text == "null" else 0.0)  # it has ended, at an unknown time
     assert found.failure is not None
     assert (found.failure.message, found.failure.status) == ("no", None)
 
 
 @wrong
 @pytest.mark.parametrize("whole", [False, True], ids=["a field", "all of it"])
-def test_times_and_tokens_of_opencode_that_are_damaged_as_a_whole(text: str, whole: bool) -> None:
+def test_damaged_times_and_tokens_of_opencode(text: str, whole: bool) -> None:
     raw = {"id": "m", "sessionID": "s", "role": "user", "time": "?", "tokens": "?"}
     assert message(parsed(raw, text)).created in (0.0, 0.001)  # {"created": 1} is a time
     state = {"status": "completed", "output": "done", "time": "?" if whole else TIMES, "metadata": {"exit": "?"}}
@@ -123,9 +123,9 @@ def test_a_retry_event_of_mimo(text: str) -> None:
 
 
 @wrong
-def test_the_exit_code_of_a_command_at_a_terminal(text: str) -> None:
+def test_the_exit_code_of_a_terminal_command(text: str) -> None:
     found = mimo_terminal.Terminals().replied(parsed({"id": "b", "exitCode": "?"}, text))
-    assert found is None  # nobody asked for it
+    assert found is None  # there is no such question
 
 
 @wrong
@@ -142,14 +142,14 @@ def test_the_times_and_tokens_of_qwen(text: str) -> None:
 
 
 @wrong
-def test_how_a_prompt_of_qwen_ended_when_it_is_not_known_when(text: str) -> None:
+def test_the_end_of_a_qwen_prompt_at_an_unknown_time(text: str) -> None:
     raw = {"sessionId": "s", "promptTerminals": [{"promptId": "p", "terminal": "completed", "at": "?"}]}
     [terminal] = qwen.read(parsed(raw, text), qwen.Loaded).terminals()
     assert (terminal.prompt_id, numbers.moment(terminal.at)) == ("p", None)
 
 
 @wrong
-def test_an_event_of_qwen_without_a_place_in_the_stream_is_not_taken(text: str) -> None:
+def test_an_event_of_qwen_without_a_valid_id_is_skipped(text: str) -> None:
     if text not in ('"5"', "null"):
         with pytest.raises(ValueError, match=r"Expected|out of range"):
             qwen.read(parsed({"type": "session_update", "id": "?"}, text), qwen.Frame)
@@ -173,7 +173,7 @@ def test_a_message_without_a_time_keeps_its_place_in_the_transcript() -> None:
     assert [one.id for one in transcript.ordered()] == ["a", "b", "c"]
 
 
-def test_a_prompt_of_qwen_without_a_time_comes_after_the_turn_before() -> None:
+def test_a_prompt_of_qwen_without_a_time_follows_the_turn_before() -> None:
     frames = recording_qwen.recording("queue").frames()
     stamped = recording_qwen.recording("queue").streamed()
     frames[11].meta = None  # the echo of the second prompt
@@ -182,13 +182,13 @@ def test_a_prompt_of_qwen_without_a_time_comes_after_the_turn_before() -> None:
     assert [full.message.id for full in unstamped] == [full.message.id for full in stamped]
 
 
-async def test_a_held_answer_with_damaged_numbers_is_an_answer() -> None:
+async def test_a_held_answer_with_damaged_numbers_is_accepted() -> None:
     raw = recording("think").answers["prompt"]
     raw = {**raw, "info": {**raw["info"], "cost": "?", "tokens": "?"}}
     assert full_message(parsed(raw, "1e400")).message.id == raw["info"]["id"]
 
 
-async def test_a_list_with_damaged_numbers_loses_no_session() -> None:
+async def test_a_list_with_damaged_numbers_keeps_all_sessions() -> None:
     rows = [{"id": "s1", "time": {"updated": "x"}}, {"id": "s2", "cost": [], "tokens": 5}]
     async with greeted({"GET /experimental/session": rows}) as (_, backend):
         page = await backend.sessions()

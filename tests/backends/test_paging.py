@@ -1,4 +1,4 @@
-"""Pages are as large as the connection carries, down to a single message."""
+"""The page size adapts to the connection, down to a single message."""
 
 from typing import Any
 
@@ -26,7 +26,7 @@ def message(number: int, size: int = 10) -> dict[str, Any]:
 
 
 class Pages:
-    """Gives messages by `limit` and `before`, as opencode does."""
+    """Returns messages by `limit` and `before`, as opencode does."""
 
     def __init__(self, messages: list[dict[str, Any]]) -> None:
         self.messages = messages
@@ -43,7 +43,7 @@ class Pages:
 
 
 class Limited(Http):
-    """No answer may have more than `most` bytes."""
+    """Limits responses to `most` bytes."""
 
     most = 0
 
@@ -52,7 +52,7 @@ class Limited(Http):
 
 
 async def all_of(pages: Pages, limit: int) -> list[Any]:
-    """The parts of all messages, oldest first, where no answer may have more than `limit` bytes."""
+    """The parts of all messages, oldest first, with responses limited to `limit` bytes."""
     async with listening(pages) as served:
         http = Limited(served.url)
         http.most = limit
@@ -67,20 +67,20 @@ async def all_of(pages: Pages, limit: int) -> list[Any]:
     return [part for full in found for part in full.parts]
 
 
-async def test_a_page_over_the_limit_is_asked_for_in_smaller_ones() -> None:
+async def test_a_page_over_the_limit_is_fetched_in_smaller_ones() -> None:
     parts = await all_of(Pages([message(number, 3000) for number in range(50)]), 20_000)
     assert all(isinstance(part, TextPart) for part in parts)
 
 
 @pytest.mark.parametrize("at", [0, 1, 5, 9])
-async def test_a_single_message_over_the_limit_is_named_and_the_rest_is_shown(at: int) -> None:
+async def test_a_message_over_the_limit_has_a_placeholder(at: int) -> None:
     pages = Pages([message(number, 150_000 if number == at else 100) for number in range(10)])
     parts = await all_of(pages, 90_000)
     assert [isinstance(part, NotePart) for part in parts] == [number == at for number in range(10)]
     assert parts[at].text == "This message is too large to show (0.2 MB)"
 
 
-async def test_the_newest_page_holds_a_prompt() -> None:
+async def test_the_newest_page_has_a_prompt() -> None:
     pages = Pages([message(number * 2, 10) if number < 2 else message(2 * number + 1) for number in range(12)])
     async with listening(pages) as served:
         http = Http(served.url)
@@ -90,7 +90,7 @@ async def test_the_newest_page_holds_a_prompt() -> None:
 
 
 class Slow:
-    """A fetch whose answers bring `rate` bytes a second, of `each` bytes an item."""
+    """A fetch that receives `rate` bytes per second, with `each` bytes per item."""
 
     def __init__(self, rate: float, each: int, *, tells_size: bool = True) -> None:
         self.rate, self.each, self.tells_size = rate, each, tells_size
@@ -111,14 +111,14 @@ class Slow:
 
 
 async def took(pager: Paging, slow: Slow) -> float:
-    """Seconds until a page is there."""
+    """Seconds until a page is received."""
     began = slow.now
     await pager.ask(slow, 50)
     return slow.now - began
 
 
 @pytest.mark.parametrize("tells_size", [True, False])
-async def test_on_a_slow_connection_pages_get_smaller_and_then_larger_again(tells_size: bool) -> None:
+async def test_pages_get_smaller_on_a_slow_connection_and_larger_again(tells_size: bool) -> None:
     slow = Slow(625_000, 220_000, tells_size=tells_size)  # 11 MB in 50 messages
     pager = Paging(50, slow.time)
     assert await took(pager, slow) < 17
@@ -131,7 +131,7 @@ async def test_on_a_slow_connection_pages_get_smaller_and_then_larger_again(tell
     assert slow.limits[-1] == 50
 
 
-async def test_a_single_item_is_read_however_slow_it_is() -> None:
+async def test_a_single_item_is_read_at_any_speed() -> None:
     slow = Slow(1000, 200_000)
     pager = Paging(50, slow.time)
     assert await took(pager, slow) >= 200

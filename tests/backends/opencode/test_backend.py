@@ -1,4 +1,4 @@
-"""The routes of opencode: what is asked for, and what is made of the answers."""
+"""The routes of opencode: requests sent, and responses translated."""
 
 import re
 import time
@@ -31,13 +31,13 @@ from tui.net.errors import Empty, HttpStatusError, InvalidBody, NetError, NotJso
 
 
 async def events_of(backend: OpenCode) -> tuple[list[e.Event], int]:
-    """All events of a stream that ends, and how many bytes were heard of."""
+    """All events of a stream that ends, and the number of bytes reported."""
     heard: list[int] = []
     async with backend.subscribe(heard.append) as feed:
         return [event async for event in feed.events()], sum(heard)
 
 
-async def test_hello_tells_version_and_round_trip_and_asks_what_is_offered() -> None:
+async def test_handshake_returns_version_round_trip_and_features() -> None:
     async with server({**GREETED, "GET /capabilities": {"features": ["client_heartbeat", 3]}}) as (_, backend):
         info = await backend.handshake()
         assert info.version == "1.18.33"
@@ -48,26 +48,26 @@ async def test_hello_tells_version_and_round_trip_and_asks_what_is_offered() -> 
         assert backend.traits.client_heartbeat
 
 
-async def test_a_page_instead_of_capabilities_offers_nothing() -> None:
+async def test_a_web_page_instead_of_capabilities_means_no_features() -> None:
     async with server(GREETED) as (_, backend):
         assert (await backend.handshake()).features == frozenset()
         assert not backend.traits.client_heartbeat
 
 
 @pytest.mark.parametrize("health", [{"healthy": False}, {"healthy": "yes"}, {}, [], None])
-async def test_a_server_that_does_not_say_that_it_is_healthy_is_not_greeted(health: object) -> None:
+async def test_handshake_refuses_a_server_that_is_not_healthy(health: object) -> None:
     async with server({**GREETED, "GET /global/health": health}) as (_, backend):
         with pytest.raises(SchemaMismatch):
             await backend.handshake()
 
 
-async def test_a_ping_is_one_call() -> None:
+async def test_a_ping_is_one_request() -> None:
     async with server(GREETED) as (script, backend):
         assert 0 < await backend.ping() < 3
         assert script.calls == ["GET /global/health"]
 
 
-async def test_ids_have_the_servers_own_form_and_grow() -> None:
+async def test_ids_have_the_servers_form_and_increase() -> None:
     async with server({}) as (_, backend):
         before = int((time.time() - BEHIND) * 1000)
         prompts = [backend.new_prompt("ses_1", "x") for _ in range(50)]
@@ -82,7 +82,7 @@ async def test_ids_have_the_servers_own_form_and_grow() -> None:
 
 
 @pytest.mark.parametrize("ahead", [-86_400, 3600])
-async def test_ids_are_of_the_servers_clock(ahead: float) -> None:
+async def test_ids_follow_the_servers_clock(ahead: float) -> None:
     there = time.time() + ahead
     async with scripted(GREETED, date=there) as (_, http):
         backend = OpenCode(http)
@@ -99,7 +99,7 @@ async def test_the_event_stream_is_the_global_one() -> None:
         assert HEADER not in script.last("GET /global/event").headers
 
 
-async def test_with_a_directory_the_event_stream_is_that_directory_s() -> None:
+async def test_with_a_directory_the_event_stream_is_the_directorys() -> None:
     frames = 'data: {"id":"evt_1","type":"session.idle","properties":{"sessionID":"ses_1"}}\n\n'
     async with server({"GET /event": streamed(frames)}, "/srv/ä b") as (script, backend):
         events, _ = await events_of(backend)
@@ -107,7 +107,7 @@ async def test_with_a_directory_the_event_stream_is_that_directory_s() -> None:
         assert script.last("GET /event").headers[HEADER] == "/srv/%C3%A4%20b"
 
 
-async def test_an_event_that_cannot_be_read_is_passed_over() -> None:
+async def test_an_unreadable_event_is_skipped() -> None:
     unknown = '{"type":"sync","properties":{}}'
     frames = [
         unknown,
@@ -126,7 +126,7 @@ async def test_a_damaged_event_ends_the_stream() -> None:
             await events_of(backend)
 
 
-async def test_a_page_is_no_event_stream() -> None:
+async def test_a_web_page_is_not_an_event_stream() -> None:
     async with server({}) as (_, backend):
         with pytest.raises(UnexpectedContentType):
             await events_of(backend)
@@ -143,8 +143,8 @@ def opened(answers: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-async def test_a_resync_asks_for_requests_before_statuses() -> None:
-    """A request whose session is idle afterwards is a ghost; the other way round it would be a lost question."""
+async def test_a_resync_fetches_statuses_after_requests() -> None:
+    """A request of a session that is idle afterwards is stale; the other order would lose questions."""
     async with greeted(opened(ASK.answers)) as (script, backend):
         resynced = await backend.resync([])
         assert script.calls == ["GET /question", "GET /permission", "GET /session/status"]
@@ -157,7 +157,7 @@ def headers_of(asked: Sequence[Asked]) -> list[str | None]:
     return [one.headers.get(HEADER) for one in asked if one.call == "GET /question"]
 
 
-async def test_a_directory_is_named_only_where_it_must_be() -> None:
+async def test_the_directory_header_is_sent_only_if_needed() -> None:
     async with greeted(opened(SHELL.answers)) as (script, backend):
         resynced = await backend.resync(["/srv/project", "/other", "/other"])
         assert headers_of(script.asked) == [None, "/other"]
@@ -173,7 +173,7 @@ SESSION = {"id": "ses_1", "title": "one", "directory": "/srv/project", "time": {
 KNOWN = Session("ses_1", "one", "/srv/project", 1.0, 2.0)
 
 
-async def test_sessions_of_all_projects_are_listed_where_the_server_can() -> None:
+async def test_sessions_of_all_projects_are_listed_if_supported() -> None:
     async with greeted({"GET /experimental/session": [SESSION]}) as (script, backend):
         assert await backend.sessions(search="on e") == (KNOWN,)
         assert script.last("GET /experimental/session").query == {
@@ -192,7 +192,7 @@ async def test_the_next_page_of_sessions_follows_the_cursor() -> None:
         assert script.asked[-1].query == {"limit": "100", "roots": "true", "cursor": "17"}
 
 
-async def test_a_list_without_a_cursor_is_asked_for_again_and_longer() -> None:
+async def test_a_list_without_a_cursor_is_fetched_again_with_a_higher_limit() -> None:
     async with greeted({"GET /session": [SESSION, SESSION]}, directory="/srv/other") as (script, backend):
         page = await backend.sessions(limit=2)
         assert page.cursor is not None
@@ -209,7 +209,7 @@ async def test_an_older_server_lists_the_sessions_of_one_project(unknown: Respon
         assert script.calls.count("GET /experimental/session") == 1
 
 
-async def test_a_directory_that_was_named_is_the_only_one_listed() -> None:
+async def test_a_named_directory_is_the_only_one_listed() -> None:
     async with greeted({"GET /session": [SESSION]}, directory="/srv/other") as (script, backend):
         assert await backend.sessions() == (KNOWN,)
         assert script.calls == ["GET /session"]
@@ -249,7 +249,7 @@ async def test_sessions() -> None:
     assert named == {
         "GET /session": True,
         "POST /session": True,
-        "GET /session/ses_1": False,  # the server knows where a session lives
+        "GET /session/ses_1": False,  # the server knows a session's directory
         "GET /session/ses_1/children": False,
     }
 
@@ -273,7 +273,7 @@ async def test_todos() -> None:
         assert await backend.todos("ses_1") == (Todo("write", "pending", "high"),)
 
 
-async def test_an_id_cannot_climb() -> None:
+async def test_an_id_cannot_traverse_the_path() -> None:
     async with server({}) as (script, backend):
         with pytest.raises(NetError):
             await backend.session("../../global/health?")
@@ -284,7 +284,7 @@ def answered(body: str) -> dict[str, Any]:
     return {"POST /session/ses_1/message": Response(body, media_type="application/json")}
 
 
-async def test_a_prompt_carries_ids_of_our_own() -> None:
+async def test_a_prompt_has_client_ids() -> None:
     async with server({"POST /session/ses_1/message": ASK.answers["prompt"]}) as (script, backend):
         full = await backend.post_prompt(PROMPT, Watcher())
         assert full == full_message(ASK.answers["prompt"])
@@ -294,7 +294,7 @@ async def test_a_prompt_carries_ids_of_our_own() -> None:
         assert script.asked[1].body == {"messageID": "msg_1", "parts": parts, "agent": "plan"}
 
 
-async def test_padding_is_counted_as_it_comes() -> None:
+async def test_padding_is_counted_as_it_arrives() -> None:
     async def padded() -> AsyncIterator[str]:
         yield "\n"
         yield "\n"
@@ -308,7 +308,7 @@ async def test_padding_is_counted_as_it_comes() -> None:
     async with server({"POST /session/ses_1/message": stream}) as (_, backend):
         assert (await backend.post_prompt(PROMPT, watcher)).message.id == "msg_2"
     assert watcher.told[0] == "headers"
-    assert watcher.told[-1] in (1, 2)  # the last pad may come in one piece with the document
+    assert watcher.told[-1] in (1, 2)  # the last padding may arrive in one piece with the document
     assert watcher.told[1:] == sorted(watcher.told[1:], key=int)
 
 
@@ -323,13 +323,13 @@ async def test_padding_is_counted_as_it_comes() -> None:
         ('{"info":{}}', SchemaMismatch),
     ],
 )
-async def test_a_body_that_is_no_message(body: str, error: type[NetError]) -> None:
+async def test_an_invalid_body_of_a_prompt(body: str, error: type[NetError]) -> None:
     async with server(answered(body)) as (_, backend):
         with pytest.raises(error):
             await backend.post_prompt(PROMPT, Watcher())
 
 
-async def test_a_page_is_no_answer_to_a_prompt() -> None:
+async def test_a_web_page_is_not_an_answer_to_a_prompt() -> None:
     async with server({}) as (_, backend):
         with pytest.raises(UnexpectedContentType):
             await backend.post_prompt(PROMPT, Watcher())
@@ -346,7 +346,7 @@ LOOK = "GET /session/ses_1/message/msg_1"
         ({LOOK: MISSING, "GET /session/ses_1": MISSING}, PromptLookup(stored=False, session_gone=True)),
     ],
 )
-async def test_whether_a_prompt_has_arrived(answers: dict[str, Any], found: PromptLookup) -> None:
+async def test_looking_up_a_prompt(answers: dict[str, Any], found: PromptLookup) -> None:
     async with server(answers) as (_, backend):
         assert await backend.look_up("ses_1", "msg_1") == found
 
@@ -360,7 +360,7 @@ async def test_whether_a_prompt_has_arrived(answers: dict[str, Any], found: Prom
         {LOOK: MISSING, "GET /session/ses_1": PAGE},
     ],
 )
-async def test_only_a_404_says_that_something_is_not_there(answers: dict[str, Any]) -> None:
+async def test_only_a_404_means_that_something_is_missing(answers: dict[str, Any]) -> None:
     async with server(answers) as (_, backend):
         with pytest.raises(NetError):
             await backend.look_up("ses_1", "msg_1")
@@ -380,8 +380,8 @@ QUESTION, REJECT, PERMISSION = (
 
 
 @pytest.mark.parametrize(("said", "taken"), [(True, True), (False, False), (None, True)])
-async def test_answers_go_to_the_directory_of_their_session(said: bool | None, taken: bool) -> None:
-    """Older versions answer false for a request that is not open."""
+async def test_replies_name_the_directory_of_their_session(said: bool | None, taken: bool) -> None:
+    """Older versions return false for a request that is not open."""
     async with greeted({QUESTION: said, REJECT: said, PERMISSION: said}) as (script, backend):
         assert await backend.answer("que_1", (("A", "own"), ()), directory="/other") is taken
         assert await backend.reject("que_1", directory="/other") is taken
@@ -395,7 +395,7 @@ async def test_answers_go_to_the_directory_of_their_session(said: bool | None, t
     ]
 
 
-async def test_an_answer_to_nothing_is_refused() -> None:
+async def test_a_reply_to_an_unknown_request_is_refused() -> None:
     again = ASK.answers["reply_again"]
     async with greeted({QUESTION: JSONResponse(again["body"], again["status"])}) as (_, backend):
         with pytest.raises(HttpStatusError) as refused:
@@ -404,7 +404,7 @@ async def test_an_answer_to_nothing_is_refused() -> None:
 
 
 @pytest.mark.parametrize("call", ["sessions", "messages", "create_session"])
-async def test_a_shape_that_is_not_known_is_said_and_never_guessed(call: str) -> None:
+async def test_an_unknown_schema_is_an_error(call: str) -> None:
     odd = {"odd": 1}
     answers = {
         **{path: odd for path in ("GET /session", "GET /session/ses_1/message", "POST /session")},

@@ -1,4 +1,4 @@
-"""Lists that are longer than anybody reads: what of them is read, what is counted, and by which thread."""
+"""Very long lists: how much is decoded, what is counted, and in which thread."""
 
 import threading
 from typing import Any
@@ -20,7 +20,7 @@ def reply(value: Any, **headers: str) -> Response:
     return Response(status=200, headers=headers, value=value, elapsed=0.0, date=None)
 
 
-async def test_of_very_many_requests_the_first_of_sessions_at_work_are_read_and_the_others_named() -> None:
+async def test_of_many_requests_those_of_busy_sessions_are_read_first() -> None:
     stale = [permission(at, "ses_idle") for at in range(MANY)]
     waiting = [permission(MANY + at, "ses_busy") for at in range(MANY)]
     answers = {"/question": [], "/permission": stale + waiting, STATUSES: {"ses_busy": {"type": "busy"}}}
@@ -47,7 +47,7 @@ async def test_a_few_requests_are_all_read() -> None:
     assert ([one.id for one in found.requests], found.not_read) == (["per_1", "per_2"], frozenset())
 
 
-async def test_of_more_sessions_than_were_asked_for_the_first_are_read_and_more_can_be_asked_for() -> None:
+async def test_of_too_many_sessions_the_first_are_read_with_a_cursor() -> None:
     sessions = [{"id": f"ses_{at}", "title": f"title {at}"} for at in range(5 * ROWS_READ)]
     page = await _page("/session", reply(sessions), 100, "")
     assert [one.id for one in page] == [one["id"] for one in sessions[:ROWS_READ]]
@@ -56,7 +56,7 @@ async def test_of_more_sessions_than_were_asked_for_the_first_are_read_and_more_
     assert ([one.title for one in found], found.cursor) == ([sessions[-1]["title"]], None)
 
 
-async def test_what_is_long_is_translated_by_another_thread() -> None:
+async def test_long_documents_are_translated_in_another_thread() -> None:
     def translate(value: object) -> str:
         return threading.current_thread().name
 

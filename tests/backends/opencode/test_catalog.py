@@ -22,7 +22,7 @@ OFFERED = {
 }
 
 
-async def test_what_a_person_may_choose() -> None:
+async def test_the_catalog() -> None:
     async with greeted(OFFERED) as (script, backend):
         offers = backend.offers
         assert await offers.agents("/other") == (CatalogItem("build", "does it"), CatalogItem("both"))
@@ -33,7 +33,7 @@ async def test_what_a_person_may_choose() -> None:
         assert script.last("GET /find/file").query == {"query": "st", "limit": "50"}
 
 
-async def test_what_does_not_fit_is_called_that() -> None:
+async def test_an_unknown_schema_is_an_error() -> None:
     async with scripted({**GREETED, "GET /agent": {"mode": 3}}) as (_, http):
         with pytest.raises(SchemaMismatch):
             await OpenCode(http).offers.agents("")

@@ -1,4 +1,4 @@
-"""opencode's events: together they give what the server has, and each by itself what it says."""
+"""opencode's events: all together, and each by itself."""
 
 import time
 from typing import Any
@@ -25,7 +25,7 @@ from tui.core.transcript import Transcript
 
 
 def replayed(recorded: Recording) -> Store:
-    """A store that saw the turn by its events alone."""
+    """A store that received the turn by its events only."""
     store = Store()
     store.open_transcript(recorded.session_id)
     for frame in recorded.events:
@@ -42,7 +42,7 @@ def transcript_of(store: Store, session_id: str) -> Transcript:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_events_alone_give_the_transcript_that_the_server_has(name: str) -> None:
+def test_the_events_alone_produce_the_servers_transcript(name: str) -> None:
     recorded = recording(name)
     by_events = replayed(recorded)
     asked = Store()
@@ -56,27 +56,27 @@ def test_the_events_alone_give_the_transcript_that_the_server_has(name: str) -> 
     assert not by_events.requests
 
 
-def test_a_permission_that_ends_without_a_reply_that_we_know_is_gone_and_not_granted() -> None:
+def test_a_permission_with_an_unknown_reply_is_gone_and_not_granted() -> None:
     frame = {"type": "permission.replied", "properties": {"sessionID": "ses_1", "requestID": "per_1"}}
     assert event_of(frame) == e.RequestGone("ses_1", "per_1")
 
 
-def test_an_abort_leaves_a_ghost_in_the_list_that_a_resync_does_not_show() -> None:
+def test_a_resync_ignores_the_request_of_an_aborted_turn() -> None:
     recorded = recording("abort")
     assert last_answer(recorded).failure == Failure("Aborted", "aborted")
     assert tool_of(recorded).error == "Tool execution aborted"
-    ghosts = requests.all_requests(recorded.answers["questions"], recorded.answers["permissions"])
-    assert len(ghosts) == 1
+    stale = requests.all_requests(recorded.answers["questions"], recorded.answers["permissions"])
+    assert len(stale) == 1
     statuses = wire.statuses(recorded.answers["status"])
     assert statuses == {}
     store = replayed(recorded)
-    store.apply(e.Resynced(dict(statuses), ghosts))
+    store.apply(e.Resynced(dict(statuses), stale))
     assert not store.requests
-    store.apply(e.Resynced({recorded.session_id: Busy()}, ghosts))  # a later turn runs: its ghost is still none of it
+    store.apply(e.Resynced({recorded.session_id: Busy()}, stale))  # a later turn runs: the request is still stale
     assert not store.requests
 
 
-def test_what_is_sent_twice_as_sync_and_what_is_unknown_is_passed_over() -> None:
+def test_sync_copies_and_unknown_events_are_skipped() -> None:
     frames = recording("ask").events
     passed_over = {frame["payload"]["type"] for frame in frames if event_of(frame) is None}
     assert {"sync", "plugin.added", "session.diff"} <= passed_over
@@ -86,7 +86,7 @@ def test_what_is_sent_twice_as_sync_and_what_is_unknown_is_passed_over() -> None
 
 
 def frame(kind: str, **properties: Any) -> dict[str, Any]:
-    """An event as `/event` sends it, without an envelope."""
+    """An event as sent by `/event`, without an envelope."""
     return {"id": "evt_1", "type": kind, "properties": properties}
 
 
@@ -129,12 +129,12 @@ def test_the_other_events(sent: dict[str, Any], event: e.Event | None) -> None:
         frame("permission.replied", sessionID="s", requestID="p", reply="maybe"),
     ],
 )
-def test_an_event_without_what_we_build_on_is_refused(sent: object) -> None:
+def test_an_event_without_a_required_field_is_refused(sent: object) -> None:
     with pytest.raises(msgspec.ValidationError):
         event_of(sent)
 
 
-def test_mimo_tells_a_retry_of_the_provider_by_an_event_of_its_own() -> None:
+def test_mimos_provider_retry_event() -> None:
     told = {"sessionID": "ses_1", "attempt": 2, "reason": "scripted 429", "nextDelayMs": 4368, "phase": "request"}
     event = event_of({"type": "session.retry.attempt", "properties": told})
     assert isinstance(event, e.StatusChanged)

@@ -1,4 +1,4 @@
-"""opencode's messages and their parts, as a real server sends them and as nobody should."""
+"""opencode's messages and their parts, as sent by a real server, and invalid ones."""
 
 from typing import Any
 
@@ -30,7 +30,7 @@ def test_a_question_s_tool_call_waits_as_running_and_without_answers() -> None:
     assert (tool.state, tool.answers, tool.ended) == ("running", None, None)
 
 
-def test_a_dismissed_question() -> None:
+def test_a_dismissed_question_is_rejected() -> None:
     recorded = recording("reject")
     (rejected,) = recorded.of_type("question.rejected")
     event = next(event_of(f) for f in recorded.events if f["payload"]["type"] == "question.rejected")
@@ -50,7 +50,7 @@ def test_a_dismissed_question() -> None:
         ("File not found: /nosuch", "failed"),
     ],
 )
-def test_a_call_that_a_person_refused_did_not_fail(error: str, why: str) -> None:
+def test_a_rejected_call_has_its_own_cause(error: str, why: str) -> None:
     state = {"status": "error", "input": {}, "error": error, "time": {"start": 1, "end": 2}}
     ids = {"id": "prt_1", "sessionID": "ses_1", "messageID": "msg_1", "callID": "call_1"}
     told = messages.part({**ids, "type": "tool", "tool": "bash", "state": state})
@@ -58,13 +58,13 @@ def test_a_call_that_a_person_refused_did_not_fail(error: str, why: str) -> None
     assert told.why == why
 
 
-def test_a_refused_permission_ends_the_turn_in_tool_calls() -> None:
+def test_a_rejected_permission_ends_the_turn_in_tool_calls() -> None:
     answer = last_answer(recording("deny"))
     assert (answer.final, answer.failure, answer.incomplete) == (False, None, False)
     assert answer.completed is not None
 
 
-def test_an_answer_that_goes_on_after_its_tool_calls_is_not_final() -> None:
+def test_an_answer_that_continues_after_tool_calls_is_not_final() -> None:
     recorded = recording("ask")
     first, second = (messages.full_message(item).message for item in recorded.answers["messages"][1:])
     assert (first.final, second.final) == (False, True)
@@ -84,13 +84,13 @@ def test_a_model_error() -> None:
     assert event == e.SessionFailed(recorded.session_id, failure)
 
 
-def test_an_abort_between_two_tries_leaves_neither_error_nor_finish() -> None:
+def test_an_abort_between_provider_attempts_has_no_error_and_no_finish() -> None:
     answer = last_answer(recording("fail_503"))
     assert (answer.incomplete, answer.failure, answer.final) == (True, None, False)
     assert answer.completed is not None
 
 
-def test_thoughts_come_apart_from_words() -> None:
+def test_reasoning_is_separate_from_text() -> None:
     recorded = recording("think")
     parts = messages.full_message(recorded.answers["messages"][-1]).parts
     assert [type(part) for part in parts] == [ReasoningPart, TextPart]
@@ -99,7 +99,7 @@ def test_thoughts_come_apart_from_words() -> None:
     assert parts[0].state == "done"
 
 
-def test_a_part_that_began_and_has_no_end_still_grows() -> None:
+def test_a_part_with_a_start_and_no_end_is_streaming() -> None:
     first = next(p["part"] for p in recording("think").of_type("message.part.updated") if "time" in p["part"])
     part = messages.part(first)
     assert isinstance(part, ReasoningPart)
@@ -134,7 +134,7 @@ def test_the_other_parts(sent: dict[str, Any], part: object) -> None:
     assert messages.part(sent) == part
 
 
-def test_a_tool_s_output_grows_in_its_metadata() -> None:
+def test_the_output_of_a_running_tool_is_in_its_metadata() -> None:
     state = {
         "status": "running",
         "input": {"command": "make"},
@@ -151,21 +151,21 @@ def test_a_tool_s_output_grows_in_its_metadata() -> None:
 
 
 @pytest.mark.parametrize("answers", [3, "x", {"a": 1}, [1], [["a"], [None]]])
-def test_another_tool_s_answers_spoil_nothing(answers: object) -> None:
+def test_answers_of_another_tool_are_ignored(answers: object) -> None:
     state = {"status": "completed", "metadata": {"answers": answers}}
     tool = messages.part(part_of("tool", tool="quiz", callID="c", state=state))
     assert isinstance(tool, ToolPart)
     assert tool.answers is None
 
 
-def test_a_tool_state_that_nobody_knows_is_shown_as_running() -> None:
+def test_an_unknown_tool_state_is_running() -> None:
     tool = messages.part(part_of("tool", tool="x", callID="c", state={"status": "queued", "input": "odd"}))
     assert isinstance(tool, ToolPart)
     assert (tool.state, dict(tool.input)) == ("running", {})
 
 
 @pytest.mark.parametrize("head", ["[" * 100_000, "9" * 5000, "1e400", '{"id":"m', "", "nul"])
-def test_what_cannot_be_read_of_a_message_that_is_too_large_is_left_out(head: str) -> None:
+def test_an_unreadable_head_of_an_oversized_message_is_replaced(head: str) -> None:
     found = messages.too_large("s", TooLarge(1, size=99, head=b'{"info": ' + head.encode()))
     assert found.message.session_id == "s"
     assert isinstance(found.parts[0], NotePart)

@@ -1,4 +1,4 @@
-"""What MiMo Code does otherwise, as its backend says it."""
+"""Behaviour of MiMo Code that differs from opencode's."""
 
 import json
 import re
@@ -23,7 +23,7 @@ BELOW = "/srv/project/sub"
 
 
 def path(asked: Asked) -> JSONResponse:
-    """Without a password 0.1.15 takes calls about its own directory and those below it only."""
+    """Without a password 0.1.15 serves only its own directory and those below it."""
     if asked.headers.get(HEADER) == OUTSIDE:
         error = "Access denied: directory must be within the server's working directory"
         return JSONResponse({"code": "directory_not_allowed", "error": error, "directory": OUTSIDE}, 403)
@@ -42,7 +42,7 @@ CONFINED = {
 }
 
 
-async def test_a_directory_is_named_in_its_own_header() -> None:
+async def test_the_directory_has_its_own_header() -> None:
     async with scripted({**GREETED, "GET /session": []}) as (script, http):
         await MimoCode(http, directory="/mine").sessions()
         assert script.asked[0].headers["x-mimocode-directory"] == "/mine"
@@ -50,9 +50,7 @@ async def test_a_directory_is_named_in_its_own_header() -> None:
 
 
 @pytest.mark.parametrize(("version", "cancels"), [("0.1.15", False), ("0.1.0", None)])
-async def test_what_it_does_with_a_turn_whose_client_leaves_is_known_of_measured_versions_only(
-    version: str, cancels: bool | None
-) -> None:
+async def test_cancels_on_disconnect_is_known_for_measured_versions_only(version: str, cancels: bool | None) -> None:
     health = {"healthy": True, "version": version}
     offered = {"features": ["client_heartbeat"]}
     async with scripted({**GREETED, "GET /global/health": health, "GET /capabilities": offered}) as (_, http):
@@ -65,8 +63,8 @@ async def test_what_it_does_with_a_turn_whose_client_leaves_is_known_of_measured
         assert (theirs.family, theirs.cancels_on_disconnect, theirs.queues_prompts) == ("opencode", False, True)
 
 
-async def test_a_prompt_s_ids_are_of_the_server_s_form_and_above_its_newest() -> None:
-    """Below, 0.1.15 stores the prompt and never answers it."""
+async def test_ids_have_the_servers_form_and_are_above_its_newest() -> None:
+    """A prompt below the newest answer is stored by 0.1.15 and never answered."""
     answer = {
         "id": "msg_g001a2211c839a001dbtdp4j4y",
         "sessionID": "ses_1",
@@ -95,7 +93,7 @@ async def test_a_second_prompt_is_refused_with_its_reason() -> None:
 
 
 @pytest.mark.parametrize("revision", [{}, {"titleRevision": 3}])
-async def test_a_session_is_renamed_over_the_title_that_it_has(revision: dict[str, int]) -> None:
+async def test_a_rename_names_the_current_revision(revision: dict[str, int]) -> None:
     session = {"id": "ses_1", "title": "old"} | revision
     async with scripted({"GET /session/ses_1": session, "PATCH /session/ses_1": session}) as (script, http):
         await MimoCode(http).rename("ses_1", "new")
@@ -103,7 +101,7 @@ async def test_a_session_is_renamed_over_the_title_that_it_has(revision: dict[st
     assert script.last("PATCH /session/ses_1").body == {"title": "new"} | expected
 
 
-async def test_a_title_that_the_server_gave_meanwhile_is_replaced_too() -> None:
+async def test_a_rename_is_retried_after_a_new_revision() -> None:
     conflict = JSONResponse({"name": "TitleConflictError", "data": {}}, 409)
     session = {"id": "ses_1", "title": "old", "titleRevision": 3}
     async with scripted({"GET /session/ses_1": session, "PATCH /session/ses_1": conflict}) as (script, http):
@@ -113,16 +111,14 @@ async def test_a_title_that_the_server_gave_meanwhile_is_replaced_too() -> None:
 
 
 @pytest.mark.parametrize(("listed", "taken"), [([{"id": "que_1"}], True), ([{"id": "que_2"}], False)])
-async def test_an_answer_to_what_is_not_open_is_not_taken_for_one_that_arrived(
-    listed: list[dict[str, str]], taken: bool
-) -> None:
-    """The server says `true` to that, as to any other."""
+async def test_a_reply_to_a_closed_request_returns_false(listed: list[dict[str, str]], taken: bool) -> None:
+    """The server returns `true` to any reply."""
     async with scripted({"GET /question": listed, "POST /question/que_1/reply": True}) as (script, http):
         assert await MimoCode(http).answer("que_1", (("yes",),), directory="") is taken
     assert ("POST /question/que_1/reply" in script.calls) is taken
 
 
-async def test_a_directory_that_the_server_refuses_is_read_without_naming_it() -> None:
+async def test_a_refused_directory_is_read_without_the_header() -> None:
     async with scripted(CONFINED) as (script, http):
         backend = MimoCode(http)
         await backend.handshake()
@@ -133,7 +129,7 @@ async def test_a_directory_that_the_server_refuses_is_read_without_naming_it() -
     assert named == [None] * 3 + [BELOW] * 3 + [None, BELOW]
 
 
-async def test_a_named_directory_that_the_server_refuses_is_refused_with_what_helps() -> None:
+async def test_a_refused_named_directory_is_an_error_with_a_hint() -> None:
     async with scripted(CONFINED) as (_, http):
         with pytest.raises(NetError) as refused:
             await MimoCode(http, directory=OUTSIDE).handshake()
@@ -143,7 +139,7 @@ async def test_a_named_directory_that_the_server_refuses_is_refused_with_what_he
     assert "MIMOCODE_SERVER_PASSWORD" in refused.value.hint
 
 
-async def test_no_prompt_is_sent_to_where_its_agent_would_work_in_another_directory() -> None:
+async def test_no_prompt_is_sent_in_a_refused_directory() -> None:
     prompt = Prompt("ses_2", "do it", "msg_1", "prt_1")
     async with scripted(CONFINED) as (script, http):
         with pytest.raises(PromptRejected) as refused:
@@ -153,26 +149,26 @@ async def test_no_prompt_is_sent_to_where_its_agent_would_work_in_another_direct
     assert not [call for call in script.calls if call.startswith("POST")]
 
 
-async def test_a_prompt_is_sent_to_the_directory_of_its_session() -> None:
-    """0.1.15 lets the agent work where the header says, or in its own directory."""
+async def test_a_prompt_is_sent_in_the_directory_of_its_session() -> None:
+    """With 0.1.15 the agent works in the header's directory, or in the server's own."""
     answer = {"info": {"id": "msg_2", "sessionID": "ses_1", "role": "assistant"}, "parts": []}
     async with scripted({**CONFINED, "POST /session/ses_1/message": answer}) as (script, http):
         backend = MimoCode(http)
         await backend.session("ses_1")
         for _ in range(2):
             await backend.post_prompt(PROMPT, Watcher())
-    assert script.calls.count("GET /session/ses_1") == 1  # a round trip before each prompt would be felt
+    assert script.calls.count("GET /session/ses_1") == 1  # not one more round trip for each prompt
     assert script.last("POST /session/ses_1/message").headers[HEADER] == BELOW
 
 
-async def test_a_turn_is_aborted_in_whichever_directory_it_runs() -> None:
+async def test_a_turn_is_aborted_in_any_directory() -> None:
     async with scripted({**CONFINED, "POST /session/ses_1/abort": True}) as (script, http):
         await MimoCode(http).abort("ses_1")
     aborts = [one.headers.get(HEADER) for one in script.asked if one.call.startswith("POST")]
     assert aborts == [BELOW, None]
 
 
-async def test_a_request_is_answered_in_whichever_directory_it_is_open() -> None:
+async def test_a_request_is_answered_in_any_directory() -> None:
     def listed(asked: Asked) -> JSONResponse:
         return JSONResponse([] if HEADER in asked.headers else [{"id": "que_1"}])
 
@@ -182,8 +178,8 @@ async def test_a_request_is_answered_in_whichever_directory_it_is_open() -> None
     assert HEADER not in script.last("POST /question/que_1/reply").headers
 
 
-async def test_the_time_of_the_next_try_is_told_by_the_server_s_clock() -> None:
-    """The server tells a delay; what is shown counts down by its clock."""
+async def test_the_time_of_the_next_attempt_is_by_the_servers_clock() -> None:
+    """The server sends a delay; the countdown uses the server's clock."""
     told = {"sessionID": "ses_1", "attempt": 1, "reason": "Overloaded", "nextDelayMs": 5000}
     frame = {"type": "session.retry.attempt", "properties": told}
     stream = streamed(f"data: {json.dumps(frame)}\n\n")

@@ -12,7 +12,7 @@ ENTRY = entry({"id": "1834", "command": "read name", "cwd": "/srv", "env": {"TOK
 
 
 def called(status: str, **state: Any) -> list[dict[str, Any]]:
-    """A session's newest message, with the call."""
+    """A session's newest message, with the tool call."""
     ids = {"sessionID": "ses_1", "messageID": "msg_2"}
     given = {"command": "read name", "interactive": True}
     state = {"status": status, "input": given, "time": {"start": 1000}} | state
@@ -33,7 +33,7 @@ def asked(terminals: Terminals) -> QuestionRequest:
     return request
 
 
-def test_the_session_is_that_of_the_call_which_waits(terminals: Terminals) -> None:
+def test_the_session_is_that_of_the_waiting_call(terminals: Terminals) -> None:
     request = asked(terminals)
     assert (request.session_id, request.message_id, request.call_id) == ("ses_1", "msg_2", "call_1")
     assert request.asked == 1.0
@@ -42,7 +42,7 @@ def test_the_session_is_that_of_the_call_which_waits(terminals: Terminals) -> No
     assert terminals.request(ENTRY) == request
 
 
-def test_a_command_without_a_call_that_waits_is_nobody_s(terminals: Terminals) -> None:
+def test_a_command_without_a_waiting_call_is_ignored(terminals: Terminals) -> None:
     terminals.saw_all(full_messages(called("error", error="Tool execution aborted"), "ses_1"))
     assert terminals.request(ENTRY) is None
     for _ in range(LOOKS):
@@ -51,13 +51,13 @@ def test_a_command_without_a_call_that_waits_is_nobody_s(terminals: Terminals) -
     assert not terminals.is_new(ENTRY)
 
 
-def test_one_call_waits_for_one_command(terminals: Terminals) -> None:
+def test_a_call_waits_for_one_command(terminals: Terminals) -> None:
     asked(terminals)
     assert terminals.request(replace(ENTRY, id="1835")) is None
 
 
 @pytest.mark.parametrize("given", [(("it ran and printed nothing",),), (("it failed",),), (("Ada \n",),), None])
-def test_an_answer_is_known_again_in_the_event_and_in_the_record(terminals: Terminals, given: Answers | None) -> None:
+def test_an_answer_is_recognized_in_event_and_record(terminals: Terminals, given: Answers | None) -> None:
     request, body = asked(terminals), reply(given)
     assert answers(str(body["output"]), int(body["exitCode"])) == given
     [event] = [terminals.replied({"id": "1834", **body})]
@@ -69,6 +69,6 @@ def test_an_answer_is_known_again_in_the_event_and_in_the_record(terminals: Term
     assert (part.answers, part.rejected) == (given, given is None)  # type: ignore[union-attr]
 
 
-def test_an_exit_code_that_nobody_here_gave_is_told() -> None:
+def test_a_foreign_exit_code_is_shown() -> None:
     assert answers("Ada", 3) == (("Ada (exit code 3)",),)
     assert reply(None) == {"output": NOT_RUN, "exitCode": 130}

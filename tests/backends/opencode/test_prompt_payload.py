@@ -1,4 +1,4 @@
-"""What is posted for a prompt: words, commands, and the files that either names."""
+"""The payload of a prompt: text, commands, and mentioned files."""
 
 from typing import Any
 
@@ -21,10 +21,10 @@ OFFERED = {
 
 
 async def posted(text: str, answers: dict[str, Any], **chosen: str) -> tuple[str, Any, list[str]]:
-    """The route's last word, the body, and all that was asked before."""
+    """The route's last segment, the body, and all requests before."""
     async with greeted(answers) as (script, backend):
         prompt = Prompt("ses_1", text, "msg_1", "prt_1", **chosen)
-        with pytest.raises(NetError):  # the scripted server has no turn to give
+        with pytest.raises(NetError):  # the scripted server runs no turn
             await backend.post_prompt(prompt, Watcher())
         last = script.asked[-1]
         return last.call.rpartition("/")[2], last.body, script.calls[:-1]
@@ -35,7 +35,7 @@ def file(path: str, mime: str = "text/plain", row: int = 0) -> dict[str, str]:
     return {"id": f"prt_1{row:02}", "type": "file", "mime": mime, "filename": path, "url": url}
 
 
-async def test_agent_and_model_go_with_words_and_nothing_is_asked() -> None:
+async def test_agent_and_model_are_sent_without_lookups() -> None:
     kind, body, before = await posted("words, me@home", {}, agent="plan", model="acme/big/1")
     assert kind == "message"
     assert body == {
@@ -47,7 +47,7 @@ async def test_agent_and_model_go_with_words_and_nothing_is_asked() -> None:
     assert before == []
 
 
-async def test_a_command_is_posted_as_one_though_nobody_asked_for_the_list() -> None:
+async def test_a_typed_command_is_posted_as_a_command() -> None:
     kind, body, _ = await posted("/init the\nlot", OFFERED, agent="plan", model="acme/big/1")
     assert kind == "command"
     assert body == {
@@ -60,13 +60,13 @@ async def test_a_command_is_posted_as_one_though_nobody_asked_for_the_list() -> 
 
 
 @pytest.mark.parametrize("text", ["/initial", "/usr/bin is full", "/ no", "/", " /init", "init"])
-async def test_what_is_no_command_is_words(text: str) -> None:
+async def test_other_text_is_posted_as_text(text: str) -> None:
     kind, body, _ = await posted(text, OFFERED)
     assert kind == "message"
     assert body["parts"][0]["text"] == text
 
 
-async def test_files_that_the_words_name_go_along() -> None:
+async def test_mentioned_files_are_attached() -> None:
     kind, body, before = await posted('see @src/store.py, @src and @"a b.txt"; ask @sam', OFFERED)
     assert kind == "message"
     assert body["parts"][1:] == [
@@ -77,18 +77,18 @@ async def test_files_that_the_words_name_go_along() -> None:
     assert before[0] == "GET /session/ses_1"
 
 
-async def test_a_command_takes_files_too() -> None:
+async def test_a_command_has_files_too() -> None:
     kind, body, _ = await posted("/init like @src/store.py", OFFERED)
     assert kind == "command"
     assert [part["filename"] for part in body["parts"]] == ["src/store.py"]
 
 
-async def test_a_file_named_twice_goes_once() -> None:
+async def test_a_file_mentioned_twice_is_attached_once() -> None:
     _, body, _ = await posted("@src/store.py @src/store.py", OFFERED)
     assert len(body["parts"]) == 2
 
 
-async def test_a_server_that_cannot_say_what_is_a_command_gets_nothing() -> None:
+async def test_a_failed_lookup_rejects_the_prompt() -> None:
     broken = {**OFFERED, "GET /command": JSONResponse({}, 503)}
     async with greeted(broken) as (script, backend):
         with pytest.raises(PromptRejected, match="could not be looked up"):
@@ -96,12 +96,12 @@ async def test_a_server_that_cannot_say_what_is_a_command_gets_nothing() -> None
         assert not [call for call in script.calls if call.startswith("POST")]
 
 
-async def test_an_older_server_without_the_question_gets_words() -> None:
+async def test_an_older_server_without_commands_gets_text() -> None:
     answers = {"GET /session/ses_1": SESSION, "GET /find/file": JSONResponse({}, 404)}
     kind, body, _ = await posted("/init @src/store.py", answers)
     assert kind == "message"
     assert len(body["parts"]) == 1
 
 
-def test_what_a_sentence_puts_behind_a_name_is_no_part_of_it() -> None:
+def test_punctuation_after_a_name_is_ignored() -> None:
     assert list(names_in("(@a.py) @b.py? @c.py. x@y")) == [("b.py?", "b.py"), ("c.py.", "c.py")]

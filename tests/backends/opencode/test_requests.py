@@ -1,4 +1,4 @@
-"""opencode's questions and permissions, as a real server sends them."""
+"""opencode's questions and permissions, as sent by a real server."""
 
 import time
 
@@ -44,7 +44,7 @@ def test_a_question() -> None:
     )
 
 
-def test_own_words_are_allowed_unless_they_are_forbidden() -> None:
+def test_custom_answers_are_allowed_unless_disabled() -> None:
     (asked,) = recording("ask").of_type("question.asked")
     first, second = asked["questions"]
     both = requests.question({**asked, "questions": [{**first, "custom": False}, {**second, "custom": True}]})
@@ -81,7 +81,7 @@ def test_a_permission() -> None:
         ("odd", ""),
     ],
 )
-def test_what_a_permission_is_asked_for_in_detail(metadata: object, detail: str) -> None:
+def test_the_detail_of_a_permission(metadata: object, detail: str) -> None:
     asked = {"id": "per_1", "sessionID": "s", "permission": "edit", "metadata": metadata}
     request = requests.permission(asked)
     assert (request.detail, request.patterns, request.always, request.call_id) == (detail, (), (), None)
@@ -98,5 +98,5 @@ def test_what_a_permission_is_asked_for_in_detail(metadata: object, detail: str)
         ("que_g001a221338dec001JwvImYb1x", 1795853356.0, 1795853356.524),
     ],
 )
-def test_when_an_id_was_made(name: str, now: float, asked: float | None) -> None:
+def test_the_time_of_an_id(name: str, now: float, asked: float | None) -> None:
     assert requests.minted(name, now) == (None if asked is None else pytest.approx(asked, abs=0.001))

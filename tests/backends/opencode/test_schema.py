@@ -1,4 +1,4 @@
-"""opencode's sessions, statuses and errors, as a real server sends them."""
+"""opencode's sessions, statuses and errors, as sent by a real server."""
 
 import pytest
 
@@ -45,7 +45,7 @@ def test_a_provider_retry() -> None:
         ({}, Failure("unknown")),
     ],
 )
-def test_an_error_without_words_is_called_by_its_name(error: object, failure: Failure) -> None:
+def test_an_error_without_a_message_has_its_name(error: object, failure: Failure) -> None:
     message = messages.message({"id": "m", "sessionID": "s", "role": "assistant", "error": error})
     assert (message.failure, message.created, message.incomplete) == (failure, 0.0, False)
 
@@ -53,12 +53,12 @@ def test_an_error_without_words_is_called_by_its_name(error: object, failure: Fa
 @pytest.mark.parametrize(
     ("status", "meant"), [({"type": "idle"}, Idle()), ({"type": "busy"}, Busy()), ({"type": "compacting"}, Busy())]
 )
-def test_a_session_is_idle_only_when_the_server_says_so(status: object, meant: object) -> None:
+def test_only_an_idle_status_means_idle(status: object, meant: object) -> None:
     assert wire.status(status) == meant
 
 
-def test_a_turn_that_its_server_did_not_survive_was_interrupted_not_aborted() -> None:
-    """MiMo Code 0.1.15 tells it as aborted, when the next turn begins."""
+def test_a_turn_abandoned_by_its_server_is_interrupted() -> None:
+    """MiMo Code 0.1.15 reports it as aborted, when the next turn begins."""
     told = "Abandoned: previous request interrupted before completion"
     error = wire.Error("MessageAbortedError", {"message": told})
     assert wire.failure(error) == Failure(told, "interrupted")

@@ -1,4 +1,4 @@
-"""The backend against a qwen serve that does what a test wants: sessions, identities, votes."""
+"""The backend with a scripted qwen serve: sessions, identities, votes."""
 
 import pytest
 from starlette.responses import JSONResponse
@@ -20,7 +20,7 @@ from tui.core.model import Todo
 from tui.net.errors import HttpStatusError, SchemaMismatch
 
 
-async def test_what_it_is_and_what_it_lacks() -> None:
+async def test_traits_and_protocols() -> None:
     async with daemon() as (_, http):
         backend = QwenServe(http)
         info = await backend.handshake()
@@ -32,13 +32,13 @@ async def test_what_it_is_and_what_it_lacks() -> None:
         assert traits.client_heartbeat
 
 
-async def test_capabilities_of_another_shape_are_said_to_be_so() -> None:
+async def test_capabilities_of_an_unknown_schema_are_an_error() -> None:
     async with daemon(**{"GET /capabilities": {"features": []}}) as (_, http):
         with pytest.raises(SchemaMismatch):
             await QwenServe(http).handshake()
 
 
-async def test_a_session_is_made_of_its_own_and_named() -> None:
+async def test_a_session_is_created_and_titled() -> None:
     made = {"sessionId": "s9", "workspaceCwd": "/srv", "clientId": "client_9", "createdAt": ""}
     answers = {"POST /session": made, "PATCH /session/s9/metadata": {"displayName": "mine"}}
     async with daemon(**answers) as (told, http):
@@ -48,7 +48,7 @@ async def test_a_session_is_made_of_its_own_and_named() -> None:
         assert told.identities("PATCH /session/s9/metadata") == ["client_9"]
 
 
-async def test_a_session_that_sleeps_is_woken_and_one_that_is_not_there_is_refused() -> None:
+async def test_a_stored_session_is_loaded_and_an_unknown_one_refused() -> None:
     async with daemon(**{"GET /session/s1/status": NOT_FOUND, LOAD: loaded(), LIST: {"sessions": []}}) as (
         told,
         http,
@@ -62,8 +62,8 @@ async def test_a_session_that_sleeps_is_woken_and_one_that_is_not_there_is_refus
         assert refused.value.status == 404
 
 
-async def test_each_load_that_comes_as_the_same_client_is_taken_back() -> None:
-    """The server counts how often we came, and a session with somebody in it is never put away."""
+async def test_each_load_with_a_known_client_id_is_detached_again() -> None:
+    """The server counts attachments, and never closes a session with clients."""
     async with daemon() as (told, http):
         backend = await greeted(http)
         for _ in range(3):
@@ -74,7 +74,7 @@ async def test_each_load_that_comes_as_the_same_client_is_taken_back() -> None:
         assert told.identities(DETACH) == ["client_1"] * 3
 
 
-async def test_a_plan_is_there_after_a_load() -> None:
+async def test_a_load_returns_the_plan() -> None:
     entries = [{"content": "first", "status": "completed", "priority": "low"}]
     plan = {"id": 1, "type": "session_update", "data": {"update": {"sessionUpdate": "plan", "entries": entries}}}
     async with daemon(**{LOAD: loaded(plan, last=1)}) as (_, http):
@@ -89,7 +89,7 @@ async def asked(told: Daemon, backend: QwenServe) -> None:
     await backend.messages("s1")
 
 
-async def test_an_answer_is_strings_by_index_and_unanswered_ones_are_left_out() -> None:
+async def test_answers_are_strings_by_index_without_unanswered_ones() -> None:
     async with daemon() as (told, http):
         backend = await greeted(http)
         await asked(told, backend)
@@ -103,7 +103,7 @@ async def test_an_answer_is_strings_by_index_and_unanswered_ones_are_left_out() 
         assert told.identities("POST /session/s1/permission/r1") == ["client_1"]
 
 
-async def test_a_dismissal_and_a_refusal() -> None:
+async def test_a_dismissal_and_a_rejection() -> None:
     async with daemon() as (told, http):
         backend = await greeted(http)
         await asked(told, backend)
@@ -115,7 +115,7 @@ async def test_a_dismissal_and_a_refusal() -> None:
         ]
 
 
-async def test_an_answer_that_an_earlier_run_left_goes_by_the_request_alone() -> None:
+async def test_a_reply_of_an_earlier_run_uses_the_route_without_a_session() -> None:
     async with daemon(**{"POST /permission/r9": {}}) as (told, http):
         backend = await greeted(http)
         assert await backend.answer("r9", (("a",),), directory="/srv")
@@ -124,7 +124,7 @@ async def test_an_answer_that_an_earlier_run_left_goes_by_the_request_alone() ->
         ]
 
 
-async def test_a_vote_that_comes_too_late_is_refused() -> None:
+async def test_a_late_vote_is_refused() -> None:
     async with daemon() as (told, http):
         backend = await greeted(http)
         await asked(told, backend)
@@ -134,7 +134,7 @@ async def test_a_vote_that_comes_too_late_is_refused() -> None:
         assert refused.value.status == 404
 
 
-async def test_a_beat_for_a_session_that_the_server_put_away_wakes_it() -> None:
+async def test_a_heartbeat_of_a_closed_session_loads_it() -> None:
     async with daemon(**{"POST /session/s1/heartbeat": NOT_FOUND}) as (told, http):
         backend = await greeted(http)
         with pytest.raises(HttpStatusError):
@@ -144,6 +144,6 @@ async def test_a_beat_for_a_session_that_the_server_put_away_wakes_it() -> None:
         assert told.calls.count(LOAD) == 2
 
 
-async def test_cancelling_where_nothing_is_awake_is_no_error() -> None:
+async def test_cancelling_in_a_closed_session_is_no_error() -> None:
     async with daemon(**{"POST /session/s1/cancel": NOT_FOUND}) as (_, http):
         await (await greeted(http)).abort("s1")

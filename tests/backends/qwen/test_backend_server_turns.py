@@ -1,4 +1,4 @@
-"""The client with a turn that the stub's daemon begins by itself; tests/real shows the same on a real one."""
+"""The client with a turn that the stub's daemon starts by itself; tests/real does the same with a real one."""
 
 import asyncio
 import time

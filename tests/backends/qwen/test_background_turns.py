@@ -1,4 +1,4 @@
-"""Turns that the server begins by itself, as a real one told them: live, loaded, and from its disk."""
+"""Turns that the server starts by itself, as recorded from a real one: live, loaded, and from disk."""
 
 import json
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ BEGUN = ["background", "background_failed", "background_overtaken"]
 
 
 def shown(full: FullMessage) -> list[str]:
-    """Words and notes, the notes with a mark."""
+    """Texts and notes, the notes with a prefix."""
     found = []
     for part in full.parts:
         match part:
@@ -38,14 +38,14 @@ def restarted(name: str) -> tuple[FullMessage, ...]:
 
 
 def own(messages: Sequence[FullMessage]) -> tuple[FullMessage, FullMessage]:
-    """What stands for the prompt of the turn that the server began, and the answer."""
+    """The message in place of the prompt of the server's turn, and the answer."""
     prompt, answer = messages[2:4]
     assert "notification" in prompt.message.id
     assert answer.message.parent_id == prompt.message.id
     return prompt, answer
 
 
-def test_what_it_began_with_is_a_note_in_the_place_of_a_prompt() -> None:
+def test_its_report_is_a_note_in_place_of_a_prompt() -> None:
     messages = recording("background").streamed()
     prompt, answer = own(messages)
     assert [full.message.role for full in messages] == ["user", "assistant", "user", "assistant"]
@@ -54,7 +54,7 @@ def test_what_it_began_with_is_a_note_in_the_place_of_a_prompt() -> None:
     assert shown(answer)[0] == "Working. "
 
 
-def test_it_is_as_old_as_the_server_says() -> None:
+def test_it_has_the_servers_start_time() -> None:
     prompt, answer = own(recording("background").streamed())
     assert answer.message.completed is not None
     assert 0 < answer.message.completed - prompt.message.created < 5
@@ -69,7 +69,7 @@ def test_it_runs_from_its_first_event_to_its_end() -> None:
     assert isinstance(told[at - 1], e.StatusChanged)
 
 
-def test_a_question_asked_in_it_is_open_until_it_is_answered() -> None:
+def test_a_question_in_it_is_open_until_answered() -> None:
     _, told = recording("background").fold()
     asked = [one.request for one in told if isinstance(one, e.RequestOpened)]
     [question] = [one for one in asked if isinstance(one, QuestionRequest)]
@@ -79,12 +79,12 @@ def test_a_question_asked_in_it_is_open_until_it_is_answered() -> None:
 
 
 @pytest.mark.parametrize("name", BEGUN)
-def test_from_the_disk_it_has_the_same_place_and_nobody_wrote_it(name: str) -> None:
+def test_from_disk_it_has_the_same_position_and_no_author(name: str) -> None:
     live, stored = own(recording(name).streamed())[0], own(restarted(name))[0]
     assert stored == live
 
 
-def test_a_prompt_that_overtakes_it_is_answered_and_it_is_aborted() -> None:
+def test_a_prompt_that_interrupts_it_is_answered_and_it_is_aborted() -> None:
     fold, told = recording("background_overtaken").fold()
     messages = recording("background_overtaken").streamed()
     _, answer = own(messages)
@@ -96,19 +96,19 @@ def test_a_prompt_that_overtakes_it_is_answered_and_it_is_aborted() -> None:
     assert [one.status for one in told if isinstance(one, e.StatusChanged)][2:] == [Busy(), Busy(), Idle()]
 
 
-def test_one_that_was_overtaken_and_whose_end_is_not_told_is_ended_with_what_overtook_it() -> None:
+def test_an_interrupted_one_without_an_end_ends_with_the_prompt() -> None:
     messages = restarted("background_overtaken")
     assert own(messages)[1].message.failure == BROKEN_OFF
     assert (messages[5].message.final, messages[5].message.failure) == (True, None)
 
 
-def test_an_error_in_it_is_its_end() -> None:
+def test_an_error_in_it_ends_it() -> None:
     _, answer = own(recording("background_failed").streamed())
     assert answer.message.failure == Failure("scripted 400", "provider", 400)
     assert not answer.parts
 
 
-def test_work_that_ends_while_a_turn_runs_is_a_note_in_its_answer() -> None:
+def test_a_report_during_a_turn_is_a_note_in_its_answer() -> None:
     live, stored = recording("background_within").streamed(), restarted("background_within")
     for messages in (live, stored):
         assert [full.message.role for full in messages] == ["user", "assistant"]
@@ -117,8 +117,8 @@ def test_work_that_ends_while_a_turn_runs_is_a_note_in_its_answer() -> None:
         assert words == "".join(f"l{n} " for n in range(40))
 
 
-async def test_it_is_found_where_it_is_looked_up() -> None:
-    """The server does not know it by its id, and gives it with the session (measured)."""
+async def test_it_can_be_looked_up() -> None:
+    """The server has no route for its id, but returns it with the session (measured)."""
     replay = recording("background").loads["end"]["compactedReplay"]
     turn_id = next(raw["promptId"] for raw in replay if "notification" in raw.get("promptId", ""))
     plain = json.loads(json.dumps(replay).replace(turn_id, "p9"))

@@ -1,4 +1,4 @@
-"""What qwen serve offers for a prompt, and how a choice reaches it; titles, copies and deletions."""
+"""qwen serve's catalog, and how options are set; titles, forks and deletions."""
 
 from typing import Any
 
@@ -30,7 +30,7 @@ async def greeted(http: Http) -> QwenServe:
     return backend
 
 
-async def test_what_a_person_may_choose() -> None:
+async def test_the_catalog() -> None:
     answers = {
         f"GET {BASE}/context": CONTEXT,
         f"GET {BASE}/supported-commands": {"availableCommands": [{"name": "init", "description": "sets up"}]},
@@ -49,7 +49,7 @@ async def test_what_a_person_may_choose() -> None:
         assert await offers.files("/srv", "x") == ()
 
 
-async def test_before_there_is_a_session_there_is_nothing_to_choose() -> None:
+async def test_the_catalog_is_empty_without_a_session() -> None:
     async with daemon() as (told, http):
         offers = (await greeted(http)).offers
         told.asked.clear()
@@ -57,13 +57,13 @@ async def test_before_there_is_a_session_there_is_nothing_to_choose() -> None:
         assert told.calls == []
 
 
-async def test_what_does_not_fit_is_called_that() -> None:
+async def test_an_unknown_schema_is_an_error() -> None:
     async with daemon(**{f"GET {BASE}/context": {"state": 3}}) as (_, http):
         with pytest.raises(SchemaMismatch):
             await (await greeted(http)).offers.agents("", "s1")
 
 
-async def test_a_choice_is_set_before_the_prompt_goes_out() -> None:
+async def test_options_are_set_before_the_prompt_is_sent() -> None:
     async with daemon(**{MODE: {}, MODEL: {}}) as (told, http):
         backend = await greeted(http)
         await backend.messages("s1")
@@ -78,7 +78,7 @@ async def test_a_choice_is_set_before_the_prompt_goes_out() -> None:
         assert told.identities(MODE) == ["client_1"]
 
 
-async def test_a_choice_that_is_not_taken_keeps_the_prompt_here() -> None:
+async def test_a_refused_option_rejects_the_prompt() -> None:
     body = {"error": "Internal error", "code": -32603, "data": {"details": "Model 'm' not found"}}
     async with daemon(**{MODEL: JSONResponse(body, 500)}) as (told, http):
         backend = await greeted(http)
@@ -89,7 +89,7 @@ async def test_a_choice_that_is_not_taken_keeps_the_prompt_here() -> None:
 
 
 @pytest.mark.parametrize("awake", [True, False])
-async def test_a_session_is_woken_to_be_named(awake: bool) -> None:
+async def test_a_session_is_loaded_to_be_renamed(awake: bool) -> None:
     answers: dict[str, Any] = {f"PATCH {BASE}/metadata": {"displayName": "shorter"}}
     answers |= {} if awake else {f"GET {BASE}/status": NOT_FOUND}
     async with daemon(**answers) as (told, http):
@@ -101,7 +101,7 @@ async def test_a_session_is_woken_to_be_named(awake: bool) -> None:
         assert (f"POST {BASE}/load" in before) is not awake
 
 
-async def test_a_copy_is_the_server_s() -> None:
+async def test_a_fork_is_made_by_the_server() -> None:
     copy = loaded(sessionId="s2", clientId="client_2")
     answers = {
         f"POST {BASE}/branch": JSONResponse(copy, 201),
@@ -125,19 +125,19 @@ async def test_a_stored_session_is_deleted() -> None:
 
 
 @pytest.mark.parametrize("answer", [NO_CONTENT, NOT_FOUND])
-async def test_one_that_was_never_stored_is_closed(answer: Any) -> None:
+async def test_a_session_that_was_never_stored_is_closed(answer: Any) -> None:
     async with daemon(**{f"DELETE {BASE}": answer}) as (told, http):
         await deletion(told, http, notFound=["s1"])
         assert f"DELETE {BASE}" in told.calls
 
 
-async def test_a_deletion_of_which_nothing_is_said_did_not_happen() -> None:
+async def test_an_unconfirmed_deletion_is_an_error() -> None:
     async with daemon() as (told, http):
         with pytest.raises(SchemaMismatch):
             await deletion(told, http, errors=[{"sessionId": "s1"}])
 
 
-async def test_another_refusal_is_the_caller_s() -> None:
+async def test_another_error_status_is_raised() -> None:
     async with daemon(**{f"DELETE {BASE}": JSONResponse({}, 500)}) as (told, http):
         with pytest.raises(HttpStatusError):
             await deletion(told, http, notFound=["s1"])

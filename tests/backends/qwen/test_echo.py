@@ -1,4 +1,4 @@
-"""A prompt whose 202 was lost, found by what the server keeps of it."""
+"""A prompt whose 202 was lost, found by the server's echo."""
 
 import pytest
 
@@ -28,7 +28,7 @@ def found(now: FollowedSession, sought: Prompt, *, claimed: frozenset[str] = fro
     return find_prompt(sought, now, mine=MINE, claimed=claimed)
 
 
-def test_a_place_is_read_back() -> None:
+def test_a_position_can_be_parsed() -> None:
     fold = SessionReducer("s1")
     fold.cursor = 7
     fold.echoes.append(echo("p3", 6))
@@ -40,7 +40,7 @@ def test_a_place_is_read_back() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "e1", "e1 x p"])
-def test_what_is_no_place(text: str) -> None:
+def test_an_invalid_position(text: str) -> None:
     assert EchoPosition.parse(text) is None
 
 
@@ -55,22 +55,22 @@ def test_what_is_no_place(text: str) -> None:
         (echo("p1", 6, text=" do it\n"), True),
     ],
 )
-def test_it_has_our_words_and_our_name_and_comes_after_our_place(one: Echo, is_ours: bool) -> None:
+def test_text_author_and_position_must_match(one: Echo, is_ours: bool) -> None:
     assert found(session(one), prompt()) == ("p1" if is_ours else None)
 
 
-def test_the_first_that_is_not_another_of_ours() -> None:
+def test_the_first_unclaimed_match() -> None:
     now = session(echo("p1", 6), echo("p2", 7))
     assert found(now, prompt()) == "p1"
     assert found(now, prompt(), claimed=frozenset({"p1"})) == "p2"
 
 
-def test_a_restart_forgets_authors_and_numbers_but_not_the_order() -> None:
+def test_a_restart_loses_authors_and_ids_but_not_the_order() -> None:
     before, after = echo("p0", 1, author=""), echo("p1", 2, author="")
     assert found(session(before, after, epoch="e2"), prompt()) == "p1"
     assert found(session(before, epoch="e2"), prompt()) is None
 
 
-def test_without_a_place_only_the_name_tells() -> None:
+def test_without_a_position_only_the_author_matches() -> None:
     assert found(session(echo("p1", 1, author="")), prompt(after="")) is None
     assert found(session(echo("p1", 1)), prompt(after="")) == "p1"

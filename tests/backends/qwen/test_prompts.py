@@ -1,4 +1,4 @@
-"""Prompts to a qwen serve that takes them, loses its 202, or has forgotten who we are."""
+"""Prompts to a qwen serve that accepts them, whose 202 is lost, or that does not know the client id."""
 
 import pytest
 from starlette.responses import JSONResponse
@@ -20,7 +20,7 @@ from tui.net.errors import HttpStatusError
 PROMPT, RESUME = "POST /session/s1/prompt", "POST /session/s1/resume"
 
 
-async def test_a_prompt_is_taken_under_the_server_s_id() -> None:
+async def test_a_prompt_gets_the_servers_id() -> None:
     async with daemon() as (told, http):
         backend = await greeted(http)
         await backend.messages("s1")
@@ -30,7 +30,7 @@ async def test_a_prompt_is_taken_under_the_server_s_id() -> None:
         assert told.identities(PROMPT) == ["client_1"]
 
 
-async def test_a_client_that_is_forgotten_asks_who_it_is_and_posts_once_more() -> None:
+async def test_an_unknown_client_requests_a_new_id_and_posts_again() -> None:
     async with daemon(**{PROMPT: FORGOTTEN}) as (told, http):
         backend = await greeted(http)
         await backend.messages("s1")
@@ -41,7 +41,7 @@ async def test_a_client_that_is_forgotten_asks_who_it_is_and_posts_once_more() -
         assert told.identities(RESUME) == [None]
 
 
-async def test_a_session_that_the_server_put_away_is_woken_for_a_prompt() -> None:
+async def test_a_closed_session_is_loaded_for_a_prompt() -> None:
     async with daemon(**{PROMPT: NOT_FOUND}) as (told, http):
         backend = await greeted(http)
         with pytest.raises(HttpStatusError):
@@ -49,7 +49,7 @@ async def test_a_session_that_the_server_put_away_is_woken_for_a_prompt() -> Non
         assert [call for call in told.calls if call in (PROMPT, LOAD)] == [PROMPT, LOAD, PROMPT]
 
 
-async def test_a_full_queue_is_no_broken_post() -> None:
+async def test_a_full_queue_rejects_the_prompt() -> None:
     full = JSONResponse({"error": "full", "code": "prompt_queue_full"}, 503, {"retry-after": "5"})
     async with daemon(**{PROMPT: full}) as (told, http):
         backend = await greeted(http)
@@ -58,7 +58,7 @@ async def test_a_full_queue_is_no_broken_post() -> None:
         assert told.calls.count(PROMPT) == 1
 
 
-async def test_a_lost_202_is_found_by_its_echo_after_our_place() -> None:
+async def test_a_lost_202_is_found_by_its_echo_after_our_position() -> None:
     async with daemon(**{LOAD: loaded(echo(1, "do it", "p0"), ended(2, "p0"), last=2)}) as (told, http):
         backend = await greeted(http)
         await backend.messages("s1")
@@ -76,7 +76,7 @@ async def test_a_lost_202_is_found_by_its_echo_after_our_place() -> None:
         assert await backend.look_up("s1", twin.message_id, twin) == PromptLookup(stored=False)
 
 
-async def test_a_prompt_that_waits_at_the_server_is_found_too() -> None:
+async def test_a_prompt_queued_at_the_server_is_found_too() -> None:
     added = {
         "id": 3,
         "type": "pending_prompt_added",
@@ -92,7 +92,7 @@ async def test_a_prompt_that_waits_at_the_server_is_found_too() -> None:
         assert await backend.look_up("s1", prompt.message_id, prompt) == PromptLookup(stored=True, server_id="p7")
 
 
-async def test_a_known_prompt_is_asked_for_by_its_id_and_then_in_the_transcript() -> None:
+async def test_a_known_prompt_is_looked_up_by_id_and_then_in_the_transcript() -> None:
     async with daemon(**{"GET /session/s1/turns/p1": {"state": "running"}}) as (told, http):
         backend = await greeted(http)
         assert await backend.look_up("s1", "p1") == PromptLookup(stored=True)

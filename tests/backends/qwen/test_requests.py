@@ -1,4 +1,4 @@
-"""Questions and permissions of qwen serve, both ways; votes; and how answers are told apart again."""
+"""Questions and permissions of qwen serve in both forms; votes; and the parsing of answers."""
 
 from datetime import datetime
 from typing import Any
@@ -16,7 +16,7 @@ def of_stream(name: str) -> requests.Asked:
 
 
 @pytest.mark.parametrize("name", ["ask", "dismiss", "shell", "refuse", "edit"])
-def test_a_request_in_the_session_s_state_says_the_same_but_for_its_place(name: str) -> None:
+def test_a_request_in_the_status_equals_the_streamed_one_but_its_call(name: str) -> None:
     [interaction] = recording(name).status["pendingInteractions"]
     streamed, stated = of_stream(name), requests.pending("s1", interaction)
     assert stated.options == streamed.options
@@ -46,8 +46,8 @@ def test_each_reply_has_its_option(reply: PermissionReply, option: str) -> None:
 @pytest.mark.parametrize(
     ("reply", "option"), [("once", "proceed_once"), ("always", "proceed_once"), ("reject", "cancel")]
 )
-def test_a_request_that_is_not_known_gets_the_usual_option(reply: PermissionReply, option: str) -> None:
-    """Never more than was asked for: without knowing the options nothing is allowed for ever."""
+def test_an_unknown_request_gets_the_default_option(reply: PermissionReply, option: str) -> None:
+    """Never more than requested: without known options nothing is allowed permanently."""
     assert requests.option(None, reply) == option
 
 
@@ -93,14 +93,12 @@ def asked_with(labels: list[str], *, multiple: bool = True) -> dict[str, Any]:
         (["auth"], "", ()),
     ],
 )
-def test_several_labels_are_told_apart_by_what_was_offered(
-    labels: list[str], answer: str, row: tuple[str, ...]
-) -> None:
+def test_several_labels_are_parsed_by_the_options(labels: list[str], answer: str, row: tuple[str, ...]) -> None:
     given = {"answers": [{"question": "?", "answer": answer}]}
     assert requests.answers_in(given, asked_with(labels)) == (row,)
 
 
-def test_a_single_answer_is_one_whatever_it_holds() -> None:
+def test_a_single_answer_is_not_split() -> None:
     given = {"answers": [{"answer": "auth, search"}]}
     assert requests.answers_in(given, asked_with(["auth", "search"], multiple=False)) == (("auth, search",),)
     assert requests.answers_in(given, None) == (("auth, search",),)
@@ -111,7 +109,7 @@ def test_other_tools_have_no_answers(result: object) -> None:
     assert requests.answers_in(result, asked_with(["a"])) is None
 
 
-def test_an_answer_of_very_many_labels_is_read_in_one_pass() -> None:
+def test_many_labels_are_parsed_in_one_pass() -> None:
     labels = 300_000
     given = {"answers": [{"question": "?", "answer": "a, " * labels}]}
     [row] = requests.answers_in(given, asked_with(["a"])) or ((),)

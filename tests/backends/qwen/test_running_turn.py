@@ -1,4 +1,4 @@
-"""A turn of which the server has dropped the beginning: said while it runs, whole once it has ended."""
+"""A turn whose beginning the server dropped: marked while it runs, complete once it has ended."""
 
 from tests.backends.daemon import LOAD, daemon, echo, ended, loaded, said, update
 from tests.backends.feeding import feeding, greeted
@@ -15,7 +15,7 @@ DROPPED = {
 }
 
 
-async def test_a_torn_answer_is_called_that_and_loaded_anew_at_its_end() -> None:
+async def test_a_truncated_answer_is_marked_and_loaded_again_at_its_end() -> None:
     torn = loaded(echo(1, "hi"), said(2, "one. "), ended(3), busy=True, last=12)
     torn["liveJournal"] = [DROPPED, said(11, "the end of ", "p2")]
     async with daemon(**{LOAD: torn}) as (told, http):
@@ -37,14 +37,14 @@ async def test_a_torn_answer_is_called_that_and_loaded_anew_at_its_end() -> None
             assert told.streams[1].headers["last-event-id"] == "14"
 
 
-async def test_what_was_left_out_of_the_past_tears_nothing() -> None:
+async def test_a_truncated_history_does_not_mark_the_turn() -> None:
     past = {**DROPPED, "data": {"truncatedEvents": 7}}
     async with daemon(**{LOAD: loaded(past, echo(1, "hi"), said(2, "one."), ended(3), last=3)}) as (_, http):
         page = await (await greeted(http)).messages("s1")
     assert not any(isinstance(part, NotePart) for full in page.messages for part in full.parts)
 
 
-async def test_a_torn_answer_of_which_only_a_plan_is_left_is_called_that_too() -> None:
+async def test_a_truncated_answer_with_only_a_plan_is_marked_too() -> None:
     torn = loaded(busy=True, last=12)
     torn["liveJournal"] = [DROPPED, update(12, "plan", "p2", entries=[{"content": "one"}])]
     async with daemon(**{LOAD: torn}) as (_, http):
@@ -52,7 +52,7 @@ async def test_a_torn_answer_of_which_only_a_plan_is_left_is_called_that_too() -
     assert [part.text for part in full.parts if isinstance(part, NotePart)] == [TORN]
 
 
-async def test_a_turn_of_which_only_its_end_is_left_is_loaded_anew() -> None:
+async def test_a_turn_with_only_its_end_is_loaded_again() -> None:
     torn = loaded(busy=True, last=12)
     torn["liveJournal"] = [DROPPED]
     async with daemon(**{LOAD: torn}) as (told, http):
@@ -66,7 +66,7 @@ async def test_a_turn_of_which_only_its_end_is_left_is_loaded_anew() -> None:
             await wait_until(lambda: feed.words() == "moreand its answer")
 
 
-async def test_what_is_torn_where_no_turn_runs_is_not_loaded_again_and_again() -> None:
+async def test_a_truncated_ended_turn_is_loaded_only_once() -> None:
     torn = loaded(last=12)
     torn["liveJournal"] = [{**DROPPED, "promptId": None}, said(12, "of a timer's turn", "p2")]
     async with daemon(**{LOAD: torn}) as (told, http):
@@ -79,7 +79,7 @@ async def test_what_is_torn_where_no_turn_runs_is_not_loaded_again_and_again() -
             assert told.calls.count(LOAD) == 1
 
 
-async def test_a_torn_answer_behind_a_past_that_tells_no_ends_is_loaded_once_while_it_runs() -> None:
+async def test_a_truncated_answer_is_loaded_once_while_it_runs() -> None:
     for marker in (DROPPED, {**DROPPED, "promptId": None}):
         torn = loaded(echo(1, "hi"), said(2, "one. "), busy=True, last=12)
         torn["liveJournal"] = [marker, said(11, "the end of ", "p2")]
@@ -95,7 +95,7 @@ async def test_a_torn_answer_behind_a_past_that_tells_no_ends_is_loaded_once_whi
                 assert told.calls.count(LOAD) == 1
 
 
-async def test_whether_a_prompt_is_there_is_not_known_while_the_server_shows_only_the_end_of_what_runs() -> None:
+async def test_a_prompt_is_unknown_while_the_server_drops_earlier_events() -> None:
     async with daemon(**{LOAD: loaded(last=2)}) as (told, http):
         backend = await greeted(http)
         await backend.messages("s1")

@@ -1,4 +1,4 @@
-"""Single pieces of qwen serve's JSON, as a real server sends them and as nobody should."""
+"""Single values of qwen serve's JSON, as sent by a real server, and invalid ones."""
 
 from typing import Any
 
@@ -29,7 +29,7 @@ def test_every_load_is_read(name: str) -> None:
         assert loaded.last_event_id > 0
 
 
-def test_terminals_tell_how_prompts_ended() -> None:
+def test_terminals_of_prompts() -> None:
     loaded = wire.read(recording("restart").loads["restarted"], wire.Loaded)
     assert [(one.terminal, one.code) for one in loaded.terminals()] == [
         ("completed", ""),
@@ -37,7 +37,7 @@ def test_terminals_tell_how_prompts_ended() -> None:
     ]
 
 
-def test_a_state_with_an_open_question() -> None:
+def test_a_status_with_an_open_question() -> None:
     seen = wire.seen(recording("ask").status)
     assert seen.busy
     assert seen.session.directory == "/srv/project"
@@ -46,7 +46,7 @@ def test_a_state_with_an_open_question() -> None:
 
 
 @pytest.mark.parametrize("stamp", ["", "yesterday", "2026-99-99"])
-def test_a_time_that_makes_no_sense_is_none(stamp: str) -> None:
+def test_an_invalid_time_is_unknown(stamp: str) -> None:
     assert wire.epoch(stamp) == 0.0
 
 
@@ -77,13 +77,13 @@ def test_tokens(meta: dict[str, Any] | None, usage: Usage | None) -> None:
     assert wire.usage(meta) == usage
 
 
-def test_a_shell_shows_what_the_command_printed_and_not_the_report_to_the_model() -> None:
+def test_a_shell_shows_the_commands_output_only() -> None:
     content = [{"type": "content", "content": {"type": "text", "text": "Command: ls\nOutput: a"}}]
     assert wire.tool_output(content, {"type": "shell_result", "output": "a"}).text == "a"
     assert wire.tool_output(content, {"type": "shell_result", "output": None}).text == "Command: ls\nOutput: a"
 
 
-def test_a_diff_is_the_server_s_or_else_made_here() -> None:
+def test_a_diff_is_the_servers_or_else_made_here() -> None:
     block = {"type": "diff", "path": "a.txt", "oldText": "one\ntwo\n", "newText": "one\nthree\n"}
     made = wire.tool_output([block], None).diff
     assert made.startswith("--- a.txt\n+++ a.txt")
@@ -91,17 +91,17 @@ def test_a_diff_is_the_server_s_or_else_made_here() -> None:
     assert wire.tool_output([block], {"fileDiff": "Index: a\n====\n--- a\n+++ b\n"}).diff == "--- a\n+++ b\n"
 
 
-def test_a_diff_of_something_huge_is_not_made() -> None:
+def test_a_huge_diff_is_not_made() -> None:
     block = {"type": "diff", "path": "big", "oldText": "x\n" * wire.LONGEST_DIFF, "newText": "y"}
     assert "too long to compare" in wire.tool_output([block], None).diff
 
 
 @pytest.mark.parametrize("content", [None, "words", [3, None], [{"type": "content", "content": 5}], [{}]])
-def test_content_of_no_known_shape_is_empty(content: object) -> None:
+def test_content_of_an_unknown_schema_is_empty(content: object) -> None:
     assert wire.tool_output(content, None) == wire.ToolOutput("", "")
 
 
-def test_whole_text_is_clean() -> None:
+def test_complete_text_is_sanitized() -> None:
     content = [{"type": "content", "content": {"text": "a\x1b[2Jb\ud83d"}}]
     assert wire.tool_output(content, None).text == "ab\ufffd"
 
@@ -115,7 +115,7 @@ def test_todos() -> None:
 
 
 @pytest.mark.parametrize("value", [{}, {"type": 3}, [], None, "x", {"type": "x", "id": "seven"}])
-def test_what_is_no_frame_is_refused(value: object) -> None:
+def test_an_invalid_frame_is_refused(value: object) -> None:
     with pytest.raises(msgspec.ValidationError):
         wire.read(value, wire.Frame)
 

@@ -1,4 +1,4 @@
-"""What the list of sessions tells: statuses, and what is asked where nobody watches."""
+"""The list of sessions: statuses, and requests of sessions without a stream."""
 
 import pytest
 from starlette.requests import Request
@@ -15,7 +15,7 @@ from tui.net import http_client
 from tui.net.errors import SchemaMismatch
 
 
-async def test_the_list_gives_sessions_statuses_and_open_requests() -> None:
+async def test_the_list_has_sessions_statuses_and_open_requests() -> None:
     sessions = {"sessions": [listed("s1", title="one", busy=True, waiting=[PERMISSION]), listed("s2", title="Two")]}
     async with daemon(**{LIST: sessions}) as (told, http):
         backend = await greeted(http)
@@ -31,7 +31,7 @@ async def test_the_list_gives_sessions_statuses_and_open_requests() -> None:
         assert told.last(LIST).query["size"] == "200"
 
 
-async def test_a_request_in_the_list_keeps_its_place_in_the_transcript() -> None:
+async def test_a_listed_request_keeps_its_streamed_tool_call() -> None:
     waiting = [{"requestId": "r1", "kind": "user_question", "questions": [{"question": "Which?"}]}]
     async with daemon(**{LIST: {"sessions": [listed(busy=True, waiting=waiting)]}}) as (told, http):
         backend = await greeted(http)
@@ -44,7 +44,7 @@ async def test_a_request_in_the_list_keeps_its_place_in_the_transcript() -> None
         assert (placed.message_id, placed.call_id) == ("p1:answer", "call_1")
 
 
-async def test_what_is_asked_where_nobody_watches_is_seen_by_looking(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_requests_without_a_stream_are_found_by_polling(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tui.backends.qwen.streams.LOOK_EVERY", 0.01)
     waiting = [{"requestId": "r2", "kind": "user_question", "questions": [{"question": "Which?"}]}]
     async with daemon() as (told, http):
@@ -59,7 +59,7 @@ async def test_what_is_asked_where_nobody_watches_is_seen_by_looking(monkeypatch
             assert feed.store.status("s2") == Busy()
 
 
-async def test_a_list_that_cannot_be_read_at_all_costs_itself_alone() -> None:
+async def test_an_unreadable_list_affects_only_its_workspace() -> None:
     async with daemon(**{LIST: {"odd": 1}}) as (_, http):
         backend = QwenServe(http)
         await backend.handshake()
@@ -70,8 +70,8 @@ async def test_a_list_that_cannot_be_read_at_all_costs_itself_alone() -> None:
             await backend.sessions()
 
 
-async def test_a_status_that_cannot_be_read_costs_its_session_alone() -> None:
-    """Of one that is followed and is not among the newest: what its stream tells of it stays."""
+async def test_an_unreadable_status_affects_only_its_session() -> None:
+    """A followed session that is not among the newest keeps its streamed state."""
     odd = {"hasActivePrompt": "perhaps"}
     async with daemon(**{LIST: {"sessions": [listed("s2", busy=True)]}, "GET /session/s1/status": odd}) as (
         told,
@@ -89,7 +89,7 @@ async def test_a_status_that_cannot_be_read_costs_its_session_alone() -> None:
         assert list(store.requests) == ["r1"]
 
 
-async def test_a_list_that_is_too_large_is_asked_for_in_smaller_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_list_that_is_too_large_is_fetched_in_smaller_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     defaults = http_client.Http.call.__kwdefaults__ or {}
     monkeypatch.setattr(http_client.Http.call, "__kwdefaults__", {**defaults, "limit": 4000})
     names = [f"s{number}" for number in range(30)]

@@ -1,4 +1,4 @@
-"""A stream and a load of the same session tell the same, as a real server sent both."""
+"""A stream and a load of the same session give the same result, as recorded from a real server."""
 
 import copy
 from collections.abc import Sequence
@@ -42,7 +42,7 @@ def of(told: Sequence[e.Event], *kinds: type) -> list[Any]:
 
 
 @pytest.mark.parametrize("name", ENDED)
-def test_the_stream_leads_to_what_load_gives(name: str) -> None:
+def test_the_stream_gives_the_same_as_a_load(name: str) -> None:
     recorded = recording(name)
     _, loaded = recorded.loaded("end")
     assert recorded.streamed() == picture(recorded.session_id, loaded)
@@ -57,8 +57,8 @@ def test_at_the_end_the_session_is_idle_and_nothing_is_open(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ENDED)
-def test_events_that_come_twice_change_nothing(name: str) -> None:
-    """A page may be fetched between events of which it already knows."""
+def test_repeated_events_change_nothing(name: str) -> None:
+    """A page that already contains events may be fetched before them."""
     recorded = recording(name)
     _, told = recorded.fold()
     whole = e.MessagesLoaded(recorded.session_id, recorded.streamed(), None)
@@ -108,7 +108,7 @@ UPDATES = st.one_of(
 
 
 def compacted(frames: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """As the server keeps a turn: neighbouring chunks are one, a tool call stands whole at its first place."""
+    """Compacts a turn as the server does: adjacent chunks are merged, tool calls complete at their first position."""
     kept: list[dict[str, Any]] = []
     places: dict[str, int] = {}
     for one in copy.deepcopy(list(frames)):
@@ -148,14 +148,14 @@ TEXT_AROUND_A_RUNNING_CALL = [
 
 @given(st.lists(UPDATES, max_size=14))
 @example(TEXT_AROUND_A_RUNNING_CALL)
-def test_however_much_the_server_merges_the_messages_are_the_same(updates: list[dict[str, Any]]) -> None:
+def test_compaction_does_not_change_the_messages(updates: list[dict[str, Any]]) -> None:
     echo = frame(1, words("user_message_chunk", "do it"))
     turn = [frame(number, update) for number, update in enumerate(updates, 2)]
     end = {"id": 99, "type": "turn_complete", "promptId": "p1", "data": {"stopReason": "end_turn"}}
     assert told_of([echo, *compacted(turn), end]) == told_of([echo, *turn, end])
 
 
-def test_a_subagent_s_words_to_itself_are_not_the_answer() -> None:
+def test_text_of_a_subagent_is_not_in_the_answer() -> None:
     updates = [
         words("user_message_chunk", "hi"),
         words("agent_message_chunk", "one "),
@@ -166,7 +166,7 @@ def test_a_subagent_s_words_to_itself_are_not_the_answer() -> None:
     assert [part.text for part in answer.parts if isinstance(part, TextPart)] == ["one two"]
 
 
-def test_halves_of_a_character_are_joined_across_chunks() -> None:
+def test_surrogates_are_joined_across_chunks() -> None:
     [_, answer] = told_of(
         [frame(1, words("user_message_chunk", "hi"))]
         + [frame(n, words("agent_message_chunk", text)) for n, text in ((2, "a\ud83d"), (3, "\ude00b"))]
@@ -174,7 +174,7 @@ def test_halves_of_a_character_are_joined_across_chunks() -> None:
     assert [part.text for part in answer.parts if isinstance(part, TextPart)] == ["a😀b"]
 
 
-def test_ids_are_made_of_the_prompt_and_deltas_know_their_place() -> None:
+def test_ids_are_derived_from_the_prompt_and_deltas_have_positions() -> None:
     fold, told = recording("think").fold()
     [echo] = fold.echoes
     deltas = of(told, e.TextDelta)
@@ -186,7 +186,7 @@ def test_ids_are_made_of_the_prompt_and_deltas_know_their_place() -> None:
         at[delta.part_id] = delta.at + len(delta.delta)
 
 
-def test_thoughts_words_and_tokens() -> None:
+def test_reasoning_text_and_tokens() -> None:
     [prompt, answer] = recording("think").streamed()
     assert [type(part) for part in answer.parts] == [ReasoningPart, TextPart]
     assert answer.message.parent_id == prompt.message.id
@@ -212,7 +212,7 @@ def test_a_question_is_opened_answered_and_quoted() -> None:
     assert (tool.call_id, tool.message_id, tool.answers) == (question.call_id, question.message_id, given_answers)
 
 
-def test_a_question_that_is_dismissed_ends_its_turn() -> None:
+def test_a_dismissed_question_ends_its_turn() -> None:
     fold, told = recording("dismiss").fold()
     [rejected] = of(told, e.QuestionRejected)
     assert rejected.session_id == fold.session_id
@@ -224,7 +224,7 @@ def test_a_question_that_is_dismissed_ends_its_turn() -> None:
 
 
 @pytest.mark.parametrize(("name", "reply"), [("shell", "once"), ("refuse", "reject")])
-def test_a_permission_shows_its_command_and_what_always_means(name: str, reply: PermissionReply) -> None:
+def test_a_permission_has_its_command_and_scope(name: str, reply: PermissionReply) -> None:
     fold, told = recording(name).fold()
     [opened] = of(told, e.RequestOpened)
     request = opened.request
@@ -254,13 +254,13 @@ def test_a_plan_is_the_todos() -> None:
     )
 
 
-def test_a_model_error_is_told_with_its_status() -> None:
+def test_a_model_error_has_its_status() -> None:
     [_, answer] = recording("fail").streamed()
     assert answer.message.failure == Failure("scripted 401", "provider", 401)
     assert answer.message.completed is not None
 
 
-def test_a_cancelled_turn_is_aborted_and_the_queued_one_follows_without_a_rest() -> None:
+def test_a_cancelled_turn_is_aborted_and_the_queued_one_follows() -> None:
     fold, told = recording("queue").fold()
     first, second = [full.message for full in picture(fold.session_id, told) if full.message.role == "assistant"]
     assert first.failure == Failure("aborted", "aborted")
@@ -270,7 +270,7 @@ def test_a_cancelled_turn_is_aborted_and_the_queued_one_follows_without_a_rest()
     assert [echo.text for echo in fold.echoes] == ["SLOW", "second", "second"]
 
 
-def test_a_turn_that_runs_is_loaded_as_running() -> None:
+def test_a_running_turn_is_loaded_as_running() -> None:
     _, told = recording("queue").loaded("running")
     [_, answer] = picture(recording("queue").session_id, told)
     assert answer.message.completed is None
@@ -278,7 +278,7 @@ def test_a_turn_that_runs_is_loaded_as_running() -> None:
     assert of(told, e.StatusChanged)[-1].status == Busy()
 
 
-def test_a_request_that_waits_is_open_after_a_load() -> None:
+def test_an_open_request_is_open_after_a_load() -> None:
     recorded = recording("ask")
     fold, told = recorded.loaded("waiting")
     [opened] = of(recorded.fold()[1], e.RequestOpened)
@@ -286,7 +286,7 @@ def test_a_request_that_waits_is_open_after_a_load() -> None:
     assert of(told, e.RequestOpened) == [opened]
 
 
-def test_a_restarted_server_says_which_turn_it_lost() -> None:
+def test_a_restarted_server_reports_the_lost_turn() -> None:
     recorded: Recording = recording("restart")
     before = recorded.streamed()
     _, told = recorded.loaded("restarted")
@@ -315,9 +315,7 @@ USED = words("agent_message_chunk", "", usage={"inputTokens": 1, "outputTokens":
         ([call("x", "completed"), SAID], False),
     ],
 )
-def test_of_a_prompt_whose_end_is_forgotten_the_transcript_tells(
-    stored: list[dict[str, Any]], breaks_off: bool
-) -> None:
+def test_an_unrecorded_end_is_derived_from_the_transcript(stored: list[dict[str, Any]], breaks_off: bool) -> None:
     fold = SessionReducer("s1", [])
     raws = [frame(number, update) for number, update in enumerate([words("user_message_chunk", "go"), *stored], 1)]
     told = [event for raw in raws for event in fold.take(wire.read(raw, wire.Frame))]
@@ -326,13 +324,13 @@ def test_of_a_prompt_whose_end_is_forgotten_the_transcript_tells(
     assert answer.message.completed is not None
 
 
-def test_a_session_that_dies_in_the_middle_of_its_words_has_not_finished_them() -> None:
+def test_a_session_that_dies_in_mid_text_is_interrupted() -> None:
     died = {"id": 9, "type": "session_died", "data": {}}
     [_, answer] = told_of([frame(1, words("user_message_chunk", "go")), frame(2, SAID), died])
     assert answer.message.failure == BROKEN_OFF
 
 
-def test_a_tool_that_was_running_when_the_turn_ended_is_not_left_running() -> None:
+def test_a_running_tool_ends_with_its_turn() -> None:
     end = {"id": 9, "type": "turn_error", "promptId": "p1", "data": {"message": "gone"}}
     started = frame(2, call("x", "in_progress", title="wait"))
     [_, answer] = told_of([frame(1, words("user_message_chunk", "go")), started, end])
@@ -341,7 +339,7 @@ def test_a_tool_that_was_running_when_the_turn_ended_is_not_left_running() -> No
     assert answer.message.failure == Failure("gone")
 
 
-def test_a_session_that_closes_takes_its_requests_along() -> None:
+def test_closing_a_session_closes_its_requests() -> None:
     recorded = recording("ask")
     frames = recorded.frames()
     asked = next(i for i, one in enumerate(frames) if one.type == "permission_request")
@@ -353,11 +351,11 @@ def test_a_session_that_closes_takes_its_requests_along() -> None:
 
 
 @pytest.mark.parametrize("kind", ["something_new", "session_snapshot", "prompt_cancelled", "model_switched"])
-def test_other_kinds_of_events_are_passed_over(kind: str) -> None:
+def test_other_events_are_skipped(kind: str) -> None:
     assert SessionReducer("s1").take(wire.Frame(kind, data={"x": [1]})) == []
 
 
-def test_an_unreadable_event_is_passed_over_once() -> None:
+def test_an_unreadable_event_is_skipped_once() -> None:
     fold = SessionReducer("s1")
     with pytest.raises(msgspec.ValidationError):
         fold.take(wire.Frame("session_update", id=7, data={"update": {"sessionUpdate": 3}}))
@@ -365,8 +363,8 @@ def test_an_unreadable_event_is_passed_over_once() -> None:
 
 
 @pytest.mark.parametrize("code", ["session_closed", "-32602"])
-def test_a_prompt_that_its_session_s_end_overtook_is_not_said_to_be_there(code: str) -> None:
-    """Measured on 0.24.4: it leaves the server's queue, is echoed, and refused by an agent that is closing."""
+def test_a_prompt_refused_by_a_closing_session_is_removed(code: str) -> None:
+    """Measured on 0.24.4: it leaves the server's queue, is echoed, and refused by the closing agent."""
     fold = SessionReducer("s1")
     fold.take(wire.read(frame(1, words("user_message_chunk", "hello")), wire.Frame))
     end = {
@@ -379,7 +377,7 @@ def test_a_prompt_that_its_session_s_end_overtook_is_not_said_to_be_there(code: 
     assert told == [e.MessageRemoved("s1", "p1"), e.StatusChanged("s1", Idle())]
 
 
-def test_a_turn_whose_answer_had_begun_fails_when_its_session_is_closed() -> None:
+def test_a_turn_with_a_begun_answer_fails_when_its_session_is_closed() -> None:
     fold = SessionReducer("s1")
     fold.take(wire.read(frame(1, words("user_message_chunk", "hello")), wire.Frame))
     fold.take(wire.read(frame(2, words("agent_message_chunk", "Well")), wire.Frame))

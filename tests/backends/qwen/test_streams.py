@@ -1,4 +1,4 @@
-"""The streams of a qwen serve, one a session, in the hands of the test: cut, behind, gone, and told anew."""
+"""The streams of a qwen serve, one per session, controlled by the test: cut, slow, lost, and reloaded."""
 
 import asyncio
 import json
@@ -28,7 +28,7 @@ from tui.net.errors import HttpStatusError
 from tui.net.event_connection import StreamEnded
 
 
-async def test_opening_a_session_adds_its_stream_where_the_load_ended() -> None:
+async def test_opening_a_session_adds_its_stream_after_the_load() -> None:
     async with daemon(**{LOAD: loaded(echo(1, "hi"), said(2, "one "), last=2, busy=True)}) as (told, http):
         backend = await greeted(http)
         async with feeding(backend) as feed:
@@ -43,12 +43,12 @@ async def test_opening_a_session_adds_its_stream_where_the_load_ended() -> None:
             await wait_until(lambda: feed.store.status("s1") == Idle())
 
 
-async def test_comments_are_beats_of_the_oldest_stream_alone() -> None:
+async def test_comments_of_the_oldest_stream_are_heartbeats() -> None:
     other = {"POST /session/s2/load": {**loaded(), "sessionId": "s2"}}
     async with daemon(**other) as (told, http):
         backend = await greeted(http)
         async with feeding(backend) as feed:
-            await wait_until(lambda: e.Heartbeat() in feed.told)  # nothing is open: looking is all that proves the line
+            await wait_until(lambda: e.Heartbeat() in feed.told)  # no stream is open: polls prove the connection
             await backend.messages("s1")
             await backend.messages("s2")
             await wait_until(lambda: len(told.streams) == 2)
@@ -62,7 +62,7 @@ async def test_comments_are_beats_of_the_oldest_stream_alone() -> None:
             await wait_until(lambda: feed.told.count(e.Heartbeat()) == before + 1)
 
 
-async def test_a_stream_that_ends_ends_the_feed_and_goes_on_from_its_place() -> None:
+async def test_an_ended_stream_ends_the_feed_and_resumes_at_its_position() -> None:
     async with daemon() as (told, http):
         backend = await greeted(http)
         async with feeding(backend) as feed:
@@ -80,8 +80,8 @@ async def test_a_stream_that_ends_ends_the_feed_and_goes_on_from_its_place() -> 
             await wait_until(lambda: again.words() == "hione two")
 
 
-async def test_words_are_whole_again_once_the_server_has_told_what_was_missed_and_not_before() -> None:
-    """A server that was restarted opens the stream too, and says after that that it cannot go on from there."""
+async def test_partial_text_is_complete_only_after_the_replay() -> None:
+    """A restarted server opens the stream, too, and then reports that it cannot resume there."""
     async with daemon() as (told, http):
         backend = await greeted(http)
         async with feeding(backend) as feed:
@@ -103,7 +103,7 @@ async def test_words_are_whole_again_once_the_server_has_told_what_was_missed_an
             assert again.words() == "hione two"
 
 
-async def test_a_client_that_was_too_slow_goes_on_from_what_it_read() -> None:
+async def test_a_slow_client_resumes_after_what_it_has_read() -> None:
     async with daemon() as (told, http):
         backend = await greeted(http)
         async with feeding(backend) as feed:
@@ -126,7 +126,7 @@ async def test_a_client_that_was_too_slow_goes_on_from_what_it_read() -> None:
         assert told.calls.count(LOAD) == 1
 
 
-async def test_a_server_that_cannot_go_on_from_there_is_loaded_and_told_anew() -> None:
+async def test_a_session_that_cannot_be_resumed_is_loaded_again() -> None:
     async with daemon(**{LOAD: loaded(last=5)}) as (told, http):
         backend = await greeted(http)
         async with feeding(backend) as feed:
@@ -140,7 +140,7 @@ async def test_a_server_that_cannot_go_on_from_there_is_loaded_and_told_anew() -
             assert told.streams[1].headers["x-qwen-event-epoch"] == "e2"
 
 
-async def test_a_server_that_never_goes_on_from_what_it_gave_is_not_loaded_without_end() -> None:
+async def test_a_session_that_never_resumes_is_not_loaded_in_a_loop() -> None:
     lost = {"type": "state_resync_required", "data": {"reason": "epoch_reset"}}
     async with daemon(**{LOAD: loaded(last=5)}) as (told, http):
         backend = await greeted(http)
@@ -154,7 +154,7 @@ async def test_a_server_that_never_goes_on_from_what_it_gave_is_not_loaded_witho
             assert told.calls.count(LOAD) == 2
 
 
-async def test_an_event_that_is_missing_is_not_gone_without_a_word() -> None:
+async def test_a_missing_event_causes_a_load() -> None:
     async with daemon() as (told, http):
         backend = await greeted(http)
         async with feeding(backend) as feed:
@@ -169,7 +169,7 @@ async def test_an_event_that_is_missing_is_not_gone_without_a_word() -> None:
             assert told.streams[1].headers["last-event-id"] == "4"
 
 
-async def test_a_restarted_server_is_asked_to_load_before_its_stream() -> None:
+async def test_a_restarted_server_must_load_before_streaming() -> None:
     async with daemon() as (told, http):
         backend = await greeted(http)
         await backend.messages("s1")
@@ -182,7 +182,7 @@ async def test_a_restarted_server_is_asked_to_load_before_its_stream() -> None:
             assert feed.words() == "hi"
 
 
-async def test_a_stream_that_is_not_found_though_it_was_loaded_ends_the_feed() -> None:
+async def test_a_loaded_session_without_a_stream_ends_the_feed() -> None:
     async with daemon() as (told, http):
         backend = await greeted(http)
         await backend.messages("s1")
@@ -192,7 +192,7 @@ async def test_a_stream_that_is_not_found_though_it_was_loaded_ends_the_feed() -
             assert isinstance(feed.error, HttpStatusError)
 
 
-async def test_a_session_that_is_gone_is_told_so_and_the_line_stays() -> None:
+async def test_a_deleted_session_is_reported_and_the_connection_stays() -> None:
     async with daemon() as (told, http):
         backend = await greeted(http)
         await backend.messages("s1")
@@ -203,7 +203,7 @@ async def test_a_session_that_is_gone_is_told_so_and_the_line_stays() -> None:
             assert feed.error is None
 
 
-async def test_once_the_last_stream_is_gone_the_line_is_proved_at_once() -> None:
+async def test_after_the_last_stream_polls_prove_the_connection_at_once() -> None:
     async with daemon() as (told, http):
         backend = await greeted(http)
         async with feeding(backend) as feed:
@@ -231,7 +231,7 @@ async def test_a_gap_right_after_a_gap_is_left_to_the_backoff() -> None:
             assert len(told.streams) == 2
 
 
-async def test_a_session_that_somebody_closed_is_not_opened_again(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_closed_session_is_not_reopened(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tui.backends.qwen.streams.LOOK_EVERY", 0.01)
     async with daemon() as (told, http):
         backend = await greeted(http)
@@ -241,13 +241,13 @@ async def test_a_session_that_somebody_closed_is_not_opened_again(monkeypatch: p
             before = feed.told.count(e.Heartbeat())
             told.streams[0].send({"id": 1, "type": "session_closed", "data": {"reason": "client_close"}})
             told.streams[0].end()
-            # with its last stream gone, looking is again what proves the line
+            # without streams, polls prove the connection again
             await wait_until(lambda: feed.error or feed.told.count(e.Heartbeat()) > before)
             assert feed.error is None
             assert len(told.streams) == 1
 
 
-async def test_leaving_a_session_closes_its_stream_and_says_goodbye() -> None:
+async def test_leaving_a_session_closes_its_stream_and_detaches() -> None:
     async with daemon() as (told, http):
         backend = await greeted(http)
         async with feeding(backend) as feed:
@@ -260,7 +260,7 @@ async def test_leaving_a_session_closes_its_stream_and_says_goodbye() -> None:
             assert told.calls.count(DETACH) == 1
 
 
-async def test_a_flood_of_events_waits_for_whoever_reads_the_feed(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_flood_of_events_waits_for_the_reader_of_the_feed(monkeypatch: pytest.MonkeyPatch) -> None:
     async def all_have_come(*args: object, **kwargs: object) -> AsyncIterator[SimpleNamespace]:
         for number in range(3, 20_003):
             yield SimpleNamespace(data=json.dumps(said(number, "word ")))

@@ -1,4 +1,4 @@
-"""The name of the tool that waits for permission, where the list gives only its kind."""
+"""The name of the tool of a permission, if the list has only its kind."""
 
 from typing import Any
 
@@ -12,12 +12,12 @@ STORED = "GET /session/s1/transcript"
 
 
 def called(command: str, tool: str = "run_shell_command", kind: str = "tool_call") -> dict[str, Any]:
-    """A call as the stored transcript has it."""
+    """A call in the stored transcript."""
     given = {"sessionUpdate": kind, "kind": "execute", "rawInput": {"command": command}}
     return {"v": 1, "type": "session_update", "data": {**given, "_meta": {"toolName": tool}}}
 
 
-async def test_the_tool_that_waits_for_permission_gets_its_name_from_the_stored_call_and_is_asked_for_once() -> None:
+async def test_the_tool_name_is_read_once_from_the_stored_call() -> None:
     stored = {"events": [called("touch x", "another"), called("touch x"), called("touch y", "a_later_one")]}
     answers = {LIST: {"sessions": [listed(busy=True, waiting=[PERMISSION])]}, STORED: stored}
     async with daemon(**answers) as (told, http):
@@ -28,7 +28,7 @@ async def test_the_tool_that_waits_for_permission_gets_its_name_from_the_stored_
             assert (request.action, request.patterns) == ("run_shell_command", ("touch x",))
         assert told.calls.count(STORED) == 1
         assert told.last(STORED).query["direction"] == "backward"
-        assert LOAD not in told.calls  # to ask what is waited for wakes and joins nothing
+        assert LOAD not in told.calls  # reading the transcript neither loads nor joins a session
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ async def test_the_tool_that_waits_for_permission_gets_its_name_from_the_stored_
     ],
     ids=["gone", "not among them", "unreadable"],
 )
-async def test_where_no_stored_call_tells_the_kind_of_it_is_what_is_known(stored: Any) -> None:
+async def test_without_a_stored_call_only_the_kind_is_known(stored: Any) -> None:
     answers = {LIST: {"sessions": [listed(busy=True, waiting=[PERMISSION])]}, STORED: stored}
     async with daemon(**answers) as (told, http):
         backend = await greeted(http)

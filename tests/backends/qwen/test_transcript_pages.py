@@ -1,4 +1,4 @@
-"""Pages of a transcript that `load` left out, from a server that gives them as the test says."""
+"""Pages of a transcript before `load`'s replay, from a scripted server."""
 
 from typing import Any
 
@@ -33,7 +33,7 @@ def answered(text: str, at: int) -> dict[str, Any]:
 
 
 class Pages(Response):
-    """The transcript, read backward: one page for each cursor ("" for the first)."""
+    """The transcript, read backward: one page per cursor ("" for the first)."""
 
     def __init__(self, **pages: Any) -> None:
         super().__init__()
@@ -65,7 +65,7 @@ TORN = {
 }
 
 
-async def test_pages_begin_with_a_prompt_and_hold_nothing_twice() -> None:
+async def test_pages_begin_with_a_prompt_and_do_not_overlap() -> None:
     pages = Pages(**TORN)
     async with daemon(**{LOAD: NEWEST, PAGES: pages}) as (_, http):
         backend = QwenServe(http)
@@ -86,14 +86,14 @@ async def test_pages_begin_with_a_prompt_and_hold_nothing_twice() -> None:
         assert created == sorted(created)
 
 
-async def test_where_all_is_given_there_is_nothing_older() -> None:
+async def test_a_complete_replay_has_no_older_page() -> None:
     async with daemon(**{LOAD: loaded(echo(1, "hi"))}) as (_, http):
         backend = QwenServe(http)
         await backend.handshake()
         assert (await backend.messages("s1")).cursor is None
 
 
-async def test_a_failed_prompt_is_one_in_older_pages_too() -> None:
+async def test_a_failed_prompt_in_an_older_page() -> None:
     terminals = [{"promptId": "p1", "terminal": "error", "code": "-32603", "at": 12}]
     pages = Pages(backward={"events": [asked("first", 10, "p1"), asked("third", 30, "p3")]})
     async with daemon(**{LOAD: {**NEWEST, "promptTerminals": terminals}, PAGES: pages}) as (_, http):
@@ -105,7 +105,7 @@ async def test_a_failed_prompt_is_one_in_older_pages_too() -> None:
         assert older.messages[-1].message.failure.message == "-32603"
 
 
-async def test_another_shape_is_said() -> None:
+async def test_an_unknown_schema_is_an_error() -> None:
     async with daemon(**{LOAD: NEWEST, PAGES: {"events": 3}}) as (_, http):
         backend = QwenServe(http)
         await backend.handshake()
@@ -114,7 +114,7 @@ async def test_another_shape_is_said() -> None:
             await backend.messages("s1", before=FROM_THE_END)
 
 
-async def test_a_session_that_somebody_woke_by_a_page_has_more_than_it_shows() -> None:
+async def test_a_session_loaded_with_a_page_by_another_client_has_older_pages() -> None:
     newest = loaded(echo(1, "late", "p2"), said(2, "three", "p2"), ended(3, "p2"), last=3, historyHasMore=True)
     pages = Pages(backward={"events": [asked("early", 10, "p1"), answered("one", 11), asked("late", 20, "p2")]})
     async with daemon(**{LOAD: newest, PAGES: pages}) as (_, http):
@@ -125,7 +125,7 @@ async def test_a_session_that_somebody_woke_by_a_page_has_more_than_it_shows() -
     assert [full.message.id for full in older.messages] == ["p1", "p1:answer"]
 
 
-async def test_a_record_that_is_too_large_keeps_no_newer_ones_back(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_oversized_record_does_not_hide_newer_ones(monkeypatch: pytest.MonkeyPatch) -> None:
     defaults = http_client.Http.call.__kwdefaults__ or {}
     monkeypatch.setattr(http_client.Http.call, "__kwdefaults__", {**defaults, "limit": 4000})
     huge = {"events": [asked("x" * 5000, 5, "p0")], "nextCursor": "c2", "hasMore": True}
@@ -143,7 +143,7 @@ async def test_a_record_that_is_too_large_keeps_no_newer_ones_back(monkeypatch: 
         newest = await backend.messages("s1")
         older = await backend.messages("s1", before=newest.cursor)
         assert "second" in [part.text for full in older.messages for part in full.parts if isinstance(part, TextPart)]
-        with pytest.raises(TooLarge):  # no index tells what stands before it
+        with pytest.raises(TooLarge):  # without an index the records before it cannot be reached
             await backend.messages("s1", before=older.cursor)
 
 
@@ -156,9 +156,7 @@ def turns(*prompts: str, start: int = 0) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("torn", [False, True])
-async def test_what_stands_before_a_turn_that_is_too_large_is_reached(
-    monkeypatch: pytest.MonkeyPatch, torn: bool
-) -> None:
+async def test_records_before_an_oversized_turn_are_reached(monkeypatch: pytest.MonkeyPatch, torn: bool) -> None:
     defaults = http_client.Http.call.__kwdefaults__ or {}
     monkeypatch.setattr(http_client.Http.call, "__kwdefaults__", {**defaults, "limit": 4000})
     rest = [answered("the end of the large one", 19)] if torn else []
@@ -183,7 +181,7 @@ async def test_what_stands_before_a_turn_that_is_too_large_is_reached(
     assert "c2" not in pages.asked
 
 
-async def test_the_turn_before_a_prompt_is_found_in_an_index_of_several_pages() -> None:
+async def test_the_turn_before_a_prompt_is_found_in_a_paged_index() -> None:
     asked_for: list[str] = []
 
     class Index(Response):
