@@ -110,7 +110,7 @@ class RunningTurn:
         return found, self._tool(call_id)
 
     def unfinished_calls(self) -> list[str]:
-        """The ids of the calls for which no result came."""
+        """The ids of the tool calls without a result."""
         return [call_id for call_id, call in self._calls.items() if state_of(call) in UNENDED]
 
     def ask(self, asked: requests.Asked) -> list[e.Event]:

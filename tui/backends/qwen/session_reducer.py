@@ -270,7 +270,7 @@ class SessionReducer:
         return found + turn.say(kind, text, alone=meta.get("qwenDiscreteMessage") is True)
 
     def _called(self, frame: wire.Frame, call_id: str, update: Mapping[str, Any]) -> list[e.Event]:
-        """A replay brings the failure of a call that a killed server left without a result at its very end."""
+        """A replay ends with the failures of calls that a killed server left without a result."""
         earlier = self._unfinished.get(call_id)
         turn, found = self._turn_of(frame) if earlier is None else (earlier, [])
         if turn is None:
