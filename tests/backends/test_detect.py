@@ -191,7 +191,7 @@ async def test_an_unsupported_server_is_described_by_its_responses() -> None:
     assert unknown.value.message.endswith(")")
     assert "/global/health returns 404" in unknown.value.message
     assert "/capabilities returns a web page" in unknown.value.message
-    assert "/health gives {'status': 'ok'}" in unknown.value.message
+    assert "/health returns {'status': 'ok'}" in unknown.value.message
     assert "--family" in unknown.value.hint
 
 
