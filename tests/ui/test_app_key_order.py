@@ -31,6 +31,18 @@ async def _search(stage: Stage) -> None:
     await stage.press("ctrl+f")
 
 
+async def test_the_editor_gets_what_was_typed_before_its_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where the letters go on to the prompt from a question that has just taken the keys."""
+    async with on_stage() as stage:
+        opened: list[str] = []
+        monkeypatch.setattr(stage.app.choosing, "editor", lambda: opened.append(stage.main.prompt.text))
+        stage.client.feed(e.RequestOpened(talk.ONE_CHOICE))
+        await stage.until(lambda: stage.main.panel.has_focus_within)
+        stage.burst(*"before", "ctrl+g")
+        await stage.until(lambda: opened)
+        assert opened == ["before"]
+
+
 FIELDS = pytest.mark.parametrize("open_field", [_prompt, _custom_answer, _search])
 
 EDITS = pytest.mark.parametrize(

@@ -574,6 +574,16 @@ async def test_the_copy_in_another_session_is_removed_from_its_draft() -> None:
         assert stage.client.journal.draft(talk.SESSION) == ""
 
 
+async def test_other_words_in_the_box_are_not_called_a_copy() -> None:
+    async with on_stage(size=(80, 24)) as stage:
+        await not_sent(stage, "do it")
+        await stage.press("ctrl+u", *"else")
+        stage.client.tell(ReturnedPromptFound(talk.SESSION, "do it"))
+        await stage.shows("The server has “do it” after all.")
+        assert "again" not in stage.text
+        assert stage.main.prompt.text == "else"
+
+
 async def test_where_no_copy_is_left_only_the_news_is_told() -> None:
     async with on_stage() as stage:
         await not_sent(stage, "do it")

@@ -571,7 +571,21 @@ class HoldfastApp(App[None]):
         self.choosing.agent()
 
     def action_editor(self) -> None:
-        self.choosing.editor()
+        self._after_keys(self.choosing.editor)
+
+    def _after_keys(self, act: Callable[[], object]) -> None:
+        """Call this once the keys before this one have done what they do, also where they go on to the prompt."""
+
+        def moved() -> None:
+            if self.main.panel.handover.target is None:
+                self.main.prompt.call_later(act)
+            else:
+                self.call_later(self._after_keys, act)
+
+        then: Callable[[], object] = moved
+        for node in reversed((self.focused or self.screen).ancestors_with_self):
+            then = partial(node.call_later, then)
+        then()
 
     @on(PromptBox.OffersWanted)
     def _offers_wanted(self, event: PromptBox.OffersWanted) -> None:

@@ -252,18 +252,18 @@ class PromptController:
         """The server has a prompt that is back in its session's box: an unchanged copy is taken out there."""
         journal, session_id = self._client.journal, change.session_id
         if session_id == self.session_id:
-            had, taken = bool(self._main.prompt.draft.strip()), self._main.prompt.take_back(change.text)
+            draft, taken = self._main.prompt.draft, self._main.prompt.take_back(change.text)
             self.save()
         else:
             draft = journal.draft(session_id)
             rest = without_end(draft, change.text)
-            had, taken = bool(draft.strip()), rest is not None
+            taken = rest is not None
             if rest is not None:
                 journal.save_draft(session_id, rest, *journal.change(session_id))
         box, then = self._box_of(session_id), ""
         if taken:
             then = f" The copy was removed from {box}."
-        elif had:
+        elif _may_hold(draft, change.text):
             then = f" Do not send it again from {box}."
         self._notify(Notice(f"The server has “{single_line(change.text, QUOTED)}” after all.{then}", "warning"))
 
@@ -348,3 +348,9 @@ class PromptController:
         self.save()
         self.edit_left()
         return waits and bool(text.strip())
+
+
+def _may_hold(draft: str, text: str) -> bool:
+    """Whether a draft may hold the text, changed: its first or its last line is there."""
+    lines = [line.strip() for line in text.strip().split("\n")]
+    return any(line and line in draft for line in (lines[0], lines[-1]))
