@@ -212,9 +212,12 @@ async def test_a_named_family_is_not_detected(family: str, kind: type) -> None:
     assert script.calls.count("GET /global/health") == 1
 
 
-async def test_a_wrong_family_is_distinguished_from_a_server_that_is_down() -> None:
-    """MiMo Code answers 503 to unknown routes, including `/capabilities`."""
-    unknown = JSONResponse({"error": "Web UI is temporarily unavailable."}, 503)
+UNAVAILABLE = JSONResponse({"error": "Web UI is temporarily unavailable."}, 503)
+
+
+@pytest.mark.parametrize("unknown", [UNAVAILABLE, PAGE, {"healthy": True}], ids=["503", "page", "other"])
+async def test_a_wrong_family_is_distinguished_from_a_server_that_is_down(unknown: object) -> None:
+    """To unknown routes, including `/capabilities`, MiMo Code answers 503 and opencode a web page."""
     async with scripted({**GREETED, "GET /path": MIMO, "GET /capabilities": unknown}) as (_, http):
         with pytest.raises(NetError) as refused:
             await detect_backend(lambda user: http, family="qwen")

@@ -1,5 +1,6 @@
 """File, environment and flags: who wins, and what is refused."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -168,6 +169,11 @@ def test_a_family_is_one_that_is_known(file: Path) -> None:
     assert load_settings({}, environment={}, path=file).family == "mimo"
     with pytest.raises(SettingsError, match="'clippy' is no family of servers; there are opencode, mimo, qwen"):
         load_settings({"family": "clippy"}, environment={}, path=file)
+    file.write_text('family = "clippy"')
+    with pytest.raises(SettingsError, match=f"^{re.escape(str(file))}: 'clippy' is no family"):
+        load_settings({}, environment={}, path=file)
+    with pytest.raises(SettingsError, match=r"^'clip' is no family"):
+        load_settings({"family": "clip"}, environment={}, path=file)
 
 
 def test_how_it_looks_and_calls_is_read(file: Path) -> None:

@@ -84,9 +84,10 @@ async def _as_user(
 async def _greet(backend: Backend, http: Http, family: str | None) -> ServerInfo:
     try:
         return await backend.handshake()
-    except HttpStatusError as refusal:  # MiMo Code answers unknown paths with 503
-        if family == "qwen" and refusal.status == 503 and not await _family(http):
-            raise WrongFamily(family) from refusal
+    except (HttpStatusError, InvalidBody, UnexpectedContentType) as error:
+        other = not isinstance(error, HttpStatusError) or error.status == 503  # MiMo Code's for unknown paths
+        if family == "qwen" and other and not await _family(http):
+            raise WrongFamily(family) from error
         raise
 
 

@@ -208,7 +208,8 @@ def load_settings(
     values |= {name: value for name, value in flags.items() if value is not None}
     if values.get("family") not in (None, *FAMILIES):
         named = single_line(str(values["family"]))
-        raise SettingsError(f"{named!r} is no family of servers; there are {', '.join(FAMILIES)}")
+        where = "" if from_file.get("family") != values["family"] else f"{settings_file() if path is None else path}: "
+        raise SettingsError(f"{where}{named!r} is no family of servers; there are {', '.join(FAMILIES)}")
     if isinstance(values.get("ca_file"), str):
         values["ca_file"] = Path(os.path.expanduser(str(values["ca_file"])))
     try:
