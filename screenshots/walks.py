@@ -131,7 +131,7 @@ def still(terminal: Terminal, stub: Stub, take: Take) -> None:
 
 def doctor(terminal: Terminal, stub: Stub, take: Take) -> None:
     """What `holdfast doctor` says of a server whose events do not arrive."""
-    stub.arm("silent")
+    stub.arm("mute-events")
     terminal.wait_for_end(within=60)
     take("doctor", re.compile("."))
 

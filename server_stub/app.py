@@ -43,15 +43,15 @@ def create_app(
 
     def switch(flag: Flag, on: bool) -> None:
         match flag:
-            case "muted":
+            case "mute-events":
                 server.bus.muted = on
             case "wedged":
                 server.wedged = on
-            case "halfway":
+            case "torn-write":
                 server.halfway = on
-            case "late":
+            case "late-events":
                 server.late = on
-            case "early":
+            case "early-events":
                 server.early = on
 
     faults = Faults(switch)
@@ -62,7 +62,7 @@ def create_app(
             transport.abort()
 
     family = family_of(server, agent, os.environ.get(PASSWORD_VARIABLE), hang_up)
-    faults.illnesses = family.illnesses
+    faults.supported_flags = family.supported_flags
     if family.daemon is not None:
         faults.lose_agent = family.daemon.lose_agent
     app = Starlette(

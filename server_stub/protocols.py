@@ -56,7 +56,7 @@ class Protocol:
     errors: Mapping[type[Exception], ErrorHandler]
     daemon: Daemon | None = None
     """The owner of live sessions, in qwen."""
-    illnesses: Collection[Flag] = get_args(Flag)
+    supported_flags: Collection[Flag] = get_args(Flag)
 
 
 def family_of(server: ServerState, agent: Agent, password: str | None, hang_up: Callable[[Scope], None]) -> Protocol:
@@ -124,7 +124,7 @@ def _qwen(server: ServerState, agent: Agent, password: str | None, hang_up: Call
         [Middleware(BearerAuth, password)] if password else [],
         root.ERRORS,
         daemon,
-        illnesses=("muted", "wedged"),  # the others do not apply: a prompt is one transcript line
+        supported_flags=("mute-events", "wedged"),  # the others do not apply: a prompt is one transcript line
     )
 
 

@@ -106,7 +106,7 @@ class ServerState:
         """Faults that override `late_events` of the profile."""
         self._wedged = False
         self._withheld: list[Callable[[], object]] | None = None
-        """Pending second writes, while the `halfway` fault holds the server between two writes; else None."""
+        """Pending second writes, while the `torn-write` fault holds the server between two writes; else None."""
         self._moving, self._storing = asyncio.Event(), asyncio.Event()
         self._moving.set()
         self._storing.set()

@@ -58,17 +58,17 @@ class Rewrite:
     change: Callable[[bytes], bytes]
 
 
-Flag = Literal["muted", "wedged", "halfway", "late", "early"]
+Flag = Literal["mute-events", "wedged", "torn-write", "late-events", "early-events"]
 
 
 @dataclass(frozen=True, slots=True)
 class Switch:
     """Changes the server's behaviour while the fault is armed.
 
-    `muted` sends heartbeats and no events; `wedged` passes health checks and stores prompts, but begins no turn;
-    `halfway` holds the server between two writes that belong together, a prompt and its parts, or the finish of an
-    answer and its completion time: if killed then, it never does the second. `late` sends events some ms after
-    the responses to requests, `early` before them, whatever the profile says; `early` wins.
+    `mute-events` sends heartbeats and no events; `wedged` passes health checks and stores prompts, but begins no turn;
+    `torn-write` holds the server between two writes that belong together, a prompt and its parts, or the finish of an
+    answer and its completion time: if killed then, it never does the second. `late-events` sends events some ms after
+    the responses to requests, `early-events` before them, whatever the profile says; `early-events` wins.
     """
 
     flag: Flag
@@ -116,12 +116,12 @@ KINDS: Mapping[str, Kind] = {
     "doubled": Kind(Rewrite(lambda whole: whole + whole), "prompt", 1),
     "garbled": Kind(Rewrite(lambda whole: b"upstream connect error"), "prompt", 1),
     "whitespace": Kind(Rewrite(lambda whole: b"\n"), "prompt", 1),
-    "silent": Kind(Switch("muted")),
+    "mute-events": Kind(Switch("mute-events")),
     "wedged": Kind(Switch("wedged")),
-    "halfway": Kind(Switch("halfway")),
-    "late-events": Kind(Switch("late")),
-    "early-events": Kind(Switch("early")),
-    "died": Kind(Die()),
+    "torn-write": Kind(Switch("torn-write")),
+    "late-events": Kind(Switch("late-events")),
+    "early-events": Kind(Switch("early-events")),
+    "agent-crash": Kind(Die()),
 }
 
 TARGETS: Mapping[str, re.Pattern[str]] = {
@@ -270,7 +270,7 @@ class Faults:
 
     `switch` turns flags on and off. `connections` and `exit` come from the serving process, `lose_agent` from a
     protocol whose agents have a process of their own; without them, faults that need them are refused, and so are
-    flags that are not in `illnesses`.
+    flags that are not in `supported_flags`.
     """
 
     def __init__(self, switch: Callable[[Flag, bool], None]) -> None:
@@ -281,10 +281,10 @@ class Faults:
         self.connections: Collection[Connection] | None = None
         self.exit: Callable[[int], object] | None = None
         self.lose_agent: Callable[[], object] | None = None
-        self.illnesses: Collection[Flag] = get_args(Flag)
+        self.supported_flags: Collection[Flag] = get_args(Flag)
 
     def arm(self, fault: Fault) -> Armed:
-        """Arm a fault; a `crash` without a target does not return, and `died` has no duration.
+        """Arm a fault; a `crash` without a target does not return, and `agent-crash` has no duration.
 
         Raises FaultRefused.
         """
@@ -300,7 +300,7 @@ class Faults:
             if self.lose_agent is None:
                 raise FaultRefused(f"{fault.name} needs agents that have a process of their own")
             self.lose_agent()
-        if isinstance(act, Switch) and act.flag not in self.illnesses:
+        if isinstance(act, Switch) and act.flag not in self.supported_flags:
             raise FaultRefused(f"{fault.name} is not possible with this profile")
         armed = Armed(next(self._numbers), fault)
         self._armed[armed.id] = armed

@@ -43,7 +43,7 @@ OPENCODE = Family(
     truth_opencode.ask,
     truth_opencode.Somebody,
     who="/global/health",
-    spared={"died"},
+    spared={"agent-crash"},
 )
 MIMO = OPENCODE
 MIMO_CANCEL = replace(OPENCODE, turn_dies_with_its_post=True)
@@ -54,7 +54,7 @@ QWEN = Family(
     proof_without_stream="/workspaces/",
     numbers_events=True,
     newest_prompt_only=False,
-    spared={"halfway"},
+    spared={"torn-write"},
 )
 
 FAMILIES: Mapping[str, Family] = {

@@ -186,7 +186,7 @@ class Scene:
             case s.Crash(down, halfway):
                 self._run(self._crash(down, halfway))
             case s.AgentDies():
-                self._arm("died")
+                self._arm("agent-crash")
                 person.agent_died()
             case s.Ill(fault, seconds):
                 armed = self._arm(fault)
@@ -211,7 +211,7 @@ class Scene:
 
     async def _crash(self, down: float, halfway: float) -> None:
         if halfway:
-            self._arm("halfway")
+            self._arm("torn-write")
             await asyncio.sleep(halfway)
         if not self.server.up:
             return

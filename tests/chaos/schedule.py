@@ -361,7 +361,7 @@ ILLNESSES = (
     "doubled=prompt",
     "garbled=prompt",
     "whitespace=prompt",
-    "silent",
+    "mute-events",
     "wedged",
 )
 
@@ -376,7 +376,7 @@ FAULTS: tuple[Draw, ...] = (
     lambda chance: Crash(_spell(chance)),
     lambda chance: Crash(_spell(chance)),
     lambda chance: Crash(_spell(chance), halfway=chance.choice((0.1, 1.0, 3.0))),
-    lambda chance: Ill("halfway", round(chance.uniform(0.1, 3.0), 2)),
+    lambda chance: Ill("torn-write", round(chance.uniform(0.1, 3.0), 2)),
     lambda chance: AgentDies(),
     lambda chance: Ill(chance.choice(ILLNESSES), _spell(chance)),
     lambda chance: Ill(chance.choice(ILLNESSES), _spell(chance)),

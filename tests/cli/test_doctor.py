@@ -45,7 +45,7 @@ def test_the_command_on_a_server_that_is_well(tmp_path: Path) -> None:
 def test_the_command_on_a_stream_that_beats_and_is_deaf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tui.cli.doctor.ARRIVES", 0.3)
     with running_stub(tmp_path / "home") as stub:
-        stub.arm("silent")
+        stub.arm("mute-events")
         result = invoke("doctor", "--seconds", "0.5", stub.address)
         left = stub.http.get("/session").json()
     assert "✗ events         a session was made, and within 0 s no event told of it" in result.output
@@ -58,7 +58,7 @@ def test_a_silent_stream_of_a_session_is_found(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr("tui.cli.doctor.ARRIVES", 0.3)
     with running_stub(tmp_path / "home", profile="qwen") as stub:
         well = invoke("doctor", "--seconds", "0.5", stub.address)
-        stub.arm("silent")
+        stub.arm("mute-events")
         silent = invoke("doctor", "--seconds", "0.5", stub.address)
         [place] = stub.http.get("/capabilities").json()["workspaces"]
         left = stub.http.get(f"/workspaces/{place['id']}/sessions").json()["sessions"]

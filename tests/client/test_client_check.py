@@ -14,7 +14,7 @@ ASK = {"parts": [{"type": "text", "text": "ASK1"}]}
 
 @virtually()
 async def test_a_question_that_no_event_told_appears_and_goes_again(meeting: Meeting) -> None:
-    meeting.arm("silent")
+    meeting.arm("mute-events")
     await meeting.http.post(f"/session/{meeting.session_id}/prompt_async", json=ASK)
     await meeting.until(lambda: meeting.client.store.requests, within=CHECK_EVERY + 5, what="the question")
     (request,) = meeting.client.store.requests
@@ -33,7 +33,7 @@ async def test_a_silent_stream_under_an_open_question_is_named(meeting: Meeting,
         while heard != meeting.client.turns.poller._events_seen():
             heard = meeting.client.turns.poller._events_seen()
             await asyncio.sleep(0.5)
-    meeting.arm("silent")
+    meeting.arm("mute-events")
     turn = meeting.send("ASK1")
 
     def named() -> bool:
@@ -49,7 +49,7 @@ async def test_a_silent_stream_under_an_open_question_is_named(meeting: Meeting,
 
 @virtually()
 async def test_a_silent_stream_under_the_question_of_another_client_is_named(meeting: Meeting) -> None:
-    meeting.arm("silent")
+    meeting.arm("mute-events")
     await meeting.http.post(f"/session/{meeting.session_id}/prompt_async", json=ASK)
 
     def named() -> bool:
@@ -70,7 +70,7 @@ async def test_a_stream_that_tells_all_is_never_called_silent(meeting: Meeting) 
 
 @virtually()
 async def test_a_transcript_that_missed_events_is_made_whole_once_the_session_rests(meeting: Meeting) -> None:
-    meeting.arm("silent")
+    meeting.arm("mute-events")
     await meeting.over(meeting.send("PLAIN"))
     meeting.server.disarm_all()
     await meeting.over(meeting.send("PLAIN"))

@@ -43,7 +43,7 @@ async def test_a_turn_whose_agent_dies_is_over_and_its_prompt_stays(meeting: Mee
     await meeting.over(meeting.send("PLAIN"))
     turn = meeting.send("SLOW")
     await running(meeting, "word3")
-    meeting.arm("died")
+    meeting.arm("agent-crash")
     await meeting.over(turn)
     assert (turn.state, turn.reason) == (TurnState.INTERRUPTED, AGENT_GONE.message)
     await meeting.until(lambda: meeting.words() == [*SAID, "SLOW"], what="what the server has stored")
@@ -58,7 +58,7 @@ async def test_a_prompt_that_waited_at_the_server_comes_back(meeting: Meeting) -
     await running(meeting, "word3")
     waits = meeting.send("THINK")
     await meeting.until(lambda: waits.prompt is not None and waits.prompt.server_id)
-    meeting.arm("died")
+    meeting.arm("agent-crash")
     await meeting.over(waits)
     assert (waits.state, waits.reason) == (TurnState.NOT_SENT, "the server accepted it, and then lost it")
     assert waits.prompt is not None
@@ -70,7 +70,7 @@ async def test_prompts_that_wait_here_stay_and_are_held(meeting: Meeting) -> Non
     turn = meeting.send("SLOW")
     await running(meeting, "word3")
     meeting.client.prompts.submit(meeting.session_id, "PLAIN")
-    meeting.arm("died")
+    meeting.arm("agent-crash")
     await meeting.over(turn)
     [queued] = meeting.client.prompts.waiting(meeting.session_id)
     assert meeting.client.prompts.is_held(queued.id)
@@ -82,7 +82,7 @@ async def test_prompts_that_wait_here_stay_and_are_held(meeting: Meeting) -> Non
 async def test_a_request_of_the_dead_is_gone(meeting: Meeting) -> None:
     turn = meeting.send("ASK1")
     await meeting.request()
-    meeting.arm("died")
+    meeting.arm("agent-crash")
     await meeting.over(turn)
     assert turn.state is TurnState.INTERRUPTED
     await meeting.until(lambda: not meeting.client.store.requests)
@@ -92,7 +92,7 @@ async def test_a_request_of_the_dead_is_gone(meeting: Meeting) -> None:
 async def test_an_idle_session_that_dies_is_followed_further(meeting: Meeting) -> None:
     await meeting.over(meeting.send("PLAIN"))
     before = loads(meeting)
-    meeting.arm("died")
+    meeting.arm("agent-crash")
     await meeting.until(lambda: loads(meeting) == before + 1, what="the session to be loaded again")
     await meeting.http.post(
         f"/session/{meeting.session_id}/prompt", json={"prompt": [{"type": "text", "text": "SHELL x"}]}
@@ -104,10 +104,10 @@ async def test_an_idle_session_that_dies_is_followed_further(meeting: Meeting) -
 async def test_an_agent_that_dies_again_soon_is_not_woken_again_at_once(meeting: Meeting) -> None:
     await meeting.over(meeting.send("PLAIN"))
     met = meetings(meeting)
-    meeting.arm("died")
+    meeting.arm("agent-crash")
     await followed(meeting, by=2)
     assert meetings(meeting) == met
-    meeting.arm("died")
+    meeting.arm("agent-crash")
     await meeting.until(lambda: streams(meeting) > 2, within=30, what="its third life")
     assert meetings(meeting) > met
     assert (await meeting.over(meeting.send("PLAIN"))).state is TurnState.FINISHED

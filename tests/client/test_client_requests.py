@@ -112,7 +112,7 @@ async def test_an_acknowledgement_that_was_lost_is_found_though_the_session_is_n
     meeting.send("CHILD")
     request = await meeting.request()
     assert request.session_id != meeting.session_id
-    meeting.arm("silent")
+    meeting.arm("mute-events")
     meeting.arm("cut=/question/que,at=headers")
     meeting.client.answer(request, (("SQLite",),))
     assert (await meeting.outcome(request.id)).state == "acknowledged"

@@ -62,7 +62,7 @@ async def test_what_came_of_a_command_is_known_though_the_acknowledgement_is_los
     meeting: Meeting, given: Answers | None
 ) -> None:
     turn, request = await waiting(meeting)
-    meeting.arm("silent")
+    meeting.arm("mute-events")
     meeting.arm("cut=/bash-interactive/,at=headers")
     if given is None:
         meeting.client.reject(request)

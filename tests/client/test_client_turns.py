@@ -260,7 +260,7 @@ async def test_a_copy_queued_while_disconnected_is_not_sent_when_the_prompt_is_f
 ) -> None:
     """The connection is back: what it shows is looked at before anything waiting is sent, also on a busy machine."""
     client, session_id, words = meeting.client, meeting.session_id, "PLAIN #a1;"
-    for fault in ("silent", "stall=prompt,at=headers"):
+    for fault in ("mute-events", "stall=prompt,at=headers"):
         meeting.arm(fault)
     turn = client.turns.send(client._require_backend().new_prompt(session_id, words))
     await meeting.until(lambda: meeting.server.begun, within=4, what="the prompt at the server")

@@ -272,7 +272,7 @@ def test_a_silent_event_stream_beats_and_says_nothing(padded: Stub, client: Clie
     beats = {"server": {"event_stream": {"heartbeat_ms": 1000}}}
     assert client.http.patch("/global/config", json=beats).status_code == 200
     with events(client) as stream:
-        number = padded.arm("silent")
+        number = padded.arm("mute-events")
         client.http.post("/session", json={})
         assert next(stream)["type"] == "server.heartbeat"
         padded.disarm(number)
@@ -297,7 +297,7 @@ async def test_a_wedged_server_stores_prompts_and_never_begins(padded: Stub, cli
 
 
 def test_words_come_later(padded: Stub, client: Client) -> None:
-    number = padded.arm("halfway")
+    number = padded.arm("torn-write")
     with client.held(SHORT) as response:
         next(response.iter_raw())
     assert [(message["info"]["role"], message["parts"]) for message in client.messages()] == [("user", [])]

@@ -91,7 +91,7 @@ def test_json_and_the_command_line_are_equivalent() -> None:
         ("401=all,at=json", "401 takes no at"),
         ("truncated=prompt,after_bytes=3", "truncated takes no after_bytes"),
         ("wedged=prompt", "wedged takes no target"),
-        ("silent=times=2", "silent takes no times"),
+        ("mute-events=times=2", "mute-events takes no times"),
         ("crash=after_seconds=2", "crash takes no after_seconds"),
     ],
 )
@@ -199,16 +199,16 @@ def test_flags_are_set_while_any_fault_needs_them(faults: Faults, flags: dict[Fl
     assert flags == {**well, "wedged": True}
     faults.disarm(second.id)
     assert flags == well
-    faults.arm(parse("silent"))
-    assert flags == {**well, "muted": True}
-    faults.arm(parse("halfway"))
-    assert flags == {**well, "muted": True, "halfway": True}
+    faults.arm(parse("mute-events"))
+    assert flags == {**well, "mute-events": True}
+    faults.arm(parse("torn-write"))
+    assert flags == {**well, "mute-events": True, "torn-write": True}
 
 
 def test_unsupported_flags_are_refused(faults: Faults) -> None:
-    faults.illnesses = ("muted", "wedged")
+    faults.supported_flags = ("mute-events", "wedged")
     with pytest.raises(FaultRefused, match="not possible with this profile"):
-        faults.arm(parse("halfway"))
+        faults.arm(parse("torn-write"))
     assert faults.armed() == []
 
 
@@ -240,13 +240,13 @@ def test_a_crash_with_a_target_waits_for_it(faults: Faults) -> None:
 def test_agents_without_a_process_of_their_own_cannot_die(faults: Faults) -> None:
     faults.lose_agent = None
     with pytest.raises(FaultRefused, match="process of their own"):
-        faults.arm(parse("died"))
+        faults.arm(parse("agent-crash"))
 
 
 def test_agents_die_at_once_and_once(faults: Faults) -> None:
     deaths: list[str] = []
     faults.lose_agent = lambda: deaths.append("died")
-    armed = faults.arm(parse("died"))
+    armed = faults.arm(parse("agent-crash"))
     faults.disarm(armed.id)
     assert deaths == ["died"]
 

@@ -269,7 +269,7 @@ async def test_a_muted_stream_sends_heartbeats_and_keeps_events() -> None:
         app.state.server.configure({"server": {"event_stream": {"heartbeat_ms": 20}}})
         async with stream(client) as live:
             assert await live.frame() == "retry: 3000"
-            number = app.state.faults.arm(fault("silent")).id
+            number = app.state.faults.arm(fault("mute-events")).id
             ended = await client.say("PLAIN")
             assert [await live.frame() for _ in range(3)] == [": heartbeat"] * 3
             app.state.faults.disarm(number)

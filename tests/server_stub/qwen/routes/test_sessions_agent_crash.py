@@ -107,6 +107,6 @@ async def test_nothing_is_stored_after_the_process_has_ended(watched: Watched, a
 
 
 async def test_the_fault_ends_the_agent(watched: Watched, app: Any) -> None:
-    app.state.faults.arm(parse("died"))
+    app.state.faults.arm(parse("agent-crash"))
     assert [event["type"] for event in watched.rest()][-1] == "session_died"
     assert app.state.daemon.live == {}
