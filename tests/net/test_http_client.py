@@ -10,6 +10,7 @@ import pytest
 
 from tests.net.bytes_server import EVENTS, JSON_HEAD, OK, STREAM_HEAD, Server, answer, client
 from tests.processor_time import loop_held_up_at_most
+from tests.tracing import memory_traced
 from tests.waiting import wait_until
 from tui.net import http_client as module
 from tui.net.credentials import BasicAuth, BearerAuth
@@ -18,6 +19,7 @@ from tui.net.errors import (
     ConnectFailed,
     ConnectionLost,
     HttpStatusError,
+    InvalidBody,
     NetError,
     NotJson,
     ProtocolError,
@@ -188,6 +190,14 @@ class TestCall:
             await http.call("GET", "/x")
         assert caught.value.headers["x-next-cursor"] == "before"
         assert caught.value.head.startswith(b"[[],[]")
+
+    @pytest.mark.parametrize("body", [b"[" + b"[]," * 1_000_000 + b"[]]", b'["' + b"x" * 3_000_000 + b'"'])
+    async def test_an_error_does_not_keep_the_body(self, server: Server, http: Http, body: bytes) -> None:
+        server.play(answer(body))
+        with memory_traced() as kept:
+            with pytest.raises(InvalidBody) as caught:
+                await http.call("GET", "/x")
+            assert kept() < 500_000, caught.value
 
     async def test_concurrent_bodies_share_one_limit(self, server: Server, http: Http) -> None:
         server.play(server.sending(JSON_HEAD + b'content-length: 99999\r\n\r\n"' + b"x" * 60_000, hold=True))

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.net.test_json_input import documents
-from tui.net.errors import Empty, NetError, NotJson, TooLarge, TrailingBytes, Truncated
+from tests.tracing import memory_traced
+from tui.net.errors import Empty, InvalidBody, NetError, NotJson, TooLarge, TrailingBytes, Truncated
 from tui.net.json_input import JSON
 from tui.net.padded_json import PaddedJson
 
@@ -185,3 +186,13 @@ def test_strings_of_the_value_are_sanitized() -> None:
     parser = PaddedJson()
     parser.feed(b'  {"text":"\\u001b[2J\xc2\x9b1mhi"}')
     assert parser.close() == {"text": "hi"}
+
+
+@pytest.mark.parametrize("body", [b'{"a": "' + b"x" * 3_000_000, b"[" + b"[]," * 1_000_000 + b"[]]"])
+def test_an_error_does_not_keep_the_document(body: bytes) -> None:
+    with memory_traced() as kept:
+        parser = PaddedJson()
+        parser.feed(body)
+        with pytest.raises(InvalidBody) as caught:
+            parser.close()
+        assert kept() < 500_000, caught.value

@@ -28,6 +28,7 @@ They are values, but not frozen dataclasses: Python writes to an exception while
 `contextlib`), which would raise FrozenInstanceError.
 """
 
+import traceback
 from collections.abc import Mapping
 from math import ceil, isfinite
 from typing import TYPE_CHECKING, Final
@@ -55,6 +56,15 @@ class NetError(Exception):
         self.hint: Final = single_line(hint)
         self.permanent: Final = final
         super().__init__(self.message)
+
+
+def forget_document(error: NetError) -> None:
+    """Let the error hold nothing of the document that it is about, for whoever keeps it may keep it for long.
+
+    The frames that raised it hold the document, and so do the parser's own errors.
+    """
+    traceback.clear_frames(error.__traceback__)
+    error.__cause__ = error.__context__ = None
 
 
 class ConnectFailed(NetError):

@@ -27,7 +27,15 @@ import httpx
 
 from tui.net import headers as http_headers
 from tui.net.credentials import Credentials
-from tui.net.errors import CertificateError, ConnectionLost, Encoded, NetError, ReadTimeout, Trickled
+from tui.net.errors import (
+    CertificateError,
+    ConnectionLost,
+    Encoded,
+    NetError,
+    ReadTimeout,
+    Trickled,
+    forget_document,
+)
 from tui.net.httpx_errors import HTTPX_ERRORS, translate_error
 from tui.net.json_input import JSON
 from tui.net.request import Params, Request, upload_seconds
@@ -268,13 +276,13 @@ class Http:
                     began.set()
                 try:
                     await collect(stream, body, limit, seconds, progress, self._room)
-                except NetError:
-                    self._room.taken -= len(body)
-                    body.clear()  # the error's traceback refers to it
-                    raise
                 finally:
                     taken = len(body)
             value = await _value_of(stream, body) if body else None
+        except NetError as error:
+            forget_document(error)
+            body.clear()
+            raise
         finally:
             self._room.taken -= taken
         return Response(

@@ -12,7 +12,7 @@ import json
 import re
 from typing import Final
 
-from tui.net.errors import Empty, NotJson, TooLarge, TrailingBytes, Truncated
+from tui.net.errors import Empty, InvalidBody, NotJson, TooLarge, TrailingBytes, Truncated, forget_document
 from tui.net.json_input import JSON, first_value, loads
 
 LIMIT: Final = 58 << 20
@@ -32,18 +32,15 @@ class PaddedJson:
     def __init__(self, limit: int = LIMIT) -> None:
         self.pads = 0
         self.received = 0
+        self.started = False
         self._limit = limit
         self._value = bytearray()
         self._too_large = False
 
-    @property
-    def started(self) -> bool:
-        return bool(self._value)
-
     def feed(self, data: bytes) -> None:
         """Add the next bytes. Raises TooLarge if the value is too large, dropping `data`."""
         self.received += len(data)
-        if not self._value:
+        if not self.started:
             # No value begins with a byte of the mark, so each of its bytes can be stripped, even if it is split.
             value = data.lstrip(_PADDING + _BYTE_ORDER_MARK)
             lead = data[: len(data) - len(value)]
@@ -53,6 +50,7 @@ class PaddedJson:
             self._too_large = True
             raise TooLarge(self._limit)
         self._value += data
+        self.started = bool(self._value)
 
     def close(self) -> JSON:
         """The value, after the last bytes.
@@ -66,7 +64,12 @@ class PaddedJson:
         try:
             return loads(self._value)
         except NotJson as error:
-            raise self._what_is_wrong_with(self._value.decode("utf-8", "replace"), error) from error
+            wrong: InvalidBody | TooLarge = self._what_is_wrong_with(self._value.decode("utf-8", "replace"), error)
+        except TooLarge as error:
+            wrong = error
+        forget_document(wrong)
+        self._value.clear()
+        raise wrong
 
     def _what_is_wrong_with(self, text: str, error: NotJson) -> NotJson | TrailingBytes | Truncated:
         try:
