@@ -1,5 +1,6 @@
 """Events applied to the store, including contradictory, repeated and missing ones."""
 
+import time
 from typing import Literal
 
 import pytest
@@ -32,11 +33,12 @@ from tui.core.model import (
     QuestionRequest,
     Retrying,
     Session,
+    SessionStatus,
     TextPart,
     Todo,
     ToolPart,
 )
-from tui.core.store import PLANS_KEPT, Store
+from tui.core.store import PLANS_KEPT, STATES_KEPT, Store
 
 SESSION = Session("ses_1", "one", "/a")
 CHILD = Session("ses_2", "child", "/a", parent_id="ses_1")
@@ -503,3 +505,20 @@ def test_plans_statuses_and_deletions_are_limited(store: Store, monkeypatch: pyt
     assert len(store.deleted) <= 100
     assert (store.todos("ses_1"), store.status("ses_1")) == (plan, Busy())
     assert store.todos("ses_999x") == plan
+
+
+def test_very_many_statuses_of_unknown_sessions_are_taken_in_a_moment(store: Store) -> None:
+    statuses: dict[str, SessionStatus] = {f"ses_{number}x": Busy() for number in range(100_000)}
+    took = []
+    for at in range(3):
+        statuses["ses_1"] = Retrying(at, "overloaded", None)
+        version = store.version
+        began = time.thread_time()
+        changes = store.apply(e.Resynced(dict(statuses), ()))
+        took.append(time.thread_time() - began)
+        assert SessionsChanged("ses_1") in changes
+        assert store.version != version
+    assert min(took) < 0.15
+    assert store.status("ses_99999x") == Busy()
+    assert store.status("ses_1") == Retrying(2, "overloaded", None)
+    assert len([s for s in statuses if store.status(s) != Idle()]) <= STATES_KEPT

@@ -6,7 +6,7 @@ not hidden: a placeholder replaces it, or it is counted (`Rows.unreadable`) for 
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import Any, ParamSpec, TypeVar
 
@@ -70,7 +70,7 @@ def _is_long(value: Any) -> bool:
 
 
 def decode_items(
-    items: list[Any],
+    items: Iterable[Any],
     translate: Callable[[Any], T],
     what: str,
     stand_in: Callable[[int, Any, Exception], T] | None = None,

@@ -256,7 +256,7 @@ class Store:
             self._statuses[session_id] = status
             _forget(self._statuses, STATES_KEPT, self._sessions, self._transcripts)
             self._bump_version(session_id)
-            if session_id in self._sessions or session_id in self._transcripts:  # no widget shows others
+            if self._is_shown(session_id):
                 changes.append(SessionsChanged(session_id))
             if isinstance(status, Retrying):
                 changes += self._stop_streaming(session_id, "broken")
@@ -266,9 +266,21 @@ class Store:
                 changes += self._close_by_record(request)
         return tuple(changes)
 
+    def _set_unshown(self, statuses: dict[str, SessionStatus]) -> None:
+        """Statuses at work of sessions that are not known here, the newest of them: there may be very many."""
+        kept = dict(list(statuses.items())[-STATES_KEPT:])
+        if any(self._statuses.get(session_id) != status for session_id, status in kept.items()):
+            self._generation += 1
+            self._statuses |= kept
+            _forget(self._statuses, STATES_KEPT, self._sessions, self._transcripts)
+
+    def _is_shown(self, session_id: str) -> bool:
+        """Whether anything shows the session: before that only its status is remembered."""
+        return session_id in self._sessions or session_id in self._transcripts
+
     def _bump_version(self, session_id: str) -> Transcript | None:
         self._generation += 1
-        if session_id in self._sessions or session_id in self._transcripts:
+        if self._is_shown(session_id):
             self._marks.update(dict.fromkeys(self._tree.lineage(session_id), self._generation))
         return self._transcripts.get(session_id)
 
@@ -371,8 +383,9 @@ class Store:
         covered = {s for s in self._covered(event) if s not in event.statuses}
         for session_id in covered & self._statuses.keys():
             changes += self._set_status(session_id, IDLE)
-        for session_id, status in event.statuses.items():
-            changes += self._set_status(session_id, status)
+        for session_id in filter(self._is_shown, event.statuses):
+            changes += self._set_status(session_id, event.statuses[session_id])
+        self._set_unshown({s: status for s, status in event.statuses.items() if not self._is_shown(s)})
         open_now = {r.id: r for r in event.requests if r.session_id in event.statuses and not self._is_settled(r)}
         for request_id, request in list(self._requests.by_id.items()):
             listed = request_id in open_now or request_id in event.not_read
@@ -461,7 +474,8 @@ def _with_gap(part: TextPart | ReasoningPart) -> TextPart | ReasoningPart:
 
 
 def _forget(kept: dict[str, T], at_most: int, *needed: Container[str]) -> None:
-    """If there are more than `at_most`, drop a tenth: the oldest of sessions that are not needed."""
+    """If there are more than `at_most`, drop those and a tenth: the oldest of sessions that are not needed."""
     if len(kept) > at_most:
-        for session_id in [one for one in kept if not any(one in some for some in needed)][: at_most // 10]:
+        old = [one for one in kept if not any(one in some for some in needed)]
+        for session_id in old[: len(kept) - at_most + at_most // 10]:
             del kept[session_id]

@@ -148,8 +148,11 @@ class OpenCode:
             else:
                 same.append(place)
         found = await together(*(running(partial(self._get, headers=scope), places) for scope, places in scopes))
+        statuses = found[0].statuses  # there may be very many: a copy is not made of them
+        for one in found[1:]:
+            statuses |= one.statuses
         return e.Resynced(
-            {session_id: status for one in found for session_id, status in one.statuses.items()},
+            statuses,
             tuple(request for one in found for request in one.requests),
             frozenset(place for one in found for place in one.directories or ()),
             sum(one.unreadable for one in found),

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence, Set
+from collections.abc import Awaitable, Callable, Sequence, Set
 from typing import Any, Final, TypeVar
 
 from tui.backends.decoding import checked_aside
@@ -43,14 +43,12 @@ async def running(get: Get, places: Sequence[str]) -> e.Resynced:
     asked, more_asked = _first(asked, working)
     allowed, more_allowed = _first(allowed, working)
     requests = all_requests(asked, allowed)
-    at_work: Mapping[str, SessionStatus] = (
+    at_work: dict[str, SessionStatus] = (
         {one.session_id: Busy() for one in requests} if isinstance(statuses, InvalidBody) else statuses
     )
     covered = frozenset[str]() if problems else frozenset(places)
     beyond = more_asked | more_allowed
-    return e.Resynced(
-        dict(at_work), tuple(requests), covered, requests.unreadable, "; ".join(problems), not_read=beyond
-    )
+    return e.Resynced(at_work, tuple(requests), covered, requests.unreadable, "; ".join(problems), not_read=beyond)
 
 
 def _rows(value: Any) -> list[Any]:

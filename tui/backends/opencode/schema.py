@@ -28,6 +28,8 @@ JSON = Any
 ABANDONED = "Abandoned: previous request interrupted"
 """Prefix of MiMo Code 0.1.15's message for a turn that its process did not survive."""
 
+IDLE, BUSY = Idle(), Busy()
+
 T = TypeVar("T")
 
 
@@ -125,23 +127,22 @@ def status(value: JSON) -> SessionStatus:
     raw = read(value, _Status)
     match raw.type:
         case "idle":
-            return Idle()
+            return IDLE
         case "retry":
             return Retrying(attempts(raw.attempt), raw.message, moment(raw.next))
         case _:
-            return Busy()
+            return BUSY
 
 
 def statuses(value: JSON) -> dict[str, SessionStatus]:
     """Statuses by session, without idle ones. An unreadable one counts as busy: idle sessions are not listed."""
 
-    def stand_in(at: int, item: JSON, why: Exception) -> tuple[str, SessionStatus]:
-        session_id, raw = item
-        return session_id, Retrying(0, "", None) if field(raw, "type") == "retry" else Busy()
+    def stand_in(at: int, item: JSON, why: Exception) -> SessionStatus:
+        return Retrying(0, "", None) if field(item, "type") == "retry" else BUSY
 
-    rows = list(read(value, dict[str, Any]).items())
-    found = decode_items(rows, lambda row: (row[0], status(row[1])), "the status of a session", stand_in)
-    return {session_id: item for session_id, item in found if not isinstance(item, Idle)}
+    rows = read(value, dict[str, Any])
+    found = decode_items(rows.values(), status, "the status of a session", stand_in)
+    return {session_id: item for session_id, item in zip(rows, found, strict=True) if not isinstance(item, Idle)}
 
 
 def todos(value: JSON) -> tuple[Todo, ...]:
