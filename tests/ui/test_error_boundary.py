@@ -86,7 +86,7 @@ def tell_all(stage: Stage) -> None:
         (MarkdownView, "get_content_height"),
         (ToolCall, "on_mount"),
         (ToolCall, "headline"),
-        (Foldable, "compose"),
+        (Foldable, "render"),
         (Plan, "show_todos"),
         (TurnStatus, "show_turn"),
     ],

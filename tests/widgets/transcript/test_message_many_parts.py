@@ -1,12 +1,16 @@
 """A message with very many parts, and very many lines of ours: how many widgets they take, and what is reached."""
 
+from typing import Any
+
+import pytest
+
 from tests import sample_events as talk
 from tests.app_harness import on_stage
 from tui.core.changes import FailureSeen
 from tui.core.model import Failure
 from tui.widgets.text.note_line import NoteLine
 from tui.widgets.transcript.earlier_parts import EarlierParts
-from tui.widgets.transcript.message import PARTS_SHOWN, SLACK
+from tui.widgets.transcript.message import PARTS_SHOWN, PORTION, SLACK, MessageView
 from tui.widgets.transcript.tool_call import ToolCall
 from tui.widgets.transcript.view import NOTES_KEPT
 
@@ -31,7 +35,7 @@ async def test_of_very_many_parts_the_newest_are_mounted_and_the_others_counted(
 
         earlier.focus()
         await stage.press("enter")
-        assert len(page.query(ToolCall)) == shown + PARTS_SHOWN
+        await stage.until(lambda: len(page.query(ToolCall)) == shown + PARTS_SHOWN)
         assert f"{MANY - shown - PARTS_SHOWN} earlier parts" in earlier.text
 
         assert await page.reveal(talk.ANSWER, "prt_0") is not None
@@ -40,6 +44,44 @@ async def test_of_very_many_parts_the_newest_are_mounted_and_the_others_counted(
         assert [view.text.split("number ")[1].split()[0] for view in page.query(ToolCall)] == [
             str(at) for at in range(MANY)
         ]
+
+
+async def test_very_many_parts_get_their_widgets_in_portions(monkeypatch: pytest.MonkeyPatch) -> None:
+    mounted: list[int] = []
+    show = MessageView.show
+
+    def counted(self: MessageView, *args: Any, **more: Any) -> bool:
+        before = len(self._views)
+        unfinished = show(self, *args, **more)
+        mounted.append(len(self._views) - before)
+        return unfinished
+
+    monkeypatch.setattr(MessageView, "show", counted)
+    async with on_stage() as stage:
+        page = stage.main.transcript
+        parts = [talk.tool(f"prt_{at}", title=f"call number {at}") for at in range(MANY)]
+        stage.client.feed(*talk.prompt(), talk.answer_begins(), *parts)
+        await stage.settled()
+        page.draw()
+        await stage.until(lambda: len(page.query(ToolCall)) == PARTS_SHOWN)
+        assert max(mounted) <= PORTION
+        assert [view.text.split("number ")[1].split()[0] for view in page.query(ToolCall)] == [
+            str(at) for at in range(MANY - PARTS_SHOWN, MANY)
+        ]
+
+
+async def test_a_folded_call_is_one_widget() -> None:
+    async with on_stage() as stage:
+        stage.client.feed(*talk.prompt(), talk.answer_begins(), talk.tool("prt_1", title="call number 1"))
+        await stage.shows("call number 1")
+        call = stage.main.transcript.query_one(ToolCall)
+        assert not call.children
+        call.focus()
+        await stage.press("enter")
+        await stage.shows("▾")
+        await stage.press("enter")
+        await stage.shows("▸")
+        assert not call.children
 
 
 async def test_of_very_many_lines_of_ours_the_newest_are_mounted() -> None:

@@ -10,9 +10,7 @@ from typing import ClassVar
 
 import msgspec
 from textual import events
-from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Vertical
 from textual.content import Content
 from textual.selection import Selection
 
@@ -67,33 +65,35 @@ class Headline(msgspec.Struct, frozen=True):
     outcome: Content
 
 
-class FoldableHeader(Guarded):
-    """The line itself."""
+class FoldableLine(Guarded):
+    """The line of one that is unfolded; folded it draws its line itself, for there may be hundreds."""
 
-    DEFAULT_CSS = "FoldableHeader { height: 1; text-wrap: nowrap; text-overflow: ellipsis; }"
+    DEFAULT_CSS = "FoldableLine { height: 1; text-wrap: nowrap; text-overflow: ellipsis; }"
 
-    def __init__(self) -> None:
+    def __init__(self, of: "Foldable") -> None:
         super().__init__()
-        self.headline = Headline("", "", Content(""))
-        self.unfolded = False
+        self._of = of
 
     def render(self) -> Content:
-        glyph = "▾" if self.unfolded else "▸"
-        name = Content(single_line(self.headline.name, NAME + 1)).truncate(NAME, ellipsis=True, pad=True)
-        left = Content.assemble((f"   {glyph} ", MUTED), name.stylize(MUTED), " ", self.headline.about)
-        return spread(left, self.headline.outcome, self.size.width - 1)
+        return self._of.line(self.size.width)
 
     def get_selection(self, selection: Selection) -> tuple[str, str]:
-        """Without the margin, and without the blanks in the middle."""
-        return BLANKS.sub("  ", selection.extract(self.render().plain).strip()), "\n"
+        return selected(selection, self.render())
 
 
-class Foldable(Vertical, Guarded, can_focus=True):
+def selected(selection: Selection, line: Content) -> tuple[str, str]:
+    """What is selected of a line, without the margin, and without the blanks in the middle."""
+    return BLANKS.sub("  ", selection.extract(line.plain).strip()), "\n"
+
+
+class Foldable(Guarded, can_focus=True):
     """A part of a message that is one line until somebody wants to see more."""
 
     DEFAULT_CSS = """
-    Foldable { height: auto; }
-    Foldable.-found > FoldableHeader { background: $accent 45%; }
+    Foldable { width: 1fr; height: 1; text-wrap: nowrap; text-overflow: ellipsis; }
+    Foldable.-unfolded { height: auto; layout: vertical; }
+    Foldable.-found, Foldable.-found > FoldableLine { background: $accent 45%; }
+    Foldable.-found.-unfolded { background: transparent; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "unfold", "open or close", show=False),
@@ -102,22 +102,33 @@ class Foldable(Vertical, Guarded, can_focus=True):
 
     def __init__(self) -> None:
         super().__init__()
-        self._head = FoldableHeader()
+        self._headline = Headline("", "", Content(""))
+        self._line: FoldableLine | None = None
         self._detail: LinesView | None = None
         self._limit = SHOWN_AT_MOST
 
-    def compose(self) -> ComposeResult:
-        yield self._head
+    def render(self) -> Content:
+        return self.line(self.size.width)
+
+    def line(self, width: int) -> Content:
+        """The one line, in so many cells."""
+        glyph = "▾" if self.unfolded else "▸"
+        name = Content(single_line(self._headline.name, NAME + 1)).truncate(NAME, ellipsis=True, pad=True)
+        left = Content.assemble((f"   {glyph} ", MUTED), name.stylize(MUTED), " ", self._headline.about)
+        return spread(left, self._headline.outcome, width - 1)
+
+    def get_selection(self, selection: Selection) -> tuple[str, str]:
+        return selected(selection, self.render())
 
     @property
     def text(self) -> str:
         """What stands there now."""
         detail = "" if self._detail is None else "\n" + self._detail.text
-        return self._head.render().plain + detail
+        return self.line(self.size.width).plain + detail
 
     @property
     def unfolded(self) -> bool:
-        return self._head.unfolded
+        return self._line is not None
 
     def headline(self) -> Headline:
         raise NotImplementedError
@@ -134,23 +145,23 @@ class Foldable(Vertical, Guarded, can_focus=True):
     def show(self) -> None:
         """Draw what is there now."""
         headline = self.headline()
-        if headline != self._head.headline or not headline.outcome.is_same(self._head.headline.outcome):
-            self._head.headline = headline
-            self._head.refresh()
+        if headline != self._headline or not headline.outcome.is_same(self._headline.outcome):
+            self._headline = headline
+            (self._line or self).refresh()
         if self._detail is not None:
             pieces, shown = self.detail(), self._detail.pieces
             same = sum(1 for _ in takewhile(bool, map(operator.eq, pieces, shown)))
             self._detail.replace_from(same, pieces[same:])
 
     def action_unfold(self) -> None:
-        self._head.unfolded = not self._head.unfolded
-        self._head.refresh()
-        if self._detail is None:
+        if self._line is None:
+            self._line = FoldableLine(self)
             self._detail = LinesView(self.detail(), margin=MARGIN, classes="detail")
-            self.mount(self._detail)
+            self.mount(self._line, self._detail)
         else:
-            self._detail.remove()
-            self._detail = None
+            self.remove_children()
+            self._line = self._detail = None
+        self.set_class(self.unfolded, "-unfolded")
 
     def unfold(self) -> LinesView:
         """Open it, if it is not open; its detail."""
@@ -182,6 +193,6 @@ class Foldable(Vertical, Guarded, can_focus=True):
         if detail is not None and event.screen_offset.y == detail.region.bottom - 1 and self.is_cut:
             event.stop()
             self.action_more()
-        elif self._head.region.contains_point(event.screen_offset):
+        elif (self._line or self).region.contains_point(event.screen_offset):
             event.stop()
             self.action_unfold()

@@ -33,6 +33,8 @@ from tui.widgets.transcript.tool_call import ToolCall
 
 PARTS_SHOWN = 100
 """Parts of a message that have a widget, the newest; and so many more each time that more are asked for."""
+PORTION = 25
+"""Parts that get a widget at one go: keys have their turn before the next."""
 SLACK = 50
 """Parts that may come before the earliest are taken away: each time costs a layout."""
 
@@ -70,15 +72,21 @@ class MessageView(Vertical, SkipsCoveredBackground):
         """Notes whose part is not here yet."""
         self.message = message
 
-    def show(self, message: Message, parts: list[Part]) -> None:
-        """Bring the message up to date: parts new, grown, replaced or gone."""
+    def show(self, message: Message, parts: list[Part], *, at_once: bool = False) -> bool:
+        """Bring the message up to date: parts new, grown, replaced or gone.
+
+        Whether it is to be called again for more of them, unless all were to be shown `at_once`.
+        """
         self.message = message
-        hidden = max(0, len(parts) - self._most)
+        due = max(0, len(parts) - self._most)
+        hidden, end = due, len(parts)
+        if self.is_attached and not at_once:
+            hidden, end = self._portion(parts, due)
         self._hidden = {part.id: None for part in parts[:hidden]}
-        self._order = [part.id for part in parts[hidden:]]
+        self._order = [part.id for part in parts[hidden:end]]
         if not self.is_attached:
-            return
-        shown = {part.id: part for part in parts[hidden:] if _has_words(part)}
+            return False
+        shown = {part.id: part for part in parts[hidden:end] if _has_words(part)}
         for part_id in [part_id for part_id in self._views if part_id not in shown]:
             self._views.pop(part_id).remove()
         for part in shown.values():
@@ -88,6 +96,15 @@ class MessageView(Vertical, SkipsCoveredBackground):
         self._show_failure()
         self._place_notes()
         self._place_ends()
+        return hidden > due or end < len(parts)
+
+    def _portion(self, parts: list[Part], due: int) -> tuple[int, int]:
+        """Which of the parts from `due` on are to have a widget by now: not very many more than have one."""
+        new = [at for at in range(due, len(parts)) if parts[at].id not in self._views and _has_words(parts[at])]
+        if len(new) <= PORTION:
+            return due, len(parts)
+        first = next((at for at in range(due, len(parts)) if parts[at].id in self._views), len(parts))
+        return (new[-PORTION], len(parts)) if new[-PORTION] < first else (due, new[PORTION])
 
     def show_part(self, part: Part) -> None:
         """Bring one part up to date; one that is new comes last, whenever its words come."""
@@ -100,13 +117,16 @@ class MessageView(Vertical, SkipsCoveredBackground):
         if len(self._order) > self._most + SLACK:
             self._hide_earliest()
 
-    def show_earlier(self, parts: list[Part], first: str = "") -> None:
-        """Show more of the parts that have no widget: `first` and what comes after it, or as many as at first."""
+    def show_earlier(self, parts: list[Part], first: str = "") -> bool:
+        """Show more of the parts that have no widget: `first` and what comes after it, or as many as at first.
+
+        As `show`; `first` is shown at once.
+        """
         shown = len(self._order) + PARTS_SHOWN
         if first in self._hidden:
             shown = max(shown, len(parts) - list(self._hidden).index(first))
         self._most = shown
-        self.show(self.message, parts)
+        return self.show(self.message, parts, at_once=bool(first))
 
     def hides(self, part_id: str) -> bool:
         """Whether the part has no widget because there are so many behind it."""

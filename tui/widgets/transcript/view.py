@@ -7,6 +7,7 @@ while none are pending no timer runs. It follows the end until the reader scroll
 import asyncio
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 import msgspec
@@ -39,6 +40,8 @@ SHARE = 4
 """...and how much longer than a drawing takes they are apart at least: the screen slows down, not the client."""
 LONGEST_FRAME = 0.1
 """Seconds: a screen that stands still for longer is taken for frozen."""
+CALM = 0.5
+"""Seconds without a new part after which a message of very many goes on being drawn."""
 MESSAGES_AT_FIRST = 40
 MESSAGES_MORE = 40
 MESSAGES_KEPT = 60
@@ -86,6 +89,8 @@ class TranscriptView(VerticalScroll, SkipsCoveredBackground, can_focus=True):
         self._grown: set[tuple[str, str]] = set()
         self._unfilled: set[MessageView] = set()
         """Messages that are mounted and have no height yet: what stands above them is not in its place."""
+        self._filling: set[MessageView] = set()
+        """Messages of which more parts are to be drawn."""
         self._pending: dict[str, LinesView] = {}
         self._frame: Timer | None = None
         self._pause = FRAME
@@ -149,6 +154,7 @@ class TranscriptView(VerticalScroll, SkipsCoveredBackground, can_focus=True):
         """`behind`: newer ones than these are not mounted."""
         self._grown.clear()
         self._unfilled.clear()
+        self._filling.clear()
         self._views.clear()
         self._pending.clear()
         self._behind = behind
@@ -200,7 +206,8 @@ class TranscriptView(VerticalScroll, SkipsCoveredBackground, can_focus=True):
         self.drop_pending(message_id)
         view = self._views.get(message_id)
         if view is not None:
-            view.show(message, self._parts(message_id))
+            view.message = message
+            self._fill(view)
             return
         if message_id in self._store.undone(self.session_id or ""):
             return
@@ -241,8 +248,8 @@ class TranscriptView(VerticalScroll, SkipsCoveredBackground, can_focus=True):
     def on_message_view_earlier_wanted(self, event: "MessageView.EarlierWanted") -> None:
         event.stop()
         view = self._views.get(event.message_id)
-        if view is not None:
-            view.show_earlier(self._parts(event.message_id))
+        if view is not None and view.show_earlier(self._parts(event.message_id)):
+            self._fill_on(view)
 
     def drop_part(self, message_id: str, part_id: str) -> None:
         view = self._views.get(message_id)
@@ -462,11 +469,27 @@ class TranscriptView(VerticalScroll, SkipsCoveredBackground, can_focus=True):
             view.call_later(self._fill, view)
 
     def _fill(self, view: "MessageView") -> None:
-        self._unfilled.discard(view)
-        if not self._unfilled:
-            self.call_after_refresh(self._show_top)
-        if view.is_attached:
-            view.show(view.message, self._parts(view.message.id))
+        """Draw what a message has; of very many parts a portion at a time."""
+        if view.is_attached and view.show(view.message, self._parts(view.message.id)):
+            self._fill_on(view)
+            return
+        if view in self._unfilled:
+            self._unfilled.discard(view)
+            if not self._unfilled:
+                self.call_after_refresh(self._show_top)
+
+    def _fill_on(self, view: "MessageView", seconds: float = FRAME) -> None:
+        """Draw the next portion, once no more parts come: else those of now were taken away soon."""
+        if view not in self._filling:
+            self._filling.add(view)
+            self.set_timer(seconds, partial(self._fill_further, view, len(self._parts(view.message.id))))
+
+    def _fill_further(self, view: "MessageView", had: int) -> None:
+        self._filling.discard(view)
+        if view.is_attached and len(self._parts(view.message.id)) != had:
+            self._fill_on(view, CALM)
+        else:
+            self._fill(view)
 
     def _draw_grown(self) -> None:
         self._frame = None
