@@ -241,6 +241,8 @@ class FakeClient:
     def set_focused(self, now: bool) -> None:
         self.asked.append(("looked_at", now))
 
+    input_pause = 0.0
+
     def on_user_input(self) -> None:
         self.asked.append(("on_user_input",))
 

@@ -1,6 +1,7 @@
 """The event connection, with a scripted stream and a clock that only the test advances."""
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
@@ -8,12 +9,14 @@ from functools import partial
 import pytest
 
 from tests.fake_time import FakeTime, settle
+from tests.waiting import wait_until
 from tui.core.backoff import Backoff
 from tui.core.connection_status import ConnectionMonitor, ConnectionState
 from tui.core.events import Connected, Event, Heartbeat, SessionDeleted, StreamLost
 from tui.net import event_connection
 from tui.net.errors import ConnectFailed, ConnectionLost, HttpStatusError, NetError
 from tui.net.event_connection import BacklogOverflow, EventConnection, Feed
+from tui.net.pacing import ECHO, Slice
 
 LIVE = SessionDeleted("live")
 FETCHED = SessionDeleted("fetched")
@@ -194,6 +197,28 @@ async def test_user_input_counts_as_watching_for_half_a_minute(harness: Harness)
     opened = harness.server.opened
     await harness.time.advance(60)
     assert harness.server.opened <= opened + 3
+
+
+class AlwaysOver(Slice):
+    """Every event takes the time of a slice."""
+
+    @property
+    def over(self) -> bool:
+        return True
+
+
+async def test_a_flood_of_events_waits_for_the_echo_of_a_key(
+    harness: Harness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(event_connection, "Slice", AlwaysOver)
+    await harness.server.end()
+    await harness.time.advance(1)
+    harness.delivered.clear()
+    harness.connection.on_user_input()
+    began = time.perf_counter()
+    await harness.server.say(*[LIVE] * 3)
+    await wait_until(lambda: harness.delivered.count(LIVE) == 3)
+    assert time.perf_counter() - began > ECHO * 0.9
 
 
 async def test_the_short_interval_ends_and_never_applies_to_a_responding_server(harness: Harness) -> None:

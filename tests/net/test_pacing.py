@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tui.net.pacing import BURST, SHARE, SLICE, Paced, Slice
+from tui.net.pacing import BURST, ECHO, SHARE, SLICE, InputPriority, Paced, Slice
 
 
 class Time:
@@ -85,3 +85,12 @@ def test_a_slice_ends_after_its_time_and_can_restart(time: Time) -> None:
     seen.append(turn.over)
     turn.begin()
     assert [*seen, turn.over] == [False, True, False]
+
+
+def test_long_work_waits_for_the_echo_of_a_key_and_no_longer(time: Time) -> None:
+    priority = InputPriority(clock=lambda: time.now)
+    assert priority.pause == 0
+    priority.input_came()
+    assert priority.pause == pytest.approx(ECHO)
+    time.pass_by(ECHO)
+    assert priority.pause == 0

@@ -60,3 +60,12 @@ def test_lines_for_the_transcript_on_the_screen_are_counted() -> None:
     assert backlog.outcomes == 2
     drained(backlog)
     assert backlog.outcomes == 0
+
+
+def test_a_few_changes_are_gathered_where_that_is_asked_for() -> None:
+    backlog = Backlog()
+    for at in range(10):
+        backlog.add(c.PartChanged(SHOWN, "msg_1", f"prt_{at}"), SHOWN)
+    backlog.add(closed(1), SHOWN)
+    backlog.gather(SHOWN)
+    assert drained(backlog) == [c.TranscriptReset(SHOWN), closed(1)]

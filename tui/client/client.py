@@ -284,6 +284,11 @@ class Client:
         if now and not self.line().up:
             self.retry_now()
 
+    @property
+    def input_pause(self) -> float:
+        """Seconds that long work should wait between two of its slices, for the echo of a key."""
+        return self._link.input_priority.pause
+
     def on_user_input(self) -> None:
         """A person pressed a key: somebody looks, whatever the terminal tells of its focus."""
         watched = self._link.watched

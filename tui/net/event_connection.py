@@ -16,7 +16,7 @@ from tui.core.backoff import Backoff
 from tui.core.connection_status import ConnectionMonitor
 from tui.core.events import Connected, Event, Heartbeat, ServerShuttingDown, StreamLost
 from tui.net.errors import ConnectFailed, ConnectionLost, HttpStatusError, NetError, ReadTimeout
-from tui.net.pacing import Slice
+from tui.net.pacing import InputPriority, Slice
 
 log = logging.getLogger(__name__)
 
@@ -120,6 +120,7 @@ class EventConnection:
         self.focused = False
         """Whether the terminal reported focus, and not its loss since."""
         self._input_at = float("-inf")
+        self.input_priority = InputPriority()
         self.events = 0
 
     async def run(self) -> None:
@@ -143,6 +144,7 @@ class EventConnection:
     def on_user_input(self) -> None:
         """The user pressed a key or moved the mouse."""
         self._input_at = self._clock()
+        self.input_priority.input_came()
 
     def retry_now(self) -> None:
         """Retry at once if it is pausing or stopped; else do nothing."""
@@ -173,7 +175,7 @@ class EventConnection:
                 while fetched or (self._fetches == 1 and self._waiting):
                     self._deliver((fetched or self._waiting).popleft())
                     if turn.over:
-                        await asyncio.sleep(0)
+                        await asyncio.sleep(self.input_priority.pause)
                         turn.begin()
         finally:
             self._fetches -= 1
@@ -219,7 +221,7 @@ class EventConnection:
         async with aclosing(feed.events()) as events:
             async for event in events:
                 if turn.over:  # events already received are delivered without a pause
-                    await asyncio.sleep(0)
+                    await asyncio.sleep(self.input_priority.pause)
                     turn.begin()
                 if isinstance(event, Heartbeat):
                     self._health.heartbeat(self._clock())

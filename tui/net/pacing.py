@@ -28,6 +28,26 @@ class Slice:
         return self._clock() >= self._until
 
 
+ECHO = 0.1
+"""Seconds that a key has until its echo is drawn: it takes several turns of the event loop, and a layout."""
+
+
+class InputPriority:
+    """Makes long work wait between two of its slices where a key came; it is never held off for longer than ECHO."""
+
+    def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
+        self._clock = clock
+        self._until = float("-inf")
+
+    def input_came(self) -> None:
+        self._until = self._clock() + ECHO
+
+    @property
+    def pause(self) -> float:
+        """Seconds to wait before the next slice; 0 where only others that are ready have their turn."""
+        return max(0.0, self._until - self._clock())
+
+
 class Paced:
     """Runs `work` on each call: at once within its share of the time, else as soon as that allows.
 

@@ -44,7 +44,7 @@ class Backlog:
         if isinstance(change, LOOKS):
             self._looks += 1
             if self._looks > self._limit:
-                self._gather(session_id)
+                self.gather(session_id)
 
     def next(self, session_id: str | None) -> c.Change:
         """Take out the oldest."""
@@ -53,7 +53,8 @@ class Backlog:
         self.outcomes -= is_outcome(change, session_id)
         return change
 
-    def _gather(self, session_id: str | None) -> None:
+    def gather(self, session_id: str | None) -> None:
+        """Say once what only says where to look."""
         gathered: dict[c.Change, None] = {}
         others: deque[c.Change] = deque()
         for change in self._changes:

@@ -35,6 +35,8 @@ UNTITLED = "new session"
 """What a session is called until the server calls it something."""
 OTHERS = object()
 """Stands for a turn that another client began."""
+LONGEST_REST = 0.5
+"""Seconds between two slices of what came faster than it can be shown."""
 SERVER = 40
 """Characters of a server's name and version."""
 
@@ -42,8 +44,8 @@ SERVER = 40
 class Presenter:
     """Keeps the main screen equal to what the client knows.
 
-    `soon` calls a function from the screen's own loop; `guard` takes the exceptions of what fails on the screen;
-    `notify` shows a notice; `line_up` hears each time that the line comes up.
+    `soon` calls a function from the screen's own loop, `later` so many seconds later; `guard` takes the exceptions
+    of what fails on the screen; `notify` shows a notice; `line_up` hears each time that the line comes up.
     """
 
     def __init__(
@@ -102,6 +104,7 @@ class Presenter:
 
     def stop(self) -> None:
         """The screen is about to go: what was told already is shown, for words may stand in it; nothing more."""
+        self._changes.gather(self.session_id)
         while self._changes:
             self._show_changes()
         self.stopped = True
@@ -209,7 +212,12 @@ class Presenter:
             with self._guard():
                 self._draw_overlay()
         if self._changes and not self.stopped:
-            self._later(time.perf_counter() - began, self._show_changes)  # a key takes several turns of the loop
+            self._main.transcript.call_after_refresh(self._rest, began)
+
+    def _rest(self, began: float) -> None:
+        """What a slice changed is drawn: as long as that took is left to others, keys above all."""
+        took = time.perf_counter() - began
+        self._later(max(min(took, LONGEST_REST), self._client.input_pause), self._show_changes)
 
     def _draw_once(self, *parts: Callable[[], None]) -> None:
         """Draw these when the changes of this slice are shown."""
