@@ -212,6 +212,25 @@ class TestCall:
         assert http._room.taken == 0
         assert (await http.call("POST", "/third", limit=100_000)).value == "x" * 60_000
 
+    async def test_of_bodies_that_keep_coming_one_is_read_at_a_time(
+        self, server: Server, http: Http, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(module, "BUSY", -1.0)
+        body = b"1\r\n[\r\n" + b"2\r\n0,\r\n" * 100 + b"2\r\n0]\r\n" + b"0\r\n\r\n"
+        server.play(server.sending(JSON_HEAD + b"transfer-encoding: chunked\r\n\r\n" + body))
+        read = 0
+
+        def progress(received: int, size: int | None) -> None:
+            nonlocal read
+            read += 1
+
+        calls = [asyncio.create_task(http.call("POST", f"/{at}", progress=progress)) for at in range(8)]
+        while not all(call.done() for call in calls):
+            before = read
+            await asyncio.sleep(0)
+            assert read - before <= 1
+        assert all(call.result().value == [0] * 101 for call in calls)
+
     async def test_closed_before_the_answer(self, server: Server, http: Http) -> None:
         server.play(server.sending())
         with pytest.raises(ConnectionLost, match="the server closed the connection before the first byte"):

@@ -72,8 +72,8 @@ SHORT: Final = 256 << 10
 PARSED_AT_ONCE: Final = 512 << 10
 """Bytes of a body that is parsed in the event loop: 10 ms at most."""
 
-BUSY: Final = 0.02
-"""Seconds for which a received body is read before yielding to the event loop."""
+BUSY: Final = 0.01
+"""Seconds for which received bodies, all of them together, are read before yielding to the event loop."""
 
 _SHARED_CONNECTIONS: Final = 20
 _SHARED_KEPT: Final = 1
@@ -94,7 +94,9 @@ class ByteStream:
     Bytes are passed on as sent: nothing is decoded.
     """
 
-    def __init__(self, request: str, response: httpx.Response, limits: dict[str, float | None]) -> None:
+    def __init__(
+        self, request: str, response: httpx.Response, limits: dict[str, float | None], turns: asyncio.Lock
+    ) -> None:
         self.request: Final = request
         self.status: Final = response.status_code
         self.headers: Final = http_headers.readable(response.headers.multi_items())
@@ -103,6 +105,7 @@ class ByteStream:
         self._response = response
         self._body = cast("AsyncGenerator[bytes, None]", response.aiter_raw())
         self._interrupted = False
+        self._turns = turns
         self._paused_at = time.monotonic()
 
     def chunks(self) -> AsyncIterator[bytes]:
@@ -116,7 +119,8 @@ class ByteStream:
         if self._interrupted:  # httpx would report a normal end
             raise ConnectionLost("reading was interrupted", self.received)
         if time.monotonic() - self._paused_at > BUSY:  # thousands of small chunks may have arrived already
-            await asyncio.sleep(0)
+            async with self._turns:  # each turn of the event loop reads one body
+                await asyncio.sleep(0)
             self._paused_at = time.monotonic()
         self._interrupted = True
         try:
@@ -165,6 +169,7 @@ class Http:
         self._own = self._client(httpx.Limits(max_connections=None, max_keepalive_connections=0))
         self._shared = self._shared_client()
         self._room = Room()
+        self._turns = asyncio.Lock()
         self._round_trips: deque[float] = deque(maxlen=ROUND_TRIPS_KEPT)
 
     def __repr__(self) -> str:
@@ -306,8 +311,8 @@ class Http:
         except HTTPX_ERRORS as error:
             if isinstance(error, httpx.PoolTimeout):
                 await self._replace_shared(client)
-            raise translate_error(error, limits, proxy=self._proxy) from error
-        stream = ByteStream(request.name, response, limits)
+            raise in_our_words(error, limits, proxy=self._proxy) from error
+        stream = ByteStream(request.name, response, limits, self._turns)
         encoding = http_headers.encoding(stream.headers)
         try:
             if encoding and 200 <= stream.status < 300:
