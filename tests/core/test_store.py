@@ -6,6 +6,7 @@ from typing import Literal
 import pytest
 from msgspec.structs import replace
 
+from tests.processor_time import slowness
 from tui.core import events as e
 from tui.core.changes import (
     FailureSeen,
@@ -518,7 +519,7 @@ def test_very_many_statuses_of_unknown_sessions_are_taken_in_a_moment(store: Sto
         took.append(time.thread_time() - began)
         assert SessionsChanged("ses_1") in changes
         assert store.version != version
-    assert min(took) < 0.15
+    assert min(took) < 0.15 * slowness()
     assert store.status("ses_99999x") == Busy()
     assert store.status("ses_1") == Retrying(2, "overloaded", None)
     assert len([s for s in statuses if store.status(s) != Idle()]) <= STATES_KEPT

@@ -207,9 +207,8 @@ class AlwaysOver(Slice):
         return True
 
 
-async def test_a_flood_of_events_waits_for_the_echo_of_a_key(
-    harness: Harness, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.real_time
+async def test_a_flood_of_events_waits_for_the_echo_of_a_key(harness: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(event_connection, "Slice", AlwaysOver)
     await harness.server.end()
     await harness.time.advance(1)

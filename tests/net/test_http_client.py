@@ -192,7 +192,9 @@ class TestCall:
         assert caught.value.head.startswith(b"[[],[]")
 
     @pytest.mark.parametrize("body", [b"[" + b"[]," * 1_000_000 + b"[]]", b'["' + b"x" * 3_000_000 + b'"'])
-    async def test_an_error_does_not_keep_the_body(self, server: Server, http: Http, body: bytes) -> None:
+    async def test_an_error_keeps_nothing_of_a_document_that_is_refused(
+        self, server: Server, http: Http, body: bytes
+    ) -> None:
         server.play(answer(body))
         with memory_traced() as kept:
             with pytest.raises(InvalidBody) as caught:
@@ -342,7 +344,7 @@ class TestUpload:
     ) -> None:
         monkeypatch.setattr("tui.net.request.SLOWEST_UPLINK", 10_000)
         server.play(server.sending(hold=True))
-        with pytest.raises(ReadTimeout, match=r"nothing came for 0\.4"):
+        with pytest.raises(ReadTimeout, match=r"no data for 0\.4"):
             await http.call("POST", "/x", json="x" * 2_998, timeout=0.1)
 
 

@@ -311,7 +311,7 @@ class Http:
         except HTTPX_ERRORS as error:
             if isinstance(error, httpx.PoolTimeout):
                 await self._replace_shared(client)
-            raise in_our_words(error, limits, proxy=self._proxy) from error
+            raise translate_error(error, limits, proxy=self._proxy) from error
         stream = ByteStream(request.name, response, limits, self._turns)
         encoding = http_headers.encoding(stream.headers)
         try:
