@@ -1,6 +1,6 @@
 import pytest
 
-from tui.widgets.text.blocks import MEASURE, Code
+from tui.widgets.text.blocks import MEASURE, Code, Table
 from tui.widgets.text.markdown import read
 
 
@@ -99,3 +99,13 @@ def test_words_keep_a_measure_that_can_be_read_and_code_takes_the_room() -> None
     assert max(line.cell_length for line in words) <= MEASURE
     assert len(words) == 3
     assert len(code) == 1
+
+
+@pytest.mark.parametrize(
+    ("columns", "rows", "is_table"), [(550, 790, False), (550, 10, True), (9, 2_000, False), (9, 500, True)]
+)
+def test_a_table_of_thousands_of_empty_cells_is_words(columns: int, rows: int, is_table: bool) -> None:
+    source = f"{'|' * (columns + 1)}\n{'|-' * columns}|\n" + "|a\n" * rows
+    pieces = [piece for block in read(source) for piece in block.pieces]
+    assert any(isinstance(piece, Table) for piece in pieces) is is_table
+    assert "a" in "".join(line.plain for piece in pieces for line in piece.lines(80))

@@ -20,6 +20,7 @@ from tui.widgets.text.highlighting import Highlights, plain_lines
 
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt
+    from markdown_it.rules_block import StateBlock
     from markdown_it.token import Token
 
 HIGHLIGHTS = Highlights()
@@ -29,6 +30,8 @@ INLINE_CODE = "$text-secondary"
 HEADING = "bold $primary"
 COLUMNS_READ = 200
 """Columns of a table of which the words are read: more than a screen has room for."""
+CELLS_READ = 10_000
+"""Cells of one table; a text of usual length has no room for as many, but for empty ones. More are words."""
 NOTHING = Content("")
 LINK = Style(underline=True)
 SAFE_ADDRESS = re.compile(r"https?://[\x21-\x7e]{1,2000}")
@@ -52,7 +55,22 @@ class Block:
 def _parser() -> "MarkdownIt":
     from markdown_it import MarkdownIt
 
-    return MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
+    parser = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
+    parser.block.ruler.at("table", _table, {"alt": ["paragraph", "reference"]})
+    return parser
+
+
+def _table(state: "StateBlock", first: int, end: int, silent: bool) -> bool:
+    """The parser's own rule, which fills up each row to the width of the head; not for more than CELLS_READ."""
+    from markdown_it.rules_block.table import table
+
+    if first + 2 > end:
+        return False
+    columns = state.src.count("|", state.bMarks[first + 1], state.eMarks[first + 1]) + 1
+    last = min(end, first + CELLS_READ // columns + 1)
+    if all(not state.isEmpty(line) for line in range(first, last)) and last < end:
+        return False
+    return table(state, first, end, silent)
 
 
 def read(source: str, *, growing: bool = False) -> list[Block]:
