@@ -20,7 +20,7 @@ from tui.core.turn import Turn
 from tui.core.turn_state import TurnState
 from tui.ui.app import HoldfastApp
 
-AT_REST_WITHIN = 60.0
+AT_REST_WITHIN = 100.0
 """Seconds of processor time; widgets that keep each other awake reach it."""
 
 

@@ -8,14 +8,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
+from textual.pilot import Pilot
 
 from tests.end_to_end.stub import Stub, running_stub
 from tests.end_to_end.terminal import Terminal
 from tests.processes import clean_environment
 from tui.storage.journal import Journal
 
-settings.register_profile("chaos", max_examples=10_000)  # `make chaos`
+# the time that an example takes is the machine's: pytest-timeout ends what hangs
+settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("chaos", settings.get_profile("suite"), max_examples=10_000)  # `make chaos`
+settings.load_profile("suite")
+
+Pilot._wait_for_screen.__defaults__ = (100.0,)  # 30 s are too few for hundreds of widgets on a busy machine
 
 COMMAND = str(Path(sys.executable).with_name("holdfast"))
 

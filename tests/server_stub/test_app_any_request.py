@@ -175,7 +175,9 @@ async def test_a_directory_with_a_null_byte_is_refused(profile: str, place: byte
 
 
 @pytest.mark.parametrize("profile", list(PROFILES))
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+)
 @given(data=st.data())
 def test_any_request_is_answered(profile: str, data: st.DataObject) -> None:
     async def one() -> None:
