@@ -1,3 +1,5 @@
+from time import thread_time
+
 import pytest
 from textual.content import Content
 
@@ -9,6 +11,7 @@ from tui.widgets.text.highlighting import (
     SHORT,
     SHORT_CHARACTERS,
     Highlights,
+    _coloured,
 )
 
 
@@ -66,3 +69,22 @@ def test_colours_that_would_break_other_lines_are_not_taken() -> None:
     lines = Highlights().at_once(source, "python")
     assert lines is not None
     assert [line.plain for line in lines] == [source]
+
+
+def test_code_that_its_lexer_takes_the_square_of_stays_plain_from_where_the_time_is_spent() -> None:
+    source = "\n".join(["x = 1", *[" "] * 3_000])
+    begun = thread_time()
+    lines = _coloured(source, "python", 0.02)
+    spent = thread_time() - begun
+    assert spent < 1.0  # all of it takes 3 s where the first line takes none
+    assert lines[0].spans
+    assert "\n".join(line.plain for line in lines) == source
+
+
+@pytest.mark.parametrize("language", ["autohotkey", "idris", "no such language"])
+def test_a_language_whose_lexer_is_not_trusted_stays_plain(language: str) -> None:
+    source = "x = 1\ny = 2"
+    lines = Highlights().at_once(source, language)
+    assert lines is not None
+    assert [line.plain for line in lines] == source.split("\n")
+    assert not any(span.style not in ("$text",) for line in lines for span in line.spans)

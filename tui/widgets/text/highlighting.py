@@ -5,10 +5,17 @@ is done, and when its session is drawn anew.
 """
 
 import asyncio
+import logging
 from collections import OrderedDict
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
+from time import thread_time
+from typing import Any
 
-from textual.content import Content
+from textual.content import Content, Span
+
+log = logging.getLogger(__name__)
 
 SHORT = 60
 """Lines of a piece that is coloured at once..."""
@@ -20,6 +27,21 @@ AT_MOST_CHARACTERS = 60_000
 """...and its characters."""
 LONGEST_LINE = 1_000
 """Characters of its longest line: to fold one in its colours costs the square of them, 1.6 s at 20,000."""
+BUDGET_AT_ONCE = 0.05
+"""Seconds of processor time after which the rest of a short piece stays plain: the lexers of nearly all languages
+take the square of some input..."""
+BUDGET = 1.0
+"""...and of a longer one."""
+LANGUAGES = frozenset({
+    "bash", "c", "clojure", "cmake", "console", "cpp", "csharp", "css", "dart", "diff", "docker",
+    "elixir", "go", "graphql", "groovy", "haskell", "html", "http", "ini", "java", "javascript",
+    "json", "jsx", "kotlin", "less", "lua", "make", "markdown", "mysql", "nginx", "objective-c",
+    "ocaml", "perl", "php", "postgresql", "powershell", "protobuf", "pycon", "python",
+    "restructuredtext", "ruby", "rust", "sass", "scala", "scss", "splus", "sql", "sqlite3", "swift",
+    "terraform", "toml", "tsx", "typescript", "xml", "yaml", "zig",
+})  # fmt: skip
+"""The lexers that are used, by their first names: with them no single step takes long, whatever the input. Others
+have expressions that need seconds for one."""
 KEPT = 4_000
 """Lines that are kept in their colours; each takes some 2 KB."""
 
@@ -46,12 +68,12 @@ class Highlights:
         elif _is_too_long(code):
             lines = plain_lines(code)
         elif code.count("\n") < SHORT and len(code) <= SHORT_CHARACTERS:
-            lines = self._keep(code, language, _coloured(code, language))
+            lines = self._keep(code, language, _coloured(code, language, BUDGET_AT_ONCE))
         return lines
 
     async def beside(self, code: str, language: str) -> tuple[Content, ...]:
         """What could not be done at once."""
-        work = asyncio.get_running_loop().run_in_executor(self._thread, _coloured, code, language)
+        work = asyncio.get_running_loop().run_in_executor(self._thread, _coloured, code, language, BUDGET)
         return self._keep(code, language, await work)
 
     def _keep(self, code: str, language: str, lines: tuple[Content, ...]) -> tuple[Content, ...]:
@@ -66,9 +88,40 @@ def _is_too_long(code: str) -> bool:
     return len(lines) > AT_MOST or len(code) > AT_MOST_CHARACTERS or max(map(len, lines)) > LONGEST_LINE
 
 
-def _coloured(code: str, language: str) -> tuple[Content, ...]:
-    from textual.highlight import highlight  # takes long to load: not before the first frame
+def _coloured(code: str, language: str, budget: float) -> tuple[Content, ...]:
+    from textual.highlight import HighlightTheme  # takes long to load: not before the first frame
 
     plain = plain_lines(code)
-    lines = tuple(highlight(code, language=language).split("\n", allow_blank=True))
+    styles = HighlightTheme.STYLES
+    spans: list[Span] = []
+    at = 0
+    for kind, token in _tokens("\n".join(code.splitlines()), language, budget):
+        while kind not in styles and kind.parent is not None:
+            kind = kind.parent
+        if style := styles.get(kind):
+            spans.append(Span(at, at + len(token), style))
+        at += len(token)
+    text = Content("\n".join(code.splitlines()), spans=spans).stylize_before("$text")
+    lines = tuple(text.split("\n", allow_blank=True))
     return lines if [line.plain for line in lines] == [line.plain for line in plain] else plain
+
+
+def _tokens(code: str, language: str, budget: float) -> Iterator[tuple[Any, str]]:
+    """Token types and texts, until `budget` seconds of this thread's time are spent; none of an unknown language."""
+    from pygments.lexers import get_lexer_by_name
+    from pygments.util import ClassNotFound
+
+    try:
+        lexer = get_lexer_by_name(language, stripnl=False, ensurenl=True, tabsize=8)
+    except ClassNotFound:
+        return
+    if lexer.aliases[0] not in LANGUAGES:
+        return
+    tokens = iter(lexer.get_tokens(code))
+    yield from islice(tokens, 1)  # compiles the expressions, once
+    until = thread_time() + budget
+    for token in tokens:
+        yield token
+        if thread_time() > until:
+            log.info("code in %s: the rest stays plain", language)
+            return
