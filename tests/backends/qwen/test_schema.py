@@ -1,5 +1,6 @@
 """Single values of qwen serve's JSON, as sent by a real server, and invalid ones."""
 
+import difflib
 from typing import Any
 
 import msgspec
@@ -127,7 +128,20 @@ def test_a_diff_of_very_many_lines_is_not_made() -> None:
 
 
 def test_many_diffs_of_one_call_share_the_limit() -> None:
-    text = "\n".join(str(number % 130) for number in range(1_500))
-    block = {"type": "diff", "path": "a", "oldText": text, "newText": f"{text}\nb"}
+    lines = [str(number % 130) for number in range(300)]
+    block = {"type": "diff", "path": "a", "oldText": "\n".join(lines), "newText": "\n".join(reversed(lines))}
     assert "too long" not in wire.tool_output([block], None).diff
     assert wire.tool_output([block] * 40, None).diff.count("too long to compare here") == 40
+
+
+def test_a_diff_that_takes_many_passes_is_not_made() -> None:
+    block = {"type": "diff", "path": "a", "oldText": "x\ny\n" * 1000, "newText": "x\n" * 199}
+    assert "too long to compare here" in wire.tool_output([block], None).diff
+
+
+def test_a_change_in_a_long_file_is_compared() -> None:
+    old = [f"line {number}" for number in range(5_000)]
+    new = [*old[:2_000], "new", *old[2_000:3_000], "newer", *old[3_001:]]
+    block = {"type": "diff", "path": "a", "oldText": "\n".join(old), "newText": "\n".join(new)}
+    made = wire.tool_output([block], None).diff
+    assert made.split("\n") == list(difflib.unified_diff(old, new, "a", "a", lineterm=""))

@@ -5,6 +5,7 @@ field is missing or of another type; unused fields may be anything. Values under
 `FRAGMENTS`); complete texts that leave this module are sanitized.
 """
 
+import collections
 import difflib
 import re
 from collections.abc import Mapping
@@ -27,8 +28,10 @@ FRAGMENTS = frozenset({"text"})
 
 LONGEST_DIFF = 100_000
 """Limit in characters of a diff made here, if the server sends none..."""
-MOST_PAIRS = 4_000_000
-"""...and limit of pairs of old and new lines, which may all be compared, in all diffs of a call."""
+CONTEXT = 3
+"""Lines that a diff shows around a change."""
+MOST_STEPS = 4_000_000
+"""...and limit of comparisons of equal lines in all diffs of a call: 0.1 s."""
 
 T = TypeVar("T")
 
@@ -252,7 +255,7 @@ def tool_output(content: JSON, result: JSON) -> ToolOutput:
     changes = string(result, "fileDiff")
     if not changes:
         diffs = [block for block in blocks if block.get("type") == "diff"]
-        changes = "\n".join(_unified(block, MOST_PAIRS // len(diffs)) for block in diffs)
+        changes = "\n".join(_unified(block, MOST_STEPS // len(diffs)) for block in diffs)
     return ToolOutput("\n".join(words) if shown is None else shown, changes[max(0, changes.find("--- ")) :])
 
 
@@ -264,12 +267,35 @@ def _shell_output(result: JSON) -> str | None:
     return output if isinstance(output, str) else None
 
 
-def _unified(block: Mapping[str, Any], most_pairs: int) -> str:
+def _unified(block: Mapping[str, Any], most_steps: int) -> str:
     path, old, new = string(block, "path"), string(block, "oldText"), string(block, "newText")
     before, after = old.splitlines(), new.splitlines()
-    if len(old) + len(new) > LONGEST_DIFF or len(before) * len(after) > most_pairs:
+    first, last = _same_at_both_ends(before, after)
+    before, after = before[first : len(before) - last], after[first : len(after) - last]
+    if len(old) + len(new) > LONGEST_DIFF or _steps(before, after) > most_steps:
         return f"--- {path}\n+++ {path}\n@@ too long to compare here @@"
-    return "\n".join(difflib.unified_diff(before, after, path, path, lineterm=""))
+    lines = difflib.unified_diff(before, after, path, path, lineterm="")
+    return "\n".join(_moved(line, first) if line.startswith("@@ -") else line for line in lines)
+
+
+def _same_at_both_ends(before: list[str], after: list[str]) -> tuple[int, int]:
+    """How many lines are the same at the beginning and at the end, but for those that a diff shows around it."""
+    shorter = min(len(before), len(after))
+    first = next((at for at in range(shorter) if before[at] != after[at]), shorter)
+    last = next((at for at in range(shorter - first) if before[-1 - at] != after[-1 - at]), shorter - first)
+    return max(0, first - CONTEXT), max(0, last - CONTEXT)
+
+
+def _steps(before: list[str], after: list[str]) -> int:
+    """Upper bound for the comparison: each pair of equal lines, in as many passes as there may be."""
+    counts = collections.Counter(after)
+    pairs = sum(count * counts[line] for line, count in collections.Counter(before).items())
+    return pairs * min(len(before), len(after))
+
+
+def _moved(header: str, lines: int) -> str:
+    """The header of a hunk, with its line numbers so many further down."""
+    return re.sub(r"(?<=[-+])\d+", lambda found: str(int(found[0]) + lines), header)
 
 
 def is_truncation(event: JSON, scope: str = "") -> bool:
