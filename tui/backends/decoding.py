@@ -8,7 +8,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterable
 from functools import lru_cache
-from typing import Any, ParamSpec, TypeVar
+from typing import Annotated, Any, ParamSpec, TypeAlias, TypeVar
 
 import msgspec
 
@@ -48,6 +48,25 @@ def decode(path: str, translate: Callable[P, T], *values: P.args, **more: P.kwar
     except UNREADABLE as error:
         raise SchemaMismatch(path, str(error)) from error
 
+
+LONGEST_TEXT = 1_000
+"""Characters that are kept of a text that is shown in one line: thousands of them may be."""
+LONGEST_PATH = 4_096
+"""Characters of a directory: longer ones are of no file system."""
+LONGEST_ID = 1_000
+
+
+def shortened(text: str | None) -> str:
+    """What is kept of a title or a name."""
+    return (text or "")[:LONGEST_TEXT]
+
+
+def path_or_nothing(directory: str | None) -> str:
+    return directory if directory and len(directory) <= LONGEST_PATH else ""
+
+
+Id: TypeAlias = Annotated[str, msgspec.Meta(max_length=LONGEST_ID)]
+"""An id that is kept for as long as what it is the id of."""
 
 LONG = 1_000
 """Number of values above which a document is translated in another thread."""

@@ -1,8 +1,10 @@
 """opencode's sessions, statuses and errors, as sent by a real server."""
 
+import msgspec
 import pytest
 
 from tests.backends.recording import recording
+from tui.backends.decoding import LONGEST_TEXT
 from tui.backends.opencode import messages as messages
 from tui.backends.opencode import schema as wire
 from tui.backends.opencode.events import event_of
@@ -23,6 +25,19 @@ def test_a_session() -> None:
     assert session.updated > session.created
     upserted = next(event_of(f) for f in recorded.events if f["payload"]["type"] == "session.updated")
     assert isinstance(upserted, e.SessionUpserted)
+
+
+def test_of_long_texts_of_a_session_the_beginning_is_kept() -> None:
+    found = wire.session({"id": "ses_1", "title": "t" * 3_000_000, "agent": "a" * 3_000_000, "directory": "/d" * 3_000})
+    assert (found.title, found.agent, found.directory) == ("t" * LONGEST_TEXT, "a" * LONGEST_TEXT, "")
+    retrying = wire.status({"type": "retry", "attempt": 1, "message": "m" * 3_000_000})
+    assert retrying == Retrying(1, "m" * LONGEST_TEXT, None)
+
+
+@pytest.mark.parametrize("name", ["id", "parentID"])
+def test_a_session_with_an_endless_id_is_refused(name: str) -> None:
+    with pytest.raises(msgspec.ValidationError):
+        wire.session({"id": "ses_1", name: "s" * 70_000})
 
 
 def test_a_provider_retry() -> None:

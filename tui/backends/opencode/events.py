@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from tui.backends.decoding import shortened
 from tui.backends.numbers import Number, attempts, delay
 from tui.backends.opencode import schema as wire
 from tui.backends.opencode.messages import message, part
@@ -63,7 +64,7 @@ def _retry(properties: wire.JSON) -> e.Event:
     raw = wire.read(properties, _Retry)
     wait = delay(raw.nextDelayMs)
     next_at = None if wait is None else time.time() + wait
-    return e.StatusChanged(raw.sessionID, Retrying(attempts(raw.attempt), raw.reason, next_at))
+    return e.StatusChanged(raw.sessionID, Retrying(attempts(raw.attempt), shortened(raw.reason), next_at))
 
 
 def _session_failed(properties: wire.JSON) -> e.Event | None:

@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeVar
 
 import msgspec
 
-from tui.backends.decoding import Rows, decode_items, unreadable_todo
+from tui.backends.decoding import Id, Rows, decode_items, path_or_nothing, shortened, unreadable_todo
 from tui.backends.numbers import Number, attempts, dollars, http_status, moment, tokens
 from tui.core.model import (
     Busy,
@@ -34,10 +34,10 @@ T = TypeVar("T")
 
 
 class _Session(msgspec.Struct):
-    id: str
+    id: Id
     title: str | None = None
     directory: str | None = None
-    parentID: str | None = None
+    parentID: Id | None = None
     time: Any = None
     agent: str | None = None
     cost: Number = None
@@ -93,12 +93,12 @@ def session(value: JSON) -> Session:
     time, spent = inside(raw.time), usage(raw.tokens, raw.cost)
     return Session(
         id=raw.id,
-        title=raw.title or "",
-        directory=raw.directory or "",
+        title=shortened(raw.title),
+        directory=path_or_nothing(raw.directory),
         created=moment(time.get("created")) or 0.0,
         updated=moment(time.get("updated")) or 0.0,
         parent_id=raw.parentID,
-        agent=raw.agent or "",
+        agent=shortened(raw.agent),
         cost=spent.cost,
         tokens=spent.input_tokens + spent.output_tokens,
         undone_from=field(raw.revert, "messageID"),
@@ -129,7 +129,7 @@ def status(value: JSON) -> SessionStatus:
         case "idle":
             return IDLE
         case "retry":
-            return Retrying(attempts(raw.attempt), raw.message, moment(raw.next))
+            return Retrying(attempts(raw.attempt), shortened(raw.message), moment(raw.next))
         case _:
             return BUSY
 

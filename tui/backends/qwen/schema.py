@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from tui.backends.decoding import Rows, decode_items, unreadable_todo
+from tui.backends.decoding import Id, Rows, decode_items, path_or_nothing, shortened, unreadable_todo
 from tui.backends.numbers import Counter, Number, http_status, moment, tokens
 from tui.core.model import Failure, Session, Todo, Usage
 from tui.core.sanitize import sanitize
@@ -116,7 +116,7 @@ class Accepted(msgspec.Struct, rename="camel"):
 
 
 class _Session(msgspec.Struct, rename="camel"):
-    session_id: str
+    session_id: Id
     workspace_cwd: str = ""
     created_at: str = ""
     updated_at: str | None = None
@@ -186,8 +186,8 @@ def seen(value: JSON) -> Seen:
     created = epoch(raw.created_at)
     session = Session(
         id=raw.session_id,
-        title=raw.display_name or "",
-        directory=raw.workspace_cwd,
+        title=shortened(raw.display_name),
+        directory=path_or_nothing(raw.workspace_cwd),
         created=created,
         updated=epoch(raw.updated_at or "") or created,
     )

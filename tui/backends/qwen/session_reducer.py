@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from tui.backends.decoding import shortened
 from tui.backends.numbers import moment
 from tui.backends.qwen import background_turns as background
 from tui.backends.qwen import requests as requests
@@ -146,7 +147,7 @@ class SessionReducer:
                 self._queue.discard(frame.prompt_id or "")
                 return []
             case "session_metadata_updated":
-                title = wire.string(frame.data, "displayName")
+                title = shortened(wire.string(frame.data, "displayName"))
                 return [e.SessionRenamed(self.session_id, title)] if title else []
             case "history_truncated":
                 return self._cut_short(frame)
