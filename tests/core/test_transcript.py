@@ -4,7 +4,7 @@ import pytest
 from msgspec.structs import replace
 
 from tui.core.events import TextDelta
-from tui.core.model import Message, TextPart, Usage
+from tui.core.model import Failure, Message, TextPart, ToolPart, Usage
 from tui.core.transcript import Transcript
 
 
@@ -127,3 +127,18 @@ def message(name: str, created: float) -> Message:
 
 def names(transcript: Transcript) -> list[str]:
     return [one.id for one in transcript.ordered()]
+
+
+def test_nothing_is_kept_of_what_was_replaced() -> None:
+    transcript = Transcript()
+    for at in range(3):
+        transcript.put_message(
+            Message("msg_1", "ses_1", "assistant", parent_id=f"msg_{at}", failure=Failure(f"error {at}"))
+        )
+        transcript.put_part(ToolPart("prt_1", "ses_1", "msg_1", f"call_{at}", "read", "running"))
+    assert (list(transcript._failed), list(transcript._answers)) == (["error 2"], ["msg_2"])
+    assert list(transcript._calls) == [("msg_1", "call_2")]
+    transcript.drop_message("msg_1")
+    assert not transcript._failed
+    assert not transcript._answers
+    assert not transcript._calls

@@ -144,7 +144,10 @@ class Transcript:
 
     def _forget_failure(self, known: Message | None) -> None:
         if known is not None and known.failure is not None:
-            self._failed[known.failure.message].pop(known.id, None)
+            failed = self._failed.get(known.failure.message, {})
+            failed.pop(known.id, None)
+            if not failed:
+                self._failed.pop(known.failure.message, None)
 
     def _rank(self, message: Message) -> tuple[float, int]:
         return message.created, self._taken[message.id]
@@ -155,6 +158,8 @@ class Transcript:
     def _take_out(self, message: Message) -> None:
         for order in self._orders(message):
             del order[self._place(message, order)]
+        if message.parent_id is not None and not self._answers.get(message.parent_id, True):
+            del self._answers[message.parent_id]
 
     def _orders(self, message: Message) -> list[list[Message]]:
         """The lists that contain a message."""
@@ -204,7 +209,10 @@ class Transcript:
     def _forget_call(self, message_id: str, part_id: str) -> None:
         part = self.parts.get(message_id, {}).get(part_id)
         if isinstance(part, ToolPart):
-            self._calls[(message_id, part.call_id)].pop(part_id, None)
+            calls = self._calls.get((message_id, part.call_id), {})
+            calls.pop(part_id, None)
+            if not calls:
+                self._calls.pop((message_id, part.call_id), None)
 
     def append(self, delta: TextDelta) -> str:
         """Append to a streaming part; returns the text that can be shown now ("" if none)."""
