@@ -1,6 +1,7 @@
 """The routes of opencode: requests sent, and responses translated."""
 
 import re
+import threading
 import time
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
@@ -28,6 +29,9 @@ from tui.backends.opencode.requests import question
 from tui.core import events as e
 from tui.core.model import Busy, Prompt, Session, Todo
 from tui.net.errors import Empty, HttpStatusError, InvalidBody, NetError, NotJson, SchemaMismatch, UnexpectedContentType
+from tui.net.http_client import PARSED_AT_ONCE
+from tui.net.json_input import JSON
+from tui.net.padded_json import PaddedJson
 
 
 async def events_of(backend: OpenCode) -> tuple[list[e.Event], int]:
@@ -292,6 +296,25 @@ async def test_a_prompt_has_client_ids() -> None:
         assert script.asked[0].body == {"messageID": "msg_1", "parts": parts}
         await backend.post_prompt(Prompt("ses_1", "do it", "msg_1", "prt_1", agent="plan"), Watcher())
         assert script.asked[1].body == {"messageID": "msg_1", "parts": parts, "agent": "plan"}
+
+
+async def test_a_large_answer_is_parsed_outside_the_event_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    threads: list[str] = []
+    close = PaddedJson.close
+
+    def noted(self: PaddedJson) -> JSON:
+        threads.append(threading.current_thread().name)
+        return close(self)
+
+    monkeypatch.setattr(PaddedJson, "close", noted)
+    for text in ("x" * PARSED_AT_ONCE, "x"):
+        part = {"id": "prt_2", "sessionID": "ses_1", "messageID": "msg_2", "type": "text", "text": text}
+        body = {"info": {"id": "msg_2", "sessionID": "ses_1", "role": "assistant"}, "parts": [part]}
+        async with server({"POST /session/ses_1/message": body}) as (_, backend):
+            full = await backend.post_prompt(PROMPT, Watcher())
+        assert full == full_message(body)
+    here = threading.current_thread().name
+    assert (threads[0] != here, threads[1]) == (True, here)
 
 
 async def test_padding_is_counted_as_it_arrives() -> None:

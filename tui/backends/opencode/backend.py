@@ -28,7 +28,7 @@ from tui.backends.paging import OnBytes, Paging
 from tui.core import events as e
 from tui.core.model import Answers, FullMessage, PermissionReply, Prompt, Session, Todo
 from tui.net.errors import Empty, HttpStatusError, InvalidBody, SchemaMismatch, TooLarge, UnexpectedContentType
-from tui.net.http_client import SHORT, Http
+from tui.net.http_client import PARSED_AT_ONCE, SHORT, Http
 from tui.net.json_input import JSON, loads
 from tui.net.padded_json import PaddedJson
 from tui.net.response import Progress, Response
@@ -269,7 +269,9 @@ class OpenCode:
                 parser.feed(chunk)
                 if not parser.started:
                     watcher.pads(parser.pads)
-        answer = decode(path, full_message, parser.close())
+        large = parser.received - parser.pads > PARSED_AT_ONCE
+        value = await asyncio.to_thread(parser.close) if large else parser.close()
+        answer = await checked_aside(path, full_message, value)
         self._ids.saw(answer.message)
         return answer
 
