@@ -121,6 +121,7 @@ def test_flags_become_settings(runs: list[Settings], tmp_path: Path) -> None:
         (["--password", SECRET], "No such option"),
         (["--ca-file", "nowhere.pem"], "does not exist"),
         (["--log", "."], "directory"),
+        (["stauts"], "no command 'stauts' (there are status and doctor); before an address write http://"),
         (["--session", "x/y"], "no id of a session"),
         (["--session", ""], "no id of a session"),
         (["--session", "ses_1?"], "no id of a session"),

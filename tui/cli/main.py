@@ -110,6 +110,11 @@ def main(
     """
     if demo and url:
         raise click.UsageError("--demo starts a server of its own: leave the URL out")
+    if url is not None and url.isalpha() and url != "localhost":
+        there_are = " and ".join(SubcommandGroup.others)
+        raise click.UsageError(
+            f"no command {url!r} (there are {there_are}); before an address write http:// or https://"
+        )
     if session and resume:
         raise click.UsageError("--session and --continue both name a session: give one of them")
     if session is not None and not SESSION_ID.fullmatch(session):
