@@ -452,10 +452,10 @@ class RequestPanel(Vertical, Guarded):
 
     def _draft_changed(self, event: "QuestionForm.Changed | PermissionForm.Changed") -> None:
         event.stop()
-        self._show_hint("")
         request_id, body = event.draft.request.id, event.draft.to_bytes()
         if request_id in self.book.drafts and self.book.told.get(request_id) != body:
             self.book.told[request_id] = body
+            self._show_hint("")
             self.post_message(self.DraftChanged(request_id, body))
 
     def _answer(self, draft: AnswerDraft) -> None:
