@@ -408,7 +408,8 @@ class MainScreen(Screen[None], SkipsCoveredBackground):
     @on(RequestPanel.KeyForwarded)
     def _passed_on(self, event: RequestPanel.KeyForwarded) -> None:
         passed = event.event
-        if isinstance(passed, events.Key) and passed.key.isdecimal() and not self.prompt.text:
+        to_prompt = self.panel.handover.target in (None, self.prompt)
+        if to_prompt and isinstance(passed, events.Key) and passed.key.isdecimal() and not self.prompt.text:
             self.prompt.take_rest()  # it was meant for the question, and Enter behind it is no wish to send it
             self.notices.add(PASSED_ON)
         self._pass_on(event.event)

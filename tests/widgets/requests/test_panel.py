@@ -534,6 +534,7 @@ async def test_keys_right_behind_the_one_for_the_next_request_are_for_that_one()
         await asked(stage, talk.CHOICES, talk.ONE_CHOICE)
         stage.burst("n", "2")
         await stage.shows("May I change the callers?", "2 (•) Leave them")
+        assert "went to the prompt" not in stage.text
         stage.burst("p", "enter")
         await stage.shows("Where shall the sessions live?")
         await stage.settled()
