@@ -197,16 +197,6 @@ class Terminal:
         """
         return list(Replay(*self._size).go_on(self.raw, since))
 
-    def wait_for_frame(self, wanted: str | re.Pattern[str], *, since: int) -> None:
-        """Return once the screen shows `wanted`, or has shown it since `raw` had that many bytes."""
-        pattern = re.compile(re.escape(wanted)) if isinstance(wanted, str) else wanted
-        replay = Replay(*self._size)
-
-        def shown() -> bool:
-            return any(pattern.search(text) for text in replay.go_on(self._received, since))
-
-        self._wait(shown, PATIENCE, f"has shown no {pattern.pattern!r}")
-
     def wait_until_gone(self, unwanted: str, *, within: float = PATIENCE) -> None:
         """Return once no line of the screen holds `unwanted`."""
         self._wait(

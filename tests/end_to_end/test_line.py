@@ -20,9 +20,10 @@ def test_a_broken_event_stream_is_shown_and_mended(holdfast: Holdfast, stub: Sta
     server = stub()
     terminal = holdfast(server.address)
     connect(terminal)
-    before = len(terminal.raw)
-    server.arm(fault)
-    terminal.wait_for_frame(re.compile(r"↻ lost: .+ · (try 2 in \ds|trying now) · F5 now"), since=before)
+    down = server.arm("502", target="/global/event", times="always")  # so that the loss lasts until it is seen
+    server.arm(fault, target="/global/event", times=1)
+    terminal.wait_for(re.compile(r"↻ lost: .+ · (try \d+ in \d+s|trying now) · F5 now"))
+    server.disarm(down)
     terminal.wait_for("● live")
 
 
