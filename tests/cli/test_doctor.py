@@ -55,9 +55,9 @@ def test_the_command_on_a_stream_that_beats_and_is_deaf(tmp_path: Path, monkeypa
 
 
 def test_a_silent_stream_of_a_session_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tui.cli.doctor.ARRIVES", 0.3)
     with running_stub(tmp_path / "home", profile="qwen") as stub:
         well = invoke("doctor", "--seconds", "0.5", stub.address)
+        monkeypatch.setattr("tui.cli.doctor.ARRIVES", 0.3)
         stub.arm("mute-events")
         silent = invoke("doctor", "--seconds", "0.5", stub.address)
         [place] = stub.http.get("/capabilities").json()["workspaces"]
@@ -83,7 +83,7 @@ def test_the_command_watches_a_session_where_streams_are_opened_by_session(tmp_p
         [place] = stub.http.get("/capabilities").json()["workspaces"]
         left = stub.http.get(f"/workspaces/{place['id']}/sessions").json()["sessions"]
         session = stub.http.post("/session", json={}).raise_for_status().json()["sessionId"]
-        stub.http.post(f"/session/{session}/prompt", json={"prompt": [{"type": "text", "text": "PLAIN"}]})
+        stub.http.post(f"/session/{session}/prompt", json={"prompt": [{"type": "text", "text": "FLOOD 300 5"}]})
         watched = invoke("doctor", "--seconds", "0.5", stub.address)
     assert "? heartbeats     none in" in without.output
     assert left == []
