@@ -74,6 +74,9 @@ def test_the_password_is_in_no_picture_of_the_settings(file: Path) -> None:
 
 
 def test_a_home_may_be_written_short(file: Path, home: Path) -> None:
+    file.write_text('ca_file = "~nobody\\u0000x"\n')
+    with pytest.raises(SettingsError, match="control characters"):
+        load_settings({}, environment={}, path=file)
     file.write_text('ca_file = "~/ca.pem"\n')
     assert load_settings({}, environment={}, path=file).ca_file == home / "ca.pem"
 

@@ -482,3 +482,9 @@ async def test_tls_to_a_plain_http_server(server: Server) -> None:
 def test_plain_http_loads_no_authorities() -> None:
     assert Http("http://127.0.0.1:1")._tls.cert_store_stats()["x509_ca"] == 0
     assert Http("https://127.0.0.1:1")._tls.cert_store_stats()["x509_ca"] > 0
+
+
+@pytest.mark.parametrize("host", ["xn--a", "xn--0.com"])
+def test_a_host_that_is_no_international_name_is_a_bad_address(host: str) -> None:
+    with pytest.raises(BadAddress, match="not a valid international name"):
+        Http(f"http://{host}")

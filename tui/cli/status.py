@@ -70,12 +70,14 @@ async def look(address: str, backend: Backend, server: ServerInfo) -> StatusRepo
     store.apply(await StaleRequestFilter(store).without_stale(backend, found))
     requests = list(store.requests.values())
     busy = [one for one in sessions if not isinstance(found.statuses.get(one.id, Idle()), Idle)]
+    asking = {one.session_id for one in requests}
+    asking |= {one.parent_id for one in sessions if one.parent_id is not None and one.id in asking}
     return StatusReport(
         address=address,
         family=backend.traits.family,
         version=server.version,
         round_trip=round(server.round_trip * 1000, 1),
-        sessions=tuple(_session(one, found.statuses[one.id], requests, sessions) for one in busy),
+        sessions=tuple(_session(one, found.statuses[one.id], asks=one.id in asking) for one in busy),
         requests=tuple(_request(one) for one in requests),
         idle=len(sessions) - len(busy),
     )
@@ -121,12 +123,10 @@ def lines(glance: StatusReport) -> list[str]:
     return [head, *rows, *asks, *([idle] if idle else [])]
 
 
-def _session(
-    session: Session, status: SessionStatus, requests: Sequence[Request], sessions: Sequence[Session]
-) -> SessionSummary:
-    family = {session.id} | {child.id for child in sessions if child.parent_id == session.id}
+def _session(session: Session, status: SessionStatus, *, asks: bool) -> SessionSummary:
+    """`asks`: it, or a child of it, has an open request."""
     state = "provider retry" if isinstance(status, Retrying) else "running"
-    if any(one.session_id in family for one in requests):
+    if asks:
         state = "waiting for you"
     return SessionSummary(session.id, session.title, session.directory, state)
 

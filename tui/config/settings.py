@@ -211,6 +211,8 @@ def load_settings(
         where = "" if from_file.get("family") != values["family"] else f"{settings_file() if path is None else path}: "
         raise SettingsError(f"{where}{named!r} is no family of servers; there are {', '.join(FAMILIES)}")
     if isinstance(values.get("ca_file"), str):
+        if not str(values["ca_file"]).isprintable():
+            raise SettingsError(f"ca_file {str(values['ca_file'])!r} is no path: it contains control characters")
         values["ca_file"] = Path(os.path.expanduser(str(values["ca_file"])))
     try:
         values["url"] = normalise_url(str(values.get("url", DEFAULT_URL)))

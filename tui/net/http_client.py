@@ -38,7 +38,7 @@ from tui.net.errors import (
 )
 from tui.net.httpx_errors import HTTPX_ERRORS, translate_error
 from tui.net.json_input import JSON
-from tui.net.request import Params, Request, upload_seconds
+from tui.net.request import Params, Request, check_host, upload_seconds
 from tui.net.response import (
     QUOTED_SECONDS,
     Progress,
@@ -156,6 +156,7 @@ class Http:
         ca_file: Path | None = None,
         trust_env: bool | None = None,
     ) -> None:
+        check_host(base_url)
         self.base_url: Final = base_url
         self._headers = httpx.Headers({"user-agent": "holdfast", **(headers or {})})
         self._headers["accept-encoding"] = "identity"  # compression delays data that is not flushed

@@ -9,6 +9,7 @@ import httpx
 
 from tui.net.errors import Unsendable
 from tui.net.json_input import JSON
+from tui.net.url import BadAddress
 
 Params: TypeAlias = Mapping[str, str | int | bool | None]
 
@@ -58,3 +59,11 @@ class Request:
 def upload_seconds(request: httpx.Request) -> float:
     """Seconds that the upload of the body may add on a slow connection."""
     return min(int(request.headers.get("content-length", 0)) / SLOWEST_UPLINK, UPLOAD_SECONDS_MAX)
+
+
+def check_host(url: str) -> None:
+    """Raises BadAddress for an international host name that cannot be decoded, as `xn--a`."""
+    try:
+        httpx.URL(url).host  # noqa: B018  # decoded when it is read
+    except (httpx.InvalidURL, UnicodeError):
+        raise BadAddress("The address names a host that is not a valid international name.") from None

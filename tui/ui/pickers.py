@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 WRITTEN_AT_MOST = 16 * 1024 * 1024
 """Bytes of what the person's own editor has written."""
+COMMANDS_COMPARED = 2_000
+"""Commands among which the one is looked for that a mistyped name may mean."""
 LONGEST = 40
 """Characters of a name that a notice quotes."""
 
@@ -131,7 +133,7 @@ class Pickers:
         from difflib import get_close_matches
 
         self._kept_back = text
-        near = [one for one in known if one.startswith(name)] or get_close_matches(name, known, 1)
+        near = [one for one in known if one.startswith(name)] or get_close_matches(name, known[:COMMANDS_COMPARED], 1)
         meant = f"; /{near[0]} is one" if near else ""
         unknown = f"There is no command /{single_line(name, LONGEST)} here{meant}."
         self._notify(Notice(f"{unknown} Enter again sends it as text.", "warning"))

@@ -1,6 +1,7 @@
 """Questions and permissions of qwen serve in both forms; votes; and the parsing of answers."""
 
 from datetime import datetime
+from time import process_time
 from typing import Any
 
 import pytest
@@ -114,3 +115,28 @@ def test_many_labels_are_parsed_in_one_pass() -> None:
     given = {"answers": [{"question": "?", "answer": "a, " * labels}]}
     [row] = requests.answers_in(given, asked_with(["a"])) or ((),)
     assert len(row) == labels
+
+
+def test_an_answer_of_many_labels_is_divided_in_linear_time() -> None:
+    count = 20_000
+    questions = [{"question": "?", "multiSelect": True, "options": [{"label": f"z{n}"} for n in range(count)]}]
+    given = ", ".join(f"z{n}" for n in reversed(range(count)))
+    begun = process_time()
+    answers = requests.answers_in({"answers": [{"answer": given}]}, {"questions": questions})
+    assert process_time() - begun < 10  # the square of it takes a minute
+    assert answers is not None
+    assert len(answers[0]) == count
+
+
+def test_labels_with_commas_are_found_longest_first() -> None:
+    labels = ["a", "a, b", "c"]
+    questions = [{"question": "?", "multiSelect": True, "options": [{"label": label} for label in labels]}]
+
+    def row(given: str) -> tuple[str, ...]:
+        answers = requests.answers_in({"answers": [{"answer": given}]}, {"questions": questions})
+        assert answers is not None
+        return answers[0]
+
+    assert row("a, b, c") == ("a, b", "c")
+    assert row("a, c, other, text") == ("a", "c", "other, text")
+    assert row("b") == ("b",)

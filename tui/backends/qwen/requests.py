@@ -88,6 +88,10 @@ class _Resolved(msgspec.Struct, rename="camel"):
     voter_client_id: str = ""
 
 
+COMMAS_MAX = 20
+"""Commas that a label may contain and still be found in an answer to a question with several choices."""
+
+
 @dataclass(frozen=True, slots=True)
 class Asked:
     """An open request, and its option ids by kind (`allow_once`, `reject_once`, …)."""
@@ -219,20 +223,19 @@ def _row(answer: str, question: Question | None) -> tuple[str, ...]:
         return ()
     if question is None or not question.multiple:
         return (answer,)
-    labels = sorted((option.label for option in question.options), key=len, reverse=True)
+    labels = {option.label for option in question.options}
+    commas = max((label.count(", ") for label in labels), default=0)
+    pieces = answer.split(", ")
     row: list[str] = []
     at = 0
-    while at < len(answer):
-        ends = (
-            one
-            for one in labels
-            if answer.startswith(one, at) and answer[at + len(one) : at + len(one) + 2] in ("", ", ")
-        )
-        label = next(ends, None)
-        if label is None:
-            return (*row, answer[at:])
-        row.append(label)
-        at += len(label) + 2
+    while at < len(pieces):
+        longest = range(min(len(pieces), at + 1 + min(commas, COMMAS_MAX)), at, -1)
+        end = next((end for end in longest if ", ".join(pieces[at:end]) in labels), None)
+        if end is None:
+            rest = ", ".join(pieces[at:])
+            return (*row, rest) if rest else tuple(row)
+        row.append(", ".join(pieces[at:end]))
+        at = end
     return tuple(row)
 
 
