@@ -392,3 +392,13 @@ def test_a_log_that_cannot_be_written_is_said_to_be_none(runs: list[Settings], t
     assert result.exit_code == 1
     assert "No such file or directory" in result.output
     assert runs == []
+
+
+def test_the_variables_of_the_library_s_developers_are_dropped() -> None:
+    kept = {"TEXTUAL_ANIMATIONS": "none", "TEXTUAL_COLOR_SYSTEM": "256", "TERM": "xterm"}
+    environ = {**kept, "TEXTUAL_LOG": "/nonexistent/x", "TEXTUAL_PRESS": "q", "TEXTUAL_FILTERS": "foo"}
+    command.drop_library_variables(environ)
+    assert environ == kept
+    environ = {"TEXTUAL_COLOR_SYSTEM": "foo"}
+    command.drop_library_variables(environ)
+    assert environ == {}

@@ -9,7 +9,7 @@ import re
 import shlex
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, MutableMapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -34,6 +34,12 @@ if TYPE_CHECKING:
 
 
 CANNOT_BE_SAID = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF)
+
+LIBRARY_VARIABLES = {
+    "TEXTUAL_ANIMATIONS": ("none", "basic", "full"),
+    "TEXTUAL_COLOR_SYSTEM": ("auto", "standard", "256", "truecolor"),
+}
+"""Variables of the screen's library that people use, and the values that it knows."""
 
 
 class SubcommandGroup(click.Command):
@@ -160,8 +166,19 @@ def has_terminal() -> bool:
     return os.isatty(0) and os.isatty(2)
 
 
+def drop_library_variables(environ: MutableMapping[str, str]) -> None:
+    """Remove what would change the screen's library instead of this program: most of it is for its developers.
+
+    A name that it does not know, or a log file that cannot be written, would end the program with a traceback.
+    """
+    for name in [name for name in environ if name.startswith("TEXTUAL_")]:
+        if name not in LIBRARY_VARIABLES or environ[name] not in LIBRARY_VARIABLES[name]:
+            del environ[name]
+
+
 def run_app(settings: Settings) -> int:
     """One client and one screen over it. Raises `SettingsError`."""
+    drop_library_variables(os.environ)
     gc.disable()  # nothing of what is loaded now goes again
     from tui.ui.app import HoldfastApp  # the screen's libraries take longest to load: after flags and their errors
 
