@@ -18,7 +18,7 @@ from tui.client.prompt_queue import PromptQueue
 from tui.storage.database import FILE
 from tui.ui.terminal_input import CHUNK, Burst, InputParser
 
-MOST = 400_000
+MOST = 200_000
 """Characters of one text."""
 TIMES = 8
 """How much longer an input is made; work that grows with the square of it takes 64 times as long."""

@@ -2,8 +2,8 @@
 
 from tui.core.changes import Notice
 
-CHARACTERS_AT_MOST = 400_000
-LINES_AT_MOST = 10_000
+CHARACTERS_AT_MOST = 200_000
+LINES_AT_MOST = 5_000
 LINE_AT_MOST = 100_000
 """Characters of one line."""
 INPUT_AT_MOST = 10_000
