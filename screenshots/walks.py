@@ -11,9 +11,9 @@ from tests.end_to_end.terminal import Terminal
 
 CALM = r"● live \ds  \d ms [▁▂▃▅▇]{8} "
 """What the header shows in a picture of a live line: figures of one digit, and a full row of beats."""
-IN_TURN = re.compile(CALM + r".*\d\d beats", re.DOTALL)
-WAITING = re.compile(CALM + r".*(waits for you|asks for permission) · \d\ds.*\d\d beats", re.DOTALL)
-RECONNECTING = re.compile(r"try [3-9] in [2-9]s · F5 now .*turn 0:\d\d", re.DOTALL)
+IN_TURN = re.compile(CALM + r".*\d\d heartbeats", re.DOTALL)
+WAITING = re.compile(CALM + r".*(waits for you|asks for permission) · \d\ds.*\d\d heartbeats", re.DOTALL)
+RECONNECTING = re.compile(r"try [3-9] in [2-9]s · F5 retry now .*turn 0:\d\d", re.DOTALL)
 
 
 class Take(Protocol):
@@ -41,7 +41,7 @@ class StreamPosition:
 
 
 def tour(terminal: Terminal, stub: Stub, take: Take) -> None:
-    """One turn of the tour, then the line is lost, and stopped."""
+    """One turn of the tour, then a lost connection, and stopped."""
     _settle(terminal)
     send(terminal, "move the session store to SQLite")
     _first_question(terminal)
@@ -116,7 +116,7 @@ def narrow(terminal: Terminal, stub: Stub, take: Take) -> None:
 
 
 def retried(terminal: Terminal, stub: Stub, take: Take) -> None:
-    """The model's provider fails, and the server tries again."""
+    """The model's provider fails, and the server retries."""
     _settle(terminal)
     send(terminal, "RETRY 5")
     take("retrying", re.compile(CALM + r".*provider failed", re.DOTALL))
@@ -126,7 +126,7 @@ def still(terminal: Terminal, stub: Stub, take: Take) -> None:
     """The line is live, and nothing moves."""
     _settle(terminal)
     send(terminal, "SLOW")
-    take("still", re.compile(CALM + r".*nothing has moved", re.DOTALL))
+    take("still", re.compile(CALM + r".*no progress", re.DOTALL))
 
 
 def doctor(terminal: Terminal, stub: Stub, take: Take) -> None:

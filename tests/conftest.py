@@ -102,5 +102,5 @@ def holdfast(home: Path) -> Iterator[Callable[..., Terminal]]:
 
 def _no_part_failed(terminal: Terminal) -> None:
     """The app would go on: it must not hide from a test that something raised."""
-    assert b"failed and was drawn anew" not in terminal.raw
+    assert b"failed and was redrawn" not in terminal.raw
     assert b"failed and was closed" not in terminal.raw

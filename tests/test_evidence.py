@@ -243,8 +243,8 @@ LIVE = ConnectionStatus(ConnectionState.LIVE)
 LOST = ConnectionStatus(ConnectionState.RECONNECTING)
 DOUBTS = {
     "unknown: its request failed (…) · checking its status…": (TurnState.UNKNOWN, "502 Bad Gateway", LIVE),
-    "unknown while the line is down; …": (TurnState.RUNNING, "", LOST),
-    "the model's provider failed… · the server tries again…": (TurnState.RETRYING, "", LIVE),
+    "unknown while disconnected; …": (TurnState.RUNNING, "", LOST),
+    "model provider error… · the server retries…": (TurnState.RETRYING, "", LIVE),
 }
 
 
@@ -260,7 +260,7 @@ TESTED = {
     "waiting for you": "test_waiting_for_the_person",
     "checking its status…": "test_a_failed_request_is_not_called_a_broken_connection_while_that_is_live",
     "[…]": "test_where_words_may_be_missing_is_marked_until_the_whole_is_there",
-    "… words may be missing until the server sends the whole": "test_a_part_that_may_miss_words_says_so",
+    "… text may be missing until the server sends all of it": "test_a_part_that_may_miss_words_says_so",
 }
 """The tests of the other rows about a running turn."""
 

@@ -332,7 +332,7 @@ class Person:
                 pass
 
     def server_forgot(self) -> None:
-        """What was on its way when the server crashed may still be shown, until the line is lost and up again."""
+        """What was on its way when the server crashed may still be shown until the reconnect."""
         self._forgotten, self._lost = True, False
 
     def agent_died(self) -> None:

@@ -48,7 +48,7 @@ def test_the_command_on_a_stream_that_beats_and_is_deaf(tmp_path: Path, monkeypa
         stub.arm("mute-events")
         result = invoke("doctor", "--seconds", "0.5", stub.address)
         left = stub.http.get("/session").json()
-    assert "✗ events         a session was made, and within 0 s no event told of it" in result.output
+    assert "✗ events         a session was created, and within 0 s no event reported it" in result.output
     assert "restart the server" in result.output
     assert result.exit_code == 1
     assert left == []
@@ -63,7 +63,7 @@ def test_a_silent_stream_of_a_session_is_found(tmp_path: Path, monkeypatch: pyte
         [place] = stub.http.get("/capabilities").json()["workspaces"]
         left = stub.http.get(f"/workspaces/{place['id']}/sessions").json()["sessions"]
     assert "✓ events         a new title was reported within" in well.output
-    assert "✗ events         a session was renamed, and within 0 s no event told of it" in silent.output
+    assert "✗ events         a session was renamed, and within 0 s no event reported it" in silent.output
     assert (well.exit_code, silent.exit_code) == (0, 1)
     assert left == []
 
@@ -73,7 +73,7 @@ def test_what_cannot_be_tidied_up_is_said(tmp_path: Path) -> None:
         stub.arm("502", target="/session/ses_")
         result = invoke("doctor", "--seconds", "0.5", stub.address)
         [left] = stub.http.get("/session").json()
-    assert f"✗ tidying up     the session made for this ({left['id']}) could not be deleted" in result.output
+    assert f"✗ cleanup        the test session ({left['id']}) could not be deleted" in result.output
     assert left["title"] == "holdfast doctor"
 
 

@@ -48,7 +48,7 @@ def test_one_beat_that_comes_when_it_is_due_is_enough() -> None:
     """qwen serve's second one is due as the half minute ends."""
     finding = beats(15.02, until=30.1, every=15).regularity(30)
     assert finding.verdict == "good"
-    assert finding.found == "one, 15.0 s after the stream's opening, as is due: this server sends one every 15 s"
+    assert finding.found == "one, 15.0 s after the stream's opening, on time: this server sends one every 15 s"
 
 
 @pytest.mark.parametrize(("at", "until"), [(25.0, 30.0), (2.0, 30.0)])
@@ -63,7 +63,7 @@ def test_no_beat_in_less_than_their_interval_says_nothing_of_the_server() -> Non
     finding = beats(events=1, every=15).regularity(15.5)
     assert finding.verdict == "unknown"
     assert "shorter than" in finding.found
-    assert "15 s apart: watch longer, with --seconds 30" in finding.hint
+    assert "every 15 s: watch longer with --seconds 30" in finding.hint
 
 
 def test_not_one_byte_points_at_the_proxy() -> None:

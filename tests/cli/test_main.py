@@ -116,15 +116,15 @@ def test_flags_become_settings(runs: list[Settings], tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("args", "said"),
     [
-        (["--demo", "http://there"], "leave the URL out"),
-        (["--session", "ses_1", "--continue"], "give one of them"),
+        (["--demo", "http://there"], "omit the URL"),
+        (["--session", "ses_1", "--continue"], "use only one"),
         (["--password", SECRET], "No such option"),
         (["--ca-file", "nowhere.pem"], "does not exist"),
         (["--log", "."], "directory"),
         (["stauts"], "no command 'stauts' (there are status and doctor); before an address write http://"),
-        (["--session", "x/y"], "no id of a session"),
-        (["--session", ""], "no id of a session"),
-        (["--session", "ses_1?"], "no id of a session"),
+        (["--session", "x/y"], "not a session id"),
+        (["--session", ""], "not a session id"),
+        (["--session", "ses_1?"], "not a session id"),
         (["one", "two"], "unexpected"),
     ],
 )
@@ -237,11 +237,11 @@ def test_an_app_without_a_status_ended_well(monkeypatch: pytest.MonkeyPatch, scr
 @pytest.mark.parametrize(
     ("args", "said"),
     [
-        ((), "To come back: holdfast --session ses_1\n"),
-        ((DEFAULT_URL,), "To come back: holdfast --session ses_1\n"),
+        ((), "To resume: holdfast --session ses_1\n"),
+        ((DEFAULT_URL,), "To resume: holdfast --session ses_1\n"),
         (
             ("https://there.example:1", "--directory", "/a b", "--family", "qwen"),
-            "To come back: holdfast --session ses_1 --directory '/a b' --family qwen https://there.example:1\n",
+            "To resume: holdfast --session ses_1 --directory '/a b' --family qwen https://there.example:1\n",
         ),
         (("--demo",), ""),
     ],
@@ -256,7 +256,7 @@ def test_whoever_quits_is_told_how_to_come_back(
 
 
 def test_without_a_session_there_is_nothing_to_come_back_to(screens: list[Screen]) -> None:
-    assert "To come back" not in invoke().output
+    assert "To resume" not in invoke().output
 
 
 def test_a_part_of_the_screen_that_failed_is_told_in_the_end(screens: list[Screen]) -> None:

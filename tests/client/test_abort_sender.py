@@ -29,7 +29,7 @@ from tui.net.errors import HttpStatusError
 FLOOD = "FLOOD 300 5"
 """A turn of one minute."""
 TOO_LATE_UNSENT = "The turn ended by itself before the abort reached the server."
-BEHIND = AbortProgress("unsent", "the server is at work on an earlier prompt")
+BEHIND = AbortProgress("unsent", "the server is running an earlier prompt")
 
 Story = Callable[..., Coroutine[None, None, None]]
 

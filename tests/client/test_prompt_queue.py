@@ -87,7 +87,7 @@ def test_a_held_queue_says_why_until_it_is_released(folder: Path) -> None:
 def test_what_an_earlier_run_left_is_held(folder: Path) -> None:
     journal = journal_in(folder)
     PromptQueue(journal).add("ses_1", "one")
-    assert after_a_restart(journal, folder).held("ses_1") == "kept from an earlier run"
+    assert after_a_restart(journal, folder).held("ses_1") == "from an earlier run"
 
 
 def test_a_new_prompt_stands_before_what_is_held_also_after_a_restart(folder: Path) -> None:

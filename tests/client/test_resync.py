@@ -143,7 +143,7 @@ async def test_what_was_fetched_counts_though_the_last_question_stays_without_an
 
 
 class Answered(Fetched):
-    """A backend in which a question was answered, and no event told of it."""
+    """A backend in which a question was answered, and no event reported it."""
 
     asked = QuestionRequest("que_1", "ses_1", (Question("Which?", "DB", ()),), "msg_2", "call_1")
     call = ToolPart("prt_1", "ses_1", "msg_2", "call_1", "question", "completed", answers=(("SQLite",),))

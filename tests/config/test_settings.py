@@ -87,7 +87,7 @@ def test_a_home_may_be_written_short(file: Path, home: Path) -> None:
         ('password = "s3cret', "not TOML"),
         (
             'pasword = "s3cret"',
-            "'pasword' is not a setting; there are url, user, password, directory, family, ca_file, "
+            "'pasword' is not a setting; known: url, user, password, directory, family, ca_file, "
             "theme, ascii, links, [keys], [patience], [notify]",
         ),
         ("password = 12345", "password must be text in quotes, not a number"),
@@ -170,7 +170,7 @@ def test_a_family_is_one_that_is_known(file: Path) -> None:
     assert load_settings({}, environment={"HOLDFAST_FAMILY": "qwen"}, path=file).family == "qwen"
     file.write_text('family = "mimo"')
     assert load_settings({}, environment={}, path=file).family == "mimo"
-    with pytest.raises(SettingsError, match="'clippy' is no family of servers; there are opencode, mimo, qwen"):
+    with pytest.raises(SettingsError, match="'clippy' is not a server family; known: opencode, mimo, qwen"):
         load_settings({"family": "clippy"}, environment={}, path=file)
     file.write_text('family = "clippy"')
     with pytest.raises(SettingsError, match=f"^{re.escape(str(file))}: 'clippy' is no family"):
@@ -192,7 +192,7 @@ def test_how_it_looks_and_calls_is_read(file: Path) -> None:
     ("text", "named"),
     [
         ("ascii = 3", "ascii must be true or false, not a number$"),
-        ('[keys]\nfly = "f9"', "'fly' has no key"),
+        ('[keys]\nfly = "f9"', "'fly' is not an action"),
         (
             '[keys]\ninbox = "f2"',
             r"\[keys\] 'f2' is the key of both inbox and sessions; choose another for inbox$",
@@ -211,7 +211,7 @@ def test_how_it_looks_and_calls_is_read(file: Path) -> None:
         ("[keys]\ninbox = 3", "keys must be text in quotes, not a number$"),
         ('[notify]\nwhen = "later"', "notify.when must be one of 'unfocused', 'always', 'never', not 'later'$"),
         ('[notify]\nosc9 = "yes"', "notify.osc9 must be true or false, not text$"),
-        ("[notify]\nhorn = true", "notify.horn is not a setting; there are when, bell"),
+        ("[notify]\nhorn = true", "notify.horn is not a setting; known: when, bell"),
         ("notify = 1", "notify must be a table, not a number$"),
     ],
 )
@@ -247,7 +247,7 @@ def test_how_long_the_screen_waits_before_it_speaks_up(file: Path) -> None:
         ("[patience]\nstill_after = 0", "patience.still_after must be greater than 0"),
         (
             "[patience]\nangry_after = 1",
-            "patience.angry_after is not a setting; there are not_begun_after, still_after$",
+            "patience.angry_after is not a setting; known: not_begun_after, still_after$",
         ),
     ],
 )

@@ -36,8 +36,8 @@ def test_beats_without_events_are_told_and_asked_around(holdfast: Holdfast, stub
     server.arm("mute-events")
     terminal.type("LONG")
     terminal.press("enter")
-    terminal.wait_for("the line beats, but brings no events")
-    terminal.wait_for("holdfast doctor tells")
+    terminal.wait_for("heartbeats but no events")
+    terminal.wait_for("run holdfast doctor")
     terminal.wait_for("python train.py")  # what the events did not bring was asked for
     terminal.wait_for("● live")
 
@@ -49,8 +49,8 @@ def test_a_prompt_stored_and_no_answer_begun(holdfast: Holdfast, stub: StartStub
     terminal = holdfast(server.address)
     connect(terminal)
     send(terminal, "PLAIN words")
-    terminal.wait_for(re.compile(r"the server has the prompt, and no answer has begun for \ds"))
-    terminal.wait_for("Wait, or Esc Esc aborts; then send it again.")
+    terminal.wait_for(re.compile(r"the server has the prompt, but no answer has started for \ds"))
+    terminal.wait_for("Wait, or abort with Esc Esc and send it again.")
 
 
 def test_busy_and_nothing_moves(holdfast: Holdfast, stub: StartStub, home: Path) -> None:
@@ -58,8 +58,8 @@ def test_busy_and_nothing_moves(holdfast: Holdfast, stub: StartStub, home: Path)
     terminal = holdfast(stub().address)
     connect(terminal)
     send(terminal, "LONG")
-    terminal.wait_for(re.compile(r"nothing has moved for \ds, though the line is live"))
-    terminal.wait_for("Perhaps a long thought or a hanging command. Wait, or Esc Esc aborts.")
+    terminal.wait_for(re.compile(r"no progress for \ds, though connected"))
+    terminal.wait_for("Perhaps long reasoning or a hanging command. Wait, or abort with Esc Esc.")
 
 
 def test_health_answers_and_the_session_does_not(holdfast: Holdfast, stub: StartStub) -> None:
@@ -71,7 +71,7 @@ def test_health_answers_and_the_session_does_not(holdfast: Holdfast, stub: Start
     server.arm("hang", target=f"/session/{session_of(server)}/message", times=None)
     server.arm("cut", target="prompt")
     terminal.wait_for("the server answers its health check, but nothing about this session")
-    terminal.wait_for("It may be stuck. Wait, or restart it: what it has stored stays.")
+    terminal.wait_for("It may be stuck. Wait, or restart it: what it has stored is kept.")
 
 
 def test_health_answers_and_status_does_not(holdfast: Holdfast, stub: StartStub) -> None:

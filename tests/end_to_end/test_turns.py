@@ -53,7 +53,7 @@ def test_padding_is_counted_while_the_turn_is_held(holdfast: Holdfast, stub: Sta
     terminal = holdfast(server.address)
     connect(terminal)
     send(terminal, "ASK1")
-    terminal.wait_for(re.compile(r"held open, \d{2,} beats, last 0s ago · waiting for you for \d+s"))
+    terminal.wait_for(re.compile(r"request open, \d{2,} heartbeats, last 0s ago · waiting for you \d+s"))
     face_request(terminal, "Which database?")
     terminal.press("enter")
     terminal.wait_for(re.compile(r"Done\. .*Postgres", re.DOTALL))
@@ -161,7 +161,7 @@ def test_what_goes_on_without_you_goes_on(holdfast: Holdfast, stub: StartStub) -
     send(terminal, "ASK1")
     face_request(terminal, "Which database?")
     terminal.press("ctrl+q")
-    terminal.wait_for(re.compile(r"goes on at the server without you;.*question will wait\s+there", re.DOTALL))
+    terminal.wait_for(re.compile(r"continues on the server without you;.*questions\s+wait\s+there", re.DOTALL))
     terminal.press("enter")
     assert terminal.wait_for_end() == 0
     assert open_questions(server) == ["Which database?"]

@@ -27,7 +27,7 @@ CLEAR: Final = "\x15"
 """Deletes what stands in the prompt."""
 KEYS: Final = tuple(chr(point) for point in range(0x1CD, 0x530) if unicodedata.category(chr(point)) in ("Lu", "Ll"))
 """Letters that no server sends, each typed once: an echo of one is an echo."""
-SPEAKS: Final = re.compile(r"Traceback|failed and was drawn anew|failed and was closed|itself failed|Error:")
+SPEAKS: Final = re.compile(r"Traceback|failed and was redrawn|failed and was closed|itself failed|Error:")
 """What a client says of itself once it has failed."""
 _PAGE: Final = os.sysconf("SC_PAGE_SIZE")
 

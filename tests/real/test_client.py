@@ -98,6 +98,6 @@ def test_a_model_that_is_busy_is_tried_again_by_the_server(holdfast: Holdfast, o
     terminal = holdfast(opencode.address)
     connect(terminal)
     send(terminal, "FAIL 429")
-    terminal.wait_for(re.compile(r"the model's provider failed .* the server tries again in \ds"))
+    terminal.wait_for(re.compile(r"model provider error .* the server retries in \ds"))
     terminal.press("escape", "escape")
     terminal.wait_for(re.compile("■ aborted|ready"), within=10)

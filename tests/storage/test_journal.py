@@ -405,8 +405,8 @@ def test_a_locked_file_is_said(tmp_path: Path, start: Start) -> None:
         assert told == []
         journal.catch_up()
     assert len(told) == 1
-    assert "another program holds" in told[0]
-    assert "lost if Holdfast ends" in told[0]
+    assert "another program has locked" in told[0]
+    assert "lost if Holdfast exits" in told[0]
     journal.save_draft("ses_1", "y")
     journal.close()
     assert start().draft("ses_1") == "y"

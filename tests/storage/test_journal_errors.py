@@ -46,5 +46,5 @@ def test_a_journal_that_is_held_at_the_start_is_not_to_be_moved_away(tmp_path: P
     other.execute("BEGIN IMMEDIATE")
     journal = Journal(tmp_path, "server", wall=lambda: 1.0)
     other.close()
-    assert "is held by another program. Wait until it lets go" in str(journal.problem)
+    assert "is locked by another program. Wait until it releases it" in str(journal.problem)
     assert "Move" not in str(journal.problem)

@@ -77,11 +77,11 @@ def test_no_key_waits_for_another_program(folder: Path, start: Start) -> None:
         assert journal.draft("ses_1") == text
         assert journal.answer_draft("que_1") == text.encode()
         assert rows(folder, "SELECT text FROM drafts") == []
-        assert journal.problems[0].startswith("another program holds")
+        assert journal.problems[0].startswith("another program has locked")
     journal.catch_up()
     assert rows(folder, "SELECT text FROM drafts") == [(text,)]
     assert rows(folder, "SELECT body FROM answer_drafts") == [(text.encode(),)]
-    assert journal.problems[1:] == ["the journal is saved again, with all that waited for it."]
+    assert journal.problems[1:] == ["the journal is being saved again, with all pending changes."]
     journal.close()
 
 
@@ -125,7 +125,7 @@ def test_nothing_waits_for_the_file_in_the_event_loop(folder: Path, start: Start
         assert journal.problems == []
         assert not journal.mark_in_flight(PROMPT, "q", anyway=True)
         (said,) = journal.problems
-        assert "another program holds" in said
+        assert "another program has locked" in said
         assert journal.mark_in_flight(PROMPT, anyway=True)  # the person knows
     journal.catch_up()
     assert not journal.behind
@@ -158,7 +158,7 @@ def test_a_disk_that_has_room_again_gets_all_that_waited(folder: Path, start: St
     assert [journal.in_memory_only] == [True]
     (said,) = journal.problems
     assert "the disk is full. Free some space: it is saved then" in said
-    assert "prompts are sent all the same, but drafts" in said
+    assert "prompts are still sent, but drafts" in said
     journal.catch_up()
     assert journal.problems == [said]
     journal._file.connection.execute("PRAGMA max_page_count = 100000")
@@ -236,7 +236,7 @@ def test_what_is_no_file_of_ours_is_not_used(
     assert journal.in_memory_only
     (problem,) = journal.problems
     assert said in problem or (name != FILE and "is not a regular file. Move it away" in problem)
-    assert "lost if Holdfast ends" in problem
+    assert "lost if Holdfast exits" in problem
     journal.mark_in_flight(PROMPT)
     assert journal.history() == ["do it"]
     journal.close()

@@ -137,11 +137,11 @@ async def test_that_a_turn_is_asked_for_is_said_only_until_it_is_known() -> None
     client = FakeClient()
     client.turns.recover(Prompt(talk.SESSION, "do it", "msg_1", "prt_1"))
     async with on_stage(client=client) as stage:
-        await stage.shows("What became of it is asked.")
+        await stage.shows("Checking its status…")
         [turn] = client.turns.of(talk.SESSION)
         turn.state, turn.ended = TurnState.FINISHED, client.now()
         client.turn_moved(turn)
-        await stage.hides("What became of it is asked.")
+        await stage.hides("Checking its status…")
 
 
 async def test_a_session_that_cannot_be_begun_gives_the_words_back() -> None:
@@ -230,7 +230,7 @@ async def test_a_prompt_that_comes_back_as_the_client_is_left_is_kept(tmp_path: 
     [
         (LIVE, ["● live 2s", "11 ms", "▂▂▂"]),
         (ConnectionStatus(ConnectionState.QUIET, age=14.0), ["◐ quiet 14s"]),
-        (LOST, ["↻ lost: connection reset · try 3 in 4s · F5 now", "not connected: connection reset · what you"]),
+        (LOST, ["↻ lost: connection reset · try 3 in 4s · F5 retry now", "not connected: connection reset · what you"]),
         (STOPPED, ["■ stopped: password refused · F5 after fixing it", "Set HOLDFAST_PASSWORD."]),
     ],
 )
@@ -246,15 +246,15 @@ async def test_the_turn_is_always_in_sight(size: tuple[int, int]) -> None:
     async with on_stage(size=size) as stage:
         stage.client.feed(*talk.at_work())
         turn = stage.run_turn()
-        await stage.shows("turn 12:04 · held open, 72 beats, last 4s ago")
+        await stage.shows("turn 12:04 · request open, 72 heartbeats, last 4s ago")
         stage.second()
-        await stage.shows("turn 12:05 · held open, 72 beats, last 5s ago")
+        await stage.shows("turn 12:05 · request open, 72 heartbeats, last 5s ago")
         turn.last_activity = stage.client.now() - 370
         stage.second()
-        await stage.shows("nothing has moved for 6 min, though the line is live", "Esc Esc aborts")
+        await stage.shows("no progress for 6 min, though connected", "abort with Esc Esc")
         turn.last_activity, turn.post.last_padding = stage.client.now(), None
         stage.client.set_line(LOST)
-        await stage.shows("unknown while the line is down; it goes on if the server is up")
+        await stage.shows("unknown while disconnected; it continues if the server is up")
 
 
 async def test_a_provider_retry_counts_down_by_the_server_s_clock(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -263,7 +263,7 @@ async def test_a_provider_retry_counts_down_by_the_server_s_clock(monkeypatch: p
     client.server = ServerInfo("1.0.0", 0.01, clock_skew=100.0)
     async with on_stage(client=client) as stage:
         stage.run_turn(TurnState.RETRYING, retry=Retrying(3, "429", 5108.0))
-        await stage.shows("the model's provider failed (429) · the server tries again in 8s (3rd)")
+        await stage.shows("model provider error (429) · the server retries in 8s (3rd)")
 
 
 @pytest.mark.parametrize(
@@ -272,7 +272,7 @@ async def test_a_provider_retry_counts_down_by_the_server_s_clock(monkeypatch: p
         (TurnState.FINISHED, "", "✓ finished in 12:04"),
         (TurnState.FAILED, "no [/] model", "✗ failed: no [/] model"),
         (TurnState.INTERRUPTED, "the server stopped", "! interrupted: the server stopped"),
-        (TurnState.CANCELLED, "", "! cancelled: the server has it as aborted since its connection broke"),
+        (TurnState.CANCELLED, "", "! cancelled: the server aborted it when its connection broke"),
     ],
 )
 async def test_a_turn_ends_with_one_line(state: TurnState, reason: str, words: str) -> None:
@@ -417,7 +417,7 @@ async def test_two_escapes_with_something_between_do_not_abort(between: str) -> 
         await stage.until(lambda: stage.client.calls("abort") == [(talk.SESSION,)])
 
 
-SEVERAL_LINES = "Several lines came at once: Enter sends them."
+SEVERAL_LINES = "Pasted several lines: press Enter to send."
 
 
 async def test_lines_that_come_at_once_say_that_they_are_not_sent() -> None:
@@ -565,9 +565,9 @@ async def test_older_messages_are_asked_for_at_the_top() -> None:
 @pytest.mark.parametrize(
     ("cancels", "words"),
     [
-        (False, "goes on at the server without you"),
-        (True, "ends a turn when you leave"),
-        (None, "may end a turn when you leave"),
+        (False, "continues on the server without you"),
+        (True, "ends a turn when you quit"),
+        (None, "may or may not end a turn when you quit"),
     ],
 )
 async def test_leaving_in_a_turn_says_what_goes_on(cancels: bool | None, words: str) -> None:
@@ -625,7 +625,7 @@ async def test_the_server_s_family_is_named_on_the_first_page_and_in_help() -> N
     client = FakeClient()
     client.server, client.traits = ServerInfo("0.24.4\x1b[2J", 0.011), Traits("qwen")
     async with on_stage(client=client, session=None, size=(80, 24)) as stage:
-        await stage.shows("127.0.0.1:4096 is there: qwen serve 0.24.4")
+        await stage.shows("Connected to 127.0.0.1:4096: qwen serve 0.24.4")
         await stage.press("f1")
         await stage.shows("qwen serve 0.24.4", "at 127.0.0.1:4096")
 
@@ -699,8 +699,8 @@ async def test_letters_typed_in_the_transcript_go_to_the_prompt() -> None:
         (NOBODY, ["No server at 127.0.0.1:4096 yet", "opencode serve", "holdfast --demo", "holdfast doctor"]),
         (NOBODY, ["holdfast http://host:port", "↻ not connected: connection refused · try 3 in 4s"]),
         (LOST, ["↻ not connected: connection reset", "try 3 in 4s"]),
-        (replace(LOST, answers=True), ["127.0.0.1:4096 answers, but cannot be used yet", "connection reset"]),
-        (STOPPED, ["■ stopped: password refused", "Set HOLDFAST_PASSWORD.", "F5 tries again"]),
+        (replace(LOST, answers=True), ["127.0.0.1:4096 responds, but cannot be used yet", "connection reset"]),
+        (STOPPED, ["■ stopped: password refused", "Set HOLDFAST_PASSWORD.", "F5 retries"]),
         (LIVE, ["Type what is to be done"]),
     ],
 )

@@ -99,7 +99,7 @@ async def test_a_part_that_fails_is_drawn_anew(
         fault = inject(widget, method, times)
         tell_all(stage)
         await wait_until(lambda: fault.struck == times)
-        await stage.shows("failed and was drawn anew: ZeroDivisionError at ")
+        await stage.shows("failed and was redrawn: ZeroDivisionError at ")
         await stage.shows(
             "Move the session store", "I'll look at the store", "src/store.py", "pytest -q", "plan 0 of 1"
         )
@@ -163,7 +163,7 @@ async def test_a_request_whose_form_fails_is_answered_once_it_is_drawn_anew(inje
     async with on_stage(fails=True) as stage:
         inject(QuestionForm, "on_mount")
         stage.client.feed(e.RequestOpened(talk.CHOICES))
-        await stage.shows("The request failed and was drawn anew", "Where shall the sessions live?", "Postgres")
+        await stage.shows("The request failed and was redrawn", "Where shall the sessions live?", "Postgres")
         stage.after_grace()
         await stage.press("2", "enter", "1", "enter", "enter")
         assert [call[0] for call in stage.client.calls("answer")] == [talk.CHOICES.id]
@@ -191,12 +191,12 @@ async def test_a_worker_and_a_timer_that_fail_end_nothing(inject: Inject) -> Non
 
     async with on_stage(fails=True) as stage:
         stage.app.run_worker(fail())
-        await stage.shows("A part of the screen failed and was drawn anew: ZeroDivisionError at ")
+        await stage.shows("A part of the screen failed and was redrawn: ZeroDivisionError at ")
         stage.client.feed(*talk.prompt(), talk.answer_begins(), talk.text("", state="streaming"))
         fault = inject(TranscriptView, "_draw_grown")
         stage.client.feed(talk.delta("lost with its frame"))
         await wait_until(lambda: fault.struck == ONCE)
-        await stage.shows("The transcript failed and was drawn anew", "lost with its frame")
+        await stage.shows("The transcript failed and was redrawn", "lost with its frame")
         await still_works(stage)
 
 
@@ -217,7 +217,7 @@ async def test_the_place_is_where_it_was_raised_and_not_where_it_was_caught() ->
 
     async with on_stage(fails=True) as stage:
         stage.main.prompt.call_later(fail)
-        await stage.shows("The prompt failed and was drawn anew: ZeroDivisionError at test_error_boundary.py:")
+        await stage.shows("The prompt failed and was redrawn: ZeroDivisionError at test_error_boundary.py:")
 
 
 async def test_a_widget_is_replaced_once() -> None:

@@ -53,7 +53,7 @@ def test_a_request_rings_once() -> None:
     called.client.feed(e.RequestOpened(talk.asked_in(talk.SESSION)))
     called.client.feed(e.RequestOpened(talk.asked_in(talk.SESSION)))
     called.second()
-    assert called.written == ["\a\x1b]9;Holdfast: Fix the parser waits for you: Which port?\a"]
+    assert called.written == ["\a\x1b]9;Holdfast: Fix the parser needs your answer: Which port?\a"]
 
 
 def test_a_lost_line_rings_once() -> None:
@@ -63,7 +63,7 @@ def test_a_lost_line_rings_once() -> None:
     called.second()
     called.second()
     called.second()
-    assert called.written == ["\a\x1b]9;Holdfast: the line is lost: connection reset\a"]
+    assert called.written == ["\a\x1b]9;Holdfast: connection lost: connection reset\a"]
 
 
 def test_a_stream_that_is_begun_anew_within_two_seconds_rings_for_nobody() -> None:
@@ -192,7 +192,7 @@ def test_the_title_tells_states_and_no_words_of_a_session() -> None:
     called.second()
     called.herald.close()
     titles = [one.rpartition("]2;")[2].rstrip("\a") for one in called.written[:-1]]
-    assert titles == ["holdfast", "holdfast · 1 running", "holdfast · 1 waiting for you", "holdfast · line lost"]
+    assert titles == ["holdfast", "holdfast · 1 running", "holdfast · 1 waiting for you", "holdfast · connection lost"]
     assert called.written[0].startswith("\x1b[22;2t")
     assert called.written[-1] == "\x1b[23;2t"
 

@@ -389,7 +389,7 @@ async def test_a_prompt_sent_while_its_removal_is_asked_about_is_not_said_to_be_
         await stage.shows("Remove the waiting prompt?")
         await end_turn(stage)
         await stage.press("enter")
-        await stage.shows("That prompt was sent meanwhile, and is not removed.")
+        await stage.shows("That prompt was already sent; it was not removed.")
         assert stage.client.calls("send") == [(talk.SESSION, "one")]
 
 
@@ -423,7 +423,7 @@ async def test_leaving_says_that_what_waits_is_kept() -> None:
         await queue(stage, "one", "two")
         await stage.press("ctrl+q")
         await stage.until(lambda: isinstance(stage.app.screen, Confirm))
-        await stage.shows("2 prompts wait here: kept, and not sent before you come")
+        await stage.shows("2 prompts wait here: saved, and not sent before the next")
 
 
 async def test_two_enters_send_once() -> None:
@@ -738,8 +738,8 @@ async def test_a_plain_start_opens_the_last_session_where_something_is_unfinishe
             return
         await stage.until(lambda: stage.app.presenter.session_id == talk.SESSION)
         words = {
-            "flight": "“the prompt” was under way when the last run ended. What became of it is asked.",
-            "queue": "held: kept from an earlier run · F8 lets it go on",
+            "flight": "“the prompt” was under way when the last run ended. Checking its status…",
+            "queue": "held: from an earlier run · F8 lets it go on",
             "draft": "half",
         }
         await stage.shows(words[left])
@@ -750,7 +750,7 @@ async def test_what_an_earlier_run_left_elsewhere_is_said(tmp_path: Path) -> Non
     before.journal.submit(Queued("q1", OTHER, "it waits"), 1)
     before.journal.close()
     async with on_stage(session=None, client=another_run(tmp_path)) as stage:
-        await stage.shows("A prompt of the last run is under way or waiting in another session · F2 opens it.")
+        await stage.shows("A prompt from your last run is under way or waiting in another session · F2 opens it.")
 
 
 async def test_what_was_left_in_another_session_is_said_with_its_title(tmp_path: Path) -> None:
@@ -760,7 +760,7 @@ async def test_what_was_left_in_another_session_is_said_with_its_title(tmp_path:
     client = another_run(tmp_path)
     client.feed(e.SessionUpserted(talk.session(OTHER, "Weather bot")))
     async with on_stage(session=None, client=client) as stage:
-        await stage.shows("A prompt of the last run is under way or waiting in “Weather bot” · F2 opens it.")
+        await stage.shows("A prompt from your last run is under way or waiting in “Weather bot” · F2 opens it.")
 
 
 async def test_what_was_left_elsewhere_is_said_while_nobody_is_there(tmp_path: Path) -> None:
@@ -770,7 +770,7 @@ async def test_what_was_left_elsewhere_is_said_while_nobody_is_there(tmp_path: P
     client = another_run(tmp_path)
     client.set_line(LOST)
     async with on_stage(session=None, client=client) as stage:
-        await stage.shows("A prompt of the last run is under way or waiting in another session · F2 opens it.")
+        await stage.shows("A prompt from your last run is under way or waiting in another session · F2 opens it.")
 
 
 async def test_what_was_left_in_several_sessions_elsewhere_is_said_as_several(tmp_path: Path) -> None:
@@ -779,4 +779,4 @@ async def test_what_was_left_in_several_sessions_elsewhere_is_said_as_several(tm
     before.journal.submit(Queued("q2", "ses_third", "this too"), 1)
     before.journal.close()
     async with on_stage(session=None, client=another_run(tmp_path)) as stage:
-        await stage.shows("2 prompts of the last run are under way or waiting in 2 other sessions · F2 opens them.")
+        await stage.shows("2 prompts from your last run are under way or waiting in 2 other sessions · F2 opens them.")

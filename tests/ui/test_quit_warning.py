@@ -22,7 +22,7 @@ def runs(client: FakeClient, *prompt: str, state: TurnState = TurnState.RUNNING)
 def test_a_prompt_that_is_being_sent_is_not_said_to_go_on_at_the_server() -> None:
     client = FakeClient()
     runs(client, "ses_1", "do it", "msg_1", "prt_1", state=TurnState.SENDING)
-    sending = "A prompt is being sent. If it does not arrive, it is in the prompt when you come back."
+    sending = "A prompt is being sent. If it does not arrive, it is back in the prompt at the next start."
     assert warnings(cast(Client, client)) == [sending]
     assert warnings(cast(Client, FakeClient()), beginning=True) == [sending]
 
@@ -32,10 +32,10 @@ def test_the_demo_s_server_ends_with_its_client_and_says_so() -> None:
     assert warnings(cast(Client, client), demo=True) == []
     runs(client, "ses_1", "do it", "msg_1", "prt_1")
     assert warnings(cast(Client, client), demo=True) == [
-        "A turn runs. The demo's server ends with you, and the turn with it."
+        "A turn runs. The demo server stops when you quit, and the turn with it."
     ]
     (usual,) = warnings(cast(Client, client))
-    assert usual.startswith("A turn runs.\nIt goes on at the server without you")
+    assert usual.startswith("A turn runs.\nIt continues on the server without you")
 
 
 def test_what_runs_is_named() -> None:
@@ -43,20 +43,20 @@ def test_what_runs_is_named() -> None:
     client.feed(SessionUpserted(Session("ses_1", "Parser: rewrite")), SessionUpserted(Session("ses_2", "Docs")))
     runs(client, "ses_1", "do it", "msg_1", "prt_1")
     (one,) = warnings(cast(Client, client))
-    assert one.startswith("A turn runs in “Parser: rewrite”.\nIt goes on")
+    assert one.startswith("A turn runs in “Parser: rewrite”.\nIt continues")
     runs(client, "ses_2", "do it", "msg_2", "prt_2")
     (two,) = warnings(cast(Client, client))
-    assert two.startswith("2 turns run in “Parser: rewrite” and “Docs”.\nThey go on at the server without you")
+    assert two.startswith("2 turns run in “Parser: rewrite” and “Docs”.\nThey continue on the server without you")
     client.set_line(ConnectionStatus(ConnectionState.RECONNECTING))
     (down,) = warnings(cast(Client, client))
-    assert down.startswith("2 turns ran in “Parser: rewrite” and “Docs” when the line was lost.")
+    assert down.startswith("2 turns ran in “Parser: rewrite” and “Docs” when the connection was lost.")
 
 
 def test_with_the_line_down_nothing_is_claimed_of_the_server() -> None:
     client = FakeClient(line=ConnectionStatus(ConnectionState.RECONNECTING))
     runs(client, "ses_1", "do it", "msg_1", "prt_1")
     (words,) = warnings(cast(Client, client))
-    assert words.startswith("A turn ran when the line was lost.\nIf the server is up, it goes on without you")
+    assert words.startswith("A turn ran when the connection was lost.\nIf the server is up, it continues without you")
 
 
 @pytest.mark.parametrize(

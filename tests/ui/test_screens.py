@@ -53,7 +53,7 @@ Act = Callable[[Stage], Awaitable[None]]
 async def live_turn(stage: Stage) -> None:
     stage.client.feed(*talk.at_work())
     stage.run_turn()
-    await stage.shows("edit", "72 beats")
+    await stage.shows("edit", "72 heartbeats")
 
 
 async def asked(stage: Stage) -> None:
@@ -111,7 +111,7 @@ async def reconnecting(stage: Stage) -> None:
     assert turn is not None
     turn.post.last_padding = None
     stage.client.set_line(LOST)
-    await stage.shows("unknown while the line is down")
+    await stage.shows("unknown while disconnected")
 
 
 async def stopped(stage: Stage) -> None:
@@ -126,14 +126,14 @@ async def standing_still(stage: Stage) -> None:
     assert turn is not None
     turn.last_activity -= 370
     stage.app.presenter.tick()
-    await stage.shows("nothing has moved")
+    await stage.shows("no progress")
 
 
 async def deaf(stage: Stage) -> None:
     await live_turn(stage)
     stage.client.turns.responsiveness.no_events_since = stage.client.now() - 20
     stage.app.presenter.tick()
-    await stage.shows("brings no events")
+    await stage.shows("no events")
 
 
 async def queued(stage: Stage) -> None:

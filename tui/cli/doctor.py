@@ -49,7 +49,7 @@ def greeted(backend: Backend, server: ServerInfo) -> list[CheckResult]:
     """What the first answers show."""
     skew = server.clock_skew
     if skew is None:
-        clock = CheckResult("clock", "unknown", "the server does not tell its time")
+        clock = CheckResult("clock", "unknown", "the server does not send its time")
     elif abs(skew) > SKEWED:
         clock = CheckResult(
             "clock",
@@ -62,7 +62,7 @@ def greeted(backend: Backend, server: ServerInfo) -> list[CheckResult]:
     return [
         CheckResult("reachable", "good", f"answers in {server.round_trip * 1000:.0f} ms"),
         CheckResult("family", "good", f"{NAMES.get(backend.traits.family, backend.traits.family)} {server.version}"),
-        CheckResult("password", "good", "taken, or none is asked for"),
+        CheckResult("password", "good", "accepted, or not required"),
         clock,
     ]
 
@@ -70,15 +70,15 @@ def greeted(backend: Backend, server: ServerInfo) -> list[CheckResult]:
 PADDING = CheckResult(
     "held prompt",
     "unknown",
-    "padded or silent: seen only while a prompt is held",
-    "Send one, and look at the line above the prompt: it counts the beats, or says that none has come.",
+    "padded or silent: visible only while a prompt's request is open",
+    "Send one and watch the line above the prompt: it counts the heartbeats.",
 )
-NOT_HELD = CheckResult("held prompt", "good", "none: this server takes a prompt at once and tells the rest by events")
+NOT_HELD = CheckResult("held prompt", "good", "none: this server accepts a prompt at once and sends the rest as events")
 NO_STREAM = CheckResult(
     "event stream",
     "unknown",
-    "it comes by session, and there is none",
-    "Start one, and ask again.",
+    "there is one per session, and no session exists",
+    "Start a session and run doctor again.",
 )
 PROBE = "holdfast doctor"
 RENAMED = "holdfast doctor: a new title"
@@ -110,9 +110,11 @@ async def delivered(backend: Backend, beats: HeartbeatMonitor, now: Callable[[],
         session = await backend.create_session(PROBE)
     except NetError as error:
         return [
-            CheckResult("events", "unknown", f"no session could be made to see its event: {error.message}", error.hint)
+            CheckResult(
+                "events", "unknown", f"no session could be created to test its event: {error.message}", error.hint
+            )
         ]
-    found = await arrives(beats, session.id, "session was made", "new session", began, now)
+    found = await arrives(beats, session.id, "session was created", "new session", began, now)
     return [found, *await tidied(backend, session)]
 
 
@@ -124,7 +126,7 @@ async def renamed(
     try:
         await backend.rename(session.id, RENAMED)
     except NetError as error:
-        return [CheckResult("events", "unknown", f"no session could be renamed: {error.message}", error.hint)]
+        return [CheckResult("events", "unknown", f"the session could not be renamed: {error.message}", error.hint)]
     return [await arrives(beats, RENAMED, "session was renamed", "new title", began, now)]
 
 
@@ -139,7 +141,7 @@ async def arrives(
         return CheckResult(
             "events",
             "bad",
-            f"a {done}, and within {ARRIVES:.0f} s no event told of it",
+            f"a {done}, and within {ARRIVES:.0f} s no event reported it",
             "The stream is open but brings no events: restart the server, or look for a proxy that delays them.",
         )
     return CheckResult("events", "good", f"a {what} was reported within {max(0.1, now() - began):.1f} s")
@@ -151,8 +153,8 @@ async def tidied(backend: SessionEditing, made: Session) -> list[CheckResult]:
         await asyncio.wait_for(backend.delete(made.id), DELETED_WITHIN)
     except (NetError, TimeoutError) as error:
         why = error.message if isinstance(error, NetError) else f"not answered within {DELETED_WITHIN:g} s"
-        found = f"the session made for this ({made.id}) could not be deleted: {why}"
-        return [CheckResult("tidying up", "bad", found, f"Delete the session “{PROBE}” by hand.")]
+        found = f"the test session ({made.id}) could not be deleted: {why}"
+        return [CheckResult("cleanup", "bad", found, f"Delete the session “{PROBE}” by hand.")]
     return []
 
 

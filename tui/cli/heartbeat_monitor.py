@@ -72,7 +72,7 @@ class HeartbeatMonitor:
                 "event stream",
                 "bad",
                 f"not one byte in {watched:.0f} s",
-                "A proxy may hold the stream back: switch its response buffering off for text/event-stream.",
+                "A proxy may buffer the stream: turn off response buffering for text/event-stream.",
             )
         if not self.times:
             return self._none(watched)
@@ -83,15 +83,15 @@ class HeartbeatMonitor:
             return CheckResult(
                 "heartbeats",
                 "bad",
-                "several at once: something on the way holds them back",
-                "Switch response buffering off in the proxy (nginx: proxy_buffering off).",
+                "several at once: something in between buffers them",
+                "Turn off response buffering in the proxy (nginx: proxy_buffering off).",
             )
         if max(gaps) > interval * (1 + UNEVEN) + 1:
             return CheckResult(
                 "heartbeats",
                 "bad",
                 f"every {interval:.1f} s, but once {max(gaps):.1f} s apart",
-                "The server or the way to it stalls: look at its load.",
+                "The server or the network stalls: check the server's load.",
             )
         return CheckResult("heartbeats", "good", f"every {interval:.1f} s, regular, for {watched:.0f} s")
 
@@ -100,14 +100,14 @@ class HeartbeatMonitor:
             return CheckResult(
                 "heartbeats",
                 "unknown",
-                f"none in {watched:.0f} s, which may be shorter than from one to the next",
-                f"They come {self._every:.0f} s apart: watch longer, with --seconds {2 * self._every:.0f}.",
+                f"none in {watched:.0f} s, which may be shorter than their interval",
+                f"The server sends one every {self._every:.0f} s: watch longer with --seconds {2 * self._every:.0f}.",
             )
         return CheckResult(
             "heartbeats",
             "bad",
             f"none in {watched:.0f} s",
-            "Without beats a dead line looks like a quiet one: update the server, or look at its settings.",
+            "Without heartbeats a dead connection looks like a quiet one: update the server or check its settings.",
         )
 
     def _one(self) -> CheckResult:
@@ -121,12 +121,12 @@ class HeartbeatMonitor:
                 "heartbeats",
                 "bad",
                 f"{late}: this server sends one every {self._every:.0f} s",
-                "The server or the way to it stalls: look at its load.",
+                "The server or the network stalls: check the server's load.",
             )
-        return CheckResult("heartbeats", "good", f"{found}, as is due: this server sends one every {self._every:.0f} s")
+        return CheckResult("heartbeats", "good", f"{found}, on time: this server sends one every {self._every:.0f} s")
 
     def delivery(self) -> CheckResult:
         """What the events show by themselves, where none can be called forth."""
         if self.events:
             return CheckResult("events", "good", f"{self.events} delivered")
-        return CheckResult("events", "unknown", "none came, and perhaps nothing ran that would have sent any")
+        return CheckResult("events", "unknown", "none received; perhaps nothing ran that sends any")

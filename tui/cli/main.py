@@ -70,7 +70,7 @@ class SubcommandGroup(click.Command):
             sys.exit(1)
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Without a screen"):
+        with formatter.section("Commands"):
             formatter.write_dl([(name, other.get_short_help_str(90)) for name, other in self.others.items()])
 
 
@@ -80,7 +80,7 @@ HELP: dict[str, Any] = {"help_option_names": ["-h", "--help"]}
 CA_FILE = click.option(
     "--ca-file",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="CA certificate to trust, beside the system's.",
+    help="CA certificate to trust, in addition to the system's.",
 )
 
 
@@ -90,11 +90,11 @@ SESSION_ID = re.compile(r"[\w.:-]{1,200}")
 
 @click.command(cls=SubcommandGroup, context_settings=HELP)
 @click.argument("url", required=False)
-@click.option("--demo", is_flag=True, help="Start the bundled stub server, talk to it, and end it afterwards.")
+@click.option("--demo", is_flag=True, help="Start the bundled stub server and connect to it.")
 @click.option("--session", metavar="ID", help="Open this session.")
 @click.option("--continue", "resume", is_flag=True, help="Open the session that was used last.")
-@click.option("--directory", metavar="DIR", help="The project folder, as the server names it.")
-@click.option("--family", type=click.Choice(FAMILIES), help="What kind of server it is; found out by asking.")
+@click.option("--directory", metavar="DIR", help="The project folder on the server.")
+@click.option("--family", type=click.Choice(FAMILIES), help="The kind of server; auto-detected by default.")
 @click.option("--log", type=click.Path(dir_okay=False, path_type=Path), help="Write a log to this file.")
 @CA_FILE
 @click.version_option(package_name="holdfast-tui", prog_name="holdfast")
@@ -115,16 +115,16 @@ def main(
     MIMOCODE_SERVER_PASSWORD or QWEN_SERVER_TOKEN.
     """
     if demo and url:
-        raise click.UsageError("--demo starts a server of its own: leave the URL out")
+        raise click.UsageError("--demo starts its own server: omit the URL")
     if url is not None and url.isalpha() and url != "localhost":
         there_are = " and ".join(SubcommandGroup.others)
         raise click.UsageError(
             f"no command {url!r} (there are {there_are}); before an address write http:// or https://"
         )
     if session and resume:
-        raise click.UsageError("--session and --continue both name a session: give one of them")
+        raise click.UsageError("--session and --continue both name a session: use only one")
     if session is not None and not SESSION_ID.fullmatch(session):
-        raise click.UsageError(f"{session!r} is no id of a session")
+        raise click.UsageError(f"{session!r} is not a session id")
     flags = {
         "url": url,
         "demo": demo or None,
@@ -147,15 +147,15 @@ def run(settings: Settings) -> int:
     """Run the app until the person leaves; the exit status. Raises `SettingsError`."""
     if not has_terminal():
         raise SettingsError(
-            "Holdfast needs a terminal to draw on and to read keys from, and this is none. "
-            "Without a screen `holdfast status` says who waits for you, and `holdfast doctor` what is wrong."
+            "Holdfast needs a terminal, and this is not a TTY. "
+            "Without one, `holdfast status` shows what needs your answer, and `holdfast doctor` what is wrong."
         )
     if settings.demo:
         with DemoServer() as address:
             return run_app(replace(settings, url=address, password=None, directory=None, family=None))
     if is_exposed(settings.url, settings.password is not None):
         click.confirm(
-            f"{settings.url} is plain http on another machine: everybody on the way can read the password. Go on?",
+            f"{settings.url} is plain http on another machine: anyone on the network can read the password. Continue?",
             abort=True,
         )
     return run_app(settings)
@@ -215,7 +215,7 @@ def run_app(settings: Settings) -> int:
     if app.open_session is not None and not settings.demo:
         command = session_command(settings, app.open_session)
         if command == single_line(command, COMMAND_AT_MOST):  # else it could not be copied
-            click.echo(f"To come back: {command}")
+            click.echo(f"To resume: {command}")
     return app.return_code or 0
 
 
@@ -255,13 +255,13 @@ def open_transport(settings: Settings) -> "tuple[Callable[[str], Http], Sequence
 @click.command(context_settings=HELP)
 @click.argument("url", required=False)
 @click.option("--json", "as_json", is_flag=True, help="As JSON, for programs.")
-@click.option("--directory", metavar="DIR", help="The project folder, as the server names it.")
-@click.option("--family", type=click.Choice(FAMILIES), help="What kind of server it is; found out by asking.")
+@click.option("--directory", metavar="DIR", help="The project folder on the server.")
+@click.option("--family", type=click.Choice(FAMILIES), help="The kind of server; auto-detected by default.")
 @CA_FILE
 def status(url: str | None, as_json: bool, directory: str | None, family: str | None, ca_file: Path | None) -> None:
-    """Print the line's health, the sessions at work and who waits for you.
+    """Print the connection's health, active sessions and what needs your answer.
 
-    Ends with 0, with 3 when someone waits for you, with 4 when the server cannot be reached or refuses.
+    Exits with 0; with 3 when something needs your answer; with 4 when the server cannot be reached or refuses.
     """
     from tui.cli import status
 
@@ -282,15 +282,15 @@ def _number(ctx: click.Context, param: click.Parameter, value: float) -> float:
     callback=_number,
     default=30.0,
     show_default="30",
-    help="How long the event stream is watched.",
+    help="How long to watch the event stream.",
 )
-@click.option("--directory", metavar="DIR", help="The project folder, as the server names it.")
-@click.option("--family", type=click.Choice(FAMILIES), help="What kind of server it is; found out by asking.")
+@click.option("--directory", metavar="DIR", help="The project folder on the server.")
+@click.option("--family", type=click.Choice(FAMILIES), help="The kind of server; auto-detected by default.")
 @CA_FILE
 def doctor(url: str | None, seconds: float, directory: str | None, family: str | None, ca_file: Path | None) -> None:
-    """Look at everything between this machine and the server; say what is wrong and what helps.
+    """Check everything between this machine and the server; report what is wrong and how to fix it.
 
-    Ends with 0 when all is well, with 1 when something is not, with 4 when the server cannot be reached.
+    Exits with 0 when all is well; with 1 when something is wrong; with 4 when the server cannot be reached.
     """
     from tui.cli import doctor as examination
 

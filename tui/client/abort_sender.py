@@ -31,9 +31,9 @@ same: one that just started may begin late, and one that never begins may hold t
 
 WAITS_FOR: Mapping[Position, str] = {
     "unseen": "the server does not show the prompt yet",
-    "behind": "the server is at work on an earlier prompt",
-    "idle": "the server works on nothing",
-    "passed": "the server works on a later prompt",
+    "behind": "the server is running an earlier prompt",
+    "idle": "the server is idle",
+    "passed": "the server is running a later prompt",
 }
 """Why an abort is not sent at this moment, by the first that is so of one of its turns."""
 
@@ -54,7 +54,7 @@ class PendingAbort:
     fresh: bool
     may_have_arrived: bool = False
     idle_since: float | None = None
-    """Since when the server works on nothing, whenever it was asked."""
+    """Since when the server is idle, whenever it was asked."""
     moot: bool = False
     """The server works on something else by now."""
     progress: AbortProgress = field(default_factory=lambda: AbortProgress("sending"))

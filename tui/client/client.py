@@ -67,7 +67,7 @@ class NotConnected(NetError):
     """Something was asked of the server before it was ever reached."""
 
     def __init__(self) -> None:
-        super().__init__("not connected yet", "Wait for the line, or try it now.")
+        super().__init__("not connected yet", "Wait for the connection, or retry it now.")
 
 
 class Clocks(msgspec.Struct, frozen=True):
@@ -505,14 +505,14 @@ class Client:
         before, self._unreadable = self._unreadable, count
         if count > before:
             what = "1 request that waits" if count == 1 else f"{count} requests that wait"
-            self._emit(Notice(f"{what} for an answer cannot be read. Answer in another client.", "warning"))
+            self._emit(Notice(f"{what} for an answer cannot be shown. Answer in another client.", "warning"))
 
     def _tell_problem(self, problem: str) -> None:
         """What runs or waits is not known; each reason is told once."""
         before, self._problem = self._problem, problem
         if problem and problem != before:
             what = f"The server's list of what runs and waits cannot be read: {problem}."
-            self._emit(Notice(f"{what} Sessions are shown as last known, and as events tell.", "warning"))
+            self._emit(Notice(f"{what} Sessions are shown as last known, updated by events.", "warning"))
 
     def _start_connection(self) -> "asyncio.Task[None]":
         task = self._spawn(self._link.run())
@@ -523,7 +523,7 @@ class Client:
         """Nobody holds the line any more: unless we are closing, that is a fault of our own, and shown as one."""
         if not task.cancelled():
             what = f"Holdfast itself failed ({type(task.exception()).__name__})"
-            self._health.stopped(self._clocks.mono(), what, "F5 tries again. If it comes back, restart Holdfast.")
+            self._health.stopped(self._clocks.mono(), what, "F5 retries. If it happens again, restart Holdfast.")
             self._line_changed()
 
     def _line_changed(self) -> None:

@@ -15,7 +15,7 @@ from tui.net.errors import NetError
 
 Spawn = Callable[[Coroutine[Any, Any, None]], "asyncio.Task[None]"]
 
-ABORTED_UNSENT = "you aborted it before the server got it"
+ABORTED_UNSENT = "you aborted it before the server received it"
 
 
 class HeldPosts:

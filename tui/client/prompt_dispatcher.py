@@ -22,7 +22,7 @@ ABORT_ASKED = "you aborted the turn before it"
 """Why what waits is held from an abort on, until it is known what became of the turn."""
 ALREADY_THERE = "the server has this prompt already"
 """Why a waiting copy of a prompt that went back to the person is held."""
-UNDONE = "another client undid a prompt, and the next one removes it for good"
+UNDONE = "another client undid a prompt; sending removes it permanently"
 """Why a queue is held that was written before the undo."""
 
 
@@ -37,7 +37,9 @@ class NotSaved(NetError):
     """A prompt that is not on disk would be lost if this program ended before the server has it."""
 
     def __init__(self) -> None:
-        super().__init__("the prompt cannot be saved: another program holds the journal", "Once more sends it unsaved.")
+        super().__init__(
+            "the prompt cannot be saved: another program has locked the journal", "Repeat to send it unsaved."
+        )
 
 
 class PromptDispatcher:

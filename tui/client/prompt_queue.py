@@ -32,7 +32,7 @@ class PromptQueue:
             self._waiting[queued.session_id].append(queued)
         self._write(adopted)
         for session_id in {queued.session_id for queued in adopted}:
-            self.hold(session_id, "kept from an earlier run")
+            self.hold(session_id, "from an earlier run")
 
     def sessions(self) -> tuple[str, ...]:
         """The sessions for which something waits."""

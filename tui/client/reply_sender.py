@@ -319,7 +319,7 @@ def _decode(body: bytes) -> PendingReply:
     row = decode(body, _Row)
     request = row.question or row.permission_request
     if request is None:
-        raise msgspec.ValidationError("it answers no request")
+        raise msgspec.ValidationError("the server does not respond")
     return PendingReply(request, row.answers, row.permission, row.message)
 
 

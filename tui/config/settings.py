@@ -110,7 +110,7 @@ def read_file(path: Path) -> dict[str, object]:
     except tomllib.TOMLDecodeError as error:
         raise SettingsError(f"{path} is not TOML: {single_line(str(error), 200)}") from error
     except (ValueError, RecursionError) as error:
-        raise SettingsError(f"{path} is not TOML: a number or a nesting without end") from error
+        raise SettingsError(f"{path} is not TOML: a number or nesting is too large") from error
     tables: dict[str, object] = {}
     look = {key: values.pop(key) for key in DisplaySettings.__struct_fields__ if key in values}
     if look:
@@ -121,7 +121,7 @@ def read_file(path: Path) -> dict[str, object]:
     for key, value in values.items():
         if key not in FILE_KEYS:
             there_are = ", ".join((*FILE_KEYS, "theme", "ascii", "links", "[keys]", *(f"[{name}]" for name in TABLES)))
-            raise SettingsError(f"{path}: {single_line(key)!r} is not a setting; there are {there_are}")
+            raise SettingsError(f"{path}: {single_line(key)!r} is not a setting; known: {there_are}")
         if not isinstance(value, str):
             raise SettingsError(f"{path}: {key} must be text in quotes, not {_called(value)}")
     return values | tables
@@ -146,7 +146,7 @@ def _look(path: Path, values: object) -> DisplaySettings:
     look = _table(path, "", values, DisplaySettings)
     for action, keys in look.keys.items():
         if action not in KEYS:
-            raise SettingsError(f"{path}: [keys] {single_line(action)!r} has no key; there are {', '.join(KEYS)}")
+            raise SettingsError(f"{path}: [keys] {single_line(action)!r} is not an action; known: {', '.join(KEYS)}")
         if (typed := first_invalid(keys)) is not None:
             raise SettingsError(f"{path}: [keys] {single_line(typed)!r} cannot be the key of {action}; {CAN_BE}")
     shared = find_conflict(look.keys)
@@ -179,7 +179,7 @@ def _fault(said: str, table: str, shape: type) -> str:
         return f"{setting} must be {'text in quotes' if expected == 'str' else TYPES[expected]}, not {TYPES[got]}"
     if found := UNKNOWN.match(said):
         there_are = ", ".join(getattr(shape, "__struct_fields__", ()))
-        return f"{setting}.{single_line(found[1])} is not a setting; there are {there_are}"
+        return f"{setting}.{single_line(found[1])} is not a setting; known: {there_are}"
     if place and (found := NO_CHOICE.match(said)):
         choices = ", ".join(map(repr, get_args(get_type_hints(shape)[place[1]])))
         return f"{setting} must be one of {choices}, not {single_line(found[1])}"
@@ -209,7 +209,7 @@ def load_settings(
     if values.get("family") not in (None, *FAMILIES):
         named = single_line(str(values["family"]))
         where = "" if from_file.get("family") != values["family"] else f"{settings_file() if path is None else path}: "
-        raise SettingsError(f"{where}{named!r} is no family of servers; there are {', '.join(FAMILIES)}")
+        raise SettingsError(f"{where}{named!r} is not a server family; known: {', '.join(FAMILIES)}")
     if isinstance(values.get("ca_file"), str):
         if not str(values["ca_file"]).isprintable():
             raise SettingsError(f"ca_file {str(values['ca_file'])!r} is no path: it contains control characters")

@@ -6,11 +6,11 @@ import sqlite3
 
 from tui.storage.state_folder import Unsafe
 
-AT_STAKE = "prompts are sent all the same, but drafts, waiting prompts and answers under way are lost if Holdfast ends"
+AT_STAKE = "prompts are still sent, but drafts, queued prompts and answers in flight are lost if Holdfast exits"
 """What it means that nothing is written."""
 
 _NO_ACCESS = ("cannot be written by you", "Change its owner or its mode (chmod u+rwX)")
-_IN_THE_WAY = ("cannot be made: a file is in the way of its folder", "Move that file away")
+_IN_THE_WAY = ("cannot be created: a file is in the way of its folder", "Move that file away")
 _BY_ERRNO = {
     errno.EACCES: _NO_ACCESS,
     errno.EPERM: _NO_ACCESS,
@@ -26,7 +26,7 @@ _BY_ERRNO = {
 _BY_SQLITE = {
     sqlite3.SQLITE_READONLY: _NO_ACCESS,
     sqlite3.SQLITE_PERM: _NO_ACCESS,
-    sqlite3.SQLITE_BUSY: ("is held by another program", "Wait until it lets go, or end it"),
+    sqlite3.SQLITE_BUSY: ("is locked by another program", "Wait until it releases it, or end it"),
     sqlite3.SQLITE_CANTOPEN: ("cannot be opened", "Look at the mode of the file and its folder"),
     sqlite3.SQLITE_FULL: _BY_ERRNO[errno.ENOSPC],
     sqlite3.SQLITE_IOERR: ("cannot be read or written: disk error", "Look at the disk"),

@@ -167,7 +167,7 @@ class JournalFile:
         self._late.clear()
         if self._said:
             self.lost = self._said = False
-            self._say("the journal is saved again, with all that waited for it.")
+            self._say("the journal is being saved again, with all pending changes.")
         return True
 
     def close(self) -> None:
@@ -200,7 +200,7 @@ class JournalFile:
                 part = path.with_name(path.name + ending)
                 if part.exists():
                     part.rename(aside.with_name(aside.name + ending))
-            self._say(f"the journal was damaged ({error}); it is kept as {aside.name}, and a new one begins.")
+            self._say(f"the journal was damaged ({error}); it is kept as {aside.name}, and a new one was created.")
             place = state_folder.own_file(path)
             database = self._checked(path)
         try:
@@ -308,8 +308,8 @@ class JournalFile:
         again = self._place is not None and passes(error)
         if again and is_locked(error):
             self._say(
-                f"another program holds {where}. Prompts are sent once it lets go and they are saved; until then"
-                " what you write is lost if Holdfast ends, and what earlier runs left is not looked for."
+                f"another program has locked {where}. Prompts are sent once it is unlocked and they are saved;"
+                " until then what you write is lost if Holdfast exits, and data from earlier runs is not read."
             )
             return
         self.lost = True

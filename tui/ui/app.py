@@ -60,11 +60,11 @@ ENDING = (
     *(signal.SIGALRM, signal.SIGUSR1, signal.SIGUSR2, signal.SIGXCPU),
 )
 """Signals that end a program, and by default leave the terminal as it is: mouse reports on, no echo."""
-TMUX_KEEPS = "If it did not get there: tmux hands it on with `set -g set-clipboard on`."
-SEVERAL_LINES = Notice("Several lines came at once: Enter sends them.")
+TMUX_KEEPS = "If it did not arrive: tmux forwards it with `set -g set-clipboard on`."
+SEVERAL_LINES = Notice("Pasted several lines: press Enter to send.")
 MADE_WITHIN = 2.0
 """Seconds that leaving waits for the session of a first prompt: else nobody would know of it."""
-NOT_CONNECTED = Notice("Not connected: nothing was sent, your words stay here.", "warning")
+NOT_CONNECTED = Notice("Not connected: nothing was sent, your text stays here.", "warning")
 NOT_SENT = Notice("Connected. Your prompt was not sent: press Enter to send it.", "warning")
 TITLES_WITHIN = 3.0
 """Seconds for the titles of sessions that something of an earlier run is told of."""
@@ -81,12 +81,12 @@ class HoldfastApp(App[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(KEYS["help"], "help", "help", show=False, priority=True, id="help"),
         Binding(KEYS["sessions"], "sessions", "sessions", show=False, priority=True, id="sessions"),
-        Binding(KEYS["release"], "release", "let waiting prompts go on", show=False, priority=True, id="release"),
+        Binding(KEYS["release"], "release", "resume queue", show=False, priority=True, id="release"),
         Binding("ctrl+z", "suspend_process", "to the shell", show=False, priority=True),
         Binding(KEYS["inbox"], "inbox", "inbox", show=False, priority=True, id="inbox"),
         Binding(KEYS["agent"], "agent", "agent", show=False, priority=True, id="agent"),
         Binding(KEYS["editor"], "editor", "editor", show=False, priority=True, id="editor"),
-        Binding(KEYS["retry"], "retry", "try the line now", show=False, priority=True, id="retry"),
+        Binding(KEYS["retry"], "retry", "retry the connection now", show=False, priority=True, id="retry"),
         Binding(KEYS["leave"], "leave", "quit", show=False, priority=True, id="leave"),
         Binding("ctrl+c", "copy_or_leave", "copy or quit", show=False, priority=True),
     ]
@@ -430,7 +430,7 @@ class HoldfastApp(App[None]):
             self._refused = text
             self._notice(NOT_CONNECTED)
         elif self.writing.beginning:
-            self._notice(Notice("The session is still being created: your words stay here."))
+            self._notice(Notice("The session is still being created: your text stays here."))
         else:
             self.main.notices.drop(NOT_SENT)
             self.writing.hold_for_new_session(text)

@@ -33,13 +33,13 @@ PARTS = {
     "transcript": "The transcript",
     "request": "The request",
     "plan": "The plan",
-    "turn": "The turn's line",
+    "turn": "The turn status",
     "queue": "The queue",
     "notices": "The notices",
     "health": "The header",
     "keys": "The key hints",
     "welcome": "The start page",
-    "unread": "The line of new lines",
+    "unread": "The new-lines indicator",
     "completions": "The completions",
     "search": "The search",
     "entry": "The prompt",
@@ -132,11 +132,11 @@ class ErrorBoundary:
             failure.redraws += 1
             failure.redraw = "wanted"
             if failure.redraws == 1:
-                self._say(f"{name} failed and was drawn anew: {failure.words}.")
+                self._say(f"{name} failed and was redrawn: {failure.words}.")
             self._app.call_later(self._draw_anew, failure, part in ("transcript", ""))
         elif failure.redraws == REDRAWS:
             failure.redraws += 1
-            said = f"{name} fails again and again: {failure.words}."
+            said = f"{name} keeps failing: {failure.words}."
             if widget is None or not self._replace(widget, f"✗ This cannot be shown: {failure.words}"):
                 self._say(said)
 

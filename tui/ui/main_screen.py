@@ -305,7 +305,7 @@ class MainScreen(Screen[None], SkipsCoveredBackground):
         again = self._copied if self._now() - self._copied_at < COPY_AGAIN else None
         code = code_above(self.transcript, again)
         if code is None:
-            self.notices.add(Notice("No more code above." if again is not None else "No code in sight."))
+            self.notices.add(Notice("No more code above." if again is not None else "No visible code."))
             return
         self._copied, self._copied_at = code, self._now()
         self.app.copy_to_clipboard(code.text)
@@ -317,7 +317,7 @@ class MainScreen(Screen[None], SkipsCoveredBackground):
 
     def action_plan(self) -> None:
         if self.plan.is_empty:
-            self.notices.add(Notice("There is no plan in this session."))
+            self.notices.add(Notice("This session has no plan."))
         else:
             self.plan.fold()
 

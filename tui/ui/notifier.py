@@ -130,7 +130,7 @@ class Notifier:
         now = self._client.now()
         if self._lost_at is not None and now - self._lost_at >= LOST_FOR:
             self._lost_at, reason = None, self._client.line().reason
-            self._tell(f"the line is lost{f': {reason}' if reason else ''}")
+            self._tell(f"connection lost{f': {reason}' if reason else ''}")
         if self._waiting and now - self._rang_at >= AT_MOST_EVERY:
             words, more = self._waiting[-1], len(self._waiting) - 1
             self._waiting.clear()
@@ -143,7 +143,7 @@ class Notifier:
     def _state(self) -> str:
         waiting = len(self._client.store.requests) + self._client.store.requests_not_loaded
         if self._ever_up and not self._client.line().up:
-            return "line lost"
+            return "connection lost"
         if waiting:
             return f"{waiting} waiting for you"
         store = self._client.store
@@ -158,7 +158,7 @@ class Notifier:
         requests = self._client.store.requests
         for request in requests.values():
             if request.id not in self._known:
-                self._tell(f"{self._name(request.session_id)} waits for you: {_about(request)}")
+                self._tell(f"{self._name(request.session_id)} needs your answer: {_about(request)}")
         self._known = set(requests)
 
     def _look_at_end(self, session_id: str, prompt_id: str) -> None:
@@ -194,5 +194,5 @@ class Notifier:
 
 def _about(request: Request) -> str:
     if isinstance(request, PermissionRequest):
-        return f"may it run {request.action}?"
+        return f"allow {request.action}?"
     return request.questions[0].text if request.questions else "a question"

@@ -235,6 +235,6 @@ class Pickers:
         if found is None:
             return
         if not found:
-            self._notify(Notice(f"{title}: there is nothing to choose from."))
+            self._notify(Notice(f"{title}: nothing to choose from."))
         else:
             self._app.push_screen(Picker(title, found, chosen, current))

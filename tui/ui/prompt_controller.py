@@ -231,7 +231,7 @@ class PromptController:
         if self._main.prompt.edited == queued.id:
             self.leave_edit()
         if self._client.prompts.cancel(queued.id) is None:
-            self._notify(Notice("That prompt was sent meanwhile, and is not removed.", "warning"))
+            self._notify(Notice("That prompt was already sent; it was not removed.", "warning"))
 
     def release(self) -> None:
         """Let a held queue go on."""
@@ -265,7 +265,7 @@ class PromptController:
             then = f" The copy was removed from {box}."
         elif _may_hold(draft, change.text):
             then = f" Do not send it again from {box}."
-        self._notify(Notice(f"The server has “{single_line(change.text, QUOTED)}” after all.{then}", "warning"))
+        self._notify(Notice(f"The server did receive “{single_line(change.text, QUOTED)}”.{then}", "warning"))
 
     def _box_of(self, session_id: str) -> str:
         if session_id == self.session_id:
@@ -291,7 +291,7 @@ class PromptController:
         for turn in under_way:
             if turn.session_id == place and turn.prompt is not None:
                 quoted = single_line(turn.prompt.text, QUOTED)
-                what = f"“{quoted}” was under way when the last run ended. What became of it is asked."
+                what = f"“{quoted}” was under way when the last run ended. Checking its status…"
                 self._asked[turn.prompt.message_id] = Notice(what)
                 self._notify(self._asked[turn.prompt.message_id])
         self.recovered_elsewhere = [turn.session_id for turn in under_way if turn.session_id != place]
@@ -310,7 +310,7 @@ class PromptController:
         left, self.recovered_elsewhere = self.recovered_elsewhere, []
         if not left:
             return
-        words = "A prompt of the last run is" if len(left) == 1 else f"{len(left)} prompts of the last run are"
+        words = "A prompt from your last run is" if len(left) == 1 else f"{len(left)} prompts from your last run are"
         ids = list(dict.fromkeys(left))
         known = [self._client.store.sessions[one].title.strip() for one in ids if one in self._client.store.sessions]
         where = "another session" if len(ids) == 1 else f"{len(ids)} other sessions"
@@ -337,7 +337,7 @@ class PromptController:
         waits = any(queued.id == queued_id for queued in prompts.waiting(self._session))
         if not waits:
             box.merge()
-            self._notify(Notice("That prompt was sent meanwhile, as it was. Your words stay here.", "warning"))
+            self._notify(Notice("That prompt was already sent unchanged. Your text stays here.", "warning"))
         elif text.strip():
             prompts.edit(queued_id, text)
             box.clear_sent(text)

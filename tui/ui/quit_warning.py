@@ -24,10 +24,10 @@ def warnings(client: "Client", *, demo: bool = False, beginning: bool = False) -
     found = []
     turns = client.turns.running()
     if (turns or beginning) and demo:
-        return ["A turn runs. The demo's server ends with you, and the turn with it."]
+        return ["A turn runs. The demo server stops when you quit, and the turn with it."]
     sending = [turn for turn in turns if turn.state is TurnState.SENDING]
     if sending or beginning:
-        found.append("A prompt is being sent. If it does not arrive, it is in the prompt when you come back.")
+        found.append("A prompt is being sent. If it does not arrive, it is back in the prompt at the next start.")
     turns = [turn for turn in turns if turn not in sending]
     running = len(turns)
     if running:
@@ -35,15 +35,15 @@ def warnings(client: "Client", *, demo: bool = False, beginning: bool = False) -
         up = client.line().up
         where = titles(client.store, (turn.session_id for turn in turns))
         run = ("A turn runs" if up else "A turn ran") if running == 1 else f"{running} turns {'run' if up else 'ran'}"
-        it_goes = "it goes" if running == 1 else "they go"
-        goes_on = f"{it_goes.capitalize()} on at the server without you; a question will wait there."
+        it_goes = "it continues" if running == 1 else "they continue"
+        goes_on = f"{it_goes.capitalize()} on the server without you; questions wait there."
         if not up:
-            goes_on = f"If the server is up, {it_goes} on without you; a question will wait there."
-        what = f"{run}{where}." if up else f"{run}{where} when the line was lost."
+            goes_on = f"If the server is up, {it_goes} without you; questions wait there."
+        what = f"{run}{where}." if up else f"{run}{where} when the connection was lost."
         if ends is None:
-            goes_on = "This server may end a turn when you leave, or go on with it: which is not known."
+            goes_on = "This server may or may not end a turn when you quit."
         elif ends:
-            goes_on = "This server ends a turn when you leave."
+            goes_on = "This server ends a turn when you quit."
         found.append(f"{what}\n{goes_on}")
     aborts = [client.aborts.progress(one) for one in {turn.session_id for turn in client.turns.running()}]
     if any(abort is not None and abort.state != "delivered" for abort in aborts):
@@ -54,7 +54,7 @@ def warnings(client: "Client", *, demo: bool = False, beginning: bool = False) -
     waiting = sum(len(client.prompts.waiting(one)) for one in client.prompts.sessions())
     if waiting:
         prompts = "A prompt waits" if waiting == 1 else f"{waiting} prompts wait"
-        found.append(f"{prompts} here: kept, and not sent before you come back.")
+        found.append(f"{prompts} here: saved, and not sent before the next start.")
     return found
 
 

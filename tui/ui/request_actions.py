@@ -33,7 +33,7 @@ class RequestActions:
 
         what = "this permission" if isinstance(request, PermissionRequest) else "the question"
         self._app.push_screen(
-            Confirm(f"Reject {what}?", self._what_rejecting_does(), "reject", "keep it open"),
+            Confirm(f"Reject {what}?", self._what_rejecting_does(), "reject", "cancel"),
             lambda yes: self._reject(request) if yes else None,
         )
 
@@ -41,7 +41,7 @@ class RequestActions:
         traits = self._client.traits
         if traits is not None and traits.reject_ends_turn:
             return "On this server that ends the turn."
-        return "The agent is told so, and its turn may end."
+        return "The agent is notified, and its turn may end."
 
     def _reject(self, request: Request) -> None:
         self._presenter.outcomes.sent(request, None)

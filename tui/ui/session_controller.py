@@ -132,7 +132,7 @@ class SessionController:
         more = "" if not children else f" and its {children} child session{'s' if children > 1 else ''}"
         warning = f"“{session.title.strip() or 'untitled'}”{more} will be deleted from the server permanently."
         self._app.push_screen(
-            Confirm("Delete this session?", warning, "delete", "keep it"), partial(self._delete, session.id)
+            Confirm("Delete this session?", warning, "delete", "cancel"), partial(self._delete, session.id)
         )
 
     def undo(self) -> None:
@@ -142,7 +142,7 @@ class SessionController:
         messages = [] if transcript is None else transcript.ordered()
         newest = next((m for m in reversed(messages) if m.role == "user" and m.id not in undone), None)
         if newest is None:
-            self._notify(Notice("No prompt here can be undone."))
+            self._notify(Notice("No prompt to undo here."))
         else:
             self._work(self.ask(self._client.editing.undo(session_id, newest.id)), "edit")
 
@@ -150,7 +150,7 @@ class SessionController:
         """Bring back what is undone in the session on the screen."""
         session_id = self._presenter.session_id or ""
         if not self._client.store.undone(session_id):
-            self._notify(Notice("Nothing is undone here."))
+            self._notify(Notice("Nothing to redo here."))
         else:
             self._work(self.ask(self._client.editing.redo(session_id)), "edit")
 

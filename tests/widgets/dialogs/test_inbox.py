@@ -176,7 +176,7 @@ async def test_an_empty_inbox_claims_nothing_while_the_line_is_lost() -> None:
         await open_inbox(stage)
         await stage.shows("Nobody waits for you.")
         stage.client.set_line(LOST)
-        await stage.shows("Who waits for you is unknown while the line is down.")
+        await stage.shows("Who waits for you is unknown while disconnected.")
         await stage.hides("Nobody waits for you.")
 
 

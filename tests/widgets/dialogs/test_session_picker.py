@@ -217,7 +217,7 @@ async def test_a_session_that_the_server_lost_stays_on_the_screen_and_says_so(si
         stage.client.feed(e.SessionUpserted(talk.session(title="Known")), *talk.prompt())
         await stage.press(*"half a thought")
         stage.client.feed(e.SessionDeleted(talk.SESSION))
-        await stage.shows(GONE, "what you send begins a new session", "Known", "Move the session store")
+        await stage.shows(GONE, "sending starts a new session", "Known", "Move the session store")
         stage.second()
         await stage.shows(GONE)
         await stage.press("enter")

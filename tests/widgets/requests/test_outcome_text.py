@@ -38,7 +38,7 @@ def test_somebody_else_was_faster_than_ours() -> None:
     assert outcomes.closed(RequestClosed(CHOICES, "answered", (("Postgres",), ()))) is None
     told = text(outcomes.changed(ReplyStatusChanged(CHOICES, "elsewhere")))
     assert told.startswith("· answered elsewhere  Store: Postgres")
-    assert told.endswith("your answer was not taken")
+    assert told.endswith("your answer was not accepted")
 
 
 def test_an_expired_request() -> None:
@@ -75,7 +75,7 @@ def test_rejections_and_permissions() -> None:
 
 def test_a_ghost_is_told_as_gone() -> None:
     told = text(Outcomes().closed(RequestClosed(CHOICES, "gone")))
-    assert told == "· the question is gone: nothing waits for it any more"
+    assert told == "· the question was withdrawn: nothing waits for it any more"
 
 
 def test_an_answer_that_lies_here_while_its_question_goes_is_not_called_taken_or_lost() -> None:
@@ -85,7 +85,7 @@ def test_an_answer_that_lies_here_while_its_question_goes_is_not_called_taken_or
     assert outcomes.changed(stopped) is None  # the question's own panel says it
     assert outcomes.closed(RequestClosed(CHOICES, "gone")) is None
     told = text(outcomes.changed(stopped))
-    assert told.startswith("! the question is gone, and whether your answer was taken is not known: 401")
+    assert told.startswith("! the question was withdrawn; whether your answer was accepted is not known: 401")
     assert told.endswith("F5 after fixing it asks")
     assert text(outcomes.changed(ReplyStatusChanged(CHOICES, "acknowledged"))).startswith("✓ answered")
 
@@ -105,4 +105,4 @@ def test_an_answer_elsewhere_that_only_the_record_tells_of() -> None:
     outcomes.sent(CHOICES, ANSWERS)
     assert outcomes.closed(RequestClosed(CHOICES, "gone")) is None
     told = text(outcomes.changed(ReplyStatusChanged(CHOICES, "elsewhere", "Postgres")))
-    assert told == "· answered elsewhere: Postgres · your answer was not taken"
+    assert told == "· answered elsewhere: Postgres · your answer was not accepted"

@@ -30,7 +30,7 @@ async def test_the_plan_is_one_line_and_all_of_it_on_a_key(size: tuple[int, int]
 async def test_where_there_is_no_plan_its_key_says_so() -> None:
     async with on_stage() as stage:
         await stage.press("f6")
-        await stage.shows("There is no plan in this session.")
+        await stage.shows("This session has no plan.")
 
 
 async def test_where_nothing_runs_the_plan_says_where_it_stopped() -> None:

@@ -43,57 +43,59 @@ def test_sending() -> None:
 
 
 def test_a_padded_turn_counts_its_beats() -> None:
-    assert words(turn(padding_bytes=72, last_padding=NOW - 4)) == "turn 12:04 · held open, 72 beats, last 4s ago"
-    assert words(turn(padding_bytes=1, last_padding=NOW)) == "turn 12:04 · held open, 1 beat, last 0s ago"
+    assert (
+        words(turn(padding_bytes=72, last_padding=NOW - 4)) == "turn 12:04 · request open, 72 heartbeats, last 4s ago"
+    )
+    assert words(turn(padding_bytes=1, last_padding=NOW)) == "turn 12:04 · request open, 1 heartbeat, last 0s ago"
 
 
 def test_of_a_silent_server_no_more_is_told_than_that_nothing_has_come() -> None:
     """Not that it keeps still until the end: it may pad late, and headers may come with its first pad."""
-    assert words(turn(started=NOW - 12, sent_at=NOW - 12)) == "turn 0:12 · held open, no beat yet"
-    assert words(turn()) == "turn 12:04 · held open, nothing has come on it yet; the line is live"
+    assert words(turn(started=NOW - 12, sent_at=NOW - 12)) == "turn 0:12 · request open, no heartbeat yet"
+    assert words(turn()) == "turn 12:04 · request open, no data on it yet; connection live"
 
 
 def test_no_line_is_called_live_that_the_header_calls_quiet() -> None:
-    assert words(turn(), LATE) == "turn 12:04 · held open, nothing has come on it yet; the line is quiet"
-    assert words(turn(held=False), LATE) == "turn 12:04 · followed by its events; the line is quiet"
+    assert words(turn(), LATE) == "turn 12:04 · request open, no data on it yet; connection quiet"
+    assert words(turn(held=False), LATE) == "turn 12:04 · tracked by events; connection quiet"
     still = turn_text(turn(), LATE, NOW, SERVER_NOW, Diagnosis(Kind.STALLED, 370)).plain
-    assert "nothing has moved for 6 min, and the line is quiet" in still
+    assert "no progress for 6 min, and the connection is quiet" in still
 
 
 def test_headers_without_a_beat_yet() -> None:
-    assert words(turn(headers_at=NOW - 5)) == "turn 12:04 · held open, no beat yet"
+    assert words(turn(headers_at=NOW - 5)) == "turn 12:04 · request open, no heartbeat yet"
 
 
 def test_a_turn_that_is_followed() -> None:
-    assert words(turn(held=False)) == "turn 12:04 · goes on at the server, followed by its events"
+    assert words(turn(held=False)) == "turn 12:04 · running on the server, tracked by events"
 
 
 def test_waiting_for_the_person() -> None:
     waiting = turn(TurnState.WAITING, padding_bytes=2, last_padding=NOW, waiting_since=NOW - 190)
-    assert words(waiting).endswith("· waiting for you for 3 min")
+    assert words(waiting).endswith("· waiting for you 3 min")
 
 
 def test_a_provider_that_is_tried_again_counts_down_on_the_server_s_clock() -> None:
     retrying = turn(TurnState.RETRYING, retry=Retrying(3, "429", SERVER_NOW + 8))
-    assert words(retrying) == "the model's provider failed (429) · the server tries again in 8s (3rd)"
-    assert words(turn(TurnState.RETRYING, retry=Retrying(1, "", None))).endswith("tries again (1st)")
-    assert words(turn(TurnState.RETRYING, retry=Retrying(0, "", None))).endswith("tries again")
+    assert words(retrying) == "model provider error (429) · the server retries in 8s (3rd)"
+    assert words(turn(TurnState.RETRYING, retry=Retrying(1, "", None))).endswith("retries (1st)")
+    assert words(turn(TurnState.RETRYING, retry=Retrying(0, "", None))).endswith("retries")
 
 
 def test_a_turn_that_stands_still_says_so_and_what_to_do() -> None:
     still = amiss(Kind.STALLED, last_activity=NOW - 370)
-    assert "nothing has moved for 6 min, though the line is live" in still
-    assert "a lost turn. Wait, or Esc Esc aborts" in still
+    assert "no progress for 6 min, though connected" in still
+    assert "a lost turn. Wait, or abort with Esc Esc" in still
     assert "a lost turn" not in amiss(Kind.STALLED, padding_bytes=9)
 
 
 @pytest.mark.parametrize(
     ("kind", "told", "advice"),
     [
-        (Kind.NO_EVENTS, "the line beats, but brings no events, for 6 min; the server is asked instead", "doctor"),
+        (Kind.NO_EVENTS, "heartbeats but no events for 6 min; polling the server instead", "doctor"),
         (Kind.NO_ANSWERS, "answers its health check, but nothing about this session, for 6 min", "restart it"),
-        (Kind.SILENT, "answered nothing for 6 min, not even its health check", "the network stands still"),
-        (Kind.NO_RESPONSE, "the server has the prompt, and no answer has begun for 6 min", "Esc Esc aborts"),
+        (Kind.SILENT, "answered nothing for 6 min, not even its health check", "the network is stalled"),
+        (Kind.NO_RESPONSE, "the server has the prompt, but no answer has started for 6 min", "abort with Esc Esc"),
     ],
 )
 def test_what_may_be_wrong_is_named_with_what_to_do(kind: Kind, told: str, advice: str) -> None:
@@ -104,13 +106,13 @@ def test_what_may_be_wrong_is_named_with_what_to_do(kind: Kind, told: str, advic
 
 def test_while_the_line_is_down_its_own_trouble_is_the_one_that_is_told() -> None:
     told = turn_text(turn(), LOST, NOW, SERVER_NOW, Diagnosis(Kind.NO_ANSWERS, 370)).plain
-    assert "unknown while the line is down" in told
+    assert "unknown while disconnected" in told
     assert "health check" not in told
 
 
 def test_of_a_turn_whose_beginning_was_not_seen_the_least_age_is_told() -> None:
     seen = turn(start_unknown=True, held=False)
-    assert words(seen).startswith("turn at least 12:04 · goes on at the server")
+    assert words(seen).startswith("turn at least 12:04 · running on the server")
     seen.state, seen.ended = TurnState.FINISHED, NOW
     assert end_text(seen).plain == "✓ finished in at least 12:04"
 
@@ -127,9 +129,9 @@ def test_of_a_turn_whose_session_is_idle_it_is_said_that_its_status_is_checked()
     idle = turn(held=False, _polls=PollSchedule(idle_since=NOW - 1))
     assert words(idle) == "turn 12:04 · checking its status…"
     assert words(turn(held=True, padding_bytes=1, last_padding=NOW, _polls=PollSchedule(idle_since=NOW))).endswith(
-        "held open, 1 beat, last 0s ago"
+        "request open, 1 heartbeat, last 0s ago"
     )
-    assert "unknown while the line is down" in words(idle, LOST)
+    assert "unknown while disconnected" in words(idle, LOST)
 
 
 @pytest.mark.parametrize("state", [TurnState.RUNNING, TurnState.WAITING])
@@ -142,18 +144,18 @@ def test_right_after_an_outage_nothing_is_claimed_of_a_turn_before_it_was_asked_
 def test_nothing_is_claimed_while_the_line_is_down() -> None:
     for state in (TurnState.RUNNING, TurnState.WAITING, TurnState.RETRYING):
         told = words(turn(state), LOST)
-        assert told == "turn 12:04 · unknown while the line is down; it goes on if the server is up"
+        assert told == "turn 12:04 · unknown while disconnected; it continues if the server is up"
 
 
 def test_a_server_that_ends_turns_is_named_while_the_line_is_down() -> None:
     told = words(turn(cancels_on_disconnect=True), LOST)
-    assert told.endswith("this server ends a turn when its client is gone")
+    assert told.endswith("this server ends a turn when its client disconnects")
     told = words(turn(cancels_on_disconnect=None), LOST)
-    assert told.endswith("this server may end a turn when its client is gone")
+    assert told.endswith("this server may end a turn when its client disconnects")
 
 
 def test_beats_of_the_prompt_s_own_connection_still_count_while_the_line_is_down() -> None:
-    assert "held open, 9 beats, last 4s ago" in words(turn(padding_bytes=9, last_padding=NOW - 4), LOST)
+    assert "request open, 9 heartbeats, last 4s ago" in words(turn(padding_bytes=9, last_padding=NOW - 4), LOST)
     assert "unknown" in words(turn(padding_bytes=9, last_padding=NOW - 90), LOST)
 
 
@@ -166,9 +168,9 @@ def test_a_failed_request_is_not_called_a_broken_connection_while_that_is_live()
 def test_nothing_is_said_to_be_asked_while_there_is_no_connection() -> None:
     failed = turn(TurnState.UNKNOWN, reason="connection reset", held=False)
     assert "asking" not in words(failed, LOST)
-    assert "unknown while the line is down" in words(failed, LOST)
+    assert "unknown while disconnected" in words(failed, LOST)
     stopped = ConnectionStatus(ConnectionState.STOPPED, reason="password refused")
-    assert "unknown while the line is down" in words(failed, stopped)
+    assert "unknown while disconnected" in words(failed, stopped)
 
 
 @pytest.mark.parametrize(
@@ -178,7 +180,7 @@ def test_nothing_is_said_to_be_asked_while_there_is_no_connection() -> None:
         ("sending", "", LIVE, "sending the abort…"),
         ("retrying", "the server closed the connection", LIVE, "abort not confirmed: the server closed the"),
         ("delivered", "", LIVE, "aborting: waiting for the server to end it"),
-        ("delivered", "", LOST, "the server has the abort · no connection to see the turn end"),
+        ("delivered", "", LOST, "the server has the abort · not connected, so its effect is unknown"),
         ("stopped", "password refused", LOST, "abort not sent: password refused · F5 after fixing it"),
     ],
 )
@@ -193,7 +195,7 @@ def test_an_abort_under_way(state: AbortState, reason: str, line: ConnectionStat
         (TurnState.FINISHED, "", "✓ finished in 12:04"),
         (TurnState.FAILED, "the model is gone", "✗ failed: the model is gone"),
         (TurnState.ABORTED, "aborted elsewhere", "■ aborted after 12:04: aborted elsewhere"),
-        (TurnState.INTERRUPTED, "the server stopped", "! interrupted: the server stopped · send again to go on"),
+        (TurnState.INTERRUPTED, "the server stopped", "! interrupted: the server stopped · send again to continue"),
         (TurnState.NOT_SENT, "refused", "↩ not sent: refused · “words” went back to the prompt"),
     ],
 )
@@ -204,13 +206,13 @@ def test_how_a_turn_ended(state: TurnState, reason: str, told: str) -> None:
 def test_a_cancelled_turn_names_its_server_s_rule() -> None:
     ended = turn(TurnState.CANCELLED, reason="connection reset", ended=NOW, cancels_on_disconnect=True)
     told = end_text(ended).plain
-    assert told.startswith("! cancelled: this server ends a turn when its client is gone (connection reset)")
+    assert told.startswith("! cancelled: this server ends a turn when its client disconnects (connection reset)")
 
 
 def test_a_cancelled_turn_names_no_rule_that_is_not_known() -> None:
     ended = turn(TurnState.CANCELLED, reason="connection reset", ended=NOW, cancels_on_disconnect=None)
     told = end_text(ended).plain
-    assert told.startswith("! cancelled: the server has it as aborted since its connection broke (connection reset)")
+    assert told.startswith("! cancelled: the server aborted it when its connection broke (connection reset)")
 
 
 @pytest.mark.parametrize(
@@ -218,8 +220,8 @@ def test_a_cancelled_turn_names_no_rule_that_is_not_known() -> None:
     [
         (LIVE, "ready"),
         (ConnectionStatus(ConnectionState.CONNECTING), "connecting…"),
-        (LOST, "not connected: connection reset · what you send waits here"),
-        (NOBODY, "not connected: connection refused · what you send waits here"),
+        (LOST, "not connected: connection reset · prompts wait here"),
+        (NOBODY, "not connected: connection refused · prompts wait here"),
         (ConnectionStatus(ConnectionState.STOPPED, hint="Set HOLDFAST_PASSWORD."), "Set HOLDFAST_PASSWORD."),
     ],
 )
@@ -233,7 +235,7 @@ def test_a_session_that_was_never_seen_is_not_called_deleted() -> None:
     assert "deleted" not in told
 
 
-@pytest.mark.parametrize(("readable", "said"), [(True, "It can still be read here; what you"), (False, "\nWhat you")])
+@pytest.mark.parametrize(("readable", "said"), [(True, "It can still be read here; sending"), (False, "\nSending")])
 def test_what_is_not_here_cannot_be_read_once_the_session_is_gone(readable: bool, said: str) -> None:
     told = gone_text(ConnectionStatus(ConnectionState.LIVE), readable=readable).plain
-    assert f"{said} send begins a new session." in told
+    assert f"{said} starts a new session." in told

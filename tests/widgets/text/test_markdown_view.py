@@ -74,7 +74,7 @@ async def test_a_partial_text_says_so_until_it_is_whole() -> None:
         prose = app.query_one(MarkdownView)
         prose.show_text("some wo", "streaming")
         prose.show_text("some wo", "partial")
-        assert shown(app) == ["some wo", "", "… words may be missing until the server sends the whole"]
+        assert shown(app) == ["some wo", "", "… text may be missing until the server sends all of it"]
         prose.show_text("some words", "done")
         assert shown(app) == ["some words"]
 

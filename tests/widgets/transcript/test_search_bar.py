@@ -282,7 +282,7 @@ async def test_code_out_of_sight_below_is_not_copied() -> None:
 async def test_where_there_is_no_code_it_says_so() -> None:
     async with on_stage() as stage:
         await stage.press("f7")
-        await stage.shows("No code in sight.")
+        await stage.shows("No visible code.")
 
 
 @pytest.mark.parametrize(

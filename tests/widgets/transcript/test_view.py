@@ -151,7 +151,7 @@ async def test_a_part_that_may_miss_words_says_so() -> None:
     app = Page()
     async with app.run_test(size=(80, 30)) as pilot:
         app.feed(*talk.prompt(), talk.answer_begins(), talk.text("some wo", state="streaming"), e.StreamLost())
-        await settled(pilot, app.has("… words may be missing until the server sends the whole"))
+        await settled(pilot, app.has("… text may be missing until the server sends all of it"))
         app.feed(talk.text("some words"))
         await settled(pilot, app.has("some words"))
         assert "missing" not in app.transcript.text

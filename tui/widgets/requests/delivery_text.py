@@ -23,7 +23,7 @@ def progress_text(fare: ReplyStatusChanged) -> Content:
         case "allowed":
             return Content.styled(" allowed · whether by your answer is not recorded", "$success")
         case "elsewhere":
-            return Content.styled(" answered elsewhere · your answer was not taken", "$warning")
+            return Content.styled(" answered elsewhere · your answer was not accepted", "$warning")
         case "expired":
             return Content.styled(f" expired: the server does not have this request any more{because}", "$warning")
         case "refused":

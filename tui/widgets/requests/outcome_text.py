@@ -52,7 +52,7 @@ class Outcomes:
             case "stopped":
                 if request_id not in self._theirs:
                     return None
-                what = f"! the {_kind(change.request)} is gone, and whether your answer was taken is not known"
+                what = f"! the {_kind(change.request)} was withdrawn; whether your answer was accepted is not known"
                 return Content.styled(f"{what}{because} · {key('retry')} after fixing it asks", "$warning")
             case "acknowledged":
                 ours = self._ours.get(request_id, Content.assemble(GIVEN, "the server has your answer"))
@@ -64,10 +64,10 @@ class Outcomes:
                 words = Content(f"· answered elsewhere{because}")
                 if closed is not None and closed.how != "gone":
                     words = _elsewhere(closed)
-                return self._tell(request_id, Content.assemble(words, (" · your answer was not taken", MUTED)))
+                return self._tell(request_id, Content.assemble(words, (" · your answer was not accepted", MUTED)))
             case "expired":
                 late = f"! expired: the server does not have this request any more{because}"
-                return self._tell(request_id, Content.styled(f"{late} · your answer was not taken", "$warning"))
+                return self._tell(request_id, Content.styled(f"{late} · your answer was not accepted", "$warning"))
             case "refused":
                 self._ours.pop(request_id, None)
                 return Content.styled(f"! the server refused the answer{because} · it is still open", "$error")
@@ -120,7 +120,7 @@ def _elsewhere(closed: RequestClosed) -> Content:
         case "rejected":
             return Content("· rejected elsewhere")
         case "gone":
-            return Content.styled(f"· the {_kind(request)} is gone: nothing waits for it any more", MUTED)
+            return Content.styled(f"· the {_kind(request)} was withdrawn: nothing waits for it any more", MUTED)
         case _:
             assert_never(closed.how)
 

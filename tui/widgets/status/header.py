@@ -55,11 +55,11 @@ def connection_text(line: ConnectionStatus, room: int = 1000, *, ever_up: bool =
             return _alive(line)
         case ConnectionState.RECONNECTING:
             soon = line.retry_in is None or line.retry_in < 1
-            when = "trying now" if soon else f"try {line.attempt + 1} in {span(line.retry_in or 0)}"
+            when = "reconnecting" if soon else f"try {line.attempt + 1} in {span(line.retry_in or 0)}"
             state = "↻ lost" if ever_up else "↻ not connected"
             told = single_line(line.reason)
             reason = told if ever_up else told.removeprefix("cannot connect: ")
-            return _down(state, "$warning", reason, f" · {when} · {key('retry')} now", room)
+            return _down(state, "$warning", reason, f" · {when} · {key('retry')} retry now", room)
         case ConnectionState.STOPPED:
             return _down("■ stopped", "$error", single_line(line.reason), f" · {key('retry')} after fixing it", room)
         case _:

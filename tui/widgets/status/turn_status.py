@@ -56,7 +56,7 @@ def turn_text(
         return Content.assemble(elapsed, _while_down(turn, now, held))
     match turn.state:
         case TurnState.WAITING if not turn.unwatched:
-            lasts = "" if turn.waiting_since is None else f" for {span(now - turn.waiting_since)}"
+            lasts = "" if turn.waiting_since is None else f" {span(now - turn.waiting_since)}"
             return Content.assemble(elapsed, (held, MUTED), (f" · waiting for you{lasts}", "$accent"))
         case TurnState.RETRYING:
             return _retrying(turn, server_now)
@@ -79,7 +79,7 @@ def _aborting(abort: AbortProgress, line: ConnectionStatus) -> str:
         case "delivered" if line.up:
             return "aborting: waiting for the server to end it"
         case "delivered":
-            return "the server has the abort · no connection to see the turn end"
+            return "the server has the abort · not connected, so its effect is unknown"
         case _:
             assert_never(abort.state)
 
@@ -95,35 +95,35 @@ def _held(turn: Turn, line: ConnectionStatus, now: float) -> str:
         if (turn.checking or turn.unwatched) and line.up:
             return " · checking its status…"
         if late:
-            return " · followed by its events; the line is quiet"
-        return " · goes on at the server, followed by its events"
+            return " · tracked by events; connection quiet"
+        return " · running on the server, tracked by events"
     if turn.post.padding_bytes:
-        beats = "1 beat" if turn.post.padding_bytes == 1 else f"{turn.post.padding_bytes} beats"
+        beats = "1 heartbeat" if turn.post.padding_bytes == 1 else f"{turn.post.padding_bytes} heartbeats"
         last = "" if turn.post.last_padding is None else f", last {span(now - turn.post.last_padding)} ago"
-        return f" · held open, {beats}{last}"
+        return f" · request open, {beats}{last}"
     if turn.post.headers_at is not None or now - turn.post.sent_at < PADS_WITHIN:
-        return " · held open, no beat yet"
-    return f" · held open, nothing has come on it yet; the line is {'quiet' if late else 'live'}"
+        return " · request open, no heartbeat yet"
+    return f" · request open, no data on it yet; connection {'quiet' if late else 'live'}"
 
 
 def _while_down(turn: Turn, now: float, held: str) -> tuple[str, str]:
     if turn.post.held and turn.post.last_padding is not None and now - turn.post.last_padding < PADS_ARE_FRESH:
-        return f"{held} · words come with the line", "$warning"
+        return f"{held} · text follows after the reconnect", "$warning"
     if turn.cancels_on_disconnect is not False:
         does = "ends" if turn.cancels_on_disconnect else "may end"
-        return f" · unknown while the line is down; this server {does} a turn when its client is gone", "$warning"
-    return " · unknown while the line is down; it goes on if the server is up", "$warning"
+        return f" · unknown while disconnected; this server {does} a turn when its client disconnects", "$warning"
+    return " · unknown while disconnected; it continues if the server is up", "$warning"
 
 
 def _retrying(turn: Turn, server_now: float) -> Content:
     retry = turn.retry
     if retry is None:
-        return Content.styled("the model's provider failed · the server tries again", "$warning")
+        return Content.styled("model provider error · the server retries", "$warning")
     message = single_line(retry.message)
     why = f": {message}" if "(" in message else f" ({message})" if message else ""
     wait = "" if retry.next_at is None else f" in {span(retry.next_at - server_now)}"
     attempt = f" ({ordinal(retry.attempt)})" if retry.attempt else ""
-    return Content.styled(f"the model's provider failed{why} · the server tries again{wait}{attempt}", "$warning")
+    return Content.styled(f"model provider error{why} · the server retries{wait}{attempt}", "$warning")
 
 
 def _amiss(trouble: Diagnosis, turn: Turn, line: ConnectionStatus, elapsed: Content) -> Content:
@@ -131,24 +131,24 @@ def _amiss(trouble: Diagnosis, turn: Turn, line: ConnectionStatus, elapsed: Cont
     lasted = span(trouble.since)
     match trouble.kind:
         case Kind.NO_EVENTS:
-            what = f"the line beats, but brings no events, for {lasted}; the server is asked instead"
-            advice = "This is some seconds old. Perhaps a proxy is in the way: holdfast doctor tells."
+            what = f"heartbeats but no events for {lasted}; polling the server instead"
+            advice = "This may be some seconds old. Perhaps a proxy holds events back: run holdfast doctor."
         case Kind.NO_ANSWERS:
             what = f"the server answers its health check, but nothing about this session, for {lasted}"
-            advice = "It may be stuck. Wait, or restart it: what it has stored stays."
+            advice = "It may be stuck. Wait, or restart it: what it has stored is kept."
         case Kind.SILENT:
             what = f"the server has answered nothing for {lasted}, not even its health check"
-            advice = f"It or the network stands still; the turn is asked for when it is back. {key('retry')} tries now."
+            advice = f"The server or the network is stalled; the turn is checked on recovery. {key('retry')} retry now."
         case Kind.NO_RESPONSE:
-            what = f"the server has the prompt, and no answer has begun for {lasted}"
-            advice = "Its model may be slow, or it is stuck. Wait, or Esc Esc aborts; then send it again."
+            what = f"the server has the prompt, but no answer has started for {lasted}"
+            advice = "The model may be slow or stuck. Wait, or abort with Esc Esc and send it again."
         case Kind.STALLED:
             held = turn.post.padding_bytes or turn.post.headers_at is not None
-            lost = "a long thought or a hanging command"
+            lost = "long reasoning or a hanging command"
             lost += "" if held else ", or a lost turn"
-            although = "and the line is quiet" if line.state is ConnectionState.QUIET else "though the line is live"
-            what = f"nothing has moved for {lasted}, {although}"
-            advice = f"Perhaps {lost}. Wait, or Esc Esc aborts."
+            although = "and the connection is quiet" if line.state is ConnectionState.QUIET else "though connected"
+            what = f"no progress for {lasted}, {although}"
+            advice = f"Perhaps {lost}. Wait, or abort with Esc Esc."
         case _:
             assert_never(trouble.kind)
     return Content.assemble(elapsed, (f" · {what}", "$warning"), (f"\n{advice}", MUTED))
@@ -173,13 +173,13 @@ def end_text(turn: Turn, *, begun: bool = True) -> Content:
         case TurnState.ABORTED:
             return Content.assemble(("■ aborted", "$warning"), (f"{took and f' after {took}'}{because}", MUTED))
         case TurnState.INTERRUPTED:
-            return Content.assemble((f"! interrupted{because}", "$error"), (" · send again to go on", MUTED))
+            return Content.assemble((f"! interrupted{because}", "$error"), (" · send again to continue", MUTED))
         case TurnState.CANCELLED:
-            why = "the server has it as aborted since its connection broke"
+            why = "the server aborted it when its connection broke"
             if turn.cancels_on_disconnect:
-                why = "this server ends a turn when its client is gone"
+                why = "this server ends a turn when its client disconnects"
             reason = f" ({single_line(turn.reason)})" if turn.reason else ""
-            return Content.assemble((f"! cancelled: {why}", "$error"), (f"{reason} · send again to go on", MUTED))
+            return Content.assemble((f"! cancelled: {why}", "$error"), (f"{reason} · send again to continue", MUTED))
         case TurnState.NOT_SENT:
             what = "it" if turn.prompt is None else f"“{single_line(turn.prompt.text, PROMPT_QUOTED)}”"
             return Content.assemble((f"↩ not sent{because}", "$error"), (f" · {what} went back to the prompt", MUTED))
@@ -224,7 +224,7 @@ def gone_text(line: ConnectionStatus, *, readable: bool = True, unknown: str = "
         else "■ this session no longer exists on the server: deleted, or its storage was lost"
     )
     lost = Content.styled(what, "$error")
-    then = "what you send begins a new session" if line.up else "what you write stays here until the line is back"
+    then = "sending starts a new session" if line.up else "what you write is kept until the connection is back"
     here = f"It can still be read here; {then}" if readable else then[0].upper() + then[1:]
     return Content.assemble(lost, (f"\n{here}.", MUTED))
 
@@ -247,9 +247,9 @@ def quiet_text(line: ConnectionStatus) -> Content:
             return Content.styled("connecting…", MUTED)
         case ConnectionState.RECONNECTING:
             why = f": {single_line(line.reason).removeprefix('cannot connect: ')}" if line.reason else ""
-            return Content.styled(f"not connected{why} · what you send waits here", "$warning")
+            return Content.styled(f"not connected{why} · prompts wait here", "$warning")
         case ConnectionState.STOPPED:
-            return Content.styled(single_line(line.hint) or f"Mend it, then press {key('retry')}.", "$error")
+            return Content.styled(single_line(line.hint) or f"Fix it, then press {key('retry')}.", "$error")
         case _:
             assert_never(line.state)
 

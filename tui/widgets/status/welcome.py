@@ -22,13 +22,13 @@ def welcome_text(line: ConnectionStatus, address: str, *, ever_up: bool, serve: 
         case ConnectionState.RECONNECTING:
             return _page(f"↻ lost: {line.reason}", "$warning", _when(line), line.hint)
         case ConnectionState.STOPPED:
-            hint = line.hint or f"Mend it, then press {key('retry')}."
-            return _page(f"■ stopped: {line.reason}", "$error", hint, f"{key('retry')} tries again.")
+            hint = line.hint or f"Fix it, then press {key('retry')}."
+            return _page(f"■ stopped: {line.reason}", "$error", hint, f"{key('retry')} retries.")
         case ConnectionState.LIVE | ConnectionState.QUIET:
             return Content.assemble(
                 ("holdfast", "bold $primary"),
-                (f"\n\n{address} is there{f': {server}' if server else '.'}\n", MUTED),
-                "\nType what is to be done, and press Enter.\n",
+                (f"\n\nConnected to {address}{f': {server}' if server else '.'}\n", MUTED),
+                "\nType a prompt and press Enter.\n",
                 (f"{key('sessions')} opens an earlier session.", MUTED),
             )
         case _:
@@ -38,7 +38,7 @@ def welcome_text(line: ConnectionStatus, address: str, *, ever_up: bool, serve: 
 def _first_page(line: ConnectionStatus, address: str, serve: str) -> Content:
     """No server yet: what can be done about that. Where something answers, but wrongly, why comes first."""
     if line.answers:
-        head = f"↻ {address} answers, but cannot be used yet"
+        head = f"↻ {address} responds, but cannot be used yet"
         return _page(head, "$warning", line.reason, line.hint, _when(line))
     if not line.reason.startswith("cannot connect: "):
         return _page(f"↻ not connected: {line.reason}", "$warning", f"to {address}", _when(line), line.hint)
@@ -55,7 +55,7 @@ def _first_page(line: ConnectionStatus, address: str, serve: str) -> Content:
             Content(""),
             *(Content.assemble(f"{about:<{column}}", (command, "bold $primary")) for about, command in choices),
             Content(""),
-            Content.styled(f"It connects by itself: {_when(line)}", MUTED),
+            Content.styled(f"It connects automatically: {_when(line)}", MUTED),
         ]
     )
 
@@ -63,7 +63,7 @@ def _first_page(line: ConnectionStatus, address: str, serve: str) -> Content:
 def _when(line: ConnectionStatus) -> str:
     if line.retry_in is None:
         return "trying now"
-    return f"try {line.attempt + 1} in {span(line.retry_in)} · {key('retry')} tries now"
+    return f"try {line.attempt + 1} in {span(line.retry_in)} · {key('retry')} retry now"
 
 
 def _page(head: str, style: str, *lines: str) -> Content:

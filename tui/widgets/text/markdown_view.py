@@ -27,10 +27,10 @@ DENSE_AT_ONCE = 1_000
 SHOWN_AT_MOST = 1_000_000
 """Characters of a text that are shown. What is longer is no answer of an agent, and would fill the memory."""
 
-PARTIAL = Paragraph(Content.styled("… words may be missing until the server sends the whole", f"italic {MUTED}"), gap=1)
+PARTIAL = Paragraph(Content.styled("… text may be missing until the server sends all of it", f"italic {MUTED}"), gap=1)
 TORN = Paragraph(Content.styled("… the server does not have the rest of this text", f"italic {MUTED}"), gap=1)
 BROKEN = Paragraph(
-    Content.styled("↻ broken off: the model's provider failed in the middle of this; it begins anew", "$warning"),
+    Content.styled("↻ interrupted: model provider error; restarting", "$warning"),
     gap=1,
 )
 BELOW: dict[Progress, Sequence[TextBlock]] = {"partial": (PARTIAL,), "broken": (BROKEN,)}

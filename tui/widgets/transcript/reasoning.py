@@ -50,6 +50,6 @@ def _state(part: ReasoningPart) -> str:
         case "partial":
             return "… may be incomplete"
         case "broken":
-            return "↻ broken off"
+            return "↻ interrupted"
         case "done":
             return ""
