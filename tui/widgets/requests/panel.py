@@ -5,6 +5,8 @@ the prompt go to the prompt. `keys` names no key that does not work now. Folding
 by request, so that folding, another request or a lost line costs nothing.
 """
 
+import math
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, assert_never
@@ -14,6 +16,7 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.content import Content
 from textual.message import Message
+from textual.widget import Widget
 
 from tui.config.keymap import key
 from tui.core.answer_draft import AnswerDraft, PermissionDraft
@@ -107,6 +110,7 @@ class RequestPanel(Vertical, Guarded):
         self.handover = FocusTransfer(self)
         self._left: QuestionForm | PermissionForm | None = None
         self._writing = self._asks = False
+        self._seen_at = 0.0
         self._to_reject: Request | None = None
         self._hint = ""
         self._agents: Mapping[str, str] = {}
@@ -255,6 +259,8 @@ class RequestPanel(Vertical, Guarded):
                 self.grace.begin()
             self._form = self._make_form(request)
             self.mount(self._form, before=self._fare)
+            self._seen_at = math.inf
+            self._form.call_after_refresh(self._is_seen, self._form)
             if had_keys and not self.folded:
                 self.handover.begin(self._form)
             self._draw_folding()
@@ -264,6 +270,10 @@ class RequestPanel(Vertical, Guarded):
         elif before is not None:
             before.remove()
         self.display = request is not None or self._left is not None
+
+    def _is_seen(self, form: Widget) -> None:
+        if form is self._form:
+            self._seen_at = time.monotonic()
 
     @property
     def _leaves(self) -> bool:
@@ -365,6 +375,9 @@ class RequestPanel(Vertical, Guarded):
         self._show_hint("")
         if self.gives_keys_away:
             self.hand_on(event)
+            return True
+        if event.key == "enter" and event.time < self._seen_at:  # it was pressed before the form was drawn
+            self._show_hint(IGNORED)
             return True
         answers = event.is_printable or event.key == "enter"
         if answers and (self.grace.runs or self._asks):
