@@ -470,6 +470,27 @@ async def test_too_many_waiting_events_reopen_the_stream(harness: Harness, monke
     assert (harness.state(), harness.reason()) == (ConnectionState.RECONNECTING, BacklogOverflow().message)
 
 
+async def test_waiting_events_of_too_many_bytes_reopen_the_stream(
+    harness: Harness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(event_connection, "WAITING_BYTES", 1_000)
+    gate = asyncio.Event()
+
+    async def fetch() -> Sequence[Event]:
+        await gate.wait()
+        return []
+
+    await harness.server.say(Connected())
+    fetching = asyncio.create_task(harness.connection.refetch(fetch))
+    await settle()
+    harness.connection._on_bytes(1_001)
+    assert harness.state() is ConnectionState.LIVE
+    await harness.server.say(LIVE)
+    assert (harness.state(), harness.reason()) == (ConnectionState.RECONNECTING, BacklogOverflow().message)
+    gate.set()
+    await fetching
+
+
 async def test_a_flood_during_a_refetch_ends_the_stream_only(harness: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(event_connection, "WAITING_EVENTS", 3)
     gate = asyncio.Event()

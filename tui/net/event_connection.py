@@ -27,7 +27,8 @@ FIRST_BYTES = 10.0
 ASLEEP = 5.0
 """Seconds that the wall clock may gain on the monotonic clock before the system must have slept."""
 WAITING_EVENTS = 100_000
-"""Limit of live events that wait for a fetch; beyond it the stream is reopened."""
+WAITING_BYTES = 16 * 1024 * 1024
+"""Limits of live events that wait for a fetch; beyond them the stream is reopened."""
 
 FOCUSED_RETRY = 0.7
 """Retry interval in seconds while the user is watching and the server refuses connections."""
@@ -114,6 +115,7 @@ class EventConnection:
         self._wake = asyncio.Event()
         self._restart = asyncio.Event()
         self._waiting: deque[Event] = deque()
+        self._waiting_bytes = 0
         self._handing_over = asyncio.Lock()
         self._fetches = 0
         self.synced = False
@@ -230,7 +232,7 @@ class EventConnection:
                 if self.synced and not isinstance(event, Connected | ServerShuttingDown):
                     self._backoff.reset()
                     self._health.reset_attempts()
-                if len(self._waiting) >= WAITING_EVENTS:
+                if len(self._waiting) >= WAITING_EVENTS or self._waiting_bytes > WAITING_BYTES:
                     raise BacklogOverflow
                 self._take(event)
         raise StreamEnded
@@ -261,6 +263,7 @@ class EventConnection:
                 overdue = in_time
 
     def _on_bytes(self, count: int) -> None:
+        self._waiting_bytes = self._waiting_bytes + count if self._fetches else 0
         if self._health.received(self._clock()):
             self._changed()
 

@@ -39,7 +39,8 @@ _COMMITTED = re.compile(r"\x1b\[0;;([\d:]+)u", re.ASCII)
 _RELEASED = "3"
 """The event type of a key that is let go."""
 _SHIFT, _LOCKS = 1, 64 | 128
-_MAX_CELLS = 9999
+_MAX_CELLS = 500_000
+"""Cells of a screen, at most: each of them costs memory, whatever a terminal says of its size."""
 
 _NOT_TEXT = re.compile(
     r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]?"
@@ -82,7 +83,7 @@ def understood(sequence: str) -> str:
         sequence = _key(found[1], found[2])
     elif found := _SIZE.fullmatch(sequence):
         rows, columns = (int(size.partition(":")[0]) for size in found.group(1, 2))
-        sequence = sequence if 0 < rows <= _MAX_CELLS and 0 < columns <= _MAX_CELLS else ""
+        sequence = sequence if 0 < rows * columns <= _MAX_CELLS else ""
     return sequence if len(sequence) <= _LONGEST else ""
 
 

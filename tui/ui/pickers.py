@@ -121,7 +121,7 @@ class Pickers:
         session_id = self._session_id
         commands = await self._choices.commands(session_id)
         if commands:
-            self._known[session_id] = commands
+            self._known = {session_id: commands}
         return commands
 
     def keeps_back(self, text: str) -> bool:
