@@ -1,4 +1,4 @@
-"""The line that stands for the earlier parts of a message that has very many of them."""
+"""One line in place of the earlier parts of a message that has very many parts."""
 
 from collections.abc import Callable
 
@@ -10,7 +10,7 @@ from tui.widgets.transcript.foldable import Foldable, Headline
 
 
 class EarlierParts(Foldable):
-    """Enter, or a click, asks for some of them."""
+    """Calls `wanted` on Enter or on a click."""
 
     def __init__(self, wanted: Callable[[], object]) -> None:
         super().__init__()

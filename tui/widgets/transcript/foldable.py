@@ -1,6 +1,6 @@
-"""A line that unfolds: a glyph, a name, what it is about, and at the right how it went.
+"""A collapsible line: glyph, name, subject, and the outcome at the right.
 
-The detail is made when it is asked for, and thrown away when it is folded again.
+The detail is created when the line is expanded and removed when it is collapsed.
 """
 
 import operator
@@ -21,24 +21,24 @@ from tui.widgets.text.blocks import TextBlock
 from tui.widgets.text.lines_view import LinesView
 
 MARGIN = 16
-"""Cells before the words of a message; labels and names stand there."""
+"""Width in cells of the left margin of a message; labels and names are drawn in it."""
 BLANKS = re.compile(r" {3,}")
 NAME = 10
-"""Cells of them for a name."""
+"""Width in cells of a name in the margin."""
 YOU = Content.assemble((" ▌", "$accent"), (" you", "bold"))
-"""What stands in the margin beside the person's words."""
+"""Margin label of the user's messages."""
 
 
 SHOWN_AT_MOST = 400
-"""Lines of a detail; the rest is counted, and shown where more is asked for..."""
+"""Lines of a detail shown at first; the rest is counted and shown on request."""
 MORE = 2_000
-"""...so many lines at a time."""
+"""Lines added each time that the user asks for more."""
 CHARACTERS_A_LINE = 100
-"""Of long lines fewer are shown: as many as have so many characters on average."""
+"""Limit on the average line length: at most this many characters per line of the limit are shown."""
 
 
 def begins(text: str, limit: int) -> tuple[str, str]:
-    """The first `limit` lines of `text`, and in words how much more there is; "" where that is all of it."""
+    """Return the first `limit` lines of `text` and a description of the rest ("" if nothing is left out)."""
     text = text.rstrip("\n")
     head = text[: limit * CHARACTERS_A_LINE]
     lines = head.split("\n", limit)
@@ -53,12 +53,12 @@ def begins(text: str, limit: int) -> tuple[str, str]:
 
 
 def more_words(more: str) -> Content:
-    """The last line of what was cut."""
+    """Return the last line of a shortened text, with the key that shows more."""
     return Content.styled(f"… {more} · m shows more", MUTED)
 
 
 class Headline(msgspec.Struct, frozen=True):
-    """What a folded line shows. `outcome` is already coloured."""
+    """Content of a collapsed line. `outcome` is already styled."""
 
     name: str
     about: str
@@ -66,7 +66,7 @@ class Headline(msgspec.Struct, frozen=True):
 
 
 class FoldableLine(Guarded):
-    """The line of one that is unfolded; folded it draws its line itself, for there may be hundreds."""
+    """First line of an expanded `Foldable`. A collapsed one renders its line itself, as there may be hundreds."""
 
     DEFAULT_CSS = "FoldableLine { height: 1; text-wrap: nowrap; text-overflow: ellipsis; }"
 
@@ -82,12 +82,12 @@ class FoldableLine(Guarded):
 
 
 def selected(selection: Selection, line: Content) -> tuple[str, str]:
-    """What is selected of a line, without the margin, and without the blanks in the middle."""
+    """Return the selected text of a line without the margin and the padding between left and right."""
     return BLANKS.sub("  ", selection.extract(line.plain).strip()), "\n"
 
 
 class Foldable(Guarded, can_focus=True):
-    """A part of a message that is one line until somebody wants to see more."""
+    """A part of a message that is collapsed to one line until the user expands it."""
 
     DEFAULT_CSS = """
     Foldable { width: 1fr; height: 1; text-wrap: nowrap; text-overflow: ellipsis; }
@@ -111,7 +111,7 @@ class Foldable(Guarded, can_focus=True):
         return self.line(self.size.width)
 
     def line(self, width: int) -> Content:
-        """The one line, in so many cells."""
+        """Return the line rendered for `width` cells."""
         glyph = "▾" if self.unfolded else "▸"
         name = Content(single_line(self._headline.name, NAME + 1)).truncate(NAME, ellipsis=True, pad=True)
         left = Content.assemble((f"   {glyph} ", MUTED), name.stylize(MUTED), " ", self._headline.about)
@@ -122,7 +122,7 @@ class Foldable(Guarded, can_focus=True):
 
     @property
     def text(self) -> str:
-        """What stands there now."""
+        """The displayed text."""
         detail = "" if self._detail is None else "\n" + self._detail.text
         return self.line(self.size.width).plain + detail
 
@@ -134,7 +134,7 @@ class Foldable(Guarded, can_focus=True):
         raise NotImplementedError
 
     def detail(self) -> list[TextBlock]:
-        """At most `_limit` lines of each text."""
+        """Return the detail, at most `_limit` lines of each text."""
         raise NotImplementedError
 
     @property
@@ -143,7 +143,7 @@ class Foldable(Guarded, can_focus=True):
         raise NotImplementedError
 
     def show(self) -> None:
-        """Draw what is there now."""
+        """Update the line and the detail."""
         headline = self.headline()
         if headline != self._headline or not headline.outcome.is_same(self._headline.outcome):
             self._headline = headline
@@ -164,7 +164,7 @@ class Foldable(Guarded, can_focus=True):
         self.set_class(self.unfolded, "-unfolded")
 
     def unfold(self) -> LinesView:
-        """Open it, if it is not open; its detail."""
+        """Expand if collapsed, and return the detail."""
         if self._detail is None:
             self.action_unfold()
         assert self._detail is not None
@@ -174,7 +174,7 @@ class Foldable(Guarded, can_focus=True):
         self.show_more()
 
     def show_more(self) -> bool:
-        """Show more of what was cut; false where nothing is."""
+        """Show more of a shortened detail; return False if nothing is left out."""
         if not self.unfolded or not self.is_cut:
             return False
         self._limit += MORE
@@ -182,13 +182,13 @@ class Foldable(Guarded, can_focus=True):
         return True
 
     def show_up_to(self, limit: int) -> None:
-        """Show so many lines of what was cut."""
+        """Raise the line limit of the detail to `limit`."""
         if limit > self._limit:
             self._limit = limit
             self.show()
 
     def on_click(self, event: events.Click) -> None:
-        """On the head: open or close. On the last line of what was cut: more of it."""
+        """Toggle on a click on the first line; show more on a click on the last line of a shortened detail."""
         detail = self._detail
         if detail is not None and event.screen_offset.y == detail.region.bottom - 1 and self.is_cut:
             event.stop()

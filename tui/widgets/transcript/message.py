@@ -1,7 +1,7 @@
-"""One message: its parts under each other, and how it ended if it ended badly.
+"""Widget of one message: its parts in order, followed by the error or the end of its turn.
 
-A view that is not on the screen (yet, or any more) only remembers: nothing can be mounted into it. `show` draws
-all that it remembers once it is there.
+A view that is not attached only stores its state, as it cannot mount children. `show` draws the stored state once it is
+attached.
 """
 
 from dataclasses import dataclass
@@ -32,11 +32,11 @@ from tui.widgets.transcript.reasoning import ReasoningView
 from tui.widgets.transcript.tool_call import ToolCall
 
 PARTS_SHOWN = 100
-"""Parts of a message that have a widget, the newest; and so many more each time that more are asked for."""
+"""Newest parts of a message that have a widget at first, and parts added by each request for more."""
 PORTION = 25
-"""Parts that get a widget at one go: keys have their turn before the next."""
+"""Parts that get a widget in one step; keys are handled between steps."""
 SLACK = 50
-"""Parts that may come before the earliest are taken away: each time costs a layout."""
+"""Extra parts allowed before the earliest are unmounted: each unmount costs a layout."""
 
 
 def agent_label(agent: str) -> Content:
@@ -45,13 +45,13 @@ def agent_label(agent: str) -> Content:
 
 
 class MessageView(Vertical, SkipsCoveredBackground):
-    """Draws one message of the store; `show` brings it up to date."""
+    """Draws one message of the store; `show` updates it."""
 
     DEFAULT_CSS = "MessageView { height: auto; }"
 
     @dataclass
     class EarlierWanted(TextualMessage):
-        """The person wants to see parts of the message that have no widget."""
+        """The user asks for parts of the message that have no widget."""
 
         message_id: str
 
@@ -62,20 +62,20 @@ class MessageView(Vertical, SkipsCoveredBackground):
         self._views: dict[str, Widget] = {}
         self._most = PARTS_SHOWN
         self._hidden: dict[str, None] = {}
-        """Parts before those of `_order`, which have no widget."""
+        """Parts before those of `_order`; they have no widget."""
         self._earlier: EarlierParts | None = None
         self._failure: NoteLine | None = None
         self._alive = True
         self._ends: list[NoteLine] = []
         self._recorded_words: Content | None = None
         self._notes: list[tuple[NoteLine, str | None]] = []
-        """Notes whose part is not here yet."""
+        """Notes whose part has not arrived yet."""
         self.message = message
 
     def show(self, message: Message, parts: list[Part], *, at_once: bool = False) -> bool:
-        """Bring the message up to date: parts new, grown, replaced or gone.
+        """Update the message: new, grown, replaced and removed parts.
 
-        Whether it is to be called again for more of them, unless all were to be shown `at_once`.
+        Return whether another call is needed to show all parts. With `at_once`, all are shown in this call.
         """
         self.message = message
         due = max(0, len(parts) - self._most)
@@ -99,7 +99,7 @@ class MessageView(Vertical, SkipsCoveredBackground):
         return hidden > due or end < len(parts)
 
     def _portion(self, parts: list[Part], due: int) -> tuple[int, int]:
-        """Which of the parts from `due` on are to have a widget by now: not very many more than have one."""
+        """Return the range of the parts from `due` on to show in this step: at most `PORTION` new ones."""
         new = [at for at in range(due, len(parts)) if parts[at].id not in self._views and _has_words(parts[at])]
         if len(new) <= PORTION:
             return due, len(parts)
@@ -107,7 +107,7 @@ class MessageView(Vertical, SkipsCoveredBackground):
         return (new[-PORTION], len(parts)) if new[-PORTION] < first else (due, new[PORTION])
 
     def show_part(self, part: Part) -> None:
-        """Bring one part up to date; one that is new comes last, whenever its words come."""
+        """Update one part. A new part is appended in order of its first event, even if its text arrives later."""
         if part.id in self._hidden:
             return
         if part.id not in self._order:
@@ -118,9 +118,9 @@ class MessageView(Vertical, SkipsCoveredBackground):
             self._hide_earliest()
 
     def show_earlier(self, parts: list[Part], first: str = "") -> bool:
-        """Show more of the parts that have no widget: `first` and what comes after it, or as many as at first.
+        """Show more of the parts without a widget: from `first` on, or `PARTS_SHOWN` more.
 
-        As `show`; `first` is shown at once.
+        Return as `show` does. If `first` is given, all parts are shown in this call.
         """
         shown = len(self._order) + PARTS_SHOWN
         if first in self._hidden:
@@ -129,7 +129,7 @@ class MessageView(Vertical, SkipsCoveredBackground):
         return self.show(self.message, parts, at_once=bool(first))
 
     def hides(self, part_id: str) -> bool:
-        """Whether the part has no widget because there are so many behind it."""
+        """Whether the part has no widget because too many parts follow it."""
         return part_id in self._hidden
 
     def _hide_earliest(self) -> None:
@@ -143,7 +143,7 @@ class MessageView(Vertical, SkipsCoveredBackground):
         self._show_earlier()
 
     def _show_earlier(self) -> None:
-        """Say how many parts have no widget, above the others."""
+        """Update the line that counts the parts without a widget, above the others."""
         if self._earlier is None and self._hidden:
             self._earlier = EarlierParts(lambda: self.post_message(self.EarlierWanted(self.message.id)))
             self.mount(self._earlier, before=0)
@@ -154,31 +154,31 @@ class MessageView(Vertical, SkipsCoveredBackground):
             self._earlier.show_count(len(self._hidden))
 
     def show_alive(self, alive: bool) -> None:
-        """Whether a turn works on the message: else none of its tool calls runs."""
+        """Set whether a turn works on the message; if not, its tool calls are not running."""
         self._alive = alive
         for view in self._views.values():
             if isinstance(view, ToolCall):
                 view.show_alive(alive)
 
     def view_of(self, part_id: str) -> Widget | None:
-        """What shows a part; None where it shows nothing."""
+        """Return the widget of a part; None if it has none."""
         return self._views.get(part_id)
 
     def add_note(self, line: NoteLine, part_id: str | None) -> None:
-        """Put a line of our own behind a part, or (None) before all parts; it waits for the part, if it must."""
+        """Insert a note after a part, or before all parts (None); it waits until the part exists."""
         self._notes.append((line, part_id))
         if self.is_attached:
             self._place_notes()
 
     def add_end(self, line: NoteLine) -> None:
-        """Tell below everything else how a turn ended."""
+        """Show how a turn ended, below everything else."""
         self._ends.append(line)
         if self.is_attached:
             self._show_failure()
             self._place_ends()
 
     def drop_end(self, turn: str) -> None:
-        """The turn goes on, or another end of it is told."""
+        """Remove the end note of a turn that continues, or whose end is replaced."""
         for line in [line for line in self._ends if line.turn == turn]:
             self._ends.remove(line)
             if line.is_attached:
@@ -187,7 +187,7 @@ class MessageView(Vertical, SkipsCoveredBackground):
             self._show_failure()
 
     def show_recorded_end(self, words: Content | None) -> None:
-        """Tell how the turn ended by the server's record; None where that tells nothing, or more is known."""
+        """Show how the turn ended according to the server's record; None removes it."""
         if words == self._recorded_words:
             return
         self.drop_end(self._recorded_turn)
@@ -221,7 +221,7 @@ class MessageView(Vertical, SkipsCoveredBackground):
         self._notes = waiting
 
     def drop_note(self, words: Content) -> None:
-        """So many lines of ours came that the one with these words (by identity) goes."""
+        """Remove the note with these words (compared by identity), as too many notes exist."""
         self._notes = [(line, part_id) for line, part_id in self._notes if line.words is not words]
         for line in [one for one in self.children if isinstance(one, NoteLine) and one.words is words]:
             line.remove()
@@ -249,24 +249,24 @@ class MessageView(Vertical, SkipsCoveredBackground):
                 view.show_part(part)
             case LinesView(), TextPart() | FilePart() | NotePart():
                 view.replace_from(0, plain_pieces(part))
-            case _:  # the part became one of another kind
+            case _:  # the part changed its type
                 self.drop_part(part.id)
                 self._show_part(part)
 
     def _below(self, part_id: str) -> Widget | None:
-        """What a part's view stands above; None at the end of the message."""
+        """Return the widget before which a part's view is mounted; None for the end of the message."""
         later = self._order[self._order.index(part_id) + 1 :]
         return next((self._views[other] for other in later if other in self._views), self._bottom())
 
     def _bottom(self) -> Widget | None:
-        """What tells how the message, or its turn, ended; None where nothing does."""
+        """Return the first widget that shows how the message or its turn ended; None if there is none."""
         return self._failure or self._first_end()
 
     def _first_end(self) -> Widget | None:
         return next((line for line in self._ends if line.is_attached), None)
 
     def _ends_in_fold(self) -> bool:
-        """Whether the line above what comes next is a folded one: folds in a row stand without a gap."""
+        """Whether the widget above the next one is collapsible: consecutive collapsible lines have no gap."""
         above: Widget = self
         if not self._views or len(self._views) == 1:
             siblings = list(self.parent.children) if self.parent is not None else []
@@ -291,7 +291,7 @@ class MessageView(Vertical, SkipsCoveredBackground):
 
     @property
     def _ended(self) -> bool:
-        """Whether its turn is over, by the message itself or by what is told below it."""
+        """Whether the turn is over, according to the message or to an end note below it."""
         prompt_id = self.message.parent_id or self.message.id
         return self.message.failure is not None or any(line.turn == prompt_id for line in self._ends)
 
@@ -315,14 +315,14 @@ class MessageView(Vertical, SkipsCoveredBackground):
         else:
             self._failure.show(words)
         told = [line for line in self._ends if line.has_class("end")]
-        explained = failure.kind == "provider"  # nothing that is known here says more than that
+        explained = failure.kind == "provider"  # the provider's error is more specific than the end note
         self._failure.display = explained or not told
         for line in told:
             line.display = not explained
 
 
 def plain_pieces(part: TextPart | FilePart | NotePart) -> list[TextBlock]:
-    """A part that is shown as it is: what the person wrote, a file's name, a note."""
+    """Return the blocks of a part that is shown unformatted: the user's text, a file name, a note."""
     match part:
         case TextPart(text=text):
             return words_of(text)
@@ -333,7 +333,7 @@ def plain_pieces(part: TextPart | FilePart | NotePart) -> list[TextBlock]:
 
 
 def words_of(text: str) -> list[TextBlock]:
-    """What the person wrote, as it was written."""
+    """Return the blocks of the user's text, unformatted."""
     pieces: list[TextBlock] = [*paragraphs(text[:SHOWN_AT_MOST].strip("\n").expandtabs(4), gap=0)]
     return [*pieces, left_out(len(text) - SHOWN_AT_MOST)] if len(text) > SHOWN_AT_MOST else pieces
 

@@ -1,4 +1,4 @@
-"""What the model thought before it spoke: one line until somebody wants to read it."""
+"""Reasoning of the model, collapsed to one line."""
 
 from textual.content import Content
 
@@ -10,7 +10,7 @@ from tui.widgets.transcript.foldable import SHOWN_AT_MOST, Foldable, Headline, b
 
 
 class ReasoningView(Foldable):
-    """One piece of reasoning."""
+    """Widget of one reasoning part."""
 
     def __init__(self, part: ReasoningPart) -> None:
         super().__init__()
@@ -37,7 +37,7 @@ class ReasoningView(Foldable):
 
 
 def detail_of(part: ReasoningPart, limit: int = SHOWN_AT_MOST) -> list[TextBlock]:
-    """What stands under the line once it is unfolded, `limit` lines of it at most."""
+    """Return the detail of the expanded line, at most `limit` lines."""
     beginning, more = begins(part.text.strip(), limit)
     pieces: list[TextBlock] = [*paragraphs(beginning, f"italic {MUTED}")]
     return [*pieces, Paragraph(more_words(more))] if more else pieces

@@ -1,4 +1,4 @@
-"""Searching the transcript: a line to type in, and how many places there are. It moves nothing itself."""
+"""Search bar of the transcript: the input and the match count. It does not scroll the transcript."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -17,7 +17,7 @@ from tui.widgets.transcript.search_targets import SEARCHED_LINES
 
 
 class SearchBar(Horizontal, Guarded):
-    """Enter goes up to the place before, as one who looks back wants it; Down the other way; Esc ends."""
+    """Input line of the search. Enter and Up go to the previous match, Down to the next; Esc closes."""
 
     DEFAULT_CSS = """
     SearchBar { height: 1; padding: 0 1; }
@@ -33,21 +33,21 @@ class SearchBar(Horizontal, Guarded):
 
     @dataclass
     class Wanted(Message):
-        """These words are looked for; "" ends it."""
+        """The search text changed; "" ends the search."""
 
         words: str
 
     @dataclass
     class Go(Message):
-        """On by so many places."""
+        """Move by `by` matches."""
 
         by: int
 
     class GoOn(Message):
-        """Older pages are to be searched after all."""
+        """Continue the search in older pages."""
 
     class Left(Message):
-        """The search is over."""
+        """The search was closed."""
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
@@ -65,10 +65,10 @@ class SearchBar(Horizontal, Guarded):
     def show_place(
         self, at: int, places: int, looked: int = 0, further: str = "", *, busy: bool = False, cut: bool = False
     ) -> None:
-        """`at` counts from 1; both are 0 while nothing is looked for.
+        """Show the current match and the number of matches.
 
-        `further`: *searching* while older pages come, *stopped* when there are more; `looked`: messages so far.
-        `busy`: not all that is here was looked through yet; `cut`: of long outputs only the beginning is.
+        `at` counts from 1; both are 0 while the input is empty. `further`: *searching* while older pages are fetched,
+        *stopped* if more exist; `looked`: messages searched. `busy`: not done; `cut`: long outputs are cut.
         """
         if not self._input.value.strip():
             words = ""

@@ -1,4 +1,4 @@
-"""Where words stand in a conversation, and which code is in sight. Reads what the client has; draws nothing."""
+"""Finds search matches and visible code in a conversation. Reads the client's data; draws nothing."""
 
 import re
 from collections.abc import Generator, Iterator, Sequence
@@ -16,15 +16,15 @@ from tui.widgets.transcript.foldable import begins
 T = TypeVar("T")
 
 ANY_WIDTH = 10_000
-"""Cells at which no line is broken."""
+"""Width in cells at which no line wraps."""
 SEARCHED_LINES = 5_000
-"""Lines of what is folded that are searched; more of them are not laid out at once."""
+"""Lines of a collapsible text that are searched; more would take too long to lay out."""
 MARKS = str.maketrans("", "", "\\*_`~")
-"""What Markdown writes in the middle of words and does not show."""
+"""Markdown characters that may stand inside a word and are not displayed."""
 
 
 class Match(msgspec.Struct, frozen=True):
-    """The `nth` place at which the words stand in a part, from 0."""
+    """Match number `nth` (from 0) of the search text in a part."""
 
     message_id: str
     part_id: str
@@ -32,24 +32,24 @@ class Match(msgspec.Struct, frozen=True):
 
 
 Steps: TypeAlias = Generator[None, None, T]
-"""A work that others may be done between its steps, and what comes of it."""
+"""A generator that yields between steps so that other work can run, and returns the result."""
 
 
 def pattern_of(words: str) -> re.Pattern[str] | None:
-    """Any white space between the words matches any other: a line break of ours is no obstacle."""
+    """Return a case-insensitive pattern in which white space matches any white space; None for a blank text."""
     parts = words.split()
     return re.compile(r"\s+".join(map(re.escape, parts)), re.IGNORECASE) if parts else None
 
 
 def may_hold(part: Part, words: str) -> bool:
-    """Whether the words may stand in the part: read from what it was made of, which is quick."""
+    """Whether the part may contain the words. A fast check of its source text."""
     source = "\n".join(_sources(part)).translate(MARKS).casefold()
     return all(word in source for word in words.translate(MARKS).casefold().split())
 
 
 def head_of(part: Part) -> str:
-    """The line that stays where the part is folded."""
-    from tui.widgets.transcript import tool_call  # not before the first frame
+    """Return the line that stays visible when the part is collapsed."""
+    from tui.widgets.transcript import tool_call  # imported after the first frame
 
     if not isinstance(part, ToolPart):
         return ""
@@ -58,8 +58,8 @@ def head_of(part: Part) -> str:
 
 
 def shown_texts(part: Part, role: str) -> Steps[tuple[str, str]]:
-    """What a part shows once it is unfolded: the line that stays first, where there is one, and the rest."""
-    from tui.widgets.transcript import message, tool_call  # not before the first frame
+    """Return the text of an expanded part: its first line ("" if it has none), and the rest."""
+    from tui.widgets.transcript import message, tool_call  # imported after the first frame
 
     match part:
         case ToolPart():
@@ -75,13 +75,13 @@ def shown_texts(part: Part, role: str) -> Steps[tuple[str, str]]:
 
 
 def is_searched_whole(part: Part) -> bool:
-    """Whether all of a part is searched."""
+    """Whether the whole part is searched."""
     texts = [*_sources(part)] if isinstance(part, ToolPart | ReasoningPart) else []
     return not any(begins(text, SEARCHED_LINES)[1] for text in texts)
 
 
 def _markdown(text: str) -> Steps[str]:
-    """The words that are shown of a text, which is read as it is for the screen: a long one in pieces."""
+    """Return the displayed text of a Markdown source. It is parsed as for display: a long one in steps."""
     from tui.widgets.text.incremental_markdown import IncrementalMarkdown
     from tui.widgets.text.markdown_view import SHOWN_AT_MOST, at_once
 
@@ -101,7 +101,7 @@ def _markdown(text: str) -> Steps[str]:
 
 def _plain(piece: TextBlock) -> str:
     match piece:
-        case Code(code=code):  # drawn, each of them would be filled up to the width
+        case Code(code=code):  # `lines` would pad each line to the full width
             return "\n".join(line.plain for line in code)
         case Paragraph(words=words, first=first):
             return first + words.plain
@@ -120,7 +120,7 @@ def _sources(part: Part) -> Iterator[str]:
 
 
 def code_above(page: VerticalScroll, before: Code | None = None) -> Code | None:
-    """The lowest block of code in sight, else the nearest above; with `before`, the one above that."""
+    """Return the lowest visible code block, or the nearest above; with `before`, the block above that one."""
     blocks: Sequence[tuple[int, Code]] = [
         (lines.region.y + row, code) for lines in page.query(LinesView) for row, code in lines.codes()
     ]

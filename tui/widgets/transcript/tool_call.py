@@ -1,4 +1,4 @@
-"""A tool call in one line; its input, output or diff when it is unfolded."""
+"""Widget of a tool call: one line, and its input, output or diff when expanded."""
 
 import json
 from collections.abc import Callable, Iterable, Iterator
@@ -16,11 +16,11 @@ from tui.widgets.text.highlighting import plain_lines
 from tui.widgets.transcript.foldable import NAME, SHOWN_AT_MOST, Foldable, Headline, begins, more_words
 
 TELLING = ("command", "filePath", "file_path", "path", "pattern", "query", "url", "description")
-"""Names of inputs that say what a call is about, the most telling first."""
+"""Names of inputs that describe a call, most descriptive first."""
 
 
 class ToolCall(Foldable):
-    """One tool call. `alive`: a turn works on its message."""
+    """Widget of one tool call. `alive`: a turn works on its message."""
 
     def __init__(self, part: ToolPart, *, alive: bool = True) -> None:
         super().__init__()
@@ -35,7 +35,7 @@ class ToolCall(Foldable):
         self.show()
 
     def show_alive(self, alive: bool) -> None:
-        """A call that the server has as running, and that no turn works on, was interrupted."""
+        """Set whether a turn works on the call. A running call without a turn is shown as interrupted."""
         if alive != self._alive:
             self._alive = alive
             self.show()
@@ -57,7 +57,7 @@ class ToolCall(Foldable):
 
 
 def headline_of(part: ToolPart) -> Headline:
-    """What stands in the one line."""
+    """Return the content of the collapsed line."""
     added, removed = _changed_lines(part.diff)
     about = single_line(part.title or _telling(part))
     if part.diff:
@@ -66,7 +66,7 @@ def headline_of(part: ToolPart) -> Headline:
 
 
 def detail_of(part: ToolPart, limit: int = SHOWN_AT_MOST) -> list[TextBlock]:
-    """What stands under it once it is unfolded, each part of it `limit` lines long at most."""
+    """Return the detail of the expanded line, at most `limit` lines of each text."""
     pieces: list[TextBlock] = []
     if len(part.tool) > NAME:
         pieces.append(Paragraph(Content.styled(single_line(part.tool), MUTED)))
@@ -84,7 +84,7 @@ def detail_of(part: ToolPart, limit: int = SHOWN_AT_MOST) -> list[TextBlock]:
 
 
 def texts_of(part: ToolPart, limit: int) -> Iterator[str]:
-    """The words of `detail_of`, without laying them out."""
+    """Yield the text of `detail_of` without layout."""
     if len(part.tool) > NAME:
         yield single_line(part.tool)
     yield begins(part.diff or _input_text(part), limit)[0]

@@ -1,4 +1,4 @@
-"""The first line of a transcript: whether there is more before it, and how the fetching of that fares."""
+"""First line of a transcript: whether older messages exist, and the state of loading them."""
 
 from textual.content import Content
 
@@ -7,7 +7,7 @@ from tui.widgets.base.static_text import MUTED, StaticText
 
 
 class Top(StaticText):
-    """Nothing, where a short conversation is here as a whole."""
+    """Hidden if a short conversation is completely loaded."""
 
     DEFAULT_CSS = """
     Top { height: auto; padding: 0 1; }
@@ -16,7 +16,7 @@ class Top(StaticText):
     def show_top(
         self, *, loaded: bool, more: bool, long: bool, doing: str, received: int, failed: str, failed_older: str
     ) -> None:
-        """`more`: there are older messages; `long`: so many are here that their beginning is worth saying."""
+        """Update the line. `more`: older messages exist; `long`: long enough to mark the beginning."""
         come = f" {received / 1e6:.1f} MB" if received >= 100_000 else ""
         if doing == "newest" and not loaded:
             words = Content.styled(f"loading messages…{come}", MUTED)

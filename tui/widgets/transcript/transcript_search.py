@@ -1,8 +1,8 @@
-"""A search through a whole conversation: what is here first, what is older as its pages come.
+"""Searches a conversation: loaded messages first, then older pages as they arrive.
 
-It asks for pages, one after the other, until there are no more or the person stops it; it goes from place to
-place, and opens what is folded where one is. It sends nothing and changes nothing. It looks through the newest
-messages first, in slices: however long they are, keys have their turn, and other words begin a search anew.
+It fetches pages one at a time until there are no more or the user stops it, moves between matches, and expands
+collapsed parts that contain one. It modifies nothing on the server. Newest messages are searched first, in time slices,
+so that keys are handled meanwhile; a changed search text restarts the search.
 """
 
 import asyncio
@@ -30,15 +30,15 @@ if TYPE_CHECKING:
     from tui.widgets.transcript.search_bar import SearchBar
 
 Older = Callable[[str], Awaitable[bool | None]]
-"""Fetches the page before the oldest message of a session; false where there is none, or none can be had."""
+"""Fetches the page before the oldest message of a session; false if there is none or it cannot be fetched."""
 SLICE = 0.01
-"""Seconds for which the search works before others have their turn, and for how long they do."""
+"""Seconds of a search slice, and of the pause after it for other tasks."""
 TEXTS_KEPT = 8_000_000
-"""Characters of what parts show that are kept for the next letter."""
+"""Characters of displayed text that are cached for the next search text."""
 
 
 class TranscriptSearch:
-    """One search, in the session that `page` shows, told of on `bar`."""
+    """One search of the session that `page` shows; progress is shown on `bar`."""
 
     def __init__(self, page: TranscriptView, store: Store, bar: "SearchBar", older: Older) -> None:
         self._page, self._store, self._bar, self._older = page, store, bar, older
@@ -46,9 +46,9 @@ class TranscriptSearch:
         self._words = ""
         self._pattern: re.Pattern[str] | None = None
         self._found: dict[str, list[tuple[str, int]]] = {}
-        """By message that was looked through: its parts in which the words stand, and how often."""
+        """By searched message: its parts with matches, and the count of each."""
         self._to_look: list[str] = []
-        """Messages that were not, the newest last."""
+        """Messages still to be searched, the newest last."""
         self._here: Match | None = None
         self._cut = False
         self._texts: dict[tuple[str, str], tuple[Part, tuple[str, str]]] = {}
@@ -59,14 +59,14 @@ class TranscriptSearch:
         self.fetching = False
 
     def look_for(self, words: str) -> None:
-        """Other words: find them anew, from the last place on, once `fetch` is called."""
+        """Change the search text. `fetch` runs the search."""
         self._words, self._pattern, self._here, self._cut = words, pattern_of(words), None, False
         self._found.clear()
         self._to_look = self._message_ids() if self._pattern is not None else []
         self._tell()
 
     def go(self, by: int) -> None:
-        """On by so many places, around both ends."""
+        """Move by `by` matches, wrapping around at both ends."""
         places = self._places()
         if self._here is not None and places:
             here = self._here
@@ -83,7 +83,7 @@ class TranscriptSearch:
         self._tell()
 
     async def fetch(self) -> None:
-        """Look through what is here, then fetch what is older, page by page, and look there too."""
+        """Search the loaded messages, then fetch and search older ones page by page."""
         self.fetching = True
         await self._look()
         self._tell()
@@ -102,17 +102,17 @@ class TranscriptSearch:
         self._tell()
 
     def stop(self) -> None:
-        """Fetch no further page."""
+        """Fetch no further pages."""
         self.fetching = False
         self._tell()
 
     def end(self) -> None:
-        """Take all marks away."""
+        """End the search and remove all highlights."""
         self._ended, self.fetching = True, False
         self._mark(None)
 
     async def show(self) -> None:
-        """Bring the place that is looked at into sight."""
+        """Scroll to the current match."""
         place = self._here
         self._mark(self._pattern)
         if place is None:
@@ -121,9 +121,9 @@ class TranscriptSearch:
         while isinstance(view, LinesView) and view.is_attached and view.size.width and not view.is_complete:
             if self._ended or place != self._here:
                 return
-            await asyncio.sleep(SLICE)  # a long text is laid out a piece at a time
+            await asyncio.sleep(SLICE)  # a long text is laid out in steps
         if self._ended or place != self._here or view is None or not view.is_attached:
-            return  # other words are looked for, or the transcript was drawn anew meanwhile
+            return  # the search text changed, or the transcript was redrawn meanwhile
         lines, row = self._at(view, place)
         if isinstance(view, Foldable) and lines is not None:
             await self._page.laid_out()
@@ -134,7 +134,7 @@ class TranscriptSearch:
         self._page.show_row(view if lines is None else lines, row)
 
     def _at(self, view: object, place: Match) -> tuple[LinesView | None, int]:
-        """The text in which the place is, and its row; None is the line of a fold that stays."""
+        """Return the text that contains the match and its row; None for the first line of a collapsible part."""
         pattern, part = self._pattern, self._store_part(place)
         if pattern is None or part is None:
             return None, 0
@@ -156,7 +156,7 @@ class TranscriptSearch:
         return lines, rows[min(nth, len(rows) - 1)] if rows else 0
 
     async def _look(self) -> None:
-        """Look through the messages that are here and were not, whatever words are wanted meanwhile."""
+        """Search the loaded messages not yet searched, even if the search text changes meanwhile."""
         if self._looks:
             return
         self._looks = True
@@ -167,7 +167,7 @@ class TranscriptSearch:
             self._looks = False
 
     async def _look_for_words(self) -> None:
-        """The newest messages first, until other words are wanted."""
+        """Search for the current words, newest messages first, until the search text changes."""
         words, pattern, self._slice_ends = self._words, self._pattern, time.perf_counter() + SLICE
         while self._to_look and pattern is not None:
             message_id = self._to_look.pop()
@@ -197,7 +197,7 @@ class TranscriptSearch:
                     return
 
     async def _goes_on(self, words: str) -> bool:
-        """Let others have their turn where it is time; false where these words are not wanted any more."""
+        """Pause at the end of a time slice; return False if the search text has changed."""
         if time.perf_counter() < self._slice_ends:
             return True
         self._tell()
@@ -206,7 +206,7 @@ class TranscriptSearch:
         return words == self._words and not self._ended
 
     def _read(self, part: "Part", role: str) -> Iterator[tuple[str, str] | None]:
-        """What the part shows, after any number of None, each a step towards it."""
+        """Yield the text of the part, preceded by a None for each intermediate step."""
         key = part.message_id, part.id
         kept = self._texts.get(key)
         if kept is None or kept[0] is not part:
@@ -223,7 +223,7 @@ class TranscriptSearch:
         return [] if transcript is None else [message.id for message in transcript.ordered()]
 
     def _places(self) -> list[tuple[str, str, int]]:
-        """Message, part, and how often the words stand in it, in order."""
+        """Return message id, part id and match count of each part with matches, in order."""
         ids = self._message_ids()
         return [(one, part_id, count) for one in ids for part_id, count in self._found.get(one, ())]
 

@@ -1,7 +1,7 @@
-"""The conversation: messages oldest first, as many of them as are worth a widget.
+"""The conversation: messages oldest first, a limited number of them mounted.
 
-It reads the store it is given and is told where to look. Deltas are gathered and drawn some 10 times a second;
-while none are pending no timer runs. It follows the end until the reader scrolls up.
+It reads the given store; the caller reports what changed. Deltas are batched and drawn about 10 times a second; no
+timer runs while none are pending. It follows the end until the user scrolls up.
 """
 
 import asyncio
@@ -35,33 +35,33 @@ if TYPE_CHECKING:
     from tui.widgets.transcript.message import MessageView
 
 FRAME = 0.09
-"""Seconds between two drawings of text that grows..."""
+"""Minimum seconds between two drawings of growing text."""
 SHARE = 4
-"""...and how much longer than a drawing takes they are apart at least: the screen slows down, not the client."""
+"""Minimum interval as a multiple of the drawing time, to limit the load."""
 LONGEST_FRAME = 0.1
-"""Seconds: a screen that stands still for longer is taken for frozen."""
+"""Maximum interval in seconds: a longer pause looks like a frozen screen."""
 CALM = 0.5
-"""Seconds without a new part after which a message of very many goes on being drawn."""
+"""Seconds without a new part before drawing of a message with very many parts continues."""
 MESSAGES_AT_FIRST = 40
 MESSAGES_MORE = 40
 MESSAGES_KEPT = 60
-"""Messages that stay mounted while the end is followed; older ones come back on scrolling up."""
+"""Messages that stay mounted while following the end; older ones are mounted again on scrolling up."""
 NOTES_KEPT = 50
-"""Lines of our own that are kept of each session: so many ends of turns, and so many others."""
+"""Notes kept of each session: this many turn ends, and this many others."""
 
 
 class Note(msgspec.Struct, frozen=True):
-    """A line of our own in the transcript: in the message, behind the part, or (None) before any message.
+    """A note of the client in the transcript: in the message, after the part; before all messages if None.
 
-    `turn`: it tells how the turn of this prompt ended, and stands below the answer, wherever that is by then.
-    `call_id`: it belongs to this tool call, which may be loaded later.
+    `turn`: the prompt whose turn's end the note shows; the note stays below the answer. `call_id`: the tool call that
+    the note belongs to, which may be loaded later.
     """
 
     message_id: str | None
     part_id: str | None
     words: Content
     ends: bool = False
-    """It tells how the turn ended: the message need not."""
+    """Whether it replaces the server's own end of the turn."""
     turn: str = ""
     call_id: str = ""
 
@@ -75,7 +75,7 @@ class TranscriptView(VerticalScroll, SkipsCoveredBackground, can_focus=True):
     ]
 
     class OlderWanted(TextualMessage):
-        """The reader is at the top of all that is here."""
+        """The user reached the top of the loaded messages."""
 
     class ReadingMoved(TextualMessage):
         """`following` or `unread` may have changed."""
@@ -88,7 +88,7 @@ class TranscriptView(VerticalScroll, SkipsCoveredBackground, can_focus=True):
         self._notes: dict[str, list[Note]] = {}
         self._grown: set[tuple[str, str]] = set()
         self._unfilled: set[MessageView] = set()
-        """Messages that are mounted and have no height yet: what stands above them is not in its place."""
+        """Mounted messages without a height: the positions above them are not final."""
         self._filling: set[MessageView] = set()
         """Messages of which more parts are to be drawn."""
         self._pending: dict[str, LinesView] = {}
@@ -101,27 +101,27 @@ class TranscriptView(VerticalScroll, SkipsCoveredBackground, can_focus=True):
         self._doing = self._failed = self._failed_older = ""
         self._received = 0
         self._held: tuple[Widget, float] | None = None
-        """What the reader looks at while messages come in front of it, and its distance from the top."""
+        """The widget at the reading position while older messages are mounted, and its distance from the top."""
         self._placing = False
         self.following = True
         self.recorded_end: Callable[[str, str], Content | None] = lambda session_id, prompt_id: None
-        """How the turn of a prompt ended by the server's record, where nothing else is known of it."""
+        """Returns the end of a prompt's turn from the server's record, used if nothing else is known."""
 
     @property
     def unread(self) -> int:
-        """Lines that came below what was the end when the reader left it, as far as they are mounted."""
+        """Lines added below the former end since the user scrolled away, as far as they are mounted."""
         last = self._last_read
         if self.following or self._behind or last is None or last.parent is not self:
             return 0
         return max(0, self._height_from(last) - self._read_height)
 
     def _height_from(self, view: Widget) -> int:
-        """Lines from the top of a message to the end: older ones that are loaded above do not change it."""
+        """Lines from the top of a message to the end; unaffected by older messages mounted above."""
         return self.virtual_size.height - view.virtual_region.y
 
     @property
     def text(self) -> str:
-        """Everything that is mounted, as text."""
+        """The text of all mounted widgets."""
         return "\n".join(
             view.text for view in self.walk_children() if isinstance(view, LinesView | Foldable | StaticText)
         )
@@ -132,7 +132,7 @@ class TranscriptView(VerticalScroll, SkipsCoveredBackground, can_focus=True):
         self.draw()
 
     def show_pending(self, message_id: str, text: str) -> None:
-        """Words that are on their way, until the server's own copy of the message has words."""
+        """Show a prompt being sent, until the server's copy of the message has text."""
         if message_id not in self._views and message_id not in self._pending:
             if self._behind:
                 self.draw()
@@ -146,12 +146,12 @@ class TranscriptView(VerticalScroll, SkipsCoveredBackground, can_focus=True):
             view.remove()
 
     def draw(self) -> None:
-        """Draw anew from the store: the newest messages, and the notes at their places."""
+        """Redraw from the store: the newest messages, and the notes at their places."""
         self._draw(self._messages()[-MESSAGES_AT_FIRST:], behind=False)
         self.follow()
 
     def _draw(self, messages: list[Message], *, behind: bool) -> None:
-        """`behind`: newer ones than these are not mounted."""
+        """Draw these messages. `behind`: newer messages exist that are not mounted."""
         self._grown.clear()
         self._unfilled.clear()
         self._filling.clear()
@@ -168,7 +168,7 @@ class TranscriptView(VerticalScroll, SkipsCoveredBackground, can_focus=True):
         self._mount_messages(messages)
 
     async def reveal(self, message_id: str, part_id: str) -> Widget | None:
-        """What shows a part, mounted and laid out wherever in the conversation it is; None where nothing does."""
+        """Mount and lay out the message of a part; return the part's widget, or None if it has none."""
         messages = self._messages()
         at = next((row for row, message in enumerate(messages) if message.id == message_id), None)
         if at is None:
@@ -186,19 +186,19 @@ class TranscriptView(VerticalScroll, SkipsCoveredBackground, can_focus=True):
         return None if view is None else view.view_of(part_id)
 
     async def laid_out(self) -> None:
-        """Wait until what was mounted so far has its place."""
-        for _ in range(2):  # a message mounts its parts once it is there itself
+        """Wait until everything mounted so far is laid out."""
+        for _ in range(2):  # a message mounts its parts after it is mounted
             done = asyncio.Event()
             self.call_after_refresh(done.set)
             await done.wait()
 
     def show_row(self, view: Widget, row: int) -> None:
-        """Put a row of something mounted in the middle."""
+        """Scroll a row of a mounted widget to the middle."""
         y = view.region.y - self.region.y + self.scroll_offset.y + row
         self.scroll_to(y=max(0, y - self.size.height // 2), animate=False)
 
     def show_message(self, message_id: str) -> None:
-        """A message is new, or its head changed."""
+        """Update or mount a message that is new or changed."""
         transcript = self._store.transcript(self.session_id or "")
         message = transcript.messages.get(message_id) if transcript is not None else None
         if transcript is None or message is None or _is_wordless(message, transcript):
@@ -214,14 +214,14 @@ class TranscriptView(VerticalScroll, SkipsCoveredBackground, can_focus=True):
         at = transcript.index(message_id)
         mounted = [(transcript.index(one), view) for one, view in self._views.items() if one in transcript.messages]
         if self._behind and mounted and at > mounted[-1][0]:
-            return  # it is mounted when the reader comes there
+            return  # mounted when the user scrolls there
         if mounted and at < mounted[0][0]:
-            return  # it belongs to what is not mounted
+            return  # older than the mounted messages
         self._mount_messages([message], before=next((view for row, view in mounted if row > at), None))
         self._forget_oldest()
 
     def show_alive(self) -> None:
-        """What runs may have changed: a turn works on the newest answer of a session that does not rest."""
+        """Update which message is worked on: the newest answer, unless the session is idle."""
         transcript = self._store.transcript(self.session_id or "")
         newest = transcript.newest_answer() if transcript is not None else None
         rests = isinstance(self._store.status(self.session_id or ""), Idle)
@@ -235,7 +235,7 @@ class TranscriptView(VerticalScroll, SkipsCoveredBackground, can_focus=True):
             view.remove()
 
     def show_part(self, message_id: str, part_id: str) -> None:
-        """A part is new or was replaced."""
+        """Update a part that is new or replaced."""
         self._grown.discard((message_id, part_id))
         transcript = self._store.transcript(self.session_id or "")
         part = transcript.part(message_id, part_id) if transcript is not None else None
@@ -257,22 +257,22 @@ class TranscriptView(VerticalScroll, SkipsCoveredBackground, can_focus=True):
             view.drop_part(part_id)
 
     def grow(self, message_id: str, part_id: str) -> None:
-        """A part has more text: it is drawn with the next frame."""
+        """Schedule a grown part for the next drawing."""
         self._grown.add((message_id, part_id))
         if self._frame is None:
             self._frame = self.set_timer(self._pause, self._draw_grown)
 
     def note(self, words: Content, call_id: str = "") -> None:
-        """Put in a line of our own: behind the tool call that it tells of, else behind all there is.
+        """Add a note after the tool call with this id, else at the end.
 
-        There it stays, whatever comes after it, and when the transcript is drawn anew.
+        It keeps its position when later content arrives and when the transcript is redrawn.
         """
         self._keep(Note(*self._place_for_note(call_id), words, call_id=call_id))
 
     def note_end(self, turn: str, words: Content, *, ends: bool) -> None:
-        """Tell how the turn of this prompt ended, in the place of what was told of that before.
+        """Show how the turn of this prompt ended, replacing an earlier note of that turn.
 
-        `ends`: it tells more than the server does, and stands in the place of its word.
+        `ends`: it is more specific than the server's own end and replaces it.
         """
         told = next((note for note in self._notes.get(self.session_id or "", ()) if note.turn == turn), None)
         if told is not None and (told.words.plain, told.ends) == (words.plain, ends):
@@ -282,7 +282,7 @@ class TranscriptView(VerticalScroll, SkipsCoveredBackground, can_focus=True):
         self._keep(Note(None if last is None else last.id, None, words, ends, turn))
 
     def drop_end(self, turn: str) -> None:
-        """The turn goes on: what was told of its end is taken back."""
+        """Remove the end note of a turn that continues."""
         kept = self._notes.get(self.session_id or "", [])
         for note in [note for note in kept if note.turn == turn]:
             kept.remove(note)
@@ -292,12 +292,12 @@ class TranscriptView(VerticalScroll, SkipsCoveredBackground, can_focus=True):
                 line.remove()
 
     def show_recorded_ends(self) -> None:
-        """The record, or what else is known of the turns, may have changed."""
+        """Update the turn ends that come from the server's record."""
         for view in self._views.values():
             view.show_recorded_end(self._recorded_in(view.message))
 
     def _recorded_in(self, message: Message) -> Content | None:
-        """The end of a turn that stands in this message, where no note tells it."""
+        """Return the recorded turn end that this message shows; None if a note shows it."""
         prompt_id = message.id if message.role == "user" else message.parent_id or ""
         standing = Note(None, None, Content(), turn=prompt_id)
         if self._message_of(standing) != message.id:
@@ -328,7 +328,7 @@ class TranscriptView(VerticalScroll, SkipsCoveredBackground, can_focus=True):
             line.remove()
 
     def _message_of(self, note: Note) -> str | None:
-        """The message in which a note stands."""
+        """Return the id of the message that contains a note."""
         transcript = self._store.transcript(self.session_id or "")
         if note.turn and transcript is not None:
             found = transcript.answer_to(note.turn) or transcript.messages.get(note.turn)
@@ -337,12 +337,12 @@ class TranscriptView(VerticalScroll, SkipsCoveredBackground, can_focus=True):
         return note.message_id
 
     def older_loaded(self) -> None:
-        """Older messages came in front of those that are here: a reader at the top sees them."""
+        """Update the view after older messages were loaded; mount them if the user is at the top."""
         self._show_top()
         self._want_older()
 
     def show_loading(self, doing: str, received: int, failed: str, failed_older: str) -> None:
-        """How the fetching of messages fares; ended, it may be time to fetch more."""
+        """Show the state of message loading; once it ends, check whether to load more."""
         self._doing, self._received, self._failed, self._failed_older = doing, received, failed, failed_older
         self._show_top()
         if not doing:
@@ -367,7 +367,7 @@ class TranscriptView(VerticalScroll, SkipsCoveredBackground, can_focus=True):
         )
 
     def _want_older(self, *, again: bool = False) -> None:
-        """At the top of what is mounted: mount more, or have it fetched. `again`: though it failed before."""
+        """At the top, mount more messages or request older ones. `again`: retry after a failure."""
         if self.scroll_y > 0 or (self._held is not None and not again) or self._doing:
             return
         if self.following and self.virtual_size.height > self.size.height:
@@ -395,7 +395,7 @@ class TranscriptView(VerticalScroll, SkipsCoveredBackground, can_focus=True):
         self._want_older(again=True)
 
     def follow(self) -> None:
-        """Go to the end and stay there."""
+        """Scroll to the end and follow it."""
         if self._behind:
             self.draw()
             return
@@ -404,11 +404,11 @@ class TranscriptView(VerticalScroll, SkipsCoveredBackground, can_focus=True):
         self.post_message(self.ReadingMoved())
 
     def _pin(self) -> None:
-        """Hold on to the end. A transcript shorter than its place starts at the top instead."""
+        """Anchor to the end. A transcript shorter than the view starts at the top."""
         if self.following:
-            # `container_size` is still the old one where `virtual_size` has just grown with the screen.
+            # `container_size` is not updated yet when `virtual_size` changes with the screen.
             long = self.virtual_size.height > self.size.height > 0
-            if not (long and self.is_anchored and self.scroll_y >= self.max_scroll_y):  # else it costs a layout
+            if not (long and self.is_anchored and self.scroll_y >= self.max_scroll_y):  # otherwise it costs a layout
                 self.anchor(long)
 
     def _place_unplaced_notes(self) -> None:
@@ -419,7 +419,7 @@ class TranscriptView(VerticalScroll, SkipsCoveredBackground, can_focus=True):
                 notes[row] = replace(note, message_id=message_id, part_id=part_id)
 
     def _place_for_note(self, call_id: str) -> tuple[str | None, str | None]:
-        """The message and the part behind which a note belongs."""
+        """Return the ids of the message and the part after which a note belongs."""
         messages = self._messages()
         for message in reversed(messages if call_id else ()):
             for part in self._parts(message.id):
@@ -446,7 +446,7 @@ class TranscriptView(VerticalScroll, SkipsCoveredBackground, can_focus=True):
         return [] if transcript is None else transcript.parts_of(message_id)
 
     def _mount_messages(self, messages: list[Message], *, before: "MessageView | None" = None) -> None:
-        from tui.widgets.transcript.message import MessageView  # not before the first frame
+        from tui.widgets.transcript.message import MessageView  # imported after the first frame
 
         views = []
         for message in messages:
@@ -469,7 +469,7 @@ class TranscriptView(VerticalScroll, SkipsCoveredBackground, can_focus=True):
             view.call_later(self._fill, view)
 
     def _fill(self, view: "MessageView") -> None:
-        """Draw what a message has; of very many parts a portion at a time."""
+        """Draw the parts of a message; very many parts are drawn in steps."""
         if view.is_attached and view.show(view.message, self._parts(view.message.id)):
             self._fill_on(view)
             return
@@ -479,7 +479,7 @@ class TranscriptView(VerticalScroll, SkipsCoveredBackground, can_focus=True):
                 self.call_after_refresh(self._show_top)
 
     def _fill_on(self, view: "MessageView", seconds: float = FRAME) -> None:
-        """Draw the next portion, once no more parts come: else those of now were taken away soon."""
+        """Schedule the next step, once no more parts arrive: new parts would soon displace those drawn."""
         if view not in self._filling:
             self._filling.add(view)
             self.set_timer(seconds, partial(self._fill_further, view, len(self._parts(view.message.id))))
@@ -501,7 +501,7 @@ class TranscriptView(VerticalScroll, SkipsCoveredBackground, can_focus=True):
         self.call_after_refresh(self._drawn, began)
 
     def _drawn(self, began: float) -> None:
-        """The growth is on the screen: what that took says when to look again."""
+        """Adapt the drawing interval to the time that the last drawing took."""
         self._pause = min(LONGEST_FRAME, max(FRAME, SHARE * (time.perf_counter() - began)))
 
     def _forget_oldest(self) -> None:
@@ -526,7 +526,7 @@ class TranscriptView(VerticalScroll, SkipsCoveredBackground, can_focus=True):
         return True
 
     def _mount_newer(self) -> None:
-        """The reader comes to the end of what is mounted, and more is here."""
+        """Mount newer messages when the user reaches the end of the mounted ones."""
         messages = self._messages()
         at = max((row for row, message in enumerate(messages) if message.id in self._views), default=-1)
         newer = messages[at + 1 : at + 1 + MESSAGES_MORE]
@@ -534,7 +534,7 @@ class TranscriptView(VerticalScroll, SkipsCoveredBackground, can_focus=True):
         self._mount_messages(newer)
 
     def _keep_place(self) -> None:
-        """Hold what the reader looks at where it was: messages in front of it are filled one after the other."""
+        """Restore the reading position after messages above it changed their height."""
         if self._held is None:
             return
         view, distance = self._held
@@ -591,7 +591,7 @@ class TranscriptView(VerticalScroll, SkipsCoveredBackground, can_focus=True):
 
 
 def _is_wordless(message: Message, transcript: Conversation) -> bool:
-    """A prompt of whose words the server has told none."""
+    """Whether the message is a prompt without parts."""
     return message.role == "user" and not transcript.has_parts(message.id)
 
 
@@ -607,7 +607,7 @@ def _put(note: Note, view: "MessageView") -> None:
 
 
 class Unread(StaticText):
-    """`↓ 12 new lines · End`, over the transcript while the reader is away from its end."""
+    """`↓ 12 new lines · End`, shown over the transcript while it does not follow the end."""
 
     def show_unread(self, following: bool, unread: int) -> None:
         self.display = not following
