@@ -1,6 +1,6 @@
-"""Pieces of a text, each of which can say its lines at any width: paragraphs, code, tables.
+"""Blocks of text that can be laid out at any width: paragraphs, code, tables.
 
-Values: made once by `tui.widgets.text.markdown`, asked again only when the width changes.
+Immutable values, created by `tui.widgets.text.markdown` and laid out again only when the width changes.
 """
 
 from collections.abc import Iterator
@@ -17,29 +17,29 @@ CODE_GROUND = "on $surface"
 COLUMN_GAP = "  "
 NARROWEST_COLUMN = 6
 CELL_AT_MOST = 2_000
-"""Characters of a table's cell that are shown."""
+"""Maximum characters shown of a table cell."""
 LINE_AT_MOST = 10_000
-"""Characters of a line of code that are shown; the whole of it can be copied."""
+"""Maximum characters shown of a code line; copying includes the whole line."""
 PART_AT_MOST = 4_000
-"""Characters that are wrapped as one paragraph: what is longer is shown in parts."""
+"""Characters wrapped as one paragraph; a longer one is split."""
 MEASURE = 120
-"""Cells of a line of words at most: longer ones are hard to read. Code and tables take the room there is."""
+"""Maximum width of prose in cells, for readability. Code and tables use the full width."""
 
 
 class TextBlock(Protocol):
-    """Something that stands in a text. `gap` is the number of blank lines before it."""
+    """A block of a text. `gap` is the number of blank lines before it."""
 
     @property
     def gap(self) -> int: ...
 
     def lines(self, width: int) -> list[Content]:
-        """Its lines, none longer than `width` cells."""
+        """Return the lines, each at most `width` cells wide."""
 
 
 class Paragraph(msgspec.Struct, frozen=True):
-    """Words that wrap. `first` stands before the first line, `rest` before the others (a list's bullet).
+    """Text that wraps. `first` precedes the first line, `rest` the others (for example a list bullet).
 
-    Either may be the longer one: a first line of words may begin further left, or right, than the others.
+    They may differ in length: the first line may be indented less or more than the others.
     """
 
     words: Content
@@ -54,7 +54,7 @@ class Paragraph(msgspec.Struct, frozen=True):
         return [Content.assemble((self.rest if row else self.first, FAINT), line) for row, line in enumerate(wrapped)]
 
     def wrapped(self, width: int) -> list[Content]:
-        """The words of each line, without what stands before them."""
+        """Return the wrapped lines without their prefixes."""
         room = max(8, min(width, MEASURE) - Content(self.rest).cell_length)
         at_first = room
         if len(self.first) != len(self.rest):
@@ -68,7 +68,7 @@ class Paragraph(msgspec.Struct, frozen=True):
 
 
 def _after(words: Content, line: Content) -> Content:
-    """What stands behind the first line of `words`, without the blank or the break that ended it."""
+    """Return the text after the first line of `words`, without the blank or line break at its end."""
     behind = len(line.plain)
     blanks = len(words.plain) - behind - len(words.plain[behind:].lstrip(" "))
     behind += blanks
@@ -76,7 +76,7 @@ def _after(words: Content, line: Content) -> Content:
 
 
 def paragraphs(text: str, style: str = "", *, gap: int = 1) -> Iterator[Paragraph]:
-    """`text` as it was written, in pieces of a bounded length. `gap`: it has paragraphs, apart by blank lines."""
+    """Split `text` into paragraphs of bounded length. With `gap`, blank lines separate paragraphs."""
     for paragraph in text.split("\n\n") if gap else (text,):
         for nth, part in enumerate(_parts(paragraph)):
             words = Content.styled(part, style) if style else Content(part)
@@ -84,7 +84,7 @@ def paragraphs(text: str, style: str = "", *, gap: int = 1) -> Iterator[Paragrap
 
 
 def _parts(text: str) -> Iterator[str]:
-    """Cut at the ends of lines, else between words, else anywhere."""
+    """Split at line ends, else between words, else anywhere."""
     at = 0
     while len(text) - at > PART_AT_MOST:
         end = text.rfind("\n", at, at + PART_AT_MOST)
@@ -99,10 +99,9 @@ def _parts(text: str) -> Iterator[str]:
 
 
 class Code(msgspec.Struct, frozen=True):
-    """Lines that keep their breaks, on a ground of their own. Longer ones are folded, never cut.
+    """Code with its own background. Line breaks are kept; long lines wrap.
 
-    `source`: as it was written, tabs and all; "" where that is what the lines say. `language`: in whose colours it
-    is still to be shown.
+    `source`: the original text with its tabs; "" if `code` equals it. `language`: set while highlighting is pending.
     """
 
     code: tuple[Content, ...]
@@ -113,12 +112,12 @@ class Code(msgspec.Struct, frozen=True):
 
     @property
     def text(self) -> str:
-        """What is copied."""
+        """The text to copy."""
         return self.source or "".join(f"{line.plain}\n" for line in self.code)
 
     @property
     def indent(self) -> int:
-        """Blanks before the ground."""
+        """Blanks before the background."""
         return Content(self.rest).cell_length
 
     def lines(self, width: int) -> list[Content]:
@@ -128,7 +127,7 @@ class Code(msgspec.Struct, frozen=True):
         return [row.pad_left(indent) for row in rows] if indent else rows
 
     def folded(self, width: int) -> Iterator[list[Content]]:
-        """The rows of each line."""
+        """Return the wrapped rows of each line."""
         room = max(8, width - self.indent)
         return (_rows(line, room - 2) for line in self.code)
 
@@ -145,7 +144,7 @@ def _rows(line: Content, room: int) -> list[Content]:
 
 def _grounded(line: Content, room: int) -> Content:
     after = " " * max(1, room - 1 - line.cell_length)
-    if not line.spans:  # a long fence has thousands of these
+    if not line.spans:  # a fast path: a long fence has thousands of these
         words = f" {line.plain}{after}"
         return Content(words, [Span(0, len(words), CODE_GROUND)])
     return Content.assemble(" ", line, after).stylize_before(CODE_GROUND)
@@ -161,10 +160,10 @@ class Rule(msgspec.Struct, frozen=True):
 
 
 class Table(msgspec.Struct, frozen=True):
-    """Rows of cells; the first row is the head. Columns shrink to fit, their cells wrap.
+    """Rows of cells; the first row is the header. Columns shrink to fit and cells wrap.
 
-    `columns`: the cells that each column wants; () for those of its widest row. `goes_on`: no head, but more rows
-    of the table above.
+    `columns`: the wanted column widths in cells; () to compute them from the rows. `goes_on`: the rows continue the
+    table above, without a header.
     """
 
     rows: tuple[tuple[Content, ...], ...]
@@ -188,7 +187,7 @@ class Table(msgspec.Struct, frozen=True):
         return lines
 
     def wanted(self) -> tuple[int, ...]:
-        """The cells that each column wants."""
+        """Return the wanted width of each column in cells."""
         columns = max(len(row) for row in self.rows)
         return self.columns or tuple(
             max([1, *(row[column].cell_length for row in self.rows if column < len(row))]) for column in range(columns)

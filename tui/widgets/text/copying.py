@@ -1,4 +1,4 @@
-"""What is copied of a drawn piece: its words, without the margin and without the breaks that its width made."""
+"""Text of a selection, without the margin and without the line breaks added by wrapping."""
 
 import re
 
@@ -9,19 +9,19 @@ from tui.widgets.text.blocks import Code, Paragraph, TextBlock
 
 HARD = re.compile(r"[ \t]*\n")
 COPIED_AT_MOST = 1_000_000
-"""Characters that are sent to the terminal's clipboard; terminals take less, or stand still meanwhile."""
+"""Maximum characters sent to the terminal's clipboard; terminals reject more, or block meanwhile."""
 BLANKS = re.compile(r"[ \t]*")
 
 
 def not_copied(text: str) -> str:
-    """Why the text is not sent to the clipboard, in words; "" where it is."""
+    """Return why the text is too long for the clipboard; "" if it is not."""
     if len(text) <= COPIED_AT_MOST:
         return ""
     return f"{len(text):,} characters are too many for the terminal's clipboard: at most {COPIED_AT_MOST:,} are copied."
 
 
 class Row(msgspec.Struct, frozen=True):
-    """One drawn line. `indent`: characters before its words; `joint`: what stands between it and the next."""
+    """One drawn line. `indent`: characters before its text; `joint`: the separator before the next line."""
 
     words: str
     indent: int = 0
@@ -29,7 +29,7 @@ class Row(msgspec.Struct, frozen=True):
 
 
 def rows_of(piece: TextBlock, width: int) -> list[Row]:
-    """One for each of `piece.lines(width)`."""
+    """Return one row for each of `piece.lines(width)`."""
     match piece:
         case Paragraph(words=words, first=first, rest=rest):
             lines = [line.plain for line in piece.wrapped(width)]
@@ -49,7 +49,7 @@ def rows_of(piece: TextBlock, width: int) -> list[Row]:
 
 
 def _joints(words: str, lines: list[str]) -> list[str]:
-    """What stood in `words` behind each of the lines into which it was wrapped."""
+    """Return the separator that followed each wrapped line in `words`."""
     joints, at = [], 0
     for line in lines:
         text = line.rstrip()
@@ -63,7 +63,7 @@ def _joints(words: str, lines: list[str]) -> list[str]:
 
 
 def selected(rows: list[Row], selection: Selection, margin: int = 0) -> str:
-    """What a selection over drawn rows holds, each of which stands behind a margin."""
+    """Return the selected text of drawn rows that start after a margin."""
     first, last = 0, len(rows) - 1
     start_x, end_x = 0, None
     if selection.start is not None:

@@ -1,7 +1,7 @@
-"""Code in the colours of its language: a short piece at once, a longer one in a thread, beside the screen.
+"""Syntax highlighting: a short piece of code immediately, a longer one in a thread.
 
-Half a millisecond a line would hold up the screen. What was coloured is kept: a message is read once more when it
-is done, and when its session is drawn anew.
+Highlighting takes half a millisecond a line. Results are cached: a message is parsed again when it is complete, and
+when its session is redrawn.
 """
 
 import asyncio
@@ -18,20 +18,20 @@ from textual.content import Content, Span
 log = logging.getLogger(__name__)
 
 SHORT = 60
-"""Lines of a piece that is coloured at once..."""
+"""Maximum lines of code highlighted immediately..."""
 SHORT_CHARACTERS = 4_000
-"""...and its characters."""
+"""...and maximum characters."""
 AT_MOST = 1_000
-"""Lines of a piece that is coloured at all: half a second of work, for which the end of the client may wait..."""
+"""Maximum lines of code highlighted at all: half a second of work, which may delay the exit of the client..."""
 AT_MOST_CHARACTERS = 60_000
-"""...and its characters."""
+"""...and maximum characters."""
 LONGEST_LINE = 1_000
-"""Characters of its longest line: to fold one in its colours costs the square of them, 1.6 s at 20,000."""
+"""Maximum line length: wrapping a highlighted line takes quadratic time, 1.6 s at 20,000 characters."""
 BUDGET_AT_ONCE = 0.05
-"""Seconds of processor time after which the rest of a short piece stays plain: the lexers of nearly all languages
-take the square of some input..."""
+"""Seconds of processor time, after which the rest stays plain: most lexers take quadratic time on some input. For
+code highlighted immediately..."""
 BUDGET = 1.0
-"""...and of a longer one."""
+"""...and for code highlighted in the thread."""
 LANGUAGES = frozenset({
     "bash", "c", "clojure", "cmake", "console", "cpp", "csharp", "css", "dart", "diff", "docker",
     "elixir", "go", "graphql", "groovy", "haskell", "html", "http", "ini", "java", "javascript",
@@ -40,10 +40,10 @@ LANGUAGES = frozenset({
     "restructuredtext", "ruby", "rust", "sass", "scala", "scss", "splus", "sql", "sqlite3", "swift",
     "terraform", "toml", "tsx", "typescript", "xml", "yaml", "zig",
 })  # fmt: skip
-"""The lexers that are used, by their first names: with them no single step takes long, whatever the input. Others
-have expressions that need seconds for one."""
+"""Allowed lexers, by their first alias: no single token of theirs takes long, whatever the input. Others have
+regular expressions that take seconds for one token."""
 KEPT = 4_000
-"""Lines that are kept in their colours; each takes some 2 KB."""
+"""Maximum lines in the cache; each takes about 2 KB."""
 
 
 def plain_lines(code: str) -> tuple[Content, ...]:
@@ -51,16 +51,16 @@ def plain_lines(code: str) -> tuple[Content, ...]:
 
 
 class Highlights:
-    """The pieces of code that were coloured last."""
+    """Cache of highlighted code, and the thread that highlights."""
 
     def __init__(self) -> None:
         self._kept: OrderedDict[tuple[str, str], tuple[Content, ...]] = OrderedDict()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="colours code")
 
     def at_once(self, code: str, language: str) -> tuple[Content, ...] | None:
-        """The lines of `code` in the colours of `language`, plain where it is too long to have any.
+        """Return the lines of `code` highlighted for `language`, or plain if it is too long to be highlighted.
 
-        None where that has to be done beside the screen.
+        None if the code must be highlighted with `beside`.
         """
         lines = self._kept.get((code, language))
         if lines is not None:
@@ -72,7 +72,7 @@ class Highlights:
         return lines
 
     async def beside(self, code: str, language: str) -> tuple[Content, ...]:
-        """What could not be done at once."""
+        """Highlight in the thread; return the lines."""
         work = asyncio.get_running_loop().run_in_executor(self._thread, _coloured, code, language, BUDGET)
         return self._keep(code, language, await work)
 
@@ -89,7 +89,7 @@ def _is_too_long(code: str) -> bool:
 
 
 def _coloured(code: str, language: str, budget: float) -> tuple[Content, ...]:
-    from textual.highlight import HighlightTheme  # takes long to load: not before the first frame
+    from textual.highlight import HighlightTheme  # imported after the first frame: slow to load
 
     plain = plain_lines(code)
     styles = HighlightTheme.STYLES
@@ -107,7 +107,7 @@ def _coloured(code: str, language: str, budget: float) -> tuple[Content, ...]:
 
 
 def _tokens(code: str, language: str, budget: float) -> Iterator[tuple[Any, str]]:
-    """Token types and texts, until `budget` seconds of this thread's time are spent; none of an unknown language."""
+    """Yield token types and texts until `budget` seconds of thread time are used; nothing for an unknown language."""
     from pygments.lexers import get_lexer_by_name
     from pygments.util import ClassNotFound
 
@@ -118,7 +118,7 @@ def _tokens(code: str, language: str, budget: float) -> Iterator[tuple[Any, str]
     if lexer.aliases[0] not in LANGUAGES:
         return
     tokens = iter(lexer.get_tokens(code))
-    yield from islice(tokens, 1)  # compiles the expressions, once
+    yield from islice(tokens, 1)  # the first token compiles the regular expressions
     until = thread_time() + budget
     for token in tokens:
         yield token

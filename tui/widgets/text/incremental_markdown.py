@@ -1,8 +1,8 @@
-"""A Markdown text that grows: which of its pieces stand for good, and which are read again at each growth.
+"""Incremental Markdown parsing: completed blocks are kept; only the end of the text is parsed again.
 
-That is the last block; of a code fence that is still open, its last lines, which stay without colours until it
-closes (colouring anew at each delta costs 490 ms at 1,600 lines); of a table, its last rows (560 ms at 1,000);
-and of a long paragraph, list or quotation, its last words (reading takes up to 2 ms for each 1,000 characters).
+Parsed again are: the last block; of an open code fence, its last lines, unhighlighted until it closes (highlighting at
+each delta costs 490 ms at 1,600 lines); of a table, its last rows (560 ms at 1,000 rows); of a long paragraph, list or
+quotation, its last words (parsing takes up to 2 ms for each 1,000 characters).
 """
 
 import re
@@ -16,63 +16,63 @@ from tui.widgets.text.blocks import Code, Paragraph, Table, TextBlock
 from tui.widgets.text.markdown import Block, read
 
 FENCE_STEP = 30
-"""Lines of an open fence that are put aside at once."""
+"""Lines of an open fence that are settled in one step."""
 TABLE_STEP = 40
-"""Rows of a table that are put aside at once. Until it ends its columns stay as wide as they are then."""
+"""Rows of a table that are settled in one step. The column widths stay fixed from then until it ends."""
 CELLS_READ_AGAIN = 800
-"""Cells of a wide table after which its rows are put aside before there are so many."""
+"""Cells of a wide table after which its rows are settled before there are `TABLE_STEP` of them."""
 LONG_BLOCK = 3_000
-"""Characters of one paragraph, list or quotation, of which all but the last are put aside..."""
+"""Characters of a paragraph, list or quotation above which it is settled up to its last..."""
 KEPT_OF_IT = 500
-"""...and how many those are."""
+"""...this many characters."""
 READ_AGAIN_AT_MOST = 20_000
-"""Characters. What is longer is not read as a whole once more when it is done: that would hold up the screen."""
+"""Maximum characters of a text that is parsed as a whole again when it is complete."""
 UNCUT_AT_MOST = 20_000
-"""Characters of one item or quotation that stay together; what is longer goes on as words of their own."""
+"""Maximum characters of one item or quotation that is not split; the rest continues as a paragraph."""
 LINES_AT_ONCE, MARKS_AT_ONCE = 800, 1_200
-"""Lines, and characters that may be marks of Markdown, of a text that can be read at once: the time that reading
-takes grows with the first, and with the square of the second."""
+"""Maximum lines, and possible Markdown marks, of a text parsed in one step: parsing time is linear in the lines and
+quadratic in the marks."""
 MARKS = "[]!*_~`<&|"
 
 OPENING = re.compile(r"( {0,3})([-*+]|\d{1,9}[.)]|>)")
-"""How a list or a quotation opens."""
+"""Start of a list or a quotation."""
 QUOTED = re.compile(r"^ {0,3}>", re.MULTILINE)
 QUOTED_BLANK = re.compile(r"^ {0,3}>[ \t]*$", re.MULTILINE)
 FENCE = re.compile(r"^[ >]*(?:```|~~~)", re.MULTILINE)
 BLANK_LINE = re.compile(r"\n[ >]*\n\Z")
-"""At the end of what stands before a place."""
+"""A blank line at the end of the text."""
 
 Edit: TypeAlias = tuple[int, list[TextBlock]]
-"""All pieces from an index on are now these."""
+"""Replace all blocks from the index on with these."""
 
 
 class IncrementalMarkdown:
-    """Reads a text as it grows. What stands for good is never read again while it does."""
+    """Parses a growing text. Settled text is not parsed again while the text only grows."""
 
     def __init__(self) -> None:
         self.source = ""
         self.state: Progress | None = None
         self._settled = 0
-        """Characters of the source, and pieces of the page, that stand for good."""
+        """Settled characters of the source, and settled blocks."""
         self._settled_pieces = 0
         self._opening = ""
-        """Stands before the rest of a fence or a table of which a part is put aside."""
+        """Text to prepend when parsing the rest of a partly settled fence or table."""
         self._opened_at = (0, 0)
         self._columns: tuple[int, ...] = ()
         self._rest_gap: int | None = None
-        """Blank lines above the rest of a block of which a part is put aside; None where none is."""
+        """Blank lines above the rest of a partly settled block; None if there is none."""
 
     def show(self, text: str, state: Progress, below: Sequence[TextBlock] = ()) -> Iterator[Edit]:
-        """Take `text`, of which what was taken before is usually the beginning; `below` stands under it.
+        """Parse `text`, which usually extends the previous text; the blocks `below` follow it.
 
-        Each edit is to be made before the next is asked for, and all of them are.
+        The caller applies each edit before it requests the next, and applies all of them.
         """
         done = state == "done" != self.state and len(text) <= READ_AGAIN_AT_MOST and is_quick(text)
         if done or not text.startswith(self.source[: self._settled]):
             self._settled, self._settled_pieces, self._opening, self._rest_gap = 0, 0, "", None
         self.source, self.state = text, state
         blocks = self._read_rest()
-        if self._opening and self._has_ended(blocks):  # read whole, it gets its colours, or its own columns
+        if self._opening and self._has_ended(blocks):  # parsed as a whole, for highlighting or column widths
             (self._settled, self._settled_pieces), self._opening = self._opened_at, ""
             blocks = self._read_rest()
         pieces: list[TextBlock] = [piece for block in blocks for piece in block.pieces]
@@ -90,7 +90,7 @@ class IncrementalMarkdown:
             yield from self._settle(blocks[-1])
 
     def _has_ended(self, blocks: Sequence[Block]) -> bool:
-        """Whether the fence or the table of which a part is put aside is complete."""
+        """Whether the partly settled fence or table is complete."""
         if not blocks[0].opening:
             return True
         if not any(isinstance(piece, Table) for piece in blocks[0].pieces):
@@ -99,10 +99,10 @@ class IncrementalMarkdown:
         return short and (self.state == "done" or (len(blocks) > 1 and self._stands_alone(blocks)))
 
     def _stands_alone(self, blocks: Sequence[Block]) -> bool:
-        """Whether the last block cannot become words of the one before it.
+        """Whether the last block cannot become a continuation of the block before it.
 
-        Right under a paragraph `***` is a rule, but `***so***` goes on with the paragraph; behind a list `2` is
-        a paragraph, but `2. so` its next item.
+        Right under a paragraph `***` is a rule, but `***so***` continues the paragraph; after a list `2` is a
+        paragraph, but `2. so` is the next item.
         """
         if len(blocks) < 2:
             return True
@@ -116,7 +116,7 @@ class IncrementalMarkdown:
         return read(self._opening + self.source[self._settled :], growing=self.state != "done")
 
     def _going_on(self, piece: TextBlock) -> TextBlock:
-        """What was read behind `_opening`, as it goes on below what is put aside."""
+        """Return a block parsed after `_opening` as a continuation of the settled part."""
         match piece:
             case Code(code):
                 return Code(code, gap=0)
@@ -126,7 +126,7 @@ class IncrementalMarkdown:
                 return piece
 
     def _settle(self, block: Block) -> Iterator[Edit]:
-        """Put aside what cannot change any more of a block that has become long."""
+        """Settle the part of a long block that cannot change any more."""
         match block.pieces:
             case (Code() as code,) if block.opening:
                 return self._settle_fence(block, code)
@@ -193,24 +193,24 @@ class IncrementalMarkdown:
 
 
 def is_quick(text: str) -> bool:
-    """Whether so much text can be read at once without holding up the screen."""
+    """Whether the text can be parsed in one step without a noticeable delay."""
     return text.count("\n") <= LINES_AT_ONCE and sum(map(text.count, MARKS)) <= MARKS_AT_ONCE
 
 
 def _set_gap(pieces: list[TextBlock], gap: int) -> None:
-    """Let the first of the pieces stand so many lines below what is above it."""
+    """Set the number of blank lines above the first block."""
     if pieces and isinstance(first := pieces[0], Paragraph | Code):
         pieces[0] = replace(first, gap=gap)
 
 
 def is_plain(block: Block) -> bool:
-    """Words alone: neither a list nor a quotation, which look ahead and behind, nor a heading without any."""
+    """Whether the block is a plain paragraph: no list or quotation, which depend on context, and not empty."""
     first = block.pieces[0] if len(block.pieces) == 1 else None
     return isinstance(first, Paragraph) and bool(first.words) and not first.first and not first.rest
 
 
 def next_item(text: str) -> int:
-    """Where a list's last item begins, a quotation's last paragraph or else its last line; 0 where nothing may."""
+    """Return the offset of the list's last item, or the quotation's last paragraph or line; 0 if there is none."""
     opening = OPENING.match(text)
     if opening is None:
         return 0
@@ -221,7 +221,7 @@ def next_item(text: str) -> int:
         ]
     elif marker[0].isdigit():
         items = list(re.finditer(rf"^{indent}(\d{{1,9}})[.)][ \t]", text, re.MULTILINE))
-        # a rest that counted differently from the whole would show other numbers
+        # an item whose number is out of sequence would be renumbered
         places = [one.start() for nth, one in enumerate(items) if int(one[1]) == int(items[0][1]) + nth]
     else:
         places = [one.start() for one in re.finditer(rf"^{indent}{re.escape(marker)}[ \t]", text, re.MULTILINE)]
@@ -230,7 +230,7 @@ def next_item(text: str) -> int:
 
 
 def stable_offset(text: str) -> int:
-    """Where `text` can be cut with no mark open there, as near to its end as one is found; else between words."""
+    """Return an offset near the end of `text` at which no mark is open; else one between words."""
     before = {mark: text.count(mark) for mark in "`*_~[]()"}
     between_words = 0
     for at in range(len(text) - 1, max(0, len(text) - 2_000), -1):

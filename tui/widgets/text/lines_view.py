@@ -1,8 +1,8 @@
-"""Text of any length in one widget, of which only the lines in sight are rendered.
+"""A widget for text of any length that renders only the visible lines.
 
-A `Static` renders all of its lines at each change; this asks its pieces for their lines once per width, and
-renders the line that is asked for. So the cost of a delta does not grow with the length of the message. What was
-rendered is kept: text that grows moves up the screen line by line, and is asked for again each time.
+A `Static` renders all of its lines at each change; this wraps its blocks once per width and renders single lines. So
+the cost of a delta does not grow with the length of the message. Rendered lines are cached, because growing text
+scrolls line by line and each line is rendered again.
 """
 
 import re
@@ -22,30 +22,30 @@ from tui.widgets.text.copying import Row, rows_of, selected
 
 FOUND = "on $accent 30%"
 FOUND_HERE = "bold on $accent 60%"
-"""What was looked for, and the place that is looked at."""
+"""Style of search matches, and of the current match."""
 
 
 STRIPS_KEPT = 500
 WRAPPED_AT_ONCE = 20_000
-"""Characters that are wrapped before the screen is drawn; the rest follows, as much between two drawings."""
+"""Characters wrapped before the next drawing; the rest is wrapped in steps between drawings."""
 KEPT_AT_MOST = 5_000
-"""Lines that are kept at the width before."""
+"""Maximum number of lines kept for the previous width."""
 COSTS_A_LINE = 20
-"""A line takes as long as so many characters, however short it is."""
+"""Cost of a line in characters, added to its length."""
 
 
 MARKED_ACROSS = 10
-"""Rows above and below one that a place may also stand in."""
+"""Rows above and below a row that a match may extend to."""
 
 
 class LinesView(Guarded):
-    """Pieces under each other, behind a margin on the left in which `label` stands on the first line."""
+    """Blocks below each other, with a left margin; `label` is drawn in it on the first line."""
 
     DEFAULT_CSS = """
     LinesView { height: auto; text-wrap: nowrap; text-overflow: clip; }
     """
     virtual_size = Reactive(Size(0, 0), layout=False, repaint=False)
-    """It grows by a layout, which draws it: it asks for no second one."""
+    """Without layout or repaint: the layout that changes the size also draws it."""
 
     def __init__(
         self,
@@ -63,7 +63,7 @@ class LinesView(Guarded):
         self._starts: list[int] = [0]
         self._wrapped_at = -1
         self._kept: tuple[int, list[list[Content]], list[int]] | None = None
-        """The width before this one, and the lines at it: a scroll bar that comes and goes asks for two in turn."""
+        """The previous width and its lines: a scroll bar that appears and disappears alternates between two widths."""
         self._strips: dict[int, Strip] = {}
         self._pattern: re.Pattern[str] | None = None
         self._found: list[int] | None = None
@@ -72,12 +72,12 @@ class LinesView(Guarded):
 
     @property
     def text(self) -> str:
-        """All of it, as it stands at the width of now."""
+        """The whole text, wrapped at the current width."""
         self._wrap(self.size.width or 80, all_of_it=True)
         return "\n".join(line.plain for lines in self._wrapped for line in lines)
 
     def replace_from(self, index: int, pieces: Sequence[TextBlock]) -> None:
-        """Put `pieces` in place of all from `index` on. Lines that read as before are not rendered anew."""
+        """Replace all blocks from `index` on with `pieces`. Unchanged lines are not rendered again."""
         height = self._starts[-1]
         self._kept = None
         before = [line for lines in self._wrapped[index:] for line in lines]
@@ -99,7 +99,7 @@ class LinesView(Guarded):
         self.refresh(layout=self._starts[-1] != height)
 
     def recolour(self, old: TextBlock, new: TextBlock) -> None:
-        """Show `new` wherever `old` still stands; its lines are the same in another style."""
+        """Replace `old` with `new` wherever it occurs; their lines differ only in style."""
         self._kept = None
         for index in [at for at, piece in enumerate(self._pieces) if piece == old]:
             self._pieces[index] = new
@@ -110,7 +110,7 @@ class LinesView(Guarded):
                 self.refresh()
 
     def mark(self, pattern: re.Pattern[str] | None) -> None:
-        """Show where `pattern` stands. None takes all marks away."""
+        """Highlight the matches of `pattern`; None removes all highlights."""
         if pattern == self._pattern and self._marked_row is None:
             return
         if pattern != self._pattern:
@@ -121,11 +121,11 @@ class LinesView(Guarded):
 
     @property
     def is_complete(self) -> bool:
-        """Whether all of the text has its lines: a long one gets them a piece at a time."""
+        """Whether the whole text is wrapped: a long one is wrapped in steps."""
         return len(self._wrapped) == len(self._pieces)
 
     def marked_rows(self) -> list[int]:
-        """The rows at which what is marked begins, as far as the text has its lines."""
+        """Return the rows at which matches begin, in the part wrapped so far."""
         self._wrap(self.size.width or 80)
         if self._found is None or not self.is_complete:
             self._found = []
@@ -136,19 +136,19 @@ class LinesView(Guarded):
         return self._found
 
     def mark_row(self, row: int | None) -> None:
-        """One of the rows is the one that is looked at."""
+        """Highlight the current match in this row; None removes the highlight."""
         self._marked_row = row
         self._strips.clear()
         self.refresh()
 
     def codes(self) -> list[tuple[int, Code]]:
-        """Its blocks of code, each with its first row."""
+        """Return the code blocks, each with its first row."""
         self._wrap(self.size.width or 80, all_of_it=True)
         rows = zip(self._starts, self._pieces, strict=False)
         return [(row, piece) for row, piece in rows if isinstance(piece, Code)]
 
     def _marks_of(self, row: int) -> list[tuple[int, int]]:
-        """The spans of one row: looked for in the rows around it alone, however long the text is."""
+        """Return the spans of the matches in a row; only the neighbouring rows are searched."""
         first = max(0, row - MARKED_ACROSS)
         text = self._joined(first, min(self._starts[-1], row + MARKED_ACROSS + 1))
         begins = 0
@@ -161,7 +161,7 @@ class LinesView(Guarded):
         return [(start, stop) for start, stop in spans if start < stop]
 
     def _joined(self, first: int, last: int) -> str:
-        """The rows from `first` up to `last`, of those that the text has by now."""
+        """Return the text of the rows from `first` up to `last`, in the part wrapped so far."""
         lines: list[str] = []
         at = max(0, bisect_right(self._starts, first) - 1)
         while len(lines) < last - first and at < len(self._wrapped):
@@ -176,7 +176,7 @@ class LinesView(Guarded):
 
     @property
     def count(self) -> int:
-        """How many pieces there are."""
+        """The number of blocks."""
         return len(self._pieces)
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
@@ -184,11 +184,11 @@ class LinesView(Guarded):
         return max(1, self._starts[-1])
 
     def render_lines(self, crop: Region) -> list[Strip]:
-        """Straight from what is kept: Textual's own cache is emptied whenever the text grows.
+        """Render from the cache: Textual's own cache is cleared whenever the text grows.
 
-        So a stylesheet can give it no border, padding or opacity.
+        So the stylesheet cannot give this widget a border, padding or opacity.
         """
-        if not self.is_attached:  # taken away, and drawn once more before the layout knows of it
+        if not self.is_attached:  # removed, and drawn once more before the next layout
             return [Strip.blank(crop.width, self.visual_style.rich_style)] * crop.height
         return [self.render_line(y).crop(crop.x, crop.right) for y in crop.line_range]
 
@@ -234,7 +234,7 @@ class LinesView(Guarded):
         return Content.assemble(" " * self._margin, words)
 
     def _wrap(self, width: int, *, all_of_it: bool = False) -> None:
-        """Ask the pieces for their lines at this width, of a long text as much as the screen can wait for."""
+        """Wrap the blocks at this width: a long text in steps, to keep the screen responsive."""
         if width != self._wrapped_at:
             kept, self._kept = self._kept, None
             if self._starts[-1] <= KEPT_AT_MOST:

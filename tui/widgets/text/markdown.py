@@ -1,7 +1,7 @@
-"""Markdown of the agent → pieces that can be shown. Reads only; opens no link, loads no image.
+"""Converts the agent's Markdown to blocks. Parses only; opens no link and loads no image.
 
-Not Textual's own `Markdown`: that mounts a widget for each paragraph and lays all of them out again at each
-delta. Here a message is one widget, and only its last block is read again while it grows.
+Not Textual's own `Markdown`: it mounts a widget for each paragraph and lays all of them out again at each delta. Here a
+message is one widget, and only its last block is parsed again while it grows.
 """
 
 import re
@@ -29,21 +29,21 @@ MARKS = {"strong": "bold", "em": "italic", "s": "strike"}
 INLINE_CODE = "$text-secondary"
 HEADING = "bold $primary"
 COLUMNS_READ = 200
-"""Columns of a table of which the words are read: more than a screen has room for."""
+"""Maximum columns of a table whose text is read: more than fit on a screen."""
 CELLS_READ = 10_000
-"""Cells of one table; a text of usual length has no room for as many, but for empty ones. More are words."""
+"""Maximum cells of a table; a larger one, possible only with empty cells, is shown as text."""
 NOTHING = Content("")
 LINK = Style(underline=True)
 SAFE_ADDRESS = re.compile(r"https?://[\x21-\x7e]{1,2000}")
-"""What may become a link that a terminal opens (OSC 8): a page's address, with nothing that ends the link."""
+"""Addresses that may become a terminal hyperlink (OSC 8): web addresses without control characters or blanks."""
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """One block of the document's top level; `start` is the offset in the source at which it begins.
+    """A top-level block of the document; `start` is its offset in the source.
 
-    `opening` is what has to stand before a part of it for that to be read as one: the first line of a code fence
-    that is not closed yet, the head of a table.
+    `opening` is the text to prepend for parsing a later part of the block: the first line of an open code fence, or the
+    header of a table.
     """
 
     start: int
@@ -61,7 +61,7 @@ def _parser() -> "MarkdownIt":
 
 
 def _table(state: "StateBlock", first: int, end: int, silent: bool) -> bool:
-    """The parser's own rule, which fills up each row to the width of the head; not for more than CELLS_READ."""
+    """The parser's table rule, limited to CELLS_READ: it pads each row to the width of the header."""
     from markdown_it.rules_block.table import table
 
     if first + 2 > end:
@@ -74,7 +74,7 @@ def _table(state: "StateBlock", first: int, end: int, silent: bool) -> bool:
 
 
 def read(source: str, *, growing: bool = False) -> list[Block]:
-    """The blocks of `source`. `growing`: a fence that is not closed yet is left without colours."""
+    """Parse `source` into blocks. `growing`: an open fence is not highlighted."""
     tokens = _parser().parse(source)
     lines = source.split("\n")
     starts = [0]
@@ -104,7 +104,7 @@ def _top_level(tokens: "Sequence[Token]") -> "Iterator[Sequence[Token]]":
 
 @dataclass(slots=True)
 class _Level:
-    """A list item or a quotation: what stands before its first line, and before the others."""
+    """A list item or a quotation: the prefix of its first line, and of the others."""
 
     marker: str
     rest: str
@@ -159,7 +159,7 @@ class _Reader:
                 case "hr":
                     self.pieces.append(Rule(self._gap(hidden=False)))
                 case _:
-                    pass  # the openings and closings that carry nothing of their own
+                    pass  # tokens without content of their own
         return self.pieces
 
     def _open_item(self) -> None:
@@ -211,12 +211,12 @@ class _Reader:
 
 
 def link_style(address: str) -> Style:
-    """A link is underlined everywhere, and can be opened where the terminal knows how."""
+    """Return the style of a link: underlined, and a hyperlink if the address is safe."""
     return LINK + Style(link=address) if SAFE_ADDRESS.fullmatch(address) else LINK
 
 
 def inline(token: "Token") -> Content:
-    """The words of one paragraph, with their marks."""
+    """Return the text of one paragraph with its styles."""
     text: list[str] = []
     spans: list[Span] = []
     open_marks: list[tuple[str, int]] = []
@@ -224,7 +224,7 @@ def inline(token: "Token") -> Content:
 
     def add(words: str, style: str = "") -> None:
         nonlocal length
-        words = sanitize(words).replace("\t", " ")  # Markdown may write any character by its number
+        words = sanitize(words).replace("\t", " ")  # character references may encode any character
         if words:
             text.append(words)
             if style:

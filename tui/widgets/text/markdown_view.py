@@ -1,7 +1,7 @@
-"""The words of the agent, as Markdown, while they come and afterwards.
+"""Widget for the agent's Markdown text, streaming or complete.
 
-A long text that comes all at once is shown a piece at a time, and long code gets its colours in a thread: neither
-holds up the screen.
+To keep the screen responsive, a long text that arrives at once is shown in steps, and long code is highlighted in a
+thread.
 """
 
 import time
@@ -23,9 +23,9 @@ from tui.widgets.text.markdown import HIGHLIGHTS
 AT_ONCE = 20_000
 """Characters that a text may grow by in one frame..."""
 DENSE_AT_ONCE = 1_000
-"""...and where it is full of marks."""
+"""...and the limit for text with many Markdown marks."""
 SHOWN_AT_MOST = 1_000_000
-"""Characters of a text that are shown. What is longer is no answer of an agent, and would fill the memory."""
+"""Maximum characters of a text that are shown, to limit memory."""
 
 PARTIAL = Paragraph(Content.styled("… text may be missing until the server sends all of it", f"italic {MUTED}"), gap=1)
 TORN = Paragraph(Content.styled("… the server does not have the rest of this text", f"italic {MUTED}"), gap=1)
@@ -38,44 +38,44 @@ BELOW_ENDED: dict[Progress, Sequence[TextBlock]] = {"partial": (TORN,), "broken"
 
 
 def left_out(characters: int) -> Paragraph:
-    """What stands below a text that is too long."""
+    """Return the paragraph shown below a text that is too long."""
     return Paragraph(Content.styled(f"… {characters} more characters: too long to be shown", f"italic {MUTED}"))
 
 
 def at_once(text: str, begun: int) -> int:
-    """Characters behind the first `begun` that can be read at once."""
+    """Return how many characters after the first `begun` can be parsed in one step."""
     return AT_ONCE if is_quick(text[begun : begun + AT_ONCE]) else DENSE_AT_ONCE
 
 
 class MarkdownView(LinesView):
-    """The words of the agent."""
+    """Widget for one text part of the agent."""
 
     _next_piece_at: ClassVar[float] = 0.0
-    """When the next piece of any long text may be read: each is followed by a pause as long as it took."""
+    """Earliest time of the next step of any long text: each step is followed by a pause of the same length."""
 
     def __init__(self, *, label: Content | None = None, margin: int = 0) -> None:
         super().__init__(label=label, margin=margin, classes="prose")
         self._growing = IncrementalMarkdown()
         self._to_colour: list[Code] = []
         self._wanted: tuple[str, Progress] | None = None
-        """What comes piece by piece, as it is to be in the end."""
+        """The final text and state, while it is shown in steps."""
         self._ended = False
         self._left_out: Sequence[TextBlock] = ()
 
     @property
     def shown(self) -> str:
-        """What of the text is on the screen by now."""
+        """The part of the text that is shown so far."""
         return self._growing.source
 
     def show_ended(self, ended: bool) -> None:
-        """Whether the turn is over: then no more of a text comes than the server has."""
+        """Set whether the turn is over: no more text than the server has will arrive."""
         changed, self._ended = ended != self._ended, ended
         if changed and self._growing.state == "partial":
             self._show(self._growing.source, "partial")
 
     def show_text(self, text: str, state: Progress) -> None:
-        """Show `text`, of which what was shown before is usually the beginning."""
-        if "\r" in text:  # the parser counts it as the end of a line
+        """Show `text`, which usually extends the previous text."""
+        if "\r" in text:  # the parser treats it as a line end
             text = sanitize(text)
         more = len(text) - SHOWN_AT_MOST
         if more > 0:
@@ -96,7 +96,7 @@ class MarkdownView(LinesView):
         return len(text) - len(self._growing.source) > self._at_once(text)
 
     def _at_once(self, text: str) -> int:
-        """Characters of what is new that are shown in the next frame."""
+        """Return how many new characters are shown in the next frame."""
         return at_once(text, len(self._growing.source))
 
     @property
@@ -104,7 +104,7 @@ class MarkdownView(LinesView):
         return self._wanted is None and super().is_complete
 
     def _show_more(self) -> None:
-        """One piece more of a long text; the screen is drawn between two of them."""
+        """Show the next step of a long text; the screen is drawn between steps."""
         if self._wanted is None:
             return
         began = time.perf_counter()

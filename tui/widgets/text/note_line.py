@@ -1,4 +1,4 @@
-"""A line of our own in the transcript: how a turn ended, what was answered. Further lines hang under its words."""
+"""A note of the client in the transcript, such as the end of a turn. Further lines are indented."""
 
 from textual.content import Content
 
@@ -8,11 +8,11 @@ from tui.widgets.text.lines_view import LinesView
 
 MARGIN = 3
 GLYPH = "  "
-"""What stands before its further lines, as wide as its glyph and the blank behind that."""
+"""Prefix of further lines, as wide as the glyph and the blank after it."""
 
 
 class NoteLine(LinesView):
-    """Words that begin with a glyph. `turn`: the prompt of the turn whose end they tell."""
+    """Text that begins with a glyph. `turn`: the prompt of the turn whose end it shows."""
 
     def __init__(self, words: Content, *, classes: str, turn: str = "") -> None:
         super().__init__([_hanging(words)], margin=MARGIN, classes=classes)
