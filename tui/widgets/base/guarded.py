@@ -1,7 +1,7 @@
-"""A widget that an exception in one of its handlers does not end.
+"""A widget that survives exceptions in its handlers.
 
-Textual ends the message loop of a widget whose handler raises, takes the widget away, and ends the app. Here the
-message is lost and the widget goes on; the app hears of the exception where it hears of all others.
+Textual removes a widget whose handler raises, and exits the app. Here only the message is lost; the exception is passed
+to the app's handler.
 """
 
 from collections.abc import Iterator
@@ -12,14 +12,14 @@ from textual.widget import Widget
 
 
 class Guarded(Widget):
-    """Named last in a class's bases. `_dispatch_message` is the one call by which a widget gets its messages."""
+    """Base class; must be the last base. `_dispatch_message` is the only call that delivers messages to a widget."""
 
     @contextmanager
     def guard(self) -> Iterator[None]:
-        """What is done here may fail, and what comes after it is done all the same."""
+        """Pass exceptions of the block to the app, and continue after it."""
         try:
             yield
-        except Exception as error:  # noqa: BLE001 (what a widget raises can be anything)
+        except Exception as error:  # noqa: BLE001 (a widget can raise anything)
             self.app._handle_exception(error)
 
     async def _dispatch_message(self, message: Message) -> None:

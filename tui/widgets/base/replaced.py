@@ -1,4 +1,4 @@
-"""A widget that cannot be drawn, and the line in its place. It stays where it is, unseen: others hold on to it."""
+"""Replaces a widget that cannot be drawn by one line. The widget stays mounted, as other code refers to it."""
 
 from textual.content import Content
 from textual.widget import Widget
@@ -7,7 +7,7 @@ from tui.widgets.base.static_text import StaticText
 
 
 class Replaced:
-    """Takes the widget out of sight, whatever it does to its `display`, until `restore`."""
+    """Hides the widget, whatever its `display` is, until `restore`."""
 
     def __init__(self, widget: Widget, words: str) -> None:
         self.widget = widget

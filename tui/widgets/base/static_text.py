@@ -1,6 +1,6 @@
-"""Text from a server, shown as text: no markup in it is ever read, and nothing is drawn that did not change.
+"""Static text: server text without markup, redrawn only when it changes.
 
-Outside the transcript's body no text is laid out beyond what a screen can show of it.
+Outside the transcript's body, text is cut to what fits on a screen before it is laid out.
 """
 
 from rich.segment import Segment
@@ -19,14 +19,14 @@ MUTED = "$foreground 55%"
 FAINT = "$foreground 35%"
 LINES_AT_MOST = 200
 CHARACTERS_AT_MOST = 8_000
-"""What a text outside the transcript's body is cut to before it is laid out: more than fits on a screen."""
+"""Limits of a text outside the transcript's body: more than fits on a screen."""
 ONE_ROW = str.maketrans("\n\r\t\v\f", "     ")
 AS_LAST_KNOWN = " · as last known"
-"""What is said of the server's while the line is not up."""
+"""Suffix of server data shown while the connection is down."""
 
 
 class StaticText(Static, Guarded):
-    """A `Static` that takes no markup and redraws only what is new."""
+    """A `Static` that parses no markup and redraws only on a change."""
 
     def __init__(self, content: Content | str = "", *, id: str | None = None, classes: str | None = None) -> None:
         self._shown = bounded(as_content(content))
@@ -37,7 +37,7 @@ class StaticText(Static, Guarded):
         return self._shown.plain
 
     def show(self, content: Content | str, *, layout: bool = True) -> None:
-        """Show `content`. `layout=False` where its height is fixed by the stylesheet."""
+        """Show `content`. Pass `layout=False` if the stylesheet fixes the height."""
         fresh = bounded(as_content(content))
         if not fresh.is_same(self._shown):
             self._shown = fresh
@@ -45,11 +45,11 @@ class StaticText(Static, Guarded):
 
 
 class SkipsCoveredBackground(Guarded):
-    """What its children cover is not drawn line by line: under them that would cost a quarter of a frame.
+    """Does not draw the background behind its children: that would take a quarter of a frame.
 
-    Its border is. Nor does its growth ask for a second layout or drawing: it grows by a layout, which draws it,
-    and what depends on its size is told then.
-    Named after the container in a class's bases: Textual takes stylesheet and bindings from the first one alone.
+    Its border is drawn. A change of `virtual_size` requests no second layout or repaint: the layout that caused it does
+    both. Name this class after the container in a class's bases: Textual takes stylesheet and bindings from the first
+    base only.
     """
 
     virtual_size = Reactive(Size(0, 0), layout=False, repaint=False)
@@ -66,9 +66,9 @@ class SkipsCoveredBackground(Guarded):
 
 
 def strip_of(widget: Widget, line: Content, y: int) -> Strip:
-    """Line `y` of a widget, in its styles and as wide as it is: wrapped and aligned already.
+    """Return line `y` of a widget in its styles and width; `line` is already wrapped and aligned.
 
-    Textual's own way would look for that again, which takes most of the time of a line.
+    Textual's own implementation computes these again, which takes most of the time of a line.
     """
     style = widget.visual_style
     selection = widget.text_selection
@@ -91,7 +91,7 @@ def as_content(content: Content | str) -> Content:
 
 
 def bounded(content: Content) -> Content:
-    """`content` cut to what a screen can show of it, tabs as blanks."""
+    """Return `content` cut to the maximum size, with tabs expanded."""
     text = content.plain
     if len(text) > CHARACTERS_AT_MOST:
         content = Content.assemble(content[: CHARACTERS_AT_MOST - 1], "…")
@@ -101,7 +101,7 @@ def bounded(content: Content) -> Content:
 
 
 def one_row(content: Content, cells: int) -> Content:
-    """`content` as one line, cut to the characters that so many cells may hold."""
+    """Return `content` as one line, cut to the maximum characters of `cells` cells."""
     most = cells * CHARACTERS_A_CELL
     if len(content.plain) > most:
         content = content[:most]
@@ -110,7 +110,7 @@ def one_row(content: Content, cells: int) -> Content:
 
 
 def spread(left: Content, right: Content, width: int, *, gap: int = 2) -> Content:
-    """One line of `width` cells: `left` at its start, `right` at its end; `left` gives way, then `right`."""
+    """Return one line of `width` cells: `left` at the start, `right` at the end; `left` is shortened first."""
     left, right = one_row(left, width), one_row(right, width)
     room = max(0, width - right.cell_length - gap)
     if left.cell_length > room:
