@@ -1,8 +1,7 @@
-"""The way of the keys from one widget to another: none of a burst is lost on it, or comes before an earlier one.
+"""Moves focus without losing or reordering queued keys.
 
-A key waits in the queue of whoever had the focus when it came, before anybody knows what the key before it does.
-So the focus moves only once no key is on its way through the one that gives it away. Those that still come there
-are kept, and reach the one that takes it before all that come later.
+A key waits in the queue of the widget that was focused when it arrived. So focus moves only after the source has
+handled its queue. Keys that still arrive there are kept and sent to the target before later ones.
 """
 
 from textual import events
@@ -14,7 +13,7 @@ from tui.widgets.focus.key_delivery import send
 
 
 class FocusTransfer:
-    """At most one is under way on the screen of `widget`."""
+    """The focus transfer of the screen of `widget`; at most one is in progress."""
 
     def __init__(self, widget: Widget) -> None:
         self._widget = widget
@@ -24,18 +23,18 @@ class FocusTransfer:
 
     @property
     def target(self) -> Widget | None:
-        """Who is to get the focus; None while it stays where it is."""
+        """The widget that is to get the focus; None if no transfer is in progress."""
         return self._taker
 
     def begin(self, taker: Widget) -> None:
-        """`taker` gets the focus, now or in a moment. Where another was to get it, it does not."""
+        """Move the focus to `taker`, now or after the queued keys. A later call replaces the target."""
         self._taker = taker
         if self._giver is None:
             self._giver = self._widget.screen.focused or self._widget.screen
             self._go_on()
 
     def keep(self, event: events.Key | events.Paste) -> None:
-        """This came to the one that gives the focus away, and is meant for the one that takes it."""
+        """Keep an event that the source received for the target."""
         self._kept.append(event)
 
     def _go_on(self) -> None:
@@ -53,8 +52,8 @@ class FocusTransfer:
 
 
 def has_messages(pump: MessagePump) -> bool:
-    """Whether anything waits to be read there.
+    """Whether the queue of `pump` contains messages.
 
-    Textual looks one message ahead, and does not count that one in `message_queue_size`.
+    Textual takes one message ahead and does not count it in `message_queue_size`.
     """
     return pump.message_queue_size > 0 or pump._pending_message is not None

@@ -1,7 +1,7 @@
-"""The half second in which a key is likely meant for what stood there before.
+"""Ignores input briefly after the screen changes.
 
-After a request appears no key answers it: who writes just then means the prompt. After one goes that had the keys,
-Enter does not send what stands in the prompt.
+After a request appears, no key answers it: the user is probably typing into the prompt. After a focused request
+disappears, Enter does not submit the prompt.
 """
 
 from collections.abc import Callable
@@ -10,13 +10,13 @@ from textual.timer import Timer
 from textual.widget import Widget
 
 GRACE = 0.5
-"""Seconds."""
+"""Default duration in seconds."""
 
 
 class InputGuard:
-    """Runs for `lasts` seconds from the last `begin`, by the clock `now`.
+    """Active for `lasts` seconds from the last `begin`, by the clock `now`.
 
-    `changed` is called when one begins, and once it is over. One timer of `widget` runs meanwhile, and none after.
+    `changed` is called at each start and end. One timer of `widget` runs while the guard is active.
     """
 
     def __init__(
@@ -39,14 +39,14 @@ class InputGuard:
         return self._now() < self._over_at
 
     def begin(self) -> None:
-        """Where one runs, it starts again."""
+        """Start, or restart, the guard."""
         self._over_at = self._now() + self._lasts
         if self._timer is None:
             self._timer = self._widget.set_timer(self._lasts, self._look)
         self._changed()
 
     def cancel(self) -> None:
-        """It is over at once."""
+        """End the guard immediately."""
         self._over_at = 0.0
         self._changed()
 

@@ -1,7 +1,7 @@
-"""Puts a key or a paste into the queue of a widget, so that an editing key is done before the next one is read.
+"""Queues a key or a paste for a widget so that an editing key is completed before the next key is read.
 
-Textual posts a key that no handler stopped to each ancestor in turn, and runs the bindings once it reaches the app.
-A letter behind Backspace is inserted meanwhile: it would be the one that Backspace deletes.
+Textual posts an unhandled key to each ancestor in turn and runs the bindings when it reaches the app. A letter typed
+after Backspace would be inserted first, and Backspace would delete that letter.
 """
 
 from textual import events
@@ -10,16 +10,16 @@ from textual.widgets import Input, TextArea
 
 
 class Key(events.Key, bubble=False):
-    """A key that Textual does not post to the ancestors."""
+    """A key event that Textual does not post to the ancestors."""
 
 
 def edits(target: DOMNode | None, key: str) -> bool:
-    """Whether `target` is a text field and the key only edits its text, or moves its cursor."""
+    """Whether `target` is a text field and the key only edits its text or moves its cursor."""
     return isinstance(target, Input | TextArea) and key != "enter" and key in target._bindings.key_to_bindings
 
 
 def send(target: DOMNode, event: events.Key | events.Paste) -> bool:
-    """Let `target` handle a copy of the event after all that it has in its queue; false where it is gone."""
+    """Queue a copy of the event for `target`; return False if `target` no longer accepts messages."""
     if isinstance(event, events.Paste):
         copy: events.Key | events.Paste = events.Paste(event.text)
     elif edits(target, event.key):
@@ -31,7 +31,7 @@ def send(target: DOMNode, event: events.Key | events.Paste) -> bool:
 
 
 async def _handle_at_once(target: DOMNode, key: Key) -> None:
-    """As Textual, with the ancestors up to the app, but in the message loop of `target`."""
+    """Dispatch the key like Textual, up to the app, but within one message of `target`."""
     key._set_forwarded()
     for node in target.ancestors_with_self:
         if node.check_message_enabled(key):
