@@ -1,6 +1,6 @@
-"""The header: what is open, and whether the line to the server is alive.
+"""The header: names of what is open, and the state of the connection.
 
-It shows a `ConnectionStatus` as it was given, and adds nothing to it: no age grows here by itself.
+It shows a `ConnectionStatus` unchanged; it computes no ages itself.
 """
 
 from functools import lru_cache
@@ -21,15 +21,15 @@ from tui.widgets.base.static_text import FAINT, MUTED, spread, strip_of
 
 BARS = "▁▂▃▅▇"
 NAME_SHORTEST = 22
-"""Cells kept for the names on the left while the line is well..."""
+"""Minimum cells for the names on the left while connected..."""
 BRAND = 11
-"""...and while its trouble needs the room."""
+"""...and while a connection problem needs the space."""
 WIDE = 120
-"""Cells of a header that names the server too, if all else has its room."""
+"""Minimum width in cells at which the header shows the server too, if everything else fits."""
 
 
 def sparkline(gaps: tuple[float, ...], interval: float | None) -> str:
-    """One bar a beat: as high as its gap is long, measured by the server's own interval."""
+    """Return one bar per heartbeat: its height is the gap relative to the server's interval."""
     if not gaps:
         return ""
     usual = interval or max(gaps)
@@ -44,9 +44,9 @@ def _bar(ratio: float) -> str:
 
 
 def connection_text(line: ConnectionStatus, room: int = 1000, *, ever_up: bool = True) -> Content:
-    """The state of the line in at most `room` cells: glyph, colour and word; the word alone is enough.
+    """Return the connection state in at most `room` cells: glyph, colour and word.
 
-    `ever_up`: it was up before; else nothing is lost.
+    `ever_up`: whether it was connected before; if not, it cannot be lost.
     """
     match line.state:
         case ConnectionState.CONNECTING:
@@ -76,7 +76,7 @@ def _alive(line: ConnectionStatus) -> Content:
 
 
 def _down(state: str, colour: str, reason: str, then: str, room: int) -> Content:
-    """The reason gives way before what is done next does."""
+    """Shorten the reason rather than the next action."""
     words = Content(f"{state}: {reason}" if reason else state)
     left = max(len(state), room - len(then))
     if words.cell_length > left:
@@ -89,7 +89,7 @@ def _milliseconds(seconds: float) -> str:
 
 
 class Heading(msgspec.Struct, frozen=True):
-    """What the header's left side names."""
+    """Names and usage shown on the left."""
 
     title: str = ""
     agent: str = ""
@@ -98,7 +98,7 @@ class Heading(msgspec.Struct, frozen=True):
 
 
 def spent(heading: Heading) -> str:
-    """Tokens and dollars, where the server counts them: ` · 12.4k tokens · $0.31`."""
+    """Return tokens and dollars, if the server reports them: ` · 12.4k tokens · $0.31`."""
     tokens = f"{heading.tokens / 1000:.1f}k" if heading.tokens >= 1000 else str(heading.tokens)
     cost = f" · ${heading.cost:.2f}" if heading.cost and isfinite(heading.cost) else ""
     return (f" · {tokens} tokens" if heading.tokens else "") + cost
@@ -106,7 +106,7 @@ def spent(heading: Heading) -> str:
 
 @lru_cache(maxsize=8)
 def names(heading: Heading, room: int = 1000) -> Content:
-    """The header's left side. Where it is wider than `room` cells, its last parts go, each as a whole."""
+    """Return the left side of the header. If it exceeds `room` cells, whole parts are dropped from the end."""
     named = [name for name in (heading.title, heading.agent) if name]
     brand = Content.assemble((" holdfast", "bold $primary"), "  ")
     left = Content.assemble(brand, (" · ".join(named), "$foreground"), (spent(heading), MUTED))
@@ -117,7 +117,7 @@ def names(heading: Heading, room: int = 1000) -> Content:
 
 
 class HeaderBar(Guarded):
-    """One line: names at the left, the line's state and the address at the right."""
+    """One line: names on the left, connection state and address on the right."""
 
     def __init__(self, address: str, *, id: str | None = None) -> None:
         super().__init__(id=id)
@@ -131,11 +131,11 @@ class HeaderBar(Guarded):
 
     @property
     def text(self) -> str:
-        """What stands there now."""
+        """The displayed text."""
         return self.render().plain
 
     def show_line(self, line: ConnectionStatus, server: str = "") -> None:
-        """`server`: its family and version; "" until they are known."""
+        """Show the connection. `server`: its family and version; "" until known."""
         self._line, self._server = line, server
         self._ever_up = self._ever_up or line.up
         self._redraw()
@@ -156,7 +156,7 @@ class HeaderBar(Guarded):
         return self._shown
 
     def render_lines(self, crop: Region) -> list[Strip]:
-        """Without Textual's way to a line, which takes longest of all that an idle client does each second."""
+        """Render directly: Textual's own implementation is the largest cost of an idle client."""
         return [strip_of(self, self.render(), y).crop(crop.x, crop.right) for y in crop.line_range]
 
     def _fitted(self) -> Content:
@@ -166,7 +166,7 @@ class HeaderBar(Guarded):
         room = width - min(left.cell_length, NAME_SHORTEST if self._line.up else BRAND) - 2
         whole = connection_text(self._line, ever_up=self._ever_up)
         if not self._line.up and whole.cell_length > room - address.cell_length:
-            address = Content(" ")  # why the line is down, and what to do, matter more
+            address = Content(" ")  # the reason and the next action matter more
         words = connection_text(self._line, room - address.cell_length, ever_up=self._ever_up)
         if self._server and self._line.up:
             named = Content.assemble((f"   {self._server} ·", FAINT), address[2:])

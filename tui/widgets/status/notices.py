@@ -1,4 +1,4 @@
-"""What is to be told beside the conversation, just above the turn and the prompt. It covers nothing."""
+"""Notifications above the turn status and the prompt. They cover nothing."""
 
 from textual import events
 from textual.content import Content
@@ -9,16 +9,16 @@ from tui.widgets.base.static_text import MUTED, StaticText
 
 SHOWN_AT_ONCE = 3
 SMALL = 20
-"""Rows of a screen on which one line is all that there is room for."""
+"""Maximum screen rows at which only one line is shown."""
 KEPT = 20
-"""Notices that are remembered; of more, the oldest of those that would go by themselves are dropped."""
+"""Maximum number of temporary notices kept; the oldest are dropped."""
 LASTS = {"information": 6.0, "warning": 10.0, "error": 15.0}
-"""Seconds for which a notice is shown, by its severity, unless it stays."""
+"""Seconds that a notice is shown, by severity, unless it is sticky."""
 COLOURS = {"information": "$foreground", "warning": "$warning", "error": "$error"}
 
 
 class Notices(StaticText):
-    """The newest notices, a line or two each. A click takes those away that would go by themselves."""
+    """The newest notices, one or two lines each. A click removes the temporary ones."""
 
     DEFAULT_CSS = """
     Notices { height: auto; max-height: 6; padding: 0 1; background: $surface; }
@@ -32,7 +32,7 @@ class Notices(StaticText):
         self._draw()
 
     def add(self, notice: Notice) -> None:
-        """Show it for a while, or (`stays`) from now on; one that is shown already is not shown twice."""
+        """Show a notice: temporarily, or permanently if sticky. A notice already shown is not repeated."""
         self._notices = [one for one in self._notices if one != notice] + [notice]
         if not notice.sticky:
             self.set_timer(LASTS[notice.severity], lambda: self.drop(notice))
@@ -49,7 +49,7 @@ class Notices(StaticText):
         self._draw()
 
     def drop(self, notice: Notice) -> None:
-        """It is not true any more, or was shown for long enough."""
+        """Remove a notice that is no longer true, or whose time is over."""
         self._notices = [one for one in self._notices if one is not notice]
         self._draw()
 

@@ -1,7 +1,7 @@
-"""The agent's plan: one line that says how far it is and what it does now; all of it on a key.
+"""The agent's plan: one line with its progress and current step, or the whole plan.
 
-What the plan calls in progress is done *now* only where the turn that runs wrote it. Where nothing runs, it is
-where the agent stopped; a plan that an earlier turn may have left says *in progress*, which is the server's word.
+A step in progress is shown as *now* only if the running turn wrote the plan. If no turn runs, it is where the agent
+stopped; if an earlier turn may have written the plan, it is *in progress*, as the server says.
 """
 
 from collections.abc import Sequence
@@ -15,20 +15,20 @@ from tui.core.sanitize import single_line
 from tui.widgets.base.static_text import MUTED, StaticText, spread
 
 SHOWN_AT_MOST = 12
-"""Lines of the unfolded plan; the rest is counted."""
+"""Lines of the expanded plan; the rest is counted."""
 
 MARKS = {
     "completed": ("✓", MUTED),
     "in_progress": ("▸", "$primary"),
     "cancelled": ("×", MUTED),
 }
-"""By the server's word; anything else is still to be done."""
+"""By the server's status; any other status counts as open."""
 TO_DO = ("·", "$foreground")
 ENDED = ("completed", "cancelled")
 
 
 class Plan(StaticText):
-    """Above the turn, while anything of the plan is left to do, or the person asks for it."""
+    """Shown above the turn status while steps are open, or on request of the user."""
 
     DEFAULT_CSS = """
     Plan { height: auto; padding: 0 1; text-wrap: nowrap; text-overflow: ellipsis; }
@@ -49,25 +49,25 @@ class Plan(StaticText):
         return not self._todos
 
     def open(self, todos: Sequence[Todo]) -> None:
-        """Show the plan of another session: which turn wrote it is not known."""
+        """Show the plan of another session; the turn that wrote it is unknown."""
         self._turn = self._written_by = None
         self._todos = todos
         self._draw()
 
     def show_todos(self, todos: Sequence[Todo]) -> None:
-        """Show this plan: one that differs was written by the turn that runs."""
+        """Show this plan. A plan that differs was written by the running turn."""
         if todos != self._todos:
             self._todos, self._written_by = todos, self._turn
             self._draw()
 
     def show_turn(self, turn: object) -> None:
-        """Which turn runs in the session (told apart by identity); None: none does."""
+        """Set the running turn of the session (compared by identity); None if no turn runs."""
         if turn is not self._turn:
             self._turn = turn
             self._draw()
 
     def fold(self) -> None:
-        """Show all of it, or one line again."""
+        """Toggle between the whole plan and one line."""
         self.unfolded = not self.unfolded
         self._draw()
 

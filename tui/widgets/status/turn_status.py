@@ -1,7 +1,7 @@
-"""The line above the prompt: what is known of the turn, and what is not.
+"""Turn status: the line above the prompt, with what is known about the turn.
 
-A live line to the server says nothing about a turn, so both have words of their own. Whatever cannot be known
-while the line is down is called unknown.
+The connection and the turn have separate texts, as a live connection says nothing about a turn. While disconnected,
+what cannot be known is shown as unknown.
 """
 
 from typing import assert_never
@@ -20,13 +20,13 @@ from tui.widgets.base.format import clock, ordinal, span
 from tui.widgets.base.static_text import MUTED, StaticText, bounded
 
 PADS_ARE_FRESH = 60.0
-"""Seconds. Padding younger than this proves that the prompt's own connection still holds."""
+"""Seconds. Padding newer than this proves that the prompt's request is still connected."""
 PADS_WITHIN = 35.0
-"""Seconds within which a server that pads has begun to: every 10 s, or 30; MiMo Code's headers too come with the
-first pad. That a server sends nothing until the turn ends is not known before it ends."""
+"""Seconds within which the first padding arrives: servers that pad do so every 10 or 30 s; MiMo Code sends even its
+headers with the first padding. Without padding, nothing arrives before the turn ends."""
 
 PROMPT_QUOTED = 40
-"""Characters of a prompt by which its end names it."""
+"""Characters quoted of a prompt that was not sent."""
 
 
 def turn_text(
@@ -37,9 +37,9 @@ def turn_text(
     trouble: Diagnosis | None = None,
     abort: AbortProgress | None = None,
 ) -> Content:
-    """What a running turn is doing, and what may be wrong; `abort`: how the abort stands that was asked for.
+    """Return the state of a running turn and possible problems; `abort`: the progress of a requested abort.
 
-    `now` is the turn's clock, `server_now` the server's epoch seconds.
+    `now` is the turn's clock, `server_now` the server's time in epoch seconds.
     """
     elapsed = Content.styled(f"turn {_lasted(turn, now)}", "$foreground")
     if abort is not None:
@@ -85,7 +85,7 @@ def _aborting(abort: AbortProgress, line: ConnectionStatus) -> str:
 
 
 def _lasted(turn: Turn, until: float) -> str:
-    """How long the turn takes, until then: the least that it can be where its beginning was not seen."""
+    """Return the turn's duration until then; a lower bound if its start is unknown."""
     return f"{'at least ' if turn.start_unknown else ''}{clock(until - turn.started)}"
 
 
@@ -127,7 +127,7 @@ def _retrying(turn: Turn, server_now: float) -> Content:
 
 
 def _amiss(trouble: Diagnosis, turn: Turn, line: ConnectionStatus, elapsed: Content) -> Content:
-    """What may be wrong though the line is up, and what to do about it."""
+    """Return a possible problem while connected, and advice."""
     lasted = span(trouble.since)
     match trouble.kind:
         case Kind.NO_EVENTS:
@@ -155,9 +155,9 @@ def _amiss(trouble: Diagnosis, turn: Turn, line: ConnectionStatus, elapsed: Cont
 
 
 def end_text(turn: Turn, *, begun: bool = True) -> Content:
-    """One line for the transcript: how the turn ended, and why; how long it took, where that is known.
+    """Return the end of a turn for the transcript: outcome, reason, and duration if known.
 
-    `begun`: there is an answer, or a part of one.
+    `begun`: an answer has at least started.
     """
     took = clock(turn.took) if turn.took is not None else ""
     if not took and turn.ended is not None:
@@ -190,7 +190,7 @@ def end_text(turn: Turn, *, begun: bool = True) -> Content:
 
 
 def recorded_words(end: RecordedEnd) -> Content:
-    """One line for the transcript: how a turn ended that this client did not follow."""
+    """Return the end, from the server's record, of a turn that this client did not follow."""
     match end.how:
         case "finished":
             took = "" if end.took is None else f" in {clock(end.took)}"
@@ -214,9 +214,9 @@ def recorded_words(end: RecordedEnd) -> Content:
 
 
 def gone_text(line: ConnectionStatus, *, readable: bool = True, unknown: str = "") -> Content:
-    """What to say in a session that the server does not have; `readable`: what was said in it is here.
+    """Return the text for a session that the server does not have; `readable`: its messages are loaded here.
 
-    `unknown`: the id of one that this server never showed: that it was deleted there is not known.
+    `unknown`: the id of a session that this server never listed, so it may not have been deleted.
     """
     what = (
         f"■ no session {unknown} on this server: check the id and the address"
@@ -230,7 +230,7 @@ def gone_text(line: ConnectionStatus, *, readable: bool = True, unknown: str = "
 
 
 def undone_text(prompts: int) -> Content:
-    """What to say where the newest messages are undone on the server; they are not drawn."""
+    """Return the text for a session whose newest messages are undone on the server; they are not drawn."""
     what = "1 prompt and what followed is" if prompts == 1 else f"{prompts} prompts and what followed are"
     return Content.assemble(
         (f"↩ {what} undone", "$warning"),
@@ -239,7 +239,7 @@ def undone_text(prompts: int) -> Content:
 
 
 def quiet_text(line: ConnectionStatus) -> Content:
-    """What to say while no turn runs."""
+    """Return the text shown while no turn runs."""
     match line.state:
         case ConnectionState.LIVE | ConnectionState.QUIET:
             return Content.styled("ready", MUTED)
@@ -255,7 +255,7 @@ def quiet_text(line: ConnectionStatus) -> Content:
 
 
 class TurnStatus(StaticText):
-    """The turn, in one line; in two when there is something to do about it."""
+    """Widget of the turn status: one line, or two if there is advice."""
 
     def show_turn(
         self,

@@ -1,4 +1,4 @@
-"""What stands in the middle while there is no conversation: where we are, and what to do now."""
+"""Body of the screen without a conversation: the server and the next steps."""
 
 from typing import assert_never
 
@@ -12,7 +12,7 @@ from tui.widgets.base.static_text import MUTED, StaticText
 
 
 def welcome_text(line: ConnectionStatus, address: str, *, ever_up: bool, serve: str, server: str = "") -> Content:
-    """The body without a session. `server`: its family and version, once it said so."""
+    """Return the body without a session. `server`: its family and version, once known."""
     address = address.removeprefix("http://")
     match line.state:
         case ConnectionState.CONNECTING:
@@ -36,7 +36,7 @@ def welcome_text(line: ConnectionStatus, address: str, *, ever_up: bool, serve: 
 
 
 def _first_page(line: ConnectionStatus, address: str, serve: str) -> Content:
-    """No server yet: what can be done about that. Where something answers, but wrongly, why comes first."""
+    """Return what to do without a server. If the address responds with an error, the reason comes first."""
     if line.answers:
         head = f"↻ {address} responds, but cannot be used yet"
         return _page(head, "$warning", line.reason, line.hint, _when(line))
@@ -73,4 +73,4 @@ def _page(head: str, style: str, *lines: str) -> Content:
 
 
 class Welcome(StaticText):
-    """Centred, and only as large as its words."""
+    """Centred, and only as large as its text."""
