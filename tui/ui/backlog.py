@@ -1,6 +1,6 @@
-"""Changes that wait to be shown, and what is made of them where they come faster than they can be.
+"""Queue of changes to be shown, coalesced when they arrive faster than the screen can draw.
 
-What only says where to look may be said once for many; what is told to the person stays, and in its order.
+Changes that only name what to redraw are merged; messages to the user are kept, in order.
 """
 
 from collections import deque
@@ -8,10 +8,10 @@ from collections import deque
 from tui.core import changes as c
 
 LIMIT = 1_000
-"""Changes that say where to look, from which on they are gathered."""
+"""Number of redraw changes above which they are merged."""
 
 IN_TRANSCRIPT = (c.TextAppended, c.PartChanged, c.PartRemoved, c.MessageChanged, c.MessageRemoved, c.OlderLoaded)
-"""The transcript is drawn anew instead."""
+"""Merged into one redraw of the transcript."""
 SAID_ONCE = (
     c.SessionsChanged,
     c.RequestsChanged,
@@ -26,14 +26,14 @@ LOOKS = (*IN_TRANSCRIPT, *SAID_ONCE)
 
 
 class Backlog:
-    """In the order in which they came. `session_id`: the session on the screen."""
+    """Changes in order of arrival. `session_id`: the session on the screen."""
 
     def __init__(self) -> None:
         self._changes: deque[c.Change] = deque()
         self._looks = 0
         self._limit = LIMIT
         self.outcomes = 0
-        """Of these, those that put a line of ours into the transcript on the screen."""
+        """How many of the changes add a note to the transcript on the screen."""
 
     def __len__(self) -> int:
         return len(self._changes)
@@ -47,14 +47,14 @@ class Backlog:
                 self.gather(session_id)
 
     def next(self, session_id: str | None) -> c.Change:
-        """Take out the oldest."""
+        """Remove and return the oldest change."""
         change = self._changes.popleft()
         self._looks -= isinstance(change, LOOKS)
         self.outcomes -= is_outcome(change, session_id)
         return change
 
     def gather(self, session_id: str | None) -> None:
-        """Say once what only says where to look."""
+        """Merge the changes that only name what to redraw."""
         gathered: dict[c.Change, None] = {}
         others: deque[c.Change] = deque()
         for change in self._changes:
@@ -70,7 +70,7 @@ class Backlog:
 
 
 def is_outcome(change: c.Change, session_id: str | None) -> bool:
-    """Whether it puts a line of ours into the transcript of the session."""
+    """Whether the change adds a note to the transcript of the session."""
     match change:
         case c.RequestClosed(request):
             return request.session_id == session_id

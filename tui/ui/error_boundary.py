@@ -1,7 +1,7 @@
-"""The one place where exceptions of the screen end: logged, told in one line, the part drawn anew.
+"""Handles all exceptions of the screen: logs them, notifies the user, and redraws the failed part.
 
-A turn may be held for hours behind the screen: no widget may end it. A failure that comes again right after its
-part was drawn anew has the widget replaced by a line that says so; it neither loops nor fills the log.
+No widget may end the app, as a turn may run for hours behind the screen. If a failure recurs right after the redraw,
+the widget is replaced by one line; this prevents loops and a flooded log.
 """
 
 import logging
@@ -21,13 +21,13 @@ from textual.worker import WorkerFailed
 from tui.core.changes import Notice
 
 REDRAWS = 2
-"""Times that a failure which comes again has its part drawn anew, before the widget is replaced by a line..."""
+"""Redraws of a recurring failure before the widget is replaced by a line..."""
 AGAIN_WITHIN = 10.0
-"""...seconds after the one before; later it counts as the first."""
+"""...if it recurs within this many seconds; later it counts as new."""
 SETTLES = 0.5
-"""Seconds after a redraw in which the same failure shows that the redraw did not help."""
+"""Seconds after a redraw in which the same failure means that the redraw did not help."""
 LOGGED_WHOLE = 3
-"""Failures of one kind that are logged with their traceback; of the others every hundredth is counted there."""
+"""Failures of one kind that are logged with a traceback; after that, every hundredth is logged with its count."""
 OURS = Path(__file__).parent
 PARTS = {
     "transcript": "The transcript",
@@ -44,13 +44,13 @@ PARTS = {
     "search": "The search",
     "entry": "The prompt",
 }
-"""By the id of a widget of the main screen, what a person calls it."""
+"""Display names of the main screen's widgets, by id."""
 
 logger = logging.getLogger(__name__)
 
 
 class Failure(msgspec.Struct):
-    """Exceptions of one type at one place."""
+    """Exceptions of one type at one place in the code."""
 
     name: str
     place: str
@@ -58,7 +58,7 @@ class Failure(msgspec.Struct):
     redraws: int = 0
     redraw: Literal["", "wanted", "done"] = ""
     again_in: list[Widget] | None = None
-    """Where it came again since the redraw."""
+    """Widgets in which it recurred since the redraw."""
     last: float = float("-inf")
 
     @property
@@ -67,10 +67,10 @@ class Failure(msgspec.Struct):
 
 
 class ErrorBoundary:
-    """Takes the exceptions of `app` from now on.
+    """Handles the exceptions of `app`.
 
-    `redraw` draws the main screen anew from the store, the transcript too unless told otherwise; `replace` puts a
-    line in the place of a widget, and returns false where it must stay.
+    `redraw` redraws the main screen from the store, with the transcript if its argument is true; `replace` replaces a
+    widget by a line, and returns False if the widget must stay.
     """
 
     def __init__(
@@ -88,19 +88,19 @@ class ErrorBoundary:
 
     @property
     def errors(self) -> list[str]:
-        """What was caught so far: each type of exception with its place."""
+        """Caught exceptions: each type with its place."""
         return [failure.words for failure in self._failures.values()]
 
     @contextmanager
     def guard(self) -> Iterator[None]:
-        """What is done here may fail, and what comes after it is done all the same."""
+        """Pass exceptions of the block to `caught`, and continue after it."""
         try:
             yield
-        except Exception as error:  # noqa: BLE001 (what a widget raises can be anything)
+        except Exception as error:  # noqa: BLE001 (a widget can raise anything)
             self.caught(error)
 
     def caught(self, error: Exception) -> None:
-        """An exception came up to the app."""
+        """Handle an exception that reached the app."""
         if isinstance(error, WorkerFailed) and isinstance(error.error, Exception):
             error = error.error
         name, place = type(error).__name__, _place_of(error)
@@ -117,7 +117,7 @@ class ErrorBoundary:
             failure.again_in = widgets
 
     def _mend(self, widgets: list[Widget], failure: Failure) -> None:
-        """`widgets`: those in which it happened, the innermost first."""
+        """Redraw, close or replace the failed part. `widgets`: where it happened, the innermost first."""
         now = self._now()
         if now - failure.last > AGAIN_WITHIN:
             failure.redraws = 0
@@ -159,7 +159,7 @@ class ErrorBoundary:
 
 
 def _place_of(error: Exception) -> str:
-    """File and line: the innermost of ours, else the innermost."""
+    """Return file and line: the innermost frame in this package, else the innermost of all."""
     frames = traceback.extract_tb(error.__traceback__)
     ours = [
         frame
@@ -187,6 +187,6 @@ def _screen_of(widget: Widget | None) -> Screen[Any] | None:
 
 
 def _part_of(widget: Widget | None) -> str:
-    """The part of the main screen in which a widget is; "" where that is not known."""
+    """Return the id of the main screen's part that contains the widget; "" if unknown."""
     ways = () if widget is None else widget.ancestors_with_self
     return next((node.id for node in ways if node.id in PARTS), "")

@@ -1,4 +1,4 @@
-"""Escape sequences as a terminal sends them: where one ends, which of them a parser can take, what is no text."""
+"""Terminal escape sequences: where one ends, which ones the parser supports, and what is not text."""
 
 import re
 
@@ -6,7 +6,7 @@ ESCAPE = "\x1b"
 PASTE_START = "\x1b[200~"
 PASTE_END = "\x1b[201~"
 STRINGS = "]PX^_"
-"""What follows an escape that begins a string (OSC, DCS, SOS, PM, APC)."""
+"""Characters after ESC that start a string sequence (OSC, DCS, SOS, PM, APC)."""
 
 _PAYLOAD = r"[^\x00-\x1f\x7f-\x9f]*"
 WHOLE = re.compile(
@@ -17,30 +17,30 @@ WHOLE = re.compile(
     rf"|[^\x1b\[O{re.escape(STRINGS)}]"
     r")"
 )
-"""A sequence, or Alt and a character. Beside ECMA-48: function keys of the Linux console (`ESC [ [ A`) and of rxvt
-(`ESC [ 24 $`), and the oldest mouse report (`ESC [ M` and three characters)."""
+"""A complete sequence, or Alt and a character. Beyond ECMA-48: function keys of the Linux console (`ESC [ [ A`) and
+of rxvt (`ESC [ 24 $`), and X10 mouse reports (`ESC [ M` and three characters)."""
 BEGUN = re.compile(
     rf"\x1b(?:\[(?:\[|M[^\x00-\x1f]{{0,2}}|[0-?]*[ -/]*)|O|[{re.escape(STRINGS)}]{_PAYLOAD}(?:\x1b\Z)?)?"
 )
-"""What may become a sequence: as much of it as has come."""
+"""An incomplete sequence: what has arrived of it."""
 SEQUENCE_AT_MOST = 4096
-"""Characters of a sequence that has not ended; none that anybody asked for is longer."""
+"""Maximum characters of an incomplete sequence; no requested report is longer."""
 _REST = {
     "[": re.compile(r"[0-?]*[ -/]*([@-~])?"),
     **dict.fromkeys(STRINGS, re.compile(rf"{_PAYLOAD}(\x07|\x1b\\)?")),
 }
 _LONGEST = 32
-"""Characters of a sequence that Textual's parser looks at."""
+"""Maximum characters of a sequence that Textual's parser reads."""
 _TOO_LARGE = re.compile(r"\d{8}")
-"""A number that no key, column or row has."""
+"""A number too large for any key, column or row."""
 _KEY = re.compile(r"\x1b\[([\d:;]*)([u~ABCDEFHPQRS])", re.ASCII)
 _SIZE = re.compile(r"\x1b\[48;(\d[\d:]*);(\d[\d:]*);(\d[\d:]*);(\d[\d:]*)t", re.ASCII)
 _COMMITTED = re.compile(r"\x1b\[0;;([\d:]+)u", re.ASCII)
 _RELEASED = "3"
-"""The event type of a key that is let go."""
+"""The event type of a key release."""
 _SHIFT, _LOCKS = 1, 64 | 128
 _MAX_CELLS = 500_000
-"""Cells of a screen, at most: each of them costs memory, whatever a terminal says of its size."""
+"""Maximum cells of a reported screen size: each cell costs memory."""
 
 _NOT_TEXT = re.compile(
     r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]?"
@@ -51,9 +51,9 @@ _NOT_TEXT = re.compile(
 
 
 def skipped(text: str, at: int, kind: str) -> tuple[int, bool]:
-    """Where the rest of a sequence that is too long ends, and whether it goes on behind `text`.
+    """Return where the rest of an overlong sequence ends, and whether it continues after `text`.
 
-    `kind`: the character that followed its escape.
+    `kind`: the character that followed its ESC.
     """
     rest = _REST[kind].match(text, at)
     end = rest.end() if rest is not None else at
@@ -62,20 +62,20 @@ def skipped(text: str, at: int, kind: str) -> tuple[int, bool]:
 
 
 def without_controls(text: str) -> str:
-    """`text` without escape sequences and control characters; what ends a line does so still, and tabs stay."""
+    """Return `text` without escape sequences and control characters; line ends become newlines and tabs stay."""
     return _NOT_TEXT.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
 
 
 def committed_text(sequence: str) -> str:
-    """Text without a key, as an input method commits it; "" where that is none."""
+    """Return the text that an input method commits without a key; "" if the sequence is something else."""
     found = _COMMITTED.fullmatch(sequence)
     return "".join(chr(int(code)) for code in _characters(found[1])) if found else ""
 
 
 def understood(sequence: str) -> str:
-    """`sequence` as Textual's parser can take it: "" where it cannot, or where it means nothing.
+    """Return `sequence` in a form that Textual's parser supports; "" if unsupported or without effect.
 
-    Of the kitty keyboard protocol it knows neither event types nor alternate keys. A released key means nothing.
+    Textual does not support event types and alternate keys of the kitty keyboard protocol. Key releases are dropped.
     """
     if sequence[1] in STRINGS or _TOO_LARGE.search(sequence):
         return ""
@@ -88,9 +88,9 @@ def understood(sequence: str) -> str:
 
 
 def _key(fields: str, final: str) -> str:
-    """`code:shifted:base ; modifiers:event ; text`, each of it optional, as `code ; modifiers ; text`."""
+    """Convert `code:shifted:base ; modifiers:event ; text` (all optional) to `code ; modifiers ; text`."""
     codes, modifiers, text, *more = (*fields.split(";"), "", "")
-    if (codes, final) == ("27", "~"):  # as xterm sends other keys: `27 ; modifiers ; code ~`
+    if (codes, final) == ("27", "~"):  # xterm's modifyOtherKeys: `27 ; modifiers ; code ~`
         codes, text, final = text, "", "u"
     code, shifted = (*codes.split(":"), "")[:2]
     modifier, event = (*modifiers.split(":"), "")[:2]
@@ -105,7 +105,7 @@ def _key(fields: str, final: str) -> str:
 
 
 def _characters(codes: str) -> list[str]:
-    """Those of `codes`, apart by colons, that are characters, and no controls."""
+    """Return the codes, separated by colons in `codes`, of characters other than controls."""
     return [code for code in codes.split(":") if code and _is_code_point(int(code)) and not _is_control(int(code))]
 
 

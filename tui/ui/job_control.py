@@ -1,7 +1,7 @@
-"""Stopped by the shell and going on again: what Textual's driver leaves open.
+"""Suspend and resume by the shell: corrects the SIGCONT handling of Textual's driver.
 
-The driver takes up the terminal at every SIGCONT. After a SIGSTOP, which nobody can catch, it had never let go of
-it: it would read keys with two threads from then on, and never end.
+The driver starts its terminal input at every SIGCONT. After a SIGSTOP, which cannot be caught, the input was never
+stopped: two threads would then read keys, and the app could not exit.
 """
 
 import signal
@@ -10,13 +10,13 @@ from types import FrameType
 
 
 def watch_stops(resumed: Callable[[], object]) -> None:
-    """Let the driver's SIGCONT follow its SIGTSTP only; `resumed` hears of every other SIGCONT.
+    """Run the driver's SIGCONT handler only after its SIGTSTP handler; call `resumed` on any other SIGCONT.
 
-    It is called from a signal handler. Call this from the main thread, once the driver has its handlers in place.
+    `resumed` is called from a signal handler. Call this in the main thread, after the driver has set its handlers.
     """
     let_go, take_up = signal.getsignal(signal.SIGTSTP), signal.getsignal(signal.SIGCONT)
     if not callable(let_go) or not callable(take_up):
-        return  # this driver does not stop
+        return  # this driver does not support suspending
     released = False
 
     def on_stop(number: int, frame: FrameType | None) -> None:

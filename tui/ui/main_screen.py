@@ -1,6 +1,6 @@
-"""The one screen: header, transcript, request, turn, prompt, keys. It places them and moves the focus.
+"""The main screen: header, transcript, request, turn status, prompt, footer. Handles layout and focus.
 
-It knows no client: what is to be done is posted as a message, what is to be shown is handed in.
+It does not know the client: it posts messages for actions and is given what to show.
 """
 
 from collections.abc import Callable
@@ -40,33 +40,33 @@ if TYPE_CHECKING:
     from tui.widgets.transcript.transcript_search import Older, TranscriptSearch
 
 TYPING = 1.0
-"""Seconds after a key in which the person counts as writing: nothing may take the keys away then."""
+"""Seconds after a key during which the user counts as typing, so that focus does not move."""
 
 COPY_AGAIN = 4.0
-"""Seconds after copying code in which the same key takes the block above."""
+"""Seconds after copying a code block in which the same key copies the block above."""
 
 ENTER_IGNORED = Notice("The question has just appeared or gone: press Enter again to send.")
 PASSED_ON = Notice("The question has just appeared: what you typed went to the prompt. Tab leads back to it.")
 
 
 class Body(Container, SkipsCoveredBackground):
-    """The transcript, or the welcome in its place."""
+    """The transcript, or the welcome text."""
 
 
 class Entry(Horizontal, SkipsCoveredBackground):
-    """The mark, and the prompt behind it."""
+    """The prompt mark and the prompt."""
 
 
 class Foot(Vertical, SkipsCoveredBackground):
-    """What stays in sight whatever is above it: the prompt and its keys."""
+    """The part that is always visible: the prompt and the key hints."""
 
 
 class Rest(Vertical, SkipsCoveredBackground):
-    """All below the header. When only that changes, as each second, the compositor asks nothing of this."""
+    """Everything below the header. If only the header changes, as it does each second, the compositor skips this."""
 
 
 class MainScreen(Screen[None], SkipsCoveredBackground):
-    """Everything that is always in sight."""
+    """All widgets that are always mounted."""
 
     AUTO_FOCUS = "#prompt"
     VERTICAL_BREAKPOINTS = [(0, "-short"), (SMALL, "-tall")]  # noqa: RUF012 (Textual's own is not a ClassVar)
@@ -81,7 +81,7 @@ class MainScreen(Screen[None], SkipsCoveredBackground):
     ]
 
     class AbortPressed(Message):
-        """Esc where it means the turn."""
+        """Esc was pressed in the prompt, to abort the turn."""
 
     def __init__(self, store: Store, address: str, now: Callable[[], float]) -> None:
         super().__init__()
@@ -136,16 +136,16 @@ class MainScreen(Screen[None], SkipsCoveredBackground):
         self.watch(self, "focused", self._focus_moved, init=True)
 
     def show_session(self, session_id: str | None) -> None:
-        """Show a session's transcript, or the welcome while there is none."""
+        """Show a session's transcript, or the welcome text if None."""
         self.leave_search()
         self.transcript.display = session_id is not None
         self.welcome.display = session_id is None
         self.transcript.show_session(session_id)
 
     def replace(self, widget: Widget, words: str) -> bool:
-        """Put a line in place of a widget that cannot be drawn; false where it, or what it holds, must stay."""
+        """Replace a widget that cannot be drawn by a line; return False if it, or its content, must stay."""
         while isinstance(widget.parent, Widget) and widget not in widget.parent.children:
-            widget = widget.parent  # a scrollbar is no child
+            widget = widget.parent  # a scrollbar is not in `children`
         if isinstance(widget, Body) or widget in self.prompt.ancestors_with_self:
             return False
         if self.focused is not None and widget in self.focused.ancestors_with_self:
@@ -155,18 +155,18 @@ class MainScreen(Screen[None], SkipsCoveredBackground):
         return True
 
     def restore(self) -> None:
-        """Draw again what was replaced: with another session it may be drawable."""
+        """Restore replaced widgets: another session may be drawable."""
         while self._replaced:
             self._replaced.pop().restore()
 
     def request_appeared(self) -> None:
-        """A request appeared: it may take the keys as soon as nobody is writing."""
+        """Note that a request appeared; it gets the focus as soon as the user is not typing."""
         self._keys_wanted = True
         self._offer_keys()
         self.refresh_hints()
 
     def tick(self) -> None:
-        """Time passed."""
+        """Update what depends on time."""
         self.panel.tick()
         self._offer_keys()
 
@@ -183,12 +183,12 @@ class MainScreen(Screen[None], SkipsCoveredBackground):
 
     @property
     def searching(self) -> bool:
-        """Whether the search has the keys."""
+        """Whether the search bar has the focus."""
         bar = self.focused.parent if self.focused is not None else None
         return self._search is not None and bar is not None and bar.id == "search"
 
     def refresh_hints(self) -> None:
-        """Name the keys of now in the footer. A dialog above names its own; of those here only help counts then."""
+        """Update the key hints. Under a dialog, which shows its own hints, only help is shown."""
         self._completes = footer_hints.completes(self)
         self._written = self.prompt.has_words
         if self._covered:
@@ -205,18 +205,18 @@ class MainScreen(Screen[None], SkipsCoveredBackground):
         self.refresh_hints()
 
     def show_running(self, running: bool, *, takes_now: bool = True) -> None:
-        """Whether a turn of the session runs: there is one to abort; and whether a prompt is taken meanwhile."""
+        """Set whether a turn of the session runs, and whether a prompt is accepted meanwhile."""
         if (running, takes_now) != (self.turn_runs, self.takes_now):
             self.turn_runs, self.takes_now = running, takes_now
             self.refresh_hints()
 
     @property
     def just_came(self) -> bool:
-        """Whether the question took the keys by itself, and no key has come since: Tab was meant to lead there."""
+        """Whether the request was focused automatically and no key came since: Tab was meant to focus it."""
         return self._came and self.panel.has_focus_within
 
     def key_came(self) -> None:
-        """A key, but Tab: whoever pressed it has seen where the keys are."""
+        """Handle a key other than Tab: the user has seen where the focus is."""
         if self._came:
             self._came = False
             self.refresh_hints()
@@ -224,7 +224,7 @@ class MainScreen(Screen[None], SkipsCoveredBackground):
     def action_next_part(self, by: int = 1) -> None:
         if by > 0 and self.just_came:
             self._came = False
-            self.panel.grace.cancel()  # the person wants to answer it
+            self.panel.grace.cancel()  # the user wants to answer it
             return
         parts: list[Widget | None] = [self.prompt, self.panel.open_form]
         parts.append(self.transcript if self.transcript.display else None)
@@ -236,7 +236,7 @@ class MainScreen(Screen[None], SkipsCoveredBackground):
             self._lead_to_prompt()
             return
         if part is self.panel.open_form:
-            self.panel.grace.cancel()  # the person wants to answer it
+            self.panel.grace.cancel()  # the user wants to answer it
         part.focus()
 
     def action_back(self) -> None:
@@ -254,7 +254,7 @@ class MainScreen(Screen[None], SkipsCoveredBackground):
             self.panel.action_fold()
 
     def action_search(self) -> None:
-        from tui.widgets.transcript.search_bar import SearchBar  # not before the first frame
+        from tui.widgets.transcript.search_bar import SearchBar  # imported after the first frame
         from tui.widgets.transcript.transcript_search import TranscriptSearch
 
         if self._search is not None:
@@ -286,7 +286,7 @@ class MainScreen(Screen[None], SkipsCoveredBackground):
             self.leave_search()
 
     def leave_search(self) -> None:
-        """The search is over."""
+        """Close the search."""
         if self._search is not None:
             self._search.end()
             self._search = None
@@ -299,7 +299,7 @@ class MainScreen(Screen[None], SkipsCoveredBackground):
             await self._search.show()
 
     def action_copy_code(self) -> None:
-        """Copy the code in sight; again within a few seconds, the block above it."""
+        """Copy the visible code block; if repeated within a few seconds, the block above it."""
         from tui.widgets.transcript.search_targets import code_above
 
         again = self._copied if self._now() - self._copied_at < COPY_AGAIN else None
@@ -322,7 +322,7 @@ class MainScreen(Screen[None], SkipsCoveredBackground):
             self.plan.fold()
 
     def on_key(self, event: events.Key) -> None:
-        """A letter typed where nothing takes letters belongs to the prompt."""
+        """Insert a letter into the prompt if the focused widget does not handle it."""
         nobody_s = (
             isinstance(self.focused, TranscriptView | Foldable | QueueList | None)
             and event.key not in self.active_bindings
@@ -332,7 +332,7 @@ class MainScreen(Screen[None], SkipsCoveredBackground):
             self._pass_on(event)
 
     def on_paste(self, event: events.Paste) -> None:
-        """So does what is pasted there."""
+        """Insert a paste into the prompt if the focused widget does not handle it."""
         event.stop()
         self._pass_on(event)
 
@@ -342,12 +342,12 @@ class MainScreen(Screen[None], SkipsCoveredBackground):
 
     def _focus_moved(self) -> None:
         if self.panel.has_focus_within:
-            self._keys_wanted = False  # whoever leaves it from now on does so on purpose
+            self._keys_wanted = False  # leaving it from now on is deliberate
         self.queue.show_reach(self.focused is self.prompt)
         self.refresh_hints()
 
     def _pass_on(self, event: events.Key | events.Paste) -> None:
-        """To whoever gets the keys just now; else to the prompt, which gets them."""
+        """Send the event to the target of the focus transfer, else to the prompt, which gets the focus."""
         handover = self.panel.handover
         handover.keep(event)
         if handover.target is None:
@@ -410,7 +410,7 @@ class MainScreen(Screen[None], SkipsCoveredBackground):
         passed = event.event
         to_prompt = self.panel.handover.target in (None, self.prompt)
         if to_prompt and isinstance(passed, events.Key) and passed.key.isdecimal() and not self.prompt.text:
-            self.prompt.take_rest()  # it was meant for the question, and Enter behind it is no wish to send it
+            self.prompt.take_rest()  # it was meant for the question, so Enter after it must not submit it
             self.notices.add(PASSED_ON)
         self._pass_on(event.event)
 
@@ -421,7 +421,7 @@ class MainScreen(Screen[None], SkipsCoveredBackground):
     @on(RequestPanel.Folded)
     def _folded(self) -> None:
         if self.panel.active is None:
-            self.prompt.grace.begin()  # whoever presses Enter just now means the request that is gone
+            self.prompt.grace.begin()  # an Enter right now is meant for the closed request
         if self.panel.open_form is None:
             self._lead_to_prompt()
         self.refresh_hints()

@@ -1,7 +1,7 @@
-"""Telling a person who looks elsewhere: bell, terminal title, desktop notices (OSC 9, OSC 777), through tmux too.
+"""Notifies a user who looks elsewhere: bell, terminal title, notifications (OSC 9, OSC 777), also through tmux.
 
-It decides and encodes; `write` alone touches the terminal. Words from a server are cleaned here as everywhere,
-and the title says states only, never words of a session: titles end up in lists, logs and screenshots.
+It decides and encodes; only `write` accesses the terminal. Server text is sanitized, and the title shows states only,
+never session text, as titles appear in lists, logs and screenshots.
 """
 
 from base64 import b64encode
@@ -19,18 +19,18 @@ if TYPE_CHECKING:
     from tui.client.client import Client
 
 AT_MOST_EVERY = 1.0
-"""Seconds between two notices; what comes between is told with the next."""
+"""Minimum seconds between notifications; what happens meanwhile is counted in the next one."""
 LOST_FOR = 2.0
-"""Seconds that the line must be down to be told: servers and proxies end long streams on purpose."""
+"""Seconds disconnected before a notification: servers and proxies end long event streams on purpose."""
 LONGEST = 120
-"""Characters of a notice."""
+"""Maximum characters of a notification."""
 NAMED_777 = ("rxvt", "foot")
-"""Beginnings of TERM whose terminals show OSC 777; the others that show anything show OSC 9."""
+"""Prefixes of TERM for terminals with OSC 777; other terminals with notifications support OSC 9."""
 BELL = "\a"
 
 
 class TerminalEscapes:
-    """The escape sequences that reach the person, for the terminal that `environ` names."""
+    """Writes notification, title and clipboard sequences for the terminal that `environ` describes."""
 
     def __init__(self, write: Callable[[str], None], settings: NotifySettings, environ: Mapping[str, str]) -> None:
         self._write = write
@@ -42,7 +42,7 @@ class TerminalEscapes:
         self._title: str | None = None
 
     def notify(self, words: str) -> None:
-        """Bell and notices, as far as they are switched on."""
+        """Ring the bell and send notifications, as enabled in the settings."""
         text = single_line(words, LONGEST)
         out = BELL if self._settings.bell else ""
         if self._osc9:
@@ -53,18 +53,18 @@ class TerminalEscapes:
             self._write(out)
 
     def copy(self, text: str) -> None:
-        """Past tmux, which may keep a program's OSC 52 to itself. Elsewhere Textual's own is enough."""
+        """Copy to the clipboard through tmux, which may intercept OSC 52; elsewhere Textual's own copy is enough."""
         if self._tmux:
             words = b64encode(text.encode("utf-8", "replace")).decode("ascii")
             self._write(self._through(f"\x1b]52;c;{words}\a"))
 
     @property
     def clipboard_may_be_blocked(self) -> bool:
-        """Whether something between us and the terminal keeps OSC 52 to itself, unless it was told otherwise."""
+        """Whether tmux may block OSC 52, depending on its configuration."""
         return self._tmux
 
     def show_title(self, words: str) -> None:
-        """Name the terminal's window; the name that it had is put aside the first time."""
+        """Set the window title; the previous title is saved the first time."""
         title = single_line(f"holdfast · {words}" if words else "holdfast", LONGEST)
         if self._settings.title and title != self._title:
             self._write(("\x1b[22;2t" if self._title is None else "") + f"\x1b]2;{title}\a")
@@ -76,16 +76,16 @@ class TerminalEscapes:
             self._title = None
 
     def _through(self, sequence: str) -> str:
-        """Past tmux, which keeps these to itself (`allow-passthrough` must be on there)."""
+        """Wrap the sequence to pass through tmux (requires its option `allow-passthrough`)."""
         if not self._tmux:
             return sequence
         return "\x1bPtmux;" + sequence.replace("\x1b", "\x1b\x1b") + "\x1b\\"
 
 
 class Notifier:
-    """Hears what the client tells; rings when a request arrives, a turn ends or the line is lost.
+    """Notifies on a new request, a turn's end and a lost connection, from changes of the client.
 
-    `focused` is whether the person looks at this terminal, as far as it says so.
+    `focused`: whether the terminal window has the focus, as far as the terminal reports it.
     """
 
     def __init__(self, client: "Client", terminal: TerminalEscapes, settings: NotifySettings) -> None:
@@ -105,7 +105,7 @@ class Notifier:
     def hear(self, change: c.Change) -> None:
         match change:
             case c.RequestsChanged() | c.RequestClosed():
-                pass  # they are looked at below
+                pass  # checked in `_look_now`
             case c.TurnEnded(session_id, prompt_id):
                 self._look_at_end(session_id, prompt_id)
             case c.SessionsChanged(session_id) if session_id is not None:
@@ -117,7 +117,7 @@ class Notifier:
         self._look()
 
     def tick(self) -> None:
-        """Time passed: what had to wait may be told now."""
+        """Send notifications that are due."""
         put_off, self._put_off = self._put_off, None
         (put_off or self._look_now)()
 
@@ -168,7 +168,7 @@ class Notifier:
                 self._tell(f"{self._name(session_id)}: {turn.state.value}")
 
     def _look_at_session(self, session_id: str) -> None:
-        """Turns that others began are seen by their session's coming to rest."""
+        """Notify the end of a turn that another client started, seen from the session becoming idle."""
         session = self._client.store.sessions.get(session_id)
         if not isinstance(self._client.store.status(session_id), Idle):
             self._busy.add(session_id)

@@ -1,6 +1,6 @@
-"""What the person chooses for the next prompt: agent, model, a file, a command; or another editor to write in.
+"""Selection of agent, model, file and command for the next prompt, and the external editor.
 
-It asks the client, shows what there is, and puts what was taken where it belongs.
+It queries the client, shows the choices and applies the selected one.
 """
 
 import asyncio
@@ -27,15 +27,15 @@ if TYPE_CHECKING:
     from tui.client.client import Client
 
 WRITTEN_AT_MOST = 16 * 1024 * 1024
-"""Bytes of what the person's own editor has written."""
+"""Maximum bytes read back from the external editor."""
 COMMANDS_COMPARED = 2_000
-"""Commands among which the one is looked for that a mistyped name may mean."""
+"""Maximum commands compared to find the one that a mistyped name may mean."""
 LONGEST = 40
-"""Characters of a name that a notice quotes."""
+"""Maximum characters of a name quoted in a notice."""
 
 
 class Pickers:
-    """Chooses for the session on the screen. `notify` shows a notice."""
+    """Pickers for the session on the screen. `notify` shows a notice."""
 
     def __init__(
         self,
@@ -61,7 +61,7 @@ class Pickers:
         self._kept_back = ""
 
     def agent(self) -> None:
-        """Choose who answers from the next prompt on; or how, where the family calls that a mode."""
+        """Choose the agent for the next prompts; some servers call it a mode."""
         session_id = self._session_id
         traits = self._client.traits
         word = "agent" if traits is None else traits.agent_label
@@ -75,7 +75,7 @@ class Pickers:
         self._offer(word.capitalize(), lambda: self._choices.agents(session_id), chosen, current)
 
     def model(self) -> None:
-        """Choose the model from the next prompt on."""
+        """Choose the model for the next prompts."""
         session_id = self._session_id
 
         def chosen(name: str) -> None:
@@ -87,7 +87,7 @@ class Pickers:
         self._offer("Model", lambda: self._choices.models(session_id), chosen, current)
 
     def offer(self, word: str, *, finish: bool) -> None:
-        """Look up what a word of the prompt may become, and hand it back; of several words, the newest."""
+        """Look up completions of a word in the prompt; of several words, only the newest."""
         self._word, self._finish = word, finish
         if not self._looks_up:
             self._looks_up = True
@@ -125,7 +125,7 @@ class Pickers:
         return commands
 
     def keeps_back(self, text: str) -> bool:
-        """Whether a prompt is kept in the box, once, because it begins with a command that is not there."""
+        """Whether to hold a prompt that begins with an unknown command; the same text is held only once."""
         known, name = [one.name for one in self._known.get(self._session_id, ())], command_in(text)
         if not known or not name or name in known or self._kept_back == text:
             self._kept_back = ""
@@ -140,7 +140,7 @@ class Pickers:
         return True
 
     def look_up_names(self, text: str) -> None:
-        """Say which files, or which command, a prompt that was sent names in vain, where the server can tell."""
+        """Check a sent prompt for unknown files and commands, as far as the server can tell; notify the user."""
         named = list(dict.fromkeys(names_in(text)))[:FILES_AT_MOST]
         if named:
             self._app.run_worker(self._tell_unnamed(self._session_id, named), group="names")
@@ -152,7 +152,7 @@ class Pickers:
         try:
             commands = await self._commands()
         except NetError:
-            return  # sending the prompt tells what is wrong with the line
+            return  # sending the prompt reports connection errors
         if commands and all(one.name != command for one in commands):
             unknown = f"There is no command /{single_line(command, LONGEST)} here"
             self._notify(Notice(f"{unknown}: it goes as text.", "warning"))
@@ -164,7 +164,7 @@ class Pickers:
                 if not await self._names_a_file(session_id, candidates):
                     missing.append(f"@{single_line(candidates[-1], LONGEST)}")
         except NetError:
-            return  # sending the prompt tells what is wrong with the line
+            return  # sending the prompt reports connection errors
         if missing:
             names, goes = ("names", "it goes") if len(missing) == 1 else ("name", "they go")
             self._notify(Notice(f"{', '.join(missing)} {names} no file here: {goes} as text.", "warning"))
@@ -177,7 +177,7 @@ class Pickers:
         return False
 
     def editor(self) -> None:
-        """Write the prompt in the person's own editor (VISUAL, EDITOR). The line is kept up meanwhile."""
+        """Edit the prompt in the user's editor (VISUAL, EDITOR). The connection stays open meanwhile."""
         self._app.run_worker(self._edit(), group="editor", exclusive=True)
 
     async def _edit(self) -> None:
@@ -205,7 +205,7 @@ class Pickers:
                 why = f"{program} left no file to read ({error.strerror})"
                 self._notify(Notice(f"{why}: the prompt stays as it was.", "warning"))
                 return
-            came_back = self._prompt.text.removeprefix(before.rstrip()).strip("\n")  # prompts that were not sent
+            came_back = self._prompt.text.removeprefix(before.rstrip()).strip("\n")  # unsent prompts returned meanwhile
             self._prompt.text = joined(sanitize(written).rstrip("\n"), came_back)
             self._prompt.move_cursor(self._prompt.document.end)
 

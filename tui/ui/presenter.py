@@ -1,6 +1,6 @@
-"""What the client tells → the part of the screen that shows it. One `match` over all changes, and no I/O.
+"""Dispatches client changes to the part of the screen that shows them. One `match`, no I/O.
 
-It computes nothing: parts read the store, a change says where to look. It knows which session is on the screen.
+It computes nothing: parts read the store, and a change names what to redraw. It knows the session on the screen.
 """
 
 import time
@@ -32,20 +32,20 @@ if TYPE_CHECKING:
     from tui.client.client import Client
 
 UNTITLED = "new session"
-"""What a session is called until the server calls it something."""
+"""Title shown for a session until the server names it."""
 OTHERS = object()
-"""Stands for a turn that another client began."""
+"""Placeholder for a turn that another client started."""
 LONGEST_REST = 0.5
-"""Seconds between two slices of what came faster than it can be shown."""
+"""Maximum seconds between two slices while changes arrive faster than they can be shown."""
 SERVER = 40
-"""Characters of a server's name and version."""
+"""Maximum characters of a server's name and version."""
 
 
 class Presenter:
-    """Keeps the main screen equal to what the client knows.
+    """Keeps the main screen in sync with the client.
 
-    `soon` calls a function from the screen's own loop, `later` so many seconds later; `guard` takes the exceptions
-    of what fails on the screen; `notify` shows a notice; `line_up` hears each time that the line comes up.
+    `soon` schedules a function in the screen's loop, `later` after so many seconds; `guard` handles exceptions of the
+    screen; `notify` shows a notice; `line_up` is called each time the connection is established.
     """
 
     def __init__(
@@ -79,20 +79,20 @@ class Presenter:
         self.refresh_dialog: Callable[[], None] | None = None
         self._showing = self._overlay_stale = False
         self._stale: dict[Callable[[], None], None] = {}
-        """Parts that are drawn once for many changes."""
+        """Parts to draw once after the current slice of changes."""
         self.session_id: str | None = None
         self._undone_from = ""
         main.panel.kept = client.journal.answer_draft
 
     @property
     def panel(self) -> RequestPanel:
-        """Where the requests of the session on the screen are answered."""
+        """The request panel of the session on the screen."""
         return self._main.panel
 
     def on_change(self, change: c.Change) -> None:
-        """Take a change from the client; it is shown with what came meanwhile, in slices.
+        """Queue a change of the client; queued changes are shown in slices.
 
-        Growth before which nothing waits is only noted down: a way through the screen's loop costs more than that.
+        Appended text is passed on directly if the queue is empty: the detour through the screen's loop costs more.
         """
         if isinstance(change, c.TextAppended) and not self._changes:
             if change.session_id == self.session_id and not self.stopped:
@@ -103,14 +103,14 @@ class Presenter:
         self._changes.add(change, self.session_id)
 
     def stop(self) -> None:
-        """The screen is about to go: what was told already is shown, for words may stand in it; nothing more."""
+        """Show the queued changes, which may contain text for the user, and ignore later ones."""
         self._changes.gather(self.session_id)
         while self._changes:
             self._show_changes()
         self.stopped = True
 
     def tick(self) -> None:
-        """Once a second: ages and countdowns. Parts redraw only what changed."""
+        """Update ages and countdowns, once a second. Parts redraw only what changed."""
         if not self.stopped:
             self._standings.refresh(self._client.now())
             self._draw_overlay()
@@ -119,7 +119,7 @@ class Presenter:
             self._main.tick()
 
     def show_session(self, session_id: str | None) -> None:
-        """Put another session on the screen, or none."""
+        """Show another session, or none."""
         self.session_id = session_id
         session = self._client.store.sessions.get(session_id or "")
         self._undone_from = "" if session is None else session.undone_from
@@ -136,7 +136,7 @@ class Presenter:
         self._show_all_pending()
 
     def redraw(self, transcript: bool = True) -> None:
-        """Draw the main screen anew from what the client knows; what fails in that costs nothing else."""
+        """Redraw the main screen from the client's state; a part that fails does not affect the others."""
         if transcript:
             with self._guard():
                 self._main.show_session(self.session_id)
@@ -154,13 +154,13 @@ class Presenter:
         self._main.refresh(layout=True)
 
     def arm_abort(self, turn: Turn | None, until: float) -> None:
-        """Say, until this time of the client's clock and while the turn runs, that one more Esc aborts it."""
+        """Until this time of the client's clock, while the turn runs, show that one more Esc aborts it."""
         self._to_abort, self._abort_until = turn, until
         self._show_turn_line()
 
     @property
     def server(self) -> str:
-        """The server's family and version, as a person calls them; "" until it was reached once."""
+        """Display name of the server's family, and its version; "" before the first connection."""
         traits, server = self._client.traits, self._client.server
         if traits is None or server is None:
             return ""
@@ -168,15 +168,15 @@ class Presenter:
 
     @property
     def gone(self) -> bool:
-        """Whether the server does not have the session on the screen any more."""
+        """Whether the session on the screen no longer exists on the server."""
         return self.session_id in self._client.store.deleted
 
     def standing_of(self, session_id: str) -> SessionState:
-        """How a session stands now."""
+        """Return the current state of a session."""
         return self._standings.of(session_id, self._client.now())
 
     def waited_in(self, session_id: str) -> float | None:
-        """For how many seconds the oldest request of the session has waited; None where none waits."""
+        """Return the seconds that the session's oldest request has waited; None if it has no request."""
         since = self._main.panel.book.since
         known = [since[one.id] for one in self._client.store.requests_of(session_id) if one.id in since]
         return self._client.now() - min(known) if known else None
@@ -215,16 +215,16 @@ class Presenter:
             self._main.transcript.call_after_refresh(self._rest, began)
 
     def _rest(self, began: float) -> None:
-        """What a slice changed is drawn: as long as that took is left to others, keys above all."""
+        """Schedule the next slice after a pause as long as the last one took, so that keys are handled."""
         took = time.perf_counter() - began
         self._later(max(min(took, LONGEST_REST), self._client.input_pause), self._show_changes)
 
     def _draw_once(self, *parts: Callable[[], None]) -> None:
-        """Draw these when the changes of this slice are shown."""
+        """Schedule these functions for the end of the slice."""
         self._stale.update(dict.fromkeys(parts))
 
     def _show_session_state(self) -> None:
-        """What the list of sessions says of the one on the screen."""
+        """Update what depends on the session's entry in the session list."""
         self._main.transcript.show_alive()
         self._endings.look()
         self._show_undone()
@@ -274,7 +274,7 @@ class Presenter:
             case _ if change.session_id == self.session_id:
                 self._show_in_transcript(change)
             case _:
-                pass  # another session's: it is drawn from the store when it is opened
+                pass  # another session: drawn from the store when opened
 
     def _show_in_transcript(
         self,
@@ -355,7 +355,7 @@ class Presenter:
         self._main.turn_line.show_turn(turn, trouble, self._client.line(), now, self._client.server_now(), abort)
 
     def _show_undone(self) -> None:
-        """Draw the transcript anew where another client, or this one, undid messages or brought them back."""
+        """Redraw the transcript if this or another client changed what is undone."""
         session = self._client.store.sessions.get(self.session_id or "")
         undone_from = "" if session is None else session.undone_from
         if undone_from != self._undone_from:
@@ -369,7 +369,7 @@ class Presenter:
             self._show_pending(turn)
 
     def _show_pending(self, turn: Turn) -> None:
-        """Words that are on their way, under the name by which the server will tell of them."""
+        """Show a prompt that is being sent, under the id that the server will use for it."""
         if turn.prompt is None or turn.over:
             return
         if turn.prompt_id != turn.prompt.message_id:
@@ -379,7 +379,7 @@ class Presenter:
             self._main.transcript.show_pending(turn.prompt_id, turn.prompt.text)
 
     def _tell_outcome(self, closed: c.RequestClosed | c.ReplyStatusChanged, words: Content | None) -> None:
-        """In the transcript if the request is of the session on the screen, else beside it."""
+        """Show a request's outcome in the transcript if it belongs to the session on the screen, else as a notice."""
         if words is None or self._is_outdated(closed):
             return
         request = closed.request
@@ -392,11 +392,11 @@ class Presenter:
             self._notify(c.Notice(f"{where or UNTITLED}\n{words.plain.removeprefix('· ')}"))
 
     def _is_outdated(self, change: c.Change) -> bool:
-        """Whether so many lines of ours wait to be shown that this one would be dropped for them."""
+        """Whether so many newer notes are queued that this one would be dropped."""
         return self._changes.outcomes > NOTES_KEPT and is_outcome(change, self.session_id)
 
     def _reported_elsewhere(self, session_id: str, failure: Failure) -> bool:
-        """Whether the end of a turn tells of a failure, or will, or any answer that the server has."""
+        """Whether a turn's end or an answer reports the failure, or will do so."""
         turns, transcript = self._client.turns.of(session_id), self._client.store.transcript(session_id)
         return (
             failure.kind == "aborted"
@@ -405,7 +405,7 @@ class Presenter:
         )
 
     def show_heading(self) -> None:
-        """What is open, who answers there, what it cost."""
+        """Update title, agent, model and usage in the header."""
         store, shown = self._client.store, self.session_id or ""
         session = store.sessions.get(shown) or store.deleted.get(shown)
         title = (session.title.replace("\n", " ").strip() or UNTITLED) if session is not None else ""
@@ -419,7 +419,7 @@ class Presenter:
         self._main.health.show_heading(Heading(single_line(title), single_line(who), tokens, cost))
 
     def _spent(self) -> tuple[int, float]:
-        """Tokens and dollars of the session: as the server sums them, else of the messages that are here."""
+        """Return tokens and dollars of the session: the server's sum, else that of the loaded messages."""
         session = self._client.store.sessions.get(self.session_id or "")
         if session is not None and session.tokens:
             return session.tokens, session.cost
@@ -434,7 +434,7 @@ class Presenter:
         return "" if transcript is None else transcript.newest_agent()
 
     def _asker(self, request: Request) -> str:
-        """The agent that asks: of the session on the screen, or of one that works for it."""
+        """Return the name of the agent that asks: of the session on the screen, or of a child session."""
         if request.session_id == self.session_id:
             return self._agent()
         session = self._client.store.sessions.get(request.session_id)
@@ -456,7 +456,7 @@ class Presenter:
         self._draw_overlay()
 
     def _draw_overlay(self) -> None:
-        """The dialog above the screen, where it shows what may have changed: once for many changes."""
+        """Update the open dialog, once for many changes."""
         self._overlay_stale = self._showing
         if self.refresh_dialog is not None and not self._showing:
             self.refresh_dialog()

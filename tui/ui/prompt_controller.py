@@ -1,6 +1,6 @@
-"""What the person writes, on its way from the box to the client: drafts, earlier prompts, the queue.
+"""Connects the prompt to the client: drafts, prompt history, the queue.
 
-The journal has every word of the box at each change; words leave it only when the client has them.
+Every change of the prompt is saved to the journal; text is removed only once the client has it.
 """
 
 from collections.abc import Callable
@@ -20,17 +20,17 @@ if TYPE_CHECKING:
     from tui.client.client import Client
 
 EDITED = "one of them is being changed"
-"""Why a queue is held while the person changes one of its prompts."""
+"""Why a queue is held while the user edits one of its prompts."""
 NAMED = 2
-"""Sessions that a notice names; more are counted."""
+"""Maximum sessions named in a notice; more are counted."""
 QUOTED = 40
-"""Characters of a prompt that a notice quotes."""
+"""Maximum characters of a prompt quoted in a notice."""
 
 REFUSED_NOW = Notice("This server takes no prompt while a turn runs: it is sent when the turn ends.")
 
 
 class PromptController:
-    """The box, and the queue above it. `notify` shows a notice."""
+    """Controls the prompt and the queue above it. `notify` shows a notice."""
 
     def __init__(self, client: "Client", main: MainScreen, notify: Callable[[Notice], None]) -> None:
         self._client = client
@@ -38,33 +38,33 @@ class PromptController:
         self._notify = notify
         self._begun, self._begun_in, self._made = "", "", False
         self._asked: dict[str, Notice] = {}
-        """What says that a turn is asked for, by the id of its prompt."""
+        """Notices that a turn's status is being checked, by prompt id."""
         self.recovered_elsewhere: list[str] = []
-        """Sessions, one for each prompt that an earlier run left there, until that is told."""
+        """Session ids, one per prompt recovered in another session, until the user is notified."""
         self.session_id: str | None = None
-        """Whose draft stands in the box; "" where there is no session, None before `start`."""
+        """Session of the draft in the prompt; "" for no session, None before `start`."""
         main.prompt.past = client.journal.history
         main.prompt.keep_long = self._keep_long
 
     @property
     def beginning(self) -> bool:
-        """Whether words wait for their session to be created."""
+        """Whether a prompt waits for its session to be created."""
         return bool(self._begun)
 
     @property
     def waits_for_session(self) -> bool:
-        """Whether the session is not known yet for which words wait."""
+        """Whether a prompt waits for a session that is not created yet."""
         return self.beginning and not self._made
 
     def start(self, session_id: str) -> None:
-        """Put what an earlier run left of the session's draft into the box, before what was typed already."""
+        """Load the session's saved draft into the prompt, before any text typed already."""
         self.session_id = session_id
         self._main.prompt.load_draft(joined(self._stored_draft(session_id), self._main.prompt.text))
         self._resume_edit(*self._client.journal.change(session_id))
         self.show_queue()
 
     def open(self, session_id: str, *, carry: bool = False) -> None:
-        """Put another session's draft into the box; `carry`: what stands there now goes along."""
+        """Load another session's draft into the prompt; `carry`: append the current text to it."""
         before = self.session_id
         if session_id == before or before is None:
             return
@@ -85,7 +85,7 @@ class PromptController:
         self.show_queue()
 
     def _stored_draft(self, session_id: str) -> str:
-        """The session's draft; "" where it is too long for the box, and kept in a file of its own from now on."""
+        """Return the session's draft; "" if it is too long for the prompt and was moved to a file of its own."""
         draft = self._client.journal.draft(session_id)
         if fits(draft) or not self._keep_long(draft):
             return draft
@@ -93,7 +93,7 @@ class PromptController:
         return ""
 
     def _keep_long(self, text: str) -> bool:
-        """Whether a text that is too long for the box is in a file of its own now, which is said."""
+        """Save a text that is too long for the prompt to a file, and notify the user; return False on failure."""
         kept = self._client.journal.keep_apart(text)
         if kept is not None:
             words = f"What was written is too long for the prompt ({len(text):,} characters). It is kept in {kept}."
@@ -101,7 +101,7 @@ class PromptController:
         return kept is not None
 
     def save(self) -> None:
-        """Keep what stands in the box."""
+        """Save the draft in the journal."""
         if self.session_id is not None:
             begun = self._begun if self.session_id == self._begun_in else ""
             box = self._main.prompt
@@ -109,13 +109,13 @@ class PromptController:
             self._client.journal.save_draft(self.session_id, joined(begun, draft), *change)
 
     def hold_for_new_session(self, text: str) -> None:
-        """These words wait for their session to be created: a draft still, though not in the box any more."""
+        """Hold this text until its session is created: it stays a draft but is removed from the prompt."""
         self._begun, self._begun_in, self._made = text, self._session, False
         self._main.prompt.clear_sent(text)
         self.save()
 
     def session_made(self, session_id: str) -> None:
-        """The session is known for which words wait: they are a draft of that one from now on."""
+        """Move the held text to the draft of the session created for it."""
         before, self._begun_in, self._made = self._begun_in, session_id, True
         self._client.journal.save_draft(session_id, self._begun)
         if before == self.session_id:
@@ -124,14 +124,14 @@ class PromptController:
             self._client.journal.save_draft(before, "")
 
     def left(self, session_id: str) -> None:
-        """The client was left, and what `save` kept then is a draft of the session that was made meanwhile."""
+        """After the exit, move the saved draft to the session that was created meanwhile."""
         journal = self._client.journal
         journal.save_draft(session_id, journal.draft(self._begun_in))
         journal.save_draft(self._begun_in, "")
         journal.save_last_session(session_id)
 
     def release_held(self, *, sent: bool) -> None:
-        """The new session has the words; or (not `sent`) they go back into the box."""
+        """Release the held text: the new session has it, or (not `sent`) it returns to the prompt."""
         text, self._begun = self._begun, ""
         if not sent:
             self._main.prompt.give_back(text)
@@ -140,7 +140,7 @@ class PromptController:
         self.save()
 
     def submit(self, text: str) -> None:
-        """Send as soon as the session is free; a waiting prompt that was changed goes back to its place."""
+        """Queue the prompt, to be sent once the session is idle; an edited queued prompt keeps its position."""
         box = self._main.prompt
         if box.edited is not None:
             self._put_back(box.edited, text)
@@ -150,14 +150,14 @@ class PromptController:
 
     @property
     def takes_now(self) -> bool:
-        """Whether the server takes a prompt as it is now: some refuse one while a turn runs."""
+        """Whether the server accepts a prompt now: some servers reject prompts while a turn runs."""
         traits = self._client.traits
         return traits is None or traits.queues_prompts or not self._client.turns.running_in(self._session)
 
     def send_now(self, text: str) -> None:
-        """Send without waiting for the turn that runs, where the server takes that; where not, it waits.
+        """Send without waiting for the running turn; queue if the server does not accept that.
 
-        Raises `NetError`, with the words still in the box.
+        Raises `NetError`; the text then stays in the prompt.
         """
         box, prompts = self._main.prompt, self._client.prompts
         if not self.takes_now:
@@ -173,7 +173,7 @@ class PromptController:
             box.clear_sent(text)
 
     def send_waiting(self, queued: Queued) -> None:
-        """Send a waiting prompt as it is, now. Raises `NetError`."""
+        """Send a queued prompt unchanged, now. Raises `NetError`."""
         if not self.takes_now:
             self._notify(REFUSED_NOW)
             return
@@ -182,7 +182,7 @@ class PromptController:
         self._client.prompts.send_queued_now(queued.id)
 
     def edit(self, queued: Queued) -> None:
-        """Take a waiting prompt into the box; nothing of its queue is sent meanwhile."""
+        """Load a queued prompt into the prompt box; its queue is held meanwhile."""
         if not fits(queued.text):
             words = f"That prompt is too long to be changed here ({len(queued.text):,} characters)."
             self._notify(Notice(words, "warning"))
@@ -194,7 +194,7 @@ class PromptController:
         self.show_queue()
 
     def _resume_edit(self, queued_id: str, changed: str) -> None:
-        """A prompt of the queue that was being changed when an earlier run ended stands in the box again."""
+        """Restore a queued prompt that was being edited when an earlier run ended."""
         waiting = self._client.prompts.waiting(self._session)
         queued = next((queued for queued in waiting if queued.id == queued_id), None)
         if not fits(changed) and self._keep_long(changed):
@@ -206,7 +206,7 @@ class PromptController:
             self._main.prompt.give_back(changed)
 
     def leave_edit(self) -> None:
-        """The waiting prompt stays as it was; what it was changed to is an earlier prompt."""
+        """Cancel editing a queued prompt; the edited text is added to the prompt history."""
         if change := self._main.prompt.change:
             self._client.journal.remember(change[1])
         if self._main.prompt.edited is not None:
@@ -214,32 +214,32 @@ class PromptController:
         self.edit_left()
 
     def edit_cancelled(self, changed: str) -> None:
-        """The person left a waiting prompt as it was; what it was changed to is an earlier prompt."""
+        """After the user cancelled editing: add the edited text to the prompt history."""
         if changed.strip():
             self._client.journal.remember(changed)
             self._notify(Notice("The change was not saved. ↑ in the prompt finds it."))
         self.edit_left()
 
     def edit_left(self) -> None:
-        """No waiting prompt stands in the box any more: its queue goes on."""
+        """After editing a queued prompt: release its queue."""
         if self._client.prompts.waiting(self._session):
             self._client.prompts.release(self._session, EDITED)
         self.show_queue()
 
     def remove(self, queued: Queued) -> None:
-        """Take a waiting prompt out of the queue; earlier prompts (Up) still have it."""
+        """Remove a prompt from the queue; the prompt history (Up) keeps it."""
         if self._main.prompt.edited == queued.id:
             self.leave_edit()
         if self._client.prompts.cancel(queued.id) is None:
             self._notify(Notice("That prompt was already sent; it was not removed.", "warning"))
 
     def release(self) -> None:
-        """Let a held queue go on."""
+        """Release a held queue."""
         if self._main.prompt.edited is None:
             self._client.prompts.release(self._session)
 
     def returned(self, change: DraftReturned, *, told: bool) -> None:
-        """A prompt never arrived: it is back in its session's box. That is said, unless it is `told` already."""
+        """Return an undelivered prompt to its session's prompt box; notify unless `told` is set."""
         because = f" ({change.reason})" if change.reason else ""
         if change.session_id == self.session_id:
             self._main.prompt.give_back(change.text)
@@ -249,7 +249,7 @@ class PromptController:
         self._notify(Notice(f"“{quoted}” was not sent{because}. It went back to {box}.", "warning"))
 
     def returned_found(self, change: ReturnedPromptFound) -> None:
-        """The server has a prompt that is back in its session's box: an unchanged copy is taken out there."""
+        """Handle a returned prompt that the server has after all: remove an unchanged copy from the prompt."""
         journal, session_id = self._client.journal, change.session_id
         if session_id == self.session_id:
             draft, taken = self._main.prompt.draft, self._main.prompt.take_back(change.text)
@@ -274,7 +274,7 @@ class PromptController:
         return f"the prompt of {single_line(session.title, QUOTED) if session else 'its session'}"
 
     def show_queue(self) -> None:
-        """The queue above the box, as the client has it."""
+        """Update the queue above the prompt."""
         prompts = self._client.prompts
         edited = self._main.prompt.edited
         waiting = prompts.waiting(self._session)
@@ -285,7 +285,7 @@ class PromptController:
         self._main.refresh_hints()
 
     def notify_recovered(self, place: str) -> None:
-        """Say what an earlier run left at `place`, the session that opens now; the rest is `left_elsewhere`."""
+        """Notify what an earlier run left in the session `place`; collect other sessions in `recovered_elsewhere`."""
         prompts = self._client.prompts
         under_way = [turn for turn in self._client.turns.running() if turn.prompt is not None]
         for turn in under_way:
@@ -298,7 +298,7 @@ class PromptController:
         self.recovered_elsewhere += [s for s in prompts.sessions() if s != place for _ in prompts.waiting(s)]
 
     def known(self, session_id: str) -> None:
-        """A turn moved: where it is known what became of it, nothing says any more that this is asked."""
+        """Drop the status-check notice of each turn of the session whose state is known again."""
         for turn in self._client.turns.of(session_id) if self._asked else ():
             if turn.prompt is not None and turn.state is not TurnState.UNKNOWN:
                 asked = self._asked.pop(turn.prompt.message_id, None)
@@ -306,7 +306,7 @@ class PromptController:
                     self._main.notices.drop(asked)
 
     def tell_left_elsewhere(self) -> None:
-        """Say, once, what an earlier run left in other sessions: by their titles, where all are known."""
+        """Notify once what an earlier run left in other sessions, by title if all titles are known."""
         left, self.recovered_elsewhere = self.recovered_elsewhere, []
         if not left:
             return
@@ -320,7 +320,7 @@ class PromptController:
         self._notify(Notice(f"{words} under way or waiting in {where} · {opens}"))
 
     def unfinished(self, session_id: str) -> bool:
-        """Whether an earlier run left something in the session: a turn, waiting prompts, a draft."""
+        """Whether an earlier run left a turn, queued prompts or a draft in the session."""
         return bool(
             any(turn.session_id == session_id for turn in self._client.turns.running())
             or self._client.prompts.waiting(session_id)
@@ -332,7 +332,7 @@ class PromptController:
         return self.session_id or ""
 
     def _put_back(self, queued_id: str, text: str) -> bool:
-        """Whether the changed prompt is back in its place; if it was sent meanwhile, its words stay in the box."""
+        """Save an edited queued prompt. If it was sent meanwhile, keep the text in the prompt and return False."""
         box, prompts = self._main.prompt, self._client.prompts
         waits = any(queued.id == queued_id for queued in prompts.waiting(self._session))
         if not waits:
@@ -351,6 +351,6 @@ class PromptController:
 
 
 def _may_hold(draft: str, text: str) -> bool:
-    """Whether a draft may hold the text, changed: its first or its last line is there."""
+    """Whether a draft may contain the text in a changed form: its first or last line."""
     lines = [line.strip() for line in text.strip().split("\n")]
     return any(line and line in draft for line in (lines[0], lines[-1]))

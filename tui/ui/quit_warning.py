@@ -1,4 +1,4 @@
-"""What a person should know before the client is left."""
+"""Warnings shown before the client quits."""
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
@@ -11,15 +11,15 @@ if TYPE_CHECKING:
     from tui.client.client import Client
 
 NAMED = 3
-"""Sessions that are named; of others only how many they are."""
+"""Maximum sessions named; more are counted."""
 TITLE = 40
-"""Characters of a session's title."""
+"""Maximum characters of a session title."""
 
 
 def warnings(client: "Client", *, demo: bool = False, beginning: bool = False) -> list[str]:
-    """What goes on without the client, and what waits for its return; empty when nothing does.
+    """Return what continues without the client, and what waits for the next start; may be empty.
 
-    `demo`: the server is this program's own, and ends with it. `beginning`: a prompt waits for its session.
+    `demo`: the server is part of this program and ends with it. `beginning`: a prompt waits for its session.
     """
     found = []
     turns = client.turns.running()
@@ -59,7 +59,7 @@ def warnings(client: "Client", *, demo: bool = False, beginning: bool = False) -
 
 
 def titles(store: Store, session_ids: Iterable[str]) -> str:
-    """` in “One” and “Other”`: the sessions by name, the first three of them; "" where none has one."""
+    """Return ` in “One” and “Other”`: up to three session titles; "" if none has a title."""
     ids = dict.fromkeys(session_ids)
     known = [store.sessions[one] for one in ids if one in store.sessions]
     names = [f"“{single_line(session.title, TITLE)}”" for session in known if session.title.strip()][:NAMED]

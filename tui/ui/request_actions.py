@@ -1,4 +1,4 @@
-"""What the person says to requests: answers, leave given or refused, rejections asked about first."""
+"""Actions on requests: answer a question, allow or reject a permission, confirm a rejection."""
 
 from typing import TYPE_CHECKING, Any, assert_never
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class RequestActions:
-    """Hands each reply to the client, and tells the presenter that it is on its way."""
+    """Sends replies through the client and reports them to the presenter."""
 
     def __init__(self, app: "App[Any]", client: "Client", presenter: Presenter) -> None:
         self._app = app
@@ -28,7 +28,7 @@ class RequestActions:
         self._client.reply(request, reply, words)
 
     def reject(self, request: Request) -> None:
-        """Reject a request, once the person has said so again."""
+        """Reject a request after confirmation."""
         from tui.widgets.dialogs.confirm import Confirm
 
         what = "this permission" if isinstance(request, PermissionRequest) else "the question"

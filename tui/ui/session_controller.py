@@ -1,6 +1,6 @@
-"""What the person does with sessions: begin, find, open, rename, copy, delete. It asks the client, and shows.
+"""Actions on sessions: create, list, open, rename, fork, delete. It calls the client and shows the result.
 
-No state of the server is kept here; the list is the store's, and the session on the screen the presenter's.
+It stores no server state: the store has the sessions, the presenter the session on the screen.
 """
 
 import asyncio
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 TYPING = 0.25
-"""Seconds without a key after which the server is asked for what was typed."""
+"""Seconds without a key before the typed search is sent to the server."""
 
 
 class SessionController:
-    """The sessions of one client, on one screen. `notify` shows a notice."""
+    """Session actions of one client on one screen. `notify` shows a notice."""
 
     def __init__(
         self, app: "App[Any]", client: "Client", presenter: Presenter, *, notify: Callable[[Notice], None]
@@ -39,7 +39,7 @@ class SessionController:
         self._picker: SessionPicker | None = None
 
     async def ask(self, call: Awaitable[T]) -> T | None:
-        """The call's answer, or None after saying why there is none."""
+        """Return the result of the call; on a `NetError`, show it and return None."""
         try:
             return await call
         except NetError as error:
@@ -47,18 +47,18 @@ class SessionController:
             return None
 
     def say(self, error: NetError) -> None:
-        """Show what went wrong, and what helps."""
+        """Show an error and its hint."""
         self._notify(Notice(f"{error.message}\n{error.hint}", "warning"))
 
     async def newest(self) -> str | None:
-        """The session that changed last and is no child of another."""
+        """Return the id of the most recently changed session that is not a child; None if there is none."""
         sessions = await self.ask(self._client.list_sessions())
         return next((session.id for session in sessions or () if session.parent_id is None), None)
 
     async def open(self, session_id: str) -> bool:
-        """Put a session on the screen; False, and the one before, where it cannot be opened.
+        """Show a session; if it cannot be opened, return to the previous one and return False.
 
-        What the person has put there meanwhile stays.
+        If the user switched to another session meanwhile, that one stays.
         """
         before = self._presenter.session_id
         self._presenter.show_session(session_id)
@@ -68,7 +68,7 @@ class SessionController:
         return opened
 
     def pick(self) -> None:
-        """Show the list."""
+        """Show the session list."""
         from tui.widgets.dialogs.session_picker import SessionPicker
 
         traits = self._client.traits
@@ -89,7 +89,7 @@ class SessionController:
         self._work(self._list(picker), "list")
 
     def inbox(self) -> None:
-        """Show who waits for the person, in all sessions."""
+        """Show the inbox: the open requests of all sessions."""
         from tui.widgets.dialogs.inbox import Inbox
 
         panel = self._presenter.panel
@@ -111,7 +111,7 @@ class SessionController:
             self._work(self.open(session_id), "session")
 
     def rename(self, session: Session) -> None:
-        """Ask for another title."""
+        """Show the rename dialog."""
         from tui.widgets.dialogs.text_input_dialog import TextInputDialog
 
         def named(title: str | None) -> None:
@@ -121,11 +121,11 @@ class SessionController:
         self._app.push_screen(TextInputDialog("Rename the session", single_line(session.title), "rename"), named)
 
     def fork(self, session: Session) -> None:
-        """Copy a session, and open the copy."""
+        """Copy a session and open the copy."""
         self._work(self._fork(session), "edit")
 
     def delete(self, session: Session) -> None:
-        """Delete a session, once the person has said so again."""
+        """Delete a session after confirmation."""
         from tui.widgets.dialogs.confirm import Confirm
 
         children = len(self._client.store.session_tree(session.id)) - 1
@@ -136,7 +136,7 @@ class SessionController:
         )
 
     def undo(self) -> None:
-        """Undo the newest prompt of the session on the screen that is not undone yet, and all after it."""
+        """Undo the session's newest prompt that is not undone yet, and all messages after it."""
         session_id, store = self._presenter.session_id or "", self._client.store
         transcript, undone = store.transcript(session_id), store.undone(session_id)
         messages = [] if transcript is None else transcript.ordered()
@@ -147,7 +147,7 @@ class SessionController:
             self._work(self.ask(self._client.editing.undo(session_id, newest.id)), "edit")
 
     def redo(self) -> None:
-        """Bring back what is undone in the session on the screen."""
+        """Restore the undone messages of the session on the screen."""
         session_id = self._presenter.session_id or ""
         if not self._client.store.undone(session_id):
             self._notify(Notice("Nothing to redo here."))
@@ -168,11 +168,11 @@ class SessionController:
             self.begin()
 
     def _has_words(self, session_id: str) -> bool:
-        """Whether something was written for the session and not sent."""
+        """Whether the session has queued prompts or a draft."""
         return bool(self._client.prompts.waiting(session_id) or self._client.journal.has_draft(session_id))
 
     def _gone_with_words(self) -> list[Session]:
-        """Sessions that the server has lost, but not what was written for them."""
+        """Return sessions deleted on the server that have queued prompts or a draft."""
         return [session for session in self._client.store.deleted.values() if self._has_words(session.id)]
 
     async def _fork(self, session: Session) -> None:
@@ -183,10 +183,10 @@ class SessionController:
             await self.open(copy.id)
 
     async def _list(self, picker: "SessionPicker", search: str = "", cursor: str | None = None) -> None:
-        """Ask the server for sessions, for the list to show; what is asked for later takes the place of this."""
+        """Fetch sessions for the list; a later call cancels this one."""
         if not self._client.line().up:
             picker.show_searching(False)
-            return  # the list says that it is as last known, and the header why
+            return  # list and header show that it is not connected
         if search:
             await asyncio.sleep(TYPING)
         picker.show_searching(True)
@@ -210,7 +210,7 @@ class SessionController:
                 pass
 
     def begin(self) -> None:
-        """Leave the session; the next prompt begins a new one."""
+        """Leave the session; the next prompt creates a new one."""
         self._presenter.show_session(None)
 
     def _work(self, work: Awaitable[object], group: str) -> None:

@@ -1,6 +1,6 @@
-"""What the terminal sends, as keys and pastes: every character, Enter with a modifier, lines that come at once.
+"""Converts terminal input to keys and pastes: all characters, Enter with modifiers, multi-line bursts.
 
-Runs in the driver's input thread, where it is still known which bytes came together. It knows no widget.
+Runs in the driver's input thread, where the timing of the bytes is known. It knows no widget.
 """
 
 import fcntl
@@ -35,31 +35,31 @@ from tui.ui.escape_sequences import (
 from tui.widgets.prompt.text_limit import CHARACTERS_AT_MOST
 
 AFTER_ENTER = 0.01
-"""Seconds in which what comes behind Enter belongs to the same burst: a terminal hands a paste on in pieces."""
+"""Seconds after Enter in which input belongs to the same burst: terminals deliver a paste in chunks."""
 AFTER_LINES = 0.05
-"""The same, once several lines have come."""
+"""The same, after several lines."""
 LONG = 64
-"""Characters of one line that come at once and are a paste: a field takes that faster than as many keys."""
+"""Characters of one line arriving at once that count as a paste: faster to insert than as many keys."""
 TICK = 0.1
-"""Seconds between two looks at an escape sequence that has not ended: Textual's own."""
+"""Seconds between two checks of an incomplete escape sequence, as in Textual."""
 SEQUENCE_WITHIN = 1.0
-"""Seconds in which an escape sequence ends that has begun: then its characters are keys."""
+"""Seconds within which an escape sequence must be complete; otherwise its characters are keys."""
 PASTE_ENDS_AFTER = 2.0
-"""Seconds without a byte after which a bracketed paste is over though its end has not come."""
+"""Seconds without input after which a bracketed paste without an end marker is complete."""
 CHUNK = 4096
-"""Bytes of one read: what a terminal keeps."""
+"""Bytes per read: the size of the terminal's buffer."""
 
 _CODE_POINT = re.compile(r"\x1b\[(\d+)(?:;\d*)?u")
 _FUNCTIONAL = range(0xE000, 0xF900)
-"""Code points with which the kitty keyboard protocol names keys that have none."""
+"""Code points of functional keys in the kitty keyboard protocol."""
 _SAME_AS = {"shift+backspace": "backspace", "shift+space": "space"}
 
 
 class Character(str):
-    """A character of a key that is text, whichever it is.
+    """A printable character of any kind.
 
-    Textual's text widgets take only what `str.isprintable` says yes to: no space but U+0020, no joiner, no
-    direction mark, nothing newer than Python's tables.
+    Textual's text widgets accept only characters for which `str.isprintable` is true, which excludes spaces other than
+    U+0020, joiners, direction marks and characters newer than Python's Unicode tables.
     """
 
     __slots__ = ()
@@ -69,16 +69,16 @@ class Character(str):
 
 
 LINE_ENDS = str.maketrans(dict.fromkeys("\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029", "\n"))
-"""What Textual's text widgets take for the end of a line, and drop at the end of what they are given."""
+"""Characters that Textual's text widgets treat as line ends, and drop at the end of a text."""
 
 
 def is_text(character: str | None) -> bool:
-    """Whether it is a character, and no control."""
+    """Whether it is one character other than a control."""
     return character is not None and len(character) == 1 and unicodedata.category(character) != "Cc"
 
 
 def adapt(event: events.Key | events.Paste, *, single_line: bool) -> None:
-    """Change a key or a paste so that a text widget takes all of it; `single_line`: one that drops further lines."""
+    """Change a key or paste so that a text widget accepts all of it; `single_line`: the widget drops further lines."""
     match event:
         case events.Key(character="\u2028" | "\u2029"):
             event.key, event.character = "ctrl+j", "\n"
@@ -89,7 +89,7 @@ def adapt(event: events.Key | events.Paste, *, single_line: bool) -> None:
 
 
 class TextBurst(Message):
-    """Characters that came at once, in one line or several (ended by `\\r`)."""
+    """Characters that arrived at once, in one line or several (separated by `\r`)."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -97,7 +97,7 @@ class TextBurst(Message):
 
     @property
     def is_paste(self) -> bool:
-        """Whether it is more than anybody types."""
+        """Whether it is too much to be typed."""
         return "\r" in self.text or len(self.text) >= LONG
 
     @property
@@ -112,7 +112,7 @@ class TextBurst(Message):
 
 
 class PasteTooLong(Message):
-    """So many characters were pasted that no field takes them; they are not kept."""
+    """A paste of `characters` characters, too long for any field; the text is discarded."""
 
     def __init__(self, characters: int) -> None:
         super().__init__()
@@ -120,7 +120,7 @@ class PasteTooLong(Message):
 
 
 class Pasted:
-    """A text that comes in pieces: kept as far as a field could take it, and counted."""
+    """Collects text that arrives in chunks, up to the limit of a field, and counts its characters."""
 
     def __init__(self) -> None:
         self.characters = 0
@@ -134,37 +134,36 @@ class Pasted:
             self._pieces.clear()
 
     def take(self) -> str | PasteTooLong:
-        """All of it, from the beginning on; nothing is left."""
+        """Return the collected text and reset; `PasteTooLong` if it is over the limit."""
         characters, text = self.characters, "".join(self._pieces)
         self.characters, self._pieces = 0, []
         return PasteTooLong(characters) if characters > CHARACTERS_AT_MOST else text
 
 
 class InputParser(XTermParser):
-    """Textual's, which gets nothing but plain text and whole sequences that it can take: no input makes it fail.
+    """Textual's parser, which is given only plain text and complete sequences that it supports.
 
-    It adds: Enter with its modifiers, Alt in the middle of a burst, keys that told only their code, and a
-    bracketed paste as one text, whatever is in it. An Enter that was a key for certain, as the kitty protocol
-    sends it, has no character.
+    It adds: Enter with modifiers, Alt within a burst, keys reported by code only, and a bracketed paste as one text
+    whatever it contains. An Enter that is certainly a key, as in the kitty protocol, has no character.
     """
 
     def __init__(self, debug: bool = False, now: Callable[[], float] = time.monotonic) -> None:
         super().__init__(debug)
         self._now = now
         self._rest = ""
-        """What has come of a sequence or a paste that has not ended."""
+        """The incomplete sequence, or the end of an incomplete paste."""
         self._since = 0.0
-        """When the sequence began, or the last of the paste came."""
+        """When the sequence began, or when the paste last received input."""
         self._pasting = False
         self._paste = Pasted()
-        """What has come of a paste, but for the last characters, which may be the beginning of its end."""
+        """The paste so far, without the last characters, which may begin its end marker."""
         self._skipping = ""
-        """While a sequence goes on that is too long: the character that followed its escape."""
+        """While an overlong sequence is skipped: the character that followed its ESC."""
         self._escape_until = 0.0
-        """Until when an escape that was taken for a key may still prove to be the first byte of a paste."""
+        """Until when an ESC treated as a key may still turn out to be the first byte of a paste."""
 
     def feed(self, data: str) -> Iterable[Message]:
-        if not data:  # the end of all input
+        if not data:  # end of input
             yield from super().feed(data)
             return
         now, begun = self._now(), bool(self._rest)
@@ -235,17 +234,17 @@ class InputParser(XTermParser):
             yield events.Paste(clean)
 
     def _sequence(self, sequence: str) -> Iterable[Message]:
-        """What a whole sequence means: nothing where nobody knows it."""
+        """Yield the messages of a complete sequence; nothing if it is unknown."""
         if text := committed_text(sequence):
             yield from super().feed(text)
         elif known := understood(sequence):
             yield from super().feed(known)
-            if self._awaiting.timeout is not None:  # Textual's parser waits for more of it
+            if self._awaiting.timeout is not None:  # Textual's parser expects more input
                 self._timeout_time, self._awaiting = None, self._gen.throw(ParseTimeout())
                 self._tokens.clear()
 
     def _broken(self, begun: str) -> Iterable[Message]:
-        """Characters that looked like a sequence, and are keys: Alt and a character, and what was typed then."""
+        """Yield a broken sequence as keys: Alt and a character, then the characters after it."""
         if begun == ESCAPE:
             yield events.Key("escape", ESCAPE)
         else:
@@ -270,7 +269,7 @@ class InputParser(XTermParser):
 
 
 def _usual(key: events.Key, sequence: str) -> events.Key:
-    """A key of an escape sequence, by the name that the widgets know."""
+    """Return the key of an escape sequence, with the name that widgets use."""
     name = key.key.rpartition("+")[2]
     if name in ("enter", "\r"):
         return events.Key("enter", None) if key.key == "enter" else events.Key("ctrl+j", "\n")
@@ -283,15 +282,15 @@ def _usual(key: events.Key, sequence: str) -> events.Key:
 
 
 class Burst:
-    """Characters that came together: `send` gets them as one `TextBurst`. A key alone stays a key, and so do Tab
-    and the Enter at the end."""
+    """Combines characters that arrive together into one `TextBurst`, passed to `send`. Single keys, Tab and a final
+    Enter stay keys."""
 
     def __init__(self, send: Callable[[Message], None]) -> None:
         self._send = send
         self._keys: list[events.Key] = []
         self._text: list[str] = []
         self._lines = Pasted()
-        """What has come of several lines, but for `_text`."""
+        """The lines so far, without `_text`."""
         self._has_enter = self._has_lines = False
 
     def take(self, message: Message) -> None:
@@ -319,11 +318,11 @@ class Burst:
 
     @property
     def lasts(self) -> float:
-        """Seconds for which what comes next belongs to it; 0 where nothing can."""
+        """Seconds in which further input belongs to the burst; 0 if none can."""
         return AFTER_LINES if self._has_lines else AFTER_ENTER if self._text[-1:] == ["\r"] else 0
 
     def end(self) -> None:
-        """Nothing more belongs to it."""
+        """Complete the burst and send it."""
         keys, text, has_lines = self._keys, self._text, self._has_lines
         self._keys, self._text, self._has_enter, self._has_lines = [], [], False, False
         if has_lines:
@@ -338,7 +337,7 @@ class Burst:
 
 
 def _bytes_to_read(terminal: int) -> int:
-    """How many bytes the terminal has that nobody has read yet; 0 where it cannot tell."""
+    """Return the number of bytes waiting at the terminal; 0 if unknown."""
     try:
         count = fcntl.ioctl(terminal, termios.FIONREAD, bytes(4))
     except OSError:
@@ -347,10 +346,10 @@ def _bytes_to_read(terminal: int) -> int:
 
 
 class InputDriver(LinuxDriver):
-    """Textual's, with `InputParser` and `Burst`. A byte that is no UTF-8 ends nothing.
+    """Textual's driver with `InputParser` and `Burst`. Invalid UTF-8 is replaced.
 
-    What was typed before the terminal was in raw mode came through its line discipline, which makes a newline of
-    Enter: there a newline is Enter.
+    Input typed before raw mode passed the terminal's line discipline, which converts Enter to a newline: in that input
+    a newline is converted back to Enter.
     """
 
     def run_input_thread(self) -> None:

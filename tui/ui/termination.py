@@ -1,8 +1,8 @@
-"""A signal ends the program within a bound, whatever the screen does meanwhile.
+"""Ends the process within a time limit after a signal.
 
-The app is asked to leave, in its own loop. Where that loop does not come to it in time, because it draws something
-that takes very long or the terminal takes no more bytes, the terminal is given back and the process ended at once.
-What was typed and asked for is in the journal by then.
+The app is asked to exit in its own loop. If the loop does not respond in time, because a drawing takes too long or the
+terminal accepts no output, the terminal is restored and the process ended at once. User input is in the journal by
+then.
 """
 
 import os
@@ -17,15 +17,15 @@ from types import FrameType
 from typing import Any, NoReturn
 
 ENDED_WITHIN = 5.0
-"""Seconds from the signal to the end of the process. Leaving takes half of that at most."""
+"""Seconds from the signal to the end of the process. A normal exit takes at most half of that."""
 KEYS_FROM, DRAWN_ON = 0, 2
-"""The terminal, as Textual reads and writes it."""
+"""File descriptors of the terminal that Textual reads and writes."""
 GIVE_BACK = (
-    "\x1b\\"  # what was being written when nothing more went out
+    "\x1b\\"  # ends a partly written sequence
     "\x1b[?2026l\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1006l\x1b[?1015l\x1b[?1004l\x1b[?2004l\x1b[?2048l"
     "\x1b[<u\x1b[?7h\x1b[0m\x1b[?1049l\x1b[?25h\x1b[23;2t"
 )
-"""No reports, no keyboard protocol, line wrap, no style, the first screen, the cursor, the window's title."""
+"""Resets: reports, keyboard protocol, line wrap, style, alternate screen, cursor, window title."""
 
 
 def end_on(
@@ -34,10 +34,10 @@ def end_on(
     modes: list[Any] | None,
     within: float = ENDED_WITHIN,
 ) -> None:
-    """Call `leave` from a signal handler at each of these; the process ends `within` seconds in any case.
+    """Call `leave` from a signal handler on each of these signals; end the process after `within` seconds anyway.
 
-    `modes`: those of the terminal before the screen changed them (`termios.tcgetattr`), where they are known. Call
-    this from the main thread, with SIGALRM among `numbers`.
+    `modes`: the terminal's modes before the screen changed them (`termios.tcgetattr`), if known. Call this in the main
+    thread, with SIGALRM among `numbers`.
     """
     came: SimpleQueue[int] = SimpleQueue()
     asked: list[int] = []
@@ -46,8 +46,8 @@ def end_on(
         if asked and number == signal.SIGALRM:
             _end(asked[0], modes)
         asked.append(number)
-        signal.setitimer(signal.ITIMER_REAL, within)  # a search for a pattern lets signals in, and no thread
-        came.put(number)  # the one queue that a signal handler may put something into
+        signal.setitimer(signal.ITIMER_REAL, within)  # a regex search lets signals in, but no other thread
+        came.put(number)  # `put` is safe in a signal handler
         leave()
 
     def enforce() -> None:
@@ -61,12 +61,12 @@ def end_on(
 
 
 def _end(number: int, modes: list[Any] | None) -> NoReturn:
-    """Give the terminal back, and be gone."""
+    """Restore the terminal and end the process."""
     if modes is not None:
-        with suppress(termios.error):  # the terminal has gone
+        with suppress(termios.error):  # the terminal was closed
             termios.tcsetattr(KEYS_FROM, termios.TCSANOW, modes)
     os.set_blocking(DRAWN_ON, False)
-    with suppress(OSError):  # it takes no bytes, or has gone
+    with suppress(OSError):  # it accepts no output, or was closed
         os.write(DRAWN_ON, GIVE_BACK.encode())
-    os.set_blocking(DRAWN_ON, True)  # the shell has the same terminal
+    os.set_blocking(DRAWN_ON, True)  # the shell uses the same terminal
     os._exit(128 + number)

@@ -1,4 +1,4 @@
-"""Holdfast's own colours. Every style names a variable of the theme, so that any theme of Textual works."""
+"""Holdfast's default theme. All styles use theme variables, so any Textual theme works."""
 
 from textual.theme import Theme
 

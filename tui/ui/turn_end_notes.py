@@ -1,8 +1,8 @@
-"""How turns ended, told in the transcript: as it happens, or later where nobody read it then.
+"""Shows the end of each turn in the transcript, when it happens or when the session is opened later.
 
-Each turn has one end, below its answer: what is told later replaces it, and one that goes on has none. One that
-broke off is told after a restart of the client too: the server may say less of it, or nothing. Where it has a
-finished answer meanwhile, that says all there is. Of a turn that this client did not follow only the record tells.
+Each turn has at most one end note, below its answer: a later one replaces it, and a turn that continues has none. An
+interrupted turn is shown after a restart of the client too, as the server may report less; not once it has a finished
+answer. For a turn that this client did not follow, only the server's record is shown.
 """
 
 from typing import TYPE_CHECKING
@@ -20,39 +20,39 @@ if TYPE_CHECKING:
     from tui.widgets.transcript.view import TranscriptView
 
 TOLD_BY_MESSAGE = frozenset({TurnState.FAILED, TurnState.ABORTED})
-"""Ends that an answer with a failure says itself."""
+"""Ends that a failed answer shows itself."""
 MAY_BEGIN = 6.0
-"""Seconds in which a new prompt may begin to be answered, and a session at rest may go on."""
+"""Seconds in which a new prompt may start to be answered, or an idle session may continue."""
 OPENED = 2.0
-"""Seconds in which the status of a session that was just opened may still come."""
+"""Seconds in which the status of a session just opened may still arrive."""
 TELL_MORE = frozenset({TurnState.INTERRUPTED, TurnState.CANCELLED})
-"""Ends of which the server may say less, or otherwise."""
+"""Ends of which the server may report less, or something else."""
 
 
 class TurnEndNotes:
-    """Puts the ends of turns into the transcript on the screen."""
+    """Adds end notes of turns to the transcript on the screen."""
 
     def __init__(self, client: "Client", transcript: "TranscriptView") -> None:
         self._client = client
         self._transcript = transcript
         self._session_id = ""
         self._at_rest_since: float | None = None
-        """When the session on the screen was seen to come to rest; None while it works, or that is not known."""
+        """When the session on the screen became idle; None while it works or if unknown."""
         self._due: float | None = None
-        """When a session that has just come to rest, or has a new prompt, is to be looked at again."""
+        """When to check again a session that just became idle or has a new prompt."""
         transcript.recorded_end = self._recorded_end
 
     def goes_on(self, session_id: str) -> None:
-        """A turn moved: what was told of the end of one that runs again is taken back."""
+        """Remove the end notes of turns that run again."""
         if session_id == self._transcript.session_id:
             for turn in self._client.turns.of(session_id):
                 if not turn.over:
                     self._transcript.drop_end(turn.prompt_id)
-                    if turn.prompt is not None:  # told of it under our own id, before the server's was known
+                    if turn.prompt is not None:  # noted under the client's id before the server's was known
                         self._transcript.drop_end(turn.prompt.message_id)
 
     def tell(self, session_id: str, prompt_id: str) -> None:
-        """The prompt's turn is over, in the session on the screen."""
+        """Show the end of the prompt's turn, in the session on the screen."""
         turns = self._client.turns.of(session_id)
         for turn in [turn for turn in turns if turn.prompt_id == prompt_id and turn.over]:
             if turn.state is TurnState.NOT_SENT:
@@ -60,7 +60,7 @@ class TurnEndNotes:
             self._note(turn)
 
     def recall(self, session_id: str) -> None:
-        """The session was drawn anew: how its turns ended in an earlier run, or while another one was read."""
+        """After a redraw, show the ends of turns from earlier runs or from while another session was open."""
         for turn in self._known_turns(session_id):
             if not turn.over:
                 self._transcript.drop_end(turn.prompt_id)
@@ -69,7 +69,7 @@ class TurnEndNotes:
         self.look()
 
     def look(self) -> None:
-        """Something of the session on the screen changed, or time passed: what its record tells of ends."""
+        """Update the recorded ends after a change of the session, or after some time."""
         session_id, now = self._transcript.session_id or "", self._client.now()
         at_rest = self._is_at_rest(session_id)
         if session_id != self._session_id:
@@ -87,11 +87,11 @@ class TurnEndNotes:
             self.look()
 
     def _is_at_rest(self, session_id: str) -> bool:
-        """Whether the server is known to work on nothing in the session."""
+        """Whether the session is known to be idle on the server."""
         return self._client.line().up and isinstance(self._client.store.status(session_id), Idle)
 
     def _recorded_end(self, session_id: str, prompt_id: str) -> Content | None:
-        """How the turn of a prompt ended that is no turn of this run; what just came may still begin, or go on."""
+        """Return the recorded end of a turn not followed in this run; None if it may still begin or continue."""
         store, now = self._client.store, self._client.now()
         transcript = store.transcript(session_id)
         prompt = None if transcript is None else transcript.messages.get(prompt_id)
@@ -108,13 +108,13 @@ class TurnEndNotes:
         return None if end is None else recorded_words(end)
 
     def _known_turns(self, session_id: str) -> list[Turn]:
-        """Those of this run, and those of earlier ones that broke off."""
+        """Return the turns of this run, and interrupted ones of earlier runs."""
         transcript = self._client.store.transcript(session_id)
         if transcript is None:
             return []
         turns = {turn.prompt_id: turn for turn in self._client.turns.of(session_id)}
         at_work = not isinstance(self._client.store.status(session_id), Idle)
-        under_way = transcript.newest_prompt() if at_work else None  # that may not be told of as a turn yet
+        under_way = transcript.newest_prompt() if at_work else None  # it may not be known as a turn yet
         for prompt_id, state, reason in self._client.journal.turn_ends(session_id):
             prompt, answer = transcript.messages.get(prompt_id), transcript.answer_to(prompt_id)
             finished = answer is not None and answer.final and answer.failure is None
@@ -133,7 +133,7 @@ class TurnEndNotes:
             self._transcript.note_end(turn.prompt_id, words, ends=by_others or turn.state in TELL_MORE)
 
     def _was_removed(self, turn: Turn) -> bool:
-        """Whether the prompt was undone, and the record has neither it nor its finished answer any more."""
+        """Whether the prompt was undone and is no longer in the server's record."""
         transcript = self._client.store.transcript(turn.session_id)
         if transcript is None or not transcript.loaded or turn.state is not TurnState.FINISHED:
             return False

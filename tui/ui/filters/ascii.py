@@ -1,4 +1,4 @@
-"""The screen in plain ASCII, for terminals and readers that have nothing else. Each cell stays one cell."""
+"""Line filter for terminals and screen readers limited to ASCII. The width of each character is kept."""
 
 import unicodedata
 from functools import lru_cache
@@ -15,7 +15,7 @@ GLYPHS = str.maketrans(
 
 
 class AsciiFilter(LineFilter):
-    """Glyphs become their likeness, letters lose their accents, all else becomes `?`."""
+    """Replaces glyphs by similar ASCII characters, removes accents, and replaces everything else by `?`."""
 
     def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
         return [
@@ -26,7 +26,7 @@ class AsciiFilter(LineFilter):
 
 @lru_cache(maxsize=4096)
 def plain(text: str) -> str:
-    """`text` in ASCII, as wide as before."""
+    """Return `text` in ASCII, with the same width."""
     text = text.translate(GLYPHS)
     return text if text.isascii() else "".join(_likeness(character) for character in text)
 

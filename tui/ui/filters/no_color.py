@@ -1,7 +1,7 @@
-"""The screen without colours (NO_COLOR): no code for one leaves, and what a colour set apart still stands apart.
+"""Line filter for NO_COLOR: removes all colours but keeps what they distinguish.
 
-A ground of its own (a cursor's row, a selection) becomes reverse, what is fainter than words becomes dim. States
-need neither: each has its word.
+A distinct background (cursor row, selection) becomes reverse, and text fainter than the foreground becomes dim. States
+need neither: each is also shown as a word.
 """
 
 from collections.abc import Callable, Mapping
@@ -14,19 +14,19 @@ from textual.color import Color, ColorParseError
 from textual.filter import LineFilter
 
 GROUNDS = ("background", "surface", "panel", "panel-darken-1")
-"""The theme's colours on which words stand that are not set apart."""
+"""Theme colours of ordinary backgrounds."""
 SAME_GROUND = 5
-"""What a ground may differ by in red, green and blue (of 255), and be the same: one shines through another."""
+"""Maximum difference in red, green and blue (of 255) between equal backgrounds, as they may be blended."""
 GREY = 40
-"""How far red, green and blue (of 255) of a colour without a meaning lie apart at most."""
+"""Maximum spread of red, green and blue (of 255) in a colour that counts as grey."""
 FAINT = 0.65
-"""Of the brightness that lies between the theme's words and its ground: less is faint."""
+"""Fraction of the brightness difference between foreground and background below which text is faint."""
 
 Rgb = tuple[int, int, int]
 
 
 class NoColorFilter(LineFilter):
-    """`variables` gives the theme's, by their names. It takes the place of Textual's own, which leave greys."""
+    """Replaces Textual's own filter, which leaves greys. `variables` returns the theme's variables by name."""
 
     def __init__(self, variables: Callable[[], Mapping[str, str]]) -> None:
         super().__init__()
@@ -56,7 +56,7 @@ def _bare(style: Style, grounds: tuple[Rgb, ...], words: Rgb) -> Style:
 
 
 def _triplet(colour: RichColor | None) -> Rgb | None:
-    """None is the terminal's own, or one that the terminal chooses."""
+    """Return the RGB values; None for the terminal's default or palette colours."""
     if colour is None or colour.triplet is None:
         return None
     red, green, blue = colour.triplet
@@ -81,7 +81,7 @@ def _near(one: Rgb, other: Rgb) -> bool:
 
 
 def _lighter(ground: Rgb, usual: Rgb, words: Rgb) -> bool:
-    """Whether a ground comes nearer to the words than the usual one: nothing is set apart by less light."""
+    """Whether a background is closer in brightness to the foreground than the usual one, and so stands out."""
     return abs(_brightness(words) - _brightness(ground)) < abs(_brightness(words) - _brightness(usual))
 
 

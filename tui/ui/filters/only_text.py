@@ -1,7 +1,7 @@
-"""The last guard before the terminal: of whatever was drawn, only text reaches it.
+"""Line filter that lets only text reach the terminal.
 
-Texts are cleaned where they come in (`tui.core.sanitize`). This holds for those that come by another way, as a
-character that Markdown writes by its number, a damaged file, or a fault of ours.
+Text is sanitized on input (`tui.core.sanitize`). This filter covers other sources, such as a Markdown character
+reference, a damaged file or a bug.
 """
 
 from rich.cells import cell_len
@@ -13,7 +13,7 @@ from tui.core.sanitize import FLOODED, in_cells
 
 
 class OnlyText(LineFilter):
-    """Takes out what a terminal would obey, and what is no part of one line. Lines stay as wide as they are."""
+    """Removes control characters and line separators. The width of lines is unchanged."""
 
     def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
         for segment in segments:

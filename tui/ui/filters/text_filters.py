@@ -1,4 +1,4 @@
-"""What is taken away from the screen, whatever is drawn: all but text, and what settings and NO_COLOR say."""
+"""Selects the line filters: text only, and those of the settings and NO_COLOR."""
 
 from collections.abc import Callable, Mapping
 
@@ -9,7 +9,7 @@ from tui.ui.filters.only_text import OnlyText
 
 
 def filters_of(look: DisplaySettings, uncoloured: Callable[[], Mapping[str, str]] | None = None) -> list[LineFilter]:
-    """In the order in which lines go through them. `uncoloured`: there are to be none of the theme's variables."""
+    """Return the filters in the order in which they apply. `uncoloured`: theme variables, for NO_COLOR."""
     filters: list[LineFilter] = [OnlyText()]
     if uncoloured is not None:
         from tui.ui.filters.no_color import NoColorFilter

@@ -1,4 +1,4 @@
-"""The screen without links that a terminal opens, for those that show the sequence instead of obeying it."""
+"""Line filter that removes hyperlinks, for terminals that print the sequence instead."""
 
 from rich.segment import Segment
 from textual.color import Color
@@ -6,7 +6,7 @@ from textual.filter import LineFilter
 
 
 class NoLinksFilter(LineFilter):
-    """Takes the address out of every style; the words keep their line."""
+    """Removes the link from every style; the text stays."""
 
     def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
         return [
