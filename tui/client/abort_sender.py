@@ -1,7 +1,7 @@
-"""Aborting turns: one is sent until the turn that it is meant for is over, also by a later run of the client.
+"""Sends aborts, and repeats each until its turns are over, also in a later run of the client.
 
-A server aborts whatever runs in a session. So before each try the turn must still be what the server works on: as
-the event stream tells at the moment the person asks for it, and for each later try as the server says when asked.
+A server aborts whatever runs in a session. Before each try the turn must therefore be what the server works on: by
+the event stream at the moment of the user's request, and by a poll of the server before each later try.
 """
 
 import asyncio
@@ -23,11 +23,11 @@ from tui.storage.journal import Journal
 log = logging.getLogger(__name__)
 
 SEND_AGAIN = 10.0
-"""Seconds after which an abort that the server has taken is sent again, if the turn still runs by then."""
+"""Seconds after which an abort that the server accepted is sent again, if the turn still runs."""
 
 IDLE_FOR = 15.0
-"""Seconds for which a server that shows the prompt must have worked on nothing, until an abort is sent all the
-same: one that just started may begin late, and one that never begins may hold the request open for ever."""
+"""Seconds for which a server that shows the prompt must be idle before an abort is sent anyway: a server that just
+started may begin the turn late, and one that never begins it may hold the request open forever."""
 
 WAITS_FOR: Mapping[Position, str] = {
     "unseen": "the server does not show the prompt yet",
@@ -35,7 +35,7 @@ WAITS_FOR: Mapping[Position, str] = {
     "idle": "the server is idle",
     "passed": "the server is running a later prompt",
 }
-"""Why an abort is not sent at this moment, by the first that is so of one of its turns."""
+"""Why an abort is not sent now: the first entry that applies to one of its turns."""
 
 
 class NotSent(NetError):
@@ -47,19 +47,19 @@ class NotSent(NetError):
 
 @dataclass(slots=True, eq=False)
 class PendingAbort:
-    """One abort of a session. `fresh`: the turns ran by the event stream just now, no need to ask for them."""
+    """One abort of a session. `fresh`: the event stream showed the turns as running just now, so no poll is needed."""
 
     session_id: str
     turns: list[Turn]
     fresh: bool
     may_have_arrived: bool = False
     idle_since: float | None = None
-    """Since when the server is idle, whenever it was asked."""
+    """The time since which every poll found the server idle; None: the last poll did not."""
     moot: bool = False
-    """The server works on something else by now."""
+    """Whether the server already works on a later prompt, so that the abort must not be sent."""
     progress: AbortProgress = field(default_factory=lambda: AbortProgress("sending"))
     wake: asyncio.Event = field(default_factory=asyncio.Event)
-    """Something changed: no need to wait any longer."""
+    """Set to end the current wait early."""
     settled: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
@@ -68,11 +68,11 @@ class PendingAbort:
 
 
 class AbortSender:
-    """The aborts on their way, one a session.
+    """The pending aborts, at most one per session.
 
-    `post` sends one; `ready` says whether the connection is up and what is known of the sessions is complete,
-    `live` whether its events came in time until now; `refused` hears of the sessions whose turns run on, for the
-    server refused; `spawn`, `backoff` and `pause` are as for `ReplySender`.
+    `post` sends an abort. `ready`: whether the connection is up and the sessions are synchronized. `live`: whether
+    the event stream is on time. `refused` is called with each session whose abort the server rejected. `spawn`,
+    `backoff` and `pause` are the same as for `ReplySender`.
     """
 
     def __init__(
@@ -104,24 +104,24 @@ class AbortSender:
         self._under_way: dict[str, PendingAbort] = {}
 
     def progress(self, session_id: str) -> AbortProgress | None:
-        """How the session's abort stands; None where none is under way."""
+        """The progress of the session's pending abort, or None."""
         abort = self._under_way.get(session_id)
         return abort.progress if abort is not None and abort.open else None
 
     def covers(self, turn: Turn) -> bool:
-        """Whether an abort of this turn is under way."""
+        """Whether an abort of this turn is pending."""
         abort = self._under_way.get(turn.session_id)
         return abort is not None and turn in abort.turns
 
     def ask(self, session_id: str) -> bool:
-        """The person asks to abort what runs in the session now; false where nothing does."""
+        """Start an abort of the session's running turns; returns False if none runs."""
         meant = self._turns.abortable(session_id)
         if meant:
             self._take_up(session_id, meant, fresh=self._ready() and self._live())
         return bool(meant)
 
     def restore(self) -> None:
-        """Take up what an earlier run of the client left. Its prompts must have been taken up before."""
+        """Load the pending aborts of earlier runs from the journal. Their prompts must be restored first."""
         for session_id, prompt_id, tried in self._journal.adopt_aborts():
             turn = self._turns.find(session_id, prompt_id) or self._turns.follow(session_id, prompt_id)
             if tried:
@@ -129,7 +129,7 @@ class AbortSender:
             self._take_up(session_id, [turn], fresh=False, tried=tried)
 
     def resume(self) -> None:
-        """The person, or the connection, is back: try again at once."""
+        """Retry all pending aborts at once, after the user returned or the client reconnected."""
         for abort in self._under_way.values():
             abort.wake.set()
 
@@ -139,10 +139,10 @@ class AbortSender:
             abort.wake.set()
 
     async def clear(self, turn: Turn) -> bool:
-        """Wait until no abort of turns before this one is under way: it would end this one too.
+        """Wait until no abort of earlier turns in the session is pending: it would end this turn too.
 
-        False: this one is itself to be aborted. Its abort waits for the server to show the prompt, so the prompt
-        must not wait for the abort; and what is not at the server needs none.
+        Returns False if this turn itself is to be aborted. Its abort waits until the server shows the prompt, so
+        the prompt must not wait for the abort; a prompt that the server does not have needs no abort.
         """
         while (abort := self._under_way.get(turn.session_id)) is not None:
             if turn in abort.turns:
@@ -160,7 +160,7 @@ class AbortSender:
         abort.wake.set()
 
     async def _pursue(self, abort: PendingAbort) -> None:
-        """Send until it is settled; what stops it waits for the person, or for the connection to come back."""
+        """Retry until the abort is settled; after a permanent error, wait for the user or a reconnect."""
         while abort.open:
             try:
                 await until_settled(
@@ -188,7 +188,7 @@ class AbortSender:
         self._notify(TurnChanged(abort.session_id))
 
     async def _try(self, abort: PendingAbort) -> None:
-        """Send it if its turn runs, and wait for the turn's end. Raises `NetError`; returns to be called again."""
+        """Send the abort if its turn runs, and wait for the turn's end; may be called again. Raises `NetError`."""
         abort.wake.clear()
         if not self._ready():
             raise NotSent("no connection")
@@ -196,7 +196,7 @@ class AbortSender:
         for turn in abort.open if not fresh else ():
             await self._turns.fetch(turn)
         at = [self._turns.position(turn) for turn in abort.open]
-        if at and all(one == "passed" for one in at):  # what the session does now is not what was meant
+        if at and all(one == "passed" for one in at):  # the session runs a later prompt: do not abort it
             abort.moot = True
         elif "running" in at or self._stays_idle(abort, at):
             await self._send(abort)
@@ -204,7 +204,7 @@ class AbortSender:
             raise NotSent(next(why for position, why in WAITS_FOR.items() if position in at))
 
     def _stays_idle(self, abort: PendingAbort, at: Sequence[Position]) -> bool:
-        """The server works on nothing, and does not begin: an abort ends no other turn there."""
+        """Whether the server has been idle for `IDLE_FOR`: an abort then ends no other turn."""
         if not at or any(one != "idle" for one in at):
             abort.idle_since = None
         elif abort.idle_since is None:
@@ -251,7 +251,7 @@ class AbortSender:
         self._journal.post_abort(abort.session_id, map(_key, abort.open), tried=mark)
 
     async def _pause_for(self, abort: PendingAbort, seconds: float) -> None:
-        """Wait `seconds`, or until there was something new to act on since the last try began."""
+        """Wait `seconds`, or until `wake` is set after the last try began."""
         waits = [asyncio.ensure_future(self._pause(seconds)), asyncio.create_task(abort.wake.wait())]
         try:
             await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
@@ -264,5 +264,5 @@ class AbortSender:
 
 
 def _key(turn: Turn) -> str:
-    """What the turn is called in the journal: the server's own id of a prompt of ours may not be known yet."""
+    """The turn's id in the journal: the client's id for its own prompts, since the server's may not be known yet."""
     return turn.prompt.message_id if turn.prompt is not None else turn.prompt_id

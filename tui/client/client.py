@@ -1,8 +1,8 @@
-"""What the app talks to: open, send, answer, abort. It owns the link, the backend, the store and the journal.
+"""The client's API: open sessions, send prompts, answer requests, abort turns.
 
-Prompts go through `prompts`, what was typed and is not sent through `journal`.
+It owns the event connection, the backend, the store and the journal. `prompts` sends prompts, `journal` keeps drafts.
 
-It knows no screen and no family's dialect. Whoever shows it subscribes to its changes and reads its store.
+It has no user interface and no code of a single server family. A user interface subscribes and reads the store.
 """
 
 import asyncio
@@ -55,23 +55,23 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 JOURNAL_EVERY = 1.0
-"""Seconds from one look at what the journal could not write, and whether its file is there, to the next."""
+"""Seconds between two tries to write the journal's pending changes; each also checks that its file exists."""
 TICK_EVERY = 0.5
 OPEN_KEPT = 8
-"""Sessions opened last whose transcripts are kept: to go back to one of them needs no line."""
+"""Number of recently opened sessions whose transcripts are kept, readable without a connection."""
 
 Listener = Callable[[Change], None]
 
 
 class NotConnected(NetError):
-    """Something was asked of the server before it was ever reached."""
+    """A request was made before the first connection."""
 
     def __init__(self) -> None:
         super().__init__("not connected yet", "Wait for the connection, or retry it now.")
 
 
 class Clocks(msgspec.Struct, frozen=True):
-    """Where time and chance come from. `mono` never goes back; `wall` is epoch; all in seconds."""
+    """Injectable clocks and random source, in seconds. `mono` is monotonic; `wall` is epoch time."""
 
     mono: Callable[[], float] = time.monotonic
     wall: Callable[[], float] = time.time
@@ -80,7 +80,7 @@ class Clocks(msgspec.Struct, frozen=True):
 
 
 class Client:
-    """One server, seen by one person. `address` is what is shown; `open_http` and `users`: see `detect_backend`."""
+    """A client of one server. `address` is the displayed URL; `open_http` and `users`: see `detect_backend`."""
 
     def __init__(
         self,
@@ -107,7 +107,7 @@ class Client:
         self._health = ConnectionMonitor()
         self._listeners: list[Listener] = []
         self._opened: dict[str, None] = {}
-        """The sessions that were opened, the newest last."""
+        """The opened sessions in the order of opening."""
         self._tasks: set[asyncio.Task[None]] = set()
         self._line_up = asyncio.Event()
         self._linking: asyncio.Task[None] | None = None
@@ -203,25 +203,25 @@ class Client:
         )
 
     def subscribe(self, listener: Listener) -> None:
-        """`listener` hears every change, synchronously and in order, from the event loop's thread."""
+        """Call `listener` with every change, synchronously and in order, on the event loop's thread."""
         self._listeners.append(listener)
 
     def now(self) -> float:
-        """The monotonic clock that all times of `ConnectionStatus` and `Turn` are in, in seconds."""
+        """The monotonic time in seconds, as used by `ConnectionStatus` and `Turn`."""
         return self._clocks.mono()
 
     def server_now(self) -> float:
-        """The server's clock, in epoch seconds, as far as it is known."""
+        """The server's time in epoch seconds; the local time while the clock skew is unknown."""
         skew = self.server.clock_skew if self.server is not None else None
         return self._clocks.wall() + (skew or 0.0)
 
     def line(self) -> ConnectionStatus:
-        """The line as it is now."""
+        """The current status of the connection."""
         return self._health.view(self.now())
 
     @property
     def traits(self) -> Traits | None:
-        """How the server behaves, by its family and by what was seen of it; None until it was reached once."""
+        """The server's behavior, by its family and as observed; None before the first connection."""
         if self._backend is None:
             return None
         traits = self._backend.traits
@@ -230,11 +230,11 @@ class Client:
         return traits
 
     def turn(self, session_id: str) -> Turn | None:
-        """The session's turn to show: the one that runs, else the newest that ended."""
+        """The session's turn to display: the running one, else the newest."""
         return self.turns.current(session_id)
 
     def start(self) -> None:
-        """Take up what an earlier run left, and begin to connect; what comes of it is told by changes."""
+        """Restore the state of earlier runs and start to connect; results are reported as changes."""
         self.journal.told = self._tell_journal
         for problem in self.journal.problems:
             self.journal.told(problem)
@@ -252,9 +252,9 @@ class Client:
         self._emit(Notice(words, severity, sticky=self.journal.in_memory_only))
 
     async def close(self) -> None:
-        """Let go of everything. Turns go on at the server (where the family allows)."""
+        """Cancel all tasks, close the backend and the journal. Turns keep running where the server supports that."""
         self._closing = True
-        while tasks := list(self._tasks):  # what ends now may begin something else
+        while tasks := list(self._tasks):  # a task that ends may start another
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
@@ -263,11 +263,11 @@ class Client:
         self.journal.close()
 
     def restart_line(self) -> None:
-        """Connect anew at once (F5), whatever the line is said to be; turns and prompts are not touched by it."""
+        """Reconnect at once (F5), whatever the connection's status; turns and prompts are not affected."""
         self._try_now(self._link.restart)
 
     def retry_now(self) -> None:
-        """Try to connect at once (the terminal's focus), also after *stopped*; answers that stopped go out."""
+        """Retry the connection at once (on terminal focus), also after *stopped*; sends blocked replies."""
         self._try_now(self._link.retry_now)
 
     def _try_now(self, way: Callable[[], None]) -> None:
@@ -279,31 +279,31 @@ class Client:
             self._spawn(self._pulse.load_failed())
 
     def set_focused(self, now: bool) -> None:
-        """The terminal got the focus, or lost it."""
+        """Set whether the terminal has the focus; gaining it retries a lost connection."""
         self._link.focused = now
         if now and not self.line().up:
             self.retry_now()
 
     @property
     def input_pause(self) -> float:
-        """Seconds that long work should wait between two of its slices, for the echo of a key."""
+        """Seconds that long work should pause between two slices, so that typed keys are echoed in time."""
         return self._link.input_priority.pause
 
     def on_user_input(self) -> None:
-        """A person pressed a key: somebody looks, whatever the terminal tells of its focus."""
+        """Record a key press: it counts as focus, and retries the connection if none was recorded before."""
         watched = self._link.watched
         self._link.on_user_input()
         if not watched and self.line().state is ConnectionState.RECONNECTING:
             self.retry_now()
 
     def verify_now(self) -> None:
-        """The person was away, and this process with them: what is known of the line and the server may be old."""
+        """Check the connection and the server's state at once, because this process was suspended."""
         self.retry_now()
         if self._line_up.is_set():
             self._spawn(self._pulse.check_now())
 
     async def list_sessions(self, search: str = "", cursor: str | None = None) -> Rows[Session]:
-        """The newest sessions whose title holds `search`; `cursor`: of the page before. Raises `NetError`."""
+        """The newest sessions whose title contains `search`; `cursor` of the previous page. Raises `NetError`."""
         found = await self._require_backend().sessions(search=search, cursor=cursor)
         self._apply(e.SessionsListed(found))
         return found
@@ -315,11 +315,10 @@ class Client:
         return session
 
     async def open_session(self, session_id: str) -> None:
-        """Keep the session's transcript from now on and fetch its newest page. Raises `NetError`.
+        """Open the session's transcript and fetch its newest page. Raises `NetError`.
 
-        Where that fails `loadings` says why, and it is tried again.
-        While the line is down nothing is fetched; the next connection brings it. Sessions that were opened long
-        before are closed.
+        After a failure `loadings` has the reason, and the fetch is retried. While the connection is down nothing is
+        fetched until the client reconnects. All but the `OPEN_KEPT` last opened sessions are closed.
         """
         self.store.open_transcript(session_id)
         self._opened.pop(session_id, None)
@@ -329,15 +328,13 @@ class Client:
             self.journal.save_last_session(session_id)
         if self._link.synced:
             await self._resync.session(session_id)
-        if (
-            not is_known and session_id in self.store.sessions
-        ):  # else `--continue` would lead to an id that was mistyped
+        if not is_known and session_id in self.store.sessions:  # else `--continue` would open a mistyped id
             self.journal.save_last_session(session_id)
         for old in list(self._opened)[:-OPEN_KEPT]:
             self.close_session(old)
 
     def close_session(self, session_id: str) -> None:
-        """Forget the session's transcript, unless a turn runs or a prompt waits: its end is read from there."""
+        """Drop the session's transcript, unless a turn runs or a prompt is queued: both need it."""
         if not self.turns.running_in(session_id) and not self.prompts.waiting(session_id):
             self._opened.pop(session_id, None)
             self.store.close_transcript(session_id)
@@ -346,7 +343,7 @@ class Client:
                 self._spawn(self._backend.leave(session_id))
 
     async def load_older(self, session_id: str) -> bool:
-        """Fetch the page before the oldest message; False when there is none. Raises `NetError`."""
+        """Fetch the page before the oldest message; returns False if there is none. Raises `NetError`."""
         transcript = self.store.transcript(session_id)
         if transcript is None or transcript.cursor is None:
             return False
@@ -358,22 +355,22 @@ class Client:
         transcript = self.store.transcript(session_id)
         if (
             transcript is not None and transcript.cursor == cursor
-        ):  # else it was read anew meanwhile: a gap lies between
+        ):  # else it was refetched meanwhile, and the page no longer joins it
             self._apply(page)
         return True
 
     def abort(self, session_id: str) -> None:
-        """Abort what runs in the session now, however long it takes the server to hear of it (`aborts`)."""
+        """Abort the session's running turns; `aborts` retries until the server has done so."""
         if self.aborts.ask(session_id):
             self.prompts.hold_for_abort(session_id)
 
     async def _post_abort(self, session_id: str) -> None:
-        """Send an abort, and clear away the requests that it leaves behind. Raises `NetError`."""
+        """Send an abort and reject the requests of the aborted turns. Raises `NetError`."""
         left = {request.id: request for request in self.store.requests_of(session_id)}
         await self._require_backend().abort(session_id)
         self.turns.poll_all()
         left |= {request.id: request for request in self.store.requests_of(session_id)}
-        for request in left.values():  # the server keeps them in its list, though nobody waits for them any more
+        for request in left.values():  # stale now, but the server keeps them in its list
             self._apply(e.RequestGone(request.session_id, request.id))
             permission = isinstance(request, PermissionRequest)
             self._spawn(
@@ -381,21 +378,21 @@ class Client:
             )
 
     def answer(self, request: Request, answers: Answers) -> None:
-        """Send an answer until the server says that it has it; `ReplyStatusChanged` tells how it fares."""
+        """Send an answer, retried until the server acknowledges it; `ReplyStatusChanged` reports the progress."""
         self._reply(PendingReply(request, answers=answers))
 
     def reject(self, request: Request) -> None:
-        """Dismiss a question; the agent is told that nobody wants to answer."""
+        """Dismiss a question; the server reports the dismissal to the agent."""
         self._reply(PendingReply(request))
 
     def reply(self, request: Request, reply: PermissionReply, message: str = "") -> None:
-        """Answer a permission; `message` goes with a rejection and lets the agent go on."""
+        """Answer a permission request; `message` is the reason of a rejection and lets the agent continue."""
         self._reply(PendingReply(request, permission=reply, message=message))
 
     def _reply(self, reply: PendingReply) -> None:
         if reply.request.id in self.store.requests:
             self._spawn(self._outbox.send(reply))
-        else:  # it was closed while the person decided
+        else:  # the request was closed while the user decided
             self._emit(ReplyStatusChanged(reply.request, "expired"))
 
     def _send_stopped(self) -> None:
@@ -430,7 +427,7 @@ class Client:
     @asynccontextmanager
     async def _subscribe(self, on_bytes: Callable[[int], None]) -> AsyncIterator[Feed]:
         if self._backend is None:
-            from tui.backends.detect import detect_backend  # httpx takes longest to load: after the first paint
+            from tui.backends.detect import detect_backend  # httpx is slow to import: after the first paint
 
             self._backend, server = await detect_backend(
                 self._open_http,
@@ -455,7 +452,7 @@ class Client:
             yield feed
 
     def _on_server_info(self, server: ServerInfo) -> None:
-        """The server is there, or there again; it may be another version of it."""
+        """Store the server's data after each handshake, and report a changed version."""
         before, self.server = self.server, server
         self.turns.set_traits(self._require_backend().traits)
         if before is not None and before.version != server.version:
@@ -481,13 +478,13 @@ class Client:
             self._look()
 
     def _look_now(self) -> None:
-        """Let the turns and the queue see what changed."""
+        """Update the turns and the queue after changes of the store."""
         if not self._closing:
             self.turns.reevaluate()
             self.prompts.dispatch_ready()
 
     def _fetch_beyond(self) -> None:
-        """Where there is room again, ask for the requests of which only the number is kept."""
+        """Fetch the requests beyond the store's limit once it has room for them."""
         if self.store.has_room_for_requests and self._link.synced and not self._fetches_beyond:
             self._fetches_beyond = True
             self._spawn(self._fetch_requests())
@@ -501,14 +498,14 @@ class Client:
             self._fetches_beyond = False
 
     def _tell_unreadable(self, count: int) -> None:
-        """Requests wait that cannot be shown; each number of them is told once."""
+        """Report open requests that cannot be displayed, again only when their number grows."""
         before, self._unreadable = self._unreadable, count
         if count > before:
             what = "1 request that waits" if count == 1 else f"{count} requests that wait"
             self._emit(Notice(f"{what} for an answer cannot be shown. Answer in another client.", "warning"))
 
     def _tell_problem(self, problem: str) -> None:
-        """What runs or waits is not known; each reason is told once."""
+        """Report once per reason that the server's list of running turns and requests cannot be read."""
         before, self._problem = self._problem, problem
         if problem and problem != before:
             what = f"The server's list of what runs and waits cannot be read: {problem}."
@@ -520,7 +517,7 @@ class Client:
         return task
 
     def _on_connection_exit(self, task: "asyncio.Task[None]") -> None:
-        """Nobody holds the line any more: unless we are closing, that is a fault of our own, and shown as one."""
+        """Report the end of the connection task as an internal error, unless it was cancelled by `close`."""
         if not task.cancelled():
             what = f"Holdfast itself failed ({type(task.exception()).__name__})"
             self._health.stopped(self._clocks.mono(), what, "F5 retries. If it happens again, restart Holdfast.")
@@ -561,7 +558,7 @@ class Client:
             self._emit(Notice(f"A part of Holdfast stopped working ({type(error).__name__}). Restart it.", "error"))
 
     async def _pause_for_line(self, seconds: float) -> None:
-        """Wait `seconds`, or until the line is back, whichever is first; a line that stopped is waited for."""
+        """Wait `seconds` or until the client reconnects; while the connection is stopped, until it reconnects."""
         sleeping = asyncio.ensure_future(self._clocks.sleep(seconds))
         waking = asyncio.create_task(self._line_up.wait())
         waits = {sleeping} if self._line_up.is_set() else {sleeping, waking}

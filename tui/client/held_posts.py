@@ -1,4 +1,4 @@
-"""The POSTs that are held open until their turns end."""
+"""POST requests that are held open until their turns end."""
 
 import asyncio
 import math
@@ -19,10 +19,10 @@ ABORTED_UNSENT = "you aborted it before the server received it"
 
 
 class HeldPosts:
-    """At most one POST a turn. `feed` gives a turn what became of it, `accept` the id that the server chose.
+    """At most one POST per turn. `feed` passes its events and result to the turn, `accept` the id the server chose.
 
-    `clear` waits until the prompt may be posted, where it may not at once; False: the user aborted it meanwhile.
-    `deliver` takes the returned message into the store.
+    `clear` waits until the prompt may be posted and returns False if the user aborted it meanwhile.
+    `deliver` stores the returned message.
     """
 
     def __init__(
@@ -45,24 +45,24 @@ class HeldPosts:
         self._accept = accept
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._waiting: set[str] = set()
-        """The prompts whose POST waits for an abort to be over."""
+        """The prompts whose POST waits until an abort is settled."""
 
     def open(self, turn: Turn) -> None:
-        """Post the turn's prompt, and hold the POST."""
+        """Post the turn's prompt and hold the POST open."""
         self._tasks[turn.prompt_id] = self._spawn(self._hold(turn))
 
     def close(self, turn: Turn) -> None:
-        """Cancel the POST: its result is known."""
+        """Cancel the turn's POST."""
         task = self._tasks.pop(turn.prompt_id, None)
         if task is not None and task is not asyncio.current_task():
             task.cancel()
 
     def forget(self, turn: Turn) -> None:
-        """The turn is about to be known under another id."""
+        """Stop tracking the turn's POST, because the turn's id is about to change."""
         self._tasks.pop(turn.prompt_id, None)
 
     def is_waiting(self, turn: Turn) -> bool:
-        """Whether the prompt is not posted (again) before an abort of other turns is over."""
+        """Whether the prompt's POST waits until an abort of other turns is settled."""
         return turn.prompt_id in self._waiting
 
     async def _hold(self, turn: Turn) -> None:
@@ -87,7 +87,7 @@ class HeldPosts:
                 del self._tasks[turn.prompt_id]
 
     async def _when_clear(self, turn: Turn, clear: Callable[[Turn], Awaitable[bool]]) -> bool:
-        """Wait until no abort is under way in the session, which would end this turn too; whether to post it."""
+        """Wait until the session has no pending abort, which would end this turn too; returns whether to post."""
         self._waiting.add(turn.prompt_id)
         turn.posted(math.inf)
         try:
@@ -98,7 +98,7 @@ class HeldPosts:
 
 
 class _Observer:
-    """Gives a turn what comes on its POST."""
+    """Passes the events of a POST to its turn."""
 
     def __init__(self, feed: Callable[[Turn, Input], None], turn: Turn) -> None:
         self._feed = feed

@@ -1,6 +1,6 @@
-"""How the fetching of transcripts fares: how far it has come, and what could not be fetched.
+"""The progress and the failures of transcript fetches.
 
-It fetches nothing; who fetches reports here, and `tell` hears of each change that is worth drawing.
+It fetches nothing itself: callers report here, and `tell` gets each change, throttled by `TOLD_EVERY`.
 """
 
 import time
@@ -15,11 +15,11 @@ from tui.core.changes import Change, LoadingChanged
 from tui.net.errors import NetError
 
 TOLD_EVERY = 0.25
-"""Seconds between two reports of how far an answer has come."""
+"""Minimum seconds between two progress reports."""
 
 
 class LoadingState(msgspec.Struct, frozen=True):
-    """Of one session: what is fetched now, and how many bytes of it came; why the last attempts failed."""
+    """One session's state: the current fetch, its bytes received so far, and why the last fetches failed."""
 
     doing: Literal["", "newest", "older"] = ""
     received: int = 0
@@ -31,7 +31,7 @@ IDLE = LoadingState()
 
 
 class LoadingTracker:
-    """Of all sessions."""
+    """The loading states of all sessions."""
 
     def __init__(self, tell: Callable[[Change], None], clock: Callable[[], float] = time.monotonic) -> None:
         self._tell = tell
@@ -43,12 +43,12 @@ class LoadingTracker:
         return self._of.get(session_id, IDLE)
 
     def failed(self) -> list[str]:
-        """The sessions whose newest messages could not be fetched."""
+        """The sessions whose last fetch of the newest messages failed."""
         return [session_id for session_id, one in self._of.items() if one.failed]
 
     @contextmanager
     def fetching(self, session_id: str, doing: Literal["newest", "older"]) -> Iterator[Callable[[int], None]]:
-        """While a page is fetched: gives what is to hear of its bytes. An error is kept, and raised again."""
+        """Track the fetch of a page; yields the callback for its byte count. A `NetError` is recorded and re-raised."""
         before = self.of(session_id)
         self._set(session_id, replace(before, doing=doing, received=0))
         older = doing == "older"

@@ -1,7 +1,7 @@
-"""What is asked of the server at intervals while the line is up, and never while it is down.
+"""Periodic requests to the server while the connection is up.
 
-A ping for the round trip, a look whether the events told the truth, and our own heartbeats where the server wants
-them. A failure here is never a failure of the line or of a turn: others judge these.
+They are a ping for the round trip, a check for missed events, retries of failed fetches, and client heartbeats where
+the server requires them. A failure here does not change the state of the connection or of a turn.
 """
 
 import asyncio
@@ -22,18 +22,18 @@ PING_EVERY = 10.0
 BEAT_EVERY = 30.0
 """Seconds between two client heartbeats: what qwen's own web client uses."""
 BEATS_MISSED = 3
-"""Client heartbeats in a row that fail until the person is told: as many as qwen's own web client takes."""
+"""Consecutive failed client heartbeats before a warning: the limit of qwen's own web client."""
 LOAD_AGAIN_EVERY = 10.0
-"""Seconds until a session that could not be fetched is fetched again."""
+"""Seconds between two retries of failed session fetches."""
 CHECK_EVERY = 30.0
-"""Seconds between two looks whether the server is as its events told: a stream may beat and carry nothing else."""
+"""Seconds between two checks for missed events: a stream may carry heartbeats and nothing else."""
 
 
 class Poller:
-    """`line_up` is set while the line is up; `backend` gives the server's backend then.
+    """Runs the periodic requests. `line_up` is set while the connection is up; `backend` is valid then.
 
-    `heard` counts the events that came; `asked` hears that the server was asked, and whether that brought
-    something that no event had told.
+    `heard` returns the number of events received; `asked` is called after each check, with whether it found a
+    change that no event had reported.
     """
 
     def __init__(
@@ -60,11 +60,11 @@ class Poller:
         self._sleep = sleep
 
     def tasks(self) -> tuple[Coroutine[Any, Any, None], ...]:
-        """What is to run for as long as the client does."""
+        """The endless coroutines to run during the client's lifetime."""
         return self._ping(), self._check(), self._load_again(), self._beat()
 
     async def check_now(self) -> None:
-        """Look at once: this process was away, and what it knows may be old."""
+        """Ping and check for missed changes at once, because this process was suspended."""
         try:
             self._health.answered(await self._backend().ping())
             await self._resync.check_missed_changes()
@@ -77,7 +77,7 @@ class Poller:
             await self._line_up.wait()
             await self._sleep(PING_EVERY)
             if not self._line_up.is_set():
-                continue  # whether to try at all is the link's to say
+                continue  # reconnecting is the event connection's job
             try:
                 self._health.answered(await self._backend().ping())
             except NetError as error:
@@ -100,7 +100,7 @@ class Poller:
                 self._asked(self._store.version != before and self._heard() == heard)
 
     async def _load_again(self) -> None:
-        """Fetch again what could not be fetched of open sessions."""
+        """Retry the failed fetches of open sessions periodically."""
         while True:
             await self._line_up.wait()
             await self._sleep(LOAD_AGAIN_EVERY)
@@ -108,7 +108,7 @@ class Poller:
                 await self.load_failed()
 
     async def load_failed(self) -> None:
-        """Fetch the sessions again that could not be fetched."""
+        """Retry the failed session fetches once; logs a failure."""
         try:
             await self._resync.failed()
         except NetError as error:
@@ -126,7 +126,7 @@ class Poller:
             await self._sleep(BEAT_EVERY)
 
     async def _beat_in_all(self) -> NetError | None:
-        """Beat once in each open session, in all together; what went wrong, if anything did."""
+        """Send one heartbeat in each open session, concurrently; returns the first error or None."""
         async with asyncio.TaskGroup() as together:
             beats = [together.create_task(self._beat_in(one)) for one in self._store.open_sessions()]
         return next((missed for beat in beats if (missed := beat.result()) is not None), None)

@@ -1,4 +1,4 @@
-"""What a failed POST of a prompt means for its turn."""
+"""Maps the error of a failed prompt POST to a turn input."""
 
 from tui.backends.base import PromptRejected
 from tui.core.turn_inputs import PostFailed, PostNotSent, PostRefused
@@ -17,7 +17,7 @@ from tui.net.errors import (
 
 
 def post_failure(error: NetError) -> PostNotSent | PostRefused | PostFailed:
-    """Not sent where no byte can have arrived, refused where the server says so, else unknown."""
+    """`PostNotSent` if no byte can have arrived, `PostRefused` if the server rejected it, else `PostFailed`."""
     match error:
         case ConnectFailed() | CertificateError() | Unsendable():
             return PostNotSent(error.message)

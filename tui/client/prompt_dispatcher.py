@@ -1,6 +1,6 @@
-"""The way of a prompt from the person to its turn: history, queue, flight; or back to the draft.
+"""Dispatches prompts from the user to their turns: history, queue, in flight; or back to the draft.
 
-Each step is in the journal before it is taken, so that whatever dies, the prompt is in exactly one place.
+Each step is journaled before it is taken, so that after a crash each prompt is in exactly one place.
 """
 
 from collections.abc import Callable
@@ -17,24 +17,24 @@ from tui.net.errors import NetError
 from tui.storage.journal import Journal
 
 GONE = "its session no longer exists on the server"
-"""Why the queue of a session that was deleted is held."""
+"""Hold reason: the session was deleted."""
 ABORT_ASKED = "you aborted the turn before it"
-"""Why what waits is held from an abort on, until it is known what became of the turn."""
+"""Hold reason: an abort is pending, and the turn's end is not known yet."""
 ALREADY_THERE = "the server has this prompt already"
-"""Why a waiting copy of a prompt that went back to the person is held."""
+"""Hold reason: the server has a prompt that was returned to the draft and that the user queued again."""
 UNDONE = "another client undid a prompt; sending removes it permanently"
-"""Why a queue is held that was written before the undo."""
+"""Hold reason: another client undid messages after the prompts were queued."""
 
 
 class NotFetched(NetError):
-    """A prompt's ids must be minted above those of the session's messages, which have not come yet."""
+    """The session's messages are not loaded yet: a new prompt's ids must sort after theirs."""
 
     def __init__(self) -> None:
         super().__init__("the session's messages have not come yet", "Send it again in a moment.")
 
 
 class NotSaved(NetError):
-    """A prompt that is not on disk would be lost if this program ended before the server has it."""
+    """The prompt cannot be saved: it would be lost if this program ended before the server has it."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -43,11 +43,11 @@ class NotSaved(NetError):
 
 
 class PromptDispatcher:
-    """All prompts of this client that are not yet answered.
+    """Queues and posts this client's prompts.
 
-    `backend` gives the server's backend, or raises `NetError` before it is known; `ready` says whether the line is
-    up and what the store says is fresh; `choose` adds the agent and the model that the person chose; `fetch`
-    fetches a session's newest messages and calls `advance` after that.
+    `backend` returns the server's backend, or raises `NetError` before the first connection. `ready`: whether the
+    connection is up and the store is synchronized. `choose` adds the selected agent and model. `fetch` loads a
+    session's newest messages, then calls `dispatch_ready`.
     """
 
     def __init__(
@@ -72,12 +72,12 @@ class PromptDispatcher:
         self._fetch = fetch
         self._queue = PromptQueue(journal)
         self._accepted_undo: dict[str, str] = {}
-        """By session: from which message on it was undone when the user last sent a prompt."""
+        """By session: the first undone message when the user last sent a prompt; "" for none."""
 
     def submit(self, session_id: str, text: str) -> None:
-        """Send a prompt as soon as its session is free and the line is up: at once, or from the queue.
+        """Queue a prompt; it is posted as soon as its session is idle and the connection is up.
 
-        What is held stays so, and the prompt goes before it.
+        It is placed before held prompts, which stay held.
         """
         self._queue.add(session_id, text)
         self._accept_undo(session_id)
@@ -85,10 +85,10 @@ class PromptDispatcher:
         self._notify(QueueChanged(session_id))
 
     def send_now(self, session_id: str, text: str) -> Turn:
-        """Post a prompt without waiting for the turn that runs. Its fate is in the turn that is returned.
+        """Post a prompt without waiting for the running turn; returns its turn, which tracks the outcome.
 
-        Raises `NetError` when the server was never reached, the session's messages have not come yet, or (until
-        the person was told) the prompt cannot be saved.
+        Raises `NetError` before the first connection, `NotFetched` if the session's messages are not loaded, and
+        `NotSaved` if the prompt cannot be saved and the user was not warned of that before.
         """
         self._check_fetched(session_id)
         prompt = self._choose(self._backend().new_prompt(session_id, text))
@@ -101,19 +101,19 @@ class PromptDispatcher:
         return self._queue.of(session_id)
 
     def held(self, session_id: str) -> str:
-        """Why prompts of the session's queue are held; "" when they only wait for the session to be free."""
+        """The reason why prompts of the session's queue are held; "" if none is held."""
         return self._queue.held(session_id)
 
     def is_held(self, queued_id: str) -> bool:
-        """Whether a waiting prompt is held, and not only waits for its session to be free."""
+        """Whether a queued prompt is held."""
         return bool(self._queue.why_held(queued_id))
 
     def sessions(self) -> tuple[str, ...]:
-        """The sessions for which something waits."""
+        """The sessions with queued prompts."""
         return self._queue.sessions()
 
     def hold(self, session_id: str, reason: str) -> None:
-        """Send nothing more of the session's queue until `release`; what is held keeps its reason."""
+        """Hold the session's queued prompts until `release`; prompts held before keep their reason."""
         self._queue.hold(session_id, reason, again=False)
         self._notify(QueueChanged(session_id))
 
@@ -125,13 +125,13 @@ class PromptDispatcher:
         self._notify(QueueChanged(session_id))
 
     def move(self, session_id: str, to: str) -> None:
-        """Let what waits for a session that is gone wait for another; held as it was."""
+        """Move the queued prompts of a deleted session to another session; held prompts stay held."""
         self._queue.move(session_id, to)
         self._notify(QueueChanged(session_id))
         self._notify(QueueChanged(to))
 
     def send_queued_now(self, queued_id: str) -> None:
-        """Post a waiting prompt at once. Raises as `send_now`."""
+        """Post a queued prompt at once. Raises the same errors as `send_now`."""
         queued = self._queue.find(queued_id)
         if queued is not None:
             self._check_fetched(queued.session_id)
@@ -139,43 +139,43 @@ class PromptDispatcher:
                 raise NotSaved
 
     def edit(self, queued_id: str, text: str) -> None:
-        """Change a waiting prompt in its place, and remember it so; nothing if it was sent meanwhile."""
+        """Change a queued prompt in place and add it to the history; does nothing if it was sent meanwhile."""
         queued = self._queue.edit(queued_id, text)
         if queued is not None:
             self._journal.remember(text)
             self._notify(QueueChanged(queued.session_id))
 
     def cancel(self, queued_id: str) -> Queued | None:
-        """Remove a waiting prompt from the queue; None if it was sent meanwhile."""
+        """Remove a prompt from the queue and return it; None if it was sent meanwhile."""
         queued = self._queue.remove(queued_id)
         if queued is not None:
             self._notify(QueueChanged(queued.session_id))
         return queued
 
     def restore(self) -> None:
-        """Take up what an earlier run of the client left."""
+        """Restore the queued and in-flight prompts of earlier runs from the journal."""
         self._queue.restore()
         for prompt in self._journal.adopt_flights():
             self._store.open_transcript(prompt.session_id)
             self._turns.recover(prompt)
 
     def dispatch_ready(self) -> None:
-        """Something changed: send what can be sent now."""
+        """Post the queued prompts that can be posted now."""
         for session_id in self._queue.sessions():
             self._advance(session_id)
 
     def hold_for_abort(self, session_id: str) -> None:
-        """The person aborts what runs: what waits now was written for another outcome, what comes later was not."""
+        """Hold the prompts that are queued when the user aborts a turn: they assumed that it would finish."""
         self.hold(session_id, ABORT_ASKED)
 
     def abort_refused(self, session_id: str) -> None:
-        """The turn runs on after all."""
+        """Release the prompts held for an abort that the server rejected."""
         self.release(session_id, ABORT_ASKED)
 
     def on_turn_ended(self, turn: Turn, *, abort_asked: bool = False) -> None:
-        """A turn is over. A prompt that the server does not have goes back to the person.
+        """Record the end of a turn. A prompt that the server does not have is returned to the draft.
 
-        `abort_asked`: by the person here. What they wrote after that is for the time after this turn.
+        `abort_asked`: the user aborted it in this client. Prompts queued after the abort are not held.
         """
         if turn.state in ABNORMAL_ENDS:
             self._journal.save_turn_end(turn.session_id, turn.prompt_id, turn.state.value, turn.reason)
@@ -193,7 +193,7 @@ class PromptDispatcher:
             self._notify(QueueChanged(turn.session_id))
 
     def on_returned_prompt_found(self, prompt: Prompt) -> None:
-        """The server has a prompt that went back to the person: the person may have queued it again since."""
+        """Hold queued copies of a prompt that was returned to the draft but did reach the server."""
         copies = {queued.id for queued in self._queue.of(prompt.session_id) if queued.text == prompt.text}
         self._queue.hold(prompt.session_id, ALREADY_THERE, only=copies)
         self._notify(ReturnedPromptFound(prompt.session_id, prompt.text))
@@ -216,7 +216,7 @@ class PromptDispatcher:
                 self._fetch(session_id)
 
     def _accept_undo(self, session_id: str) -> None:
-        """The user sends a prompt: what is undone at this moment may be removed by it."""
+        """Record that the user sends a prompt, which may remove the messages that are undone now."""
         self._accepted_undo[session_id] = self._undone_from(session_id)
 
     def _undone_from(self, session_id: str) -> str:
@@ -224,7 +224,7 @@ class PromptDispatcher:
         return session.undone_from if session is not None else ""
 
     def _fetched(self, session_id: str) -> bool:
-        """Whether ids for the session can be minted: above its newest, which must be known."""
+        """Whether ids for the session can be generated: its newest message, which they must follow, is loaded."""
         transcript = self._store.transcript(session_id)
         return not self._backend().traits.accepts_client_ids or (transcript is not None and transcript.loaded)
 
@@ -234,7 +234,7 @@ class PromptDispatcher:
             raise NotFetched
 
     def _post(self, queued: Queued, *, anyway: bool = False) -> bool:
-        """Whether the prompt is on its way: it waits on while the journal cannot be written."""
+        """Post the prompt; returns False, and leaves it queued, if the journal cannot be written."""
         prompt = self._choose(self._backend().new_prompt(queued.session_id, queued.text))
         if not self._journal.mark_in_flight(prompt, queued.id, anyway=anyway):
             return False
@@ -245,7 +245,7 @@ class PromptDispatcher:
 
 
 def _why_held(turn: Turn) -> str:
-    """In words that stay true while later prompts go before those that are held."""
+    """The hold reason after `turn`, worded to stay true while later prompts are sent first."""
     if turn.state is TurnState.NOT_SENT:
         return "an earlier prompt was not sent"
     if turn.state is TurnState.FINISHED:

@@ -1,4 +1,4 @@
-"""What the server offers for a prompt, and what the person chose of it for each session."""
+"""The server's agents, models, commands and files for a prompt, and the user's selection per session."""
 
 from collections.abc import Callable, Sequence
 
@@ -11,7 +11,7 @@ from tui.core.model import CatalogItem, Prompt
 
 
 class Selection(msgspec.Struct, frozen=True):
-    """None is what the server itself would take."""
+    """The selected agent and model; None: the server's default."""
 
     agent: str | None = None
     model: str | None = None
@@ -21,9 +21,9 @@ UNCHOSEN = Selection()
 
 
 class PromptOptions:
-    """`backend` gives the server's backend, or raises `NetError`; `directory_of` that of a session ("": unknown).
+    """Queries the server's catalog and stores selections. Every query may raise `NetError`.
 
-    Every question may raise `NetError`.
+    `backend` returns the server's backend, or raises `NetError`; `directory_of` a session's ("": unknown).
     """
 
     def __init__(self, *, backend: Callable[[], Backend], directory_of: Callable[[str], str]) -> None:
@@ -35,18 +35,18 @@ class PromptOptions:
         return self._chosen.get(session_id, UNCHOSEN)
 
     def choose(self, session_id: str, *, agent: str | None = None, model: str | None = None) -> None:
-        """From the next prompt on."""
+        """Select an agent or a model from the next prompt on; None keeps the previous one."""
         before = self.of(session_id)
         self._chosen[session_id] = Selection(agent or before.agent, model or before.model)
 
     def begin(self, session_id: str) -> None:
-        """What was chosen while there was no session is for this one, which begins now."""
+        """Assign the selection made before any session existed to this new session."""
         chosen = self._chosen.pop("", None)
         if chosen is not None:
             self._chosen[session_id] = chosen
 
     def applied(self, prompt: Prompt) -> Prompt:
-        """The prompt with what was chosen for its session."""
+        """The prompt with its session's selected agent and model."""
         choice = self.of(prompt.session_id)
         return prompt if choice == UNCHOSEN else replace(prompt, agent=choice.agent, model=choice.model)
 

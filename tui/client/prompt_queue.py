@@ -1,8 +1,8 @@
-"""Prompts that wait in this client until their session is free: in order, editable, kept over a restart.
+"""The client-side queue of prompts per session: ordered, editable, persistent across restarts.
 
-After a turn that did not end well what waits is held: what becomes of it is for the person to decide. Where the
-person aborts the turn, what waits then is held at once. A prompt that comes after that is no part of it, and stands
-before it: the order of the queue is that of sending.
+After a failed or aborted turn the queued prompts are held until the user releases, edits or removes them; an abort by
+the user holds them at once. A prompt that is added later is not held and is placed before the held ones: the queue is
+always in sending order.
 """
 
 import uuid
@@ -16,17 +16,17 @@ from tui.storage.journal import Journal
 
 
 class PromptQueue:
-    """The waiting prompts of all sessions, as the journal has them."""
+    """The queued prompts of all sessions, mirrored in the journal."""
 
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
         self._waiting: dict[str, list[Queued]] = defaultdict(list)
         self._held: dict[str, str] = {}
-        """Prompts that are held, by their id, and why."""
+        """The reason of each held prompt, by its id."""
         self._place = 0
 
     def restore(self) -> None:
-        """Take over what a client that is gone had waiting; held, for its person may have changed their mind."""
+        """Adopt the queued prompts of clients that no longer run, and hold them until the user releases them."""
         adopted = self._journal.adopt_queue()
         for queued in adopted:
             self._waiting[queued.session_id].append(queued)
@@ -35,14 +35,14 @@ class PromptQueue:
             self.hold(session_id, "from an earlier run")
 
     def sessions(self) -> tuple[str, ...]:
-        """The sessions for which something waits."""
+        """The sessions with queued prompts."""
         return tuple(session_id for session_id, waiting in self._waiting.items() if waiting)
 
     def of(self, session_id: str) -> tuple[Queued, ...]:
         return tuple(self._waiting.get(session_id, ()))
 
     def add(self, session_id: str, text: str) -> Queued:
-        """Put a prompt behind those that wait, and before those that are held."""
+        """Append a prompt to the queue, before the held prompts."""
         queued = Queued(uuid.uuid4().hex, session_id, text)
         waiting = self._waiting[session_id]
         at = next((row for row, other in enumerate(waiting) if other.id in self._held), len(waiting))
@@ -53,7 +53,7 @@ class PromptQueue:
         return queued
 
     def move(self, session_id: str, to: str) -> None:
-        """Let all that waits for one session wait for another, behind what waits there; what is held stays so."""
+        """Move a session's queue to the end of another session's queue; held prompts stay held."""
         moved = [replace(queued, session_id=to) for queued in self.of(session_id)]
         self._waiting[to] += moved
         self._write(moved)
@@ -63,7 +63,7 @@ class PromptQueue:
         return next((q for waiting in self._waiting.values() for q in waiting if q.id == queued_id), None)
 
     def edit(self, queued_id: str, text: str) -> Queued | None:
-        """Change a waiting prompt in its place; None if it was sent meanwhile."""
+        """Change a queued prompt in place and return it; None if it was sent meanwhile."""
         old = self.find(queued_id)
         if old is None:
             return None
@@ -74,14 +74,14 @@ class PromptQueue:
         return new
 
     def remove(self, queued_id: str) -> Queued | None:
-        """Take a prompt out of the queue; None if it was sent meanwhile."""
+        """Remove a prompt from the queue and the journal; None if it was sent meanwhile."""
         found = self.sent(queued_id)
         if found is not None:
             self._journal.dequeue(queued_id)
         return found
 
     def sent(self, queued_id: str) -> Queued | None:
-        """Forget a prompt that the journal already has in flight."""
+        """Remove a prompt that the journal already has in flight; None if it is not queued."""
         queued = self.find(queued_id)
         if queued is not None:
             self._waiting[queued.session_id].remove(queued)
@@ -89,9 +89,9 @@ class PromptQueue:
         return queued
 
     def hold(self, session_id: str, reason: str, *, again: bool = True, only: Collection[str] | None = None) -> None:
-        """Send none of the session's waiting prompts until `release`, or none of `only`.
+        """Hold the session's queued prompts (with `only`: those ids) until `release`.
 
-        `again`: what is held already, for this reason from now on.
+        `again`: also replace the reason of prompts that are held already.
         """
         for queued in self.of(session_id):
             if (again or queued.id not in self._held) and (only is None or queued.id in only):
@@ -100,29 +100,29 @@ class PromptQueue:
             self._put_held_last(session_id)
 
     def why_held(self, queued_id: str) -> str:
-        """Why the prompt is held; "" when it is not."""
+        """The reason why the prompt is held; "" if it is not."""
         return self._held.get(queued_id, "")
 
     def held(self, session_id: str) -> str:
-        """Why the first of the session's held prompts is held; "" when none is."""
+        """The reason of the session's first held prompt; "" if none is held."""
         return next((self._held[queued.id] for queued in self.of(session_id) if queued.id in self._held), "")
 
     def held_for(self, session_id: str, reason: str) -> set[str]:
-        """The ids of the session's prompts that are held for this."""
+        """The ids of the session's prompts that are held for `reason`."""
         return {queued.id for queued in self.of(session_id) if self._held.get(queued.id) == reason}
 
     def release(self, session_id: str, reason: str | None = None) -> None:
-        """Hold no prompt of the session any more, or (`reason`) none for this reason."""
+        """Release all held prompts of the session, or only those held for `reason`."""
         for queued in self.of(session_id):
             if reason is None or self._held.get(queued.id) == reason:
                 self._held.pop(queued.id, None)
 
     def next(self, session_id: str) -> Queued | None:
-        """The first of the session's prompts that is not held."""
+        """The session's first queued prompt that is not held, or None."""
         return next((queued for queued in self.of(session_id) if queued.id not in self._held), None)
 
     def _put_held_last(self, session_id: str) -> None:
-        """The order of the queue is that of sending."""
+        """Move held prompts to the end, so that the queue is in sending order."""
         ordered = sorted(self.of(session_id), key=lambda queued: queued.id in self._held)
         if ordered != self._waiting[session_id]:
             self._waiting[session_id] = ordered

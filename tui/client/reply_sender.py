@@ -1,7 +1,7 @@
-"""Sending answers: each is sent until the server says that it has it, or that nobody waits for it any more.
+"""Sends replies to requests; each is retried until the server acknowledges it or no longer has the request open.
 
-An answer whose acknowledgement was lost may have arrived. Then the server no longer has the request, and only
-what it was answered with tells ours from somebody else's.
+A reply whose acknowledgement was lost may have arrived. The server then no longer has the request, and only the
+recorded answer shows whether this client's reply or another client's was accepted.
 """
 
 import logging
@@ -32,25 +32,25 @@ from tui.storage.journal import Journal
 log = logging.getLogger(__name__)
 
 CLOSED_KEPT = 500
-"""Closed requests whose fate is remembered, so that a late refusal can be explained."""
+"""Number of closed requests whose outcome is kept, to explain a late rejection."""
 
 NOT_OPEN = (404, 409, 410)
-"""Statuses by which servers say that a request, or its session, is not there any more."""
+"""HTTP statuses for a request, or its session, that does not exist any more."""
 
 TOLD_AFTER = (0.05, 0.2, 0.5, 1.0)
-"""Seconds from one look to the next for the event that tells how a request ended."""
+"""Seconds between the checks for the event that reports how a request ended."""
 
 SAVE_CHECKS, SAVE_CHECK_EVERY = 10, 0.5
-"""How often an answer that cannot be saved looks whether it can be now, and seconds between: then it is sent."""
+"""Number of checks whether a reply can be saved, and seconds between them; then it is sent unsaved."""
 
 Ending: TypeAlias = tuple[Literal["acknowledged", "allowed", "elsewhere", "expired"], str]
-"""What became of an answer whose request is over, and by what it was so."""
+"""The outcome of a reply whose request is over, and its reason."""
 DeliveryState: TypeAlias = Ending | tuple[Literal["refused", "stopped"], str]
-"""As far as the sending of an answer has come, and why no farther."""
+"""The delivery state of a reply, and its reason."""
 
 
 class PendingReply(msgspec.Struct, frozen=True):
-    """What the person decided: `answers` or (None) a dismissal of a question, `permission` for a permission."""
+    """The user's reply: `answers` to a question (None dismisses it), or `permission` for a permission request."""
 
     request: Request
     answers: Answers | None = None
@@ -67,12 +67,11 @@ class PendingReply(msgspec.Struct, frozen=True):
 
 
 class ReplySender:
-    """The answers on their way.
+    """The pending replies.
 
-    `post` sends one and is true when the server took it, which it says of any unless `yes_is_proof`;
-    `messages` gives the session's newest, as the server has
-    them now; `runs` and `is_open` say whether a turn ran, and whether a request was open, when they were fetched;
-    `spawn` starts what is to run beside; `pause` waits so many seconds, or less when the line comes back before.
+    `post` sends one; True: the server accepted it, which is conclusive only if `yes_is_proof`. `messages` fetches
+    the session's newest messages; `runs` and `is_open` say whether a turn ran, and a request was open, at that
+    time. `spawn` starts a task; `pause` waits so many seconds, or less if the client reconnects before.
     """
 
     def __init__(
@@ -105,10 +104,10 @@ class ReplySender:
         self._under_way: dict[str, PendingReply] = {}
         self._stopped: dict[str, PendingReply] = {}
         self._may_have_arrived: set[str] = set()
-        """Requests to which an answer was sent whose acknowledgement did not come."""
+        """Requests with a reply that was sent but not acknowledged."""
 
     def load_pending(self) -> list[PendingReply]:
-        """Answers on whose way an earlier client died. Whether they arrived is for `send` to find out."""
+        """The unsettled replies of earlier runs, from the journal; `send` finds out whether they arrived."""
         replies = []
         for body in self._journal.adopt_answers():
             try:
@@ -121,12 +120,12 @@ class ReplySender:
         return replies
 
     def pop_blocked(self) -> list[PendingReply]:
-        """Answers that only a person could help on their way, each given out once: to be sent after their act."""
+        """Remove and return the replies stopped by a permanent error, to be sent again after a user action."""
         stopped, self._stopped = list(self._stopped.values()), {}
         return stopped
 
     def closed(self, change: RequestClosed) -> None:
-        """Remember how a request ended; an answer to it that stopped waits for nobody any more."""
+        """Record how a request ended, and resolve a stopped reply to it."""
         self._closed[change.request.id] = change
         while len(self._closed) > CLOSED_KEPT:
             self._closed.popitem(last=False)
@@ -135,12 +134,12 @@ class ReplySender:
             self._spawn(self._run_until_settled(reply, self._explain_or_post))
 
     def rejects(self, request_id: str) -> bool:
-        """Whether a rejection is on its way to this request."""
+        """Whether a rejection of this request is being sent."""
         reply = self._under_way.get(request_id)
         return reply is not None and reply.rejects
 
     async def send(self, reply: PendingReply) -> None:
-        """Send until it is settled; a second call for the same request meanwhile does nothing."""
+        """Send the reply until it is settled; does nothing if one to the same request is being sent."""
         if reply.request.id in self._under_way:
             return
         self._journal.post_answer(reply.request.id, _encode(reply))
@@ -148,7 +147,7 @@ class ReplySender:
         await self._run_until_settled(reply, self._post_once_saved)
 
     async def _post_once_saved(self, reply: PendingReply) -> DeliveryState:
-        """Wait for a journal that another program holds, though not for ever: somebody waits for the answer."""
+        """Wait a limited time for a journal that another program has locked, then post the reply anyway."""
         for _ in range(SAVE_CHECKS):
             if not self._journal.behind:
                 break
@@ -158,7 +157,7 @@ class ReplySender:
     async def _run_until_settled(
         self, reply: PendingReply, step: Callable[[PendingReply], Awaitable[DeliveryState]]
     ) -> None:
-        """Repeat `step` until it tells what became of the answer, and tell that."""
+        """Repeat `step` until it returns the reply's state, then journal and report that state."""
         request = reply.request
         self._under_way[request.id] = reply
         self._stopped.pop(request.id, None)
@@ -205,7 +204,7 @@ class ReplySender:
         return "acknowledged", ""
 
     async def _confirm(self, reply: PendingReply) -> Ending:
-        """The server took an answer, ours or one a moment before: how it tells of the request's end says."""
+        """Find out from the request's end whether this reply or an earlier one was accepted. Raises `NetError`."""
         self._may_have_arrived.add(reply.request.id)
         for seconds in TOLD_AFTER:
             if self._is_over(reply.request.id):
@@ -215,19 +214,19 @@ class ReplySender:
         return ("acknowledged", "") if ending[0] == "expired" else ending
 
     async def _explain_or_post(self, reply: PendingReply) -> DeliveryState:
-        """The request ended while the answer lay here; should it be open after all, the answer goes out."""
+        """Classify a reply whose request ended before it was sent; post it if the request is still open."""
         call = await self._recorded(reply.request)
         return self._classify(reply, call) if self._is_over(reply.request.id) else await self._post_or_explain(reply)
 
     async def _resolve_outcome(self, reply: PendingReply) -> Ending:
-        """The server does not have the request open: was it us, somebody else, or nobody? Raises `NetError`."""
+        """Find out how a request that is not open any more ended. Raises `NetError`."""
         return self._classify(reply, await self._recorded(reply.request))
 
     def _is_over(self, request_id: str) -> bool:
         return request_id in self._closed and not self._is_open(request_id)
 
     async def _recorded(self, request: Request) -> ToolPart | None:
-        """The call that asked, where nobody told how the request ended. Raises `NetError`."""
+        """The request's tool call if no event reported how the request ended, else None. Raises `NetError`."""
         if request.id in self._closed and self._closed[request.id].how != "gone":
             return None
         return await self._call_of(request)
@@ -238,7 +237,7 @@ class ReplySender:
         arrived = request.id in self._may_have_arrived
         self._deliver(e.RequestGone(request.session_id, request.id))
         if reply.message and not arrived and ((call is not None and call.rejected) or _is_rejected(closed)):
-            return "elsewhere", "rejected"  # without the reason that goes with this rejection
+            return "elsewhere", "rejected"  # that rejection did not carry this reply's reason
         if closed is not None and closed.how != "gone":
             return _explain_by_end(reply, closed)
         if call is not None and call.answers is not None and reply.permission is None:
@@ -250,10 +249,10 @@ class ReplySender:
         return "expired", ""
 
     async def _call_of(self, request: Request) -> ToolPart | None:
-        """The tool call as the server has it; the session need not be open here. Raises `NetError`.
+        """Fetch the request's tool call; the session need not be open in this client. Raises `NetError`.
 
-        None too for one that is not over and that no turn works on: a server that was ended keeps its dead calls
-        as they were, and opencode's run before they are allowed.
+        Also None for an unfinished call without a running turn: a restarted server keeps interrupted calls as they
+        were, and opencode marks calls as running before they are allowed.
         """
         try:
             messages = await self._messages(request.session_id)
@@ -275,7 +274,7 @@ def _is_rejected(closed: RequestClosed | None) -> bool:
 
 
 def _explain_by_end(reply: PendingReply, closed: RequestClosed) -> Ending:
-    """The server told how the request ended: was it by `reply`?"""
+    """The outcome of `reply` according to the event that closed the request."""
     if closed.how == "replied":
         ours = reply.permission is not None and closed.reply == reply.permission
         return ("acknowledged", "") if ours else ("elsewhere", str(closed.reply))
@@ -285,7 +284,7 @@ def _explain_by_end(reply: PendingReply, closed: RequestClosed) -> Ending:
 
 
 def _explain_by_call(reply: PermissionReply, call: ToolPart, *, may_have_arrived: bool) -> Ending:
-    """No event says how a permission ended. Its call (`_call_of`) shows whether it was allowed, not by which reply."""
+    """The outcome of a permission reply by its tool call (`_call_of`): that shows only whether it was allowed."""
     if call.state in ("running", "completed"):
         return ("allowed", "") if may_have_arrived and reply != "reject" else ("elsewhere", "allowed")
     rejected = may_have_arrived and reply == "reject" and call.state == "error"
@@ -299,7 +298,7 @@ def _explain_by_answers(reply: PendingReply, given: Answers) -> Ending:
 
 
 class _Row(msgspec.Struct, frozen=True):
-    """A `PendingReply` as the journal keeps it; one of the two requests is set."""
+    """The journal format of a `PendingReply`; exactly one of the two requests is set."""
 
     question: QuestionRequest | None
     permission_request: PermissionRequest | None

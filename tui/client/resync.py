@@ -1,6 +1,6 @@
-"""Fetching anew what a gap may have made untrue: statuses, open requests, transcripts.
+"""Refetches state that may be stale after a gap in the event stream: statuses, open requests, transcripts.
 
-What is fetched is told as events and takes its place between the live ones (`EventConnection.refetch`).
+The results are delivered as events, in order with the live events (`EventConnection.refetch`).
 """
 
 import asyncio
@@ -31,7 +31,7 @@ from tui.net.together import together
 log = logging.getLogger(__name__)
 
 FETCH_AGAIN = 3.0
-"""Seconds until what could not be fetched is fetched again."""
+"""Seconds before a failed fetch is retried."""
 
 log = logging.getLogger(__name__)
 
@@ -39,17 +39,17 @@ Refetch = Callable[[Callable[[], Awaitable[Sequence[e.Event]]]], Awaitable[None]
 
 
 class SessionApiUnresponsive(NetError):
-    """The server's health check answers; what matters does not."""
+    """The server answers its health check but not its session API."""
 
     def __init__(self) -> None:
         super().__init__("healthy, but it does not say what its sessions do", "It may be stuck: restart it.")
 
 
 class Resync:
-    """What is asked of the server to make the store true again. Every call may raise `NetError`.
+    """Refetches server state into the store. Every call may raise `NetError`.
 
-    `backend` gives the server's backend once it is known; `refetch` is the link's; `kept` names sessions for which
-    something was written and not sent, and which the server may have lost meanwhile.
+    `backend` returns the server's backend once it is known; `refetch` is `EventConnection.refetch`; `kept` returns
+    the sessions with queued prompts or drafts, which may have been deleted on the server.
     """
 
     def __init__(
@@ -70,12 +70,12 @@ class Resync:
         self._ghosts = StaleRequestFilter(store)
 
     async def fetch_all(self) -> Sequence[e.Event]:
-        """What must be known anew after a gap. Raises `SessionApiUnresponsive` when only the health check answers."""
+        """Fetch all state after a gap. Raises `SessionApiUnresponsive` if only the health check answers."""
         self._ghosts.forget()
         done = self._store.open_sessions()
         try:
             questions = [self._listed(), *map(self._session_or_nothing, done)]
-            # what runs must be as new as the messages: asked for beside the list where there are none, else after
+            # statuses must be as new as the messages: fetch them after these, or with the list if there are none
             answers = await together(*questions, *([] if done else [self._told_running()]))
             found = [event for told in answers for event in told]
             known = {one.id for event in found if isinstance(event, e.SessionsListed) for one in event.sessions}
@@ -83,7 +83,7 @@ class Resync:
             for heads in await together(*(self._head_or_nothing(one) for one in self._kept() if one not in known)):
                 found += heads
             resynced = None if done else next(event for event in found if isinstance(event, e.Resynced))
-            # more may be opened while these are fetched, the last of them too
+            # sessions may be opened during each of these fetches
             while resynced is None or not set(done).issuperset(self._store.open_sessions()):
                 late = [one for one in self._store.open_sessions() if one not in done]
                 for told in await together(*map(self._session_or_nothing, late)):
@@ -91,24 +91,24 @@ class Resync:
                 done = (*done, *late)
                 resynced = await self._running(self._places(found))
         except ReadTimeout as error:
-            await self._backend().ping()  # where that is not answered either, this is what is so
+            await self._backend().ping()  # raises if the health check fails too
             raise SessionApiUnresponsive from error
-        # last: what the transcripts record of a request tells how it ended, where that went unheard
+        # last: the transcripts show how requests ended whose event was missed
         found = [event for event in found if not isinstance(event, e.Resynced)]
         return [*_with_work(found, resynced), resynced]
 
     async def session(self, session_id: str) -> None:
-        """Fetch one session: its head, newest messages, plan, children and requests; or keep why it failed."""
+        """Fetch one session: metadata, newest messages, plan, children and requests; `loadings` gets a failure."""
         await self._refetch(functools.partial(self._whole_session, session_id))
 
     async def failed(self) -> None:
-        """Fetch the open sessions anew of which it failed. What fails again is kept (`LoadingTracker`), not raised."""
+        """Retry the failed fetches of open sessions; `LoadingTracker` records another failure."""
         for session_id in self._loadings.failed():
             if session_id in self._store.open_sessions():
                 await self._refetch(functools.partial(self._whole_session, session_id))
 
     async def _whole_session(self, session_id: str) -> Sequence[e.Event]:
-        """A session, and what runs and is asked in its directory."""
+        """Fetch a session, and the statuses and requests of its directory."""
         found = await self._session_or_nothing(session_id)
         heads = [event.session for event in found if isinstance(event, e.SessionUpserted)]
         if not heads:
@@ -117,7 +117,7 @@ class Resync:
         return [*_with_work(found, running), running]
 
     async def _session_or_nothing(self, session_id: str) -> Sequence[e.Event]:
-        """As `_session`. Why it failed is kept, for it is shown in its place."""
+        """`_session`, or nothing if the fetch fails; `LoadingTracker` records the error for display."""
         return await _alone(session_id, self._session(session_id))
 
     async def _head_or_nothing(self, session_id: str) -> Sequence[e.Event]:
@@ -127,11 +127,11 @@ class Resync:
         return await _alone(session_id, head())
 
     async def requests(self) -> None:
-        """Fetch what runs and what is asked."""
+        """Fetch statuses and open requests."""
         await self._refetch(self._told_running)
 
     async def messages(self, session_id: str) -> Sequence[FullMessage]:
-        """Fetch the newest messages of a session, and before them what runs; both are told as events too."""
+        """Fetch the statuses, then the newest messages of a session; both are also delivered as events."""
         found: tuple[FullMessage, ...] = ()
 
         async def fetch() -> Sequence[e.Event]:
@@ -146,11 +146,11 @@ class Resync:
         return found
 
     async def check_missed_changes(self) -> None:
-        """Fetch statuses and requests, and each open session that its events may have told wrongly.
+        """Fetch statuses and requests, and each open session whose events may be incomplete.
 
-        That is one that differs from what they told, and once one that changed and has come to rest. All are asked
-        for together: while this lasts live events wait, and routes that hang take their time at once. Where one
-        cannot be fetched the others arrive all the same, before that is raised.
+        That is a session that differs from its events, and once each that changed and is idle now. All are fetched
+        concurrently, because live events wait meanwhile. If one fetch fails the others are still delivered before
+        the error is raised.
         """
         failed: list[NetError] = []
         suspects: set[str] = set()
@@ -180,7 +180,7 @@ class Resync:
                     resynced = await self._running(self._places())
                 except NetError as error:
                     failed.append(error)
-            # as in `everything`, last: the transcripts tell how a request ended
+            # last, as in `fetch_all`: the transcripts show how requests ended
             return [*_with_work([event for one in told for event in one.result()], resynced), resynced]
 
         await self._refetch(fetch)
@@ -190,7 +190,7 @@ class Resync:
             raise failed[-1]
 
     def _is_suspect(self, session_id: str, head: Session, now: e.Resynced) -> bool:
-        """Whether the server has a session otherwise than its events told, or it rests, and was not looked at."""
+        """Whether a session differs from its events, or is idle and was not checked since its last change."""
         status, listed = now.statuses.get(session_id, IDLE), {request.id for request in now.requests}
         return (
             head != self._store.sessions.get(session_id)
@@ -200,7 +200,7 @@ class Resync:
         )
 
     async def _session(self, session_id: str) -> Sequence[e.Event]:
-        """Its head and what belongs to it, at once; without a head there is nothing that does."""
+        """Fetch a session's metadata and contents concurrently; the metadata decides whether it exists."""
         with self._loadings.fetching(session_id, "newest") as on_bytes:
             belongings = asyncio.ensure_future(self._belongings(session_id, on_bytes))
             try:
@@ -225,7 +225,7 @@ class Resync:
         return await together(children(), messages(), todos())
 
     async def _listed(self) -> Sequence[e.Event]:
-        """The newest sessions. A list that cannot be read costs itself alone: who opens it is told why."""
+        """Fetch the newest sessions; nothing if the list cannot be decoded."""
         try:
             return [e.SessionsListed(await self._backend().sessions())]
         except InvalidBody as error:
@@ -236,12 +236,12 @@ class Resync:
         return [await self._running(self._places())]
 
     async def _running(self, places: Sequence[str]) -> e.Resynced:
-        """What runs and what is asked, in these directories and the default one."""
+        """Fetch the statuses and requests of these directories and the default one, without stale requests."""
         backend = self._backend()
         return await self._ghosts.without_stale(backend, await backend.resync(places))
 
     async def _fetch_session(self, session_id: str) -> e.SessionUpserted | e.SessionDeleted:
-        """The session as the server has it, or that it has none of that name."""
+        """Fetch the session's metadata; `SessionDeleted` if the server does not have it."""
         try:
             return e.SessionUpserted(await self._backend().session(session_id))
         except HttpStatusError as refusal:
@@ -250,9 +250,9 @@ class Resync:
             return e.SessionDeleted(session_id)
 
     def _places(self, found: Sequence[e.Event] = ()) -> list[str]:
-        """The directories of all sessions of which something is known that a gap may have made untrue.
+        """The directories of all sessions whose state may be stale: open, busy, or with requests.
 
-        Of those in `found`, too: nothing else may be known of them yet.
+        Those in `found` are included, because the store may not have them yet.
         """
         store = self._store
         sessions = {*store.open_sessions(), *(one.session_id for one in store.requests.values())}
@@ -263,7 +263,7 @@ class Resync:
 
 
 async def _alone(session_id: str, work: Awaitable[Sequence[e.Event]]) -> Sequence[e.Event]:
-    """What is fetched of a session; one that cannot be fetched costs itself alone."""
+    """The events of one session's fetch; nothing if it fails, except for HTTP 401 and 403, which are raised."""
     try:
         return await work
     except (ReadTimeout, ConnectionLost, Trickled, Unsendable, InvalidBody, UnexpectedContentType) as error:
@@ -277,7 +277,7 @@ async def _alone(session_id: str, work: Awaitable[Sequence[e.Event]]) -> Sequenc
 
 
 def _with_work(events: Sequence[e.Event], running: e.Resynced) -> Iterator[e.Event]:
-    """That a session is at work is told before its messages: they are read otherwise then."""
+    """Insert the busy status of each session before its messages, which are interpreted by it."""
     for event in events:
         yield event
         if isinstance(event, e.SessionUpserted):
@@ -287,7 +287,7 @@ def _with_work(events: Sequence[e.Event], running: e.Resynced) -> Iterator[e.Eve
 
 
 class Fetching:
-    """Fetches sessions in the background: each once at a time, and again only after a pause where it failed."""
+    """Fetches sessions in the background: one fetch per session at a time, with a pause after a failure."""
 
     def __init__(
         self,
@@ -304,7 +304,7 @@ class Fetching:
         self._under_way: set[str] = set()
 
     def fetch(self, session_id: str, then: Callable[[], None]) -> None:
-        """Fetch the session's newest messages, and `then` call; nothing if that is under way."""
+        """Fetch the session's newest messages, then call `then`; does nothing during a fetch of the session."""
         if session_id not in self._under_way:
             self._under_way.add(session_id)
             self._spawn(self._work(session_id, then))

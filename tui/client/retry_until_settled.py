@@ -1,4 +1,4 @@
-"""The retry loop for what a person decided and the server must get: answers and aborts share it."""
+"""The retry loop for the user's replies and aborts, which the server must receive."""
 
 import logging
 from collections.abc import Awaitable, Callable
@@ -19,10 +19,10 @@ async def until_settled(
     pause: Callable[[float], Awaitable[None]],
     failed: Callable[[NetError], None],
 ) -> T:
-    """Repeat `step` until it returns; what it returns.
+    """Repeat `step` until it succeeds, and return its result.
 
-    `failed` hears of each failure after which it is repeated; `pause` waits so many seconds, or less. Raises the
-    `NetError` after which trying again is useless until a person has changed something.
+    `failed` is called with each error that is retried; `pause` waits so many seconds, or less. Raises a permanent
+    `NetError`, after which a retry is useless until the user changes something.
     """
     while True:
         try:

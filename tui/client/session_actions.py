@@ -1,4 +1,4 @@
-"""What a person does to a session as a whole: rename, fork, delete, undo. Where the server's family offers it."""
+"""Actions on a whole session: rename, fork, delete, undo, redo, where the server's family supports them."""
 
 from collections.abc import Callable
 
@@ -9,16 +9,16 @@ from tui.net.errors import NetError
 
 
 class UnsupportedByServer(NetError):
-    """The server's family has nothing of the kind."""
+    """The server's family does not support the action."""
 
     def __init__(self) -> None:
         super().__init__("this server does not offer that", "Nothing was changed.")
 
 
 class SessionActions:
-    """Changes sessions on the server, and in the store without waiting for the event that tells of it.
+    """Changes sessions on the server, and in the store without waiting for the server's event.
 
-    `backend` gives the server's backend, or raises `NetError`; `deliver` takes events into the store. Every call
+    `backend` returns the server's backend, or raises `NetError`; `deliver` applies events to the store. Every call
     may raise `NetError`.
     """
 
@@ -30,18 +30,18 @@ class SessionActions:
         self._deliver(e.SessionUpserted(await self._sessions().rename(session_id, title)))
 
     async def fork(self, session_id: str) -> Session:
-        """A copy of the session with all its messages."""
+        """Create and return a copy of the session with all its messages."""
         session = await self._sessions().fork(session_id)
         self._deliver(e.SessionUpserted(session))
         return session
 
     async def delete(self, session_id: str) -> None:
-        """Delete the session and its children. Nothing brings it back."""
+        """Delete the session and its children permanently."""
         await self._sessions().delete(session_id)
         self._deliver(e.SessionDeleted(session_id))
 
     async def undo(self, session_id: str, message_id: str) -> None:
-        """Undo a message and all after it; `redo` brings them back until the next prompt."""
+        """Undo a message and all after it; `redo` restores them until the next prompt is sent."""
         self._deliver(e.SessionUpserted(await self._undoing().undo(session_id, message_id)))
 
     async def redo(self, session_id: str) -> None:

@@ -1,7 +1,7 @@
-"""Requests that stand in a server's list though nobody waits for them: aborted turns leave theirs there.
+"""Filters stale requests of aborted turns, which servers keep in their list.
 
-In a session that is idle all are, and in one whose transcript is kept the store sees it by the call that asked.
-What is left are sessions at work of which no transcript is kept: their newest messages are looked at.
+In an idle session all requests are stale, and in one with a transcript the store decides by the tool call. For busy
+sessions without a transcript this filter fetches the newest messages.
 """
 
 import asyncio
@@ -19,22 +19,22 @@ log = logging.getLogger(__name__)
 
 
 class StaleRequestFilter:
-    """Tells them from the requests that somebody waits for.
+    """Removes stale requests of busy sessions without a transcript.
 
-    Since the last gap, a session is looked at once, and again where its list holds what the events did not tell.
+    A session is fetched once after a gap, and again if its list contains a request that no event reported.
     """
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self._found: dict[str, frozenset[str]] = {}
-        """By session: the requests that are ghosts."""
+        """By session: the ids of its stale requests."""
 
     def forget(self) -> None:
-        """There was a gap: sessions may have changed unseen."""
+        """Clear the results after a gap in the event stream."""
         self._found.clear()
 
     async def without_stale(self, backend: Backend, found: e.Resynced) -> e.Resynced:
-        """`found` without them. Where a session cannot be looked at its requests stay: rather one too many."""
+        """`found` without stale requests; the requests of a session that cannot be fetched are kept."""
         doubtful: dict[str, list[Request]] = {}
         for request in found.requests:
             kept = self._store.transcript(request.session_id) is not None
@@ -58,7 +58,7 @@ class StaleRequestFilter:
 
 
 def _has_ended(request: Request, page: tuple[FullMessage, ...]) -> bool:
-    """Whether the call that asked has."""
+    """Whether the request's tool call has ended."""
     parts = (part for full in page if full.message.id == request.message_id for part in full.parts)
     calls = (part for part in parts if isinstance(part, ToolPart) and part.call_id == request.call_id)
     return any(call.state in ENDED for call in calls)

@@ -1,4 +1,4 @@
-"""Polls the server about turns: one poll of a turn at a time, and none while the connection is down."""
+"""Polls the server for the state of turns: one poll per turn at a time, none while the connection is down."""
 
 import logging
 from collections.abc import Callable, Coroutine, Sequence
@@ -16,16 +16,16 @@ from tui.net.errors import NetError, ReadTimeout
 log = logging.getLogger(__name__)
 
 EVENTS_DUE = 5.0
-"""Seconds after a prompt was posted by which the events of a server that has it must have come."""
+"""Seconds after the POST of a prompt within which its first event must arrive."""
 POLL_WITHOUT_EVENTS = 5.0
-"""Seconds between two polls of a server whose events do not come."""
+"""Seconds between two polls of a server that sends no events."""
 
 
 class TurnPoller:
-    """Fetches what the server has of a turn, and learns from it whether events come at all.
+    """Fetches the state of turns, and detects from it whether the event stream delivers events.
 
-    `events_seen` counts the events that came; `ready` says whether the connection is up; `found` gets what a poll
-    found of the prompt before its session is read, `polled` the same once the store has the session.
+    `events_seen` returns the number of events received; `ready`: whether the connection is up. `found` gets the
+    result of the prompt's lookup before its session is fetched, `polled` the same once the store has the session.
     """
 
     def __init__(
@@ -52,24 +52,24 @@ class TurnPoller:
         self._polled = polled
         self.responsiveness = ResponsivenessTracker()
         self._events_at_post: dict[str, int] = {}
-        """The events seen when a prompt was posted, while the stream has not been interrupted since."""
+        """The event count at the POST of each prompt; cleared when the stream is interrupted."""
         self._polling: set[str] = set()
         self._polled_at = 0.0
         self._events_before = 0
 
     def posted(self, prompt_id: str) -> None:
-        """A prompt is posted now: its events are due."""
+        """Record the POST of a prompt, whose events are expected from now on."""
         self._events_at_post[prompt_id] = self._events_seen()
 
     def ended(self, prompt_id: str) -> None:
         self._events_at_post.pop(prompt_id, None)
 
     def reconnected(self) -> None:
-        """The event stream was interrupted: missing events say nothing about the prompts posted before."""
+        """Clear the event counts: after an interruption missing events prove nothing about earlier prompts."""
         self._events_at_post.clear()
 
     def is_due(self) -> bool:
-        """Whether all turns are to be polled, because no events come."""
+        """Whether all turns should be polled, because no events arrive."""
         seen = self._events_seen()
         if seen != self._events_before:
             self._events_before = seen
@@ -79,7 +79,7 @@ class TurnPoller:
         return without_events and self._clock() - self._polled_at >= POLL_WITHOUT_EVENTS
 
     def poll(self, turn: Turn) -> None:
-        """Poll unless that is under way, or the connection is down: then every turn is polled once it is back."""
+        """Start a poll of the turn, unless one runs or the connection is down; a reconnect polls every turn."""
         if self._ready() and turn.prompt_id not in self._polling:
             self._polling.add(turn.prompt_id)
             self._polled_at = self._clock()
@@ -97,7 +97,7 @@ class TurnPoller:
             self._polling.discard(prompt_id)
 
     async def fetch(self, turn: Turn) -> None:
-        """Fetch now what the server has of the turn. Raises `NetError`."""
+        """Fetch the turn's prompt and session from the server. Raises `NetError`."""
         found = PromptLookup(None)
 
         async def fetch() -> Sequence[e.Event]:
@@ -129,9 +129,9 @@ class TurnPoller:
         return True
 
     def _saw_no_event(self, turn: Turn) -> bool:
-        """Whether no event at all came since the prompt was posted."""
+        """Whether no event arrived since the prompt was posted."""
         return self._events_are_due(turn) and self._events_at_post[turn.prompt_id] == self._events_seen()
 
     def _events_are_due(self, turn: Turn) -> bool:
-        """Whether events of its prompt must have come: posted a while ago, and the stream was not interrupted."""
+        """Whether events must have arrived: `EVENTS_DUE` passed since the POST without an interruption."""
         return turn.prompt_id in self._events_at_post and self._clock() - turn.started >= EVENTS_DUE

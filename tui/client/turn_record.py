@@ -1,4 +1,4 @@
-"""What the store holds about turns: snapshots for `tui.core.turn`, where the server is with a turn, when it ended.
+"""Reads turns from the store: snapshots for `tui.core.turn`, a turn's position on the server, its end time.
 
 `turns` is always the list of the session's turns, oldest first.
 """
@@ -19,11 +19,11 @@ from tui.core.turn_inputs import Snapshot
 from tui.core.turn_state import TurnState
 
 SEEN_LATE = 5.0
-"""Seconds: servers tell their time to the second, so an end that is seen sooner is dated by this client's clock."""
+"""Seconds. An end seen sooner is dated by this client's clock, since server times are precise to the second."""
 
 Position: TypeAlias = Literal["unseen", "idle", "behind", "running", "passed"]
-"""Where a server is with a turn: does not show its prompt, works on nothing, on an earlier prompt, on this turn,
-on a later one."""
+"""The server's position relative to a turn: prompt not shown, session idle, running an earlier prompt, running this
+turn, running a later prompt."""
 
 
 class TurnRecord:
@@ -37,7 +37,7 @@ class TurnRecord:
         self.traits: Traits | None = None
 
     def sending(self, prompt: Prompt) -> None:
-        """Remember which prompts its session has now: others that appear while it is not there are later ones."""
+        """Record the session's current prompts: others that appear before `prompt` are later ones."""
         transcript = self._store.transcript(prompt.session_id)
         before = _Before(self._server_now(), frozenset())
         if transcript is not None and transcript.loaded:
@@ -47,25 +47,25 @@ class TurnRecord:
         self._before[prompt.message_id] = before
 
     def accepted(self, prompt_id: str, server_id: str) -> None:
-        """The server has the prompt under another id."""
+        """Record that the server has the prompt under another id."""
         if prompt_id in self._before:
             self._before[server_id] = self._before.pop(prompt_id)
 
     def ended(self, turn: Turn) -> None:
-        """The server knows when a turn ended that may have ended long before this client saw it."""
+        """Date the end of a turn by the server's record, since it may have ended long before this client saw it."""
         self._before.pop(turn.prompt_id, None)
         transcript = self._store.transcript(turn.session_id)
         prompt = transcript.messages.get(turn.prompt_id) if transcript is not None else None
         answer = self._store.answer_to(turn.session_id, turn.prompt_id)
         if prompt is None or answer is None or not answer.completed or answer.completed <= answer.created:
-            return  # when it ended is not on record
+            return  # the end is not recorded
         ago = self._server_now() - answer.completed
         seen_late = ago > SEEN_LATE or turn.ended is None
         ended = max(turn.started, self._clock() - ago) if seen_late else None
         turn.set_end(max(0.0, answer.completed - prompt.created), ended)
 
     def has_open_calls(self, turn: Turn) -> bool:
-        """Whether a tool call of the turn's answers is not known to have ended."""
+        """Whether the turn's answers contain a tool call that has not ended."""
         transcript = self._store.transcript(turn.session_id)
         if transcript is None:
             return False
@@ -74,7 +74,7 @@ class TurnRecord:
         return any(isinstance(part, ToolPart) and part.state not in ENDED for part in parts)
 
     def position(self, turn: Turn, turns: Sequence[Turn]) -> Position:
-        """Where the server is with the turn, as far as is known here."""
+        """The server's position relative to the turn, as far as the store shows it."""
         transcript = self._store.transcript(turn.session_id)
         ours = transcript.messages.get(turn.prompt_id) if transcript is not None else None
         if transcript is None or (ours is None and turn.state in (TurnState.SENDING, TurnState.UNKNOWN)):
@@ -91,7 +91,7 @@ class TurnRecord:
         return "passed" if begun or (later and whole) else "running"
 
     def earlier_at_work(self, turn: Turn, turns: Sequence[Turn]) -> str | None:
-        """The id of a prompt before the turn's that the server is at work on, so that the turn waits there."""
+        """The id of an earlier prompt that the server runs before this turn, or None."""
         transcript = self._store.transcript(turn.session_id)
         if transcript is None or transcript.answer_to(turn.prompt_id) is not None:
             return None
@@ -120,9 +120,9 @@ class TurnRecord:
         gone: bool = False,
         id_order: bool = False,
     ) -> Snapshot:
-        """What is known of the turn now; `polled` and what the poll found: `stored`, `gone`.
+        """The current snapshot of the turn; `polled`, `stored` and `gone` are the result of a poll.
 
-        `id_order`: the server decides by the order of ids what it answers.
+        `id_order`: the server selects the prompt to answer by the order of ids.
         """
         session_id, prompt_id = turn.session_id, turn.prompt_id
         transcript = self._store.transcript(session_id)
@@ -153,25 +153,25 @@ class TurnRecord:
         )
 
     def _later(self, turn: Turn, ours: Message | None, transcript: Transcript, turns: Sequence[Turn]) -> list[Message]:
-        """The prompts that came after the turn's: while it is not there, those that were not when it was sent."""
+        """The prompts after the turn's; while the server does not show it, those that are new since it was sent."""
         if ours is not None:
             return transcript.prompts_after(ours.created)
         before = self._before.get(turn.prompt_id)
         if before is None:
-            return []  # of an earlier run: what was there when it was sent is not known
+            return []  # sent by an earlier run: the prompts before it are unknown
         earlier = takewhile(lambda one: one is not turn, turns)
         known = before.ids | {one.prompt_id for one in earlier}
         return [m for m in transcript.prompts_after(before.created) if m.id not in known]
 
 
 def turn_of(turns: Sequence[Turn], prompt_id: str) -> Turn | None:
-    """The turn of a prompt, by the server's id of it or by this client's."""
+    """The turn of a prompt, by the server's id or this client's id; None if unknown."""
     ours = (t for t in turns if t.prompt is not None and t.prompt.message_id == prompt_id)
     return next((t for t in turns if t.prompt_id == prompt_id), None) or next(ours, None)
 
 
 def _is_others(failure: Failure | None, prompt_id: str, transcript: Transcript | None) -> bool:
-    """Whether an error is how the answer to another prompt ended: its event may come long after that."""
+    """Whether an error ended the answer to another prompt: its event may arrive late."""
     if failure is None or transcript is None:
         return False
     return any(answer.parent_id != prompt_id for answer in transcript.failed_with(failure))
@@ -183,7 +183,7 @@ def _is_outrun(turn: Turn, transcript: Transcript | None) -> bool:
 
 
 class _Before(msgspec.Struct, frozen=True):
-    """The prompts of a session when another one was sent: their ids, and when the newest came (epoch seconds)."""
+    """The prompts of a session when another one was sent: their ids, and the newest's time (epoch seconds)."""
 
     created: float
     ids: frozenset[str]

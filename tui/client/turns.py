@@ -1,4 +1,4 @@
-"""All turns of this client: what is posted, polled and closed for each, by the rules of `tui.core.turn`."""
+"""Tracks this client's turns: posts, polls and closes for each by the state machine of `tui.core.turn`."""
 
 import asyncio
 import logging
@@ -40,23 +40,23 @@ from tui.core.turn_state import Action, TurnState
 log = logging.getLogger(__name__)
 
 ENDED_KEPT = 50
-"""Ended turns remembered a session, for their last line in the transcript."""
+"""Number of ended turns kept per session, for their end notes in the transcript."""
 
 WENT_ON = 2.0
-"""Seconds that a turn must have gone on after its connection broke, for that to show that its server does so."""
+"""Seconds that a turn must run after its connection broke, to prove that the server continues such turns."""
 
 ABORT_MAY_COME = 60.0
-"""Seconds for which an abort that was sent may still reach the server, and end what runs there by then."""
+"""Seconds for which an abort that was sent may still reach the server and end the turn running then."""
 
 
 class TurnTracker:
-    """All turns that run or ended while this client watched.
+    """All turns that this client observed running.
 
-    `backend` gives the server's backend once it is known; `refetch` is `Resync`'s; `spawn` starts a task that ends
-    with the client; `deliver` takes events into the store. `ended` is called at each end of a turn, `accepted` for
-    each prompt that the server took under an id of its own, `arrived` for each that had been given back to the user.
-    `clear` waits until a prompt may be posted; False: it may not, because the user aborted it. `heard` counts the
-    events that came; `ready` says whether the connection is up; `server_now` is the server's clock (epoch seconds).
+    `backend` returns the server's backend once it is known; `refetch` is `EventConnection.refetch`; `spawn` starts a
+    task; `deliver` applies events to the store. `ended` is called at each end of a turn, `accepted` for each prompt
+    that the server stored under its own id, `arrived` for each that had been returned to the draft but did arrive.
+    `clear` waits until a prompt may be posted, or returns False if the user aborted it. `heard` returns the number of
+    events received; `ready`: whether the connection is up; `server_now`: the server's time (epoch seconds).
     """
 
     def __init__(
@@ -111,22 +111,22 @@ class TurnTracker:
         self._traits: Traits | None = None
         self._aborted_at: dict[str, float] = {}
         self.cancels: bool | None = None
-        """Whether this server ends a turn when its client leaves, as far as turns have shown."""
+        """Whether this server ends a turn when its client disconnects, as observed; None: unknown."""
         self.awake = asyncio.Event()
 
     def of(self, session_id: str) -> Sequence[Turn]:
-        """The session's turns that this client saw, oldest first."""
+        """The session's known turns, oldest first."""
         return tuple(self._turns.get(session_id, ()))
 
     def current(self, session_id: str) -> Turn | None:
-        """The turn to show: the oldest that still runs, else the newest."""
+        """The turn to display: the oldest running one, else the newest."""
         turns = self._turns.get(session_id)
         if not turns:
             return None
         return next((turn for turn in turns if not turn.over), turns[-1])
 
     def diagnose(self, turn: Turn) -> Diagnosis | None:
-        """What may be wrong with a running turn, while the line is live."""
+        """The diagnosis of a running turn while the connection is live; None: nothing is wrong."""
         begun = self._store.answer_to(turn.session_id, turn.prompt_id) is not None
         return diagnose(turn, self.poller.responsiveness, self._clock(), answer_begun=begun, timeouts=self.patience)
 
@@ -145,7 +145,7 @@ class TurnTracker:
             cancels_on_disconnect=self._cancels(traits),
             once=not traits.accepts_client_ids,
         )
-        self._store.open_transcript(prompt.session_id)  # what becomes of the turn is read from there
+        self._store.open_transcript(prompt.session_id)  # the turn's state is read from it
         self._add(turn)
         self._record.sending(prompt)
         self.poller.posted(prompt.message_id)
@@ -154,12 +154,12 @@ class TurnTracker:
         return turn
 
     def recover(self, prompt: Prompt) -> None:
-        """Find out what became of a prompt that was in flight when its client died."""
+        """Track a prompt that was in flight when an earlier run ended; polls find its outcome."""
         self._add(Turn.recover(prompt, self._clock()))
         self._notify(TurnChanged(prompt.session_id))
 
     def set_traits(self, traits: Traits) -> None:
-        """The server's family is known: what was taken up before that hears how its turns end."""
+        """Set the traits of the server's family, also for turns that were restored before."""
         self._traits = self._record.traits = traits
         for turn in self.running():
             self._feed(turn, TraitsKnown(self._cancels(traits)))
@@ -168,7 +168,7 @@ class TurnTracker:
         return traits.cancels_on_disconnect if self.cancels is None else self.cancels
 
     def _learn(self, turn: Turn) -> None:
-        """How a turn ended whose connection had broken shows what its server does then."""
+        """Learn from a turn whose connection broke whether the server continues or cancels such turns."""
         if turn.state is TurnState.CANCELLED:
             self.cancels = True
         elif turn.state is TurnState.FINISHED and turn.post.cut_at is not None:
@@ -176,20 +176,20 @@ class TurnTracker:
             self.cancels = False if went_on else self.cancels
 
     def find(self, session_id: str, prompt_id: str) -> Turn | None:
-        """The turn of a prompt, by the server's id of it or by ours."""
+        """The turn of a prompt, by the server's id or this client's id; None if unknown."""
         return turn_of(self._turns.get(session_id, ()), prompt_id)
 
     def follow(self, session_id: str, prompt_id: str) -> Turn:
-        """A turn of somebody else that an earlier run of this client saw: what became of it is asked."""
+        """Follow another client's turn that an earlier run observed; polls find its outcome."""
         self._store.open_transcript(session_id)
         turn = Turn.follow(session_id, prompt_id, self._clock(), unwatched=True)
         self._add(turn)
         return turn
 
     def abortable(self, session_id: str) -> list[Turn]:
-        """The turns that an abort of the session ends, where it is taken now.
+        """The turns that an abort of the session would end now.
 
-        One that the server is at work on before ours is followed from now on.
+        If the server runs an earlier prompt first, its turn is included and followed from now on.
         """
         running = [t for t in self._turns.get(session_id, ()) if not (t.over or self.waits_for_abort(t))]
         behind = bool(running) and self.position(running[0]) == "behind"
@@ -199,19 +199,19 @@ class TurnTracker:
         return running if self._traits is None or self._traits.aborts_queued else running[:1]
 
     def position(self, turn: Turn) -> Position:
-        """Where the server is with the turn, as far as is known here."""
+        """The server's position relative to the turn, as far as the store shows it."""
         return self._record.position(turn, self._turns.get(turn.session_id, ()))
 
     async def fetch(self, turn: Turn) -> None:
-        """Fetch now what the server has of the turn. Raises `NetError`."""
+        """Fetch the turn's state from the server. Raises `NetError`."""
         await self.poller.fetch(turn)
 
     def waits_for_abort(self, turn: Turn) -> bool:
-        """Whether its prompt is not posted (again) before an abort of other turns is over."""
+        """Whether the POST of its prompt waits until an abort of other turns is settled."""
         return self._posts.is_waiting(turn)
 
     def abort_requested(self, turns: Iterable[Turn]) -> None:
-        """An abort of these is about to be sent. It names no turn, and may end another of the session."""
+        """Record that an abort of `turns` is about to be sent; it may end any turn of their sessions."""
         for turn in turns:
             self._feed(turn, AbortRequested())
             self._aborted_at[turn.session_id] = self._clock()
@@ -223,12 +223,12 @@ class TurnTracker:
         return self._clock() - self._aborted_at.get(session_id, -math.inf) < ABORT_MAY_COME
 
     def abort_failed(self, turns: Iterable[Turn]) -> None:
-        """These are not aborted after all: the server was not reached, or refused."""
+        """Record that `turns` were not aborted: the server was unreachable or rejected the abort."""
         for turn in turns:
             self._feed(turn, AbortFailed())
 
     def rejected(self, request: Request, *, here: bool) -> None:
-        """A request was rejected (`here`: by us): of the turn whose answer it stands in, or the only one there."""
+        """Pass a rejected request (`here`: by this client) to the turn that made it, or the only running one."""
         transcript = self._store.transcript(request.session_id)
         asked_in = transcript.messages.get(request.message_id or "") if transcript is not None else None
         running = [turn for turn in self._turns.get(request.session_id, ()) if not turn.over]
@@ -242,7 +242,7 @@ class TurnTracker:
             self._feed(turn, ServerError(event.failure))
 
     def reevaluate(self) -> None:
-        """Something changed in the store: let every running turn see it, and find those that others began."""
+        """Update every running turn from the store, and find turns that other clients started."""
         for session_id in self._store.open_sessions():
             self._recognise(session_id)
         for turn in self.running():
@@ -253,28 +253,28 @@ class TurnTracker:
                 self._feed(followed, self._snapshot(followed))
 
     def touch(self, session_id: str) -> None:
-        """Words came for the session: the cheap form of `look`."""
+        """Record text activity in the session; a cheap form of `reevaluate`."""
         for turn in self._turns.get(session_id, ()):
             turn.receive(Activity(), self._clock())
 
     def poll_all(self) -> None:
-        """The line is back: what became of each turn is asked, not assumed."""
+        """Poll all running turns."""
         for turn in self.running():
             self.poller.poll(turn)
 
     def line_lost(self) -> None:
-        """Nothing is heard of the turns any more: when one ends now only the server's record can tell."""
+        """Pass the loss of the connection to all running turns."""
         for turn in self.running():
             self._feed(turn, Disconnected())
 
     def line_back(self) -> None:
-        """The event stream is back: POSTs that were open meanwhile are doubted, and each turn is asked for."""
+        """Pass the reconnect to all running turns, which then poll and distrust POSTs opened before."""
         self.poller.reconnected()
         for turn in self.running():
             self._feed(turn, Reconnected())
 
     def tick(self) -> None:
-        """Time passed: look, ask where it is due, and see whether events come at all."""
+        """Update the running turns for the passed time, and poll them if no events arrive."""
         if self.poller.is_due():
             self.poll_all()
         self.reevaluate()
@@ -312,10 +312,10 @@ class TurnTracker:
             self._notify(TurnEnded(turn.session_id, turn.prompt_id))
             self._ended(turn)
             if isinstance(what, BodyReceived) and self._record.has_open_calls(turn):
-                self.poller.poll(turn)  # the POST brings the last message only, and the events of the others are late
+                self.poller.poll(turn)  # the POST returns the last message only, and events of earlier ones are late
 
     def _follow(self, session_id: str) -> Turn | None:
-        """The turn that the session is at work on, where it is not known as running yet."""
+        """Start to follow the turn that the session runs, and return it; None if it is known or there is none."""
         transcript = self._store.transcript(session_id)
         if isinstance(self._store.status(session_id), Idle) or transcript is None or self.running_in(session_id):
             return None
@@ -326,19 +326,19 @@ class TurnTracker:
         answer = transcript.answer_to(newest.id)
         if known is None:
             if answer is not None and answer.ended:
-                return None  # the session is at work on a prompt that is still to be told
+                return None  # the session runs a prompt that no event reported yet
             known = Turn.follow(session_id, newest.id, self._clock())
             self._add(known)
         elif known.state is TurnState.INTERRUPTED and (answer is None or answer.completed is None):
             known.resume(self._clock())
             self.awake.set()
         else:
-            return None  # where it ended, what keeps the session busy now is the server's own work
+            return None  # the turn ended: the session is busy with the server's own work
         self._notify(TurnChanged(session_id))
         return known
 
     def _recognise(self, session_id: str) -> None:
-        """Find what is there of prompts whose POST is not answered, and of those that were taken for not sent."""
+        """Find prompts in the transcript whose POST is unanswered or that were considered not sent."""
         transcript = self._store.transcript(session_id)
         own = [one for one in self._turns.get(session_id, ()) if one.prompt is not None and one.may_arrive]
         for turn in own:
@@ -357,7 +357,7 @@ class TurnTracker:
                 self._accept(turn, known_as)
 
     def _accept(self, turn: Turn, known_as: str) -> None:
-        """The server has the prompt, and calls it `known_as`: so do we, from now on."""
+        """Record that the server stored the prompt under the id `known_as`, which the turn uses from now on."""
         assert turn.prompt is not None
         self._posts.forget(turn)
         self._record.accepted(turn.prompt_id, known_as)
